@@ -1,0 +1,135 @@
+#include "gateway/agent.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <uv.h>
+
+#include "base/crypto.h"
+#include "gateway/tunnels.h"
+#include "gateway/uplink.h"
+
+#define PROGRAM "gateway-agent " PAMTUNNEL_VERSION
+
+struct agent {
+    const struct log *log;
+    uv_loop_t loop;
+    uv_signal_t sigterm;
+    uv_signal_t sigint;
+    struct uplink *uplink;
+    struct tunnels *tunnels;
+};
+
+/* ---- who tells whom -------------------------------------------------------- */
+
+static void on_command(void *arg, const struct message *message, const struct addr *vps)
+{
+    struct agent *agent = arg;
+    tunnels_command(agent->tunnels, message, vps);
+}
+
+static void on_lost(void *arg)
+{
+    struct agent *agent = arg;
+    tunnels_control_lost(agent->tunnels);
+}
+
+static void on_answer(void *arg, const struct message *message)
+{
+    struct agent *agent = arg;
+    int err = uplink_send(agent->uplink, message);
+    if (err < 0) {
+        log_debug(agent->log, "%s was not sent: %s", message_name(message->type), strerror(-err));
+    }
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct agent *agent = handle->data;
+    log_info(agent->log, "stopping: %s", number == SIGINT ? "interrupted" : "terminated");
+    uv_stop(&agent->loop);
+}
+
+static const struct uplink_events UPLINK_EVENTS = {.received = on_command, .lost = on_lost};
+
+/* ---- life ------------------------------------------------------------------ */
+
+static int watch_signal(struct agent *agent, uv_signal_t *handle, int number)
+{
+    int err = uv_signal_init(&agent->loop, handle);
+    if (err == 0) {
+        handle->data = agent;
+        err = uv_signal_start(handle, on_signal, number);
+    }
+    return err;
+}
+
+static int start(struct agent *agent, struct gateway_settings *settings)
+{
+    struct tunnels_options tunnels = {
+        .log = agent->log,
+        .allowed = settings->allowed_targets,
+        .workers = (unsigned)settings->relay_workers,
+        .send = on_answer,
+        .arg = agent,
+    };
+    struct uplink_options uplink = {
+        .log = agent->log,
+        .vps_host = settings->vps_host,
+        .control_port = settings->control_port,
+        .gateway_name = settings->gateway_name,
+        .key = settings->tunnel_key,
+        .keepalive_secs = (unsigned)settings->keepalive_secs,
+        .program = PROGRAM,
+        .events = &UPLINK_EVENTS,
+        .arg = agent,
+    };
+    int err = watch_signal(agent, &agent->sigterm, SIGTERM);
+    if (err == 0) {
+        err = watch_signal(agent, &agent->sigint, SIGINT);
+    }
+    if (err == 0) {
+        err = tunnels_new(&agent->loop, &tunnels, &agent->tunnels);
+    }
+    if (err == 0) {
+        err = uplink_new(&agent->loop, &uplink, &agent->uplink);
+    }
+    crypto_wipe(settings->tunnel_key, sizeof settings->tunnel_key);
+    return err;
+}
+
+static void close_signal(uv_signal_t *handle)
+{
+    if (handle->data) {
+        uv_close((uv_handle_t *)handle, NULL);
+    }
+}
+
+/* Takes half-started ones too. A look-up that is under way is waited for. */
+static void stop(struct agent *agent)
+{
+    uplink_free(agent->uplink);
+    tunnels_free(agent->tunnels);
+    close_signal(&agent->sigterm); /* from here on a second Ctrl-C ends the process */
+    close_signal(&agent->sigint);
+    uv_run(&agent->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&agent->loop);
+}
+
+int agent_run(struct gateway_settings *settings, const struct log *log, struct why *why)
+{
+    struct agent agent = {.log = log};
+    int err = uv_loop_init(&agent.loop);
+    if (err < 0) {
+        return why_set(why, err, "cannot start: %s", strerror(-err));
+    }
+    err = start(&agent, settings);
+    if (err < 0) {
+        why_set(why, err, "cannot start: %s", strerror(-err));
+    } else {
+        log_info(log, PROGRAM " started as gateway %s", settings->gateway_name);
+        uv_run(&agent.loop, UV_RUN_DEFAULT);
+    }
+    stop(&agent);
+    return err;
+}

@@ -1,0 +1,18 @@
+/*
+ * agent: a whole gateway-agent from its first try to connect until a signal ends
+ * it: the event loop, the uplink and the tunnels, and who tells whom.
+ */
+#ifndef PAMTUNNEL_GATEWAY_AGENT_H
+#define PAMTUNNEL_GATEWAY_AGENT_H
+
+#include "base/log.h"
+#include "base/why.h"
+#include "gateway/settings.h"
+
+/*
+ * Runs until SIGTERM or SIGINT. 0, or -errno with a line in why if it could not
+ * start. Wipes the key in the settings as soon as it is not needed any more.
+ */
+int agent_run(struct gateway_settings *settings, const struct log *log, struct why *why);
+
+#endif

@@ -1,0 +1,240 @@
+#include "gateway/attach.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/crypto.h"
+#include "base/dial.h"
+#include "base/timer.h"
+#include "base/watch.h"
+#include "data/proof.h"
+
+enum {
+    DIAL_MS = 5000,
+    PROOF_MS = 5000,
+};
+
+_Static_assert(PROOF_HELLO_SIZE <= PROOF_ANSWER_SIZE && PROOF_FINAL_SIZE <= PROOF_ANSWER_SIZE,
+               "the answer is the longest part");
+
+enum attach_step { STEP_HELLO, STEP_ANSWER, STEP_FINAL, STEP_DONE };
+
+struct attach {
+    attach_fn fn;
+    void *arg;
+    uv_loop_t *loop;
+    struct addr vps;
+    struct dial *dial;
+    struct watch *watch;
+    struct timer *slow; /* ends a proof */
+    int fd;
+    enum attach_step step;
+    struct proof proof;
+    uint8_t buffer[PROOF_ANSWER_SIZE]; /* the part that is being sent or read */
+    size_t len;                        /* of the part */
+    size_t done;                       /* of them sent or read */
+};
+
+/* All but the socket, which may have become somebody else's. */
+static void attach_free(struct attach *attach)
+{
+    dial_cancel(attach->dial);
+    watch_free(attach->watch);
+    timer_free(attach->slow);
+    proof_wipe(&attach->proof);
+    crypto_wipe(attach->buffer, sizeof attach->buffer);
+    free(attach);
+}
+
+static void attach_fail(struct attach *attach, const char *clause, int err)
+{
+    attach_fn fn = attach->fn;
+    void *arg = attach->arg;
+    char address[ADDR_TEXT_MAX];
+    struct failure failure;
+
+    failure = failure_make(TUNNEL_DATA_UNREACHABLE, "%s %s (%s)", addr_text(&attach->vps, address),
+                           clause, strerror(-err));
+    attach_cancel(attach);
+    fn(arg, &failure, -1);
+}
+
+static void attach_succeed(struct attach *attach)
+{
+    attach_fn fn = attach->fn;
+    void *arg = attach->arg;
+    int fd = attach->fd;
+
+    attach_free(attach);
+    fn(arg, NULL, fd);
+}
+
+static void begin_step(struct attach *attach, enum attach_step step, size_t len)
+{
+    attach->step = step;
+    attach->len = len;
+    attach->done = 0;
+}
+
+/* 0 once the whole part is out, else -EAGAIN or another -errno. */
+static int send_part(struct attach *attach)
+{
+    while (attach->done < attach->len) {
+        ssize_t n = send(attach->fd, attach->buffer + attach->done, attach->len - attach->done,
+                         MSG_NOSIGNAL);
+
+        if (n < 0 && errno != EINTR) {
+            return -errno;
+        }
+        if (n > 0) {
+            attach->done += (size_t)n;
+        }
+    }
+    return 0;
+}
+
+/* 0 once the whole part is here. Never reads beyond it: what follows is the user's. */
+static int read_part(struct attach *attach)
+{
+    while (attach->done < attach->len) {
+        ssize_t n = recv(attach->fd, attach->buffer + attach->done, attach->len - attach->done, 0);
+
+        if (n == 0) {
+            return -ECONNRESET;
+        }
+        if (n < 0 && errno != EINTR) {
+            return -errno;
+        }
+        if (n > 0) {
+            attach->done += (size_t)n;
+        }
+    }
+    return 0;
+}
+
+static int check_answer(struct attach *attach)
+{
+    uint8_t final[PROOF_FINAL_SIZE];
+    int err = proof_final(&attach->proof, attach->buffer, final);
+
+    if (err < 0) {
+        return err;
+    }
+    memcpy(attach->buffer, final, sizeof final);
+    begin_step(attach, STEP_FINAL, sizeof final);
+    return 0;
+}
+
+/* Does as much as the socket allows; -EAGAIN when it has to wait. */
+static int attach_advance(struct attach *attach)
+{
+    int err = 0;
+
+    while (err == 0 && attach->step != STEP_DONE) {
+        err = attach->step == STEP_ANSWER ? read_part(attach) : send_part(attach);
+        if (err < 0) {
+            break;
+        }
+        if (attach->step == STEP_HELLO) {
+            begin_step(attach, STEP_ANSWER, PROOF_ANSWER_SIZE);
+        } else if (attach->step == STEP_ANSWER) {
+            err = check_answer(attach);
+        } else {
+            attach->step = STEP_DONE;
+        }
+    }
+    return err;
+}
+
+static void attach_ready(void *arg, int events)
+{
+    struct attach *attach = arg;
+    int err = attach_advance(attach);
+
+    (void)events;
+    if (err == -EAGAIN) {
+        watch_set(attach->watch, attach->step == STEP_ANSWER ? WATCH_READ : WATCH_WRITE);
+    } else if (err == -EACCES) {
+        attach_fail(attach, "answers, but is not the VPS that asked for this tunnel", err);
+    } else if (err < 0) {
+        attach_fail(attach, "broke the data channel off before it was proven", err);
+    } else {
+        attach_succeed(attach);
+    }
+}
+
+static void attach_slow(void *arg)
+{
+    attach_fail(arg, "takes the connection but does not prove that it is the VPS", -ETIMEDOUT);
+}
+
+static void attach_dialled(void *arg, int fd, const struct addr *addr)
+{
+    struct attach *attach = arg;
+
+    (void)addr;
+    attach->dial = NULL;
+    if (fd < 0) {
+        attach_fail(attach, "cannot be reached: is the VPS's firewall open for its range of ports?",
+                    fd);
+        return;
+    }
+    attach->fd = fd;
+    attach->watch = watch_new(attach->loop, fd, attach_ready, attach);
+    if (!attach->watch) {
+        attach_fail(attach, "cannot be watched", -ENOMEM);
+        return;
+    }
+    timer_set(attach->slow, PROOF_MS);
+    watch_set(attach->watch, WATCH_WRITE);
+}
+
+int attach_start(uv_loop_t *loop, const struct attach_request *request, attach_fn fn, void *arg,
+                 struct attach **ret_attach)
+{
+    struct attach *attach = calloc(1, sizeof *attach);
+    int err;
+
+    if (!attach) {
+        return -ENOMEM;
+    }
+    attach->fn = fn;
+    attach->arg = arg;
+    attach->loop = loop;
+    attach->vps = request->vps;
+    attach->fd = -1;
+    err = proof_hello(&attach->proof, request->session, request->channel, request->token,
+                      attach->buffer);
+    if (err < 0) {
+        goto fail;
+    }
+    begin_step(attach, STEP_HELLO, PROOF_HELLO_SIZE);
+    err = -ENOMEM;
+    attach->slow = timer_new(loop, attach_slow, attach);
+    attach->dial = dial_start(loop, &attach->vps, 1, DIAL_MS, attach_dialled, attach);
+    if (!attach->slow || !attach->dial) {
+        goto fail;
+    }
+    *ret_attach = attach;
+    return 0;
+
+fail:
+    attach_free(attach);
+    return err;
+}
+
+void attach_cancel(struct attach *attach)
+{
+    if (!attach) {
+        return;
+    }
+    if (attach->fd >= 0) {
+        watch_free(attach->watch);
+        attach->watch = NULL;
+        close(attach->fd);
+    }
+    attach_free(attach);
+}

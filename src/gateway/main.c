@@ -1,0 +1,84 @@
+/*
+ * gateway-agent: the part of pamtunnel inside the LAN. It connects out to the VPS
+ * and, on its command, joins a data channel with a machine that its own list
+ * allows.
+ *
+ *     settings  the configuration          targets   the list of what may be dialled
+ *     agent     loop, signals, wiring      reach     the target: look-up, list, probe
+ *     uplink    the control connection     attach    the data channel: dial, proof
+ *     tunnels   all of them, the relay     tunnel    the life of one
+ *     failure   why one cannot be opened
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <uv.h>
+
+#include "base/net.h"
+#include "base/options.h"
+#include "gateway/agent.h"
+
+enum { EXIT_USAGE = 2 };
+
+static const struct options_table OPTIONS = {
+    .program = "gateway-agent",
+    .summary = "Connects this network to pamtunnel's vps-agent, for the targets it allows.",
+};
+
+static int refuse(const struct why *why)
+{
+    fprintf(stderr, "gateway-agent: %s\n", why->text);
+    return EXIT_USAGE;
+}
+
+static int help(void)
+{
+    options_describe(&OPTIONS);
+    puts("\nSettings, from the environment, NAME_FILE or the env file:");
+    gateway_settings_describe();
+    return EXIT_SUCCESS;
+}
+
+static int run(struct gateway_settings *settings)
+{
+    struct log log = {.stream = stderr, .level = settings->log_level};
+    struct why why;
+    int err;
+
+    signal(SIGPIPE, SIG_IGN);
+    net_raise_descriptor_limit();
+    err = agent_run(settings, &log, &why);
+    if (err < 0) {
+        log_error(&log, "%s", why.text);
+    }
+    uv_library_shutdown();
+    return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct gateway_settings settings;
+    struct why why;
+
+    if (options_parse(&OPTIONS, argc, argv, &options, &why) < 0) {
+        return refuse(&why);
+    }
+    if (options.help) {
+        return help();
+    }
+    if (options.version) {
+        return puts("gateway-agent " PAMTUNNEL_VERSION) < 0;
+    }
+    if (gateway_settings_load(options.env_file, &settings, &why) < 0) {
+        return refuse(&why);
+    }
+    int status = EXIT_SUCCESS;
+    if (options.check) {
+        puts("The configuration is complete.");
+    } else {
+        status = run(&settings);
+    }
+    gateway_settings_done(&settings);
+    return status;
+}

@@ -1,0 +1,169 @@
+#include "gateway/reach.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/dial.h"
+#include "base/host.h"
+#include "base/resolve.h"
+#include "base/text.h"
+#include "base/timer.h"
+
+enum {
+    RESOLVE_MS = 5000,
+    PROBE_MS = 5000,
+};
+
+struct reach {
+    uv_loop_t *loop;
+    reach_fn fn;
+    void *arg;
+    const struct targets *allowed;
+    char host[HOST_MAX + 1];
+    uint16_t port;
+    bool probe;
+    struct resolve *resolve;
+    struct timer *slow; /* ends a look-up */
+    struct dial *dial;
+};
+
+static void reach_free(struct reach *reach)
+{
+    resolve_cancel(reach->resolve);
+    timer_free(reach->slow);
+    dial_cancel(reach->dial);
+    free(reach);
+}
+
+static void reach_finish(struct reach *reach, const struct failure *failure,
+                         const struct addr *addrs, unsigned count)
+{
+    reach_fn fn = reach->fn;
+    void *arg = reach->arg;
+
+    reach_free(reach);
+    fn(arg, failure, addrs, count);
+}
+
+static void reach_fail(struct reach *reach, int err)
+{
+    char what[TARGET_TEXT_MAX];
+    struct failure failure;
+
+    target_format(reach->host, reach->port, what);
+    /* Of a name that leads nowhere, the port does not matter. */
+    failure = failure_of_target(err, err == -ENOENT || err == -EAGAIN ? reach->host : what);
+    reach_finish(reach, &failure, NULL, 0);
+}
+
+/* What the name resolved to stays here: it is nobody's business outside the LAN. */
+static void reach_refuse(struct reach *reach, const struct addr *addr)
+{
+    char what[TARGET_TEXT_MAX];
+    char address[ADDR_TEXT_MAX];
+    struct failure failure;
+    struct text note;
+
+    target_format(reach->host, reach->port, what);
+    failure = failure_make(TUNNEL_NOT_ALLOWED,
+                           "%.100s is not among the ALLOWED_TARGETS of this gateway", what);
+    note = text_over(failure.note, sizeof failure.note);
+    text_add(&note, "its address is %s", addr_text(addr, address));
+    reach_finish(reach, &failure, NULL, 0);
+}
+
+static void reach_probed(void *arg, int fd, const struct addr *addr)
+{
+    struct reach *reach = arg;
+    struct addr answered;
+
+    reach->dial = NULL;
+    if (fd < 0) {
+        reach_fail(reach, fd);
+        return;
+    }
+    close(fd);
+    answered = *addr;
+    reach_finish(reach, NULL, &answered, 1);
+}
+
+static unsigned keep_allowed(const struct reach *reach, const struct addr *addrs, unsigned count,
+                             struct addr kept[RESOLVE_MAX])
+{
+    bool all = targets_allow_name(reach->allowed, reach->host, reach->port);
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < count && n < RESOLVE_MAX; i++) {
+        if (all || targets_allow_addr(reach->allowed, &addrs[i])) {
+            kept[n++] = addrs[i];
+        }
+    }
+    return n;
+}
+
+static void reach_resolved(void *arg, int err, const struct addr *addrs, unsigned count)
+{
+    struct reach *reach = arg;
+    struct addr kept[RESOLVE_MAX];
+    unsigned n;
+
+    reach->resolve = NULL;
+    timer_stop(reach->slow);
+    if (err < 0) {
+        reach_fail(reach, err);
+        return;
+    }
+    n = keep_allowed(reach, addrs, count, kept);
+    if (n == 0) {
+        reach_refuse(reach, &addrs[0]);
+    } else if (!reach->probe) {
+        reach_finish(reach, NULL, kept, n);
+    } else {
+        reach->dial = dial_start(reach->loop, kept, n, PROBE_MS, reach_probed, reach);
+        if (!reach->dial) {
+            reach_fail(reach, -ENOMEM);
+        }
+    }
+}
+
+static void reach_slow(void *arg)
+{
+    reach_fail(arg, -EAGAIN);
+}
+
+struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, reach_fn fn,
+                          void *arg)
+{
+    struct reach *reach = calloc(1, sizeof *reach);
+
+    if (!reach) {
+        return NULL;
+    }
+    reach->loop = loop;
+    reach->fn = fn;
+    reach->arg = arg;
+    reach->allowed = request->allowed;
+    reach->port = request->port;
+    reach->probe = request->probe;
+    snprintf(reach->host, sizeof reach->host, "%s", request->host);
+    reach->slow = timer_new(loop, reach_slow, reach);
+    reach->resolve = resolve_start(loop, reach->host, reach->port, reach_resolved, reach);
+    if (!reach->slow || !reach->resolve) {
+        goto fail;
+    }
+    timer_set(reach->slow, RESOLVE_MS);
+    return reach;
+
+fail:
+    reach_free(reach);
+    return NULL;
+}
+
+void reach_cancel(struct reach *reach)
+{
+    if (reach) {
+        reach_free(reach);
+    }
+}

@@ -1,0 +1,40 @@
+/*
+ * reach: from what the user asked for to addresses that may be dialled: the
+ * look-up, the list of allowed targets, and a connection that proves that
+ * somebody answers there and is closed again at once.
+ */
+#ifndef PAMTUNNEL_GATEWAY_REACH_H
+#define PAMTUNNEL_GATEWAY_REACH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/net.h"
+#include "gateway/failure.h"
+#include "gateway/targets.h"
+
+struct reach;
+
+struct reach_request {
+    const char *host;
+    uint16_t port;
+    const struct targets *allowed;
+    bool probe; /* connect, and answer with the one address that took it */
+};
+
+/*
+ * failure is NULL on success, and the addresses (1 to RESOLVE_MAX, with the port)
+ * are then all allowed. They are the ones to dial: no second look-up, which could
+ * answer otherwise. Called once, from the loop; the reach is gone afterwards.
+ */
+typedef void (*reach_fn)(void *arg, const struct failure *failure, const struct addr *addrs,
+                         unsigned count);
+
+/* NULL when out of memory. Nothing of the request but `allowed` has to stay. */
+struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, reach_fn fn,
+                          void *arg);
+/* The callback will not run. Accepts NULL. */
+void reach_cancel(struct reach *reach);
+
+#endif

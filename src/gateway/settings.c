@@ -1,0 +1,130 @@
+#include "gateway/settings.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/settings.h"
+
+enum { WORKERS_DEFAULT_MAX = 4, WORKERS_MAX = 64 };
+
+static int parse_key(const struct setting *setting, const char *text, void *field, struct why *why)
+{
+    (void)setting;
+    size_t len = strlen(text);
+    if (len != (size_t)CRYPTO_KEY_SIZE * 2) {
+        return why_set(why, -EINVAL, "it has %zu characters", len);
+    }
+    return crypto_unhex(text, field, CRYPTO_KEY_SIZE);
+}
+
+static int parse_name(const struct setting *setting, const char *text, void *field, struct why *why)
+{
+    (void)setting;
+    (void)why;
+    if (!gateway_name_is_valid(text)) {
+        return -EINVAL;
+    }
+    memcpy(field, text, strlen(text) + 1);
+    return 0;
+}
+
+static int parse_targets(const struct setting *setting, const char *text, void *field,
+                         struct why *why)
+{
+    (void)setting;
+    return targets_parse(text, field, why);
+}
+
+#define FIELD(name) .offset = offsetof(struct gateway_settings, name)
+
+/* What has no default here but is optional has one in set_defaults(). */
+static const struct setting TABLE[] = {
+    {"VPS_HOST", .takes = "the name or address of the VPS", .parse = setting_host, FIELD(vps_host)},
+    {"TUNNEL_KEY", .takes = "the 64 hex digits that vps-agent --generate-key prints",
+     .parse = parse_key, FIELD(tunnel_key), .secret = true},
+    {"CONTROL_PORT", "9000", "a port, 1 to 65535", setting_port, FIELD(control_port)},
+    {"GATEWAY_NAME",
+     .takes = "1 to 63 letters, digits, dots, hyphens or underscores; this machine's name if unset",
+     .parse = parse_name, FIELD(gateway_name), .optional = true},
+    {"KEEPALIVE_SECS", "30", "seconds between pings, 1 to 3600", setting_number,
+     FIELD(keepalive_secs), .min = 1, .max = 3600},
+    {"ALLOWED_TARGETS", TARGETS_DEFAULT, "entries like 192.168.1.0/24:22,3389;HOME-PC:3389",
+     parse_targets, FIELD(allowed_targets)},
+    {"RELAY_WORKERS",
+     .takes = "threads that carry the users' bytes, 1 to 64; if unset one per "
+              "core, at most 4",
+     .parse = setting_number, FIELD(relay_workers), .min = 1, .max = WORKERS_MAX, .optional = true},
+    {"RUST_LOG", .takes = "the older name of LOG_LEVEL", .parse = setting_rust_log,
+     FIELD(log_level), .optional = true},
+    {"LOG_LEVEL", .takes = "error, warn, info, debug or trace; info if unset",
+     .parse = setting_log_level, FIELD(log_level), .optional = true},
+};
+
+enum { TABLE_SIZE = sizeof TABLE / sizeof *TABLE };
+
+void gateway_name_from_host(const char *host, char dst[GATEWAY_NAME_MAX + 1])
+{
+    size_t len = 0;
+    for (; *host && *host != '.' && len < GATEWAY_NAME_MAX; host++) {
+        dst[len] = *host;
+        dst[len + 1] = '\0';
+        if (len == 0 && !gateway_name_is_valid(dst)) {
+            continue; /* the first character is a letter or a digit */
+        }
+        if (!gateway_name_is_valid(dst)) {
+            dst[len] = '-';
+        }
+        len++;
+    }
+    dst[len] = '\0';
+    if (len == 0) {
+        strcpy(dst, "gateway");
+    }
+}
+
+static void set_defaults(struct gateway_settings *settings)
+{
+    char host[HOST_MAX + 1] = "";
+    gethostname(host, sizeof host - 1);
+    gateway_name_from_host(host, settings->gateway_name);
+
+    unsigned cores = uv_available_parallelism();
+    settings->relay_workers = cores < WORKERS_DEFAULT_MAX ? (long)cores : WORKERS_DEFAULT_MAX;
+    settings->log_level = LOG_INFO;
+}
+
+int gateway_settings_load(const char *env_file, struct gateway_settings *ret_settings,
+                          struct why *why)
+{
+    struct settings_source *source;
+    int err = settings_open(env_file, &source, why);
+    if (err < 0) {
+        return err;
+    }
+    struct gateway_settings settings = {0};
+    set_defaults(&settings);
+    err = settings_load(source, TABLE, TABLE_SIZE, &settings, why);
+    settings_close(source);
+    if (err < 0) {
+        gateway_settings_done(&settings);
+        return err;
+    }
+    *ret_settings = settings;
+    crypto_wipe(&settings.tunnel_key, sizeof settings.tunnel_key);
+    return 0;
+}
+
+void gateway_settings_done(struct gateway_settings *settings)
+{
+    targets_free(settings->allowed_targets);
+    settings->allowed_targets = NULL;
+    crypto_wipe(settings->tunnel_key, sizeof settings->tunnel_key);
+}
+
+void gateway_settings_describe(void)
+{
+    settings_describe(TABLE, TABLE_SIZE);
+}

@@ -1,0 +1,41 @@
+/* settings: the configuration of gateway-agent (README.md, "Settings of gateway-agent"). */
+#ifndef PAMTUNNEL_GATEWAY_SETTINGS_H
+#define PAMTUNNEL_GATEWAY_SETTINGS_H
+
+#include <stdint.h>
+
+#include "base/crypto.h"
+#include "base/host.h"
+#include "base/log.h"
+#include "base/why.h"
+#include "gateway/targets.h"
+
+struct gateway_settings {
+    char vps_host[HOST_MAX + 1];
+    uint8_t tunnel_key[CRYPTO_KEY_SIZE];
+    uint16_t control_port;
+    char gateway_name[GATEWAY_NAME_MAX + 1];
+    long keepalive_secs;
+    struct targets *allowed_targets;
+    long relay_workers;
+    enum log_level log_level;
+};
+
+/*
+ * Reads everything; env_file may be NULL. 0, or -errno with the one line for the
+ * user in why. gateway_settings_done() afterwards.
+ */
+int gateway_settings_load(const char *env_file, struct gateway_settings *ret_settings,
+                          struct why *why);
+/* Frees and wipes what it holds. */
+void gateway_settings_done(struct gateway_settings *settings);
+/* Prints the table of settings for --help. */
+void gateway_settings_describe(void);
+
+/*
+ * A gateway's name made from a machine's: up to the first dot, and what a name
+ * may not hold becomes a hyphen. "gateway" if nothing is left.
+ */
+void gateway_name_from_host(const char *host, char dst[GATEWAY_NAME_MAX + 1]);
+
+#endif

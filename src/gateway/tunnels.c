@@ -1,0 +1,203 @@
+#include "gateway/tunnels.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/host.h"
+#include "base/watch.h"
+#include "data/relay.h"
+#include "gateway/failure.h"
+#include "gateway/tunnel.h"
+
+struct tunnels {
+    struct tunnel_host host; /* what each of them sees */
+    struct relay *relay;
+    struct watch *ended_links;
+    struct tunnel *all[TUNNELS_MAX];
+    unsigned count;
+    void (*send)(void *arg, const struct message *message);
+    void *arg;
+};
+
+/* ---- what tunnels tell ----------------------------------------------------- */
+
+static void on_send(void *arg, const struct message *message)
+{
+    struct tunnels *tunnels = arg;
+    tunnels->send(tunnels->arg, message);
+}
+
+/* The last one takes its place: whoever ends several goes through them from the end. */
+static void on_ended(void *arg, struct tunnel *tunnel)
+{
+    struct tunnels *tunnels = arg;
+
+    for (unsigned i = 0; i < tunnels->count; i++) {
+        if (tunnels->all[i] == tunnel) {
+            tunnels->all[i] = tunnels->all[--tunnels->count];
+            break;
+        }
+    }
+    tunnel_free(tunnel);
+}
+
+static void on_ended_links(void *arg, int events)
+{
+    struct tunnels *tunnels = arg;
+    struct link *link;
+
+    (void)events;
+    while ((link = relay_take_ended(tunnels->relay))) {
+        tunnel_link_ended(link_arg(link), link);
+    }
+}
+
+/* ---- commands -------------------------------------------------------------- */
+
+static void refuse(struct tunnels *tunnels, const struct message_open_tunnel *command,
+                   const struct failure *failure)
+{
+    struct message message = {.type = MESSAGE_TUNNEL_FAILED};
+
+    log_warn(tunnels->host.log, "tunnel %016" PRIx64 "/%u to %s, port %u: refused: %s",
+             command->session, command->channel, command->host, command->port, failure->detail);
+    message.tunnel_failed.session = command->session;
+    message.tunnel_failed.channel = command->channel;
+    message.tunnel_failed.reason = (uint8_t)failure->reason;
+    snprintf(message.tunnel_failed.detail, sizeof message.tunnel_failed.detail, "%s",
+             failure->detail);
+    tunnels->send(tunnels->arg, &message);
+}
+
+static bool is_open(const struct tunnels *tunnels, const struct message_open_tunnel *command)
+{
+    for (unsigned i = 0; i < tunnels->count; i++) {
+        if (tunnel_session(tunnels->all[i]) == command->session &&
+            tunnel_channel(tunnels->all[i]) == command->channel) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The VPS has checked all this too, if it is in honest hands. */
+static int check(const struct tunnels *tunnels, const struct message_open_tunnel *command,
+                 struct failure *ret_failure)
+{
+    if (host_kind(command->host) == HOST_INVALID || command->port == 0 || command->data_port == 0) {
+        *ret_failure = failure_make(TUNNEL_ERROR, "the VPS sent a host or port that is none");
+    } else if (is_open(tunnels, command)) {
+        *ret_failure = failure_make(TUNNEL_ERROR, "the VPS asked for the same tunnel twice");
+    } else if (tunnels->count == TUNNELS_MAX) {
+        *ret_failure = failure_make(
+            TUNNEL_BUSY, "the gateway has %d tunnels open, which is its limit", TUNNELS_MAX);
+    } else {
+        return 0;
+    }
+    return -EINVAL;
+}
+
+static void open_tunnel(struct tunnels *tunnels, const struct message_open_tunnel *command,
+                        const struct addr *vps)
+{
+    struct failure failure;
+
+    if (check(tunnels, command, &failure) < 0) {
+        refuse(tunnels, command, &failure);
+        return;
+    }
+    int err = tunnel_new(&tunnels->host, command, vps, &tunnels->all[tunnels->count]);
+    if (err < 0) {
+        failure = failure_make(TUNNEL_BUSY, "the gateway cannot open a tunnel: %s", strerror(-err));
+        refuse(tunnels, command, &failure);
+        return;
+    }
+    tunnels->count++;
+}
+
+static void close_tunnels(struct tunnels *tunnels, uint64_t session)
+{
+    for (unsigned i = tunnels->count; i-- > 0;) {
+        if (tunnel_session(tunnels->all[i]) == session) {
+            tunnel_close(tunnels->all[i]);
+        }
+    }
+}
+
+void tunnels_command(struct tunnels *tunnels, const struct message *command, const struct addr *vps)
+{
+    if (command->type == MESSAGE_OPEN_TUNNEL) {
+        open_tunnel(tunnels, &command->open_tunnel, vps);
+    } else if (command->type == MESSAGE_CLOSE_TUNNEL) {
+        close_tunnels(tunnels, command->close_tunnel.session);
+    }
+}
+
+void tunnels_control_lost(struct tunnels *tunnels)
+{
+    for (unsigned i = tunnels->count; i-- > 0;) {
+        if (tunnel_is_opening(tunnels->all[i])) {
+            tunnel_close(tunnels->all[i]);
+        }
+    }
+}
+
+/* ---- life ------------------------------------------------------------------ */
+
+int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
+                struct tunnels **ret_tunnels)
+{
+    struct tunnels *tunnels = calloc(1, sizeof *tunnels);
+    if (!tunnels) {
+        return -ENOMEM;
+    }
+    tunnels->send = options->send;
+    tunnels->arg = options->arg;
+    int err = relay_new(options->workers, &tunnels->relay);
+    if (err < 0) {
+        goto fail;
+    }
+    tunnels->host = (struct tunnel_host){
+        .loop = loop,
+        .log = options->log,
+        .allowed = options->allowed,
+        .relay = tunnels->relay,
+        .send = on_send,
+        .ended = on_ended,
+        .arg = tunnels,
+    };
+    err = -ENOMEM;
+    tunnels->ended_links = watch_new(loop, relay_events_fd(tunnels->relay), on_ended_links,
+                                     tunnels);
+    if (!tunnels->ended_links) {
+        goto fail;
+    }
+    watch_set(tunnels->ended_links, WATCH_READ);
+    *ret_tunnels = tunnels;
+    return 0;
+
+fail:
+    tunnels_free(tunnels);
+    return err;
+}
+
+void tunnels_free(struct tunnels *tunnels)
+{
+    if (!tunnels) {
+        return;
+    }
+    watch_free(tunnels->ended_links);
+    relay_free(tunnels->relay); /* first: its links point to tunnels */
+    for (unsigned i = 0; i < tunnels->count; i++) {
+        tunnel_free(tunnels->all[i]);
+    }
+    free(tunnels);
+}
+
+unsigned tunnels_count(const struct tunnels *tunnels)
+{
+    return tunnels->count;
+}

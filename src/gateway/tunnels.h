@@ -1,0 +1,44 @@
+/*
+ * tunnels: all tunnels of a gateway, and the relay that carries them. Takes the
+ * commands of the VPS and gives its answers to `send`.
+ */
+#ifndef PAMTUNNEL_GATEWAY_TUNNELS_H
+#define PAMTUNNEL_GATEWAY_TUNNELS_H
+
+#include <uv.h>
+
+#include "base/log.h"
+#include "base/net.h"
+#include "control/message.h"
+#include "gateway/targets.h"
+
+enum { TUNNELS_MAX = 512 };
+
+struct tunnels;
+
+struct tunnels_options {
+    const struct log *log;
+    const struct targets *allowed;
+    unsigned workers; /* of the relay */
+    void (*send)(void *arg, const struct message *message);
+    void *arg;
+};
+
+/* 0 or -errno. What the options point to has to stay. */
+int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
+                struct tunnels **ret_tunnels);
+/* Ends them all at once, running links included. Accepts NULL. */
+void tunnels_free(struct tunnels *tunnels);
+
+/* A command of the VPS, whose address the control channel has. */
+void tunnels_command(struct tunnels *tunnels, const struct message *command,
+                     const struct addr *vps);
+/*
+ * The control channel broke. Tunnels that are still opening end, since nobody can
+ * be told of them; the others have a data channel to live by.
+ */
+void tunnels_control_lost(struct tunnels *tunnels);
+
+unsigned tunnels_count(const struct tunnels *tunnels);
+
+#endif

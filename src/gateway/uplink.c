@@ -1,0 +1,317 @@
+#include "gateway/uplink.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/dial.h"
+#include "base/host.h"
+#include "base/resolve.h"
+#include "base/text.h"
+#include "base/timer.h"
+#include "control/channel.h"
+#include "control/tls.h"
+
+/*
+ * The policy of the connection. Its one timer means, by state: the look-up takes
+ * too long (resolving), or it is time to try again (resting). channel.h has the
+ * deadline of the greeting and the keepalive.
+ */
+enum {
+    RESOLVE_MS = 10000,
+    DIAL_MS = 10000,
+    REST_FIRST_MS = 1000,
+    REST_MAX_MS = 60000,
+    STABLE_MS = 30000,             /* open for so long: the next rest is a short one again */
+    SAY_AGAIN_MS = 10 * 60 * 1000, /* the same trouble is said so often */
+};
+
+enum uplink_state { STATE_RESTING, STATE_RESOLVING, STATE_DIALLING, STATE_GREETING, STATE_OPEN };
+
+static const char *const STATE_NAMES[] = {
+    [STATE_RESTING] = "resting",   [STATE_RESOLVING] = "resolving", [STATE_DIALLING] = "dialling",
+    [STATE_GREETING] = "greeting", [STATE_OPEN] = "open",
+};
+
+struct uplink {
+    uv_loop_t *loop;
+    struct uplink_options options;
+    enum uplink_state state;
+    struct tls_config *tls;
+    struct timer *timer;
+    struct resolve *resolve;
+    struct dial *dial;
+    struct channel *channel;
+    struct backoff backoff;
+    struct addr vps;             /* since the dial succeeded */
+    char where[TARGET_TEXT_MAX]; /* VPS_HOST:CONTROL_PORT */
+    uint64_t opened_ms;
+    char trouble[400]; /* what was last said to be wrong, and when */
+    uint64_t said_ms;
+};
+
+static void uplink_set_state(struct uplink *uplink, enum uplink_state state)
+{
+    log_debug(uplink->options.log, "control connection: %s -> %s", STATE_NAMES[uplink->state],
+              STATE_NAMES[state]);
+    uplink->state = state;
+}
+
+/* ---- trouble, and resting -------------------------------------------------- */
+
+/* Says what is new at once, and what goes on rarely. */
+static void say(struct uplink *uplink, const char *trouble, uint32_t rest_ms)
+{
+    uint64_t now = clock_ms();
+    bool known = strcmp(trouble, uplink->trouble) == 0 && now - uplink->said_ms < SAY_AGAIN_MS;
+
+    log_write(uplink->options.log, known ? LOG_DEBUG : LOG_WARN,
+              "not connected to the VPS: %s; next try in %.1f s", trouble, rest_ms / 1000.0);
+    if (!known) {
+        struct text text = text_over(uplink->trouble, sizeof uplink->trouble);
+        text_add(&text, "%s", trouble);
+        uplink->said_ms = now;
+    }
+}
+
+static void rest(struct uplink *uplink, uint32_t rest_ms, const char *trouble)
+{
+    say(uplink, trouble, rest_ms);
+    uplink_set_state(uplink, STATE_RESTING);
+    timer_set(uplink->timer, rest_ms);
+}
+
+__attribute__((format(printf, 2, 3))) static void uplink_fail(struct uplink *uplink,
+                                                              const char *format, ...)
+{
+    char trouble[sizeof uplink->trouble];
+    struct text text = text_over(trouble, sizeof trouble);
+    va_list args;
+
+    va_start(args, format);
+    text_add_v(&text, format, args);
+    va_end(args);
+    rest(uplink, backoff_next(&uplink->backoff), trouble);
+}
+
+/* ---- greeting and open ----------------------------------------------------- */
+
+static void on_opened(void *arg)
+{
+    struct uplink *uplink = arg;
+    char address[ADDR_TEXT_MAX];
+
+    uplink_set_state(uplink, STATE_OPEN);
+    uplink->opened_ms = clock_ms();
+    log_info(uplink->options.log, "connected to the VPS %s (%s, %s) as gateway %s", uplink->where,
+             addr_text(&uplink->vps, address), channel_peer_program(uplink->channel),
+             uplink->options.gateway_name);
+}
+
+static void on_received(void *arg, const struct message *message)
+{
+    struct uplink *uplink = arg;
+    uplink->options.events->received(uplink->options.arg, message, &uplink->vps);
+}
+
+/* Trouble that goes away only when somebody does something about it: no hurry. */
+static bool rest_long(struct uplink *uplink, enum channel_end end, enum goodbye_reason goodbye,
+                      const struct why *why)
+{
+    char trouble[sizeof uplink->trouble];
+    struct text text = text_over(trouble, sizeof trouble);
+
+    if (end == CHANNEL_END_GOODBYE && goodbye == GOODBYE_REPLACED) {
+        text_add(&text,
+                 "another gateway has logged in as \"%s\": if there are two, give each a "
+                 "GATEWAY_NAME of its own",
+                 uplink->options.gateway_name);
+    } else if (end == CHANNEL_END_VERSION ||
+               (end == CHANNEL_END_GOODBYE && goodbye == GOODBYE_VERSION)) {
+        text_add(&text, "%s", why->text);
+    } else {
+        return false;
+    }
+    rest(uplink, REST_MAX_MS, trouble);
+    return true;
+}
+
+static void rest_after(struct uplink *uplink, bool was_open, enum channel_end end,
+                       const struct why *why)
+{
+    if (end == CHANNEL_END_AUTH) {
+        uplink_fail(uplink,
+                    "%s does not accept our TUNNEL_KEY, or does not know the gateway \"%s\": both "
+                    "sides need the same key",
+                    uplink->where, uplink->options.gateway_name);
+    } else if (was_open) {
+        uplink_fail(uplink, "lost the connection to %s: %s", uplink->where, why->text);
+    } else {
+        uplink_fail(uplink, "%s takes the connection but does not greet us like a vps-agent: %s",
+                    uplink->where, why->text);
+    }
+}
+
+static void on_closed(void *arg, enum channel_end end, const struct why *why)
+{
+    struct uplink *uplink = arg;
+    bool was_open = uplink->state == STATE_OPEN;
+    enum goodbye_reason goodbye = channel_peer_goodbye(uplink->channel);
+
+    channel_free(uplink->channel);
+    uplink->channel = NULL;
+    if (was_open && clock_ms() - uplink->opened_ms >= STABLE_MS) {
+        backoff_reset(&uplink->backoff);
+        uplink->trouble[0] = '\0';
+    }
+    if (!rest_long(uplink, end, goodbye, why)) {
+        rest_after(uplink, was_open, end, why);
+    }
+    if (was_open) {
+        uplink->options.events->lost(uplink->options.arg);
+    }
+}
+
+static const struct channel_events CHANNEL_EVENTS = {
+    .opened = on_opened,
+    .received = on_received,
+    .closed = on_closed,
+};
+
+/* ---- resolving and dialling ------------------------------------------------ */
+
+static void on_dialled(void *arg, int fd, const struct addr *addr)
+{
+    struct uplink *uplink = arg;
+
+    uplink->dial = NULL;
+    if (fd < 0) {
+        uplink_fail(uplink, "cannot reach %s: %s", uplink->where, strerror(-fd));
+        return;
+    }
+    uplink->vps = *addr;
+    struct channel_options options = {
+        .self = SENDER_GATEWAY,
+        .keepalive_secs = uplink->options.keepalive_secs,
+        .program = uplink->options.program,
+        .events = &CHANNEL_EVENTS,
+        .arg = uplink,
+    };
+    int err = channel_new(uplink->loop, uplink->tls, fd, &options, &uplink->channel);
+    if (err < 0) {
+        close(fd);
+        uplink_fail(uplink, "cannot start to talk to %s: %s", uplink->where, strerror(-err));
+        return;
+    }
+    uplink_set_state(uplink, STATE_GREETING);
+}
+
+static void look_up_failed(struct uplink *uplink, int err)
+{
+    const char *clause = err == -ENOENT   ? "no such name"
+                         : err == -EAGAIN ? "no name server answers"
+                                          : strerror(-err);
+    uplink_fail(uplink, "cannot look up %s (VPS_HOST): %s", uplink->options.vps_host, clause);
+}
+
+static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned count)
+{
+    struct uplink *uplink = arg;
+
+    uplink->resolve = NULL;
+    timer_stop(uplink->timer);
+    if (err < 0) {
+        look_up_failed(uplink, err);
+        return;
+    }
+    uplink->dial = dial_start(uplink->loop, addrs, count, DIAL_MS, on_dialled, uplink);
+    if (!uplink->dial) {
+        uplink_fail(uplink, "out of memory");
+        return;
+    }
+    uplink_set_state(uplink, STATE_DIALLING);
+}
+
+static void try_once(struct uplink *uplink)
+{
+    uplink->resolve = resolve_start(uplink->loop, uplink->options.vps_host,
+                                    uplink->options.control_port, on_resolved, uplink);
+    if (!uplink->resolve) {
+        uplink_fail(uplink, "out of memory");
+        return;
+    }
+    uplink_set_state(uplink, STATE_RESOLVING);
+    timer_set(uplink->timer, RESOLVE_MS);
+}
+
+static void on_timer(void *arg)
+{
+    struct uplink *uplink = arg;
+
+    if (uplink->state == STATE_RESTING) {
+        try_once(uplink);
+    } else if (uplink->state == STATE_RESOLVING) {
+        resolve_cancel(uplink->resolve);
+        uplink->resolve = NULL;
+        look_up_failed(uplink, -EAGAIN);
+    }
+}
+
+/* ---- life ------------------------------------------------------------------ */
+
+int uplink_new(uv_loop_t *loop, const struct uplink_options *options, struct uplink **ret_uplink)
+{
+    struct uplink *uplink = calloc(1, sizeof *uplink);
+    if (!uplink) {
+        return -ENOMEM;
+    }
+    uplink->loop = loop;
+    uplink->options = *options;
+    uplink->options.key = NULL;
+    uplink->backoff = (struct backoff){.first_ms = REST_FIRST_MS, .max_ms = REST_MAX_MS};
+    target_format(options->vps_host, options->control_port, uplink->where);
+
+    int err = tls_config_client(options->gateway_name, options->key, &uplink->tls);
+    if (err < 0) {
+        goto fail;
+    }
+    uplink->timer = timer_new(loop, on_timer, uplink);
+    if (!uplink->timer) {
+        err = -ENOMEM;
+        goto fail;
+    }
+    try_once(uplink);
+    *ret_uplink = uplink;
+    return 0;
+
+fail:
+    uplink_free(uplink);
+    return err;
+}
+
+void uplink_free(struct uplink *uplink)
+{
+    if (!uplink) {
+        return;
+    }
+    if (uplink->channel) {
+        channel_goodbye(uplink->channel, GOODBYE_SHUTDOWN, "gateway-agent stops");
+    }
+    channel_free(uplink->channel);
+    resolve_cancel(uplink->resolve);
+    dial_cancel(uplink->dial);
+    timer_free(uplink->timer);
+    tls_config_free(uplink->tls);
+    free(uplink);
+}
+
+int uplink_send(struct uplink *uplink, const struct message *message)
+{
+    return uplink->state == STATE_OPEN ? channel_send(uplink->channel, message) : -ENOTCONN;
+}

@@ -1,0 +1,51 @@
+/*
+ * uplink: the gateway's persistent control connection to the VPS: looked up,
+ * dialled, greeted, and made again whenever it is lost.
+ *
+ *     resolving -> dialling -> greeting -> open -> resting -> resolving ...
+ *
+ * and from every state to resting, with a time that doubles up to a minute. Each
+ * round looks VPS_HOST up anew, so that a change of its address is picked up.
+ */
+#ifndef PAMTUNNEL_GATEWAY_UPLINK_H
+#define PAMTUNNEL_GATEWAY_UPLINK_H
+
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/net.h"
+#include "control/message.h"
+
+struct uplink;
+
+/* Called from the loop. Not to free the uplink from. */
+struct uplink_events {
+    /* A command from the VPS, which is at this address. */
+    void (*received)(void *arg, const struct message *message, const struct addr *vps);
+    /* An open connection is lost. */
+    void (*lost)(void *arg);
+};
+
+struct uplink_options {
+    const struct log *log;
+    const char *vps_host;
+    uint16_t control_port;
+    const char *gateway_name;
+    const uint8_t *key; /* CRYPTO_KEY_SIZE bytes; needed during uplink_new() only */
+    unsigned keepalive_secs;
+    const char *program; /* "gateway-agent 0.1.0" */
+    const struct uplink_events *events;
+    void *arg;
+};
+
+/* Starts to connect. 0 or -errno. What the options point to has to stay, but for the key. */
+int uplink_new(uv_loop_t *loop, const struct uplink_options *options, struct uplink **ret_uplink);
+/* Says goodbye if the connection is open. Accepts NULL. */
+void uplink_free(struct uplink *uplink);
+
+/* -ENOTCONN if there is no open connection, or see channel_send(). */
+int uplink_send(struct uplink *uplink, const struct message *message);
+
+#endif

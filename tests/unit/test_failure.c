@@ -1,0 +1,64 @@
+/* Why a tunnel cannot be opened, as the person who asked for it reads it. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gateway/failure.h"
+
+static void each_error_has_its_reason(void **state)
+{
+    static const struct {
+        int err;
+        enum tunnel_failure reason;
+    } cases[] = {
+        {-ENOENT, TUNNEL_UNKNOWN_NAME},   {-EAGAIN, TUNNEL_TIMED_OUT},
+        {-ECONNREFUSED, TUNNEL_REFUSED},  {-ECONNRESET, TUNNEL_REFUSED},
+        {-EHOSTUNREACH, TUNNEL_NO_ROUTE}, {-ENETUNREACH, TUNNEL_NO_ROUTE},
+        {-ETIMEDOUT, TUNNEL_TIMED_OUT},   {-EPERM, TUNNEL_NO_ROUTE},
+        {-EMFILE, TUNNEL_BUSY},           {-ENOMEM, TUNNEL_BUSY},
+        {-EPROTO, TUNNEL_ERROR},          {-EIO, TUNNEL_ERROR},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct failure failure = failure_of_target(cases[i].err, "HOME-PC:22");
+        assert_int_equal(failure.reason, cases[i].reason);
+        assert_memory_equal(failure.detail, "HOME-PC:22 ", 11);
+        assert_string_equal(failure.note, "");
+        assert_string_not_equal(failure_name(failure.reason), "?");
+    }
+}
+
+static void a_long_name_leaves_room_for_the_reason(void **state)
+{
+    char name[254];
+    (void)state;
+    memset(name, 'a', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    struct failure failure = failure_of_target(-ECONNREFUSED, name);
+    assert_non_null(strstr(failure.detail, "nothing listens on that port"));
+    failure = failure_of_target(-ETIMEDOUT, name);
+    assert_int_equal(failure.detail[strlen(failure.detail) - 1], '?');
+}
+
+static void a_reason_that_does_not_exist_has_no_name(void **state)
+{
+    (void)state;
+    assert_string_equal(failure_name((enum tunnel_failure)0), "?");
+    assert_string_equal(failure_name((enum tunnel_failure)200), "?");
+    assert_string_equal(failure_name(TUNNEL_NOT_ALLOWED), "not allowed");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_error_has_its_reason),
+        cmocka_unit_test(a_long_name_leaves_room_for_the_reason),
+        cmocka_unit_test(a_reason_that_does_not_exist_has_no_name),
+    };
+    return cmocka_run_group_tests_name("failure", tests, NULL, NULL);
+}

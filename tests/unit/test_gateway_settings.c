@@ -1,0 +1,144 @@
+/* The configuration of gateway-agent. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gateway/settings.h"
+
+static const char KEY[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1F";
+static const char *const NAMES[] = {
+    "VPS_HOST",        "TUNNEL_KEY",    "TUNNEL_KEY_FILE", "CONTROL_PORT", "GATEWAY_NAME",
+    "KEEPALIVE_SECS",  "RELAY_WORKERS", "ALLOWED_TARGETS", "LOG_LEVEL",    "RUST_LOG",
+};
+
+/* A clean environment that is just enough. */
+static int set_up(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        unsetenv(NAMES[i]);
+    }
+    setenv("VPS_HOST", "vps.example.com", 1);
+    setenv("TUNNEL_KEY", KEY, 1);
+    return 0;
+}
+
+static void two_settings_are_enough(void **state)
+{
+    struct gateway_settings settings;
+    struct why why;
+    (void)state;
+    assert_int_equal(gateway_settings_load(NULL, &settings, &why), 0);
+    assert_string_equal(settings.vps_host, "vps.example.com");
+    assert_int_equal(settings.tunnel_key[0], 0);
+    assert_int_equal(settings.tunnel_key[31], 31);
+    assert_int_equal(settings.control_port, 9000);
+    assert_true(gateway_name_is_valid(settings.gateway_name));
+    assert_int_equal(settings.keepalive_secs, 30);
+    assert_in_range(settings.relay_workers, 1, 4);
+    assert_int_equal(settings.log_level, LOG_INFO);
+    struct addr addr;
+    addr_parse("192.168.1.22", 22, &addr);
+    assert_true(targets_allow_addr(settings.allowed_targets, &addr));
+    gateway_settings_done(&settings);
+    assert_int_equal(settings.tunnel_key[31], 0);
+}
+
+static void wrong_ones_are_named(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *value;
+        const char *said;
+    } cases[] = {
+        {"VPS_HOST", "", "VPS_HOST is not set"},
+        {"VPS_HOST", "not a host", "VPS_HOST is \"not a host\""},
+        {"TUNNEL_KEY", "", "TUNNEL_KEY is not set"},
+        {"TUNNEL_KEY", "abc", "it has 3 characters"},
+        {"CONTROL_PORT", "0", "CONTROL_PORT is \"0\""},
+        {"GATEWAY_NAME", "-x", "GATEWAY_NAME is \"-x\""},
+        {"KEEPALIVE_SECS", "0", "KEEPALIVE_SECS is \"0\""},
+        {"KEEPALIVE_SECS", "3601", "KEEPALIVE_SECS is \"3601\""},
+        {"RELAY_WORKERS", "0", "RELAY_WORKERS is \"0\""},
+        {"ALLOWED_TARGETS", "10.0.0.0/8:22;oops", "\"oops\" has no ports"},
+        {"LOG_LEVEL", "loud", "LOG_LEVEL is \"loud\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct gateway_settings settings;
+        struct why why = {""};
+        set_up(state);
+        setenv(cases[i].name, cases[i].value, 1);
+        assert_int_equal(gateway_settings_load(NULL, &settings, &why), -EINVAL);
+        if (!strstr(why.text, cases[i].said)) {
+            fail_msg("no word of '%s' in: %s", cases[i].said, why.text);
+        }
+    }
+}
+
+static void a_wrong_key_is_not_repeated(void **state)
+{
+    char key[sizeof KEY];
+    struct gateway_settings settings;
+    struct why why;
+    (void)state;
+    strcpy(key, KEY);
+    key[63] = 'g';
+    setenv("TUNNEL_KEY", key, 1);
+    assert_int_equal(gateway_settings_load(NULL, &settings, &why), -EINVAL);
+    assert_non_null(strstr(why.text, "TUNNEL_KEY"));
+    assert_null(strstr(why.text, "0001"));
+}
+
+static void the_log_level_has_an_older_name(void **state)
+{
+    struct gateway_settings settings;
+    struct why why;
+    (void)state;
+    setenv("RUST_LOG", "debug", 1);
+    assert_int_equal(gateway_settings_load(NULL, &settings, &why), 0);
+    assert_int_equal(settings.log_level, LOG_DEBUG);
+    gateway_settings_done(&settings);
+    setenv("LOG_LEVEL", "error", 1);
+    assert_int_equal(gateway_settings_load(NULL, &settings, &why), 0);
+    assert_int_equal(settings.log_level, LOG_ERROR);
+    gateway_settings_done(&settings);
+}
+
+static void any_host_name_makes_a_gateway_name(void **state)
+{
+    static const char *const cases[][2] = {
+        {"home", "home"},      {"home.example.com", "home"}, {"my_box-2", "my_box-2"},
+        {"bad name!", "bad-name-"}, {"--x", "x"},            {"", "gateway"},
+        {".", "gateway"},      {"\xc3\xa4\xc3\xb6", "gateway"},
+    };
+    char name[GATEWAY_NAME_MAX + 1];
+    char host[200];
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        gateway_name_from_host(cases[i][0], name);
+        assert_string_equal(name, cases[i][1]);
+    }
+    memset(host, 'a', sizeof host - 1);
+    host[sizeof host - 1] = '\0';
+    gateway_name_from_host(host, name);
+    assert_int_equal(strlen(name), GATEWAY_NAME_MAX);
+    assert_true(gateway_name_is_valid(name));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(two_settings_are_enough, set_up),
+        cmocka_unit_test_setup(wrong_ones_are_named, set_up),
+        cmocka_unit_test_setup(a_wrong_key_is_not_repeated, set_up),
+        cmocka_unit_test_setup(the_log_level_has_an_older_name, set_up),
+        cmocka_unit_test_setup(any_host_name_makes_a_gateway_name, set_up),
+    };
+    return cmocka_run_group_tests_name("gateway_settings", tests, NULL, NULL);
+}
