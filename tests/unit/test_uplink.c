@@ -1,0 +1,313 @@
+/*
+ * The control connection of a gateway, on a real event loop: the test listens
+ * as the VPS does, with the other end of the same channel.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/net.h"
+#include "control/channel.h"
+#include "gateway/uplink.h"
+
+enum { PATIENCE_MS = 8000 };
+
+static const uint8_t KEY[CRYPTO_KEY_SIZE] = "a key of thirty-two bytes, yes..";
+static const uint8_t OTHER_KEY[CRYPTO_KEY_SIZE] = "a key of thirty-two bytes, no...";
+
+struct world {
+    uv_loop_t loop;
+    FILE *log_file;
+    char *log_text;
+    size_t log_size;
+    struct log log;
+    int listener;
+    struct uplink *uplink;
+    unsigned received, lost;
+    struct message last;
+    struct addr last_from;
+
+    /* The VPS. */
+    struct tls_config *tls;
+    struct channel *channel;
+    bool vps_open;
+    enum channel_end vps_end;
+    struct message vps_last;
+    unsigned vps_received, vps_closed;
+};
+
+static void on_received(void *arg, const struct message *message, const struct addr *vps)
+{
+    struct world *world = arg;
+    world->received++;
+    world->last = *message;
+    world->last_from = *vps;
+}
+
+static void on_lost(void *arg)
+{
+    struct world *world = arg;
+    world->lost++;
+}
+
+static const struct uplink_events EVENTS = {.received = on_received, .lost = on_lost};
+
+static void vps_on_opened(void *arg)
+{
+    struct world *world = arg;
+    world->vps_open = true;
+}
+
+static void vps_on_received(void *arg, const struct message *message)
+{
+    struct world *world = arg;
+    world->vps_received++;
+    world->vps_last = *message;
+}
+
+static void vps_on_closed(void *arg, enum channel_end end, const struct why *why)
+{
+    struct world *world = arg;
+    (void)why;
+    world->vps_end = end;
+    world->vps_closed++;
+    world->vps_open = false;
+    channel_free(world->channel);
+    world->channel = NULL;
+}
+
+static const struct channel_events VPS_EVENTS = {vps_on_opened, vps_on_received, vps_on_closed};
+
+static int key_of(void *arg, const char *identity, uint8_t ret_key[CRYPTO_KEY_SIZE])
+{
+    (void)arg;
+    if (strcmp(identity, "home") != 0) {
+        return -ENOENT;
+    }
+    memcpy(ret_key, KEY, CRYPTO_KEY_SIZE);
+    return 0;
+}
+
+static void world_open(struct world *world, const char *name, const uint8_t *key)
+{
+    struct sockaddr_in at;
+    socklen_t len = sizeof at;
+    memset(world, 0, sizeof *world);
+    assert_int_equal(uv_loop_init(&world->loop), 0);
+    world->log_file = open_memstream(&world->log_text, &world->log_size);
+    world->log = (struct log){.stream = world->log_file, .level = LOG_DEBUG};
+    world->listener = net_listen("127.0.0.1", 0, 8);
+    assert_int_equal(getsockname(world->listener, (struct sockaddr *)&at, &len), 0);
+    assert_int_equal(tls_config_server(key_of, NULL, &world->tls), 0);
+    struct uplink_options options = {
+        .log = &world->log,
+        .vps_host = "127.0.0.1",
+        .control_port = ntohs(at.sin_port),
+        .gateway_name = name,
+        .key = key,
+        .keepalive_secs = 30,
+        .program = "gateway-agent test",
+        .events = &EVENTS,
+        .arg = world,
+    };
+    assert_int_equal(uplink_new(&world->loop, &options, &world->uplink), 0);
+}
+
+static void world_close(struct world *world)
+{
+    uplink_free(world->uplink);
+    channel_free(world->channel);
+    uv_run(&world->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&world->loop), 0);
+    tls_config_free(world->tls);
+    close(world->listener);
+    fclose(world->log_file);
+    free(world->log_text);
+}
+
+static void turn(struct world *world)
+{
+    uv_run(&world->loop, UV_RUN_NOWAIT);
+    usleep(200);
+}
+
+#define WAIT_FOR(world, condition)                                                                 \
+    for (uint64_t end_ = clock_ms() + PATIENCE_MS; !(condition);) {                                \
+        if (clock_ms() > end_) {                                                                   \
+            fail_msg("waited in vain for %s", #condition);                                         \
+        }                                                                                          \
+        turn(world);                                                                               \
+    }
+
+static bool was_said(struct world *world, const char *text)
+{
+    fflush(world->log_file);
+    return strstr(world->log_text, text) != NULL;
+}
+
+static void vps_accept(struct world *world)
+{
+    struct addr peer;
+    int fd = -1;
+    WAIT_FOR(world, (fd = net_accept(world->listener, &peer)) >= 0);
+    struct channel_options options = {
+        .self = SENDER_VPS, .program = "vps-agent test", .events = &VPS_EVENTS, .arg = world};
+    assert_int_equal(channel_new(&world->loop, world->tls, fd, &options, &world->channel), 0);
+}
+
+static void vps_greet(struct world *world)
+{
+    vps_accept(world);
+    WAIT_FOR(world, world->vps_open && was_said(world, "connected to the VPS"));
+}
+
+static void a_command_arrives_with_the_address_of_the_vps_and_is_answered(void **state)
+{
+    struct world world;
+    struct message command = {.type = MESSAGE_CLOSE_TUNNEL, .close_tunnel.session = 77};
+    struct message answer = {.type = MESSAGE_TUNNEL_READY, .tunnel_ready = {77, 0, "10.0.0.1:22"}};
+    struct addr loopback;
+    (void)state;
+    world_open(&world, "home", KEY);
+    assert_int_equal(uplink_send(world.uplink, &answer), -ENOTCONN);
+    vps_greet(&world);
+    assert_string_equal(channel_peer_name(world.channel), "home");
+    assert_string_equal(channel_peer_program(world.channel), "gateway-agent test");
+
+    assert_int_equal(channel_send(world.channel, &command), 0);
+    WAIT_FOR(&world, world.received == 1);
+    assert_int_equal(world.last.close_tunnel.session, 77);
+    addr_parse("127.0.0.1", 0, &loopback);
+    assert_true(addr_same_host(&world.last_from, &loopback));
+    assert_int_equal(uplink_send(world.uplink, &answer), 0);
+    WAIT_FOR(&world, world.vps_received == 1);
+    assert_string_equal(world.vps_last.tunnel_ready.address, "10.0.0.1:22");
+    world_close(&world);
+}
+
+static void a_lost_connection_is_told_and_made_again(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world, "home", KEY);
+    vps_greet(&world);
+    channel_free(world.channel);
+    world.channel = NULL;
+    world.vps_open = false;
+    WAIT_FOR(&world, world.lost == 1);
+    assert_true(was_said(&world, "lost the connection to 127.0.0.1:"));
+    uint64_t since = clock_ms();
+    vps_accept(&world);
+    WAIT_FOR(&world, world.vps_open);
+    assert_in_range(clock_ms() - since, 500, 2000);
+    world_close(&world);
+}
+
+static void a_wrong_key_is_said_clearly(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world, "home", OTHER_KEY);
+    vps_accept(&world);
+    WAIT_FOR(&world, was_said(&world, "next try"));
+    assert_true(was_said(&world, "does not accept our TUNNEL_KEY"));
+    assert_int_equal(world.lost, 0);
+    world_close(&world);
+}
+
+static void a_name_that_the_vps_does_not_know_is_said_too(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world, "away", KEY);
+    vps_accept(&world);
+    WAIT_FOR(&world, was_said(&world, "next try"));
+    assert_true(was_said(&world, "does not know the gateway \"away\""));
+    world_close(&world);
+}
+
+static void a_gateway_that_was_replaced_waits_a_minute(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world, "home", KEY);
+    vps_greet(&world);
+    channel_goodbye(world.channel, GOODBYE_REPLACED, "logged in again");
+    WAIT_FOR(&world, world.lost == 1);
+    assert_true(was_said(&world, "another gateway has logged in as \"home\""));
+    assert_true(was_said(&world, "next try in 60.0 s"));
+    world_close(&world);
+}
+
+static void the_same_trouble_is_said_once(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world, "home", KEY);
+    close(world.listener);
+    world.listener = -1;
+    WAIT_FOR(&world, was_said(&world, "warn "));
+    assert_true(was_said(&world, "cannot reach 127.0.0.1:"));
+    char *second;
+    WAIT_FOR(&world, was_said(&world, "cannot reach") &&
+                         (second = strstr(strstr(world.log_text, "cannot reach") + 1,
+                                          "cannot reach")));
+    while (*second != '\n') {
+        second--;
+    }
+    assert_non_null(strstr(second, "Z debug "));
+    world_close(&world);
+}
+
+static void somebody_else_at_the_port_is_no_vps(void **state)
+{
+    struct world world;
+    struct addr peer;
+    int fd = -1;
+    (void)state;
+    world_open(&world, "home", KEY);
+    WAIT_FOR(&world, (fd = net_accept(world.listener, &peer)) >= 0);
+    assert_true(write(fd, "HTTP/1.1 400 Bad Request\r\n\r\n", 28) == 28);
+    WAIT_FOR(&world, was_said(&world, "does not greet us like a vps-agent"));
+    close(fd);
+    world_close(&world);
+}
+
+static void a_gateway_that_stops_says_goodbye(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world, "home", KEY);
+    vps_greet(&world);
+    uplink_free(world.uplink);
+    world.uplink = NULL;
+    WAIT_FOR(&world, world.vps_closed == 1);
+    assert_int_equal(world.vps_end, CHANNEL_END_GOODBYE);
+    assert_int_equal(world.lost, 0);
+    world_close(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_command_arrives_with_the_address_of_the_vps_and_is_answered),
+        cmocka_unit_test(a_lost_connection_is_told_and_made_again),
+        cmocka_unit_test(a_wrong_key_is_said_clearly),
+        cmocka_unit_test(a_name_that_the_vps_does_not_know_is_said_too),
+        cmocka_unit_test(a_gateway_that_was_replaced_waits_a_minute),
+        cmocka_unit_test(the_same_trouble_is_said_once),
+        cmocka_unit_test(somebody_else_at_the_port_is_no_vps),
+        cmocka_unit_test(a_gateway_that_stops_says_goodbye),
+    };
+    return cmocka_run_group_tests_name("uplink", tests, NULL, NULL);
+}
