@@ -1,5 +1,5 @@
 # Shared by the scripts beside it: . "$(dirname "$0")/lib.sh"
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # used by those that read this
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
