@@ -1,0 +1,14 @@
+/* clock: the two clocks that the project uses. */
+#ifndef PAMTUNNEL_BASE_CLOCK_H
+#define PAMTUNNEL_BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* Milliseconds of CLOCK_MONOTONIC: for durations and deadlines. */
+uint64_t clock_ms(void);
+/* The same in microseconds: for round trips. */
+uint64_t clock_us(void);
+/* Seconds of Unix time: for people and for Telegram's dates. */
+int64_t clock_unix(void);
+
+#endif

@@ -1,0 +1,154 @@
+#include "base/dial.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/resolve.h"
+#include "base/timer.h"
+#include "base/watch.h"
+
+enum { STAGGER_MS = 250 }; /* RFC 8305, section 5: Connection Attempt Delay */
+
+struct attempt {
+    struct dial *dial;
+    struct addr to;
+    struct watch *watch;
+    int fd; /* -1: not started, or failed */
+};
+
+struct dial {
+    uv_loop_t *loop;
+    dial_fn fn;
+    void *arg;
+    struct timer *deadline;
+    struct timer *stagger; /* starts the next attempt; 0 ms: the first one */
+    struct attempt attempts[RESOLVE_MAX];
+    unsigned count;
+    unsigned started;
+    unsigned running;
+    int err; /* the failure that says most, so far */
+};
+
+/* A refusal is an answer from the machine itself; it says more than a lost packet. */
+static int more_telling(int before, int now)
+{
+    return before == -ECONNREFUSED || (before != 0 && now != -ECONNREFUSED) ? before : now;
+}
+
+static void attempt_stop(struct attempt *attempt, bool keep_fd)
+{
+    watch_free(attempt->watch);
+    attempt->watch = NULL;
+    if (attempt->fd >= 0 && !keep_fd) {
+        close(attempt->fd);
+    }
+    attempt->fd = -1;
+}
+
+static void dial_free(struct dial *dial)
+{
+    for (unsigned i = 0; i < dial->started; i++) {
+        attempt_stop(&dial->attempts[i], false);
+    }
+    timer_free(dial->deadline);
+    timer_free(dial->stagger);
+    free(dial);
+}
+
+static void finish(struct dial *dial, int fd, const struct addr *addr)
+{
+    dial_fn fn = dial->fn;
+    void *arg = dial->arg;
+    struct addr reached;
+    if (addr) {
+        reached = *addr;
+    }
+    dial_free(dial);
+    fn(arg, fd, addr ? &reached : NULL);
+}
+
+static void attempt_failed(struct attempt *attempt, int err)
+{
+    struct dial *dial = attempt->dial;
+    attempt_stop(attempt, false);
+    dial->running--;
+    dial->err = more_telling(dial->err, err);
+    if (dial->started < dial->count) {
+        timer_set(dial->stagger, 0);
+    } else if (dial->running == 0) {
+        finish(dial, dial->err, NULL);
+    }
+}
+
+static void on_connect(void *arg, int events)
+{
+    struct attempt *attempt = arg;
+    (void)events;
+    int err = net_error(attempt->fd);
+    if (err < 0) {
+        attempt_failed(attempt, err);
+        return;
+    }
+    int fd = attempt->fd;
+    attempt_stop(attempt, true);
+    finish(attempt->dial, fd, &attempt->to);
+}
+
+static void start_next(void *arg)
+{
+    struct dial *dial = arg;
+    struct attempt *attempt = &dial->attempts[dial->started++];
+    dial->running++;
+    attempt->fd = net_connect(&attempt->to);
+    if (attempt->fd < 0) {
+        int err = attempt->fd;
+        attempt_failed(attempt, err);
+        return;
+    }
+    attempt->watch = watch_new(dial->loop, attempt->fd, on_connect, attempt);
+    if (!attempt->watch) {
+        attempt_failed(attempt, -ENOMEM);
+        return;
+    }
+    watch_set(attempt->watch, WATCH_WRITE);
+    if (dial->started < dial->count) {
+        timer_set(dial->stagger, STAGGER_MS);
+    }
+}
+
+static void on_deadline(void *arg)
+{
+    struct dial *dial = arg;
+    finish(dial, dial->err ? dial->err : -ETIMEDOUT, NULL);
+}
+
+struct dial *dial_start(uv_loop_t *loop, const struct addr *addrs, unsigned count,
+                        uint64_t timeout_ms, dial_fn fn, void *arg)
+{
+    struct dial *dial = calloc(1, sizeof *dial);
+    if (!dial) {
+        return NULL;
+    }
+    *dial = (struct dial){.loop = loop, .fn = fn, .arg = arg};
+    dial->count = count < RESOLVE_MAX ? count : RESOLVE_MAX;
+    for (unsigned i = 0; i < dial->count; i++) {
+        dial->attempts[i] = (struct attempt){.dial = dial, .to = addrs[i], .fd = -1};
+    }
+    dial->deadline = timer_new(loop, on_deadline, dial);
+    dial->stagger = timer_new(loop, start_next, dial);
+    if (!dial->deadline || !dial->stagger) {
+        dial_free(dial);
+        return NULL;
+    }
+    timer_set(dial->deadline, timeout_ms);
+    timer_set(dial->stagger, 0);
+    return dial;
+}
+
+void dial_cancel(struct dial *dial)
+{
+    if (dial) {
+        dial_free(dial);
+    }
+}

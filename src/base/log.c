@@ -1,0 +1,73 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+static const char *const LEVEL_NAMES[] = {"error", "warn", "info", "debug", "trace"};
+
+int log_level_parse(const char *text, enum log_level *ret_level)
+{
+    for (unsigned i = 0; i < sizeof LEVEL_NAMES / sizeof *LEVEL_NAMES; i++) {
+        if (strcasecmp(text, LEVEL_NAMES[i]) == 0) {
+            *ret_level = (enum log_level)i;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+/* A line is one line, whatever a stranger put into it. */
+static void make_visible(char *line)
+{
+    for (unsigned char *c = (unsigned char *)line; *c; c++) {
+        if (*c < 0x20 || *c == 0x7f) {
+            *c = '?';
+        }
+    }
+}
+
+void log_write(const struct log *log, enum log_level level, const char *format, ...)
+{
+    if (!log || level > log->level) {
+        return;
+    }
+    int saved_errno = errno;
+    char line[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    make_visible(line);
+
+    struct timespec now;
+    struct tm utc;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    char stamp[32];
+    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
+    fprintf(log->stream, "%s.%03ldZ %-5s %s\n", stamp, now.tv_nsec / 1000000, LEVEL_NAMES[level],
+            line);
+    fflush(log->stream);
+    errno = saved_errno;
+}
+
+enum { SIEVE_BURST = 5, SIEVE_REFILL_MS = 10000 };
+
+bool log_sieve_pass(struct log_sieve *sieve, uint64_t now_ms, unsigned *ret_held_back)
+{
+    uint64_t earned = (now_ms - sieve->refilled_ms) / SIEVE_REFILL_MS;
+    if (earned > 0) {
+        sieve->spent = earned >= sieve->spent ? 0 : sieve->spent - (unsigned)earned;
+        sieve->refilled_ms = now_ms;
+    }
+    if (sieve->spent >= SIEVE_BURST) {
+        sieve->held_back++;
+        return false;
+    }
+    sieve->spent++;
+    *ret_held_back = sieve->held_back;
+    sieve->held_back = 0;
+    return true;
+}

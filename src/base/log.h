@@ -1,0 +1,52 @@
+/*
+ * log: lines for the person who runs an agent, on one stream (stderr).
+ *
+ * Only agents log; libraries return errors. A line is
+ *     2026-11-22T13:51:00.123Z info  session k3f9q2wx: waiting -> connected
+ * Control characters of anything formatted into it are made visible, so that
+ * what a peer or a user sent cannot forge a line. errno is preserved.
+ */
+#ifndef PAMTUNNEL_BASE_LOG_H
+#define PAMTUNNEL_BASE_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRACE };
+
+struct log {
+    FILE *stream;
+    enum log_level level; /* lines above it are left out */
+};
+
+/* Reads "error", "warn", "info", "debug" or "trace". Returns 0 or -EINVAL. */
+int log_level_parse(const char *text, enum log_level *ret_level);
+
+void log_write(const struct log *log, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#define log_error(log, ...) log_write((log), LOG_ERROR, __VA_ARGS__)
+#define log_warn(log, ...) log_write((log), LOG_WARN, __VA_ARGS__)
+#define log_info(log, ...) log_write((log), LOG_INFO, __VA_ARGS__)
+#define log_debug(log, ...) log_write((log), LOG_DEBUG, __VA_ARGS__)
+#define log_trace(log, ...) log_write((log), LOG_TRACE, __VA_ARGS__)
+
+/*
+ * A sieve for lines that strangers can cause: it lets a burst through, then a
+ * line every few seconds, and counts what it held back. Zero-initialised is
+ * ready for use.
+ */
+struct log_sieve {
+    uint64_t refilled_ms;
+    unsigned spent;
+    unsigned held_back;
+};
+
+/*
+ * True when the line may be written. *ret_held_back is then the number of lines
+ * suppressed since the last one that passed.
+ */
+bool log_sieve_pass(struct log_sieve *sieve, uint64_t now_ms, unsigned *ret_held_back);
+
+#endif

@@ -1,0 +1,233 @@
+#include "base/net.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Dead peers: 60 + 4 x 15 s until keepalive gives up, and unacknowledged data just before. */
+enum {
+    KEEPALIVE_IDLE_S = 60,
+    KEEPALIVE_INTERVAL_S = 15,
+    KEEPALIVE_PROBES = 4,
+    USER_TIMEOUT_MS = 115 * 1000,
+};
+
+int addr_from(const struct sockaddr *sa, struct addr *ret_addr)
+{
+    struct addr addr = {0};
+    if (sa->sa_family == AF_INET) {
+        memcpy(&addr.v4, sa, sizeof addr.v4);
+    } else if (sa->sa_family == AF_INET6) {
+        memcpy(&addr.v6, sa, sizeof addr.v6);
+        if (IN6_IS_ADDR_V4MAPPED(&addr.v6.sin6_addr)) {
+            struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = addr.v6.sin6_port};
+            memcpy(&v4.sin_addr, addr.v6.sin6_addr.s6_addr + 12, sizeof v4.sin_addr);
+            memset(&addr, 0, sizeof addr);
+            addr.v4 = v4;
+        }
+    } else {
+        return -EAFNOSUPPORT;
+    }
+    *ret_addr = addr;
+    return 0;
+}
+
+int addr_parse(const char *host, uint16_t port, struct addr *ret_addr)
+{
+    struct addr addr = {0};
+    if (inet_pton(AF_INET, host, &addr.v4.sin_addr) == 1) {
+        addr.v4.sin_family = AF_INET;
+    } else if (inet_pton(AF_INET6, host, &addr.v6.sin6_addr) == 1) {
+        addr.v6.sin6_family = AF_INET6;
+    } else {
+        return -EINVAL;
+    }
+    addr_set_port(&addr, port);
+    return addr_from(&addr.sa, ret_addr);
+}
+
+socklen_t addr_len(const struct addr *addr)
+{
+    return addr->sa.sa_family == AF_INET ? sizeof addr->v4 : sizeof addr->v6;
+}
+
+uint16_t addr_port(const struct addr *addr)
+{
+    return ntohs(addr->sa.sa_family == AF_INET ? addr->v4.sin_port : addr->v6.sin6_port);
+}
+
+void addr_set_port(struct addr *addr, uint16_t port)
+{
+    if (addr->sa.sa_family == AF_INET) {
+        addr->v4.sin_port = htons(port);
+    } else {
+        addr->v6.sin6_port = htons(port);
+    }
+}
+
+static const uint8_t *host_bytes(const struct addr *addr, unsigned *ret_bits)
+{
+    bool v4 = addr->sa.sa_family == AF_INET;
+    *ret_bits = v4 ? 32 : 128;
+    return v4 ? (const uint8_t *)&addr->v4.sin_addr : addr->v6.sin6_addr.s6_addr;
+}
+
+bool addr_in_network(const struct addr *addr, const struct addr *network, unsigned bits)
+{
+    unsigned most;
+    const uint8_t *a = host_bytes(addr, &most);
+    const uint8_t *b = host_bytes(network, &most);
+    if (addr->sa.sa_family != network->sa.sa_family || bits > most) {
+        return false;
+    }
+    unsigned bytes = bits / 8, rest = bits % 8;
+    return memcmp(a, b, bytes) == 0 && (rest == 0 || (a[bytes] ^ b[bytes]) >> (8 - rest) == 0);
+}
+
+bool addr_same_host(const struct addr *a, const struct addr *b)
+{
+    return addr_in_network(a, b, a->sa.sa_family == AF_INET ? 32 : 128);
+}
+
+bool addr_same_party(const struct addr *a, const struct addr *b)
+{
+    return addr_in_network(a, b, a->sa.sa_family == AF_INET ? 32 : 64);
+}
+
+char *addr_host_text(const struct addr *addr, char *dst)
+{
+    unsigned bits;
+    if (!inet_ntop(addr->sa.sa_family, host_bytes(addr, &bits), dst, ADDR_HOST_MAX)) {
+        snprintf(dst, ADDR_HOST_MAX, "?");
+    }
+    return dst;
+}
+
+char *addr_text(const struct addr *addr, char *dst)
+{
+    char host[ADDR_HOST_MAX];
+    bool v6 = addr->sa.sa_family == AF_INET6;
+    snprintf(dst, ADDR_TEXT_MAX, "%s%s%s:%u", v6 ? "[" : "", addr_host_text(addr, host),
+             v6 ? "]" : "", addr_port(addr));
+    return dst;
+}
+
+static int listen_on(const struct addr *addr, int backlog)
+{
+    int fd = socket(addr->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -errno;
+    }
+    int on = 1, off = 0;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (addr->sa.sa_family == AF_INET6) {
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    }
+    if (bind(fd, &addr->sa, addr_len(addr)) < 0 || listen(fd, backlog) < 0) {
+        int err = -errno;
+        close(fd);
+        return err;
+    }
+    return fd;
+}
+
+int net_listen(const char *bind_address, uint16_t port, int backlog)
+{
+    struct addr addr;
+    int err = addr_parse(bind_address, port, &addr);
+    if (err < 0) {
+        return err;
+    }
+    int fd = listen_on(&addr, backlog);
+    bool no_ipv6 = fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL;
+    if (no_ipv6 && addr.sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&addr.v6.sin6_addr)) {
+        addr_parse("0.0.0.0", port, &addr);
+        fd = listen_on(&addr, backlog);
+    }
+    return fd;
+}
+
+int net_accept(int listener, struct addr *ret_peer)
+{
+    struct sockaddr_storage from;
+    socklen_t len;
+    int fd;
+    do {
+        len = sizeof from;
+        fd = accept4(listener, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+    if (fd < 0) {
+        return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+    }
+    int err = addr_from((struct sockaddr *)&from, ret_peer);
+    if (err < 0) {
+        close(fd);
+        return err;
+    }
+    net_tune(fd);
+    return fd;
+}
+
+int net_connect(const struct addr *to)
+{
+    int fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -errno;
+    }
+    net_tune(fd);
+    if (connect(fd, &to->sa, addr_len(to)) < 0 && errno != EINPROGRESS) {
+        int err = -errno;
+        close(fd);
+        return err;
+    }
+    return fd;
+}
+
+int net_error(int fd)
+{
+    int err = 0;
+    socklen_t len = sizeof err;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0) {
+        return -errno;
+    }
+    return -err;
+}
+
+static void set_tcp(int fd, int option, int value)
+{
+    setsockopt(fd, IPPROTO_TCP, option, &value, sizeof value);
+}
+
+void net_tune(int fd)
+{
+    int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    set_tcp(fd, TCP_NODELAY, 1);
+    set_tcp(fd, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+    set_tcp(fd, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+    set_tcp(fd, TCP_KEEPCNT, KEEPALIVE_PROBES);
+    set_tcp(fd, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
+}
+
+void net_reset(int fd)
+{
+    struct linger linger = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    close(fd);
+}
+
+unsigned long net_raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        return 0;
+    }
+    rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
+}

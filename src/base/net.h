@@ -1,0 +1,68 @@
+/*
+ * net: socket addresses and sockets. All descriptors made here are
+ * non-blocking and close-on-exec; functions return a descriptor or -errno.
+ */
+#ifndef PAMTUNNEL_BASE_NET_H
+#define PAMTUNNEL_BASE_NET_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* An IPv4 or IPv6 address with a port. IPv4-mapped ones are always unmapped. */
+struct addr {
+    union {
+        struct sockaddr sa;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    };
+};
+
+enum { ADDR_HOST_MAX = INET6_ADDRSTRLEN, ADDR_TEXT_MAX = INET6_ADDRSTRLEN + 9 };
+
+/* Takes over a kernel's or resolver's address. -EAFNOSUPPORT for other families. */
+int addr_from(const struct sockaddr *sa, struct addr *ret_addr);
+/* Reads an address without port ("10.0.0.1", "fd00::1"). -EINVAL otherwise. */
+int addr_parse(const char *host, uint16_t port, struct addr *ret_addr);
+socklen_t addr_len(const struct addr *addr);
+uint16_t addr_port(const struct addr *addr);
+void addr_set_port(struct addr *addr, uint16_t port);
+/* Same family and address, whatever the port. */
+bool addr_same_host(const struct addr *a, const struct addr *b);
+/*
+ * Same party for limits: IPv4 by address, IPv6 by /64, since one customer
+ * commands a whole /64.
+ */
+bool addr_same_party(const struct addr *a, const struct addr *b);
+/* True if the first `bits` bits agree (same family). */
+bool addr_in_network(const struct addr *addr, const struct addr *network, unsigned bits);
+/* "203.0.113.7"; dst takes ADDR_HOST_MAX. Returns dst. */
+char *addr_host_text(const struct addr *addr, char *dst);
+/* "203.0.113.7:22" or "[fd00::1]:22"; dst takes ADDR_TEXT_MAX. Returns dst. */
+char *addr_text(const struct addr *addr, char *dst);
+
+/*
+ * A listening TCP socket. An IPv6 wildcard serves both families; where the
+ * kernel has no IPv6, "::" falls back to 0.0.0.0. -EADDRINUSE if the port is
+ * taken in either.
+ */
+int net_listen(const char *bind_address, uint16_t port, int backlog);
+/* accept4(2) of one connection, tuned by net_tune(); -EAGAIN if there is none. */
+int net_accept(int listener, struct addr *ret_peer);
+/* socket(2) and a non-blocking connect(2): in progress (0 in errno terms) or done. */
+int net_connect(const struct addr *to);
+/* The pending error of a socket (SO_ERROR), as 0 or -errno. */
+int net_error(int fd);
+/*
+ * TCP_NODELAY, and dead peers noticed within about two minutes: keepalive 60 s
+ * + 4 x 15 s, TCP_USER_TIMEOUT just below that so that both verdicts agree.
+ */
+void net_tune(int fd);
+/* Closes with an RST instead of a FIN. */
+void net_reset(int fd);
+/* Raises RLIMIT_NOFILE to its hard limit; returns what holds now. */
+unsigned long net_raise_descriptor_limit(void);
+
+#endif

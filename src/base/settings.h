@@ -1,0 +1,61 @@
+/*
+ * settings: configuration from environment variables, an env file, or a file
+ * per secret, read by a table. The environment comes first, then NAME_FILE,
+ * then the env file; an empty value counts as not set.
+ *
+ * Each agent has one table; a row names the variable, how its text is parsed
+ * into a field of the agent's settings struct, its default, and what it takes,
+ * in words. The same table checks, loads and documents (--help).
+ */
+#ifndef PAMTUNNEL_BASE_SETTINGS_H
+#define PAMTUNNEL_BASE_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/why.h"
+
+struct setting {
+    const char *name;
+    const char *default_value; /* NULL: required, unless `optional` */
+    const char *takes;         /* "a port, 1 to 65535" */
+    /* Parses text into field. 0 or -EINVAL; it may put a closer reason into why. */
+    int (*parse)(const struct setting *setting, const char *text, void *field, struct why *why);
+    size_t offset; /* of the field in the settings struct */
+    long min, max; /* for numbers */
+    bool secret;   /* its value never appears in a message */
+    bool optional; /* not set: the field stays as it is */
+};
+
+/* Where values come from: the environment, and an env file if one was named. */
+struct settings_source;
+
+/* env_file may be NULL. Lines NAME=value, NAME="value" or NAME='value'; # comments; "export " allowed. */
+int settings_open(const char *env_file, struct settings_source **ret_source, struct why *why);
+/*
+ * Fills `into` from the table. On failure (-EINVAL, -ENOENT …) why is the one
+ * line that names the variable, what it held and what it takes.
+ */
+int settings_load(const struct settings_source *source, const struct setting *table, size_t count,
+                  void *into, struct why *why);
+/* Accepts NULL; wipes what it held. */
+void settings_close(struct settings_source *source);
+
+/* Parsers for the tables. Fields are of the type after the dash. */
+int setting_number(const struct setting *s, const char *text, void *field, struct why *why); /* long */
+int setting_port(const struct setting *s, const char *text, void *field, struct why *why); /* uint16_t */
+int setting_text(const struct setting *s, const char *text, void *field, struct why *why); /* char[max + 1] */
+int setting_host(const struct setting *s, const char *text, void *field, struct why *why); /* char[HOST_MAX + 1] */
+int setting_log_level(const struct setting *s, const char *text, void *field, struct why *why); /* enum log_level */
+
+/*
+ * RUST_LOG, the older name of LOG_LEVEL: a row of its own, optional, in front of
+ * LOG_LEVEL's. Takes the level out of forms like "info" and "warn,net=debug";
+ * other programs read this variable too, so what is not understood is ignored.
+ */
+int setting_rust_log(const struct setting *s, const char *text, void *field, struct why *why); /* enum log_level */
+
+/* Prints the table for --help. */
+void settings_describe(const struct setting *table, size_t count);
+
+#endif

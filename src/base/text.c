@@ -1,0 +1,88 @@
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+struct text text_over(char *buffer, size_t cap)
+{
+    buffer[0] = '\0';
+    return (struct text){.start = buffer, .cap = cap};
+}
+
+/* Takes off the bytes of a UTF-8 character that was cut in the middle. */
+static size_t whole_characters(const char *start, size_t len)
+{
+    size_t end = len;
+    while (end > 0 && ((unsigned char)start[end - 1] & 0xc0) == 0x80) {
+        end--;
+    }
+    if (end == 0) {
+        return len;
+    }
+    unsigned char lead = (unsigned char)start[end - 1];
+    size_t needs = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+    return len - (end - 1) < needs ? end - 1 : len;
+}
+
+void text_add_v(struct text *text, const char *format, va_list args)
+{
+    if (text->cut) {
+        return;
+    }
+    size_t room = text->cap - text->len;
+    int wanted = vsnprintf(text->start + text->len, room, format, args);
+    if (wanted < 0) {
+        text->start[text->len] = '\0';
+        text->cut = true;
+    } else if ((size_t)wanted >= room) {
+        text->len = whole_characters(text->start, text->cap - 1);
+        text->start[text->len] = '\0';
+        text->cut = true;
+    } else {
+        text->len += (size_t)wanted;
+    }
+}
+
+void text_add(struct text *text, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    text_add_v(text, format, args);
+    va_end(args);
+}
+
+void text_add_bytes(struct text *text, uint64_t bytes)
+{
+    static const char *const UNITS[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
+    if (bytes < 1000) {
+        text_add(text, "%" PRIu64 " B", bytes);
+        return;
+    }
+    double value = (double)bytes / 1000;
+    unsigned unit = 0;
+    while (value >= 999.5 && unit + 1 < sizeof UNITS / sizeof *UNITS) {
+        value /= 1000;
+        unit++;
+    }
+    text_add(text, value < 9.95 ? "%.1f %s" : "%.0f %s", value, UNITS[unit]);
+}
+
+void text_add_seconds(struct text *text, uint64_t seconds)
+{
+    static const struct {
+        const char *large, *small;
+        uint64_t unit, part;
+    } FORMS[] = {{"d", "h", 86400, 3600}, {"h", "min", 3600, 60}, {"min", "s", 60, 1}};
+
+    for (unsigned i = 0; i < sizeof FORMS / sizeof *FORMS; i++) {
+        if (seconds >= FORMS[i].unit) {
+            text_add(text, "%" PRIu64 " %s", seconds / FORMS[i].unit, FORMS[i].large);
+            uint64_t rest = seconds % FORMS[i].unit / FORMS[i].part;
+            if (rest > 0) {
+                text_add(text, " %" PRIu64 " %s", rest, FORMS[i].small);
+            }
+            return;
+        }
+    }
+    text_add(text, "%" PRIu64 " s", seconds);
+}

@@ -1,0 +1,30 @@
+/*
+ * text: builds strings in a buffer of the caller's. It never overruns; what did
+ * not fit is cut off at a UTF-8 boundary and remembered in `cut`. The buffer is
+ * a valid C string at all times.
+ */
+#ifndef PAMTUNNEL_BASE_TEXT_H
+#define PAMTUNNEL_BASE_TEXT_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct text {
+    char *start;
+    size_t len;
+    size_t cap;
+    bool cut;
+};
+
+struct text text_over(char *buffer, size_t cap);
+void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_add_v(struct text *text, const char *format, va_list args);
+
+/* The number in base units with a unit a person reads: "512 B", "1.4 MB". */
+void text_add_bytes(struct text *text, uint64_t bytes);
+/* A span of time as a person says it: "45 s", "3 min 20 s", "2 h 5 min". */
+void text_add_seconds(struct text *text, uint64_t seconds);
+
+#endif

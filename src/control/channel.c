@@ -1,0 +1,454 @@
+#include "control/channel.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/host.h"
+#include "base/text.h"
+#include "base/timer.h"
+#include "base/watch.h"
+#include "control/frame.h"
+
+/*
+ * The policy of a channel. Its one deadline timer means, by state: the whole
+ * handshake including HELLO (CHANNEL_HANDSHAKE_MS), or the next keepalive.
+ */
+enum {
+    PINGS_UNANSWERED_MAX = 2,
+    KEEPALIVE_SECS_MAX = 3600,
+    READS_PER_TURN = 64, /* so that one busy peer does not hold up the loop */
+};
+
+enum state { STATE_HANDSHAKE, STATE_HELLO, STATE_OPEN, STATE_CLOSED };
+
+struct channel {
+    uv_loop_t *loop;
+    struct channel_options options;
+    enum state state;
+    int fd;
+    struct tls *tls;
+    struct watch *watch;
+    struct timer *deadline;
+    struct timer *soon; /* runs the channel again in the next turn of the loop */
+
+    struct frame in;
+    uint8_t *queue; /* encoded frames on their way out */
+    size_t queued, queue_cap;
+
+    enum channel_end end; /* of a failure that is to be told from the loop */
+    struct why end_why;
+    bool failed;
+    bool running; /* inside run(): memory must outlive it */
+    bool freed;
+
+    unsigned keepalive_ms;
+    unsigned unanswered;
+    uint64_t rtt_us;
+    enum goodbye_reason peer_goodbye;
+    char peer_name[GATEWAY_NAME_MAX + 1];
+    char peer_program[64];
+};
+
+/* ---- ending --------------------------------------------------------------- */
+
+/* Remembers the first failure; run() tells the owner. Returns -1 for `return fail(...)`. */
+static int fail(struct channel *channel, enum channel_end end, const char *text)
+{
+    if (!channel->failed) {
+        channel->failed = true;
+        channel->end = end;
+        why_set(&channel->end_why, 0, "%s", text);
+    }
+    return -1;
+}
+
+static int fail_io(struct channel *channel, long err)
+{
+    if (err == -EPROTO) {
+        return fail(channel, CHANNEL_END_PROTOCOL, "broken TLS records");
+    }
+    return fail(channel, CHANNEL_END_PEER, strerror((int)-err));
+}
+
+static void release(struct channel *channel)
+{
+    channel->state = STATE_CLOSED;
+    watch_free(channel->watch);
+    timer_free(channel->deadline);
+    timer_free(channel->soon);
+    tls_free(channel->tls);
+    if (channel->fd >= 0) {
+        close(channel->fd);
+    }
+    channel->watch = NULL;
+    channel->deadline = NULL;
+    channel->soon = NULL;
+    channel->tls = NULL;
+    channel->fd = -1;
+}
+
+/* ---- sending -------------------------------------------------------------- */
+
+static void update_watch(struct channel *channel, bool want_write)
+{
+    watch_set(channel->watch, WATCH_READ | (want_write ? WATCH_WRITE : 0));
+}
+
+static int flush(struct channel *channel)
+{
+    while (channel->queued > 0) {
+        long sent = tls_write(channel->tls, channel->queue, channel->queued);
+        if (sent == TLS_WANT_WRITE || sent == TLS_WANT_READ) {
+            break;
+        }
+        if (sent < 0) {
+            return fail_io(channel, sent);
+        }
+        channel->queued -= (size_t)sent;
+        memmove(channel->queue, channel->queue + sent, channel->queued);
+    }
+    update_watch(channel, channel->queued > 0);
+    return 0;
+}
+
+static int queue_reserve(struct channel *channel, size_t more)
+{
+    size_t need = channel->queued + more;
+    if (need > CHANNEL_QUEUE_MAX) {
+        return -ENOBUFS;
+    }
+    if (need <= channel->queue_cap) {
+        return 0;
+    }
+    size_t cap = need < FRAME_MAX * 4 ? FRAME_MAX * 4 : need * 2;
+    uint8_t *queue = realloc(channel->queue, cap);
+    if (!queue) {
+        return -ENOBUFS;
+    }
+    channel->queue = queue;
+    channel->queue_cap = cap;
+    return 0;
+}
+
+static int enqueue(struct channel *channel, const struct message *message)
+{
+    if (queue_reserve(channel, FRAME_MAX) < 0) {
+        return fail(channel, CHANNEL_END_PEER, "the peer does not read what it is sent");
+    }
+    uint8_t *frame = channel->queue + channel->queued;
+    long len = message_encode(message, frame + FRAME_HEADER, MESSAGE_MAX);
+    if (len < 0) {
+        return (int)len;
+    }
+    frame[0] = (uint8_t)(len >> 8);
+    frame[1] = (uint8_t)len;
+    channel->queued += FRAME_HEADER + (size_t)len;
+    return flush(channel);
+}
+
+int channel_send(struct channel *channel, const struct message *message)
+{
+    if (channel->state != STATE_OPEN || channel->failed) {
+        return -ENOTCONN;
+    }
+    if (enqueue(channel, message) < 0) {
+        if (channel->failed) {
+            timer_set(channel->soon, 0); /* the owner learns of it from the loop */
+        }
+        return -ENOBUFS;
+    }
+    return 0;
+}
+
+static int send_hello(struct channel *channel)
+{
+    struct message message = {.type = MESSAGE_HELLO};
+    message.hello.min_version = PROTOCOL_MIN_VERSION;
+    message.hello.max_version = PROTOCOL_MAX_VERSION;
+    message.hello.keepalive_secs = (uint16_t)channel->options.keepalive_secs;
+    struct text program = text_over(message.hello.program, sizeof message.hello.program);
+    text_add(&program, "%s", channel->options.program);
+    return enqueue(channel, &message);
+}
+
+static void send_goodbye(struct channel *channel, enum goodbye_reason reason, const char *text)
+{
+    struct message message = {.type = MESSAGE_GOODBYE};
+    message.goodbye.reason = (uint8_t)reason;
+    struct text reason_text = text_over(message.goodbye.text, sizeof message.goodbye.text);
+    text_add(&reason_text, "%s", text);
+    enqueue(channel, &message);
+    tls_close_notify(channel->tls);
+}
+
+/* ---- receiving ------------------------------------------------------------ */
+
+static int on_hello(struct channel *channel, const struct message_hello *hello)
+{
+    if (channel->state != STATE_HELLO) {
+        return fail(channel, CHANNEL_END_PROTOCOL, "a second HELLO");
+    }
+    memcpy(channel->peer_program, hello->program, sizeof channel->peer_program);
+    if (hello->max_version < PROTOCOL_MIN_VERSION || hello->min_version > PROTOCOL_MAX_VERSION) {
+        struct why why;
+        bool peer_is_old = hello->max_version < PROTOCOL_MIN_VERSION;
+        why_set(&why, 0,
+                "%s speaks protocol versions %u to %u, %s speaks %d to %d: upgrade %s", hello->program,
+                hello->min_version, hello->max_version, channel->options.program,
+                PROTOCOL_MIN_VERSION, PROTOCOL_MAX_VERSION,
+                peer_is_old ? hello->program : channel->options.program);
+        send_goodbye(channel, GOODBYE_VERSION, why.text);
+        return fail(channel, CHANNEL_END_VERSION, why.text);
+    }
+    bool is_vps = channel->options.self == SENDER_VPS;
+    unsigned keepalive = is_vps ? hello->keepalive_secs : channel->options.keepalive_secs;
+    if (keepalive < 1 || keepalive > KEEPALIVE_SECS_MAX) {
+        return fail(channel, CHANNEL_END_PROTOCOL, "a keepalive interval out of bounds");
+    }
+    channel->keepalive_ms = keepalive * 1000;
+    channel->state = STATE_OPEN;
+    timer_set(channel->deadline, channel->keepalive_ms);
+    channel->options.events->opened(channel->options.arg);
+    return 0;
+}
+
+static int on_pong(struct channel *channel, const struct message_pong *pong)
+{
+    uint64_t now = clock_us();
+    if (pong->sent_us <= now) {
+        channel->rtt_us = now - pong->sent_us;
+    }
+    channel->unanswered = 0;
+    return 0;
+}
+
+static int on_goodbye(struct channel *channel, const struct message_goodbye *goodbye)
+{
+    channel->peer_goodbye = (enum goodbye_reason)goodbye->reason;
+    return fail(channel, CHANNEL_END_GOODBYE, goodbye->text);
+}
+
+static int on_message(struct channel *channel, const struct message *message)
+{
+    if (channel->state != STATE_OPEN && message->type != MESSAGE_HELLO &&
+        message->type != MESSAGE_GOODBYE) {
+        return fail(channel, CHANNEL_END_PROTOCOL, "a message before HELLO");
+    }
+    switch (message->type) {
+    case MESSAGE_HELLO:
+        return on_hello(channel, &message->hello);
+    case MESSAGE_GOODBYE:
+        return on_goodbye(channel, &message->goodbye);
+    case MESSAGE_PING: {
+        struct message pong = {.type = MESSAGE_PONG, .pong.sent_us = message->ping.sent_us};
+        return enqueue(channel, &pong);
+    }
+    case MESSAGE_PONG:
+        return on_pong(channel, &message->pong);
+    default:
+        channel->options.events->received(channel->options.arg, message);
+        return 0;
+    }
+}
+
+static int on_frame(struct channel *channel, const uint8_t *body, size_t len)
+{
+    enum message_sender peer = channel->options.self == SENDER_VPS ? SENDER_GATEWAY : SENDER_VPS;
+    struct message message;
+    if (message_decode(body, len, peer, &message) < 0) {
+        return fail(channel, CHANNEL_END_PROTOCOL, "a message that makes no sense");
+    }
+    int err = on_message(channel, &message);
+    crypto_wipe(&message, sizeof message); /* it may have held a token */
+    return err;
+}
+
+static int feed(struct channel *channel, const uint8_t *data, size_t len)
+{
+    while (len > 0 && !channel->freed) {
+        long taken = frame_feed(&channel->in, data, len);
+        if (taken < 0) {
+            return fail(channel, CHANNEL_END_PROTOCOL, "a frame of impossible length");
+        }
+        data += taken;
+        len -= (size_t)taken;
+        size_t body_len;
+        const uint8_t *body = frame_body(&channel->in, &body_len);
+        if (body && on_frame(channel, body, body_len) < 0) {
+            return -1;
+        }
+        if (body) {
+            frame_reset(&channel->in);
+        }
+    }
+    return 0;
+}
+
+static void receive(struct channel *channel)
+{
+    uint8_t buf[FRAME_MAX];
+    for (int i = 0; i < READS_PER_TURN && !channel->freed && !channel->failed; i++) {
+        long got = tls_read(channel->tls, buf, sizeof buf);
+        if (got == TLS_WANT_READ || got == TLS_WANT_WRITE) {
+            return;
+        }
+        if (got <= 0) {
+            if (got == 0) {
+                fail(channel, CHANNEL_END_PEER, "the peer closed the connection");
+            } else {
+                fail_io(channel, got);
+            }
+            return;
+        }
+        if (feed(channel, buf, (size_t)got) < 0) {
+            return;
+        }
+    }
+    if (!channel->freed && !channel->failed) {
+        timer_set(channel->soon, 0); /* TLS may hold bytes that the socket does not show */
+    }
+}
+
+/* ---- the states ----------------------------------------------------------- */
+
+static void shake_hands(struct channel *channel)
+{
+    struct why why = {""};
+    int err = tls_handshake(channel->tls, &why);
+    if (err == TLS_WANT_READ || err == TLS_WANT_WRITE) {
+        watch_set(channel->watch, err == TLS_WANT_READ ? WATCH_READ : WATCH_WRITE);
+        return;
+    }
+    if (err < 0) {
+        fail(channel, err == -EACCES ? CHANNEL_END_AUTH : CHANNEL_END_PEER, why.text);
+        return;
+    }
+    memcpy(channel->peer_name, tls_identity(channel->tls), sizeof channel->peer_name);
+    channel->state = STATE_HELLO;
+    send_hello(channel);
+}
+
+static void run(struct channel *channel)
+{
+    channel->running = true;
+    if (channel->state == STATE_HANDSHAKE && !channel->failed) {
+        shake_hands(channel);
+    }
+    if (channel->state != STATE_HANDSHAKE && !channel->failed && flush(channel) == 0) {
+        receive(channel);
+    }
+    channel->running = false;
+
+    if (channel->freed) {
+        free(channel);
+    } else if (channel->failed) {
+        /* Nothing more is heard from it; the owner frees it in this call. */
+        release(channel);
+        struct why why = channel->end_why;
+        channel->options.events->closed(channel->options.arg, channel->end, &why);
+    }
+}
+
+static void on_ready(void *arg, int events)
+{
+    (void)events;
+    run(arg);
+}
+
+static void on_soon(void *arg)
+{
+    run(arg);
+}
+
+static void on_deadline(void *arg)
+{
+    struct channel *channel = arg;
+    if (channel->state != STATE_OPEN) {
+        fail(channel, CHANNEL_END_TIMEOUT, "the handshake took too long");
+    } else if (channel->unanswered >= PINGS_UNANSWERED_MAX) {
+        fail(channel, CHANNEL_END_TIMEOUT, "two pings went unanswered");
+    } else {
+        struct message ping = {.type = MESSAGE_PING, .ping.sent_us = clock_us()};
+        enqueue(channel, &ping);
+        channel->unanswered++;
+        timer_set(channel->deadline, channel->keepalive_ms);
+    }
+    if (channel->failed) {
+        run(channel);
+    }
+}
+
+/* ---- life ----------------------------------------------------------------- */
+
+int channel_new(uv_loop_t *loop, struct tls_config *tls, int fd,
+                const struct channel_options *options, struct channel **ret_channel)
+{
+    struct channel *channel = calloc(1, sizeof *channel);
+    if (!channel) {
+        return -ENOMEM;
+    }
+    channel->loop = loop;
+    channel->options = *options;
+    channel->fd = fd;
+    channel->watch = watch_new(loop, fd, on_ready, channel);
+    channel->deadline = timer_new(loop, on_deadline, channel);
+    channel->soon = timer_new(loop, on_soon, channel);
+    if (!channel->watch || !channel->deadline || !channel->soon ||
+        tls_new(tls, fd, &channel->tls) < 0) {
+        channel->fd = -1; /* stays the caller's */
+        channel_free(channel);
+        return -ENOMEM;
+    }
+    timer_set(channel->deadline, CHANNEL_HANDSHAKE_MS);
+    timer_set(channel->soon, 0); /* a client speaks first */
+    *ret_channel = channel;
+    return 0;
+}
+
+void channel_free(struct channel *channel)
+{
+    if (!channel || channel->freed) {
+        return;
+    }
+    release(channel);
+    free(channel->queue);
+    channel->queue = NULL;
+    channel->freed = true;
+    if (!channel->running) {
+        free(channel);
+    }
+}
+
+void channel_goodbye(struct channel *channel, enum goodbye_reason reason, const char *text)
+{
+    if (channel->state == STATE_OPEN && !channel->failed) {
+        send_goodbye(channel, reason, text);
+        shutdown(channel->fd, SHUT_WR);
+    }
+    release(channel);
+}
+
+const char *channel_peer_name(const struct channel *channel)
+{
+    return channel->peer_name;
+}
+
+const char *channel_peer_program(const struct channel *channel)
+{
+    return channel->peer_program;
+}
+
+enum goodbye_reason channel_peer_goodbye(const struct channel *channel)
+{
+    return channel->peer_goodbye;
+}
+
+uint64_t channel_rtt_us(const struct channel *channel)
+{
+    return channel->rtt_us;
+}

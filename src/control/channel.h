@@ -1,0 +1,79 @@
+/*
+ * channel: one end of the control channel: TLS, frames, the exchange of HELLO,
+ * and the proof of life in both directions. Above it there are only messages.
+ *
+ * States: handshake -> hello -> open -> closed. The handshake and the HELLO have
+ * CHANNEL_HANDSHAKE_MS together. Once open, a PING goes out every keepalive
+ * interval; when two are unanswered at the next, the channel is dead.
+ */
+#ifndef PAMTUNNEL_CONTROL_CHANNEL_H
+#define PAMTUNNEL_CONTROL_CHANNEL_H
+
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/why.h"
+#include "control/message.h"
+#include "control/tls.h"
+
+enum {
+    CHANNEL_HANDSHAKE_MS = 10000,
+    CHANNEL_QUEUE_MAX = 256 * 1024, /* bytes waiting for a peer that does not read */
+};
+
+struct channel;
+
+enum channel_end {
+    CHANNEL_END_PEER,     /* the peer closed the connection or broke it */
+    CHANNEL_END_GOODBYE,  /* the peer said why: channel_goodbye() */
+    CHANNEL_END_AUTH,     /* no proof of the key */
+    CHANNEL_END_VERSION,  /* no common protocol version */
+    CHANNEL_END_PROTOCOL, /* the peer broke the protocol */
+    CHANNEL_END_TIMEOUT,  /* handshake too slow, or two PINGs unanswered */
+};
+
+/* Called from the loop. The owner may free the channel in any of them. */
+struct channel_events {
+    /* Both HELLOs are there: channel_send() works from now on. */
+    void (*opened)(void *arg);
+    /* A message that is not the channel's own (PING, PONG, HELLO, GOODBYE). */
+    void (*received)(void *arg, const struct message *message);
+    /* The connection is over; why is a sentence for the log. Free the channel now. */
+    void (*closed)(void *arg, enum channel_end end, const struct why *why);
+};
+
+struct channel_options {
+    enum message_sender self;      /* SENDER_VPS (TLS server) or SENDER_GATEWAY (client) */
+    unsigned keepalive_secs;       /* on a gateway; the VPS takes the gateway's */
+    const char *program;           /* "gateway-agent 0.1.0" */
+    const struct channel_events *events;
+    void *arg;
+};
+
+/*
+ * Takes over a connected socket; on failure it stays the caller's. -ENOMEM or
+ * another -errno.
+ */
+int channel_new(uv_loop_t *loop, struct tls_config *tls, int fd,
+                const struct channel_options *options, struct channel **ret_channel);
+/* Accepts NULL. No callback runs any more. */
+void channel_free(struct channel *channel);
+
+/*
+ * Queues one message. If the peer lets the queue grow beyond CHANNEL_QUEUE_MAX
+ * the channel ends (from the loop, not from inside this call) and -ENOBUFS is
+ * returned; -ENOTCONN if the channel is not open.
+ */
+int channel_send(struct channel *channel, const struct message *message);
+/* Sends GOODBYE if it can be sent at once, and closes. No callback runs any more. */
+void channel_goodbye(struct channel *channel, enum goodbye_reason reason, const char *text);
+
+/* The gateway's name, on the VPS once open. */
+const char *channel_peer_name(const struct channel *channel);
+/* What the peer calls its program, and the reason of its GOODBYE (0: none). */
+const char *channel_peer_program(const struct channel *channel);
+enum goodbye_reason channel_peer_goodbye(const struct channel *channel);
+/* The last measured round trip in microseconds, 0 before the first PONG. */
+uint64_t channel_rtt_us(const struct channel *channel);
+
+#endif

@@ -1,0 +1,91 @@
+/*
+ * message: the messages of the control channel and their encoding
+ * (docs/protocol.md, "Messages"). All of it comes from messages.def.
+ */
+#ifndef PAMTUNNEL_CONTROL_MESSAGE_H
+#define PAMTUNNEL_CONTROL_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    PROTOCOL_MIN_VERSION = 1,
+    PROTOCOL_MAX_VERSION = 1,
+    MESSAGE_MAX = 1024, /* longest encoded message */
+};
+
+enum goodbye_reason {
+    GOODBYE_SHUTDOWN = 1, /* the agent is being stopped */
+    GOODBYE_VERSION = 2,  /* no common protocol version */
+    GOODBYE_REPLACED = 3, /* the same gateway logged in again */
+    GOODBYE_PROTOCOL = 4, /* the peer broke the protocol */
+};
+
+/* Why a tunnel could not be opened, in words a person can act on. */
+enum tunnel_failure {
+    TUNNEL_UNKNOWN_NAME = 1,
+    TUNNEL_REFUSED = 2,
+    TUNNEL_NO_ROUTE = 3,
+    TUNNEL_TIMED_OUT = 4,
+    TUNNEL_NOT_ALLOWED = 5,
+    TUNNEL_DATA_UNREACHABLE = 6, /* the VPS's data port could not be reached */
+    TUNNEL_BUSY = 7,             /* the gateway is at its limits */
+    TUNNEL_ERROR = 8,            /* anything else; detail says what */
+};
+
+enum message_sender { SENDER_VPS = 1, SENDER_GATEWAY = 2, SENDER_BOTH = 3 };
+
+enum message_type {
+#define MESSAGE(NAME, name, type, sender, ...) MESSAGE_##NAME = (type),
+#include "control/messages.def"
+#undef MESSAGE
+};
+
+/* struct message_hello { uint16_t min_version; ... } and so on. */
+#define U8(field) uint8_t field;
+#define U16(field) uint16_t field;
+#define U32(field) uint32_t field;
+#define U64(field) uint64_t field;
+#define TEXT(field, most) char field[(most) + 1];
+#define BLOB(field, bytes) uint8_t field[bytes];
+#define MESSAGE(NAME, name, type, sender, ...)                                                     \
+    struct message_##name {                                                                        \
+        __VA_ARGS__                                                                                \
+    };
+#include "control/messages.def"
+#undef MESSAGE
+#undef U8
+#undef U16
+#undef U32
+#undef U64
+#undef TEXT
+#undef BLOB
+
+struct message {
+    enum message_type type;
+    union {
+#define MESSAGE(NAME, name, type, sender, ...) struct message_##name name;
+#include "control/messages.def"
+#undef MESSAGE
+    };
+};
+
+/* "OPEN_TUNNEL", or "?" for a type that does not exist. */
+const char *message_name(unsigned type);
+
+/*
+ * Encodes into buf (MESSAGE_MAX bytes are always enough). Returns the length, or
+ * -EMSGSIZE if cap is too small.
+ */
+long message_encode(const struct message *message, void *buf, size_t cap);
+
+/*
+ * Decodes one whole message of the given sender. -EBADMSG for a type unknown or
+ * not the sender's to send, a field out of bounds, and bytes missing or left
+ * over.
+ */
+int message_decode(const void *data, size_t len, enum message_sender sender,
+                   struct message *ret_message);
+
+#endif

@@ -1,0 +1,277 @@
+#include "control/tls.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <mbedtls/ssl.h>
+#include <psa/crypto.h>
+
+#include "base/host.h"
+
+/* An external PSK is bound to SHA-256 here, so only these two suites can be used. */
+static const int CIPHER_SUITES[] = {
+    MBEDTLS_TLS1_3_AES_128_GCM_SHA256,
+    MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256,
+    0,
+};
+static const uint16_t GROUPS[] = {
+    MBEDTLS_SSL_IANA_TLS_GROUP_X25519,
+    MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1,
+    MBEDTLS_SSL_IANA_TLS_GROUP_NONE,
+};
+
+struct tls_config {
+    mbedtls_ssl_config ssl;
+    tls_key_fn key_of;
+    void *arg;
+};
+
+struct tls {
+    mbedtls_ssl_context ssl;
+    const struct tls_config *config;
+    int fd;
+    int io_error;     /* errno of the last failed send or recv */
+    size_t unflushed; /* bytes of a write that the socket did not take whole */
+    char identity[GATEWAY_NAME_MAX + 1];
+};
+
+/* ---- configuration -------------------------------------------------------- */
+
+static int random_for_tls(void *arg, unsigned char *buf, size_t len)
+{
+    (void)arg;
+    return crypto_random(buf, len) < 0 ? MBEDTLS_ERR_SSL_INTERNAL_ERROR : 0;
+}
+
+/* mbedTLS asks for the key of an identity that a client offers. */
+static int find_key(void *arg, mbedtls_ssl_context *ssl, const unsigned char *identity, size_t len)
+{
+    const struct tls_config *config = arg;
+    struct tls *tls = mbedtls_ssl_get_user_data_p(ssl);
+    if (len > GATEWAY_NAME_MAX || memchr(identity, 0, len)) {
+        return MBEDTLS_ERR_SSL_UNKNOWN_IDENTITY;
+    }
+    memcpy(tls->identity, identity, len);
+    tls->identity[len] = '\0';
+
+    uint8_t key[CRYPTO_KEY_SIZE];
+    if (!gateway_name_is_valid(tls->identity) || config->key_of(config->arg, tls->identity, key) < 0) {
+        return MBEDTLS_ERR_SSL_UNKNOWN_IDENTITY;
+    }
+    int err = mbedtls_ssl_set_hs_psk(ssl, key, sizeof key);
+    crypto_wipe(key, sizeof key);
+    return err;
+}
+
+static int config_new(int endpoint, struct tls_config **ret_config)
+{
+    if (psa_crypto_init() != PSA_SUCCESS) {
+        return -EIO;
+    }
+    struct tls_config *config = calloc(1, sizeof *config);
+    if (!config) {
+        return -ENOMEM;
+    }
+    mbedtls_ssl_config *ssl = &config->ssl;
+    mbedtls_ssl_config_init(ssl);
+    if (mbedtls_ssl_config_defaults(ssl, endpoint, MBEDTLS_SSL_TRANSPORT_STREAM,
+                                    MBEDTLS_SSL_PRESET_DEFAULT) != 0) {
+        tls_config_free(config);
+        return -ENOMEM;
+    }
+    mbedtls_ssl_conf_rng(ssl, random_for_tls, NULL);
+    mbedtls_ssl_conf_min_tls_version(ssl, MBEDTLS_SSL_VERSION_TLS1_3);
+    mbedtls_ssl_conf_max_tls_version(ssl, MBEDTLS_SSL_VERSION_TLS1_3);
+    mbedtls_ssl_conf_tls13_key_exchange_modes(ssl, MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_PSK_EPHEMERAL);
+    mbedtls_ssl_conf_ciphersuites(ssl, CIPHER_SUITES);
+    mbedtls_ssl_conf_groups(ssl, GROUPS);
+    *ret_config = config;
+    return 0;
+}
+
+int tls_config_server(tls_key_fn key_of, void *arg, struct tls_config **ret_config)
+{
+    struct tls_config *config;
+    int err = config_new(MBEDTLS_SSL_IS_SERVER, &config);
+    if (err < 0) {
+        return err;
+    }
+    config->key_of = key_of;
+    config->arg = arg;
+    mbedtls_ssl_conf_psk_cb(&config->ssl, find_key, config);
+    *ret_config = config;
+    return 0;
+}
+
+int tls_config_client(const char *identity, const uint8_t key[CRYPTO_KEY_SIZE],
+                      struct tls_config **ret_config)
+{
+    struct tls_config *config;
+    int err = config_new(MBEDTLS_SSL_IS_CLIENT, &config);
+    if (err < 0) {
+        return err;
+    }
+    if (mbedtls_ssl_conf_psk(&config->ssl, key, CRYPTO_KEY_SIZE, (const unsigned char *)identity,
+                             strlen(identity)) != 0) {
+        tls_config_free(config);
+        return -ENOMEM;
+    }
+    *ret_config = config;
+    return 0;
+}
+
+void tls_config_free(struct tls_config *config)
+{
+    if (config) {
+        mbedtls_ssl_config_free(&config->ssl);
+        free(config);
+    }
+}
+
+/* ---- one connection ------------------------------------------------------- */
+
+static int send_bytes(void *arg, const unsigned char *buf, size_t len)
+{
+    struct tls *tls = arg;
+    ssize_t sent = send(tls->fd, buf, len, MSG_NOSIGNAL);
+    if (sent >= 0) {
+        return (int)sent;
+    }
+    if (errno == EAGAIN || errno == EINTR) {
+        return MBEDTLS_ERR_SSL_WANT_WRITE;
+    }
+    tls->io_error = errno;
+    return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
+}
+
+static int receive_bytes(void *arg, unsigned char *buf, size_t len)
+{
+    struct tls *tls = arg;
+    ssize_t got = recv(tls->fd, buf, len, 0);
+    if (got >= 0) {
+        return (int)got;
+    }
+    if (errno == EAGAIN || errno == EINTR) {
+        return MBEDTLS_ERR_SSL_WANT_READ;
+    }
+    tls->io_error = errno;
+    return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
+}
+
+int tls_new(struct tls_config *config, int fd, struct tls **ret_tls)
+{
+    struct tls *tls = calloc(1, sizeof *tls);
+    if (!tls) {
+        return -ENOMEM;
+    }
+    tls->config = config;
+    tls->fd = fd;
+    mbedtls_ssl_init(&tls->ssl);
+    if (mbedtls_ssl_setup(&tls->ssl, &config->ssl) != 0) {
+        tls_free(tls);
+        return -ENOMEM;
+    }
+    mbedtls_ssl_set_user_data_p(&tls->ssl, tls);
+    mbedtls_ssl_set_bio(&tls->ssl, tls, send_bytes, receive_bytes, NULL);
+    *ret_tls = tls;
+    return 0;
+}
+
+void tls_free(struct tls *tls)
+{
+    if (tls) {
+        mbedtls_ssl_free(&tls->ssl);
+        free(tls);
+    }
+}
+
+const char *tls_identity(const struct tls *tls)
+{
+    return tls->identity;
+}
+
+/* What mbedTLS returned, in this project's terms. */
+static int result(struct tls *tls, int ret)
+{
+    switch (ret) {
+    case MBEDTLS_ERR_SSL_WANT_READ:
+    case MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET:
+        return TLS_WANT_READ;
+    case MBEDTLS_ERR_SSL_WANT_WRITE:
+        return TLS_WANT_WRITE;
+    case MBEDTLS_ERR_SSL_ALLOC_FAILED:
+        return -ENOMEM;
+    default:
+        return tls->io_error ? -tls->io_error : -EPROTO;
+    }
+}
+
+/*
+ * Why a handshake failed, as far as the other side's key is concerned. A peer
+ * that just hangs up or does not speak TLS is not one that holds a wrong key.
+ */
+static int handshake_failure(struct tls *tls, int ret, struct why *why)
+{
+    switch (ret) {
+    case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
+        return why_set(why, -EACCES, "the other side does not accept this key or name");
+    case MBEDTLS_ERR_SSL_UNKNOWN_IDENTITY:
+        return why_set(why, -EACCES, "unknown gateway name \"%s\"", tls->identity);
+    case MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE:
+    case MBEDTLS_ERR_SSL_INVALID_MAC:
+    case MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER:
+        if (tls->identity[0]) {
+            return why_set(why, -EACCES, "\"%s\" does not hold the right key", tls->identity);
+        }
+        return why_set(why, -EACCES, "no key in common");
+    case MBEDTLS_ERR_SSL_CONN_EOF:
+        return why_set(why, -ECONNRESET, "hung up during the handshake");
+    default:
+        if (tls->io_error) {
+            return why_set(why, -tls->io_error, "%s", strerror(tls->io_error));
+        }
+        return why_set(why, -EPROTO, "not a TLS 1.3 handshake with a pre-shared key (-0x%04x)",
+                       (unsigned)-ret);
+    }
+}
+
+int tls_handshake(struct tls *tls, struct why *why)
+{
+    int ret = mbedtls_ssl_handshake(&tls->ssl);
+    if (ret == 0) {
+        return 0;
+    }
+    int err = result(tls, ret);
+    return err == TLS_WANT_READ || err == TLS_WANT_WRITE ? err : handshake_failure(tls, ret, why);
+}
+
+long tls_read(struct tls *tls, void *buf, size_t len)
+{
+    int ret = mbedtls_ssl_read(&tls->ssl, buf, len);
+    if (ret >= 0) {
+        return ret;
+    }
+    /* An end without close_notify is the same to us: frames know whether they are whole. */
+    bool ended = ret == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY || ret == MBEDTLS_ERR_SSL_CONN_EOF;
+    return ended ? 0 : result(tls, ret);
+}
+
+long tls_write(struct tls *tls, const void *buf, size_t len)
+{
+    /* mbedTLS finishes the record it has begun and reports the length it is given. */
+    int ret = mbedtls_ssl_write(&tls->ssl, buf, tls->unflushed ? tls->unflushed : len);
+    if (ret == MBEDTLS_ERR_SSL_WANT_WRITE) {
+        tls->unflushed = tls->unflushed ? tls->unflushed : len;
+    } else {
+        tls->unflushed = 0;
+    }
+    return ret >= 0 ? ret : result(tls, ret);
+}
+
+void tls_close_notify(struct tls *tls)
+{
+    mbedtls_ssl_close_notify(&tls->ssl);
+}

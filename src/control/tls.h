@@ -1,0 +1,54 @@
+/*
+ * tls: TLS 1.3 (RFC 8446) with an external PSK and nothing else: psk_dhe_ke,
+ * SHA-256 cipher suites, no certificates, no tickets. The PSK identity is the
+ * gateway's name.
+ *
+ * A tls_config is made once per agent, a tls once per connection. They work on a
+ * non-blocking socket that stays the caller's.
+ */
+#ifndef PAMTUNNEL_CONTROL_TLS_H
+#define PAMTUNNEL_CONTROL_TLS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/crypto.h"
+#include "base/why.h"
+
+struct tls_config;
+struct tls;
+
+/*
+ * Looks up the key of a gateway. 0, or -ENOENT for a gateway that is not known.
+ * identity is a valid gateway name.
+ */
+typedef int (*tls_key_fn)(void *arg, const char *identity, uint8_t ret_key[CRYPTO_KEY_SIZE]);
+
+int tls_config_server(tls_key_fn key_of, void *arg, struct tls_config **ret_config);
+int tls_config_client(const char *identity, const uint8_t key[CRYPTO_KEY_SIZE],
+                      struct tls_config **ret_config);
+/* Accepts NULL. Every tls made from it must be gone. */
+void tls_config_free(struct tls_config *config);
+
+int tls_new(struct tls_config *config, int fd, struct tls **ret_tls);
+/* Accepts NULL. Does not close the socket. */
+void tls_free(struct tls *tls);
+
+/* What tls_* return besides 0, a length or -errno: call again when the socket is ready. */
+enum { TLS_WANT_READ = -100001, TLS_WANT_WRITE = -100002 };
+
+/* 0 when done; TLS_WANT_*; -EACCES if the peer does not hold the key, or another -errno. */
+int tls_handshake(struct tls *tls, struct why *why);
+/* The peer's PSK identity, on a server after the handshake. */
+const char *tls_identity(const struct tls *tls);
+/* Bytes read (> 0), 0 at a clean end, TLS_WANT_* or -errno. */
+long tls_read(struct tls *tls, void *buf, size_t len);
+/*
+ * Bytes written, TLS_WANT_* or -errno. After TLS_WANT_* the same bytes have to
+ * be given again.
+ */
+long tls_write(struct tls *tls, const void *buf, size_t len);
+/* Says goodbye in TLS's terms (close_notify), if the socket takes it at once. */
+void tls_close_notify(struct tls *tls);
+
+#endif

@@ -1,0 +1,132 @@
+#include "ctl/show.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/text.h"
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "-";
+}
+
+static json_int_t number_of(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+static uint64_t age_of(const json_t *object)
+{
+    json_int_t since = number_of(object, "since");
+    time_t now = time(NULL);
+    return now > since ? (uint64_t)(now - since) : 0;
+}
+
+static const char *span(char *buffer, size_t cap, uint64_t seconds)
+{
+    struct text text = text_over(buffer, cap);
+    text_add_seconds(&text, seconds);
+    return buffer;
+}
+
+static const char *amount(char *buffer, size_t cap, json_int_t bytes)
+{
+    struct text text = text_over(buffer, cap);
+    text_add_bytes(&text, (uint64_t)bytes);
+    return buffer;
+}
+
+void show_status(const json_t *reply)
+{
+    char buffer[64];
+    size_t index;
+    json_t *gateway, *gateways = json_object_get(reply, "gateways");
+    printf("vps-agent %s, up for %s\n", text_of(reply, "version"),
+           span(buffer, sizeof buffer, (uint64_t)number_of(reply, "uptime")));
+    printf("telegram:  %s\n", text_of(reply, "telegram"));
+    printf("sessions:  %" JSON_INTEGER_FORMAT "\n", number_of(reply, "sessions"));
+    json_array_foreach (gateways, index, gateway) {
+        printf("gateway:   %s from %s for %s, %s, round trip %.1f ms\n", text_of(gateway, "name"),
+               text_of(gateway, "address"), span(buffer, sizeof buffer, age_of(gateway)),
+               text_of(gateway, "version"), json_real_value(json_object_get(gateway, "rtt_ms")));
+    }
+    if (json_array_size(gateways) == 0) {
+        puts("gateway:   none is online");
+    }
+}
+
+static void show_parked(const json_t *session)
+{
+    size_t index;
+    json_t *address;
+    json_array_foreach (json_object_get(session, "parked"), index, address) {
+        printf("          %s wants in: pamctl admit %s %s\n", json_string_value(address),
+               text_of(session, "id"), json_string_value(address));
+    }
+}
+
+static void show_session(const json_t *session)
+{
+    char age[64], in[32], out[32];
+    printf("%s  %s %s  %s  port %" JSON_INTEGER_FORMAT "  for %s", text_of(session, "id"),
+           text_of(session, "kind"), text_of(session, "target"), text_of(session, "state"),
+           number_of(session, "public_port"), span(age, sizeof age, age_of(session)));
+    if (json_is_string(json_object_get(session, "client"))) {
+        printf("  from %s  %s in, %s out", text_of(session, "client"),
+               amount(in, sizeof in, number_of(session, "bytes_to_target")),
+               amount(out, sizeof out, number_of(session, "bytes_to_client")));
+    }
+    if (json_is_integer(json_object_get(session, "expires_in"))) {
+        printf("  %" JSON_INTEGER_FORMAT " s left", number_of(session, "expires_in"));
+    }
+    printf("  (%s)\n", text_of(session, "owner"));
+    show_parked(session);
+}
+
+void show_sessions(const json_t *reply)
+{
+    size_t index;
+    json_t *session, *sessions = json_object_get(reply, "sessions");
+    json_array_foreach (sessions, index, session) {
+        show_session(session);
+    }
+    if (json_array_size(sessions) == 0) {
+        puts("No session is open.");
+    }
+}
+
+static void show_what_next(const json_t *session)
+{
+    printf("Session %s to %s, %" JSON_INTEGER_FORMAT " s to connect. An unknown address has to be "
+           "admitted: pamctl admit %s\n",
+           text_of(session, "id"), text_of(session, "target"), number_of(session, "expires_in"),
+           text_of(session, "id"));
+}
+
+void show_ssh(const json_t *reply)
+{
+    puts(text_of(reply, "command"));
+    show_what_next(json_object_get(reply, "session"));
+}
+
+void show_rdp(const json_t *reply)
+{
+    const json_t *session = json_object_get(reply, "session");
+    printf("%s\nSession %s to %s, %" JSON_INTEGER_FORMAT " s to open the file. It works once: keep "
+           "it to yourself.\n",
+           text_of(reply, "file"), text_of(session, "id"), text_of(session, "target"),
+           number_of(session, "expires_in"));
+}
+
+void show_closed(const json_t *reply)
+{
+    printf("Closed session %s.\n", text_of(json_object_get(reply, "session"), "id"));
+}
+
+void show_decided(const json_t *reply)
+{
+    const json_t *session = json_object_get(reply, "session");
+    printf("Done: session %s is %s.\n", text_of(session, "id"), text_of(session, "state"));
+}

@@ -1,0 +1,15 @@
+/* show: what vps-agent answered, for people. */
+#ifndef PAMTUNNEL_CTL_SHOW_H
+#define PAMTUNNEL_CTL_SHOW_H
+
+#include <jansson.h>
+
+void show_status(const json_t *reply);
+void show_sessions(const json_t *reply);
+/* The ssh command on a line of its own. */
+void show_ssh(const json_t *reply);
+void show_rdp(const json_t *reply);
+void show_closed(const json_t *reply);
+void show_decided(const json_t *reply);
+
+#endif
