@@ -1,0 +1,114 @@
+#include "vps/admin_reply.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/crypto.h"
+
+json_t *reply_error(const char *word, const char *sentence)
+{
+    return json_pack("{s:b, s:s, s:s}", "ok", 0, "error", word, "message", sentence);
+}
+
+json_t *reply_errno(int err, const char *sentence)
+{
+    static const struct {
+        int err;
+        const char *word;
+    } WORDS[] = {
+        {-EINVAL, "invalid"},    {-ENOTCONN, "no_gateway"},   {-ENOENT, "no_such_gateway"},
+        {-EDQUOT, "user_limit"}, {-ENFILE, "sessions_limit"}, {-EDESTADDRREQ, "which_gateway"},
+        {-EADDRINUSE, "no_port"},
+    };
+    const char *word = "failed";
+    for (unsigned i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
+        word = WORDS[i].err == err ? WORDS[i].word : word;
+    }
+    return reply_error(word, sentence);
+}
+
+json_t *reply_ok(void)
+{
+    return json_pack("{s:b}", "ok", 1);
+}
+
+static json_t *parked_addresses(const struct session_view *view)
+{
+    json_t *list = json_array();
+    for (unsigned i = 0; i < view->parked_count; i++) {
+        char host[ADDR_HOST_MAX];
+        json_array_append_new(list, json_string(addr_host_text(&view->parked[i].from, host)));
+    }
+    return list;
+}
+
+static json_t *end_reason(const struct session *session)
+{
+    char buffer[512];
+    struct text text = text_over(buffer, sizeof buffer);
+    session_end_text(session, &text);
+    return json_string(buffer);
+}
+
+json_t *reply_session(const struct session *session)
+{
+    struct session_view view;
+    session_view(session, &view);
+    char target[TARGET_TEXT_MAX], owner[48], client[ADDR_HOST_MAX];
+    target_format(view.target->host, view.target->port, target);
+    snprintf(owner, sizeof owner, "%s:%lld",
+             view.owner.kind == OWNER_TELEGRAM ? "telegram" : "uid", (long long)view.owner.id);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:I, s:o, s:I, s:I, s:o, s:o}", "id", view.id,
+        "kind", session_kind_name(view.kind), "target", target, "gateway", view.gateway, "state",
+        session_state_name(view.state), "owner", owner, "public_port", view.public_port,
+        "data_port", view.data_port, "client",
+        view.has_client ? json_string(addr_host_text(&view.client, client)) : json_null(), "since",
+        (json_int_t)view.opened_unix, "expires_in",
+        view.seconds_left ? json_integer(view.seconds_left) : json_null(), "bytes_to_target",
+        (json_int_t)view.bytes_to_target, "bytes_to_client", (json_int_t)view.bytes_to_client,
+        "parked", parked_addresses(&view), "reason",
+        view.state == SESSION_ENDED ? end_reason(session) : json_null());
+}
+
+static void add_ssh(json_t *reply, const struct session *session)
+{
+    char command[SESSION_SSH_COMMAND_MAX];
+    struct text text = text_over(command, sizeof command);
+    session_ssh_command(session, &text);
+    json_object_set_new(reply, "command", json_string(command));
+}
+
+static void add_rdp(json_t *reply, const struct session *session)
+{
+    char file[SESSION_RDP_FILE_MAX], name[HOST_MAX + 5];
+    struct text text = text_over(file, sizeof file);
+    session_rdp_file(session, &text);
+    session_rdp_file_name(session, name);
+    json_object_set_new(reply, "file", json_string(name));
+    json_object_set_new(reply, "rdp", json_string(file));
+    crypto_wipe(file, sizeof file);
+}
+
+json_t *reply_opened(const struct session *session)
+{
+    struct session_view view;
+    session_view(session, &view);
+    json_t *reply = json_pack("{s:b, s:o}", "ok", 1, "session", reply_session(session));
+    if (reply && view.kind == SESSION_SSH) {
+        add_ssh(reply, session);
+    } else if (reply) {
+        add_rdp(reply, session);
+    }
+    return reply;
+}
+
+json_t *reply_gateway(const struct gateway *gateway)
+{
+    struct gateway_view view;
+    gateway_view(gateway, &view);
+    char host[ADDR_HOST_MAX];
+    return json_pack("{s:s, s:s, s:s, s:I, s:f}", "name", view.name, "address",
+                     addr_host_text(&view.from, host), "version", view.program, "since",
+                     (json_int_t)view.since_unix, "rtt_ms", (double)view.rtt_us / 1000);
+}

@@ -1,0 +1,20 @@
+/* admin_reply: the JSON that pamctl gets (docs/protocol.md, "Admin socket"). */
+#ifndef PAMTUNNEL_VPS_ADMIN_REPLY_H
+#define PAMTUNNEL_VPS_ADMIN_REPLY_H
+
+#include <jansson.h>
+
+#include "vps/gateways.h"
+#include "vps/sessions.h"
+
+/* All return a new reference, or NULL when out of memory. */
+json_t *reply_error(const char *word, const char *sentence);
+/* For a failure of sessions_open(). */
+json_t *reply_errno(int err, const char *sentence);
+json_t *reply_ok(void);
+json_t *reply_session(const struct session *session);
+/* What its user gets: the ssh command, or the .rdp file and its name. */
+json_t *reply_opened(const struct session *session);
+json_t *reply_gateway(const struct gateway *gateway);
+
+#endif

@@ -1,0 +1,28 @@
+#include "vps/admission/judge.h"
+
+/* An RDP client comes back during a session: same secret and same address. */
+static enum verdict judge_return(const struct visit *visit)
+{
+    bool same_way_in = visit->has_secret || visit->that_had_no_secret;
+    bool comes_back = visit->kind == SESSION_RDP && visit->from_that_address && same_way_in;
+    return comes_back ? VERDICT_ADMIT : VERDICT_DROP;
+}
+
+enum verdict judge_visit(const struct visit *visit)
+{
+    if (visit->blocked) {
+        return VERDICT_DROP;
+    }
+    if (visit->somebody_is_in) {
+        return judge_return(visit);
+    }
+    if (visit->kind == SESSION_RDP && visit->has_secret) {
+        return VERDICT_ADMIT;
+    }
+    if (visit->admit == ADMIT_AUTO) {
+        return VERDICT_ADMIT;
+    }
+    /* An RDP client without the secret is a stranger even at a known address. */
+    bool known_client = visit->kind == SESSION_SSH && visit->known;
+    return known_client && visit->admit == ADMIT_KNOWN ? VERDICT_ADMIT : VERDICT_ASK;
+}

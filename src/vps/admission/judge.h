@@ -1,0 +1,33 @@
+/*
+ * judge: who is let in at the public port. One pure function decides, from
+ * facts that others collected; design and reasons are in docs/threat-model.md,
+ * "Admission".
+ */
+#ifndef PAMTUNNEL_VPS_ADMISSION_JUDGE_H
+#define PAMTUNNEL_VPS_ADMISSION_JUDGE_H
+
+#include <stdbool.h>
+
+#include "vps/session.h"
+#include "vps/settings.h"
+
+enum verdict {
+    VERDICT_ADMIT, /* it is the session's user */
+    VERDICT_ASK,   /* somebody has to say */
+    VERDICT_DROP,  /* it costs the session nothing */
+};
+
+struct visit {
+    enum session_kind kind;
+    enum admit admit;        /* the setting */
+    bool has_secret;         /* RDP: the secret of the .rdp file, compared already */
+    bool known;              /* its address was admitted for this user before */
+    bool blocked;            /* its address was blocked in this session */
+    bool somebody_is_in;     /* this session admitted a client already */
+    bool from_that_address;  /* ... and this one comes from the same address */
+    bool that_had_no_secret; /* ... which was admitted without the secret */
+};
+
+enum verdict judge_visit(const struct visit *visit);
+
+#endif

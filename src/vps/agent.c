@@ -1,0 +1,184 @@
+#include "vps/agent.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <uv.h>
+
+#include "vps/admin.h"
+#include "vps/bot/bot.h"
+#include "vps/gateways.h"
+#include "vps/sessions_run.h"
+
+/* For the messages that tell users how their sessions ended. */
+enum { FAREWELL_MS = 3000 };
+
+struct agent {
+    const struct vps_settings *settings;
+    const struct log *log;
+    uv_loop_t loop;
+    uv_signal_t signals[2];
+    struct sessions *sessions;
+    struct gateways *gateways;
+    struct admin *admin;
+    struct bot *bot;
+    bool stopping;
+    int err; /* why the agent ends, if not on request */
+    struct why why;
+};
+
+/* ---- stopping ------------------------------------------------------------- */
+
+/* The second half, when the bot has said what there was to say. */
+static void finish(void *arg)
+{
+    struct agent *agent = arg;
+    bot_free(agent->bot);
+    sessions_free(agent->sessions);
+    agent->bot = NULL;
+    agent->sessions = NULL;
+}
+
+/* Ends everything in order; the loop returns when the last handle is gone. */
+static void stop(struct agent *agent)
+{
+    if (agent->stopping) {
+        return;
+    }
+    agent->stopping = true;
+    for (unsigned i = 0; i < 2; i++) {
+        uv_close((uv_handle_t *)&agent->signals[i], NULL);
+    }
+    if (agent->sessions) {
+        sessions_end_all(agent->sessions);
+        sessions_use_gateways(agent->sessions, NULL);
+    }
+    admin_free(agent->admin);
+    gateways_free(agent->gateways);
+    agent->admin = NULL;
+    agent->gateways = NULL;
+    if (agent->bot) {
+        bot_stop(agent->bot, FAREWELL_MS, finish, agent);
+    } else {
+        finish(agent);
+    }
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct agent *agent = handle->data;
+    log_info(agent->log, "stopping on %s", strsignal(number));
+    stop(agent);
+}
+
+static void on_refused(void *arg, const struct why *why)
+{
+    struct agent *agent = arg;
+    agent->err = -EACCES;
+    agent->why = *why;
+    stop(agent);
+}
+
+/* ---- starting ------------------------------------------------------------- */
+
+static void watch_signals(struct agent *agent)
+{
+    static const int NUMBERS[2] = {SIGTERM, SIGINT};
+    for (unsigned i = 0; i < 2; i++) {
+        uv_signal_init(&agent->loop, &agent->signals[i]);
+        agent->signals[i].data = agent;
+        uv_signal_start(&agent->signals[i], on_signal, NUMBERS[i]);
+    }
+}
+
+static int make_state_dir(const struct agent *agent, struct why *why)
+{
+    const char *path = agent->settings->state_dir;
+    if (mkdir(path, 0700) < 0 && errno != EEXIST) {
+        int err = -errno;
+        return why_set(why, err, "cannot make STATE_DIR %s: %s", path, strerror(-err));
+    }
+    return 0;
+}
+
+static int start_gateways(struct agent *agent, struct why *why)
+{
+    struct gateways_options options = {
+        .loop = &agent->loop,
+        .log = agent->log,
+        .settings = agent->settings,
+        .events = sessions_gateway_events(agent->sessions),
+    };
+    int err = gateways_new(&options, &agent->gateways, why);
+    if (err == 0) {
+        sessions_use_gateways(agent->sessions, agent->gateways);
+    }
+    return err;
+}
+
+static int start_bot(struct agent *agent, struct why *why)
+{
+    struct bot_options options = {
+        .loop = &agent->loop,
+        .log = agent->log,
+        .settings = agent->settings,
+        .sessions = agent->sessions,
+        .refused = on_refused,
+        .arg = agent,
+    };
+    if (agent->settings->local) {
+        return 0;
+    }
+    int err = bot_new(&options, &agent->bot);
+    return err < 0 ? why_set(why, err, "cannot start the bot: %s", strerror(-err)) : 0;
+}
+
+static int start_admin(struct agent *agent, struct why *why)
+{
+    struct admin_options options = {
+        .loop = &agent->loop,
+        .log = agent->log,
+        .settings = agent->settings,
+        .sessions = agent->sessions,
+        .gateways = agent->gateways,
+        .bot = agent->bot,
+    };
+    return admin_new(&options, &agent->admin, why);
+}
+
+static int start(struct agent *agent, struct why *why)
+{
+    int err = make_state_dir(agent, why);
+    err = err < 0 ? err
+                  : sessions_new(&agent->loop, agent->log, agent->settings, &agent->sessions, why);
+    err = err < 0 ? err : start_gateways(agent, why);
+    err = err < 0 ? err : start_bot(agent, why);
+    return err < 0 ? err : start_admin(agent, why);
+}
+
+int agent_run(const struct vps_settings *settings, const struct log *log, struct why *why)
+{
+    struct agent agent = {.settings = settings, .log = log};
+    int err = uv_loop_init(&agent.loop);
+    if (err < 0) {
+        return why_set(why, err, "cannot start the event loop: %s", uv_strerror(err));
+    }
+    watch_signals(&agent);
+    err = start(&agent, why);
+    if (err < 0) {
+        stop(&agent);
+    } else {
+        log_info(log, "vps-agent " PAMTUNNEL_VERSION ": gateways on port %u, sessions on ports %u to "
+                 "%u%s", settings->control_port, settings->port_range_start,
+                 settings->port_range_end, settings->local ? ", without Telegram" : "");
+    }
+    uv_run(&agent.loop, UV_RUN_DEFAULT);
+    uv_loop_close(&agent.loop);
+    if (err == 0 && agent.err < 0) {
+        *why = agent.why;
+        err = agent.err;
+    }
+    return err;
+}

@@ -1,0 +1,18 @@
+/*
+ * agent: a whole vps-agent from the opening of its ports until a signal ends it:
+ * event loop, gateways, sessions, bot, admin socket, and who tells whom.
+ */
+#ifndef PAMTUNNEL_VPS_AGENT_H
+#define PAMTUNNEL_VPS_AGENT_H
+
+#include "base/log.h"
+#include "base/why.h"
+#include "vps/settings.h"
+
+/*
+ * Runs until SIGTERM or SIGINT, or until Telegram refuses the bot's token. 0, or
+ * -errno with a line in why.
+ */
+int agent_run(const struct vps_settings *settings, const struct log *log, struct why *why);
+
+#endif

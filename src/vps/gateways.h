@@ -1,0 +1,70 @@
+/*
+ * gateways: the control port of vps-agent and the gateways that are logged in,
+ * by name. A new login of a gateway replaces the old one.
+ *
+ * Connections that have not finished their handshake are bounded in time
+ * (CHANNEL_HANDSHAKE_MS), in all and per party; where a bound is hit, the oldest
+ * unfinished one makes room.
+ */
+#ifndef PAMTUNNEL_VPS_GATEWAYS_H
+#define PAMTUNNEL_VPS_GATEWAYS_H
+
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/log.h"
+#include "base/net.h"
+#include "base/why.h"
+#include "control/message.h"
+#include "vps/settings.h"
+
+enum { GATEWAYS_UNFINISHED_MAX = 64, GATEWAYS_UNFINISHED_PER_PARTY = 8 };
+
+struct gateways;
+struct gateway;
+
+struct gateways_events {
+    /* A message from the gateway of this name. */
+    void (*received)(void *arg, const char *gateway, const struct message *message);
+    /* It is offline; its tunnels that relay are not touched by that. */
+    void (*lost)(void *arg, const char *gateway);
+    void *arg;
+};
+
+struct gateways_options {
+    uv_loop_t *loop;
+    const struct log *log;
+    const struct vps_settings *settings;
+    struct gateways_events events;
+};
+
+/* Opens the control port. On failure why says what to do. */
+int gateways_new(const struct gateways_options *options, struct gateways **ret_gateways,
+                 struct why *why);
+/* Says goodbye to all. Accepts NULL. */
+void gateways_free(struct gateways *gateways);
+
+/*
+ * The gateway for a target: by name, or the only one there is if name is empty.
+ * -ENOTCONN, -ENOENT, -EDESTADDRREQ as sessions_open() says, with why for the user.
+ */
+int gateways_pick(const struct gateways *gateways, const char *name, struct gateway **ret_gateway,
+                  struct why *why);
+/* The one of that name if it is online, or NULL. */
+struct gateway *gateways_find(const struct gateways *gateways, const char *name);
+/* One after the other: NULL to start, NULL at the end. */
+struct gateway *gateways_next(const struct gateways *gateways, const struct gateway *after);
+
+/* 0 or -errno: it is as good as offline then. */
+int gateway_send(struct gateway *gateway, const struct message *message);
+
+struct gateway_view {
+    const char *name;
+    const char *program;
+    struct addr from;
+    int64_t since_unix;
+    uint64_t rtt_us;
+};
+void gateway_view(const struct gateway *gateway, struct gateway_view *ret_view);
+
+#endif

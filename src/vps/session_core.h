@@ -1,0 +1,120 @@
+/*
+ * session_core: the inside of a session, for session.c (its life),
+ * session_view.c (what others see of it) and sessions.c (the list). Everybody
+ * else uses session.h.
+ */
+#ifndef PAMTUNNEL_VPS_SESSION_CORE_H
+#define PAMTUNNEL_VPS_SESSION_CORE_H
+
+#include <uv.h>
+
+#include "base/log.h"
+#include "base/timer.h"
+#include "base/watch.h"
+#include "control/message.h"
+#include "data/proof.h"
+#include "data/relay.h"
+#include "vps/admission/door.h"
+#include "vps/admission/known.h"
+#include "vps/dock.h"
+#include "vps/gateways.h"
+#include "vps/ports.h"
+#include "vps/rdpfile.h"
+#include "vps/sessions.h"
+
+/* What all sessions share. Outlives them. */
+struct session_services {
+    uv_loop_t *loop;
+    const struct log *log;
+    const struct vps_settings *settings;
+    struct ports *ports;
+    struct gateways *gateways;
+    struct relay *relay;
+    struct known *known;
+    struct door_total door_total;
+    void (*notify)(void *arg, struct session *session, enum session_event event, unsigned number);
+    void *arg;
+};
+
+/*
+ * One user connection in the relay. It belongs to the session, and to nobody
+ * (session NULL) when the session ended before its link did.
+ */
+struct carry {
+    struct carry *next;
+    struct session *session;
+    struct link *link;
+};
+
+/* A client that is in, but whose data channel is still on its way (a reconnect). */
+struct pending_client {
+    int fd; /* -1: none */
+    size_t len;
+    uint8_t bytes[512];
+};
+
+enum { SESSION_BLOCKED_MAX = 16 };
+
+struct session {
+    struct session *next;
+    struct session_services *services;
+    char id[SESSION_ID_SIZE + 1];
+    uint64_t number; /* on the wire */
+    enum session_kind kind;
+    enum session_state state;
+    struct owner owner;
+    struct target target;
+    char gateway[GATEWAY_NAME_MAX + 1];
+
+    /* public side */
+    uint16_t public_port;
+    int public_listener; /* -1 once the door has it */
+    struct door *door;
+    char secret[RDPFILE_SECRET_LEN + 1];
+    bool somebody_is_in;
+    bool came_without_secret;
+    struct addr client;
+    struct addr blocked[SESSION_BLOCKED_MAX];
+    unsigned blocked_count;
+
+    /* gateway side */
+    uint16_t data_port;
+    struct dock *dock;
+    uint8_t token[PROOF_TOKEN_SIZE];
+    uint16_t channel;      /* the latest that was asked for */
+    bool channel_on_its_way;
+    bool gateway_is_ready; /* TUNNEL_READY of channel 0 came */
+    int spare;             /* an authenticated data channel without a client; -1: none */
+    struct watch *spare_watch;
+
+    struct pending_client pending;
+    struct carry *carries;
+    uint64_t to_target, to_client; /* bytes of the links that ended */
+
+    struct timer *deadline; /* see session.c */
+    uint64_t deadline_ms;   /* when it fires; 0: a check that nobody needs to see */
+    uint64_t opened_ms, connected_ms, ended_ms;
+    int64_t opened_unix, connected_unix;
+    uint64_t active_ms, active_bytes; /* the last time that bytes had moved */
+
+    enum session_end end;
+    struct why end_why; /* for SESSION_END_REFUSED and _TARGET */
+};
+
+/* The states that may follow; session.c alone changes a state. */
+int session_new(struct session_services *services, const struct session_request *request,
+                struct gateway *gateway, struct session **ret_session, struct why *why);
+/* The session must have ended, or never been told of. Accepts NULL. */
+void session_free(struct session *session);
+
+/* What happens to a session; session.c decides what comes of it. */
+void session_on_message(struct session *session, const struct message *message);
+void session_on_gateway_lost(struct session *session);
+void session_on_link_ended(struct session *session, struct carry *carry);
+void session_end(struct session *session, enum session_end end);
+
+/* Bytes moved so far, of links that ended and of those that run. */
+void session_count_bytes(const struct session *session, uint64_t *ret_to_target,
+                         uint64_t *ret_to_client);
+
+#endif

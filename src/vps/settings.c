@@ -1,0 +1,272 @@
+#include "vps/settings.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "base/settings.h"
+
+enum { WORKERS_DEFAULT_MAX = 4, WORKERS_MAX = 64, KEY_HEX = CRYPTO_KEY_SIZE * 2, DAY = 86400 };
+
+/* ---- parsers of this agent's own settings --------------------------------- */
+
+/* BOT_ID:SECRET of letters, digits, '-' and '_', as BotFather makes them. */
+static int parse_token(const struct setting *s, const char *text, void *field, struct why *why)
+{
+    size_t digits = strspn(text, "0123456789");
+    size_t rest = strspn(text + digits, ":ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                        "0123456789_-");
+    if (digits == 0 || text[digits] != ':' || text[digits + rest] || rest < 2) {
+        return -EINVAL;
+    }
+    return setting_text(s, text, field, why);
+}
+
+static int parse_url(const struct setting *s, const char *text, void *field, struct why *why)
+{
+    if (strncmp(text, "https://", 8) != 0 && strncmp(text, "http://", 7) != 0) {
+        return -EINVAL;
+    }
+    for (const char *c = text; *c; c++) {
+        if (!isgraph((unsigned char)*c)) {
+            return why_set(why, -EINVAL, "it holds a space or a control character");
+        }
+    }
+    int err = setting_text(s, text, field, why);
+    char *url = field;
+    while (err == 0 && url[strlen(url) - 1] == '/') {
+        url[strlen(url) - 1] = '\0';
+    }
+    return err;
+}
+
+static int parse_users(const struct setting *s, const char *text, void *field, struct why *why)
+{
+    struct vps_settings *settings = (struct vps_settings *)((char *)field - s->offset);
+    settings->allowed_users.count = 0;
+    while (*text) {
+        char *end;
+        errno = 0;
+        long long id = strtoll(text, &end, 10);
+        end += strspn(end, " ");
+        if (errno || end == text || id <= 0 || (*end && *end != ',')) {
+            return -EINVAL;
+        }
+        if (settings->allowed_users.count == USERS_MAX) {
+            return why_set(why, -EINVAL, "more than %d users", USERS_MAX);
+        }
+        settings->allowed_users.ids[settings->allowed_users.count++] = id;
+        text = *end ? end + 1 : end;
+    }
+    return settings->allowed_users.count > 0 ? 0 : -EINVAL;
+}
+
+/* One entry of TUNNEL_KEY: HEX or NAME:HEX, len characters. */
+static int parse_key(const char *text, size_t len, struct gateway_key *key, struct why *why)
+{
+    char entry[GATEWAY_NAME_MAX + 1 + KEY_HEX + 1];
+    if (len < KEY_HEX || len >= sizeof entry) {
+        return why_set(why, -EINVAL, "a key of %zu characters", len);
+    }
+    memcpy(entry, text, len);
+    entry[len] = '\0';
+    const char *hex = entry + len - KEY_HEX;
+    size_t name_len = hex > entry ? (size_t)(hex - entry) - 1 : 0;
+    bool named = hex > entry;
+    int err = named && entry[name_len] != ':' ? -EINVAL : 0;
+    if (err == 0) {
+        memcpy(key->name, entry, name_len);
+        key->name[name_len] = '\0';
+        err = crypto_unhex(hex, key->key, sizeof key->key);
+    }
+    if (err == 0 && named && !gateway_name_is_valid(key->name)) {
+        err = -EINVAL;
+    }
+    crypto_wipe(entry, sizeof entry);
+    return err;
+}
+
+static int parse_keys(const struct setting *s, const char *text, void *field, struct why *why)
+{
+    struct vps_settings *settings = (struct vps_settings *)((char *)field - s->offset);
+    settings->tunnel_key.count = 0;
+    for (;;) {
+        if (settings->tunnel_key.count == GATEWAYS_MAX) {
+            return why_set(why, -EINVAL, "more than %d keys", GATEWAYS_MAX);
+        }
+        size_t len = strcspn(text, ",");
+        struct gateway_key *key = &settings->tunnel_key.keys[settings->tunnel_key.count++];
+        int err = parse_key(text, len, key, why);
+        if (err < 0) {
+            return err;
+        }
+        if (!text[len]) {
+            break;
+        }
+        text += len + 1 + strspn(text + len + 1, " ");
+    }
+    if (settings->tunnel_key.count > 1) {
+        for (unsigned i = 0; i < settings->tunnel_key.count; i++) {
+            if (!settings->tunnel_key.keys[i].name[0]) {
+                return why_set(why, -EINVAL, "with several keys each needs its gateway's name");
+            }
+        }
+    }
+    return 0;
+}
+
+static int parse_bind(const struct setting *s, const char *text, void *field, struct why *why)
+{
+    struct addr addr;
+    if (addr_parse(text, 0, &addr) < 0) {
+        return -EINVAL;
+    }
+    return setting_text(s, text, field, why);
+}
+
+static int parse_state_dir(const struct setting *s, const char *text, void *field, struct why *why)
+{
+    if (text[0] != '/') {
+        return why_set(why, -EINVAL, "not an absolute path");
+    }
+    return setting_text(s, text, field, why);
+}
+
+static int parse_admit(const struct setting *s, const char *text, void *field, struct why *why)
+{
+    static const char *const NAMES[] = {"auto", "known", "ask"};
+    (void)s;
+    (void)why;
+    for (unsigned i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        if (strcmp(text, NAMES[i]) == 0) {
+            *(enum admit *)field = (enum admit)i;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+/* ---- the tables ----------------------------------------------------------- */
+
+#define FIELD(name) .offset = offsetof(struct vps_settings, name)
+
+/* Not read with --local. */
+static const struct setting TELEGRAM_TABLE[] = {
+    {"TELEGRAM_TOKEN", .takes = "the bot's token from @BotFather, like 123456:ABC-DEF",
+     .parse = parse_token, FIELD(telegram_token), .max = TOKEN_MAX, .secret = true},
+    {"ALLOWED_USERS", .takes = "numeric Telegram user IDs, separated by commas",
+     .parse = parse_users, FIELD(allowed_users)},
+    {"TELEGRAM_API_URL", "https://api.telegram.org", "the http or https address of a Bot API server",
+     parse_url, FIELD(telegram_api_url), .max = URL_MAX},
+};
+
+static const struct setting TABLE[] = {
+    {"VPS_HOST", .takes = "the public name or IP address of this server", .parse = setting_host,
+     FIELD(vps_host)},
+    {"TUNNEL_KEY",
+     .takes = "the 64 hex digits that vps-agent --generate-key prints, or NAME:KEY,NAME:KEY for "
+              "several gateways",
+     .parse = parse_keys, FIELD(tunnel_key), .secret = true},
+    {"CONTROL_PORT", "9000", "a port, 1 to 65535", setting_port, FIELD(control_port)},
+    {"PORT_RANGE_START", "20000", "a port, 1 to 65535", setting_port, FIELD(port_range_start)},
+    {"PORT_RANGE_END", "30000", "a port, 1 to 65535", setting_port, FIELD(port_range_end)},
+    {"BIND_ADDRESS", "::", "an IP address of this server; :: is all of both families", parse_bind,
+     FIELD(bind_address), .max = ADDR_HOST_MAX - 1},
+    {"SESSION_TIMEOUT", "120", "seconds, 1 to 86400", setting_number, FIELD(session_timeout),
+     .min = 1, .max = DAY},
+    {"RECONNECT_GRACE", "30", "seconds, 0 to 3600", setting_number, FIELD(reconnect_grace),
+     .min = 0, .max = 3600},
+    {"IDLE_TIMEOUT", "3600", "seconds, 1 to 604800, or 0 for none", setting_number,
+     FIELD(idle_timeout), .min = 0, .max = 7 * DAY},
+    {"MAX_SESSION_TIME", "43200", "seconds, 1 to 604800, or 0 for none", setting_number,
+     FIELD(max_session_time), .min = 0, .max = 7 * DAY},
+    {"MAX_SESSIONS_PER_USER", "8", "a number, 1 to 10000", setting_number,
+     FIELD(max_sessions_per_user), .min = 1, .max = 10000},
+    {"MAX_SESSIONS", "256", "a number, 1 to 10000", setting_number, FIELD(max_sessions), .min = 1,
+     .max = 10000},
+    {"ADMIT", "known", "auto, known or ask", parse_admit, FIELD(admit)},
+    {"STATE_DIR", "/var/lib/pamtunnel", "an absolute path of at most 90 characters",
+     parse_state_dir, FIELD(state_dir), .max = STATE_DIR_MAX},
+    {"RELAY_WORKERS",
+     .takes = "threads that carry the users' bytes, 1 to 64; if unset one per core, at most 4",
+     .parse = setting_number, FIELD(relay_workers), .min = 1, .max = WORKERS_MAX, .optional = true},
+    {"RUST_LOG", .takes = "the older name of LOG_LEVEL", .parse = setting_rust_log,
+     FIELD(log_level), .optional = true},
+    {"LOG_LEVEL", .takes = "error, warn, info, debug or trace; info if unset",
+     .parse = setting_log_level, FIELD(log_level), .optional = true},
+};
+
+enum {
+    TELEGRAM_SIZE = sizeof TELEGRAM_TABLE / sizeof *TELEGRAM_TABLE,
+    TABLE_SIZE = sizeof TABLE / sizeof *TABLE,
+};
+
+static int check_together(const struct vps_settings *settings, struct why *why)
+{
+    unsigned first = settings->port_range_start, last = settings->port_range_end;
+    if (last < first + 1) {
+        return why_set(why, -EINVAL,
+                       "PORT_RANGE_END is \"%u\"; it takes a port above PORT_RANGE_START, which is "
+                       "%u: a session needs two ports",
+                       last, first);
+    }
+    if (settings->control_port >= first && settings->control_port <= last) {
+        return why_set(why, -EINVAL,
+                       "CONTROL_PORT is \"%u\"; it takes a port outside of the range of sessions, "
+                       "%u to %u",
+                       settings->control_port, first, last);
+    }
+    return 0;
+}
+
+static int load(const struct settings_source *source, struct vps_settings *settings,
+                struct why *why)
+{
+    int err = 0;
+    if (!settings->local) {
+        err = settings_load(source, TELEGRAM_TABLE, TELEGRAM_SIZE, settings, why);
+    }
+    if (err == 0) {
+        err = settings_load(source, TABLE, TABLE_SIZE, settings, why);
+    }
+    return err < 0 ? err : check_together(settings, why);
+}
+
+int vps_settings_load(const char *env_file, bool local, struct vps_settings *ret_settings,
+                      struct why *why)
+{
+    struct settings_source *source;
+    int err = settings_open(env_file, &source, why);
+    if (err < 0) {
+        return err;
+    }
+    unsigned cores = uv_available_parallelism();
+    struct vps_settings settings = {
+        .local = local,
+        .log_level = LOG_INFO,
+        .relay_workers = cores < WORKERS_DEFAULT_MAX ? (long)cores : WORKERS_DEFAULT_MAX,
+    };
+    err = load(source, &settings, why);
+    settings_close(source);
+    if (err == 0) {
+        *ret_settings = settings;
+    }
+    vps_settings_wipe(&settings);
+    return err;
+}
+
+void vps_settings_wipe(struct vps_settings *settings)
+{
+    crypto_wipe(settings->telegram_token, sizeof settings->telegram_token);
+    crypto_wipe(&settings->tunnel_key, sizeof settings->tunnel_key);
+}
+
+void vps_settings_describe(void)
+{
+    settings_describe(TELEGRAM_TABLE, TELEGRAM_SIZE);
+    settings_describe(TABLE, TABLE_SIZE);
+}

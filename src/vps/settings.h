@@ -1,0 +1,61 @@
+/* settings: the configuration of vps-agent (README.md, "Settings of vps-agent"). */
+#ifndef PAMTUNNEL_VPS_SETTINGS_H
+#define PAMTUNNEL_VPS_SETTINGS_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/crypto.h"
+#include "base/host.h"
+#include "base/log.h"
+#include "base/net.h"
+#include "base/why.h"
+
+enum { USERS_MAX = 64, GATEWAYS_MAX = 32, TOKEN_MAX = 128, URL_MAX = 512, STATE_DIR_MAX = 90 };
+
+enum admit { ADMIT_AUTO, ADMIT_KNOWN, ADMIT_ASK };
+
+struct gateway_key {
+    char name[GATEWAY_NAME_MAX + 1]; /* empty: any gateway */
+    uint8_t key[CRYPTO_KEY_SIZE];
+};
+
+struct vps_settings {
+    bool local; /* --local: no Telegram */
+    char telegram_token[TOKEN_MAX + 1];
+    char telegram_api_url[URL_MAX + 1];
+    struct {
+        int64_t ids[USERS_MAX];
+        unsigned count;
+    } allowed_users;
+    char vps_host[HOST_MAX + 1];
+    struct {
+        struct gateway_key keys[GATEWAYS_MAX];
+        unsigned count;
+    } tunnel_key;
+    uint16_t control_port;
+    uint16_t port_range_start;
+    uint16_t port_range_end;
+    char bind_address[ADDR_HOST_MAX];
+    long session_timeout;   /* seconds, as all of these */
+    long reconnect_grace;
+    long idle_timeout;      /* 0: none */
+    long max_session_time;  /* 0: none */
+    long max_sessions_per_user;
+    long max_sessions;
+    long relay_workers;
+    enum admit admit;
+    char state_dir[STATE_DIR_MAX + 1];
+    enum log_level log_level;
+};
+
+/* Reads everything. 0, or -errno with the one line for the user in why. */
+int vps_settings_load(const char *env_file, bool local, struct vps_settings *ret_settings,
+                      struct why *why);
+/* Overwrites the secrets. */
+void vps_settings_wipe(struct vps_settings *settings);
+/* Prints the table of settings for --help. */
+void vps_settings_describe(void);
+
+#endif
