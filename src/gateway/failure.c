@@ -30,17 +30,6 @@ static const struct {
     {ENOMEM, TUNNEL_BUSY, "cannot be dialled: the gateway is out of memory"},
 };
 
-static const char *const names[] = {
-    [TUNNEL_UNKNOWN_NAME] = "unknown name",
-    [TUNNEL_REFUSED] = "refused",
-    [TUNNEL_NO_ROUTE] = "no route",
-    [TUNNEL_TIMED_OUT] = "timed out",
-    [TUNNEL_NOT_ALLOWED] = "not allowed",
-    [TUNNEL_DATA_UNREACHABLE] = "data port unreachable",
-    [TUNNEL_BUSY] = "busy",
-    [TUNNEL_ERROR] = "error",
-};
-
 struct failure failure_make(enum tunnel_failure reason, const char *format, ...)
 {
     struct failure failure = {.reason = reason};
@@ -61,12 +50,4 @@ struct failure failure_of_target(int err, const char *what)
         }
     }
     return failure_make(TUNNEL_ERROR, "%.100s cannot be dialled: %s", what, strerror(-err));
-}
-
-const char *failure_name(enum tunnel_failure reason)
-{
-    if ((size_t)reason >= sizeof names / sizeof names[0] || !names[reason]) {
-        return "?";
-    }
-    return names[reason];
 }

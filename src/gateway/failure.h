@@ -10,7 +10,7 @@
 struct failure {
     enum tunnel_failure reason;
     char detail[200 + 1]; /* a clause without a full stop */
-    char note[200 + 1];   /* for the gateway's own log alone; may be empty */
+    char note[200 + 1];   /* a line for the gateway's own log alone; may be empty */
 };
 
 struct failure failure_make(enum tunnel_failure reason, const char *format, ...)
@@ -21,8 +21,5 @@ struct failure failure_make(enum tunnel_failure reason, const char *format, ...)
  * base/dial.h) says about the target `what`, a name or an address with its port.
  */
 struct failure failure_of_target(int err, const char *what);
-
-/* "refused", "timed out": for logs. */
-const char *failure_name(enum tunnel_failure reason);
 
 #endif

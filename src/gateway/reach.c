@@ -70,7 +70,7 @@ static void reach_refuse(struct reach *reach, const struct addr *addr)
     failure = failure_make(TUNNEL_NOT_ALLOWED,
                            "%.100s is not among the ALLOWED_TARGETS of this gateway", what);
     note = text_over(failure.note, sizeof failure.note);
-    text_add(&note, "its address is %s", addr_text(addr, address));
+    text_add(&note, "ALLOWED_TARGETS has neither the name nor %s", addr_text(addr, address));
     reach_finish(reach, &failure, NULL, 0);
 }
 

@@ -133,15 +133,11 @@ static void tunnel_end(struct tunnel *tunnel, const char *because)
 
 static void tunnel_fail(struct tunnel *tunnel, const struct failure *failure)
 {
-    char because[2 * sizeof failure->detail];
-    struct text text = text_over(because, sizeof because);
-
-    text_add(&text, "%s", failure->detail);
     if (failure->note[0]) {
-        text_add(&text, " (%s)", failure->note);
+        tunnel_log(tunnel, LOG_WARN, "%s", failure->note);
     }
     send_failed(tunnel, failure);
-    tunnel_end(tunnel, because);
+    tunnel_end(tunnel, failure->detail);
 }
 
 /* ---- relaying -------------------------------------------------------------- */

@@ -13,8 +13,8 @@
 
 static const char KEY[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1F";
 static const char *const NAMES[] = {
-    "VPS_HOST",        "TUNNEL_KEY",    "TUNNEL_KEY_FILE", "CONTROL_PORT", "GATEWAY_NAME",
-    "KEEPALIVE_SECS",  "RELAY_WORKERS", "ALLOWED_TARGETS", "LOG_LEVEL",    "RUST_LOG",
+    "VPS_HOST",       "TUNNEL_KEY",    "TUNNEL_KEY_FILE", "CONTROL_PORT", "GATEWAY_NAME",
+    "KEEPALIVE_SECS", "RELAY_WORKERS", "ALLOWED_TARGETS", "LOG_LEVEL",    "RUST_LOG",
 };
 
 /* A clean environment that is just enough. */
@@ -113,9 +113,14 @@ static void the_log_level_has_an_older_name(void **state)
 static void any_host_name_makes_a_gateway_name(void **state)
 {
     static const char *const cases[][2] = {
-        {"home", "home"},      {"home.example.com", "home"}, {"my_box-2", "my_box-2"},
-        {"bad name!", "bad-name-"}, {"--x", "x"},            {"", "gateway"},
-        {".", "gateway"},      {"\xc3\xa4\xc3\xb6", "gateway"},
+        {"home", "home"},
+        {"home.example.com", "home"},
+        {"my_box-2", "my_box-2"},
+        {"bad name!", "bad-name-"},
+        {"--x", "x"},
+        {"", "gateway"},
+        {".", "gateway"},
+        {"\xc3\xa4\xc3\xb6", "gateway"},
     };
     char name[GATEWAY_NAME_MAX + 1];
     char host[200];

@@ -18,8 +18,8 @@ static const struct option_flag FLAGS[] = {
 };
 static const struct options_table TABLE = {"agent", "An agent.", FLAGS, 2};
 
-#define PARSE(ret_options, why, ...)                                                               \
-    options_parse(&TABLE, (int)(sizeof((char *[]){"agent", __VA_ARGS__}) / sizeof(char *)),        \
+#define PARSE(ret_options, why, ...)                                                        \
+    options_parse(&TABLE, (int)(sizeof((char *[]){"agent", __VA_ARGS__}) / sizeof(char *)), \
                   (char *[]){"agent", __VA_ARGS__}, ret_options, why)
 
 static void nothing_is_fine(void **state)

@@ -106,12 +106,12 @@ static void run_for(struct world *world, uint64_t ms)
     }
 }
 
-#define WAIT_FOR(world, condition)                                                                 \
-    for (uint64_t end_ = clock_ms() + PATIENCE_MS; !(condition);) {                                \
-        if (clock_ms() > end_) {                                                                   \
-            fail_msg("waited in vain for %s", #condition);                                         \
-        }                                                                                          \
-        turn(world);                                                                               \
+#define WAIT_FOR(world, condition)                                  \
+    for (uint64_t end_ = clock_ms() + PATIENCE_MS; !(condition);) { \
+        if (clock_ms() > end_) {                                    \
+            fail_msg("waited in vain for %s", #condition);          \
+        }                                                           \
+        turn(world);                                                \
     }
 
 /* ---- the VPS and the target ------------------------------------------------- */
@@ -358,8 +358,11 @@ static void a_listed_name_is_allowed_wherever_it_leads(void **state)
     tunnels_free(world.tunnels);
     snprintf(list, sizeof list, "LOCALHOST:%u", port_of(world.target));
     assert_int_equal(targets_parse(list, &world.allowed, NULL), 0);
-    struct tunnels_options options = {
-        .log = &world.log, .allowed = world.allowed, .workers = 1, .send = on_answer, .arg = &world};
+    struct tunnels_options options = {.log = &world.log,
+                                      .allowed = world.allowed,
+                                      .workers = 1,
+                                      .send = on_answer,
+                                      .arg = &world};
     assert_int_equal(tunnels_new(&world.loop, &options, &world.tunnels), 0);
     open_to(&world, "localhost", port_of(world.target), 0);
     close(accept_one(&world, world.target));

@@ -141,12 +141,12 @@ static void turn(struct world *world)
     usleep(200);
 }
 
-#define WAIT_FOR(world, condition)                                                                 \
-    for (uint64_t end_ = clock_ms() + PATIENCE_MS; !(condition);) {                                \
-        if (clock_ms() > end_) {                                                                   \
-            fail_msg("waited in vain for %s", #condition);                                         \
-        }                                                                                          \
-        turn(world);                                                                               \
+#define WAIT_FOR(world, condition)                                  \
+    for (uint64_t end_ = clock_ms() + PATIENCE_MS; !(condition);) { \
+        if (clock_ms() > end_) {                                    \
+            fail_msg("waited in vain for %s", #condition);          \
+        }                                                           \
+        turn(world);                                                \
     }
 
 static bool was_said(struct world *world, const char *text)
@@ -259,9 +259,9 @@ static void the_same_trouble_is_said_once(void **state)
     WAIT_FOR(&world, was_said(&world, "warn "));
     assert_true(was_said(&world, "cannot reach 127.0.0.1:"));
     char *second;
-    WAIT_FOR(&world, was_said(&world, "cannot reach") &&
-                         (second = strstr(strstr(world.log_text, "cannot reach") + 1,
-                                          "cannot reach")));
+    WAIT_FOR(&world,
+             was_said(&world, "cannot reach") &&
+                 (second = strstr(strstr(world.log_text, "cannot reach") + 1, "cannot reach")));
     while (*second != '\n') {
         second--;
     }
