@@ -145,8 +145,8 @@ static const char *split_port(const char *text, char host[HOST_MAX + 1])
     return port;
 }
 
-int target_parse(const char *text, uint16_t default_port, bool allow_user, struct target *ret_target,
-                 struct why *why)
+int target_parse(const char *text, uint16_t default_port, bool allow_user,
+                 struct target *ret_target, struct why *why)
 {
     struct target target = {.port = default_port};
     char user[USER_MAX + 1] = "";

@@ -36,8 +36,8 @@ struct target {
  * people paste into a shell. On failure (-EINVAL) why says what is wrong and
  * what to write instead, in plain text.
  */
-int target_parse(const char *text, uint16_t default_port, bool allow_user, struct target *ret_target,
-                 struct why *why);
+int target_parse(const char *text, uint16_t default_port, bool allow_user,
+                 struct target *ret_target, struct why *why);
 
 /* "HOST:PORT", with brackets around an IPv6 address. dst: TARGET_TEXT_MAX. */
 enum { TARGET_TEXT_MAX = HOST_MAX + 16 };

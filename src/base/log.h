@@ -27,8 +27,8 @@ void log_write(const struct log *log, enum log_level level, const char *format, 
     __attribute__((format(printf, 3, 4)));
 
 #define log_error(log, ...) log_write((log), LOG_ERROR, __VA_ARGS__)
-#define log_warn(log, ...) log_write((log), LOG_WARN, __VA_ARGS__)
-#define log_info(log, ...) log_write((log), LOG_INFO, __VA_ARGS__)
+#define log_warn(log, ...)  log_write((log), LOG_WARN, __VA_ARGS__)
+#define log_info(log, ...)  log_write((log), LOG_INFO, __VA_ARGS__)
 #define log_debug(log, ...) log_write((log), LOG_DEBUG, __VA_ARGS__)
 #define log_trace(log, ...) log_write((log), LOG_TRACE, __VA_ARGS__)
 

@@ -4,8 +4,12 @@
 #include <netdb.h>
 #include <stdlib.h>
 
+#include "base/timer.h"
+
 struct resolve {
     uv_getaddrinfo_t request;
+    struct timer *literal_timer; /* an address needs no look-up, just the next turn of the loop */
+    struct addr literal;
     uint16_t port;
     resolve_fn fn; /* NULL: cancelled */
     void *arg;
@@ -55,6 +59,34 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     }
 }
 
+static void on_literal(void *arg)
+{
+    struct resolve *resolve = arg;
+    struct addr addr = resolve->literal;
+    resolve_fn fn = resolve->fn;
+    void *fn_arg = resolve->arg;
+    resolve_cancel(resolve);
+    fn(fn_arg, 0, &addr, 1);
+}
+
+static int start_literal(uv_loop_t *loop, struct resolve *resolve)
+{
+    resolve->literal_timer = timer_new(loop, on_literal, resolve);
+    if (!resolve->literal_timer) {
+        return -ENOMEM;
+    }
+    timer_set(resolve->literal_timer, 0);
+    return 0;
+}
+
+static int start_look_up(uv_loop_t *loop, struct resolve *resolve, const char *host)
+{
+    resolve->request.data = resolve;
+    /* One entry per address; families that this machine cannot reach sort last anyway. */
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    return uv_getaddrinfo(loop, &resolve->request, on_resolved, host, NULL, &hints);
+}
+
 struct resolve *resolve_start(uv_loop_t *loop, const char *host, uint16_t port, resolve_fn fn,
                               void *arg)
 {
@@ -63,10 +95,8 @@ struct resolve *resolve_start(uv_loop_t *loop, const char *host, uint16_t port, 
         return NULL;
     }
     *resolve = (struct resolve){.port = port, .fn = fn, .arg = arg};
-    resolve->request.data = resolve;
-    /* One entry per address; families that this machine cannot reach sort last anyway. */
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    if (uv_getaddrinfo(loop, &resolve->request, on_resolved, host, NULL, &hints) < 0) {
+    bool literal = addr_parse(host, port, &resolve->literal) == 0;
+    if ((literal ? start_literal(loop, resolve) : start_look_up(loop, resolve, host)) < 0) {
         free(resolve);
         return NULL;
     }
@@ -75,8 +105,14 @@ struct resolve *resolve_start(uv_loop_t *loop, const char *host, uint16_t port, 
 
 void resolve_cancel(struct resolve *resolve)
 {
-    if (resolve) {
-        resolve->fn = NULL; /* the look-up itself may be past stopping; it frees itself */
-        uv_cancel((uv_req_t *)&resolve->request);
+    if (!resolve) {
+        return;
     }
+    if (resolve->literal_timer) {
+        timer_free(resolve->literal_timer);
+        free(resolve);
+        return;
+    }
+    resolve->fn = NULL; /* the look-up itself may be past stopping; it frees itself */
+    uv_cancel((uv_req_t *)&resolve->request);
 }

@@ -187,8 +187,8 @@ static int read_secret_file(const char *name, const char *path, char value[VALUE
  * Finds the text of one setting. value[0] stays NUL if it is not set anywhere.
  * The environment comes before the env file, NAME before NAME_FILE in each.
  */
-static int find_value(const struct settings_source *source, const char *name,
-                      char value[VALUE_MAX], struct why *why)
+static int find_value(const struct settings_source *source, const char *name, char value[VALUE_MAX],
+                      struct why *why)
 {
     char file_name[80];
     snprintf(file_name, sizeof file_name, "%s_FILE", name);

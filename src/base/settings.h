@@ -42,18 +42,24 @@ int settings_load(const struct settings_source *source, const struct setting *ta
 void settings_close(struct settings_source *source);
 
 /* Parsers for the tables. Fields are of the type after the dash. */
-int setting_number(const struct setting *s, const char *text, void *field, struct why *why); /* long */
-int setting_port(const struct setting *s, const char *text, void *field, struct why *why); /* uint16_t */
-int setting_text(const struct setting *s, const char *text, void *field, struct why *why); /* char[max + 1] */
-int setting_host(const struct setting *s, const char *text, void *field, struct why *why); /* char[HOST_MAX + 1] */
-int setting_log_level(const struct setting *s, const char *text, void *field, struct why *why); /* enum log_level */
+int setting_number(const struct setting *s, const char *text, void *field,
+                   struct why *why); /* long */
+int setting_port(const struct setting *s, const char *text, void *field,
+                 struct why *why); /* uint16_t */
+int setting_text(const struct setting *s, const char *text, void *field,
+                 struct why *why); /* char[max + 1] */
+int setting_host(const struct setting *s, const char *text, void *field,
+                 struct why *why); /* char[HOST_MAX + 1] */
+int setting_log_level(const struct setting *s, const char *text, void *field,
+                      struct why *why); /* enum log_level */
 
 /*
  * RUST_LOG, the older name of LOG_LEVEL: a row of its own, optional, in front of
  * LOG_LEVEL's. Takes the level out of forms like "info" and "warn,net=debug";
  * other programs read this variable too, so what is not understood is ignored.
  */
-int setting_rust_log(const struct setting *s, const char *text, void *field, struct why *why); /* enum log_level */
+int setting_rust_log(const struct setting *s, const char *text, void *field,
+                     struct why *why); /* enum log_level */
 
 /* Prints the table for --help. */
 void settings_describe(const struct setting *table, size_t count);

@@ -197,9 +197,8 @@ static int on_hello(struct channel *channel, const struct message_hello *hello)
     if (hello->max_version < PROTOCOL_MIN_VERSION || hello->min_version > PROTOCOL_MAX_VERSION) {
         struct why why;
         bool peer_is_old = hello->max_version < PROTOCOL_MIN_VERSION;
-        why_set(&why, 0,
-                "%s speaks protocol versions %u to %u, %s speaks %d to %d: upgrade %s", hello->program,
-                hello->min_version, hello->max_version, channel->options.program,
+        why_set(&why, 0, "%s speaks protocol versions %u to %u, %s speaks %d to %d: upgrade %s",
+                hello->program, hello->min_version, hello->max_version, channel->options.program,
                 PROTOCOL_MIN_VERSION, PROTOCOL_MAX_VERSION,
                 peer_is_old ? hello->program : channel->options.program);
         send_goodbye(channel, GOODBYE_VERSION, why.text);

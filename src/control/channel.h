@@ -43,9 +43,9 @@ struct channel_events {
 };
 
 struct channel_options {
-    enum message_sender self;      /* SENDER_VPS (TLS server) or SENDER_GATEWAY (client) */
-    unsigned keepalive_secs;       /* on a gateway; the VPS takes the gateway's */
-    const char *program;           /* "gateway-agent 0.1.0" */
+    enum message_sender self; /* SENDER_VPS (TLS server) or SENDER_GATEWAY (client) */
+    unsigned keepalive_secs;  /* on a gateway; the VPS takes the gateway's */
+    const char *program;      /* "gateway-agent 0.1.0" */
     const struct channel_events *events;
     void *arg;
 };

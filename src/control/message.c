@@ -11,17 +11,17 @@ enum { VPS = SENDER_VPS, GATEWAY = SENDER_GATEWAY, BOTH = SENDER_BOTH };
 static void encode_body(const struct message *message, struct writer *w)
 {
     switch (message->type) {
-#define U8(field) write_u8(w, body->field);
-#define U16(field) write_u16(w, body->field);
-#define U32(field) write_u32(w, body->field);
-#define U64(field) write_u64(w, body->field);
-#define TEXT(field, most) write_string(w, body->field);
+#define U8(field)          write_u8(w, body->field);
+#define U16(field)         write_u16(w, body->field);
+#define U32(field)         write_u32(w, body->field);
+#define U64(field)         write_u64(w, body->field);
+#define TEXT(field, most)  write_string(w, body->field);
 #define BLOB(field, bytes) write_bytes(w, body->field, bytes);
-#define MESSAGE(NAME, name, type, sender, ...)                                                     \
-    case MESSAGE_##NAME: {                                                                         \
-        const struct message_##name *body = &message->name;                                        \
-        __VA_ARGS__                                                                                \
-        break;                                                                                     \
+#define MESSAGE(NAME, name, type, sender, ...)              \
+    case MESSAGE_##NAME: {                                  \
+        const struct message_##name *body = &message->name; \
+        __VA_ARGS__                                         \
+        break;                                              \
     }
 #include "control/messages.def"
 #undef MESSAGE
@@ -37,17 +37,17 @@ static void encode_body(const struct message *message, struct writer *w)
 static void decode_body(struct reader *r, struct message *message)
 {
     switch (message->type) {
-#define U8(field) body->field = read_u8(r);
-#define U16(field) body->field = read_u16(r);
-#define U32(field) body->field = read_u32(r);
-#define U64(field) body->field = read_u64(r);
-#define TEXT(field, most) read_string(r, body->field, (most) + 1);
+#define U8(field)          body->field = read_u8(r);
+#define U16(field)         body->field = read_u16(r);
+#define U32(field)         body->field = read_u32(r);
+#define U64(field)         body->field = read_u64(r);
+#define TEXT(field, most)  read_string(r, body->field, (most) + 1);
 #define BLOB(field, bytes) read_copy(r, body->field, bytes);
-#define MESSAGE(NAME, name, type, sender, ...)                                                     \
-    case MESSAGE_##NAME: {                                                                         \
-        struct message_##name *body = &message->name;                                              \
-        __VA_ARGS__                                                                                \
-        break;                                                                                     \
+#define MESSAGE(NAME, name, type, sender, ...)        \
+    case MESSAGE_##NAME: {                            \
+        struct message_##name *body = &message->name; \
+        __VA_ARGS__                                   \
+        break;                                        \
     }
 #include "control/messages.def"
 #undef MESSAGE

@@ -43,15 +43,15 @@ enum message_type {
 };
 
 /* struct message_hello { uint16_t min_version; ... } and so on. */
-#define U8(field) uint8_t field;
-#define U16(field) uint16_t field;
-#define U32(field) uint32_t field;
-#define U64(field) uint64_t field;
-#define TEXT(field, most) char field[(most) + 1];
+#define U8(field)          uint8_t field;
+#define U16(field)         uint16_t field;
+#define U32(field)         uint32_t field;
+#define U64(field)         uint64_t field;
+#define TEXT(field, most)  char field[(most) + 1];
 #define BLOB(field, bytes) uint8_t field[bytes];
-#define MESSAGE(NAME, name, type, sender, ...)                                                     \
-    struct message_##name {                                                                        \
-        __VA_ARGS__                                                                                \
+#define MESSAGE(NAME, name, type, sender, ...) \
+    struct message_##name {                    \
+        __VA_ARGS__                            \
     };
 #include "control/messages.def"
 #undef MESSAGE

@@ -58,7 +58,8 @@ static int find_key(void *arg, mbedtls_ssl_context *ssl, const unsigned char *id
     tls->identity[len] = '\0';
 
     uint8_t key[CRYPTO_KEY_SIZE];
-    if (!gateway_name_is_valid(tls->identity) || config->key_of(config->arg, tls->identity, key) < 0) {
+    if (!gateway_name_is_valid(tls->identity) ||
+        config->key_of(config->arg, tls->identity, key) < 0) {
         return MBEDTLS_ERR_SSL_UNKNOWN_IDENTITY;
     }
     int err = mbedtls_ssl_set_hs_psk(ssl, key, sizeof key);
@@ -85,7 +86,8 @@ static int config_new(int endpoint, struct tls_config **ret_config)
     mbedtls_ssl_conf_rng(ssl, random_for_tls, NULL);
     mbedtls_ssl_conf_min_tls_version(ssl, MBEDTLS_SSL_VERSION_TLS1_3);
     mbedtls_ssl_conf_max_tls_version(ssl, MBEDTLS_SSL_VERSION_TLS1_3);
-    mbedtls_ssl_conf_tls13_key_exchange_modes(ssl, MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_PSK_EPHEMERAL);
+    mbedtls_ssl_conf_tls13_key_exchange_modes(ssl,
+                                              MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_PSK_EPHEMERAL);
     mbedtls_ssl_conf_ciphersuites(ssl, CIPHER_SUITES);
     mbedtls_ssl_conf_groups(ssl, GROUPS);
     *ret_config = config;
@@ -129,6 +131,11 @@ void tls_config_free(struct tls_config *config)
         mbedtls_ssl_config_free(&config->ssl);
         free(config);
     }
+}
+
+void tls_library_free(void)
+{
+    mbedtls_psa_crypto_free();
 }
 
 /* ---- one connection ------------------------------------------------------- */

@@ -30,6 +30,9 @@ int tls_config_client(const char *identity, const uint8_t key[CRYPTO_KEY_SIZE],
 /* Accepts NULL. Every tls made from it must be gone. */
 void tls_config_free(struct tls_config *config);
 
+/* At the very end of the program: gives back what the library keeps for all. */
+void tls_library_free(void);
+
 int tls_new(struct tls_config *config, int fd, struct tls **ret_tls);
 /* Accepts NULL. Does not close the socket. */
 void tls_free(struct tls *tls);

@@ -24,7 +24,8 @@ static int connect_agent(const char *path, struct why *why)
         close(fd);
         const char *hint = err == -EACCES ? "only root and the user of vps-agent may use it"
                                           : "is vps-agent running, and with this STATE_DIR?";
-        return why_set(why, err, "cannot reach vps-agent at %s: %s; %s", path, strerror(-err), hint);
+        return why_set(why, err, "cannot reach vps-agent at %s: %s; %s", path, strerror(-err),
+                       hint);
     }
     return fd;
 }

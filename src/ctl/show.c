@@ -47,7 +47,8 @@ void show_status(const json_t *reply)
            span(buffer, sizeof buffer, (uint64_t)number_of(reply, "uptime")));
     printf("telegram:  %s\n", text_of(reply, "telegram"));
     printf("sessions:  %" JSON_INTEGER_FORMAT "\n", number_of(reply, "sessions"));
-    json_array_foreach (gateways, index, gateway) {
+    json_array_foreach(gateways, index, gateway)
+    {
         printf("gateway:   %s from %s for %s, %s, round trip %.1f ms\n", text_of(gateway, "name"),
                text_of(gateway, "address"), span(buffer, sizeof buffer, age_of(gateway)),
                text_of(gateway, "version"), json_real_value(json_object_get(gateway, "rtt_ms")));
@@ -61,7 +62,8 @@ static void show_parked(const json_t *session)
 {
     size_t index;
     json_t *address;
-    json_array_foreach (json_object_get(session, "parked"), index, address) {
+    json_array_foreach(json_object_get(session, "parked"), index, address)
+    {
         printf("          %s wants in: pamctl admit %s %s\n", json_string_value(address),
                text_of(session, "id"), json_string_value(address));
     }
@@ -89,7 +91,8 @@ void show_sessions(const json_t *reply)
 {
     size_t index;
     json_t *session, *sessions = json_object_get(reply, "sessions");
-    json_array_foreach (sessions, index, session) {
+    json_array_foreach(sessions, index, session)
+    {
         show_session(session);
     }
     if (json_array_size(sessions) == 0) {

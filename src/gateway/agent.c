@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "base/crypto.h"
+#include "control/tls.h"
 #include "gateway/tunnels.h"
 #include "gateway/uplink.h"
 
@@ -114,6 +115,7 @@ static void stop(struct agent *agent)
     close_signal(&agent->sigint);
     uv_run(&agent->loop, UV_RUN_DEFAULT);
     uv_loop_close(&agent->loop);
+    tls_library_free();
 }
 
 int agent_run(struct gateway_settings *settings, const struct log *log, struct why *why)

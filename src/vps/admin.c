@@ -151,7 +151,7 @@ static json_t *do_status(struct client *client, const json_t *request)
     while ((gateway = gateways_next(options->gateways, gateway))) {
         json_array_append_new(gateways, reply_gateway(gateway));
     }
-    const char *telegram = !options->bot                                 ? "off"
+    const char *telegram = !options->bot                            ? "off"
                            : bot_status(options->bot) == BOT_ONLINE ? "online"
                                                                     : "connecting";
     return json_pack("{s:b, s:s, s:I, s:s, s:o, s:i}", "ok", 1, "version", PAMTUNNEL_VERSION,
@@ -176,8 +176,8 @@ static json_t *do_sessions(struct client *client, const json_t *request)
 static struct session *find_session(struct client *client, const json_t *request,
                                     json_t **ret_reply)
 {
-    struct session *session =
-        sessions_find(client->admin->options.sessions, text_of(request, "session"));
+    struct session *session = sessions_find(client->admin->options.sessions,
+                                            text_of(request, "session"));
     if (!session) {
         *ret_reply = reply_error("no_such_session",
                                  "There is no open session of that ID; see pamctl sessions.");

@@ -16,8 +16,8 @@ json_t *reply_errno(int err, const char *sentence)
         int err;
         const char *word;
     } WORDS[] = {
-        {-EINVAL, "invalid"},    {-ENOTCONN, "no_gateway"},   {-ENOENT, "no_such_gateway"},
-        {-EDQUOT, "user_limit"}, {-ENFILE, "sessions_limit"}, {-EDESTADDRREQ, "which_gateway"},
+        {-EINVAL, "invalid"},     {-ENOTCONN, "no_gateway"},   {-ENOENT, "no_such_gateway"},
+        {-EDQUOT, "user_limit"},  {-ENFILE, "sessions_limit"}, {-EDESTADDRREQ, "which_gateway"},
         {-EADDRINUSE, "no_port"},
     };
     const char *word = "failed";
@@ -56,19 +56,19 @@ json_t *reply_session(const struct session *session)
     session_view(session, &view);
     char target[TARGET_TEXT_MAX], owner[48], client[ADDR_HOST_MAX];
     target_format(view.target->host, view.target->port, target);
-    snprintf(owner, sizeof owner, "%s:%lld",
-             view.owner.kind == OWNER_TELEGRAM ? "telegram" : "uid", (long long)view.owner.id);
-    return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:I, s:o, s:I, s:I, s:o, s:o}", "id", view.id,
-        "kind", session_kind_name(view.kind), "target", target, "gateway", view.gateway, "state",
-        session_state_name(view.state), "owner", owner, "public_port", view.public_port,
-        "data_port", view.data_port, "client",
-        view.has_client ? json_string(addr_host_text(&view.client, client)) : json_null(), "since",
-        (json_int_t)view.opened_unix, "expires_in",
-        view.seconds_left ? json_integer(view.seconds_left) : json_null(), "bytes_to_target",
-        (json_int_t)view.bytes_to_target, "bytes_to_client", (json_int_t)view.bytes_to_client,
-        "parked", parked_addresses(&view), "reason",
-        view.state == SESSION_ENDED ? end_reason(session) : json_null());
+    snprintf(owner, sizeof owner, "%s:%lld", view.owner.kind == OWNER_TELEGRAM ? "telegram" : "uid",
+             (long long)view.owner.id);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:I, s:o, s:I, s:I, s:o, s:o}",
+                     "id", view.id, "kind", session_kind_name(view.kind), "target", target,
+                     "gateway", view.gateway, "state", session_state_name(view.state), "owner",
+                     owner, "public_port", view.public_port, "data_port", view.data_port, "client",
+                     view.has_client ? json_string(addr_host_text(&view.client, client))
+                                     : json_null(),
+                     "since", (json_int_t)view.opened_unix, "expires_in",
+                     view.seconds_left ? json_integer(view.seconds_left) : json_null(),
+                     "bytes_to_target", (json_int_t)view.bytes_to_target, "bytes_to_client",
+                     (json_int_t)view.bytes_to_client, "parked", parked_addresses(&view), "reason",
+                     view.state == SESSION_ENDED ? end_reason(session) : json_null());
 }
 
 static void add_ssh(json_t *reply, const struct session *session)

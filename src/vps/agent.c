@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <uv.h>
 
+#include "control/tls.h"
 #include "vps/admin.h"
 #include "vps/bot/bot.h"
 #include "vps/gateways.h"
@@ -170,12 +171,15 @@ int agent_run(const struct vps_settings *settings, const struct log *log, struct
     if (err < 0) {
         stop(&agent);
     } else {
-        log_info(log, "vps-agent " PAMTUNNEL_VERSION ": gateways on port %u, sessions on ports %u to "
-                 "%u%s", settings->control_port, settings->port_range_start,
-                 settings->port_range_end, settings->local ? ", without Telegram" : "");
+        log_info(log,
+                 "vps-agent " PAMTUNNEL_VERSION ": gateways on port %u, sessions on ports %u to "
+                 "%u%s",
+                 settings->control_port, settings->port_range_start, settings->port_range_end,
+                 settings->local ? ", without Telegram" : "");
     }
     uv_run(&agent.loop, UV_RUN_DEFAULT);
     uv_loop_close(&agent.loop);
+    tls_library_free();
     if (err == 0 && agent.err < 0) {
         *why = agent.why;
         err = agent.err;

@@ -10,6 +10,7 @@
  *   reconnecting  RECONNECT_GRACE
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -336,56 +337,13 @@ static void on_docked(void *arg, uint16_t channel, int fd)
     maybe_ready(session);
 }
 
-/* What a person is told; the first words are the contract's. */
-static void explain_failure(struct session *session, const struct message_tunnel_failed *failed)
-{
-    const char *host = session->target.host;
-    unsigned port = session->target.port;
-    const char *service = session->kind == SESSION_RDP ? "Remote Desktop" : "an SSH server";
-    const struct vps_settings *settings = session->services->settings;
-    struct why *why = &session->end_why;
-    switch (failed->reason) {
-    case TUNNEL_UNKNOWN_NAME:
-        why_set(why, 0, "unknown name: gateway %s cannot find %s; check the spelling, or use its IP "
-                "address", session->gateway, host);
-        break;
-    case TUNNEL_REFUSED:
-        why_set(why, 0, "refused: %s is there, but nothing listens on port %u; is %s running?", host,
-                port, service);
-        break;
-    case TUNNEL_NO_ROUTE:
-        why_set(why, 0, "no route: gateway %s cannot reach %s; is it switched on and in that "
-                "network?", session->gateway, host);
-        break;
-    case TUNNEL_TIMED_OUT:
-        why_set(why, 0, "timed out: %s does not answer on port %u; is it switched on, and does its "
-                "firewall let gateway %s in?", host, port, session->gateway);
-        break;
-    case TUNNEL_NOT_ALLOWED:
-        why_set(why, 0, "not allowed: gateway %s does not serve %s port %u; its ALLOWED_TARGETS "
-                "decides", session->gateway, host, port);
-        break;
-    case TUNNEL_DATA_UNREACHABLE:
-        why_set(why, 0, "gateway %s cannot reach the data port of this server; let TCP ports %u to "
-                "%u through its firewall", session->gateway, settings->port_range_start,
-                settings->port_range_end);
-        break;
-    case TUNNEL_BUSY:
-        why_set(why, 0, "gateway %s has too many tunnels open; close a session first",
-                session->gateway);
-        break;
-    default:
-        why_set(why, 0, "gateway %s could not open it: %.160s", session->gateway, failed->detail);
-    }
-}
-
 static void on_tunnel_failed(struct session *session, const struct message_tunnel_failed *failed)
 {
     log_info(log_of(session), "session %s: channel %u failed: %s", session->id, failed->channel,
              failed->detail);
-    explain_failure(session, failed);
-    session_end(session, session->state == SESSION_OPENING ? SESSION_END_REFUSED
-                                                           : SESSION_END_TARGET);
+    session_explain_failure(session, failed);
+    session_end(session,
+                session->state == SESSION_OPENING ? SESSION_END_REFUSED : SESSION_END_TARGET);
 }
 
 void session_on_message(struct session *session, const struct message *message)
@@ -690,9 +648,11 @@ int session_new(struct session_services *services, const struct session_request 
     }
     char target[TARGET_TEXT_MAX];
     target_format(session->target.host, session->target.port, target);
-    log_info(log_of(session), "session %s: opening %s to %s through gateway %s, ports %u and %u",
+    log_info(log_of(session),
+             "session %s: opening %s to %s through gateway %s (tunnel %016" PRIx64
+             "), ports %u and %u",
              session->id, session_kind_name(session->kind), target, session->gateway,
-             session->public_port, session->data_port);
+             session->number, session->public_port, session->data_port);
     start_deadline(session);
     *ret_session = session;
     return 0;

@@ -81,7 +81,7 @@ struct session {
     uint16_t data_port;
     struct dock *dock;
     uint8_t token[PROOF_TOKEN_SIZE];
-    uint16_t channel;      /* the latest that was asked for */
+    uint16_t channel; /* the latest that was asked for */
     bool channel_on_its_way;
     bool gateway_is_ready; /* TUNNEL_READY of channel 0 came */
     int spare;             /* an authenticated data channel without a client; -1: none */
@@ -101,7 +101,10 @@ struct session {
     struct why end_why; /* for SESSION_END_REFUSED and _TARGET */
 };
 
-/* The states that may follow; session.c alone changes a state. */
+/*
+ * Opens its ports and asks the gateway. On failure why is a sentence for the
+ * user, as sessions_open() says.
+ */
 int session_new(struct session_services *services, const struct session_request *request,
                 struct gateway *gateway, struct session **ret_session, struct why *why);
 /* The session must have ended, or never been told of. Accepts NULL. */
@@ -113,6 +116,8 @@ void session_on_gateway_lost(struct session *session);
 void session_on_link_ended(struct session *session, struct carry *carry);
 void session_end(struct session *session, enum session_end end);
 
+/* Puts what a failed tunnel means for the user into end_why. */
+void session_explain_failure(struct session *session, const struct message_tunnel_failed *failed);
 /* Bytes moved so far, of links that ended and of those that run. */
 void session_count_bytes(const struct session *session, uint64_t *ret_to_target,
                          uint64_t *ret_to_client);

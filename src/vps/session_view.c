@@ -65,6 +65,58 @@ void session_view(const struct session *session, struct session_view *ret_view)
     *ret_view = view;
 }
 
+/* What a person is told; the first words are the contract's. */
+void session_explain_failure(struct session *session, const struct message_tunnel_failed *failed)
+{
+    const char *host = session->target.host;
+    unsigned port = session->target.port;
+    const char *service = session->kind == SESSION_RDP ? "Remote Desktop" : "an SSH server";
+    const struct vps_settings *settings = session->services->settings;
+    struct why *why = &session->end_why;
+    switch (failed->reason) {
+    case TUNNEL_UNKNOWN_NAME:
+        why_set(why, 0,
+                "unknown name: gateway %s cannot find %s; check the spelling, or use its IP "
+                "address",
+                session->gateway, host);
+        break;
+    case TUNNEL_REFUSED:
+        why_set(why, 0, "refused: %s is there, but nothing listens on port %u; is %s running?",
+                host, port, service);
+        break;
+    case TUNNEL_NO_ROUTE:
+        why_set(why, 0,
+                "no route: gateway %s cannot reach %s; is it switched on and in that "
+                "network?",
+                session->gateway, host);
+        break;
+    case TUNNEL_TIMED_OUT:
+        why_set(why, 0,
+                "timed out: %s does not answer on port %u; is it switched on, and does its "
+                "firewall let gateway %s in?",
+                host, port, session->gateway);
+        break;
+    case TUNNEL_NOT_ALLOWED:
+        why_set(why, 0,
+                "not allowed: gateway %s does not serve %s port %u; its ALLOWED_TARGETS "
+                "decides",
+                session->gateway, host, port);
+        break;
+    case TUNNEL_DATA_UNREACHABLE:
+        why_set(why, 0,
+                "gateway %s cannot reach the data port of this server; let TCP ports %u to "
+                "%u through its firewall",
+                session->gateway, settings->port_range_start, settings->port_range_end);
+        break;
+    case TUNNEL_BUSY:
+        why_set(why, 0, "gateway %s has too many tunnels open; close a session first",
+                session->gateway);
+        break;
+    default:
+        why_set(why, 0, "gateway %s could not open it: %.160s", session->gateway, failed->detail);
+    }
+}
+
 void session_end_text(const struct session *session, struct text *text)
 {
     const struct vps_settings *settings = session->services->settings;

@@ -218,8 +218,8 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
         err = relay_new((unsigned)settings->relay_workers, &services->relay);
     }
     if (err == 0) {
-        sessions->relay_watch =
-            watch_new(loop, relay_events_fd(services->relay), on_links_ended, sessions);
+        sessions->relay_watch = watch_new(loop, relay_events_fd(services->relay), on_links_ended,
+                                          sessions);
     }
     if (err < 0 || !services->known || !sessions->reaper || !sessions->relay_watch) {
         sessions_free(sessions);

@@ -160,8 +160,9 @@ static const struct setting TELEGRAM_TABLE[] = {
      .parse = parse_token, FIELD(telegram_token), .max = TOKEN_MAX, .secret = true},
     {"ALLOWED_USERS", .takes = "numeric Telegram user IDs, separated by commas",
      .parse = parse_users, FIELD(allowed_users)},
-    {"TELEGRAM_API_URL", "https://api.telegram.org", "the http or https address of a Bot API server",
-     parse_url, FIELD(telegram_api_url), .max = URL_MAX},
+    {"TELEGRAM_API_URL", "https://api.telegram.org",
+     "the http or https address of a Bot API server", parse_url, FIELD(telegram_api_url),
+     .max = URL_MAX},
 };
 
 static const struct setting TABLE[] = {

@@ -38,10 +38,10 @@ struct vps_settings {
     uint16_t port_range_start;
     uint16_t port_range_end;
     char bind_address[ADDR_HOST_MAX];
-    long session_timeout;   /* seconds, as all of these */
+    long session_timeout; /* seconds, as all of these */
     long reconnect_grace;
-    long idle_timeout;      /* 0: none */
-    long max_session_time;  /* 0: none */
+    long idle_timeout;     /* 0: none */
+    long max_session_time; /* 0: none */
     long max_sessions_per_user;
     long max_sessions;
     long relay_workers;

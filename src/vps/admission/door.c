@@ -357,7 +357,8 @@ struct door *door_new(uv_loop_t *loop, int listener, enum session_kind kind, con
     door->kind = kind;
     door->total = total;
     door->events = *events;
-    snprintf(door->cookie, sizeof door->cookie, "%s%s", RDPFILE_COOKIE, rdp_secret ? rdp_secret : "");
+    snprintf(door->cookie, sizeof door->cookie, "%s%s", RDPFILE_COOKIE,
+             rdp_secret ? rdp_secret : "");
     door->listener = listener_new(loop, listener, on_visitor, door);
     if (!door->listener) {
         free(door);

@@ -41,8 +41,8 @@ struct door_events {
      * target has to get first (an RDP secret is cut out of them). The door may
      * be freed in here.
      */
-    void (*admitted)(void *arg, int fd, const struct addr *from, bool has_secret,
-                     const void *bytes, size_t len);
+    void (*admitted)(void *arg, int fd, const struct addr *from, bool has_secret, const void *bytes,
+                     size_t len);
     /* VERDICT_ASK: it waits under this number for door_admit() or door_block(). */
     void (*parked)(void *arg, unsigned number);
     /* A parked one hung up, or made room for a newer one. */
