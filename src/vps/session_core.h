@@ -1,7 +1,7 @@
 /*
  * session_core: the inside of a session, for session.c (its life),
- * session_view.c (what others see of it) and sessions.c (the list). Everybody
- * else uses session.h.
+ * session_gateway.c and session_client.c (its two sides), session_view.c (what
+ * others see of it) and sessions.c (the list). Everybody else uses session.h.
  */
 #ifndef PAMTUNNEL_VPS_SESSION_CORE_H
 #define PAMTUNNEL_VPS_SESSION_CORE_H
@@ -110,11 +110,44 @@ int session_new(struct session_services *services, const struct session_request 
 /* The session must have ended, or never been told of. Accepts NULL. */
 void session_free(struct session *session);
 
-/* What happens to a session; session.c decides what comes of it. */
+static inline const struct log *log_of(const struct session *session)
+{
+    return session->services->log;
+}
+
+/* ---- session.c: states and the end ---------------------------------------- */
+
+/* Checks the transition, logs it, starts the state's clock, tells the watchers. */
+void session_set_state(struct session *session, enum session_state state);
+/* Ends it, once; what it holds is closed when this returns. */
+void session_end(struct session *session, enum session_end end);
+void session_on_link_ended(struct session *session, struct carry *carry);
+/* No link and no client on its way to one. */
+bool session_carries_nothing(const struct session *session);
+/* To be called when that may have come true. maybe_last_words: the reason may still come. */
+void session_on_nothing_carried(struct session *session, bool maybe_last_words);
+
+/* ---- session_gateway.c ----------------------------------------------------- */
+
 void session_on_message(struct session *session, const struct message *message);
 void session_on_gateway_lost(struct session *session);
-void session_on_link_ended(struct session *session, struct carry *carry);
-void session_end(struct session *session, enum session_end end);
+/* dock_fn: the gateway has proven itself on a data channel. */
+void session_on_docked(void *arg, uint16_t channel, int fd);
+/* Asks for the data channel of number `channel`. 0 or -errno. */
+int session_request_channel(struct session *session);
+void session_drop_spare(struct session *session);
+/* Says that the session is over. */
+void session_tell_gateway(struct session *session);
+
+/* ---- session_client.c ------------------------------------------------------ */
+
+/* Starts to let clients in. 0 or -ENOMEM. */
+int session_open_door(struct session *session);
+/* Gives the relay a client and a data channel; both descriptors are taken over. */
+void session_join(struct session *session, int client, int data, const void *bytes, size_t len);
+void session_drop_pending(struct session *session);
+
+/* ---- session_view.c -------------------------------------------------------- */
 
 /* Puts what a failed tunnel means for the user into end_why. */
 void session_explain_failure(struct session *session, const struct message_tunnel_failed *failed);
