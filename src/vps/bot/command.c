@@ -1,0 +1,124 @@
+#include "vps/bot/command.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+enum { ARGUMENT_MAX = GATEWAY_NAME_MAX + 1 + USER_MAX + 1 + HOST_MAX + 16 };
+
+const struct command_row COMMANDS[] = {
+    {
+        .name = "rdp",
+        .kind = COMMAND_OPEN,
+        .takes = "HOST[:PORT]",
+        .example = "/rdp HOME-PC",
+        .help = "Remote Desktop to a machine",
+        .session = SESSION_RDP,
+        .default_port = 3389,
+    },
+    {
+        .name = "ssh",
+        .kind = COMMAND_OPEN,
+        .takes = "[USER@]HOST[:PORT]",
+        .example = "/ssh root@192.168.1.22",
+        .help = "SSH to a machine",
+        .session = SESSION_SSH,
+        .default_port = 22,
+        .allow_user = true,
+    },
+    {.name = "help", .kind = COMMAND_HELP, .takes = "", .help = "What this bot can do"},
+    {.name = "start", .kind = COMMAND_HELP, .takes = "", .help = "The same as /help"},
+};
+const size_t COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS;
+
+/* The length of the white space at `text`: ASCII's, and the no-break space that phones like to type. */
+static size_t space_len(const char *text)
+{
+    if (text[0] == ' ' || (text[0] >= '\t' && text[0] <= '\r')) {
+        return 1;
+    }
+    return strncmp(text, "\u00a0", 2) == 0 ? 2 : 0;
+}
+
+static const char *skip_space(const char *text)
+{
+    size_t len;
+    while ((len = space_len(text)) > 0) {
+        text += len;
+    }
+    return text;
+}
+
+static const char *skip_word(const char *text)
+{
+    while (*text && space_len(text) == 0) {
+        text++;
+    }
+    return text;
+}
+
+static bool same(const char *word, size_t len, const char *name)
+{
+    return strlen(name) == len && strncasecmp(word, name, len) == 0;
+}
+
+static const struct command_row *find(const char *name, size_t len)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (same(name, len, COMMANDS[i].name)) {
+            return &COMMANDS[i];
+        }
+    }
+    return NULL;
+}
+
+/* The one argument of a command that opens something. */
+static enum command_result parse_target(const char *text, struct command *command, struct why *why)
+{
+    const char *start = skip_space(text);
+    const char *end = skip_word(start);
+    size_t len = (size_t)(end - start);
+    char argument[ARGUMENT_MAX + 1];
+    if (len == 0) {
+        why_set(why, 0, "Which machine?");
+        return COMMAND_BAD;
+    }
+    if (*skip_space(end)) {
+        why_set(why, 0, "One machine at a time, and nothing after it.");
+        return COMMAND_BAD;
+    }
+    if (len > ARGUMENT_MAX) {
+        why_set(why, 0, "That is too long for the name of a machine.");
+        return COMMAND_BAD;
+    }
+    memcpy(argument, start, len);
+    argument[len] = '\0';
+    const struct command_row *row = command->row;
+    int err = target_parse(argument, row->default_port, row->allow_user, &command->target, why);
+    return err < 0 ? COMMAND_BAD : COMMAND_OK;
+}
+
+enum command_result command_parse(const char *text, const char *bot_name,
+                                  struct command *ret_command, struct why *why)
+{
+    text = skip_space(text);
+    if (text[0] != '/') {
+        return COMMAND_NOT;
+    }
+    const char *name = text + 1;
+    const char *end = skip_word(name);
+    const char *at = memchr(name, '@', (size_t)(end - name));
+    if (at && !same(at + 1, (size_t)(end - at - 1), bot_name)) {
+        return COMMAND_ELSEWHERE;
+    }
+    struct command command = {.row = find(name, (size_t)((at ? at : end) - name))};
+    if (!command.row) {
+        return COMMAND_UNKNOWN;
+    }
+    enum command_result result = COMMAND_OK;
+    if (command.row->kind == COMMAND_OPEN) {
+        result = parse_target(end, &command, why);
+    }
+    *ret_command = command;
+    return result;
+}

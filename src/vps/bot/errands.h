@@ -1,0 +1,29 @@
+/*
+ * errands: small calls beside the messages, in no order, whose results nobody needs:
+ * answers to pressed buttons, the list of commands. Each is tried a few times.
+ */
+#ifndef PAMTUNNEL_VPS_BOT_ERRANDS_H
+#define PAMTUNNEL_VPS_BOT_ERRANDS_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/log.h"
+#include "vps/bot/telegram.h"
+
+struct errands;
+
+/* NULL when out of memory. telegram outlives it. */
+struct errands *errands_new(uv_loop_t *loop, const struct log *log, struct telegram *telegram);
+/* Drops what is under way. Accepts NULL. */
+void errands_free(struct errands *errands);
+
+/* method is a constant. Takes over params, which may be NULL when memory ran out. */
+void errands_run(struct errands *errands, const char *method, json_t *params);
+/* Answers a pressed button with a line: plain text, up to 200 characters. */
+void errands_answer(struct errands *errands, const char *callback_id, const char *text);
+/* Takes the buttons off a message that nobody keeps any more. */
+void errands_strip_buttons(struct errands *errands, int64_t chat_id, int64_t message_id);
+
+#endif

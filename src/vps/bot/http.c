@@ -1,0 +1,395 @@
+#include "vps/bot/http.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+
+#include "base/timer.h"
+#include "base/watch.h"
+
+enum { CONNECT_TIMEOUT_MS = 10000, CONNECTIONS_MAX = 16, KEEPALIVE_S = 30 };
+
+/* Where the distributions keep the certificates of the public authorities. */
+static const char *const CA_FILES[] = {
+    "/etc/ssl/certs/ca-certificates.crt", /* Debian, Ubuntu, Arch, Alpine */
+    "/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora, RHEL */
+    "/etc/ssl/ca-bundle.pem",             /* openSUSE */
+    "/etc/ssl/cert.pem",                  /* Alpine, BSD */
+};
+
+struct http {
+    uv_loop_t *loop;
+    CURLM *multi;
+    struct timer *timer;
+    struct http_request *requests;
+    struct http_socket *sockets;
+    char ca_file[PATH_MAX];
+};
+
+/* A socket of curl's that it wants to be watched. */
+struct http_socket {
+    struct http *http;
+    struct http_socket *next;
+    curl_socket_t fd;
+    struct watch *watch;
+};
+
+struct http_request {
+    struct http *http;
+    struct http_request *next;
+    CURL *easy;
+    struct curl_slist *headers;
+    curl_mime *mime;
+    http_fn fn;
+    void *arg;
+    char *body;
+    size_t len, cap;
+    bool too_large;
+};
+
+/* --- requests --- */
+
+static void request_free(struct http_request *request)
+{
+    struct http_request **link = &request->http->requests;
+    while (*link && *link != request) {
+        link = &(*link)->next;
+    }
+    if (*link) {
+        *link = request->next;
+        curl_multi_remove_handle(request->http->multi, request->easy);
+    }
+    curl_easy_cleanup(request->easy);
+    curl_mime_free(request->mime);
+    curl_slist_free_all(request->headers);
+    free(request->body);
+    free(request);
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *arg)
+{
+    struct http_request *request = arg;
+    size_t len = size * count;
+    if (len > HTTP_BODY_MAX - request->len) {
+        request->too_large = true;
+        return 0;
+    }
+    if (request->len + len + 1 > request->cap) {
+        size_t cap = 2 * (request->len + len) + 1;
+        char *body = realloc(request->body, cap);
+        if (!body) {
+            return 0;
+        }
+        request->body = body;
+        request->cap = cap;
+    }
+    memcpy(request->body + request->len, data, len);
+    request->len += len;
+    request->body[request->len] = '\0';
+    return len;
+}
+
+static bool set_parts(struct http_request *request, const struct http_body *body)
+{
+    request->mime = curl_mime_init(request->easy);
+    bool ok = request->mime != NULL;
+    for (unsigned i = 0; ok && i < body->part_count; i++) {
+        const struct http_part *part = &body->parts[i];
+        curl_mimepart *mime = curl_mime_addpart(request->mime);
+        ok = mime && !curl_mime_name(mime, part->name) &&
+             !curl_mime_data(mime, part->data, part->len);
+        if (ok && part->file_name) {
+            ok = !curl_mime_filename(mime, part->file_name) && !curl_mime_type(mime, part->type);
+        }
+    }
+    return ok && !curl_easy_setopt(request->easy, CURLOPT_MIMEPOST, request->mime);
+}
+
+static bool set_headers(struct http_request *request, const struct http_body *body)
+{
+    /* Without "Expect: 100-continue": it costs a round trip. */
+    request->headers = curl_slist_append(NULL, "Expect:");
+    bool ok = request->headers != NULL;
+    if (ok && body->json) {
+        ok = curl_slist_append(request->headers, "Content-Type: application/json") != NULL;
+    }
+    return ok && !curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, request->headers);
+}
+
+static bool set_body(struct http_request *request, const struct http_body *body)
+{
+    if (!body->json) {
+        return set_parts(request, body);
+    }
+    return !curl_easy_setopt(request->easy, CURLOPT_POSTFIELDSIZE, (long)strlen(body->json)) &&
+           !curl_easy_setopt(request->easy, CURLOPT_COPYPOSTFIELDS, body->json);
+}
+
+static bool set_options(struct http_request *request, const char *url, uint32_t timeout_ms)
+{
+    CURL *easy = request->easy;
+    const char *ca_file = request->http->ca_file;
+    return !curl_easy_setopt(easy, CURLOPT_PRIVATE, request) &&
+           !curl_easy_setopt(easy, CURLOPT_URL, url) &&
+           !curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") &&
+           !curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
+           !curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
+           (!ca_file[0] || !curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file)) &&
+           !curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) &&
+           !curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) &&
+           !curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S) &&
+           !curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_S) &&
+           !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS) &&
+           !curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms) &&
+           !curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) &&
+           !curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
+}
+
+struct http_request *http_post(struct http *http, const char *url, const struct http_body *body,
+                               uint32_t timeout_ms, http_fn fn, void *arg)
+{
+    struct http_request *request = calloc(1, sizeof *request);
+    if (!request) {
+        return NULL;
+    }
+    request->http = http;
+    request->fn = fn;
+    request->arg = arg;
+    request->easy = curl_easy_init();
+    if (!request->easy || !set_options(request, url, timeout_ms) || !set_headers(request, body) ||
+        !set_body(request, body) || curl_multi_add_handle(http->multi, request->easy) != CURLM_OK) {
+        request_free(request);
+        return NULL;
+    }
+    request->next = http->requests;
+    http->requests = request;
+    return request;
+}
+
+void http_cancel(struct http_request *request)
+{
+    if (request) {
+        request_free(request);
+    }
+}
+
+/* libcurl's words for its codes: unlike its error buffer they never quote anything. */
+static const char *failure_text(const struct http_request *request, CURLcode code)
+{
+    if (request->too_large) {
+        return "the answer is too large";
+    }
+    switch (code) {
+    case CURLE_OPERATION_TIMEDOUT:
+        return "no answer in time";
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return "the server's name does not resolve";
+    case CURLE_COULDNT_CONNECT:
+        return "the server cannot be reached";
+    case CURLE_GOT_NOTHING:
+        return "the server closed the connection";
+    default:
+        return curl_easy_strerror(code);
+    }
+}
+
+static void request_finish(struct http_request *request, CURLcode code)
+{
+    struct http_reply reply = {0};
+    if (code != CURLE_OK) {
+        reply.failure = failure_text(request, code);
+    } else {
+        curl_off_t retry_after = 0;
+        curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &reply.status);
+        curl_easy_getinfo(request->easy, CURLINFO_RETRY_AFTER, &retry_after);
+        if (retry_after > 0) {
+            reply.retry_after_s = retry_after < INT_MAX ? (uint32_t)retry_after : INT_MAX;
+        }
+        reply.body = request->body ? request->body : "";
+        reply.len = request->len;
+    }
+    request->fn(request->arg, &reply);
+}
+
+/* Reports what is done. The callbacks may start and cancel other requests. */
+static void collect(struct http *http)
+{
+    CURLMsg *message;
+    int left;
+    while ((message = curl_multi_info_read(http->multi, &left))) {
+        struct http_request *request = NULL;
+        CURLcode code = message->data.result;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request);
+        /* Out of the list first, so that nobody can cancel it from the callback. */
+        struct http_request **link = &http->requests;
+        while (*link != request) {
+            link = &(*link)->next;
+        }
+        *link = request->next;
+        curl_multi_remove_handle(http->multi, request->easy);
+        request_finish(request, code);
+        request_free(request);
+    }
+}
+
+/* --- curl's sockets and its timer on the loop --- */
+
+static void socket_free(struct http_socket *s)
+{
+    struct http_socket **link = &s->http->sockets;
+    while (*link != s) {
+        link = &(*link)->next;
+    }
+    *link = s->next;
+    watch_free(s->watch);
+    free(s);
+}
+
+static void on_events(void *arg, int events)
+{
+    struct http_socket *s = arg; /* may be gone after curl's turn */
+    struct http *http = s->http;
+    int flags = (events & WATCH_READ ? CURL_CSELECT_IN : 0) |
+                (events & WATCH_WRITE ? CURL_CSELECT_OUT : 0);
+    int running;
+    curl_multi_socket_action(http->multi, s->fd, flags, &running);
+    collect(http);
+}
+
+static struct http_socket *socket_new(struct http *http, curl_socket_t fd)
+{
+    struct http_socket *s = calloc(1, sizeof *s);
+    if (!s) {
+        return NULL;
+    }
+    s->http = http;
+    s->fd = fd;
+    s->watch = watch_new(http->loop, fd, on_events, s);
+    if (!s->watch) {
+        free(s);
+        return NULL;
+    }
+    s->next = http->sockets;
+    http->sockets = s;
+    return s;
+}
+
+/* CURLMOPT_SOCKETFUNCTION: what curl wants to know about a socket from now on. */
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket)
+{
+    (void)easy;
+    struct http *http = arg;
+    struct http_socket *s = socket;
+    if (what == CURL_POLL_REMOVE) {
+        if (s) {
+            curl_multi_assign(http->multi, fd, NULL);
+            socket_free(s);
+        }
+        return 0;
+    }
+    if (!s) {
+        s = socket_new(http, fd);
+        if (!s) {
+            return -1;
+        }
+        curl_multi_assign(http->multi, fd, s);
+    }
+    watch_set(s->watch,
+              (what & CURL_POLL_IN ? WATCH_READ : 0) | (what & CURL_POLL_OUT ? WATCH_WRITE : 0));
+    return 0;
+}
+
+static void on_timeout(void *arg)
+{
+    struct http *http = arg;
+    int running;
+    curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    collect(http);
+}
+
+/* CURLMOPT_TIMERFUNCTION: curl wants to be called in ms; -1: not at all. */
+static int on_timer(CURLM *multi, long ms, void *arg)
+{
+    (void)multi;
+    struct http *http = arg;
+    if (ms < 0) {
+        timer_stop(http->timer);
+    } else {
+        timer_set(http->timer, (uint64_t)ms);
+    }
+    return 0;
+}
+
+/* --- life --- */
+
+static void find_ca_file(struct http *http)
+{
+    const char *named = getenv("SSL_CERT_FILE");
+    if (named && named[0]) {
+        snprintf(http->ca_file, sizeof http->ca_file, "%s", named);
+        return;
+    }
+    for (unsigned i = 0; i < sizeof CA_FILES / sizeof *CA_FILES; i++) {
+        if (access(CA_FILES[i], R_OK) == 0) {
+            snprintf(http->ca_file, sizeof http->ca_file, "%s", CA_FILES[i]);
+            return;
+        }
+    }
+}
+
+static bool set_multi(struct http *http)
+{
+    CURLM *multi = http->multi;
+    return !curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) &&
+           !curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, http) &&
+           !curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer) &&
+           !curl_multi_setopt(multi, CURLMOPT_TIMERDATA, http) &&
+           !curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)CONNECTIONS_MAX);
+}
+
+int http_new(uv_loop_t *loop, struct http **ret_http)
+{
+    struct http *http = calloc(1, sizeof *http);
+    if (!http || curl_global_init(CURL_GLOBAL_ALL) != CURLE_OK) {
+        free(http);
+        return -ENOMEM;
+    }
+    http->loop = loop;
+    http->timer = timer_new(loop, on_timeout, http);
+    http->multi = curl_multi_init();
+    if (!http->timer || !http->multi || !set_multi(http)) {
+        http_free(http);
+        return -ENOMEM;
+    }
+    find_ca_file(http);
+    *ret_http = http;
+    return 0;
+}
+
+const char *http_ca_file(const struct http *http)
+{
+    return http->ca_file;
+}
+
+void http_free(struct http *http)
+{
+    if (!http) {
+        return;
+    }
+    while (http->requests) {
+        request_free(http->requests);
+    }
+    curl_multi_cleanup(http->multi); /* closes the connections, and may call back about sockets */
+    while (http->sockets) {
+        socket_free(http->sockets);
+    }
+    timer_free(http->timer);
+    free(http);
+    curl_global_cleanup();
+}

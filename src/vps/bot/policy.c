@@ -1,0 +1,79 @@
+#include "vps/bot/policy.h"
+
+enum { TELL_AGAIN_MS = 3600 * 1000 };
+
+static bool is_allowed(int64_t id, const int64_t *allowed, size_t allowed_count)
+{
+    for (size_t i = 0; i < allowed_count; i++) {
+        if (allowed[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What rules it out whoever sent it, or NULL. */
+static const char *unacceptable(const struct update *update)
+{
+    if (update->kind == UPDATE_OTHER) {
+        return "not a new message";
+    }
+    if (update->from_id <= 0) {
+        return "without a sender";
+    }
+    if (update->from_is_bot) {
+        return "from a bot";
+    }
+    if (update->sender_chat) {
+        return "on behalf of a chat";
+    }
+    if (!update->chat_is_private || update->chat_id != update->from_id) {
+        return "not in a private chat";
+    }
+    if (update->via_bot) {
+        return "written by an inline bot";
+    }
+    return NULL;
+}
+
+enum verdict policy_judge(const struct update *update, const int64_t *allowed, size_t allowed_count,
+                          const char **ret_reason)
+{
+    const char *reason = unacceptable(update);
+    enum verdict verdict = VERDICT_IGNORE;
+    if (!reason) {
+        bool known = is_allowed(update->from_id, allowed, allowed_count);
+        if (known && !update->forwarded) {
+            return VERDICT_USER;
+        }
+        if (known) {
+            verdict = VERDICT_FORWARDED;
+        } else if (!update->forwarded) {
+            verdict = VERDICT_STRANGER;
+        }
+        reason = known ? "forwarded" : "from a user who is not in ALLOWED_USERS";
+    }
+    *ret_reason = reason;
+    return verdict;
+}
+
+bool strangers_may_tell(struct strangers *strangers, int64_t id, uint64_t now_ms)
+{
+    unsigned place = STRANGERS_MAX;
+    for (unsigned i = 0; i < STRANGERS_MAX; i++) {
+        bool lapsed = strangers->told[i].id == 0 ||
+                      now_ms - strangers->told[i].told_ms >= TELL_AGAIN_MS;
+        if (strangers->told[i].id == id && !lapsed) {
+            return false;
+        }
+        if (lapsed) {
+            place = i;
+        }
+    }
+    if (place == STRANGERS_MAX) {
+        return false;
+    }
+    strangers->told[place].id = id;
+    strangers->told[place].told_ms = now_ms;
+    return true;
+}

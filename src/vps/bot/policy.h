@@ -1,0 +1,42 @@
+/*
+ * policy: whom the bot listens to. Only the numeric id of the sender counts, in a
+ * private chat with the bot, in words the sender wrote: in groups and channels `from`
+ * can be made up, and a forwarded command is somebody else's.
+ */
+#ifndef PAMTUNNEL_VPS_BOT_POLICY_H
+#define PAMTUNNEL_VPS_BOT_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vps/bot/update.h"
+
+enum verdict {
+    VERDICT_IGNORE,
+    VERDICT_STRANGER,  /* somebody in a private chat who is not allowed */
+    VERDICT_FORWARDED, /* an allowed user passed on what somebody else wrote */
+    VERDICT_USER,
+};
+
+/* *ret_reason says in a few words why it is not VERDICT_USER, for the log. */
+enum verdict policy_judge(const struct update *update, const int64_t *allowed, size_t allowed_count,
+                          const char **ret_reason);
+
+/*
+ * Who has been told that the bot is private: each stranger at most once an hour, and at
+ * most STRANGERS_MAX of them. Zero-initialised is ready for use.
+ */
+enum { STRANGERS_MAX = 64 };
+
+struct strangers {
+    struct {
+        int64_t id;
+        uint64_t told_ms;
+    } told[STRANGERS_MAX];
+};
+
+/* True if this one may be told now; that is then remembered. */
+bool strangers_may_tell(struct strangers *strangers, int64_t id, uint64_t now_ms);
+
+#endif

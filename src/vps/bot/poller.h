@@ -1,0 +1,45 @@
+/*
+ * poller: receives from Telegram. First getMe, which tells whether the token is right,
+ * then getUpdates, a long poll after the other.
+ *
+ *     greeting -> polling -> stopped
+ *         '----> refused
+ */
+#ifndef PAMTUNNEL_VPS_BOT_POLLER_H
+#define PAMTUNNEL_VPS_BOT_POLLER_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/log.h"
+#include "base/why.h"
+#include "vps/bot/errands.h"
+#include "vps/bot/telegram.h"
+#include "vps/bot/update.h"
+
+struct poller;
+
+struct poller_options {
+    uv_loop_t *loop;
+    const struct log *log;
+    struct telegram *telegram; /* this and errands outlive the poller */
+    struct errands *errands;
+    const char *state_dir;
+    /* The token is right; the bot's own user name, to tell commands to it from others. */
+    void (*online)(void *arg, const char *user_name);
+    /* The token is wrong: nothing more will come. */
+    void (*refused)(void *arg, const struct why *why);
+    /* One update, each once, in order; never again, also after a restart. */
+    void (*update)(void *arg, const struct update *update);
+    void *arg;
+};
+
+int poller_new(const struct poller_options *options, struct poller **ret_poller);
+/* True while Telegram answers. */
+bool poller_is_online(const struct poller *poller);
+/* No callback comes any more. */
+void poller_stop(struct poller *poller);
+/* Not from inside `update` and `online`. Accepts NULL. */
+void poller_free(struct poller *poller);
+
+#endif

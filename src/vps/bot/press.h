@@ -1,0 +1,23 @@
+/* press: what the bot's buttons send back: "close:ID", "admit:ID:NUMBER", "block:ID:NUMBER". */
+#ifndef PAMTUNNEL_VPS_BOT_PRESS_H
+#define PAMTUNNEL_VPS_BOT_PRESS_H
+
+#include "vps/bot/content.h"
+#include "vps/session.h"
+
+enum press_verb { PRESS_CLOSE, PRESS_ADMIT, PRESS_BLOCK };
+
+struct press {
+    enum press_verb verb;
+    char id[SESSION_ID_SIZE + 1];
+    unsigned number; /* of the parked client; 0 for PRESS_CLOSE */
+};
+
+enum { PRESS_DATA_SIZE = CALLBACK_DATA_MAX + 1 };
+
+/* dst: PRESS_DATA_SIZE. Returns dst. */
+char *press_format(enum press_verb verb, const char *id, unsigned number, char *dst);
+/* -EINVAL if it is anything else. */
+int press_parse(const char *data, struct press *ret_press);
+
+#endif

@@ -1,0 +1,278 @@
+#include "vps/bot/texts.h"
+
+#include <string.h>
+
+void html_add(struct text *html, const char *plain)
+{
+    while (*plain) {
+        size_t len = strcspn(plain, "&<>\"");
+        text_add(html, "%.*s", (int)len, plain);
+        plain += len;
+        switch (*plain) {
+        case '&':
+            text_add(html, "&amp;");
+            break;
+        case '<':
+            text_add(html, "&lt;");
+            break;
+        case '>':
+            text_add(html, "&gt;");
+            break;
+        case '"':
+            text_add(html, "&quot;");
+            break;
+        default:
+            return;
+        }
+        plain++;
+    }
+}
+
+static void add_in_tag(struct text *html, const char *tag, const char *plain)
+{
+    text_add(html, "<%s>", tag);
+    html_add(html, plain);
+    text_add(html, "</%s>", tag);
+}
+
+/* Clauses and sentences of others, with one full stop at the end. */
+static void add_sentence(struct text *html, const char *plain)
+{
+    size_t len = strlen(plain);
+    html_add(html, plain);
+    if (len > 0 && !strchr(".!?", plain[len - 1])) {
+        text_add(html, ".");
+    }
+}
+
+/* --- to those who write --- */
+
+void texts_help(struct text *html)
+{
+    text_add(html, "I open the way to your machines: nothing is open before you ask, and nothing "
+                   "stays open afterwards.\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        const struct command_row *row = &COMMANDS[i];
+        if (row->kind == COMMAND_OPEN) {
+            text_add(html, "\n/%s ", row->name);
+            html_add(html, row->takes);
+            text_add(html, "\n%s, for example ", row->help);
+            add_in_tag(html, "code", row->example);
+            text_add(html, "\n");
+        }
+    }
+    text_add(html, "\nWith several gateways, put the name of one in front: "
+                   "<code>/ssh office/192.168.1.22</code>");
+}
+
+void texts_unknown(struct text *html)
+{
+    text_add(html, "I did not understand that. /help shows what I can do.");
+}
+
+void texts_usage(struct text *html, const struct command_row *row, const struct why *why)
+{
+    html_add(html, why->text);
+    text_add(html, "\nUse: /%s ", row->name);
+    html_add(html, row->takes);
+    text_add(html, ", for example ");
+    add_in_tag(html, "code", row->example);
+}
+
+void texts_expired(struct text *html, int64_t age_s)
+{
+    text_add(html, "That was sent ");
+    text_add_seconds(html, age_s > 0 ? (uint64_t)age_s : 0);
+    text_add(html, " ago and has expired: send it again.");
+}
+
+void texts_private(struct text *html)
+{
+    text_add(html, "This bot is private.");
+}
+
+void texts_forwarded(struct text *html)
+{
+    text_add(html, "Forwarded commands are not run: please send it yourself.");
+}
+
+void texts_not_opened(struct text *html, const struct why *why)
+{
+    add_sentence(html, why->text);
+}
+
+/* --- a session's message --- */
+
+static void add_target(struct text *html, const struct session_view *view)
+{
+    static const uint16_t DEFAULT_PORTS[] = {[SESSION_SSH] = 22, [SESSION_RDP] = 3389};
+    const struct target *target = view->target;
+    char with_port[TARGET_TEXT_MAX];
+    if (target->port == DEFAULT_PORTS[view->kind]) {
+        html_add(html, target->host);
+    } else {
+        target_format(target->host, target->port, with_port);
+        html_add(html, with_port);
+    }
+}
+
+/* "RDP to HOME-PC". */
+static void add_title(struct text *html, const struct session_view *view)
+{
+    text_add(html, "<b>%s to ", view->kind == SESSION_SSH ? "SSH" : "RDP");
+    add_target(html, view);
+    text_add(html, "</b>");
+}
+
+static void add_client(struct text *html, const struct addr *client)
+{
+    char host[ADDR_HOST_MAX];
+    add_in_tag(html, "code", addr_host_text(client, host));
+}
+
+/* A line "1.2 MB received, 35 kB sent", as the user sees it, if there is anything yet. */
+static void add_traffic(struct text *html, const struct session_view *view)
+{
+    if (view->bytes_to_client == 0 && view->bytes_to_target == 0) {
+        return;
+    }
+    text_add(html, "\n");
+    text_add_bytes(html, view->bytes_to_client);
+    text_add(html, " received, ");
+    text_add_bytes(html, view->bytes_to_target);
+    text_add(html, " sent");
+}
+
+static void add_duration(struct text *html, const struct session_view *view)
+{
+    if (view->seconds_connected > 0) {
+        text_add(html, " for ");
+        text_add_seconds(html, view->seconds_connected);
+    }
+}
+
+/* In steps of 5 s: "2 min" and not "1 min 59 s" when the answer took a moment. */
+static void add_time_left(struct text *html, const struct session_view *view)
+{
+    text_add_seconds(html, ((uint64_t)view->seconds_left + 4) / 5 * 5);
+}
+
+void texts_opening(struct text *html, const struct session_view *view)
+{
+    text_add(html, "🟡 ");
+    add_title(html, view);
+    text_add(html, "\nOpening…");
+}
+
+void texts_waiting_ssh(struct text *html, const struct session_view *view, const char *command)
+{
+    text_add(html, "🟡 ");
+    add_title(html, view);
+    text_add(html, " is ready:\n");
+    add_in_tag(html, "code", command);
+    text_add(html, "\nTime left to connect: ");
+    add_time_left(html, view);
+}
+
+void texts_waiting_rdp(struct text *html, const struct session_view *view, const char *file_name)
+{
+    text_add(html, "🟡 ");
+    add_title(html, view);
+    text_add(html, " is ready: open ");
+    add_in_tag(html, "b", file_name);
+    text_add(html, "\nTime left to connect: ");
+    add_time_left(html, view);
+}
+
+void texts_rdp_caption(struct text *html, const struct session_view *view, const char *address)
+{
+    text_add(html, "Open this file within ");
+    add_time_left(html, view);
+    text_add(html, " to reach ");
+    add_target(html, view);
+    text_add(html,
+             ".\n\nWindows asks “Caution: Unknown remote connection”, because the file is not "
+             "signed: check that the address is ");
+    add_in_tag(html, "code", address);
+    text_add(html,
+             " and press <b>Connect</b>. A warning about the name of the certificate is to be "
+             "expected: it is that of ");
+    html_add(html, view->target->host);
+    text_add(html, " itself.");
+}
+
+void texts_connected(struct text *html, const struct session_view *view)
+{
+    text_add(html, "🟢 ");
+    add_title(html, view);
+    text_add(html, "\nConnected from ");
+    add_client(html, &view->client);
+    add_duration(html, view);
+    add_traffic(html, view);
+}
+
+void texts_reconnecting(struct text *html, const struct session_view *view)
+{
+    text_add(html, "🟠 ");
+    add_title(html, view);
+    text_add(html, "\n");
+    add_client(html, &view->client);
+    text_add(html, " went away; it can come back within ");
+    add_time_left(html, view);
+    add_traffic(html, view);
+}
+
+/* It never came to be what the user asked for. */
+static bool never_opened(const struct session_view *view)
+{
+    return view->connected_unix == 0 &&
+           (view->end == SESSION_END_REFUSED || view->end == SESSION_END_GATEWAY ||
+            view->end == SESSION_END_TARGET);
+}
+
+void texts_ended(struct text *html, const struct session_view *view, const char *how)
+{
+    text_add(html, never_opened(view) ? "🔴 " : "⚪ ");
+    add_title(html, view);
+    text_add(html, never_opened(view) ? " did not work out: " : " has ended: ");
+    add_sentence(html, how);
+    if (view->connected_unix != 0) {
+        text_add(html, "\nConnected from ");
+        add_client(html, &view->client);
+        add_duration(html, view);
+        add_traffic(html, view);
+    }
+}
+
+/* --- about an unknown client --- */
+
+void texts_question(struct text *html, const struct session_view *view, const struct addr *from)
+{
+    text_add(html, "❓ ");
+    add_client(html, from);
+    text_add(html, " wants in to ");
+    add_target(html, view);
+    if (view->kind == SESSION_SSH) {
+        text_add(html, ".\nIt is the first connection from this address. Is it you?");
+    } else {
+        text_add(html, ".\nIt came without the secret of the .rdp file, as if somebody had typed "
+                       "the address. Is it you?");
+    }
+}
+
+void texts_answered(struct text *html, const struct session_view *view, const struct addr *from,
+                    enum texts_fate fate)
+{
+    static const struct {
+        const char *before, *between, *after;
+    } FATES[] = {
+        [TEXTS_ADMITTED] = {"✅ ", " was admitted to ", "."},
+        [TEXTS_BLOCKED] = {"⛔ ", " was blocked from ", "."},
+        [TEXTS_GONE] = {"⚪ ", " wanted in to ", ", but is not waiting any more."},
+    };
+    text_add(html, "%s", FATES[fate].before);
+    add_client(html, from);
+    text_add(html, "%s", FATES[fate].between);
+    add_target(html, view);
+    text_add(html, "%s", FATES[fate].after);
+}

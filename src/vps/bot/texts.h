@@ -1,0 +1,65 @@
+/*
+ * texts: every text the users read. Messages are HTML of Telegram's kind; whatever
+ * comes from elsewhere is escaped by html_add().
+ */
+#ifndef PAMTUNNEL_VPS_BOT_TEXTS_H
+#define PAMTUNNEL_VPS_BOT_TEXTS_H
+
+#include "base/net.h"
+#include "base/text.h"
+#include "vps/bot/command.h"
+#include "vps/session.h"
+
+/* Takes every message here; nothing is cut off, since a cut tag would be refused. */
+enum { TEXTS_SIZE = 8192 };
+
+/* Appends plain text. */
+void html_add(struct text *html, const char *plain);
+
+/* --- to those who write --- */
+
+void texts_help(struct text *html);
+void texts_unknown(struct text *html);
+void texts_usage(struct text *html, const struct command_row *row, const struct why *why);
+void texts_expired(struct text *html, int64_t age_s);
+void texts_private(struct text *html);
+void texts_forwarded(struct text *html);
+void texts_not_opened(struct text *html, const struct why *why);
+
+/* --- a session's message --- */
+
+void texts_opening(struct text *html, const struct session_view *view);
+/* command: the ssh command line. */
+void texts_waiting_ssh(struct text *html, const struct session_view *view, const char *command);
+void texts_waiting_rdp(struct text *html, const struct session_view *view, const char *file_name);
+/* Below the .rdp file; address: "HOST:PORT" of the public port. */
+void texts_rdp_caption(struct text *html, const struct session_view *view, const char *address);
+void texts_connected(struct text *html, const struct session_view *view);
+void texts_reconnecting(struct text *html, const struct session_view *view);
+/* how: the clause of session_end_text(). */
+void texts_ended(struct text *html, const struct session_view *view, const char *how);
+
+/* --- about an unknown client --- */
+
+void texts_question(struct text *html, const struct session_view *view, const struct addr *from);
+enum texts_fate { TEXTS_ADMITTED, TEXTS_BLOCKED, TEXTS_GONE };
+void texts_answered(struct text *html, const struct session_view *view, const struct addr *from,
+                    enum texts_fate fate);
+
+/* --- answers to pressed buttons: plain text --- */
+
+#define TEXT_CLOSED       "Closed."
+#define TEXT_ADMITTED     "Admitted."
+#define TEXT_BLOCKED      "Blocked."
+#define TEXT_CLIENT_GONE  "This client is not waiting any more."
+#define TEXT_SESSION_GONE "This session has already ended."
+#define TEXT_NOT_YOURS    "This button is not for you."
+#define TEXT_NO_BUTTON    "This button does nothing any more."
+
+/* Labels of buttons. */
+#define LABEL_COPY        "Copy"
+#define LABEL_CLOSE       "Close"
+#define LABEL_ADMIT       "Admit"
+#define LABEL_BLOCK       "Block"
+
+#endif

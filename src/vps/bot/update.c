@@ -1,0 +1,110 @@
+#include "vps/bot/update.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ID_MAX (INT64_C(1) << 53)
+
+/* Telegram's ids are below 2^53; 0 is nobody. */
+static int64_t integer_at(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    return json_is_integer(value) ? json_integer_value(value) : 0;
+}
+
+/* A string without NULs in it, or NULL. */
+static const char *string_at(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    const char *text = json_string_value(value);
+    return text && strlen(text) == json_string_length(value) ? text : NULL;
+}
+
+static void read_from(struct update *update, const json_t *object)
+{
+    const json_t *from = json_object_get(object, "from");
+    update->from_id = integer_at(from, "id");
+    update->from_is_bot = json_is_true(json_object_get(from, "is_bot"));
+}
+
+static void read_place(struct update *update, const json_t *message)
+{
+    const json_t *chat = json_object_get(message, "chat");
+    const char *type = string_at(chat, "type");
+    update->chat_id = integer_at(chat, "id");
+    update->chat_is_private = type && strcmp(type, "private") == 0;
+    update->message_id = integer_at(message, "message_id");
+}
+
+/* The fields that only forwarded messages have: today's, and those before Bot API 7.0. */
+static bool is_forwarded(const json_t *message)
+{
+    static const char *const KEYS[] = {"forward_origin", "forward_date", "forward_from",
+                                       "forward_from_chat", "is_automatic_forward"};
+    for (unsigned i = 0; i < sizeof KEYS / sizeof *KEYS; i++) {
+        if (json_object_get(message, KEYS[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_message(struct update *update, const json_t *message)
+{
+    read_from(update, message);
+    read_place(update, message);
+    update->date = integer_at(message, "date");
+    update->forwarded = is_forwarded(message);
+    update->via_bot = json_object_get(message, "via_bot") != NULL;
+    update->sender_chat = json_object_get(message, "sender_chat") != NULL;
+    update->text = string_at(message, "text");
+}
+
+static void read_callback(struct update *update, const json_t *callback)
+{
+    read_from(update, callback);
+    read_place(update, json_object_get(callback, "message"));
+    update->callback_id = string_at(callback, "id");
+    update->data = string_at(callback, "data");
+}
+
+/* The one field besides update_id names the kind of the update. */
+static const char *other_name(const json_t *object)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)object, key, value)
+    {
+        if (strcmp(key, "update_id") != 0) {
+            return key;
+        }
+    }
+    return "nothing";
+}
+
+int update_read(const json_t *result, size_t index, struct update *ret_update)
+{
+    const json_t *object = json_array_get(result, index);
+    const json_t *id = json_object_get(object, "update_id");
+    if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > ID_MAX) {
+        return -EINVAL;
+    }
+    struct update update = {.id = json_integer_value(id)};
+    const json_t *message = json_object_get(object, "message");
+    const json_t *callback = json_object_get(object, "callback_query");
+    if (json_is_object(message)) {
+        update.kind = UPDATE_MESSAGE;
+        update.what = "message";
+        read_message(&update, message);
+    } else if (json_is_object(callback)) {
+        update.kind = UPDATE_CALLBACK;
+        update.what = "button";
+        read_callback(&update, callback);
+    } else {
+        update.kind = UPDATE_OTHER;
+        update.what = other_name(object);
+        read_from(&update, json_object_get(object, update.what));
+    }
+    *ret_update = update;
+    return 0;
+}
