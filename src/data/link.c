@@ -1,0 +1,180 @@
+#include "data/link.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/net.h"
+
+static void side_init(struct side *side, struct link *link, int fd)
+{
+    /* Not readable, not writable: epoll says what holds as soon as it gets the socket. */
+    *side = (struct side){.link = link, .fd = fd};
+}
+
+int link_new(int a, int b, const void *prefix, size_t prefix_len, void *arg, struct link **ret_link)
+{
+    struct link *link = calloc(1, sizeof *link);
+    if (!link) {
+        return -ENOMEM;
+    }
+    side_init(&link->side[0], link, a);
+    side_init(&link->side[1], link, b);
+    flow_init(&link->flow[0], &link->side[0], &link->side[1]);
+    flow_init(&link->flow[1], &link->side[1], &link->side[0]);
+    list_init(&link->home);
+    list_init(&link->turn);
+    list_init(&link->command);
+    link->arg = arg;
+    int err = flow_keep(&link->flow[0], prefix, prefix_len);
+    if (err < 0) {
+        link_free(link);
+        return err;
+    }
+    *ret_link = link;
+    return 0;
+}
+
+void link_free(struct link *link)
+{
+    if (link) {
+        flow_done(&link->flow[0]);
+        flow_done(&link->flow[1]);
+        free(link);
+    }
+}
+
+void link_note_events(struct side *side, uint32_t events)
+{
+    uint32_t final = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+    side->readable |= (events & (EPOLLIN | final)) != 0;
+    side->writable |= (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0;
+    side->wary |= (events & (EPOLLPRI | final)) != 0;
+    side->broken |= (events & EPOLLERR) != 0;
+}
+
+void link_close(struct link *link, enum link_end end, int error)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        if (end == LINK_FINISHED) {
+            close(link->side[i].fd);
+        } else {
+            net_reset(link->side[i].fd);
+        }
+        link->side[i].fd = -1;
+        flow_done(&link->flow[i]);
+    }
+    link->over = true;
+    link->end = end;
+    link->error = error;
+}
+
+/* EPIPE is how Linux reports an RST that came after the FIN, ENOTCONN how shutdown() does. */
+static enum link_end end_of_error(int error)
+{
+    switch (error) {
+    case ECONNRESET:
+    case ECONNABORTED:
+    case EPIPE:
+    case ENOTCONN:
+        return LINK_RESET;
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case EHOSTDOWN:
+    case ENETUNREACH:
+    case ENETDOWN:
+        return LINK_DEAD;
+    default:
+        return LINK_FAILED;
+    }
+}
+
+/*
+ * An error that announced itself but that no recv() or send() has met, because
+ * the flow that would meet it is done or waits for the other side. Without this
+ * a link whose one side is gone would hang until the other side reads or writes.
+ * 0 or -errno.
+ */
+static int link_hidden_error(struct link *link)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct side *side = &link->side[i];
+        if (side->broken) {
+            side->broken = false;
+            int err = net_error(side->fd);
+            if (err < 0) {
+                return err;
+            }
+        }
+    }
+    return 0;
+}
+
+/*
+ * The other flow failed, perhaps in send(): what that socket's peer had sent
+ * before is then still unread, and epoll may not have said so yet.
+ */
+static void link_salvage(struct link *link, unsigned i, void *buffer, size_t size)
+{
+    link->side[i].readable = link->side[i].wary = true;
+    flow_move(&link->flow[i], buffer, size);
+}
+
+static void link_fail(struct link *link, int err)
+{
+    link_close(link, end_of_error(-err), -err);
+}
+
+bool link_run(struct link *link, void *buffer, size_t size)
+{
+    bool more = false;
+    for (unsigned i = 0; i < 2; i++) {
+        int turn = flow_run(&link->flow[i], buffer, size);
+        if (turn < 0) {
+            link_salvage(link, 1 - i, buffer, size);
+            link_fail(link, turn);
+            return false;
+        }
+        more |= turn == FLOW_MORE;
+    }
+    if (link->flow[0].state == FLOW_DONE && link->flow[1].state == FLOW_DONE) {
+        link_close(link, LINK_FINISHED, 0);
+        return false;
+    }
+    int err = more ? 0 : link_hidden_error(link);
+    if (err < 0) {
+        link_fail(link, err);
+    }
+    return more;
+}
+
+bool link_is_half_closed(const struct link *link)
+{
+    return link->flow[0].state != FLOW_OPEN || link->flow[1].state != FLOW_OPEN;
+}
+
+uint64_t link_bytes_a_to_b(const struct link *link)
+{
+    return atomic_load_explicit(&link->flow[0].bytes, memory_order_relaxed);
+}
+
+uint64_t link_bytes_b_to_a(const struct link *link)
+{
+    return atomic_load_explicit(&link->flow[1].bytes, memory_order_relaxed);
+}
+
+void *link_arg(const struct link *link)
+{
+    return link->arg;
+}
+
+enum link_end link_end(const struct link *link)
+{
+    return link->end;
+}
+
+int link_error(const struct link *link)
+{
+    return link->error;
+}

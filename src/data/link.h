@@ -1,0 +1,55 @@
+/*
+ * link: two sockets joined by two flows, and the rules by which they end
+ * together (relay.h has the part that callers of the relay see).
+ *
+ * A link belongs to its worker's thread from relay_join() until the worker
+ * reports its end; then to the control thread. The fields of the inbox are
+ * guarded by the worker's mutex.
+ */
+#ifndef PAMTUNNEL_DATA_LINK_H
+#define PAMTUNNEL_DATA_LINK_H
+
+#include "data/flow.h"
+#include "data/list.h"
+#include "data/relay.h"
+
+struct worker;
+
+struct link {
+    struct side side[2]; /* a, b */
+    struct flow flow[2]; /* flow[i] reads side[i]: a to b, b to a */
+    struct worker *worker;
+    void *arg;
+
+    /* The worker's. */
+    struct list home; /* among all links of the worker, later among the ended ones */
+    struct list turn; /* in the queue of links that have more to do */
+    uint64_t due_ms;  /* when a half-closed link is looked at again; 0: not half-closed */
+    uint64_t due_bytes;
+    bool over;
+    enum link_end end;
+    int error;
+
+    /* The inbox: guarded by the worker's mutex. */
+    struct list command;
+    bool adopted; /* the worker knows it */
+    bool wants_cut;
+    bool reported; /* it is out of the worker's hands */
+};
+
+/* 0 or -ENOMEM. The sockets are its own once it is adopted by a worker. */
+int link_new(int a, int b, const void *prefix, size_t prefix_len, void *arg,
+             struct link **ret_link);
+
+/* Takes note of what epoll said of a side. */
+void link_note_events(struct side *side, uint32_t events);
+/*
+ * Gives both flows a turn. True if there is more to do at once; otherwise the
+ * link waits for events or is over.
+ */
+bool link_run(struct link *link, void *buffer, size_t size);
+bool link_is_half_closed(const struct link *link);
+/* Closes both sockets, with FINs if it has finished and with RSTs otherwise. */
+void link_close(struct link *link, enum link_end end, int error);
+
+#endif

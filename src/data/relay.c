@@ -1,0 +1,132 @@
+#include "data/relay.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "data/link.h"
+#include "data/worker.h"
+
+struct relay {
+    pthread_mutex_t mutex;
+    struct list ended; /* by link->home; guarded by the mutex */
+    int events_fd;     /* an eventfd, readable as long as `ended` is not empty */
+    unsigned worker_count;
+    struct worker *workers[];
+};
+
+/* In a worker's thread. */
+static void relay_on_ended(void *arg, struct link *link)
+{
+    struct relay *relay = arg;
+    pthread_mutex_lock(&relay->mutex);
+    if (list_is_empty(&relay->ended)) {
+        eventfd_write(relay->events_fd, 1);
+    }
+    list_append(&relay->ended, &link->home);
+    pthread_mutex_unlock(&relay->mutex);
+}
+
+struct link *relay_take_ended(struct relay *relay)
+{
+    pthread_mutex_lock(&relay->mutex);
+    struct list *node = list_take(&relay->ended);
+    if (node && list_is_empty(&relay->ended)) {
+        eventfd_t ignored;
+        eventfd_read(relay->events_fd, &ignored);
+    }
+    pthread_mutex_unlock(&relay->mutex);
+    return node ? list_owner(node, struct link, home) : NULL;
+}
+
+int relay_new(unsigned workers, struct relay **ret_relay)
+{
+    if (workers == 0) {
+        return -EINVAL;
+    }
+    struct relay *relay = calloc(1, sizeof *relay + workers * sizeof relay->workers[0]);
+    if (!relay) {
+        return -ENOMEM;
+    }
+    pthread_mutex_init(&relay->mutex, NULL);
+    list_init(&relay->ended);
+    relay->events_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int err = relay->events_fd < 0 ? -errno : 0;
+    while (err == 0 && relay->worker_count < workers) {
+        err = worker_new(relay_on_ended, relay, &relay->workers[relay->worker_count]);
+        relay->worker_count += err == 0;
+    }
+    if (err < 0) {
+        relay_free(relay);
+        return err;
+    }
+    *ret_relay = relay;
+    return 0;
+}
+
+void relay_free(struct relay *relay)
+{
+    if (!relay) {
+        return;
+    }
+    for (unsigned i = 0; i < relay->worker_count; i++) {
+        worker_free(relay->workers[i]);
+    }
+    struct link *link;
+    while ((link = relay_take_ended(relay))) {
+        link_free(link);
+    }
+    if (relay->events_fd >= 0) {
+        close(relay->events_fd);
+    }
+    pthread_mutex_destroy(&relay->mutex);
+    free(relay);
+}
+
+static struct worker *relay_least_loaded(const struct relay *relay)
+{
+    struct worker *best = relay->workers[0];
+    for (unsigned i = 1; i < relay->worker_count; i++) {
+        if (worker_load(relay->workers[i]) < worker_load(best)) {
+            best = relay->workers[i];
+        }
+    }
+    return best;
+}
+
+int relay_join(struct relay *relay, int a, int b, const void *prefix, size_t prefix_len, void *arg,
+               struct link **ret_link)
+{
+    if (prefix_len > RELAY_PREFIX_MAX) {
+        return -EINVAL;
+    }
+    struct link *link;
+    int err = link_new(a, b, prefix, prefix_len, arg, &link);
+    if (err < 0) {
+        return err;
+    }
+    *ret_link = link;
+    worker_join(relay_least_loaded(relay), link);
+    return 0;
+}
+
+int relay_events_fd(const struct relay *relay)
+{
+    return relay->events_fd;
+}
+
+unsigned relay_running(const struct relay *relay)
+{
+    unsigned running = 0;
+    for (unsigned i = 0; i < relay->worker_count; i++) {
+        running += worker_load(relay->workers[i]);
+    }
+    return running;
+}
+
+void link_cut(struct link *link)
+{
+    worker_cut(link->worker, link);
+}

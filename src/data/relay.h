@@ -1,0 +1,76 @@
+/*
+ * relay: the data plane. Worker threads that own pairs of connected sockets and
+ * carry bytes between them until both directions are over. It knows nothing of
+ * sessions, gateways or users, and nothing of the control plane's event loop.
+ *
+ * What it keeps (the invariants):
+ *  - A FIN is passed on in its direction alone, after all bytes before it
+ *    (half-close). An RST or an error on one side resets the other, after what its
+ *    peer had sent before was passed on as far as that goes without waiting.
+ *  - Nothing that was read is lost: bytes go out in order, or the link ends with
+ *    an error that is reported.
+ *  - A side that does not read stops the other side's reading (backpressure);
+ *    memory per link is bounded, and an idle link holds no buffer.
+ *  - A link is reported as ended exactly once, after both its sockets are closed.
+ *
+ * Threads: all functions are called from one thread, the control plane's. Links
+ * that ended come back through a descriptor that becomes readable.
+ */
+#ifndef PAMTUNNEL_DATA_RELAY_H
+#define PAMTUNNEL_DATA_RELAY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct relay;
+struct link;
+
+enum link_end {
+    LINK_FINISHED, /* both directions came to their FIN */
+    LINK_RESET,    /* a side sent an RST */
+    LINK_DEAD,     /* a side stopped answering (keepalive, TCP_USER_TIMEOUT), or the link was
+                      half-closed and silent for an hour or more */
+    LINK_FAILED,   /* another error: link_error() */
+    LINK_CUT,      /* link_cut() */
+};
+
+enum { RELAY_PREFIX_MAX = 4096 };
+
+/* workers: threads, at least 1. 0 or -errno. */
+int relay_new(unsigned workers, struct relay **ret_relay);
+/* Cuts what still runs, joins the threads, frees the links. Accepts NULL. */
+void relay_free(struct relay *relay);
+
+/*
+ * Takes over two connected non-blocking sockets and joins them. The prefix
+ * (at most RELAY_PREFIX_MAX bytes, read from a before) goes to b first; it is
+ * copied. On failure (-errno) the sockets stay the caller's. arg is the
+ * caller's own, see link_arg().
+ */
+int relay_join(struct relay *relay, int a, int b, const void *prefix, size_t prefix_len, void *arg,
+               struct link **ret_link);
+
+/* Becomes readable when there are ended links. Never closed by the caller. */
+int relay_events_fd(const struct relay *relay);
+/*
+ * Takes one ended link, or NULL if there are no more. The link is then the
+ * caller's, to be looked at and freed with link_free(); a link must not be used
+ * in any other way after it came back here.
+ */
+struct link *relay_take_ended(struct relay *relay);
+
+/* How many links run at this moment. */
+unsigned relay_running(const struct relay *relay);
+
+/* Ends a running link with RSTs both ways; it comes back as LINK_CUT. */
+void link_cut(struct link *link);
+/* Bytes delivered so far in each direction; callable at any time. */
+uint64_t link_bytes_a_to_b(const struct link *link);
+uint64_t link_bytes_b_to_a(const struct link *link);
+void *link_arg(const struct link *link);
+/* Of an ended link. */
+enum link_end link_end(const struct link *link);
+int link_error(const struct link *link); /* errno value, 0 if none */
+void link_free(struct link *link);
+
+#endif

@@ -1,0 +1,349 @@
+#include "data/worker.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "data/link.h"
+
+enum {
+    /* A full-size segment of loopback or of a GSO device; more gains little and costs cache. */
+    BUFFER_SIZE = 64 * 1024,
+    EVENTS_PER_WAIT = 64,
+    /*
+     * A half-closed link that moves nothing for so long (and up to twice that) is
+     * taken for forgotten. Keepalive has long removed peers that are gone by then,
+     * and programs that answer after their peer's FIN do so sooner.
+     */
+    HALF_CLOSED_MS = 60 * 60 * 1000,
+};
+
+struct worker {
+    worker_ended_fn fn;
+    void *arg;
+    pthread_t thread;
+    bool started;
+    int epoll_fd;
+    int wake_fd; /* an eventfd: the inbox has something */
+    atomic_uint load;
+    atomic_bool stopping;
+
+    pthread_mutex_t mutex;
+    struct list inbox; /* links to adopt or to cut: by link->command */
+
+    /* The thread's own. */
+    struct list links; /* all that run: by link->home */
+    struct list ended; /* over, and not yet reported: by link->home */
+    struct list queue; /* their turn ended before their bytes: by link->turn */
+    uint64_t due_ms;   /* the earliest of the links' due_ms, or 0 */
+    uint8_t buffer[BUFFER_SIZE];
+};
+
+static void worker_retire(struct worker *worker, struct link *link)
+{
+    list_remove(&link->turn);
+    list_remove(&link->home);
+    list_append(&worker->ended, &link->home);
+}
+
+static void worker_end(struct worker *worker, struct link *link, enum link_end end, int error)
+{
+    link_close(link, end, error);
+    worker_retire(worker, link);
+}
+
+static void worker_set_due(struct worker *worker, struct link *link, uint64_t now)
+{
+    link->due_ms = now + HALF_CLOSED_MS;
+    link->due_bytes = link_bytes_a_to_b(link) + link_bytes_b_to_a(link);
+    if (worker->due_ms == 0 || link->due_ms < worker->due_ms) {
+        worker->due_ms = link->due_ms;
+    }
+}
+
+static void worker_run(struct worker *worker, struct link *link)
+{
+    bool more = link_run(link, worker->buffer, sizeof worker->buffer);
+    if (link->over) {
+        worker_retire(worker, link);
+        return;
+    }
+    if (more) {
+        list_append(&worker->queue, &link->turn);
+    }
+    if (link->due_ms == 0 && link_is_half_closed(link)) {
+        worker_set_due(worker, link, clock_ms());
+    }
+}
+
+/* As many turns as there were events, so that neither new nor unfinished work starves. */
+static void worker_run_queue(struct worker *worker, int turns)
+{
+    while (turns-- > 0) {
+        struct list *node = list_take(&worker->queue);
+        if (!node) {
+            return;
+        }
+        worker_run(worker, list_owner(node, struct link, turn));
+    }
+}
+
+static int worker_register(struct worker *worker, struct side *side)
+{
+    struct epoll_event event = {
+        .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
+        .data.ptr = side,
+    };
+    /* Urgent data stays in its place in the stream; otherwise a byte would be lost. */
+    int on = 1;
+    setsockopt(side->fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+    return epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, side->fd, &event) < 0 ? -errno : 0;
+}
+
+static void worker_adopt(struct worker *worker, struct link *link)
+{
+    list_append(&worker->links, &link->home);
+    for (unsigned i = 0; i < 2; i++) {
+        int err = worker_register(worker, &link->side[i]);
+        if (err < 0) {
+            worker_end(worker, link, LINK_FAILED, -err);
+            return;
+        }
+    }
+}
+
+static struct link *worker_next_command(struct worker *worker, bool *ret_adopt, bool *ret_cut)
+{
+    pthread_mutex_lock(&worker->mutex);
+    struct list *node = list_take(&worker->inbox);
+    struct link *link = node ? list_owner(node, struct link, command) : NULL;
+    if (link) {
+        *ret_adopt = !link->adopted;
+        *ret_cut = link->wants_cut;
+        link->adopted = true;
+    }
+    pthread_mutex_unlock(&worker->mutex);
+    return link;
+}
+
+static void worker_read_inbox(struct worker *worker)
+{
+    eventfd_t ignored;
+    eventfd_read(worker->wake_fd, &ignored);
+    struct link *link;
+    bool adopt, cut;
+    while ((link = worker_next_command(worker, &adopt, &cut))) {
+        if (adopt) {
+            worker_adopt(worker, link);
+        }
+        if (cut && !link->over) {
+            worker_end(worker, link, LINK_CUT, 0);
+        }
+    }
+}
+
+static void worker_take_event(struct worker *worker, const struct epoll_event *event)
+{
+    struct side *side = event->data.ptr;
+    if (!side) {
+        worker_read_inbox(worker);
+        return;
+    }
+    struct link *link = side->link;
+    if (link->over) {
+        return; /* by an earlier event of the same wait */
+    }
+    link_note_events(side, event->events);
+    if (list_is_empty(&link->turn)) {
+        worker_run(worker, link);
+    }
+}
+
+/* Half-closed links that are due: once more if they moved, or else the end. */
+static void worker_expire(struct worker *worker)
+{
+    uint64_t now = worker->due_ms != 0 ? clock_ms() : 0;
+    if (now < worker->due_ms || worker->due_ms == 0) {
+        return;
+    }
+    worker->due_ms = 0;
+    struct list *next;
+    for (struct list *node = worker->links.next; node != &worker->links; node = next) {
+        next = node->next;
+        struct link *link = list_owner(node, struct link, home);
+        uint64_t bytes = link_bytes_a_to_b(link) + link_bytes_b_to_a(link);
+        if (link->due_ms == 0) {
+            continue;
+        }
+        if (link->due_ms <= now && link->due_bytes == bytes) {
+            worker_end(worker, link, LINK_DEAD, ETIMEDOUT);
+        } else if (link->due_ms <= now) {
+            worker_set_due(worker, link, now);
+        } else if (worker->due_ms == 0 || link->due_ms < worker->due_ms) {
+            worker->due_ms = link->due_ms;
+        }
+    }
+}
+
+/*
+ * Hands the ended links out. Not sooner than here, at the end of a round: events
+ * that were fetched before may still point at them.
+ */
+static void worker_report(struct worker *worker)
+{
+    struct list *node;
+    while ((node = list_take(&worker->ended))) {
+        struct link *link = list_owner(node, struct link, home);
+        pthread_mutex_lock(&worker->mutex);
+        list_remove(&link->command);
+        link->reported = true;
+        pthread_mutex_unlock(&worker->mutex);
+        atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
+        worker->fn(worker->arg, link);
+    }
+}
+
+static int worker_patience(const struct worker *worker)
+{
+    if (!list_is_empty(&worker->queue)) {
+        return 0;
+    }
+    if (worker->due_ms == 0) {
+        return -1;
+    }
+    uint64_t now = clock_ms();
+    uint64_t wait = worker->due_ms > now ? worker->due_ms - now : 0;
+    return wait < INT_MAX ? (int)wait : INT_MAX;
+}
+
+static void worker_cut_all(struct worker *worker)
+{
+    worker_read_inbox(worker);
+    while (!list_is_empty(&worker->links)) {
+        worker_end(worker, list_owner(worker->links.next, struct link, home), LINK_CUT, 0);
+    }
+    worker_report(worker);
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *worker = arg;
+    while (!atomic_load(&worker->stopping)) {
+        struct epoll_event events[EVENTS_PER_WAIT];
+        int count = epoll_wait(worker->epoll_fd, events, EVENTS_PER_WAIT, worker_patience(worker));
+        for (int i = 0; i < count; i++) {
+            worker_take_event(worker, &events[i]);
+        }
+        worker_run_queue(worker, count > 0 ? count : 1);
+        worker_expire(worker);
+        worker_report(worker);
+    }
+    worker_cut_all(worker);
+    return NULL;
+}
+
+/* With all signals blocked: they are the control thread's. */
+static int worker_start(struct worker *worker)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int err = pthread_create(&worker->thread, NULL, worker_main, worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    worker->started = err == 0;
+    return -err;
+}
+
+static int worker_open(struct worker *worker)
+{
+    worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (worker->epoll_fd < 0 || worker->wake_fd < 0) {
+        return -errno;
+    }
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+    if (epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, worker->wake_fd, &event) < 0) {
+        return -errno;
+    }
+    return worker_start(worker);
+}
+
+int worker_new(worker_ended_fn fn, void *arg, struct worker **ret_worker)
+{
+    struct worker *worker = calloc(1, sizeof *worker);
+    if (!worker) {
+        return -ENOMEM;
+    }
+    worker->fn = fn;
+    worker->arg = arg;
+    pthread_mutex_init(&worker->mutex, NULL);
+    list_init(&worker->inbox);
+    list_init(&worker->links);
+    list_init(&worker->ended);
+    list_init(&worker->queue);
+    int err = worker_open(worker);
+    if (err < 0) {
+        worker_free(worker);
+        return err;
+    }
+    *ret_worker = worker;
+    return 0;
+}
+
+void worker_free(struct worker *worker)
+{
+    if (!worker) {
+        return;
+    }
+    if (worker->started) {
+        atomic_store(&worker->stopping, true);
+        eventfd_write(worker->wake_fd, 1);
+        pthread_join(worker->thread, NULL);
+    }
+    if (worker->wake_fd >= 0) {
+        close(worker->wake_fd);
+    }
+    if (worker->epoll_fd >= 0) {
+        close(worker->epoll_fd);
+    }
+    pthread_mutex_destroy(&worker->mutex);
+    free(worker);
+}
+
+void worker_join(struct worker *worker, struct link *link)
+{
+    link->worker = worker;
+    atomic_fetch_add_explicit(&worker->load, 1, memory_order_relaxed);
+    pthread_mutex_lock(&worker->mutex);
+    list_append(&worker->inbox, &link->command);
+    pthread_mutex_unlock(&worker->mutex);
+    eventfd_write(worker->wake_fd, 1);
+}
+
+void worker_cut(struct worker *worker, struct link *link)
+{
+    pthread_mutex_lock(&worker->mutex);
+    bool running = !link->reported;
+    if (running) {
+        link->wants_cut = true;
+        list_remove(&link->command); /* it may be in the inbox already */
+        list_append(&worker->inbox, &link->command);
+    }
+    pthread_mutex_unlock(&worker->mutex);
+    if (running) {
+        eventfd_write(worker->wake_fd, 1);
+    }
+}
+
+unsigned worker_load(const struct worker *worker)
+{
+    return atomic_load_explicit(&worker->load, memory_order_relaxed);
+}
