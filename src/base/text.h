@@ -20,7 +20,8 @@ struct text {
 
 struct text text_over(char *buffer, size_t cap);
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void text_add_v(struct text *text, const char *format, va_list args);
+void text_add_v(struct text *text, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 
 /* The number in base units with a unit a person reads: "512 B", "1.4 MB". */
 void text_add_bytes(struct text *text, uint64_t bytes);
