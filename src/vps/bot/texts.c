@@ -35,10 +35,15 @@ static void add_in_tag(struct text *html, const char *tag, const char *plain)
     text_add(html, "</%s>", tag);
 }
 
-/* Clauses and sentences of others, with one full stop at the end. */
+/* A clause of others as a sentence: with a capital letter, and a full stop at the end. */
 static void add_sentence(struct text *html, const char *plain)
 {
     size_t len = strlen(plain);
+    if (plain[0] >= 'a' && plain[0] <= 'z') {
+        text_add(html, "%c", plain[0] - 'a' + 'A');
+        plain++;
+        len--;
+    }
     html_add(html, plain);
     if (len > 0 && !strchr(".!?", plain[len - 1])) {
         text_add(html, ".");
@@ -194,11 +199,8 @@ void texts_rdp_caption(struct text *html, const struct session_view *view, const
              ".\n\nWindows asks “Caution: Unknown remote connection”, because the file is not "
              "signed: check that the address is ");
     add_in_tag(html, "code", address);
-    text_add(html,
-             " and press <b>Connect</b>. A warning about the name of the certificate is to be "
-             "expected: it is that of ");
-    html_add(html, view->target->host);
-    text_add(html, " itself.");
+    text_add(html, " and press <b>Connect</b>. The certificate is that machine's own, so a warning "
+                   "about its name is to be expected.");
 }
 
 void texts_connected(struct text *html, const struct session_view *view)
@@ -234,7 +236,7 @@ void texts_ended(struct text *html, const struct session_view *view, const char 
 {
     text_add(html, never_opened(view) ? "🔴 " : "⚪ ");
     add_title(html, view);
-    text_add(html, never_opened(view) ? " did not work out: " : " has ended: ");
+    text_add(html, never_opened(view) ? " did not work out\n" : " has ended\n");
     add_sentence(html, how);
     if (view->connected_unix != 0) {
         text_add(html, "\nConnected from ");

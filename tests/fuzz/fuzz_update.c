@@ -1,0 +1,86 @@
+/*
+ * An answer to getUpdates, as a server or somebody on the way to it might send it: it is
+ * read or refused, and only what an allowed user wrote or pressed in private is heard.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vps/bot/command.h"
+#include "vps/bot/policy.h"
+#include "vps/bot/press.h"
+#include "vps/bot/telegram.h"
+#include "vps/bot/update.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const int64_t ALLOWED[] = {42};
+
+static void check_command(const char *text)
+{
+    struct command command = {0};
+    struct why why = {""};
+    enum command_result result = command_parse(text, "pam_bot", &command, &why);
+    if (result == COMMAND_OK && command.row->kind == COMMAND_OPEN &&
+        (host_kind(command.target.host) == HOST_INVALID || command.target.port == 0)) {
+        abort();
+    }
+    if (result == COMMAND_BAD && (!command.row || !why.text[0])) {
+        abort();
+    }
+}
+
+static void check_press(const char *data)
+{
+    struct press press;
+    char again[PRESS_DATA_SIZE];
+    struct press same;
+    if (press_parse(data, &press) == 0) {
+        press_format(press.verb, press.id, press.number, again);
+        if (press_parse(again, &same) < 0 || same.verb != press.verb ||
+            same.number != press.number || strcmp(same.id, press.id) != 0) {
+            abort();
+        }
+    }
+}
+
+static void check_update(const struct update *update)
+{
+    const char *reason = NULL;
+    enum verdict verdict = policy_judge(update, ALLOWED, 1, &reason);
+    if (update->id < 0 || !update->what || (verdict != VERDICT_USER && !reason)) {
+        abort();
+    }
+    if (verdict != VERDICT_USER) {
+        return;
+    }
+    if (update->from_id != 42 || update->chat_id != 42 || !update->chat_is_private ||
+        update->forwarded || update->sender_chat || update->kind == UPDATE_OTHER) {
+        abort();
+    }
+    if (update->text) {
+        check_command(update->text);
+    }
+    if (update->data) {
+        check_press(update->data);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct telegram_reply reply;
+    json_t *root;
+    telegram_read_reply(200, 0, (const char *)data, size, &reply, &root);
+    if ((reply.outcome == TELEGRAM_DONE) != (reply.result != NULL) ||
+        (reply.outcome != TELEGRAM_DONE && !reply.trouble)) {
+        abort();
+    }
+    for (size_t i = 0; i < json_array_size(reply.result); i++) {
+        struct update update;
+        if (update_read(reply.result, i, &update) == 0) {
+            check_update(&update);
+        }
+    }
+    json_decref(root);
+    return 0;
+}

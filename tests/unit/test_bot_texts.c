@@ -1,0 +1,292 @@
+/* What users read: valid HTML of Telegram's kind and within its limits, whatever comes in. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "vps/bot/content.h"
+#include "vps/bot/texts.h"
+
+static char buffer[TEXTS_SIZE];
+static struct text html;
+
+static int start(void **state)
+{
+    (void)state;
+    html = text_over(buffer, sizeof buffer);
+    return 0;
+}
+
+/* Skips a tag or an entity that Telegram knows; fails on any other. */
+static const char *skip_markup(const char *at)
+{
+    static const char *const KNOWN[] = {"<b>",  "</b>", "<code>", "</code>",
+                                        "&lt;", "&gt;", "&amp;",  "&quot;"};
+    for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++) {
+        if (strncmp(at, KNOWN[i], strlen(KNOWN[i])) == 0) {
+            return at + strlen(KNOWN[i]);
+        }
+    }
+    fail_msg("\"%s\" is not for Telegram", at);
+    return NULL;
+}
+
+/* The characters that a user sees; fails if the HTML is broken. */
+static size_t visible_length(void)
+{
+    size_t length = 0, open = 0, closed = 0;
+    assert_false(html.cut);
+    for (const char *at = buffer; *at;) {
+        if (*at == '<' || *at == '&') {
+            length += *at == '&';
+            open += at[0] == '<' && at[1] != '/';
+            closed += at[0] == '<' && at[1] == '/';
+            at = skip_markup(at);
+        } else {
+            assert_true(*at != '>');
+            length += ((unsigned char)*at & 0xc0) != 0x80;
+            at++;
+        }
+    }
+    assert_int_equal(open, closed);
+    return length;
+}
+
+/* A view with everything as long as it can be. */
+static struct session_view longest(enum session_kind kind, struct target *target)
+{
+    struct session_view view = {
+        .id = "abcdefgh",
+        .kind = kind,
+        .target = target,
+        .gateway = "gateway",
+        .public_port = 65535,
+        .connected_unix = 1,
+        .seconds_left = 86399,
+        .seconds_connected = UINT32_MAX,
+        .bytes_to_client = UINT64_MAX,
+        .bytes_to_target = UINT64_MAX,
+    };
+    memset(target->host, 'h', HOST_MAX);
+    target->host[HOST_MAX] = '\0';
+    target->port = 65535;
+    assert_int_equal(addr_parse("2001:db8:1111:2222:3333:4444:5555:6666", 1, &view.client), 0);
+    return view;
+}
+
+static struct session_view short_view(enum session_kind kind, struct target *target)
+{
+    struct session_view view = {.kind = kind, .target = target, .seconds_left = 119};
+    *target = (struct target){.host = "HOME-PC", .port = kind == SESSION_SSH ? 22 : 3389};
+    assert_int_equal(addr_parse("203.0.113.7", 1, &view.client), 0);
+    return view;
+}
+
+static void what_comes_from_elsewhere_is_escaped(void **state)
+{
+    (void)state;
+    html_add(&html, "a<b>&\"'</b>&amp;");
+    assert_string_equal(buffer, "a&lt;b&gt;&amp;&quot;'&lt;/b&gt;&amp;amp;");
+    visible_length();
+
+    start(NULL);
+    struct why why = {"<script>&"};
+    texts_usage(&html, &COMMANDS[0], &why);
+    assert_non_null(strstr(buffer, "&lt;script&gt;&amp;\n"));
+    visible_length();
+
+    start(NULL);
+    texts_not_opened(&html, &why);
+    assert_string_equal(buffer, "&lt;script&gt;&amp;.");
+}
+
+static void every_message_is_within_the_limits(void **state)
+{
+    (void)state;
+    char worst[sizeof(struct why)];
+    memset(worst, '&', sizeof worst - 1);
+    worst[sizeof worst - 1] = '\0';
+    char address[TARGET_TEXT_MAX], command[SESSION_SSH_COMMAND_MAX];
+    memset(address, 'a', sizeof address - 1);
+    memset(command, '<', sizeof command - 1);
+    address[sizeof address - 1] = command[sizeof command - 1] = '\0';
+    struct target target = {0};
+    struct why why;
+    memcpy(why.text, worst, sizeof worst);
+
+    for (int kind = SESSION_SSH; kind <= SESSION_RDP; kind++) {
+        struct session_view view = longest((enum session_kind)kind, &target);
+        start(NULL);
+        texts_opening(&html, &view);
+        assert_in_range(visible_length(), 1, MESSAGE_MAX);
+        start(NULL);
+        texts_waiting_ssh(&html, &view, command);
+        assert_in_range(visible_length(), 1, MESSAGE_MAX);
+        start(NULL);
+        texts_waiting_rdp(&html, &view, target.host);
+        assert_in_range(visible_length(), 1, MESSAGE_MAX);
+        start(NULL);
+        texts_connected(&html, &view);
+        assert_in_range(visible_length(), 1, MESSAGE_MAX);
+        start(NULL);
+        texts_reconnecting(&html, &view);
+        assert_in_range(visible_length(), 1, MESSAGE_MAX);
+        start(NULL);
+        texts_ended(&html, &view, worst);
+        assert_in_range(visible_length(), 1, MESSAGE_MAX);
+        start(NULL);
+        texts_question(&html, &view, &view.client);
+        assert_in_range(visible_length(), 1, MESSAGE_MAX);
+        for (int fate = TEXTS_ADMITTED; fate <= TEXTS_GONE; fate++) {
+            start(NULL);
+            texts_answered(&html, &view, &view.client, (enum texts_fate)fate);
+            assert_in_range(visible_length(), 1, MESSAGE_MAX);
+        }
+        start(NULL);
+        texts_rdp_caption(&html, &view, address);
+        size_t caption = visible_length();
+        if (caption > CAPTION_MAX) {
+            fail_msg("a caption of %zu characters", caption);
+        }
+    }
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (COMMANDS[i].kind == COMMAND_OPEN) {
+            start(NULL);
+            texts_usage(&html, &COMMANDS[i], &why);
+            assert_in_range(visible_length(), 1, MESSAGE_MAX);
+        }
+    }
+    start(NULL);
+    texts_not_opened(&html, &why);
+    assert_in_range(visible_length(), 1, MESSAGE_MAX);
+}
+
+static void plain_texts_are_sound(void **state)
+{
+    (void)state;
+    static void (*const TEXTS[])(struct text * html) = {texts_help, texts_unknown, texts_private,
+                                                        texts_forwarded};
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
+        start(NULL);
+        TEXTS[i](&html);
+        assert_in_range(visible_length(), 10, 1000);
+    }
+    static const char *const ANSWERS[] = {TEXT_CLOSED,      TEXT_ADMITTED,     TEXT_BLOCKED,
+                                          TEXT_CLIENT_GONE, TEXT_SESSION_GONE, TEXT_NOT_YOURS,
+                                          TEXT_NO_BUTTON};
+    for (size_t i = 0; i < sizeof ANSWERS / sizeof *ANSWERS; i++) {
+        assert_in_range(strlen(ANSWERS[i]), 1, ANSWER_MAX);
+    }
+}
+
+static void help_names_every_command_that_opens_something(void **state)
+{
+    (void)state;
+    texts_help(&html);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "/%s ", COMMANDS[i].name);
+        assert_true((strstr(buffer, name) != NULL) == (COMMANDS[i].kind == COMMAND_OPEN));
+    }
+}
+
+static void strangers_learn_nothing(void **state)
+{
+    (void)state;
+    texts_private(&html);
+    assert_string_equal(buffer, "This bot is private.");
+}
+
+static void expired_says_how_old_it_is(void **state)
+{
+    (void)state;
+    texts_expired(&html, 100);
+    assert_non_null(strstr(buffer, "1 min 40 s"));
+}
+
+static void a_usual_port_is_left_out(void **state)
+{
+    (void)state;
+    struct target target;
+    struct session_view view = short_view(SESSION_RDP, &target);
+    texts_opening(&html, &view);
+    assert_string_equal(buffer, "🟡 <b>RDP to HOME-PC</b>\nOpening…");
+    start(NULL);
+    target.port = 22;
+    texts_opening(&html, &view);
+    assert_string_equal(buffer, "🟡 <b>RDP to HOME-PC:22</b>\nOpening…");
+    start(NULL);
+    view.kind = SESSION_SSH;
+    strcpy(target.host, "fd00::1");
+    texts_opening(&html, &view);
+    assert_string_equal(buffer, "🟡 <b>SSH to fd00::1</b>\nOpening…");
+}
+
+static void numbers_that_say_nothing_are_left_out(void **state)
+{
+    (void)state;
+    struct target target;
+    struct session_view view = short_view(SESSION_SSH, &target);
+    texts_connected(&html, &view);
+    assert_string_equal(buffer,
+                        "🟢 <b>SSH to HOME-PC</b>\nConnected from <code>203.0.113.7</code>");
+    start(NULL);
+    view.seconds_connected = 61;
+    view.bytes_to_client = 1500000;
+    view.bytes_to_target = 7;
+    texts_connected(&html, &view);
+    assert_string_equal(buffer,
+                        "🟢 <b>SSH to HOME-PC</b>\nConnected from <code>203.0.113.7</code> "
+                        "for 1 min 1 s\n1.5 MB received, 7 B sent");
+}
+
+static void an_end_is_a_sentence(void **state)
+{
+    (void)state;
+    struct target target;
+    struct session_view view = short_view(SESSION_SSH, &target);
+    view.end = SESSION_END_NOBODY;
+    texts_ended(&html, &view, "nobody connected within 2 min");
+    assert_string_equal(buffer,
+                        "⚪ <b>SSH to HOME-PC</b> has ended\nNobody connected within 2 min.");
+    start(NULL);
+    view.end = SESSION_END_REFUSED;
+    texts_ended(&html, &view, "refused: is it on?");
+    assert_string_equal(buffer, "🔴 <b>SSH to HOME-PC</b> did not work out\nRefused: is it on?");
+}
+
+static void the_time_left_is_rounded_up(void **state)
+{
+    (void)state;
+    struct target target;
+    struct session_view view = short_view(SESSION_SSH, &target);
+    texts_waiting_ssh(&html, &view, "ssh");
+    assert_non_null(strstr(buffer, ": 2 min"));
+    start(NULL);
+    view.seconds_left = 1;
+    texts_waiting_ssh(&html, &view, "ssh");
+    assert_non_null(strstr(buffer, ": 5 s"));
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, start)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_comes_from_elsewhere_is_escaped),
+        TEST(every_message_is_within_the_limits),
+        TEST(plain_texts_are_sound),
+        TEST(help_names_every_command_that_opens_something),
+        TEST(strangers_learn_nothing),
+        TEST(expired_says_how_old_it_is),
+        TEST(a_usual_port_is_left_out),
+        TEST(numbers_that_say_nothing_are_left_out),
+        TEST(an_end_is_a_sentence),
+        TEST(the_time_left_is_rounded_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,405 @@
+/* The live message of a session, its .rdp file, and the questions about unknown clients. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bot_fakes.h"
+#include "vps/bot/card.h"
+#include "vps/bot/texts.h"
+
+enum { ANNA = 42 };
+
+/* A session that is what the test says it is. */
+struct session {
+    struct session_view view;
+    struct target target;
+    unsigned admitted, blocked;
+    struct card *card; /* told about what the verbs did */
+};
+
+static struct outbox *outbox;
+static struct session session;
+static unsigned answered; /* calls up to this one were looked at */
+
+void __wrap_session_view(const struct session *s, struct session_view *ret_view);
+void __wrap_session_ssh_command(const struct session *s, struct text *text);
+void __wrap_session_rdp_file(const struct session *s, struct text *text);
+void __wrap_session_rdp_file_name(const struct session *s, char *dst);
+void __wrap_session_end_text(const struct session *s, struct text *text);
+int __wrap_session_admit(struct session *s, unsigned number);
+int __wrap_session_block(struct session *s, unsigned number);
+
+void __wrap_session_view(const struct session *s, struct session_view *ret_view)
+{
+    *ret_view = s->view;
+    ret_view->target = &s->target;
+}
+
+void __wrap_session_ssh_command(const struct session *s, struct text *text)
+{
+    text_add(text, "ssh -p %u vps", s->view.public_port);
+}
+
+void __wrap_session_rdp_file(const struct session *s, struct text *text)
+{
+    (void)s;
+    text_add(text, "secret:s:x\r\n");
+}
+
+void __wrap_session_rdp_file_name(const struct session *s, char *dst)
+{
+    sprintf(dst, "%s.rdp", s->target.host);
+}
+
+void __wrap_session_end_text(const struct session *s, struct text *text)
+{
+    (void)s;
+    text_add(text, "it is <over>");
+}
+
+static void unpark(struct session *s, unsigned number)
+{
+    for (unsigned i = 0; i < s->view.parked_count; i++) {
+        if (s->view.parked[i].number == number) {
+            s->view.parked[i] = s->view.parked[--s->view.parked_count];
+        }
+    }
+    card_update(s->card);
+}
+
+int __wrap_session_admit(struct session *s, unsigned number)
+{
+    s->admitted = number;
+    unpark(s, number);
+    return 0;
+}
+
+int __wrap_session_block(struct session *s, unsigned number)
+{
+    s->blocked = number;
+    unpark(s, number);
+    return 0;
+}
+
+static void park(unsigned number, const char *address)
+{
+    struct parked_view *parked = &session.view.parked[session.view.parked_count++];
+    parked->number = number;
+    assert_int_equal(addr_parse(address, 50000, &parked->from), 0);
+    card_update(session.card);
+}
+
+static void become(enum session_state state)
+{
+    session.view.state = state;
+    card_update(session.card);
+    if (state == SESSION_ENDED) {
+        card_free(session.card);
+        session.card = NULL;
+    }
+}
+
+/* The number of the next call, which the bot has made by now. */
+static unsigned next_call(const char *method)
+{
+    if (answered == fake_calls()) {
+        fail_msg("no %s was called", method);
+    }
+    assert_string_equal(fake_method(answered), method);
+    return answered++;
+}
+
+/* The next message, which says these words; answered. */
+static unsigned sent(const char *words)
+{
+    unsigned call = next_call("sendMessage");
+    if (!strstr(fake_string(call, "text"), words)) {
+        fail_msg("\"%s\" does not say \"%s\"", fake_string(call, "text"), words);
+    }
+    fake_message(call, 100 + call);
+    return call;
+}
+
+static unsigned edited(const char *words)
+{
+    unsigned call = next_call("editMessageText");
+    if (!strstr(fake_string(call, "text"), words)) {
+        fail_msg("\"%s\" does not say \"%s\"", fake_string(call, "text"), words);
+    }
+    fake_done(call, "true");
+    return call;
+}
+
+static void nothing_more_is_said(void)
+{
+    assert_int_equal(fake_calls(), answered);
+}
+
+static void open_session(enum session_kind kind)
+{
+    session = (struct session){
+        .view = {.id = "abcdefgh", .kind = kind, .public_port = 20001, .seconds_left = 120},
+        .target = {.host = "HOME-PC", .port = kind == SESSION_SSH ? 22 : 3389},
+    };
+    assert_int_equal(addr_parse("203.0.113.7", 1, &session.view.client), 0);
+    const struct card_options options = {
+        .outbox = outbox, .vps_host = "2001:db8::1", .chat_id = ANNA};
+    session.card = card_new(&options, &session);
+    assert_non_null(session.card);
+}
+
+static void connect_client(void)
+{
+    session.view.connected_unix = 1;
+    session.view.seconds_left = 0;
+    become(SESSION_CONNECTED);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    fakes_start();
+    answered = 0;
+    outbox = outbox_new(NULL, NULL, NULL);
+    return outbox ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    card_free(session.card);
+    outbox_free(outbox);
+    fakes_end();
+    return 0;
+}
+
+static void a_quick_ssh_session_is_one_message(void **state)
+{
+    (void)state;
+    open_session(SESSION_SSH);
+    fakes_advance(200);
+    nothing_more_is_said();
+    become(SESSION_WAITING);
+    unsigned call = sent("<code>ssh -p 20001 vps</code>");
+    assert_non_null(strstr(fake_string(call, "text"), "2 min"));
+    assert_string_equal(fake_button(call, 0, "text"), "Copy");
+    assert_string_equal(fake_button(call, 1, "callback_data"), "close:abcdefgh");
+    fakes_advance(1000);
+    nothing_more_is_said();
+
+    connect_client();
+    call = edited("Connected from <code>203.0.113.7</code>");
+    assert_null(strstr(fake_string(call, "text"), "ssh -p"));
+    assert_string_equal(fake_button(call, 0, "text"), "Close");
+    session.view.seconds_connected = 90;
+    session.view.bytes_to_client = 1200000;
+    session.view.bytes_to_target = 35;
+    become(SESSION_ENDED);
+    call = edited("It is &lt;over&gt;.");
+    assert_non_null(strstr(fake_string(call, "text"), "for 1 min 30 s"));
+    assert_non_null(strstr(fake_string(call, "text"), "1.2 MB received, 35 B sent"));
+    assert_null(fake_button(call, 0, "text"));
+    nothing_more_is_said();
+    assert_true(outbox_is_empty(outbox));
+}
+
+static void a_slow_one_says_that_it_is_opening(void **state)
+{
+    (void)state;
+    open_session(SESSION_SSH);
+    fakes_advance(500);
+    unsigned call = sent("Opening");
+    assert_string_equal(fake_button(call, 0, "callback_data"), "close:abcdefgh");
+    become(SESSION_WAITING);
+    edited("ssh -p 20001 vps");
+}
+
+static void one_that_fails_at_once_says_only_that(void **state)
+{
+    (void)state;
+    open_session(SESSION_SSH);
+    session.view.end = SESSION_END_REFUSED;
+    become(SESSION_ENDED);
+    sent("did not work out\nIt is &lt;over&gt;.");
+    nothing_more_is_said();
+}
+
+static void an_rdp_session_is_a_file_and_a_message(void **state)
+{
+    (void)state;
+    open_session(SESSION_RDP);
+    become(SESSION_WAITING);
+    unsigned file = next_call("sendDocument");
+    assert_string_equal(fake_file(file), "secret:s:x\r\n");
+    assert_non_null(strstr(fake_string(file, "caption"), "<code>[2001:db8::1]:20001</code>"));
+    assert_non_null(strstr(fake_string(file, "caption"), "Unknown remote connection"));
+    fake_message(file, 5);
+    unsigned call = sent("HOME-PC.rdp");
+    assert_null(strstr(fake_string(call, "text"), "secret"));
+
+    connect_client();
+    edited("Connected");
+    session.view.seconds_left = 30;
+    become(SESSION_RECONNECTING);
+    edited("30 s");
+    connect_client();
+    edited("Connected");
+    nothing_more_is_said();
+
+    become(SESSION_ENDED);
+    call = next_call("deleteMessage");
+    assert_int_equal(fake_integer(call, "message_id"), 5);
+    fake_done(call, "true");
+    edited("has ended");
+    nothing_more_is_said();
+}
+
+static void the_time_left_is_kept_fresh(void **state)
+{
+    (void)state;
+    open_session(SESSION_SSH);
+    become(SESSION_WAITING);
+    sent("2 min");
+    session.view.seconds_left = 105;
+    fakes_advance(15000);
+    edited("1 min 45 s");
+    session.view.seconds_left = 90;
+    fakes_advance(15000);
+    edited("1 min 30 s");
+}
+
+static void bytes_are_shown_while_they_flow(void **state)
+{
+    (void)state;
+    open_session(SESSION_SSH);
+    become(SESSION_WAITING);
+    sent("ssh");
+    connect_client();
+    edited("Connected");
+    session.view.seconds_connected = 5;
+    session.view.bytes_to_client = 1000;
+    fakes_advance(5000);
+    edited("1.0 kB received");
+    session.view.seconds_connected = 35;
+    session.view.bytes_to_client = 2000;
+    fakes_advance(30000);
+    edited("2.0 kB received");
+    session.view.seconds_connected = 300;
+    fakes_advance(300000);
+    nothing_more_is_said(); /* no bytes, no edits */
+    session.view.seconds_connected = 660;
+    fakes_advance(420000);
+    edited("11 min"); /* but once in a while */
+}
+
+static void a_client_is_asked_about_once(void **state)
+{
+    (void)state;
+    open_session(SESSION_SSH);
+    become(SESSION_WAITING);
+    sent("ssh");
+    park(1, "198.51.100.9");
+    unsigned call = sent("<code>198.51.100.9</code> wants in to HOME-PC");
+    assert_string_equal(fake_button(call, 0, "callback_data"), "admit:abcdefgh:1");
+    assert_string_equal(fake_button(call, 1, "callback_data"), "block:abcdefgh:1");
+    park(2, "198.51.100.9"); /* the same address, another connection */
+    nothing_more_is_said();
+    park(3, "2001:db8::9");
+    sent("<code>2001:db8::9</code> wants in");
+
+    unpark(&session, 1);
+    nothing_more_is_said(); /* its other connection still waits */
+    assert_string_equal(card_decide(session.card, 1, true), TEXT_ADMITTED);
+    assert_int_equal(session.admitted, 2);
+    call = edited("was admitted");
+    assert_null(fake_button(call, 0, "text"));
+    assert_string_equal(card_decide(session.card, 3, false), TEXT_BLOCKED);
+    assert_int_equal(session.blocked, 3);
+    edited("was blocked");
+
+    assert_string_equal(card_decide(session.card, 3, true), TEXT_CLIENT_GONE);
+    assert_string_equal(card_decide(session.card, 99, true), TEXT_CLIENT_GONE);
+    assert_int_equal(session.admitted, 2);
+    nothing_more_is_said();
+}
+
+static void a_client_that_went_is_not_asked_about_any_more(void **state)
+{
+    (void)state;
+    open_session(SESSION_RDP);
+    become(SESSION_WAITING);
+    fake_message(next_call("sendDocument"), 5);
+    sent("HOME-PC.rdp");
+    park(1, "198.51.100.9");
+    sent("without the secret");
+    unpark(&session, 1);
+    edited("not waiting any more");
+    park(2, "198.51.100.9");
+    sent("wants in");
+    become(SESSION_ENDED);
+    edited("not waiting any more");
+    fake_done(next_call("deleteMessage"), "true");
+    edited("has ended");
+    nothing_more_is_said();
+}
+
+static void scanners_do_not_fill_the_chat(void **state)
+{
+    (void)state;
+    open_session(SESSION_SSH);
+    become(SESSION_WAITING);
+    sent("ssh");
+    unsigned questions = 0;
+    for (unsigned i = 1; i <= 50; i++) {
+        char address[32];
+        sprintf(address, "198.51.100.%u", i);
+        park(i, address);
+        questions += fake_calls() > answered;
+        while (answered < fake_calls()) {
+            sent("wants in");
+        }
+        unpark(&session, i);
+        while (answered < fake_calls()) {
+            edited("not waiting any more");
+        }
+        fakes_advance(20);
+    }
+    assert_in_range(questions, 1, 10);
+    /* One who waits is asked about in the end. */
+    park(99, "203.0.113.99");
+    fakes_advance(30000);
+    sent("203.0.113.99");
+}
+
+static void nothing_is_left_when_it_is_freed_early(void **state)
+{
+    (void)state;
+    open_session(SESSION_RDP);
+    become(SESSION_WAITING);
+    park(1, "198.51.100.9");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_quick_ssh_session_is_one_message),
+        TEST(a_slow_one_says_that_it_is_opening),
+        TEST(one_that_fails_at_once_says_only_that),
+        TEST(an_rdp_session_is_a_file_and_a_message),
+        TEST(the_time_left_is_kept_fresh),
+        TEST(bytes_are_shown_while_they_flow),
+        TEST(a_client_is_asked_about_once),
+        TEST(a_client_that_went_is_not_asked_about_any_more),
+        TEST(scanners_do_not_fill_the_chat),
+        TEST(nothing_is_left_when_it_is_freed_early),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

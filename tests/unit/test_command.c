@@ -1,0 +1,208 @@
+/* Commands as people type them, and what buttons send back. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "vps/bot/command.h"
+#include "vps/bot/press.h"
+
+static enum command_result parse(const char *text, struct command *ret_command)
+{
+    struct why why = {""};
+    enum command_result result = command_parse(text, "Pam_bot", ret_command, &why);
+    assert_true((result == COMMAND_BAD) == (why.text[0] != '\0'));
+    return result;
+}
+
+static void targets_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum session_kind kind;
+        const char *gateway, *user, *host;
+        uint16_t port;
+    } CASES[] = {
+        {"/rdp HOME-PC", SESSION_RDP, "", "", "HOME-PC", 3389},
+        {"/ssh 192.168.1.22", SESSION_SSH, "", "", "192.168.1.22", 22},
+        {"/ssh root@192.168.1.22:2222", SESSION_SSH, "", "root", "192.168.1.22", 2222},
+        {"/ssh fd00::22", SESSION_SSH, "", "", "fd00::22", 22},
+        {"/rdp [fd00::22]:3390", SESSION_RDP, "", "", "fd00::22", 3390},
+        {"/ssh office/bob@nas.lan", SESSION_SSH, "office", "bob", "nas.lan", 22},
+        {"/rdp@pam_bot pc", SESSION_RDP, "", "", "pc", 3389},
+        {"/RDP@PAM_BOT pc", SESSION_RDP, "", "", "pc", 3389},
+        {"/Rdp   pc  ", SESSION_RDP, "", "", "pc", 3389},
+        {"  /rdp\tpc\n", SESSION_RDP, "", "", "pc", 3389},
+        {"/rdp\u00a0pc", SESSION_RDP, "", "", "pc", 3389},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct command command;
+        if (parse(CASES[i].text, &command) != COMMAND_OK) {
+            fail_msg("\"%s\" is not understood", CASES[i].text);
+        }
+        assert_int_equal(command.row->kind, COMMAND_OPEN);
+        assert_int_equal(command.row->session, CASES[i].kind);
+        assert_string_equal(command.target.gateway, CASES[i].gateway);
+        assert_string_equal(command.target.user, CASES[i].user);
+        assert_string_equal(command.target.host, CASES[i].host);
+        assert_int_equal(command.target.port, CASES[i].port);
+    }
+}
+
+static void help_takes_anything(void **state)
+{
+    (void)state;
+    static const char *const TEXTS[] = {"/help", "/start", "/start payload_1", "/HELP me please",
+                                        "/help@pam_bot"};
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
+        struct command command;
+        assert_int_equal(parse(TEXTS[i], &command), COMMAND_OK);
+        assert_int_equal(command.row->kind, COMMAND_HELP);
+    }
+}
+
+static void bad_arguments_are_explained(void **state)
+{
+    (void)state;
+    char too_long[1000] = "/rdp ";
+    memset(too_long + 5, 'a', sizeof too_long - 6);
+    const char *const TEXTS[] = {
+        "/rdp",          "/rdp ",
+        "/ssh\u00a0",    "/rdp a b",
+        "/rdp a\u00a0b", "/rdp user@host",
+        "/ssh a:0",      "/ssh a:65536",
+        "/ssh a:22x",    "/ssh -oProxyCommand=x",
+        "/ssh a;id",     "/ssh $(id)",
+        "/ssh <b>",      "/rdp http://a/b",
+        "/ssh [fd00::1", "/ssh -x@host",
+        "/ssh Ünicode",  "/ssh \xff\xfe",
+        "/ssh a\x01",    too_long,
+    };
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
+        struct command command;
+        if (parse(TEXTS[i], &command) != COMMAND_BAD) {
+            fail_msg("\"%s\" is accepted", TEXTS[i]);
+        }
+        assert_int_equal(command.row->kind, COMMAND_OPEN);
+    }
+}
+
+static void the_rest_is_told_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum command_result result;
+    } CASES[] = {
+        {"", COMMAND_NOT},
+        {"  ", COMMAND_NOT},
+        {"hello", COMMAND_NOT},
+        {"rdp HOME-PC", COMMAND_NOT},
+        {"hello /rdp x", COMMAND_NOT},
+        {"/", COMMAND_UNKNOWN},
+        {"/ rdp x", COMMAND_UNKNOWN},
+        {"//rdp x", COMMAND_UNKNOWN},
+        {"/rd x", COMMAND_UNKNOWN},
+        {"/rdpx x", COMMAND_UNKNOWN},
+        {"/shutdown", COMMAND_UNKNOWN},
+        {"/rdp@other_bot x", COMMAND_ELSEWHERE},
+        {"/rdp@ x", COMMAND_ELSEWHERE},
+        {"/rdp@pam_bo x", COMMAND_ELSEWHERE},
+        {"/rdp@pam_bot2 x", COMMAND_ELSEWHERE},
+        {"/unknown@other_bot", COMMAND_ELSEWHERE},
+        {"/ssh\xc2", COMMAND_UNKNOWN},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct command command;
+        if (parse(CASES[i].text, &command) != CASES[i].result) {
+            fail_msg("\"%s\" is taken for something else", CASES[i].text);
+        }
+    }
+}
+
+static void the_table_keeps_telegrams_rules(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        size_t len = strlen(COMMANDS[i].name);
+        assert_in_range(len, 1, 32);
+        assert_int_equal(strspn(COMMANDS[i].name, "abcdefghijklmnopqrstuvwxyz0123456789_"), len);
+        assert_in_range(strlen(COMMANDS[i].help), 1, 256);
+        if (COMMANDS[i].kind == COMMAND_OPEN) { /* what users are told to type works */
+            struct command command;
+            assert_int_equal(parse(COMMANDS[i].example, &command), COMMAND_OK);
+            assert_ptr_equal(command.row, &COMMANDS[i]);
+        }
+    }
+}
+
+/* --- buttons --- */
+
+static void buttons_survive_the_round_trip(void **state)
+{
+    (void)state;
+    static const enum press_verb VERBS[] = {PRESS_CLOSE, PRESS_ADMIT, PRESS_BLOCK};
+    for (size_t i = 0; i < 3; i++) {
+        char data[PRESS_DATA_SIZE];
+        struct press press;
+        press_format(VERBS[i], "k3f9q2wx", 123456789, data);
+        assert_in_range(strlen(data), 1, CALLBACK_DATA_MAX);
+        assert_int_equal(press_parse(data, &press), 0);
+        assert_int_equal(press.verb, VERBS[i]);
+        assert_string_equal(press.id, "k3f9q2wx");
+        assert_int_equal(press.number, VERBS[i] == PRESS_CLOSE ? 0 : 123456789);
+    }
+}
+
+static void forged_buttons_are_refused(void **state)
+{
+    (void)state;
+    static const char *const DATA[] = {
+        "",
+        "close",
+        "close:",
+        "close:abcdefghi",
+        "close:ab:1",
+        "Close:ab",
+        "closed:ab",
+        "admit:ab",
+        "admit:ab:",
+        "admit:ab:x",
+        "admit:ab:-1",
+        "admit::1",
+        "admit:ab:1:",
+        "admit:ab:1x",
+        "block:ab:1234567890",
+        "block: ab:1:1",
+        "open:ab",
+        ":ab",
+        "admit:ab:+1",
+        "admit:ab: 1",
+    };
+    for (size_t i = 0; i < sizeof DATA / sizeof *DATA; i++) {
+        struct press press;
+        if (press_parse(DATA[i], &press) != -EINVAL) {
+            fail_msg("\"%s\" is accepted", DATA[i]);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(targets_are_read),
+        cmocka_unit_test(help_takes_anything),
+        cmocka_unit_test(bad_arguments_are_explained),
+        cmocka_unit_test(the_rest_is_told_apart),
+        cmocka_unit_test(the_table_keeps_telegrams_rules),
+        cmocka_unit_test(buttons_survive_the_round_trip),
+        cmocka_unit_test(forged_buttons_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,320 @@
+/* What getUpdates may return, and what whoever is on the other side may make of it. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "vps/bot/policy.h"
+#include "vps/bot/telegram.h"
+#include "vps/bot/update.h"
+
+/* Reads one update; the JSON is kept until the next one. */
+static json_t *kept;
+
+static int read_one(const char *json, struct update *ret_update)
+{
+    json_decref(kept);
+    kept = json_loads(json, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+    assert_non_null(kept);
+    json_t *result = json_pack("[O]", kept);
+    int err = update_read(result, 0, ret_update);
+    json_decref(result);
+    return err;
+}
+
+static int forget(void **state)
+{
+    (void)state;
+    json_decref(kept);
+    kept = NULL;
+    return 0;
+}
+
+static void a_message_is_read(void **state)
+{
+    (void)state;
+    struct update update;
+    assert_int_equal(
+        read_one("{\"update_id\":7,\"message\":{\"message_id\":3,\"from\":{\"id\":4300000000,"
+                 "\"is_bot\":false,\"first_name\":\"A\"},\"chat\":{\"id\":4300000000,\"type\":"
+                 "\"private\"},\"date\":1795300000,\"text\":\"/rdp HOME-PC\",\"entities\":[{"
+                 "\"offset\":0,\"length\":4,\"type\":\"bot_command\"}]}}",
+                 &update),
+        0);
+    assert_int_equal(update.kind, UPDATE_MESSAGE);
+    assert_int_equal(update.id, 7);
+    assert_int_equal(update.from_id, INT64_C(4300000000));
+    assert_false(update.from_is_bot);
+    assert_int_equal(update.chat_id, INT64_C(4300000000));
+    assert_true(update.chat_is_private);
+    assert_int_equal(update.message_id, 3);
+    assert_int_equal(update.date, 1795300000);
+    assert_string_equal(update.text, "/rdp HOME-PC");
+    assert_false(update.forwarded || update.via_bot || update.sender_chat);
+}
+
+static void a_pressed_button_is_read(void **state)
+{
+    (void)state;
+    struct update update;
+    assert_int_equal(
+        read_one("{\"update_id\":8,\"callback_query\":{\"id\":\"4382\",\"from\":{\"id\":42,"
+                 "\"is_bot\":false},\"message\":{\"message_id\":5,\"date\":0,\"chat\":{\"id\":42,"
+                 "\"type\":\"private\"}},\"chat_instance\":\"-3\",\"data\":\"close:ab\"}}",
+                 &update),
+        0);
+    assert_int_equal(update.kind, UPDATE_CALLBACK);
+    assert_int_equal(update.from_id, 42);
+    assert_int_equal(update.chat_id, 42);
+    assert_int_equal(update.message_id, 5);
+    assert_string_equal(update.callback_id, "4382");
+    assert_string_equal(update.data, "close:ab");
+}
+
+static void every_other_kind_is_named(void **state)
+{
+    (void)state;
+    static const char *const KINDS[] = {"edited_message",   "channel_post",  "edited_channel_post",
+                                        "business_message", "guest_message", "inline_query",
+                                        "my_chat_member",   "something_new"};
+    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
+        char json[256];
+        struct update update;
+        snprintf(json, sizeof json,
+                 "{\"update_id\":9,\"%s\":{\"from\":{\"id\":42},\"chat\":{\"id\":42,\"type\":"
+                 "\"private\"},\"text\":\"/rdp x\"}}",
+                 KINDS[i]);
+        assert_int_equal(read_one(json, &update), 0);
+        assert_int_equal(update.kind, UPDATE_OTHER);
+        assert_string_equal(update.what, KINDS[i]);
+        assert_null(update.text);
+    }
+    struct update update;
+    assert_int_equal(read_one("{\"update_id\":9}", &update), 0);
+    assert_int_equal(update.kind, UPDATE_OTHER);
+}
+
+static void without_a_usable_number_there_is_no_update(void **state)
+{
+    (void)state;
+    static const char *const BAD[] = {
+        "{}",
+        "[]",
+        "7",
+        "null",
+        "{\"update_id\":\"7\"}",
+        "{\"update_id\":7.5}",
+        "{\"update_id\":-1}",
+        "{\"update_id\":null}",
+        "{\"update_id\":9007199254740993}",
+        "{\"update_id\":9223372036854775807}",
+    };
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        struct update update = {.id = 77};
+        assert_int_equal(read_one(BAD[i], &update), -EINVAL);
+        assert_int_equal(update.id, 77);
+    }
+    struct update update;
+    json_t *empty = json_array();
+    assert_int_equal(update_read(empty, 0, &update), -EINVAL);
+    json_decref(empty);
+}
+
+static void what_is_missing_or_of_a_wrong_type_is_not_there(void **state)
+{
+    (void)state;
+    static const char *const ODD[] = {
+        "{\"update_id\":1,\"message\":{}}",
+        "{\"update_id\":1,\"message\":{\"from\":[],\"chat\":7,\"text\":{},\"date\":\"x\"}}",
+        "{\"update_id\":1,\"message\":{\"from\":{\"id\":\"42\"},\"chat\":{\"id\":42.0,\"type\":1},"
+        "\"text\":null}}",
+        "{\"update_id\":1,\"message\":{\"from\":{\"id\":true},\"chat\":{\"id\":[],\"type\":"
+        "\"Private\"},\"text\":\"a\\u0000b\"}}",
+    };
+    for (size_t i = 0; i < sizeof ODD / sizeof *ODD; i++) {
+        struct update update;
+        assert_int_equal(read_one(ODD[i], &update), 0);
+        assert_int_equal(update.kind, UPDATE_MESSAGE);
+        assert_int_equal(update.from_id, 0);
+        assert_int_equal(update.chat_id, 0);
+        assert_false(update.chat_is_private);
+        assert_int_equal(update.date, 0);
+        assert_null(update.text);
+    }
+    struct update update;
+    assert_int_equal(read_one("{\"update_id\":1,\"message\":\"x\"}", &update), 0);
+    assert_int_equal(update.kind, UPDATE_OTHER);
+    assert_int_equal(read_one("{\"update_id\":1,\"callback_query\":{\"data\":7}}", &update), 0);
+    assert_int_equal(update.kind, UPDATE_CALLBACK);
+    assert_null(update.data);
+    assert_null(update.callback_id);
+}
+
+/* --- policy --- */
+
+static enum verdict judge(const char *members)
+{
+    static const int64_t ALLOWED[] = {7, 42};
+    char json[512];
+    struct update update;
+    const char *reason = NULL;
+    snprintf(json, sizeof json, "{\"update_id\":1,%s}", members);
+    assert_int_equal(read_one(json, &update), 0);
+    enum verdict verdict = policy_judge(&update, ALLOWED, 2, &reason);
+    assert_true((verdict == VERDICT_USER) == (reason == NULL));
+    return verdict;
+}
+
+#define PRIVATE_OF(id) "\"chat\":{\"id\":" id ",\"type\":\"private\"},\"text\":\"/rdp x\""
+#define FROM(id)       "\"from\":{\"id\":" id ",\"is_bot\":false},"
+
+static void only_allowed_users_in_private_are_heard(void **state)
+{
+    (void)state;
+    static const struct {
+        enum verdict verdict;
+        const char *members;
+    } CASES[] = {
+        {VERDICT_USER, "\"message\":{" FROM("42") PRIVATE_OF("42") "}"},
+        {VERDICT_USER, "\"message\":{" FROM("7") PRIVATE_OF("7") "}"},
+        {VERDICT_STRANGER, "\"message\":{" FROM("43") PRIVATE_OF("43") "}"},
+        {VERDICT_STRANGER,
+         "\"message\":{\"from\":{\"id\":43,\"username\":\"42\"}," PRIVATE_OF("43") "}"},
+        /* Somebody else's chat, a group, no chat, no sender. */
+        {VERDICT_IGNORE, "\"message\":{" FROM("42") PRIVATE_OF("43") "}"},
+        {VERDICT_IGNORE, "\"message\":{" FROM("42") "\"chat\":{\"id\":42,\"type\":\"group\"}}"},
+        {VERDICT_IGNORE,
+         "\"message\":{" FROM("42") "\"chat\":{\"id\":-100,\"type\":\"supergroup\"}}"},
+        {VERDICT_IGNORE, "\"message\":{" FROM("42") "\"text\":\"/rdp x\"}"},
+        {VERDICT_IGNORE, "\"message\":{" PRIVATE_OF("42") "}"},
+        {VERDICT_IGNORE, "\"message\":{" PRIVATE_OF("0") "}"},
+        {VERDICT_IGNORE, "\"message\":{\"from\":{\"id\":42,\"is_bot\":true}," PRIVATE_OF("42") "}"},
+        {VERDICT_IGNORE, "\"message\":{\"from\":{\"id\":\"42\"}," PRIVATE_OF("42") "}"},
+        /* In somebody's name, or somebody else's words. */
+        {VERDICT_IGNORE,
+         "\"message\":{\"sender_chat\":{\"id\":1}," FROM("42") PRIVATE_OF("42") "}"},
+        {VERDICT_IGNORE, "\"message\":{\"via_bot\":{\"id\":1}," FROM("42") PRIVATE_OF("42") "}"},
+        {VERDICT_FORWARDED, "\"message\":{\"forward_origin\":{}," FROM("42") PRIVATE_OF("42") "}"},
+        {VERDICT_FORWARDED, "\"message\":{\"forward_date\":1," FROM("42") PRIVATE_OF("42") "}"},
+        {VERDICT_IGNORE, "\"message\":{\"forward_origin\":{}," FROM("43") PRIVATE_OF("43") "}"},
+        {VERDICT_IGNORE, "\"edited_message\":{" FROM("42") PRIVATE_OF("42") "}"},
+        {VERDICT_IGNORE, "\"channel_post\":{" FROM("42") PRIVATE_OF("42") "}"},
+        /* Buttons. */
+        {VERDICT_USER, "\"callback_query\":{" FROM("42") "\"message\":{" PRIVATE_OF("42") "}}"},
+        {VERDICT_STRANGER, "\"callback_query\":{" FROM("43") "\"message\":{" PRIVATE_OF("43") "}}"},
+        {VERDICT_IGNORE, "\"callback_query\":{" FROM("42") "\"message\":{" PRIVATE_OF("43") "}}"},
+        {VERDICT_IGNORE, "\"callback_query\":{" FROM("42") "\"inline_message_id\":\"x\"}"},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        if (judge(CASES[i].members) != CASES[i].verdict) {
+            fail_msg("a wrong verdict about %s", CASES[i].members);
+        }
+    }
+}
+
+static void a_stranger_is_told_once_an_hour(void **state)
+{
+    (void)state;
+    struct strangers strangers = {0};
+    const uint64_t hour = 3600 * 1000, start = 5;
+    assert_true(strangers_may_tell(&strangers, 1, start));
+    assert_false(strangers_may_tell(&strangers, 1, start));
+    assert_false(strangers_may_tell(&strangers, 1, start + hour - 1));
+    assert_true(strangers_may_tell(&strangers, 1, start + hour));
+    assert_false(strangers_may_tell(&strangers, 1, start + hour + 1));
+}
+
+static void many_strangers_are_not_told_at_all(void **state)
+{
+    (void)state;
+    struct strangers strangers = {0};
+    unsigned told = 0;
+    for (int64_t id = 1; id <= 1000; id++) {
+        told += strangers_may_tell(&strangers, id, 5);
+        assert_false(strangers_may_tell(&strangers, id, 6));
+    }
+    assert_int_equal(told, STRANGERS_MAX);
+    assert_true(strangers_may_tell(&strangers, 5000, 3600 * 1000 + 5));
+}
+
+/* --- answers of the Bot API --- */
+
+static struct telegram_reply reply_to(long status, const char *body)
+{
+    struct telegram_reply reply;
+    json_decref(kept);
+    kept = NULL;
+    telegram_read_reply(status, 3, body, strlen(body), &reply, &kept);
+    return reply;
+}
+
+static void answers_of_the_bot_api_are_told_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        long status;
+        const char *body;
+        enum telegram_outcome outcome;
+        int code;
+        uint32_t retry_after_s;
+        bool from_api;
+    } CASES[] = {
+        {200, "{\"ok\":true,\"result\":{}}", TELEGRAM_DONE, 200, 3, true},
+        {200, "{\"ok\":true}", TELEGRAM_LATER, 200, 3, true},
+        {200, "{\"ok\":1,\"result\":{}}", TELEGRAM_LATER, 200, 3, false},
+        {200, "{\"ok\":true,\"result\":{}} x", TELEGRAM_LATER, 200, 3, false},
+        {200, "<html>", TELEGRAM_LATER, 200, 3, false},
+        {200, "", TELEGRAM_LATER, 200, 3, false},
+        {502, "<html>Bad Gateway</html>", TELEGRAM_LATER, 502, 3, false},
+        {404, "<html>Not Found</html>", TELEGRAM_LATER, 404, 3, false},
+        {429,
+         "{\"ok\":false,\"error_code\":429,\"description\":\"Too Many Requests: retry after 5\","
+         "\"parameters\":{\"retry_after\":5}}",
+         TELEGRAM_LATER, 429, 5, true},
+        {429, "{\"ok\":false,\"parameters\":{\"retry_after\":-7}}", TELEGRAM_LATER, 429, 0, true},
+        {429, "{\"ok\":false,\"parameters\":{\"retry_after\":9223372036854775807}}", TELEGRAM_LATER,
+         429, 86400, true},
+        {401, "{\"ok\":false,\"error_code\":401,\"description\":\"Unauthorized\"}", TELEGRAM_LATER,
+         401, 3, true},
+        {409, "{\"ok\":false,\"error_code\":409}", TELEGRAM_LATER, 409, 3, true},
+        {400, "{\"ok\":false,\"error_code\":400,\"description\":7}", TELEGRAM_REFUSED, 400, 3,
+         true},
+        {403, "{\"ok\":false,\"error_code\":403}", TELEGRAM_REFUSED, 403, 3, true},
+        {500, "{\"ok\":false,\"error_code\":500}", TELEGRAM_LATER, 500, 3, true},
+        {400, "{\"ok\":false,\"error_code\":99999999999}", TELEGRAM_LATER, 999, 3, true},
+        {400, "{\"ok\":false,\"error_code\":\"400\"}", TELEGRAM_REFUSED, 400, 3, true},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct telegram_reply reply = reply_to(CASES[i].status, CASES[i].body);
+        if (reply.outcome != CASES[i].outcome || reply.code != CASES[i].code ||
+            reply.retry_after_s != CASES[i].retry_after_s || reply.from_api != CASES[i].from_api) {
+            fail_msg("%s reads as outcome %d, code %d, retry %u", CASES[i].body, reply.outcome,
+                     reply.code, reply.retry_after_s);
+        }
+        assert_true((reply.outcome == TELEGRAM_DONE) == (reply.result != NULL));
+        assert_true((reply.outcome == TELEGRAM_DONE) == (reply.trouble == NULL));
+    }
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, forget)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_message_is_read),
+        TEST(a_pressed_button_is_read),
+        TEST(every_other_kind_is_named),
+        TEST(without_a_usable_number_there_is_no_update),
+        TEST(what_is_missing_or_of_a_wrong_type_is_not_there),
+        TEST(only_allowed_users_in_private_are_heard),
+        TEST(a_stranger_is_told_once_an_hour),
+        TEST(many_strangers_are_not_told_at_all),
+        TEST(answers_of_the_bot_api_are_told_apart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
