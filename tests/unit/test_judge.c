@@ -1,0 +1,121 @@
+/*
+ * Who is let in: every combination of facts against the rules of
+ * docs/threat-model.md, written down here a second time as a table. The first
+ * row that fits decides.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "vps/admission/judge.h"
+
+enum answer { NO, YES, ANY };
+
+struct rule {
+    const char *says;
+    int kind;  /* enum session_kind, or -1 for any */
+    int admit; /* enum admit, or -1 for any */
+    enum answer secret, known, blocked, somebody, same_address, that_had_none;
+    enum verdict verdict;
+};
+
+// clang-format off
+static const struct rule RULES[] = {
+    /*                                                kind         admit        secret known block some same none */
+    {"who was blocked stays out",                     -1,          -1,          ANY, ANY, YES, ANY, ANY, ANY, VERDICT_DROP},
+    {"an SSH session has one client",                 SESSION_SSH, -1,          ANY, ANY, ANY, YES, ANY, ANY, VERDICT_DROP},
+    {"nobody comes back from another address",        SESSION_RDP, -1,          ANY, ANY, ANY, YES, NO,  ANY, VERDICT_DROP},
+    {"an RDP client comes back with its secret",      SESSION_RDP, -1,          YES, ANY, ANY, YES, YES, ANY, VERDICT_ADMIT},
+    {"or as it was admitted, without",                SESSION_RDP, -1,          NO,  ANY, ANY, YES, YES, YES, VERDICT_ADMIT},
+    {"but not without what let it in",                SESSION_RDP, -1,          NO,  ANY, ANY, YES, YES, NO,  VERDICT_DROP},
+    {"the secret opens an RDP session",               SESSION_RDP, -1,          YES, ANY, ANY, NO,  ANY, ANY, VERDICT_ADMIT},
+    {"ADMIT=auto takes the first client",             -1,          ADMIT_AUTO,  ANY, ANY, ANY, NO,  ANY, ANY, VERDICT_ADMIT},
+    {"a known address is enough for SSH",             SESSION_SSH, ADMIT_KNOWN, ANY, YES, ANY, NO,  ANY, ANY, VERDICT_ADMIT},
+    {"an unknown one is asked about",                 SESSION_SSH, ADMIT_KNOWN, ANY, NO,  ANY, NO,  ANY, ANY, VERDICT_ASK},
+    {"ADMIT=ask always asks",                         SESSION_SSH, ADMIT_ASK,   ANY, ANY, ANY, NO,  ANY, ANY, VERDICT_ASK},
+    {"RDP without the secret is like SSH from an unknown address",
+                                                      SESSION_RDP, -1,          NO,  ANY, ANY, NO,  ANY, ANY, VERDICT_ASK},
+};
+// clang-format on
+
+static bool fits(enum answer answer, bool fact)
+{
+    return answer == ANY || (answer == YES) == fact;
+}
+
+static const struct rule *rule_for(const struct visit *visit)
+{
+    for (size_t i = 0; i < sizeof RULES / sizeof *RULES; i++) {
+        const struct rule *rule = &RULES[i];
+        if ((rule->kind < 0 || rule->kind == (int)visit->kind) &&
+            (rule->admit < 0 || rule->admit == (int)visit->admit) &&
+            fits(rule->secret, visit->has_secret) && fits(rule->known, visit->known) &&
+            fits(rule->blocked, visit->blocked) && fits(rule->somebody, visit->somebody_is_in) &&
+            fits(rule->same_address, visit->from_that_address) &&
+            fits(rule->that_had_none, visit->that_had_no_secret)) {
+            return rule;
+        }
+    }
+    return NULL;
+}
+
+static struct visit visit_of(unsigned bits, enum session_kind kind, enum admit admit)
+{
+    return (struct visit){
+        .kind = kind,
+        .admit = admit,
+        .has_secret = bits & 1,
+        .known = bits & 2,
+        .blocked = bits & 4,
+        .somebody_is_in = bits & 8,
+        .from_that_address = bits & 16,
+        .that_had_no_secret = bits & 32,
+    };
+}
+
+static void every_combination_of_facts_is_judged_by_the_rules(void **state)
+{
+    (void)state;
+    for (unsigned bits = 0; bits < 64; bits++) {
+        for (enum session_kind kind = SESSION_SSH; kind <= SESSION_RDP; kind++) {
+            for (enum admit admit = ADMIT_AUTO; admit <= ADMIT_ASK; admit++) {
+                struct visit visit = visit_of(bits, kind, admit);
+                const struct rule *rule = rule_for(&visit);
+                assert_non_null(rule);
+                if (judge_visit(&visit) != rule->verdict) {
+                    fail_msg("\"%s\": not for facts %#x, kind %d, ADMIT %d", rule->says, bits,
+                             (int)kind, (int)admit);
+                }
+            }
+        }
+    }
+}
+
+/* What must never happen, whatever else holds. */
+static void nothing_lets_a_stranger_into_a_session_with_a_client(void **state)
+{
+    (void)state;
+    for (unsigned bits = 0; bits < 64; bits++) {
+        for (enum admit admit = ADMIT_AUTO; admit <= ADMIT_ASK; admit++) {
+            struct visit visit = visit_of(bits, SESSION_RDP, admit);
+            visit.somebody_is_in = true;
+            visit.from_that_address = false;
+            assert_int_equal(judge_visit(&visit), VERDICT_DROP);
+            visit.kind = SESSION_SSH;
+            visit.from_that_address = true;
+            assert_int_equal(judge_visit(&visit), VERDICT_DROP);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_combination_of_facts_is_judged_by_the_rules),
+        cmocka_unit_test(nothing_lets_a_stranger_into_a_session_with_a_client),
+    };
+    return cmocka_run_group_tests_name("judge", tests, NULL, NULL);
+}
