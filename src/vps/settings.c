@@ -28,7 +28,9 @@ static int parse_token(const struct setting *s, const char *text, void *field, s
 
 static int parse_url(const struct setting *s, const char *text, void *field, struct why *why)
 {
-    if (strncmp(text, "https://", 8) != 0 && strncmp(text, "http://", 7) != 0) {
+    const char *slashes = strstr(text, "://");
+    if (!slashes || !slashes[3] || slashes[3] == '/' ||
+        (strncmp(text, "https://", 8) != 0 && strncmp(text, "http://", 7) != 0)) {
         return -EINVAL;
     }
     for (const char *c = text; *c; c++) {

@@ -1,0 +1,350 @@
+/* The configuration of vps-agent. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "vps/settings.h"
+
+#define KEY   "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1F"
+#define KEY_2 "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define X50   "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
+static const char *const NAMES[] = {
+    "TELEGRAM_TOKEN",   "TELEGRAM_TOKEN_FILE",
+    "ALLOWED_USERS",    "TELEGRAM_API_URL",
+    "VPS_HOST",         "TUNNEL_KEY",
+    "TUNNEL_KEY_FILE",  "CONTROL_PORT",
+    "PORT_RANGE_START", "PORT_RANGE_END",
+    "BIND_ADDRESS",     "SESSION_TIMEOUT",
+    "RECONNECT_GRACE",  "IDLE_TIMEOUT",
+    "MAX_SESSION_TIME", "MAX_SESSIONS_PER_USER",
+    "MAX_SESSIONS",     "ADMIT",
+    "STATE_DIR",        "RELAY_WORKERS",
+    "LOG_LEVEL",        "RUST_LOG",
+};
+
+/* A clean environment that is just enough. */
+static int set_up(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        unsetenv(NAMES[i]);
+    }
+    setenv("TELEGRAM_TOKEN", "123456:ABC-DEF_ghi", 1);
+    setenv("ALLOWED_USERS", "42", 1);
+    setenv("VPS_HOST", "vps.example.com", 1);
+    setenv("TUNNEL_KEY", KEY, 1);
+    return 0;
+}
+
+static void load(struct vps_settings *settings)
+{
+    struct why why = {""};
+    if (vps_settings_load(NULL, false, settings, &why) < 0) {
+        fail_msg("%s", why.text);
+    }
+}
+
+static void four_settings_are_enough(void **state)
+{
+    struct vps_settings settings;
+    (void)state;
+    load(&settings);
+    assert_false(settings.local);
+    assert_string_equal(settings.telegram_token, "123456:ABC-DEF_ghi");
+    assert_string_equal(settings.telegram_api_url, "https://api.telegram.org");
+    assert_int_equal(settings.allowed_users.count, 1);
+    assert_int_equal(settings.allowed_users.ids[0], 42);
+    assert_string_equal(settings.vps_host, "vps.example.com");
+    assert_int_equal(settings.tunnel_key.count, 1);
+    assert_string_equal(settings.tunnel_key.keys[0].name, "");
+    assert_int_equal(settings.tunnel_key.keys[0].key[31], 0x1f);
+    assert_int_equal(settings.control_port, 9000);
+    assert_int_equal(settings.port_range_start, 20000);
+    assert_int_equal(settings.port_range_end, 30000);
+    assert_string_equal(settings.bind_address, "::");
+    assert_int_equal(settings.session_timeout, 120);
+    assert_int_equal(settings.admit, ADMIT_KNOWN);
+    assert_string_equal(settings.state_dir, "/var/lib/pamtunnel");
+    assert_int_equal(settings.log_level, LOG_INFO);
+    assert_in_range(settings.relay_workers, 1, 4);
+}
+
+static void without_telegram_its_settings_are_not_looked_at(void **state)
+{
+    struct vps_settings settings;
+    struct why why;
+    (void)state;
+    setenv("TELEGRAM_TOKEN", "nonsense", 1);
+    unsetenv("ALLOWED_USERS");
+    assert_int_equal(vps_settings_load(NULL, true, &settings, &why), 0);
+    assert_true(settings.local);
+    assert_int_equal(vps_settings_load(NULL, false, &settings, &why), -EINVAL);
+}
+
+static const struct {
+    const char *name, *value;
+    const char *says; /* NULL: it is good; otherwise a part of the message */
+} CASES[] = {
+    {"TELEGRAM_TOKEN", "1:a", NULL},
+    {"TELEGRAM_TOKEN", "", "TELEGRAM_TOKEN is not set"},
+    {"TELEGRAM_TOKEN", "nonsense", "TELEGRAM_TOKEN is \"(not shown)\""},
+    {"TELEGRAM_TOKEN", "123456:", "TELEGRAM_TOKEN is \"(not shown)\""},
+    {"TELEGRAM_TOKEN", "123456:ab/../c", "TELEGRAM_TOKEN is \"(not shown)\""},
+    {"TELEGRAM_TOKEN", ":abc", "TELEGRAM_TOKEN is \"(not shown)\""},
+    {"TELEGRAM_TOKEN", "123456:a b", "TELEGRAM_TOKEN is \"(not shown)\""},
+    {"TELEGRAM_TOKEN", "1:" X50 X50 X50, "longer than 128 characters"},
+    {"ALLOWED_USERS", "1,2 , 3", NULL},
+    {"ALLOWED_USERS", "9007199254740991", NULL},
+    {"ALLOWED_USERS", "", "ALLOWED_USERS is not set"},
+    {"ALLOWED_USERS", "0", "ALLOWED_USERS is \"0\""},
+    {"ALLOWED_USERS", "-42", "ALLOWED_USERS is \"-42\""},
+    {"ALLOWED_USERS", "@anna", "ALLOWED_USERS is \"@anna\""},
+    {"ALLOWED_USERS", "1,,2", "ALLOWED_USERS is \"1,,2\""},
+    {"ALLOWED_USERS", "1;2", "ALLOWED_USERS is \"1;2\""},
+    {"ALLOWED_USERS", "1 2", "ALLOWED_USERS is \"1 2\""},
+    {"ALLOWED_USERS", "99999999999999999999", "ALLOWED_USERS is \"9999"},
+    {"TELEGRAM_API_URL", "http://127.0.0.1:8081/", NULL},
+    {"TELEGRAM_API_URL", "ftp://x", "TELEGRAM_API_URL is \"ftp://x\""},
+    {"TELEGRAM_API_URL", "api.telegram.org", "TELEGRAM_API_URL is"},
+    {"TELEGRAM_API_URL", "https://", "TELEGRAM_API_URL is \"https://\""},
+    {"TELEGRAM_API_URL", "http:///", "TELEGRAM_API_URL is \"http:///\""},
+    {"TELEGRAM_API_URL", "https://a b", "it holds a space"},
+    {"TELEGRAM_API_URL", "https://a\tb", "it holds a space or a control character"},
+    {"VPS_HOST", "203.0.113.7", NULL},
+    {"VPS_HOST", "2001:db8::1", NULL},
+    {"VPS_HOST", "", "VPS_HOST is not set"},
+    {"VPS_HOST", "-oProxyCommand=x", "VPS_HOST is"},
+    {"VPS_HOST", "vps.example.com:22", "VPS_HOST is"},
+    {"VPS_HOST", "vps\r\nusername:s:x", "VPS_HOST is"},
+    {"TUNNEL_KEY", "home:" KEY, NULL},
+    {"TUNNEL_KEY", "home:" KEY ",office:" KEY_2, NULL},
+    {"TUNNEL_KEY", "home:" KEY ", office:" KEY_2, NULL},
+    {"TUNNEL_KEY", "", "TUNNEL_KEY is not set"},
+    {"TUNNEL_KEY", "abcd", "a key of 4 characters"},
+    {"TUNNEL_KEY", KEY "0", "TUNNEL_KEY is \"(not shown)\""},
+    {"TUNNEL_KEY", "home-" KEY, "TUNNEL_KEY is \"(not shown)\""},
+    {"TUNNEL_KEY", "-home:" KEY, "TUNNEL_KEY is \"(not shown)\""},
+    {"TUNNEL_KEY", ":" KEY, "TUNNEL_KEY is \"(not shown)\""},
+    {"TUNNEL_KEY", KEY "," KEY_2, "each needs its gateway's name"},
+    {"TUNNEL_KEY", "home:" KEY "," KEY_2, "each needs its gateway's name"},
+    {"TUNNEL_KEY", "home:" KEY ",", "a key of 0 characters"},
+    {"TUNNEL_KEY", X50 X50 X50, "a key of 150 characters"},
+    {"TUNNEL_KEY", "g00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+     "TUNNEL_KEY is \"(not shown)\""},
+    {"CONTROL_PORT", "65535", NULL},
+    {"CONTROL_PORT", "1", NULL},
+    {"CONTROL_PORT", "0", "CONTROL_PORT is \"0\""},
+    {"CONTROL_PORT", "65536", "CONTROL_PORT is \"65536\""},
+    {"CONTROL_PORT", "+9000", "CONTROL_PORT is \"+9000\""},
+    {"CONTROL_PORT", "9000x", "CONTROL_PORT is \"9000x\""},
+    {"CONTROL_PORT", "20000", "CONTROL_PORT is \"20000\""},
+    {"CONTROL_PORT", "25000", "outside of the range of sessions, 20000 to 30000"},
+    {"CONTROL_PORT", "30000", "CONTROL_PORT is \"30000\""},
+    {"CONTROL_PORT", "30001", NULL},
+    {"PORT_RANGE_START", "29999", NULL},
+    {"PORT_RANGE_START", "ssh", "PORT_RANGE_START is \"ssh\""},
+    {"PORT_RANGE_START", "30000", "PORT_RANGE_END is \"30000\""},
+    {"PORT_RANGE_END", "20001", NULL},
+    {"PORT_RANGE_END", "20000", "PORT_RANGE_END is \"20000\""},
+    {"PORT_RANGE_END", "19999", "above PORT_RANGE_START, which is 20000"},
+    {"PORT_RANGE_END", "", NULL}, /* as if it were not there */
+    {"BIND_ADDRESS", "0.0.0.0", NULL},
+    {"BIND_ADDRESS", "localhost", "BIND_ADDRESS is \"localhost\""},
+    {"BIND_ADDRESS", "1.2.3", "BIND_ADDRESS is \"1.2.3\""},
+    {"SESSION_TIMEOUT", "1", NULL},
+    {"SESSION_TIMEOUT", "86400", NULL},
+    {"SESSION_TIMEOUT", "0", "SESSION_TIMEOUT is \"0\""},
+    {"SESSION_TIMEOUT", "86401", "SESSION_TIMEOUT is \"86401\"; it takes seconds, 1 to 86400"},
+    {"SESSION_TIMEOUT", "-1", "SESSION_TIMEOUT is \"-1\""},
+    {"SESSION_TIMEOUT", "2m", "SESSION_TIMEOUT is \"2m\""},
+    {"RECONNECT_GRACE", "0", NULL},
+    {"RECONNECT_GRACE", "3601", "RECONNECT_GRACE is \"3601\""},
+    {"IDLE_TIMEOUT", "0", NULL},
+    {"IDLE_TIMEOUT", "604801", "IDLE_TIMEOUT is \"604801\""},
+    {"MAX_SESSION_TIME", "0", NULL},
+    {"MAX_SESSION_TIME", "ever", "MAX_SESSION_TIME is \"ever\""},
+    {"MAX_SESSIONS_PER_USER", "1", NULL},
+    {"MAX_SESSIONS_PER_USER", "0", "MAX_SESSIONS_PER_USER is \"0\""},
+    {"MAX_SESSIONS", "10000", NULL},
+    {"MAX_SESSIONS", "10001", "MAX_SESSIONS is \"10001\""},
+    {"ADMIT", "auto", NULL},
+    {"ADMIT", "ask", NULL},
+    {"ADMIT", "never", "ADMIT is \"never\"; it takes auto, known or ask"},
+    {"ADMIT", "Auto", "ADMIT is \"Auto\""},
+    {"STATE_DIR", "/tmp/x", NULL},
+    {"STATE_DIR", "state", "not an absolute path"},
+    {"STATE_DIR", "/" X50 X50, "longer than 90 characters"},
+    {"RELAY_WORKERS", "64", NULL},
+    {"RELAY_WORKERS", "0", "RELAY_WORKERS is \"0\""},
+    {"RELAY_WORKERS", "65", "RELAY_WORKERS is \"65\""},
+    {"LOG_LEVEL", "trace", NULL},
+    {"LOG_LEVEL", "loud", "LOG_LEVEL is \"loud\""},
+};
+enum { CASES_COUNT = sizeof CASES / sizeof *CASES };
+
+static void good_values_are_taken_and_bad_ones_explained(void **state)
+{
+    for (size_t i = 0; i < CASES_COUNT; i++) {
+        struct vps_settings settings;
+        struct why why = {""};
+        set_up(state);
+        setenv(CASES[i].name, CASES[i].value, 1);
+        int err = vps_settings_load(NULL, false, &settings, &why);
+        if (!CASES[i].says && err < 0) {
+            fail_msg("%s=%s was refused: %s", CASES[i].name, CASES[i].value, why.text);
+        }
+        if (CASES[i].says && err != -EINVAL) {
+            fail_msg("%s=%s was taken", CASES[i].name, CASES[i].value);
+        }
+        if (CASES[i].says && !strstr(why.text, CASES[i].says)) {
+            fail_msg("no word of '%s' in: %s", CASES[i].says, why.text);
+        }
+    }
+}
+
+/* Either by itself or, where two do not go together, one of the two. */
+static void every_complaint_names_its_variable_in_one_line(void **state)
+{
+    for (size_t i = 0; i < CASES_COUNT; i++) {
+        struct vps_settings settings;
+        struct why why = {""};
+        set_up(state);
+        setenv(CASES[i].name, CASES[i].value, 1);
+        if (vps_settings_load(NULL, false, &settings, &why) < 0) {
+            assert_non_null(strstr(why.text, CASES[i].name));
+            assert_true(strstr(CASES[i].value, "\n") || !strchr(why.text, '\n'));
+            assert_non_null(strstr(why.text, "takes"));
+        }
+    }
+}
+
+static void a_secret_is_never_repeated(void **state)
+{
+    static const char *const SECRETS[][2] = {
+        {"TELEGRAM_TOKEN", "hush-hush"},
+        {"TELEGRAM_TOKEN", "123456:hush hush"},
+        {"TUNNEL_KEY", "hush-hush"},
+        {"TUNNEL_KEY", "home:" KEY ",office:hush"},
+    };
+    for (size_t i = 0; i < sizeof SECRETS / sizeof *SECRETS; i++) {
+        struct vps_settings settings;
+        struct why why = {""};
+        set_up(state);
+        setenv(SECRETS[i][0], SECRETS[i][1], 1);
+        assert_int_equal(vps_settings_load(NULL, false, &settings, &why), -EINVAL);
+        assert_null(strstr(why.text, "hush"));
+        assert_null(strstr(why.text, "0001"));
+    }
+}
+
+static void lists_come_in_their_order(void **state)
+{
+    struct vps_settings settings;
+    (void)state;
+    setenv("ALLOWED_USERS", "7, 42,9007199254740991", 1);
+    setenv("TUNNEL_KEY", "home:" KEY ",Office.2:" KEY_2, 1);
+    setenv("TELEGRAM_API_URL", "http://127.0.0.1:8081//", 1);
+    load(&settings);
+    assert_int_equal(settings.allowed_users.count, 3);
+    assert_int_equal(settings.allowed_users.ids[0], 7);
+    assert_int_equal(settings.allowed_users.ids[2], 9007199254740991);
+    assert_int_equal(settings.tunnel_key.count, 2);
+    assert_string_equal(settings.tunnel_key.keys[0].name, "home");
+    assert_string_equal(settings.tunnel_key.keys[1].name, "Office.2");
+    assert_int_equal(settings.tunnel_key.keys[0].key[0], 0);
+    assert_int_equal(settings.tunnel_key.keys[1].key[0], 0xff);
+    assert_string_equal(settings.telegram_api_url, "http://127.0.0.1:8081");
+}
+
+static void lists_have_an_end(void **state)
+{
+    char users[8 * (USERS_MAX + 2)] = "1", keys[(USERS_MAX + 2) * (sizeof KEY + 8)] = "";
+    struct vps_settings settings;
+    struct why why;
+    (void)state;
+    for (unsigned i = 1; i < USERS_MAX; i++) {
+        sprintf(users + strlen(users), ",%u", i + 1);
+    }
+    for (unsigned i = 0; i < GATEWAYS_MAX; i++) {
+        sprintf(keys + strlen(keys), "%sg%u:" KEY, i ? "," : "", i);
+    }
+    setenv("ALLOWED_USERS", users, 1);
+    setenv("TUNNEL_KEY", keys, 1);
+    load(&settings);
+    assert_int_equal(settings.allowed_users.count, USERS_MAX);
+    assert_int_equal(settings.tunnel_key.count, GATEWAYS_MAX);
+
+    strcat(keys, ",more:" KEY);
+    setenv("TUNNEL_KEY", keys, 1);
+    assert_int_equal(vps_settings_load(NULL, false, &settings, &why), -EINVAL);
+    assert_non_null(strstr(why.text, "more than 32 keys"));
+    strcat(users, ",99");
+    setenv("ALLOWED_USERS", users, 1);
+    assert_int_equal(vps_settings_load(NULL, false, &settings, &why), -EINVAL);
+    assert_non_null(strstr(why.text, "more than 64 users"));
+}
+
+static void a_failure_leaves_the_result_untouched(void **state)
+{
+    struct vps_settings settings, before;
+    struct why why;
+    (void)state;
+    memset(&settings, 0x5a, sizeof settings);
+    before = settings;
+    setenv("ADMIT", "never", 1);
+    assert_int_equal(vps_settings_load(NULL, false, &settings, &why), -EINVAL);
+    assert_memory_equal(&settings, &before, sizeof settings);
+}
+
+static void secrets_may_come_from_files(void **state)
+{
+    char path[] = "/tmp/pamtunnel-test-XXXXXX";
+    struct vps_settings settings;
+    (void)state;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, KEY_2 "\n", sizeof KEY_2), sizeof KEY_2);
+    close(fd);
+    unsetenv("TUNNEL_KEY");
+    setenv("TUNNEL_KEY_FILE", path, 1);
+    load(&settings);
+    unlink(path);
+    assert_int_equal(settings.tunnel_key.keys[0].key[0], 0xff);
+}
+
+static void wiping_takes_the_secrets_away(void **state)
+{
+    struct vps_settings settings;
+    static const uint8_t NOTHING[CRYPTO_KEY_SIZE];
+    (void)state;
+    load(&settings);
+    vps_settings_wipe(&settings);
+    assert_string_equal(settings.telegram_token, "");
+    assert_memory_equal(settings.tunnel_key.keys[0].key, NOTHING, sizeof NOTHING);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(four_settings_are_enough, set_up),
+        cmocka_unit_test_setup(without_telegram_its_settings_are_not_looked_at, set_up),
+        cmocka_unit_test_setup(good_values_are_taken_and_bad_ones_explained, set_up),
+        cmocka_unit_test_setup(every_complaint_names_its_variable_in_one_line, set_up),
+        cmocka_unit_test_setup(a_secret_is_never_repeated, set_up),
+        cmocka_unit_test_setup(lists_come_in_their_order, set_up),
+        cmocka_unit_test_setup(lists_have_an_end, set_up),
+        cmocka_unit_test_setup(a_failure_leaves_the_result_untouched, set_up),
+        cmocka_unit_test_setup(secrets_may_come_from_files, set_up),
+        cmocka_unit_test_setup(wiping_takes_the_secrets_away, set_up),
+    };
+    return cmocka_run_group_tests_name("vps_settings", tests, NULL, NULL);
+}
