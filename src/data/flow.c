@@ -91,7 +91,7 @@ static ssize_t flow_copy(struct flow *flow, uint8_t *buffer, size_t size)
         return errno == EAGAIN ? 0 : -errno;
     }
     if (got == 0) {
-        flow_set_state(flow, FLOW_DRAINING);
+        flow_set_state(flow, FLOW_AT_FIN);
         return 0;
     }
     if ((size_t)got < size && !flow->from->wary) {
@@ -132,7 +132,7 @@ int flow_move(struct flow *flow, void *buffer, size_t size)
 int flow_run(struct flow *flow, void *buffer, size_t size)
 {
     int turn = flow_move(flow, buffer, size);
-    if (turn == FLOW_WAITS && flow->state == FLOW_DRAINING && !flow->pending) {
+    if (flow->state == FLOW_AT_FIN) {
         if (shutdown(flow->to->fd, SHUT_WR) < 0) {
             return -errno;
         }

@@ -2,12 +2,13 @@
  * flow: one direction of a link, from the socket of one side to that of the
  * other.
  *
- *     OPEN ------ FIN read ------> DRAINING -- pending empty, FIN passed on --> DONE
+ *     OPEN -- FIN read --> AT_FIN -- FIN passed on --> DONE
  *
  * The sockets are registered for edges, so what epoll said stays true until a
  * system call says otherwise: readable and writable live in the sides, and a
  * flow moves as long as the reading side is readable and the writing one is
- * writable. It stops reading while it holds bytes that could not be written.
+ * writable. It stops reading while it holds bytes that could not be written, so a
+ * FIN is only ever read when nothing is pending.
  */
 #ifndef PAMTUNNEL_DATA_FLOW_H
 #define PAMTUNNEL_DATA_FLOW_H
@@ -29,7 +30,7 @@ struct side {
     bool broken; /* the kernel announced an error that nobody has fetched yet */
 };
 
-enum flow_state { FLOW_OPEN, FLOW_DRAINING, FLOW_DONE };
+enum flow_state { FLOW_OPEN, FLOW_AT_FIN, FLOW_DONE };
 
 struct flow {
     enum flow_state state;

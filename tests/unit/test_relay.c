@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "data/flow.h"
 #include "relay_peers.h"
 
 static void bytes_go_both_ways_at_once_and_two_fins_finish_the_link(void **state)
@@ -186,6 +187,34 @@ static void two_hundred_links_at_once_are_all_served(void **state)
     assert_int_equal(relay_running(f->relay), 0);
 }
 
+/* Local sockets: they hold more than a turn's share, all of it readable at once. */
+static void one_turn_of_a_flow_moves_its_share_and_no_more(void **state)
+{
+    (void)state;
+    enum { QUEUED = 330 * 1000, BUFFER = 64 * 1024, SHARE = 256 * 1024 };
+    static uint8_t buffer[BUFFER];
+    int in[2], out[2], space = 2 * QUEUED;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, in), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, out), 0);
+    setsockopt(in[0], SOL_SOCKET, SO_SNDBUF, &space, sizeof space);
+    setsockopt(out[0], SOL_SOCKET, SO_SNDBUF, &space, sizeof space);
+    assert_int_equal(send(in[0], noise, QUEUED, 0), QUEUED);
+
+    struct side from = {.fd = in[1], .readable = true}, to = {.fd = out[0], .writable = true};
+    struct flow flow;
+    flow_init(&flow, &from, &to);
+    assert_int_equal(flow_run(&flow, buffer, BUFFER), FLOW_MORE);
+    assert_in_range(flow.bytes, SHARE, SHARE + BUFFER);
+    assert_int_equal(flow_run(&flow, buffer, BUFFER), FLOW_WAITS);
+    assert_int_equal(flow.bytes, QUEUED);
+    assert_false(from.readable); /* it waits because it had all */
+    flow_done(&flow);
+    for (int i = 0; i < 2; i++) {
+        close(in[i]);
+        close(out[i]);
+    }
+}
+
 static void bulk_links_do_not_starve_a_quiet_one(void **state)
 {
     struct fixture *f = *state;
@@ -335,6 +364,7 @@ int main(void)
         RELAY_TEST(an_idle_link_holds_no_buffer),
         RELAY_TEST(urgent_data_keeps_its_place_in_the_stream),
         RELAY_TEST(two_hundred_links_at_once_are_all_served),
+        RELAY_TEST(one_turn_of_a_flow_moves_its_share_and_no_more),
         RELAY_TEST(bulk_links_do_not_starve_a_quiet_one),
         RELAY_TEST(nothing_spins_while_links_wait),
         RELAY_TEST(the_events_descriptor_is_readable_exactly_while_ended_links_wait),

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -73,9 +74,10 @@ static void a_reset_of_one_side_resets_the_other_whatever_came_before(void **sta
 static void last_words_before_a_reset_are_delivered(void **state)
 {
     struct fixture *f = *state;
-    for (int killer = 0; killer < 2; killer++) {
+    for (int round = 0; round < 10; round++) {
         struct peer peers[2];
-        struct link *link = join(f->relay, peers, 0, 0);
+        struct link *link = join(f->relay, peers, 4096, 0);
+        int killer = round % 2;
         struct peer *victim = &peers[1 - killer];
         peers[killer].deaf = true;
         victim->to_send = 512 * (size_t)MIB;
@@ -173,6 +175,9 @@ static void a_cut_right_after_the_join_or_beside_the_end_is_no_race(void **state
         struct link *link = join(f->relay, peers, 0, random_below(3));
         if (chance(50)) {
             chance(50) ? peer_reset(&peers[0]) : close_both(peers);
+            for (uint64_t spin = random_below(20); spin > 0; spin--) {
+                sched_yield(); /* until just before, during or after the worker's round */
+            }
         }
         link_cut(link);
         struct link *ended = wait_for_end(f->relay);
