@@ -139,7 +139,7 @@ static void every_message_is_within_the_limits(void **state)
         texts_ended(&html, &view, worst);
         assert_in_range(visible_length(), 1, MESSAGE_MAX);
         start(NULL);
-        texts_question(&html, &view, &view.client);
+        texts_question(&html, &view, &view.client, false);
         assert_in_range(visible_length(), 1, MESSAGE_MAX);
         for (int fate = TEXTS_ADMITTED; fate <= TEXTS_GONE; fate++) {
             start(NULL);

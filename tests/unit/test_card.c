@@ -23,6 +23,7 @@ struct session {
     struct card *card; /* told about what the verbs did */
 };
 
+static const struct vps_settings SETTINGS = {.vps_host = "2001:db8::1", .admit = ADMIT_KNOWN};
 static struct outbox *outbox;
 static struct session session;
 static unsigned answered; /* calls up to this one were looked at */
@@ -148,8 +149,7 @@ static void open_session(enum session_kind kind)
         .target = {.host = "HOME-PC", .port = kind == SESSION_SSH ? 22 : 3389},
     };
     assert_int_equal(addr_parse("203.0.113.7", 1, &session.view.client), 0);
-    const struct card_options options = {
-        .outbox = outbox, .vps_host = "2001:db8::1", .chat_id = ANNA};
+    const struct card_options options = {.outbox = outbox, .settings = &SETTINGS, .chat_id = ANNA};
     session.card = card_new(&options, &session);
     assert_non_null(session.card);
 }

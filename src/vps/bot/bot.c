@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/timer.h"
@@ -66,7 +67,7 @@ static int add_card(struct bot *bot, struct session *session, int64_t chat_id)
 {
     const struct card_options options = {.loop = bot->options.loop,
                                          .outbox = bot->outbox,
-                                         .vps_host = bot->options.settings->vps_host,
+                                         .settings = bot->options.settings,
                                          .chat_id = chat_id};
     struct cards *entry = malloc(sizeof *entry);
     struct card *card = card_new(&options, session);
@@ -362,7 +363,8 @@ int bot_new(const struct bot_options *options, struct bot **ret_bot)
     if (err < 0) {
         goto fail;
     }
-    if (!telegram_ca_file(bot->telegram)[0]) {
+    if (!telegram_ca_file(bot->telegram)[0] &&
+        strncasecmp(options->settings->telegram_api_url, "https:", 6) == 0) {
         log_warn(options->log, "telegram: found no certificates of public authorities: install "
                                "ca-certificates, or set SSL_CERT_FILE");
     }

@@ -102,7 +102,7 @@ static void card_send_file(struct card *card, const struct session_view *view)
     struct text file = text_over(content, sizeof content);
     session_rdp_file(card->session, &file);
     session_rdp_file_name(card->session, name);
-    target_format(card->options.vps_host, view->public_port, address);
+    target_format(card->options.settings->vps_host, view->public_port, address);
     struct text caption = text_over(buffer, sizeof buffer);
     texts_rdp_caption(&caption, view, address);
     card->file = post_new_file(card->options.outbox, card->options.chat_id, name,
@@ -210,7 +210,8 @@ struct card *card_new(const struct card_options *options, struct session *sessio
         free(card);
         return NULL;
     }
-    questions_init(&card->questions, options->outbox, options->chat_id);
+    questions_init(&card->questions, options->outbox, options->chat_id,
+                   options->settings->admit == ADMIT_ASK);
     timer_set(card->timer, OPENING_AFTER_MS);
     return card;
 }

@@ -12,13 +12,14 @@
 
 #include "vps/bot/outbox.h"
 #include "vps/session.h"
+#include "vps/settings.h"
 
 struct card;
 
 struct card_options {
     uv_loop_t *loop;
     struct outbox *outbox;
-    const char *vps_host; /* what clients dial; outlives the card */
+    const struct vps_settings *settings; /* outlive the card */
     int64_t chat_id;
 };
 

@@ -192,6 +192,10 @@ static const char *failure_text(const struct http_request *request, CURLcode cod
         return "the server's name does not resolve";
     case CURLE_COULDNT_CONNECT:
         return "the server cannot be reached";
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return "the server's certificate is not trusted";
+    case CURLE_SSL_CACERT_BADFILE:
+        return "the authorities' certificates cannot be read (SSL_CERT_FILE?)";
     case CURLE_GOT_NOTHING:
         return "the server closed the connection";
     default:

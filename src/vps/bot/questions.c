@@ -4,9 +4,11 @@
 #include "vps/bot/press.h"
 #include "vps/bot/texts.h"
 
-void questions_init(struct questions *questions, struct outbox *outbox, int64_t chat_id)
+void questions_init(struct questions *questions, struct outbox *outbox, int64_t chat_id,
+                    bool asks_always)
 {
-    *questions = (struct questions){.outbox = outbox, .chat_id = chat_id};
+    *questions = (struct questions){
+        .outbox = outbox, .chat_id = chat_id, .asks_always = asks_always};
 }
 
 /* A client from this address that is still parked, or NULL. */
@@ -61,7 +63,7 @@ static void ask(struct questions *questions, const struct session_view *view,
         {LABEL_BLOCK, press_format(PRESS_BLOCK, view->id, parked->number, block), NULL},
     };
     struct text html = text_over(buffer, sizeof buffer);
-    texts_question(&html, view, &parked->from);
+    texts_question(&html, view, &parked->from, questions->asks_always);
     post_set(post, buffer, buttons, 2);
 }
 

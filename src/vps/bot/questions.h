@@ -23,11 +23,13 @@ struct question {
 struct questions {
     struct outbox *outbox;
     int64_t chat_id;
+    bool asks_always; /* also about addresses from which the user came before */
     struct question open[SESSION_PARKED_MAX];
     struct log_sieve sieve; /* scanners must not fill the user's chat */
 };
 
-void questions_init(struct questions *questions, struct outbox *outbox, int64_t chat_id);
+void questions_init(struct questions *questions, struct outbox *outbox, int64_t chat_id,
+                    bool asks_always);
 /* Asks about who is new among the parked, and closes the questions about who is not there any more. */
 void questions_update(struct questions *questions, const struct session_view *view);
 /*

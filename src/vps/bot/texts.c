@@ -248,17 +248,20 @@ void texts_ended(struct text *html, const struct session_view *view, const char 
 
 /* --- about an unknown client --- */
 
-void texts_question(struct text *html, const struct session_view *view, const struct addr *from)
+void texts_question(struct text *html, const struct session_view *view, const struct addr *from,
+                    bool asks_always)
 {
     text_add(html, "❓ ");
     add_client(html, from);
     text_add(html, " wants in to ");
     add_target(html, view);
-    if (view->kind == SESSION_SSH) {
-        text_add(html, ".\nIt is the first connection from this address. Is it you?");
-    } else {
+    if (view->kind == SESSION_RDP) {
         text_add(html, ".\nIt came without the secret of the .rdp file, as if somebody had typed "
                        "the address. Is it you?");
+    } else if (asks_always) {
+        text_add(html, ".\nIs it you?");
+    } else {
+        text_add(html, ".\nIt is the first connection from this address. Is it you?");
     }
 }
 

@@ -41,7 +41,9 @@ void texts_ended(struct text *html, const struct session_view *view, const char 
 
 /* --- about an unknown client --- */
 
-void texts_question(struct text *html, const struct session_view *view, const struct addr *from);
+/* asks_always: also about addresses from which the user came before. */
+void texts_question(struct text *html, const struct session_view *view, const struct addr *from,
+                    bool asks_always);
 enum texts_fate { TEXTS_ADMITTED, TEXTS_BLOCKED, TEXTS_GONE };
 void texts_answered(struct text *html, const struct session_view *view, const struct addr *from,
                     enum texts_fate fate);
