@@ -59,11 +59,43 @@ void read_copy(struct reader *r, void *dst, size_t len)
     }
 }
 
+/* The length of the UTF-8 character at the start (RFC 3629, section 4), 0 if there is none. */
+static size_t character_len(const uint8_t *at, size_t left)
+{
+    uint8_t lead = at[0];
+    size_t len = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (lead > 0xf4 || len > left) {
+        return 0;
+    }
+    /* The second byte rules out overlong forms, surrogates and what is above U+10FFFF. */
+    uint8_t low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+    uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    for (size_t i = 1; i < len; i++) {
+        if (at[i] < low || at[i] > high) {
+            return 0;
+        }
+        low = 0x80;
+        high = 0xbf;
+    }
+    return len;
+}
+
+static bool is_text(const uint8_t *bytes, size_t len)
+{
+    for (size_t at = 0, step; at < len; at += step) {
+        step = character_len(bytes + at, len - at);
+        if (step == 0 || bytes[at] == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void read_string(struct reader *r, char *dst, size_t cap)
 {
     size_t len = read_u16(r);
     const uint8_t *bytes = len < cap ? read_bytes(r, len) : NULL;
-    if (!bytes || memchr(bytes, 0, len)) {
+    if (!bytes || !is_text(bytes, len)) {
         r->failed = true;
         dst[0] = '\0';
         return;
