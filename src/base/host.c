@@ -25,8 +25,17 @@ static bool label_is_valid(const char *label, size_t len)
     return true;
 }
 
+/* What inet_aton(3) reads as one: all digits, or "0x7f". */
+static bool is_number(const char *label, size_t len)
+{
+    if (len > 2 && label[0] == '0' && (label[1] | 0x20) == 'x') {
+        return 2 + strspn(label + 2, "0123456789abcdefABCDEF") == len;
+    }
+    return strspn(label, "0123456789") == len;
+}
+
 /*
- * The last label is never all digits, or "1.2.3" and "127.1" would be names
+ * The last label is never a number, or "1.2.3" and "127.1" would be names
  * that resolvers read as addresses.
  */
 static bool name_is_valid(const char *text)
@@ -42,9 +51,7 @@ static bool name_is_valid(const char *text)
             return false;
         }
         if (label[label_len] == '\0') {
-            /* "0x7f" too is an address to some resolvers. */
-            bool hex = label[0] == '0' && (label[1] | 0x20) == 'x';
-            return !hex && strspn(label, "0123456789") != label_len;
+            return !is_number(label, label_len);
         }
         label += label_len + 1;
     }

@@ -3,7 +3,7 @@
  *
  * A host is a name of RFC 1123 (letters, digits, hyphens, underscores tolerated
  * inside a label because Windows machine names have them; labels of 1 to 63
- * characters, 253 in all, not all digits at the end), an IPv4 address (four
+ * characters, 253 in all, no number at the end), an IPv4 address (four
  * decimal octets) or an IPv6 address. No scope ids, no brackets: those belong to
  * the forms with a port.
  */
