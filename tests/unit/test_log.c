@@ -1,0 +1,172 @@
+/* Lines of the log, and the sieve for those that strangers cause. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+
+struct memory_log {
+    struct log log;
+    char *text;
+    size_t size;
+};
+
+static void memory_log_open(struct memory_log *memory, enum log_level level)
+{
+    memory->log = (struct log){open_memstream(&memory->text, &memory->size), level};
+    assert_non_null(memory->log.stream);
+}
+
+static void memory_log_close(struct memory_log *memory)
+{
+    fclose(memory->log.stream);
+    free(memory->text);
+}
+
+static void a_line_has_a_time_a_level_and_the_text(void **state)
+{
+    struct memory_log memory;
+    int year, month, day, hour, minute, second, ms, end = 0;
+    (void)state;
+    memory_log_open(&memory, LOG_INFO);
+    errno = ENOENT;
+    log_info(&memory.log, "session %s: %s", "k3f9", "waiting -> connected");
+    assert_int_equal(errno, ENOENT);
+    assert_int_equal(sscanf(memory.text, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ info %n", &year, &month,
+                            &day, &hour, &minute, &second, &ms, &end),
+                     7);
+    assert_string_equal(memory.text + end, "session k3f9: waiting -> connected\n");
+    assert_true(year >= 2024);
+    memory_log_close(&memory);
+}
+
+static void lines_above_the_level_are_left_out(void **state)
+{
+    struct memory_log memory;
+    (void)state;
+    memory_log_open(&memory, LOG_WARN);
+    log_info(&memory.log, "info");
+    log_trace(&memory.log, "trace");
+    log_error(NULL, "nowhere");
+    fflush(memory.log.stream);
+    assert_int_equal(memory.size, 0);
+    log_warn(&memory.log, "one");
+    log_error(&memory.log, "two");
+    assert_non_null(strstr(memory.text, "Z warn  one\n"));
+    assert_non_null(strstr(memory.text, "Z error two\n"));
+    memory_log_close(&memory);
+}
+
+static void nothing_formatted_into_a_line_forges_another_or_moves_the_cursor(void **state)
+{
+    static const struct {
+        const char *sent, *shown;
+    } ROWS[] = {
+        {"a\nb\r\tc", "a?b??c"},
+        {"\x1b[2J\x07\x7f", "?[2J??"},
+        {"\xc2\x9b"
+         "2J",
+         "??2J"}, /* U+009B, which terminals take for ESC [ */
+        {"\xc2\x80\xc2\x9f\xc2\xa0", "????\xc2\xa0"},
+        {"K\xc3\xbc"
+         "che \xf0\x9f\x98\x80",
+         "K\xc3\xbc"
+         "che \xf0\x9f\x98\x80"},
+        {"\xc2", "\xc2"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        struct memory_log memory;
+        memory_log_open(&memory, LOG_INFO);
+        log_info(&memory.log, "x%s", ROWS[i].sent);
+        size_t len = strlen(ROWS[i].shown);
+        assert_true(memory.size > len + 2);
+        assert_memory_equal(memory.text + memory.size - len - 1, ROWS[i].shown, len);
+        assert_int_equal(strcspn(memory.text, "\n"), memory.size - 1);
+        memory_log_close(&memory);
+    }
+}
+
+static void a_line_without_end_is_cut(void **state)
+{
+    struct memory_log memory;
+    char flood[5000];
+    (void)state;
+    memset(flood, 'x', sizeof flood - 1);
+    flood[sizeof flood - 1] = '\0';
+    memory_log_open(&memory, LOG_INFO);
+    log_info(&memory.log, "%s", flood);
+    assert_in_range(memory.size, 1000, 1100);
+    assert_int_equal(memory.text[memory.size - 1], '\n');
+    memory_log_close(&memory);
+}
+
+static void levels_are_known_by_name(void **state)
+{
+    static const char *const NAMES[] = {"error", "warn", "info", "debug", "trace"};
+    enum log_level level = LOG_ERROR;
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(log_level_parse(NAMES[i], &level), 0);
+        assert_int_equal(level, i);
+    }
+    assert_int_equal(log_level_parse("INFO", &level), 0);
+    assert_int_equal(level, LOG_INFO);
+    assert_int_equal(log_level_parse("verbose", &level), -EINVAL);
+    assert_int_equal(log_level_parse("", &level), -EINVAL);
+    assert_int_equal(log_level_parse("info ", &level), -EINVAL);
+    assert_int_equal(level, LOG_INFO);
+}
+
+static void a_sieve_lets_a_burst_through_and_then_counts(void **state)
+{
+    struct log_sieve sieve = {0};
+    unsigned held_back = 99, passed = 0;
+    uint64_t now = 5000000;
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        passed += log_sieve_pass(&sieve, now + (uint64_t)i, &held_back);
+    }
+    assert_in_range(passed, 3, 10);
+    assert_int_equal(held_back, 0);
+    assert_true(log_sieve_pass(&sieve, now + 11000, &held_back));
+    assert_int_equal(held_back, 1000 - passed);
+    assert_false(log_sieve_pass(&sieve, now + 11001, &held_back));
+    assert_true(log_sieve_pass(&sieve, now + 22000, &held_back));
+    assert_int_equal(held_back, 1);
+}
+
+static void a_sieve_recovers_after_a_rest_and_not_beyond_its_burst(void **state)
+{
+    struct log_sieve sieve = {0};
+    unsigned held_back, first = 0, again = 0;
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        first += log_sieve_pass(&sieve, 1000000, &held_back);
+    }
+    for (int i = 0; i < 100; i++) {
+        again += log_sieve_pass(&sieve, 1000000 + 24ull * 3600 * 1000, &held_back);
+    }
+    assert_int_equal(first, again);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_line_has_a_time_a_level_and_the_text),
+        cmocka_unit_test(lines_above_the_level_are_left_out),
+        cmocka_unit_test(nothing_formatted_into_a_line_forges_another_or_moves_the_cursor),
+        cmocka_unit_test(a_line_without_end_is_cut),
+        cmocka_unit_test(levels_are_known_by_name),
+        cmocka_unit_test(a_sieve_lets_a_burst_through_and_then_counts),
+        cmocka_unit_test(a_sieve_recovers_after_a_rest_and_not_beyond_its_burst),
+    };
+    return cmocka_run_group_tests_name("log", tests, NULL, NULL);
+}
