@@ -176,7 +176,11 @@ static int read_secret_file(const char *name, const char *path, char value[VALUE
     if (!fgets(value, VALUE_MAX, file)) {
         value[0] = '\0';
     }
+    bool whole = strlen(value) < VALUE_MAX - 1; /* else: a part of it might be taken for all */
     fclose(file);
+    if (!whole) {
+        return why_set(why, -EINVAL, "%s_FILE is %s, whose first line is too long", name, path);
+    }
     char *trimmed = trim(value);
     memmove(value, trimmed, strlen(trimmed) + 1);
     return value[0] ? 0
