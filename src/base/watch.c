@@ -27,7 +27,15 @@ struct watch *watch_new(uv_loop_t *loop, int fd, watch_fn fn, void *arg)
 static void on_events(uv_poll_t *handle, int status, int events)
 {
     struct watch *watch = handle->data;
-    watch->fn(watch->arg, status < 0 ? watch->events : events);
+    if (status < 0) {
+        /*
+         * libuv has stopped it. But an RST may stand behind bytes that are still to
+         * be read, and the owner may take only some at a time.
+         */
+        events = watch->events;
+        uv_poll_start(handle, events, on_events);
+    }
+    watch->fn(watch->arg, events);
 }
 
 void watch_set(struct watch *watch, int events)
