@@ -61,11 +61,14 @@ static void send_off(struct guest *guest)
     guest_free(guest);
 }
 
+/* One that has yet to say a right hello; only if there is none, one of those who did. */
 static void send_off_oldest(struct dock *dock)
 {
     struct guest *oldest = dock->guests;
-    while (oldest->next) {
-        oldest = oldest->next;
+    for (struct guest *guest = dock->guests; guest; guest = guest->next) {
+        if (guest->stage == STAGE_HELLO || oldest->stage == STAGE_FINAL) {
+            oldest = guest;
+        }
     }
     send_off(oldest);
 }
@@ -105,7 +108,8 @@ static int on_complete(struct guest *guest)
         return answer(guest);
     }
     /* It may have been overtaken by another guest while it was proving. */
-    if (!guest->dock->expecting || proof_check(&guest->proof, guest->bytes) < 0) {
+    if (!guest->dock->expecting || guest->proof.channel != guest->dock->channel ||
+        proof_check(&guest->proof, guest->bytes) < 0) {
         return -EACCES;
     }
     welcome(guest);
