@@ -116,21 +116,28 @@ static struct visitor *oldest_silent(const struct door *door, const struct addr 
     return oldest;
 }
 
-static unsigned silent_of_party(const struct door *door, const struct addr *party)
+/* How many have not said anything yet, of one party or of all. */
+static unsigned count_silent(const struct door *door, const struct addr *party)
 {
     unsigned count = 0;
     for (const struct visitor *v = door->visitors; v; v = v->next) {
-        count += !v->number && addr_same_party(&v->from, party);
+        count += !v->number && (!party || addr_same_party(&v->from, party));
     }
     return count;
 }
 
+static bool has_room(const struct door *door)
+{
+    return door->count < DOOR_VISITORS_MAX &&
+           (door->total->visitors < DOOR_ALL_MAX || count_silent(door, NULL) < DOOR_RESERVED);
+}
+
 static bool make_room(struct door *door, const struct addr *from)
 {
-    if (silent_of_party(door, from) >= DOOR_PER_PARTY_MAX) {
+    if (count_silent(door, from) >= DOOR_PER_PARTY_MAX) {
         send_off(oldest_silent(door, from));
     }
-    if (door->count < DOOR_VISITORS_MAX && door->total->visitors < DOOR_ALL_MAX) {
+    if (has_room(door)) {
         return true;
     }
     struct visitor *oldest = oldest_silent(door, NULL);
@@ -404,11 +411,18 @@ int door_block(struct door *door, unsigned number)
 
 void door_send_off_parked(struct door *door)
 {
+    struct door_events events = door->events; /* who is told may close the door */
+    unsigned numbers[SESSION_PARKED_MAX], count = 0;
     for (struct visitor *v = door->visitors, *next; v; v = next) {
         next = v->next;
         if (v->number) {
+            numbers[count++] = v->number;
+            v->number = 0;
             send_off(v);
         }
+    }
+    while (count > 0) {
+        events.left(events.arg, numbers[--count]);
     }
 }
 

@@ -6,7 +6,8 @@
  *
  * Limits: visitors per port, per party (address; /64 for IPv6) and in all. Where
  * a limit is hit, the visitor that has been silent for longest makes room: a
- * real client speaks within a round trip.
+ * real client speaks within a round trip. A few places each door has for itself,
+ * so that a crowd at the others does not close it.
  */
 #ifndef PAMTUNNEL_VPS_ADMISSION_DOOR_H
 #define PAMTUNNEL_VPS_ADMISSION_DOOR_H
@@ -24,6 +25,7 @@ enum {
     DOOR_VISITORS_MAX = 32,
     DOOR_PER_PARTY_MAX = 8,
     DOOR_ALL_MAX = 512,
+    DOOR_RESERVED = 4, /* of each door, whatever goes on at the others */
     DOOR_QUESTIONS_PER_PARTY = 3,
     DOOR_QUESTIONS_MAX = 30,
 };
