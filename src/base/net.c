@@ -214,6 +214,11 @@ void net_tune(int fd)
     set_tcp(fd, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
 }
 
+void net_tolerate_stalls(int fd)
+{
+    set_tcp(fd, TCP_USER_TIMEOUT, 0);
+}
+
 void net_reset(int fd)
 {
     struct linger linger = {.l_onoff = 1, .l_linger = 0};

@@ -60,6 +60,14 @@ int net_error(int fd);
  * + 4 x 15 s, TCP_USER_TIMEOUT just below that so that both verdicts agree.
  */
 void net_tune(int fd);
+/*
+ * For a socket that users' bytes go through: takes TCP_USER_TIMEOUT off again. It
+ * also ends connections to live peers that have not read for so long (a
+ * suspended scp, a terminal after Ctrl-S), which they would survive without us.
+ * Keepalive still finds idle peers that are gone, and the kernel's own limit of
+ * retransmissions (about 15 min) the others.
+ */
+void net_tolerate_stalls(int fd);
 /* Closes with an RST instead of a FIN. */
 void net_reset(int fd);
 /* Raises RLIMIT_NOFILE to its hard limit; returns what holds now. */
