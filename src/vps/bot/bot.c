@@ -175,22 +175,22 @@ static void say(struct bot *bot, const struct update *update, void (*add)(struct
     outbox_say(bot->outbox, update->chat_id, buffer);
 }
 
-static void on_message(struct bot *bot, const struct update *update, enum verdict verdict)
+static void on_message(struct bot *bot, const struct update *update, enum reception reception)
 {
-    switch (verdict) {
-    case VERDICT_IGNORE:
+    switch (reception) {
+    case RECEPTION_IGNORE:
         break;
-    case VERDICT_STRANGER:
+    case RECEPTION_STRANGER:
         if (strangers_may_tell(&bot->strangers, update->from_id, clock_ms())) {
             say(bot, update, texts_private);
         }
         break;
-    case VERDICT_FORWARDED:
+    case RECEPTION_FORWARDED:
         if (update->text && update->text[0] == '/') {
             say(bot, update, texts_forwarded);
         }
         break;
-    case VERDICT_USER:
+    case RECEPTION_USER:
         if (update->text) {
             on_text(bot, update);
         }
@@ -230,9 +230,9 @@ static const char *press(struct bot *bot, const struct update *update)
                  : TEXT_SESSION_GONE;
 }
 
-static void on_callback(struct bot *bot, const struct update *update, enum verdict verdict)
+static void on_callback(struct bot *bot, const struct update *update, enum reception reception)
 {
-    const char *answer = verdict == VERDICT_USER ? press(bot, update) : TEXT_NOT_YOURS;
+    const char *answer = reception == RECEPTION_USER ? press(bot, update) : TEXT_NOT_YOURS;
     if (update->callback_id) {
         errands_answer(bot->errands, update->callback_id, answer);
     }
@@ -245,15 +245,15 @@ static void on_update(void *arg, const struct update *update)
     struct bot *bot = arg;
     const struct vps_settings *settings = bot->options.settings;
     const char *reason = NULL;
-    enum verdict verdict = policy_judge(update, settings->allowed_users.ids,
-                                        settings->allowed_users.count, &reason);
-    if (verdict != VERDICT_USER) {
+    enum reception reception = policy_judge(update, settings->allowed_users.ids,
+                                            settings->allowed_users.count, &reason);
+    if (reception != RECEPTION_USER) {
         log_ignored(bot, update, reason);
     }
     if (update->kind == UPDATE_MESSAGE) {
-        on_message(bot, update, verdict);
+        on_message(bot, update, reception);
     } else if (update->kind == UPDATE_CALLBACK) {
-        on_callback(bot, update, verdict);
+        on_callback(bot, update, reception);
     }
 }
 

@@ -36,25 +36,25 @@ static const char *unacceptable(const struct update *update)
     return NULL;
 }
 
-enum verdict policy_judge(const struct update *update, const int64_t *allowed, size_t allowed_count,
-                          const char **ret_reason)
+enum reception policy_judge(const struct update *update, const int64_t *allowed,
+                            size_t allowed_count, const char **ret_reason)
 {
     const char *reason = unacceptable(update);
-    enum verdict verdict = VERDICT_IGNORE;
+    enum reception reception = RECEPTION_IGNORE;
     if (!reason) {
         bool known = is_allowed(update->from_id, allowed, allowed_count);
         if (known && !update->forwarded) {
-            return VERDICT_USER;
+            return RECEPTION_USER;
         }
         if (known) {
-            verdict = VERDICT_FORWARDED;
+            reception = RECEPTION_FORWARDED;
         } else if (!update->forwarded) {
-            verdict = VERDICT_STRANGER;
+            reception = RECEPTION_STRANGER;
         }
         reason = known ? "forwarded" : "from a user who is not in ALLOWED_USERS";
     }
     *ret_reason = reason;
-    return verdict;
+    return reception;
 }
 
 bool strangers_may_tell(struct strangers *strangers, int64_t id, uint64_t now_ms)

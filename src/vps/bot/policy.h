@@ -12,16 +12,16 @@
 
 #include "vps/bot/update.h"
 
-enum verdict {
-    VERDICT_IGNORE,
-    VERDICT_STRANGER,  /* somebody in a private chat who is not allowed */
-    VERDICT_FORWARDED, /* an allowed user passed on what somebody else wrote */
-    VERDICT_USER,
+enum reception {
+    RECEPTION_IGNORE,
+    RECEPTION_STRANGER,  /* somebody in a private chat who is not allowed */
+    RECEPTION_FORWARDED, /* an allowed user passed on what somebody else wrote */
+    RECEPTION_USER,
 };
 
-/* *ret_reason says in a few words why it is not VERDICT_USER, for the log. */
-enum verdict policy_judge(const struct update *update, const int64_t *allowed, size_t allowed_count,
-                          const char **ret_reason);
+/* *ret_reason says in a few words why it is not RECEPTION_USER, for the log. */
+enum reception policy_judge(const struct update *update, const int64_t *allowed,
+                            size_t allowed_count, const char **ret_reason);
 
 /*
  * Who has been told that the bot is private: each stranger at most once an hour, and at
