@@ -157,7 +157,7 @@ static void what_is_missing_or_of_a_wrong_type_is_not_there(void **state)
 
 /* --- policy --- */
 
-static enum verdict judge(const char *members)
+static enum reception judge(const char *members)
 {
     static const int64_t ALLOWED[] = {7, 42};
     char json[512];
@@ -165,9 +165,9 @@ static enum verdict judge(const char *members)
     const char *reason = NULL;
     snprintf(json, sizeof json, "{\"update_id\":1,%s}", members);
     assert_int_equal(read_one(json, &update), 0);
-    enum verdict verdict = policy_judge(&update, ALLOWED, 2, &reason);
-    assert_true((verdict == VERDICT_USER) == (reason == NULL));
-    return verdict;
+    enum reception reception = policy_judge(&update, ALLOWED, 2, &reason);
+    assert_true((reception == RECEPTION_USER) == (reason == NULL));
+    return reception;
 }
 
 #define PRIVATE_OF(id) "\"chat\":{\"id\":" id ",\"type\":\"private\"},\"text\":\"/rdp x\""
@@ -177,42 +177,45 @@ static void only_allowed_users_in_private_are_heard(void **state)
 {
     (void)state;
     static const struct {
-        enum verdict verdict;
+        enum reception reception;
         const char *members;
     } CASES[] = {
-        {VERDICT_USER, "\"message\":{" FROM("42") PRIVATE_OF("42") "}"},
-        {VERDICT_USER, "\"message\":{" FROM("7") PRIVATE_OF("7") "}"},
-        {VERDICT_STRANGER, "\"message\":{" FROM("43") PRIVATE_OF("43") "}"},
-        {VERDICT_STRANGER,
+        {RECEPTION_USER, "\"message\":{" FROM("42") PRIVATE_OF("42") "}"},
+        {RECEPTION_USER, "\"message\":{" FROM("7") PRIVATE_OF("7") "}"},
+        {RECEPTION_STRANGER, "\"message\":{" FROM("43") PRIVATE_OF("43") "}"},
+        {RECEPTION_STRANGER,
          "\"message\":{\"from\":{\"id\":43,\"username\":\"42\"}," PRIVATE_OF("43") "}"},
         /* Somebody else's chat, a group, no chat, no sender. */
-        {VERDICT_IGNORE, "\"message\":{" FROM("42") PRIVATE_OF("43") "}"},
-        {VERDICT_IGNORE, "\"message\":{" FROM("42") "\"chat\":{\"id\":42,\"type\":\"group\"}}"},
-        {VERDICT_IGNORE,
+        {RECEPTION_IGNORE, "\"message\":{" FROM("42") PRIVATE_OF("43") "}"},
+        {RECEPTION_IGNORE, "\"message\":{" FROM("42") "\"chat\":{\"id\":42,\"type\":\"group\"}}"},
+        {RECEPTION_IGNORE,
          "\"message\":{" FROM("42") "\"chat\":{\"id\":-100,\"type\":\"supergroup\"}}"},
-        {VERDICT_IGNORE, "\"message\":{" FROM("42") "\"text\":\"/rdp x\"}"},
-        {VERDICT_IGNORE, "\"message\":{" PRIVATE_OF("42") "}"},
-        {VERDICT_IGNORE, "\"message\":{" PRIVATE_OF("0") "}"},
-        {VERDICT_IGNORE, "\"message\":{\"from\":{\"id\":42,\"is_bot\":true}," PRIVATE_OF("42") "}"},
-        {VERDICT_IGNORE, "\"message\":{\"from\":{\"id\":\"42\"}," PRIVATE_OF("42") "}"},
+        {RECEPTION_IGNORE, "\"message\":{" FROM("42") "\"text\":\"/rdp x\"}"},
+        {RECEPTION_IGNORE, "\"message\":{" PRIVATE_OF("42") "}"},
+        {RECEPTION_IGNORE, "\"message\":{" PRIVATE_OF("0") "}"},
+        {RECEPTION_IGNORE,
+         "\"message\":{\"from\":{\"id\":42,\"is_bot\":true}," PRIVATE_OF("42") "}"},
+        {RECEPTION_IGNORE, "\"message\":{\"from\":{\"id\":\"42\"}," PRIVATE_OF("42") "}"},
         /* In somebody's name, or somebody else's words. */
-        {VERDICT_IGNORE,
+        {RECEPTION_IGNORE,
          "\"message\":{\"sender_chat\":{\"id\":1}," FROM("42") PRIVATE_OF("42") "}"},
-        {VERDICT_IGNORE, "\"message\":{\"via_bot\":{\"id\":1}," FROM("42") PRIVATE_OF("42") "}"},
-        {VERDICT_FORWARDED, "\"message\":{\"forward_origin\":{}," FROM("42") PRIVATE_OF("42") "}"},
-        {VERDICT_FORWARDED, "\"message\":{\"forward_date\":1," FROM("42") PRIVATE_OF("42") "}"},
-        {VERDICT_IGNORE, "\"message\":{\"forward_origin\":{}," FROM("43") PRIVATE_OF("43") "}"},
-        {VERDICT_IGNORE, "\"edited_message\":{" FROM("42") PRIVATE_OF("42") "}"},
-        {VERDICT_IGNORE, "\"channel_post\":{" FROM("42") PRIVATE_OF("42") "}"},
+        {RECEPTION_IGNORE, "\"message\":{\"via_bot\":{\"id\":1}," FROM("42") PRIVATE_OF("42") "}"},
+        {RECEPTION_FORWARDED,
+         "\"message\":{\"forward_origin\":{}," FROM("42") PRIVATE_OF("42") "}"},
+        {RECEPTION_FORWARDED, "\"message\":{\"forward_date\":1," FROM("42") PRIVATE_OF("42") "}"},
+        {RECEPTION_IGNORE, "\"message\":{\"forward_origin\":{}," FROM("43") PRIVATE_OF("43") "}"},
+        {RECEPTION_IGNORE, "\"edited_message\":{" FROM("42") PRIVATE_OF("42") "}"},
+        {RECEPTION_IGNORE, "\"channel_post\":{" FROM("42") PRIVATE_OF("42") "}"},
         /* Buttons. */
-        {VERDICT_USER, "\"callback_query\":{" FROM("42") "\"message\":{" PRIVATE_OF("42") "}}"},
-        {VERDICT_STRANGER, "\"callback_query\":{" FROM("43") "\"message\":{" PRIVATE_OF("43") "}}"},
-        {VERDICT_IGNORE, "\"callback_query\":{" FROM("42") "\"message\":{" PRIVATE_OF("43") "}}"},
-        {VERDICT_IGNORE, "\"callback_query\":{" FROM("42") "\"inline_message_id\":\"x\"}"},
+        {RECEPTION_USER, "\"callback_query\":{" FROM("42") "\"message\":{" PRIVATE_OF("42") "}}"},
+        {RECEPTION_STRANGER,
+         "\"callback_query\":{" FROM("43") "\"message\":{" PRIVATE_OF("43") "}}"},
+        {RECEPTION_IGNORE, "\"callback_query\":{" FROM("42") "\"message\":{" PRIVATE_OF("43") "}}"},
+        {RECEPTION_IGNORE, "\"callback_query\":{" FROM("42") "\"inline_message_id\":\"x\"}"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        if (judge(CASES[i].members) != CASES[i].verdict) {
-            fail_msg("a wrong verdict about %s", CASES[i].members);
+        if (judge(CASES[i].members) != CASES[i].reception) {
+            fail_msg("a wrong reception about %s", CASES[i].members);
         }
     }
 }
