@@ -47,11 +47,11 @@ static void check_press(const char *data)
 static void check_update(const struct update *update)
 {
     const char *reason = NULL;
-    enum verdict verdict = policy_judge(update, ALLOWED, 1, &reason);
-    if (update->id < 0 || !update->what || (verdict != VERDICT_USER && !reason)) {
+    enum reception reception = policy_judge(update, ALLOWED, 1, &reason);
+    if (update->id < 0 || !update->what || (reception != RECEPTION_USER && !reason)) {
         abort();
     }
-    if (verdict != VERDICT_USER) {
+    if (reception != RECEPTION_USER) {
         return;
     }
     if (update->from_id != 42 || update->chat_id != 42 || !update->chat_is_private ||
