@@ -120,7 +120,8 @@ static void start_next(void *arg)
 static void on_deadline(void *arg)
 {
     struct dial *dial = arg;
-    finish(dial, dial->err ? dial->err : -ETIMEDOUT, NULL);
+    /* Some were silent: that says more than, say, a family that has no route here. */
+    finish(dial, more_telling(-ETIMEDOUT, dial->err), NULL);
 }
 
 struct dial *dial_start(uv_loop_t *loop, const struct addr *addrs, unsigned count,
