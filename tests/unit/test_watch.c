@@ -1,0 +1,238 @@
+/* Readiness of descriptors on the event loop. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <uv.h>
+
+#include "base/watch.h"
+#include "on_loop.h"
+
+/* One end of a connection is watched, the test holds the other. */
+struct scene {
+    uv_loop_t loop;
+    int watched, peer;
+    struct watch *watch, *other;
+    unsigned called;
+    int events; /* of the last call */
+    size_t got;
+    int end_err;
+};
+
+static void note(void *arg, int events)
+{
+    struct scene *scene = arg;
+    scene->called++;
+    scene->events = events;
+}
+
+static void note_and_sleep(void *arg, int events)
+{
+    struct scene *scene = arg;
+    note(scene, events);
+    watch_set(scene->watch, 0);
+}
+
+/* One byte at a time, until the end. */
+static void sip(void *arg, int events)
+{
+    struct scene *scene = arg;
+    char byte;
+    ssize_t got = recv(scene->watched, &byte, 1, 0);
+    note(scene, events);
+    if (got > 0) {
+        scene->got++;
+    } else if (got == 0 || errno != EAGAIN) {
+        scene->end_err = got == 0 ? EOF : errno;
+        watch_free(scene->watch);
+        scene->watch = NULL;
+    }
+}
+
+static void free_both(void *arg, int events)
+{
+    struct scene *scene = arg;
+    note(scene, events);
+    watch_free(scene->watch);
+    watch_free(scene->other);
+    scene->watch = scene->other = NULL;
+}
+
+static struct scene *scene_new(watch_fn fn)
+{
+    struct scene *scene = calloc(1, sizeof *scene);
+    int fds[2];
+    assert_int_equal(uv_loop_init(&scene->loop), 0);
+    tcp_pair(fds);
+    scene->watched = fds[0];
+    scene->peer = fds[1];
+    scene->watch = watch_new(&scene->loop, scene->watched, fn, scene);
+    assert_non_null(scene->watch);
+    return scene;
+}
+
+static void scene_free(struct scene *scene)
+{
+    watch_free(scene->watch);
+    watch_free(scene->other);
+    loop_end(&scene->loop);
+    close(scene->watched);
+    close(scene->peer);
+    free(scene);
+}
+
+static void say(struct scene *scene, const char *text)
+{
+    assert_int_equal(send(scene->peer, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+static void a_watch_sleeps_until_it_is_set_and_again_when_set_to_nothing(void **state)
+{
+    struct scene *scene = scene_new(note_and_sleep);
+    (void)state;
+    say(scene, "x");
+    loop_run_for(&scene->loop, 10);
+    assert_int_equal(scene->called, 0);
+    watch_set(scene->watch, WATCH_READ);
+    WAIT_FOR(&scene->loop, scene->called > 0);
+    loop_run_for(&scene->loop, 10);
+    assert_int_equal(scene->called, 1);
+    assert_int_equal(scene->events, WATCH_READ);
+    watch_set(scene->watch, WATCH_READ | WATCH_WRITE);
+    WAIT_FOR(&scene->loop, scene->called == 2);
+    assert_int_equal(scene->events, WATCH_READ | WATCH_WRITE);
+    scene_free(scene);
+}
+
+static void what_is_not_read_is_told_again(void **state)
+{
+    struct scene *scene = scene_new(sip);
+    (void)state;
+    watch_set(scene->watch, WATCH_READ);
+    say(scene, "12345");
+    WAIT_FOR(&scene->loop, scene->got == 5);
+    close(scene->peer);
+    scene->peer = -1;
+    WAIT_FOR(&scene->loop, scene->end_err == EOF);
+    scene_free(scene);
+}
+
+static void a_reset_behind_bytes_is_heard_after_them(void **state)
+{
+    struct scene *scene = scene_new(sip);
+    (void)state;
+    watch_set(scene->watch, WATCH_READ);
+    say(scene, "12345");
+    net_reset(scene->peer);
+    scene->peer = -1;
+    WAIT_FOR(&scene->loop, scene->end_err != 0);
+    assert_int_equal(scene->end_err, ECONNRESET);
+    assert_int_equal(scene->got, 5);
+    scene_free(scene);
+}
+
+static void hanging_up_is_heard_past_bytes_that_nobody_reads(void **state)
+{
+    static const bool BY_RESET[] = {false, true};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct scene *scene = scene_new(note_and_sleep);
+        watch_set(scene->watch, WATCH_HANGUP);
+        say(scene, "12345");
+        loop_run_for(&scene->loop, 10);
+        assert_int_equal(scene->called, 0);
+        if (BY_RESET[i]) {
+            net_reset(scene->peer);
+        } else {
+            close(scene->peer);
+        }
+        scene->peer = -1;
+        WAIT_FOR(&scene->loop, scene->called == 1);
+        assert_true(scene->events & WATCH_HANGUP);
+        loop_run_for(&scene->loop, 10);
+        assert_int_equal(scene->called, 1); /* asleep: no storm */
+        scene_free(scene);
+    }
+}
+
+static void a_watch_may_free_itself_and_another_that_is_due(void **state)
+{
+    struct scene *scene = scene_new(free_both);
+    (void)state;
+    /* Both are ready in the same turn; whichever comes first frees the other. */
+    scene->other = watch_new(&scene->loop, scene->peer, free_both, scene);
+    watch_set(scene->watch, WATCH_WRITE);
+    watch_set(scene->other, WATCH_WRITE);
+    WAIT_FOR(&scene->loop, scene->called == 1);
+    loop_run_for(&scene->loop, 5);
+    assert_int_equal(scene->called, 1);
+    scene_free(scene);
+}
+
+static void a_descriptor_may_be_watched_anew_or_closed_right_after(void **state)
+{
+    struct scene *scene = scene_new(note);
+    (void)state;
+    watch_set(scene->watch, WATCH_READ);
+    watch_free(scene->watch);
+    scene->watch = watch_new(&scene->loop, scene->watched, sip, scene);
+    assert_non_null(scene->watch);
+    watch_set(scene->watch, WATCH_READ);
+    say(scene, "x");
+    WAIT_FOR(&scene->loop, scene->got == 1);
+
+    /* The number comes back as another file, which knows nothing of the first. */
+    int number = scene->watched;
+    watch_free(scene->watch);
+    scene->watch = NULL;
+    int pipe_fds[2];
+    assert_int_equal(pipe(pipe_fds), 0);
+    assert_int_equal(dup2(pipe_fds[0], number), number); /* closes it first */
+    close(pipe_fds[0]);
+    scene->called = 0;
+    scene->watch = watch_new(&scene->loop, number, note_and_sleep, scene);
+    watch_set(scene->watch, WATCH_READ);
+    loop_run_for(&scene->loop, 10);
+    assert_int_equal(scene->called, 0);
+    assert_int_equal(write(pipe_fds[1], "x", 1), 1);
+    WAIT_FOR(&scene->loop, scene->called == 1);
+    close(pipe_fds[1]);
+    scene_free(scene);
+}
+
+static void what_cannot_be_watched_is_refused(void **state)
+{
+    struct scene *scene = scene_new(note);
+    char path[] = "/tmp/test_watch.XXXXXX";
+    int file = mkstemp(path);
+    (void)state;
+    assert_true(file >= 0);
+    unlink(path);
+    assert_null(watch_new(&scene->loop, file, note, scene));
+    assert_null(watch_new(&scene->loop, -1, note, scene));
+    close(file);
+    watch_free(NULL);
+    scene_free(scene);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_watch_sleeps_until_it_is_set_and_again_when_set_to_nothing),
+        cmocka_unit_test(what_is_not_read_is_told_again),
+        cmocka_unit_test(a_reset_behind_bytes_is_heard_after_them),
+        cmocka_unit_test(hanging_up_is_heard_past_bytes_that_nobody_reads),
+        cmocka_unit_test(a_watch_may_free_itself_and_another_that_is_due),
+        cmocka_unit_test(a_descriptor_may_be_watched_anew_or_closed_right_after),
+        cmocka_unit_test(what_cannot_be_watched_is_refused),
+    };
+    return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
+}
