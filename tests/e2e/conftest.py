@@ -1,0 +1,115 @@
+"""Fixtures. `world` is a vps-agent, a gateway and a Bot API server, shared by the
+tests of a module; the module's WORLD says how they are set up. A test that needs
+its own takes `with World(...)`.
+
+PAMTUNNEL_BUILD      folder of the programs (default: build/ of this repository)
+PAMTUNNEL_VALGRIND   1: run the agents under valgrind
+PAMTUNNEL_ARTIFACTS  folder for screenshots and transcripts
+PAMTUNNEL_TIME_SCALE factor for all deadlines
+"""
+
+import shutil
+
+import agents
+import netns
+import pytest
+import sshd as openssh
+import util
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes more than five seconds")
+    config.addinivalue_line("markers", "instrument: needs no agents; tests the tests' own tools")
+
+
+def pytest_collection_modifyitems(items):
+    """Without the programs only the tools can be tested; all else fails at once."""
+    if (util.BUILD / "vps-agent").exists():
+        return
+    for item in items:
+        if not item.get_closest_marker("instrument"):
+            item.fixturenames.insert(0, "programs")
+
+
+@pytest.fixture
+def programs():
+    pytest.fail(f"no vps-agent in {util.BUILD}: build first, or set PAMTUNNEL_BUILD", pytrace=False)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows what every agent and every chat said."""
+    report = (yield).get_result()
+    if report.failed:
+        keeper = item.funcargs.get("world_keeper")
+        if keeper and keeper.world:
+            report.sections.append(("the shared agents", keeper.world.report()))
+        for text in agents.REPORTS:
+            report.sections.append(("the agents", text))
+    if call.when != "setup":
+        agents.REPORTS.clear()
+
+
+class Keeper:
+    """Makes the module's world when it is first asked for, and anew if it broke."""
+
+    def __init__(self, options):
+        self.options = options
+        self.world = None
+
+    def get(self):
+        if self.world and not all(d.alive() for d in self.world.daemons()):
+            self.close(RuntimeError)
+        if not self.world:
+            world = agents.World(**self.options)
+            world.__enter__()
+            self.world = world
+        return self.world
+
+    def close(self, error=None):
+        world, self.world = self.world, None
+        if world:
+            world.__exit__(error, None, None)
+
+
+@pytest.fixture(scope="module")
+def world_keeper(request):
+    keeper = Keeper(getattr(request.module, "WORLD", {}))
+    yield keeper
+    keeper.close()
+
+
+@pytest.fixture
+def world(world_keeper):
+    world = world_keeper.get()
+    yield world
+    world.settle()
+
+
+@pytest.fixture
+def folder():
+    with util.Folder() as path:
+        yield path
+
+
+@pytest.fixture(scope="module")
+def sshd():
+    with openssh.Sshd() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def internet():
+    if not netns.available():
+        pytest.skip("network namespaces take root and iproute2")
+    with netns.Internet() as net:
+        yield net
+
+
+@pytest.fixture
+def as_nobody():
+    """A command line that runs what follows as another user."""
+    import os
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("becoming another user takes root and setpriv")
+    return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]

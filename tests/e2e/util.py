@@ -1,0 +1,158 @@
+"""Small things that everything else here uses."""
+
+import os
+import pathlib
+import random
+import shutil
+import socket
+import tempfile
+import time
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("PAMTUNNEL_BUILD") or REPOSITORY / "build").resolve()
+VALGRIND = os.environ.get("PAMTUNNEL_VALGRIND") == "1"
+
+
+def _sanitized():
+    """The agents were built with a sanitizer: slower, and with memory of its own."""
+    try:
+        data = (BUILD / "vps-agent").read_bytes()
+    except OSError:
+        return False
+    return b"__asan_init" in data or b"__tsan_init" in data
+
+
+SANITIZED = _sanitized()
+# Deadlines are for a plain build on an idle machine; these make them longer.
+TIME_SCALE = float(os.environ.get("PAMTUNNEL_TIME_SCALE") or (8 if VALGRIND else 3 if SANITIZED else 1))
+
+
+def eventually(check, what, timeout=10.0, interval=0.02):
+    """Waits until check() is true and returns what it returned.
+
+    The only place where the tests sleep: for things that send no event.
+    """
+    deadline = time.monotonic() + timeout * TIME_SCALE
+    while True:
+        result = check()
+        if result:
+            return result
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"waited {timeout * TIME_SCALE:.0f} s in vain until {what}")
+        time.sleep(interval)
+
+
+def stays(check, what, seconds=0.5, interval=0.05):
+    """Asserts that check() is true now and for a while."""
+    deadline = time.monotonic() + seconds
+    while True:
+        assert check(), f"it is no longer so that {what}"
+        if time.monotonic() >= deadline:
+            return
+        time.sleep(interval)
+
+
+def ports_in_use():
+    used = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            with open(table) as lines:
+                next(lines)
+                used.update(int(line.split()[1].rpartition(":")[2], 16) for line in lines)
+        except OSError:
+            pass
+    return used
+
+
+def free_range(count):
+    """The first of `count` ports in a row that nobody uses.
+
+    Below the ports that the kernel hands out by itself, so that no passing
+    connection of another program takes one of them.
+    """
+    used = ports_in_use()
+    for _ in range(1000):
+        start = random.randrange(10000, 32000 - count)
+        if not used.intersection(range(start, start + count)):
+            return start
+    raise AssertionError(f"no {count} free ports in a row")
+
+
+def free_port():
+    return free_range(1)
+
+
+class Folder:
+    """A temporary folder with a short path: Unix sockets take 107 characters."""
+
+    def __init__(self):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="pt-"))
+
+    def __enter__(self):
+        return self.path
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def read_some(sock, timeout=10):
+    """What comes next, b"" at a FIN; ConnectionResetError at an RST."""
+    sock.settimeout(timeout * TIME_SCALE)
+    return sock.recv(65536)
+
+
+def read_exactly(sock, count, timeout=10):
+    data = b""
+    sock.settimeout(timeout * TIME_SCALE)
+    while len(data) < count:
+        more = sock.recv(count - len(data))
+        assert more, f"closed after {len(data)} of {count} bytes: {data!r}"
+        data += more
+    return data
+
+
+def read_to_end(sock, timeout=10):
+    """Everything until the FIN."""
+    data = bytearray()
+    sock.settimeout(timeout * TIME_SCALE)
+    while more := sock.recv(65536):
+        data += more
+    return bytes(data)
+
+
+def how_it_ends(sock, timeout=10):
+    """"fin" or "rst", when the peer closes; what it still says is thrown away."""
+    try:
+        read_to_end(sock, timeout)
+        return "fin"
+    except ConnectionError:
+        return "rst"
+
+
+def is_open(sock):
+    """Nothing came from the peer: no byte, no FIN, no RST."""
+    sock.setblocking(False)
+    try:
+        return sock.recv(1, socket.MSG_PEEK) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        sock.setblocking(True)
+
+
+def reset(sock):
+    """Closes with an RST."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    sock.close()
+
+
+def artifacts():
+    """The folder for what a person may want to look at afterwards, or None."""
+    folder = os.environ.get("PAMTUNNEL_ARTIFACTS")
+    if not folder:
+        return None
+    path = pathlib.Path(folder)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
