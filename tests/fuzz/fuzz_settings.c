@@ -1,0 +1,81 @@
+/*
+ * An env file as somebody might write it: it is read or refused with a line, a
+ * value that was read is one that the table takes, and a secret is never said.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/host.h"
+#include "base/settings.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct values {
+    char text[21], host[HOST_MAX + 1], secret[9];
+    long number;
+    uint16_t port;
+};
+
+/* Takes only what begins with a sign that is nowhere in a message. */
+static int parse_secret(const struct setting *setting, const char *text, void *field,
+                        struct why *why)
+{
+    return text[0] == '^' ? setting_text(setting, text, field, why) : -EINVAL;
+}
+
+static const struct setting TABLE[] = {
+    {"A", "a", "some text", setting_text, offsetof(struct values, text), .max = 20},
+    {"B", "b", "a host", setting_host, offsetof(struct values, host)},
+    {"C", "7", "a number", setting_number, offsetof(struct values, number), .min = 1, .max = 99},
+    {"D", "1", "a port", setting_port, offsetof(struct values, port)},
+    {"E", "^", "a secret", parse_secret, offsetof(struct values, secret), .max = 8, .secret = true},
+};
+
+static void require(bool holds)
+{
+    if (!holds) {
+        abort();
+    }
+}
+
+static void check(const struct settings_source *source)
+{
+    struct values values = {0};
+    struct why why = {""};
+    if (settings_load(source, TABLE, sizeof TABLE / sizeof *TABLE, &values, &why) == 0) {
+        require(values.number >= 1 && values.number <= 99 && values.port >= 1);
+        require(host_kind(values.host) != HOST_INVALID && values.secret[0] == '^');
+        require(strlen(values.text) <= 20 && strlen(values.secret) <= 8);
+    } else {
+        require(why.text[0]);
+        require(why.text[0] != 'E' || strchr(why.text, '_') || strstr(why.text, "(not shown)"));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static int file = -1; /* the content of the env file */
+    char path[32];
+    struct settings_source *source = NULL;
+    struct why why = {""};
+    if (memmem(data, size, "_FILE", 5)) {
+        return 0; /* it would read any file of this machine */
+    }
+    if (file < 0) {
+        file = memfd_create("env", MFD_CLOEXEC);
+    }
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    require(file >= 0 && ftruncate(file, 0) == 0);
+    require(pwrite(file, data, size, 0) == (ssize_t)size);
+    if (settings_open(path, &source, &why) == 0) {
+        check(source);
+    } else {
+        require(!source && why.text[0]);
+    }
+    settings_close(source);
+    return 0;
+}

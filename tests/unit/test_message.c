@@ -1,0 +1,319 @@
+/* The messages of the control channel: all of them, from the same table. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "control/message.h"
+#include "dice.h"
+
+enum { VPS = SENDER_VPS, GATEWAY = SENDER_GATEWAY, BOTH = SENDER_BOTH };
+
+static const struct row {
+    enum message_type type;
+    enum message_sender sender;
+    const char *name;
+} ROWS[] = {
+#define MESSAGE(NAME, name, type, sender, ...) {MESSAGE_##NAME, (enum message_sender)sender, #NAME},
+#include "control/messages.def"
+#undef MESSAGE
+};
+
+enum { ROW_COUNT = sizeof ROWS / sizeof *ROWS };
+
+static enum message_sender one_of(enum message_sender senders)
+{
+    return senders & SENDER_VPS ? SENDER_VPS : SENDER_GATEWAY;
+}
+
+/* ---- what the table gives: filling, comparing, the strings of a message ---- */
+
+/* Up to most bytes, now and then of two-byte characters. */
+static void random_text(struct dice *dice, char *dst, size_t most)
+{
+    size_t len = dice_below(dice, 8) == 0 ? most : dice_below(dice, most + 1), at = 0;
+    while (at < len) {
+        if (len - at >= 2 && dice_below(dice, 4) == 0) {
+            dst[at++] = '\xc3';
+            dst[at++] = (char)(0x80 + dice_below(dice, 0x40));
+        } else {
+            dst[at++] = (char)(1 + dice_below(dice, 0x7f));
+        }
+    }
+    dst[len] = '\0';
+}
+
+static struct message random_message(struct dice *dice, enum message_type type)
+{
+    struct message message;
+    memset(&message, 0, sizeof message);
+    message.type = type;
+    switch (type) {
+#define U8(field)          body->field = (uint8_t)dice_roll(dice);
+#define U16(field)         body->field = (uint16_t)dice_roll(dice);
+#define U32(field)         body->field = (uint32_t)dice_roll(dice);
+#define U64(field)         body->field = dice_roll(dice);
+#define TEXT(field, most)  random_text(dice, body->field, most);
+#define BLOB(field, bytes) dice_fill(dice, body->field, bytes);
+#define MESSAGE(NAME, name, type, sender, ...)       \
+    case MESSAGE_##NAME: {                           \
+        struct message_##name *body = &message.name; \
+        __VA_ARGS__                                  \
+        break;                                       \
+    }
+#include "control/messages.def"
+#undef MESSAGE
+#undef U8
+#undef U16
+#undef U32
+#undef U64
+#undef TEXT
+#undef BLOB
+    }
+    return message;
+}
+
+static void assert_same(const struct message *a, const struct message *b)
+{
+    assert_int_equal(a->type, b->type);
+    switch (a->type) {
+#define U8(field)          assert_int_equal(left->field, right->field);
+#define U16(field)         assert_int_equal(left->field, right->field);
+#define U32(field)         assert_int_equal(left->field, right->field);
+#define U64(field)         assert_true(left->field == right->field);
+#define TEXT(field, most)  assert_string_equal(left->field, right->field);
+#define BLOB(field, bytes) assert_memory_equal(left->field, right->field, bytes);
+#define MESSAGE(NAME, name, type, sender, ...)                           \
+    case MESSAGE_##NAME: {                                               \
+        const struct message_##name *left = &a->name, *right = &b->name; \
+        __VA_ARGS__                                                      \
+        break;                                                           \
+    }
+#include "control/messages.def"
+#undef MESSAGE
+#undef U8
+#undef U16
+#undef U32
+#undef U64
+#undef TEXT
+#undef BLOB
+    }
+}
+
+/* Each string of the table: where its length stands on the wire when all before it are empty. */
+static const struct text_row {
+    enum message_type type;
+    enum message_sender sender;
+    size_t at, most;
+} TEXTS[] = {
+    {MESSAGE_HELLO, SENDER_VPS, 7, 63},
+    {MESSAGE_GOODBYE, SENDER_VPS, 2, 200},
+    {MESSAGE_OPEN_TUNNEL, SENDER_VPS, 15, 253},
+    {MESSAGE_TUNNEL_READY, SENDER_GATEWAY, 11, 63},
+    {MESSAGE_TUNNEL_FAILED, SENDER_GATEWAY, 12, 200},
+};
+
+enum { TEXT_COUNT = sizeof TEXTS / sizeof *TEXTS };
+
+/* A message of zeros whose string is len times the character, of which the first is `first`. */
+static size_t wire_with_text(const struct text_row *row, size_t len, char first,
+                             uint8_t wire[MESSAGE_MAX])
+{
+    struct message empty = {.type = row->type};
+    long all = message_encode(&empty, wire, MESSAGE_MAX);
+    assert_true(all > 0 && (size_t)all >= row->at + 2);
+    assert_int_equal(wire[row->at] | wire[row->at + 1], 0);
+    size_t tail = (size_t)all - row->at - 2;
+    memmove(wire + row->at + 2 + len, wire + row->at + 2, tail);
+    memset(wire + row->at + 2, 'x', len);
+    wire[row->at + 2] = (uint8_t)first;
+    wire[row->at] = (uint8_t)(len >> 8);
+    wire[row->at + 1] = (uint8_t)len;
+    return (size_t)all + len;
+}
+
+/* ---- the tests ------------------------------------------------------------ */
+
+static void every_message_reads_back_as_it_was_written(void **state)
+{
+    struct dice dice = dice_new();
+    (void)state;
+    for (int round = 0; round < 300; round++) {
+        for (size_t i = 0; i < ROW_COUNT; i++) {
+            struct message sent = random_message(&dice, ROWS[i].type), got;
+            uint8_t wire[MESSAGE_MAX], again[MESSAGE_MAX];
+            long len = message_encode(&sent, wire, sizeof wire);
+            assert_in_range(len, 1, MESSAGE_MAX);
+            assert_int_equal(wire[0], ROWS[i].type);
+            memset(&got, 0xee, sizeof got);
+            assert_int_equal(message_decode(wire, (size_t)len, one_of(ROWS[i].sender), &got), 0);
+            assert_same(&sent, &got);
+            assert_int_equal(message_encode(&got, again, sizeof again), len);
+            assert_memory_equal(wire, again, (size_t)len);
+        }
+    }
+}
+
+/* The bytes are copied to a place of their exact size, so that sanitizers see a read past the end. */
+static int decode_exact(const uint8_t *wire, size_t len, enum message_sender sender)
+{
+    struct message got = {.type = (enum message_type)77};
+    uint8_t *exact = malloc(len ? len : 1);
+    memcpy(exact, wire, len);
+    int err = message_decode(exact, len, sender, &got);
+    free(exact);
+    assert_true(err == 0 || (int)got.type == 77); /* untouched */
+    return err;
+}
+
+static void a_message_cut_off_or_too_long_is_refused(void **state)
+{
+    struct dice dice = dice_new();
+    (void)state;
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        struct message sent = random_message(&dice, ROWS[i].type);
+        uint8_t wire[MESSAGE_MAX + 1] = {0};
+        size_t len = (size_t)message_encode(&sent, wire, MESSAGE_MAX);
+        for (size_t cut = 0; cut < len; cut++) {
+            assert_int_equal(decode_exact(wire, cut, one_of(ROWS[i].sender)), -EBADMSG);
+        }
+        assert_int_equal(decode_exact(wire, len, one_of(ROWS[i].sender)), 0);
+        assert_int_equal(decode_exact(wire, len + 1, one_of(ROWS[i].sender)), -EBADMSG);
+    }
+}
+
+static void a_message_is_refused_from_who_may_not_send_it(void **state)
+{
+    struct dice dice = dice_new();
+    (void)state;
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        struct message sent = random_message(&dice, ROWS[i].type);
+        uint8_t wire[MESSAGE_MAX];
+        size_t len = (size_t)message_encode(&sent, wire, sizeof wire);
+        assert_int_equal(decode_exact(wire, len, SENDER_VPS),
+                         ROWS[i].sender & SENDER_VPS ? 0 : -EBADMSG);
+        assert_int_equal(decode_exact(wire, len, SENDER_GATEWAY),
+                         ROWS[i].sender & SENDER_GATEWAY ? 0 : -EBADMSG);
+    }
+    /* Only the VPS opens and closes, only a gateway answers. */
+    uint8_t close_tunnel[9] = {MESSAGE_CLOSE_TUNNEL};
+    assert_int_equal(decode_exact(close_tunnel, 9, SENDER_GATEWAY), -EBADMSG);
+    assert_int_equal(decode_exact(close_tunnel, 9, SENDER_VPS), 0);
+}
+
+static void strings_fit_or_are_refused(void **state)
+{
+    uint8_t wire[MESSAGE_MAX];
+    (void)state;
+    for (size_t i = 0; i < TEXT_COUNT; i++) {
+        const struct text_row *row = &TEXTS[i];
+        size_t len = wire_with_text(row, row->most, 'a', wire);
+        assert_int_equal(decode_exact(wire, len, row->sender), 0);
+        len = wire_with_text(row, row->most + 1, 'a', wire);
+        assert_int_equal(decode_exact(wire, len, row->sender), -EBADMSG);
+        len = wire_with_text(row, 5, '\0', wire);
+        assert_int_equal(decode_exact(wire, len, row->sender), -EBADMSG);
+        len = wire_with_text(row, 5, '\xff', wire);
+        assert_int_equal(decode_exact(wire, len, row->sender), -EBADMSG);
+        /* A length beyond the message, as large as can be. */
+        len = wire_with_text(row, 5, 'a', wire);
+        wire[row->at] = wire[row->at + 1] = 0xff;
+        assert_int_equal(decode_exact(wire, len, row->sender), -EBADMSG);
+    }
+}
+
+static void types_that_do_not_exist_are_refused(void **state)
+{
+    (void)state;
+    for (unsigned type = 0; type < 256; type++) {
+        uint8_t wire[64] = {(uint8_t)type};
+        bool exists = false;
+        for (size_t i = 0; i < ROW_COUNT; i++) {
+            exists |= ROWS[i].type == type;
+        }
+        assert_int_equal(strcmp(message_name(type), "?") != 0, exists);
+        for (size_t len = 1; len < sizeof wire && !exists; len++) {
+            assert_int_equal(decode_exact(wire, len, SENDER_VPS), -EBADMSG);
+            assert_int_equal(decode_exact(wire, len, SENDER_GATEWAY), -EBADMSG);
+        }
+    }
+    assert_string_equal(message_name(MESSAGE_OPEN_TUNNEL), "OPEN_TUNNEL");
+    assert_string_equal(message_name(256 + MESSAGE_HELLO), "?");
+}
+
+static void the_longest_of_each_fits_and_no_byte_less_will_do(void **state)
+{
+    struct dice dice = dice_new();
+    (void)state;
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        struct message sent = random_message(&dice, ROWS[i].type);
+        uint8_t wire[MESSAGE_MAX];
+        long len = message_encode(&sent, wire, sizeof wire);
+        for (long cap = 0; cap < len; cap++) {
+            uint8_t *exact = malloc((size_t)cap + 1);
+            assert_int_equal(message_encode(&sent, exact, (size_t)cap), -EMSGSIZE);
+            free(exact);
+        }
+        assert_int_equal(message_encode(&sent, wire, (size_t)len), len);
+    }
+    for (size_t i = 0; i < TEXT_COUNT; i++) {
+        uint8_t wire[MESSAGE_MAX];
+        struct message got;
+        size_t len = wire_with_text(&TEXTS[i], TEXTS[i].most, 'a', wire);
+        assert_int_equal(message_decode(wire, len, TEXTS[i].sender, &got), 0);
+        assert_int_equal(message_encode(&got, wire, sizeof wire), (long)len);
+    }
+}
+
+static void the_wire_is_what_the_protocol_says(void **state)
+{
+    static const struct {
+        struct message message;
+        const char *wire;
+        size_t len;
+    } GOLDEN[] = {
+#define WIRE(bytes) bytes, sizeof bytes - 1
+        {{.type = MESSAGE_HELLO, .hello = {1, 2, 30, "a 1"}}, WIRE("\x01\0\1\0\2\0\x1e\0\3a 1")},
+        {{.type = MESSAGE_GOODBYE, .goodbye = {GOODBYE_REPLACED, "x"}}, WIRE("\x02\3\0\1x")},
+        {{.type = MESSAGE_PING, .ping = {0x0102030405060708}}, WIRE("\x03\1\2\3\4\5\6\7\x08")},
+        {{.type = MESSAGE_PONG, .pong = {1}}, WIRE("\x04\0\0\0\0\0\0\0\1")},
+        {{.type = MESSAGE_OPEN_TUNNEL, .open_tunnel = {2, 1, 22, 20000, "h", "0123456789abcdef"}},
+         WIRE("\x10\0\0\0\0\0\0\0\2\0\1\0\x16\x4e\x20\0\1h0123456789abcdef"
+              "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")},
+        {{.type = MESSAGE_TUNNEL_READY, .tunnel_ready = {3, 0, "1.2.3.4:5"}},
+         WIRE("\x11\0\0\0\0\0\0\0\3\0\0\0\x09"
+              "1.2.3.4:5")},
+        {{.type = MESSAGE_TUNNEL_FAILED, .tunnel_failed = {3, 1, TUNNEL_TIMED_OUT, "d"}},
+         WIRE("\x12\0\0\0\0\0\0\0\3\0\1\4\0\1d")},
+        {{.type = MESSAGE_CLOSE_TUNNEL, .close_tunnel = {4}}, WIRE("\x13\0\0\0\0\0\0\0\4")},
+    };
+    (void)state;
+    assert_int_equal(sizeof GOLDEN / sizeof *GOLDEN, ROW_COUNT);
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        uint8_t wire[MESSAGE_MAX];
+        assert_int_equal(GOLDEN[i].message.type, ROWS[i].type);
+        assert_int_equal(message_encode(&GOLDEN[i].message, wire, sizeof wire),
+                         (long)GOLDEN[i].len);
+        assert_memory_equal(wire, GOLDEN[i].wire, GOLDEN[i].len);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_message_reads_back_as_it_was_written),
+        cmocka_unit_test(a_message_cut_off_or_too_long_is_refused),
+        cmocka_unit_test(a_message_is_refused_from_who_may_not_send_it),
+        cmocka_unit_test(strings_fit_or_are_refused),
+        cmocka_unit_test(types_that_do_not_exist_are_refused),
+        cmocka_unit_test(the_longest_of_each_fits_and_no_byte_less_will_do),
+        cmocka_unit_test(the_wire_is_what_the_protocol_says),
+    };
+    return cmocka_run_group_tests_name("message", tests, NULL, NULL);
+}
