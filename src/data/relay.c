@@ -66,14 +66,19 @@ int relay_new(unsigned workers, struct relay **ret_relay)
     return 0;
 }
 
+void relay_stop(struct relay *relay)
+{
+    while (relay->worker_count > 0) {
+        worker_free(relay->workers[--relay->worker_count]);
+    }
+}
+
 void relay_free(struct relay *relay)
 {
     if (!relay) {
         return;
     }
-    for (unsigned i = 0; i < relay->worker_count; i++) {
-        worker_free(relay->workers[i]);
-    }
+    relay_stop(relay);
     struct link *link;
     while ((link = relay_take_ended(relay))) {
         link_free(link);

@@ -38,7 +38,13 @@ enum { RELAY_PREFIX_MAX = 4096 };
 
 /* workers: threads, at least 1. 0 or -errno. */
 int relay_new(unsigned workers, struct relay **ret_relay);
-/* Cuts what still runs, joins the threads, frees the links. Accepts NULL. */
+/*
+ * Cuts what still runs and joins the threads. Every link has ended then and waits
+ * for relay_take_ended(), which is all that may be called besides relay_free().
+ * For those whose link_arg() is memory of its own.
+ */
+void relay_stop(struct relay *relay);
+/* The same, and frees the links that were not taken. Accepts NULL. */
 void relay_free(struct relay *relay);
 
 /*
