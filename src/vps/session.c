@@ -7,7 +7,7 @@
  * The one timer of a session, by state:
  *   opening       the gateway has to have answered and docked
  *   waiting       the user has to have come: SESSION_TIMEOUT after the command
- *   connected     every now and then: idle or maximum time over?
+ *   connected     every now and then: idle or maximum time over, a channel overdue?
  *   reconnecting  RECONNECT_GRACE
  */
 #include <errno.h>
@@ -191,10 +191,15 @@ void session_on_nothing_carried(struct session *session, bool maybe_last_words)
     if (session->kind == SESSION_RDP && session->services->settings->reconnect_grace > 0) {
         session_set_state(session, SESSION_RECONNECTING);
     } else if (maybe_last_words) {
-        set_next_check(session, LAST_WORDS_MS);
+        session_wait_for_last_words(session);
     } else {
         session_end(session, SESSION_END_DISCONNECTED);
     }
+}
+
+void session_wait_for_last_words(struct session *session)
+{
+    set_next_check(session, LAST_WORDS_MS);
 }
 
 /* ---- the relay and the clock ---------------------------------------------- */
@@ -234,6 +239,21 @@ static void check_limits(struct session *session)
     }
 }
 
+static void check_connected(struct session *session)
+{
+    bool overdue = session->pending.fd >= 0 && clock_ms() - session->channel_asked_ms >= OPENING_MS;
+    if (overdue) {
+        log_warn(log_of(session), "session %s: gateway %s does not open channel %u", session->id,
+                 session->gateway, session->channel);
+        session_give_up_channel(session);
+    } else if (session_carries_nothing(session)) {
+        session_end(session, SESSION_END_DISCONNECTED);
+    }
+    if (session->state == SESSION_CONNECTED) {
+        check_limits(session);
+    }
+}
+
 static void on_deadline(void *arg)
 {
     struct session *session = arg;
@@ -245,11 +265,7 @@ static void on_deadline(void *arg)
         session_end(session, SESSION_END_NOBODY);
         break;
     case SESSION_CONNECTED:
-        if (session_carries_nothing(session)) {
-            session_end(session, SESSION_END_DISCONNECTED);
-        } else {
-            check_limits(session);
-        }
+        check_connected(session);
         break;
     case SESSION_RECONNECTING:
         session_end(session, SESSION_END_DISCONNECTED);

@@ -88,7 +88,7 @@ static void first_client(struct session *session, const struct addr *from, bool 
     session->somebody_is_in = true;
     session->came_without_secret = !has_secret;
     session->client = *from;
-    session->connected_ms = session->active_ms = clock_ms();
+    session->connected_ms = clock_ms();
     session->connected_unix = clock_unix();
     known_add(session->services->known, &session->owner, from);
 }
@@ -103,6 +103,7 @@ static void on_admitted(void *arg, int fd, const struct addr *from, bool has_sec
     if (!session->somebody_is_in) {
         first_client(session, from, has_secret);
     }
+    session->active_ms = clock_ms();
     if (session->spare >= 0) {
         int data = session->spare;
         session->spare = -1;
@@ -117,7 +118,8 @@ static void on_admitted(void *arg, int fd, const struct addr *from, bool has_sec
     } else {
         door_send_off_parked(session->door);
     }
-    if (session->state != SESSION_CONNECTED) {
+    /* Who was told of the parked may have closed it. */
+    if (session->state != SESSION_CONNECTED && session->state != SESSION_ENDED) {
         session_set_state(session, SESSION_CONNECTED);
     }
 }
@@ -158,7 +160,7 @@ int session_admit(struct session *session, unsigned number)
 {
     int err = session->door ? door_admit(session->door, number) : -ENOENT;
     if (err == 0) {
-        session->services->notify(session->services->arg, session, SESSION_UNPARKED, number);
+        on_left(session, number);
     }
     return err;
 }

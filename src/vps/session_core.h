@@ -83,6 +83,7 @@ struct session {
     uint8_t token[PROOF_TOKEN_SIZE];
     uint16_t channel; /* the latest that was asked for */
     bool channel_on_its_way;
+    uint64_t channel_asked_ms;
     bool gateway_is_ready; /* TUNNEL_READY of channel 0 came */
     int spare;             /* an authenticated data channel without a client; -1: none */
     struct watch *spare_watch;
@@ -126,6 +127,8 @@ void session_on_link_ended(struct session *session, struct carry *carry);
 bool session_carries_nothing(const struct session *session);
 /* To be called when that may have come true. maybe_last_words: the reason may still come. */
 void session_on_nothing_carried(struct session *session, bool maybe_last_words);
+/* Its end is near; the gateway's reason may still come, and be the end. */
+void session_wait_for_last_words(struct session *session);
 
 /* ---- session_gateway.c ----------------------------------------------------- */
 
@@ -135,6 +138,8 @@ void session_on_gateway_lost(struct session *session);
 void session_on_docked(void *arg, uint16_t channel, int fd);
 /* Asks for the data channel of number `channel`. 0 or -errno. */
 int session_request_channel(struct session *session);
+/* It does not come any more; the client that waits for it goes. */
+void session_give_up_channel(struct session *session);
 void session_drop_spare(struct session *session);
 /* Says that the session is over. */
 void session_tell_gateway(struct session *session);

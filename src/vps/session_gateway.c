@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "vps/session_core.h"
 
@@ -28,7 +29,15 @@ int session_request_channel(struct session *session)
     int err = gateway_send(gateway, &message);
     crypto_wipe(&message, sizeof message);
     session->channel_on_its_way = err == 0;
+    session->channel_asked_ms = clock_ms();
     return err;
+}
+
+void session_give_up_channel(struct session *session)
+{
+    session->channel_on_its_way = false;
+    session_drop_pending(session); /* its client will try again, and so do we */
+    session_on_nothing_carried(session, false);
 }
 
 void session_drop_spare(struct session *session)
@@ -55,7 +64,12 @@ static void on_spare_gone(void *arg, int events)
 {
     struct session *session = arg;
     (void)events;
-    session_end(session, SESSION_END_GATEWAY);
+    session_drop_spare(session);
+    if (session->state == SESSION_OPENING) {
+        session_wait_for_last_words(session);
+    } else if (session->state == SESSION_WAITING) {
+        session_end(session, SESSION_END_GATEWAY);
+    }
 }
 
 static void keep_spare(struct session *session, int fd)
@@ -127,11 +141,9 @@ void session_on_message(struct session *session, const struct message *message)
 
 void session_on_gateway_lost(struct session *session)
 {
-    session->channel_on_its_way = false;
     if (session->state == SESSION_OPENING) {
         session_end(session, SESSION_END_GATEWAY);
     } else {
-        session_drop_pending(session); /* its client will try again, and so do we */
-        session_on_nothing_carried(session, false);
+        session_give_up_channel(session);
     }
 }

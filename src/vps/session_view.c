@@ -65,6 +65,14 @@ void session_view(const struct session *session, struct session_view *ret_view)
     *ret_view = view;
 }
 
+/* A long reason ends between two characters: messages have to be UTF-8. */
+static void explain_in_its_words(struct session *session, const char *detail)
+{
+    struct why *why = &session->end_why;
+    struct text text = text_over(why->text, sizeof why->text);
+    text_add(&text, "gateway %s could not open it: %s", session->gateway, detail);
+}
+
 /* What a person is told; the first words are the contract's. */
 void session_explain_failure(struct session *session, const struct message_tunnel_failed *failed)
 {
@@ -113,7 +121,7 @@ void session_explain_failure(struct session *session, const struct message_tunne
                 session->gateway);
         break;
     default:
-        why_set(why, 0, "gateway %s could not open it: %.160s", session->gateway, failed->detail);
+        explain_in_its_words(session, failed->detail);
     }
 }
 

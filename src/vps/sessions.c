@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "vps/session_core.h"
 #include "vps/sessions_run.h"
@@ -21,7 +22,9 @@ struct sessions {
 static void notify(void *arg, struct session *session, enum session_event event, unsigned number)
 {
     struct sessions *sessions = arg;
-    for (unsigned i = 0; i < sessions->watcher_count; i++) {
+    enum session_state state = session->state;
+    /* If a watcher moves the session on, the others have been told of that already. */
+    for (unsigned i = 0; i < sessions->watcher_count && session->state == state; i++) {
         sessions->watchers[i].event(sessions->watchers[i].arg, session, event, number);
     }
     if (session->state == SESSION_ENDED) {
@@ -155,7 +158,7 @@ static void on_message(void *arg, const char *gateway, const struct message *mes
     uint64_t number = session_number_of(message);
     for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
         /* A gateway speaks for its own sessions only. */
-        if (s->number == number && strcmp(s->gateway, gateway) == 0) {
+        if (s->number == number && strcasecmp(s->gateway, gateway) == 0) {
             session_on_message(s, message);
             return;
         }
@@ -166,7 +169,7 @@ static void on_gateway_lost(void *arg, const char *gateway)
 {
     struct sessions *sessions = arg;
     for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
-        if (strcmp(s->gateway, gateway) == 0) {
+        if (strcasecmp(s->gateway, gateway) == 0) {
             session_on_gateway_lost(s);
         }
     }
@@ -238,11 +241,13 @@ void sessions_end_all(struct sessions *sessions)
     }
 }
 
-/* Links that were cut are given back before the relay goes: their carries are ours. */
-static void drain_relay(struct sessions *sessions)
+/* Takes back every link before the relay goes: their carries are ours. */
+static void stop_relay(struct sessions *sessions)
 {
     if (sessions->services.relay) {
+        relay_stop(sessions->services.relay);
         on_links_ended(sessions, 0);
+        relay_free(sessions->services.relay);
     }
 }
 
@@ -254,8 +259,7 @@ void sessions_free(struct sessions *sessions)
     reap(sessions);
     watch_free(sessions->relay_watch);
     timer_free(sessions->reaper);
-    drain_relay(sessions);
-    relay_free(sessions->services.relay);
+    stop_relay(sessions);
     ports_free(sessions->services.ports);
     known_free(sessions->services.known);
     free(sessions);
