@@ -23,6 +23,14 @@ static const uint16_t GROUPS[] = {
     MBEDTLS_SSL_IANA_TLS_GROUP_NONE,
 };
 
+/*
+ * mbedTLS skips idle records (ChangeCipherSpec, warnings) in a loop of its own for
+ * as long as more of them come, and anybody can send them. So a call stops after
+ * some reads and goes on in the next turn of the event loop, and a handshake,
+ * which takes less than 1 KiB, does not go on for ever.
+ */
+enum { RECEIVES_PER_CALL = 64, HANDSHAKE_BYTES_MAX = 16 * 1024 };
+
 struct tls_config {
     mbedtls_ssl_config ssl;
     tls_key_fn key_of;
@@ -33,8 +41,12 @@ struct tls {
     mbedtls_ssl_context ssl;
     const struct tls_config *config;
     int fd;
-    int io_error;     /* errno of the last failed send or recv */
-    size_t unflushed; /* bytes of a write that the socket did not take whole */
+    int io_error;      /* errno of the last failed send or recv */
+    unsigned receives; /* in this call */
+    size_t received;   /* during the handshake */
+    bool shaken;       /* it is over */
+    size_t unflushed;  /* bytes of a write that the socket did not take whole */
+    bool known;        /* there is a key for the identity */
     char identity[GATEWAY_NAME_MAX + 1];
 };
 
@@ -51,17 +63,23 @@ static int find_key(void *arg, mbedtls_ssl_context *ssl, const unsigned char *id
 {
     const struct tls_config *config = arg;
     struct tls *tls = mbedtls_ssl_get_user_data_p(ssl);
+    char name[GATEWAY_NAME_MAX + 1] = "";
+    tls->identity[0] = '\0';
+    tls->known = false;
     if (len > GATEWAY_NAME_MAX || memchr(identity, 0, len)) {
         return MBEDTLS_ERR_SSL_UNKNOWN_IDENTITY;
     }
-    memcpy(tls->identity, identity, len);
-    tls->identity[len] = '\0';
-
-    uint8_t key[CRYPTO_KEY_SIZE];
-    if (!gateway_name_is_valid(tls->identity) ||
-        config->key_of(config->arg, tls->identity, key) < 0) {
+    memcpy(name, identity, len);
+    if (!gateway_name_is_valid(name)) {
         return MBEDTLS_ERR_SSL_UNKNOWN_IDENTITY;
     }
+    memcpy(tls->identity, name, sizeof name);
+
+    uint8_t key[CRYPTO_KEY_SIZE];
+    if (config->key_of(config->arg, name, key) < 0) {
+        return MBEDTLS_ERR_SSL_UNKNOWN_IDENTITY;
+    }
+    tls->known = true;
     int err = mbedtls_ssl_set_hs_psk(ssl, key, sizeof key);
     crypto_wipe(key, sizeof key);
     return err;
@@ -157,7 +175,14 @@ static int send_bytes(void *arg, const unsigned char *buf, size_t len)
 static int receive_bytes(void *arg, unsigned char *buf, size_t len)
 {
     struct tls *tls = arg;
+    if (tls->receives++ >= RECEIVES_PER_CALL) {
+        return MBEDTLS_ERR_SSL_WANT_READ;
+    }
     ssize_t got = recv(tls->fd, buf, len, 0);
+    if (got >= 0 && !tls->shaken) {
+        tls->received += (size_t)got;
+        return tls->received > HANDSHAKE_BYTES_MAX ? MBEDTLS_ERR_SSL_INVALID_RECORD : (int)got;
+    }
     if (got >= 0) {
         return (int)got;
     }
@@ -225,13 +250,14 @@ static int handshake_failure(struct tls *tls, int ret, struct why *why)
     switch (ret) {
     case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
         return why_set(why, -EACCES, "the other side does not accept this key or name");
-    case MBEDTLS_ERR_SSL_UNKNOWN_IDENTITY:
-        return why_set(why, -EACCES, "unknown gateway name \"%s\"", tls->identity);
     case MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE:
     case MBEDTLS_ERR_SSL_INVALID_MAC:
     case MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER:
-        if (tls->identity[0]) {
+        if (tls->known) {
             return why_set(why, -EACCES, "\"%s\" does not hold the right key", tls->identity);
+        }
+        if (tls->identity[0]) {
+            return why_set(why, -EACCES, "unknown gateway name \"%s\"", tls->identity);
         }
         return why_set(why, -EACCES, "no key in common");
     case MBEDTLS_ERR_SSL_CONN_EOF:
@@ -247,8 +273,10 @@ static int handshake_failure(struct tls *tls, int ret, struct why *why)
 
 int tls_handshake(struct tls *tls, struct why *why)
 {
+    tls->receives = 0;
     int ret = mbedtls_ssl_handshake(&tls->ssl);
     if (ret == 0) {
+        tls->shaken = true;
         return 0;
     }
     int err = result(tls, ret);
@@ -257,6 +285,7 @@ int tls_handshake(struct tls *tls, struct why *why)
 
 long tls_read(struct tls *tls, void *buf, size_t len)
 {
+    tls->receives = 0;
     int ret = mbedtls_ssl_read(&tls->ssl, buf, len);
     if (ret >= 0) {
         return ret;
