@@ -483,7 +483,7 @@ class BotApi:
 
     # -- the person's side
 
-    def say(self, user_id, text, *, kind="message", entities=None, **overrides):
+    def say(self, user_id, text, /, *, kind="message", entities=None, **overrides):
         """A message of a person to the bot. Returns its update_id.
 
         overrides replace members of the Message object; `from_` replaces
