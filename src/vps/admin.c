@@ -390,16 +390,17 @@ static int remove_stale(const char path[PATH_SIZE])
         return -EEXIST;
     }
     memcpy(addr.sun_path, path, PATH_SIZE);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return -errno;
     }
-    int err = connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0 ? -errno : -EADDRINUSE;
+    int err = connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0 ? -errno : 0;
     close(fd);
     if (err == -ECONNREFUSED) {
         return unlink(path) < 0 ? -errno : 0;
     }
-    return err;
+    /* Somebody listens, also if he takes no more at the moment. */
+    return err == 0 || err == -EAGAIN ? -EADDRINUSE : err;
 }
 
 static int start_listening(struct admin *admin)
