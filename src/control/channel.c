@@ -56,6 +56,12 @@ struct channel {
 
 /* ---- ending --------------------------------------------------------------- */
 
+/* Nothing more is read: it failed, or the owner has ended it in one of its callbacks. */
+static bool is_over(const struct channel *channel)
+{
+    return channel->freed || channel->failed || channel->state == STATE_CLOSED;
+}
+
 /* Remembers the first failure; run() tells the owner. Returns -1 for `return fail(...)`. */
 static int fail(struct channel *channel, enum channel_end end, const char *text)
 {
@@ -269,7 +275,7 @@ static int on_frame(struct channel *channel, const uint8_t *body, size_t len)
 
 static int feed(struct channel *channel, const uint8_t *data, size_t len)
 {
-    while (len > 0 && !channel->freed) {
+    while (len > 0 && !is_over(channel)) {
         long taken = frame_feed(&channel->in, data, len);
         if (taken < 0) {
             return fail(channel, CHANNEL_END_PROTOCOL, "a frame of impossible length");
@@ -291,7 +297,7 @@ static int feed(struct channel *channel, const uint8_t *data, size_t len)
 static void receive(struct channel *channel)
 {
     uint8_t buf[FRAME_MAX];
-    for (int i = 0; i < READS_PER_TURN && !channel->freed && !channel->failed; i++) {
+    for (int i = 0; i < READS_PER_TURN && !is_over(channel); i++) {
         long got = tls_read(channel->tls, buf, sizeof buf);
         if (got == TLS_WANT_READ || got == TLS_WANT_WRITE) {
             return;
@@ -308,7 +314,7 @@ static void receive(struct channel *channel)
             return;
         }
     }
-    if (!channel->freed && !channel->failed) {
+    if (!is_over(channel)) {
         timer_set(channel->soon, 0); /* TLS may hold bytes that the socket does not show */
     }
 }
@@ -338,14 +344,14 @@ static void run(struct channel *channel)
     if (channel->state == STATE_HANDSHAKE && !channel->failed) {
         shake_hands(channel);
     }
-    if (channel->state != STATE_HANDSHAKE && !channel->failed && flush(channel) == 0) {
+    if (channel->state != STATE_HANDSHAKE && !is_over(channel) && flush(channel) == 0) {
         receive(channel);
     }
     channel->running = false;
 
     if (channel->freed) {
         free(channel);
-    } else if (channel->failed) {
+    } else if (channel->failed && channel->state != STATE_CLOSED) {
         /* Nothing more is heard from it; the owner frees it in this call. */
         release(channel);
         struct why why = channel->end_why;
