@@ -181,8 +181,8 @@ class Internet:
             self._link(self.gateway, "lan", self.lan, "eth")
             self._address(self.vps, "inet", f"{VPS}/24", f"{VPS6}/64")
             self._address(self.client, "wan", *(f"{a}/24" for a in [CLIENT, *SCANNERS]), f"{CLIENT6}/64")
-            self._address(self.vps, "gw", f"{VPS_FOR_GATEWAY}/30")
-            self._address(self.gateway, "wan", f"{GATEWAY}/30")
+            self._address(self.vps, "gw", f"{VPS_FOR_GATEWAY}/29")
+            self._address(self.gateway, "wan", f"{GATEWAY}/29")
             self._address(self.gateway, "lan", f"{GATEWAY_IN_LAN}/24", "fd00:1::1/64")
             self._address(self.lan, "eth", f"{TARGET}/24", f"{TARGET6}/64")
             # A neighbour that is not there: packets leave, nobody answers.

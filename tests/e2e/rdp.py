@@ -238,7 +238,7 @@ class Client:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(10)
+                self.process.wait(3)    # while it reconnects it does not listen
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
