@@ -253,13 +253,13 @@ static void a_long_reason_is_cut_between_characters(void **state)
         char detail[201] = "", words[300];
         world_start(world);
         world_ask(world, SESSION_SSH);
-        strcpy(detail, "abc" + shift);
+        strcpy(detail, &"abc"[shift]);
         while (strlen(detail) + 3 < sizeof detail) {
             strcat(detail, "\xe2\x82\xac");
         }
         peer_say_failed(&world->peers[0], TUNNEL_ERROR, detail);
         wait_until_ended(world);
-        snprintf(words, sizeof words, "could not open it: %s\xe2\x82\xac", "abc" + shift);
+        snprintf(words, sizeof words, "could not open it: %s\xe2\x82\xac", &"abc"[shift]);
         expect_end(world, words);
         const char *euros = strstr(world->end_text, "\xe2");
         assert_int_equal(strlen(euros) % 3, 0);
