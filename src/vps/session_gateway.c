@@ -119,6 +119,13 @@ static void on_tunnel_failed(struct session *session, const struct message_tunne
 {
     log_info(log_of(session), "session %s: channel %u failed: %s", session->id, failed->channel,
              failed->detail);
+    if (failed->channel != session->channel) {
+        return; /* a newer one was asked for since, and will speak for itself */
+    }
+    if (session->channel_on_its_way && session->carries) {
+        session_give_up_channel(session); /* the user still works on another one */
+        return;
+    }
     session_explain_failure(session, failed);
     session_end(session,
                 session->state == SESSION_OPENING ? SESSION_END_REFUSED : SESSION_END_TARGET);

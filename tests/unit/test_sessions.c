@@ -821,6 +821,50 @@ static void a_channel_that_never_comes_does_not_hold_a_client_for_ever(void **st
     world_stop(world);
 }
 
+static void a_second_connection_that_fails_leaves_the_first_alone(void **state)
+{
+    struct world *world = new_world();
+    int data;
+    (void)state;
+    world_start(world);
+    struct pair pair = connect_user(world, SESSION_RDP);
+    int client = come_with_rdp(pair.session, ANNA);
+    WAIT_FOR(&world->stage, world->peers[0].opens == 2);
+    peer_say_failed(&world->peers[0], TUNNEL_BUSY, "");
+    world_lose(world, client);
+    assert_int_equal(world->ended, 0);
+    client_say(pair.client, "still", 5);
+    world_hear(world, pair.data, "still", 5);
+    client = reconnect(world, pair.session, &data); /* the next one has its own chance */
+    close(client);
+    close(data);
+    close_pair(&pair);
+    world_stop(world);
+}
+
+static void the_failure_of_a_channel_of_the_past_is_no_news(void **state)
+{
+    struct world *world = new_world();
+    int data;
+    (void)state;
+    world_start(world);
+    struct pair pair = connect_user(world, SESSION_RDP);
+    close_pair(&pair);
+    WAIT_FOR(&world->stage, state_of(pair.session) == SESSION_RECONNECTING);
+    int client = reconnect(world, pair.session, &data);
+    world->peers[0].last.channel = 0;
+    peer_say_failed(&world->peers[0], TUNNEL_REFUSED, "");
+    assert_true(stage_is_quiet(&world->stage, 30));
+    assert_int_equal(state_of(pair.session), SESSION_CONNECTED);
+    world->peers[0].last.channel = 1;
+    peer_say_failed(&world->peers[0], TUNNEL_REFUSED, "");
+    WAIT_FOR(&world->stage, world->ended == 1);
+    expect_end(world, "refused");
+    world_lose(world, client);
+    close(data);
+    world_stop(world);
+}
+
 static void a_spare_channel_that_breaks_leaves_a_connected_client_alone(void **state)
 {
     struct world *world = new_world();
@@ -1191,6 +1235,8 @@ int main(void)
         cmocka_unit_test(
             a_gateway_that_is_lost_while_a_client_waits_for_a_channel_frees_the_client),
         cmocka_unit_test(a_channel_that_never_comes_does_not_hold_a_client_for_ever),
+        cmocka_unit_test(a_second_connection_that_fails_leaves_the_first_alone),
+        cmocka_unit_test(the_failure_of_a_channel_of_the_past_is_no_news),
         cmocka_unit_test(a_spare_channel_that_breaks_leaves_a_connected_client_alone),
         cmocka_unit_test(coming_back_counts_as_a_sign_of_life),
         cmocka_unit_test(a_user_has_a_limit),
