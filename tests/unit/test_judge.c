@@ -32,7 +32,7 @@ static const struct rule RULES[] = {
     {"or as it was admitted, without",                SESSION_RDP, -1,          NO,  ANY, ANY, YES, YES, YES, VERDICT_ADMIT},
     {"but not without what let it in",                SESSION_RDP, -1,          NO,  ANY, ANY, YES, YES, NO,  VERDICT_DROP},
     {"the secret opens an RDP session",               SESSION_RDP, -1,          YES, ANY, ANY, NO,  ANY, ANY, VERDICT_ADMIT},
-    {"ADMIT=auto takes the first client",             -1,          ADMIT_AUTO,  ANY, ANY, ANY, NO,  ANY, ANY, VERDICT_ADMIT},
+    {"ADMIT=auto takes the first SSH client",         SESSION_SSH, ADMIT_AUTO,  ANY, ANY, ANY, NO,  ANY, ANY, VERDICT_ADMIT},
     {"a known address is enough for SSH",             SESSION_SSH, ADMIT_KNOWN, ANY, YES, ANY, NO,  ANY, ANY, VERDICT_ADMIT},
     {"an unknown one is asked about",                 SESSION_SSH, ADMIT_KNOWN, ANY, NO,  ANY, NO,  ANY, ANY, VERDICT_ASK},
     {"ADMIT=ask always asks",                         SESSION_SSH, ADMIT_ASK,   ANY, ANY, ANY, NO,  ANY, ANY, VERDICT_ASK},

@@ -16,13 +16,10 @@ enum verdict judge_visit(const struct visit *visit)
     if (visit->somebody_is_in) {
         return judge_return(visit);
     }
-    if (visit->kind == SESSION_RDP && visit->has_secret) {
-        return VERDICT_ADMIT;
+    if (visit->kind == SESSION_RDP) {
+        /* Without the secret it is a stranger, even at a known address, even with ADMIT=auto. */
+        return visit->has_secret ? VERDICT_ADMIT : VERDICT_ASK;
     }
-    if (visit->admit == ADMIT_AUTO) {
-        return VERDICT_ADMIT;
-    }
-    /* An RDP client without the secret is a stranger even at a known address. */
-    bool known_client = visit->kind == SESSION_SSH && visit->known;
-    return known_client && visit->admit == ADMIT_KNOWN ? VERDICT_ADMIT : VERDICT_ASK;
+    bool known_client = visit->known && visit->admit == ADMIT_KNOWN;
+    return known_client || visit->admit == ADMIT_AUTO ? VERDICT_ADMIT : VERDICT_ASK;
 }
