@@ -80,11 +80,17 @@ static size_t character_len(const uint8_t *at, size_t left)
     return len;
 }
 
+/* C0, DEL and C1: a terminal acts on them, and these texts are shown in terminals. */
+static bool is_control(const uint8_t *at)
+{
+    return at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && at[1] < 0xa0);
+}
+
 static bool is_text(const uint8_t *bytes, size_t len)
 {
     for (size_t at = 0, step; at < len; at += step) {
         step = character_len(bytes + at, len - at);
-        if (step == 0 || bytes[at] == 0) {
+        if (step == 0 || is_control(bytes + at)) {
             return false;
         }
     }

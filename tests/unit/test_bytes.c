@@ -114,17 +114,22 @@ static void a_string_shorter_than_it_says_is_refused(void **state)
         literal, sizeof literal - 1 \
     }
 
-static void a_string_is_utf_8_without_nul(void **state)
+static void a_string_is_utf_8_without_control_characters(void **state)
 {
     static const struct {
         const char *bytes;
         size_t len;
-    } GOOD[] = {TEXT("plain"), TEXT("\xc2\x80\xdf\xbf"),
+    } GOOD[] = {TEXT("plain"), TEXT("\xc2\xa0\xdf\xbf"),
                 TEXT("\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf"),
                 TEXT("\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"),
                 TEXT("K\xc3\xbc"
                      "che \xf0\x9f\x98\x80")},
       BAD[] = {TEXT("a\0b"),
+               TEXT("a\nb"),
+               TEXT("\x1b[2J"),
+               TEXT("\x7f"),
+               TEXT("\xc2\x9b"
+                    "2J"),
                TEXT("\0"),
                TEXT("\x80"),
                TEXT("\xbf!"),
@@ -214,7 +219,7 @@ int main(void)
         cmocka_unit_test(a_length_near_the_end_of_memory_does_not_wrap),
         cmocka_unit_test(a_string_fits_with_its_nul_or_is_refused),
         cmocka_unit_test(a_string_shorter_than_it_says_is_refused),
-        cmocka_unit_test(a_string_is_utf_8_without_nul),
+        cmocka_unit_test(a_string_is_utf_8_without_control_characters),
         cmocka_unit_test(a_writer_stops_at_its_end_and_stays_failed),
         cmocka_unit_test(a_written_string_reads_back),
         cmocka_unit_test(a_string_above_16_bits_is_not_written),

@@ -43,7 +43,7 @@ static void random_text(struct dice *dice, char *dst, size_t most)
             dst[at++] = '\xc3';
             dst[at++] = (char)(0x80 + dice_below(dice, 0x40));
         } else {
-            dst[at++] = (char)(1 + dice_below(dice, 0x7f));
+            dst[at++] = (char)(0x20 + dice_below(dice, 0x5f));
         }
     }
     dst[len] = '\0';
