@@ -134,9 +134,10 @@ class Recorder:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection):
-        if self.on_connect:
-            return self.on_connect(connection)
         try:
+            if self.on_connect:
+                self.on_connect(connection)
+                return
             while data := connection.socket.recv(65536):
                 connection.data += data
                 answer = self.reply(data) if self.reply else None
@@ -145,7 +146,6 @@ class Recorder:
             connection.end = "fin"
         except OSError:
             connection.end = "rst"
-        return None
 
     @property
     def talked(self):

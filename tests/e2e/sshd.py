@@ -46,10 +46,10 @@ LogLevel VERBOSE
 MaxStartups 1000
 Subsystem sftp internal-sftp
 """)
-        # As root it insists on this folder, which a service manager makes elsewhere.
-        self.made_folder = os.geteuid() == 0 and not os.path.isdir("/run/sshd")
-        if self.made_folder:
-            os.mkdir("/run/sshd", 0o755)
+        # As root it insists on this folder, which a service manager makes elsewhere. It
+        # stays: another sshd that runs beside this one needs it for every login.
+        if os.geteuid() == 0:
+            os.makedirs("/run/sshd", 0o755, exist_ok=True)
         self.log_path = self.folder / "sshd.log"
         argv = [shutil.which("sshd") or "/usr/sbin/sshd", "-D", "-e", "-f",
                 str(self.folder / "sshd_config")]
@@ -70,11 +70,6 @@ Subsystem sftp internal-sftp
         self.process.terminate()
         self.process.wait(10)
         self._folder.__exit__()
-        if self.made_folder:
-            try:
-                os.rmdir("/run/sshd")
-            except OSError:
-                pass
 
     @property
     def log(self):

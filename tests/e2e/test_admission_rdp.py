@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from agents import OWNER, World, secret_of
+from agents import OWNER, secret_of
 from peers import RdpFile, Recorder, connection_request, cookie, dial, echo, listening
 from util import TIME_SCALE, eventually, how_it_ends, is_open, read_exactly, stays
 
@@ -159,16 +159,6 @@ def test_block_of_a_hand_typed_address(world, target):
     how_it_ends(client)
     assert not target.talked
     grant.connect_in()
-
-
-def test_auto_does_not_let_an_rdp_client_in_without_the_secret(target):
-    """ADMIT=auto is about SSH clients; an RDP client has a secret to show."""
-    with World(vps={"ADMIT": "auto"}) as world:
-        grant = Grant(world, target)
-        client = grant.connect("127.0.2.22", connection_request(cookie("nmap")))
-        stays(lambda: not target.talked, "nothing reached the target", 0.5)
-        client.close()
-        grant.connect_in()
 
 
 def test_a_reconnect_within_the_grace_gets_a_new_connection_to_the_target(world, target):

@@ -309,11 +309,10 @@ def test_rdp_files_with_traps_are_refused():
 def test_the_little_internet(internet):
     with peers.Recorder(listener=internet.vps.listen("0.0.0.0")) as vps, \
             peers.Recorder(listener=internet.lan.listen("0.0.0.0"), reply=peers.echo) as target:
-        for source in [netns.CLIENT, *netns.SCANNERS]:
-            sock = internet.client.connect(netns.VPS, vps.port, source)
-            sock.sendall(b"x")
-            assert vps.wait_client(len(vps.talked) or 1)
-            sock.close()
+        for number, source in enumerate([netns.CLIENT, *netns.SCANNERS], 1):
+            with internet.client.connect(netns.VPS, vps.port, source) as sock:
+                sock.sendall(b"x")
+                assert vps.wait_client(number)
         assert {c.address[0] for c in vps.connections} == {netns.CLIENT, *netns.SCANNERS}
         assert internet.gateway.connect(netns.TARGET, target.port)
         assert internet.gateway.connect(netns.VPS_FOR_GATEWAY, vps.port)

@@ -9,7 +9,7 @@ import rdp
 import sshd as openssh
 from agents import OWNER, World, now, port_of
 from junk import Storm
-from peers import BANNER, RdpFile, Recorder, connection_request, cookie, echo
+from peers import BANNER, RdpFile, Recorder, connection_request, cookie, echo, listening
 from sshd import USER, Sshd, random_file
 from util import TIME_SCALE, eventually, read_exactly
 
@@ -107,9 +107,8 @@ def test_a_real_rdp_client_sees_the_login_screen_of_a_machine_in_the_lan(far_wor
             # one of several addresses of the client's machine, none of a scanner alone
             far_world.api.wait(lambda: live.says("connected from 203.0.113."), 15, "the chat says who came")
             far_world.api.wait_answer(far_world.api.tap(OWNER, live, "close"))
-            eventually(lambda: client.process.poll() is not None
-                       or not display.screenshot(folder / "after.png").is_login_screen(),
-                       "the client lost its session", 30, interval=0.5)
+            far_world.wait_state(session["id"], "ended")
+            eventually(lambda: not listening(session["public_port"], far_world.vps.pid), "the port is closed")
         assert server.log.count("connection received") <= 2, "the gateway's probe and the user"
         far_world.api.wait(lambda: document.deleted and live.says("ended"), 15, "the end is said")
 
