@@ -117,6 +117,7 @@ static int flush(struct channel *channel)
         }
         channel->queued -= (size_t)sent;
         memmove(channel->queue, channel->queue + sent, channel->queued);
+        crypto_wipe(channel->queue + channel->queued, (size_t)sent); /* there may be tokens in it */
     }
     update_watch(channel, channel->queued > 0);
     return 0;
@@ -421,8 +422,12 @@ void channel_free(struct channel *channel)
         return;
     }
     release(channel);
+    if (channel->queue) {
+        crypto_wipe(channel->queue, channel->queue_cap);
+    }
     free(channel->queue);
     channel->queue = NULL;
+    crypto_wipe(&channel->in, sizeof channel->in);
     channel->freed = true;
     if (!channel->running) {
         free(channel);
