@@ -3,16 +3,16 @@
  * socket of vps-agent.
  *
  *     ask    one question over the socket        show    answers for people
+ *     save   the .rdp file
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ctl/ask.h"
+#include "ctl/save.h"
 #include "ctl/show.h"
 
 enum { EXIT_USAGE = 2, ARGS_MAX = 2 };
@@ -145,95 +145,83 @@ static json_t *make_request(const struct command *command, const struct options 
     return request;
 }
 
-/* ---- the .rdp file -------------------------------------------------------- */
+/* ---- answers -------------------------------------------------------------- */
 
-static int write_all(int fd, const char *text)
+static json_t *failure(const char *word, const char *sentence)
 {
-    size_t len = strlen(text);
-    while (len > 0) {
-        ssize_t wrote = write(fd, text, len);
-        if (wrote < 0 && errno != EINTR) {
-            return -errno;
-        }
-        text += wrote > 0 ? wrote : 0;
-        len -= wrote > 0 ? (size_t)wrote : 0;
-    }
-    return 0;
+    return json_pack("{s:b, s:s, s:s}", "ok", 0, "error", word, "message", sentence);
 }
 
-/* --out overwrites; a name that nobody chose does not. */
-static int save_file(const char *out, const char *name, const char *content)
+/* A question of which the answer matters little or says enough itself. Never NULL but for memory. */
+static json_t *ask_or_say_why(const char *path, const json_t *request)
 {
-    const char *path = out ? out : name;
-    if (out && strcmp(out, "-") == 0) {
-        return write_all(STDOUT_FILENO, content);
-    }
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (out ? O_TRUNC : O_EXCL), 0600);
-    int err = fd < 0 ? -errno : write_all(fd, content);
-    if (fd >= 0 && close(fd) < 0 && err == 0) {
-        err = -errno;
-    }
-    if (err < 0) {
-        fprintf(stderr, "pamctl: cannot write %s: %s%s\n", path, strerror(-err),
-                err == -EEXIST ? "; choose a name with --out FILE" : "");
-    }
-    return err;
+    struct why why;
+    json_t *reply;
+    return ask(path, request, &reply, &why) < 0 ? failure("unreachable", why.text) : reply;
 }
 
-/* The file goes where the user wants it, and out of the answer. */
-static int take_file(const struct options *options, json_t *reply)
+/* Nobody has the file: its session must not wait for him. */
+static json_t *take_back(const char *path, const json_t *reply, const struct why *why)
+{
+    const char *id = json_string_value(json_object_get(json_object_get(reply, "session"), "id"));
+    json_t *request = json_pack("{s:s, s:s}", "command", "close", "session", id ? id : "");
+    json_decref(ask_or_say_why(path, request));
+    json_decref(request);
+    return failure("not_written", why->text);
+}
+
+/* An .rdp file goes where the user wants it, and out of the answer. Takes over the reply. */
+static json_t *take_file(const struct options *options, const char *path, json_t *reply)
 {
     const char *content = json_string_value(json_object_get(reply, "rdp"));
     const char *name = json_string_value(json_object_get(reply, "file"));
+    struct why why;
     if (!content || !name) {
-        return 0;
+        return reply;
     }
-    int err = save_file(options->out, name, content);
-    if (err == 0 && options->out) {
+    if (save(options->out, name, content, &why) < 0) {
+        json_t *instead = take_back(path, reply, &why);
+        json_decref(reply);
+        return instead;
+    }
+    if (options->out) {
         json_object_set_new(reply, "file", json_string(options->out));
     }
     json_object_del(reply, "rdp");
-    return err;
+    return reply;
 }
 
-/* ---- answers -------------------------------------------------------------- */
-
-static int show_reply(const struct command *command, const struct options *options, json_t *reply)
+static int show_reply(const struct command *command, const struct options *options,
+                      const json_t *reply)
 {
     bool ok = json_is_true(json_object_get(reply, "ok"));
-    int err = ok ? take_file(options, reply) : 0;
-    bool file_on_stdout = options->out && strcmp(options->out, "-") == 0;
-    if (options->json && !(ok && file_on_stdout)) {
+    bool file_on_stdout = ok && options->out && strcmp(options->out, "-") == 0;
+    if (options->json && !file_on_stdout) {
         json_dumpf(reply, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
         putchar('\n');
     } else if (!ok) {
         const char *message = json_string_value(json_object_get(reply, "message"));
         fprintf(stderr, "pamctl: %s\n", message ? message : "vps-agent's answer makes no sense");
-    } else if (err == 0 && !file_on_stdout) {
+    } else if (!file_on_stdout) {
         command->show(reply);
     }
-    return ok && err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int run(const struct command *command, const struct options *options)
 {
     char path[256];
     const char *state_dir = getenv("STATE_DIR");
-    snprintf(path, sizeof path, "%s/pamtunnel.sock",
-             state_dir && state_dir[0] ? state_dir : "/var/lib/pamtunnel");
-
-    struct why why;
-    json_t *reply;
-    json_t *request = make_request(command, options);
-    int err = ask(options->socket_path ? options->socket_path : path, request, &reply, &why);
-    json_decref(request);
-    if (err < 0 && options->json) {
-        reply = json_pack("{s:b, s:s, s:s}", "ok", 0, "error", "unreachable", "message", why.text);
-    } else if (err < 0) {
-        fprintf(stderr, "pamctl: %s\n", why.text);
-        return EXIT_FAILURE;
+    if (options->socket_path) {
+        snprintf(path, sizeof path, "%s", options->socket_path);
+    } else {
+        snprintf(path, sizeof path, "%s/pamtunnel.sock",
+                 state_dir && state_dir[0] ? state_dir : "/var/lib/pamtunnel");
     }
+    json_t *request = make_request(command, options);
+    json_t *reply = take_file(options, path, ask_or_say_why(path, request));
     int status = show_reply(command, options, reply);
+    json_decref(request);
     json_decref(reply);
     return status;
 }

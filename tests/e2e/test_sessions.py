@@ -358,6 +358,12 @@ def test_pamctl_ssh_json_is_one_line_with_everything(world, target):
     assert abs(session["since"] - time.time()) < 10
 
 
+def test_a_session_whose_file_cannot_be_written_is_closed_again(world, target, folder):
+    answer = world.pamctl.json("rdp", target.name, "--out", folder / "no" / "such", ok=False)
+    assert answer["error"] == "not_written" and "cannot write" in answer["message"]
+    assert not world.sessions(), "nobody has its secret"
+
+
 def test_pamctl_rdp_writes_a_file_that_works_and_overwrites_none(world, target, folder):
     result = world.pamctl("rdp", target.name, cwd=folder)
     path = folder / "127.0.0.1.rdp"
