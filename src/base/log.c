@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/text.h"
+
 static const char *const LEVEL_NAMES[] = {"error", "warn", "info", "debug", "trace"};
 
 int log_level_parse(const char *text, enum log_level *ret_level)
@@ -18,19 +20,6 @@ int log_level_parse(const char *text, enum log_level *ret_level)
     return -EINVAL;
 }
 
-/* A line is one line, whatever a stranger put into it. */
-static void make_visible(char *line)
-{
-    for (unsigned char *c = (unsigned char *)line; *c; c++) {
-        if (*c < 0x20 || *c == 0x7f) {
-            *c = '?';
-        } else if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) {
-            /* U+0080 to U+009F: to a terminal U+009B is the same as ESC [. */
-            c[0] = c[1] = '?';
-        }
-    }
-}
-
 void log_write(const struct log *log, enum log_level level, const char *format, ...)
 {
     if (!log || level > log->level) {
@@ -42,7 +31,7 @@ void log_write(const struct log *log, enum log_level level, const char *format, 
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    make_visible(line);
+    text_make_visible(line); /* a line is one line, whatever a stranger put into it */
 
     struct timespec now;
     struct tm utc;

@@ -51,6 +51,18 @@ void text_add(struct text *text, const char *format, ...)
     va_end(args);
 }
 
+void text_make_visible(char *line)
+{
+    for (unsigned char *c = (unsigned char *)line; *c; c++) {
+        if (*c < 0x20 || *c == 0x7f) {
+            *c = '?';
+        } else if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) {
+            /* U+0080 to U+009F: to a terminal U+009B is the same as ESC [. */
+            c[0] = c[1] = '?';
+        }
+    }
+}
+
 void text_add_bytes(struct text *text, uint64_t bytes)
 {
     static const char *const UNITS[] = {"kB", "MB", "GB", "TB", "PB", "EB"};

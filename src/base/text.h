@@ -23,6 +23,9 @@ void text_add(struct text *text, const char *format, ...) __attribute__((format(
 void text_add_v(struct text *text, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 
+/* Turns control characters into '?', so that it is one line and a terminal only shows it. */
+void text_make_visible(char *line);
+
 /* The number in base units with a unit a person reads: "512 B", "1.4 MB". */
 void text_add_bytes(struct text *text, uint64_t bytes);
 /* A span of time as a person says it: "45 s", "3 min 20 s", "2 h 5 min". */

@@ -12,6 +12,7 @@ int why_set(struct why *why, int err, const char *format, ...)
         struct text text = text_over(why->text, sizeof why->text);
         text_add_v(&text, format, args);
         va_end(args);
+        text_make_visible(why->text); /* it may quote a setting or a peer */
     }
     return err;
 }

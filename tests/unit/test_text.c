@@ -72,6 +72,14 @@ static void it_is_cut_between_two_characters(void **state)
     }
 }
 
+static void control_characters_are_made_visible(void **state)
+{
+    char line[] = "a\nb\r\x1b[2J\x7f\xc2\x9b\xc2\xa0\xc3\xb6\t.";
+    (void)state;
+    text_make_visible(line);
+    assert_string_equal(line, "a?b??[2J???\xc2\xa0\xc3\xb6?.");
+}
+
 static void bytes_are_told_in_units_a_person_reads(void **state)
 {
     static const struct {
@@ -124,6 +132,7 @@ int main(void)
         cmocka_unit_test(what_fits_is_added_piece_by_piece),
         cmocka_unit_test(what_does_not_fit_is_cut_and_nothing_follows),
         cmocka_unit_test(it_is_cut_between_two_characters),
+        cmocka_unit_test(control_characters_are_made_visible),
         cmocka_unit_test(bytes_are_told_in_units_a_person_reads),
         cmocka_unit_test(spans_of_time_are_told_as_a_person_says_them),
     };
