@@ -36,9 +36,10 @@ static int parse_flag(const struct options_table *table, const char *arg, struct
     if (arg[0] != '-') {
         return why_set(why, -EINVAL, "takes options only, see --help");
     }
+    size_t shown = arg[1] == '-' ? strcspn(arg, "=") : 2; /* not its value: that may be a secret */
     return why_set(why, -EINVAL,
                    "unknown option %.*s, see --help; settings come from the environment or %s",
-                   (int)strcspn(arg, "="), arg, ENV_FILE);
+                   (int)shown, arg, ENV_FILE);
 }
 
 /* "--env-file FILE" or "--env-file=FILE". True if it was that. */

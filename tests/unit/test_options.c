@@ -76,6 +76,9 @@ static void what_is_unknown_is_refused_without_repeating_a_value(void **state)
     assert_int_equal(PARSE(&options, &why, "--tunnel-key=5ec2e7"), -EINVAL);
     assert_non_null(strstr(why.text, "unknown option --tunnel-key,"));
     assert_null(strstr(why.text, "5ec2e7"));
+    assert_int_equal(PARSE(&options, &why, "-k5ec2e7"), -EINVAL);
+    assert_non_null(strstr(why.text, "unknown option -k,"));
+    assert_null(strstr(why.text, "5ec2e7"));
     assert_int_equal(PARSE(&options, &why, "5ec2e7"), -EINVAL);
     assert_null(strstr(why.text, "5ec2e7"));
     assert_int_equal(PARSE(&options, &why, "--env-filex"), -EINVAL);
