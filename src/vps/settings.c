@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <uv.h>
 
 #include "base/settings.h"
@@ -92,6 +93,22 @@ static int parse_key(const char *text, size_t len, struct gateway_key *key, stru
     return err;
 }
 
+/* Several keys: each is a named gateway's, and no gateway has two. */
+static int check_names(const struct gateway_key *keys, unsigned count, struct why *why)
+{
+    for (unsigned i = 0; count > 1 && i < count; i++) {
+        if (!keys[i].name[0]) {
+            return why_set(why, -EINVAL, "with several keys each needs its gateway's name");
+        }
+        for (unsigned k = 0; k < i; k++) {
+            if (strcasecmp(keys[k].name, keys[i].name) == 0) {
+                return why_set(why, -EINVAL, "two keys for the gateway %s", keys[i].name);
+            }
+        }
+    }
+    return 0;
+}
+
 static int parse_keys(const struct setting *s, const char *text, void *field, struct why *why)
 {
     struct vps_settings *settings = (struct vps_settings *)((char *)field - s->offset);
@@ -111,14 +128,7 @@ static int parse_keys(const struct setting *s, const char *text, void *field, st
         }
         text += len + 1 + strspn(text + len + 1, " ");
     }
-    if (settings->tunnel_key.count > 1) {
-        for (unsigned i = 0; i < settings->tunnel_key.count; i++) {
-            if (!settings->tunnel_key.keys[i].name[0]) {
-                return why_set(why, -EINVAL, "with several keys each needs its gateway's name");
-            }
-        }
-    }
-    return 0;
+    return check_names(settings->tunnel_key.keys, settings->tunnel_key.count, why);
 }
 
 static int parse_bind(const struct setting *s, const char *text, void *field, struct why *why)

@@ -136,6 +136,7 @@ static const struct {
     {"TUNNEL_KEY", ":" KEY, "TUNNEL_KEY is \"(not shown)\""},
     {"TUNNEL_KEY", KEY "," KEY_2, "each needs its gateway's name"},
     {"TUNNEL_KEY", "home:" KEY "," KEY_2, "each needs its gateway's name"},
+    {"TUNNEL_KEY", "home:" KEY ",Home:" KEY_2, "two keys for the gateway Home"},
     {"TUNNEL_KEY", "home:" KEY ",", "a key of 0 characters"},
     {"TUNNEL_KEY", X50 X50 X50, "a key of 150 characters"},
     {"TUNNEL_KEY", "g00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
