@@ -2,11 +2,14 @@
 
 import os
 import re
+import socket
 import stat
+import subprocess
 
+import peers
 import pytest
 import util
-from agents import Daemon, World, run
+from agents import Daemon, World, environment, program, run
 
 KEY = "0123456789abcdef" * 4
 TOKEN = "1234567890:AAbbCCddEEffGGhhIIjjKKllMMnnOOpp"
@@ -158,7 +161,6 @@ def test_unknown_options_are_usage_errors(program):
 
 
 def test_an_occupied_control_port_is_a_clear_error(folder):
-    import socket
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         result = run("vps-agent", "--local", env={
@@ -211,3 +213,306 @@ def test_gateway_agent_waits_for_a_vps_that_is_not_there_yet():
         world.gateway.wait_log("refused|cannot|fail|retry|again")
         world.vps.start()
         world.ready(["lan"], timeout=30)
+
+
+# ---------------------------------------------------------------- what exactly is said
+
+WRONG_VPS = {
+    "TELEGRAM_TOKEN": ["987654", "abc:def", "98765:a/../b", "98765:", TOKEN + "\u00e9", "1:" + "x" * 300],
+    "ALLOWED_USERS": ["0", "42 43", "42,,43", "0x2a", "4.2", ",".join(["42"] * 1001)],
+    "TELEGRAM_API_URL": ["http://", "https:///x", "api.telegram.org", "http://a b", "HTTP//x", "http://" + "x" * 600],
+    "VPS_HOST": ["1.2.3", "a..b", "[::1]", "x" * 300, "vps.example.", "$(id)", "хост"],
+    "TUNNEL_KEY": [KEY[:63], KEY + "0", f"lan:{KEY[:63]}", f"{KEY},{KEY}", f"lan:{KEY},{KEY}", f":{KEY}", f"-x:{KEY}",
+                   f"lan {KEY}", f"lan:{KEY},", "0x" + KEY[2:]],
+    "CONTROL_PORT": ["70000", "+9000", "9000.0", "0x2328", " 9000 9001", "99999999999999999999", "25000"],
+    "PORT_RANGE_START": ["0", "30000", "30001"], "PORT_RANGE_END": ["0", "65536", "20000"],
+    "BIND_ADDRESS": ["localhost", "1.2.3", "::g", "0.0.0.0:9000", "[::]"],
+    "SESSION_TIMEOUT": ["86401", "1.5", "-0"], "RECONNECT_GRACE": ["-1", "3601"],
+    "IDLE_TIMEOUT": ["604801", "-1"], "MAX_SESSION_TIME": ["604801", "1h"],
+    "MAX_SESSIONS": ["10001"], "MAX_SESSIONS_PER_USER": ["0", "10001"], "RELAY_WORKERS": ["0", "65", "all"],
+    "ADMIT": ["KNOWN", "auto,known", "yes"], "STATE_DIR": [".", "~/state", "/" + "x" * 200],
+    "LOG_LEVEL": ["verbose", "3", "info,debug"],
+}
+WRONG_GATEWAY = {
+    "VPS_HOST": ["1.2.3", "http://vps", "vps:9000"],
+    "TUNNEL_KEY": [KEY[:63], "g" * 64, f"lan:{KEY}", f"{KEY},{KEY}"],
+    "CONTROL_PORT": ["0", "65536", "x"], "GATEWAY_NAME": ["-x", ".x", "x" * 64, "a/b", "a:b", "ö"],
+    "KEEPALIVE_SECS": ["0", "3601", "30s", "-1"], "RELAY_WORKERS": ["0", "65"], "LOG_LEVEL": ["verbose"],
+    "ALLOWED_TARGETS": [";", "PC", "PC:", ":22", "PC:0", "PC:65536", "PC:22,", "PC:30-20", "PC:22-", "10.0.0.0/33:22",
+                        "10.0.0.0/-1:22", "10.0.0.0/8", "[fd00::]/129:22", "fd00::/8:22", "[fd00::/8:22",
+                        "PC:22;;PC:23", "*:22", "10.0.0.*:22", "$(id):22"],
+}
+TAKES = {
+    "TELEGRAM_TOKEN": "@BotFather", "ALLOWED_USERS": "numeric", "VPS_HOST": "name or", "TUNNEL_KEY": "64 hex digits",
+    "TELEGRAM_API_URL": "http", "CONTROL_PORT": "port", "PORT_RANGE_START": "port", "PORT_RANGE_END": "port",
+    "BIND_ADDRESS": "IP address", "SESSION_TIMEOUT": "seconds", "RECONNECT_GRACE": "seconds", "IDLE_TIMEOUT": "seconds",
+    "MAX_SESSION_TIME": "seconds", "MAX_SESSIONS": "number", "MAX_SESSIONS_PER_USER": "number", "ADMIT": "auto, known or ask",
+    "RELAY_WORKERS": "threads", "STATE_DIR": "absolute path", "LOG_LEVEL": "error, warn, info, debug or trace",
+    "GATEWAY_NAME": "letters, digits", "KEEPALIVE_SECS": "seconds", "ALLOWED_TARGETS": "192.168.1.0/24:22,3389",
+}
+SECRETS = ("TELEGRAM_TOKEN", "TUNNEL_KEY")
+
+
+@pytest.mark.parametrize("program, name", [*(("vps-agent", name) for name in WRONG_VPS),
+                                           *(("gateway-agent", name) for name in WRONG_GATEWAY)])
+def test_one_line_names_the_variable_what_it_held_and_what_it_takes(program, name, folder):
+    """The same with and without --check, and before anything is made or bound."""
+    good, wrong = (VPS, WRONG_VPS) if program == "vps-agent" else (GATEWAY, WRONG_GATEWAY)
+    for value in wrong[name]:
+        settings = {**good, "STATE_DIR": folder / "state", name: value}
+        results = [run(program, env=settings), run(program, "--check", env=settings)]
+        for result in results:
+            assert result.returncode == 2 and not result.stdout, (value, result)
+            assert result.stderr.count("\n") == 1 and result.stderr.endswith("\n"), result.stderr
+            assert name in result.stderr and TAKES[name] in result.stderr, result.stderr
+            if name in SECRETS:
+                assert value[8:40] not in result.stderr if len(value) > 40 else value not in result.stderr, result.stderr
+            else:
+                assert value[:60] in result.stderr, result.stderr
+        assert results[0].stderr == results[1].stderr
+        assert not (folder / "state").exists()
+
+
+@pytest.mark.parametrize("value", ["1\nvps-agent: all is well", "1\r\x1b[2Kall is well", "1\x1b]0;x\x07", "1\x9b2J"],
+                         ids=["newline", "carriage return", "title", "C1"])
+@pytest.mark.parametrize("program", ["vps-agent", "gateway-agent"])
+def test_a_value_with_control_characters_is_still_one_line(program, value):
+    result = check(program, {**(VPS if program == "vps-agent" else GATEWAY), "CONTROL_PORT": value})
+    line = refused(result, "CONTROL_PORT")
+    assert not [c for c in line if ord(c) < 32 or 0x7f <= ord(c) < 0xa0], repr(line)
+
+
+@pytest.mark.parametrize("name", ["VPS_HOST", "TUNNEL_KEY", "TELEGRAM_TOKEN", "ALLOWED_USERS"])
+def test_what_is_missing_is_told_with_what_it_takes(name):
+    line = refused(check("vps-agent", {**VPS, name: None}), name)
+    assert "not set" in line and TAKES[name] in line
+
+
+def test_all_settings_of_the_readme_are_those_of_the_help_and_the_other_way_round():
+    readme = (util.REPOSITORY / "README.md").read_text()
+    for program in ("vps-agent", "gateway-agent"):
+        table = readme.partition(f"### Settings of {program}\n")[2].partition("\n\n")[0]
+        documented = set(re.findall(r"`([A-Z][A-Z_]+)`", "\n".join(row.split("|")[1] for row in table.splitlines())))
+        assert len(documented) > 5
+        listed = set(re.findall(r"^  ([A-Z][A-Z_]+) ", run(program, "--help").stdout, re.M)) - {"RUST_LOG"}
+        assert documented == listed
+
+
+# ---------------------------------------------------------------- where values come from
+
+def probe(text, folder, *, env=None, name="CONTROL_PORT"):
+    """What the program took for CONTROL_PORT from an env file of this text: it is no port, so it says so."""
+    file = folder / "probe.env"
+    file.write_bytes(text.encode())
+    result = check("gateway-agent", {**GATEWAY, **(env or {})}, "--env-file", file)
+    line = refused(result, name)
+    return re.search(r'is "(.*)"; it takes', line)[1]
+
+
+@pytest.mark.parametrize("text, held", [
+    ("CONTROL_PORT=x1", "x1"), ("CONTROL_PORT=x1\n", "x1"), ("CONTROL_PORT=x1\r\n", "x1"),
+    ('CONTROL_PORT="x1"\n', "x1"), ("CONTROL_PORT='x1'\r\n", "x1"), ("export CONTROL_PORT=x1\n", "x1"),
+    ("  CONTROL_PORT = x1  \n", "x1"), ("# CONTROL_PORT=no\n\n  # no\nCONTROL_PORT=x1\n", "x1"),
+    ("CONTROL_PORT=no\nCONTROL_PORT=x1\n", "x1"), ('CONTROL_PORT=" x1 "\n', " x1 "), ("CONTROL_PORT=x#1\n", "x#1"),
+    ("CONTROL_PORT=$HOME\n", "$HOME"), ("CONTROL_PORT=`id`\n", "`id`"), ("CONTROL_PORT=a=b\n", "a=b"),
+    ("CONTROL_PORT='a\"b'\n", 'a"b'),
+], ids=range(15))
+def test_an_env_file_is_read_as_shells_and_service_managers_would(folder, text, held):
+    assert probe(text, folder) == held
+
+
+def test_the_environment_wins_over_the_file_and_a_name_over_its_file(folder):
+    (folder / "secret").write_text("from-file\nsecond line\n")
+    assert probe("CONTROL_PORT=file\n", folder, env={"CONTROL_PORT": "env"}) == "env"
+    assert probe("CONTROL_PORT=file\n", folder, env={"CONTROL_PORT": ""}) == "file", "empty is not set"
+    by_file = {"CONTROL_PORT_FILE": folder / "secret"}
+    assert probe("CONTROL_PORT=file\n", folder, env=by_file) == "from-file", "the environment, too"
+    assert probe("CONTROL_PORT=file\n", folder, env={**by_file, "CONTROL_PORT": "env"}) == "env"
+    assert probe(f"CONTROL_PORT_FILE={folder}/secret\n", folder) == "from-file"
+
+
+@pytest.mark.parametrize("line", [f"TUNNEL_KEY {KEY}", f"TUNNEL_KEY: {KEY}", f'TUNNEL_KEY="{KEY}', f"={KEY}",
+                                  f"TUNNEL KEY={KEY}", "A" * 9000])
+def test_a_line_that_is_none_is_named_by_its_number_and_not_repeated(folder, line):
+    file = folder / "agent.env"
+    file.write_text(f"# first\nVPS_HOST=x\n{line}\n")
+    result = check("gateway-agent", GATEWAY, "--env-file", file)
+    told = refused(result, "line 3")
+    assert str(file) in told and "A" * 50 not in told
+
+
+@pytest.mark.parametrize("content", [KEY, KEY + "\n", KEY + "\r\n", f"  {KEY}  \nsecond line\n"])
+def test_secrets_in_files_are_the_first_line_without_blanks(folder, content):
+    (folder / "key").write_bytes(content.encode())
+    assert check("gateway-agent", {**GATEWAY, "TUNNEL_KEY": None, "TUNNEL_KEY_FILE": folder / "key"}).returncode == 0
+
+
+@pytest.mark.parametrize("kind", ["absent", "a folder", "empty", "a blank line", "too long"])
+def test_a_secret_file_that_cannot_be_used_is_named(folder, kind):
+    path = folder / "key"
+    {"absent": lambda: None, "a folder": path.mkdir, "empty": path.touch,
+     "a blank line": lambda: path.write_text(f"  \n{KEY}\n"), "too long": lambda: path.write_text(KEY * 200)}[kind]()
+    line = refused(check("gateway-agent", {**GATEWAY, "TUNNEL_KEY": None, "TUNNEL_KEY_FILE": path}), "TUNNEL_KEY_FILE")
+    assert str(path) in line
+
+
+@pytest.mark.parametrize("path", ["absent.env", "."])
+def test_an_env_file_that_cannot_be_read_is_named(folder, path):
+    result = check("vps-agent", VPS, "--env-file", folder / path)
+    assert str(folder) in refused(result, "env file")
+
+
+def test_files_that_only_others_may_read_are_refused_with_the_reason(folder, as_nobody):
+    folder.chmod(0o755)
+    secret = folder / "key"
+    secret.write_text(KEY)
+    secret.chmod(0o600)
+    for env, args in (({**GATEWAY, "TUNNEL_KEY": None, "TUNNEL_KEY_FILE": str(secret)}, []),
+                      (GATEWAY, ["--env-file", str(secret)])):
+        result = subprocess.run([*as_nobody, program("gateway-agent"), "--check", *args], env=environment(env),
+                                capture_output=True, text=True, timeout=20)
+        if "execute" in result.stderr or "exec" in result.stderr:
+            pytest.skip("that user may not run the programs")
+        assert "Permission denied" in refused(result, str(secret))
+
+
+def test_the_agents_work_with_what_stands_in_files(folder):
+    """All of it from --env-file, the secrets from files of their own; nothing is in argv."""
+    world = World(vps={"TUNNEL_KEY": None}, gateway={"TUNNEL_KEY": None})
+    (folder / "key").write_text(world.key + "\r\n")
+    (folder / "token").write_text(world.token + "\n")
+    world.vps_extra |= {"TUNNEL_KEY_FILE": folder / "key", "TELEGRAM_TOKEN": None,
+                        "TELEGRAM_TOKEN_FILE": folder / "token"}
+    file = folder / "gateway.env"
+    world.gateway_extra |= {"VPS_HOST": None, "CONTROL_PORT": None, "GATEWAY_NAME": None, "ALLOWED_TARGETS": None}
+    world.start_gateways, world.wait_ready = False, False
+    with world:
+        file.write_text(f"export VPS_HOST='127.0.0.1'\r\nCONTROL_PORT={world.control_port}\r\n"
+                        f"GATEWAY_NAME=\"lan\"\r\nTUNNEL_KEY_FILE={folder}/key\r\n")
+        world.gateway.args = ["--env-file", str(file)]
+        world.gateway.start()
+        world.ready(["lan"])
+        for daemon in world.daemons():
+            with open(f"/proc/{daemon.pid}/cmdline") as cmdline:
+                argv = cmdline.read()
+            assert world.key not in argv and world.token not in argv
+
+
+# ---------------------------------------------------------------- options
+
+@pytest.mark.parametrize("arguments", [["--token=" + TOKEN], ["--token", TOKEN], ["-k" + KEY], [KEY], ["TUNNEL_KEY=" + KEY],
+                                       ["--check", "--", KEY], ["--env-file="], ["--env-file"], ["--locally"]])
+def test_wrong_options_are_status_2_and_one_line_that_repeats_no_value(arguments):
+    result = run("vps-agent", *arguments, env=VPS)
+    assert result.returncode == 2 and not result.stdout
+    assert result.stderr.count("\n") == 1
+    assert TOKEN not in result.stderr and KEY not in result.stderr
+
+
+def test_version_help_and_generate_key_need_no_settings():
+    for option in ("--version", "--help", "--generate-key"):
+        result = run("vps-agent", option)
+        assert result.returncode == 0 and result.stdout and not result.stderr
+    assert run("gateway-agent", "--generate-key").returncode == 2, "that is the other program's"
+
+
+# ---------------------------------------------------------------- the log
+
+LEVELS = ["error", "warn", "info", "debug", "trace"]
+
+
+@pytest.mark.parametrize("settings, level", [
+    *(({"LOG_LEVEL": level}, level) for level in LEVELS), ({"LOG_LEVEL": "DEBUG"}, "debug"), ({"LOG_LEVEL": None}, "info"),
+    ({"LOG_LEVEL": None, "RUST_LOG": "debug"}, "debug"), ({"LOG_LEVEL": None, "RUST_LOG": "net=trace,warn"}, "warn"),
+    ({"LOG_LEVEL": None, "RUST_LOG": "hyper=info"}, "info"), ({"LOG_LEVEL": "warn", "RUST_LOG": "trace"}, "warn"),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_log_levels(settings, level):
+    """At each level there are lines up to it and none beyond."""
+    with World(bot=False, gateways=(), vps=settings) as world:
+        with socket.create_connection(("127.0.0.1", world.control_port)) as junk:
+            junk.sendall(b"GET / HTTP/1.1\r\n\r\n")      # a line of level warn
+            util.how_it_ends(junk)
+        world.pamctl("status")
+        log = world.vps.log
+        seen = {line.split()[1] for line in log.splitlines()}
+        allowed = set(LEVELS[:LEVELS.index(level) + 1])
+        assert seen <= allowed, log
+        assert ("warn" in seen) == ("warn" in allowed) and ("info" in seen) == ("info" in allowed), log
+        for line in log.splitlines():
+            assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (error|warn |info |debug|trace) \S", line), line
+
+
+# ---------------------------------------------------------------- starting
+
+def local_settings(folder, **settings):
+    start = util.free_range(11)
+    return {"VPS_HOST": "127.0.0.1", "TUNNEL_KEY": KEY, "CONTROL_PORT": start + 10, "PORT_RANGE_START": start,
+            "PORT_RANGE_END": start + 9, "STATE_DIR": folder, **settings}
+
+
+def test_an_occupied_control_port_is_named_in_one_line(folder):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run("vps-agent", "--local", env=local_settings(folder, CONTROL_PORT=port, BIND_ADDRESS="127.0.0.1"))
+    assert result.returncode == 1
+    errors = [line for line in result.stderr.splitlines() if " error " in line]
+    assert len(errors) == 1 and "CONTROL_PORT" in errors[0] and str(port) in errors[0], result.stderr
+    assert not os.listdir(folder), "nothing is left behind"
+
+
+def test_an_address_that_is_not_ours_is_a_clear_error(folder):
+    result = run("vps-agent", "--local", env=local_settings(folder, BIND_ADDRESS="203.0.113.99"))
+    assert result.returncode == 1 and "BIND_ADDRESS" in result.stderr and "203.0.113.99" in result.stderr
+
+
+@pytest.mark.parametrize("state", ["/proc/pamtunnel", "/dev/null", "/dev/null/state", "/absent/deeper/state"])
+def test_a_state_dir_that_cannot_be_is_a_clear_error(state, folder):
+    result = run("vps-agent", "--local", env=local_settings(folder, STATE_DIR=state))
+    assert result.returncode == 1 and state in result.stderr
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+
+
+def test_a_state_dir_that_is_not_writable_is_a_clear_error(folder, as_nobody):
+    folder.chmod(0o755)
+    result = subprocess.run([*as_nobody, program("vps-agent"), "--local"], env=environment(local_settings(folder)),
+                            capture_output=True, text=True, timeout=20)
+    if "execute" in result.stderr:
+        pytest.skip("that user may not run the programs")
+    assert result.returncode == 1 and str(folder) in result.stderr and "Permission denied" in result.stderr
+
+
+def test_a_state_dir_is_made_if_it_is_missing_for_its_owner_only(folder):
+    daemon = Daemon("vps-agent", folder, local_settings(folder / "state"), ["--local"]).start()
+    try:
+        util.eventually(lambda: (folder / "state" / "pamtunnel.sock").exists(), "it listens")
+        assert stat.S_IMODE((folder / "state").stat().st_mode) == 0o700
+        daemon.stop()
+    finally:
+        daemon.kill()
+
+
+def test_a_file_in_the_place_of_the_socket_is_not_removed(folder):
+    (folder / "pamtunnel.sock").write_text("precious")
+    result = run("vps-agent", "--local", env=local_settings(folder))
+    assert result.returncode == 1 and "pamtunnel.sock" in result.stderr
+    assert (folder / "pamtunnel.sock").read_text() == "precious"
+
+
+@pytest.mark.parametrize("address, others", [("127.0.0.1", ["127.0.0.2", "::1"]), ("::1", ["127.0.0.1"]),
+                                             ("0.0.0.0", ["::1"]), ("::", [])])
+def test_bind_address_is_where_everything_listens_and_nowhere_else(address, others):
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+    with peers.Recorder(reply=peers.echo) as target, \
+            World(vps={"BIND_ADDRESS": address, "VPS_HOST": here, "ADMIT": "auto"}, gateway={"VPS_HOST": here}) as world:
+        message = world.ssh(target.name)
+        assert message.code[0].endswith(" " + here)
+        session = world.newest_session()
+        for port in (world.control_port, session["public_port"]):
+            for other in others:
+                with pytest.raises(ConnectionRefusedError):
+                    socket.create_connection((other, port), 5).close()
+        if address == "::":
+            socket.create_connection(("127.0.0.1", world.control_port), 5).close()
+        with peers.dial(session["public_port"], host=here) as client:
+            client.sendall(peers.BANNER)
+            assert util.read_exactly(client, len(peers.BANNER)) == peers.BANNER
