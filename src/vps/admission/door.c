@@ -179,10 +179,10 @@ static struct visitor *find_parked(const struct door *door, unsigned number)
     return v;
 }
 
-static struct visitor *parked_of_party(const struct door *door, const struct addr *party)
+static struct visitor *parked_from(const struct door *door, const struct addr *address)
 {
     struct visitor *v = door->visitors;
-    while (v && !(v->number && addr_same_party(&v->from, party))) {
+    while (v && !(v->number && addr_same_host(&v->from, address))) {
         v = v->next;
     }
     return v;
@@ -225,13 +225,13 @@ static int watch_parked(struct visitor *visitor)
 static void park(struct visitor *visitor)
 {
     struct door *door = visitor->door;
-    struct visitor *before = parked_of_party(door, &visitor->from);
+    struct visitor *before = parked_from(door, &visitor->from);
     if (watch_parked(visitor) < 0 || (!before && !may_ask(door, &visitor->from))) {
         send_off(visitor);
         return;
     }
     if (before) {
-        /* The same party again: the question that is open now means this connection. */
+        /* The same address again: the question that is open now means this connection. */
         visitor->number = before->number;
         before->number = 0;
         send_off(before);
