@@ -4,11 +4,11 @@ import contextlib
 import threading
 
 import pytest
-from agents import OWNER, World
+from agents import OWNER, World, port_of
 from junk import NMAP_RDP, Storm
 from peers import BANNER, RdpFile, Recorder, connection_request, cookie, dial, echo
 from sshd import USER, ssh
-from util import SANITIZED, TIME_SCALE, VALGRIND, eventually, is_open, read_exactly
+from util import SANITIZED, TIME_SCALE, VALGRIND, eventually, is_open, read_exactly, reset, stays
 
 SCANNERS = [f"127.0.3.{n}" for n in range(1, 30)]
 JUNK = 200 if VALGRIND else 1000
@@ -166,7 +166,6 @@ def test_ssh_scanners_with_banners_reach_no_target(scanned):
         assert not target.talked
 
 
-
 def test_logs_do_not_grow_with_every_scanner(scanned):
     """One line without spam: a thousand scanners are not ten thousand lines."""
     lines = len(scanned.vps.log.splitlines())
@@ -176,3 +175,89 @@ def test_logs_do_not_grow_with_every_scanner(scanned):
     assert len(shown) < 60, "\n".join(shown[:20])
 
 
+@pytest.fixture(scope="module")
+def shown():
+    """The same at the log level that an operator has, with somebody who was there before."""
+    with World(vps={"LOG_LEVEL": "info"}) as world:
+        with Recorder(echo) as target:
+            client, _ = enter_ssh(world, target, admit=True)
+            client.close()
+            target.wait_client().wait_end()
+        world.close_all()
+        yield world
+
+
+def enter_ssh(world, target, admit=False):
+    """An SSH client from this address: (socket, session)."""
+    since = world.api.mark()
+    message = world.ssh(target.name)
+    client = dial(port_of(message.code[0]))
+    client.sendall(BANNER)
+    if admit:
+        world.api.tap(OWNER, world.api.wait_message("wants in", 10 * TIME_SCALE, since), "Admit")
+    assert read_exactly(client, len(BANNER)) == BANNER
+    return client, world.newest_session()
+
+
+def enter_rdp(file):
+    client = dial(file.port)
+    client.sendall(connection_request(cookie(file.secret)))
+    assert read_exactly(client, len(PLAIN)) == PLAIN
+    return client
+
+
+@pytest.mark.slow
+def test_a_thousand_at_every_port_leave_no_trace(shown):
+    """The user comes in the middle of it, from a known address and with the secret; comes back in the
+    middle of it; and afterwards everything is as it was: descriptors, memory, the log, the chat."""
+    world = shown
+    with Recorder(echo) as target, Recorder(echo) as waited_for:
+        document, _ = world.rdp(target.name)
+        file = RdpFile(document.document.data)
+        rdp_session = world.newest_session()
+        world.ssh(waited_for.name)                      # its user never comes: its port is open all the time
+        ssh_session = world.newest_session()
+        ports = [rdp_session["public_port"], rdp_session["data_port"], ssh_session["public_port"], world.control_port]
+        with Storm(ports, JUNK // 4, SCANNERS):
+            client = enter_rdp(file)
+            known, _ = enter_ssh(world, target)         # unasked
+            reset(known)
+        settled_descriptors = [eventually(lambda d=d: stable(d), "the first junk is gone", 20) for d in world.daemons()]
+        rss = [daemon.rss_kb() for daemon in world.daemons()]
+        since, log = world.api.mark(), [len(daemon.log.splitlines()) for daemon in world.daemons()]
+
+        with Storm(ports, JUNK, SCANNERS, seed=2) as storm:
+            reset(client)
+            world.wait_state(rdp_session["id"], "reconnecting")
+            client = enter_rdp(file)                    # the same secret from the same address
+            storm.wait()
+
+        for daemon, before in zip(world.daemons(), settled_descriptors):
+            eventually(lambda d=daemon, n=before: len(d.descriptors()) <= n, "the descriptors are back", 20)
+        if not SANITIZED and not VALGRIND:
+            for daemon, before in zip(world.daemons(), rss):
+                assert daemon.rss_kb() - before < 400, f"{daemon.name} grew by {daemon.rss_kb() - before} kB"
+        lines = world.vps.log.splitlines()[log[0]:]
+        assert len(lines) < 40, "\n".join(lines)
+        questions = [m for m in world.api.all_messages(OWNER, since, deleted=True) if m.says("wanted in")
+                     or m.says("wants in")]
+        assert len(questions) <= 12, "five at once, then one in ten seconds"
+        client.sendall(b"still here")
+        assert read_exactly(client, 10) == b"still here"
+        assert {s["id"]: s["state"] for s in world.sessions() if s["state"] != "ended"} == {
+            rdp_session["id"]: "connected", ssh_session["id"]: "waiting"}
+        assert [c.data for c in target.talked] == [PLAIN, BANNER, PLAIN + b"still here"], "not one byte of junk"
+        assert not waited_for.talked
+        after, _ = enter_ssh(world, target)
+        reset(after)
+        client.close()
+    world.settle()
+
+
+def stable(daemon):
+    """How many descriptors it has, once that no longer changes."""
+    before = len(daemon.descriptors())
+    with contextlib.suppress(AssertionError):
+        stays(lambda: len(daemon.descriptors()) == before, "it is quiet", 1)
+        return before
+    return None
