@@ -30,6 +30,7 @@ DEAF = "192.168.1.66"       # packets to it vanish: a connection times out
 CLIENT = "203.0.113.7"
 SCANNERS = ["203.0.113.66", "203.0.113.67", "203.0.113.68"]
 VPS6, CLIENT6, TARGET6 = "2001:db8:1::1", "2001:db8:1::7", "fd00:1::22"
+NEIGHBOUR6 = "2001:db8:1::66"   # of the client, in its /64
 
 
 def available():
@@ -180,7 +181,8 @@ class Internet:
             self._link(self.gateway, "wan", self.vps, "gw")
             self._link(self.gateway, "lan", self.lan, "eth")
             self._address(self.vps, "inet", f"{VPS}/24", f"{VPS6}/64")
-            self._address(self.client, "wan", *(f"{a}/24" for a in [CLIENT, *SCANNERS]), f"{CLIENT6}/64")
+            self._address(self.client, "wan", *(f"{a}/24" for a in [CLIENT, *SCANNERS]), f"{CLIENT6}/64",
+                          f"{NEIGHBOUR6}/64")
             self._address(self.vps, "gw", f"{VPS_FOR_GATEWAY}/29")
             self._address(self.gateway, "wan", f"{GATEWAY}/29")
             self._address(self.gateway, "lan", f"{GATEWAY_IN_LAN}/24", "fd00:1::1/64")

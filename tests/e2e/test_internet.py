@@ -123,13 +123,30 @@ def test_ipv6_all_the_way(far_world, internet):
     with Recorder(echo, listener=listener) as target:
         far_world.ssh(f"[{netns.TARGET6}]")
         session = far_world.newest_session()
-        client = internet.client.connect(netns.VPS6, session["public_port"])
+        client = internet.client.connect(netns.VPS6, session["public_port"], netns.CLIENT6)
         client.sendall(BANNER)
         let_in(far_world, session, netns.CLIENT6)
         assert read_exactly(client, len(BANNER)) == BANNER
         assert target.talked[0].address[0] == "fd00:1::1"
         assert far_world.session(session["id"])["client"] == netns.CLIENT6
         client.close()
+
+
+def test_admit_lets_in_the_address_that_it_names_and_not_its_neighbour(far_world, internet):
+    with Recorder(echo, listener=internet.lan.listen("0.0.0.0", 22)) as target:
+        far_world.ssh("HOME-PC")
+        session = far_world.newest_session()
+        asked = []
+        for address, says in ((netns.CLIENT6, BANNER), (netns.NEIGHBOUR6, b"SSH-2.0-neighbour\r\n")):
+            client = internet.client.connect(netns.VPS6, session["public_port"], address)
+            client.sendall(says)
+            eventually(lambda: address in far_world.session(session["id"])["parked"], "it is parked")
+            asked.append(client)
+        far_world.pamctl("admit", session["id"], netns.CLIENT6)
+        assert read_exactly(asked[0], len(BANNER)) == BANNER
+        assert [c.data for c in target.talked] == [BANNER]
+        for client in asked:
+            client.close()
 
 
 def test_the_rdp_secret_works_from_one_address_at_a_time(far_world, internet):
