@@ -134,8 +134,7 @@ def test_ipv6_all_the_way(far_world, internet):
 
 def test_admit_lets_in_the_address_that_it_names_and_not_its_neighbour(far_world, internet):
     with Recorder(echo, listener=internet.lan.listen("0.0.0.0", 22)) as target:
-        far_world.ssh("HOME-PC")
-        session = far_world.newest_session()
+        session = far_world.pamctl.json("ssh", "HOME-PC")["session"]
         asked = []
         for address, says in ((netns.CLIENT6, BANNER), (netns.NEIGHBOUR6, b"SSH-2.0-neighbour\r\n")):
             client = internet.client.connect(netns.VPS6, session["public_port"], address)
