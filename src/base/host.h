@@ -21,10 +21,14 @@ enum host_kind { HOST_INVALID, HOST_NAME, HOST_IPV4, HOST_IPV6 };
 
 enum host_kind host_kind(const char *text);
 
+/* A gateway's name: 1 to 63 letters, digits, '.', '_' or '-', first alphanumeric. */
+enum { GATEWAY_NAME_MAX = 63 };
+bool gateway_name_is_valid(const char *text);
+
 /* What a user asked for: [GATEWAY/][USER@]HOST[:PORT]. */
 struct target {
-    char gateway[HOST_MAX + 1]; /* empty: not said */
-    char user[USER_MAX + 1];    /* empty: not said */
+    char gateway[GATEWAY_NAME_MAX + 1]; /* empty: not said */
+    char user[USER_MAX + 1];            /* empty: not said */
     char host[HOST_MAX + 1];
     uint16_t port;
 };
@@ -42,9 +46,5 @@ int target_parse(const char *text, uint16_t default_port, bool allow_user,
 /* "HOST:PORT", with brackets around an IPv6 address. dst: TARGET_TEXT_MAX. */
 enum { TARGET_TEXT_MAX = HOST_MAX + 16 };
 void target_format(const char *host, uint16_t port, char *dst);
-
-/* A gateway's name: 1 to 63 letters, digits, '.', '_' or '-', first alphanumeric. */
-enum { GATEWAY_NAME_MAX = 63 };
-bool gateway_name_is_valid(const char *text);
 
 #endif

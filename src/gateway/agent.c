@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "base/crypto.h"
+#include "base/net.h"
 #include "control/tls.h"
 #include "gateway/tunnels.h"
 #include "gateway/uplink.h"
@@ -20,6 +21,18 @@ struct agent {
     struct uplink *uplink;
     struct tunnels *tunnels;
 };
+
+/* A tunnel that opens has up to three descriptors; some are left for everything else. */
+enum { DESCRIPTORS_PER_TUNNEL = 3, DESCRIPTORS_RESERVED = 64, TUNNELS_MAX = 10000 };
+
+static unsigned tunnels_for_descriptors(void)
+{
+    unsigned long descriptors = net_raise_descriptor_limit();
+    unsigned long most = descriptors > DESCRIPTORS_RESERVED
+                             ? (descriptors - DESCRIPTORS_RESERVED) / DESCRIPTORS_PER_TUNNEL
+                             : 1;
+    return most < TUNNELS_MAX ? (unsigned)most : TUNNELS_MAX;
+}
 
 /* ---- who tells whom -------------------------------------------------------- */
 
@@ -71,6 +84,7 @@ static int start(struct agent *agent, struct gateway_settings *settings)
         .log = agent->log,
         .allowed = settings->allowed_targets,
         .workers = (unsigned)settings->relay_workers,
+        .most = tunnels_for_descriptors(),
         .send = on_answer,
         .arg = agent,
     };

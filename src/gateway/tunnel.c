@@ -62,7 +62,7 @@ struct tunnel {
     uint64_t session;
     uint16_t channel;
     char target[TARGET_TEXT_MAX]; /* as it was asked for */
-    struct addr addrs[RESOLVE_MAX];
+    struct addr *addrs;           /* to dial; only until that is done */
     unsigned addr_count;
     int data; /* the data channel, -1: none (yet, or any more) */
     struct reach *reach;
@@ -199,6 +199,8 @@ static void on_dialled(void *arg, int fd, const struct addr *addr)
         return;
     }
     tunnel->data = -1;
+    free(tunnel->addrs);
+    tunnel->addrs = NULL;
     char address[ADDR_TEXT_MAX];
     tunnel_set_state(tunnel, STATE_RELAYING, addr_text(addr, address));
 }
@@ -268,6 +270,12 @@ static void on_reached(void *arg, const struct failure *failure, const struct ad
     tunnel->reach = NULL;
     if (failure) {
         tunnel_fail(tunnel, failure);
+        return;
+    }
+    tunnel->addrs = malloc(count * sizeof *addrs);
+    if (!tunnel->addrs) {
+        struct failure no_memory = failure_of_target(-ENOMEM, tunnel->target);
+        tunnel_fail(tunnel, &no_memory);
         return;
     }
     memcpy(tunnel->addrs, addrs, count * sizeof *addrs);
@@ -353,6 +361,7 @@ void tunnel_free(struct tunnel *tunnel)
     watch_free(tunnel->watch);
     dial_cancel(tunnel->dial);
     timer_free(tunnel->linger);
+    free(tunnel->addrs);
     if (tunnel->data >= 0) {
         close(tunnel->data);
     }

@@ -16,8 +16,8 @@ struct tunnels {
     struct tunnel_host host; /* what each of them sees */
     struct relay *relay;
     struct watch *ended_links;
-    struct tunnel *all[TUNNELS_MAX];
-    unsigned count;
+    struct tunnel **all;
+    unsigned count, most;
     void (*send)(void *arg, const struct message *message);
     void *arg;
 };
@@ -91,9 +91,9 @@ static int check(const struct tunnels *tunnels, const struct message_open_tunnel
         *ret_failure = failure_make(TUNNEL_ERROR, "the VPS sent a host or port that is none");
     } else if (is_open(tunnels, command)) {
         *ret_failure = failure_make(TUNNEL_ERROR, "the VPS asked for the same tunnel twice");
-    } else if (tunnels->count == TUNNELS_MAX) {
+    } else if (tunnels->count == tunnels->most) {
         *ret_failure = failure_make(
-            TUNNEL_BUSY, "the gateway has %d tunnels open, which is its limit", TUNNELS_MAX);
+            TUNNEL_BUSY, "the gateway has %u tunnels open, which is its limit", tunnels->most);
     } else {
         return 0;
     }
@@ -156,7 +156,9 @@ int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
     }
     tunnels->send = options->send;
     tunnels->arg = options->arg;
-    int err = relay_new(options->workers, &tunnels->relay);
+    tunnels->most = options->most;
+    tunnels->all = calloc(options->most, sizeof(struct tunnel *));
+    int err = tunnels->all ? relay_new(options->workers, &tunnels->relay) : -ENOMEM;
     if (err < 0) {
         goto fail;
     }
@@ -194,6 +196,7 @@ void tunnels_free(struct tunnels *tunnels)
     for (unsigned i = 0; i < tunnels->count; i++) {
         tunnel_free(tunnels->all[i]);
     }
+    free(tunnels->all);
     free(tunnels);
 }
 

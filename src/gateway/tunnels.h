@@ -12,14 +12,13 @@
 #include "control/message.h"
 #include "gateway/targets.h"
 
-enum { TUNNELS_MAX = 512 };
-
 struct tunnels;
 
 struct tunnels_options {
     const struct log *log;
     const struct targets *allowed;
     unsigned workers; /* of the relay */
+    unsigned most;    /* tunnels at once */
     void (*send)(void *arg, const struct message *message);
     void *arg;
 };

@@ -23,7 +23,7 @@
 enum {
     OPENING_MS = 20000,
     CHECK_MIN_MS = 250,
-    CHECK_MAX_MS = 15000,
+    CHECK_MAX_MS = 60000,
     /* The reason of a failed connection to the target travels beside its RST. */
     LAST_WORDS_MS = 300,
 };
@@ -77,7 +77,7 @@ static void start_deadline(struct session *session)
         set_deadline(session, since < timeout ? timeout - since : 0);
         break;
     case SESSION_CONNECTED:
-        set_next_check(session, check_interval(settings));
+        set_next_check(session, session->pending.fd >= 0 ? OPENING_MS : check_interval(settings));
         break;
     case SESSION_RECONNECTING:
         set_deadline(session, (uint64_t)settings->reconnect_grace * 1000);
@@ -195,6 +195,11 @@ void session_on_nothing_carried(struct session *session, bool maybe_last_words)
     } else {
         session_end(session, SESSION_END_DISCONNECTED);
     }
+}
+
+void session_expect_channel(struct session *session)
+{
+    set_next_check(session, OPENING_MS);
 }
 
 void session_wait_for_last_words(struct session *session)
@@ -369,6 +374,8 @@ void session_free(struct session *session)
 {
     if (session) {
         timer_free(session->deadline);
+        free(session->blocked);
+        free(session->end_why);
         free(session);
     }
 }

@@ -16,7 +16,8 @@ void session_drop_pending(struct session *session)
         net_reset(session->pending.fd);
         session->pending.fd = -1;
     }
-    crypto_wipe(session->pending.bytes, sizeof session->pending.bytes);
+    free(session->pending.bytes);
+    session->pending.bytes = NULL;
 }
 
 /* Gives the relay a client and a data channel; both descriptors are taken over. */
@@ -73,13 +74,14 @@ static bool hold_for_channel(struct session *session, int fd, const void *bytes,
         session->channel++;
         session_request_channel(session);
     }
-    if (!session->channel_on_its_way || len > sizeof session->pending.bytes) {
+    uint8_t *copy = session->channel_on_its_way ? malloc(len) : NULL;
+    if (!copy) {
         net_reset(fd);
         return false;
     }
-    session->pending.fd = fd;
-    session->pending.len = len;
-    memcpy(session->pending.bytes, bytes, len);
+    memcpy(copy, bytes, len);
+    session->pending = (struct pending_client){.fd = fd, .len = len, .bytes = copy};
+    session_expect_channel(session);
     return true;
 }
 
@@ -165,15 +167,24 @@ int session_admit(struct session *session, unsigned number)
     return err;
 }
 
+static void add_blocked(struct session *session, const struct addr *address)
+{
+    if (!session->blocked) {
+        session->blocked = calloc(SESSION_BLOCKED_MAX, sizeof *session->blocked);
+    }
+    if (session->blocked) {
+        bool full = session->blocked_count == SESSION_BLOCKED_MAX;
+        session->blocked[full ? SESSION_BLOCKED_MAX - 1 : session->blocked_count++] = *address;
+    }
+}
+
 static void remember_blocked(struct session *session, unsigned number)
 {
     struct parked_view parked[SESSION_PARKED_MAX];
     unsigned count = door_parked(session->door, parked);
     for (unsigned i = 0; i < count; i++) {
         if (parked[i].number == number) {
-            bool full = session->blocked_count == SESSION_BLOCKED_MAX;
-            session->blocked[full ? SESSION_BLOCKED_MAX - 1 : session->blocked_count++] =
-                parked[i].from;
+            add_blocked(session, &parked[i].from);
         }
     }
 }

@@ -50,7 +50,7 @@ struct carry {
 struct pending_client {
     int fd; /* -1: none */
     size_t len;
-    uint8_t bytes[512];
+    uint8_t *bytes;
 };
 
 enum { SESSION_BLOCKED_MAX = 16 };
@@ -74,7 +74,7 @@ struct session {
     bool somebody_is_in;
     bool came_without_secret;
     struct addr client;
-    struct addr blocked[SESSION_BLOCKED_MAX];
+    struct addr *blocked; /* NULL: nobody */
     unsigned blocked_count;
 
     /* gateway side */
@@ -99,7 +99,7 @@ struct session {
     uint64_t active_ms, active_bytes; /* the last time that bytes had moved */
 
     enum session_end end;
-    struct why end_why; /* for SESSION_END_REFUSED and _TARGET */
+    struct why *end_why; /* for SESSION_END_REFUSED and _TARGET; NULL otherwise */
 };
 
 /*
@@ -128,6 +128,8 @@ bool session_carries_nothing(const struct session *session);
 /* To be called when that may have come true. maybe_last_words: the reason may still come. */
 void session_on_nothing_carried(struct session *session, bool maybe_last_words);
 /* Its end is near; the gateway's reason may still come, and be the end. */
+/* A client waits for a data channel: looks in time whether it came. */
+void session_expect_channel(struct session *session);
 void session_wait_for_last_words(struct session *session);
 
 /* ---- session_gateway.c ----------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* What others see of a session: a snapshot, texts, and what its user gets. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -65,14 +66,6 @@ void session_view(const struct session *session, struct session_view *ret_view)
     *ret_view = view;
 }
 
-/* A long reason ends between two characters: messages have to be UTF-8. */
-static void explain_in_its_words(struct session *session, const char *detail)
-{
-    struct why *why = &session->end_why;
-    struct text text = text_over(why->text, sizeof why->text);
-    text_add(&text, "gateway %s could not open it: %s", session->gateway, detail);
-}
-
 /* What a person is told; the first words are the contract's. */
 void session_explain_failure(struct session *session, const struct message_tunnel_failed *failed)
 {
@@ -80,7 +73,8 @@ void session_explain_failure(struct session *session, const struct message_tunne
     unsigned port = session->target.port;
     const char *service = session->kind == SESSION_RDP ? "Remote Desktop" : "an SSH server";
     const struct vps_settings *settings = session->services->settings;
-    struct why *why = &session->end_why;
+    struct why *why = session->end_why ? session->end_why : malloc(sizeof *why);
+    session->end_why = why; /* without memory it is a NULL, and the reason stays in the log */
     switch (failed->reason) {
     case TUNNEL_UNKNOWN_NAME:
         why_set(why, 0,
@@ -121,7 +115,7 @@ void session_explain_failure(struct session *session, const struct message_tunne
                 session->gateway);
         break;
     default:
-        explain_in_its_words(session, failed->detail);
+        why_set(why, 0, "gateway %s could not open it: %s", session->gateway, failed->detail);
     }
 }
 
@@ -131,7 +125,8 @@ void session_end_text(const struct session *session, struct text *text)
     switch (session->end) {
     case SESSION_END_REFUSED:
     case SESSION_END_TARGET:
-        text_add(text, "%s", session->end_why.text);
+        text_add(text, "%s",
+                 session->end_why ? session->end_why->text : "the gateway could not open it");
         break;
     case SESSION_END_GATEWAY:
         text_add(text, "gateway %s went offline or did not answer", session->gateway);

@@ -61,6 +61,8 @@ static int listen_somewhere(void)
     return fd;
 }
 
+enum { TUNNELS_MAX = 40 };
+
 static void world_open(struct world *world, const char *allowed)
 {
     *world = (struct world){.log = {.stream = stderr, .level = LOG_ERROR}};
@@ -73,6 +75,7 @@ static void world_open(struct world *world, const char *allowed)
         .log = &world->log,
         .allowed = world->allowed,
         .workers = 1,
+        .most = TUNNELS_MAX,
         .send = on_answer,
         .arg = world,
     };
@@ -361,6 +364,7 @@ static void a_listed_name_is_allowed_wherever_it_leads(void **state)
     struct tunnels_options options = {.log = &world.log,
                                       .allowed = world.allowed,
                                       .workers = 1,
+                                      .most = TUNNELS_MAX,
                                       .send = on_answer,
                                       .arg = &world};
     assert_int_equal(tunnels_new(&world.loop, &options, &world.tunnels), 0);
