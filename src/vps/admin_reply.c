@@ -55,7 +55,7 @@ json_t *reply_session(const struct session *session)
     struct session_view view;
     session_view(session, &view);
     char target[TARGET_TEXT_MAX], owner[48], client[ADDR_HOST_MAX];
-    target_format(view.target->host, view.target->port, target);
+    target_format(view.host, view.port, target);
     snprintf(owner, sizeof owner, "%s:%lld", view.owner.kind == OWNER_TELEGRAM ? "telegram" : "uid",
              (long long)view.owner.id);
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:I, s:o, s:I, s:I, s:o, s:o}",

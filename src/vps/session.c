@@ -330,7 +330,9 @@ static struct session *blank(struct session_services *services,
     session->services = services;
     session->kind = request->kind;
     session->owner = request->owner;
-    session->target = request->target;
+    session->host = strdup(request->target.host);
+    session->port = request->target.port;
+    strcpy(session->user, request->target.user);
     strcpy(session->gateway, view.name);
     session->public_listener = -1;
     session->spare = -1;
@@ -345,7 +347,7 @@ int session_new(struct session_services *services, const struct session_request 
                 struct gateway *gateway, struct session **ret_session, struct why *why)
 {
     struct session *session = blank(services, request, gateway);
-    if (!session || !session->deadline || make_secrets(session) < 0) {
+    if (!session || !session->deadline || !session->host || make_secrets(session) < 0) {
         session_free(session);
         return why_set(why, -ENOMEM, "The server is out of memory or of random numbers.");
     }
@@ -359,7 +361,7 @@ int session_new(struct session_services *services, const struct session_request 
         return err;
     }
     char target[TARGET_TEXT_MAX];
-    target_format(session->target.host, session->target.port, target);
+    target_format(session->host, session->port, target);
     log_info(log_of(session),
              "session %s: opening %s to %s through gateway %s (tunnel %016" PRIx64
              "), ports %u and %u",
@@ -374,6 +376,7 @@ void session_free(struct session *session)
 {
     if (session) {
         timer_free(session->deadline);
+        free(session->host);
         free(session->blocked);
         free(session->end_why);
         free(session);

@@ -68,7 +68,8 @@ struct session_view {
     enum session_kind kind;
     enum session_state state;
     struct owner owner;
-    const struct target *target;
+    const char *host; /* the target */
+    uint16_t port;
     const char *gateway;
     uint16_t public_port;
     uint16_t data_port;

@@ -63,7 +63,9 @@ struct session {
     enum session_kind kind;
     enum session_state state;
     struct owner owner;
-    struct target target;
+    char *host; /* the target; as long as it is, since there may be thousands */
+    uint16_t port;
+    char user[USER_MAX + 1];
     char gateway[GATEWAY_NAME_MAX + 1];
 
     /* public side */

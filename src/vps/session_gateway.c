@@ -21,9 +21,9 @@ int session_request_channel(struct session *session)
     struct message message = {.type = MESSAGE_OPEN_TUNNEL};
     message.open_tunnel.session = session->number;
     message.open_tunnel.channel = session->channel;
-    message.open_tunnel.port = session->target.port;
+    message.open_tunnel.port = session->port;
     message.open_tunnel.data_port = session->data_port;
-    memcpy(message.open_tunnel.host, session->target.host, sizeof message.open_tunnel.host);
+    strcpy(message.open_tunnel.host, session->host); /* HOST_MAX at most */
     memcpy(message.open_tunnel.token, session->token, sizeof message.open_tunnel.token);
     dock_expect(session->dock, session->channel);
     int err = gateway_send(gateway, &message);
@@ -137,8 +137,8 @@ void session_on_message(struct session *session, const struct message *message)
         return;
     }
     if (message->type == MESSAGE_TUNNEL_READY && message->tunnel_ready.channel == 0) {
-        log_debug(log_of(session), "session %s: %s answers at %s", session->id,
-                  session->target.host, message->tunnel_ready.address);
+        log_debug(log_of(session), "session %s: %s answers at %s", session->id, session->host,
+                  message->tunnel_ready.address);
         session->gateway_is_ready = true;
         maybe_ready(session);
     } else if (message->type == MESSAGE_TUNNEL_FAILED) {

@@ -47,7 +47,8 @@ void session_view(const struct session *session, struct session_view *ret_view)
         .kind = session->kind,
         .state = session->state,
         .owner = session->owner,
-        .target = &session->target,
+        .host = session->host,
+        .port = session->port,
         .gateway = session->gateway,
         .public_port = session->public_port,
         .data_port = session->data_port,
@@ -69,8 +70,8 @@ void session_view(const struct session *session, struct session_view *ret_view)
 /* What a person is told; the first words are the contract's. */
 void session_explain_failure(struct session *session, const struct message_tunnel_failed *failed)
 {
-    const char *host = session->target.host;
-    unsigned port = session->target.port;
+    const char *host = session->host;
+    unsigned port = session->port;
     const char *service = session->kind == SESSION_RDP ? "Remote Desktop" : "an SSH server";
     const struct vps_settings *settings = session->services->settings;
     struct why *why = session->end_why ? session->end_why : malloc(sizeof *why);
@@ -158,9 +159,8 @@ void session_end_text(const struct session *session, struct text *text)
 
 void session_ssh_command(const struct session *session, struct text *text)
 {
-    const struct target *target = &session->target;
-    text_add(text, "ssh -p %u -o HostKeyAlias=%s %s%s%s", session->public_port, target->host,
-             target->user, target->user[0] ? "@" : "", session->services->settings->vps_host);
+    text_add(text, "ssh -p %u -o HostKeyAlias=%s %s%s%s", session->public_port, session->host,
+             session->user, session->user[0] ? "@" : "", session->services->settings->vps_host);
 }
 
 void session_rdp_file(const struct session *session, struct text *text)
@@ -171,5 +171,5 @@ void session_rdp_file(const struct session *session, struct text *text)
 
 void session_rdp_file_name(const struct session *session, char *dst)
 {
-    rdpfile_name(session->target.host, dst);
+    rdpfile_name(session->host, dst);
 }

@@ -62,7 +62,8 @@ static struct session_view longest(enum session_kind kind, struct target *target
     struct session_view view = {
         .id = "abcdefgh",
         .kind = kind,
-        .target = target,
+        .host = target->host,
+        .port = 65535,
         .gateway = "gateway",
         .public_port = 65535,
         .connected_unix = 1,
@@ -73,15 +74,15 @@ static struct session_view longest(enum session_kind kind, struct target *target
     };
     memset(target->host, 'h', HOST_MAX);
     target->host[HOST_MAX] = '\0';
-    target->port = 65535;
     assert_int_equal(addr_parse("2001:db8:1111:2222:3333:4444:5555:6666", 1, &view.client), 0);
     return view;
 }
 
 static struct session_view short_view(enum session_kind kind, struct target *target)
 {
-    struct session_view view = {.kind = kind, .target = target, .seconds_left = 119};
-    *target = (struct target){.host = "HOME-PC", .port = kind == SESSION_SSH ? 22 : 3389};
+    struct session_view view = {.kind = kind, .host = target->host, .seconds_left = 119};
+    *target = (struct target){.host = "HOME-PC"};
+    view.port = kind == SESSION_SSH ? 22 : 3389;
     assert_int_equal(addr_parse("203.0.113.7", 1, &view.client), 0);
     return view;
 }
@@ -216,7 +217,7 @@ static void a_usual_port_is_left_out(void **state)
     texts_opening(&html, &view);
     assert_string_equal(buffer, "🟡 <b>RDP to HOME-PC</b>\nOpening…");
     start(NULL);
-    target.port = 22;
+    view.port = 22;
     texts_opening(&html, &view);
     assert_string_equal(buffer, "🟡 <b>RDP to HOME-PC:22</b>\nOpening…");
     start(NULL);

@@ -39,7 +39,8 @@ int __wrap_session_block(struct session *s, unsigned number);
 void __wrap_session_view(const struct session *s, struct session_view *ret_view)
 {
     *ret_view = s->view;
-    ret_view->target = &s->target;
+    ret_view->host = s->target.host;
+    ret_view->port = s->target.port;
 }
 
 void __wrap_session_ssh_command(const struct session *s, struct text *text)

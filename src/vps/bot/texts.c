@@ -111,12 +111,11 @@ void texts_not_opened(struct text *html, const struct why *why)
 static void add_target(struct text *html, const struct session_view *view)
 {
     static const uint16_t DEFAULT_PORTS[] = {[SESSION_SSH] = 22, [SESSION_RDP] = 3389};
-    const struct target *target = view->target;
     char with_port[TARGET_TEXT_MAX];
-    if (target->port == DEFAULT_PORTS[view->kind]) {
-        html_add(html, target->host);
+    if (view->port == DEFAULT_PORTS[view->kind]) {
+        html_add(html, view->host);
     } else {
-        target_format(target->host, target->port, with_port);
+        target_format(view->host, view->port, with_port);
         html_add(html, with_port);
     }
 }
