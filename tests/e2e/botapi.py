@@ -20,6 +20,8 @@ import ssl
 import subprocess
 import threading
 import time
+
+import util
 import urllib.parse
 from collections import defaultdict, deque
 
@@ -383,7 +385,7 @@ class BotApi:
         tls: an ssl.SSLContext for HTTPS."""
         self.token = token
         self.tls = tls
-        self.listener = listener or socket.create_server(("127.0.0.1", 0))
+        self.listener = listener or util.server()
         self.address = self.listener.getsockname()
         self.lock = threading.Condition(threading.RLock())
         self.violations = []

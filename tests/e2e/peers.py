@@ -5,6 +5,7 @@ import socket
 import struct
 import threading
 
+import util
 from util import TIME_SCALE, eventually
 
 BANNER = b"SSH-2.0-pamtunnel_test\r\n"
@@ -92,7 +93,7 @@ class Recorder:
 
     def __init__(self, reply=None, on_connect=None, listener=None, host="127.0.0.1"):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self.listener = listener or socket.create_server((host, 0), family=family)
+        self.listener = listener or util.server(host, family=family)
         self.host, self.port = self.listener.getsockname()[:2]
         self.reply = reply
         self.on_connect = on_connect

@@ -339,7 +339,7 @@ def test_a_certificate_that_cannot_be_trusted_is_a_clear_line_and_no_crash(folde
     (folder / "other").mkdir()
     _, other = botapi.make_tls(folder / "other", ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
     unknown = case == "of an unknown authority"
-    listener = socket.create_server(("127.0.0.1" if unknown else "127.0.0.2", 0))
+    listener = util.server("127.0.0.1" if unknown else "127.0.0.2")
     with BotApi(TOKEN, listener, context) as api:
         with lone_agent(api.url, SSL_CERT_FILE=other if unknown else ca) as agent:
             line = agent.wait_log("telegram: trouble")[0]

@@ -254,7 +254,7 @@ class Line:
 
     def __init__(self, port):
         self.port_behind = port
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = util.server()
         self.port = self.listener.getsockname()[1]
         self.pairs = []
         self.taken = 0

@@ -161,7 +161,7 @@ def test_unknown_options_are_usage_errors(program):
 
 
 def test_an_occupied_control_port_is_a_clear_error(folder):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with util.server() as taken:
         port = taken.getsockname()[1]
         result = run("vps-agent", "--local", env={
             "VPS_HOST": "x", "TUNNEL_KEY": KEY, "CONTROL_PORT": port, "BIND_ADDRESS": "127.0.0.1",
@@ -451,7 +451,7 @@ def local_settings(folder, **settings):
 
 
 def test_an_occupied_control_port_is_named_in_one_line(folder):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with util.server() as taken:
         port = taken.getsockname()[1]
         result = run("vps-agent", "--local", env=local_settings(folder, CONTROL_PORT=port, BIND_ADDRESS="127.0.0.1"))
     assert result.returncode == 1

@@ -86,6 +86,17 @@ def free_port():
     return free_range(1)
 
 
+def server(host="127.0.0.1", **options):
+    """A listening socket on a free port. Not one that the kernel chooses: after a few
+    thousand connections all of those are in TIME_WAIT, and it has none left."""
+    for _ in range(20):
+        try:
+            return socket.create_server((host, free_port()), **options)
+        except OSError as error:    # somebody was quicker
+            last = error
+    raise last
+
+
 class Folder:
     """A temporary folder with a short path: Unix sockets take 107 characters."""
 

@@ -53,7 +53,9 @@ struct telegram_call *__wrap_telegram_call(struct telegram *telegram, const char
     *call = (struct telegram_call){
         .open = true, .method = method, .params = json_deep_copy(params), .fn = fn, .arg = arg};
     if (file) {
-        call->file = strndup(file->data, file->len);
+        call->file = calloc(1, file->len + 1); /* not strndup(): the bytes have no NUL */
+        assert_non_null(call->file);
+        memcpy(call->file, file->data, file->len);
     }
     return call;
 }
