@@ -20,10 +20,10 @@ import ssl
 import subprocess
 import threading
 import time
-
-import util
 import urllib.parse
 from collections import defaultdict, deque
+
+import util
 
 BOT_ID = 7000000001
 BOT_NAME = "pam_test_bot"
