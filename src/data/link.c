@@ -115,10 +115,10 @@ static int link_hidden_error(struct link *link)
  * The other flow failed, perhaps in send(): what that socket's peer had sent
  * before is then still unread, and epoll may not have said so yet.
  */
-static void link_salvage(struct link *link, unsigned i, void *buffer, size_t size)
+static void link_salvage(struct link *link, unsigned i, struct flow_kit *kit)
 {
     link->side[i].readable = link->side[i].wary = true;
-    flow_move(&link->flow[i], buffer, size);
+    flow_move(&link->flow[i], kit);
 }
 
 static void link_fail(struct link *link, int err)
@@ -126,13 +126,13 @@ static void link_fail(struct link *link, int err)
     link_close(link, end_of_error(-err), -err);
 }
 
-bool link_run(struct link *link, void *buffer, size_t size)
+bool link_run(struct link *link, struct flow_kit *kit)
 {
     bool more = false;
     for (unsigned i = 0; i < 2; i++) {
-        int turn = flow_run(&link->flow[i], buffer, size);
+        int turn = flow_run(&link->flow[i], kit);
         if (turn < 0) {
-            link_salvage(link, 1 - i, buffer, size);
+            link_salvage(link, 1 - i, kit);
             link_fail(link, turn);
             return false;
         }

@@ -47,7 +47,7 @@ void link_note_events(struct side *side, uint32_t events);
  * Gives both flows a turn. True if there is more to do at once; otherwise the
  * link waits for events or is over.
  */
-bool link_run(struct link *link, void *buffer, size_t size);
+bool link_run(struct link *link, struct flow_kit *kit);
 bool link_is_half_closed(const struct link *link);
 /* Closes both sockets, with FINs if it has finished and with RSTs otherwise. */
 void link_close(struct link *link, enum link_end end, int error);

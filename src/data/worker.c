@@ -44,6 +44,7 @@ struct worker {
     struct list ended; /* over, and not yet reported: by link->home */
     struct list queue; /* their turn ended before their bytes: by link->turn */
     uint64_t due_ms;   /* the earliest of the links' due_ms, or 0 */
+    struct flow_kit kit;
     uint8_t buffer[BUFFER_SIZE];
 };
 
@@ -71,7 +72,7 @@ static void worker_set_due(struct worker *worker, struct link *link, uint64_t no
 
 static void worker_run(struct worker *worker, struct link *link)
 {
-    bool more = link_run(link, worker->buffer, sizeof worker->buffer);
+    bool more = link_run(link, &worker->kit);
     if (link->over) {
         worker_retire(worker, link);
         return;
@@ -276,7 +277,17 @@ static int worker_open(struct worker *worker)
     return worker_start(worker);
 }
 
-int worker_new(worker_ended_fn fn, void *arg, struct worker **ret_worker)
+static void worker_equip(struct worker *worker, const struct relay_tuning *tuning)
+{
+    struct pipe_limits limits = {.size = tuning->pipe_size, .most = tuning->pipes};
+    worker->kit.bulk_step = tuning->bulk_step;
+    worker->kit.buffer = worker->buffer;
+    worker->kit.size = sizeof worker->buffer;
+    pipe_pool_init(&worker->kit.pipes, &limits);
+}
+
+int worker_new(const struct relay_tuning *tuning, worker_ended_fn fn, void *arg,
+               struct worker **ret_worker)
 {
     struct worker *worker = calloc(1, sizeof *worker);
     if (!worker) {
@@ -284,6 +295,7 @@ int worker_new(worker_ended_fn fn, void *arg, struct worker **ret_worker)
     }
     worker->fn = fn;
     worker->arg = arg;
+    worker_equip(worker, tuning);
     pthread_mutex_init(&worker->mutex, NULL);
     list_init(&worker->inbox);
     list_init(&worker->links);
@@ -308,6 +320,7 @@ void worker_free(struct worker *worker)
         eventfd_write(worker->wake_fd, 1);
         pthread_join(worker->thread, NULL);
     }
+    pipe_pool_done(&worker->kit.pipes);
     if (worker->wake_fd >= 0) {
         close(worker->wake_fd);
     }

@@ -201,11 +201,12 @@ static void one_turn_of_a_flow_moves_its_share_and_no_more(void **state)
     assert_int_equal(send(in[0], noise, QUEUED, 0), QUEUED);
 
     struct side from = {.fd = in[1], .readable = true}, to = {.fd = out[0], .writable = true};
+    struct flow_kit kit = {.bulk_step = SIZE_MAX, .buffer = buffer, .size = BUFFER};
     struct flow flow;
     flow_init(&flow, &from, &to);
-    assert_int_equal(flow_run(&flow, buffer, BUFFER), FLOW_MORE);
+    assert_int_equal(flow_run(&flow, &kit), FLOW_MORE);
     assert_in_range(flow.bytes, SHARE, SHARE + BUFFER);
-    assert_int_equal(flow_run(&flow, buffer, BUFFER), FLOW_WAITS);
+    assert_int_equal(flow_run(&flow, &kit), FLOW_WAITS);
     assert_int_equal(flow.bytes, QUEUED);
     assert_false(from.readable); /* it waits because it had all */
     flow_done(&flow);
