@@ -13,6 +13,7 @@ enum {
      * costs nothing.
      */
     TURN_BYTES = 256 * 1024,
+    SPLICE_BYTES = 768 * 1024, /* one step; so a turn never moves more than 1 MiB */
     /* Steps in a row that change the way: two may be chance; going back gains little. */
     BULK_BEGINS = 2,
     BULK_ENDS = 32,
@@ -41,6 +42,11 @@ void flow_done(struct flow *flow)
     pipe_put(flow->pipe);
     flow->pipe = NULL;
     flow_set_state(flow, FLOW_DONE);
+}
+
+uint64_t flow_bytes(const struct flow *flow)
+{
+    return atomic_load_explicit(&flow->bytes, memory_order_relaxed);
 }
 
 int flow_keep(struct flow *flow, const void *data, size_t len)
@@ -157,8 +163,8 @@ static ssize_t flow_copy(struct flow *flow, struct flow_kit *kit)
  */
 static ssize_t flow_splice(struct flow *flow, struct flow_kit *kit)
 {
-    struct pipe *pipe = flow->pipe;
-    ssize_t got = splice(flow->from->fd, NULL, pipe->in, NULL, TURN_BYTES, SPLICE_F_NONBLOCK);
+    int from = flow->from->fd;
+    ssize_t got = splice(from, NULL, flow->pipe->in, NULL, SPLICE_BYTES, SPLICE_F_NONBLOCK);
     if (got < 0) {
         flow->from->readable = errno != EAGAIN;
         return errno == EAGAIN ? 0 : -errno;
@@ -167,7 +173,7 @@ static ssize_t flow_splice(struct flow *flow, struct flow_kit *kit)
         flow_set_bulk(flow, false);
         return 0;
     }
-    pipe->held = (size_t)got;
+    flow->pipe->held = (size_t)got;
     flow_judge(flow, (size_t)got, kit->bulk_step);
     ssize_t sent = flow_drain(flow);
     return sent < 0 ? sent : got;

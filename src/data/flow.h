@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "data/pipe.h"
+#include "data/pulse.h"
 
 struct link;
 
@@ -44,6 +45,7 @@ struct side {
     bool writable;
     bool wary;   /* FIN, error or urgent data is queued: a short read is not an empty socket */
     bool broken; /* the kernel announced an error that nobody has fetched yet */
+    struct pulse pulse;
 };
 
 enum flow_state { FLOW_OPEN, FLOW_AT_FIN, FLOW_DONE };
@@ -67,6 +69,9 @@ enum flow_turn {
 void flow_init(struct flow *flow, struct side *from, struct side *to);
 /* Accepts a flow that was zeroed and never initialised. */
 void flow_done(struct flow *flow);
+
+/* Delivered so far; may be called in any thread. */
+uint64_t flow_bytes(const struct flow *flow);
 
 /* Copies bytes that are to be sent before all others. 0 or -ENOMEM. */
 int flow_keep(struct flow *flow, const void *data, size_t len);
