@@ -169,8 +169,8 @@ static ssize_t flow_splice(struct flow *flow, struct flow_kit *kit)
         flow->from->readable = errno != EAGAIN;
         return errno == EAGAIN ? 0 : -errno;
     }
-    if (got == 0) { /* a FIN or urgent data: recv() tells them apart */
-        flow_set_bulk(flow, false);
+    if (got == 0) {
+        flow_set_bulk(flow, false); /* recv() is to say what it is, as always */
         return 0;
     }
     flow->pipe->held = (size_t)got;
@@ -200,10 +200,13 @@ static ssize_t flow_step(struct flow *flow, struct flow_kit *kit)
     if (flow->pipe && flow->pipe->held > 0) {
         return flow_drain(flow);
     }
-    if (flow->bulk && !flow->pipe) {
+    if (!flow->bulk || flow->from->urgent) {
+        return flow_copy(flow, kit);
+    }
+    if (!flow->pipe) {
         flow->pipe = pipe_get(&kit->pipes);
     }
-    return flow->bulk && flow->pipe ? flow_splice(flow, kit) : flow_copy(flow, kit);
+    return flow->pipe ? flow_splice(flow, kit) : flow_copy(flow, kit);
 }
 
 static int flow_take_turn(struct flow *flow, struct flow_kit *kit)

@@ -44,6 +44,7 @@ struct side {
     bool readable; /* recv() may have something to say: bytes, a FIN, an error */
     bool writable;
     bool wary;   /* FIN, error or urgent data is queued: a short read is not an empty socket */
+    bool urgent; /* there was urgent data, at which splice() halts and says EAGAIN */
     bool broken; /* the kernel announced an error that nobody has fetched yet */
     struct pulse pulse;
 };

@@ -60,6 +60,7 @@ void link_note_events(struct side *side, uint32_t events)
     side->readable |= (events & (EPOLLIN | final)) != 0;
     side->writable |= (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0;
     side->wary |= (events & (EPOLLPRI | final)) != 0;
+    side->urgent |= (events & EPOLLPRI) != 0;
     side->broken |= (events & EPOLLERR) != 0;
 }
 
