@@ -11,10 +11,9 @@
 
 /* Dead peers: 60 + 4 x 15 s until keepalive gives up, and unacknowledged data just before. */
 enum {
-    KEEPALIVE_IDLE_S = 60,
     KEEPALIVE_INTERVAL_S = 15,
-    KEEPALIVE_PROBES = 4,
-    USER_TIMEOUT_MS = 115 * 1000,
+    KEEPALIVE_IDLE_S = NET_DEAD_AFTER_S - NET_DEAD_PROBES * KEEPALIVE_INTERVAL_S,
+    USER_TIMEOUT_MS = (NET_DEAD_AFTER_S - 5) * 1000,
 };
 
 int addr_from(const struct sockaddr *sa, struct addr *ret_addr)
@@ -210,7 +209,7 @@ void net_tune(int fd)
     set_tcp(fd, TCP_NODELAY, 1);
     set_tcp(fd, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
     set_tcp(fd, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
-    set_tcp(fd, TCP_KEEPCNT, KEEPALIVE_PROBES);
+    set_tcp(fd, TCP_KEEPCNT, NET_DEAD_PROBES);
     set_tcp(fd, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
 }
 

@@ -11,6 +11,9 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+/* A peer that says nothing for so long, while it was asked so often, is gone. */
+enum { NET_DEAD_AFTER_S = 120, NET_DEAD_PROBES = 4 };
+
 /* An IPv4 or IPv6 address with a port. IPv4-mapped ones are always unmapped. */
 struct addr {
     union {
@@ -56,16 +59,16 @@ int net_connect(const struct addr *to);
 /* The pending error of a socket (SO_ERROR), as 0 or -errno. */
 int net_error(int fd);
 /*
- * TCP_NODELAY, and dead peers noticed within about two minutes: keepalive 60 s
- * + 4 x 15 s, TCP_USER_TIMEOUT just below that so that both verdicts agree.
+ * TCP_NODELAY, and dead peers noticed after NET_DEAD_AFTER_S: by keepalive, and by
+ * TCP_USER_TIMEOUT just below that so that both verdicts agree.
  */
 void net_tune(int fd);
 /*
  * For a socket that users' bytes go through: takes TCP_USER_TIMEOUT off again. It
  * also ends connections to live peers that have not read for so long (a
  * suspended scp, a terminal after Ctrl-S), which they would survive without us.
- * Keepalive still finds idle peers that are gone, and the kernel's own limit of
- * retransmissions (about 15 min) the others.
+ * Keepalive still finds idle peers that are gone, and the relay the others
+ * (data/pulse.h).
  */
 void net_tolerate_stalls(int fd);
 /* Closes with an RST instead of a FIN. */

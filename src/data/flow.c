@@ -1,6 +1,7 @@
 #include "data/flow.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +13,10 @@ enum {
      * costs nothing.
      */
     TURN_BYTES = 256 * 1024,
+    SPLICE_BYTES = 768 * 1024, /* one step; so a turn never moves more than 1 MiB */
+    /* Steps in a row that change the way: two may be chance; going back gains little. */
+    BULK_BEGINS = 2,
+    BULK_ENDS = 32,
 };
 
 void flow_init(struct flow *flow, struct side *from, struct side *to)
@@ -34,7 +39,14 @@ static void flow_drop_pending(struct flow *flow)
 void flow_done(struct flow *flow)
 {
     flow_drop_pending(flow);
+    pipe_put(flow->pipe);
+    flow->pipe = NULL;
     flow_set_state(flow, FLOW_DONE);
+}
+
+uint64_t flow_bytes(const struct flow *flow)
+{
+    return atomic_load_explicit(&flow->bytes, memory_order_relaxed);
 }
 
 int flow_keep(struct flow *flow, const void *data, size_t len)
@@ -53,6 +65,14 @@ int flow_keep(struct flow *flow, const void *data, size_t len)
     return 0;
 }
 
+/* `to` took some bytes, perhaps all there were. */
+static void flow_count(struct flow *flow, size_t sent, bool all)
+{
+    /* The kernel took less because it is full, and has noted that it owes us an edge. */
+    flow->to->writable = all;
+    atomic_fetch_add_explicit(&flow->bytes, sent, memory_order_relaxed);
+}
+
 /* Returns the bytes that were taken, possibly none, or -errno. */
 static ssize_t flow_send(struct flow *flow, const uint8_t *data, size_t len)
 {
@@ -63,13 +83,11 @@ static ssize_t flow_send(struct flow *flow, const uint8_t *data, size_t len)
         }
         sent = 0;
     }
-    /* The kernel took less because it is full, and has noted that it owes us an edge. */
-    flow->to->writable = (size_t)sent == len;
-    atomic_fetch_add_explicit(&flow->bytes, (uint64_t)sent, memory_order_relaxed);
+    flow_count(flow, (size_t)sent, (size_t)sent == len);
     return sent;
 }
 
-/* Both steps return the bytes they moved, or -errno. */
+/* All steps return the bytes they moved, or -errno. */
 static ssize_t flow_flush(struct flow *flow)
 {
     ssize_t sent = flow_send(flow, flow->pending + flow->pending_at,
@@ -83,9 +101,41 @@ static ssize_t flow_flush(struct flow *flow)
     return sent;
 }
 
-static ssize_t flow_copy(struct flow *flow, uint8_t *buffer, size_t size)
+static ssize_t flow_drain(struct flow *flow)
 {
-    ssize_t got = recv(flow->from->fd, buffer, size, MSG_DONTWAIT);
+    struct pipe *pipe = flow->pipe;
+    /* Never with SPLICE_F_MORE: it holds the last bytes back for 200 ms. */
+    ssize_t sent = splice(pipe->out, NULL, flow->to->fd, NULL, pipe->held, SPLICE_F_NONBLOCK);
+    if (sent < 0) {
+        if (errno != EAGAIN) {
+            return -errno;
+        }
+        sent = 0;
+    }
+    pipe->held -= (size_t)sent;
+    flow_count(flow, (size_t)sent, pipe->held == 0);
+    return sent;
+}
+
+static void flow_set_bulk(struct flow *flow, bool bulk)
+{
+    flow->bulk = bulk;
+    flow->contrary = 0;
+}
+
+/* Which way the next step goes, after one of so many bytes. */
+static void flow_judge(struct flow *flow, size_t got, size_t bulk_step)
+{
+    bool contrary = flow->bulk ? got < bulk_step / 2 : got >= bulk_step;
+    flow->contrary = contrary ? flow->contrary + 1 : 0;
+    if (flow->contrary == (flow->bulk ? BULK_ENDS : BULK_BEGINS)) {
+        flow_set_bulk(flow, !flow->bulk);
+    }
+}
+
+static ssize_t flow_copy(struct flow *flow, struct flow_kit *kit)
+{
+    ssize_t got = recv(flow->from->fd, kit->buffer, kit->size, MSG_DONTWAIT);
     if (got < 0) {
         flow->from->readable = errno != EAGAIN;
         return errno == EAGAIN ? 0 : -errno;
@@ -94,33 +144,79 @@ static ssize_t flow_copy(struct flow *flow, uint8_t *buffer, size_t size)
         flow_set_state(flow, FLOW_AT_FIN);
         return 0;
     }
-    if ((size_t)got < size && !flow->from->wary) {
+    if ((size_t)got < kit->size && !flow->from->wary) {
         flow->from->readable = false; /* saves the recv() that would say EAGAIN */
     }
-    ssize_t sent = flow_send(flow, buffer, (size_t)got);
+    flow_judge(flow, (size_t)got, kit->bulk_step);
+    ssize_t sent = flow_send(flow, kit->buffer, (size_t)got);
     if (sent < 0) {
         return sent;
     }
-    int err = flow_keep(flow, buffer + sent, (size_t)(got - sent));
+    int err = flow_keep(flow, kit->buffer + sent, (size_t)(got - sent));
     return err < 0 ? err : got;
+}
+
+/*
+ * Only ever into an empty pipe, so that EAGAIN means that the socket is empty. A
+ * short splice means nothing: packets can use up the slots of a pipe long before
+ * its bytes.
+ */
+static ssize_t flow_splice(struct flow *flow, struct flow_kit *kit)
+{
+    int from = flow->from->fd;
+    ssize_t got = splice(from, NULL, flow->pipe->in, NULL, SPLICE_BYTES, SPLICE_F_NONBLOCK);
+    if (got < 0) {
+        flow->from->readable = errno != EAGAIN;
+        return errno == EAGAIN ? 0 : -errno;
+    }
+    if (got == 0) {
+        flow_set_bulk(flow, false); /* recv() is to say what it is, as always */
+        return 0;
+    }
+    flow->pipe->held = (size_t)got;
+    flow_judge(flow, (size_t)got, kit->bulk_step);
+    ssize_t sent = flow_drain(flow);
+    return sent < 0 ? sent : got;
+}
+
+static bool flow_holds(const struct flow *flow)
+{
+    return flow->pending || (flow->pipe && flow->pipe->held > 0);
 }
 
 static bool flow_can_move(const struct flow *flow)
 {
-    if (flow->pending) {
+    if (flow_holds(flow)) {
         return flow->to->writable;
     }
     return flow->state == FLOW_OPEN && flow->from->readable && flow->to->writable;
 }
 
-int flow_move(struct flow *flow, void *buffer, size_t size)
+static ssize_t flow_step(struct flow *flow, struct flow_kit *kit)
+{
+    if (flow->pending) {
+        return flow_flush(flow);
+    }
+    if (flow->pipe && flow->pipe->held > 0) {
+        return flow_drain(flow);
+    }
+    if (!flow->bulk || flow->from->urgent) {
+        return flow_copy(flow, kit);
+    }
+    if (!flow->pipe) {
+        flow->pipe = pipe_get(&kit->pipes);
+    }
+    return flow->pipe ? flow_splice(flow, kit) : flow_copy(flow, kit);
+}
+
+static int flow_take_turn(struct flow *flow, struct flow_kit *kit)
 {
     size_t moved = 0;
     while (flow_can_move(flow)) {
         if (moved >= TURN_BYTES) {
             return FLOW_MORE;
         }
-        ssize_t step = flow->pending ? flow_flush(flow) : flow_copy(flow, buffer, size);
+        ssize_t step = flow_step(flow, kit);
         if (step < 0) {
             return (int)step;
         }
@@ -129,9 +225,19 @@ int flow_move(struct flow *flow, void *buffer, size_t size)
     return FLOW_WAITS;
 }
 
-int flow_run(struct flow *flow, void *buffer, size_t size)
+int flow_move(struct flow *flow, struct flow_kit *kit)
 {
-    int turn = flow_move(flow, buffer, size);
+    int turn = flow_take_turn(flow, kit);
+    if (flow->pipe && flow->pipe->held == 0) {
+        pipe_put(flow->pipe);
+        flow->pipe = NULL;
+    }
+    return turn;
+}
+
+int flow_run(struct flow *flow, struct flow_kit *kit)
+{
+    int turn = flow_move(flow, kit);
     if (flow->state == FLOW_AT_FIN) {
         if (shutdown(flow->to->fd, SHUT_WR) < 0) {
             return -errno;

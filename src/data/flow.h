@@ -8,7 +8,13 @@
  * system call says otherwise: readable and writable live in the sides, and a
  * flow moves as long as the reading side is readable and the writing one is
  * writable. It stops reading while it holds bytes that could not be written, so a
- * FIN is only ever read when nothing is pending.
+ * FIN is only ever read when nothing is held.
+ *
+ * Bytes go in steps, each in one of two ways. Small ones are copied, by recv() and
+ * send(): fewer system calls, and no pipe. Bulk is spliced through a pipe that the
+ * worker's pool lends; without one it is copied. A flow changes between the two
+ * after some steps in a row that speak for the other way, soon towards bulk and
+ * slowly back, so that it does not flap.
  */
 #ifndef PAMTUNNEL_DATA_FLOW_H
 #define PAMTUNNEL_DATA_FLOW_H
@@ -18,7 +24,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "data/pipe.h"
+#include "data/pulse.h"
+
 struct link;
+
+/* What a worker has for its flows to work with; nothing of it is kept beyond a turn but pipes. */
+struct flow_kit {
+    size_t bulk_step; /* a step of so many bytes speaks for splicing */
+    struct pipe_pool pipes;
+    size_t size;
+    uint8_t *buffer;
+};
 
 /* One socket of a link, and what is known about it. */
 struct side {
@@ -27,7 +44,9 @@ struct side {
     bool readable; /* recv() may have something to say: bytes, a FIN, an error */
     bool writable;
     bool wary;   /* FIN, error or urgent data is queued: a short read is not an empty socket */
+    bool urgent; /* there was urgent data, at which splice() halts and says EAGAIN */
     bool broken; /* the kernel announced an error that nobody has fetched yet */
+    struct pulse pulse;
 };
 
 enum flow_state { FLOW_OPEN, FLOW_AT_FIN, FLOW_DONE };
@@ -37,6 +56,9 @@ struct flow {
     struct side *from, *to;
     uint8_t *pending; /* what was read and not yet taken by `to`; NULL if nothing */
     size_t pending_at, pending_len;
+    struct pipe *pipe;      /* the same of what was spliced; never both */
+    bool bulk;              /* the next step is to be spliced */
+    uint8_t contrary;       /* steps in a row that spoke for the other way */
     _Atomic uint64_t bytes; /* delivered; the only field that other threads read */
 };
 
@@ -49,20 +71,23 @@ void flow_init(struct flow *flow, struct side *from, struct side *to);
 /* Accepts a flow that was zeroed and never initialised. */
 void flow_done(struct flow *flow);
 
+/* Delivered so far; may be called in any thread. */
+uint64_t flow_bytes(const struct flow *flow);
+
 /* Copies bytes that are to be sent before all others. 0 or -ENOMEM. */
 int flow_keep(struct flow *flow, const void *data, size_t len);
 
 /*
  * Moves bytes until one side has to be waited for or the turn's share is used
  * up, and passes the FIN on when it is time. Returns an enum flow_turn, or
- * -errno if one of the two sockets failed. The buffer is scratch space, free for
- * others as soon as this returns.
+ * -errno if one of the two sockets failed. SIGPIPE must be blocked: splice(2) cannot
+ * do without it.
  */
-int flow_run(struct flow *flow, void *buffer, size_t size);
+int flow_run(struct flow *flow, struct flow_kit *kit);
 /*
  * The same without the FIN: for sockets that are about to be reset. After an
  * error was fetched, recv() says 0, and that must not look like an orderly end.
  */
-int flow_move(struct flow *flow, void *buffer, size_t size);
+int flow_move(struct flow *flow, struct flow_kit *kit);
 
 #endif

@@ -7,6 +7,15 @@
 
 #include "base/net.h"
 
+enum {
+    /*
+     * A half-closed link that moves nothing for so long (and up to twice that) is
+     * taken for forgotten. Keepalive has long removed peers that are gone by then,
+     * and programs that answer after their peer's FIN do so sooner.
+     */
+    HALF_CLOSED_MS = 60 * 60 * 1000,
+};
+
 static void side_init(struct side *side, struct link *link, int fd)
 {
     /* Not readable, not writable: epoll says what holds as soon as it gets the socket. */
@@ -51,6 +60,7 @@ void link_note_events(struct side *side, uint32_t events)
     side->readable |= (events & (EPOLLIN | final)) != 0;
     side->writable |= (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0;
     side->wary |= (events & (EPOLLPRI | final)) != 0;
+    side->urgent |= (events & EPOLLPRI) != 0;
     side->broken |= (events & EPOLLERR) != 0;
 }
 
@@ -115,10 +125,10 @@ static int link_hidden_error(struct link *link)
  * The other flow failed, perhaps in send(): what that socket's peer had sent
  * before is then still unread, and epoll may not have said so yet.
  */
-static void link_salvage(struct link *link, unsigned i, void *buffer, size_t size)
+static void link_salvage(struct link *link, unsigned i, struct flow_kit *kit)
 {
     link->side[i].readable = link->side[i].wary = true;
-    flow_move(&link->flow[i], buffer, size);
+    flow_move(&link->flow[i], kit);
 }
 
 static void link_fail(struct link *link, int err)
@@ -126,13 +136,13 @@ static void link_fail(struct link *link, int err)
     link_close(link, end_of_error(-err), -err);
 }
 
-bool link_run(struct link *link, void *buffer, size_t size)
+bool link_run(struct link *link, struct flow_kit *kit)
 {
     bool more = false;
     for (unsigned i = 0; i < 2; i++) {
-        int turn = flow_run(&link->flow[i], buffer, size);
+        int turn = flow_run(&link->flow[i], kit);
         if (turn < 0) {
-            link_salvage(link, 1 - i, buffer, size);
+            link_salvage(link, 1 - i, kit);
             link_fail(link, turn);
             return false;
         }
@@ -149,19 +159,56 @@ bool link_run(struct link *link, void *buffer, size_t size)
     return more;
 }
 
-bool link_is_half_closed(const struct link *link)
+static bool link_is_half_closed(const struct link *link)
 {
     return link->flow[0].state != FLOW_OPEN || link->flow[1].state != FLOW_OPEN;
 }
 
+static bool link_is_forgotten(struct link *link, uint64_t now_ms)
+{
+    if (!link_is_half_closed(link)) {
+        return false;
+    }
+    uint64_t bytes = link_bytes(link);
+    if (link->due_ms == 0 || (link->due_ms <= now_ms && link->due_bytes != bytes)) {
+        link->due_ms = now_ms + HALF_CLOSED_MS;
+        link->due_bytes = bytes;
+    }
+    return link->due_ms <= now_ms;
+}
+
+void link_check(struct link *link, uint64_t now_ms)
+{
+    bool dead = link_is_forgotten(link, now_ms);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct flow *to = &link->flow[1 - i];
+        /* A FIN is a byte, too, that has to be acknowledged. */
+        uint64_t sent = flow_bytes(to) + (to->state == FLOW_DONE);
+        dead |= pulse_is_gone(&link->side[i].pulse, link->side[i].fd, sent, now_ms);
+    }
+    if (dead) {
+        link_fail(link, -ETIMEDOUT);
+    }
+}
+
+bool link_is_bulk(const struct link *link)
+{
+    return link->flow[0].bulk || link->flow[1].bulk;
+}
+
 uint64_t link_bytes_a_to_b(const struct link *link)
 {
-    return atomic_load_explicit(&link->flow[0].bytes, memory_order_relaxed);
+    return flow_bytes(&link->flow[0]);
 }
 
 uint64_t link_bytes_b_to_a(const struct link *link)
 {
-    return atomic_load_explicit(&link->flow[1].bytes, memory_order_relaxed);
+    return flow_bytes(&link->flow[1]);
+}
+
+uint64_t link_bytes(const struct link *link)
+{
+    return link_bytes_a_to_b(link) + link_bytes_b_to_a(link);
 }
 
 void *link_arg(const struct link *link)

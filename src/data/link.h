@@ -22,10 +22,10 @@ struct link {
     void *arg;
 
     /* The worker's. */
-    struct list home; /* among all links of the worker, later among the ended ones */
-    struct list turn; /* in the queue of links that have more to do */
-    uint64_t due_ms;  /* when a half-closed link is looked at again; 0: not half-closed */
-    uint64_t due_bytes;
+    struct list home;   /* among all links of the worker, later among the ended ones */
+    struct list turn;   /* in the queue of links that have more to do */
+    uint64_t due_ms;    /* when a half-closed link is taken for forgotten; 0: not half-closed */
+    uint64_t due_bytes; /* unless it has moved more than these by then */
     bool over;
     enum link_end end;
     int error;
@@ -47,8 +47,14 @@ void link_note_events(struct side *side, uint32_t events);
  * Gives both flows a turn. True if there is more to do at once; otherwise the
  * link waits for events or is over.
  */
-bool link_run(struct link *link, void *buffer, size_t size);
-bool link_is_half_closed(const struct link *link);
+bool link_run(struct link *link, struct flow_kit *kit);
+/* Its next turn may be a long one, for which others should not wait. */
+bool link_is_bulk(const struct link *link);
+/* Bytes delivered so far in both directions. */
+uint64_t link_bytes(const struct link *link);
+/* Ends a link that is over though no socket says so: a peer that is gone, a half-closed one that
+ * was forgotten. To be called every now and then. */
+void link_check(struct link *link, uint64_t now_ms);
 /* Closes both sockets, with FINs if it has finished and with RSTs otherwise. */
 void link_close(struct link *link, enum link_end end, int error);
 

@@ -9,6 +9,9 @@
 #include "data/link.h"
 #include "data/worker.h"
 
+/* Measured: below it a copy is cheaper than the system calls of a splice. */
+enum { BULK_STEP = 32 * 1024 };
+
 struct relay {
     pthread_mutex_t mutex;
     struct list ended; /* by link->home; guarded by the mutex */
@@ -43,6 +46,17 @@ struct link *relay_take_ended(struct relay *relay)
 
 int relay_new(unsigned workers, struct relay **ret_relay)
 {
+    struct pipe_limits limits = pipe_limits_for(workers > 0 ? workers : 1);
+    struct relay_tuning tuning = {
+        .bulk_step = BULK_STEP,
+        .pipe_size = limits.size,
+        .pipes = limits.most,
+    };
+    return relay_new_tuned(workers, &tuning, ret_relay);
+}
+
+int relay_new_tuned(unsigned workers, const struct relay_tuning *tuning, struct relay **ret_relay)
+{
     if (workers == 0) {
         return -EINVAL;
     }
@@ -55,7 +69,7 @@ int relay_new(unsigned workers, struct relay **ret_relay)
     relay->events_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int err = relay->events_fd < 0 ? -errno : 0;
     while (err == 0 && relay->worker_count < workers) {
-        err = worker_new(relay_on_ended, relay, &relay->workers[relay->worker_count]);
+        err = worker_new(tuning, relay_on_ended, relay, &relay->workers[relay->worker_count]);
         relay->worker_count += err == 0;
     }
     if (err < 0) {

@@ -36,8 +36,17 @@ enum link_end {
 
 enum { RELAY_PREFIX_MAX = 4096 };
 
+/* When a worker splices and what for; relay_new() knows what is right for the machine. */
+struct relay_tuning {
+    size_t bulk_step; /* bytes that, moved at once, speak for splicing; SIZE_MAX: never */
+    size_t pipe_size; /* bytes of a pipe, at most */
+    unsigned pipes;   /* how many a worker may have; when all are in use, it copies */
+};
+
 /* workers: threads, at least 1. 0 or -errno. */
 int relay_new(unsigned workers, struct relay **ret_relay);
+/* The same with other values, for tests and benchmarks. */
+int relay_new_tuned(unsigned workers, const struct relay_tuning *tuning, struct relay **ret_relay);
 /*
  * Cuts what still runs and joins the threads. Every link has ended then and waits
  * for relay_take_ended(), which is all that may be called besides relay_free().

@@ -1,7 +1,6 @@
 #include "data/worker.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -19,11 +18,12 @@ enum {
     BUFFER_SIZE = 64 * 1024,
     EVENTS_PER_WAIT = 64,
     /*
-     * A half-closed link that moves nothing for so long (and up to twice that) is
-     * taken for forgotten. Keepalive has long removed peers that are gone by then,
-     * and programs that answer after their peer's FIN do so sooner.
+     * One round's share of bulk, about a tenth of a millisecond: then epoll is asked
+     * again, and interactive links go first.
      */
-    HALF_CLOSED_MS = 60 * 60 * 1000,
+    ROUND_BYTES = 1024 * 1024,
+    /* Between two looks at all links, or a little longer. */
+    SWEEP_MS = 20 * 1000,
 };
 
 struct worker {
@@ -42,8 +42,9 @@ struct worker {
     /* The thread's own. */
     struct list links; /* all that run: by link->home */
     struct list ended; /* over, and not yet reported: by link->home */
-    struct list queue; /* their turn ended before their bytes: by link->turn */
-    uint64_t due_ms;   /* the earliest of the links' due_ms, or 0 */
+    struct list queue; /* bulk, and others whose turn ended before their bytes: by link->turn */
+    uint64_t sweep_ms; /* when all links are looked at */
+    struct flow_kit kit;
     uint8_t buffer[BUFFER_SIZE];
 };
 
@@ -60,39 +61,24 @@ static void worker_end(struct worker *worker, struct link *link, enum link_end e
     worker_retire(worker, link);
 }
 
-static void worker_set_due(struct worker *worker, struct link *link, uint64_t now)
+/* Returns how many bytes were delivered. */
+static uint64_t worker_run(struct worker *worker, struct link *link)
 {
-    link->due_ms = now + HALF_CLOSED_MS;
-    link->due_bytes = link_bytes_a_to_b(link) + link_bytes_b_to_a(link);
-    if (worker->due_ms == 0 || link->due_ms < worker->due_ms) {
-        worker->due_ms = link->due_ms;
-    }
-}
-
-static void worker_run(struct worker *worker, struct link *link)
-{
-    bool more = link_run(link, worker->buffer, sizeof worker->buffer);
+    uint64_t before = link_bytes(link);
+    bool more = link_run(link, &worker->kit);
     if (link->over) {
         worker_retire(worker, link);
-        return;
-    }
-    if (more) {
+    } else if (more) {
         list_append(&worker->queue, &link->turn);
     }
-    if (link->due_ms == 0 && link_is_half_closed(link)) {
-        worker_set_due(worker, link, clock_ms());
-    }
+    return link_bytes(link) - before;
 }
 
-/* As many turns as there were events, so that neither new nor unfinished work starves. */
-static void worker_run_queue(struct worker *worker, int turns)
+static void worker_run_queue(struct worker *worker)
 {
-    while (turns-- > 0) {
-        struct list *node = list_take(&worker->queue);
-        if (!node) {
-            return;
-        }
-        worker_run(worker, list_owner(node, struct link, turn));
+    struct list *node;
+    for (uint64_t moved = 0; moved < ROUND_BYTES && (node = list_take(&worker->queue));) {
+        moved += worker_run(worker, list_owner(node, struct link, turn));
     }
 }
 
@@ -162,33 +148,30 @@ static void worker_take_event(struct worker *worker, const struct epoll_event *e
         return; /* by an earlier event of the same wait */
     }
     link_note_events(side, event->events);
-    if (list_is_empty(&link->turn)) {
+    if (!list_is_empty(&link->turn)) {
+        return; /* its turn will come */
+    }
+    if (link_is_bulk(link)) {
+        list_append(&worker->queue, &link->turn);
+    } else {
         worker_run(worker, link);
     }
 }
 
-/* Half-closed links that are due: once more if they moved, or else the end. */
-static void worker_expire(struct worker *worker)
+static void worker_sweep(struct worker *worker)
 {
-    uint64_t now = worker->due_ms != 0 ? clock_ms() : 0;
-    if (now < worker->due_ms || worker->due_ms == 0) {
+    uint64_t now = clock_ms();
+    if (now < worker->sweep_ms) {
         return;
     }
-    worker->due_ms = 0;
+    worker->sweep_ms = now + SWEEP_MS;
     struct list *next;
     for (struct list *node = worker->links.next; node != &worker->links; node = next) {
         next = node->next;
         struct link *link = list_owner(node, struct link, home);
-        uint64_t bytes = link_bytes_a_to_b(link) + link_bytes_b_to_a(link);
-        if (link->due_ms == 0) {
-            continue;
-        }
-        if (link->due_ms <= now && link->due_bytes == bytes) {
-            worker_end(worker, link, LINK_DEAD, ETIMEDOUT);
-        } else if (link->due_ms <= now) {
-            worker_set_due(worker, link, now);
-        } else if (worker->due_ms == 0 || link->due_ms < worker->due_ms) {
-            worker->due_ms = link->due_ms;
+        link_check(link, now);
+        if (link->over) {
+            worker_retire(worker, link);
         }
     }
 }
@@ -216,12 +199,7 @@ static int worker_patience(const struct worker *worker)
     if (!list_is_empty(&worker->queue)) {
         return 0;
     }
-    if (worker->due_ms == 0) {
-        return -1;
-    }
-    uint64_t now = clock_ms();
-    uint64_t wait = worker->due_ms > now ? worker->due_ms - now : 0;
-    return wait < INT_MAX ? (int)wait : INT_MAX;
+    return list_is_empty(&worker->links) ? -1 : SWEEP_MS;
 }
 
 static void worker_cut_all(struct worker *worker)
@@ -242,8 +220,8 @@ static void *worker_main(void *arg)
         for (int i = 0; i < count; i++) {
             worker_take_event(worker, &events[i]);
         }
-        worker_run_queue(worker, count > 0 ? count : 1);
-        worker_expire(worker);
+        worker_run_queue(worker);
+        worker_sweep(worker);
         worker_report(worker);
     }
     worker_cut_all(worker);
@@ -276,7 +254,17 @@ static int worker_open(struct worker *worker)
     return worker_start(worker);
 }
 
-int worker_new(worker_ended_fn fn, void *arg, struct worker **ret_worker)
+static void worker_equip(struct worker *worker, const struct relay_tuning *tuning)
+{
+    struct pipe_limits limits = {.size = tuning->pipe_size, .most = tuning->pipes};
+    worker->kit.bulk_step = tuning->bulk_step;
+    worker->kit.buffer = worker->buffer;
+    worker->kit.size = sizeof worker->buffer;
+    pipe_pool_init(&worker->kit.pipes, &limits);
+}
+
+int worker_new(const struct relay_tuning *tuning, worker_ended_fn fn, void *arg,
+               struct worker **ret_worker)
 {
     struct worker *worker = calloc(1, sizeof *worker);
     if (!worker) {
@@ -284,6 +272,7 @@ int worker_new(worker_ended_fn fn, void *arg, struct worker **ret_worker)
     }
     worker->fn = fn;
     worker->arg = arg;
+    worker_equip(worker, tuning);
     pthread_mutex_init(&worker->mutex, NULL);
     list_init(&worker->inbox);
     list_init(&worker->links);
@@ -308,6 +297,7 @@ void worker_free(struct worker *worker)
         eventfd_write(worker->wake_fd, 1);
         pthread_join(worker->thread, NULL);
     }
+    pipe_pool_done(&worker->kit.pipes);
     if (worker->wake_fd >= 0) {
         close(worker->wake_fd);
     }

@@ -9,12 +9,14 @@
 
 struct worker;
 struct link;
+struct relay_tuning;
 
 /* The link and its memory are the callee's from now on. */
 typedef void (*worker_ended_fn)(void *arg, struct link *link);
 
 /* Starts the thread. 0 or -errno. */
-int worker_new(worker_ended_fn fn, void *arg, struct worker **ret_worker);
+int worker_new(const struct relay_tuning *tuning, worker_ended_fn fn, void *arg,
+               struct worker **ret_worker);
 /* Cuts and reports all its links and joins the thread. Accepts NULL. */
 void worker_free(struct worker *worker);
 

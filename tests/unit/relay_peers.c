@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -100,7 +101,7 @@ int start_randomness(void **state)
     if (seed == 0 && getrandom(&seed, sizeof seed, 0) < 0) {
         return -1;
     }
-    printf("# PAMTUNNEL_TEST_SEED=%llu\n", (unsigned long long)seed);
+    printf("# PAMTUNNEL_TEST_SEED=%llu, mode %u\n", (unsigned long long)seed, mode);
     random_state = seed | 1;
     for (size_t i = 0; i < NOISE_SIZE; i++) {
         noise[i] = (uint8_t)random_below(256);
@@ -261,13 +262,26 @@ void peer_read_up_to(struct peer *peer, size_t len)
 
 /* --- links --- */
 
+enum mode mode;
+
+int new_relay(unsigned workers, struct relay **ret_relay)
+{
+    static const struct relay_tuning tunings[] = {
+        [COPIED] = {.bulk_step = SIZE_MAX},
+        [SPLICED] = {.bulk_step = 1, .pipe_size = 16 * 1024, .pipes = 500},
+        [SCARCE] = {.bulk_step = 1, .pipe_size = 4096, .pipes = 1},
+    };
+    return mode == USUAL ? relay_new(workers, ret_relay)
+                         : relay_new_tuned(workers, &tunings[mode], ret_relay);
+}
+
 int set_up(void **state)
 {
     static struct fixture fixture;
     fixture.descriptors = count_descriptors();
     fixture.allocations = blocks_in_use();
     atomic_store(&clock_skew_ms, 0);
-    assert_int_equal(relay_new(2, &fixture.relay), 0);
+    assert_int_equal(new_relay(2, &fixture.relay), 0);
     *state = &fixture;
     return 0;
 }
@@ -363,6 +377,13 @@ void bring_about(enum before before, struct peer *victim, struct peer *killer)
             pump(killer, 1, QUIET_MS);
         }
     }
+}
+
+void go_dead(int fd)
+{
+    struct sock_filter drop = {.code = BPF_RET | BPF_K};
+    struct sock_fprog program = {.len = 1, .filter = &drop};
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program), 0);
 }
 
 void expect_reset(struct peer *peer)

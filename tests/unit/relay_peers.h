@@ -67,6 +67,17 @@ bool pump(struct peer *peers, size_t count, int quiet_ms);
 /* Pumps until none wants anything, or fails. */
 void settle(struct peer *peers, size_t count);
 
+/*
+ * How the relays of the tests carry bytes: as on any machine, which means that
+ * small chunks are copied and large ones spliced; always copied; spliced from the
+ * second chunk on; the same with one tiny pipe, so that flows take turns with it
+ * and copy meanwhile.
+ */
+enum mode { USUAL, COPIED, SPLICED, SCARCE, MODE_COUNT };
+
+extern enum mode mode;
+int new_relay(unsigned workers, struct relay **ret_relay);
+
 /* A relay with two workers for each test. */
 struct fixture {
     struct relay *relay;
@@ -80,6 +91,14 @@ int set_up(void **state);
 /* Whatever a test did: descriptors and memory are back where they were. */
 int tear_down(void **state);
 #define RELAY_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+/* All of an array of tests, in each mode; returns from main() when some failed. */
+#define RUN_IN_EVERY_MODE(tests)                                            \
+    for (mode = 0; mode < MODE_COUNT; mode++) {                             \
+        int failed = cmocka_run_group_tests(tests, start_randomness, NULL); \
+        if (failed != 0) {                                                  \
+            return failed;                                                  \
+        }                                                                   \
+    }
 
 /* Joins two new connections; peers[0] is a's. */
 struct link *join(struct relay *relay, struct peer peers[2], int buffer, size_t prefix_len);
@@ -89,6 +108,8 @@ void ping(struct peer peers[2]);
 struct link *wait_for_end(struct relay *relay);
 /* The last running link ended, and it was this one. Frees it. */
 void expect_end(struct relay *relay, struct link *expected, enum link_end end);
+/* From now on the peer's kernel hears nothing: nobody acknowledges or refuses anything. */
+void go_dead(int fd);
 /* The peer was reset. */
 void expect_reset(struct peer *peer);
 

@@ -130,7 +130,11 @@ static void an_idle_link_holds_no_buffer(void **state)
     peer_read_up_to(&peers[1], peers[0].sent);
     ping(peers);
     ping(peers);
-    assert_int_equal(blocks_in_use(), stalled - 2); /* one for each direction */
+    if (mode == COPIED) {
+        assert_int_equal(blocks_in_use(), stalled - 2); /* one for each direction */
+    } else {
+        assert_true(blocks_in_use() <= stalled); /* pipes are back in the pool */
+    }
     peers[0].fin = peers[1].fin = true;
     settle(peers, 2);
     expect_end(f->relay, link, LINK_FINISHED);
@@ -201,11 +205,12 @@ static void one_turn_of_a_flow_moves_its_share_and_no_more(void **state)
     assert_int_equal(send(in[0], noise, QUEUED, 0), QUEUED);
 
     struct side from = {.fd = in[1], .readable = true}, to = {.fd = out[0], .writable = true};
+    struct flow_kit kit = {.bulk_step = SIZE_MAX, .buffer = buffer, .size = BUFFER};
     struct flow flow;
     flow_init(&flow, &from, &to);
-    assert_int_equal(flow_run(&flow, buffer, BUFFER), FLOW_MORE);
+    assert_int_equal(flow_run(&flow, &kit), FLOW_MORE);
     assert_in_range(flow.bytes, SHARE, SHARE + BUFFER);
-    assert_int_equal(flow_run(&flow, buffer, BUFFER), FLOW_WAITS);
+    assert_int_equal(flow_run(&flow, &kit), FLOW_WAITS);
     assert_int_equal(flow.bytes, QUEUED);
     assert_false(from.readable); /* it waits because it had all */
     flow_done(&flow);
@@ -221,7 +226,7 @@ static void bulk_links_do_not_starve_a_quiet_one(void **state)
     struct relay *relay;
     struct peer bulk[8][2], quiet[2];
     (void)f;
-    assert_int_equal(relay_new(1, &relay), 0);
+    assert_int_equal(new_relay(1, &relay), 0);
     for (int i = 0; i < 8; i++) {
         join(relay, bulk[i], 0, 0);
         bulk[i][0].to_send = bulk[i][1].to_send = SIZE_MAX;
@@ -370,5 +375,6 @@ int main(void)
         RELAY_TEST(the_events_descriptor_is_readable_exactly_while_ended_links_wait),
         RELAY_TEST(random_lives_never_lose_a_byte_in_silence),
     };
-    return cmocka_run_group_tests(tests, start_randomness, NULL);
+    RUN_IN_EVERY_MODE(tests);
+    return 0;
 }

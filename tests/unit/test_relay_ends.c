@@ -194,7 +194,7 @@ static void freeing_a_running_relay_resets_its_links(void **state)
     struct relay *relay;
     struct peer peers[60][2];
     (void)f;
-    assert_int_equal(relay_new(3, &relay), 0);
+    assert_int_equal(new_relay(3, &relay), 0);
     for (int i = 0; i < 60; i++) {
         join(relay, peers[i], 0, 5);
         peers[i][0].to_send = peers[i][1].to_send = MIB;
@@ -222,7 +222,7 @@ static void ended_links_that_nobody_took_are_freed_with_the_relay(void **state)
     assert_int_equal(poll(&wait, 1, PATIENCE_MS), 1);
 }
 
-enum { WAKERS = 3 };
+enum { WAKERS = 3, SWEEP_MS = 20 * 1000, DEAD_AFTER_MS = 120 * 1000 };
 
 /*
  * Links that come and go, at least one in each of the two workers, so that those
@@ -252,12 +252,46 @@ static int ends_while_workers_wake(struct relay *relay, struct link *watched, in
     return dead;
 }
 
+static void a_link_to_a_peer_that_vanished_ends_as_dead(void **state)
+{
+    struct fixture *f = *state;
+    /* It takes its time, and there are no bytes to be carried in one way or another. */
+    for (int closes = mode == USUAL ? 0 : 2; closes < 2; closes++) {
+        struct peer peers[2] = {0};
+        int inner[2], on = 1;
+        for (int i = 0; i < 2; i++) {
+            connection(0, &peers[i].fd, &inner[i]);
+        }
+        /* Retransmissions every 200 ms (with Reno), so that the test need not wait for long. */
+        setsockopt(inner[1], IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+        setsockopt(inner[1], IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, &on, sizeof on);
+        struct link *link;
+        assert_int_equal(relay_join(f->relay, inner[0], inner[1], NULL, 0, NULL, &link), 0);
+        ping(peers);
+        skip_time(2 * DEAD_AFTER_MS); /* silence is not death as long as nothing is owed */
+        assert_int_equal(ends_while_workers_wake(f->relay, link, 0), 0);
+
+        go_dead(peers[1].fd);
+        peers[0].to_send++;
+        closes ? shutdown(peers[0].fd, SHUT_WR) : peer_send(&peers[0]);
+        usleep(20 * 1000);
+        skip_time(SWEEP_MS);
+        assert_int_equal(ends_while_workers_wake(f->relay, link, 0), 0);
+        usleep((closes ? 3000 : 1200) * 1000); /* until it was asked often enough */
+        skip_time(DEAD_AFTER_MS);
+        assert_int_equal(ends_while_workers_wake(f->relay, link, 1), 1);
+        expect_reset(&peers[0]);
+        close_both(peers);
+    }
+}
+
 static void a_half_closed_link_that_is_forgotten_ends_as_dead(void **state)
 {
     struct fixture *f = *state;
     struct peer peers[2];
     struct link *link = join(f->relay, peers, 0, 0);
     bring_about(OWN_FIN, &peers[1], &peers[0]);
+    skip_time(SWEEP_MS);
     assert_int_equal(ends_while_workers_wake(f->relay, link, 0), 0);
 
     /* It moves in the first hour, so it has a second one. */
@@ -289,7 +323,9 @@ int main(void)
         RELAY_TEST(a_cut_right_after_the_join_or_beside_the_end_is_no_race),
         RELAY_TEST(freeing_a_running_relay_resets_its_links),
         RELAY_TEST(ended_links_that_nobody_took_are_freed_with_the_relay),
+        RELAY_TEST(a_link_to_a_peer_that_vanished_ends_as_dead),
         RELAY_TEST(a_half_closed_link_that_is_forgotten_ends_as_dead),
     };
-    return cmocka_run_group_tests(tests, start_randomness, NULL);
+    RUN_IN_EVERY_MODE(tests);
+    return 0;
 }
