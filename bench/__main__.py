@@ -169,6 +169,8 @@ def parse_options():
                         "that has such a setting (default: what each program does by itself)")
     parser.add_argument("--with-peers", action="store_true",
                         help="try to install rathole, frp and bore first")
+    parser.add_argument("--no-install", action="store_true",
+                        help="install nothing: who is not there does not take part")
     parser.add_argument("--no-docs", action="store_true", help="leave docs/ as it is")
     parser.add_argument("--report", metavar="FILE", help="measure nothing; write docs/ anew from "
                         "the raw numbers of an earlier run")

@@ -126,7 +126,7 @@ class Pamtunnel(Contender):
         self.run("vps-agent", build / "vps-agent", "--local", env={
             **both, "STATE_DIR": str(state), "BIND_ADDRESS": "127.0.0.1", "ADMIT": "auto",
             "PORT_RANGE_START": str(first), "PORT_RANGE_END": str(last),
-            "MAX_SESSIONS": "10000", "MAX_SESSIONS_PER_USER": "10000", "IDLE_TIMEOUT": "0"})
+            "MAX_SESSIONS": "10000", "MAX_SESSIONS_PER_USER": "10000"})
         self.run("gateway-agent", build / "gateway-agent", env={
             **both, "GATEWAY_NAME": "bench", "ALLOWED_TARGETS": "127.0.0.1:1-65535"})
         self.way = f"{state}/pamtunnel.sock:{self.bench.target_port}"

@@ -108,7 +108,8 @@ def _idle(data):
 
 def _not_root(data):
     if "crowded" in data.rows():
-        yield Result("not root, 1 stream beside 1,200 idle sessions", "≥", 0.9,
+        count = data.raw["lengths"]["crowd"]
+        yield Result(f"not root, 1 stream beside {count:,} idle sessions", "≥", 0.9,
                      data.median("crowded", "pamtunnel-nobody", "ratio"), "× without them",
                      "; ".join(data.errors("crowded", "pamtunnel-nobody")))
 

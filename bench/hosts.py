@@ -172,24 +172,31 @@ def cpu_seconds(roots):
     return sum(stats[pid][1] for pid in tree(roots) if pid in stats) / TICKS
 
 
-def cpu_nanoseconds(pid):
-    """Of one process's threads that live, far finer than ticks."""
+def cpu_nanoseconds(roots):
+    """Of the threads of the processes that live, far finer than ticks."""
     return sum(int(read(f"/proc/{pid}/task/{thread}/schedstat").split()[0])
-               for thread in os.listdir(f"/proc/{pid}/task"))
+               for pid in tree(roots) for thread in os.listdir(f"/proc/{pid}/task"))
 
 
-def memory(pid):
-    """RSS and PSS in KiB, exact."""
-    values = dict(line.split(":", 1) for line in read(f"/proc/{pid}/smaps_rollup").splitlines()[1:])
-    return {key: int(values[key.capitalize()].split()[0]) for key in ("rss", "pss")}
+def memory(roots):
+    """RSS and PSS of the processes in KiB, exact."""
+    total = {"rss": 0, "pss": 0}
+    for pid in tree(roots):
+        with contextlib.suppress(OSError):
+            for line in read(f"/proc/{pid}/smaps_rollup").splitlines()[1:]:
+                key, value = line.split(":", 1)
+                if key.lower() in total:
+                    total[key.lower()] += int(value.split()[0])
+    return total
 
 
-def descriptors(pid):
+def descriptors(roots):
     """How many, and how many of them are ends of pipes."""
     links = []
-    for entry in os.listdir(f"/proc/{pid}/fd"):
+    for pid in tree(roots):
         with contextlib.suppress(OSError):
-            links.append(os.readlink(f"/proc/{pid}/fd/{entry}"))
+            for entry in os.listdir(f"/proc/{pid}/fd"):
+                links.append(os.readlink(f"/proc/{pid}/fd/{entry}"))
     return {"all": len(links), "pipes": sum(link.startswith("pipe:") for link in links)}
 
 

@@ -25,7 +25,8 @@ class Lengths:
         self.idle = (100,) if quick else (1000, 5000)   # sessions
         self.crowd = 100 if quick else 1200
         self.settle = 0.2 if quick else 1
-        self.watch = 0.5 if quick else 5                # seconds of looking at idle processes
+        self.glance = 0.3 if quick else 1               # seconds of looking at idle processes
+        self.watch = 0.5 if quick else 20               # at ours: their timers go off every 15 s
 
 
 AT_ONCE = 16            # set-ups, as many as have their own connection to the admin socket
@@ -111,22 +112,24 @@ def held(bench, contender, count):
 
 
 def _snapshot(contender):
-    everyone = hosts.tree(contender.pids)
-    return {"agents": [{"name": process.name, **hosts.memory(process.pid),
-                        **hosts.descriptors(process.pid)} for process in contender.processes],
-            "pss": sum(hosts.memory(pid)["pss"] for pid in everyone),
+    agents = [{"name": process.name, **hosts.memory([process.pid]),
+               **hosts.descriptors([process.pid])} for process in contender.processes]
+    return {"agents": agents, "pss": sum(agent["pss"] for agent in agents),
             "kernel": hosts.kernel_memory_kib()}
 
 
 def idle(bench, contender, count):
     """What a session costs that does nothing. Of a freshly started contender."""
-    time.sleep(bench.lengths.settle)
+    lengths = bench.lengths
+    long = contender.whole_sessions and count == max(lengths.idle)
+    watch = lengths.watch if long else lengths.glance
+    time.sleep(lengths.settle)
     before = _snapshot(contender)
     with held(bench, contender, count):
         after = _snapshot(contender)
-        cpu = [hosts.cpu_nanoseconds(process.pid) for process in contender.processes]
-        time.sleep(bench.lengths.watch)
-        cpu = [hosts.cpu_nanoseconds(process.pid) - was
+        cpu = [hosts.cpu_nanoseconds([process.pid]) for process in contender.processes]
+        time.sleep(watch)
+        cpu = [hosts.cpu_nanoseconds([process.pid]) - was
                for process, was in zip(contender.processes, cpu)]
     agents = []
     for was, now, used in zip(before["agents"], after["agents"], cpu):
@@ -134,7 +137,7 @@ def idle(bench, contender, count):
                        "rss_kib": (now["rss"] - was["rss"]) / count,
                        "descriptors": (now["all"] - was["all"]) / count,
                        "pipes": (now["pipes"] - was["pipes"]) / count,
-                       "cpu_percent": used / (bench.lengths.watch * 1e9) * 100})
+                       "cpu_percent": used / (watch * 1e9) * 100})
     sample = {"pss_kib": (after["pss"] - before["pss"]) / count,
               "kernel_kib": (after["kernel"] - before["kernel"]) / count, "agents": agents}
     for key in ("rss_kib", "descriptors", "pipes", "cpu_percent"):
