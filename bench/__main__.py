@@ -40,7 +40,7 @@ class Bench:
         self.lengths = measure.Lengths(options.quick)
         self.workers = options.workers
         self.scratch = pathlib.Path(options.scratch)
-        self.scratch.chmod(0o711)       # also a user who is not root gets at what is their own
+        self.scratch.mkdir(mode=0o711)  # also a user who is not root gets at what is their own
         self.build = self._copy_programs(pathlib.Path(options.build))
         self._compile_ends()
         self.counter = self.scratch / "counter"

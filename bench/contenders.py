@@ -107,8 +107,8 @@ class Pamtunnel(Contender):
 
     @classmethod
     def version(cls):
-        return hosts.version_of("git", "-C", pathlib.Path(__file__).parent, "describe", "--always",
-                                "--dirty")
+        return "commit " + hosts.version_of("git", "-C", pathlib.Path(__file__).parent, "describe",
+                                            "--always", "--dirty")
 
     def launch(self):
         build = self.bench.build
@@ -283,7 +283,7 @@ class Peer(Contender):
     @classmethod
     def version(cls):
         text = hosts.version_of(cls.path(cls.programs[0]), "--version")
-        number = re.search(r"\d+\.\d[\w.-]*", text)
+        number = re.search(r"\b\d+\.\d+\.\d+\b", text)
         return number.group(0) if number else text
 
 

@@ -39,9 +39,9 @@ class Data:
 class Result:
     """One line of the table. value is None where it was not measured."""
 
-    def __init__(self, what, relation, goal, value, unit="", why=""):
+    def __init__(self, what, relation, goal, value, unit="", why="", digits=2):
         self.what, self.relation, self.goal = what, relation, goal
-        self.value, self.unit, self.why = value, unit, why
+        self.value, self.unit, self.why, self.digits = value, unit, why, digits
 
     @property
     def met(self):
@@ -80,10 +80,9 @@ def _latency(data):
             count = sum(data.values(row, OURS, "count"))
             stalls = sum(data.values(row, OURS, "stalls")) if count else None
             enough = count >= MINIMUM_PINGS or data.raw["quick"]
-            yield Result(f"round trips ≥ 30 ms, {name}{',' * bool(after)} right{after}"
-                         if after else f"round trips ≥ 30 ms, {name}", "≤", 0,
-                         stalls if enough else None, f"of {count:,}",
-                         "" if enough else "; ".join(data.errors(row, OURS)) or "too few")
+            why = "; ".join(data.errors(row, OURS)) or f"only {count:,} round trips"
+            yield Result(f"round trips ≥ 30 ms{after and ', right' + after}, {name}, of {count:,}",
+                         "≤", 0, stalls if enough else None, "", "" if enough else why, digits=0)
 
 
 def _set_up(data):

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import resource
 import select
 import signal
@@ -249,10 +250,14 @@ def describe():
 
 
 def version_of(*command):
-    """The first line with a digit that a program says about itself."""
+    """The line with a version that a program says about itself."""
     try:
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=10)
     except OSError:
         return "?"
     lines = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
-    return next((line for line in lines if any(c.isdigit() for c in line)), "?")
+    for pattern in (r"\b\d+\.\d+\.\d+", r"\d"):
+        for line in lines:
+            if re.search(pattern, line):
+                return line.split(" - ")[0]
+    return "?"

@@ -1,11 +1,13 @@
 """Bar charts as SVG, by hand: nothing to install, and they look the same everywhere."""
 
+import statistics
 from xml.sax.saxutils import escape
 
 WIDTH, LEFT, RIGHT = 760, 190, 70
 BAR, GAP, TOP, BOTTOM = 13, 12, 58, 14
 COLOURS = ("#2f6db5", "#8db8e8", "#d0782a", "#f0bd88")
 OURS = "#f2f6fb"
+LONGEST = 10    # a bar, in medians of all; an outlier must not hide the others
 
 
 def number(value):
@@ -21,14 +23,25 @@ def _legend(series):
     return parts
 
 
+def _bar(at, colour, value, most, scale):
+    """One bar with its number; one that is longer than there is room ends in a point."""
+    end = LEFT + min(value, most) * scale
+    top, bottom = at, at + BAR - 2
+    tip = end + 6 if value > most else end
+    return (f'<polygon points="{LEFT},{top} {end:.1f},{top} {tip:.1f},{(top + bottom) / 2} '
+            f'{end:.1f},{bottom} {LEFT},{bottom}" fill="{colour}"/>'
+            f'<text x="{tip + 4:.1f}" y="{at + 10}" font-size="10.5">{number(value)}</text>')
+
+
 def bars(title, series, groups, ours=("pamtunnel",)):
     """series: names of the bars of each group. groups: (name, values), None where there is none.
 
     Groups whose name begins with one of ours have a background of their own.
     """
+    found = [value for _, values in groups for value in values if value]
+    most = min(max(found, default=1), LONGEST * statistics.median(found or [1]))
     height_of = len(series) * BAR + GAP
     height = TOP + height_of * len(groups) + BOTTOM
-    most = max((value for _, values in groups for value in values if value), default=1)
     scale = (WIDTH - LEFT - RIGHT) / most
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
              f'width="{WIDTH}" font-family="sans-serif" font-size="12" fill="#222">',
@@ -47,9 +60,6 @@ def bars(title, series, groups, ours=("pamtunnel",)):
             if value is None:
                 parts.append(f'<text x="{LEFT + 4}" y="{at + 10}" fill="#888">–</text>')
                 continue
-            parts.append(f'<rect x="{LEFT}" y="{at}" width="{value * scale:.1f}" '
-                         f'height="{BAR - 2}" fill="{COLOURS[index]}"/>'
-                         f'<text x="{LEFT + value * scale + 4:.1f}" y="{at + 10}" '
-                         f'font-size="10.5">{number(value)}</text>')
+            parts.append(_bar(at, COLOURS[index], value, most, scale))
         y += height_of
     return "\n".join(parts) + "\n</svg>\n"

@@ -40,18 +40,19 @@ def bench(tmp_path):
         process.stdout.close()
 
 
-def left_behind(tmp_path):
-    """Processes that run from its temporary folder, and the folder itself."""
-    running = [path for path in glob.glob("/proc/[0-9]*/cmdline") if names(path, tmp_path)]
+def left_behind(process, tmp_path):
+    """Processes that run from its temporary folder, and files outside of it."""
+    own = f"/run/bench-{process.pid}/".encode()
+    running = [path for path in glob.glob("/proc/[0-9]*/cmdline") if own in read(path)]
     return running + glob.glob(f"{tmp_path}/pamtunnel-bench.*")
 
 
-def names(path, folder):
+def read(path):
     try:
         with open(path, "rb") as file:
-            return f"{folder}/pamtunnel-bench.".encode() in file.read()
+            return file.read()
     except OSError:
-        return False
+        return b""
 
 
 def test_the_benchmark_measures_every_row(bench, tmp_path):
@@ -65,7 +66,7 @@ def test_the_benchmark_measures_every_row(bench, tmp_path):
     kinds = {sample["row"].split()[0] for sample in samples if sample["contender"] == "pamtunnel"}
     assert kinds == {"bulk", "ping", "set-up", "crowded", "idle"}
     assert "| throughput, 1 stream up | ≥ 0.55 × direct |" in output
-    assert not left_behind(tmp_path)
+    assert not left_behind(process, tmp_path)
 
 
 def test_the_benchmark_leaves_nothing_behind_when_it_is_interrupted(bench, tmp_path):
@@ -74,6 +75,7 @@ def test_the_benchmark_leaves_nothing_behind_when_it_is_interrupted(bench, tmp_p
     while not lines or " pamtunnel " not in lines[-1]:
         lines.append(process.stdout.readline())
         assert lines[-1], "".join(lines)
+    assert left_behind(process, tmp_path), "the test sees nothing"
     process.send_signal(signal.SIGTERM)
     assert process.wait(20 * util.TIME_SCALE) == 143
-    assert not left_behind(tmp_path)
+    assert not left_behind(process, tmp_path)
