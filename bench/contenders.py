@@ -1,4 +1,4 @@
-"""Who is compared: each is two hops between a client and the target, and knows how to start them."""
+"""Who is compared: each is two hops from a client to the target, and knows how to start them."""
 
 import os
 import pathlib
@@ -261,7 +261,8 @@ MaxSessions 10000
         self.run("ssh", "ssh", "-F", "none", "-N", "-i", self.folder / "id", "-p", control,
                  "-c", "aes128-gcm@openssh.com", "-o", "StrictHostKeyChecking=no",
                  "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
-                 "-o", "ExitOnForwardFailure=yes", "-o", "BatchMode=yes", "-o", "ConnectionAttempts=20",
+                 "-o", "ExitOnForwardFailure=yes", "-o", "BatchMode=yes",
+                 "-o", "ConnectionAttempts=20",
                  "-R", f"127.0.0.1:{public}:127.0.0.1:{self.bench.target_port}", "root@127.0.0.1")
         self.way = str(public)
 
@@ -273,7 +274,8 @@ class Peer(Contender):
 
     @classmethod
     def path(cls, program):
-        return shutil.which(program, path=os.environ.get("BENCH_PEERS", "")) or shutil.which(program)
+        ours = os.environ.get("BENCH_PEERS", "")
+        return shutil.which(program, path=ours) or shutil.which(program)
 
     @classmethod
     def missing(cls):

@@ -240,7 +240,8 @@ class Others:
 def describe():
     model = [line.split(":", 1)[1].strip() for line in read("/proc/cpuinfo").splitlines()
              if line.startswith("model name")]
-    system = dict(line.split("=", 1) for line in read("/etc/os-release").splitlines() if "=" in line)
+    release = read("/etc/os-release").splitlines()
+    system = dict(line.split("=", 1) for line in release if "=" in line)
     memory_kib = int(read("/proc/meminfo").split()[1])
     return {"processor": model[0] if model else platform.machine(), "cores": os.cpu_count(),
             "memory_gib": round(memory_kib / 1024 / 1024), "kernel": platform.release(),

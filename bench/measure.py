@@ -1,4 +1,4 @@
-"""The rows: what is measured of a contender. Each function returns one sample, a dict of numbers."""
+"""The rows: what is measured of a contender. Each function returns one sample, a dict."""
 
 import contextlib
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# peers.sh FOLDER: installs rathole, bore and frp into FOLDER/bin through their package managers, for
-# the benchmark only. What cannot be installed is left out, with a line that says so.
+# peers.sh FOLDER: installs rathole, bore and frp into FOLDER/bin through their package managers,
+# for the benchmark only. What cannot be installed is left out, with a line that says so.
 set -euo pipefail
 
 folder=$1

@@ -141,7 +141,8 @@ def about(raw):
     lines = [f"Measured {raw['date']} on {machine['processor']}, {machine['cores']} cores, "
              f"{machine['memory_gib']} GiB, Linux {machine['kernel']}, {machine['system']}; "
              f"congestion control {machine['congestion_control']}, descriptor limit "
-             f"{machine['descriptor_limit']:,}. Medians of {raw['repeats']}, interleaved; {workers}. "
+             f"{machine['descriptor_limit']:,}. Medians of {raw['repeats']}, interleaved; "
+             f"{workers}. "
              f"Other processes used {others:.2f} processors meanwhile (median).", ""]
     if others > QUIET:
         lines += ["**The machine was not quiet: take these numbers as a rough picture.**", ""]
