@@ -1,0 +1,144 @@
+/*
+ * sessions WAY COUNT AT-ONCE SECONDS [hold]: opens COUNT connections, whole sessions where the way
+ * asks for them, AT-ONCE of them at a time and for at most SECONDS. Each waits for the first byte
+ * from the target and is closed, or held until stdin ends.
+ * On stdout: ready; after a line on stdin and the run, one JSON object.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "way.h"
+
+enum { AT_ONCE_MAX = 32, FAILURES_MAX = 20 };
+
+struct run {
+    struct way way;
+    unsigned count;
+    bool hold;
+    int64_t deadline;
+    int64_t *took; /* by session; 0: not opened */
+    pthread_mutex_t lock;
+    char why[LINE_MAX_SIZE];
+    atomic_uint next, failed, opened;
+};
+
+static void note_failure(struct run *run, const char *why)
+{
+    run->failed++;
+    pthread_mutex_lock(&run->lock);
+    if (!run->why[0]) {
+        snprintf(run->why, sizeof run->why, "%s", why);
+    }
+    pthread_mutex_unlock(&run->lock);
+}
+
+static void one(struct run *run, int asker, unsigned number)
+{
+    char why[LINE_MAX_SIZE] = "";
+    char byte;
+    int64_t start = now_ns();
+    int fd = way_enter(&run->way, asker, "once", why);
+    if (fd < 0 || recv_all(fd, &byte, 1) < 0) {
+        note_failure(run, why[0] ? why : "no byte came through");
+        if (fd >= 0) {
+            close(fd);
+        }
+        return;
+    }
+    run->took[number] = now_ns() - start;
+    run->opened++;
+    if (!run->hold) {
+        close(fd);
+    }
+}
+
+static void *work(void *arg)
+{
+    struct run *run = arg;
+    int asker = way_ask(&run->way);
+    while (run->failed < FAILURES_MAX && now_ns() < run->deadline) {
+        unsigned number = run->next++;
+        if (number >= run->count) {
+            break;
+        }
+        one(run, asker, number);
+    }
+    if (asker >= 0) {
+        close(asker);
+    }
+    return NULL;
+}
+
+static int compare(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a;
+    int64_t y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* For JSON: without what would need escaping. */
+static void tame(char *text)
+{
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\' || (unsigned char)*text < ' ') {
+            *text = '\'';
+        }
+    }
+}
+
+static void report(struct run *run, int64_t took)
+{
+    unsigned opened = run->opened;
+    unsigned at = 0;
+    for (unsigned i = 0; i < run->count; i++) {
+        if (run->took[i] > 0) {
+            run->took[at++] = run->took[i];
+        }
+    }
+    qsort(run->took, at, sizeof *run->took, compare);
+    tame(run->why);
+    printf("{\"opened\": %u, \"failed\": %u, \"seconds\": %.6f, \"p50_us\": %.1f, "
+           "\"p99_us\": %.1f, \"why\": \"%s\"}\n",
+           opened, (unsigned)run->failed, (double)took / 1e9,
+           at ? (double)run->took[at / 2] / 1e3 : 0,
+           at ? (double)run->took[at * 99UL / 100] / 1e3 : 0, run->why);
+    fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 5) {
+        fprintf(stderr, "usage: sessions WAY COUNT AT-ONCE SECONDS [hold]\n");
+        return 2;
+    }
+    static struct run run = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    pthread_t threads[AT_ONCE_MAX];
+    int at_once = atoi(argv[3]);
+    run.way = way_parse(argv[1]);
+    run.count = (unsigned)atoi(argv[2]);
+    run.hold = argc > 5 && strcmp(argv[5], "hold") == 0;
+    run.took = calloc(run.count, sizeof *run.took);
+    if (!run.took || at_once < 1 || at_once > AT_ONCE_MAX) {
+        die("sessions");
+    }
+    tell_ready_and_wait();
+    int64_t start = now_ns();
+    run.deadline = start + (int64_t)(atof(argv[4]) * 1e9);
+    for (int i = 0; i < at_once; i++) {
+        if (pthread_create(&threads[i], NULL, work, &run) != 0) {
+            die("thread");
+        }
+    }
+    for (int i = 0; i < at_once; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    report(&run, now_ns() - start);
+    while (run.hold && getchar() != EOF) {
+    }
+    return 0;
+}

@@ -1,0 +1,42 @@
+/*
+ * way: how a client of the benchmark gets to the target: straight to a port, or by opening a
+ * session over vps-agent's admin socket first and connecting to the port that it names. Every
+ * contender is driven by the same programs; this is all in which they differ.
+ *
+ * The first line a client sends looks like an SSH client's, because our public port lets nobody
+ * else in, and says what the target shall do with the connection: "SSH-2.0-bench sink".
+ */
+#ifndef PAMTUNNEL_BENCH_WAY_H
+#define PAMTUNNEL_BENCH_WAY_H
+
+#include <stdint.h>
+
+enum { LINE_MAX_SIZE = 256 };
+#define IDENTIFICATION "SSH-2.0-bench "
+
+struct way {
+    uint16_t port;     /* of the relay or, with an admin socket, of the target */
+    const char *admin; /* path, or NULL: connect to the port */
+};
+
+/* "PORT" or "ADMIN-SOCKET:PORT". Ends the program if it is neither. */
+struct way way_parse(const char *text);
+
+/* A connection of one's own to the admin socket; -1 if the way needs none. Ends on failure. */
+int way_ask(const struct way *way);
+
+/* Opens a session if the way needs one, connects, and sends the line. A socket, or -1 with the
+ * reason in why (LINE_MAX_SIZE). */
+int way_enter(const struct way *way, int asker, const char *what, char *why);
+
+int64_t now_ns(void);
+void die(const char *what) __attribute__((noreturn)); /* with errno's text */
+void tell_ready_and_wait(void);                       /* "ready" out, one line in */
+/* All of len, whatever it takes; 0, or -1 on error, end or time-out. */
+int send_all(int fd, const void *data, uint64_t len);
+int recv_all(int fd, void *data, uint64_t len);
+/* Sends or takes in len bytes that nobody looks at. */
+int send_filler(int fd, uint64_t len);
+int recv_filler(int fd, uint64_t len);
+
+#endif

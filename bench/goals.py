@@ -1,0 +1,122 @@
+"""What we want to reach, as ratios within one run, and whether we did."""
+
+import statistics
+
+MINIMUM_PINGS = 100000
+OURS = "pamtunnel"
+
+
+class Data:
+    """The samples of a run, as medians."""
+
+    def __init__(self, raw):
+        self.raw = raw
+        self.samples = raw["samples"]
+
+    def values(self, row, contender, key):
+        return [s[key] for s in self.samples
+                if s["row"] == row and s["contender"] == contender and s.get(key) is not None]
+
+    def median(self, row, contender, key):
+        values = self.values(row, contender, key)
+        return statistics.median(values) if values else None
+
+    def ratio(self, row, key, contender, other):
+        ours, theirs = self.median(row, contender, key), self.median(row, other, key)
+        return ours / theirs if ours is not None and theirs else None
+
+    def errors(self, row, contender):
+        return sorted({s["error"] for s in self.samples if "error" in s
+                       and s["row"] == row and s["contender"] == contender})
+
+    def rows(self):
+        return list(dict.fromkeys(s["row"] for s in self.samples))
+
+    def idle_counts(self):
+        return [int(row.split()[1]) for row in self.rows() if row.startswith("idle ")]
+
+
+class Result:
+    """One line of the table. value is None where it was not measured."""
+
+    def __init__(self, what, relation, goal, value, unit="", why="", digits=2):
+        self.what, self.relation, self.goal = what, relation, goal
+        self.value, self.unit, self.why, self.digits = value, unit, why, digits
+
+    @property
+    def met(self):
+        if self.value is None:
+            return None
+        return self.value >= self.goal if self.relation == "≥" else self.value <= self.goal
+
+
+def _ratio(data, what, row, key, relation, goals):
+    for other, goal in goals:
+        value = data.ratio(row, key, OURS, other)
+        why = "; ".join(data.errors(row, OURS)) or f"{other} was not measured"
+        yield Result(what, relation, goal, value, f"× {other}", "" if value is not None else why)
+
+
+def _throughput(data):
+    for streams, goals in ((1, (("direct", .55), ("rathole", 3.5), ("haproxy", 1.15))),
+                           (8, (("direct", .65), ("rathole", 2.5)))):
+        for way in ("up", "down"):
+            yield from _ratio(data, f"throughput, {streams} stream{'s'[:streams - 1]} {way}",
+                              f"bulk {streams} {way}", "gbps", "≥", goals)
+    for streams in (1, 8):
+        for way in ("up", "down"):
+            yield from _ratio(data, f"CPU per GiB, both agents, {streams} "
+                              f"stream{'s'[:streams - 1]} {way}", f"bulk {streams} {way}",
+                              "cpu_per_gib", "≤", (("rathole", .17), ("haproxy", .75)))
+
+
+def _latency(data):
+    for size, name in ((1, "1 B"), (1024, "1 KiB")):
+        yield from _ratio(data, f"p50 of {name}", f"ping {size}", "p50_us", "≤",
+                          (("direct", 4.2), ("rathole", .9), ("haproxy", .75)))
+    for after in ("", " after bulk"):
+        for size, name in ((1, "1 B"), (1024, "1 KiB")):
+            row = f"ping {size}{after}"
+            count = sum(data.values(row, OURS, "count"))
+            stalls = sum(data.values(row, OURS, "stalls")) if count else None
+            enough = count >= MINIMUM_PINGS or data.raw["quick"]
+            why = "; ".join(data.errors(row, OURS)) or f"only {count:,} round trips"
+            yield Result(f"round trips ≥ 30 ms{after and ', right' + after}, {name}, of {count:,}",
+                         "≤", 0, stalls if enough else None, "", "" if enough else why, digits=0)
+
+
+def _set_up(data):
+    yield from _ratio(data, "set-ups a second", "set-up", "per_second", "≥", (("rathole", 1.0),))
+    yield from _ratio(data, "CPU per set-up", "set-up", "cpu_us", "≤", (("rathole", 1.0),))
+
+
+def _idle(data):
+    for count in data.idle_counts():
+        row = f"idle {count}"
+        for key, name, goal, unit in (("rss_kib", "RSS", 1, "KiB"),
+                                      ("descriptors", "descriptors", 2, ""),
+                                      ("pipes", "pipes", 0, "")):
+            yield Result(f"{name} per idle session and agent, {count:,} sessions", "≤", goal,
+                         data.median(row, OURS, key), unit, "; ".join(data.errors(row, OURS)))
+    if data.idle_counts():
+        row = f"idle {max(data.idle_counts())}"
+        yield Result(f"idle CPU of an agent, {max(data.idle_counts()):,} sessions", "≤", 0.1,
+                     data.median(row, OURS, "cpu_percent"), "% of a core",
+                     "; ".join(data.errors(row, OURS)))
+
+
+def _not_root(data):
+    if "crowded" in data.rows():
+        count = data.raw["lengths"]["crowd"]
+        yield Result(f"not root, 1 stream beside {count:,} idle sessions", "≥", 0.9,
+                     data.median("crowded", "pamtunnel-nobody", "ratio"), "× without them",
+                     "; ".join(data.errors("crowded", "pamtunnel-nobody")))
+
+
+def results(raw):
+    """All goals whose rows were part of the run."""
+    data = Data(raw)
+    groups = (("bulk", _throughput), ("ping", _latency), ("set-up", _set_up), ("idle", _idle),
+              ("crowded", _not_root))
+    there = " ".join(data.rows())
+    return [result for word, check in groups if word in there for result in check(data)]
