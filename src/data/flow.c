@@ -8,12 +8,17 @@
 
 enum {
     /*
-     * One turn's share: a few system calls' worth, small enough that a keystroke
-     * behind a hundred bulk links is not felt, and large enough that the queue
-     * costs nothing.
+     * A turn is over after so many bytes: a few system calls' worth, small enough
+     * that a keystroke behind a hundred bulk links is not felt, and large enough
+     * that the queue costs nothing.
      */
     TURN_BYTES = 256 * 1024,
-    SPLICE_BYTES = 768 * 1024, /* one step; so a turn never moves more than 1 MiB */
+    /*
+     * One splice, so that a turn never moves more than 1 MiB. Halving it costs 5 to
+     * 10 % more CPU per byte, and halves what an interactive link waits beside bulk
+     * (0.6 ms through two hops and eight busy streams).
+     */
+    SPLICE_BYTES = 768 * 1024,
     /* Steps in a row that change the way: two may be chance; going back gains little. */
     BULK_BEGINS = 2,
     BULK_ENDS = 32,

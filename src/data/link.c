@@ -128,7 +128,9 @@ static int link_hidden_error(struct link *link)
 static void link_salvage(struct link *link, unsigned i, struct flow_kit *kit)
 {
     link->side[i].readable = link->side[i].wary = true;
-    flow_move(&link->flow[i], kit);
+    while (flow_move(&link->flow[i], kit) == FLOW_MORE) {
+        /* At most what the receive buffer holds: nothing is added any more. */
+    }
 }
 
 static void link_fail(struct link *link, int err)
@@ -169,7 +171,7 @@ static bool link_is_forgotten(struct link *link, uint64_t now_ms)
     if (!link_is_half_closed(link)) {
         return false;
     }
-    uint64_t bytes = link_bytes(link);
+    uint64_t bytes = link_bytes_a_to_b(link) + link_bytes_b_to_a(link);
     if (link->due_ms == 0 || (link->due_ms <= now_ms && link->due_bytes != bytes)) {
         link->due_ms = now_ms + HALF_CLOSED_MS;
         link->due_bytes = bytes;
@@ -204,11 +206,6 @@ uint64_t link_bytes_a_to_b(const struct link *link)
 uint64_t link_bytes_b_to_a(const struct link *link)
 {
     return flow_bytes(&link->flow[1]);
-}
-
-uint64_t link_bytes(const struct link *link)
-{
-    return link_bytes_a_to_b(link) + link_bytes_b_to_a(link);
 }
 
 void *link_arg(const struct link *link)

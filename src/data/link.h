@@ -50,10 +50,10 @@ void link_note_events(struct side *side, uint32_t events);
 bool link_run(struct link *link, struct flow_kit *kit);
 /* Its next turn may be a long one, for which others should not wait. */
 bool link_is_bulk(const struct link *link);
-/* Bytes delivered so far in both directions. */
-uint64_t link_bytes(const struct link *link);
-/* Ends a link that is over though no socket says so: a peer that is gone, a half-closed one that
- * was forgotten. To be called every now and then. */
+/*
+ * Ends a link that is over though no socket says so: a peer that is gone, a
+ * half-closed link that was forgotten. To be called every now and then.
+ */
 void link_check(struct link *link, uint64_t now_ms);
 /* Closes both sockets, with FINs if it has finished and with RSTs otherwise. */
 void link_close(struct link *link, enum link_end end, int error);

@@ -9,8 +9,11 @@
 #include "data/link.h"
 #include "data/worker.h"
 
-/* Measured: below it a copy is cheaper than the system calls of a splice. */
-enum { BULK_STEP = 32 * 1024 };
+/*
+ * Measured: messages of 32 KiB are cheaper to copy, such of 64 KiB are cheaper to
+ * splice; a full-size segment of loopback or of a GRO device is a little shorter.
+ */
+enum { BULK_STEP = 48 * 1024 };
 
 struct relay {
     pthread_mutex_t mutex;

@@ -10,7 +10,15 @@
  *  - Nothing that was read is lost: bytes go out in order, or the link ends with
  *    an error that is reported.
  *  - A side that does not read stops the other side's reading (backpressure);
- *    memory per link is bounded, and an idle link holds no buffer.
+ *    memory per link is bounded, and an idle link holds its two descriptors, no
+ *    buffer and no pipe.
+ *  - Bytes go through a pipe (bulk) or a buffer, never through both at once, and a
+ *    pipe in which bytes are left is closed, not lent to another link. A link never
+ *    waits for a pipe.
+ *  - Nobody starves: a link moves at most 1 MiB each way in its turn. Bulk links
+ *    take turns, and between two of them go all interactive links that are ready.
+ *  - Nothing spins: a side is asked again only after epoll had news of it.
+ *  - A peer that is gone ends its link (LINK_DEAD), a peer that pauses does not.
  *  - A link is reported as ended exactly once, after both its sockets are closed.
  *
  * Threads: all functions are called from one thread, the control plane's. Links
@@ -28,7 +36,7 @@ struct link;
 enum link_end {
     LINK_FINISHED, /* both directions came to their FIN */
     LINK_RESET,    /* a side sent an RST */
-    LINK_DEAD,     /* a side stopped answering (keepalive, TCP_USER_TIMEOUT), or the link was
+    LINK_DEAD,     /* a side stopped answering (keepalive, data/pulse.h), or the link was
                       half-closed and silent for an hour or more */
     LINK_FAILED,   /* another error: link_error() */
     LINK_CUT,      /* link_cut() */
@@ -43,7 +51,10 @@ struct relay_tuning {
     unsigned pipes;   /* how many a worker may have; when all are in use, it copies */
 };
 
-/* workers: threads, at least 1. 0 or -errno. */
+/*
+ * workers: threads, at least 1. 0 or -errno. Besides its links' sockets each has
+ * up to 34 descriptors, most of them pipes.
+ */
 int relay_new(unsigned workers, struct relay **ret_relay);
 /* The same with other values, for tests and benchmarks. */
 int relay_new_tuned(unsigned workers, const struct relay_tuning *tuning, struct relay **ret_relay);

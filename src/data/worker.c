@@ -17,11 +17,6 @@ enum {
     /* A full-size segment of loopback or of a GSO device; more gains little and costs cache. */
     BUFFER_SIZE = 64 * 1024,
     EVENTS_PER_WAIT = 64,
-    /*
-     * One round's share of bulk, about a tenth of a millisecond: then epoll is asked
-     * again, and interactive links go first.
-     */
-    ROUND_BYTES = 1024 * 1024,
     /* Between two looks at all links, or a little longer. */
     SWEEP_MS = 20 * 1000,
 };
@@ -61,24 +56,25 @@ static void worker_end(struct worker *worker, struct link *link, enum link_end e
     worker_retire(worker, link);
 }
 
-/* Returns how many bytes were delivered. */
-static uint64_t worker_run(struct worker *worker, struct link *link)
+static void worker_run(struct worker *worker, struct link *link)
 {
-    uint64_t before = link_bytes(link);
     bool more = link_run(link, &worker->kit);
     if (link->over) {
         worker_retire(worker, link);
     } else if (more) {
         list_append(&worker->queue, &link->turn);
     }
-    return link_bytes(link) - before;
 }
 
+/*
+ * One turn of bulk. Then epoll is asked again, which costs little beside it, since
+ * an interactive link may have become ready that goes first.
+ */
 static void worker_run_queue(struct worker *worker)
 {
-    struct list *node;
-    for (uint64_t moved = 0; moved < ROUND_BYTES && (node = list_take(&worker->queue));) {
-        moved += worker_run(worker, list_owner(node, struct link, turn));
+    struct list *node = list_take(&worker->queue);
+    if (node) {
+        worker_run(worker, list_owner(node, struct link, turn));
     }
 }
 

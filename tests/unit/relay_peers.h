@@ -27,6 +27,8 @@ enum {
     NOISE_SIZE = 1000003,    /* prime, so that chunks never fall into step with it */
     CHUNK_MAX = 200 * 1000,
     MIB = 1024 * 1024,
+    /* Much smaller ones close their windows so often that TCP itself waits for whole seconds. */
+    SMALL_BUFFER = 32 * 1024,
 };
 
 long blocks_in_use(void);

@@ -167,7 +167,7 @@ static void two_hundred_links_at_once_are_all_served(void **state)
     enum { LINKS = 200 };
     static struct peer peers[LINKS][2];
     for (int i = 0; i < LINKS; i++) {
-        join(f->relay, peers[i], i % 4 == 0 ? 4096 : 0, (size_t)i);
+        join(f->relay, peers[i], i % 4 == 0 ? SMALL_BUFFER : 0, (size_t)i);
         for (int k = 0; k < 2; k++) {
             peers[i][k].to_send += random_below(100 * 1000);
             peers[i][k].fin = true;
@@ -320,7 +320,7 @@ static void random_lives_never_lose_a_byte_in_silence(void **state)
     enum { LINKS = 60, ROUNDS = 12 };
     static struct peer peers[LINKS][2];
     for (int i = 0; i < LINKS; i++) {
-        join(f->relay, peers[i], chance(50) ? 4096 : 0, random_below(200));
+        join(f->relay, peers[i], chance(50) ? SMALL_BUFFER : 0, random_below(200));
     }
     for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < 2 * LINKS; i++) {
@@ -329,7 +329,8 @@ static void random_lives_never_lose_a_byte_in_silence(void **state)
                 continue;
             }
             peer->deaf = chance(30);
-            peer->to_send += peer->fin ? 0 : random_below(100 * 1000);
+            size_t most = chance(50) ? 20 * 1000 : 400 * 1000; /* small talk, and bulk */
+            peer->to_send += peer->fin ? 0 : random_below(most);
             peer->fin |= chance(15);
             if (chance(2)) {
                 peer_reset(peer);
