@@ -95,7 +95,7 @@ def test_mandoc_has_nothing_to_say_of_a_man_page(page):
 @pytest.mark.parametrize("name", PAGES)
 def test_a_man_page_has_every_option_of_its_program(name):
     options = set(re.findall(r"^  (--[a-z-]+)", run(name, "--help").stdout, re.M))
-    assert "--help" in options
+    assert "--version" in options
     page = text_of(PAGES[name])
     # pages that set a double hyphen as one are wrong, too
     assert not {option for option in options if not re.search(rf"(?<![\w-]){option}(?![\w-])", page)}
