@@ -53,7 +53,7 @@ struct relay_tuning {
 
 /*
  * workers: threads, at least 1. 0 or -errno. Besides its links' sockets each has
- * up to 34 descriptors, most of them pipes.
+ * up to 35 descriptors, most of them pipes.
  */
 int relay_new(unsigned workers, struct relay **ret_relay);
 /* The same with other values, for tests and benchmarks. */
