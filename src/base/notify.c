@@ -19,6 +19,8 @@ struct notify {
     socklen_t addr_len;
     uint64_t beat_ms; /* 0: no watchdog */
     struct timer *timer;
+    bool (*is_well)(void *arg);
+    void *arg;
 };
 
 /* ---- sending ---------------------------------------------------------------- */
@@ -70,11 +72,13 @@ void notify_stopping(struct notify *notify)
 static void on_beat(void *arg)
 {
     struct notify *notify = arg;
-    notify_send(notify, "WATCHDOG=1\n");
+    if (notify->is_well(notify->arg)) {
+        notify_send(notify, "WATCHDOG=1\n");
+    }
     timer_set(notify->timer, notify->beat_ms);
 }
 
-int notify_beat(struct notify *notify, uv_loop_t *loop)
+int notify_beat(struct notify *notify, uv_loop_t *loop, bool (*is_well)(void *arg), void *arg)
 {
     if (!notify || notify->beat_ms == 0) {
         return 0;
@@ -83,6 +87,8 @@ int notify_beat(struct notify *notify, uv_loop_t *loop)
     if (!notify->timer) {
         return -ENOMEM;
     }
+    notify->is_well = is_well;
+    notify->arg = arg;
     on_beat(notify);
     return 0;
 }

@@ -9,6 +9,7 @@
 #ifndef PAMTUNNEL_BASE_NOTIFY_H
 #define PAMTUNNEL_BASE_NOTIFY_H
 
+#include <stdbool.h>
 #include <uv.h>
 
 #include "base/why.h"
@@ -23,9 +24,10 @@ struct notify;
 int notify_open(struct notify **ret_notify, struct why *why);
 /*
  * Starts the beats that a watchdog waits for, twice as often as it looks, from the
- * loop: when that hangs they stop. 0, also if there is no watchdog, or -ENOMEM.
+ * loop: when that hangs they stop. Each is left out if is_well(arg) says no. 0, also
+ * if there is no watchdog, or -ENOMEM.
  */
-int notify_beat(struct notify *notify, uv_loop_t *loop);
+int notify_beat(struct notify *notify, uv_loop_t *loop, bool (*is_well)(void *arg), void *arg);
 /* The agent is at work. */
 void notify_ready(const struct notify *notify);
 /* What it does, for people; a line of its own. */

@@ -104,6 +104,12 @@ static void confine(struct agent *agent, const struct gateway_settings *settings
     }
 }
 
+static bool is_well(void *arg)
+{
+    struct agent *agent = arg;
+    return tunnels_relay_is_alive(agent->tunnels);
+}
+
 /* What others see of it. */
 static int start_telling(struct agent *agent)
 {
@@ -114,7 +120,7 @@ static int start_telling(struct agent *agent)
         }
         agent->health_fd = -1;
     }
-    return notify_beat(agent->notify, &agent->loop);
+    return notify_beat(agent->notify, &agent->loop, is_well, agent);
 }
 
 static int watch_signal(struct agent *agent, uv_signal_t *handle, int number)

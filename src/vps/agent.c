@@ -179,13 +179,19 @@ static int start_admin(struct agent *agent, struct why *why)
     return admin_new(&options, &agent->admin, why);
 }
 
+static bool is_well(void *arg)
+{
+    struct agent *agent = arg;
+    return !agent->sessions || sessions_relay_is_alive(agent->sessions);
+}
+
 static int start(struct agent *agent, struct why *why)
 {
     int err = sessions_new(&agent->loop, agent->log, agent->settings, &agent->sessions, why);
     err = err < 0 ? err : start_gateways(agent, why);
     err = err < 0 ? err : start_bot(agent, why);
     err = err < 0 ? err : start_admin(agent, why);
-    if (err == 0 && notify_beat(agent->notify, &agent->loop) < 0) {
+    if (err == 0 && notify_beat(agent->notify, &agent->loop, is_well, agent) < 0) {
         err = why_set(why, -ENOMEM, "out of memory");
     }
     return err;
