@@ -81,12 +81,12 @@ static int count_descriptors(void)
 static uint64_t random_state;
 uint8_t noise[NOISE_SIZE];
 
-uint64_t random_below(uint64_t bound)
+size_t random_below(size_t bound)
 {
     random_state ^= random_state << 13; /* xorshift64 */
     random_state ^= random_state >> 7;
     random_state ^= random_state << 17;
-    return random_state % bound;
+    return (size_t)(random_state % bound);
 }
 
 bool chance(unsigned percent)

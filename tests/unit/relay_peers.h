@@ -36,7 +36,7 @@ long blocks_in_use(void);
 void skip_time(uint64_t ms);
 
 extern uint8_t noise[NOISE_SIZE];
-uint64_t random_below(uint64_t bound);
+size_t random_below(size_t bound);
 bool chance(unsigned percent);
 
 /* The test's end of a connection whose other end the relay has. */

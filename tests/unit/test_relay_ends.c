@@ -175,7 +175,7 @@ static void a_cut_right_after_the_join_or_beside_the_end_is_no_race(void **state
         struct link *link = join(f->relay, peers, 0, random_below(3));
         if (chance(50)) {
             chance(50) ? peer_reset(&peers[0]) : close_both(peers);
-            for (uint64_t spin = random_below(20); spin > 0; spin--) {
+            for (size_t spin = random_below(20); spin > 0; spin--) {
                 sched_yield(); /* until just before, during or after the worker's round */
             }
         }
