@@ -252,6 +252,14 @@ static int ends_while_workers_wake(struct relay *relay, struct link *watched, in
     return dead;
 }
 
+/* qemu's emulation of Linux passes on the first word of it only. */
+static bool kernel_tells_of_tcp(int fd)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && len > sizeof(int);
+}
+
 static void a_link_to_a_peer_that_vanished_ends_as_dead(void **state)
 {
     struct fixture *f = *state;
@@ -261,6 +269,13 @@ static void a_link_to_a_peer_that_vanished_ends_as_dead(void **state)
         int inner[2], on = 1;
         for (int i = 0; i < 2; i++) {
             connection(0, &peers[i].fd, &inner[i]);
+        }
+        if (!kernel_tells_of_tcp(inner[1])) {
+            close_both(peers);
+            close(inner[0]);
+            close(inner[1]);
+            print_message("skipped: TCP_INFO is not told here\n"); /* skip() would take memory */
+            return;
         }
         /* Retransmissions every 200 ms (with Reno), so that the test need not wait for long. */
         setsockopt(inner[1], IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
