@@ -237,3 +237,10 @@ unsigned long net_raise_descriptor_limit(void)
     limit.rlim_cur = limit.rlim_max;
     return (unsigned long)(setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before);
 }
+
+bool net_descriptors_are_short(int newest_fd)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+           (rlim_t)newest_fd >= limit.rlim_cur - limit.rlim_cur / 4;
+}

@@ -315,6 +315,12 @@ static int open_ports(struct session *session, struct why *why)
         close(fd);
         return why_set(why, -ENOMEM, "The server is out of memory.");
     }
+    /* What is left belongs to the sessions there are: each takes more when its user comes. */
+    if (net_descriptors_are_short(fd)) {
+        return why_set(why, -ENFILE,
+                       "This server has most of its file descriptors in use. Try again later, or "
+                       "give vps-agent more (LimitNOFILE=, ulimit -n).");
+    }
     return 0;
 }
 

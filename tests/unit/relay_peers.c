@@ -13,20 +13,24 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 /* --- what is counted and moved under the relay's feet --- */
 
 static atomic_long allocations; /* blocks in use */
 static _Atomic uint64_t clock_skew_ms;
+static atomic_long looks_at_clock;
 
 void *__real_malloc(size_t size);
 void __real_free(void *block);
 uint64_t __real_clock_ms(void);
+int __real_timerfd_settime(int fd, int flags, const struct itimerspec *set, struct itimerspec *was);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void __wrap_free(void *block);
 uint64_t __wrap_clock_ms(void);
+int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *set, struct itimerspec *was);
 
 void *__wrap_malloc(size_t size)
 {
@@ -52,7 +56,27 @@ void __wrap_free(void *block)
 
 uint64_t __wrap_clock_ms(void)
 {
+    atomic_fetch_add(&looks_at_clock, 1);
     return __real_clock_ms() + atomic_load(&clock_skew_ms);
+}
+
+/* Workers sweep a thousand times as often, so that no test has to wait for it. */
+int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *set, struct itimerspec *was)
+{
+    struct itimerspec often = {
+        .it_interval.tv_nsec = set->it_interval.tv_sec * 1000 * 1000,
+        .it_value.tv_nsec = set->it_value.tv_sec * 1000 * 1000,
+    };
+    return __real_timerfd_settime(fd, flags, &often, was);
+}
+
+void wait_for_sweeps(void)
+{
+    long before = atomic_load(&looks_at_clock);
+    for (int i = 0; i < PATIENCE_MS && atomic_load(&looks_at_clock) < before + 6; i++) {
+        usleep(1000); /* nothing else tells */
+    }
+    assert_true(atomic_load(&looks_at_clock) >= before + 6);
 }
 
 long blocks_in_use(void)

@@ -5,8 +5,8 @@
  * lost, doubled or exchanged byte shows at once. The seed is printed;
  * PAMTUNNEL_TEST_SEED repeats a run.
  *
- * To be linked with --wrap for malloc, calloc, free and clock_ms: the tests count
- * what is allocated and move the clock.
+ * To be linked with --wrap for malloc, calloc, free, clock_ms and timerfd_settime:
+ * the tests count what is allocated, move the clock and make workers look at it often.
  */
 #ifndef PAMTUNNEL_TESTS_RELAY_PEERS_H
 #define PAMTUNNEL_TESTS_RELAY_PEERS_H
@@ -34,6 +34,8 @@ enum {
 long blocks_in_use(void);
 /* Moves the clock that the relay sees. */
 void skip_time(uint64_t ms);
+/* Until both workers of a fixture have looked at all their links at least twice. */
+void wait_for_sweeps(void);
 
 extern uint8_t noise[NOISE_SIZE];
 size_t random_below(size_t bound);

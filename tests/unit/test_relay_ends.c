@@ -222,34 +222,21 @@ static void ended_links_that_nobody_took_are_freed_with_the_relay(void **state)
     assert_int_equal(poll(&wait, 1, PATIENCE_MS), 1);
 }
 
-enum { WAKERS = 3, SWEEP_MS = 20 * 1000, DEAD_AFTER_MS = 120 * 1000 };
+enum { SWEEP_MS = 20 * 1000, DEAD_AFTER_MS = 120 * 1000 };
 
-/*
- * Links that come and go, at least one in each of the two workers, so that those
- * look at the clock; also a barrier behind everything they had to do before.
- * Counts how often `watched` is among the links that ended, as dead.
- */
-static int ends_while_workers_wake(struct relay *relay, struct link *watched, int expected)
+/* Whether the only link has ended, as dead, when both workers have looked at the clock. */
+static bool ended_as_dead(struct relay *relay, struct link *watched)
 {
-    struct peer peers[WAKERS][2];
-    struct link *links[WAKERS];
-    int dead = 0;
-    for (int i = 0; i < WAKERS; i++) {
-        links[i] = join(relay, peers[i], 0, 0);
+    wait_for_sweeps();
+    struct link *ended = relay_take_ended(relay);
+    if (!ended) {
+        return false;
     }
-    for (int i = 0; i < WAKERS; i++) {
-        ping(peers[i]);
-        link_cut(links[i]);
-        close_both(peers[i]);
-    }
-    for (int i = 0; i < WAKERS + expected; i++) {
-        struct link *ended = wait_for_end(relay);
-        dead += ended == watched;
-        assert_int_equal(link_end(ended), ended == watched ? LINK_DEAD : LINK_CUT);
-        assert_int_equal(link_error(ended), ended == watched ? ETIMEDOUT : 0);
-        link_free(ended);
-    }
-    return dead;
+    assert_ptr_equal(ended, watched);
+    assert_int_equal(link_end(ended), LINK_DEAD);
+    assert_int_equal(link_error(ended), ETIMEDOUT);
+    link_free(ended);
+    return true;
 }
 
 /* qemu's emulation of Linux passes on the first word of it only. */
@@ -284,17 +271,17 @@ static void a_link_to_a_peer_that_vanished_ends_as_dead(void **state)
         assert_int_equal(relay_join(f->relay, inner[0], inner[1], NULL, 0, NULL, &link), 0);
         ping(peers);
         skip_time(2 * DEAD_AFTER_MS); /* silence is not death as long as nothing is owed */
-        assert_int_equal(ends_while_workers_wake(f->relay, link, 0), 0);
+        assert_false(ended_as_dead(f->relay, link));
 
         go_dead(peers[1].fd);
         peers[0].to_send++;
         closes ? shutdown(peers[0].fd, SHUT_WR) : peer_send(&peers[0]);
         usleep(20 * 1000);
         skip_time(SWEEP_MS);
-        assert_int_equal(ends_while_workers_wake(f->relay, link, 0), 0);
+        assert_false(ended_as_dead(f->relay, link));
         usleep((closes ? 3000 : 1200) * 1000); /* until it was asked often enough */
         skip_time(DEAD_AFTER_MS);
-        assert_int_equal(ends_while_workers_wake(f->relay, link, 1), 1);
+        assert_true(ended_as_dead(f->relay, link));
         expect_reset(&peers[0]);
         close_both(peers);
     }
@@ -307,7 +294,7 @@ static void a_half_closed_link_that_is_forgotten_ends_as_dead(void **state)
     struct link *link = join(f->relay, peers, 0, 0);
     bring_about(OWN_FIN, &peers[1], &peers[0]);
     skip_time(SWEEP_MS);
-    assert_int_equal(ends_while_workers_wake(f->relay, link, 0), 0);
+    assert_false(ended_as_dead(f->relay, link));
 
     /* It moves in the first hour, so it has a second one. */
     skip_time(59 * 60 * 1000);
@@ -315,11 +302,11 @@ static void a_half_closed_link_that_is_forgotten_ends_as_dead(void **state)
     peer_send(&peers[1]);
     peer_read_up_to(&peers[0], 1);
     skip_time(2 * 60 * 1000);
-    assert_int_equal(ends_while_workers_wake(f->relay, link, 0), 0);
+    assert_false(ended_as_dead(f->relay, link));
     assert_int_equal(relay_running(f->relay), 1);
 
     skip_time(61 * 60 * 1000);
-    assert_int_equal(ends_while_workers_wake(f->relay, link, 1), 1);
+    assert_true(ended_as_dead(f->relay, link));
     expect_reset(&peers[1]);
     close_both(peers);
 }
