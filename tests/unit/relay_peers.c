@@ -260,6 +260,13 @@ void settle(struct peer *peers, size_t count)
     assert_true(pump(peers, count, PATIENCE_MS));
 }
 
+bool kernel_tells_of_tcp(int fd)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && len > sizeof(int);
+}
+
 void peer_close(struct peer *peer)
 {
     if (peer->fd >= 0) {

@@ -60,6 +60,8 @@ void peer_send(struct peer *peer);
 void peer_recv(struct peer *peer);
 /* Until the peer has received len bytes in all. */
 void peer_read_up_to(struct peer *peer, size_t len);
+/* Not so under qemu's emulation of Linux, which passes on the first word of TCP_INFO only. */
+bool kernel_tells_of_tcp(int fd);
 void peer_close(struct peer *peer);
 void peer_reset(struct peer *peer);
 /*

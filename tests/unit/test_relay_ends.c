@@ -239,14 +239,6 @@ static bool ended_as_dead(struct relay *relay, struct link *watched)
     return true;
 }
 
-/* qemu's emulation of Linux passes on the first word of it only. */
-static bool kernel_tells_of_tcp(int fd)
-{
-    struct tcp_info info;
-    socklen_t len = sizeof info;
-    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && len > sizeof(int);
-}
-
 static void a_link_to_a_peer_that_vanished_ends_as_dead(void **state)
 {
     struct fixture *f = *state;
