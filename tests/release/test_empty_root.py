@@ -13,7 +13,7 @@ import netns
 import peers
 import pytest
 import util
-from agents import OWNER, Daemon, port_of
+from agents import OWNER, Daemon, environment, port_of
 from archive import NATIVE, PREFIX, PROGRAMS, STATIC, program
 from peers import BANNER
 from util import TIME_SCALE
@@ -51,7 +51,7 @@ class Root:
                 f"/{name}", *map(str, args)]
 
     def run(self, name, *args, **env):
-        return subprocess.run(self.command(name, *args), env=env, text=True, capture_output=True,
+        return subprocess.run(self.command(name, *args), env=environment(env), text=True, capture_output=True,
                               timeout=20 * TIME_SCALE)
 
 
