@@ -203,6 +203,8 @@ static int fill(scmp_filter_ctx filter, const struct sandbox_rules *rules)
     seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree instead of a list */
     seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, kill);
     seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+    seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC,
+                     1); /* the kernel's errors, not the library's */
     int err = add_all(filter, SCMP_ACT_ALLOW, ALLOWED, COUNT(ALLOWED));
     err = err < 0 ? err : add_all(filter, kill, DEADLY, COUNT(DEADLY));
     err = err < 0 ? err : restrict_arguments(filter);
