@@ -188,8 +188,7 @@ static void on_dialled(void *arg, int fd, const struct addr *addr)
         dialling_failed(tunnel, &failure);
         return;
     }
-    net_tolerate_stalls(tunnel->data);
-    net_tolerate_stalls(fd);
+    net_tune(fd);
     int err = relay_join(tunnel->host->relay, tunnel->data, fd, NULL, 0, tunnel, &tunnel->link);
     if (err < 0) {
         close(fd);
