@@ -249,7 +249,9 @@ static void start_waiting(struct tunnel *tunnel)
     snprintf(because, sizeof because, "took %" PRIu64 " ms", clock_ms() - tunnel->since_ms);
     tunnel_set_state(tunnel, STATE_WAITING, because);
     watch_set(tunnel->watch, WATCH_READ);
-    send_ready(tunnel);
+    if (tunnel->channel == 0) { /* later ones speak for themselves */
+        send_ready(tunnel);
+    }
 }
 
 /* ---- opening --------------------------------------------------------------- */
