@@ -124,6 +124,7 @@ static int listen_on(const struct addr *addr, int backlog)
     }
     int on = 1, off = 0;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    net_tune(fd);
     if (addr->sa.sa_family == AF_INET6) {
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     }
@@ -168,7 +169,6 @@ int net_accept(int listener, struct addr *ret_peer)
         close(fd);
         return err;
     }
-    net_tune(fd);
     return fd;
 }
 
@@ -178,7 +178,6 @@ int net_connect(const struct addr *to)
     if (fd < 0) {
         return -errno;
     }
-    net_tune(fd);
     if (connect(fd, &to->sa, addr_len(to)) < 0 && errno != EINPROGRESS) {
         int err = -errno;
         close(fd);
@@ -210,12 +209,11 @@ void net_tune(int fd)
     set_tcp(fd, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
     set_tcp(fd, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
     set_tcp(fd, TCP_KEEPCNT, NET_DEAD_PROBES);
-    set_tcp(fd, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
 }
 
-void net_tolerate_stalls(int fd)
+void net_end_stalls(int fd)
 {
-    set_tcp(fd, TCP_USER_TIMEOUT, 0);
+    set_tcp(fd, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
 }
 
 void net_reset(int fd)

@@ -22,8 +22,6 @@ void session_drop_pending(struct session *session)
 /* Gives the relay a client and a data channel; both descriptors are taken over. */
 void session_join(struct session *session, int client, int data, const void *bytes, size_t len)
 {
-    net_tolerate_stalls(client);
-    net_tolerate_stalls(data);
     struct carry *carry = calloc(1, sizeof *carry);
     int err = carry ? relay_join(session->services->relay, client, data, bytes, len, carry,
                                  &carry->link)
