@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <uv.h>
 
 /* Dead peers: 60 + 4 x 15 s until keepalive gives up, and unacknowledged data just before. */
 enum {
@@ -101,7 +102,8 @@ bool addr_same_party(const struct addr *a, const struct addr *b)
 char *addr_host_text(const struct addr *addr, char *dst)
 {
     unsigned bits;
-    if (!inet_ntop(addr->sa.sa_family, host_bytes(addr, &bits), dst, ADDR_HOST_MAX)) {
+    /* libuv's: the C libraries do not agree on ::203.0.113.7. */
+    if (uv_inet_ntop(addr->sa.sa_family, host_bytes(addr, &bits), dst, ADDR_HOST_MAX) < 0) {
         snprintf(dst, ADDR_HOST_MAX, "?");
     }
     return dst;
@@ -231,7 +233,7 @@ unsigned long net_raise_descriptor_limit(void)
     }
     rlim_t before = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
-    return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
+    return (unsigned long)(setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before);
 }
 
 bool net_descriptors_are_short(int newest_fd)

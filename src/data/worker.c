@@ -31,6 +31,8 @@ struct worker {
     int wake_fd;  /* an eventfd: the inbox has something */
     int sweep_fd; /* a timerfd: a timeout of epoll_wait() would cost each round trip 3 % */
     atomic_uint load;
+    atomic_uint asked; /* for a sign of life, so often */
+    atomic_uint answered;
     atomic_bool stopping;
 
     pthread_mutex_t mutex;
@@ -121,6 +123,7 @@ static void worker_read_inbox(struct worker *worker)
 {
     eventfd_t ignored;
     eventfd_read(worker->wake_fd, &ignored);
+    atomic_store(&worker->answered, atomic_load(&worker->asked));
     struct link *link;
     bool adopt, cut;
     while ((link = worker_next_command(worker, &adopt, &cut))) {
@@ -339,6 +342,16 @@ void worker_cut(struct worker *worker, struct link *link)
     if (running) {
         eventfd_write(worker->wake_fd, 1);
     }
+}
+
+bool worker_is_alive(struct worker *worker)
+{
+    bool alive = atomic_load(&worker->answered) == atomic_load(&worker->asked);
+    if (alive) {
+        atomic_fetch_add(&worker->asked, 1);
+        eventfd_write(worker->wake_fd, 1);
+    }
+    return alive;
 }
 
 unsigned worker_load(const struct worker *worker)

@@ -7,7 +7,7 @@
  *     agent     loop, signals, wiring      reach     the target: look-up, list, probe
  *     uplink    the control connection     attach    the data channel: dial, proof
  *     tunnels   all of them, the relay     tunnel    the life of one
- *     failure   why one cannot be opened
+ *     failure   why one cannot be opened   health    what --health says
  */
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +17,7 @@
 #include "base/net.h"
 #include "base/options.h"
 #include "gateway/agent.h"
+#include "gateway/health.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -76,6 +77,8 @@ int main(int argc, char **argv)
     int status = EXIT_SUCCESS;
     if (options.check) {
         puts("The configuration is complete.");
+    } else if (options.health) {
+        status = health_check(&settings) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     } else {
         status = run(&settings);
     }

@@ -7,6 +7,7 @@
  *     ports      the range of ports         dock       a session's data port
  *     admission/ a session's public port    bot/       the conversation in Telegram
  *     rdpfile    what an RDP user gets      admin      the socket for pamctl
+ *     health     what --health says
  */
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "base/net.h"
 #include "base/options.h"
 #include "vps/agent.h"
+#include "vps/health.h"
 
 enum { EXIT_USAGE = 2 };
 enum { FLAG_LOCAL = 1, FLAG_GENERATE_KEY = 2 };
@@ -99,6 +101,8 @@ int main(int argc, char **argv)
     int status = EXIT_SUCCESS;
     if (options.check) {
         puts("The configuration is complete.");
+    } else if (options.health) {
+        status = health_check(&settings) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     } else {
         status = run(&settings);
     }
