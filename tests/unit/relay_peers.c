@@ -22,15 +22,24 @@ static atomic_long allocations; /* blocks in use */
 static _Atomic uint64_t clock_skew_ms;
 static atomic_long looks_at_clock;
 
+/* With 64 bits of time on machines of 32, glibc has another name for it. */
+#if defined __GLIBC__ && defined __USE_TIME_BITS64
+#define SETTIME "__timerfd_settime64"
+#else
+#define SETTIME "timerfd_settime"
+#endif
+
 void *__real_malloc(size_t size);
 void __real_free(void *block);
 uint64_t __real_clock_ms(void);
-int __real_timerfd_settime(int fd, int flags, const struct itimerspec *set, struct itimerspec *was);
+int __real_timerfd_settime(int fd, int flags, const struct itimerspec *set,
+                           struct itimerspec *was) __asm__("__real_" SETTIME);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void __wrap_free(void *block);
 uint64_t __wrap_clock_ms(void);
-int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *set, struct itimerspec *was);
+int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *set,
+                           struct itimerspec *was) __asm__("__wrap_" SETTIME);
 
 void *__wrap_malloc(size_t size)
 {
@@ -64,8 +73,8 @@ uint64_t __wrap_clock_ms(void)
 int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *set, struct itimerspec *was)
 {
     struct itimerspec often = {
-        .it_interval.tv_nsec = set->it_interval.tv_sec * 1000 * 1000,
-        .it_value.tv_nsec = set->it_value.tv_sec * 1000 * 1000,
+        .it_interval.tv_nsec = (long)set->it_interval.tv_sec * 1000 * 1000,
+        .it_value.tv_nsec = (long)set->it_value.tv_sec * 1000 * 1000,
     };
     return __real_timerfd_settime(fd, flags, &often, was);
 }
@@ -105,12 +114,12 @@ static int count_descriptors(void)
 static uint64_t random_state;
 uint8_t noise[NOISE_SIZE];
 
-uint64_t random_below(uint64_t bound)
+size_t random_below(size_t bound)
 {
     random_state ^= random_state << 13; /* xorshift64 */
     random_state ^= random_state >> 7;
     random_state ^= random_state << 17;
-    return random_state % bound;
+    return (size_t)(random_state % bound);
 }
 
 bool chance(unsigned percent)
@@ -258,6 +267,13 @@ bool pump(struct peer *peers, size_t count, int quiet_ms)
 void settle(struct peer *peers, size_t count)
 {
     assert_true(pump(peers, count, PATIENCE_MS));
+}
+
+bool kernel_tells_of_tcp(int fd)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && len > sizeof(int);
 }
 
 void peer_close(struct peer *peer)

@@ -38,7 +38,7 @@ void skip_time(uint64_t ms);
 void wait_for_sweeps(void);
 
 extern uint8_t noise[NOISE_SIZE];
-uint64_t random_below(uint64_t bound);
+size_t random_below(size_t bound);
 bool chance(unsigned percent);
 
 /* The test's end of a connection whose other end the relay has. */
@@ -60,6 +60,8 @@ void peer_send(struct peer *peer);
 void peer_recv(struct peer *peer);
 /* Until the peer has received len bytes in all. */
 void peer_read_up_to(struct peer *peer, size_t len);
+/* Not so under qemu's emulation of Linux, which passes on the first word of TCP_INFO only. */
+bool kernel_tells_of_tcp(int fd);
 void peer_close(struct peer *peer);
 void peer_reset(struct peer *peer);
 /*

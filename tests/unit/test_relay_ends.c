@@ -175,7 +175,7 @@ static void a_cut_right_after_the_join_or_beside_the_end_is_no_race(void **state
         struct link *link = join(f->relay, peers, 0, random_below(3));
         if (chance(50)) {
             chance(50) ? peer_reset(&peers[0]) : close_both(peers);
-            for (uint64_t spin = random_below(20); spin > 0; spin--) {
+            for (size_t spin = random_below(20); spin > 0; spin--) {
                 sched_yield(); /* until just before, during or after the worker's round */
             }
         }
@@ -248,6 +248,13 @@ static void a_link_to_a_peer_that_vanished_ends_as_dead(void **state)
         int inner[2], on = 1;
         for (int i = 0; i < 2; i++) {
             connection(0, &peers[i].fd, &inner[i]);
+        }
+        if (!kernel_tells_of_tcp(inner[1])) {
+            close_both(peers);
+            close(inner[0]);
+            close(inner[1]);
+            print_message("skipped: TCP_INFO is not told here\n"); /* skip() would take memory */
+            return;
         }
         /* Retransmissions every 200 ms (with Reno), so that the test need not wait for long. */
         setsockopt(inner[1], IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
