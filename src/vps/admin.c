@@ -174,15 +174,25 @@ static json_t *do_status(struct client *client, const json_t *request)
                      sessions_are_draining(options->sessions));
 }
 
+static json_t *wait_for_drain(struct client *client)
+{
+    struct sessions *sessions = client->admin->options.sessions;
+    client->draining = sessions_are_draining(sessions) && sessions_count(sessions) > 0;
+    return client->draining ? NULL : reply_drain(sessions);
+}
+
 /*
- * {"off":true} opens the server again; {"wait":true} is answered when no session is left,
- * or when somebody else calls it off.
+ * {"off":true} opens the server again. {"wait":true} changes nothing: it is answered when
+ * no session is left, or when somebody calls it off.
  */
 static json_t *do_drain(struct client *client, const json_t *request)
 {
     struct admin *admin = client->admin;
     struct sessions *sessions = admin->options.sessions;
     bool on = !json_is_true(json_object_get(request, "off"));
+    if (json_is_true(json_object_get(request, "wait"))) {
+        return wait_for_drain(client);
+    }
     if (on != sessions_are_draining(sessions)) {
         log_info(admin->options.log, on ? "draining: no new sessions are opened"
                                         : "draining is called off: sessions are opened again");
@@ -191,9 +201,7 @@ static json_t *do_drain(struct client *client, const json_t *request)
     if (!on) {
         answer_drained(admin);
     }
-    client->draining = on && json_is_true(json_object_get(request, "wait")) &&
-                       sessions_count(sessions) > 0;
-    return client->draining ? NULL : reply_drain(sessions);
+    return reply_drain(sessions);
 }
 
 static json_t *do_sessions(struct client *client, const json_t *request)
