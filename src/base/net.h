@@ -41,6 +41,13 @@ bool addr_same_host(const struct addr *a, const struct addr *b);
 bool addr_same_party(const struct addr *a, const struct addr *b);
 /* True if the first `bits` bits agree (same family). */
 bool addr_in_network(const struct addr *addr, const struct addr *network, unsigned bits);
+/* Reached from everywhere: not private, shared, loopback, link-local, multicast or the like. */
+bool addr_is_public(const struct addr *addr);
+/*
+ * The address of this machine that packets to the world leave from. -errno if there is no
+ * way out in that family.
+ */
+int net_own_address(int family, struct addr *ret_addr);
 /* "203.0.113.7"; dst takes ADDR_HOST_MAX. Returns dst. */
 char *addr_host_text(const struct addr *addr, char *dst);
 /* "203.0.113.7:22" or "[fd00::1]:22"; dst takes ADDR_TEXT_MAX. Returns dst. */
