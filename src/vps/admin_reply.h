@@ -12,6 +12,8 @@ json_t *reply_error(const char *word, const char *sentence);
 /* For a failure of sessions_open(). */
 json_t *reply_errno(int err, const char *sentence);
 json_t *reply_ok(void);
+/* Whether new sessions are opened, and how many are left. */
+json_t *reply_drain(const struct sessions *sessions);
 json_t *reply_session(const struct session *session);
 /* What its user gets: the ssh command, or the .rdp file and its name. */
 json_t *reply_opened(const struct session *session);

@@ -13,6 +13,7 @@ struct sessions {
     struct session *list; /* in the order of opening */
     struct session_watcher watchers[SESSION_WATCHERS_MAX];
     unsigned watcher_count;
+    bool draining;
     struct watch *relay_watch;
     struct timer *reaper; /* frees ended sessions when nobody is inside one any more */
 };
@@ -129,6 +130,11 @@ int sessions_open(struct sessions *sessions, const struct session_request *reque
     if (!sessions->services.gateways) {
         return why_set(why, -ENOTCONN, "The server is being stopped. Try again in a moment.");
     }
+    if (sessions->draining) {
+        return why_set(why, -ESHUTDOWN,
+                       "The server is about to be restarted and opens no new sessions. Try again "
+                       "in a few minutes.");
+    }
     int err = check_limits(sessions, &request->owner, why);
     if (err == 0) {
         err = gateways_pick(sessions->services.gateways, request->target.gateway, &gateway, why);
@@ -142,6 +148,16 @@ int sessions_open(struct sessions *sessions, const struct session_request *reque
     append(sessions, session);
     *ret_session = session;
     return 0;
+}
+
+void sessions_drain(struct sessions *sessions, bool on)
+{
+    sessions->draining = on;
+}
+
+bool sessions_are_draining(const struct sessions *sessions)
+{
+    return sessions->draining;
 }
 
 /* ---- events --------------------------------------------------------------- */

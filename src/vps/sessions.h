@@ -40,10 +40,14 @@ struct session_request {
  * to the watchers, never from inside this call. On failure why is a sentence for
  * the user: -ENOTCONN no gateway online, -ENOENT no gateway of that name,
  * -EDESTADDRREQ several gateways and none named, -EADDRINUSE no port free,
- * -EDQUOT the user's limit, -ENFILE the limit of all.
+ * -EDQUOT the user's limit, -ENFILE the limit of all, -ESHUTDOWN while draining.
  */
 int sessions_open(struct sessions *sessions, const struct session_request *request,
                   struct session **ret_session, struct why *why);
+
+/* Draining: those that are open go on, and no new one is opened. */
+void sessions_drain(struct sessions *sessions, bool on);
+bool sessions_are_draining(const struct sessions *sessions);
 
 /* By its id, or NULL. */
 struct session *sessions_find(struct sessions *sessions, const char *id);
