@@ -245,12 +245,11 @@ static int settle_host(struct setup *setup, struct why *why)
                                 .text = "Public name or IP address of this server",
                                 .option = setup->options.host,
                                 .proposal = proposal};
-    bool known = question.option || sheet_is_given("VPS_HOST");
-    propose_host(known ? answer : proposal);
-    if (known) {
-        proposal[0] = '\0';
-    }
     int err = 0;
+    proposal[0] = '\0';
+    if (can_ask_again(setup, &question)) {
+        propose_host(proposal);
+    }
     do {
         err = settle(setup, &question, answer, why);
     } while (err == 0 && !answer[0] && can_ask_again(setup, &question));
