@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <uv.h>
 
 /* Dead peers: 60 + 4 x 15 s until keepalive gives up, and unacknowledged data just before. */
 enum {
@@ -141,7 +142,8 @@ int net_own_address(int family, struct addr *ret_addr)
 char *addr_host_text(const struct addr *addr, char *dst)
 {
     unsigned bits;
-    if (!inet_ntop(addr->sa.sa_family, host_bytes(addr, &bits), dst, ADDR_HOST_MAX)) {
+    /* libuv's: the C libraries do not agree on ::203.0.113.7. */
+    if (uv_inet_ntop(addr->sa.sa_family, host_bytes(addr, &bits), dst, ADDR_HOST_MAX) < 0) {
         snprintf(dst, ADDR_HOST_MAX, "?");
     }
     return dst;
@@ -164,6 +166,7 @@ static int listen_on(const struct addr *addr, int backlog)
     }
     int on = 1, off = 0;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    net_tune(fd);
     if (addr->sa.sa_family == AF_INET6) {
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     }
@@ -208,7 +211,6 @@ int net_accept(int listener, struct addr *ret_peer)
         close(fd);
         return err;
     }
-    net_tune(fd);
     return fd;
 }
 
@@ -218,7 +220,6 @@ int net_connect(const struct addr *to)
     if (fd < 0) {
         return -errno;
     }
-    net_tune(fd);
     if (connect(fd, &to->sa, addr_len(to)) < 0 && errno != EINPROGRESS) {
         int err = -errno;
         close(fd);
@@ -250,12 +251,11 @@ void net_tune(int fd)
     set_tcp(fd, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
     set_tcp(fd, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
     set_tcp(fd, TCP_KEEPCNT, NET_DEAD_PROBES);
-    set_tcp(fd, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
 }
 
-void net_tolerate_stalls(int fd)
+void net_end_stalls(int fd)
 {
-    set_tcp(fd, TCP_USER_TIMEOUT, 0);
+    set_tcp(fd, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
 }
 
 void net_reset(int fd)
@@ -273,5 +273,12 @@ unsigned long net_raise_descriptor_limit(void)
     }
     rlim_t before = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
-    return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
+    return (unsigned long)(setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before);
+}
+
+bool net_descriptors_are_short(int newest_fd)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+           (rlim_t)newest_fd >= limit.rlim_cur - limit.rlim_cur / 4;
 }

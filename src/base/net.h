@@ -59,28 +59,30 @@ char *addr_text(const struct addr *addr, char *dst);
  * taken in either.
  */
 int net_listen(const char *bind_address, uint16_t port, int backlog);
-/* accept4(2) of one connection, tuned by net_tune(); -EAGAIN if there is none. */
+/* accept4(2) of one connection; -EAGAIN if there is none. It inherits what net_listen() tuned. */
 int net_accept(int listener, struct addr *ret_peer);
-/* socket(2) and a non-blocking connect(2): in progress (0 in errno terms) or done. */
+/* socket(2) and a non-blocking connect(2): in progress (0 in errno terms) or done. Not tuned. */
 int net_connect(const struct addr *to);
 /* The pending error of a socket (SO_ERROR), as 0 or -errno. */
 int net_error(int fd);
-/*
- * TCP_NODELAY, and dead peers noticed after NET_DEAD_AFTER_S: by keepalive, and by
- * TCP_USER_TIMEOUT just below that so that both verdicts agree.
- */
+/* TCP_NODELAY, and keepalive, which ends connections to idle peers after NET_DEAD_AFTER_S. */
 void net_tune(int fd);
 /*
- * For a socket that users' bytes go through: takes TCP_USER_TIMEOUT off again. It
- * also ends connections to live peers that have not read for so long (a
- * suspended scp, a terminal after Ctrl-S), which they would survive without us.
- * Keepalive still finds idle peers that are gone, and the relay the others
- * (data/pulse.h).
+ * TCP_USER_TIMEOUT, just below NET_DEAD_AFTER_S so that both verdicts agree, for a
+ * socket that has only our own bytes: it also ends connections to live peers that
+ * have not read for so long (a suspended scp, a terminal after Ctrl-S), which they
+ * would survive without us. Where users' bytes go through, the relay finds the
+ * peers that are gone (data/pulse.h).
  */
-void net_tolerate_stalls(int fd);
+void net_end_stalls(int fd);
 /* Closes with an RST instead of a FIN. */
 void net_reset(int fd);
 /* Raises RLIMIT_NOFILE to its hard limit; returns what holds now. */
 unsigned long net_raise_descriptor_limit(void);
+/*
+ * True if a descriptor that was made just now says that no more than a quarter of
+ * the limit is left: the kernel always hands out the lowest free number.
+ */
+bool net_descriptors_are_short(int newest_fd);
 
 #endif

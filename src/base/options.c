@@ -12,6 +12,8 @@ static const struct {
     const char *help;
 } COMMON[] = {
     {"--check", offsetof(struct options, check), "read the configuration, say what is wrong, stop"},
+    {"--health", offsetof(struct options, health),
+     "ask the running agent whether it is well, stop"},
     {"--version", offsetof(struct options, version), "print the version and stop"},
     {"--help", offsetof(struct options, help), "print this and stop"},
 };

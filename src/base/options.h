@@ -33,6 +33,7 @@ struct options_table {
 struct options {
     const char *env_file;             /* --env-file FILE; points into argv. NULL: none */
     bool check;                       /* --check */
+    bool health;                      /* --health */
     bool version;                     /* --version */
     bool help;                        /* --help */
     unsigned flags;                   /* the bits of the program's own */

@@ -298,6 +298,18 @@ int setting_host(const struct setting *s, const char *text, void *field, struct 
     return 0;
 }
 
+int setting_switch(const struct setting *s, const char *text, void *field, struct why *why)
+{
+    (void)s;
+    (void)why;
+    bool on = strcmp(text, "on") == 0;
+    if (!on && strcmp(text, "off") != 0) {
+        return -EINVAL;
+    }
+    *(bool *)field = on;
+    return 0;
+}
+
 int setting_log_level(const struct setting *s, const char *text, void *field, struct why *why)
 {
     (void)s;

@@ -62,6 +62,8 @@ int setting_text(const struct setting *s, const char *text, void *field,
                  struct why *why); /* char[max + 1] */
 int setting_host(const struct setting *s, const char *text, void *field,
                  struct why *why); /* char[HOST_MAX + 1] */
+int setting_switch(const struct setting *s, const char *text, void *field,
+                   struct why *why); /* bool: on or off */
 int setting_log_level(const struct setting *s, const char *text, void *field,
                       struct why *why); /* enum log_level */
 

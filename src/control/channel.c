@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/host.h"
+#include "base/net.h"
 #include "base/text.h"
 #include "base/timer.h"
 #include "base/watch.h"
@@ -423,6 +424,7 @@ int channel_new(uv_loop_t *loop, struct tls_config *tls, int fd,
         channel_free(channel);
         return -ENOMEM;
     }
+    net_end_stalls(fd);
     timer_set(channel->deadline, CHANNEL_HANDSHAKE_MS);
     timer_set(channel->soon, 0); /* a client speaks first */
     *ret_channel = channel;

@@ -139,6 +139,15 @@ int relay_events_fd(const struct relay *relay)
     return relay->events_fd;
 }
 
+bool relay_is_alive(struct relay *relay)
+{
+    bool alive = true;
+    for (unsigned i = 0; i < relay->worker_count; i++) {
+        alive &= worker_is_alive(relay->workers[i]);
+    }
+    return alive;
+}
+
 unsigned relay_running(const struct relay *relay)
 {
     unsigned running = 0;

@@ -27,6 +27,7 @@
 #ifndef PAMTUNNEL_DATA_RELAY_H
 #define PAMTUNNEL_DATA_RELAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,7 +54,7 @@ struct relay_tuning {
 
 /*
  * workers: threads, at least 1. 0 or -errno. Besides its links' sockets each has
- * up to 34 descriptors, most of them pipes.
+ * up to 35 descriptors, most of them pipes.
  */
 int relay_new(unsigned workers, struct relay **ret_relay);
 /* The same with other values, for tests and benchmarks. */
@@ -85,6 +86,11 @@ int relay_events_fd(const struct relay *relay);
  */
 struct link *relay_take_ended(struct relay *relay);
 
+/*
+ * False if a worker has not given the sign of life that the call before this one
+ * asked for. For a watchdog, every few seconds.
+ */
+bool relay_is_alive(struct relay *relay);
 /* How many links run at this moment. */
 unsigned relay_running(const struct relay *relay);
 

@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -17,8 +18,8 @@ enum {
     /* A full-size segment of loopback or of a GSO device; more gains little and costs cache. */
     BUFFER_SIZE = 64 * 1024,
     EVENTS_PER_WAIT = 64,
-    /* Between two looks at all links, or a little longer. */
-    SWEEP_MS = 20 * 1000,
+    /* Between two looks at all links. */
+    SWEEP_S = 20,
 };
 
 struct worker {
@@ -27,8 +28,11 @@ struct worker {
     pthread_t thread;
     bool started;
     int epoll_fd;
-    int wake_fd; /* an eventfd: the inbox has something */
+    int wake_fd;  /* an eventfd: the inbox has something */
+    int sweep_fd; /* a timerfd: a timeout of epoll_wait() would cost each round trip 3 % */
     atomic_uint load;
+    atomic_uint asked; /* for a sign of life, so often */
+    atomic_uint answered;
     atomic_bool stopping;
 
     pthread_mutex_t mutex;
@@ -38,7 +42,6 @@ struct worker {
     struct list links; /* all that run: by link->home */
     struct list ended; /* over, and not yet reported: by link->home */
     struct list queue; /* bulk, and others whose turn ended before their bytes: by link->turn */
-    uint64_t sweep_ms; /* when all links are looked at */
     struct flow_kit kit;
     uint8_t buffer[BUFFER_SIZE];
 };
@@ -120,6 +123,7 @@ static void worker_read_inbox(struct worker *worker)
 {
     eventfd_t ignored;
     eventfd_read(worker->wake_fd, &ignored);
+    atomic_store(&worker->answered, atomic_load(&worker->asked));
     struct link *link;
     bool adopt, cut;
     while ((link = worker_next_command(worker, &adopt, &cut))) {
@@ -132,13 +136,35 @@ static void worker_read_inbox(struct worker *worker)
     }
 }
 
+static void worker_sweep(struct worker *worker)
+{
+    uint64_t now = clock_ms();
+    uint64_t expirations;
+    if (read(worker->sweep_fd, &expirations, sizeof expirations) < 0) {
+        return; /* it has not expired after all */
+    }
+    struct list *next;
+    for (struct list *node = worker->links.next; node != &worker->links; node = next) {
+        next = node->next;
+        struct link *link = list_owner(node, struct link, home);
+        link_check(link, now);
+        if (link->over) {
+            worker_retire(worker, link);
+        }
+    }
+}
+
 static void worker_take_event(struct worker *worker, const struct epoll_event *event)
 {
-    struct side *side = event->data.ptr;
-    if (!side) {
+    if (event->data.ptr == &worker->wake_fd) {
         worker_read_inbox(worker);
         return;
     }
+    if (event->data.ptr == &worker->sweep_fd) {
+        worker_sweep(worker);
+        return;
+    }
+    struct side *side = event->data.ptr;
     struct link *link = side->link;
     if (link->over) {
         return; /* by an earlier event of the same wait */
@@ -151,24 +177,6 @@ static void worker_take_event(struct worker *worker, const struct epoll_event *e
         list_append(&worker->queue, &link->turn);
     } else {
         worker_run(worker, link);
-    }
-}
-
-static void worker_sweep(struct worker *worker)
-{
-    uint64_t now = clock_ms();
-    if (now < worker->sweep_ms) {
-        return;
-    }
-    worker->sweep_ms = now + SWEEP_MS;
-    struct list *next;
-    for (struct list *node = worker->links.next; node != &worker->links; node = next) {
-        next = node->next;
-        struct link *link = list_owner(node, struct link, home);
-        link_check(link, now);
-        if (link->over) {
-            worker_retire(worker, link);
-        }
     }
 }
 
@@ -192,10 +200,7 @@ static void worker_report(struct worker *worker)
 
 static int worker_patience(const struct worker *worker)
 {
-    if (!list_is_empty(&worker->queue)) {
-        return 0;
-    }
-    return list_is_empty(&worker->links) ? -1 : SWEEP_MS;
+    return list_is_empty(&worker->queue) ? -1 : 0;
 }
 
 static void worker_cut_all(struct worker *worker)
@@ -217,7 +222,6 @@ static void *worker_main(void *arg)
             worker_take_event(worker, &events[i]);
         }
         worker_run_queue(worker);
-        worker_sweep(worker);
         worker_report(worker);
     }
     worker_cut_all(worker);
@@ -236,16 +240,26 @@ static int worker_start(struct worker *worker)
     return -err;
 }
 
+/* A descriptor of the worker's own, just opened; its events are told by its place. */
+static int worker_hear(struct worker *worker, int fd, void *place)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = place};
+    return fd < 0 || epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
 static int worker_open(struct worker *worker)
 {
+    const struct itimerspec period = {{.tv_sec = SWEEP_S}, {.tv_sec = SWEEP_S}};
     worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (worker->epoll_fd < 0 || worker->wake_fd < 0) {
-        return -errno;
+    int err = worker_hear(worker, worker->wake_fd, &worker->wake_fd);
+    if (err < 0) {
+        return err;
     }
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-    if (epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, worker->wake_fd, &event) < 0) {
-        return -errno;
+    worker->sweep_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    err = worker_hear(worker, worker->sweep_fd, &worker->sweep_fd);
+    if (err < 0 || timerfd_settime(worker->sweep_fd, 0, &period, NULL) < 0) {
+        return err < 0 ? err : -errno;
     }
     return worker_start(worker);
 }
@@ -268,6 +282,7 @@ int worker_new(const struct relay_tuning *tuning, worker_ended_fn fn, void *arg,
     }
     worker->fn = fn;
     worker->arg = arg;
+    worker->epoll_fd = worker->wake_fd = worker->sweep_fd = -1;
     worker_equip(worker, tuning);
     pthread_mutex_init(&worker->mutex, NULL);
     list_init(&worker->inbox);
@@ -294,11 +309,11 @@ void worker_free(struct worker *worker)
         pthread_join(worker->thread, NULL);
     }
     pipe_pool_done(&worker->kit.pipes);
-    if (worker->wake_fd >= 0) {
-        close(worker->wake_fd);
-    }
-    if (worker->epoll_fd >= 0) {
-        close(worker->epoll_fd);
+    const int own[] = {worker->sweep_fd, worker->wake_fd, worker->epoll_fd};
+    for (unsigned i = 0; i < 3; i++) {
+        if (own[i] >= 0) {
+            close(own[i]);
+        }
     }
     pthread_mutex_destroy(&worker->mutex);
     free(worker);
@@ -327,6 +342,16 @@ void worker_cut(struct worker *worker, struct link *link)
     if (running) {
         eventfd_write(worker->wake_fd, 1);
     }
+}
+
+bool worker_is_alive(struct worker *worker)
+{
+    bool alive = atomic_load(&worker->answered) == atomic_load(&worker->asked);
+    if (alive) {
+        atomic_fetch_add(&worker->asked, 1);
+        eventfd_write(worker->wake_fd, 1);
+    }
+    return alive;
 }
 
 unsigned worker_load(const struct worker *worker)

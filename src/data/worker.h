@@ -7,6 +7,8 @@
 #ifndef PAMTUNNEL_DATA_WORKER_H
 #define PAMTUNNEL_DATA_WORKER_H
 
+#include <stdbool.h>
+
 struct worker;
 struct link;
 struct relay_tuning;
@@ -24,6 +26,11 @@ void worker_free(struct worker *worker);
 void worker_join(struct worker *worker, struct link *link);
 /* Has a link of this worker cut; nothing happens if it has ended by itself. */
 void worker_cut(struct worker *worker, struct link *link);
+/*
+ * Asks it for a sign of life, which comes before long. False if the one that was
+ * asked for by the call before has not come.
+ */
+bool worker_is_alive(struct worker *worker);
 /* How many links it has, those in the inbox included. */
 unsigned worker_load(const struct worker *worker);
 

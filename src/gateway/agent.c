@@ -3,11 +3,15 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "base/crypto.h"
 #include "base/net.h"
+#include "base/notify.h"
+#include "base/sandbox.h"
 #include "control/tls.h"
+#include "gateway/health.h"
 #include "gateway/tunnels.h"
 #include "gateway/uplink.h"
 
@@ -20,6 +24,9 @@ struct agent {
     uv_signal_t sigint;
     struct uplink *uplink;
     struct tunnels *tunnels;
+    struct health *health;
+    int health_fd; /* until `health` has it; -1: none */
+    struct notify *notify;
 };
 
 /* A tunnel that opens has up to three descriptors; some are left for everything else. */
@@ -42,9 +49,16 @@ static void on_command(void *arg, const struct message *message, const struct ad
     tunnels_command(agent->tunnels, message, vps);
 }
 
+static void on_opened(void *arg)
+{
+    struct agent *agent = arg;
+    notify_status(agent->notify, "connected to the VPS");
+}
+
 static void on_lost(void *arg)
 {
     struct agent *agent = arg;
+    notify_status(agent->notify, "not connected to the VPS");
     tunnels_control_lost(agent->tunnels);
 }
 
@@ -64,9 +78,50 @@ static void on_signal(uv_signal_t *handle, int number)
     uv_stop(&agent->loop);
 }
 
-static const struct uplink_events UPLINK_EVENTS = {.received = on_command, .lost = on_lost};
+static const struct uplink_events UPLINK_EVENTS = {
+    .received = on_command, .opened = on_opened, .lost = on_lost};
 
 /* ---- life ------------------------------------------------------------------ */
+
+/* Before the loop and its threads, and before anybody can talk to us. */
+static void confine(struct agent *agent, const struct gateway_settings *settings)
+{
+    struct sandbox_rules rules = {0}; /* it writes no file and listens nowhere */
+    struct why why;
+    agent->health_fd = health_listen(settings);
+    if (agent->health_fd < 0) {
+        log_warn(agent->log, "--health will not tell of this agent: %s%s",
+                 strerror(-agent->health_fd),
+                 agent->health_fd == -EADDRINUSE ? "; another one runs with these settings" : "");
+    }
+    if (notify_open(&agent->notify, &why) < 0) {
+        log_warn(agent->log, "%s", why.text);
+    }
+    if (!settings->sandbox) {
+        log_warn(agent->log, "running without a sandbox: SANDBOX is off");
+    } else if (sandbox_enter(&rules, &why) < 0) {
+        log_warn(agent->log, "the sandbox is not complete: %s", why.text);
+    }
+}
+
+static bool is_well(void *arg)
+{
+    struct agent *agent = arg;
+    return tunnels_relay_is_alive(agent->tunnels);
+}
+
+/* What others see of it. */
+static int start_telling(struct agent *agent)
+{
+    if (agent->health_fd >= 0) {
+        agent->health = health_new(&agent->loop, agent->health_fd, agent->uplink, agent->tunnels);
+        if (!agent->health) {
+            return -ENOMEM;
+        }
+        agent->health_fd = -1;
+    }
+    return notify_beat(agent->notify, &agent->loop, is_well, agent);
+}
 
 static int watch_signal(struct agent *agent, uv_signal_t *handle, int number)
 {
@@ -109,6 +164,9 @@ static int start(struct agent *agent, struct gateway_settings *settings)
     if (err == 0) {
         err = uplink_new(&agent->loop, &uplink, &agent->uplink);
     }
+    if (err == 0) {
+        err = start_telling(agent);
+    }
     crypto_wipe(settings->tunnel_key, sizeof settings->tunnel_key);
     return err;
 }
@@ -123,18 +181,25 @@ static void close_signal(uv_signal_t *handle)
 /* Takes half-started ones too. A look-up that is under way is waited for. */
 static void stop(struct agent *agent)
 {
+    health_free(agent->health);
+    notify_stopping(agent->notify);
     uplink_free(agent->uplink);
     tunnels_free(agent->tunnels);
     close_signal(&agent->sigterm); /* from here on a second Ctrl-C ends the process */
     close_signal(&agent->sigint);
     uv_run(&agent->loop, UV_RUN_DEFAULT);
     uv_loop_close(&agent->loop);
+    notify_free(agent->notify);
+    if (agent->health_fd >= 0) {
+        close(agent->health_fd);
+    }
     tls_library_free();
 }
 
 int agent_run(struct gateway_settings *settings, const struct log *log, struct why *why)
 {
     struct agent agent = {.log = log};
+    confine(&agent, settings);
     int err = uv_loop_init(&agent.loop);
     if (err < 0) {
         return why_set(why, err, "cannot start: %s", strerror(-err));
@@ -144,6 +209,8 @@ int agent_run(struct gateway_settings *settings, const struct log *log, struct w
         why_set(why, err, "cannot start: %s", strerror(-err));
     } else {
         log_info(log, PROGRAM " started as gateway %s", settings->gateway_name);
+        notify_status(agent.notify, "not connected to the VPS");
+        notify_ready(agent.notify);
         uv_run(&agent.loop, UV_RUN_DEFAULT);
     }
     stop(&agent);

@@ -7,7 +7,8 @@
  *     agent     loop, signals, wiring      reach     the target: look-up, list, probe
  *     uplink    the control connection     attach    the data channel: dial, proof
  *     tunnels   all of them, the relay     tunnel    the life of one
- *     failure   why one cannot be opened   look      a try to reach the VPS, for the two below
+ *     failure   why one cannot be opened   health    what --health says
+ *     look      a try to reach the VPS, for the two below
  *     join      --join: sets it up         doctor    --doctor: what is wrong, if something is
  */
 #include <signal.h>
@@ -20,6 +21,7 @@
 #include "control/tls.h"
 #include "gateway/agent.h"
 #include "gateway/doctor.h"
+#include "gateway/health.h"
 #include "gateway/join.h"
 
 enum { EXIT_USAGE = 2 };
@@ -109,6 +111,8 @@ int main(int argc, char **argv)
     int status = EXIT_SUCCESS;
     if (options.check) {
         puts("The configuration is complete.");
+    } else if (options.health) {
+        status = health_check(&settings) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     } else {
         status = run(&settings);
     }

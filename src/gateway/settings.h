@@ -2,6 +2,7 @@
 #ifndef PAMTUNNEL_GATEWAY_SETTINGS_H
 #define PAMTUNNEL_GATEWAY_SETTINGS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/crypto.h"
@@ -18,6 +19,7 @@ struct gateway_settings {
     long keepalive_secs;
     struct targets *allowed_targets;
     long relay_workers;
+    bool sandbox;
     enum log_level log_level;
 };
 

@@ -186,6 +186,11 @@ fail:
     return err;
 }
 
+bool tunnels_relay_is_alive(struct tunnels *tunnels)
+{
+    return relay_is_alive(tunnels->relay);
+}
+
 void tunnels_free(struct tunnels *tunnels)
 {
     if (!tunnels) {

@@ -26,6 +26,8 @@ struct tunnels_options {
 /* 0 or -errno. What the options point to has to stay. */
 int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
                 struct tunnels **ret_tunnels);
+/* For a watchdog: see relay_is_alive(). */
+bool tunnels_relay_is_alive(struct tunnels *tunnels);
 /* Ends them all at once, running links included. Accepts NULL. */
 void tunnels_free(struct tunnels *tunnels);
 

@@ -112,6 +112,7 @@ static void on_opened(void *arg)
     log_info(uplink->options.log, "connected to the VPS %s (%s, %s) as gateway %s", uplink->where,
              addr_text(&uplink->vps, address), channel_peer_program(uplink->channel),
              uplink->options.gateway_name);
+    uplink->options.events->opened(uplink->options.arg);
 }
 
 static void on_received(void *arg, const struct message *message)
@@ -195,6 +196,7 @@ static void on_dialled(void *arg, int fd, const struct addr *addr)
         uplink_fail(uplink, "cannot reach %s: %s", uplink->where, strerror(-fd));
         return;
     }
+    net_tune(fd);
     uplink->vps = *addr;
     struct channel_options options = {
         .self = SENDER_GATEWAY,
@@ -311,7 +313,12 @@ void uplink_free(struct uplink *uplink)
     free(uplink);
 }
 
+bool uplink_is_open(const struct uplink *uplink)
+{
+    return uplink->state == STATE_OPEN;
+}
+
 int uplink_send(struct uplink *uplink, const struct message *message)
 {
-    return uplink->state == STATE_OPEN ? channel_send(uplink->channel, message) : -ENOTCONN;
+    return uplink_is_open(uplink) ? channel_send(uplink->channel, message) : -ENOTCONN;
 }

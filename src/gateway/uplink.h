@@ -10,6 +10,7 @@
 #ifndef PAMTUNNEL_GATEWAY_UPLINK_H
 #define PAMTUNNEL_GATEWAY_UPLINK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -24,7 +25,8 @@ struct uplink;
 struct uplink_events {
     /* A command from the VPS, which is at this address. */
     void (*received)(void *arg, const struct message *message, const struct addr *vps);
-    /* An open connection is lost. */
+    /* The connection is open, or was and is lost. */
+    void (*opened)(void *arg);
     void (*lost)(void *arg);
 };
 
@@ -45,6 +47,7 @@ int uplink_new(uv_loop_t *loop, const struct uplink_options *options, struct upl
 /* Says goodbye if the connection is open. Accepts NULL. */
 void uplink_free(struct uplink *uplink);
 
+bool uplink_is_open(const struct uplink *uplink);
 /* -ENOTCONN if there is no open connection, or see channel_send(). */
 int uplink_send(struct uplink *uplink, const struct message *message);
 

@@ -3,10 +3,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <uv.h>
 
+#include "base/notify.h"
+#include "base/sandbox.h"
 #include "control/tls.h"
 #include "vps/admin.h"
 #include "vps/bot/bot.h"
@@ -25,6 +29,7 @@ struct agent {
     struct gateways *gateways;
     struct admin *admin;
     struct bot *bot;
+    struct notify *notify;
     bool stopping;
     int err; /* why the agent ends, if not on request */
     struct why why;
@@ -49,6 +54,7 @@ static void stop(struct agent *agent)
         return;
     }
     agent->stopping = true;
+    notify_stopping(agent->notify);
     for (unsigned i = 0; i < 2; i++) {
         uv_close((uv_handle_t *)&agent->signals[i], NULL);
     }
@@ -104,6 +110,30 @@ static int make_state_dir(const struct agent *agent, struct why *why)
     return 0;
 }
 
+/* Before the loop and its threads, and before anybody can talk to us. */
+static int confine(struct agent *agent, struct why *why)
+{
+    struct sandbox_rules rules = {
+        .state_dir = agent->settings->state_dir,
+        .ca_file = getenv("SSL_CERT_FILE"),
+        .listens = true,
+    };
+    struct why missing;
+    int err = make_state_dir(agent, why);
+    if (err < 0) {
+        return err;
+    }
+    if (notify_open(&agent->notify, &missing) < 0) {
+        log_warn(agent->log, "%s", missing.text);
+    }
+    if (!agent->settings->sandbox) {
+        log_warn(agent->log, "running without a sandbox: SANDBOX is off");
+    } else if (sandbox_enter(&rules, &missing) < 0) {
+        log_warn(agent->log, "the sandbox is not complete: %s", missing.text);
+    }
+    return 0;
+}
+
 static int start_gateways(struct agent *agent, struct why *why)
 {
     struct gateways_options options = {
@@ -149,20 +179,44 @@ static int start_admin(struct agent *agent, struct why *why)
     return admin_new(&options, &agent->admin, why);
 }
 
+static bool is_well(void *arg)
+{
+    struct agent *agent = arg;
+    return !agent->sessions || sessions_relay_is_alive(agent->sessions);
+}
+
 static int start(struct agent *agent, struct why *why)
 {
-    int err = make_state_dir(agent, why);
-    err = err < 0 ? err
-                  : sessions_new(&agent->loop, agent->log, agent->settings, &agent->sessions, why);
+    int err = sessions_new(&agent->loop, agent->log, agent->settings, &agent->sessions, why);
     err = err < 0 ? err : start_gateways(agent, why);
     err = err < 0 ? err : start_bot(agent, why);
-    return err < 0 ? err : start_admin(agent, why);
+    err = err < 0 ? err : start_admin(agent, why);
+    if (err == 0 && notify_beat(agent->notify, &agent->loop, is_well, agent) < 0) {
+        err = why_set(why, -ENOMEM, "out of memory");
+    }
+    return err;
+}
+
+static void say_ready(struct agent *agent)
+{
+    const struct vps_settings *settings = agent->settings;
+    char status[128];
+    snprintf(status, sizeof status, "gateways on port %u, sessions on ports %u to %u%s",
+             settings->control_port, settings->port_range_start, settings->port_range_end,
+             settings->local ? ", without Telegram" : "");
+    log_info(agent->log, "vps-agent " PAMTUNNEL_VERSION ": %s", status);
+    notify_status(agent->notify, status);
+    notify_ready(agent->notify);
 }
 
 int agent_run(const struct vps_settings *settings, const struct log *log, struct why *why)
 {
     struct agent agent = {.settings = settings, .log = log};
-    int err = uv_loop_init(&agent.loop);
+    int err = confine(&agent, why);
+    if (err < 0) {
+        return err;
+    }
+    err = uv_loop_init(&agent.loop);
     if (err < 0) {
         return why_set(why, err, "cannot start the event loop: %s", uv_strerror(err));
     }
@@ -171,14 +225,11 @@ int agent_run(const struct vps_settings *settings, const struct log *log, struct
     if (err < 0) {
         stop(&agent);
     } else {
-        log_info(log,
-                 "vps-agent " PAMTUNNEL_VERSION ": gateways on port %u, sessions on ports %u to "
-                 "%u%s",
-                 settings->control_port, settings->port_range_start, settings->port_range_end,
-                 settings->local ? ", without Telegram" : "");
+        say_ready(&agent);
     }
     uv_run(&agent.loop, UV_RUN_DEFAULT);
     uv_loop_close(&agent.loop);
+    notify_free(agent.notify);
     tls_library_free();
     if (err == 0 && agent.err < 0) {
         *why = agent.why;

@@ -165,22 +165,27 @@ static void on_guest(void *arg, int fd, const struct addr *from)
     timer_set(guest->patience, DOCK_PATIENCE_MS);
 }
 
-struct dock *dock_new(uv_loop_t *loop, int listener, uint64_t session,
-                      const uint8_t token[PROOF_TOKEN_SIZE], dock_fn fn, void *arg)
+struct dock *dock_new(uv_loop_t *loop, int listener, uint64_t session, dock_fn fn, void *arg)
 {
     struct dock *dock = calloc(1, sizeof *dock);
     if (!dock) {
         return NULL;
     }
     *dock = (struct dock){.loop = loop, .session = session, .fn = fn, .arg = arg};
-    memcpy(dock->token, token, sizeof dock->token);
-    dock->listener = listener_new(loop, listener, on_guest, dock);
+    if (crypto_random(dock->token, sizeof dock->token) == 0) {
+        dock->listener = listener_new(loop, listener, on_guest, dock);
+    }
     if (!dock->listener) {
         crypto_wipe(dock->token, sizeof dock->token);
         free(dock);
         return NULL;
     }
     return dock;
+}
+
+const uint8_t *dock_token(const struct dock *dock)
+{
+    return dock->token;
 }
 
 void dock_free(struct dock *dock)

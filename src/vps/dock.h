@@ -19,13 +19,14 @@ struct dock;
 typedef void (*dock_fn)(void *arg, uint16_t channel, int fd);
 
 /*
- * Takes over the listening socket; on failure (NULL) it stays the caller's. The
- * token is copied.
+ * Takes over the listening socket, and draws the session's token. On failure
+ * (NULL: no memory or no random numbers) the socket stays the caller's.
  */
-struct dock *dock_new(uv_loop_t *loop, int listener, uint64_t session,
-                      const uint8_t token[PROOF_TOKEN_SIZE], dock_fn fn, void *arg);
+struct dock *dock_new(uv_loop_t *loop, int listener, uint64_t session, dock_fn fn, void *arg);
 /* Closes the port. Accepts NULL. */
 void dock_free(struct dock *dock);
+/* PROOF_TOKEN_SIZE bytes that the gateway has to know; wiped with the dock. */
+const uint8_t *dock_token(const struct dock *dock);
 /* Lets one connection in, as this channel, once. Nothing is expected at first. */
 void dock_expect(struct dock *dock, uint16_t channel);
 

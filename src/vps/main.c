@@ -7,6 +7,7 @@
  *     ports      the range of ports         dock       a session's data port
  *     admission/ a session's public port    bot/       the conversation in Telegram
  *     rdpfile    what an RDP user gets      admin      the socket for pamctl
+ *     health     what --health says
  *     setup/     --setup, --invite and --doctor, before there is an agent
  */
 #include <signal.h>
@@ -18,6 +19,7 @@
 #include "base/options.h"
 #include "control/tls.h"
 #include "vps/agent.h"
+#include "vps/health.h"
 #include "vps/setup/doctor.h"
 #include "vps/setup/setup.h"
 
@@ -152,6 +154,8 @@ int main(int argc, char **argv)
     int status = EXIT_SUCCESS;
     if (options.check) {
         puts("The configuration is complete.");
+    } else if (options.health) {
+        status = health_check(&settings) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     } else {
         status = run(&settings);
     }

@@ -77,7 +77,7 @@ static void start_deadline(struct session *session)
         set_deadline(session, since < timeout ? timeout - since : 0);
         break;
     case SESSION_CONNECTED:
-        set_next_check(session, session->pending.fd >= 0 ? OPENING_MS : check_interval(settings));
+        set_next_check(session, session->pending ? OPENING_MS : check_interval(settings));
         break;
     case SESSION_RECONNECTING:
         set_deadline(session, (uint64_t)settings->reconnect_grace * 1000);
@@ -136,7 +136,6 @@ static void tear_down(struct session *session)
     session_drop_pending(session);
     session_drop_spare(session);
     close_ports(session);
-    crypto_wipe(session->token, sizeof session->token);
     crypto_wipe(session->secret, sizeof session->secret);
 }
 
@@ -180,7 +179,7 @@ void session_close(struct session *session)
 
 bool session_carries_nothing(const struct session *session)
 {
-    return !session->carries && session->pending.fd < 0;
+    return !session->carries && !session->pending;
 }
 
 void session_on_nothing_carried(struct session *session, bool maybe_last_words)
@@ -246,7 +245,7 @@ static void check_limits(struct session *session)
 
 static void check_connected(struct session *session)
 {
-    bool overdue = session->pending.fd >= 0 && clock_ms() - session->channel_asked_ms >= OPENING_MS;
+    bool overdue = session->pending && clock_ms() - session->channel_asked_ms >= OPENING_MS;
     if (overdue) {
         log_warn(log_of(session), "session %s: gateway %s does not open channel %u", session->id,
                  session->gateway, session->channel);
@@ -286,7 +285,6 @@ static int make_secrets(struct session *session)
 {
     int err = crypto_random_name(session->id, SESSION_ID_SIZE);
     err = err < 0 ? err : crypto_random(&session->number, sizeof session->number);
-    err = err < 0 ? err : crypto_random(session->token, sizeof session->token);
     return err < 0 ? err : crypto_random_name(session->secret, RDPFILE_SECRET_LEN);
 }
 
@@ -309,34 +307,47 @@ static int open_ports(struct session *session, struct why *why)
     if (fd < 0) {
         return why_set(why, fd, "No port could be opened: %s.", strerror(-fd));
     }
-    session->dock = dock_new(services->loop, fd, session->number, session->token, session_on_docked,
-                             session);
+    session->dock = dock_new(services->loop, fd, session->number, session_on_docked, session);
     if (!session->dock) {
         close(fd);
-        return why_set(why, -ENOMEM, "The server is out of memory.");
+        return why_set(why, -ENOMEM, "The server is out of memory or of random numbers.");
+    }
+    /* What is left belongs to the sessions there are: each takes more when its user comes. */
+    if (net_descriptors_are_short(fd)) {
+        return why_set(why, -ENFILE,
+                       "This server has most of its file descriptors in use. Try again later, or "
+                       "give vps-agent more (LimitNOFILE=, ulimit -n).");
     }
     return 0;
+}
+
+/* Copies a name to where the names end, and returns where that is then. */
+static char *add_name(char **name, char *end, const char *text)
+{
+    *name = end;
+    return stpcpy(end, text) + 1;
 }
 
 static struct session *blank(struct session_services *services,
                              const struct session_request *request, struct gateway *gateway)
 {
-    struct session *session = calloc(1, sizeof *session);
+    const struct target *target = &request->target;
+    struct gateway_view view;
+    gateway_view(gateway, &view);
+    size_t names = strlen(target->host) + strlen(target->user) + strlen(view.name) + 3;
+    struct session *session = calloc(1, sizeof *session + names);
     if (!session) {
         return NULL;
     }
-    struct gateway_view view;
-    gateway_view(gateway, &view);
+    char *end = add_name(&session->host, session->names, target->host);
+    end = add_name(&session->user, end, target->user);
+    add_name(&session->gateway, end, view.name);
     session->services = services;
     session->kind = request->kind;
     session->owner = request->owner;
-    session->host = strdup(request->target.host);
-    session->port = request->target.port;
-    strcpy(session->user, request->target.user);
-    strcpy(session->gateway, view.name);
+    session->port = target->port;
     session->public_listener = -1;
     session->spare = -1;
-    session->pending.fd = -1;
     session->opened_ms = clock_ms();
     session->opened_unix = clock_unix();
     session->deadline = timer_new(services->loop, on_deadline, session);
@@ -347,7 +358,7 @@ int session_new(struct session_services *services, const struct session_request 
                 struct gateway *gateway, struct session **ret_session, struct why *why)
 {
     struct session *session = blank(services, request, gateway);
-    if (!session || !session->deadline || !session->host || make_secrets(session) < 0) {
+    if (!session || !session->deadline || make_secrets(session) < 0) {
         session_free(session);
         return why_set(why, -ENOMEM, "The server is out of memory or of random numbers.");
     }
@@ -376,7 +387,6 @@ void session_free(struct session *session)
 {
     if (session) {
         timer_free(session->deadline);
-        free(session->host);
         free(session->blocked);
         free(session->end_why);
         free(session);

@@ -12,19 +12,16 @@
 
 void session_drop_pending(struct session *session)
 {
-    if (session->pending.fd >= 0) {
-        net_reset(session->pending.fd);
-        session->pending.fd = -1;
+    if (session->pending) {
+        net_reset(session->pending->fd);
+        free(session->pending);
+        session->pending = NULL;
     }
-    free(session->pending.bytes);
-    session->pending.bytes = NULL;
 }
 
 /* Gives the relay a client and a data channel; both descriptors are taken over. */
 void session_join(struct session *session, int client, int data, const void *bytes, size_t len)
 {
-    net_tolerate_stalls(client);
-    net_tolerate_stalls(data);
     struct carry *carry = calloc(1, sizeof *carry);
     int err = carry ? relay_join(session->services->relay, client, data, bytes, len, carry,
                                  &carry->link)
@@ -74,13 +71,18 @@ static bool hold_for_channel(struct session *session, int fd, const void *bytes,
         session->channel++;
         session_request_channel(session);
     }
-    uint8_t *copy = session->channel_on_its_way ? malloc(len) : NULL;
-    if (!copy) {
+    struct pending_client *pending = NULL;
+    if (session->channel_on_its_way) {
+        pending = malloc(sizeof *pending + len);
+    }
+    if (!pending) {
         net_reset(fd);
         return false;
     }
-    memcpy(copy, bytes, len);
-    session->pending = (struct pending_client){.fd = fd, .len = len, .bytes = copy};
+    pending->fd = fd;
+    pending->len = len;
+    memcpy(pending->bytes, bytes, len);
+    session->pending = pending;
     session_expect_channel(session);
     return true;
 }

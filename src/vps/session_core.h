@@ -48,49 +48,50 @@ struct carry {
 
 /* A client that is in, but whose data channel is still on its way (a reconnect). */
 struct pending_client {
-    int fd; /* -1: none */
+    int fd;
     size_t len;
-    uint8_t *bytes;
+    uint8_t bytes[];
 };
 
 enum { SESSION_BLOCKED_MAX = 16 };
 
+/*
+ * There may be thousands, most of them idle: small fields stand together, and
+ * names take no more than they need.
+ */
 struct session {
     struct session *next;
     struct session_services *services;
-    char id[SESSION_ID_SIZE + 1];
     uint64_t number; /* on the wire */
+    char id[SESSION_ID_SIZE + 1];
+    bool somebody_is_in;
+    bool came_without_secret;
+    bool channel_on_its_way;
+    bool gateway_is_ready; /* TUNNEL_READY of channel 0 came */
+    uint16_t port;
     enum session_kind kind;
     enum session_state state;
     struct owner owner;
-    char *host; /* the target; as long as it is, since there may be thousands */
-    uint16_t port;
-    char user[USER_MAX + 1];
-    char gateway[GATEWAY_NAME_MAX + 1];
+    char *host, *user, *gateway; /* in `names`; host and port are the target */
 
     /* public side */
-    uint16_t public_port;
-    int public_listener; /* -1 once the door has it */
     struct door *door;
+    int public_listener; /* -1 once the door has it */
+    uint16_t public_port;
+    uint16_t data_port;
     char secret[RDPFILE_SECRET_LEN + 1];
-    bool somebody_is_in;
-    bool came_without_secret;
     struct addr client;
-    struct addr *blocked; /* NULL: nobody */
     unsigned blocked_count;
+    struct addr *blocked; /* NULL: nobody */
 
     /* gateway side */
-    uint16_t data_port;
     struct dock *dock;
-    uint8_t token[PROOF_TOKEN_SIZE];
-    uint16_t channel; /* the latest that was asked for */
-    bool channel_on_its_way;
     uint64_t channel_asked_ms;
-    bool gateway_is_ready; /* TUNNEL_READY of channel 0 came */
-    int spare;             /* an authenticated data channel without a client; -1: none */
     struct watch *spare_watch;
+    int spare;        /* an authenticated data channel without a client; -1: none */
+    uint16_t channel; /* the latest that was asked for */
 
-    struct pending_client pending;
+    struct pending_client *pending; /* NULL: none */
     struct carry *carries;
     uint64_t to_target, to_client; /* bytes of the links that ended */
 
@@ -102,6 +103,7 @@ struct session {
 
     enum session_end end;
     struct why *end_why; /* for SESSION_END_REFUSED and _TARGET; NULL otherwise */
+    char names[];
 };
 
 /*

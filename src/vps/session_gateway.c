@@ -24,7 +24,7 @@ int session_request_channel(struct session *session)
     message.open_tunnel.port = session->port;
     message.open_tunnel.data_port = session->data_port;
     strcpy(message.open_tunnel.host, session->host); /* HOST_MAX at most */
-    memcpy(message.open_tunnel.token, session->token, sizeof message.open_tunnel.token);
+    memcpy(message.open_tunnel.token, dock_token(session->dock), sizeof message.open_tunnel.token);
     dock_expect(session->dock, session->channel);
     int err = gateway_send(gateway, &message);
     crypto_wipe(&message, sizeof message);
@@ -104,11 +104,11 @@ void session_on_docked(void *arg, uint16_t channel, int fd)
     struct session *session = arg;
     log_debug(log_of(session), "session %s: data channel %u is there", session->id, channel);
     session->channel_on_its_way = false;
-    if (session->pending.fd >= 0) {
-        int client = session->pending.fd;
-        session->pending.fd = -1;
-        session_join(session, client, fd, session->pending.bytes, session->pending.len);
-        session_drop_pending(session);
+    if (session->pending) {
+        struct pending_client *pending = session->pending;
+        session->pending = NULL;
+        session_join(session, pending->fd, fd, pending->bytes, pending->len);
+        free(pending);
         return;
     }
     keep_spare(session, fd);

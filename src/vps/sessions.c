@@ -257,6 +257,11 @@ void sessions_end_all(struct sessions *sessions)
     }
 }
 
+bool sessions_relay_is_alive(struct sessions *sessions)
+{
+    return relay_is_alive(sessions->services.relay);
+}
+
 /* Takes back every link before the relay goes: their carries are ours. */
 static void stop_relay(struct sessions *sessions)
 {

@@ -5,6 +5,7 @@
 #ifndef PAMTUNNEL_VPS_SESSIONS_RUN_H
 #define PAMTUNNEL_VPS_SESSIONS_RUN_H
 
+#include <stdbool.h>
 #include <uv.h>
 
 #include "control/message.h"
@@ -19,6 +20,8 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
 struct gateways_events sessions_gateway_events(struct sessions *sessions);
 /* NULL: nothing can be opened (any more). */
 void sessions_use_gateways(struct sessions *sessions, struct gateways *gateways);
+/* For a watchdog: see relay_is_alive(). */
+bool sessions_relay_is_alive(struct sessions *sessions);
 /* Ends all of them, telling the watchers. */
 void sessions_end_all(struct sessions *sessions);
 /* All must have ended. Accepts NULL. */

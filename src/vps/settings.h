@@ -47,6 +47,7 @@ struct vps_settings {
     long relay_workers;
     enum admit admit;
     char state_dir[STATE_DIR_MAX + 1];
+    bool sandbox;
     enum log_level log_level;
 };
 

@@ -39,7 +39,9 @@ def run(name, *args, env=None, timeout=20, **options):
 def environment(settings):
     """The settings and nothing of ours that a program could take for a setting."""
     base = {key: value for key, value in os.environ.items()
-            if key in ("PATH", "LANG", "TMPDIR") or key.endswith("SAN_OPTIONS")}
+            if key in ("PATH", "LANG", "TMPDIR", "SANDBOX") or key.endswith("SAN_OPTIONS")}
+    if VALGRIND:
+        base["SANDBOX"] = "off"     # valgrind needs what it forbids
     return {**base, **{key: str(value) for key, value in settings.items() if value is not None}}
 
 

@@ -3,6 +3,7 @@ pamctl says about all that."""
 
 import json
 import os
+import resource
 import secrets
 import shutil
 import socket
@@ -186,6 +187,42 @@ def test_a_port_that_another_program_has_is_left_alone(target):
             world.ssh(target.name)
             session = world.newest_session()
             assert world.port_start + 1 not in (session["public_port"], session["data_port"])
+
+
+def open_until_refused(world, target, folder):
+    """Sessions of both kinds: (session, secret of its .rdp file) of each, and the refusal."""
+    opened = []
+    while True:
+        file = folder / f"{len(opened)}.rdp"
+        arguments = ("ssh",) if len(opened) % 2 else ("rdp", "--out", file)
+        answer = json.loads(world.pamctl("--json", *arguments, target.name).stdout)
+        if not answer["ok"]:
+            return opened, answer
+        secret = RdpFile(file.read_bytes()).secret if file.exists() else None
+        opened.append((answer["session"], secret))
+
+
+def test_short_of_descriptors_new_sessions_are_refused_and_the_others_go_on(target, folder):
+    most = 160
+    many = {"MAX_SESSIONS": 1000, "MAX_SESSIONS_PER_USER": 1000}
+    with World(ports=400, vps={"ADMIT": "auto", **many}) as world:
+        resource.prlimit(world.vps.pid, resource.RLIMIT_NOFILE, (most, most))
+        opened, refusal = open_until_refused(world, target, folder)
+        assert refusal["error"] == "sessions_limit"
+        assert refusal["message"].startswith("This server has most of its file descriptors in use.")
+        in_use = len(os.listdir(f"/proc/{world.vps.pid}/fd"))
+        assert most * 0.7 < in_use < most * 0.8
+        clients = []
+        for session, secret in opened:
+            client = dial(session["public_port"])
+            client.sendall(connection_request(cookie(secret)) if secret else BANNER)
+            assert client.recv(1), "the target's echo"
+            clients.append(client)
+        assert world.pamctl.json("rdp", target.name, ok=False)["error"] == "sessions_limit"
+        world.close_all()
+        world.pamctl.json("ssh", target.name)
+        for client in clients:
+            client.close()
 
 
 # ---------------------------------------------------------------- gateways

@@ -5,8 +5,8 @@
  * lost, doubled or exchanged byte shows at once. The seed is printed;
  * PAMTUNNEL_TEST_SEED repeats a run.
  *
- * To be linked with --wrap for malloc, calloc, free and clock_ms: the tests count
- * what is allocated and move the clock.
+ * To be linked with --wrap for malloc, calloc, free, clock_ms and timerfd_settime:
+ * the tests count what is allocated, move the clock and make workers look at it often.
  */
 #ifndef PAMTUNNEL_TESTS_RELAY_PEERS_H
 #define PAMTUNNEL_TESTS_RELAY_PEERS_H
@@ -34,9 +34,11 @@ enum {
 long blocks_in_use(void);
 /* Moves the clock that the relay sees. */
 void skip_time(uint64_t ms);
+/* Until both workers of a fixture have looked at all their links at least twice. */
+void wait_for_sweeps(void);
 
 extern uint8_t noise[NOISE_SIZE];
-uint64_t random_below(uint64_t bound);
+size_t random_below(size_t bound);
 bool chance(unsigned percent);
 
 /* The test's end of a connection whose other end the relay has. */
@@ -58,6 +60,8 @@ void peer_send(struct peer *peer);
 void peer_recv(struct peer *peer);
 /* Until the peer has received len bytes in all. */
 void peer_read_up_to(struct peer *peer, size_t len);
+/* Not so under qemu's emulation of Linux, which passes on the first word of TCP_INFO only. */
+bool kernel_tells_of_tcp(int fd);
 void peer_close(struct peer *peer);
 void peer_reset(struct peer *peer);
 /*

@@ -162,6 +162,8 @@ static void assert_made_well(int fd)
     int silence_ms = 1000 * (tcp_option(fd, TCP_KEEPIDLE) +
                              tcp_option(fd, TCP_KEEPINTVL) * tcp_option(fd, TCP_KEEPCNT));
     assert_in_range(silence_ms, 90000, 120000);
+    assert_int_equal(tcp_option(fd, TCP_USER_TIMEOUT), 0); /* a suspended scp goes on */
+    net_end_stalls(fd);
     assert_in_range(tcp_option(fd, TCP_USER_TIMEOUT), silence_ms - 15000, silence_ms);
 }
 
@@ -190,6 +192,7 @@ static void a_listener_of_both_families_accepts_ipv4_as_ipv4(void **state)
     assert_true(server >= 0);
     assert_true(addr_same_host(&peer, &loopback));
     assert_int_equal(addr_port(&peer), port_of(client));
+    net_tune(client);
     assert_made_well(client);
     assert_made_well(server);
     close(client);

@@ -25,7 +25,9 @@ static struct {
 } kernel;
 
 int __wrap_fcntl(int fd, int command, int argument);
-int __wrap_fcntl64(int fd, int command, int argument); /* its name in glibc, with large files */
+/* Its names in glibc: with large files, and with 64 bits of time on machines of 32. */
+int __wrap_fcntl64(int fd, int command, int argument);
+int __wrap___fcntl_time64(int fd, int command, int argument);
 int __real_pipe2(int ends[2], int flags);
 int __wrap_pipe2(int ends[2], int flags);
 
@@ -42,6 +44,11 @@ int __wrap_fcntl(int fd, int command, int argument)
 }
 
 int __wrap_fcntl64(int fd, int command, int argument)
+{
+    return __wrap_fcntl(fd, command, argument);
+}
+
+int __wrap___fcntl_time64(int fd, int command, int argument)
 {
     return __wrap_fcntl(fd, command, argument);
 }

@@ -128,13 +128,22 @@ static void what_is_no_tcp_socket_is_not_gone(void **state)
     discharge(&patient);
 }
 
+static bool can_be_tested(void)
+{
+    struct patient patient = admit(0);
+    bool can = kernel_tells_of_tcp(patient.fd);
+    discharge(&patient);
+    return can;
+}
+
 int main(void)
 {
+    enum { SKIPPED = 77 }; /* as Meson has it */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_silent_peer_that_owes_nothing_lives),
         cmocka_unit_test(a_peer_that_acknowledges_lives_however_late_it_is_looked_at),
         cmocka_unit_test(a_paused_peer_lives_and_one_that_vanished_is_gone),
         cmocka_unit_test(what_is_no_tcp_socket_is_not_gone),
     };
-    return cmocka_run_group_tests(tests, start_randomness, NULL);
+    return can_be_tested() ? cmocka_run_group_tests(tests, start_randomness, NULL) : SKIPPED;
 }

@@ -1,11 +1,14 @@
 /* How the relay carries bytes: all of them, in order, both ways, fairly, without hoarding. */
 #include <errno.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "data/flow.h"
+#include "data/link.h"
+#include "data/worker.h"
 #include "relay_peers.h"
 
 static void bytes_go_both_ways_at_once_and_two_fins_finish_the_link(void **state)
@@ -309,6 +312,56 @@ static void the_events_descriptor_is_readable_exactly_while_ended_links_wait(voi
     assert_int_equal(relay_running(f->relay), 0);
 }
 
+struct hang {
+    sem_t begun, over;
+};
+
+static void hang_on_ended(void *arg, struct link *link)
+{
+    struct hang *hang = arg;
+    link_free(link);
+    sem_post(&hang->begun);
+    sem_wait(&hang->over);
+}
+
+/* One that hangs in its callback stands for one that hangs. */
+static void a_worker_that_hangs_is_told_from_one_that_is_idle(void **state)
+{
+    struct fixture *f = *state;
+    const struct relay_tuning tuning = {.bulk_step = SIZE_MAX, .pipe_size = 65536, .pipes = 1};
+    struct worker *worker;
+    struct link *link;
+    struct hang hang;
+    int outer[2], inner[2];
+    for (int calls = 0; calls < 3; calls += relay_is_alive(f->relay)) {
+        usleep(1000);
+    }
+    sem_init(&hang.begun, 0, 0);
+    sem_init(&hang.over, 0, 0);
+    assert_int_equal(worker_new(&tuning, hang_on_ended, &hang, &worker), 0);
+    for (int calls = 0; calls < 3; calls += worker_is_alive(worker)) {
+        usleep(1000);
+    }
+    for (int i = 0; i < 2; i++) {
+        connection(0, &outer[i], &inner[i]);
+    }
+    assert_int_equal(link_new(inner[0], inner[1], NULL, 0, NULL, &link), 0);
+    worker_join(worker, link);
+    worker_cut(worker, link);
+    sem_wait(&hang.begun);
+    worker_is_alive(worker); /* whatever it gave before that */
+    assert_false(worker_is_alive(worker));
+    usleep(QUIET_MS * 1000);
+    assert_false(worker_is_alive(worker));
+    sem_post(&hang.over);
+    while (!worker_is_alive(worker)) {
+        usleep(1000);
+    }
+    worker_free(worker);
+    close(outer[0]);
+    close(outer[1]);
+}
+
 /*
  * Anything at any time: each peer sends, goes deaf, hears again, says its FIN or
  * resets. Received bytes are always the beginning of what was sent (peer_recv()),
@@ -374,6 +427,7 @@ int main(void)
         RELAY_TEST(bulk_links_do_not_starve_a_quiet_one),
         RELAY_TEST(nothing_spins_while_links_wait),
         RELAY_TEST(the_events_descriptor_is_readable_exactly_while_ended_links_wait),
+        RELAY_TEST(a_worker_that_hangs_is_told_from_one_that_is_idle),
         RELAY_TEST(random_lives_never_lose_a_byte_in_silence),
     };
     RUN_IN_EVERY_MODE(tests);

@@ -33,7 +33,7 @@ struct world {
     struct log log;
     int listener;
     struct uplink *uplink;
-    unsigned received, lost;
+    unsigned received, opened, lost;
     struct message last;
     struct addr last_from;
 
@@ -54,13 +54,21 @@ static void on_received(void *arg, const struct message *message, const struct a
     world->last_from = *vps;
 }
 
+static void on_opened(void *arg)
+{
+    struct world *world = arg;
+    world->opened++;
+    assert_true(uplink_is_open(world->uplink));
+}
+
 static void on_lost(void *arg)
 {
     struct world *world = arg;
     world->lost++;
 }
 
-static const struct uplink_events EVENTS = {.received = on_received, .lost = on_lost};
+static const struct uplink_events EVENTS = {
+    .received = on_received, .opened = on_opened, .lost = on_lost};
 
 static void vps_on_opened(void *arg)
 {
@@ -206,10 +214,13 @@ static void a_lost_connection_is_told_and_made_again(void **state)
     world.vps_open = false;
     WAIT_FOR(&world, world.lost == 1);
     assert_true(was_said(&world, "lost the connection to 127.0.0.1:"));
+    assert_false(uplink_is_open(world.uplink));
+    assert_int_equal(world.opened, 1);
     uint64_t since = clock_ms();
     vps_accept(&world);
     WAIT_FOR(&world, world.vps_open);
     assert_in_range(clock_ms() - since, 500, 2000);
+    WAIT_FOR(&world, world.opened == 2);
     world_close(&world);
 }
 

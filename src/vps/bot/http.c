@@ -7,22 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include <curl/curl.h>
 
 #include "base/timer.h"
 #include "base/watch.h"
+#include "vps/bot/trust.h"
 
 enum { CONNECT_TIMEOUT_MS = 10000, CONNECTIONS_MAX = 16, KEEPALIVE_S = 30 };
-
-/* Where the distributions keep the certificates of the public authorities. */
-static const char *const CA_FILES[] = {
-    "/etc/ssl/certs/ca-certificates.crt", /* Debian, Ubuntu, Arch, Alpine */
-    "/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora, RHEL */
-    "/etc/ssl/ca-bundle.pem",             /* openSUSE */
-    "/etc/ssl/cert.pem",                  /* Alpine, BSD */
-};
 
 struct http {
     uv_loop_t *loop;
@@ -30,7 +22,7 @@ struct http {
     struct timer *timer;
     struct http_request *requests;
     struct http_socket *sockets;
-    char ca_file[PATH_MAX];
+    struct trust *trust;
 };
 
 /* A socket of curl's that it wants to be watched. */
@@ -152,13 +144,12 @@ static bool set_body(struct http_request *request, const struct http_body *body)
 static bool set_options(struct http_request *request, const char *url, uint32_t timeout_ms)
 {
     CURL *easy = request->easy;
-    const char *ca_file = request->http->ca_file;
     return !curl_easy_setopt(easy, CURLOPT_PRIVATE, request) &&
            !curl_easy_setopt(easy, CURLOPT_URL, url) &&
            !curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") &&
            !curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
            !curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
-           (!ca_file[0] || !curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file)) &&
+           !trust_set(request->http->trust, easy) &&
            !curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) &&
            !curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) &&
            !curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S) &&
@@ -353,21 +344,6 @@ static int on_timer(CURLM *multi, long ms, void *arg)
 
 /* --- life --- */
 
-static void find_ca_file(struct http *http)
-{
-    const char *named = getenv("SSL_CERT_FILE");
-    if (named && named[0]) {
-        snprintf(http->ca_file, sizeof http->ca_file, "%s", named);
-        return;
-    }
-    for (unsigned i = 0; i < sizeof CA_FILES / sizeof *CA_FILES; i++) {
-        if (access(CA_FILES[i], R_OK) == 0) {
-            snprintf(http->ca_file, sizeof http->ca_file, "%s", CA_FILES[i]);
-            return;
-        }
-    }
-}
-
 static bool set_multi(struct http *http)
 {
     CURLM *multi = http->multi;
@@ -388,18 +364,22 @@ int http_new(uv_loop_t *loop, struct http **ret_http)
     http->loop = loop;
     http->timer = timer_new(loop, on_timeout, http);
     http->multi = curl_multi_init();
-    if (!http->timer || !http->multi || !set_multi(http)) {
-        http_free(http);
-        return -ENOMEM;
+    struct trust_places places = trust_usual_places();
+    int err = trust_new(&places, &http->trust);
+    if (err == 0 && (!http->timer || !http->multi || !set_multi(http))) {
+        err = -ENOMEM;
     }
-    find_ca_file(http);
+    if (err < 0) {
+        http_free(http);
+        return err;
+    }
     *ret_http = http;
     return 0;
 }
 
 const char *http_ca_file(const struct http *http)
 {
-    return http->ca_file;
+    return trust_path(http->trust);
 }
 
 void http_free(struct http *http)
@@ -415,6 +395,7 @@ void http_free(struct http *http)
         socket_free(http->sockets);
     }
     timer_free(http->timer);
+    trust_free(http->trust);
     free(http);
     curl_global_cleanup();
 }

@@ -18,7 +18,7 @@ int telegram_new(uv_loop_t *loop, const char *api_url, const char *token,
                  struct telegram **ret_telegram);
 /* Cancels the calls under way. Not from inside a telegram_fn. Accepts NULL. */
 void telegram_free(struct telegram *telegram);
-/* The file with the authorities' certificates, "" if there is none. */
+/* The file or folder with the authorities' certificates, "" if it is those built in. */
 const char *telegram_ca_file(const struct telegram *telegram);
 
 enum telegram_outcome {

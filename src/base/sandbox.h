@@ -1,0 +1,54 @@
+/*
+ * sandbox: a process gives up what it does not need, so that whoever takes it over
+ * does not have it either. For good, for all its threads, as far as the kernel can:
+ *
+ *   no new privileges   nothing that is executed gains any
+ *   no dumps            no core file, and no tracing or reading of its memory by
+ *                       others of the same user: it holds keys
+ *   Landlock            (Linux 5.13) files: the resolver's, libraries and certificates
+ *                       may be read, one folder may be written. TCP ports cannot be
+ *                       bound (6.7) by who does not listen; no signals and no
+ *                       abstract sockets to outside (6.12)
+ *   seccomp             system calls: those on a list (sandbox_calls.c)
+ *
+ * What decides the lists:
+ *  - A call that is on neither list fails with ENOSYS. That is what C libraries
+ *    expect of a kernel that does not know a call, and have another way for; EPERM
+ *    they would take for an answer. clone3(2) is such a call: its flags cannot be
+ *    looked at, those of clone(2) can. So a surprise is an error, not a death.
+ *  - What no library would call but an intruder has to (execve, ptrace, another
+ *    process's memory, mounts, namespaces, modules, io_uring) ends the process:
+ *    the service manager starts a new one, and the kernel's log says why.
+ *    io_uring would go round every list; libuv does without when it cannot set
+ *    one up, which it tries: there ENOSYS is right, too.
+ *  - glibc's resolver loads modules (nsswitch.conf) at the first look-up: so /usr
+ *    and /lib may be read and files be mapped executable, but no memory can be
+ *    made so that was written. Where it reaches daemons (nscd, resolved, avahi) are
+ *    sockets, which Landlock leaves alone.
+ *  - A rule of Landlock is bound to the file, not to its name, and resolv.conf or
+ *    the certificates are replaced while we run: rules are for folders.
+ *
+ * Not in it: addresses and ports that may be connected to. A gateway's targets and
+ * data ports are any, and so is the proxy or the Bot API server of a vps-agent.
+ */
+#ifndef PAMTUNNEL_BASE_SANDBOX_H
+#define PAMTUNNEL_BASE_SANDBOX_H
+
+#include <stdbool.h>
+
+#include "base/why.h"
+
+struct sandbox_rules {
+    const char *state_dir; /* files in it may be read, written, made and removed. NULL: nowhere */
+    const char *ca_file;   /* a file that may be read, with its folder. NULL: the system's only */
+    bool listens;          /* TCP ports may be bound and listened on */
+};
+
+/*
+ * To be called with all settings read, before the first thread and the event loop.
+ * 0 if all of it holds; else -errno of the first thing that is missing, with a
+ * sentence in why that names all of them. What can be had holds in any case.
+ */
+int sandbox_enter(const struct sandbox_rules *rules, struct why *why);
+
+#endif

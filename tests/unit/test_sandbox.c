@@ -1,0 +1,375 @@
+/*
+ * What a process can do no more, tried by one. Each test is a child of its own,
+ * since there is no way out of a sandbox.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <uv.h>
+
+#include "base/sandbox.h"
+
+static char folder[64]; /* holds state/ and a file `secret` */
+static char state_dir[96];
+
+/* In a child: a line on stderr and an exit status that the parent takes for a failure. */
+#define CHECK(condition)                                                                 \
+    if (!(condition)) {                                                                  \
+        fprintf(stderr, "%d: not so: %s (%s)\n", __LINE__, #condition, strerror(errno)); \
+        _exit(1);                                                                        \
+    }
+
+static int in_folder(const char *name, int flags)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return open(path, flags | O_CLOEXEC, 0600);
+}
+
+/* By Landlock, or by seccomp before it. */
+static bool is_refused(int result)
+{
+    return result < 0 && (errno == EACCES || errno == ENOSYS);
+}
+
+static int errno_of(long result)
+{
+    return result < 0 ? errno : 0;
+}
+
+/* Runs fn in a sandbox of its own; returns its status as waitpid(2) has it. */
+static int inside(const struct sandbox_rules *rules, void (*fn)(void))
+{
+    pid_t child = fork();
+    if (child == 0) {
+        struct why why = {""};
+        int err = sandbox_enter(rules, &why);
+        if (err < 0) {
+            fprintf(stderr, "%s\n", why.text);
+            _exit(77);
+        }
+        fn();
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        skip();
+    }
+    return status;
+}
+
+static const struct sandbox_rules SERVER = {.state_dir = state_dir, .listens = true};
+static const struct sandbox_rules CLIENT = {0};
+
+/* ---- files ----------------------------------------------------------------- */
+
+static void touch_files(void)
+{
+    CHECK(in_folder("secret", O_RDONLY) < 0 && errno == EACCES);
+    CHECK(is_refused(in_folder("new", O_WRONLY | O_CREAT)));
+    CHECK(!opendir(folder) && errno == EACCES);
+    CHECK(open("/root", O_RDONLY | O_CLOEXEC) < 0 && errno == EACCES);
+    CHECK(open("/proc/self/mem", O_RDWR | O_CLOEXEC) < 0);
+    CHECK(is_refused(open("/etc/new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600)));
+    CHECK(open("/etc/nsswitch.conf", O_RDONLY | O_CLOEXEC) >= 0 || errno == ENOENT);
+}
+
+static void use_state(void)
+{
+    char from[160], to[160];
+    touch_files();
+    int fd = in_folder("state/new", O_WRONLY | O_CREAT | O_TRUNC);
+    CHECK(fd >= 0 && write(fd, "x", 1) == 1 && ftruncate(fd, 0) == 0 && fsync(fd) == 0);
+    snprintf(from, sizeof from, "%s/state/new", folder);
+    snprintf(to, sizeof to, "%s/state/old", folder);
+    CHECK(rename(from, to) == 0 && in_folder("state/old", O_RDONLY) >= 0);
+    snprintf(from, sizeof from, "%s/moved", folder);
+    CHECK(rename(to, from) < 0 && (errno == EACCES || errno == EXDEV));
+    CHECK(unlink(to) == 0);
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    snprintf(addr.sun_path, sizeof addr.sun_path, "%s/state/socket", folder);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(bind(fd, (struct sockaddr *)&addr, sizeof addr) == 0 && listen(fd, 1) == 0);
+    CHECK(unlink(addr.sun_path) == 0);
+}
+
+static void the_state_dir_is_all_that_can_be_written(void **state)
+{
+    (void)state;
+    assert_int_equal(inside(&SERVER, use_state), 0);
+}
+
+static void write_nothing(void)
+{
+    touch_files();
+    CHECK(errno_of(in_folder("state/new", O_WRONLY | O_CREAT)) == ENOSYS);
+    CHECK(errno_of(mkdir("/tmp/x", 0700)) == ENOSYS);
+    CHECK(errno_of(unlink("/etc/passwd")) == ENOSYS);
+    /* seccomp forbids it too, where there is no Landlock */
+    CHECK(errno_of(open("/dev/null", O_RDWR | O_CLOEXEC)) == ENOSYS);
+}
+
+static void without_a_state_dir_nothing_can(void **state)
+{
+    (void)state;
+    assert_int_equal(inside(&CLIENT, write_nothing), 0);
+}
+
+static void read_certificates(void)
+{
+    CHECK(in_folder("secret", O_RDONLY) >= 0);
+    CHECK(in_folder("secret", O_WRONLY) < 0 && errno == EACCES);
+}
+
+static void a_file_of_certificates_and_its_successor_can_be_read(void **state)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s/secret", folder);
+    struct sandbox_rules rules = {.ca_file = path, .state_dir = state_dir, .listens = true};
+    (void)state;
+    assert_int_equal(inside(&rules, read_certificates), 0);
+    rules.ca_file = "/absent/file";
+    assert_int_equal(inside(&rules, touch_files), 0);
+}
+
+/* ---- sockets ---------------------------------------------------------------- */
+
+static int try_listen(void)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int err = errno_of(bind(fd, (struct sockaddr *)&addr, sizeof addr));
+    return err ? err : errno_of(listen(fd, 1));
+}
+
+static void listen_to_all(void)
+{
+    CHECK(try_listen() == 0);
+}
+
+static void listen_to_none(void)
+{
+    CHECK(try_listen() == EACCES || try_listen() == ENOSYS);
+}
+
+static void only_who_listens_can_listen(void **state)
+{
+    (void)state;
+    assert_int_equal(inside(&SERVER, listen_to_all), 0);
+    assert_int_equal(inside(&CLIENT, listen_to_none), 0);
+}
+
+static void open_odd_sockets(void)
+{
+    CHECK(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP) >= 0 || errno == EAFNOSUPPORT);
+    CHECK(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) >= 0);
+    CHECK(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0) >= 0);
+    CHECK(socket(AF_PACKET, SOCK_RAW, 0) < 0 && errno == ENOSYS);
+    CHECK(socket(AF_VSOCK, SOCK_STREAM, 0) < 0 && errno == ENOSYS);
+    CHECK(socket(AF_NETLINK, SOCK_RAW, 12 /* NETFILTER */) < 0 && errno == ENOSYS);
+    CHECK(socket(AF_INET, SOCK_STREAM, 132 /* SCTP */) < 0 && errno == ENOSYS);
+}
+
+static void sockets_are_of_the_kinds_that_it_needs(void **state)
+{
+    (void)state;
+    assert_int_equal(inside(&SERVER, open_odd_sockets), 0);
+}
+
+/* ---- calls ------------------------------------------------------------------ */
+
+static void *in_thread(void *arg)
+{
+    (void)arg;
+    CHECK(in_folder("secret", O_RDONLY) < 0 && errno == EACCES);
+    CHECK(socket(AF_PACKET, SOCK_RAW, 0) < 0 && errno == ENOSYS);
+    CHECK(prctl(PR_SET_NAME, "worker") == 0);
+    return NULL;
+}
+
+static void start_threads(void)
+{
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, in_thread, NULL) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
+static void threads_can_be_started_and_are_in_it_too(void **state)
+{
+    (void)state;
+    assert_int_equal(inside(&SERVER, start_threads), 0);
+    assert_int_equal(inside(&CLIENT, start_threads), 0);
+}
+
+static void be_odd(void)
+{
+    CHECK(errno_of(fork()) == ENOSYS);
+    CHECK(errno_of(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0)) == ENOSYS);
+    CHECK(errno_of(ioctl(0, TIOCSTI, "x")) == ENOSYS);
+    CHECK(errno_of(syscall(SYS_io_uring_setup, 1, NULL)) == ENOSYS);
+    CHECK(errno_of(kill(getppid(), 0)) == ENOSYS);
+    CHECK(errno_of(prctl(PR_SET_DUMPABLE, 1)) == ENOSYS);
+    struct rlimit none;
+    CHECK(getrlimit(RLIMIT_CORE, &none) == 0 && none.rlim_max == 0);
+}
+
+static void what_is_not_on_the_list_is_an_error(void **state)
+{
+    (void)state;
+    assert_int_equal(inside(&SERVER, be_odd), 0);
+    assert_int_equal(inside(&CLIENT, be_odd), 0);
+}
+
+static void make_code(void)
+{
+    size_t page = 4096;
+    CHECK(mmap(NULL, page, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+               0) == MAP_FAILED);
+    CHECK(mmap(NULL, page, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+          MAP_FAILED);
+    void *data = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(data != MAP_FAILED && mprotect(data, page, PROT_READ) == 0);
+    CHECK(errno_of(mprotect(data, page, PROT_READ | PROT_EXEC)) == ENOSYS);
+}
+
+static void memory_that_was_written_cannot_be_run(void **state)
+{
+    (void)state;
+    assert_int_equal(inside(&SERVER, make_code), 0);
+}
+
+static void start_a_program(void)
+{
+    execl("/bin/true", "true", NULL);
+}
+
+static void *start_in_thread(void *arg)
+{
+    (void)arg;
+    start_a_program();
+    return NULL;
+}
+
+static void start_a_program_from_a_thread(void)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, start_in_thread, NULL);
+    pthread_join(thread, NULL);
+}
+
+static void trace_the_parent(void)
+{
+    ptrace(PTRACE_ATTACH, getppid(), 0, 0);
+}
+
+static void leave_the_namespace(void)
+{
+    unshare(CLONE_NEWUSER);
+}
+
+static void what_only_an_intruder_does_ends_the_process(void **state)
+{
+    static void (*const DEEDS[])(void) = {start_a_program, start_a_program_from_a_thread,
+                                          trace_the_parent, leave_the_namespace};
+    (void)state;
+    for (size_t i = 0; i < sizeof DEEDS / sizeof *DEEDS; i++) {
+        int status = inside(&SERVER, DEEDS[i]);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), SIGSYS);
+        assert_false(WCOREDUMP(status));
+    }
+}
+
+/* ---- what has to keep working ------------------------------------------------ */
+
+static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
+{
+    *(int *)request->data = status;
+    uv_freeaddrinfo(list);
+}
+
+/* Through /etc/hosts, and then through everything that nsswitch.conf names. */
+static void look_up(void)
+{
+    uv_loop_t loop;
+    uv_getaddrinfo_t request;
+    int status = 1;
+    CHECK(uv_loop_init(&loop) == 0);
+    request.data = &status;
+    CHECK(uv_getaddrinfo(&loop, &request, on_resolved, "localhost", "22", NULL) == 0);
+    CHECK(uv_run(&loop, UV_RUN_DEFAULT) == 0 && status == 0);
+    CHECK(uv_getaddrinfo(&loop, &request, on_resolved, "absent.invalid", NULL, NULL) == 0);
+    CHECK(uv_run(&loop, UV_RUN_DEFAULT) == 0 && status < 0 && status != UV_EAI_MEMORY);
+    CHECK(uv_loop_close(&loop) == 0);
+}
+
+static void the_loop_and_the_resolver_work(void **state)
+{
+    (void)state;
+    assert_int_equal(inside(&SERVER, look_up), 0);
+    assert_int_equal(inside(&CLIENT, look_up), 0);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/sandbox-XXXXXX");
+    if (!mkdtemp(folder)) {
+        return -1;
+    }
+    snprintf(state_dir, sizeof state_dir, "%s/state", folder);
+    int fd = in_folder("secret", O_WRONLY | O_CREAT);
+    return mkdir(state_dir, 0700) < 0 || fd < 0 || close(fd) < 0;
+}
+
+static int remove_folder(void **state)
+{
+    char path[160];
+    (void)state;
+    snprintf(path, sizeof path, "%s/secret", folder);
+    return rmdir(state_dir) < 0 || unlink(path) < 0 || rmdir(folder) < 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_state_dir_is_all_that_can_be_written),
+        cmocka_unit_test(without_a_state_dir_nothing_can),
+        cmocka_unit_test(a_file_of_certificates_and_its_successor_can_be_read),
+        cmocka_unit_test(only_who_listens_can_listen),
+        cmocka_unit_test(sockets_are_of_the_kinds_that_it_needs),
+        cmocka_unit_test(threads_can_be_started_and_are_in_it_too),
+        cmocka_unit_test(what_is_not_on_the_list_is_an_error),
+        cmocka_unit_test(memory_that_was_written_cannot_be_run),
+        cmocka_unit_test(what_only_an_intruder_does_ends_the_process),
+        cmocka_unit_test(the_loop_and_the_resolver_work),
+    };
+    return cmocka_run_group_tests_name("sandbox", tests, make_folder, remove_folder);
+}
