@@ -1,6 +1,7 @@
 /*
  * options: the command line of an agent: flags, and a few values. Everything
- * else is a setting (base/settings.h). There is no option for a secret, and
+ * else is a setting (base/settings.h). There is no option for a secret but
+ * gateway-agent's --join, which wipes it, and
  * messages repeat no value, since somebody may have tried to pass one: command
  * lines are seen by everyone on the machine.
  */

@@ -129,13 +129,16 @@ static int save(const char *path, const struct invite *invite, struct why *why)
 
 static void say_what_next(const char *path)
 {
-    char command[512];
+    char command[512], where[300] = "";
     struct text text = text_over(command, sizeof command);
     service_start_command(&text, "pamtunnel-gateway", "gateway-agent", path);
-    printf("Wrote %s.\n\nStart it:  %s\nCheck it:  gateway-agent --doctor --env-file %s\n\n"
+    if (strcmp(path, GATEWAY_ENV_FILE) != 0) {
+        snprintf(where, sizeof where, " --env-file %s", path);
+    }
+    printf("Wrote %s.\n\nStart it:  %s\nCheck it:  gateway-agent --doctor%s\n\n"
            "It reaches SSH and Remote Desktop in private networks; ALLOWED_TARGETS in that file "
            "changes this.\n",
-           path, command, path);
+           path, command, where);
 }
 
 int join_run(const struct join_options *options)

@@ -102,6 +102,7 @@ int main(int argc, char **argv)
         return join(&options);
     }
     if (options.flags & FLAG_DOCTOR) {
+        signal(SIGPIPE, SIG_IGN);
         return doctor_run(options.env_file);
     }
     if (gateway_settings_load(options.env_file, &settings, &why) < 0) {

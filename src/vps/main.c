@@ -17,6 +17,7 @@
 
 #include "base/net.h"
 #include "base/options.h"
+#include "control/tls.h"
 #include "vps/agent.h"
 #include "vps/health.h"
 #include "vps/setup/doctor.h"
@@ -110,7 +111,17 @@ static int set_up(const struct options *options)
         .new_key = options->flags & FLAG_NEW_KEY,
     };
     signal(SIGPIPE, SIG_IGN);
-    return invite ? setup_invite(&setup) : setup_run(&setup);
+    int status = invite ? setup_invite(&setup) : setup_run(&setup);
+    tls_library_free();
+    return status;
+}
+
+static int examine(const struct options *options)
+{
+    signal(SIGPIPE, SIG_IGN);
+    int status = doctor_run(options->env_file, options->flags & FLAG_LOCAL);
+    tls_library_free();
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -135,7 +146,7 @@ int main(int argc, char **argv)
         return set_up(&options);
     }
     if (options.flags & FLAG_DOCTOR) {
-        return doctor_run(options.env_file, options.flags & FLAG_LOCAL);
+        return examine(&options);
     }
     if (vps_settings_load(options.env_file, options.flags & FLAG_LOCAL, &settings, &why) < 0) {
         return refuse(&why);

@@ -16,8 +16,9 @@ from util import TIME_SCALE
 class Terminal:
     """Runs a program of ours on a terminal: a context manager."""
 
-    def __init__(self, name, *args, env=None):
-        self.argv = [program(name), *map(str, args)]
+    def __init__(self, name, *args, env=None, prefix=()):
+        """prefix: a command line that runs what follows, for example in a namespace."""
+        self.argv = [*prefix, program(name), *map(str, args)]
         self.env = environment(env or {})
         self.text = ""
         self.at = 0             # what was already waited for
@@ -26,7 +27,7 @@ class Terminal:
     def __enter__(self):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execve(self.argv[0], self.argv, self.env)
+            os.execvpe(self.argv[0], self.argv, self.env)
         return self
 
     def __exit__(self, *_):

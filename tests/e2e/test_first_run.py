@@ -151,6 +151,28 @@ def test_only_the_owner_of_the_terminal_becomes_the_owner_of_the_bot(api, place)
     assert status == 1 and not place["vps"].exists()
 
 
+def test_an_agent_that_receives_the_messages_is_told(api, vps, place):
+    """Both would get a part of them: it is said who to stop."""
+    api.conflicts_are_expected = True
+    api.wait_polling()
+    with Terminal("vps-agent", "--setup", "--env-file", place["folder"] / "other.env",
+                  env={**place["env"], "TELEGRAM_TOKEN": TOKEN, "VPS_HOST": "127.0.0.1"}) as terminal:
+        terminal.answer(r"user ID.*: ", "")
+        terminal.wait("another program receives this bot's messages: stop vps-agent", 30)
+        assert terminal.end()[0] == 1
+    api.wait_polling()
+
+
+def test_a_webhook_does_not_keep_the_code_away(api, place):
+    api.webhook = True
+    with Terminal("vps-agent", "--setup", "--env-file", place["vps"],
+                  env={**place["env"], "TELEGRAM_TOKEN": TOKEN, "VPS_HOST": "127.0.0.1"}) as terminal:
+        terminal.answer(r"user ID.*: ", "")
+        api.say(42, "/start " + terminal.wait(r"/start (\d{6})\n")[1])
+        terminal.wait("user ID 42")
+    assert not api.webhook
+
+
 def test_ctrl_c_at_the_hidden_question_leaves_the_terminal_as_it_was(place):
     with Terminal("vps-agent", "--setup", "--env-file", place["vps"], env=place["env"]) as terminal:
         terminal.wait(r"Bot token.*: ")

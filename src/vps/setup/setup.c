@@ -245,12 +245,11 @@ static int settle_host(struct setup *setup, struct why *why)
                                 .text = "Public name or IP address of this server",
                                 .option = setup->options.host,
                                 .proposal = proposal};
-    bool known = question.option || sheet_is_given("VPS_HOST");
-    propose_host(known ? answer : proposal);
-    if (known) {
-        proposal[0] = '\0';
-    }
     int err = 0;
+    proposal[0] = '\0';
+    if (can_ask_again(setup, &question)) {
+        propose_host(proposal);
+    }
     do {
         err = settle(setup, &question, answer, why);
     } while (err == 0 && !answer[0] && can_ask_again(setup, &question));
@@ -322,18 +321,21 @@ static void print_line(const char *invite)
 static void say_how_to_start(const struct setup *setup, const char *path,
                              const struct vps_settings *settings)
 {
-    char command[512];
+    char command[512], where[300] = "";
     struct text text = text_over(command, sizeof command);
     service_start_command(&text, "pamtunnel-vps", "vps-agent", path);
+    if (strcmp(path, VPS_ENV_FILE) != 0) {
+        snprintf(where, sizeof where, " --env-file %s", path);
+    }
     printf("Wrote %s.\n\n"
            "Firewall:  let TCP %u and %u to %u in\n"
            "Start it:  %s\n"
-           "Check it:  vps-agent --doctor --env-file %s\n",
+           "Check it:  vps-agent --doctor%s\n",
            path, settings->control_port, settings->port_range_start, settings->port_range_end,
-           command, path);
+           command, where);
     if (!isatty(STDOUT_FILENO)) {
-        printf("Gateway:   vps-agent --invite %s --env-file %s prints the line for it\n",
-               setup->gateway, path);
+        printf("Gateway:   vps-agent --invite %s%s prints the line for it\n", setup->gateway,
+               where);
     }
 }
 
