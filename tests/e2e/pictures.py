@@ -21,6 +21,9 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 MONO = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 SIZE, LINE, PAD = 14, 20, 12
 WIDTH, BUBBLE = 440, 372
+# Drawn, since not every reader has a font with them: colour, and what stands inside.
+SIGNS = {"🟡": ("#f4b400", ""), "🟢": ("#34a853", ""), "🟠": ("#f57c00", ""), "🔴": ("#d93025", ""),
+         "⚪": ("#c4ccd4", ""), "❓": ("#d93025", "?"), "✅": ("#34a853", "✓"), "⛔": ("#d93025", "–")}
 NARROW, WIDE = "iljtfr.,:;'|!()[] ", "mwMW@%"
 
 
@@ -102,7 +105,7 @@ class Picture:
 class Chat(Picture):
     STYLE = (f"text{{font:{SIZE}px {FONT};fill:#111}} .bold{{font-weight:600}} "
              f".code{{font-family:{MONO};font-size:13px;fill:#0a5a9c}} .button{{fill:#fff;font-weight:500}} "
-             f".small{{font-size:12px;fill:#5b7083}}")
+             f".sign{{fill:#fff;font-size:11px;font-weight:700}} .small{{font-size:12px;fill:#5b7083}}")
 
     def __init__(self):
         super().__init__(WIDTH, "#cfdce6")
@@ -119,7 +122,11 @@ class Chat(Picture):
             self.box(x + PAD, self.y + 9, 24, 26, "#4a9be0", 5)
             self.line(x + PAD + 34, self.y + 27, html.escape(title), ' class="bold"')
         for number, line in enumerate(lines):
-            self.line(x + PAD, self.y + head + LINE * (number + 1) - 1, spans(line))
+            base, left = self.y + head + LINE * (number + 1) - 1, x + PAD
+            if line and line[0][0] in SIGNS:
+                self.sign(left + 7, base - 5, *SIGNS[line[0][0]])
+                left, line = left + 21, line[2:]
+            self.line(left, base, spans(line))
         self.y += height + 4
         for row in rows:
             each = (BUBBLE - 4 * (len(row) - 1)) / len(row)
@@ -130,6 +137,11 @@ class Chat(Picture):
                           ' class="button" text-anchor="middle"')
             self.y += 34
         self.y += 4
+
+    def sign(self, x, y, colour, inside):
+        self.parts.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="7" fill="{colour}"/>')
+        if inside:
+            self.line(x, y + 4, inside, ' class="sign" text-anchor="middle"')
 
     def person(self, text):
         self.bubble([(c, "") for c in text], mine=True)

@@ -5,22 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/settings.h"
 #include "base/text.h"
+#include "vps/health.h"
 #include "vps/setup/firewall.h"
 #include "vps/setup/hotline.h"
 #include "vps/setup/sheet.h"
 
 enum {
     EXIT_USAGE = 2,
-    ADMIN_TIMEOUT_S = 5,
     CALL_MS = 15000,
     DESCRIPTORS_PER_SESSION = 12, /* two listeners, a link, and visitors at the door */
     DESCRIPTORS_OTHERS = 128,
@@ -68,45 +65,6 @@ static void check_state_dir(struct checkup *checkup, const char *path)
 
 /* ---- the agent that runs -------------------------------------------------- */
 
-static int connect_agent(const char *state_dir)
-{
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    const struct timeval patience = {.tv_sec = ADMIN_TIMEOUT_S};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return -errno;
-    }
-    snprintf(addr.sun_path, sizeof addr.sun_path, "%s/pamtunnel.sock", state_dir);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    if (connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0) {
-        int err = -errno;
-        close(fd);
-        return err;
-    }
-    return fd;
-}
-
-/* What pamctl status would get; a new reference. */
-static int ask_agent(const char *state_dir, json_t **ret_status)
-{
-    static const char QUESTION[] = "{\"command\":\"status\"}\n";
-    int fd = connect_agent(state_dir);
-    if (fd < 0) {
-        return fd;
-    }
-    json_t *status = NULL;
-    if (send(fd, QUESTION, sizeof QUESTION - 1, MSG_NOSIGNAL) == (ssize_t)sizeof QUESTION - 1) {
-        status = json_loadfd(fd, JSON_DISABLE_EOF_CHECK, NULL);
-    }
-    close(fd);
-    if (!status) {
-        return -EIO;
-    }
-    *ret_status = status;
-    return 0;
-}
-
 static void check_gateways(struct checkup *checkup, const json_t *status)
 {
     const json_t *gateways = json_object_get(status, "gateways");
@@ -129,7 +87,8 @@ static void check_gateways(struct checkup *checkup, const json_t *status)
 static bool check_agent(struct checkup *checkup, const struct vps_settings *settings)
 {
     json_t *status;
-    int err = ask_agent(settings->state_dir, &status);
+    struct why why;
+    int err = health_ask(settings, &status, &why);
     if (err == 0) {
         const char *version = json_string_value(json_object_get(status, "version"));
         checkup_say(checkup, CHECKUP_OK, "vps-agent", "%s is running", version ? version : "?");
@@ -143,8 +102,9 @@ static bool check_agent(struct checkup *checkup, const struct vps_settings *sett
                     "when it does");
         return false;
     }
-    checkup_say(checkup, CHECKUP_BAD, "vps-agent", "%s/pamtunnel.sock: %s%s", settings->state_dir,
-                strerror(-err), err == -EACCES ? "; run this as its user or as root" : "");
+    checkup_say(checkup, CHECKUP_BAD, "vps-agent",
+                "%s/pamtunnel.sock: %s; run this as its user or as root", settings->state_dir,
+                why.text);
     return true;
 }
 
