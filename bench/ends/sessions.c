@@ -159,6 +159,9 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < at_once; i++) {
         pthread_join(workers[i].thread, NULL);
+        if (workers[i].asker >= 0) {
+            close(workers[i].asker); /* it is not one of the sessions */
+        }
     }
     report(&run, now_ns() - start);
     while (run.hold && getchar() != EOF) {
