@@ -5,7 +5,7 @@
 #include <jansson.h>
 
 #include "vps/gateways.h"
-#include "vps/sessions.h"
+#include "vps/session/sessions.h"
 
 /* All return a new reference, or NULL when out of memory. */
 json_t *reply_error(const char *word, const char *sentence);

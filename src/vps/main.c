@@ -2,13 +2,13 @@
  * vps-agent: the part of pamtunnel on the public server. It answers the users,
  * opens single-use ports, lets in who may, and joins them with the gateway.
  *
- *     settings   the configuration          agent      loop, signals, wiring
- *     gateways   the control port           sessions   all grants; session: the life of one
- *     ports      the range of ports         dock       a session's data port
- *     admission/ a session's public port    bot/       the conversation in Telegram
- *     rdpfile    what an RDP user gets      admin      the socket for pamctl
- *     health     what --health says
- *     setup/     --setup, --invite and --doctor, before there is an agent
+ *     settings    the configuration         agent    loop, signals, wiring
+ *     gateways    the control port          admin    the socket for pamctl
+ *     session/    what one command grants: its life, its two ports, its .rdp file
+ *     admission/  who may in at a session's public port
+ *     bot/        the conversation in Telegram
+ *     setup/      --setup, --invite and --doctor, before there is an agent
+ *     health      what --health says
  */
 #include <signal.h>
 #include <stdio.h>

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "stage.h"
-#include "vps/dock.h"
+#include "vps/session/dock.h"
 
 enum { NUMBER = 0x1234567 };
 static const uint8_t OTHER[PROOF_TOKEN_SIZE] = "a token of thirty-two bytes, no!";

@@ -12,7 +12,7 @@
 
 #include "base/net.h"
 #include "free_ports.h"
-#include "vps/ports.h"
+#include "vps/session/ports.h"
 
 enum { RANGE = 12 };
 

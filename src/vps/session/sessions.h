@@ -2,10 +2,10 @@
  * sessions: all sessions of a vps-agent: opening, limits, finding, and telling
  * those who watch.
  */
-#ifndef PAMTUNNEL_VPS_SESSIONS_H
-#define PAMTUNNEL_VPS_SESSIONS_H
+#ifndef PAMTUNNEL_VPS_SESSION_SESSIONS_H
+#define PAMTUNNEL_VPS_SESSION_SESSIONS_H
 
-#include "vps/session.h"
+#include "vps/session/session.h"
 
 struct sessions;
 

@@ -3,8 +3,8 @@
  * byte order mark: the form that every client reads. All redirections that some
  * client switches on by default are switched off.
  */
-#ifndef PAMTUNNEL_VPS_RDPFILE_H
-#define PAMTUNNEL_VPS_RDPFILE_H
+#ifndef PAMTUNNEL_VPS_SESSION_RDPFILE_H
+#define PAMTUNNEL_VPS_SESSION_RDPFILE_H
 
 #include <stdint.h>
 

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
-#include "vps/session_core.h"
+#include "vps/session/session_core.h"
 
 void session_drop_pending(struct session *session)
 {

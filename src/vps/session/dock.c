@@ -1,4 +1,4 @@
-#include "vps/dock.h"
+#include "vps/session/dock.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -4,8 +4,8 @@
  * others are dropped in silence: wrong, replayed, slow or surplus ones do the
  * session no harm.
  */
-#ifndef PAMTUNNEL_VPS_DOCK_H
-#define PAMTUNNEL_VPS_DOCK_H
+#ifndef PAMTUNNEL_VPS_SESSION_DOCK_H
+#define PAMTUNNEL_VPS_SESSION_DOCK_H
 
 #include <stdint.h>
 #include <uv.h>

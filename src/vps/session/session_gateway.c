@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
-#include "vps/session_core.h"
+#include "vps/session/session_core.h"
 
 /* Asks the gateway for a data channel. */
 int session_request_channel(struct session *session)

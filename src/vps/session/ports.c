@@ -1,4 +1,4 @@
-#include "vps/ports.h"
+#include "vps/session/ports.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -18,7 +18,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
-#include "vps/session_core.h"
+#include "vps/session/session_core.h"
 
 enum {
     OPENING_MS = 20000,

@@ -1,4 +1,4 @@
-#include "vps/rdpfile.h"
+#include "vps/session/rdpfile.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "vps/session_core.h"
+#include "vps/session/session_core.h"
 
 bool owner_equal(const struct owner *a, const struct owner *b)
 {

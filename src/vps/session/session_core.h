@@ -3,8 +3,8 @@
  * session_gateway.c and session_client.c (its two sides), session_view.c (what
  * others see of it) and sessions.c (the list). Everybody else uses session.h.
  */
-#ifndef PAMTUNNEL_VPS_SESSION_CORE_H
-#define PAMTUNNEL_VPS_SESSION_CORE_H
+#ifndef PAMTUNNEL_VPS_SESSION_SESSION_CORE_H
+#define PAMTUNNEL_VPS_SESSION_SESSION_CORE_H
 
 #include <uv.h>
 
@@ -16,11 +16,11 @@
 #include "data/relay.h"
 #include "vps/admission/door.h"
 #include "vps/admission/known.h"
-#include "vps/dock.h"
 #include "vps/gateways.h"
-#include "vps/ports.h"
-#include "vps/rdpfile.h"
-#include "vps/sessions.h"
+#include "vps/session/dock.h"
+#include "vps/session/ports.h"
+#include "vps/session/rdpfile.h"
+#include "vps/session/sessions.h"
 
 /* What all sessions share. Outlives them. */
 struct session_services {

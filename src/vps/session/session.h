@@ -11,8 +11,8 @@
  * of a session (bot, admin socket, audit): reading, and the three verbs of its
  * user. Sessions are made and kept by sessions.h.
  */
-#ifndef PAMTUNNEL_VPS_SESSION_H
-#define PAMTUNNEL_VPS_SESSION_H
+#ifndef PAMTUNNEL_VPS_SESSION_SESSION_H
+#define PAMTUNNEL_VPS_SESSION_SESSION_H
 
 #include <stdbool.h>
 #include <stdint.h>

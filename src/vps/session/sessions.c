@@ -1,12 +1,12 @@
-#include "vps/sessions.h"
+#include "vps/session/sessions.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "vps/session_core.h"
-#include "vps/sessions_run.h"
+#include "vps/session/session_core.h"
+#include "vps/session/sessions_run.h"
 
 struct sessions {
     struct session_services services;

@@ -2,15 +2,15 @@
  * sessions_run: how the agent starts and feeds its sessions. Those who only use
  * sessions (bot, admin socket) need nothing but sessions.h.
  */
-#ifndef PAMTUNNEL_VPS_SESSIONS_RUN_H
-#define PAMTUNNEL_VPS_SESSIONS_RUN_H
+#ifndef PAMTUNNEL_VPS_SESSION_SESSIONS_RUN_H
+#define PAMTUNNEL_VPS_SESSION_SESSIONS_RUN_H
 
 #include <stdbool.h>
 #include <uv.h>
 
 #include "control/message.h"
 #include "vps/gateways.h"
-#include "vps/sessions.h"
+#include "vps/session/sessions.h"
 #include "vps/settings.h"
 
 /* 0, or -errno with why. Takes no gateways yet: see sessions_use_gateways(). */

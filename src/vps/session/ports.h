@@ -3,8 +3,8 @@
  * and after use it rests for PORTS_QUARANTINE_MS, so that whoever still knows it
  * does not end up in somebody else's session.
  */
-#ifndef PAMTUNNEL_VPS_PORTS_H
-#define PAMTUNNEL_VPS_PORTS_H
+#ifndef PAMTUNNEL_VPS_SESSION_PORTS_H
+#define PAMTUNNEL_VPS_SESSION_PORTS_H
 
 #include <stdint.h>
 
