@@ -100,7 +100,9 @@ static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned c
     look_up->resolve = NULL;
     look_up->err = err;
     look_up->count = err < 0 ? 0 : count;
-    memcpy(look_up->addrs, addrs, look_up->count * sizeof *addrs);
+    for (unsigned i = 0; i < look_up->count; i++) {
+        look_up->addrs[i] = addrs[i];
+    }
     timer_stop(look_up->timer);
 }
 

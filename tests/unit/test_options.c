@@ -21,7 +21,7 @@ static const struct options_table TABLE = {"agent", "An agent.", FLAGS, 3};
 
 #define PARSE(ret_options, why, ...)                                                        \
     options_parse(&TABLE, (int)(sizeof((char *[]){"agent", __VA_ARGS__}) / sizeof(char *)), \
-                  (char *[]){"agent", __VA_ARGS__}, ret_options, why)
+                  (char *[]){"agent", __VA_ARGS__, NULL}, ret_options, why)
 
 static void nothing_is_fine(void **state)
 {
