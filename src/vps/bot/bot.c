@@ -365,8 +365,9 @@ int bot_new(const struct bot_options *options, struct bot **ret_bot)
     }
     if (!telegram_ca_file(bot->telegram)[0] &&
         strncasecmp(options->settings->telegram_api_url, "https:", 6) == 0) {
-        log_info(options->log, "telegram: found no certificates of public authorities on this system: "
-                               "trusting those built in; SSL_CERT_FILE names others");
+        log_info(options->log,
+                 "telegram: found no certificates of public authorities on this system: "
+                 "trusting those built in; SSL_CERT_FILE names others");
     }
     *ret_bot = bot;
     return 0;
