@@ -21,8 +21,9 @@ class Data:
         values = self.values(row, contender, key)
         return statistics.median(values) if values else None
 
-    def ratio(self, row, key, contender, other):
-        ours, theirs = self.median(row, contender, key), self.median(row, other, key)
+    def ratio(self, row, key, contender, other, their_row=None):
+        ours = self.median(row, contender, key)
+        theirs = self.median(their_row or row, other, key)
         return ours / theirs if ours is not None and theirs else None
 
     def errors(self, row, contender):
@@ -50,9 +51,9 @@ class Result:
         return self.value >= self.goal if self.relation == "≥" else self.value <= self.goal
 
 
-def _ratio(data, what, row, key, relation, goals):
+def _ratio(data, what, row, key, relation, goals, their_row=None):
     for other, goal in goals:
-        value = data.ratio(row, key, OURS, other)
+        value = data.ratio(row, key, OURS, other, their_row)
         why = "; ".join(data.errors(row, OURS)) or f"{other} was not measured"
         yield Result(what, relation, goal, value, f"× {other}", "" if value is not None else why)
 
@@ -86,8 +87,12 @@ def _latency(data):
 
 
 def _set_up(data):
-    yield from _ratio(data, "set-ups a second", "set-up", "per_second", "≥", (("rathole", 1.0),))
-    yield from _ratio(data, "CPU per set-up", "set-up", "cpu_us", "≤", (("rathole", 1.0),))
+    """Both against the same plain connections of the others."""
+    for row, name in (("set-up", "whole session"), ("reconnect", "reconnect")):
+        yield from _ratio(data, f"{name}s a second", row, "per_second", "≥", (("rathole", 1.0),),
+                          their_row="set-up")
+        yield from _ratio(data, f"CPU per {name}", row, "cpu_us", "≤", (("rathole", 1.0),),
+                          their_row="set-up")
 
 
 def _idle(data):

@@ -80,11 +80,11 @@ def latency(bench, contender, size, after_bulk=False):
 
 # ---- set-up
 
-def set_up(bench, contender):
+def set_up(bench, contender, *options):
     """Connections a second until the first byte from the target; ours are whole sessions."""
     lengths = bench.lengths
     with Helper(bench.program("sessions"), contender.way, lengths.set_ups, AT_ONCE,
-                lengths.set_up_limit) as helper:
+                lengths.set_up_limit, *options) as helper:
         before = hosts.cpu_seconds(contender.pids)
         answer = helper.run()
         time.sleep(lengths.settle)      # closing is part of it
@@ -94,6 +94,11 @@ def set_up(bench, contender):
     return {"per_second": answer["opened"] / answer["seconds"], "opened": answer["opened"],
             "cpu_us": used / answer["opened"] * MICRO, "p50_us": answer["p50_us"],
             "p99_us": answer["p99_us"]}
+
+
+def reconnect(bench, contender):
+    """The same with sessions that are there already; what others know are only connections."""
+    return set_up(bench, contender, "reconnect")
 
 
 # ---- idle sessions
@@ -180,6 +185,8 @@ def rows(lengths):
                              f"{title}{', right after bulk' * after}",
                              lambda b, c, s=size, a=after: latency(b, c, s, a)))
     found.append(Row("set-up", "setup", "set-up", set_up))
+    found.append(Row("reconnect", "setup", "reconnect", reconnect,
+                     only=("pamtunnel", "pamtunnel-nobody")))
     found.append(Row("crowded", "nonroot", "1 stream up beside idle sessions", crowded,
                      only=("pamtunnel", "pamtunnel-nobody")))
     for count in lengths.idle:

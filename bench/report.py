@@ -95,10 +95,12 @@ class Tables:
         return table(["", "round trips", "of 30 ms and more", "longest, ms"], lines)
 
     def set_up(self):
-        return self.table([("a second", "set-up", "per_second", 0, None),
-                           ("CPU, µs", "set-up", "cpu_us", 0, None),
-                           ("p50, µs", "set-up", "p50_us", 0, None),
-                           ("p99, µs", "set-up", "p99_us", 0, None)])
+        columns = []
+        for row, title in (("set-up", "set-ups"), ("reconnect", "reconnects")):
+            columns += [(f"{title} a second", row, "per_second", 0, None),
+                        ("CPU, µs", row, "cpu_us", 0, None), ("p50, µs", row, "p50_us", 0, None),
+                        ("p99, µs", row, "p99_us", 0, None)]
+        return self.table(columns)
 
     def idle(self, count):
         row = f"idle {count}"
@@ -173,7 +175,9 @@ def plots(tables):
                                  ["1 B p50", "1 B p99", "1 KiB after bulk p50",
                                   "1 KiB after bulk p99"], groups(everybody, pings)),
         "setup.svg": plot.bars("Connections a second; pamtunnel's are whole sessions",
-                               ["a second"], groups(everybody, [("set-up", "per_second")])),
+                               ["set-ups", "reconnects to a session"], groups(
+                                   everybody, [("set-up", "per_second"),
+                                               ("reconnect", "per_second")])),
     }
 
 

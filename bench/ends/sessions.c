@@ -1,7 +1,8 @@
 /*
- * sessions WAY COUNT AT-ONCE SECONDS [hold]: opens COUNT connections, whole sessions where the way
- * asks for them, AT-ONCE of them at a time and for at most SECONDS. Each waits for the first byte
- * from the target and is closed, or held until stdin ends.
+ * sessions WAY COUNT AT-ONCE SECONDS [hold|reconnect]: opens COUNT connections, whole sessions where
+ * the way asks for them, AT-ONCE of them at a time and for at most SECONDS. Each waits for the first
+ * byte from the target and is closed, or held until stdin ends. With reconnect, AT-ONCE RDP sessions
+ * are opened before, and all connections go to these.
  * On stdout: ready; after a line on stdin and the run, one JSON object.
  */
 #include <pthread.h>
@@ -19,7 +20,7 @@ enum { AT_ONCE_MAX = 32, FAILURES_MAX = 20 };
 struct run {
     struct way way;
     unsigned count;
-    bool hold;
+    bool hold, reconnect;
     int64_t deadline;
     int64_t *took; /* by session; 0: not opened */
     pthread_mutex_t lock;
@@ -37,12 +38,22 @@ static void note_failure(struct run *run, const char *why)
     pthread_mutex_unlock(&run->lock);
 }
 
-static void one(struct run *run, int asker, unsigned number)
+/* One of those that run at once. */
+struct worker {
+    pthread_t thread;
+    struct run *run;
+    int asker;
+    struct way_back back;
+};
+
+static void one(const struct worker *worker, unsigned number)
 {
+    struct run *run = worker->run;
     char why[LINE_MAX_SIZE] = "";
     char byte;
     int64_t start = now_ns();
-    int fd = way_enter(&run->way, asker, "once", why);
+    int fd = run->reconnect ? way_reenter(&worker->back, why)
+                            : way_enter(&run->way, worker->asker, "once", why);
     if (fd < 0 || recv_all(fd, &byte, 1) < 0) {
         note_failure(run, why[0] ? why : "no byte came through");
         if (fd >= 0) {
@@ -59,19 +70,27 @@ static void one(struct run *run, int asker, unsigned number)
 
 static void *work(void *arg)
 {
-    struct run *run = arg;
-    int asker = way_ask(&run->way);
+    const struct worker *worker = arg;
+    struct run *run = worker->run;
     while (run->failed < FAILURES_MAX && now_ns() < run->deadline) {
         unsigned number = run->next++;
         if (number >= run->count) {
             break;
         }
-        one(run, asker, number);
-    }
-    if (asker >= 0) {
-        close(asker);
+        one(worker, number);
     }
     return NULL;
+}
+
+static void prepare(struct run *run, struct worker *worker)
+{
+    char why[LINE_MAX_SIZE];
+    worker->run = run;
+    worker->asker = way_ask(&run->way);
+    if (run->reconnect && way_open_rdp(&run->way, worker->asker, &worker->back, why) < 0) {
+        fprintf(stderr, "%s\n", why);
+        exit(1);
+    }
 }
 
 static int compare(const void *a, const void *b)
@@ -113,29 +132,36 @@ static void report(struct run *run, int64_t took)
 int main(int argc, char **argv)
 {
     if (argc < 5) {
-        fprintf(stderr, "usage: sessions WAY COUNT AT-ONCE SECONDS [hold]\n");
+        fprintf(stderr, "usage: sessions WAY COUNT AT-ONCE SECONDS [hold|reconnect]\n");
         return 2;
     }
     static struct run run = {.lock = PTHREAD_MUTEX_INITIALIZER};
-    pthread_t threads[AT_ONCE_MAX];
+    static struct worker workers[AT_ONCE_MAX];
     int at_once = atoi(argv[3]);
     run.way = way_parse(argv[1]);
     run.count = (unsigned)atoi(argv[2]);
     run.hold = argc > 5 && strcmp(argv[5], "hold") == 0;
+    run.reconnect = argc > 5 && strcmp(argv[5], "reconnect") == 0;
     run.took = calloc(run.count, sizeof *run.took);
     if (!run.took || at_once < 1 || at_once > AT_ONCE_MAX) {
         die("sessions");
+    }
+    for (int i = 0; i < at_once; i++) {
+        prepare(&run, &workers[i]);
     }
     tell_ready_and_wait();
     int64_t start = now_ns();
     run.deadline = start + (int64_t)(atof(argv[4]) * 1e9);
     for (int i = 0; i < at_once; i++) {
-        if (pthread_create(&threads[i], NULL, work, &run) != 0) {
+        if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0) {
             die("thread");
         }
     }
     for (int i = 0; i < at_once; i++) {
-        pthread_join(threads[i], NULL);
+        pthread_join(workers[i].thread, NULL);
+        if (workers[i].asker >= 0) {
+            close(workers[i].asker); /* it is not one of the sessions */
+        }
     }
     report(&run, now_ns() - start);
     while (run.hold && getchar() != EOF) {

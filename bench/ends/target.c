@@ -4,6 +4,7 @@
  *   once                          one byte back; then nothing until it is closed
  *   sink, source [zero]           bulk in or out
  *   echo ROUNDS BULK PINGS SIZE   each round takes in and sends BULK bytes, then echoes
+ * An RDP client's first packet means once.
  * A connection that is closed without a line (gateway-agent's probe) is closed, too.
  */
 #include <arpa/inet.h>
@@ -83,6 +84,11 @@ static void start_echo(int fd, const char *numbers)
 static int read_line(int fd, char line[LINE_MAX_SIZE])
 {
     ssize_t have = recv(fd, line, LINE_MAX_SIZE, MSG_PEEK | MSG_DONTWAIT);
+    if (have >= 4 && line[0] == 3 && line[3] <= have) { /* TPKT: version, 0, length */
+        recv(fd, line, (size_t)line[3], MSG_DONTWAIT);
+        strcpy(line, IDENTIFICATION "once");
+        return 0;
+    }
     char *end = have > 0 ? memchr(line, '\n', (size_t)have) : NULL;
     if (!end) {
         return -1;

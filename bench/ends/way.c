@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE_S = 10, FILLER_SIZE = 128 * 1024 };
+enum { PATIENCE_S = 10, FILLER_SIZE = 128 * 1024, ANSWER_SIZE = 4096, COOKIE_PACKET_MAX = 127 };
 
 void die(const char *what)
 {
@@ -83,22 +83,42 @@ static int read_line(int fd, char *line, size_t size)
     return -1;
 }
 
-/* The public port of a new session, or 0 with the answer in why. */
-static uint16_t open_session(int asker, uint16_t target, char *why)
+/* Opens a session. 0 with the admin socket's answer, or -1 with the reason in why. */
+static int open_session(int asker, const char *kind, uint16_t target, char answer[ANSWER_SIZE],
+                        char *why)
 {
-    char line[4096];
-    int len = snprintf(line, sizeof line, "{\"command\":\"ssh\",\"target\":\"127.0.0.1:%u\"}\n",
-                       target);
-    if (send_all(asker, line, (uint64_t)len) < 0 || read_line(asker, line, sizeof line) < 0) {
+    int len = snprintf(answer, ANSWER_SIZE, "{\"command\":\"%s\",\"target\":\"127.0.0.1:%u\"}\n",
+                       kind, target);
+    if (send_all(asker, answer, (uint64_t)len) < 0 || read_line(asker, answer, ANSWER_SIZE) < 0) {
         snprintf(why, LINE_MAX_SIZE, "the admin socket was closed");
+        return -1;
+    }
+    if (!strstr(answer, "\"ok\":true")) {
+        snprintf(why, LINE_MAX_SIZE, "%.*s", (int)strcspn(answer, "\n"), answer);
+        return -1;
+    }
+    return 0;
+}
+
+/* What follows a mark that such an answer always has. */
+static const char *after(const char *answer, const char *mark)
+{
+    const char *at = strstr(answer, mark);
+    if (!at) {
+        fprintf(stderr, "no \"%s\" in the answer of the admin socket\n", mark);
+        exit(1);
+    }
+    return at + strlen(mark);
+}
+
+/* The public port of a new session, or 0 with the reason in why. */
+static uint16_t open_ssh(int asker, uint16_t target, char *why)
+{
+    char answer[ANSWER_SIZE];
+    if (open_session(asker, "ssh", target, answer, why) < 0) {
         return 0;
     }
-    const char *port = strstr(line, "\"ok\":true") ? strstr(line, "-p ") : NULL;
-    if (!port) {
-        snprintf(why, LINE_MAX_SIZE, "%.*s", (int)strcspn(line, "\n"), line);
-        return 0;
-    }
-    return (uint16_t)atoi(port + 3);
+    return (uint16_t)atoi(after(answer, "-p "));
 }
 
 static int dial(uint16_t port)
@@ -121,16 +141,10 @@ static int dial(uint16_t port)
     return fd;
 }
 
-int way_enter(const struct way *way, int asker, const char *what, char *why)
+static int enter(uint16_t port, const void *first, size_t len, char *why)
 {
-    uint16_t port = way->admin ? open_session(asker, way->port, why) : way->port;
-    if (port == 0) {
-        return -1;
-    }
-    char line[LINE_MAX_SIZE];
-    int len = snprintf(line, sizeof line, IDENTIFICATION "%s\r\n", what);
     int fd = dial(port);
-    if (fd < 0 || send_all(fd, line, (uint64_t)len) < 0) {
+    if (fd < 0 || send_all(fd, first, len) < 0) {
         snprintf(why, LINE_MAX_SIZE, "port %u: %s", port, strerror(errno));
         if (fd >= 0) {
             close(fd);
@@ -138,6 +152,65 @@ int way_enter(const struct way *way, int asker, const char *what, char *why)
         return -1;
     }
     return fd;
+}
+
+int way_enter(const struct way *way, int asker, const char *what, char *why)
+{
+    uint16_t port = way->admin ? open_ssh(asker, way->port, why) : way->port;
+    if (port == 0) {
+        return -1;
+    }
+    char line[LINE_MAX_SIZE];
+    int len = snprintf(line, sizeof line, IDENTIFICATION "%s\r\n", what);
+    return enter(port, line, (size_t)len, why);
+}
+
+/* X.224 Connection Request with the session's secret as its cookie (MS-RDPBCGR 2.2.1.1). */
+static void write_packet(struct way_back *back, const char *cookie, size_t cookie_len)
+{
+    static const uint8_t HEAD[] = {3, 0, 0, 0, 0, 0xe0, 0, 0, 0, 0, 0};
+    static const uint8_t NEGOTIATION[] = {'\r', '\n', 1, 0, 8, 0, 3, 0, 0, 0};
+    back->len = sizeof HEAD + cookie_len + sizeof NEGOTIATION;
+    if (back->len > COOKIE_PACKET_MAX) {
+        fprintf(stderr, "a cookie of %zu bytes\n", cookie_len);
+        exit(1);
+    }
+    memcpy(back->packet, HEAD, sizeof HEAD);
+    memcpy(back->packet + sizeof HEAD, cookie, cookie_len);
+    memcpy(back->packet + sizeof HEAD + cookie_len, NEGOTIATION, sizeof NEGOTIATION);
+    back->packet[3] = (uint8_t)back->len;
+    back->packet[4] = (uint8_t)(back->len - 5);
+}
+
+int way_open_rdp(const struct way *way, int asker, struct way_back *ret_back, char *why)
+{
+    char answer[ANSWER_SIZE];
+    char byte;
+    if (!way->admin) {
+        snprintf(why, LINE_MAX_SIZE, "reconnects need an admin socket");
+        return -1;
+    }
+    if (open_session(asker, "rdp", way->port, answer, why) < 0) {
+        return -1;
+    }
+    const char *cookie = after(answer, "loadbalanceinfo:s:");
+    ret_back->port = (uint16_t)atoi(after(answer, "full address:s:127.0.0.1:"));
+    write_packet(ret_back, cookie, strcspn(cookie, "\\")); /* to the escaped line end */
+    int fd = way_reenter(ret_back, why);
+    if (fd < 0) {
+        return -1;
+    }
+    int err = recv_all(fd, &byte, 1);
+    close(fd);
+    if (err < 0) {
+        snprintf(why, LINE_MAX_SIZE, "no byte came through a new RDP session");
+    }
+    return err;
+}
+
+int way_reenter(const struct way_back *back, char *why)
+{
+    return enter(back->port, back->packet, back->len, why);
 }
 
 int send_all(int fd, const void *data, uint64_t len)

@@ -4,11 +4,13 @@
  * contender is driven by the same programs; this is all in which they differ.
  *
  * The first line a client sends looks like an SSH client's, because our public port lets nobody
- * else in, and says what the target shall do with the connection: "SSH-2.0-bench sink".
+ * else in, and says what the target shall do with the connection: "SSH-2.0-bench sink". Only a
+ * reconnect, which there is with RDP alone, begins with an RDP client's first packet.
  */
 #ifndef PAMTUNNEL_BENCH_WAY_H
 #define PAMTUNNEL_BENCH_WAY_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum { LINE_MAX_SIZE = 256 };
@@ -28,6 +30,20 @@ int way_ask(const struct way *way);
 /* Opens a session if the way needs one, connects, and sends the line. A socket, or -1 with the
  * reason in why (LINE_MAX_SIZE). */
 int way_enter(const struct way *way, int asker, const char *what, char *why);
+
+/* What an RDP client knows of its session: where it is, and what lets it in. */
+struct way_back {
+    uint16_t port;
+    size_t len;
+    uint8_t packet[LINE_MAX_SIZE];
+};
+
+/* Opens an RDP session and goes in once, so that all that follow are reconnects. 0, or -1 with the
+ * reason in why. */
+int way_open_rdp(const struct way *way, int asker, struct way_back *ret_back, char *why);
+
+/* One connection more to that session, like way_enter() with "once". */
+int way_reenter(const struct way_back *back, char *why);
 
 int64_t now_ns(void);
 void die(const char *what) __attribute__((noreturn)); /* with errno's text */

@@ -13,8 +13,8 @@
 
 struct dial;
 /*
- * fd is a connected socket, now the callee's and tuned by net_tune(), and
- * `addr` the address that answered; or fd is -errno of the failure that says
+ * fd is a connected socket, now the callee's and not tuned, and `addr` the
+ * address that answered; or fd is -errno of the failure that says
  * most (-ETIMEDOUT when the time ran out) and addr is NULL. Called once, from
  * the loop; the dial is gone afterwards.
  */

@@ -99,6 +99,46 @@ bool addr_same_party(const struct addr *a, const struct addr *b)
     return addr_in_network(a, b, a->sa.sa_family == AF_INET ? 32 : 64);
 }
 
+bool addr_is_public(const struct addr *addr)
+{
+    static const struct {
+        const char *network;
+        unsigned bits;
+    } OTHERS[] = {
+        {"0.0.0.0", 8},      {"10.0.0.0", 8},    {"100.64.0.0", 10}, {"127.0.0.0", 8},
+        {"169.254.0.0", 16}, {"172.16.0.0", 12}, {"192.0.0.0", 24},  {"192.168.0.0", 16},
+        {"198.18.0.0", 15},  {"224.0.0.0", 3},   {"::", 3},          {"fc00::", 7},
+        {"fe80::", 9},       {"ff00::", 8},
+    };
+    for (unsigned i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
+        struct addr network;
+        if (addr_parse(OTHERS[i].network, 0, &network) == 0 &&
+            addr_in_network(addr, &network, OTHERS[i].bits)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Connecting a UDP socket sends nothing: it only asks the routing table. */
+int net_own_address(int family, struct addr *ret_addr)
+{
+    struct sockaddr_storage own;
+    socklen_t len = sizeof own;
+    struct addr world;
+    int err = addr_parse(family == AF_INET ? "192.0.2.1" : "2001:db8::1", 9, &world);
+    int fd = err < 0 ? err : socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return err < 0 ? err : -errno;
+    }
+    err = connect(fd, &world.sa, addr_len(&world)) < 0 ||
+                  getsockname(fd, (struct sockaddr *)&own, &len) < 0
+              ? -errno
+              : addr_from((struct sockaddr *)&own, ret_addr);
+    close(fd);
+    return err;
+}
+
 char *addr_host_text(const struct addr *addr, char *dst)
 {
     unsigned bits;
@@ -126,6 +166,7 @@ static int listen_on(const struct addr *addr, int backlog)
     }
     int on = 1, off = 0;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    net_tune(fd);
     if (addr->sa.sa_family == AF_INET6) {
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     }
@@ -170,7 +211,6 @@ int net_accept(int listener, struct addr *ret_peer)
         close(fd);
         return err;
     }
-    net_tune(fd);
     return fd;
 }
 
@@ -180,7 +220,6 @@ int net_connect(const struct addr *to)
     if (fd < 0) {
         return -errno;
     }
-    net_tune(fd);
     if (connect(fd, &to->sa, addr_len(to)) < 0 && errno != EINPROGRESS) {
         int err = -errno;
         close(fd);
@@ -212,12 +251,11 @@ void net_tune(int fd)
     set_tcp(fd, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
     set_tcp(fd, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
     set_tcp(fd, TCP_KEEPCNT, NET_DEAD_PROBES);
-    set_tcp(fd, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
 }
 
-void net_tolerate_stalls(int fd)
+void net_end_stalls(int fd)
 {
-    set_tcp(fd, TCP_USER_TIMEOUT, 0);
+    set_tcp(fd, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
 }
 
 void net_reset(int fd)

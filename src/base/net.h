@@ -41,6 +41,13 @@ bool addr_same_host(const struct addr *a, const struct addr *b);
 bool addr_same_party(const struct addr *a, const struct addr *b);
 /* True if the first `bits` bits agree (same family). */
 bool addr_in_network(const struct addr *addr, const struct addr *network, unsigned bits);
+/* Reached from everywhere: not private, shared, loopback, link-local, multicast or the like. */
+bool addr_is_public(const struct addr *addr);
+/*
+ * The address of this machine that packets to the world leave from. -errno if there is no
+ * way out in that family.
+ */
+int net_own_address(int family, struct addr *ret_addr);
 /* "203.0.113.7"; dst takes ADDR_HOST_MAX. Returns dst. */
 char *addr_host_text(const struct addr *addr, char *dst);
 /* "203.0.113.7:22" or "[fd00::1]:22"; dst takes ADDR_TEXT_MAX. Returns dst. */
@@ -52,25 +59,22 @@ char *addr_text(const struct addr *addr, char *dst);
  * taken in either.
  */
 int net_listen(const char *bind_address, uint16_t port, int backlog);
-/* accept4(2) of one connection, tuned by net_tune(); -EAGAIN if there is none. */
+/* accept4(2) of one connection; -EAGAIN if there is none. It inherits what net_listen() tuned. */
 int net_accept(int listener, struct addr *ret_peer);
-/* socket(2) and a non-blocking connect(2): in progress (0 in errno terms) or done. */
+/* socket(2) and a non-blocking connect(2): in progress (0 in errno terms) or done. Not tuned. */
 int net_connect(const struct addr *to);
 /* The pending error of a socket (SO_ERROR), as 0 or -errno. */
 int net_error(int fd);
-/*
- * TCP_NODELAY, and dead peers noticed after NET_DEAD_AFTER_S: by keepalive, and by
- * TCP_USER_TIMEOUT just below that so that both verdicts agree.
- */
+/* TCP_NODELAY, and keepalive, which ends connections to idle peers after NET_DEAD_AFTER_S. */
 void net_tune(int fd);
 /*
- * For a socket that users' bytes go through: takes TCP_USER_TIMEOUT off again. It
- * also ends connections to live peers that have not read for so long (a
- * suspended scp, a terminal after Ctrl-S), which they would survive without us.
- * Keepalive still finds idle peers that are gone, and the relay the others
- * (data/pulse.h).
+ * TCP_USER_TIMEOUT, just below NET_DEAD_AFTER_S so that both verdicts agree, for a
+ * socket that has only our own bytes: it also ends connections to live peers that
+ * have not read for so long (a suspended scp, a terminal after Ctrl-S), which they
+ * would survive without us. Where users' bytes go through, the relay finds the
+ * peers that are gone (data/pulse.h).
  */
-void net_tolerate_stalls(int fd);
+void net_end_stalls(int fd);
 /* Closes with an RST instead of a FIN. */
 void net_reset(int fd);
 /* Raises RLIMIT_NOFILE to its hard limit; returns what holds now. */

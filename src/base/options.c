@@ -30,7 +30,7 @@ static int parse_flag(const struct options_table *table, const char *arg, struct
         }
     }
     for (size_t i = 0; i < table->count; i++) {
-        if (strcmp(arg, table->flags[i].name) == 0) {
+        if (!table->flags[i].takes && strcmp(arg, table->flags[i].name) == 0) {
             options->flags |= table->flags[i].bit;
             return 0;
         }
@@ -44,16 +44,49 @@ static int parse_flag(const struct options_table *table, const char *arg, struct
                    (int)shown, arg, ENV_FILE);
 }
 
-/* "--env-file FILE" or "--env-file=FILE". True if it was that. */
-static bool take_env_file(char ***argv, struct options *options)
+/* "NAME VALUE" or "NAME=VALUE". True if it was that; the value is NULL or empty if it is missing. */
+static bool take_value(char ***argv, const char *name, char **ret_value)
 {
-    const char *arg = **argv;
-    size_t len = sizeof ENV_FILE - 1;
-    if (strncmp(arg, ENV_FILE, len) != 0 || (arg[len] != '\0' && arg[len] != '=')) {
+    char *arg = **argv;
+    size_t len = strlen(name);
+    if (strncmp(arg, name, len) != 0 || (arg[len] != '\0' && arg[len] != '=')) {
         return false;
     }
-    options->env_file = arg[len] == '=' ? arg + len + 1 : *++*argv;
+    *ret_value = arg[len] == '=' ? arg + len + 1 : *++*argv;
     return true;
+}
+
+static unsigned number_of(unsigned bit)
+{
+    return (unsigned)__builtin_ctz(bit);
+}
+
+char *options_value(const struct options *options, unsigned bit)
+{
+    return options->values[number_of(bit)];
+}
+
+/* 1 if it was an option with a value, 0 if not, or -EINVAL. */
+static int parse_value(const struct options_table *table, char ***argv, struct options *options,
+                       struct why *why)
+{
+    char *value;
+    if (take_value(argv, ENV_FILE, &value)) {
+        options->env_file = value;
+        return value && value[0] ? 1
+                                 : why_set(why, -EINVAL, "%s takes the name of a file", ENV_FILE);
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        const struct option_flag *flag = &table->flags[i];
+        if (flag->takes && take_value(argv, flag->name, &value)) {
+            options->flags |= flag->bit;
+            options->values[number_of(flag->bit)] = value;
+            return value && value[0] ? 1
+                                     : why_set(why, -EINVAL, "%s takes a value: %s %s", flag->name,
+                                               flag->name, flag->takes);
+        }
+    }
+    return 0;
 }
 
 int options_parse(const struct options_table *table, int argc, char **argv,
@@ -61,13 +94,12 @@ int options_parse(const struct options_table *table, int argc, char **argv,
 {
     struct options options = {0};
     for (char **end = argv + argc; argc > 0 && ++argv < end;) {
-        if (!take_env_file(&argv, &options)) {
-            int err = parse_flag(table, *argv, &options, why);
-            if (err < 0) {
-                return err;
-            }
-        } else if (!options.env_file || !options.env_file[0]) {
-            return why_set(why, -EINVAL, "%s takes the name of a file", ENV_FILE);
+        int err = parse_value(table, &argv, &options, why);
+        if (err == 0) {
+            err = parse_flag(table, *argv, &options, why);
+        }
+        if (err < 0) {
+            return err;
         }
     }
     *ret_options = options;
@@ -80,7 +112,10 @@ void options_describe(const struct options_table *table)
     printf("  %s FILE       take settings that the environment does not have from FILE\n",
            ENV_FILE);
     for (size_t i = 0; i < table->count; i++) {
-        printf("  %-21s %s\n", table->flags[i].name, table->flags[i].help);
+        const struct option_flag *flag = &table->flags[i];
+        char name[64];
+        snprintf(name, sizeof name, "%s %s", flag->name, flag->takes ? flag->takes : "");
+        printf("  %-21s %s\n", name, flag->help);
     }
     for (size_t i = 0; i < COMMON_SIZE; i++) {
         printf("  %-21s %s\n", COMMON[i].name, COMMON[i].help);

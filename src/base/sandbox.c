@@ -17,12 +17,14 @@
 #include "base/text.h"
 
 /* Sanitizers trace, read /proc, write files and start a symbolizer: there it stays off. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
+#ifndef __has_feature
+#define __has_feature(name) 0 /* gcc has macros instead */
 #endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
 #endif
 
 /* ---- Landlock -------------------------------------------------------------- */
@@ -176,10 +178,9 @@ static const struct {
 
 int sandbox_enter(const struct sandbox_rules *rules, struct why *why)
 {
-#ifdef SANITIZED
-    (void)rules;
-    return why_set(why, -ENOTSUP, "a program with sanitizers runs without a sandbox");
-#else
+    if (SANITIZED) {
+        return why_set(why, -ENOTSUP, "a program with sanitizers runs without");
+    }
     int first = 0;
     char missing[sizeof why->text / 2];
     struct text text = text_over(missing, sizeof missing);
@@ -191,5 +192,4 @@ int sandbox_enter(const struct sandbox_rules *rules, struct why *why)
         }
     }
     return first < 0 ? why_set(why, first, "this kernel does not give: %s", missing) : 0;
-#endif
 }

@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "base/envfile.h"
 #include "base/host.h"
 #include "base/log.h"
+#include "base/text.h"
 
-enum { ENV_LINE_MAX = 8192, VALUE_MAX = 8192 };
+enum { VALUE_MAX = SETTING_VALUE_MAX };
 
 struct entry {
     struct entry *next;
@@ -24,34 +26,6 @@ struct settings_source {
 };
 
 /* ---- the env file --------------------------------------------------------- */
-
-static char *trim(char *text)
-{
-    while (isspace((unsigned char)*text)) {
-        text++;
-    }
-    size_t len = strlen(text);
-    while (len > 0 && isspace((unsigned char)text[len - 1])) {
-        text[--len] = '\0';
-    }
-    return text;
-}
-
-/* Takes one pair of quotes off. -EINVAL if one is left open. */
-static int unquote(char **value)
-{
-    char quote = (*value)[0];
-    size_t len = strlen(*value);
-    if (quote != '"' && quote != '\'') {
-        return 0;
-    }
-    if (len < 2 || (*value)[len - 1] != quote) {
-        return -EINVAL;
-    }
-    (*value)[len - 1] = '\0';
-    (*value)++;
-    return 0;
-}
 
 static int add_entry(struct settings_source *source, const char *name, const char *value)
 {
@@ -72,24 +46,9 @@ static int add_entry(struct settings_source *source, const char *name, const cha
 
 static int read_line(struct settings_source *source, char *line)
 {
-    char *name = trim(line);
-    if (name[0] == '\0' || name[0] == '#') {
-        return 0;
-    }
-    if (strncmp(name, "export ", 7) == 0) {
-        name = trim(name + 7);
-    }
-    char *equals = strchr(name, '=');
-    if (!equals) {
-        return -EINVAL;
-    }
-    *equals = '\0';
-    char *value = trim(equals + 1);
-    name = trim(name);
-    if (name[0] == '\0' || strcspn(name, " \t") != strlen(name) || unquote(&value) < 0) {
-        return -EINVAL;
-    }
-    return add_entry(source, name, value);
+    char *name, *value;
+    int err = envfile_split(line, &name, &value);
+    return err == -ENODATA ? 0 : err < 0 ? err : add_entry(source, name, value);
 }
 
 static int read_env_file(struct settings_source *source, const char *path, struct why *why)
@@ -99,7 +58,7 @@ static int read_env_file(struct settings_source *source, const char *path, struc
         int err = -errno;
         return why_set(why, err, "cannot read the env file %s: %s", path, strerror(-err));
     }
-    char line[ENV_LINE_MAX];
+    char line[ENVFILE_LINE_MAX];
     int err = 0;
     for (unsigned number = 1; err == 0 && fgets(line, sizeof line, file); number++) {
         bool whole = strchr(line, '\n') || feof(file);
@@ -181,27 +140,40 @@ static int read_secret_file(const char *name, const char *path, char value[VALUE
     if (!whole) {
         return why_set(why, -EINVAL, "%s_FILE is %s, whose first line is too long", name, path);
     }
-    char *trimmed = trim(value);
+    char *trimmed = text_trim(value);
     memmove(value, trimmed, strlen(trimmed) + 1);
     return value[0] ? 0
                     : why_set(why, -EINVAL, "%s_FILE is %s, whose first line is empty", name, path);
 }
 
-/*
- * Finds the text of one setting. value[0] stays NUL if it is not set anywhere.
- * The environment comes before the env file, NAME before NAME_FILE in each.
- */
-static int find_value(const struct settings_source *source, const char *name, char value[VALUE_MAX],
-                      struct why *why)
+/* The environment comes before the env file, NAME before NAME_FILE in each. */
+static const char *look_up(const struct settings_source *source, const char *name,
+                           const char **ret_path)
 {
     char file_name[80];
     snprintf(file_name, sizeof file_name, "%s_FILE", name);
     const char *text = in_environment(name);
-    const char *path = text ? NULL : in_environment(file_name);
-    if (!text && !path) {
+    *ret_path = text ? NULL : in_environment(file_name);
+    if (!text && !*ret_path) {
         text = in_file(source, name);
-        path = text ? NULL : in_file(source, file_name);
+        *ret_path = text ? NULL : in_file(source, file_name);
     }
+    return text;
+}
+
+const char *settings_file_of(const struct settings_source *source, const char *name)
+{
+    const char *path;
+    look_up(source, name, &path);
+    return path;
+}
+
+int settings_find(const struct settings_source *source, const char *name, char value[VALUE_MAX],
+                  struct why *why)
+{
+    const char *path;
+    const char *text = look_up(source, name, &path);
+    value[0] = '\0';
     if (path) {
         return read_secret_file(name, path, value, why);
     }
@@ -212,11 +184,23 @@ static int find_value(const struct settings_source *source, const char *name, ch
     return 0;
 }
 
+/* Parses a value, and says what is wrong with it. */
+static int take(const struct setting *setting, const char *text, void *into, struct why *why)
+{
+    struct why closer = {""};
+    int err = setting->parse(setting, text, (char *)into + setting->offset, &closer);
+    if (err < 0) {
+        const char *shown = setting->secret ? "(not shown)" : text;
+        why_set(why, err, "%s is \"%.100s\"%s%s; it takes %s", setting->name, shown,
+                closer.text[0] ? ": " : "", closer.text, setting->takes);
+    }
+    return err;
+}
+
 static int load_one(const struct settings_source *source, const struct setting *setting, void *into,
                     char value[VALUE_MAX], struct why *why)
 {
-    value[0] = '\0';
-    int err = find_value(source, setting->name, value, why);
+    int err = settings_find(source, setting->name, value, why);
     if (err < 0) {
         return err;
     }
@@ -225,15 +209,7 @@ static int load_one(const struct settings_source *source, const struct setting *
                                  : why_set(why, -EINVAL, "%s is not set; it takes %s",
                                            setting->name, setting->takes);
     }
-    const char *text = value[0] ? value : setting->default_value;
-    struct why closer = {""};
-    err = setting->parse(setting, text, (char *)into + setting->offset, &closer);
-    if (err < 0) {
-        const char *shown = setting->secret ? "(not shown)" : text;
-        why_set(why, err, "%s is \"%.100s\"%s%s; it takes %s", setting->name, shown,
-                closer.text[0] ? ": " : "", closer.text, setting->takes);
-    }
-    return err;
+    return take(setting, value[0] ? value : setting->default_value, into, why);
 }
 
 int settings_load(const struct settings_source *source, const struct setting *table, size_t count,
@@ -246,6 +222,17 @@ int settings_load(const struct settings_source *source, const struct setting *ta
     }
     crypto_wipe(value, sizeof value);
     return err;
+}
+
+int settings_take(const struct setting *table, size_t count, const char *name, const char *text,
+                  void *into, struct why *why)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(table[i].name, name) == 0) {
+            return take(&table[i], text, into, why);
+        }
+    }
+    return -ENOENT;
 }
 
 void settings_describe(const struct setting *table, size_t count)

@@ -38,6 +38,18 @@ int settings_open(const char *env_file, struct settings_source **ret_source, str
  */
 int settings_load(const struct settings_source *source, const struct setting *table, size_t count,
                   void *into, struct why *why);
+/* Takes one value for the row of that name, as settings_load() would. -ENOENT: no such row. */
+int settings_take(const struct setting *table, size_t count, const char *name, const char *text,
+                  void *into, struct why *why);
+/*
+ * The text of one setting wherever it is set; empty if nowhere. -errno if its NAME_FILE
+ * cannot be read.
+ */
+enum { SETTING_VALUE_MAX = 8192 };
+int settings_find(const struct settings_source *source, const char *name,
+                  char ret_value[SETTING_VALUE_MAX], struct why *why);
+/* The file that NAME_FILE names, if the value comes from there; else NULL. */
+const char *settings_file_of(const struct settings_source *source, const char *name);
 /* Accepts NULL; wipes what it held. */
 void settings_close(struct settings_source *source);
 

@@ -1,7 +1,9 @@
 #include "base/text.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 struct text text_over(char *buffer, size_t cap)
 {
@@ -49,6 +51,18 @@ void text_add(struct text *text, const char *format, ...)
     va_start(args, format);
     text_add_v(text, format, args);
     va_end(args);
+}
+
+char *text_trim(char *text)
+{
+    while (isspace((unsigned char)*text)) {
+        text++;
+    }
+    size_t len = strlen(text);
+    while (len > 0 && isspace((unsigned char)text[len - 1])) {
+        text[--len] = '\0';
+    }
+    return text;
 }
 
 void text_make_visible(char *line)

@@ -23,6 +23,8 @@ void text_add(struct text *text, const char *format, ...) __attribute__((format(
 void text_add_v(struct text *text, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 
+/* Cuts white space off both ends, in place. Returns where the rest begins. */
+char *text_trim(char *text);
 /* Turns control characters into '?', so that it is one line and a terminal only shows it. */
 void text_make_visible(char *line);
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/host.h"
+#include "base/net.h"
 #include "base/text.h"
 #include "base/timer.h"
 #include "base/watch.h"
@@ -190,7 +191,9 @@ static void send_goodbye(struct channel *channel, enum goodbye_reason reason, co
     struct text reason_text = text_over(message.goodbye.text, sizeof message.goodbye.text);
     text_add(&reason_text, "%s", text);
     enqueue(channel, &message);
-    tls_close_notify(channel->tls);
+    if (reason != GOODBYE_LOOK || channel->options.self == SENDER_VPS) {
+        tls_close_notify(channel->tls); /* else there is an answer to come */
+    }
 }
 
 /* ---- receiving ------------------------------------------------------------ */
@@ -216,6 +219,10 @@ static int on_hello(struct channel *channel, const struct message_hello *hello)
     if (keepalive < 1 || keepalive > KEEPALIVE_SECS_MAX) {
         return fail(channel, CHANNEL_END_PROTOCOL, "a keepalive interval out of bounds");
     }
+    if (channel->options.look) {
+        send_goodbye(channel, GOODBYE_LOOK, "");
+        return 0;
+    }
     channel->keepalive_ms = keepalive * 1000;
     channel->state = STATE_OPEN;
     timer_set(channel->deadline, channel->keepalive_ms);
@@ -236,6 +243,11 @@ static int on_pong(struct channel *channel, const struct message_pong *pong)
 static int on_goodbye(struct channel *channel, const struct message_goodbye *goodbye)
 {
     channel->peer_goodbye = (enum goodbye_reason)goodbye->reason;
+    if (goodbye->reason == GOODBYE_LOOK && channel->state == STATE_HELLO &&
+        channel->options.events->looked) {
+        bool taken = channel->options.events->looked(channel->options.arg);
+        send_goodbye(channel, taken ? GOODBYE_REPLACED : GOODBYE_LOOK, "");
+    }
     return fail(channel, CHANNEL_END_GOODBYE, goodbye->text);
 }
 
@@ -336,7 +348,9 @@ static void shake_hands(struct channel *channel)
     }
     memcpy(channel->peer_name, tls_identity(channel->tls), sizeof channel->peer_name);
     channel->state = STATE_HELLO;
-    send_hello(channel);
+    if (!channel->options.look) {
+        send_hello(channel);
+    }
 }
 
 static void run(struct channel *channel)
@@ -410,6 +424,7 @@ int channel_new(uv_loop_t *loop, struct tls_config *tls, int fd,
         channel_free(channel);
         return -ENOMEM;
     }
+    net_end_stalls(fd);
     timer_set(channel->deadline, CHANNEL_HANDSHAKE_MS);
     timer_set(channel->soon, 0); /* a client speaks first */
     *ret_channel = channel;

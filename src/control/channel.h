@@ -9,6 +9,7 @@
 #ifndef PAMTUNNEL_CONTROL_CHANNEL_H
 #define PAMTUNNEL_CONTROL_CHANNEL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -40,17 +41,28 @@ struct channel_events {
     void (*received)(void *arg, const struct message *message);
     /* The connection is over; why is a sentence for the log. Free the channel now. */
     void (*closed)(void *arg, enum channel_end end, const struct why *why);
+    /*
+     * On the VPS, may be NULL: a gateway that holds the key looks without logging in, and
+     * asks whether one of its name is online. It closes afterwards.
+     */
+    bool (*looked)(void *arg);
 };
 
 struct channel_options {
     enum message_sender self; /* SENDER_VPS (TLS server) or SENDER_GATEWAY (client) */
     unsigned keepalive_secs;  /* on a gateway; the VPS takes the gateway's */
     const char *program;      /* "gateway-agent 0.1.0" */
+    bool look;                /* on a gateway: only see whether it would be let in */
     const struct channel_events *events;
     void *arg;
 };
 
 /*
+ * With `look`, `opened` never comes: the channel ends once the keys and the versions fit,
+ * as CHANNEL_END_GOODBYE with the reason GOODBYE_LOOK, or GOODBYE_REPLACED if a gateway of
+ * that name is online. A VPS that does not know the question just closes:
+ * CHANNEL_END_PEER, when channel_peer_program() is not empty.
+ *
  * Takes over a connected socket; on failure it stays the caller's. -ENOMEM or
  * another -errno.
  */

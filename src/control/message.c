@@ -105,7 +105,8 @@ int message_decode(const void *data, size_t len, enum message_sender sender,
     }
     struct message message = {.type = (enum message_type)type};
     decode_body(&r, &message);
-    if (!reader_is_done(&r)) {
+    bool may_be_longer = type == MESSAGE_HELLO && message.hello.max_version > PROTOCOL_MAX_VERSION;
+    if (r.failed || (r.left > 0 && !may_be_longer)) {
         return -EBADMSG;
     }
     *ret_message = message;

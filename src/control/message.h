@@ -20,6 +20,7 @@ enum goodbye_reason {
     GOODBYE_VERSION = 2,  /* no common protocol version */
     GOODBYE_REPLACED = 3, /* the same gateway logged in again */
     GOODBYE_PROTOCOL = 4, /* the peer broke the protocol */
+    GOODBYE_LOOK = 5,     /* instead of HELLO: a gateway only looks whether it would be let in */
 };
 
 /* Why a tunnel could not be opened, in words a person can act on. */
@@ -83,7 +84,8 @@ long message_encode(const struct message *message, void *buf, size_t cap);
 /*
  * Decodes one whole message of the given sender. -EBADMSG for a type unknown or
  * not the sender's to send, a field out of bounds, and bytes missing or left
- * over.
+ * over; but a HELLO, which goes out before a version is agreed on, may have
+ * fields of a later version behind those known here.
  */
 int message_decode(const void *data, size_t len, enum message_sender sender,
                    struct message *ret_message);

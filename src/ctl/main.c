@@ -21,6 +21,7 @@ struct options {
     const char *socket_path;
     const char *out;
     bool json;
+    bool wait, off;                 /* of drain */
     const char *args[1 + ARGS_MAX]; /* the command and its arguments */
     int count;
 };
@@ -60,6 +61,13 @@ static const struct command {
      show_decided,
      "block ID [ADDRESS]",
      "send a waiting client away for this session"},
+    {"drain",
+     {0},
+     0,
+     false,
+     show_drain,
+     "drain [--wait | --off]",
+     "before a restart: open no new sessions; wait for the rest"},
 };
 
 enum { COMMANDS_SIZE = sizeof COMMANDS / sizeof *COMMANDS };
@@ -102,6 +110,10 @@ static int parse_options(int argc, char **argv, struct options *options)
             return -EINVAL;
         } else if (strcmp(arg, "--json") == 0) {
             options->json = true;
+        } else if (strcmp(arg, "--wait") == 0) {
+            options->wait = true;
+        } else if (strcmp(arg, "--off") == 0) {
+            options->off = true;
         } else if (arg[0] == '-') {
             usage_error("unknown option ", arg);
             return -EINVAL;
@@ -122,7 +134,9 @@ static const struct command *find_command(const struct options *options)
         int most = !command->args[0] ? 0 : !command->args[1] ? 1 : 2;
         if (strcmp(command->name, options->args[0]) == 0) {
             bool fits = options->count - 1 >= command->least && options->count - 1 <= most;
-            if (!fits || (options->out && !command->takes_out)) {
+            bool drains = strcmp(command->name, "drain") == 0;
+            if (!fits || (options->out && !command->takes_out) ||
+                (drains ? options->wait && options->off : options->wait || options->off)) {
                 fprintf(stderr, "pamctl: usage: pamctl %s\n", command->usage);
                 return NULL;
             }
@@ -141,6 +155,9 @@ static json_t *make_request(const struct command *command, const struct options 
         /* Text that is not UTF-8 cannot be asked for; the agent says what it takes. */
         json_t *value = json_string(options->args[i]);
         json_object_set_new(request, command->args[i - 1], value ? value : json_string("?"));
+    }
+    if (request && options->off) {
+        json_object_set_new(request, "off", json_true());
     }
     return request;
 }
@@ -208,6 +225,22 @@ static int show_reply(const struct command *command, const struct options *optio
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* Says what there is to wait for, and then waits for it. */
+static json_t *wait_for_the_rest(const struct command *command, const struct options *options,
+                                 const char *path, json_t *request, json_t *reply)
+{
+    if (!options->wait || !json_is_true(json_object_get(reply, "ok")) ||
+        json_integer_value(json_object_get(reply, "sessions")) == 0) {
+        return reply;
+    }
+    if (!options->json) {
+        command->show(reply);
+    }
+    json_decref(reply);
+    json_object_set_new(request, "wait", json_true());
+    return ask_or_say_why(path, request);
+}
+
 static int run(const struct command *command, const struct options *options)
 {
     char path[256];
@@ -220,7 +253,11 @@ static int run(const struct command *command, const struct options *options)
     }
     json_t *request = make_request(command, options);
     json_t *reply = take_file(options, path, ask_or_say_why(path, request));
+    reply = wait_for_the_rest(command, options, path, request, reply);
     int status = show_reply(command, options, reply);
+    if (options->wait && !json_is_true(json_object_get(reply, "draining"))) {
+        status = EXIT_FAILURE; /* somebody called it off */
+    }
     json_decref(request);
     json_decref(reply);
     return status;

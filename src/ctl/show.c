@@ -46,7 +46,10 @@ void show_status(const json_t *reply)
     printf("vps-agent %s, up for %s\n", text_of(reply, "version"),
            span(buffer, sizeof buffer, (uint64_t)number_of(reply, "uptime")));
     printf("telegram:  %s\n", text_of(reply, "telegram"));
-    printf("sessions:  %" JSON_INTEGER_FORMAT "\n", number_of(reply, "sessions"));
+    printf("sessions:  %" JSON_INTEGER_FORMAT "%s\n", number_of(reply, "sessions"),
+           json_is_true(json_object_get(reply, "draining"))
+               ? ", and no new ones are opened (pamctl drain --off)"
+               : "");
     json_array_foreach(gateways, index, gateway)
     {
         printf("gateway:   %s from %s for %s, %s, round trip %.1f ms\n", text_of(gateway, "name"),
@@ -132,4 +135,20 @@ void show_decided(const json_t *reply)
 {
     const json_t *session = json_object_get(reply, "session");
     printf("Done: session %s is %s.\n", text_of(session, "id"), text_of(session, "state"));
+}
+
+void show_drain(const json_t *reply)
+{
+    json_int_t left = number_of(reply, "sessions");
+    if (!json_is_true(json_object_get(reply, "draining"))) {
+        puts("Sessions are opened again.");
+    } else if (left == 0) {
+        puts("No session is open, and none is opened: it is safe to restart vps-agent and "
+             "gateway-agent.");
+    } else {
+        printf("No new sessions are opened; %" JSON_INTEGER_FORMAT
+               " still run%s. A restart would end %s.\n",
+               left, left == 1 ? "s" : "", left == 1 ? "it" : "them");
+    }
+    fflush(stdout);
 }

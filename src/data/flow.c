@@ -38,7 +38,6 @@ static void flow_drop_pending(struct flow *flow)
 {
     free(flow->pending);
     flow->pending = NULL;
-    flow->pending_at = flow->pending_len = 0;
 }
 
 void flow_done(struct flow *flow)
@@ -59,14 +58,14 @@ int flow_keep(struct flow *flow, const void *data, size_t len)
     if (len == 0) {
         return 0;
     }
-    uint8_t *pending = malloc(len);
+    struct pending *pending = malloc(sizeof *pending + len);
     if (!pending) {
         return -ENOMEM;
     }
-    memcpy(pending, data, len);
+    pending->at = 0;
+    pending->len = len;
+    memcpy(pending->bytes, data, len);
     flow->pending = pending;
-    flow->pending_at = 0;
-    flow->pending_len = len;
     return 0;
 }
 
@@ -95,12 +94,12 @@ static ssize_t flow_send(struct flow *flow, const uint8_t *data, size_t len)
 /* All steps return the bytes they moved, or -errno. */
 static ssize_t flow_flush(struct flow *flow)
 {
-    ssize_t sent = flow_send(flow, flow->pending + flow->pending_at,
-                             flow->pending_len - flow->pending_at);
+    struct pending *pending = flow->pending;
+    ssize_t sent = flow_send(flow, pending->bytes + pending->at, pending->len - pending->at);
     if (sent > 0) {
-        flow->pending_at += (size_t)sent;
+        pending->at += (size_t)sent;
     }
-    if (flow->pending_at == flow->pending_len) {
+    if (pending->at == pending->len) {
         flow_drop_pending(flow);
     }
     return sent;

@@ -41,25 +41,30 @@ struct flow_kit {
 struct side {
     struct link *link;
     int fd;
-    bool readable; /* recv() may have something to say: bytes, a FIN, an error */
-    bool writable;
-    bool wary;   /* FIN, error or urgent data is queued: a short read is not an empty socket */
-    bool urgent; /* there was urgent data, at which splice() halts and says EAGAIN */
-    bool broken; /* the kernel announced an error that nobody has fetched yet */
+    bool readable : 1; /* recv() may have something to say: bytes, a FIN, an error */
+    bool writable : 1;
+    bool wary : 1;   /* FIN, error or urgent data is queued: a short read is not an empty socket */
+    bool urgent : 1; /* there was urgent data, at which splice() halts and says EAGAIN */
+    bool broken : 1; /* the kernel announced an error that nobody has fetched yet */
     struct pulse pulse;
+};
+
+/* Bytes that were read and that the other side has not taken yet. */
+struct pending {
+    size_t at, len;
+    uint8_t bytes[];
 };
 
 enum flow_state { FLOW_OPEN, FLOW_AT_FIN, FLOW_DONE };
 
 struct flow {
     enum flow_state state;
+    bool bulk;        /* the next step is to be spliced */
+    uint8_t contrary; /* steps in a row that spoke for the other way */
     struct side *from, *to;
-    uint8_t *pending; /* what was read and not yet taken by `to`; NULL if nothing */
-    size_t pending_at, pending_len;
-    struct pipe *pipe;      /* the same of what was spliced; never both */
-    bool bulk;              /* the next step is to be spliced */
-    uint8_t contrary;       /* steps in a row that spoke for the other way */
-    _Atomic uint64_t bytes; /* delivered; the only field that other threads read */
+    struct pending *pending; /* what was copied and is left; NULL if nothing is */
+    struct pipe *pipe;       /* the same of what was spliced; never both */
+    _Atomic uint64_t bytes;  /* delivered; the only field that other threads read */
 };
 
 enum flow_turn {

@@ -76,7 +76,7 @@ void link_close(struct link *link, enum link_end end, int error)
         flow_done(&link->flow[i]);
     }
     link->over = true;
-    link->end = end;
+    link->end = (uint8_t)end;
     link->error = error;
 }
 
@@ -215,7 +215,7 @@ void *link_arg(const struct link *link)
 
 enum link_end link_end(const struct link *link)
 {
-    return link->end;
+    return (enum link_end)link->end;
 }
 
 int link_error(const struct link *link)

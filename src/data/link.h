@@ -26,15 +26,15 @@ struct link {
     struct list turn;   /* in the queue of links that have more to do */
     uint64_t due_ms;    /* when a half-closed link is taken for forgotten; 0: not half-closed */
     uint64_t due_bytes; /* unless it has moved more than these by then */
-    bool over;
-    enum link_end end;
     int error;
+    uint8_t end; /* an enum link_end */
+    bool over;
 
     /* The inbox: guarded by the worker's mutex. */
-    struct list command;
     bool adopted; /* the worker knows it */
     bool wants_cut;
     bool reported; /* it is out of the worker's hands */
+    struct list command;
 };
 
 /* 0 or -ENOMEM. The sockets are its own once it is adopted by a worker. */

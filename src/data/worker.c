@@ -240,11 +240,11 @@ static int worker_start(struct worker *worker)
     return -err;
 }
 
-/* A descriptor of the worker's own, already opened; its event is told by its place. */
-static int worker_hear(struct worker *worker, int *fd)
+/* A descriptor of the worker's own, just opened; its events are told by its place. */
+static int worker_hear(struct worker *worker, int fd, void *place)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = fd};
-    return *fd < 0 || epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, *fd, &event) < 0 ? -errno : 0;
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = place};
+    return fd < 0 || epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
 static int worker_open(struct worker *worker)
@@ -252,12 +252,12 @@ static int worker_open(struct worker *worker)
     const struct itimerspec period = {{.tv_sec = SWEEP_S}, {.tv_sec = SWEEP_S}};
     worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int err = worker_hear(worker, &worker->wake_fd);
+    int err = worker_hear(worker, worker->wake_fd, &worker->wake_fd);
     if (err < 0) {
         return err;
     }
     worker->sweep_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    err = worker_hear(worker, &worker->sweep_fd);
+    err = worker_hear(worker, worker->sweep_fd, &worker->sweep_fd);
     if (err < 0 || timerfd_settime(worker->sweep_fd, 0, &period, NULL) < 0) {
         return err < 0 ? err : -errno;
     }

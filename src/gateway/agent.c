@@ -114,7 +114,7 @@ static bool is_well(void *arg)
 static int start_telling(struct agent *agent)
 {
     if (agent->health_fd >= 0) {
-        agent->health = health_new(&agent->loop, agent->health_fd, agent->uplink);
+        agent->health = health_new(&agent->loop, agent->health_fd, agent->uplink, agent->tunnels);
         if (!agent->health) {
             return -ENOMEM;
         }

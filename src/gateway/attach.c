@@ -182,6 +182,7 @@ static void attach_dialled(void *arg, int fd, const struct addr *addr)
                     fd);
         return;
     }
+    net_tune(fd);
     attach->fd = fd;
     attach->watch = watch_new(attach->loop, fd, attach_ready, attach);
     if (!attach->watch) {
@@ -189,7 +190,7 @@ static void attach_dialled(void *arg, int fd, const struct addr *addr)
         return;
     }
     timer_set(attach->slow, PROOF_MS);
-    watch_set(attach->watch, WATCH_WRITE);
+    attach_ready(attach, WATCH_WRITE);
 }
 
 int attach_start(uv_loop_t *loop, const struct attach_request *request, attach_fn fn, void *arg,

@@ -22,6 +22,7 @@ struct health {
     int fd;
     struct watch *watch;
     const struct uplink *uplink;
+    const struct tunnels *tunnels;
 };
 
 /* One name for one uplink; what is too long for it is cut off, on both sides alike. */
@@ -60,20 +61,23 @@ static void on_client(void *arg, int events)
     if (fd < 0) {
         return;
     }
+    unsigned tunnels = tunnels_count(health->tunnels);
     char line[64];
-    int len = snprintf(line, sizeof line, "%s\n",
-                       uplink_is_open(health->uplink) ? CONNECTED : NOT_CONNECTED);
+    int len = snprintf(line, sizeof line, "%s, %u tunnel%s\n",
+                       uplink_is_open(health->uplink) ? CONNECTED : NOT_CONNECTED, tunnels,
+                       tunnels == 1 ? "" : "s");
     send(fd, line, (size_t)len, MSG_NOSIGNAL); /* a new socket takes that at once */
     close(fd);
 }
 
-struct health *health_new(uv_loop_t *loop, int fd, const struct uplink *uplink)
+struct health *health_new(uv_loop_t *loop, int fd, const struct uplink *uplink,
+                          const struct tunnels *tunnels)
 {
     struct health *health = calloc(1, sizeof *health);
     if (!health) {
         return NULL;
     }
-    *health = (struct health){.fd = fd, .uplink = uplink};
+    *health = (struct health){.fd = fd, .uplink = uplink, .tunnels = tunnels};
     health->watch = watch_new(loop, fd, on_client, health);
     if (!health->watch) {
         free(health);
@@ -105,8 +109,8 @@ int health_check(const struct gateway_settings *settings)
         printf("not healthy: %s\n", why.text);
         return err;
     }
-    bool connected = strcmp(answer, CONNECTED) == 0;
-    printf("%s: %s\n", connected ? "healthy" : "not healthy",
-           connected ? CONNECTED : NOT_CONNECTED);
+    bool connected = strncmp(answer, CONNECTED, strlen(CONNECTED)) == 0;
+    text_make_visible(answer); /* anybody may have taken the name before the agent did */
+    printf("%s: %s\n", connected ? "healthy" : "not healthy", answer);
     return connected ? 0 : -ENOTCONN;
 }

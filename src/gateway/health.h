@@ -1,6 +1,6 @@
 /*
  * health: tells gateway-agent --health whether the agent that runs with the same
- * settings is connected to the VPS. It answers on an abstract Unix socket, which
+ * settings is connected to the VPS, and how many tunnels it has. It answers on an abstract Unix socket, which
  * needs no folder that can be written to. Anybody on the machine may connect to
  * it: he gets one line and is hung up on, and nothing that he sends is read.
  */
@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "gateway/settings.h"
+#include "gateway/tunnels.h"
 #include "gateway/uplink.h"
 
 struct health;
@@ -17,7 +18,8 @@ struct health;
 /* The listening socket. -EADDRINUSE: an agent with these settings runs already. */
 int health_listen(const struct gateway_settings *settings);
 /* Answers on it, and owns it from now on. NULL when out of memory: it stays the caller's. */
-struct health *health_new(uv_loop_t *loop, int fd, const struct uplink *uplink);
+struct health *health_new(uv_loop_t *loop, int fd, const struct uplink *uplink,
+                          const struct tunnels *tunnels);
 /* Accepts NULL. */
 void health_free(struct health *health);
 

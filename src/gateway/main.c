@@ -8,6 +8,8 @@
  *     uplink    the control connection     attach    the data channel: dial, proof
  *     tunnels   all of them, the relay     tunnel    the life of one
  *     failure   why one cannot be opened   health    what --health says
+ *     look      a try to reach the VPS, for the two below
+ *     join      --join: sets it up         doctor    --doctor: what is wrong, if something is
  */
 #include <signal.h>
 #include <stdio.h>
@@ -16,14 +18,26 @@
 
 #include "base/net.h"
 #include "base/options.h"
+#include "control/tls.h"
 #include "gateway/agent.h"
+#include "gateway/doctor.h"
 #include "gateway/health.h"
+#include "gateway/join.h"
 
 enum { EXIT_USAGE = 2 };
+enum { FLAG_JOIN = 1, FLAG_FORCE = 2, FLAG_DOCTOR = 4 };
+
+static const struct option_flag FLAGS[] = {
+    {"--join", "set up from the line of vps-agent --invite; -: asks for it", FLAG_JOIN, "STRING"},
+    {"--force", "with --join: write the settings although the check fails", FLAG_FORCE, NULL},
+    {"--doctor", "say what is well and what to do about the rest, and stop", FLAG_DOCTOR, NULL},
+};
 
 static const struct options_table OPTIONS = {
     .program = "gateway-agent",
     .summary = "Connects this network to pamtunnel's vps-agent, for the targets it allows.",
+    .flags = FLAGS,
+    .count = sizeof FLAGS / sizeof *FLAGS,
 };
 
 static int refuse(const struct why *why)
@@ -56,6 +70,19 @@ static int run(struct gateway_settings *settings)
     return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int join(const struct options *options)
+{
+    struct join_options join_options = {
+        .string = options_value(options, FLAG_JOIN),
+        .env_file = options->env_file,
+        .force = options->flags & FLAG_FORCE,
+    };
+    signal(SIGPIPE, SIG_IGN);
+    int status = join_run(&join_options);
+    tls_library_free();
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -70,6 +97,13 @@ int main(int argc, char **argv)
     }
     if (options.version) {
         return puts("gateway-agent " PAMTUNNEL_VERSION) < 0;
+    }
+    if (options.flags & FLAG_JOIN) {
+        return join(&options);
+    }
+    if (options.flags & FLAG_DOCTOR) {
+        signal(SIGPIPE, SIG_IGN);
+        return doctor_run(options.env_file);
     }
     if (gateway_settings_load(options.env_file, &settings, &why) < 0) {
         return refuse(&why);

@@ -411,3 +411,32 @@ bool targets_allow_addr(const struct targets *targets, const struct addr *addr)
     }
     return false;
 }
+
+bool targets_have_network_of(const struct targets *targets, const struct addr *addr)
+{
+    for (unsigned i = 0; i < targets->count; i++) {
+        const struct entry *entry = &targets->entries[i];
+
+        if (entry->name[0] == '\0' && addr_in_network(addr, &entry->network, entry->bits) &&
+            entry_means(entry, addr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void targets_sum_up(const struct targets *targets, struct targets_summary *ret_summary)
+{
+    struct targets_summary summary = {.entries = targets->count};
+    struct addr v4, v6;
+
+    for (unsigned i = 0; i < targets->count; i++) {
+        const struct entry *entry = &targets->entries[i];
+        summary.names += entry->name[0] != '\0';
+        summary.everything |= entry->name[0] == '\0' && entry->bits == 0;
+    }
+    summary.loopback = (addr_parse("127.0.0.1", 0, &v4) == 0 &&
+                        targets_have_network_of(targets, &v4)) ||
+                       (addr_parse("::1", 0, &v6) == 0 && targets_have_network_of(targets, &v6));
+    *ret_summary = summary;
+}

@@ -43,4 +43,15 @@ bool targets_allow_name(const struct targets *targets, const char *host, uint16_
  */
 bool targets_allow_addr(const struct targets *targets, const struct addr *addr);
 
+/* For --doctor: what the list is like as a whole. */
+struct targets_summary {
+    unsigned entries;
+    unsigned names;  /* of the entries */
+    bool everything; /* a network of /0 */
+    bool loopback;   /* this machine itself, by 127.0.0.1 or ::1 */
+};
+void targets_sum_up(const struct targets *targets, struct targets_summary *ret_summary);
+/* The address is within a listed network, whatever the ports. */
+bool targets_have_network_of(const struct targets *targets, const struct addr *addr);
+
 #endif

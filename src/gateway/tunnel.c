@@ -188,8 +188,7 @@ static void on_dialled(void *arg, int fd, const struct addr *addr)
         dialling_failed(tunnel, &failure);
         return;
     }
-    net_tolerate_stalls(tunnel->data);
-    net_tolerate_stalls(fd);
+    net_tune(fd);
     int err = relay_join(tunnel->host->relay, tunnel->data, fd, NULL, 0, tunnel, &tunnel->link);
     if (err < 0) {
         close(fd);
@@ -250,7 +249,9 @@ static void start_waiting(struct tunnel *tunnel)
     snprintf(because, sizeof because, "took %" PRIu64 " ms", clock_ms() - tunnel->since_ms);
     tunnel_set_state(tunnel, STATE_WAITING, because);
     watch_set(tunnel->watch, WATCH_READ);
-    send_ready(tunnel);
+    if (tunnel->channel == 0) { /* later ones speak for themselves */
+        send_ready(tunnel);
+    }
 }
 
 /* ---- opening --------------------------------------------------------------- */

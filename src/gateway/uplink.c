@@ -196,6 +196,7 @@ static void on_dialled(void *arg, int fd, const struct addr *addr)
         uplink_fail(uplink, "cannot reach %s: %s", uplink->where, strerror(-fd));
         return;
     }
+    net_tune(fd);
     uplink->vps = *addr;
     struct channel_options options = {
         .self = SENDER_GATEWAY,

@@ -23,6 +23,7 @@ struct client {
     bool closing;
     uid_t uid;
     struct session *opening; /* answered when it is ready or over */
+    bool draining;           /* answered when no session is left */
     size_t have;
     char request[REQUEST_MAX];
 };
@@ -111,6 +112,18 @@ static void send_reply(struct client *client, json_t *reply)
     }
 }
 
+/* Those who wait for the last session to end. */
+static void answer_drained(struct admin *admin)
+{
+    for (struct client *client = admin->clients, *next; client; client = next) {
+        next = client->next;
+        if (client->draining) {
+            client->draining = false;
+            send_reply(client, reply_drain(admin->options.sessions));
+        }
+    }
+}
+
 /* ---- commands ------------------------------------------------------------- */
 
 static const char *text_of(const json_t *request, const char *key)
@@ -154,10 +167,41 @@ static json_t *do_status(struct client *client, const json_t *request)
     const char *telegram = !options->bot                            ? "off"
                            : bot_status(options->bot) == BOT_ONLINE ? "online"
                                                                     : "connecting";
-    return json_pack("{s:b, s:s, s:I, s:s, s:o, s:i}", "ok", 1, "version", PAMTUNNEL_VERSION,
+    return json_pack("{s:b, s:s, s:I, s:s, s:o, s:i, s:b}", "ok", 1, "version", PAMTUNNEL_VERSION,
                      "uptime", (json_int_t)((clock_ms() - client->admin->started_ms) / 1000),
                      "telegram", telegram, "gateways", gateways, "sessions",
-                     (int)sessions_count(options->sessions));
+                     (int)sessions_count(options->sessions), "draining",
+                     sessions_are_draining(options->sessions));
+}
+
+static json_t *wait_for_drain(struct client *client)
+{
+    struct sessions *sessions = client->admin->options.sessions;
+    client->draining = sessions_are_draining(sessions) && sessions_count(sessions) > 0;
+    return client->draining ? NULL : reply_drain(sessions);
+}
+
+/*
+ * {"off":true} opens the server again. {"wait":true} changes nothing: it is answered when
+ * no session is left, or when somebody calls it off.
+ */
+static json_t *do_drain(struct client *client, const json_t *request)
+{
+    struct admin *admin = client->admin;
+    struct sessions *sessions = admin->options.sessions;
+    bool on = !json_is_true(json_object_get(request, "off"));
+    if (json_is_true(json_object_get(request, "wait"))) {
+        return wait_for_drain(client);
+    }
+    if (on != sessions_are_draining(sessions)) {
+        log_info(admin->options.log, on ? "draining: no new sessions are opened"
+                                        : "draining is called off: sessions are opened again");
+    }
+    sessions_drain(sessions, on);
+    if (!on) {
+        answer_drained(admin);
+    }
+    return reply_drain(sessions);
 }
 
 static json_t *do_sessions(struct client *client, const json_t *request)
@@ -252,7 +296,7 @@ static const struct {
     json_t *(*run)(struct client *client, const json_t *request);
 } COMMANDS[] = {
     {"ssh", do_ssh},     {"rdp", do_rdp},     {"status", do_status}, {"sessions", do_sessions},
-    {"close", do_close}, {"admit", do_admit}, {"block", do_block},
+    {"close", do_close}, {"admit", do_admit}, {"block", do_block},   {"drain", do_drain},
 };
 
 static json_t *run_command(struct client *client, const json_t *request)
@@ -272,7 +316,7 @@ static json_t *run_command(struct client *client, const json_t *request)
 static void on_request(struct client *client, const char *line, size_t len)
 {
     json_t *request = json_loadb(line, len, 0, NULL);
-    if (!request || client->opening) {
+    if (!request || client->opening || client->draining) {
         hang_up(client);
     } else {
         json_t *reply = run_command(client, request);
@@ -373,6 +417,9 @@ static void on_session_event(void *arg, struct session *session, enum session_ev
         } else {
             send_reply(client, reply_opened(session));
         }
+    }
+    if (view.state == SESSION_ENDED && sessions_count(admin->options.sessions) == 0) {
+        answer_drained(admin);
     }
 }
 

@@ -12,7 +12,7 @@
 #include "base/why.h"
 #include "vps/bot/bot.h"
 #include "vps/gateways.h"
-#include "vps/sessions.h"
+#include "vps/session/sessions.h"
 #include "vps/settings.h"
 
 struct admin;

@@ -18,7 +18,7 @@ json_t *reply_errno(int err, const char *sentence)
     } WORDS[] = {
         {-EINVAL, "invalid"},     {-ENOTCONN, "no_gateway"},   {-ENOENT, "no_such_gateway"},
         {-EDQUOT, "user_limit"},  {-ENFILE, "sessions_limit"}, {-EDESTADDRREQ, "which_gateway"},
-        {-EADDRINUSE, "no_port"},
+        {-EADDRINUSE, "no_port"}, {-ESHUTDOWN, "draining"},
     };
     const char *word = "failed";
     for (unsigned i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
@@ -30,6 +30,12 @@ json_t *reply_errno(int err, const char *sentence)
 json_t *reply_ok(void)
 {
     return json_pack("{s:b}", "ok", 1);
+}
+
+json_t *reply_drain(const struct sessions *sessions)
+{
+    return json_pack("{s:b, s:b, s:i}", "ok", 1, "draining", sessions_are_draining(sessions),
+                     "sessions", (int)sessions_count(sessions));
 }
 
 static json_t *parked_addresses(const struct session_view *view)

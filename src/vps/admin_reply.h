@@ -5,13 +5,15 @@
 #include <jansson.h>
 
 #include "vps/gateways.h"
-#include "vps/sessions.h"
+#include "vps/session/sessions.h"
 
 /* All return a new reference, or NULL when out of memory. */
 json_t *reply_error(const char *word, const char *sentence);
 /* For a failure of sessions_open(). */
 json_t *reply_errno(int err, const char *sentence);
 json_t *reply_ok(void);
+/* Whether new sessions are opened, and how many are left. */
+json_t *reply_drain(const struct sessions *sessions);
 json_t *reply_session(const struct session *session);
 /* What its user gets: the ssh command, or the .rdp file and its name. */
 json_t *reply_opened(const struct session *session);

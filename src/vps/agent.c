@@ -15,7 +15,7 @@
 #include "vps/admin.h"
 #include "vps/bot/bot.h"
 #include "vps/gateways.h"
-#include "vps/sessions_run.h"
+#include "vps/session/sessions_run.h"
 
 /* For the messages that tell users how their sessions ended. */
 enum { FAREWELL_MS = 3000 };

@@ -149,6 +149,15 @@ static void on_opened(void *arg)
     replace_older(gateway);
 }
 
+static bool on_looked(void *arg)
+{
+    struct gateway *gateway = arg;
+    char from[ADDR_TEXT_MAX];
+    log_info(log_of(gateway->gateways), "gateway %s: looked from %s whether it would be let in",
+             channel_peer_name(gateway->channel), addr_text(&gateway->from, from));
+    return gateways_find(gateway->gateways, channel_peer_name(gateway->channel)) != NULL;
+}
+
 static void on_received(void *arg, const struct message *message)
 {
     struct gateway *gateway = arg;
@@ -184,7 +193,7 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
         log_warn(log_of(gateways), "gateway %s: offline: %s", name, why->text);
     } else if (end == CHANNEL_END_VERSION) {
         log_error(log_of(gateways), "gateway %s: %s", name, why->text);
-    } else {
+    } else if (channel_peer_goodbye(gateway->channel) != GOODBYE_LOOK) {
         log_stranger(gateways, &gateway->from, why->text);
     }
     remove_gateway(gateway);
@@ -194,7 +203,7 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
 }
 
 static const struct channel_events CHANNEL_EVENTS = {
-    .opened = on_opened, .received = on_received, .closed = on_closed};
+    .opened = on_opened, .received = on_received, .looked = on_looked, .closed = on_closed};
 
 /* ---- the control port ----------------------------------------------------- */
 

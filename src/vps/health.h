@@ -2,7 +2,13 @@
 #ifndef PAMTUNNEL_VPS_HEALTH_H
 #define PAMTUNNEL_VPS_HEALTH_H
 
+#include <jansson.h>
+
+#include "base/why.h"
 #include "vps/settings.h"
+
+/* Its answer to "status", as pamctl gets it: a new reference. -errno with why; see probe(). */
+int health_ask(const struct vps_settings *settings, json_t **ret_status, struct why *why);
 
 /*
  * Asks it over its admin socket, and prints one line. 0 if it answers: that

@@ -2,12 +2,13 @@
  * vps-agent: the part of pamtunnel on the public server. It answers the users,
  * opens single-use ports, lets in who may, and joins them with the gateway.
  *
- *     settings   the configuration          agent      loop, signals, wiring
- *     gateways   the control port           sessions   all grants; session: the life of one
- *     ports      the range of ports         dock       a session's data port
- *     admission/ a session's public port    bot/       the conversation in Telegram
- *     rdpfile    what an RDP user gets      admin      the socket for pamctl
- *     health     what --health says
+ *     settings    the configuration         agent    loop, signals, wiring
+ *     gateways    the control port          admin    the socket for pamctl
+ *     session/    what one command grants: its life, its two ports, its .rdp file
+ *     admission/  who may in at a session's public port
+ *     bot/        the conversation in Telegram
+ *     setup/      --setup, --invite and --doctor, before there is an agent
+ *     health      what --health says
  */
 #include <signal.h>
 #include <stdio.h>
@@ -16,15 +17,37 @@
 
 #include "base/net.h"
 #include "base/options.h"
+#include "control/tls.h"
 #include "vps/agent.h"
 #include "vps/health.h"
+#include "vps/setup/doctor.h"
+#include "vps/setup/setup.h"
 
 enum { EXIT_USAGE = 2 };
-enum { FLAG_LOCAL = 1, FLAG_GENERATE_KEY = 2 };
+enum {
+    FLAG_LOCAL = 1,
+    FLAG_GENERATE_KEY = 2,
+    FLAG_SETUP = 4,
+    FLAG_INVITE = 8,
+    FLAG_NEW_KEY = 16,
+    FLAG_HOST = 32,
+    FLAG_USER = 64,
+    FLAG_GATEWAY = 128,
+    FLAG_DOCTOR = 256,
+};
 
 static const struct option_flag FLAGS[] = {
-    {"--local", "run without Telegram; pamctl opens the sessions", FLAG_LOCAL},
-    {"--generate-key", "print a new TUNNEL_KEY and stop", FLAG_GENERATE_KEY},
+    {"--setup", "ask for what is needed, write the env file, and say what comes next", FLAG_SETUP,
+     NULL},
+    {"--host", "with --setup: VPS_HOST", FLAG_HOST, "HOST"},
+    {"--user", "with --setup: ALLOWED_USERS", FLAG_USER, "ID,..."},
+    {"--gateway", "with --setup: the name of the gateway", FLAG_GATEWAY, "NAME"},
+    {"--invite", "print the line that sets up the gateway NAME, a new or a known one", FLAG_INVITE,
+     "NAME"},
+    {"--new-key", "with --invite: with a new key instead of the one it has", FLAG_NEW_KEY, NULL},
+    {"--doctor", "say what is well and what to do about the rest, and stop", FLAG_DOCTOR, NULL},
+    {"--local", "run without Telegram; pamctl opens the sessions", FLAG_LOCAL, NULL},
+    {"--generate-key", "print a new TUNNEL_KEY and stop", FLAG_GENERATE_KEY, NULL},
 };
 
 static const struct options_table OPTIONS = {
@@ -77,6 +100,30 @@ static int run(const struct vps_settings *settings)
     return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int set_up(const struct options *options)
+{
+    bool invite = options->flags & FLAG_INVITE;
+    struct setup_options setup = {
+        .env_file = options->env_file,
+        .host = options_value(options, FLAG_HOST),
+        .user = options_value(options, FLAG_USER),
+        .gateway = options_value(options, invite ? FLAG_INVITE : FLAG_GATEWAY),
+        .new_key = options->flags & FLAG_NEW_KEY,
+    };
+    signal(SIGPIPE, SIG_IGN);
+    int status = invite ? setup_invite(&setup) : setup_run(&setup);
+    tls_library_free();
+    return status;
+}
+
+static int examine(const struct options *options)
+{
+    signal(SIGPIPE, SIG_IGN);
+    int status = doctor_run(options->env_file, options->flags & FLAG_LOCAL);
+    tls_library_free();
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -94,6 +141,12 @@ int main(int argc, char **argv)
     }
     if (options.flags & FLAG_GENERATE_KEY) {
         return generate_key();
+    }
+    if (options.flags & (FLAG_SETUP | FLAG_INVITE)) {
+        return set_up(&options);
+    }
+    if (options.flags & FLAG_DOCTOR) {
+        return examine(&options);
     }
     if (vps_settings_load(options.env_file, options.flags & FLAG_LOCAL, &settings, &why) < 0) {
         return refuse(&why);

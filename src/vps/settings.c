@@ -273,6 +273,13 @@ int vps_settings_load(const char *env_file, bool local, struct vps_settings *ret
     return err;
 }
 
+int vps_settings_take(const char *name, const char *text, struct vps_settings *settings,
+                      struct why *why)
+{
+    int err = settings_take(TELEGRAM_TABLE, TELEGRAM_SIZE, name, text, settings, why);
+    return err == -ENOENT ? settings_take(TABLE, TABLE_SIZE, name, text, settings, why) : err;
+}
+
 void vps_settings_wipe(struct vps_settings *settings)
 {
     crypto_wipe(settings->telegram_token, sizeof settings->telegram_token);

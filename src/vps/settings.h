@@ -54,6 +54,9 @@ struct vps_settings {
 /* Reads everything. 0, or -errno with the one line for the user in why. */
 int vps_settings_load(const char *env_file, bool local, struct vps_settings *ret_settings,
                       struct why *why);
+/* Takes one value by itself, for --setup. -ENOENT if there is no setting of that name. */
+int vps_settings_take(const char *name, const char *text, struct vps_settings *settings,
+                      struct why *why);
 /* Overwrites the secrets. */
 void vps_settings_wipe(struct vps_settings *settings);
 /* Prints the table of settings for --help. */

@@ -192,6 +192,7 @@ METHODS = {
                              "cache_time": as_int}, ("callback_query_id",)),
     "setmycommands": ({"commands": as_json, "scope": as_json, "language_code": as_text},
                       ("commands",)),
+    "getwebhookinfo": ({}, ()),
     "deletewebhook": ({"drop_pending_updates": as_bool}, ()),
     "sendchataction": ({"chat_id": as_int, "action": as_text}, ("chat_id", "action")),
 }
@@ -788,6 +789,10 @@ class BotApi:
     def _do_getme(self, params):
         return {**bot_user(), "can_join_groups": True, "can_read_all_group_messages": False,
                 "supports_inline_queries": False}
+
+    def _do_getwebhookinfo(self, params):
+        return {"url": "https://elsewhere.example/hook" if self.webhook else "",
+                "has_custom_certificate": False, "pending_update_count": len(self._updates)}
 
     def _do_deletewebhook(self, params):
         self.webhook = False

@@ -6,6 +6,7 @@ test_internet.py has the line that goes dead and the server that moves.
 import contextlib
 import os
 import re
+import threading
 import time
 
 import junk
@@ -263,7 +264,32 @@ def test_another_version_is_told_who_has_to_be_upgraded(world, versions, outdate
         gateway.send(wire.hello(*versions))
         goodbye = gateway.receive(wire.GOODBYE)
     assert goodbye[0] == wire.VERSION and f"upgrade {outdated}" in goodbye.decode("latin-1")
-    assert f"upgrade {outdated}" in world.vps.wait_log("error .*paper")[-1]
+    world.vps.wait_log(f"error .*paper.*upgrade {outdated}")
+
+
+def test_a_gateway_of_the_next_version_serves_here_too(world, target):
+    """It speaks this version as well, and its HELLO has fields that nobody here knows."""
+    with control(world, name="next") as gateway:
+        later = wire.frame(wire.HELLO, wire.hello(1, 2, program="gateway-agent 9")[3:] + b"\0\4zstd\7")
+        gateway.send(later)
+        gateway.receive(wire.HELLO)
+        eventually(lambda: "next" in {g["name"] for g in world.status()["gateways"]}, "it is online")
+        asking = threading.Thread(target=lambda: world.pamctl("ssh", f"next/{target.name}"))
+        asking.start()
+        session = wire.read_open_tunnel(gateway.receive(wire.OPEN_TUNNEL))[0]
+        gateway.send(wire.tunnel_failed(session, reason=3))
+        asking.join()
+
+
+@pytest.mark.parametrize("name, reason", [("paper", wire.LOOK), ("lan", wire.REPLACED), ("LAN", wire.REPLACED)])
+def test_looking_whether_one_would_be_let_in_is_no_login(world, name, reason):
+    with control(world, name=name) as gateway:
+        gateway.receive(wire.HELLO)
+        gateway.send(wire.goodbye(wire.LOOK))
+        assert gateway.receive(wire.GOODBYE)[0] == reason
+        gateway.wait_end()
+    assert "paper" not in {g["name"] for g in world.status()["gateways"]}
+    world.vps.wait_log(f"gateway {name}: looked from")
 
 
 # ---------------------------------------------------------------- what goes down and comes back

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import socket
+import subprocess
 import threading
 
 import pytest
@@ -33,6 +34,22 @@ def test_the_first_bytes_arrive_once_and_in_order(world):
         assert read_exactly(client, len(BANNER + extra)) == BANNER + extra
         client.sendall(b"more")
         assert read_exactly(client, 4) == b"more"
+
+
+def connections_of(daemon):
+    """What ss tells of each established TCP connection of an agent."""
+    told = subprocess.run(["ss", "-tnoHp", "state", "established"], capture_output=True, text=True,
+                          check=True).stdout
+    return [line for line in told.splitlines() if f"pid={daemon.pid}," in line]
+
+
+def test_every_connection_of_both_agents_is_asked_for_signs_of_life(world):
+    with tunnel(world, echo) as (client, _, _, _):
+        assert read_exactly(client, len(BANNER)) == BANNER
+        for daemon in (world.vps, world.gateway):
+            eventually(lambda d=daemon: len(connections_of(d)) == 3 and
+                       all("timer:(keepalive," in line for line in connections_of(d)),
+                       f"control, data channel and client or target of {daemon.name} have keepalive")
 
 
 def test_a_banner_that_comes_byte_by_byte(world):

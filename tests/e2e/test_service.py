@@ -130,13 +130,16 @@ def health(daemon, **settings):
 
 
 def test_health_of_both_agents():
-    with World() as world:
+    with peers.Recorder() as target, World() as world:
         assert health(world.vps) == (0, "healthy: Telegram online, 1 gateway, 0 sessions")
-        assert health(world.gateway) == (0, "healthy: connected to the VPS")
+        assert health(world.gateway) == (0, "healthy: connected to the VPS, 0 tunnels")
         assert health(world.gateway, GATEWAY_NAME="other")[0] == 1
+        world.ssh(target.name)
+        assert health(world.vps)[1].endswith(", 1 session")
+        assert health(world.gateway) == (0, "healthy: connected to the VPS, 1 tunnel")
         world.vps.stop()
         assert health(world.vps) == (1, "not healthy: no agent runs with these settings")
-        eventually(lambda: health(world.gateway) == (1, "not healthy: not connected to the VPS"), "it noticed")
+        eventually(lambda: health(world.gateway) == (1, "not healthy: not connected to the VPS, 0 tunnels"), "it noticed")
         world.gateway.stop()
         assert health(world.gateway) == (1, "not healthy: no agent runs with these settings")
 
@@ -174,7 +177,7 @@ def test_who_asks_for_the_gateways_health_and_goes_on_costs_nothing():
                 with contextlib.suppress(ConnectionResetError):
                     while more := client.recv(100):
                         data += more
-                assert data == b"connected to the VPS\n"
+                assert data == b"connected to the VPS, 0 tunnels\n"
 
 
 def test_two_gateways_with_the_same_settings_both_run():

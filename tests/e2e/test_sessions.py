@@ -440,7 +440,8 @@ def test_pamctl_rdp_says_when_it_cannot_write(world, target, folder):
 def test_pamctl_status_tells_who_is_there(world, target):
     text = world.pamctl("status").stdout
     status = world.pamctl.json("status")
-    assert set(status) == {"ok", "version", "uptime", "telegram", "gateways", "sessions"}
+    assert set(status) == {"ok", "version", "uptime", "telegram", "gateways", "sessions", "draining"}
+    assert status["draining"] is False
     assert text.startswith(f"vps-agent {status['version']}, up for ")
     assert "telegram:  online\n" in text and "sessions:  0\n" in text
     assert "gateway:   lan from 127.0.0.1 for " in text and "round trip " in text

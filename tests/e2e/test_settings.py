@@ -197,7 +197,9 @@ def test_a_socket_left_by_a_killed_agent_does_not_hinder_the_next():
 def test_a_second_vps_agent_on_the_same_state_does_not_take_over():
     """It says so and ends; the first one keeps its socket."""
     with World(bot=False) as world:
-        settings = {**world.vps.settings, "CONTROL_PORT": util.free_port()}
+        ports = util.free_range(3)
+        settings = {**world.vps.settings, "PORT_RANGE_START": ports, "PORT_RANGE_END": ports + 1,
+                    "CONTROL_PORT": ports + 2}
         second = Daemon("vps-agent", world.folder, settings, ["--local"], tag="second").start()
         try:
             assert second.wait_exit() == 1, second.log

@@ -15,7 +15,7 @@ from util import TIME_SCALE
 
 HELLO, GOODBYE, PING, PONG = 1, 2, 3, 4
 OPEN_TUNNEL, TUNNEL_READY, TUNNEL_FAILED, CLOSE_TUNNEL = 16, 17, 18, 19
-SHUTDOWN, VERSION, REPLACED, PROTOCOL = 1, 2, 3, 4      # reasons of GOODBYE
+SHUTDOWN, VERSION, REPLACED, PROTOCOL, LOOK = 1, 2, 3, 4, 5     # reasons of GOODBYE
 
 
 # ---------------------------------------------------------------- control channel
@@ -31,6 +31,10 @@ def frame(kind, fields=b""):
 
 def hello(minimum=1, maximum=1, keepalive=30, program="paper-gateway 1"):
     return frame(HELLO, struct.pack(">HHH", minimum, maximum, keepalive) + text(program))
+
+
+def goodbye(reason, why=""):
+    return frame(GOODBYE, struct.pack(">B", reason) + text(why))
 
 
 def tunnel_ready(session, channel=0, address="192.168.1.22"):

@@ -31,8 +31,12 @@ static void check_body(const uint8_t *body, size_t len, enum message_sender send
     int err = message_decode(exact, len, sender, &message);
     require(err == 0 || err == -EBADMSG);
     if (err == 0) {
-        require(message_encode(&message, again, sizeof again) == (long)len);
-        require(memcmp(exact, again, len) == 0);
+        /* All but what a later version has added to its HELLO. */
+        int later = message.type == MESSAGE_HELLO &&
+                    message.hello.max_version > PROTOCOL_MAX_VERSION;
+        long written = message_encode(&message, again, sizeof again);
+        require(written == (long)len || (later && written > 0 && written < (long)len));
+        require(memcmp(exact, again, (size_t)written) == 0);
         require(message_name(message.type)[0] != '?');
     }
     free(exact);

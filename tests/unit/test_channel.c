@@ -46,6 +46,7 @@ struct owner {
     enum channel_end end;
     struct why why;
     enum goodbye_reason reason;
+    char program[64];
     struct message last;
     int when_opened, when_received; /* FREE, GOODBYE, both, or neither */
 };
@@ -84,16 +85,18 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
     owner->end = end;
     owner->why = *why;
     owner->reason = channel_peer_goodbye(owner->channel);
+    snprintf(owner->program, sizeof owner->program, "%s", channel_peer_program(owner->channel));
     assert_int_equal(channel_send(owner->channel, &ping), -ENOTCONN);
     act(owner, FREE);
 }
 
-static const struct channel_events EVENTS = {on_opened, on_received, on_closed};
+static const struct channel_events EVENTS = {on_opened, on_received, on_closed, NULL};
 
 /* ---- the world ------------------------------------------------------------ */
 
 struct world {
     uv_loop_t loop;
+    struct channel_events vps_events; /* where EVENTS will not do */
     struct tls_config *server, *client;
     struct owner vps, gateway;
     /* The raw peer. */
@@ -380,6 +383,115 @@ static void a_gateway_without_a_sane_keepalive_is_refused(void **state)
         assert_ends(world, &world->vps, CHANNEL_END_PROTOCOL, "keepalive");
         world_free(world);
     }
+}
+
+/* An agent of the next version: it speaks this one too, and its HELLO says more than ours. */
+static void a_longer_hello_of_a_later_version_is_understood(void **state)
+{
+    static const uint8_t REST[] = {0, 5, 'z', 's', 't', 'd', '!', 7};
+    (void)state;
+    for (int vps = 0; vps < 2; vps++) {
+        struct world *world = world_with_raw(vps);
+        struct owner *owner = vps ? &world->vps : &world->gateway;
+        struct message hello = HELLO;
+        uint8_t frame[FRAME_MAX];
+        hello.hello.max_version = PROTOCOL_MAX_VERSION + 1;
+        size_t len = framed(&hello, frame);
+        memcpy(frame + len, REST, sizeof REST);
+        frame[1] = (uint8_t)(frame[1] + sizeof REST);
+        raw_write(world, frame, len + sizeof REST);
+        WAIT_FOR(&world->loop, owner->opened);
+        assert_string_equal(channel_peer_program(owner->channel), "raw 3");
+        struct message ping = {.type = MESSAGE_PING, .ping.sent_us = 5};
+        raw_send(world, &ping);
+        raw_expect(world, vps ? SENDER_VPS : SENDER_GATEWAY, MESSAGE_HELLO);
+        raw_expect(world, vps ? SENDER_VPS : SENDER_GATEWAY, MESSAGE_PONG);
+        world_free(world);
+    }
+}
+
+/* ---- looking without logging in ------------------------------------------- */
+
+static struct world *world_that_looks(const uint8_t *key, bool (*looked)(void *arg))
+{
+    struct world *world = world_new(key);
+    int fds[2];
+    tcp_pair(fds);
+    world->vps_events = EVENTS;
+    world->vps_events.looked = looked;
+    struct channel_options vps = {.self = SENDER_VPS,
+                                  .program = "vps-agent 1",
+                                  .events = &world->vps_events,
+                                  .arg = &world->vps};
+    struct channel_options gateway = {.self = SENDER_GATEWAY,
+                                      .keepalive_secs = 30,
+                                      .program = "gateway-agent 2",
+                                      .look = true,
+                                      .events = &EVENTS,
+                                      .arg = &world->gateway};
+    assert_int_equal(channel_new(&world->loop, world->server, fds[0], &vps, &world->vps.channel),
+                     0);
+    assert_int_equal(
+        channel_new(&world->loop, world->client, fds[1], &gateway, &world->gateway.channel), 0);
+    return world;
+}
+
+static bool is_free(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
+static bool is_taken(void *arg)
+{
+    (void)arg;
+    return true;
+}
+
+static void looking_tells_whether_the_name_is_taken(void **state)
+{
+    (void)state;
+    for (int taken = 0; taken < 2; taken++) {
+        struct world *world = world_that_looks(KEY, taken ? is_taken : is_free);
+        assert_ends(world, &world->vps, CHANNEL_END_GOODBYE, "");
+        assert_ends(world, &world->gateway, CHANNEL_END_GOODBYE, "");
+        assert_int_equal(world->vps.reason, GOODBYE_LOOK);
+        assert_int_equal(world->gateway.reason, taken ? GOODBYE_REPLACED : GOODBYE_LOOK);
+        assert_int_equal(world->vps.opened + world->gateway.opened, 0);
+        world_free(world);
+    }
+}
+
+static void looking_with_a_wrong_key_is_told(void **state)
+{
+    struct world *world = world_that_looks(OTHER_KEY, is_free);
+    (void)state;
+    assert_ends(world, &world->gateway, CHANNEL_END_AUTH, "does not accept this key");
+    assert_ends(world, &world->vps, CHANNEL_END_AUTH, "right key");
+    world_free(world);
+}
+
+/* A VPS that does not know the question just closes: the key was right all the same. */
+static void looking_at_an_older_vps_ends_with_its_program_known(void **state)
+{
+    struct world *world = world_that_looks(KEY, NULL);
+    (void)state;
+    assert_ends(world, &world->gateway, CHANNEL_END_PEER, "");
+    assert_string_equal(world->gateway.program, "vps-agent 1");
+    world_free(world);
+}
+
+/* Once logged in there is nothing to look at any more. */
+static void an_open_channel_is_not_looked_at(void **state)
+{
+    struct world *world = world_with_open_raw();
+    struct message look = {.type = MESSAGE_GOODBYE, .goodbye.reason = GOODBYE_LOOK};
+    struct message message;
+    (void)state;
+    raw_send(world, &look);
+    assert_ends(world, &world->vps, CHANNEL_END_GOODBYE, "");
+    assert_false(raw_receive(world, SENDER_VPS, &message));
+    world_free(world);
 }
 
 /* ---- breaking the protocol ------------------------------------------------ */
@@ -793,6 +905,11 @@ int main(void)
         cmocka_unit_test(a_handshake_that_is_not_finished_in_time_ends_it),
         cmocka_unit_test(no_common_version_is_told_to_both),
         cmocka_unit_test(a_wider_range_of_versions_is_fine),
+        cmocka_unit_test(a_longer_hello_of_a_later_version_is_understood),
+        cmocka_unit_test(looking_tells_whether_the_name_is_taken),
+        cmocka_unit_test(looking_with_a_wrong_key_is_told),
+        cmocka_unit_test(looking_at_an_older_vps_ends_with_its_program_known),
+        cmocka_unit_test(an_open_channel_is_not_looked_at),
         cmocka_unit_test(a_gateway_without_a_sane_keepalive_is_refused),
         cmocka_unit_test(what_breaks_the_protocol_ends_it),
         cmocka_unit_test(bytes_that_are_no_frames_end_it),

@@ -10,10 +10,9 @@
 #include <cmocka.h>
 
 #include "stage.h"
-#include "vps/dock.h"
+#include "vps/session/dock.h"
 
 enum { NUMBER = 0x1234567 };
-static const uint8_t TOKEN[PROOF_TOKEN_SIZE] = "a token of thirty-two bytes, yes";
 static const uint8_t OTHER[PROOF_TOKEN_SIZE] = "a token of thirty-two bytes, no!";
 
 struct quay {
@@ -47,7 +46,7 @@ static void quay_open(struct quay *quay)
     quay->fd = -1;
     stage_open(&quay->stage);
     int listener = stage_listen(&quay->port);
-    quay->dock = dock_new(&quay->stage.loop, listener, NUMBER, TOKEN, on_docked, quay);
+    quay->dock = dock_new(&quay->stage.loop, listener, NUMBER, on_docked, quay);
     assert_non_null(quay->dock);
 }
 
@@ -85,7 +84,7 @@ static void ship_hear_answer(struct quay *quay, struct ship *ship)
 /* Up to the last word, which is ready but not yet said. */
 static void ship_come_near(struct quay *quay, struct ship *ship, uint16_t channel)
 {
-    ship_hail(quay, ship, channel, TOKEN);
+    ship_hail(quay, ship, channel, dock_token(quay->dock));
     ship_hear_answer(quay, ship);
     assert_int_equal(proof_final(&ship->proof, ship->answer, ship->final), 0);
 }
@@ -150,7 +149,7 @@ static void a_proof_may_come_byte_by_byte(void **state)
     (void)state;
     quay_open(&quay);
     dock_expect(quay.dock, 0);
-    assert_int_equal(proof_hello(&ship.proof, NUMBER, 0, TOKEN, ship.hello), 0);
+    assert_int_equal(proof_hello(&ship.proof, NUMBER, 0, dock_token(quay.dock), ship.hello), 0);
     ship.fd = client_connect("127.0.0.2", quay.port);
     for (size_t i = 0; i < sizeof ship.hello; i++) {
         client_say(ship.fd, ship.hello + i, 1);
@@ -226,7 +225,7 @@ static void a_hello_that_is_not_expected_meets_silence(void **state)
         if (CASES[i].expected >= 0) {
             dock_expect(quay.dock, (uint16_t)CASES[i].expected);
         }
-        assert_int_equal(proof_hello(&ship.proof, NUMBER, 0, TOKEN, ship.hello), 0);
+        assert_int_equal(proof_hello(&ship.proof, NUMBER, 0, dock_token(quay.dock), ship.hello), 0);
         if (CASES[i].place < sizeof ship.hello) {
             ship.hello[CASES[i].place] ^= 1;
         }
@@ -246,7 +245,7 @@ static void a_channel_comes_in_once(void **state)
     quay_open(&quay);
     dock_expect(quay.dock, 0);
     ship_land(&quay, &first, 0);
-    ship_hail(&quay, &second, 0, TOKEN);
+    ship_hail(&quay, &second, 0, dock_token(quay.dock));
     expect_sent_off_in_silence(&quay, second.fd);
     assert_int_equal(quay.docked, 1);
     dock_expect(quay.dock, 1);

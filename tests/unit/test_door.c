@@ -15,7 +15,7 @@
 #include "stage.h"
 #include "vps/admission/door.h"
 #include "vps/admission/x224.h"
-#include "vps/rdpfile.h"
+#include "vps/session/rdpfile.h"
 
 enum { EVENTS_MAX = 64, BIG = 100000 };
 

@@ -162,6 +162,8 @@ static void assert_made_well(int fd)
     int silence_ms = 1000 * (tcp_option(fd, TCP_KEEPIDLE) +
                              tcp_option(fd, TCP_KEEPINTVL) * tcp_option(fd, TCP_KEEPCNT));
     assert_in_range(silence_ms, 90000, 120000);
+    assert_int_equal(tcp_option(fd, TCP_USER_TIMEOUT), 0); /* a suspended scp goes on */
+    net_end_stalls(fd);
     assert_in_range(tcp_option(fd, TCP_USER_TIMEOUT), silence_ms - 15000, silence_ms);
 }
 
@@ -190,6 +192,7 @@ static void a_listener_of_both_families_accepts_ipv4_as_ipv4(void **state)
     assert_true(server >= 0);
     assert_true(addr_same_host(&peer, &loopback));
     assert_int_equal(addr_port(&peer), port_of(client));
+    net_tune(client);
     assert_made_well(client);
     assert_made_well(server);
     close(client);
@@ -252,11 +255,34 @@ static void a_reset_reaches_the_peer_as_one(void **state)
     close(listener);
 }
 
+static void public_addresses_are_told_from_others(void **state)
+{
+    static const char *const PUBLIC[] = {"203.0.113.7", "8.8.8.8",     "172.32.0.1", "100.128.0.1",
+                                         "2001:db8::1", "2a01:4f8::1", "11.0.0.1"};
+    static const char *const OTHERS[] = {
+        "10.1.2.3",   "172.16.0.1", "172.31.255.255", "192.168.1.1",     "127.0.0.1", "169.254.1.1",
+        "100.64.0.1", "0.0.0.0",    "224.0.0.1",      "255.255.255.255", "::1",       "::",
+        "fd00::1",    "fe80::1",    "ff02::1",        "::ffff:10.0.0.1"};
+    struct addr addr;
+    (void)state;
+    for (size_t i = 0; i < sizeof PUBLIC / sizeof *PUBLIC; i++) {
+        assert_int_equal(addr_parse(PUBLIC[i], 0, &addr), 0);
+        assert_true(addr_is_public(&addr));
+    }
+    for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
+        assert_int_equal(addr_parse(OTHERS[i], 0, &addr), 0);
+        if (addr_is_public(&addr)) {
+            fail_msg("%s is taken for a public address", OTHERS[i]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_read_and_written_in_one_form),
         cmocka_unit_test(what_is_no_address_is_refused),
+        cmocka_unit_test(public_addresses_are_told_from_others),
         cmocka_unit_test(a_kernels_address_is_taken_over_unmapped),
         cmocka_unit_test(a_network_holds_what_agrees_in_its_bits),
         cmocka_unit_test(a_party_is_an_ipv4_address_or_an_ipv6_network),

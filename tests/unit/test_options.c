@@ -10,13 +10,14 @@
 
 #include "base/options.h"
 
-enum { FLAG_LOCAL = 1, FLAG_OTHER = 2 };
+enum { FLAG_LOCAL = 1, FLAG_OTHER = 2, FLAG_NAME = 4 };
 
 static const struct option_flag FLAGS[] = {
-    {"--local", "without Telegram", FLAG_LOCAL},
-    {"--other", "something else", FLAG_OTHER},
+    {"--local", "without Telegram", FLAG_LOCAL, NULL},
+    {"--other", "something else", FLAG_OTHER, NULL},
+    {"--name", "a name", FLAG_NAME, "NAME"},
 };
-static const struct options_table TABLE = {"agent", "An agent.", FLAGS, 2};
+static const struct options_table TABLE = {"agent", "An agent.", FLAGS, 3};
 
 #define PARSE(ret_options, why, ...)                                                        \
     options_parse(&TABLE, (int)(sizeof((char *[]){"agent", __VA_ARGS__}) / sizeof(char *)), \
@@ -56,6 +57,25 @@ static void the_env_file_is_named_in_either_form(void **state)
     assert_string_equal(options.env_file, "b=c.env");
 }
 
+static void a_value_follows_its_option_in_either_form(void **state)
+{
+    struct options options;
+    struct why why;
+    (void)state;
+    assert_int_equal(PARSE(&options, NULL, "--name", "home", "--other"), 0);
+    assert_string_equal(options_value(&options, FLAG_NAME), "home");
+    assert_int_equal(options.flags, FLAG_NAME | FLAG_OTHER);
+    assert_int_equal(PARSE(&options, NULL, "--name=-"), 0);
+    assert_string_equal(options_value(&options, FLAG_NAME), "-");
+    assert_int_equal(PARSE(&options, NULL, "--other"), 0);
+    assert_null(options_value(&options, FLAG_NAME));
+    assert_int_equal(PARSE(&options, &why, "--name"), -EINVAL);
+    assert_string_equal(why.text, "--name takes a value: --name NAME");
+    assert_int_equal(PARSE(&options, &why, "--name="), -EINVAL);
+    assert_int_equal(PARSE(&options, &why, "--other=x"), -EINVAL);
+    assert_int_equal(PARSE(&options, &why, "--names", "x"), -EINVAL);
+}
+
 static void an_env_file_without_a_name_is_refused(void **state)
 {
     struct options options = {.check = true};
@@ -93,6 +113,7 @@ int main(void)
         cmocka_unit_test(nothing_is_fine),
         cmocka_unit_test(common_and_own_flags_are_told_apart),
         cmocka_unit_test(the_env_file_is_named_in_either_form),
+        cmocka_unit_test(a_value_follows_its_option_in_either_form),
         cmocka_unit_test(an_env_file_without_a_name_is_refused),
         cmocka_unit_test(what_is_unknown_is_refused_without_repeating_a_value),
     };

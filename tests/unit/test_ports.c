@@ -12,7 +12,7 @@
 
 #include "base/net.h"
 #include "free_ports.h"
-#include "vps/ports.h"
+#include "vps/session/ports.h"
 
 enum { RANGE = 12 };
 
@@ -108,10 +108,10 @@ static void ports_are_drawn_in_no_order(void **state)
     range_open(&range, "127.0.0.1");
     for (unsigned i = 0; i < 50; i++) {
         uint16_t port = 0;
-        int fd = ports_listen(range.ports, 1000 + i * PORTS_QUARANTINE_MS, &port);
+        int fd = ports_listen(range.ports, 1000 + (i + 1) * PORTS_QUARANTINE_MS, &port);
         assert_true(fd >= 0);
         close(fd);
-        ports_release(range.ports, 1000 + (i - 1) * PORTS_QUARANTINE_MS, port);
+        ports_release(range.ports, 1000 + i * PORTS_QUARANTINE_MS, port);
         firsts[port - range.first]++;
     }
     for (unsigned i = 0; i < RANGE; i++) {
@@ -141,6 +141,25 @@ static void a_used_port_rests(void **state)
     assert_true(fd >= 0);
     assert_int_equal(port, range.first + 7);
     close(fd);
+    range_close(&range);
+}
+
+static void the_whole_range_comes_back_time_and_again(void **state)
+{
+    struct range range;
+    uint64_t now = 1000;
+    (void)state;
+    range_open(&range, "127.0.0.1");
+    for (unsigned round = 0; round < 5; round++, now += PORTS_QUARANTINE_MS) {
+        unsigned seen[RANGE] = {0};
+        assert_int_equal(take_all(&range, now, seen), RANGE);
+        for (unsigned i = 0; i < RANGE; i++) {
+            assert_int_equal(seen[i], 1);
+            close(range.fds[--range.count]);
+            ports_release(range.ports, now, (uint16_t)(range.first + i));
+        }
+        ports_release(range.ports, now, 0);
+    }
     range_close(&range);
 }
 
@@ -215,6 +234,7 @@ int main(void)
         cmocka_unit_test(the_port_that_is_told_is_the_one_that_listens),
         cmocka_unit_test(ports_are_drawn_in_no_order),
         cmocka_unit_test(a_used_port_rests),
+        cmocka_unit_test(the_whole_range_comes_back_time_and_again),
         cmocka_unit_test(a_port_outside_of_the_range_is_not_put_back),
         cmocka_unit_test(ports_of_other_programs_are_passed_over),
         cmocka_unit_test(when_others_hold_all_ports_there_is_none),

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/host.h"
-#include "vps/rdpfile.h"
+#include "vps/session/rdpfile.h"
 
 static const char SECRET[] = "abcdefghijkmnpqrstuvwxyz234";
 

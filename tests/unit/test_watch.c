@@ -66,6 +66,24 @@ static void free_both(void *arg, int events)
     scene->watch = scene->other = NULL;
 }
 
+static void put_the_other_to_sleep(void *arg, int events)
+{
+    struct scene *scene = arg;
+    note(scene, events);
+    watch_set(scene->watch, 0);
+    watch_set(scene->other, 0);
+}
+
+/* The last watch of the loop goes, and one comes in its place. */
+static void start_anew(void *arg, int events)
+{
+    struct scene *scene = arg;
+    note(scene, events);
+    watch_free(scene->watch);
+    scene->watch = watch_new(&scene->loop, scene->watched, note_and_sleep, scene);
+    watch_set(scene->watch, WATCH_WRITE);
+}
+
 static struct scene *scene_new(watch_fn fn)
 {
     struct scene *scene = calloc(1, sizeof *scene);
@@ -177,6 +195,78 @@ static void a_watch_may_free_itself_and_another_that_is_due(void **state)
     scene_free(scene);
 }
 
+static void who_is_put_to_sleep_in_the_same_turn_is_not_called(void **state)
+{
+    struct scene *scene = scene_new(put_the_other_to_sleep);
+    (void)state;
+    scene->other = watch_new(&scene->loop, scene->peer, put_the_other_to_sleep, scene);
+    watch_set(scene->watch, WATCH_WRITE);
+    watch_set(scene->other, WATCH_WRITE);
+    WAIT_FOR(&scene->loop, scene->called == 1);
+    loop_run_for(&scene->loop, 5);
+    assert_int_equal(scene->called, 1);
+    watch_set(scene->other, WATCH_WRITE); /* what held before is told now */
+    WAIT_FOR(&scene->loop, scene->called == 2);
+    scene_free(scene);
+}
+
+static void the_only_watch_may_be_replaced_in_its_callback(void **state)
+{
+    struct scene *scene = scene_new(start_anew);
+    (void)state;
+    watch_set(scene->watch, WATCH_WRITE);
+    WAIT_FOR(&scene->loop, scene->called == 2);
+    scene_free(scene);
+}
+
+/* Any number that is ready, and a timer is not late by more than a turn. */
+static void a_crowd_that_is_always_ready_keeps_nobody_waiting(void **state)
+{
+    enum { CROWD = 300 };
+    static struct scene *crowd[CROWD];
+    struct scene *first = scene_new(note);
+    (void)state;
+    for (size_t i = 0; i < CROWD; i++) {
+        crowd[i] = calloc(1, sizeof *crowd[i]);
+        crowd[i]->watched = dup(first->watched);
+        crowd[i]->watch = watch_new(&first->loop, crowd[i]->watched, note, crowd[i]);
+        watch_set(crowd[i]->watch, WATCH_WRITE);
+    }
+    watch_set(first->watch, WATCH_READ);
+    say(first, "x");
+    for (size_t turn = 0; turn < 50; turn++) {
+        loop_turn(&first->loop, 0); /* its timer ends each */
+    }
+    assert_true(first->called > 0);
+    for (size_t i = 0; i < CROWD; i++) {
+        assert_true(crowd[i]->called > 0);
+        watch_free(crowd[i]->watch);
+        close(crowd[i]->watched);
+        free(crowd[i]);
+    }
+    scene_free(first);
+}
+
+static void an_error_wakes_nobody_who_sleeps(void **state)
+{
+    struct scene *scene = scene_new(note);
+    uint64_t before = 0, after = 0;
+    (void)state;
+    net_reset(scene->peer);
+    scene->peer = -1;
+    loop_run_for(&scene->loop, 10);
+    uv_loop_configure(&scene->loop, UV_METRICS_IDLE_TIME);
+    before = uv_hrtime();
+    while ((after = uv_hrtime()) - before < 20000000) {
+        loop_turn(&scene->loop, 20);
+    }
+    assert_int_equal(scene->called, 0);
+    assert_true(uv_metrics_idle_time(&scene->loop) > (after - before) / 2); /* no storm */
+    watch_set(scene->watch, WATCH_READ);
+    WAIT_FOR(&scene->loop, scene->called > 0);
+    scene_free(scene);
+}
+
 static void a_descriptor_may_be_watched_anew_or_closed_right_after(void **state)
 {
     struct scene *scene = scene_new(note);
@@ -231,6 +321,10 @@ int main(void)
         cmocka_unit_test(a_reset_behind_bytes_is_heard_after_them),
         cmocka_unit_test(hanging_up_is_heard_past_bytes_that_nobody_reads),
         cmocka_unit_test(a_watch_may_free_itself_and_another_that_is_due),
+        cmocka_unit_test(who_is_put_to_sleep_in_the_same_turn_is_not_called),
+        cmocka_unit_test(the_only_watch_may_be_replaced_in_its_callback),
+        cmocka_unit_test(a_crowd_that_is_always_ready_keeps_nobody_waiting),
+        cmocka_unit_test(an_error_wakes_nobody_who_sleeps),
         cmocka_unit_test(a_descriptor_may_be_watched_anew_or_closed_right_after),
         cmocka_unit_test(what_cannot_be_watched_is_refused),
     };

@@ -145,7 +145,8 @@ static void peer_on_closed(void *arg, enum channel_end end, const struct why *wh
     peer->open = false;
 }
 
-static const struct channel_events PEER_EVENTS = {peer_on_opened, peer_on_received, peer_on_closed};
+static const struct channel_events PEER_EVENTS = {peer_on_opened, peer_on_received, peer_on_closed,
+                                                  NULL};
 
 void peer_log_in(struct world *world, struct peer *peer, const char *name)
 {

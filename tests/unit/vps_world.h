@@ -10,7 +10,7 @@
 #include "control/channel.h"
 #include "stage.h"
 #include "vps/gateways.h"
-#include "vps/sessions_run.h"
+#include "vps/session/sessions_run.h"
 #include "vps/settings.h"
 
 enum { WORLD_GATEWAYS = 2, WORLD_PORTS = 40 };

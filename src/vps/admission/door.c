@@ -13,7 +13,7 @@
 #include "base/watch.h"
 #include "vps/admission/sshid.h"
 #include "vps/admission/x224.h"
-#include "vps/rdpfile.h"
+#include "vps/session/rdpfile.h"
 
 enum { FIRST_PACKET_MAX = 512, COOKIE_LEN = sizeof RDPFILE_COOKIE - 1 + RDPFILE_SECRET_LEN };
 

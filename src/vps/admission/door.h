@@ -18,7 +18,7 @@
 
 #include "base/net.h"
 #include "vps/admission/judge.h"
-#include "vps/session.h"
+#include "vps/session/session.h"
 
 enum {
     DOOR_PATIENCE_MS = 5000,

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "vps/session.h"
+#include "vps/session/session.h"
 #include "vps/settings.h"
 
 enum verdict {

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "base/net.h"
-#include "vps/session.h"
+#include "vps/session/session.h"
 
 enum { KNOWN_MAX = 512 };
 

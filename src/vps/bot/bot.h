@@ -8,7 +8,7 @@
 #include <uv.h>
 
 #include "base/log.h"
-#include "vps/sessions.h"
+#include "vps/session/sessions.h"
 #include "vps/settings.h"
 
 struct bot;

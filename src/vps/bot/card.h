@@ -11,7 +11,7 @@
 #include <uv.h>
 
 #include "vps/bot/outbox.h"
-#include "vps/session.h"
+#include "vps/session/session.h"
 #include "vps/settings.h"
 
 struct card;

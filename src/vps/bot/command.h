@@ -8,7 +8,7 @@
 
 #include "base/host.h"
 #include "base/why.h"
-#include "vps/session.h"
+#include "vps/session/session.h"
 
 enum command_kind { COMMAND_OPEN, COMMAND_HELP };
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <curl/curl.h>
 
@@ -43,6 +44,7 @@ struct http_request {
     char *body;
     size_t len, cap;
     bool too_large;
+    int64_t server_unix;
 };
 
 /* --- requests --- */
@@ -84,6 +86,22 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
     memcpy(request->body + request->len, data, len);
     request->len += len;
     request->body[request->len] = '\0';
+    return len;
+}
+
+/* The one header that is wanted, of the last answer: by the server's clock, when it was sent. */
+static size_t on_header(char *line, size_t size, size_t count, void *arg)
+{
+    static const char NAME[] = "date:";
+    struct http_request *request = arg;
+    size_t len = size * count;
+    char date[64];
+    if (len > sizeof NAME && len < sizeof date && strncasecmp(line, NAME, sizeof NAME - 1) == 0) {
+        memcpy(date, line + sizeof NAME - 1, len - sizeof NAME + 1);
+        date[len - sizeof NAME + 1] = '\0';
+        time_t when = curl_getdate(date, NULL);
+        request->server_unix = when > 0 ? when : 0;
+    }
     return len;
 }
 
@@ -139,7 +157,9 @@ static bool set_options(struct http_request *request, const char *url, uint32_t 
            !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS) &&
            !curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms) &&
            !curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) &&
-           !curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
+           !curl_easy_setopt(easy, CURLOPT_WRITEDATA, request) &&
+           !curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) &&
+           !curl_easy_setopt(easy, CURLOPT_HEADERDATA, request);
 }
 
 struct http_request *http_post(struct http *http, const char *url, const struct http_body *body,
@@ -206,6 +226,7 @@ static void request_finish(struct http_request *request, CURLcode code)
         if (retry_after > 0) {
             reply.retry_after_s = retry_after < INT_MAX ? (uint32_t)retry_after : INT_MAX;
         }
+        reply.server_unix = request->server_unix;
         reply.body = request->body ? request->body : "";
         reply.len = request->len;
     }

@@ -38,6 +38,7 @@ struct http_reply {
     const char *failure; /* NULL, or in words why there was no answer; the rest is then 0 */
     long status;
     uint32_t retry_after_s; /* of the header Retry-After; 0: none */
+    int64_t server_unix;    /* of the header Date; 0: none */
     const char *body;       /* NUL-terminated, at most HTTP_BODY_MAX bytes */
     size_t len;
 };

@@ -3,7 +3,7 @@
 #define PAMTUNNEL_VPS_BOT_PRESS_H
 
 #include "vps/bot/content.h"
-#include "vps/session.h"
+#include "vps/session/session.h"
 
 enum press_verb { PRESS_CLOSE, PRESS_ADMIT, PRESS_BLOCK };
 

@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "vps/bot/outbox.h"
-#include "vps/session.h"
+#include "vps/session/session.h"
 
 struct question {
     struct post *post; /* NULL: the place is free */

@@ -137,6 +137,7 @@ static void on_reply(void *arg, const struct http_reply *http_reply)
     if (!http_reply->failure) {
         telegram_read_reply(http_reply->status, http_reply->retry_after_s, http_reply->body,
                             http_reply->len, &reply, &root);
+        reply.server_unix = http_reply->server_unix;
     }
     telegram_fn fn = call->fn;
     void *fn_arg = call->arg;

@@ -32,6 +32,7 @@ struct telegram_reply {
     int code;               /* error_code or the HTTP status; 0: no answer at all */
     bool from_api;          /* the Bot API itself said so, not a proxy on the way */
     uint32_t retry_after_s; /* how long the server wants to be left alone; 0: it did not say */
+    int64_t server_unix;    /* the server's clock; 0: unknown */
     const char *trouble;    /* for the log, if not done: holds no URL */
     const json_t *result;   /* if done */
 };

@@ -8,7 +8,7 @@
 #include "base/net.h"
 #include "base/text.h"
 #include "vps/bot/command.h"
-#include "vps/session.h"
+#include "vps/session/session.h"
 
 /* Takes every message here; nothing is cut off, since a cut tag would be refused. */
 enum { TEXTS_SIZE = 8192 };

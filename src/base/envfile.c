@@ -1,0 +1,325 @@
+#include "base/envfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/crypto.h"
+#include "base/text.h"
+
+enum { LINES_MAX = 10000 };
+
+struct envfile {
+    char path[PATH_MAX];
+    char *lines[LINES_MAX]; /* without the line feed */
+    unsigned count;
+};
+
+/* ---- lines ---------------------------------------------------------------- */
+
+/* Takes one pair of quotes off. -EINVAL if one is left open. */
+static int unquote(char **value)
+{
+    char quote = (*value)[0];
+    size_t len = strlen(*value);
+    if (quote != '"' && quote != '\'') {
+        return 0;
+    }
+    if (len < 2 || (*value)[len - 1] != quote) {
+        return -EINVAL;
+    }
+    (*value)[len - 1] = '\0';
+    (*value)++;
+    return 0;
+}
+
+int envfile_split(char *line, char **ret_name, char **ret_value)
+{
+    char *name = text_trim(line);
+    if (name[0] == '\0' || name[0] == '#') {
+        return -ENODATA;
+    }
+    if (strncmp(name, "export ", 7) == 0) {
+        name = text_trim(name + 7);
+    }
+    char *equals = strchr(name, '=');
+    if (!equals) {
+        return -EINVAL;
+    }
+    *equals = '\0';
+    char *value = text_trim(equals + 1);
+    name = text_trim(name);
+    if (name[0] == '\0' || strcspn(name, " \t") != strlen(name) || unquote(&value) < 0) {
+        return -EINVAL;
+    }
+    *ret_name = name;
+    *ret_value = value;
+    return 0;
+}
+
+static void free_line(char *line)
+{
+    if (line) {
+        crypto_wipe(line, strlen(line));
+        free(line);
+    }
+}
+
+/* Where the value of a name stands in a line, with its length; NULL if it is another line. */
+static const char *value_in(const char *line, const char *name, size_t *ret_len)
+{
+    char copy[ENVFILE_LINE_MAX], *its_name, *its_value;
+    const char *found = NULL;
+    snprintf(copy, sizeof copy, "%s", line);
+    if (envfile_split(copy, &its_name, &its_value) == 0 && strcmp(its_name, name) == 0) {
+        found = line + (its_value - copy);
+        *ret_len = strlen(its_value);
+    }
+    crypto_wipe(copy, sizeof copy);
+    return found;
+}
+
+/* The last of several counts, as in a shell. -1: there is none. */
+static int find(const struct envfile *file, const char *name)
+{
+    size_t len;
+    for (int i = (int)file->count - 1; i >= 0; i--) {
+        if (value_in(file->lines[i], name, &len)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* ---- reading -------------------------------------------------------------- */
+
+static int add_line(struct envfile *file, const char *line)
+{
+    if (file->count == LINES_MAX) {
+        return -EFBIG;
+    }
+    char *copy = strdup(line);
+    if (!copy) {
+        return -ENOMEM;
+    }
+    file->lines[file->count++] = copy;
+    return 0;
+}
+
+static int read_lines(struct envfile *file, FILE *stream, struct why *why)
+{
+    char line[ENVFILE_LINE_MAX];
+    int err = 0;
+    while (err == 0 && fgets(line, sizeof line, stream)) {
+        size_t len = strcspn(line, "\n");
+        if (!line[len] && !feof(stream)) {
+            err = why_set(why, -EINVAL, "%s, line %u: too long", file->path, file->count + 1);
+        } else {
+            line[len] = '\0';
+            err = add_line(file, line);
+        }
+    }
+    if (err == 0 && ferror(stream)) {
+        err = why_set(why, -EIO, "cannot read %s: is it a file?", file->path);
+    }
+    crypto_wipe(line, sizeof line);
+    return err;
+}
+
+int envfile_read(const char *path, struct envfile **ret_file, struct why *why)
+{
+    struct envfile *file = calloc(1, sizeof *file);
+    if (!file) {
+        return why_set(why, -ENOMEM, "out of memory");
+    }
+    if (!realpath(path, file->path)) { /* a link stays one */
+        snprintf(file->path, sizeof file->path, "%s", path);
+    }
+    FILE *stream = fopen(file->path, "re");
+    int err = stream ? 0 : -errno;
+    if (stream) {
+        err = read_lines(file, stream, why);
+        fclose(stream);
+    } else if (err == -ENOENT) {
+        err = 0;
+    } else {
+        why_set(why, err, "cannot read %s: %s", path, strerror(-err));
+    }
+    if (err < 0) {
+        envfile_free(file);
+        return err;
+    }
+    *ret_file = file;
+    return 0;
+}
+
+void envfile_free(struct envfile *file)
+{
+    for (unsigned i = 0; file && i < file->count; i++) {
+        free_line(file->lines[i]);
+    }
+    free(file);
+}
+
+/* ---- values --------------------------------------------------------------- */
+
+bool envfile_get(const struct envfile *file, const char *name, char ret_value[ENVFILE_LINE_MAX])
+{
+    int at = find(file, name);
+    size_t len = 0;
+    const char *value = at >= 0 ? value_in(file->lines[at], name, &len) : NULL;
+    if (!value || len == 0) {
+        return false;
+    }
+    memcpy(ret_value, value, len);
+    ret_value[len] = '\0';
+    return true;
+}
+
+int envfile_set(struct envfile *file, const char *name, const char *value)
+{
+    char *line;
+    int at = find(file, name);
+    if (asprintf(&line, "%s=%s", name, value) < 0) {
+        return -ENOMEM;
+    }
+    int err = strlen(line) + 1 < ENVFILE_LINE_MAX && !strchr(value, '\n') ? 0 : -EINVAL;
+    if (err == 0 && at < 0) {
+        err = add_line(file, line);
+    } else if (err == 0) {
+        free_line(file->lines[at]);
+        file->lines[at] = line;
+        return 0;
+    }
+    free_line(line);
+    return err;
+}
+
+/* ---- writing -------------------------------------------------------------- */
+
+/* The group that packages make for the agents. */
+static gid_t agents_group(void)
+{
+    const struct group *group = geteuid() == 0 ? getgrnam("pamtunnel") : NULL;
+    return group ? group->gr_gid : getegid();
+}
+
+static int make_folder(const char *path)
+{
+    char copy[PATH_MAX];
+    snprintf(copy, sizeof copy, "%s", path);
+    const char *folder = dirname(copy);
+    if (mkdir(folder, 0750) < 0) {
+        return errno == EEXIST ? 0 : -errno;
+    }
+    return chown(folder, (uid_t)-1, agents_group()) < 0 ? -errno : 0;
+}
+
+static int set_rights(int fd, const char *path)
+{
+    struct stat old;
+    if (stat(path, &old) == 0) {
+        bool same = old.st_uid == geteuid() && old.st_gid == getegid();
+        if (!same && fchown(fd, old.st_uid, old.st_gid) < 0) {
+            return -errno;
+        }
+        return fchmod(fd, old.st_mode & 0770) < 0 ? -errno : 0;
+    }
+    bool root = geteuid() == 0;
+    if (root && fchown(fd, 0, agents_group()) < 0) {
+        return -errno;
+    }
+    return fchmod(fd, root ? 0640 : 0600) < 0 ? -errno : 0;
+}
+
+static int write_all(int fd, const char *text)
+{
+    size_t len = strlen(text);
+    for (size_t at = 0; at < len;) {
+        ssize_t put = write(fd, text + at, len - at);
+        if (put < 0) {
+            return -errno;
+        }
+        at += (size_t)put;
+    }
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+static int replace(const char *path, const char *content)
+{
+    char temporary[PATH_MAX + 8];
+    int err = make_folder(path);
+    if (err < 0) {
+        return err;
+    }
+    snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
+    int fd = mkostemp(temporary, O_CLOEXEC); /* 0600 */
+    if (fd < 0) {
+        return -errno;
+    }
+    err = write_all(fd, content);
+    err = err < 0 ? err : set_rights(fd, path);
+    if (close(fd) < 0 && err == 0) {
+        err = -errno;
+    }
+    if (err == 0 && rename(temporary, path) < 0) {
+        err = -errno;
+    }
+    if (err < 0) {
+        unlink(temporary);
+    }
+    return err;
+}
+
+static int say_unwritable(const char *path, int err, struct why *why)
+{
+    return why_set(why, err, "cannot write %s: %s%s", path, strerror(-err),
+                   err == -EACCES || err == -EPERM
+                       ? "; run this as root, or name another file with --env-file"
+                       : "");
+}
+
+int envfile_check(const char *path, struct why *why)
+{
+    char copy[PATH_MAX];
+    snprintf(copy, sizeof copy, "%s", path);
+    char *folder = dirname(copy);
+    int err = access(folder, W_OK) < 0 ? -errno : 0;
+    if (err == -ENOENT) {
+        err = access(dirname(folder), W_OK) < 0 ? -errno : 0; /* it is made */
+    }
+    return err < 0 ? say_unwritable(path, err, why) : 0;
+}
+
+int envfile_replace(const char *path, const char *content, struct why *why)
+{
+    int err = replace(path, content);
+    return err < 0 ? say_unwritable(path, err, why) : 0;
+}
+
+int envfile_write(const struct envfile *file, struct why *why)
+{
+    size_t size = 1;
+    for (unsigned i = 0; i < file->count; i++) {
+        size += strlen(file->lines[i]) + 1;
+    }
+    char *content = malloc(size), *at = content;
+    if (!content) {
+        return why_set(why, -ENOMEM, "out of memory");
+    }
+    *at = '\0';
+    for (unsigned i = 0; i < file->count; i++) {
+        at = stpcpy(stpcpy(at, file->lines[i]), "\n");
+    }
+    int err = envfile_replace(file->path, content, why);
+    crypto_wipe(content, size);
+    free(content);
+    return err;
+}

@@ -1,0 +1,42 @@
+/*
+ * envfile: a file of lines NAME=value, read, changed and written back as a whole.
+ * Lines that are not changed stay as they are, comments and unknown names among them.
+ */
+#ifndef PAMTUNNEL_BASE_ENVFILE_H
+#define PAMTUNNEL_BASE_ENVFILE_H
+
+#include <stdbool.h>
+
+#include "base/why.h"
+
+enum { ENVFILE_LINE_MAX = 8192 };
+
+/*
+ * Cuts one line, in place, into name and value; quotes around the value are taken off.
+ * -ENODATA for an empty line or a comment, -EINVAL if it is of no such form.
+ */
+int envfile_split(char *line, char **ret_name, char **ret_value);
+
+struct envfile;
+
+/* A file that does not exist is an empty one. */
+int envfile_read(const char *path, struct envfile **ret_file, struct why *why);
+/* Copies the value. False if there is none or an empty one. */
+bool envfile_get(const struct envfile *file, const char *name, char ret_value[ENVFILE_LINE_MAX]);
+/* Changes the line of that name that counts, or adds one. The value is one line without quotes. */
+int envfile_set(struct envfile *file, const char *name, const char *value);
+/*
+ * Writes it beside and renames, so that the file is a whole one at every moment. An
+ * existing file keeps its owner and mode, but for the rights of others; a new one is 0640
+ * and of the group pamtunnel if root writes it, and 0600 otherwise. Makes the folder.
+ */
+int envfile_write(const struct envfile *file, struct why *why);
+/* Before anybody is asked anything: 0, or -errno with why if the file could not be written. */
+int envfile_check(const char *path, struct why *why);
+/* Accepts NULL; wipes what it held. */
+void envfile_free(struct envfile *file);
+
+/* The same for any file that is replaced as a whole: a key in a file of its own. */
+int envfile_replace(const char *path, const char *content, struct why *why);
+
+#endif

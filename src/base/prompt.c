@@ -1,0 +1,119 @@
+#include "base/prompt.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/signalfd.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/crypto.h"
+#include "base/text.h"
+
+bool prompt_is_possible(void)
+{
+    return isatty(STDIN_FILENO) == 1;
+}
+
+/* Byte by byte: nothing stays in a buffer of stdio, and what follows is left for others. */
+static int read_line(char *dst, size_t cap)
+{
+    size_t len = 0;
+    for (;;) {
+        char c;
+        ssize_t got = read(STDIN_FILENO, &c, 1);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0 || (got == 0 && len == 0)) {
+            return -ENODATA;
+        }
+        if (got == 0 || c == '\n') {
+            break;
+        }
+        if (len + 1 >= cap) {
+            return -EMSGSIZE;
+        }
+        dst[len++] = c;
+    }
+    dst[len] = '\0';
+    char *trimmed = text_trim(dst);
+    memmove(dst, trimmed, strlen(trimmed) + 1);
+    return 0;
+}
+
+int prompt_line(const char *question, const char *proposal, char *dst, size_t cap)
+{
+    bool proposed = proposal && proposal[0];
+    fprintf(stderr, proposed ? "%s [%s]: " : "%s: ", question, proposal);
+    fflush(stderr);
+    int err = read_line(dst, cap);
+    if (err == 0 && dst[0] == '\0' && proposed) {
+        snprintf(dst, cap, "%s", proposal);
+    }
+    return err;
+}
+
+bool prompt_yes(const char *question)
+{
+    char answer[16];
+    fprintf(stderr, "%s [y/N]: ", question);
+    fflush(stderr);
+    return read_line(answer, sizeof answer) == 0 &&
+           (strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0);
+}
+
+/* ---- secrets -------------------------------------------------------------- */
+
+/*
+ * Waits for a line, or for a signal that ends the program: those are held back until the
+ * terminal shows again what is typed.
+ */
+static int wait_for_line(const sigset_t *signals)
+{
+    int fd = signalfd(-1, signals, SFD_CLOEXEC);
+    struct pollfd fds[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+    int ready;
+    do {
+        ready = poll(fds, fd < 0 ? 1 : 2, -1);
+    } while (ready < 0 && errno == EINTR);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fds[0].revents && !fds[1].revents ? 0 : -ENODATA;
+}
+
+int prompt_secret(const char *question, char *dst, size_t cap)
+{
+    sigset_t signals, before;
+    struct termios shown, hidden;
+    bool terminal = tcgetattr(STDIN_FILENO, &shown) == 0;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGQUIT);
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, &signals, &before);
+    if (terminal) {
+        hidden = shown;
+        hidden.c_lflag &= ~(tcflag_t)ECHO;
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    }
+    fprintf(stderr, "%s: ", question);
+    fflush(stderr);
+    int err = wait_for_line(&signals);
+    err = err < 0 ? err : read_line(dst, cap);
+    if (terminal) {
+        tcsetattr(STDIN_FILENO, TCSANOW, &shown);
+        fputc('\n', stderr);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL); /* from here on they arrive */
+    if (err < 0) {
+        crypto_wipe(dst, cap);
+    }
+    return err;
+}

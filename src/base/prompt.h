@@ -1,0 +1,25 @@
+/*
+ * prompt: questions to the person at the terminal. They are asked on standard error,
+ * so that standard output holds nothing but results, and answered on standard input.
+ */
+#ifndef PAMTUNNEL_BASE_PROMPT_H
+#define PAMTUNNEL_BASE_PROMPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Somebody is there: standard input is a terminal. */
+bool prompt_is_possible(void);
+
+/*
+ * One line, without white space around it. The proposal ("" or NULL: none) is shown,
+ * and is the answer to an empty line. -ENODATA at the end of the input, -EMSGSIZE if
+ * the line does not fit.
+ */
+int prompt_line(const char *question, const char *proposal, char *dst, size_t cap);
+/* The same without a proposal, and the terminal does not show what is typed. */
+int prompt_secret(const char *question, char *dst, size_t cap);
+/* An empty line, and the end of the input, are a no. */
+bool prompt_yes(const char *question);
+
+#endif

@@ -1,0 +1,33 @@
+#include "base/service.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool is_there(const char *folder, const char *service, const char *suffix)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s%s", folder, service, suffix);
+    return access(path, F_OK) == 0;
+}
+
+void service_start_command(struct text *text, const char *service, const char *program,
+                           const char *env_file)
+{
+    static const char *const UNITS[] = {"/etc/systemd/system", "/usr/lib/systemd/system",
+                                        "/lib/systemd/system"};
+    char installed[256];
+    snprintf(installed, sizeof installed, "/etc/pamtunnel/%s.env", program);
+    bool reads_it = strcmp(installed, env_file) == 0;
+    for (unsigned i = 0; reads_it && i < sizeof UNITS / sizeof *UNITS; i++) {
+        if (is_there(UNITS[i], service, ".service")) {
+            text_add(text, "systemctl enable %s && systemctl restart %s", service, service);
+            return;
+        }
+    }
+    if (reads_it && is_there("/etc/init.d", service, "")) {
+        text_add(text, "/etc/init.d/%s restart", service);
+        return;
+    }
+    text_add(text, "%s --env-file %s", program, env_file);
+}

@@ -1,0 +1,14 @@
+/* service: how the person at the terminal starts an agent, as far as one can tell. */
+#ifndef PAMTUNNEL_BASE_SERVICE_H
+#define PAMTUNNEL_BASE_SERVICE_H
+
+#include "base/text.h"
+
+/*
+ * Adds the command line: of systemd or of an init script if the service of this name is
+ * installed and env_file is the one that it reads, else of the program itself.
+ */
+void service_start_command(struct text *text, const char *service, const char *program,
+                           const char *env_file);
+
+#endif

@@ -1,0 +1,200 @@
+#include "gateway/look.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/dial.h"
+#include "base/host.h"
+#include "base/resolve.h"
+#include "base/timer.h"
+#include "control/channel.h"
+
+enum { RESOLVE_MS = 10000, DIAL_MS = 8000 };
+
+struct looking {
+    const struct look_request *request;
+    struct look_result result;
+    struct why *why;
+    uv_loop_t loop;
+    struct tls_config *tls;
+    struct timer *timer; /* of the look-up; dial and channel have their own */
+    struct resolve *resolve;
+    struct dial *dial;
+    struct channel *channel;
+    char where[TARGET_TEXT_MAX];
+    bool done;
+    int err;
+};
+
+/* ---- the end -------------------------------------------------------------- */
+
+static void finish(struct looking *looking, int err)
+{
+    looking->err = err;
+    looking->done = true;
+}
+
+static int say_unreachable(const struct looking *looking, int err)
+{
+    const char *advice = err == -ECONNREFUSED
+                             ? "the server is there, but no vps-agent listens on that port: is it "
+                               "running, and is the port right?"
+                         : err == -ETIMEDOUT
+                             ? "no answer: let that TCP port in through the server's firewall, and "
+                               "out through this network's"
+                             : "is this machine online, and is the address right?";
+    return why_set(looking->why, -EHOSTUNREACH, "cannot reach %s (%s); %s", looking->where,
+                   strerror(-err), advice);
+}
+
+static int say_auth(const struct looking *looking)
+{
+    return why_set(looking->why, -EACCES,
+                   "%s does not accept the key, or does not know the gateway \"%s\": if the key is "
+                   "new, restart vps-agent; else make a new join string there with vps-agent "
+                   "--invite %s",
+                   looking->where, looking->request->gateway_name, looking->request->gateway_name);
+}
+
+/* ---- the steps ------------------------------------------------------------ */
+
+static void on_opened(void *arg)
+{
+    (void)arg; /* not when looking */
+}
+
+static void on_received(void *arg, const struct message *message)
+{
+    (void)arg;
+    (void)message;
+}
+
+static void on_closed(void *arg, enum channel_end end, const struct why *why)
+{
+    struct looking *looking = arg;
+    const char *program = channel_peer_program(looking->channel);
+    enum goodbye_reason goodbye = channel_peer_goodbye(looking->channel);
+
+    snprintf(looking->result.program, sizeof looking->result.program, "%s", program);
+    looking->result.taken = goodbye == GOODBYE_REPLACED;
+    if (goodbye == GOODBYE_LOOK || goodbye == GOODBYE_REPLACED ||
+        (end == CHANNEL_END_PEER && program[0])) {
+        finish(looking, 0);
+    } else if (end == CHANNEL_END_AUTH) {
+        finish(looking, say_auth(looking));
+    } else if (end == CHANNEL_END_VERSION || goodbye == GOODBYE_VERSION) {
+        finish(looking, why_set(looking->why, -EPROTONOSUPPORT, "%s", why->text));
+    } else {
+        finish(looking, why_set(looking->why, -EPROTO,
+                                "what listens on %s does not answer like a vps-agent: %s; is "
+                                "the port right?",
+                                looking->where, why->text));
+    }
+    channel_free(looking->channel);
+    looking->channel = NULL;
+}
+
+static const struct channel_events EVENTS = {
+    .opened = on_opened, .received = on_received, .closed = on_closed};
+
+static void on_dialled(void *arg, int fd, const struct addr *addr)
+{
+    struct looking *looking = arg;
+    struct channel_options options = {.self = SENDER_GATEWAY,
+                                      .keepalive_secs = 30,
+                                      .program = "gateway-agent " PAMTUNNEL_VERSION,
+                                      .look = true,
+                                      .events = &EVENTS,
+                                      .arg = looking};
+    looking->dial = NULL;
+    if (fd < 0) {
+        finish(looking, say_unreachable(looking, fd));
+        return;
+    }
+    looking->result.vps = *addr;
+    int err = channel_new(&looking->loop, looking->tls, fd, &options, &looking->channel);
+    if (err < 0) {
+        close(fd);
+        finish(looking, why_set(looking->why, err, "%s", strerror(-err)));
+    }
+}
+
+static void no_name(struct looking *looking, int err)
+{
+    const char *clause = err == -ENOENT   ? "there is no such name; is it spelled right?"
+                         : err == -EAGAIN ? "no name server answers; is this machine online?"
+                                          : strerror(-err);
+    finish(looking, why_set(looking->why, -ENOENT, "cannot look up %s: %s",
+                            looking->request->vps_host, clause));
+}
+
+static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned count)
+{
+    struct looking *looking = arg;
+    looking->resolve = NULL;
+    timer_stop(looking->timer);
+    if (err < 0) {
+        no_name(looking, err);
+        return;
+    }
+    looking->dial = dial_start(&looking->loop, addrs, count, DIAL_MS, on_dialled, looking);
+    if (!looking->dial) {
+        finish(looking, why_set(looking->why, -ENOMEM, "out of memory"));
+    }
+}
+
+static void on_late(void *arg)
+{
+    struct looking *looking = arg;
+    resolve_cancel(looking->resolve);
+    looking->resolve = NULL;
+    no_name(looking, -EAGAIN);
+}
+
+/* ---- all of it ------------------------------------------------------------ */
+
+static int start(struct looking *looking)
+{
+    const struct look_request *request = looking->request;
+    int err = tls_config_client(request->gateway_name, request->key, &looking->tls);
+    if (err < 0) {
+        return err;
+    }
+    looking->timer = timer_new(&looking->loop, on_late, looking);
+    looking->resolve = looking->timer ? resolve_start(&looking->loop, request->vps_host,
+                                                      request->control_port, on_resolved, looking)
+                                      : NULL;
+    if (!looking->resolve) {
+        return -ENOMEM;
+    }
+    timer_set(looking->timer, RESOLVE_MS);
+    return 0;
+}
+
+int look(const struct look_request *request, struct look_result *ret_result, struct why *why)
+{
+    struct looking looking = {.request = request, .why = why};
+    int err = uv_loop_init(&looking.loop);
+    if (err < 0) {
+        return why_set(why, err, "cannot start the event loop: %s", uv_strerror(err));
+    }
+    target_format(request->vps_host, request->control_port, looking.where);
+    err = start(&looking);
+    if (err < 0) {
+        finish(&looking, why_set(why, err, "cannot start: %s", strerror(-err)));
+    }
+    while (!looking.done) {
+        uv_run(&looking.loop, UV_RUN_ONCE);
+    }
+    timer_free(looking.timer);
+    uv_run(&looking.loop, UV_RUN_DEFAULT);
+    tls_config_free(looking.tls);
+    uv_loop_close(&looking.loop);
+    if (looking.err == 0) {
+        *ret_result = looking.result;
+    }
+    return looking.err;
+}

@@ -1,0 +1,208 @@
+#include "vps/session/dock.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/crypto.h"
+#include "base/listener.h"
+#include "base/timer.h"
+#include "base/watch.h"
+
+enum stage { STAGE_HELLO, STAGE_FINAL };
+
+struct guest {
+    struct guest *next; /* the newest one first */
+    struct dock *dock;
+    int fd;
+    struct watch *watch;
+    struct timer *patience;
+    enum stage stage;
+    struct proof proof;
+    size_t have;
+    uint8_t bytes[PROOF_HELLO_SIZE];
+};
+
+struct dock {
+    uv_loop_t *loop;
+    struct listener *listener;
+    uint64_t session;
+    uint8_t token[PROOF_TOKEN_SIZE];
+    bool expecting;
+    uint16_t channel;
+    dock_fn fn;
+    void *arg;
+    struct guest *guests;
+    unsigned count;
+};
+
+static void guest_free(struct guest *guest)
+{
+    watch_free(guest->watch);
+    timer_free(guest->patience);
+    if (guest->fd >= 0) {
+        close(guest->fd);
+    }
+    proof_wipe(&guest->proof);
+    free(guest);
+}
+
+static void send_off(struct guest *guest)
+{
+    struct guest **at = &guest->dock->guests;
+    while (*at != guest) {
+        at = &(*at)->next;
+    }
+    *at = guest->next;
+    guest->dock->count--;
+    guest_free(guest);
+}
+
+/* One that has yet to say a right hello; only if there is none, one of those who did. */
+static void send_off_oldest(struct dock *dock)
+{
+    struct guest *oldest = dock->guests;
+    for (struct guest *guest = dock->guests; guest; guest = guest->next) {
+        if (guest->stage == STAGE_HELLO || oldest->stage == STAGE_FINAL) {
+            oldest = guest;
+        }
+    }
+    send_off(oldest);
+}
+
+static void welcome(struct guest *guest)
+{
+    struct dock *dock = guest->dock;
+    int fd = guest->fd;
+    guest->fd = -1;
+    send_off(guest);
+    dock->expecting = false;
+    dock->fn(dock->arg, dock->channel, fd);
+}
+
+/* Answers a hello of the channel that is expected; anything else meets silence. */
+static int answer(struct guest *guest)
+{
+    struct dock *dock = guest->dock;
+    uint64_t session;
+    uint16_t channel;
+    uint8_t reply[PROOF_ANSWER_SIZE];
+    if (proof_peek(guest->bytes, &session, &channel) < 0 || session != dock->session ||
+        !dock->expecting || channel != dock->channel ||
+        proof_answer(&guest->proof, guest->bytes, dock->token, reply) < 0) {
+        return -EACCES;
+    }
+    /* A fresh connection's send buffer takes 64 bytes, or something is wrong with it. */
+    ssize_t sent = send(guest->fd, reply, sizeof reply, MSG_NOSIGNAL);
+    guest->stage = STAGE_FINAL;
+    guest->have = 0;
+    return sent == sizeof reply ? 0 : -EIO;
+}
+
+static int on_complete(struct guest *guest)
+{
+    if (guest->stage == STAGE_HELLO) {
+        return answer(guest);
+    }
+    /* It may have been overtaken by another guest while it was proving. */
+    if (!guest->dock->expecting || guest->proof.channel != guest->dock->channel ||
+        proof_check(&guest->proof, guest->bytes) < 0) {
+        return -EACCES;
+    }
+    welcome(guest);
+    return 0;
+}
+
+static void on_bytes(void *arg, int events)
+{
+    struct guest *guest = arg;
+    (void)events;
+    size_t whole = guest->stage == STAGE_HELLO ? PROOF_HELLO_SIZE : PROOF_FINAL_SIZE;
+    ssize_t got = recv(guest->fd, guest->bytes + guest->have, whole - guest->have, 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (got <= 0) {
+        send_off(guest);
+        return;
+    }
+    guest->have += (size_t)got;
+    if (guest->have == whole && on_complete(guest) < 0) {
+        send_off(guest);
+    }
+}
+
+static void on_patience_over(void *arg)
+{
+    send_off(arg);
+}
+
+static void on_guest(void *arg, int fd, const struct addr *from)
+{
+    struct dock *dock = arg;
+    (void)from; /* a gateway may leave its network by several addresses: the proof decides */
+    if (dock->count >= DOCK_GUESTS_MAX) {
+        send_off_oldest(dock);
+    }
+    struct guest *guest = calloc(1, sizeof *guest);
+    if (!guest) {
+        close(fd);
+        return;
+    }
+    *guest = (struct guest){.next = dock->guests, .dock = dock, .fd = fd};
+    guest->watch = watch_new(dock->loop, fd, on_bytes, guest);
+    guest->patience = timer_new(dock->loop, on_patience_over, guest);
+    if (!guest->watch || !guest->patience) {
+        guest_free(guest);
+        return;
+    }
+    dock->guests = guest;
+    dock->count++;
+    watch_set(guest->watch, WATCH_READ);
+    timer_set(guest->patience, DOCK_PATIENCE_MS);
+}
+
+struct dock *dock_new(uv_loop_t *loop, int listener, uint64_t session, dock_fn fn, void *arg)
+{
+    struct dock *dock = calloc(1, sizeof *dock);
+    if (!dock) {
+        return NULL;
+    }
+    *dock = (struct dock){.loop = loop, .session = session, .fn = fn, .arg = arg};
+    if (crypto_random(dock->token, sizeof dock->token) == 0) {
+        dock->listener = listener_new(loop, listener, on_guest, dock);
+    }
+    if (!dock->listener) {
+        crypto_wipe(dock->token, sizeof dock->token);
+        free(dock);
+        return NULL;
+    }
+    return dock;
+}
+
+const uint8_t *dock_token(const struct dock *dock)
+{
+    return dock->token;
+}
+
+void dock_free(struct dock *dock)
+{
+    if (!dock) {
+        return;
+    }
+    listener_free(dock->listener);
+    while (dock->guests) {
+        send_off(dock->guests);
+    }
+    crypto_wipe(dock->token, sizeof dock->token);
+    free(dock);
+}
+
+void dock_expect(struct dock *dock, uint16_t channel)
+{
+    dock->expecting = true;
+    dock->channel = channel;
+}

@@ -1,0 +1,33 @@
+/*
+ * dock: a session's data port. It authenticates the gateway's connections
+ * (data/proof.h) and hands over the one for the channel that is expected. All
+ * others are dropped in silence: wrong, replayed, slow or surplus ones do the
+ * session no harm.
+ */
+#ifndef PAMTUNNEL_VPS_SESSION_DOCK_H
+#define PAMTUNNEL_VPS_SESSION_DOCK_H
+
+#include <stdint.h>
+#include <uv.h>
+
+#include "data/proof.h"
+
+enum { DOCK_PATIENCE_MS = 5000, DOCK_GUESTS_MAX = 16 };
+
+struct dock;
+/* A data channel is there: fd is the callee's. The dock may be freed in here. */
+typedef void (*dock_fn)(void *arg, uint16_t channel, int fd);
+
+/*
+ * Takes over the listening socket, and draws the session's token. On failure
+ * (NULL: no memory or no random numbers) the socket stays the caller's.
+ */
+struct dock *dock_new(uv_loop_t *loop, int listener, uint64_t session, dock_fn fn, void *arg);
+/* Closes the port. Accepts NULL. */
+void dock_free(struct dock *dock);
+/* PROOF_TOKEN_SIZE bytes that the gateway has to know; wiped with the dock. */
+const uint8_t *dock_token(const struct dock *dock);
+/* Lets one connection in, as this channel, once. Nothing is expected at first. */
+void dock_expect(struct dock *dock, uint16_t channel);
+
+#endif

@@ -1,0 +1,394 @@
+/*
+ * The life of a session: its states, its clock, its birth and its end. What
+ * comes from the gateway is in session_gateway.c, what comes from the user's
+ * client in session_client.c; they decide what follows and come back here to
+ * change the state.
+ *
+ * The one timer of a session, by state:
+ *   opening       the gateway has to have answered and docked
+ *   waiting       the user has to have come: SESSION_TIMEOUT after the command
+ *   connected     every now and then: idle or maximum time over, a channel overdue?
+ *   reconnecting  RECONNECT_GRACE
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "vps/session/session_core.h"
+
+enum {
+    OPENING_MS = 20000,
+    CHECK_MIN_MS = 250,
+    CHECK_MAX_MS = 60000,
+    /* The reason of a failed connection to the target travels beside its RST. */
+    LAST_WORDS_MS = 300,
+};
+
+/* ---- states --------------------------------------------------------------- */
+
+static const unsigned FOLLOWS[] = {
+    [SESSION_OPENING] = 1u << SESSION_WAITING | 1u << SESSION_ENDED,
+    [SESSION_WAITING] = 1u << SESSION_CONNECTED | 1u << SESSION_ENDED,
+    [SESSION_CONNECTED] = 1u << SESSION_RECONNECTING | 1u << SESSION_ENDED,
+    [SESSION_RECONNECTING] = 1u << SESSION_CONNECTED | 1u << SESSION_ENDED,
+    [SESSION_ENDED] = 0,
+};
+
+static void set_deadline(struct session *session, uint64_t ms)
+{
+    session->deadline_ms = clock_ms() + ms;
+    timer_set(session->deadline, ms);
+}
+
+/* How often to look at the clock of a session: a quarter of the shortest limit. */
+static uint64_t check_interval(const struct vps_settings *settings)
+{
+    uint64_t interval = CHECK_MAX_MS;
+    const long limits[] = {settings->idle_timeout, settings->max_session_time};
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t quarter = (uint64_t)limits[i] * 1000 / 4;
+        if (limits[i] > 0 && quarter < interval) {
+            interval = quarter;
+        }
+    }
+    return interval > CHECK_MIN_MS ? interval : CHECK_MIN_MS;
+}
+
+static void set_next_check(struct session *session, uint64_t ms)
+{
+    session->deadline_ms = 0;
+    timer_set(session->deadline, ms);
+}
+
+static void start_deadline(struct session *session)
+{
+    const struct vps_settings *settings = session->services->settings;
+    uint64_t timeout = (uint64_t)settings->session_timeout * 1000;
+    uint64_t since = clock_ms() - session->opened_ms;
+    switch (session->state) {
+    case SESSION_OPENING:
+        set_deadline(session, timeout < OPENING_MS ? timeout : OPENING_MS);
+        break;
+    case SESSION_WAITING:
+        set_deadline(session, since < timeout ? timeout - since : 0);
+        break;
+    case SESSION_CONNECTED:
+        set_next_check(session, session->pending ? OPENING_MS : check_interval(settings));
+        break;
+    case SESSION_RECONNECTING:
+        set_deadline(session, (uint64_t)settings->reconnect_grace * 1000);
+        break;
+    case SESSION_ENDED:
+        timer_stop(session->deadline);
+        break;
+    }
+}
+
+void session_set_state(struct session *session, enum session_state state)
+{
+    if (!(FOLLOWS[session->state] & 1u << state)) {
+        log_error(log_of(session), "session %s: %s -> %s is not a transition", session->id,
+                  session_state_name(session->state), session_state_name(state));
+        return;
+    }
+    log_info(log_of(session), "session %s: %s -> %s", session->id,
+             session_state_name(session->state), session_state_name(state));
+    session->state = state;
+    start_deadline(session);
+    session->services->notify(session->services->arg, session, SESSION_CHANGED, 0);
+}
+
+/* ---- the end -------------------------------------------------------------- */
+
+static void cut_carries(struct session *session)
+{
+    session_count_bytes(session, &session->to_target, &session->to_client);
+    while (session->carries) {
+        struct carry *carry = session->carries;
+        session->carries = carry->next;
+        carry->session = NULL; /* freed when the relay gives its link back */
+        link_cut(carry->link);
+    }
+}
+
+static void close_ports(struct session *session)
+{
+    struct ports *ports = session->services->ports;
+    door_free(session->door);
+    dock_free(session->dock);
+    session->door = NULL;
+    session->dock = NULL;
+    if (session->public_listener >= 0) {
+        close(session->public_listener);
+        session->public_listener = -1;
+    }
+    ports_release(ports, clock_ms(), session->public_port);
+    ports_release(ports, clock_ms(), session->data_port);
+}
+
+static void tear_down(struct session *session)
+{
+    cut_carries(session);
+    session_drop_pending(session);
+    session_drop_spare(session);
+    close_ports(session);
+    crypto_wipe(session->secret, sizeof session->secret);
+}
+
+static void log_end(const struct session *session)
+{
+    char buffer[512];
+    struct text text = text_over(buffer, sizeof buffer);
+    session_end_text(session, &text);
+    if (session->somebody_is_in) {
+        text_add(&text, "; ");
+        text_add_seconds(&text, (session->ended_ms - session->connected_ms) / 1000);
+        text_add(&text, ", ");
+        text_add_bytes(&text, session->to_target);
+        text_add(&text, " to the target, ");
+        text_add_bytes(&text, session->to_client);
+        text_add(&text, " to the client");
+    }
+    log_info(log_of(session), "session %s: over: %s", session->id, buffer);
+}
+
+void session_end(struct session *session, enum session_end end)
+{
+    if (session->state == SESSION_ENDED) {
+        return;
+    }
+    session->end = end;
+    session->ended_ms = clock_ms();
+    tear_down(session);
+    session_tell_gateway(session);
+
+    log_end(session);
+    session_set_state(session, SESSION_ENDED);
+}
+
+void session_close(struct session *session)
+{
+    session_end(session, SESSION_END_CLOSED);
+}
+
+/* ---- nobody is connected any more ------------------------------------------ */
+
+bool session_carries_nothing(const struct session *session)
+{
+    return !session->carries && !session->pending;
+}
+
+void session_on_nothing_carried(struct session *session, bool maybe_last_words)
+{
+    if (session->state != SESSION_CONNECTED || !session_carries_nothing(session)) {
+        return;
+    }
+    if (session->kind == SESSION_RDP && session->services->settings->reconnect_grace > 0) {
+        session_set_state(session, SESSION_RECONNECTING);
+    } else if (maybe_last_words) {
+        session_wait_for_last_words(session);
+    } else {
+        session_end(session, SESSION_END_DISCONNECTED);
+    }
+}
+
+void session_expect_channel(struct session *session)
+{
+    set_next_check(session, OPENING_MS);
+}
+
+void session_wait_for_last_words(struct session *session)
+{
+    set_next_check(session, LAST_WORDS_MS);
+}
+
+/* ---- the relay and the clock ---------------------------------------------- */
+
+void session_on_link_ended(struct session *session, struct carry *carry)
+{
+    struct carry **at = &session->carries;
+    while (*at != carry) {
+        at = &(*at)->next;
+    }
+    *at = carry->next;
+    uint64_t to_client = link_bytes_b_to_a(carry->link);
+    session->to_target += link_bytes_a_to_b(carry->link);
+    session->to_client += to_client;
+    log_debug(log_of(session), "session %s: a connection ended (%d, %s)", session->id,
+              (int)link_end(carry->link), strerror(link_error(carry->link)));
+    session_on_nothing_carried(session, to_client == 0);
+}
+
+static void check_limits(struct session *session)
+{
+    const struct vps_settings *settings = session->services->settings;
+    uint64_t now = clock_ms(), to_target, to_client;
+    session_count_bytes(session, &to_target, &to_client);
+    if (to_target + to_client != session->active_bytes) {
+        session->active_bytes = to_target + to_client;
+        session->active_ms = now;
+    }
+    uint64_t idle_ms = (uint64_t)settings->idle_timeout * 1000;
+    uint64_t most_ms = (uint64_t)settings->max_session_time * 1000;
+    if (most_ms > 0 && now - session->connected_ms >= most_ms) {
+        session_end(session, SESSION_END_MAX_TIME);
+    } else if (idle_ms > 0 && now - session->active_ms >= idle_ms) {
+        session_end(session, SESSION_END_IDLE);
+    } else {
+        start_deadline(session);
+    }
+}
+
+static void check_connected(struct session *session)
+{
+    bool overdue = session->pending && clock_ms() - session->channel_asked_ms >= OPENING_MS;
+    if (overdue) {
+        log_warn(log_of(session), "session %s: gateway %s does not open channel %u", session->id,
+                 session->gateway, session->channel);
+        session_give_up_channel(session);
+    } else if (session_carries_nothing(session)) {
+        session_end(session, SESSION_END_DISCONNECTED);
+    }
+    if (session->state == SESSION_CONNECTED) {
+        check_limits(session);
+    }
+}
+
+static void on_deadline(void *arg)
+{
+    struct session *session = arg;
+    switch (session->state) {
+    case SESSION_OPENING:
+        session_end(session, SESSION_END_GATEWAY);
+        break;
+    case SESSION_WAITING:
+        session_end(session, SESSION_END_NOBODY);
+        break;
+    case SESSION_CONNECTED:
+        check_connected(session);
+        break;
+    case SESSION_RECONNECTING:
+        session_end(session, SESSION_END_DISCONNECTED);
+        break;
+    case SESSION_ENDED:
+        break;
+    }
+}
+
+/* ---- birth ---------------------------------------------------------------- */
+
+static int make_secrets(struct session *session)
+{
+    int err = crypto_random_name(session->id, SESSION_ID_SIZE);
+    err = err < 0 ? err : crypto_random(&session->number, sizeof session->number);
+    return err < 0 ? err : crypto_random_name(session->secret, RDPFILE_SECRET_LEN);
+}
+
+static int open_ports(struct session *session, struct why *why)
+{
+    struct session_services *services = session->services;
+    uint64_t now = clock_ms();
+    int fd = ports_listen(services->ports, now, &session->public_port);
+    session->public_listener = fd;
+    if (fd >= 0) {
+        fd = ports_listen(services->ports, now, &session->data_port);
+    }
+    if (fd == -EADDRINUSE) {
+        return why_set(why, fd,
+                       "No port is free between %u and %u; a used one rests for %d s. Try again in "
+                       "a moment, or widen PORT_RANGE_START and PORT_RANGE_END.",
+                       services->settings->port_range_start, services->settings->port_range_end,
+                       PORTS_QUARANTINE_MS / 1000);
+    }
+    if (fd < 0) {
+        return why_set(why, fd, "No port could be opened: %s.", strerror(-fd));
+    }
+    session->dock = dock_new(services->loop, fd, session->number, session_on_docked, session);
+    if (!session->dock) {
+        close(fd);
+        return why_set(why, -ENOMEM, "The server is out of memory or of random numbers.");
+    }
+    /* What is left belongs to the sessions there are: each takes more when its user comes. */
+    if (net_descriptors_are_short(fd)) {
+        return why_set(why, -ENFILE,
+                       "This server has most of its file descriptors in use. Try again later, or "
+                       "give vps-agent more (LimitNOFILE=, ulimit -n).");
+    }
+    return 0;
+}
+
+/* Copies a name to where the names end, and returns where that is then. */
+static char *add_name(char **name, char *end, const char *text)
+{
+    *name = end;
+    return stpcpy(end, text) + 1;
+}
+
+static struct session *blank(struct session_services *services,
+                             const struct session_request *request, struct gateway *gateway)
+{
+    const struct target *target = &request->target;
+    struct gateway_view view;
+    gateway_view(gateway, &view);
+    size_t names = strlen(target->host) + strlen(target->user) + strlen(view.name) + 3;
+    struct session *session = calloc(1, sizeof *session + names);
+    if (!session) {
+        return NULL;
+    }
+    char *end = add_name(&session->host, session->names, target->host);
+    end = add_name(&session->user, end, target->user);
+    add_name(&session->gateway, end, view.name);
+    session->services = services;
+    session->kind = request->kind;
+    session->owner = request->owner;
+    session->port = target->port;
+    session->public_listener = -1;
+    session->spare = -1;
+    session->opened_ms = clock_ms();
+    session->opened_unix = clock_unix();
+    session->deadline = timer_new(services->loop, on_deadline, session);
+    return session;
+}
+
+int session_new(struct session_services *services, const struct session_request *request,
+                struct gateway *gateway, struct session **ret_session, struct why *why)
+{
+    struct session *session = blank(services, request, gateway);
+    if (!session || !session->deadline || make_secrets(session) < 0) {
+        session_free(session);
+        return why_set(why, -ENOMEM, "The server is out of memory or of random numbers.");
+    }
+    int err = open_ports(session, why);
+    if (err == 0 && session_request_channel(session) < 0) {
+        err = why_set(why, -ENOTCONN, "The gateway went offline just now. Try again in a moment.");
+    }
+    if (err < 0) {
+        tear_down(session);
+        session_free(session);
+        return err;
+    }
+    char target[TARGET_TEXT_MAX];
+    target_format(session->host, session->port, target);
+    log_info(log_of(session),
+             "session %s: opening %s to %s through gateway %s (tunnel %016" PRIx64
+             "), ports %u and %u",
+             session->id, session_kind_name(session->kind), target, session->gateway,
+             session->number, session->public_port, session->data_port);
+    start_deadline(session);
+    *ret_session = session;
+    return 0;
+}
+
+void session_free(struct session *session)
+{
+    if (session) {
+        timer_free(session->deadline);
+        free(session->blocked);
+        free(session->end_why);
+        free(session);
+    }
+}

@@ -1,0 +1,118 @@
+/*
+ * session: what one /rdp or /ssh grants: one user, one target, one public port,
+ * one data port, until it ends.
+ *
+ *     opening -> waiting -> connected -> ended
+ *                              |  ^
+ *                              v  |
+ *                          reconnecting          (RDP only)
+ *
+ * and from every state to ended. This header is what the rest of vps-agent sees
+ * of a session (bot, admin socket, audit): reading, and the three verbs of its
+ * user. Sessions are made and kept by sessions.h.
+ */
+#ifndef PAMTUNNEL_VPS_SESSION_SESSION_H
+#define PAMTUNNEL_VPS_SESSION_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/host.h"
+#include "base/net.h"
+#include "base/text.h"
+#include "base/why.h"
+
+struct session;
+
+enum session_kind { SESSION_SSH, SESSION_RDP };
+
+enum session_state {
+    SESSION_OPENING,      /* the gateway was asked */
+    SESSION_WAITING,      /* the target answers; the user has not come yet */
+    SESSION_CONNECTED,    /* bytes flow */
+    SESSION_RECONNECTING, /* the RDP client went; it may come back for a moment */
+    SESSION_ENDED,
+};
+
+enum session_end {
+    SESSION_END_NONE,
+    SESSION_END_REFUSED,      /* the gateway could not reach the target, or may not */
+    SESSION_END_GATEWAY,      /* the gateway went offline or did not answer */
+    SESSION_END_NOBODY,       /* the user did not come in time */
+    SESSION_END_DISCONNECTED, /* the normal end */
+    SESSION_END_TARGET,       /* the target could not be reached any more */
+    SESSION_END_CLOSED,       /* its user or an administrator closed it */
+    SESSION_END_IDLE,
+    SESSION_END_MAX_TIME,
+    SESSION_END_SHUTDOWN, /* vps-agent stops */
+};
+
+/* Who asked: a Telegram user, or a user of the VPS through pamctl. */
+struct owner {
+    enum owner_kind { OWNER_TELEGRAM, OWNER_LOCAL } kind;
+    int64_t id; /* Telegram's from.id, or the uid */
+};
+bool owner_equal(const struct owner *a, const struct owner *b);
+
+enum { SESSION_ID_SIZE = 8, SESSION_PARKED_MAX = 4 };
+
+/* A client at the public port that nobody knows: somebody has to decide. */
+struct parked_view {
+    unsigned number; /* names it within its session */
+    struct addr from;
+};
+
+/* What there is to see of a session at one moment. Pointers live as long as the session. */
+struct session_view {
+    const char *id; /* a name, not a secret: it guards nothing by itself */
+    enum session_kind kind;
+    enum session_state state;
+    struct owner owner;
+    const char *host; /* the target */
+    uint16_t port;
+    const char *gateway;
+    uint16_t public_port;
+    uint16_t data_port;
+    bool has_client;
+    struct addr client;         /* who is, or was last, connected */
+    int64_t opened_unix;        /* when it was asked for */
+    int64_t connected_unix;     /* when the user first came, 0: not yet */
+    unsigned seconds_left;      /* of the state's deadline; 0: there is none */
+    unsigned seconds_connected; /* since the user came, until now or the end */
+    uint64_t bytes_to_target;
+    uint64_t bytes_to_client;
+    unsigned parked_count;
+    struct parked_view parked[SESSION_PARKED_MAX];
+    enum session_end end;
+};
+
+void session_view(const struct session *session, struct session_view *ret_view);
+
+const char *session_kind_name(enum session_kind kind);    /* "ssh" */
+const char *session_state_name(enum session_state state); /* "waiting" */
+/*
+ * How it ended, as a clause for a person ("nobody connected within 2 min"), for
+ * an ended session; for SESSION_END_REFUSED the reason and what to do about it.
+ */
+void session_end_text(const struct session *session, struct text *text);
+
+/*
+ * What the user gets, valid while waiting. The ssh command line, or the whole
+ * .rdp file (ASCII, CRLF), which holds the one-time secret: wipe the buffer.
+ */
+enum { SESSION_SSH_COMMAND_MAX = 1024, SESSION_RDP_FILE_MAX = 2048 };
+void session_ssh_command(const struct session *session, struct text *text);
+void session_rdp_file(const struct session *session, struct text *text);
+/* "HOME-PC.rdp": only [A-Za-z0-9._-]. dst takes HOST_MAX + 5. */
+void session_rdp_file_name(const struct session *session, char *dst);
+
+/* Ends it. The session is ended when this returns, and gone after the loop's turn. */
+void session_close(struct session *session);
+/*
+ * Decides about a parked client, by number, or about all from its address.
+ * -ENOENT if it is not there any more.
+ */
+int session_admit(struct session *session, unsigned number);
+int session_block(struct session *session, unsigned number);
+
+#endif

@@ -1,0 +1,175 @@
+/* What others see of a session: a snapshot, texts, and what its user gets. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "vps/session/session_core.h"
+
+bool owner_equal(const struct owner *a, const struct owner *b)
+{
+    return a->kind == b->kind && a->id == b->id;
+}
+
+const char *session_kind_name(enum session_kind kind)
+{
+    return kind == SESSION_RDP ? "rdp" : "ssh";
+}
+
+const char *session_state_name(enum session_state state)
+{
+    static const char *const NAMES[] = {"opening", "waiting", "connected", "reconnecting", "ended"};
+    return NAMES[state];
+}
+
+void session_count_bytes(const struct session *session, uint64_t *ret_to_target,
+                         uint64_t *ret_to_client)
+{
+    uint64_t to_target = session->to_target, to_client = session->to_client;
+    for (const struct carry *carry = session->carries; carry; carry = carry->next) {
+        to_target += link_bytes_a_to_b(carry->link);
+        to_client += link_bytes_b_to_a(carry->link);
+    }
+    *ret_to_target = to_target;
+    *ret_to_client = to_client;
+}
+
+static unsigned seconds_left(const struct session *session, uint64_t now)
+{
+    return session->deadline_ms > now ? (unsigned)((session->deadline_ms - now + 999) / 1000) : 0;
+}
+
+void session_view(const struct session *session, struct session_view *ret_view)
+{
+    uint64_t now = session->ended_ms ? session->ended_ms : clock_ms();
+    struct session_view view = {
+        .id = session->id,
+        .kind = session->kind,
+        .state = session->state,
+        .owner = session->owner,
+        .host = session->host,
+        .port = session->port,
+        .gateway = session->gateway,
+        .public_port = session->public_port,
+        .data_port = session->data_port,
+        .has_client = session->somebody_is_in,
+        .client = session->client,
+        .opened_unix = session->opened_unix,
+        .connected_unix = session->connected_unix,
+        .seconds_left = session->state == SESSION_ENDED ? 0 : seconds_left(session, now),
+        .end = session->end,
+    };
+    if (session->connected_ms) {
+        view.seconds_connected = (unsigned)((now - session->connected_ms) / 1000);
+    }
+    session_count_bytes(session, &view.bytes_to_target, &view.bytes_to_client);
+    view.parked_count = session->door ? door_parked(session->door, view.parked) : 0;
+    *ret_view = view;
+}
+
+/* What a person is told; the first words are the contract's. */
+void session_explain_failure(struct session *session, const struct message_tunnel_failed *failed)
+{
+    const char *host = session->host;
+    unsigned port = session->port;
+    const char *service = session->kind == SESSION_RDP ? "Remote Desktop" : "an SSH server";
+    const struct vps_settings *settings = session->services->settings;
+    struct why *why = session->end_why ? session->end_why : malloc(sizeof *why);
+    session->end_why = why; /* without memory it is a NULL, and the reason stays in the log */
+    switch (failed->reason) {
+    case TUNNEL_UNKNOWN_NAME:
+        why_set(why, 0,
+                "unknown name: gateway %s cannot find %s; check the spelling, or use its IP "
+                "address",
+                session->gateway, host);
+        break;
+    case TUNNEL_REFUSED:
+        why_set(why, 0, "refused: %s is there, but nothing listens on port %u; is %s running?",
+                host, port, service);
+        break;
+    case TUNNEL_NO_ROUTE:
+        why_set(why, 0,
+                "no route: gateway %s cannot reach %s; is it switched on and in that "
+                "network?",
+                session->gateway, host);
+        break;
+    case TUNNEL_TIMED_OUT:
+        why_set(why, 0,
+                "timed out: %s does not answer on port %u; is it switched on, and does its "
+                "firewall let gateway %s in?",
+                host, port, session->gateway);
+        break;
+    case TUNNEL_NOT_ALLOWED:
+        why_set(why, 0,
+                "not allowed: gateway %s does not serve %s port %u; its ALLOWED_TARGETS "
+                "decides",
+                session->gateway, host, port);
+        break;
+    case TUNNEL_DATA_UNREACHABLE:
+        why_set(why, 0,
+                "gateway %s cannot reach the data port of this server; let TCP ports %u to "
+                "%u through its firewall",
+                session->gateway, settings->port_range_start, settings->port_range_end);
+        break;
+    case TUNNEL_BUSY:
+        why_set(why, 0, "gateway %s has too many tunnels open; close a session first",
+                session->gateway);
+        break;
+    default:
+        why_set(why, 0, "gateway %s could not open it: %s", session->gateway, failed->detail);
+    }
+}
+
+void session_end_text(const struct session *session, struct text *text)
+{
+    const struct vps_settings *settings = session->services->settings;
+    switch (session->end) {
+    case SESSION_END_REFUSED:
+    case SESSION_END_TARGET:
+        text_add(text, "%s",
+                 session->end_why ? session->end_why->text : "the gateway could not open it");
+        break;
+    case SESSION_END_GATEWAY:
+        text_add(text, "gateway %s went offline or did not answer", session->gateway);
+        break;
+    case SESSION_END_NOBODY:
+        text_add(text, "nobody connected within ");
+        text_add_seconds(text, (uint64_t)settings->session_timeout);
+        break;
+    case SESSION_END_CLOSED:
+        text_add(text, "closed on request");
+        break;
+    case SESSION_END_IDLE:
+        text_add(text, "nothing moved for ");
+        text_add_seconds(text, (uint64_t)settings->idle_timeout);
+        break;
+    case SESSION_END_MAX_TIME:
+        text_add(text, "the longest time for a session is over: ");
+        text_add_seconds(text, (uint64_t)settings->max_session_time);
+        break;
+    case SESSION_END_SHUTDOWN:
+        text_add(text, "the server is being stopped");
+        break;
+    case SESSION_END_DISCONNECTED:
+    case SESSION_END_NONE:
+        text_add(text, "disconnected");
+        break;
+    }
+}
+
+void session_ssh_command(const struct session *session, struct text *text)
+{
+    text_add(text, "ssh -p %u -o HostKeyAlias=%s %s%s%s", session->public_port, session->host,
+             session->user, session->user[0] ? "@" : "", session->services->settings->vps_host);
+}
+
+void session_rdp_file(const struct session *session, struct text *text)
+{
+    rdpfile_write(text, session->services->settings->vps_host, session->public_port,
+                  session->secret);
+}
+
+void session_rdp_file_name(const struct session *session, char *dst)
+{
+    rdpfile_name(session->host, dst);
+}

@@ -1,0 +1,287 @@
+#include "vps/session/sessions.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "vps/session/session_core.h"
+#include "vps/session/sessions_run.h"
+
+struct sessions {
+    struct session_services services;
+    struct session *list; /* in the order of opening */
+    struct session_watcher watchers[SESSION_WATCHERS_MAX];
+    unsigned watcher_count;
+    bool draining;
+    struct watch *relay_watch;
+    struct timer *reaper; /* frees ended sessions when nobody is inside one any more */
+};
+
+/* ---- watchers ------------------------------------------------------------- */
+
+static void notify(void *arg, struct session *session, enum session_event event, unsigned number)
+{
+    struct sessions *sessions = arg;
+    enum session_state state = session->state;
+    /* If a watcher moves the session on, the others have been told of that already. */
+    for (unsigned i = 0; i < sessions->watcher_count && session->state == state; i++) {
+        sessions->watchers[i].event(sessions->watchers[i].arg, session, event, number);
+    }
+    if (session->state == SESSION_ENDED) {
+        timer_set(sessions->reaper, 0);
+    }
+}
+
+int sessions_watch(struct sessions *sessions, struct session_watcher watcher)
+{
+    if (sessions->watcher_count == SESSION_WATCHERS_MAX) {
+        return -ENOSPC;
+    }
+    sessions->watchers[sessions->watcher_count++] = watcher;
+    return 0;
+}
+
+/* ---- the list ------------------------------------------------------------- */
+
+struct session *sessions_next(struct sessions *sessions, const struct session *after)
+{
+    struct session *session = after ? after->next : sessions->list;
+    while (session && session->state == SESSION_ENDED) {
+        session = session->next;
+    }
+    return session;
+}
+
+struct session *sessions_find(struct sessions *sessions, const char *id)
+{
+    struct session *session = sessions_next(sessions, NULL);
+    while (session && strcmp(session->id, id) != 0) {
+        session = sessions_next(sessions, session);
+    }
+    return session;
+}
+
+unsigned sessions_count(const struct sessions *sessions)
+{
+    unsigned count = 0;
+    for (const struct session *s = sessions->list; s; s = s->next) {
+        count += s->state != SESSION_ENDED;
+    }
+    return count;
+}
+
+static unsigned count_of_owner(const struct sessions *sessions, const struct owner *owner)
+{
+    unsigned count = 0;
+    for (const struct session *s = sessions->list; s; s = s->next) {
+        count += s->state != SESSION_ENDED && owner_equal(&s->owner, owner);
+    }
+    return count;
+}
+
+static void reap(void *arg)
+{
+    struct sessions *sessions = arg;
+    for (struct session **at = &sessions->list; *at;) {
+        struct session *session = *at;
+        if (session->state == SESSION_ENDED) {
+            *at = session->next;
+            session_free(session);
+        } else {
+            at = &session->next;
+        }
+    }
+}
+
+/* ---- opening -------------------------------------------------------------- */
+
+static int check_limits(const struct sessions *sessions, const struct owner *owner, struct why *why)
+{
+    const struct vps_settings *settings = sessions->services.settings;
+    if (count_of_owner(sessions, owner) >= (unsigned long)settings->max_sessions_per_user) {
+        return why_set(why, -EDQUOT,
+                       "You have too many sessions open: %ld is the limit. Close one first.",
+                       settings->max_sessions_per_user);
+    }
+    if (sessions_count(sessions) >= (unsigned long)settings->max_sessions) {
+        return why_set(why, -ENFILE,
+                       "Too many sessions are open on this server: %ld is the limit. Try again "
+                       "later.",
+                       settings->max_sessions);
+    }
+    return 0;
+}
+
+static void append(struct sessions *sessions, struct session *session)
+{
+    struct session **at = &sessions->list;
+    while (*at) {
+        at = &(*at)->next;
+    }
+    *at = session;
+}
+
+int sessions_open(struct sessions *sessions, const struct session_request *request,
+                  struct session **ret_session, struct why *why)
+{
+    struct gateway *gateway;
+    struct session *session;
+    if (!sessions->services.gateways) {
+        return why_set(why, -ENOTCONN, "The server is being stopped. Try again in a moment.");
+    }
+    if (sessions->draining) {
+        return why_set(why, -ESHUTDOWN,
+                       "The server is about to be restarted and opens no new sessions. Try again "
+                       "in a few minutes.");
+    }
+    int err = check_limits(sessions, &request->owner, why);
+    if (err == 0) {
+        err = gateways_pick(sessions->services.gateways, request->target.gateway, &gateway, why);
+    }
+    if (err == 0) {
+        err = session_new(&sessions->services, request, gateway, &session, why);
+    }
+    if (err < 0) {
+        return err;
+    }
+    append(sessions, session);
+    *ret_session = session;
+    return 0;
+}
+
+void sessions_drain(struct sessions *sessions, bool on)
+{
+    sessions->draining = on;
+}
+
+bool sessions_are_draining(const struct sessions *sessions)
+{
+    return sessions->draining;
+}
+
+/* ---- events --------------------------------------------------------------- */
+
+static uint64_t session_number_of(const struct message *message)
+{
+    return message->type == MESSAGE_TUNNEL_READY ? message->tunnel_ready.session
+                                                 : message->tunnel_failed.session;
+}
+
+static void on_message(void *arg, const char *gateway, const struct message *message)
+{
+    struct sessions *sessions = arg;
+    uint64_t number = session_number_of(message);
+    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
+        /* A gateway speaks for its own sessions only. */
+        if (s->number == number && strcasecmp(s->gateway, gateway) == 0) {
+            session_on_message(s, message);
+            return;
+        }
+    }
+}
+
+static void on_gateway_lost(void *arg, const char *gateway)
+{
+    struct sessions *sessions = arg;
+    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
+        if (strcasecmp(s->gateway, gateway) == 0) {
+            session_on_gateway_lost(s);
+        }
+    }
+}
+
+static void on_links_ended(void *arg, int events)
+{
+    struct sessions *sessions = arg;
+    (void)events;
+    struct link *link;
+    while ((link = relay_take_ended(sessions->services.relay))) {
+        struct carry *carry = link_arg(link);
+        if (carry->session) {
+            session_on_link_ended(carry->session, carry);
+        }
+        free(carry);
+        link_free(link);
+    }
+}
+
+struct gateways_events sessions_gateway_events(struct sessions *sessions)
+{
+    return (struct gateways_events){
+        .received = on_message, .lost = on_gateway_lost, .arg = sessions};
+}
+
+void sessions_use_gateways(struct sessions *sessions, struct gateways *gateways)
+{
+    sessions->services.gateways = gateways;
+}
+
+/* ---- life ----------------------------------------------------------------- */
+
+int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settings *settings,
+                 struct sessions **ret_sessions, struct why *why)
+{
+    struct sessions *sessions = calloc(1, sizeof *sessions);
+    if (!sessions) {
+        return why_set(why, -ENOMEM, "out of memory");
+    }
+    struct session_services *services = &sessions->services;
+    *services = (struct session_services){
+        .loop = loop, .log = log, .settings = settings, .notify = notify, .arg = sessions};
+    services->known = known_new();
+    sessions->reaper = timer_new(loop, reap, sessions);
+    int err = ports_new(settings->bind_address, settings->port_range_start,
+                        settings->port_range_end, &services->ports);
+    if (err == 0) {
+        err = relay_new((unsigned)settings->relay_workers, &services->relay);
+    }
+    if (err == 0) {
+        sessions->relay_watch = watch_new(loop, relay_events_fd(services->relay), on_links_ended,
+                                          sessions);
+    }
+    if (err < 0 || !services->known || !sessions->reaper || !sessions->relay_watch) {
+        sessions_free(sessions);
+        return why_set(why, err < 0 ? err : -ENOMEM, "cannot start the relay: %s",
+                       strerror(err < 0 ? -err : ENOMEM));
+    }
+    watch_set(sessions->relay_watch, WATCH_READ);
+    *ret_sessions = sessions;
+    return 0;
+}
+
+void sessions_end_all(struct sessions *sessions)
+{
+    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
+        session_end(s, SESSION_END_SHUTDOWN);
+    }
+}
+
+bool sessions_relay_is_alive(struct sessions *sessions)
+{
+    return relay_is_alive(sessions->services.relay);
+}
+
+/* Takes back every link before the relay goes: their carries are ours. */
+static void stop_relay(struct sessions *sessions)
+{
+    if (sessions->services.relay) {
+        relay_stop(sessions->services.relay);
+        on_links_ended(sessions, 0);
+        relay_free(sessions->services.relay);
+    }
+}
+
+void sessions_free(struct sessions *sessions)
+{
+    if (!sessions) {
+        return;
+    }
+    reap(sessions);
+    watch_free(sessions->relay_watch);
+    timer_free(sessions->reaper);
+    stop_relay(sessions);
+    ports_free(sessions->services.ports);
+    known_free(sessions->services.known);
+    free(sessions);
+}

@@ -1,0 +1,58 @@
+/*
+ * sessions: all sessions of a vps-agent: opening, limits, finding, and telling
+ * those who watch.
+ */
+#ifndef PAMTUNNEL_VPS_SESSION_SESSIONS_H
+#define PAMTUNNEL_VPS_SESSION_SESSIONS_H
+
+#include "vps/session/session.h"
+
+struct sessions;
+
+enum session_event {
+    SESSION_CHANGED,  /* its state is another one; also SESSION_ENDED */
+    SESSION_PARKED,   /* an unknown client waits: `number` */
+    SESSION_UNPARKED, /* it was admitted or blocked, or went away: `number` */
+};
+
+/*
+ * Called from the loop, or from inside the verbs of session.h, in the order in
+ * which things happen. A watcher may call those verbs, but not from inside a
+ * SESSION_ENDED.
+ */
+struct session_watcher {
+    void (*event)(void *arg, struct session *session, enum session_event event, unsigned number);
+    void *arg;
+};
+
+enum { SESSION_WATCHERS_MAX = 4 };
+/* Registers a watcher, which lives as long as the sessions. -ENOSPC if there are too many. */
+int sessions_watch(struct sessions *sessions, struct session_watcher watcher);
+
+struct session_request {
+    struct owner owner;
+    enum session_kind kind;
+    struct target target;
+};
+
+/*
+ * Opens a session: it is opening when this returns, and what comes of it is told
+ * to the watchers, never from inside this call. On failure why is a sentence for
+ * the user: -ENOTCONN no gateway online, -ENOENT no gateway of that name,
+ * -EDESTADDRREQ several gateways and none named, -EADDRINUSE no port free,
+ * -EDQUOT the user's limit, -ENFILE the limit of all, -ESHUTDOWN while draining.
+ */
+int sessions_open(struct sessions *sessions, const struct session_request *request,
+                  struct session **ret_session, struct why *why);
+
+/* Draining: those that are open go on, and no new one is opened. */
+void sessions_drain(struct sessions *sessions, bool on);
+bool sessions_are_draining(const struct sessions *sessions);
+
+/* By its id, or NULL. */
+struct session *sessions_find(struct sessions *sessions, const char *id);
+unsigned sessions_count(const struct sessions *sessions);
+/* One after the other in the order of opening: NULL to start, NULL at the end. */
+struct session *sessions_next(struct sessions *sessions, const struct session *after);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * sessions_run: how the agent starts and feeds its sessions. Those who only use
+ * sessions (bot, admin socket) need nothing but sessions.h.
+ */
+#ifndef PAMTUNNEL_VPS_SESSION_SESSIONS_RUN_H
+#define PAMTUNNEL_VPS_SESSION_SESSIONS_RUN_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "control/message.h"
+#include "vps/gateways.h"
+#include "vps/session/sessions.h"
+#include "vps/settings.h"
+
+/* 0, or -errno with why. Takes no gateways yet: see sessions_use_gateways(). */
+int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settings *settings,
+                 struct sessions **ret_sessions, struct why *why);
+/* Gateways report to the sessions, and sessions ask the gateways: this closes the circle. */
+struct gateways_events sessions_gateway_events(struct sessions *sessions);
+/* NULL: nothing can be opened (any more). */
+void sessions_use_gateways(struct sessions *sessions, struct gateways *gateways);
+/* For a watchdog: see relay_is_alive(). */
+bool sessions_relay_is_alive(struct sessions *sessions);
+/* Ends all of them, telling the watchers. */
+void sessions_end_all(struct sessions *sessions);
+/* All must have ended. Accepts NULL. */
+void sessions_free(struct sessions *sessions);
+
+#endif

@@ -1,0 +1,214 @@
+#include "vps/setup/doctor.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/settings.h"
+#include "base/text.h"
+#include "vps/health.h"
+#include "vps/setup/firewall.h"
+#include "vps/setup/hotline.h"
+#include "vps/setup/sheet.h"
+
+enum {
+    EXIT_USAGE = 2,
+    CALL_MS = 15000,
+    DESCRIPTORS_PER_SESSION = 12, /* two listeners, a link, and visitors at the door */
+    DESCRIPTORS_OTHERS = 128,
+    CLOCK_FINE_S = 30,
+};
+
+/* ---- files ---------------------------------------------------------------- */
+
+static void check_secret_files(struct checkup *checkup, const char *env_file)
+{
+    static const char *const NAMES[] = {"TELEGRAM_TOKEN", "TUNNEL_KEY"};
+    struct settings_source *source;
+    checkup_secret_file(checkup, env_file);
+    if (settings_open(env_file, &source, NULL) == 0) {
+        for (unsigned i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+            checkup_secret_file(checkup, settings_file_of(source, NAMES[i]));
+        }
+        settings_close(source);
+    }
+}
+
+static void check_state_dir(struct checkup *checkup, const char *path)
+{
+    struct stat folder;
+    if (stat(path, &folder) < 0 && errno == ENOENT) {
+        checkup_say(checkup, CHECKUP_SKIPPED, "STATE_DIR",
+                    "%s is not there yet: vps-agent makes it, if its user may", path);
+    } else if (errno = 0, stat(path, &folder) < 0 || !S_ISDIR(folder.st_mode)) {
+        checkup_say(checkup, CHECKUP_BAD, "STATE_DIR", "%s is no folder that can be used: %s", path,
+                    strerror(errno ? errno : ENOTDIR));
+    } else if (folder.st_mode & 02) {
+        checkup_say(checkup, CHECKUP_BAD, "STATE_DIR",
+                    "everybody may write to %s (mode %04o): chmod o-w %s", path,
+                    (unsigned)folder.st_mode & 07777, path);
+    } else if (access(path, W_OK) < 0) {
+        checkup_say(checkup, CHECKUP_BAD, "STATE_DIR",
+                    "you (uid %u) may not write to %s, which is uid %u's: run this, and vps-agent, "
+                    "as that user or root",
+                    (unsigned)geteuid(), path, (unsigned)folder.st_uid);
+    } else {
+        checkup_say(checkup, CHECKUP_OK, "STATE_DIR", "%s, of uid %u, mode %04o", path,
+                    (unsigned)folder.st_uid, (unsigned)folder.st_mode & 07777);
+    }
+}
+
+/* ---- the agent that runs -------------------------------------------------- */
+
+static void check_gateways(struct checkup *checkup, const json_t *status)
+{
+    const json_t *gateways = json_object_get(status, "gateways");
+    char names[400];
+    struct text text = text_over(names, sizeof names);
+    for (size_t i = 0; i < json_array_size(gateways); i++) {
+        const json_t *gateway = json_array_get(gateways, i);
+        const char *name = json_string_value(json_object_get(gateway, "name"));
+        text_add(&text, "%s%s", i ? ", " : "", name ? name : "?");
+    }
+    if (text.len == 0) {
+        checkup_say(checkup, CHECKUP_BAD, "gateways",
+                    "none is online: gateway-agent --doctor on the gateway says why");
+    } else {
+        checkup_say(checkup, CHECKUP_OK, "gateways", "online, with the right key: %s", names);
+    }
+}
+
+/* Returns whether one runs. */
+static bool check_agent(struct checkup *checkup, const struct vps_settings *settings)
+{
+    json_t *status;
+    struct why why;
+    int err = health_ask(settings, &status, &why);
+    if (err == 0) {
+        const char *version = json_string_value(json_object_get(status, "version"));
+        checkup_say(checkup, CHECKUP_OK, "vps-agent", "%s is running", version ? version : "?");
+        check_gateways(checkup, status);
+        json_decref(status);
+        return true;
+    }
+    if (err == -ENOENT || err == -ECONNREFUSED) {
+        checkup_say(checkup, CHECKUP_SKIPPED, "vps-agent",
+                    "not running with this STATE_DIR: whether gateways have the right key shows "
+                    "when it does");
+        return false;
+    }
+    checkup_say(checkup, CHECKUP_BAD, "vps-agent",
+                "%s/pamtunnel.sock: %s; run this as its user or as root", settings->state_dir,
+                why.text);
+    return true;
+}
+
+/* ---- the bot -------------------------------------------------------------- */
+
+static void check_clock_against(struct checkup *checkup, int64_t server_unix)
+{
+    int64_t off = clock_unix() - server_unix;
+    if (server_unix == 0) {
+        checkup_clock(checkup);
+    } else if (off > CLOCK_FINE_S || off < -CLOCK_FINE_S) {
+        checkup_say(checkup, CHECKUP_BAD, "clock",
+                    "it is %lld s %s of the Bot API's: switch time synchronisation on (timedatectl "
+                    "set-ntp true); commands look stale otherwise",
+                    (long long)(off < 0 ? -off : off), off < 0 ? "behind" : "ahead");
+    } else {
+        checkup_say(checkup, CHECKUP_OK, "clock", "the same as the Bot API's, within %d s",
+                    CLOCK_FINE_S);
+    }
+}
+
+static void check_webhook(struct checkup *checkup, struct hotline *hotline)
+{
+    struct hotline_answer answer;
+    hotline_call(hotline, "getWebhookInfo", NULL, CALL_MS, &answer);
+    const char *url = json_string_value(json_object_get(answer.result, "url"));
+    if (!answer.done) {
+        checkup_say(checkup, CHECKUP_SKIPPED, "webhook", "%s", answer.trouble);
+    } else if (url && url[0]) {
+        checkup_say(checkup, CHECKUP_BAD, "webhook",
+                    "this bot has one, so that another program gets its messages; vps-agent takes "
+                    "it away when it starts: is this the right bot?");
+    }
+    json_decref(answer.result);
+}
+
+static void check_bot(struct checkup *checkup, const struct vps_settings *settings)
+{
+    struct hotline *hotline;
+    struct hotline_answer answer = {0};
+    struct why why;
+    char name[HOTLINE_NAME_MAX + 1];
+    int err = hotline_new(settings->telegram_api_url, settings->telegram_token, &hotline);
+    if (err < 0) {
+        checkup_say(checkup, CHECKUP_BAD, "Bot API", "%s", strerror(-err));
+        return;
+    }
+    if (hotline_greet(hotline, name, &answer, &why) < 0) {
+        checkup_say(checkup, CHECKUP_BAD, "Bot API", "%s", why.text);
+    } else {
+        checkup_say(checkup, CHECKUP_OK, "Bot API", "it answers, and the bot is @%s", name);
+        check_webhook(checkup, hotline);
+    }
+    check_clock_against(checkup, answer.server_unix);
+    hotline_free(hotline);
+}
+
+/* ---- all of it ------------------------------------------------------------ */
+
+static void check_firewall(struct checkup *checkup, const struct vps_settings *settings)
+{
+    static const enum checkup_mark MARKS[] = {[FIREWALL_OPEN] = CHECKUP_OK,
+                                              [FIREWALL_CLOSED] = CHECKUP_BAD,
+                                              [FIREWALL_UNKNOWN] = CHECKUP_SKIPPED};
+    struct firewall_ports ports = {settings->control_port, settings->port_range_start,
+                                   settings->port_range_end};
+    char sentence[400];
+    struct text text = text_over(sentence, sizeof sentence);
+    enum firewall_verdict verdict = firewall_look("", &ports, &text);
+    checkup_say(checkup, MARKS[verdict], "firewall", "%s", sentence);
+}
+
+static void check_all(struct checkup *checkup, const struct vps_settings *settings)
+{
+    check_state_dir(checkup, settings->state_dir);
+    checkup_descriptors(checkup, (unsigned long)settings->max_sessions * DESCRIPTORS_PER_SESSION +
+                                     DESCRIPTORS_OTHERS);
+    doctor_check_host(checkup, settings);
+    bool agent_runs = check_agent(checkup, settings);
+    doctor_check_ports(checkup, settings, agent_runs);
+    check_firewall(checkup, settings);
+    if (settings->local) {
+        checkup_clock(checkup);
+    } else {
+        check_bot(checkup, settings);
+    }
+}
+
+int doctor_run(const char *env_file, bool local)
+{
+    struct vps_settings settings;
+    struct checkup checkup = {0};
+    struct why why;
+    if (!env_file && !sheet_is_given("TUNNEL_KEY") && access(VPS_ENV_FILE, F_OK) == 0) {
+        env_file = VPS_ENV_FILE;
+    }
+    if (vps_settings_load(env_file, local, &settings, &why) < 0) {
+        checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
+        return EXIT_USAGE;
+    }
+    checkup_say(&checkup, CHECKUP_OK, "settings", "complete, from %s",
+                env_file ? env_file : "the environment");
+    check_secret_files(&checkup, env_file);
+    check_all(&checkup, &settings);
+    vps_settings_wipe(&settings);
+    return checkup.bad ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,177 @@
+/* doctor: this server's addresses and ports. */
+#include <errno.h>
+#include <ifaddrs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/crypto.h"
+#include "base/net.h"
+#include "vps/setup/doctor.h"
+
+enum { SAMPLES = 16, PORTS = 65536, FEW_PORTS = 32, LISTENING = 0x0a, TIME_WAIT = 0x06 };
+
+/* ---- does VPS_HOST point here? -------------------------------------------- */
+
+static bool is_ours(const struct addr *addr)
+{
+    struct ifaddrs *interfaces;
+    bool found = false;
+    if (getifaddrs(&interfaces) < 0) {
+        return false;
+    }
+    for (const struct ifaddrs *i = interfaces; i && !found; i = i->ifa_next) {
+        struct addr own;
+        found = i->ifa_addr && addr_from(i->ifa_addr, &own) == 0 && addr_same_host(&own, addr);
+    }
+    freeifaddrs(interfaces);
+    return found;
+}
+
+void doctor_check_host(struct checkup *checkup, const struct vps_settings *settings)
+{
+    struct addr addrs[RESOLVE_MAX], own;
+    char one[ADDR_HOST_MAX], other[ADDR_HOST_MAX];
+    unsigned count = checkup_name(checkup, "VPS_HOST", settings->vps_host, addrs), ours = 0;
+    for (unsigned i = 0; i < count; i++) {
+        ours += is_ours(&addrs[i]);
+    }
+    if (count == 0) {
+        return;
+    }
+    if (ours == count) {
+        checkup_say(checkup, CHECKUP_OK, "VPS_HOST", "it points to this server");
+    } else if (ours > 0) {
+        checkup_say(checkup, CHECKUP_BAD, "VPS_HOST",
+                    "only %u of its %u addresses are this server's: clients that take another one "
+                    "do not arrive; correct its DNS records",
+                    ours, count);
+    } else if (net_own_address(addrs[0].sa.sa_family, &own) < 0) {
+        checkup_say(checkup, CHECKUP_BAD, "VPS_HOST",
+                    "%s is not this server's, and this server has no way out in that family",
+                    addr_host_text(&addrs[0], one));
+    } else if (addr_is_public(&own)) {
+        checkup_say(checkup, CHECKUP_BAD, "VPS_HOST",
+                    "it points to %s, and this server is %s: correct VPS_HOST or its DNS record",
+                    addr_host_text(&addrs[0], one), addr_host_text(&own, other));
+    } else {
+        checkup_say(checkup, CHECKUP_SKIPPED, "VPS_HOST",
+                    "this server is %s behind a translated address: %s has to be passed on to it",
+                    addr_host_text(&own, other), addr_host_text(&addrs[0], one));
+    }
+}
+
+/* ---- ports ---------------------------------------------------------------- */
+
+/* Marks the local ports of one of the kernel's tables. */
+static void read_table(const char *path, bool used[PORTS])
+{
+    char line[512];
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file)) {
+        unsigned port, state;
+        if (sscanf(line, "%*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", &port, &state) == 2 &&
+            port < PORTS && state != TIME_WAIT) {
+            used[port] = true;
+        }
+    }
+    if (file) {
+        fclose(file);
+    }
+}
+
+static int try_port(const struct vps_settings *settings, uint16_t port)
+{
+    int fd = net_listen(settings->bind_address, port, 1);
+    if (fd < 0) {
+        return fd;
+    }
+    close(fd);
+    return 0;
+}
+
+static void check_control_port(struct checkup *checkup, const struct vps_settings *settings,
+                               bool agent_runs)
+{
+    int err = try_port(settings, settings->control_port);
+    if (err == 0 && agent_runs) {
+        checkup_say(checkup, CHECKUP_BAD, "CONTROL_PORT",
+                    "nobody listens on %u, although vps-agent runs: was it started with another "
+                    "CONTROL_PORT?",
+                    settings->control_port);
+    } else if (err == 0) {
+        checkup_say(checkup, CHECKUP_OK, "CONTROL_PORT", "%u is free", settings->control_port);
+    } else if (err == -EADDRINUSE && agent_runs) {
+        checkup_say(checkup, CHECKUP_OK, "CONTROL_PORT", "%u is the running vps-agent's",
+                    settings->control_port);
+    } else {
+        checkup_say(checkup, CHECKUP_BAD, "CONTROL_PORT", "cannot listen on %u at %s: %s%s",
+                    settings->control_port, settings->bind_address, strerror(-err),
+                    err == -EADDRINUSE      ? "; ss -ltnp says who does: stop it, or set another"
+                    : err == -EADDRNOTAVAIL ? "; BIND_ADDRESS is not this server's"
+                    : err == -EACCES        ? "; take one above 1023"
+                                            : "");
+    }
+}
+
+/* How many of the range are taken, and whether some of the free ones can be had. */
+static void check_range(struct checkup *checkup, const struct vps_settings *settings,
+                        const bool used[PORTS])
+{
+    unsigned first = settings->port_range_start, last = settings->port_range_end, taken = 0;
+    for (unsigned port = first; port <= last; port++) {
+        taken += used[port];
+    }
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        uint32_t offset = 0;
+        crypto_random_below(last - first + 1, &offset);
+        int err = used[first + offset] ? 0 : try_port(settings, (uint16_t)(first + offset));
+        if (err < 0 && err != -EADDRINUSE) {
+            checkup_say(checkup, CHECKUP_BAD, "ports", "cannot listen on %u at %s: %s%s",
+                        first + offset, settings->bind_address, strerror(-err),
+                        err == -EACCES ? "; take a range above 1023" : "");
+            return;
+        }
+    }
+    if (last - first + 1 - taken < FEW_PORTS) {
+        checkup_say(checkup, CHECKUP_BAD, "ports",
+                    "only %u of %u to %u are free, and a session takes two: widen PORT_RANGE",
+                    last - first + 1 - taken, first, last);
+    } else {
+        checkup_say(checkup, CHECKUP_OK, "ports", "%u of the %u from %u to %u are in use", taken,
+                    last - first + 1, first, last);
+    }
+}
+
+/* Where the kernel takes ports for outgoing connections from. */
+static void check_overlap(struct checkup *checkup, const struct vps_settings *settings)
+{
+    unsigned low, high;
+    FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+    bool known = file && fscanf(file, "%u %u", &low, &high) == 2;
+    if (file) {
+        fclose(file);
+    }
+    if (known && settings->port_range_start <= high && settings->port_range_end >= low) {
+        checkup_say(checkup, CHECKUP_BAD, "ports",
+                    "outgoing connections of this server take ports from %u to %u, which overlaps "
+                    "with PORT_RANGE: take another range, or sysctl "
+                    "net.ipv4.ip_local_reserved_ports=%u-%u",
+                    low, high, settings->port_range_start, settings->port_range_end);
+    }
+}
+
+void doctor_check_ports(struct checkup *checkup, const struct vps_settings *settings,
+                        bool agent_runs)
+{
+    bool *used = calloc(PORTS, sizeof *used);
+    check_control_port(checkup, settings, agent_runs);
+    if (used) {
+        read_table("/proc/net/tcp", used);
+        read_table("/proc/net/tcp6", used);
+        check_range(checkup, settings, used);
+        free(used);
+    }
+    check_overlap(checkup, settings);
+}

@@ -1,0 +1,115 @@
+#include "vps/setup/firewall.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static FILE *open_below(const char *root, const char *path)
+{
+    char whole[PATH_MAX];
+    snprintf(whole, sizeof whole, "%s%s", root, path);
+    return fopen(whole, "re");
+}
+
+static bool has_line(const char *root, const char *path, const char *start)
+{
+    char line[512];
+    bool found = false;
+    FILE *file = open_below(root, path);
+    while (file && !found && fgets(line, sizeof line, file)) {
+        found = strncmp(line, start, strlen(start)) == 0;
+    }
+    if (file) {
+        fclose(file);
+    }
+    return found;
+}
+
+static bool is_there(const char *root, const char *path)
+{
+    char whole[PATH_MAX];
+    snprintf(whole, sizeof whole, "%s%s", root, path);
+    return access(whole, F_OK) == 0;
+}
+
+/* Kernel modules that have rules loaded are in use. */
+static bool module_is_used(const char *root, const char *name)
+{
+    char path[128], line[32] = "";
+    snprintf(path, sizeof path, "/sys/module/%s/refcnt", name);
+    FILE *file = open_below(root, path);
+    if (!file) {
+        return false;
+    }
+    bool read = fgets(line, sizeof line, file) != NULL;
+    fclose(file);
+    return read && atoi(line) > 0;
+}
+
+/* ---- the kinds ------------------------------------------------------------ */
+
+/* ufw keeps its rules as "### tuple ### allow tcp 9000 ..." in a file of root's. */
+static enum firewall_verdict look_at_ufw(const char *root, const struct firewall_ports *ports,
+                                         struct text *text)
+{
+    char one[64], range[64];
+    snprintf(one, sizeof one, "### tuple ### allow tcp %u ", ports->control);
+    snprintf(range, sizeof range, "### tuple ### allow tcp %u:%u ", ports->first, ports->last);
+    bool has_one = has_line(root, "/etc/ufw/user.rules", one);
+    bool has_range = has_line(root, "/etc/ufw/user.rules", range);
+    if (has_one && has_range) {
+        text_add(text, "ufw lets TCP %u and %u to %u in", ports->control, ports->first,
+                 ports->last);
+        return FIREWALL_OPEN;
+    }
+    text_add(text, "ufw is on");
+    if (!is_there(root, "/etc/ufw/user.rules") ||
+        !has_line(root, "/etc/ufw/user.rules", "*filter")) {
+        text_add(text, ", and only root sees its rules; if they lack them");
+    }
+    text_add(text, ": ufw allow %u/tcp; ufw allow %u:%u/tcp", ports->control, ports->first,
+             ports->last);
+    return has_line(root, "/etc/ufw/user.rules", "*filter") ? FIREWALL_CLOSED : FIREWALL_UNKNOWN;
+}
+
+static enum firewall_verdict say_firewalld(const struct firewall_ports *ports, struct text *text)
+{
+    text_add(text,
+             "firewalld is on; if these are not open yet: firewall-cmd --permanent "
+             "--add-port=%u/tcp --add-port=%u-%u/tcp && firewall-cmd --reload",
+             ports->control, ports->first, ports->last);
+    return FIREWALL_UNKNOWN;
+}
+
+static enum firewall_verdict say_rules(const char *what, const char *command,
+                                       const struct firewall_ports *ports, struct text *text)
+{
+    text_add(text, "%s may have rules; they have to let TCP %u and %u to %u in: see %s", what,
+             ports->control, ports->first, ports->last, command);
+    return FIREWALL_UNKNOWN;
+}
+
+enum firewall_verdict firewall_look(const char *root, const struct firewall_ports *ports,
+                                    struct text *text)
+{
+    if (has_line(root, "/etc/ufw/ufw.conf", "ENABLED=yes")) {
+        return look_at_ufw(root, ports, text);
+    }
+    if (is_there(root, "/run/firewalld.pid") || is_there(root, "/run/firewalld/firewalld.pid")) {
+        return say_firewalld(ports, text);
+    }
+    if (module_is_used(root, "nf_tables")) {
+        return say_rules("nftables", "nft list ruleset", ports, text);
+    }
+    if (module_is_used(root, "ip_tables")) {
+        return say_rules("iptables", "iptables -S", ports, text);
+    }
+    text_add(text,
+             "none found on this machine; a provider may have one in front of it, which has to "
+             "let TCP %u and %u to %u in",
+             ports->control, ports->first, ports->last);
+    return FIREWALL_OPEN;
+}

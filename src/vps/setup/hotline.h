@@ -1,0 +1,42 @@
+/*
+ * hotline: the Bot API, one call at a time, for --setup and --doctor: they have nothing
+ * else to do while they wait.
+ */
+#ifndef PAMTUNNEL_VPS_SETUP_HOTLINE_H
+#define PAMTUNNEL_VPS_SETUP_HOTLINE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/why.h"
+
+struct hotline;
+
+/* 0 or -errno. */
+int hotline_new(const char *api_url, const char *token, struct hotline **ret_hotline);
+/* Accepts NULL. */
+void hotline_free(struct hotline *hotline);
+
+struct hotline_answer {
+    bool done;
+    bool from_api;       /* the Bot API itself said so */
+    int code;            /* error_code or the HTTP status; 0: no answer at all */
+    char trouble[200];   /* if not done: holds no URL */
+    int64_t server_unix; /* its clock; 0: unknown */
+    json_t *result;      /* if done; to be given back with json_decref() */
+};
+
+/* Takes the reference to params, which may be NULL. */
+void hotline_call(struct hotline *hotline, const char *method, json_t *params, uint32_t timeout_ms,
+                  struct hotline_answer *ret_answer);
+
+enum { HOTLINE_NAME_MAX = 64 };
+/*
+ * getMe: is the token right, and what is the bot called? -EACCES for a wrong token,
+ * another -errno if nobody says; why is a sentence. ret_answer may be NULL.
+ */
+int hotline_greet(struct hotline *hotline, char ret_name[HOTLINE_NAME_MAX + 1],
+                  struct hotline_answer *ret_answer, struct why *why);
+
+#endif

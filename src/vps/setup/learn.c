@@ -1,0 +1,162 @@
+#include "vps/setup/learn.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+
+enum { POLL_S = 50, POLL_MARGIN_MS = 15000, CALL_MS = 15000, UPDATES_AT_ONCE = 20 };
+
+struct learning {
+    struct hotline *hotline;
+    char code[LEARN_CODE_LEN + 1];
+    uint64_t until_ms;
+    int64_t next; /* update_id */
+    unsigned wrong;
+    int64_t user;
+};
+
+/* A person himself wrote it, here and now, to the bot alone. */
+static bool is_in_person(const struct update *update)
+{
+    return update->kind == UPDATE_MESSAGE && update->text && update->chat_is_private &&
+           update->from_id > 0 && !update->from_is_bot && !update->forwarded && !update->via_bot &&
+           !update->sender_chat;
+}
+
+enum learn_verdict learn_judge(const struct update *update, const char *code)
+{
+    static const char COMMAND[] = "/start";
+    if (!is_in_person(update)) {
+        return LEARN_NOTHING;
+    }
+    const char *word = strrchr(update->text, ' ');
+    word = word ? word + 1 : update->text;
+    bool is_code = strlen(word) == LEARN_CODE_LEN && strspn(word, "0123456789") == LEARN_CODE_LEN &&
+                   (word == update->text ||
+                    strncmp(update->text, COMMAND, sizeof COMMAND - 1) == 0);
+    if (!is_code) {
+        return LEARN_NOTHING;
+    }
+    return crypto_equal(word, code, LEARN_CODE_LEN) ? LEARN_RIGHT : LEARN_WRONG;
+}
+
+static int make_code(char code[LEARN_CODE_LEN + 1])
+{
+    uint32_t number = 0;
+    int err = crypto_random_below(1000000, &number);
+    snprintf(code, LEARN_CODE_LEN + 1, "%06u", (unsigned)(number % 1000000));
+    return err;
+}
+
+/* ---- receiving ------------------------------------------------------------ */
+
+static void get_updates(struct learning *learning, int timeout_s, struct hotline_answer *ret_answer)
+{
+    json_t *params = json_pack("{s:I,s:i,s:i,s:[s]}", "offset", (json_int_t)learning->next, "limit",
+                               UPDATES_AT_ONCE, "timeout", timeout_s, "allowed_updates", "message");
+    hotline_call(learning->hotline, "getUpdates", params,
+                 (uint32_t)timeout_s * 1000 + POLL_MARGIN_MS, ret_answer);
+}
+
+static void read_updates(struct learning *learning, const json_t *result)
+{
+    for (size_t i = 0; i < json_array_size(result) && learning->user == 0; i++) {
+        struct update update;
+        if (update_read(result, i, &update) < 0) {
+            continue;
+        }
+        learning->next = update.id + 1;
+        enum learn_verdict verdict = learn_judge(&update, learning->code);
+        learning->wrong += verdict == LEARN_WRONG;
+        if (verdict == LEARN_RIGHT && learning->wrong < LEARN_WRONG_MAX) {
+            learning->user = update.from_id;
+        }
+    }
+}
+
+/* What to do about a failed getUpdates: 0 to go on. */
+static int on_trouble(struct learning *learning, const struct hotline_answer *answer,
+                      struct why *why)
+{
+    struct hotline_answer removed;
+    if (answer->code == 409 && strstr(answer->trouble, "webhook")) {
+        hotline_call(learning->hotline, "deleteWebhook", NULL, CALL_MS, &removed);
+        json_decref(removed.result);
+        return removed.done ? 0 : why_set(why, -EBUSY, "this bot has a webhook that stays");
+    }
+    if (answer->code == 409) {
+        return why_set(why, -EBUSY,
+                       "another program receives this bot's messages: stop vps-agent (systemctl "
+                       "stop pamtunnel-vps) and try again, or give the user ID yourself");
+    }
+    return why_set(why, -EIO, "Telegram does not deliver messages: %s", answer->trouble);
+}
+
+static int wait_for_code(struct learning *learning, struct why *why)
+{
+    while (learning->user == 0) {
+        struct hotline_answer answer;
+        uint64_t now = clock_ms();
+        if (learning->wrong >= LEARN_WRONG_MAX) {
+            return why_set(why, -EACCES,
+                           "%d wrong codes came: somebody else writes to your bot; give the user "
+                           "ID yourself, @userinfobot tells it",
+                           LEARN_WRONG_MAX);
+        }
+        if (now >= learning->until_ms) {
+            return why_set(why, -ETIMEDOUT, "the code did not come within %d minutes",
+                           LEARN_S / 60);
+        }
+        uint64_t left_s = (learning->until_ms - now) / 1000 + 1;
+        get_updates(learning, left_s < POLL_S ? (int)left_s : POLL_S, &answer);
+        int err = answer.done ? 0 : on_trouble(learning, &answer, why);
+        if (err == 0) {
+            read_updates(learning, answer.result);
+        }
+        json_decref(answer.result);
+        if (err < 0) {
+            return err;
+        }
+    }
+    return 0;
+}
+
+/* Tells Telegram what was read, so that vps-agent does not get it again; and the person. */
+static void confirm(struct learning *learning)
+{
+    struct hotline_answer answer;
+    get_updates(learning, 0, &answer);
+    json_decref(answer.result);
+    json_t *params = json_pack("{s:I,s:s}", "chat_id", (json_int_t)learning->user, "text",
+                               "Hello! This bot will obey you. It is not running yet; the "
+                               "terminal says how to start it. Then send /help.");
+    hotline_call(learning->hotline, "sendMessage", params, CALL_MS, &answer);
+    json_decref(answer.result);
+}
+
+int learn_user(struct hotline *hotline, const char *bot_name, int64_t *ret_user, struct why *why)
+{
+    struct learning learning = {.hotline = hotline,
+                                .until_ms = clock_ms() + (uint64_t)LEARN_S * 1000};
+    int err = make_code(learning.code);
+    if (err < 0) {
+        return why_set(why, err, "the kernel has no random numbers");
+    }
+    fprintf(stderr,
+            "Send this to @%s in Telegram, within %d minutes:\n\n    /start %s\n\n"
+            "or open https://t.me/%s?start=%s and press Start. Waiting...\n",
+            bot_name, LEARN_S / 60, learning.code, bot_name, learning.code);
+    err = wait_for_code(&learning, why);
+    if (err == 0) {
+        confirm(&learning);
+        fprintf(stderr, "That was you: user ID %" PRId64 ".\n", learning.user);
+        *ret_user = learning.user;
+    }
+    crypto_wipe(learning.code, sizeof learning.code);
+    return err;
+}

@@ -1,0 +1,428 @@
+#include "vps/setup/setup.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/envfile.h"
+#include "base/invite.h"
+#include "base/prompt.h"
+#include "base/service.h"
+#include "base/text.h"
+#include "vps/settings.h"
+#include "vps/setup/hotline.h"
+#include "vps/setup/keys.h"
+#include "vps/setup/learn.h"
+#include "vps/setup/sheet.h"
+
+enum { EXIT_USAGE = 2 };
+
+struct setup {
+    struct setup_options options;
+    struct sheet *sheet;
+    bool ask;                     /* somebody is at the terminal */
+    struct vps_settings settings; /* what was settled so far */
+    struct hotline *hotline;
+    char bot_name[HOTLINE_NAME_MAX + 1];
+    char gateway[GATEWAY_NAME_MAX + 1]; /* the one that is invited */
+    uint8_t key[CRYPTO_KEY_SIZE];       /* and its key */
+    bool key_changed;
+};
+
+static void complain(const struct why *why)
+{
+    fprintf(stderr, "vps-agent: %s\n", why->text);
+}
+
+/* ---- one setting ---------------------------------------------------------- */
+
+struct question {
+    const char *name; /* of the setting */
+    const char *text;
+    const char *option;   /* its value on the command line, or NULL */
+    const char *proposal; /* if it is not set yet */
+    bool secret;
+};
+
+static int ask_once(const struct question *question, const char *now, char *answer, struct why *why)
+{
+    char text[200];
+    int err;
+    if (question->secret) {
+        snprintf(text, sizeof text, "%s (not shown%s)", question->text,
+                 now[0] ? "; Enter keeps the one there is" : "");
+        err = prompt_secret(text, answer, SETTING_VALUE_MAX);
+    } else {
+        err = prompt_line(question->text, now[0] ? now : question->proposal, answer,
+                          SETTING_VALUE_MAX);
+    }
+    if (err == 0 && !answer[0]) {
+        snprintf(answer, SETTING_VALUE_MAX, "%s", now);
+    }
+    return err < 0 ? why_set(why, err, "nothing was written") : 0;
+}
+
+/*
+ * Where an answer comes from: the command line, the environment, the person (who sees what
+ * is set now), or, without one, what is set now. Empty if it is nowhere.
+ */
+static int find_answer(const struct setup *setup, const struct question *question, char *answer,
+                       struct why *why)
+{
+    char now[SETTING_VALUE_MAX];
+    if (question->option) {
+        snprintf(answer, SETTING_VALUE_MAX, "%s", question->option);
+        return 0;
+    }
+    int err = sheet_get(setup->sheet, question->name, now, why);
+    if (err == 0 && setup->ask && !sheet_is_given(question->name)) {
+        err = ask_once(question, now, answer, why);
+    } else if (err == 0) {
+        snprintf(answer, SETTING_VALUE_MAX, "%s", now);
+    }
+    crypto_wipe(now, sizeof now);
+    return err;
+}
+
+/* True if it makes sense to ask again. */
+static bool can_ask_again(const struct setup *setup, const struct question *question)
+{
+    return setup->ask && !question->option && !sheet_is_given(question->name);
+}
+
+/* Settles it, but for an empty answer, which is left to the caller. */
+static int settle(struct setup *setup, const struct question *question, char *answer,
+                  struct why *why)
+{
+    for (;;) {
+        int err = find_answer(setup, question, answer, why);
+        if (err < 0 || !answer[0]) {
+            return err;
+        }
+        err = vps_settings_take(question->name, answer, &setup->settings, why);
+        if (err == 0 || !can_ask_again(setup, question)) {
+            return err < 0 ? err : sheet_put(setup->sheet, question->name, answer, why);
+        }
+        complain(why);
+    }
+}
+
+static int say_missing(const char *name, const char *option, struct why *why)
+{
+    return why_set(why, -EINVAL,
+                   "%s is not set, and there is no terminal to ask at: set it in the environment%s",
+                   name, option);
+}
+
+/* ---- the bot -------------------------------------------------------------- */
+
+/* Settings that were given in the environment are meant to last. */
+static int keep_given(struct setup *setup, struct why *why)
+{
+    static const char *const NAMES[] = {
+        "TELEGRAM_API_URL", "CONTROL_PORT", "PORT_RANGE_START", "PORT_RANGE_END", "BIND_ADDRESS",
+        "STATE_DIR",        "ADMIT",        "SESSION_TIMEOUT"};
+    int err = 0;
+    for (unsigned i = 0; err == 0 && i < sizeof NAMES / sizeof *NAMES; i++) {
+        char value[SETTING_VALUE_MAX];
+        if (sheet_is_given(NAMES[i])) {
+            err = sheet_get(setup->sheet, NAMES[i], value, why);
+            err = err < 0 ? err : vps_settings_take(NAMES[i], value, &setup->settings, why);
+            err = err < 0 ? err : sheet_put(setup->sheet, NAMES[i], value, why);
+        }
+    }
+    return err;
+}
+
+static int api_url(struct setup *setup, char *url, struct why *why)
+{
+    int err = sheet_get(setup->sheet, "TELEGRAM_API_URL", url, why);
+    if (err == 0) {
+        err = vps_settings_take("TELEGRAM_API_URL", url[0] ? url : "https://api.telegram.org",
+                                &setup->settings, why);
+    }
+    return err;
+}
+
+static int greet(struct setup *setup, struct why *why)
+{
+    hotline_free(setup->hotline);
+    setup->hotline = NULL;
+    int err = hotline_new(setup->settings.telegram_api_url, setup->settings.telegram_token,
+                          &setup->hotline);
+    if (err < 0) {
+        return why_set(why, err, "cannot talk to the Bot API: %s", strerror(-err));
+    }
+    err = hotline_greet(setup->hotline, setup->bot_name, NULL, why);
+    if (err == 0) {
+        printf("That is @%s.\n", setup->bot_name);
+        fflush(stdout);
+    }
+    return err;
+}
+
+static int settle_bot(struct setup *setup, struct why *why)
+{
+    const struct question question = {
+        .name = "TELEGRAM_TOKEN", .text = "Bot token from @BotFather", .secret = true};
+    char answer[SETTING_VALUE_MAX];
+    int err = api_url(setup, answer, why);
+    while (err == 0) {
+        err = settle(setup, &question, answer, why);
+        if (err == 0 && !answer[0] && !can_ask_again(setup, &question)) {
+            err = say_missing("TELEGRAM_TOKEN", " (or TELEGRAM_TOKEN_FILE)", why);
+        }
+        if (err < 0 || !answer[0]) {
+            continue;
+        }
+        err = greet(setup, why);
+        if (err == 0 || !can_ask_again(setup, &question)) {
+            break;
+        }
+        complain(why);
+        err = 0;
+    }
+    crypto_wipe(answer, sizeof answer);
+    return err;
+}
+
+/* ---- the owner and the host ----------------------------------------------- */
+
+static int learn(struct setup *setup, struct why *why)
+{
+    int64_t user;
+    char text[24];
+    int err = learn_user(setup->hotline, setup->bot_name, &user, why);
+    if (err < 0) {
+        return err;
+    }
+    snprintf(text, sizeof text, "%" PRId64, user);
+    return sheet_put(setup->sheet, "ALLOWED_USERS", text, why);
+}
+
+static int settle_users(struct setup *setup, struct why *why)
+{
+    const struct question question = {
+        .name = "ALLOWED_USERS",
+        .text = "Your numeric Telegram user ID, or Enter to show it by a message to the bot",
+        .option = setup->options.user};
+    char answer[SETTING_VALUE_MAX];
+    int err = settle(setup, &question, answer, why);
+    if (err == 0 && !answer[0]) {
+        err = setup->ask ? learn(setup, why) : say_missing("ALLOWED_USERS", " or --user ID", why);
+    }
+    return err;
+}
+
+/* What this machine knows of its own public address; empty if nothing. */
+static void propose_host(char proposal[ADDR_HOST_MAX])
+{
+    static const int FAMILIES[] = {AF_INET, AF_INET6};
+    char own[ADDR_HOST_MAX] = "";
+    proposal[0] = '\0';
+    for (unsigned i = 0; i < 2 && !proposal[0]; i++) {
+        struct addr addr;
+        if (net_own_address(FAMILIES[i], &addr) == 0) {
+            addr_host_text(&addr, addr_is_public(&addr) ? proposal : own);
+        }
+    }
+    if (!proposal[0] && own[0]) {
+        fprintf(stderr,
+                "(This machine's own address %s is not a public one: ask its provider for the one "
+                "that is.)\n",
+                own);
+    }
+}
+
+static int settle_host(struct setup *setup, struct why *why)
+{
+    char proposal[ADDR_HOST_MAX], answer[SETTING_VALUE_MAX] = "";
+    struct question question = {.name = "VPS_HOST",
+                                .text = "Public name or IP address of this server",
+                                .option = setup->options.host,
+                                .proposal = proposal};
+    int err = 0;
+    proposal[0] = '\0';
+    if (can_ask_again(setup, &question)) {
+        propose_host(proposal);
+    }
+    do {
+        err = settle(setup, &question, answer, why);
+    } while (err == 0 && !answer[0] && can_ask_again(setup, &question));
+    return err == 0 && !answer[0] ? say_missing("VPS_HOST", " or --host HOST", why) : err;
+}
+
+/* ---- the gateway ---------------------------------------------------------- */
+
+static int name_gateway(struct setup *setup, const struct keys *keys, struct why *why)
+{
+    const char *proposal = keys->count && keys->keys[0].name[0] ? keys->keys[0].name : "home";
+    if (setup->options.gateway || !setup->ask) {
+        const char *name = setup->options.gateway ? setup->options.gateway : proposal;
+        struct text text = text_over(setup->gateway, sizeof setup->gateway);
+        text_add(&text, "%s", name);
+        return text.cut ? why_set(why, -EINVAL, "the gateway's name is too long") : 0;
+    }
+    do {
+        int err = prompt_line("A name for the gateway, the machine in your LAN", proposal,
+                              setup->gateway, sizeof setup->gateway);
+        if (err < 0 && err != -EMSGSIZE) {
+            return why_set(why, err, "nothing was written");
+        }
+    } while (!gateway_name_is_valid(setup->gateway));
+    return 0;
+}
+
+/* Keys that are there stay: gateways use them. */
+static int settle_key(struct setup *setup, struct why *why)
+{
+    char text[SETTING_VALUE_MAX];
+    struct keys keys = {0};
+    const struct gateway_key *key;
+    int err = sheet_get(setup->sheet, "TUNNEL_KEY", text, why);
+    err = err < 0 ? err : keys_read(&keys, text, why);
+    err = err < 0 ? err : name_gateway(setup, &keys, why);
+    err = err < 0 ? err : keys_for(&keys, setup->gateway, setup->options.new_key, &key, why);
+    if (err == 0) {
+        memcpy(setup->key, key->key, sizeof setup->key);
+        setup->key_changed = keys.changed;
+        keys_write(&keys, text);
+        err = sheet_put(setup->sheet, "TUNNEL_KEY", text, why);
+    }
+    crypto_wipe(text, sizeof text);
+    keys_wipe(&keys);
+    return err;
+}
+
+/* ---- what comes next ------------------------------------------------------ */
+
+static int make_invite(const struct setup *setup, const struct vps_settings *settings,
+                       char text[INVITE_TEXT_MAX], struct why *why)
+{
+    struct invite invite = {.port = settings->control_port};
+    memcpy(invite.host, settings->vps_host, sizeof invite.host);
+    memcpy(invite.gateway, setup->gateway, sizeof invite.gateway);
+    memcpy(invite.key, setup->key, sizeof invite.key);
+    int err = invite_encode(&invite, text);
+    crypto_wipe(&invite, sizeof invite);
+    return err < 0 ? why_set(why, err, "cannot make a join string") : 0;
+}
+
+/* The line is a secret: it goes to a person, or to who asked for it. */
+static void print_line(const char *invite)
+{
+    printf("gateway-agent --join %s\n", invite);
+}
+
+static void say_how_to_start(const struct setup *setup, const char *path,
+                             const struct vps_settings *settings)
+{
+    char command[512], where[300] = "";
+    struct text text = text_over(command, sizeof command);
+    service_start_command(&text, "pamtunnel-vps", "vps-agent", path);
+    if (strcmp(path, VPS_ENV_FILE) != 0) {
+        snprintf(where, sizeof where, " --env-file %s", path);
+    }
+    printf("Wrote %s.\n\n"
+           "Firewall:  let TCP %u and %u to %u in\n"
+           "Start it:  %s\n"
+           "Check it:  vps-agent --doctor%s\n",
+           path, settings->control_port, settings->port_range_start, settings->port_range_end,
+           command, where);
+    if (!isatty(STDOUT_FILENO)) {
+        printf("Gateway:   vps-agent --invite %s%s prints the line for it\n", setup->gateway,
+               where);
+    }
+}
+
+static int say_what_next(const struct setup *setup, const char *path, struct why *why)
+{
+    struct vps_settings settings;
+    char invite[INVITE_TEXT_MAX];
+    /* Without what the bot needs: the token may have come from standard input. */
+    int err = vps_settings_load(path, true, &settings, why);
+    err = err < 0 ? err : make_invite(setup, &settings, invite, why);
+    if (err == 0) {
+        say_how_to_start(setup, path, &settings);
+        if (isatty(STDOUT_FILENO)) {
+            printf("\nThen paste this line on the gateway. It holds the key of %s: show it to "
+                   "nobody.\n\n",
+                   setup->gateway);
+            print_line(invite);
+        }
+    }
+    crypto_wipe(invite, sizeof invite);
+    vps_settings_wipe(&settings);
+    return err;
+}
+
+/* ---- the two verbs -------------------------------------------------------- */
+
+static int begin(struct setup *setup, const struct setup_options *options, struct why *why)
+{
+    *setup = (struct setup){.options = *options, .ask = prompt_is_possible()};
+    if (!setup->options.env_file) {
+        setup->options.env_file = VPS_ENV_FILE;
+    }
+    return sheet_open(setup->options.env_file, &setup->sheet, why);
+}
+
+static int end(struct setup *setup, int err, const struct why *why)
+{
+    hotline_free(setup->hotline);
+    sheet_free(setup->sheet);
+    vps_settings_wipe(&setup->settings);
+    crypto_wipe(setup, sizeof *setup);
+    if (err == 0) {
+        return EXIT_SUCCESS;
+    }
+    complain(why);
+    return err == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+int setup_run(const struct setup_options *options)
+{
+    struct setup setup;
+    struct why why = {""};
+    int err = begin(&setup, options, &why);
+    err = err < 0 ? err : envfile_check(setup.options.env_file, &why);
+    err = err < 0 ? err : keep_given(&setup, &why);
+    err = err < 0 ? err : settle_bot(&setup, &why);
+    err = err < 0 ? err : settle_users(&setup, &why);
+    err = err < 0 ? err : settle_host(&setup, &why);
+    err = err < 0 ? err : settle_key(&setup, &why);
+    err = err < 0 ? err : sheet_save(setup.sheet, &why);
+    err = err < 0 ? err : say_what_next(&setup, setup.options.env_file, &why);
+    return end(&setup, err, &why);
+}
+
+int setup_invite(const struct setup_options *options)
+{
+    struct setup setup;
+    struct vps_settings settings = {0};
+    char invite[INVITE_TEXT_MAX];
+    struct why why = {""};
+    int err = begin(&setup, options, &why);
+    err = err < 0 ? err : settle_key(&setup, &why);
+    if (err == 0 && setup.key_changed) {
+        err = sheet_save(setup.sheet, &why);
+    }
+    err = err < 0 ? err : vps_settings_load(setup.options.env_file, true, &settings, &why);
+    err = err < 0 ? err : make_invite(&setup, &settings, invite, &why);
+    if (err == 0) {
+        fprintf(stderr,
+                "Paste this line on the gateway. It holds the key of %s: show it to nobody.\n",
+                setup.gateway);
+        if (setup.key_changed) {
+            fputs("The key is new: restart vps-agent, so that it knows it.\n", stderr);
+        }
+        print_line(invite);
+    }
+    crypto_wipe(invite, sizeof invite);
+    vps_settings_wipe(&settings);
+    return end(&setup, err, &why);
+}

@@ -1,0 +1,183 @@
+"""--doctor of both agents: every line says ok, or what to do; nothing is disturbed."""
+
+import contextlib
+import os
+import re
+import socket
+import time
+
+import botapi
+import peers
+import pytest
+import util
+from agents import World, run
+
+WORLD = {}
+
+
+def doctor(daemon, *args, status=0, **settings):
+    """The lines by what they are about."""
+    result = run(daemon.name, "--doctor", *args, env={**daemon.settings, **settings}, timeout=60)
+    assert result.returncode == status, result.stdout + result.stderr
+    assert not result.stderr, result.stderr
+    lines = {}
+    for line in result.stdout.splitlines():
+        mark, what, text = re.fullmatch(r"(ok|!!|--)  ([^:]+): (.*)", line).groups()
+        lines.setdefault(what, []).append((mark, text))
+    bad = any(mark == "!!" for marks in lines.values() for mark, _ in marks)
+    assert bad == (status != 0), result.stdout
+    for secret in (daemon.settings["TUNNEL_KEY"], daemon.settings.get("TELEGRAM_TOKEN")):
+        assert not secret or secret not in result.stdout
+    return lines
+
+
+def says(lines, what, mark, text):
+    assert any(m == mark and text in t for m, t in lines[what]), lines[what]
+
+
+# ---------------------------------------------------------------- all is well
+
+def test_a_vps_agent_that_runs(world):
+    lines = doctor(world.vps)
+    says(lines, "vps-agent", "ok", "is running")
+    says(lines, "gateways", "ok", "lan")
+    says(lines, "CONTROL_PORT", "ok", "is the running vps-agent's")
+    says(lines, "Bot API", "ok", "@pam_test_bot")
+    says(lines, "clock", "ok", "the same as the Bot API's")
+    says(lines, "VPS_HOST", "ok", "points to this server")
+
+
+def test_a_gateway_that_runs_is_not_disturbed(world):
+    before = world.status()["gateways"][0]["since"]
+    lines = doctor(world.gateway)
+    says(lines, "key", "ok", "both sides have the same; gateway lan is online")
+    says(lines, "VPS", "ok", "vps-agent")
+    assert world.status()["gateways"][0]["since"] == before
+    assert world.vps.count_log("a new login replaces") == 0
+
+
+def test_before_anything_runs():
+    with World(start_gateways=False) as world:
+        world.vps.stop()
+        lines = doctor(world.vps)
+        says(lines, "vps-agent", "--", "not running")
+        says(lines, "CONTROL_PORT", "ok", "is free")
+
+
+# ---------------------------------------------------------------- the gateway's troubles
+
+@pytest.mark.parametrize("settings, what, text", [
+    ({"TUNNEL_KEY": "0" * 64}, "key", "does not accept the key"),
+    ({"VPS_HOST": "no-such-name.invalid"}, "VPS_HOST", "no-such-name.invalid"),
+    ({"ALLOWED_TARGETS": "0.0.0.0/0:22"}, "targets", "/0"),
+])
+def test_what_is_wrong_with_a_gateway_is_told(world, settings, what, text):
+    says(doctor(world.gateway, status=1, **settings), what, "!!", text)
+
+
+def test_a_vps_that_is_not_there(world):
+    lines = doctor(world.gateway, status=1, CONTROL_PORT=util.free_port())
+    says(lines, "VPS", "!!", "no vps-agent listens on that port")
+
+
+def test_another_service_on_the_port(world):
+    with peers.Recorder(reply=lambda data: b"HTTP/1.1 400 Bad Request\r\n\r\n") as other:
+        lines = doctor(world.gateway, status=1, CONTROL_PORT=other.port)
+        says(lines, "VPS", "!!", "does not answer like a vps-agent")
+
+
+def test_wrong_settings_are_exit_status_2(world):
+    result = run("gateway-agent", "--doctor", env={**world.gateway.settings, "CONTROL_PORT": "x"})
+    assert result.returncode == 2 and result.stdout.startswith("!!  settings: CONTROL_PORT"), result
+    result = run("vps-agent", "--doctor", env={**world.vps.settings, "ADMIT": "x"})
+    assert result.returncode == 2 and result.stdout.startswith("!!  settings: ADMIT"), result
+
+
+def test_a_key_that_everybody_may_read(world, folder):
+    path = folder / "gateway.env"
+    path.write_text("".join(f"{k}={v}\n" for k, v in world.gateway.settings.items() if v is not None))
+    path.chmod(0o644)
+    result = run("gateway-agent", "--doctor", "--env-file", path)
+    assert result.returncode == 1 and f"chmod o-rwx {path}" in result.stdout, result
+    path.chmod(0o640)
+    assert run("gateway-agent", "--doctor", "--env-file", path).returncode == 0
+    key = folder / "key"
+    key.write_text(world.gateway.settings["TUNNEL_KEY"])
+    key.chmod(0o604)
+    result = run("gateway-agent", "--doctor",
+                 env={**world.gateway.settings, "TUNNEL_KEY": None, "TUNNEL_KEY_FILE": key})
+    assert result.returncode == 1 and f"chmod o-rwx {key}" in result.stdout, result
+
+
+# ---------------------------------------------------------------- the server's troubles
+
+def test_no_gateway_is_online():
+    with World(gateways=()) as world:
+        says(doctor(world.vps, status=1), "gateways", "!!", "gateway-agent --doctor")
+
+
+def test_a_bot_token_that_is_wrong(world):
+    world.api.wrong_token_is_expected = True
+    lines = doctor(world.vps, status=1, TELEGRAM_TOKEN="1:x")
+    says(lines, "Bot API", "!!", "does not know this token")
+    world.api.wrong_token_is_expected = False
+
+
+def test_no_bot_api(world):
+    lines = doctor(world.vps, status=1, TELEGRAM_API_URL=f"http://127.0.0.1:{util.free_port()}")
+    says(lines, "Bot API", "!!", "does not answer")
+
+
+def test_a_webhook_is_told(folder):
+    with World(start_gateways=False, gateways=()) as world:
+        world.vps.stop()
+        world.api.webhook = True
+        says(doctor(world.vps, status=1), "webhook", "!!", "another program gets its messages")
+        assert world.api.webhook, "it is told, not taken away"
+
+
+def test_a_clock_that_is_wrong(world, monkeypatch):
+    monkeypatch.setattr(botapi.Handler, "date_time_string",
+                        lambda self, timestamp=None: "Sun, 22 Nov 2020 10:00:00 GMT")
+    says(doctor(world.vps, status=1), "clock", "!!", "ahead of the Bot API's")
+
+
+def test_ports_that_are_taken():
+    with World(start_gateways=False, gateways=()) as world:
+        world.vps.stop()
+        start = util.free_range(41)
+        with contextlib.ExitStack() as stack:
+            for port in range(start, start + 20):
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            lines = doctor(world.vps, status=1, PORT_RANGE_START=start, PORT_RANGE_END=start + 39,
+                           CONTROL_PORT=start + 40)
+            says(lines, "ports", "!!", f"only 20 of {start} to {start + 39} are free")
+        with socket.create_server(("127.0.0.1", world.control_port)):
+            says(doctor(world.vps, status=1), "CONTROL_PORT", "!!", "ss -ltnp")
+        with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+            low = int(file.read().split()[0])
+        says(doctor(world.vps, status=1, PORT_RANGE_START=low, PORT_RANGE_END=low + 200),
+             "ports", "!!", "outgoing connections")
+
+
+def test_a_host_that_is_another_one(world):
+    """Wrong on a server with a public address; behind a translated one it cannot be told."""
+    result = run("vps-agent", "--doctor", env={**world.vps.settings, "VPS_HOST": "203.0.113.250"})
+    assert re.search(r"^(!!|--)  VPS_HOST: .*203\.0\.113\.250", result.stdout, re.M), result
+
+
+def test_a_state_dir_that_others_may_write_to(folder):
+    with World(start_gateways=False, gateways=()) as world:
+        world.vps.stop()
+        os.chmod(world.state_dir, 0o777)
+        says(doctor(world.vps, status=1), "STATE_DIR", "!!", "chmod o-w")
+        says(doctor(world.vps, STATE_DIR=folder / "new"), "STATE_DIR", "--", "not there yet")
+
+
+def test_it_ends_in_time_when_nobody_answers(world):
+    """A server that takes the connection and says nothing."""
+    with util.server() as silent:
+        began = time.monotonic()
+        lines = doctor(world.gateway, status=1, CONTROL_PORT=silent.getsockname()[1])
+        says(lines, "VPS", "!!", "took too long")
+        assert time.monotonic() - began < 25 * util.TIME_SCALE

@@ -1,0 +1,23 @@
+"""The pictures of the README can be drawn, and say what they have to."""
+
+import netns
+import pictures
+import pytest
+
+
+@pytest.mark.skipif(not netns.available(), reason="network namespaces take root and iproute2")
+def test_they_are_drawn(folder, internet):
+    pictures.draw_all(internet, folder)
+    setup, ssh, rdp = ((folder / f"{name}.svg").read_text() for name in ("setup", "ssh", "rdp"))
+    assert "That is @" in setup and "gateway-agent --join pamtunnel1." in setup
+    assert "wants in to" in ssh and "was admitted to" in ssh and ">Admit<" in ssh
+    assert "HOME-PC.rdp" in rdp and "has ended" in rdp
+
+
+def test_lines_are_broken_at_spaces():
+    def lines(text, most):
+        return ["".join(c for c, _ in line) for line in pictures.wrap([(c, "") for c in text], most)]
+    assert lines("one two", 1000) == ["one two"]
+    assert lines("one two three", 80) == ["one two ", "three"]
+    assert lines("a\n\nb", 80) == ["a", "", "b"]
+    assert "".join(lines("x" * 100, 80)) == "x" * 100

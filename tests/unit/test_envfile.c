@@ -1,0 +1,198 @@
+/* An env file that is changed: what stays, what counts, and its rights. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/envfile.h"
+
+static char folder[] = "/tmp/test_envfile.XXXXXX";
+static char path[64];
+
+static void put(const char *content)
+{
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    fputs(content, file);
+    fclose(file);
+}
+
+static void assert_content(const char *content)
+{
+    char have[4096] = "";
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    have[fread(have, 1, sizeof have - 1, file)] = '\0';
+    fclose(file);
+    assert_string_equal(have, content);
+}
+
+static unsigned mode_of(const char *name)
+{
+    struct stat file;
+    assert_int_equal(stat(name, &file), 0);
+    return file.st_mode & 07777;
+}
+
+static void change(const char *name, const char *value)
+{
+    struct envfile *file;
+    assert_int_equal(envfile_read(path, &file, NULL), 0);
+    assert_int_equal(envfile_set(file, name, value), 0);
+    assert_int_equal(envfile_write(file, NULL), 0);
+    envfile_free(file);
+}
+
+static int clean(void **state)
+{
+    (void)state;
+    snprintf(path, sizeof path, "%s/a.env", folder);
+    unlink(path);
+    return 0;
+}
+
+static void a_new_file_is_closed_to_others(void **state)
+{
+    (void)state;
+    umask(0);
+    change("A", "1");
+    assert_content("A=1\n");
+    assert_int_equal(mode_of(path), geteuid() == 0 ? 0640 : 0600);
+}
+
+static void what_is_not_changed_stays(void **state)
+{
+    (void)state;
+    put("# a comment\n\n export A = '1' \nWHAT IS THIS\nB=2\nA=3");
+    change("B", "two");
+    assert_content("# a comment\n\n export A = '1' \nWHAT IS THIS\nB=two\nA=3\n");
+    change("A", "4"); /* the last one counts */
+    change("C", "5");
+    assert_content("# a comment\n\n export A = '1' \nWHAT IS THIS\nB=two\nA=4\nC=5\n");
+}
+
+static void an_empty_value_is_filled_in_its_place(void **state)
+{
+    (void)state;
+    put("A=\nB=2\n#C=3\n");
+    change("A", "1");
+    change("C", "4");
+    assert_content("A=1\nB=2\n#C=3\nC=4\n");
+}
+
+static void values_are_read_without_their_quotes(void **state)
+{
+    struct envfile *file;
+    char value[ENVFILE_LINE_MAX];
+    (void)state;
+    put("A=\"x y\"  \nB='it''s'\nC= plain \nD=\n#E=1\nA2=2\nBAD=\"open\n");
+    assert_int_equal(envfile_read(path, &file, NULL), 0);
+    assert_true(envfile_get(file, "A", value));
+    assert_string_equal(value, "x y");
+    assert_true(envfile_get(file, "C", value));
+    assert_string_equal(value, "plain");
+    assert_false(envfile_get(file, "D", value));
+    assert_false(envfile_get(file, "E", value));
+    assert_false(envfile_get(file, "BAD", value));
+    envfile_free(file);
+}
+
+static void an_existing_file_keeps_its_mode_but_not_for_others(void **state)
+{
+    (void)state;
+    put("A=1\n");
+    chmod(path, 0664);
+    change("A", "2");
+    assert_int_equal(mode_of(path), 0660);
+    chmod(path, 0400);
+    change("A", "3");
+    assert_int_equal(mode_of(path), 0400);
+}
+
+static void a_link_stays_one(void **state)
+{
+    char other[64];
+    struct stat file;
+    (void)state;
+    put("A=1\n");
+    snprintf(other, sizeof other, "%s/real.env", folder);
+    assert_int_equal(rename(path, other), 0);
+    assert_int_equal(symlink(other, path), 0);
+    change("A", "2");
+    assert_content("A=2\n");
+    assert_int_equal(lstat(path, &file), 0);
+    assert_true(S_ISLNK(file.st_mode));
+    unlink(other);
+}
+
+static void no_line_is_broken_into_two(void **state)
+{
+    struct envfile *file;
+    char big[ENVFILE_LINE_MAX + 1];
+    (void)state;
+    assert_int_equal(envfile_read(path, &file, NULL), 0);
+    assert_int_equal(envfile_set(file, "A", "1\nB=2"), -EINVAL);
+    memset(big, 'x', ENVFILE_LINE_MAX);
+    big[ENVFILE_LINE_MAX] = '\0';
+    assert_int_equal(envfile_set(file, "A", big), -EINVAL);
+    envfile_free(file);
+}
+
+static void the_folder_is_made_and_nothing_is_left_beside(void **state)
+{
+    char below[64], command[128];
+    struct envfile *file;
+    struct why why = {""};
+    (void)state;
+    snprintf(below, sizeof below, "%s/sub/b.env", folder);
+    assert_int_equal(envfile_check(below, &why), 0);
+    assert_int_equal(envfile_read(below, &file, NULL), 0);
+    assert_int_equal(envfile_set(file, "A", "1"), 0);
+    assert_int_equal(envfile_write(file, NULL), 0);
+    envfile_free(file);
+    snprintf(command, sizeof command, "test \"$(ls %s/sub)\" = b.env", folder);
+    assert_int_equal(system(command), 0); // NOLINT(cert-env33-c)
+    snprintf(below, sizeof below, "%s/no/such/b.env", folder);
+    assert_int_equal(envfile_check(below, &why), -ENOENT);
+    assert_non_null(strstr(why.text, "cannot write"));
+    snprintf(below, sizeof below, "%s/sub", folder);
+    assert_true(envfile_read(below, &file, &why) < 0);
+    assert_non_null(strstr(why.text, "is it a file?"));
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    char command[128];
+    (void)state;
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command); // NOLINT(cert-env33-c)
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_new_file_is_closed_to_others, clean),
+        cmocka_unit_test_setup(what_is_not_changed_stays, clean),
+        cmocka_unit_test_setup(an_empty_value_is_filled_in_its_place, clean),
+        cmocka_unit_test_setup(values_are_read_without_their_quotes, clean),
+        cmocka_unit_test_setup(an_existing_file_keeps_its_mode_but_not_for_others, clean),
+        cmocka_unit_test_setup(a_link_stays_one, clean),
+        cmocka_unit_test_setup(no_line_is_broken_into_two, clean),
+        cmocka_unit_test_setup(the_folder_is_made_and_nothing_is_left_beside, clean),
+    };
+    return cmocka_run_group_tests_name("envfile", tests, make_folder, remove_folder);
+}

@@ -1,0 +1,149 @@
+/* The join string: there and back, and every way in which copying it goes wrong. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/invite.h"
+
+static const struct invite HOME = {
+    .host = "vps.example.org", .port = 9000, .gateway = "home", .key = {1, 2, 3, 0xff, 0xfe, 0xfb}};
+
+static void assert_refused(const char *text, const char *because)
+{
+    struct invite invite = {.port = 7};
+    struct why why = {""};
+    assert_int_equal(invite_decode(text, &invite, &why), -EINVAL);
+    assert_int_equal(invite.port, 7);
+    if (!strstr(why.text, because)) {
+        fail_msg("\"%s\" for %s", why.text, text);
+    }
+}
+
+static void it_comes_back_as_it_went(void **state)
+{
+    struct invite longest = {.port = 65535}, back;
+    char text[INVITE_TEXT_MAX], padded[INVITE_TEXT_MAX + 8];
+    (void)state;
+    memset(longest.gateway, 'g', GATEWAY_NAME_MAX);
+    for (int i = 0; i < HOST_MAX; i++) {
+        longest.host[i] = i % 50 == 49 ? '.' : 'h';
+    }
+    const struct invite all[] = {HOME,
+                                 longest,
+                                 {.host = "203.0.113.7", .port = 1, .gateway = "a"},
+                                 {.host = "2001:db8::1", .port = 9000, .gateway = "x-1_y.z"}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        assert_int_equal(invite_encode(&all[i], text), 0);
+        assert_int_equal(strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                      "0123456789-_."),
+                         strlen(text));
+        snprintf(padded, sizeof padded, " \t%s\r\n", text);
+        assert_int_equal(invite_decode(padded, &back, NULL), 0);
+        assert_memory_equal(&back, &all[i], sizeof back);
+    }
+}
+
+static void a_join_string_of_today_is_read_for_ever(void **state)
+{
+    char text[INVITE_TEXT_MAX];
+    (void)state;
+    assert_int_equal(invite_encode(&HOME, text), 0);
+    assert_string_equal(text, "pamtunnel1.AD8jKAECA__--wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+                              "ARob21lAA92cHMuZXhhbXBsZS5vcmfcZMtA");
+}
+
+static void what_is_no_invite_is_not_encoded(void **state)
+{
+    struct invite invite = HOME;
+    char text[INVITE_TEXT_MAX];
+    (void)state;
+    invite.port = 0;
+    assert_int_equal(invite_encode(&invite, text), -EINVAL);
+    invite = HOME;
+    strcpy(invite.gateway, "-");
+    assert_int_equal(invite_encode(&invite, text), -EINVAL);
+    invite = HOME;
+    strcpy(invite.host, "two words");
+    assert_int_equal(invite_encode(&invite, text), -EINVAL);
+}
+
+static void another_text_is_told_to_be_none(void **state)
+{
+    (void)state;
+    assert_refused("", "that is no join string");
+    assert_refused("hello", "that is no join string");
+    assert_refused("pamtunnel", "that is no join string");
+    assert_refused("pamtunnelx.AAAA", "that is no join string");
+    assert_refused("123456:ABC-DEF", "that is no join string");
+    assert_refused("pamtunnel2.AAAA", "version 2");
+    assert_refused("pamtunnel1234567.AAAA", "that is no join string");
+}
+
+static void a_cut_tail_is_told(void **state)
+{
+    char text[INVITE_TEXT_MAX];
+    (void)state;
+    assert_int_equal(invite_encode(&HOME, text), 0);
+    for (size_t len = strlen(text) - 1; len >= strlen("pamtunnel1."); len--) {
+        text[len] = '\0';
+        assert_refused(text, "the end of the join string is missing");
+    }
+}
+
+static void what_follows_is_told(void **state)
+{
+    char text[INVITE_TEXT_MAX + 600], *end;
+    (void)state;
+    assert_int_equal(invite_encode(&HOME, text), 0);
+    end = text + strlen(text);
+    strcpy(end, "abcd");
+    assert_refused(text, "something follows");
+    memset(end, 'a', 550);
+    end[550] = '\0';
+    assert_refused(text, "something follows");
+    strcpy(end, " and more");
+    assert_refused(text, "cannot be in one");
+}
+
+/* Every character, and every other one of the alphabet that could stand there. */
+static void every_single_typing_error_is_noticed(void **state)
+{
+    static const char ALPHABET[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    char text[INVITE_TEXT_MAX];
+    struct invite invite;
+    (void)state;
+    assert_int_equal(invite_encode(&HOME, text), 0);
+    for (char *c = text; *c; c++) {
+        char right = *c;
+        for (const char *wrong = ALPHABET; *wrong; wrong++) {
+            *c = *wrong;
+            assert_int_equal(invite_decode(text, &invite, NULL), *wrong == right ? 0 : -EINVAL);
+        }
+        *c = right;
+    }
+    text[40] = text[40] == 'A' ? 'B' : 'A';
+    assert_refused(text, "a character of the join string is wrong");
+    text[40] = '*';
+    assert_refused(text, "cannot be in one");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_comes_back_as_it_went),
+        cmocka_unit_test(a_join_string_of_today_is_read_for_ever),
+        cmocka_unit_test(what_is_no_invite_is_not_encoded),
+        cmocka_unit_test(another_text_is_told_to_be_none),
+        cmocka_unit_test(a_cut_tail_is_told),
+        cmocka_unit_test(what_follows_is_told),
+        cmocka_unit_test(every_single_typing_error_is_noticed),
+    };
+    return cmocka_run_group_tests_name("invite", tests, NULL, NULL);
+}
