@@ -135,7 +135,7 @@ def test_a_gateway_with_a_wrong_key_says_so_and_the_vps_logs_one_line_for_each_t
         line = wrong.wait_log("warn .*not connected")[0]
         assert "TUNNEL_KEY" in line and '"office"' in line, line
         eventually(lambda: wrong.count_log("greeting -> resting") >= 2, "it tries again")
-        assert wrong.count_log(" warn ") == 1, "the same trouble is said once"
+        assert wrong.count_log(" warn +not connected") == 1, "the same trouble is said once"
         tries = wrong.count_log("dialling -> greeting")
         assert 1 <= world.vps.count_log("office") <= tries
         assert re.search('127.0.0.1: .*"office".*key', world.vps.wait_log("office")[0])
