@@ -1,9 +1,9 @@
 /*
  * options: the command line of an agent: flags, and a few values. Everything
  * else is a setting (base/settings.h). There is no option for a secret but
- * gateway-agent's --join, which wipes it, and
- * messages repeat no value, since somebody may have tried to pass one: command
- * lines are seen by everyone on the machine.
+ * gateway-agent's --join, which wipes it; and messages repeat no value, since
+ * somebody may have tried to pass one: command lines are seen by everyone on the
+ * machine.
  */
 #ifndef PAMTUNNEL_BASE_OPTIONS_H
 #define PAMTUNNEL_BASE_OPTIONS_H
@@ -18,7 +18,7 @@ struct option_flag {
     const char *name; /* "--local" */
     const char *help;
     unsigned bit;      /* in `flags` below */
-    const char *takes; /* "NAME": a value follows, which is no secret; NULL: none does */
+    const char *takes; /* "NAME": a value follows; NULL: none does */
 };
 
 enum { OPTIONS_VALUES_MAX = 16 };

@@ -131,9 +131,9 @@ void session_on_link_ended(struct session *session, struct carry *carry);
 bool session_carries_nothing(const struct session *session);
 /* To be called when that may have come true. maybe_last_words: the reason may still come. */
 void session_on_nothing_carried(struct session *session, bool maybe_last_words);
-/* Its end is near; the gateway's reason may still come, and be the end. */
 /* A client waits for a data channel: looks in time whether it came. */
 void session_expect_channel(struct session *session);
+/* Its end is near; the gateway's reason may still come, and be the end. */
 void session_wait_for_last_words(struct session *session);
 
 /* ---- session_gateway.c ----------------------------------------------------- */
