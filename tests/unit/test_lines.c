@@ -151,12 +151,22 @@ static bool was_sent_off(int fd)
     return got == 0 || (errno != EAGAIN && errno != EINTR);
 }
 
+/* Adds what has come of a line, to its newline. True if that is there. */
+static bool hear(int fd, char *bytes, size_t *have)
+{
+    while (recv(fd, bytes + *have, 1, 0) == 1) {
+        if (bytes[(*have)++] == '\n') {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void expect(struct house *house, int fd, const char *words)
 {
     char bytes[300];
     size_t have = 0;
-    WAIT_FOR(&house->loop,
-             (have += recv(fd, bytes + have, 1, 0) == 1) > 0 && bytes[have - 1] == '\n');
+    WAIT_FOR(&house->loop, hear(fd, bytes, &have));
     bytes[have - 1] = '\0';
     assert_string_equal(bytes, words);
 }
