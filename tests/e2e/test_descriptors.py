@@ -5,6 +5,7 @@ import json
 import os
 import resource
 import socket
+import struct
 import time
 
 import pytest
@@ -16,6 +17,8 @@ WATCHED = 2 * TIME_SCALE  # seconds in which the CPU is looked at
 
 def dial(name):
     client = socket.socket(socket.AF_UNIX)
+    # connect() waits for a place in the queue, but not for ever
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 10 * TIME_SCALE, 0))
     client.connect(name)
     client.settimeout(10 * TIME_SCALE)
     return client

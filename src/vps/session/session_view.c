@@ -72,6 +72,7 @@ void session_explain_failure(struct session *session, const struct message_tunne
 {
     const char *host = session->host;
     unsigned port = session->port;
+    char detail[sizeof failed->detail];
     const char *service = session->kind == SESSION_RDP ? "Remote Desktop" : "an SSH server";
     const struct vps_settings *settings = session->services->settings;
     struct why *why = session->end_why ? session->end_why : malloc(sizeof *why);
@@ -116,7 +117,9 @@ void session_explain_failure(struct session *session, const struct message_tunne
                 session->gateway);
         break;
     default:
-        why_set(why, 0, "gateway %s could not open it: %s", session->gateway, failed->detail);
+        snprintf(detail, sizeof detail, "%s", failed->detail);
+        text_quote(detail);
+        why_set(why, 0, "gateway %s could not open it: “%s”", session->gateway, detail);
     }
 }
 
