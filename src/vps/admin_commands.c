@@ -36,6 +36,17 @@ static json_t *do_rdp(struct admin_call *call, const json_t *request)
     return open_session(call, request, SESSION_RDP);
 }
 
+static int count_connections(struct sessions *sessions)
+{
+    unsigned count = 0;
+    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
+        struct session_view view;
+        session_view(s, &view);
+        count += view.connections;
+    }
+    return (int)count;
+}
+
 static json_t *do_status(struct admin_call *call, const json_t *request)
 {
     const struct admin_options *options = call->options;
@@ -48,11 +59,11 @@ static json_t *do_status(struct admin_call *call, const json_t *request)
     const char *telegram = !options->bot                            ? "off"
                            : bot_status(options->bot) == BOT_ONLINE ? "online"
                                                                     : "connecting";
-    return json_pack("{s:b, s:s, s:I, s:s, s:o, s:i, s:b}", "ok", 1, "version", PAMTUNNEL_VERSION,
-                     "uptime", (json_int_t)((clock_ms() - call->started_ms) / 1000), "telegram",
-                     telegram, "gateways", gateways, "sessions",
-                     (int)sessions_count(options->sessions), "draining",
-                     sessions_are_draining(options->sessions));
+    return json_pack(
+        "{s:b, s:s, s:I, s:s, s:o, s:i, s:i, s:b}", "ok", 1, "version", PAMTUNNEL_VERSION, "uptime",
+        (json_int_t)((clock_ms() - call->started_ms) / 1000), "telegram", telegram, "gateways",
+        gateways, "sessions", (int)sessions_count(options->sessions), "connections",
+        count_connections(options->sessions), "draining", sessions_are_draining(options->sessions));
 }
 
 static json_t *wait_for_drain(struct admin_call *call)
