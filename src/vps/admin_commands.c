@@ -146,10 +146,11 @@ static int find_parked(const struct session *session, const char *address, unsig
 }
 
 static json_t *decide(struct admin_call *call, const json_t *request,
-                      int (*verb)(struct session *session, unsigned number))
+                      int (*verb)(struct session *session, unsigned number, const struct owner *by))
 {
     json_t *reply;
     unsigned number = 0;
+    const struct owner by = {OWNER_LOCAL, call->uid};
     struct session *session = find_session(call, request, &reply);
     if (!session) {
         return reply;
@@ -159,7 +160,7 @@ static json_t *decide(struct admin_call *call, const json_t *request,
         return reply_error("which_client",
                            "Several clients are waiting; add the address of the one you mean.");
     }
-    if (err < 0 || verb(session, number) < 0) {
+    if (err < 0 || verb(session, number, &by) < 0) {
         return reply_error("nobody_waits", "No such client is waiting to be admitted.");
     }
     reply = reply_ok();
