@@ -30,6 +30,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/seccomp.h>
+
 #include <cmocka.h>
 #include <uv.h>
 
@@ -259,10 +261,73 @@ static void make_code(void)
     CHECK(errno_of(mprotect(data, page, PROT_READ | PROT_EXEC)) == ENOSYS);
 }
 
-static void memory_that_was_written_cannot_be_run(void **state)
+/* What is written to one mapping could be run in the other. */
+static void run_a_file(void)
+{
+    int fd = in_folder("state/code", O_RDWR | O_CREAT | O_TRUNC);
+    CHECK(fd >= 0 && ftruncate(fd, 4096) == 0);
+    void *data = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    CHECK(data != MAP_FAILED);
+    CHECK(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0) == MAP_FAILED);
+    CHECK(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) == MAP_FAILED);
+    CHECK(errno_of(mprotect(data, 4096, PROT_READ | PROT_EXEC)) == ENOSYS);
+    close(fd);
+    fd = open("/etc/nsswitch.conf", O_RDONLY | O_CLOEXEC);
+    CHECK(fd < 0 || mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) == MAP_FAILED);
+    char path[160];
+    snprintf(path, sizeof path, "%s/state/code", folder);
+    CHECK(unlink(path) == 0);
+}
+
+static void what_was_written_cannot_be_run(void **state)
 {
     (void)state;
     assert_int_equal(inside(&SERVER, make_code), 0);
+    assert_int_equal(inside(&SERVER, run_a_file), 0);
+}
+
+/* Wrapped: libseccomp's and our own go through it. */
+static struct {
+    unsigned long flags;
+    unsigned loads;
+    int refuse; /* this flag, as a kernel that does not know it */
+} seen;
+
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
+long __real_syscall(long number, ...);
+
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+    if (number == SYS_seccomp && a == SECCOMP_SET_MODE_FILTER && c) {
+        seen.loads++;
+        seen.flags = (unsigned long)b;
+        if (b & seen.refuse) {
+            errno = EINVAL;
+            return -1;
+        }
+    }
+    return __real_syscall(number, a, b, c, d, e, f);
+}
+
+static void be_as_fast_as_before(void)
+{
+    CHECK(seen.loads == 1 && (seen.flags & SECCOMP_FILTER_FLAG_SPEC_ALLOW));
+}
+
+static void be_on_an_old_kernel(void)
+{
+    CHECK(seen.loads == 2 && !(seen.flags & SECCOMP_FILTER_FLAG_SPEC_ALLOW));
+    CHECK(errno_of(fork()) == ENOSYS);
+}
+
+static void a_filter_does_not_slow_it_down(void **state)
+{
+    (void)state;
+    memset(&seen, 0, sizeof seen);
+    assert_int_equal(inside(&SERVER, be_as_fast_as_before), 0);
+    seen.refuse = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+    assert_int_equal(inside(&SERVER, be_on_an_old_kernel), 0);
+    seen.refuse = 0;
 }
 
 static void start_a_program(void)
@@ -367,7 +432,8 @@ int main(void)
         cmocka_unit_test(sockets_are_of_the_kinds_that_it_needs),
         cmocka_unit_test(threads_can_be_started_and_are_in_it_too),
         cmocka_unit_test(what_is_not_on_the_list_is_an_error),
-        cmocka_unit_test(memory_that_was_written_cannot_be_run),
+        cmocka_unit_test(what_was_written_cannot_be_run),
+        cmocka_unit_test(a_filter_does_not_slow_it_down),
         cmocka_unit_test(what_only_an_intruder_does_ends_the_process),
         cmocka_unit_test(the_loop_and_the_resolver_work),
     };
