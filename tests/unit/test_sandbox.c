@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -402,6 +403,111 @@ static void the_loop_and_the_resolver_work(void **state)
     assert_int_equal(inside(&CLIENT, look_up), 0);
 }
 
+/* ---- a list of name servers that comes later --------------------------------- */
+
+/* An /etc of its own with links: name, target. False if this machine does not let us. */
+static bool make_etc(const char *const (*links)[2], size_t count)
+{
+    char etc[96], path[200];
+    snprintf(etc, sizeof etc, "%s/etc", folder);
+    bool ok = unshare(geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER) == 0 &&
+              mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+              mount("tmpfs", etc, "tmpfs", 0, NULL) == 0;
+    for (size_t i = 0; ok && i < count; i++) {
+        snprintf(path, sizeof path, "%s/%s", etc, links[i][0]);
+        CHECK(symlink(links[i][1], path) == 0);
+    }
+    return ok && mount(etc, "/etc", NULL, MS_BIND, NULL) == 0;
+}
+
+/* DHCP, outside: makes the file when it is told to through the pipe, and says so. */
+static int start_dhcp(const char *file)
+{
+    int pair[2];
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+    if (fork() == 0) {
+        char byte, path[160];
+        snprintf(path, sizeof path, "%s", file);
+        close(pair[0]);
+        CHECK(read(pair[1], &byte, 1) == 1);
+        *strrchr(path, '/') = '\0';
+        CHECK(mkdir(path, 0755) == 0 || errno == EEXIST);
+        int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        CHECK(fd >= 0 && write(fd, "nameserver 192.0.2.1\n", 21) == 21);
+        CHECK(write(pair[1], "x", 1) == 1);
+        _exit(0);
+    }
+    close(pair[1]);
+    return pair[0];
+}
+
+struct way {
+    const char *links[3][2];
+    size_t count;
+    const char *file; /* in the folder */
+    const char *said; /* NULL: it can be read once it is there */
+};
+
+static void come_later(const struct way *way)
+{
+    struct why why = {""};
+    char file[160], byte;
+    if (!make_etc(way->links, way->count)) {
+        _exit(77);
+    }
+    snprintf(file, sizeof file, "%s/%s", folder, way->file ? way->file : "unused");
+    int dhcp = start_dhcp(file);
+    CHECK(open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC) < 0);
+    int err = sandbox_enter(&CLIENT, &why);
+    if (err < 0 && strstr(why.text, "is not complete")) {
+        fprintf(stderr, "%s\n", why.text);
+        _exit(77);
+    }
+    CHECK(write(dhcp, "x", 1) == 1 && read(dhcp, &byte, 1) == 1);
+    CHECK(in_folder("secret", O_RDONLY) < 0 && errno == EACCES);
+    if (way->said) {
+        CHECK(err == -ENOENT && strstr(why.text, way->said));
+    } else {
+        CHECK(err == 0 && open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC) >= 0);
+    }
+    _exit(0);
+}
+
+static void a_list_of_name_servers_may_come_later(void **state)
+{
+    char direct[96], deep[96], link[96];
+    snprintf(direct, sizeof direct, "%s/net/resolv.conf", folder);
+    snprintf(deep, sizeof deep, "%s/net/tun0/resolv.conf", folder);
+    snprintf(link, sizeof link, "..%s/net/resolv.conf", folder);
+    const struct way WAYS[] = {
+        {{{"resolv.conf", direct}}, 1, "net/resolv.conf", NULL},
+        {{{"resolv.conf", deep}}, 1, "net/tun0/resolv.conf", NULL},
+        {{{"resolv.conf", "one"}, {"one", "/etc/two"}, {"two", link}}, 3, "net/resolv.conf", NULL},
+        {{{"resolv.conf", "/no-such-folder/resolv.conf"}}, 1, NULL, "/no-such-folder/resolv.conf"},
+    };
+    char etc[96], net[96], command[300];
+    (void)state;
+    snprintf(etc, sizeof etc, "%s/etc", folder);
+    snprintf(net, sizeof net, "%s/net", folder);
+    bool skipped = false;
+    for (size_t i = 0; i < sizeof WAYS / sizeof *WAYS; i++) {
+        assert_true(mkdir(etc, 0755) == 0 && mkdir(net, 0755) == 0);
+        pid_t child = fork();
+        if (child == 0) {
+            come_later(&WAYS[i]);
+        }
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        snprintf(command, sizeof command, "rm -rf %s %s %s/unused", etc, net, folder);
+        assert_int_equal(system(command), 0); // NOLINT(cert-env33-c)
+        skipped = skipped || (WIFEXITED(status) && WEXITSTATUS(status) == 77);
+        assert_true(skipped || status == 0);
+    }
+    if (skipped) {
+        skip();
+    }
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -436,6 +542,7 @@ int main(void)
         cmocka_unit_test(a_filter_does_not_slow_it_down),
         cmocka_unit_test(what_only_an_intruder_does_ends_the_process),
         cmocka_unit_test(the_loop_and_the_resolver_work),
+        cmocka_unit_test(a_list_of_name_servers_may_come_later),
     };
     return cmocka_run_group_tests_name("sandbox", tests, make_folder, remove_folder);
 }
