@@ -39,6 +39,8 @@ bool addr_same_host(const struct addr *a, const struct addr *b);
  * commands a whole /64.
  */
 bool addr_same_party(const struct addr *a, const struct addr *b);
+/* Same network for limits: /24 or /48, the smallest that somebody is given by a registry. */
+bool addr_same_network(const struct addr *a, const struct addr *b);
 /* True if the first `bits` bits agree (same family). */
 bool addr_in_network(const struct addr *addr, const struct addr *network, unsigned bits);
 /* Reached from everywhere: not private, shared, loopback, link-local, multicast or the like. */
