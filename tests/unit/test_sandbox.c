@@ -34,6 +34,7 @@
 #include <linux/seccomp.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 #include <uv.h>
 
 #include "base/sandbox.h"
@@ -403,6 +404,53 @@ static void the_loop_and_the_resolver_work(void **state)
     assert_int_equal(inside(&CLIENT, look_up), 0);
 }
 
+static void run_sql(sqlite3 *database, const char *sql)
+{
+    char *error = NULL;
+    if (sqlite3_exec(database, sql, NULL, NULL, &error) != SQLITE_OK) {
+        fprintf(stderr, "%s: %s\n", sql, error);
+        _exit(1);
+    }
+}
+
+/* Of two connections in a thread each, as a reader beside a writer. */
+static void *read_beside(void *arg)
+{
+    sqlite3 *database;
+    CHECK(sqlite3_open_v2(arg, &database, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK);
+    run_sql(database, "SELECT count(*) FROM t");
+    CHECK(sqlite3_close(database) == SQLITE_OK);
+    return NULL;
+}
+
+/* With a log that is written ahead: locks, a shared mapping, and files that come and go. */
+static void keep_a_database(void)
+{
+    sqlite3 *database;
+    pthread_t thread;
+    char path[160], wal[170];
+    snprintf(path, sizeof path, "%s/state/test.db", folder);
+    snprintf(wal, sizeof wal, "%s-wal", path);
+    CHECK(sqlite3_open(path, &database) == SQLITE_OK);
+    run_sql(database, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
+                      "temp_store=MEMORY; CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB)");
+    CHECK(access(wal, F_OK) == 0); /* it took that mode */
+    run_sql(database, "BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+                      "WHERE i < 2000) INSERT INTO t SELECT i, randomblob(2000) FROM n; COMMIT");
+    CHECK(pthread_create(&thread, NULL, read_beside, path) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    run_sql(database, "UPDATE t SET b = randomblob(10); PRAGMA wal_checkpoint(TRUNCATE); DELETE "
+                      "FROM t WHERE a > 10; VACUUM; PRAGMA integrity_check");
+    CHECK(sqlite3_close(database) == SQLITE_OK && access(wal, F_OK) < 0);
+    CHECK(unlink(path) == 0);
+}
+
+static void a_database_can_be_kept(void **state)
+{
+    (void)state;
+    assert_int_equal(inside(&SERVER, keep_a_database), 0);
+}
+
 /* ---- a list of name servers that comes later --------------------------------- */
 
 /* An /etc of its own with links: name, target. False if this machine does not let us. */
@@ -542,6 +590,7 @@ int main(void)
         cmocka_unit_test(a_filter_does_not_slow_it_down),
         cmocka_unit_test(what_only_an_intruder_does_ends_the_process),
         cmocka_unit_test(the_loop_and_the_resolver_work),
+        cmocka_unit_test(a_database_can_be_kept),
         cmocka_unit_test(a_list_of_name_servers_may_come_later),
     };
     return cmocka_run_group_tests_name("sandbox", tests, make_folder, remove_folder);
