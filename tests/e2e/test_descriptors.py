@@ -18,7 +18,7 @@ WATCHED = 2 * TIME_SCALE  # seconds in which the CPU is looked at
 def dial(name):
     client = socket.socket(socket.AF_UNIX)
     # connect() waits for a place in the queue, but not for ever
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 10 * TIME_SCALE, 0))
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(10 * TIME_SCALE), 0))
     client.connect(name)
     client.settimeout(10 * TIME_SCALE)
     return client

@@ -3,6 +3,7 @@
  * since there is no way out of a sandbox.
  */
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -556,6 +557,54 @@ static void a_list_of_name_servers_may_come_later(void **state)
     }
 }
 
+/* A module of glibc's resolver that a look-up inside could not load. */
+static const char MODULE[] = "libnss_hesiod.so.2";
+
+static void look_up_by_module(void)
+{
+    static const char CONTENT[] = "hosts: files hesiod dns\n";
+    const char *const links[][2] = {{"hosts", "none"}};
+    struct addrinfo *list;
+    struct why why = {""};
+    if (!make_etc(links, 1)) {
+        _exit(77);
+    }
+    int fd = open("/etc/nsswitch.conf", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    CHECK(fd >= 0 && write(fd, CONTENT, sizeof CONTENT - 1) == sizeof CONTENT - 1);
+    CHECK(!dlopen(MODULE, RTLD_LAZY | RTLD_NOLOAD));
+    if (sandbox_enter(&CLIENT, &why) < 0) {
+        _exit(77);
+    }
+    CHECK(dlopen(MODULE, RTLD_LAZY | RTLD_NOLOAD));
+    CHECK(!dlopen("libnss_compat.so.2", RTLD_LAZY)); /* one that nobody named */
+    int err = getaddrinfo("absent.invalid", NULL, NULL, &list);
+    CHECK(err != 0 && err != EAI_MEMORY && err != EAI_SYSTEM);
+    _exit(0);
+}
+
+static void what_the_resolver_loads_is_loaded_before(void **state)
+{
+    char etc[96];
+    void *module = dlopen(MODULE, RTLD_LAZY);
+    (void)state;
+    if (!module || dlclose(module) != 0) {
+        skip(); /* no glibc, or one without it */
+    }
+    snprintf(etc, sizeof etc, "%s/etc", folder);
+    assert_int_equal(mkdir(etc, 0755), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        look_up_by_module();
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(rmdir(etc), 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        skip();
+    }
+    assert_int_equal(status, 0);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -590,6 +639,7 @@ int main(void)
         cmocka_unit_test(a_filter_does_not_slow_it_down),
         cmocka_unit_test(what_only_an_intruder_does_ends_the_process),
         cmocka_unit_test(the_loop_and_the_resolver_work),
+        cmocka_unit_test(what_the_resolver_loads_is_loaded_before),
         cmocka_unit_test(a_database_can_be_kept),
         cmocka_unit_test(a_list_of_name_servers_may_come_later),
     };
