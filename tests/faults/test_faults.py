@@ -1,0 +1,38 @@
+"""The short form of scripts/faults. Each circumstance has namespaces of its own, and most of
+the time is waiting, so several go on at once while pytest asks for one after the other."""
+
+import argparse
+import concurrent.futures
+import os
+
+import pytest
+import run
+
+from places import isolation
+
+SHORT = [c.name for c in run.load().values() if c.short]
+JOBS = int(os.environ.get("JOBS") or 0) or 6    # processes that wait, not processors
+
+
+@pytest.fixture(scope="module")
+def outcomes(request):
+    """The runs of what was selected, under way: name -> future."""
+    argv = isolation()
+    if not argv:
+        pytest.skip("namespaces take root, or a kernel that lets users make them")
+    options = argparse.Namespace(build=os.environ.get("PAMTUNNEL_BUILD") or run.HERE.parents[1] / "build", patience=0, logs=None)
+    names = [item.callspec.params["name"] for item in request.session.items
+             if item.path == request.path and "name" in getattr(item, "callspec", argparse.Namespace(params={})).params]
+    pool = concurrent.futures.ThreadPoolExecutor(JOBS)
+    try:
+        yield {name: pool.submit(run.run_one, name, options, argv) for name in names}
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_circumstance(name, outcomes):
+    outcome = outcomes[name].result()
+    if outcome["status"] == "missing":
+        pytest.skip(outcome["seen"])
+    assert outcome["status"] == "ok", f"{outcome['seen']}\n{outcome.get('logs', '')[-20000:]}"
