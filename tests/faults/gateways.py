@@ -227,6 +227,24 @@ def own_address_gone(run):
     return run.recovers(here, 20, "back", "not back")
 
 
+@circumstance(PART, "the gateway is gone for good while a session is connected; the user's second connection comes",
+              "the second ends within seconds, nothing hangs, and the agent says why", short=True)
+def gateway_goes_meanwhile(run):
+    world, target = run.world(vps={"ADMIT": "auto"}), run.target()
+    session = Session(world, target)
+    first = session.knock(USER)
+    need(is_in(first), "not in")
+    world.gateway.kill()
+    try:
+        second = session.knock(USER)
+    except OSError:
+        return Found(True, "the session has ended with its gateway")
+    took = run.until(lambda: not util.is_open(second), 30)
+    need(took is not None, "the second connection hangs")
+    need(session.card.says("gateway") or session.id in world.vps.log, "nobody is told")
+    return Found(True, f"the second connection is closed after {took:.1f} s; the card: “{' '.join(session.card.text.split())[:120]}”", took)
+
+
 @circumstance(PART, "a session relays while the control channel is forgotten", "its bytes flow on, the gateway logs in again")
 def control_channel_forgotten(run):
     world, wire = on_a_wire(run, keepalive=3)

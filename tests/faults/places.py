@@ -41,6 +41,11 @@ def isolation():
     return None
 
 
+def one_user_only():
+    """Root here is a user outside, and there is nobody else."""
+    return int(pathlib.Path("/proc/self/uid_map").read_text().split()[2]) == 1
+
+
 def run(*command):
     subprocess.run(list(map(str, command)), check=True, capture_output=True)
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,8 @@ import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
 BEFORE = HERE / "before.json"
+DOCUMENT = HERE.parents[1] / "docs" / "reliability.md"
+MARK = "<!-- written by scripts/faults --document -->\n"
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 WORDS = {"ok": "ok", "failed": "FAILED", "missing": "--", "broken": "BROKEN"}
 
@@ -123,20 +126,32 @@ def run_all(names, known, options):
         return [job.result() for job in jobs]
 
 
-def markdown(outcomes, known):
-    """The rows of docs/reliability.md."""
+def escaped(text):
+    """For a table: what agents and gateways said may hold anything."""
+    return re.sub(r"([|<>*_])", r"\\\1", " ".join(text.split()))
+
+
+def rows(outcomes, known):
+    """The tables of docs/reliability.md."""
     before = {o["name"]: o for o in json.loads(BEFORE.read_text())} if BEFORE.exists() else {}
-    part = None
+    lines, part = [], None
     for outcome in outcomes:
-        circumstance = known[outcome["name"]]
+        circumstance, was = known[outcome["name"]], before.get(outcome["name"])
         if circumstance.part != part:
             part = circumstance.part
-            print(f"\n### {part}\n\n| circumstance | what must happen | seen at 9ff6c6f | seen now | recovery |\n|---|---|---|---|---|")
-        was = before.get(outcome["name"])
-        old = f"{'' if was['status'] == 'ok' else '**'}{was['seen']}{'' if was['status'] == 'ok' else '**'}" if was else ""
-        mark = "" if outcome["status"] == "ok" else f"{WORDS[outcome['status']]}: "
-        recovery = f"{outcome['seconds']:.1f} s" if outcome["seconds"] is not None else ""
-        print(f"| {circumstance.what} (`{outcome['name']}`) | {circumstance.must} | {old} | {mark}{outcome['seen']} | {recovery} |")
+            lines += ["", f"### {part}", "", "| circumstance | must | before | now | recovery |", "|---|---|---|---|---|"]
+        old = ("" if was["status"] == "ok" else "**no**: ") + escaped(was["seen"]) if was else ""
+        new = ("" if outcome["status"] == "ok" else f"**{WORDS[outcome['status']]}**: ") + escaped(outcome["seen"])
+        seconds = f"{outcome['seconds']:.1f} s" if outcome["seconds"] is not None else ""
+        what = circumstance.what[0].upper() + circumstance.what[1:]
+        lines.append(f"| {what} (`{outcome['name']}`) | {circumstance.must} | {old} | {new} | {seconds} |")
+    return "\n".join(lines) + "\n"
+
+
+def write_document(outcomes, known):
+    """Replaces what stands below the line of docs/reliability.md."""
+    above, mark, _ = DOCUMENT.read_text().partition(MARK)
+    DOCUMENT.write_text(above + mark + "\n" + rows(outcomes, known))
 
 
 def parse():
@@ -148,7 +163,7 @@ def parse():
     parser.add_argument("--jobs", type=int, default=3, help="so many at once; most of them only wait")
     parser.add_argument("--patience", type=float, default=0, metavar="SECONDS",
                         help="wait so long for what is late, to say how late")
-    parser.add_argument("--markdown", action="store_true", help="print the tables of docs/reliability.md at the end")
+    parser.add_argument("--document", action="store_true", help="write the tables of docs/reliability.md")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the outcomes")
     parser.add_argument("--logs", type=pathlib.Path, metavar="FOLDER", help="keep what the agents said where it failed")
     parser.add_argument("--inside", nargs=2, help=argparse.SUPPRESS)
@@ -178,8 +193,8 @@ def main():
     if options.json:
         plain = [{key: o[key] for key in ("name", "status", "seen", "seconds")} for o in outcomes]
         options.json.write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n")
-    if options.markdown:
-        markdown(outcomes, known)
+    if options.document:
+        write_document(outcomes, known)
     count = {word: sum(o["status"] == word for o in outcomes) for word in WORDS}
     print(f"{count['ok']} as they have to be, {count['failed'] + count['broken']} not, {count['missing']} could not be tried")
     return 1 if count["failed"] + count["broken"] else 0

@@ -36,3 +36,8 @@ def test_circumstance(name, outcomes):
     if outcome["status"] == "missing":
         pytest.skip(outcome["seen"])
     assert outcome["status"] == "ok", f"{outcome['seen']}\n{outcome.get('logs', '')[-20000:]}"
+
+
+def test_the_document_has_a_row_for_each_circumstance():
+    text = run.DOCUMENT.read_text()
+    assert [name for name in run.load() if f"(`{name}`)" not in text] == []
