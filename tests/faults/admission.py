@@ -68,6 +68,7 @@ def knocks_for_minutes(run):
         time.sleep(0.1)
     asked = len(session.questions())
     need(asked <= 60, f"{asked} questions in 30 s")
+    notices = [m for m in session.world.api.all_messages(OWNER, session.since) if m.says("unknown client")]
     began = time.monotonic()
     client = session.knock(USER)
 
@@ -82,7 +83,49 @@ def knocks_for_minutes(run):
     need(run.until(admitted, 75), f"the user cannot be admitted ({asked} questions about strangers)")
     took = time.monotonic() - began
     need(is_in(client), "admitted, and still not in")
-    return Found(True, f"{asked} questions; the user waits and is admitted after {took:.1f} s", took)
+    need(len(notices) == 1, f"{len(notices)} notices that strangers are knocking")
+    return Found(True, f"{asked} questions; “{' '.join(notices[0].text.split())}”; the user waits and is admitted after {took:.1f} s", took)
+
+
+def crowded_out(run, addresses, user):
+    """Strangers come and stay. Then the user, again if closed, until pamctl can admit."""
+    session = Session(run.world(), run.target())
+    crowd = []
+    for address in addresses:
+        with contextlib.suppress(OSError):
+            crowd.append(session.knock(address))
+    run.until(lambda: session.parked(), 5)
+    began, state = time.monotonic(), {"client": session.knock(user)}
+
+    def waits():
+        if not util.is_open(state["client"]):
+            with contextlib.suppress(OSError):
+                state["client"] = session.knock(user)
+            time.sleep(0.3)
+        return user in session.parked()
+
+    took = run.until(waits, 80)
+    need(took is not None, "the user gets no place")
+    session.world.pamctl("admit", session.id, user)
+    need(is_in(state["client"]), "admitted, and still not in")
+    took = time.monotonic() - began
+    return Found(True, f"the user has a place and is in after {took:.1f} s", took)
+
+
+@circumstance(PART, "200 strangers of one /24 come and stay; then a user from another network", "the user can be admitted", short=True)
+def crowd_of_one_network(run):
+    return crowded_out(run, [f"198.18.5.{n}" for n in range(1, 201)], USER)
+
+
+@circumstance(PART, "120 strangers of 120 networks come and stay; then the user", "the user can be admitted, within about the minute for which a place is kept")
+def crowd_of_many_networks(run):
+    return crowded_out(run, [stranger(n) for n in range(120)], USER)
+
+
+@circumstance(PART, "50 strangers of the user's own /24 (a mobile carrier) come and stay; then the user", "the user can be admitted, within about the "
+              "minute for which a place is kept")
+def crowd_of_the_same_network(run):
+    return crowded_out(run, [f"203.0.113.{n}" for n in range(100, 150)], USER)
 
 
 @circumstance(PART, "the user waits to be admitted; forty strangers come, four of them within 40 ms; Admit after 5 s",

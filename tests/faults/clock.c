@@ -20,10 +20,14 @@ __attribute__((constructor)) static void find_shift(void)
 {
     const char *path = getenv("FAULTS_CLOCK");
     int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd < 0) return;
+    if (fd < 0) {
+        return;
+    }
     void *map = mmap(NULL, sizeof *shift, PROT_READ, MAP_SHARED, fd, 0);
     close(fd);
-    if (map != MAP_FAILED) shift = map;
+    if (map != MAP_FAILED) {
+        shift = map;
+    }
 }
 
 int clock_gettime(clockid_t clock, struct timespec *now)
@@ -49,6 +53,8 @@ time_t time(time_t *copy)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    if (copy) *copy = now.tv_sec;
+    if (copy) {
+        *copy = now.tv_sec;
+    }
     return now.tv_sec;
 }
