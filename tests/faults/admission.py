@@ -9,7 +9,7 @@ import places
 import sshd as openssh
 import util
 from agents import OWNER
-from harness import Found, Missing, Session, circumstance, echoes, is_in, knock, need
+from harness import Clock, Found, Missing, Session, circumstance, echoes, is_in, knock, need
 from places import USER, USER6, USER6_LATER, stranger
 
 PART = "Admission"
@@ -203,6 +203,23 @@ def close_forgets(run):
     need(not is_in(client, timeout=3), "the stranger is in the next session without a question")
     need(session.question(USER), "neither in nor asked about")
     return Found(True, "asked about again")
+
+
+@circumstance(PART, "an address was admitted, and 31 days pass (KNOWN_DAYS=30)",
+              "the address is asked about the next time", short=True)
+def known_expires(run):
+    clock = Clock(run.folder)
+    world, target = run.world(vps={"RECONNECT_GRACE": 1, **clock.settings()}), run.target()
+    session = Session(world, target)
+    let_in_once(run, session, USER).close()
+    world.wait_state(session.id, "ended", 20)
+    time.sleep(2)
+    clock.set(31 * 86400)
+    session = Session(world, target)
+    client = session.knock(USER)
+    need(not is_in(client, timeout=2), "in after 31 days without a question")
+    need(session.question(USER), "neither in nor asked about")
+    return Found(True, "asked about after 31 days, without a restart")
 
 
 @circumstance(PART, "`pamctl known` and `pamctl forget ADDRESS`", "the address is shown, and asked about after that", short=True)

@@ -194,6 +194,14 @@ def data_channel_forgotten(run):
     return user_is_served(run, session, 30)
 
 
+@circumstance(PART, "a router between resets the idle data channel of a waiting session when it is used", "bytes flow over another channel", short=True)
+def data_channel_reset(run):
+    world, wire = on_a_wire(run)
+    session = Session(world, far_target(run, wire))
+    wire.reset(but=[world.control_port])
+    return user_is_served(run, session, 30)
+
+
 @circumstance(PART, "a NAT forgets everything; the user comes 1 s later (KEEPALIVE_SECS=5)", "bytes flow when the gateway is back")
 def nat_forgets_all(run):
     world, wire = on_a_wire(run, keepalive=5)

@@ -119,8 +119,7 @@ class Wire:
         self.far = far
         self.delay = 0.0    # each way
         self.silent = False
-        self.dropped = 0
-        self._flows, self._forgotten = set(), set()
+        self._flows, self._forgotten, self._refused = set(), set(), set()
         self._on_the_way = []   # (when due, number, descriptor, packet)
         self._number = 0
 
@@ -148,6 +147,12 @@ class Wire:
             ports = {port for _, port in flow}
             return bool(ports & set(only)) if only is not None else not ports & set(but)
         self._forgotten |= {flow for flow in self._flows if meant(flow)}
+
+    def reset(self, **which):
+        """The same, but who still sends on them gets an RST."""
+        before = set(self._forgotten)
+        self.forget(**which)
+        self._refused |= self._forgotten - before
 
     def move(self, old=WIRE_FAR, new=WIRE_FAR_LATER):
         """The far side gets another address."""
@@ -178,8 +183,11 @@ class Wire:
                 return
             flow = _flow(packet)
             self._flows.add(flow)
-            if self.silent or flow in self._forgotten:
-                self.dropped += 1
+            if self.silent:
+                continue
+            if flow in self._forgotten:
+                if flow in self._refused:
+                    os.write(fd, _rst(packet))
                 continue
             self._number += 1
             heapq.heappush(self._on_the_way, (time.monotonic() + self.delay, self._number, other, packet))
@@ -201,3 +209,26 @@ def _flow(packet):
     if len(ports) < 4:
         return frozenset()
     return frozenset(zip(ends, struct.unpack(">HH", ports)))
+
+
+def _checksum(data):
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def _rst(packet):
+    """What a router answers to an IPv4 packet of a TCP connection that it does not know."""
+    source, target = packet[12:16], packet[16:20]
+    tcp = packet[(packet[0] & 15) * 4:]
+    ports = tcp[2:4] + tcp[0:2]
+
+    def segment(checksum):
+        return ports + tcp[8:12] + struct.pack(">IBBHHH", 0, 0x50, 0x04, 0, checksum, 0)
+
+    def header(checksum):
+        return struct.pack(">BBHHHBBH", 0x45, 0, 40, 0, 0x4000, 64, 6, checksum) + target + source
+
+    pseudo = target + source + struct.pack(">HH", 6, 20)
+    return header(_checksum(header(0))) + segment(_checksum(pseudo + segment(0)))

@@ -50,6 +50,25 @@ def new_token(run):
     return hears(run, world, 20)
 
 
+@circumstance(PART, "the first start after an upgrade, with the `telegram.offset` of earlier versions", "what was run before is not run again", short=True)
+def old_position(run):
+    world = run.world(gateways=(), wait_ready=False)
+    world.vps.kill()
+    for path in world.state_dir.iterdir():
+        path.unlink()
+    world.api.renumber(700000001)
+    for _ in range(3):
+        world.api.say(OWNER, "/help")
+    (world.state_dir / "telegram.offset").write_text(f"700000004 {int(time.time())}\n")
+    since = world.api.mark()
+    world.vps.start()
+    world.ready(timeout=30)
+    done = answered(world, FRIEND, "/help")
+    need(run.until(done, 15), "fresh commands are not answered")
+    again = len(world.api.all_messages(OWNER, since))
+    return Found(not again, f"{again} of 3 are run again")
+
+
 @circumstance(PART, "the Bot API server begins to count from lower numbers while the bot runs", "commands are answered", short=True)
 def lower_numbers(run):
     world = run.world(gateways=())
@@ -105,6 +124,17 @@ def address_changes(run):
     time.sleep(3)
     world.api.wait_polling()
     wire.move()
+    time.sleep(1)
+    return heard_and_run(run, world)
+
+
+@circumstance(PART, "a router between has been restarted, and resets all connections; a command is sent 1 s later",
+              "it is heard and run", short=True)
+def path_resets(run):
+    world, wire = on_a_wire(run)
+    heard_once(world)
+    time.sleep(3)
+    wire.reset()
     time.sleep(1)
     return heard_and_run(run, world)
 
