@@ -9,7 +9,7 @@ import places
 import sshd as openssh
 import util
 from agents import OWNER
-from harness import Clock, Found, Missing, Session, circumstance, echoes, is_in, knock, need
+from harness import PLAIN, Clock, Found, Missing, RdpSession, Session, circumstance, echoes, is_in, need
 from places import USER, USER6, USER6_LATER, stranger
 
 PART = "Admission"
@@ -195,7 +195,7 @@ def known_after_restart(run):
 def close_forgets(run):
     world, target = run.world(), run.target()
     session = Session(world, target)
-    let_in_once(run, session, USER)
+    client = let_in_once(run, session, USER)
     world.api.tap(OWNER, session.card, "close")
     world.wait_state(session.id, "ended")
     session = Session(world, target)
@@ -251,11 +251,9 @@ def admit_takes_an_address(run):
               short=True)
 def secret_is_not_admission(run):
     world, target = run.world(), run.target()
-    document, _ = world.rdp(target.name)
-    file = peers.RdpFile(document.document.data)
-    request = peers.connection_request(peers.cookie(file.secret))
-    client = knock(file.port, USER, request)
-    need(is_in(client, peers.connection_request()), "the secret does not let in")
+    session = RdpSession(world, target)
+    client = session.knock(USER)
+    need(is_in(client, PLAIN), "the secret does not let in")
     client.close()
     world.close_all()
     session = Session(world, target)
@@ -328,20 +326,18 @@ def ssh_then_scp(run):
 @circumstance(PART, "400 connections with the .rdp file's secret", "a few at once (the newest), descriptors are bounded", short=True)
 def many_rdp(run):
     world, target = run.world(), run.target()
-    document, _ = world.rdp(target.name)
-    file = peers.RdpFile(document.document.data)
-    request, plain = peers.connection_request(peers.cookie(file.secret)), peers.connection_request()
+    session = RdpSession(world, target)
     before = len(world.vps.descriptors())
     clients = []
     for _ in range(400):
         with contextlib.suppress(OSError):
-            clients.append(knock(file.port, USER, request))
-            is_in(clients[-1], plain, 2)
+            clients.append(session.knock(USER))
+            is_in(clients[-1], PLAIN, 2)
     alive = [client for client in clients if echoes(client)]
     more = len(world.vps.descriptors()) - before
     need(len(alive) <= 8 and more < 100, f"{len(alive)} relayed at once, {more} descriptors more")
-    newest = knock(file.port, USER, request)
-    need(is_in(newest, plain, 10), "a new one is not let in")
+    newest = session.knock(USER)
+    need(is_in(newest, PLAIN, 10), "a new one is not let in")
     return Found(True, f"{len(alive)} relayed at once, {more} descriptors more; a new one is in")
 
 
@@ -384,17 +380,15 @@ def strict_session(run):
               short=True)
 def temporary_address(run):
     world, target = run.world(), run.target()
-    document, _ = world.rdp(target.name)
-    file = peers.RdpFile(document.document.data)
-    request, plain = peers.connection_request(peers.cookie(file.secret)), peers.connection_request()
-    client = knock(file.port, USER6, request)
-    need(is_in(client, plain), "the first connection is not in")
+    session = RdpSession(world, target)
+    client = session.knock(USER6)
+    need(is_in(client, PLAIN), "the first connection is not in")
     util.reset(client)
     began = time.monotonic()
     for attempt in range(3):
         time.sleep(1)
         with contextlib.suppress(OSError):
-            if is_in(knock(file.port, USER6_LATER, request), plain, 3):
+            if is_in(session.knock(USER6_LATER), PLAIN, 3):
                 took = time.monotonic() - began
                 return Found(True, f"in at try {attempt + 1}, after {took:.1f} s", took)
     return Found(False, "closed each time, in silence")
@@ -403,14 +397,12 @@ def temporary_address(run):
 @circumstance(PART, "with the right secret, but from another network (Wi-Fi to mobile)", "turned away, with a line in log and chat", short=True)
 def another_network(run):
     world, target = run.world(vps={"LOG_LEVEL": "info"}), run.target()
-    document, _ = world.rdp(target.name)
-    file = peers.RdpFile(document.document.data)
-    request, plain = peers.connection_request(peers.cookie(file.secret)), peers.connection_request()
-    client = knock(file.port, USER, request)
-    need(is_in(client, plain), "the first connection is not in")
+    session = RdpSession(world, target)
+    client = session.knock(USER)
+    need(is_in(client, PLAIN), "the first connection is not in")
     util.reset(client)
-    other = knock(file.port, stranger(3), request)
-    need(not is_in(other, plain, 3), "another network is let in by the clear-text secret alone")
+    other = session.knock(stranger(3))
+    need(not is_in(other, PLAIN, 3), "another network is let in by the clear-text secret alone")
     need(run.until(lambda: stranger(3) in world.vps.log, 5), "turned away without a line in the log")
     need(run.until(lambda: any(m.says(stranger(3)) for m in world.api.all_messages(OWNER)), 10), "logged, but the chat is not told")
     return Found(True, "turned away, said in log and chat")

@@ -153,10 +153,10 @@ def second_agent(run):
     world = run.world(gateways=())
     start = util.free_range(20)
     settings = {**world.vps.settings, "CONTROL_PORT": start, "PORT_RANGE_START": start + 1, "PORT_RANGE_END": start + 19}
-    second = agents.Daemon("vps-agent", world.folder, settings, tag="second").start()
-    run.stack.callback(second.kill)
+    second = run.agent("vps-agent", settings, "second")
     ended = run.until(lambda: not second.alive(), 10)
     need(ended, "both run at one state")
+    second.expected_to_live = False
     need(run.until(answered(world, OWNER, "/help"), 20), "the first does not answer any more")
     lines = [line for line in second.log.splitlines() if " error " in line]
     return Found(bool(lines) and second.process.returncode != 0, f"“{lines[0].partition(' error ')[2].strip()}”" if lines else "it ends without a word")

@@ -68,7 +68,7 @@ class Run:
 
     def __init__(self, stack, folder, patience=0):
         self.stack, self.folder, self.patience = stack, pathlib.Path(folder), patience
-        self.worlds = []
+        self.worlds, self.lone = [], []
 
     def use(self, context):
         return self.stack.enter_context(context)
@@ -80,6 +80,13 @@ class Run:
         # As after a failure: what a fault leaves behind is no concern of the agents' usual checks.
         self.stack.push(lambda *_: world.__exit__(Unmet, None, None) and False)
         return world
+
+    def agent(self, name, settings, tag=None):
+        """One that belongs to no World."""
+        daemon = agents.Daemon(name, self.folder, settings, tag=tag).start()
+        self.stack.callback(daemon.kill)
+        self.lone.append(daemon)
+        return daemon
 
     def target(self, reply=peers.echo, **options):
         return self.use(Target(reply, **options))
@@ -103,11 +110,15 @@ class Run:
 
     def check_agents(self):
         """None of them fell over."""
-        for world in self.worlds:
-            for daemon in [world.vps, *world.gateways.values()]:
-                need(daemon.alive() or not daemon.expected_to_live, f"{daemon.name} ended by itself")
-                for report in agents.SANITIZER_REPORTS:
-                    need(report not in daemon.log, f"{daemon.name}: {report}")
+        for daemon in itertools.chain(self.lone, *([w.vps, *w.gateways.values()] for w in self.worlds)):
+            need(daemon.alive() or not daemon.expected_to_live, f"{daemon.name} ended by itself")
+            for report in agents.SANITIZER_REPORTS:
+                need(report not in daemon.log, f"{daemon.name}: {report}")
+
+    def report(self):
+        """What everybody said."""
+        alone = [f"---- {d.log_path.name}\n{d.log[:3000]}\n[...]\n{d.log[-3000:]}" for d in self.lone]
+        return "\n".join([*(w.report() for w in self.worlds), *alone])
 
 
 class Target(peers.Recorder):
@@ -233,6 +244,22 @@ class Session:
     def close(self):
         self.world.pamctl("close", self.id)
         self.world.wait_state(self.id, "ended")
+
+
+class RdpSession:
+    """An rdp session of a user. `file` is what the user opens, `document` the message with it."""
+
+    def __init__(self, world, target, user=OWNER):
+        self.world = world
+        self.document, self.card = world.rdp(target.name, user)
+        self.file = peers.RdpFile(self.document.document.data)
+        self.id = world.newest_session()["id"]
+
+    def knock(self, address, first=None):
+        return knock(self.file.port, address, first or peers.connection_request(peers.cookie(self.file.secret)))
+
+
+PLAIN = peers.connection_request()      # what the target gets of a client with the secret
 
 
 def knock(port, address, first):

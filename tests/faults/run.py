@@ -58,7 +58,7 @@ def run_inside(name, folder, patience):
             finally:
                 signal.alarm(0)
                 if status != "ok":
-                    (folder / "report.txt").write_text("\n".join(w.report() for w in run.worlds))
+                    (folder / "report.txt").write_text(run.report())
     except harness.Unmet as error:
         status, found = "failed", harness.Found(False, str(error))
     except harness.Missing as error:
