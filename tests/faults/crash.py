@@ -9,7 +9,7 @@ import agents
 import places
 import util
 from agents import OWNER
-from harness import Found, Missing, Session, answered, circumstance, is_in, need
+from harness import Found, Missing, Session, answered, circumstance, echoes, is_in, need, preloaded
 from places import USER
 
 PART = "What lives on"
@@ -95,6 +95,26 @@ def disk_full(run):
     world.ready(timeout=40)
     need(not admitted(world, target, "203.0.113.8"), "what was admitted with room on the disk is forgotten")
     return Found(bool(said), "sessions go on, " + ("the log says it" if said else "the log says nothing") + ", what came later is kept")
+
+
+@circumstance(PART, "each fsync of STATE_DIR's disk takes 3 s, while an address is admitted and commands come",
+              "nothing stops for it: pamctl answers at once, bytes flow, commands are answered within seconds", short=True)
+def slow_disk(run):
+    target = run.target()
+    world = run.world(vps={**preloaded(run.folder, "disk"), "FAULTS_SYNC_MS": 3000}, wait_ready=False)
+    world.ready(timeout=40)
+    session, slowest = Session(world, target), 0
+    client = session.knock(USER)
+    session.admit(USER)
+    need(is_in(client), "admitted, and still not in")
+    for _ in range(5):
+        began, done = time.monotonic(), answered(world, OWNER, "/help")
+        need(echoes(client), "the session's bytes do not flow")
+        need(world.status(), "pamctl is not answered")
+        slowest = max(slowest, time.monotonic() - began)
+        need(run.until(done, 15), "a command is not answered")
+    need(slowest < 1.5 * util.TIME_SCALE, f"pamctl and an echo take {slowest:.1f} s")
+    return Found(True, f"pamctl and an echo take {slowest:.2f} s at most")
 
 
 @circumstance(PART, "the agent starts with a full disk", "it starts, or says in a line why not", short=True)

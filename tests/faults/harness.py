@@ -294,17 +294,24 @@ def answered(world, user, text, since=None):
 
 # ---------------------------------------------------------------- things that go wrong
 
+def preloaded(folder, name):
+    """A library from the C file of that name, for LD_PRELOAD."""
+    if util.SANITIZED or util.VALGRIND:
+        raise Missing("a build that takes a library in front of all others (no sanitizer)")
+    source, library = pathlib.Path(__file__).with_name(f"{name}.c"), pathlib.Path(folder) / f"{name}.so"
+    argv = ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(source)]
+    compiler = subprocess.run(argv, capture_output=True, text=True)
+    if compiler.returncode:
+        raise Missing(f"a C compiler: {compiler.stderr.strip()[:200]}")
+    return {"LD_PRELOAD": library, "SANDBOX": "off"}
+
+
 class Clock:
     """The wall clock of a program, wrong by as many seconds as one likes."""
 
     def __init__(self, folder, shift=0):
-        if util.SANITIZED or util.VALGRIND:
-            raise Missing("a build that takes a library in front of all others (no sanitizer)")
-        self.library, self.file = pathlib.Path(folder) / "clock.so", pathlib.Path(folder) / "shift"
-        compiler = subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", str(self.library),
-                                   str(pathlib.Path(__file__).with_name("clock.c"))], capture_output=True, text=True)
-        if compiler.returncode:
-            raise Missing(f"a C compiler: {compiler.stderr.strip()[:200]}")
+        self.file = pathlib.Path(folder) / "shift"
+        self._settings = {**preloaded(folder, "clock"), "FAULTS_CLOCK": self.file}
         self.set(shift)
 
     def set(self, shift):
@@ -312,7 +319,7 @@ class Clock:
             out.write(int(shift).to_bytes(8, "little", signed=True))
 
     def settings(self):
-        return {"LD_PRELOAD": self.library, "FAULTS_CLOCK": self.file, "SANDBOX": "off"}
+        return self._settings
 
 
 def limit_descriptors(daemon, count):

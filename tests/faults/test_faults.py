@@ -4,6 +4,7 @@ the time is waiting, so several go on at once while pytest asks for one after th
 import argparse
 import concurrent.futures
 import os
+import re
 
 import pytest
 import run
@@ -41,3 +42,15 @@ def test_circumstance(name, outcomes):
 def test_the_document_has_a_row_for_each_circumstance():
     text = run.DOCUMENT.read_text()
     assert [name for name in run.load() if f"(`{name}`)" not in text] == []
+
+
+def test_the_threat_model_names_circumstances_and_tests_that_there_are():
+    known, root = run.load(), run.HERE.parents[1]
+    text = (root / "docs" / "threat-model.md").read_text()
+    table = text.partition("## Threat by threat")[2].partition("\n### ")[0]
+    proofs = [name for line in table.splitlines() if line.count("|") == 4
+              for name in re.findall(r"`([^`]+)`", line.split("|")[3])]
+    assert proofs
+    for name in proofs:
+        folder = "tests/fuzz/" if name.startswith("fuzz_") else ""
+        assert name in known or (root / folder / name.split()[0]).exists(), name
