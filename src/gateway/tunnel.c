@@ -305,6 +305,7 @@ static int start_opening(struct tunnel *tunnel, const struct message_open_tunnel
         .host = command->host,
         .port = command->port,
         .allowed = tunnel->host->allowed,
+        .resolver = tunnel->host->resolver,
         .probe = command->channel == 0, /* later ones: the user is there, and waits */
     };
     struct attach_request attach = {

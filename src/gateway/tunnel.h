@@ -29,6 +29,7 @@ struct tunnel_host {
     uv_loop_t *loop;
     const struct log *log;
     const struct targets *allowed;
+    struct resolver *resolver;
     struct relay *relay;
     /* TUNNEL_READY or TUNNEL_FAILED to the VPS. */
     void (*send)(void *arg, const struct message *message);

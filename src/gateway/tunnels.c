@@ -7,14 +7,19 @@
 #include <string.h>
 
 #include "base/host.h"
+#include "base/resolve.h"
 #include "base/watch.h"
 #include "data/relay.h"
 #include "gateway/failure.h"
 #include "gateway/tunnel.h"
 
+/* Each has a thread, for as long as dead name servers let it wait. */
+enum { LOOK_UPS_MAX = 32 };
+
 struct tunnels {
     struct tunnel_host host; /* what each of them sees */
     struct relay *relay;
+    struct resolver *resolver;
     struct watch *ended_links;
     struct tunnel **all;
     unsigned count, most;
@@ -158,7 +163,9 @@ int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
     tunnels->arg = options->arg;
     tunnels->most = options->most;
     tunnels->all = calloc(options->most, sizeof(struct tunnel *));
-    int err = tunnels->all ? relay_new(options->workers, &tunnels->relay) : -ENOMEM;
+    tunnels->resolver = resolver_new(loop, LOOK_UPS_MAX);
+    int err = tunnels->all && tunnels->resolver ? relay_new(options->workers, &tunnels->relay)
+                                                : -ENOMEM;
     if (err < 0) {
         goto fail;
     }
@@ -166,6 +173,7 @@ int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
         .loop = loop,
         .log = options->log,
         .allowed = options->allowed,
+        .resolver = tunnels->resolver,
         .relay = tunnels->relay,
         .send = on_send,
         .ended = on_ended,
@@ -201,6 +209,7 @@ void tunnels_free(struct tunnels *tunnels)
     for (unsigned i = 0; i < tunnels->count; i++) {
         tunnel_free(tunnels->all[i]);
     }
+    resolver_free(tunnels->resolver);
     free(tunnels->all);
     free(tunnels);
 }

@@ -19,12 +19,12 @@
 #include "control/tls.h"
 
 /*
- * The policy of the connection. Its one timer means, by state: the look-up takes
- * too long (resolving), or it is time to try again (resting). channel.h has the
- * deadline of the greeting and the keepalive.
+ * The policy of the connection. Its one timer means that it is time to try again
+ * (resting). channel.h has the deadline of the greeting and the keepalive.
  */
 enum {
     RESOLVE_MS = 10000,
+    LOOK_UPS_MAX = 4, /* those that were given up run on for a while */
     DIAL_MS = 10000,
     REST_FIRST_MS = 1000,
     REST_MAX_MS = 60000,
@@ -45,6 +45,7 @@ struct uplink {
     enum uplink_state state;
     struct tls_config *tls;
     struct timer *timer;
+    struct resolver *resolver; /* its own: targets' look-ups do not get into its way */
     struct resolve *resolve;
     struct dial *dial;
     struct channel *channel;
@@ -217,7 +218,7 @@ static void on_dialled(void *arg, int fd, const struct addr *addr)
 static void look_up_failed(struct uplink *uplink, int err)
 {
     const char *clause = err == -ENOENT   ? "no such name"
-                         : err == -EAGAIN ? "no name server answers"
+                         : err == -EAGAIN || err == -EBUSY ? "no name server answers"
                                           : strerror(-err);
     uplink_fail(uplink, "cannot look up %s (VPS_HOST): %s", uplink->options.vps_host, clause);
 }
@@ -227,7 +228,6 @@ static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned c
     struct uplink *uplink = arg;
 
     uplink->resolve = NULL;
-    timer_stop(uplink->timer);
     if (err < 0) {
         look_up_failed(uplink, err);
         return;
@@ -242,27 +242,18 @@ static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned c
 
 static void try_once(struct uplink *uplink)
 {
-    uplink->resolve = resolve_start(uplink->loop, uplink->options.vps_host,
-                                    uplink->options.control_port, on_resolved, uplink);
+    uplink->resolve = resolve_start(uplink->resolver, uplink->options.vps_host,
+                                    uplink->options.control_port, RESOLVE_MS, on_resolved, uplink);
     if (!uplink->resolve) {
         uplink_fail(uplink, "out of memory");
         return;
     }
     uplink_set_state(uplink, STATE_RESOLVING);
-    timer_set(uplink->timer, RESOLVE_MS);
 }
 
 static void on_timer(void *arg)
 {
-    struct uplink *uplink = arg;
-
-    if (uplink->state == STATE_RESTING) {
-        try_once(uplink);
-    } else if (uplink->state == STATE_RESOLVING) {
-        resolve_cancel(uplink->resolve);
-        uplink->resolve = NULL;
-        look_up_failed(uplink, -EAGAIN);
-    }
+    try_once(arg);
 }
 
 /* ---- life ------------------------------------------------------------------ */
@@ -284,7 +275,8 @@ int uplink_new(uv_loop_t *loop, const struct uplink_options *options, struct upl
         goto fail;
     }
     uplink->timer = timer_new(loop, on_timer, uplink);
-    if (!uplink->timer) {
+    uplink->resolver = resolver_new(loop, LOOK_UPS_MAX);
+    if (!uplink->timer || !uplink->resolver) {
         err = -ENOMEM;
         goto fail;
     }
@@ -308,6 +300,7 @@ void uplink_free(struct uplink *uplink)
     channel_free(uplink->channel);
     resolve_cancel(uplink->resolve);
     dial_cancel(uplink->dial);
+    resolver_free(uplink->resolver);
     timer_free(uplink->timer);
     tls_config_free(uplink->tls);
     free(uplink);

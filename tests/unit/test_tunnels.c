@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/net.h"
+#include "base/resolve.h"
 #include "data/proof.h"
 #include "gateway/tunnels.h"
 
@@ -36,6 +37,22 @@ struct world {
     struct message answers[ANSWERS_MAX];
     unsigned answer_count;
 };
+
+/* ---- names ------------------------------------------------------------------ */
+
+static unsigned look_ups; /* that were begun */
+
+struct resolve *__real_resolve_start(struct resolver *resolver, const char *host, uint16_t port,
+                                     uint64_t timeout_ms, resolve_fn fn, void *arg);
+struct resolve *__wrap_resolve_start(struct resolver *resolver, const char *host, uint16_t port,
+                                     uint64_t timeout_ms, resolve_fn fn, void *arg);
+
+struct resolve *__wrap_resolve_start(struct resolver *resolver, const char *host, uint16_t port,
+                                     uint64_t timeout_ms, resolve_fn fn, void *arg)
+{
+    look_ups++;
+    return __real_resolve_start(resolver, host, port, timeout_ms, fn, arg);
+}
 
 /* ---- the world -------------------------------------------------------------- */
 
@@ -339,6 +356,31 @@ static void a_target_that_is_not_listed_is_never_dialled(void **state)
     world_close(&world);
 }
 
+/* Else a VPS in wrong hands could ask which names there are. */
+static void a_name_that_nothing_listed_could_mean_is_not_looked_up(void **state)
+{
+    static const struct {
+        const char *allowed;
+        unsigned looked_up;
+    } ROWS[] = {
+        {"10.0.0.0/8:1;other:1-65535", 0},
+        {"10.0.0.0/8:1-65535", 1},
+        {"10.0.0.0/8:1;localhost:1-65535", 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        struct world world;
+        world_open(&world, ROWS[i].allowed);
+        look_ups = 0;
+        open_to(&world, "localhost", port_of(world.target), 0);
+        assert_int_equal(look_ups, ROWS[i].looked_up);
+        if (!look_ups) {
+            assert_failed(&world, TUNNEL_NOT_ALLOWED, 0);
+        }
+        world_close(&world);
+    }
+}
+
 static void a_name_that_leads_to_an_address_that_is_not_listed_is_refused(void **state)
 {
     struct world world;
@@ -616,6 +658,7 @@ int main(void)
         cmocka_unit_test(the_target_is_left_alone_until_the_first_byte),
         cmocka_unit_test(a_client_that_says_all_at_once_and_half_closes_is_served),
         cmocka_unit_test(a_target_that_is_not_listed_is_never_dialled),
+        cmocka_unit_test(a_name_that_nothing_listed_could_mean_is_not_looked_up),
         cmocka_unit_test(a_name_that_leads_to_an_address_that_is_not_listed_is_refused),
         cmocka_unit_test(a_listed_name_is_allowed_wherever_it_leads),
         cmocka_unit_test(a_target_that_refuses_is_reported_and_its_data_channel_closed),

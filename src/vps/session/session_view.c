@@ -99,6 +99,12 @@ void session_explain_failure(struct session *session, const struct message_tunne
                 "firewall let gateway %s in?",
                 host, port, session->gateway);
         break;
+    case TUNNEL_NAME_SERVERS:
+        why_set(why, 0,
+                "no name server answers gateway %s, so it cannot look %s up; use the IP address, "
+                "or see to the gateway's DNS",
+                session->gateway, host);
+        break;
     case TUNNEL_NOT_ALLOWED:
         why_set(why, 0,
                 "not allowed: gateway %s does not serve %s port %u; its ALLOWED_TARGETS "
