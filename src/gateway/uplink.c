@@ -8,9 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/addresses.h"
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/dial.h"
+#include "base/history.h"
 #include "base/host.h"
 #include "base/resolve.h"
 #include "base/text.h"
@@ -50,6 +52,13 @@ struct uplink {
     struct dial *dial;
     struct channel *channel;
     struct backoff backoff;
+    struct history history;      /* of the addresses of VPS_HOST */
+    struct addresses *addresses; /* this machine's; NULL: the kernel does not tell */
+    bool impatient;              /* resting for something that a new address may change */
+    bool moved;                  /* the connection ends since its own address is gone */
+    struct addr dialled[RESOLVE_MAX];
+    unsigned dialled_count;
+    bool dialled_all; /* that VPS_HOST has */
     struct addr vps;             /* since the dial succeeded */
     char where[TARGET_TEXT_MAX]; /* VPS_HOST:CONTROL_PORT */
     uint64_t opened_ms;
@@ -84,6 +93,7 @@ static void say(struct uplink *uplink, const char *trouble, uint32_t rest_ms)
 static void rest(struct uplink *uplink, uint32_t rest_ms, const char *trouble)
 {
     say(uplink, trouble, rest_ms);
+    uplink->impatient = true;
     uplink_set_state(uplink, STATE_RESTING);
     timer_set(uplink->timer, rest_ms);
 }
@@ -110,6 +120,7 @@ static void on_opened(void *arg)
 
     uplink_set_state(uplink, STATE_OPEN);
     uplink->opened_ms = clock_ms();
+    history_worked(&uplink->history, &uplink->vps);
     log_info(uplink->options.log, "connected to the VPS %s (%s, %s) as gateway %s", uplink->where,
              addr_text(&uplink->vps, address), channel_peer_program(uplink->channel),
              uplink->options.gateway_name);
@@ -141,6 +152,7 @@ static bool rest_long(struct uplink *uplink, enum channel_end end, enum goodbye_
         return false;
     }
     rest(uplink, REST_MAX_MS, trouble);
+    uplink->impatient = false;
     return true;
 }
 
@@ -168,7 +180,12 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
 
     channel_free(uplink->channel);
     uplink->channel = NULL;
-    if (was_open && clock_ms() - uplink->opened_ms >= STABLE_MS) {
+    if (!was_open && !uplink->moved &&
+        (end == CHANNEL_END_PEER || end == CHANNEL_END_PROTOCOL || end == CHANNEL_END_TIMEOUT)) {
+        history_failed(&uplink->history, &uplink->vps, clock_ms());
+    }
+    if (uplink->moved || (was_open && clock_ms() - uplink->opened_ms >= STABLE_MS)) {
+        uplink->moved = false;
         backoff_reset(&uplink->backoff);
         uplink->trouble[0] = '\0';
     }
@@ -188,13 +205,22 @@ static const struct channel_events CHANNEL_EVENTS = {
 
 /* ---- resolving and dialling ------------------------------------------------ */
 
+/* If there were others, which failed before, those come first in the next try. */
+static void dial_failed(struct uplink *uplink, int err)
+{
+    for (unsigned i = 0; !uplink->dialled_all && i < uplink->dialled_count; i++) {
+        history_failed(&uplink->history, &uplink->dialled[i], clock_ms());
+    }
+    uplink_fail(uplink, "cannot reach %s: %s", uplink->where, strerror(-err));
+}
+
 static void on_dialled(void *arg, int fd, const struct addr *addr)
 {
     struct uplink *uplink = arg;
 
     uplink->dial = NULL;
     if (fd < 0) {
-        uplink_fail(uplink, "cannot reach %s: %s", uplink->where, strerror(-fd));
+        dial_failed(uplink, fd);
         return;
     }
     net_tune(fd);
@@ -232,7 +258,12 @@ static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned c
         look_up_failed(uplink, err);
         return;
     }
-    uplink->dial = dial_start(uplink->loop, addrs, count, DIAL_MS, on_dialled, uplink);
+    memcpy(uplink->dialled, addrs, count * sizeof *addrs);
+    unsigned good = history_sort(&uplink->history, uplink->dialled, count, clock_ms());
+    uplink->dialled_count = good > 0 ? good : count;
+    uplink->dialled_all = good == count;
+    uplink->dial = dial_start(uplink->loop, uplink->dialled, uplink->dialled_count, DIAL_MS,
+                              on_dialled, uplink);
     if (!uplink->dial) {
         uplink_fail(uplink, "out of memory");
         return;
@@ -254,6 +285,38 @@ static void try_once(struct uplink *uplink)
 static void on_timer(void *arg)
 {
     try_once(arg);
+}
+
+/* ---- where this machine is --------------------------------------------------- */
+
+static void on_address_gone(void *arg, const struct addr *addr)
+{
+    struct uplink *uplink = arg;
+    if (uplink->channel && channel_lost_address(uplink->channel, addr)) {
+        uplink->moved = true;
+    }
+}
+
+/* What did not work from the old one may work now; its routes take a moment. */
+static void on_address_come(void *arg, const struct addr *addr)
+{
+    struct uplink *uplink = arg;
+    (void)addr;
+    if (uplink->state == STATE_RESTING && uplink->impatient) {
+        uplink->impatient = false;
+        backoff_reset(&uplink->backoff);
+        timer_set(uplink->timer, REST_FIRST_MS / 2);
+    }
+}
+
+static void watch_addresses(struct uplink *uplink)
+{
+    struct addresses_events events = {on_address_gone, on_address_come, uplink};
+    int err = addresses_watch(uplink->loop, &events, &uplink->addresses);
+    if (err < 0) {
+        log_debug(uplink->options.log, "addresses of this machine are not watched: %s",
+                  strerror(-err));
+    }
 }
 
 /* ---- life ------------------------------------------------------------------ */
@@ -280,6 +343,7 @@ int uplink_new(uv_loop_t *loop, const struct uplink_options *options, struct upl
         err = -ENOMEM;
         goto fail;
     }
+    watch_addresses(uplink);
     try_once(uplink);
     *ret_uplink = uplink;
     return 0;
@@ -300,6 +364,7 @@ void uplink_free(struct uplink *uplink)
     channel_free(uplink->channel);
     resolve_cancel(uplink->resolve);
     dial_cancel(uplink->dial);
+    addresses_free(uplink->addresses);
     resolver_free(uplink->resolver);
     timer_free(uplink->timer);
     tls_config_free(uplink->tls);
