@@ -28,6 +28,7 @@ struct tunnel;
 struct tunnel_host {
     uv_loop_t *loop;
     const struct log *log;
+    struct log_sieve *lines; /* about all tunnels: a VPS in wrong hands can cause any number */
     const struct targets *allowed;
     struct resolver *resolver;
     struct relay *relay;
