@@ -211,7 +211,7 @@ int net_accept(int listener, struct addr *ret_peer)
     if (fd < 0) {
         return errno == EWOULDBLOCK ? -EAGAIN : -errno;
     }
-    int err = addr_from((struct sockaddr *)&from, ret_peer);
+    int err = ret_peer ? addr_from((struct sockaddr *)&from, ret_peer) : 0;
     if (err < 0) {
         close(fd);
         return err;

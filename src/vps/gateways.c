@@ -197,7 +197,6 @@ static void replace_older(struct gateway *login)
             channel_goodbye(g->channel, GOODBYE_REPLACED, "the same gateway logged in again");
             remove_gateway(g);
             say(gateways, LOG_WARN, name, "a new login replaces the old one");
-            gateways->options.events.lost(gateways->options.events.arg, name);
         }
     }
 }
@@ -243,6 +242,8 @@ static void on_opened(void *arg)
     say(gateway->gateways, LOG_INFO, name, "online from %s (%s)", addr_text(&gateway->from, from),
         channel_peer_program(gateway->channel));
     replace_older(gateway);
+    const struct gateways_events *events = &gateway->gateways->options.events;
+    events->online(events->arg, channel_peer_name(gateway->channel));
 }
 
 static bool on_looked(void *arg)
