@@ -65,7 +65,8 @@ static int read_address(const char *message, size_t len, struct addr *ret_addr)
             return -EBADMSG;
         }
         bool local = part.rta_type == IFA_LOCAL;
-        if (part.rta_len - sizeof part >= size && (local || (part.rta_type == IFA_ADDRESS && !found))) {
+        if (part.rta_len - sizeof part >= size &&
+            (local || (part.rta_type == IFA_ADDRESS && !found))) {
             found = message + at + sizeof part;
         }
         if (local) {
@@ -140,8 +141,7 @@ int addresses_watch(uv_loop_t *loop, const struct addresses_events *events,
     }
     addresses->events = *events;
     addresses->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-    if (addresses->fd < 0 ||
-        bind(addresses->fd, (struct sockaddr *)&groups, sizeof groups) < 0) {
+    if (addresses->fd < 0 || bind(addresses->fd, (struct sockaddr *)&groups, sizeof groups) < 0) {
         err = -errno;
     } else {
         addresses->watch = watch_new(loop, addresses->fd, on_news, addresses);

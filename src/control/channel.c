@@ -37,7 +37,7 @@ struct channel {
     struct tls *tls;
     struct watch *watch;
     struct timer *deadline;
-    struct timer *soon; /* runs the channel again in the next turn of the loop */
+    struct timer *soon;    /* runs the channel again in the next turn of the loop */
     struct timer *pressed; /* channel_press() */
     bool pressing;         /* nothing has come since */
     bool overdue;          /* and its time is over */

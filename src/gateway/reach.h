@@ -23,7 +23,7 @@ struct reach_request {
     uint16_t port;
     const struct targets *allowed;
     struct resolver *resolver; /* for names */
-    bool probe; /* connect, and answer with the one address that took it */
+    bool probe;                /* connect, and answer with the one address that took it */
 };
 
 /*

@@ -303,8 +303,7 @@ static void on_attached(void *arg, const struct failure *failure, int fd)
     }
     tunnel->data = fd;
     if (net_descriptors_are_short(fd)) { /* what runs needs some: pipes, the target's ends */
-        struct failure few = failure_make(TUNNEL_BUSY,
-                                          "the gateway has few file descriptors left");
+        struct failure few = failure_make(TUNNEL_BUSY, "the gateway has few file descriptors left");
         tunnel_fail(tunnel, &few);
         return;
     }

@@ -76,8 +76,8 @@ static void refuse(struct tunnels *tunnels, const struct message_open_tunnel *co
     if (log_sieve_pass(&tunnels->refusals, clock_ms(), &held_back)) {
         log_warn(tunnels->host.log,
                  "tunnel %016" PRIx64 "/%u to %s, port %u: refused: %s (%u more such before it)",
-                 command->session, command->channel, command->host, command->port,
-                 failure->detail, held_back);
+                 command->session, command->channel, command->host, command->port, failure->detail,
+                 held_back);
     }
     message.tunnel_failed.session = command->session;
     message.tunnel_failed.channel = command->channel;

@@ -58,7 +58,7 @@ struct uplink {
     bool moved;                  /* the connection ends since its own address is gone */
     struct addr dialled[RESOLVE_MAX];
     unsigned dialled_count;
-    bool dialled_all; /* that VPS_HOST has */
+    bool dialled_all;            /* that VPS_HOST has */
     struct addr vps;             /* since the dial succeeded */
     char where[TARGET_TEXT_MAX]; /* VPS_HOST:CONTROL_PORT */
     uint64_t opened_ms;
@@ -243,9 +243,9 @@ static void on_dialled(void *arg, int fd, const struct addr *addr)
 
 static void look_up_failed(struct uplink *uplink, int err)
 {
-    const char *clause = err == -ENOENT   ? "no such name"
+    const char *clause = err == -ENOENT                    ? "no such name"
                          : err == -EAGAIN || err == -EBUSY ? "no name server answers"
-                                          : strerror(-err);
+                                                           : strerror(-err);
     uplink_fail(uplink, "cannot look up %s (VPS_HOST): %s", uplink->options.vps_host, clause);
 }
 

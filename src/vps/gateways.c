@@ -45,7 +45,7 @@ struct gateways {
     struct allowance party_starts, network_starts; /* false ones */
     /* Log lines by what strangers did, so that one thing does not hide another. */
     struct log_sieve failures, crowds, replays;
-    struct log_sieve logins[GATEWAYS_MAX];         /* about who has the key of that number */
+    struct log_sieve logins[GATEWAYS_MAX]; /* about who has the key of that number */
 };
 
 static const struct log *log_of(const struct gateways *gateways)

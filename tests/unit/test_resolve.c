@@ -218,15 +218,13 @@ static void failures_are_told_apart(void **state)
 {
     static const struct {
         int status, err;
-    } ROWS[] = {
-        {EAI_NONAME, -ENOENT},
-        {EAI_NODATA, -ENOENT},
-        {EAI_AGAIN, -EAGAIN},
-        {EAI_FAIL, -EAGAIN},
-        {EAI_MEMORY, -ENOMEM},
-        {EAI_FAMILY, -EIO},
-        {0, -ENOENT}, /* an answer without an address */
-    };
+    } ROWS
+        [] =
+            {
+                {EAI_NONAME, -ENOENT}, {EAI_NODATA, -ENOENT}, {EAI_AGAIN, -EAGAIN},
+                {EAI_FAIL, -EAGAIN},   {EAI_MEMORY, -ENOMEM}, {EAI_FAMILY, -EIO},
+                {0, -ENOENT}, /* an answer without an address */
+            };
     struct answer *answer = *state;
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         answer->called = 0;

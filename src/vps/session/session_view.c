@@ -130,8 +130,8 @@ void session_explain_failure(const struct session *session,
                 session->gateway, settings->port_range_start, settings->port_range_end);
         break;
     case TUNNEL_BUSY:
-        why_set(why, 0, "gateway %s has too many tunnels open; close a session first",
-                session->gateway);
+        why_set(why, 0, "gateway %s has too many tunnels open (%s); close a session first",
+                session->gateway, failed->detail);
         break;
     default:
         why_set(why, 0, "gateway %s could not open it: %s", session->gateway, failed->detail);
