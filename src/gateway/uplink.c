@@ -31,6 +31,7 @@ enum {
     REST_FIRST_MS = 1000,
     REST_MAX_MS = 60000,
     STABLE_MS = 30000,             /* open for so long: the next rest is a short one again */
+    TROUBLES_MAX = 4,
     SAY_AGAIN_MS = 10 * 60 * 1000, /* the same trouble is said so often */
 };
 
@@ -62,8 +63,10 @@ struct uplink {
     struct addr vps;             /* since the dial succeeded */
     char where[TARGET_TEXT_MAX]; /* VPS_HOST:CONTROL_PORT */
     uint64_t opened_ms;
-    char trouble[400]; /* what was last said to be wrong, and when */
-    uint64_t said_ms;
+    struct trouble {
+        char text[400]; /* what was said to be wrong, and when */
+        uint64_t said_ms;
+    } troubles[TROUBLES_MAX]; /* several may take turns */
 };
 
 static void uplink_set_state(struct uplink *uplink, enum uplink_state state)
@@ -75,18 +78,34 @@ static void uplink_set_state(struct uplink *uplink, enum uplink_state state)
 
 /* ---- trouble, and resting -------------------------------------------------- */
 
-/* Says what is new at once, and what goes on rarely. */
-static void say(struct uplink *uplink, const char *trouble, uint32_t rest_ms)
+/* The same one, or else the one that was said longest ago. */
+static struct trouble *find_trouble(struct uplink *uplink, const char *text)
+{
+    struct trouble *oldest = &uplink->troubles[0];
+    for (unsigned i = 0; i < TROUBLES_MAX; i++) {
+        if (strcmp(uplink->troubles[i].text, text) == 0) {
+            return &uplink->troubles[i];
+        }
+        if (uplink->troubles[i].said_ms < oldest->said_ms) {
+            oldest = &uplink->troubles[i];
+        }
+    }
+    return oldest;
+}
+
+/* Says what is new at once, and what goes on, or comes again and again, rarely. */
+static void say(struct uplink *uplink, const char *text, uint32_t rest_ms)
 {
     uint64_t now = clock_ms();
-    bool known = strcmp(trouble, uplink->trouble) == 0 && now - uplink->said_ms < SAY_AGAIN_MS;
+    struct trouble *trouble = find_trouble(uplink, text);
+    bool known = strcmp(trouble->text, text) == 0 && now - trouble->said_ms < SAY_AGAIN_MS;
 
     log_write(uplink->options.log, known ? LOG_DEBUG : LOG_WARN,
-              "not connected to the VPS: %s; next try in %.1f s", trouble, rest_ms / 1000.0);
+              "not connected to the VPS: %s; next try in %.1f s", text, rest_ms / 1000.0);
     if (!known) {
-        struct text text = text_over(uplink->trouble, sizeof uplink->trouble);
-        text_add(&text, "%s", trouble);
-        uplink->said_ms = now;
+        struct text copy = text_over(trouble->text, sizeof trouble->text);
+        text_add(&copy, "%s", text);
+        trouble->said_ms = now;
     }
 }
 
@@ -101,7 +120,7 @@ static void rest(struct uplink *uplink, uint32_t rest_ms, const char *trouble)
 __attribute__((format(printf, 2, 3))) static void uplink_fail(struct uplink *uplink,
                                                               const char *format, ...)
 {
-    char trouble[sizeof uplink->trouble];
+    char trouble[sizeof uplink->troubles[0].text];
     struct text text = text_over(trouble, sizeof trouble);
     va_list args;
 
@@ -137,7 +156,7 @@ static void on_received(void *arg, const struct message *message)
 static bool rest_long(struct uplink *uplink, enum channel_end end, enum goodbye_reason goodbye,
                       const struct why *why)
 {
-    char trouble[sizeof uplink->trouble];
+    char trouble[sizeof uplink->troubles[0].text];
     struct text text = text_over(trouble, sizeof trouble);
 
     if (end == CHANNEL_END_GOODBYE && goodbye == GOODBYE_REPLACED) {
@@ -146,7 +165,8 @@ static bool rest_long(struct uplink *uplink, enum channel_end end, enum goodbye_
                  "GATEWAY_NAME of its own",
                  uplink->options.gateway_name);
     } else if (end == CHANNEL_END_VERSION ||
-               (end == CHANNEL_END_GOODBYE && goodbye == GOODBYE_VERSION)) {
+               (end == CHANNEL_END_GOODBYE &&
+                (goodbye == GOODBYE_VERSION || goodbye == GOODBYE_FULL))) {
         text_add(&text, "%s", why->text);
     } else {
         return false;
@@ -187,7 +207,6 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
     if (uplink->moved || (was_open && clock_ms() - uplink->opened_ms >= STABLE_MS)) {
         uplink->moved = false;
         backoff_reset(&uplink->backoff);
-        uplink->trouble[0] = '\0';
     }
     if (!rest_long(uplink, end, goodbye, why)) {
         rest_after(uplink, was_open, end, why);
