@@ -30,7 +30,7 @@ enum {
     DIAL_MS = 10000,
     REST_FIRST_MS = 1000,
     REST_MAX_MS = 60000,
-    STABLE_MS = 30000,             /* open for so long: the next rest is a short one again */
+    STABLE_MS = 30000, /* open for so long: the next rest is a short one again */
     TROUBLES_MAX = 4,
     SAY_AGAIN_MS = 10 * 60 * 1000, /* the same trouble is said so often */
 };
