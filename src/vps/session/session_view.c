@@ -86,6 +86,7 @@ void session_explain_failure(const struct session *session,
 {
     const char *host = session->host;
     unsigned port = session->port;
+    char detail[sizeof failed->detail];
     const char *service = session->kind == SESSION_RDP ? "Remote Desktop" : "an SSH server";
     const struct vps_settings *settings = session->services->settings;
     switch (failed->reason) {
@@ -134,7 +135,9 @@ void session_explain_failure(const struct session *session,
                 session->gateway, failed->detail);
         break;
     default:
-        why_set(why, 0, "gateway %s could not open it: %s", session->gateway, failed->detail);
+        snprintf(detail, sizeof detail, "%s", failed->detail);
+        text_quote(detail);
+        why_set(why, 0, "gateway %s could not open it: “%s”", session->gateway, detail);
     }
 }
 
