@@ -64,17 +64,19 @@ json_t *reply_session(const struct session *session)
     target_format(view.host, view.port, target);
     snprintf(owner, sizeof owner, "%s:%lld", view.owner.kind == OWNER_TELEGRAM ? "telegram" : "uid",
              (long long)view.owner.id);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:I, s:o, s:I, s:I, s:o, s:o}",
-                     "id", view.id, "kind", session_kind_name(view.kind), "target", target,
-                     "gateway", view.gateway, "state", session_state_name(view.state), "owner",
-                     owner, "public_port", view.public_port, "data_port", view.data_port, "client",
-                     view.has_client ? json_string(addr_host_text(&view.client, client))
-                                     : json_null(),
-                     "since", (json_int_t)view.opened_unix, "expires_in",
-                     view.seconds_left ? json_integer(view.seconds_left) : json_null(),
-                     "bytes_to_target", (json_int_t)view.bytes_to_target, "bytes_to_client",
-                     (json_int_t)view.bytes_to_client, "parked", parked_addresses(&view), "reason",
-                     view.state == SESSION_ENDED ? end_reason(session) : json_null());
+    json_t *reply = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:I, s:o, s:I, s:I, s:o, s:o}", "id",
+        view.id, "kind", session_kind_name(view.kind), "target", target, "gateway", view.gateway,
+        "state", session_state_name(view.state), "owner", owner, "public_port", view.public_port,
+        "data_port", view.data_port, "client",
+        view.has_client ? json_string(addr_host_text(&view.client, client)) : json_null(), "since",
+        (json_int_t)view.opened_unix, "expires_in",
+        view.seconds_left ? json_integer(view.seconds_left) : json_null(), "bytes_to_target",
+        (json_int_t)view.bytes_to_target, "bytes_to_client", (json_int_t)view.bytes_to_client,
+        "parked", parked_addresses(&view), "reason",
+        view.state == SESSION_ENDED ? end_reason(session) : json_null());
+    json_object_set_new(reply, "age", json_integer(view.seconds_open));
+    return reply;
 }
 
 static void add_ssh(json_t *reply, const struct session *session)
@@ -114,7 +116,18 @@ json_t *reply_gateway(const struct gateway *gateway)
     struct gateway_view view;
     gateway_view(gateway, &view);
     char host[ADDR_HOST_MAX];
-    return json_pack("{s:s, s:s, s:s, s:I, s:f}", "name", view.name, "address",
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:f}", "name", view.name, "address",
                      addr_host_text(&view.from, host), "version", view.program, "since",
-                     (json_int_t)view.since_unix, "rtt_ms", (double)view.rtt_us / 1000);
+                     (json_int_t)view.since_unix, "age", (json_int_t)view.seconds_online, "rtt_ms",
+                     (double)view.rtt_us / 1000);
+}
+
+void reply_add_telegram(json_t *reply, const struct bot *bot)
+{
+    char trouble[256] = "";
+    struct text text = text_over(trouble, sizeof trouble);
+    uint64_t deaf_s = bot ? bot_trouble(bot, &text) : 0;
+    text_make_visible(trouble);
+    json_object_set_new(reply, "telegram_trouble", text.len ? json_string(trouble) : json_null());
+    json_object_set_new(reply, "telegram_deaf", json_integer((json_int_t)deaf_s));
 }

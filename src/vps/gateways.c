@@ -23,6 +23,7 @@ struct gateway {
     struct channel *channel;
     struct addr from;
     int64_t since_unix;
+    uint64_t since_ms;
     bool open;
 };
 
@@ -143,6 +144,7 @@ static void on_opened(void *arg)
     char from[ADDR_TEXT_MAX];
     gateway->open = true;
     gateway->since_unix = clock_unix();
+    gateway->since_ms = clock_ms();
     log_info(log_of(gateway->gateways), "gateway %s: online from %s (%s)",
              channel_peer_name(gateway->channel), addr_text(&gateway->from, from),
              channel_peer_program(gateway->channel));
@@ -329,6 +331,7 @@ void gateway_view(const struct gateway *gateway, struct gateway_view *ret_view)
         .program = channel_peer_program(gateway->channel),
         .from = gateway->from,
         .since_unix = gateway->since_unix,
+        .seconds_online = (clock_ms() - gateway->since_ms) / 1000,
         .rtt_us = channel_rtt_us(gateway->channel),
     };
 }

@@ -5,8 +5,12 @@
 #include <stdio.h>
 
 #include "base/probe.h"
+#include "base/text.h"
 
-enum { ANSWER_MAX = 64 * 1024 };
+enum {
+    ANSWER_MAX = 64 * 1024,
+    DEAF_MAX_S = 120, /* a bot that hears nothing for longer is of no use to anybody */
+};
 
 int health_ask(const struct vps_settings *settings, json_t **ret_status, struct why *why)
 {
@@ -32,9 +36,22 @@ static void say_status(const json_t *status)
 {
     size_t gateways = json_array_size(json_object_get(status, "gateways"));
     json_int_t sessions = json_integer_value(json_object_get(status, "sessions"));
-    printf("healthy: Telegram %s, %zu gateway%s, %lld session%s\n",
-           json_string_value(json_object_get(status, "telegram")), gateways,
-           gateways == 1 ? "" : "s", (long long)sessions, sessions == 1 ? "" : "s");
+    const char *trouble = json_string_value(json_object_get(status, "telegram_trouble"));
+    printf("healthy: Telegram %s%s%s%s, %zu gateway%s, %lld session%s\n",
+           json_string_value(json_object_get(status, "telegram")), trouble ? " (" : "",
+           trouble ? trouble : "", trouble ? ")" : "", gateways, gateways == 1 ? "" : "s",
+           (long long)sessions, sessions == 1 ? "" : "s");
+}
+
+static int say_deaf(const json_t *status, json_int_t deaf_s)
+{
+    const char *trouble = json_string_value(json_object_get(status, "telegram_trouble"));
+    char buffer[64];
+    struct text span = text_over(buffer, sizeof buffer);
+    text_add_seconds(&span, (uint64_t)deaf_s);
+    printf("not healthy: nothing could be received from Telegram for %s: %s\n", buffer,
+           trouble ? trouble : "?");
+    return -EIO;
 }
 
 int health_check(const struct vps_settings *settings)
@@ -46,7 +63,12 @@ int health_check(const struct vps_settings *settings)
         printf("not healthy: %s\n", why.text);
         return err;
     }
-    say_status(status);
+    json_int_t deaf_s = json_integer_value(json_object_get(status, "telegram_deaf"));
+    if (deaf_s > DEAF_MAX_S) {
+        err = say_deaf(status, deaf_s);
+    } else {
+        say_status(status);
+    }
     json_decref(status);
-    return 0;
+    return err;
 }
