@@ -52,6 +52,7 @@ struct http_request {
     size_t len, cap;
     bool too_large;
     int64_t server_unix;
+    struct paths_try attempt;
 };
 
 /* --- requests --- */
@@ -133,7 +134,7 @@ static bool set_options(struct http_request *request, const char *url, uint32_t 
            !curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
            !trust_set(request->http->trust, easy) &&
            !curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) &&
-           paths_prepare(&request->http->paths, easy) &&
+           paths_prepare(&request->http->paths, easy, &request->attempt) &&
            !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS) &&
            !curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms) &&
            !curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) &&
@@ -227,7 +228,7 @@ static void request_unlist(struct http_request *request)
 /* Once more over the other family. */
 static bool request_again(struct http_request *request)
 {
-    return paths_prepare(&request->http->paths, request->easy) &&
+    return paths_prepare(&request->http->paths, request->easy, &request->attempt) &&
            curl_multi_add_handle(request->http->multi, request->easy) == CURLM_OK;
 }
 
@@ -241,7 +242,8 @@ static void collect(struct http *http)
         CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request);
         curl_multi_remove_handle(http->multi, request->easy);
-        if (!paths_learn(&http->paths, request->easy, code) || !request_again(request)) {
+        if (!paths_learn(&http->paths, request->easy, &request->attempt, code) ||
+            !request_again(request)) {
             request_unlist(request);
             request_finish(request, code);
             request_free(request);

@@ -2,7 +2,6 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -16,8 +15,8 @@ enum {
     WITHOUT_V6_MS = 10 * 60 * 1000,
 };
 
-/* CURLOPT_SOCKOPTFUNCTION. What the kernel does not know it need not do. */
-static int on_new_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+/* What the kernel does not know it need not do. */
+static void watch_over(int fd)
 {
     static const struct {
         int level, name, value;
@@ -28,13 +27,24 @@ static int on_new_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
         {IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES},
         {IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS},
     };
-    (void)arg;
-    (void)purpose;
     for (unsigned i = 0; i < sizeof OPTIONS / sizeof *OPTIONS; i++) {
         (void)setsockopt(fd, OPTIONS[i].level, OPTIONS[i].name, &OPTIONS[i].value,
                          sizeof OPTIONS[i].value);
     }
-    return CURL_SOCKOPT_OK;
+}
+
+/* CURLOPT_OPENSOCKETFUNCTION: for each address that is tried. */
+static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct paths_try *attempt = arg;
+    (void)purpose;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd < 0) {
+        return CURL_SOCKET_BAD;
+    }
+    attempt->opened_v6 = attempt->opened_v6 || address->family == AF_INET6;
+    watch_over(fd);
+    return fd;
 }
 
 /* libcurl counts in whole seconds, and 0 is no limit: the first two take new connections. */
@@ -48,29 +58,21 @@ static bool only_younger(const struct paths *paths, CURL *easy)
            !curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, (long)(ago_s - 1));
 }
 
-bool paths_prepare(const struct paths *paths, CURL *easy)
+bool paths_prepare(const struct paths *paths, CURL *easy, struct paths_try *attempt)
 {
     bool without_v6 = clock_ms() < paths->without_v6_until;
-    return !curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_new_socket) &&
+    *attempt = (struct paths_try){0};
+    return !curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) &&
+           !curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, attempt) &&
            !curl_easy_setopt(easy, CURLOPT_IPRESOLVE,
                              (long)(without_v6 ? CURL_IPRESOLVE_V4 : CURL_IPRESOLVE_WHATEVER)) &&
            only_younger(paths, easy);
 }
 
-/* A new connection was made over IPv6, and not a byte of an answer came. */
-static bool was_silent_v6(CURL *easy)
-{
-    const char *address = NULL;
-    long connections = 0, header_size = 0;
-    curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address);
-    curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections);
-    curl_easy_getinfo(easy, CURLINFO_HEADER_SIZE, &header_size);
-    return address && strchr(address, ':') && connections > 0 && header_size == 0;
-}
-
-bool paths_learn(struct paths *paths, CURL *easy, CURLcode code)
+bool paths_learn(struct paths *paths, CURL *easy, const struct paths_try *attempt, CURLcode code)
 {
     uint64_t now = clock_ms();
+    long header_size = 0;
     if (code == CURLE_OK || code == CURLE_WRITE_ERROR) {
         return false;
     }
@@ -80,7 +82,8 @@ bool paths_learn(struct paths *paths, CURL *easy, CURLcode code)
         return true;
     }
     paths->broken_ms = now;
-    if (was_silent_v6(easy)) {
+    curl_easy_getinfo(easy, CURLINFO_HEADER_SIZE, &header_size);
+    if (attempt->opened_v6 && header_size == 0) {
         paths->without_v6_until = now + WITHOUT_V6_MS;
     }
     return false;

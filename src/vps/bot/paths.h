@@ -20,12 +20,17 @@ struct paths {
     uint64_t without_v6_until; /* 0: both families are good */
 };
 
+/* What one request did; outlives it. Zero-initialised is ready for use. */
+struct paths_try {
+    bool opened_v6; /* a connection over IPv6, or one that was to be */
+};
+
 /* Sets a request that is about to start. False when out of memory. */
-bool paths_prepare(const struct paths *paths, CURL *easy);
+bool paths_prepare(const struct paths *paths, CURL *easy, struct paths_try *attempt);
 /*
  * What came of a request. True if it failed for want of IPv6, which paths_prepare() had
  * ruled out: nothing was sent yet, and it is to be prepared and started once more.
  */
-bool paths_learn(struct paths *paths, CURL *easy, CURLcode code);
+bool paths_learn(struct paths *paths, CURL *easy, const struct paths_try *attempt, CURLcode code);
 
 #endif
