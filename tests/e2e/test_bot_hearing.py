@@ -248,7 +248,7 @@ def test_one_chats_limit_silences_no_other(world):
     status = world.status()
     assert status["telegram"] == "online" and "messages to some users wait" in status["telegram_trouble"]
     assert "wait" in world.pamctl("status").stdout
-    world.vps.kill()    # it would wait for the hour: the next test has an agent of its own
+    world.vps.kill()    # the limit holds for an hour: the next test has an agent of its own
 
 
 def test_a_file_that_telegram_cannot_take_is_said_and_holds_up_nothing(target, capsys):
@@ -345,12 +345,9 @@ def test_a_second_program_with_the_same_token_is_in_the_status():
         assert ask(world.api) < 3 * TIME_SCALE
 
 
-@pytest.mark.parametrize("deaf, status", [(0, 0), (100, 0), (121, 1)])
-def test_health_fails_when_nothing_was_received_for_two_minutes(deaf, status, folder):
-    """The admin socket is the test's, since two minutes are long."""
-    answer = {"ok": True, "version": "1", "uptime": 300, "telegram": "connecting" if deaf else "online",
-              "gateways": [], "sessions": 0, "draining": False, "telegram_deaf": deaf,
-              "telegram_trouble": "Telegram refuses the bot token" if deaf else None}
+@contextlib.contextmanager
+def admin_socket(folder, answer):
+    """An agent that says what the test wants: two minutes are long."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / "pamtunnel.sock"))
         listener.listen()
@@ -363,14 +360,32 @@ def test_health_fails_when_nothing_was_received_for_two_minutes(deaf, status, fo
 
         thread = threading.Thread(target=serve)
         thread.start()
-        result = run("vps-agent", "--health", env={
-            "STATE_DIR": folder, "VPS_HOST": "127.0.0.1", "TUNNEL_KEY": "ab" * 32, "TELEGRAM_TOKEN": TOKEN,
-            "ALLOWED_USERS": OWNER})
+        yield {"STATE_DIR": folder}
         thread.join()
+
+
+STATUS = {"ok": True, "version": "1", "uptime": 300, "telegram": "online", "gateways": [], "sessions": 0,
+          "draining": False, "telegram_deaf": 0, "telegram_trouble": None}
+
+
+@pytest.mark.parametrize("deaf, status", [(0, 0), (100, 0), (121, 1)])
+def test_health_fails_when_nothing_was_received_for_two_minutes(deaf, status, folder):
+    trouble = "Telegram refuses the bot token" if deaf else None
+    with admin_socket(folder, {**STATUS, "telegram_deaf": deaf, "telegram_trouble": trouble}) as env:
+        result = run("vps-agent", "--health", env={
+            **env, "VPS_HOST": "127.0.0.1", "TUNNEL_KEY": "ab" * 32, "TELEGRAM_TOKEN": TOKEN,
+            "ALLOWED_USERS": OWNER})
     assert result.returncode == status, result.stdout
-    words = {0: "healthy: Telegram", 1: "not healthy: nothing could be received from Telegram for 2 min 1 s"}
+    words = {0: "healthy: Telegram", 1: "not healthy: nothing was received from Telegram for 2 min 1 s"}
     assert result.stdout.startswith(words[status])
     assert deaf == 0 or "refuses the bot token" in result.stdout
+    assert ", 0 sessions" in result.stdout, "the Debian package may restart it"
+
+
+def test_ages_are_those_of_the_agent_and_not_of_a_clock_that_was_set(folder):
+    gateway = {"name": "lan", "address": "192.0.2.1", "version": "1", "since": 1, "age": 125, "rtt_ms": 0.5}
+    with admin_socket(folder, {**STATUS, "gateways": [gateway]}) as env:
+        assert "for 2 min 5 s" in run("pamctl", "status", env=env).stdout
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "bot_fakes.h"
 #include "vps/bot/expired.h"
+#include "vps/bot/paths.h"
 #include "vps/bot/poll_length.h"
 #include "vps/bot/telegram_clock.h"
 #include "vps/bot/trouble.h"
@@ -168,6 +169,48 @@ static void reasons_that_differ_in_numbers_are_one(void **state)
     assert_int_equal(lines_with("trouble with sending"), 2);
 }
 
+/* --- paths --- */
+
+static bool fails(struct paths *paths, struct paths_try attempt, CURLcode code)
+{
+    CURL *easy = curl_easy_init();
+    assert_non_null(easy);
+    bool again = paths_learn(paths, easy, &attempt, code);
+    curl_easy_cleanup(easy);
+    return again;
+}
+
+static void ipv6_that_carried_nothing_is_left_out_for_some_minutes(void **state)
+{
+    (void)state;
+    struct paths paths = {0};
+    const struct paths_try v4 = {.opened_v4 = true}, v6 = {.opened_v6 = true}, old = {false, false};
+    assert_false(fails(&paths, old, CURLE_OPERATION_TIMEDOUT));
+    assert_int_equal(paths.without_v6_until, 0);
+    assert_int_equal(paths.broken_ms, clock_ms());
+    assert_false(fails(&paths, v6, CURLE_SSL_CONNECT_ERROR));
+    assert_in_range(paths.without_v6_until, clock_ms() + 60000, clock_ms() + 3600000);
+    assert_false(fails(&paths, old, CURLE_RECV_ERROR)); /* says nothing about IPv4 */
+    assert_int_not_equal(paths.without_v6_until, 0);
+    assert_false(fails(&paths, v4, CURLE_OPERATION_TIMEDOUT));
+    assert_false(fails(&paths, v4, CURLE_OK));
+    assert_false(fails(&paths, v4, CURLE_OPERATION_TIMEDOUT));
+    assert_int_not_equal(paths.without_v6_until, 0);
+    assert_false(fails(&paths, v4, CURLE_OPERATION_TIMEDOUT)); /* it is no better */
+    assert_int_equal(paths.without_v6_until, 0);
+}
+
+static void where_there_is_no_ipv4_it_is_ipv6_again_at_once(void **state)
+{
+    (void)state;
+    struct paths paths = {0};
+    const struct paths_try v6 = {.opened_v6 = true}, old = {false, false};
+    fails(&paths, v6, CURLE_RECV_ERROR);
+    assert_true(fails(&paths, old, CURLE_COULDNT_RESOLVE_HOST));
+    assert_int_equal(paths.without_v6_until, 0);
+    assert_false(fails(&paths, old, CURLE_COULDNT_RESOLVE_HOST)); /* and not for ever */
+}
+
 /* --- expired --- */
 
 static void expired_commands_have_one_notice_per_chat_and_fresh_answers_go_first(void **state)
@@ -208,6 +251,8 @@ int main(void)
         TEST(trouble_that_comes_and_goes_is_said_every_ten_minutes),
         TEST(trouble_that_lasts_is_said_again),
         TEST(reasons_that_differ_in_numbers_are_one),
+        TEST(ipv6_that_carried_nothing_is_left_out_for_some_minutes),
+        TEST(where_there_is_no_ipv4_it_is_ipv6_again_at_once),
         TEST(expired_commands_have_one_notice_per_chat_and_fresh_answers_go_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@ enum {
     KEEPALIVE_PROBES = 3,
     UNACKNOWLEDGED_MS = 10000,
     WITHOUT_V6_MS = 10 * 60 * 1000,
+    SILENT_V4_MAX = 2, /* one is a connection that died */
 };
 
 /* What the kernel does not know it need not do. */
@@ -42,6 +43,7 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
     if (fd < 0) {
         return CURL_SOCKET_BAD;
     }
+    attempt->opened_v4 = attempt->opened_v4 || address->family == AF_INET;
     attempt->opened_v6 = attempt->opened_v6 || address->family == AF_INET6;
     watch_over(fd);
     return fd;
@@ -74,6 +76,7 @@ bool paths_learn(struct paths *paths, CURL *easy, const struct paths_try *attemp
     uint64_t now = clock_ms();
     long header_size = 0;
     if (code == CURLE_OK || code == CURLE_WRITE_ERROR) {
+        paths->silent_v4 = 0;
         return false;
     }
     if (now < paths->without_v6_until &&
@@ -83,8 +86,11 @@ bool paths_learn(struct paths *paths, CURL *easy, const struct paths_try *attemp
     }
     paths->broken_ms = now;
     curl_easy_getinfo(easy, CURLINFO_HEADER_SIZE, &header_size);
-    if (attempt->opened_v6 && header_size == 0) {
+    if (header_size == 0 && attempt->opened_v6) {
         paths->without_v6_until = now + WITHOUT_V6_MS;
+        paths->silent_v4 = 0;
+    } else if (header_size == 0 && attempt->opened_v4 && ++paths->silent_v4 >= SILENT_V4_MAX) {
+        paths->without_v6_until = 0; /* it is no better */
     }
     return false;
 }
