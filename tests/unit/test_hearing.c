@@ -175,6 +175,7 @@ static bool fails(struct paths *paths, struct paths_try attempt, CURLcode code)
 {
     CURL *easy = curl_easy_init();
     assert_non_null(easy);
+    attempt.began_ms = clock_ms();
     bool again = paths_learn(paths, easy, &attempt, code);
     curl_easy_cleanup(easy);
     return again;
@@ -184,7 +185,8 @@ static void ipv6_that_carried_nothing_is_left_out_for_some_minutes(void **state)
 {
     (void)state;
     struct paths paths = {0};
-    const struct paths_try v4 = {.opened_v4 = true}, v6 = {.opened_v6 = true}, old = {false, false};
+    const struct paths_try v4 = {.opened_v4 = true}, v6 = {.opened_v6 = true},
+                           old = {.opened_v4 = false};
     assert_false(fails(&paths, old, CURLE_OPERATION_TIMEDOUT));
     assert_int_equal(paths.without_v6_until, 0);
     assert_int_equal(paths.broken_ms, clock_ms());
@@ -204,7 +206,7 @@ static void where_there_is_no_ipv4_it_is_ipv6_again_at_once(void **state)
 {
     (void)state;
     struct paths paths = {0};
-    const struct paths_try v6 = {.opened_v6 = true}, old = {false, false};
+    const struct paths_try v6 = {.opened_v6 = true}, old = {.opened_v4 = false};
     fails(&paths, v6, CURLE_RECV_ERROR);
     assert_true(fails(&paths, old, CURLE_COULDNT_RESOLVE_HOST));
     assert_int_equal(paths.without_v6_until, 0);

@@ -13,7 +13,7 @@ enum {
     KEEPALIVE_PROBES = 3,
     UNACKNOWLEDGED_MS = 10000,
     WITHOUT_V6_MS = 10 * 60 * 1000,
-    SILENT_V4_MAX = 2, /* one is a connection that died */
+    SILENT_V4_MAX = 2, /* one may be connections that died */
 };
 
 /* What the kernel does not know it need not do. */
@@ -63,7 +63,7 @@ static bool only_younger(const struct paths *paths, CURL *easy)
 bool paths_prepare(const struct paths *paths, CURL *easy, struct paths_try *attempt)
 {
     bool without_v6 = clock_ms() < paths->without_v6_until;
-    *attempt = (struct paths_try){0};
+    *attempt = (struct paths_try){.began_ms = clock_ms()};
     return !curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) &&
            !curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, attempt) &&
            !curl_easy_setopt(easy, CURLOPT_IPRESOLVE,
@@ -84,12 +84,14 @@ bool paths_learn(struct paths *paths, CURL *easy, const struct paths_try *attemp
         paths->without_v6_until = 0;
         return true;
     }
+    bool another = attempt->began_ms >= paths->broken_ms;
     paths->broken_ms = now;
     curl_easy_getinfo(easy, CURLINFO_HEADER_SIZE, &header_size);
     if (header_size == 0 && attempt->opened_v6) {
         paths->without_v6_until = now + WITHOUT_V6_MS;
         paths->silent_v4 = 0;
-    } else if (header_size == 0 && attempt->opened_v4 && ++paths->silent_v4 >= SILENT_V4_MAX) {
+    } else if (header_size == 0 && attempt->opened_v4 && another &&
+               ++paths->silent_v4 >= SILENT_V4_MAX) {
         paths->without_v6_until = 0; /* it is no better */
     }
     return false;

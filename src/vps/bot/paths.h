@@ -18,11 +18,12 @@
 struct paths {
     uint64_t broken_ms;        /* when a request last failed; 0: never */
     uint64_t without_v6_until; /* 0: both families are good */
-    unsigned silent_v4;        /* failures in a row of IPv4 in its place */
+    unsigned silent_v4;        /* failures of IPv4 in its place, one after the other */
 };
 
 /* What one request did; outlives it. Zero-initialised is ready for use. */
 struct paths_try {
+    uint64_t began_ms;
     bool opened_v4, opened_v6; /* a connection of its own, or one that was to be */
 };
 
