@@ -88,22 +88,6 @@ def test_numbers_that_begin_anew_are_taken_and_said_once(target):
 # ---------------------------------------------------------------- ways that die
 
 @pytest.mark.slow
-def test_after_the_way_has_forgotten_all_connections_a_command_is_heard_and_run(capsys):
-    with BotApi(TOKEN) as api, Way(api) as way, lone_agent(way.url) as agent:
-        api.conflicts_are_expected = True       # it knows of the old poll
-        ask(api)
-        api.wait_polling()
-        agent.wait_log("online")
-        way.forget()
-        since, began = api.mark(), time.monotonic()
-        api.say(OWNER, "/reboot")
-        api.wait_message("understand", 45 * TIME_SCALE, since, OWNER)
-        took = time.monotonic() - began
-        with capsys.disabled():
-            print(f"\nheard {took:.1f} s after all connections were forgotten")
-
-
-@pytest.mark.slow
 def test_after_the_machines_address_has_changed_a_command_is_heard_within_seconds(internet, capsys):
     gateway, vps = internet.gateway, internet.vps
     listener = gateway.listen("198.51.100.2")
@@ -155,22 +139,70 @@ class Deaf:
                     util.reset(sock)
 
 
+class Deafness:
+    """An agent whose Bot API's name has a deaf IPv6 address beside a good one."""
+
+    def __init__(self, stack, resets, tls):
+        folder = stack.enter_context(util.Folder())
+        context, ca = botapi.make_tls(folder, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3) if tls else (None, None)
+        self.api = stack.enter_context(BotApi(TOKEN, tls=context))
+        self.deaf = stack.enter_context(Deaf(self.api.port, resets))
+        self.agent = stack.enter_context(lone_agent(
+            f"{'https' if tls else 'http'}://localhost:{self.api.port}", SSL_CERT_FILE=ca))
+
+
+class Meanwhile:
+    """What takes long to come out of, all at the same time, so that the waiting is shared."""
+
+    def __init__(self, stack):
+        self.deaf = {(resets, tls): Deafness(stack, resets, tls) for resets in (True, False) for tls in (True, False)}
+        self.cut = stack.enter_context(World(gateways=()))
+        self.cut.api.cut_polls_after = 4.2
+        self.api = stack.enter_context(BotApi(TOKEN))
+        self.api.conflicts_are_expected = True      # it knows of the old poll
+        way = stack.enter_context(Way(self.api))
+        stack.enter_context(lone_agent(way.url))
+        ask(self.api)
+        self.api.wait_polling()
+        util.stays(lambda: True, "what the bot is answered gets there", 0.2)
+        way.forget()
+        self.began, self.since = time.monotonic(), self.api.mark()
+        self.api.say(OWNER, "/reboot")
+
+
+@pytest.fixture(scope="module")
+def meanwhile():
+    with contextlib.ExitStack() as stack:
+        yield Meanwhile(stack)
+
+
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("resets", [True, False], ids=["resets", "silent"])
-def test_ipv6_that_connects_and_carries_nothing_does_not_keep_it_offline(resets, tls, folder, capsys):
-    context, ca = botapi.make_tls(folder, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3) if tls else (None, None)
-    with BotApi(TOKEN, tls=context) as api, Deaf(api.port, resets) as deaf:
-        began = time.monotonic()
-        with lone_agent(f"{'https' if tls else 'http'}://localhost:{api.port}", SSL_CERT_FILE=ca) as agent:
-            agent.wait_log("telegram: online", 25)
-            with capsys.disabled():
-                print(f"\nonline after {time.monotonic() - began:.1f} s")
-            assert deaf.accepted, "IPv6 was tried"
-            ask(api)
-            tried = len(deaf.accepted)
-            api.drop_connections()
-            ask(api)
-            assert len(deaf.accepted) == tried, "it is not tried again at once"
+def test_ipv6_that_connects_and_carries_nothing_does_not_keep_it_offline(resets, tls, meanwhile):
+    bot = meanwhile.deaf[resets, tls]
+    bot.agent.wait_log("telegram: online", 25)
+    assert bot.deaf.accepted, "IPv6 was tried"
+    ask(bot.api)
+    tried = len(bot.deaf.accepted)
+    bot.api.drop_connections()
+    ask(bot.api)
+    assert len(bot.deaf.accepted) == tried, "it is not tried again at once"
+
+
+@pytest.mark.slow
+def test_polls_that_something_cuts_get_shorter_and_the_log_stays_short(meanwhile):
+    world = meanwhile.cut
+    world.vps.wait_log("something ends long polls after 4 s: asking for 3 s", 30)
+    world.api.wait_polling(10)
+    assert world.vps.count_log("telegram: (trouble|receiving)") <= 2
+    assert ask(world.api) < 3 * TIME_SCALE
+
+
+@pytest.mark.slow
+def test_after_the_way_has_forgotten_all_connections_a_command_is_heard_and_run(meanwhile, capsys):
+    message = meanwhile.api.wait_message("understand", 45 * TIME_SCALE, meanwhile.since, OWNER)
+    with capsys.disabled():
+        print(f"\nheard {message.history[0][0] - meanwhile.began:.1f} s after all connections were forgotten")
 
 
 def test_a_name_with_ipv6_only_is_reached_after_trouble_too():
@@ -386,13 +418,3 @@ def test_ages_are_those_of_the_agent_and_not_of_a_clock_that_was_set(folder):
     gateway = {"name": "lan", "address": "192.0.2.1", "version": "1", "since": 1, "age": 125, "rtt_ms": 0.5}
     with admin_socket(folder, {**STATUS, "gateways": [gateway]}) as env:
         assert "for 2 min 5 s" in run("pamctl", "status", env=env).stdout
-
-
-@pytest.mark.slow
-def test_polls_that_something_cuts_get_shorter_and_the_log_stays_short():
-    with World(gateways=()) as world:
-        world.api.cut_polls_after = 4.2
-        world.vps.wait_log("something ends long polls after 4 s: asking for 3 s", 30)
-        world.api.wait_polling(10)
-        assert world.vps.count_log("telegram: (trouble|receiving)") <= 2
-        assert ask(world.api) < 3 * TIME_SCALE

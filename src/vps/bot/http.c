@@ -191,6 +191,9 @@ static const char *failure_text(const struct http_request *request, CURLcode cod
         return "the authorities' certificates cannot be read (SSL_CERT_FILE?)";
     case CURLE_GOT_NOTHING:
         return "the server closed the connection";
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+        return "the connection broke";
     default:
         return curl_easy_strerror(code);
     }
