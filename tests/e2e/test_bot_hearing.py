@@ -192,7 +192,7 @@ def test_ipv6_that_connects_and_carries_nothing_does_not_keep_it_offline(resets,
 def test_the_doctor_tries_the_other_family_too(meanwhile):
     bot = meanwhile.deaf[True, False]
     result = run("vps-agent", "--doctor", env=bot.agent.settings, timeout=30)
-    assert re.search("ok +Bot API .*not at once", result.stdout), result.stdout
+    assert re.search("ok +Bot API: .*not at once", result.stdout), result.stdout
 
 
 @pytest.mark.slow
