@@ -155,7 +155,9 @@ static void check_bot(struct checkup *checkup, const struct vps_settings *settin
     if (hotline_greet(hotline, name, &answer, &why) < 0) {
         checkup_say(checkup, CHECKUP_BAD, "Bot API", "%s", why.text);
     } else {
-        checkup_say(checkup, CHECKUP_OK, "Bot API", "it answers, and the bot is @%s", name);
+        checkup_say(checkup, CHECKUP_OK, "Bot API", "it answers, and the bot is @%s%s%s", name,
+                    answer.first_trouble[0] ? "; but not at once (over IPv6?): " : "",
+                    answer.first_trouble);
         check_webhook(checkup, hotline);
     }
     check_clock_against(checkup, answer.server_unix);
