@@ -1,12 +1,16 @@
-"""Writes the authorities of Mozilla's certdata.txt that are trusted with web servers as a C array.
+"""Writes the authorities that are trusted with web servers as a C array.
 
-    certificates.py CERTDATA BLACKLIST OUTPUT
-Takes those that Debian's ca-certificates installs: trusted delegators for servers, without the
-labels in BLACKLIST. The format is a list of objects, each a list of lines ATTRIBUTE TYPE VALUE.
+    certificates.py FOLDER OUTPUT     of Mozilla's certdata.txt in it: those that Debian's
+                                      ca-certificates installs, which are trusted delegators for
+                                      servers, without the labels in blacklist.txt
+    certificates.py BUNDLE OUTPUT     of a file of certificates in PEM
+The format of certdata.txt is a list of objects, each a list of lines ATTRIBUTE TYPE VALUE.
 """
 
 import hashlib
+import pathlib
 import re
+import ssl
 import sys
 
 
@@ -48,14 +52,25 @@ def authorities(certdata, blacklist):
             yield item["CKA_LABEL"].strip('"'), item["CKA_VALUE"]
 
 
-def main(certdata, blacklist, output):
-    with open(blacklist, encoding="utf-8") as lines:
+def from_certdata(folder):
+    with open(folder / "blacklist.txt", encoding="utf-8") as lines:
         unwanted = {line.strip().strip('"') for line in lines if not line.startswith("#")}
-    with open(certdata, encoding="utf-8") as lines:
-        found = sorted(set(authorities(lines, unwanted)),
-                       key=lambda one: hashlib.sha256(one[1]).digest())
+    with open(folder / "certdata.txt", encoding="utf-8") as lines:
+        return list(authorities(lines, unwanted))
+
+
+def from_bundle(path):
+    pem = re.findall("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n",
+                     path.read_text(encoding="utf-8"), re.S)
+    return [("", ssl.PEM_cert_to_DER_cert(one)) for one in pem]
+
+
+def main(source, output):
+    source = pathlib.Path(source)
+    found = from_certdata(source) if source.is_dir() else from_bundle(source)
+    found = sorted(set(found), key=lambda one: hashlib.sha256(one[1]).digest())
     if len(found) < 100:
-        sys.exit(f"{certdata}: only {len(found)} authorities: has the format changed?")
+        sys.exit(f"{source}: only {len(found)} authorities: has the format changed?")
     with open(output, "w", encoding="ascii") as out:
         out.write('#include "ca_certificates.h"\n\nconst unsigned char ca_certificates[] = {\n')
         for label, der in found:

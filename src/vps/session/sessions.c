@@ -91,6 +91,17 @@ int sessions_watch(struct sessions *sessions, struct session_watcher watcher)
     return 0;
 }
 
+void sessions_unwatch(struct sessions *sessions, const void *arg)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < sessions->watcher_count; i++) {
+        if (sessions->watchers[i].arg != arg) {
+            sessions->watchers[kept++] = sessions->watchers[i];
+        }
+    }
+    sessions->watcher_count = kept;
+}
+
 /* ---- the list ------------------------------------------------------------- */
 
 struct session *sessions_next(struct sessions *sessions, const struct session *after)
