@@ -159,6 +159,24 @@ def test_the_session_ends_after_the_grace_and_not_before(sshd, folder):
         assert "onnection refused" in line.ssh("true", ok=False).stderr
 
 
+def test_the_lines_for_scp_and_for_ssh_config_work_as_they_stand(line):
+    assert line.live.code == [line.command], "they are shown to who asks"
+    assert line.world.api.wait_answer(line.world.api.tap(OWNER, line.live, "scp, config"))["text"]
+    eventually(lambda: len(line.live.code) == 3, "the lines are there")
+    _, scp, block = line.live.code
+    file = line.folder / "file"
+    file.write_bytes(os.urandom(1000))
+    words = shlex.split(scp.replace("FILE", str(file)))
+    line.run(words[0], "-F", line.config, *words[1:-1], f"{words[-1]}{line.folder}/copy")
+    assert (line.folder / "copy").read_bytes() == file.read_bytes()
+    (line.folder / "config").write_text(f"{block}\nHost *\n{line.config.read_text()}")
+    name = block.split()[1]
+    assert line.run("ssh", "-F", line.folder / "config", name, "echo in").stdout == "in\n"
+    wait_text(line.world, line.live, "Connected from", "scp -P")
+    line.world.api.tap(OWNER, line.live, "Less")
+    eventually(lambda: not line.live.says("scp -P"), "the lines are gone")
+
+
 # ---------------------------------------------------------------- side by side
 
 def test_four_at_once_as_an_editor_does_and_a_copy_beside_them(line):
