@@ -63,12 +63,14 @@ static void the_port_does_not_matter(void **state)
     assert_true(known_has(*state, &ANNA, &home));
 }
 
-static void an_ipv6_address_is_known_by_all_of_its_bits(void **state)
+static void an_ipv6_address_is_known_by_its_network(void **state)
 {
-    struct addr home = at("2001:db8::1"), neighbour = at("2001:db8::2");
+    struct addr home = at("2001:db8::1"), later = at("2001:db8::2"), other = at("2001:db8:0:1::1");
     known_add(*state, &ANNA, &home);
-    assert_true(known_has(*state, &ANNA, &home));
-    assert_false(known_has(*state, &ANNA, &neighbour));
+    assert_true(known_has(*state, &ANNA, &later));
+    assert_false(known_has(*state, &ANNA, &other));
+    assert_int_equal(known_forget(*state, &ANNA, &later), 1);
+    assert_false(known_has(*state, &ANNA, &home));
 }
 
 static void an_ipv4_address_is_the_same_in_ipv6_clothes(void **state)
@@ -115,7 +117,7 @@ int main(void)
         TEST(nobody_is_known_at_first),
         TEST(an_address_is_known_for_its_user_alone),
         TEST(the_port_does_not_matter),
-        TEST(an_ipv6_address_is_known_by_all_of_its_bits),
+        TEST(an_ipv6_address_is_known_by_its_network),
         TEST(an_ipv4_address_is_the_same_in_ipv6_clothes),
         TEST(the_oldest_is_forgotten_when_all_places_are_taken),
         TEST(an_address_that_is_used_again_takes_no_second_place),

@@ -24,11 +24,12 @@ static const char *const NAMES[] = {
     "TUNNEL_KEY_FILE",  "CONTROL_PORT",
     "PORT_RANGE_START", "PORT_RANGE_END",
     "BIND_ADDRESS",     "SESSION_TIMEOUT",
-    "RECONNECT_GRACE",  "IDLE_TIMEOUT",
+    "RECONNECT_GRACE",  "MAX_CONNECTIONS",
+    "IDLE_TIMEOUT",     "LOG_LEVEL",
     "MAX_SESSION_TIME", "MAX_SESSIONS_PER_USER",
     "MAX_SESSIONS",     "ADMIT",
     "STATE_DIR",        "RELAY_WORKERS",
-    "LOG_LEVEL",        "RUST_LOG",
+    "RUST_LOG",
 };
 
 /* A clean environment that is just enough. */
@@ -175,6 +176,9 @@ static const struct {
     {"MAX_SESSION_TIME", "ever", "MAX_SESSION_TIME is \"ever\""},
     {"MAX_SESSIONS_PER_USER", "1", NULL},
     {"MAX_SESSIONS_PER_USER", "0", "MAX_SESSIONS_PER_USER is \"0\""},
+    {"MAX_CONNECTIONS", "1", NULL},
+    {"MAX_CONNECTIONS", "0", "MAX_CONNECTIONS is \"0\""},
+    {"MAX_CONNECTIONS", "65", "MAX_CONNECTIONS is \"65\""},
     {"MAX_SESSIONS", "10000", NULL},
     {"MAX_SESSIONS", "10001", "MAX_SESSIONS is \"10001\""},
     {"ADMIT", "auto", NULL},

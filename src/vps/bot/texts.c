@@ -353,6 +353,7 @@ void texts_ended(struct text *html, const struct session_view *view, const char 
         add_client(html, &view->client);
         add_duration(html, view);
         add_traffic(html, view);
+        add_note(html, view);
     }
 }
 

@@ -164,9 +164,14 @@ void session_note(struct session *session, const char *format, ...)
     va_start(args, format);
     text_add_v(&text, format, args);
     va_end(args);
-    log_warn(log_of(session), "session %s: %s", session->id, buffer);
-    if (session->note && strcmp(session->note, buffer) == 0) {
-        return; /* said already */
+    bool again = session->note && strcmp(session->note, buffer) == 0;
+    unsigned held_back;
+    /* A client that tries again and again must not fill the log. */
+    if (!again || log_sieve_pass(&session->services->turned_away, clock_ms(), &held_back)) {
+        log_warn(log_of(session), "session %s: %s", session->id, buffer);
+    }
+    if (again) {
+        return;
     }
     free(session->note);
     session->note = strdup(buffer);
