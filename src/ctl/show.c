@@ -46,7 +46,8 @@ void show_status(const json_t *reply)
     printf("vps-agent %s, up for %s\n", text_of(reply, "version"),
            span(buffer, sizeof buffer, (uint64_t)number_of(reply, "uptime")));
     printf("telegram:  %s\n", text_of(reply, "telegram"));
-    printf("sessions:  %" JSON_INTEGER_FORMAT "%s\n", number_of(reply, "sessions"),
+    printf("sessions:  %" JSON_INTEGER_FORMAT ", connections: %" JSON_INTEGER_FORMAT "%s\n",
+           number_of(reply, "sessions"), number_of(reply, "connections"),
            json_is_true(json_object_get(reply, "draining"))
                ? ", and no new ones are opened (pamctl drain --off)"
                : "");
@@ -79,7 +80,10 @@ static void show_session(const json_t *session)
            text_of(session, "kind"), text_of(session, "target"), text_of(session, "state"),
            number_of(session, "public_port"), span(age, sizeof age, age_of(session)));
     if (json_is_string(json_object_get(session, "client"))) {
-        printf("  from %s  %s in, %s out", text_of(session, "client"),
+        printf("  from %s  %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
+               " connections  %s in, %s out",
+               text_of(session, "client"), number_of(session, "connections"),
+               number_of(session, "connections_total"),
                amount(in, sizeof in, number_of(session, "bytes_to_target")),
                amount(out, sizeof out, number_of(session, "bytes_to_client")));
     }
@@ -87,6 +91,9 @@ static void show_session(const json_t *session)
         printf("  %" JSON_INTEGER_FORMAT " s left", number_of(session, "expires_in"));
     }
     printf("  (%s)\n", text_of(session, "owner"));
+    if (json_is_string(json_object_get(session, "note"))) {
+        printf("          %s\n", text_of(session, "note"));
+    }
     show_parked(session);
 }
 

@@ -155,6 +155,17 @@ static json_t *do_rdp(struct client *client, const json_t *request)
     return open_session(client, request, SESSION_RDP);
 }
 
+static int count_connections(struct sessions *sessions)
+{
+    unsigned count = 0;
+    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
+        struct session_view view;
+        session_view(s, &view);
+        count += view.connections;
+    }
+    return (int)count;
+}
+
 static json_t *do_status(struct client *client, const json_t *request)
 {
     const struct admin_options *options = &client->admin->options;
@@ -167,11 +178,11 @@ static json_t *do_status(struct client *client, const json_t *request)
     const char *telegram = !options->bot                            ? "off"
                            : bot_status(options->bot) == BOT_ONLINE ? "online"
                                                                     : "connecting";
-    return json_pack("{s:b, s:s, s:I, s:s, s:o, s:i, s:b}", "ok", 1, "version", PAMTUNNEL_VERSION,
-                     "uptime", (json_int_t)((clock_ms() - client->admin->started_ms) / 1000),
-                     "telegram", telegram, "gateways", gateways, "sessions",
-                     (int)sessions_count(options->sessions), "draining",
-                     sessions_are_draining(options->sessions));
+    return json_pack(
+        "{s:b, s:s, s:I, s:s, s:o, s:i, s:i, s:b}", "ok", 1, "version", PAMTUNNEL_VERSION, "uptime",
+        (json_int_t)((clock_ms() - client->admin->started_ms) / 1000), "telegram", telegram,
+        "gateways", gateways, "sessions", (int)sessions_count(options->sessions), "connections",
+        count_connections(options->sessions), "draining", sessions_are_draining(options->sessions));
 }
 
 static json_t *wait_for_drain(struct client *client)
@@ -259,10 +270,11 @@ static int find_parked(const struct session *session, const char *address, unsig
 }
 
 static json_t *decide(struct client *client, const json_t *request,
-                      int (*verb)(struct session *session, unsigned number))
+                      int (*verb)(struct session *session, unsigned number, const struct owner *by))
 {
     json_t *reply;
     unsigned number = 0;
+    const struct owner by = {OWNER_LOCAL, client->uid};
     struct session *session = find_session(client, request, &reply);
     if (!session) {
         return reply;
@@ -272,7 +284,7 @@ static json_t *decide(struct client *client, const json_t *request,
         return reply_error("which_client",
                            "Several clients are waiting; add the address of the one you mean.");
     }
-    if (err < 0 || verb(session, number) < 0) {
+    if (err < 0 || verb(session, number, &by) < 0) {
         return reply_error("nobody_waits", "No such client is waiting to be admitted.");
     }
     reply = reply_ok();

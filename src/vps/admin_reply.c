@@ -60,21 +60,22 @@ json_t *reply_session(const struct session *session)
 {
     struct session_view view;
     session_view(session, &view);
-    char target[TARGET_TEXT_MAX], owner[48], client[ADDR_HOST_MAX];
+    char target[TARGET_TEXT_MAX], owner[OWNER_TEXT_MAX], client[ADDR_HOST_MAX];
     target_format(view.host, view.port, target);
-    snprintf(owner, sizeof owner, "%s:%lld", view.owner.kind == OWNER_TELEGRAM ? "telegram" : "uid",
-             (long long)view.owner.id);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:I, s:o, s:I, s:I, s:o, s:o}",
-                     "id", view.id, "kind", session_kind_name(view.kind), "target", target,
-                     "gateway", view.gateway, "state", session_state_name(view.state), "owner",
-                     owner, "public_port", view.public_port, "data_port", view.data_port, "client",
-                     view.has_client ? json_string(addr_host_text(&view.client, client))
-                                     : json_null(),
-                     "since", (json_int_t)view.opened_unix, "expires_in",
-                     view.seconds_left ? json_integer(view.seconds_left) : json_null(),
-                     "bytes_to_target", (json_int_t)view.bytes_to_target, "bytes_to_client",
-                     (json_int_t)view.bytes_to_client, "parked", parked_addresses(&view), "reason",
-                     view.state == SESSION_ENDED ? end_reason(session) : json_null());
+    owner_text(&view.owner, owner);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:I, s:o, s:I, s:I, s:i, s:i, "
+        "s:s?, s:o, s:o}",
+        "id", view.id, "kind", session_kind_name(view.kind), "target", target, "gateway",
+        view.gateway, "state", session_state_name(view.state), "owner", owner, "public_port",
+        view.public_port, "data_port", view.data_port, "client",
+        view.has_client ? json_string(addr_host_text(&view.client, client)) : json_null(), "since",
+        (json_int_t)view.opened_unix, "expires_in",
+        view.seconds_left ? json_integer(view.seconds_left) : json_null(), "bytes_to_target",
+        (json_int_t)view.bytes_to_target, "bytes_to_client", (json_int_t)view.bytes_to_client,
+        "connections", (int)view.connections, "connections_total", (int)view.connections_total,
+        "note", view.note, "parked", parked_addresses(&view), "reason",
+        view.state == SESSION_ENDED ? end_reason(session) : json_null());
 }
 
 static void add_ssh(json_t *reply, const struct session *session)

@@ -132,7 +132,6 @@ static void replace_older(struct gateway *login)
             channel_goodbye(g->channel, GOODBYE_REPLACED, "the same gateway logged in again");
             remove_gateway(g);
             log_warn(log_of(gateways), "gateway %s: a new login replaces the old one", name);
-            gateways->options.events.lost(gateways->options.events.arg, name);
         }
     }
 }
@@ -147,6 +146,8 @@ static void on_opened(void *arg)
              channel_peer_name(gateway->channel), addr_text(&gateway->from, from),
              channel_peer_program(gateway->channel));
     replace_older(gateway);
+    const struct gateways_events *events = &gateway->gateways->options.events;
+    events->online(events->arg, channel_peer_name(gateway->channel));
 }
 
 static bool on_looked(void *arg)

@@ -26,6 +26,8 @@ struct gateway;
 struct gateways_events {
     /* A message from the gateway of this name. */
     void (*received)(void *arg, const char *gateway, const struct message *message);
+    /* It has logged in, perhaps anew: what it was asked before is not to be counted on. */
+    void (*online)(void *arg, const char *gateway);
     /* It is offline; its tunnels that relay are not touched by that. */
     void (*lost)(void *arg, const char *gateway);
     void *arg;

@@ -38,8 +38,9 @@ struct vps_settings {
     uint16_t port_range_start;
     uint16_t port_range_end;
     char bind_address[ADDR_HOST_MAX];
-    long session_timeout; /* seconds, as all of these */
-    long reconnect_grace;
+    long session_timeout;  /* seconds, as all of these */
+    long reconnect_grace;  /* 0: none */
+    long max_connections;  /* of a session at once; 0: what suits its kind */
     long idle_timeout;     /* 0: none */
     long max_session_time; /* 0: none */
     long max_sessions_per_user;

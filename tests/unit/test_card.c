@@ -33,8 +33,10 @@ void __wrap_session_ssh_command(const struct session *s, struct text *text);
 void __wrap_session_rdp_file(const struct session *s, struct text *text);
 void __wrap_session_rdp_file_name(const struct session *s, char *dst);
 void __wrap_session_end_text(const struct session *s, struct text *text);
-int __wrap_session_admit(struct session *s, unsigned number);
-int __wrap_session_block(struct session *s, unsigned number);
+int __wrap_session_admit(struct session *s, unsigned number, const struct owner *by);
+void __wrap_session_scp_command(const struct session *s, struct text *text);
+void __wrap_session_ssh_config(const struct session *s, struct text *text);
+int __wrap_session_block(struct session *s, unsigned number, const struct owner *by);
 
 void __wrap_session_view(const struct session *s, struct session_view *ret_view)
 {
@@ -75,15 +77,27 @@ static void unpark(struct session *s, unsigned number)
     card_update(s->card);
 }
 
-int __wrap_session_admit(struct session *s, unsigned number)
+void __wrap_session_scp_command(const struct session *s, struct text *text)
 {
+    text_add(text, "scp -P %u FILE vps:", s->view.public_port);
+}
+
+void __wrap_session_ssh_config(const struct session *s, struct text *text)
+{
+    text_add(text, "Host pam-x\n    Port %u\n", s->view.public_port);
+}
+
+int __wrap_session_admit(struct session *s, unsigned number, const struct owner *by)
+{
+    (void)by;
     s->admitted = number;
     unpark(s, number);
     return 0;
 }
 
-int __wrap_session_block(struct session *s, unsigned number)
+int __wrap_session_block(struct session *s, unsigned number, const struct owner *by)
 {
+    (void)by;
     s->blocked = number;
     unpark(s, number);
     return 0;
@@ -190,14 +204,14 @@ static void a_quick_ssh_session_is_one_message(void **state)
     unsigned call = sent("<code>ssh -p 20001 vps</code>");
     assert_non_null(strstr(fake_string(call, "text"), "2 min"));
     assert_string_equal(fake_button(call, 0, "text"), "Copy");
-    assert_string_equal(fake_button(call, 1, "callback_data"), "close:abcdefgh");
+    assert_string_equal(fake_button(call, 2, "callback_data"), "close:abcdefgh");
     fakes_advance(1000);
     nothing_more_is_said();
 
     connect_client();
     call = edited("Connected from <code>203.0.113.7</code>");
     assert_null(strstr(fake_string(call, "text"), "ssh -p"));
-    assert_string_equal(fake_button(call, 0, "text"), "Close");
+    assert_string_equal(fake_button(call, 1, "text"), "Close");
     session.view.seconds_connected = 90;
     session.view.bytes_to_client = 1200000;
     session.view.bytes_to_target = 35;
@@ -299,6 +313,72 @@ static void bytes_are_shown_while_they_flow(void **state)
     edited("11 min"); /* but once in a while */
 }
 
+static void connections_add_up(void **state)
+{
+    (void)state;
+    open_session(SESSION_SSH);
+    become(SESSION_WAITING);
+    sent("ssh");
+    session.view.connections = session.view.connections_total = 1;
+    connect_client();
+    unsigned call = edited("Connected");
+    assert_null(strstr(fake_string(call, "text"), "connection"));
+    session.view.connections = session.view.connections_total = 2;
+    session.view.bytes_to_client = 1200000;
+    fakes_advance(5000);
+    edited("\n2 connections, 1.2 MB received, 0 B sent");
+    session.view.connections = 1;
+    fakes_advance(30000);
+    edited("\n1 connection, 1.2 MB");
+    session.view.connections = 0;
+    become(SESSION_RECONNECTING);
+    edited("\n2 connections, 1.2 MB");
+    become(SESSION_ENDED);
+    edited("\n2 connections, 1.2 MB");
+}
+
+static void what_did_not_go_well_is_said_once(void **state)
+{
+    (void)state;
+    open_session(SESSION_SSH);
+    become(SESSION_WAITING);
+    sent("ssh");
+    connect_client();
+    edited("Connected");
+    session.view.note = "a client at <x> was turned away";
+    session.view.notes = 1;
+    card_update(session.card);
+    edited("A client at &lt;x&gt; was turned away.");
+    card_update(session.card);
+    nothing_more_is_said();
+    become(SESSION_ENDED);
+    edited("has ended");
+}
+
+static void further_lines_are_shown_to_who_asks(void **state)
+{
+    (void)state;
+    open_session(SESSION_SSH);
+    become(SESSION_WAITING);
+    unsigned call = sent("<code>ssh -p 20001 vps</code>");
+    assert_null(strstr(fake_string(call, "text"), "scp"));
+    assert_string_equal(fake_button(call, 1, "text"), LABEL_MORE);
+    assert_string_equal(fake_button(call, 1, "callback_data"), "more:abcdefgh");
+    assert_string_equal(card_show_more(session.card), TEXT_MORE);
+    call = edited("<code>scp -P 20001 FILE vps:</code>");
+    assert_non_null(strstr(fake_string(call, "text"), "<pre>Host pam-x\n    Port 20001\n</pre>"));
+    assert_string_equal(fake_button(call, 1, "text"), LABEL_LESS);
+    connect_client();
+    call = edited("Connected from");
+    assert_non_null(strstr(fake_string(call, "text"), "<code>ssh -p 20001 vps</code>"));
+    assert_string_equal(card_show_more(session.card), TEXT_LESS);
+    call = edited("Connected from");
+    assert_null(strstr(fake_string(call, "text"), "ssh -p"));
+    become(SESSION_ENDED);
+    call = edited("has ended");
+    assert_null(fake_button(call, 0, "text"));
+}
+
 static void a_client_is_asked_about_once(void **state)
 {
     (void)state;
@@ -397,6 +477,9 @@ int main(void)
         TEST(an_rdp_session_is_a_file_and_a_message),
         TEST(the_time_left_is_kept_fresh),
         TEST(bytes_are_shown_while_they_flow),
+        TEST(connections_add_up),
+        TEST(what_did_not_go_well_is_said_once),
+        TEST(further_lines_are_shown_to_who_asks),
         TEST(a_client_is_asked_about_once),
         TEST(a_client_that_went_is_not_asked_about_any_more),
         TEST(scanners_do_not_fill_the_chat),

@@ -9,10 +9,11 @@
 
 #include <cmocka.h>
 
+#include "base/net.h"
 #include "stage.h"
 #include "vps/session/dock.h"
 
-enum { NUMBER = 0x1234567 };
+enum { NUMBER = 0x1234567, PLACES = DOCK_GUESTS_MAX + 1 /* one is expected */ };
 static const uint8_t OTHER[PROOF_TOKEN_SIZE] = "a token of thirty-two bytes, no!";
 
 struct quay {
@@ -243,16 +244,67 @@ static void a_channel_comes_in_once(void **state)
     struct ship first, second;
     (void)state;
     quay_open(&quay);
-    dock_expect(quay.dock, 0);
+    assert_int_equal(dock_expect(quay.dock, 0), 0);
+    assert_int_equal(dock_expect(quay.dock, 1), 0);
     ship_land(&quay, &first, 0);
     ship_hail(&quay, &second, 0, dock_token(quay.dock));
     expect_sent_off_in_silence(&quay, second.fd);
     assert_int_equal(quay.docked, 1);
-    dock_expect(quay.dock, 1);
     ship_land(&quay, &second, 1);
     assert_int_equal(quay.channel, 1);
     close(first.fd);
     close(second.fd);
+    quay_close(&quay);
+}
+
+static void several_channels_come_in_side_by_side_and_in_any_order(void **state)
+{
+    static const uint16_t ORDER[] = {7, 9, 8};
+    struct quay quay;
+    struct ship ships[3];
+    (void)state;
+    quay_open(&quay);
+    for (uint16_t channel = 7; channel < 10; channel++) {
+        assert_int_equal(dock_expect(quay.dock, channel), 0);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        ship_come_near(&quay, &ships[i], ORDER[i]);
+    }
+    for (unsigned i = 3; i-- > 0;) {
+        assert_true(dock_is_open(quay.dock));
+        client_say(ships[i].fd, ships[i].final, sizeof ships[i].final);
+        WAIT_FOR(&quay.stage, quay.docked == 3 - i);
+        assert_int_equal(quay.channel, ORDER[i]);
+        close(ships[i].fd);
+    }
+    quay_close(&quay);
+}
+
+static void the_port_is_open_only_while_a_channel_is_expected(void **state)
+{
+    struct quay quay;
+    struct ship ship;
+    (void)state;
+    quay_open(&quay);
+    dock_expect(quay.dock, 0);
+    int late = client_connect("127.0.0.3", quay.port);
+    ship_land(&quay, &ship, 0);
+    assert_false(dock_is_open(quay.dock));
+    assert_true(port_is_closed(quay.port));
+    WAIT_FOR(&quay.stage, client_was_sent_off(late));
+    close(late);
+    close(ship.fd);
+
+    dock_expect(quay.dock, 1);
+    assert_int_equal(dock_open(quay.dock, net_listen("127.0.0.1", quay.port, 8)), 0);
+    ship_land(&quay, &ship, 1);
+    assert_int_equal(quay.channel, 1);
+    close(ship.fd);
+
+    dock_expect(quay.dock, 2);
+    assert_int_equal(dock_open(quay.dock, net_listen("127.0.0.1", quay.port, 8)), 0);
+    dock_expect_nothing(quay.dock);
+    assert_true(port_is_closed(quay.port));
     quay_close(&quay);
 }
 
@@ -263,6 +315,7 @@ static void recorded_bytes_are_worth_nothing(void **state)
     (void)state;
     quay_open(&quay);
     dock_expect(quay.dock, 0);
+    dock_expect(quay.dock, 1);
     ship_land(&quay, &ship, 0);
     close(ship.fd);
 
@@ -309,9 +362,9 @@ static void who_is_overtaken_does_not_come_in_as_the_next_channel(void **state)
     (void)state;
     quay_open(&quay);
     dock_expect(quay.dock, 0);
+    dock_expect(quay.dock, 1);
     ship_come_near(&quay, &first, 0);
     ship_land(&quay, &second, 0);
-    dock_expect(quay.dock, 1);
     client_say(first.fd, first.final, sizeof first.final);
     expect_sent_off_in_silence(&quay, first.fd);
     assert_int_equal(quay.docked, 1);
@@ -331,11 +384,11 @@ static void silent_connections_take_few_places_and_keep_nobody_out(void **state)
     for (unsigned i = 0; i < 40; i++) {
         crowd[i] = client_connect("127.0.0.3", quay.port);
     }
-    WAIT_FOR(&quay.stage, client_was_sent_off(crowd[40 - DOCK_GUESTS_MAX - 1]));
+    WAIT_FOR(&quay.stage, client_was_sent_off(crowd[40 - PLACES - 1]));
     for (unsigned i = 0; i < 40; i++) {
         gone += client_was_sent_off(crowd[i]);
     }
-    assert_int_equal(gone, 40 - DOCK_GUESTS_MAX);
+    assert_int_equal(gone, 40 - PLACES);
     ship_land(&quay, &ship, 0);
     close(ship.fd);
     for (unsigned i = 0; i < 40; i++) {
@@ -414,6 +467,8 @@ int main(void)
         cmocka_unit_test(the_answer_of_the_server_is_no_last_word),
         cmocka_unit_test(a_hello_that_is_not_expected_meets_silence),
         cmocka_unit_test(a_channel_comes_in_once),
+        cmocka_unit_test(several_channels_come_in_side_by_side_and_in_any_order),
+        cmocka_unit_test(the_port_is_open_only_while_a_channel_is_expected),
         cmocka_unit_test(recorded_bytes_are_worth_nothing),
         cmocka_unit_test(of_two_at_once_the_first_to_prove_itself_comes_in),
         cmocka_unit_test(who_is_overtaken_does_not_come_in_as_the_next_channel),

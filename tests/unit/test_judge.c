@@ -12,32 +12,35 @@
 
 #include "vps/admission/judge.h"
 
+enum { FACTS = 1 << 7 };
 enum answer { NO, YES, ANY };
 
 struct rule {
     const char *says;
     int kind;  /* enum session_kind, or -1 for any */
     int admit; /* enum admit, or -1 for any */
-    enum answer secret, known, blocked, somebody, same_address, that_had_none;
+    enum answer secret, known, blocked, somebody, same_party, that_had_none, full;
     enum verdict verdict;
 };
 
 // clang-format off
 static const struct rule RULES[] = {
-    /*                                                kind         admit        secret known block some same none */
-    {"who was blocked stays out",                     -1,          -1,          ANY, ANY, YES, ANY, ANY, ANY, VERDICT_DROP},
-    {"an SSH session has one client",                 SESSION_SSH, -1,          ANY, ANY, ANY, YES, ANY, ANY, VERDICT_DROP},
-    {"nobody comes back from another address",        SESSION_RDP, -1,          ANY, ANY, ANY, YES, NO,  ANY, VERDICT_DROP},
-    {"an RDP client comes back with its secret",      SESSION_RDP, -1,          YES, ANY, ANY, YES, YES, ANY, VERDICT_ADMIT},
-    {"or as it was admitted, without",                SESSION_RDP, -1,          NO,  ANY, ANY, YES, YES, YES, VERDICT_ADMIT},
-    {"but not without what let it in",                SESSION_RDP, -1,          NO,  ANY, ANY, YES, YES, NO,  VERDICT_DROP},
-    {"the secret opens an RDP session",               SESSION_RDP, -1,          YES, ANY, ANY, NO,  ANY, ANY, VERDICT_ADMIT},
-    {"ADMIT=auto takes the first SSH client",         SESSION_SSH, ADMIT_AUTO,  ANY, ANY, ANY, NO,  ANY, ANY, VERDICT_ADMIT},
-    {"a known address is enough for SSH",             SESSION_SSH, ADMIT_KNOWN, ANY, YES, ANY, NO,  ANY, ANY, VERDICT_ADMIT},
-    {"an unknown one is asked about",                 SESSION_SSH, ADMIT_KNOWN, ANY, NO,  ANY, NO,  ANY, ANY, VERDICT_ASK},
-    {"ADMIT=ask always asks",                         SESSION_SSH, ADMIT_ASK,   ANY, ANY, ANY, NO,  ANY, ANY, VERDICT_ASK},
+    /*                                                kind         admit        secret known block some same none full */
+    {"who was blocked stays out",                     -1,          -1,          ANY, ANY, YES, ANY, ANY, ANY, ANY, VERDICT_DROP},
+    {"nobody comes back from another address",        -1,          -1,          ANY, ANY, ANY, YES, NO,  ANY, ANY, VERDICT_DROP},
+    {"an SSH client comes again",                     SESSION_SSH, -1,          ANY, ANY, ANY, YES, YES, ANY, NO,  VERDICT_ADMIT},
+    {"but not while there are as many as may be",     SESSION_SSH, -1,          ANY, ANY, ANY, YES, YES, ANY, YES, VERDICT_DROP},
+    {"an RDP client comes again with its secret, and the oldest makes room",
+                                                      SESSION_RDP, -1,          YES, ANY, ANY, YES, YES, ANY, ANY, VERDICT_ADMIT},
+    {"or as it was admitted, without",                SESSION_RDP, -1,          NO,  ANY, ANY, YES, YES, YES, ANY, VERDICT_ADMIT},
+    {"but not without what let it in",                SESSION_RDP, -1,          NO,  ANY, ANY, YES, YES, NO,  ANY, VERDICT_DROP},
+    {"the secret opens an RDP session",               SESSION_RDP, -1,          YES, ANY, ANY, NO,  ANY, ANY, ANY, VERDICT_ADMIT},
+    {"ADMIT=auto takes the first SSH client",         SESSION_SSH, ADMIT_AUTO,  ANY, ANY, ANY, NO,  ANY, ANY, ANY, VERDICT_ADMIT},
+    {"a known address is enough for SSH",             SESSION_SSH, ADMIT_KNOWN, ANY, YES, ANY, NO,  ANY, ANY, ANY, VERDICT_ADMIT},
+    {"an unknown one is asked about",                 SESSION_SSH, ADMIT_KNOWN, ANY, NO,  ANY, NO,  ANY, ANY, ANY, VERDICT_ASK},
+    {"ADMIT=ask always asks",                         SESSION_SSH, ADMIT_ASK,   ANY, ANY, ANY, NO,  ANY, ANY, ANY, VERDICT_ASK},
     {"RDP without the secret is like SSH from an unknown address",
-                                                      SESSION_RDP, -1,          NO,  ANY, ANY, NO,  ANY, ANY, VERDICT_ASK},
+                                                      SESSION_RDP, -1,          NO,  ANY, ANY, NO,  ANY, ANY, ANY, VERDICT_ASK},
 };
 // clang-format on
 
@@ -54,8 +57,9 @@ static const struct rule *rule_for(const struct visit *visit)
             (rule->admit < 0 || rule->admit == (int)visit->admit) &&
             fits(rule->secret, visit->has_secret) && fits(rule->known, visit->known) &&
             fits(rule->blocked, visit->blocked) && fits(rule->somebody, visit->somebody_is_in) &&
-            fits(rule->same_address, visit->from_that_address) &&
-            fits(rule->that_had_none, visit->that_had_no_secret)) {
+            fits(rule->same_party, visit->from_that_party) &&
+            fits(rule->that_had_none, visit->that_had_no_secret) &&
+            fits(rule->full, visit->is_full)) {
             return rule;
         }
     }
@@ -71,15 +75,16 @@ static struct visit visit_of(unsigned bits, enum session_kind kind, enum admit a
         .known = bits & 2,
         .blocked = bits & 4,
         .somebody_is_in = bits & 8,
-        .from_that_address = bits & 16,
+        .from_that_party = bits & 16,
         .that_had_no_secret = bits & 32,
+        .is_full = bits & 64,
     };
 }
 
 static void every_combination_of_facts_is_judged_by_the_rules(void **state)
 {
     (void)state;
-    for (unsigned bits = 0; bits < 64; bits++) {
+    for (unsigned bits = 0; bits < FACTS; bits++) {
         for (enum session_kind kind = SESSION_SSH; kind <= SESSION_RDP; kind++) {
             for (enum admit admit = ADMIT_AUTO; admit <= ADMIT_ASK; admit++) {
                 struct visit visit = visit_of(bits, kind, admit);
@@ -98,15 +103,14 @@ static void every_combination_of_facts_is_judged_by_the_rules(void **state)
 static void nothing_lets_a_stranger_into_a_session_with_a_client(void **state)
 {
     (void)state;
-    for (unsigned bits = 0; bits < 64; bits++) {
-        for (enum admit admit = ADMIT_AUTO; admit <= ADMIT_ASK; admit++) {
-            struct visit visit = visit_of(bits, SESSION_RDP, admit);
-            visit.somebody_is_in = true;
-            visit.from_that_address = false;
-            assert_int_equal(judge_visit(&visit), VERDICT_DROP);
-            visit.kind = SESSION_SSH;
-            visit.from_that_address = true;
-            assert_int_equal(judge_visit(&visit), VERDICT_DROP);
+    for (unsigned bits = 0; bits < FACTS; bits++) {
+        for (enum session_kind kind = SESSION_SSH; kind <= SESSION_RDP; kind++) {
+            for (enum admit admit = ADMIT_AUTO; admit <= ADMIT_ASK; admit++) {
+                struct visit visit = visit_of(bits, kind, admit);
+                visit.somebody_is_in = true;
+                visit.from_that_party = false;
+                assert_int_equal(judge_visit(&visit), VERDICT_DROP);
+            }
         }
     }
 }

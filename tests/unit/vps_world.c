@@ -28,11 +28,13 @@ static void on_event(void *arg, struct session *session, enum session_event even
     struct text text = text_over(world->events + len, sizeof world->events - len);
     const char *comma = len ? ", " : "";
     if (event == SESSION_CHANGED) {
-        text_add(&text, "%s%s", comma, session_state_name(world->last.state));
+        text_add(&text, "%s%s", comma, session_state_name((enum session_state)number));
+    } else if (event == SESSION_NOTED) {
+        text_add(&text, "%snoted", comma);
     } else {
         text_add(&text, "%s%s %u", comma, event == SESSION_PARKED ? "parked" : "unparked", number);
     }
-    if (event == SESSION_CHANGED && world->last.state == SESSION_ENDED) {
+    if (event == SESSION_CHANGED && number == SESSION_ENDED) {
         struct text end = text_over(world->end_text, sizeof world->end_text);
         session_end_text(session, &end);
         world->ended++;

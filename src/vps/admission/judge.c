@@ -1,11 +1,15 @@
 #include "vps/admission/judge.h"
 
-/* An RDP client comes back during a session: same secret and same address. */
+/*
+ * Real clients connect more than once: RDP after a network loss, scp after ssh. In RDP
+ * the newest connection is the one that the client uses, so an older one makes room.
+ */
 static enum verdict judge_return(const struct visit *visit)
 {
-    bool same_way_in = visit->has_secret || visit->that_had_no_secret;
-    bool comes_back = visit->kind == SESSION_RDP && visit->from_that_address && same_way_in;
-    return comes_back ? VERDICT_ADMIT : VERDICT_DROP;
+    bool is_rdp = visit->kind == SESSION_RDP;
+    bool same_way_in = !is_rdp || visit->has_secret || visit->that_had_no_secret;
+    bool has_place = is_rdp || !visit->is_full;
+    return visit->from_that_party && same_way_in && has_place ? VERDICT_ADMIT : VERDICT_DROP;
 }
 
 enum verdict judge_visit(const struct visit *visit)

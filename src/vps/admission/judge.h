@@ -21,11 +21,12 @@ struct visit {
     enum session_kind kind;
     enum admit admit;        /* the setting */
     bool has_secret;         /* RDP: the secret of the .rdp file, compared already */
-    bool known;              /* its address was admitted for this user before */
-    bool blocked;            /* its address was blocked in this session */
+    bool known;              /* its party was admitted for this user before */
+    bool blocked;            /* its party was blocked in this session */
     bool somebody_is_in;     /* this session admitted a client already */
-    bool from_that_address;  /* ... and this one comes from the same address */
+    bool from_that_party;    /* ... and this one comes from the same address (IPv6: /64) */
     bool that_had_no_secret; /* ... which was admitted without the secret */
+    bool is_full;            /* ... and as many are connected as may be at once */
 };
 
 enum verdict judge_visit(const struct visit *visit);

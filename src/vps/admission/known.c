@@ -25,7 +25,7 @@ static unsigned find(const struct known *known, const struct owner *owner, const
 {
     unsigned i = 0;
     while (i < known->count && !(owner_equal(&known->entries[i].owner, owner) &&
-                                 addr_same_host(&known->entries[i].addr, addr))) {
+                                 addr_same_party(&known->entries[i].addr, addr))) {
         i++;
     }
     return i;
@@ -48,4 +48,18 @@ void known_add(struct known *known, const struct owner *owner, const struct addr
 bool known_has(const struct known *known, const struct owner *owner, const struct addr *addr)
 {
     return find(known, owner, addr) < known->count;
+}
+
+unsigned known_forget(struct known *known, const struct owner *owner, const struct addr *addr)
+{
+    unsigned kept = 0, before = known->count;
+    for (unsigned i = 0; i < before; i++) {
+        bool is_it = (!owner || owner_equal(&known->entries[i].owner, owner)) &&
+                     addr_same_party(&known->entries[i].addr, addr);
+        if (!is_it) {
+            known->entries[kept++] = known->entries[i];
+        }
+    }
+    known->count = kept;
+    return before - kept;
 }

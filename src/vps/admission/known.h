@@ -18,6 +18,8 @@ struct known;
 struct known *known_new(void);
 void known_free(struct known *known);
 void known_add(struct known *known, const struct owner *owner, const struct addr *addr);
+/* Its whole party, of one owner or (NULL) of all. Returns how many entries went. */
+unsigned known_forget(struct known *known, const struct owner *owner, const struct addr *addr);
 bool known_has(const struct known *known, const struct owner *owner, const struct addr *addr);
 
 #endif

@@ -226,6 +226,9 @@ static const char *press(struct bot *bot, const struct update *update)
         return TEXT_CLOSED;
     }
     struct cards **link = find_card(bot, session);
+    if (*link && press.verb == PRESS_MORE) {
+        return card_show_more((*link)->card);
+    }
     return *link ? card_decide((*link)->card, press.number, press.verb == PRESS_ADMIT)
                  : TEXT_SESSION_GONE;
 }

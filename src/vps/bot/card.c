@@ -23,8 +23,11 @@ struct card {
     struct post *post;        /* the live message, once there is something to say */
     struct post *file;        /* the .rdp file */
     struct questions questions;
-    uint64_t shown_bytes; /* in the live message */
-    uint64_t shown_ms;    /* and when it was set */
+    bool more;                  /* further lines are shown: scp, ssh_config */
+    unsigned shown_connections; /* in the live message */
+    unsigned shown_notes;
+    uint64_t shown_bytes;
+    uint64_t shown_ms; /* when it was set */
 };
 
 static uint64_t bytes_of(const struct session_view *view)
@@ -48,6 +51,28 @@ static void add_waiting(struct card *card, const struct session_view *view, stru
     }
 }
 
+/* What else can be done with the port, for those who asked. */
+static void add_more(struct card *card, const struct session_view *view, struct text *html)
+{
+    char buffers[3][SESSION_SSH_COMMAND_MAX] = {"", "", ""};
+    struct text ssh = text_over(buffers[0], sizeof buffers[0]);
+    struct text scp = text_over(buffers[1], sizeof buffers[1]);
+    struct text config = text_over(buffers[2], sizeof buffers[2]);
+    if (view->state != SESSION_WAITING) { /* there it stands above */
+        session_ssh_command(card->session, &ssh);
+    }
+    session_scp_command(card->session, &scp);
+    session_ssh_config(card->session, &config);
+    texts_more(html, buffers[0], buffers[1], buffers[2]);
+}
+
+static bool has_more(const struct session_view *view)
+{
+    return view->kind == SESSION_SSH &&
+           (view->state == SESSION_WAITING || view->state == SESSION_CONNECTED ||
+            view->state == SESSION_RECONNECTING);
+}
+
 static void add_ended(struct card *card, const struct session_view *view, struct text *html)
 {
     char buffer[512];
@@ -56,41 +81,64 @@ static void add_ended(struct card *card, const struct session_view *view, struct
     texts_ended(html, view, buffer);
 }
 
-/* Sets the live message to what the session is now. */
-static void card_show(struct card *card, const struct session_view *view)
+static void add_state(struct card *card, const struct session_view *view, struct text *html,
+                      char *command, size_t command_size)
 {
-    char buffer[TEXTS_SIZE], command[SESSION_SSH_COMMAND_MAX] = "", data[PRESS_DATA_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
     switch (view->state) {
     case SESSION_OPENING:
-        texts_opening(&html, view);
+        texts_opening(html, view);
         break;
     case SESSION_WAITING:
-        add_waiting(card, view, &html, command, sizeof command);
+        add_waiting(card, view, html, command, command_size);
         break;
     case SESSION_CONNECTED:
-        texts_connected(&html, view);
+        texts_connected(html, view);
         break;
     case SESSION_RECONNECTING:
-        texts_reconnecting(&html, view);
+        texts_reconnecting(html, view);
         break;
     case SESSION_ENDED:
-        add_ended(card, view, &html);
+        add_ended(card, view, html);
         break;
     }
-    struct button buttons[2];
+}
+
+static void post_with_buttons(struct card *card, const struct session_view *view, const char *html,
+                              const char *command)
+{
+    char close[PRESS_DATA_SIZE], more[PRESS_DATA_SIZE];
+    struct button buttons[3];
     unsigned count = 0;
     if (command[0]) {
         buttons[count++] = (struct button){.label = LABEL_COPY, .copy = command};
     }
+    if (has_more(view)) {
+        press_format(PRESS_MORE, view->id, 0, more);
+        buttons[count++] = (struct button){.label = card->more ? LABEL_LESS : LABEL_MORE,
+                                           .data = more};
+    }
     if (view->state != SESSION_ENDED) {
-        press_format(PRESS_CLOSE, view->id, 0, data);
-        buttons[count++] = (struct button){.label = LABEL_CLOSE, .data = data};
+        press_format(PRESS_CLOSE, view->id, 0, close);
+        buttons[count++] = (struct button){.label = LABEL_CLOSE, .data = close};
+    }
+    post_set(card->post, html, buttons, count);
+}
+
+/* Sets the live message to what the session is now. */
+static void card_show(struct card *card, const struct session_view *view)
+{
+    char buffer[TEXTS_SIZE], command[SESSION_SSH_COMMAND_MAX] = "";
+    struct text html = text_over(buffer, sizeof buffer);
+    add_state(card, view, &html, command, sizeof command);
+    if (card->more && has_more(view)) {
+        add_more(card, view, &html);
     }
     if (!card->post) {
         card->post = post_new(card->options.outbox, card->options.chat_id);
     }
-    post_set(card->post, buffer, buttons, count);
+    post_with_buttons(card, view, buffer, command);
+    card->shown_connections = view->connections;
+    card->shown_notes = view->notes;
     card->shown_bytes = bytes_of(view);
     card->shown_ms = clock_ms();
 }
@@ -147,6 +195,7 @@ static void set_timer(struct card *card, const struct session_view *view)
 static bool worth_showing(const struct card *card, const struct session_view *view)
 {
     return view->state != SESSION_CONNECTED || bytes_of(view) != card->shown_bytes ||
+           view->connections != card->shown_connections ||
            clock_ms() - card->shown_ms >= STILL_EVERY_S * 1000;
 }
 
@@ -188,7 +237,18 @@ void card_update(struct card *card)
     }
     if (view.state != card->state) {
         card_follow(card, &view);
+    } else if (card->post && view.notes != card->shown_notes) {
+        card_show(card, &view);
     }
+}
+
+const char *card_show_more(struct card *card)
+{
+    struct session_view view;
+    session_view(card->session, &view);
+    card->more = !card->more;
+    card_show(card, &view);
+    return card->more ? TEXT_MORE : TEXT_LESS;
 }
 
 const char *card_decide(struct card *card, unsigned number, bool admit)

@@ -33,6 +33,8 @@ const struct session *card_session(const struct card *card);
 void card_update(struct card *card);
 /* A button below a question was pressed; the answer to the user. */
 const char *card_decide(struct card *card, unsigned number, bool admit);
+/* The button "scp, config" was pressed: shows these lines, or hides them. The answer. */
+const char *card_show_more(struct card *card);
 /* What was said stays in the chat. Accepts NULL. */
 void card_free(struct card *card);
 

@@ -10,6 +10,7 @@ static const struct {
     bool has_number;
 } VERBS[] = {
     [PRESS_CLOSE] = {"close", false},
+    [PRESS_MORE] = {"more", false},
     [PRESS_ADMIT] = {"admit", true},
     [PRESS_BLOCK] = {"block", true},
 };

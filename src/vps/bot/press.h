@@ -1,16 +1,19 @@
-/* press: what the bot's buttons send back: "close:ID", "admit:ID:NUMBER", "block:ID:NUMBER". */
+/*
+ * press: what the bot's buttons send back: "close:ID", "more:ID", "admit:ID:NUMBER",
+ * "block:ID:NUMBER".
+ */
 #ifndef PAMTUNNEL_VPS_BOT_PRESS_H
 #define PAMTUNNEL_VPS_BOT_PRESS_H
 
 #include "vps/bot/content.h"
 #include "vps/session/session.h"
 
-enum press_verb { PRESS_CLOSE, PRESS_ADMIT, PRESS_BLOCK };
+enum press_verb { PRESS_CLOSE, PRESS_MORE, PRESS_ADMIT, PRESS_BLOCK };
 
 struct press {
     enum press_verb verb;
     char id[SESSION_ID_SIZE + 1];
-    unsigned number; /* of the parked client; 0 for PRESS_CLOSE */
+    unsigned number; /* of the parked client; 0 for the others */
 };
 
 enum { PRESS_DATA_SIZE = CALLBACK_DATA_MAX + 1 };

@@ -118,8 +118,8 @@ const char *questions_decide(struct questions *questions, struct session *sessio
     }
     question->admitting = admit;
     question->blocking = !admit;
-    int err = admit ? session_admit(session, parked->number)
-                    : session_block(session, parked->number);
+    int err = admit ? session_admit(session, parked->number, &view.owner)
+                    : session_block(session, parked->number, &view.owner);
     if (err < 0) {
         return TEXT_CLIENT_GONE;
     }

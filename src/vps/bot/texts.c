@@ -134,17 +134,35 @@ static void add_client(struct text *html, const struct addr *client)
     add_in_tag(html, "code", addr_host_text(client, host));
 }
 
-/* A line "1.2 MB received, 35 kB sent", as the user sees it, if there is anything yet. */
+/*
+ * A line "2 connections, 1.2 MB received, 35 kB sent", as the user sees it, of what
+ * there is to say: connections only if there were several.
+ */
 static void add_traffic(struct text *html, const struct session_view *view)
 {
-    if (view->bytes_to_client == 0 && view->bytes_to_target == 0) {
-        return;
+    const char *comma = "\n";
+    if (view->connections_total > 1) {
+        unsigned count = view->state == SESSION_CONNECTED ? view->connections
+                                                          : view->connections_total;
+        text_add(html, "%s%u connection%s", comma, count, count == 1 ? "" : "s");
+        comma = ", ";
     }
-    text_add(html, "\n");
-    text_add_bytes(html, view->bytes_to_client);
-    text_add(html, " received, ");
-    text_add_bytes(html, view->bytes_to_target);
-    text_add(html, " sent");
+    if (view->bytes_to_client > 0 || view->bytes_to_target > 0) {
+        text_add(html, "%s", comma);
+        text_add_bytes(html, view->bytes_to_client);
+        text_add(html, " received, ");
+        text_add_bytes(html, view->bytes_to_target);
+        text_add(html, " sent");
+    }
+}
+
+/* What did not go well last, and does not end the session. */
+static void add_note(struct text *html, const struct session_view *view)
+{
+    if (view->note) {
+        text_add(html, "\n⚠️ ");
+        add_sentence(html, view->note);
+    }
 }
 
 static void add_duration(struct text *html, const struct session_view *view)
@@ -210,6 +228,7 @@ void texts_connected(struct text *html, const struct session_view *view)
     add_client(html, &view->client);
     add_duration(html, view);
     add_traffic(html, view);
+    add_note(html, view);
 }
 
 void texts_reconnecting(struct text *html, const struct session_view *view)
@@ -221,6 +240,19 @@ void texts_reconnecting(struct text *html, const struct session_view *view)
     text_add(html, " went away; it can come back within ");
     add_time_left(html, view);
     add_traffic(html, view);
+    add_note(html, view);
+}
+
+void texts_more(struct text *html, const char *ssh, const char *scp, const char *config)
+{
+    if (ssh[0]) {
+        text_add(html, "\n\nOnce more:\n");
+        add_in_tag(html, "code", ssh);
+    }
+    text_add(html, "\n\nTo copy files:\n");
+    add_in_tag(html, "code", scp);
+    text_add(html, "\n\nOr in ~/.ssh/config, for everything that uses ssh:\n");
+    add_in_tag(html, "pre", config);
 }
 
 /* It never came to be what the user asked for. */

@@ -36,6 +36,8 @@ void texts_waiting_rdp(struct text *html, const struct session_view *view, const
 void texts_rdp_caption(struct text *html, const struct session_view *view, const char *address);
 void texts_connected(struct text *html, const struct session_view *view);
 void texts_reconnecting(struct text *html, const struct session_view *view);
+/* Below these: lines for copying and for ~/.ssh/config. ssh: empty if it stands above. */
+void texts_more(struct text *html, const char *ssh, const char *scp, const char *config);
 /* how: the clause of session_end_text(). */
 void texts_ended(struct text *html, const struct session_view *view, const char *how);
 
@@ -53,6 +55,8 @@ void texts_answered(struct text *html, const struct session_view *view, const st
 #define TEXT_CLOSED       "Closed."
 #define TEXT_ADMITTED     "Admitted."
 #define TEXT_BLOCKED      "Blocked."
+#define TEXT_MORE         "The lines are in the message."
+#define TEXT_LESS         "The lines are gone from the message."
 #define TEXT_CLIENT_GONE  "This client is not waiting any more."
 #define TEXT_SESSION_GONE "This session has already ended."
 #define TEXT_NOT_YOURS    "This button is not for you."
@@ -60,6 +64,8 @@ void texts_answered(struct text *html, const struct session_view *view, const st
 
 /* Labels of buttons. */
 #define LABEL_COPY        "Copy"
+#define LABEL_MORE        "scp, config"
+#define LABEL_LESS        "Less"
 #define LABEL_CLOSE       "Close"
 #define LABEL_ADMIT       "Admit"
 #define LABEL_BLOCK       "Block"

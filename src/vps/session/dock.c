@@ -31,8 +31,8 @@ struct dock {
     struct listener *listener;
     uint64_t session;
     uint8_t token[PROOF_TOKEN_SIZE];
-    bool expecting;
-    uint16_t channel;
+    uint16_t *expected; /* channels; NULL: none */
+    unsigned expected_count;
     dock_fn fn;
     void *arg;
     struct guest *guests;
@@ -73,17 +73,72 @@ static void send_off_oldest(struct dock *dock)
     send_off(oldest);
 }
 
+static void close_port(struct dock *dock)
+{
+    listener_free(dock->listener);
+    dock->listener = NULL;
+    while (dock->guests) {
+        send_off(dock->guests);
+    }
+}
+
+/* ---- what is expected ----------------------------------------------------- */
+
+static bool is_expected(const struct dock *dock, uint16_t channel)
+{
+    unsigned i = 0;
+    while (i < dock->expected_count && dock->expected[i] != channel) {
+        i++;
+    }
+    return i < dock->expected_count;
+}
+
+int dock_expect(struct dock *dock, uint16_t channel)
+{
+    size_t size = (dock->expected_count + 1) * sizeof *dock->expected;
+    uint16_t *expected = realloc(dock->expected, size);
+    if (!expected) {
+        return -ENOMEM;
+    }
+    expected[dock->expected_count++] = channel;
+    dock->expected = expected;
+    return 0;
+}
+
+void dock_expect_nothing(struct dock *dock)
+{
+    free(dock->expected);
+    dock->expected = NULL;
+    dock->expected_count = 0;
+    close_port(dock);
+}
+
+static void strike(struct dock *dock, uint16_t channel)
+{
+    unsigned i = 0;
+    while (dock->expected[i] != channel) {
+        i++;
+    }
+    dock->expected[i] = dock->expected[--dock->expected_count];
+    if (dock->expected_count == 0) {
+        dock_expect_nothing(dock);
+    }
+}
+
+/* ---- the proof ------------------------------------------------------------ */
+
 static void welcome(struct guest *guest)
 {
     struct dock *dock = guest->dock;
+    uint16_t channel = guest->proof.channel;
     int fd = guest->fd;
     guest->fd = -1;
     send_off(guest);
-    dock->expecting = false;
-    dock->fn(dock->arg, dock->channel, fd);
+    strike(dock, channel);
+    dock->fn(dock->arg, channel, fd);
 }
 
-/* Answers a hello of the channel that is expected; anything else meets silence. */
+/* Answers a hello of a channel that is expected; anything else meets silence. */
 static int answer(struct guest *guest)
 {
     struct dock *dock = guest->dock;
@@ -91,7 +146,7 @@ static int answer(struct guest *guest)
     uint16_t channel;
     uint8_t reply[PROOF_ANSWER_SIZE];
     if (proof_peek(guest->bytes, &session, &channel) < 0 || session != dock->session ||
-        !dock->expecting || channel != dock->channel ||
+        !is_expected(dock, channel) ||
         proof_answer(&guest->proof, guest->bytes, dock->token, reply) < 0) {
         return -EACCES;
     }
@@ -108,7 +163,7 @@ static int on_complete(struct guest *guest)
         return answer(guest);
     }
     /* It may have been overtaken by another guest while it was proving. */
-    if (!guest->dock->expecting || guest->proof.channel != guest->dock->channel ||
+    if (!is_expected(guest->dock, guest->proof.channel) ||
         proof_check(&guest->proof, guest->bytes) < 0) {
         return -EACCES;
     }
@@ -144,7 +199,7 @@ static void on_guest(void *arg, int fd, const struct addr *from)
 {
     struct dock *dock = arg;
     (void)from; /* a gateway may leave its network by several addresses: the proof decides */
-    if (dock->count >= DOCK_GUESTS_MAX) {
+    if (dock->count >= DOCK_GUESTS_MAX + dock->expected_count) {
         send_off_oldest(dock);
     }
     struct guest *guest = calloc(1, sizeof *guest);
@@ -164,6 +219,8 @@ static void on_guest(void *arg, int fd, const struct addr *from)
     watch_set(guest->watch, WATCH_READ);
     timer_set(guest->patience, DOCK_PATIENCE_MS);
 }
+
+/* ---- the dock ------------------------------------------------------------- */
 
 struct dock *dock_new(uv_loop_t *loop, int listener, uint64_t session, dock_fn fn, void *arg)
 {
@@ -188,21 +245,23 @@ const uint8_t *dock_token(const struct dock *dock)
     return dock->token;
 }
 
+bool dock_is_open(const struct dock *dock)
+{
+    return dock->listener != NULL;
+}
+
+int dock_open(struct dock *dock, int listener)
+{
+    dock->listener = listener_new(dock->loop, listener, on_guest, dock);
+    return dock->listener ? 0 : -ENOMEM;
+}
+
 void dock_free(struct dock *dock)
 {
     if (!dock) {
         return;
     }
-    listener_free(dock->listener);
-    while (dock->guests) {
-        send_off(dock->guests);
-    }
+    dock_expect_nothing(dock);
     crypto_wipe(dock->token, sizeof dock->token);
     free(dock);
-}
-
-void dock_expect(struct dock *dock, uint16_t channel)
-{
-    dock->expecting = true;
-    dock->channel = channel;
 }

@@ -1,17 +1,20 @@
 /*
  * dock: a session's data port. It authenticates the gateway's connections
- * (data/proof.h) and hands over the one for the channel that is expected. All
+ * (data/proof.h) and hands over those for the channels that are expected. All
  * others are dropped in silence: wrong, replayed, slow or surplus ones do the
- * session no harm.
+ * session no harm. When the last expected channel is there the port is closed;
+ * whoever expects another one opens it again.
  */
 #ifndef PAMTUNNEL_VPS_SESSION_DOCK_H
 #define PAMTUNNEL_VPS_SESSION_DOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
 #include "data/proof.h"
 
+/* So many connections prove themselves at once, and one more for each expected channel. */
 enum { DOCK_PATIENCE_MS = 5000, DOCK_GUESTS_MAX = 16 };
 
 struct dock;
@@ -25,9 +28,14 @@ typedef void (*dock_fn)(void *arg, uint16_t channel, int fd);
 struct dock *dock_new(uv_loop_t *loop, int listener, uint64_t session, dock_fn fn, void *arg);
 /* Closes the port. Accepts NULL. */
 void dock_free(struct dock *dock);
+bool dock_is_open(const struct dock *dock);
+/* Takes over a listening socket once more. On failure (-ENOMEM) it stays the caller's. */
+int dock_open(struct dock *dock, int listener);
 /* PROOF_TOKEN_SIZE bytes that the gateway has to know; wiped with the dock. */
 const uint8_t *dock_token(const struct dock *dock);
-/* Lets one connection in, as this channel, once. Nothing is expected at first. */
-void dock_expect(struct dock *dock, uint16_t channel);
+/* Lets one connection in, as this channel, once. Nothing is expected at first. 0 or -ENOMEM. */
+int dock_expect(struct dock *dock, uint16_t channel);
+/* Nothing is expected any more: closes the port. */
+void dock_expect_nothing(struct dock *dock);
 
 #endif

@@ -107,6 +107,11 @@ int ports_listen(struct ports *ports, uint64_t now_ms, uint16_t *ret_port)
     return -EADDRINUSE;
 }
 
+int ports_relisten(struct ports *ports, uint16_t port)
+{
+    return net_listen(ports->bind_address, port, BACKLOG);
+}
+
 void ports_release(struct ports *ports, uint64_t now_ms, uint16_t port)
 {
     if (port < ports->first || port - ports->first >= (int)ports->count ||

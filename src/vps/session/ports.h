@@ -21,6 +21,8 @@ void ports_free(struct ports *ports);
  * another -errno. Ports that other programs hold are passed over.
  */
 int ports_listen(struct ports *ports, uint64_t now_ms, uint16_t *ret_port);
+/* A listening socket on a port that is held still, though its socket was closed. -errno. */
+int ports_relisten(struct ports *ports, uint16_t port);
 /* Puts a port back, once, when its socket is closed. 0 is no port and does nothing. */
 void ports_release(struct ports *ports, uint64_t now_ms, uint16_t port);
 

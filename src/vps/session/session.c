@@ -1,13 +1,14 @@
 /*
  * The life of a session: its states, its clock, its birth and its end. What
  * comes from the gateway is in session_gateway.c, what comes from the user's
- * client in session_client.c; they decide what follows and come back here to
- * change the state.
+ * clients in session_client.c and session_connection.c; they decide what follows
+ * and come back here to change the state.
  *
  * The one timer of a session, by state:
  *   opening       the gateway has to have answered and docked
  *   waiting       the user has to have come: SESSION_TIMEOUT after the command
- *   connected     every now and then: idle or maximum time over, a channel overdue?
+ *   connected     every now and then: idle or maximum time over? A moment after the
+ *                 last connection: no more words about it from the gateway?
  *   reconnecting  RECONNECT_GRACE
  */
 #include <errno.h>
@@ -24,6 +25,9 @@ enum {
     OPENING_MS = 20000,
     CHECK_MIN_MS = 250,
     CHECK_MAX_MS = 60000,
+    /* Without MAX_CONNECTIONS: an editor beside a copy; a client that comes back early. */
+    MOST_SSH = 8,
+    MOST_RDP = 3,
     /* The reason of a failed connection to the target travels beside its RST. */
     LAST_WORDS_MS = 300,
 };
@@ -44,18 +48,22 @@ static void set_deadline(struct session *session, uint64_t ms)
     timer_set(session->deadline, ms);
 }
 
-/* How often to look at the clock of a session: a quarter of the shortest limit. */
-static uint64_t check_interval(const struct vps_settings *settings)
+/* How long until MAX_SESSION_TIME is over. */
+static uint64_t time_left(const struct session *session)
 {
-    uint64_t interval = CHECK_MAX_MS;
-    const long limits[] = {settings->idle_timeout, settings->max_session_time};
-    for (unsigned i = 0; i < 2; i++) {
-        uint64_t quarter = (uint64_t)limits[i] * 1000 / 4;
-        if (limits[i] > 0 && quarter < interval) {
-            interval = quarter;
-        }
-    }
-    return interval > CHECK_MIN_MS ? interval : CHECK_MIN_MS;
+    uint64_t most = (uint64_t)session->services->settings->max_session_time * 1000;
+    uint64_t passed = clock_ms() - session->connected_ms;
+    return most == 0 ? UINT64_MAX : passed < most ? most - passed : 0;
+}
+
+/* A quarter of IDLE_TIMEOUT, so that a session ends when it is late by that at most. */
+static uint64_t check_interval(const struct session *session)
+{
+    uint64_t quarter = (uint64_t)session->services->settings->idle_timeout * 1000 / 4;
+    uint64_t interval = quarter > 0 && quarter < CHECK_MAX_MS ? quarter : CHECK_MAX_MS;
+    uint64_t left = time_left(session);
+    interval = interval > CHECK_MIN_MS ? interval : CHECK_MIN_MS;
+    return left < interval ? left : interval;
 }
 
 static void set_next_check(struct session *session, uint64_t ms)
@@ -77,7 +85,7 @@ static void start_deadline(struct session *session)
         set_deadline(session, since < timeout ? timeout - since : 0);
         break;
     case SESSION_CONNECTED:
-        set_next_check(session, session->pending ? OPENING_MS : check_interval(settings));
+        set_next_check(session, check_interval(session));
         break;
     case SESSION_RECONNECTING:
         set_deadline(session, (uint64_t)settings->reconnect_grace * 1000);
@@ -99,21 +107,10 @@ void session_set_state(struct session *session, enum session_state state)
              session_state_name(session->state), session_state_name(state));
     session->state = state;
     start_deadline(session);
-    session->services->notify(session->services->arg, session, SESSION_CHANGED, 0);
+    session->services->notify(session->services->arg, session, SESSION_CHANGED, state);
 }
 
 /* ---- the end -------------------------------------------------------------- */
-
-static void cut_carries(struct session *session)
-{
-    session_count_bytes(session, &session->to_target, &session->to_client);
-    while (session->carries) {
-        struct carry *carry = session->carries;
-        session->carries = carry->next;
-        carry->session = NULL; /* freed when the relay gives its link back */
-        link_cut(carry->link);
-    }
-}
 
 static void close_ports(struct session *session)
 {
@@ -132,26 +129,38 @@ static void close_ports(struct session *session)
 
 static void tear_down(struct session *session)
 {
-    cut_carries(session);
-    session_drop_pending(session);
+    session_cut_all(session);
     session_drop_spare(session);
     close_ports(session);
     crypto_wipe(session->secret, sizeof session->secret);
 }
 
+static void add_traffic(const struct session *session, struct text *text)
+{
+    char host[ADDR_HOST_MAX];
+    text_add(text, ", from %s (", addr_host_text(&session->client, host));
+    session_way_in_text(session, text);
+    text_add(text, "), ");
+    text_add_seconds(text, (session->ended_ms - session->connected_ms) / 1000);
+    text_add(text, ", %u connection%s, ", session->connections_total,
+             session->connections_total == 1 ? "" : "s");
+    text_add_bytes(text, session->to_target);
+    text_add(text, " to the target, ");
+    text_add_bytes(text, session->to_client);
+    text_add(text, " to the client");
+}
+
+/* One line with everything that somebody may look for later. */
 static void log_end(const struct session *session)
 {
-    char buffer[512];
+    char buffer[1024], target[TARGET_TEXT_MAX], person[OWNER_TEXT_MAX];
     struct text text = text_over(buffer, sizeof buffer);
     session_end_text(session, &text);
+    target_format(session->host, session->port, target);
+    text_add(&text, "; %s to %s for %s through gateway %s", session_kind_name(session->kind),
+             target, owner_text(&session->owner, person), session->gateway);
     if (session->somebody_is_in) {
-        text_add(&text, "; ");
-        text_add_seconds(&text, (session->ended_ms - session->connected_ms) / 1000);
-        text_add(&text, ", ");
-        text_add_bytes(&text, session->to_target);
-        text_add(&text, " to the target, ");
-        text_add_bytes(&text, session->to_client);
-        text_add(&text, " to the client");
+        add_traffic(session, &text);
     }
     log_info(log_of(session), "session %s: over: %s", session->id, buffer);
 }
@@ -172,33 +181,44 @@ void session_end(struct session *session, enum session_end end)
 
 void session_close(struct session *session)
 {
+    session_forget_hasty_admit(session);
     session_end(session, SESSION_END_CLOSED);
 }
 
-/* ---- nobody is connected any more ------------------------------------------ */
+/* ---- connections come and go ---------------------------------------------- */
 
-bool session_carries_nothing(const struct session *session)
+unsigned session_most_connections(const struct session *session)
 {
-    return !session->carries && !session->pending;
+    long setting = session->services->settings->max_connections;
+    return setting > 0 ? (unsigned)setting : session->kind == SESSION_RDP ? MOST_RDP : MOST_SSH;
 }
 
-void session_on_nothing_carried(struct session *session, bool maybe_last_words)
+bool session_is_strict(const struct session *session)
 {
-    if (session->state != SESSION_CONNECTED || !session_carries_nothing(session)) {
-        return;
-    }
-    if (session->kind == SESSION_RDP && session->services->settings->reconnect_grace > 0) {
+    return session->services->settings->reconnect_grace == 0 &&
+           session_most_connections(session) == 1;
+}
+
+/* The last connection is over: another one may follow. */
+static void wait_for_return(struct session *session)
+{
+    if (session->services->settings->reconnect_grace > 0) {
         session_set_state(session, SESSION_RECONNECTING);
-    } else if (maybe_last_words) {
-        session_wait_for_last_words(session);
     } else {
         session_end(session, SESSION_END_DISCONNECTED);
     }
 }
 
-void session_expect_channel(struct session *session)
+void session_on_nothing_carried(struct session *session, bool maybe_last_words)
 {
-    set_next_check(session, OPENING_MS);
+    if (session->state != SESSION_CONNECTED || session->connections) {
+        return;
+    }
+    if (maybe_last_words) {
+        session_wait_for_last_words(session);
+    } else {
+        wait_for_return(session);
+    }
 }
 
 void session_wait_for_last_words(struct session *session)
@@ -206,35 +226,34 @@ void session_wait_for_last_words(struct session *session)
     set_next_check(session, LAST_WORDS_MS);
 }
 
-/* ---- the relay and the clock ---------------------------------------------- */
-
-void session_on_link_ended(struct session *session, struct carry *carry)
+void session_on_link_ended(struct session *session, struct connection *connection)
 {
-    struct carry **at = &session->carries;
-    while (*at != carry) {
+    struct connection **at = &session->connections;
+    while (*at != connection) {
         at = &(*at)->next;
     }
-    *at = carry->next;
-    uint64_t to_client = link_bytes_b_to_a(carry->link);
-    session->to_target += link_bytes_a_to_b(carry->link);
+    *at = connection->next;
+    uint64_t to_client = link_bytes_b_to_a(connection->link);
+    session->to_target += link_bytes_a_to_b(connection->link);
     session->to_client += to_client;
-    log_debug(log_of(session), "session %s: a connection ended (%d, %s)", session->id,
-              (int)link_end(carry->link), strerror(link_error(carry->link)));
+    log_debug(log_of(session), "session %s: connection %u ended (%d, %s)", session->id,
+              connection->channel, (int)link_end(connection->link),
+              strerror(link_error(connection->link)));
     session_on_nothing_carried(session, to_client == 0);
 }
 
+/* ---- the clock ------------------------------------------------------------ */
+
 static void check_limits(struct session *session)
 {
-    const struct vps_settings *settings = session->services->settings;
+    uint64_t idle_ms = (uint64_t)session->services->settings->idle_timeout * 1000;
     uint64_t now = clock_ms(), to_target, to_client;
     session_count_bytes(session, &to_target, &to_client);
     if (to_target + to_client != session->active_bytes) {
         session->active_bytes = to_target + to_client;
         session->active_ms = now;
     }
-    uint64_t idle_ms = (uint64_t)settings->idle_timeout * 1000;
-    uint64_t most_ms = (uint64_t)settings->max_session_time * 1000;
-    if (most_ms > 0 && now - session->connected_ms >= most_ms) {
+    if (time_left(session) == 0) {
         session_end(session, SESSION_END_MAX_TIME);
     } else if (idle_ms > 0 && now - session->active_ms >= idle_ms) {
         session_end(session, SESSION_END_IDLE);
@@ -245,16 +264,10 @@ static void check_limits(struct session *session)
 
 static void check_connected(struct session *session)
 {
-    bool overdue = session->pending && clock_ms() - session->channel_asked_ms >= OPENING_MS;
-    if (overdue) {
-        log_warn(log_of(session), "session %s: gateway %s does not open channel %u", session->id,
-                 session->gateway, session->channel);
-        session_give_up_channel(session);
-    } else if (session_carries_nothing(session)) {
-        session_end(session, SESSION_END_DISCONNECTED);
-    }
-    if (session->state == SESSION_CONNECTED) {
+    if (session->connections) {
         check_limits(session);
+    } else {
+        wait_for_return(session);
     }
 }
 
@@ -363,7 +376,7 @@ int session_new(struct session_services *services, const struct session_request 
         return why_set(why, -ENOMEM, "The server is out of memory or of random numbers.");
     }
     int err = open_ports(session, why);
-    if (err == 0 && session_request_channel(session) < 0) {
+    if (err == 0 && session_request_first_channel(session) < 0) {
         err = why_set(why, -ENOTCONN, "The gateway went offline just now. Try again in a moment.");
     }
     if (err < 0) {
@@ -371,13 +384,14 @@ int session_new(struct session_services *services, const struct session_request 
         session_free(session);
         return err;
     }
-    char target[TARGET_TEXT_MAX];
+    char target[TARGET_TEXT_MAX], person[OWNER_TEXT_MAX];
     target_format(session->host, session->port, target);
     log_info(log_of(session),
-             "session %s: opening %s to %s through gateway %s (tunnel %016" PRIx64
+             "session %s: opening %s to %s for %s through gateway %s (tunnel %016" PRIx64
              "), ports %u and %u",
-             session->id, session_kind_name(session->kind), target, session->gateway,
-             session->number, session->public_port, session->data_port);
+             session->id, session_kind_name(session->kind), target,
+             owner_text(&session->owner, person), session->gateway, session->number,
+             session->public_port, session->data_port);
     start_deadline(session);
     *ret_session = session;
     return 0;
@@ -389,6 +403,7 @@ void session_free(struct session *session)
         timer_free(session->deadline);
         free(session->blocked);
         free(session->end_why);
+        free(session->note);
         free(session);
     }
 }

@@ -5,9 +5,10 @@
  *     opening -> waiting -> connected -> ended
  *                              |  ^
  *                              v  |
- *                          reconnecting          (RDP only)
+ *                          reconnecting
  *
- * and from every state to ended. This header is what the rest of vps-agent sees
+ * and from every state to ended. While it is connected or reconnecting, the party
+ * that is in may connect again, several times at once. This header is what the rest of vps-agent sees
  * of a session (bot, admin socket, audit): reading, and the three verbs of its
  * user. Sessions are made and kept by sessions.h.
  */
@@ -29,8 +30,8 @@ enum session_kind { SESSION_SSH, SESSION_RDP };
 enum session_state {
     SESSION_OPENING,      /* the gateway was asked */
     SESSION_WAITING,      /* the target answers; the user has not come yet */
-    SESSION_CONNECTED,    /* bytes flow */
-    SESSION_RECONNECTING, /* the RDP client went; it may come back for a moment */
+    SESSION_CONNECTED,    /* at least one client is in */
+    SESSION_RECONNECTING, /* the last one went; for a moment another may come */
     SESSION_ENDED,
 };
 
@@ -53,8 +54,11 @@ struct owner {
     int64_t id; /* Telegram's from.id, or the uid */
 };
 bool owner_equal(const struct owner *a, const struct owner *b);
+/* "telegram:42"; dst takes OWNER_TEXT_MAX. Returns dst. */
+char *owner_text(const struct owner *owner, char *dst);
+enum { OWNER_TEXT_MAX = 32 };
 
-enum { SESSION_ID_SIZE = 8, SESSION_PARKED_MAX = 4 };
+enum { SESSION_ID_SIZE = 8, SESSION_PARKED_MAX = 4, SESSION_NOTE_MAX = 400 };
 
 /* A client at the public port that nobody knows: somebody has to decide. */
 struct parked_view {
@@ -81,6 +85,10 @@ struct session_view {
     unsigned seconds_connected; /* since the user came, until now or the end */
     uint64_t bytes_to_target;
     uint64_t bytes_to_client;
+    unsigned connections;       /* at this moment */
+    unsigned connections_total; /* and with those that are over */
+    const char *note;           /* what did not go well last, a clause; NULL: nothing */
+    unsigned notes;             /* so many there were */
     unsigned parked_count;
     struct parked_view parked[SESSION_PARKED_MAX];
     enum session_end end;
@@ -100,19 +108,26 @@ void session_end_text(const struct session *session, struct text *text);
  * What the user gets, valid while waiting. The ssh command line, or the whole
  * .rdp file (ASCII, CRLF), which holds the one-time secret: wipe the buffer.
  */
-enum { SESSION_SSH_COMMAND_MAX = 1024, SESSION_RDP_FILE_MAX = 2048 };
+enum { SESSION_SSH_COMMAND_MAX = 1024, SESSION_SSH_CONFIG_MAX = 1024, SESSION_RDP_FILE_MAX = 2048 };
 void session_ssh_command(const struct session *session, struct text *text);
 void session_rdp_file(const struct session *session, struct text *text);
+/* The same for a file, and as a block for ~/.ssh/config; good for as long as it lives. */
+void session_scp_command(const struct session *session, struct text *text);
+void session_ssh_config(const struct session *session, struct text *text);
 /* "HOME-PC.rdp": only [A-Za-z0-9._-]. dst takes HOST_MAX + 5. */
 void session_rdp_file_name(const struct session *session, char *dst);
 
-/* Ends it. The session is ended when this returns, and gone after the loop's turn. */
+/*
+ * Its user ends it. The session is ended when this returns, and gone after the loop's
+ * turn. An address that was admitted just now is no known one any more.
+ */
 void session_close(struct session *session);
 /*
- * Decides about a parked client, by number, or about all from its address.
- * -ENOENT if it is not there any more.
+ * A person decides about a parked client, by number: that its address is known from
+ * now on, or is not let in in this session and not known. -ENOENT if it is not there
+ * any more.
  */
-int session_admit(struct session *session, unsigned number);
-int session_block(struct session *session, unsigned number);
+int session_admit(struct session *session, unsigned number, const struct owner *by);
+int session_block(struct session *session, unsigned number, const struct owner *by);
 
 #endif

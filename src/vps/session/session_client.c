@@ -3,53 +3,66 @@
  * what becomes of them.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/crypto.h"
 #include "vps/session/session_core.h"
-
-void session_drop_pending(struct session *session)
-{
-    if (session->pending) {
-        net_reset(session->pending->fd);
-        free(session->pending);
-        session->pending = NULL;
-    }
-}
-
-/* Gives the relay a client and a data channel; both descriptors are taken over. */
-void session_join(struct session *session, int client, int data, const void *bytes, size_t len)
-{
-    struct carry *carry = calloc(1, sizeof *carry);
-    int err = carry ? relay_join(session->services->relay, client, data, bytes, len, carry,
-                                 &carry->link)
-                    : -ENOMEM;
-    if (err < 0) {
-        log_error(log_of(session), "session %s: cannot relay: %s", session->id, strerror(-err));
-        net_reset(client);
-        net_reset(data);
-        free(carry);
-        return;
-    }
-    carry->session = session;
-    carry->next = session->carries;
-    session->carries = carry;
-}
 
 static bool is_blocked(const struct session *session, const struct addr *from)
 {
     unsigned i = 0;
-    while (i < session->blocked_count && !addr_same_host(&session->blocked[i], from)) {
+    while (i < session->blocked_count && !addr_same_party(&session->blocked[i], from)) {
         i++;
     }
     return i < session->blocked_count;
 }
 
+/* ---- who is turned away ---------------------------------------------------- */
+
+/* Strangers cause these lines, so they are sieved. */
+static void log_turned_away(const struct session *session, const struct addr *from,
+                            const char *because)
+{
+    unsigned held_back;
+    char host[ADDR_HOST_MAX], more[48] = "";
+    if (!log_sieve_pass(&session->services->turned_away, clock_ms(), &held_back)) {
+        return;
+    }
+    if (held_back > 0) {
+        snprintf(more, sizeof more, " (and %u more that are not shown)", held_back);
+    }
+    log_info(log_of(session), "session %s: %s is turned away: %s%s", session->id,
+             addr_host_text(from, host), because, more);
+}
+
+static void turn_away(struct session *session, const struct visit *visit, const struct addr *from)
+{
+    char host[ADDR_HOST_MAX];
+    if (visit->blocked) {
+        log_turned_away(session, from, "blocked");
+    } else if (visit->from_that_party && visit->is_full) {
+        session_note(session,
+                     "one more connection from %s was turned away: %u at once is the limit "
+                     "(MAX_CONNECTIONS)",
+                     addr_host_text(from, host), session_most_connections(session));
+    } else if (!visit->has_secret) {
+        log_turned_away(session, from, "somebody else is in");
+    } else if (session->told_of_other) {
+        log_turned_away(session, from, "the right secret, but another address");
+    } else {
+        session->told_of_other = true;
+        session_note(session,
+                     "a client at %s came with the right file, but from another address, and was "
+                     "turned away",
+                     addr_host_text(from, host));
+    }
+}
+
 static enum verdict on_judge(void *arg, const struct addr *from, bool has_secret)
 {
-    const struct session *session = arg;
+    struct session *session = arg;
     struct visit visit = {
         .kind = session->kind,
         .admit = session->services->settings->admit,
@@ -57,75 +70,93 @@ static enum verdict on_judge(void *arg, const struct addr *from, bool has_secret
         .known = known_has(session->services->known, &session->owner, from),
         .blocked = is_blocked(session, from),
         .somebody_is_in = session->somebody_is_in,
-        .from_that_address = session->somebody_is_in && addr_same_host(from, &session->client),
-        .that_had_no_secret = session->came_without_secret,
+        .from_that_party = session->somebody_is_in && addr_same_party(from, &session->client),
+        .that_had_no_secret = session->way_in != WAY_SECRET,
+        .is_full = session_count_connections(session) >= session_most_connections(session),
     };
-    return judge_visit(&visit);
+    enum verdict verdict = judge_visit(&visit);
+    if (verdict == VERDICT_DROP) {
+        turn_away(session, &visit, from);
+    }
+    return verdict;
 }
 
-/* A reconnect: asks for one more data channel and keeps the client until it is there. */
-static bool hold_for_channel(struct session *session, int fd, const void *bytes, size_t len)
+/* ---- who comes in ---------------------------------------------------------- */
+
+static void find_way_in(struct session *session, bool has_secret)
 {
-    session_drop_pending(session); /* the newest connection is the one that the client uses */
-    if (!session->channel_on_its_way && session->dock) {
-        session->channel++;
-        session_request_channel(session);
+    if (session->way_in == WAY_PERSON) {
+        session->admitted_ms = clock_ms();
+    } else if (has_secret) {
+        session->way_in = WAY_SECRET;
+    } else {
+        session->way_in = session->services->settings->admit == ADMIT_AUTO ? WAY_AUTO : WAY_KNOWN;
     }
-    struct pending_client *pending = NULL;
-    if (session->channel_on_its_way) {
-        pending = malloc(sizeof *pending + len);
-    }
-    if (!pending) {
-        net_reset(fd);
-        return false;
-    }
-    pending->fd = fd;
-    pending->len = len;
-    memcpy(pending->bytes, bytes, len);
-    session->pending = pending;
-    session_expect_channel(session);
-    return true;
 }
 
-static void first_client(struct session *session, const struct addr *from, bool has_secret)
+static void first_client(struct session *session, bool has_secret)
 {
     session->somebody_is_in = true;
-    session->came_without_secret = !has_secret;
-    session->client = *from;
     session->connected_ms = clock_ms();
     session->connected_unix = clock_unix();
-    known_add(session->services->known, &session->owner, from);
+    find_way_in(session, has_secret);
+    if (session_is_strict(session)) {
+        door_free(session->door);
+        session->door = NULL;
+    } else {
+        door_send_off_parked(session->door);
+    }
+}
+
+static void log_in(const struct session *session, const struct addr *from)
+{
+    char host[ADDR_HOST_MAX], buffer[96];
+    struct text way = text_over(buffer, sizeof buffer);
+    session_way_in_text(session, &way);
+    log_info(log_of(session), "session %s: %s is in (%s)", session->id, addr_host_text(from, host),
+             buffer);
+}
+
+/* What is left of the descriptors belongs to sessions whose user is yet to come. */
+static bool has_descriptors(struct session *session, int fd)
+{
+    if (!session->somebody_is_in || !net_descriptors_are_short(fd)) {
+        return true;
+    }
+    session_note(session, "one more connection was turned away: the server has most of its file "
+                          "descriptors in use");
+    return false;
 }
 
 static void on_admitted(void *arg, int fd, const struct addr *from, bool has_secret,
                         const void *bytes, size_t len)
 {
     struct session *session = arg;
-    char host[ADDR_HOST_MAX];
-    log_info(log_of(session), "session %s: %s is in%s", session->id, addr_host_text(from, host),
-             has_secret ? " (secret)" : "");
-    if (!session->somebody_is_in) {
-        first_client(session, from, has_secret);
-    }
-    session->active_ms = clock_ms();
-    if (session->spare >= 0) {
-        int data = session->spare;
-        session->spare = -1;
-        session_drop_spare(session);
-        session_join(session, fd, data, bytes, len);
-    } else if (!hold_for_channel(session, fd, bytes, len)) {
+    if (!has_descriptors(session, fd)) {
+        net_reset(fd);
         return;
     }
-    if (session->kind == SESSION_SSH) {
-        door_free(session->door); /* a single-use port */
-        session->door = NULL;
-    } else {
-        door_send_off_parked(session->door);
+    session->client = *from;
+    session->active_ms = clock_ms();
+    if (!session->somebody_is_in) {
+        first_client(session, has_secret);
+    } else if (session_count_connections(session) >= session_most_connections(session)) {
+        session_cut_oldest(session);
     }
-    /* Who was told of the parked may have closed it. */
-    if (session->state != SESSION_CONNECTED && session->state != SESSION_ENDED) {
+    if (session->way_in == WAY_PERSON) { /* nothing else makes an address known */
+        known_add(session->services->known, &session->owner, from);
+    }
+    log_in(session, from);
+    if (session->state == SESSION_ENDED) { /* by who was told of the parked */
+        net_reset(fd);
+        return;
+    }
+    bool came = session_connect(session, fd, bytes, len) == 0;
+    if ((came || session->state == SESSION_WAITING) && session->state != SESSION_CONNECTED &&
+        session->state != SESSION_ENDED) {
         session_set_state(session, SESSION_CONNECTED);
     }
+    session_on_nothing_carried(session, false);
 }
 
 static void on_parked(void *arg, unsigned number)
@@ -160,11 +191,18 @@ int session_open_door(struct session *session)
     return 0;
 }
 
-int session_admit(struct session *session, unsigned number)
+int session_admit(struct session *session, unsigned number, const struct owner *by)
 {
-    int err = session->door ? door_admit(session->door, number) : -ENOENT;
+    if (!session->door || session->somebody_is_in) {
+        return -ENOENT;
+    }
+    session->way_in = WAY_PERSON;
+    session->admitted_by = *by;
+    int err = door_admit(session->door, number);
     if (err == 0) {
         on_left(session, number);
+    } else {
+        session->way_in = WAY_NONE;
     }
     return err;
 }
@@ -180,22 +218,39 @@ static void add_blocked(struct session *session, const struct addr *address)
     }
 }
 
-static void remember_blocked(struct session *session, unsigned number)
+/* They belong to its user no more, whatever was said before. */
+static void forget(struct session *session, const struct addr *from)
 {
-    struct parked_view parked[SESSION_PARKED_MAX];
-    unsigned count = door_parked(session->door, parked);
-    for (unsigned i = 0; i < count; i++) {
-        if (parked[i].number == number) {
-            add_blocked(session, &parked[i].from);
-        }
+    char host[ADDR_HOST_MAX];
+    if (known_forget(session->services->known, &session->owner, from) > 0) {
+        log_info(log_of(session), "session %s: %s is not a known address any more", session->id,
+                 addr_host_text(from, host));
     }
 }
 
-int session_block(struct session *session, unsigned number)
+void session_forget_hasty_admit(struct session *session)
 {
-    if (!session->door) {
+    bool hasty = session->way_in == WAY_PERSON && session->somebody_is_in &&
+                 clock_ms() - session->admitted_ms < SESSION_HASTY_MS;
+    if (hasty) {
+        forget(session, &session->client);
+    }
+}
+
+int session_block(struct session *session, unsigned number, const struct owner *by)
+{
+    struct parked_view parked[SESSION_PARKED_MAX];
+    unsigned count = session->door ? door_parked(session->door, parked) : 0, i = 0;
+    char host[ADDR_HOST_MAX], person[OWNER_TEXT_MAX];
+    while (i < count && parked[i].number != number) {
+        i++;
+    }
+    if (i == count) {
         return -ENOENT;
     }
-    remember_blocked(session, number);
+    log_info(log_of(session), "session %s: %s is blocked by %s", session->id,
+             addr_host_text(&parked[i].from, host), owner_text(by, person));
+    add_blocked(session, &parked[i].from);
+    forget(session, &parked[i].from);
     return door_block(session->door, number); /* on_left() tells the watchers */
 }

@@ -1,7 +1,8 @@
 /*
  * session_core: the inside of a session, for session.c (its life),
- * session_gateway.c and session_client.c (its two sides), session_view.c (what
- * others see of it) and sessions.c (the list). Everybody else uses session.h.
+ * session_gateway.c and session_client.c (its two sides), session_connection.c
+ * (what joins them), session_view.c (what others see of it) and sessions.c (the
+ * list). Everybody else uses session.h.
  */
 #ifndef PAMTUNNEL_VPS_SESSION_SESSION_CORE_H
 #define PAMTUNNEL_VPS_SESSION_SESSION_CORE_H
@@ -32,28 +33,30 @@ struct session_services {
     struct relay *relay;
     struct known *known;
     struct door_total door_total;
+    struct log_sieve turned_away; /* log lines that strangers cause */
     void (*notify)(void *arg, struct session *session, enum session_event event, unsigned number);
+    void (*noted)(void *arg); /* some session has a new note */
     void *arg;
 };
 
-/*
- * One user connection in the relay. It belongs to the session, and to nobody
- * (session NULL) when the session ended before its link did.
- */
-struct carry {
-    struct carry *next;
-    struct session *session;
-    struct link *link;
-};
+struct arrival; /* session_connection.c */
 
-/* A client that is in, but whose data channel is still on its way (a reconnect). */
-struct pending_client {
-    int fd;
-    size_t len;
-    uint8_t bytes[];
+/*
+ * One user connection, from its admission to its end. It belongs to the session, and
+ * to nobody (session NULL) when the session ended before its link did.
+ */
+struct connection {
+    struct connection *next; /* the newest one first */
+    struct session *session;
+    struct link *link;       /* in the relay; NULL: not yet */
+    struct arrival *arrival; /* until then; NULL: no more */
+    uint16_t channel;
 };
 
 enum { SESSION_BLOCKED_MAX = 16 };
+
+/* By what its first client was let in. */
+enum way_in { WAY_NONE, WAY_SECRET, WAY_KNOWN, WAY_AUTO, WAY_PERSON };
 
 /*
  * There may be thousands, most of them idle: small fields stand together, and
@@ -65,13 +68,15 @@ struct session {
     uint64_t number; /* on the wire */
     char id[SESSION_ID_SIZE + 1];
     bool somebody_is_in;
-    bool came_without_secret;
-    bool channel_on_its_way;
     bool gateway_is_ready; /* TUNNEL_READY of channel 0 came */
+    bool note_is_new;
+    bool told_of_other; /* its user knows that the secret came from elsewhere */
+    uint8_t way_in;     /* of the first client: an enum way_in */
     uint16_t port;
     enum session_kind kind;
     enum session_state state;
     struct owner owner;
+    struct owner admitted_by;    /* WAY_PERSON */
     char *host, *user, *gateway; /* in `names`; host and port are the target */
 
     /* public side */
@@ -80,20 +85,24 @@ struct session {
     uint16_t public_port;
     uint16_t data_port;
     char secret[RDPFILE_SECRET_LEN + 1];
-    struct addr client;
+    struct addr client;   /* the party that is in, by its latest address */
+    uint64_t admitted_ms; /* WAY_PERSON: when */
     unsigned blocked_count;
     struct addr *blocked; /* NULL: nobody */
 
     /* gateway side */
     struct dock *dock;
-    uint64_t channel_asked_ms;
     struct watch *spare_watch;
-    int spare;        /* an authenticated data channel without a client; -1: none */
-    uint16_t channel; /* the latest that was asked for */
+    uint64_t spare_since_ms;
+    int spare;              /* an authenticated data channel without a client; -1: none */
+    uint16_t spare_channel; /* its number */
+    uint16_t channel;       /* the latest that was asked for */
 
-    struct pending_client *pending; /* NULL: none */
-    struct carry *carries;
+    struct connection *connections;
+    unsigned connections_total;    /* those that are over, too */
     uint64_t to_target, to_client; /* bytes of the links that ended */
+    char *note;                    /* session_note(); NULL: none */
+    unsigned notes;
 
     struct timer *deadline; /* see session.c */
     uint64_t deadline_ms;   /* when it fires; 0: a check that nobody needs to see */
@@ -126,15 +135,15 @@ static inline const struct log *log_of(const struct session *session)
 void session_set_state(struct session *session, enum session_state state);
 /* Ends it, once; what it holds is closed when this returns. */
 void session_end(struct session *session, enum session_end end);
-void session_on_link_ended(struct session *session, struct carry *carry);
-/* No link and no client on its way to one. */
-bool session_carries_nothing(const struct session *session);
-/* To be called when that may have come true. maybe_last_words: the reason may still come. */
+void session_on_link_ended(struct session *session, struct connection *connection);
+/* To be called when no connection may be left. maybe_last_words: the reason may still come. */
 void session_on_nothing_carried(struct session *session, bool maybe_last_words);
-/* A client waits for a data channel: looks in time whether it came. */
-void session_expect_channel(struct session *session);
 /* Its end is near; the gateway's reason may still come, and be the end. */
 void session_wait_for_last_words(struct session *session);
+/* RECONNECT_GRACE=0 and MAX_CONNECTIONS=1: it is one connection, and no port outlives that. */
+bool session_is_strict(const struct session *session);
+/* How many connections it may have at once. */
+unsigned session_most_connections(const struct session *session);
 
 /* ---- session_gateway.c ----------------------------------------------------- */
 
@@ -142,26 +151,60 @@ void session_on_message(struct session *session, const struct message *message);
 void session_on_gateway_lost(struct session *session);
 /* dock_fn: the gateway has proven itself on a data channel. */
 void session_on_docked(void *arg, uint16_t channel, int fd);
-/* Asks for the data channel of number `channel`. 0 or -errno. */
+/* The gateway has logged in: what it was asked before is forgotten. */
+void session_on_gateway_online(struct session *session);
+/* Asks for data channel 0, or for one more, whose number is in `channel` then. 0 or -errno. */
+int session_request_first_channel(struct session *session);
 int session_request_channel(struct session *session);
-/* It does not come any more; the client that waits for it goes. */
-void session_give_up_channel(struct session *session);
 void session_drop_spare(struct session *session);
 /* Says that the session is over. */
 void session_tell_gateway(struct session *session);
 
 /* ---- session_client.c ------------------------------------------------------ */
 
+/* Within so long after Admit, Close takes it back: the address is forgotten. */
+enum { SESSION_HASTY_MS = 60000 };
+
 /* Starts to let clients in. 0 or -ENOMEM. */
 int session_open_door(struct session *session);
-/* Gives the relay a client and a data channel; both descriptors are taken over. */
-void session_join(struct session *session, int client, int data, const void *bytes, size_t len);
-void session_drop_pending(struct session *session);
+/* Its user closes it: see SESSION_HASTY_MS. */
+void session_forget_hasty_admit(struct session *session);
+
+/* ---- session_connection.c -------------------------------------------------- */
+
+/*
+ * Takes over a client that is in, with its first bytes, and finds it a data channel.
+ * On failure (-errno) it was sent off.
+ */
+int session_connect(struct session *session, int client, const void *bytes, size_t len);
+/* The oldest one makes room. */
+void session_cut_oldest(struct session *session);
+/* Cuts them all; nobody is told. */
+void session_cut_all(struct session *session);
+/* A data channel is there. False if no connection waits for it: it stays the caller's. */
+bool session_take_channel(struct session *session, uint16_t channel, int fd);
+/* Those that wait for a data channel ask for another one, or go if that fails. */
+void session_ask_anew(struct session *session);
+/* Those that wait for a data channel go: none comes, for this reason (-errno). */
+void session_give_up_channels(struct session *session, int err);
+/* The same of the one of this number, if there is one. */
+void session_give_up_channel(struct session *session, uint16_t channel);
+struct connection *session_find_channel(const struct session *session, uint16_t channel);
+unsigned session_count_connections(const struct session *session);
 
 /* ---- session_view.c -------------------------------------------------------- */
 
-/* Puts what a failed tunnel means for the user into end_why. */
-void session_explain_failure(struct session *session, const struct message_tunnel_failed *failed);
+/* What a failed tunnel means for the user. */
+void session_explain_failure(const struct session *session,
+                             const struct message_tunnel_failed *failed, struct why *ret_why);
+/*
+ * Tells the log, and once the session's user, of something that did not go well but
+ * is not the session's end: a sentence.
+ */
+void session_note(struct session *session, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* "admitted by telegram:42", "known address": how the client came in, for the log. */
+void session_way_in_text(const struct session *session, struct text *text);
 /* Bytes moved so far, of links that ended and of those that run. */
 void session_count_bytes(const struct session *session, uint64_t *ret_to_target,
                          uint64_t *ret_to_client);

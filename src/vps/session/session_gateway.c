@@ -11,33 +11,59 @@
 #include "base/crypto.h"
 #include "vps/session/session_core.h"
 
-/* Asks the gateway for a data channel. */
-int session_request_channel(struct session *session)
+/* The data port is open only while a channel is expected. */
+static int open_dock(struct session *session)
 {
+    if (dock_is_open(session->dock)) {
+        return 0;
+    }
+    int fd = ports_relisten(session->services->ports, session->data_port);
+    int err = fd < 0 ? fd : dock_open(session->dock, fd);
+    if (fd >= 0 && err < 0) {
+        close(fd);
+    }
+    return err;
+}
+
+static void write_request(const struct session *session, struct message *ret_message)
+{
+    struct message_open_tunnel *open = &ret_message->open_tunnel;
+    *ret_message = (struct message){.type = MESSAGE_OPEN_TUNNEL};
+    open->session = session->number;
+    open->channel = session->channel;
+    open->port = session->port;
+    open->data_port = session->data_port;
+    strcpy(open->host, session->host); /* HOST_MAX at most */
+    memcpy(open->token, dock_token(session->dock), sizeof open->token);
+}
+
+static int request_channel(struct session *session)
+{
+    /* By name, each time: a new login is another struct gateway. */
     struct gateway *gateway = gateways_find(session->services->gateways, session->gateway);
     if (!gateway) {
         return -ENOTCONN;
     }
-    struct message message = {.type = MESSAGE_OPEN_TUNNEL};
-    message.open_tunnel.session = session->number;
-    message.open_tunnel.channel = session->channel;
-    message.open_tunnel.port = session->port;
-    message.open_tunnel.data_port = session->data_port;
-    strcpy(message.open_tunnel.host, session->host); /* HOST_MAX at most */
-    memcpy(message.open_tunnel.token, dock_token(session->dock), sizeof message.open_tunnel.token);
-    dock_expect(session->dock, session->channel);
-    int err = gateway_send(gateway, &message);
-    crypto_wipe(&message, sizeof message);
-    session->channel_on_its_way = err == 0;
-    session->channel_asked_ms = clock_ms();
+    int err = open_dock(session);
+    err = err < 0 ? err : dock_expect(session->dock, session->channel);
+    if (err == 0) {
+        struct message message;
+        write_request(session, &message);
+        err = gateway_send(gateway, &message);
+        crypto_wipe(&message, sizeof message);
+    }
     return err;
 }
 
-void session_give_up_channel(struct session *session)
+int session_request_channel(struct session *session)
 {
-    session->channel_on_its_way = false;
-    session_drop_pending(session); /* its client will try again, and so do we */
-    session_on_nothing_carried(session, false);
+    session->channel = session->channel == UINT16_MAX ? 1 : (uint16_t)(session->channel + 1);
+    return request_channel(session);
+}
+
+int session_request_first_channel(struct session *session)
+{
+    return request_channel(session);
 }
 
 void session_drop_spare(struct session *session)
@@ -65,17 +91,20 @@ static void on_spare_gone(void *arg, int events)
     struct session *session = arg;
     (void)events;
     session_drop_spare(session);
+    bool another_comes = session->channel != session->spare_channel;
     if (session->state == SESSION_OPENING) {
         session_wait_for_last_words(session);
-    } else if (session->state == SESSION_WAITING) {
+    } else if (session->state == SESSION_WAITING && !another_comes) {
         session_end(session, SESSION_END_GATEWAY);
     }
 }
 
-static void keep_spare(struct session *session, int fd)
+static void keep_spare(struct session *session, uint16_t channel, int fd)
 {
     session_drop_spare(session);
     session->spare = fd;
+    session->spare_channel = channel;
+    session->spare_since_ms = clock_ms();
     session->spare_watch = watch_new(session->services->loop, fd, on_spare_gone, session);
     if (session->spare_watch) {
         watch_set(session->spare_watch, WATCH_HANGUP);
@@ -92,10 +121,6 @@ static void maybe_ready(struct session *session)
         session_end(session, SESSION_END_GATEWAY);
         return;
     }
-    if (session->kind == SESSION_SSH) {
-        dock_free(session->dock); /* one connection, one data channel */
-        session->dock = NULL;
-    }
     session_set_state(session, SESSION_WAITING);
 }
 
@@ -103,32 +128,50 @@ void session_on_docked(void *arg, uint16_t channel, int fd)
 {
     struct session *session = arg;
     log_debug(log_of(session), "session %s: data channel %u is there", session->id, channel);
-    session->channel_on_its_way = false;
-    if (session->pending) {
-        struct pending_client *pending = session->pending;
-        session->pending = NULL;
-        session_join(session, pending->fd, fd, pending->bytes, pending->len);
-        free(pending);
-        return;
+    if (!session_take_channel(session, channel, fd)) {
+        keep_spare(session, channel, fd); /* for the next client */
+        maybe_ready(session);
     }
-    keep_spare(session, fd);
-    maybe_ready(session);
 }
 
-static void on_tunnel_failed(struct session *session, const struct message_tunnel_failed *failed)
+static void end_without_target(struct session *session, const struct why *why)
 {
-    log_info(log_of(session), "session %s: channel %u failed: %s", session->id, failed->channel,
-             failed->detail);
-    if (failed->channel != session->channel) {
-        return; /* a newer one was asked for since, and will speak for itself */
+    session->end_why = malloc(sizeof *why); /* without memory the reason stays in the log */
+    if (session->end_why) {
+        *session->end_why = *why;
     }
-    if (session->channel_on_its_way && session->carries) {
-        session_give_up_channel(session); /* the user still works on another one */
-        return;
-    }
-    session_explain_failure(session, failed);
     session_end(session,
                 session->state == SESSION_OPENING ? SESSION_END_REFUSED : SESSION_END_TARGET);
+}
+
+static bool has_others(const struct session *session, const struct connection *connection)
+{
+    return session->connections && (session->connections != connection || connection->next);
+}
+
+/*
+ * It ends the session if nothing else is left of that: while others run, and when the
+ * gateway has just no room, it is one connection that failed, and is said.
+ */
+static void on_tunnel_failed(struct session *session, const struct message_tunnel_failed *failed)
+{
+    struct connection *connection = session_find_channel(session, failed->channel);
+    struct why why;
+    log_info(log_of(session), "session %s: channel %u failed: %s", session->id, failed->channel,
+             failed->detail);
+    if (!connection && failed->channel != session->channel) {
+        return; /* a newer one was asked for since, and will speak for itself */
+    }
+    bool others = has_others(session, connection);
+    bool passing = failed->reason == TUNNEL_BUSY && session->somebody_is_in;
+    session_explain_failure(session, failed, &why);
+    session_give_up_channel(session, failed->channel);
+    if (!others && !passing) {
+        end_without_target(session, &why);
+        return;
+    }
+    session_note(session, "a connection could not be opened: %s", why.text);
+    session_on_nothing_carried(session, false);
 }
 
 void session_on_message(struct session *session, const struct message *message)
@@ -150,7 +193,31 @@ void session_on_gateway_lost(struct session *session)
 {
     if (session->state == SESSION_OPENING) {
         session_end(session, SESSION_END_GATEWAY);
+        return;
+    }
+    dock_expect_nothing(session->dock);
+    session_give_up_channels(session, -ENOTCONN);
+}
+
+/* The reserve may be dead without a word: the gateway may come from another address now. */
+static void renew_spare(struct session *session)
+{
+    if (session_request_channel(session) < 0) {
+        session_end(session, SESSION_END_GATEWAY);
+    }
+}
+
+void session_on_gateway_online(struct session *session)
+{
+    if (session->state == SESSION_OPENING) {
+        session_end(session, SESSION_END_GATEWAY);
+        return;
+    }
+    dock_expect_nothing(session->dock);
+    if (session->state == SESSION_WAITING) {
+        renew_spare(session);
     } else {
-        session_give_up_channel(session);
+        session_drop_spare(session);
+        session_ask_anew(session);
     }
 }

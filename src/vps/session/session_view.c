@@ -1,4 +1,6 @@
 /* What others see of a session: a snapshot, texts, and what its user gets. */
+#include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +11,13 @@
 bool owner_equal(const struct owner *a, const struct owner *b)
 {
     return a->kind == b->kind && a->id == b->id;
+}
+
+char *owner_text(const struct owner *owner, char *dst)
+{
+    snprintf(dst, OWNER_TEXT_MAX, "%s:%" PRId64, owner->kind == OWNER_TELEGRAM ? "telegram" : "uid",
+             owner->id);
+    return dst;
 }
 
 const char *session_kind_name(enum session_kind kind)
@@ -26,9 +35,9 @@ void session_count_bytes(const struct session *session, uint64_t *ret_to_target,
                          uint64_t *ret_to_client)
 {
     uint64_t to_target = session->to_target, to_client = session->to_client;
-    for (const struct carry *carry = session->carries; carry; carry = carry->next) {
-        to_target += link_bytes_a_to_b(carry->link);
-        to_client += link_bytes_b_to_a(carry->link);
+    for (const struct connection *c = session->connections; c; c = c->next) {
+        to_target += c->link ? link_bytes_a_to_b(c->link) : 0;
+        to_client += c->link ? link_bytes_b_to_a(c->link) : 0;
     }
     *ret_to_target = to_target;
     *ret_to_client = to_client;
@@ -57,6 +66,10 @@ void session_view(const struct session *session, struct session_view *ret_view)
         .opened_unix = session->opened_unix,
         .connected_unix = session->connected_unix,
         .seconds_left = session->state == SESSION_ENDED ? 0 : seconds_left(session, now),
+        .connections = session_count_connections(session),
+        .connections_total = session->connections_total,
+        .note = session->note,
+        .notes = session->notes,
         .end = session->end,
     };
     if (session->connected_ms) {
@@ -68,14 +81,13 @@ void session_view(const struct session *session, struct session_view *ret_view)
 }
 
 /* What a person is told; the first words are the contract's. */
-void session_explain_failure(struct session *session, const struct message_tunnel_failed *failed)
+void session_explain_failure(const struct session *session,
+                             const struct message_tunnel_failed *failed, struct why *why)
 {
     const char *host = session->host;
     unsigned port = session->port;
     const char *service = session->kind == SESSION_RDP ? "Remote Desktop" : "an SSH server";
     const struct vps_settings *settings = session->services->settings;
-    struct why *why = session->end_why ? session->end_why : malloc(sizeof *why);
-    session->end_why = why; /* without memory it is a NULL, and the reason stays in the log */
     switch (failed->reason) {
     case TUNNEL_UNKNOWN_NAME:
         why_set(why, 0,
@@ -120,6 +132,39 @@ void session_explain_failure(struct session *session, const struct message_tunne
     }
 }
 
+void session_way_in_text(const struct session *session, struct text *text)
+{
+    static const char *const WAYS[] = {[WAY_NONE] = "not yet",
+                                       [WAY_SECRET] = "secret",
+                                       [WAY_KNOWN] = "known address",
+                                       [WAY_AUTO] = "ADMIT=auto"};
+    char person[OWNER_TEXT_MAX];
+    if (session->way_in == WAY_PERSON) {
+        text_add(text, "admitted by %s", owner_text(&session->admitted_by, person));
+    } else {
+        text_add(text, "%s", WAYS[session->way_in]);
+    }
+}
+
+void session_note(struct session *session, const char *format, ...)
+{
+    char buffer[SESSION_NOTE_MAX + 1];
+    struct text text = text_over(buffer, sizeof buffer);
+    va_list args;
+    va_start(args, format);
+    text_add_v(&text, format, args);
+    va_end(args);
+    log_warn(log_of(session), "session %s: %s", session->id, buffer);
+    if (session->note && strcmp(session->note, buffer) == 0) {
+        return; /* said already */
+    }
+    free(session->note);
+    session->note = strdup(buffer);
+    session->notes++;
+    session->note_is_new = true;
+    session->services->noted(session->services->arg);
+}
+
 void session_end_text(const struct session *session, struct text *text)
 {
     const struct vps_settings *settings = session->services->settings;
@@ -161,6 +206,35 @@ void session_ssh_command(const struct session *session, struct text *text)
 {
     text_add(text, "ssh -p %u -o HostKeyAlias=%s %s%s%s", session->public_port, session->host,
              session->user, session->user[0] ? "@" : "", session->services->settings->vps_host);
+}
+
+void session_scp_command(const struct session *session, struct text *text)
+{
+    const char *host = session->services->settings->vps_host;
+    bool v6 = host_kind(host) == HOST_IPV6;
+    text_add(text, "scp -P %u -o HostKeyAlias=%s FILE %s%s%s%s%s:", session->public_port,
+             session->host, session->user, session->user[0] ? "@" : "", v6 ? "[" : "", host,
+             v6 ? "]" : "");
+}
+
+/* A name to type: scp ends a host at its first colon, and ssh looks for it in lower case. */
+static void add_alias(const struct session *session, struct text *text)
+{
+    text_add(text, "pam-");
+    for (const char *c = session->host; *c; c++) {
+        text_add(text, "%c", isalnum((unsigned char)*c) || *c == '.' ? tolower(*c) : '-');
+    }
+}
+
+void session_ssh_config(const struct session *session, struct text *text)
+{
+    text_add(text, "Host ");
+    add_alias(session, text);
+    text_add(text, "\n    HostName %s\n    Port %u\n    HostKeyAlias %s\n",
+             session->services->settings->vps_host, session->public_port, session->host);
+    if (session->user[0]) {
+        text_add(text, "    User %s\n", session->user);
+    }
 }
 
 void session_rdp_file(const struct session *session, struct text *text)

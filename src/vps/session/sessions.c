@@ -8,29 +8,78 @@
 #include "vps/session/session_core.h"
 #include "vps/session/sessions_run.h"
 
+/* An event that is being told, or waits for its turn. */
+struct news {
+    struct news *next;
+    struct session *session;
+    enum session_event event;
+    unsigned number;
+};
+
 struct sessions {
     struct session_services services;
     struct session *list; /* in the order of opening */
     struct session_watcher watchers[SESSION_WATCHERS_MAX];
     unsigned watcher_count;
     bool draining;
+    struct news *news; /* the first one is being told */
     struct watch *relay_watch;
+    struct timer *notes;  /* tells of new notes */
     struct timer *reaper; /* frees ended sessions when nobody is inside one any more */
 };
 
 /* ---- watchers ------------------------------------------------------------- */
 
-static void notify(void *arg, struct session *session, enum session_event event, unsigned number)
+static void tell(struct sessions *sessions, struct session *session, enum session_event event,
+                 unsigned number)
 {
-    struct sessions *sessions = arg;
-    enum session_state state = session->state;
-    /* If a watcher moves the session on, the others have been told of that already. */
-    for (unsigned i = 0; i < sessions->watcher_count && session->state == state; i++) {
+    for (unsigned i = 0; i < sessions->watcher_count; i++) {
         sessions->watchers[i].event(sessions->watchers[i].arg, session, event, number);
     }
     if (session->state == SESSION_ENDED) {
         timer_set(sessions->reaper, 0);
     }
+}
+
+/* What a watcher causes while it is told of something waits until all have heard of that. */
+static void notify(void *arg, struct session *session, enum session_event event, unsigned number)
+{
+    struct sessions *sessions = arg;
+    struct news *news = malloc(sizeof *news), **end = &sessions->news;
+    if (!news) {
+        tell(sessions, session, event, number); /* out of order, but not lost */
+        return;
+    }
+    *news = (struct news){NULL, session, event, number};
+    bool telling = sessions->news != NULL;
+    while (*end) {
+        end = &(*end)->next;
+    }
+    *end = news;
+    while (!telling && sessions->news) {
+        tell(sessions, sessions->news->session, sessions->news->event, sessions->news->number);
+        news = sessions->news;
+        sessions->news = news->next;
+        free(news);
+    }
+}
+
+/* From the loop, since notes are made in the middle of things. */
+static void tell_notes(void *arg)
+{
+    struct sessions *sessions = arg;
+    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
+        if (s->note_is_new) {
+            s->note_is_new = false;
+            notify(sessions, s, SESSION_NOTED, 0);
+        }
+    }
+}
+
+static void on_noted(void *arg)
+{
+    struct sessions *sessions = arg;
+    timer_set(sessions->notes, 0);
 }
 
 int sessions_watch(struct sessions *sessions, struct session_watcher watcher)
@@ -197,19 +246,31 @@ static void on_links_ended(void *arg, int events)
     (void)events;
     struct link *link;
     while ((link = relay_take_ended(sessions->services.relay))) {
-        struct carry *carry = link_arg(link);
-        if (carry->session) {
-            session_on_link_ended(carry->session, carry);
+        struct connection *connection = link_arg(link);
+        if (connection->session) {
+            session_on_link_ended(connection->session, connection);
         }
-        free(carry);
+        free(connection);
         link_free(link);
+    }
+}
+
+static void on_gateway_online(void *arg, const char *gateway)
+{
+    struct sessions *sessions = arg;
+    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
+        if (strcasecmp(s->gateway, gateway) == 0) {
+            session_on_gateway_online(s);
+        }
     }
 }
 
 struct gateways_events sessions_gateway_events(struct sessions *sessions)
 {
-    return (struct gateways_events){
-        .received = on_message, .lost = on_gateway_lost, .arg = sessions};
+    return (struct gateways_events){.received = on_message,
+                                    .online = on_gateway_online,
+                                    .lost = on_gateway_lost,
+                                    .arg = sessions};
 }
 
 void sessions_use_gateways(struct sessions *sessions, struct gateways *gateways)
@@ -227,9 +288,14 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
         return why_set(why, -ENOMEM, "out of memory");
     }
     struct session_services *services = &sessions->services;
-    *services = (struct session_services){
-        .loop = loop, .log = log, .settings = settings, .notify = notify, .arg = sessions};
+    *services = (struct session_services){.loop = loop,
+                                          .log = log,
+                                          .settings = settings,
+                                          .notify = notify,
+                                          .noted = on_noted,
+                                          .arg = sessions};
     services->known = known_new();
+    sessions->notes = timer_new(loop, tell_notes, sessions);
     sessions->reaper = timer_new(loop, reap, sessions);
     int err = ports_new(settings->bind_address, settings->port_range_start,
                         settings->port_range_end, &services->ports);
@@ -240,7 +306,8 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
         sessions->relay_watch = watch_new(loop, relay_events_fd(services->relay), on_links_ended,
                                           sessions);
     }
-    if (err < 0 || !services->known || !sessions->reaper || !sessions->relay_watch) {
+    if (err < 0 || !services->known || !sessions->notes || !sessions->reaper ||
+        !sessions->relay_watch) {
         sessions_free(sessions);
         return why_set(why, err < 0 ? err : -ENOMEM, "cannot start the relay: %s",
                        strerror(err < 0 ? -err : ENOMEM));
@@ -262,7 +329,7 @@ bool sessions_relay_is_alive(struct sessions *sessions)
     return relay_is_alive(sessions->services.relay);
 }
 
-/* Takes back every link before the relay goes: their carries are ours. */
+/* Takes back every link before the relay goes: their connections are ours. */
 static void stop_relay(struct sessions *sessions)
 {
     if (sessions->services.relay) {
@@ -279,6 +346,7 @@ void sessions_free(struct sessions *sessions)
     }
     reap(sessions);
     watch_free(sessions->relay_watch);
+    timer_free(sessions->notes);
     timer_free(sessions->reaper);
     stop_relay(sessions);
     ports_free(sessions->services.ports);

@@ -10,15 +10,17 @@
 struct sessions;
 
 enum session_event {
-    SESSION_CHANGED,  /* its state is another one; also SESSION_ENDED */
+    SESSION_CHANGED,  /* its state is another one, also SESSION_ENDED: `number` is the state */
     SESSION_PARKED,   /* an unknown client waits: `number` */
     SESSION_UNPARKED, /* it was admitted or blocked, or went away: `number` */
+    SESSION_NOTED,    /* its view has another note */
 };
 
 /*
- * Called from the loop, or from inside the verbs of session.h, in the order in
- * which things happen. A watcher may call those verbs, but not from inside a
- * SESSION_ENDED.
+ * Called from the loop, or from inside the verbs of session.h. A watcher may call
+ * those verbs, but not when a session has ended. Every watcher hears of everything
+ * in the order in which it happened: what another watcher causes comes afterwards,
+ * though session_view() shows it already.
  */
 struct session_watcher {
     void (*event)(void *arg, struct session *session, enum session_event event, unsigned number);

@@ -1,0 +1,734 @@
+/*
+ * A session's connections: several at once, one after the other, those that are turned
+ * away, and data channels that do not come, or lead nowhere.
+ */
+#include <errno.h>
+#include <linux/sockios.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/net.h"
+#include "control/tls.h"
+#include "data/relay.h"
+#include "vps_world.h"
+
+static const struct owner ANNAS_HANDS = {OWNER_TELEGRAM, 42};
+static const char ANNA[] = "127.0.0.2", BERT[] = "127.0.0.3";
+enum { MANY = 10 };
+
+/* ---- what the kernel and the relay are made to say -------------------------- */
+
+static bool nobody_acknowledges;
+static int relay_refuses; /* -errno */
+
+int __real_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...);
+int __real_relay_join(struct relay *relay, int a, int b, const void *prefix, size_t prefix_len,
+                      void *arg, struct link **ret_link);
+int __wrap_relay_join(struct relay *relay, int a, int b, const void *prefix, size_t prefix_len,
+                      void *arg, struct link **ret_link);
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+    va_list args;
+    va_start(args, request);
+    int *value = va_arg(args, int *);
+    va_end(args);
+    int result = __real_ioctl(fd, request, value);
+    if (request == SIOCOUTQ && nobody_acknowledges) {
+        *value = 1;
+    }
+    return result;
+}
+
+int __wrap_relay_join(struct relay *relay, int a, int b, const void *prefix, size_t prefix_len,
+                      void *arg, struct link **ret_link)
+{
+    return relay_refuses < 0 ? relay_refuses
+                             : __real_relay_join(relay, a, b, prefix, prefix_len, arg, ret_link);
+}
+
+/* ---- a session and its connections ------------------------------------------ */
+
+static struct world *new_world(void)
+{
+    static struct world world;
+    nobody_acknowledges = false;
+    relay_refuses = 0;
+    world_init(&world);
+    return &world;
+}
+
+struct pair {
+    int client, data;
+    struct message_open_tunnel open; /* what the gateway was asked */
+};
+
+static void pass_time(struct world *world, unsigned ms)
+{
+    for (uint64_t end = stage_ms() + ms; stage_ms() < end;) {
+        stage_turn(&world->stage);
+    }
+}
+
+static const void *hello_of(enum session_kind kind, size_t *ret_len)
+{
+    *ret_len = kind == SESSION_SSH ? strlen(SSH_ID) : sizeof RDP_REQUEST;
+    return kind == SESSION_SSH ? (const void *)SSH_ID : RDP_REQUEST;
+}
+
+static int come(const struct session *session, const char *from)
+{
+    struct session_view view;
+    session_view(session, &view);
+    return view.kind == SESSION_SSH ? come_with_ssh(session, from) : come_with_rdp(session, from);
+}
+
+static void expect_hello(struct world *world, const struct session *session, int data)
+{
+    struct session_view view;
+    size_t len;
+    session_view(session, &view);
+    const void *hello = hello_of(view.kind, &len);
+    world_hear(world, data, hello, len);
+}
+
+static void talk(struct world *world, const struct pair *pair)
+{
+    static unsigned number;
+    char word[16];
+    snprintf(word, sizeof word, "word %u", ++number);
+    client_say(pair->client, word, strlen(word));
+    world_hear(world, pair->data, word, strlen(word));
+    client_say(pair->data, word, strlen(word));
+    world_hear(world, pair->client, word, strlen(word));
+}
+
+/* A session with its first connection. */
+static struct session *begin(struct world *world, enum session_kind kind, struct pair *ret_pair)
+{
+    struct session *session = world_ask_until_waiting(world, kind, &ret_pair->data);
+    ret_pair->client = come(session, ANNA);
+    expect_hello(world, session, ret_pair->data);
+    talk(world, ret_pair);
+    assert_int_equal(state_of(session), SESSION_CONNECTED);
+    return session;
+}
+
+/* One more client, up to where the gateway was asked for its channel. */
+static void ask_more(struct world *world, const struct session *session, struct pair *ret_pair)
+{
+    unsigned before = world->peers[0].opens;
+    ret_pair->client = come(session, ANNA);
+    WAIT_FOR(&world->stage, world->peers[0].opens == before + 1);
+    ret_pair->open = world->peers[0].last;
+}
+
+static void attach(struct world *world, const struct session *session, struct pair *pair)
+{
+    world->peers[0].last = pair->open;
+    pair->data = peer_attach(world, &world->peers[0]);
+    expect_hello(world, session, pair->data);
+}
+
+static void one_more(struct world *world, const struct session *session, struct pair *ret_pair)
+{
+    ask_more(world, session, ret_pair);
+    attach(world, session, ret_pair);
+    talk(world, ret_pair);
+}
+
+static void close_pair(struct pair *pair)
+{
+    close(pair->client);
+    close(pair->data);
+}
+
+static struct session_view view_of(const struct session *session)
+{
+    struct session_view view;
+    session_view(session, &view);
+    return view;
+}
+
+/* ---- side by side, one after the other -------------------------------------- */
+
+static void several_connections_run_side_by_side(void **state)
+{
+    (void)state;
+    for (enum session_kind kind = SESSION_SSH; kind <= SESSION_RDP; kind++) {
+        struct world *world = new_world();
+        struct pair pairs[3];
+        world_start(world);
+        struct session *session = begin(world, kind, &pairs[0]);
+        ask_more(world, session, &pairs[1]); /* both are on their way at once */
+        ask_more(world, session, &pairs[2]);
+        assert_int_equal(pairs[1].open.channel, 1);
+        assert_int_equal(pairs[2].open.channel, 2);
+        attach(world, session, &pairs[2]);
+        attach(world, session, &pairs[1]);
+        for (unsigned i = 0; i < 3; i++) {
+            talk(world, &pairs[i]);
+        }
+        assert_true(port_is_closed(data_port(session)));
+        assert_int_equal(view_of(session).connections, 3);
+        close_pair(&pairs[0]); /* the first one goes, the others stay */
+        WAIT_FOR(&world->stage, view_of(session).connections == 2);
+        talk(world, &pairs[1]);
+        assert_int_equal(state_of(session), SESSION_CONNECTED);
+        close_pair(&pairs[1]);
+        close_pair(&pairs[2]);
+        WAIT_FOR(&world->stage, state_of(session) == SESSION_RECONNECTING);
+        world_expect(world, "waiting, connected, reconnecting");
+        assert_int_equal(view_of(session).connections_total, 3);
+        world_stop(world);
+    }
+}
+
+static void after_a_mistyped_login_comes_the_next(void **state)
+{
+    struct world *world = new_world();
+    struct pair pair;
+    (void)state;
+    world_start(world);
+    struct session *session = begin(world, SESSION_SSH, &pair);
+    for (unsigned i = 1; i < 4; i++) {
+        close_pair(&pair);
+        WAIT_FOR(&world->stage, state_of(session) == SESSION_RECONNECTING);
+        one_more(world, session, &pair);
+        assert_int_equal(state_of(session), SESSION_CONNECTED);
+    }
+    stage_hurry(100);
+    close_pair(&pair);
+    WAIT_FOR(&world->stage, world->ended == 1);
+    assert_int_equal(world->last.end, SESSION_END_DISCONNECTED);
+    assert_int_equal(world->last.connections_total, 4);
+    assert_true(world_logged(world, ", 4 connections, "));
+    world_stop(world);
+}
+
+static void the_ninth_ssh_connection_is_turned_away_and_that_is_said(void **state)
+{
+    struct world *world = new_world();
+    struct pair pairs[8];
+    (void)state;
+    world_start(world);
+    struct session *session = begin(world, SESSION_SSH, &pairs[0]);
+    for (unsigned i = 1; i < 8; i++) {
+        ask_more(world, session, &pairs[i]);
+    }
+    unsigned opens = world->peers[0].opens;
+    for (unsigned i = 0; i < 3; i++) {
+        world_lose(world, come(session, ANNA));
+    }
+    assert_int_equal(world->peers[0].opens, opens);
+    world_expect(world, "waiting, connected, noted"); /* once */
+    assert_non_null(strstr(view_of(session).note, "8 at once is the limit (MAX_CONNECTIONS)"));
+    assert_int_equal(view_of(session).connections, 8);
+    for (unsigned i = 1; i < 8; i++) {
+        attach(world, session, &pairs[i]);
+        talk(world, &pairs[i]);
+    }
+    close_pair(&pairs[3]);
+    WAIT_FOR(&world->stage, view_of(session).connections == 7);
+    one_more(world, session, &pairs[3]); /* there is a place again */
+    for (unsigned i = 0; i < 8; i++) {
+        close_pair(&pairs[i]);
+    }
+    world_stop(world);
+}
+
+static void of_four_rdp_connections_the_oldest_makes_room(void **state)
+{
+    struct world *world = new_world();
+    struct pair pairs[MANY];
+    (void)state;
+    world_start(world);
+    struct session *session = begin(world, SESSION_RDP, &pairs[0]);
+    for (unsigned i = 1; i < 3; i++) {
+        one_more(world, session, &pairs[i]);
+    }
+    for (unsigned i = 3; i < 6; i++) {
+        ask_more(world, session, &pairs[i]);
+        world_lose(world, pairs[i - 3].client);
+        world_lose(world, pairs[i - 3].data);
+        assert_int_equal(view_of(session).connections, 3);
+    }
+    ask_more(world, session, &pairs[6]); /* the oldest is one that waits for its channel */
+    world_lose(world, pairs[3].client);
+    attach(world, session, &pairs[6]);
+    talk(world, &pairs[6]);
+    for (unsigned i = 4; i < 6; i++) {
+        attach(world, session, &pairs[i]);
+        close_pair(&pairs[i]);
+    }
+    close_pair(&pairs[6]);
+    world_stop(world);
+}
+
+static void the_strict_session_is_one_connection(void **state)
+{
+    (void)state;
+    for (enum session_kind kind = SESSION_SSH; kind <= SESSION_RDP; kind++) {
+        struct world *world = new_world();
+        struct pair pair;
+        world->settings.reconnect_grace = 0;
+        world->settings.max_connections = 1;
+        world_start(world);
+        struct session *session = begin(world, kind, &pair);
+        assert_true(port_is_closed(public_port(session)));
+        assert_true(port_is_closed(data_port(session)));
+        talk(world, &pair);
+        close_pair(&pair);
+        WAIT_FOR(&world->stage, world->ended == 1);
+        world_expect(world, "waiting, connected, ended");
+        world_stop(world);
+    }
+}
+
+static void without_a_grace_it_ends_with_its_last_connection(void **state)
+{
+    struct world *world = new_world();
+    struct pair pairs[2];
+    (void)state;
+    world->settings.reconnect_grace = 0;
+    world_start(world);
+    struct session *session = begin(world, SESSION_SSH, &pairs[0]);
+    one_more(world, session, &pairs[1]);
+    close_pair(&pairs[0]);
+    WAIT_FOR(&world->stage, view_of(session).connections == 1);
+    talk(world, &pairs[1]);
+    uint16_t public = public_port(session);
+    close_pair(&pairs[1]);
+    WAIT_FOR(&world->stage, world->ended == 1);
+    assert_true(port_is_closed(public));
+    world_stop(world);
+}
+
+static void the_longest_time_holds_for_short_connections_too(void **state)
+{
+    struct world *world = new_world();
+    struct pair pair;
+    (void)state;
+    world->settings.max_session_time = 40;
+    world_start(world);
+    struct session *session = begin(world, SESSION_SSH, &pair);
+    stage_hurry(20);
+    uint64_t since = stage_ms();
+    while (world->ended == 0) {
+        if (state_of(session) == SESSION_CONNECTED) {
+            pass_time(world, 100);
+            close_pair(&pair);
+        }
+        WAIT_FOR(&world->stage, state_of(session) != SESSION_CONNECTED);
+        if (state_of(session) == SESSION_RECONNECTING) {
+            one_more(world, session, &pair);
+        }
+    }
+    assert_int_equal(world->last.end, SESSION_END_MAX_TIME);
+    assert_in_range(stage_ms() - since, 1900, 4000);
+    world_stop(world);
+}
+
+/* ---- strangers --------------------------------------------------------------- */
+
+static void strangers_stay_out_and_leave_a_line_in_the_log(void **state)
+{
+    struct world *world = new_world();
+    struct pair pair;
+    (void)state;
+    world_start(world);
+    struct session *session = begin(world, SESSION_SSH, &pair);
+    world_lose(world, come(session, BERT));
+    assert_true(world_logged(world, "127.0.0.3 is turned away: somebody else is in"));
+    world_expect(world, "waiting, connected"); /* no concern of the user's */
+    close_pair(&pair);
+    WAIT_FOR(&world->stage, state_of(session) == SESSION_RECONNECTING);
+    world_lose(world, come(session, BERT));
+    assert_int_equal(world->peers[0].opens, 1);
+    assert_int_equal(state_of(session), SESSION_RECONNECTING);
+    world_stop(world);
+}
+
+static void the_secret_from_elsewhere_is_told_to_the_user_once(void **state)
+{
+    struct world *world = new_world();
+    struct pair pair;
+    (void)state;
+    world_start(world);
+    struct session *session = begin(world, SESSION_RDP, &pair);
+    world_lose(world, come(session, BERT));
+    world_lose(world, come(session, "127.0.0.4"));
+    WAIT_FOR(&world->stage, strstr(world->events, "noted"));
+    world_expect(world, "waiting, connected, noted");
+    assert_non_null(strstr(view_of(session).note, "a client at 127.0.0.3 came with the right file"));
+    assert_true(world_logged(world, "127.0.0.4 is turned away: the right secret, but another"));
+    close_pair(&pair);
+    world_stop(world);
+}
+
+static bool is_known(struct world *world, const char *from)
+{
+    unsigned parked = 0;
+    int data;
+    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &data);
+    int client = come(session, from);
+    WAIT_FOR(&world->stage, (parked = view_of(session).parked_count) > 0 ||
+                                state_of(session) == SESSION_CONNECTED);
+    sessions_end_all(world->sessions); /* nobody takes anything back */
+    close(client);
+    close(data);
+    return parked == 0;
+}
+
+/* Parks a client and admits it. */
+static struct session *admit(struct world *world, enum session_kind kind, struct pair *ret_pair)
+{
+    struct session *session = world_ask_until_waiting(world, kind, &ret_pair->data);
+    ret_pair->client = client_connect(ANNA, public_port(session));
+    if (kind == SESSION_SSH) {
+        client_say(ret_pair->client, SSH_ID, strlen(SSH_ID));
+    } else {
+        client_say(ret_pair->client, RDP_REQUEST, sizeof RDP_REQUEST);
+    }
+    WAIT_FOR(&world->stage, view_of(session).parked_count == 1);
+    assert_int_equal(session_admit(session, view_of(session).parked[0].number, &ANNAS_HANDS), 0);
+    expect_hello(world, session, ret_pair->data);
+    return session;
+}
+
+static void only_a_persons_word_makes_an_address_known(void **state)
+{
+    struct world *world = new_world();
+    struct pair pair;
+    (void)state;
+    world->settings.admit = ADMIT_KNOWN;
+    world_start(world);
+    begin(world, SESSION_RDP, &pair); /* with the secret */
+    close_pair(&pair);
+    assert_false(is_known(world, ANNA));
+    world->settings.admit = ADMIT_AUTO;
+    begin(world, SESSION_SSH, &pair);
+    close_pair(&pair);
+    world->settings.admit = ADMIT_KNOWN;
+    assert_false(is_known(world, ANNA));
+    for (enum session_kind kind = SESSION_SSH; kind <= SESSION_RDP; kind++) {
+        admit(world, kind, &pair);
+        assert_true(world_logged(world, "127.0.0.2 is in (admitted by telegram:42)"));
+        close_pair(&pair);
+        assert_true(is_known(world, ANNA));
+        assert_false(is_known(world, BERT));
+        struct session *other = world_ask_until_waiting(world, SESSION_RDP, &pair.data);
+        pair.client = client_connect(ANNA, public_port(other));
+        client_say(pair.client, RDP_REQUEST, sizeof RDP_REQUEST); /* a neighbour, without the file */
+        WAIT_FOR(&world->stage, view_of(other).parked_count == 1);
+        session_block(other, 1, &ANNAS_HANDS);
+        close_pair(&pair);
+        assert_false(is_known(world, ANNA));
+    }
+    world_stop(world);
+}
+
+static void a_close_soon_after_admit_takes_it_back(void **state)
+{
+    (void)state;
+    for (unsigned late = 0; late < 2; late++) {
+        struct world *world = new_world();
+        struct pair pair;
+        world->settings.admit = ADMIT_KNOWN;
+        world_start(world);
+        struct session *session = admit(world, SESSION_SSH, &pair);
+        stage_hurry(1000);
+        pass_time(world, late ? 70 : 20); /* of 60 s */
+        session_close(session);
+        stage_hurry(1);
+        assert_int_equal(is_known(world, ANNA), late);
+        close_pair(&pair);
+        world_stop(world);
+    }
+}
+
+/* ---- channels that do not come ------------------------------------------------ */
+
+static void a_gateway_without_room_costs_one_connection_and_says_so(void **state)
+{
+    struct world *world = new_world();
+    struct pair pairs[2];
+    (void)state;
+    world_start(world);
+    struct session *session = begin(world, SESSION_SSH, &pairs[0]);
+    for (unsigned alone = 0; alone < 2; alone++) {
+        if (alone) {
+            close_pair(&pairs[0]);
+            WAIT_FOR(&world->stage, state_of(session) == SESSION_RECONNECTING);
+        }
+        ask_more(world, session, &pairs[1]);
+        peer_say_failed(&world->peers[0], TUNNEL_BUSY, "");
+        world_lose(world, pairs[1].client);
+        WAIT_FOR(&world->stage, strstr(world->events, "noted"));
+        assert_non_null(strstr(view_of(session).note, "gateway home has too many tunnels open"));
+        assert_int_equal(state_of(session), alone ? SESSION_RECONNECTING : SESSION_CONNECTED);
+    }
+    one_more(world, session, &pairs[0]); /* it has room again */
+    close_pair(&pairs[0]);
+    world_stop(world);
+}
+
+static void a_target_that_fails_one_connection_does_not_end_the_others(void **state)
+{
+    struct world *world = new_world();
+    struct pair pairs[2];
+    (void)state;
+    world_start(world);
+    struct session *session = begin(world, SESSION_SSH, &pairs[0]);
+    ask_more(world, session, &pairs[1]);
+    attach(world, session, &pairs[1]);
+    peer_say_failed(&world->peers[0], TUNNEL_REFUSED, "");
+    net_reset(pairs[1].data);
+    world_lose(world, pairs[1].client);
+    WAIT_FOR(&world->stage, strstr(world->events, "noted"));
+    assert_non_null(strstr(view_of(session).note, "refused: HOME-PC"));
+    talk(world, &pairs[0]);
+    assert_int_equal(state_of(session), SESSION_CONNECTED);
+    close_pair(&pairs[0]);
+    world_stop(world);
+}
+
+static void a_relay_that_takes_no_more_ends_that_connection_at_once(void **state)
+{
+    struct world *world = new_world();
+    struct pair pair, late;
+    int data;
+    (void)state;
+    world_start(world);
+    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &data);
+    relay_refuses = -ENOMEM;
+    int client = come(session, ANNA);
+    world_lose(world, client);
+    world_lose(world, data);
+    WAIT_FOR(&world->stage, strstr(world->events, "noted"));
+    world_expect(world, "waiting, connected, reconnecting, noted");
+    assert_non_null(strstr(view_of(session).note, "could not be opened: Cannot allocate memory"));
+    relay_refuses = 0;
+    one_more(world, session, &pair);
+    relay_refuses = -EMFILE;
+    ask_more(world, session, &late); /* the same with a channel that is waited for */
+    data = peer_attach(world, &world->peers[0]);
+    world_lose(world, late.client);
+    world_lose(world, data);
+    assert_int_equal(state_of(session), SESSION_CONNECTED);
+    talk(world, &pair);
+    close_pair(&pair);
+    world_stop(world);
+}
+
+static void what_is_left_of_descriptors_is_not_for_further_connections(void **state)
+{
+    struct world *world = new_world();
+    struct pair pair;
+    struct rlimit before, few;
+    (void)state;
+    world_start(world);
+    struct session *session = begin(world, SESSION_SSH, &pair);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = (rlim_t)pair.client;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    few.rlim_cur = (rlim_t)pair.client + 8; /* the next ones have the last quarter's numbers */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    int client = come(session, ANNA);
+    world_lose(world, client);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    WAIT_FOR(&world->stage, strstr(world->events, "noted"));
+    assert_non_null(strstr(view_of(session).note, "most of its file descriptors in use"));
+    talk(world, &pair);
+    close_pair(&pair);
+    world_stop(world);
+}
+
+/* ---- a gateway that comes back ------------------------------------------------ */
+
+static void who_waits_for_the_user_gets_a_new_channel_when_the_gateway_logs_in_anew(void **state)
+{
+    (void)state;
+    for (unsigned gone = 0; gone < 2; gone++) { /* gone first, or replaced */
+        struct world *world = new_world();
+        struct peer *old = &world->peers[0], *new = &world->peers[1];
+        struct pair pair;
+        int stale;
+        world_start(world);
+        struct session *session = world_ask_until_waiting(world, SESSION_SSH, &stale);
+        if (gone) {
+            peer_vanish(world, old);
+        }
+        peer_log_in(world, new, "home");
+        WAIT_FOR(&world->stage, new->opens == 1);
+        assert_int_equal(new->last.channel, 1);
+        pair.data = peer_attach(world, new);
+        world_lose(world, stale);
+        pair.client = come(session, ANNA);
+        expect_hello(world, session, pair.data);
+        talk(world, &pair);
+        world_expect(world, "waiting, connected");
+        close_pair(&pair);
+        world_stop(world);
+    }
+}
+
+static void a_channel_that_cannot_be_renewed_ends_the_wait_with_a_reason(void **state)
+{
+    struct world *world = new_world();
+    struct peer *new = &world->peers[1];
+    int stale;
+    (void)state;
+    world_start(world);
+    world_ask_until_waiting(world, SESSION_SSH, &stale);
+    peer_log_in(world, new, "home");
+    WAIT_FOR(&world->stage, new->opens == 1);
+    peer_say_failed(new, TUNNEL_BUSY, "");
+    WAIT_FOR(&world->stage, world->ended == 1);
+    assert_non_null(strstr(world->end_text, "gateway home has too many tunnels open"));
+    world_lose(world, stale);
+    world_stop(world);
+}
+
+static void a_client_that_waits_for_its_channel_gets_it_from_the_new_login(void **state)
+{
+    struct world *world = new_world();
+    struct peer *new = &world->peers[1];
+    struct pair pairs[2];
+    (void)state;
+    world_start(world);
+    struct session *session = begin(world, SESSION_SSH, &pairs[0]);
+    ask_more(world, session, &pairs[1]);
+    peer_log_in(world, new, "home");
+    WAIT_FOR(&world->stage, new->opens == 1);
+    assert_int_equal(new->last.channel, 2);
+    pairs[1].data = peer_attach(world, new);
+    expect_hello(world, session, pairs[1].data);
+    talk(world, &pairs[1]);
+    talk(world, &pairs[0]);
+    close_pair(&pairs[0]);
+    close_pair(&pairs[1]);
+    world_stop(world);
+}
+
+/* ---- a reserve that leads nowhere --------------------------------------------- */
+
+static struct session *wait_for_long(struct world *world, int *ret_data)
+{
+    struct session *session = world_ask_until_waiting(world, SESSION_SSH, ret_data);
+    stage_hurry(100);
+    pass_time(world, 30); /* 3 s */
+    stage_hurry(1);
+    return session;
+}
+
+static void a_channel_that_acknowledges_or_answers_is_used(void **state)
+{
+    (void)state;
+    for (unsigned answers = 0; answers < 2; answers++) {
+        struct world *world = new_world();
+        struct pair pair;
+        world_start(world);
+        struct session *session = wait_for_long(world, &pair.data);
+        nobody_acknowledges = answers;
+        uint64_t since = stage_ms();
+        pair.client = come(session, ANNA);
+        expect_hello(world, session, pair.data);
+        if (answers) {
+            client_say(pair.data, SSH_ID, strlen(SSH_ID));
+            world_hear(world, pair.client, SSH_ID, strlen(SSH_ID));
+        }
+        talk(world, &pair);
+        assert_in_range(stage_ms() - since, 0, 1000);
+        assert_int_equal(world->peers[0].opens, 1);
+        close_pair(&pair);
+        world_stop(world);
+    }
+}
+
+static void a_channel_that_swallows_the_first_bytes_is_replaced(void **state)
+{
+    struct world *world = new_world();
+    struct peer *peer = &world->peers[0];
+    struct pair pair;
+    int dead;
+    (void)state;
+    world_start(world);
+    struct session *session = wait_for_long(world, &dead);
+    nobody_acknowledges = true;
+    stage_hurry(20);
+    uint64_t since = stage_ms();
+    pair.client = come(session, ANNA);
+    WAIT_FOR(&world->stage, peer->opens == 2);
+    assert_in_range(stage_ms() - since, 180, 1000); /* 4 s */
+    assert_int_equal(peer->last.channel, 1);
+    stage_hurry(1);
+    pair.data = peer_attach(world, peer);
+    expect_hello(world, session, pair.data); /* once more, from the start */
+    talk(world, &pair);
+    expect_hello(world, session, dead);
+    world_lose(world, dead);
+    assert_true(world_logged(world, "channel 0 does not answer, another one is taken"));
+    world_expect(world, "waiting, connected");
+    close_pair(&pair);
+    world_stop(world);
+}
+
+static void a_client_on_trial_that_is_closed_leaves_nothing(void **state)
+{
+    struct world *world = new_world();
+    int data;
+    (void)state;
+    world_start(world);
+    struct session *session = wait_for_long(world, &data);
+    nobody_acknowledges = true;
+    int client = come(session, ANNA);
+    expect_hello(world, session, data);
+    session_close(session);
+    world_lose(world, client);
+    world_lose(world, data);
+    world_stop(world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(several_connections_run_side_by_side),
+        cmocka_unit_test(after_a_mistyped_login_comes_the_next),
+        cmocka_unit_test(the_ninth_ssh_connection_is_turned_away_and_that_is_said),
+        cmocka_unit_test(of_four_rdp_connections_the_oldest_makes_room),
+        cmocka_unit_test(the_strict_session_is_one_connection),
+        cmocka_unit_test(without_a_grace_it_ends_with_its_last_connection),
+        cmocka_unit_test(the_longest_time_holds_for_short_connections_too),
+        cmocka_unit_test(strangers_stay_out_and_leave_a_line_in_the_log),
+        cmocka_unit_test(the_secret_from_elsewhere_is_told_to_the_user_once),
+        cmocka_unit_test(only_a_persons_word_makes_an_address_known),
+        cmocka_unit_test(a_close_soon_after_admit_takes_it_back),
+        cmocka_unit_test(a_gateway_without_room_costs_one_connection_and_says_so),
+        cmocka_unit_test(a_target_that_fails_one_connection_does_not_end_the_others),
+        cmocka_unit_test(a_relay_that_takes_no_more_ends_that_connection_at_once),
+        cmocka_unit_test(what_is_left_of_descriptors_is_not_for_further_connections),
+        cmocka_unit_test(who_waits_for_the_user_gets_a_new_channel_when_the_gateway_logs_in_anew),
+        cmocka_unit_test(a_channel_that_cannot_be_renewed_ends_the_wait_with_a_reason),
+        cmocka_unit_test(a_client_that_waits_for_its_channel_gets_it_from_the_new_login),
+        cmocka_unit_test(a_channel_that_acknowledges_or_answers_is_used),
+        cmocka_unit_test(a_channel_that_swallows_the_first_bytes_is_replaced),
+        cmocka_unit_test(a_client_on_trial_that_is_closed_leaves_nothing),
+    };
+    int failed = cmocka_run_group_tests_name("connections", tests, NULL, NULL);
+    tls_library_free();
+    return failed;
+}
