@@ -36,6 +36,7 @@ struct queue {
 
 struct store {
     struct store_options options;
+    char *path;
     struct database *database; /* until the start ours, then the thread's; NULL: cannot be opened */
     uv_async_t async;
     bool on_loop;
@@ -384,6 +385,7 @@ static int store_new(const struct store_options *options, struct store **ret_sto
     }
     pthread_condattr_t attributes;
     store->options = *options;
+    store->options.path = store->path = strdup(options->path);
     queue_init(&store->waiting);
     queue_init(&store->writing);
     queue_init(&store->finished);
@@ -392,6 +394,10 @@ static int store_new(const struct store_options *options, struct store **ret_sto
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&store->woken, &attributes);
     pthread_condattr_destroy(&attributes);
+    if (!store->path) {
+        store_free(store);
+        return -ENOMEM;
+    }
     *ret_store = store;
     return 0;
 }
@@ -479,5 +485,6 @@ void store_free(struct store *store)
     queue_free(&store->finished);
     pthread_cond_destroy(&store->woken);
     pthread_mutex_destroy(&store->mutex);
+    free(store->path);
     free(store);
 }

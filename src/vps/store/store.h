@@ -23,8 +23,8 @@
 struct store;
 
 struct store_options {
-    const char *path; /* as all of this, outlives the store */
-    const struct log *log;
+    const char *path;      /* copied */
+    const struct log *log; /* as what follows, outlives the store */
     /* SQL, of one statement or several: the n-th makes schema n out of n - 1. */
     const char *const *migrations;
     unsigned schema; /* how many there are: the schema that this program knows */
