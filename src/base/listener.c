@@ -1,7 +1,10 @@
 #include "base/listener.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/timer.h"
@@ -11,23 +14,41 @@ enum { REST_MS = 200 };
 
 struct listener {
     int fd;
+    bool of_tcp;
+    bool keeps_spare;
+    int spare; /* -1: none is kept, or it was given away */
     struct watch *watch;
     struct timer *rest;
     listener_fn fn;
     void *arg;
 };
 
+static int accept_one(struct listener *listener, struct addr *ret_peer)
+{
+    int fd = net_accept(listener->fd, listener->of_tcp ? ret_peer : NULL);
+    if ((fd == -EMFILE || fd == -ENFILE) && listener->spare >= 0) {
+        close(listener->spare);
+        listener->spare = -1;
+        fd = net_accept(listener->fd, listener->of_tcp ? ret_peer : NULL);
+    }
+    return fd;
+}
+
 static void on_connection(void *arg, int events)
 {
     struct listener *listener = arg;
     (void)events;
     struct addr peer;
-    int fd = net_accept(listener->fd, &peer);
+    int fd = accept_one(listener, &peer);
     if (fd >= 0) {
-        listener->fn(listener->arg, fd, &peer);
-    } else if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM || fd == -ENOBUFS) {
+        listener->fn(listener->arg, fd, listener->of_tcp ? &peer : NULL);
+    } else if (fd != -EAGAIN) {
+        /* The connection stays in the queue, and so does the reason: EMFILE, ENOMEM, … */
         watch_set(listener->watch, 0);
         timer_set(listener->rest, REST_MS);
+        if (listener->keeps_spare) {
+            listener->fn(listener->arg, fd, NULL);
+        }
     }
 }
 
@@ -37,13 +58,21 @@ static void on_rested(void *arg)
     watch_set(listener->watch, WATCH_READ);
 }
 
+static bool is_of_tcp(int fd)
+{
+    int domain = AF_UNSPEC;
+    socklen_t len = sizeof domain;
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain != AF_UNIX;
+}
+
 struct listener *listener_new(uv_loop_t *loop, int fd, listener_fn fn, void *arg)
 {
     struct listener *listener = calloc(1, sizeof *listener);
     if (!listener) {
         return NULL;
     }
-    *listener = (struct listener){.fd = fd, .fn = fn, .arg = arg};
+    *listener = (struct listener){
+        .fd = fd, .of_tcp = is_of_tcp(fd), .spare = -1, .fn = fn, .arg = arg};
     listener->watch = watch_new(loop, fd, on_connection, listener);
     listener->rest = timer_new(loop, on_rested, listener);
     if (!listener->watch || !listener->rest) {
@@ -55,6 +84,14 @@ struct listener *listener_new(uv_loop_t *loop, int fd, listener_fn fn, void *arg
     return listener;
 }
 
+void listener_keep_spare(struct listener *listener)
+{
+    listener->keeps_spare = true;
+    if (listener->spare < 0) {
+        listener->spare = eventfd(0, EFD_CLOEXEC);
+    }
+}
+
 void listener_free(struct listener *listener)
 {
     if (!listener) {
@@ -64,6 +101,9 @@ void listener_free(struct listener *listener)
     timer_free(listener->rest);
     if (listener->fd >= 0) {
         close(listener->fd);
+    }
+    if (listener->spare >= 0) {
+        close(listener->spare);
     }
     free(listener);
 }

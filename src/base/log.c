@@ -49,12 +49,14 @@ enum { SIEVE_BURST = 5, SIEVE_REFILL_MS = 10000 };
 
 bool log_sieve_pass(struct log_sieve *sieve, uint64_t now_ms, unsigned *ret_held_back)
 {
-    uint64_t earned = (now_ms - sieve->refilled_ms) / SIEVE_REFILL_MS;
+    unsigned burst = sieve->burst ? sieve->burst : SIEVE_BURST;
+    uint64_t earned = (now_ms - sieve->refilled_ms) /
+                      (sieve->refill_ms ? sieve->refill_ms : SIEVE_REFILL_MS);
     if (earned > 0) {
         sieve->spent = earned >= sieve->spent ? 0 : sieve->spent - (unsigned)earned;
         sieve->refilled_ms = now_ms;
     }
-    if (sieve->spent >= SIEVE_BURST) {
+    if (sieve->spent >= burst) {
         sieve->held_back++;
         return false;
     }

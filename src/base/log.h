@@ -41,6 +41,8 @@ struct log_sieve {
     uint64_t refilled_ms;
     unsigned spent;
     unsigned held_back;
+    unsigned burst;     /* lines; 0: the usual 5 */
+    unsigned refill_ms; /* for each line afterwards; 0: the usual 10 s */
 };
 
 /*

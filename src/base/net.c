@@ -99,6 +99,11 @@ bool addr_same_party(const struct addr *a, const struct addr *b)
     return addr_in_network(a, b, a->sa.sa_family == AF_INET ? 32 : 64);
 }
 
+bool addr_same_network(const struct addr *a, const struct addr *b)
+{
+    return addr_in_network(a, b, a->sa.sa_family == AF_INET ? 24 : 48);
+}
+
 bool addr_is_public(const struct addr *addr)
 {
     static const struct {
@@ -206,7 +211,7 @@ int net_accept(int listener, struct addr *ret_peer)
     if (fd < 0) {
         return errno == EWOULDBLOCK ? -EAGAIN : -errno;
     }
-    int err = addr_from((struct sockaddr *)&from, ret_peer);
+    int err = ret_peer ? addr_from((struct sockaddr *)&from, ret_peer) : 0;
     if (err < 0) {
         close(fd);
         return err;

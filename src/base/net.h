@@ -39,6 +39,8 @@ bool addr_same_host(const struct addr *a, const struct addr *b);
  * commands a whole /64.
  */
 bool addr_same_party(const struct addr *a, const struct addr *b);
+/* Same network for limits: /24 or /48, the smallest that somebody is given by a registry. */
+bool addr_same_network(const struct addr *a, const struct addr *b);
 /* True if the first `bits` bits agree (same family). */
 bool addr_in_network(const struct addr *addr, const struct addr *network, unsigned bits);
 /* Reached from everywhere: not private, shared, loopback, link-local, multicast or the like. */
@@ -59,7 +61,10 @@ char *addr_text(const struct addr *addr, char *dst);
  * taken in either.
  */
 int net_listen(const char *bind_address, uint16_t port, int backlog);
-/* accept4(2) of one connection; -EAGAIN if there is none. It inherits what net_listen() tuned. */
+/*
+ * accept4(2) of one connection; -EAGAIN if there is none. It inherits what net_listen()
+ * tuned. ret_peer may be NULL, and has to be for a Unix socket.
+ */
 int net_accept(int listener, struct addr *ret_peer);
 /* socket(2) and a non-blocking connect(2): in progress (0 in errno terms) or done. Not tuned. */
 int net_connect(const struct addr *to);

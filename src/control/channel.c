@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,6 +24,7 @@ enum {
     PINGS_UNANSWERED_MAX = 2,
     KEEPALIVE_SECS_MAX = 3600,
     READS_PER_TURN = 64, /* so that one busy peer does not hold up the loop */
+    LAST_TURN_MS = 50,
 };
 
 enum state { STATE_HANDSHAKE, STATE_HELLO, STATE_OPEN, STATE_CLOSED };
@@ -35,7 +37,10 @@ struct channel {
     struct tls *tls;
     struct watch *watch;
     struct timer *deadline;
-    struct timer *soon; /* runs the channel again in the next turn of the loop */
+    struct timer *soon;    /* runs the channel again in the next turn of the loop */
+    struct timer *pressed; /* channel_press() */
+    bool pressing;         /* nothing has come since */
+    bool overdue;          /* and its time is over */
 
     struct frame in;
     uint8_t *queue; /* encoded frames on their way out */
@@ -50,6 +55,7 @@ struct channel {
     unsigned keepalive_ms;
     unsigned unanswered;
     uint64_t rtt_us;
+    bool proven; /* channel_peer_is_proven() */
     enum goodbye_reason peer_goodbye;
     char peer_name[GATEWAY_NAME_MAX + 1];
     char peer_program[64];
@@ -88,6 +94,7 @@ static void release(struct channel *channel)
     watch_free(channel->watch);
     timer_free(channel->deadline);
     timer_free(channel->soon);
+    timer_free(channel->pressed);
     tls_free(channel->tls);
     if (channel->fd >= 0) {
         close(channel->fd);
@@ -95,6 +102,7 @@ static void release(struct channel *channel)
     channel->watch = NULL;
     channel->deadline = NULL;
     channel->soon = NULL;
+    channel->pressed = NULL;
     channel->tls = NULL;
     channel->fd = -1;
 }
@@ -323,6 +331,7 @@ static void receive(struct channel *channel)
             }
             return;
         }
+        channel->pressing = false;
         if (feed(channel, buf, (size_t)got) < 0) {
             return;
         }
@@ -338,6 +347,7 @@ static void shake_hands(struct channel *channel)
 {
     struct why why = {""};
     int err = tls_handshake(channel->tls, &why);
+    channel->proven = tls_peer_is_proven(channel->tls);
     if (err == TLS_WANT_READ || err == TLS_WANT_WRITE) {
         watch_set(channel->watch, err == TLS_WANT_READ ? WATCH_READ : WATCH_WRITE);
         return;
@@ -385,6 +395,25 @@ static void on_soon(void *arg)
     run(arg);
 }
 
+static int ping(struct channel *channel)
+{
+    struct message message = {.type = MESSAGE_PING, .ping.sent_us = clock_us()};
+    return enqueue(channel, &message);
+}
+
+/* An answer may lie in the socket, if it was us who slept: one more turn of the loop. */
+static void on_pressed(void *arg)
+{
+    struct channel *channel = arg;
+    if (channel->pressing && !channel->overdue) {
+        channel->overdue = true;
+        timer_set(channel->pressed, LAST_TURN_MS);
+    } else if (channel->pressing) {
+        fail(channel, CHANNEL_END_TIMEOUT, "a ping that could not wait went unanswered");
+        run(channel);
+    }
+}
+
 static void on_deadline(void *arg)
 {
     struct channel *channel = arg;
@@ -393,8 +422,7 @@ static void on_deadline(void *arg)
     } else if (channel->unanswered >= PINGS_UNANSWERED_MAX) {
         fail(channel, CHANNEL_END_TIMEOUT, "two pings went unanswered");
     } else {
-        struct message ping = {.type = MESSAGE_PING, .ping.sent_us = clock_us()};
-        enqueue(channel, &ping);
+        ping(channel);
         channel->unanswered++;
         timer_set(channel->deadline, channel->keepalive_ms);
     }
@@ -418,7 +446,8 @@ int channel_new(uv_loop_t *loop, struct tls_config *tls, int fd,
     channel->watch = watch_new(loop, fd, on_ready, channel);
     channel->deadline = timer_new(loop, on_deadline, channel);
     channel->soon = timer_new(loop, on_soon, channel);
-    if (!channel->watch || !channel->deadline || !channel->soon ||
+    channel->pressed = timer_new(loop, on_pressed, channel);
+    if (!channel->watch || !channel->deadline || !channel->soon || !channel->pressed ||
         tls_new(tls, fd, &channel->tls) < 0) {
         channel->fd = -1; /* stays the caller's */
         channel_free(channel);
@@ -456,6 +485,46 @@ void channel_goodbye(struct channel *channel, enum goodbye_reason reason, const 
         shutdown(channel->fd, SHUT_WR);
     }
     release(channel);
+}
+
+void channel_press(struct channel *channel)
+{
+    if (channel->state != STATE_OPEN || channel->failed || channel->pressing) {
+        return;
+    }
+    channel->pressing = true;
+    channel->overdue = false;
+    timer_set(channel->pressed, CHANNEL_PRESSED_MS);
+    if (ping(channel) < 0) {
+        timer_set(channel->soon, 0);
+    }
+}
+
+void channel_lost_address(struct channel *channel, const struct addr *addr)
+{
+    struct sockaddr_storage own;
+    socklen_t len = sizeof own;
+    struct addr local;
+    char host[ADDR_HOST_MAX], text[128];
+    if (channel->fd < 0 || channel->failed ||
+        getsockname(channel->fd, (struct sockaddr *)&own, &len) < 0 ||
+        addr_from((struct sockaddr *)&own, &local) < 0 || !addr_same_host(&local, addr)) {
+        return;
+    }
+    snprintf(text, sizeof text, "this machine does not have the address %s any more",
+             addr_host_text(addr, host));
+    fail(channel, CHANNEL_END_PEER, text);
+    timer_set(channel->soon, 0);
+}
+
+bool channel_peer_is_proven(const struct channel *channel)
+{
+    return channel->proven;
+}
+
+bool channel_is_shaken(const struct channel *channel)
+{
+    return channel->peer_name[0] != '\0';
 }
 
 const char *channel_peer_name(const struct channel *channel)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/net.h"
 #include "base/why.h"
 #include "control/message.h"
 #include "control/tls.h"
@@ -20,6 +21,7 @@
 enum {
     CHANNEL_HANDSHAKE_MS = 10000,
     CHANNEL_QUEUE_MAX = 256 * 1024, /* bytes waiting for a peer that does not read */
+    CHANNEL_PRESSED_MS = 5000,      /* for the answer when we cannot wait for the keepalive */
 };
 
 struct channel;
@@ -80,6 +82,23 @@ int channel_send(struct channel *channel, const struct message *message);
 /* Sends GOODBYE if it can be sent at once, and closes. No callback runs any more. */
 void channel_goodbye(struct channel *channel, enum goodbye_reason reason, const char *text);
 
+/*
+ * Somebody waits for what the peer was sent: it has CHANNEL_PRESSED_MS to say anything
+ * at all (a PING asks for that), or the channel is dead (CHANNEL_END_TIMEOUT).
+ */
+void channel_press(struct channel *channel);
+/*
+ * This machine does not have the address any more. If it is the channel's own end of the
+ * connection, no packet can come any more: it ends (CHANNEL_END_PEER, from the loop).
+ */
+void channel_lost_address(struct channel *channel, const struct addr *addr);
+
+/*
+ * On the VPS: the peer has shown that it has the key (tls_peer_is_proven()), and has
+ * finished the handshake of TLS, respectively.
+ */
+bool channel_peer_is_proven(const struct channel *channel);
+bool channel_is_shaken(const struct channel *channel);
 /* The gateway's name, on the VPS once open. */
 const char *channel_peer_name(const struct channel *channel);
 /* What the peer calls its program, and the reason of its GOODBYE (0: none). */

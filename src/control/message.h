@@ -21,6 +21,7 @@ enum goodbye_reason {
     GOODBYE_REPLACED = 3, /* the same gateway logged in again */
     GOODBYE_PROTOCOL = 4, /* the peer broke the protocol */
     GOODBYE_LOOK = 5,     /* instead of HELLO: a gateway only looks whether it would be let in */
+    GOODBYE_FULL = 6,     /* more gateways share one key than the VPS takes */
 };
 
 /* Why a tunnel could not be opened, in words a person can act on. */
@@ -33,6 +34,7 @@ enum tunnel_failure {
     TUNNEL_DATA_UNREACHABLE = 6, /* the VPS's data port could not be reached */
     TUNNEL_BUSY = 7,             /* the gateway is at its limits */
     TUNNEL_ERROR = 8,            /* anything else; detail says what */
+    TUNNEL_NAME_SERVERS = 9,     /* they do not answer the gateway; peers of 0.1.0 take it for 8 */
 };
 
 enum message_sender { SENDER_VPS = 1, SENDER_GATEWAY = 2, SENDER_BOTH = 3 };

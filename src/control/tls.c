@@ -35,6 +35,7 @@ struct tls_config {
     mbedtls_ssl_config ssl;
     tls_key_fn key_of;
     void *arg;
+    uint8_t secret[CRYPTO_KEY_SIZE]; /* of a server: makes the keys that nobody has */
 };
 
 struct tls {
@@ -47,6 +48,9 @@ struct tls {
     bool shaken;       /* it is over */
     size_t unflushed;  /* bytes of a write that the socket did not take whole */
     bool known;        /* there is a key for the identity */
+    bool spoke;        /* a byte went out; the next two say of what */
+    bool proven;       /* of a server's peer: tls_peer_is_proven() */
+    uint8_t alert;     /* that ended the handshake before anything else was said, or 0 */
     char identity[GATEWAY_NAME_MAX + 1];
 };
 
@@ -58,28 +62,35 @@ static int random_for_tls(void *arg, unsigned char *buf, size_t len)
     return crypto_random(buf, len) < 0 ? MBEDTLS_ERR_SSL_INTERNAL_ERROR : 0;
 }
 
-/* mbedTLS asks for the key of an identity that a client offers. */
+static bool is_name(const unsigned char *identity, size_t len, char name[GATEWAY_NAME_MAX + 1])
+{
+    if (len > GATEWAY_NAME_MAX || memchr(identity, 0, len)) {
+        return false;
+    }
+    memcpy(name, identity, len);
+    name[len] = '\0';
+    return gateway_name_is_valid(name);
+}
+
+/*
+ * mbedTLS asks for the key of an identity that a client offers. For one that is not
+ * known it gets a key that nobody has, always the same for the same identity, so that
+ * the binder is what fails, as with a wrong key: names cannot be told from each other.
+ */
 static int find_key(void *arg, mbedtls_ssl_context *ssl, const unsigned char *identity, size_t len)
 {
     const struct tls_config *config = arg;
     struct tls *tls = mbedtls_ssl_get_user_data_p(ssl);
-    char name[GATEWAY_NAME_MAX + 1] = "";
-    tls->identity[0] = '\0';
-    tls->known = false;
-    if (len > GATEWAY_NAME_MAX || memchr(identity, 0, len)) {
-        return MBEDTLS_ERR_SSL_UNKNOWN_IDENTITY;
-    }
-    memcpy(name, identity, len);
-    if (!gateway_name_is_valid(name)) {
-        return MBEDTLS_ERR_SSL_UNKNOWN_IDENTITY;
-    }
-    memcpy(tls->identity, name, sizeof name);
-
+    const struct crypto_piece piece = {identity, len};
     uint8_t key[CRYPTO_KEY_SIZE];
-    if (config->key_of(config->arg, name, key) < 0) {
-        return MBEDTLS_ERR_SSL_UNKNOWN_IDENTITY;
+    if (crypto_mac(config->secret, &piece, 1, key) < 0) {
+        return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
     }
-    tls->known = true;
+    bool named = is_name(identity, len, tls->identity);
+    tls->known = named && config->key_of(config->arg, tls->identity, key) == 0;
+    if (!named) {
+        tls->identity[0] = '\0';
+    }
     int err = mbedtls_ssl_set_hs_psk(ssl, key, sizeof key);
     crypto_wipe(key, sizeof key);
     return err;
@@ -121,6 +132,10 @@ int tls_config_server(tls_key_fn key_of, void *arg, struct tls_config **ret_conf
     }
     config->key_of = key_of;
     config->arg = arg;
+    if (crypto_random(config->secret, sizeof config->secret) < 0) {
+        tls_config_free(config);
+        return -EIO;
+    }
     mbedtls_ssl_conf_psk_cb(&config->ssl, find_key, config);
     *ret_config = config;
     return 0;
@@ -147,6 +162,7 @@ void tls_config_free(struct tls_config *config)
 {
     if (config) {
         mbedtls_ssl_config_free(&config->ssl);
+        crypto_wipe(config->secret, sizeof config->secret);
         free(config);
     }
 }
@@ -158,9 +174,26 @@ void tls_library_free(void)
 
 /* ---- one connection ------------------------------------------------------- */
 
+/*
+ * What a server says first: a handshake record (a ServerHello, or a request for
+ * another ClientHello) only to a client whose binder was right, else an alert.
+ */
+static void note_first_record(struct tls *tls, const unsigned char *record, size_t len)
+{
+    enum { ALERT_SIZE = 7 };
+    if (!tls->spoke && len > 0) {
+        tls->spoke = true;
+        tls->proven = record[0] == MBEDTLS_SSL_MSG_HANDSHAKE;
+        tls->alert = record[0] == MBEDTLS_SSL_MSG_ALERT && len >= ALERT_SIZE
+                         ? record[ALERT_SIZE - 1]
+                         : 0;
+    }
+}
+
 static int send_bytes(void *arg, const unsigned char *buf, size_t len)
 {
     struct tls *tls = arg;
+    note_first_record(tls, buf, len);
     ssize_t sent = send(tls->fd, buf, len, MSG_NOSIGNAL);
     if (sent >= 0) {
         return (int)sent;
@@ -220,6 +253,11 @@ void tls_free(struct tls *tls)
     }
 }
 
+bool tls_peer_is_proven(const struct tls *tls)
+{
+    return tls->config->key_of && tls->proven;
+}
+
 const char *tls_identity(const struct tls *tls)
 {
     return tls->identity;
@@ -241,6 +279,13 @@ static int result(struct tls *tls, int ret)
     }
 }
 
+/* A binder that is wrong is answered with decrypt_error, and nothing else is. */
+static bool lacks_algorithms(const struct tls *tls, int ret)
+{
+    return tls->config->key_of && !tls->proven && ret == MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE &&
+           tls->alert != MBEDTLS_SSL_ALERT_MSG_DECRYPT_ERROR;
+}
+
 /*
  * Why a handshake failed, as far as the other side's key is concerned. A peer
  * that just hangs up or does not speak TLS is not one that holds a wrong key.
@@ -253,6 +298,10 @@ static int handshake_failure(struct tls *tls, int ret, struct why *why)
     case MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE:
     case MBEDTLS_ERR_SSL_INVALID_MAC:
     case MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER:
+        if (lacks_algorithms(tls, ret)) {
+            return why_set(why, -EPROTO,
+                           "it can do none of our cipher suites, or none of our groups");
+        }
         if (tls->known) {
             return why_set(why, -EACCES, "\"%s\" does not hold the right key", tls->identity);
         }

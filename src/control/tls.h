@@ -9,6 +9,7 @@
 #ifndef PAMTUNNEL_CONTROL_TLS_H
 #define PAMTUNNEL_CONTROL_TLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,8 +20,8 @@ struct tls_config;
 struct tls;
 
 /*
- * Looks up the key of a gateway. 0, or -ENOENT for a gateway that is not known.
- * identity is a valid gateway name.
+ * Looks up the key of a gateway. 0, or -ENOENT for a gateway that is not known: it
+ * fails as one with a wrong key does. identity is a valid gateway name.
  */
 typedef int (*tls_key_fn)(void *arg, const char *identity, uint8_t ret_key[CRYPTO_KEY_SIZE]);
 
@@ -42,6 +43,11 @@ enum { TLS_WANT_READ = -100001, TLS_WANT_WRITE = -100002 };
 
 /* 0 when done; TLS_WANT_*; -EACCES if the peer does not hold the key, or another -errno. */
 int tls_handshake(struct tls *tls, struct why *why);
+/*
+ * On a server: the peer has shown a right PSK binder, with its first message. It holds
+ * the key, or plays back what one that does has said.
+ */
+bool tls_peer_is_proven(const struct tls *tls);
 /* The peer's PSK identity, on a server after the handshake. */
 const char *tls_identity(const struct tls *tls);
 /* Bytes read (> 0), 0 at a clean end, TLS_WANT_* or -errno. */

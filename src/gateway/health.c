@@ -7,20 +7,16 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
+#include "base/lines.h"
 #include "base/probe.h"
 #include "base/text.h"
-#include "base/watch.h"
-
-enum { BACKLOG = 8 };
 
 static const char CONNECTED[] = "connected to the VPS";
 static const char NOT_CONNECTED[] = "not connected to the VPS";
 
 struct health {
-    int fd;
-    struct watch *watch;
+    struct lines *lines;
     const struct uplink *uplink;
     const struct tunnels *tunnels;
 };
@@ -41,33 +37,20 @@ int health_listen(const struct gateway_settings *settings)
 {
     struct sockaddr_un addr;
     socklen_t len = address_of(settings, &addr);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) {
-        return -errno;
-    }
-    if (bind(fd, (struct sockaddr *)&addr, len) < 0 || listen(fd, BACKLOG) < 0) {
-        int err = -errno;
-        close(fd);
-        return err;
-    }
-    return fd;
+    return lines_listen(&addr, len);
 }
 
-static void on_client(void *arg, int events)
+/* Whoever it is gets one line, and is not listened to. */
+static void on_called(void *arg, struct lines_client *client)
 {
     struct health *health = arg;
-    (void)events;
-    int fd = accept4(health->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0) {
-        return;
-    }
     unsigned tunnels = tunnels_count(health->tunnels);
     char line[64];
-    int len = snprintf(line, sizeof line, "%s, %u tunnel%s\n",
-                       uplink_is_open(health->uplink) ? CONNECTED : NOT_CONNECTED, tunnels,
-                       tunnels == 1 ? "" : "s");
-    send(fd, line, (size_t)len, MSG_NOSIGNAL); /* a new socket takes that at once */
-    close(fd);
+    snprintf(line, sizeof line, "%s, %u tunnel%s",
+             uplink_is_open(health->uplink) ? CONNECTED : NOT_CONNECTED, tunnels,
+             tunnels == 1 ? "" : "s");
+    lines_say(client, line);
+    lines_hang_up(client);
 }
 
 struct health *health_new(uv_loop_t *loop, int fd, const struct uplink *uplink,
@@ -77,21 +60,20 @@ struct health *health_new(uv_loop_t *loop, int fd, const struct uplink *uplink,
     if (!health) {
         return NULL;
     }
-    *health = (struct health){.fd = fd, .uplink = uplink, .tunnels = tunnels};
-    health->watch = watch_new(loop, fd, on_client, health);
-    if (!health->watch) {
+    struct lines_rules rules = {.loop = loop, .called = on_called, .arg = health};
+    *health = (struct health){.uplink = uplink, .tunnels = tunnels};
+    health->lines = lines_new(fd, &rules);
+    if (!health->lines) {
         free(health);
         return NULL;
     }
-    watch_set(health->watch, WATCH_READ);
     return health;
 }
 
 void health_free(struct health *health)
 {
     if (health) {
-        watch_free(health->watch);
-        close(health->fd);
+        lines_free(health->lines);
         free(health);
     }
 }

@@ -1,12 +1,15 @@
 #include "vps/gateways.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/allowance.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/listener.h"
@@ -14,7 +17,13 @@
 #include "control/channel.h"
 #include "control/tls.h"
 
-enum { BACKLOG = 128 };
+enum {
+    BACKLOG = 128,
+    FALSE_START_REFILL_MS = 1000,
+    /* Lines about who holds a key: all that happens in a day, but not all that can be made up. */
+    LOGIN_LINES_BURST = 200,
+    LOGIN_LINES_REFILL_MS = 5000,
+};
 
 /* A connection at the control port; a gateway once its channel is open. */
 struct gateway {
@@ -31,7 +40,10 @@ struct gateways {
     struct tls_config *tls;
     struct listener *listener;
     struct gateway *list;
-    struct log_sieve strangers; /* log lines about failed logins */
+    struct allowance party_starts, network_starts; /* false ones */
+    /* Log lines by what strangers did, so that one thing does not hide another. */
+    struct log_sieve failures, crowds, replays;
+    struct log_sieve logins[GATEWAYS_MAX]; /* about who has the key of that number */
 };
 
 static const struct log *log_of(const struct gateways *gateways)
@@ -41,19 +53,70 @@ static const struct log *log_of(const struct gateways *gateways)
 
 /* ---- keys ----------------------------------------------------------------- */
 
-/* tls_key_fn: a key without a name serves every gateway that holds it. */
-static int key_of(void *arg, const char *identity, uint8_t ret_key[CRYPTO_KEY_SIZE])
+/* The number of a gateway's key. A key without a name serves every gateway that holds it. */
+static int find_key(const struct gateways *gateways, const char *name)
 {
-    const struct gateways *gateways = arg;
     const struct vps_settings *settings = gateways->options.settings;
     for (unsigned i = 0; i < settings->tunnel_key.count; i++) {
-        const struct gateway_key *entry = &settings->tunnel_key.keys[i];
-        if (entry->name[0] == '\0' || strcasecmp(entry->name, identity) == 0) {
-            memcpy(ret_key, entry->key, CRYPTO_KEY_SIZE);
-            return 0;
+        const char *of = settings->tunnel_key.keys[i].name;
+        if (of[0] == '\0' || strcasecmp(of, name) == 0) {
+            return (int)i;
         }
     }
     return -ENOENT;
+}
+
+/* tls_key_fn */
+static int key_of(void *arg, const char *identity, uint8_t ret_key[CRYPTO_KEY_SIZE])
+{
+    const struct gateways *gateways = arg;
+    int number = find_key(gateways, identity);
+    if (number < 0) {
+        return number;
+    }
+    memcpy(ret_key, gateways->options.settings->tunnel_key.keys[number].key, CRYPTO_KEY_SIZE);
+    return 0;
+}
+
+/* ---- saying --------------------------------------------------------------- */
+
+/* A line about a gateway, by its name. Who has one key cannot write all of the log. */
+__attribute__((format(printf, 4, 5))) static void say(struct gateways *gateways,
+                                                      enum log_level level, const char *name,
+                                                      const char *format, ...)
+{
+    char line[512];
+    struct text text = text_over(line, sizeof line);
+    int number = find_key(gateways, name);
+    unsigned held_back = 0;
+    va_list args;
+    if (number < 0 || !log_sieve_pass(&gateways->logins[number], clock_ms(), &held_back)) {
+        return;
+    }
+    va_start(args, format);
+    text_add_v(&text, format, args);
+    va_end(args);
+    if (held_back > 0) {
+        text_add(&text, " (and %u more lines about gateways with this key)", held_back);
+    }
+    log_write(log_of(gateways), level, "gateway %s: %s", name, line);
+}
+
+static void say_stranger(struct gateways *gateways, struct log_sieve *sieve,
+                         const struct addr *from, const char *text)
+{
+    unsigned held_back;
+    char host[ADDR_HOST_MAX];
+    if (!log_sieve_pass(sieve, clock_ms(), &held_back)) {
+        return;
+    }
+    addr_host_text(from, host);
+    if (held_back > 0) {
+        log_warn(log_of(gateways), "control port: %s: %s (and %u more such failures)", host, text,
+                 held_back);
+    } else {
+        log_warn(log_of(gateways), "control port: %s: %s", host, text);
+    }
 }
 
 /* ---- the list ------------------------------------------------------------- */
@@ -131,20 +194,51 @@ static void replace_older(struct gateway *login)
         if (g != login && strcasecmp(channel_peer_name(g->channel), name) == 0) {
             channel_goodbye(g->channel, GOODBYE_REPLACED, "the same gateway logged in again");
             remove_gateway(g);
-            log_warn(log_of(gateways), "gateway %s: a new login replaces the old one", name);
+            say(gateways, LOG_WARN, name, "a new login replaces the old one");
         }
     }
+}
+
+/* Of other names, online with the key of this one; 0 if that has a name. */
+static unsigned count_sharing(const struct gateways *gateways, const char *name)
+{
+    const struct vps_settings *settings = gateways->options.settings;
+    int number = find_key(gateways, name);
+    unsigned count = 0;
+    if (number < 0 || settings->tunnel_key.keys[number].name[0]) {
+        return 0;
+    }
+    for (struct gateway *g = gateways_next(gateways, NULL); g; g = gateways_next(gateways, g)) {
+        count += strcasecmp(channel_peer_name(g->channel), name) != 0;
+    }
+    return count;
+}
+
+static void turn_away(struct gateway *gateway)
+{
+    char text[128];
+    snprintf(text, sizeof text,
+             "%d gateways are online with the one TUNNEL_KEY that they share, which is the most",
+             GATEWAYS_PER_SHARED_KEY);
+    say(gateway->gateways, LOG_WARN, channel_peer_name(gateway->channel),
+        "turned away: %s; give each gateway a key of its own (vps-agent --invite NAME)", text);
+    channel_goodbye(gateway->channel, GOODBYE_FULL, text);
+    remove_gateway(gateway);
 }
 
 static void on_opened(void *arg)
 {
     struct gateway *gateway = arg;
+    const char *name = channel_peer_name(gateway->channel);
     char from[ADDR_TEXT_MAX];
+    if (count_sharing(gateway->gateways, name) >= GATEWAYS_PER_SHARED_KEY) {
+        turn_away(gateway);
+        return;
+    }
     gateway->open = true;
     gateway->since_unix = clock_unix();
-    log_info(log_of(gateway->gateways), "gateway %s: online from %s (%s)",
-             channel_peer_name(gateway->channel), addr_text(&gateway->from, from),
-             channel_peer_program(gateway->channel));
+    say(gateway->gateways, LOG_INFO, name, "online from %s (%s)", addr_text(&gateway->from, from),
+        channel_peer_program(gateway->channel));
     replace_older(gateway);
     const struct gateways_events *events = &gateway->gateways->options.events;
     events->online(events->arg, channel_peer_name(gateway->channel));
@@ -154,8 +248,8 @@ static bool on_looked(void *arg)
 {
     struct gateway *gateway = arg;
     char from[ADDR_TEXT_MAX];
-    log_info(log_of(gateway->gateways), "gateway %s: looked from %s whether it would be let in",
-             channel_peer_name(gateway->channel), addr_text(&gateway->from, from));
+    say(gateway->gateways, LOG_INFO, channel_peer_name(gateway->channel),
+        "looked from %s whether it would be let in", addr_text(&gateway->from, from));
     return gateways_find(gateway->gateways, channel_peer_name(gateway->channel)) != NULL;
 }
 
@@ -166,19 +260,11 @@ static void on_received(void *arg, const struct message *message)
     events->received(events->arg, channel_peer_name(gateway->channel), message);
 }
 
-static void log_stranger(struct gateways *gateways, const struct addr *from, const char *text)
+static void count_false_start(struct gateways *gateways, const struct gateway *gateway)
 {
-    unsigned held_back;
-    char host[ADDR_HOST_MAX];
-    if (!log_sieve_pass(&gateways->strangers, clock_ms(), &held_back)) {
-        return;
-    }
-    addr_host_text(from, host);
-    if (held_back > 0) {
-        log_warn(log_of(gateways), "control port: %s: %s (and %u more such failures)", host, text,
-                 held_back);
-    } else {
-        log_warn(log_of(gateways), "control port: %s: %s", host, text);
+    if (channel_peer_is_proven(gateway->channel) && !channel_is_shaken(gateway->channel)) {
+        allowance_use(&gateways->party_starts, &gateway->from, clock_ms());
+        allowance_use(&gateways->network_starts, &gateway->from, clock_ms());
     }
 }
 
@@ -191,12 +277,13 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
     strcpy(name, channel_peer_name(gateway->channel));
 
     if (was_open) {
-        log_warn(log_of(gateways), "gateway %s: offline: %s", name, why->text);
+        say(gateways, LOG_WARN, name, "offline: %s", why->text);
     } else if (end == CHANNEL_END_VERSION) {
-        log_error(log_of(gateways), "gateway %s: %s", name, why->text);
+        say(gateways, LOG_ERROR, name, "%s", why->text);
     } else if (channel_peer_goodbye(gateway->channel) != GOODBYE_LOOK) {
-        log_stranger(gateways, &gateway->from, why->text);
+        say_stranger(gateways, &gateways->failures, &gateway->from, why->text);
     }
+    count_false_start(gateways, gateway);
     remove_gateway(gateway);
     if (was_open) {
         gateways->options.events.lost(gateways->options.events.arg, name);
@@ -208,39 +295,127 @@ static const struct channel_events CHANNEL_EVENTS = {
 
 /* ---- the control port ----------------------------------------------------- */
 
-/* The oldest unfinished connection of a party (NULL: of all), and how many there are. */
-static struct gateway *oldest_unfinished(const struct gateways *gateways, const struct addr *party,
-                                         unsigned *ret_count)
+typedef bool (*alike_fn)(const struct addr *a, const struct addr *b);
+
+static bool everybody(const struct addr *a, const struct addr *b)
 {
-    struct gateway *oldest = NULL;
-    *ret_count = 0;
-    for (struct gateway *g = gateways->list; g; g = g->next) {
-        if (!g->open && (!party || addr_same_party(&g->from, party))) {
-            oldest = g;
-            ++*ret_count;
-        }
-    }
-    return oldest;
+    (void)a;
+    (void)b;
+    return true;
 }
 
+/* How many have not logged in, of those that are like this one. */
+static unsigned count_unfinished(const struct gateways *gateways, alike_fn alike,
+                                 const struct addr *addr)
+{
+    unsigned count = 0;
+    for (const struct gateway *g = gateways->list; g; g = g->next) {
+        count += !g->open && alike(&g->from, addr);
+    }
+    return count;
+}
+
+/*
+ * Of these the crowd of the most: where the narrower likeness has the most who have shown
+ * no key. NULL if all have shown one.
+ */
+static const struct gateway *one_of_the_most(const struct gateways *gateways, alike_fn alike,
+                                             const struct addr *addr, alike_fn narrower)
+{
+    const struct gateway *found = NULL;
+    unsigned most = 0;
+    for (const struct gateway *g = gateways->list; g; g = g->next) {
+        unsigned count = 0;
+        if (g->open || channel_peer_is_proven(g->channel) || !alike(&g->from, addr)) {
+            continue;
+        }
+        for (const struct gateway *o = gateways->list; o; o = o->next) {
+            count += !o->open && !channel_peer_is_proven(o->channel) &&
+                     narrower(&o->from, &g->from);
+        }
+        if (count > most) {
+            most = count;
+            found = g;
+        }
+    }
+    return found;
+}
+
+/* One of those who have shown no key (or have), by chance; the oldest if chance fails. */
+static struct gateway *draw(const struct gateways *gateways, alike_fn alike,
+                            const struct addr *addr, bool proven)
+{
+    struct gateway *drawn = NULL;
+    uint32_t seen = 0, chance = 0;
+    for (struct gateway *g = gateways->list; g; g = g->next) {
+        if (g->open || channel_peer_is_proven(g->channel) != proven || !alike(&g->from, addr)) {
+            continue;
+        }
+        seen++;
+        if (crypto_random_below(seen, &chance) < 0 || chance == 0) {
+            drawn = g;
+        }
+    }
+    return drawn;
+}
+
+static struct gateway *find_victim(const struct gateways *gateways, alike_fn alike,
+                                   const struct addr *addr)
+{
+    const struct gateway *one = one_of_the_most(gateways, alike, addr, addr_same_network);
+    if (!one) {
+        return draw(gateways, alike, addr, true);
+    }
+    struct addr network = one->from;
+    one = one_of_the_most(gateways, addr_same_network, &network, addr_same_party);
+    /* Within a party that is asked about there is but that party. */
+    return draw(gateways, alike == addr_same_party ? alike : addr_same_party,
+                alike == addr_same_party ? addr : &one->from, false);
+}
+
+/* The newest is not in the list yet: it is never the one to go. */
 static void make_room(struct gateways *gateways, const struct addr *from)
 {
-    unsigned count;
-    struct gateway *oldest = oldest_unfinished(gateways, from, &count);
-    if (count < GATEWAYS_UNFINISHED_PER_PARTY) {
-        oldest = oldest_unfinished(gateways, NULL, &count);
-        if (count < GATEWAYS_UNFINISHED_MAX) {
+    static const struct {
+        alike_fn alike;
+        unsigned most;
+    } BOUNDS[] = {
+        {addr_same_party, GATEWAYS_UNFINISHED_PER_PARTY},
+        {addr_same_network, GATEWAYS_UNFINISHED_PER_NETWORK},
+        {everybody, GATEWAYS_UNFINISHED_MAX},
+    };
+    for (size_t i = 0; i < sizeof BOUNDS / sizeof *BOUNDS; i++) {
+        if (count_unfinished(gateways, BOUNDS[i].alike, from) >= BOUNDS[i].most) {
+            struct gateway *victim = find_victim(gateways, BOUNDS[i].alike, from);
+            struct addr peer = victim->from;
+            count_false_start(gateways, victim);
+            remove_gateway(victim);
+            say_stranger(gateways, &gateways->crowds, &peer, "too many unfinished handshakes");
             return;
         }
     }
-    struct addr peer = oldest->from;
-    remove_gateway(oldest);
-    log_stranger(gateways, &peer, "too many unfinished handshakes");
+}
+
+/* Somebody plays the beginnings of logins back, or a gateway's line breaks again and again. */
+static bool starts_falsely(struct gateways *gateways, const struct addr *from)
+{
+    if (!allowance_is_used_up(&gateways->party_starts, from, clock_ms()) &&
+        !allowance_is_used_up(&gateways->network_starts, from, clock_ms())) {
+        return false;
+    }
+    say_stranger(gateways, &gateways->replays, from,
+                 "many logins began there with a right key and were not finished: not "
+                 "listened to for a second");
+    return true;
 }
 
 static void on_connection(void *arg, int fd, const struct addr *from)
 {
     struct gateways *gateways = arg;
+    if (starts_falsely(gateways, from)) {
+        close(fd);
+        return;
+    }
     make_room(gateways, from);
     struct gateway *gateway = calloc(1, sizeof *gateway);
     struct channel_options options = {
@@ -287,6 +462,18 @@ int gateways_new(const struct gateways_options *options, struct gateways **ret_g
         return why_set(why, -ENOMEM, "out of memory");
     }
     gateways->options = *options;
+    gateways->party_starts = (struct allowance){.v4_bits = 32,
+                                                .v6_bits = 64,
+                                                .most = GATEWAYS_FALSE_STARTS_PER_PARTY,
+                                                .refill_ms = FALSE_START_REFILL_MS};
+    gateways->network_starts = (struct allowance){.v4_bits = 24,
+                                                  .v6_bits = 48,
+                                                  .most = GATEWAYS_FALSE_STARTS_PER_NETWORK,
+                                                  .refill_ms = FALSE_START_REFILL_MS / 4};
+    for (unsigned i = 0; i < GATEWAYS_MAX; i++) {
+        gateways->logins[i].burst = LOGIN_LINES_BURST;
+        gateways->logins[i].refill_ms = LOGIN_LINES_REFILL_MS;
+    }
     int err = tls_config_server(key_of, gateways, &gateways->tls);
     if (err < 0) {
         why_set(why, err, "cannot set up TLS: %s", strerror(-err));
@@ -318,9 +505,14 @@ void gateways_free(struct gateways *gateways)
     free(gateways);
 }
 
+/* Somebody waits for a tunnel: a gateway that is not there any more has to be found out. */
 int gateway_send(struct gateway *gateway, const struct message *message)
 {
-    return channel_send(gateway->channel, message);
+    int err = channel_send(gateway->channel, message);
+    if (err == 0 && message->type == MESSAGE_OPEN_TUNNEL) {
+        channel_press(gateway->channel);
+    }
+    return err;
 }
 
 void gateway_view(const struct gateway *gateway, struct gateway_view *ret_view)

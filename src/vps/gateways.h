@@ -2,9 +2,10 @@
  * gateways: the control port of vps-agent and the gateways that are logged in,
  * by name. A new login of a gateway replaces the old one.
  *
- * Connections that have not finished their handshake are bounded in time
- * (CHANNEL_HANDSHAKE_MS), in all and per party; where a bound is hit, the oldest
- * unfinished one makes room.
+ * Connections that have not logged in are bounded in time (CHANNEL_HANDSHAKE_MS), in
+ * all, per network and per party. Where a bound is hit, one of those that have shown no
+ * key makes room, of the network and the party that have the most; which one is left to
+ * chance, so that who comes last is not who wins. Who has shown a key goes last.
  */
 #ifndef PAMTUNNEL_VPS_GATEWAYS_H
 #define PAMTUNNEL_VPS_GATEWAYS_H
@@ -18,7 +19,18 @@
 #include "control/message.h"
 #include "vps/settings.h"
 
-enum { GATEWAYS_UNFINISHED_MAX = 64, GATEWAYS_UNFINISHED_PER_PARTY = 8 };
+enum {
+    GATEWAYS_UNFINISHED_MAX = 64,
+    GATEWAYS_UNFINISHED_PER_NETWORK = 48,
+    GATEWAYS_UNFINISHED_PER_PARTY = 32,
+    /*
+     * First flights with a right key of which no login came, at once and one more each
+     * second: they cost a key exchange each, and may be played back by anybody who saw one.
+     */
+    GATEWAYS_FALSE_STARTS_PER_PARTY = 16,
+    GATEWAYS_FALSE_STARTS_PER_NETWORK = 64,
+    GATEWAYS_PER_SHARED_KEY = 16, /* online with a key that has no name */
+};
 
 struct gateways;
 struct gateway;

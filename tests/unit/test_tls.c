@@ -207,6 +207,56 @@ static void an_unknown_name_is_said_on_the_server(void **state)
     pair_close(&pair);
 }
 
+/* What the server says to a hello with this name and key, byte for byte. */
+static size_t answer_to(const char *name, const uint8_t *key, uint8_t answer[256])
+{
+    struct pair pair;
+    uint8_t hello[2048];
+    pair_open(&pair, name, key);
+    size_t len = client_hello(&pair, hello);
+    send_raw(&pair, hello, len);
+    server_step(&pair);
+    assert_int_equal(pair.server_result, -EACCES);
+    assert_false(tls_peer_is_proven(pair.server));
+    ssize_t got = recv(pair.client_fd, answer, 256, 0);
+    assert_true(got > 0);
+    pair_close(&pair);
+    return (size_t)got;
+}
+
+static void an_unknown_name_fails_as_a_wrong_key_does(void **state)
+{
+    static const char *const UNKNOWN[] = {"away", "HOME2", "a b", "../home"};
+    uint8_t wrong_key[256], answer[256];
+    size_t len = answer_to("home", OTHER_KEY, wrong_key);
+    (void)state;
+    assert_int_equal(len, 7);
+    assert_int_equal(wrong_key[6], MBEDTLS_SSL_ALERT_MSG_DECRYPT_ERROR);
+    for (size_t i = 0; i < sizeof UNKNOWN / sizeof *UNKNOWN; i++) {
+        assert_int_equal(answer_to(UNKNOWN[i], KEY, answer), len);
+        assert_memory_equal(answer, wrong_key, len);
+    }
+}
+
+/* The first flight of the one that has the key is all that it takes, and nothing less. */
+static void a_right_binder_is_noticed_with_the_first_flight(void **state)
+{
+    struct pair pair;
+    uint8_t hello[2048];
+    (void)state;
+    pair_open(&pair, "home", KEY);
+    size_t len = client_hello(&pair, hello);
+    send_raw(&pair, hello, len - 1);
+    server_step(&pair);
+    assert_false(tls_peer_is_proven(pair.server));
+    send_raw(&pair, hello + len - 1, 1);
+    server_step(&pair);
+    assert_int_equal(pair.server_result, AT_REST);
+    assert_true(tls_peer_is_proven(pair.server));
+    assert_false(tls_peer_is_proven(pair.client));
+    pair_close(&pair);
+}
+
 static void an_identity_that_is_no_name_is_not_even_looked_up(void **state)
 {
     static const char *const NAMES[] = {
@@ -258,10 +308,9 @@ static int foreign_random(void *arg, unsigned char *buf, size_t len)
     return crypto_random(buf, len);
 }
 
-static void foreign_open(struct foreign *foreign, int fd, mbedtls_ssl_protocol_version least,
-                         mbedtls_ssl_protocol_version most)
+static void foreign_configure(struct foreign *foreign, mbedtls_ssl_protocol_version least,
+                              mbedtls_ssl_protocol_version most)
 {
-    foreign->fd = fd;
     mbedtls_ssl_config_init(&foreign->config);
     assert_int_equal(mbedtls_ssl_config_defaults(&foreign->config, MBEDTLS_SSL_IS_CLIENT,
                                                  MBEDTLS_SSL_TRANSPORT_STREAM,
@@ -271,6 +320,11 @@ static void foreign_open(struct foreign *foreign, int fd, mbedtls_ssl_protocol_v
     mbedtls_ssl_conf_authmode(&foreign->config, MBEDTLS_SSL_VERIFY_NONE);
     mbedtls_ssl_conf_min_tls_version(&foreign->config, least);
     mbedtls_ssl_conf_max_tls_version(&foreign->config, most);
+}
+
+static void foreign_open(struct foreign *foreign, int fd)
+{
+    foreign->fd = fd;
     mbedtls_ssl_init(&foreign->ssl);
     assert_int_equal(mbedtls_ssl_setup(&foreign->ssl, &foreign->config), 0);
     mbedtls_ssl_set_bio(&foreign->ssl, foreign, foreign_send, foreign_receive, NULL);
@@ -297,7 +351,8 @@ static void clients_without_a_key_or_of_tls_1_2_are_turned_away(void **state)
         struct foreign foreign;
         int ret = MBEDTLS_ERR_SSL_WANT_READ;
         pair_open(&pair, NULL, NULL);
-        foreign_open(&foreign, pair.client_fd, ROWS[i].least, ROWS[i].most);
+        foreign_configure(&foreign, ROWS[i].least, ROWS[i].most);
+        foreign_open(&foreign, pair.client_fd);
         for (int turn = 0; turn < 10 && ret == MBEDTLS_ERR_SSL_WANT_READ; turn++) {
             ret = mbedtls_ssl_handshake(&foreign.ssl);
             server_step(&pair);
@@ -370,6 +425,35 @@ static void a_key_without_diffie_hellman_is_turned_away(void **state)
     server_step(&pair);
     assert_int_equal(pair.server_result, AT_REST);
     assert_in_range(recv(pair.client_fd, hello, sizeof hello, 0), 100, 2000);
+    pair_close(&pair);
+}
+
+/* Groups that we do not serve, in a hello with a right binder. */
+static void who_has_the_key_but_no_group_in_common_is_not_told_a_wrong_key(void **state)
+{
+    static const uint16_t SECP521R1_ALONE[] = {MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1,
+                                               MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
+    struct pair pair;
+    struct foreign foreign;
+    int ret = MBEDTLS_ERR_SSL_WANT_READ;
+    (void)state;
+    pair_open(&pair, NULL, NULL);
+    foreign_configure(&foreign, MBEDTLS_SSL_VERSION_TLS1_3, MBEDTLS_SSL_VERSION_TLS1_3);
+    mbedtls_ssl_conf_groups(&foreign.config, SECP521R1_ALONE);
+    mbedtls_ssl_conf_tls13_key_exchange_modes(&foreign.config,
+                                              MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_PSK_EPHEMERAL);
+    assert_int_equal(
+        mbedtls_ssl_conf_psk(&foreign.config, KEY, sizeof KEY, (const unsigned char *)"home", 4),
+        0);
+    foreign_open(&foreign, pair.client_fd);
+    for (int turn = 0; turn < 10 && ret == MBEDTLS_ERR_SSL_WANT_READ; turn++) {
+        ret = mbedtls_ssl_handshake(&foreign.ssl);
+        server_step(&pair);
+    }
+    assert_int_equal(pair.asked, 1);
+    assert_int_equal(pair.server_result, -EPROTO);
+    assert_non_null(strstr(pair.server_why.text, "groups"));
+    foreign_close(&foreign);
     pair_close(&pair);
 }
 
@@ -674,6 +758,9 @@ int main(void)
         cmocka_unit_test(a_wrong_key_is_turned_away_on_both_sides),
         cmocka_unit_test(a_key_opens_no_other_gateways_name),
         cmocka_unit_test(an_unknown_name_is_said_on_the_server),
+        cmocka_unit_test(an_unknown_name_fails_as_a_wrong_key_does),
+        cmocka_unit_test(a_right_binder_is_noticed_with_the_first_flight),
+        cmocka_unit_test(who_has_the_key_but_no_group_in_common_is_not_told_a_wrong_key),
         cmocka_unit_test(an_identity_that_is_no_name_is_not_even_looked_up),
         cmocka_unit_test(clients_without_a_key_or_of_tls_1_2_are_turned_away),
         cmocka_unit_test(a_key_without_diffie_hellman_is_turned_away),

@@ -91,6 +91,17 @@ int sessions_watch(struct sessions *sessions, struct session_watcher watcher)
     return 0;
 }
 
+void sessions_unwatch(struct sessions *sessions, const void *arg)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < sessions->watcher_count; i++) {
+        if (sessions->watchers[i].arg != arg) {
+            sessions->watchers[kept++] = sessions->watchers[i];
+        }
+    }
+    sessions->watcher_count = kept;
+}
+
 /* ---- the list ------------------------------------------------------------- */
 
 struct session *sessions_next(struct sessions *sessions, const struct session *after)
@@ -322,6 +333,11 @@ void sessions_end_all(struct sessions *sessions)
     for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
         session_end(s, SESSION_END_SHUTDOWN);
     }
+}
+
+struct known *sessions_known(struct sessions *sessions)
+{
+    return sessions->services.known;
 }
 
 bool sessions_relay_is_alive(struct sessions *sessions)

@@ -28,8 +28,10 @@ struct session_watcher {
 };
 
 enum { SESSION_WATCHERS_MAX = 4 };
-/* Registers a watcher, which lives as long as the sessions. -ENOSPC if there are too many. */
+/* Registers a watcher. -ENOSPC if there are too many. */
 int sessions_watch(struct sessions *sessions, struct session_watcher watcher);
+/* Nothing is told to the watcher with that arg any more. Not from within an event. */
+void sessions_unwatch(struct sessions *sessions, const void *arg);
 
 struct session_request {
     struct owner owner;

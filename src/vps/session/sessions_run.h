@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "control/message.h"
+#include "vps/admission/known.h"
 #include "vps/gateways.h"
 #include "vps/session/sessions.h"
 #include "vps/settings.h"
@@ -24,6 +25,8 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
 struct gateways_events sessions_gateway_events(struct sessions *sessions);
 /* NULL: nothing can be opened (any more). */
 void sessions_use_gateways(struct sessions *sessions, struct gateways *gateways);
+/* The addresses that its users may come from without a question. */
+struct known *sessions_known(struct sessions *sessions);
 /* For a watchdog: see relay_is_alive(). */
 bool sessions_relay_is_alive(struct sessions *sessions);
 /* Ends all of them, telling the watchers. */

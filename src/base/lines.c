@@ -1,0 +1,382 @@
+#include "base/lines.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/listener.h"
+#include "base/timer.h"
+#include "base/watch.h"
+
+enum { BACKLOG = 16, PATIENCE_MS = 1000 /* with an idle client, when there is no descriptor */ };
+
+struct lines_client {
+    struct lines_client *next;
+    struct lines *lines;
+    int fd;
+    uid_t uid;
+    struct watch *watch;
+    struct timer *idle; /* runs unless he is owed an answer */
+    uint64_t idle_since_ms;
+    bool owed;    /* a line of his was not answered yet */
+    bool leaving; /* goes when all is sent */
+    bool gone;    /* off the list and without a socket */
+    bool busy;    /* on the stack: see leave() */
+    char *out;    /* what is unsent, or NULL */
+    size_t out_len, sent;
+    size_t have;
+    char in[LINES_LEN_MAX];
+};
+
+struct lines {
+    struct lines_rules rules;
+    struct listener *listener;
+    struct lines_client *clients;
+    unsigned count;
+};
+
+/* ---- going ------------------------------------------------------------------ */
+
+static void forget_answer(struct lines_client *client)
+{
+    if (client->out) {
+        crypto_wipe(client->out, client->out_len); /* it may hold a secret */
+        free(client->out);
+        client->out = NULL;
+    }
+}
+
+/* Takes half-built ones, too. */
+static void client_free(struct lines_client *client)
+{
+    forget_answer(client);
+    timer_free(client->idle);
+    watch_free(client->watch);
+    crypto_wipe(client->in, sizeof client->in);
+    free(client);
+}
+
+static void drop(struct lines_client *client)
+{
+    struct lines *lines = client->lines;
+    if (client->gone) {
+        return;
+    }
+    struct lines_client **at = &lines->clients;
+    while (*at != client) {
+        at = &(*at)->next;
+    }
+    *at = client->next;
+    lines->count--;
+    client->gone = true;
+    watch_free(client->watch);
+    client->watch = NULL;
+    close(client->fd);
+    listener_keep_spare(lines->listener);
+    if (lines->rules.gone) {
+        lines->rules.gone(lines->rules.arg, client);
+    }
+    if (!client->busy) {
+        client_free(client);
+    }
+}
+
+/* The end of what was done with him in the frame that called it. */
+static void leave(struct lines_client *client)
+{
+    client->busy = false;
+    if (client->gone) {
+        client_free(client);
+    }
+}
+
+static void on_idle(void *arg)
+{
+    drop(arg);
+}
+
+/* ---- answers ------------------------------------------------------------------ */
+
+/* From now on it is he who has to do something. */
+static void wait_for(struct lines_client *client, int events)
+{
+    uint64_t idle_ms = client->lines->rules.idle_ms;
+    client->idle_since_ms = clock_ms();
+    timer_set(client->idle, idle_ms ? idle_ms : LINES_IDLE_MS);
+    watch_set(client->watch, events);
+}
+
+static void flush(struct lines_client *client)
+{
+    while (client->sent < client->out_len) {
+        ssize_t put = send(client->fd, client->out + client->sent, client->out_len - client->sent,
+                           MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (put < 0 && errno == EAGAIN) {
+            wait_for(client, WATCH_WRITE);
+            return;
+        }
+        if (put < 0 && errno != EINTR) {
+            drop(client);
+            return;
+        }
+        client->sent += put > 0 ? (size_t)put : 0;
+    }
+    forget_answer(client);
+    if (client->leaving) {
+        drop(client);
+    } else {
+        wait_for(client, WATCH_READ);
+    }
+}
+
+void lines_say(struct lines_client *client, const char *line)
+{
+    size_t len = strlen(line);
+    if (client->gone) {
+        return;
+    }
+    /* A second answer would have to wait for the first one: there is none. */
+    char *out = client->out ? NULL : malloc(len + 1);
+    if (!out) {
+        drop(client);
+        return;
+    }
+    memcpy(out, line, len);
+    out[len] = '\n';
+    client->out = out;
+    client->out_len = len + 1;
+    client->sent = 0;
+    client->owed = false;
+    flush(client);
+}
+
+void lines_hang_up(struct lines_client *client)
+{
+    client->leaving = true;
+    if (!client->out) {
+        drop(client);
+    }
+}
+
+uid_t lines_uid(const struct lines_client *client)
+{
+    return client->uid;
+}
+
+/* ---- lines -------------------------------------------------------------------- */
+
+/* All that are whole, as long as they are answered at once. */
+static void serve(struct lines_client *client)
+{
+    const struct lines_rules *rules = &client->lines->rules;
+    char *end;
+    while (!client->gone && !client->out && (end = memchr(client->in, '\n', client->have))) {
+        size_t len = (size_t)(end - client->in);
+        if (client->owed) {
+            drop(client);
+            return;
+        }
+        client->owed = true;
+        timer_stop(client->idle);
+        rules->line(rules->arg, client, client->in, len);
+        client->have -= len + 1;
+        memmove(client->in, end + 1, client->have);
+    }
+    if (!client->gone && client->have == sizeof client->in && !client->out) {
+        drop(client);
+    }
+}
+
+static void take(struct lines_client *client)
+{
+    ssize_t got = recv(client->fd, client->in + client->have, sizeof client->in - client->have,
+                       MSG_DONTWAIT);
+    if (got > 0) {
+        client->have += (size_t)got;
+    } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+        drop(client);
+    }
+}
+
+static void on_ready(void *arg, int events)
+{
+    struct lines_client *client = arg;
+    (void)events;
+    client->busy = true;
+    if (client->out) {
+        flush(client);
+    } else {
+        take(client);
+    }
+    serve(client);
+    leave(client);
+}
+
+/* ---- coming ------------------------------------------------------------------- */
+
+/* The one who has been silent for the longest; who is owed an answer comes last. */
+static struct lines_client *least_wanted(const struct lines *lines)
+{
+    struct lines_client *found = NULL;
+    for (struct lines_client *client = lines->clients; client; client = client->next) {
+        if (!found || (found->owed && !client->owed) ||
+            (found->owed == client->owed && client->idle_since_ms <= found->idle_since_ms)) {
+            found = client;
+        }
+    }
+    return found;
+}
+
+static int peer_uid(int fd, uid_t *ret_uid)
+{
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0) {
+        return -errno;
+    }
+    *ret_uid = peer.uid;
+    return 0;
+}
+
+/* NULL when out of memory: the descriptor stays the caller's. */
+static struct lines_client *client_new(struct lines *lines, int fd)
+{
+    struct lines_client *client = calloc(1, sizeof *client);
+    if (!client) {
+        return NULL;
+    }
+    *client = (struct lines_client){.lines = lines, .fd = fd};
+    client->watch = watch_new(lines->rules.loop, fd, on_ready, client);
+    client->idle = timer_new(lines->rules.loop, on_idle, client);
+    if (!client->watch || !client->idle || peer_uid(fd, &client->uid) < 0) {
+        client_free(client);
+        return NULL;
+    }
+    client->next = lines->clients;
+    lines->clients = client;
+    lines->count++;
+    wait_for(client, WATCH_READ);
+    return client;
+}
+
+/* Another one waits for a descriptor. */
+static void make_room(struct lines *lines)
+{
+    struct lines_client *client = least_wanted(lines);
+    if (client && !client->owed && clock_ms() - client->idle_since_ms >= PATIENCE_MS) {
+        drop(client);
+    }
+}
+
+static void on_caller(void *arg, int fd, const struct addr *from)
+{
+    struct lines *lines = arg;
+    (void)from;
+    if (fd < 0) {
+        make_room(lines);
+        return;
+    }
+    if (lines->count == LINES_CLIENTS_MAX) {
+        drop(least_wanted(lines));
+    }
+    struct lines_client *client = client_new(lines, fd);
+    if (!client) {
+        close(fd);
+        return;
+    }
+    client->busy = true;
+    if (lines->rules.called) {
+        lines->rules.called(lines->rules.arg, client);
+    }
+    leave(client);
+}
+
+/* ---- life --------------------------------------------------------------------- */
+
+/* A socket that nobody answers on is left over from a process that was killed. */
+static int remove_stale(const struct sockaddr_un *addr)
+{
+    struct stat file;
+    if (lstat(addr->sun_path, &file) < 0) {
+        return errno == ENOENT ? 0 : -errno;
+    }
+    if (!S_ISSOCK(file.st_mode)) {
+        return -EEXIST;
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return -errno;
+    }
+    int err = connect(fd, (const struct sockaddr *)addr, sizeof *addr) < 0 ? -errno : 0;
+    close(fd);
+    if (err == -ECONNREFUSED) {
+        return unlink(addr->sun_path) < 0 ? -errno : 0;
+    }
+    /* Somebody listens, also if he takes no more at the moment. */
+    return err == 0 || err == -EAGAIN ? -EADDRINUSE : err;
+}
+
+static int bind_to(int fd, const struct sockaddr_un *addr, socklen_t len)
+{
+    mode_t before = addr->sun_path[0] ? umask(0177) : 0;
+    int err = bind(fd, (const struct sockaddr *)addr, len) < 0 ? -errno : 0;
+    if (addr->sun_path[0]) {
+        umask(before);
+    }
+    return err;
+}
+
+int lines_listen(const struct sockaddr_un *addr, socklen_t len)
+{
+    int err = addr->sun_path[0] ? remove_stale(addr) : 0;
+    if (err < 0) {
+        return err;
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return -errno;
+    }
+    err = bind_to(fd, addr, len);
+    if (err == 0 && listen(fd, BACKLOG) < 0) {
+        err = -errno;
+    }
+    if (err < 0) {
+        close(fd);
+        return err;
+    }
+    return fd;
+}
+
+struct lines *lines_new(int fd, const struct lines_rules *rules)
+{
+    struct lines *lines = calloc(1, sizeof *lines);
+    if (!lines) {
+        return NULL;
+    }
+    lines->rules = *rules;
+    lines->listener = listener_new(rules->loop, fd, on_caller, lines);
+    if (!lines->listener) {
+        free(lines);
+        return NULL;
+    }
+    listener_keep_spare(lines->listener);
+    return lines;
+}
+
+void lines_free(struct lines *lines)
+{
+    if (!lines) {
+        return;
+    }
+    while (lines->clients) {
+        drop(lines->clients);
+    }
+    listener_free(lines->listener);
+    free(lines);
+}

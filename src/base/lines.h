@@ -1,0 +1,62 @@
+/*
+ * lines: a server on a Unix socket of this machine, a line in and a line out, for who
+ * administers a process or asks how it is.
+ *
+ * Nobody can make it hold much, spin, or shut others out:
+ *  - a line has LINES_LEN_MAX bytes at most, its newline among them
+ *  - nothing more is read from a client as long as an answer to it is unsent, and who
+ *    sends another line before the last one is answered is hung up on
+ *  - who says nothing for a while is hung up on, as is the one who has been silent for
+ *    the longest when LINES_CLIENTS_MAX are there and another one comes
+ *  - when the process has no descriptor left, one client at a time still gets in, on
+ *    one that was kept for that (base/listener)
+ */
+#ifndef PAMTUNNEL_BASE_LINES_H
+#define PAMTUNNEL_BASE_LINES_H
+
+#include <stddef.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <uv.h>
+
+enum { LINES_CLIENTS_MAX = 32, LINES_LEN_MAX = 4096, LINES_IDLE_MS = 60000 };
+
+struct lines;
+/*
+ * One who has called, until gone() tells that he is not there any more: that may be inside
+ * any of the functions below. In called() and line() he can be used till they return.
+ */
+struct lines_client;
+
+struct lines_rules {
+    uv_loop_t *loop;
+    /* He is there; he may be told something. NULL: nothing is to be done. */
+    void (*called)(void *arg, struct lines_client *client);
+    /* A line, without its newline. It is answered now or later, with one lines_say(). */
+    void (*line)(void *arg, struct lines_client *client, const char *line, size_t len);
+    /* He went, or was hung up on. NULL: nobody has to know. */
+    void (*gone)(void *arg, struct lines_client *client);
+    void *arg;
+    uint64_t idle_ms; /* 0: LINES_IDLE_MS */
+};
+
+/*
+ * A listening socket, for lines_new(). A path gets mode 0600, and takes the place of a
+ * socket that nobody answers on any more. -EADDRINUSE: somebody does; -EEXIST: there
+ * is something else; or -errno. The path is the caller's to remove.
+ */
+int lines_listen(const struct sockaddr_un *addr, socklen_t len);
+
+/* Takes over the descriptor. NULL when out of memory: it stays the caller's. */
+struct lines *lines_new(int fd, const struct lines_rules *rules);
+/* Hangs up on everybody: what the kernel has not taken by now stays unsaid. Accepts NULL. */
+void lines_free(struct lines *lines);
+
+/* Who he is, as the kernel says. */
+uid_t lines_uid(const struct lines_client *client);
+/* Sends a line, and a newline after it. What was held of it is wiped afterwards. */
+void lines_say(struct lines_client *client, const char *line);
+/* He is sent off, when what was said to him has been sent. */
+void lines_hang_up(struct lines_client *client);
+
+#endif

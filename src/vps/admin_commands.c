@@ -1,0 +1,238 @@
+#include "vps/admin_commands.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "vps/admin_reply.h"
+#include "vps/session/sessions_run.h"
+
+static const char *text_of(const json_t *request, const char *key)
+{
+    const char *text = json_string_value(json_object_get(request, key));
+    return text ? text : "";
+}
+
+static json_t *open_session(struct admin_call *call, const json_t *request, enum session_kind kind)
+{
+    struct session_request wanted = {.owner = {OWNER_LOCAL, call->uid}, .kind = kind};
+    struct why why = {""};
+    uint16_t port = kind == SESSION_SSH ? 22 : 3389;
+    int err = target_parse(text_of(request, "target"), port, kind == SESSION_SSH, &wanted.target,
+                           &why);
+    if (err == 0) {
+        err = sessions_open(call->options->sessions, &wanted, &call->opening, &why);
+    }
+    return err < 0 ? reply_errno(err, why.text) : NULL;
+}
+
+static json_t *do_ssh(struct admin_call *call, const json_t *request)
+{
+    return open_session(call, request, SESSION_SSH);
+}
+
+static json_t *do_rdp(struct admin_call *call, const json_t *request)
+{
+    return open_session(call, request, SESSION_RDP);
+}
+
+static int count_connections(struct sessions *sessions)
+{
+    unsigned count = 0;
+    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
+        struct session_view view;
+        session_view(s, &view);
+        count += view.connections;
+    }
+    return (int)count;
+}
+
+static json_t *do_status(struct admin_call *call, const json_t *request)
+{
+    const struct admin_options *options = call->options;
+    (void)request;
+    json_t *gateways = json_array();
+    const struct gateway *gateway = NULL;
+    while ((gateway = gateways_next(options->gateways, gateway))) {
+        json_array_append_new(gateways, reply_gateway(gateway));
+    }
+    const char *telegram = !options->bot                            ? "off"
+                           : bot_status(options->bot) == BOT_ONLINE ? "online"
+                                                                    : "connecting";
+    return json_pack(
+        "{s:b, s:s, s:I, s:s, s:o, s:i, s:i, s:b}", "ok", 1, "version", PAMTUNNEL_VERSION, "uptime",
+        (json_int_t)((clock_ms() - call->started_ms) / 1000), "telegram", telegram, "gateways",
+        gateways, "sessions", (int)sessions_count(options->sessions), "connections",
+        count_connections(options->sessions), "draining", sessions_are_draining(options->sessions));
+}
+
+static json_t *wait_for_drain(struct admin_call *call)
+{
+    struct sessions *sessions = call->options->sessions;
+    call->draining = sessions_are_draining(sessions) && sessions_count(sessions) > 0;
+    return call->draining ? NULL : reply_drain(sessions);
+}
+
+/*
+ * {"off":true} opens the server again. {"wait":true} changes nothing: it is answered when
+ * no session is left, or when somebody calls it off.
+ */
+static json_t *do_drain(struct admin_call *call, const json_t *request)
+{
+    struct sessions *sessions = call->options->sessions;
+    bool on = !json_is_true(json_object_get(request, "off"));
+    if (json_is_true(json_object_get(request, "wait"))) {
+        return wait_for_drain(call);
+    }
+    if (on != sessions_are_draining(sessions)) {
+        log_info(call->options->log, on ? "draining: no new sessions are opened"
+                                        : "draining is called off: sessions are opened again");
+    }
+    sessions_drain(sessions, on);
+    return reply_drain(sessions);
+}
+
+static json_t *do_sessions(struct admin_call *call, const json_t *request)
+{
+    struct sessions *sessions = call->options->sessions;
+    (void)request;
+    json_t *list = json_array();
+    struct session *session = NULL;
+    while ((session = sessions_next(sessions, session))) {
+        json_array_append_new(list, reply_session(session));
+    }
+    return json_pack("{s:b, s:o}", "ok", 1, "sessions", list);
+}
+
+/* NULL with *ret_reply set if there is no such session. */
+static struct session *find_session(struct admin_call *call, const json_t *request,
+                                    json_t **ret_reply)
+{
+    struct session *session = sessions_find(call->options->sessions, text_of(request, "session"));
+    if (!session) {
+        *ret_reply = reply_error("no_such_session",
+                                 "There is no open session of that ID; see pamctl sessions.");
+    }
+    return session;
+}
+
+static json_t *do_close(struct admin_call *call, const json_t *request)
+{
+    json_t *reply;
+    struct session *session = find_session(call, request, &reply);
+    if (!session) {
+        return reply;
+    }
+    session_close(session);
+    reply = reply_ok();
+    json_object_set_new(reply, "session", reply_session(session));
+    return reply;
+}
+
+/* Which parked client is meant: the one of that address, or the only one. */
+static int find_parked(const struct session *session, const char *address, unsigned *ret_number)
+{
+    struct session_view view;
+    session_view(session, &view);
+    unsigned found = 0;
+    for (unsigned i = 0; i < view.parked_count; i++) {
+        char host[ADDR_HOST_MAX];
+        if (!address[0] || strcmp(addr_host_text(&view.parked[i].from, host), address) == 0) {
+            *ret_number = view.parked[i].number;
+            found++;
+        }
+    }
+    return found == 1 ? 0 : found ? -EDESTADDRREQ : -ENOENT;
+}
+
+static json_t *decide(struct admin_call *call, const json_t *request,
+                      int (*verb)(struct session *session, unsigned number, const struct owner *by))
+{
+    json_t *reply;
+    unsigned number = 0;
+    const struct owner by = {OWNER_LOCAL, call->uid};
+    struct session *session = find_session(call, request, &reply);
+    if (!session) {
+        return reply;
+    }
+    int err = find_parked(session, text_of(request, "address"), &number);
+    if (err == -EDESTADDRREQ) {
+        return reply_error("which_client",
+                           "Several clients are waiting; add the address of the one you mean.");
+    }
+    if (err < 0 || verb(session, number, &by) < 0) {
+        return reply_error("nobody_waits", "No such client is waiting to be admitted.");
+    }
+    reply = reply_ok();
+    json_object_set_new(reply, "session", reply_session(session));
+    return reply;
+}
+
+static json_t *do_admit(struct admin_call *call, const json_t *request)
+{
+    return decide(call, request, session_admit);
+}
+
+static json_t *do_block(struct admin_call *call, const json_t *request)
+{
+    return decide(call, request, session_block);
+}
+
+static json_t *do_known(struct admin_call *call, const json_t *request)
+{
+    (void)request;
+    return reply_known(sessions_known(call->options->sessions));
+}
+
+/* ADDRESS, or ADDRESS/64 as the list shows it. */
+static int read_party(const char *text, struct addr *ret_addr)
+{
+    char host[ADDR_HOST_MAX];
+    size_t len = strcspn(text, "/");
+    bool v6 = memchr(text, ':', len) != NULL;
+    if (len >= sizeof host || (text[len] && (!v6 || strcmp(text + len, "/64") != 0))) {
+        return -EINVAL;
+    }
+    memcpy(host, text, len);
+    host[len] = '\0';
+    return addr_parse(host, 0, ret_addr);
+}
+
+static json_t *do_forget(struct admin_call *call, const json_t *request)
+{
+    struct addr addr;
+    const char *text = text_of(request, "address");
+    if (read_party(text, &addr) < 0) {
+        return reply_error("invalid", "forget takes an address as pamctl known shows it.");
+    }
+    unsigned gone = known_forget(sessions_known(call->options->sessions), NULL, &addr);
+    if (gone == 0) {
+        return reply_error("not_known", "Nobody is known at this address; see pamctl known.");
+    }
+    log_info(call->options->log, "uid %u: %s is not a known address any more", (unsigned)call->uid,
+             text);
+    return json_pack("{s:b, s:s, s:i}", "ok", 1, "address", text, "forgotten", (int)gone);
+}
+
+/* A NULL reply means: later, when what `call` tells of has happened. */
+static const struct {
+    const char *name;
+    json_t *(*run)(struct admin_call *call, const json_t *request);
+} COMMANDS[] = {
+    {"ssh", do_ssh},     {"rdp", do_rdp},       {"status", do_status}, {"sessions", do_sessions},
+    {"close", do_close}, {"admit", do_admit},   {"block", do_block},   {"drain", do_drain},
+    {"known", do_known}, {"forget", do_forget},
+};
+
+json_t *admin_run(struct admin_call *call, const json_t *request)
+{
+    const char *name = text_of(request, "command");
+    for (unsigned i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++) {
+        if (strcmp(COMMANDS[i].name, name) == 0) {
+            return COMMANDS[i].run(call, request);
+        }
+    }
+    return reply_error("unknown_command", "vps-agent does not know this command; are pamctl and "
+                                          "vps-agent of the same version?");
+}

@@ -1,0 +1,340 @@
+/*
+ * The control port: who keeps a place there while others press in, what a key is good
+ * for, and what of it reaches the log.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "control/tls.h"
+#include "vps_world.h"
+
+enum { HELLO_MAX = 2048, CROWD_MAX = 700 };
+
+static const uint8_t KEY[CRYPTO_KEY_SIZE] = "a key of thirty-two bytes, yes..";
+
+static int set_up(void **state)
+{
+    struct world *world = calloc(1, sizeof *world);
+    world_init(world);
+    *state = world;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    free(*state);
+    return 0;
+}
+
+/* ---- who comes ------------------------------------------------------------ */
+
+/* A gateway that the test moves by hand. */
+struct login {
+    int fd;
+    struct tls_config *config;
+    struct tls *tls;
+};
+
+static struct login login_begin(struct world *world, const char *from)
+{
+    struct login login = {.fd = client_connect(from, world->settings.control_port)};
+    assert_int_equal(fcntl(login.fd, F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(tls_config_client("office", KEY, &login.config), 0);
+    assert_int_equal(tls_new(login.config, login.fd, &login.tls), 0);
+    return login;
+}
+
+static void login_end(struct login *login)
+{
+    tls_free(login->tls);
+    tls_config_free(login->config);
+    close(login->fd);
+}
+
+static bool has_an_answer(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
+/* Says the ClientHello, and waits for the answer without reading it. */
+static void login_show_key(struct world *world, struct login *login)
+{
+    struct why why;
+    assert_int_equal(tls_handshake(login->tls, &why), TLS_WANT_READ);
+    WAIT_FOR(&world->stage, has_an_answer(login->fd));
+}
+
+struct crowd {
+    int fds[CROWD_MAX];
+    unsigned count;
+};
+
+/* So many silent connections, from as many addresses: net, a number from `first` on, rest. */
+struct origin {
+    const char *net;
+    unsigned first, addresses;
+    const char *rest;
+};
+
+static const struct origin ONE = {"127.0.5.", 5, 1, ""}, NETWORK = {"127.0.5.", 1, 200, ""},
+                           MANY = {"127.0.", 1, 200, ".1"}, NINE = {"127.0.", 1, 9, ".1"},
+                           FAR = {"127.9.9.", 9, 1, ""};
+
+static void crowd_come(struct world *world, struct crowd *crowd, unsigned count,
+                       const struct origin *origin)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char host[32];
+        snprintf(host, sizeof host, "%s%u%s", origin->net, origin->first + i % origin->addresses,
+                 origin->rest);
+        assert_true(crowd->count < CROWD_MAX);
+        crowd->fds[crowd->count++] = client_connect(host, world->settings.control_port);
+        stage_turn(&world->stage); /* takes one, or the backlog would be full soon */
+        stage_turn(&world->stage);
+    }
+    for (int turn = 0; turn < 50 && !stage_is_quiet(&world->stage, 10); turn++) {
+        stage_turn(&world->stage);
+    }
+}
+
+static unsigned crowd_left(const struct crowd *crowd)
+{
+    unsigned left = 0;
+    for (unsigned i = 0; i < crowd->count; i++) {
+        left += !client_was_sent_off(crowd->fds[i]);
+    }
+    return left;
+}
+
+static void crowd_go(struct crowd *crowd)
+{
+    while (crowd->count > 0) {
+        close(crowd->fds[--crowd->count]);
+    }
+}
+
+/* ---- places --------------------------------------------------------------- */
+
+static void who_has_shown_the_key_is_not_pushed_out(void **state)
+{
+    struct world *world = *state;
+    struct crowd crowd = {.count = 0};
+    struct why why;
+    int err;
+    world_start(world);
+    struct login login = login_begin(world, "127.0.5.5");
+    login_show_key(world, &login);
+    crowd_come(world, &crowd, 200, &ONE);
+    crowd_come(world, &crowd, 200, &NETWORK);
+    crowd_come(world, &crowd, 200, &MANY);
+    assert_in_range(crowd_left(&crowd), 1, GATEWAYS_UNFINISHED_MAX - 1);
+    WAIT_FOR(&world->stage, (err = tls_handshake(login.tls, &why)) != TLS_WANT_READ);
+    assert_int_equal(err, 0);
+    login_end(&login);
+    crowd_go(&crowd);
+    world_stop(world);
+}
+
+static void each_party_and_each_network_has_its_places(void **state)
+{
+    static const struct {
+        const struct origin *from;
+        unsigned left;
+    } ROWS[] = {
+        {&ONE, GATEWAYS_UNFINISHED_PER_PARTY},
+        {&NETWORK, GATEWAYS_UNFINISHED_PER_NETWORK},
+        {&MANY, GATEWAYS_UNFINISHED_MAX},
+    };
+    struct world *world = *state;
+    world_start(world);
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        struct crowd crowd = {.count = 0};
+        crowd_come(world, &crowd, 300, ROWS[i].from);
+        assert_int_equal(crowd_left(&crowd), ROWS[i].left);
+        crowd_go(&crowd);
+        for (int turn = 0; turn < 150; turn++) { /* each hang-up is noticed in a turn */
+            stage_turn(&world->stage);
+        }
+    }
+    assert_true(world_logged(world, "too many unfinished handshakes"));
+    world_stop(world);
+}
+
+/* However many come, they push out each other. */
+static void who_is_alone_in_a_network_keeps_the_place_without_a_word(void **state)
+{
+    struct world *world = *state;
+    struct crowd alone = {.count = 0}, crowd = {.count = 0};
+    world_start(world);
+    crowd_come(world, &alone, 1, &FAR);
+    crowd_come(world, &crowd, 400, &NINE);
+    crowd_come(world, &crowd, 200, &NETWORK);
+    assert_int_equal(crowd_left(&alone), 1);
+    crowd_go(&crowd);
+    crowd_go(&alone);
+    world_stop(world);
+}
+
+/* ---- what is played back -------------------------------------------------- */
+
+static void a_login_that_is_played_back_is_served_only_so_often(void **state)
+{
+    struct world *world = *state;
+    uint8_t hello[HELLO_MAX];
+    unsigned answered = 0;
+    int fds[2];
+    struct tls_config *config;
+    struct tls *tls;
+    struct why why;
+    world_start(world);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    assert_int_equal(tls_config_client("home", KEY, &config), 0);
+    assert_int_equal(tls_new(config, fds[0], &tls), 0);
+    assert_int_equal(tls_handshake(tls, &why), TLS_WANT_READ);
+    ssize_t len = recv(fds[1], hello, sizeof hello, 0);
+    assert_in_range(len, 100, HELLO_MAX);
+    for (unsigned i = 0; i < 3 * GATEWAYS_FALSE_STARTS_PER_PARTY; i++) {
+        int fd = client_connect("127.0.5.5", world->settings.control_port);
+        send(fd, hello, (size_t)len, MSG_NOSIGNAL);
+        WAIT_FOR(&world->stage, has_an_answer(fd) || client_was_sent_off(fd));
+        answered += has_an_answer(fd);
+        close(fd);
+        stage_turn(&world->stage); /* the hang-up is noticed */
+        stage_turn(&world->stage);
+        stage_turn(&world->stage);
+    }
+    /* A second or two may have passed. */
+    assert_in_range(answered, GATEWAYS_FALSE_STARTS_PER_PARTY, GATEWAYS_FALSE_STARTS_PER_PARTY + 8);
+    assert_true(world_logged(world, "many logins began there"));
+
+    struct login elsewhere = login_begin(world, "127.0.6.6");
+    login_show_key(world, &elsewhere);
+    login_end(&elsewhere);
+    stage_hurry(1000); /* and it comes back */
+    for (int turn = 0; turn < 10; turn++) {
+        stage_turn(&world->stage);
+    }
+    stage_hurry(1);
+    int fd = client_connect("127.0.5.5", world->settings.control_port);
+    send(fd, hello, (size_t)len, MSG_NOSIGNAL);
+    WAIT_FOR(&world->stage, has_an_answer(fd) || client_was_sent_off(fd));
+    assert_true(has_an_answer(fd));
+    close(fd);
+    tls_free(tls);
+    tls_config_free(config);
+    close(fds[0]);
+    close(fds[1]);
+    world_stop(world);
+}
+
+/* ---- keys ----------------------------------------------------------------- */
+
+static void so_many_gateways_share_a_key_and_no_more(void **state)
+{
+    struct world *world = *state;
+    struct peer peers[GATEWAYS_PER_SHARED_KEY] = {{0}};
+    char name[32];
+    int err;
+    world_start(world); /* logs "home" in */
+    for (unsigned i = 1; i < GATEWAYS_PER_SHARED_KEY; i++) {
+        snprintf(name, sizeof name, "gateway-%u", i);
+        peer_log_in(world, &peers[i], name);
+    }
+    struct login login = login_begin(world, "127.0.0.1"); /* "office" */
+    struct why why;
+    WAIT_FOR(&world->stage, (err = tls_handshake(login.tls, &why)) != TLS_WANT_READ);
+    assert_int_equal(err, 0);
+    static const uint8_t HELLO[] = {0, 9, 1, 0, 1, 0, 1, 0, 30, 0, 0};
+    assert_int_equal(tls_write(login.tls, HELLO, sizeof HELLO), sizeof HELLO);
+    WAIT_FOR(&world->stage, world_logged(world, "gateway office: turned away: 16 gateways"));
+    assert_null(gateways_find(world->gateways, "office"));
+    login_end(&login);
+    peer_log_in(world, &world->peers[1], "HOME"); /* one of them may come again */
+    for (unsigned i = 1; i < GATEWAYS_PER_SHARED_KEY; i++) {
+        assert_true(peers[i].open);
+        channel_free(peers[i].channel);
+        tls_config_free(peers[i].tls);
+    }
+    world_stop(world);
+}
+
+static unsigned lines_with(struct world *world, const char *text)
+{
+    unsigned count = 0;
+    fflush(world->log.stream);
+    for (const char *at = world->log_text; (at = strstr(at, text)); at++) {
+        count++;
+    }
+    return count;
+}
+
+static void who_has_a_key_does_not_fill_the_log(void **state)
+{
+    enum { LOGINS = 150 };
+    struct world *world = *state;
+    world_start(world);
+    for (unsigned i = 0; i < LOGINS; i++) {
+        peer_vanish(world, &world->peers[0]);
+        peer_log_in(world, &world->peers[0], "home");
+    }
+    assert_in_range(lines_with(world, "gateway home: "), 200, 220);
+    world_stop(world);
+}
+
+/* ---- a gateway that does not answer ---------------------------------------- */
+
+static void a_gateway_that_is_asked_for_a_tunnel_and_is_silent_is_offline_soon(void **state)
+{
+    struct world *world = *state;
+    struct session_request request = {.owner = {OWNER_TELEGRAM, 42}, .kind = SESSION_SSH};
+    struct session *session = NULL;
+    struct why why = {""};
+    world_start(world);
+    struct login login = login_begin(world, "127.0.0.1");
+    int err;
+    WAIT_FOR(&world->stage, (err = tls_handshake(login.tls, &why)) != TLS_WANT_READ);
+    assert_int_equal(err, 0);
+    static const uint8_t HELLO[] = {0, 9, 1, 0, 1, 0, 1, 14, 16, 0, 0}; /* a ping each hour */
+    assert_int_equal(tls_write(login.tls, HELLO, sizeof HELLO), sizeof HELLO);
+    WAIT_FOR(&world->stage, gateways_find(world->gateways, "office"));
+    strcpy(request.target.host, "HOME-PC");
+    strcpy(request.target.gateway, "office");
+    request.target.port = 22;
+    assert_int_equal(sessions_open(world->sessions, &request, &session, &why), 0);
+    stage_hurry(10);
+    WAIT_FOR(&world->stage, !gateways_find(world->gateways, "office"));
+    assert_true(world_logged(world, "gateway office: offline: a ping that could not wait"));
+    assert_non_null(gateways_find(world->gateways, "home"));
+    assert_int_equal(world->ended, 1);
+    stage_hurry(1);
+    login_end(&login);
+    world_stop(world);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(who_has_shown_the_key_is_not_pushed_out),
+        TEST(each_party_and_each_network_has_its_places),
+        TEST(who_is_alone_in_a_network_keeps_the_place_without_a_word),
+        TEST(a_login_that_is_played_back_is_served_only_so_often),
+        TEST(so_many_gateways_share_a_key_and_no_more),
+        TEST(who_has_a_key_does_not_fill_the_log),
+        TEST(a_gateway_that_is_asked_for_a_tunnel_and_is_silent_is_offline_soon),
+    };
+    return cmocka_run_group_tests_name("gateways", tests, NULL, NULL);
+}
