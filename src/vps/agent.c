@@ -150,6 +150,7 @@ static int start_bot(struct agent *agent, struct why *why)
         .log = agent->log,
         .settings = agent->settings,
         .sessions = agent->sessions,
+        .store = agent->store,
         .refused = on_refused,
         .arg = agent,
     };

@@ -25,10 +25,10 @@ static const char *const MIGRATIONS[] = {
     "CREATE TABLE queue("
     "    bot INTEGER NOT NULL, api_url TEXT NOT NULL, next INTEGER NOT NULL, at INTEGER NOT NULL,"
     "    PRIMARY KEY(bot, api_url)) STRICT, WITHOUT ROWID;"
-    /* What the bot has said that is to be put right when its session is over. */
+    /* Messages of a bot that show an open session, and what they say if it is over ("": gone). */
     "CREATE TABLE message("
     "    bot INTEGER NOT NULL, chat INTEGER NOT NULL, message INTEGER NOT NULL,"
-    "    kind TEXT NOT NULL, title TEXT NOT NULL, at INTEGER NOT NULL,"
+    "    correction TEXT NOT NULL, at INTEGER NOT NULL,"
     "    PRIMARY KEY(bot, chat, message)) STRICT, WITHOUT ROWID;",
 };
 

@@ -12,6 +12,7 @@
 #include "vps/bot/card.h"
 #include "vps/bot/command.h"
 #include "vps/bot/errands.h"
+#include "vps/bot/leftovers.h"
 #include "vps/bot/outbox.h"
 #include "vps/bot/policy.h"
 #include "vps/bot/poller.h"
@@ -26,6 +27,7 @@ struct bot {
     struct telegram *telegram;
     struct errands *errands;
     struct outbox *outbox;
+    struct leftovers *leftovers;
     struct poller *poller;
     struct cards *cards;
     char user_name[USER_NAME_MAX + 1];
@@ -281,6 +283,11 @@ static void on_online(void *arg, const char *user_name)
     struct text name = text_over(bot->user_name, sizeof bot->user_name);
     text_add(&name, "%s", user_name);
     name_commands(bot);
+    unsigned left = leftovers_put_right(bot->leftovers);
+    if (left > 0) {
+        log_info(bot->options.log,
+                 "telegram: putting %u messages right that the last vps-agent left behind", left);
+    }
 }
 
 static void on_refused(void *arg, const struct why *why)
@@ -323,6 +330,12 @@ static int make_parts(struct bot *bot)
     bot->outbox = outbox_new(options->loop, options->log, bot->telegram);
     bot->stop_timer = timer_new(options->loop, stop_done, bot);
     if (!bot->errands || !bot->outbox || !bot->stop_timer) {
+        return -ENOMEM;
+    }
+    /* A token begins with the bot's number. */
+    bot->leftovers = leftovers_new(options->store, bot->outbox,
+                                   strtoll(options->settings->telegram_token, NULL, 10));
+    if (!bot->leftovers) {
         return -ENOMEM;
     }
     outbox_on_empty(bot->outbox, on_outbox_empty, bot);
@@ -403,6 +416,7 @@ void bot_free(struct bot *bot)
         drop_card(&bot->cards);
     }
     timer_free(bot->stop_timer);
+    leftovers_free(bot->leftovers);
     outbox_free(bot->outbox);
     errands_free(bot->errands);
     telegram_free(bot->telegram);
