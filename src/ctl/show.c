@@ -17,8 +17,12 @@ static json_int_t number_of(const json_t *object, const char *key)
     return json_integer_value(json_object_get(object, key));
 }
 
+/* Counted where it is measured: the wall clock may have been set since. */
 static uint64_t age_of(const json_t *object)
 {
+    if (json_object_get(object, "age")) {
+        return (uint64_t)number_of(object, "age");
+    }
     json_int_t since = number_of(object, "since");
     time_t now = time(NULL);
     return now > since ? (uint64_t)(now - since) : 0;
@@ -38,6 +42,20 @@ static const char *amount(char *buffer, size_t cap, json_int_t bytes)
     return buffer;
 }
 
+static void show_telegram(const json_t *reply)
+{
+    char buffer[64];
+    json_int_t deaf = number_of(reply, "telegram_deaf");
+    printf("telegram:  %s", text_of(reply, "telegram"));
+    if (deaf > 0) {
+        printf(" for %s", span(buffer, sizeof buffer, (uint64_t)deaf));
+    }
+    if (json_is_string(json_object_get(reply, "telegram_trouble"))) {
+        printf(": %s", text_of(reply, "telegram_trouble"));
+    }
+    puts("");
+}
+
 void show_status(const json_t *reply)
 {
     char buffer[64];
@@ -45,7 +63,7 @@ void show_status(const json_t *reply)
     json_t *gateway, *gateways = json_object_get(reply, "gateways");
     printf("vps-agent %s, up for %s\n", text_of(reply, "version"),
            span(buffer, sizeof buffer, (uint64_t)number_of(reply, "uptime")));
-    printf("telegram:  %s\n", text_of(reply, "telegram"));
+    show_telegram(reply);
     printf("sessions:  %" JSON_INTEGER_FORMAT ", connections: %" JSON_INTEGER_FORMAT "%s\n",
            number_of(reply, "sessions"), number_of(reply, "connections"),
            json_is_true(json_object_get(reply, "draining"))

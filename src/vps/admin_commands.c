@@ -60,11 +60,13 @@ static json_t *do_status(struct admin_call *call, const json_t *request)
     const char *telegram = !options->bot                            ? "off"
                            : bot_status(options->bot) == BOT_ONLINE ? "online"
                                                                     : "connecting";
-    return json_pack(
+    json_t *reply = json_pack(
         "{s:b, s:s, s:I, s:s, s:o, s:i, s:i, s:b}", "ok", 1, "version", PAMTUNNEL_VERSION, "uptime",
         (json_int_t)((clock_ms() - call->started_ms) / 1000), "telegram", telegram, "gateways",
         gateways, "sessions", (int)sessions_count(options->sessions), "connections",
         count_connections(options->sessions), "draining", sessions_are_draining(options->sessions));
+    reply_add_telegram(reply, options->bot);
+    return reply;
 }
 
 static json_t *wait_for_drain(struct admin_call *call)

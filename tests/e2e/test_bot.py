@@ -94,6 +94,7 @@ UNHEARD = {
     "a forwarded message": (OWNER, {"forward_origin": FORWARDED}, "forwarded"),
     "a message forwarded in the old way": (OWNER, {"forward_date": 1, "forward_from": BOT}, "forwarded"),
     "what an inline bot wrote": (OWNER, {"via_bot": BOT}, "inline bot"),
+    "what a business account's bot wrote": (OWNER, {"sender_business_bot": BOT}, "business account"),
     "a bot": (OWNER, {"from_": {**BOT, "id": OWNER}}, "from a bot"),
     "an anonymous admin": (OWNER, {"sender_chat": GROUP_CHAT}, "behalf of a chat"),
     "nobody": (OWNER, {"from_": None}, "without a sender"),

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "vps/session/sessions.h"
 #include "vps/settings.h"
 #include "vps/store/store.h"
@@ -32,6 +33,11 @@ struct bot_options {
 };
 int bot_new(const struct bot_options *options, struct bot **ret_bot);
 enum bot_status bot_status(const struct bot *bot);
+/*
+ * Adds what is wrong between us and Telegram, as a clause for a person: nothing if all is
+ * well. Returns for how many seconds nothing could be received.
+ */
+uint64_t bot_trouble(const struct bot *bot, struct text *text);
 /*
  * Stops polling, lets the messages that are still on their way out (how sessions
  * ended) arrive for at most grace_ms, and then calls done. Call it after all

@@ -21,8 +21,11 @@ void html_add(struct text *html, const char *plain);
 void texts_help(struct text *html);
 void texts_unknown(struct text *html);
 void texts_usage(struct text *html, const struct command_row *row, const struct why *why);
-void texts_expired(struct text *html, int64_t age_s);
+/* The youngest of count commands is so old. */
+void texts_expired(struct text *html, unsigned count, int64_t age_s);
 void texts_private(struct text *html);
+/* file_name cannot be sent for the moment. */
+void texts_file_stuck(struct text *html, const char *file_name);
 void texts_forwarded(struct text *html);
 void texts_not_opened(struct text *html, const struct why *why);
 

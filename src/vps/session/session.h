@@ -84,6 +84,7 @@ struct session_view {
     int64_t opened_unix;        /* when it was asked for */
     int64_t connected_unix;     /* when the user first came, 0: not yet */
     unsigned seconds_left;      /* of the state's deadline; 0: there is none */
+    unsigned seconds_open;      /* since it was asked for, until now or the end */
     unsigned seconds_connected; /* since the user came, until now or the end */
     uint64_t bytes_to_target;
     uint64_t bytes_to_client;

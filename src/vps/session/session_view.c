@@ -82,6 +82,7 @@ void session_view(const struct session *session, struct session_view *ret_view)
         .client = session->client,
         .opened_unix = session->opened_unix,
         .connected_unix = session->connected_unix,
+        .seconds_open = (unsigned)((now - session->opened_ms) / 1000),
         .seconds_left = session->state == SESSION_ENDED ? 0 : seconds_left(session, now),
         .connections = session_count_connections(session),
         .connections_total = session->connections_total,

@@ -1,0 +1,398 @@
+"""The bot does not go deaf: what its queue, its network, its server or strangers may do, it hears its users.
+
+Where something has to take long, it is a short form of it: tests/unit has the long ones with a
+clock of their own, and tests/faults has them in full.
+"""
+
+import contextlib
+import json
+import re
+import socket
+import ssl
+import threading
+import time
+
+import botapi
+import peers
+import pytest
+import util
+from agents import FRIEND, OWNER, Daemon, World, run
+from botapi import BotApi, Fault, Way
+from test_bot import TOKEN, lone_agent, open_sessions, sync
+from util import TIME_SCALE, eventually
+
+WORLD = {"vps": {"LOG_LEVEL": "trace"}}
+
+
+@pytest.fixture(scope="module")
+def target():
+    with peers.Recorder(reply=peers.echo) as recorder:
+        yield recorder
+
+
+def answered(api, since, user=OWNER, timeout=10):
+    """Waits until /help was answered, and returns how long that took from now on."""
+    began = time.monotonic()
+    api.wait_message("/ssh", timeout * TIME_SCALE, since, user)
+    return time.monotonic() - began
+
+
+def ask(api, user=OWNER, timeout=10):
+    since = api.mark()
+    api.say(user, "/help")
+    return answered(api, since, user, timeout)
+
+
+# ---------------------------------------------------------------- whose numbers they are
+
+def test_another_bot_in_the_same_folder_is_heard():
+    with World(gateways=()) as world:
+        ask(world.api)
+        world.vps.stop()
+        world.api.renumber(5001)
+        world.api.bot_id += 1
+        world.api.token = world.vps.settings["TELEGRAM_TOKEN"] = TOKEN
+        world.vps.start()
+        world.ready()
+        ask(world.api)
+        assert not world.vps.count_log("begun anew"), "it was known that the queue is another one"
+        world.vps.stop()
+        assert TOKEN not in world.vps.log
+
+
+@pytest.mark.parametrize("line", ["700000003 {now}\n", "700000003 {future}\n", "700000003 {now} {bot} {url}\n",
+                                  "700000003 {future} {bot} {url}\n", "700000003 {now} 12345 {url}\n"])
+def test_whatever_number_was_kept_the_bot_is_heard(line):
+    with BotApi(TOKEN) as api, util.Folder() as folder:
+        state = folder / "kept"
+        state.mkdir(mode=0o700)
+        now = int(time.time())
+        (state / "telegram.offset").write_text(
+            line.format(now=now, future=now + 400 * 86400, bot=botapi.BOT_ID, url=api.url))
+        with lone_agent(api.url, STATE_DIR=state):
+            ask(api)
+        assert not api.violations
+
+
+def test_numbers_that_begin_anew_are_taken_and_said_once(target):
+    with World(vps={"LOG_LEVEL": "trace"}) as world:
+        ask(world.api)
+        world.api.renumber(17)
+        world.api.say(OWNER, f"/ssh {target.name}", date=int(time.time()) - 300)
+        ask(world.api)
+        ask(world.api)
+        assert world.vps.count_log("numbers of the updates have begun anew") == 1
+        assert not open_sessions(world), "a command of another queue's past is not run"
+
+
+# ---------------------------------------------------------------- ways that die
+
+@pytest.mark.slow
+def test_after_the_way_has_forgotten_all_connections_a_command_is_heard_and_run(capsys):
+    with BotApi(TOKEN) as api, Way(api) as way, lone_agent(way.url) as agent:
+        api.conflicts_are_expected = True       # it knows of the old poll
+        ask(api)
+        api.wait_polling()
+        agent.wait_log("online")
+        way.forget()
+        since, began = api.mark(), time.monotonic()
+        api.say(OWNER, "/reboot")
+        api.wait_message("understand", 45 * TIME_SCALE, since, OWNER)
+        took = time.monotonic() - began
+        with capsys.disabled():
+            print(f"\nheard {took:.1f} s after all connections were forgotten")
+
+
+@pytest.mark.slow
+def test_after_the_machines_address_has_changed_a_command_is_heard_within_seconds(internet, capsys):
+    gateway, vps = internet.gateway, internet.vps
+    listener = gateway.listen("198.51.100.2")
+    with BotApi(TOKEN, listener) as api:
+        api.conflicts_are_expected = True
+        with lone_agent(api.url) as plain:
+            plain.kill()    # only its settings are wanted: it has to live in the namespace
+            agent = Daemon("vps-agent", plain.folder, plain.settings, (), vps, "inside").start()
+            try:
+                ask(api, timeout=20)
+                vps.ip("address", "del", "198.51.100.1/29", "dev", "gw")
+                vps.ip("address", "add", "198.51.100.3/29", "dev", "gw")
+                took = ask(api, timeout=25)
+                agent.stop()
+            finally:
+                agent.kill()
+                with contextlib.suppress(Exception):
+                    vps.ip("address", "del", "198.51.100.3/29", "dev", "gw")
+                    vps.ip("address", "add", "198.51.100.1/29", "dev", "gw")
+    with capsys.disabled():
+        print(f"\nheard {took:.1f} s after the address had changed")
+
+
+class Deaf:
+    """Accepts connections at an address and carries nothing, or resets them at the first bytes."""
+
+    def __init__(self, port, resets):
+        self.listener = socket.create_server(("::1", port), family=socket.AF_INET6)
+        self.resets = resets
+        self.accepted = []
+
+    def __enter__(self):
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for sock in self.accepted:
+            sock.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self.listener.accept()
+                self.accepted.append(sock)
+                if self.resets:
+                    sock.recv(1)
+                    util.reset(sock)
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("resets", [True, False], ids=["resets", "silent"])
+def test_ipv6_that_connects_and_carries_nothing_does_not_keep_it_offline(resets, tls, folder, capsys):
+    context, ca = botapi.make_tls(folder, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3) if tls else (None, None)
+    with BotApi(TOKEN, tls=context) as api, Deaf(api.port, resets) as deaf:
+        began = time.monotonic()
+        with lone_agent(f"{'https' if tls else 'http'}://localhost:{api.port}", SSL_CERT_FILE=ca) as agent:
+            agent.wait_log("telegram: online", 25)
+            with capsys.disabled():
+                print(f"\nonline after {time.monotonic() - began:.1f} s")
+            assert deaf.accepted, "IPv6 was tried"
+            ask(api)
+            tried = len(deaf.accepted)
+            api.drop_connections()
+            ask(api)
+            assert len(deaf.accepted) == tried, "it is not tried again at once"
+
+
+def test_a_name_with_ipv6_only_is_reached_after_trouble_too():
+    with BotApi(TOKEN, util.server("::1", family=socket.AF_INET6)) as api:
+        api.inject("getMe", Fault("drop"), 2)   # curl itself tries a second time
+        with lone_agent(f"http://localhost:{api.port}") as agent:
+            agent.wait_log("telegram: online", 10)
+            ask(api)
+            assert agent.count_log("does not resolve") == 0
+
+
+# ---------------------------------------------------------------- strangers and slow calls
+
+def test_a_strangers_press_is_not_answered_and_slow_answers_stop_nothing(world):
+    api = world.api
+    message = api.wait_message("/ssh", 10, api.mark() if ask(api) < 0 else 0, OWNER)
+    api.inject("answerCallbackQuery", Fault("slow", seconds=5), times=None)
+    for number in range(20):
+        api.tap(1000 + number, message, "Close", data="close:abcdefgh")
+    presses = [api.tap(OWNER, message, "Close", data="close:abcdefgh") for _ in range(8)]
+    assert ask(api) < 3 * TIME_SCALE
+    api.heal()
+    for press in presses:
+        api.wait_answer(press, 30 * TIME_SCALE)
+    assert all(query.answer is None for query in api.queries.values() if query.user_id >= 1000)
+    api.queries.clear()
+
+
+def test_many_strangers_and_slow_messages_to_them_stop_nothing(world):
+    api = world.api
+    api.inject("sendMessage", Fault("slow", seconds=5, chat=2000), times=None)
+    for number in range(20):
+        api.inject("sendMessage", Fault("slow", seconds=5, chat=2000 + number), 1)
+        api.say(2000 + number, "hello")
+    assert ask(api) < 3 * TIME_SCALE
+    told = {call.params["chat_id"] for call in api.called("sendMessage")} - {OWNER, FRIEND}
+    assert len(told) <= 2
+    api.heal()
+
+
+# ---------------------------------------------------------------- answers of all kinds
+
+@pytest.mark.parametrize("member", ['"date":18446744073709551616', r'"text":"\ud800"'])
+def test_an_update_that_cannot_be_parsed_is_stepped_over(member):
+    with World(gateways=()) as world:
+        since = world.api.mark()
+        number = world.api.push_raw('{"update_id":{id},"message":{"message_id":1,' + member + '}}')
+        world.api.say(OWNER, "/help")
+        answered(world.api, since, timeout=20)
+        assert world.vps.count_log(f"update {number} cannot be read") == 1
+        eventually(lambda: world.status()["telegram"] == "online", "all is well")
+
+
+def test_a_server_that_does_not_wait_is_asked_once_a_second(world):
+    api = world.api
+    api.polls_wait = False
+    api.drop_connections()
+    sync(world)
+    before = {name: len(api.called(name)) for name in ("getUpdates", "getMe")}
+    began = time.monotonic()
+    util.stays(lambda: True, "three seconds pass", 3)
+    passed = time.monotonic() - began
+    assert len(api.called("getUpdates")) - before["getUpdates"] <= passed + 2
+    assert len(api.called("getMe")) - before["getMe"] <= 1
+    assert ask(api) < 3 * TIME_SCALE
+    api.polls_wait = True
+
+
+def test_one_chats_limit_silences_no_other(world):
+    api = world.api
+    api.inject("sendMessage", Fault("status", 429, "Too Many Requests: retry after 86400", 86400, chat=FRIEND))
+    api.say(FRIEND, "/help")
+    world.vps.wait_log(f"nothing can be said to user {FRIEND} for 1 h")
+    assert ask(api) < 3 * TIME_SCALE
+    status = world.status()
+    assert status["telegram"] == "online" and "messages to some users wait" in status["telegram_trouble"]
+    assert "wait" in world.pamctl("status").stdout
+    world.vps.kill()    # the limit holds for an hour: the next test has an agent of its own
+
+
+def test_a_file_that_telegram_cannot_take_is_said_and_holds_up_nothing(target, capsys):
+    with World() as world:
+        api, since = world.api, world.api.mark()
+        api.inject("sendDocument", Fault("status", 500, "Internal Server Error"), times=None)
+        api.say(OWNER, f"/rdp {target.name}")
+        api.wait_message("is ready", 5 * TIME_SCALE, since, OWNER)
+        took = ask(api)
+        api.wait_message(lambda m: m.says("127.0.0.1.rdp", "cannot be sent yet"), 15 * TIME_SCALE, since, OWNER)
+        api.heal()
+        api.wait_message(lambda m: m.document, 20 * TIME_SCALE, since, OWNER)
+        with capsys.disabled():
+            print(f"\n/help was answered after {1000 * took:.0f} ms beside the file")
+        assert took < 2 * TIME_SCALE
+
+
+# ---------------------------------------------------------------- clocks
+
+def test_behind_by_an_hour_it_does_not_run_what_is_old(target):
+    with World(start_gateways=True, wait_ready=False) as world:
+        world.api.clock_off = 3600
+        world.ready()
+        world.vps.wait_log("warn .*clock is 1 h behind")
+        since = world.api.mark()
+        world.api.say(OWNER, f"/ssh {target.name}", date=int(world.api.now()) - 1800)
+        world.api.wait_message("expired", 10 * TIME_SCALE, since, OWNER)
+        assert world.ssh(target.name)
+
+
+def test_ahead_by_two_minutes_it_runs_what_is_new(target):
+    with World(wait_ready=False) as world:
+        world.api.clock_off = -120
+        world.ready()
+        assert world.ssh(target.name)
+        world.vps.wait_log("warn .*clock is 2 min ahead")
+        assert world.vps.count_log("clock is") == 1
+
+
+def test_a_server_without_a_date_is_judged_by_our_clock(target):
+    with World(wait_ready=False) as world:
+        world.api.sends_date = False
+        world.ready()
+        assert world.ssh(target.name)
+        since = world.api.mark()
+        world.api.say(OWNER, f"/ssh {target.name}", date=int(time.time()) - 90)
+        world.api.wait_message("expired", 10 * TIME_SCALE, since, OWNER)
+
+
+# ---------------------------------------------------------------- after an outage
+
+def test_after_an_outage_there_is_one_notice_per_chat_and_the_fresh_answer_comes_first(target):
+    with World() as world:
+        api = world.api
+        world.vps.stop()
+        since = api.mark()
+        for number in range(40):
+            api.say(OWNER, f"/ssh {target.name}", date=int(time.time()) - 600 + number)
+        for _ in range(2):
+            api.say(FRIEND, "/help", date=int(time.time()) - 100)
+        api.say(OWNER, "/help")
+        world.vps.start()
+        world.ready(timeout=20)
+        notice = api.wait_message("40 commands", 10 * TIME_SCALE, since, OWNER)
+        fresh = api.wait_message("I open", 10 * TIME_SCALE, since, OWNER)
+        api.wait_message("2 commands", 10 * TIME_SCALE, since, FRIEND)
+        assert fresh.id < notice.id
+        assert len(api.all_messages(OWNER, since)) == 2 and len(api.all_messages(FRIEND, since)) == 1
+        assert world.vps.count_log("expired") == 2
+
+
+# ---------------------------------------------------------------- who looks after it learns of it
+
+def test_a_revoked_token_is_in_the_status():
+    with World(gateways=()) as world:
+        world.api.wrong_token_is_expected = True
+        world.api.token = "1:another"
+        world.api.drop_connections()
+        status = eventually(lambda: (s := world.status()) and s["telegram_trouble"]
+                            and re.search("refuses the bot token .*401 Unauthorized", s["telegram_trouble"]) and s,
+                            "the trouble is told")
+        assert status["telegram"] == "connecting"
+        assert "refuses the bot token" in world.pamctl("status").stdout
+        world.api.token = world.token
+
+
+def test_a_second_program_with_the_same_token_is_in_the_status():
+    with World(gateways=()) as world:
+        world.api.inject("getUpdates", Fault("status", 409, "Conflict: terminated by other getUpdates request"))
+        world.api.drop_connections()
+        world.vps.wait_log("another program receives this bot's messages")
+        world.ready()
+        assert "another program" in world.status()["telegram_trouble"]
+        assert ask(world.api) < 3 * TIME_SCALE
+
+
+@contextlib.contextmanager
+def admin_socket(folder, answer):
+    """An agent that says what the test wants: two minutes are long."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "pamtunnel.sock"))
+        listener.listen()
+
+        def serve():
+            client, _ = listener.accept()
+            with client:
+                client.recv(4096)
+                client.sendall(json.dumps(answer).encode() + b"\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield {"STATE_DIR": folder}
+        thread.join()
+
+
+STATUS = {"ok": True, "version": "1", "uptime": 300, "telegram": "online", "gateways": [], "sessions": 0,
+          "draining": False, "telegram_deaf": 0, "telegram_trouble": None}
+
+
+@pytest.mark.parametrize("deaf, status", [(0, 0), (100, 0), (121, 1)])
+def test_health_fails_when_nothing_was_received_for_two_minutes(deaf, status, folder):
+    trouble = "Telegram refuses the bot token" if deaf else None
+    with admin_socket(folder, {**STATUS, "telegram_deaf": deaf, "telegram_trouble": trouble}) as env:
+        result = run("vps-agent", "--health", env={
+            **env, "VPS_HOST": "127.0.0.1", "TUNNEL_KEY": "ab" * 32, "TELEGRAM_TOKEN": TOKEN,
+            "ALLOWED_USERS": OWNER})
+    assert result.returncode == status, result.stdout
+    words = {0: "healthy: Telegram", 1: "not healthy: nothing was received from Telegram for 2 min 1 s"}
+    assert result.stdout.startswith(words[status])
+    assert deaf == 0 or "refuses the bot token" in result.stdout
+    assert ", 0 sessions" in result.stdout, "the Debian package may restart it"
+
+
+def test_ages_are_those_of_the_agent_and_not_of_a_clock_that_was_set(folder):
+    gateway = {"name": "lan", "address": "192.0.2.1", "version": "1", "since": 1, "age": 125, "rtt_ms": 0.5}
+    with admin_socket(folder, {**STATUS, "gateways": [gateway]}) as env:
+        assert "for 2 min 5 s" in run("pamctl", "status", env=env).stdout
+
+
+@pytest.mark.slow
+def test_polls_that_something_cuts_get_shorter_and_the_log_stays_short():
+    with World(gateways=()) as world:
+        world.api.cut_polls_after = 4.2
+        world.vps.wait_log("something ends long polls after 4 s: asking for 3 s", 30)
+        world.api.wait_polling(10)
+        assert world.vps.count_log("telegram: (trouble|receiving)") <= 2
+        assert ask(world.api) < 3 * TIME_SCALE
