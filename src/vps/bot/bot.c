@@ -349,6 +349,7 @@ static int start(struct bot *bot)
         .log = bot->options.log,
         .telegram = bot->telegram,
         .errands = bot->errands,
+        .store = bot->options.store,
         .state_dir = bot->options.settings->state_dir,
         .api_url = bot->options.settings->telegram_api_url,
         .online = on_online,

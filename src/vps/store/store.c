@@ -478,6 +478,10 @@ void store_free(struct store *store)
     pthread_mutex_unlock(&store->mutex);
     if (store->started) {
         pthread_join(store->thread, NULL);
+    } else if (store->waiting.count > 0) {
+        bool damaged;
+        queue_move(&store->writing, &store->waiting);
+        write_all(store, &damaged);
     }
     database_close(store->database);
     queue_free(&store->waiting);
