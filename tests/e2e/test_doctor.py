@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import socket
+import sqlite3
 import time
 
 import botapi
@@ -172,6 +173,27 @@ def test_a_state_dir_that_others_may_write_to(folder):
         os.chmod(world.state_dir, 0o777)
         says(doctor(world.vps, status=1), "STATE_DIR", "!!", "chmod o-w")
         says(doctor(world.vps, STATE_DIR=folder / "new"), "STATE_DIR", "--", "not there yet")
+
+
+def test_the_state_file(world, folder):
+    says(doctor(world.vps), "state file", "ok", "schema 1")
+    says(doctor(world.vps, STATE_DIR=folder / "new"), "state file", "--", "not there yet")
+    assert not (folder / "new").exists(), "it only looks"
+    state = folder / "state"
+    state.mkdir(mode=0o700)
+    (state / "state.db").write_bytes(b"no database" * 100)
+    says(doctor(world.vps, status=1, STATE_DIR=state), "state file", "!!", "is damaged")
+    (state / "state.db").unlink()
+    with sqlite3.connect(state / "state.db") as connection:
+        connection.execute("PRAGMA user_version=99")
+    connection.close()
+    says(doctor(world.vps, status=1, STATE_DIR=state), "state file", "!!", "its schema is 99")
+    if os.geteuid() == 0:
+        os.chown(state / "state.db", 12345, 12345)
+        with sqlite3.connect(state / "state.db") as connection:
+            connection.execute("PRAGMA user_version=1")
+        connection.close()
+        says(doctor(world.vps, status=1, STATE_DIR=state), "state file", "!!", "belongs to uid 12345")
 
 
 def test_it_ends_in_time_when_nobody_answers(world):

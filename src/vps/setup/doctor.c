@@ -12,6 +12,7 @@
 #include "base/settings.h"
 #include "base/text.h"
 #include "vps/health.h"
+#include "vps/setup/doctor_state.h"
 #include "vps/setup/firewall.h"
 #include "vps/setup/hotline.h"
 #include "vps/setup/sheet.h"
@@ -180,6 +181,7 @@ static void check_firewall(struct checkup *checkup, const struct vps_settings *s
 static void check_all(struct checkup *checkup, const struct vps_settings *settings)
 {
     check_state_dir(checkup, settings->state_dir);
+    doctor_check_state(checkup, settings);
     checkup_descriptors(checkup, (unsigned long)settings->max_sessions * DESCRIPTORS_PER_SESSION +
                                      DESCRIPTORS_OTHERS);
     doctor_check_host(checkup, settings);

@@ -307,6 +307,10 @@ int database_peek(const char *path, unsigned *ret_schema)
     ssize_t got = read(fd, header, sizeof header);
     int err = got < 0 ? -errno : 0;
     close(fd);
+    if (err == 0 && got == 0) {
+        *ret_schema = 0; /* one that was only just made */
+        return 0;
+    }
     if (err == 0 && (got < HEADER_SIZE || memcmp(header, MAGIC, sizeof MAGIC) != 0)) {
         err = -EUCLEAN;
     }
