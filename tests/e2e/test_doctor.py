@@ -175,25 +175,25 @@ def test_a_state_dir_that_others_may_write_to(folder):
         says(doctor(world.vps, STATE_DIR=folder / "new"), "STATE_DIR", "--", "not there yet")
 
 
-def test_the_state_file(world, folder):
-    says(doctor(world.vps), "state file", "ok", "schema 1")
-    says(doctor(world.vps, STATE_DIR=folder / "new"), "state file", "--", "not there yet")
-    assert not (folder / "new").exists(), "it only looks"
-    state = folder / "state"
-    state.mkdir(mode=0o700)
-    (state / "state.db").write_bytes(b"no database" * 100)
-    says(doctor(world.vps, status=1, STATE_DIR=state), "state file", "!!", "is damaged")
-    (state / "state.db").unlink()
-    with sqlite3.connect(state / "state.db") as connection:
-        connection.execute("PRAGMA user_version=99")
-    connection.close()
-    says(doctor(world.vps, status=1, STATE_DIR=state), "state file", "!!", "its schema is 99")
-    if os.geteuid() == 0:
-        os.chown(state / "state.db", 12345, 12345)
-        with sqlite3.connect(state / "state.db") as connection:
-            connection.execute("PRAGMA user_version=1")
+def test_the_state_file(folder):
+    with World(start_gateways=False, gateways=()) as world:
+        world.vps.stop()
+        says(doctor(world.vps), "state file", "ok", "schema 1")
+        says(doctor(world.vps, STATE_DIR=folder / "new"), "state file", "--", "not there yet")
+        assert not (folder / "new").exists(), "it only looks"
+        path = world.state_dir / "state.db"
+        with sqlite3.connect(path) as connection:
+            connection.execute("PRAGMA user_version=99")
         connection.close()
-        says(doctor(world.vps, status=1, STATE_DIR=state), "state file", "!!", "belongs to uid 12345")
+        says(doctor(world.vps, status=1), "state file", "!!", "its schema is 99")
+        if os.geteuid() == 0:
+            with sqlite3.connect(path) as connection:
+                connection.execute("PRAGMA user_version=1")
+            connection.close()
+            os.chown(path, 12345, 12345)
+            says(doctor(world.vps, status=1), "state file", "!!", "belongs to uid 12345")
+        path.write_bytes(b"no database" * 100)
+        says(doctor(world.vps, status=1), "state file", "!!", "is damaged")
 
 
 def test_it_ends_in_time_when_nobody_answers(world):
