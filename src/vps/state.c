@@ -58,7 +58,10 @@ int state_reserve(const struct vps_settings *settings, const struct log *log, in
                        "this one a folder of its own",
                        folder);
     }
-    if (fd < 0) {
+    if (fd < 0 && fd != -ENOLCK && fd != -EOPNOTSUPP && fd != -EBADF) {
+        return why_set(why, fd, "cannot use STATE_DIR %s: %s", folder, strerror(-fd));
+    }
+    if (fd < 0) { /* file systems of a network may know no such locks */
         log_warn(log, "cannot reserve STATE_DIR %s (%s): take care that no other vps-agent uses it",
                  folder, strerror(-fd));
     }
