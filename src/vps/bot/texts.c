@@ -357,6 +357,13 @@ void texts_ended(struct text *html, const struct session_view *view, const char 
     }
 }
 
+void texts_restarted(struct text *html, const struct session_view *view)
+{
+    text_add(html, "⚪ ");
+    add_title(html, view);
+    text_add(html, " has ended\nThe server was restarted.");
+}
+
 /* --- about an unknown client --- */
 
 void texts_question(struct text *html, const struct session_view *view, const struct addr *from,

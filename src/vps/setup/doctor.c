@@ -12,6 +12,7 @@
 #include "base/settings.h"
 #include "base/text.h"
 #include "vps/health.h"
+#include "vps/setup/doctor_state.h"
 #include "vps/setup/firewall.h"
 #include "vps/setup/hotline.h"
 #include "vps/setup/sheet.h"
@@ -192,6 +193,7 @@ static unsigned long most_descriptors(const struct vps_settings *settings)
 static void check_all(struct checkup *checkup, const struct vps_settings *settings)
 {
     check_state_dir(checkup, settings->state_dir);
+    doctor_check_state(checkup, settings);
     checkup_descriptors(checkup, most_descriptors(settings));
     doctor_check_host(checkup, settings);
     bool agent_runs = check_agent(checkup, settings);
