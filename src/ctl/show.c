@@ -162,6 +162,40 @@ void show_decided(const json_t *reply)
     printf("Done: session %s is %s.\n", text_of(session, "id"), text_of(session, "state"));
 }
 
+static const char *day(char *buffer, size_t cap, json_int_t unix_s)
+{
+    time_t at = (time_t)unix_s;
+    struct tm utc;
+    strftime(buffer, cap, "%Y-%m-%d %H:%M", gmtime_r(&at, &utc));
+    return buffer;
+}
+
+void show_known(const json_t *reply)
+{
+    size_t index;
+    json_t *entry, *list = json_object_get(reply, "known");
+    if (json_array_size(list) == 0) {
+        puts("No address is known: each client is asked about.");
+        return;
+    }
+    printf("%-18s %-24s %-16s  %-16s  %-16s (UTC)\n", "owner", "address", "since", "last used",
+           "until");
+    json_array_foreach(list, index, entry)
+    {
+        char since[32], used[32], until[32];
+        printf("%-18s %-24s %s  %s  %s\n", text_of(entry, "owner"), text_of(entry, "address"),
+               day(since, sizeof since, number_of(entry, "since")),
+               day(used, sizeof used, number_of(entry, "used")),
+               day(until, sizeof until, number_of(entry, "until")));
+    }
+}
+
+void show_forgotten(const json_t *reply)
+{
+    printf("Forgotten: %s. Its clients are asked about again; sessions that are open go on.\n",
+           text_of(reply, "address"));
+}
+
 void show_drain(const json_t *reply)
 {
     json_int_t left = number_of(reply, "sessions");

@@ -112,6 +112,23 @@ json_t *reply_opened(const struct session *session)
     return reply;
 }
 
+json_t *reply_known(const struct known *known)
+{
+    json_t *list = json_array();
+    struct known_view view;
+    unsigned at = 0;
+    while (known_next(known, &at, &view)) {
+        char owner[OWNER_TEXT_MAX], by[OWNER_TEXT_MAX];
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "owner",
+                                              owner_text(&view.owner, owner), "address", view.party,
+                                              "admitted_by", owner_text(&view.admitted_by, by),
+                                              "since", (json_int_t)view.since_unix, "used",
+                                              (json_int_t)view.used_unix, "until",
+                                              (json_int_t)view.until_unix));
+    }
+    return json_pack("{s:b, s:o}", "ok", 1, "known", list);
+}
+
 json_t *reply_gateway(const struct gateway *gateway)
 {
     struct gateway_view view;

@@ -404,8 +404,9 @@ def test_old_messages_do_not_keep_buttons_that_do_nothing(target):
     """After a crash nobody remembers a session: a tap says so and takes the buttons away."""
     with World() as world:
         message = world.ssh(target.name)
+        button = message.button("Close")["callback_data"]
         world.vps.kill()
         world.vps.start()
         world.ready(timeout=30)
-        world.api.wait_answer(world.api.tap(OWNER, message, "Close"))
+        world.api.wait_answer(world.api.tap(OWNER, message, "Close", button))
         world.api.wait(lambda: not message.buttons, 10 * TIME_SCALE, "no buttons")

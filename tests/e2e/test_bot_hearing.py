@@ -8,6 +8,7 @@ import contextlib
 import json
 import re
 import socket
+import sqlite3
 import ssl
 import threading
 import time
@@ -60,15 +61,31 @@ def test_another_bot_in_the_same_folder_is_heard():
         assert TOKEN not in world.vps.log
 
 
-@pytest.mark.parametrize("line", ["700000003 {now}\n", "700000003 {future}\n", "700000003 {now} {bot} {url}\n",
-                                  "700000003 {future} {bot} {url}\n", "700000003 {now} 12345 {url}\n"])
-def test_whatever_number_was_kept_the_bot_is_heard(line):
+FUTURE = 400 * 86400
+
+
+@pytest.mark.parametrize("ahead", [0, FUTURE])
+def test_whatever_number_the_version_before_kept_the_bot_is_heard(ahead):
     with BotApi(TOKEN) as api, util.Folder() as folder:
         state = folder / "kept"
         state.mkdir(mode=0o700)
-        now = int(time.time())
-        (state / "telegram.offset").write_text(
-            line.format(now=now, future=now + 400 * 86400, bot=botapi.BOT_ID, url=api.url))
+        (state / "telegram.offset").write_text(f"700000003 {int(time.time()) + ahead}\n")
+        with lone_agent(api.url, STATE_DIR=state):
+            ask(api)
+            eventually(lambda: not (state / "telegram.offset").exists(), "it is taken over once")
+        assert not api.violations
+
+
+@pytest.mark.parametrize("bot, ahead", [(botapi.BOT_ID, 0), (botapi.BOT_ID, FUTURE), (12345, 0)])
+def test_whatever_number_was_kept_the_bot_is_heard(bot, ahead):
+    with BotApi(TOKEN) as api, util.Folder() as folder:
+        state = folder / "kept"
+        state.mkdir(mode=0o700)
+        with lone_agent(api.url, STATE_DIR=state):
+            ask(api)
+        with sqlite3.connect(state / "state.db") as connection:
+            connection.execute("UPDATE queue SET bot=?, next=700000003, at=?", (bot, int(time.time()) + ahead))
+        connection.close()
         with lone_agent(api.url, STATE_DIR=state):
             ask(api)
         assert not api.violations

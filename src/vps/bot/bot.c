@@ -13,6 +13,7 @@
 #include "vps/bot/command.h"
 #include "vps/bot/errands.h"
 #include "vps/bot/expired.h"
+#include "vps/bot/leftovers.h"
 #include "vps/bot/outbox.h"
 #include "vps/bot/policy.h"
 #include "vps/bot/poller.h"
@@ -28,6 +29,7 @@ struct bot {
     struct errands *errands;
     struct outbox *outbox;
     struct expired *expired;
+    struct leftovers *leftovers;
     struct poller *poller;
     struct cards *cards;
     char user_name[USER_NAME_MAX + 1];
@@ -280,6 +282,11 @@ static void on_online(void *arg, const char *user_name)
     struct text name = text_over(bot->user_name, sizeof bot->user_name);
     text_add(&name, "%s", user_name);
     name_commands(bot);
+    unsigned left = leftovers_put_right(bot->leftovers);
+    if (left > 0) {
+        log_info(bot->options.log,
+                 "telegram: putting %u messages right that the last vps-agent left behind", left);
+    }
 }
 
 static void on_refused(void *arg, const struct why *why)
@@ -325,7 +332,10 @@ static int make_parts(struct bot *bot)
         return -ENOMEM;
     }
     bot->expired = expired_new(options->loop, options->log, bot->outbox);
-    if (!bot->expired) {
+    /* A token begins with the bot's number. */
+    bot->leftovers = leftovers_new(options->store, bot->outbox,
+                                   strtoll(options->settings->telegram_token, NULL, 10));
+    if (!bot->expired || !bot->leftovers) {
         return -ENOMEM;
     }
     outbox_on_empty(bot->outbox, on_outbox_empty, bot);
@@ -339,6 +349,7 @@ static int start(struct bot *bot)
         .log = bot->options.log,
         .telegram = bot->telegram,
         .errands = bot->errands,
+        .store = bot->options.store,
         .state_dir = bot->options.settings->state_dir,
         .api_url = bot->options.settings->telegram_api_url,
         .online = on_online,
@@ -418,6 +429,7 @@ void bot_free(struct bot *bot)
     }
     timer_free(bot->stop_timer);
     expired_free(bot->expired);
+    leftovers_free(bot->leftovers);
     outbox_free(bot->outbox);
     errands_free(bot->errands);
     telegram_free(bot->telegram);

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "vps/session/sessions.h"
 #include "vps/settings.h"
+#include "vps/store/store.h"
 
 struct bot;
 
@@ -19,13 +20,14 @@ enum bot_status { BOT_CONNECTING, BOT_ONLINE };
 /*
  * Starts talking to the Bot API. `refused` is called, once, from the loop, if the
  * token is wrong at the start (401, 404): the agent then ends with the sentence.
- * sessions and settings outlive the bot.
+ * sessions, settings and store outlive the bot.
  */
 struct bot_options {
     uv_loop_t *loop;
     const struct log *log;
     const struct vps_settings *settings;
     struct sessions *sessions;
+    struct store *store; /* may be NULL */
     void (*refused)(void *arg, const struct why *why);
     void *arg;
 };

@@ -45,6 +45,7 @@ struct outbox {
     uint64_t quiet_until_ms;
     struct trouble trouble;
     struct log_sieve refused_sieve;
+    struct outbox_keeper keeper;
     void (*on_empty)(void *arg);
     void *on_empty_arg;
 };
@@ -77,6 +78,7 @@ struct post {
     json_t *sending;    /* what the request under way says */
     json_t *shown;      /* what the user sees, as far as is known */
     int64_t message_id; /* 0: not sent yet */
+    char *correction;   /* of post_keep(); "": it is to be deleted. NULL: not kept */
     bool is_file;
     bool released; /* its owner is gone */
     bool deleting;
@@ -114,6 +116,7 @@ static void post_free(struct post *post)
     json_decref(post->sending);
     json_decref(post->shown);
     file_done(&post->file);
+    free(post->correction);
     free(post);
 }
 
@@ -268,6 +271,15 @@ static void chat_free(struct chat *chat)
     free(chat);
 }
 
+/* It shows its end, or nobody can make it. */
+static void post_settled(const struct post *post)
+{
+    const struct outbox_keeper *keeper = &post->chat->outbox->keeper;
+    if (post->correction && post->message_id && keeper->settled) {
+        keeper->settled(keeper->arg, post->chat->id, post->message_id);
+    }
+}
+
 /* Does what there is to do, and forgets what is over: perhaps the chat itself. */
 static void chat_settle(struct chat *chat)
 {
@@ -275,6 +287,7 @@ static void chat_settle(struct chat *chat)
     for (struct post *post = chat->posts; post; post = next) {
         next = post->next;
         if (post_is_over(post)) {
+            post_settled(post);
             post_free(post);
         }
     }
@@ -325,6 +338,14 @@ static struct chat *chat_get(struct outbox *outbox, int64_t id)
 
 /* --- what came of a request --- */
 
+static void post_sent(const struct post *post)
+{
+    const struct outbox_keeper *keeper = &post->chat->outbox->keeper;
+    if (post->correction && post->message_id && keeper->sent) {
+        keeper->sent(keeper->arg, post->chat->id, post->message_id, post->correction);
+    }
+}
+
 static void post_delivered(struct post *post, enum work work, const json_t *result)
 {
     json_decref(post->shown);
@@ -337,6 +358,7 @@ static void post_delivered(struct post *post, enum work work, const json_t *resu
         file_done(&post->file);
         post->message_id = json_integer_value(json_object_get(result, "message_id"));
         post->lost = post->message_id == 0;
+        post_sent(post);
     } else if (work == WORK_DELETE) {
         post->lost = true;
     }
@@ -526,6 +548,24 @@ struct post *post_new_file(struct outbox *outbox, int64_t chat_id, const char *n
     return post;
 }
 
+void post_keep(struct post *post, const char *correction)
+{
+    if (post) {
+        free(post->correction);
+        post->correction = strdup(correction ? correction : "");
+    }
+}
+
+struct post *post_adopt(struct outbox *outbox, int64_t chat_id, int64_t message_id)
+{
+    struct post *post = post_new(outbox, chat_id);
+    if (post) {
+        post->message_id = message_id;
+        post_keep(post, NULL);
+    }
+    return post;
+}
+
 void post_set(struct post *post, const char *html, const struct button *buttons, unsigned count)
 {
     if (!post || post->lost) {
@@ -608,6 +648,11 @@ bool outbox_is_empty(const struct outbox *outbox)
         }
     }
     return true;
+}
+
+void outbox_on_kept(struct outbox *outbox, struct outbox_keeper keeper)
+{
+    outbox->keeper = keeper;
 }
 
 void outbox_trouble(const struct outbox *outbox, struct text *text)

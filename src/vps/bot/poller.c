@@ -48,6 +48,7 @@ struct poller {
     struct telegram_clock clock;
     struct offset offset;
     int64_t asked; /* the offset of the poll under way */
+    json_t *batch; /* what it brought, until a restart would know of it */
     unsigned asked_s;
     uint64_t asked_ms, warm_ms, conflict_ms;
     unsigned unreadable; /* answers in a row that could not be parsed */
@@ -142,33 +143,16 @@ static void keep_warm(struct poller *poller)
     json_decref(params);
 }
 
-/* Before the update is dealt with: rather not at all than twice. */
-static void pass(struct poller *poller, int64_t update_id)
+static void deal_with(struct poller *poller, const json_t *result)
 {
-    int err = offset_pass(&poller->offset, update_id, telegram_clock_now(&poller->clock));
-    if (err < 0 && !poller->offset_unwritten) {
-        log_warn(poller->options.log,
-                 "telegram: cannot write %s (%s): a command may run twice after a restart",
-                 poller->offset.path, strerror(-err));
-    }
-    poller->offset_unwritten = err < 0;
-}
-
-/* Returns how many updates were new. */
-static unsigned deal_with(struct poller *poller, const json_t *result)
-{
-    unsigned count = 0;
     for (size_t i = 0; i < json_array_size(result) && poller->state == POLLER_POLLING; i++) {
         struct update update;
         if (update_read(result, i, &update) == 0 && update.id >= poller->asked) {
-            pass(poller, update.id);
             poller->asked = update.id + 1;
-            count++;
             update.arrived = telegram_clock_now(&poller->clock);
             poller->options.update(poller->options.arg, &update);
         }
     }
-    return count;
 }
 
 static int64_t highest_id(const json_t *result)
@@ -187,9 +171,8 @@ static int64_t highest_id(const json_t *result)
  * All of them are far below what was asked for: the queue is another one than we thought,
  * and ours would never come. What is old in it is not run anyway.
  */
-static bool numbers_began_anew(struct poller *poller, const json_t *result)
+static bool numbers_began_anew(struct poller *poller, int64_t highest)
 {
-    int64_t highest = highest_id(result);
     if (highest < 0 || highest >= poller->asked - AHEAD_MAX) {
         return false;
     }
@@ -224,7 +207,7 @@ static bool step_over(struct poller *poller, const struct telegram_reply *reply)
              "telegram: update %" PRId64 " cannot be read and is left out: its JSON is not valid",
              id);
     poller->unreadable = 0;
-    pass(poller, id);
+    offset_pass(&poller->offset, id, telegram_clock_now(&poller->clock), NULL, NULL);
     return true;
 }
 
@@ -282,6 +265,34 @@ static void poll_worked(struct poller *poller, bool any)
     }
 }
 
+/* A restart knows that they are dealt with: now they can be. Rather not at all than twice. */
+static void on_passed(void *arg, int err)
+{
+    struct poller *poller = arg;
+    json_t *batch = poller->batch;
+    poller->batch = NULL;
+    if (err < 0 && !poller->offset_unwritten) {
+        log_warn(poller->options.log,
+                 "telegram: cannot keep how far messages are dealt with (%s): a command may run "
+                 "twice after a restart",
+                 strerror(-err));
+    }
+    poller->offset_unwritten = err < 0;
+    deal_with(poller, batch);
+    json_decref(batch);
+    poll_worked(poller, true);
+}
+
+static void take_batch(struct poller *poller, const json_t *result, int64_t highest)
+{
+    poller->batch = json_incref((json_t *)result);
+    int err = offset_pass(&poller->offset, highest, telegram_clock_now(&poller->clock), on_passed,
+                          poller);
+    if (err < 0) {
+        on_passed(poller, err);
+    }
+}
+
 static void on_updates(void *arg, const struct telegram_reply *reply)
 {
     struct poller *poller = arg;
@@ -291,16 +302,17 @@ static void on_updates(void *arg, const struct telegram_reply *reply)
         on_poll_failed(poller, reply);
         return;
     }
-    bool any = json_array_size(reply->result) > 0;
-    if (any && deal_with(poller, reply->result) == 0 &&
-        (!numbers_began_anew(poller, reply->result) || deal_with(poller, reply->result) == 0)) {
+    int64_t highest = highest_id(reply->result);
+    if (json_array_size(reply->result) == 0) {
+        poll_worked(poller, false);
+    } else if (highest >= poller->asked || numbers_began_anew(poller, highest)) {
+        take_batch(poller, reply->result, highest);
+    } else {
         /* Not what was asked for: asking at once again would go round in circles. */
         struct telegram_reply nonsense = {.code = 200,
                                           .trouble = "it repeats updates, or they have no number"};
         retry(poller, &nonsense);
-        return;
     }
-    poll_worked(poller, any);
 }
 
 static void poll_updates(struct poller *poller)
@@ -402,7 +414,7 @@ int poller_new(const struct poller_options *options, struct poller **ret_poller)
     poller->options = *options;
     poller->backoff = (struct backoff){.first_ms = FIRST_WAIT_MS, .max_ms = MAX_WAIT_MS};
     trouble_init(&poller->trouble, options->log, "receiving");
-    offset_init(&poller->offset, options->state_dir, options->api_url);
+    offset_init(&poller->offset, options->store, options->state_dir, options->api_url);
     poller->timer = timer_new(options->loop, on_timer, poller);
     if (!poller->timer) {
         poller_free(poller);
@@ -439,6 +451,9 @@ void poller_stop(struct poller *poller)
     telegram_cancel(poller->call);
     telegram_cancel(poller->warm);
     poller->call = poller->warm = NULL;
+    store_detach(poller->options.store, poller);
+    json_decref(poller->batch);
+    poller->batch = NULL;
 }
 
 void poller_free(struct poller *poller)
@@ -446,6 +461,9 @@ void poller_free(struct poller *poller)
     if (poller) {
         telegram_cancel(poller->call);
         telegram_cancel(poller->warm);
+        store_detach(poller->options.store, poller);
+        offset_done(&poller->offset);
+        json_decref(poller->batch);
         timer_free(poller->timer);
         free(poller);
     }

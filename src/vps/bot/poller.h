@@ -18,6 +18,7 @@
 #include "vps/bot/errands.h"
 #include "vps/bot/telegram.h"
 #include "vps/bot/update.h"
+#include "vps/store/store.h"
 
 struct poller;
 
@@ -26,6 +27,7 @@ struct poller_options {
     const struct log *log;
     struct telegram *telegram; /* this and errands outlive the poller */
     struct errands *errands;
+    struct store *store; /* may be NULL; not started yet, and outlives the poller */
     const char *state_dir, *api_url;
     /* The token is right; the bot's own user name, to tell commands to it from others. */
     void (*online)(void *arg, const char *user_name);

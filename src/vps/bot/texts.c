@@ -353,7 +353,15 @@ void texts_ended(struct text *html, const struct session_view *view, const char 
         add_client(html, &view->client);
         add_duration(html, view);
         add_traffic(html, view);
+        add_note(html, view);
     }
+}
+
+void texts_restarted(struct text *html, const struct session_view *view)
+{
+    text_add(html, "⚪ ");
+    add_title(html, view);
+    text_add(html, " has ended\nThe server was restarted.");
 }
 
 /* --- about an unknown client --- */

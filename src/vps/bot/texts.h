@@ -44,6 +44,9 @@ void texts_more(struct text *html, const char *ssh, const char *scp, const char 
 /* how: the clause of session_end_text(). */
 void texts_ended(struct text *html, const struct session_view *view, const char *how);
 
+/* What it says if vps-agent was restarted meanwhile. */
+void texts_restarted(struct text *html, const struct session_view *view);
+
 /* --- about an unknown client --- */
 
 /* asks_always: also about addresses from which the user came before. */

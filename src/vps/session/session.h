@@ -56,6 +56,8 @@ struct owner {
 bool owner_equal(const struct owner *a, const struct owner *b);
 /* "telegram:42"; dst takes OWNER_TEXT_MAX. Returns dst. */
 char *owner_text(const struct owner *owner, char *dst);
+/* Reads that. 0 or -EINVAL. */
+int owner_parse(const char *text, struct owner *ret_owner);
 enum { OWNER_TEXT_MAX = 32 };
 
 enum { SESSION_ID_SIZE = 8, SESSION_PARKED_MAX = 4, SESSION_NOTE_MAX = 400 };
