@@ -203,6 +203,7 @@ def open_until_refused(world, target, folder):
         opened.append((answer["session"], secret))
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone sees the agents' descriptors")
 def test_short_of_descriptors_new_sessions_are_refused_and_the_others_go_on(target, folder):
     most = 160
     many = {"MAX_SESSIONS": 1000, "MAX_SESSIONS_PER_USER": 1000}
