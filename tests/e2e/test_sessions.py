@@ -26,6 +26,8 @@ SESSION_KEYS = {"id", "kind", "target", "gateway", "state", "owner", "public_por
                 "since", "age", "expires_in", "bytes_to_target", "bytes_to_client", "connections",
                 "connections_total", "note", "parked", "reason"}
 
+SESSION_KEYS |= {"waiting", "knocking"}
+
 
 @pytest.fixture
 def target():
@@ -493,7 +495,7 @@ def test_pamctl_close_ends_a_session_of_anybody(world, target, kind):
 
 @pytest.mark.parametrize("arguments", [
     [], ["nonsense"], ["ssh"], ["rdp"], ["close"], ["admit"], ["ssh", "a", "b"], ["status", "x"],
-    ["sessions", "x"], ["close", "a", "b"], ["admit", "a", "b", "c"], ["ssh", "a", "--out", "f"],
+    ["sessions", "x"], ["close", "a", "b"], ["admit", "a"], ["block", "a"], ["admit", "a", "b", "c"], ["ssh", "a", "--out", "f"],
     ["rdp", "a", "--out"], ["--nonsense", "status"], ["--socket"], ["-j", "status"],
 ], ids=" ".join)
 def test_wrong_usage_is_status_2_and_one_line(world, arguments):
