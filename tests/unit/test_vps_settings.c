@@ -28,8 +28,8 @@ static const char *const NAMES[] = {
     "IDLE_TIMEOUT",     "LOG_LEVEL",
     "MAX_SESSION_TIME", "MAX_SESSIONS_PER_USER",
     "MAX_SESSIONS",     "ADMIT",
-    "STATE_DIR",        "RELAY_WORKERS",
-    "RUST_LOG",
+    "KNOWN_DAYS",       "STATE_DIR",
+    "RELAY_WORKERS",    "RUST_LOG",
 };
 
 /* A clean environment that is just enough. */
@@ -181,6 +181,10 @@ static const struct {
     {"MAX_CONNECTIONS", "65", "MAX_CONNECTIONS is \"65\""},
     {"MAX_SESSIONS", "10000", NULL},
     {"MAX_SESSIONS", "10001", "MAX_SESSIONS is \"10001\""},
+    {"KNOWN_DAYS", "1", NULL},
+    {"KNOWN_DAYS", "3650", NULL},
+    {"KNOWN_DAYS", "0", "KNOWN_DAYS is \"0\"; it takes days, 1 to 3650"},
+    {"KNOWN_DAYS", "3651", "KNOWN_DAYS is \"3651\""},
     {"ADMIT", "auto", NULL},
     {"ADMIT", "ask", NULL},
     {"ADMIT", "never", "ADMIT is \"never\"; it takes auto, known or ask"},

@@ -12,6 +12,7 @@
 #include "base/settings.h"
 #include "base/text.h"
 #include "vps/health.h"
+#include "vps/setup/doctor_state.h"
 #include "vps/setup/firewall.h"
 #include "vps/setup/hotline.h"
 #include "vps/setup/sheet.h"
@@ -157,7 +158,9 @@ static void check_bot(struct checkup *checkup, const struct vps_settings *settin
     if (hotline_greet(hotline, name, &answer, &why) < 0) {
         checkup_say(checkup, CHECKUP_BAD, "Bot API", "%s", why.text);
     } else {
-        checkup_say(checkup, CHECKUP_OK, "Bot API", "it answers, and the bot is @%s", name);
+        checkup_say(checkup, CHECKUP_OK, "Bot API", "it answers, and the bot is @%s%s%s", name,
+                    answer.first_trouble[0] ? "; but not at once (over IPv6?): " : "",
+                    answer.first_trouble);
         check_webhook(checkup, hotline);
     }
     check_clock_against(checkup, answer.server_unix);
@@ -190,6 +193,7 @@ static unsigned long most_descriptors(const struct vps_settings *settings)
 static void check_all(struct checkup *checkup, const struct vps_settings *settings)
 {
     check_state_dir(checkup, settings->state_dir);
+    doctor_check_state(checkup, settings);
     checkup_descriptors(checkup, most_descriptors(settings));
     doctor_check_host(checkup, settings);
     bool agent_runs = check_agent(checkup, settings);
