@@ -52,7 +52,7 @@ def test_1000_junk_connections_while_the_user_is_expected_and_while_connected(sc
         document, _ = world.rdp(target.name)
         file = RdpFile(document.document.data)
         session = world.newest_session()
-        ports = [session["public_port"], world.control_port]
+        ports = [session["public_port"], world.control_port]     # no channel is expected at a data port
         judge_memory(world, lambda: blow(ports, JUNK // 2))
         assert world.session(session["id"])["state"] == "waiting"
         with Storm(ports, JUNK // 4, SCANNERS):
@@ -180,11 +180,10 @@ def shown():
     """The same at the log level that an operator has, with somebody who was there before."""
     with World(vps={"LOG_LEVEL": "info", "RECONNECT_GRACE": 5}) as world:
         with Recorder(echo) as target:
-            client, _ = enter_ssh(world, target, admit=True)
+            client, session = enter_ssh(world, target, admit=True)
             client.close()
             target.wait_client().wait_end()
-        # Close would take the Admit back
-        eventually(lambda: not world.sessions(), "its session is over", 20)
+        world.wait_state(session["id"], "ended", 15)    # Close would take the Admit back
         yield world
 
 
