@@ -23,7 +23,7 @@ from util import TIME_SCALE, eventually, stays
 WORLD = {"vps": {"ADMIT": "auto"}}
 SHORT = round(2 * TIME_SCALE)   # seconds, for a limit that a test waits for
 SESSION_KEYS = {"id", "kind", "target", "gateway", "state", "owner", "public_port", "data_port", "client",
-                "since", "expires_in", "bytes_to_target", "bytes_to_client", "connections",
+                "since", "age", "expires_in", "bytes_to_target", "bytes_to_client", "connections",
                 "connections_total", "note", "parked", "reason"}
 
 
@@ -442,13 +442,13 @@ def test_pamctl_status_tells_who_is_there(world, target):
     text = world.pamctl("status").stdout
     status = world.pamctl.json("status")
     assert set(status) == {"ok", "version", "uptime", "telegram", "gateways", "sessions", "connections",
-                           "draining"}
+                           "draining", "telegram_trouble", "telegram_deaf"}
     assert status["draining"] is False
     assert text.startswith(f"vps-agent {status['version']}, up for ")
     assert "telegram:  online\n" in text and "sessions:  0, connections: 0\n" in text
     assert "gateway:   lan from 127.0.0.1 for " in text and "round trip " in text
     gateway, = status["gateways"]
-    assert set(gateway) == {"name", "address", "version", "since", "rtt_ms"}
+    assert set(gateway) == {"name", "address", "version", "since", "age", "rtt_ms"}
     assert gateway["name"] == "lan" and gateway["version"].startswith("gateway-agent ")
     world.pamctl.json("ssh", target.name)
     assert world.status()["sessions"] == 1 and "sessions:  1, connections: 0\n" in world.pamctl("status").stdout

@@ -29,8 +29,7 @@ static const char *const NAMES[] = {
     "MAX_SESSION_TIME", "MAX_SESSIONS_PER_USER",
     "MAX_SESSIONS",     "ADMIT",
     "KNOWN_DAYS",       "STATE_DIR",
-    "RELAY_WORKERS",
-    "RUST_LOG",
+    "RELAY_WORKERS",    "RUST_LOG",
 };
 
 /* A clean environment that is just enough. */
