@@ -34,8 +34,8 @@ uint32_t __wrap_backoff_next(struct backoff *backoff)
 
 static const char *const MIGRATIONS[] = {
     "CREATE TABLE note(id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT",
-    "ALTER TABLE note ADD COLUMN colour TEXT NOT NULL DEFAULT 'blue';"
-    "CREATE TABLE more(id INTEGER PRIMARY KEY) STRICT",
+    ("ALTER TABLE note ADD COLUMN colour TEXT NOT NULL DEFAULT 'blue';"
+     "CREATE TABLE more(id INTEGER PRIMARY KEY) STRICT"),
     "SELECT nonsense",
 };
 static const char INSERT[] = "INSERT INTO note(id, text) VALUES(?1, ?2)";
