@@ -263,23 +263,35 @@ def stale_commands(run):
     return Found(took < 12 * util.TIME_SCALE and 1 <= notices <= 2, f"answered after {took:.1f} s; {notices} notices", took)
 
 
-@circumstance(PART, "the bot's token is revoked while it runs", "`--health` fails and says so, the log repeats it", short=True)
-def revoked(run):
+def revoke(run):
+    """Until --health, an object with its text and status, is as it is wanted."""
     world = run.world(gateways=())
     heard_once(world)
     world.api.wrong_token_is_expected = True
     world.api.token = "1:another"
     world.api.drop_connections()
-    last = None
 
-    def sick():
-        nonlocal last
-        last = agents.run("vps-agent", "--health", env=world.vps.settings)
-        return last.returncode != 0
+    def waits_for(wanted, bound, what):
+        last = []
 
-    found = run.recovers(sick, 60, "--health fails", "--health says healthy")
-    need(found.ok, f"--health: {last.stdout.strip()}")
-    return Found(True, f"--health after {found.seconds:.1f} s: {last.stdout.strip()}", found.seconds)
+        def look():
+            last[:] = [agents.run("vps-agent", "--health", env=world.vps.settings)]
+            return wanted(last[0])
+
+        took = run.until(look, bound)
+        need(took is not None, f"{what} within {bound} s: {last[0].stdout.strip()}")
+        return Found(True, f"after {took:.1f} s: {last[0].stdout.strip()}", took)
+    return waits_for
+
+
+@circumstance(PART, "the bot's token is revoked while it runs", "`--health` says so", short=True)
+def revoked(run):
+    return revoke(run)(lambda health: "refuses" in health.stdout or "401" in health.stdout, 20, "--health does not say so")
+
+
+@circumstance(PART, "the token stays revoked for more than two minutes", "`--health` fails")
+def revoked_for_minutes(run):
+    return revoke(run)(lambda health: health.returncode != 0, 150, "--health does not fail")
 
 
 @circumstance(PART, "the server answers every sendDocument with 500", "other answers pass it, and one line says so within seconds", short=True)
