@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
+
 struct reader reader_over(const void *data, size_t len)
 {
     return (struct reader){.at = data, .left = len};
@@ -59,38 +61,13 @@ void read_copy(struct reader *r, void *dst, size_t len)
     }
 }
 
-/* The length of the UTF-8 character at the start (RFC 3629, section 4), 0 if there is none. */
-static size_t character_len(const uint8_t *at, size_t left)
-{
-    uint8_t lead = at[0];
-    size_t len = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    if (lead > 0xf4 || len > left) {
-        return 0;
-    }
-    /* The second byte rules out overlong forms, surrogates and what is above U+10FFFF. */
-    uint8_t low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-    uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-    for (size_t i = 1; i < len; i++) {
-        if (at[i] < low || at[i] > high) {
-            return 0;
-        }
-        low = 0x80;
-        high = 0xbf;
-    }
-    return len;
-}
-
-/* C0, DEL and C1: a terminal acts on them, and these texts are shown in terminals. */
-static bool is_control(const uint8_t *at)
-{
-    return at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && at[1] < 0xa0);
-}
-
+/* These texts are shown to people, in terminals and chats. */
 static bool is_text(const uint8_t *bytes, size_t len)
 {
     for (size_t at = 0, step; at < len; at += step) {
-        step = character_len(bytes + at, len - at);
-        if (step == 0 || is_control(bytes + at)) {
+        uint32_t character;
+        step = utf8_decode(bytes + at, len - at, &character);
+        if (step == 0 || utf8_is_hidden(character)) {
             return false;
         }
     }

@@ -30,7 +30,7 @@ void read_copy(struct reader *r, void *dst, size_t len);
 /*
  * Reads a string with a 16-bit length in front into dst (cap bytes, with the
  * NUL that is added). Fails if it does not fit, is not UTF-8 (JSON would not take
- * it) or holds control characters.
+ * it) or holds what nobody sees (utf8.h).
  */
 void read_string(struct reader *r, char *dst, size_t cap);
 /* True when nothing failed and nothing is left over: both are errors. */

@@ -13,7 +13,6 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "base/timer.h"
 
 enum { RESOLVE_MS = 8000, LINE_SIZE = 1024, YEAR_2025 = 1735689600 };
 
@@ -91,7 +90,6 @@ struct look_up {
     struct addr *addrs;
     unsigned count;
     int err;
-    struct timer *timer;
 };
 
 static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned count)
@@ -103,15 +101,6 @@ static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned c
     for (unsigned i = 0; i < look_up->count; i++) {
         look_up->addrs[i] = addrs[i];
     }
-    timer_stop(look_up->timer);
-}
-
-static void on_late(void *arg)
-{
-    struct look_up *look_up = arg;
-    resolve_cancel(look_up->resolve);
-    look_up->resolve = NULL;
-    look_up->err = -EAGAIN;
 }
 
 static int look_name_up(const char *host, struct addr *ret_addrs, unsigned *ret_count)
@@ -121,15 +110,13 @@ static int look_name_up(const char *host, struct addr *ret_addrs, unsigned *ret_
     if (uv_loop_init(&loop) < 0) {
         return -ENOMEM;
     }
-    look_up.timer = timer_new(&loop, on_late, &look_up);
-    look_up.resolve = look_up.timer ? resolve_start(&loop, host, 0, on_resolved, &look_up) : NULL;
-    if (look_up.resolve) {
-        timer_set(look_up.timer, RESOLVE_MS);
-    }
+    struct resolver *resolver = resolver_new(&loop, 1);
+    look_up.resolve = resolver ? resolve_start(resolver, host, 0, RESOLVE_MS, on_resolved, &look_up)
+                               : NULL;
     while (look_up.resolve) {
         uv_run(&loop, UV_RUN_ONCE);
     }
-    timer_free(look_up.timer);
+    resolver_free(resolver);
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
     *ret_count = look_up.count;

@@ -112,7 +112,8 @@ static void start_next(void *arg)
         return;
     }
     watch_set(attempt->watch, WATCH_WRITE);
-    if (dial->started < dial->count) {
+    /* Beside each other while there is room for that, else one after the other. */
+    if (dial->started < dial->count && !net_descriptors_are_short(attempt->fd)) {
         timer_set(dial->stagger, STAGGER_MS);
     }
 }

@@ -202,6 +202,75 @@ int envfile_set(struct envfile *file, const char *name, const char *value)
     return err;
 }
 
+/* ---- whose it is ------------------------------------------------------------- */
+
+static bool is_ours(const struct stat *file)
+{
+    return file->st_uid == 0 || file->st_uid == geteuid();
+}
+
+/* Apart from root and the caller; the group that the caller writes files with is his own. */
+static bool others_may_write(const struct stat *folder)
+{
+    bool by_group = (folder->st_mode & S_IWGRP) && folder->st_gid != getegid() &&
+                    folder->st_gid != 0;
+    return by_group || (folder->st_mode & S_IWOTH);
+}
+
+/* `path` is cut to each folder above it in turn: where others can move things, that goes too. */
+static int check_way(char *path, struct why *why)
+{
+    struct stat folder;
+    for (char *slash = strrchr(path, '/'); slash && slash > path; slash = strrchr(path, '/')) {
+        *slash = '\0';
+        if (stat(path, &folder) == 0 && others_may_write(&folder) && !(folder.st_mode & S_ISVTX)) {
+            return why_set(why, -EPERM, "others may write to the folder %s", path);
+        }
+    }
+    return 0;
+}
+
+static int check_file(const char *path, const char *real, struct why *why)
+{
+    struct stat file;
+    if (stat(real, &file) < 0 || is_ours(&file)) {
+        return 0;
+    }
+    return why_set(why, -EPERM, "%s belongs to somebody else (uid %u)", path,
+                   (unsigned)file.st_uid);
+}
+
+static int check_folder(const char *path, struct why *why)
+{
+    struct stat folder;
+    if (stat(path, &folder) < 0 || (is_ours(&folder) && !others_may_write(&folder))) {
+        return 0;
+    }
+    return why_set(why, -EPERM, "others may write to the folder %s", path);
+}
+
+int envfile_is_safe(const char *path, struct why *why)
+{
+    char real[PATH_MAX + 2], folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s", path);
+    if (realpath(path, real)) {
+        snprintf(folder, sizeof folder, "%s", real);
+        int err = check_file(path, real, why);
+        err = err < 0 ? err : check_folder(dirname(folder), why);
+        return err < 0 ? err : check_way(real, why);
+    }
+    if (realpath(dirname(folder), real)) {
+        int err = check_folder(real, why);
+        return err < 0 ? err : check_way(real, why);
+    }
+    /* The folder is made, and is ours then. */
+    if (!realpath(dirname(folder), real)) {
+        return 0;
+    }
+    strcat(real, "/");
+    return check_way(real, why);
+}
+
 /* ---- writing -------------------------------------------------------------- */
 
 /* The group that packages make for the agents. */
@@ -286,8 +355,19 @@ static int say_unwritable(const char *path, int err, struct why *why)
                        : "");
 }
 
+static int refuse_unsafe(const char *path, struct why *why)
+{
+    struct why closer;
+    int err = envfile_is_safe(path, &closer);
+    return err < 0 ? why_set(why, err, "%s: no secret is put there", closer.text) : 0;
+}
+
 int envfile_check(const char *path, struct why *why)
 {
+    int unsafe = refuse_unsafe(path, why);
+    if (unsafe < 0) {
+        return unsafe;
+    }
     char copy[PATH_MAX];
     snprintf(copy, sizeof copy, "%s", path);
     char *folder = dirname(copy);
@@ -300,7 +380,11 @@ int envfile_check(const char *path, struct why *why)
 
 int envfile_replace(const char *path, const char *content, struct why *why)
 {
-    int err = replace(path, content);
+    int err = refuse_unsafe(path, why);
+    if (err < 0) {
+        return err;
+    }
+    err = replace(path, content);
     return err < 0 ? say_unwritable(path, err, why) : 0;
 }
 

@@ -33,6 +33,13 @@ int envfile_set(struct envfile *file, const char *name, const char *value);
 int envfile_write(const struct envfile *file, struct why *why);
 /* Before anybody is asked anything: 0, or -errno with why if the file could not be written. */
 int envfile_check(const char *path, struct why *why);
+/*
+ * Nobody but the caller and root has the file or can put another one in its place: it is
+ * theirs, and so is its folder, which others may not write to, nor move away. -EPERM with
+ * a sentence in why; 0 also if there is no such file or folder yet. What is written here
+ * is checked for that.
+ */
+int envfile_is_safe(const char *path, struct why *why);
 /* Accepts NULL; wipes what it held. */
 void envfile_free(struct envfile *file);
 

@@ -147,8 +147,7 @@ void lines_say(struct lines_client *client, const char *line)
         drop(client);
         return;
     }
-    memcpy(out, line, len);
-    out[len] = '\n';
+    *(char *)mempcpy(out, line, len) = '\n';
     client->out = out;
     client->out_len = len + 1;
     client->sent = 0;

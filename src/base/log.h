@@ -3,8 +3,9 @@
  *
  * Only agents log; libraries return errors. A line is
  *     2026-11-22T13:51:00.123Z info  session k3f9q2wx: waiting -> connected
- * Control characters of anything formatted into it are made visible, so that
- * what a peer or a user sent cannot forge a line. errno is preserved.
+ * Control characters of anything formatted into it are made visible, and what turns
+ * or hides characters, so that what a peer or a user sent cannot forge a line. errno is
+ * preserved.
  */
 #ifndef PAMTUNNEL_BASE_LOG_H
 #define PAMTUNNEL_BASE_LOG_H

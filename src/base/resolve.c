@@ -4,27 +4,50 @@
 #include <netdb.h>
 #include <stdlib.h>
 
+#include "base/host.h"
+#include "base/text.h"
 #include "base/timer.h"
 
-struct resolve {
-    uv_getaddrinfo_t request;
-    struct timer *literal_timer; /* an address needs no look-up, just the next turn of the loop */
-    struct addr literal;
-    uint16_t port;
-    resolve_fn fn; /* NULL: cancelled */
-    void *arg;
+/* More than the C libraries' resolvers and their plugins take; the default may be 8 MiB. */
+enum { STACK_SIZE = 512 * 1024 };
+
+struct resolver {
+    uv_loop_t *loop;
+    unsigned most, running;
+    bool ownerless;
 };
+
+struct resolve {
+    struct resolver *resolver;
+    struct timer *timer; /* of the time-out; without a look-up, of the answer */
+    resolve_fn fn;       /* NULL: nobody waits any more */
+    void *arg;
+
+    /* The look-up. Its thread writes the answer, and nobody reads that before `done`. */
+    bool looking;
+    uv_thread_t thread;
+    uv_async_t done;
+    char host[HOST_MAX + 1];
+    uint16_t port;
+    int err;
+    unsigned count;
+    struct addr addrs[RESOLVE_MAX];
+};
+
+/* ---- the thread ------------------------------------------------------------ */
 
 static int resolver_error(int status)
 {
     switch (status) {
-    case UV_EAI_NONAME:
-    case UV_EAI_NODATA:
+    case EAI_NONAME:
+#ifdef EAI_NODATA
+    case EAI_NODATA:
+#endif
         return -ENOENT;
-    case UV_EAI_AGAIN:
-    case UV_EAI_FAIL:
+    case EAI_AGAIN:
+    case EAI_FAIL:
         return -EAGAIN;
-    case UV_EAI_MEMORY:
+    case EAI_MEMORY:
         return -ENOMEM;
     default:
         return -EIO;
@@ -42,65 +65,127 @@ static unsigned collect(const struct addrinfo *list, uint16_t port, struct addr 
     return count;
 }
 
-static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
-{
-    struct resolve *resolve = request->data;
-    struct addr addrs[RESOLVE_MAX];
-    unsigned count = status == 0 ? collect(list, resolve->port, addrs) : 0;
-    uv_freeaddrinfo(list);
-
-    resolve_fn fn = resolve->fn;
-    void *arg = resolve->arg;
-    free(resolve);
-    if (fn && count > 0) {
-        fn(arg, 0, addrs, count);
-    } else if (fn) {
-        fn(arg, status == 0 ? -ENOENT : resolver_error(status), NULL, 0);
-    }
-}
-
-static void on_literal(void *arg)
+static void look_up(void *arg)
 {
     struct resolve *resolve = arg;
-    struct addr addr = resolve->literal;
-    resolve_fn fn = resolve->fn;
-    void *fn_arg = resolve->arg;
-    resolve_cancel(resolve);
-    fn(fn_arg, 0, &addr, 1);
+    /* One entry per address; families that this machine cannot reach sort last anyway. */
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list = NULL;
+    int status = getaddrinfo(resolve->host, NULL, &hints, &list);
+    if (status == 0) {
+        resolve->count = collect(list, resolve->port, resolve->addrs);
+        resolve->err = resolve->count > 0 ? 0 : -ENOENT;
+        freeaddrinfo(list);
+    } else {
+        resolve->err = resolver_error(status);
+    }
+    uv_async_send(&resolve->done);
 }
 
-static int start_literal(uv_loop_t *loop, struct resolve *resolve)
+/* ---- the loop -------------------------------------------------------------- */
+
+static void count_down(struct resolver *resolver)
 {
-    resolve->literal_timer = timer_new(loop, on_literal, resolve);
-    if (!resolve->literal_timer) {
+    resolver->running--;
+    if (resolver->ownerless && resolver->running == 0) {
+        free(resolver);
+    }
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+/* Who asked is told, once. */
+static void answer(struct resolve *resolve, int err, const struct addr *addrs, unsigned count)
+{
+    resolve_fn fn = resolve->fn;
+    resolve->fn = NULL;
+    timer_free(resolve->timer);
+    resolve->timer = NULL;
+    if (fn && err < 0) {
+        fn(resolve->arg, err, NULL, 0);
+    } else if (fn) {
+        fn(resolve->arg, 0, addrs, count);
+    }
+}
+
+static void on_done(uv_async_t *done)
+{
+    struct resolve *resolve = done->data;
+    uv_thread_join(&resolve->thread); /* it has nothing left to do */
+    count_down(resolve->resolver);
+    answer(resolve, resolve->err, resolve->addrs, resolve->count);
+    uv_close((uv_handle_t *)done, on_closed);
+}
+
+/* The look-up itself cannot be stopped; it goes on without anybody who waits for it. */
+static void on_time_over(void *arg)
+{
+    answer(arg, -EAGAIN, NULL, 0);
+}
+
+static void on_known(void *arg)
+{
+    struct resolve *resolve = arg;
+    struct resolve known = *resolve;
+    resolve_cancel(resolve);
+    known.timer = NULL;
+    answer(&known, known.err, known.addrs, known.count);
+}
+
+/* ---- starting -------------------------------------------------------------- */
+
+static int start_thread(struct resolve *resolve)
+{
+    struct resolver *resolver = resolve->resolver;
+    uv_thread_options_t options = {.flags = UV_THREAD_HAS_STACK_SIZE, .stack_size = STACK_SIZE};
+    if (uv_async_init(resolver->loop, &resolve->done, on_done) < 0) {
         return -ENOMEM;
     }
-    timer_set(resolve->literal_timer, 0);
+    resolve->done.data = resolve;
+    resolver->running++;
+    resolve->looking = true;
+    if (uv_thread_create_ex(&resolve->thread, &options, look_up, resolve) < 0) {
+        resolver->running--;
+        resolve->fn = NULL;
+        timer_free(resolve->timer);
+        uv_close((uv_handle_t *)&resolve->done, on_closed);
+        return -EAGAIN;
+    }
     return 0;
 }
 
-static int start_look_up(uv_loop_t *loop, struct resolve *resolve, const char *host)
+static int start(struct resolve *resolve, uint64_t timeout_ms)
 {
-    resolve->request.data = resolve;
-    /* One entry per address; families that this machine cannot reach sort last anyway. */
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    return uv_getaddrinfo(loop, &resolve->request, on_resolved, host, NULL, &hints);
+    struct resolver *resolver = resolve->resolver;
+    bool literal = addr_parse(resolve->host, resolve->port, &resolve->addrs[0]) == 0;
+    bool busy = !literal && resolver->running >= resolver->most;
+    resolve->count = literal ? 1 : 0;
+    resolve->err = busy ? -EBUSY : 0;
+    resolve->timer = timer_new(resolver->loop, literal || busy ? on_known : on_time_over, resolve);
+    if (!resolve->timer) {
+        free(resolve);
+        return -ENOMEM;
+    }
+    timer_set(resolve->timer, literal || busy ? 0 : timeout_ms);
+    return literal || busy ? 0 : start_thread(resolve);
 }
 
-struct resolve *resolve_start(uv_loop_t *loop, const char *host, uint16_t port, resolve_fn fn,
-                              void *arg)
+struct resolve *resolve_start(struct resolver *resolver, const char *host, uint16_t port,
+                              uint64_t timeout_ms, resolve_fn fn, void *arg)
 {
-    struct resolve *resolve = malloc(sizeof *resolve);
+    struct resolve *resolve = calloc(1, sizeof *resolve);
     if (!resolve) {
         return NULL;
     }
-    *resolve = (struct resolve){.port = port, .fn = fn, .arg = arg};
-    bool literal = addr_parse(host, port, &resolve->literal) == 0;
-    if ((literal ? start_literal(loop, resolve) : start_look_up(loop, resolve, host)) < 0) {
-        free(resolve);
-        return NULL;
-    }
-    return resolve;
+    resolve->resolver = resolver;
+    resolve->port = port;
+    resolve->fn = fn;
+    resolve->arg = arg;
+    struct text text = text_over(resolve->host, sizeof resolve->host);
+    text_add(&text, "%s", host);
+    return start(resolve, timeout_ms) < 0 ? NULL : resolve;
 }
 
 void resolve_cancel(struct resolve *resolve)
@@ -108,11 +193,30 @@ void resolve_cancel(struct resolve *resolve)
     if (!resolve) {
         return;
     }
-    if (resolve->literal_timer) {
-        timer_free(resolve->literal_timer);
-        free(resolve);
+    resolve->fn = NULL;
+    timer_free(resolve->timer);
+    resolve->timer = NULL;
+    if (!resolve->looking) {
+        free(resolve); /* else it frees itself when the thread is done */
+    }
+}
+
+struct resolver *resolver_new(uv_loop_t *loop, unsigned most)
+{
+    struct resolver *resolver = calloc(1, sizeof *resolver);
+    if (resolver) {
+        *resolver = (struct resolver){.loop = loop, .most = most};
+    }
+    return resolver;
+}
+
+void resolver_free(struct resolver *resolver)
+{
+    if (!resolver) {
         return;
     }
-    resolve->fn = NULL; /* the look-up itself may be past stopping; it frees itself */
-    uv_cancel((uv_req_t *)&resolve->request);
+    resolver->ownerless = true;
+    if (resolver->running == 0) {
+        free(resolver);
+    }
 }

@@ -1,7 +1,8 @@
 /*
- * resolve: names to addresses through the system's resolver, in libuv's thread
- * pool. Addresses as text are answered without a look-up, but also later, from
- * the loop, never from inside resolve_start().
+ * resolve: names to addresses through the system's resolver, each in a thread of its own
+ * and within a time of its own, so that a name server that does not answer holds up
+ * nobody but who asked it. Addresses as text are answered without a look-up, but also
+ * later, from the loop, never from inside resolve_start().
  */
 #ifndef PAMTUNNEL_BASE_RESOLVE_H
 #define PAMTUNNEL_BASE_RESOLVE_H
@@ -13,18 +14,25 @@
 
 enum { RESOLVE_MAX = 16 };
 
+/* Those who share it have `most` look-ups at once; one that was given up runs on for a while. */
+struct resolver;
+/* NULL when out of memory. */
+struct resolver *resolver_new(uv_loop_t *loop, unsigned most);
+/* Accepts NULL. No resolve_start() any more; look-ups under way are not harmed. */
+void resolver_free(struct resolver *resolver);
+
 struct resolve;
 /*
  * err is 0 with count > 0 addresses in the resolver's order (RFC 6724), or
- * -ENOENT for a name that does not exist, -EAGAIN for a resolver that does not
- * answer, or another negative errno value. Called once; the resolve is gone
- * afterwards.
+ * -ENOENT for a name that does not exist, -EAGAIN for name servers that did not
+ * answer (in time), -EBUSY if too many look-ups wait for them already, or another
+ * negative errno value. Called once; the resolve is gone afterwards.
  */
 typedef void (*resolve_fn)(void *arg, int err, const struct addr *addrs, unsigned count);
 
 /* NULL when out of memory. */
-struct resolve *resolve_start(uv_loop_t *loop, const char *host, uint16_t port, resolve_fn fn,
-                              void *arg);
+struct resolve *resolve_start(struct resolver *resolver, const char *host, uint16_t port,
+                              uint64_t timeout_ms, resolve_fn fn, void *arg);
 /* The callback will not run. Accepts NULL. */
 void resolve_cancel(struct resolve *resolve);
 

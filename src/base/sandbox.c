@@ -3,8 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netdb.h>
+#include <resolv.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -51,6 +55,8 @@ enum {
     WRITES = FS_WRITE_FILE | FS_REMOVE_FILE | FS_MAKE_REG | FS_MAKE_SOCK | FS_TRUNCATE,
     OF_FILES = FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE, /* that make sense for a file */
 
+    LINKS_MAX = 8, /* one after the other */
+
     VERSION_FLAG = 1,
     PATH_BENEATH = 1,
 };
@@ -66,7 +72,7 @@ struct path_rule {
     int32_t parent_fd;
 } __attribute__((packed));
 
-/* Resolver, libraries that it loads, certificates; sizes of pipes. */
+/* Resolver, certificates, time zones, libraries; sizes of pipes. */
 static const char *const READABLE[] = {"/etc", "/usr", "/lib", "/lib64", "/run", "/proc/sys/fs"};
 /* May be links to anywhere, which differs between distributions. */
 static const char *const FOLLOWED[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf",
@@ -102,6 +108,13 @@ static int allow_path(int ruleset, const char *path, uint64_t allowed)
     return err;
 }
 
+/* Cuts the last part of a path off. */
+static void cut_to_folder(char *path)
+{
+    char *slash = strrchr(path, '/');
+    slash[slash == path] = '\0';
+}
+
 /* A file, wherever it really is, and what may take its place: its folder. */
 static int allow_file(int ruleset, const char *path)
 {
@@ -109,21 +122,88 @@ static int allow_file(int ruleset, const char *path)
     if (!path || !realpath(path, real)) {
         return 0;
     }
-    char *slash = strrchr(real, '/');
-    if (slash > real) {
-        *slash = '\0';
-    }
+    cut_to_folder(real);
     return allow_path(ruleset, real, READS);
+}
+
+/* Where a link leads to. False if it is none, or leads nowhere in particular. */
+static bool follow(const char *link, char target[PATH_MAX])
+{
+    char text[PATH_MAX], folder[PATH_MAX];
+    ssize_t len = readlink(link, text, sizeof text - 1);
+    if (len <= 0) {
+        return false;
+    }
+    text[len] = '\0';
+    snprintf(folder, sizeof folder, "%s", link);
+    cut_to_folder(folder);
+    int wanted = text[0] == '/' ? snprintf(target, PATH_MAX, "%s", text)
+                                : snprintf(target, PATH_MAX, "%s/%s", folder, text);
+    return wanted < PATH_MAX;
+}
+
+/*
+ * The folder a path is in, as it really is, or the nearest one above that is there. -EACCES:
+ * that is "/", or one in it, which hold too much to be given away for one file.
+ */
+static int find_folder(const char *path, char real[PATH_MAX])
+{
+    char folder[PATH_MAX];
+    bool direct = true;
+    snprintf(folder, sizeof folder, "%s", path);
+    for (cut_to_folder(folder); !realpath(folder, real); cut_to_folder(folder)) {
+        direct = false;
+    }
+    bool holds_much = !real[1] || (!direct && !strchr(real + 1, '/'));
+    for (size_t i = 0; i < sizeof READABLE / sizeof *READABLE; i++) {
+        size_t len = strlen(READABLE[i]);
+        if (strncmp(real, READABLE[i], len) == 0 && (!real[len] || real[len] == '/')) {
+            holds_much = false; /* it is given anyway */
+        }
+    }
+    return holds_much ? -EACCES : 0;
+}
+
+/*
+ * A file that may be a link, which may be a link: the folder of each step, also where
+ * nothing is yet, since DHCP or a VPN makes it later. With a ruleset of -1 it only looks.
+ * -EACCES: `step` is in no folder that can be given.
+ */
+static int allow_way(int ruleset, const char *path, char step[PATH_MAX])
+{
+    char real[PATH_MAX], next[PATH_MAX];
+    snprintf(step, PATH_MAX, "%s", path);
+    for (int links = 0; links < LINKS_MAX; links++) {
+        int err = find_folder(step, real);
+        if (err == 0 && ruleset >= 0) {
+            err = allow_path(ruleset, real, READS);
+        }
+        if (err < 0 || !follow(step, next)) {
+            return err;
+        }
+        memcpy(step, next, sizeof next);
+    }
+    return 0;
+}
+
+/* Where the list of name servers will be, if that stays out of reach. */
+static bool resolver_is_outside(char step[PATH_MAX])
+{
+    return allow_way(-1, FOLLOWED[0], step) < 0 && access(FOLLOWED[0], R_OK) < 0;
 }
 
 static int allow_paths(int ruleset, uint64_t handled, const struct sandbox_rules *rules)
 {
+    char step[PATH_MAX];
     int err = allow_file(ruleset, rules->ca_file);
     for (size_t i = 0; i < sizeof READABLE / sizeof *READABLE && err == 0; i++) {
         err = allow_path(ruleset, READABLE[i], READS);
     }
     for (size_t i = 0; i < sizeof FOLLOWED / sizeof *FOLLOWED && err == 0; i++) {
-        err = allow_file(ruleset, FOLLOWED[i]);
+        err = allow_way(ruleset, FOLLOWED[i], step);
+        if (err == -EACCES) { /* the file itself, if it is there */
+            err = allow_path(ruleset, FOLLOWED[i], READS);
+        }
     }
     if (err == 0 && rules->state_dir) {
         err = allow_path(ruleset, rules->state_dir, (READS | WRITES) & handled);
@@ -176,12 +256,33 @@ static const struct {
     {"seccomp", sandbox_restrict_calls},
 };
 
+/*
+ * glibc's resolver loads modules at the first look-up (nsswitch.conf), and inside that is
+ * over. This one asks nobody: the thread has no name servers.
+ */
+static void load_resolver(void)
+{
+#ifdef __GLIBC__
+    struct addrinfo *list;
+    if (res_init() == 0) {
+        _res.nscount = 0;
+        if (getaddrinfo("absent.invalid", NULL, NULL, &list) == 0) {
+            freeaddrinfo(list);
+        }
+        res_init();
+    }
+#endif
+}
+
 int sandbox_enter(const struct sandbox_rules *rules, struct why *why)
 {
     if (SANITIZED) {
         return why_set(why, -ENOTSUP, "a program with sanitizers runs without");
     }
     int first = 0;
+    char step[PATH_MAX];
+    bool is_outside = resolver_is_outside(step);
+    load_resolver();
     char missing[sizeof why->text / 2];
     struct text text = text_over(missing, sizeof missing);
     for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS; i++) {
@@ -191,5 +292,15 @@ int sandbox_enter(const struct sandbox_rules *rules, struct why *why)
             first = first < 0 ? first : err;
         }
     }
-    return first < 0 ? why_set(why, first, "this kernel does not give: %s", missing) : 0;
+    if (first < 0) {
+        return why_set(why, first, "the sandbox is not complete: this kernel does not give: %s",
+                       missing);
+    }
+    if (is_outside) {
+        return why_set(why, -ENOENT,
+                       "names may stay unknown: %s leads to %.200s, which is not there yet and "
+                       "not within the sandbox",
+                       FOLLOWED[0], step);
+    }
+    return 0;
 }

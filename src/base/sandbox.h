@@ -21,12 +21,15 @@
  *    the service manager starts a new one, and the kernel's log says why.
  *    io_uring would go round every list; libuv does without when it cannot set
  *    one up, which it tries: there ENOSYS is right, too.
- *  - glibc's resolver loads modules (nsswitch.conf) at the first look-up: so /usr
- *    and /lib may be read and files be mapped executable, but no memory can be
- *    made so that was written. Where it reaches daemons (nscd, resolved, avahi) are
- *    sockets, which Landlock leaves alone.
+ *  - Nothing becomes executable any more, neither memory nor a file: in a folder that
+ *    can be written, a file is memory. glibc's resolver loads modules (nsswitch.conf)
+ *    at the first look-up, so one is made before, which asks nobody. Where it reaches
+ *    daemons (nscd, resolved, avahi) are sockets, which Landlock leaves alone.
  *  - A rule of Landlock is bound to the file, not to its name, and resolv.conf or
- *    the certificates are replaced while we run: rules are for folders.
+ *    the certificates are replaced while we run: rules are for folders. resolv.conf may
+ *    be a link to what DHCP makes later: the folder of each step of the way is read,
+ *    or the nearest one above that is there. A link that is turned to another folder
+ *    later is not followed.
  *
  * Not in it: addresses and ports that may be connected to. A gateway's targets and
  * data ports are any, and so is the proxy or the Bot API server of a vps-agent.
@@ -47,7 +50,8 @@ struct sandbox_rules {
 /*
  * To be called with all settings read, before the first thread and the event loop.
  * 0 if all of it holds; else -errno of the first thing that is missing, with a
- * sentence in why that names all of them. What can be had holds in any case.
+ * sentence in why that names all of them; or -ENOENT if the list of name servers will
+ * be out of reach. What can be had holds in any case.
  */
 int sandbox_enter(const struct sandbox_rules *rules, struct why *why);
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 struct text text_over(char *buffer, size_t cap)
 {
     buffer[0] = '\0';
@@ -67,14 +69,39 @@ char *text_trim(char *text)
 
 void text_make_visible(char *line)
 {
-    for (unsigned char *c = (unsigned char *)line; *c; c++) {
-        if (*c < 0x20 || *c == 0x7f) {
-            *c = '?';
-        } else if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) {
-            /* U+0080 to U+009F: to a terminal U+009B is the same as ESC [. */
-            c[0] = c[1] = '?';
+    size_t left = strlen(line);
+    const char *from = line;
+    char *to = line;
+    while (left > 0) {
+        uint32_t character;
+        size_t len = utf8_decode(from, left, &character);
+        if (len == 0 || utf8_is_hidden(character)) {
+            *to++ = '?';
+        } else {
+            memmove(to, from, len);
+            to += len;
+        }
+        len += len == 0; /* a byte that is none of UTF-8: to some terminals 9B is ESC [ */
+        from += len;
+        left -= len;
+    }
+    *to = '\0';
+}
+
+void text_quote(char *words)
+{
+    const size_t len = strlen("“");
+    char *from = words, *to = words;
+    text_make_visible(words);
+    while (*from) {
+        if (strncmp(from, "“", len) == 0 || strncmp(from, "”", len) == 0) {
+            *to++ = '"';
+            from += len;
+        } else {
+            *to++ = *from++;
         }
     }
+    *to = '\0';
 }
 
 void text_add_bytes(struct text *text, uint64_t bytes)

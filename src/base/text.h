@@ -25,8 +25,16 @@ void text_add_v(struct text *text, const char *format, va_list args)
 
 /* Cuts white space off both ends, in place. Returns where the rest begins. */
 char *text_trim(char *text);
-/* Turns control characters into '?', so that it is one line and a terminal only shows it. */
+/*
+ * Turns what nobody sees (utf8.h) and what is no UTF-8 into a '?' each, so that it is one
+ * line, reads as it is, and a terminal only shows it.
+ */
 void text_make_visible(char *line);
+/*
+ * The same for words of others that are put between “ and ” in a sentence of ours: they
+ * hold none of these two themselves. So a chat can tell them apart (vps/bot/texts).
+ */
+void text_quote(char *words);
 
 /* The number in base units with a unit a person reads: "512 B", "1.4 MB". */
 void text_add_bytes(struct text *text, uint64_t bytes);

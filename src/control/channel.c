@@ -37,7 +37,7 @@ struct channel {
     struct tls *tls;
     struct watch *watch;
     struct timer *deadline;
-    struct timer *soon; /* runs the channel again in the next turn of the loop */
+    struct timer *soon;    /* runs the channel again in the next turn of the loop */
     struct timer *pressed; /* channel_press() */
     bool pressing;         /* nothing has come since */
     bool overdue;          /* and its time is over */
@@ -500,7 +500,7 @@ void channel_press(struct channel *channel)
     }
 }
 
-void channel_lost_address(struct channel *channel, const struct addr *addr)
+bool channel_lost_address(struct channel *channel, const struct addr *addr)
 {
     struct sockaddr_storage own;
     socklen_t len = sizeof own;
@@ -509,12 +509,13 @@ void channel_lost_address(struct channel *channel, const struct addr *addr)
     if (channel->fd < 0 || channel->failed ||
         getsockname(channel->fd, (struct sockaddr *)&own, &len) < 0 ||
         addr_from((struct sockaddr *)&own, &local) < 0 || !addr_same_host(&local, addr)) {
-        return;
+        return false;
     }
     snprintf(text, sizeof text, "this machine does not have the address %s any more",
              addr_host_text(addr, host));
     fail(channel, CHANNEL_END_PEER, text);
     timer_set(channel->soon, 0);
+    return true;
 }
 
 bool channel_peer_is_proven(const struct channel *channel)

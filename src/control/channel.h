@@ -89,9 +89,10 @@ void channel_goodbye(struct channel *channel, enum goodbye_reason reason, const 
 void channel_press(struct channel *channel);
 /*
  * This machine does not have the address any more. If it is the channel's own end of the
- * connection, no packet can come any more: it ends (CHANNEL_END_PEER, from the loop).
+ * connection, no packet can come any more: it ends (CHANNEL_END_PEER, from the loop), and
+ * true is returned.
  */
-void channel_lost_address(struct channel *channel, const struct addr *addr);
+bool channel_lost_address(struct channel *channel, const struct addr *addr);
 
 /*
  * On the VPS: the peer has shown that it has the key (tls_peer_is_proven()), and has

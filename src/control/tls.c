@@ -299,7 +299,8 @@ static int handshake_failure(struct tls *tls, int ret, struct why *why)
     case MBEDTLS_ERR_SSL_INVALID_MAC:
     case MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER:
         if (lacks_algorithms(tls, ret)) {
-            return why_set(why, -EPROTO, "it can do none of our cipher suites, or none of our groups");
+            return why_set(why, -EPROTO,
+                           "it can do none of our cipher suites, or none of our groups");
         }
         if (tls->known) {
             return why_set(why, -EACCES, "\"%s\" does not hold the right key", tls->identity);

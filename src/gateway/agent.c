@@ -100,7 +100,7 @@ static void confine(struct agent *agent, const struct gateway_settings *settings
     if (!settings->sandbox) {
         log_warn(agent->log, "running without a sandbox: SANDBOX is off");
     } else if (sandbox_enter(&rules, &why) < 0) {
-        log_warn(agent->log, "the sandbox is not complete: %s", why.text);
+        log_warn(agent->log, "%s", why.text);
     }
 }
 

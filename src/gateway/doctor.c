@@ -28,32 +28,92 @@ static void check_secret_files(struct checkup *checkup, const char *env_file)
     }
 }
 
+struct finding {
+    int err;
+    struct look_result result;
+    struct why why;
+};
+
 /* The handshake of a login, without logging in: a gateway-agent that runs is not disturbed. */
-static void check_vps(struct checkup *checkup, const struct gateway_settings *settings)
+static struct finding look_over(const struct gateway_settings *settings, int family)
 {
     struct look_request request = {.vps_host = settings->vps_host,
                                    .control_port = settings->control_port,
                                    .gateway_name = settings->gateway_name,
-                                   .key = settings->tunnel_key};
-    struct look_result result;
-    struct why why;
+                                   .key = settings->tunnel_key,
+                                   .family = family};
+    struct finding finding;
+    finding.err = look(&request, &finding.result, &finding.why);
+    return finding;
+}
+
+static void say_finding(struct checkup *checkup, const struct gateway_settings *settings,
+                        const struct finding *finding)
+{
     char address[ADDR_TEXT_MAX];
-    int err = look(&request, &result, &why);
+    int err = finding->err;
     if (err == -EACCES || err == -EPROTONOSUPPORT) {
         checkup_say(checkup, CHECKUP_OK, "VPS", "%s port %u takes the connection",
                     settings->vps_host, settings->control_port);
     }
     if (err < 0) {
         const char *what = err == -EACCES ? "key" : err == -EPROTONOSUPPORT ? "version" : "VPS";
-        checkup_say(checkup, CHECKUP_BAD, what, "%s", why.text);
+        checkup_say(checkup, CHECKUP_BAD, what, "%s", finding->why.text);
         return;
     }
-    checkup_say(checkup, CHECKUP_OK, "VPS", "%s answers at %s", result.program,
-                addr_text(&result.vps, address));
+    checkup_say(checkup, CHECKUP_OK, "VPS", "%s answers at %s", finding->result.program,
+                addr_text(&finding->result.vps, address));
     checkup_say(checkup, CHECKUP_OK, "key", "both sides have the same; gateway %s is %s",
                 settings->gateway_name,
-                result.taken ? "online (this machine's, if gateway-agent runs here)"
-                             : "not online at the moment");
+                finding->result.taken ? "online (this machine's, if gateway-agent runs here)"
+                                      : "not online at the moment");
+}
+
+/* Of the family that does not work, beside one that does. */
+static void say_other(struct checkup *checkup, int family, const struct finding *finding)
+{
+    const char *name = family == AF_INET6 ? "IPv6" : "IPv4";
+    struct addr own;
+    char address[ADDR_TEXT_MAX];
+    if (finding->err == 0) {
+        checkup_say(checkup, CHECKUP_OK, name, "works too, at %s",
+                    addr_text(&finding->result.vps, address));
+    } else if (finding->err == -EHOSTUNREACH && net_own_address(family, &own) < 0) {
+        checkup_say(checkup, CHECKUP_SKIPPED, name, "this machine has no way out over it");
+    } else {
+        checkup_say(checkup, CHECKUP_BAD, name,
+                    "%s; gateway-agent uses the other family, but may lose seconds each time it "
+                    "connects",
+                    finding->why.text);
+    }
+}
+
+static bool has_family(const struct addr *addrs, unsigned count, int family)
+{
+    unsigned i = 0;
+    while (i < count && addrs[i].sa.sa_family != family) {
+        i++;
+    }
+    return i < count;
+}
+
+/* A name with addresses of both families may work over one of them alone. */
+static void check_vps(struct checkup *checkup, const struct gateway_settings *settings,
+                      const struct addr *addrs, unsigned count)
+{
+    struct finding first;
+    if (!has_family(addrs, count, AF_INET) || !has_family(addrs, count, AF_INET6)) {
+        first = look_over(settings, AF_UNSPEC);
+        say_finding(checkup, settings, &first);
+        return;
+    }
+    first = look_over(settings, AF_INET);
+    struct finding second = look_over(settings, AF_INET6);
+    bool v4_says = first.err == 0 || second.err < 0;
+    say_finding(checkup, settings, v4_says ? &first : &second);
+    if (first.err == 0 || second.err == 0) {
+        say_other(checkup, v4_says ? AF_INET6 : AF_INET, v4_says ? &second : &first);
+    }
 }
 
 /* ---- what may be reached -------------------------------------------------- */
@@ -128,8 +188,9 @@ int doctor_run(const char *env_file)
     checkup_clock(&checkup);
     checkup_descriptors(&checkup, DESCRIPTORS_FEW);
     check_targets(&checkup, settings.allowed_targets);
-    if (checkup_name(&checkup, "VPS_HOST", settings.vps_host, addrs) > 0) {
-        check_vps(&checkup, &settings);
+    unsigned count = checkup_name(&checkup, "VPS_HOST", settings.vps_host, addrs);
+    if (count > 0) {
+        check_vps(&checkup, &settings, addrs, count);
     }
     gateway_settings_done(&settings);
     tls_library_free();

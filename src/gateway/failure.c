@@ -12,7 +12,10 @@ static const struct {
     const char *clause; /* follows the target */
 } meanings[] = {
     {ENOENT, TUNNEL_UNKNOWN_NAME, "is not known to the gateway's name servers"},
-    {EAGAIN, TUNNEL_TIMED_OUT, "could not be looked up: the gateway's name servers do not answer"},
+    {EAGAIN, TUNNEL_NAME_SERVERS,
+     "could not be looked up: the gateway's name servers do not answer"},
+    {EBUSY, TUNNEL_NAME_SERVERS,
+     "could not be looked up: too many other names wait for the gateway's name servers"},
     {ECONNREFUSED, TUNNEL_REFUSED, "refuses the connection: nothing listens on that port"},
     {ECONNRESET, TUNNEL_REFUSED, "breaks the connection off at once"},
     {EHOSTUNREACH, TUNNEL_NO_ROUTE,

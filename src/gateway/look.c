@@ -9,7 +9,6 @@
 #include "base/dial.h"
 #include "base/host.h"
 #include "base/resolve.h"
-#include "base/timer.h"
 #include "control/channel.h"
 
 enum { RESOLVE_MS = 10000, DIAL_MS = 8000 };
@@ -20,7 +19,7 @@ struct looking {
     struct why *why;
     uv_loop_t loop;
     struct tls_config *tls;
-    struct timer *timer; /* of the look-up; dial and channel have their own */
+    struct resolver *resolver;
     struct resolve *resolve;
     struct dial *dial;
     struct channel *channel;
@@ -135,23 +134,26 @@ static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned c
 {
     struct looking *looking = arg;
     looking->resolve = NULL;
-    timer_stop(looking->timer);
     if (err < 0) {
         no_name(looking, err);
         return;
     }
-    looking->dial = dial_start(&looking->loop, addrs, count, DIAL_MS, on_dialled, looking);
+    struct addr chosen[RESOLVE_MAX];
+    unsigned n = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (looking->request->family == AF_UNSPEC ||
+            addrs[i].sa.sa_family == looking->request->family) {
+            chosen[n++] = addrs[i];
+        }
+    }
+    if (n == 0) {
+        no_name(looking, -ENOENT);
+        return;
+    }
+    looking->dial = dial_start(&looking->loop, chosen, n, DIAL_MS, on_dialled, looking);
     if (!looking->dial) {
         finish(looking, why_set(looking->why, -ENOMEM, "out of memory"));
     }
-}
-
-static void on_late(void *arg)
-{
-    struct looking *looking = arg;
-    resolve_cancel(looking->resolve);
-    looking->resolve = NULL;
-    no_name(looking, -EAGAIN);
 }
 
 /* ---- all of it ------------------------------------------------------------ */
@@ -163,15 +165,12 @@ static int start(struct looking *looking)
     if (err < 0) {
         return err;
     }
-    looking->timer = timer_new(&looking->loop, on_late, looking);
-    looking->resolve = looking->timer ? resolve_start(&looking->loop, request->vps_host,
-                                                      request->control_port, on_resolved, looking)
-                                      : NULL;
-    if (!looking->resolve) {
-        return -ENOMEM;
-    }
-    timer_set(looking->timer, RESOLVE_MS);
-    return 0;
+    looking->resolver = resolver_new(&looking->loop, 1);
+    looking->resolve = looking->resolver
+                           ? resolve_start(looking->resolver, request->vps_host,
+                                           request->control_port, RESOLVE_MS, on_resolved, looking)
+                           : NULL;
+    return looking->resolve ? 0 : -ENOMEM;
 }
 
 int look(const struct look_request *request, struct look_result *ret_result, struct why *why)
@@ -189,7 +188,7 @@ int look(const struct look_request *request, struct look_result *ret_result, str
     while (!looking.done) {
         uv_run(&looking.loop, UV_RUN_ONCE);
     }
-    timer_free(looking.timer);
+    resolver_free(looking.resolver);
     uv_run(&looking.loop, UV_RUN_DEFAULT);
     tls_config_free(looking.tls);
     uv_loop_close(&looking.loop);

@@ -16,6 +16,7 @@ struct look_request {
     uint16_t control_port;
     const char *gateway_name;
     const uint8_t *key; /* CRYPTO_KEY_SIZE bytes */
+    int family;         /* AF_INET or AF_INET6 alone; AF_UNSPEC: whichever answers first */
 };
 
 struct look_result {

@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <uv.h>
 
+#include "base/envfile.h"
+#include "base/log.h"
 #include "base/net.h"
 #include "base/options.h"
 #include "control/tls.h"
@@ -83,6 +85,16 @@ static int join(const struct options *options)
     return status;
 }
 
+/* Settings decide where secrets go and who gets in. */
+static void warn_if_unsafe(const char *env_file)
+{
+    struct log log = {.stream = stderr, .level = LOG_WARN};
+    struct why why;
+    if (env_file && envfile_is_safe(env_file, &why) < 0) {
+        log_warn(&log, "the settings may be changed by others: %s", why.text);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -114,6 +126,7 @@ int main(int argc, char **argv)
     } else if (options.health) {
         status = health_check(&settings) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     } else {
+        warn_if_unsafe(options.env_file);
         status = run(&settings);
     }
     gateway_settings_done(&settings);

@@ -25,14 +25,14 @@ struct reach {
     uint16_t port;
     bool probe;
     struct resolve *resolve;
-    struct timer *slow; /* ends a look-up */
+    struct timer *refuse; /* in the next turn: what needs no look-up to be refused */
     struct dial *dial;
 };
 
 static void reach_free(struct reach *reach)
 {
     resolve_cancel(reach->resolve);
-    timer_free(reach->slow);
+    timer_free(reach->refuse);
     dial_cancel(reach->dial);
     free(reach);
 }
@@ -54,11 +54,15 @@ static void reach_fail(struct reach *reach, int err)
 
     target_format(reach->host, reach->port, what);
     /* Of a name that leads nowhere, the port does not matter. */
-    failure = failure_of_target(err, err == -ENOENT || err == -EAGAIN ? reach->host : what);
+    bool name = err == -ENOENT || err == -EAGAIN || err == -EBUSY;
+    failure = failure_of_target(err, name ? reach->host : what);
     reach_finish(reach, &failure, NULL, 0);
 }
 
-/* What the name resolved to stays here: it is nobody's business outside the LAN. */
+/*
+ * What the name resolved to stays here: it is nobody's business outside the LAN. addr is
+ * NULL if it was not looked up.
+ */
 static void reach_refuse(struct reach *reach, const struct addr *addr)
 {
     char what[TARGET_TEXT_MAX];
@@ -70,7 +74,12 @@ static void reach_refuse(struct reach *reach, const struct addr *addr)
     failure = failure_make(TUNNEL_NOT_ALLOWED,
                            "%.100s is not among the ALLOWED_TARGETS of this gateway", what);
     note = text_over(failure.note, sizeof failure.note);
-    text_add(&note, "ALLOWED_TARGETS has neither the name nor %s", addr_text(addr, address));
+    if (addr) {
+        text_add(&note, "ALLOWED_TARGETS has neither the name nor %s", addr_text(addr, address));
+    } else {
+        text_add(&note, "ALLOWED_TARGETS has neither the name nor any network with port %u",
+                 reach->port);
+    }
     reach_finish(reach, &failure, NULL, 0);
 }
 
@@ -110,7 +119,6 @@ static void reach_resolved(void *arg, int err, const struct addr *addrs, unsigne
     unsigned n;
 
     reach->resolve = NULL;
-    timer_stop(reach->slow);
     if (err < 0) {
         reach_fail(reach, err);
         return;
@@ -128,9 +136,28 @@ static void reach_resolved(void *arg, int err, const struct addr *addrs, unsigne
     }
 }
 
-static void reach_slow(void *arg)
+static void on_refuse(void *arg)
 {
-    reach_fail(arg, -EAGAIN);
+    reach_refuse(arg, NULL);
+}
+
+/*
+ * The list is asked before the name servers: a name that nothing on it could allow is not
+ * looked up, so that the VPS does not learn by it which names there are.
+ */
+static int start(struct reach *reach, const struct reach_request *request)
+{
+    if (!targets_might_allow(reach->allowed, reach->host, reach->port)) {
+        reach->refuse = timer_new(reach->loop, on_refuse, reach);
+        if (!reach->refuse) {
+            return -ENOMEM;
+        }
+        timer_set(reach->refuse, 0);
+        return 0;
+    }
+    reach->resolve = resolve_start(request->resolver, reach->host, reach->port, RESOLVE_MS,
+                                   reach_resolved, reach);
+    return reach->resolve ? 0 : -ENOMEM;
 }
 
 struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, reach_fn fn,
@@ -148,17 +175,11 @@ struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, 
     reach->port = request->port;
     reach->probe = request->probe;
     snprintf(reach->host, sizeof reach->host, "%s", request->host);
-    reach->slow = timer_new(loop, reach_slow, reach);
-    reach->resolve = resolve_start(loop, reach->host, reach->port, reach_resolved, reach);
-    if (!reach->slow || !reach->resolve) {
-        goto fail;
+    if (start(reach, request) < 0) {
+        reach_free(reach);
+        return NULL;
     }
-    timer_set(reach->slow, RESOLVE_MS);
     return reach;
-
-fail:
-    reach_free(reach);
-    return NULL;
 }
 
 void reach_cancel(struct reach *reach)

@@ -1,7 +1,8 @@
 /*
- * reach: from what the user asked for to addresses that may be dialled: the
- * look-up, the list of allowed targets, and a connection that proves that
- * somebody answers there and is closed again at once.
+ * reach: from what the user asked for to addresses that may be dialled: whether the list
+ * of allowed targets could have it at all, the look-up, what the list says to the
+ * addresses, and a connection that proves that somebody answers there and is closed
+ * again at once.
  */
 #ifndef PAMTUNNEL_GATEWAY_REACH_H
 #define PAMTUNNEL_GATEWAY_REACH_H
@@ -11,6 +12,7 @@
 #include <uv.h>
 
 #include "base/net.h"
+#include "base/resolve.h"
 #include "gateway/failure.h"
 #include "gateway/targets.h"
 
@@ -20,7 +22,8 @@ struct reach_request {
     const char *host;
     uint16_t port;
     const struct targets *allowed;
-    bool probe; /* connect, and answer with the one address that took it */
+    struct resolver *resolver; /* for names */
+    bool probe;                /* connect, and answer with the one address that took it */
 };
 
 /*
@@ -31,7 +34,7 @@ struct reach_request {
 typedef void (*reach_fn)(void *arg, const struct failure *failure, const struct addr *addrs,
                          unsigned count);
 
-/* NULL when out of memory. Nothing of the request but `allowed` has to stay. */
+/* NULL when out of memory. Of the request `allowed` and `resolver` have to stay. */
 struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, reach_fn fn,
                           void *arg);
 /* The callback will not run. Accepts NULL. */

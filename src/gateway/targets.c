@@ -385,6 +385,19 @@ bool targets_allow_name(const struct targets *targets, const char *host, uint16_
     return false;
 }
 
+bool targets_might_allow(const struct targets *targets, const char *host, uint16_t port)
+{
+    for (unsigned i = 0; i < targets->count; i++) {
+        const struct entry *entry = &targets->entries[i];
+
+        if (entry_has_port(entry, port) &&
+            (entry->name[0] == '\0' || strcasecmp(entry->name, host) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* False if the address is in a guarded range and the entry is wider than that range. */
 static bool entry_means(const struct entry *entry, const struct addr *addr)
 {

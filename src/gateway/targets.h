@@ -37,9 +37,19 @@ void targets_free(struct targets *targets);
 bool targets_allow_name(const struct targets *targets, const char *host, uint16_t port);
 
 /*
+ * What the host resolves to could be allowed, so far as that can be said without looking
+ * it up: it is listed by name with this port, or there is a network with this port.
+ */
+bool targets_might_allow(const struct targets *targets, const char *host, uint16_t port);
+
+/*
  * The address and its port are within a listed network. Loopback, link-local and
- * unspecified addresses are only within networks that hold nothing else: 0.0.0.0/0
- * does not open the gateway itself, 127.0.0.0/8 does.
+ * unspecified addresses are only within networks that hold nothing else: 0.0.0.0/0 does
+ * not open what the gateway machine offers to itself alone, 127.0.0.0/8 does.
+ *
+ * The gateway machine has an address in the LAN too, and that is an address like any
+ * other: with the default list, its own SSH and RDP can be reached there. (That is often
+ * what is wanted. Who does not lists networks or machines without it.)
  */
 bool targets_allow_addr(const struct targets *targets, const struct addr *addr);
 

@@ -82,11 +82,19 @@ __attribute__((format(printf, 3, 4))) static void tunnel_log(const struct tunnel
 {
     char line[512];
     struct text text = text_over(line, sizeof line);
+    unsigned held_back;
     va_list args;
 
+    if (level > tunnel->host->log->level ||
+        !log_sieve_pass(tunnel->host->lines, clock_ms(), &held_back)) {
+        return;
+    }
     va_start(args, format);
     text_add_v(&text, format, args);
     va_end(args);
+    if (held_back > 0) {
+        text_add(&text, " (and %u more lines about tunnels)", held_back);
+    }
     log_write(tunnel->host->log, level, "tunnel %016" PRIx64 "/%u to %s: %s", tunnel->session,
               tunnel->channel, tunnel->target, line);
 }
@@ -294,6 +302,11 @@ static void on_attached(void *arg, const struct failure *failure, int fd)
         return;
     }
     tunnel->data = fd;
+    if (net_descriptors_are_short(fd)) { /* what runs needs some: pipes, the target's ends */
+        struct failure few = failure_make(TUNNEL_BUSY, "the gateway has few file descriptors left");
+        tunnel_fail(tunnel, &few);
+        return;
+    }
     opened_one_half(tunnel);
 }
 
@@ -305,6 +318,7 @@ static int start_opening(struct tunnel *tunnel, const struct message_open_tunnel
         .host = command->host,
         .port = command->port,
         .allowed = tunnel->host->allowed,
+        .resolver = tunnel->host->resolver,
         .probe = command->channel == 0, /* later ones: the user is there, and waits */
     };
     struct attach_request attach = {

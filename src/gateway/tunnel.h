@@ -28,7 +28,9 @@ struct tunnel;
 struct tunnel_host {
     uv_loop_t *loop;
     const struct log *log;
+    struct log_sieve *lines; /* about all tunnels: a VPS in wrong hands can cause any number */
     const struct targets *allowed;
+    struct resolver *resolver;
     struct relay *relay;
     /* TUNNEL_READY or TUNNEL_FAILED to the VPS. */
     void (*send)(void *arg, const struct message *message);

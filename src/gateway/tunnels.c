@@ -6,16 +6,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/host.h"
+#include "base/resolve.h"
 #include "base/watch.h"
 #include "data/relay.h"
 #include "gateway/failure.h"
 #include "gateway/tunnel.h"
 
+/* Each has a thread, for as long as dead name servers let it wait. */
+enum { LOOK_UPS_MAX = 32 };
+
+/* What people do with tunnels is all in the log; of what a machine can do, some. */
+enum { LINES_BURST = 300, LINES_REFILL_MS = 2000 };
+
 struct tunnels {
     struct tunnel_host host; /* what each of them sees */
     struct relay *relay;
+    struct resolver *resolver;
     struct watch *ended_links;
+    struct log_sieve lines, refusals;
     struct tunnel **all;
     unsigned count, most;
     void (*send)(void *arg, const struct message *message);
@@ -61,9 +71,14 @@ static void refuse(struct tunnels *tunnels, const struct message_open_tunnel *co
                    const struct failure *failure)
 {
     struct message message = {.type = MESSAGE_TUNNEL_FAILED};
+    unsigned held_back;
 
-    log_warn(tunnels->host.log, "tunnel %016" PRIx64 "/%u to %s, port %u: refused: %s",
-             command->session, command->channel, command->host, command->port, failure->detail);
+    if (log_sieve_pass(&tunnels->refusals, clock_ms(), &held_back)) {
+        log_warn(tunnels->host.log,
+                 "tunnel %016" PRIx64 "/%u to %s, port %u: refused: %s (%u more such before it)",
+                 command->session, command->channel, command->host, command->port, failure->detail,
+                 held_back);
+    }
     message.tunnel_failed.session = command->session;
     message.tunnel_failed.channel = command->channel;
     message.tunnel_failed.reason = (uint8_t)failure->reason;
@@ -157,15 +172,20 @@ int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
     tunnels->send = options->send;
     tunnels->arg = options->arg;
     tunnels->most = options->most;
+    tunnels->lines = (struct log_sieve){.burst = LINES_BURST, .refill_ms = LINES_REFILL_MS};
     tunnels->all = calloc(options->most, sizeof(struct tunnel *));
-    int err = tunnels->all ? relay_new(options->workers, &tunnels->relay) : -ENOMEM;
+    tunnels->resolver = resolver_new(loop, LOOK_UPS_MAX);
+    int err = tunnels->all && tunnels->resolver ? relay_new(options->workers, &tunnels->relay)
+                                                : -ENOMEM;
     if (err < 0) {
         goto fail;
     }
     tunnels->host = (struct tunnel_host){
         .loop = loop,
         .log = options->log,
+        .lines = &tunnels->lines,
         .allowed = options->allowed,
+        .resolver = tunnels->resolver,
         .relay = tunnels->relay,
         .send = on_send,
         .ended = on_ended,
@@ -201,6 +221,7 @@ void tunnels_free(struct tunnels *tunnels)
     for (unsigned i = 0; i < tunnels->count; i++) {
         tunnel_free(tunnels->all[i]);
     }
+    resolver_free(tunnels->resolver);
     free(tunnels->all);
     free(tunnels);
 }

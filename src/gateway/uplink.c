@@ -8,9 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/addresses.h"
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/dial.h"
+#include "base/history.h"
 #include "base/host.h"
 #include "base/resolve.h"
 #include "base/text.h"
@@ -19,16 +21,17 @@
 #include "control/tls.h"
 
 /*
- * The policy of the connection. Its one timer means, by state: the look-up takes
- * too long (resolving), or it is time to try again (resting). channel.h has the
- * deadline of the greeting and the keepalive.
+ * The policy of the connection. Its one timer means that it is time to try again
+ * (resting). channel.h has the deadline of the greeting and the keepalive.
  */
 enum {
     RESOLVE_MS = 10000,
+    LOOK_UPS_MAX = 4, /* those that were given up run on for a while */
     DIAL_MS = 10000,
     REST_FIRST_MS = 1000,
     REST_MAX_MS = 60000,
-    STABLE_MS = 30000,             /* open for so long: the next rest is a short one again */
+    STABLE_MS = 30000, /* open for so long: the next rest is a short one again */
+    TROUBLES_MAX = 4,
     SAY_AGAIN_MS = 10 * 60 * 1000, /* the same trouble is said so often */
 };
 
@@ -45,15 +48,25 @@ struct uplink {
     enum uplink_state state;
     struct tls_config *tls;
     struct timer *timer;
+    struct resolver *resolver; /* its own: targets' look-ups do not get into its way */
     struct resolve *resolve;
     struct dial *dial;
     struct channel *channel;
     struct backoff backoff;
+    struct history history;      /* of the addresses of VPS_HOST */
+    struct addresses *addresses; /* this machine's; NULL: the kernel does not tell */
+    bool impatient;              /* resting for something that a new address may change */
+    bool moved;                  /* the connection ends since its own address is gone */
+    struct addr dialled[RESOLVE_MAX];
+    unsigned dialled_count;
+    bool dialled_all;            /* that VPS_HOST has */
     struct addr vps;             /* since the dial succeeded */
     char where[TARGET_TEXT_MAX]; /* VPS_HOST:CONTROL_PORT */
     uint64_t opened_ms;
-    char trouble[400]; /* what was last said to be wrong, and when */
-    uint64_t said_ms;
+    struct trouble {
+        char text[400]; /* what was said to be wrong, and when */
+        uint64_t said_ms;
+    } troubles[TROUBLES_MAX]; /* several may take turns */
 };
 
 static void uplink_set_state(struct uplink *uplink, enum uplink_state state)
@@ -65,24 +78,41 @@ static void uplink_set_state(struct uplink *uplink, enum uplink_state state)
 
 /* ---- trouble, and resting -------------------------------------------------- */
 
-/* Says what is new at once, and what goes on rarely. */
-static void say(struct uplink *uplink, const char *trouble, uint32_t rest_ms)
+/* The same one, or else the one that was said longest ago. */
+static struct trouble *find_trouble(struct uplink *uplink, const char *text)
+{
+    struct trouble *oldest = &uplink->troubles[0];
+    for (unsigned i = 0; i < TROUBLES_MAX; i++) {
+        if (strcmp(uplink->troubles[i].text, text) == 0) {
+            return &uplink->troubles[i];
+        }
+        if (uplink->troubles[i].said_ms < oldest->said_ms) {
+            oldest = &uplink->troubles[i];
+        }
+    }
+    return oldest;
+}
+
+/* Says what is new at once, and what goes on, or comes again and again, rarely. */
+static void say(struct uplink *uplink, const char *text, uint32_t rest_ms)
 {
     uint64_t now = clock_ms();
-    bool known = strcmp(trouble, uplink->trouble) == 0 && now - uplink->said_ms < SAY_AGAIN_MS;
+    struct trouble *trouble = find_trouble(uplink, text);
+    bool known = strcmp(trouble->text, text) == 0 && now - trouble->said_ms < SAY_AGAIN_MS;
 
     log_write(uplink->options.log, known ? LOG_DEBUG : LOG_WARN,
-              "not connected to the VPS: %s; next try in %.1f s", trouble, rest_ms / 1000.0);
+              "not connected to the VPS: %s; next try in %.1f s", text, rest_ms / 1000.0);
     if (!known) {
-        struct text text = text_over(uplink->trouble, sizeof uplink->trouble);
-        text_add(&text, "%s", trouble);
-        uplink->said_ms = now;
+        struct text copy = text_over(trouble->text, sizeof trouble->text);
+        text_add(&copy, "%s", text);
+        trouble->said_ms = now;
     }
 }
 
 static void rest(struct uplink *uplink, uint32_t rest_ms, const char *trouble)
 {
     say(uplink, trouble, rest_ms);
+    uplink->impatient = true;
     uplink_set_state(uplink, STATE_RESTING);
     timer_set(uplink->timer, rest_ms);
 }
@@ -90,7 +120,7 @@ static void rest(struct uplink *uplink, uint32_t rest_ms, const char *trouble)
 __attribute__((format(printf, 2, 3))) static void uplink_fail(struct uplink *uplink,
                                                               const char *format, ...)
 {
-    char trouble[sizeof uplink->trouble];
+    char trouble[sizeof uplink->troubles[0].text];
     struct text text = text_over(trouble, sizeof trouble);
     va_list args;
 
@@ -109,6 +139,7 @@ static void on_opened(void *arg)
 
     uplink_set_state(uplink, STATE_OPEN);
     uplink->opened_ms = clock_ms();
+    history_worked(&uplink->history, &uplink->vps);
     log_info(uplink->options.log, "connected to the VPS %s (%s, %s) as gateway %s", uplink->where,
              addr_text(&uplink->vps, address), channel_peer_program(uplink->channel),
              uplink->options.gateway_name);
@@ -125,7 +156,7 @@ static void on_received(void *arg, const struct message *message)
 static bool rest_long(struct uplink *uplink, enum channel_end end, enum goodbye_reason goodbye,
                       const struct why *why)
 {
-    char trouble[sizeof uplink->trouble];
+    char trouble[sizeof uplink->troubles[0].text];
     struct text text = text_over(trouble, sizeof trouble);
 
     if (end == CHANNEL_END_GOODBYE && goodbye == GOODBYE_REPLACED) {
@@ -134,12 +165,14 @@ static bool rest_long(struct uplink *uplink, enum channel_end end, enum goodbye_
                  "GATEWAY_NAME of its own",
                  uplink->options.gateway_name);
     } else if (end == CHANNEL_END_VERSION ||
-               (end == CHANNEL_END_GOODBYE && goodbye == GOODBYE_VERSION)) {
+               (end == CHANNEL_END_GOODBYE &&
+                (goodbye == GOODBYE_VERSION || goodbye == GOODBYE_FULL))) {
         text_add(&text, "%s", why->text);
     } else {
         return false;
     }
     rest(uplink, REST_MAX_MS, trouble);
+    uplink->impatient = false;
     return true;
 }
 
@@ -167,9 +200,13 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
 
     channel_free(uplink->channel);
     uplink->channel = NULL;
-    if (was_open && clock_ms() - uplink->opened_ms >= STABLE_MS) {
+    if (!was_open && !uplink->moved &&
+        (end == CHANNEL_END_PEER || end == CHANNEL_END_PROTOCOL || end == CHANNEL_END_TIMEOUT)) {
+        history_failed(&uplink->history, &uplink->vps, clock_ms());
+    }
+    if (uplink->moved || (was_open && clock_ms() - uplink->opened_ms >= STABLE_MS)) {
+        uplink->moved = false;
         backoff_reset(&uplink->backoff);
-        uplink->trouble[0] = '\0';
     }
     if (!rest_long(uplink, end, goodbye, why)) {
         rest_after(uplink, was_open, end, why);
@@ -187,13 +224,22 @@ static const struct channel_events CHANNEL_EVENTS = {
 
 /* ---- resolving and dialling ------------------------------------------------ */
 
+/* If there were others, which failed before, those come first in the next try. */
+static void dial_failed(struct uplink *uplink, int err)
+{
+    for (unsigned i = 0; !uplink->dialled_all && i < uplink->dialled_count; i++) {
+        history_failed(&uplink->history, &uplink->dialled[i], clock_ms());
+    }
+    uplink_fail(uplink, "cannot reach %s: %s", uplink->where, strerror(-err));
+}
+
 static void on_dialled(void *arg, int fd, const struct addr *addr)
 {
     struct uplink *uplink = arg;
 
     uplink->dial = NULL;
     if (fd < 0) {
-        uplink_fail(uplink, "cannot reach %s: %s", uplink->where, strerror(-fd));
+        dial_failed(uplink, fd);
         return;
     }
     net_tune(fd);
@@ -216,9 +262,9 @@ static void on_dialled(void *arg, int fd, const struct addr *addr)
 
 static void look_up_failed(struct uplink *uplink, int err)
 {
-    const char *clause = err == -ENOENT   ? "no such name"
-                         : err == -EAGAIN ? "no name server answers"
-                                          : strerror(-err);
+    const char *clause = err == -ENOENT                    ? "no such name"
+                         : err == -EAGAIN || err == -EBUSY ? "no name server answers"
+                                                           : strerror(-err);
     uplink_fail(uplink, "cannot look up %s (VPS_HOST): %s", uplink->options.vps_host, clause);
 }
 
@@ -227,12 +273,16 @@ static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned c
     struct uplink *uplink = arg;
 
     uplink->resolve = NULL;
-    timer_stop(uplink->timer);
     if (err < 0) {
         look_up_failed(uplink, err);
         return;
     }
-    uplink->dial = dial_start(uplink->loop, addrs, count, DIAL_MS, on_dialled, uplink);
+    memcpy(uplink->dialled, addrs, count * sizeof *addrs);
+    unsigned good = history_sort(&uplink->history, uplink->dialled, count, clock_ms());
+    uplink->dialled_count = good > 0 ? good : count;
+    uplink->dialled_all = good == count;
+    uplink->dial = dial_start(uplink->loop, uplink->dialled, uplink->dialled_count, DIAL_MS,
+                              on_dialled, uplink);
     if (!uplink->dial) {
         uplink_fail(uplink, "out of memory");
         return;
@@ -242,26 +292,49 @@ static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned c
 
 static void try_once(struct uplink *uplink)
 {
-    uplink->resolve = resolve_start(uplink->loop, uplink->options.vps_host,
-                                    uplink->options.control_port, on_resolved, uplink);
+    uplink->resolve = resolve_start(uplink->resolver, uplink->options.vps_host,
+                                    uplink->options.control_port, RESOLVE_MS, on_resolved, uplink);
     if (!uplink->resolve) {
         uplink_fail(uplink, "out of memory");
         return;
     }
     uplink_set_state(uplink, STATE_RESOLVING);
-    timer_set(uplink->timer, RESOLVE_MS);
 }
 
 static void on_timer(void *arg)
 {
-    struct uplink *uplink = arg;
+    try_once(arg);
+}
 
-    if (uplink->state == STATE_RESTING) {
-        try_once(uplink);
-    } else if (uplink->state == STATE_RESOLVING) {
-        resolve_cancel(uplink->resolve);
-        uplink->resolve = NULL;
-        look_up_failed(uplink, -EAGAIN);
+/* ---- where this machine is --------------------------------------------------- */
+
+static void on_address_gone(void *arg, const struct addr *addr)
+{
+    struct uplink *uplink = arg;
+    if (uplink->channel && channel_lost_address(uplink->channel, addr)) {
+        uplink->moved = true;
+    }
+}
+
+/* What did not work from the old one may work now; its routes take a moment. */
+static void on_address_come(void *arg, const struct addr *addr)
+{
+    struct uplink *uplink = arg;
+    (void)addr;
+    if (uplink->state == STATE_RESTING && uplink->impatient) {
+        uplink->impatient = false;
+        backoff_reset(&uplink->backoff);
+        timer_set(uplink->timer, REST_FIRST_MS / 2);
+    }
+}
+
+static void watch_addresses(struct uplink *uplink)
+{
+    struct addresses_events events = {on_address_gone, on_address_come, uplink};
+    int err = addresses_watch(uplink->loop, &events, &uplink->addresses);
+    if (err < 0) {
+        log_debug(uplink->options.log, "addresses of this machine are not watched: %s",
+                  strerror(-err));
     }
 }
 
@@ -284,10 +357,12 @@ int uplink_new(uv_loop_t *loop, const struct uplink_options *options, struct upl
         goto fail;
     }
     uplink->timer = timer_new(loop, on_timer, uplink);
-    if (!uplink->timer) {
+    uplink->resolver = resolver_new(loop, LOOK_UPS_MAX);
+    if (!uplink->timer || !uplink->resolver) {
         err = -ENOMEM;
         goto fail;
     }
+    watch_addresses(uplink);
     try_once(uplink);
     *ret_uplink = uplink;
     return 0;
@@ -308,6 +383,8 @@ void uplink_free(struct uplink *uplink)
     channel_free(uplink->channel);
     resolve_cancel(uplink->resolve);
     dial_cancel(uplink->dial);
+    addresses_free(uplink->addresses);
+    resolver_free(uplink->resolver);
     timer_free(uplink->timer);
     tls_config_free(uplink->tls);
     free(uplink);

@@ -129,7 +129,7 @@ static int confine(struct agent *agent, struct why *why)
     if (!agent->settings->sandbox) {
         log_warn(agent->log, "running without a sandbox: SANDBOX is off");
     } else if (sandbox_enter(&rules, &missing) < 0) {
-        log_warn(agent->log, "the sandbox is not complete: %s", missing.text);
+        log_warn(agent->log, "%s", missing.text);
     }
     return 0;
 }

@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/addresses.h"
 #include "base/allowance.h"
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -39,11 +40,12 @@ struct gateways {
     struct gateways_options options;
     struct tls_config *tls;
     struct listener *listener;
+    struct addresses *addresses; /* this machine's; NULL: the kernel does not tell */
     struct gateway *list;
     struct allowance party_starts, network_starts; /* false ones */
     /* Log lines by what strangers did, so that one thing does not hide another. */
     struct log_sieve failures, crowds, replays;
-    struct log_sieve logins[GATEWAYS_MAX];         /* about who has the key of that number */
+    struct log_sieve logins[GATEWAYS_MAX]; /* about who has the key of that number */
 };
 
 static const struct log *log_of(const struct gateways *gateways)
@@ -436,6 +438,15 @@ static void on_connection(void *arg, int fd, const struct addr *from)
     gateways->list = gateway;
 }
 
+/* The connections to it are dead: gateways are offline until they come to another one. */
+static void on_address_gone(void *arg, const struct addr *addr)
+{
+    struct gateways *gateways = arg;
+    for (struct gateway *g = gateways->list; g; g = g->next) {
+        channel_lost_address(g->channel, addr);
+    }
+}
+
 static int open_port(struct gateways *gateways, struct why *why)
 {
     const struct vps_settings *settings = gateways->options.settings;
@@ -483,6 +494,11 @@ int gateways_new(const struct gateways_options *options, struct gateways **ret_g
     if (err < 0) {
         goto fail;
     }
+    struct addresses_events events = {.gone = on_address_gone, .arg = gateways};
+    err = addresses_watch(options->loop, &events, &gateways->addresses);
+    if (err < 0) {
+        log_debug(options->log, "addresses of this machine are not watched: %s", strerror(-err));
+    }
     *ret_gateways = gateways;
     return 0;
 
@@ -497,6 +513,7 @@ void gateways_free(struct gateways *gateways)
         return;
     }
     listener_free(gateways->listener);
+    addresses_free(gateways->addresses);
     while (gateways->list) {
         channel_goodbye(gateways->list->channel, GOODBYE_SHUTDOWN, "vps-agent is being stopped");
         remove_gateway(gateways->list);

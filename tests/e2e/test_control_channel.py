@@ -163,10 +163,11 @@ def test_unfinished_handshakes_are_bounded_and_dropped_and_a_gateway_logs_in_at_
                 with contextlib.suppress(OSError):
                     sock.sendall(junk.TLS_HELLO[:7 * (number % 7)])
             silent.append(sock)
-        crowd = [stack.enter_context(wire.connect(world.control_port, "127.0.9.1")) for _ in range(20)]
-        eventually(lambda: sum(map(util.is_open, crowd)) == 8, "eight of one address are left")
-        assert all(map(util.is_open, crowd[12:])), "the oldest made room"
+        eventually(lambda: sum(map(util.is_open, silent)) <= 48, "48 of one network are left")
+        crowd = [stack.enter_context(wire.connect(world.control_port, "127.0.9.1")) for _ in range(40)]
+        eventually(lambda: sum(map(util.is_open, crowd)) <= 32, "32 of one address are left")
         eventually(lambda: sum(map(util.is_open, silent + crowd)) <= 64, "64 are left in all")
+        assert util.is_open(crowd[-1]), "the newest is not the one to make room"
         assert len(vps.descriptors()) <= descriptors + 64
         if not (SANITIZED or util.VALGRIND):
             assert vps.rss_kb() - rss < 64 * 60
@@ -194,6 +195,7 @@ BEFORE_HELLO = {
     "a HELLO without its end": wire.frame(wire.HELLO, b"\0\1\0\1\0\x1e\0\x09pap"),
     "a HELLO with something behind": wire.frame(wire.HELLO, b"\0\1\0\1\0\x1e\0\1px"),
     "a program name too long": wire.hello(program="x" * 64), "a NUL in the name": wire.hello(program="a\0b"),
+    "a name with tags": wire.hello(program="paper\U000e0041"),
     "a name that is not UTF-8": wire.frame(wire.HELLO, b"\0\1\0\1\0\x1e\0\2\xc3\x28"),
     "keepalive 0": wire.hello(keepalive=0), "keepalive 3601": wire.hello(keepalive=3601),
 }
@@ -207,6 +209,9 @@ AFTER_HELLO = {
     "an address too long": wire.tunnel_ready(1, address="x" * 64),
     "a byte too many": wire.frame(wire.TUNNEL_FAILED, bytes(10) + b"\2\0\0" + b"!"),
     "a detail too long": wire.tunnel_failed(1, detail="x" * 201),
+    "a detail that turns": wire.tunnel_failed(1, reason=8, detail="\u202egpj.exe"),
+    "a detail with a hidden character": wire.tunnel_failed(1, reason=8, detail="pay\u200bpal"),
+    "a detail of two lines": wire.tunnel_failed(1, reason=8, detail="a\u2028b"),
 }
 
 
@@ -255,6 +260,22 @@ def test_a_gateway_cannot_answer_for_the_sessions_of_another(world, target):
             assert world.newest_session()["state"] == "opening"
         gateway.send(wire.tunnel_failed(session, reason=2))
         world.api.wait_message("refused", 10 * TIME_SCALE, since, OWNER)
+
+
+def test_what_a_gateway_says_is_no_link_in_the_chat(world):
+    """Telegram makes links, commands and mentions of plain words, but not within <code>."""
+    said = "log in at https://t.example/ or /start 123 to @evil_bot” <b> #now"
+    world.ready(["lan"])
+    since = world.api.mark()
+    with control(world) as gateway:
+        gateway.greet()
+        world.ready(["lan", "paper"])
+        world.api.say(OWNER, "/ssh paper/HOME-PC")
+        session = wire.read_open_tunnel(gateway.receive(wire.OPEN_TUNNEL))[0]
+        gateway.send(wire.tunnel_failed(session, reason=8, detail=said))
+        message = world.api.wait_message("could not open it", 10 * TIME_SCALE, since, OWNER)
+    assert message.code == [said.replace("”", '"')]
+    assert message.says(f"Gateway paper could not open it: {message.code[0]}.")
 
 
 @pytest.mark.parametrize("versions, outdated", [((2, 9), "vps-agent"), ((0, 0), "paper-gateway")],

@@ -5,17 +5,21 @@ import json
 import os
 import resource
 import socket
+import struct
 import time
 
 import pytest
 from agents import World, run
-from util import TIME_SCALE, eventually
+from util import SANITIZED, TIME_SCALE, VALGRIND, eventually
 
+pytestmark = pytest.mark.skipif(VALGRIND, reason="valgrind has descriptors of its own")
 WATCHED = 2 * TIME_SCALE  # seconds in which the CPU is looked at
 
 
 def dial(name):
     client = socket.socket(socket.AF_UNIX)
+    # connect() waits for a place in the queue, but not for ever
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(10 * TIME_SCALE), 0))
     client.connect(name)
     client.settimeout(10 * TIME_SCALE)
     return client
@@ -107,7 +111,7 @@ def test_answers_that_nobody_reads_do_not_pile_up(world):
     with contextlib.suppress(TimeoutError):  # it reads no more
         for _ in range(60):
             caller.sendall(b'{"command":"status"}\n' * 1000)
-    assert world.vps.rss_kb() - before < 4000
+    assert world.vps.rss_kb() - before < (40000 if SANITIZED else 4000)  # it was 92 MB
     assert world.pamctl.json("status")["ok"]
     # What was taken is answered when it is read, and the call goes on.
     answers = caller.makefile("rb")

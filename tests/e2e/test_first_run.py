@@ -245,6 +245,36 @@ def test_a_key_changes_on_request_only(api, place):
     assert place["vps"].read_text() != before
 
 
+def test_without_vps_host_no_key_is_made(place):
+    for there in (False, True):
+        if there:
+            place["vps"].write_text("SESSION_TIMEOUT=60\n")
+        result = run("vps-agent", "--invite", "home", "--env-file", place["vps"])
+        assert result.returncode == 2 and "VPS_HOST" in result.stderr and not result.stdout, result
+        assert place["vps"].exists() == there
+    assert place["vps"].read_text() == "SESSION_TIMEOUT=60\n"
+
+
+def test_no_secret_goes_into_a_folder_of_others(api, place):
+    assert set_up(place, "--gateway", "home").returncode == 0
+    string, before = invite(place), place["vps"].read_text()
+    place["folder"].chmod(0o1777)
+    for result in (set_up(place, "--gateway", "office"), join(place, string, "--force"),
+                   run("vps-agent", "--invite", "office", "--env-file", place["vps"])):
+        assert result.returncode == 1 and "others may write to the folder" in result.stderr, result
+        assert "no secret is put there" in result.stderr and KEY not in result.stdout
+    assert place["vps"].read_text() == before and not place["gateway"].exists()
+
+
+def test_who_reads_settings_from_a_folder_of_others_is_warned(api, place):
+    assert set_up(place, "--gateway", "home").returncode == 0
+    place["folder"].chmod(0o777)
+    daemon = Daemon("vps-agent", place["folder"], {}, ["--env-file", str(place["vps"])]).start()
+    daemon.wait_log("the settings may be changed by others: others may write to the folder")
+    daemon.wait_log("telegram: online")
+    daemon.stop()
+
+
 @pytest.mark.parametrize("args", [("--invite",), ("--invite", "two words"), ("--host",)])
 def test_wrong_usage(api, place, args):
     set_up(place)

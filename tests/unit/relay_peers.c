@@ -23,7 +23,7 @@ static _Atomic uint64_t clock_skew_ms;
 static atomic_long looks_at_clock;
 
 /* With 64 bits of time on machines of 32, glibc has another name for it. */
-#if defined __GLIBC__ && defined __USE_TIME_BITS64
+#if defined __GLIBC__ && defined __USE_TIME_BITS64 && __TIMESIZE == 32
 #define SETTIME "__timerfd_settime64"
 #else
 #define SETTIME "timerfd_settime"

@@ -105,6 +105,41 @@ static void what_comes_from_elsewhere_is_escaped(void **state)
     assert_string_equal(buffer, "&lt;script&gt;&amp;.");
 }
 
+/* Links, mentions, commands and hashtags are made by Telegram, but not in <code>. */
+static void words_of_others_are_no_links(void **state)
+{
+    static const struct {
+        const char *words, *shown;
+    } ROWS[] = {
+        {"gateway evil could not open it: “log in at https://t.example/ now: /start 1 @evil <b>”",
+         "Gateway evil could not open it: <code>log in at https://t.example/ now: /start 1 @evil "
+         "&lt;b&gt;</code>."},
+        {"it says “never ends at x.example", "It says <code>never ends at x.example</code>."},
+        {"unknown name: gateway evil.example cannot find www.bank.example; ask",
+         "Unknown name: gateway <code>evil.example</code> cannot find "
+         "<code>www.bank.example</code>; ask."},
+        {"put it in front: office/HOST.", "Put it in front: <code>office/HOST</code>."},
+        {"@evil, #tag $CASH, tg:x! ünder a.b", "<code>@evil</code>, <code>#tag</code> "
+                                               "<code>$CASH</code>, <code>tg:x</code>! "
+                                               "<code>ünder</code> <code>a.b</code>."},
+        {"  two  spaces  and 12:30 o'clock...", "  two  spaces  and <code>12:30</code> o'clock..."},
+        {"“”", "<code></code>."},
+        {"", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        struct why why;
+        snprintf(why.text, sizeof why.text, "%s", ROWS[i].words);
+        start(NULL);
+        texts_not_opened(&html, &why);
+        assert_string_equal(buffer, ROWS[i].shown);
+    }
+    struct why why = {"Which machine? Not @evil."};
+    start(NULL);
+    texts_usage(&html, &COMMANDS[0], &why);
+    assert_non_null(strstr(buffer, "Not <code>@evil</code>.\n"));
+}
+
 static void every_message_is_within_the_limits(void **state)
 {
     (void)state;
@@ -279,6 +314,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_comes_from_elsewhere_is_escaped),
+        TEST(words_of_others_are_no_links),
         TEST(every_message_is_within_the_limits),
         TEST(plain_texts_are_sound),
         TEST(help_names_every_command_that_opens_something),

@@ -114,13 +114,15 @@ static void a_string_shorter_than_it_says_is_refused(void **state)
         literal, sizeof literal - 1 \
     }
 
-static void a_string_is_utf_8_without_control_characters(void **state)
+static void a_string_is_utf_8_that_can_be_seen(void **state)
 {
     static const struct {
         const char *bytes;
         size_t len;
-    } GOOD[] = {TEXT("plain"), TEXT("\xc2\xa0\xdf\xbf"),
+    } GOOD[] = {TEXT("plain"),
+                TEXT("\xc2\xa0\xdf\xbf"),
                 TEXT("\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf"),
+                TEXT("\u200a\u2027\u202f\u205f\u2070"),
                 TEXT("\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"),
                 TEXT("K\xc3\xbc"
                      "che \xf0\x9f\x98\x80")},
@@ -131,6 +133,13 @@ static void a_string_is_utf_8_without_control_characters(void **state)
                TEXT("\xc2\x9b"
                     "2J"),
                TEXT("\0"),
+               TEXT("a\u202e"),
+               TEXT("\u200b"),
+               TEXT("\u2028"),
+               TEXT("\u2066"),
+               TEXT("\u00ad"),
+               TEXT("\ufeff"),
+               TEXT("\U000e0041"),
                TEXT("\x80"),
                TEXT("\xbf!"),
                TEXT("\xc3"),
@@ -219,7 +228,7 @@ int main(void)
         cmocka_unit_test(a_length_near_the_end_of_memory_does_not_wrap),
         cmocka_unit_test(a_string_fits_with_its_nul_or_is_refused),
         cmocka_unit_test(a_string_shorter_than_it_says_is_refused),
-        cmocka_unit_test(a_string_is_utf_8_without_control_characters),
+        cmocka_unit_test(a_string_is_utf_8_that_can_be_seen),
         cmocka_unit_test(a_writer_stops_at_its_end_and_stays_failed),
         cmocka_unit_test(a_written_string_reads_back),
         cmocka_unit_test(a_string_above_16_bits_is_not_written),

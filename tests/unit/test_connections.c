@@ -372,7 +372,8 @@ static void the_secret_from_elsewhere_is_told_to_the_user_once(void **state)
     world_lose(world, come(session, "127.0.0.4"));
     WAIT_FOR(&world->stage, strstr(world->events, "noted"));
     world_expect(world, "waiting, connected, noted");
-    assert_non_null(strstr(view_of(session).note, "a client at 127.0.0.3 came with the right file"));
+    assert_non_null(
+        strstr(view_of(session).note, "a client at 127.0.0.3 came with the right file"));
     assert_true(world_logged(world, "127.0.0.4 is turned away: the right secret, but another"));
     close_pair(&pair);
     world_stop(world);
@@ -431,7 +432,8 @@ static void only_a_persons_word_makes_an_address_known(void **state)
         assert_false(is_known(world, BERT));
         struct session *other = world_ask_until_waiting(world, SESSION_RDP, &pair.data);
         pair.client = client_connect(ANNA, public_port(other));
-        client_say(pair.client, RDP_REQUEST, sizeof RDP_REQUEST); /* a neighbour, without the file */
+        client_say(pair.client, RDP_REQUEST,
+                   sizeof RDP_REQUEST); /* a neighbour, without the file */
         WAIT_FOR(&world->stage, view_of(other).parked_count == 1);
         session_block(other, 1, &ANNAS_HANDS);
         close_pair(&pair);

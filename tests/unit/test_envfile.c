@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -168,6 +169,83 @@ static void the_folder_is_made_and_nothing_is_left_beside(void **state)
     assert_non_null(strstr(why.text, "is it a file?"));
 }
 
+/* Whether a secret would be put into NAME in the folder, by all ways that lead to one. */
+static bool is_taken(const char *name, const char *words)
+{
+    char file[96];
+    struct envfile *env;
+    struct why why = {""};
+    snprintf(file, sizeof file, "%s/%s", folder, name);
+    int err = envfile_is_safe(file, &why);
+    assert_true(err == 0 || err == -EPERM);
+    assert_int_equal(envfile_check(file, NULL), err);
+    assert_int_equal(envfile_replace(file, "KEY=x\n", NULL), err);
+    assert_int_equal(envfile_read(file, &env, NULL), 0); /* that is for the reader to judge */
+    assert_int_equal(envfile_set(env, "KEY", "secret"), 0);
+    assert_int_equal(envfile_write(env, NULL), err);
+    envfile_free(env);
+    if (err < 0 && !strstr(why.text, words)) {
+        fail_msg("no word of '%s' in: %s", words, why.text);
+    }
+    return err == 0;
+}
+
+static void no_secret_goes_where_others_may_write(void **state)
+{
+    static const char WORDS[] = "others may write to the folder";
+    char open[96], file[96];
+    (void)state;
+    snprintf(open, sizeof open, "%s/open", folder);
+    snprintf(file, sizeof file, "%s/open/a.env", folder);
+    assert_int_equal(mkdir(open, 0700), 0);
+    assert_true(is_taken("open/a.env", WORDS));
+    for (unsigned i = 0; i < 2; i++) { /* with the file, and without */
+        assert_int_equal(chmod(open, 0777), 0);
+        assert_false(is_taken("open/a.env", WORDS));
+        assert_int_equal(chmod(open, 01777), 0);
+        assert_false(is_taken("open/a.env", WORDS));
+        unlink(file);
+    }
+    assert_int_equal(access(file, F_OK), -1);
+    /* A folder that is made there cannot be taken away again only if it is sticky. */
+    assert_true(is_taken("open/new/a.env", WORDS));
+    assert_int_equal(chmod(open, 0777), 0);
+    assert_false(is_taken("open/new/a.env", WORDS));
+    assert_false(is_taken("open/other/a.env", WORDS));
+    assert_int_equal(chmod(open, 0770), 0);
+    assert_true(is_taken("open/a.env", WORDS)); /* our own group */
+}
+
+static void no_secret_goes_to_somebody_else(void **state)
+{
+    enum { NOBODY = 65534 };
+    char theirs[96], link[96];
+    struct stat file;
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    snprintf(theirs, sizeof theirs, "%s/theirs", folder);
+    snprintf(link, sizeof link, "%s/link", folder);
+    put("A=1\n");
+    assert_int_equal(chown(path, NOBODY, NOBODY), 0);
+    assert_int_equal(symlink(path, link), 0);
+    assert_false(is_taken("a.env", "belongs to somebody else (uid 65534)"));
+    assert_false(is_taken("link", "belongs to somebody else"));
+    assert_content("A=1\n");
+    assert_int_equal(mkdir(theirs, 0700), 0);
+    assert_int_equal(chown(theirs, NOBODY, NOBODY), 0);
+    assert_false(is_taken("theirs/a.env", "others may write to the folder"));
+    assert_int_equal(chown(theirs, 0, NOBODY), 0);
+    assert_int_equal(chmod(theirs, 0770), 0);
+    assert_false(is_taken("theirs/a.env", "others may write to the folder"));
+    assert_int_equal(chmod(theirs, 0750), 0);
+    assert_true(is_taken("theirs/a.env", ""));
+    snprintf(theirs, sizeof theirs, "%s/theirs/a.env", folder);
+    assert_int_equal(stat(theirs, &file), 0);
+    assert_int_equal(file.st_uid, 0);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -193,6 +271,8 @@ int main(void)
         cmocka_unit_test_setup(a_link_stays_one, clean),
         cmocka_unit_test_setup(no_line_is_broken_into_two, clean),
         cmocka_unit_test_setup(the_folder_is_made_and_nothing_is_left_beside, clean),
+        cmocka_unit_test_setup(no_secret_goes_where_others_may_write, clean),
+        cmocka_unit_test_setup(no_secret_goes_to_somebody_else, clean),
     };
     return cmocka_run_group_tests_name("envfile", tests, make_folder, remove_folder);
 }

@@ -16,12 +16,19 @@ static void each_error_has_its_reason(void **state)
         int err;
         enum tunnel_failure reason;
     } cases[] = {
-        {-ENOENT, TUNNEL_UNKNOWN_NAME},   {-EAGAIN, TUNNEL_TIMED_OUT},
-        {-ECONNREFUSED, TUNNEL_REFUSED},  {-ECONNRESET, TUNNEL_REFUSED},
-        {-EHOSTUNREACH, TUNNEL_NO_ROUTE}, {-ENETUNREACH, TUNNEL_NO_ROUTE},
-        {-ETIMEDOUT, TUNNEL_TIMED_OUT},   {-EPERM, TUNNEL_NO_ROUTE},
-        {-EMFILE, TUNNEL_BUSY},           {-ENOMEM, TUNNEL_BUSY},
-        {-EPROTO, TUNNEL_ERROR},          {-EIO, TUNNEL_ERROR},
+        {-ENOENT, TUNNEL_UNKNOWN_NAME},
+        {-EAGAIN, TUNNEL_NAME_SERVERS},
+        {-EBUSY, TUNNEL_NAME_SERVERS},
+        {-ECONNREFUSED, TUNNEL_REFUSED},
+        {-ECONNRESET, TUNNEL_REFUSED},
+        {-EHOSTUNREACH, TUNNEL_NO_ROUTE},
+        {-ENETUNREACH, TUNNEL_NO_ROUTE},
+        {-ETIMEDOUT, TUNNEL_TIMED_OUT},
+        {-EPERM, TUNNEL_NO_ROUTE},
+        {-EMFILE, TUNNEL_BUSY},
+        {-ENOMEM, TUNNEL_BUSY},
+        {-EPROTO, TUNNEL_ERROR},
+        {-EIO, TUNNEL_ERROR},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

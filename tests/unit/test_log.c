@@ -73,13 +73,14 @@ static void nothing_formatted_into_a_line_forges_another_or_moves_the_cursor(voi
         {"\x1b[2J\x07\x7f", "?[2J??"},
         {"\xc2\x9b"
          "2J",
-         "??2J"}, /* U+009B, which terminals take for ESC [ */
-        {"\xc2\x80\xc2\x9f\xc2\xa0", "????\xc2\xa0"},
+         "?2J"}, /* U+009B, which terminals take for ESC [ */
+        {"\xc2\x80\xc2\x9f\xc2\xa0", "??\xc2\xa0"},
         {"K\xc3\xbc"
          "che \xf0\x9f\x98\x80",
          "K\xc3\xbc"
          "che \xf0\x9f\x98\x80"},
-        {"\xc2", "\xc2"},
+        {"\xc2", "?"},
+        {"\u202e\u2066\u2028\u200b", "????"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {

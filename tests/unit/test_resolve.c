@@ -20,57 +20,76 @@
 #include "base/resolve.h"
 #include "on_loop.h"
 
+enum { MOST = 3, TIMEOUT_MS = 60000 };
+
 struct answer {
     uv_loop_t loop;
+    struct resolver *resolver;
     unsigned called;
     int err;
     unsigned count;
     struct addr addrs[RESOLVE_MAX];
 };
 
-/* The look-up that is going on. */
+/* Look-ups wait in their threads until the test replies. */
 static struct {
     bool ask_real;
     bool refuse;
-    uv_getaddrinfo_t *request;
-    uv_getaddrinfo_cb cb;
+    uv_mutex_t lock;
+    uv_cond_t changed;
+    unsigned begun, to_answer, freed;
+    int status;
+    struct addrinfo *list;
     char host[64];
-    unsigned cancelled, freed;
-} resolver;
+} system_resolver;
 
-int __real_uv_getaddrinfo(uv_loop_t *loop, uv_getaddrinfo_t *request, uv_getaddrinfo_cb cb,
-                          const char *host, const char *service, const struct addrinfo *hints);
-int __wrap_uv_getaddrinfo(uv_loop_t *loop, uv_getaddrinfo_t *request, uv_getaddrinfo_cb cb,
-                          const char *host, const char *service, const struct addrinfo *hints);
-void __real_uv_freeaddrinfo(struct addrinfo *list);
-void __wrap_uv_freeaddrinfo(struct addrinfo *list);
-int __wrap_uv_cancel(uv_req_t *request);
+int __real_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **ret_list);
+int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **ret_list);
+void __real_freeaddrinfo(struct addrinfo *list);
+void __wrap_freeaddrinfo(struct addrinfo *list);
+int __real_uv_thread_create_ex(uv_thread_t *thread, const uv_thread_options_t *options,
+                               uv_thread_cb fn, void *arg);
+int __wrap_uv_thread_create_ex(uv_thread_t *thread, const uv_thread_options_t *options,
+                               uv_thread_cb fn, void *arg);
 
-int __wrap_uv_getaddrinfo(uv_loop_t *loop, uv_getaddrinfo_t *request, uv_getaddrinfo_cb cb,
-                          const char *host, const char *service, const struct addrinfo *hints)
+int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **ret_list)
 {
-    if (resolver.ask_real) {
-        return __real_uv_getaddrinfo(loop, request, cb, host, service, hints);
+    if (system_resolver.ask_real) {
+        return __real_getaddrinfo(host, service, hints, ret_list);
     }
-    resolver.request = request;
-    resolver.cb = cb;
-    snprintf(resolver.host, sizeof resolver.host, "%s", host);
-    return resolver.refuse ? UV_ENOMEM : 0;
+    uv_mutex_lock(&system_resolver.lock);
+    snprintf(system_resolver.host, sizeof system_resolver.host, "%s", host);
+    system_resolver.begun++;
+    uv_cond_broadcast(&system_resolver.changed);
+    while (system_resolver.to_answer == 0) {
+        uv_cond_wait(&system_resolver.changed, &system_resolver.lock);
+    }
+    system_resolver.to_answer--;
+    int status = system_resolver.status;
+    *ret_list = system_resolver.list;
+    uv_mutex_unlock(&system_resolver.lock);
+    return status;
 }
 
-void __wrap_uv_freeaddrinfo(struct addrinfo *list)
+void __wrap_freeaddrinfo(struct addrinfo *list)
 {
-    resolver.freed++;
-    if (resolver.ask_real) {
-        __real_uv_freeaddrinfo(list);
+    if (system_resolver.ask_real) {
+        __real_freeaddrinfo(list);
+        return;
     }
+    uv_mutex_lock(&system_resolver.lock);
+    system_resolver.freed++;
+    uv_mutex_unlock(&system_resolver.lock);
 }
 
-int __wrap_uv_cancel(uv_req_t *request)
+int __wrap_uv_thread_create_ex(uv_thread_t *thread, const uv_thread_options_t *options,
+                               uv_thread_cb fn, void *arg)
 {
-    assert_ptr_equal(request, resolver.request);
-    resolver.cancelled++;
-    return UV_EBUSY; /* too late, as when a thread is at it */
+    return system_resolver.refuse ? UV_EAGAIN
+                                  : __real_uv_thread_create_ex(thread, options, fn, arg);
 }
 
 static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned count)
@@ -86,38 +105,70 @@ static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned c
 static int set_up(void **state)
 {
     struct answer *answer = calloc(1, sizeof *answer);
-    memset(&resolver, 0, sizeof resolver);
+    memset(&system_resolver, 0, sizeof system_resolver);
+    uv_mutex_init(&system_resolver.lock);
+    uv_cond_init(&system_resolver.changed);
     *state = answer;
-    return uv_loop_init(&answer->loop);
+    int err = uv_loop_init(&answer->loop);
+    answer->resolver = resolver_new(&answer->loop, MOST);
+    return err;
 }
 
 static int tear_down(void **state)
 {
     struct answer *answer = *state;
+    resolver_free(answer->resolver);
     loop_end(&answer->loop);
+    uv_cond_destroy(&system_resolver.changed);
+    uv_mutex_destroy(&system_resolver.lock);
     free(answer);
     return 0;
 }
 
-static struct resolve *ask(struct answer *answer, const char *host)
+static struct resolve *ask_within(struct answer *answer, const char *host, uint64_t timeout_ms)
 {
-    struct resolve *resolve = resolve_start(&answer->loop, host, 22, on_resolved, answer);
-    assert_int_equal(answer->called, 0); /* never from inside resolve_start() */
+    unsigned before = answer->called;
+    struct resolve *resolve = resolve_start(answer->resolver, host, 22, timeout_ms, on_resolved,
+                                            answer);
+    assert_int_equal(answer->called, before); /* never from inside resolve_start() */
     return resolve;
 }
 
-/* A list as getaddrinfo(3) makes it: IPv4 addresses 10.0.0.1 and so on, one of another family. */
+static struct resolve *ask(struct answer *answer, const char *host)
+{
+    return ask_within(answer, host, TIMEOUT_MS);
+}
+
+/* Until so many threads have asked the system. */
+static void wait_begun(unsigned count)
+{
+    uv_mutex_lock(&system_resolver.lock);
+    while (system_resolver.begun < count) {
+        uv_cond_wait(&system_resolver.changed, &system_resolver.lock);
+    }
+    uv_mutex_unlock(&system_resolver.lock);
+}
+
+/*
+ * One of them gets a list as getaddrinfo(3) makes it: IPv4 addresses 10.0.0.1 and so on,
+ * one of another family.
+ */
 static void reply(int status, unsigned count)
 {
     static struct addrinfo list[2 * RESOLVE_MAX];
     static struct sockaddr_in addrs[2 * RESOLVE_MAX];
+    uv_mutex_lock(&system_resolver.lock);
     for (unsigned i = 0; i < count; i++) {
         addrs[i] = (struct sockaddr_in){.sin_family = i == 1 ? AF_UNIX : AF_INET};
         addrs[i].sin_addr.s_addr = htonl(0x0a000001 + i);
         list[i] = (struct addrinfo){.ai_addr = (struct sockaddr *)&addrs[i],
                                     .ai_next = i + 1 < count ? &list[i + 1] : NULL};
     }
-    resolver.cb(resolver.request, status, count > 0 ? list : NULL);
+    system_resolver.status = status;
+    system_resolver.list = count > 0 ? list : NULL;
+    system_resolver.to_answer++;
+    uv_cond_broadcast(&system_resolver.changed);
+    uv_mutex_unlock(&system_resolver.lock);
 }
 
 static void an_address_needs_no_look_up_but_a_turn(void **state)
@@ -135,22 +186,23 @@ static void an_address_needs_no_look_up_but_a_turn(void **state)
         assert_true(addr_same_host(&answer->addrs[0], &wanted));
         assert_int_equal(addr_port(&answer->addrs[0]), 22);
     }
-    assert_null(resolver.request);
+    assert_int_equal(system_resolver.begun, 0);
 }
 
 static void a_name_is_looked_up_and_its_addresses_get_the_port(void **state)
 {
     struct answer *answer = *state;
     assert_non_null(ask(answer, "HOME-PC"));
-    assert_string_equal(resolver.host, "HOME-PC");
+    wait_begun(1);
+    assert_string_equal(system_resolver.host, "HOME-PC");
     reply(0, 3);
-    assert_int_equal(answer->called, 1);
+    WAIT_FOR(&answer->loop, answer->called == 1);
     assert_int_equal(answer->err, 0);
     assert_int_equal(answer->count, 2); /* what is no IP address is left out */
     char text[ADDR_TEXT_MAX];
     assert_string_equal(addr_text(&answer->addrs[0], text), "10.0.0.1:22");
     assert_string_equal(addr_text(&answer->addrs[1], text), "10.0.0.3:22");
-    assert_int_equal(resolver.freed, 1);
+    assert_int_equal(system_resolver.freed, 1);
 }
 
 static void too_many_addresses_are_cut(void **state)
@@ -158,6 +210,7 @@ static void too_many_addresses_are_cut(void **state)
     struct answer *answer = *state;
     assert_non_null(ask(answer, "HOME-PC"));
     reply(0, 2 * RESOLVE_MAX);
+    WAIT_FOR(&answer->loop, answer->called == 1);
     assert_int_equal(answer->count, RESOLVE_MAX);
 }
 
@@ -165,21 +218,19 @@ static void failures_are_told_apart(void **state)
 {
     static const struct {
         int status, err;
-    } ROWS[] = {
-        {UV_EAI_NONAME, -ENOENT},
-        {UV_EAI_NODATA, -ENOENT},
-        {UV_EAI_AGAIN, -EAGAIN},
-        {UV_EAI_FAIL, -EAGAIN},
-        {UV_EAI_MEMORY, -ENOMEM},
-        {UV_EAI_FAMILY, -EIO},
-        {0, -ENOENT}, /* an answer without an address */
-    };
+    } ROWS
+        [] =
+            {
+                {EAI_NONAME, -ENOENT}, {EAI_NODATA, -ENOENT}, {EAI_AGAIN, -EAGAIN},
+                {EAI_FAIL, -EAGAIN},   {EAI_MEMORY, -ENOMEM}, {EAI_FAMILY, -EIO},
+                {0, -ENOENT}, /* an answer without an address */
+            };
     struct answer *answer = *state;
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         answer->called = 0;
         assert_non_null(ask(answer, "HOME-PC"));
         reply(ROWS[i].status, 0);
-        assert_int_equal(answer->called, 1);
+        WAIT_FOR(&answer->loop, answer->called == 1);
         assert_int_equal(answer->err, ROWS[i].err);
         assert_int_equal(answer->count, 0);
     }
@@ -188,30 +239,79 @@ static void failures_are_told_apart(void **state)
 static void a_cancelled_look_up_is_not_heard_of_whenever_it_comes_back(void **state)
 {
     struct answer *answer = *state;
-    struct resolve *resolve = ask(answer, "HOME-PC");
-    resolve_cancel(resolve);
-    assert_int_equal(resolver.cancelled, 1);
-    reply(0, 3); /* it was past stopping */
-    resolve = ask(answer, "HOME-PC");
-    resolve_cancel(resolve);
-    reply(UV_ECANCELED, 0);
+    resolve_cancel(ask(answer, "HOME-PC"));
+    wait_begun(1);
     resolve_cancel(ask(answer, "192.0.2.7"));
     resolve_cancel(NULL);
-    loop_run_for(&answer->loop, 5);
+    reply(0, 3);
+    uv_run(&answer->loop, UV_RUN_DEFAULT); /* until its thread is done */
     assert_int_equal(answer->called, 0);
+}
+
+static void a_look_up_that_takes_too_long_is_no_answer_and_holds_up_no_other(void **state)
+{
+    struct answer *answer = *state;
+    assert_non_null(ask_within(answer, "a.lan", 20));
+    wait_begun(1);
+    WAIT_FOR(&answer->loop, answer->called == 1);
+    assert_int_equal(answer->err, -EAGAIN);
+    assert_non_null(ask(answer, "b.lan"));
+    wait_begun(2);
+    reply(0, 3);
+    reply(0, 3);
+    WAIT_FOR(&answer->loop, answer->called == 2);
+    assert_int_equal(answer->err, 0);
+    uv_run(&answer->loop, UV_RUN_DEFAULT); /* the late one is not heard of */
+    assert_int_equal(answer->called, 2);
+}
+
+/* As many as may wait, whether anybody still listens or not; an address is none of them. */
+static void too_many_look_ups_are_refused_until_one_is_over(void **state)
+{
+    struct answer *answer = *state;
+    for (unsigned i = 0; i < MOST; i++) {
+        resolve_cancel(ask(answer, "a.lan"));
+    }
+    wait_begun(MOST);
+    assert_non_null(ask(answer, "b.lan"));
+    WAIT_FOR(&answer->loop, answer->called == 1);
+    assert_int_equal(answer->err, -EBUSY);
+    assert_non_null(ask(answer, "192.0.2.7"));
+    WAIT_FOR(&answer->loop, answer->called == 2);
+    assert_int_equal(answer->err, 0);
+
+    for (unsigned i = 0; i < MOST; i++) {
+        reply(0, 3);
+    }
+    uv_run(&answer->loop, UV_RUN_DEFAULT);
+    assert_non_null(ask(answer, "b.lan"));
+    reply(0, 3);
+    WAIT_FOR(&answer->loop, answer->called == 3);
+    assert_int_equal(answer->err, 0);
 }
 
 static void a_look_up_that_cannot_begin_is_none(void **state)
 {
     struct answer *answer = *state;
-    resolver.refuse = true;
+    system_resolver.refuse = true;
     assert_null(ask(answer, "HOME-PC"));
+}
+
+static void who_lets_go_of_the_resolver_need_not_wait(void **state)
+{
+    struct answer *answer = *state;
+    resolve_cancel(ask(answer, "HOME-PC"));
+    resolver_free(answer->resolver);
+    answer->resolver = NULL;
+    reply(0, 3);
+    uv_run(&answer->loop, UV_RUN_DEFAULT);
+    assert_int_equal(answer->called, 0);
 }
 
 static void the_systems_resolver_knows_localhost(void **state)
 {
     struct answer *answer = *state;
-    resolver.ask_real = true;
+    system_resolver.ask_real = true;
     assert_non_null(ask(answer, "localhost"));
     WAIT_FOR(&answer->loop, answer->called == 1);
     assert_int_equal(answer->err, 0);
@@ -235,7 +335,10 @@ int main(void)
         TEST(too_many_addresses_are_cut),
         TEST(failures_are_told_apart),
         TEST(a_cancelled_look_up_is_not_heard_of_whenever_it_comes_back),
+        TEST(a_look_up_that_takes_too_long_is_no_answer_and_holds_up_no_other),
+        TEST(too_many_look_ups_are_refused_until_one_is_over),
         TEST(a_look_up_that_cannot_begin_is_none),
+        TEST(who_lets_go_of_the_resolver_need_not_wait),
         TEST(the_systems_resolver_knows_localhost),
     };
     return cmocka_run_group_tests_name("resolve", tests, NULL, NULL);

@@ -3,6 +3,7 @@
  * since there is no way out of a sandbox.
  */
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -20,6 +21,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -30,7 +32,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/seccomp.h>
+
 #include <cmocka.h>
+#include <sqlite3.h>
 #include <uv.h>
 
 #include "base/sandbox.h"
@@ -259,10 +264,73 @@ static void make_code(void)
     CHECK(errno_of(mprotect(data, page, PROT_READ | PROT_EXEC)) == ENOSYS);
 }
 
-static void memory_that_was_written_cannot_be_run(void **state)
+/* What is written to one mapping could be run in the other. */
+static void run_a_file(void)
+{
+    int fd = in_folder("state/code", O_RDWR | O_CREAT | O_TRUNC);
+    CHECK(fd >= 0 && ftruncate(fd, 4096) == 0);
+    void *data = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    CHECK(data != MAP_FAILED);
+    CHECK(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0) == MAP_FAILED);
+    CHECK(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) == MAP_FAILED);
+    CHECK(errno_of(mprotect(data, 4096, PROT_READ | PROT_EXEC)) == ENOSYS);
+    close(fd);
+    fd = open("/etc/nsswitch.conf", O_RDONLY | O_CLOEXEC);
+    CHECK(fd < 0 || mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) == MAP_FAILED);
+    char path[160];
+    snprintf(path, sizeof path, "%s/state/code", folder);
+    CHECK(unlink(path) == 0);
+}
+
+static void what_was_written_cannot_be_run(void **state)
 {
     (void)state;
     assert_int_equal(inside(&SERVER, make_code), 0);
+    assert_int_equal(inside(&SERVER, run_a_file), 0);
+}
+
+/* Wrapped: libseccomp's and our own go through it. */
+static struct {
+    unsigned long flags;
+    unsigned loads;
+    int refuse; /* this flag, as a kernel that does not know it */
+} seen;
+
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
+long __real_syscall(long number, ...);
+
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+    if (number == SYS_seccomp && a == SECCOMP_SET_MODE_FILTER && c) {
+        seen.loads++;
+        seen.flags = (unsigned long)b;
+        if (b & seen.refuse) {
+            errno = EINVAL;
+            return -1;
+        }
+    }
+    return __real_syscall(number, a, b, c, d, e, f);
+}
+
+static void be_as_fast_as_before(void)
+{
+    CHECK(seen.loads == 1 && (seen.flags & SECCOMP_FILTER_FLAG_SPEC_ALLOW));
+}
+
+static void be_on_an_old_kernel(void)
+{
+    CHECK(seen.loads == 2 && !(seen.flags & SECCOMP_FILTER_FLAG_SPEC_ALLOW));
+    CHECK(errno_of(fork()) == ENOSYS);
+}
+
+static void a_filter_does_not_slow_it_down(void **state)
+{
+    (void)state;
+    memset(&seen, 0, sizeof seen);
+    assert_int_equal(inside(&SERVER, be_as_fast_as_before), 0);
+    seen.refuse = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+    assert_int_equal(inside(&SERVER, be_on_an_old_kernel), 0);
+    seen.refuse = 0;
 }
 
 static void start_a_program(void)
@@ -337,6 +405,206 @@ static void the_loop_and_the_resolver_work(void **state)
     assert_int_equal(inside(&CLIENT, look_up), 0);
 }
 
+static void run_sql(sqlite3 *database, const char *sql)
+{
+    char *error = NULL;
+    if (sqlite3_exec(database, sql, NULL, NULL, &error) != SQLITE_OK) {
+        fprintf(stderr, "%s: %s\n", sql, error);
+        _exit(1);
+    }
+}
+
+/* Of two connections in a thread each, as a reader beside a writer. */
+static void *read_beside(void *arg)
+{
+    sqlite3 *database;
+    CHECK(sqlite3_open_v2(arg, &database, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK);
+    run_sql(database, "SELECT count(*) FROM t");
+    CHECK(sqlite3_close(database) == SQLITE_OK);
+    return NULL;
+}
+
+/* With a log that is written ahead: locks, a shared mapping, and files that come and go. */
+static void keep_a_database(void)
+{
+    sqlite3 *database;
+    pthread_t thread;
+    char path[160], wal[170];
+    snprintf(path, sizeof path, "%s/state/test.db", folder);
+    snprintf(wal, sizeof wal, "%s-wal", path);
+    CHECK(sqlite3_open(path, &database) == SQLITE_OK);
+    run_sql(database, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
+                      "temp_store=MEMORY; CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB)");
+    CHECK(access(wal, F_OK) == 0); /* it took that mode */
+    run_sql(database, "BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+                      "WHERE i < 2000) INSERT INTO t SELECT i, randomblob(2000) FROM n; COMMIT");
+    CHECK(pthread_create(&thread, NULL, read_beside, path) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    run_sql(database, "UPDATE t SET b = randomblob(10); PRAGMA wal_checkpoint(TRUNCATE); DELETE "
+                      "FROM t WHERE a > 10; VACUUM; PRAGMA integrity_check");
+    CHECK(sqlite3_close(database) == SQLITE_OK && access(wal, F_OK) < 0);
+    CHECK(unlink(path) == 0);
+}
+
+static void a_database_can_be_kept(void **state)
+{
+    (void)state;
+    assert_int_equal(inside(&SERVER, keep_a_database), 0);
+}
+
+/* ---- a list of name servers that comes later --------------------------------- */
+
+/* An /etc of its own with links: name, target. False if this machine does not let us. */
+static bool make_etc(const char *const (*links)[2], size_t count)
+{
+    char etc[96], path[200];
+    snprintf(etc, sizeof etc, "%s/etc", folder);
+    bool ok = unshare(geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER) == 0 &&
+              mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+              mount("tmpfs", etc, "tmpfs", 0, NULL) == 0;
+    for (size_t i = 0; ok && i < count; i++) {
+        snprintf(path, sizeof path, "%s/%s", etc, links[i][0]);
+        CHECK(symlink(links[i][1], path) == 0);
+    }
+    return ok && mount(etc, "/etc", NULL, MS_BIND, NULL) == 0;
+}
+
+/* DHCP, outside: makes the file when it is told to through the pipe, and says so. */
+static int start_dhcp(const char *file)
+{
+    int pair[2];
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+    if (fork() == 0) {
+        char byte, path[160];
+        snprintf(path, sizeof path, "%s", file);
+        close(pair[0]);
+        CHECK(read(pair[1], &byte, 1) == 1);
+        *strrchr(path, '/') = '\0';
+        CHECK(mkdir(path, 0755) == 0 || errno == EEXIST);
+        int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        CHECK(fd >= 0 && write(fd, "nameserver 192.0.2.1\n", 21) == 21);
+        CHECK(write(pair[1], "x", 1) == 1);
+        _exit(0);
+    }
+    close(pair[1]);
+    return pair[0];
+}
+
+struct way {
+    const char *links[3][2];
+    size_t count;
+    const char *file; /* in the folder */
+    const char *said; /* NULL: it can be read once it is there */
+};
+
+static void come_later(const struct way *way)
+{
+    struct why why = {""};
+    char file[160], byte;
+    if (!make_etc(way->links, way->count)) {
+        _exit(77);
+    }
+    snprintf(file, sizeof file, "%s/%s", folder, way->file ? way->file : "unused");
+    int dhcp = start_dhcp(file);
+    CHECK(open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC) < 0);
+    int err = sandbox_enter(&CLIENT, &why);
+    if (err < 0 && err != -ENOENT) {
+        fprintf(stderr, "%s\n", why.text);
+        _exit(77);
+    }
+    CHECK(write(dhcp, "x", 1) == 1 && read(dhcp, &byte, 1) == 1);
+    CHECK(in_folder("secret", O_RDONLY) < 0 && errno == EACCES);
+    if (way->said) {
+        CHECK(err == -ENOENT && strstr(why.text, way->said));
+    } else {
+        CHECK(err == 0 && open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC) >= 0);
+    }
+    _exit(0);
+}
+
+static void a_list_of_name_servers_may_come_later(void **state)
+{
+    char direct[96], deep[96], link[96];
+    snprintf(direct, sizeof direct, "%s/net/resolv.conf", folder);
+    snprintf(deep, sizeof deep, "%s/net/tun0/resolv.conf", folder);
+    snprintf(link, sizeof link, "..%s/net/resolv.conf", folder);
+    const struct way WAYS[] = {
+        {{{"resolv.conf", direct}}, 1, "net/resolv.conf", NULL},
+        {{{"resolv.conf", deep}}, 1, "net/tun0/resolv.conf", NULL},
+        {{{"resolv.conf", "one"}, {"one", "/etc/two"}, {"two", link}}, 3, "net/resolv.conf", NULL},
+        {{{"resolv.conf", "/no-such-folder/resolv.conf"}}, 1, NULL, "/no-such-folder/resolv.conf"},
+    };
+    char etc[96], net[96], command[300];
+    (void)state;
+    snprintf(etc, sizeof etc, "%s/etc", folder);
+    snprintf(net, sizeof net, "%s/net", folder);
+    bool skipped = false;
+    for (size_t i = 0; i < sizeof WAYS / sizeof *WAYS; i++) {
+        assert_true(mkdir(etc, 0755) == 0 && mkdir(net, 0755) == 0);
+        pid_t child = fork();
+        if (child == 0) {
+            come_later(&WAYS[i]);
+        }
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        snprintf(command, sizeof command, "rm -rf %s %s %s/unused", etc, net, folder);
+        assert_int_equal(system(command), 0); // NOLINT(cert-env33-c)
+        skipped = skipped || (WIFEXITED(status) && WEXITSTATUS(status) == 77);
+        assert_true(skipped || status == 0);
+    }
+    if (skipped) {
+        skip();
+    }
+}
+
+/* A module of glibc's resolver that a look-up inside could not load. */
+static const char MODULE[] = "libnss_hesiod.so.2";
+
+static void look_up_by_module(void)
+{
+    static const char CONTENT[] = "hosts: files hesiod dns\n";
+    const char *const links[][2] = {{"hosts", "none"}};
+    struct addrinfo *list;
+    struct why why = {""};
+    if (!make_etc(links, 1)) {
+        _exit(77);
+    }
+    int fd = open("/etc/nsswitch.conf", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    CHECK(fd >= 0 && write(fd, CONTENT, sizeof CONTENT - 1) == sizeof CONTENT - 1);
+    CHECK(!dlopen(MODULE, RTLD_LAZY | RTLD_NOLOAD));
+    if (sandbox_enter(&CLIENT, &why) < 0) {
+        _exit(77);
+    }
+    CHECK(dlopen(MODULE, RTLD_LAZY | RTLD_NOLOAD));
+    CHECK(!dlopen("libnss_compat.so.2", RTLD_LAZY)); /* one that nobody named */
+    int err = getaddrinfo("absent.invalid", NULL, NULL, &list);
+    CHECK(err != 0 && err != EAI_MEMORY && err != EAI_SYSTEM);
+    _exit(0);
+}
+
+static void what_the_resolver_loads_is_loaded_before(void **state)
+{
+    char etc[96];
+    void *module = dlopen(MODULE, RTLD_LAZY);
+    (void)state;
+    if (!module || dlclose(module) != 0) {
+        skip(); /* no glibc, or one without it */
+    }
+    snprintf(etc, sizeof etc, "%s/etc", folder);
+    assert_int_equal(mkdir(etc, 0755), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        look_up_by_module();
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(rmdir(etc), 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        skip();
+    }
+    assert_int_equal(status, 0);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -367,9 +635,13 @@ int main(void)
         cmocka_unit_test(sockets_are_of_the_kinds_that_it_needs),
         cmocka_unit_test(threads_can_be_started_and_are_in_it_too),
         cmocka_unit_test(what_is_not_on_the_list_is_an_error),
-        cmocka_unit_test(memory_that_was_written_cannot_be_run),
+        cmocka_unit_test(what_was_written_cannot_be_run),
+        cmocka_unit_test(a_filter_does_not_slow_it_down),
         cmocka_unit_test(what_only_an_intruder_does_ends_the_process),
         cmocka_unit_test(the_loop_and_the_resolver_work),
+        cmocka_unit_test(what_the_resolver_loads_is_loaded_before),
+        cmocka_unit_test(a_database_can_be_kept),
+        cmocka_unit_test(a_list_of_name_servers_may_come_later),
     };
     return cmocka_run_group_tests_name("sandbox", tests, make_folder, remove_folder);
 }

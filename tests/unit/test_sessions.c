@@ -227,8 +227,8 @@ static void what_the_gateway_says_is_put_into_words(void **state)
         {TUNNEL_NOT_ALLOWED, "not allowed: gateway home does not serve HOME-PC port 22"},
         {TUNNEL_DATA_UNREACHABLE, "gateway home cannot reach the data port of this server"},
         {TUNNEL_BUSY, "gateway home has too many tunnels open"},
-        {TUNNEL_ERROR, "gateway home could not open it: because"},
-        {(enum tunnel_failure)99, "gateway home could not open it: because"},
+        {TUNNEL_ERROR, "gateway home could not open it: “because”"},
+        {(enum tunnel_failure)99, "gateway home could not open it: “because”"},
     };
     (void)state;
     struct world *world = new_world();
@@ -261,9 +261,9 @@ static void a_long_reason_is_cut_between_characters(void **state)
         }
         peer_say_failed(&world->peers[0], TUNNEL_ERROR, detail);
         wait_until_ended(world);
-        snprintf(words, sizeof words, "could not open it: %s\xe2\x82\xac", &"abc"[shift]);
+        snprintf(words, sizeof words, "could not open it: “%s\xe2\x82\xac", &"abc"[shift]);
         expect_end(world, words);
-        const char *euros = strstr(world->end_text, "\xe2");
+        const char *euros = strstr(world->end_text, "\xe2\x82");
         assert_int_equal(strlen(euros) % 3, 0);
         assert_true(strlen(euros) > 100);
         world_stop(world);

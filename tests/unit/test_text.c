@@ -72,12 +72,36 @@ static void it_is_cut_between_two_characters(void **state)
     }
 }
 
-static void control_characters_are_made_visible(void **state)
+static void what_nobody_sees_is_made_visible(void **state)
 {
-    char line[] = "a\nb\r\x1b[2J\x7f\xc2\x9b\xc2\xa0\xc3\xb6\t.";
+    static const struct {
+        const char *line, *shown;
+    } ROWS[] = {
+        {"a\nb\r\x1b[2J\x7f\xc2\x9b\xc2\xa0\xc3\xb6\t.", "a?b??[2J??\xc2\xa0\xc3\xb6?."},
+        {"\u202egpj.exe", "?gpj.exe"}, /* reads exe.jpg */
+        {"\u2066a\u2069", "?a?"},
+        {"pay\u200bpal\u200d\u200f", "pay?pal??"},
+        {"a\u2028b\u2029c", "a?b?c"},
+        {"\ufeff\u00ad\u061c\u2060", "????"},
+        {"\U000e0041\U000e007f", "??"}, /* tags: a text within the text */
+        {"\x9b[2J\xff\xc3", "?[2J??"},  /* no UTF-8 */
+        {"שלום \U0001f600 日本", "שלום \U0001f600 日本"},
+    };
     (void)state;
-    text_make_visible(line);
-    assert_string_equal(line, "a?b??[2J???\xc2\xa0\xc3\xb6?.");
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        char line[100];
+        snprintf(line, sizeof line, "%s", ROWS[i].line);
+        text_make_visible(line);
+        assert_string_equal(line, ROWS[i].shown);
+    }
+}
+
+static void quoted_words_hold_no_quotes(void **state)
+{
+    char words[] = "it is “open”.\u202e \"x\" ‘y’";
+    (void)state;
+    text_quote(words);
+    assert_string_equal(words, "it is \"open\".? \"x\" ‘y’");
 }
 
 static void bytes_are_told_in_units_a_person_reads(void **state)
@@ -132,7 +156,8 @@ int main(void)
         cmocka_unit_test(what_fits_is_added_piece_by_piece),
         cmocka_unit_test(what_does_not_fit_is_cut_and_nothing_follows),
         cmocka_unit_test(it_is_cut_between_two_characters),
-        cmocka_unit_test(control_characters_are_made_visible),
+        cmocka_unit_test(what_nobody_sees_is_made_visible),
+        cmocka_unit_test(quoted_words_hold_no_quotes),
         cmocka_unit_test(bytes_are_told_in_units_a_person_reads),
         cmocka_unit_test(spans_of_time_are_told_as_a_person_says_them),
     };

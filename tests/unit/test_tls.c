@@ -432,7 +432,7 @@ static void a_key_without_diffie_hellman_is_turned_away(void **state)
 static void who_has_the_key_but_no_group_in_common_is_not_told_a_wrong_key(void **state)
 {
     static const uint16_t SECP521R1_ALONE[] = {MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1,
-                                    MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
+                                               MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
     struct pair pair;
     struct foreign foreign;
     int ret = MBEDTLS_ERR_SSL_WANT_READ;
@@ -440,11 +440,11 @@ static void who_has_the_key_but_no_group_in_common_is_not_told_a_wrong_key(void 
     pair_open(&pair, NULL, NULL);
     foreign_configure(&foreign, MBEDTLS_SSL_VERSION_TLS1_3, MBEDTLS_SSL_VERSION_TLS1_3);
     mbedtls_ssl_conf_groups(&foreign.config, SECP521R1_ALONE);
-    mbedtls_ssl_conf_tls13_key_exchange_modes(
-        &foreign.config, MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_PSK_EPHEMERAL);
-    assert_int_equal(mbedtls_ssl_conf_psk(&foreign.config, KEY, sizeof KEY,
-                                          (const unsigned char *)"home", 4),
-                     0);
+    mbedtls_ssl_conf_tls13_key_exchange_modes(&foreign.config,
+                                              MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_PSK_EPHEMERAL);
+    assert_int_equal(
+        mbedtls_ssl_conf_psk(&foreign.config, KEY, sizeof KEY, (const unsigned char *)"home", 4),
+        0);
     foreign_open(&foreign, pair.client_fd);
     for (int turn = 0; turn < 10 && ret == MBEDTLS_ERR_SSL_WANT_READ; turn++) {
         ret = mbedtls_ssl_handshake(&foreign.ssl);

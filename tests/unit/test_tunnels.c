@@ -7,7 +7,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/net.h"
+#include "base/resolve.h"
 #include "data/proof.h"
 #include "gateway/tunnels.h"
 
@@ -36,6 +40,22 @@ struct world {
     struct message answers[ANSWERS_MAX];
     unsigned answer_count;
 };
+
+/* ---- names ------------------------------------------------------------------ */
+
+static unsigned look_ups; /* that were begun */
+
+struct resolve *__real_resolve_start(struct resolver *resolver, const char *host, uint16_t port,
+                                     uint64_t timeout_ms, resolve_fn fn, void *arg);
+struct resolve *__wrap_resolve_start(struct resolver *resolver, const char *host, uint16_t port,
+                                     uint64_t timeout_ms, resolve_fn fn, void *arg);
+
+struct resolve *__wrap_resolve_start(struct resolver *resolver, const char *host, uint16_t port,
+                                     uint64_t timeout_ms, resolve_fn fn, void *arg)
+{
+    look_ups++;
+    return __real_resolve_start(resolver, host, port, timeout_ms, fn, arg);
+}
 
 /* ---- the world -------------------------------------------------------------- */
 
@@ -339,6 +359,31 @@ static void a_target_that_is_not_listed_is_never_dialled(void **state)
     world_close(&world);
 }
 
+/* Else a VPS in wrong hands could ask which names there are. */
+static void a_name_that_nothing_listed_could_mean_is_not_looked_up(void **state)
+{
+    static const struct {
+        const char *allowed;
+        unsigned looked_up;
+    } ROWS[] = {
+        {"10.0.0.0/8:1;other:1-65535", 0},
+        {"10.0.0.0/8:1-65535", 1},
+        {"10.0.0.0/8:1;localhost:1-65535", 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        struct world world;
+        world_open(&world, ROWS[i].allowed);
+        look_ups = 0;
+        open_to(&world, "localhost", port_of(world.target), 0);
+        assert_int_equal(look_ups, ROWS[i].looked_up);
+        if (!look_ups) {
+            assert_failed(&world, TUNNEL_NOT_ALLOWED, 0);
+        }
+        world_close(&world);
+    }
+}
+
 static void a_name_that_leads_to_an_address_that_is_not_listed_is_refused(void **state)
 {
     struct world world;
@@ -609,6 +654,71 @@ static void whatever_it_does_a_gateway_can_stop(void **state)
     close(target);
 }
 
+/* ---- what a VPS in wrong hands can cause ------------------------------------ */
+
+static unsigned lines_in(const char *text)
+{
+    unsigned count = 0;
+    for (; (text = strchr(text, '\n')); text++) {
+        count++;
+    }
+    return count;
+}
+
+static void any_number_of_commands_is_a_bounded_number_of_lines(void **state)
+{
+    enum { COMMANDS = 2000 };
+    struct world world;
+    char *text = NULL;
+    size_t size;
+    (void)state;
+    world_open(&world, "10.0.0.0/8:1-65535");
+    world.log = (struct log){.stream = open_memstream(&text, &size), .level = LOG_INFO};
+    for (unsigned i = 0; i < COMMANDS; i++) {
+        struct message bad = command_to(&world, "no host", 22, 0);
+        tunnels_command(world.tunnels, &bad, &world.vps); /* refused at once */
+        world.answer_count = 0;
+        if (i < COMMANDS / 4) {
+            open_to(&world, "127.0.0.1", port_of(world.target), 0); /* opened, refused, ended */
+            close_session(&world);
+        }
+    }
+    fclose(world.log.stream);
+    assert_in_range(lines_in(text), 300, 330);
+    free(text);
+    world.log.stream = stderr;
+    world.log.level = LOG_ERROR;
+    world_close(&world);
+}
+
+/* ---- few descriptors --------------------------------------------------------- */
+
+static void a_gateway_with_few_descriptors_left_says_so_and_keeps_the_rest(void **state)
+{
+    struct world world;
+    struct rlimit before, few;
+    int fill[100], count = 0;
+    (void)state;
+    world_open(&world, LOOPBACK);
+    do {
+        fill[count] = dup(world.target);
+    } while (fill[count++] < 60);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = 70; /* more than three quarters are in use */
+    open_to(&world, "127.0.0.1", port_of(world.target), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    int data = dock(&world, 0);
+    assert_failed(&world, TUNNEL_BUSY, 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    close(data);
+    assert_int_equal(tunnels_count(world.tunnels), 0);
+    while (count > 0) {
+        close(fill[--count]);
+    }
+    world_close(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -616,6 +726,7 @@ int main(void)
         cmocka_unit_test(the_target_is_left_alone_until_the_first_byte),
         cmocka_unit_test(a_client_that_says_all_at_once_and_half_closes_is_served),
         cmocka_unit_test(a_target_that_is_not_listed_is_never_dialled),
+        cmocka_unit_test(a_name_that_nothing_listed_could_mean_is_not_looked_up),
         cmocka_unit_test(a_name_that_leads_to_an_address_that_is_not_listed_is_refused),
         cmocka_unit_test(a_listed_name_is_allowed_wherever_it_leads),
         cmocka_unit_test(a_target_that_refuses_is_reported_and_its_data_channel_closed),
@@ -633,6 +744,8 @@ int main(void)
         cmocka_unit_test(a_reset_by_the_vps_ends_a_session_at_once),
         cmocka_unit_test(a_lost_control_channel_ends_only_what_is_opening),
         cmocka_unit_test(whatever_it_does_a_gateway_can_stop),
+        cmocka_unit_test(any_number_of_commands_is_a_bounded_number_of_lines),
+        cmocka_unit_test(a_gateway_with_few_descriptors_left_says_so_and_keeps_the_rest),
     };
     return cmocka_run_group_tests_name("tunnels", tests, NULL, NULL);
 }

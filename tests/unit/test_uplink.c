@@ -281,6 +281,48 @@ static void the_same_trouble_is_said_once(void **state)
     world_close(&world);
 }
 
+/* Lines of a level that have this in them. */
+static unsigned count_lines(struct world *world, const char *level, const char *text)
+{
+    unsigned count = 0;
+    fflush(world->log_file);
+    for (const char *line = world->log_text; *line; line = strchr(line, '\n') + 1) {
+        size_t len = strcspn(line, "\n");
+        count += memmem(line, len, level, strlen(level)) && memmem(line, len, text, strlen(text));
+    }
+    return count;
+}
+
+/* It is lost, made again, and lost again: the operator reads that once in ten minutes. */
+static void trouble_that_comes_and_goes_is_said_once(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world, "home", KEY);
+    for (unsigned round = 1; round <= 2; round++) {
+        vps_accept(&world);
+        WAIT_FOR(&world, world.opened == round);
+        channel_free(world.channel);
+        world.channel = NULL;
+        WAIT_FOR(&world, world.lost == round);
+    }
+    assert_int_equal(count_lines(&world, " warn ", "lost the connection"), 1);
+    assert_int_equal(count_lines(&world, " debug ", "lost the connection"), 1);
+    world_close(&world);
+}
+
+static void a_gateway_that_shares_its_key_with_too_many_waits_and_says_why(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world, "home", KEY);
+    vps_greet(&world);
+    channel_goodbye(world.channel, GOODBYE_FULL, "16 gateways are online with one key");
+    WAIT_FOR(&world, world.lost == 1);
+    assert_true(was_said(&world, "16 gateways are online with one key; next try in 60.0 s"));
+    world_close(&world);
+}
+
 static void somebody_else_at_the_port_is_no_vps(void **state)
 {
     struct world world;
@@ -318,6 +360,8 @@ int main(void)
         cmocka_unit_test(a_name_that_the_vps_does_not_know_is_said_too),
         cmocka_unit_test(a_gateway_that_was_replaced_waits_a_minute),
         cmocka_unit_test(the_same_trouble_is_said_once),
+        cmocka_unit_test(trouble_that_comes_and_goes_is_said_once),
+        cmocka_unit_test(a_gateway_that_shares_its_key_with_too_many_waits_and_says_why),
         cmocka_unit_test(somebody_else_at_the_port_is_no_vps),
         cmocka_unit_test(a_gateway_that_stops_says_goodbye),
     };

@@ -1,6 +1,10 @@
 #include "vps/bot/texts.h"
 
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+
+enum { SENTENCE_MAX = 640 }; /* and no word is longer */
 
 void html_add(struct text *html, const char *plain)
 {
@@ -35,17 +39,78 @@ static void add_in_tag(struct text *html, const char *tag, const char *plain)
     text_add(html, "</%s>", tag);
 }
 
-/* A clause of others as a sentence: with a capital letter, and a full stop at the end. */
-static void add_sentence(struct text *html, const char *plain)
+/*
+ * Telegram makes links, mentions, hashtags and commands of words that look like it, and
+ * who reads cannot tell them from ours.
+ */
+static bool is_telling(const char *word, size_t len)
 {
-    size_t len = strlen(plain);
-    if (plain[0] >= 'a' && plain[0] <= 'z') {
-        text_add(html, "%c", plain[0] - 'a' + 'A');
-        plain++;
+    for (size_t i = 0; i < len; i++) {
+        bool inside = i + 1 < len;
+        if (strchr("/@#$\\", word[i]) || (unsigned char)word[i] >= 0x80 ||
+            (inside && strchr(".:", word[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_code(struct text *html, const char *plain, size_t len)
+{
+    char word[SENTENCE_MAX];
+    snprintf(word, sizeof word, "%.*s", (int)len, plain);
+    add_in_tag(html, "code", word);
+}
+
+/* The end of a word, without the punctuation behind it. */
+static size_t word_len(const char *at)
+{
+    size_t len = strcspn(at, " \n");
+    while (len > 0 && strchr(",;.:!?", at[len - 1])) {
         len--;
     }
-    html_add(html, plain);
-    if (len > 0 && !strchr(".!?", plain[len - 1])) {
+    return len;
+}
+
+/*
+ * A sentence with names and words of others in it. Those between “ and ” go into <code>,
+ * where Telegram leaves everything as it is, and so does whatever looks like a link.
+ */
+static void add_words(struct text *html, const char *plain)
+{
+    const size_t quote = strlen("“");
+    while (*plain) {
+        size_t len = word_len(plain);
+        if (strncmp(plain, "“", quote) == 0) {
+            plain += quote;
+            const char *end = strstr(plain, "”");
+            len = end ? (size_t)(end - plain) : strlen(plain);
+            add_code(html, plain, len);
+            plain += end ? len + quote : len;
+        } else if (is_telling(plain, len)) {
+            add_code(html, plain, len);
+            plain += len;
+        } else {
+            char word[SENTENCE_MAX];
+            len += strspn(plain + len, " \n,;.:!?");
+            snprintf(word, sizeof word, "%.*s", (int)len, plain);
+            html_add(html, word);
+            plain += len;
+        }
+    }
+}
+
+/* The same as a sentence of its own: with a capital letter, and a full stop at the end. */
+static void add_sentence(struct text *html, const char *plain)
+{
+    char words[SENTENCE_MAX];
+    snprintf(words, sizeof words, "%s", plain);
+    size_t len = strlen(words);
+    if (words[0] >= 'a' && words[0] <= 'z') {
+        words[0] = (char)(words[0] - 'a' + 'A');
+    }
+    add_words(html, words);
+    if (len > 0 && !strchr(".!?", words[len - 1])) {
         text_add(html, ".");
     }
 }
@@ -77,7 +142,7 @@ void texts_unknown(struct text *html)
 
 void texts_usage(struct text *html, const struct command_row *row, const struct why *why)
 {
-    html_add(html, why->text);
+    add_words(html, why->text);
     text_add(html, "\nUse: /%s ", row->name);
     html_add(html, row->takes);
     text_add(html, ", for example ");

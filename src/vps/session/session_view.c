@@ -86,6 +86,7 @@ void session_explain_failure(const struct session *session,
 {
     const char *host = session->host;
     unsigned port = session->port;
+    char detail[sizeof failed->detail];
     const char *service = session->kind == SESSION_RDP ? "Remote Desktop" : "an SSH server";
     const struct vps_settings *settings = session->services->settings;
     switch (failed->reason) {
@@ -111,6 +112,12 @@ void session_explain_failure(const struct session *session,
                 "firewall let gateway %s in?",
                 host, port, session->gateway);
         break;
+    case TUNNEL_NAME_SERVERS:
+        why_set(why, 0,
+                "no name server answers gateway %s, so it cannot look %s up; use the IP address, "
+                "or see to the gateway's DNS",
+                session->gateway, host);
+        break;
     case TUNNEL_NOT_ALLOWED:
         why_set(why, 0,
                 "not allowed: gateway %s does not serve %s port %u; its ALLOWED_TARGETS "
@@ -124,11 +131,13 @@ void session_explain_failure(const struct session *session,
                 session->gateway, settings->port_range_start, settings->port_range_end);
         break;
     case TUNNEL_BUSY:
-        why_set(why, 0, "gateway %s has too many tunnels open; close a session first",
-                session->gateway);
+        why_set(why, 0, "gateway %s has too many tunnels open (%s); close a session first",
+                session->gateway, failed->detail);
         break;
     default:
-        why_set(why, 0, "gateway %s could not open it: %s", session->gateway, failed->detail);
+        snprintf(detail, sizeof detail, "%s", failed->detail);
+        text_quote(detail);
+        why_set(why, 0, "gateway %s could not open it: “%s”", session->gateway, detail);
     }
 }
 

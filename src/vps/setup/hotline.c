@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <uv.h>
 
+#include "base/text.h"
 #include "vps/bot/telegram.h"
 
 enum { GREETING_MS = 15000 };
@@ -85,6 +86,7 @@ int hotline_greet(struct hotline *hotline, char ret_name[HOTLINE_NAME_MAX + 1],
     if (answer.done) {
         const char *name = json_string_value(json_object_get(answer.result, "username"));
         snprintf(ret_name, HOTLINE_NAME_MAX + 1, "%s", name ? name : "?");
+        text_make_visible(ret_name);
     } else if (answer.from_api && (answer.code == 401 || answer.code == 404)) {
         err = why_set(why, -EACCES,
                       "Telegram does not know this token (%d %.60s): copy it again from @BotFather",

@@ -400,6 +400,22 @@ int setup_run(const struct setup_options *options)
     return end(&setup, err, &why);
 }
 
+/* What the settings will be when the key is written. The environment comes before the file. */
+static int load_with_key(const struct setup *setup, struct vps_settings *ret_settings,
+                         struct why *why)
+{
+    char hex[2 * CRYPTO_KEY_SIZE + 1];
+    const char *path = setup->options.env_file;
+    crypto_hex(setup->key, sizeof setup->key, hex);
+    int err = setenv("TUNNEL_KEY", hex, 1) < 0 ? why_set(why, -ENOMEM, "out of memory") : 0;
+    err = err < 0
+              ? err
+              : vps_settings_load(access(path, F_OK) < 0 ? NULL : path, true, ret_settings, why);
+    unsetenv("TUNNEL_KEY");
+    crypto_wipe(hex, sizeof hex);
+    return err;
+}
+
 int setup_invite(const struct setup_options *options)
 {
     struct setup setup;
@@ -408,11 +424,11 @@ int setup_invite(const struct setup_options *options)
     struct why why = {""};
     int err = begin(&setup, options, &why);
     err = err < 0 ? err : settle_key(&setup, &why);
-    if (err == 0 && setup.key_changed) {
+    err = err < 0 ? err : load_with_key(&setup, &settings, &why);
+    err = err < 0 ? err : make_invite(&setup, &settings, invite, &why);
+    if (err == 0 && setup.key_changed) { /* not before the line can be made */
         err = sheet_save(setup.sheet, &why);
     }
-    err = err < 0 ? err : vps_settings_load(setup.options.env_file, true, &settings, &why);
-    err = err < 0 ? err : make_invite(&setup, &settings, invite, &why);
     if (err == 0) {
         fprintf(stderr,
                 "Paste this line on the gateway. It holds the key of %s: show it to nobody.\n",

@@ -1,0 +1,58 @@
+#include "base/history.h"
+
+#include <stddef.h>
+
+/* When it failed, 0 if not or too long ago. */
+static uint64_t failed_at(const struct history *history, const struct addr *addr, uint64_t now_ms)
+{
+    for (unsigned i = 0; i < HISTORY_MAX; i++) {
+        uint64_t at = history->failures[i].failed_ms;
+        if (at != 0 && now_ms - at < HISTORY_MS &&
+            addr_same_host(&history->failures[i].addr, addr)) {
+            return at;
+        }
+    }
+    return 0;
+}
+
+void history_failed(struct history *history, const struct addr *addr, uint64_t now_ms)
+{
+    unsigned oldest = 0;
+    history_worked(history, addr);
+    for (unsigned i = 1; i < HISTORY_MAX; i++) {
+        if (history->failures[i].failed_ms < history->failures[oldest].failed_ms) {
+            oldest = i;
+        }
+    }
+    history->failures[oldest].addr = *addr;
+    history->failures[oldest].failed_ms = now_ms;
+}
+
+void history_worked(struct history *history, const struct addr *addr)
+{
+    for (unsigned i = 0; i < HISTORY_MAX; i++) {
+        if (history->failures[i].failed_ms != 0 &&
+            addr_same_host(&history->failures[i].addr, addr)) {
+            history->failures[i].failed_ms = 0;
+        }
+    }
+}
+
+unsigned history_sort(const struct history *history, struct addr *addrs, unsigned count,
+                      uint64_t now_ms)
+{
+    unsigned good = 0;
+    for (unsigned i = 0; i < count; i++) {
+        good += failed_at(history, &addrs[i], now_ms) == 0;
+    }
+    for (unsigned i = 1; i < count; i++) {
+        struct addr moved = addrs[i];
+        uint64_t at = failed_at(history, &moved, now_ms);
+        unsigned to = i;
+        for (; to > 0 && failed_at(history, &addrs[to - 1], now_ms) > at; to--) {
+            addrs[to] = addrs[to - 1];
+        }
+        addrs[to] = moved;
+    }
+    return good;
+}
