@@ -212,7 +212,11 @@ class Session:
     def __init__(self, world, target, user=OWNER):
         self.world, self.target, self.user = world, target, user
         self.since = world.api.mark()
-        self.card = world.ssh(target.name, user)
+        try:
+            self.card = world.ssh(target.name, user)
+        except AssertionError:
+            said = [" ".join(m.text.split()) for m in world.api.all_messages(user, self.since)]
+            raise Unmet(f"/ssh opens no session: {said[0] if said else 'no answer'}") from None
         self.port = agents.port_of(self.card.code[0])
         self.id = world.newest_session()["id"]
 
