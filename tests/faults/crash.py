@@ -1,6 +1,7 @@
 """Power cuts, full disks, and two agents at one state."""
 
 import os
+import re
 import sqlite3
 import stat
 import time
@@ -95,6 +96,20 @@ def disk_full(run):
     world.ready(timeout=40)
     need(not admitted(world, target, "203.0.113.8"), "what was admitted with room on the disk is forgotten")
     return Found(bool(said), "sessions go on, " + ("the log says it" if said else "the log says nothing") + ", what came later is kept")
+
+
+@circumstance(PART, "STATE_DIR's disk becomes read-only while the agent runs (as after an error of the disk)", "sessions go on as before, the log says it", short=True)
+def disk_read_only(run):
+    state, target = small_disk(run), run.target()
+    world = world_at(run, state)
+    places.run("mount", "-o", "remount,ro", state.parent)
+    session = Session(world, target)
+    client = session.knock(USER)
+    session.admit(USER)
+    need(is_in(client), "admitted, and still not in")
+    need(run.until(answered(world, OWNER, "/help"), 15), "the bot does not answer")
+    said = run.until(lambda: re.search("read-?only|readonly|write", world.vps.log), 15)
+    return Found(said is not None, "sessions go on, " + ("the log says it" if said else "the log says nothing"))
 
 
 @circumstance(PART, "each fsync of STATE_DIR's disk takes 3 s, while an address is admitted and commands come",

@@ -308,6 +308,21 @@ def document_refused(run):
     return Found(True, f"{found.seen}; that the file cannot be sent is said after {said + found.seconds:.0f} s", found.seconds)
 
 
+@circumstance(PART, "what answers in the place of the Bot API sends 64 MiB of something", "memory is bounded, and commands are answered afterwards", short=True)
+def endless_answer(run):
+    world = run.world(gateways=())
+    heard_once(world)
+    before = world.vps.rss_kb()
+    world.api.inject("getUpdates", Fault("garbage", body=bytes(64 << 20)), 3)
+    done = answered(world, OWNER, "/help")  # ends the poll that is under way
+    need(run.until(done, 20), "not answered")
+    util.eventually(lambda: not world.api._faults["getupdates"], "the answers are asked for", 20)
+    most = (world.vps.rss_kb() - before) / 1024
+    found = hears(run, world, 20)
+    most = max(most, (world.vps.rss_kb() - before) / 1024)
+    return Found(found.ok and most < 16, f"{found.seen}, {most:.1f} MiB more", found.seconds)
+
+
 @circumstance(PART, "the server answers getUpdates at once, whatever timeout it is given", "it is asked once a second, not as fast as it can be", short=True)
 def answers_at_once(run):
     world = run.world(gateways=())
