@@ -99,7 +99,7 @@ def _idle(data):
     for count in data.idle_counts():
         row = f"idle {count}"
         for key, name, goal, unit in (("rss_kib", "RSS", 1, "KiB"),
-                                      ("descriptors", "descriptors", 2, ""),
+                                      ("descriptors", "descriptors", 3, ""),   # client, data channel, public port
                                       ("pipes", "pipes", 0, "")):
             yield Result(f"{name} per idle session and agent, {count:,} sessions", "≤", goal,
                          data.median(row, OURS, key), unit, "; ".join(data.errors(row, OURS)))

@@ -17,8 +17,9 @@ struct listener {
     bool of_tcp;
     bool keeps_spare;
     int spare; /* -1: none is kept, or it was given away */
+    uv_loop_t *loop;
     struct watch *watch;
-    struct timer *rest;
+    struct timer *rest; /* NULL until the first: there are as many listeners as sessions */
     listener_fn fn;
     void *arg;
 };
@@ -34,6 +35,23 @@ static int accept_one(struct listener *listener, struct addr *ret_peer)
     return fd;
 }
 
+static void on_rested(void *arg)
+{
+    struct listener *listener = arg;
+    watch_set(listener->watch, WATCH_READ);
+}
+
+static void rest(struct listener *listener)
+{
+    if (!listener->rest) {
+        listener->rest = timer_new(listener->loop, on_rested, listener);
+    }
+    if (listener->rest) {
+        watch_set(listener->watch, 0);
+        timer_set(listener->rest, REST_MS);
+    }
+}
+
 static void on_connection(void *arg, int events)
 {
     struct listener *listener = arg;
@@ -44,18 +62,11 @@ static void on_connection(void *arg, int events)
         listener->fn(listener->arg, fd, listener->of_tcp ? &peer : NULL);
     } else if (fd != -EAGAIN) {
         /* The connection stays in the queue, and so does the reason: EMFILE, ENOMEM, … */
-        watch_set(listener->watch, 0);
-        timer_set(listener->rest, REST_MS);
+        rest(listener);
         if (listener->keeps_spare) {
             listener->fn(listener->arg, fd, NULL);
         }
     }
-}
-
-static void on_rested(void *arg)
-{
-    struct listener *listener = arg;
-    watch_set(listener->watch, WATCH_READ);
 }
 
 static bool is_of_tcp(int fd)
@@ -72,10 +83,9 @@ struct listener *listener_new(uv_loop_t *loop, int fd, listener_fn fn, void *arg
         return NULL;
     }
     *listener = (struct listener){
-        .fd = fd, .of_tcp = is_of_tcp(fd), .spare = -1, .fn = fn, .arg = arg};
+        .fd = fd, .of_tcp = is_of_tcp(fd), .spare = -1, .loop = loop, .fn = fn, .arg = arg};
     listener->watch = watch_new(loop, fd, on_connection, listener);
-    listener->rest = timer_new(loop, on_rested, listener);
-    if (!listener->watch || !listener->rest) {
+    if (!listener->watch) {
         listener->fd = -1; /* stays the caller's */
         listener_free(listener);
         return NULL;

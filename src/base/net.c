@@ -285,5 +285,5 @@ bool net_descriptors_are_short(int newest_fd)
 {
     struct rlimit limit;
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-           (rlim_t)newest_fd >= limit.rlim_cur - limit.rlim_cur / 4;
+           (rlim_t)newest_fd >= limit.rlim_cur - limit.rlim_cur / 3;
 }

@@ -85,7 +85,7 @@ void net_reset(int fd);
 /* Raises RLIMIT_NOFILE to its hard limit; returns what holds now. */
 unsigned long net_raise_descriptor_limit(void);
 /*
- * True if a descriptor that was made just now says that no more than a quarter of
+ * True if a descriptor that was made just now says that no more than a third of
  * the limit is left: the kernel always hands out the lowest free number.
  */
 bool net_descriptors_are_short(int newest_fd);

@@ -17,8 +17,12 @@ static json_int_t number_of(const json_t *object, const char *key)
     return json_integer_value(json_object_get(object, key));
 }
 
+/* Counted where it is measured: the wall clock may have been set since. */
 static uint64_t age_of(const json_t *object)
 {
+    if (json_object_get(object, "age")) {
+        return (uint64_t)number_of(object, "age");
+    }
     json_int_t since = number_of(object, "since");
     time_t now = time(NULL);
     return now > since ? (uint64_t)(now - since) : 0;
@@ -38,6 +42,20 @@ static const char *amount(char *buffer, size_t cap, json_int_t bytes)
     return buffer;
 }
 
+static void show_telegram(const json_t *reply)
+{
+    char buffer[64];
+    json_int_t deaf = number_of(reply, "telegram_deaf");
+    printf("telegram:  %s", text_of(reply, "telegram"));
+    if (deaf > 0) {
+        printf(" for %s", span(buffer, sizeof buffer, (uint64_t)deaf));
+    }
+    if (json_is_string(json_object_get(reply, "telegram_trouble"))) {
+        printf(": %s", text_of(reply, "telegram_trouble"));
+    }
+    puts("");
+}
+
 void show_status(const json_t *reply)
 {
     char buffer[64];
@@ -45,7 +63,7 @@ void show_status(const json_t *reply)
     json_t *gateway, *gateways = json_object_get(reply, "gateways");
     printf("vps-agent %s, up for %s\n", text_of(reply, "version"),
            span(buffer, sizeof buffer, (uint64_t)number_of(reply, "uptime")));
-    printf("telegram:  %s\n", text_of(reply, "telegram"));
+    show_telegram(reply);
     printf("sessions:  %" JSON_INTEGER_FORMAT ", connections: %" JSON_INTEGER_FORMAT "%s\n",
            number_of(reply, "sessions"), number_of(reply, "connections"),
            json_is_true(json_object_get(reply, "draining"))
@@ -142,6 +160,40 @@ void show_decided(const json_t *reply)
 {
     const json_t *session = json_object_get(reply, "session");
     printf("Done: session %s is %s.\n", text_of(session, "id"), text_of(session, "state"));
+}
+
+static const char *day(char *buffer, size_t cap, json_int_t unix_s)
+{
+    time_t at = (time_t)unix_s;
+    struct tm utc;
+    strftime(buffer, cap, "%Y-%m-%d %H:%M", gmtime_r(&at, &utc));
+    return buffer;
+}
+
+void show_known(const json_t *reply)
+{
+    size_t index;
+    json_t *entry, *list = json_object_get(reply, "known");
+    if (json_array_size(list) == 0) {
+        puts("No address is known: each client is asked about.");
+        return;
+    }
+    printf("%-18s %-24s %-16s  %-16s  %-16s (UTC)\n", "owner", "address", "since", "last used",
+           "until");
+    json_array_foreach(list, index, entry)
+    {
+        char since[32], used[32], until[32];
+        printf("%-18s %-24s %s  %s  %s\n", text_of(entry, "owner"), text_of(entry, "address"),
+               day(since, sizeof since, number_of(entry, "since")),
+               day(used, sizeof used, number_of(entry, "used")),
+               day(until, sizeof until, number_of(entry, "until")));
+    }
+}
+
+void show_forgotten(const json_t *reply)
+{
+    printf("Forgotten: %s. Its clients are asked about again; sessions that are open go on.\n",
+           text_of(reply, "address"));
 }
 
 void show_drain(const json_t *reply)

@@ -11,6 +11,8 @@ void show_ssh(const json_t *reply);
 void show_rdp(const json_t *reply);
 void show_closed(const json_t *reply);
 void show_decided(const json_t *reply);
+void show_known(const json_t *reply);
+void show_forgotten(const json_t *reply);
 /* How many sessions are left, and whether a restart is safe. */
 void show_drain(const json_t *reply);
 

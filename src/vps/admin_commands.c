@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "vps/admin_reply.h"
+#include "vps/session/sessions_run.h"
 
 static const char *text_of(const json_t *request, const char *key)
 {
@@ -59,11 +60,13 @@ static json_t *do_status(struct admin_call *call, const json_t *request)
     const char *telegram = !options->bot                            ? "off"
                            : bot_status(options->bot) == BOT_ONLINE ? "online"
                                                                     : "connecting";
-    return json_pack(
+    json_t *reply = json_pack(
         "{s:b, s:s, s:I, s:s, s:o, s:i, s:i, s:b}", "ok", 1, "version", PAMTUNNEL_VERSION, "uptime",
         (json_int_t)((clock_ms() - call->started_ms) / 1000), "telegram", telegram, "gateways",
         gateways, "sessions", (int)sessions_count(options->sessions), "connections",
         count_connections(options->sessions), "draining", sessions_are_draining(options->sessions));
+    reply_add_telegram(reply, options->bot);
+    return reply;
 }
 
 static json_t *wait_for_drain(struct admin_call *call)
@@ -178,13 +181,50 @@ static json_t *do_block(struct admin_call *call, const json_t *request)
     return decide(call, request, session_block);
 }
 
+static json_t *do_known(struct admin_call *call, const json_t *request)
+{
+    (void)request;
+    return reply_known(sessions_known(call->options->sessions));
+}
+
+/* ADDRESS, or ADDRESS/64 as the list shows it. */
+static int read_party(const char *text, struct addr *ret_addr)
+{
+    char host[ADDR_HOST_MAX];
+    size_t len = strcspn(text, "/");
+    bool v6 = memchr(text, ':', len) != NULL;
+    if (len >= sizeof host || (text[len] && (!v6 || strcmp(text + len, "/64") != 0))) {
+        return -EINVAL;
+    }
+    memcpy(host, text, len);
+    host[len] = '\0';
+    return addr_parse(host, 0, ret_addr);
+}
+
+static json_t *do_forget(struct admin_call *call, const json_t *request)
+{
+    struct addr addr;
+    const char *text = text_of(request, "address");
+    if (read_party(text, &addr) < 0) {
+        return reply_error("invalid", "forget takes an address as pamctl known shows it.");
+    }
+    unsigned gone = known_forget(sessions_known(call->options->sessions), NULL, &addr);
+    if (gone == 0) {
+        return reply_error("not_known", "Nobody is known at this address; see pamctl known.");
+    }
+    log_info(call->options->log, "uid %u: %s is not a known address any more", (unsigned)call->uid,
+             text);
+    return json_pack("{s:b, s:s, s:i}", "ok", 1, "address", text, "forgotten", (int)gone);
+}
+
 /* A NULL reply means: later, when what `call` tells of has happened. */
 static const struct {
     const char *name;
     json_t *(*run)(struct admin_call *call, const json_t *request);
 } COMMANDS[] = {
-    {"ssh", do_ssh},     {"rdp", do_rdp},     {"status", do_status}, {"sessions", do_sessions},
-    {"close", do_close}, {"admit", do_admit}, {"block", do_block},   {"drain", do_drain},
+    {"ssh", do_ssh},     {"rdp", do_rdp},       {"status", do_status}, {"sessions", do_sessions},
+    {"close", do_close}, {"admit", do_admit},   {"block", do_block},   {"drain", do_drain},
+    {"known", do_known}, {"forget", do_forget},
 };
 
 json_t *admin_run(struct admin_call *call, const json_t *request)

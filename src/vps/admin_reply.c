@@ -63,7 +63,7 @@ json_t *reply_session(const struct session *session)
     char target[TARGET_TEXT_MAX], owner[OWNER_TEXT_MAX], client[ADDR_HOST_MAX];
     target_format(view.host, view.port, target);
     owner_text(&view.owner, owner);
-    return json_pack(
+    json_t *reply = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:I, s:o, s:I, s:I, s:i, s:i, "
         "s:s?, s:o, s:o}",
         "id", view.id, "kind", session_kind_name(view.kind), "target", target, "gateway",
@@ -76,6 +76,8 @@ json_t *reply_session(const struct session *session)
         "connections", (int)view.connections, "connections_total", (int)view.connections_total,
         "note", view.note, "parked", parked_addresses(&view), "reason",
         view.state == SESSION_ENDED ? end_reason(session) : json_null());
+    json_object_set_new(reply, "age", json_integer(view.seconds_open));
+    return reply;
 }
 
 static void add_ssh(json_t *reply, const struct session *session)
@@ -110,12 +112,40 @@ json_t *reply_opened(const struct session *session)
     return reply;
 }
 
+json_t *reply_known(const struct known *known)
+{
+    json_t *list = json_array();
+    struct known_view view;
+    unsigned at = 0;
+    while (known_next(known, &at, &view)) {
+        char owner[OWNER_TEXT_MAX], by[OWNER_TEXT_MAX];
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "owner",
+                                              owner_text(&view.owner, owner), "address", view.party,
+                                              "admitted_by", owner_text(&view.admitted_by, by),
+                                              "since", (json_int_t)view.since_unix, "used",
+                                              (json_int_t)view.used_unix, "until",
+                                              (json_int_t)view.until_unix));
+    }
+    return json_pack("{s:b, s:o}", "ok", 1, "known", list);
+}
+
 json_t *reply_gateway(const struct gateway *gateway)
 {
     struct gateway_view view;
     gateway_view(gateway, &view);
     char host[ADDR_HOST_MAX];
-    return json_pack("{s:s, s:s, s:s, s:I, s:f}", "name", view.name, "address",
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:f}", "name", view.name, "address",
                      addr_host_text(&view.from, host), "version", view.program, "since",
-                     (json_int_t)view.since_unix, "rtt_ms", (double)view.rtt_us / 1000);
+                     (json_int_t)view.since_unix, "age", (json_int_t)view.seconds_online, "rtt_ms",
+                     (double)view.rtt_us / 1000);
+}
+
+void reply_add_telegram(json_t *reply, const struct bot *bot)
+{
+    char trouble[256] = "";
+    struct text text = text_over(trouble, sizeof trouble);
+    uint64_t deaf_s = bot ? bot_trouble(bot, &text) : 0;
+    text_make_visible(trouble);
+    json_object_set_new(reply, "telegram_trouble", text.len ? json_string(trouble) : json_null());
+    json_object_set_new(reply, "telegram_deaf", json_integer((json_int_t)deaf_s));
 }

@@ -4,6 +4,8 @@
 
 #include <jansson.h>
 
+#include "vps/admission/known.h"
+#include "vps/bot/bot.h"
 #include "vps/gateways.h"
 #include "vps/session/sessions.h"
 
@@ -17,6 +19,9 @@ json_t *reply_drain(const struct sessions *sessions);
 json_t *reply_session(const struct session *session);
 /* What its user gets: the ssh command, or the .rdp file and its name. */
 json_t *reply_opened(const struct session *session);
+json_t *reply_known(const struct known *known);
 json_t *reply_gateway(const struct gateway *gateway);
+/* What is wrong with Telegram, and for how long nothing came from there. bot may be NULL. */
+void reply_add_telegram(json_t *reply, const struct bot *bot);
 
 #endif

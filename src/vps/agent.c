@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "base/notify.h"
@@ -16,6 +16,7 @@
 #include "vps/bot/bot.h"
 #include "vps/gateways.h"
 #include "vps/session/sessions_run.h"
+#include "vps/state.h"
 
 /* For the messages that tell users how their sessions ended. */
 enum { FAREWELL_MS = 3000 };
@@ -25,6 +26,8 @@ struct agent {
     const struct log *log;
     uv_loop_t loop;
     uv_signal_t signals[2];
+    int reserved; /* STATE_DIR is ours */
+    struct store *store;
     struct sessions *sessions;
     struct gateways *gateways;
     struct admin *admin;
@@ -43,6 +46,7 @@ static void finish(void *arg)
     struct agent *agent = arg;
     bot_free(agent->bot);
     sessions_free(agent->sessions);
+    store_stop(agent->store);
     agent->bot = NULL;
     agent->sessions = NULL;
 }
@@ -100,16 +104,6 @@ static void watch_signals(struct agent *agent)
     }
 }
 
-static int make_state_dir(const struct agent *agent, struct why *why)
-{
-    const char *path = agent->settings->state_dir;
-    if (mkdir(path, 0700) < 0 && errno != EEXIST) {
-        int err = -errno;
-        return why_set(why, err, "cannot make STATE_DIR %s: %s", path, strerror(-err));
-    }
-    return 0;
-}
-
 /* Before the loop and its threads, and before anybody can talk to us. */
 static int confine(struct agent *agent, struct why *why)
 {
@@ -119,7 +113,7 @@ static int confine(struct agent *agent, struct why *why)
         .listens = true,
     };
     struct why missing;
-    int err = make_state_dir(agent, why);
+    int err = state_reserve(agent->settings, agent->log, &agent->reserved, why);
     if (err < 0) {
         return err;
     }
@@ -156,6 +150,7 @@ static int start_bot(struct agent *agent, struct why *why)
         .log = agent->log,
         .settings = agent->settings,
         .sessions = agent->sessions,
+        .store = agent->store,
         .refused = on_refused,
         .arg = agent,
     };
@@ -187,10 +182,17 @@ static bool is_well(void *arg)
 
 static int start(struct agent *agent, struct why *why)
 {
-    int err = sessions_new(&agent->loop, agent->log, agent->settings, &agent->sessions, why);
+    int err = state_open(agent->settings, agent->log, &agent->store, why);
+    if (err == 0) {
+        err = sessions_new(&agent->loop, agent->log, agent->settings, agent->store,
+                           &agent->sessions, why);
+    }
     err = err < 0 ? err : start_gateways(agent, why);
     err = err < 0 ? err : start_bot(agent, why);
     err = err < 0 ? err : start_admin(agent, why);
+    if (err == 0 && (err = store_start(agent->store, &agent->loop)) < 0) {
+        err = why_set(why, err, "cannot start the thread that keeps the state: %s", strerror(-err));
+    }
     if (err == 0 && notify_beat(agent->notify, &agent->loop, is_well, agent) < 0) {
         err = why_set(why, -ENOMEM, "out of memory");
     }
@@ -211,7 +213,7 @@ static void say_ready(struct agent *agent)
 
 int agent_run(const struct vps_settings *settings, const struct log *log, struct why *why)
 {
-    struct agent agent = {.settings = settings, .log = log};
+    struct agent agent = {.settings = settings, .log = log, .reserved = -1};
     int err = confine(&agent, why);
     if (err < 0) {
         return err;
@@ -229,6 +231,10 @@ int agent_run(const struct vps_settings *settings, const struct log *log, struct
     }
     uv_run(&agent.loop, UV_RUN_DEFAULT);
     uv_loop_close(&agent.loop);
+    store_free(agent.store);
+    if (agent.reserved >= 0) {
+        close(agent.reserved);
+    }
     notify_free(agent.notify);
     tls_library_free();
     if (err == 0 && agent.err < 0) {

@@ -33,6 +33,7 @@ struct gateway {
     struct channel *channel;
     struct addr from;
     int64_t since_unix;
+    uint64_t since_ms;
     bool open;
 };
 
@@ -239,6 +240,7 @@ static void on_opened(void *arg)
     }
     gateway->open = true;
     gateway->since_unix = clock_unix();
+    gateway->since_ms = clock_ms();
     say(gateway->gateways, LOG_INFO, name, "online from %s (%s)", addr_text(&gateway->from, from),
         channel_peer_program(gateway->channel));
     replace_older(gateway);
@@ -539,6 +541,7 @@ void gateway_view(const struct gateway *gateway, struct gateway_view *ret_view)
         .program = channel_peer_program(gateway->channel),
         .from = gateway->from,
         .since_unix = gateway->since_unix,
+        .seconds_online = (clock_ms() - gateway->since_ms) / 1000,
         .rtt_us = channel_rtt_us(gateway->channel),
     };
 }

@@ -77,6 +77,7 @@ struct gateway_view {
     const char *program;
     struct addr from;
     int64_t since_unix;
+    uint64_t seconds_online;
     uint64_t rtt_us;
 };
 void gateway_view(const struct gateway *gateway, struct gateway_view *ret_view);

@@ -11,9 +11,9 @@
 int health_ask(const struct vps_settings *settings, json_t **ret_status, struct why *why);
 
 /*
- * Asks it over its admin socket, and prints one line. 0 if it answers: that
- * Telegram or the gateways cannot be reached is said, but no reason to restart an
- * agent with open sessions. -errno otherwise.
+ * Asks it over its admin socket, and prints one line. 0 if it answers and has heard from
+ * Telegram within the last two minutes; -errno otherwise. It is for those who watch: an agent
+ * with open sessions gains nothing by a restart.
  */
 int health_check(const struct vps_settings *settings);
 

@@ -205,6 +205,8 @@ static const struct setting TABLE[] = {
     {"MAX_SESSIONS", "256", "a number, 1 to 10000", setting_number, FIELD(max_sessions), .min = 1,
      .max = 10000},
     {"ADMIT", "known", "auto, known or ask", parse_admit, FIELD(admit)},
+    {"KNOWN_DAYS", "30", "days, 1 to 3650", setting_number, FIELD(known_days), .min = 1,
+     .max = 3650},
     {"STATE_DIR", "/var/lib/pamtunnel", "an absolute path of at most 90 characters",
      parse_state_dir, FIELD(state_dir), .max = STATE_DIR_MAX},
     {"RELAY_WORKERS",

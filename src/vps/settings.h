@@ -47,6 +47,7 @@ struct vps_settings {
     long max_sessions;
     long relay_workers;
     enum admit admit;
+    long known_days;
     char state_dir[STATE_DIR_MAX + 1];
     bool sandbox;
     enum log_level log_level;

@@ -4,10 +4,29 @@ It is meant to be less forgiving than the real one: what the real server would
 answer with an error, or show to a person in a broken way, is also written down
 in `violations`, and every test asserts in the end that there are none. A test
 plays the person with say() and tap(), reads what a person would see with
-wait_message() and transcript(), and makes the network or the server misbehave
-with inject().
+wait_message() and transcript(), and makes the network or the server misbehave:
+
+    inject(method, fault, times)    the next calls go wrong; times=None: until heal()
+    Fault(..., chat=ID)             only those for that chat
+    heal()                          all of that is over
+    drop_connections()              every connection is reset
+    push_raw(text)                  an update word by word, JSON or not; {id} is its number
+    renumber(first)                 update_ids begin anew, as after a week or at another server
+
+and with these members, which may be changed at any time:
+
+    token, bot_id       another bot (with wrong_token_is_expected: a revoked token)
+    clock_off           seconds that this server's clock is ahead of the machine's: header Date
+                        and the dates of messages. Its negative is how wrong the agent's clock is
+    sends_date          False: answers have no header Date
+    polls_wait          False: getUpdates is answered at once, whatever `timeout` says
+    cut_polls_after     seconds after which the connection of a poll is closed; None: never
+    webhook             True: somebody set one
+
+Way is a relay in front of it that can forget its connections, as a NAT does.
 """
 
+import contextlib
 import dataclasses
 import http.server
 import itertools
@@ -361,6 +380,7 @@ class Fault:
     kind: status (an error answer), drop (the connection is closed unanswered),
     lost (the call is carried out and then the connection is closed), slow
     (answered after `seconds`), garbage (200 with something that is not JSON).
+    chat: only calls for this chat.
     """
     kind: str
     code: int = 0
@@ -368,6 +388,7 @@ class Fault:
     retry_after: int = 0
     seconds: float = 0
     body: bytes = b"<html><body>It works!</body></html>"
+    chat: int = None
 
 
 @dataclasses.dataclass
@@ -385,6 +406,11 @@ class BotApi:
         """listener: a bound socket (for example of another network namespace).
         tls: an ssl.SSLContext for HTTPS."""
         self.token = token
+        self.bot_id = BOT_ID
+        self.clock_off = 0
+        self.sends_date = True
+        self.polls_wait = True
+        self.cut_polls_after = None
         self.tls = tls
         self.listener = listener or util.server()
         self.address = self.listener.getsockname()
@@ -403,11 +429,13 @@ class BotApi:
         self.polls = 0              # getUpdates calls that are waiting now
         self._log = []              # transcript
         self._updates = deque()     # not yet acknowledged
-        self._update_ids = itertools.count(int(time.time()) % 100000 * 10 + 1)
+        self._raw = {}              # update_id -> what is sent in its place
+        self._next_update = int(time.time()) % 100000 * 10 + 1000001
         self._message_ids = itertools.count(1)
         self._query_ids = itertools.count(4382000000000001)
         self._seq = 0
         self._faults = defaultdict(deque)
+        self._lasting = {}          # method -> Fault, until heal()
         self._flood_until = {}      # (method, chat) -> when it may call again
         self._poll_ticket = 0       # the newest getUpdates
         self._last_poll = (None, 0.0)
@@ -497,7 +525,7 @@ class BotApi:
                 "message_id": next(self._message_ids),
                 "from": {"id": user_id, "is_bot": False, "first_name": f"User{user_id}"},
                 "chat": {"id": user_id, "type": "private", "first_name": f"User{user_id}"},
-                "date": int(time.time()),
+                "date": int(self.now()),
                 "text": text,
             }
             command = re.match(r"/[A-Za-z0-9_]{1,64}(@[A-Za-z0-9_]{3,32})?", text)
@@ -540,8 +568,24 @@ class BotApi:
         with self.lock:
             return self._push(kind, body)
 
+    def push_raw(self, text):
+        with self.lock:
+            update_id = self._push("raw", None)
+            self._raw[update_id] = text.replace("{id}", str(update_id))
+            return update_id
+
+    def renumber(self, first):
+        with self.lock:
+            self._next_update = first
+            self._updates.clear()
+
+    def now(self):
+        """The time by this server's clock."""
+        return time.time() + self.clock_off
+
     def _push(self, kind, body):
-        update_id = next(self._update_ids)
+        update_id = self._next_update
+        self._next_update += 1
         self._updates.append({"update_id": update_id, kind: body})
         self.lock.notify_all()
         return update_id
@@ -613,13 +657,17 @@ class BotApi:
             return [call for call in self.calls if call.method == method.lower()]
 
     def inject(self, method, fault, times=1):
-        """The next `times` calls of the method ("*": of any) go wrong."""
+        """The next `times` calls of the method ("*": of any) go wrong; None: all."""
         with self.lock:
+            if times is None:
+                self._lasting[method.lower()] = fault
+                return
             self._faults[method.lower()].extend([fault] * times)
 
     def heal(self):
         with self.lock:
             self._faults.clear()
+            self._lasting.clear()
             self._flood_until.clear()
 
     # -- the bot's side
@@ -632,11 +680,15 @@ class BotApi:
     def _note(self, line):
         self._log.append(f"[{time.monotonic() - self._began:7.3f}] {line}")
 
-    def _fault_for(self, method):
+    def _fault_for(self, method, chat):
         with self.lock:
             for key in (method, "*"):
-                if self._faults[key]:
-                    return self._faults[key].popleft()
+                faults = self._faults[key]
+                for fault in [*faults, self._lasting.get(key)]:
+                    if fault and fault.chat in (None, chat):
+                        if fault in faults:
+                            faults.remove(fault)
+                        return fault
         return None
 
     def _changed(self, message, what):
@@ -717,12 +769,16 @@ class BotApi:
         with self.lock:
             if "allowed_updates" in params:
                 self.allowed_updates = params["allowed_updates"]
-            while self._updates and self._updates[0]["update_id"] < offset:
-                self._updates.popleft()
+            # As the real one: an offset that is far beyond the newest update is none.
+            if offset <= self._next_update + 10:
+                while self._updates and self._updates[0]["update_id"] < offset:
+                    self._updates.popleft()
             self.lock.notify_all()
             same, when = self._last_poll
             if timeout < 3 and same == offset and time.monotonic() - when < 3:
                 timeout = 3
+            if not self.polls_wait:
+                timeout = 0
             self._last_poll = (offset, time.monotonic())
             self._poll_ticket += 1
             ticket = self._poll_ticket
@@ -730,8 +786,11 @@ class BotApi:
             self.polls += 1
             self.lock.notify_all()
             try:
+                began = time.monotonic()
                 while not self._updates and time.monotonic() < deadline and not self._stopping:
                     self.lock.wait(min(0.05, max(0.0, deadline - time.monotonic())))
+                    if self.cut_polls_after and time.monotonic() - began >= self.cut_polls_after:
+                        raise ConnectionError
                     if gone(connection):
                         raise ConnectionError
                     if ticket != self._poll_ticket:
@@ -787,7 +846,7 @@ class BotApi:
         return message
 
     def _do_getme(self, params):
-        return {**bot_user(), "can_join_groups": True, "can_read_all_group_messages": False,
+        return {**bot_user(), "id": self.bot_id, "can_join_groups": True, "can_read_all_group_messages": False,
                 "supports_inline_queries": False}
 
     def _do_getwebhookinfo(self, params):
@@ -982,6 +1041,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return parse_multipart(body, content_type), True
         raise BadRequest(f"Bad Request: content type {content_type!r}")
 
+    def chat(self, body):
+        """The chat that a call is about, or None."""
+        try:
+            raw, form = self.parameters(body)
+            return as_int(raw["chat_id"], form)
+        except (BadRequest, ValueError, KeyError, TypeError):
+            return None
+
+    def date_time_string(self, timestamp=None):
+        return super().date_time_string(self.api.now() if timestamp is None else timestamp)
+
+    def send_header(self, keyword, value):
+        if keyword != "Date" or self.api.sends_date:
+            super().send_header(keyword, value)
+
     def serve(self, body, post):
         api = self.api
         path = urllib.parse.urlsplit(self.path).path
@@ -990,7 +1064,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             api.violation(f"path {path!r}")
             return self.answer(404, {"ok": False, "error_code": 404, "description": "Not Found"})
         method = match[2].lower()
-        fault = api._fault_for(method)
+        fault = api._fault_for(method, self.chat(body))
         if fault and fault.kind == "drop":
             return self.hang_up()
         if fault and fault.kind == "slow":
@@ -1034,7 +1108,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self, status, value, retry_after=0):
         if status == 429 and not retry_after:
             retry_after = value["parameters"]["retry_after"]
-        return self.send_body(status, json.dumps(value).encode(), "application/json", retry_after)
+        text = json.dumps(value)
+        for update_id, raw in list(self.api._raw.items()):
+            text = text.replace(json.dumps({"update_id": update_id, "raw": None}), raw)
+        return self.send_body(status, text.encode(), "application/json", retry_after)
 
     def send_body(self, status, body, content_type, retry_after=0):
         try:
@@ -1054,6 +1131,51 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
+
+
+class Way:
+    """A relay in front of a BotApi, at a port of its own: a context manager.
+
+    forget(): connections that are there carry nothing any more, and nobody is told.
+    """
+
+    def __init__(self, api):
+        self.target = api.address
+        self.listener = util.server()
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self._age = 0           # connections of an older one are forgotten
+        self._sockets = []
+
+    def __enter__(self):
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for sock in self._sockets:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def forget(self):
+        self._age += 1
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self.listener.accept()
+                far = socket.create_connection(self.target)
+                self._sockets += [near, far]
+                for ways in ((near, far), (far, near)):
+                    threading.Thread(target=self._pump, args=(*ways, self._age), daemon=True).start()
+
+    def _pump(self, source, sink, age):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if age == self._age:
+                    sink.sendall(data)
+            if age == self._age:
+                sink.shutdown(socket.SHUT_WR)
 
 
 def make_tls(folder, minimum, maximum):

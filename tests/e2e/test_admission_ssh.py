@@ -81,7 +81,6 @@ def test_the_second_time_the_address_is_known(world, target, address):
     world.api.tap(OWNER, first.question(address), "admit")
     first.wait_in(first.client)
     first.client.close()
-    world.close_all()
     second = Visit(world, target, address)
     second.wait_in(second.client)
     assert not [m for m in world.api.all_messages(OWNER, second.since) if m.button("admit")]

@@ -94,6 +94,7 @@ UNHEARD = {
     "a forwarded message": (OWNER, {"forward_origin": FORWARDED}, "forwarded"),
     "a message forwarded in the old way": (OWNER, {"forward_date": 1, "forward_from": BOT}, "forwarded"),
     "what an inline bot wrote": (OWNER, {"via_bot": BOT}, "inline bot"),
+    "what a business account's bot wrote": (OWNER, {"sender_business_bot": BOT}, "business account"),
     "a bot": (OWNER, {"from_": {**BOT, "id": OWNER}}, "from a bot"),
     "an anonymous admin": (OWNER, {"sender_chat": GROUP_CHAT}, "behalf of a chat"),
     "nobody": (OWNER, {"from_": None}, "without a sender"),
@@ -403,8 +404,9 @@ def test_old_messages_do_not_keep_buttons_that_do_nothing(target):
     """After a crash nobody remembers a session: a tap says so and takes the buttons away."""
     with World() as world:
         message = world.ssh(target.name)
+        button = message.button("Close")["callback_data"]
         world.vps.kill()
         world.vps.start()
         world.ready(timeout=30)
-        world.api.wait_answer(world.api.tap(OWNER, message, "Close"))
+        world.api.wait_answer(world.api.tap(OWNER, message, "Close", button))
         world.api.wait(lambda: not message.buttons, 10 * TIME_SCALE, "no buttons")

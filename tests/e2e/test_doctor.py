@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import socket
+import sqlite3
 import time
 
 import botapi
@@ -172,6 +173,27 @@ def test_a_state_dir_that_others_may_write_to(folder):
         os.chmod(world.state_dir, 0o777)
         says(doctor(world.vps, status=1), "STATE_DIR", "!!", "chmod o-w")
         says(doctor(world.vps, STATE_DIR=folder / "new"), "STATE_DIR", "--", "not there yet")
+
+
+def test_the_state_file(folder):
+    with World(start_gateways=False, gateways=()) as world:
+        world.vps.stop()
+        says(doctor(world.vps), "state file", "ok", "schema 1")
+        says(doctor(world.vps, STATE_DIR=folder / "new"), "state file", "--", "not there yet")
+        assert not (folder / "new").exists(), "it only looks"
+        path = world.state_dir / "state.db"
+        with sqlite3.connect(path) as connection:
+            connection.execute("PRAGMA user_version=99")
+        connection.close()
+        says(doctor(world.vps, status=1), "state file", "!!", "its schema is 99")
+        if os.geteuid() == 0:
+            with sqlite3.connect(path) as connection:
+                connection.execute("PRAGMA user_version=1")
+            connection.close()
+            os.chown(path, 12345, 12345)
+            says(doctor(world.vps, status=1), "state file", "!!", "belongs to uid 12345")
+        path.write_bytes(b"no database" * 100)
+        says(doctor(world.vps, status=1), "state file", "!!", "is damaged")
 
 
 def test_it_ends_in_time_when_nobody_answers(world):

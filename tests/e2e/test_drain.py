@@ -8,7 +8,7 @@ import util
 from agents import OWNER, World, environment, program
 from util import TIME_SCALE
 
-WORLD = {"vps": {"ADMIT": "auto"}}
+WORLD = {"vps": {"ADMIT": "auto", "RECONNECT_GRACE": 1}}
 
 
 @pytest.fixture

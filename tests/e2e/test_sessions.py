@@ -23,7 +23,8 @@ from util import TIME_SCALE, eventually, stays
 WORLD = {"vps": {"ADMIT": "auto"}}
 SHORT = round(2 * TIME_SCALE)   # seconds, for a limit that a test waits for
 SESSION_KEYS = {"id", "kind", "target", "gateway", "state", "owner", "public_port", "data_port", "client",
-                "since", "expires_in", "bytes_to_target", "bytes_to_client", "parked", "reason"}
+                "since", "expires_in", "bytes_to_target", "bytes_to_client", "connections",
+                "connections_total", "note", "parked", "reason"}
 
 
 @pytest.fixture
@@ -174,11 +175,11 @@ def test_without_a_free_port_the_user_is_told_so_and_used_ports_rest(target):
 
 def test_a_range_with_an_odd_port_left_opens_no_half_session(target):
     with World(ports=3) as world:
-        world.rdp(target.name)      # keeps both of its ports
+        world.rdp(target.name)      # keeps both of its ports, though no channel is expected at one
         assert ask(world, f"/ssh {target.name}").says("No port is free")
         listening = [p for p in range(world.port_start, world.port_start + 3) if peers.listening(p)]
         session = world.newest_session()
-        assert sorted(listening) == sorted([session["public_port"], session["data_port"]])
+        assert listening == [session["public_port"]]
 
 
 def test_a_port_that_another_program_has_is_left_alone(target):
@@ -211,7 +212,7 @@ def test_short_of_descriptors_new_sessions_are_refused_and_the_others_go_on(targ
         assert refusal["error"] == "sessions_limit"
         assert refusal["message"].startswith("This server has most of its file descriptors in use.")
         in_use = len(os.listdir(f"/proc/{world.vps.pid}/fd"))
-        assert most * 0.7 < in_use < most * 0.8
+        assert most * 0.6 < in_use < most * 0.72
         clients = []
         for session, secret in opened:
             client = dial(session["public_port"])
@@ -440,16 +441,17 @@ def test_pamctl_rdp_says_when_it_cannot_write(world, target, folder):
 def test_pamctl_status_tells_who_is_there(world, target):
     text = world.pamctl("status").stdout
     status = world.pamctl.json("status")
-    assert set(status) == {"ok", "version", "uptime", "telegram", "gateways", "sessions", "draining"}
+    assert set(status) == {"ok", "version", "uptime", "telegram", "gateways", "sessions", "connections",
+                           "draining"}
     assert status["draining"] is False
     assert text.startswith(f"vps-agent {status['version']}, up for ")
-    assert "telegram:  online\n" in text and "sessions:  0\n" in text
+    assert "telegram:  online\n" in text and "sessions:  0, connections: 0\n" in text
     assert "gateway:   lan from 127.0.0.1 for " in text and "round trip " in text
     gateway, = status["gateways"]
     assert set(gateway) == {"name", "address", "version", "since", "rtt_ms"}
     assert gateway["name"] == "lan" and gateway["version"].startswith("gateway-agent ")
     world.pamctl.json("ssh", target.name)
-    assert world.status()["sessions"] == 1 and "sessions:  1\n" in world.pamctl("status").stdout
+    assert world.status()["sessions"] == 1 and "sessions:  1, connections: 0\n" in world.pamctl("status").stdout
 
 
 def test_pamctl_sessions_tells_what_goes_on(world, target):
@@ -465,7 +467,7 @@ def test_pamctl_sessions_tells_what_goes_on(world, target):
     util.read_exactly(client, 1000)
     line = world.pamctl("sessions").stdout
     assert "  connected  " in line and "left" not in line
-    assert "  from 127.0.0.1  1.0 kB in, 1.0 kB out" in line
+    assert "  from 127.0.0.1  1 of 1 connections  1.0 kB in, 1.0 kB out" in line
     session = world.newest_session()
     assert session["bytes_to_target"] == session["bytes_to_client"] == 1000 + len(BANNER)
     assert session["client"] == "127.0.0.1" and session["expires_in"] is None

@@ -229,10 +229,11 @@ WRONG_VPS = {
     "CONTROL_PORT": ["70000", "+9000", "9000.0", "0x2328", " 9000 9001", "99999999999999999999", "25000"],
     "PORT_RANGE_START": ["0", "30000", "30001"], "PORT_RANGE_END": ["0", "65536", "20000"],
     "BIND_ADDRESS": ["localhost", "1.2.3", "::g", "0.0.0.0:9000", "[::]"],
+    "MAX_CONNECTIONS": ["0", "65", "few"],
     "SESSION_TIMEOUT": ["86401", "1.5", "-0"], "RECONNECT_GRACE": ["-1", "3601"],
     "IDLE_TIMEOUT": ["604801", "-1"], "MAX_SESSION_TIME": ["604801", "1h"],
     "MAX_SESSIONS": ["10001"], "MAX_SESSIONS_PER_USER": ["0", "10001"], "RELAY_WORKERS": ["0", "65", "all"],
-    "ADMIT": ["KNOWN", "auto,known", "yes"], "STATE_DIR": [".", "~/state", "/" + "x" * 200],
+    "ADMIT": ["KNOWN", "auto,known", "yes"], "KNOWN_DAYS": ["0", "3651", "30d", "-1"], "STATE_DIR": [".", "~/state", "/" + "x" * 200],
     "LOG_LEVEL": ["verbose", "3", "info,debug"],
 }
 WRONG_GATEWAY = {
@@ -247,8 +248,10 @@ WRONG_GATEWAY = {
 TAKES = {
     "TELEGRAM_TOKEN": "@BotFather", "ALLOWED_USERS": "numeric", "VPS_HOST": "name or", "TUNNEL_KEY": "64 hex digits",
     "TELEGRAM_API_URL": "http", "CONTROL_PORT": "port", "PORT_RANGE_START": "port", "PORT_RANGE_END": "port",
-    "BIND_ADDRESS": "IP address", "SESSION_TIMEOUT": "seconds", "RECONNECT_GRACE": "seconds", "IDLE_TIMEOUT": "seconds",
+    "BIND_ADDRESS": "IP address", "SESSION_TIMEOUT": "seconds", "RECONNECT_GRACE": "seconds",
+    "MAX_CONNECTIONS": "connections", "IDLE_TIMEOUT": "seconds",
     "MAX_SESSION_TIME": "seconds", "MAX_SESSIONS": "number", "MAX_SESSIONS_PER_USER": "number", "ADMIT": "auto, known or ask",
+    "KNOWN_DAYS": "days",
     "RELAY_WORKERS": "threads", "STATE_DIR": "absolute path", "LOG_LEVEL": "error, warn, info, debug or trace",
     "GATEWAY_NAME": "letters, digits", "KEEPALIVE_SECS": "seconds", "ALLOWED_TARGETS": "192.168.1.0/24:22,3389",
 }
@@ -459,7 +462,7 @@ def test_an_occupied_control_port_is_named_in_one_line(folder):
     assert result.returncode == 1
     errors = [line for line in result.stderr.splitlines() if " error " in line]
     assert len(errors) == 1 and "CONTROL_PORT" in errors[0] and str(port) in errors[0], result.stderr
-    assert not os.listdir(folder), "nothing is left behind"
+    assert all(name.startswith("state.db") for name in os.listdir(folder)), "nothing else is left behind"
 
 
 def test_an_address_that_is_not_ours_is_a_clear_error(folder):

@@ -9,7 +9,7 @@ from agents import OWNER, median, now, port_of
 from sshd import USER, Sshd, random_file, scp, ssh
 from util import TIME_SCALE
 
-WORLD = {"vps": {"ADMIT": "auto"}}
+WORLD = {"vps": {"ADMIT": "auto", "RECONNECT_GRACE": 1}}
 
 
 def is_over(message):

@@ -15,7 +15,7 @@ from agents import FRIEND, OWNER, World, port_of
 from peers import BANNER, dial
 from util import TIME_SCALE, eventually, stays
 
-WORLD = {"vps": {"ADMIT": "auto"}}
+WORLD = {"vps": {"ADMIT": "auto", "RECONNECT_GRACE": 1}}
 PEEK = 2    # MSG_PEEK
 STREAM = 64 << 20   # more than all the sockets on the way hold together
 

@@ -81,6 +81,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check_update(&update);
         }
     }
+    if (reply.unreadable && update_scan_id(reply.unreadable, reply.unreadable_len) < -1) {
+        abort();
+    }
     json_decref(root);
     return 0;
 }

@@ -9,13 +9,14 @@
 #include "base/clock.h"
 #include "base/timer.h"
 
-enum { CALLS_MAX = 512, TIMERS_MAX = 512 };
+enum { CALLS_MAX = 512, TIMERS_MAX = 512, FAKES_UNIX = 1795000000 };
 
 struct telegram_call {
     bool open;
     const char *method;
     json_t *params;
     char *file;
+    uint32_t timeout_ms;
     telegram_fn fn;
     void *arg;
 };
@@ -31,6 +32,7 @@ static struct telegram_call calls[CALLS_MAX];
 static unsigned call_count;
 static struct timer timers[TIMERS_MAX];
 static uint64_t now_ms = 1000000;
+static int64_t clock_off;
 
 struct telegram_call *__wrap_telegram_call(struct telegram *telegram, const char *method,
                                            const json_t *params, const struct telegram_file *file,
@@ -41,6 +43,7 @@ void __wrap_timer_set(struct timer *timer, uint64_t ms);
 void __wrap_timer_stop(struct timer *timer);
 void __wrap_timer_free(struct timer *timer);
 uint64_t __wrap_clock_ms(void);
+int64_t __wrap_clock_unix(void);
 
 struct telegram_call *__wrap_telegram_call(struct telegram *telegram, const char *method,
                                            const json_t *params, const struct telegram_file *file,
@@ -50,8 +53,12 @@ struct telegram_call *__wrap_telegram_call(struct telegram *telegram, const char
     assert_true(timeout_ms > 0);
     assert_true(call_count < CALLS_MAX);
     struct telegram_call *call = &calls[call_count++];
-    *call = (struct telegram_call){
-        .open = true, .method = method, .params = json_deep_copy(params), .fn = fn, .arg = arg};
+    *call = (struct telegram_call){.open = true,
+                                   .method = method,
+                                   .params = json_deep_copy(params),
+                                   .fn = fn,
+                                   .arg = arg,
+                                   .timeout_ms = timeout_ms};
     if (file) {
         call->file = calloc(1, file->len + 1); /* not strndup(): the bytes have no NUL */
         assert_non_null(call->file);
@@ -107,6 +114,21 @@ uint64_t __wrap_clock_ms(void)
     return now_ms;
 }
 
+int64_t __wrap_clock_unix(void)
+{
+    return FAKES_UNIX + (int64_t)(now_ms / 1000) + clock_off;
+}
+
+void fakes_set_clock(int64_t off_s)
+{
+    clock_off = off_s;
+}
+
+int64_t fakes_true_unix(void)
+{
+    return FAKES_UNIX + (int64_t)(now_ms / 1000);
+}
+
 void fakes_start(void)
 {
     for (unsigned i = 0; i < call_count; i++) {
@@ -114,6 +136,7 @@ void fakes_start(void)
         free(calls[i].file);
     }
     call_count = 0;
+    clock_off = 0;
 }
 
 void fakes_end(void)
@@ -193,6 +216,11 @@ const char *fake_button(unsigned call, size_t n, const char *key)
 const char *fake_file(unsigned call)
 {
     return get(call)->file;
+}
+
+uint32_t fake_timeout_ms(unsigned call)
+{
+    return get(call)->timeout_ms;
 }
 
 bool fake_is_open(unsigned call)

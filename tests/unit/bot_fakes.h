@@ -1,7 +1,7 @@
 /*
  * What the bot's modules stand on, in the hands of a test: calls of the Bot API, which
  * the test answers, and the time. Link with --wrap for telegram_call, telegram_cancel,
- * timer_new, timer_set, timer_stop, timer_free and clock_ms.
+ * timer_new, timer_set, timer_stop, timer_free, clock_ms and clock_unix.
  */
 #ifndef PAMTUNNEL_TESTS_UNIT_BOT_FAKES_H
 #define PAMTUNNEL_TESTS_UNIT_BOT_FAKES_H
@@ -19,6 +19,10 @@ void fakes_end(void);
 
 /* Lets time pass, and timers fire in order. */
 void fakes_advance(uint64_t ms);
+/* Sets this machine's wall clock to be off by so much; it is right at first. */
+void fakes_set_clock(int64_t off_s);
+/* The right time, which is also Telegram's. */
+int64_t fakes_true_unix(void);
 
 /* Calls are numbered from 0 in the order in which they were made. */
 unsigned fake_calls(void);
@@ -28,6 +32,8 @@ const char *fake_string(unsigned call, const char *name);
 int64_t fake_integer(unsigned call, const char *name);
 /* The n-th button's `key`, or NULL. */
 const char *fake_button(unsigned call, size_t n, const char *key);
+/* How long it may take. */
+uint32_t fake_timeout_ms(unsigned call);
 /* The file that went along, or NULL. */
 const char *fake_file(unsigned call);
 

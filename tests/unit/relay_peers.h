@@ -114,7 +114,9 @@ void ping(struct peer peers[2]);
 struct link *wait_for_end(struct relay *relay);
 /* The last running link ended, and it was this one. Frees it. */
 void expect_end(struct relay *relay, struct link *expected, enum link_end end);
-/* From now on the peer's kernel hears nothing: nobody acknowledges or refuses anything. */
+/* From now on the peer's kernel hears nothing: nobody acknowledges or refuses anything.
+ * Some kernels let only root do that. */
+bool may_go_dead(void);
 void go_dead(int fd);
 /* The peer was reset. */
 void expect_reset(struct peer *peer);

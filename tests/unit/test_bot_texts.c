@@ -240,8 +240,11 @@ static void strangers_learn_nothing(void **state)
 static void expired_says_how_old_it_is(void **state)
 {
     (void)state;
-    texts_expired(&html, 100);
+    texts_expired(&html, 1, 100);
     assert_non_null(strstr(buffer, "1 min 40 s"));
+    start(NULL);
+    texts_expired(&html, 7, 100);
+    assert_non_null(strstr(buffer, "7 commands"));
 }
 
 static void a_usual_port_is_left_out(void **state)

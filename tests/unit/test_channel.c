@@ -641,6 +641,62 @@ static void a_peer_that_falls_silent_is_dead_after_two_pings(void **state)
     world_free(world);
 }
 
+/* Somebody waits: no keepalive is waited for, here an hour. */
+static void a_peer_that_is_pressed_and_silent_is_dead_within_seconds(void **state)
+{
+    struct world *world = world_with_raw(true);
+    (void)state;
+    struct message hello = HELLO;
+    hello.hello.keepalive_secs = 3600;
+    raw_send(world, &hello);
+    WAIT_FOR(&world->loop, world->vps.opened);
+    time_divisor = 50; /* 100 ms instead of 5 s */
+    channel_press(world->vps.channel);
+    channel_press(world->vps.channel); /* once more changes nothing */
+    WAIT_FOR(&world->loop, world->vps.closed);
+    assert_ends(world, &world->vps, CHANNEL_END_TIMEOUT, "could not wait");
+    time_divisor = 1;
+    world_free(world);
+}
+
+static void a_peer_that_is_pressed_and_says_anything_lives(void **state)
+{
+    struct world *world = world_new(KEY);
+    (void)state;
+    make_both(world, 3600);
+    WAIT_FOR(&world->loop, world->vps.opened && world->gateway.opened);
+    time_divisor = 50;
+    for (int i = 0; i < 3; i++) {
+        channel_press(world->vps.channel);
+        loop_run_for(&world->loop, 150);
+        assert_int_equal(world->vps.closed, 0);
+    }
+    /* We slept, not the peer: its answer lies in the socket when the time is over. */
+    channel_press(world->vps.channel);
+    struct message pong = {.type = MESSAGE_PONG};
+    assert_int_equal(channel_send(world->gateway.channel, &pong), 0);
+    usleep(200 * 1000);
+    loop_run_for(&world->loop, 100);
+    assert_int_equal(world->vps.closed, 0);
+    time_divisor = 1;
+    world_free(world);
+}
+
+static void a_connection_from_an_address_that_is_gone_ends(void **state)
+{
+    struct world *world = world_of_two();
+    struct addr other, own;
+    (void)state;
+    addr_parse("127.0.0.2", 0, &other);
+    addr_parse("127.0.0.1", 0, &own);
+    assert_false(channel_lost_address(world->gateway.channel, &other));
+    assert_true(channel_lost_address(world->gateway.channel, &own));
+    assert_int_equal(world->gateway.closed, 0); /* not from inside the call */
+    WAIT_FOR(&world->loop, world->gateway.closed);
+    assert_ends(world, &world->gateway, CHANNEL_END_PEER, "127.0.0.1 any more");
+    world_free(world);
+}
+
 static void two_of_ours_keep_each_other_alive(void **state)
 {
     struct world *world = world_new(KEY);
@@ -917,6 +973,9 @@ int main(void)
         cmocka_unit_test(messages_come_whole_however_they_are_cut),
         cmocka_unit_test(a_ping_is_answered_with_its_number),
         cmocka_unit_test(a_peer_that_falls_silent_is_dead_after_two_pings),
+        cmocka_unit_test(a_peer_that_is_pressed_and_silent_is_dead_within_seconds),
+        cmocka_unit_test(a_peer_that_is_pressed_and_says_anything_lives),
+        cmocka_unit_test(a_connection_from_an_address_that_is_gone_ends),
         cmocka_unit_test(two_of_ours_keep_each_other_alive),
         cmocka_unit_test(a_peer_that_does_not_read_is_dropped_from_the_loop),
         cmocka_unit_test(a_slow_peer_gets_everything_in_order),

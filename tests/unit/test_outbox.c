@@ -11,7 +11,7 @@
 #include "bot_fakes.h"
 #include "vps/bot/outbox.h"
 
-enum { ANNA = 42, BERT = 43 };
+enum { ANNA = 42, BERT = 43, CARL = 44 };
 
 static struct outbox *outbox;
 static unsigned emptied;
@@ -161,18 +161,116 @@ static void a_new_message_goes_before_edits(void **state)
     post_release(second);
 }
 
-static void after_too_many_requests_everybody_waits(void **state)
+static void after_too_many_requests_that_chat_waits(void **state)
 {
     (void)state;
     outbox_say(outbox, ANNA, "a");
     fake_later(0, 429, 5);
     outbox_say(outbox, BERT, "b");
-    fakes_advance(4900);
-    assert_int_equal(fake_calls(), 1);
-    fakes_advance(200);
-    assert_int_equal(fake_calls(), 3);
+    assert_string_equal(fake_string(1, "text"), "b");
     fake_message(1, 1);
+    fakes_advance(4900);
+    assert_int_equal(fake_calls(), 2);
+    fakes_advance(200);
+    assert_string_equal(fake_string(2, "text"), "a");
     fake_message(2, 2);
+}
+
+static void after_too_many_requests_in_several_chats_everybody_waits(void **state)
+{
+    (void)state;
+    outbox_say(outbox, ANNA, "a");
+    outbox_say(outbox, BERT, "b");
+    fake_later(0, 429, 5);
+    fake_later(1, 429, 5);
+    outbox_say(outbox, CARL, "c");
+    fakes_advance(4900);
+    assert_int_equal(fake_calls(), 2);
+    fakes_advance(200);
+    assert_int_equal(fake_calls(), 5);
+    for (unsigned i = 2; i < 5; i++) {
+        fake_message(i, i);
+    }
+}
+
+static void a_long_silence_is_of_its_chat_only_and_can_be_asked(void **state)
+{
+    (void)state;
+    char buffer[256] = "";
+    struct text text = text_over(buffer, sizeof buffer);
+    outbox_say(outbox, ANNA, "a");
+    outbox_say(outbox, BERT, "b");
+    fake_later(0, 429, 3600);
+    fake_later(1, 429, 3600); /* and it is not taken for all chats for longer than a minute */
+    outbox_trouble(outbox, &text);
+    assert_non_null(strstr(buffer, "1 h"));
+    fakes_advance(61000);
+    outbox_say(outbox, CARL, "c");
+    assert_int_equal(fake_calls(), 3);
+    fake_message(2, 1);
+}
+
+static void what_the_server_cannot_take_holds_up_nothing_else(void **state)
+{
+    (void)state;
+    struct post *file = post_new_file(outbox, ANNA, "a.rdp", "x", "bytes", 5, "");
+    outbox_say(outbox, ANNA, "help");
+    fake_later(0, 500, 0);
+    assert_string_equal(fake_string(1, "text"), "help");
+    fake_message(1, 1);
+    fakes_advance(500);
+    assert_string_equal(fake_method(2), "sendDocument");
+    fake_later(2, 502, 0);
+    fakes_advance(1000);
+    fake_later(3, 500, 0);
+    fakes_advance(2000);
+    assert_int_equal(fake_calls(), 5);
+    fake_later(4, 500, 0); /* after some seconds a line about it, once */
+    assert_string_equal(fake_method(5), "sendMessage");
+    assert_non_null(strstr(fake_string(5, "text"), "a.rdp cannot be sent yet"));
+    fake_message(5, 2);
+    fakes_advance(4000);
+    fake_later(6, 500, 0);
+    fakes_advance(8000);
+    assert_string_equal(fake_method(7), "sendDocument");
+    fake_message(7, 3);
+    assert_true(outbox_is_empty(outbox));
+    post_release(file);
+}
+
+static void strangers_do_not_hold_up_users(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 20; i++) {
+        outbox_say_to_stranger(outbox, 1000 + i, "private");
+    }
+    assert_int_equal(fake_calls(), 2);
+    outbox_say(outbox, ANNA, "a");
+    assert_string_equal(fake_string(2, "text"), "a");
+    fake_message(2, 1);
+    fake_later(0, 429, 60);
+    fake_later(1, 0, 0);
+    assert_true(outbox_is_empty(outbox)); /* once is enough */
+    outbox_say(outbox, ANNA, "b");
+    fake_message(3, 2);
+    fakes_advance(100000);
+    assert_int_equal(fake_calls(), 4);
+}
+
+static void so_many_at_once_that_the_poll_keeps_its_connection(void **state)
+{
+    (void)state;
+    enum { USERS = 20 };
+    for (unsigned i = 0; i < USERS; i++) {
+        outbox_say(outbox, 100 + i, "a");
+    }
+    assert_int_equal(fake_calls(), 8);
+    for (unsigned i = 0; i < USERS; i++) {
+        fake_message(i, 1 + i);
+        assert_in_range(fake_calls(), i + 1, i + 1 + 8);
+    }
+    assert_int_equal(fake_calls(), USERS);
+    assert_int_equal(emptied, 1);
 }
 
 static void a_failed_message_comes_again_with_its_newest_content(void **state)
@@ -186,7 +284,7 @@ static void a_failed_message_comes_again_with_its_newest_content(void **state)
     fakes_advance(600);
     assert_string_equal(fake_method(1), "sendMessage");
     assert_string_equal(fake_string(1, "text"), "new");
-    fake_later(1, 502, 0);
+    fake_later(1, 0, 0);
     fakes_advance(700);
     assert_int_equal(fake_calls(), 2); /* longer every time */
     fakes_advance(400);
@@ -374,7 +472,12 @@ int main(void)
         TEST(a_chat_has_one_request_at_a_time_and_others_do_not_wait),
         TEST(a_file_goes_before_what_is_said_about_it),
         TEST(a_new_message_goes_before_edits),
-        TEST(after_too_many_requests_everybody_waits),
+        TEST(after_too_many_requests_that_chat_waits),
+        TEST(after_too_many_requests_in_several_chats_everybody_waits),
+        TEST(a_long_silence_is_of_its_chat_only_and_can_be_asked),
+        TEST(what_the_server_cannot_take_holds_up_nothing_else),
+        TEST(strangers_do_not_hold_up_users),
+        TEST(so_many_at_once_that_the_poll_keeps_its_connection),
         TEST(a_failed_message_comes_again_with_its_newest_content),
         TEST(a_server_that_always_fails_is_given_up),
         TEST(without_a_network_nothing_is_given_up),

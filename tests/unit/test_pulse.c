@@ -61,6 +61,9 @@ static void fill(struct patient *patient)
 static void a_silent_peer_that_owes_nothing_lives(void **state)
 {
     (void)state;
+    if (!may_go_dead()) {
+        skip();
+    }
     struct patient patient = admit(0);
     go_dead(patient.peer);
     for (uint64_t now = START_MS; now < 10 * LIMIT_MS; now += LIMIT_MS / 2) {
@@ -91,6 +94,9 @@ static void a_peer_that_acknowledges_lives_however_late_it_is_looked_at(void **s
 static void a_paused_peer_lives_and_one_that_vanished_is_gone(void **state)
 {
     (void)state;
+    if (!may_go_dead()) {
+        skip();
+    }
     struct patient paused = admit(4096), vanished = admit(0), vanished_in_pause = admit(4096);
     fill(&paused);
     fill(&vanished_in_pause);

@@ -55,7 +55,7 @@ static void a_message_is_read(void **state)
     assert_int_equal(update.message_id, 3);
     assert_int_equal(update.date, 1795300000);
     assert_string_equal(update.text, "/rdp HOME-PC");
-    assert_false(update.forwarded || update.via_bot || update.sender_chat);
+    assert_false(update.forwarded || update.via_bot || update.sender_chat || update.by_business);
 }
 
 static void a_pressed_button_is_read(void **state)
@@ -200,6 +200,8 @@ static void only_allowed_users_in_private_are_heard(void **state)
         {RECEPTION_IGNORE,
          "\"message\":{\"sender_chat\":{\"id\":1}," FROM("42") PRIVATE_OF("42") "}"},
         {RECEPTION_IGNORE, "\"message\":{\"via_bot\":{\"id\":1}," FROM("42") PRIVATE_OF("42") "}"},
+        {RECEPTION_IGNORE,
+         "\"message\":{\"sender_business_bot\":{\"id\":1}," FROM("42") PRIVATE_OF("42") "}"},
         {RECEPTION_FORWARDED,
          "\"message\":{\"forward_origin\":{}," FROM("42") PRIVATE_OF("42") "}"},
         {RECEPTION_FORWARDED, "\"message\":{\"forward_date\":1," FROM("42") PRIVATE_OF("42") "}"},
@@ -281,7 +283,7 @@ static void answers_of_the_bot_api_are_told_apart(void **state)
          TELEGRAM_LATER, 429, 5, true},
         {429, "{\"ok\":false,\"parameters\":{\"retry_after\":-7}}", TELEGRAM_LATER, 429, 0, true},
         {429, "{\"ok\":false,\"parameters\":{\"retry_after\":9223372036854775807}}", TELEGRAM_LATER,
-         429, 86400, true},
+         429, 3600, true},
         {401, "{\"ok\":false,\"error_code\":401,\"description\":\"Unauthorized\"}", TELEGRAM_LATER,
          401, 3, true},
         {409, "{\"ok\":false,\"error_code\":409}", TELEGRAM_LATER, 409, 3, true},
@@ -304,6 +306,46 @@ static void answers_of_the_bot_api_are_told_apart(void **state)
     }
 }
 
+static void the_number_of_an_unreadable_update_is_found(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t id;
+        const char *body;
+    } CASES[] = {
+        {7,
+         "{\"ok\":true,\"result\":[{\"update_id\":7,\"message\":{\"x\":18446744073709551616}}]}"},
+        {7, "{\"ok\":true,\"result\":[{\"update_id\" : 7\n,\"message\":{\"text\":\"\\ud800\"}}]}"},
+        {7, "{\"result\":[{\"message\":{\"text\":\"\\\"update_id\\\":6\",\"update_id\":5},"
+            "\"update_id\":7}],\"update_id\":4}"},
+        {9007199254740992, "[[{\"update_id\":9007199254740992}"},
+        {-1, "[[{\"update_id\":9007199254740993}"},
+        {-1, "[[{\"update_id\":99999999999999999999999999}"},
+        {-1, "[[{\"update_id\":12"}, /* cut off */
+        {-1, "[[{\"update_id\":"},
+        {-1, "[[{\"update_id\":\"7\"}"},
+        {-1, "[[{\"update_id\":-7}"},
+        {-1, "[[{\"update_ix\":7,\"update\":8,\"x"},
+        {-1, "[[{\"update_id"},
+        {-1, "[[\"\\"},
+        {-1, "<html>update_id: 7"},
+        {-1, ""},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        if (update_scan_id(CASES[i].body, strlen(CASES[i].body)) != CASES[i].id) {
+            fail_msg("a wrong number is found in %s", CASES[i].body);
+        }
+    }
+}
+
+static void what_cannot_be_parsed_is_kept_for_a_closer_look(void **state)
+{
+    (void)state;
+    assert_non_null(reply_to(200, "{\"ok\":true,\"result\":[18446744073709551616]}").unreadable);
+    assert_null(reply_to(502, "<html>").unreadable);
+    assert_null(reply_to(200, "{\"ok\":true}").unreadable);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, forget)
 
 int main(void)
@@ -318,6 +360,8 @@ int main(void)
         TEST(a_stranger_is_told_once_an_hour),
         TEST(many_strangers_are_not_told_at_all),
         TEST(answers_of_the_bot_api_are_told_apart),
+        TEST(the_number_of_an_unreadable_update_is_found),
+        TEST(what_cannot_be_parsed_is_kept_for_a_closer_look),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

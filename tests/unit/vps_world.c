@@ -60,6 +60,7 @@ void world_init(struct world *world)
     memset(world, 0, sizeof *world);
     struct vps_settings *settings = &world->settings;
     settings->local = true;
+    settings->known_days = 30;
     strcpy(settings->vps_host, "vps.example.com");
     settings->tunnel_key.count = 1;
     memcpy(settings->tunnel_key.keys[0].key, KEY, sizeof KEY);
@@ -81,8 +82,9 @@ void world_start(struct world *world)
     stage_open(&world->stage);
     world->log.stream = open_memstream(&world->log_text, &world->log_size);
     world->log.level = LOG_DEBUG;
-    assert_int_equal(
-        sessions_new(&world->stage.loop, &world->log, &world->settings, &world->sessions, &why), 0);
+    assert_int_equal(sessions_new(&world->stage.loop, &world->log, &world->settings, NULL,
+                                  &world->sessions, &why),
+                     0);
     if (world->first_watcher.event) {
         assert_int_equal(sessions_watch(world->sessions, world->first_watcher), 0);
     }

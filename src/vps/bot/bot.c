@@ -12,6 +12,8 @@
 #include "vps/bot/card.h"
 #include "vps/bot/command.h"
 #include "vps/bot/errands.h"
+#include "vps/bot/expired.h"
+#include "vps/bot/leftovers.h"
 #include "vps/bot/outbox.h"
 #include "vps/bot/policy.h"
 #include "vps/bot/poller.h"
@@ -26,6 +28,8 @@ struct bot {
     struct telegram *telegram;
     struct errands *errands;
     struct outbox *outbox;
+    struct expired *expired;
+    struct leftovers *leftovers;
     struct poller *poller;
     struct cards *cards;
     char user_name[USER_NAME_MAX + 1];
@@ -129,18 +133,16 @@ static void on_text(struct bot *bot, const struct update *update)
     struct command command;
     struct why why;
     enum command_result result = command_parse(update->text, bot->user_name, &command, &why);
-    int64_t age = clock_unix() - update->date;
+    int64_t age = update->arrived - update->date;
 
     if (result == COMMAND_ELSEWHERE || (result == COMMAND_NOT && age > COMMAND_MAX_AGE_S)) {
         return;
     }
     if (age > COMMAND_MAX_AGE_S) {
-        log_info(bot->options.log,
-                 "telegram: a command of user %" PRId64 " has expired: it is %" PRId64
-                 " s old (if it is not, this machine's clock is wrong)",
-                 update->from_id, age);
-        texts_expired(&html, age);
-    } else if (result == COMMAND_NOT || result == COMMAND_UNKNOWN) {
+        expired_add(bot->expired, update->chat_id, age);
+        return;
+    }
+    if (result == COMMAND_NOT || result == COMMAND_UNKNOWN) {
         texts_unknown(&html);
     } else if (result == COMMAND_BAD) {
         texts_usage(&html, command.row, &why);
@@ -167,27 +169,23 @@ static void log_ignored(struct bot *bot, const struct update *update, const char
              update->from_id, reason, more);
 }
 
-static void say(struct bot *bot, const struct update *update, void (*add)(struct text *html))
+static void on_message(struct bot *bot, const struct update *update, enum reception reception)
 {
     char buffer[TEXTS_SIZE];
     struct text html = text_over(buffer, sizeof buffer);
-    add(&html);
-    outbox_say(bot->outbox, update->chat_id, buffer);
-}
-
-static void on_message(struct bot *bot, const struct update *update, enum reception reception)
-{
     switch (reception) {
     case RECEPTION_IGNORE:
         break;
     case RECEPTION_STRANGER:
         if (strangers_may_tell(&bot->strangers, update->from_id, clock_ms())) {
-            say(bot, update, texts_private);
+            texts_private(&html);
+            outbox_say_to_stranger(bot->outbox, update->chat_id, buffer);
         }
         break;
     case RECEPTION_FORWARDED:
         if (update->text && update->text[0] == '/') {
-            say(bot, update, texts_forwarded);
+            texts_forwarded(&html);
+            outbox_say(bot->outbox, update->chat_id, buffer);
         }
         break;
     case RECEPTION_USER:
@@ -233,11 +231,14 @@ static const char *press(struct bot *bot, const struct update *update)
                  : TEXT_SESSION_GONE;
 }
 
+/* Strangers get no answer: they cannot learn anything, nor keep us busy. */
 static void on_callback(struct bot *bot, const struct update *update, enum reception reception)
 {
-    const char *answer = reception == RECEPTION_USER ? press(bot, update) : TEXT_NOT_YOURS;
-    if (update->callback_id) {
-        errands_answer(bot->errands, update->callback_id, answer);
+    if (reception == RECEPTION_USER) {
+        const char *answer = press(bot, update);
+        if (update->callback_id) {
+            errands_answer(bot->errands, update->callback_id, answer);
+        }
     }
 }
 
@@ -281,6 +282,11 @@ static void on_online(void *arg, const char *user_name)
     struct text name = text_over(bot->user_name, sizeof bot->user_name);
     text_add(&name, "%s", user_name);
     name_commands(bot);
+    unsigned left = leftovers_put_right(bot->leftovers);
+    if (left > 0) {
+        log_info(bot->options.log,
+                 "telegram: putting %u messages right that the last vps-agent left behind", left);
+    }
 }
 
 static void on_refused(void *arg, const struct why *why)
@@ -325,6 +331,13 @@ static int make_parts(struct bot *bot)
     if (!bot->errands || !bot->outbox || !bot->stop_timer) {
         return -ENOMEM;
     }
+    bot->expired = expired_new(options->loop, options->log, bot->outbox);
+    /* A token begins with the bot's number. */
+    bot->leftovers = leftovers_new(options->store, bot->outbox,
+                                   strtoll(options->settings->telegram_token, NULL, 10));
+    if (!bot->expired || !bot->leftovers) {
+        return -ENOMEM;
+    }
     outbox_on_empty(bot->outbox, on_outbox_empty, bot);
     return 0;
 }
@@ -336,7 +349,9 @@ static int start(struct bot *bot)
         .log = bot->options.log,
         .telegram = bot->telegram,
         .errands = bot->errands,
+        .store = bot->options.store,
         .state_dir = bot->options.settings->state_dir,
+        .api_url = bot->options.settings->telegram_api_url,
         .online = on_online,
         .refused = on_refused,
         .update = on_update,
@@ -384,6 +399,16 @@ enum bot_status bot_status(const struct bot *bot)
     return poller_is_online(bot->poller) ? BOT_ONLINE : BOT_CONNECTING;
 }
 
+uint64_t bot_trouble(const struct bot *bot, struct text *text)
+{
+    size_t len = text->len;
+    uint64_t deaf_s = poller_trouble(bot->poller, text);
+    if (text->len == len) {
+        outbox_trouble(bot->outbox, text);
+    }
+    return deaf_s;
+}
+
 void bot_stop(struct bot *bot, uint64_t grace_ms, void (*done)(void *arg), void *arg)
 {
     bot->stopping = true;
@@ -403,6 +428,8 @@ void bot_free(struct bot *bot)
         drop_card(&bot->cards);
     }
     timer_free(bot->stop_timer);
+    expired_free(bot->expired);
+    leftovers_free(bot->leftovers);
     outbox_free(bot->outbox);
     errands_free(bot->errands);
     telegram_free(bot->telegram);

@@ -8,8 +8,10 @@
 #include <uv.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "vps/session/sessions.h"
 #include "vps/settings.h"
+#include "vps/store/store.h"
 
 struct bot;
 
@@ -18,18 +20,24 @@ enum bot_status { BOT_CONNECTING, BOT_ONLINE };
 /*
  * Starts talking to the Bot API. `refused` is called, once, from the loop, if the
  * token is wrong at the start (401, 404): the agent then ends with the sentence.
- * sessions and settings outlive the bot.
+ * sessions, settings and store outlive the bot.
  */
 struct bot_options {
     uv_loop_t *loop;
     const struct log *log;
     const struct vps_settings *settings;
     struct sessions *sessions;
+    struct store *store; /* may be NULL */
     void (*refused)(void *arg, const struct why *why);
     void *arg;
 };
 int bot_new(const struct bot_options *options, struct bot **ret_bot);
 enum bot_status bot_status(const struct bot *bot);
+/*
+ * Adds what is wrong between us and Telegram, as a clause for a person: nothing if all is
+ * well. Returns for how many seconds nothing could be received.
+ */
+uint64_t bot_trouble(const struct bot *bot, struct text *text);
 /*
  * Stops polling, lets the messages that are still on their way out (how sessions
  * ended) arrive for at most grace_ms, and then calls done. Call it after all

@@ -124,6 +124,17 @@ static void post_with_buttons(struct card *card, const struct session_view *view
     post_set(card->post, html, buttons, count);
 }
 
+/* The live message. After a crash it says that the session is over. */
+static struct post *new_live_post(const struct card *card, const struct session_view *view)
+{
+    char buffer[TEXTS_SIZE];
+    struct text html = text_over(buffer, sizeof buffer);
+    struct post *post = post_new(card->options.outbox, card->options.chat_id);
+    texts_restarted(&html, view);
+    post_keep(post, buffer);
+    return post;
+}
+
 /* Sets the live message to what the session is now. */
 static void card_show(struct card *card, const struct session_view *view)
 {
@@ -134,7 +145,7 @@ static void card_show(struct card *card, const struct session_view *view)
         add_more(card, view, &html);
     }
     if (!card->post) {
-        card->post = post_new(card->options.outbox, card->options.chat_id);
+        card->post = new_live_post(card, view);
     }
     post_with_buttons(card, view, buffer, command);
     card->shown_connections = view->connections;
@@ -155,6 +166,7 @@ static void card_send_file(struct card *card, const struct session_view *view)
     texts_rdp_caption(&caption, view, address);
     card->file = post_new_file(card->options.outbox, card->options.chat_id, name,
                                "application/x-rdp", content, file.len, buffer);
+    post_keep(card->file, NULL);
     crypto_wipe(content, sizeof content);
 }
 

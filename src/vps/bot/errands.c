@@ -1,17 +1,26 @@
 #include "vps/bot/errands.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/backoff.h"
 #include "base/timer.h"
 
-enum { TIMEOUT_MS = 20000, TRIES = 4, FIRST_WAIT_MS = 1000, MAX_WAIT_MS = 8000 };
+enum {
+    TIMEOUT_MS = 10000, /* a pressed button cannot be answered later than about that */
+    TRIES = 4,
+    FIRST_WAIT_MS = 1000,
+    MAX_WAIT_MS = 8000,
+    AT_ONCE_MAX = 4, /* counted in http.c's CONNECTIONS_MAX */
+    ERRANDS_MAX = 36,
+};
 
 struct errands {
     uv_loop_t *loop;
     const struct log *log;
     struct telegram *telegram;
-    struct errand *first;
+    struct errand *first; /* the newest */
+    unsigned count, under_way;
 };
 
 struct errand {
@@ -19,8 +28,9 @@ struct errand {
     struct errand *next;
     const char *method;
     json_t *params;
+    bool waits_its_turn;
     struct backoff backoff;
-    struct timer *timer;
+    struct timer *timer; /* until it is tried again */
     struct telegram_call *call;
 };
 
@@ -40,6 +50,7 @@ static void errand_free(struct errand *errand)
         link = &(*link)->next;
     }
     *link = errand->next;
+    errand->errands->count--;
     telegram_cancel(errand->call);
     timer_free(errand->timer);
     json_decref(errand->params);
@@ -66,10 +77,22 @@ static void errand_retry(struct errand *errand, uint32_t retry_after_s)
     timer_set(errand->timer, retry_after_s > 0 ? (uint64_t)retry_after_s * 1000 : wait);
 }
 
-static void on_reply(void *arg, const struct telegram_reply *reply)
+static void errand_try(void *arg);
+
+/* The one that has waited longest. */
+static void errands_next(struct errands *errands)
 {
-    struct errand *errand = arg;
-    errand->call = NULL;
+    struct errand *oldest = NULL;
+    for (struct errand *errand = errands->first; errand; errand = errand->next) {
+        oldest = errand->waits_its_turn ? errand : oldest;
+    }
+    if (oldest) {
+        errand_try(oldest);
+    }
+}
+
+static void errand_over(struct errand *errand, const struct telegram_reply *reply)
+{
     if (reply->outcome == TELEGRAM_LATER) {
         errand_retry(errand, reply->retry_after_s);
         return;
@@ -80,21 +103,38 @@ static void on_reply(void *arg, const struct telegram_reply *reply)
     errand_free(errand);
 }
 
+static void on_reply(void *arg, const struct telegram_reply *reply)
+{
+    struct errand *errand = arg;
+    struct errands *errands = errand->errands;
+    errand->call = NULL;
+    errands->under_way--;
+    errand_over(errand, reply);
+    errands_next(errands);
+}
+
 static void errand_try(void *arg)
 {
     struct errand *errand = arg;
+    errand->waits_its_turn = errand->errands->under_way >= AT_ONCE_MAX;
+    if (errand->waits_its_turn) {
+        return;
+    }
     errand->call = telegram_call(errand->errands->telegram, errand->method, errand->params, NULL,
                                  TIMEOUT_MS, on_reply, errand);
-    if (!errand->call) {
+    if (errand->call) {
+        errand->errands->under_way++;
+    } else {
         errand_retry(errand, 0);
     }
 }
 
 void errands_run(struct errands *errands, const char *method, json_t *params)
 {
-    struct errand *errand = malloc(sizeof *errand);
-    struct timer *timer = timer_new(errands->loop, errand_try, errand);
+    struct errand *errand = errands->count < ERRANDS_MAX ? malloc(sizeof *errand) : NULL;
+    struct timer *timer = errand ? timer_new(errands->loop, errand_try, errand) : NULL;
     if (!errand || !timer || !params) {
+        log_debug(errands->log, "telegram: no room for another %s", method);
         timer_free(timer);
         free(errand);
         json_decref(params);
@@ -107,6 +147,7 @@ void errands_run(struct errands *errands, const char *method, json_t *params)
                               .backoff = {.first_ms = FIRST_WAIT_MS, .max_ms = MAX_WAIT_MS},
                               .timer = timer};
     errands->first = errand;
+    errands->count++;
     errand_try(errand);
 }
 

@@ -1,6 +1,7 @@
 /*
  * errands: small calls beside the messages, in no order, whose results nobody needs:
- * answers to pressed buttons, the list of commands. Each is tried a few times.
+ * answers to pressed buttons, the list of commands. Each is tried a few times, and
+ * a few are under way at once: they never take the connections of the poll or of messages.
  */
 #ifndef PAMTUNNEL_VPS_BOT_ERRANDS_H
 #define PAMTUNNEL_VPS_BOT_ERRANDS_H
@@ -19,7 +20,10 @@ struct errands *errands_new(uv_loop_t *loop, const struct log *log, struct teleg
 /* Drops what is under way. Accepts NULL. */
 void errands_free(struct errands *errands);
 
-/* method is a constant. Takes over params, which may be NULL when memory ran out. */
+/*
+ * method is a constant. Takes over params, which may be NULL when memory ran out. It is
+ * dropped when too many others wait.
+ */
 void errands_run(struct errands *errands, const char *method, json_t *params);
 /* Answers a pressed button with a line: plain text, up to 200 characters. */
 void errands_answer(struct errands *errands, const char *callback_id, const char *text);

@@ -12,9 +12,15 @@
 
 #include "base/timer.h"
 #include "base/watch.h"
+#include "vps/bot/http_body.h"
+#include "vps/bot/paths.h"
 #include "vps/bot/trust.h"
 
-enum { CONNECT_TIMEOUT_MS = 10000, CONNECTIONS_MAX = 16, KEEPALIVE_S = 30 };
+/*
+ * As many connections as the bot's parts can need at once: one for the poll, one kept warm,
+ * and what errands.c and outbox.c allow themselves. So that none waits for another's.
+ */
+enum { CONNECT_TIMEOUT_MS = 10000, CONNECTIONS_MAX = 16 };
 
 struct http {
     uv_loop_t *loop;
@@ -23,6 +29,7 @@ struct http {
     struct http_request *requests;
     struct http_socket *sockets;
     struct trust *trust;
+    struct paths paths;
 };
 
 /* A socket of curl's that it wants to be watched. */
@@ -45,6 +52,7 @@ struct http_request {
     size_t len, cap;
     bool too_large;
     int64_t server_unix;
+    struct paths_try attempt;
 };
 
 /* --- requests --- */
@@ -105,22 +113,6 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
     return len;
 }
 
-static bool set_parts(struct http_request *request, const struct http_body *body)
-{
-    request->mime = curl_mime_init(request->easy);
-    bool ok = request->mime != NULL;
-    for (unsigned i = 0; ok && i < body->part_count; i++) {
-        const struct http_part *part = &body->parts[i];
-        curl_mimepart *mime = curl_mime_addpart(request->mime);
-        ok = mime && !curl_mime_name(mime, part->name) &&
-             !curl_mime_data(mime, part->data, part->len);
-        if (ok && part->file_name) {
-            ok = !curl_mime_filename(mime, part->file_name) && !curl_mime_type(mime, part->type);
-        }
-    }
-    return ok && !curl_easy_setopt(request->easy, CURLOPT_MIMEPOST, request->mime);
-}
-
 static bool set_headers(struct http_request *request, const struct http_body *body)
 {
     /* Without "Expect: 100-continue": it costs a round trip. */
@@ -130,15 +122,6 @@ static bool set_headers(struct http_request *request, const struct http_body *bo
         ok = curl_slist_append(request->headers, "Content-Type: application/json") != NULL;
     }
     return ok && !curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, request->headers);
-}
-
-static bool set_body(struct http_request *request, const struct http_body *body)
-{
-    if (!body->json) {
-        return set_parts(request, body);
-    }
-    return !curl_easy_setopt(request->easy, CURLOPT_POSTFIELDSIZE, (long)strlen(body->json)) &&
-           !curl_easy_setopt(request->easy, CURLOPT_COPYPOSTFIELDS, body->json);
 }
 
 static bool set_options(struct http_request *request, const char *url, uint32_t timeout_ms)
@@ -151,9 +134,7 @@ static bool set_options(struct http_request *request, const char *url, uint32_t 
            !curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
            !trust_set(request->http->trust, easy) &&
            !curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) &&
-           !curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) &&
-           !curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S) &&
-           !curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_S) &&
+           paths_prepare(&request->http->paths, easy, &request->attempt) &&
            !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS) &&
            !curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms) &&
            !curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) &&
@@ -174,7 +155,8 @@ struct http_request *http_post(struct http *http, const char *url, const struct 
     request->arg = arg;
     request->easy = curl_easy_init();
     if (!request->easy || !set_options(request, url, timeout_ms) || !set_headers(request, body) ||
-        !set_body(request, body) || curl_multi_add_handle(http->multi, request->easy) != CURLM_OK) {
+        !http_body_set(request->easy, body, &request->mime) ||
+        curl_multi_add_handle(http->multi, request->easy) != CURLM_OK) {
         request_free(request);
         return NULL;
     }
@@ -209,6 +191,9 @@ static const char *failure_text(const struct http_request *request, CURLcode cod
         return "the authorities' certificates cannot be read (SSL_CERT_FILE?)";
     case CURLE_GOT_NOTHING:
         return "the server closed the connection";
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+        return "the connection broke";
     default:
         return curl_easy_strerror(code);
     }
@@ -233,6 +218,23 @@ static void request_finish(struct http_request *request, CURLcode code)
     request->fn(request->arg, &reply);
 }
 
+/* Out of the list, so that nobody can cancel it from the callback. */
+static void request_unlist(struct http_request *request)
+{
+    struct http_request **link = &request->http->requests;
+    while (*link != request) {
+        link = &(*link)->next;
+    }
+    *link = request->next;
+}
+
+/* Once more over the other family. */
+static bool request_again(struct http_request *request)
+{
+    return paths_prepare(&request->http->paths, request->easy, &request->attempt) &&
+           curl_multi_add_handle(request->http->multi, request->easy) == CURLM_OK;
+}
+
 /* Reports what is done. The callbacks may start and cancel other requests. */
 static void collect(struct http *http)
 {
@@ -242,15 +244,13 @@ static void collect(struct http *http)
         struct http_request *request = NULL;
         CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request);
-        /* Out of the list first, so that nobody can cancel it from the callback. */
-        struct http_request **link = &http->requests;
-        while (*link != request) {
-            link = &(*link)->next;
-        }
-        *link = request->next;
         curl_multi_remove_handle(http->multi, request->easy);
-        request_finish(request, code);
-        request_free(request);
+        if (!paths_learn(&http->paths, request->easy, &request->attempt, code) ||
+            !request_again(request)) {
+            request_unlist(request);
+            request_finish(request, code);
+            request_free(request);
+        }
     }
 }
 

@@ -7,67 +7,118 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STALE_S = 6 * 24 * 3600, LINE_MAX_LEN = 64 };
+#include "base/clock.h"
 
-void offset_init(struct offset *offset, const char *state_dir)
+enum {
+    STALE_S = 6 * 24 * 3600,
+    FUTURE_S = 60, /* as far as two clocks may differ */
+    LINE_MAX_LEN = 64,
+};
+
+static const char LOAD[] = "SELECT bot, next, at FROM queue WHERE api_url=?1 ORDER BY at DESC";
+static const char KEEP[] = "INSERT INTO queue(bot, api_url, next, at) VALUES(?1, ?2, ?3, ?4) "
+                           "ON CONFLICT(bot, api_url) DO UPDATE SET next=?3, at=?4";
+
+/* ---- what is kept ----------------------------------------------------------- */
+
+static void load(void *arg, const struct row *row)
 {
-    *offset = (struct offset){0};
-    snprintf(offset->path, sizeof offset->path, "%s/telegram.offset", state_dir);
-    int fd = open(offset->path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return;
+    struct offset *offset = arg;
+    if (offset->kept_count < OFFSET_KEPT_MAX) {
+        offset->kept[offset->kept_count++] = (struct offset_kept){
+            .bot_id = row_number(row, 0), .next = row_number(row, 1), .at = row_number(row, 2)};
     }
+}
+
+static void read_old_file(struct offset *offset)
+{
     char line[LINE_MAX_LEN + 1];
-    ssize_t len = read(fd, line, LINE_MAX_LEN);
-    close(fd);
-    if (len <= 0) {
-        return;
+    int fd = open(offset->old_path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    ssize_t len = fd < 0 ? -1 : read(fd, line, LINE_MAX_LEN);
+    if (fd >= 0) {
+        close(fd);
     }
-    line[len] = '\0';
+    line[len > 0 ? len : 0] = '\0';
     int64_t next, changed;
     int end = 0;
     if (sscanf(line, "%18" SCNd64 " %18" SCNd64 "%n", &next, &changed, &end) == 2 &&
-        strcmp(line + end, "\n") == 0 && next > 0) {
-        offset->next = next;
-        offset->changed_unix = changed;
+        strcmp(line + end, "\n") == 0) {
+        offset->old = (struct offset_kept){.next = next, .at = changed};
     }
 }
 
-int64_t offset_get(const struct offset *offset, int64_t now_unix)
+void offset_init(struct offset *offset, struct store *store, const char *state_dir,
+                 const char *api_url)
 {
-    return now_unix - offset->changed_unix < STALE_S ? offset->next : 0;
+    const struct statement statement = {LOAD, {value_text(api_url)}};
+    *offset = (struct offset){.store = store, .api_url = api_url};
+    snprintf(offset->old_path, sizeof offset->old_path, "%s/telegram.offset", state_dir);
+    store_read(store, &statement, load, offset);
+    read_old_file(offset);
 }
 
-/*
- * Written beside and renamed, so that the file is always a whole one. Not synced to
- * the disk: what a power failure takes away is older than a minute when the machine
- * is up again, and such commands are not run any more.
- */
-static int offset_write(const struct offset *offset)
+void offset_done(struct offset *offset)
 {
-    char temporary[sizeof offset->path + 4];
-    snprintf(temporary, sizeof temporary, "%s.new", offset->path);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return -errno;
-    }
-    char line[LINE_MAX_LEN];
-    int len = snprintf(line, sizeof line, "%" PRId64 " %" PRId64 "\n", offset->next,
-                       offset->changed_unix);
-    errno = 0;
-    int err = write(fd, line, (size_t)len) == len ? 0 : errno ? -errno : -EIO;
-    if (close(fd) < 0 && err == 0) {
-        err = -errno;
-    }
-    if (err == 0 && rename(temporary, offset->path) < 0) {
-        err = -errno;
-    }
-    return err;
+    store_detach(offset->store, offset);
 }
 
-int offset_pass(struct offset *offset, int64_t update_id, int64_t now_unix)
+static int keep(struct offset *offset, int64_t at, store_done_fn done, void *arg)
+{
+    const struct statement statement = {KEEP,
+                                        {value_number(offset->bot_id), value_text(offset->api_url),
+                                         value_number(offset->next), value_number(at)}};
+    return store_write(offset->store, &statement, done, arg);
+}
+
+/* ---- what counts ------------------------------------------------------------ */
+
+static void take_up(struct offset *offset, const struct offset_kept *kept, int64_t now_unix)
+{
+    int64_t age = now_unix - kept->at;
+    if (kept->next > 0 && age >= -FUTURE_S && age < STALE_S) {
+        offset->next = kept->next;
+        offset->stale_ms = clock_ms() + (uint64_t)(STALE_S - age) * 1000;
+    }
+}
+
+static void on_taken_over(void *arg, int err)
+{
+    struct offset *offset = arg;
+    if (err == 0) {
+        unlink(offset->old_path);
+    }
+}
+
+void offset_load(struct offset *offset, int64_t bot_id, int64_t now_unix)
+{
+    const struct offset_kept *newest = &offset->old;
+    offset->bot_id = bot_id;
+    offset->next = 0;
+    for (unsigned i = 0; i < offset->kept_count; i++) {
+        if (offset->kept[i].bot_id == bot_id && offset->kept[i].at >= newest->at) {
+            newest = &offset->kept[i];
+        }
+    }
+    take_up(offset, newest, now_unix);
+    if (access(offset->old_path, F_OK) == 0) {
+        keep(offset, newest->at, on_taken_over, offset);
+    }
+}
+
+int64_t offset_get(const struct offset *offset)
+{
+    return clock_ms() < offset->stale_ms ? offset->next : 0;
+}
+
+int offset_pass(struct offset *offset, int64_t update_id, int64_t now_unix, store_done_fn done,
+                void *arg)
 {
     offset->next = update_id + 1;
-    offset->changed_unix = now_unix;
-    return offset_write(offset);
+    offset->stale_ms = clock_ms() + (uint64_t)STALE_S * 1000;
+    return keep(offset, now_unix, done, arg);
+}
+
+void offset_restart(struct offset *offset)
+{
+    offset->next = 0;
 }

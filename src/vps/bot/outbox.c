@@ -1,5 +1,6 @@
 #include "vps/bot/outbox.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/timer.h"
+#include "vps/bot/texts.h"
 #include "vps/bot/trouble.h"
 
 enum {
@@ -14,8 +16,14 @@ enum {
     FILE_TIMEOUT_MS = 60000,
     FIRST_WAIT_MS = 500,
     MAX_WAIT_MS = 30000,
-    ERRORS_MAX =
-        30, /* answers that were server errors, until a content is given up: about 13 min */
+    MAX_UNREACHABLE_WAIT_MS = 5000, /* without a way there: a try costs nobody anything */
+    /* Answers that were server errors, until a content is given up: about 13 min. */
+    ERRORS_MAX = 30,
+    STUCK_MS = 3000,         /* a file that does not get through so long is worth a line */
+    QUIET_MAX_MS = 60000,    /* for all chats: then one tries whether it is over */
+    LONG_SILENCE_MS = 60000, /* of one chat: worth a line in the log and in the status */
+    USERS_AT_ONCE_MAX = 8,   /* requests; both are counted in http.c's CONNECTIONS_MAX */
+    STRANGERS_AT_ONCE_MAX = 2,
 };
 
 enum work { WORK_NONE, WORK_SEND, WORK_EDIT, WORK_DELETE };
@@ -31,9 +39,13 @@ struct outbox {
     const struct log *log;
     struct telegram *telegram;
     struct chat *chats;
-    uint64_t quiet_until_ms; /* the server said: too many requests */
+    unsigned users_under_way, strangers_under_way;
+    /* The server said "too many requests": to this chat last, and, if to several, to all. */
+    int64_t limited_chat;
+    uint64_t quiet_until_ms;
     struct trouble trouble;
     struct log_sieve refused_sieve;
+    struct outbox_keeper keeper;
     void (*on_empty)(void *arg);
     void *on_empty_arg;
 };
@@ -46,9 +58,10 @@ struct chat {
     struct post *busy;          /* whose request is under way */
     struct telegram_call *call; /* that request */
     enum work doing;            /* and what it is for */
-    struct timer *timer;        /* the wait before the next try */
-    bool waiting;
-    struct backoff backoff;
+    bool is_strangers;
+    struct timer *timer;    /* the wait before the next try */
+    uint64_t not_before_ms; /* nothing of this chat before that */
+    struct backoff backoff; /* after what concerns all of it */
 };
 
 struct file {
@@ -65,11 +78,16 @@ struct post {
     json_t *sending;    /* what the request under way says */
     json_t *shown;      /* what the user sees, as far as is known */
     int64_t message_id; /* 0: not sent yet */
+    char *correction;   /* of post_keep(); "": it is to be deleted. NULL: not kept */
     bool is_file;
     bool released; /* its owner is gone */
     bool deleting;
-    bool lost; /* given up, or gone from the chat: there is nothing to do any more */
-    unsigned errors;
+    bool lost;       /* given up, or gone from the chat: there is nothing to do any more */
+    unsigned errors; /* of the server, about this content */
+    uint64_t first_error_ms;
+    uint64_t not_before_ms; /* until then others go first */
+    struct backoff backoff;
+    bool stuck_is_said;
     struct file file;
 };
 
@@ -98,6 +116,7 @@ static void post_free(struct post *post)
     json_decref(post->sending);
     json_decref(post->shown);
     file_done(&post->file);
+    free(post->correction);
     free(post);
 }
 
@@ -142,6 +161,11 @@ static json_t *post_params(struct post *post, enum work work)
 
 static void on_reply(void *arg, const struct telegram_reply *reply);
 
+static unsigned *chat_requests(struct chat *chat)
+{
+    return chat->is_strangers ? &chat->outbox->strangers_under_way : &chat->outbox->users_under_way;
+}
+
 /* Sends the post's request. False when out of memory. */
 static bool post_start(struct post *post, enum work work)
 {
@@ -167,47 +191,65 @@ static bool post_start(struct post *post, enum work work)
     post->sending = json_incref(post->wanted);
     chat->busy = post;
     chat->doing = work;
+    ++*chat_requests(chat);
     return true;
 }
 
 /* --- chats --- */
 
-static void chat_wait(struct chat *chat, uint64_t ms)
+static bool chat_has_work(const struct chat *chat)
 {
-    chat->waiting = true;
-    timer_set(chat->timer, ms);
+    for (const struct post *post = chat->posts; post; post = post->next) {
+        if (post_work(post) != WORK_NONE) {
+            return true;
+        }
+    }
+    return false;
 }
 
-/* New messages first: an edit can wait, a person who asked cannot. */
-static struct post *chat_next_post(const struct chat *chat)
+/*
+ * New messages first: an edit can wait, a person who asked cannot. NULL if there is none for
+ * now; *ret_at_ms is then when to look again, or UINT64_MAX.
+ */
+static struct post *chat_next_post(const struct chat *chat, uint64_t now, uint64_t *ret_at_ms)
 {
     struct post *next = NULL;
+    *ret_at_ms = UINT64_MAX;
     for (struct post *post = chat->posts; post; post = post->next) {
         enum work work = post_work(post);
-        if (work == WORK_SEND) {
-            return post;
+        if (work == WORK_NONE) {
+            continue;
         }
-        if (work != WORK_NONE && !next) {
+        if (post->not_before_ms > now) {
+            *ret_at_ms = post->not_before_ms < *ret_at_ms ? post->not_before_ms : *ret_at_ms;
+        } else if (work == WORK_SEND) {
+            return post;
+        } else if (!next) {
             next = post;
         }
     }
     return next;
 }
 
+static uint64_t chat_not_before(const struct chat *chat)
+{
+    uint64_t quiet = chat->outbox->quiet_until_ms;
+    return quiet > chat->not_before_ms ? quiet : chat->not_before_ms;
+}
+
 static void chat_pump(struct chat *chat)
 {
-    if (chat->busy || chat->waiting) {
-        return;
+    unsigned max = chat->is_strangers ? STRANGERS_AT_ONCE_MAX : USERS_AT_ONCE_MAX;
+    if (chat->busy || !chat_has_work(chat) || *chat_requests(chat) >= max) {
+        return; /* what ends makes room for the next */
     }
-    struct post *post = chat_next_post(chat);
-    if (!post) {
-        return;
+    uint64_t now = clock_ms(), at = chat_not_before(chat);
+    struct post *post = at > now ? NULL : chat_next_post(chat, now, &at);
+    if (post && !post_start(post, post_work(post))) {
+        chat->not_before_ms = at = now + backoff_next(&chat->backoff);
     }
-    uint64_t now = clock_ms();
-    if (chat->outbox->quiet_until_ms > now) {
-        chat_wait(chat, chat->outbox->quiet_until_ms - now);
-    } else if (!post_start(post, post_work(post))) {
-        chat_wait(chat, backoff_next(&chat->backoff));
+    if (!chat->busy && at != UINT64_MAX) {
+        timer_set(chat->timer, at - now);
     }
 }
 
@@ -218,12 +260,24 @@ static void chat_free(struct chat *chat)
         link = &(*link)->next;
     }
     *link = chat->next;
-    telegram_cancel(chat->call);
+    if (chat->call) {
+        --*chat_requests(chat);
+        telegram_cancel(chat->call);
+    }
     while (chat->posts) {
         post_free(chat->posts);
     }
     timer_free(chat->timer);
     free(chat);
+}
+
+/* It shows its end, or nobody can make it. */
+static void post_settled(const struct post *post)
+{
+    const struct outbox_keeper *keeper = &post->chat->outbox->keeper;
+    if (post->correction && post->message_id && keeper->settled) {
+        keeper->settled(keeper->arg, post->chat->id, post->message_id);
+    }
 }
 
 /* Does what there is to do, and forgets what is over: perhaps the chat itself. */
@@ -233,6 +287,7 @@ static void chat_settle(struct chat *chat)
     for (struct post *post = chat->posts; post; post = next) {
         next = post->next;
         if (post_is_over(post)) {
+            post_settled(post);
             post_free(post);
         }
     }
@@ -253,7 +308,6 @@ static void on_wait_over(void *arg)
 {
     struct chat *chat = arg;
     struct outbox *outbox = chat->outbox;
-    chat->waiting = false;
     chat_settle(chat);
     outbox_check_empty(outbox);
 }
@@ -284,16 +338,27 @@ static struct chat *chat_get(struct outbox *outbox, int64_t id)
 
 /* --- what came of a request --- */
 
+static void post_sent(const struct post *post)
+{
+    const struct outbox_keeper *keeper = &post->chat->outbox->keeper;
+    if (post->correction && post->message_id && keeper->sent) {
+        keeper->sent(keeper->arg, post->chat->id, post->message_id, post->correction);
+    }
+}
+
 static void post_delivered(struct post *post, enum work work, const json_t *result)
 {
     json_decref(post->shown);
     post->shown = post->sending;
     post->sending = NULL;
     post->errors = 0;
+    post->not_before_ms = 0;
+    backoff_reset(&post->backoff);
     if (work == WORK_SEND) {
         file_done(&post->file);
         post->message_id = json_integer_value(json_object_get(result, "message_id"));
         post->lost = post->message_id == 0;
+        post_sent(post);
     } else if (work == WORK_DELETE) {
         post->lost = true;
     }
@@ -336,21 +401,84 @@ static void post_refused(struct post *post, enum work work, const struct telegra
     }
 }
 
-static void post_later(struct post *post, enum work work, const struct telegram_reply *reply)
+/* Some chats in a row may not be written to: then it is not about the chats. */
+static void outbox_limited(struct chat *chat, uint64_t wait)
 {
-    struct chat *chat = post->chat;
-    trouble_begin(&chat->outbox->trouble, reply->trouble);
-    if (reply->code >= 500 && ++post->errors >= ERRORS_MAX) {
-        post_give_up(post, work);
+    struct outbox *outbox = chat->outbox;
+    if (outbox->limited_chat && outbox->limited_chat != chat->id) {
+        outbox->quiet_until_ms = clock_ms() + (wait < QUIET_MAX_MS ? wait : QUIET_MAX_MS);
     }
+    outbox->limited_chat = chat->id;
+    if (wait >= LONG_SILENCE_MS) {
+        char span[32];
+        struct text text = text_over(span, sizeof span);
+        text_add_seconds(&text, wait / 1000);
+        log_warn(outbox->log,
+                 "telegram: nothing can be said to user %" PRId64 " for %s: too many messages, "
+                 "says Telegram",
+                 chat->id, span);
+    }
+}
+
+/* It concerns more than this post: the way there, the token, the rate. */
+static void chat_later(struct chat *chat, const struct telegram_reply *reply)
+{
     uint64_t wait = backoff_next(&chat->backoff);
     if (reply->retry_after_s > 0) {
         wait = (uint64_t)reply->retry_after_s * 1000;
+    } else if (reply->code == 0 && wait > MAX_UNREACHABLE_WAIT_MS) {
+        wait = MAX_UNREACHABLE_WAIT_MS;
     }
+    chat->not_before_ms = clock_ms() + wait;
     if (reply->code == 429) {
-        chat->outbox->quiet_until_ms = clock_ms() + wait;
+        outbox_limited(chat, wait);
     }
-    chat_wait(chat, wait);
+}
+
+static void say_stuck(struct post *post)
+{
+    char buffer[TEXTS_SIZE];
+    struct text html = text_over(buffer, sizeof buffer);
+    texts_file_stuck(&html, post->file.name);
+    post->stuck_is_said = true;
+    outbox_say(post->chat->outbox, post->chat->id, buffer);
+}
+
+/* The server has trouble with just this: others go first. */
+static void post_failed(struct post *post, enum work work, const struct telegram_reply *reply)
+{
+    uint64_t now = clock_ms(), wait = backoff_next(&post->backoff);
+    if (reply->retry_after_s > 0) {
+        wait = (uint64_t)reply->retry_after_s * 1000;
+    }
+    post->not_before_ms = now + wait;
+    post->first_error_ms = post->errors ? post->first_error_ms : now;
+    post->errors++;
+    if (post->errors >= ERRORS_MAX && reply->code >= 500) {
+        post_give_up(post, work);
+    } else if (post->is_file && work == WORK_SEND && !post->deleting && !post->stuck_is_said &&
+               now - post->first_error_ms >= STUCK_MS) {
+        say_stuck(post);
+    }
+}
+
+static void post_later(struct post *post, enum work work, const struct telegram_reply *reply)
+{
+    trouble_begin(&post->chat->outbox->trouble, reply->trouble);
+    if (post->chat->is_strangers) {
+        post->lost = true; /* not worth a second try */
+    } else if (reply->code >= 500 || reply->code == 200) {
+        post_failed(post, work, reply);
+    } else {
+        chat_later(post->chat, reply);
+    }
+}
+
+static void outbox_pump(struct outbox *outbox)
+{
+    for (struct chat *chat = outbox->chats; chat; chat = chat->next) {
+        chat_pump(chat);
+    }
 }
 
 static void on_reply(void *arg, const struct telegram_reply *reply)
@@ -360,11 +488,13 @@ static void on_reply(void *arg, const struct telegram_reply *reply)
     struct post *post = chat->busy;
     chat->busy = NULL;
     chat->call = NULL;
+    --*chat_requests(chat);
     if (reply->outcome == TELEGRAM_LATER) {
         post_later(post, chat->doing, reply);
     } else {
         trouble_end(&outbox->trouble);
         backoff_reset(&chat->backoff);
+        outbox->limited_chat = 0;
         if (reply->outcome == TELEGRAM_DONE) {
             post_delivered(post, chat->doing, reply->result);
         } else {
@@ -372,6 +502,7 @@ static void on_reply(void *arg, const struct telegram_reply *reply)
         }
     }
     chat_settle(chat);
+    outbox_pump(outbox);
     outbox_check_empty(outbox);
 }
 
@@ -386,6 +517,7 @@ struct post *post_new(struct outbox *outbox, int64_t chat_id)
         return NULL; /* a chat without posts is found again by the next one */
     }
     post->chat = chat;
+    post->backoff = (struct backoff){.first_ms = FIRST_WAIT_MS, .max_ms = MAX_WAIT_MS};
     struct post **link = &chat->posts;
     while (*link) {
         link = &(*link)->next;
@@ -413,6 +545,24 @@ struct post *post_new_file(struct outbox *outbox, int64_t chat_id, const char *n
     }
     memcpy(post->file.data, data, len);
     chat_pump(post->chat);
+    return post;
+}
+
+void post_keep(struct post *post, const char *correction)
+{
+    if (post) {
+        free(post->correction);
+        post->correction = strdup(correction ? correction : "");
+    }
+}
+
+struct post *post_adopt(struct outbox *outbox, int64_t chat_id, int64_t message_id)
+{
+    struct post *post = post_new(outbox, chat_id);
+    if (post) {
+        post->message_id = message_id;
+        post_keep(post, NULL);
+    }
     return post;
 }
 
@@ -478,14 +628,47 @@ void outbox_say(struct outbox *outbox, int64_t chat_id, const char *html)
     post_release(post);
 }
 
+void outbox_say_to_stranger(struct outbox *outbox, int64_t chat_id, const char *html)
+{
+    if (outbox->strangers_under_way < STRANGERS_AT_ONCE_MAX) {
+        struct post *post = post_new(outbox, chat_id);
+        if (post) {
+            post->chat->is_strangers = true;
+        }
+        post_set(post, html, NULL, 0);
+        post_release(post);
+    }
+}
+
 bool outbox_is_empty(const struct outbox *outbox)
 {
     for (const struct chat *chat = outbox->chats; chat; chat = chat->next) {
-        if (chat->busy || chat_next_post(chat)) {
+        if (chat->busy || chat_has_work(chat)) {
             return false;
         }
     }
     return true;
+}
+
+void outbox_on_kept(struct outbox *outbox, struct outbox_keeper keeper)
+{
+    outbox->keeper = keeper;
+}
+
+void outbox_trouble(const struct outbox *outbox, struct text *text)
+{
+    uint64_t now = clock_ms(), longest = 0;
+    for (const struct chat *chat = outbox->chats; chat; chat = chat->next) {
+        uint64_t silent = chat->not_before_ms > now ? chat->not_before_ms - now : 0;
+        longest = silent > longest ? silent : longest;
+    }
+    if (longest >= LONG_SILENCE_MS) {
+        text_add(text, "messages to some users wait for ");
+        text_add_seconds(text, longest / 1000);
+        text_add(text, ", as Telegram demands");
+    } else if (outbox->trouble.on) {
+        text_add(text, "trouble with sending: %s", outbox->trouble.reason);
+    }
 }
 
 void outbox_on_empty(struct outbox *outbox, void (*fn)(void *arg), void *arg)

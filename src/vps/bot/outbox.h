@@ -7,7 +7,9 @@
  * What the network, the server or the rate limit refuse is repeated until it is
  * delivered, with backoff. A message whose answer was lost may so appear twice: that
  * is better than a user who waits for an answer that never comes. What the Bot API
- * itself refuses (the message was deleted, the user blocked the bot) is given up.
+ * itself refuses (the message was deleted, the user blocked the bot) is given up. A post that
+ * the server has trouble with lets the others of its chat go first; a chat that may not be
+ * written to for a while holds up no other one.
  */
 #ifndef PAMTUNNEL_VPS_BOT_OUTBOX_H
 #define PAMTUNNEL_VPS_BOT_OUTBOX_H
@@ -18,6 +20,7 @@
 #include <uv.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "vps/bot/content.h"
 #include "vps/bot/telegram.h"
 
@@ -44,8 +47,32 @@ void post_release(struct post *post);
 /* The same, but the message is taken out of the chat. */
 void post_delete(struct post *post);
 
+/*
+ * The post must not stay as it is if this process ends without a word: tells the keeper
+ * below when it is sent, and what it is to say then (HTML); NULL: it is to be deleted.
+ */
+void post_keep(struct post *post, const char *correction);
+/* A message that an earlier process sent and its keeper kept. NULL when out of memory. */
+struct post *post_adopt(struct outbox *outbox, int64_t chat_id, int64_t message_id);
+
 /* A message by itself. */
 void outbox_say(struct outbox *outbox, int64_t chat_id, const char *html);
+
+/*
+ * The same to somebody who is no user: a few at once and once only, so that no number of
+ * strangers holds up what users are told. Dropped otherwise.
+ */
+void outbox_say_to_stranger(struct outbox *outbox, int64_t chat_id, const char *html);
+/* Adds what holds messages up, as a clause for a person: nothing if all is well. */
+void outbox_trouble(const struct outbox *outbox, struct text *text);
+
+/* Told of posts of post_keep(): sent, and that they show their end, or cannot be changed. */
+struct outbox_keeper {
+    void (*sent)(void *arg, int64_t chat_id, int64_t message_id, const char *correction);
+    void (*settled)(void *arg, int64_t chat_id, int64_t message_id);
+    void *arg;
+};
+void outbox_on_kept(struct outbox *outbox, struct outbox_keeper keeper);
 
 /* True when everything was delivered or given up. */
 bool outbox_is_empty(const struct outbox *outbox);

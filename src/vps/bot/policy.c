@@ -33,6 +33,9 @@ static const char *unacceptable(const struct update *update)
     if (update->via_bot) {
         return "written by an inline bot";
     }
+    if (update->by_business) {
+        return "written by a business account's bot";
+    }
     return NULL;
 }
 

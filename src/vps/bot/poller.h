@@ -1,6 +1,7 @@
 /*
  * poller: receives from Telegram. First getMe, which tells whether the token is right,
- * then getUpdates, a long poll after the other.
+ * then getUpdates, a long poll after the other. It is meant never to be deaf for long while
+ * Telegram can be reached: see architecture.md.
  *
  *     greeting -> polling -> stopped
  *         '----> refused
@@ -12,10 +13,12 @@
 #include <uv.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "base/why.h"
 #include "vps/bot/errands.h"
 #include "vps/bot/telegram.h"
 #include "vps/bot/update.h"
+#include "vps/store/store.h"
 
 struct poller;
 
@@ -24,7 +27,8 @@ struct poller_options {
     const struct log *log;
     struct telegram *telegram; /* this and errands outlive the poller */
     struct errands *errands;
-    const char *state_dir;
+    struct store *store; /* may be NULL; not started yet, and outlives the poller */
+    const char *state_dir, *api_url;
     /* The token is right; the bot's own user name, to tell commands to it from others. */
     void (*online)(void *arg, const char *user_name);
     /* The token is wrong: nothing more will come. */
@@ -37,6 +41,11 @@ struct poller_options {
 int poller_new(const struct poller_options *options, struct poller **ret_poller);
 /* True while Telegram answers. */
 bool poller_is_online(const struct poller *poller);
+/*
+ * What is wrong, as a clause for a person, is added to text: nothing if all is well. Returns
+ * for how long nothing could be received, in seconds.
+ */
+uint64_t poller_trouble(const struct poller *poller, struct text *text);
 /* No callback comes any more. */
 void poller_stop(struct poller *poller);
 /* Not from inside `update` and `online`. Accepts NULL. */

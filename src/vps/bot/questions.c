@@ -65,6 +65,9 @@ static void ask(struct questions *questions, const struct session_view *view,
     struct text html = text_over(buffer, sizeof buffer);
     texts_question(&html, view, &parked->from, questions->asks_always);
     post_set(post, buffer, buttons, 2);
+    html = text_over(buffer, sizeof buffer);
+    texts_answered(&html, view, &parked->from, TEXTS_GONE);
+    post_keep(post, buffer);
 }
 
 static void close_question(struct question *question, const struct session_view *view)

@@ -9,7 +9,8 @@
 #include "base/crypto.h"
 #include "vps/bot/http.h"
 
-enum { METHOD_MAX = 32, PARTS_MAX = 8, RETRY_AFTER_MAX_S = 24 * 3600 };
+/* RETRY_AFTER_MAX_S: a longer wait is tried again after an hour, so that no number silences the bot. */
+enum { METHOD_MAX = 32, PARTS_MAX = 8, RETRY_AFTER_MAX_S = 3600 };
 
 struct telegram {
     struct http *http;
@@ -123,6 +124,8 @@ void telegram_read_reply(long status, uint32_t retry_after_s, const char *body, 
                                           RETRY_AFTER_MAX_S);
     } else {
         reply.trouble = http_trouble(status);
+        reply.unreadable = !root && status == 200 ? body : NULL;
+        reply.unreadable_len = len;
     }
     reply.retry_after_s = retry_after_s < RETRY_AFTER_MAX_S ? retry_after_s : RETRY_AFTER_MAX_S;
     *ret_reply = reply;

@@ -35,6 +35,8 @@ struct telegram_reply {
     int64_t server_unix;    /* the server's clock; 0: unknown */
     const char *trouble;    /* for the log, if not done: holds no URL */
     const json_t *result;   /* if done */
+    const char *unreadable; /* an answer that calls itself fine and cannot be parsed; or NULL */
+    size_t unreadable_len;
 };
 
 /* A file that goes along, as the parameter `field`. */

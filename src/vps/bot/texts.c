@@ -149,8 +149,15 @@ void texts_usage(struct text *html, const struct command_row *row, const struct 
     add_in_tag(html, "code", row->example);
 }
 
-void texts_expired(struct text *html, int64_t age_s)
+void texts_expired(struct text *html, unsigned count, int64_t age_s)
 {
+    if (count > 1) {
+        text_add(html,
+                 "%u commands that were sent while I could not be reached have expired: send "
+                 "again what you still want.",
+                 count);
+        return;
+    }
     text_add(html, "That was sent ");
     text_add_seconds(html, age_s > 0 ? (uint64_t)age_s : 0);
     text_add(html, " ago and has expired: send it again.");
@@ -159,6 +166,13 @@ void texts_expired(struct text *html, int64_t age_s)
 void texts_private(struct text *html)
 {
     text_add(html, "This bot is private.");
+}
+
+void texts_file_stuck(struct text *html, const char *file_name)
+{
+    html_add(html, file_name);
+    text_add(html, " cannot be sent yet: Telegram has trouble with it. I go on trying; on the "
+                   "server, <code>pamctl rdp</code> makes such a file, too.");
 }
 
 void texts_forwarded(struct text *html)
@@ -339,7 +353,15 @@ void texts_ended(struct text *html, const struct session_view *view, const char 
         add_client(html, &view->client);
         add_duration(html, view);
         add_traffic(html, view);
+        add_note(html, view);
     }
+}
+
+void texts_restarted(struct text *html, const struct session_view *view)
+{
+    text_add(html, "⚪ ");
+    add_title(html, view);
+    text_add(html, " has ended\nThe server was restarted.");
 }
 
 /* --- about an unknown client --- */

@@ -21,8 +21,11 @@ void html_add(struct text *html, const char *plain);
 void texts_help(struct text *html);
 void texts_unknown(struct text *html);
 void texts_usage(struct text *html, const struct command_row *row, const struct why *why);
-void texts_expired(struct text *html, int64_t age_s);
+/* The youngest of count commands is so old. */
+void texts_expired(struct text *html, unsigned count, int64_t age_s);
 void texts_private(struct text *html);
+/* file_name cannot be sent for the moment. */
+void texts_file_stuck(struct text *html, const char *file_name);
 void texts_forwarded(struct text *html);
 void texts_not_opened(struct text *html, const struct why *why);
 
@@ -40,6 +43,9 @@ void texts_reconnecting(struct text *html, const struct session_view *view);
 void texts_more(struct text *html, const char *ssh, const char *scp, const char *config);
 /* how: the clause of session_end_text(). */
 void texts_ended(struct text *html, const struct session_view *view, const char *how);
+
+/* What it says if vps-agent was restarted meanwhile. */
+void texts_restarted(struct text *html, const struct session_view *view);
 
 /* --- about an unknown client --- */
 

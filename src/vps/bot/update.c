@@ -1,5 +1,6 @@
 #include "vps/bot/update.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -57,6 +58,7 @@ static void read_message(struct update *update, const json_t *message)
     update->forwarded = is_forwarded(message);
     update->via_bot = json_object_get(message, "via_bot") != NULL;
     update->sender_chat = json_object_get(message, "sender_chat") != NULL;
+    update->by_business = json_object_get(message, "sender_business_bot") != NULL;
     update->text = string_at(message, "text");
 }
 
@@ -107,4 +109,48 @@ int update_read(const json_t *result, size_t index, struct update *ret_update)
     }
     *ret_update = update;
     return 0;
+}
+
+/* at: behind a quote. Returns the place of the one that ends the string, or len. */
+static size_t string_end(const char *body, size_t len, size_t at)
+{
+    while (at < len && body[at] != '"') {
+        at += body[at] == '\\' ? 2 : 1;
+    }
+    return at < len ? at : len;
+}
+
+/* at: behind the name of a member. */
+static int64_t scan_number(const char *body, size_t len, size_t at)
+{
+    int64_t number = -1;
+    while (at < len && body[at] && strchr(" \t\r\n:", body[at])) {
+        at++;
+    }
+    for (; at < len && isdigit((unsigned char)body[at]) && number <= ID_MAX; at++) {
+        number = (number < 0 ? 0 : 10 * number) + (body[at] - '0');
+    }
+    return at < len && number <= ID_MAX ? number : -1; /* if it is there to its end */
+}
+
+int64_t update_scan_id(const char *body, size_t len)
+{
+    enum { UPDATE_DEPTH = 3 }; /* {"ok":true,"result":[{"update_id": */
+    static const char NAME[] = "update_id";
+    unsigned depth = 0;
+    for (size_t at = 0; at < len; at++) {
+        if (body[at] == '{' || body[at] == '[') {
+            depth++;
+        } else if (body[at] == '}' || body[at] == ']') {
+            depth -= depth > 0;
+        } else if (body[at] == '"') {
+            size_t end = string_end(body, len, at + 1);
+            if (depth == UPDATE_DEPTH && end < len && end - at - 1 == sizeof NAME - 1 &&
+                memcmp(body + at + 1, NAME, sizeof NAME - 1) == 0) {
+                return scan_number(body, len, end + 1);
+            }
+            at = end;
+        }
+    }
+    return -1;
 }

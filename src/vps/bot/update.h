@@ -30,9 +30,11 @@ struct update {
 
     /* Of a message. */
     int64_t date;     /* Unix time of Telegram's clock */
+    int64_t arrived;  /* by the same clock, when it came here: set by the poller */
     bool forwarded;   /* somebody else wrote it */
     bool via_bot;     /* an inline bot wrote it */
     bool sender_chat; /* sent on behalf of a chat: `from` is made up */
+    bool by_business; /* sent by a bot in the name of a business account */
     const char *text; /* NULL: it has none */
 
     /* Of a callback. */
@@ -46,5 +48,10 @@ struct update {
  * type inside of it reads as not there. Strings live as long as result.
  */
 int update_read(const json_t *result, size_t index, struct update *ret_update);
+/*
+ * The update_id of the first update in an answer to getUpdates that is not JSON as our
+ * parser wants it (a number beyond 64 bits, half a surrogate pair). -1: there is none.
+ */
+int64_t update_scan_id(const char *body, size_t len);
 
 #endif

@@ -325,7 +325,10 @@ static int open_ports(struct session *session, struct why *why)
         close(fd);
         return why_set(why, -ENOMEM, "The server is out of memory or of random numbers.");
     }
-    /* What is left belongs to the sessions there are: each takes more when its user comes. */
+    /*
+     * What is left belongs to the sessions there are: one that waits has its public port
+     * and a data channel, and takes a third descriptor when its user comes.
+     */
     if (net_descriptors_are_short(fd)) {
         return why_set(why, -ENFILE,
                        "This server has most of its file descriptors in use. Try again later, or "

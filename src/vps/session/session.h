@@ -56,6 +56,8 @@ struct owner {
 bool owner_equal(const struct owner *a, const struct owner *b);
 /* "telegram:42"; dst takes OWNER_TEXT_MAX. Returns dst. */
 char *owner_text(const struct owner *owner, char *dst);
+/* Reads that. 0 or -EINVAL. */
+int owner_parse(const char *text, struct owner *ret_owner);
 enum { OWNER_TEXT_MAX = 32 };
 
 enum { SESSION_ID_SIZE = 8, SESSION_PARKED_MAX = 4, SESSION_NOTE_MAX = 400 };
@@ -82,6 +84,7 @@ struct session_view {
     int64_t opened_unix;        /* when it was asked for */
     int64_t connected_unix;     /* when the user first came, 0: not yet */
     unsigned seconds_left;      /* of the state's deadline; 0: there is none */
+    unsigned seconds_open;      /* since it was asked for, until now or the end */
     unsigned seconds_connected; /* since the user came, until now or the end */
     uint64_t bytes_to_target;
     uint64_t bytes_to_client;

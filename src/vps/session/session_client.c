@@ -144,7 +144,9 @@ static void on_admitted(void *arg, int fd, const struct addr *from, bool has_sec
         session_cut_oldest(session);
     }
     if (session->way_in == WAY_PERSON) { /* nothing else makes an address known */
-        known_add(session->services->known, &session->owner, from);
+        known_add(session->services->known, &session->owner, &session->admitted_by, from);
+    } else if (session->way_in == WAY_KNOWN) {
+        known_use(session->services->known, &session->owner, from);
     }
     log_in(session, from);
     if (session->state == SESSION_ENDED) { /* by who was told of the parked */

@@ -296,15 +296,8 @@ void session_ask_anew(struct session *session)
             err = ask_for_channel(c);
         }
     }
-    if (err < 0) {
-        session_give_up_channels(session, err);
-    }
-}
-
-void session_give_up_channels(struct session *session, int err)
-{
     struct connection *connection;
-    while ((connection = find_waiting(session))) {
+    while (err < 0 && (connection = find_waiting(session))) {
         fail(connection, err);
     }
     session_on_nothing_carried(session, false);

@@ -185,9 +185,7 @@ void session_cut_all(struct session *session);
 bool session_take_channel(struct session *session, uint16_t channel, int fd);
 /* Those that wait for a data channel ask for another one, or go if that fails. */
 void session_ask_anew(struct session *session);
-/* Those that wait for a data channel go: none comes, for this reason (-errno). */
-void session_give_up_channels(struct session *session, int err);
-/* The same of the one of this number, if there is one. */
+/* Who waits for this data channel, if anybody does, goes. */
 void session_give_up_channel(struct session *session, uint16_t channel);
 struct connection *session_find_channel(const struct session *session, uint16_t channel);
 unsigned session_count_connections(const struct session *session);

@@ -1,5 +1,6 @@
 /* What others see of a session: a snapshot, texts, and what its user gets. */
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,22 @@ char *owner_text(const struct owner *owner, char *dst)
     snprintf(dst, OWNER_TEXT_MAX, "%s:%" PRId64, owner->kind == OWNER_TELEGRAM ? "telegram" : "uid",
              owner->id);
     return dst;
+}
+
+int owner_parse(const char *text, struct owner *ret_owner)
+{
+    static const char *const PREFIXES[] = {[OWNER_TELEGRAM] = "telegram:", [OWNER_LOCAL] = "uid:"};
+    for (unsigned i = 0; i < sizeof PREFIXES / sizeof *PREFIXES; i++) {
+        size_t len = strlen(PREFIXES[i]);
+        int64_t id;
+        int end = 0;
+        if (strncmp(text, PREFIXES[i], len) == 0 &&
+            sscanf(text + len, "%18" SCNd64 "%n", &id, &end) == 1 && !text[len + (size_t)end]) {
+            *ret_owner = (struct owner){.kind = (enum owner_kind)i, .id = id};
+            return 0;
+        }
+    }
+    return -EINVAL;
 }
 
 const char *session_kind_name(enum session_kind kind)
@@ -65,6 +82,7 @@ void session_view(const struct session *session, struct session_view *ret_view)
         .client = session->client,
         .opened_unix = session->opened_unix,
         .connected_unix = session->connected_unix,
+        .seconds_open = (unsigned)((now - session->opened_ms) / 1000),
         .seconds_left = session->state == SESSION_ENDED ? 0 : seconds_left(session, now),
         .connections = session_count_connections(session),
         .connections_total = session->connections_total,
@@ -163,9 +181,14 @@ void session_note(struct session *session, const char *format, ...)
     va_start(args, format);
     text_add_v(&text, format, args);
     va_end(args);
-    log_warn(log_of(session), "session %s: %s", session->id, buffer);
-    if (session->note && strcmp(session->note, buffer) == 0) {
-        return; /* said already */
+    bool again = session->note && strcmp(session->note, buffer) == 0;
+    unsigned held_back;
+    /* A client that tries again and again must not fill the log. */
+    if (!again || log_sieve_pass(&session->services->turned_away, clock_ms(), &held_back)) {
+        log_warn(log_of(session), "session %s: %s", session->id, buffer);
+    }
+    if (again) {
+        return;
     }
     free(session->note);
     session->note = strdup(buffer);

@@ -292,7 +292,7 @@ void sessions_use_gateways(struct sessions *sessions, struct gateways *gateways)
 /* ---- life ----------------------------------------------------------------- */
 
 int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settings *settings,
-                 struct sessions **ret_sessions, struct why *why)
+                 struct store *store, struct sessions **ret_sessions, struct why *why)
 {
     struct sessions *sessions = calloc(1, sizeof *sessions);
     if (!sessions) {
@@ -305,7 +305,7 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
                                           .notify = notify,
                                           .noted = on_noted,
                                           .arg = sessions};
-    services->known = known_new();
+    services->known = known_new(store, settings->known_days);
     sessions->notes = timer_new(loop, tell_notes, sessions);
     sessions->reaper = timer_new(loop, reap, sessions);
     int err = ports_new(settings->bind_address, settings->port_range_start,
@@ -333,6 +333,11 @@ void sessions_end_all(struct sessions *sessions)
     for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
         session_end(s, SESSION_END_SHUTDOWN);
     }
+}
+
+struct known *sessions_known(struct sessions *sessions)
+{
+    return sessions->services.known;
 }
 
 bool sessions_relay_is_alive(struct sessions *sessions)

@@ -9,17 +9,24 @@
 #include <uv.h>
 
 #include "control/message.h"
+#include "vps/admission/known.h"
 #include "vps/gateways.h"
 #include "vps/session/sessions.h"
 #include "vps/settings.h"
+#include "vps/store/store.h"
 
-/* 0, or -errno with why. Takes no gateways yet: see sessions_use_gateways(). */
+/*
+ * 0, or -errno with why. Takes no gateways yet: see sessions_use_gateways(). store, which may
+ * be NULL, outlives the sessions.
+ */
 int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settings *settings,
-                 struct sessions **ret_sessions, struct why *why);
+                 struct store *store, struct sessions **ret_sessions, struct why *why);
 /* Gateways report to the sessions, and sessions ask the gateways: this closes the circle. */
 struct gateways_events sessions_gateway_events(struct sessions *sessions);
 /* NULL: nothing can be opened (any more). */
 void sessions_use_gateways(struct sessions *sessions, struct gateways *gateways);
+/* The addresses that its users may come from without a question. */
+struct known *sessions_known(struct sessions *sessions);
 /* For a watchdog: see relay_is_alive(). */
 bool sessions_relay_is_alive(struct sessions *sessions);
 /* Ends all of them, telling the watchers. */

@@ -12,6 +12,7 @@
 #include "base/settings.h"
 #include "base/text.h"
 #include "vps/health.h"
+#include "vps/setup/doctor_state.h"
 #include "vps/setup/firewall.h"
 #include "vps/setup/hotline.h"
 #include "vps/setup/sheet.h"
@@ -19,7 +20,9 @@
 enum {
     EXIT_USAGE = 2,
     CALL_MS = 15000,
-    DESCRIPTORS_PER_SESSION = 12, /* two listeners, a link, and visitors at the door */
+    DESCRIPTORS_PER_SESSION = 8, /* two listeners, and visitors at the door */
+    DESCRIPTORS_PER_CONNECTION = 2,
+    CONNECTIONS_DEFAULT = 8,
     DESCRIPTORS_OTHERS = 128,
     CLOCK_FINE_S = 30,
 };
@@ -155,7 +158,9 @@ static void check_bot(struct checkup *checkup, const struct vps_settings *settin
     if (hotline_greet(hotline, name, &answer, &why) < 0) {
         checkup_say(checkup, CHECKUP_BAD, "Bot API", "%s", why.text);
     } else {
-        checkup_say(checkup, CHECKUP_OK, "Bot API", "it answers, and the bot is @%s", name);
+        checkup_say(checkup, CHECKUP_OK, "Bot API", "it answers, and the bot is @%s%s%s", name,
+                    answer.first_trouble[0] ? "; but not at once (over IPv6?): " : "",
+                    answer.first_trouble);
         check_webhook(checkup, hotline);
     }
     check_clock_against(checkup, answer.server_unix);
@@ -177,11 +182,19 @@ static void check_firewall(struct checkup *checkup, const struct vps_settings *s
     checkup_say(checkup, MARKS[verdict], "firewall", "%s", sentence);
 }
 
+static unsigned long most_descriptors(const struct vps_settings *settings)
+{
+    long connections = settings->max_connections > 0 ? settings->max_connections
+                                                     : CONNECTIONS_DEFAULT;
+    long each = DESCRIPTORS_PER_SESSION + DESCRIPTORS_PER_CONNECTION * connections;
+    return (unsigned long)(settings->max_sessions * each + DESCRIPTORS_OTHERS);
+}
+
 static void check_all(struct checkup *checkup, const struct vps_settings *settings)
 {
     check_state_dir(checkup, settings->state_dir);
-    checkup_descriptors(checkup, (unsigned long)settings->max_sessions * DESCRIPTORS_PER_SESSION +
-                                     DESCRIPTORS_OTHERS);
+    doctor_check_state(checkup, settings);
+    checkup_descriptors(checkup, most_descriptors(settings));
     doctor_check_host(checkup, settings);
     bool agent_runs = check_agent(checkup, settings);
     doctor_check_ports(checkup, settings, agent_runs);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uv.h>
 
 #include "base/text.h"
@@ -81,8 +82,14 @@ int hotline_greet(struct hotline *hotline, char ret_name[HOTLINE_NAME_MAX + 1],
                   struct hotline_answer *ret_answer, struct why *why)
 {
     struct hotline_answer answer;
+    char first_trouble[sizeof answer.first_trouble] = "";
     int err = 0;
     hotline_call(hotline, "getMe", NULL, GREETING_MS, &answer);
+    if (!answer.done && answer.code == 0) {
+        memcpy(first_trouble, answer.trouble, sizeof first_trouble);
+        hotline_call(hotline, "getMe", NULL, GREETING_MS, &answer);
+        memcpy(answer.first_trouble, first_trouble, sizeof answer.first_trouble);
+    }
     if (answer.done) {
         const char *name = json_string_value(json_object_get(answer.result, "username"));
         snprintf(ret_name, HOTLINE_NAME_MAX + 1, "%s", name ? name : "?");

@@ -20,11 +20,12 @@ void hotline_free(struct hotline *hotline);
 
 struct hotline_answer {
     bool done;
-    bool from_api;       /* the Bot API itself said so */
-    int code;            /* error_code or the HTTP status; 0: no answer at all */
-    char trouble[200];   /* if not done: holds no URL */
-    int64_t server_unix; /* its clock; 0: unknown */
-    json_t *result;      /* if done; to be given back with json_decref() */
+    bool from_api;           /* the Bot API itself said so */
+    int code;                /* error_code or the HTTP status; 0: no answer at all */
+    char trouble[200];       /* if not done: holds no URL */
+    char first_trouble[200]; /* why there was no answer to the first of two tries; or "" */
+    int64_t server_unix;     /* its clock; 0: unknown */
+    json_t *result;          /* if done; to be given back with json_decref() */
 };
 
 /* Takes the reference to params, which may be NULL. */
@@ -34,7 +35,8 @@ void hotline_call(struct hotline *hotline, const char *method, json_t *params, u
 enum { HOTLINE_NAME_MAX = 64 };
 /*
  * getMe: is the token right, and what is the bot called? -EACCES for a wrong token,
- * another -errno if nobody says; why is a sentence. ret_answer may be NULL.
+ * another -errno if nobody says; why is a sentence. ret_answer may be NULL. Without an
+ * answer it is tried once more: over the other family, if it was IPv6's fault.
  */
 int hotline_greet(struct hotline *hotline, char ret_name[HOTLINE_NAME_MAX + 1],
                   struct hotline_answer *ret_answer, struct why *why);

@@ -1,0 +1,81 @@
+#include "vps/state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "vps/store/lock.h"
+
+/*
+ * The n-th leads from schema n - 1 to schema n; one that was released is never changed.
+ * Owners are texts like "telegram:42", times seconds of Unix time.
+ */
+static const char *const MIGRATIONS[] = {
+    /* since is when it was first admitted; address the last one of the party. */
+    "CREATE TABLE known("
+    "    owner TEXT NOT NULL, party TEXT NOT NULL, address TEXT NOT NULL,"
+    "    admitted_by TEXT NOT NULL, since INTEGER NOT NULL, used INTEGER NOT NULL,"
+    "    PRIMARY KEY(owner, party)) STRICT, WITHOUT ROWID;"
+    /* Where each user came from last. */
+    "CREATE TABLE lately("
+    "    owner TEXT PRIMARY KEY NOT NULL, address TEXT NOT NULL, at INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    /* How far the updates of a bot at a Bot API server are dealt with. */
+    "CREATE TABLE queue("
+    "    bot INTEGER NOT NULL, api_url TEXT NOT NULL, next INTEGER NOT NULL, at INTEGER NOT NULL,"
+    "    PRIMARY KEY(bot, api_url)) STRICT, WITHOUT ROWID;"
+    /* Messages of a bot that show an open session, and what they say if it is over ("": gone). */
+    "CREATE TABLE message("
+    "    bot INTEGER NOT NULL, chat INTEGER NOT NULL, message INTEGER NOT NULL,"
+    "    correction TEXT NOT NULL, at INTEGER NOT NULL,"
+    "    PRIMARY KEY(bot, chat, message)) STRICT, WITHOUT ROWID;",
+};
+
+char *state_path(const struct vps_settings *settings, char *dst)
+{
+    snprintf(dst, STATE_PATH_MAX, "%s/state.db", settings->state_dir);
+    return dst;
+}
+
+unsigned state_schema(void)
+{
+    return sizeof MIGRATIONS / sizeof *MIGRATIONS;
+}
+
+int state_reserve(const struct vps_settings *settings, const struct log *log, int *ret_fd,
+                  struct why *why)
+{
+    const char *folder = settings->state_dir;
+    if (mkdir(folder, 0700) < 0 && errno != EEXIST) {
+        int err = -errno;
+        return why_set(why, err, "cannot make STATE_DIR %s: %s", folder, strerror(-err));
+    }
+    int fd = lock_folder(folder);
+    if (fd == -EWOULDBLOCK) {
+        return why_set(why, fd,
+                       "another vps-agent is running with this STATE_DIR, %s: stop it, or give "
+                       "this one a folder of its own",
+                       folder);
+    }
+    if (fd < 0 && fd != -ENOLCK && fd != -EOPNOTSUPP && fd != -EBADF) {
+        return why_set(why, fd, "cannot use STATE_DIR %s: %s", folder, strerror(-fd));
+    }
+    if (fd < 0) { /* file systems of a network may know no such locks */
+        log_warn(log, "cannot reserve STATE_DIR %s (%s): take care that no other vps-agent uses it",
+                 folder, strerror(-fd));
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+int state_open(const struct vps_settings *settings, const struct log *log, struct store **ret_store,
+               struct why *why)
+{
+    char path[STATE_PATH_MAX];
+    const struct store_options options = {.path = state_path(settings, path),
+                                          .log = log,
+                                          .migrations = MIGRATIONS,
+                                          .schema = state_schema()};
+    return store_open(&options, ret_store, why);
+}

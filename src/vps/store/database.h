@@ -1,0 +1,43 @@
+/*
+ * database: a connection to one SQLite file, for one thread at a time. Errors are
+ * -errno: -EINVAL is the statement's own (SQL, a constraint), all others are the file's:
+ * -EUCLEAN it is damaged, -ENOSPC no space, -EROFS, -EACCES, -EBUSY, -EIO, …
+ */
+#ifndef PAMTUNNEL_VPS_STORE_DATABASE_H
+#define PAMTUNNEL_VPS_STORE_DATABASE_H
+
+#include "base/why.h"
+#include "vps/store/statement.h"
+
+struct database;
+
+/*
+ * Opens the file, or makes it with mode 0600, looks it through, and brings its schema up
+ * to date (store.h). -EPROTONOSUPPORT with a sentence if its schema is a newer one.
+ */
+int database_open(const char *path, const char *const *migrations, unsigned schema,
+                  struct database **ret_database, struct why *why);
+/* Accepts NULL. */
+void database_close(struct database *database);
+
+int database_begin(struct database *database);
+/* fn may be NULL. */
+int database_run(struct database *database, const struct statement *statement, row_fn fn,
+                 void *arg);
+int database_commit(struct database *database);
+void database_rollback(struct database *database);
+/*
+ * Moves what was written since the last time into the file itself, if it has become
+ * much. Takes a while: syncs the disk.
+ */
+void database_tidy(struct database *database);
+
+/* Renames a damaged file to PATH.damaged, in the place of an older one. 0 or -errno. */
+int database_put_aside(const char *path);
+/*
+ * The schema of a file that perhaps nobody has opened, without opening it as a database:
+ * -ENOENT, -EUCLEAN if it is none, or another -errno.
+ */
+int database_peek(const char *path, unsigned *ret_schema);
+
+#endif

@@ -1,0 +1,38 @@
+/* statement: one statement of SQL with what it is given, and the rows that come of it. */
+#ifndef PAMTUNNEL_VPS_STORE_STATEMENT_H
+#define PAMTUNNEL_VPS_STORE_STATEMENT_H
+
+#include <stdint.h>
+
+enum { STATEMENT_VALUES_MAX = 8 };
+
+struct value {
+    enum { VALUE_NONE, VALUE_NUMBER, VALUE_TEXT } kind;
+    int64_t number;
+    const char *text;
+};
+
+/* The values, up to the first VALUE_NONE, are for the parameters ?1, ?2, … */
+struct statement {
+    const char *sql; /* a literal */
+    struct value values[STATEMENT_VALUES_MAX];
+};
+
+static inline struct value value_number(int64_t number)
+{
+    return (struct value){.kind = VALUE_NUMBER, .number = number};
+}
+
+static inline struct value value_text(const char *text)
+{
+    return (struct value){.kind = VALUE_TEXT, .text = text};
+}
+
+/* Valid during the callback. Columns count from 0. */
+struct row;
+typedef void (*row_fn)(void *arg, const struct row *row);
+int64_t row_number(const struct row *row, int column);
+/* Never NULL. */
+const char *row_text(const struct row *row, int column);
+
+#endif

@@ -1,0 +1,494 @@
+#include "vps/store/store.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/backoff.h"
+#include "vps/store/database.h"
+
+enum {
+    QUEUE_MAX = 1024, /* changes that wait while the file cannot be written */
+    FIRST_WAIT_MS = 1000,
+    MAX_WAIT_MS = 60000,
+};
+
+/* A change on its way. The queues are the lock's; so is `done`. */
+struct change {
+    struct change *next;
+    struct statement statement;
+    store_done_fn done; /* NULL: nobody is to be told, or was told already */
+    void *arg;
+    bool tried;
+    int err;
+    char texts[];
+};
+
+struct queue {
+    struct change *first;
+    struct change **last;
+    unsigned count;
+};
+
+struct store {
+    struct store_options options;
+    char *path;
+    struct database *database; /* until the start ours, then the thread's; NULL: cannot be opened */
+    uv_async_t async;
+    bool on_loop;
+    pthread_t thread;
+    bool started;
+
+    pthread_mutex_t mutex;
+    pthread_cond_t woken;
+    bool stopping;
+    struct queue waiting;  /* to be written */
+    struct queue writing;  /* which the thread has under way */
+    struct queue finished; /* whose owners are to be told */
+    int trouble;           /* why nothing can be written; 0: all is well */
+    bool damaged;          /* the file was put aside, which the log does not say yet */
+    unsigned lost;         /* changes that found no place any more */
+
+    /* The loop's: what the log was told. */
+    int said_trouble;
+    bool said_lost;
+};
+
+/* ---- queues ---------------------------------------------------------------- */
+
+static void queue_init(struct queue *queue)
+{
+    *queue = (struct queue){.last = &queue->first};
+}
+
+static void queue_append(struct queue *queue, struct change *change)
+{
+    change->next = NULL;
+    *queue->last = change;
+    queue->last = &change->next;
+    queue->count++;
+}
+
+static struct change *queue_take(struct queue *queue)
+{
+    struct change *change = queue->first;
+    if (change) {
+        queue->first = change->next;
+        queue->count--;
+        if (!queue->first) {
+            queue->last = &queue->first;
+        }
+    }
+    return change;
+}
+
+/* All of `from` comes behind what is in `to`. */
+static void queue_move(struct queue *to, struct queue *from)
+{
+    struct change *change;
+    while ((change = queue_take(from))) {
+        queue_append(to, change);
+    }
+}
+
+static void queue_free(struct queue *queue)
+{
+    struct change *change;
+    while ((change = queue_take(queue))) {
+        free(change);
+    }
+}
+
+static void queue_detach(struct queue *queue, const void *arg)
+{
+    for (struct change *change = queue->first; change; change = change->next) {
+        if (change->arg == arg) {
+            change->done = NULL;
+        }
+    }
+}
+
+/* ---- the file -------------------------------------------------------------- */
+
+/* Opens it; a damaged one is put aside, with *ret_damaged set. */
+static int open_database(struct store *store, bool *ret_damaged, struct why *why)
+{
+    const struct store_options *options = &store->options;
+    int err = database_open(options->path, options->migrations, options->schema, &store->database,
+                            why);
+    if (err == -EUCLEAN) {
+        err = database_put_aside(options->path);
+        *ret_damaged = err == 0;
+        if (err == 0) {
+            err = database_open(options->path, options->migrations, options->schema,
+                                &store->database, why);
+        }
+    }
+    return err;
+}
+
+static int write_changes(struct database *database, const struct queue *queue)
+{
+    int err = database_begin(database);
+    for (struct change *change = queue->first; change && err == 0; change = change->next) {
+        change->err = database_run(database, &change->statement, NULL, NULL);
+        err = change->err == -EINVAL ? 0 : change->err; /* its own fault alone */
+    }
+    err = err < 0 ? err : database_commit(database);
+    if (err < 0) {
+        database_rollback(database);
+    }
+    return err;
+}
+
+/* One attempt for all that was queued. */
+static int write_all(struct store *store, bool *ret_damaged)
+{
+    int err = store->database ? 0 : open_database(store, ret_damaged, NULL);
+    err = err < 0 ? err : write_changes(store->database, &store->writing);
+    if (err < 0 && err != -ENOSPC && err != -EBUSY) {
+        database_close(store->database); /* opened anew, and looked through, the next time */
+        store->database = NULL;
+    }
+    return err;
+}
+
+/* ---- the thread ------------------------------------------------------------ */
+
+static void wake_loop(struct store *store)
+{
+    if (store->on_loop) {
+        uv_async_send(&store->async);
+    }
+}
+
+/* With the lock. What was not written goes back to the front. */
+static void take_stock(struct store *store, int err)
+{
+    for (struct change *change = store->writing.first; change; change = change->next) {
+        change->tried = true;
+        change->err = err < 0 ? err : change->err;
+    }
+    if (err < 0) {
+        queue_move(&store->writing, &store->waiting);
+        queue_move(&store->waiting, &store->writing);
+    } else {
+        queue_move(&store->finished, &store->writing);
+    }
+    store->trouble = err;
+    wake_loop(store);
+}
+
+/* With the lock. Until the next attempt. */
+static void rest(struct store *store, uint64_t ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    until.tv_sec += (time_t)(ms / 1000) + until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    int timed_out = 0;
+    while (!store->stopping && timed_out == 0) {
+        timed_out = pthread_cond_timedwait(&store->woken, &store->mutex, &until);
+    }
+}
+
+static void *thread_main(void *arg)
+{
+    struct store *store = arg;
+    struct backoff backoff = {.first_ms = FIRST_WAIT_MS, .max_ms = MAX_WAIT_MS};
+    pthread_mutex_lock(&store->mutex);
+    for (;;) {
+        while (!store->stopping && store->waiting.count == 0) {
+            pthread_cond_wait(&store->woken, &store->mutex);
+        }
+        if (store->waiting.count == 0) {
+            break;
+        }
+        queue_move(&store->writing, &store->waiting);
+        pthread_mutex_unlock(&store->mutex);
+        bool damaged = false;
+        int err = write_all(store, &damaged);
+        pthread_mutex_lock(&store->mutex);
+        store->damaged = store->damaged || damaged;
+        take_stock(store, err);
+        if (err < 0 && store->stopping) {
+            break;
+        }
+        if (err < 0) {
+            rest(store, backoff_next(&backoff));
+        } else {
+            backoff_reset(&backoff);
+            pthread_mutex_unlock(&store->mutex);
+            database_tidy(store->database);
+            pthread_mutex_lock(&store->mutex);
+        }
+    }
+    pthread_mutex_unlock(&store->mutex);
+    return NULL;
+}
+
+/* ---- what the loop hears --------------------------------------------------- */
+
+/* With the lock. The next one whose owner has not been told. */
+static struct change *find_untold(struct queue *queue)
+{
+    struct change *change = queue->first;
+    while (change && !(change->tried && change->done)) {
+        change = change->next;
+    }
+    return change;
+}
+
+static void tell_owners(struct store *store)
+{
+    struct change *change;
+    while ((change = find_untold(&store->finished)) || (change = find_untold(&store->waiting))) {
+        store_done_fn done = change->done;
+        void *arg = change->arg;
+        int err = change->err;
+        change->done = NULL;
+        pthread_mutex_unlock(&store->mutex);
+        done(arg, err); /* may write, and detach */
+        pthread_mutex_lock(&store->mutex);
+    }
+    queue_free(&store->finished);
+}
+
+static void log_damage(const struct store_options *options)
+{
+    log_error(options->log, "%s is damaged: it is kept as %s.damaged, and a new one is begun",
+              options->path, options->path);
+}
+
+static void log_state(struct store *store, int trouble, unsigned lost)
+{
+    const struct log *log = store->options.log;
+    const char *path = store->options.path;
+    if (trouble < 0 && store->said_trouble == 0) {
+        log_error(log, "cannot write %s (%s): it is tried again, and a restart forgets what is new",
+                  path, strerror(-trouble));
+    } else if (trouble == 0 && store->said_trouble < 0) {
+        log_info(log, "%s is written again", path);
+        store->said_lost = false;
+    }
+    store->said_trouble = trouble;
+    if (lost > 0 && !store->said_lost) {
+        log_warn(log, "%s: too many changes wait to be written, the oldest are dropped", path);
+        store->said_lost = true;
+    }
+}
+
+static void on_async(uv_async_t *async)
+{
+    struct store *store = async->data;
+    pthread_mutex_lock(&store->mutex);
+    int trouble = store->trouble;
+    unsigned lost = store->lost;
+    bool damaged = store->damaged;
+    store->lost = 0;
+    store->damaged = false;
+    tell_owners(store);
+    pthread_mutex_unlock(&store->mutex);
+    if (damaged) {
+        log_damage(&store->options);
+    }
+    log_state(store, trouble, lost);
+}
+
+/* ---- for the owners -------------------------------------------------------- */
+
+int store_read(struct store *store, const struct statement *statement, row_fn fn, void *arg)
+{
+    return store && store->database ? database_run(store->database, statement, fn, arg) : 0;
+}
+
+static struct change *change_new(const struct statement *statement, store_done_fn done, void *arg)
+{
+    size_t len[STATEMENT_VALUES_MAX] = {0}, sum = 0;
+    for (unsigned i = 0; i < STATEMENT_VALUES_MAX; i++) {
+        len[i] = statement->values[i].kind == VALUE_TEXT ? strlen(statement->values[i].text) + 1
+                                                         : 0;
+        sum += len[i];
+    }
+    struct change *change = malloc(sizeof *change + sum);
+    if (!change) {
+        return NULL;
+    }
+    *change = (struct change){.statement = *statement, .done = done, .arg = arg};
+    char *at = change->texts;
+    for (unsigned i = 0; i < STATEMENT_VALUES_MAX; i++) {
+        if (len[i] > 0) {
+            change->statement.values[i].text = memcpy(at, statement->values[i].text, len[i]);
+            at += len[i];
+        }
+    }
+    return change;
+}
+
+/* With the lock. */
+static void drop_oldest(struct store *store)
+{
+    struct change *oldest = queue_take(&store->waiting);
+    oldest->tried = true;
+    oldest->err = -ENOBUFS;
+    queue_append(&store->finished, oldest);
+    store->lost++;
+    wake_loop(store);
+}
+
+int store_write(struct store *store, const struct statement *statement, store_done_fn done,
+                void *arg)
+{
+    struct change *change = store ? change_new(statement, done, arg) : NULL;
+    if (!change) {
+        return store ? -ENOMEM : -ENODEV;
+    }
+    pthread_mutex_lock(&store->mutex);
+    queue_append(&store->waiting, change);
+    if (store->waiting.count > QUEUE_MAX) {
+        drop_oldest(store);
+    }
+    if (store->trouble < 0) {
+        /* The next attempt may be far, and the last one says what came of this one, too. */
+        change->tried = true;
+        change->err = store->trouble;
+        wake_loop(store);
+    }
+    pthread_cond_signal(&store->woken);
+    pthread_mutex_unlock(&store->mutex);
+    return 0;
+}
+
+void store_detach(struct store *store, const void *arg)
+{
+    if (store) {
+        pthread_mutex_lock(&store->mutex);
+        queue_detach(&store->waiting, arg);
+        queue_detach(&store->writing, arg);
+        queue_detach(&store->finished, arg);
+        pthread_mutex_unlock(&store->mutex);
+    }
+}
+
+/* ---- life ------------------------------------------------------------------ */
+
+static int store_new(const struct store_options *options, struct store **ret_store)
+{
+    struct store *store = calloc(1, sizeof *store);
+    if (!store) {
+        return -ENOMEM;
+    }
+    pthread_condattr_t attributes;
+    store->options = *options;
+    store->options.path = store->path = strdup(options->path);
+    queue_init(&store->waiting);
+    queue_init(&store->writing);
+    queue_init(&store->finished);
+    pthread_mutex_init(&store->mutex, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&store->woken, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (!store->path) {
+        store_free(store);
+        return -ENOMEM;
+    }
+    *ret_store = store;
+    return 0;
+}
+
+int store_open(const struct store_options *options, struct store **ret_store, struct why *why)
+{
+    struct store *store;
+    bool damaged = false;
+    int err = store_new(options, &store);
+    if (err < 0) {
+        return why_set(why, err, "out of memory");
+    }
+    err = open_database(store, &damaged, why);
+    if (damaged) {
+        log_damage(options);
+    }
+    if (err == -EPROTONOSUPPORT) {
+        store_free(store);
+        return err;
+    }
+    if (err < 0) {
+        log_error(options->log,
+                  "cannot open %s (%s): going on without what was kept in it; it is tried again",
+                  options->path, strerror(-err));
+        store->trouble = store->said_trouble = err;
+    }
+    *ret_store = store;
+    return 0;
+}
+
+/* With all signals blocked: they are the control thread's. */
+static int start_thread(struct store *store)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int err = pthread_create(&store->thread, NULL, thread_main, store);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    store->started = err == 0;
+    return -err;
+}
+
+int store_start(struct store *store, uv_loop_t *loop)
+{
+    int err = uv_async_init(loop, &store->async, on_async);
+    if (err < 0) {
+        return err;
+    }
+    store->async.data = store;
+    pthread_mutex_lock(&store->mutex);
+    store->on_loop = true;
+    pthread_mutex_unlock(&store->mutex);
+    return start_thread(store);
+}
+
+void store_stop(struct store *store)
+{
+    if (!store) {
+        return;
+    }
+    pthread_mutex_lock(&store->mutex);
+    bool was_on_loop = store->on_loop;
+    store->on_loop = false; /* the thread does not use the handle any more */
+    pthread_mutex_unlock(&store->mutex);
+    if (was_on_loop) {
+        uv_close((uv_handle_t *)&store->async, NULL);
+    }
+}
+
+void store_free(struct store *store)
+{
+    if (!store) {
+        return;
+    }
+    pthread_mutex_lock(&store->mutex);
+    store->stopping = true;
+    pthread_cond_signal(&store->woken);
+    pthread_mutex_unlock(&store->mutex);
+    if (store->started) {
+        pthread_join(store->thread, NULL);
+    } else if (store->waiting.count > 0) {
+        bool damaged;
+        queue_move(&store->writing, &store->waiting);
+        write_all(store, &damaged);
+    }
+    database_close(store->database);
+    queue_free(&store->waiting);
+    queue_free(&store->writing);
+    queue_free(&store->finished);
+    pthread_cond_destroy(&store->woken);
+    pthread_mutex_destroy(&store->mutex);
+    free(store->path);
+    free(store);
+}

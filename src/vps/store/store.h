@@ -1,0 +1,63 @@
+/*
+ * store: one SQLite file for what is to outlive the process, with one thread that
+ * writes it. Nobody on the event loop ever waits for the disk: owners read what they
+ * need at the start, keep it in memory, and hand in what changes.
+ *
+ *     open    the file is opened, its schema brought up to date; reading is possible
+ *     start   the thread takes over; from here on there is only writing
+ *
+ * Everything that is queued goes into one transaction. It is in the file, and safe from
+ * a kill -9, when `done` is told so; a power failure may take the last moment with it
+ * (WAL, synchronous=NORMAL). What cannot be written (a full disk) stays queued, is tried
+ * again, and is said once.
+ */
+#ifndef PAMTUNNEL_VPS_STORE_STORE_H
+#define PAMTUNNEL_VPS_STORE_STORE_H
+
+#include <uv.h>
+
+#include "base/log.h"
+#include "base/why.h"
+#include "vps/store/statement.h"
+
+struct store;
+
+struct store_options {
+    const char *path;      /* copied */
+    const struct log *log; /* as what follows, outlives the store */
+    /* SQL, of one statement or several: the n-th makes schema n out of n - 1. */
+    const char *const *migrations;
+    unsigned schema; /* how many there are: the schema that this program knows */
+};
+
+/*
+ * 0 also if the file cannot be opened now: then one line in the log says so, and nothing
+ * is read. A damaged file is put aside as PATH.damaged, and a new one begun. Fails with
+ * a sentence in why if the file is of a newer schema (-EPROTONOSUPPORT), or -ENOMEM.
+ */
+int store_open(const struct store_options *options, struct store **ret_store, struct why *why);
+/* Calls fn with each row. Before store_start() only. A NULL store has no rows. 0 or -errno. */
+int store_read(struct store *store, const struct statement *statement, row_fn fn, void *arg);
+/* 0 or -errno. */
+int store_start(struct store *store, uv_loop_t *loop);
+
+/*
+ * Called on the loop, never from inside store_write(). err: 0 or -errno of the first
+ * attempt; what failed for want of space or the like is tried again nevertheless.
+ */
+typedef void (*store_done_fn)(void *arg, int err);
+/*
+ * Queues a change; what it holds is copied, but not the SQL. done may be NULL. -ENODEV
+ * without a store (NULL is accepted), -ENOMEM; done is not called then.
+ */
+int store_write(struct store *store, const struct statement *statement, store_done_fn done,
+                void *arg);
+/* The callbacks of this owner do not run any more; its writes do. Accepts NULL. */
+void store_detach(struct store *store, const void *arg);
+
+/* Leaves the loop: no callback runs any more. What is queued, is written. Accepts NULL. */
+void store_stop(struct store *store);
+/* After store_stop(), and the loop: waits until everything is written. Accepts NULL. */
+void store_free(struct store *store);
+
+#endif
