@@ -339,6 +339,7 @@ def gateway_frozen(run):
         if is_in(tries[-1], timeout=0.5):
             return True
         if not util.is_open(tries[-1]):     # the user tries again
+            time.sleep(0.5)
             tries.append(session.knock(USER))
         return False
 

@@ -7,7 +7,6 @@ import threading
 import time
 
 import agents
-import botapi
 import util
 from agents import FRIEND, OWNER, STRANGER
 from botapi import Fault
@@ -34,7 +33,7 @@ def other_bot(world):
     """Another bot's token, and its own numbers of updates."""
     world.token = world.api.token = "7000000002:another-bots-token-of-the-right-length-"
     world.vps.settings["TELEGRAM_TOKEN"] = world.token
-    botapi.BOT_ID = 7000000002
+    world.api.bot_id = 7000000002
 
 
 @circumstance(PART, "a new bot's token with the state of the old bot, whose updates had higher numbers",
@@ -327,7 +326,7 @@ def endless_answer(run):
 def answers_at_once(run):
     world = run.world(gateways=())
     heard_once(world)
-    world.api.empty_at_once = True
+    world.api.polls_wait = False
     world.api.say(OWNER, "/help")
     time.sleep(2)
     before, cpu = len(world.api.called("getUpdates")), world.vps.cpu_seconds()
