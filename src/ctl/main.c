@@ -53,7 +53,7 @@ static const struct command {
      false,
      show_decided,
      "admit ID ADDRESS",
-     "let the client in that waits there"},
+     "let in the client that waits there"},
     {"block",
      {"session", "address"},
      2,
@@ -61,7 +61,7 @@ static const struct command {
      show_decided,
      "block ID ADDRESS",
      "send that address away for this session"},
-    {"known", {0}, 0, false, show_known, "known", "addresses that need no question"},
+    {"known", {0}, 0, false, show_known, "known", "addresses that are let in without a question"},
     {"forget",
      {"address"},
      1,
@@ -185,7 +185,7 @@ static json_t *ask_or_say_why(const char *path, const json_t *request)
     return ask(path, request, &reply, &why) < 0 ? failure("unreachable", why.text) : reply;
 }
 
-/* Nobody has the file: its session must not wait for him. */
+/* Nobody has the file, so its session must not wait for a client. */
 static json_t *take_back(const char *path, const json_t *reply, const struct why *why)
 {
     const char *id = json_string_value(json_object_get(json_object_get(reply, "session"), "id"));

@@ -17,7 +17,7 @@ static json_int_t number_of(const json_t *object, const char *key)
     return json_integer_value(json_object_get(object, key));
 }
 
-/* Counted where it is measured: the wall clock may have been set since. */
+/* Counted by the agent: the wall clock may have been set since. */
 static uint64_t age_of(const json_t *object)
 {
     if (json_object_get(object, "age")) {
@@ -155,7 +155,7 @@ void show_sessions(const json_t *reply)
 static void show_what_next(const json_t *session)
 {
     printf("Session %s to %s, %" JSON_INTEGER_FORMAT " s to connect. A client from an unknown "
-           "address waits to be admitted: pamctl sessions shows who, and the command for it.\n",
+           "address has to be admitted: pamctl sessions shows who is waiting, and the command.\n",
            text_of(session, "id"), text_of(session, "target"), number_of(session, "expires_in"));
     show_parked(session);
 }
@@ -169,8 +169,8 @@ void show_ssh(const json_t *reply)
 void show_rdp(const json_t *reply)
 {
     const json_t *session = json_object_get(reply, "session");
-    printf("%s\nSession %s to %s, %" JSON_INTEGER_FORMAT " s to open the file. It works once: keep "
-           "it to yourself.\n",
+    printf("%s\nSession %s to %s, %" JSON_INTEGER_FORMAT " s to open the file. Whoever has it can "
+           "use the session: keep it to yourself.\n",
            text_of(reply, "file"), text_of(session, "id"), text_of(session, "target"),
            number_of(session, "expires_in"));
 }
@@ -199,7 +199,7 @@ void show_known(const json_t *reply)
     size_t index;
     json_t *entry, *list = json_object_get(reply, "known");
     if (json_array_size(list) == 0) {
-        puts("No address is known: each client is asked about.");
+        puts("No address is known: every client is asked about.");
         return;
     }
     printf("%-18s %-24s %-16s  %-16s  %-16s (UTC)\n", "owner", "address", "since", "last used",
@@ -226,7 +226,7 @@ void show_drain(const json_t *reply)
     if (!json_is_true(json_object_get(reply, "draining"))) {
         puts("Sessions are opened again.");
     } else if (left == 0) {
-        puts("No session is open, and none is opened: it is safe to restart vps-agent and "
+        puts("No session is open, and no new one is opened: it is safe to restart vps-agent and "
              "gateway-agent.");
     } else {
         printf("No new sessions are opened; %" JSON_INTEGER_FORMAT

@@ -115,7 +115,7 @@ static struct session *find_session(struct admin_call *call, const json_t *reque
     struct session *session = sessions_find(call->options->sessions, text_of(request, "session"));
     if (!session) {
         *ret_reply = reply_error("no_such_session",
-                                 "There is no open session of that ID; see pamctl sessions.");
+                                 "There is no open session with that ID; see pamctl sessions.");
     }
     return session;
 }
@@ -134,7 +134,7 @@ static json_t *do_close(struct admin_call *call, const json_t *request)
 }
 
 /*
- * Which parked client is meant: ADDRESS, or ADDRESS#NUMBER where several of one address wait.
+ * Finds the parked client: ADDRESS, or ADDRESS#NUMBER where several wait at one address.
  * -EDESTADDRREQ if that does not say which.
  */
 static int find_parked(const struct session *session, const char *wanted, unsigned *ret_number)
@@ -173,9 +173,9 @@ static json_t *decide(struct admin_call *call, const json_t *request, bool any_w
     }
     int err = find_parked(session, text_of(request, "address"), &number);
     if (err == -EDESTADDRREQ && !(any_will_do && number)) {
-        return reply_error("which_client", "Say which client you mean: its address, and where "
-                                           "several of one address wait ADDRESS#NUMBER; see pamctl "
-                                           "sessions.");
+        return reply_error("which_client", "Say which client you mean: give its address, or "
+                                           "ADDRESS#NUMBER if several are waiting there; see "
+                                           "pamctl sessions.");
     }
     if (!number || verb(session, number, &by) < 0) {
         return reply_error("nobody_waits", "No such client is waiting to be admitted.");
@@ -224,14 +224,14 @@ static json_t *do_forget(struct admin_call *call, const json_t *request)
     }
     unsigned gone = known_forget(sessions_known(call->options->sessions), NULL, &addr);
     if (gone == 0) {
-        return reply_error("not_known", "Nobody is known at this address; see pamctl known.");
+        return reply_error("not_known", "This address is not a known one; see pamctl known.");
     }
     log_info(call->options->log, "uid %u: %s is not a known address any more", (unsigned)call->uid,
              text);
     return json_pack("{s:b, s:s, s:i}", "ok", 1, "address", text, "forgotten", (int)gone);
 }
 
-/* A NULL reply means: later, when what `call` tells of has happened. */
+/* A NULL reply means later, when what `call` waits for has happened. */
 static const struct {
     const char *name;
     json_t *(*run)(struct admin_call *call, const json_t *request);

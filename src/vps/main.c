@@ -1,6 +1,6 @@
 /*
  * vps-agent: the part of pamtunnel on the public server. It answers the users,
- * opens single-use ports, lets in who may, and joins them with the gateway.
+ * opens a port for each session, lets in its user, and joins them with the gateway.
  *
  *     settings    the configuration         agent    loop, signals, wiring
  *     gateways    the control port          admin    the socket for pamctl

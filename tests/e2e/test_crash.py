@@ -129,7 +129,7 @@ def test_new_answers_go_before_what_is_put_right(target):
         world.api.say(OWNER, "/help")
         world.vps.start()
         world.ready(timeout=30)
-        world.api.wait_message("I open the way", PATIENCE, since, OWNER)
+        world.api.wait_message("I connect you", PATIENCE, since, OWNER)
         assert kept(world) >= 2
         eventually(lambda: kept(world) == 0, "the state file forgets them", PATIENCE)
 

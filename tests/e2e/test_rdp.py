@@ -205,7 +205,7 @@ def test_closing_it_takes_the_file_out_of_the_chat(world, target, when):
         assert util.read_exactly(client, 19) == CONNECTION_CONFIRM
     if when == "while reconnecting":
         util.reset(client)
-        wait_text(world, live, "went away")
+        wait_text(world, live, "disconnected and can")
     world.api.tap(OWNER, live, "Close")
     wait_text(world, live, "has ended", "Closed on request.")
     world.api.wait(lambda: document.deleted, what="the file is taken out of the chat")
@@ -244,7 +244,7 @@ def test_a_real_client_with_the_bots_own_file_sees_the_login_screen(world, xrdp,
         wait_text(world, live, "Connected from 127.0.0.1")
         session = world.newest_session()
         assert session["bytes_to_client"] > 5000 and session["client"] == "127.0.0.1"
-    wait_text(world, live, "went away")
+    wait_text(world, live, "disconnected and can")
     wait_text(world, live, "has ended", "kB received")
     world.api.wait(lambda: document.deleted, what="the file is taken out of the chat")
 
@@ -317,7 +317,7 @@ def test_a_real_client_whose_network_breaks_reconnects_by_itself(xrdp, display, 
                 rdp.wait_login_screen(display, client, folder, "rdp-before")
                 sent = world.newest_session()["bytes_to_client"]
                 line.cut()
-                wait_text(world, live, "127.0.0.1 went away")
+                wait_text(world, live, "127.0.0.1 disconnected and can")
                 eventually(lambda: line.taken == 2, "xfreerdp dials again", 30)
                 wait_text(world, live, "Connected from 127.0.0.1")
                 eventually(lambda: world.newest_session()["bytes_to_client"] > sent + 5000,

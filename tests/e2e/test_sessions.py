@@ -96,7 +96,7 @@ def test_idle_timeout_ends_it_when_nothing_moves_and_not_before(target):
             return util.read_exactly(client, 1) == b"."
 
         stays(goes_on, "bytes keep it alive", SHORT * 1.6, interval=0.25)
-        wait_text(world, message, "has ended", f"Nothing moved for {SHORT} s.",
+        wait_text(world, message, "has ended", f"Nothing was sent or received for {SHORT} s.",
                   "Connected from 127.0.0.1 for ")
         assert util.how_it_ends(client) in ("fin", "rst")
         assert target.talked[0].wait_end() in ("fin", "rst")
@@ -117,7 +117,7 @@ def test_max_session_time_ends_it_whatever_moves(target):
             return message.says("has ended")
 
         eventually(ended, "it ends", 4, interval=0.1)
-        wait_text(world, message, "has ended", "The longest time for a session is over: 1 s.")
+        wait_text(world, message, "has ended", "It reached the time limit for a session: 1 s.")
         assert_closed(session)
 
 
@@ -486,7 +486,7 @@ def test_pamctl_close_ends_a_session_of_anybody(world, target, kind):
     wait_text(world, message, "has ended", "Closed on request.")
     again = world.pamctl("close", session["id"])
     assert again.returncode == 1
-    assert again.stderr == "pamctl: There is no open session of that ID; see pamctl sessions.\n"
+    assert again.stderr == "pamctl: There is no open session with that ID; see pamctl sessions.\n"
     answer = world.pamctl.json(kind, target.name, *(["--out", "/dev/null"] if kind == "rdp" else []))
     ended = world.pamctl.json("close", answer["session"]["id"])["session"]
     assert (ended["state"], ended["reason"]) == ("ended", "closed on request")

@@ -138,14 +138,14 @@ static void a_question_can_be_answered(void **state)
     assert_string_equal(buffer, "❓ <code>203.0.113.7</code> wants in to nas.\n"
                                 "It calls itself <code>SSH-2.0-&lt;b&gt;&amp;x</code> and came "
                                 "12 s after your command.\n"
-                                "You were not let in from there before.\nIs it you?");
+                                "You have not been let in from there before.\nIs it you?");
     strcpy(parked.name, "dsl-7.example.net");
     view.has_last = true;
     view.last_unix = 1764100000;
     assert_int_equal(addr_parse("198.51.100.9", 1, &view.last_from), 0);
     start(NULL);
     texts_question(&html, &view, clients, 1, false);
-    assert_non_null(strstr(buffer, "The name of its address is <code>dsl-7.example.net</code>."));
+    assert_non_null(strstr(buffer, "The host name of its address is <code>dsl-7.example.net</code>."));
     assert_non_null(strstr(buffer, "Your last session came from <code>198.51.100.9</code> "
                                    "(25 Nov, 19:46 UTC).\nIs it you?"));
     view.last_from = parked.from;
@@ -163,8 +163,8 @@ static void a_question_about_rdp_names_what_is_missing(void **state)
     const struct parked_view *clients[] = {&parked};
     texts_question(&html, &view, clients, 1, true);
     assert_string_equal(buffer, "❓ <code>203.0.113.7</code> wants in to nas.\n"
-                                "It came without the secret of the .rdp file, as if somebody had "
-                                "typed the address, 12 s after your command, and gives the user "
+                                "It came 12 s after your command without the secret of the .rdp "
+                                "file, as if somebody had typed in the address, and gives the user "
                                 "name <code>alice</code>.\nIs it you?");
     parked.words[0] = '\0';
     start(NULL);
@@ -184,10 +184,10 @@ static void two_from_one_address_are_said_to_be_two(void **state)
     assert_string_equal(
         buffer,
         "❓ <code>2001:db8::1</code> wants in to nas.\n"
-        "<b>2 clients</b> wait there, as behind a shared connection:\n"
+        "<b>2 clients</b> are waiting there, perhaps behind a shared connection:\n"
         "1. <code>SSH-2.0-a</code>, 12 s after your command\n"
         "2. <code>2001:db8::2</code>, <code>SSH-2.0-b</code>, 1 min 15 s after your command\n"
-        "Which of them is you?");
+        "Which one is you?");
 }
 
 static void strangers_are_counted(void **state)

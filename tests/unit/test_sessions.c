@@ -540,7 +540,7 @@ static void a_session_ends_when_nothing_moved_for_too_long(void **state)
     assert_int_equal(world->ended, 0);
     wait_until_ended(world);
     assert_in_range(stage_ms() - since, 2900, 5000);
-    expect_end(world, "nothing moved for 1 s");
+    expect_end(world, "nothing was sent or received for 1 s");
     world_lose(world, pair.client);
     world_lose(world, pair.data);
     world_stop(world);
@@ -561,7 +561,7 @@ static void a_session_ends_when_its_longest_time_is_over(void **state)
         assert_true(stage_ms() - since < STAGE_PATIENCE_MS);
     }
     assert_in_range(stage_ms() - since, 1000, 3000);
-    expect_end(world, "the longest time for a session is over: 1 min");
+    expect_end(world, "it reached the time limit for a session: 1 min");
     world_lose(world, pair.client);
     close(pair.data);
     world_stop(world);

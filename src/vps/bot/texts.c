@@ -41,8 +41,8 @@ static void add_in_tag(struct text *html, const char *tag, const char *plain)
 }
 
 /*
- * Telegram makes links, mentions, hashtags and commands of words that look like it, and
- * who reads cannot tell them from ours.
+ * Telegram turns words that look like it into links, mentions, hashtags and commands, and
+ * the reader cannot tell them from ours.
  */
 static bool is_telling(const char *word, size_t len)
 {
@@ -101,7 +101,7 @@ static void add_words(struct text *html, const char *plain)
     }
 }
 
-/* The same as a sentence of its own: with a capital letter, and a full stop at the end. */
+/* The same as a sentence of its own: with a capital letter and a full stop. */
 static void add_sentence(struct text *html, const char *plain)
 {
     char words[SENTENCE_MAX];
@@ -120,7 +120,7 @@ static void add_sentence(struct text *html, const char *plain)
 
 void texts_help(struct text *html)
 {
-    text_add(html, "I open the way to your machines: nothing is open before you ask, and nothing "
+    text_add(html, "I connect you to your machines. Nothing is open until you ask, and nothing "
                    "stays open afterwards.\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         const struct command_row *row = &COMMANDS[i];
@@ -154,14 +154,14 @@ void texts_expired(struct text *html, unsigned count, int64_t age_s)
 {
     if (count > 1) {
         text_add(html,
-                 "%u commands that were sent while I could not be reached have expired: send "
-                 "again what you still want.",
+                 "%u commands that were sent while I could not be reached have expired. Please "
+                 "send the ones you still need again.",
                  count);
         return;
     }
     text_add(html, "That was sent ");
     text_add_seconds(html, age_s > 0 ? (uint64_t)age_s : 0);
-    text_add(html, " ago and has expired: send it again.");
+    text_add(html, " ago and has expired. Please send it again.");
 }
 
 void texts_private(struct text *html)
@@ -172,13 +172,13 @@ void texts_private(struct text *html)
 void texts_file_stuck(struct text *html, const char *file_name)
 {
     html_add(html, file_name);
-    text_add(html, " cannot be sent yet: Telegram has trouble with it. I go on trying; on the "
-                   "server, <code>pamctl rdp</code> makes such a file, too.");
+    text_add(html, " cannot be sent yet: Telegram has trouble with it. I will keep trying. You can "
+                   "also get such a file on the server, with <code>pamctl rdp</code>.");
 }
 
 void texts_forwarded(struct text *html)
 {
-    text_add(html, "Forwarded commands are not run: please send it yourself.");
+    text_add(html, "I do not run forwarded commands. Please send it yourself.");
 }
 
 void texts_not_opened(struct text *html, const struct why *why)
@@ -215,8 +215,8 @@ static void add_client(struct text *html, const struct addr *client)
 }
 
 /*
- * A line "2 connections, 1.2 MB received, 35 kB sent", as the user sees it, of what
- * there is to say: connections only if there were several.
+ * A line "2 connections, 1.2 MB received, 35 kB sent", from the user's side. The number of
+ * connections is left out if there was only one.
  */
 static void add_traffic(struct text *html, const struct session_view *view)
 {
@@ -253,7 +253,7 @@ static void add_duration(struct text *html, const struct session_view *view)
     }
 }
 
-/* In steps of 5 s: "2 min" and not "1 min 59 s" when the answer took a moment. */
+/* In steps of 5 s, so that it says "2 min" and not "1 min 59 s" if the answer took a moment. */
 static void add_time_left(struct text *html, const struct session_view *view)
 {
     text_add_seconds(html, ((uint64_t)view->seconds_left + 4) / 5 * 5);
@@ -293,11 +293,11 @@ void texts_rdp_caption(struct text *html, const struct session_view *view, const
     text_add(html, " to reach ");
     add_target(html, view);
     text_add(html,
-             ".\n\nWindows asks “Caution: Unknown remote connection”, because the file is not "
-             "signed: check that the address is ");
+             ".\n\nWindows warns “Caution: Unknown remote connection” because the file is not "
+             "signed. Check that the address is ");
     add_in_tag(html, "code", address);
-    text_add(html, " and press <b>Connect</b>. The certificate is that machine's own, so a warning "
-                   "about its name is to be expected.");
+    text_add(html, " and press <b>Connect</b>. A second warning, about the name in the certificate, "
+                   "is normal: the machine made that certificate itself.");
 }
 
 void texts_connected(struct text *html, const struct session_view *view)
@@ -317,7 +317,7 @@ void texts_reconnecting(struct text *html, const struct session_view *view)
     add_title(html, view);
     text_add(html, "\n");
     add_client(html, &view->client);
-    text_add(html, " went away; it can come back within ");
+    text_add(html, " disconnected and can come back within ");
     add_time_left(html, view);
     add_traffic(html, view);
     add_note(html, view);
@@ -326,12 +326,12 @@ void texts_reconnecting(struct text *html, const struct session_view *view)
 void texts_more(struct text *html, const char *ssh, const char *scp, const char *config)
 {
     if (ssh[0]) {
-        text_add(html, "\n\nOnce more:\n");
+        text_add(html, "\n\nTo connect again:\n");
         add_in_tag(html, "code", ssh);
     }
     text_add(html, "\n\nTo copy files:\n");
     add_in_tag(html, "code", scp);
-    text_add(html, "\n\nOr in ~/.ssh/config, for everything that uses ssh:\n");
+    text_add(html, "\n\nOr, for everything that uses ssh, in ~/.ssh/config:\n");
     add_in_tag(html, "pre", config);
 }
 
@@ -383,9 +383,10 @@ static void add_how(struct text *html, const struct session_view *view,
         text_add(html, " and came ");
         add_after(html, client);
     } else {
-        text_add(html, "It came without the secret of the .rdp file, as if somebody had typed the "
-                       "address, ");
+        text_add(html, "It came ");
         add_after(html, client);
+        text_add(html, " without the secret of the .rdp file, as if somebody had typed in the "
+                       "address");
         if (client->words[0]) {
             text_add(html, ", and gives the user name ");
             add_in_tag(html, "code", client->words);
@@ -393,7 +394,7 @@ static void add_how(struct text *html, const struct session_view *view,
     }
     text_add(html, ".");
     if (client->name[0]) {
-        text_add(html, "\nThe name of its address is ");
+        text_add(html, "\nThe host name of its address is ");
         add_in_tag(html, "code", client->name);
         text_add(html, ".");
     }
@@ -407,7 +408,7 @@ static void add_last(struct text *html, const struct session_view *view, const s
     struct tm utc;
     time_t last = (time_t)view->last_unix;
     if (!view->has_last) {
-        text_add(html, asks_always ? "" : "\nYou were not let in from there before.");
+        text_add(html, asks_always ? "" : "\nYou have not been let in from there before.");
         return;
     }
     strftime(when, sizeof when, "%d %b, %H:%M UTC", gmtime_r(&last, &utc));
@@ -450,11 +451,11 @@ void texts_question(struct text *html, const struct session_view *view,
     if (count == 1) {
         add_how(html, view, clients[0]);
     } else {
-        text_add(html, "<b>%u clients</b> wait there, as behind a shared connection:", count);
+        text_add(html, "<b>%u clients</b> are waiting there, perhaps behind a shared connection:", count);
         add_each(html, view, clients, count);
     }
     add_last(html, view, &clients[0]->from, asks_always);
-    text_add(html, count == 1 ? "\nIs it you?" : "\nWhich of them is you?");
+    text_add(html, count == 1 ? "\nIs it you?" : "\nWhich one is you?");
 }
 
 static void add_networks(struct text *html, const struct knocking *knocking)
@@ -477,8 +478,8 @@ void texts_knocking(struct text *html, const struct session_view *view, bool is_
     text_add(html, ": ");
     add_networks(html, &view->knocking);
     if (is_open) {
-        text_add(html, "\nThey get nowhere, and I ask you about a few of them only. If you wait "
-                       "there without a question, press the button.");
+        text_add(html, "\nThey cannot get in, and I will ask you about only a few of them. If you are "
+                       "waiting there and I have not asked about you, press the button.");
     }
 }
 

@@ -21,10 +21,10 @@ void html_add(struct text *html, const char *plain);
 void texts_help(struct text *html);
 void texts_unknown(struct text *html);
 void texts_usage(struct text *html, const struct command_row *row, const struct why *why);
-/* The youngest of count commands is so old. */
+/* age_s: of the latest of `count` commands. */
 void texts_expired(struct text *html, unsigned count, int64_t age_s);
 void texts_private(struct text *html);
-/* file_name cannot be sent for the moment. */
+/* file_name cannot be sent at the moment. */
 void texts_file_stuck(struct text *html, const char *file_name);
 void texts_forwarded(struct text *html);
 void texts_not_opened(struct text *html, const struct why *why);
@@ -44,19 +44,19 @@ void texts_more(struct text *html, const char *ssh, const char *scp, const char 
 /* how: the clause of session_end_text(). */
 void texts_ended(struct text *html, const struct session_view *view, const char *how);
 
-/* What it says if vps-agent was restarted meanwhile. */
+/* What it says if vps-agent was restarted in the meantime. */
 void texts_restarted(struct text *html, const struct session_view *view);
 
 /* --- about an unknown client --- */
 
 /*
- * About clients of one party, in the order of their coming. asks_always: also about addresses
- * from which the user came before.
+ * About clients of one party, in the order in which they came. asks_always: even about
+ * addresses from which the user came before.
  */
 enum { TEXTS_CLIENTS_MAX = 4 };
 void texts_question(struct text *html, const struct session_view *view,
                     const struct parked_view *const clients[], unsigned count, bool asks_always);
-/* Strangers are many. is_open: the user could be among those who wait. */
+/* There are many strangers. is_open: the user could be among those who wait. */
 void texts_knocking(struct text *html, const struct session_view *view, bool is_open);
 enum texts_fate { TEXTS_ADMITTED, TEXTS_BLOCKED, TEXTS_GONE };
 void texts_answered(struct text *html, const struct session_view *view, const struct addr *from,
@@ -67,14 +67,14 @@ void texts_answered(struct text *html, const struct session_view *view, const st
 #define TEXT_CLOSED       "Closed."
 #define TEXT_ADMITTED     "Admitted."
 #define TEXT_BLOCKED      "Blocked."
-#define TEXT_MORE         "The lines are in the message."
-#define TEXT_LESS         "The lines are gone from the message."
+#define TEXT_MORE         "The lines are in the message now."
+#define TEXT_LESS         "The lines are hidden again."
 #define TEXT_CLIENT_GONE  "This client is not waiting any more."
 #define TEXT_ASKED        "Here they are."
-#define TEXT_ALL_ASKED    "Nobody waits whom I did not ask you about."
+#define TEXT_ALL_ASKED    "I have already asked you about everybody who is waiting."
 #define TEXT_SESSION_GONE "This session has already ended."
 #define TEXT_NOT_YOURS    "This button is not for you."
-#define TEXT_NO_BUTTON    "This button does nothing any more."
+#define TEXT_NO_BUTTON    "This button no longer does anything."
 
 /* Labels of buttons. */
 #define LABEL_COPY        "Copy"

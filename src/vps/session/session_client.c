@@ -151,7 +151,7 @@ static void on_admitted(void *arg, int fd, const struct addr *from, bool has_sec
         known_use(session->services->known, &session->owner, from);
     }
     log_in(session, from);
-    if (session->state == SESSION_ENDED) { /* by who was told of the parked */
+    if (session->state == SESSION_ENDED) { /* by a watcher that was told about those who wait */
         net_reset(fd);
         return;
     }

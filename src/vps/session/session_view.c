@@ -132,14 +132,14 @@ void session_explain_failure(const struct session *session,
         break;
     case TUNNEL_NAME_SERVERS:
         why_set(why, 0,
-                "no name server answers gateway %s, so it cannot look %s up; use the IP address, "
-                "or see to the gateway's DNS",
+                "no name server answers gateway %s, so it cannot look up %s; use the IP address, "
+                "or check the gateway's DNS",
                 session->gateway, host);
         break;
     case TUNNEL_NOT_ALLOWED:
         why_set(why, 0,
-                "not allowed: gateway %s does not serve %s port %u; its ALLOWED_TARGETS "
-                "decides",
+                "not allowed: gateway %s does not serve %s port %u; see its "
+                "ALLOWED_TARGETS",
                 session->gateway, host, port);
         break;
     case TUNNEL_DATA_UNREACHABLE:
@@ -183,7 +183,7 @@ void session_note(struct session *session, const char *format, ...)
     va_end(args);
     bool again = session->note && strcmp(session->note, buffer) == 0;
     unsigned held_back;
-    /* A client that tries again and again must not fill the log. */
+    /* A client that keeps trying must not fill the log. */
     if (!again || log_sieve_pass(&session->services->turned_away, clock_ms(), &held_back)) {
         log_warn(log_of(session), "session %s: %s", session->id, buffer);
     }
@@ -217,11 +217,11 @@ void session_end_text(const struct session *session, struct text *text)
         text_add(text, "closed on request");
         break;
     case SESSION_END_IDLE:
-        text_add(text, "nothing moved for ");
+        text_add(text, "nothing was sent or received for ");
         text_add_seconds(text, (uint64_t)settings->idle_timeout);
         break;
     case SESSION_END_MAX_TIME:
-        text_add(text, "the longest time for a session is over: ");
+        text_add(text, "it reached the time limit for a session: ");
         text_add_seconds(text, (uint64_t)settings->max_session_time);
         break;
     case SESSION_END_SHUTDOWN:
