@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "bot_fakes.h"
 #include "vps/bot/expired.h"
-#include "vps/bot/paths.h"
+#include "vps/bot/http_paths.h"
 #include "vps/bot/poll_length.h"
 #include "vps/bot/telegram_clock.h"
 #include "vps/bot/trouble.h"
@@ -171,12 +171,12 @@ static void reasons_that_differ_in_numbers_are_one(void **state)
 
 /* --- paths --- */
 
-static bool fails(struct paths *paths, struct paths_try attempt, CURLcode code)
+static bool fails(struct http_paths *paths, struct http_paths_try attempt, CURLcode code)
 {
     CURL *easy = curl_easy_init();
     assert_non_null(easy);
     attempt.began_ms = clock_ms();
-    bool again = paths_learn(paths, easy, &attempt, code);
+    bool again = http_paths_learn(paths, easy, &attempt, code);
     curl_easy_cleanup(easy);
     return again;
 }
@@ -184,8 +184,8 @@ static bool fails(struct paths *paths, struct paths_try attempt, CURLcode code)
 static void ipv6_that_carried_nothing_is_left_out_for_some_minutes(void **state)
 {
     (void)state;
-    struct paths paths = {0};
-    const struct paths_try v4 = {.opened_v4 = true}, v6 = {.opened_v6 = true},
+    struct http_paths paths = {0};
+    const struct http_paths_try v4 = {.opened_v4 = true}, v6 = {.opened_v6 = true},
                            old = {.opened_v4 = false};
     assert_false(fails(&paths, old, CURLE_OPERATION_TIMEDOUT));
     assert_int_equal(paths.without_v6_until, 0);
@@ -205,8 +205,8 @@ static void ipv6_that_carried_nothing_is_left_out_for_some_minutes(void **state)
 static void where_there_is_no_ipv4_it_is_ipv6_again_at_once(void **state)
 {
     (void)state;
-    struct paths paths = {0};
-    const struct paths_try v6 = {.opened_v6 = true}, old = {.opened_v4 = false};
+    struct http_paths paths = {0};
+    const struct http_paths_try v6 = {.opened_v6 = true}, old = {.opened_v4 = false};
     fails(&paths, v6, CURLE_RECV_ERROR);
     assert_true(fails(&paths, old, CURLE_COULDNT_RESOLVE_HOST));
     assert_int_equal(paths.without_v6_until, 0);

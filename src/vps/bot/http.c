@@ -13,7 +13,7 @@
 #include "base/timer.h"
 #include "base/watch.h"
 #include "vps/bot/http_body.h"
-#include "vps/bot/paths.h"
+#include "vps/bot/http_paths.h"
 #include "vps/bot/trust.h"
 
 /*
@@ -27,15 +27,15 @@ struct http {
     CURLM *multi;
     struct timer *timer;
     struct http_request *requests;
-    struct http_socket *sockets;
+    struct watched_socket *watched;
     struct trust *trust;
-    struct paths paths;
+    struct http_paths paths;
 };
 
 /* A socket of curl's that it wants to be watched. */
-struct http_socket {
+struct watched_socket {
     struct http *http;
-    struct http_socket *next;
+    struct watched_socket *next;
     curl_socket_t fd;
     struct watch *watch;
 };
@@ -52,7 +52,7 @@ struct http_request {
     size_t len, cap;
     bool too_large;
     int64_t server_unix;
-    struct paths_try attempt;
+    struct http_paths_try attempt;
 };
 
 /* --- requests --- */
@@ -134,7 +134,7 @@ static bool set_options(struct http_request *request, const char *url, uint32_t 
            !curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
            !trust_set(request->http->trust, easy) &&
            !curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) &&
-           paths_prepare(&request->http->paths, easy, &request->attempt) &&
+           http_paths_prepare(&request->http->paths, easy, &request->attempt) &&
            !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS) &&
            !curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms) &&
            !curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) &&
@@ -231,7 +231,7 @@ static void request_unlist(struct http_request *request)
 /* Once more over the other family. */
 static bool request_again(struct http_request *request)
 {
-    return paths_prepare(&request->http->paths, request->easy, &request->attempt) &&
+    return http_paths_prepare(&request->http->paths, request->easy, &request->attempt) &&
            curl_multi_add_handle(request->http->multi, request->easy) == CURLM_OK;
 }
 
@@ -245,7 +245,7 @@ static void collect(struct http *http)
         CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request);
         curl_multi_remove_handle(http->multi, request->easy);
-        if (!paths_learn(&http->paths, request->easy, &request->attempt, code) ||
+        if (!http_paths_learn(&http->paths, request->easy, &request->attempt, code) ||
             !request_again(request)) {
             request_unlist(request);
             request_finish(request, code);
@@ -256,9 +256,9 @@ static void collect(struct http *http)
 
 /* --- curl's sockets and its timer on the loop --- */
 
-static void socket_free(struct http_socket *s)
+static void socket_free(struct watched_socket *s)
 {
-    struct http_socket **link = &s->http->sockets;
+    struct watched_socket **link = &s->http->watched;
     while (*link != s) {
         link = &(*link)->next;
     }
@@ -269,7 +269,7 @@ static void socket_free(struct http_socket *s)
 
 static void on_events(void *arg, int events)
 {
-    struct http_socket *s = arg; /* may be gone after curl's turn */
+    struct watched_socket *s = arg; /* may be gone after curl's turn */
     struct http *http = s->http;
     int flags = (events & WATCH_READ ? CURL_CSELECT_IN : 0) |
                 (events & WATCH_WRITE ? CURL_CSELECT_OUT : 0);
@@ -278,9 +278,9 @@ static void on_events(void *arg, int events)
     collect(http);
 }
 
-static struct http_socket *socket_new(struct http *http, curl_socket_t fd)
+static struct watched_socket *socket_new(struct http *http, curl_socket_t fd)
 {
-    struct http_socket *s = calloc(1, sizeof *s);
+    struct watched_socket *s = calloc(1, sizeof *s);
     if (!s) {
         return NULL;
     }
@@ -291,8 +291,8 @@ static struct http_socket *socket_new(struct http *http, curl_socket_t fd)
         free(s);
         return NULL;
     }
-    s->next = http->sockets;
-    http->sockets = s;
+    s->next = http->watched;
+    http->watched = s;
     return s;
 }
 
@@ -301,7 +301,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
 {
     (void)easy;
     struct http *http = arg;
-    struct http_socket *s = socket;
+    struct watched_socket *s = socket;
     if (what == CURL_POLL_REMOVE) {
         if (s) {
             curl_multi_assign(http->multi, fd, NULL);
@@ -391,8 +391,8 @@ void http_free(struct http *http)
         request_free(http->requests);
     }
     curl_multi_cleanup(http->multi); /* closes the connections, and may call back about sockets */
-    while (http->sockets) {
-        socket_free(http->sockets);
+    while (http->watched) {
+        socket_free(http->watched);
     }
     timer_free(http->timer);
     trust_free(http->trust);

@@ -1,4 +1,4 @@
-#include "vps/bot/sockets.h"
+#include "vps/bot/http_sockets.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -34,14 +34,14 @@ static void watch_over(int fd)
     }
 }
 
-int sockets_open(struct sockets *sockets, int family, int type, int protocol)
+int http_sockets_open(struct http_sockets *sockets, int family, int type, int protocol)
 {
     int fd = socket(family, type | SOCK_CLOEXEC, protocol);
     if (fd < 0) {
         return -1;
     }
     watch_over(fd);
-    if (sockets->count < SOCKETS_MAX) {
+    if (sockets->count < HTTP_SOCKETS_MAX) {
         sockets->list[sockets->count].fd = fd;
         sockets->list[sockets->count++].opened_ms = clock_ms();
     }
@@ -57,7 +57,7 @@ static bool died_of_silence(int fd)
            info.tcpi_state == TCP_CLOSE && (info.tcpi_probes > 0 || info.tcpi_retransmits > 0);
 }
 
-void sockets_close(struct sockets *sockets, int fd)
+void http_sockets_close(struct http_sockets *sockets, int fd)
 {
     bool silence = died_of_silence(fd);
     uint64_t now = clock_ms();

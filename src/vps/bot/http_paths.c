@@ -1,4 +1,4 @@
-#include "vps/bot/paths.h"
+#include "vps/bot/http_paths.h"
 
 #include <sys/socket.h>
 
@@ -12,11 +12,11 @@ enum {
 /* CURLOPT_OPENSOCKETFUNCTION: for each address that is tried. */
 static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
-    struct paths_try *attempt = arg;
+    struct http_paths_try *attempt = arg;
     (void)purpose;
     attempt->opened_v4 = attempt->opened_v4 || address->family == AF_INET;
     attempt->opened_v6 = attempt->opened_v6 || address->family == AF_INET6;
-    int fd = sockets_open(&attempt->paths->sockets, address->family, address->socktype,
+    int fd = http_sockets_open(&attempt->paths->sockets, address->family, address->socktype,
                           address->protocol);
     return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
@@ -24,13 +24,13 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
 /* CURLOPT_CLOSESOCKETFUNCTION, also of connections whose request is long over. */
 static int on_close(void *arg, curl_socket_t fd)
 {
-    struct paths *paths = arg;
-    sockets_close(&paths->sockets, fd);
+    struct http_paths *paths = arg;
+    http_sockets_close(&paths->sockets, fd);
     return 0;
 }
 
 /* libcurl counts in whole seconds, and 0 is no limit: the first two take new connections. */
-static bool only_younger(const struct paths *paths, CURL *easy)
+static bool only_younger(const struct http_paths *paths, CURL *easy)
 {
     uint64_t ago_s = paths->broken_ms ? (clock_ms() - paths->broken_ms) / 1000 : 0;
     if (paths->broken_ms && ago_s < 2) {
@@ -40,10 +40,10 @@ static bool only_younger(const struct paths *paths, CURL *easy)
            !curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, (long)(ago_s - 1));
 }
 
-bool paths_prepare(struct paths *paths, CURL *easy, struct paths_try *attempt)
+bool http_paths_prepare(struct http_paths *paths, CURL *easy, struct http_paths_try *attempt)
 {
     bool without_v6 = clock_ms() < paths->without_v6_until;
-    *attempt = (struct paths_try){.paths = paths, .began_ms = clock_ms()};
+    *attempt = (struct http_paths_try){.paths = paths, .began_ms = clock_ms()};
     return !curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) &&
            !curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, attempt) &&
            !curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close) &&
@@ -53,7 +53,7 @@ bool paths_prepare(struct paths *paths, CURL *easy, struct paths_try *attempt)
            only_younger(paths, easy);
 }
 
-bool paths_learn(struct paths *paths, CURL *easy, const struct paths_try *attempt, CURLcode code)
+bool http_paths_learn(struct http_paths *paths, CURL *easy, const struct http_paths_try *attempt, CURLcode code)
 {
     uint64_t now = clock_ms();
     long header_size = 0;
