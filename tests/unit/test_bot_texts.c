@@ -145,7 +145,8 @@ static void a_question_can_be_answered(void **state)
     assert_int_equal(addr_parse("198.51.100.9", 1, &view.last_from), 0);
     start(NULL);
     texts_question(&html, &view, clients, 1, false);
-    assert_non_null(strstr(buffer, "The host name of its address is <code>dsl-7.example.net</code>."));
+    assert_non_null(
+        strstr(buffer, "The host name of its address is <code>dsl-7.example.net</code>."));
     assert_non_null(strstr(buffer, "Your last session came from <code>198.51.100.9</code> "
                                    "(25 Nov, 19:46 UTC).\nIs it you?"));
     view.last_from = parked.from;

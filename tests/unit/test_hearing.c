@@ -186,7 +186,7 @@ static void ipv6_that_carried_nothing_is_left_out_for_some_minutes(void **state)
     (void)state;
     struct http_paths paths = {0};
     const struct http_paths_try v4 = {.opened_v4 = true}, v6 = {.opened_v6 = true},
-                           old = {.opened_v4 = false};
+                                old = {.opened_v4 = false};
     assert_false(fails(&paths, old, CURLE_OPERATION_TIMEDOUT));
     assert_int_equal(paths.without_v6_until, 0);
     assert_int_equal(paths.broken_ms, clock_ms());

@@ -6,37 +6,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/crypto.h"
 #include "base/log.h"
 #include "base/timer.h"
-#include "base/watch.h"
 #include "vps/admission/asking.h"
+#include "vps/admission/guests.h"
 #include "vps/admission/knocks.h"
-#include "vps/admission/places.h"
-#include "vps/admission/words.h"
 
 _Static_assert(LOBBY_STRANGERS_MAX + LOBBY_EXPECTED_MAX == SESSION_PARKED_MAX, "views");
-_Static_assert((int)WORDS_SIZE == (int)PARKED_WORDS_SIZE, "words");
-_Static_assert((int)REVERSE_NAME_SIZE == (int)PARKED_NAME_SIZE, "names");
-
-struct guest {
-    struct guest *next; /* the oldest one first */
-    struct lobby *lobby;
-    int fd;
-    struct addr from;
-    struct place place;
-    unsigned number;
-    bool expected;
-    bool has_secret;
-    bool asked;
-    struct watch *watch;
-    struct reverse *reverse;
-    char words[PARKED_WORDS_SIZE];
-    char name[PARKED_NAME_SIZE];
-    size_t len;
-    uint8_t bytes[];
-};
-
 struct lobby {
     uv_loop_t *loop;
     struct door_total *total;
@@ -63,17 +39,6 @@ void door_total_done(struct door_total *total)
 
 /* ---- guests --------------------------------------------------------------- */
 
-static void guest_free(struct guest *guest)
-{
-    watch_free(guest->watch);
-    reverse_free(guest->reverse);
-    if (guest->fd >= 0) {
-        close(guest->fd);
-    }
-    crypto_wipe(guest->bytes, guest->len);
-    free(guest);
-}
-
 static void count_in(struct guest *guest, int more)
 {
     struct lobby *lobby = guest->lobby;
@@ -87,40 +52,14 @@ static void count_in(struct guest *guest, int more)
 
 static void link_guest(struct guest *guest)
 {
-    struct guest **at = &guest->lobby->guests;
-    while (*at) {
-        at = &(*at)->next;
-    }
-    *at = guest;
+    guests_add(&guest->lobby->guests, guest);
     count_in(guest, 1);
 }
 
 static void unlink_guest(struct guest *guest)
 {
-    struct guest **at = &guest->lobby->guests;
-    while (*at != guest) {
-        at = &(*at)->next;
-    }
-    *at = guest->next;
+    guests_remove(&guest->lobby->guests, guest);
     count_in(guest, -1);
-}
-
-static struct guest *find(const struct lobby *lobby, unsigned number)
-{
-    struct guest *guest = lobby->guests;
-    while (guest && guest->number != number) {
-        guest = guest->next;
-    }
-    return guest;
-}
-
-static bool is_asked_about(const struct lobby *lobby, const struct addr *party)
-{
-    const struct guest *guest = lobby->guests;
-    while (guest && !(guest->asked && addr_same_party(&guest->from, party))) {
-        guest = guest->next;
-    }
-    return guest != NULL;
 }
 
 static void set_alarm(struct lobby *lobby, uint64_t ms)
@@ -208,36 +147,16 @@ static void ask(struct guest *guest)
     look_up_name(guest);
 }
 
-/* One more of a party that the user is being asked about, and who stays. */
-static struct guest *find_joining(const struct lobby *lobby, uint64_t now)
-{
-    struct guest *guest = lobby->guests;
-    while (guest && (guest->asked || now - guest->place.since_ms < ASKING_STAY_MS ||
-                     !is_asked_about(lobby, &guest->from))) {
-        guest = guest->next;
-    }
-    return guest;
-}
-
 /* Those whom a question of their own could be about. */
 static unsigned find_candidates(const struct lobby *lobby, struct guest **guests,
                                 struct candidate *candidates)
 {
     unsigned count = 0;
     for (struct guest *guest = lobby->guests; guest; guest = guest->next) {
-        if (!guest->asked && !is_asked_about(lobby, &guest->from)) {
+        if (!guest->asked && !guests_are_asked_about(lobby->guests, &guest->from)) {
             guests[count] = guest;
             candidates[count++] = (struct candidate){guest->place.from, guest->place.since_ms};
         }
-    }
-    return count;
-}
-
-static unsigned count_asked(const struct lobby *lobby)
-{
-    unsigned count = 0;
-    for (const struct guest *guest = lobby->guests; guest; guest = guest->next) {
-        count += guest->asked;
     }
     return count;
 }
@@ -249,34 +168,11 @@ static struct guest *next_to_ask(const struct lobby *lobby, bool at_once, uint64
     struct candidate candidates[SESSION_PARKED_MAX];
     unsigned count = find_candidates(lobby, guests, candidates);
     *ret_wait_ms = UINT64_MAX;
-    if (count_asked(lobby) >= LOBBY_QUESTIONS_MAX) {
+    if (guests_count_asked(lobby->guests) >= LOBBY_QUESTIONS_MAX) {
         return NULL;
     }
     int next = asking_next(&lobby->asking, candidates, count, clock_ms(), at_once, ret_wait_ms);
     return next < 0 ? NULL : guests[next];
-}
-
-static unsigned count_unasked(const struct lobby *lobby)
-{
-    uint64_t now = clock_ms();
-    unsigned count = 0;
-    for (const struct guest *guest = lobby->guests; guest; guest = guest->next) {
-        count += !guest->asked && now - guest->place.since_ms >= ASKING_STAY_MS;
-    }
-    return count;
-}
-
-/* Those who have just come are looked at again when they have stayed. */
-static uint64_t until_the_next_has_stayed(const struct lobby *lobby)
-{
-    uint64_t now = clock_ms(), wait = UINT64_MAX;
-    for (const struct guest *guest = lobby->guests; guest; guest = guest->next) {
-        uint64_t waited = now - guest->place.since_ms;
-        if (!guest->asked && waited < ASKING_STAY_MS && ASKING_STAY_MS - waited < wait) {
-            wait = ASKING_STAY_MS - waited;
-        }
-    }
-    return wait;
 }
 
 static void on_joined(struct lobby *lobby, struct guest *guest)
@@ -301,7 +197,7 @@ static void on_alarm(void *arg)
 {
     struct lobby *lobby = arg;
     lobby->alarm_ms = 0;
-    struct guest *joining = find_joining(lobby, clock_ms());
+    struct guest *joining = guests_find_joining(lobby->guests);
     uint64_t wait, stay;
     struct guest *next = joining ? NULL : next_to_ask(lobby, false, &wait);
     if (joining) {
@@ -309,12 +205,12 @@ static void on_alarm(void *arg)
     } else if (next) {
         on_turn_to_ask(lobby, next);
     } else {
-        stay = until_the_next_has_stayed(lobby);
+        stay = guests_until_stayed(lobby->guests);
         wait = stay < wait ? stay : wait;
         if (wait != UINT64_MAX) {
             set_alarm(lobby, wait);
         }
-        if (count_unasked(lobby) > 0) {
+        if (guests_count_unasked(lobby->guests) > 0) {
             tell_of_knocking(lobby);
         }
     }
@@ -364,30 +260,6 @@ static int find_place(const struct lobby *lobby, const struct newcomer *newcomer
     return at;
 }
 
-static struct guest *guest_new(struct lobby *lobby, const struct newcomer *newcomer)
-{
-    struct guest *guest = calloc(1, sizeof *guest + newcomer->len);
-    struct watch *watch = watch_new(lobby->loop, newcomer->fd, on_hang_up, guest);
-    if (!guest || !watch) {
-        watch_free(watch);
-        free(guest);
-        return NULL;
-    }
-    guest->lobby = lobby;
-    guest->fd = newcomer->fd;
-    guest->from = newcomer->from;
-    guest->place = (struct place){origin_of(&newcomer->from), clock_ms()};
-    guest->number = ++lobby->last_number;
-    guest->expected = newcomer->expected;
-    guest->has_secret = newcomer->has_secret;
-    guest->watch = watch;
-    strcpy(guest->words, newcomer->words);
-    guest->len = newcomer->len;
-    memcpy(guest->bytes, newcomer->bytes, newcomer->len);
-    watch_set(watch, WATCH_HANGUP);
-    return guest;
-}
-
 static void turn_away(struct lobby *lobby, const struct newcomer *newcomer)
 {
     close(newcomer->fd);
@@ -402,11 +274,14 @@ void lobby_park(struct lobby *lobby, const struct newcomer *newcomer)
         knocks_count(&lobby->knocks, &newcomer->from);
     }
     int place = find_place(lobby, newcomer, &victim);
-    struct guest *guest = place == PLACES_NONE ? NULL : guest_new(lobby, newcomer);
+    struct guest *guest = place == PLACES_NONE ? NULL
+                                               : guest_new(lobby->loop, newcomer, on_hang_up);
     if (!guest) {
         turn_away(lobby, newcomer);
         return;
     }
+    guest->lobby = lobby;
+    guest->number = ++lobby->last_number;
     link_guest(guest);
     look_up_name(guest);
     set_alarm(lobby, ASKING_STAY_MS);
@@ -420,7 +295,7 @@ void lobby_park(struct lobby *lobby, const struct newcomer *newcomer)
 int lobby_admit(struct lobby *lobby, unsigned number,
                 void (*admit)(void *arg, const struct newcomer *newcomer), void *arg)
 {
-    struct guest *guest = find(lobby, number);
+    struct guest *guest = guests_find(lobby->guests, number);
     if (!guest) {
         return -ENOENT;
     }
@@ -463,7 +338,7 @@ static void send_off_party(struct lobby *lobby, const struct addr *party)
 
 int lobby_block(struct lobby *lobby, unsigned number)
 {
-    struct guest *guest = find(lobby, number);
+    struct guest *guest = guests_find(lobby->guests, number);
     if (!guest) {
         return -ENOENT;
     }
@@ -479,15 +354,6 @@ void lobby_send_off_all(struct lobby *lobby)
 
 /* ---- what there is to see -------------------------------------------------- */
 
-static unsigned count_party(const struct lobby *lobby, const struct addr *party)
-{
-    unsigned count = 0;
-    for (const struct guest *guest = lobby->guests; guest; guest = guest->next) {
-        count += addr_same_party(&guest->from, party);
-    }
-    return count;
-}
-
 unsigned lobby_view(const struct lobby *lobby, struct parked_view ret_views[SESSION_PARKED_MAX])
 {
     uint64_t now = clock_ms();
@@ -500,7 +366,7 @@ unsigned lobby_view(const struct lobby *lobby, struct parked_view ret_views[SESS
             .asked = guest->asked,
             .came_ms = guest->place.since_ms,
             .waits_s = (unsigned)((now - guest->place.since_ms) / 1000),
-            .of_its_address = count_party(lobby, &guest->from),
+            .of_its_address = guests_count_party(lobby->guests, &guest->from),
         };
         strcpy(view->words, guest->words);
         strcpy(view->name, guest->name);
@@ -517,7 +383,7 @@ void lobby_knocking(const struct lobby *lobby, struct knocking *ret_knocking)
 {
     knocks_sum_up(&lobby->knocks, ret_knocking);
     ret_knocking->worth_telling = lobby->worth_telling;
-    ret_knocking->unasked = count_unasked(lobby);
+    ret_knocking->unasked = guests_count_unasked(lobby->guests);
 }
 
 /* ---- life ----------------------------------------------------------------- */

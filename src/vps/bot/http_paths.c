@@ -17,7 +17,7 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
     attempt->opened_v4 = attempt->opened_v4 || address->family == AF_INET;
     attempt->opened_v6 = attempt->opened_v6 || address->family == AF_INET6;
     int fd = http_sockets_open(&attempt->paths->sockets, address->family, address->socktype,
-                          address->protocol);
+                               address->protocol);
     return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
@@ -53,7 +53,8 @@ bool http_paths_prepare(struct http_paths *paths, CURL *easy, struct http_paths_
            only_younger(paths, easy);
 }
 
-bool http_paths_learn(struct http_paths *paths, CURL *easy, const struct http_paths_try *attempt, CURLcode code)
+bool http_paths_learn(struct http_paths *paths, CURL *easy, const struct http_paths_try *attempt,
+                      CURLcode code)
 {
     uint64_t now = clock_ms();
     long header_size = 0;

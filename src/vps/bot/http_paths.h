@@ -37,6 +37,7 @@ bool http_paths_prepare(struct http_paths *paths, CURL *easy, struct http_paths_
  * What came of a request. True if it failed for want of IPv6, which http_paths_prepare() had
  * ruled out: nothing was sent yet, and it is to be prepared and started once more.
  */
-bool http_paths_learn(struct http_paths *paths, CURL *easy, const struct http_paths_try *attempt, CURLcode code);
+bool http_paths_learn(struct http_paths *paths, CURL *easy, const struct http_paths_try *attempt,
+                      CURLcode code);
 
 #endif

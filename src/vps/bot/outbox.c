@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/backoff.h"
 #include "base/clock.h"
-#include "base/crypto.h"
 #include "base/timer.h"
+#include "vps/bot/outbox_post.h"
 #include "vps/bot/texts.h"
 #include "vps/bot/trouble.h"
 
@@ -25,8 +24,6 @@ enum {
     USERS_AT_ONCE_MAX = 8,   /* requests; both are counted in http.c's CONNECTIONS_MAX */
     STRANGERS_AT_ONCE_MAX = 2,
 };
-
-enum work { WORK_NONE, WORK_SEND, WORK_EDIT, WORK_DELETE };
 
 static const char *const METHODS[] = {
     [WORK_SEND] = "sendMessage",
@@ -64,99 +61,23 @@ struct chat {
     struct backoff backoff; /* after what concerns all of it */
 };
 
-struct file {
-    char *name;
-    const char *type;
-    uint8_t *data;
-    size_t len;
-};
-
-struct post {
-    struct chat *chat;
-    struct post *next;
-    json_t *wanted;     /* text and buttons, or caption: what it is to show */
-    json_t *sending;    /* what the request under way says */
-    json_t *shown;      /* what the user sees, as far as is known */
-    int64_t message_id; /* 0: not sent yet */
-    char *correction;   /* of post_keep(); "": it is to be deleted. NULL: not kept */
-    bool is_file;
-    bool released; /* its owner is gone */
-    bool deleting;
-    bool lost;       /* given up, or gone from the chat: there is nothing to do any more */
-    unsigned errors; /* of the server, about this content */
-    uint64_t first_error_ms;
-    uint64_t not_before_ms; /* until then others go first */
-    struct backoff backoff;
-    bool stuck_is_said;
-    struct file file;
-};
-
 /* --- posts --- */
 
-static void file_done(struct file *file)
-{
-    if (file->data) {
-        crypto_wipe(file->data, file->len);
-    }
-    free(file->data);
-    free(file->name);
-    *file = (struct file){0};
-}
-
-static void post_free(struct post *post)
+/* Takes it out of its chat, too. */
+static void post_remove(struct post *post)
 {
     struct post **link = &post->chat->posts;
-    while (*link && *link != post) {
+    while (*link != post) {
         link = &(*link)->next;
     }
-    if (*link) {
-        *link = post->next;
-    }
-    json_decref(post->wanted);
-    json_decref(post->sending);
-    json_decref(post->shown);
-    file_done(&post->file);
-    free(post->correction);
-    free(post);
-}
-
-/* What is to be done so that the user sees what is wanted. */
-static enum work post_work(const struct post *post)
-{
-    if (post->lost || (!post->wanted && !post->deleting)) {
-        return WORK_NONE;
-    }
-    if (post->deleting) {
-        return post->message_id ? WORK_DELETE : WORK_NONE;
-    }
-    if (!post->message_id) {
-        return WORK_SEND;
-    }
-    return post->is_file || json_equal(post->wanted, post->shown) ? WORK_NONE : WORK_EDIT;
+    *link = post->next;
+    post_free(post);
 }
 
 static bool post_is_over(const struct post *post)
 {
     return (post->released || post->deleting) && post != post->chat->busy &&
            post_work(post) == WORK_NONE;
-}
-
-static json_t *post_params(struct post *post, enum work work)
-{
-    json_t *params = work == WORK_DELETE ? json_object() : json_copy(post->wanted);
-    int err = json_object_set_new(params, "chat_id", json_integer(post->chat->id));
-    if (work != WORK_SEND) {
-        err |= json_object_set_new(params, "message_id", json_integer(post->message_id));
-    }
-    if (work == WORK_EDIT && !json_object_get(params, "reply_markup")) {
-        /* Takes off the buttons that were there. */
-        err |= json_object_set_new(params, "reply_markup", json_pack("{s:[]}", "inline_keyboard"));
-    }
-    if (err) {
-        json_decref(params);
-        return NULL;
-    }
-    return params;
 }
 
 static void on_reply(void *arg, const struct telegram_reply *reply);
@@ -170,7 +91,7 @@ static unsigned *chat_requests(struct chat *chat)
 static bool post_start(struct post *post, enum work work)
 {
     struct chat *chat = post->chat;
-    json_t *params = post_params(post, work);
+    json_t *params = post_params(post, chat->id, work);
     if (!params) {
         return false;
     }
@@ -265,7 +186,7 @@ static void chat_free(struct chat *chat)
         telegram_cancel(chat->call);
     }
     while (chat->posts) {
-        post_free(chat->posts);
+        post_remove(chat->posts);
     }
     timer_free(chat->timer);
     free(chat);
@@ -288,7 +209,7 @@ static void chat_settle(struct chat *chat)
         next = post->next;
         if (post_is_over(post)) {
             post_settled(post);
-            post_free(post);
+            post_remove(post);
         }
     }
     chat_pump(chat);
@@ -344,31 +265,6 @@ static void post_sent(const struct post *post)
     if (post->correction && post->message_id && keeper->sent) {
         keeper->sent(keeper->arg, post->chat->id, post->message_id, post->correction);
     }
-}
-
-static void post_delivered(struct post *post, enum work work, const json_t *result)
-{
-    json_decref(post->shown);
-    post->shown = post->sending;
-    post->sending = NULL;
-    post->errors = 0;
-    post->not_before_ms = 0;
-    backoff_reset(&post->backoff);
-    if (work == WORK_SEND) {
-        file_done(&post->file);
-        post->message_id = json_integer_value(json_object_get(result, "message_id"));
-        post->lost = post->message_id == 0;
-        post_sent(post);
-    } else if (work == WORK_DELETE) {
-        post->lost = true;
-    }
-}
-
-/* This content will never be delivered: on with the next, if there can be one. */
-static void post_give_up(struct post *post, enum work work)
-{
-    post_delivered(post, work, NULL);
-    post->lost = work != WORK_EDIT;
 }
 
 static bool says(const struct telegram_reply *reply, const char *words)
@@ -497,6 +393,9 @@ static void on_reply(void *arg, const struct telegram_reply *reply)
         outbox->limited_chat = 0;
         if (reply->outcome == TELEGRAM_DONE) {
             post_delivered(post, chat->doing, reply->result);
+            if (chat->doing == WORK_SEND) {
+                post_sent(post);
+            }
         } else {
             post_refused(post, chat->doing, reply);
         }
@@ -534,12 +433,12 @@ struct post *post_new_file(struct outbox *outbox, int64_t chat_id, const char *n
         return NULL;
     }
     post->is_file = true;
-    post->file = (struct file){strdup(name), type, malloc(len), len};
+    post->file = (struct post_file){strdup(name), type, malloc(len), len};
     post->wanted = content_of_caption(caption);
     if (!post->file.name || !post->file.data || !post->wanted) {
         struct chat *chat = post->chat;
         post->file.len = 0;
-        post_free(post);
+        post_remove(post);
         chat_settle(chat);
         return NULL;
     }

@@ -296,8 +296,9 @@ void texts_rdp_caption(struct text *html, const struct session_view *view, const
              ".\n\nWindows warns “Caution: Unknown remote connection” because the file is not "
              "signed. Check that the address is ");
     add_in_tag(html, "code", address);
-    text_add(html, " and press <b>Connect</b>. A second warning, about the name in the certificate, "
-                   "is normal: the machine made that certificate itself.");
+    text_add(html,
+             " and press <b>Connect</b>. A second warning, about the name in the certificate, "
+             "is normal: the machine made that certificate itself.");
 }
 
 void texts_connected(struct text *html, const struct session_view *view)
@@ -451,7 +452,8 @@ void texts_question(struct text *html, const struct session_view *view,
     if (count == 1) {
         add_how(html, view, clients[0]);
     } else {
-        text_add(html, "<b>%u clients</b> are waiting there, perhaps behind a shared connection:", count);
+        text_add(html,
+                 "<b>%u clients</b> are waiting there, perhaps behind a shared connection:", count);
         add_each(html, view, clients, count);
     }
     add_last(html, view, &clients[0]->from, asks_always);
@@ -478,8 +480,9 @@ void texts_knocking(struct text *html, const struct session_view *view, bool is_
     text_add(html, ": ");
     add_networks(html, &view->knocking);
     if (is_open) {
-        text_add(html, "\nThey cannot get in, and I will ask you about only a few of them. If you are "
-                       "waiting there and I have not asked about you, press the button.");
+        text_add(html,
+                 "\nThey cannot get in, and I will ask you about only a few of them. If you are "
+                 "waiting there and I have not asked about you, press the button.");
     }
 }
 

@@ -1,0 +1,58 @@
+/*
+ * guests: the clients that wait in a lobby, the oldest one first, and what there is to
+ * tell about them. Who may be one, and what becomes of them, is the lobby's.
+ */
+#ifndef PAMTUNNEL_VPS_ADMISSION_GUESTS_H
+#define PAMTUNNEL_VPS_ADMISSION_GUESTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/net.h"
+#include "base/watch.h"
+#include "vps/admission/lobby.h"
+#include "vps/admission/places.h"
+#include "vps/admission/reverse.h"
+
+struct guest {
+    struct guest *next;
+    struct lobby *lobby;
+    int fd;
+    struct addr from;
+    struct place place;
+    unsigned number;
+    bool expected;
+    bool has_secret;
+    bool asked; /* the user was asked about it */
+    struct watch *watch;
+    struct reverse *reverse;
+    char words[PARKED_WORDS_SIZE];
+    char name[PARKED_NAME_SIZE];
+    size_t len; /* of its first packet */
+    uint8_t bytes[];
+};
+
+/* Takes over the newcomer's descriptor, unless it fails (NULL: out of memory). */
+struct guest *guest_new(uv_loop_t *loop, const struct newcomer *newcomer, watch_fn hung_up);
+/* It must not be in a list any more. */
+void guest_free(struct guest *guest);
+
+/* The list is its first guest, NULL if there is none. */
+void guests_add(struct guest **guests, struct guest *guest);
+void guests_remove(struct guest **guests, struct guest *guest);
+/* By number, or NULL. */
+struct guest *guests_find(struct guest *guests, unsigned number);
+/* The user was asked about one of that party. */
+bool guests_are_asked_about(const struct guest *guests, const struct addr *party);
+unsigned guests_count_asked(const struct guest *guests);
+/* Those that have stayed for ASKING_STAY_MS and were not asked about. */
+unsigned guests_count_unasked(const struct guest *guests);
+unsigned guests_count_party(const struct guest *guests, const struct addr *party);
+/* One more of a party that the user is being asked about, that stays; or NULL. */
+struct guest *guests_find_joining(struct guest *guests);
+/* In how many ms the next one that was not asked about has stayed; UINT64_MAX: there is none. */
+uint64_t guests_until_stayed(const struct guest *guests);
+
+#endif
