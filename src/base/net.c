@@ -96,12 +96,33 @@ bool addr_same_host(const struct addr *a, const struct addr *b)
 
 bool addr_same_party(const struct addr *a, const struct addr *b)
 {
-    return addr_in_network(a, b, a->sa.sa_family == AF_INET ? 32 : 64);
+    return addr_in_network(a, b, a->sa.sa_family == AF_INET ? PARTY_V4_BITS : PARTY_V6_BITS);
 }
 
 bool addr_same_network(const struct addr *a, const struct addr *b)
 {
-    return addr_in_network(a, b, a->sa.sa_family == AF_INET ? 24 : 48);
+    return addr_in_network(a, b, a->sa.sa_family == AF_INET ? NETWORK_V4_BITS : NETWORK_V6_BITS);
+}
+
+/* Clears all but the first `bits` bits. */
+static void mask(uint8_t *bytes, size_t len, unsigned bits)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned keep = bits > 8 ? 8 : bits;
+        bytes[i] = (uint8_t)(bytes[i] & (0xff00 >> keep));
+        bits -= keep;
+    }
+}
+
+struct addr addr_network(const struct addr *addr, unsigned bits)
+{
+    struct addr network = *addr;
+    if (addr->sa.sa_family == AF_INET) {
+        mask((uint8_t *)&network.v4.sin_addr, sizeof network.v4.sin_addr, bits);
+    } else {
+        mask((uint8_t *)&network.v6.sin6_addr, sizeof network.v6.sin6_addr, bits);
+    }
+    return network;
 }
 
 bool addr_is_public(const struct addr *addr)

@@ -35,14 +35,17 @@ void addr_set_port(struct addr *addr, uint16_t port);
 /* Same family and address, whatever the port. */
 bool addr_same_host(const struct addr *a, const struct addr *b);
 /*
- * Same party for limits: IPv4 by address, IPv6 by /64, since one customer
- * commands a whole /64.
+ * Limits are for parties and networks. A party is an IPv4 address, or an IPv6 /64, since one
+ * customer commands a whole /64. A network is a /24 or /48, the smallest that a registry
+ * gives to anybody.
  */
+enum { PARTY_V4_BITS = 32, PARTY_V6_BITS = 64, NETWORK_V4_BITS = 24, NETWORK_V6_BITS = 48 };
 bool addr_same_party(const struct addr *a, const struct addr *b);
-/* Same network for limits: /24 or /48, the smallest that somebody is given by a registry. */
 bool addr_same_network(const struct addr *a, const struct addr *b);
 /* True if the first `bits` bits agree (same family). */
 bool addr_in_network(const struct addr *addr, const struct addr *network, unsigned bits);
+/* The first address of the network of that many bits that the address is in. */
+struct addr addr_network(const struct addr *addr, unsigned bits);
 /* Reached from everywhere: not private, shared, loopback, link-local, multicast or the like. */
 bool addr_is_public(const struct addr *addr);
 /*

@@ -134,30 +134,6 @@ static int parse_ports(const struct parts *parts, struct entry *entry, struct wh
     return 0;
 }
 
-/* Clears all but the first `bits` bits. */
-static void mask(uint8_t *bytes, size_t len, unsigned bits)
-{
-    for (size_t i = 0; i < len; i++) {
-        unsigned keep = bits > 8 ? 8 : bits;
-
-        bytes[i] = (uint8_t)(bytes[i] & (0xff00 >> keep));
-        bits -= keep;
-    }
-}
-
-/* The first address of the network that the address is in. */
-static struct addr network_of(const struct addr *addr, unsigned bits)
-{
-    struct addr network = *addr;
-
-    if (addr->sa.sa_family == AF_INET) {
-        mask((uint8_t *)&network.v4.sin_addr, sizeof network.v4.sin_addr, bits);
-    } else {
-        mask((uint8_t *)&network.v6.sin6_addr, sizeof network.v6.sin6_addr, bits);
-    }
-    return network;
-}
-
 /* "10.0.0.0/8" or "[fd00::]/8", as this list takes it. */
 static int refuse_host_bits(const struct parts *parts, const struct addr *network, unsigned bits,
                             struct why *why)
@@ -189,7 +165,7 @@ static int parse_network(const struct parts *parts, struct entry *entry, struct 
                        parts->whole, most);
     }
     entry->bits = (unsigned)bits;
-    network = network_of(&entry->network, entry->bits);
+    network = addr_network(&entry->network, entry->bits);
     if (!addr_same_host(&network, &entry->network)) {
         return refuse_host_bits(parts, &network, entry->bits, why);
     }

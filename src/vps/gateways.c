@@ -475,12 +475,12 @@ int gateways_new(const struct gateways_options *options, struct gateways **ret_g
         return why_set(why, -ENOMEM, "out of memory");
     }
     gateways->options = *options;
-    gateways->party_starts = (struct allowance){.v4_bits = 32,
-                                                .v6_bits = 64,
+    gateways->party_starts = (struct allowance){.v4_bits = PARTY_V4_BITS,
+                                                .v6_bits = PARTY_V6_BITS,
                                                 .most = GATEWAYS_FALSE_STARTS_PER_PARTY,
                                                 .refill_ms = FALSE_START_REFILL_MS};
-    gateways->network_starts = (struct allowance){.v4_bits = 24,
-                                                  .v6_bits = 48,
+    gateways->network_starts = (struct allowance){.v4_bits = NETWORK_V4_BITS,
+                                                  .v6_bits = NETWORK_V6_BITS,
                                                   .most = GATEWAYS_FALSE_STARTS_PER_NETWORK,
                                                   .refill_ms = FALSE_START_REFILL_MS / 4};
     for (unsigned i = 0; i < GATEWAYS_MAX; i++) {

@@ -45,11 +45,8 @@ static const char DROP[] = "DELETE FROM known WHERE owner=?1 AND party=?2";
 static const char *party_text(const struct addr *addr, char dst[KNOWN_PARTY_MAX])
 {
     char host[ADDR_HOST_MAX];
-    struct addr party = *addr;
     bool v6 = addr->sa.sa_family == AF_INET6;
-    if (v6) {
-        memset(&party.v6.sin6_addr.s6_addr[8], 0, 8);
-    }
+    struct addr party = addr_network(addr, v6 ? PARTY_V6_BITS : PARTY_V4_BITS);
     snprintf(dst, KNOWN_PARTY_MAX, "%s%s", addr_host_text(&party, host), v6 ? "/64" : "");
     return dst;
 }

@@ -1,7 +1,6 @@
 #include "vps/admission/origin.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /* No IPv6 client has an address that starts like this: it is multicast. */
 static const uint64_t IPV4_TAG = 0xffull << 56;
@@ -28,14 +27,9 @@ struct origin origin_of(const struct addr *addr)
 
 char *origin_network_text(const struct addr *addr, char dst[NETWORK_TEXT_MAX])
 {
-    struct addr network = *addr;
-    bool v4 = addr->sa.sa_family == AF_INET;
-    if (v4) {
-        network.v4.sin_addr.s_addr &= htonl(0xffffff00u);
-    } else {
-        memset(&network.v6.sin6_addr.s6_addr[6], 0, 10);
-    }
+    unsigned bits = addr->sa.sa_family == AF_INET ? NETWORK_V4_BITS : NETWORK_V6_BITS;
+    struct addr network = addr_network(addr, bits);
     char host[ADDR_HOST_MAX];
-    snprintf(dst, NETWORK_TEXT_MAX, "%s/%d", addr_host_text(&network, host), v4 ? 24 : 48);
+    snprintf(dst, NETWORK_TEXT_MAX, "%s/%u", addr_host_text(&network, host), bits);
     return dst;
 }

@@ -270,8 +270,8 @@ static void name_commands(struct bot *bot)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(COMMANDS[i].name, "start") !=
-            0) { /* every client has a button of its own for it */
+        bool has_own_button = strcmp(COMMANDS[i].name, "start") == 0; /* in every client */
+        if (!has_own_button) {
             json_array_append_new(list, json_pack("{s:s,s:s}", "command", COMMANDS[i].name,
                                                   "description", COMMANDS[i].help));
         }
@@ -289,7 +289,8 @@ static void on_online(void *arg, const char *user_name)
     unsigned left = leftovers_put_right(bot->leftovers);
     if (left > 0) {
         log_info(bot->options.log,
-                 "telegram: putting %u messages right that the last vps-agent left behind", left);
+                 "telegram: correcting %u message%s that the last vps-agent left behind", left,
+                 left == 1 ? "" : "s");
     }
 }
 
@@ -365,7 +366,6 @@ static int start(struct bot *bot)
     if (err < 0) {
         return err;
     }
-    /* Last: a watcher cannot be taken back. */
     return sessions_watch(bot->options.sessions,
                           (struct session_watcher){.event = on_session, .arg = bot});
 }
@@ -427,6 +427,7 @@ void bot_free(struct bot *bot)
     if (!bot) {
         return;
     }
+    sessions_unwatch(bot->options.sessions, bot);
     poller_free(bot->poller);
     while (bot->cards) {
         drop_card(&bot->cards);
