@@ -209,7 +209,7 @@ static bool is_ours(const struct stat *file)
     return file->st_uid == 0 || file->st_uid == geteuid();
 }
 
-/* Apart from root and the caller; the group that the caller writes files with is his own. */
+/* Apart from root and the caller; the group that the caller's files get is the caller's own. */
 static bool others_may_write(const struct stat *folder)
 {
     bool by_group = (folder->st_mode & S_IWGRP) && folder->st_gid != getegid() &&

@@ -22,9 +22,9 @@ struct lines_client {
     int fd;
     uid_t uid;
     struct watch *watch;
-    struct timer *idle; /* runs unless he is owed an answer */
+    struct timer *idle; /* runs unless an answer is owed */
     uint64_t idle_since_ms;
-    bool owed;    /* a line of his was not answered yet */
+    bool owed;    /* its line was not answered yet */
     bool leaving; /* goes when all is sent */
     bool gone;    /* off the list and without a socket */
     bool busy;    /* on the stack: see leave() */
@@ -87,7 +87,7 @@ static void drop(struct lines_client *client)
     }
 }
 
-/* The end of what was done with him in the frame that called it. */
+/* The end of what the calling frame did with the client. */
 static void leave(struct lines_client *client)
 {
     client->busy = false;
@@ -103,7 +103,7 @@ static void on_idle(void *arg)
 
 /* ---- answers ------------------------------------------------------------------ */
 
-/* From now on it is he who has to do something. */
+/* From now on it is the client's turn. */
 static void wait_for(struct lines_client *client, int events)
 {
     uint64_t idle_ms = client->lines->rules.idle_ms;
@@ -317,7 +317,7 @@ static int remove_stale(const struct sockaddr_un *addr)
     if (err == -ECONNREFUSED) {
         return unlink(addr->sun_path) < 0 ? -errno : 0;
     }
-    /* Somebody listens, also if he takes no more at the moment. */
+    /* Somebody listens there, even if no more is accepted at the moment. */
     return err == 0 || err == -EAGAIN ? -EADDRINUSE : err;
 }
 

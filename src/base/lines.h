@@ -1,13 +1,13 @@
 /*
- * lines: a server on a Unix socket of this machine, a line in and a line out, for who
- * administers a process or asks how it is.
+ * lines: a server on a Unix socket of this machine, a line in and a line out, for those
+ * who administer a process or ask how it is.
  *
- * Nobody can make it hold much, spin, or shut others out:
+ * No client can make it hold much, spin, or shut others out:
  *  - a line has LINES_LEN_MAX bytes at most, its newline among them
- *  - nothing more is read from a client as long as an answer to it is unsent, and who
- *    sends another line before the last one is answered is hung up on
- *  - who says nothing for a while is hung up on, as is the one who has been silent for
- *    the longest when LINES_CLIENTS_MAX are there and another one comes
+ *  - nothing more is read from a client while an answer to it is unsent, and a client
+ *    that sends another line before the last one is answered is hung up on
+ *  - so is one that says nothing for a while, and the one that has been silent for the
+ *    longest when LINES_CLIENTS_MAX are there and another one comes
  *  - when the process has no descriptor left, one client at a time still gets in, on
  *    one that was kept for that (base/listener)
  */
@@ -23,18 +23,18 @@ enum { LINES_CLIENTS_MAX = 32, LINES_LEN_MAX = 4096, LINES_IDLE_MS = 60000 };
 
 struct lines;
 /*
- * One who has called, until gone() tells that he is not there any more: that may be inside
- * any of the functions below. In called() and line() he can be used till they return.
+ * A client that has connected, until gone() says that it has left: that may be inside any
+ * of the functions below. In called() and line() it can be used until they return.
  */
 struct lines_client;
 
 struct lines_rules {
     uv_loop_t *loop;
-    /* He is there; he may be told something. NULL: nothing is to be done. */
+    /* It is there, and may be told something. NULL: nothing is to be done. */
     void (*called)(void *arg, struct lines_client *client);
     /* A line, without its newline. It is answered now or later, with one lines_say(). */
     void (*line)(void *arg, struct lines_client *client, const char *line, size_t len);
-    /* He went, or was hung up on. NULL: nobody has to know. */
+    /* It left, or was hung up on. NULL: nobody has to know. */
     void (*gone)(void *arg, struct lines_client *client);
     void *arg;
     uint64_t idle_ms; /* 0: LINES_IDLE_MS */
@@ -52,11 +52,11 @@ struct lines *lines_new(int fd, const struct lines_rules *rules);
 /* Hangs up on everybody: what the kernel has not taken by now stays unsaid. Accepts NULL. */
 void lines_free(struct lines *lines);
 
-/* Who he is, as the kernel says. */
+/* Its user, as the kernel says. */
 uid_t lines_uid(const struct lines_client *client);
 /* Sends a line, and a newline after it. What was held of it is wiped afterwards. */
 void lines_say(struct lines_client *client, const char *line);
-/* He is sent off, when what was said to him has been sent. */
+/* Hangs up as soon as what was said to it has been sent. */
 void lines_hang_up(struct lines_client *client);
 
 #endif

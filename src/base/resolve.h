@@ -1,7 +1,7 @@
 /*
  * resolve: names to addresses through the system's resolver, each in a thread of its own
  * and within a time of its own, so that a name server that does not answer holds up
- * nobody but who asked it. Addresses as text are answered without a look-up, but also
+ * only those who asked it. Addresses as text are answered without a look-up, but also
  * later, from the loop, never from inside resolve_start().
  */
 #ifndef PAMTUNNEL_BASE_RESOLVE_H

@@ -7,7 +7,7 @@
  *                       others of the same user: it holds keys
  *   Landlock            (Linux 5.13) files: the resolver's, libraries and certificates
  *                       may be read, one folder may be written. TCP ports cannot be
- *                       bound (6.7) by who does not listen; no signals and no
+ *                       bound (6.7) unless the agent listens; no signals and no
  *                       abstract sockets to outside (6.12)
  *   seccomp             system calls: those on a list (sandbox_calls.c)
  *

@@ -10,7 +10,7 @@
 #include "data/worker.h"
 
 /*
- * Measured: messages of 32 KiB are cheaper to copy, such of 64 KiB are cheaper to
+ * Measured: messages of 32 KiB are cheaper to copy, those of 64 KiB are cheaper to
  * splice; a full-size segment of loopback or of a GRO device is a little shorter.
  */
 enum { BULK_STEP = 48 * 1024 };

@@ -1,8 +1,9 @@
 /*
  * health: tells gateway-agent --health whether the agent that runs with the same
- * settings is connected to the VPS, and how many tunnels it has. It answers on an abstract Unix socket, which
- * needs no folder that can be written to. Anybody on the machine may connect to
- * it: he gets one line and is hung up on, and nothing that he sends is read.
+ * settings is connected to the VPS, and how many tunnels it has. It answers on an
+ * abstract Unix socket, which needs no folder that can be written to. Anybody on the
+ * machine may connect to it: they get one line and are hung up on, and nothing that
+ * they send is read.
  */
 #ifndef PAMTUNNEL_GATEWAY_HEALTH_H
 #define PAMTUNNEL_GATEWAY_HEALTH_H

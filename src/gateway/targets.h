@@ -49,7 +49,7 @@ bool targets_might_allow(const struct targets *targets, const char *host, uint16
  *
  * The gateway machine has an address in the LAN too, and that is an address like any
  * other: with the default list, its own SSH and RDP can be reached there. (That is often
- * what is wanted. Who does not lists networks or machines without it.)
+ * what is wanted. Whoever does not want that lists networks or machines without it.)
  */
 bool targets_allow_addr(const struct targets *targets, const struct addr *addr);
 

@@ -5,7 +5,7 @@
  * Connections that have not logged in are bounded in time (CHANNEL_HANDSHAKE_MS), in
  * all, per network and per party. Where a bound is hit, one of those that have shown no
  * key makes room, of the network and the party that have the most; which one is left to
- * chance, so that who comes last is not who wins. Who has shown a key goes last.
+ * chance, so that the last to come does not always win. Those that have shown a key go last.
  */
 #ifndef PAMTUNNEL_VPS_GATEWAYS_H
 #define PAMTUNNEL_VPS_GATEWAYS_H
@@ -25,7 +25,7 @@ enum {
     GATEWAYS_UNFINISHED_PER_PARTY = 32,
     /*
      * First flights with a right key of which no login came, at once and one more each
-     * second: they cost a key exchange each, and may be played back by anybody who saw one.
+     * second: they cost a key exchange each, and may be replayed by anybody who saw one.
      */
     GATEWAYS_FALSE_STARTS_PER_PARTY = 16,
     GATEWAYS_FALSE_STARTS_PER_NETWORK = 64,

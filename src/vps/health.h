@@ -12,8 +12,8 @@ int health_ask(const struct vps_settings *settings, json_t **ret_status, struct 
 
 /*
  * Asks it over its admin socket, and prints one line. 0 if it answers and has heard from
- * Telegram within the last two minutes; -errno otherwise. It is for those who watch: an agent
- * with open sessions gains nothing by a restart.
+ * Telegram within the last two minutes; -errno otherwise. It is for monitoring: restarting an
+ * agent with open sessions gains nothing.
  */
 int health_check(const struct vps_settings *settings);
 

@@ -2,11 +2,10 @@
  * asking: about whom a session's user is asked next, and when. Pure functions over
  * the latest questions, like judge.h.
  *
- * Questions are a rate that refills, for the session and for each network, so that
- * strangers can delay a question about the user but never use the questions up. Of
- * those who wait, the one is next whose provider, network and party want least in all,
- * with what was asked and with who waits: who comes from elsewhere does not queue behind
- * a crowd.
+ * Questions have rates that refill, for the session and for each network, so that
+ * strangers can delay a question about the user but never use the questions up. Next
+ * is the waiting client whose provider, network and party have least, counting questions
+ * asked and clients that wait: a client from elsewhere does not queue behind a crowd.
  */
 #ifndef PAMTUNNEL_VPS_ADMISSION_ASKING_H
 #define PAMTUNNEL_VPS_ADMISSION_ASKING_H
@@ -16,7 +15,7 @@
 #include "vps/admission/origin.h"
 
 enum {
-    ASKING_STAY_MS = 1000, /* nobody is asked about who is gone again by then */
+    ASKING_STAY_MS = 1000, /* clients that are gone again by then are not asked about */
     ASKING_MEMORY = 128,   /* more than the rates allow in an hour */
 };
 
@@ -31,7 +30,7 @@ struct asking {
 
 struct candidate {
     struct origin from;
-    uint64_t since_ms; /* it waits */
+    uint64_t since_ms; /* when it began to wait */
 };
 
 /*

@@ -20,7 +20,7 @@
 enum { FIRST_PACKET_MAX = 512, COOKIE_LEN = sizeof RDPFILE_COOKIE - 1 + RDPFILE_SECRET_LEN };
 enum { SILENT_MAX = DOOR_SILENT_MAX + DOOR_EXPECTED_MAX };
 
-/* One who has yet to say who he is. */
+/* A client that has not said yet what it is. */
 struct visitor {
     struct visitor *next; /* the oldest one first */
     struct door *door;

@@ -1,13 +1,13 @@
 /*
  * door: a session's public port. It accepts everybody, reads just the first packet
- * of what should be an RDP or SSH client, and asks its owner about those who speak the
- * protocol: they are in, or wait in the lobby, or are dropped. Everyone else is dropped
+ * of what should be an RDP or SSH client, and asks its owner about those that speak the
+ * protocol: they are in, or wait in the lobby, or are dropped. Everything else is dropped
  * after DOOR_PATIENCE_MS and costs the session nothing.
  *
- * Who has said nothing yet has a place of its own kind (places.h). Those from parties
- * that the user came from before take none from strangers, and strangers none from
- * them. A few places each door has for itself, so that a crowd at the others does not
- * close it.
+ * Clients that have said nothing yet have places of their own (places.h). Those from
+ * parties that the user came from before take none from strangers, and strangers none
+ * from them. Each door keeps a few places to itself, so that a crowd at the others does
+ * not close it.
  */
 #ifndef PAMTUNNEL_VPS_ADMISSION_DOOR_H
 #define PAMTUNNEL_VPS_ADMISSION_DOOR_H
@@ -60,11 +60,11 @@ struct door *door_new(uv_loop_t *loop, int listener, enum session_kind kind, con
 /* Closes the port and everybody who is not in. Accepts NULL. */
 void door_free(struct door *door);
 
-/* Decides about one who waits. -ENOENT if there is none of that number. */
+/* Decides about a waiting client. -ENOENT if there is none of that number. */
 int door_admit(struct door *door, unsigned number);
-/* With all who wait of its party. */
+/* With all of its party that wait. */
 int door_block(struct door *door, unsigned number);
-/* Sends off all that wait: nobody else is to be let in. */
+/* Sends off all that wait: nobody else will be let in. */
 void door_send_off_parked(struct door *door);
 /* See lobby.h. */
 unsigned door_ask_more(struct door *door, unsigned most);

@@ -1,7 +1,7 @@
 /*
- * lately: where each user came from last, to be said beside a question about somebody
- * else. In memory, and after a start what the known addresses tell; the oldest is forgotten
- * when LATELY_MAX are there.
+ * lately: where each user came from last, to compare with in a question about a client.
+ * Kept in memory, and learnt from the known addresses after a start; when there are
+ * LATELY_MAX the oldest is forgotten.
  */
 #ifndef PAMTUNNEL_VPS_ADMISSION_LATELY_H
 #define PAMTUNNEL_VPS_ADMISSION_LATELY_H

@@ -1,7 +1,7 @@
 /*
  * lobby: the clients at a session's public port that wait for a person to let them
- * in. Who gets a place is places.h, about whom the session's user is asked and when
- * is asking.h; here are the connections, which are only watched for hanging up.
+ * in. places.h says who gets a place, asking.h about whom the session's user is asked
+ * and when; here are the connections, which are only watched for hanging up.
  *
  * All of one party count as one question: the user decides which of them it is.
  */
@@ -42,7 +42,7 @@ struct newcomer {
     bool has_secret;
     const void *bytes;
     size_t len;
-    const char *words; /* what it says of itself, clean */
+    const char *words; /* what it says about itself, cleaned */
 };
 
 enum departure {
@@ -57,9 +57,9 @@ struct lobby_events {
     void (*parked)(void *arg, unsigned number);
     /* One whom the user was asked about hung up, was blocked or made room. */
     void (*left)(void *arg, unsigned number);
-    /* Strangers are so many that not all are asked about; from then on once a minute at most. */
+    /* There are too many strangers to ask about them all; from then on at most once a minute. */
     void (*knocking)(void *arg);
-    /* Somebody who was to wait is gone, and nobody was asked about it. For the log. */
+    /* A client that was to wait is gone without a question. For the log. */
     void (*departed)(void *arg, const struct addr *from, const char *words,
                      enum departure departure);
     void *arg;
@@ -73,12 +73,12 @@ struct lobby *lobby_new(uv_loop_t *loop, struct door_total *total,
 /* Sends everybody off and tells nobody. Accepts NULL. */
 void lobby_free(struct lobby *lobby);
 
-/* Takes over the descriptor of one who is to wait; bytes and words are copied. */
+/* Takes over the descriptor of a client that is to wait; bytes and words are copied. */
 void lobby_park(struct lobby *lobby, const struct newcomer *newcomer);
 
 /*
- * By number; -ENOENT if it does not wait (any more). Who is admitted is handed to `admit`, with
- * its descriptor. Who is blocked takes his party along.
+ * By number; -ENOENT if it is not waiting. An admitted client is handed to `admit`, with its
+ * descriptor. Blocking one sends off all of its party.
  */
 int lobby_admit(struct lobby *lobby, unsigned number,
                 void (*admit)(void *arg, const struct newcomer *newcomer), void *arg);
@@ -87,7 +87,7 @@ void lobby_send_off_all(struct lobby *lobby);
 /* Asks about up to `most` more now, whatever the rates say. Returns how many. */
 unsigned lobby_ask_more(struct lobby *lobby, unsigned most);
 
-/* Who waits, in the order of coming, without after_s. Returns how many. */
+/* Those that wait, in the order in which they came, without after_s. Returns how many. */
 unsigned lobby_view(const struct lobby *lobby, struct parked_view ret_views[SESSION_PARKED_MAX]);
 unsigned lobby_count(const struct lobby *lobby);
 void lobby_knocking(const struct lobby *lobby, struct knocking *ret_knocking);

@@ -15,7 +15,7 @@
 enum {
     PLACES_SILENT_PER_PARTY = 8,
     PLACES_WAITING_PER_PARTY = 4,
-    PLACES_WAIT_MS = 60000, /* so long a person takes to look at the phone and press Admit */
+    PLACES_WAIT_MS = 60000, /* how long a person takes to look at the phone and press Admit */
 };
 
 struct place {
@@ -23,23 +23,22 @@ struct place {
     uint64_t since_ms;
 };
 
-/* What the functions below return instead of the index of the one who makes room. */
+/* What the functions below return instead of the index of the one that makes room. */
 enum { PLACES_FREE = -1, PLACES_NONE = -2 };
 
 /*
- * For a newcomer who has said nothing yet. `places` are taken by others of that kind, the
- * oldest first; there are `most` in all. A real client speaks within a round trip, so it is
- * the one who was silent for longest that goes, of those who take more than their share.
+ * For a newcomer that has said nothing yet. `places` are taken by others of that kind, the
+ * oldest first; there are `most` in all. A real client speaks within a round trip, so of
+ * those that take more than their share the one that was silent for longest goes.
  */
 int places_for_silent(const struct place *const places[], unsigned count,
                       const struct origin *newcomer, unsigned most);
-/* The oldest of those who take most, of at least one place. */
+/* The oldest of the most crowded party of the most crowded network; count is at least 1. */
 int places_of_most_crowded(const struct place *const places[], unsigned count);
 /*
- * The same for a newcomer who is to wait for a person. Who waits keeps the place for
- * PLACES_WAIT_MS whoever else comes, except that where all places are taken, those go who
- * came last and take more than a newcomer from elsewhere has. Nobody is displaced for
- * another of his own party.
+ * The same for a newcomer that is to wait for a person. A waiting client keeps its place for
+ * PLACES_WAIT_MS, with one exception: when all places are taken, the last one to come from a
+ * crowd makes room for a newcomer from elsewhere. None is displaced by its own party.
  */
 int places_for_waiting(const struct place *const places[], unsigned count,
                        const struct origin *newcomer, unsigned most, uint64_t now_ms);

@@ -1,6 +1,6 @@
 /*
- * words: what a client at a public port says of itself, for people to read. They are a
- * stranger's words: printable ASCII only, and not many.
+ * words: what a client at a public port says about itself, for people to read. They are
+ * a stranger's words: printable ASCII only, and not many.
  */
 #ifndef PAMTUNNEL_VPS_ADMISSION_WORDS_H
 #define PAMTUNNEL_VPS_ADMISSION_WORDS_H

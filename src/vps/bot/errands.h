@@ -27,7 +27,7 @@ void errands_free(struct errands *errands);
 void errands_run(struct errands *errands, const char *method, json_t *params);
 /* Answers a pressed button with a line: plain text, up to 200 characters. */
 void errands_answer(struct errands *errands, const char *callback_id, const char *text);
-/* Takes the buttons off a message that nobody keeps any more. */
+/* Takes the buttons off a message that no card or question keeps. */
 void errands_strip_buttons(struct errands *errands, int64_t chat_id, int64_t message_id);
 
 #endif

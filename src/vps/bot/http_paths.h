@@ -2,7 +2,7 @@
  * http_paths: what the failures of HTTP requests teach about the ways to the server.
  *
  * Connections that libcurl keeps for later die together, and silently, when a NAT forgets
- * them or when the machine's address changes: after a failure none that is older is used
+ * them or when the machine's address changes: after a failure no older one is used
  * again. And where IPv6 connects but carries nothing, the next requests take IPv4 for some
  * minutes: Happy Eyeballs ends at connect() and would choose IPv6 each time.
  */

@@ -1,7 +1,7 @@
 /*
- * http_sockets: those of libcurl's connections. They are watched closely, and when one dies of
- * silence all that are older are ended: libcurl would try the request once more by itself,
- * over the next one of its pool, which died at the same time and does not know it yet.
+ * http_sockets: those of libcurl's connections. When one dies of silence, all older ones are
+ * ended, too: libcurl would retry the request by itself over the next one of its pool,
+ * which died at the same time and does not know it yet.
  */
 #ifndef PAMTUNNEL_VPS_BOT_HTTP_SOCKETS_H
 #define PAMTUNNEL_VPS_BOT_HTTP_SOCKETS_H

@@ -5,7 +5,7 @@
  * in the order in which their posts were made; new messages go before edits.
  *
  * What the network, the server or the rate limit refuse is repeated until it is
- * delivered, with backoff. A message whose answer was lost may so appear twice: that
+ * delivered, with backoff. A message whose answer was lost may appear twice that way: that
  * is better than a user who waits for an answer that never comes. What the Bot API
  * itself refuses (the message was deleted, the user blocked the bot) is given up. A post that
  * the server has trouble with lets the others of its chat go first; a chat that may not be
@@ -59,8 +59,8 @@ struct post *post_adopt(struct outbox *outbox, int64_t chat_id, int64_t message_
 void outbox_say(struct outbox *outbox, int64_t chat_id, const char *html);
 
 /*
- * The same to somebody who is no user: a few at once and once only, so that no number of
- * strangers holds up what users are told. Dropped otherwise.
+ * The same to somebody who is not a user: only a few at once, and each tried only once, so
+ * that no number of strangers holds up what users are told. Dropped otherwise.
  */
 void outbox_say_to_stranger(struct outbox *outbox, int64_t chat_id, const char *html);
 /* Adds what holds messages up, as a clause for a person: nothing if all is well. */

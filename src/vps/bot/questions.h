@@ -1,8 +1,7 @@
 /*
- * questions: asks the user of a session about its unknown clients, one message per
- * party (IPv4 address, IPv6 /64), and says below each what became of it; and one message
- * when strangers are so many that not all are asked about. About whom is asked, and how
- * often, was decided at the door.
+ * questions: asks the user of a session about its unknown clients, with one message
+ * per party, which later says what became of it, and one message about strangers when there
+ * are too many to ask about them all. The door decides who is asked about, and how often.
  */
 #ifndef PAMTUNNEL_VPS_BOT_QUESTIONS_H
 #define PAMTUNNEL_VPS_BOT_QUESTIONS_H
@@ -28,14 +27,14 @@ struct questions {
     struct session *session;
     bool asks_always; /* also about addresses from which the user came before */
     struct question open[QUESTIONS_MAX];
-    struct post *knocking; /* NULL: nothing was said of strangers */
+    struct post *knocking; /* NULL: nothing was said about strangers */
     uint64_t knocking_ms;  /* when that was said last */
     bool knocking_is_open; /* the user could still admit one of them */
 };
 
 void questions_init(struct questions *questions, struct outbox *outbox, int64_t chat_id,
                     struct session *session, bool asks_always);
-/* Asks about who is to be asked about, and closes the questions about who is not there any more. */
+/* Asks about those who are to be asked about, and closes the questions about those who left. */
 void questions_update(struct questions *questions, const struct session_view *view);
 /*
  * The user pressed a button below a question: admits client `number`, or blocks its party.

@@ -1,7 +1,7 @@
 /*
  * trouble: says in the log that something does not work, and that it works again, however
- * often it was tried in between. Trouble that lasts, or comes and goes, is said once in ten
- * minutes for each of its causes.
+ * often it was tried in between. Trouble that lasts, or comes and goes, is reported once in
+ * ten minutes for each of its causes.
  */
 #ifndef PAMTUNNEL_VPS_BOT_TROUBLE_H
 #define PAMTUNNEL_VPS_BOT_TROUBLE_H
@@ -17,7 +17,7 @@ struct trouble {
     const struct log *log;
     const char *what; /* "receiving" */
     bool on;
-    bool said;         /* in the log, that it began */
+    bool said;         /* the log has that it began */
     uint64_t since_ms; /* when it began */
     char reason[TROUBLE_REASON_MAX];
     struct trouble_cause {

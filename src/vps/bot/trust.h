@@ -35,7 +35,7 @@ const char *trust_path(const struct trust *trust);
  * may not be readable: curves that no server uses. */
 unsigned trust_builtin_count(const struct trust *trust);
 
-/* Whom a transfer has to trust, and that certificates which it is shown are signed by SHA-2 and
+/* Which authorities a transfer has to trust, and that certificates which it is shown are signed by SHA-2 and
  * keys of today's lengths. */
 CURLcode trust_set(struct trust *trust, CURL *easy);
 

@@ -8,9 +8,10 @@
  *                          reconnecting
  *
  * and from every state to ended. While it is connected or reconnecting, the party
- * that is in may connect again, several times at once. This header is what the rest of vps-agent sees
- * of a session (bot, admin socket, audit): reading, and the three verbs of its
- * user. Sessions are made and kept by sessions.h.
+ * that is in may connect again, several times at once.
+ *
+ * This header is what the rest of vps-agent (bot, admin socket) sees of a session:
+ * reading it, and the verbs of its user. Sessions are made and kept by sessions.h.
  */
 #ifndef PAMTUNNEL_VPS_SESSION_SESSION_H
 #define PAMTUNNEL_VPS_SESSION_SESSION_H
@@ -69,8 +70,8 @@ struct parked_view {
     struct addr from;
     bool asked;              /* the owner was asked about its party */
     uint64_t came_ms;        /* by clock_ms() */
-    unsigned waits_s;        /* so long already */
-    unsigned after_s;        /* it came so long after the session was asked for */
+    unsigned waits_s;        /* for how long already */
+    unsigned after_s;        /* how long after the session was asked for it came */
     unsigned of_its_address; /* how many of that address wait, itself included */
     /* Its own words, a stranger's: what it calls itself (SSH), a user name or "" (RDP). */
     char words[PARKED_WORDS_SIZE];
@@ -79,14 +80,14 @@ struct parked_view {
 
 enum { KNOCKING_BUSIEST = 3, KNOCKING_NETWORK_SIZE = 50 };
 
-/* Unknown clients at a public port, once they are so many that not all can be asked about. */
+/* Unknown clients at a public port, once there are too many to ask about them all. */
 struct knocking {
     bool worth_telling;
     unsigned clients; /* so far */
     unsigned networks;
-    bool more_networks;     /* than were kept apart */
-    unsigned unasked;       /* who wait now */
-    unsigned busiest_count; /* none are named where all have one client */
+    bool more_networks;     /* than could be told apart */
+    unsigned unasked;       /* that wait now */
+    unsigned busiest_count; /* 0 if each of many networks has one client */
     struct {
         char network[KNOCKING_NETWORK_SIZE]; /* "198.51.100.0/24" */
         unsigned clients;
@@ -105,7 +106,7 @@ struct session_view {
     uint16_t public_port;
     uint16_t data_port;
     bool has_client;
-    struct addr client;         /* who is, or was last, connected */
+    struct addr client;         /* the one that is connected, or was last */
     int64_t opened_unix;        /* when it was asked for */
     int64_t connected_unix;     /* when the user first came, 0: not yet */
     unsigned seconds_left;      /* of the state's deadline; 0: there is none */
@@ -116,7 +117,7 @@ struct session_view {
     unsigned connections;       /* at this moment */
     unsigned connections_total; /* and with those that are over */
     const char *note;           /* what did not go well last, a clause; NULL: nothing */
-    unsigned notes;             /* so many there were */
+    unsigned notes;             /* how many there were */
     unsigned parked_count;      /* see session_parked() */
     struct knocking knocking;
     bool has_last;         /* the owner's last session had a client */
@@ -126,7 +127,7 @@ struct session_view {
 };
 
 void session_view(const struct session *session, struct session_view *ret_view);
-/* Those who wait to be let in, in the order of their coming. Returns how many. */
+/* Those that wait to be let in, in the order in which they came. Returns how many. */
 unsigned session_parked(const struct session *session,
                         struct parked_view ret_views[SESSION_PARKED_MAX]);
 
@@ -153,19 +154,18 @@ void session_rdp_file_name(const struct session *session, char *dst);
 
 /*
  * Its user ends it. The session is ended when this returns, and gone after the loop's
- * turn. An address that was admitted just now is no known one any more.
+ * turn. An address that was admitted just before is forgotten.
  */
 void session_close(struct session *session);
 /*
- * A person decides about a parked client, by number: that its address is known from
- * now on, or is not let in in this session and not known. -ENOENT if it is not there
- * any more.
+ * A person decides about a parked client, by number: its address is known from now on,
+ * or is forgotten and kept out of this session. -ENOENT if the client has left.
  */
 int session_admit(struct session *session, unsigned number, const struct owner *by);
 int session_block(struct session *session, unsigned number, const struct owner *by);
 /*
- * The owner wants to know who waits: asks about up to `most` more of them now, however much
- * was asked before. Returns about how many.
+ * The owner wants to know who is waiting: asks about up to `most` more of them now, however
+ * many questions there were before. Returns how many it asks about.
  */
 unsigned session_ask_more(struct session *session, unsigned most);
 

@@ -21,7 +21,7 @@ static bool is_blocked(const struct session *session, const struct addr *from)
 
 /* ---- who is turned away ---------------------------------------------------- */
 
-/* Strangers cause these lines, so they are sieved. */
+/* Strangers cause these lines, so they go through a sieve. */
 static void log_turned_away(const struct session *session, const struct addr *from,
                             const char *because)
 {
@@ -119,7 +119,7 @@ static void log_in(const struct session *session, const struct addr *from)
              buffer);
 }
 
-/* What is left of the descriptors belongs to sessions whose user is yet to come. */
+/* The descriptors that are left are for sessions whose user is yet to come. */
 static bool has_descriptors(struct session *session, int fd)
 {
     if (!session->somebody_is_in || !net_descriptors_are_short(fd)) {
@@ -229,7 +229,7 @@ static void add_blocked(struct session *session, const struct addr *address)
     }
 }
 
-/* They belong to its user no more, whatever was said before. */
+/* Whatever was said before: this address is not its user's. */
 static void forget(struct session *session, const struct addr *from)
 {
     char host[ADDR_HOST_MAX];

@@ -1,8 +1,8 @@
 /*
  * session_core: the inside of a session, for session.c (its life),
  * session_gateway.c and session_client.c (its two sides), session_connection.c
- * (what joins them), session_view.c (what others see of it) and sessions.c (the
- * list). Everybody else uses session.h.
+ * (what joins them), session_lobby.c (its unknown clients), session_view.c (what
+ * others see of it) and sessions.c (the list). Everybody else uses session.h.
  */
 #ifndef PAMTUNNEL_VPS_SESSION_SESSION_CORE_H
 #define PAMTUNNEL_VPS_SESSION_SESSION_CORE_H
@@ -72,7 +72,7 @@ struct session {
     bool somebody_is_in;
     bool gateway_is_ready; /* TUNNEL_READY of channel 0 came */
     bool note_is_new;
-    bool told_of_other; /* its user knows that the secret came from elsewhere */
+    bool told_of_other; /* its user was told that the secret came from elsewhere */
     uint8_t way_in;     /* of the first client: an enum way_in */
     uint16_t port;
     enum session_kind kind;
@@ -140,7 +140,7 @@ void session_set_state(struct session *session, enum session_state state);
 /* Ends it, once; what it holds is closed when this returns. */
 void session_end(struct session *session, enum session_end end);
 void session_on_link_ended(struct session *session, struct connection *connection);
-/* To be called when no connection may be left. maybe_last_words: the reason may still come. */
+/* Call it when there may be no connection left. maybe_last_words: the reason may still come. */
 void session_on_nothing_carried(struct session *session, bool maybe_last_words);
 /* Its end is near; the gateway's reason may still come, and be the end. */
 void session_wait_for_last_words(struct session *session);
@@ -189,21 +189,21 @@ void session_cut_all(struct session *session);
 bool session_take_channel(struct session *session, uint16_t channel, int fd);
 /* Those that wait for a data channel ask for another one, or go if that fails. */
 void session_ask_anew(struct session *session);
-/* Who waits for this data channel, if anybody does, goes. */
+/* The connection that waits for this data channel, if there is one, is dropped. */
 void session_give_up_channel(struct session *session, uint16_t channel);
 struct connection *session_find_channel(const struct session *session, uint16_t channel);
 unsigned session_count_connections(const struct session *session);
 
 /* ---- session_lobby.c ------------------------------------------------------- */
 
-/* What door.h wants to know and tells about unknown clients. */
+/* What door.h asks and reports about unknown clients. */
 bool session_expects(void *arg, const struct addr *from);
 void session_on_knocking(void *arg);
 void session_on_departed(void *arg, const struct addr *from, const char *words,
                          enum departure departure);
-/* At the session's end: how many came whom nobody was asked about. */
+/* At the session's end: how many unknown clients came. */
 void session_log_knocks(const struct session *session);
-/* Fills in who waits, and where the owner came from last. */
+/* Fills in how many wait, and where the owner came from last. */
 void session_view_lobby(const struct session *session, struct session_view *view);
 
 /* ---- session_view.c -------------------------------------------------------- */

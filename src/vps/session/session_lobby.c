@@ -65,15 +65,15 @@ static const char *departure_text(enum departure departure)
 {
     switch (departure) {
     case DEPARTURE_NO_PLACE:
-        return "is turned away: too many wait already";
+        return "is turned away: too many are waiting already";
     case DEPARTURE_MADE_ROOM:
-        return "is sent off: another one needs its place";
+        return "is sent off to make room for another one";
     case DEPARTURE_SENT_OFF:
         return "is sent off, without a question";
     case DEPARTURE_UNASKED:
         break;
     }
-    return "hung up before its user was asked";
+    return "hung up before the user was asked about it";
 }
 
 void session_on_departed(void *arg, const struct addr *from, const char *words,

@@ -31,7 +31,7 @@ struct session_watcher {
 enum { SESSION_WATCHERS_MAX = 4 };
 /* Registers a watcher. -ENOSPC if there are too many. */
 int sessions_watch(struct sessions *sessions, struct session_watcher watcher);
-/* Nothing is told to the watcher with that arg any more. Not from within an event. */
+/* The watcher with that arg is told nothing any more. Not from within an event. */
 void sessions_unwatch(struct sessions *sessions, const void *arg);
 
 struct session_request {

@@ -1,5 +1,5 @@
 /*
- * learn: who the owner of the bot is. He shows it by sending a one-time code, which only
+ * learn: who the owner of the bot is. They show it by sending a one-time code, which only
  * the terminal showed, to the bot in a private chat.
  */
 #ifndef PAMTUNNEL_VPS_SETUP_LEARN_H

@@ -52,7 +52,7 @@ struct store {
     struct queue finished; /* whose owners are to be told */
     int trouble;           /* why nothing can be written; 0: all is well */
     bool damaged;          /* the file was put aside, which the log does not say yet */
-    unsigned lost;         /* changes that found no place any more */
+    unsigned lost;         /* changes for which there was no room */
 
     /* The loop's: what the log was told. */
     int said_trouble;
