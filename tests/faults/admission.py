@@ -8,7 +8,7 @@ import peers
 import places
 import sshd as openssh
 import util
-from agents import OWNER
+from agents import FRIEND, OWNER
 from harness import PLAIN, Clock, Found, Missing, RdpSession, Session, circumstance, echoes, is_in, need
 from places import USER, USER6, USER6_LATER, stranger
 
@@ -126,6 +126,16 @@ def crowd_of_many_networks(run):
               "minute for which a place is kept")
 def crowd_of_the_same_network(run):
     return crowded_out(run, [f"203.0.113.{n}" for n in range(100, 150)], USER)
+
+
+@circumstance(PART, "100 strangers of 50 networks at somebody else's session", "a user at another session is asked about all the same", short=True)
+def crowd_elsewhere(run):
+    world, target = run.world(), run.target()
+    elsewhere, crowd = Session(world, target, FRIEND), []
+    for number in range(100):
+        with contextlib.suppress(OSError):
+            crowd.append(elsewhere.knock(stranger(number % 50)))
+    return user_gets_in(run, Session(world, target), USER)
 
 
 @circumstance(PART, "the user waits to be admitted; forty strangers come, four of them within 40 ms; Admit after 5 s",

@@ -1,6 +1,7 @@
 """Power cuts, full disks, and two agents at one state."""
 
 import os
+import re
 import sqlite3
 import stat
 import time
@@ -95,6 +96,25 @@ def disk_full(run):
     world.ready(timeout=40)
     need(not admitted(world, target, "203.0.113.8"), "what was admitted with room on the disk is forgotten")
     return Found(bool(said), "sessions go on, " + ("the log says it" if said else "the log says nothing") + ", what came later is kept")
+
+
+@circumstance(PART, "whatever is written to STATE_DIR's disk fails (EIO), and works again later", "sessions go on as before, the log says it; what is "
+              "admitted afterwards is kept", short=True)
+def disk_errors(run):
+    broken, target = run.folder / "broken", run.target()
+    world = run.world(vps={**preloaded(run.folder, "disk"), "FAULTS_DISK": broken, "RECONNECT_GRACE": 1})
+    broken.write_text("yes")
+    admitted(world, target, USER)
+    need(run.until(answered(world, OWNER, "/help"), 15), "the bot does not answer")
+    need(run.until(lambda: re.search("I/O error|write|disk", world.vps.log), 15), "the log says nothing")
+    broken.unlink()
+    admitted(world, target, "203.0.113.8")
+    time.sleep(3)
+    world.vps.kill()
+    world.vps.start()
+    world.ready(timeout=40)
+    need(not admitted(world, target, "203.0.113.8"), "what was admitted when the disk worked again is forgotten")
+    return Found(True, "sessions go on, the log says it, what came later is kept")
 
 
 @circumstance(PART, "each fsync of STATE_DIR's disk takes 3 s, while an address is admitted and commands come",

@@ -1,9 +1,13 @@
 /*
- * A disk that takes its time, for a program that is started with LD_PRELOAD: each fsync()
- * and fdatasync() takes FAULTS_SYNC_MS longer.
+ * A disk that is slow or broken, for a program that is started with LD_PRELOAD: each
+ * fsync() and fdatasync() takes FAULTS_SYNC_MS longer, and while the file FAULTS_DISK is
+ * not empty, what is written at a place in a file fails with EIO.
  */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +20,13 @@ static void dawdle(void)
     nanosleep(&time, NULL);
 }
 
+static bool is_broken(void)
+{
+    const char *path = getenv("FAULTS_DISK");
+    struct stat file;
+    return path && stat(path, &file) == 0 && file.st_size > 0;
+}
+
 int fsync(int fd)
 {
     dawdle();
@@ -26,4 +37,18 @@ int fdatasync(int fd)
 {
     dawdle();
     return (int)syscall(SYS_fdatasync, fd);
+}
+
+ssize_t pwrite64(int fd, const void *data, size_t len, off64_t at)
+{
+    if (is_broken()) {
+        errno = EIO;
+        return -1;
+    }
+    return syscall(SYS_pwrite64, fd, data, len, at);
+}
+
+ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
+{
+    return pwrite64(fd, data, len, at);
 }

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import random
 import re
 import secrets
 import socket
@@ -293,3 +294,70 @@ def doctor_sees_dead_v6(run):
     need(trouble, "“" + " / ".join(line for line in lines if line.startswith("!!")) + "”")
     need(any("key" in line for line in lines if line.startswith("ok")), "it does not look further over IPv4")
     return Found(True, f"“{trouble[0]}”")
+
+
+@circumstance(PART, "eight connections of the user at the same moment; the line to the gateway takes 150 ms each way", "all of them are relayed", short=True)
+def eight_at_once(run):
+    world, wire = on_a_wire(run)
+    session = Session(world, far_target(run, wire))
+    wire.delay = 0.15
+    began = time.monotonic()
+    clients = [session.knock(USER) for _ in range(8)]
+    good = sum(is_in(client, timeout=15) for client in clients)
+    took = time.monotonic() - began
+    return Found(good == 8, f"{good} of 8, after {took:.1f} s", took)
+
+
+@circumstance(PART, "the line to the gateway loses one packet in 30", "what is sent arrives whole", short=True)
+def lossy_line(run):
+    world, wire = on_a_wire(run)
+    session = Session(world, far_target(run, wire))
+    client = session.knock(USER)
+    need(is_in(client, timeout=15), "not in")
+    wire.loses, wire.delay = 1 / 30, 0.01
+    data = random.randbytes(300_000)
+    began = time.monotonic()
+    threading.Thread(target=lambda: client.sendall(data), daemon=True).start()
+    good = is_in(client, data, 60)
+    took = time.monotonic() - began
+    return Found(good, f"{len(data) // 1000} kB there and back in {took:.1f} s" if good else "not all of it came back", took)
+
+
+@circumstance(PART, "gateway-agent gets no processor for 8 s, and a connection comes meanwhile", "it, or the next try, is served when it is back; the first goes on", short=True)
+def gateway_frozen(run):
+    world, wire = on_a_wire(run)
+    session = Session(world, far_target(run, wire))
+    first = session.knock(USER)
+    need(is_in(first, timeout=10), "not in")
+    world.gateway.freeze()
+    second = session.knock(USER)
+    time.sleep(8)
+    world.gateway.thaw()
+    began, tries = time.monotonic(), [second]
+
+    def served():
+        if is_in(tries[-1], timeout=0.5):
+            return True
+        if not util.is_open(tries[-1]):     # the user tries again
+            time.sleep(0.5)
+            tries.append(session.knock(USER))
+        return False
+
+    took = run.until(served, 20)
+    need(took is not None, "no further connection is served")
+    need(is_in_still(first), "the first connection broke")
+    return Found(True, f"served {took:.1f} s after, at try {len(tries)}; the first goes on", took)
+
+
+def is_in_still(client):
+    client.sendall(b"still")
+    return is_in(client, b"still", 10)
+
+
+@circumstance(PART, "vps-agent is away for a minute", "the gateway is back within a minute after it")
+def vps_away(run):
+    world = run.world()
+    world.vps.kill()
+    time.sleep(60)
+    world.vps.start()
+    return run.recovers(online(world), 65, "back", "not back")

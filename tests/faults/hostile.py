@@ -23,26 +23,37 @@ def odd(text):
                    if unicodedata.category(c) in ("Cf", "Zl", "Zp", "Cc") and c not in "\n\t"})
 
 
+def says(run, program="gateway 1", detail="locked"):
+    """A hostile gateway's words, as they are shown: where -> text. Empty if it was sent off for them."""
+    world = run.world(gateways=())
+    gateway = run.use(protocol.Control(world.control_port, world.key, "evil"))
+    gateway.send(protocol.hello(program=program))
+    known = run.until(lambda: world.status()["gateways"], 5)
+    screen = world.pamctl("status").stdout
+    since = world.api.mark()
+    if known:
+        world.api.say(OWNER, "/ssh evil/host")
+        session = protocol.read_open_tunnel(gateway.receive(protocol.OPEN_TUNNEL))[0]
+        gateway.send(protocol.tunnel_failed(session, 0, 8, detail))
+    told = lambda: [m for m in world.api.all_messages(OWNER, since) if m.says("locked")]
+    if not known or not run.until(told, 5):
+        need(not world.status()["gateways"], "neither shown nor sent off")
+        return {"log": world.vps.log}, []
+    return {"chat": told()[0].text, "log": world.vps.log, "pamctl": screen + world.pamctl("sessions").stdout}, told()[0].code
+
+
 @circumstance(PART, "a gateway's texts hold direction marks, invisible characters, links and commands", "none of the characters reaches chat, log or "
               "screen; links are not live", short=True)
 def gateways_words(run):
-    world = run.world(gateways=())
-    gateway = run.use(protocol.Control(world.control_port, world.key, "evil"))
-    gateway.greet(program=f"gateway{ODD}1")
-    since = world.api.mark()
-    world.api.say(OWNER, "/ssh evil/host")
-    session = protocol.read_open_tunnel(gateway.receive(protocol.OPEN_TUNNEL))[0]
-    gateway.send(protocol.tunnel_failed(session, 0, 8, f"locked{ODD} log in at https://evil.example/ with /start 123 to @evil_bot"))
-    told = lambda: [m for m in world.api.all_messages(OWNER, since) if m.says("locked")]
-    if not run.until(told, 5):
-        refused = not world.status()["gateways"]
-        return Found(refused, "the connection of who sends that is ended" if refused else "no answer")
-    message = told()[0]
-    screen = world.pamctl("status").stdout + world.pamctl("sessions").stdout
-    for where, text in (("chat", message.text), ("log", world.vps.log), ("pamctl", screen)):
-        need(not odd(text), f"{where}: {', '.join(odd(text))}")
-    link = any("https://evil.example" in code for code in message.code)
-    return Found(link, "cleaned; " + ("the link stands in <code>" if link else "the link is live in the chat"))
+    fates = []
+    for words in ({"program": f"gateway{ODD}1"}, {"detail": f"locked{ODD}"}):
+        shown, _ = says(run, **words)
+        for where, text in shown.items():
+            need(not odd(text), f"{where}: {', '.join(odd(text))}")
+        fates.append("cleaned" if "chat" in shown else "sent off")
+    _, code = says(run, detail="locked, log in at https://evil.example/ with /start 123 to @evil_bot")
+    need(any("https://evil.example" in text for text in code), f"{' and '.join(fates)}, but the link is live in the chat")
+    return Found(True, f"characters: {' and '.join(fates)}; the link stands in <code>")
 
 
 class PaperVps:

@@ -9,6 +9,7 @@ import fcntl
 import heapq
 import os
 import pathlib
+import random
 import select
 import socket
 import struct
@@ -113,12 +114,13 @@ def far_away(name="far"):
 
 class Wire:
     """The line from here to `far`. Every packet passes through a thread here, which can be
-    slow, silent, or forget the connections that it has seen, as a NAT does."""
+    slow, silent, lose some, or forget the connections that it has seen, as a NAT does."""
 
     def __init__(self, far):
         self.far = far
         self.delay = 0.0    # each way
         self.silent = False
+        self.loses = 0.0    # this part of the packets
         self._flows, self._forgotten, self._refused = set(), set(), set()
         self._on_the_way = []   # (when due, number, descriptor, packet)
         self._number = 0
@@ -183,7 +185,7 @@ class Wire:
                 return
             flow = _flow(packet)
             self._flows.add(flow)
-            if self.silent:
+            if self.silent or random.random() < self.loses:
                 continue
             if flow in self._forgotten:
                 if flow in self._refused:

@@ -67,7 +67,8 @@ def run_inside(name, folder, patience):
         traceback.print_exc()
         status, found = "broken", harness.Found(False, f"{type(error).__name__}: {str(error).splitlines()[:1]}")
     agents.REPORTS.clear()
-    return {"name": name, "status": status, "seen": found.seen, "seconds": found.seconds}
+    seen = re.sub(re.escape(str(folder)) + r"/(pt-\w+/)?", "", found.seen)
+    return {"name": name, "status": status, "seen": seen, "seconds": found.seconds}
 
 
 # ---------------------------------------------------------------- outside

@@ -7,7 +7,6 @@ import threading
 import time
 
 import agents
-import botapi
 import util
 from agents import FRIEND, OWNER, STRANGER
 from botapi import Fault
@@ -34,7 +33,7 @@ def other_bot(world):
     """Another bot's token, and its own numbers of updates."""
     world.token = world.api.token = "7000000002:another-bots-token-of-the-right-length-"
     world.vps.settings["TELEGRAM_TOKEN"] = world.token
-    botapi.BOT_ID = 7000000002
+    world.api.bot_id = 7000000002
 
 
 @circumstance(PART, "a new bot's token with the state of the old bot, whose updates had higher numbers",
@@ -263,23 +262,35 @@ def stale_commands(run):
     return Found(took < 12 * util.TIME_SCALE and 1 <= notices <= 2, f"answered after {took:.1f} s; {notices} notices", took)
 
 
-@circumstance(PART, "the bot's token is revoked while it runs", "`--health` fails and says so, the log repeats it", short=True)
-def revoked(run):
+def revoke(run):
+    """Until --health, an object with its text and status, is as it is wanted."""
     world = run.world(gateways=())
     heard_once(world)
     world.api.wrong_token_is_expected = True
     world.api.token = "1:another"
     world.api.drop_connections()
-    last = None
 
-    def sick():
-        nonlocal last
-        last = agents.run("vps-agent", "--health", env=world.vps.settings)
-        return last.returncode != 0
+    def waits_for(wanted, bound, what):
+        last = []
 
-    found = run.recovers(sick, 60, "--health fails", "--health says healthy")
-    need(found.ok, f"--health: {last.stdout.strip()}")
-    return Found(True, f"--health after {found.seconds:.1f} s: {last.stdout.strip()}", found.seconds)
+        def look():
+            last[:] = [agents.run("vps-agent", "--health", env=world.vps.settings)]
+            return wanted(last[0])
+
+        took = run.until(look, bound)
+        need(took is not None, f"{what} within {bound} s: {last[0].stdout.strip()}")
+        return Found(True, f"after {took:.1f} s: {last[0].stdout.strip()}", took)
+    return waits_for
+
+
+@circumstance(PART, "the bot's token is revoked while it runs", "`--health` says so", short=True)
+def revoked(run):
+    return revoke(run)(lambda health: "refuses" in health.stdout or "401" in health.stdout, 20, "--health does not say so")
+
+
+@circumstance(PART, "the token stays revoked for more than two minutes", "`--health` fails")
+def revoked_for_minutes(run):
+    return revoke(run)(lambda health: health.returncode != 0, 150, "--health does not fail")
 
 
 @circumstance(PART, "the server answers every sendDocument with 500", "other answers pass it, and one line says so within seconds", short=True)
@@ -296,11 +307,26 @@ def document_refused(run):
     return Found(True, f"{found.seen}; that the file cannot be sent is said after {said + found.seconds:.0f} s", found.seconds)
 
 
+@circumstance(PART, "what answers in the place of the Bot API sends 64 MiB of something", "memory is bounded, and commands are answered afterwards", short=True)
+def endless_answer(run):
+    world = run.world(gateways=())
+    heard_once(world)
+    before = world.vps.rss_kb()
+    world.api.inject("getUpdates", Fault("garbage", body=bytes(64 << 20)), 3)
+    done = answered(world, OWNER, "/help")  # ends the poll that is under way
+    need(run.until(done, 20), "not answered")
+    util.eventually(lambda: not world.api._faults["getupdates"], "the answers are asked for", 20)
+    most = (world.vps.rss_kb() - before) / 1024
+    found = hears(run, world, 20)
+    most = max(most, (world.vps.rss_kb() - before) / 1024)
+    return Found(found.ok and most < 16, f"{found.seen}, {most:.1f} MiB more", found.seconds)
+
+
 @circumstance(PART, "the server answers getUpdates at once, whatever timeout it is given", "it is asked once a second, not as fast as it can be", short=True)
 def answers_at_once(run):
     world = run.world(gateways=())
     heard_once(world)
-    world.api.empty_at_once = True
+    world.api.polls_wait = False
     world.api.say(OWNER, "/help")
     time.sleep(2)
     before, cpu = len(world.api.called("getUpdates")), world.vps.cpu_seconds()
