@@ -18,6 +18,8 @@ jobs=${JOBS:-2}
 # What is fetched and built once for all work trees.
 cache=${PAMTUNNEL_CACHE:-${XDG_CACHE_HOME:-~/.cache}/pamtunnel}
 make_cache() {
+    # Meson takes no libraries from there.
+    [[ $cache/ != "$root"/* ]] || die "$cache is in the work tree: PAMTUNNEL_CACHE names another folder"
     { mkdir -p "$cache" && [ -w "$cache" ]; } 2>/dev/null ||
         die "cannot write to $cache: PAMTUNNEL_CACHE names another folder"
 }

@@ -80,14 +80,38 @@ void show_status(const json_t *reply)
     }
 }
 
+/* "203.0.113.7 wants in (SSH-2.0-PuTTY, for 12 s): pamctl admit k3f9q2wx 203.0.113.7" */
+static void show_waiting(const json_t *session, const json_t *client)
+{
+    char age[64];
+    const char *address = text_of(client, "address"), *words = text_of(client, "words");
+    const char *name = text_of(client, "name");
+    printf("          %s wants in (%s%s", address, words, words[0] ? ", " : "");
+    if (name[0] && name[0] != '-') {
+        printf("%s, ", name);
+    }
+    printf("for %s): pamctl admit %s %s",
+           span(age, sizeof age, (uint64_t)number_of(client, "waits")), text_of(session, "id"),
+           address);
+    if (number_of(client, "of_its_address") > 1) {
+        printf("#%" JSON_INTEGER_FORMAT, number_of(client, "number"));
+    }
+    putchar('\n');
+}
+
 static void show_parked(const json_t *session)
 {
     size_t index;
-    json_t *address;
-    json_array_foreach(json_object_get(session, "parked"), index, address)
+    json_t *client;
+    const json_t *knocking = json_object_get(session, "knocking");
+    json_array_foreach(json_object_get(session, "waiting"), index, client)
     {
-        printf("          %s wants in: pamctl admit %s %s\n", json_string_value(address),
-               text_of(session, "id"), json_string_value(address));
+        show_waiting(session, client);
+    }
+    if (json_is_object(knocking)) {
+        printf("          strangers are knocking: %" JSON_INTEGER_FORMAT
+               " unknown clients from %" JSON_INTEGER_FORMAT " networks so far\n",
+               number_of(knocking, "clients"), number_of(knocking, "networks"));
     }
 }
 
@@ -130,10 +154,10 @@ void show_sessions(const json_t *reply)
 
 static void show_what_next(const json_t *session)
 {
-    printf("Session %s to %s, %" JSON_INTEGER_FORMAT " s to connect. An unknown address has to be "
-           "admitted: pamctl admit %s\n",
-           text_of(session, "id"), text_of(session, "target"), number_of(session, "expires_in"),
-           text_of(session, "id"));
+    printf("Session %s to %s, %" JSON_INTEGER_FORMAT " s to connect. A client from an unknown "
+           "address waits to be admitted: pamctl sessions shows who, and the command for it.\n",
+           text_of(session, "id"), text_of(session, "target"), number_of(session, "expires_in"));
+    show_parked(session);
 }
 
 void show_ssh(const json_t *reply)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -132,23 +133,35 @@ static json_t *do_close(struct admin_call *call, const json_t *request)
     return reply;
 }
 
-/* Which parked client is meant: the one of that address, or the only one. */
-static int find_parked(const struct session *session, const char *address, unsigned *ret_number)
+/*
+ * Which parked client is meant: ADDRESS, or ADDRESS#NUMBER where several of one address wait.
+ * -EDESTADDRREQ if that does not say which.
+ */
+static int find_parked(const struct session *session, const char *wanted, unsigned *ret_number)
 {
-    struct session_view view;
-    session_view(session, &view);
-    unsigned found = 0;
-    for (unsigned i = 0; i < view.parked_count; i++) {
-        char host[ADDR_HOST_MAX];
-        if (!address[0] || strcmp(addr_host_text(&view.parked[i].from, host), address) == 0) {
-            *ret_number = view.parked[i].number;
+    struct parked_view parked[SESSION_PARKED_MAX];
+    char host[ADDR_HOST_MAX] = "";
+    size_t len = strcspn(wanted, "#");
+    const char *number = wanted[len] ? wanted + len + 1 : NULL;
+    struct addr address;
+    snprintf(host, sizeof host, "%.*s", (int)len, wanted);
+    if (len >= sizeof host || addr_parse(host, 0, &address) < 0) {
+        return wanted[0] ? -ENOENT : -EDESTADDRREQ;
+    }
+    unsigned found = 0, count = session_parked(session, parked);
+    for (unsigned i = 0; i < count; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%u", parked[i].number);
+        if (addr_same_host(&parked[i].from, &address) && (!number || strcmp(number, text) == 0)) {
+            *ret_number = parked[i].number;
             found++;
         }
     }
     return found == 1 ? 0 : found ? -EDESTADDRREQ : -ENOENT;
 }
 
-static json_t *decide(struct admin_call *call, const json_t *request,
+/* any_will_do: all of an address are meant anyway. */
+static json_t *decide(struct admin_call *call, const json_t *request, bool any_will_do,
                       int (*verb)(struct session *session, unsigned number, const struct owner *by))
 {
     json_t *reply;
@@ -159,11 +172,12 @@ static json_t *decide(struct admin_call *call, const json_t *request,
         return reply;
     }
     int err = find_parked(session, text_of(request, "address"), &number);
-    if (err == -EDESTADDRREQ) {
-        return reply_error("which_client",
-                           "Several clients are waiting; add the address of the one you mean.");
+    if (err == -EDESTADDRREQ && !(any_will_do && number)) {
+        return reply_error("which_client", "Say which client you mean: its address, and where "
+                                           "several of one address wait ADDRESS#NUMBER; see pamctl "
+                                           "sessions.");
     }
-    if (err < 0 || verb(session, number, &by) < 0) {
+    if (!number || verb(session, number, &by) < 0) {
         return reply_error("nobody_waits", "No such client is waiting to be admitted.");
     }
     reply = reply_ok();
@@ -173,12 +187,12 @@ static json_t *decide(struct admin_call *call, const json_t *request,
 
 static json_t *do_admit(struct admin_call *call, const json_t *request)
 {
-    return decide(call, request, session_admit);
+    return decide(call, request, false, session_admit);
 }
 
 static json_t *do_block(struct admin_call *call, const json_t *request)
 {
-    return decide(call, request, session_block);
+    return decide(call, request, true, session_block);
 }
 
 static json_t *do_known(struct admin_call *call, const json_t *request)

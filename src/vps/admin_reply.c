@@ -38,14 +38,36 @@ json_t *reply_drain(const struct sessions *sessions)
                      "sessions", (int)sessions_count(sessions));
 }
 
-static json_t *parked_addresses(const struct session_view *view)
+static json_t *reply_parked(const struct parked_view *parked)
 {
-    json_t *list = json_array();
-    for (unsigned i = 0; i < view->parked_count; i++) {
+    char host[ADDR_HOST_MAX];
+    return json_pack("{s:i, s:s, s:s, s:s, s:i, s:i, s:b, s:i}", "number", (int)parked->number,
+                     "address", addr_host_text(&parked->from, host), "words", parked->words, "name",
+                     parked->name, "waits", (int)parked->waits_s, "after", (int)parked->after_s,
+                     "asked", parked->asked, "of_its_address", (int)parked->of_its_address);
+}
+
+/* "parked": the addresses; "waiting": the same with all that is known. */
+static void add_parked(json_t *reply, const struct session *session)
+{
+    struct parked_view parked[SESSION_PARKED_MAX];
+    json_t *addresses = json_array(), *waiting = json_array();
+    unsigned count = session_parked(session, parked);
+    for (unsigned i = 0; i < count; i++) {
         char host[ADDR_HOST_MAX];
-        json_array_append_new(list, json_string(addr_host_text(&view->parked[i].from, host)));
+        json_array_append_new(addresses, json_string(addr_host_text(&parked[i].from, host)));
+        json_array_append_new(waiting, reply_parked(&parked[i]));
     }
-    return list;
+    json_object_set_new(reply, "parked", addresses);
+    json_object_set_new(reply, "waiting", waiting);
+}
+
+static json_t *reply_knocking(const struct knocking *knocking)
+{
+    return knocking->worth_telling
+               ? json_pack("{s:i, s:i, s:i}", "clients", (int)knocking->clients, "networks",
+                           (int)knocking->networks, "unasked", (int)knocking->unasked)
+               : json_null();
 }
 
 static json_t *end_reason(const struct session *session)
@@ -74,9 +96,10 @@ json_t *reply_session(const struct session *session)
         view.seconds_left ? json_integer(view.seconds_left) : json_null(), "bytes_to_target",
         (json_int_t)view.bytes_to_target, "bytes_to_client", (json_int_t)view.bytes_to_client,
         "connections", (int)view.connections, "connections_total", (int)view.connections_total,
-        "note", view.note, "parked", parked_addresses(&view), "reason",
+        "note", view.note, "knocking", reply_knocking(&view.knocking), "reason",
         view.state == SESSION_ENDED ? end_reason(session) : json_null());
     json_object_set_new(reply, "age", json_integer(view.seconds_open));
+    add_parked(reply, session);
     return reply;
 }
 

@@ -17,10 +17,6 @@ static const char *const MIGRATIONS[] = {
     "    owner TEXT NOT NULL, party TEXT NOT NULL, address TEXT NOT NULL,"
     "    admitted_by TEXT NOT NULL, since INTEGER NOT NULL, used INTEGER NOT NULL,"
     "    PRIMARY KEY(owner, party)) STRICT, WITHOUT ROWID;"
-    /* Where each user came from last. */
-    "CREATE TABLE lately("
-    "    owner TEXT PRIMARY KEY NOT NULL, address TEXT NOT NULL, at INTEGER NOT NULL"
-    ") STRICT, WITHOUT ROWID;"
     /* How far the updates of a bot at a Bot API server are dealt with. */
     "CREATE TABLE queue("
     "    bot INTEGER NOT NULL, api_url TEXT NOT NULL, next INTEGER NOT NULL, at INTEGER NOT NULL,"

@@ -378,6 +378,12 @@ class World:
         assert sessions, "no session"
         return sessions[-1]
 
+    def admit(self, session_id):
+        """Admits whoever waits there, with pamctl."""
+        waiting = self.session(session_id)["waiting"]
+        assert len(waiting) == 1, waiting
+        return self.pamctl.json("admit", session_id, waiting[0]["address"])
+
     def close_all(self):
         for session in self.sessions():
             if session["state"] != "ended":

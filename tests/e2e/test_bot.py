@@ -266,7 +266,7 @@ def test_a_token_that_is_revoked_later_is_said_and_does_not_end_the_agent(target
         with peers.dial(port_of(session.code[0])) as client:
             client.sendall(peers.BANNER)
             eventually(lambda: world.newest_session()["parked"], "the client waits")
-            assert world.pamctl("admit", world.newest_session()["id"]).returncode == 0
+            world.admit(world.newest_session()["id"])
             assert util.read_exactly(client, len(peers.BANNER)) == peers.BANNER
         world.api.token = world.token
 

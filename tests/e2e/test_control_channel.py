@@ -58,7 +58,7 @@ def enter_ssh(world, target, host="127.0.0.1"):
     eventually(lambda: world.session(session["id"])["parked"] or world.session(session["id"])["state"] == "connected",
                "the client is noticed")
     if world.session(session["id"])["parked"]:
-        assert world.pamctl("admit", session["id"]).returncode == 0
+        world.admit(session["id"])
     assert util.read_exactly(client, len(peers.BANNER)) == peers.BANNER
     return client, session["id"], message
 
@@ -494,7 +494,7 @@ def test_sigterm_is_obeyed_in_seconds_when_telegram_does_not_answer(target):
 
 
 def test_sigterm_of_the_gateway_ends_its_sessions_and_says_so(target):
-    with World() as world:
+    with World(vps={"RECONNECT_GRACE": 0}) as world:
         client, session, message = enter_ssh(world, target)
         world.gateway.stop(status=0)
         assert util.how_it_ends(client) in ("fin", "rst")

@@ -18,7 +18,7 @@ KEEPALIVE = 1
 
 @pytest.fixture(scope="module")
 def far_world(internet):
-    with World(net=internet, gateway={"KEEPALIVE_SECS": KEEPALIVE}) as world:
+    with World(net=internet, gateway={"KEEPALIVE_SECS": KEEPALIVE}, vps={"RECONNECT_GRACE": 3}) as world:
         yield world
 
 

@@ -12,7 +12,8 @@ from peers import BANNER, Recorder, dial, echo, listening
 from util import (SANITIZED, TIME_SCALE, VALGRIND, eventually, how_it_ends, is_open, read_exactly, read_some,
                   read_to_end, reset, stays)
 
-WORLD = {"bot": False, "vps": {"ADMIT": "auto"}}
+# Strict sessions: they end with their one connection.
+WORLD = {"bot": False, "vps": {"ADMIT": "auto", "RECONNECT_GRACE": 0, "MAX_CONNECTIONS": 1}}
 
 
 @contextlib.contextmanager
@@ -205,7 +206,7 @@ def test_both_ports_close_when_it_ends(world):
                "both ports are closed")
 
 
-def test_an_ssh_session_takes_nobody_else_once_somebody_is_in(world):
+def test_a_strict_session_takes_nobody_else_once_somebody_is_in(world):
     with tunnel(world, echo) as (client, _, session, recorder):
         read_exactly(client, len(BANNER))
         with contextlib.suppress(OSError), dial(session["public_port"]) as second:

@@ -52,7 +52,7 @@ def test_1000_junk_connections_while_the_user_is_expected_and_while_connected(sc
         document, _ = world.rdp(target.name)
         file = RdpFile(document.document.data)
         session = world.newest_session()
-        ports = [session["public_port"], session["data_port"], world.control_port]
+        ports = [session["public_port"], world.control_port]     # no channel is expected at a data port
         judge_memory(world, lambda: blow(ports, JUNK // 2))
         assert world.session(session["id"])["state"] == "waiting"
         with Storm(ports, JUNK // 4, SCANNERS):
@@ -79,7 +79,7 @@ def test_junk_at_an_ssh_session_and_a_real_login_through_it(scanned, sshd):
     since = world.api.mark()
     live = world.ssh(f"{USER}@{sshd.name}")
     session = world.newest_session()
-    ports = [session["public_port"], session["data_port"], world.control_port]
+    ports = [session["public_port"], world.control_port]
     config = sshd.client_config("127.0.0.1")
     connections_before = sshd.log.count("Connection from")
     outcome = []
@@ -178,12 +178,12 @@ def test_logs_do_not_grow_with_every_scanner(scanned):
 @pytest.fixture(scope="module")
 def shown():
     """The same at the log level that an operator has, with somebody who was there before."""
-    with World(vps={"LOG_LEVEL": "info"}) as world:
+    with World(vps={"LOG_LEVEL": "info", "RECONNECT_GRACE": 5}) as world:
         with Recorder(echo) as target:
-            client, _ = enter_ssh(world, target, admit=True)
+            client, session = enter_ssh(world, target, admit=True)
             client.close()
             target.wait_client().wait_end()
-        world.close_all()
+        world.wait_state(session["id"], "ended", 15)    # Close would take the Admit back
         yield world
 
 
@@ -218,7 +218,7 @@ def test_a_thousand_at_every_port_leave_no_trace(shown):
         rdp_session = world.newest_session()
         world.ssh(waited_for.name)                      # its user never comes: its port is open all the time
         ssh_session = world.newest_session()
-        ports = [rdp_session["public_port"], rdp_session["data_port"], ssh_session["public_port"], world.control_port]
+        ports = [rdp_session["public_port"], ssh_session["public_port"], world.control_port]
         with Storm(ports, JUNK // 4, SCANNERS):
             client = enter_rdp(file)
             known, _ = enter_ssh(world, target)         # unasked
@@ -245,8 +245,9 @@ def test_a_thousand_at_every_port_leave_no_trace(shown):
         assert len(questions) <= 12, "five at once, then one in ten seconds"
         client.sendall(b"still here")
         assert read_exactly(client, 10) == b"still here"
-        assert {s["id"]: s["state"] for s in world.sessions() if s["state"] != "ended"} == {
-            rdp_session["id"]: "connected", ssh_session["id"]: "waiting"}
+        # the known client's session ends by itself, when its grace is over
+        eventually(lambda: {s["id"]: s["state"] for s in world.sessions() if s["state"] != "ended"} == {
+            rdp_session["id"]: "connected", ssh_session["id"]: "waiting"}, "the states", 15)
         assert [c.data for c in target.talked] == [PLAIN, BANNER, PLAIN + b"still here"], "not one byte of junk"
         assert not waited_for.talked
         after, _ = enter_ssh(world, target)

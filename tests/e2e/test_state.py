@@ -64,12 +64,21 @@ def database(world):
     return world.state_dir / "state.db"
 
 
+def in_file(world):
+    """What a kill -9 would leave."""
+    connection = sqlite3.connect(database(world))
+    rows = connection.execute("SELECT address FROM known").fetchall()
+    connection.close()
+    return [address for (address,) in rows]
+
+
 # ---------------------------------------------------------------- known addresses
 
 @pytest.mark.parametrize("how", ["kill", "stop"])
 def test_a_known_address_is_known_after_a_restart(target, how):
     with World(bot=False, vps=NO_GRACE) as world:
         admit(world, target, ADDRESS)
+        eventually(lambda: in_file(world) == [ADDRESS], "it is in the file")
         restart(world, how)
         assert known(world) == {(f"uid:{os.getuid()}", ADDRESS)}
         assert is_let_in(come(world, target, ADDRESS)[1])
@@ -82,6 +91,7 @@ def test_a_forgotten_address_is_asked_about_again_and_after_a_restart(target):
         result = world.pamctl("forget", ADDRESS)
         assert result.returncode == 0 and ADDRESS in result.stdout, result
         assert_asked_about(world, target, ADDRESS)
+        eventually(lambda: in_file(world) == [OTHER], "it is in the file")
         restart(world, "kill")
         assert {address for _, address in known(world)} == {OTHER}
         assert_asked_about(world, target, ADDRESS)

@@ -59,7 +59,9 @@ def test_a_warning_breaks_no_build_but_where_it_is_asked_for(tree):
         assert done.returncode != 0 and "-Werror=unused-function" in done.stdout + done.stderr
 
 
-def test_a_cache_that_cannot_be_written_is_named(tree):
-    done = tree.run("deps", PAMTUNNEL_CACHE="/proc/none")
-    assert done.returncode == 1
-    assert done.stderr == "deps: cannot write to /proc/none: PAMTUNNEL_CACHE names another folder\n"
+def test_a_cache_that_will_not_do_is_named(tree):
+    inside = tree.root / "cache"
+    for cache, why in (("/proc/none", "cannot write to /proc/none"), (inside, f"{inside} is in the work tree")):
+        done = tree.run("deps", PAMTUNNEL_CACHE=str(cache))
+        assert done.returncode == 1
+        assert done.stderr == f"deps: {why}: PAMTUNNEL_CACHE names another folder\n"

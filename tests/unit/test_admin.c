@@ -435,10 +435,17 @@ static void sessions_are_listed_and_closed(void **state)
     office_close(office);
 }
 
+static void with_address(const char *verb, const struct session *session, const char *address,
+                         char *line)
+{
+    with_id(verb, session, line);
+    sprintf(line + strlen(line) - 1, ",\"address\":\"%s\"}", address);
+}
+
 static void a_parked_client_is_admitted_or_blocked(void **state)
 {
     struct office *office = office_prepare();
-    char line[200];
+    char line[200], address[64];
     int data;
     (void)state;
     office->world.settings.admit = ADMIT_ASK;
@@ -446,31 +453,46 @@ static void a_parked_client_is_admitted_or_blocked(void **state)
     int fd = call(office);
     json_decref(open_session(office, fd, "ssh", &data));
     struct session *session = only_session(office);
-    with_id("admit", session, line);
+    with_address("admit", session, ANNA, line);
     expect_error(ask(office, fd, line), "nobody_waits");
     int bert = come_with_ssh(session, BERT), anna = come_with_ssh(session, ANNA);
+    int neighbour = come_with_ssh(session, ANNA);
     WAIT_FOR(&office->world.stage, strstr(office->world.events, "parked 2"));
 
     json_t *reply = ask(office, fd, "{\"command\":\"sessions\"}");
-    json_t *parked = json_object_get(json_array_get(json_object_get(reply, "sessions"), 0),
-                                     "parked");
-    assert_int_equal(json_array_size(parked), 2);
+    json_t *shown = json_array_get(json_object_get(reply, "sessions"), 0);
+    json_t *parked = json_object_get(shown, "parked"), *waiting = json_object_get(shown, "waiting");
+    assert_int_equal(json_array_size(parked), 3);
     assert_string_equal(json_string_value(json_array_get(parked, 0)), BERT);
+    assert_int_equal(json_array_size(waiting), 3);
+    json_t *second = json_array_get(waiting, 1);
+    assert_string_equal(text_of(second, "address"), ANNA);
+    assert_memory_equal(text_of(second, "words"), "SSH-2.0-", 8);
+    assert_int_equal(json_integer_value(json_object_get(second, "of_its_address")), 2);
+    int number = (int)json_integer_value(json_object_get(second, "number"));
+    assert_true(json_is_null(json_object_get(shown, "knocking")));
     json_decref(reply);
 
+    with_id("admit", session, line); /* nobody is admitted whose address was not said */
     expect_error(ask(office, fd, line), "which_client");
-    strcpy(line + strlen(line) - 1, ",\"address\":\"127.0.0.77\"}");
-    expect_error(ask(office, fd, line), "nobody_waits");
-    with_id("block", session, line);
-    strcpy(line + strlen(line) - 1, ",\"address\":\"127.0.0.3\"}");
+    static const char *const WRONG[] = {"127.0.0.77", "x", "127.0.0.2#99", "127.0.0.2#", "#2"};
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+        with_address("admit", session, WRONG[i], line);
+        expect_error(ask(office, fd, line), "nobody_waits");
+    }
+    with_address("admit", session, ANNA, line); /* two are there */
+    expect_error(ask(office, fd, line), "which_client");
+    with_address("block", session, BERT, line);
     expect_ok(ask(office, fd, line));
     world_lose(&office->world, bert);
-    with_id("admit", session, line); /* there is one only */
+    sprintf(address, "%s#%d", ANNA, number);
+    with_address("admit", session, address, line);
     reply = ask(office, fd, line);
     assert_string_equal(text_of(json_object_get(reply, "session"), "state"), "connected");
     assert_string_equal(text_of(json_object_get(reply, "session"), "client"), ANNA);
     expect_ok(reply);
     world_hear(&office->world, data, SSH_ID, strlen(SSH_ID));
+    world_lose(&office->world, neighbour);
     close(anna);
     close(data);
     close(fd);

@@ -105,6 +105,113 @@ static void what_comes_from_elsewhere_is_escaped(void **state)
     assert_string_equal(buffer, "&lt;script&gt;&amp;.");
 }
 
+static struct parked_view longest_client(void)
+{
+    struct parked_view parked = {.number = 123456789, .after_s = 4000000, .waits_s = 4000000};
+    assert_int_equal(addr_parse("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", 1, &parked.from), 0);
+    memset(parked.words, '&', sizeof parked.words - 1);
+    memset(parked.name, 'w', sizeof parked.name - 1);
+    return parked;
+}
+
+static struct session_view a_view(enum session_kind kind)
+{
+    return (struct session_view){.kind = kind, .host = "nas", .port = kind ? 3389 : 22};
+}
+
+static struct parked_view a_client(const char *host, const char *words)
+{
+    struct parked_view parked = {.number = 1, .after_s = 12};
+    assert_int_equal(addr_parse(host, 1, &parked.from), 0);
+    strcpy(parked.words, words);
+    return parked;
+}
+
+/* What is the user's own, and what is a stranger's word. */
+static void a_question_can_be_answered(void **state)
+{
+    (void)state;
+    struct session_view view = a_view(SESSION_SSH);
+    struct parked_view parked = a_client("203.0.113.7", "SSH-2.0-<b>&x");
+    const struct parked_view *clients[] = {&parked};
+    texts_question(&html, &view, clients, 1, false);
+    assert_string_equal(buffer, "❓ <code>203.0.113.7</code> wants in to nas.\n"
+                                "It calls itself <code>SSH-2.0-&lt;b&gt;&amp;x</code> and came "
+                                "12 s after your command.\n"
+                                "You were not let in from there before.\nIs it you?");
+    strcpy(parked.name, "dsl-7.example.net");
+    view.has_last = true;
+    view.last_unix = 1764100000;
+    assert_int_equal(addr_parse("198.51.100.9", 1, &view.last_from), 0);
+    start(NULL);
+    texts_question(&html, &view, clients, 1, false);
+    assert_non_null(strstr(buffer, "The name of its address is <code>dsl-7.example.net</code>."));
+    assert_non_null(strstr(buffer, "Your last session came from <code>198.51.100.9</code> "
+                                   "(25 Nov, 19:46 UTC).\nIs it you?"));
+    view.last_from = parked.from;
+    start(NULL);
+    texts_question(&html, &view, clients, 1, true);
+    assert_non_null(strstr(buffer, "Your last session came from the same address (25 Nov"));
+    visible_length();
+}
+
+static void a_question_about_rdp_names_what_is_missing(void **state)
+{
+    (void)state;
+    struct session_view view = a_view(SESSION_RDP);
+    struct parked_view parked = a_client("203.0.113.7", "alice");
+    const struct parked_view *clients[] = {&parked};
+    texts_question(&html, &view, clients, 1, true);
+    assert_string_equal(buffer, "❓ <code>203.0.113.7</code> wants in to nas.\n"
+                                "It came without the secret of the .rdp file, as if somebody had "
+                                "typed the address, 12 s after your command, and gives the user "
+                                "name <code>alice</code>.\nIs it you?");
+    parked.words[0] = '\0';
+    start(NULL);
+    texts_question(&html, &view, clients, 1, true);
+    assert_null(strstr(buffer, "user name"));
+}
+
+static void two_from_one_address_are_said_to_be_two(void **state)
+{
+    (void)state;
+    struct session_view view = a_view(SESSION_SSH);
+    struct parked_view one = a_client("2001:db8::1", "SSH-2.0-a"),
+                       other = a_client("2001:db8::2", "SSH-2.0-b");
+    const struct parked_view *clients[] = {&one, &other};
+    other.after_s = 75;
+    texts_question(&html, &view, clients, 2, true);
+    assert_string_equal(
+        buffer,
+        "❓ <code>2001:db8::1</code> wants in to nas.\n"
+        "<b>2 clients</b> wait there, as behind a shared connection:\n"
+        "1. <code>SSH-2.0-a</code>, 12 s after your command\n"
+        "2. <code>2001:db8::2</code>, <code>SSH-2.0-b</code>, 1 min 15 s after your command\n"
+        "Which of them is you?");
+}
+
+static void strangers_are_counted(void **state)
+{
+    (void)state;
+    struct session_view view = a_view(SESSION_SSH);
+    view.knocking = (struct knocking){.clients = 37, .networks = 12, .busiest_count = 2};
+    strcpy(view.knocking.busiest[0].network, "198.51.100.0/24");
+    strcpy(view.knocking.busiest[1].network, "2001:db8:7::/48");
+    view.knocking.busiest[0].clients = 20;
+    view.knocking.busiest[1].clients = 9;
+    texts_knocking(&html, &view, false);
+    assert_string_equal(buffer, "🚪 Strangers knocked at nas: 37 unknown clients from 12 networks, "
+                                "most from <code>198.51.100.0/24</code> (20), "
+                                "<code>2001:db8:7::/48</code> (9).");
+    start(NULL);
+    view.knocking.clients = 1;
+    view.knocking.networks = 1;
+    view.knocking.more_networks = true;
+    texts_knocking(&html, &view, true);
+    assert_non_null(strstr(buffer, "1 unknown client from more than 1 network,"));
+    assert_non_null(strstr(buffer, "press the button"));
+}
+
 /* Links, mentions, commands and hashtags are made by Telegram, but not in <code>. */
 static void words_of_others_are_no_links(void **state)
 {
@@ -174,8 +281,15 @@ static void every_message_is_within_the_limits(void **state)
         start(NULL);
         texts_ended(&html, &view, worst);
         assert_in_range(visible_length(), 1, MESSAGE_MAX);
+        struct parked_view parked = longest_client();
+        const struct parked_view *clients[TEXTS_CLIENTS_MAX] = {&parked, &parked, &parked, &parked};
+        for (unsigned count = 1; count <= TEXTS_CLIENTS_MAX; count++) {
+            start(NULL);
+            texts_question(&html, &view, clients, count, false);
+            assert_in_range(visible_length(), 1, MESSAGE_MAX);
+        }
         start(NULL);
-        texts_question(&html, &view, &view.client, false);
+        texts_knocking(&html, &view, true);
         assert_in_range(visible_length(), 1, MESSAGE_MAX);
         for (int fate = TEXTS_ADMITTED; fate <= TEXTS_GONE; fate++) {
             start(NULL);
@@ -317,6 +431,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_comes_from_elsewhere_is_escaped),
+        TEST(a_question_can_be_answered),
+        TEST(a_question_about_rdp_names_what_is_missing),
+        TEST(two_from_one_address_are_said_to_be_two),
+        TEST(strangers_are_counted),
         TEST(words_of_others_are_no_links),
         TEST(every_message_is_within_the_limits),
         TEST(plain_texts_are_sound),

@@ -11,6 +11,7 @@
 
 #include "bot_fakes.h"
 #include "vps/bot/card.h"
+#include "vps/bot/questions.h"
 #include "vps/bot/texts.h"
 
 enum { ANNA = 42 };
@@ -19,6 +20,7 @@ enum { ANNA = 42 };
 struct session {
     struct session_view view;
     struct target target;
+    struct parked_view parked[SESSION_PARKED_MAX];
     unsigned admitted, blocked;
     struct card *card; /* told about what the verbs did */
 };
@@ -33,6 +35,8 @@ void __wrap_session_ssh_command(const struct session *s, struct text *text);
 void __wrap_session_rdp_file(const struct session *s, struct text *text);
 void __wrap_session_rdp_file_name(const struct session *s, char *dst);
 void __wrap_session_end_text(const struct session *s, struct text *text);
+unsigned __wrap_session_parked(const struct session *s,
+                               struct parked_view ret_views[SESSION_PARKED_MAX]);
 int __wrap_session_admit(struct session *s, unsigned number, const struct owner *by);
 void __wrap_session_scp_command(const struct session *s, struct text *text);
 void __wrap_session_ssh_config(const struct session *s, struct text *text);
@@ -67,11 +71,24 @@ void __wrap_session_end_text(const struct session *s, struct text *text)
     text_add(text, "it is <over>");
 }
 
+unsigned __wrap_session_parked(const struct session *s,
+                               struct parked_view ret_views[SESSION_PARKED_MAX])
+{
+    memcpy(ret_views, s->parked, s->view.parked_count * sizeof s->parked[0]);
+    return s->view.parked_count;
+}
+
+static void take_out(struct session *s, unsigned i)
+{
+    s->view.parked_count--;
+    memmove(&s->parked[i], &s->parked[i + 1], (s->view.parked_count - i) * sizeof s->parked[0]);
+}
+
 static void unpark(struct session *s, unsigned number)
 {
     for (unsigned i = 0; i < s->view.parked_count; i++) {
-        if (s->view.parked[i].number == number) {
-            s->view.parked[i] = s->view.parked[--s->view.parked_count];
+        if (s->parked[i].number == number) {
+            take_out(s, i);
         }
     }
     card_update(s->card);
@@ -103,11 +120,18 @@ int __wrap_session_block(struct session *s, unsigned number, const struct owner 
     return 0;
 }
 
+static struct parked_view *come(unsigned number, const char *address)
+{
+    struct parked_view *parked = &session.parked[session.view.parked_count++];
+    *parked = (struct parked_view){.number = number, .words = "SSH-2.0-x"};
+    assert_int_equal(addr_parse(address, 50000, &parked->from), 0);
+    return parked;
+}
+
+/* One whom the user is to be asked about. */
 static void park(unsigned number, const char *address)
 {
-    struct parked_view *parked = &session.view.parked[session.view.parked_count++];
-    parked->number = number;
-    assert_int_equal(addr_parse(address, 50000, &parked->from), 0);
+    come(number, address)->asked = true;
     card_update(session.card);
 }
 
@@ -385,19 +409,22 @@ static void a_client_is_asked_about_once(void **state)
     open_session(SESSION_SSH);
     become(SESSION_WAITING);
     sent("ssh");
-    park(1, "198.51.100.9");
+    come(1, "198.51.100.9");
+    card_update(session.card);
+    nothing_more_is_said(); /* the door has not decided so */
+    session.parked[0].asked = true;
+    card_update(session.card);
     unsigned call = sent("<code>198.51.100.9</code> wants in to HOME-PC");
+    assert_string_equal(fake_button(call, 0, "text"), "Admit");
     assert_string_equal(fake_button(call, 0, "callback_data"), "admit:abcdefgh:1");
     assert_string_equal(fake_button(call, 1, "callback_data"), "block:abcdefgh:1");
-    park(2, "198.51.100.9"); /* the same address, another connection */
+    card_update(session.card);
     nothing_more_is_said();
     park(3, "2001:db8::9");
     sent("<code>2001:db8::9</code> wants in");
 
-    unpark(&session, 1);
-    nothing_more_is_said(); /* its other connection still waits */
     assert_string_equal(card_decide(session.card, 1, true), TEXT_ADMITTED);
-    assert_int_equal(session.admitted, 2);
+    assert_int_equal(session.admitted, 1);
     call = edited("was admitted");
     assert_null(fake_button(call, 0, "text"));
     assert_string_equal(card_decide(session.card, 3, false), TEXT_BLOCKED);
@@ -406,7 +433,84 @@ static void a_client_is_asked_about_once(void **state)
 
     assert_string_equal(card_decide(session.card, 3, true), TEXT_CLIENT_GONE);
     assert_string_equal(card_decide(session.card, 99, true), TEXT_CLIENT_GONE);
-    assert_int_equal(session.admitted, 2);
+    assert_int_equal(session.admitted, 1);
+    nothing_more_is_said();
+}
+
+/* The user pressed Admit about his own client, and the neighbour got in. */
+static void two_of_one_party_are_one_question_about_two(void **state)
+{
+    (void)state;
+    open_session(SESSION_SSH);
+    become(SESSION_WAITING);
+    sent("ssh");
+    park(1, "2001:db8::9");
+    sent("Is it you?");
+    park(2, "2001:db8::a");
+    unsigned call = edited("<b>2 clients</b>");
+    assert_string_equal(fake_button(call, 0, "text"), "Admit 1");
+    assert_string_equal(fake_button(call, 0, "callback_data"), "admit:abcdefgh:1");
+    assert_string_equal(fake_button(call, 1, "text"), "Admit 2");
+    assert_string_equal(fake_button(call, 1, "callback_data"), "admit:abcdefgh:2");
+    assert_string_equal(fake_button(call, 2, "callback_data"), "block:abcdefgh:1");
+
+    unpark(&session, 1);
+    call = edited("Is it you?"); /* one is left */
+    assert_string_equal(fake_button(call, 0, "callback_data"), "admit:abcdefgh:2");
+    /* A press that was on its way was about the first. */
+    assert_string_equal(card_decide(session.card, 1, true), TEXT_CLIENT_GONE);
+    assert_int_equal(session.admitted, 0);
+    assert_string_equal(card_decide(session.card, 2, true), TEXT_ADMITTED);
+    edited("was admitted");
+}
+
+static void a_name_that_comes_late_is_added(void **state)
+{
+    (void)state;
+    open_session(SESSION_SSH);
+    become(SESSION_WAITING);
+    sent("ssh");
+    park(1, "198.51.100.9");
+    sent("Is it you?");
+    strcpy(session.parked[0].name, "host.example.net");
+    card_update(session.card);
+    edited("host.example.net");
+    card_update(session.card);
+    nothing_more_is_said();
+}
+
+static void strangers_who_knock_are_one_message(void **state)
+{
+    (void)state;
+    open_session(SESSION_SSH);
+    become(SESSION_WAITING);
+    sent("ssh");
+    session.view.knocking.clients = 5;
+    card_update(session.card);
+    nothing_more_is_said();
+    session.view.knocking.worth_telling = true;
+    card_update(session.card);
+    unsigned call = sent("Strangers are knocking at HOME-PC: 5 unknown clients");
+    assert_string_equal(fake_button(call, 0, "text"), "Who waits?");
+    assert_string_equal(fake_button(call, 0, "callback_data"), "who:abcdefgh");
+    for (unsigned i = 0; i < 50; i++) {
+        session.view.knocking.clients++;
+        card_update(session.card);
+    }
+    nothing_more_is_said();
+    fakes_advance(QUESTIONS_KNOCKING_MS);
+    edited("55 unknown clients");
+    nothing_more_is_said();
+    session.view.knocking.clients++;
+    session.view.has_client = true;
+    connect_client();
+    call = edited("Strangers knocked at HOME-PC: 56 unknown clients");
+    assert_null(fake_button(call, 0, "text"));
+    edited("Connected");
+    session.view.knocking.clients++;
+    become(SESSION_ENDED);
+    edited("57 unknown clients");
+    edited("has ended");
     nothing_more_is_said();
 }
 
@@ -430,32 +534,24 @@ static void a_client_that_went_is_not_asked_about_any_more(void **state)
     nothing_more_is_said();
 }
 
-static void scanners_do_not_fill_the_chat(void **state)
+static void there_is_an_end_to_open_questions(void **state)
 {
     (void)state;
     open_session(SESSION_SSH);
     become(SESSION_WAITING);
     sent("ssh");
-    unsigned questions = 0;
-    for (unsigned i = 1; i <= 50; i++) {
+    for (unsigned i = 1; i <= QUESTIONS_MAX + 5; i++) {
         char address[32];
-        sprintf(address, "198.51.100.%u", i);
+        sprintf(address, "198.51.%u.1", i);
         park(i, address);
-        questions += fake_calls() > answered;
-        while (answered < fake_calls()) {
+        if (i <= QUESTIONS_MAX) {
             sent("wants in");
         }
-        unpark(&session, i);
-        while (answered < fake_calls()) {
-            edited("not waiting any more");
-        }
-        fakes_advance(20);
     }
-    assert_in_range(questions, 1, 10);
-    /* One who waits is asked about in the end. */
-    park(99, "203.0.113.99");
-    fakes_advance(30000);
-    sent("203.0.113.99");
+    nothing_more_is_said();
+    unpark(&session, 1);
+    edited("not waiting any more");
+    sent("wants in");
 }
 
 static void nothing_is_left_when_it_is_freed_early(void **state)
@@ -482,7 +578,10 @@ int main(void)
         TEST(further_lines_are_shown_to_who_asks),
         TEST(a_client_is_asked_about_once),
         TEST(a_client_that_went_is_not_asked_about_any_more),
-        TEST(scanners_do_not_fill_the_chat),
+        TEST(two_of_one_party_are_one_question_about_two),
+        TEST(a_name_that_comes_late_is_added),
+        TEST(strangers_who_knock_are_one_message),
+        TEST(there_is_an_end_to_open_questions),
         TEST(nothing_is_left_when_it_is_freed_early),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,8 +147,8 @@ static void the_table_keeps_telegrams_rules(void **state)
 static void buttons_survive_the_round_trip(void **state)
 {
     (void)state;
-    static const enum press_verb VERBS[] = {PRESS_CLOSE, PRESS_ADMIT, PRESS_BLOCK};
-    for (size_t i = 0; i < 3; i++) {
+    static const enum press_verb VERBS[] = {PRESS_CLOSE, PRESS_ADMIT, PRESS_BLOCK, PRESS_WHO_WAITS};
+    for (size_t i = 0; i < 4; i++) {
         char data[PRESS_DATA_SIZE];
         struct press press;
         press_format(VERBS[i], "k3f9q2wx", 123456789, data);
@@ -156,7 +156,8 @@ static void buttons_survive_the_round_trip(void **state)
         assert_int_equal(press_parse(data, &press), 0);
         assert_int_equal(press.verb, VERBS[i]);
         assert_string_equal(press.id, "k3f9q2wx");
-        assert_int_equal(press.number, VERBS[i] == PRESS_CLOSE ? 0 : 123456789);
+        assert_int_equal(press.number,
+                         VERBS[i] == PRESS_CLOSE || VERBS[i] == PRESS_WHO_WAITS ? 0 : 123456789);
     }
 }
 
@@ -184,6 +185,8 @@ static void forged_buttons_are_refused(void **state)
         ":ab",
         "admit:ab:+1",
         "admit:ab: 1",
+        "who:ab:1",
+        "who",
     };
     for (size_t i = 0; i < sizeof DATA / sizeof *DATA; i++) {
         struct press press;

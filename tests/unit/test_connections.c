@@ -404,7 +404,9 @@ static struct session *admit(struct world *world, enum session_kind kind, struct
         client_say(ret_pair->client, RDP_REQUEST, sizeof RDP_REQUEST);
     }
     WAIT_FOR(&world->stage, view_of(session).parked_count == 1);
-    assert_int_equal(session_admit(session, view_of(session).parked[0].number, &ANNAS_HANDS), 0);
+    struct parked_view parked[SESSION_PARKED_MAX];
+    assert_int_equal(session_parked(session, parked), 1);
+    assert_int_equal(session_admit(session, parked[0].number, &ANNAS_HANDS), 0);
     expect_hello(world, session, ret_pair->data);
     return session;
 }

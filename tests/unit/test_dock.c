@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -419,6 +420,45 @@ static void a_crowd_does_not_push_out_who_is_about_to_prove_itself(void **state)
     quay_close(&quay);
 }
 
+/* Its hello was lost on the way, and is sent again a moment later. */
+static void a_crowd_of_many_addresses_does_not_push_out_the_gateway(void **state)
+{
+    (void)state;
+    for (unsigned known = 0; known < 2; known++) {
+        struct quay quay;
+        struct ship ship;
+        struct addr gateway;
+        int crowd[150];
+        char from[32];
+        quay_open(&quay);
+        dock_expect(quay.dock, 0);
+        if (known) {
+            assert_int_equal(addr_parse("127.0.0.2", 1, &gateway), 0);
+            dock_expect_from(quay.dock, &gateway);
+        }
+        assert_int_equal(proof_hello(&ship.proof, NUMBER, 0, dock_token(quay.dock), ship.hello), 0);
+        ship.fd = client_connect("127.0.0.2", quay.port);
+        for (unsigned i = 0; i < 150; i++) {
+            /* From everywhere, or, if nobody knows where the gateway is, from a few providers. */
+            snprintf(from, sizeof from, "127.%u.%u.1", known ? 100 + i : 100 + i % 10, i % 50);
+            crowd[i] = client_connect(from, quay.port);
+            stage_turn(&quay.stage);
+        }
+        WAIT_FOR(&quay.stage, client_was_sent_off(crowd[20]));
+        assert_false(client_was_sent_off(ship.fd));
+        client_say(ship.fd, ship.hello, sizeof ship.hello);
+        ship_hear_answer(&quay, &ship);
+        assert_int_equal(proof_final(&ship.proof, ship.answer, ship.final), 0);
+        client_say(ship.fd, ship.final, sizeof ship.final);
+        WAIT_FOR(&quay.stage, quay.docked == 1);
+        close(ship.fd);
+        for (unsigned i = 0; i < 150; i++) {
+            close(crowd[i]);
+        }
+        quay_close(&quay);
+    }
+}
+
 static void a_slow_one_is_sent_off_in_time(void **state)
 {
     struct quay quay;
@@ -474,6 +514,7 @@ int main(void)
         cmocka_unit_test(who_is_overtaken_does_not_come_in_as_the_next_channel),
         cmocka_unit_test(silent_connections_take_few_places_and_keep_nobody_out),
         cmocka_unit_test(a_crowd_does_not_push_out_who_is_about_to_prove_itself),
+        cmocka_unit_test(a_crowd_of_many_addresses_does_not_push_out_the_gateway),
         cmocka_unit_test(a_slow_one_is_sent_off_in_time),
         cmocka_unit_test(the_dock_may_be_closed_when_somebody_comes_in),
     };

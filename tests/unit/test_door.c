@@ -12,178 +12,9 @@
 #include <cmocka.h>
 
 #include "base/net.h"
-#include "stage.h"
-#include "vps/admission/door.h"
-#include "vps/admission/x224.h"
+#include "house.h"
+#include "vps/admission/places.h"
 #include "vps/session/rdpfile.h"
-
-enum { EVENTS_MAX = 64, BIG = 100000 };
-
-static const char SECRET[] = "abcdefghijkmnpqrstuvwxyz234";
-static const char SSH_ID[] = "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n";
-static const char ANNA[] = "127.0.0.2", BERT[] = "127.0.0.3";
-
-struct house {
-    struct stage stage;
-    struct door_total total;
-    struct door *door;
-    uint16_t port;
-
-    enum verdict with_secret, without;
-    unsigned judged, judged_with_secret;
-
-    /* Who is in. */
-    unsigned admitted;
-    int fd;
-    struct addr from;
-    bool has_secret;
-    uint8_t bytes[1024];
-    size_t len;
-
-    unsigned parked[EVENTS_MAX], parked_count;
-    unsigned left[EVENTS_MAX], left_count;
-    bool close_when_admitted, close_when_parked, close_when_left;
-};
-
-static void close_door(struct house *house)
-{
-    door_free(house->door);
-    house->door = NULL;
-}
-
-static enum verdict on_judge(void *arg, const struct addr *from, bool has_secret)
-{
-    struct house *house = arg;
-    (void)from;
-    house->judged++;
-    house->judged_with_secret += has_secret;
-    return has_secret ? house->with_secret : house->without;
-}
-
-static void on_admitted(void *arg, int fd, const struct addr *from, bool has_secret,
-                        const void *bytes, size_t len)
-{
-    struct house *house = arg;
-    house->admitted++;
-    house->fd = fd;
-    house->has_secret = has_secret;
-    if (house->close_when_admitted) {
-        close_door(house);
-    }
-    house->from = *from; /* all of it stays valid although the door is gone */
-    assert_in_range(len, 0, sizeof house->bytes);
-    memcpy(house->bytes, bytes, len);
-    house->len = len;
-}
-
-static void on_parked(void *arg, unsigned number)
-{
-    struct house *house = arg;
-    assert_in_range(house->parked_count, 0, EVENTS_MAX - 1);
-    house->parked[house->parked_count++] = number;
-    if (house->close_when_parked) {
-        close_door(house);
-    }
-}
-
-static void on_left(void *arg, unsigned number)
-{
-    struct house *house = arg;
-    assert_in_range(house->left_count, 0, EVENTS_MAX - 1);
-    house->left[house->left_count++] = number;
-    if (house->close_when_left) {
-        close_door(house);
-    }
-}
-
-static void house_open(struct house *house, enum session_kind kind)
-{
-    memset(house, 0, sizeof *house);
-    house->with_secret = VERDICT_ADMIT;
-    house->without = VERDICT_DROP;
-    house->fd = -1;
-    stage_open(&house->stage);
-    const struct door_events events = {on_judge, on_admitted, on_parked, on_left, house};
-    int listener = stage_listen(&house->port);
-    house->door = door_new(&house->stage.loop, listener, kind, kind == SESSION_RDP ? SECRET : NULL,
-                           &house->total, &events);
-    assert_non_null(house->door);
-}
-
-static void house_close(struct house *house)
-{
-    if (house->fd >= 0) {
-        close(house->fd);
-    }
-    close_door(house);
-    assert_int_equal(house->total.visitors, 0);
-    stage_close(&house->stage);
-}
-
-/* A connection request with this line, or none. */
-static size_t rdp_request(const char *line, uint8_t data[X224_MAX])
-{
-    static const uint8_t NEGOTIATION[8] = {1, 0, 8, 0, 3, 0, 0, 0};
-    size_t line_len = line ? strlen(line) + 2 : 0, len = 11 + line_len + 8;
-    const uint8_t header[11] = {3, 0, (uint8_t)(len >> 8), (uint8_t)len, (uint8_t)(len - 5), 0xe0};
-    memcpy(data, header, sizeof header);
-    if (line) {
-        memcpy(data + 11, line, strlen(line));
-        memcpy(data + 11 + strlen(line), "\r\n", 2);
-    }
-    memcpy(data + 11 + line_len, NEGOTIATION, 8);
-    return len;
-}
-
-static size_t with_cookie(const char *secret, uint8_t data[X224_MAX])
-{
-    char line[200];
-    snprintf(line, sizeof line, "Cookie: mstshash=%s", secret);
-    return rdp_request(line, data);
-}
-
-static int come(struct house *house, const char *from, const void *bytes, size_t len)
-{
-    int fd = client_connect(from, house->port);
-    client_say(fd, bytes, len);
-    return fd;
-}
-
-static int come_by_ssh(struct house *house, const char *from)
-{
-    return come(house, from, SSH_ID, strlen(SSH_ID));
-}
-
-/* Another client of the protocol, which is parked and asked about. */
-static int park(struct house *house, const char *from)
-{
-    unsigned before = house->parked_count;
-    int fd = come_by_ssh(house, from);
-    WAIT_FOR(&house->stage, house->parked_count == before + 1);
-    return fd;
-}
-
-/* Waits until the door has seen everything that was sent so far. */
-static void let_it_work(struct house *house)
-{
-    assert_true(stage_is_quiet(&house->stage, 20));
-}
-
-static unsigned count_sent_off(const int *fds, unsigned count)
-{
-    unsigned gone = 0;
-    for (unsigned i = 0; i < count; i++) {
-        gone += client_was_sent_off(fds[i]);
-    }
-    return gone;
-}
-
-static void close_all(const int *fds, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        close(fds[i]);
-    }
-}
 
 /* ---- RDP ------------------------------------------------------------------ */
 
@@ -450,9 +281,10 @@ static void a_crowd_from_one_address_takes_a_few_places_and_keeps_nobody_out(voi
     for (unsigned i = 0; i < 40; i++) {
         crowd[i] = client_connect(BERT, house.port);
     }
-    WAIT_FOR(&house.stage, count_sent_off(crowd, 40) == 40 - DOOR_PER_PARTY_MAX);
-    assert_int_equal(house.total.visitors, DOOR_PER_PARTY_MAX);
-    assert_int_equal(count_sent_off(crowd, 40 - DOOR_PER_PARTY_MAX), 40 - DOOR_PER_PARTY_MAX);
+    WAIT_FOR(&house.stage, count_sent_off(crowd, 40) == 40 - PLACES_SILENT_PER_PARTY);
+    assert_int_equal(house.total.visitors, PLACES_SILENT_PER_PARTY);
+    assert_int_equal(count_sent_off(crowd, 40 - PLACES_SILENT_PER_PARTY),
+                     40 - PLACES_SILENT_PER_PARTY);
 
     int user = come_by_ssh(&house, ANNA);
     WAIT_FOR(&house.stage, house.admitted == 1);
@@ -478,9 +310,8 @@ static void a_crowd_from_everywhere_takes_a_bounded_number_of_places(void **stat
         snprintf(from, sizeof from, "127.0.1.%u", i / 4 + 1);
         crowd[i] = client_connect(from, house.port);
     }
-    WAIT_FOR(&house.stage, count_sent_off(crowd, 60) == 60 - DOOR_VISITORS_MAX);
-    assert_int_equal(house.total.visitors, DOOR_VISITORS_MAX);
-    assert_int_equal(count_sent_off(crowd, 60 - DOOR_VISITORS_MAX), 60 - DOOR_VISITORS_MAX);
+    WAIT_FOR(&house.stage, count_sent_off(crowd, 60) == 60 - DOOR_SILENT_MAX);
+    assert_int_equal(house.total.visitors, DOOR_SILENT_MAX);
     int user = come_by_ssh(&house, ANNA);
     WAIT_FOR(&house.stage, house.admitted == 1);
     close(user);
@@ -511,334 +342,52 @@ static void crowds_at_other_doors_do_not_close_this_one(void **state)
     house_close(&house);
 }
 
-/* ---- parking -------------------------------------------------------------- */
-
-static void a_parked_visitor_waits_for_its_admission(void **state)
+static void a_crowd_of_many_addresses_does_not_push_out_who_is_slow_to_speak(void **state)
 {
     struct house house;
-    struct parked_view views[SESSION_PARKED_MAX];
-    char host[ADDR_HOST_MAX];
+    int crowd[200];
+    char from[32];
     (void)state;
     house_open(&house, SESSION_SSH);
-    house.without = VERDICT_ASK;
-    int fd = park(&house, ANNA);
-    assert_int_equal(door_parked(house.door, views), 1);
-    assert_int_equal(views[0].number, house.parked[0]);
-    assert_string_equal(addr_host_text(&views[0].from, host), ANNA);
-    assert_int_equal(house.admitted, 0);
-
-    assert_int_equal(door_admit(house.door, house.parked[0]), 0);
-    assert_int_equal(house.admitted, 1);
-    assert_false(house.has_secret);
-    assert_int_equal(house.len, strlen(SSH_ID));
-    assert_memory_equal(house.bytes, SSH_ID, house.len);
-    assert_int_equal(door_parked(house.door, views), 0);
-    assert_int_equal(house.left_count, 0);
-    assert_int_equal(door_admit(house.door, house.parked[0]), -ENOENT);
-    close(fd);
-    house_close(&house);
-}
-
-static void a_parked_visitor_has_more_patience_than_a_silent_one(void **state)
-{
-    struct house house;
-    (void)state;
-    house_open(&house, SESSION_SSH);
-    house.without = VERDICT_ASK;
-    stage_hurry(100);
-    int fd = park(&house, ANNA);
-    for (uint64_t end = stage_ms() + 4 * DOOR_PATIENCE_MS / 100; stage_ms() < end;) {
+    house.without = VERDICT_ADMIT;
+    int user = client_connect(BERT, house.port);
+    for (unsigned i = 0; i < 200; i++) { /* from 50 networks of one provider */
+        snprintf(from, sizeof from, "127.9.%u.%u", i % 50, i + 1);
+        crowd[i] = client_connect(from, house.port);
         stage_turn(&house.stage);
     }
-    assert_false(client_was_sent_off(fd));
-    assert_int_equal(door_admit(house.door, house.parked[0]), 0);
-    close(fd);
+    let_it_work(&house);
+    assert_int_equal(house.total.visitors, DOOR_SILENT_MAX);
+    assert_false(client_was_sent_off(user));
+    client_say(user, SSH_ID, strlen(SSH_ID));
+    WAIT_FOR(&house.stage, house.admitted == 1);
+    close(user);
+    close_all(crowd, 200);
     house_close(&house);
 }
 
-static void a_blocked_visitor_is_sent_off(void **state)
+static void no_stranger_takes_a_place_from_one_who_came_before(void **state)
 {
     struct house house;
-    (void)state;
-    house_open(&house, SESSION_SSH);
-    house.without = VERDICT_ASK;
-    int fd = park(&house, ANNA);
-    assert_int_equal(door_block(house.door, house.parked[0]), 0);
-    assert_int_equal(house.left_count, 1);
-    assert_int_equal(house.left[0], house.parked[0]);
-    WAIT_FOR(&house.stage, client_was_sent_off(fd));
-    assert_int_equal(door_block(house.door, house.parked[0]), -ENOENT);
-    close(fd);
-    house_close(&house);
-}
-
-static void a_number_that_nobody_has_is_an_error(void **state)
-{
-    struct house house;
-    (void)state;
-    house_open(&house, SESSION_SSH);
-    house.without = VERDICT_ASK;
-    int silent = client_connect(BERT, house.port), fd = park(&house, ANNA);
-    static const unsigned OFFSETS[] = {1, 77, (unsigned)-1};
-    for (unsigned i = 0; i < 3; i++) {
-        assert_int_equal(door_admit(house.door, house.parked[0] + OFFSETS[i]), -ENOENT);
-        assert_int_equal(door_block(house.door, house.parked[0] + OFFSETS[i]), -ENOENT);
-    }
-    assert_int_equal(door_admit(house.door, 0),
-                     -ENOENT); /* the number of those who are not parked */
-    assert_int_equal(house.total.visitors, 2);
-    close(silent);
-    close(fd);
-    house_close(&house);
-}
-
-static void a_parked_visitor_that_hangs_up_or_resets_has_left(void **state)
-{
-    struct house house;
-    struct parked_view views[SESSION_PARKED_MAX];
-    (void)state;
-    house_open(&house, SESSION_SSH);
-    house.without = VERDICT_ASK;
-    int one = park(&house, ANNA), other = park(&house, BERT);
-    close(one);
-    WAIT_FOR(&house.stage, house.left_count == 1);
-    assert_int_equal(house.left[0], house.parked[0]);
-    net_reset(other);
-    WAIT_FOR(&house.stage, house.left_count == 2);
-    assert_int_equal(house.left[1], house.parked[1]);
-    assert_int_equal(door_parked(house.door, views), 0);
-    house_close(&house);
-}
-
-static void a_parked_visitor_that_talks_on_costs_nothing_and_loses_nothing(void **state)
-{
-    static uint8_t sent[BIG], got[BIG + 1024];
-    struct house house;
-    (void)state;
-    house_open(&house, SESSION_SSH);
-    house.without = VERDICT_ASK;
-    int fd = park(&house, ANNA);
-    for (size_t i = 0; i < BIG; i++) {
-        sent[i] = (uint8_t)(i * 13 >> 3);
-    }
-    client_say(fd, sent, BIG);
-    assert_true(stage_is_quiet(&house.stage, 50));
-    assert_int_equal(door_admit(house.door, house.parked[0]), 0);
-    size_t len = 0;
-    for (size_t part; (part = client_hear(house.fd, got + len, sizeof got - len)) > 0;) {
-        len += part;
-    }
-    assert_int_equal(house.len + len, strlen(SSH_ID) + BIG);
-    assert_memory_equal(got, sent + BIG - len, len);
-    close(fd);
-    house_close(&house);
-}
-
-static void the_oldest_of_the_parked_makes_room(void **state)
-{
-    struct house house;
-    struct parked_view views[SESSION_PARKED_MAX];
-    int fds[SESSION_PARKED_MAX + 1];
+    int crowd[100];
     char from[32];
     (void)state;
     house_open(&house, SESSION_SSH);
-    house.without = VERDICT_ASK;
-    for (unsigned i = 0; i <= SESSION_PARKED_MAX; i++) {
-        snprintf(from, sizeof from, "127.0.1.%u", i + 1);
-        fds[i] = park(&house, from);
+    house.without = VERDICT_ADMIT;
+    house.expected = ANNA;
+    int user = client_connect(ANNA, house.port);
+    for (unsigned i = 0; i < 100; i++) { /* from as many providers */
+        snprintf(from, sizeof from, "127.%u.1.1", i + 100);
+        crowd[i] = client_connect(from, house.port);
+        stage_turn(&house.stage);
     }
-    assert_int_equal(house.left_count, 1);
-    assert_int_equal(house.left[0], house.parked[0]);
-    WAIT_FOR(&house.stage, client_was_sent_off(fds[0]));
-    assert_int_equal(door_parked(house.door, views), SESSION_PARKED_MAX);
-    for (unsigned i = 0; i < SESSION_PARKED_MAX; i++) {
-        assert_int_equal(views[i].number, house.parked[i + 1]); /* in the order of their coming */
-    }
-    close_all(fds, SESSION_PARKED_MAX + 1);
-    house_close(&house);
-}
-
-static void a_client_that_comes_again_takes_its_own_place(void **state)
-{
-    struct house house;
-    struct parked_view views[SESSION_PARKED_MAX];
-    (void)state;
-    house_open(&house, SESSION_SSH);
-    house.without = VERDICT_ASK;
-    int before = park(&house, ANNA);
-    int again = come_by_ssh(&house, ANNA);
-    WAIT_FOR(&house.stage, client_was_sent_off(before));
-    assert_int_equal(house.parked_count, 1); /* and nobody is asked twice */
-    assert_int_equal(house.left_count, 0);
-    assert_int_equal(door_parked(house.door, views), 1);
-    assert_int_equal(views[0].number, house.parked[0]);
-    assert_int_equal(door_admit(house.door, house.parked[0]), 0);
-    assert_false(client_was_sent_off(again));
-    close(before);
-    close(again);
-    house_close(&house);
-}
-
-static void one_party_is_asked_about_a_few_times_only(void **state)
-{
-    struct house house;
-    (void)state;
-    house_open(&house, SESSION_SSH);
-    house.without = VERDICT_ASK;
-    for (unsigned i = 0; i < DOOR_QUESTIONS_PER_PARTY; i++) {
-        int fd = park(&house, BERT);
-        assert_int_equal(door_block(house.door, house.parked[i]), 0);
-        close(fd);
-    }
-    int fd = come_by_ssh(&house, BERT);
-    WAIT_FOR(&house.stage, client_was_sent_off(fd));
-    assert_int_equal(house.parked_count, DOOR_QUESTIONS_PER_PARTY);
-    close(fd);
-    close(park(&house, ANNA)); /* another one is another matter */
-    house_close(&house);
-}
-
-static void there_are_not_more_questions_than_a_person_bears(void **state)
-{
-    struct house house;
-    int fds[DOOR_QUESTIONS_MAX + 1];
-    char from[32];
-    (void)state;
-    house_open(&house, SESSION_SSH);
-    house.without = VERDICT_ASK;
-    for (unsigned i = 0; i < DOOR_QUESTIONS_MAX; i++) {
-        snprintf(from, sizeof from, "127.0.1.%u", i + 1);
-        fds[i] = park(&house, from);
-        for (unsigned j = 0; j < i; j++) {
-            assert_int_not_equal(house.parked[i], house.parked[j]);
-        }
-    }
-    fds[DOOR_QUESTIONS_MAX] = come_by_ssh(&house, ANNA);
-    WAIT_FOR(&house.stage, client_was_sent_off(fds[DOOR_QUESTIONS_MAX]));
-    assert_int_equal(house.parked_count, DOOR_QUESTIONS_MAX);
-    close_all(fds, DOOR_QUESTIONS_MAX + 1);
-    house_close(&house);
-}
-
-static void sending_off_the_parked_leaves_the_others(void **state)
-{
-    struct house house;
-    (void)state;
-    house_open(&house, SESSION_SSH);
-    house.without = VERDICT_ASK;
-    int silent = client_connect("127.0.0.9", house.port);
-    int one = park(&house, ANNA), other = park(&house, BERT);
-    door_send_off_parked(house.door);
-    assert_int_equal(house.left_count, 2);
-    assert_int_not_equal(house.left[0], house.left[1]);
-    assert_int_equal(house.total.visitors, 1);
-    WAIT_FOR(&house.stage, client_was_sent_off(one) && client_was_sent_off(other));
-    assert_false(client_was_sent_off(silent));
-    close(silent);
-    close(one);
-    close(other);
-    house_close(&house);
-}
-
-/* ---- closing the door from inside ----------------------------------------- */
-
-static void the_door_may_be_closed_while_it_admits(void **state)
-{
-    struct house house;
-    (void)state;
-    for (unsigned asked = 0; asked < 2; asked++) {
-        house_open(&house, SESSION_SSH);
-        house.close_when_admitted = true;
-        house.without = VERDICT_ASK;
-        int parked = park(&house, BERT), silent = client_connect("127.0.0.9", house.port);
-        WAIT_FOR(&house.stage, house.total.visitors == 2);
-        int user = -1;
-        if (asked) {
-            user = park(&house, ANNA);
-            door_admit(house.door, house.parked[1]);
-        } else {
-            house.without = VERDICT_ADMIT;
-            user = come_by_ssh(&house, ANNA);
-        }
-        WAIT_FOR(&house.stage, house.admitted == 1);
-        assert_null(house.door);
-        assert_int_equal(house.total.visitors, 0);
-        assert_int_equal(house.left_count, 0);
-        assert_memory_equal(house.bytes, SSH_ID, strlen(SSH_ID));
-        WAIT_FOR(&house.stage, client_was_sent_off(parked) && client_was_sent_off(silent));
-        assert_false(client_was_sent_off(user));
-        assert_true(port_is_closed(house.port));
-        close(parked);
-        close(silent);
-        close(user);
-        house_close(&house);
-    }
-}
-
-static void the_door_may_be_closed_while_it_asks(void **state)
-{
-    struct house house;
-    (void)state;
-    house_open(&house, SESSION_SSH);
-    house.without = VERDICT_ASK;
-    house.close_when_parked = true;
-    int fd = park(&house, ANNA);
-    WAIT_FOR(&house.stage, client_was_sent_off(fd));
-    close(fd);
-    house_close(&house);
-}
-
-static void the_door_may_be_closed_when_somebody_has_left(void **state)
-{
-    struct house house;
-    int fds[SESSION_PARKED_MAX + 1];
-    char from[32];
-    (void)state;
-    for (unsigned way = 0; way < 4; way++) {
-        house_open(&house, SESSION_SSH);
-        house.without = VERDICT_ASK;
-        house.close_when_left = true;
-        for (unsigned i = 0; i < SESSION_PARKED_MAX; i++) {
-            snprintf(from, sizeof from, "127.0.1.%u", i + 1);
-            fds[i] = park(&house, from);
-        }
-        fds[SESSION_PARKED_MAX] = client_connect(ANNA, house.port);
-        switch (way) {
-        case 0: /* blocked */
-            assert_int_equal(door_block(house.door, house.parked[1]), 0);
-            break;
-        case 1: /* hung up */
-            shutdown(fds[2], SHUT_WR);
-            break;
-        case 2: /* made room */
-            client_say(fds[SESSION_PARKED_MAX], SSH_ID, strlen(SSH_ID));
-            break;
-        case 3: /* all at once */
-            door_send_off_parked(house.door);
-            break;
-        }
-        WAIT_FOR(&house.stage, house.left_count >= 1 && !house.door);
-        WAIT_FOR(&house.stage,
-                 count_sent_off(fds, SESSION_PARKED_MAX + 1) == SESSION_PARKED_MAX + 1);
-        close_all(fds, SESSION_PARKED_MAX + 1);
-        house_close(&house);
-    }
-}
-
-static void a_closed_door_tells_nobody_and_sends_all_off(void **state)
-{
-    struct house house;
-    (void)state;
-    house_open(&house, SESSION_SSH);
-    house.without = VERDICT_ASK;
-    int parked = park(&house, ANNA), silent = client_connect(BERT, house.port);
-    WAIT_FOR(&house.stage, house.total.visitors == 2);
-    close_door(&house);
-    assert_int_equal(house.left_count, 0);
-    WAIT_FOR(&house.stage, client_was_sent_off(parked) && client_was_sent_off(silent));
-    assert_true(port_is_closed(house.port));
-    close(parked);
-    close(silent);
+    let_it_work(&house);
+    assert_int_equal(house.total.visitors, DOOR_SILENT_MAX); /* strangers */
+    assert_false(client_was_sent_off(user));
+    client_say(user, SSH_ID, strlen(SSH_ID));
+    WAIT_FOR(&house.stage, house.admitted == 1);
+    close(user);
+    close_all(crowd, 100);
     house_close(&house);
 }
 
@@ -859,21 +408,8 @@ int main(void)
         cmocka_unit_test(a_crowd_from_one_address_takes_a_few_places_and_keeps_nobody_out),
         cmocka_unit_test(a_crowd_from_everywhere_takes_a_bounded_number_of_places),
         cmocka_unit_test(crowds_at_other_doors_do_not_close_this_one),
-        cmocka_unit_test(a_parked_visitor_waits_for_its_admission),
-        cmocka_unit_test(a_parked_visitor_has_more_patience_than_a_silent_one),
-        cmocka_unit_test(a_blocked_visitor_is_sent_off),
-        cmocka_unit_test(a_number_that_nobody_has_is_an_error),
-        cmocka_unit_test(a_parked_visitor_that_hangs_up_or_resets_has_left),
-        cmocka_unit_test(a_parked_visitor_that_talks_on_costs_nothing_and_loses_nothing),
-        cmocka_unit_test(the_oldest_of_the_parked_makes_room),
-        cmocka_unit_test(a_client_that_comes_again_takes_its_own_place),
-        cmocka_unit_test(one_party_is_asked_about_a_few_times_only),
-        cmocka_unit_test(there_are_not_more_questions_than_a_person_bears),
-        cmocka_unit_test(sending_off_the_parked_leaves_the_others),
-        cmocka_unit_test(the_door_may_be_closed_while_it_admits),
-        cmocka_unit_test(the_door_may_be_closed_while_it_asks),
-        cmocka_unit_test(the_door_may_be_closed_when_somebody_has_left),
-        cmocka_unit_test(a_closed_door_tells_nobody_and_sends_all_off),
+        cmocka_unit_test(a_crowd_of_many_addresses_does_not_push_out_who_is_slow_to_speak),
+        cmocka_unit_test(no_stranger_takes_a_place_from_one_who_came_before),
     };
     return cmocka_run_group_tests_name("door", tests, NULL, NULL);
 }

@@ -34,8 +34,8 @@ uint32_t __wrap_backoff_next(struct backoff *backoff)
 
 static const char *const MIGRATIONS[] = {
     "CREATE TABLE note(id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT",
-    "ALTER TABLE note ADD COLUMN colour TEXT NOT NULL DEFAULT 'blue';"
-    "CREATE TABLE more(id INTEGER PRIMARY KEY) STRICT",
+    ("ALTER TABLE note ADD COLUMN colour TEXT NOT NULL DEFAULT 'blue';"
+     "CREATE TABLE more(id INTEGER PRIMARY KEY) STRICT"),
     "SELECT nonsense",
 };
 static const char INSERT[] = "INSERT INTO note(id, text) VALUES(?1, ?2)";
@@ -326,6 +326,29 @@ static void nothing_that_was_told_is_lost_by_kill_9(void **state)
     }
     assert_int_equal(f->sum, last * (last + 1) / 2);
     assert_int_equal(log_lines(f), 0);
+}
+
+/* The log does not grow for ever, and shrinks while nobody waits for it. */
+static void much_is_moved_into_the_file_itself(void **state)
+{
+    struct fixture *f = *state;
+    struct stat file;
+    char log[128], much[3000];
+    snprintf(log, sizeof log, "%s-wal", f->path);
+    snprintf(much, sizeof much, "%*s", (int)sizeof much - 1, "");
+    start_store(f);
+    for (unsigned i = 1; i <= 6000; i++) {
+        insert_text(f, i, much);
+        if (i % 500 == 0) {
+            WAIT_FOR(&f->loop, f->told == i);
+        }
+    }
+    assert_int_equal(stat(log, &file), 0);
+    assert_in_range(file.st_size, 0, 16 * 1024 * 1024); /* of 24 MB */
+    close_store(f);
+    assert_int_equal(stat(log, &file), 0);
+    assert_int_equal(file.st_size, 0);
+    assert_int_equal(rows_in_file(f), 6000);
 }
 
 /* ---- its schema -------------------------------------------------------------- */
@@ -679,6 +702,7 @@ int main(void)
         TEST(an_owner_may_write_when_it_is_told),
         TEST(without_a_store_nothing_is_kept),
         TEST(nothing_that_was_told_is_lost_by_kill_9),
+        TEST(much_is_moved_into_the_file_itself),
         TEST(an_older_schema_is_brought_up_to_date),
         TEST(a_newer_schema_is_refused_and_left_alone),
         TEST(a_change_of_schema_that_fails_changes_nothing),

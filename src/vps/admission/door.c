@@ -11,29 +11,28 @@
 #include "base/listener.h"
 #include "base/timer.h"
 #include "base/watch.h"
+#include "vps/admission/places.h"
 #include "vps/admission/sshid.h"
+#include "vps/admission/words.h"
 #include "vps/admission/x224.h"
 #include "vps/session/rdpfile.h"
 
 enum { FIRST_PACKET_MAX = 512, COOKIE_LEN = sizeof RDPFILE_COOKIE - 1 + RDPFILE_SECRET_LEN };
+enum { SILENT_MAX = DOOR_SILENT_MAX + DOOR_EXPECTED_MAX };
 
+/* One who has yet to say who he is. */
 struct visitor {
-    struct visitor *next; /* the newest one first */
+    struct visitor *next; /* the oldest one first */
     struct door *door;
     int fd;
     struct addr from;
+    struct place place;
     struct watch *watch;
     struct timer *patience;
-    unsigned number; /* 0: not parked */
+    bool expected;
     bool has_secret;
     size_t have;
     uint8_t bytes[FIRST_PACKET_MAX];
-};
-
-/* Who was asked about already: strangers must not flood the user with questions. */
-struct asked {
-    struct addr party;
-    unsigned questions;
 };
 
 struct door {
@@ -44,13 +43,20 @@ struct door {
     struct door_total *total;
     struct door_events events;
     struct visitor *visitors;
-    unsigned count;
-    unsigned questions;
-    struct asked asked[DOOR_QUESTIONS_MAX];
-    unsigned asked_count;
+    struct lobby *lobby; /* NULL: no stranger came yet */
 };
 
 /* ---- visitors ------------------------------------------------------------- */
+
+static void link_visitor(struct visitor *visitor)
+{
+    struct visitor **at = &visitor->door->visitors;
+    while (*at) {
+        at = &(*at)->next;
+    }
+    *at = visitor;
+    visitor->door->total->visitors += !visitor->expected;
+}
 
 /* Takes the visitor out of the door's list; what it holds is not touched. */
 static void unlink_visitor(struct visitor *visitor)
@@ -60,8 +66,7 @@ static void unlink_visitor(struct visitor *visitor)
         at = &(*at)->next;
     }
     *at = visitor->next;
-    visitor->door->count--;
-    visitor->door->total->visitors--;
+    visitor->door->total->visitors -= !visitor->expected;
 }
 
 static void visitor_free(struct visitor *visitor)
@@ -77,179 +82,36 @@ static void visitor_free(struct visitor *visitor)
 
 static void send_off(struct visitor *visitor)
 {
-    struct door_events events = visitor->door->events;
-    unsigned number = visitor->number;
     unlink_visitor(visitor);
-    visitor_free(visitor);
-    if (number) {
-        events.left(events.arg, number);
-    }
-}
-
-static void let_in(struct visitor *visitor)
-{
-    struct door_events events = visitor->door->events;
-    unlink_visitor(visitor);
-    int fd = visitor->fd;
-    visitor->fd = -1;
-    watch_free(visitor->watch);
-    visitor->watch = NULL;
-    if (visitor->has_secret) {
-        visitor->have = x224_cut_line(visitor->bytes, visitor->have);
-    }
-    events.admitted(events.arg, fd, &visitor->from, visitor->has_secret, visitor->bytes,
-                    visitor->have);
     visitor_free(visitor);
 }
 
 /* ---- limits --------------------------------------------------------------- */
 
-/* The oldest visitor that has not said anything yet, of one party or of all. */
-static struct visitor *oldest_silent(const struct door *door, const struct addr *party)
+static unsigned most_silent(const struct door *door, unsigned so_far, int newest_fd)
 {
-    struct visitor *oldest = NULL;
+    bool scarce = door->total->visitors >= DOOR_ALL_MAX || net_descriptors_are_short(newest_fd);
+    return !scarce ? DOOR_SILENT_MAX : so_far > DOOR_RESERVED ? so_far : DOOR_RESERVED;
+}
+
+/* Somebody of the newcomer's kind goes if there is no place left. */
+static void make_room(struct door *door, const struct addr *from, bool expected, int fd)
+{
+    struct visitor *visitors[SILENT_MAX];
+    const struct place *places[SILENT_MAX];
+    unsigned count = 0;
     for (struct visitor *v = door->visitors; v; v = v->next) {
-        if (!v->number && (!party || addr_same_party(&v->from, party))) {
-            oldest = v;
+        if (v->expected == expected) {
+            visitors[count] = v;
+            places[count++] = &v->place;
         }
     }
-    return oldest;
-}
-
-/* How many have not said anything yet, of one party or of all. */
-static unsigned count_silent(const struct door *door, const struct addr *party)
-{
-    unsigned count = 0;
-    for (const struct visitor *v = door->visitors; v; v = v->next) {
-        count += !v->number && (!party || addr_same_party(&v->from, party));
+    struct origin origin = origin_of(from);
+    unsigned most = expected ? DOOR_EXPECTED_MAX : most_silent(door, count, fd);
+    int at = places_for_silent(places, count, &origin, most);
+    if (at >= 0) {
+        send_off(visitors[at]);
     }
-    return count;
-}
-
-static bool has_room(const struct door *door)
-{
-    return door->count < DOOR_VISITORS_MAX &&
-           (door->total->visitors < DOOR_ALL_MAX || count_silent(door, NULL) < DOOR_RESERVED);
-}
-
-static bool make_room(struct door *door, const struct addr *from)
-{
-    if (count_silent(door, from) >= DOOR_PER_PARTY_MAX) {
-        send_off(oldest_silent(door, from));
-    }
-    if (has_room(door)) {
-        return true;
-    }
-    struct visitor *oldest = oldest_silent(door, NULL);
-    if (oldest) {
-        send_off(oldest);
-    }
-    return oldest != NULL;
-}
-
-/* Whether one more question about this party is fair to the user; counts it. */
-static bool may_ask(struct door *door, const struct addr *party)
-{
-    struct asked *asked = door->asked;
-    struct asked *end = door->asked + door->asked_count;
-    while (asked < end && !addr_same_party(&asked->party, party)) {
-        asked++;
-    }
-    if (door->questions >= DOOR_QUESTIONS_MAX ||
-        (asked < end && asked->questions >= DOOR_QUESTIONS_PER_PARTY)) {
-        return false;
-    }
-    if (asked == end) {
-        *asked = (struct asked){.party = *party};
-        door->asked_count++;
-    }
-    asked->questions++;
-    door->questions++;
-    return true;
-}
-
-/* ---- parking -------------------------------------------------------------- */
-
-static struct visitor *find_parked(const struct door *door, unsigned number)
-{
-    struct visitor *v = door->visitors;
-    while (v && (v->number == 0 || v->number != number)) {
-        v = v->next;
-    }
-    return v;
-}
-
-static struct visitor *parked_from(const struct door *door, const struct addr *address)
-{
-    struct visitor *v = door->visitors;
-    while (v && !(v->number && addr_same_host(&v->from, address))) {
-        v = v->next;
-    }
-    return v;
-}
-
-/* The oldest of the parked, if there is no place left for one more. */
-static struct visitor *surplus_parked(const struct door *door)
-{
-    unsigned count = 0;
-    struct visitor *oldest = NULL;
-    for (struct visitor *v = door->visitors; v; v = v->next) {
-        if (v->number) {
-            oldest = v;
-            count++;
-        }
-    }
-    return count >= SESSION_PARKED_MAX ? oldest : NULL;
-}
-
-static void on_parked_gone(void *arg, int events)
-{
-    struct visitor *visitor = arg;
-    (void)events;
-    send_off(visitor);
-}
-
-/* From now on it is only watched for hanging up. */
-static int watch_parked(struct visitor *visitor)
-{
-    watch_free(visitor->watch);
-    timer_stop(visitor->patience);
-    visitor->watch = watch_new(visitor->door->loop, visitor->fd, on_parked_gone, visitor);
-    if (!visitor->watch) {
-        return -ENOMEM;
-    }
-    watch_set(visitor->watch, WATCH_HANGUP);
-    return 0;
-}
-
-static void park(struct visitor *visitor)
-{
-    struct door *door = visitor->door;
-    struct visitor *before = parked_from(door, &visitor->from);
-    if (watch_parked(visitor) < 0 || (!before && !may_ask(door, &visitor->from))) {
-        send_off(visitor);
-        return;
-    }
-    if (before) {
-        /* The same address again: the question that is open now means this connection. */
-        visitor->number = before->number;
-        before->number = 0;
-        send_off(before);
-        return;
-    }
-    struct door_events events = door->events; /* who is told may close the door */
-    struct visitor *surplus = surplus_parked(door);
-    unsigned gone = surplus ? surplus->number : 0;
-    unsigned number = door->questions;
-    if (surplus) {
-        surplus->number = 0;
-        send_off(surplus);
-    }
-    visitor->number = number;
-    if (gone) {
-        events.left(events.arg, gone);
-    }
-    events.parked(events.arg, number);
 }
 
 /* ---- the first packet ----------------------------------------------------- */
@@ -286,40 +148,85 @@ static long read_packet(struct visitor *visitor)
     return visitor->door->kind == SESSION_RDP ? read_rdp(visitor) : read_ssh(visitor);
 }
 
+static struct lobby *lobby_of(struct door *door)
+{
+    if (!door->lobby) {
+        const struct door_events *events = &door->events;
+        const struct lobby_events lobby_events = {
+            .parked = events->parked,
+            .left = events->left,
+            .knocking = events->knocking,
+            .departed = events->departed,
+            .arg = events->arg,
+        };
+        door->lobby = lobby_new(door->loop, door->total, &lobby_events);
+    }
+    return door->lobby;
+}
+
+static void let_in(void *arg, const struct newcomer *newcomer)
+{
+    struct door_events events = ((struct door *)arg)->events;
+    uint8_t bytes[FIRST_PACKET_MAX];
+    size_t len = newcomer->len;
+    memcpy(bytes, newcomer->bytes, len);
+    if (newcomer->has_secret) {
+        len = x224_cut_line(bytes, len);
+    }
+    events.admitted(events.arg, newcomer->fd, &newcomer->from, newcomer->has_secret, bytes, len);
+    crypto_wipe(bytes, sizeof bytes);
+}
+
+/* It has said who it is, and goes one way or another. */
 static void decide(struct visitor *visitor)
 {
-    struct door_events *events = &visitor->door->events;
-    switch (events->judge(events->arg, &visitor->from, visitor->has_secret)) {
-    case VERDICT_ADMIT:
-        let_in(visitor);
-        break;
-    case VERDICT_ASK:
-        park(visitor);
-        break;
-    case VERDICT_DROP:
-        send_off(visitor);
-        break;
+    struct door *door = visitor->door;
+    char words[WORDS_SIZE];
+    (door->kind == SESSION_RDP ? words_of_rdp : words_of_ssh)(visitor->bytes, visitor->have, words);
+    enum verdict verdict = door->events.judge(door->events.arg, &visitor->from,
+                                              visitor->has_secret);
+    const struct newcomer newcomer = {
+        .fd = visitor->fd,
+        .from = visitor->from,
+        .expected = visitor->expected,
+        .has_secret = visitor->has_secret,
+        .bytes = visitor->bytes,
+        .len = visitor->have,
+        .words = words,
+    };
+    struct lobby *lobby = verdict == VERDICT_ASK ? lobby_of(door) : NULL;
+    unlink_visitor(visitor);
+    watch_free(visitor->watch);
+    visitor->watch = NULL;
+    if (verdict == VERDICT_ADMIT) {
+        visitor->fd = -1;
+        let_in(door, &newcomer);
+    } else if (lobby) {
+        visitor->fd = -1;
+        lobby_park(lobby, &newcomer);
     }
+    visitor_free(visitor);
 }
 
 static void on_bytes(void *arg, int events)
 {
     struct visitor *visitor = arg;
+    long missing;
     (void)events;
-    long missing = read_packet(visitor);
-    ssize_t got = recv(visitor->fd, visitor->bytes + visitor->have, (size_t)missing, 0);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return;
+    while ((missing = read_packet(visitor)) > 0) {
+        ssize_t got = recv(visitor->fd, visitor->bytes + visitor->have, (size_t)missing, 0);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return;
+        }
+        if (got <= 0) {
+            missing = -ECONNRESET;
+            break;
+        }
+        visitor->have += (size_t)got;
     }
-    if (got <= 0) {
-        send_off(visitor);
-        return;
-    }
-    visitor->have += (size_t)got;
-    missing = read_packet(visitor);
     if (missing < 0) {
         send_off(visitor);
-    } else if (missing == 0) {
+    } else {
         decide(visitor);
     }
 }
@@ -332,23 +239,25 @@ static void on_patience_over(void *arg)
 static void on_visitor(void *arg, int fd, const struct addr *from)
 {
     struct door *door = arg;
-    struct visitor *visitor = make_room(door, from) ? calloc(1, sizeof *visitor) : NULL;
+    bool expected = door->events.expects(door->events.arg, from);
+    make_room(door, from, expected, fd);
+    struct visitor *visitor = calloc(1, sizeof *visitor);
     if (!visitor) {
         close(fd);
         return;
     }
-    *visitor = (struct visitor){.next = door->visitors, .door = door, .fd = fd, .from = *from};
+    *visitor = (struct visitor){.door = door, .fd = fd, .from = *from, .expected = expected};
+    visitor->place.from = origin_of(from);
     visitor->watch = watch_new(door->loop, fd, on_bytes, visitor);
     visitor->patience = timer_new(door->loop, on_patience_over, visitor);
     if (!visitor->watch || !visitor->patience) {
         visitor_free(visitor);
         return;
     }
-    door->visitors = visitor;
-    door->count++;
-    door->total->visitors++;
+    link_visitor(visitor);
     watch_set(visitor->watch, WATCH_READ);
     timer_set(visitor->patience, DOOR_PATIENCE_MS);
+    on_bytes(visitor, 0); /* mostly it has spoken already: no crowd comes between */
 }
 
 /* ---- the door ------------------------------------------------------------- */
@@ -381,62 +290,50 @@ void door_free(struct door *door)
     }
     listener_free(door->listener);
     while (door->visitors) {
-        struct visitor *visitor = door->visitors;
-        visitor->number = 0; /* nobody is told */
-        send_off(visitor);
+        send_off(door->visitors);
     }
+    lobby_free(door->lobby);
     crypto_wipe(door->cookie, sizeof door->cookie);
     free(door);
 }
 
 int door_admit(struct door *door, unsigned number)
 {
-    struct visitor *visitor = find_parked(door, number);
-    if (!visitor) {
-        return -ENOENT;
-    }
-    let_in(visitor);
-    return 0;
+    return door->lobby ? lobby_admit(door->lobby, number, let_in, door) : -ENOENT;
 }
 
 int door_block(struct door *door, unsigned number)
 {
-    struct visitor *visitor = find_parked(door, number);
-    if (!visitor) {
-        return -ENOENT;
-    }
-    send_off(visitor);
-    return 0;
+    return door->lobby ? lobby_block(door->lobby, number) : -ENOENT;
 }
 
 void door_send_off_parked(struct door *door)
 {
-    struct door_events events = door->events; /* who is told may close the door */
-    unsigned numbers[SESSION_PARKED_MAX], count = 0;
-    for (struct visitor *v = door->visitors, *next; v; v = next) {
-        next = v->next;
-        if (v->number) {
-            numbers[count++] = v->number;
-            v->number = 0;
-            send_off(v);
-        }
+    if (door->lobby) {
+        lobby_send_off_all(door->lobby);
     }
-    while (count > 0) {
-        events.left(events.arg, numbers[--count]);
-    }
+}
+
+unsigned door_ask_more(struct door *door, unsigned most)
+{
+    return door->lobby ? lobby_ask_more(door->lobby, most) : 0;
 }
 
 unsigned door_parked(const struct door *door, struct parked_view ret_views[SESSION_PARKED_MAX])
 {
-    unsigned count = 0;
-    for (const struct visitor *v = door->visitors; v; v = v->next) {
-        count += v->number != 0;
+    return door->lobby ? lobby_view(door->lobby, ret_views) : 0;
+}
+
+unsigned door_parked_count(const struct door *door)
+{
+    return door->lobby ? lobby_count(door->lobby) : 0;
+}
+
+void door_knocking(const struct door *door, struct knocking *ret_knocking)
+{
+    if (door->lobby) {
+        lobby_knocking(door->lobby, ret_knocking);
+    } else {
+        *ret_knocking = (struct knocking){0};
     }
-    unsigned at = count;
-    for (const struct visitor *v = door->visitors; v; v = v->next) {
-        if (v->number) {
-            ret_views[--at] = (struct parked_view){.number = v->number, .from = v->from};
-        }
-    }
-    return count;
 }

@@ -1,13 +1,13 @@
 /*
- * door: a session's public port until its user is in. It accepts everybody,
- * reads just the first packet of what should be an RDP or SSH client, and asks
- * its owner about those who speak the protocol. Everyone else is dropped after
- * DOOR_PATIENCE_MS and costs the session nothing.
+ * door: a session's public port. It accepts everybody, reads just the first packet
+ * of what should be an RDP or SSH client, and asks its owner about those who speak the
+ * protocol: they are in, or wait in the lobby, or are dropped. Everyone else is dropped
+ * after DOOR_PATIENCE_MS and costs the session nothing.
  *
- * Limits: visitors per port, per party (address; /64 for IPv6) and in all. Where
- * a limit is hit, the visitor that has been silent for longest makes room: a
- * real client speaks within a round trip. A few places each door has for itself,
- * so that a crowd at the others does not close it.
+ * Who has said nothing yet has a place of its own kind (places.h). Those from parties
+ * that the user came from before take none from strangers, and strangers none from
+ * them. A few places each door has for itself, so that a crowd at the others does not
+ * close it.
  */
 #ifndef PAMTUNNEL_VPS_ADMISSION_DOOR_H
 #define PAMTUNNEL_VPS_ADMISSION_DOOR_H
@@ -18,24 +18,19 @@
 
 #include "base/net.h"
 #include "vps/admission/judge.h"
+#include "vps/admission/lobby.h"
 #include "vps/session/session.h"
 
 enum {
     DOOR_PATIENCE_MS = 5000,
-    DOOR_VISITORS_MAX = 32,
-    DOOR_PER_PARTY_MAX = 8,
-    DOOR_ALL_MAX = 512,
+    DOOR_SILENT_MAX = 32,
+    DOOR_EXPECTED_MAX = 16,
     DOOR_RESERVED = 4, /* of each door, whatever goes on at the others */
-    DOOR_QUESTIONS_PER_PARTY = 3,
-    DOOR_QUESTIONS_MAX = 30,
-};
-
-/* Visitors of all doors of the agent. Zero-initialised is ready for use. */
-struct door_total {
-    unsigned visitors;
 };
 
 struct door_events {
+    /* Whether the user came from this party before. A pure question. */
+    bool (*expects)(void *arg, const struct addr *from);
     /* What to do with a client that speaks the protocol; a pure question. */
     enum verdict (*judge)(void *arg, const struct addr *from, bool has_secret);
     /*
@@ -45,10 +40,12 @@ struct door_events {
      */
     void (*admitted)(void *arg, int fd, const struct addr *from, bool has_secret, const void *bytes,
                      size_t len);
-    /* VERDICT_ASK: it waits under this number for door_admit() or door_block(). */
+    /* VERDICT_ASK and what comes of it: see lobby.h. */
     void (*parked)(void *arg, unsigned number);
-    /* A parked one hung up, or made room for a newer one. */
     void (*left)(void *arg, unsigned number);
+    void (*knocking)(void *arg);
+    void (*departed)(void *arg, const struct addr *from, const char *words,
+                     enum departure departure);
     void *arg;
 };
 
@@ -63,12 +60,16 @@ struct door *door_new(uv_loop_t *loop, int listener, enum session_kind kind, con
 /* Closes the port and everybody who is not in. Accepts NULL. */
 void door_free(struct door *door);
 
-/* Decides about a parked visitor. -ENOENT if there is none of that number. */
+/* Decides about one who waits. -ENOENT if there is none of that number. */
 int door_admit(struct door *door, unsigned number);
+/* With all who wait of its party. */
 int door_block(struct door *door, unsigned number);
-/* Sends off all that are parked: nobody else is to be let in. */
+/* Sends off all that wait: nobody else is to be let in. */
 void door_send_off_parked(struct door *door);
-/* Those who are parked, in the order of their coming. Returns how many. */
+/* See lobby.h. */
+unsigned door_ask_more(struct door *door, unsigned most);
 unsigned door_parked(const struct door *door, struct parked_view ret_views[SESSION_PARKED_MAX]);
+unsigned door_parked_count(const struct door *door);
+void door_knocking(const struct door *door, struct knocking *ret_knocking);
 
 #endif

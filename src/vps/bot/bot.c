@@ -22,6 +22,7 @@
 #include "vps/bot/texts.h"
 
 enum { COMMAND_MAX_AGE_S = 60, USER_NAME_MAX = 64 };
+enum { MORE_QUESTIONS = 4 }; /* that one press of "Who waits?" brings */
 
 struct bot {
     struct bot_options options;
@@ -222,6 +223,9 @@ static const char *press(struct bot *bot, const struct update *update)
     if (press.verb == PRESS_CLOSE) {
         session_close(session);
         return TEXT_CLOSED;
+    }
+    if (press.verb == PRESS_WHO_WAITS) {
+        return session_ask_more(session, MORE_QUESTIONS) ? TEXT_ASKED : TEXT_ALL_ASKED;
     }
     struct cards **link = find_card(bot, session);
     if (*link && press.verb == PRESS_MORE) {

@@ -282,7 +282,7 @@ struct card *card_new(const struct card_options *options, struct session *sessio
         free(card);
         return NULL;
     }
-    questions_init(&card->questions, options->outbox, options->chat_id,
+    questions_init(&card->questions, options->outbox, options->chat_id, session,
                    options->settings->admit == ADMIT_ASK);
     timer_set(card->timer, OPENING_AFTER_MS);
     return card;

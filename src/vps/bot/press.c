@@ -9,10 +9,9 @@ static const struct {
     const char *name;
     bool has_number;
 } VERBS[] = {
-    [PRESS_CLOSE] = {"close", false},
-    [PRESS_MORE] = {"more", false},
-    [PRESS_ADMIT] = {"admit", true},
-    [PRESS_BLOCK] = {"block", true},
+    [PRESS_CLOSE] = {"close", false},   [PRESS_MORE] = {"more", false},
+    [PRESS_ADMIT] = {"admit", true},    [PRESS_BLOCK] = {"block", true},
+    [PRESS_WHO_WAITS] = {"who", false},
 };
 
 char *press_format(enum press_verb verb, const char *id, unsigned number, char *dst)

@@ -1,6 +1,6 @@
 /*
- * press: what the bot's buttons send back: "close:ID", "more:ID", "admit:ID:NUMBER",
- * "block:ID:NUMBER".
+ * press: what the bot's buttons send back: "close:ID", "more:ID", "who:ID",
+ * "admit:ID:NUMBER", "block:ID:NUMBER".
  */
 #ifndef PAMTUNNEL_VPS_BOT_PRESS_H
 #define PAMTUNNEL_VPS_BOT_PRESS_H
@@ -8,7 +8,7 @@
 #include "vps/bot/content.h"
 #include "vps/session/session.h"
 
-enum press_verb { PRESS_CLOSE, PRESS_MORE, PRESS_ADMIT, PRESS_BLOCK };
+enum press_verb { PRESS_CLOSE, PRESS_MORE, PRESS_WHO_WAITS, PRESS_ADMIT, PRESS_BLOCK };
 
 struct press {
     enum press_verb verb;

@@ -1,32 +1,37 @@
 #include "vps/bot/questions.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "vps/bot/press.h"
 #include "vps/bot/texts.h"
 
 void questions_init(struct questions *questions, struct outbox *outbox, int64_t chat_id,
-                    bool asks_always)
+                    struct session *session, bool asks_always)
 {
     *questions = (struct questions){
-        .outbox = outbox, .chat_id = chat_id, .asks_always = asks_always};
+        .outbox = outbox, .chat_id = chat_id, .session = session, .asks_always = asks_always};
 }
 
-/* A client from this address that is still parked, or NULL. */
-static const struct parked_view *find_parked(const struct session_view *view,
-                                             const struct addr *from)
+/* ---- one question --------------------------------------------------------- */
+
+/* The clients that a question about this party is about. */
+static unsigned collect(const struct parked_view *parked, unsigned count, const struct addr *party,
+                        const struct parked_view *ret_clients[TEXTS_CLIENTS_MAX])
 {
-    for (unsigned i = 0; i < view->parked_count; i++) {
-        if (addr_same_host(&view->parked[i].from, from)) {
-            return &view->parked[i];
+    unsigned found = 0;
+    for (unsigned i = 0; i < count && found < TEXTS_CLIENTS_MAX; i++) {
+        if (parked[i].asked && addr_same_party(&parked[i].from, party)) {
+            ret_clients[found++] = &parked[i];
         }
     }
-    return NULL;
+    return found;
 }
 
-static struct question *find_question(struct questions *questions, const struct addr *from)
+static struct question *find_question(struct questions *questions, const struct addr *party)
 {
-    for (unsigned i = 0; i < SESSION_PARKED_MAX; i++) {
-        if (questions->open[i].post && addr_same_host(&questions->open[i].from, from)) {
+    for (unsigned i = 0; i < QUESTIONS_MAX; i++) {
+        if (questions->open[i].post && addr_same_party(&questions->open[i].from, party)) {
             return &questions->open[i];
         }
     }
@@ -35,7 +40,7 @@ static struct question *find_question(struct questions *questions, const struct 
 
 static struct question *free_place(struct questions *questions)
 {
-    for (unsigned i = 0; i < SESSION_PARKED_MAX; i++) {
+    for (unsigned i = 0; i < QUESTIONS_MAX; i++) {
         if (!questions->open[i].post) {
             return &questions->open[i];
         }
@@ -43,31 +48,40 @@ static struct question *free_place(struct questions *questions)
     return NULL;
 }
 
-static void ask(struct questions *questions, const struct session_view *view,
-                const struct parked_view *parked)
+/* Says what is so now: it can become more, or fewer, of that party. */
+static void put(const struct questions *questions, const struct question *question,
+                const struct session_view *view, const struct parked_view *const clients[],
+                unsigned count)
 {
-    struct question *question = free_place(questions);
-    unsigned held_back;
-    if (!question || !log_sieve_pass(&questions->sieve, clock_ms(), &held_back)) {
-        return; /* asked at the next opportunity, if the client is still there */
+    char data[TEXTS_CLIENTS_MAX + 1][PRESS_DATA_SIZE], labels[TEXTS_CLIENTS_MAX][24];
+    char buffer[TEXTS_SIZE];
+    struct button buttons[TEXTS_CLIENTS_MAX + 1];
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(labels[i], sizeof labels[i], count == 1 ? "%s" : "%s %u", LABEL_ADMIT, i + 1);
+        press_format(PRESS_ADMIT, view->id, clients[i]->number, data[i]);
+        buttons[i] = (struct button){.label = labels[i], .data = data[i]};
     }
-    struct post *post = post_new(questions->outbox, questions->chat_id);
-    if (!post) {
-        return;
-    }
-    *question = (struct question){.post = post, .number = parked->number, .from = parked->from};
-
-    char admit[PRESS_DATA_SIZE], block[PRESS_DATA_SIZE], buffer[TEXTS_SIZE];
-    const struct button buttons[] = {
-        {LABEL_ADMIT, press_format(PRESS_ADMIT, view->id, parked->number, admit), NULL},
-        {LABEL_BLOCK, press_format(PRESS_BLOCK, view->id, parked->number, block), NULL},
-    };
+    press_format(PRESS_BLOCK, view->id, clients[0]->number, data[count]);
+    buttons[count] = (struct button){.label = LABEL_BLOCK, .data = data[count]};
     struct text html = text_over(buffer, sizeof buffer);
-    texts_question(&html, view, &parked->from, questions->asks_always);
-    post_set(post, buffer, buttons, 2);
+    texts_question(&html, view, clients, count, questions->asks_always);
+    post_set(question->post, buffer, buttons, count + 1);
     html = text_over(buffer, sizeof buffer);
-    texts_answered(&html, view, &parked->from, TEXTS_GONE);
-    post_keep(post, buffer);
+    texts_answered(&html, view, &question->from, TEXTS_GONE);
+    post_keep(question->post, buffer);
+}
+
+static void ask(struct questions *questions, const struct session_view *view,
+                const struct parked_view *const clients[], unsigned count)
+{
+    struct question *question = find_question(questions, &clients[0]->from);
+    if (!question && (question = free_place(questions))) {
+        *question = (struct question){.post = post_new(questions->outbox, questions->chat_id),
+                                      .from = clients[0]->from};
+    }
+    if (question && question->post) {
+        put(questions, question, view, clients, count);
+    }
 }
 
 static void close_question(struct question *question, const struct session_view *view)
@@ -83,46 +97,85 @@ static void close_question(struct question *question, const struct session_view 
     question->post = NULL;
 }
 
-void questions_update(struct questions *questions, const struct session_view *view)
+/* ---- strangers ------------------------------------------------------------ */
+
+static bool can_be_admitted(const struct session_view *view)
 {
-    for (unsigned i = 0; i < SESSION_PARKED_MAX; i++) {
-        struct question *question = &questions->open[i];
-        if (question->post && !find_parked(view, &question->from)) {
-            close_question(question, view);
-        }
+    return view->state != SESSION_ENDED && !view->has_client;
+}
+
+static void put_knocking(struct questions *questions, const struct session_view *view)
+{
+    char buffer[TEXTS_SIZE], data[PRESS_DATA_SIZE];
+    const struct button button = {.label = LABEL_WHO_WAITS,
+                                  .data = press_format(PRESS_WHO_WAITS, view->id, 0, data)};
+    struct text html = text_over(buffer, sizeof buffer);
+    questions->knocking_ms = clock_ms();
+    questions->knocking_is_open = can_be_admitted(view);
+    texts_knocking(&html, view, questions->knocking_is_open);
+    post_set(questions->knocking, buffer, &button, questions->knocking_is_open);
+    html = text_over(buffer, sizeof buffer);
+    texts_knocking(&html, view, false);
+    post_keep(questions->knocking, buffer);
+}
+
+/* Said once, and renewed now and then: strangers must not fill the user's chat. */
+static void update_knocking(struct questions *questions, const struct session_view *view)
+{
+    bool told = questions->knocking != NULL;
+    if (!told && (!view->knocking.worth_telling || !can_be_admitted(view))) {
+        return;
     }
-    for (unsigned i = 0; i < view->parked_count; i++) {
-        if (!find_question(questions, &view->parked[i].from)) {
-            ask(questions, view, &view->parked[i]);
-        }
+    if (!told) {
+        questions->knocking = post_new(questions->outbox, questions->chat_id);
+    }
+    bool changed = questions->knocking_is_open != can_be_admitted(view);
+    if (!told || changed || clock_ms() - questions->knocking_ms >= QUESTIONS_KNOCKING_MS) {
+        put_knocking(questions, view);
     }
 }
 
-static struct question *find_number(struct questions *questions, unsigned number)
+/* ---- all of them ----------------------------------------------------------- */
+
+void questions_update(struct questions *questions, const struct session_view *view)
 {
-    for (unsigned i = 0; i < SESSION_PARKED_MAX; i++) {
-        if (questions->open[i].post && questions->open[i].number == number) {
-            return &questions->open[i];
+    struct parked_view parked[SESSION_PARKED_MAX];
+    const struct parked_view *clients[TEXTS_CLIENTS_MAX];
+    unsigned count = session_parked(questions->session, parked);
+    for (unsigned i = 0; i < QUESTIONS_MAX; i++) {
+        struct question *question = &questions->open[i];
+        if (question->post && collect(parked, count, &question->from, clients) == 0) {
+            close_question(question, view);
         }
     }
-    return NULL;
+    for (unsigned i = 0; i < count; i++) {
+        unsigned found = parked[i].asked ? collect(parked, count, &parked[i].from, clients) : 0;
+        if (found > 0 && clients[0] == &parked[i]) {
+            ask(questions, view, clients, found);
+        }
+    }
+    update_knocking(questions, view);
 }
 
 const char *questions_decide(struct questions *questions, struct session *session, unsigned number,
                              bool admit)
 {
+    struct parked_view parked[SESSION_PARKED_MAX];
     struct session_view view;
+    unsigned count = session_parked(session, parked), i = 0;
     session_view(session, &view);
-    struct question *question = find_number(questions, number);
-    /* The client that caused the question may have gone and come again: the address counts. */
-    const struct parked_view *parked = question ? find_parked(&view, &question->from) : NULL;
-    if (!parked) {
+    while (i < count && parked[i].number != number) {
+        i++;
+    }
+    /* Another of its party may wait, but that is not whom the user was shown. */
+    struct question *question = i < count ? find_question(questions, &parked[i].from) : NULL;
+    if (!question) {
         return TEXT_CLIENT_GONE;
     }
     question->admitting = admit;
     question->blocking = !admit;
-    int err = admit ? session_admit(session, parked->number, &view.owner)
-                    : session_block(session, parked->number, &view.owner);
+    int err = admit ? session_admit(session, number, &view.owner)
+                    : session_block(session, number, &view.owner);
     if (err < 0) {
         return TEXT_CLIENT_GONE;
     }
@@ -131,9 +184,14 @@ const char *questions_decide(struct questions *questions, struct session *sessio
 
 void questions_done(struct questions *questions, const struct session_view *view)
 {
-    for (unsigned i = 0; i < SESSION_PARKED_MAX; i++) {
+    for (unsigned i = 0; i < QUESTIONS_MAX; i++) {
         if (questions->open[i].post) {
             close_question(&questions->open[i], view);
         }
+    }
+    if (questions->knocking) {
+        put_knocking(questions, view);
+        post_release(questions->knocking);
+        questions->knocking = NULL;
     }
 }

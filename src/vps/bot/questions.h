@@ -1,6 +1,8 @@
 /*
  * questions: asks the user of a session about its unknown clients, one message per
- * address, and says below each what became of it.
+ * party (IPv4 address, IPv6 /64), and says below each what became of it; and one message
+ * when strangers are so many that not all are asked about. About whom is asked, and how
+ * often, was decided at the door.
  */
 #ifndef PAMTUNNEL_VPS_BOT_QUESTIONS_H
 #define PAMTUNNEL_VPS_BOT_QUESTIONS_H
@@ -8,32 +10,35 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/log.h"
 #include "vps/bot/outbox.h"
 #include "vps/session/session.h"
 
+enum { QUESTIONS_MAX = 16, QUESTIONS_KNOCKING_MS = 60000 };
+
 struct question {
     struct post *post; /* NULL: the place is free */
-    unsigned number;   /* of the client that caused it */
     struct addr from;
     bool admitting, blocking; /* the user just pressed */
 };
 
-/* Embedded in a card. Parked clients are few, and so are the questions about them. */
+/* Embedded in a card. */
 struct questions {
     struct outbox *outbox;
     int64_t chat_id;
+    struct session *session;
     bool asks_always; /* also about addresses from which the user came before */
-    struct question open[SESSION_PARKED_MAX];
-    struct log_sieve sieve; /* scanners must not fill the user's chat */
+    struct question open[QUESTIONS_MAX];
+    struct post *knocking; /* NULL: nothing was said of strangers */
+    uint64_t knocking_ms;  /* when that was said last */
+    bool knocking_is_open; /* the user could still admit one of them */
 };
 
 void questions_init(struct questions *questions, struct outbox *outbox, int64_t chat_id,
-                    bool asks_always);
-/* Asks about who is new among the parked, and closes the questions about who is not there any more. */
+                    struct session *session, bool asks_always);
+/* Asks about who is to be asked about, and closes the questions about who is not there any more. */
 void questions_update(struct questions *questions, const struct session_view *view);
 /*
- * The user pressed a button below the question about client `number`: admits or blocks.
+ * The user pressed a button below a question: admits client `number`, or blocks its party.
  * The session's watchers are called meanwhile. Returns the answer to the user.
  */
 const char *questions_decide(struct questions *questions, struct session *session, unsigned number,

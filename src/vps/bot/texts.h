@@ -49,9 +49,15 @@ void texts_restarted(struct text *html, const struct session_view *view);
 
 /* --- about an unknown client --- */
 
-/* asks_always: also about addresses from which the user came before. */
-void texts_question(struct text *html, const struct session_view *view, const struct addr *from,
-                    bool asks_always);
+/*
+ * About clients of one party, in the order of their coming. asks_always: also about addresses
+ * from which the user came before.
+ */
+enum { TEXTS_CLIENTS_MAX = 4 };
+void texts_question(struct text *html, const struct session_view *view,
+                    const struct parked_view *const clients[], unsigned count, bool asks_always);
+/* Strangers are many. is_open: the user could be among those who wait. */
+void texts_knocking(struct text *html, const struct session_view *view, bool is_open);
 enum texts_fate { TEXTS_ADMITTED, TEXTS_BLOCKED, TEXTS_GONE };
 void texts_answered(struct text *html, const struct session_view *view, const struct addr *from,
                     enum texts_fate fate);
@@ -64,6 +70,8 @@ void texts_answered(struct text *html, const struct session_view *view, const st
 #define TEXT_MORE         "The lines are in the message."
 #define TEXT_LESS         "The lines are gone from the message."
 #define TEXT_CLIENT_GONE  "This client is not waiting any more."
+#define TEXT_ASKED        "Here they are."
+#define TEXT_ALL_ASKED    "Nobody waits whom I did not ask you about."
 #define TEXT_SESSION_GONE "This session has already ended."
 #define TEXT_NOT_YOURS    "This button is not for you."
 #define TEXT_NO_BUTTON    "This button does nothing any more."
@@ -75,5 +83,6 @@ void texts_answered(struct text *html, const struct session_view *view, const st
 #define LABEL_CLOSE       "Close"
 #define LABEL_ADMIT       "Admit"
 #define LABEL_BLOCK       "Block"
+#define LABEL_WHO_WAITS   "Who waits?"
 
 #endif

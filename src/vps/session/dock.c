@@ -11,6 +11,7 @@
 #include "base/listener.h"
 #include "base/timer.h"
 #include "base/watch.h"
+#include "vps/admission/places.h"
 
 enum stage { STAGE_HELLO, STAGE_FINAL };
 
@@ -18,6 +19,8 @@ struct guest {
     struct guest *next; /* the newest one first */
     struct dock *dock;
     int fd;
+    struct place place;
+    bool from_gateway; /* as it seems */
     struct watch *watch;
     struct timer *patience;
     enum stage stage;
@@ -36,7 +39,7 @@ struct dock {
     dock_fn fn;
     void *arg;
     struct guest *guests;
-    unsigned count;
+    struct addr gateway; /* of no family: it is not known where it is */
 };
 
 static void guest_free(struct guest *guest)
@@ -57,20 +60,55 @@ static void send_off(struct guest *guest)
         at = &(*at)->next;
     }
     *at = guest->next;
-    guest->dock->count--;
     guest_free(guest);
 }
 
-/* One that has yet to say a right hello; only if there is none, one of those who did. */
-static void send_off_oldest(struct dock *dock)
+static unsigned count_guests(const struct dock *dock, bool from_gateway)
 {
-    struct guest *oldest = dock->guests;
+    unsigned count = 0;
+    for (const struct guest *guest = dock->guests; guest; guest = guest->next) {
+        count += guest->from_gateway == from_gateway;
+    }
+    return count;
+}
+
+/* Of those of one kind, the oldest first; returns how many. */
+static unsigned collect(const struct dock *dock, bool from_gateway, enum stage stage,
+                        struct guest **guests)
+{
+    unsigned count = 0;
     for (struct guest *guest = dock->guests; guest; guest = guest->next) {
-        if (guest->stage == STAGE_HELLO || oldest->stage == STAGE_FINAL) {
-            oldest = guest;
+        if (guest->from_gateway == from_gateway && guest->stage == stage) {
+            memmove(&guests[1], &guests[0], count++ * sizeof *guests);
+            guests[0] = guest;
         }
     }
-    send_off(oldest);
+    return count;
+}
+
+/* One that has yet to say a right hello; only if there is none, one of those who did. */
+static void make_room(struct dock *dock, bool from_gateway)
+{
+    unsigned most = DOCK_GUESTS_MAX + dock->expected_count;
+    unsigned count = count_guests(dock, from_gateway);
+    if (count < most) {
+        return;
+    }
+    struct guest **guests = calloc(count, sizeof *guests);
+    const struct place **places = calloc(count, sizeof *places);
+    if (guests && places) {
+        unsigned hellos = collect(dock, from_gateway, STAGE_HELLO, guests);
+        for (unsigned i = 0; i < hellos; i++) {
+            places[i] = &guests[i]->place;
+        }
+        int at = hellos > 0 ? places_of_most_crowded(places, hellos) : 0;
+        if (hellos == 0) {
+            collect(dock, from_gateway, STAGE_FINAL, guests);
+        }
+        send_off(guests[at]);
+    }
+    free(guests);
+    free(places);
 }
 
 static void close_port(struct dock *dock)
@@ -103,6 +141,11 @@ int dock_expect(struct dock *dock, uint16_t channel)
     expected[dock->expected_count++] = channel;
     dock->expected = expected;
     return 0;
+}
+
+void dock_expect_from(struct dock *dock, const struct addr *gateway)
+{
+    dock->gateway = *gateway;
 }
 
 void dock_expect_nothing(struct dock *dock)
@@ -198,16 +241,18 @@ static void on_patience_over(void *arg)
 static void on_guest(void *arg, int fd, const struct addr *from)
 {
     struct dock *dock = arg;
-    (void)from; /* a gateway may leave its network by several addresses: the proof decides */
-    if (dock->count >= DOCK_GUESTS_MAX + dock->expected_count) {
-        send_off_oldest(dock);
-    }
+    bool from_gateway = dock->gateway.sa.sa_family != 0 && addr_same_party(from, &dock->gateway);
+    make_room(dock, from_gateway);
     struct guest *guest = calloc(1, sizeof *guest);
     if (!guest) {
         close(fd);
         return;
     }
-    *guest = (struct guest){.next = dock->guests, .dock = dock, .fd = fd};
+    *guest = (struct guest){.next = dock->guests,
+                            .dock = dock,
+                            .fd = fd,
+                            .place.from = origin_of(from),
+                            .from_gateway = from_gateway};
     guest->watch = watch_new(dock->loop, fd, on_bytes, guest);
     guest->patience = timer_new(dock->loop, on_patience_over, guest);
     if (!guest->watch || !guest->patience) {
@@ -215,7 +260,6 @@ static void on_guest(void *arg, int fd, const struct addr *from)
         return;
     }
     dock->guests = guest;
-    dock->count++;
     watch_set(guest->watch, WATCH_READ);
     timer_set(guest->patience, DOCK_PATIENCE_MS);
 }

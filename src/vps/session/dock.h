@@ -2,7 +2,9 @@
  * dock: a session's data port. It authenticates the gateway's connections
  * (data/proof.h) and hands over those for the channels that are expected. All
  * others are dropped in silence: wrong, replayed, slow or surplus ones do the
- * session no harm. When the last expected channel is there the port is closed;
+ * session no harm: of those who have yet to say a right hello, none takes the place of
+ * one from the gateway's own address, and a crowd none of one who comes from elsewhere
+ * (vps/admission/places.h). When the last expected channel is there the port is closed;
  * whoever expects another one opens it again.
  */
 #ifndef PAMTUNNEL_VPS_SESSION_DOCK_H
@@ -12,9 +14,13 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/net.h"
 #include "data/proof.h"
 
-/* So many connections prove themselves at once, and one more for each expected channel. */
+/*
+ * So many connections prove themselves at once, and one more for each expected channel; as many
+ * again from the gateway's address.
+ */
 enum { DOCK_PATIENCE_MS = 5000, DOCK_GUESTS_MAX = 16 };
 
 struct dock;
@@ -35,6 +41,8 @@ int dock_open(struct dock *dock, int listener);
 const uint8_t *dock_token(const struct dock *dock);
 /* Lets one connection in, as this channel, once. Nothing is expected at first. 0 or -ENOMEM. */
 int dock_expect(struct dock *dock, uint16_t channel);
+/* Where the gateway is as it seems; it may leave its network by another address, too. */
+void dock_expect_from(struct dock *dock, const struct addr *gateway);
 /* Nothing is expected any more: closes the port. */
 void dock_expect_nothing(struct dock *dock);
 

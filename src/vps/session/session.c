@@ -172,6 +172,7 @@ void session_end(struct session *session, enum session_end end)
     }
     session->end = end;
     session->ended_ms = clock_ms();
+    session_log_knocks(session);
     tear_down(session);
     session_tell_gateway(session);
 

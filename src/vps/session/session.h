@@ -60,12 +60,37 @@ char *owner_text(const struct owner *owner, char *dst);
 int owner_parse(const char *text, struct owner *ret_owner);
 enum { OWNER_TEXT_MAX = 32 };
 
-enum { SESSION_ID_SIZE = 8, SESSION_PARKED_MAX = 4, SESSION_NOTE_MAX = 400 };
+enum { SESSION_ID_SIZE = 8, SESSION_PARKED_MAX = 80, SESSION_NOTE_MAX = 400 };
+enum { PARKED_WORDS_SIZE = 64, PARKED_NAME_SIZE = 81 };
 
 /* A client at the public port that nobody knows: somebody has to decide. */
 struct parked_view {
     unsigned number; /* names it within its session */
     struct addr from;
+    bool asked;              /* the owner was asked about its party */
+    uint64_t came_ms;        /* by clock_ms() */
+    unsigned waits_s;        /* so long already */
+    unsigned after_s;        /* it came so long after the session was asked for */
+    unsigned of_its_address; /* how many of that address wait, itself included */
+    /* Its own words, a stranger's: what it calls itself (SSH), a user name or "" (RDP). */
+    char words[PARKED_WORDS_SIZE];
+    char name[PARKED_NAME_SIZE]; /* confirmed reverse name of its address; "" if none is known */
+};
+
+enum { KNOCKING_BUSIEST = 3, KNOCKING_NETWORK_SIZE = 50 };
+
+/* Unknown clients at a public port, once they are so many that not all can be asked about. */
+struct knocking {
+    bool worth_telling;
+    unsigned clients; /* so far */
+    unsigned networks;
+    bool more_networks;     /* than were kept apart */
+    unsigned unasked;       /* who wait now */
+    unsigned busiest_count; /* none are named where all have one client */
+    struct {
+        char network[KNOCKING_NETWORK_SIZE]; /* "198.51.100.0/24" */
+        unsigned clients;
+    } busiest[KNOCKING_BUSIEST];
 };
 
 /* What there is to see of a session at one moment. Pointers live as long as the session. */
@@ -92,12 +117,18 @@ struct session_view {
     unsigned connections_total; /* and with those that are over */
     const char *note;           /* what did not go well last, a clause; NULL: nothing */
     unsigned notes;             /* so many there were */
-    unsigned parked_count;
-    struct parked_view parked[SESSION_PARKED_MAX];
+    unsigned parked_count;      /* see session_parked() */
+    struct knocking knocking;
+    bool has_last;         /* the owner's last session had a client */
+    struct addr last_from; /* ... from here */
+    int64_t last_unix;     /* ... and then */
     enum session_end end;
 };
 
 void session_view(const struct session *session, struct session_view *ret_view);
+/* Those who wait to be let in, in the order of their coming. Returns how many. */
+unsigned session_parked(const struct session *session,
+                        struct parked_view ret_views[SESSION_PARKED_MAX]);
 
 const char *session_kind_name(enum session_kind kind);    /* "ssh" */
 const char *session_state_name(enum session_state state); /* "waiting" */
@@ -132,5 +163,10 @@ void session_close(struct session *session);
  */
 int session_admit(struct session *session, unsigned number, const struct owner *by);
 int session_block(struct session *session, unsigned number, const struct owner *by);
+/*
+ * The owner wants to know who waits: asks about up to `most` more of them now, however much
+ * was asked before. Returns about how many.
+ */
+unsigned session_ask_more(struct session *session, unsigned most);
 
 #endif

@@ -99,6 +99,8 @@ static void first_client(struct session *session, bool has_secret)
     session->somebody_is_in = true;
     session->connected_ms = clock_ms();
     session->connected_unix = clock_unix();
+    lately_add(session->services->lately, &session->owner, &session->client,
+               session->connected_unix);
     find_way_in(session, has_secret);
     if (session_is_strict(session)) {
         door_free(session->door);
@@ -178,7 +180,14 @@ static void on_left(void *arg, unsigned number)
 }
 
 static const struct door_events DOOR_EVENTS = {
-    .judge = on_judge, .admitted = on_admitted, .parked = on_parked, .left = on_left};
+    .expects = session_expects,
+    .judge = on_judge,
+    .admitted = on_admitted,
+    .parked = on_parked,
+    .left = on_left,
+    .knocking = session_on_knocking,
+    .departed = session_on_departed,
+};
 
 int session_open_door(struct session *session)
 {

@@ -17,6 +17,7 @@
 #include "data/relay.h"
 #include "vps/admission/door.h"
 #include "vps/admission/known.h"
+#include "vps/admission/lately.h"
 #include "vps/gateways.h"
 #include "vps/session/dock.h"
 #include "vps/session/ports.h"
@@ -32,6 +33,7 @@ struct session_services {
     struct gateways *gateways;
     struct relay *relay;
     struct known *known;
+    struct lately *lately;
     struct door_total door_total;
     struct log_sieve turned_away; /* log lines that strangers cause */
     void (*notify)(void *arg, struct session *session, enum session_event event, unsigned number);
@@ -88,7 +90,9 @@ struct session {
     struct addr client;   /* the party that is in, by its latest address */
     uint64_t admitted_ms; /* WAY_PERSON: when */
     unsigned blocked_count;
-    struct addr *blocked; /* NULL: nobody */
+    struct addr *blocked;     /* NULL: nobody */
+    unsigned departed;        /* unknown clients that went without a question */
+    uint64_t knocking_log_ms; /* when the log heard of strangers; 0: not yet */
 
     /* gateway side */
     struct dock *dock;
@@ -189,6 +193,18 @@ void session_ask_anew(struct session *session);
 void session_give_up_channel(struct session *session, uint16_t channel);
 struct connection *session_find_channel(const struct session *session, uint16_t channel);
 unsigned session_count_connections(const struct session *session);
+
+/* ---- session_lobby.c ------------------------------------------------------- */
+
+/* What door.h wants to know and tells about unknown clients. */
+bool session_expects(void *arg, const struct addr *from);
+void session_on_knocking(void *arg);
+void session_on_departed(void *arg, const struct addr *from, const char *words,
+                         enum departure departure);
+/* At the session's end: how many came whom nobody was asked about. */
+void session_log_knocks(const struct session *session);
+/* Fills in who waits, and where the owner came from last. */
+void session_view_lobby(const struct session *session, struct session_view *view);
 
 /* ---- session_view.c -------------------------------------------------------- */
 

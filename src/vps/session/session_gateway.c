@@ -48,6 +48,9 @@ static int request_channel(struct session *session)
     err = err < 0 ? err : dock_expect(session->dock, session->channel);
     if (err == 0) {
         struct message message;
+        struct gateway_view view;
+        gateway_view(gateway, &view);
+        dock_expect_from(session->dock, &view.from);
         write_request(session, &message);
         err = gateway_send(gateway, &message);
         crypto_wipe(&message, sizeof message);

@@ -94,7 +94,7 @@ void session_view(const struct session *session, struct session_view *ret_view)
         view.seconds_connected = (unsigned)((now - session->connected_ms) / 1000);
     }
     session_count_bytes(session, &view.bytes_to_target, &view.bytes_to_client);
-    view.parked_count = session->door ? door_parked(session->door, view.parked) : 0;
+    session_view_lobby(session, &view);
     *ret_view = view;
 }
 

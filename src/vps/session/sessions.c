@@ -306,6 +306,7 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
                                           .noted = on_noted,
                                           .arg = sessions};
     services->known = known_new(store, settings->known_days);
+    services->lately = lately_new();
     sessions->notes = timer_new(loop, tell_notes, sessions);
     sessions->reaper = timer_new(loop, reap, sessions);
     int err = ports_new(settings->bind_address, settings->port_range_start,
@@ -317,12 +318,13 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
         sessions->relay_watch = watch_new(loop, relay_events_fd(services->relay), on_links_ended,
                                           sessions);
     }
-    if (err < 0 || !services->known || !sessions->notes || !sessions->reaper ||
+    if (err < 0 || !services->known || !services->lately || !sessions->notes || !sessions->reaper ||
         !sessions->relay_watch) {
         sessions_free(sessions);
         return why_set(why, err < 0 ? err : -ENOMEM, "cannot start the relay: %s",
                        strerror(err < 0 ? -err : ENOMEM));
     }
+    lately_learn(services->lately, services->known);
     watch_set(sessions->relay_watch, WATCH_READ);
     *ret_sessions = sessions;
     return 0;
@@ -367,5 +369,7 @@ void sessions_free(struct sessions *sessions)
     stop_relay(sessions);
     ports_free(sessions->services.ports);
     known_free(sessions->services.known);
+    lately_free(sessions->services.lately);
+    door_total_done(&sessions->services.door_total);
     free(sessions);
 }

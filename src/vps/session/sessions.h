@@ -11,9 +11,10 @@ struct sessions;
 
 enum session_event {
     SESSION_CHANGED,  /* its state is another one, also SESSION_ENDED: `number` is the state */
-    SESSION_PARKED,   /* an unknown client waits: `number` */
+    SESSION_PARKED,   /* the owner is to be asked about an unknown client: `number` */
     SESSION_UNPARKED, /* it was admitted or blocked, or went away: `number` */
     SESSION_NOTED,    /* its view has another note */
+    SESSION_KNOCKING, /* there is news of strangers: see struct knocking */
 };
 
 /*

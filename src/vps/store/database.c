@@ -15,6 +15,7 @@
 enum {
     BUSY_MS = 2000, /* for whoever looks into the file with sqlite3 */
     TIDY_PAGES = 200,
+    UNTIDY_PAGES = 2000,
     SIDE_NAME_MAX = 32,
 };
 
@@ -214,8 +215,7 @@ static int migrate(struct database *database, const char *const *migrations, uns
         database_rollback(database);
         return err;
     }
-    /* For database_peek(). */
-    sqlite3_wal_checkpoint_v2(database->sqlite, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    database_tidy(database); /* for database_peek() */
     return 0;
 }
 
@@ -270,12 +270,23 @@ void database_close(struct database *database)
     free(database);
 }
 
+int database_untidiness(const struct database *database)
+{
+    return database->untidy >= UNTIDY_PAGES ? 2 : database->untidy >= TIDY_PAGES;
+}
+
 void database_tidy(struct database *database)
 {
-    if (database->untidy >= TIDY_PAGES) {
-        sqlite3_wal_checkpoint_v2(database->sqlite, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-        database->untidy = 0;
+    char line[48];
+    int64_t schema = 0;
+    sqlite3_wal_checkpoint_v2(database->sqlite, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    /* The first write after that begins the log anew, and syncs: be it one nobody waits for. */
+    if (database_run(database, &(struct statement){"PRAGMA user_version", {{0}}}, take_number,
+                     &schema) == 0) {
+        snprintf(line, sizeof line, "PRAGMA user_version=%lld", (long long)schema);
+        run(database, line);
     }
+    database->untidy = 0;
 }
 
 /* ---- files ----------------------------------------------------------------- */

@@ -27,9 +27,11 @@ int database_run(struct database *database, const struct statement *statement, r
 int database_commit(struct database *database);
 void database_rollback(struct database *database);
 /*
- * Moves what was written since the last time into the file itself, if it has become
- * much. Takes a while: syncs the disk.
+ * Much was written since the last time that it was moved into the file itself: 1 means that
+ * this is due when nothing else is to be done, 2 at once.
  */
+int database_untidiness(const struct database *database);
+/* Does that. It syncs the disk, which may take long; so that the next commit need not. */
 void database_tidy(struct database *database);
 
 /* Renames a damaged file to PATH.damaged, in the place of an older one. 0 or -errno. */

@@ -15,6 +15,7 @@ enum {
     QUEUE_MAX = 1024, /* changes that wait while the file cannot be written */
     FIRST_WAIT_MS = 1000,
     MAX_WAIT_MS = 60000,
+    IDLE_MS = 2000, /* without a change: then is the time to sync the disk */
 };
 
 /* A change on its way. The queues are the lock's; so is `done`. */
@@ -183,18 +184,62 @@ static void take_stock(struct store *store, int err)
     wake_loop(store);
 }
 
-/* With the lock. Until the next attempt. */
+static struct timespec time_in(uint64_t ms)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_nsec += (long)(ms % 1000) * 1000000;
+    at.tv_sec += (time_t)(ms / 1000) + at.tv_nsec / 1000000000;
+    at.tv_nsec %= 1000000000;
+    return at;
+}
+
+/* With the lock. True when it is that late; false when there may be something to do. */
+static bool wait_until(struct store *store, const struct timespec *at)
+{
+    return pthread_cond_timedwait(&store->woken, &store->mutex, at) == ETIMEDOUT;
+}
+
+/* With the lock. Whatever comes meanwhile. */
 static void rest(struct store *store, uint64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    until.tv_sec += (time_t)(ms / 1000) + until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    int timed_out = 0;
-    while (!store->stopping && timed_out == 0) {
-        timed_out = pthread_cond_timedwait(&store->woken, &store->mutex, &until);
+    struct timespec at = time_in(ms);
+    while (!store->stopping && !wait_until(store, &at)) {
     }
+}
+
+/* With the lock, which is let go meanwhile. */
+static void tidy(struct store *store)
+{
+    pthread_mutex_unlock(&store->mutex);
+    database_tidy(store->database);
+    pthread_mutex_lock(&store->mutex);
+}
+
+/* With the lock. Until there is something to write, or no more will come. */
+static void wait_for_work(struct store *store)
+{
+    while (!store->stopping && store->waiting.count == 0) {
+        struct timespec at = time_in(IDLE_MS);
+        if (!store->database || database_untidiness(store->database) == 0) {
+            pthread_cond_wait(&store->woken, &store->mutex);
+        } else if (wait_until(store, &at) && store->waiting.count == 0) {
+            tidy(store);
+        }
+    }
+}
+
+/* With the lock, which is let go meanwhile. One attempt for all that waits. */
+static int attempt(struct store *store)
+{
+    bool damaged = false;
+    queue_move(&store->writing, &store->waiting);
+    pthread_mutex_unlock(&store->mutex);
+    int err = write_all(store, &damaged);
+    pthread_mutex_lock(&store->mutex);
+    store->damaged = store->damaged || damaged;
+    take_stock(store, err);
+    return err;
 }
 
 static void *thread_main(void *arg)
@@ -203,29 +248,21 @@ static void *thread_main(void *arg)
     struct backoff backoff = {.first_ms = FIRST_WAIT_MS, .max_ms = MAX_WAIT_MS};
     pthread_mutex_lock(&store->mutex);
     for (;;) {
-        while (!store->stopping && store->waiting.count == 0) {
-            pthread_cond_wait(&store->woken, &store->mutex);
-        }
+        wait_for_work(store);
         if (store->waiting.count == 0) {
             break;
         }
-        queue_move(&store->writing, &store->waiting);
-        pthread_mutex_unlock(&store->mutex);
-        bool damaged = false;
-        int err = write_all(store, &damaged);
-        pthread_mutex_lock(&store->mutex);
-        store->damaged = store->damaged || damaged;
-        take_stock(store, err);
+        int err = attempt(store);
         if (err < 0 && store->stopping) {
             break;
         }
         if (err < 0) {
             rest(store, backoff_next(&backoff));
-        } else {
-            backoff_reset(&backoff);
-            pthread_mutex_unlock(&store->mutex);
-            database_tidy(store->database);
-            pthread_mutex_lock(&store->mutex);
+            continue;
+        }
+        backoff_reset(&backoff);
+        if (database_untidiness(store->database) > 1) {
+            tidy(store);
         }
     }
     pthread_mutex_unlock(&store->mutex);

@@ -1,0 +1,555 @@
+#include "vps/admission/lobby.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/timer.h"
+#include "base/watch.h"
+#include "vps/admission/asking.h"
+#include "vps/admission/knocks.h"
+#include "vps/admission/places.h"
+#include "vps/admission/words.h"
+
+_Static_assert(LOBBY_STRANGERS_MAX + LOBBY_EXPECTED_MAX == SESSION_PARKED_MAX, "views");
+_Static_assert((int)WORDS_SIZE == (int)PARKED_WORDS_SIZE, "words");
+_Static_assert((int)REVERSE_NAME_SIZE == (int)PARKED_NAME_SIZE, "names");
+
+struct guest {
+    struct guest *next; /* the oldest one first */
+    struct lobby *lobby;
+    int fd;
+    struct addr from;
+    struct place place;
+    unsigned number;
+    bool expected;
+    bool has_secret;
+    bool asked;
+    struct watch *watch;
+    struct reverse *reverse;
+    char words[PARKED_WORDS_SIZE];
+    char name[PARKED_NAME_SIZE];
+    size_t len;
+    uint8_t bytes[];
+};
+
+struct lobby {
+    uv_loop_t *loop;
+    struct door_total *total;
+    struct lobby_events events;
+    struct guest *guests;
+    unsigned strangers, expected; /* how many of them */
+    unsigned last_number;
+    struct timer *alarm;
+    uint64_t alarm_ms; /* 0: not set */
+    struct asking asking;
+    struct log_sieve joins; /* a neighbour must not keep the user's question in motion */
+
+    struct knocks knocks;
+    unsigned unasked; /* who are gone again */
+    bool worth_telling;
+    uint64_t told_ms;
+};
+
+void door_total_done(struct door_total *total)
+{
+    reverse_desk_free(total->names);
+    total->names = NULL;
+}
+
+/* ---- guests --------------------------------------------------------------- */
+
+static void guest_free(struct guest *guest)
+{
+    watch_free(guest->watch);
+    reverse_free(guest->reverse);
+    if (guest->fd >= 0) {
+        close(guest->fd);
+    }
+    crypto_wipe(guest->bytes, guest->len);
+    free(guest);
+}
+
+static void count_in(struct guest *guest, int more)
+{
+    struct lobby *lobby = guest->lobby;
+    if (guest->expected) {
+        lobby->expected += (unsigned)more;
+    } else {
+        lobby->strangers += (unsigned)more;
+        lobby->total->visitors += (unsigned)more;
+    }
+}
+
+static void link_guest(struct guest *guest)
+{
+    struct guest **at = &guest->lobby->guests;
+    while (*at) {
+        at = &(*at)->next;
+    }
+    *at = guest;
+    count_in(guest, 1);
+}
+
+static void unlink_guest(struct guest *guest)
+{
+    struct guest **at = &guest->lobby->guests;
+    while (*at != guest) {
+        at = &(*at)->next;
+    }
+    *at = guest->next;
+    count_in(guest, -1);
+}
+
+static struct guest *find(const struct lobby *lobby, unsigned number)
+{
+    struct guest *guest = lobby->guests;
+    while (guest && guest->number != number) {
+        guest = guest->next;
+    }
+    return guest;
+}
+
+static bool is_asked_about(const struct lobby *lobby, const struct addr *party)
+{
+    const struct guest *guest = lobby->guests;
+    while (guest && !(guest->asked && addr_same_party(&guest->from, party))) {
+        guest = guest->next;
+    }
+    return guest != NULL;
+}
+
+static void set_alarm(struct lobby *lobby, uint64_t ms)
+{
+    uint64_t at_ms = clock_ms() + ms;
+    if (lobby->alarm_ms == 0 || at_ms < lobby->alarm_ms) {
+        lobby->alarm_ms = at_ms;
+        timer_set(lobby->alarm, ms);
+    }
+}
+
+/* ---- telling -------------------------------------------------------------- */
+
+/* The last thing a function does: who is told may free the lobby. */
+static void tell_of_knocking(struct lobby *lobby)
+{
+    uint64_t now = clock_ms();
+    if (!lobby->worth_telling || now - lobby->told_ms >= LOBBY_KNOCKING_MS) {
+        lobby->worth_telling = true;
+        lobby->told_ms = now;
+        lobby->events.knocking(lobby->events.arg);
+    }
+}
+
+static void see_off(struct guest *guest, enum departure departure)
+{
+    struct lobby *lobby = guest->lobby;
+    unlink_guest(guest);
+    if (guest->asked) {
+        set_alarm(lobby, 0); /* there is room for a question */
+    } else {
+        lobby->unasked += departure == DEPARTURE_UNASKED;
+        lobby->events.departed(lobby->events.arg, &guest->from, guest->words, departure);
+    }
+    guest_free(guest);
+}
+
+/* Sends it off and tells. */
+static void send_off(struct guest *guest, enum departure departure)
+{
+    struct lobby *lobby = guest->lobby;
+    struct lobby_events events = lobby->events;
+    bool asked = guest->asked;
+    unsigned number = guest->number;
+    see_off(guest, departure);
+    if (asked) {
+        events.left(events.arg, number);
+    } else if (departure != DEPARTURE_UNASKED || lobby->unasked >= LOBBY_MANY) {
+        tell_of_knocking(lobby);
+    }
+}
+
+static void on_hang_up(void *arg, int events)
+{
+    (void)events;
+    send_off(arg, DEPARTURE_UNASKED);
+}
+
+static void on_name(void *arg, const char *name)
+{
+    struct guest *guest = arg;
+    struct lobby *lobby = guest->lobby;
+    strcpy(guest->name, name);
+    if (guest->asked) {
+        lobby->events.parked(lobby->events.arg, guest->number); /* there is more to say now */
+    }
+}
+
+static void look_up_name(struct guest *guest)
+{
+    struct door_total *total = guest->lobby->total;
+    if (!total->names) {
+        total->names = reverse_desk_new(guest->lobby->loop);
+    }
+    if (total->names && !guest->reverse) {
+        guest->reverse = reverse_start(total->names, &guest->from, on_name, guest);
+    }
+}
+
+/* ---- asking --------------------------------------------------------------- */
+
+static void ask(struct guest *guest)
+{
+    guest->asked = true;
+    look_up_name(guest);
+}
+
+/* One more of a party that the user is being asked about, and who stays. */
+static struct guest *find_joining(const struct lobby *lobby, uint64_t now)
+{
+    struct guest *guest = lobby->guests;
+    while (guest && (guest->asked || now - guest->place.since_ms < ASKING_STAY_MS ||
+                     !is_asked_about(lobby, &guest->from))) {
+        guest = guest->next;
+    }
+    return guest;
+}
+
+/* Those whom a question of their own could be about. */
+static unsigned find_candidates(const struct lobby *lobby, struct guest **guests,
+                                struct candidate *candidates)
+{
+    unsigned count = 0;
+    for (struct guest *guest = lobby->guests; guest; guest = guest->next) {
+        if (!guest->asked && !is_asked_about(lobby, &guest->from)) {
+            guests[count] = guest;
+            candidates[count++] = (struct candidate){guest->place.from, guest->place.since_ms};
+        }
+    }
+    return count;
+}
+
+static unsigned count_asked(const struct lobby *lobby)
+{
+    unsigned count = 0;
+    for (const struct guest *guest = lobby->guests; guest; guest = guest->next) {
+        count += guest->asked;
+    }
+    return count;
+}
+
+/* Whom to ask about now, or NULL and when to look again. */
+static struct guest *next_to_ask(const struct lobby *lobby, bool at_once, uint64_t *ret_wait_ms)
+{
+    struct guest *guests[SESSION_PARKED_MAX];
+    struct candidate candidates[SESSION_PARKED_MAX];
+    unsigned count = find_candidates(lobby, guests, candidates);
+    *ret_wait_ms = UINT64_MAX;
+    if (count_asked(lobby) >= LOBBY_QUESTIONS_MAX) {
+        return NULL;
+    }
+    int next = asking_next(&lobby->asking, candidates, count, clock_ms(), at_once, ret_wait_ms);
+    return next < 0 ? NULL : guests[next];
+}
+
+static unsigned count_unasked(const struct lobby *lobby)
+{
+    uint64_t now = clock_ms();
+    unsigned count = 0;
+    for (const struct guest *guest = lobby->guests; guest; guest = guest->next) {
+        count += !guest->asked && now - guest->place.since_ms >= ASKING_STAY_MS;
+    }
+    return count;
+}
+
+/* Those who have just come are looked at again when they have stayed. */
+static uint64_t until_the_next_has_stayed(const struct lobby *lobby)
+{
+    uint64_t now = clock_ms(), wait = UINT64_MAX;
+    for (const struct guest *guest = lobby->guests; guest; guest = guest->next) {
+        uint64_t waited = now - guest->place.since_ms;
+        if (!guest->asked && waited < ASKING_STAY_MS && ASKING_STAY_MS - waited < wait) {
+            wait = ASKING_STAY_MS - waited;
+        }
+    }
+    return wait;
+}
+
+static void on_joined(struct lobby *lobby, struct guest *guest)
+{
+    unsigned held_back;
+    ask(guest);
+    set_alarm(lobby, 0);
+    if (log_sieve_pass(&lobby->joins, clock_ms(), &held_back)) {
+        lobby->events.parked(lobby->events.arg, guest->number);
+    }
+}
+
+static void on_turn_to_ask(struct lobby *lobby, struct guest *guest)
+{
+    asking_note(&lobby->asking, &guest->place.from, clock_ms());
+    ask(guest);
+    set_alarm(lobby, 0);
+    lobby->events.parked(lobby->events.arg, guest->number);
+}
+
+static void on_alarm(void *arg)
+{
+    struct lobby *lobby = arg;
+    lobby->alarm_ms = 0;
+    struct guest *joining = find_joining(lobby, clock_ms());
+    uint64_t wait, stay;
+    struct guest *next = joining ? NULL : next_to_ask(lobby, false, &wait);
+    if (joining) {
+        on_joined(lobby, joining);
+    } else if (next) {
+        on_turn_to_ask(lobby, next);
+    } else {
+        stay = until_the_next_has_stayed(lobby);
+        wait = stay < wait ? stay : wait;
+        if (wait != UINT64_MAX) {
+            set_alarm(lobby, wait);
+        }
+        if (count_unasked(lobby) > 0) {
+            tell_of_knocking(lobby);
+        }
+    }
+}
+
+unsigned lobby_ask_more(struct lobby *lobby, unsigned most)
+{
+    unsigned count = 0, number = 0;
+    uint64_t wait;
+    for (struct guest *next; count < most && (next = next_to_ask(lobby, true, &wait)); count++) {
+        asking_note(&lobby->asking, &next->place.from, clock_ms());
+        ask(next);
+        number = next->number;
+    }
+    if (count > 0) {
+        lobby->events.parked(lobby->events.arg, number);
+    }
+    return count;
+}
+
+/* ---- coming --------------------------------------------------------------- */
+
+static unsigned strangers_most(const struct lobby *lobby, int newest_fd)
+{
+    bool scarce = lobby->total->visitors >= DOOR_ALL_MAX || net_descriptors_are_short(newest_fd);
+    unsigned so_far = lobby->strangers > LOBBY_RESERVED ? lobby->strangers : LOBBY_RESERVED;
+    return scarce ? so_far : LOBBY_STRANGERS_MAX;
+}
+
+/* PLACES_FREE, PLACES_NONE, or the guest who makes room. Expected ones do so for each other only. */
+static int find_place(const struct lobby *lobby, const struct newcomer *newcomer,
+                      struct guest **ret_guest)
+{
+    struct guest *guests[SESSION_PARKED_MAX];
+    const struct place *places[SESSION_PARKED_MAX];
+    unsigned count = 0;
+    for (struct guest *guest = lobby->guests; guest; guest = guest->next) {
+        if (guest->expected == newcomer->expected) {
+            guests[count] = guest;
+            places[count++] = &guest->place;
+        }
+    }
+    struct origin from = origin_of(&newcomer->from);
+    unsigned most = newcomer->expected ? LOBBY_EXPECTED_MAX : strangers_most(lobby, newcomer->fd);
+    int at = places_for_waiting(places, count, &from, most, clock_ms());
+    *ret_guest = at >= 0 ? guests[at] : NULL;
+    return at;
+}
+
+static struct guest *guest_new(struct lobby *lobby, const struct newcomer *newcomer)
+{
+    struct guest *guest = calloc(1, sizeof *guest + newcomer->len);
+    struct watch *watch = watch_new(lobby->loop, newcomer->fd, on_hang_up, guest);
+    if (!guest || !watch) {
+        watch_free(watch);
+        free(guest);
+        return NULL;
+    }
+    guest->lobby = lobby;
+    guest->fd = newcomer->fd;
+    guest->from = newcomer->from;
+    guest->place = (struct place){origin_of(&newcomer->from), clock_ms()};
+    guest->number = ++lobby->last_number;
+    guest->expected = newcomer->expected;
+    guest->has_secret = newcomer->has_secret;
+    guest->watch = watch;
+    strcpy(guest->words, newcomer->words);
+    guest->len = newcomer->len;
+    memcpy(guest->bytes, newcomer->bytes, newcomer->len);
+    watch_set(watch, WATCH_HANGUP);
+    return guest;
+}
+
+static void turn_away(struct lobby *lobby, const struct newcomer *newcomer)
+{
+    close(newcomer->fd);
+    lobby->events.departed(lobby->events.arg, &newcomer->from, newcomer->words, DEPARTURE_NO_PLACE);
+    tell_of_knocking(lobby);
+}
+
+void lobby_park(struct lobby *lobby, const struct newcomer *newcomer)
+{
+    struct guest *victim;
+    if (!newcomer->expected) {
+        knocks_count(&lobby->knocks, &newcomer->from);
+    }
+    int place = find_place(lobby, newcomer, &victim);
+    struct guest *guest = place == PLACES_NONE ? NULL : guest_new(lobby, newcomer);
+    if (!guest) {
+        turn_away(lobby, newcomer);
+        return;
+    }
+    link_guest(guest);
+    look_up_name(guest);
+    set_alarm(lobby, ASKING_STAY_MS);
+    if (victim) {
+        send_off(victim, DEPARTURE_MADE_ROOM);
+    }
+}
+
+/* ---- deciding ------------------------------------------------------------- */
+
+int lobby_admit(struct lobby *lobby, unsigned number,
+                void (*admit)(void *arg, const struct newcomer *newcomer), void *arg)
+{
+    struct guest *guest = find(lobby, number);
+    if (!guest) {
+        return -ENOENT;
+    }
+    unlink_guest(guest);
+    const struct newcomer newcomer = {
+        .fd = guest->fd,
+        .from = guest->from,
+        .expected = guest->expected,
+        .has_secret = guest->has_secret,
+        .bytes = guest->bytes,
+        .len = guest->len,
+        .words = guest->words,
+    };
+    guest->fd = -1;
+    watch_free(guest->watch);
+    guest->watch = NULL;
+    admit(arg, &newcomer);
+    guest_free(guest);
+    return 0;
+}
+
+/* Sends off those of that party, or all, and then tells of those whom the user was asked about. */
+static void send_off_party(struct lobby *lobby, const struct addr *party)
+{
+    struct lobby_events events = lobby->events;
+    unsigned numbers[SESSION_PARKED_MAX], count = 0;
+    for (struct guest *guest = lobby->guests, *next; guest; guest = next) {
+        next = guest->next;
+        if (!party || addr_same_party(&guest->from, party)) {
+            if (guest->asked) {
+                numbers[count++] = guest->number;
+            }
+            see_off(guest, DEPARTURE_SENT_OFF);
+        }
+    }
+    for (unsigned i = 0; i < count; i++) {
+        events.left(events.arg, numbers[i]);
+    }
+}
+
+int lobby_block(struct lobby *lobby, unsigned number)
+{
+    struct guest *guest = find(lobby, number);
+    if (!guest) {
+        return -ENOENT;
+    }
+    struct addr party = guest->from;
+    send_off_party(lobby, &party);
+    return 0;
+}
+
+void lobby_send_off_all(struct lobby *lobby)
+{
+    send_off_party(lobby, NULL);
+}
+
+/* ---- what there is to see -------------------------------------------------- */
+
+static unsigned count_party(const struct lobby *lobby, const struct addr *party)
+{
+    unsigned count = 0;
+    for (const struct guest *guest = lobby->guests; guest; guest = guest->next) {
+        count += addr_same_party(&guest->from, party);
+    }
+    return count;
+}
+
+unsigned lobby_view(const struct lobby *lobby, struct parked_view ret_views[SESSION_PARKED_MAX])
+{
+    uint64_t now = clock_ms();
+    unsigned count = 0;
+    for (const struct guest *guest = lobby->guests; guest; guest = guest->next) {
+        struct parked_view *view = &ret_views[count++];
+        *view = (struct parked_view){
+            .number = guest->number,
+            .from = guest->from,
+            .asked = guest->asked,
+            .came_ms = guest->place.since_ms,
+            .waits_s = (unsigned)((now - guest->place.since_ms) / 1000),
+            .of_its_address = count_party(lobby, &guest->from),
+        };
+        strcpy(view->words, guest->words);
+        strcpy(view->name, guest->name);
+    }
+    return count;
+}
+
+unsigned lobby_count(const struct lobby *lobby)
+{
+    return lobby->strangers + lobby->expected;
+}
+
+void lobby_knocking(const struct lobby *lobby, struct knocking *ret_knocking)
+{
+    knocks_sum_up(&lobby->knocks, ret_knocking);
+    ret_knocking->worth_telling = lobby->worth_telling;
+    ret_knocking->unasked = count_unasked(lobby);
+}
+
+/* ---- life ----------------------------------------------------------------- */
+
+struct lobby *lobby_new(uv_loop_t *loop, struct door_total *total,
+                        const struct lobby_events *events)
+{
+    struct lobby *lobby = calloc(1, sizeof *lobby);
+    if (!lobby) {
+        return NULL;
+    }
+    lobby->loop = loop;
+    lobby->total = total;
+    lobby->events = *events;
+    lobby->alarm = timer_new(loop, on_alarm, lobby);
+    if (!lobby->alarm) {
+        free(lobby);
+        return NULL;
+    }
+    return lobby;
+}
+
+void lobby_free(struct lobby *lobby)
+{
+    if (!lobby) {
+        return;
+    }
+    while (lobby->guests) {
+        struct guest *guest = lobby->guests;
+        unlink_guest(guest);
+        guest_free(guest);
+    }
+    timer_free(lobby->alarm);
+    free(lobby);
+}

@@ -1,0 +1,95 @@
+/*
+ * lobby: the clients at a session's public port that wait for a person to let them
+ * in. Who gets a place is places.h, about whom the session's user is asked and when
+ * is asking.h; here are the connections, which are only watched for hanging up.
+ *
+ * All of one party count as one question: the user decides which of them it is.
+ */
+#ifndef PAMTUNNEL_VPS_ADMISSION_LOBBY_H
+#define PAMTUNNEL_VPS_ADMISSION_LOBBY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <uv.h>
+
+#include "base/net.h"
+#include "vps/admission/reverse.h"
+#include "vps/session/session.h"
+
+enum {
+    LOBBY_STRANGERS_MAX = 64,
+    LOBBY_EXPECTED_MAX = 16,  /* besides, from parties that the user came from before */
+    LOBBY_RESERVED = 8,       /* of each door, whatever goes on at the others */
+    LOBBY_QUESTIONS_MAX = 16, /* parties that the user is asked about at the same time */
+    LOBBY_KNOCKING_MS = 60000,
+    LOBBY_MANY = 10, /* gone again before anybody was asked: worth telling */
+    DOOR_ALL_MAX = 512,
+};
+
+/* What all doors of the agent share. Zero-initialised is ready for use. */
+struct door_total {
+    unsigned visitors; /* strangers at all doors, silent and waiting ones */
+    struct reverse_desk *names;
+};
+/* After the last door. */
+void door_total_done(struct door_total *total);
+
+/* A client with its first packet. */
+struct newcomer {
+    int fd;
+    struct addr from;
+    bool expected; /* from a party that the user came from before */
+    bool has_secret;
+    const void *bytes;
+    size_t len;
+    const char *words; /* what it says of itself, clean */
+};
+
+enum departure {
+    DEPARTURE_NO_PLACE,  /* too many of its party, or of all, wait already */
+    DEPARTURE_MADE_ROOM, /* for another */
+    DEPARTURE_SENT_OFF,  /* somebody else is in, or its party was blocked */
+    DEPARTURE_UNASKED,   /* hung up before the user was asked about it */
+};
+
+struct lobby_events {
+    /* The user is to be asked about client `number`, or about one more of its party. */
+    void (*parked)(void *arg, unsigned number);
+    /* One whom the user was asked about hung up, was blocked or made room. */
+    void (*left)(void *arg, unsigned number);
+    /* Strangers are so many that not all are asked about; from then on once a minute at most. */
+    void (*knocking)(void *arg);
+    /* Somebody who was to wait is gone, and nobody was asked about it. For the log. */
+    void (*departed)(void *arg, const struct addr *from, const char *words,
+                     enum departure departure);
+    void *arg;
+};
+
+struct lobby;
+
+/* NULL when out of memory. Every event but `departed` may free the lobby. */
+struct lobby *lobby_new(uv_loop_t *loop, struct door_total *total,
+                        const struct lobby_events *events);
+/* Sends everybody off and tells nobody. Accepts NULL. */
+void lobby_free(struct lobby *lobby);
+
+/* Takes over the descriptor of one who is to wait; bytes and words are copied. */
+void lobby_park(struct lobby *lobby, const struct newcomer *newcomer);
+
+/*
+ * By number; -ENOENT if it does not wait (any more). Who is admitted is handed to `admit`, with
+ * its descriptor. Who is blocked takes his party along.
+ */
+int lobby_admit(struct lobby *lobby, unsigned number,
+                void (*admit)(void *arg, const struct newcomer *newcomer), void *arg);
+int lobby_block(struct lobby *lobby, unsigned number);
+void lobby_send_off_all(struct lobby *lobby);
+/* Asks about up to `most` more now, whatever the rates say. Returns how many. */
+unsigned lobby_ask_more(struct lobby *lobby, unsigned most);
+
+/* Who waits, in the order of coming, without after_s. Returns how many. */
+unsigned lobby_view(const struct lobby *lobby, struct parked_view ret_views[SESSION_PARKED_MAX]);
+unsigned lobby_count(const struct lobby *lobby);
+void lobby_knocking(const struct lobby *lobby, struct knocking *ret_knocking);
+
+#endif
