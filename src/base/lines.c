@@ -219,7 +219,7 @@ static void on_ready(void *arg, int events)
 
 /* ---- coming ------------------------------------------------------------------- */
 
-/* The one who has been silent for the longest; who is owed an answer comes last. */
+/* The one that has been silent for the longest; those that are owed an answer come last. */
 static struct lines_client *least_wanted(const struct lines *lines)
 {
     struct lines_client *found = NULL;

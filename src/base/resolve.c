@@ -96,7 +96,7 @@ static void on_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
-/* Who asked is told, once. */
+/* Tells the one who asked, once. */
 static void answer(struct resolve *resolve, int err, const struct addr *addrs, unsigned count)
 {
     resolve_fn fn = resolve->fn;
@@ -119,7 +119,7 @@ static void on_done(uv_async_t *done)
     uv_close((uv_handle_t *)done, on_closed);
 }
 
-/* The look-up itself cannot be stopped; it goes on without anybody who waits for it. */
+/* The look-up itself cannot be stopped; it goes on, but nobody waits for it. */
 static void on_time_over(void *arg)
 {
     answer(arg, -EAGAIN, NULL, 0);

@@ -56,7 +56,7 @@ static const int ALLOWED[] = {
     SCMP_SYS(geteuid32), SCMP_SYS(getgid), SCMP_SYS(getgid32), SCMP_SYS(getegid),
     SCMP_SYS(getegid32), SCMP_SYS(getrlimit), SCMP_SYS(ugetrlimit)};
 
-/* For who has a folder to write to: an agent's state, and a database. */
+/* For an agent that has a folder to write to: its state, and a database. */
 static const int WRITING[] = {
     SCMP_SYS(open),      SCMP_SYS(openat),   SCMP_SYS(pwrite64),  SCMP_SYS(unlink),
     SCMP_SYS(unlinkat),  SCMP_SYS(rename),   SCMP_SYS(renameat),  SCMP_SYS(renameat2),

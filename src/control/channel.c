@@ -401,7 +401,7 @@ static int ping(struct channel *channel)
     return enqueue(channel, &message);
 }
 
-/* An answer may lie in the socket, if it was us who slept: one more turn of the loop. */
+/* If it was us who slept, an answer may be in the socket already: one more turn of the loop. */
 static void on_pressed(void *arg)
 {
     struct channel *channel = arg;

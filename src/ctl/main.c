@@ -26,7 +26,7 @@ struct options {
     int count;
 };
 
-/* One command: what its arguments are called in the request, and who shows the answer. */
+/* One command: what its arguments are called in the request, and what shows the answer. */
 static const struct command {
     const char *name;
     const char *args[ARGS_MAX];
@@ -177,7 +177,7 @@ static json_t *failure(const char *word, const char *sentence)
     return json_pack("{s:b, s:s, s:s}", "ok", 0, "error", word, "message", sentence);
 }
 
-/* A question of which the answer matters little or says enough itself. Never NULL but for memory. */
+/* For a request whose answer says enough, or matters little. NULL only when out of memory. */
 static json_t *ask_or_say_why(const char *path, const json_t *request)
 {
     struct why why;

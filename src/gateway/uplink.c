@@ -31,9 +31,9 @@ enum {
     REST_FIRST_MS = 1000,
     REST_MAX_MS = 15000, /* somebody may be waiting for a machine behind this gateway */
     LONG_REST_MS = 60000,
-    STABLE_MS = 30000, /* open for so long: the next rest is a short one again */
+    STABLE_MS = 30000, /* once it was open for that long, the next wait is a short one again */
     TROUBLES_MAX = 4,
-    SAY_AGAIN_MS = 10 * 60 * 1000, /* the same trouble is said so often */
+    SAY_AGAIN_MS = 10 * 60 * 1000, /* how often the same trouble is logged */
 };
 
 enum uplink_state { STATE_RESTING, STATE_RESOLVING, STATE_DIALLING, STATE_GREETING, STATE_OPEN };

@@ -13,7 +13,7 @@
 #include "vps/admin_commands.h"
 #include "vps/admin_reply.h"
 
-/* One who is answered later. */
+/* A client that is answered later. */
 struct waiter {
     struct waiter *next;
     struct lines_client *client;
@@ -50,7 +50,7 @@ static bool is_for(const struct waiter *waiter, const struct session *session)
     return session ? waiter->opening == session : waiter->draining;
 }
 
-/* Takes one of those who wait for the session, or with NULL for the drain, off the list. */
+/* Takes one that waits for the session, or with NULL for the drain, off the list. */
 static struct lines_client *take_waiter(struct admin *admin, const struct session *session)
 {
     for (struct waiter **at = &admin->waiters; *at; at = &(*at)->next) {

@@ -83,7 +83,7 @@ static int key_of(void *arg, const char *identity, uint8_t ret_key[CRYPTO_KEY_SI
 
 /* ---- saying --------------------------------------------------------------- */
 
-/* A line about a gateway, by its name. Who has one key cannot write all of the log. */
+/* A line about a gateway, by its name. The holder of one key cannot fill the log. */
 __attribute__((format(printf, 4, 5))) static void say(struct gateways *gateways,
                                                       enum log_level level, const char *name,
                                                       const char *format, ...)
@@ -524,7 +524,7 @@ void gateways_free(struct gateways *gateways)
     free(gateways);
 }
 
-/* Somebody waits for a tunnel: a gateway that is not there any more has to be found out. */
+/* A user waits for a tunnel: find out soon if the gateway is gone. */
 int gateway_send(struct gateway *gateway, const struct message *message)
 {
     int err = channel_send(gateway->channel, message);

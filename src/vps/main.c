@@ -5,7 +5,7 @@
  *     settings    the configuration         agent    loop, signals, wiring
  *     gateways    the control port          admin    the socket for pamctl
  *     session/    what one command grants: its life, its two ports, its .rdp file
- *     admission/  who may in at a session's public port
+ *     admission/  who is let in at a session's public port
  *     bot/        the conversation in Telegram
  *     store/      one SQLite file, written by a thread of its own; state: what is in it
  *     setup/      --setup, --invite and --doctor, before there is an agent

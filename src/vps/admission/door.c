@@ -177,7 +177,7 @@ static void let_in(void *arg, const struct newcomer *newcomer)
     crypto_wipe(bytes, sizeof bytes);
 }
 
-/* It has said who it is, and goes one way or another. */
+/* It has said what it is, and goes one way or another. */
 static void decide(struct visitor *visitor)
 {
     struct door *door = visitor->door;

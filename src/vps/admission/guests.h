@@ -1,6 +1,6 @@
 /*
- * guests: the clients that wait in a lobby, the oldest one first, and what there is to
- * tell about them. Who may be one, and what becomes of them, is the lobby's.
+ * guests: the list of the clients that wait in a lobby, the oldest one first, and questions
+ * about it. Who gets into the list, and what becomes of them, is up to the lobby.
  */
 #ifndef PAMTUNNEL_VPS_ADMISSION_GUESTS_H
 #define PAMTUNNEL_VPS_ADMISSION_GUESTS_H

@@ -26,7 +26,7 @@ struct lobby {
     struct log_sieve joins; /* a neighbour must not keep the user's question in motion */
 
     struct knocks knocks;
-    unsigned unasked; /* who are gone again */
+    unsigned unasked; /* that are gone again */
     bool worth_telling;
     uint64_t told_ms;
 };
@@ -73,7 +73,7 @@ static void set_alarm(struct lobby *lobby, uint64_t ms)
 
 /* ---- telling -------------------------------------------------------------- */
 
-/* The last thing a function does: who is told may free the lobby. */
+/* The last thing a function does: the callee may free the lobby. */
 static void tell_of_knocking(struct lobby *lobby)
 {
     uint64_t now = clock_ms();
@@ -240,7 +240,7 @@ static unsigned strangers_most(const struct lobby *lobby, int newest_fd)
     return scarce ? so_far : LOBBY_STRANGERS_MAX;
 }
 
-/* PLACES_FREE, PLACES_NONE, or the guest who makes room. Expected ones do so for each other only. */
+/* PLACES_FREE, PLACES_NONE, or the guest that makes room: expected ones only for each other. */
 static int find_place(const struct lobby *lobby, const struct newcomer *newcomer,
                       struct guest **ret_guest)
 {

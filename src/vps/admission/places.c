@@ -97,7 +97,7 @@ int places_of_most_crowded(const struct place *const places[], unsigned count)
     return of_the_most_crowded(all, ORIGIN_PROVIDER, false);
 }
 
-/* One who takes at least two places more than the newcomer has, at the same width. */
+/* One of those that have at least two places more than the newcomer, at the same width. */
 static int unfair_one(const struct group *all, const struct origin *newcomer)
 {
     struct group around = *all; /* the newcomer's surroundings, ever narrower */

@@ -51,7 +51,7 @@ static void add_waiting(struct card *card, const struct session_view *view, stru
     }
 }
 
-/* What else can be done with the port, for those who asked. */
+/* What else can be done with the port, if the user asked for that. */
 static void add_more(struct card *card, const struct session_view *view, struct text *html)
 {
     char buffers[3][SESSION_SSH_COMMAND_MAX] = {"", "", ""};
@@ -230,7 +230,7 @@ static void card_follow(struct card *card, const struct session_view *view)
         card_send_file(card, view); /* first the file, then what is said about it */
     }
     if (view->state == SESSION_ENDED) {
-        /* Its secret is good for nothing any more, and need not stay in the chat. */
+        /* Its secret is worth nothing now, and need not stay in the chat. */
         post_delete(card->file);
         card->file = NULL;
     }

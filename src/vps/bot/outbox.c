@@ -18,7 +18,7 @@ enum {
     MAX_UNREACHABLE_WAIT_MS = 5000, /* without a way there: a try costs nobody anything */
     /* Answers that were server errors, until a content is given up: about 13 min. */
     ERRORS_MAX = 30,
-    STUCK_MS = 3000,         /* a file that does not get through so long is worth a line */
+    STUCK_MS = 3000,         /* a file that does not get through for that long is worth a message */
     QUIET_MAX_MS = 60000,    /* for all chats: then one tries whether it is over */
     LONG_SILENCE_MS = 60000, /* of one chat: worth a line in the log and in the status */
     USERS_AT_ONCE_MAX = 8,   /* requests; both are counted in http.c's CONNECTIONS_MAX */

@@ -167,7 +167,7 @@ const char *questions_decide(struct questions *questions, struct session *sessio
     while (i < count && parked[i].number != number) {
         i++;
     }
-    /* Another of its party may wait, but that is not whom the user was shown. */
+    /* Another one of its party may wait, but it is not the one that the user was shown. */
     struct question *question = i < count ? find_question(questions, &parked[i].from) : NULL;
     if (!question) {
         return TEXT_CLIENT_GONE;

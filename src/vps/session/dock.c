@@ -86,7 +86,7 @@ static unsigned collect(const struct dock *dock, bool from_gateway, enum stage s
     return count;
 }
 
-/* One that has yet to say a right hello; only if there is none, one of those who did. */
+/* Sends off one that has yet to send a right hello; if there is none, one that has. */
 static void make_room(struct dock *dock, bool from_gateway)
 {
     unsigned most = DOCK_GUESTS_MAX + dock->expected_count;

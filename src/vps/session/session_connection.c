@@ -58,7 +58,7 @@ static void unlink_connection(struct connection *connection)
     *at = connection->next;
 }
 
-/* Sends off a client that has not come as far as the relay. */
+/* Sends off a client that has not got as far as the relay. */
 static void drop(struct connection *connection)
 {
     unlink_connection(connection);

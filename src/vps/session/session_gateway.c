@@ -198,7 +198,8 @@ void session_on_gateway_lost(struct session *session)
         session_end(session, SESSION_END_GATEWAY);
         return;
     }
-    dock_expect_nothing(session->dock); /* who waits for a channel gets it from the next login */
+    dock_expect_nothing(
+        session->dock); /* those that wait for a channel get it from the next login */
 }
 
 /* The reserve may be dead without a word: the gateway may come from another address now. */

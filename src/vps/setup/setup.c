@@ -312,7 +312,7 @@ static int make_invite(const struct setup *setup, const struct vps_settings *set
     return err < 0 ? why_set(why, err, "cannot make a join string") : 0;
 }
 
-/* The line is a secret: it goes to a person, or to who asked for it. */
+/* The line is a secret: it goes to a person, or to the one who asked for it. */
 static void print_line(const char *invite)
 {
     printf("gateway-agent --join %s\n", invite);
