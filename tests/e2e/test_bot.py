@@ -121,7 +121,7 @@ def test_what_is_not_heard_is_not_run_and_is_in_the_log_with_the_reason(first, f
         assert not open_sessions(fresh), name
         assert fresh.vps.count_log(line) == before + 1, f"{name} is not in the log"
         for text in said(fresh, since):
-            assert text.startswith("I open") or not INTERNAL.search(text), f"{name} was told {text!r}"
+            assert text.startswith("I connect") or not INTERNAL.search(text), f"{name} was told {text!r}"
         told = {m.chat_id for m in fresh.api.all_messages(since=since)} - {FRIEND}
         assert told <= {user}, f"{name}: the bot wrote to {told}"
     util.stays(lambda: not open_sessions(fresh) and len(target.connections) == known,
@@ -229,7 +229,7 @@ def test_trouble_with_receiving_is_survived_and_said_once(troubled, name):
     assert world.vps.count_log("works again") == 1
     world.api.wait_message("understand", 20 * TIME_SCALE, world.since, OWNER)
     answers = sorted(m.text[:6] for m in world.api.all_messages(OWNER, world.since))
-    assert answers == ["I did ", "I open"], "each command was answered once"
+    assert answers == ["I conn", "I did "], "each command was answered once"
     assert not world.api.violations, "it waited as long as it was told"
 
 
@@ -354,7 +354,7 @@ def test_a_certificate_that_cannot_be_trusted_is_a_clear_line_and_no_crash(folde
 
 def opened(world, since):
     """The messages about sessions, in the order of their coming."""
-    return [m for m in world.api.all_messages(OWNER, since, deleted=True) if not m.says("I open")]
+    return [m for m in world.api.all_messages(OWNER, since, deleted=True) if not m.says("I connect you")]
 
 
 @pytest.mark.parametrize("how", ["kill", "stop"])

@@ -368,7 +368,7 @@ def test_after_an_outage_there_is_one_notice_per_chat_and_the_fresh_answer_comes
         world.vps.start()
         world.ready(timeout=20)
         notice = api.wait_message("40 commands", 10 * TIME_SCALE, since, OWNER)
-        fresh = api.wait_message("I open", 10 * TIME_SCALE, since, OWNER)
+        fresh = api.wait_message("I connect you", 10 * TIME_SCALE, since, OWNER)
         api.wait_message("2 commands", 10 * TIME_SCALE, since, FRIEND)
         assert fresh.id < notice.id
         assert len(api.all_messages(OWNER, since)) == 2 and len(api.all_messages(FRIEND, since)) == 1
