@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bucket.h"
 #include "base/clock.h"
 #include "base/crypto.h"
-#include "base/log.h"
 #include "base/timer.h"
 #include "base/watch.h"
 #include "vps/admission/asking.h"
@@ -18,6 +18,9 @@
 _Static_assert(LOBBY_STRANGERS_MAX + LOBBY_EXPECTED_MAX == SESSION_PARKED_MAX, "views");
 _Static_assert((int)WORDS_SIZE == (int)PARKED_WORDS_SIZE, "words");
 _Static_assert((int)REVERSE_NAME_SIZE == (int)PARKED_NAME_SIZE, "names");
+
+/* Of those who join a question that waits for its answer, so many are told of. */
+enum { JOINS_BURST = 5, JOINS_REFILL_MS = 10000 };
 
 struct guest {
     struct guest *next; /* the oldest one first */
@@ -47,7 +50,7 @@ struct lobby {
     struct timer *alarm;
     uint64_t alarm_ms; /* 0: not set */
     struct asking asking;
-    struct log_sieve joins; /* a neighbour must not keep the user's question in motion */
+    struct bucket joins; /* a neighbour must not keep the user's question in motion */
 
     struct knocks knocks;
     unsigned unasked; /* who are gone again */
@@ -281,10 +284,9 @@ static uint64_t until_the_next_has_stayed(const struct lobby *lobby)
 
 static void on_joined(struct lobby *lobby, struct guest *guest)
 {
-    unsigned held_back;
     ask(guest);
     set_alarm(lobby, 0);
-    if (log_sieve_pass(&lobby->joins, clock_ms(), &held_back)) {
+    if (bucket_take(&lobby->joins, JOINS_BURST, JOINS_REFILL_MS, clock_ms())) {
         lobby->events.parked(lobby->events.arg, guest->number);
     }
 }
