@@ -31,7 +31,8 @@ enum {
     LOOK_UPS_MAX = 4, /* those that were given up run on for a while */
     DIAL_MS = 10000,
     REST_FIRST_MS = 1000,
-    REST_MAX_MS = 60000,
+    REST_MAX_MS = 15000, /* somebody may be waiting for a machine behind this gateway */
+    LONG_REST_MS = 60000,
     STABLE_MS = 30000,             /* open for so long: the next rest is a short one again */
     SAY_AGAIN_MS = 10 * 60 * 1000, /* the same trouble is said so often */
 };
@@ -163,7 +164,7 @@ static bool rest_long(struct uplink *uplink, enum channel_end end, enum goodbye_
     } else {
         return false;
     }
-    rest(uplink, REST_MAX_MS, trouble);
+    rest(uplink, LONG_REST_MS, trouble);
     uplink->impatient = false;
     return true;
 }

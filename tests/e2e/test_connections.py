@@ -172,7 +172,7 @@ def test_the_lines_for_scp_and_for_ssh_config_work_as_they_stand(line):
     (line.folder / "config").write_text(f"{block}\nHost *\n{line.config.read_text()}")
     name = block.split()[1]
     assert line.run("ssh", "-F", line.folder / "config", name, "echo in").stdout == "in\n"
-    wait_text(line.world, line.live, "Connected from", "scp -P")
+    wait_text(line.world, line.live, "2 connections", "Once more:", "scp -P")
     line.world.api.tap(OWNER, line.live, "Less")
     eventually(lambda: not line.live.says("scp -P"), "the lines are gone")
 

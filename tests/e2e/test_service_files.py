@@ -120,12 +120,20 @@ def test_the_man_page_has_every_command_of_pamctl():
 
 # ---------------------------------------------------------------- systemd
 
+def plain(agent, folder):
+    """The program, by a path without blanks: neither units nor these scripts quote it."""
+    link = folder / agent
+    if not link.is_symlink():
+        link.symlink_to(program(agent))
+    return str(link)
+
+
 def unit(name, folder):
     """The unit with programs that are there."""
     text = (PACKAGING / "systemd" / f"pamtunnel-{name}.service").read_text()
     assert f"ExecStart=/usr/bin/{AGENTS[name]} --env-file /etc/pamtunnel/{AGENTS[name]}.env\n" in text
     path = folder / f"pamtunnel-{name}.service"
-    path.write_text(text.replace("/usr/bin/" + AGENTS[name], program(AGENTS[name])))
+    path.write_text(text.replace("/usr/bin/" + AGENTS[name], plain(AGENTS[name], folder)))
     return path
 
 
@@ -185,7 +193,7 @@ def in_shell(script, folder, line, **settings):
     """A line after the script was read, by the shell that small boards have."""
     text = script.read_text()
     for agent in AGENTS.values():
-        text = text.replace(f"/usr/bin/{agent}", program(agent)).replace(f"/etc/pamtunnel/{agent}.env", f"{folder}/env")
+        text = text.replace(f"/usr/bin/{agent}", plain(agent, folder)).replace(f"/etc/pamtunnel/{agent}.env", f"{folder}/env")
     (folder / "script").write_text(SURROUNDINGS + text)
     return subprocess.run([tool("busybox"), "sh", "-euc", f". {folder}/script; {line}"], capture_output=True, text=True,
                           env=environment(settings))
@@ -210,7 +218,7 @@ def test_openrc_has_what_it_starts(name, folder):
     script = PACKAGING / "openrc" / f"pamtunnel-{name}"
     result = in_shell(script, folder, 'depend; echo "$supervisor $command $command_args as $command_user"')
     assert "need net" in result.stdout
-    assert f"supervise-daemon {program(AGENTS[name])} --env-file {folder}/env as pamtunnel:pamtunnel" in result.stdout
+    assert f"supervise-daemon {plain(AGENTS[name], folder)} --env-file {folder}/env as pamtunnel:pamtunnel" in result.stdout
 
 
 def test_procd_has_what_it_starts(folder):
@@ -218,5 +226,5 @@ def test_procd_has_what_it_starts(folder):
     result = in_shell(PACKAGING / "openwrt" / "pamtunnel-gateway", folder, "start_service")
     lines = result.stdout.splitlines()
     assert lines[0] == "open" and lines[-1] == "close"
-    assert f"command {program('gateway-agent')} --env-file {folder}/env" in lines
+    assert f"command {plain('gateway-agent', folder)} --env-file {folder}/env" in lines
     assert "user pamtunnel" in lines and "respawn 3600 5 0" in lines

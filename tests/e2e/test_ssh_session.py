@@ -65,7 +65,7 @@ def test_a_target_named_by_a_name_has_its_host_key_under_that_name(world, sshd):
 
 
 def test_the_line_works_with_the_server_on_ipv6(sshd):
-    with World(vps={"ADMIT": "auto", "VPS_HOST": "::1"}) as world:
+    with World(vps={"ADMIT": "auto", "VPS_HOST": "::1", "RECONNECT_GRACE": 1}) as world:
         line = world.ssh(f"{openssh.USER}@{sshd.name}").code[0]
         assert line.endswith(f" {openssh.USER}@::1")
         assert openssh.ssh(line, sshd.client_config("127.0.0.1"), "echo six").stdout == b"six\n"
@@ -129,10 +129,9 @@ def test_the_close_button_works_before_anybody_came(world, target):
 def test_only_the_owner_can_press_close(world, target):
     message, client, connection = open_and_enter(world, target)
     wait_text(world, message, "Connected from")
-    answer = world.api.wait_answer(world.api.tap(FRIEND, message, "Close"))
-    assert answer["text"] == "This button is not for you."
-    world.api.tap(666, message, "Close")    # a stranger is not even answered
-    world.api.wait(lambda: not world.api._updates, 10, "the tap is read")
+    for user in (FRIEND, 666):
+        world.api.tap(user, message, "Close")   # not even answered: it is not their chat
+        world.api.wait(lambda: not world.api._updates, 10, "the tap is read")
     client.sendall(b"not disturbed")
     connection.wait(len(BANNER) + 13)
 

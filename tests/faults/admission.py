@@ -314,7 +314,7 @@ def second_try(run):
     return Found(True, "the second try is in")
 
 
-@circumstance(PART, "ssh, then scp, then four ssh at once with the real programs, one session", "all of them work", short=True)
+@circumstance(PART, "real programs with one session: ssh, then scp, then four ssh at once", "all of them work", short=True)
 def ssh_then_scp(run):
     if places.one_user_only():
         raise Missing("root, for sshd")
@@ -326,7 +326,7 @@ def ssh_then_scp(run):
     need(openssh.ssh(command, config, "echo", "one").stdout == b"one\n", "ssh does not work")
     source = openssh.random_file(run.folder / "source", 1)
     result = openssh.scp(command, config, [source], f"REMOTE:{run.folder}/copy")
-    need(result.returncode == 0, f"scp after ssh: {result.stderr.decode(errors='replace').strip().splitlines()[-1:]}")
+    need(result.returncode == 0, "scp after ssh: " + result.stderr.decode(errors="replace").strip())
     argv = [*openssh.with_config(command, config), "echo", "again"]
     four = [subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) for _ in range(4)]
     good = sum(process.communicate(timeout=60)[0] == b"again\n" for process in four)

@@ -354,10 +354,10 @@ def is_in_still(client):
     return is_in(client, b"still", 10)
 
 
-@circumstance(PART, "vps-agent is away for a minute", "the gateway is back within a minute after it")
+@circumstance(PART, "vps-agent is away for a minute", "the gateway is back within half a minute")
 def vps_away(run):
     world = run.world()
     world.vps.kill()
     time.sleep(60)
     world.vps.start()
-    return run.recovers(online(world), 65, "back", "not back")
+    return run.recovers(online(world), 30, "back", "not back")

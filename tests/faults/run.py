@@ -61,6 +61,8 @@ def run_inside(name, folder, patience):
                     (folder / "report.txt").write_text(run.report())
     except harness.Unmet as error:
         status, found = "failed", harness.Found(False, str(error))
+    except ConnectionRefusedError:
+        status, found = "failed", harness.Found(False, "the port is closed: connection refused")
     except harness.Missing as error:
         status, found = "missing", harness.Found(False, f"needs {error}")
     except BaseException as error:  # whatever it is, the others have to run
