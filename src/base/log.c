@@ -44,24 +44,3 @@ void log_write(const struct log *log, enum log_level level, const char *format, 
     fflush(log->stream);
     errno = saved_errno;
 }
-
-enum { SIEVE_BURST = 5, SIEVE_REFILL_MS = 10000 };
-
-bool log_sieve_pass(struct log_sieve *sieve, uint64_t now_ms, unsigned *ret_held_back)
-{
-    unsigned burst = sieve->burst ? sieve->burst : SIEVE_BURST;
-    uint64_t earned = (now_ms - sieve->refilled_ms) /
-                      (sieve->refill_ms ? sieve->refill_ms : SIEVE_REFILL_MS);
-    if (earned > 0) {
-        sieve->spent = earned >= sieve->spent ? 0 : sieve->spent - (unsigned)earned;
-        sieve->refilled_ms = now_ms;
-    }
-    if (sieve->spent >= burst) {
-        sieve->held_back++;
-        return false;
-    }
-    sieve->spent++;
-    *ret_held_back = sieve->held_back;
-    sieve->held_back = 0;
-    return true;
-}

@@ -10,8 +10,6 @@
 #ifndef PAMTUNNEL_BASE_LOG_H
 #define PAMTUNNEL_BASE_LOG_H
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRACE };
@@ -32,24 +30,5 @@ void log_write(const struct log *log, enum log_level level, const char *format, 
 #define log_info(log, ...)  log_write((log), LOG_INFO, __VA_ARGS__)
 #define log_debug(log, ...) log_write((log), LOG_DEBUG, __VA_ARGS__)
 #define log_trace(log, ...) log_write((log), LOG_TRACE, __VA_ARGS__)
-
-/*
- * A sieve for lines that strangers can cause: it lets a burst through, then a
- * line every few seconds, and counts what it held back. Zero-initialised is
- * ready for use.
- */
-struct log_sieve {
-    uint64_t refilled_ms;
-    unsigned spent;
-    unsigned held_back;
-    unsigned burst;     /* lines; 0: the usual 5 */
-    unsigned refill_ms; /* for each line afterwards; 0: the usual 10 s */
-};
-
-/*
- * True when the line may be written. *ret_held_back is then the number of lines
- * suppressed since the last one that passed.
- */
-bool log_sieve_pass(struct log_sieve *sieve, uint64_t now_ms, unsigned *ret_held_back);
 
 #endif

@@ -1,21 +1,17 @@
 #include "base/sieve.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bucket.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/timer.h"
 
-/* Lines that were spent, which come back with time. */
-struct bucket {
-    uint64_t refilled_ms;
-    unsigned spent;
-};
-
 struct cause {
-    char name[64]; /* "": nobody has this place */
+    char name[192]; /* "": nobody has this place */
     struct bucket bucket;
     enum log_level level; /* of the last line that was left out */
     unsigned held_back;
@@ -24,23 +20,14 @@ struct cause {
 
 struct sieve {
     const struct log *log;
+    unsigned burst;
+    uint64_t refill_ms, quiet_ms;
     struct timer *timer; /* runs while something is held back */
     bool runs;
     struct bucket all;
     unsigned others; /* left out, of causes that had to make room */
     struct cause causes[SIEVE_CAUSES_MAX];
 };
-
-static void refill(struct bucket *bucket, uint64_t now, uint64_t each_ms)
-{
-    uint64_t earned = (now - bucket->refilled_ms) / each_ms;
-    if (bucket->spent <= earned) {
-        *bucket = (struct bucket){.refilled_ms = now};
-    } else {
-        bucket->spent -= (unsigned)earned;
-        bucket->refilled_ms += earned * each_ms;
-    }
-}
 
 /* ---- causes ------------------------------------------------------------------- */
 
@@ -89,13 +76,13 @@ static void on_tick(void *arg)
     sieve->runs = false;
     say_others(sieve);
     for (struct cause *c = sieve->causes; c < sieve->causes + SIEVE_CAUSES_MAX; c++) {
-        if (c->held_back > 0 && now - c->last_ms >= SIEVE_QUIET_MS) {
+        if (c->held_back > 0 && now - c->last_ms >= sieve->quiet_ms) {
             say_held_back(sieve, c);
         }
         sieve->runs = sieve->runs || c->held_back > 0;
     }
     if (sieve->runs) {
-        timer_set(sieve->timer, SIEVE_QUIET_MS);
+        timer_set(sieve->timer, sieve->quiet_ms);
     }
 }
 
@@ -103,14 +90,10 @@ static void on_tick(void *arg)
 
 static bool pass(struct sieve *sieve, struct cause *cause, uint64_t now)
 {
-    refill(&cause->bucket, now, SIEVE_REFILL_MS);
-    refill(&sieve->all, now, SIEVE_ALL_REFILL_MS);
-    if (cause->bucket.spent >= SIEVE_BURST || sieve->all.spent >= SIEVE_ALL_BURST) {
-        return false;
-    }
-    cause->bucket.spent++;
-    sieve->all.spent++;
-    return true;
+    bucket_refill(&cause->bucket, sieve->refill_ms, now);
+    return cause->bucket.spent < sieve->burst &&
+           bucket_take(&sieve->all, SIEVE_ALL * sieve->burst, sieve->refill_ms / SIEVE_ALL, now) &&
+           bucket_take(&cause->bucket, sieve->burst, sieve->refill_ms, now);
 }
 
 static void hold_back(struct sieve *sieve, struct cause *cause, enum log_level level)
@@ -119,41 +102,48 @@ static void hold_back(struct sieve *sieve, struct cause *cause, enum log_level l
     cause->level = level;
     if (!sieve->runs) {
         sieve->runs = true;
-        timer_set(sieve->timer, SIEVE_QUIET_MS);
+        timer_set(sieve->timer, sieve->quiet_ms);
     }
 }
 
-void sieve_log(struct sieve *sieve, const char *name, enum log_level level, const char *format, ...)
+bool sieve_log(struct sieve *sieve, const char *name, enum log_level level, const char *format, ...)
 {
-    if (level > sieve->log->level) {
-        return;
+    if (!sieve->log || level > sieve->log->level) {
+        return false;
     }
     uint64_t now = clock_ms();
     struct cause *cause = find(sieve, name);
     cause->last_ms = now;
     if (!pass(sieve, cause, now)) {
         hold_back(sieve, cause, level);
-        return;
+        return false;
     }
-    char line[1024];
+    char line[960], more[48] = "";
     struct text text = text_over(line, sizeof line);
     va_list args;
     va_start(args, format);
     text_add_v(&text, format, args);
     va_end(args);
-    say_held_back(sieve, cause);
-    log_write(sieve->log, level, "%s", line);
+    if (cause->held_back > 0) {
+        snprintf(more, sizeof more, " (%u more like this not shown)", cause->held_back);
+        cause->held_back = 0;
+    }
+    log_write(sieve->log, level, "%s%s", line, more);
+    return true;
 }
 
 /* ---- life --------------------------------------------------------------------- */
 
-struct sieve *sieve_new(uv_loop_t *loop, const struct log *log)
+struct sieve *sieve_new(uv_loop_t *loop, const struct log *log, unsigned burst, uint64_t refill_ms)
 {
     struct sieve *sieve = calloc(1, sizeof *sieve);
     if (!sieve) {
         return NULL;
     }
     sieve->log = log;
+    sieve->burst = burst;
+    sieve->refill_ms = refill_ms;
+    sieve->quiet_ms = refill_ms > SIEVE_QUIET_MS ? refill_ms : SIEVE_QUIET_MS;
     sieve->timer = timer_new(loop, on_tick, sieve);
     if (!sieve->timer) {
         free(sieve);

@@ -82,21 +82,13 @@ __attribute__((format(printf, 3, 4))) static void tunnel_log(const struct tunnel
 {
     char line[512];
     struct text text = text_over(line, sizeof line);
-    unsigned held_back;
     va_list args;
 
-    if (level > tunnel->host->log->level ||
-        !log_sieve_pass(tunnel->host->lines, clock_ms(), &held_back)) {
-        return;
-    }
     va_start(args, format);
     text_add_v(&text, format, args);
     va_end(args);
-    if (held_back > 0) {
-        text_add(&text, " (and %u more lines about tunnels)", held_back);
-    }
-    log_write(tunnel->host->log, level, "tunnel %016" PRIx64 "/%u to %s: %s", tunnel->session,
-              tunnel->channel, tunnel->target, line);
+    sieve_log(tunnel->host->lines, "tunnels", level, "tunnel %016" PRIx64 "/%u to %s: %s",
+              tunnel->session, tunnel->channel, tunnel->target, line);
 }
 
 static void tunnel_set_state(struct tunnel *tunnel, enum tunnel_state state, const char *because)

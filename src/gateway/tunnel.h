@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "base/net.h"
+#include "base/sieve.h"
 #include "control/message.h"
 #include "data/relay.h"
 #include "gateway/targets.h"
@@ -28,7 +29,7 @@ struct tunnel;
 struct tunnel_host {
     uv_loop_t *loop;
     const struct log *log;
-    struct log_sieve *lines; /* about all tunnels: a VPS in wrong hands can cause any number */
+    struct sieve *lines; /* about all tunnels: a VPS in wrong hands can cause any number */
     const struct targets *allowed;
     struct resolver *resolver;
     struct relay *relay;

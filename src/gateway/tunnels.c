@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/host.h"
 #include "base/resolve.h"
 #include "base/watch.h"
@@ -25,7 +24,7 @@ struct tunnels {
     struct relay *relay;
     struct resolver *resolver;
     struct watch *ended_links;
-    struct log_sieve lines, refusals;
+    struct sieve *lines, *refusals;
     struct tunnel **all;
     unsigned count, most;
     void (*send)(void *arg, const struct message *message);
@@ -71,14 +70,10 @@ static void refuse(struct tunnels *tunnels, const struct message_open_tunnel *co
                    const struct failure *failure)
 {
     struct message message = {.type = MESSAGE_TUNNEL_FAILED};
-    unsigned held_back;
 
-    if (log_sieve_pass(&tunnels->refusals, clock_ms(), &held_back)) {
-        log_warn(tunnels->host.log,
-                 "tunnel %016" PRIx64 "/%u to %s, port %u: refused: %s (%u more such before it)",
-                 command->session, command->channel, command->host, command->port, failure->detail,
-                 held_back);
-    }
+    sieve_log(tunnels->refusals, "tunnels that were refused", LOG_WARN,
+              "tunnel %016" PRIx64 "/%u to %s, port %u: refused: %s", command->session,
+              command->channel, command->host, command->port, failure->detail);
     message.tunnel_failed.session = command->session;
     message.tunnel_failed.channel = command->channel;
     message.tunnel_failed.reason = (uint8_t)failure->reason;
@@ -172,18 +167,22 @@ int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
     tunnels->send = options->send;
     tunnels->arg = options->arg;
     tunnels->most = options->most;
-    tunnels->lines = (struct log_sieve){.burst = LINES_BURST, .refill_ms = LINES_REFILL_MS};
+    tunnels->lines = sieve_new(loop, options->log, LINES_BURST, LINES_REFILL_MS);
+    tunnels->refusals = sieve_new(loop, options->log, SIEVE_BURST, SIEVE_REFILL_MS);
     tunnels->all = calloc(options->most, sizeof(struct tunnel *));
     tunnels->resolver = resolver_new(loop, LOOK_UPS_MAX);
-    int err = tunnels->all && tunnels->resolver ? relay_new(options->workers, &tunnels->relay)
-                                                : -ENOMEM;
+    int err = -ENOMEM;
+    if (!tunnels->all || !tunnels->resolver || !tunnels->lines || !tunnels->refusals) {
+        goto fail;
+    }
+    err = relay_new(options->workers, &tunnels->relay);
     if (err < 0) {
         goto fail;
     }
     tunnels->host = (struct tunnel_host){
         .loop = loop,
         .log = options->log,
-        .lines = &tunnels->lines,
+        .lines = tunnels->lines,
         .allowed = options->allowed,
         .resolver = tunnels->resolver,
         .relay = tunnels->relay,
@@ -222,6 +221,8 @@ void tunnels_free(struct tunnels *tunnels)
         tunnel_free(tunnels->all[i]);
     }
     resolver_free(tunnels->resolver);
+    sieve_free(tunnels->lines);
+    sieve_free(tunnels->refusals);
     free(tunnels->all);
     free(tunnels);
 }

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "base/history.h"
 #include "base/host.h"
 #include "base/resolve.h"
+#include "base/sieve.h"
 #include "base/text.h"
 #include "base/timer.h"
 #include "control/channel.h"
@@ -31,9 +33,8 @@ enum {
     REST_FIRST_MS = 1000,
     REST_MAX_MS = 15000, /* somebody may be waiting for a machine behind this gateway */
     LONG_REST_MS = 60000,
-    STABLE_MS = 30000, /* once it was open for that long, the next wait is a short one again */
-    TROUBLES_MAX = 4,
-    SAY_AGAIN_MS = 10 * 60 * 1000, /* how often the same trouble is logged */
+    STABLE_MS = 30000,             /* open for so long: the next rest is a short one again */
+    SAY_AGAIN_MS = 10 * 60 * 1000, /* the same trouble is said so often */
 };
 
 enum uplink_state { STATE_RESTING, STATE_RESOLVING, STATE_DIALLING, STATE_GREETING, STATE_OPEN };
@@ -64,10 +65,9 @@ struct uplink {
     struct addr vps;             /* since the dial succeeded */
     char where[TARGET_TEXT_MAX]; /* VPS_HOST:CONTROL_PORT */
     uint64_t opened_ms;
-    struct trouble {
-        char text[400]; /* what was said to be wrong, and when */
-        uint64_t said_ms;
-    } troubles[TROUBLES_MAX]; /* several may take turns */
+    char said[400]; /* to be wrong, since it was open last; and when */
+    uint64_t said_ms;
+    struct sieve *sieve;
 };
 
 static void uplink_set_state(struct uplink *uplink, enum uplink_state state)
@@ -79,34 +79,25 @@ static void uplink_set_state(struct uplink *uplink, enum uplink_state state)
 
 /* ---- trouble, and resting -------------------------------------------------- */
 
-/* The same one, or else the one that was said longest ago. */
-static struct trouble *find_trouble(struct uplink *uplink, const char *text)
-{
-    struct trouble *oldest = &uplink->troubles[0];
-    for (unsigned i = 0; i < TROUBLES_MAX; i++) {
-        if (strcmp(uplink->troubles[i].text, text) == 0) {
-            return &uplink->troubles[i];
-        }
-        if (uplink->troubles[i].said_ms < oldest->said_ms) {
-            oldest = &uplink->troubles[i];
-        }
-    }
-    return oldest;
-}
-
-/* Says what is new at once, and what goes on, or comes again and again, rarely. */
+/*
+ * Says what is new at once, and what goes on rarely; what comes and goes is for the sieve. A
+ * VPS in wrong hands has any number of troubles.
+ */
 static void say(struct uplink *uplink, const char *text, uint32_t rest_ms)
 {
     uint64_t now = clock_ms();
-    struct trouble *trouble = find_trouble(uplink, text);
-    bool known = strcmp(trouble->text, text) == 0 && now - trouble->said_ms < SAY_AGAIN_MS;
-
-    log_write(uplink->options.log, known ? LOG_DEBUG : LOG_WARN,
-              "not connected to the VPS: %s; next try in %.1f s", text, rest_ms / 1000.0);
-    if (!known) {
-        struct text copy = text_over(trouble->text, sizeof trouble->text);
+    bool goes_on = strcmp(uplink->said, text) == 0 && now - uplink->said_ms < SAY_AGAIN_MS;
+    char cause[sizeof uplink->said + 32];
+    snprintf(cause, sizeof cause, "control connection: %s", text);
+    if (!goes_on &&
+        sieve_log(uplink->sieve, cause, LOG_WARN,
+                  "not connected to the VPS: %s; next try in %.1f s", text, rest_ms / 1000.0)) {
+        struct text copy = text_over(uplink->said, sizeof uplink->said);
         text_add(&copy, "%s", text);
-        trouble->said_ms = now;
+        uplink->said_ms = now;
+    } else {
+        log_debug(uplink->options.log, "not connected to the VPS: %s; next try in %.1f s", text,
+                  rest_ms / 1000.0);
     }
 }
 
@@ -121,7 +112,7 @@ static void rest(struct uplink *uplink, uint32_t rest_ms, const char *trouble)
 __attribute__((format(printf, 2, 3))) static void uplink_fail(struct uplink *uplink,
                                                               const char *format, ...)
 {
-    char trouble[sizeof uplink->troubles[0].text];
+    char trouble[sizeof uplink->said];
     struct text text = text_over(trouble, sizeof trouble);
     va_list args;
 
@@ -139,6 +130,7 @@ static void on_opened(void *arg)
     char address[ADDR_TEXT_MAX];
 
     uplink_set_state(uplink, STATE_OPEN);
+    uplink->said[0] = '\0';
     uplink->opened_ms = clock_ms();
     history_worked(&uplink->history, &uplink->vps);
     log_info(uplink->options.log, "connected to the VPS %s (%s, %s) as gateway %s", uplink->where,
@@ -157,7 +149,7 @@ static void on_received(void *arg, const struct message *message)
 static bool rest_long(struct uplink *uplink, enum channel_end end, enum goodbye_reason goodbye,
                       const struct why *why)
 {
-    char trouble[sizeof uplink->troubles[0].text];
+    char trouble[sizeof uplink->said];
     struct text text = text_over(trouble, sizeof trouble);
 
     if (end == CHANNEL_END_GOODBYE && goodbye == GOODBYE_REPLACED) {
@@ -358,8 +350,9 @@ int uplink_new(uv_loop_t *loop, const struct uplink_options *options, struct upl
         goto fail;
     }
     uplink->timer = timer_new(loop, on_timer, uplink);
+    uplink->sieve = sieve_new(loop, options->log, 1, SAY_AGAIN_MS);
     uplink->resolver = resolver_new(loop, LOOK_UPS_MAX);
-    if (!uplink->timer || !uplink->resolver) {
+    if (!uplink->timer || !uplink->sieve || !uplink->resolver) {
         err = -ENOMEM;
         goto fail;
     }
@@ -387,6 +380,7 @@ void uplink_free(struct uplink *uplink)
     addresses_free(uplink->addresses);
     resolver_free(uplink->resolver);
     timer_free(uplink->timer);
+    sieve_free(uplink->sieve);
     tls_config_free(uplink->tls);
     free(uplink);
 }

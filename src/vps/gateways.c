@@ -14,9 +14,11 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/listener.h"
+#include "base/sieve.h"
 #include "base/text.h"
 #include "control/channel.h"
 #include "control/tls.h"
+#include "vps/admission/origin.h"
 
 enum {
     BACKLOG = 128,
@@ -37,6 +39,8 @@ struct gateway {
     bool open;
 };
 
+_Static_assert((int)GATEWAYS_MAX <= (int)SIEVE_CAUSES_MAX, "keys");
+
 struct gateways {
     struct gateways_options options;
     struct tls_config *tls;
@@ -44,15 +48,10 @@ struct gateways {
     struct addresses *addresses; /* this machine's; NULL: the kernel does not tell */
     struct gateway *list;
     struct allowance party_starts, network_starts; /* false ones */
-    /* Log lines by what strangers did, so that one thing does not hide another. */
-    struct log_sieve failures, crowds, replays;
-    struct log_sieve logins[GATEWAYS_MAX]; /* about who has the key of that number */
+    /* Log lines about strangers: failures by network, and what does not hide behind them. */
+    struct sieve *failures, *attacks;
+    struct sieve *logins; /* about who has a key, by its number */
 };
-
-static const struct log *log_of(const struct gateways *gateways)
-{
-    return gateways->options.log;
-}
 
 /* ---- keys ----------------------------------------------------------------- */
 
@@ -88,38 +87,32 @@ __attribute__((format(printf, 4, 5))) static void say(struct gateways *gateways,
                                                       enum log_level level, const char *name,
                                                       const char *format, ...)
 {
-    char line[512];
+    char line[512], cause[48];
     struct text text = text_over(line, sizeof line);
     int number = find_key(gateways, name);
-    unsigned held_back = 0;
     va_list args;
-    if (number < 0 || !log_sieve_pass(&gateways->logins[number], clock_ms(), &held_back)) {
+    if (number < 0) {
         return;
     }
+    snprintf(cause, sizeof cause, "gateways with key number %d", number + 1);
     va_start(args, format);
     text_add_v(&text, format, args);
     va_end(args);
-    if (held_back > 0) {
-        text_add(&text, " (and %u more lines about gateways with this key)", held_back);
-    }
-    log_write(log_of(gateways), level, "gateway %s: %s", name, line);
+    sieve_log(gateways->logins, cause, level, "gateway %s: %s", name, line);
 }
 
-static void say_stranger(struct gateways *gateways, struct log_sieve *sieve,
-                         const struct addr *from, const char *text)
+static void say_stranger(struct sieve *sieve, const char *cause, const struct addr *from,
+                         const char *text)
 {
-    unsigned held_back;
     char host[ADDR_HOST_MAX];
-    if (!log_sieve_pass(sieve, clock_ms(), &held_back)) {
-        return;
-    }
-    addr_host_text(from, host);
-    if (held_back > 0) {
-        log_warn(log_of(gateways), "control port: %s: %s (and %u more such failures)", host, text,
-                 held_back);
-    } else {
-        log_warn(log_of(gateways), "control port: %s: %s", host, text);
-    }
+    sieve_log(sieve, cause, LOG_WARN, "control port: %s: %s", addr_host_text(from, host), text);
+}
+
+static void say_failure(struct gateways *gateways, const struct addr *from, const char *text)
+{
+    char network[NETWORK_TEXT_MAX], cause[NETWORK_TEXT_MAX + 32];
+    snprintf(cause, sizeof cause, "control port: %s", origin_network_text(from, network));
+    say_stranger(gateways->failures, cause, from, text);
 }
 
 /* ---- the list ------------------------------------------------------------- */
@@ -285,7 +278,7 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
     } else if (end == CHANNEL_END_VERSION) {
         say(gateways, LOG_ERROR, name, "%s", why->text);
     } else if (channel_peer_goodbye(gateway->channel) != GOODBYE_LOOK) {
-        say_stranger(gateways, &gateways->failures, &gateway->from, why->text);
+        say_failure(gateways, &gateway->from, why->text);
     }
     count_false_start(gateways, gateway);
     remove_gateway(gateway);
@@ -394,7 +387,8 @@ static void make_room(struct gateways *gateways, const struct addr *from)
             struct addr peer = victim->from;
             count_false_start(gateways, victim);
             remove_gateway(victim);
-            say_stranger(gateways, &gateways->crowds, &peer, "too many unfinished handshakes");
+            say_stranger(gateways->attacks, "control port: unfinished handshakes", &peer,
+                         "too many unfinished handshakes");
             return;
         }
     }
@@ -407,7 +401,7 @@ static bool starts_falsely(struct gateways *gateways, const struct addr *from)
         !allowance_is_used_up(&gateways->network_starts, from, clock_ms())) {
         return false;
     }
-    say_stranger(gateways, &gateways->replays, from,
+    say_stranger(gateways->attacks, "control port: unfinished logins with a right key", from,
                  "many logins began there with a right key and were not finished: not "
                  "listened to for a second");
     return true;
@@ -467,6 +461,16 @@ static int open_port(struct gateways *gateways, struct why *why)
     return 0;
 }
 
+static int make_sieves(struct gateways *gateways)
+{
+    uv_loop_t *loop = gateways->options.loop;
+    const struct log *log = gateways->options.log;
+    gateways->failures = sieve_new(loop, log, SIEVE_BURST, SIEVE_REFILL_MS);
+    gateways->attacks = sieve_new(loop, log, SIEVE_BURST, SIEVE_REFILL_MS);
+    gateways->logins = sieve_new(loop, log, LOGIN_LINES_BURST, LOGIN_LINES_REFILL_MS);
+    return gateways->failures && gateways->attacks && gateways->logins ? 0 : -ENOMEM;
+}
+
 int gateways_new(const struct gateways_options *options, struct gateways **ret_gateways,
                  struct why *why)
 {
@@ -483,11 +487,12 @@ int gateways_new(const struct gateways_options *options, struct gateways **ret_g
                                                   .v6_bits = NETWORK_V6_BITS,
                                                   .most = GATEWAYS_FALSE_STARTS_PER_NETWORK,
                                                   .refill_ms = FALSE_START_REFILL_MS / 4};
-    for (unsigned i = 0; i < GATEWAYS_MAX; i++) {
-        gateways->logins[i].burst = LOGIN_LINES_BURST;
-        gateways->logins[i].refill_ms = LOGIN_LINES_REFILL_MS;
+    int err = make_sieves(gateways);
+    if (err < 0) {
+        why_set(why, err, "out of memory");
+        goto fail;
     }
-    int err = tls_config_server(key_of, gateways, &gateways->tls);
+    err = tls_config_server(key_of, gateways, &gateways->tls);
     if (err < 0) {
         why_set(why, err, "cannot set up TLS: %s", strerror(-err));
         goto fail;
@@ -521,6 +526,9 @@ void gateways_free(struct gateways *gateways)
         remove_gateway(gateways->list);
     }
     tls_config_free(gateways->tls);
+    sieve_free(gateways->failures);
+    sieve_free(gateways->attacks);
+    sieve_free(gateways->logins);
     free(gateways);
 }
 

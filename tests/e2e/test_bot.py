@@ -105,7 +105,7 @@ UNHEARD = {
 
 @pytest.fixture
 def fresh():
-    """A world of its own: of lines about strangers the log takes five, and then one in ten seconds."""
+    """A world of its own: of lines about one stranger the log takes five, and then one a minute."""
     with World(vps={"LOG_LEVEL": "trace"}) as world:
         yield world
 
@@ -126,6 +126,16 @@ def test_what_is_not_heard_is_not_run_and_is_in_the_log_with_the_reason(first, f
         assert told <= {user}, f"{name}: the bot wrote to {told}"
     util.stays(lambda: not open_sessions(fresh) and len(target.connections) == known,
                "nothing was opened and the target heard nothing", 0.2)
+
+
+def test_a_noisy_stranger_does_not_keep_another_one_out_of_the_log(fresh):
+    for _ in range(30):
+        fresh.api.say(STRANGER, "hello")
+    fresh.api.say(STRANGER + 1, "hello")
+    fresh.vps.wait_log(f"user {STRANGER + 1} ignored: .*ALLOWED_USERS")
+    assert fresh.vps.count_log(f"of user {STRANGER} ignored") == 5
+    fresh.vps.stop()
+    fresh.vps.wait_log(f"telegram: user {STRANGER} ignored: 25 more lines not shown")
 
 
 def test_a_forwarded_command_is_not_run_and_the_user_learns_why(world, target):

@@ -361,6 +361,23 @@ static void strangers_stay_out_and_leave_a_line_in_the_log(void **state)
     world_stop(world);
 }
 
+static void a_noisy_network_does_not_keep_another_out_of_the_log(void **state)
+{
+    enum { TIMES = 20 };
+    struct world *world = new_world();
+    struct pair pair;
+    (void)state;
+    world_start(world);
+    struct session *session = begin(world, SESSION_SSH, &pair);
+    for (unsigned i = 0; i < TIMES; i++) {
+        world_lose(world, come(session, BERT));
+    }
+    world_lose(world, come(session, "127.0.9.9"));
+    assert_true(world_logged(world, "127.0.9.9 is turned away: somebody else is in"));
+    close_pair(&pair);
+    world_stop(world);
+}
+
 static void the_secret_from_elsewhere_is_told_to_the_user_once(void **state)
 {
     struct world *world = new_world();
@@ -716,6 +733,7 @@ int main(void)
         cmocka_unit_test(without_a_grace_it_ends_with_its_last_connection),
         cmocka_unit_test(the_longest_time_holds_for_short_connections_too),
         cmocka_unit_test(strangers_stay_out_and_leave_a_line_in_the_log),
+        cmocka_unit_test(a_noisy_network_does_not_keep_another_out_of_the_log),
         cmocka_unit_test(the_secret_from_elsewhere_is_told_to_the_user_once),
         cmocka_unit_test(only_a_persons_word_makes_an_address_known),
         cmocka_unit_test(a_close_soon_after_admit_takes_it_back),

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "base/sieve.h"
 #include "control/tls.h"
 #include "vps_world.h"
 
@@ -293,6 +294,22 @@ static void who_has_a_key_does_not_fill_the_log(void **state)
     world_stop(world);
 }
 
+static void a_noisy_network_does_not_keep_another_out_of_the_log(void **state)
+{
+    struct world *world = *state;
+    struct crowd crowd = {.count = 0};
+    world_start(world);
+    for (unsigned round = 0; round < 30; round++) {
+        crowd_come(world, &crowd, 1, &ONE);
+        crowd_go(&crowd);
+    }
+    crowd_come(world, &crowd, 1, &FAR);
+    crowd_go(&crowd);
+    WAIT_FOR(&world->stage, world_logged(world, "control port: 127.9.9.9: "));
+    assert_int_equal(lines_with(world, "control port: 127.0.5.5: "), SIEVE_BURST);
+    world_stop(world);
+}
+
 /* ---- a gateway that does not answer ---------------------------------------- */
 
 static void a_gateway_that_is_asked_for_a_tunnel_and_is_silent_is_offline_soon(void **state)
@@ -334,6 +351,7 @@ int main(void)
         TEST(a_login_that_is_played_back_is_served_only_so_often),
         TEST(so_many_gateways_share_a_key_and_no_more),
         TEST(who_has_a_key_does_not_fill_the_log),
+        TEST(a_noisy_network_does_not_keep_another_out_of_the_log),
         TEST(a_gateway_that_is_asked_for_a_tunnel_and_is_silent_is_offline_soon),
     };
     return cmocka_run_group_tests_name("gateways", tests, NULL, NULL);

@@ -126,38 +126,6 @@ static void levels_are_known_by_name(void **state)
     assert_int_equal(level, LOG_INFO);
 }
 
-static void a_sieve_lets_a_burst_through_and_then_counts(void **state)
-{
-    struct log_sieve sieve = {0};
-    unsigned held_back = 99, passed = 0;
-    uint64_t now = 5000000;
-    (void)state;
-    for (int i = 0; i < 1000; i++) {
-        passed += log_sieve_pass(&sieve, now + (uint64_t)i, &held_back);
-    }
-    assert_in_range(passed, 3, 10);
-    assert_int_equal(held_back, 0);
-    assert_true(log_sieve_pass(&sieve, now + 11000, &held_back));
-    assert_int_equal(held_back, 1000 - passed);
-    assert_false(log_sieve_pass(&sieve, now + 11001, &held_back));
-    assert_true(log_sieve_pass(&sieve, now + 22000, &held_back));
-    assert_int_equal(held_back, 1);
-}
-
-static void a_sieve_recovers_after_a_rest_and_not_beyond_its_burst(void **state)
-{
-    struct log_sieve sieve = {0};
-    unsigned held_back, first = 0, again = 0;
-    (void)state;
-    for (int i = 0; i < 100; i++) {
-        first += log_sieve_pass(&sieve, 1000000, &held_back);
-    }
-    for (int i = 0; i < 100; i++) {
-        again += log_sieve_pass(&sieve, 1000000 + 24ull * 3600 * 1000, &held_back);
-    }
-    assert_int_equal(first, again);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,8 +134,6 @@ int main(void)
         cmocka_unit_test(nothing_formatted_into_a_line_forges_another_or_moves_the_cursor),
         cmocka_unit_test(a_line_without_end_is_cut),
         cmocka_unit_test(levels_are_known_by_name),
-        cmocka_unit_test(a_sieve_lets_a_burst_through_and_then_counts),
-        cmocka_unit_test(a_sieve_recovers_after_a_rest_and_not_beyond_its_burst),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }

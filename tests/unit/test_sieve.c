@@ -72,7 +72,7 @@ static struct desk *desk_open(void)
     now_ms = 5000000;
     desk.log = (struct log){open_memstream(&desk.text, &desk.size), LOG_INFO};
     assert_non_null(desk.log.stream);
-    desk.sieve = sieve_new(NULL, &desk.log);
+    desk.sieve = sieve_new(NULL, &desk.log, SIEVE_BURST, SIEVE_REFILL_MS);
     assert_non_null(desk.sieve);
     return &desk;
 }
@@ -145,6 +145,58 @@ static void one_cause_does_not_hide_another(void **state)
     desk_close(desk);
 }
 
+static void who_goes_on_is_counted_with_its_next_line(void **state)
+{
+    struct desk *desk = desk_open();
+    (void)state;
+    flood(desk, "a", 20);
+    advance(SIEVE_REFILL_MS / 2);
+    flood(desk, "a", 1);
+    advance(SIEVE_REFILL_MS / 2);
+    flood(desk, "a", 1);
+    assert_int_equal(lines_with(desk, "a: line 0 (16 more like this not shown)\n"), 1);
+    assert_int_equal(lines_with(desk, "\n"), SIEVE_BURST + 1);
+    desk_close(desk);
+}
+
+static void who_comes_after_the_noisy_ones_is_named(void **state)
+{
+    struct desk *desk = desk_open();
+    char cause[20];
+    (void)state;
+    for (unsigned i = 0; i < SIEVE_ALL - 1; i++) {
+        snprintf(cause, sizeof cause, "user %u", i);
+        flood(desk, cause, 1000);
+    }
+    flood(desk, "user 42", 1);
+    assert_int_equal(lines_with(desk, "user 42: line 0\n"), 1);
+    flood(desk, "user 42", SIEVE_BURST - 1); /* that was all of what all have together */
+    flood(desk, "user 43", 1);
+    assert_int_equal(lines_with(desk, "user 43"), 0);
+    advance(SIEVE_QUIET_MS);
+    assert_int_equal(lines_with(desk, "user 43: 1 more line not shown\n"), 1);
+    desk_close(desk);
+}
+
+static void a_sieve_has_the_rate_that_its_owner_wants(void **state)
+{
+    enum { MINUTES_10 = 600000 };
+    struct desk *desk = desk_open();
+    (void)state;
+    sieve_free(desk->sieve);
+    desk->sieve = sieve_new(NULL, &desk->log, 1, MINUTES_10);
+    assert_non_null(desk->sieve);
+    flood(desk, "a", 3);
+    assert_int_equal(lines_with(desk, "\n"), 1);
+    advance(MINUTES_10 - 1);
+    assert_int_equal(lines_with(desk, "\n"), 1); /* to count is a line, too */
+    advance(1);
+    assert_int_equal(lines_with(desk, "a: 2 more lines not shown\n"), 1);
+    flood(desk, "a", 1);
+    assert_int_equal(lines_with(desk, "a: line 0\n"), 2);
+    desk_close(desk);
+}
+
 static void many_causes_are_no_way_to_many_lines(void **state)
 {
     struct desk *desk = desk_open();
@@ -156,11 +208,11 @@ static void many_causes_are_no_way_to_many_lines(void **state)
         snprintf(cause, sizeof cause, "from %u", i);
         flood(desk, cause, 3);
     }
-    assert_int_equal(lines_with(desk, "\n"), SIEVE_ALL_BURST);
+    assert_int_equal(lines_with(desk, "\n"), SIEVE_ALL * SIEVE_BURST);
     advance(SIEVE_QUIET_MS);
     assert_int_equal(lines_with(desk, "more lines of many causes not shown\n"), 1);
-    assert_in_range(lines_with(desk, "\n"), SIEVE_ALL_BURST + 1,
-                    SIEVE_ALL_BURST + 1 + SIEVE_CAUSES_MAX);
+    assert_in_range(lines_with(desk, "\n"), SIEVE_ALL * SIEVE_BURST + 1,
+                    SIEVE_ALL * SIEVE_BURST + 1 + SIEVE_CAUSES_MAX);
     desk_close(desk);
 }
 
@@ -169,7 +221,7 @@ static void what_is_held_back_is_said_before_it_goes(void **state)
     struct desk *desk = desk_open();
     (void)state;
     flood(desk, "a", SIEVE_BURST + 1);
-    sieve_log(desk->sieve, "a", LOG_DEBUG, "nobody wants this");
+    assert_false(sieve_log(desk->sieve, "a", LOG_DEBUG, "nobody wants this"));
     sieve_free(desk->sieve);
     assert_int_equal(lines_with(desk, "a: 1 more line not shown\n"), 1);
     desk->sieve = NULL;
@@ -182,6 +234,9 @@ int main(void)
         cmocka_unit_test(a_burst_passes_and_the_rest_is_counted_at_the_end),
         cmocka_unit_test(trouble_that_comes_and_goes_is_few_lines),
         cmocka_unit_test(one_cause_does_not_hide_another),
+        cmocka_unit_test(who_goes_on_is_counted_with_its_next_line),
+        cmocka_unit_test(who_comes_after_the_noisy_ones_is_named),
+        cmocka_unit_test(a_sieve_has_the_rate_that_its_owner_wants),
         cmocka_unit_test(many_causes_are_no_way_to_many_lines),
         cmocka_unit_test(what_is_held_back_is_said_before_it_goes),
     };

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/bucket.h"
+
 /* So many questions at once about clients that are the same at that width, and one more every. */
 static const struct limit {
     bool everybody;
@@ -26,23 +28,6 @@ static unsigned times_asked(const struct asking *asking, const struct origin *ab
     return count;
 }
 
-/* A bucket of `burst` questions, of which one comes back every `every_ms`. */
-struct bucket {
-    unsigned spent;
-    uint64_t refilled_ms;
-};
-
-static void refill(struct bucket *bucket, const struct limit *limit, uint64_t now_ms)
-{
-    uint64_t earned = (now_ms - bucket->refilled_ms) / limit->every_ms;
-    if (earned >= bucket->spent) {
-        *bucket = (struct bucket){0, now_ms};
-    } else {
-        bucket->spent -= (unsigned)earned;
-        bucket->refilled_ms += earned * limit->every_ms;
-    }
-}
-
 /* How long this limit still forbids a question about that client. */
 static uint64_t wait_for_limit(const struct asking *asking, const struct limit *limit,
                                const struct origin *about, uint64_t now_ms)
@@ -50,11 +35,11 @@ static uint64_t wait_for_limit(const struct asking *asking, const struct limit *
     struct bucket bucket = {0};
     for (unsigned i = 0; i < asking->count; i++) {
         if (limit->everybody || origin_same(&asking->asked[i].about, about, limit->width)) {
-            refill(&bucket, limit, asking->asked[i].at_ms);
+            bucket_refill(&bucket, limit->every_ms, asking->asked[i].at_ms);
             bucket.spent++;
         }
     }
-    refill(&bucket, limit, now_ms);
+    bucket_refill(&bucket, limit->every_ms, now_ms);
     return bucket.spent < limit->burst ? 0 : bucket.refilled_ms + limit->every_ms - now_ms;
 }
 

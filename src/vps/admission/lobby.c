@@ -5,14 +5,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bucket.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/timer.h"
 #include "vps/admission/asking.h"
 #include "vps/admission/guests.h"
 #include "vps/admission/knocks.h"
 
 _Static_assert(LOBBY_STRANGERS_MAX + LOBBY_EXPECTED_MAX == SESSION_PARKED_MAX, "views");
+
+/* Of those that join a question that waits for its answer, how many are told of. */
+enum { JOINS_BURST = 5, JOINS_REFILL_MS = 10000 };
+
 struct lobby {
     uv_loop_t *loop;
     struct door_total *total;
@@ -23,7 +27,7 @@ struct lobby {
     struct timer *alarm;
     uint64_t alarm_ms; /* 0: not set */
     struct asking asking;
-    struct log_sieve joins; /* a neighbour must not keep the user's question in motion */
+    struct bucket joins; /* a neighbour must not keep the user's question in motion */
 
     struct knocks knocks;
     unsigned unasked; /* that are gone again */
@@ -177,10 +181,9 @@ static struct guest *next_to_ask(const struct lobby *lobby, bool at_once, uint64
 
 static void on_joined(struct lobby *lobby, struct guest *guest)
 {
-    unsigned held_back;
     ask(guest);
     set_alarm(lobby, 0);
-    if (log_sieve_pass(&lobby->joins, clock_ms(), &held_back)) {
+    if (bucket_take(&lobby->joins, JOINS_BURST, JOINS_REFILL_MS, clock_ms())) {
         lobby->events.parked(lobby->events.arg, guest->number);
     }
 }

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/sieve.h"
 #include "base/timer.h"
 #include "vps/bot/card.h"
 #include "vps/bot/command.h"
@@ -35,7 +36,7 @@ struct bot {
     struct cards *cards;
     char user_name[USER_NAME_MAX + 1];
     struct strangers strangers;
-    struct log_sieve ignored_sieve;
+    struct sieve *ignored; /* log lines, by who is ignored */
     bool stopping;
     struct timer *stop_timer;
     void (*stopped)(void *arg);
@@ -158,16 +159,10 @@ static void on_text(struct bot *bot, const struct update *update)
 
 static void log_ignored(struct bot *bot, const struct update *update, const char *reason)
 {
-    unsigned held_back;
-    if (!log_sieve_pass(&bot->ignored_sieve, clock_ms(), &held_back)) {
-        return;
-    }
-    char more[48] = "";
-    if (held_back > 0) {
-        snprintf(more, sizeof more, " (%u more like this not shown)", held_back);
-    }
-    log_info(bot->options.log, "telegram: %.32s of user %" PRId64 " ignored: %s%s", update->what,
-             update->from_id, reason, more);
+    char cause[48];
+    snprintf(cause, sizeof cause, "telegram: user %" PRId64 " ignored", update->from_id);
+    sieve_log(bot->ignored, cause, LOG_INFO, "telegram: %.32s of user %" PRId64 " ignored: %s",
+              update->what, update->from_id, reason);
 }
 
 static void on_message(struct bot *bot, const struct update *update, enum reception reception)
@@ -332,8 +327,9 @@ static int make_parts(struct bot *bot)
     }
     bot->errands = errands_new(options->loop, options->log, bot->telegram);
     bot->outbox = outbox_new(options->loop, options->log, bot->telegram);
+    bot->ignored = sieve_new(options->loop, options->log, SIEVE_BURST, SIEVE_REFILL_MS);
     bot->stop_timer = timer_new(options->loop, stop_done, bot);
-    if (!bot->errands || !bot->outbox || !bot->stop_timer) {
+    if (!bot->ignored || !bot->errands || !bot->outbox || !bot->stop_timer) {
         return -ENOMEM;
     }
     bot->expired = expired_new(options->loop, options->log, bot->outbox);
@@ -433,6 +429,7 @@ void bot_free(struct bot *bot)
         drop_card(&bot->cards);
     }
     timer_free(bot->stop_timer);
+    sieve_free(bot->ignored);
     expired_free(bot->expired);
     leftovers_free(bot->leftovers);
     outbox_free(bot->outbox);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/sieve.h"
 #include "base/timer.h"
 #include "vps/bot/outbox_post.h"
 #include "vps/bot/texts.h"
@@ -41,7 +42,7 @@ struct outbox {
     int64_t limited_chat;
     uint64_t quiet_until_ms;
     struct trouble trouble;
-    struct log_sieve refused_sieve;
+    struct sieve *refused; /* log lines, by chat */
     struct outbox_keeper keeper;
     void (*on_empty)(void *arg);
     void *on_empty_arg;
@@ -289,11 +290,13 @@ static void post_refused(struct post *post, enum work work, const struct telegra
     post_give_up(post, work);
     bool out_of_reach = message_is_out_of_reach(reply);
     post->lost = post->lost || out_of_reach || reply->code == 403;
-    unsigned held_back;
+    char cause[64];
+    snprintf(cause, sizeof cause, "telegram: refused in chat %" PRId64, post->chat->id);
     if (out_of_reach || reply->code == 403) {
         log_debug(outbox->log, "telegram: %s: %.120s", METHODS[work], reply->trouble);
-    } else if (log_sieve_pass(&outbox->refused_sieve, clock_ms(), &held_back)) {
-        log_warn(outbox->log, "telegram: %s was refused: %.120s", METHODS[work], reply->trouble);
+    } else {
+        sieve_log(outbox->refused, cause, LOG_WARN, "telegram: %s was refused: %.120s",
+                  METHODS[work], reply->trouble);
     }
 }
 
@@ -501,11 +504,16 @@ void post_delete(struct post *post)
 struct outbox *outbox_new(uv_loop_t *loop, const struct log *log, struct telegram *telegram)
 {
     struct outbox *outbox = calloc(1, sizeof *outbox);
-    if (outbox) {
-        outbox->loop = loop;
-        outbox->log = log;
-        outbox->telegram = telegram;
-        trouble_init(&outbox->trouble, log, "sending");
+    if (!outbox) {
+        return NULL;
+    }
+    outbox->loop = loop;
+    outbox->log = log;
+    outbox->telegram = telegram;
+    outbox->refused = sieve_new(loop, log, SIEVE_BURST, SIEVE_REFILL_MS);
+    if (!outbox->refused || trouble_init(&outbox->trouble, loop, log, "sending") < 0) {
+        outbox_free(outbox);
+        return NULL;
     }
     return outbox;
 }
@@ -516,6 +524,8 @@ void outbox_free(struct outbox *outbox)
         while (outbox->chats) {
             chat_free(outbox->chats);
         }
+        sieve_free(outbox->refused);
+        trouble_done(&outbox->trouble);
         free(outbox);
     }
 }

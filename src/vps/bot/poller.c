@@ -7,6 +7,7 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/sieve.h"
 #include "base/timer.h"
 #include "vps/bot/offset.h"
 #include "vps/bot/poll_length.h"
@@ -54,7 +55,7 @@ struct poller {
     unsigned unreadable; /* answers in a row that could not be parsed */
     bool one_by_one;
     bool offset_unwritten;
-    struct log_sieve anew_sieve;
+    struct sieve *anew;
     struct why why;
 };
 
@@ -176,13 +177,10 @@ static bool numbers_began_anew(struct poller *poller, int64_t highest)
     if (highest < 0 || highest >= poller->asked - AHEAD_MAX) {
         return false;
     }
-    unsigned held_back;
-    if (log_sieve_pass(&poller->anew_sieve, clock_ms(), &held_back)) {
-        log_info(poller->options.log,
-                 "telegram: the numbers of the updates have begun anew: %" PRId64 " came, %" PRId64
-                 " or more was asked for",
-                 highest, poller->asked);
-    }
+    sieve_log(poller->anew, "telegram: numbers of updates that begin anew", LOG_INFO,
+              "telegram: the numbers of the updates have begun anew: %" PRId64 " came, %" PRId64
+              " or more was asked for",
+              highest, poller->asked);
     offset_restart(&poller->offset);
     poller->asked = 0;
     return true;
@@ -413,10 +411,11 @@ int poller_new(const struct poller_options *options, struct poller **ret_poller)
     }
     poller->options = *options;
     poller->backoff = (struct backoff){.first_ms = FIRST_WAIT_MS, .max_ms = MAX_WAIT_MS};
-    trouble_init(&poller->trouble, options->log, "receiving");
     offset_init(&poller->offset, options->store, options->state_dir, options->api_url);
+    poller->anew = sieve_new(options->loop, options->log, SIEVE_BURST, SIEVE_REFILL_MS);
     poller->timer = timer_new(options->loop, on_timer, poller);
-    if (!poller->timer) {
+    if (trouble_init(&poller->trouble, options->loop, options->log, "receiving") < 0 ||
+        !poller->anew || !poller->timer) {
         poller_free(poller);
         return -ENOMEM;
     }
@@ -465,6 +464,8 @@ void poller_free(struct poller *poller)
         offset_done(&poller->offset);
         json_decref(poller->batch);
         timer_free(poller->timer);
+        sieve_free(poller->anew);
+        trouble_done(&poller->trouble);
         free(poller);
     }
 }

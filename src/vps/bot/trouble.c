@@ -1,6 +1,6 @@
 #include "vps/bot/trouble.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -8,66 +8,44 @@
 
 enum { SAY_AGAIN_MS = 10 * 60 * 1000 };
 
-void trouble_init(struct trouble *trouble, const struct log *log, const char *what)
+int trouble_init(struct trouble *trouble, uv_loop_t *loop, const struct log *log, const char *what)
 {
     *trouble = (struct trouble){.log = log, .what = what};
+    trouble->sieve = sieve_new(loop, log, 1, SAY_AGAIN_MS);
+    return trouble->sieve ? 0 : -ENOMEM;
 }
 
-static size_t skip_digits(const char *text)
+void trouble_done(struct trouble *trouble)
 {
-    return strspn(text, "0123456789");
+    sieve_free(trouble->sieve);
+    trouble->sieve = NULL;
 }
 
-/* "retry after 5" and "retry after 17" are. */
-static bool same_cause(const char *a, const char *b)
+/* "retry after 5" and "retry after 17" are one cause: "telegram: sending: retry after #". */
+static void add_cause(const struct trouble *trouble, struct text *cause)
 {
-    for (;;) {
-        a += skip_digits(a);
-        b += skip_digits(b);
-        if (*a != *b || !*a) {
-            return *a == *b;
-        }
-        a++;
-        b++;
+    text_add(cause, "telegram: %s: ", trouble->what);
+    for (const char *at = trouble->reason; *at;) {
+        size_t digits = strspn(at, "0123456789"), rest = strcspn(at + digits, "0123456789");
+        text_add(cause, "%s%.*s", digits ? "#" : "", (int)rest, at + digits);
+        at += digits + rest;
     }
 }
 
-/* The cause with this reason; a new one takes the place of the one that was said longest ago. */
-static struct trouble_cause *find_cause(struct trouble *trouble)
-{
-    struct trouble_cause *oldest = trouble->causes;
-    for (unsigned i = 0; i < TROUBLE_CAUSES_MAX; i++) {
-        struct trouble_cause *cause = &trouble->causes[i];
-        if (cause->reason[0] && same_cause(cause->reason, trouble->reason)) {
-            return cause;
-        }
-        oldest = cause->said_ms < oldest->said_ms ? cause : oldest;
-    }
-    *oldest = (struct trouble_cause){0};
-    memcpy(oldest->reason, trouble->reason, sizeof oldest->reason);
-    return oldest;
-}
-
-static void say(struct trouble *trouble, struct trouble_cause *cause)
+static void say(struct trouble *trouble, const char *cause)
 {
     uint64_t now = clock_ms(), lasts_ms = now - trouble->since_ms;
-    char buffer[96] = "";
-    struct text more = text_over(buffer, sizeof buffer);
+    char span[48] = "";
+    struct text text = text_over(span, sizeof span);
     if (lasts_ms >= SAY_AGAIN_MS) {
-        text_add(&more, ", for ");
-        text_add_seconds(&more, lasts_ms / 1000);
-    } else if (cause->held_back > 0) {
-        text_add(&more, " (%u times more in ", cause->held_back);
-        text_add_seconds(&more, (now - cause->said_ms) / 1000);
-        text_add(&more, ")");
+        text_add(&text, ", for ");
+        text_add_seconds(&text, lasts_ms / 1000);
     }
-    unsigned held_back;
-    if (log_sieve_pass(&trouble->sieve, now, &held_back)) {
-        log_warn(trouble->log, "telegram: trouble with %s%s: %s; trying again", trouble->what,
-                 buffer, trouble->reason);
-        trouble->said = true;
-        cause->said_ms = now;
-        cause->held_back = 0;
+    if (sieve_log(trouble->sieve, cause, LOG_WARN, "telegram: trouble with %s%s: %s; trying again",
+                  trouble->what, span, trouble->reason)) {
+        struct text said = text_over(trouble->said, sizeof trouble->said);
+        text_add(&said, "%s", cause);
+        trouble->said_ms = now;
     }
 }
 
@@ -75,17 +53,16 @@ void trouble_begin(struct trouble *trouble, const char *reason)
 {
     struct text text = text_over(trouble->reason, sizeof trouble->reason);
     text_add(&text, "%s", reason[0] ? reason : "?");
-    memset(trouble->reason + text.len, 0, sizeof trouble->reason - text.len);
     if (!trouble->on) {
         trouble->on = true;
-        trouble->said = false;
+        trouble->said[0] = '\0';
         trouble->since_ms = clock_ms();
     }
-    struct trouble_cause *cause = find_cause(trouble);
-    if (cause->said_ms == 0 || clock_ms() - cause->said_ms >= SAY_AGAIN_MS) {
+    char cause[sizeof trouble->said];
+    struct text name = text_over(cause, sizeof cause);
+    add_cause(trouble, &name);
+    if (strcmp(trouble->said, cause) != 0 || clock_ms() - trouble->said_ms >= SAY_AGAIN_MS) {
         say(trouble, cause);
-    } else {
-        cause->held_back++;
     }
 }
 
@@ -98,8 +75,7 @@ void trouble_end(struct trouble *trouble)
     char span[32];
     struct text text = text_over(span, sizeof span);
     text_add_seconds(&text, (clock_ms() - trouble->since_ms) / 1000);
-    unsigned held_back;
-    if (trouble->said && log_sieve_pass(&trouble->sieve, clock_ms(), &held_back)) {
+    if (trouble->said[0]) {
         log_info(trouble->log, "telegram: %s works again after %s", trouble->what, span);
     }
 }

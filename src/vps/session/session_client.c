@@ -25,16 +25,10 @@ static bool is_blocked(const struct session *session, const struct addr *from)
 static void log_turned_away(const struct session *session, const struct addr *from,
                             const char *because)
 {
-    unsigned held_back;
-    char host[ADDR_HOST_MAX], more[48] = "";
-    if (!log_sieve_pass(&session->services->turned_away, clock_ms(), &held_back)) {
-        return;
-    }
-    if (held_back > 0) {
-        snprintf(more, sizeof more, " (and %u more that are not shown)", held_back);
-    }
-    log_info(log_of(session), "session %s: %s is turned away: %s%s", session->id,
-             addr_host_text(from, host), because, more);
+    char host[ADDR_HOST_MAX], cause[SESSION_CAUSE_MAX];
+    sieve_log(session->services->sieve, session_cause(session, from, cause), LOG_INFO,
+              "session %s: %s is turned away: %s", session->id, addr_host_text(from, host),
+              because);
 }
 
 static void turn_away(struct session *session, const struct visit *visit, const struct addr *from)

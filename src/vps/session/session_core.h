@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "base/log.h"
+#include "base/sieve.h"
 #include "base/timer.h"
 #include "base/watch.h"
 #include "control/message.h"
@@ -35,7 +36,7 @@ struct session_services {
     struct known *known;
     struct lately *lately;
     struct door_total door_total;
-    struct log_sieve turned_away; /* log lines that strangers cause */
+    struct sieve *sieve; /* log lines that strangers cause, by session and network */
     void (*notify)(void *arg, struct session *session, enum session_event event, unsigned number);
     void (*noted)(void *arg); /* some session has a new note */
     void *arg;
@@ -197,6 +198,12 @@ unsigned session_count_connections(const struct session *session);
 /* ---- session_lobby.c ------------------------------------------------------- */
 
 /* What door.h asks and reports about unknown clients. */
+/* For the sieve: clients of one network at one session. Returns dst. */
+enum { SESSION_CAUSE_MAX = 96 };
+char *session_cause(const struct session *session, const struct addr *from,
+                    char dst[SESSION_CAUSE_MAX]);
+
+/* What door.h wants to know and tells about unknown clients. */
 bool session_expects(void *arg, const struct addr *from);
 void session_on_knocking(void *arg);
 void session_on_departed(void *arg, const struct addr *from, const char *words,

@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/text.h"
+#include "vps/admission/origin.h"
 #include "vps/session/session_core.h"
 
 enum { KNOCKING_LOG_MS = 600000 };
@@ -17,6 +19,15 @@ bool session_expects(void *arg, const struct addr *from)
 }
 
 /* ---- the log -------------------------------------------------------------- */
+
+char *session_cause(const struct session *session, const struct addr *from,
+                    char dst[SESSION_CAUSE_MAX])
+{
+    char network[NETWORK_TEXT_MAX];
+    snprintf(dst, SESSION_CAUSE_MAX, "session %s: clients of %s", session->id,
+             origin_network_text(from, network));
+    return dst;
+}
 
 static void add_busiest(struct text *text, const struct knocking *knocking)
 {
@@ -80,18 +91,17 @@ void session_on_departed(void *arg, const struct addr *from, const char *words,
                          enum departure departure)
 {
     struct session *session = arg;
-    char host[ADDR_HOST_MAX], more[48] = "";
-    unsigned held_back = 0;
-    /* The first one of a session is always worth a line; the rest go through a sieve. */
-    bool passes = log_sieve_pass(&session->services->turned_away, clock_ms(), &held_back);
-    if (session->departed++ > 0 && !passes) {
-        return;
+    char line[400], host[ADDR_HOST_MAX], cause[SESSION_CAUSE_MAX];
+    struct text text = text_over(line, sizeof line);
+    text_add(&text, "session %s: %s%s%s%s %s", session->id, addr_host_text(from, host),
+             words[0] ? " (" : "", words, words[0] ? ")" : "", departure_text(departure));
+    /* The first one of a session is always worth a line; the rest go through the sieve. */
+    if (session->departed++ == 0) {
+        log_info(log_of(session), "%s", line);
+    } else {
+        sieve_log(session->services->sieve, session_cause(session, from, cause), LOG_INFO, "%s",
+                  line);
     }
-    if (passes && held_back > 0) {
-        snprintf(more, sizeof more, " (and %u more that are not shown)", held_back);
-    }
-    log_info(log_of(session), "session %s: %s%s%s%s %s%s", session->id, addr_host_text(from, host),
-             words[0] ? " (" : "", words, words[0] ? ")" : "", departure_text(departure), more);
 }
 
 /* ---- who waits ------------------------------------------------------------- */

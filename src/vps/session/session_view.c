@@ -182,14 +182,14 @@ void session_note(struct session *session, const char *format, ...)
     text_add_v(&text, format, args);
     va_end(args);
     bool again = session->note && strcmp(session->note, buffer) == 0;
-    unsigned held_back;
-    /* A client that keeps trying must not fill the log. */
-    if (!again || log_sieve_pass(&session->services->turned_away, clock_ms(), &held_back)) {
-        log_warn(log_of(session), "session %s: %s", session->id, buffer);
-    }
+    char line[sizeof buffer + 32];
+    snprintf(line, sizeof line, "session %s: %s", session->id, buffer);
+    /* A client that tries again and again must not fill the log. */
     if (again) {
+        sieve_log(session->services->sieve, line, LOG_WARN, "%s", line);
         return;
     }
+    log_warn(log_of(session), "%s", line);
     free(session->note);
     session->note = strdup(buffer);
     session->notes++;

@@ -305,6 +305,7 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
                                           .notify = notify,
                                           .noted = on_noted,
                                           .arg = sessions};
+    services->sieve = sieve_new(loop, log, SIEVE_BURST, SIEVE_REFILL_MS);
     services->known = known_new(store, settings->known_days);
     services->lately = lately_new();
     sessions->notes = timer_new(loop, tell_notes, sessions);
@@ -318,8 +319,8 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
         sessions->relay_watch = watch_new(loop, relay_events_fd(services->relay), on_links_ended,
                                           sessions);
     }
-    if (err < 0 || !services->known || !services->lately || !sessions->notes || !sessions->reaper ||
-        !sessions->relay_watch) {
+    if (err < 0 || !services->sieve || !services->known || !services->lately || !sessions->notes ||
+        !sessions->reaper || !sessions->relay_watch) {
         sessions_free(sessions);
         return why_set(why, err < 0 ? err : -ENOMEM, "cannot start the relay: %s",
                        strerror(err < 0 ? -err : ENOMEM));
@@ -371,5 +372,6 @@ void sessions_free(struct sessions *sessions)
     known_free(sessions->services.known);
     lately_free(sessions->services.lately);
     door_total_done(&sessions->services.door_total);
+    sieve_free(sessions->services.sieve);
     free(sessions);
 }
