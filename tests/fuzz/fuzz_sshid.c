@@ -1,6 +1,7 @@
 /*
  * The identification string of an SSH client, byte by byte: "not yet" until it
- * is there or cannot come any more, and the same answer whatever follows.
+ * is there or cannot come any more, and the same answer whatever follows. What people are
+ * shown of it, and of what the others send, is printable and short.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "vps/admission/sshid.h"
+#include "vps/admission/words.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -18,8 +20,20 @@ static void check(int holds)
     }
 }
 
+static void check_words(const char words[WORDS_SIZE])
+{
+    size_t len = strnlen(words, WORDS_SIZE);
+    check(len < WORDS_SIZE);
+    for (size_t i = 0; i < len; i++) {
+        check(words[i] >= 0x20 && words[i] < 0x7f);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    char words[WORDS_SIZE];
+    words_of_ssh(data, size, words);
+    check_words(words);
     long whole = sshid_parse(data, size);
     size_t len = 0;
     while (len < size && sshid_parse(data, len) == -EAGAIN) {

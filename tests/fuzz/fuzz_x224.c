@@ -1,12 +1,14 @@
 /*
  * The first packet of an RDP client, read as the door reads it: never more than
- * is missing. Whatever was accepted can be cut, and what is left is a packet.
+ * is missing. Whatever was accepted can be cut, and what is left is a packet. What people are
+ * shown of it is printable, short, and never what could be a secret.
  */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "vps/admission/words.h"
 #include "vps/admission/x224.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -35,6 +37,19 @@ static void check_cut(const uint8_t *packet, size_t len, const struct x224_reque
     check(!after.line);
 }
 
+static void check_words(const uint8_t *data, size_t size, const struct x224_request *request)
+{
+    enum { COOKIE = sizeof "Cookie: mstshash=" - 1, LONGEST = 23 };
+    char words[WORDS_SIZE];
+    words_of_rdp(data, size, words);
+    size_t len = strnlen(words, WORDS_SIZE);
+    check(len <= LONGEST);
+    for (size_t i = 0; i < len; i++) {
+        check(words[i] >= 0x20 && words[i] < 0x7f);
+    }
+    check(len == 0 || (request->line && request->line_len - COOKIE >= len));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct x224_request request = {0};
@@ -50,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(!request.line || (request.line >= data + HEADER &&
                                 request.line + request.line_len + 2 <= data + have));
         check_cut(data, have, &request);
+        check_words(data, have, &request);
     }
     return 0;
 }

@@ -480,6 +480,27 @@ static void a_close_soon_after_admit_takes_it_back(void **state)
     }
 }
 
+/* Each further connection of the session said so once more. */
+static void what_was_forgotten_is_not_known_again_by_the_next_connection(void **state)
+{
+    struct world *world = new_world();
+    struct pair pair;
+    struct addr anna;
+    (void)state;
+    world->settings.admit = ADMIT_KNOWN;
+    world_start(world);
+    struct known *known = sessions_known(world->sessions);
+    struct session *session = admit(world, SESSION_SSH, &pair);
+    assert_int_equal(addr_parse(ANNA, 0, &anna), 0);
+    assert_true(known_has(known, &ANNAS_HANDS, &anna));
+    assert_int_equal(known_forget(known, NULL, &anna), 1);
+    close_pair(&pair);
+    one_more(world, session, &pair);
+    assert_false(known_has(known, &ANNAS_HANDS, &anna));
+    close_pair(&pair);
+    world_stop(world);
+}
+
 /* ---- channels that do not come ------------------------------------------------ */
 
 static void a_gateway_without_room_costs_one_connection_and_says_so(void **state)
@@ -499,6 +520,7 @@ static void a_gateway_without_room_costs_one_connection_and_says_so(void **state
         world_lose(world, pairs[1].client);
         WAIT_FOR(&world->stage, strstr(world->events, "noted"));
         assert_non_null(strstr(view_of(session).note, "gateway home has too many tunnels open"));
+        assert_true(port_is_closed(data_port(session)));
         assert_int_equal(state_of(session), alone ? SESSION_RECONNECTING : SESSION_CONNECTED);
     }
     one_more(world, session, &pairs[0]); /* it has room again */
@@ -737,6 +759,7 @@ int main(void)
         cmocka_unit_test(the_secret_from_elsewhere_is_told_to_the_user_once),
         cmocka_unit_test(only_a_persons_word_makes_an_address_known),
         cmocka_unit_test(a_close_soon_after_admit_takes_it_back),
+        cmocka_unit_test(what_was_forgotten_is_not_known_again_by_the_next_connection),
         cmocka_unit_test(a_gateway_without_room_costs_one_connection_and_says_so),
         cmocka_unit_test(a_target_that_fails_one_connection_does_not_end_the_others),
         cmocka_unit_test(a_relay_that_takes_no_more_ends_that_connection_at_once),

@@ -309,6 +309,43 @@ static void the_port_is_open_only_while_a_channel_is_expected(void **state)
     quay_close(&quay);
 }
 
+static void what_will_not_come_is_not_waited_for(void **state)
+{
+    struct quay quay;
+    struct ship ship;
+    (void)state;
+    quay_open(&quay);
+    dock_expect(quay.dock, 1);
+    dock_expect(quay.dock, 2);
+    dock_expect_not(quay.dock, 7);
+    dock_expect_not(quay.dock, 1);
+    assert_true(dock_is_open(quay.dock));
+    ship_hail(&quay, &ship, 1, dock_token(quay.dock));
+    expect_sent_off_in_silence(&quay, ship.fd);
+    dock_expect_not(quay.dock, 2);
+    assert_false(dock_is_open(quay.dock));
+    assert_true(port_is_closed(quay.port));
+    dock_expect_not(quay.dock, 2);
+    quay_close(&quay);
+}
+
+/* A gateway that never sends what it is asked for makes nobody's memory grow. */
+static void of_too_many_channels_the_first_are_not_expected_any_more(void **state)
+{
+    struct quay quay;
+    struct ship ship;
+    (void)state;
+    quay_open(&quay);
+    for (unsigned i = 0; i < UINT16_MAX; i++) {
+        assert_int_equal(dock_expect(quay.dock, (uint16_t)i), 0);
+    }
+    ship_hail(&quay, &ship, UINT16_MAX - 1 - DOCK_EXPECTED_MAX, dock_token(quay.dock));
+    expect_sent_off_in_silence(&quay, ship.fd);
+    ship_land(&quay, &ship, UINT16_MAX - DOCK_EXPECTED_MAX);
+    close(ship.fd);
+    quay_close(&quay);
+}
+
 static void recorded_bytes_are_worth_nothing(void **state)
 {
     struct quay quay;
@@ -509,6 +546,8 @@ int main(void)
         cmocka_unit_test(a_channel_comes_in_once),
         cmocka_unit_test(several_channels_come_in_side_by_side_and_in_any_order),
         cmocka_unit_test(the_port_is_open_only_while_a_channel_is_expected),
+        cmocka_unit_test(what_will_not_come_is_not_waited_for),
+        cmocka_unit_test(of_too_many_channels_the_first_are_not_expected_any_more),
         cmocka_unit_test(recorded_bytes_are_worth_nothing),
         cmocka_unit_test(of_two_at_once_the_first_to_prove_itself_comes_in),
         cmocka_unit_test(who_is_overtaken_does_not_come_in_as_the_next_channel),

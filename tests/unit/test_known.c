@@ -346,6 +346,30 @@ static void a_restart_forgets_nothing(void **state)
     assert_int_equal(view.since_unix, NOW_S + 60);
 }
 
+/* Written by another hand: nobody reckons with such times. */
+static void times_that_no_clock_shows_are_no_entries(void **state)
+{
+    static const int64_t TIMES[] = {INT64_MIN, INT64_MIN + 1, -1, INT64_MAX - 1, INT64_MAX};
+    struct disk *disk = *state;
+    struct known_view view;
+    unsigned place = 0;
+    for (unsigned i = 0; i < sizeof TIMES / sizeof *TIMES; i++) {
+        char host[16];
+        snprintf(host, sizeof host, "192.0.2.%u", i);
+        const struct statement statement = {
+            "INSERT INTO known VALUES('telegram:42', ?1, ?1, 'uid:0', ?2, ?2)",
+            {value_text(host), value_number(TIMES[i])}};
+        assert_int_equal(store_write(disk->store, &statement, NULL, NULL), 0);
+    }
+    restart(disk);
+    for (unsigned i = 0; i < sizeof TIMES / sizeof *TIMES; i++) {
+        char host[16];
+        snprintf(host, sizeof host, "192.0.2.%u", i);
+        assert_false(has(disk->known, &ANNA, host));
+    }
+    assert_false(known_next(disk->known, &place, &view));
+}
+
 static void what_was_forgotten_does_not_come_back(void **state)
 {
     struct disk *disk = *state;
@@ -422,6 +446,7 @@ int main(void)
         TEST(a_clock_that_is_wrong_for_a_while_deletes_nothing),
         TEST(a_time_in_the_future_is_worth_nothing),
         DISK(a_restart_forgets_nothing),
+        DISK(times_that_no_clock_shows_are_no_entries),
         DISK(what_was_forgotten_does_not_come_back),
         DISK(what_made_room_does_not_come_back),
         DISK(uses_count_after_a_restart),

@@ -171,6 +171,27 @@ static bool is_waiting(const struct house *house, const char *host)
     return i < count;
 }
 
+static bool is_asked_about(const struct house *house, const char *host)
+{
+    struct parked_view views[SESSION_PARKED_MAX];
+    unsigned count = door_parked(house->door, views), i = 0;
+    char text[ADDR_HOST_MAX];
+    while (i < count && strcmp(addr_host_text(&views[i].from, text), host) != 0) {
+        i++;
+    }
+    return i < count && views[i].asked;
+}
+
+static unsigned count_asked(const struct house *house)
+{
+    struct parked_view views[SESSION_PARKED_MAX];
+    unsigned count = door_parked(house->door, views), asked = 0;
+    for (unsigned i = 0; i < count; i++) {
+        asked += views[i].asked;
+    }
+    return asked;
+}
+
 /* Four addresses displaced the user within 40 ms, before anybody could press Admit. */
 static void who_waits_keeps_his_place_whoever_comes(void **state)
 {
@@ -317,6 +338,62 @@ static void the_user_may_ask_who_waits(void **state)
     assert_int_equal(door_ask_more(house.door, 50), LOBBY_QUESTIONS_MAX - (20 - unasked + 4));
     assert_int_equal(door_ask_more(house.door, 4), 0);
     close_all(crowd, 20);
+    house_close(&house);
+}
+
+/* Neighbours join a question: 16 connections of four addresses must not use up all that are open. */
+static void neighbours_do_not_use_up_the_open_questions(void **state)
+{
+    struct house house;
+    int crowd[LOBBY_QUESTIONS_MAX];
+    (void)state;
+    house_open(&house, SESSION_SSH);
+    stage_hurry(HURRY);
+    house.without = VERDICT_ASK;
+    for (unsigned i = 0; i < LOBBY_QUESTIONS_MAX; i++) {
+        char from[32];
+        snprintf(from, sizeof from, "127.%u.0.1", 100 + i % 4);
+        crowd[i] = come_by_ssh(&house, from);
+    }
+    let_it_work(&house);
+    let_pass(&house, 3000);
+    int user = come_by_ssh(&house, ANNA);
+    let_it_work(&house);
+    let_pass(&house, 15000);
+    assert_true(is_asked_about(&house, ANNA));
+    close(user);
+    close_all(crowd, LOBBY_QUESTIONS_MAX);
+    house_close(&house);
+}
+
+/* Who is asked about and stays for hours must not be the last who is asked about. */
+static void open_questions_are_put_off_for_who_was_not_asked_about(void **state)
+{
+    struct house house;
+    int crowd[LOBBY_QUESTIONS_MAX];
+    (void)state;
+    house_open(&house, SESSION_SSH);
+    stage_hurry(HURRY);
+    house.without = VERDICT_ASK;
+    crowd_in(&house, crowd, LOBBY_QUESTIONS_MAX, LOBBY_QUESTIONS_MAX, 1);
+    let_pass(&house, 2000);
+    door_ask_more(house.door, LOBBY_QUESTIONS_MAX);
+    assert_int_equal(count_asked(&house), LOBBY_QUESTIONS_MAX);
+    int user = come_by_ssh(&house, ANNA);
+    let_it_work(&house);
+    let_pass(&house, 30000);
+    assert_false(is_asked_about(&house, ANNA)); /* a person needs time to press Admit */
+    let_pass(&house, 90000);
+    assert_true(is_asked_about(&house, ANNA));
+    assert_int_equal(count_asked(&house), LOBBY_QUESTIONS_MAX);
+    assert_int_equal(door_parked_count(house.door), LOBBY_QUESTIONS_MAX + 1);
+    unsigned told = house.parked_count;
+    let_pass(&house, 120000); /* the one that was put off is not asked about again by itself */
+    assert_int_equal(house.parked_count, told);
+    assert_true(is_asked_about(&house, ANNA));
+    assert_int_equal(door_ask_more(house.door, 4), 1); /* but when its user wants to see it */
+    close(user);
+    close_all(crowd, LOBBY_QUESTIONS_MAX);
     house_close(&house);
 }
 
@@ -661,6 +738,8 @@ int main(void)
         cmocka_unit_test(questions_come_back),
         cmocka_unit_test(who_is_not_asked_about_can_be_admitted_all_the_same),
         cmocka_unit_test(the_user_may_ask_who_waits),
+        cmocka_unit_test(neighbours_do_not_use_up_the_open_questions),
+        cmocka_unit_test(open_questions_are_put_off_for_who_was_not_asked_about),
         cmocka_unit_test(crowds_at_other_doors_leave_places_to_this_one),
         cmocka_unit_test(an_expected_one_does_not_compete_with_strangers),
         cmocka_unit_test(where_all_are_alone_the_one_who_waits_for_a_minute_makes_room),

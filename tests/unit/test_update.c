@@ -58,6 +58,22 @@ static void a_message_is_read(void **state)
     assert_false(update.forwarded || update.via_bot || update.sender_chat || update.by_business);
 }
 
+/* The age of a command is reckoned from it. */
+static void a_time_that_no_clock_shows_is_none(void **state)
+{
+    static const char *const DATES[] = {"-9223372036854775808", "9223372036854775807",
+                                        "9007199254740993"};
+    (void)state;
+    for (unsigned i = 0; i < sizeof DATES / sizeof *DATES; i++) {
+        char json[256];
+        struct update update;
+        snprintf(json, sizeof json, "{\"update_id\":7,\"message\":{\"message_id\":3,\"date\":%s}}",
+                 DATES[i]);
+        assert_int_equal(read_one(json, &update), 0);
+        assert_int_equal(update.date, 0);
+    }
+}
+
 static void a_pressed_button_is_read(void **state)
 {
     (void)state;
@@ -352,6 +368,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_message_is_read),
+        TEST(a_time_that_no_clock_shows_is_none),
         TEST(a_pressed_button_is_read),
         TEST(every_other_kind_is_named),
         TEST(without_a_usable_number_there_is_no_update),

@@ -84,15 +84,6 @@ static uint64_t waited_ms(const struct guest *guest)
     return clock_ms() - guest->place.since_ms;
 }
 
-unsigned guests_count_asked(const struct guest *guests)
-{
-    unsigned count = 0;
-    for (const struct guest *guest = guests; guest; guest = guest->next) {
-        count += guest->asked;
-    }
-    return count;
-}
-
 unsigned guests_count_unasked(const struct guest *guests)
 {
     unsigned count = 0;

@@ -25,7 +25,9 @@ struct guest {
     unsigned number;
     bool expected;
     bool has_secret;
-    bool asked; /* the user was asked about it */
+    bool asked;        /* the user was asked about it */
+    bool put_off;      /* was asked about, until others took their turn */
+    uint64_t asked_ms; /* when */
     struct watch *watch;
     struct reverse *reverse;
     char words[PARKED_WORDS_SIZE];
@@ -46,7 +48,6 @@ void guests_remove(struct guest **guests, struct guest *guest);
 struct guest *guests_find(struct guest *guests, unsigned number);
 /* The user was asked about one of that party. */
 bool guests_are_asked_about(const struct guest *guests, const struct addr *party);
-unsigned guests_count_asked(const struct guest *guests);
 /* Those that have stayed for ASKING_STAY_MS and were not asked about. */
 unsigned guests_count_unasked(const struct guest *guests);
 unsigned guests_count_party(const struct guest *guests, const struct addr *party);

@@ -17,6 +17,9 @@ enum {
     FRESH_S = 60, /* a use so soon after the last one need not be written */
 };
 
+/* Times beyond are of another hand than ours, and not to be reckoned with. */
+static const int64_t FARTHEST_S = INT64_C(1) << 53;
+
 struct entry {
     struct owner owner, by;
     struct addr addr;
@@ -79,7 +82,8 @@ static void load(void *arg, const struct row *row)
 {
     struct known *known = arg;
     struct entry entry = {.since = row_number(row, 3), .used = row_number(row, 4)};
-    if (known->count < KNOWN_MAX && owner_parse(row_text(row, 0), &entry.owner) == 0 &&
+    bool sane = entry.since >= 0 && entry.used >= 0 && entry.used <= FARTHEST_S;
+    if (sane && known->count < KNOWN_MAX && owner_parse(row_text(row, 0), &entry.owner) == 0 &&
         addr_parse(row_text(row, 1), 0, &entry.addr) == 0 &&
         owner_parse(row_text(row, 2), &entry.by) == 0) {
         known->entries[known->count++] = entry;

@@ -148,16 +148,43 @@ static void look_up_name(struct guest *guest)
 static void ask(struct guest *guest)
 {
     guest->asked = true;
+    guest->asked_ms = clock_ms();
     look_up_name(guest);
 }
 
-/* Those whom a question of their own could be about. */
-static unsigned find_candidates(const struct lobby *lobby, struct guest **guests,
+/* The first one of each party that the user is asked about. */
+static unsigned find_open_questions(const struct lobby *lobby, struct guest **guests)
+{
+    unsigned count = 0;
+    for (struct guest *guest = lobby->guests; guest; guest = guest->next) {
+        unsigned i = 0;
+        while (i < count && !addr_same_party(&guests[i]->from, &guest->from)) {
+            i++;
+        }
+        if (guest->asked && i == count) {
+            guests[count++] = guest;
+        }
+    }
+    return count;
+}
+
+static bool is_full(const struct lobby *lobby)
+{
+    struct guest *guests[SESSION_PARKED_MAX];
+    return find_open_questions(lobby, guests) >= LOBBY_QUESTIONS_MAX;
+}
+
+/*
+ * Those whom a question of their own could be about. Where that puts off another one, those
+ * that were put off themselves do not count: the same few would take turns for hours.
+ */
+static unsigned find_candidates(const struct lobby *lobby, bool also_put_off, struct guest **guests,
                                 struct candidate *candidates)
 {
     unsigned count = 0;
     for (struct guest *guest = lobby->guests; guest; guest = guest->next) {
-        if (!guest->asked && !guests_are_asked_about(lobby->guests, &guest->from)) {
+        if (!guest->asked && (also_put_off || !guest->put_off) &&
+            !guests_are_asked_about(lobby->guests, &guest->from)) {
             guests[count] = guest;
             candidates[count++] = (struct candidate){guest->place.from, guest->place.since_ms};
         }
@@ -165,18 +192,66 @@ static unsigned find_candidates(const struct lobby *lobby, struct guest **guests
     return count;
 }
 
+/*
+ * With all questions open, which one is put off for another: of those that its user had time
+ * for, the oldest of the most crowded. NULL if there is none yet, and when there will be.
+ */
+static struct guest *find_ripe(const struct lobby *lobby, uint64_t *ret_wait_ms)
+{
+    struct guest *guests[SESSION_PARKED_MAX];
+    const struct place *places[SESSION_PARKED_MAX];
+    unsigned open = find_open_questions(lobby, guests), count = 0;
+    uint64_t now = clock_ms();
+    *ret_wait_ms = UINT64_MAX;
+    for (unsigned i = 0; i < open; i++) {
+        uint64_t age = now - guests[i]->asked_ms;
+        if (age >= PLACES_WAIT_MS) {
+            guests[count] = guests[i];
+            places[count++] = &guests[i]->place;
+        } else if (PLACES_WAIT_MS - age < *ret_wait_ms) {
+            *ret_wait_ms = PLACES_WAIT_MS - age;
+        }
+    }
+    return count > 0 ? guests[places_of_most_crowded(places, count)] : NULL;
+}
+
+/* They wait on, and its user can ask who they are. */
+static void put_off_party(struct lobby *lobby, const struct addr *party)
+{
+    for (struct guest *guest = lobby->guests; guest; guest = guest->next) {
+        if (guest->asked && addr_same_party(&guest->from, party)) {
+            guest->asked = false;
+            guest->put_off = true;
+        }
+    }
+}
+
 /* Whom to ask about now, or NULL and when to look again. */
 static struct guest *next_to_ask(const struct lobby *lobby, bool at_once, uint64_t *ret_wait_ms)
 {
     struct guest *guests[SESSION_PARKED_MAX];
     struct candidate candidates[SESSION_PARKED_MAX];
-    unsigned count = find_candidates(lobby, guests, candidates);
+    bool full = is_full(lobby);
+    unsigned count = find_candidates(lobby, at_once || !full, guests, candidates);
     *ret_wait_ms = UINT64_MAX;
-    if (guests_count_asked(lobby->guests) >= LOBBY_QUESTIONS_MAX) {
+    if (count == 0 || (full && !find_ripe(lobby, ret_wait_ms))) {
         return NULL;
     }
     int next = asking_next(&lobby->asking, candidates, count, clock_ms(), at_once, ret_wait_ms);
     return next < 0 ? NULL : guests[next];
+}
+
+/* It is this one's turn, and if need be another one's is over. */
+static void take_turn(struct lobby *lobby, struct guest *guest)
+{
+    uint64_t wait;
+    struct guest *ripe = is_full(lobby) ? find_ripe(lobby, &wait) : NULL;
+    if (ripe) {
+        const struct addr party = ripe->from;
+        put_off_party(lobby, &party);
+    }
+    asking_note(&lobby->asking, &guest->place.from, clock_ms());
+    ask(guest);
 }
 
 static void on_joined(struct lobby *lobby, struct guest *guest)
@@ -190,8 +265,7 @@ static void on_joined(struct lobby *lobby, struct guest *guest)
 
 static void on_turn_to_ask(struct lobby *lobby, struct guest *guest)
 {
-    asking_note(&lobby->asking, &guest->place.from, clock_ms());
-    ask(guest);
+    take_turn(lobby, guest);
     set_alarm(lobby, 0);
     lobby->events.parked(lobby->events.arg, guest->number);
 }
@@ -221,11 +295,13 @@ static void on_alarm(void *arg)
 
 unsigned lobby_ask_more(struct lobby *lobby, unsigned most)
 {
-    unsigned count = 0, number = 0;
+    struct guest *guests[SESSION_PARKED_MAX];
+    struct candidate candidates[SESSION_PARKED_MAX];
+    unsigned wait_now = find_candidates(lobby, true, guests, candidates), count = 0, number = 0;
     uint64_t wait;
+    most = most < wait_now ? most : wait_now; /* and not those who are put off for them */
     for (struct guest *next; count < most && (next = next_to_ask(lobby, true, &wait)); count++) {
-        asking_note(&lobby->asking, &next->place.from, clock_ms());
-        ask(next);
+        take_turn(lobby, next);
         number = next->number;
     }
     if (count > 0) {

@@ -18,9 +18,10 @@
 
 enum {
     LOBBY_STRANGERS_MAX = 64,
-    LOBBY_EXPECTED_MAX = 16,  /* besides, from parties that the user came from before */
-    LOBBY_RESERVED = 8,       /* of each door, whatever goes on at the others */
-    LOBBY_QUESTIONS_MAX = 16, /* parties that the user is asked about at the same time */
+    LOBBY_EXPECTED_MAX = 16, /* besides, from parties that the user came from before */
+    LOBBY_RESERVED = 8,      /* of each door, whatever goes on at the others */
+    /* Parties that the user is asked about at the same time: the next one puts off another. */
+    LOBBY_QUESTIONS_MAX = 16,
     LOBBY_KNOCKING_MS = 60000,
     LOBBY_MANY = 10, /* gone again before anybody was asked: worth telling */
     DOOR_ALL_MAX = 512,
@@ -53,7 +54,10 @@ enum departure {
 };
 
 struct lobby_events {
-    /* The user is to be asked about client `number`, or about one more of its party. */
+    /*
+     * The user is to be asked about client `number`, or about one more of its party. Another
+     * party's question may have been put off for it: see parked_view's `asked`.
+     */
     void (*parked)(void *arg, unsigned number);
     /* One whom the user was asked about hung up, was blocked or made room. */
     void (*left)(void *arg, unsigned number);

@@ -24,9 +24,10 @@ static const char KEEP[] = "INSERT INTO queue(bot, api_url, next, at) VALUES(?1,
 static void load(void *arg, const struct row *row)
 {
     struct offset *offset = arg;
-    if (offset->kept_count < OFFSET_KEPT_MAX) {
+    int64_t at = row_number(row, 2); /* one that no clock shows is not to be reckoned with */
+    if (offset->kept_count < OFFSET_KEPT_MAX && at >= 0) {
         offset->kept[offset->kept_count++] = (struct offset_kept){
-            .bot_id = row_number(row, 0), .next = row_number(row, 1), .at = row_number(row, 2)};
+            .bot_id = row_number(row, 0), .next = row_number(row, 1), .at = at};
     }
 }
 

@@ -84,13 +84,23 @@ static void ask(struct questions *questions, const struct session_view *view,
     }
 }
 
-static void close_question(struct question *question, const struct session_view *view)
+static bool still_waits(const struct parked_view *parked, unsigned count, const struct addr *party)
+{
+    unsigned i = 0;
+    while (i < count && !addr_same_party(&parked[i].from, party)) {
+        i++;
+    }
+    return i < count;
+}
+
+static void close_question(struct question *question, const struct session_view *view, bool waits)
 {
     char buffer[TEXTS_SIZE];
     struct text html = text_over(buffer, sizeof buffer);
     texts_answered(&html, view, &question->from,
                    question->admitting  ? TEXTS_ADMITTED
                    : question->blocking ? TEXTS_BLOCKED
+                   : waits              ? TEXTS_PUT_OFF
                                         : TEXTS_GONE);
     post_set(question->post, buffer, NULL, 0);
     post_release(question->post);
@@ -145,7 +155,7 @@ void questions_update(struct questions *questions, const struct session_view *vi
     for (unsigned i = 0; i < QUESTIONS_MAX; i++) {
         struct question *question = &questions->open[i];
         if (question->post && collect(parked, count, &question->from, clients) == 0) {
-            close_question(question, view);
+            close_question(question, view, still_waits(parked, count, &question->from));
         }
     }
     for (unsigned i = 0; i < count; i++) {
@@ -186,7 +196,7 @@ void questions_done(struct questions *questions, const struct session_view *view
 {
     for (unsigned i = 0; i < QUESTIONS_MAX; i++) {
         if (questions->open[i].post) {
-            close_question(&questions->open[i], view);
+            close_question(&questions->open[i], view, false);
         }
     }
     if (questions->knocking) {

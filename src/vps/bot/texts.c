@@ -494,6 +494,8 @@ void texts_answered(struct text *html, const struct session_view *view, const st
     } FATES[] = {
         [TEXTS_ADMITTED] = {"✅ ", " was admitted to ", "."},
         [TEXTS_BLOCKED] = {"⛔ ", " was blocked from ", "."},
+        [TEXTS_PUT_OFF] = {"⏳ ", " wants in to ",
+                           ". I am asking about others first; <b>Who waits?</b> brings it back."},
         [TEXTS_GONE] = {"⚪ ", " wanted in to ", ", but is not waiting any more."},
     };
     text_add(html, "%s", FATES[fate].before);

@@ -6,11 +6,12 @@
 
 #define ID_MAX (INT64_C(1) << 53)
 
-/* Telegram's ids are below 2^53; 0 is nobody. */
+/* Telegram's ids and times are below 2^53, of either sign; 0 is nobody. */
 static int64_t integer_at(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
-    return json_is_integer(value) ? json_integer_value(value) : 0;
+    int64_t number = json_is_integer(value) ? json_integer_value(value) : 0;
+    return number >= -ID_MAX && number <= ID_MAX ? number : 0;
 }
 
 /* A string without NULs in it, or NULL. */

@@ -131,8 +131,18 @@ static bool is_expected(const struct dock *dock, uint16_t channel)
     return i < dock->expected_count;
 }
 
+static void forget(struct dock *dock, unsigned at)
+{
+    dock->expected_count--;
+    memmove(&dock->expected[at], &dock->expected[at + 1],
+            (dock->expected_count - at) * sizeof *dock->expected);
+}
+
 int dock_expect(struct dock *dock, uint16_t channel)
 {
+    if (dock->expected_count == DOCK_EXPECTED_MAX) {
+        forget(dock, 0);
+    }
     size_t size = (dock->expected_count + 1) * sizeof *dock->expected;
     uint16_t *expected = realloc(dock->expected, size);
     if (!expected) {
@@ -156,13 +166,16 @@ void dock_expect_nothing(struct dock *dock)
     close_port(dock);
 }
 
-static void strike(struct dock *dock, uint16_t channel)
+void dock_expect_not(struct dock *dock, uint16_t channel)
 {
     unsigned i = 0;
-    while (dock->expected[i] != channel) {
+    while (i < dock->expected_count && dock->expected[i] != channel) {
         i++;
     }
-    dock->expected[i] = dock->expected[--dock->expected_count];
+    if (i == dock->expected_count) {
+        return;
+    }
+    forget(dock, i);
     if (dock->expected_count == 0) {
         dock_expect_nothing(dock);
     }
@@ -177,7 +190,7 @@ static void welcome(struct guest *guest)
     int fd = guest->fd;
     guest->fd = -1;
     send_off(guest);
-    strike(dock, channel);
+    dock_expect_not(dock, channel);
     dock->fn(dock->arg, channel, fd);
 }
 

@@ -21,7 +21,7 @@
  * How many connections prove themselves at once, besides one for each expected channel; as
  * many again from the gateway's address.
  */
-enum { DOCK_PATIENCE_MS = 5000, DOCK_GUESTS_MAX = 16 };
+enum { DOCK_PATIENCE_MS = 5000, DOCK_GUESTS_MAX = 16, DOCK_EXPECTED_MAX = 64 };
 
 struct dock;
 /* A data channel is there: fd is the callee's. The dock may be freed in here. */
@@ -39,8 +39,13 @@ bool dock_is_open(const struct dock *dock);
 int dock_open(struct dock *dock, int listener);
 /* PROOF_TOKEN_SIZE bytes that the gateway has to know; wiped with the dock. */
 const uint8_t *dock_token(const struct dock *dock);
-/* Lets one connection in, as this channel, once. Nothing is expected at first. 0 or -ENOMEM. */
+/*
+ * Lets one connection in, as this channel, once. Nothing is expected at first. Of more than
+ * DOCK_EXPECTED_MAX the first is not expected any more. 0 or -ENOMEM.
+ */
 int dock_expect(struct dock *dock, uint16_t channel);
+/* This channel will not come. When none will, closes the port. */
+void dock_expect_not(struct dock *dock, uint16_t channel);
 /* The gateway's likely address; it may leave its network by others, too. */
 void dock_expect_from(struct dock *dock, const struct addr *gateway);
 /* Nothing is expected any more: closes the port. */

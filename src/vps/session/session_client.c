@@ -124,6 +124,20 @@ static bool has_descriptors(struct session *session, int fd)
     return false;
 }
 
+/*
+ * Nothing but a person's word makes an address known: what was forgotten meanwhile does not
+ * become known again by a connection that belongs to the same session.
+ */
+static void note_address(struct session *session, const struct addr *from, bool is_first)
+{
+    struct known *known = session->services->known;
+    if (session->way_in == WAY_PERSON && is_first) {
+        known_add(known, &session->owner, &session->admitted_by, from);
+    } else if (session->way_in == WAY_PERSON || session->way_in == WAY_KNOWN) {
+        known_use(known, &session->owner, from);
+    }
+}
+
 static void on_admitted(void *arg, int fd, const struct addr *from, bool has_secret,
                         const void *bytes, size_t len)
 {
@@ -134,16 +148,13 @@ static void on_admitted(void *arg, int fd, const struct addr *from, bool has_sec
     }
     session->client = *from;
     session->active_ms = clock_ms();
-    if (!session->somebody_is_in) {
+    bool is_first = !session->somebody_is_in;
+    if (is_first) {
         first_client(session, has_secret);
     } else if (session_count_connections(session) >= session_most_connections(session)) {
         session_cut_oldest(session);
     }
-    if (session->way_in == WAY_PERSON) { /* nothing else makes an address known */
-        known_add(session->services->known, &session->owner, &session->admitted_by, from);
-    } else if (session->way_in == WAY_KNOWN) {
-        known_use(session->services->known, &session->owner, from);
-    }
+    note_address(session, from, is_first);
     log_in(session, from);
     if (session->state == SESSION_ENDED) { /* by a watcher that was told about those who wait */
         net_reset(fd);

@@ -162,6 +162,7 @@ static void on_tunnel_failed(struct session *session, const struct message_tunne
     struct why why;
     log_info(log_of(session), "session %s: channel %u failed: %s", session->id, failed->channel,
              failed->detail);
+    dock_expect_not(session->dock, failed->channel);
     if (!connection && failed->channel != session->channel) {
         return; /* a newer one was asked for since, and will speak for itself */
     }
