@@ -120,6 +120,16 @@ def test_who_stays_from_everywhere_delays_a_question_and_no_more(session):
     assert {how_it_ends(s) for s in strangers} <= {"fin", "rst"}
 
 
+def test_sixteen_clients_of_four_addresses_do_not_use_up_the_open_questions(session):
+    """All that stay and are asked about held a question open each; so nobody else was asked about."""
+    strangers = [session.knock(f"127.{31 + number % 4}.0.1") for number in range(16)]
+    eventually(lambda: sum(w["asked"] for w in session.waiting) == 16, "they are asked about")
+    user = session.knock(USER)
+    session.tap(session.question(USER, timeout=15), "Admit")
+    session.assert_in(user)
+    close_all(strangers)
+
+
 def test_without_a_question_the_client_waits_and_can_be_admitted(session):
     """In silence, by pamctl: which shows who waits and how to admit it."""
     strangers = crowd(session, 40)

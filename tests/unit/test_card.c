@@ -534,6 +534,24 @@ static void a_client_that_went_is_not_asked_about_any_more(void **state)
     nothing_more_is_said();
 }
 
+static void a_question_that_is_put_off_says_that_the_client_still_waits(void **state)
+{
+    (void)state;
+    open_session(SESSION_SSH);
+    become(SESSION_WAITING);
+    sent("ssh");
+    park(1, "198.51.100.9");
+    sent("wants in");
+    session.parked[0].asked = false;
+    park(2, "203.0.113.9");
+    edited("Others are asked about first");
+    sent("203.0.113.9");
+    session.parked[0].asked = true;
+    card_update(session.card);
+    sent("198.51.100.9");
+    nothing_more_is_said();
+}
+
 static void there_is_an_end_to_open_questions(void **state)
 {
     (void)state;
@@ -581,6 +599,7 @@ int main(void)
         TEST(two_of_one_party_are_one_question_about_two),
         TEST(a_name_that_comes_late_is_added),
         TEST(strangers_who_knock_are_one_message),
+        TEST(a_question_that_is_put_off_says_that_the_client_still_waits),
         TEST(there_is_an_end_to_open_questions),
         TEST(nothing_is_left_when_it_is_freed_early),
     };
