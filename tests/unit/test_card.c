@@ -544,7 +544,7 @@ static void a_question_that_is_put_off_says_that_the_client_still_waits(void **s
     sent("wants in");
     session.parked[0].asked = false;
     park(2, "203.0.113.9");
-    edited("Others are asked about first");
+    edited("asking about others first");
     sent("203.0.113.9");
     session.parked[0].asked = true;
     card_update(session.card);
