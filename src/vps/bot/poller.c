@@ -441,8 +441,19 @@ uint64_t poller_trouble(const struct poller *poller, struct text *text)
     return 0;
 }
 
+/* After a restart it would not come again: whoever wrote is told now, or never. */
+static void deal_with_what_waits(struct poller *poller)
+{
+    json_t *batch = poller->batch;
+    poller->batch = NULL;
+    store_detach(poller->options.store, poller);
+    deal_with(poller, batch);
+    json_decref(batch);
+}
+
 void poller_stop(struct poller *poller)
 {
+    deal_with_what_waits(poller);
     if (poller->state != POLLER_STOPPED) {
         poller_set_state(poller, POLLER_STOPPED);
     }
@@ -450,9 +461,6 @@ void poller_stop(struct poller *poller)
     telegram_cancel(poller->call);
     telegram_cancel(poller->warm);
     poller->call = poller->warm = NULL;
-    store_detach(poller->options.store, poller);
-    json_decref(poller->batch);
-    poller->batch = NULL;
 }
 
 void poller_free(struct poller *poller)

@@ -46,7 +46,7 @@ bool poller_is_online(const struct poller *poller);
  * for how long nothing could be received, in seconds.
  */
 uint64_t poller_trouble(const struct poller *poller, struct text *text);
-/* No callback comes any more. */
+/* Passes on what was received and only waits for the state file; after that no callback comes. */
 void poller_stop(struct poller *poller);
 /* Not from inside `update` and `online`. Accepts NULL. */
 void poller_free(struct poller *poller);
