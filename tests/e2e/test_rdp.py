@@ -137,7 +137,8 @@ def test_a_wrong_secret_is_a_stranger_and_nothing_of_it_gets_through(world, targ
     for number, token in enumerate(wrong):
         strangers.append(knock(file, f"127.0.0.{20 + number % 4}", token))
         eventually(lambda: len(world.newest_session()["parked"]) == number + 1, "it is parked")
-    question = world.api.wait_message("127.0.0.20 wants in", 10 * TIME_SCALE)
+        if number == 0:     # of four neighbours not everybody is asked about at once
+            question = world.api.wait_message("127.0.0.20 wants in", 10 * TIME_SCALE)
     assert question.says(target.name, "without the secret") and question.button("Admit")
     assert len(target.connections) == 1, "the probe"
     client = knock(file)
