@@ -481,6 +481,25 @@ static void a_file_with_a_broken_page_is_put_aside(void **state)
     check_it_was_put_aside(f);
 }
 
+static void a_file_that_is_taken_away_is_begun_anew(void **state)
+{
+    struct fixture *f = *state;
+    char elsewhere[128];
+    start_store(f);
+    insert(f, 1);
+    WAIT_FOR(&f->loop, f->told == 1);
+    snprintf(elsewhere, sizeof elsewhere, "%s.elsewhere", f->path);
+    assert_int_equal(rename(f->path, elsewhere), 0);
+    insert(f, 2);
+    WAIT_FOR(&f->loop, f->told == 2);
+    assert_int_equal(f->err, 0);
+    WAIT_FOR(&f->loop, log_has(f, "was removed or replaced"));
+    close_store(f);
+    assert_int_equal(rows_in_file(f), 1);
+    assert_int_equal(log_lines(f), 1);
+    assert_int_equal(unlink(elsewhere), 0);
+}
+
 static void a_link_is_not_followed(void **state)
 {
     struct fixture *f = *state;
@@ -709,6 +728,7 @@ int main(void)
         TEST(only_its_owner_may_read_it),
         TEST(a_file_that_is_no_database_is_put_aside),
         TEST(a_file_with_a_broken_page_is_put_aside),
+        TEST(a_file_that_is_taken_away_is_begun_anew),
         TEST(a_link_is_not_followed),
         TEST(a_file_that_cannot_be_opened_is_tried_again),
         TEST(while_nothing_can_be_written_only_the_newest_wait),

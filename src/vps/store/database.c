@@ -122,6 +122,13 @@ static int run(struct database *database, const char *sql)
     return error_of(database->sqlite, sqlite3_exec(database->sqlite, sql, NULL, NULL, NULL));
 }
 
+bool database_has_gone(struct database *database)
+{
+    int gone = 0;
+    sqlite3_file_control(database->sqlite, "main", SQLITE_FCNTL_HAS_MOVED, &gone);
+    return gone;
+}
+
 int database_begin(struct database *database)
 {
     return run(database, "BEGIN IMMEDIATE");

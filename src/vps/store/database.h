@@ -6,6 +6,8 @@
 #ifndef PAMTUNNEL_VPS_STORE_DATABASE_H
 #define PAMTUNNEL_VPS_STORE_DATABASE_H
 
+#include <stdbool.h>
+
 #include "base/why.h"
 #include "vps/store/statement.h"
 
@@ -19,6 +21,9 @@ int database_open(const char *path, const char *const *migrations, unsigned sche
                   struct database **ret_database, struct why *why);
 /* Accepts NULL. */
 void database_close(struct database *database);
+
+/* The file was removed, or another one is in its place: what is written would go nowhere. */
+bool database_has_gone(struct database *database);
 
 int database_begin(struct database *database);
 /* fn may be NULL. */

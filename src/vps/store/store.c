@@ -18,6 +18,9 @@ enum {
     IDLE_MS = 2000, /* without a change: then is the time to sync the disk */
 };
 
+/* Why there is another file than before: what the log does not say yet. */
+enum anew { ANEW_NOT, ANEW_DAMAGED, ANEW_GONE };
+
 /* A change on its way. The queues are the lock's; so is `done`. */
 struct change {
     struct change *next;
@@ -51,7 +54,7 @@ struct store {
     struct queue writing;  /* which the thread has under way */
     struct queue finished; /* whose owners are to be told */
     int trouble;           /* why nothing can be written; 0: all is well */
-    bool damaged;          /* the file was put aside, which the log does not say yet */
+    enum anew anew;        /* for the log */
     unsigned lost;         /* changes for which there was no room */
 
     /* The loop's: what the log was told. */
@@ -115,16 +118,16 @@ static void queue_detach(struct queue *queue, const void *arg)
 
 /* ---- the file -------------------------------------------------------------- */
 
-/* Opens it; a damaged one is put aside, with *ret_damaged set. */
-static int open_database(struct store *store, bool *ret_damaged, struct why *why)
+/* Opens it; a damaged one is put aside, and *ret_anew says so. */
+static int open_database(struct store *store, enum anew *ret_anew, struct why *why)
 {
     const struct store_options *options = &store->options;
     int err = database_open(options->path, options->migrations, options->schema, &store->database,
                             why);
     if (err == -EUCLEAN) {
         err = database_put_aside(options->path);
-        *ret_damaged = err == 0;
         if (err == 0) {
+            *ret_anew = ANEW_DAMAGED;
             err = database_open(options->path, options->migrations, options->schema,
                                 &store->database, why);
         }
@@ -146,14 +149,23 @@ static int write_changes(struct database *database, const struct queue *queue)
     return err;
 }
 
-/* One attempt for all that was queued. */
-static int write_all(struct store *store, bool *ret_damaged)
+static void close_database(struct store *store)
 {
-    int err = store->database ? 0 : open_database(store, ret_damaged, NULL);
+    database_close(store->database);
+    store->database = NULL;
+}
+
+/* One attempt for all that was queued. */
+static int write_all(struct store *store, enum anew *ret_anew)
+{
+    if (store->database && database_has_gone(store->database)) {
+        close_database(store);
+        *ret_anew = ANEW_GONE;
+    }
+    int err = store->database ? 0 : open_database(store, ret_anew, NULL);
     err = err < 0 ? err : write_changes(store->database, &store->writing);
     if (err < 0 && err != -ENOSPC && err != -EBUSY) {
-        database_close(store->database); /* opened anew, and looked through, the next time */
-        store->database = NULL;
+        close_database(store); /* opened anew, and looked through, the next time */
     }
     return err;
 }
@@ -232,12 +244,12 @@ static void wait_for_work(struct store *store)
 /* With the lock, which is let go meanwhile. One attempt for all that waits. */
 static int attempt(struct store *store)
 {
-    bool damaged = false;
+    enum anew anew = ANEW_NOT;
     queue_move(&store->writing, &store->waiting);
     pthread_mutex_unlock(&store->mutex);
-    int err = write_all(store, &damaged);
+    int err = write_all(store, &anew);
     pthread_mutex_lock(&store->mutex);
-    store->damaged = store->damaged || damaged;
+    store->anew = anew ? anew : store->anew;
     take_stock(store, err);
     return err;
 }
@@ -296,10 +308,17 @@ static void tell_owners(struct store *store)
     queue_free(&store->finished);
 }
 
-static void log_damage(const struct store_options *options)
+static void log_anew(const struct store_options *options, enum anew anew)
 {
-    log_error(options->log, "%s is damaged: it is kept as %s.damaged, and a new one is begun",
-              options->path, options->path);
+    if (anew == ANEW_DAMAGED) {
+        log_error(options->log, "%s is damaged: it is kept as %s.damaged, and a new one is begun",
+                  options->path, options->path);
+    } else if (anew == ANEW_GONE) {
+        log_error(options->log,
+                  "%s was removed or replaced under the running agent: it is opened anew, and what "
+                  "the old one held is forgotten at the next start",
+                  options->path);
+    }
 }
 
 static void log_state(struct store *store, int trouble, unsigned lost)
@@ -326,14 +345,12 @@ static void on_async(uv_async_t *async)
     pthread_mutex_lock(&store->mutex);
     int trouble = store->trouble;
     unsigned lost = store->lost;
-    bool damaged = store->damaged;
+    enum anew anew = store->anew;
     store->lost = 0;
-    store->damaged = false;
+    store->anew = ANEW_NOT;
     tell_owners(store);
     pthread_mutex_unlock(&store->mutex);
-    if (damaged) {
-        log_damage(&store->options);
-    }
+    log_anew(&store->options, anew);
     log_state(store, trouble, lost);
 }
 
@@ -442,15 +459,13 @@ static int store_new(const struct store_options *options, struct store **ret_sto
 int store_open(const struct store_options *options, struct store **ret_store, struct why *why)
 {
     struct store *store;
-    bool damaged = false;
+    enum anew anew = ANEW_NOT;
     int err = store_new(options, &store);
     if (err < 0) {
         return why_set(why, err, "out of memory");
     }
-    err = open_database(store, &damaged, why);
-    if (damaged) {
-        log_damage(options);
-    }
+    err = open_database(store, &anew, why);
+    log_anew(options, anew);
     if (err == -EPROTONOSUPPORT) {
         store_free(store);
         return err;
@@ -516,9 +531,9 @@ void store_free(struct store *store)
     if (store->started) {
         pthread_join(store->thread, NULL);
     } else if (store->waiting.count > 0) {
-        bool damaged;
+        enum anew anew;
         queue_move(&store->writing, &store->waiting);
-        write_all(store, &damaged);
+        write_all(store, &anew);
     }
     database_close(store->database);
     queue_free(&store->waiting);

@@ -9,7 +9,7 @@
  * Everything that is queued goes into one transaction. It is in the file, and safe from
  * a kill -9, when `done` is told so; a power failure may take the last moment with it
  * (WAL, synchronous=NORMAL). What cannot be written (a full disk) stays queued, is tried
- * again, and is said once.
+ * again, and is said once. A file that somebody takes away is begun anew, which is said.
  */
 #ifndef PAMTUNNEL_VPS_STORE_STORE_H
 #define PAMTUNNEL_VPS_STORE_STORE_H
