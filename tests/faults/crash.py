@@ -28,7 +28,7 @@ def cards_after_kill(run):
     time.sleep(1)   # what was said is on disk
     world.vps.kill()
     world.vps.start()
-    world.ready(timeout=40)
+    world.ready(timeout=90)
     right = lambda: document.deleted and not any(m.buttons and not m.deleted for m in cards)
     took = run.until(right, 20)
     if took is None:
@@ -93,7 +93,7 @@ def disk_full(run):
     time.sleep(3)
     world.vps.kill()
     world.vps.start()
-    world.ready(timeout=40)
+    world.ready(timeout=90)
     need(not admitted(world, target, "203.0.113.8"), "what was admitted with room on the disk is forgotten")
     return Found(bool(said), "sessions go on, " + ("the log says it" if said else "the log says nothing") + ", what came later is kept")
 
@@ -112,7 +112,7 @@ def disk_errors(run):
     time.sleep(3)
     world.vps.kill()
     world.vps.start()
-    world.ready(timeout=40)
+    world.ready(timeout=90)
     need(not admitted(world, target, "203.0.113.8"), "what was admitted when the disk worked again is forgotten")
     return Found(True, "sessions go on, the log says it, what came later is kept")
 
@@ -122,7 +122,7 @@ def disk_errors(run):
 def slow_disk(run):
     target = run.target()
     world = run.world(vps={**preloaded(run.folder, "disk"), "FAULTS_SYNC_MS": 3000}, wait_ready=False)
-    world.ready(timeout=40)
+    world.ready(timeout=90)
     session, slowest = Session(world, target), 0
     client = session.knock(USER)
     session.admit(USER)
@@ -163,7 +163,7 @@ def killed_ten_times(run):
         for daemon in (world.vps, world.gateway):   # the gateway, too: it would wait longer each time
             daemon.kill()
             daemon.start()
-        world.ready(timeout=40)
+        world.ready(timeout=90)
     asked = sum(admitted(world, target, address) for address in addresses)
     need(not asked, f"{asked} of 10 addresses are asked about again")
     world.vps.kill()
@@ -182,7 +182,7 @@ def killed_at_any_moment(run):
         time.sleep(0.005 * number)
         world.vps.kill()
         world.vps.start()
-    world.ready(timeout=40)
+    world.ready(timeout=90)
     need(run.until(answered(world, OWNER, "/help"), 20), "no answer afterwards")
     most = max(len(world.api.all_messages(100 + number, deleted=True)) for number in range(20))
     return Found(most <= 1, f"at most {most} answer to a command")
