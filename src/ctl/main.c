@@ -151,7 +151,7 @@ static const struct command *find_command(const struct options *options)
             return command;
         }
     }
-    usage_error(options->count ? "unknown command " : "which command?",
+    usage_error(options->count ? "unknown command " : "no command is given",
                 options->count ? options->args[0] : "");
     return NULL;
 }

@@ -154,8 +154,9 @@ void show_sessions(const json_t *reply)
 
 static void show_what_next(const json_t *session)
 {
-    printf("Session %s to %s, %" JSON_INTEGER_FORMAT " s to connect. A client from an unknown "
-           "address has to be admitted: pamctl sessions shows who is waiting, and the command.\n",
+    printf("Session %s to %s, %" JSON_INTEGER_FORMAT
+           " s to connect. If the client seems to hang, it "
+           "waits to be admitted: pamctl sessions shows the line that lets it in.\n",
            text_of(session, "id"), text_of(session, "target"), number_of(session, "expires_in"));
     show_parked(session);
 }
@@ -177,7 +178,11 @@ void show_rdp(const json_t *reply)
 
 void show_closed(const json_t *reply)
 {
-    printf("Closed session %s.\n", text_of(json_object_get(reply, "session"), "id"));
+    const json_t *session = json_object_get(reply, "session");
+    printf("Closed session %s.\n", text_of(session, "id"));
+    if (text_of(session, "note")[0]) {
+        printf("%s.\n", text_of(session, "note"));
+    }
 }
 
 void show_decided(const json_t *reply)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "vps/store/lock.h"
 
@@ -45,7 +46,15 @@ int state_reserve(const struct vps_settings *settings, const struct log *log, in
     const char *folder = settings->state_dir;
     if (mkdir(folder, 0700) < 0 && errno != EEXIST) {
         int err = -errno;
-        return why_set(why, err, "cannot make STATE_DIR %s: %s", folder, strerror(-err));
+        return why_set(why, err, "cannot make STATE_DIR %s: %s%s", folder, strerror(-err),
+                       err == -ENOENT ? " (make the folder above it first)" : "");
+    }
+    if (access(folder, W_OK | X_OK) < 0) {
+        int err = -errno;
+        return why_set(why, err,
+                       "cannot write in STATE_DIR %s: %s; run vps-agent as the user that it "
+                       "belongs to, or give it another folder",
+                       folder, strerror(-err));
     }
     int fd = lock_folder(folder);
     if (fd == -EWOULDBLOCK) {

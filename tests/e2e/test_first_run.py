@@ -245,6 +245,15 @@ def test_a_key_changes_on_request_only(api, place):
     assert place["vps"].read_text() != before
 
 
+def test_invite_says_whose_key_the_line_holds(place):
+    for key, whose in ((KEY, "the key that all gateways share"), (f"office:{KEY}", "the key of office")):
+        place["vps"].write_text(f"VPS_HOST=127.0.0.1\nTUNNEL_KEY={key}\n")
+        before = place["vps"].read_text()
+        result = run("vps-agent", "--invite", "office", "--env-file", place["vps"])
+        assert result.returncode == 0 and f"It holds {whose}: show it to nobody." in result.stderr, result
+        assert place["vps"].read_text() == before
+
+
 def test_without_vps_host_no_key_is_made(place):
     for there in (False, True):
         if there:

@@ -3,11 +3,12 @@
 import os
 import sqlite3
 import stat
+import subprocess
 import time
 
 import pytest
 import util
-from agents import Daemon, World
+from agents import Daemon, World, program
 from peers import BANNER, Recorder, dial, echo
 from util import eventually, read_exactly
 
@@ -134,6 +135,29 @@ def test_a_second_agent_says_which_folder_is_taken():
         assert second.wait_exit() == 1
         assert f"another vps-agent is running with this STATE_DIR, {world.state_dir}" in second.log
         assert world.status()
+
+
+def test_a_folder_that_cannot_be_used_is_one_line_with_what_to_do(as_nobody):
+    cases = ("/proc/not/there", "make the folder above it first"), ("/", "run vps-agent as the user that it belongs to")
+    with World(bot=False, vps=NO_GRACE) as world:
+        for folder, advice in cases:
+            settings = {**world.vps.settings, "STATE_DIR": folder}
+            words = ["env", *(f"{name}={value}" for name, value in settings.items())]
+            result = subprocess.run([*as_nobody, *words, program("vps-agent"), "--local"], capture_output=True,
+                                    text=True, timeout=20)
+            assert result.returncode == 1 and len(result.stderr.splitlines()) == 1, result
+            assert f"STATE_DIR {folder}" in result.stderr and advice in result.stderr, result
+
+
+def test_what_close_takes_back_is_said(target):
+    with World(bot=False) as world:
+        session, client = come(world, target, ADDRESS)
+        eventually(lambda: world.session(session["id"])["parked"], "it is asked about")
+        world.pamctl.json("admit", session["id"], ADDRESS)
+        assert is_let_in(client)
+        shown = world.pamctl("close", session["id"]).stdout
+        assert f"{ADDRESS} was admitted less than a minute ago, and is forgotten again" in shown
+        client.close()
 
 
 def test_a_damaged_file_is_put_aside_and_said_once(target):

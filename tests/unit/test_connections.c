@@ -478,6 +478,8 @@ static void a_close_soon_after_admit_takes_it_back(void **state)
         stage_hurry(1000);
         pass_time(world, late ? 70 : 20); /* of 60 s */
         session_close(session);
+        const char *note = view_of(session).note; /* the loop takes the session away */
+        assert_int_equal(note && strstr(note, "is forgotten again"), !late);
         stage_hurry(1);
         assert_int_equal(is_known(world, ANNA), late);
         close_pair(&pair);

@@ -234,22 +234,16 @@ static void add_blocked(struct session *session, const struct addr *address)
     }
 }
 
-/* Whatever was said before: this address is not its user's. */
-static void forget(struct session *session, const struct addr *from)
-{
-    char host[ADDR_HOST_MAX];
-    if (known_forget(session->services->known, &session->owner, from) > 0) {
-        log_info(log_of(session), "session %s: %s is not a known address any more", session->id,
-                 addr_host_text(from, host));
-    }
-}
-
 void session_forget_hasty_admit(struct session *session)
 {
     bool hasty = session->way_in == WAY_PERSON && session->somebody_is_in &&
                  clock_ms() - session->admitted_ms < SESSION_HASTY_MS;
-    if (hasty) {
-        forget(session, &session->client);
+    char host[ADDR_HOST_MAX];
+    if (hasty && known_forget(session->services->known, &session->owner, &session->client) > 0) {
+        session_note(session,
+                     "%s was admitted less than a minute ago, and is forgotten again: it will be "
+                     "asked about the next time",
+                     addr_host_text(&session->client, host));
     }
 }
 
@@ -267,6 +261,9 @@ int session_block(struct session *session, unsigned number, const struct owner *
     log_info(log_of(session), "session %s: %s is blocked by %s", session->id,
              addr_host_text(&parked[i].from, host), owner_text(by, person));
     add_blocked(session, &parked[i].from);
-    forget(session, &parked[i].from);
+    if (known_forget(session->services->known, &session->owner, &parked[i].from) > 0) {
+        log_info(log_of(session), "session %s: %s is not a known address any more", session->id,
+                 host);
+    }
     return door_block(session->door, number); /* on_left() tells the watchers */
 }

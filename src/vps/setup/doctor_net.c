@@ -136,7 +136,8 @@ static void check_range(struct checkup *checkup, const struct vps_settings *sett
     }
     if (last - first + 1 - taken < FEW_PORTS) {
         checkup_say(checkup, CHECKUP_BAD, "ports",
-                    "only %u of %u to %u are free, and a session takes two: widen PORT_RANGE",
+                    "only %u of %u to %u are free, and a session takes two: widen PORT_RANGE_START "
+                    "and PORT_RANGE_END",
                     last - first + 1 - taken, first, last);
     } else {
         checkup_say(checkup, CHECKUP_OK, "ports", "%u of the %u from %u to %u are in use", taken,

@@ -31,6 +31,7 @@ struct setup {
     char gateway[GATEWAY_NAME_MAX + 1]; /* the one that is invited */
     uint8_t key[CRYPTO_KEY_SIZE];       /* and its key */
     bool key_changed;
+    bool shared_key; /* it has no name */
 };
 
 static void complain(const struct why *why)
@@ -290,6 +291,7 @@ static int settle_key(struct setup *setup, struct why *why)
     if (err == 0) {
         memcpy(setup->key, key->key, sizeof setup->key);
         setup->key_changed = keys.changed;
+        setup->shared_key = key->name[0] == '\0';
         keys_write(&keys, text);
         err = sheet_put(setup->sheet, "TUNNEL_KEY", text, why);
     }
@@ -431,8 +433,9 @@ int setup_invite(const struct setup_options *options)
     }
     if (err == 0) {
         fprintf(stderr,
-                "Paste this line on the gateway. It holds the key of %s: show it to nobody.\n",
-                setup.gateway);
+                "Paste this line on the gateway. It holds the key %s%s: show it to nobody.\n",
+                setup.shared_key ? "that all gateways share" : "of ",
+                setup.shared_key ? "" : setup.gateway);
         if (setup.key_changed) {
             fputs("The key is new: restart vps-agent, so that it knows it.\n", stderr);
         }
