@@ -180,8 +180,9 @@ void show_closed(const json_t *reply)
 {
     const json_t *session = json_object_get(reply, "session");
     printf("Closed session %s.\n", text_of(session, "id"));
-    if (text_of(session, "note")[0]) {
-        printf("%s.\n", text_of(session, "note"));
+    const char *note = json_string_value(json_object_get(session, "note"));
+    if (note) {
+        printf("%s.\n", note);
     }
 }
 
