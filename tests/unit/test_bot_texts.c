@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "vps/bot/content.h"
+#include "vps/bot/html.h"
 #include "vps/bot/texts.h"
 
 static char buffer[TEXTS_SIZE];

@@ -1,6 +1,5 @@
 /*
- * texts: every text the users read. Messages are HTML of Telegram's kind; whatever
- * comes from elsewhere is escaped by html_add().
+ * texts: every text the users read. Messages are HTML of Telegram's kind (html.h).
  */
 #ifndef PAMTUNNEL_VPS_BOT_TEXTS_H
 #define PAMTUNNEL_VPS_BOT_TEXTS_H
@@ -12,9 +11,6 @@
 
 /* Takes every message here; nothing is cut off, since a cut tag would be refused. */
 enum { TEXTS_SIZE = 8192 };
-
-/* Appends plain text. */
-void html_add(struct text *html, const char *plain);
 
 /* --- to those who write --- */
 
@@ -30,6 +26,10 @@ void texts_forwarded(struct text *html);
 void texts_not_opened(struct text *html, const struct why *why);
 
 /* --- a session's message --- */
+
+/* Parts of many messages: "HOME-PC", with its port if that is not the usual one; an address. */
+void texts_add_target(struct text *html, const struct session_view *view);
+void texts_add_client(struct text *html, const struct addr *client);
 
 void texts_opening(struct text *html, const struct session_view *view);
 /* command: the ssh command line. */
