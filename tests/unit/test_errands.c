@@ -33,7 +33,7 @@ static void run(unsigned count)
     for (unsigned i = 0; i < count; i++) {
         char id[16];
         snprintf(id, sizeof id, "%u", i);
-        errands_answer(errands, id, "well");
+        errands_answer(errands, id, "well", i % 2 == 1);
     }
 }
 

@@ -11,6 +11,7 @@
 
 #include "vps/bot/policy.h"
 #include "vps/bot/telegram.h"
+#include "vps/bot/told.h"
 #include "vps/bot/update.h"
 
 /* Reads one update; the JSON is kept until the next one. */
@@ -238,29 +239,31 @@ static void only_allowed_users_in_private_are_heard(void **state)
     }
 }
 
+enum { HOUR_MS = 3600 * 1000 };
+
 static void a_stranger_is_told_once_an_hour(void **state)
 {
     (void)state;
-    struct strangers strangers = {0};
-    const uint64_t hour = 3600 * 1000, start = 5;
-    assert_true(strangers_may_tell(&strangers, 1, start));
-    assert_false(strangers_may_tell(&strangers, 1, start));
-    assert_false(strangers_may_tell(&strangers, 1, start + hour - 1));
-    assert_true(strangers_may_tell(&strangers, 1, start + hour));
-    assert_false(strangers_may_tell(&strangers, 1, start + hour + 1));
+    struct told strangers = {0};
+    const uint64_t start = 5;
+    assert_true(told_may_tell(&strangers, 1, HOUR_MS, start));
+    assert_false(told_may_tell(&strangers, 1, HOUR_MS, start));
+    assert_false(told_may_tell(&strangers, 1, HOUR_MS, start + HOUR_MS - 1));
+    assert_true(told_may_tell(&strangers, 1, HOUR_MS, start + HOUR_MS));
+    assert_false(told_may_tell(&strangers, 1, HOUR_MS, start + HOUR_MS + 1));
 }
 
 static void many_strangers_are_not_told_at_all(void **state)
 {
     (void)state;
-    struct strangers strangers = {0};
+    struct told strangers = {0};
     unsigned told = 0;
     for (int64_t id = 1; id <= 1000; id++) {
-        told += strangers_may_tell(&strangers, id, 5);
-        assert_false(strangers_may_tell(&strangers, id, 6));
+        told += told_may_tell(&strangers, id, HOUR_MS, 5);
+        assert_false(told_may_tell(&strangers, id, HOUR_MS, 6));
     }
-    assert_int_equal(told, STRANGERS_MAX);
-    assert_true(strangers_may_tell(&strangers, 5000, 3600 * 1000 + 5));
+    assert_int_equal(told, TOLD_MAX);
+    assert_true(told_may_tell(&strangers, 5000, HOUR_MS, HOUR_MS + 5));
 }
 
 /* --- answers of the Bot API --- */

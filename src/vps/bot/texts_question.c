@@ -1,4 +1,5 @@
 /* What is said about unknown clients at a session's port. */
+#include <string.h>
 #include <time.h>
 
 #include "vps/bot/html.h"
@@ -58,6 +59,30 @@ static void add_last(struct text *html, const struct session_view *view, const s
     text_add(html, " (%s).", when);
 }
 
+/* One that says the same as an earlier one: only when it came, and its port, differ. */
+static bool is_alike(const struct parked_view *const clients[], unsigned number)
+{
+    for (unsigned i = 0; i < number; i++) {
+        if (addr_same_host(&clients[i]->from, &clients[number]->from) &&
+            strcmp(clients[i]->words, clients[number]->words) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_after_the_first(struct text *html, const struct parked_view *client,
+                                const struct parked_view *first)
+{
+    uint64_t ms = client->came_ms > first->came_ms ? client->came_ms - first->came_ms : 0;
+    if (ms < 1000) {
+        text_add(html, "less than a second");
+    } else {
+        text_add_seconds(html, ms / 1000);
+    }
+    text_add(html, " after the first, from port %u", addr_port(&client->from));
+}
+
 static void add_each(struct text *html, const struct session_view *view,
                      const struct parked_view *const clients[], unsigned count)
 {
@@ -73,8 +98,19 @@ static void add_each(struct text *html, const struct session_view *view,
         } else if (view->kind == SESSION_RDP) {
             text_add(html, "without a user name, ");
         }
-        add_after(html, clients[i]);
+        if (is_alike(clients, i)) {
+            add_after_the_first(html, clients[i], clients[0]);
+        } else {
+            add_after(html, clients[i]);
+        }
     }
+}
+
+/* "SSH to nas". */
+static void add_what(struct text *html, const struct session_view *view)
+{
+    text_add(html, "%s to ", view->kind == SESSION_SSH ? "SSH" : "RDP");
+    texts_add_target(html, view);
 }
 
 void texts_question(struct text *html, const struct session_view *view,
@@ -82,8 +118,8 @@ void texts_question(struct text *html, const struct session_view *view,
 {
     text_add(html, "❓ ");
     texts_add_client(html, &clients[0]->from);
-    text_add(html, " wants in to ");
-    texts_add_target(html, view);
+    text_add(html, " wants in: ");
+    add_what(html, view);
     text_add(html, ".\n");
     if (count == 1) {
         add_how(html, view, clients[0]);
@@ -127,16 +163,22 @@ void texts_answered(struct text *html, const struct session_view *view, const st
 {
     static const struct {
         const char *before, *between, *after;
+        bool names_kind;
     } FATES[] = {
-        [TEXTS_ADMITTED] = {"✅ ", " was admitted to ", "."},
-        [TEXTS_BLOCKED] = {"⛔ ", " was blocked from ", "."},
-        [TEXTS_PUT_OFF] = {"⏳ ", " wants in to ",
-                           ". I am asking about others first; <b>Who waits?</b> brings it back."},
-        [TEXTS_GONE] = {"⚪ ", " wanted in to ", ", but is not waiting any more."},
+        [TEXTS_ADMITTED] = {"✅ ", " was admitted to ", ".", false},
+        [TEXTS_BLOCKED] = {"⛔ ", " was blocked from ", ".", false},
+        [TEXTS_PUT_OFF] = {"⏳ ", " wants in: ",
+                           ". I am asking about others first; <b>Who waits?</b> brings it back.",
+                           true},
+        [TEXTS_GONE] = {"⚪ ", " wanted in: ", ". It is not waiting any more.", true},
     };
     text_add(html, "%s", FATES[fate].before);
     texts_add_client(html, from);
     text_add(html, "%s", FATES[fate].between);
-    texts_add_target(html, view);
+    if (FATES[fate].names_kind) {
+        add_what(html, view);
+    } else {
+        texts_add_target(html, view);
+    }
     text_add(html, "%s", FATES[fate].after);
 }

@@ -80,12 +80,23 @@ void texts_opening(struct text *html, const struct session_view *view)
     text_add(html, "\nOpening…");
 }
 
-void texts_waiting_ssh(struct text *html, const struct session_view *view, const char *command)
+/* Where a client waits in silence until the user answers. */
+static void add_admit_hint(struct text *html, enum admit admit)
+{
+    if (admit != ADMIT_AUTO) {
+        text_add(html, "\n%s until you press <b>Admit</b> here.",
+                 admit == ADMIT_ASK ? "ssh waits" : "From a new address, ssh waits");
+    }
+}
+
+void texts_waiting_ssh(struct text *html, const struct session_view *view, const char *command,
+                       enum admit admit)
 {
     text_add(html, "🟡 ");
     add_title(html, view);
     text_add(html, " is ready:\n");
     html_add_in_tag(html, "code", command);
+    add_admit_hint(html, admit);
     text_add(html, "\nTime left to connect: ");
     add_time_left(html, view);
 }
@@ -162,7 +173,7 @@ void texts_ended(struct text *html, const struct session_view *view, const char 
 {
     text_add(html, never_opened(view) ? "🔴 " : "⚪ ");
     add_title(html, view);
-    text_add(html, never_opened(view) ? " did not work out\n" : " has ended\n");
+    text_add(html, never_opened(view) ? " could not be opened\n" : " has ended\n");
     html_add_sentence(html, how);
     if (view->connected_unix != 0) {
         text_add(html, "\nConnected from ");
@@ -177,5 +188,13 @@ void texts_restarted(struct text *html, const struct session_view *view)
 {
     text_add(html, "⚪ ");
     add_title(html, view);
-    text_add(html, " has ended\nThe server was restarted.");
+    text_add(html, " has ended\nThe server was restarted. Please send the command again.");
+}
+
+void texts_open_session(struct text *html, const struct session_view *view)
+{
+    text_add(html, "\n• ");
+    add_title(html, view);
+    text_add(html, ", since ");
+    text_add_seconds(html, view->seconds_open);
 }
