@@ -3,6 +3,7 @@ pamctl says about all that."""
 
 import json
 import os
+import re
 import resource
 import secrets
 import shutil
@@ -234,11 +235,10 @@ def test_short_of_descriptors_new_sessions_are_refused_and_the_others_go_on(targ
 def test_without_a_gateway_the_user_is_told_so(target):
     with World(start_gateways=False) as world:
         # Right after its start the gateway may be on its way: the bot waits a moment for it.
-        for command in (f"/ssh {target.name}", f"/rdp office/{target.name}"):
-            assert re.fullmatch(r"No gateway is online. None has logged in since vps-agent started \d+ s ago. "
-                                "(Try again in a moment.|Is gateway-agent running, and does it reach this server\\?)",
-                                ask(world, command).text)
-        refused = world.pamctl("rdp", target.name)
+        assert re.fullmatch(r"No gateway is online. None has logged in since vps-agent started \d+ s ago. "
+                            "(Try again in a moment.|Is gateway-agent running, and does it reach this server\\?)",
+                            ask(world, f"/ssh {target.name}").text)
+        refused = world.pamctl("rdp", f"office/{target.name}")
         assert (refused.returncode, refused.stdout) == (1, "")
         assert refused.stderr.startswith("pamctl: No gateway is online. None has logged in since vps-agent started ")
         assert world.pamctl.json("ssh", target.name, ok=False)["error"] == "no_gateway"
@@ -264,12 +264,12 @@ def two_gateways():
 
 def test_a_command_right_after_a_restart_waits_for_the_gateway(target):
     """vps-agent starts, the command is there at once, and the gateway a moment later."""
-    with World(start_gateways=False, vps={"ADMIT": "auto"}) as world:
+    with World(start_gateways=False, wait_ready=False) as world:
         since = world.api.mark()
         asked = world.api.say(OWNER, f"/ssh {target.name}")
         world.api.wait_read(asked)
         stays(lambda: not world.api.all_messages(OWNER, since), "nothing is said yet", 0.3)
-        world.start_gateways()
+        world.gateway.start()
         world.api.wait_message(lambda m: m.code and m.code[0].startswith("ssh "), 15 * TIME_SCALE, since, OWNER)
         assert not [m for m in world.api.all_messages(OWNER, since) if m.says("No gateway")]
         world.close_all()

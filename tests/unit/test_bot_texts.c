@@ -192,6 +192,72 @@ static void two_from_one_address_are_said_to_be_two(void **state)
         "Which one is you?");
 }
 
+/* The same program, the same address, the same second: what differs is said. */
+static void two_that_say_the_same_are_told_apart(void **state)
+{
+    (void)state;
+    struct session_view view = a_view(SESSION_SSH);
+    struct parked_view one = a_client("203.0.113.7", "SSH-2.0-a"),
+                       other = a_client("203.0.113.7", "SSH-2.0-a"),
+                       third = a_client("203.0.113.7", "SSH-2.0-b");
+    const struct parked_view *clients[] = {&one, &other, &third};
+    one.came_ms = 1000;
+    other.came_ms = 1999;
+    addr_set_port(&other.from, 50112);
+    texts_question(&html, &view, clients, 3, true);
+    assert_non_null(strstr(
+        buffer, "\n1. <code>SSH-2.0-a</code>, 12 s after your command\n"
+                "2. <code>SSH-2.0-a</code>, less than a second after the first, from port 50112\n"
+                "3. <code>SSH-2.0-b</code>, 12 s after your command\n"));
+    start(NULL);
+    other.came_ms = 4000;
+    texts_question(&html, &view, clients, 2, true);
+    assert_non_null(strstr(buffer, ", 3 s after the first, from port 50112\n"));
+}
+
+static void that_ssh_waits_for_the_user_is_said(void **state)
+{
+    (void)state;
+    struct target target;
+    struct session_view view = short_view(SESSION_SSH, &target);
+    texts_waiting_ssh(&html, &view, "ssh", ADMIT_KNOWN);
+    assert_non_null(strstr(buffer, "\nFrom a new address, ssh waits until you press <b>Admit</b>"));
+    start(NULL);
+    texts_waiting_ssh(&html, &view, "ssh", ADMIT_ASK);
+    assert_non_null(strstr(buffer, "\nssh waits until you press <b>Admit</b> here."));
+    start(NULL);
+    texts_waiting_ssh(&html, &view, "ssh", ADMIT_AUTO);
+    assert_null(strstr(buffer, "Admit"));
+}
+
+static void a_caption_is_given_back_as_it_was(void **state)
+{
+    (void)state;
+    texts_only_text(&html, NULL);
+    assert_string_equal(buffer, "I can only read text messages. /help shows what I can do.");
+    start(NULL);
+    texts_only_text(&html, "/ssh <nas>");
+    assert_non_null(strstr(buffer, "message of its own:\n<code>/ssh &lt;nas&gt;</code>"));
+    char caption[4096 + 1] = "/";
+    memset(caption + 1, '<', sizeof caption - 2);
+    caption[sizeof caption - 1] = '\0';
+    start(NULL);
+    texts_only_text(&html, caption);
+    assert_in_range(visible_length(), 1, MESSAGE_MAX);
+}
+
+static void usage_mentions_gateways_if_there_are_several(void **state)
+{
+    (void)state;
+    struct why why = {"Which machine?"};
+    texts_usage(&html, &COMMANDS[1], &why, false);
+    assert_null(strstr(buffer, "GATEWAY"));
+    start(NULL);
+    texts_usage(&html, &COMMANDS[1], &why, true);
+    assert_non_null(strstr(buffer, "<code>/ssh GATEWAY/HOST</code>"));
+    visible_length();
+}
+
 static void strangers_are_counted(void **state)
 {
     (void)state;
@@ -435,6 +501,10 @@ int main(void)
         TEST(a_question_can_be_answered),
         TEST(a_question_about_rdp_names_what_is_missing),
         TEST(two_from_one_address_are_said_to_be_two),
+        TEST(two_that_say_the_same_are_told_apart),
+        TEST(that_ssh_waits_for_the_user_is_said),
+        TEST(a_caption_is_given_back_as_it_was),
+        TEST(usage_mentions_gateways_if_there_are_several),
         TEST(strangers_are_counted),
         TEST(words_of_others_are_no_links),
         TEST(every_message_is_within_the_limits),

@@ -123,9 +123,9 @@ const struct toast_text TOASTS[TOAST_COUNT] = {
     [TOAST_RUNNING] = {"On its way.", false},
     [TOAST_RUNNING_ALREADY] = {"You have already pressed one of these.", false},
     [TOAST_TOO_OLD] = {"This button is too old. Please send the command again.", true},
-    [TOAST_SESSION_OVER] = {"This session is over.", false},
-    [TOAST_OVER_NOBODY_ADMITTED] = {"This session is over, so nobody was let in. Please send the "
-                                    "command again.",
+    [TOAST_SESSION_OVER] = {"This session has already ended.", false},
+    [TOAST_OVER_NOBODY_ADMITTED] = {"This session has already ended, so nobody was let in. Please "
+                                    "send the command again.",
                                     true},
     [TOAST_NOT_YOURS] = {"This is somebody else's session.", true},
     [TOAST_NO_BUTTON] = {"This button no longer does anything.", false},
