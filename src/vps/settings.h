@@ -17,8 +17,9 @@ enum { USERS_MAX = 64, GATEWAYS_MAX = 32, TOKEN_MAX = 128, URL_MAX = 512, STATE_
 enum admit { ADMIT_AUTO, ADMIT_KNOWN, ADMIT_ASK };
 
 struct gateway_key {
-    char name[GATEWAY_NAME_MAX + 1]; /* empty: any gateway */
+    char name[GATEWAY_NAME_MAX + 1]; /* empty: any gateway that has none of its own */
     uint8_t key[CRYPTO_KEY_SIZE];
+    int64_t until; /* Unix time by which it must have been used once; 0: whenever */
 };
 
 struct vps_settings {
