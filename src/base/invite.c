@@ -256,10 +256,19 @@ static const char *find_prefix(const char *text)
 /* The bytes of what is not part of a string though it may stand in and around it; or 0. */
 static size_t litter(const char *text)
 {
-    static const char *const LITTER[] = {
-        "\"",           "'",            "`",            "\xe2\x80\x98", "\xe2\x80\x99",
-        "\xe2\x80\x9c", "\xe2\x80\x9d", "\xc2\xab",     "\xc2\xbb",      /* quotes */
-        "\xc2\xa0",     "\xc2\xad",     "\xe2\x80\x8b", "\xef\xbb\xbf"}; /* what nobody sees */
+    static const char *const LITTER[] = {"\"",
+                                         "'",
+                                         "`",
+                                         "\xe2\x80\x98",
+                                         "\xe2\x80\x99",
+                                         "\xe2\x80\x9c",
+                                         "\xe2\x80\x9d",
+                                         "\xc2\xab",
+                                         "\xc2\xbb", /* quotes */
+                                         "\xc2\xa0",
+                                         "\xc2\xad",
+                                         "\xe2\x80\x8b",
+                                         "\xef\xbb\xbf"}; /* what nobody sees */
     for (size_t i = 0; i < sizeof LITTER / sizeof *LITTER; i++) {
         if (strncmp(text, LITTER[i], strlen(LITTER[i])) == 0) {
             return strlen(LITTER[i]);

@@ -53,10 +53,10 @@ json_t *reply_keys(const struct keyring *keyring)
     json_t *keys = json_array();
     for (unsigned i = 0; keyring_view(keyring, i, &key); i++) {
         char id[KEYRING_ID_MAX];
-        json_array_append_new(keys, json_pack("{s:s, s:s, s:I, s:b, s:b}", "gateway", key.gateway,
-                                              "id", keyring_id(key.key, id), "until",
-                                              (json_int_t)key.until, "used", key.used, "expired",
-                                              key.expired));
+        json_array_append_new(keys,
+                              json_pack("{s:s, s:s, s:I, s:b, s:b}", "gateway", key.gateway, "id",
+                                        keyring_id(key.key, id), "until", (json_int_t)key.until,
+                                        "used", key.used, "expired", key.expired));
     }
     return json_pack("{s:b, s:o}", "ok", 1, "keys", keys);
 }

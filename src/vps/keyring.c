@@ -76,8 +76,8 @@ static void remember(struct keyring *keyring, const struct gateway_key *key)
 {
     char id[KEYRING_ID_MAX];
     const struct statement statement = {
-        KEEP, {value_text(keyring_id(key->key, id)), value_text(key->name),
-               value_number(clock_unix())}};
+        KEEP,
+        {value_text(keyring_id(key->key, id)), value_text(key->name), value_number(clock_unix())}};
     if (keyring->count == USED_MAX) {
         memmove(keyring->used[0], keyring->used[1], (USED_MAX - 1) * sizeof keyring->used[0]);
         keyring->count--;

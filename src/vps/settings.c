@@ -11,7 +11,13 @@
 
 #include "base/settings.h"
 
-enum { WORKERS_DEFAULT_MAX = 4, WORKERS_MAX = 64, KEY_HEX = CRYPTO_KEY_SIZE * 2, DAY = 86400, UNTIL_DIGITS = 12 };
+enum {
+    WORKERS_DEFAULT_MAX = 4,
+    WORKERS_MAX = 64,
+    KEY_HEX = CRYPTO_KEY_SIZE * 2,
+    DAY = 86400,
+    UNTIL_DIGITS = 12
+};
 
 /* ---- parsers of this agent's own settings --------------------------------- */
 
@@ -115,8 +121,9 @@ static int parse_key(const char *text, size_t len, struct gateway_key *key, stru
     int err = parse_until(entry, &key->until, why);
     err = err < 0 ? err : parse_name_and_key(entry, key, why);
     if (err == 0 && key->until && !key->name[0]) {
-        err = why_set(why, -EINVAL, "only the key of one gateway, NAME:KEY, can have an @ and a "
-                                    "time");
+        err = why_set(why, -EINVAL,
+                      "only the key of one gateway, NAME:KEY, can have an @ and a "
+                      "time");
     }
     crypto_wipe(entry, sizeof entry);
     return err;
@@ -124,7 +131,7 @@ static int parse_key(const char *text, size_t len, struct gateway_key *key, stru
 
 static int refuse_same(const struct gateway_key *a, const struct gateway_key *b, struct why *why)
 {
-    const struct gateway_key *named = a->name[0] ? a : b, *other = named == a ? b : a;
+    const struct gateway_key *named = b->name[0] ? b : a, *other = named == a ? b : a;
     return why_set(why, -EINVAL,
                    "%s%s and %s have the same key: each gateway needs its own (vps-agent --invite "
                    "%s --new-key)",
@@ -251,8 +258,8 @@ static const struct setting TABLE[] = {
     {"ADMIT", "known", "auto, known or ask", parse_admit, FIELD(admit)},
     {"KNOWN_DAYS", "30", "days, 1 to 3650", setting_number, FIELD(known_days), .min = 1,
      .max = 3650},
-    {"STATE_DIR", "/var/lib/pamtunnel", "an absolute path of at most 90 characters",
-     parse_state_dir, FIELD(state_dir), .max = STATE_DIR_MAX},
+    {"STATE_DIR", STATE_DIR_DEFAULT, "an absolute path of at most 90 characters", parse_state_dir,
+     FIELD(state_dir), .max = STATE_DIR_MAX},
     {"RELAY_WORKERS",
      .takes = "threads that carry the users' bytes, 1 to 64; if unset one per core, at most 4",
      .parse = setting_number, FIELD(relay_workers), .min = 1, .max = WORKERS_MAX, .optional = true},

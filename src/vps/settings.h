@@ -14,6 +14,8 @@
 
 enum { USERS_MAX = 64, GATEWAYS_MAX = 32, TOKEN_MAX = 128, URL_MAX = 512, STATE_DIR_MAX = 90 };
 
+#define STATE_DIR_DEFAULT "/var/lib/pamtunnel"
+
 enum admit { ADMIT_AUTO, ADMIT_KNOWN, ADMIT_ASK };
 
 struct gateway_key {

@@ -412,7 +412,8 @@ static void a_longer_hello_of_a_later_version_is_understood(void **state)
 
 /* ---- looking without logging in ------------------------------------------- */
 
-static struct world *world_that_looks(const uint8_t *key, void (*looked)(void *arg, struct message_goodbye *ret_answer))
+static struct world *world_that_looks(const uint8_t *key,
+                                      void (*looked)(void *arg, struct message_goodbye *ret_answer))
 {
     struct world *world = world_new(key);
     int fds[2];

@@ -191,8 +191,8 @@ static void a_pasted_command_line_is_as_good_as_the_string(void **state)
 
 static void what_else_is_pasted_is_not_swallowed(void **state)
 {
-    static const char *const REST[] = {" --force", " --env-file /etc/x", " and more", " && reboot",
-                                       "\npamtunnel1.AAAA", ".", ";"};
+    static const char *const REST[] = {
+        " --force", " --env-file /etc/x", " and more", " && reboot", "\npamtunnel1.AAAA", ".", ";"};
     char text[INVITE_TEXT_MAX], pasted[2 * INVITE_TEXT_MAX];
     (void)state;
     assert_int_equal(invite_encode(&HOME, text), 0);
