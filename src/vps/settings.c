@@ -140,7 +140,7 @@ static int refuse_same(const struct gateway_key *a, const struct gateway_key *b,
 }
 
 /* No gateway has two keys, no key two gateways; and one may be of all those that have none. */
-static int check_keys(const struct gateway_key *keys, unsigned count, struct why *why)
+static int check_keys(const struct gateway_key *keys, unsigned count, bool to_mend, struct why *why)
 {
     for (unsigned i = 0; i < count; i++) {
         for (unsigned k = 0; k < i; k++) {
@@ -152,7 +152,7 @@ static int check_keys(const struct gateway_key *keys, unsigned count, struct why
             if (strcasecmp(keys[k].name, keys[i].name) == 0) {
                 return why_set(why, -EINVAL, "two keys for the gateway %s", keys[i].name);
             }
-            if (crypto_equal(keys[k].key, keys[i].key, sizeof keys[i].key)) {
+            if (!to_mend && crypto_equal(keys[k].key, keys[i].key, sizeof keys[i].key)) {
                 return refuse_same(&keys[k], &keys[i], why);
             }
         }
@@ -179,7 +179,8 @@ static int parse_keys(const struct setting *s, const char *text, void *field, st
         }
         text += len + 1 + strspn(text + len + 1, " ");
     }
-    return check_keys(settings->tunnel_key.keys, settings->tunnel_key.count, why);
+    return check_keys(settings->tunnel_key.keys, settings->tunnel_key.count,
+                      settings->tunnel_key.to_mend, why);
 }
 
 static int parse_bind(const struct setting *s, const char *text, void *field, struct why *why)

@@ -36,6 +36,7 @@ struct vps_settings {
     struct {
         struct gateway_key keys[GATEWAYS_MAX];
         unsigned count;
+        bool to_mend; /* set beforehand: two gateways with one key are no error */
     } tunnel_key;
     uint16_t control_port;
     uint16_t port_range_start;

@@ -471,6 +471,16 @@ def test_a_key_that_vps_agent_has_not_read_is_told_on_both_sides(vps, place):
     assert re.search(r"!!  keys: .*does not know the key of home: sudo pamctl .*reload", doctor), doctor
 
 
+def test_keys_that_come_from_elsewhere_are_not_shadowed(vps, place):
+    """A service with a credential: this command sees no TUNNEL_KEY, but the agent has one."""
+    bare = place["folder"] / "bare.env"
+    bare.write_text(f"VPS_HOST=127.0.0.1\nSTATE_DIR={place['env']['STATE_DIR']}\n")
+    before = bare.read_text()
+    result = run("vps-agent", "--invite", "office", "--env-file", bare)
+    assert result.returncode == 1 and "TUNNEL_KEY from elsewhere" in result.stderr and not result.stdout, result
+    assert bare.read_text() == before
+
+
 def test_a_join_string_that_was_not_used_in_time(vps, place):
     """vps-agent decides, by its clock; what was used in time is good for ever."""
     vps.stop()

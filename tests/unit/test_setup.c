@@ -184,6 +184,26 @@ static void the_time_of_a_key_that_waits_can_be_changed(void **state)
     assert_true(key->until == 2000);
 }
 
+/* As the error says that such a TUNNEL_KEY is. */
+static void a_key_of_two_gateways_is_mended_by_a_new_one(void **state)
+{
+    static const char *const TEXTS[] = {"home:" HEX_A ",office:" HEX_A, HEX_A ",office:" HEX_A};
+    struct keys keys;
+    const struct gateway_key *key;
+    struct why why;
+    char text[SETTING_VALUE_MAX];
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(keys_read(&keys, TEXTS[i], NULL), 0);
+        assert_int_equal(keys_for(&keys, "office", &ANY, &key, &why), -EINVAL);
+        assert_non_null(strstr(why.text, "--invite office --new-key"));
+        assert_int_equal(keys_for(&keys, "office", &NEW, &key, &why), 0);
+        keys_write(&keys, text);
+        struct vps_settings settings = {0};
+        assert_int_equal(vps_settings_take("TUNNEL_KEY", text, &settings, NULL), 0);
+    }
+}
+
 static void a_time_is_told_in_minutes_hours_or_days(void **state)
 {
     static const struct {
@@ -318,6 +338,7 @@ int main(void)
         cmocka_unit_test(a_new_gateway_gets_a_key_of_its_own),
         cmocka_unit_test(a_key_is_renewed_on_request_only),
         cmocka_unit_test(the_time_of_a_key_that_waits_can_be_changed),
+        cmocka_unit_test(a_key_of_two_gateways_is_mended_by_a_new_one),
         cmocka_unit_test(a_time_is_told_in_minutes_hours_or_days),
         cmocka_unit_test(what_cannot_be_is_refused),
         cmocka_unit_test(users_are_added_to_those_that_are_there),

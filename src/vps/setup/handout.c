@@ -44,6 +44,17 @@ int handout_begin(struct handout *handout, const struct sheet *sheet, struct why
     return 0;
 }
 
+int handout_check_source(const struct handout *handout, struct why *why)
+{
+    if (handout->keys.count > 0 || handout->running.count == 0) {
+        return 0;
+    }
+    return why_set(
+        why, -EPERM,
+        "the vps-agent that runs has its TUNNEL_KEY from elsewhere, and none is set here: "
+        "give this command the same TUNNEL_KEY_FILE or --env-file");
+}
+
 int handout_choose(struct handout *handout, const char *gateway, const struct keys_wish *wish,
                    struct why *why)
 {

@@ -24,6 +24,8 @@ struct handout {
 
 /* Which keys there are, and what the running vps-agent knows of them. 0 or -errno with why. */
 int handout_begin(struct handout *handout, const struct sheet *sheet, struct why *why);
+/* -EPERM with why if the vps-agent that runs has its keys from where they are not seen here. */
+int handout_check_source(const struct handout *handout, struct why *why);
 /* As keys_for(). */
 int handout_choose(struct handout *handout, const char *gateway, const struct keys_wish *wish,
                    struct why *why);

@@ -14,6 +14,7 @@ int keys_read(struct keys *keys, const char *text, struct why *why)
     static const struct vps_settings NONE;
     struct vps_settings settings = NONE;
     *keys = (struct keys){0};
+    settings.tunnel_key.to_mend = true;
     int err = text[0] ? vps_settings_take("TUNNEL_KEY", text, &settings, why) : 0;
     if (err == 0) {
         memcpy(keys->keys, settings.tunnel_key.keys, sizeof keys->keys);
@@ -115,6 +116,19 @@ static int renew(struct keys *keys, struct gateway_key *key, const struct keys_w
     return 0;
 }
 
+/* What was read so that it can be mended, is it now? */
+static int check_all(const struct keys *keys, struct why *why)
+{
+    static const struct vps_settings NONE;
+    struct vps_settings settings = NONE;
+    char text[SETTING_VALUE_MAX];
+    keys_write(keys, text);
+    int err = vps_settings_take("TUNNEL_KEY", text, &settings, why);
+    crypto_wipe(text, sizeof text);
+    vps_settings_wipe(&settings);
+    return err;
+}
+
 int keys_for(struct keys *keys, const char *gateway, const struct keys_wish *wish,
              const struct gateway_key **ret_key, struct why *why)
 {
@@ -129,6 +143,7 @@ int keys_for(struct keys *keys, const char *gateway, const struct keys_wish *wis
         memcpy(key->name, gateway, strlen(gateway) + 1);
     }
     err = is_new || wish->renew ? renew(keys, key, wish, why) : keep(keys, key, wish, why);
+    err = err < 0 ? err : check_all(keys, why);
     if (err == 0) {
         *ret_key = key;
     }

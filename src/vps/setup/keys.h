@@ -14,7 +14,7 @@ struct keys {
     bool changed;
 };
 
-/* The value of TUNNEL_KEY; empty is no key. -EINVAL with why. */
+/* The value of TUNNEL_KEY; empty is no key. One key may be of two gateways. -EINVAL with why. */
 int keys_read(struct keys *keys, const char *text, struct why *why);
 /* As it is written into TUNNEL_KEY. */
 void keys_write(const struct keys *keys, char ret_text[SETTING_VALUE_MAX]);
@@ -31,7 +31,8 @@ struct keys_wish {
  * The gateway's own key: the one that it has, or a fresh one that is added or takes its
  * place. What all gateways without a key share is left as it is. -ENOSPC if there are too
  * many, -EKEYEXPIRED if the key that it has waited too long, -EINVAL for a name that is
- * none or a time that does not fit, or another -errno; why is a sentence.
+ * none, a time that does not fit or a key that is another one's, too, or another -errno;
+ * why is a sentence.
  */
 int keys_for(struct keys *keys, const char *gateway, const struct keys_wish *wish,
              const struct gateway_key **ret_key, struct why *why);

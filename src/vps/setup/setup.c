@@ -445,6 +445,7 @@ int setup_invite(const struct setup_options *options)
     struct why why = {""};
     int err = begin(&setup, options, &why);
     err = err < 0 ? err : handout_begin(&setup.handout, setup.sheet, &why);
+    err = err < 0 ? err : handout_check_source(&setup.handout, &why);
     err = err < 0 ? err : handout_choose(&setup.handout, options->gateway, &setup.wish, &why);
     err = err < 0 ? err : handout_put(&setup.handout, setup.sheet, true, &why);
     err = err < 0 ? err : load_with_key(&setup, &settings, &why);
