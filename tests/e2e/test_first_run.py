@@ -238,7 +238,7 @@ def test_set_up_again_adds_a_person_and_keeps_the_first(api, place):
 
 def test_set_up_beside_a_running_agent_says_how_to_reload_it(api, vps, place):
     result = set_up(place, "--user", "42,43", "--gateway", "home")
-    assert result.returncode == 0 and re.search(r"^Reload it:  sudo pamctl .*reload$", result.stdout, re.M), result
+    assert result.returncode == 0 and re.search(r"^Reload it: sudo pamctl .*reload$", result.stdout, re.M), result
     assert "Start it" not in result.stdout
 
 
@@ -289,7 +289,7 @@ def test_a_key_changes_on_request_only(api, place):
 def test_invite_makes_a_key_of_its_own_beside_one_without_a_name(place):
     place["vps"].write_text(f"VPS_HOST=127.0.0.1\nSTATE_DIR={place['env']['STATE_DIR']}\nTUNNEL_KEY={KEY}\n")
     string, said = ask_for_invite(place, "office")
-    assert "It holds the key of office, and is good until 20" in said
+    assert "The string holds the key of office: show it to nobody, and use it before 20" in said
     assert "office cannot log in with the key without a name" in said
     assert "The key is new: vps-agent knows it when it starts." in said
     own = settings_in(place["vps"])["TUNNEL_KEY"]
@@ -304,9 +304,9 @@ def test_invite_makes_a_key_of_its_own_beside_one_without_a_name(place):
 def test_the_time_of_a_join_string(place):
     place["vps"].write_text(f"VPS_HOST=127.0.0.1\nSTATE_DIR={place['env']['STATE_DIR']}\n"
                             f"TUNNEL_KEY=old:{KEY},late:{KEY[::-1]}@1000000000\n")
-    assert "good until" in ask_for_invite(place, "a", "--valid", "30m")[1]
+    assert "use it before" in ask_for_invite(place, "a", "--valid", "30m")[1]
     string, said = ask_for_invite(place, "b", "--valid=0")
-    assert string.startswith("pamtunnel1.") and "good until" not in said
+    assert string.startswith("pamtunnel1.") and "use it before" not in said
     written = dict(entry.split(":") for entry in settings_in(place["vps"])["TUNNEL_KEY"].split(","))
     until = int(written["a"].split("@")[1])
     assert 0 <= time.time() + 1800 - until < 60 and "@" not in written["b"]

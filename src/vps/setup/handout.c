@@ -110,12 +110,12 @@ void handout_print(const struct handout *handout, const char *string)
 {
     char when[CLOCK_TEXT_MAX], until[CLOCK_TEXT_MAX + 32] = "";
     if (handout->key.until) {
-        snprintf(until, sizeof until, ", and is good until %s",
+        snprintf(until, sizeof until, ", and use it before %s",
                  clock_text(handout->key.until, when));
     }
     fprintf(stderr,
-            "Run this on the gateway, and paste the string when it asks for it. It holds the key "
-            "of %s%s: show it to nobody.\n\n",
+            "On the gateway, run the command, and paste the string when it asks for it.\n"
+            "The string holds the key of %s: show it to nobody%s.\n\n",
             handout->key.name, until);
     printf("sudo gateway-agent --join -\n\n%s\n", string);
     fflush(stdout);

@@ -338,10 +338,10 @@ static void say_how_to_start(const struct setup *setup, const char *path,
     }
     printf("Wrote %s.\n\n"
            "Firewall:  let TCP %u and %u to %u in\n"
-           "%s  %s\n"
+           "%-10s %s\n"
            "Check it:  vps-agent --doctor%s\n",
            path, settings->control_port, settings->port_range_start, settings->port_range_end,
-           runs ? "Reload it:" : "Start it: ", command, where);
+           runs ? "Reload it:" : "Start it:", command, where);
     if (!isatty(STDOUT_FILENO) && setup->handout.key.name[0]) {
         printf("Gateway:   vps-agent --invite %s%s prints the join string for it\n",
                setup->handout.key.name, where);
@@ -362,7 +362,7 @@ static int say_what_next(const struct setup *setup, const char *path, struct why
         say_how_to_start(setup, path, &settings);
         fflush(stdout);
         if (hands_out && isatty(STDOUT_FILENO)) {
-            fputs("\nThen the gateway. ", stderr);
+            fputs("\n", stderr);
             handout_print(&setup->handout, string);
         }
     }
