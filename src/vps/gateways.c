@@ -233,6 +233,7 @@ static bool may_enter(struct gateways *gateways, const char *name, struct messag
     int number = keyring_find(gateways->keyring, name);
     if (number < 0) { /* the settings have changed since */
         answer->reason = GOODBYE_SHUTDOWN;
+        snprintf(answer->text, sizeof answer->text, "the key was taken out of TUNNEL_KEY");
         return false;
     }
     if (keyring_use(gateways->keyring, number) < 0) {

@@ -326,7 +326,8 @@ def test_a_key_that_comes_from_elsewhere_goes_back_there_or_nowhere(place):
     assert re.fullmatch(KEY + r",office:[0-9a-f]{64}@\d+\n", file.read_text())
     assert not place["vps"].exists()
     result = run("vps-agent", "--invite", "office", "--env-file", place["vps"], env={**env, "TUNNEL_KEY": KEY})
-    assert result.returncode == 1 and "add office:KEY to it" in result.stderr and not result.stdout, result
+    assert result.returncode == 1 and '",office:KEY"' in result.stderr and not result.stdout, result
+    assert "TUNNEL_KEY is set in the environment" in result.stderr
     assert not place["vps"].exists()
     ask_for_invite(place, "office", env={**env, "TUNNEL_KEY": f"office:{KEY}"})
 
@@ -367,9 +368,10 @@ def test_wrong_usage(api, place, args):
     assert run("vps-agent", *args[:2], "--env-file", place["vps"]).returncode == 2
 
 
-def test_a_file_that_cannot_be_written_is_told_before_anything_is_asked(as_nobody, place, folder):
+@pytest.mark.parametrize("name, args", [("vps-agent", ["--setup"]), ("gateway-agent", ["--join", "-"])])
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_asked(as_nobody, place, folder, name, args):
     folder.chmod(0o755)
-    result = subprocess.run([*as_nobody, program("vps-agent"), "--setup", "--env-file", place["vps"]],
+    result = subprocess.run([*as_nobody, program(name), *args, "--env-file", place["vps"]],
                             env=environment(place["env"]), capture_output=True, text=True,
                             stdin=subprocess.DEVNULL)
     if "No such file" in result.stderr or "cannot execute" in result.stderr:

@@ -79,13 +79,6 @@ int handout_put(const struct handout *handout, struct sheet *sheet, bool back, s
     } else if (changes && (handout->keys.changed || !sheet_is_given("TUNNEL_KEY"))) {
         err = sheet_put_back(sheet, "TUNNEL_KEY", text, why);
     }
-    if (err == -EPERM) {
-        why_set(why, err,
-                "TUNNEL_KEY is set in the environment, which cannot be changed from here: add "
-                "%s:KEY to it, after a comma, with a KEY of vps-agent --generate-key; then this "
-                "prints its join string",
-                handout->key.name);
-    }
     crypto_wipe(text, sizeof text);
     crypto_wipe(now, sizeof now);
     return err;

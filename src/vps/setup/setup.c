@@ -437,25 +437,41 @@ static int load_with_key(const struct setup *setup, struct vps_settings *ret_set
     return err;
 }
 
+/* A container's key, for one. */
+static void say_how_by_hand(const char *gateway)
+{
+    fprintf(stderr,
+            "Put \",%s:KEY\" behind what is there already (or in the place of its key), with a KEY "
+            "of vps-agent --generate-key; then this prints the join string.\n",
+            gateway);
+}
+
 int setup_invite(const struct setup_options *options)
 {
     struct setup setup;
     struct vps_settings settings = {0};
     char string[INVITE_TEXT_MAX];
     struct why why = {""};
+    bool is_given = sheet_is_given("TUNNEL_KEY");
     int err = begin(&setup, options, &why);
     err = err < 0 ? err : handout_begin(&setup.handout, setup.sheet, &why);
     err = err < 0 ? err : handout_check_source(&setup.handout, &why);
     err = err < 0 ? err : handout_choose(&setup.handout, options->gateway, &setup.wish, &why);
-    err = err < 0 ? err : handout_put(&setup.handout, setup.sheet, true, &why);
+    int unwritten = err < 0 ? 0 : handout_put(&setup.handout, setup.sheet, true, &why);
+    err = err < 0 ? err : unwritten;
     err = err < 0 ? err : load_with_key(&setup, &settings, &why);
     err = err < 0 ? err : handout_string(&setup.handout, &settings, string, &why);
-    err = err < 0 ? err : sheet_save(setup.sheet, &why); /* not before it can be made */
+    unwritten = err < 0 ? unwritten : sheet_save(setup.sheet, &why); /* not before it is made */
+    err = err < 0 ? err : unwritten;
     if (err == 0) {
         handout_print(&setup.handout, string);
         handout_say_what_next(&setup.handout);
     }
     crypto_wipe(string, sizeof string);
     vps_settings_wipe(&settings);
-    return end(&setup, err, &why);
+    int status = end(&setup, err, &why);
+    if (unwritten < 0 && is_given) {
+        say_how_by_hand(options->gateway);
+    }
+    return status;
 }
