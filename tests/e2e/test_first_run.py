@@ -240,6 +240,14 @@ def test_set_up_beside_a_running_agent_says_how_to_reload_it(api, vps, place):
     result = set_up(place, "--user", "42,43", "--gateway", "home")
     assert result.returncode == 0 and re.search(r"^Reload it: sudo pamctl .*reload$", result.stdout, re.M), result
     assert "Start it" not in result.stdout
+    with Terminal("vps-agent", "--setup", "--env-file", place["vps"],
+                  env={**place["env"], "TELEGRAM_TOKEN": TOKEN, "VPS_HOST": "127.0.0.1"}) as terminal:
+        terminal.answer(r"\[42,43\]: ", "+")
+        terminal.answer(r"let them write to the bot(.|\n)*\[42,43\]: ", "777")
+        terminal.answer(r"\[home\]: ", "")
+        terminal.wait("Reload it: sudo pamctl")
+        assert terminal.end()[0] == 0
+    assert settings_in(place["vps"])["ALLOWED_USERS"] == "42,43,777"
 
 
 # ---------------------------------------------------------------- without one

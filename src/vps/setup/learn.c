@@ -118,8 +118,7 @@ static int on_trouble(struct learning *learning, const struct hotline_answer *an
     if (answer->code == 409) {
         return why_set(why, -EBUSY,
                        "another program receives this bot's messages: stop vps-agent (systemctl "
-                       "stop pamtunnel-vps) and try again, or give the user ID yourself; the bot "
-                       "tells it to whom it does not know");
+                       "stop pamtunnel-vps) and try again, or give the user ID yourself");
     }
     return why_set(why, -EIO, "Telegram does not deliver messages: %s", answer->trouble);
 }

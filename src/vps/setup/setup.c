@@ -203,6 +203,17 @@ static int learn(struct setup *setup, char answer[SETTING_VALUE_MAX], struct why
     return err;
 }
 
+/* A vps-agent that runs gets the messages; the bot tells everybody who is not let in. */
+static int learn_another(struct setup *setup, char answer[SETTING_VALUE_MAX], struct why *why)
+{
+    if (setup->handout.running.runs) {
+        return why_set(why, -EBUSY,
+                       "vps-agent runs, and gets the bot's messages: let them write to the bot, "
+                       "which answers with their number, and give that");
+    }
+    return learn(setup, answer, why);
+}
+
 /* Somebody may use the bot already: that stays, whoever comes. */
 static int add_users(struct setup *setup, const char *now, struct why *why)
 {
@@ -214,7 +225,7 @@ static int add_users(struct setup *setup, const char *now, struct why *why)
         if (err < 0) {
             return why_set(why, err, "nothing was written");
         }
-        err = strcmp(answer, "+") == 0 ? learn(setup, answer, why) : 0;
+        err = strcmp(answer, "+") == 0 ? learn_another(setup, answer, why) : 0;
         err = err < 0 ? err : users_add(now, answer, list, why);
         if (err == 0) {
             return sheet_put(setup->sheet, "ALLOWED_USERS", list, why);
@@ -308,8 +319,7 @@ static int name_gateway(const struct setup *setup, char *ret_name, size_t cap, s
 static int settle_key(struct setup *setup, struct why *why)
 {
     char name[GATEWAY_NAME_MAX + 1];
-    int err = handout_begin(&setup->handout, setup->sheet, why);
-    err = err < 0 ? err : name_gateway(setup, name, sizeof name, why);
+    int err = name_gateway(setup, name, sizeof name, why);
     if (err == 0 && name[0]) {
         err = handout_choose(&setup->handout, name, &setup->wish, why);
         if (err == -EKEYEXPIRED) { /* nothing else depends on it */
@@ -412,6 +422,7 @@ int setup_run(const struct setup_options *options)
     int err = begin(&setup, options, &why);
     err = err < 0 ? err : envfile_check(setup.options.env_file, &why);
     err = err < 0 ? err : keep_given(&setup, &why);
+    err = err < 0 ? err : handout_begin(&setup.handout, setup.sheet, &why);
     err = err < 0 ? err : settle_bot(&setup, &why);
     err = err < 0 ? err : settle_users(&setup, &why);
     err = err < 0 ? err : settle_host(&setup, &why);
