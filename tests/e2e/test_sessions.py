@@ -308,6 +308,9 @@ def test_with_two_gateways_and_none_named_the_answer_lists_them(two_gateways):
         assert answer.says("home", "office", "/"), answer
         name, host = command.split()
         assert sorted(b["text"] for b in answer.buttons) == [f"{name} home/{host}", f"{name} office/{host}"]
+    chosen = world.api.mark()
+    world.api.tap(OWNER, answer, "/rdp home/HOME-PC")
+    world.api.wait_message(lambda m: m.says("RDP to HOME-PC") or m.says("RDP to home/HOME-PC"), 15 * TIME_SCALE, chosen)
     refused = world.pamctl("ssh", "127.0.0.1:1")
     assert refused.returncode == 1 and "home" in refused.stderr and "office" in refused.stderr
     assert world.pamctl.json("ssh", "127.0.0.1:1", ok=False)["error"] == "which_gateway"

@@ -30,19 +30,21 @@ static void fill_in(struct errands *errands, const char *method, const char *nam
     }
 }
 
-static void on_description(void *arg, const json_t *result)
-{
-    fill_in(arg, "setMyDescription", "description", TEXT_DESCRIPTION, result);
-}
-
 static void on_short_description(void *arg, const json_t *result)
 {
     fill_in(arg, "setMyShortDescription", "short_description", TEXT_SHORT_DESCRIPTION, result);
+}
+
+/* One after the other: there is no hurry, and each at once takes a connection more. */
+static void on_description(void *arg, const json_t *result)
+{
+    struct errands *errands = arg;
+    fill_in(errands, "setMyDescription", "description", TEXT_DESCRIPTION, result);
+    errands_ask(errands, "getMyShortDescription", json_object(), on_short_description, errands);
 }
 
 void introduce(struct errands *errands)
 {
     name_commands(errands);
     errands_ask(errands, "getMyDescription", json_object(), on_description, errands);
-    errands_ask(errands, "getMyShortDescription", json_object(), on_short_description, errands);
 }
