@@ -213,14 +213,15 @@ static int usage_error(struct why *why, bool json)
 static int print_help(const struct invocation *invocation, struct why *why, bool json)
 {
     const struct command *about = invocation->command;
+    bool of_all = !about;
     if (about && strcmp(about->name, "help") == 0) {
-        const char *name = invocation->count ? invocation->args[0] : NULL;
-        about = name ? invocation_find(name, why) : NULL;
-        if (name && !about) {
+        of_all = !invocation->count && !(invocation->options & OPTION_HELP);
+        about = invocation->count ? invocation_find(invocation->args[0], why) : about;
+        if (!about) {
             return usage_error(why, json);
         }
     }
-    if (about) {
+    if (!of_all) {
         help_command(about);
     } else {
         help_all();
