@@ -4,10 +4,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "ctl/ask.h"
 
 /* Those that would end a waiting program; a shell's background job ignores SIGINT. */
@@ -48,8 +50,10 @@ static bool wait_for_answer(int fd, int timeout_s, int *ret_signal)
     struct pollfd fds[] = {{.fd = fd, .events = POLLIN},
                            {.fd = signalfd(-1, &set, SFD_CLOEXEC), .events = POLLIN}};
     int found = 0;
+    uint64_t end_ms = clock_ms() + (uint64_t)(timeout_s < 0 ? 0 : timeout_s) * 1000, now_ms;
     do {
-        found = poll(fds, 2, timeout_s < 0 ? -1 : timeout_s * 1000);
+        now_ms = clock_ms();
+        found = poll(fds, 2, timeout_s < 0 ? -1 : now_ms < end_ms ? (int)(end_ms - now_ms) : 0);
     } while (found < 0 && errno == EINTR); /* stopped, and continued */
     if (found > 0 && fds[1].revents && read(fds[1].fd, &info, sizeof info) == sizeof info) {
         *ret_signal = (int)info.ssi_signo;

@@ -228,11 +228,11 @@ void show_known(const json_t *reply)
         puts("No address is known: every client is asked about.");
         return;
     }
-    printf("%-24s %-18s %-16s  %s\n", "address", "owner", "last used, UTC", "until");
+    printf("%-24s %-20s %-16s  %s\n", "address", "owner", "last used, UTC", "until");
     json_array_foreach(list, index, entry)
     {
         char used[32], until[32];
-        printf("%-24s %-18s %s  %s\n", text_of(entry, "address"), text_of(entry, "owner"),
+        printf("%-24s %-20s %s  %s\n", text_of(entry, "address"), text_of(entry, "owner"),
                day(used, sizeof used, number_of(entry, "used")),
                day(until, sizeof until, number_of(entry, "until")));
     }
