@@ -26,19 +26,6 @@ void completion_offer(const struct completion *completion, const char *word, con
     }
 }
 
-/* One of "a|b", perhaps behind "--option=". */
-static void offer_words(const struct completion *completion, const char *in_front, size_t len,
-                        const char *takes)
-{
-    while (*takes) {
-        char word[128];
-        size_t size = strcspn(takes, "|");
-        snprintf(word, sizeof word, "%.*s%.*s", (int)len, in_front, (int)size, takes);
-        completion_offer(completion, word, NULL);
-        takes += size + (takes[size] == '|');
-    }
-}
-
 bool completion_offer_value(const struct completion *completion,
                             const struct completion_option *option)
 {
@@ -50,8 +37,6 @@ bool completion_offer_value(const struct completion *completion,
     }
     if (strcmp(option->takes, "FILE") == 0 || strcmp(option->takes, "PATH") == 0) {
         puts("/");
-    } else if (strchr(option->takes, '|')) {
-        offer_words(completion, completion->typed, joined ? len + 1 : 0, option->takes);
     }
     return true;
 }

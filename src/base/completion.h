@@ -19,7 +19,7 @@
 
 struct completion_option {
     const char *name;  /* "--env-file" */
-    const char *takes; /* "FILE"; "a|b": these words; NULL: nothing */
+    const char *takes; /* "FILE" and "PATH" are completed; NULL: nothing */
     const char *help;
 };
 
@@ -33,7 +33,7 @@ struct completion {
 bool completion_is_asked(int argc, char *const *argv, struct completion *ret_completion);
 /* Offers the word if it goes on as was typed. help may be NULL. */
 void completion_offer(const struct completion *completion, const char *word, const char *help);
-/* If a value of this option is being typed, offers what it takes, and is true. */
+/* If a value of this option is being typed, offers what is known of it, and is true. */
 bool completion_offer_value(const struct completion *completion,
                             const struct completion_option *option);
 /* Offers the option, unless it was given already. */

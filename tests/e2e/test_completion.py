@@ -167,3 +167,33 @@ def test_tab_completes(shell, typed, completed):
         assert found == [] and completed == typed
     else:
         assert found.rstrip().replace("\\", "") == completed
+
+
+def offered(program, *words, **env):
+    result = run(program, "--complete", *words, env=env)
+    assert (result.returncode, result.stderr) == (0, "")
+    return {line.partition("\t")[0] for line in result.stdout.splitlines()}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_what_is_offered_is_what_help_lists(program):
+    text = run(program, "--help").stdout.partition("\nSettings")[0]
+    assert offered(program, "-") == set(re.findall(r"^  (--[a-z-]+)", text, re.M))
+    if program == "pamctl":
+        assert offered(program, "") == set(re.findall(r"^  ([a-z]+) ", text, re.M))
+
+
+def test_an_option_that_was_given_is_not_offered_again():
+    assert "--json" in offered("pamctl", "drain", "--")
+    assert "--json" not in offered("pamctl", "--json", "drain", "--")
+    assert not offered("pamctl", "status", "--", "")
+
+
+def test_without_an_agent_nothing_is_said(folder):
+    assert not offered("pamctl", "close", "", STATE_DIR=folder)
+    assert not offered("pamctl", "nonsense", "")
+
+
+def test_sessions_stand_in_columns(place):
+    lines = [line for line in run("pamctl", "sessions", env={"STATE_DIR": place}).stdout.splitlines() if line[0] != " "]
+    assert len(lines) == 2 and len({line.index("  port ") for line in lines}) == 1

@@ -494,9 +494,10 @@ def test_pamctl_sessions_tells_what_goes_on(world, target):
     client = enter(session["public_port"])
     client.sendall(b"x" * 1000)
     util.read_exactly(client, 1000)
+    told = "\n          from 127.0.0.1  1 connection now, 1 in all  1.0 kB received, 1.0 kB sent\n"
+    eventually(lambda: told in world.pamctl("sessions").stdout, "what went through is counted")
     line = world.pamctl("sessions").stdout
     assert "  connected  " in line and "left" not in line
-    assert "\n          from 127.0.0.1  1 connection now, 1 in all  1.0 kB received, 1.0 kB sent\n" in line
     session = world.newest_session()
     assert session["bytes_to_target"] == session["bytes_to_client"] == 1000 + len(BANNER)
     assert session["client"] == "127.0.0.1" and session["expires_in"] is None
