@@ -174,13 +174,12 @@ void complete(const struct completion *completion)
     if (offer_value(completion, &line) || line.unknown) {
         return;
     }
-    if (completion->typed[0] == '-') {
+    bool full = line.command && line.count == command_most(line.command);
+    if (full || completion->typed[0] == '-') {
         offer_options(completion, &line);
-    } else if (!line.command) {
-        offer_commands(completion);
-    } else if (line.count < command_most(line.command)) {
+    } else if (line.command) {
         offer_argument(completion, &line);
     } else {
-        offer_options(completion, &line);
+        offer_commands(completion);
     }
 }
