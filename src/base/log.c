@@ -20,6 +20,11 @@ int log_level_parse(const char *text, enum log_level *ret_level)
     return -EINVAL;
 }
 
+const char *log_level_name(enum log_level level)
+{
+    return LEVEL_NAMES[level];
+}
+
 void log_write(const struct log *log, enum log_level level, const char *format, ...)
 {
     if (!log || level > log->level) {

@@ -22,6 +22,9 @@ struct log {
 /* Reads "error", "warn", "info", "debug" or "trace". Returns 0 or -EINVAL. */
 int log_level_parse(const char *text, enum log_level *ret_level);
 
+/* "info" */
+const char *log_level_name(enum log_level level);
+
 void log_write(const struct log *log, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -25,6 +25,7 @@ struct setting {
     long min, max; /* for numbers */
     bool secret;   /* its value never appears in a message */
     bool optional; /* not set: the field stays as it is */
+    bool at_start; /* read at the start only: another value takes a restart */
 };
 
 /* Where values come from: the environment, and an env file if one was named. */

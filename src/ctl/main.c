@@ -69,6 +69,7 @@ static const struct command {
      show_forgotten,
      "forget ADDRESS",
      "ask again about clients from there"},
+    {"reload", {0}, 0, false, show_reloaded, "reload", "read the settings again; ends no session"},
     {"drain",
      {0},
      0,

@@ -6,7 +6,6 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "base/crypto.h"
 #include "base/net.h"
 #include "base/notify.h"
 #include "base/sandbox.h"
@@ -18,10 +17,13 @@
 #define PROGRAM "gateway-agent " PAMTUNNEL_VERSION
 
 struct agent {
-    const struct log *log;
+    struct gateway_settings *settings;
+    const char *env_file;
+    struct log *log;
     uv_loop_t loop;
     uv_signal_t sigterm;
     uv_signal_t sigint;
+    uv_signal_t sighup;
     struct uplink *uplink;
     struct tunnels *tunnels;
     struct health *health;
@@ -81,12 +83,105 @@ static void on_signal(uv_signal_t *handle, int number)
 static const struct uplink_events UPLINK_EVENTS = {
     .received = on_command, .opened = on_opened, .lost = on_lost};
 
+/* ---- other settings --------------------------------------------------------- */
+
+static struct uplink_options uplink_options_for(struct agent *agent,
+                                                const struct gateway_settings *settings)
+{
+    return (struct uplink_options){
+        .log = agent->log,
+        .vps_host = settings->vps_host,
+        .control_port = settings->control_port,
+        .gateway_name = settings->gateway_name,
+        .key = settings->tunnel_key,
+        .keepalive_secs = (unsigned)settings->keepalive_secs,
+        .program = PROGRAM,
+        .events = &UPLINK_EVENTS,
+        .arg = agent,
+    };
+}
+
+/* --health asks at an address that these settings make. */
+static void move_health(struct agent *agent)
+{
+    int fd = health_listen(agent->settings);
+    struct health *health = fd < 0 ? NULL
+                                   : health_new(&agent->loop, fd, agent->uplink, agent->tunnels);
+    if (!health) {
+        log_warn(agent->log, "--health will not tell of this agent: %s",
+                 strerror(fd < 0 ? -fd : ENOMEM));
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    health_free(agent->health);
+    agent->health = health;
+}
+
+/* Nothing fails after the uplink has taken its part. */
+static int apply(struct agent *agent, struct gateway_settings *after, const struct changes *changes)
+{
+    static const char *const OF_UPLINK[] = {"VPS_HOST",     "CONTROL_PORT",   "TUNNEL_KEY",
+                                            "GATEWAY_NAME", "KEEPALIVE_SECS", NULL};
+    static const char *const OF_HEALTH[] = {"VPS_HOST", "CONTROL_PORT", "GATEWAY_NAME", NULL};
+    struct uplink_options uplink = uplink_options_for(agent, after);
+    if (changes_have(changes, OF_UPLINK)) {
+        int err = uplink_move(agent->uplink, &uplink);
+        if (err < 0) {
+            return err;
+        }
+    }
+    gateway_settings_replace(agent->settings, after);
+    agent->log->level = agent->settings->log_level;
+    tunnels_targets_changed(agent->tunnels);
+    if (changes_have(changes, OF_HEALTH)) {
+        move_health(agent);
+    }
+    return 0;
+}
+
+/* All or nothing. */
+static int reload(struct agent *agent, struct changes *changes, struct why *why)
+{
+    struct gateway_settings after;
+    int err = gateway_settings_renew(agent->env_file, agent->settings, &after, changes, why);
+    if (err < 0) {
+        return err;
+    }
+    err = apply(agent, &after, changes);
+    gateway_settings_done(&after);
+    return err < 0 ? why_set(why, err, "%s", strerror(-err)) : 0;
+}
+
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    struct agent *agent = handle->data;
+    struct changes changes = {0};
+    char buffer[900];
+    struct text text = text_over(buffer, sizeof buffer);
+    struct why why;
+    (void)number;
+    notify_reloading(agent->notify);
+    if (reload(agent, &changes, &why) < 0) {
+        log_error(agent->log, "settings not reloaded, those from before stay in force: %s",
+                  why.text);
+    } else {
+        changes_say(&changes, &text);
+        log_info(agent->log, "settings reloaded: %s", buffer);
+    }
+    notify_ready(agent->notify);
+}
+
 /* ---- life ------------------------------------------------------------------ */
 
 /* Before the loop and its threads, and before anybody can talk to us. */
-static void confine(struct agent *agent, const struct gateway_settings *settings)
+static void confine(struct agent *agent)
 {
-    struct sandbox_rules rules = {0}; /* it writes no file and listens nowhere */
+    const struct gateway_settings *settings = agent->settings;
+    struct sources sources = {0};
+    gateway_settings_sources(agent->env_file, &sources);
+    /* It writes no file and listens nowhere. */
+    const struct sandbox_rules rules = {.files = (const char *const *)sources.paths};
     struct why why;
     agent->health_fd = health_listen(settings);
     if (agent->health_fd < 0) {
@@ -102,6 +197,7 @@ static void confine(struct agent *agent, const struct gateway_settings *settings
     } else if (sandbox_enter(&rules, &why) < 0) {
         log_warn(agent->log, "%s", why.text);
     }
+    sources_done(&sources);
 }
 
 static bool is_well(void *arg)
@@ -123,18 +219,26 @@ static int start_telling(struct agent *agent)
     return notify_beat(agent->notify, &agent->loop, is_well, agent);
 }
 
-static int watch_signal(struct agent *agent, uv_signal_t *handle, int number)
+static int watch_signal(struct agent *agent, uv_signal_t *handle, uv_signal_cb fn, int number)
 {
     int err = uv_signal_init(&agent->loop, handle);
     if (err == 0) {
         handle->data = agent;
-        err = uv_signal_start(handle, on_signal, number);
+        err = uv_signal_start(handle, fn, number);
     }
     return err;
 }
 
-static int start(struct agent *agent, struct gateway_settings *settings)
+static int watch_signals(struct agent *agent)
 {
+    int err = watch_signal(agent, &agent->sigterm, on_signal, SIGTERM);
+    err = err < 0 ? err : watch_signal(agent, &agent->sigint, on_signal, SIGINT);
+    return err < 0 ? err : watch_signal(agent, &agent->sighup, on_hangup, SIGHUP);
+}
+
+static int start(struct agent *agent)
+{
+    const struct gateway_settings *settings = agent->settings;
     struct tunnels_options tunnels = {
         .log = agent->log,
         .allowed = settings->allowed_targets,
@@ -143,21 +247,8 @@ static int start(struct agent *agent, struct gateway_settings *settings)
         .send = on_answer,
         .arg = agent,
     };
-    struct uplink_options uplink = {
-        .log = agent->log,
-        .vps_host = settings->vps_host,
-        .control_port = settings->control_port,
-        .gateway_name = settings->gateway_name,
-        .key = settings->tunnel_key,
-        .keepalive_secs = (unsigned)settings->keepalive_secs,
-        .program = PROGRAM,
-        .events = &UPLINK_EVENTS,
-        .arg = agent,
-    };
-    int err = watch_signal(agent, &agent->sigterm, SIGTERM);
-    if (err == 0) {
-        err = watch_signal(agent, &agent->sigint, SIGINT);
-    }
+    struct uplink_options uplink = uplink_options_for(agent, settings);
+    int err = watch_signals(agent);
     if (err == 0) {
         err = tunnels_new(&agent->loop, &tunnels, &agent->tunnels);
     }
@@ -167,7 +258,6 @@ static int start(struct agent *agent, struct gateway_settings *settings)
     if (err == 0) {
         err = start_telling(agent);
     }
-    crypto_wipe(settings->tunnel_key, sizeof settings->tunnel_key);
     return err;
 }
 
@@ -187,6 +277,8 @@ static void stop(struct agent *agent)
     tunnels_free(agent->tunnels);
     close_signal(&agent->sigterm); /* from here on a second Ctrl-C ends the process */
     close_signal(&agent->sigint);
+    close_signal(&agent->sighup);
+    signal(SIGHUP, SIG_IGN);
     uv_run(&agent->loop, UV_RUN_DEFAULT);
     uv_loop_close(&agent->loop);
     notify_free(agent->notify);
@@ -196,15 +288,16 @@ static void stop(struct agent *agent)
     tls_library_free();
 }
 
-int agent_run(struct gateway_settings *settings, const struct log *log, struct why *why)
+int agent_run(struct gateway_settings *settings, const char *env_file, struct log *log,
+              struct why *why)
 {
-    struct agent agent = {.log = log};
-    confine(&agent, settings);
+    struct agent agent = {.settings = settings, .env_file = env_file, .log = log};
+    confine(&agent);
     int err = uv_loop_init(&agent.loop);
     if (err < 0) {
         return why_set(why, err, "cannot start: %s", strerror(-err));
     }
-    err = start(&agent, settings);
+    err = start(&agent);
     if (err < 0) {
         why_set(why, err, "cannot start: %s", strerror(-err));
     } else {

@@ -56,15 +56,24 @@ static int help(void)
     return EXIT_SUCCESS;
 }
 
-static int run(struct gateway_settings *settings)
+/* SIGHUP is for the agent once it runs; until then it must not end it, and these never. */
+static void ignore_signals(void)
+{
+    static const int NUMBERS[] = {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2};
+    for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
+        signal(NUMBERS[i], SIG_IGN);
+    }
+}
+
+static int run(struct gateway_settings *settings, const char *env_file)
 {
     struct log log = {.stream = stderr, .level = settings->log_level};
     struct why why;
     int err;
 
-    signal(SIGPIPE, SIG_IGN);
+    ignore_signals();
     net_raise_descriptor_limit();
-    err = agent_run(settings, &log, &why);
+    err = agent_run(settings, env_file, &log, &why);
     if (err < 0) {
         log_error(&log, "%s", why.text);
     }
@@ -127,7 +136,7 @@ int main(int argc, char **argv)
         status = health_check(&settings) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     } else {
         warn_if_unsafe(options.env_file);
-        status = run(&settings);
+        status = run(&settings, options.env_file);
     }
     gateway_settings_done(&settings);
     return status;

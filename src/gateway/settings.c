@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "base/changes.h"
 #include "base/settings.h"
 
 enum { WORKERS_DEFAULT_MAX = 4, WORKERS_MAX = 64 };
@@ -56,8 +57,9 @@ static const struct setting TABLE[] = {
     {"RELAY_WORKERS",
      .takes = "threads that carry the users' bytes, 1 to 64; if unset one per "
               "core, at most 4",
-     .parse = setting_number, FIELD(relay_workers), .min = 1, .max = WORKERS_MAX, .optional = true},
-    {"SANDBOX", "on", "on, or off for debugging", setting_switch, FIELD(sandbox)},
+     .parse = setting_number, FIELD(relay_workers), .min = 1, .max = WORKERS_MAX, .optional = true,
+     .at_start = true},
+    {"SANDBOX", "on", "on, or off for debugging", setting_switch, FIELD(sandbox), .at_start = true},
     {"RUST_LOG", .takes = "the older name of LOG_LEVEL", .parse = setting_rust_log,
      FIELD(log_level), .optional = true},
     {"LOG_LEVEL", .takes = "error, warn, info, debug or trace; info if unset",
@@ -116,6 +118,64 @@ int gateway_settings_load(const char *env_file, struct gateway_settings *ret_set
     *ret_settings = settings;
     crypto_wipe(&settings.tunnel_key, sizeof settings.tunnel_key);
     return 0;
+}
+
+/* ---- read again ------------------------------------------------------------- */
+
+static void differ_in_targets(const void *before, const void *after, struct text *text)
+{
+    targets_differ(*(struct targets *const *)before, *(struct targets *const *)after, text);
+}
+
+static const struct setting_form FORMS[] = {
+    {parse_key, CRYPTO_KEY_SIZE, NULL, NULL},
+    {parse_name, 0, NULL, NULL},
+    {parse_targets, sizeof(struct targets *), NULL, differ_in_targets},
+    {NULL, 0, NULL, NULL},
+};
+
+int gateway_settings_renew(const char *env_file, const struct gateway_settings *now,
+                           struct gateway_settings *ret_after, struct changes *ret_changes,
+                           struct why *why)
+{
+    struct changes changes = {0};
+    struct sources sources = {0};
+    gateway_settings_sources(env_file, &sources);
+    int err = sources_check(&sources, why);
+    sources_done(&sources);
+    err = err < 0 ? err : gateway_settings_load(env_file, ret_after, why);
+    if (err < 0) {
+        return err;
+    }
+    err = changes_find(TABLE, TABLE_SIZE, FORMS, now, ret_after, &changes);
+    if (err < 0) {
+        gateway_settings_done(ret_after);
+        return why_set(why, err, "there is a setting that cannot be compared");
+    }
+    changes_hold_back(TABLE, TABLE_SIZE, FORMS, now, ret_after);
+    *ret_changes = changes;
+    return 0;
+}
+
+void gateway_settings_sources(const char *env_file, struct sources *sources)
+{
+    struct settings_source *source;
+    sources_add(sources, env_file);
+    if (settings_open(env_file, &source, NULL) == 0) {
+        sources_add_table(sources, source, TABLE, TABLE_SIZE);
+        settings_close(source);
+    }
+}
+
+void gateway_settings_replace(struct gateway_settings *settings, struct gateway_settings *after)
+{
+    struct targets *list = settings->allowed_targets;
+    targets_swap(list, after->allowed_targets);
+    targets_free(after->allowed_targets);
+    *settings = *after;
+    settings->allowed_targets = list;
+    after->allowed_targets = NULL;
+    gateway_settings_done(after);
 }
 
 void gateway_settings_done(struct gateway_settings *settings)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/changes.h"
 #include "base/host.h"
 #include "base/text.h"
 
@@ -428,4 +429,68 @@ void targets_sum_up(const struct targets *targets, struct targets_summary *ret_s
                         targets_have_network_of(targets, &v4)) ||
                        (addr_parse("::1", 0, &v6) == 0 && targets_have_network_of(targets, &v6));
     *ret_summary = summary;
+}
+
+/* ---- another list ------------------------------------------------------------ */
+
+void targets_swap(struct targets *a, struct targets *b)
+{
+    struct targets kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/* As it can be written; what is too long for dst is cut off. */
+static void write_entry(const struct entry *entry, char dst[ENTRY_TEXT_MAX])
+{
+    struct text text = text_over(dst, ENTRY_TEXT_MAX);
+    char host[ADDR_HOST_MAX];
+    if (entry->name[0]) {
+        text_add(&text, "%s", entry->name);
+    } else {
+        bool v6 = entry->network.sa.sa_family == AF_INET6;
+        text_add(&text, "%s%s%s", v6 ? "[" : "", addr_host_text(&entry->network, host),
+                 v6 ? "]" : "");
+        if (entry->bits < (v6 ? 128u : 32u)) {
+            text_add(&text, "/%u", entry->bits);
+        }
+    }
+    for (unsigned i = 0; i < entry->port_count; i++) {
+        const struct range *range = &entry->ports[i];
+        text_add(&text, "%s%u", i == 0 ? ":" : ",", range->first);
+        if (range->last > range->first) {
+            text_add(&text, "-%u", range->last);
+        }
+    }
+}
+
+static bool has_entry(const struct targets *targets, const char *wanted)
+{
+    char written[ENTRY_TEXT_MAX];
+    for (unsigned i = 0; i < targets->count; i++) {
+        write_entry(&targets->entries[i], written);
+        if (strcasecmp(written, wanted) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Those of the first list that are not in the second. */
+static void add_missing(const struct targets *from, const struct targets *in, const char *verb,
+                        struct text *text)
+{
+    char written[ENTRY_TEXT_MAX];
+    for (unsigned i = 0; i < from->count; i++) {
+        write_entry(&from->entries[i], written);
+        if (!has_entry(in, written)) {
+            changes_add_item(text, written, verb);
+        }
+    }
+}
+
+void targets_differ(const struct targets *before, const struct targets *after, struct text *text)
+{
+    add_missing(after, before, "added", text);
+    add_missing(before, after, "removed", text);
 }

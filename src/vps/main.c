@@ -89,13 +89,22 @@ static int generate_key(void)
     return EXIT_SUCCESS;
 }
 
-static int run(const struct vps_settings *settings)
+/* SIGHUP is for the agent once it runs; until then it must not end it, and these never. */
+static void ignore_signals(void)
+{
+    static const int NUMBERS[] = {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2};
+    for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
+        signal(NUMBERS[i], SIG_IGN);
+    }
+}
+
+static int run(struct vps_settings *settings, const char *env_file)
 {
     struct log log = {.stream = stderr, .level = settings->log_level};
     struct why why;
-    signal(SIGPIPE, SIG_IGN);
+    ignore_signals();
     net_raise_descriptor_limit();
-    int err = agent_run(settings, &log, &why);
+    int err = agent_run(settings, env_file, &log, &why);
     if (err < 0) {
         log_error(&log, "%s", why.text);
     }
@@ -171,7 +180,7 @@ int main(int argc, char **argv)
         status = health_check(&settings) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     } else {
         warn_if_unsafe(options.env_file);
-        status = run(&settings);
+        status = run(&settings, options.env_file);
     }
     vps_settings_wipe(&settings);
     return status;

@@ -9,7 +9,9 @@
 #include <strings.h>
 #include <uv.h>
 
+#include "base/changes.h"
 #include "base/settings.h"
+#include "vps/roster.h"
 
 enum { WORKERS_DEFAULT_MAX = 4, WORKERS_MAX = 64, KEY_HEX = CRYPTO_KEY_SIZE * 2, DAY = 86400 };
 
@@ -148,13 +150,14 @@ static int parse_state_dir(const struct setting *s, const char *text, void *fiel
     return setting_text(s, text, field, why);
 }
 
+static const char *const ADMIT_NAMES[] = {"auto", "known", "ask"};
+
 static int parse_admit(const struct setting *s, const char *text, void *field, struct why *why)
 {
-    static const char *const NAMES[] = {"auto", "known", "ask"};
     (void)s;
     (void)why;
-    for (unsigned i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
-        if (strcmp(text, NAMES[i]) == 0) {
+    for (unsigned i = 0; i < sizeof ADMIT_NAMES / sizeof *ADMIT_NAMES; i++) {
+        if (strcmp(text, ADMIT_NAMES[i]) == 0) {
             *(enum admit *)field = (enum admit)i;
             return 0;
         }
@@ -169,12 +172,13 @@ static int parse_admit(const struct setting *s, const char *text, void *field, s
 /* Not read with --local. */
 static const struct setting TELEGRAM_TABLE[] = {
     {"TELEGRAM_TOKEN", .takes = "the bot's token from @BotFather, like 123456:ABC-DEF",
-     .parse = parse_token, FIELD(telegram_token), .max = TOKEN_MAX, .secret = true},
+     .parse = parse_token, FIELD(telegram_token), .max = TOKEN_MAX, .secret = true,
+     .at_start = true},
     {"ALLOWED_USERS", .takes = "numeric Telegram user IDs, separated by commas",
      .parse = parse_users, FIELD(allowed_users)},
     {"TELEGRAM_API_URL", "https://api.telegram.org",
      "the http or https address of a Bot API server", parse_url, FIELD(telegram_api_url),
-     .max = URL_MAX},
+     .max = URL_MAX, .at_start = true},
 };
 
 static const struct setting TABLE[] = {
@@ -184,11 +188,12 @@ static const struct setting TABLE[] = {
      .takes = "the 64 hex digits that vps-agent --generate-key prints, or NAME:KEY,NAME:KEY for "
               "several gateways",
      .parse = parse_keys, FIELD(tunnel_key), .secret = true},
-    {"CONTROL_PORT", "9000", "a port, 1 to 65535", setting_port, FIELD(control_port)},
+    {"CONTROL_PORT", "9000", "a port, 1 to 65535", setting_port, FIELD(control_port),
+     .at_start = true},
     {"PORT_RANGE_START", "20000", "a port, 1 to 65535", setting_port, FIELD(port_range_start)},
     {"PORT_RANGE_END", "30000", "a port, 1 to 65535", setting_port, FIELD(port_range_end)},
     {"BIND_ADDRESS", "::", "an IP address of this server; :: is all of both families", parse_bind,
-     FIELD(bind_address), .max = ADDR_HOST_MAX - 1},
+     FIELD(bind_address), .max = ADDR_HOST_MAX - 1, .at_start = true},
     {"SESSION_TIMEOUT", "120", "seconds, 1 to 86400", setting_number, FIELD(session_timeout),
      .min = 1, .max = DAY},
     {"RECONNECT_GRACE", "30", "seconds, 0 to 3600", setting_number, FIELD(reconnect_grace),
@@ -208,11 +213,12 @@ static const struct setting TABLE[] = {
     {"KNOWN_DAYS", "30", "days, 1 to 3650", setting_number, FIELD(known_days), .min = 1,
      .max = 3650},
     {"STATE_DIR", "/var/lib/pamtunnel", "an absolute path of at most 90 characters",
-     parse_state_dir, FIELD(state_dir), .max = STATE_DIR_MAX},
+     parse_state_dir, FIELD(state_dir), .max = STATE_DIR_MAX, .at_start = true},
     {"RELAY_WORKERS",
      .takes = "threads that carry the users' bytes, 1 to 64; if unset one per core, at most 4",
-     .parse = setting_number, FIELD(relay_workers), .min = 1, .max = WORKERS_MAX, .optional = true},
-    {"SANDBOX", "on", "on, or off for debugging", setting_switch, FIELD(sandbox)},
+     .parse = setting_number, FIELD(relay_workers), .min = 1, .max = WORKERS_MAX, .optional = true,
+     .at_start = true},
+    {"SANDBOX", "on", "on, or off for debugging", setting_switch, FIELD(sandbox), .at_start = true},
     {"RUST_LOG", .takes = "the older name of LOG_LEVEL", .parse = setting_rust_log,
      FIELD(log_level), .optional = true},
     {"LOG_LEVEL", .takes = "error, warn, info, debug or trace; info if unset",
@@ -283,6 +289,73 @@ int vps_settings_take(const char *name, const char *text, struct vps_settings *s
 {
     int err = settings_take(TELEGRAM_TABLE, TELEGRAM_SIZE, name, text, settings, why);
     return err == -ENOENT ? settings_take(TABLE, TABLE_SIZE, name, text, settings, why) : err;
+}
+
+/* ---- read again ----------------------------------------------------------- */
+
+static void show_admit(const struct setting *setting, const void *field, struct text *text)
+{
+    (void)setting;
+    text_add(text, "%s", ADMIT_NAMES[*(const enum admit *)field]);
+}
+
+static const struct setting_form FORMS[] = {
+    {parse_token, 0, NULL, NULL},
+    {parse_url, 0, NULL, NULL},
+    {parse_bind, 0, NULL, NULL},
+    {parse_state_dir, 0, NULL, NULL},
+    {parse_admit, sizeof(enum admit), show_admit, NULL},
+    {parse_users, sizeof(struct user_list), NULL, roster_users_differ},
+    {parse_keys, sizeof(struct key_list), NULL, roster_keys_differ},
+    {NULL, 0, NULL, NULL},
+};
+
+static int compare(const struct vps_settings *now, struct vps_settings *after,
+                   struct changes *changes, struct why *why)
+{
+    int err = changes_find(TELEGRAM_TABLE, TELEGRAM_SIZE, FORMS, now, after, changes);
+    err = err < 0 ? err : changes_find(TABLE, TABLE_SIZE, FORMS, now, after, changes);
+    if (err < 0) {
+        return why_set(why, err, "there is a setting that cannot be compared");
+    }
+    changes_hold_back(TELEGRAM_TABLE, TELEGRAM_SIZE, FORMS, now, after);
+    changes_hold_back(TABLE, TABLE_SIZE, FORMS, now, after);
+    struct why closer;
+    err = check_together(after, &closer);
+    return err < 0 ? why_set(why, err, "%.200s (as it stays until a restart)", closer.text) : 0;
+}
+
+int vps_settings_renew(const char *env_file, const struct vps_settings *now,
+                       struct vps_settings *ret_after, struct changes *ret_changes, struct why *why)
+{
+    struct vps_settings after;
+    struct changes changes = {0};
+    struct sources sources = {0};
+    vps_settings_sources(env_file, &sources);
+    int err = sources_check(&sources, why);
+    sources_done(&sources);
+    err = err < 0 ? err : vps_settings_load(env_file, now->local, &after, why);
+    if (err < 0) {
+        return err;
+    }
+    err = compare(now, &after, &changes, why);
+    if (err == 0) {
+        *ret_after = after;
+        *ret_changes = changes;
+    }
+    vps_settings_wipe(&after);
+    return err;
+}
+
+void vps_settings_sources(const char *env_file, struct sources *sources)
+{
+    struct settings_source *source;
+    sources_add(sources, env_file);
+    if (settings_open(env_file, &source, NULL) == 0) {
+        sources_add_table(sources, source, TELEGRAM_TABLE, TELEGRAM_SIZE);
+        sources_add_table(sources, source, TABLE, TABLE_SIZE);
+        settings_close(source);
+    }
 }
 
 void vps_settings_wipe(struct vps_settings *settings)

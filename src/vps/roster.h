@@ -1,0 +1,22 @@
+/*
+ * roster: who may do what by the settings: users (ALLOWED_USERS) and gateways (TUNNEL_KEY);
+ * and what differs between two of each, for a person.
+ */
+#ifndef PAMTUNNEL_VPS_ROSTER_H
+#define PAMTUNNEL_VPS_ROSTER_H
+
+#include "base/text.h"
+#include "vps/settings.h"
+
+bool roster_has_user(const struct vps_settings *settings, int64_t user);
+/* The key of the gateway of this name: its own, or else one without a name. NULL: none. */
+const struct gateway_key *roster_key(const struct vps_settings *settings, const char *gateway);
+/* The gateway may log in with the same key by both. */
+bool roster_keeps_key(const struct vps_settings *before, const struct vps_settings *after,
+                      const char *gateway);
+
+/* For setting_form: of a struct user_list, and of a struct key_list. */
+void roster_users_differ(const void *before, const void *after, struct text *text);
+void roster_keys_differ(const void *before, const void *after, struct text *text);
+
+#endif
