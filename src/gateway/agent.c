@@ -27,7 +27,7 @@ struct agent {
     struct uplink *uplink;
     struct tunnels *tunnels;
     struct health *health;
-    int health_fd; /* until `health` has it; -1: none */
+    int health_fds[HEALTH_ADDRESSES]; /* until `health` has them; -1: none */
     struct notify *notify;
 };
 
@@ -101,29 +101,11 @@ static struct uplink_options uplink_options_for(struct agent *agent,
     };
 }
 
-/* --health asks at an address that these settings make. */
-static void move_health(struct agent *agent)
-{
-    int fd = health_listen(agent->settings);
-    struct health *health = fd < 0 ? NULL
-                                   : health_new(&agent->loop, fd, agent->uplink, agent->tunnels);
-    if (!health) {
-        log_warn(agent->log, "--health will not tell of this agent: %s",
-                 strerror(fd < 0 ? -fd : ENOMEM));
-        if (fd >= 0) {
-            close(fd);
-        }
-    }
-    health_free(agent->health);
-    agent->health = health;
-}
-
 /* Nothing fails after the uplink has taken its part. */
 static int apply(struct agent *agent, struct gateway_settings *after, const struct changes *changes)
 {
     static const char *const OF_UPLINK[] = {"VPS_HOST",     "CONTROL_PORT",   "TUNNEL_KEY",
                                             "GATEWAY_NAME", "KEEPALIVE_SECS", NULL};
-    static const char *const OF_HEALTH[] = {"VPS_HOST", "CONTROL_PORT", "GATEWAY_NAME", NULL};
     struct uplink_options uplink = uplink_options_for(agent, after);
     if (changes_have(changes, OF_UPLINK)) {
         int err = uplink_move(agent->uplink, &uplink);
@@ -134,9 +116,6 @@ static int apply(struct agent *agent, struct gateway_settings *after, const stru
     gateway_settings_replace(agent->settings, after);
     agent->log->level = agent->settings->log_level;
     tunnels_targets_changed(agent->tunnels);
-    if (changes_have(changes, OF_HEALTH)) {
-        move_health(agent);
-    }
     return 0;
 }
 
@@ -179,15 +158,14 @@ static void confine(struct agent *agent)
 {
     const struct gateway_settings *settings = agent->settings;
     struct sources sources = {0};
-    gateway_settings_sources(agent->env_file, &sources);
+    gateway_settings_sources(agent->env_file, &sources, NULL);
     /* It writes no file and listens nowhere. */
     const struct sandbox_rules rules = {.files = (const char *const *)sources.paths};
     struct why why;
-    agent->health_fd = health_listen(settings);
-    if (agent->health_fd < 0) {
-        log_warn(agent->log, "--health will not tell of this agent: %s%s",
-                 strerror(-agent->health_fd),
-                 agent->health_fd == -EADDRINUSE ? "; another one runs with these settings" : "");
+    int err = health_listen(settings, agent->env_file, agent->health_fds);
+    if (err < 0) {
+        log_warn(agent->log, "--health will not tell of this agent: %s%s", strerror(-err),
+                 err == -EADDRINUSE ? "; another one runs with these settings" : "");
     }
     if (notify_open(&agent->notify, &why) < 0) {
         log_warn(agent->log, "%s", why.text);
@@ -209,12 +187,12 @@ static bool is_well(void *arg)
 /* What others see of it. */
 static int start_telling(struct agent *agent)
 {
-    if (agent->health_fd >= 0) {
-        agent->health = health_new(&agent->loop, agent->health_fd, agent->uplink, agent->tunnels);
+    if (agent->health_fds[0] >= 0) {
+        agent->health = health_new(&agent->loop, agent->health_fds, agent->uplink, agent->tunnels);
         if (!agent->health) {
             return -ENOMEM;
         }
-        agent->health_fd = -1;
+        agent->health_fds[0] = agent->health_fds[1] = -1;
     }
     return notify_beat(agent->notify, &agent->loop, is_well, agent);
 }
@@ -282,8 +260,10 @@ static void stop(struct agent *agent)
     uv_run(&agent->loop, UV_RUN_DEFAULT);
     uv_loop_close(&agent->loop);
     notify_free(agent->notify);
-    if (agent->health_fd >= 0) {
-        close(agent->health_fd);
+    for (unsigned i = 0; i < HEALTH_ADDRESSES; i++) {
+        if (agent->health_fds[i] >= 0) {
+            close(agent->health_fds[i]);
+        }
     }
     tls_library_free();
 }

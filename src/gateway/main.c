@@ -133,7 +133,7 @@ int main(int argc, char **argv)
     if (options.check) {
         puts("The configuration is complete.");
     } else if (options.health) {
-        status = health_check(&settings) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        status = health_check(&settings, options.env_file) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     } else {
         warn_if_unsafe(options.env_file);
         status = run(&settings, options.env_file);

@@ -140,8 +140,7 @@ int gateway_settings_renew(const char *env_file, const struct gateway_settings *
 {
     struct changes changes = {0};
     struct sources sources = {0};
-    gateway_settings_sources(env_file, &sources);
-    int err = sources_check(&sources, why);
+    int err = gateway_settings_sources(env_file, &sources, why);
     sources_done(&sources);
     err = err < 0 ? err : gateway_settings_load(env_file, ret_after, why);
     if (err < 0) {
@@ -157,14 +156,18 @@ int gateway_settings_renew(const char *env_file, const struct gateway_settings *
     return 0;
 }
 
-void gateway_settings_sources(const char *env_file, struct sources *sources)
+int gateway_settings_sources(const char *env_file, struct sources *sources, struct why *why)
 {
     struct settings_source *source;
     sources_add(sources, env_file);
-    if (settings_open(env_file, &source, NULL) == 0) {
-        sources_add_table(sources, source, TABLE, TABLE_SIZE);
-        settings_close(source);
+    int err = sources_check(sources, why); /* before it is opened: that may wait */
+    err = err < 0 ? err : settings_open(env_file, &source, why);
+    if (err < 0) {
+        return err;
     }
+    sources_add_table(sources, source, TABLE, TABLE_SIZE);
+    settings_close(source);
+    return sources_check(sources, why);
 }
 
 void gateway_settings_replace(struct gateway_settings *settings, struct gateway_settings *after)

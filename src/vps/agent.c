@@ -151,7 +151,7 @@ static void watch_signals(struct agent *agent)
 static void enter_sandbox(struct agent *agent)
 {
     struct sources sources = {0};
-    vps_settings_sources(agent->env_file, &sources);
+    vps_settings_sources(agent->env_file, &sources, NULL);
     const struct sandbox_rules rules = {
         .state_dir = agent->settings->state_dir,
         .files = (const char *const *)sources.paths,

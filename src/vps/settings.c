@@ -331,8 +331,7 @@ int vps_settings_renew(const char *env_file, const struct vps_settings *now,
     struct vps_settings after;
     struct changes changes = {0};
     struct sources sources = {0};
-    vps_settings_sources(env_file, &sources);
-    int err = sources_check(&sources, why);
+    int err = vps_settings_sources(env_file, &sources, why);
     sources_done(&sources);
     err = err < 0 ? err : vps_settings_load(env_file, now->local, &after, why);
     if (err < 0) {
@@ -347,15 +346,19 @@ int vps_settings_renew(const char *env_file, const struct vps_settings *now,
     return err;
 }
 
-void vps_settings_sources(const char *env_file, struct sources *sources)
+int vps_settings_sources(const char *env_file, struct sources *sources, struct why *why)
 {
     struct settings_source *source;
     sources_add(sources, env_file);
-    if (settings_open(env_file, &source, NULL) == 0) {
-        sources_add_table(sources, source, TELEGRAM_TABLE, TELEGRAM_SIZE);
-        sources_add_table(sources, source, TABLE, TABLE_SIZE);
-        settings_close(source);
+    int err = sources_check(sources, why); /* before it is opened: that may wait */
+    err = err < 0 ? err : settings_open(env_file, &source, why);
+    if (err < 0) {
+        return err;
     }
+    sources_add_table(sources, source, TELEGRAM_TABLE, TELEGRAM_SIZE);
+    sources_add_table(sources, source, TABLE, TABLE_SIZE);
+    settings_close(source);
+    return sources_check(sources, why);
 }
 
 void vps_settings_wipe(struct vps_settings *settings)
