@@ -33,6 +33,17 @@ int sources_check(const struct sources *sources, struct why *why)
     return 0;
 }
 
+void sources_explain(int err, bool sandboxed, struct why *why)
+{
+    if (err == -EACCES && sandboxed) {
+        struct why closer = *why;
+        why_set(why, err,
+                "%.220s (a file in a folder that was none of its own at the start takes "
+                "a restart)",
+                closer.text);
+    }
+}
+
 void sources_done(struct sources *sources)
 {
     while (sources->count > 0) {

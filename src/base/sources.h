@@ -22,6 +22,8 @@ void sources_add_table(struct sources *sources, const struct settings_source *so
  * terminal, where somebody who waits for input would wait for ever.
  */
 int sources_check(const struct sources *sources, struct why *why);
+/* After -EACCES within a sandbox: adds to why what a new place of a file takes. */
+void sources_explain(int err, bool sandboxed, struct why *why);
 void sources_done(struct sources *sources);
 
 #endif

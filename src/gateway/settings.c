@@ -144,6 +144,7 @@ int gateway_settings_renew(const char *env_file, const struct gateway_settings *
     sources_done(&sources);
     err = err < 0 ? err : gateway_settings_load(env_file, ret_after, why);
     if (err < 0) {
+        sources_explain(err, now->sandbox, why);
         return err;
     }
     err = changes_find(TABLE, TABLE_SIZE, FORMS, now, ret_after, &changes);

@@ -335,6 +335,7 @@ int vps_settings_renew(const char *env_file, const struct vps_settings *now,
     sources_done(&sources);
     err = err < 0 ? err : vps_settings_load(env_file, now->local, &after, why);
     if (err < 0) {
+        sources_explain(err, now->sandbox, why);
         return err;
     }
     err = compare(now, &after, &changes, why);

@@ -263,6 +263,30 @@ static void an_endless_entry_is_refused_and_not_repeated_whole(void **state)
     assert_non_null(strstr(why.text, "neither a name nor an address"));
 }
 
+static void expect_difference(const char *before, const char *after, const char *difference)
+{
+    char buffer[300];
+    struct text text = text_over(buffer, sizeof buffer);
+    struct targets *was = list_of(before), *is = list_of(after);
+    targets_differ(was, is, &text);
+    assert_string_equal(buffer, difference);
+    targets_swap(was, is);
+    text = text_over(buffer, sizeof buffer);
+    targets_differ(is, was, &text);
+    assert_string_equal(buffer, difference);
+    targets_free(was);
+    targets_free(is);
+}
+
+static void another_list_is_told_by_what_came_and_what_went(void **state)
+{
+    (void)state;
+    expect_difference("HOME-PC:3389;10.0.0.0/8:22", " 10.0.0.0/8:22 ; home-pc:3389", "");
+    expect_difference("10.0.0.0/8:22", "10.0.0.0/8:22,80-90;[fd00::]/8:22",
+                      "10.0.0.0/8:22,80-90 added, [fd00::]/8:22 added, 10.0.0.0/8:22 removed");
+    expect_difference("nas:22;192.168.1.22:22", "nas:22", "192.168.1.22:22 removed");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +301,7 @@ int main(void)
         cmocka_unit_test(a_name_opens_no_address),
         cmocka_unit_test(what_makes_no_sense_is_refused_by_name),
         cmocka_unit_test(an_endless_entry_is_refused_and_not_repeated_whole),
+        cmocka_unit_test(another_list_is_told_by_what_came_and_what_went),
     };
     return cmocka_run_group_tests_name("targets", tests, NULL, NULL);
 }

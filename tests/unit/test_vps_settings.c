@@ -341,6 +341,67 @@ static void wiping_takes_the_secrets_away(void **state)
     assert_memory_equal(settings.tunnel_key.keys[0].key, NOTHING, sizeof NOTHING);
 }
 
+static void renew(const char *user_list, const char *keys, const char *port, const char *expected)
+{
+    struct vps_settings now, after;
+    struct changes changes;
+    struct why why = {""};
+    char buffer[900];
+    struct text text = text_over(buffer, sizeof buffer);
+    load(&now);
+    setenv("ALLOWED_USERS", user_list, 1);
+    setenv("TUNNEL_KEY", keys, 1);
+    setenv("CONTROL_PORT", port, 1);
+    if (vps_settings_renew(NULL, &now, &after, &changes, &why) < 0) {
+        fail_msg("%s", why.text);
+    }
+    changes_say(&changes, &text);
+    assert_string_equal(buffer, expected);
+    assert_int_equal(after.control_port, now.control_port);
+    assert_int_equal(after.allowed_users.count, strchr(user_list, ',') ? 2 : 1);
+}
+
+static void what_has_changed_is_found_by_what_it_means(void **state)
+{
+    (void)state;
+    renew("42", KEY, "9000", "nothing has changed");
+    renew("777, 42", KEY, "9000", "ALLOWED_USERS: 777 added");
+    renew("42,777", "home:" KEY, "9000", "TUNNEL_KEY: home added, the key without a name removed");
+    renew(
+        "42", "office:" KEY ",home:" KEY_2, "9001",
+        "ALLOWED_USERS: 777 removed; TUNNEL_KEY: office added, home has another key; CONTROL_PORT "
+        "(9000 → 9001) needs a restart; the others are in force");
+}
+
+/* Each is fine by itself; but the one takes a restart, and the other would not. */
+static void what_does_not_go_together_until_a_restart_is_refused(void **state)
+{
+    struct vps_settings now, after;
+    struct changes changes;
+    struct why why = {""};
+    (void)state;
+    load(&now);
+    setenv("CONTROL_PORT", "40000", 1);
+    setenv("PORT_RANGE_START", "8000", 1);
+    assert_int_equal(vps_settings_renew(NULL, &now, &after, &changes, &why), -EINVAL);
+    assert_non_null(strstr(why.text, "CONTROL_PORT is \"9000\""));
+    assert_non_null(strstr(why.text, "until a restart"));
+}
+
+/* Whoever waits for input in the loop would wait for ever. */
+static void what_cannot_be_read_twice_is_refused(void **state)
+{
+    struct vps_settings now, after;
+    struct changes changes;
+    struct why why = {""};
+    (void)state;
+    load(&now);
+    unsetenv("TUNNEL_KEY");
+    setenv("TUNNEL_KEY_FILE", "/dev/zero", 1);
+    assert_int_equal(vps_settings_renew(NULL, &now, &after, &changes, &why), -ESPIPE);
+    assert_non_null(strstr(why.text, "/dev/zero"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +415,9 @@ int main(void)
         cmocka_unit_test_setup(a_failure_leaves_the_result_untouched, set_up),
         cmocka_unit_test_setup(secrets_may_come_from_files, set_up),
         cmocka_unit_test_setup(wiping_takes_the_secrets_away, set_up),
+        cmocka_unit_test_setup(what_has_changed_is_found_by_what_it_means, set_up),
+        cmocka_unit_test_setup(what_does_not_go_together_until_a_restart_is_refused, set_up),
+        cmocka_unit_test_setup(what_cannot_be_read_twice_is_refused, set_up),
     };
     return cmocka_run_group_tests_name("vps_settings", tests, NULL, NULL);
 }
