@@ -51,10 +51,15 @@ static void on_command(void *arg, const struct message *message, const struct ad
     tunnels_command(agent->tunnels, message, vps);
 }
 
+static void say_connected(const struct agent *agent)
+{
+    notify_status(agent->notify, uplink_is_open(agent->uplink) ? "connected to the VPS"
+                                                               : "not connected to the VPS");
+}
+
 static void on_opened(void *arg)
 {
-    struct agent *agent = arg;
-    notify_status(agent->notify, "connected to the VPS");
+    say_connected(arg);
 }
 
 static void on_lost(void *arg)
@@ -142,11 +147,14 @@ static void on_hangup(uv_signal_t *handle, int number)
     (void)number;
     notify_reloading(agent->notify);
     if (reload(agent, &changes, &why) < 0) {
+        text_add(&text, "settings not reloaded: %s", why.text);
         log_error(agent->log, "settings not reloaded, those from before stay in force: %s",
                   why.text);
+        notify_status(agent->notify, buffer);
     } else {
         changes_say(&changes, &text);
         log_info(agent->log, "settings reloaded: %s", buffer);
+        say_connected(agent);
     }
     notify_ready(agent->notify);
 }

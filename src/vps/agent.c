@@ -114,7 +114,6 @@ static void say_what_it_does(struct agent *agent, char *ret_status, size_t size)
 static int reload(void *arg, struct changes *ret_changes, struct why *why)
 {
     struct agent *agent = arg;
-    char status[STATUS_MAX];
     const struct reload parts = {.settings = agent->settings,
                                  .env_file = agent->env_file,
                                  .log = agent->log,
@@ -122,7 +121,13 @@ static int reload(void *arg, struct changes *ret_changes, struct why *why)
                                  .gateways = agent->gateways};
     notify_reloading(agent->notify);
     int err = reload_run(&parts, ret_changes, why);
-    say_what_it_does(agent, status, sizeof status);
+    char status[sizeof why->text + STATUS_MAX];
+    if (err < 0) {
+        snprintf(status, sizeof status, "settings not reloaded: %s", why->text);
+        notify_status(agent->notify, status);
+    } else {
+        say_what_it_does(agent, status, sizeof status);
+    }
     notify_ready(agent->notify);
     return err;
 }
