@@ -4,6 +4,7 @@
  *
  *     settings    the configuration         agent    loop, signals, wiring
  *     gateways    the control port          admin    the socket for pamctl
+ *     reload      the settings, read again  roster   who may do what by them
  *     session/    what one command grants: its life, its two ports, its .rdp file
  *     admission/  who is let in at a session's public port
  *     bot/        the conversation in Telegram
