@@ -254,3 +254,12 @@ def test_secrets_in_files_of_their_own_are_read_again(folder, target):
         (keys / "key").write_text(named(home=key))
         assert "office removed" in world.vps.reload()
         assert client.works()
+
+
+def test_a_hang_up_does_not_disturb_an_agent_that_stops():
+    with World(env_files=True) as world:
+        for daemon in world.daemons():
+            daemon.process.terminate()
+            for _ in range(20):
+                daemon.process.send_signal(signal.SIGHUP)
+            assert daemon.wait_exit() == 0
