@@ -86,6 +86,8 @@ void roster_keys_differ(const void *before, const void *after, struct text *text
             add_key(key, "added", text);
         } else if (!is_same(old, key)) {
             add_key(key, "has another key", text);
+        } else if (old->until != key->until) {
+            add_key(key, "has another time for its first use", text);
         }
     }
     for (unsigned i = 0; i < was->count; i++) {
