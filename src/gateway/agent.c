@@ -143,6 +143,7 @@ static void on_hangup(uv_signal_t *handle, int number)
     struct changes changes = {0};
     char buffer[900];
     struct text text = text_over(buffer, sizeof buffer);
+    struct log before = *agent->log; /* a level that hides the line is no reason not to say it */
     struct why why;
     (void)number;
     notify_reloading(agent->notify);
@@ -153,7 +154,8 @@ static void on_hangup(uv_signal_t *handle, int number)
         notify_status(agent->notify, buffer);
     } else {
         changes_say(&changes, &text);
-        log_info(agent->log, "settings reloaded: %s", buffer);
+        log_info(before.level > agent->log->level ? &before : agent->log, "settings reloaded: %s",
+                 buffer);
         say_connected(agent);
     }
     notify_ready(agent->notify);

@@ -41,6 +41,7 @@ int reload_run(const struct reload *reload, struct changes *ret_changes, struct 
     char buffer[900];
     struct text text = text_over(buffer, sizeof buffer);
     struct changes changes = {0};
+    struct log before = *reload->log; /* a level that hides the line is no reason not to say it */
     int err = read_and_apply(reload, &changes, why);
     if (err < 0) {
         log_error(reload->log, "settings not reloaded, those from before stay in force: %s",
@@ -48,7 +49,8 @@ int reload_run(const struct reload *reload, struct changes *ret_changes, struct 
         return err;
     }
     changes_say(&changes, &text);
-    log_info(reload->log, "settings reloaded: %s", buffer);
+    log_info(before.level > reload->log->level ? &before : reload->log, "settings reloaded: %s",
+             buffer);
     *ret_changes = changes;
     return 0;
 }

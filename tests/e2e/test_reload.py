@@ -76,6 +76,8 @@ def test_no_session_is_lost_by_settings_right_wrong_and_unreadable(world, twenty
     assert "SESSION_TIMEOUT: 120 → 77" in right and "LOG_LEVEL: debug → info" in right
     twenty()
     assert "nothing has changed" in world.vps.reload()
+    assert "LOG_LEVEL: info → error" in world.vps.reload(LOG_LEVEL="error")
+    assert "LOG_LEVEL: error → debug" in world.vps.reload(LOG_LEVEL="debug")
 
     for content, says in [
             (good + b"ADMIT=sometimes\n", 'ADMIT is "sometimes"'),
@@ -141,8 +143,8 @@ def test_who_is_added_may_command_at_once_and_who_is_removed_may_not(world, targ
     line = world.vps.reload(ALLOWED_USERS=f"{OWNER},{STRANGER}")
     assert f"{STRANGER} added, {FRIEND} removed" in line
     assert friends.is_cut() and own.works()
-    world.vps.wait_log(f"session {friends.id}: over: its user may not use this server any more")
-    world.api.wait_message("may not use this server any more", since=since, chat=FRIEND)
+    world.vps.wait_log(f"session {friends.id}: over: access was taken away")
+    world.api.wait_message("access was taken away", since=since, chat=FRIEND)
     world.ssh(target.name, STRANGER)
     count = len(world.sessions())
     world.api.say(FRIEND, f"/ssh {target.name}")

@@ -1252,7 +1252,7 @@ static void who_may_not_any_more_is_out_at_once(void **state)
                          gateway ? SESSION_END_GATEWAY_REMOVED : SESSION_END_USER_REMOVED);
         assert_string_equal(world->end_text,
                             gateway ? "gateway home does not belong to this server any more"
-                                    : "its user may not use this server any more");
+                                    : "access was taken away");
         WAIT_FOR(&world->stage, world->peers[0].closes == 1);
         close(data);
         world_stop(world);

@@ -224,7 +224,7 @@ void session_end_text(const struct session *session, struct text *text)
         text_add_seconds(text, session->limits.time_s);
         break;
     case SESSION_END_USER_REMOVED:
-        text_add(text, "its user may not use this server any more");
+        text_add(text, "access was taken away");
         break;
     case SESSION_END_GATEWAY_REMOVED:
         text_add(text, "gateway %s does not belong to this server any more", session->gateway);
