@@ -9,7 +9,10 @@
 #include <strings.h>
 #include <uv.h>
 
+#include "base/envfile.h"
 #include "base/settings.h"
+#include "base/vocabulary.h"
+#include "vps/proxy.h"
 
 enum { WORKERS_DEFAULT_MAX = 4, WORKERS_MAX = 64, KEY_HEX = CRYPTO_KEY_SIZE * 2, DAY = 86400 };
 
@@ -47,17 +50,39 @@ static int parse_url(const struct setting *s, const char *text, void *field, str
     return err;
 }
 
+static int refuse_users(const char *text, const char *at, struct why *why)
+{
+    if (strchr(text, '@') || isalpha((unsigned char)*at)) {
+        return why_set(why, -EINVAL, "names do not count, numbers do; @userinfobot tells yours");
+    }
+    if (*at == ';' || *at == ' ' || isdigit((unsigned char)*at)) {
+        return why_set(why, -EINVAL, "there is a comma between two users");
+    }
+    if (*at == '-') {
+        return why_set(why, -EINVAL, "that is a group's number; a user's has no sign");
+    }
+    return *at == ',' ? why_set(why, -EINVAL, "a comma only stands between two users") : -EINVAL;
+}
+
+static int parse_proxy(const struct setting *s, const char *text, void *field, struct why *why)
+{
+    int err = proxy_check(text, why);
+    return err < 0 ? err : setting_text(s, text, field, why);
+}
+
 static int parse_users(const struct setting *s, const char *text, void *field, struct why *why)
 {
     struct vps_settings *settings = (struct vps_settings *)((char *)field - s->offset);
+    const char *whole = text;
     settings->allowed_users.count = 0;
     while (*text) {
         char *end;
         errno = 0;
+        text += strspn(text, " ");
         long long id = strtoll(text, &end, 10);
         end += strspn(end, " ");
         if (errno || end == text || id <= 0 || (*end && *end != ',')) {
-            return -EINVAL;
+            return refuse_users(whole, id <= 0 ? text : end, why);
         }
         if (settings->allowed_users.count == USERS_MAX) {
             return why_set(why, -EINVAL, "more than %d users", USERS_MAX);
@@ -109,6 +134,24 @@ static int check_names(const struct gateway_key *keys, unsigned count, struct wh
     return 0;
 }
 
+/* What is wrong with an entry of TUNNEL_KEY, where no more is known. */
+static int explain_key(const char *entry, size_t len, struct why *why)
+{
+    const char *hex = memchr(entry, ':', len);
+    size_t hex_len = hex ? len - (size_t)(++hex - entry) : len;
+    hex = hex ? hex : entry;
+    if (strncmp(hex, "0x", 2) == 0) {
+        return why_set(why, -EINVAL, "a key goes without 0x");
+    }
+    if (hex_len != KEY_HEX) {
+        return why_set(why, -EINVAL, "a key of %zu characters", hex_len);
+    }
+    if (strspn(hex, "0123456789abcdefABCDEF") < (size_t)KEY_HEX) {
+        return why_set(why, -EINVAL, "a key holds what is no hex digit (0 to 9, a to f)");
+    }
+    return why_set(why, -EINVAL, "the name in front of a key is none that a gateway can have");
+}
+
 static int parse_keys(const struct setting *s, const char *text, void *field, struct why *why)
 {
     struct vps_settings *settings = (struct vps_settings *)((char *)field - s->offset);
@@ -121,7 +164,7 @@ static int parse_keys(const struct setting *s, const char *text, void *field, st
         struct gateway_key *key = &settings->tunnel_key.keys[settings->tunnel_key.count++];
         int err = parse_key(text, len, key, why);
         if (err < 0) {
-            return err;
+            return why->text[0] ? err : explain_key(text, len, why);
         }
         if (!text[len]) {
             break;
@@ -175,6 +218,10 @@ static const struct setting TELEGRAM_TABLE[] = {
     {"TELEGRAM_API_URL", "https://api.telegram.org",
      "the http or https address of a Bot API server", parse_url, FIELD(telegram_api_url),
      .max = URL_MAX},
+    {"TELEGRAM_PROXY",
+     .takes = "the proxy on the way to the Bot API, http://, https:// or socks5h://, each "
+              "[USER:PASSWORD@]HOST[:PORT]",
+     .parse = parse_proxy, FIELD(telegram_proxy), .max = URL_MAX, .secret = true, .optional = true},
 };
 
 static const struct setting TABLE[] = {
@@ -224,6 +271,47 @@ enum {
     TABLE_SIZE = sizeof TABLE / sizeof *TABLE,
 };
 
+/* What gateway-agent alone has; a test compares them. */
+static const char *const OF_GATEWAY[] = {"GATEWAY_NAME", "KEEPALIVE_SECS", "ALLOWED_TARGETS", NULL};
+
+static const char *const OF_ENVIRONMENT[] = {
+    "SSL_CERT_FILE",
+    "http_proxy",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "JOURNAL_STREAM",
+    "TZ",
+    "LANG",
+    "PATH",
+    NULL,
+};
+
+static const struct vocabulary VOCABULARY = {
+    .tables = {{TELEGRAM_TABLE, TELEGRAM_SIZE}, {TABLE, TABLE_SIZE}},
+    .other_agent = "gateway-agent",
+    .others = OF_GATEWAY,
+    .environments = OF_ENVIRONMENT,
+};
+
+const char *vps_settings_env_file(const char *named, bool local)
+{
+    bool enough = settings_are_given(TABLE, TABLE_SIZE) &&
+                  (local || settings_are_given(TELEGRAM_TABLE, TELEGRAM_SIZE));
+    return named ? named : enough ? NULL : envfile_installed(VPS_ENV_FILE);
+}
+
+int vps_settings_check_names(const char *env_file, struct why *why)
+{
+    return vocabulary_check_file(&VOCABULARY, env_file, why);
+}
+
 static int check_together(const struct vps_settings *settings, struct why *why)
 {
     unsigned first = settings->port_range_start, last = settings->port_range_end;
@@ -245,8 +333,8 @@ static int check_together(const struct vps_settings *settings, struct why *why)
 static int load(const struct settings_source *source, struct vps_settings *settings,
                 struct why *why)
 {
-    int err = 0;
-    if (!settings->local) {
+    int err = vocabulary_check(&VOCABULARY, source, why);
+    if (err == 0 && !settings->local) {
         err = settings_load(source, TELEGRAM_TABLE, TELEGRAM_SIZE, settings, why);
     }
     if (err == 0) {
@@ -288,6 +376,7 @@ int vps_settings_take(const char *name, const char *text, struct vps_settings *s
 void vps_settings_wipe(struct vps_settings *settings)
 {
     crypto_wipe(settings->telegram_token, sizeof settings->telegram_token);
+    crypto_wipe(settings->telegram_proxy, sizeof settings->telegram_proxy);
     crypto_wipe(&settings->tunnel_key, sizeof settings->tunnel_key);
 }
 

@@ -11,11 +11,11 @@
 #include "base/clock.h"
 #include "base/settings.h"
 #include "base/text.h"
+#include "base/vocabulary.h"
 #include "vps/health.h"
 #include "vps/setup/doctor_state.h"
 #include "vps/setup/firewall.h"
 #include "vps/setup/hotline.h"
-#include "vps/setup/sheet.h"
 
 enum {
     EXIT_USAGE = 2,
@@ -211,15 +211,16 @@ int doctor_run(const char *env_file, bool local)
     struct vps_settings settings;
     struct checkup checkup = {0};
     struct why why;
-    if (!env_file && !sheet_is_given("TUNNEL_KEY") && access(VPS_ENV_FILE, F_OK) == 0) {
-        env_file = VPS_ENV_FILE;
-    }
+    env_file = vps_settings_env_file(env_file, local);
     if (vps_settings_load(env_file, local, &settings, &why) < 0) {
         checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
         return EXIT_USAGE;
     }
     checkup_say(&checkup, CHECKUP_OK, "settings", "complete, from %s",
                 env_file ? env_file : "the environment");
+    if (vocabulary_has_repeats(env_file, &why)) {
+        checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
+    }
     check_secret_files(&checkup, env_file);
     check_all(&checkup, &settings);
     vps_settings_wipe(&settings);

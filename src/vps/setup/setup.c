@@ -370,7 +370,8 @@ static int begin(struct setup *setup, const struct setup_options *options, struc
     if (!setup->options.env_file) {
         setup->options.env_file = VPS_ENV_FILE;
     }
-    return sheet_open(setup->options.env_file, &setup->sheet, why);
+    int err = vps_settings_check_names(setup->options.env_file, why);
+    return err < 0 ? err : sheet_open(setup->options.env_file, &setup->sheet, why);
 }
 
 static int end(struct setup *setup, int err, const struct why *why)
