@@ -138,7 +138,9 @@ static void say_where_from(const char *env_file, enum log_level level)
 {
     struct log log = log_to_stderr(level);
     struct why why;
-    log_info(&log, "settings: from %s", env_file ? env_file : "the environment");
+    if (env_file) {
+        log_info(&log, "settings: from %s and the environment", env_file);
+    }
     if (env_file && envfile_is_safe(env_file, &why) < 0) {
         log_warn(&log, "the settings may be changed by others: %s", why.text);
     }
