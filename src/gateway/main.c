@@ -3,7 +3,8 @@
  * and, on its command, joins a data channel with a machine that its own list
  * allows.
  *
- *     settings  the configuration          targets   the list of what may be dialled
+ *     settings  the configuration          targets   the list of what may be dialled, with
+ *                                          slips     for what is often written into it
  *     agent     loop, signals, wiring      reach     the target: look-up, list, probe
  *     uplink    the control connection     attach    the data channel: dial, proof
  *     tunnels   all of them, the relay     tunnel    the life of one
