@@ -7,7 +7,9 @@
 #include <uv.h>
 
 #include "base/changes.h"
+#include "base/envfile.h"
 #include "base/settings.h"
+#include "base/vocabulary.h"
 
 enum { WORKERS_DEFAULT_MAX = 4, WORKERS_MAX = 64 };
 
@@ -15,10 +17,18 @@ static int parse_key(const struct setting *setting, const char *text, void *fiel
 {
     (void)setting;
     size_t len = strlen(text);
+    if (strncmp(text, "0x", 2) == 0) {
+        return why_set(why, -EINVAL, "it goes without 0x");
+    }
+    if (strchr(text, ':')) {
+        return why_set(why, -EINVAL, "here it is one key, without a name and a colon");
+    }
     if (len != (size_t)CRYPTO_KEY_SIZE * 2) {
         return why_set(why, -EINVAL, "it has %zu characters", len);
     }
-    return crypto_unhex(text, field, CRYPTO_KEY_SIZE);
+    return crypto_unhex(text, field, CRYPTO_KEY_SIZE) < 0
+               ? why_set(why, -EINVAL, "it holds what is no hex digit (0 to 9, a to f)")
+               : 0;
 }
 
 static int parse_name(const struct setting *setting, const char *text, void *field, struct why *why)
@@ -68,6 +78,50 @@ static const struct setting TABLE[] = {
 
 enum { TABLE_SIZE = sizeof TABLE / sizeof *TABLE };
 
+/* What vps-agent alone has; a test compares them. */
+static const char *const OF_VPS[] = {
+    "TELEGRAM_TOKEN",
+    "ALLOWED_USERS",
+    "TELEGRAM_API_URL",
+    "TELEGRAM_PROXY",
+    "PORT_RANGE_START",
+    "PORT_RANGE_END",
+    "BIND_ADDRESS",
+    "SESSION_TIMEOUT",
+    "RECONNECT_GRACE",
+    "MAX_CONNECTIONS",
+    "IDLE_TIMEOUT",
+    "MAX_SESSION_TIME",
+    "MAX_SESSIONS",
+    "ADMIT",
+    "MAX_SESSIONS_PER_USER",
+    "KNOWN_DAYS",
+    "STATE_DIR",
+    NULL,
+};
+
+static const char *const OF_ENVIRONMENT[] = {
+    "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM", "TZ", "LANG", "PATH", NULL,
+};
+
+static const struct vocabulary VOCABULARY = {
+    .tables = {{TABLE, TABLE_SIZE}},
+    .other_agent = "vps-agent",
+    .others = OF_VPS,
+    .environments = OF_ENVIRONMENT,
+};
+
+const char *gateway_settings_env_file(const char *named)
+{
+    bool enough = settings_are_given(TABLE, TABLE_SIZE);
+    return named ? named : enough ? NULL : envfile_installed(GATEWAY_ENV_FILE);
+}
+
+int gateway_settings_check_names(const char *env_file, struct why *why)
+{
+    return vocabulary_check_file(&VOCABULARY, env_file, why);
+}
+
 void gateway_name_from_host(const char *host, char dst[GATEWAY_NAME_MAX + 1])
 {
     size_t len = 0;
@@ -109,7 +163,8 @@ int gateway_settings_load(const char *env_file, struct gateway_settings *ret_set
     }
     struct gateway_settings settings = {0};
     set_defaults(&settings);
-    err = settings_load(source, TABLE, TABLE_SIZE, &settings, why);
+    err = vocabulary_check(&VOCABULARY, source, why);
+    err = err < 0 ? err : settings_load(source, TABLE, TABLE_SIZE, &settings, why);
     settings_close(source);
     if (err < 0) {
         gateway_settings_done(&settings);

@@ -26,6 +26,13 @@ struct gateway_settings {
 };
 
 /*
+ * The env file to read: the one that was named, or the installed one where the environment
+ * lacks something that has to be set. NULL: none, the environment has it all.
+ */
+const char *gateway_settings_env_file(const char *named);
+/* Every line of the file sets something that gateway-agent knows. No file is fine, too. */
+int gateway_settings_check_names(const char *env_file, struct why *why);
+/*
  * Reads everything; env_file may be NULL. 0, or -errno with the one line for the
  * user in why. gateway_settings_done() afterwards.
  */

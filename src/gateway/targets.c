@@ -9,6 +9,7 @@
 #include "base/changes.h"
 #include "base/host.h"
 #include "base/text.h"
+#include "gateway/slips.h"
 
 enum {
     ENTRIES_MAX = 1024,
@@ -86,6 +87,15 @@ static int parse_port(const char *text, uint16_t *ret_port)
     return 0;
 }
 
+static int refuse_port(const char *text, const char *whole, struct why *why)
+{
+    if (*text == '\0') {
+        return why_set(why, -EINVAL, "\"%s\": \"\" is not a port: one is missing beside a , or -",
+                       whole);
+    }
+    return why_set(why, -EINVAL, "\"%s\": \"%.20s\" is not a port from 1 to 65535", whole, text);
+}
+
 /* "22" or "8000-8100"; cuts the text apart. */
 static int parse_range(char *text, const char *whole, struct range *ret_range, struct why *why)
 {
@@ -96,14 +106,12 @@ static int parse_range(char *text, const char *whole, struct range *ret_range, s
         *dash++ = '\0';
     }
     if (parse_port(text, &range.first) < 0) {
-        return why_set(why, -EINVAL, "\"%s\": \"%.20s\" is not a port from 1 to 65535", whole,
-                       text);
+        return refuse_port(text, whole, why);
     }
     if (!dash) {
         range.last = range.first;
     } else if (parse_port(dash, &range.last) < 0) {
-        return why_set(why, -EINVAL, "\"%s\": \"%.20s\" is not a port from 1 to 65535", whole,
-                       dash);
+        return refuse_port(dash, whole, why);
     } else if (range.last < range.first) {
         return why_set(why, -EINVAL,
                        "\"%s\": the range of ports is the wrong way round, write %u-%u", whole,
@@ -176,6 +184,13 @@ static int parse_network(const struct parts *parts, struct entry *entry, struct 
 static int parse_host(const struct parts *parts, struct entry *entry, struct why *why)
 {
     enum host_kind kind = host_kind(parts->host);
+
+    if (slips_is_range(parts->host)) {
+        return why_set(why, -EINVAL,
+                       "\"%s\": a range of addresses is written as a network, like 192.168.1.0/24, "
+                       "or as an entry for each machine",
+                       parts->whole);
+    }
 
     if (parts->bracketed && kind != HOST_IPV6) {
         return why_set(why, -EINVAL, "\"%s\": the brackets take one IPv6 address: [fd00::]/8:22",
@@ -251,7 +266,8 @@ static int parse_entry(char *text, struct entry *ret_entry, struct why *why)
                        "there is an empty entry: a ; only stands between two entries");
     }
     text_add(&copy, "%s", text);
-    err = split(text, shown, &parts, why);
+    err = slips_check(text, shown, why);
+    err = err < 0 ? err : split(text, shown, &parts, why);
     if (err == 0) {
         err = parse_host(&parts, &entry, why);
     }

@@ -1,12 +1,17 @@
 /*
- * roster: who may do what by the settings: users (ALLOWED_USERS) and gateways (TUNNEL_KEY);
- * and what differs between two of each, for a person.
+ * roster: who may do what by the settings: users (ALLOWED_USERS) and gateways (TUNNEL_KEY).
+ * How the lists are written, who is on them, and what differs between two, for a person.
  */
 #ifndef PAMTUNNEL_VPS_ROSTER_H
 #define PAMTUNNEL_VPS_ROSTER_H
 
+#include "base/settings.h"
 #include "base/text.h"
 #include "vps/settings.h"
+
+/* Parsers of settings; fields are a struct user_list and a struct key_list of the settings. */
+int roster_parse_users(const struct setting *s, const char *text, void *field, struct why *why);
+int roster_parse_keys(const struct setting *s, const char *text, void *field, struct why *why);
 
 bool roster_has_user(const struct vps_settings *settings, int64_t user);
 /* The key of the gateway of this name: its own, or else one without a name. NULL: none. */

@@ -6,19 +6,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <uv.h>
 
 #include "base/changes.h"
+#include "base/envfile.h"
 #include "base/settings.h"
+#include "base/vocabulary.h"
+#include "vps/proxy.h"
 #include "vps/roster.h"
 
 enum {
     WORKERS_DEFAULT_MAX = 4,
     WORKERS_MAX = 64,
-    KEY_HEX = CRYPTO_KEY_SIZE * 2,
     DAY = 86400,
-    UNTIL_DIGITS = 12
 };
 
 /* ---- parsers of this agent's own settings --------------------------------- */
@@ -55,134 +55,10 @@ static int parse_url(const struct setting *s, const char *text, void *field, str
     return err;
 }
 
-static int parse_users(const struct setting *s, const char *text, void *field, struct why *why)
+static int parse_proxy(const struct setting *s, const char *text, void *field, struct why *why)
 {
-    struct vps_settings *settings = (struct vps_settings *)((char *)field - s->offset);
-    settings->allowed_users.count = 0;
-    while (*text) {
-        char *end;
-        errno = 0;
-        long long id = strtoll(text, &end, 10);
-        end += strspn(end, " ");
-        if (errno || end == text || id <= 0 || (*end && *end != ',')) {
-            return -EINVAL;
-        }
-        if (settings->allowed_users.count == USERS_MAX) {
-            return why_set(why, -EINVAL, "more than %d users", USERS_MAX);
-        }
-        settings->allowed_users.ids[settings->allowed_users.count++] = id;
-        text = *end ? end + 1 : end;
-    }
-    return settings->allowed_users.count > 0 ? 0 : -EINVAL;
-}
-
-/* "@UNTIL" at the end of an entry, which is cut off; its first use must come before. */
-static int parse_until(char *entry, int64_t *ret_until, struct why *why)
-{
-    char *at = strchr(entry, '@');
-    *ret_until = 0;
-    if (!at) {
-        return 0;
-    }
-    size_t digits = strspn(at + 1, "0123456789");
-    *at = '\0';
-    if (digits == 0 || digits > UNTIL_DIGITS || at[1 + digits]) {
-        return why_set(why, -EINVAL, "what follows an @ is no Unix time");
-    }
-    *ret_until = strtoll(at + 1, NULL, 10);
-    return 0;
-}
-
-/* HEX or NAME:HEX. */
-static int parse_name_and_key(const char *entry, struct gateway_key *key, struct why *why)
-{
-    size_t len = strlen(entry);
-    if (len < KEY_HEX) {
-        return why_set(why, -EINVAL, "a key of %zu characters", len);
-    }
-    const char *hex = entry + len - KEY_HEX;
-    size_t name_len = hex > entry ? (size_t)(hex - entry) - 1 : 0;
-    if (name_len > GATEWAY_NAME_MAX || (hex > entry && entry[name_len] != ':')) {
-        return -EINVAL;
-    }
-    memcpy(key->name, entry, name_len);
-    key->name[name_len] = '\0';
-    int err = crypto_unhex(hex, key->key, sizeof key->key);
-    return err == 0 && hex > entry && !gateway_name_is_valid(key->name) ? -EINVAL : err;
-}
-
-/* One entry of TUNNEL_KEY, len characters: HEX, NAME:HEX or NAME:HEX@UNTIL. */
-static int parse_key(const char *text, size_t len, struct gateway_key *key, struct why *why)
-{
-    char entry[GATEWAY_NAME_MAX + 1 + KEY_HEX + 1 + UNTIL_DIGITS + 1];
-    if (len >= sizeof entry) {
-        return why_set(why, -EINVAL, "a key of %zu characters", len);
-    }
-    memcpy(entry, text, len);
-    entry[len] = '\0';
-    int err = parse_until(entry, &key->until, why);
-    err = err < 0 ? err : parse_name_and_key(entry, key, why);
-    if (err == 0 && key->until && !key->name[0]) {
-        err = why_set(why, -EINVAL,
-                      "only the key of one gateway, NAME:KEY, can have an @ and a "
-                      "time");
-    }
-    crypto_wipe(entry, sizeof entry);
-    return err;
-}
-
-static int refuse_same(const struct gateway_key *a, const struct gateway_key *b, struct why *why)
-{
-    const struct gateway_key *named = b->name[0] ? b : a, *other = named == a ? b : a;
-    return why_set(why, -EINVAL,
-                   "%s%s and %s have the same key: each gateway needs its own (vps-agent --invite "
-                   "%s --new-key)",
-                   other->name[0] ? "the gateways " : "the gateways without a name", other->name,
-                   named->name, named->name);
-}
-
-/* No gateway has two keys, no key two gateways; and one may be of all those that have none. */
-static int check_keys(const struct gateway_key *keys, unsigned count, bool to_mend, struct why *why)
-{
-    for (unsigned i = 0; i < count; i++) {
-        for (unsigned k = 0; k < i; k++) {
-            if (!keys[i].name[0] && !keys[k].name[0]) {
-                return why_set(why, -EINVAL,
-                               "two keys without a name: only one can be; the others need their "
-                               "gateways' names");
-            }
-            if (strcasecmp(keys[k].name, keys[i].name) == 0) {
-                return why_set(why, -EINVAL, "two keys for the gateway %s", keys[i].name);
-            }
-            if (!to_mend && crypto_equal(keys[k].key, keys[i].key, sizeof keys[i].key)) {
-                return refuse_same(&keys[k], &keys[i], why);
-            }
-        }
-    }
-    return 0;
-}
-
-static int parse_keys(const struct setting *s, const char *text, void *field, struct why *why)
-{
-    struct vps_settings *settings = (struct vps_settings *)((char *)field - s->offset);
-    settings->tunnel_key.count = 0;
-    for (;;) {
-        if (settings->tunnel_key.count == GATEWAYS_MAX) {
-            return why_set(why, -EINVAL, "more than %d keys", GATEWAYS_MAX);
-        }
-        size_t len = strcspn(text, ",");
-        struct gateway_key *key = &settings->tunnel_key.keys[settings->tunnel_key.count++];
-        int err = parse_key(text, len, key, why);
-        if (err < 0) {
-            return err;
-        }
-        if (!text[len]) {
-            break;
-        }
-        text += len + 1 + strspn(text + len + 1, " ");
-    }
-    return check_keys(settings->tunnel_key.keys, settings->tunnel_key.count,
-                      settings->tunnel_key.to_mend, why);
+    int err = proxy_check(text, why);
+    return err < 0 ? err : setting_text(s, text, field, why);
 }
 
 static int parse_bind(const struct setting *s, const char *text, void *field, struct why *why)
@@ -227,10 +103,15 @@ static const struct setting TELEGRAM_TABLE[] = {
      .parse = parse_token, FIELD(telegram_token), .max = TOKEN_MAX, .secret = true,
      .at_start = true},
     {"ALLOWED_USERS", .takes = "numeric Telegram user IDs, separated by commas",
-     .parse = parse_users, FIELD(allowed_users)},
+     .parse = roster_parse_users, FIELD(allowed_users)},
     {"TELEGRAM_API_URL", "https://api.telegram.org",
      "the http or https address of a Bot API server", parse_url, FIELD(telegram_api_url),
      .max = URL_MAX, .at_start = true},
+    {"TELEGRAM_PROXY",
+     .takes = "the proxy on the way to the Bot API, http://, https:// or socks5h://, each "
+              "[USER:PASSWORD@]HOST[:PORT]",
+     .parse = parse_proxy, FIELD(telegram_proxy), .max = URL_MAX, .secret = true, .optional = true,
+     .at_start = true},
 };
 
 static const struct setting TABLE[] = {
@@ -239,7 +120,7 @@ static const struct setting TABLE[] = {
     {"TUNNEL_KEY",
      .takes = "the 64 hex digits that vps-agent --generate-key prints, or NAME:KEY,NAME:KEY, a "
               "key for each gateway",
-     .parse = parse_keys, FIELD(tunnel_key), .secret = true},
+     .parse = roster_parse_keys, FIELD(tunnel_key), .secret = true},
     {"CONTROL_PORT", "9000", "a port, 1 to 65535", setting_port, FIELD(control_port),
      .at_start = true},
     {"PORT_RANGE_START", "20000", "a port, 1 to 65535", setting_port, FIELD(port_range_start)},
@@ -282,6 +163,47 @@ enum {
     TABLE_SIZE = sizeof TABLE / sizeof *TABLE,
 };
 
+/* What gateway-agent alone has; a test compares them. */
+static const char *const OF_GATEWAY[] = {"GATEWAY_NAME", "KEEPALIVE_SECS", "ALLOWED_TARGETS", NULL};
+
+static const char *const OF_ENVIRONMENT[] = {
+    "SSL_CERT_FILE",
+    "http_proxy",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "JOURNAL_STREAM",
+    "TZ",
+    "LANG",
+    "PATH",
+    NULL,
+};
+
+static const struct vocabulary VOCABULARY = {
+    .tables = {{TELEGRAM_TABLE, TELEGRAM_SIZE}, {TABLE, TABLE_SIZE}},
+    .other_agent = "gateway-agent",
+    .others = OF_GATEWAY,
+    .environments = OF_ENVIRONMENT,
+};
+
+const char *vps_settings_env_file(const char *named, bool local)
+{
+    bool enough = settings_are_given(TABLE, TABLE_SIZE) &&
+                  (local || settings_are_given(TELEGRAM_TABLE, TELEGRAM_SIZE));
+    return named ? named : enough ? NULL : envfile_installed(VPS_ENV_FILE);
+}
+
+int vps_settings_check_names(const char *env_file, struct why *why)
+{
+    return vocabulary_check_file(&VOCABULARY, env_file, why);
+}
+
 static int check_together(const struct vps_settings *settings, struct why *why)
 {
     unsigned first = settings->port_range_start, last = settings->port_range_end;
@@ -303,8 +225,8 @@ static int check_together(const struct vps_settings *settings, struct why *why)
 static int load(const struct settings_source *source, struct vps_settings *settings,
                 struct why *why)
 {
-    int err = 0;
-    if (!settings->local) {
+    int err = vocabulary_check(&VOCABULARY, source, why);
+    if (err == 0 && !settings->local) {
         err = settings_load(source, TELEGRAM_TABLE, TELEGRAM_SIZE, settings, why);
     }
     if (err == 0) {
@@ -354,11 +276,12 @@ static void show_admit(const struct setting *setting, const void *field, struct 
 static const struct setting_form FORMS[] = {
     {parse_token, 0, NULL, NULL},
     {parse_url, 0, NULL, NULL},
+    {parse_proxy, 0, NULL, NULL},
     {parse_bind, 0, NULL, NULL},
     {parse_state_dir, 0, NULL, NULL},
     {parse_admit, sizeof(enum admit), show_admit, NULL},
-    {parse_users, sizeof(struct user_list), NULL, roster_users_differ},
-    {parse_keys, sizeof(struct key_list), NULL, roster_keys_differ},
+    {roster_parse_users, sizeof(struct user_list), NULL, roster_users_differ},
+    {roster_parse_keys, sizeof(struct key_list), NULL, roster_keys_differ},
     {NULL, 0, NULL, NULL},
 };
 
@@ -417,6 +340,7 @@ int vps_settings_sources(const char *env_file, struct sources *sources, struct w
 void vps_settings_wipe(struct vps_settings *settings)
 {
     crypto_wipe(settings->telegram_token, sizeof settings->telegram_token);
+    crypto_wipe(settings->telegram_proxy, sizeof settings->telegram_proxy);
     crypto_wipe(&settings->tunnel_key, sizeof settings->tunnel_key);
 }
 

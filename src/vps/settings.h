@@ -41,6 +41,7 @@ struct vps_settings {
     bool local; /* --local: no Telegram */
     char telegram_token[TOKEN_MAX + 1];
     char telegram_api_url[URL_MAX + 1];
+    char telegram_proxy[URL_MAX + 1]; /* to the Bot API; empty: as the environment says */
     struct user_list allowed_users;
     char vps_host[HOST_MAX + 1];
     struct key_list tunnel_key;
@@ -63,6 +64,13 @@ struct vps_settings {
     enum log_level log_level;
 };
 
+/*
+ * The env file to read: the one that was named, or the installed one where the environment
+ * lacks something that has to be set. NULL: none, the environment has it all.
+ */
+const char *vps_settings_env_file(const char *named, bool local);
+/* Every line of the file sets something that vps-agent knows. A file that is not there is fine. */
+int vps_settings_check_names(const char *env_file, struct why *why);
 /* Reads everything. 0, or -errno with the one line for the user in why. */
 int vps_settings_load(const char *env_file, bool local, struct vps_settings *ret_settings,
                       struct why *why);

@@ -26,6 +26,7 @@ def tool(name):
 def settings_in_help(agent):
     """{name: (default or None, required)}"""
     text = run(agent, "--help").stdout.partition("\nSettings")[2]
+    text = re.sub(r"(?<=;)\n {25}", "", text).replace("\n" + 25 * " ", " ")    # what was wrapped
     found = {}
     for name, rest in re.findall(r"^  ([A-Z_]+) +(.*)$", text, re.M):
         default = re.search(r"\(default: (.*)\)$", rest)
