@@ -44,15 +44,17 @@ struct log log_to_stderr(enum log_level level)
     return (struct log){.stream = stderr, .level = level, .journal = is_journal(STDERR_FILENO)};
 }
 
-static void write_time(FILE *stream)
+enum { PREFIX_SIZE = 48 };
+
+static void stamp(char prefix[PREFIX_SIZE])
 {
     struct timespec now;
     struct tm utc;
-    char stamp[32];
+    char seconds[32];
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
-    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-    fprintf(stream, "%s.%03ldZ ", stamp, now.tv_nsec / 1000000);
+    strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(prefix, PREFIX_SIZE, "%s.%03ldZ ", seconds, now.tv_nsec / 1000000);
 }
 
 void log_complain(const char *program, const char *text)
@@ -74,12 +76,14 @@ void log_write(const struct log *log, enum log_level level, const char *format, 
     va_end(args);
     text_make_visible(line); /* a line is one line, whatever a stranger put into it */
 
+    char prefix[PREFIX_SIZE];
     if (log->journal) {
-        fprintf(log->stream, "<%d>", PRIORITIES[level]);
+        snprintf(prefix, sizeof prefix, "<%d>", PRIORITIES[level]);
     } else {
-        write_time(log->stream);
+        stamp(prefix);
     }
-    fprintf(log->stream, "%-5s %s\n", LEVEL_NAMES[level], line);
+    /* In one piece: others may write to the same stream. */
+    fprintf(log->stream, "%s%-5s %s\n", prefix, LEVEL_NAMES[level], line);
     fflush(log->stream);
     errno = saved_errno;
 }

@@ -275,13 +275,16 @@ static int take(const struct setting *setting, const char *text, void *into, str
         return 0;
     }
     const char *wrapping = text[0] ? wrapping_of(setting->name, text) : NULL;
-    const char *reason = wrapping ? wrapping : closer.text;
+    char words[sizeof closer.text + 80];
+    struct text reason = text_over(words, sizeof words);
+    text_add(&reason, "%s%s", closer.text[0] ? ": " : "", closer.text);
+    text_add(&reason, "%s%s", !wrapping ? "" : reason.len ? "; " : ": ", wrapping ? wrapping : "");
     if (setting->secret) {
-        return why_set(why, err, "%s is wrong (its %zu characters are not shown)%s%s; it takes %s",
-                       setting->name, strlen(text), reason[0] ? ": " : "", reason, setting->takes);
+        return why_set(why, err, "%s is wrong (its %zu characters are not shown)%s; it takes %s",
+                       setting->name, strlen(text), words, setting->takes);
     }
-    return why_set(why, err, "%s is \"%.100s\"%s%s; it takes %s", setting->name, text,
-                   reason[0] ? ": " : "", reason, setting->takes);
+    return why_set(why, err, "%s is \"%.100s\"%s; it takes %s", setting->name, text, words,
+                   setting->takes);
 }
 
 static int load_one(const struct settings_source *source, const struct setting *setting, void *into,

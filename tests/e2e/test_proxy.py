@@ -2,6 +2,7 @@
 
 import contextlib
 import ssl
+import subprocess
 
 import botapi
 import pytest
@@ -84,3 +85,17 @@ def test_the_proxy_of_the_environment_is_taken_and_said(folder):
             vps.wait_log(rf"telegram: through the proxy http://127.0.0.1:{proxy.port} \(http_proxy\)")
             assert "of http_proxy" in doctor(vps)
         assert proxy.seen
+
+
+def test_setting_up_goes_through_the_proxy_and_keeps_it(folder):
+    """In an environment that reaches the Bot API only so."""
+    with botapi.BotApi(TOKEN) as api, Proxy("http", PLAIN) as proxy:
+        result = run("vps-agent", "--setup", "--env-file", folder / "vps.env", "--host", "vps.example", "--user", "42", env={
+            "TELEGRAM_TOKEN": TOKEN, "TELEGRAM_API_URL": api.url, "TELEGRAM_PROXY": proxy.url(LOGIN)},
+            stdin=subprocess.DEVNULL)
+        assert result.returncode == 0, result
+        assert proxy.seen and f"TELEGRAM_PROXY={proxy.url(LOGIN)}\n" in (folder / "vps.env").read_text()
+        assert "h%40sh" not in result.stdout + result.stderr
+        seen = len(proxy.seen)
+        result = run("vps-agent", "--doctor", "--env-file", folder / "vps.env", env={"STATE_DIR": folder}, timeout=60)
+        assert f"ok  proxy: http://127.0.0.1:{proxy.port}, of TELEGRAM_PROXY" in result.stdout and len(proxy.seen) > seen

@@ -53,8 +53,7 @@ static void what_is_known_is_fine(void **state)
         "",
         "# ALOWED=1\n",
         "ALLOWED_TARGETS=x\nTUNNEL_KEY_FILE=/x\nexport ADMIT='x'\n",
-        "\xef\xbb\xbf"
-        "ADMIT=x\n",
+        "\357\273\277ADMIT=x\n",
         "BIND_ADDRESS=\n",
         "ADMIT_FILE=/x\r\n",
     };
