@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/host.h"
 #include "base/text.h"
@@ -93,6 +94,31 @@ void proxy_show(const char *url, char dst[PROXY_SHOWN_MAX])
 
 /* ---- which one ------------------------------------------------------------ */
 
+static bool is_within(const char *host, size_t len, const char *domain, size_t domain_len)
+{
+    return domain_len > 0 && domain_len <= len &&
+           strncasecmp(host + len - domain_len, domain, domain_len) == 0 &&
+           (domain_len == len || host[len - domain_len - 1] == '.');
+}
+
+/* no_proxy: domains, with a dot in front or without, or a * for all. Networks are libcurl's alone. */
+static bool is_excepted(const char *api_url)
+{
+    const char *lower = getenv("no_proxy"), *list = lower ? lower : getenv("NO_PROXY");
+    const char *host = strstr(api_url, "://");
+    size_t len = host ? strcspn(host += 3, ":/") : 0;
+    while (list && *list) {
+        list += strspn(list, " ,");
+        size_t size = strcspn(list, " ,");
+        size_t dot = *list == '.';
+        if ((size == 1 && *list == '*') || is_within(host, len, list + dot, size - dot)) {
+            return true;
+        }
+        list += size;
+    }
+    return false;
+}
+
 const char *proxy_find(const char *url, const char *api_url, const char **ret_variable)
 {
     static const char *const HTTPS[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
@@ -103,7 +129,7 @@ const char *proxy_find(const char *url, const char *api_url, const char **ret_va
         *ret_variable = "TELEGRAM_PROXY";
         return url;
     }
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count && !is_excepted(api_url); i++) {
         const char *name = secure ? HTTPS[i] : HTTP[i], *value = getenv(name);
         if (value && value[0]) {
             *ret_variable = name;

@@ -1,6 +1,7 @@
 /* The proxy to the Bot API: which one, and what of it is shown. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 static int clean_environment(void **state)
 {
     static const char *const NAMES[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
-                                        "ALL_PROXY"};
+                                        "ALL_PROXY",  "no_proxy",    "NO_PROXY"};
     (void)state;
     for (unsigned i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
         unsetenv(NAMES[i]);
@@ -60,10 +61,41 @@ static void the_setting_comes_before_the_environment(void **state)
     assert_string_equal(variable, "TELEGRAM_PROXY");
 }
 
+static void what_the_environment_excepts_is_not_said_to_take_its_proxy(void **state)
+{
+    static const struct {
+        const char *list;
+        bool excepted;
+    } ROWS[] = {
+        {"*", true},
+        {"telegram.org", true},
+        {".telegram.org", true},
+        {"x.lan, API.telegram.org", true},
+        {"", false},
+        {"gram.org", false},
+        {"org.", false},
+        {"x.api.telegram.org", false},
+        {",", false},
+        {"localhost,127.0.0.1", false},
+    };
+    const char *variable;
+    (void)state;
+    setenv("https_proxy", "http://secure:1", 1);
+    for (unsigned i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        setenv("no_proxy", ROWS[i].list, 1);
+        if (!proxy_find("", "https://api.telegram.org", &variable) != ROWS[i].excepted) {
+            fail_msg("no_proxy=%s", ROWS[i].list);
+        }
+        assert_non_null(proxy_find("http://ours:1", "https://api.telegram.org", &variable));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(name_and_password_are_never_shown, clean_environment),
+        cmocka_unit_test_setup(what_the_environment_excepts_is_not_said_to_take_its_proxy,
+                               clean_environment),
         cmocka_unit_test_setup(the_setting_comes_before_the_environment, clean_environment),
     };
     return cmocka_run_group_tests_name("proxy", tests, NULL, NULL);
