@@ -565,18 +565,10 @@ static void shut_out(struct gateway *gateway)
 }
 
 /* With another list, what is not finished may have been begun with a key that is not good. */
-static bool keys_differ(const struct vps_settings *a, const struct vps_settings *b)
-{
-    char buffer[CHANGE_TEXT_MAX];
-    struct text text = text_over(buffer, sizeof buffer);
-    roster_keys_differ(&a->tunnel_key, &b->tunnel_key, &text);
-    return text.len > 0;
-}
-
 void gateways_settings_changed(struct gateways *gateways, const struct vps_settings *before)
 {
     const struct vps_settings *after = gateways->options.settings;
-    if (!keys_differ(before, after)) {
+    if (roster_same_keys(before, after)) {
         return;
     }
     for (struct gateway *g = gateways->list, *next; g; g = next) {

@@ -268,3 +268,11 @@ void roster_keys_differ(const void *before, const void *after, struct text *text
         }
     }
 }
+
+bool roster_same_keys(const struct vps_settings *before, const struct vps_settings *after)
+{
+    char buffer[CHANGE_TEXT_MAX];
+    struct text text = text_over(buffer, sizeof buffer);
+    roster_keys_differ(&before->tunnel_key, &after->tunnel_key, &text);
+    return text.len == 0;
+}

@@ -20,6 +20,9 @@ const struct gateway_key *roster_key(const struct vps_settings *settings, const 
 bool roster_keeps_key(const struct vps_settings *before, const struct vps_settings *after,
                       const char *gateway);
 
+/* All of the keys are the same. */
+bool roster_same_keys(const struct vps_settings *before, const struct vps_settings *after);
+
 /* For setting_form: of a struct user_list, and of a struct key_list. */
 void roster_users_differ(const void *before, const void *after, struct text *text);
 void roster_keys_differ(const void *before, const void *after, struct text *text);
