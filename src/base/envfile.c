@@ -24,24 +24,61 @@ struct envfile {
 
 /* ---- lines ---------------------------------------------------------------- */
 
+const char *envfile_installed(const char *path)
+{
+    return access(path, F_OK) == 0 || errno == EACCES ? path : NULL;
+}
+
+int envfile_skip_mark(char *line, struct why *why)
+{
+    static const char UTF8[] = "\xef\xbb\xbf";
+    if (strncmp(line, "\xff\xfe", 2) == 0 || strncmp(line, "\xfe\xff", 2) == 0) {
+        return why_set(why, -EILSEQ, "it is UTF-16 (\"Unicode\"): save it as UTF-8");
+    }
+    if (strncmp(line, UTF8, sizeof UTF8 - 1) == 0) {
+        memmove(line, line + sizeof UTF8 - 1, strlen(line + sizeof UTF8 - 1) + 1);
+    }
+    return 0;
+}
+
+/* Shells end the value there, systemd and docker do not. */
+static int refuse_comment(struct why *why)
+{
+    return why_set(why, -EINVAL,
+                   "a comment behind a value: give it a line of its own (a value with # in it goes "
+                   "into quotes)");
+}
+
+static bool has_comment(const char *text)
+{
+    const char *hash = strchr(text, '#');
+    while (hash && (hash == text || (hash[-1] != ' ' && hash[-1] != '\t'))) {
+        hash = strchr(hash + 1, '#');
+    }
+    return hash != NULL;
+}
+
 /* Takes one pair of quotes off. -EINVAL if one is left open. */
-static int unquote(char **value)
+static int unquote(char **value, struct why *why)
 {
     char quote = (*value)[0];
     size_t len = strlen(*value);
     if (quote != '"' && quote != '\'') {
-        return 0;
+        return has_comment(*value) ? refuse_comment(why) : 0;
     }
     if (len < 2 || (*value)[len - 1] != quote) {
-        return -EINVAL;
+        const char *end = strchr(*value + 1, quote);
+        return end && has_comment(end) ? refuse_comment(why)
+                                       : why_set(why, -EINVAL, "a quote that is not closed");
     }
     (*value)[len - 1] = '\0';
     (*value)++;
     return 0;
 }
 
-int envfile_split(char *line, char **ret_name, char **ret_value)
+int envfile_split(char *line, char **ret_name, char **ret_value, struct why *why)
 {
+    static const char FORM[] = "not of the form NAME=value";
     char *name = text_trim(line);
     if (name[0] == '\0' || name[0] == '#') {
         return -ENODATA;
@@ -51,13 +88,17 @@ int envfile_split(char *line, char **ret_name, char **ret_value)
     }
     char *equals = strchr(name, '=');
     if (!equals) {
-        return -EINVAL;
+        return why_set(why, -EINVAL, FORM);
     }
     *equals = '\0';
     char *value = text_trim(equals + 1);
     name = text_trim(name);
-    if (name[0] == '\0' || strcspn(name, " \t") != strlen(name) || unquote(&value) < 0) {
-        return -EINVAL;
+    if (name[0] == '\0' || strcspn(name, " \t") != strlen(name)) {
+        return why_set(why, -EINVAL, FORM);
+    }
+    int err = unquote(&value, why);
+    if (err < 0) {
+        return err;
     }
     *ret_name = name;
     *ret_value = value;
@@ -78,7 +119,7 @@ static const char *value_in(const char *line, const char *name, size_t *ret_len)
     char copy[ENVFILE_LINE_MAX], *its_name, *its_value;
     const char *found = NULL;
     snprintf(copy, sizeof copy, "%s", line);
-    if (envfile_split(copy, &its_name, &its_value) == 0 && strcmp(its_name, name) == 0) {
+    if (envfile_split(copy, &its_name, &its_value, NULL) == 0 && strcmp(its_name, name) == 0) {
         found = line + (its_value - copy);
         *ret_len = strlen(its_value);
     }
@@ -113,18 +154,27 @@ static int add_line(struct envfile *file, const char *line)
     return 0;
 }
 
+static int take_line(struct envfile *file, char *line, bool is_last, struct why *why)
+{
+    struct why closer;
+    int err = file->count == 0 ? envfile_skip_mark(line, &closer) : 0;
+    if (err < 0) {
+        return why_set(why, err, "cannot use %s: %s", file->path, closer.text);
+    }
+    size_t len = strcspn(line, "\n");
+    if (!line[len] && !is_last) {
+        return why_set(why, -EINVAL, "%s, line %u: too long", file->path, file->count + 1);
+    }
+    line[len] = '\0';
+    return add_line(file, line);
+}
+
 static int read_lines(struct envfile *file, FILE *stream, struct why *why)
 {
     char line[ENVFILE_LINE_MAX];
     int err = 0;
     while (err == 0 && fgets(line, sizeof line, stream)) {
-        size_t len = strcspn(line, "\n");
-        if (!line[len] && !feof(stream)) {
-            err = why_set(why, -EINVAL, "%s, line %u: too long", file->path, file->count + 1);
-        } else {
-            line[len] = '\0';
-            err = add_line(file, line);
-        }
+        err = take_line(file, line, feof(stream), why);
     }
     if (err == 0 && ferror(stream)) {
         err = why_set(why, -EIO, "cannot read %s: is it a file?", file->path);

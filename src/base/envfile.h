@@ -11,11 +11,25 @@
 
 enum { ENVFILE_LINE_MAX = 8192 };
 
+/* Where the services take the settings of the agents from. */
+#define VPS_ENV_FILE     "/etc/pamtunnel/vps-agent.env"
+#define GATEWAY_ENV_FILE "/etc/pamtunnel/gateway-agent.env"
+
+/* The path if there is such a file, readable or not; else NULL. */
+const char *envfile_installed(const char *path);
+
 /*
  * Cuts one line, in place, into name and value; quotes around the value are taken off.
- * -ENODATA for an empty line or a comment, -EINVAL if it is of no such form.
+ * -ENODATA for an empty line or a comment, -EINVAL if it is of no such form: why then says
+ * what is wrong with it, and repeats nothing of it.
  */
-int envfile_split(char *line, char **ret_name, char **ret_value);
+int envfile_split(char *line, char **ret_name, char **ret_value, struct why *why);
+
+/*
+ * What editors of Windows put in front of the first line of a file: takes a UTF-8 byte order
+ * mark off, in place. -EILSEQ if the file is UTF-16; why then says what to do about it.
+ */
+int envfile_skip_mark(char *first_line, struct why *why);
 
 struct envfile;
 

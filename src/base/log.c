@@ -2,8 +2,11 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -20,8 +23,48 @@ int log_level_parse(const char *text, enum log_level *ret_level)
     return -EINVAL;
 }
 
+const char *log_level_name(enum log_level level)
+{
+    return LEVEL_NAMES[level];
+}
+
+/* JOURNAL_STREAM is DEVICE:INODE of the journal's socket: a redirected stderr is another one. */
+static bool is_journal(int fd)
+{
+    const char *text = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    struct stat stream;
+    char rest;
+    return text && sscanf(text, "%llu:%llu%c", &device, &inode, &rest) == 2 &&
+           fstat(fd, &stream) == 0 && stream.st_dev == device && stream.st_ino == inode;
+}
+
+struct log log_to_stderr(enum log_level level)
+{
+    return (struct log){.stream = stderr, .level = level, .journal = is_journal(STDERR_FILENO)};
+}
+
+enum { PREFIX_SIZE = 64 };
+
+static void stamp(char prefix[PREFIX_SIZE])
+{
+    struct timespec now;
+    struct tm utc;
+    char seconds[32];
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(prefix, PREFIX_SIZE, "%s.%03ldZ ", seconds, now.tv_nsec / 1000000);
+}
+
+void log_complain(const char *program, const char *text)
+{
+    fprintf(stderr, "%s%s: %s\n", is_journal(STDERR_FILENO) ? "<3>" : "", program, text);
+}
+
 void log_write(const struct log *log, enum log_level level, const char *format, ...)
 {
+    static const int PRIORITIES[] = {3, 4, 6, 7, 7}; /* of syslog(3) */
     if (!log || level > log->level) {
         return;
     }
@@ -33,14 +76,14 @@ void log_write(const struct log *log, enum log_level level, const char *format, 
     va_end(args);
     text_make_visible(line); /* a line is one line, whatever a stranger put into it */
 
-    struct timespec now;
-    struct tm utc;
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    char stamp[32];
-    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-    fprintf(log->stream, "%s.%03ldZ %-5s %s\n", stamp, now.tv_nsec / 1000000, LEVEL_NAMES[level],
-            line);
+    char prefix[PREFIX_SIZE];
+    if (log->journal) {
+        snprintf(prefix, sizeof prefix, "<%d>", PRIORITIES[level]);
+    } else {
+        stamp(prefix);
+    }
+    /* In one piece: others may write to the same stream. */
+    fprintf(log->stream, "%s%-5s %s\n", prefix, LEVEL_NAMES[level], line);
     fflush(log->stream);
     errno = saved_errno;
 }

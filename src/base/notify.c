@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -47,6 +48,17 @@ static void notify_send(const struct notify *notify, const char *lines)
 void notify_ready(const struct notify *notify)
 {
     notify_send(notify, "READY=1\n");
+}
+
+/* The manager tells this reload from an earlier one by the time. */
+void notify_reloading(const struct notify *notify)
+{
+    char lines[64];
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    snprintf(lines, sizeof lines, "RELOADING=1\nMONOTONIC_USEC=%lld\n",
+             (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    notify_send(notify, lines);
 }
 
 void notify_status(const struct notify *notify, const char *status)

@@ -30,6 +30,8 @@ int notify_open(struct notify **ret_notify, struct why *why);
 int notify_beat(struct notify *notify, uv_loop_t *loop, bool (*is_well)(void *arg), void *arg);
 /* The agent is at work. */
 void notify_ready(const struct notify *notify);
+/* It begins to read its settings anew; when it is done, notify_ready() says so. */
+void notify_reloading(const struct notify *notify);
 /* What it does, for people; a line of its own. */
 void notify_status(const struct notify *notify, const char *status);
 /* It begins to stop. Ends the beats, too, so that the loop can come to its end. */

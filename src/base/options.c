@@ -4,28 +4,102 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/help.h"
+#include "base/nearest.h"
+#include "base/text.h"
+
 static const char ENV_FILE[] = "--env-file";
 
 static const struct {
     const char *name;
-    size_t offset; /* of a bool in struct options */
+    const char *also; /* its short form, or NULL */
+    size_t offset;    /* of a bool in struct options */
+    unsigned bit;     /* for `with`; 0: goes with everything */
     const char *help;
 } COMMON[] = {
-    {"--check", offsetof(struct options, check), "read the configuration, say what is wrong, stop"},
-    {"--health", offsetof(struct options, health),
+    {"--check", NULL, offsetof(struct options, check), OPTION_CHECK,
+     "read the configuration, say what is wrong, stop"},
+    {"--health", NULL, offsetof(struct options, health), OPTION_HEALTH,
      "ask the running agent whether it is well, stop"},
-    {"--version", offsetof(struct options, version), "print the version and stop"},
-    {"--help", offsetof(struct options, help), "print this and stop"},
+    {"--version", "-V", offsetof(struct options, version), 0, "print the version and stop"},
+    {"--help", "-h", offsetof(struct options, help), 0, "print this and stop"},
 };
 
-enum { COMMON_SIZE = sizeof COMMON / sizeof *COMMON };
+enum { COMMON_SIZE = sizeof COMMON / sizeof *COMMON, NAME_MAX_TRIED = 40 };
+
+static bool *common_field(struct options *options, size_t i)
+{
+    return (bool *)((char *)options + COMMON[i].offset);
+}
+
+/* ---- what is not known ---------------------------------------------------- */
+
+/* The option that may be meant by a word with or without its hyphens; or NULL. */
+static const char *nearest_option(const struct options_table *table, const char *arg)
+{
+    char typed[NAME_MAX_TRIED + 3];
+    const char *word = arg + strspn(arg, "-");
+    size_t len = strcspn(word, "=");
+    if (len == 0 || len > NAME_MAX_TRIED) {
+        return NULL;
+    }
+    snprintf(typed, sizeof typed, "--%.*s", (int)len, word);
+    struct nearest nearest = nearest_to(typed);
+    nearest_try(&nearest, ENV_FILE);
+    for (size_t i = 0; i < COMMON_SIZE; i++) {
+        nearest_try(&nearest, COMMON[i].name);
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        nearest_try(&nearest, table->flags[i].name);
+    }
+    return nearest.word;
+}
+
+/* An option without a value that was given one. */
+static bool is_flag_with_value(const struct options_table *table, const char *arg)
+{
+    size_t len = strcspn(arg, "=");
+    const char *name = NULL;
+    for (size_t i = 0; i < COMMON_SIZE + table->count; i++) {
+        name = i < COMMON_SIZE ? COMMON[i].name : table->flags[i - COMMON_SIZE].name;
+        if (arg[len] && strlen(name) == len && strncmp(arg, name, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int refuse_unknown(const struct options_table *table, const char *arg, struct why *why)
+{
+    const char *near = nearest_option(table, arg);
+    const char *ask = near ? " (did you mean " : "", *mark = near ? "?)" : "";
+    near = near ? near : "";
+    if (arg[0] != '-') {
+        return why_set(why, -EINVAL, "takes options only%s%s%s, see --help", ask, near, mark);
+    }
+    size_t shown = arg[1] == '-' ? strcspn(arg, "=") : 2; /* not its value: that may be a secret */
+    if (is_flag_with_value(table, arg)) {
+        return why_set(why, -EINVAL, "%.*s takes no value, see --help", (int)shown, arg);
+    }
+    return why_set(
+        why, -EINVAL,
+        "unknown option %.*s%s%s%s, see --help; settings come from the environment or %s",
+        (int)shown, arg, ask, near, mark, ENV_FILE);
+}
+
+/* ---- one argument --------------------------------------------------------- */
+
+static bool is_common(size_t i, const char *arg)
+{
+    return strcmp(arg, COMMON[i].name) == 0 || (COMMON[i].also && strcmp(arg, COMMON[i].also) == 0);
+}
 
 static int parse_flag(const struct options_table *table, const char *arg, struct options *options,
                       struct why *why)
 {
     for (size_t i = 0; i < COMMON_SIZE; i++) {
-        if (strcmp(arg, COMMON[i].name) == 0) {
-            *(bool *)((char *)options + COMMON[i].offset) = true;
+        if (is_common(i, arg)) {
+            *common_field(options, i) = true;
             return 0;
         }
     }
@@ -35,13 +109,11 @@ static int parse_flag(const struct options_table *table, const char *arg, struct
             return 0;
         }
     }
-    if (arg[0] != '-') {
-        return why_set(why, -EINVAL, "takes options only, see --help");
+    if (strcmp(arg, "help") == 0) {
+        options->help = true;
+        return 0;
     }
-    size_t shown = arg[1] == '-' ? strcspn(arg, "=") : 2; /* not its value: that may be a secret */
-    return why_set(why, -EINVAL,
-                   "unknown option %.*s, see --help; settings come from the environment or %s",
-                   (int)shown, arg, ENV_FILE);
+    return refuse_unknown(table, arg, why);
 }
 
 /* "NAME VALUE" or "NAME=VALUE". True if it was that; the value is NULL or empty if it is missing. */
@@ -89,6 +161,72 @@ static int parse_value(const struct options_table *table, char ***argv, struct o
     return 0;
 }
 
+/* ---- all of them together ------------------------------------------------- */
+
+/* The bits of the actions that were given. */
+static unsigned actions_of(const struct options_table *table, struct options *options)
+{
+    unsigned actions = 0;
+    for (size_t i = 0; i < COMMON_SIZE; i++) {
+        actions |= *common_field(options, i) ? COMMON[i].bit : 0;
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        actions |= table->flags[i].action ? options->flags & table->flags[i].bit : 0;
+    }
+    return actions;
+}
+
+/* "--setup, --invite" */
+static void add_actions(struct text *text, const struct options_table *table, unsigned actions)
+{
+    size_t start = text->len;
+    if (actions & OPTION_RUN) {
+        text_add(text, "a plain start");
+    }
+    for (size_t i = 0; i < COMMON_SIZE; i++) {
+        if (actions & COMMON[i].bit) {
+            text_add(text, "%s%s", text->len > start ? ", " : "", COMMON[i].name);
+        }
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->flags[i].action && (actions & table->flags[i].bit)) {
+            text_add(text, "%s%s", text->len > start ? ", " : "", table->flags[i].name);
+        }
+    }
+}
+
+/* Those that have no effect with this action, each with where it would have one. */
+static void add_idle(struct text *text, const struct options_table *table,
+                     const struct options *options, unsigned action)
+{
+    if (options->env_file && (action & table->without_file)) {
+        text_add(text, "%s", ENV_FILE);
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        const struct option_flag *flag = &table->flags[i];
+        if ((options->flags & flag->bit) && flag->with && !(flag->with & action)) {
+            text_add(text, "%s%s (goes with ", text->len ? ", " : "", flag->name);
+            add_actions(text, table, flag->with);
+            text_add(text, ")");
+        }
+    }
+}
+
+static int check_together(const struct options_table *table, struct options *options,
+                          struct why *why)
+{
+    char names[160], idle[240];
+    struct text actions_text = text_over(names, sizeof names), text = text_over(idle, sizeof idle);
+    unsigned actions = actions_of(table, options);
+    actions = actions ? actions : OPTION_RUN;
+    add_actions(&actions_text, table, actions);
+    if (actions & (actions - 1)) {
+        return why_set(why, -EINVAL, "only one of %s at a time", names);
+    }
+    add_idle(&text, table, options, actions);
+    return text.len ? why_set(why, -EINVAL, "no effect with %s: %s", names, idle) : 0;
+}
+
 int options_parse(const struct options_table *table, int argc, char **argv,
                   struct options *ret_options, struct why *why)
 {
@@ -102,23 +240,33 @@ int options_parse(const struct options_table *table, int argc, char **argv,
             return err;
         }
     }
+    if (!options.help && !options.version) {
+        int err = check_together(table, &options, why);
+        if (err < 0) {
+            return err;
+        }
+    }
     *ret_options = options;
     return 0;
 }
 
+/* ---- help ----------------------------------------------------------------- */
+
 void options_describe(const struct options_table *table)
 {
+    char name[64];
     printf("Usage: %s [OPTION]...\n%s\n\nOptions:\n", table->program, table->summary);
-    printf("  %s FILE       take settings that the environment does not have from FILE\n",
-           ENV_FILE);
+    snprintf(name, sizeof name, "%s FILE", ENV_FILE);
+    help_row(name, "take settings that the environment does not have from FILE");
     for (size_t i = 0; i < table->count; i++) {
         const struct option_flag *flag = &table->flags[i];
-        char name[64];
         snprintf(name, sizeof name, "%s %s", flag->name, flag->takes ? flag->takes : "");
-        printf("  %-21s %s\n", name, flag->help);
+        help_row(name, flag->help);
     }
     for (size_t i = 0; i < COMMON_SIZE; i++) {
-        printf("  %-21s %s\n", COMMON[i].name, COMMON[i].help);
+        snprintf(name, sizeof name, "%s%s%s", COMMON[i].name, COMMON[i].also ? ", " : "",
+                 COMMON[i].also ? COMMON[i].also : "");
+        help_row(name, COMMON[i].help);
     }
 }
 

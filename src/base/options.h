@@ -18,9 +18,14 @@
 struct option_flag {
     const char *name; /* "--local" */
     const char *help;
-    unsigned bit;      /* in `flags` below */
+    unsigned bit;      /* in `flags` below, of the lower half */
     const char *takes; /* "NAME": a value follows; NULL: none does */
+    bool action;       /* does something else than to run: goes alone among its like */
+    unsigned with;     /* the bits of the actions where it has an effect; 0: any but --version… */
 };
+
+/* For `with`, beside the bits of the program's own. */
+enum { OPTION_RUN = 1 << 16, OPTION_CHECK = 1 << 17, OPTION_HEALTH = 1 << 18 };
 
 enum { OPTIONS_VALUES_MAX = 16 };
 
@@ -29,6 +34,7 @@ struct options_table {
     const char *summary; /* what it is, a line or more */
     const struct option_flag *flags;
     size_t count;
+    unsigned without_file; /* the bits of the actions that read no env file */
 };
 
 struct options {
@@ -44,7 +50,10 @@ struct options {
 /* What followed the option of this bit, in argv; NULL if it was not given. */
 char *options_value(const struct options *options, unsigned bit);
 
-/* 0, or -EINVAL with a line for the user in why. */
+/*
+ * 0, or -EINVAL with a line for the user in why; also for what has no effect together. --help
+ * and --version, -h, -V and the word help go with everything.
+ */
 int options_parse(const struct options_table *table, int argc, char **argv,
                   struct options *ret_options, struct why *why);
 /* Prints the first part of --help: usage, summary and options. */

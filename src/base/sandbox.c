@@ -192,6 +192,31 @@ static bool resolver_is_outside(char step[PATH_MAX])
     return allow_way(-1, FOLLOWED[0], step) < 0 && access(FOLLOWED[0], R_OK) < 0;
 }
 
+/* A file, and what may take its place. A folder that holds too much is not given away for it. */
+static int allow_reading(int ruleset, const char *path)
+{
+    char folder[PATH_MAX];
+    return allow_path(ruleset, find_folder(path, folder) < 0 ? path : folder, FS_READ_FILE);
+}
+
+/* What is read anew: where it stands, and where it really is, if that is a link. */
+static int allow_files(int ruleset, const char *const *files)
+{
+    char real[PATH_MAX];
+    int err = 0;
+    for (; files && *files && err == 0; files++) {
+        if (realpath(*files, real)) {
+            char absolute[PATH_MAX] = "";
+            bool relative = (*files)[0] != '/' && getcwd(absolute, sizeof absolute - NAME_MAX);
+            size_t len = strlen(absolute);
+            snprintf(absolute + len, sizeof absolute - len, "%s%s", relative ? "/" : "", *files);
+            err = allow_reading(ruleset, absolute);
+            err = err < 0 ? err : allow_reading(ruleset, real);
+        }
+    }
+    return err;
+}
+
 static int allow_paths(int ruleset, uint64_t handled, const struct sandbox_rules *rules)
 {
     char step[PATH_MAX];
@@ -205,6 +230,7 @@ static int allow_paths(int ruleset, uint64_t handled, const struct sandbox_rules
             err = allow_path(ruleset, FOLLOWED[i], READS);
         }
     }
+    err = err < 0 ? err : allow_files(ruleset, rules->files);
     if (err == 0 && rules->state_dir) {
         err = allow_path(ruleset, rules->state_dir, (READS | WRITES) & handled);
     }

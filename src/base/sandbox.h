@@ -30,6 +30,9 @@
  *    be a link to what DHCP makes later: the folder of each step of the way is read,
  *    or the nearest one above that is there. A link that is turned to another folder
  *    later is not followed.
+ *  - Settings are read anew (SIGHUP), and an editor puts a new file in the old one's place:
+ *    files in its folder can be read then, and not listed. Where the folder is "/", which
+ *    holds too much, it is the file alone.
  *
  * Not in it: addresses and ports that may be connected to. A gateway's targets and
  * data ports are any, and so is the proxy or the Bot API server of a vps-agent.
@@ -44,7 +47,9 @@
 struct sandbox_rules {
     const char *state_dir; /* files in it may be read, written, made and removed. NULL: nowhere */
     const char *ca_file;   /* a file that may be read, with its folder. NULL: the system's only */
-    bool listens;          /* TCP ports may be bound and listened on */
+    /* Files that are read anew (settings, secrets), with the folder of each; ends with NULL. */
+    const char *const *files; /* NULL: none */
+    bool listens;             /* TCP ports may be bound and listened on */
 };
 
 /*

@@ -8,6 +8,7 @@
 
 #include "base/crypto.h"
 #include "base/envfile.h"
+#include "base/help.h"
 #include "base/host.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -19,10 +20,13 @@ struct entry {
     char *name; /* the value follows its NUL */
     char *value;
     size_t size;
+    unsigned line;
 };
 
 struct settings_source {
     struct entry *entries;
+    unsigned line; /* that is being read */
+    char *path;    /* of the env file, or NULL */
 };
 
 /* ---- the env file --------------------------------------------------------- */
@@ -37,6 +41,7 @@ static int add_entry(struct settings_source *source, const char *name, const cha
     entry->name = (char *)(entry + 1);
     entry->value = entry->name + name_size;
     entry->size = sizeof *entry + name_size + value_size;
+    entry->line = source->line;
     memcpy(entry->name, name, name_size);
     memcpy(entry->value, value, value_size);
     entry->next = source->entries; /* so that the last of two lines counts, as in a shell */
@@ -44,33 +49,46 @@ static int add_entry(struct settings_source *source, const char *name, const cha
     return 0;
 }
 
-static int read_line(struct settings_source *source, char *line)
+static int read_line(struct settings_source *source, char *line, bool whole, struct why *why)
 {
     char *name, *value;
-    int err = envfile_split(line, &name, &value);
+    int err = source->line == 1 ? envfile_skip_mark(line, why) : 0;
+    if (err == 0 && !whole) {
+        err = why_set(why, -EINVAL, "not of the form NAME=value");
+    }
+    err = err < 0 ? err : envfile_split(line, &name, &value, why);
     return err == -ENODATA ? 0 : err < 0 ? err : add_entry(source, name, value);
 }
 
-static int read_env_file(struct settings_source *source, const char *path, struct why *why)
+static int read_env_file(struct settings_source *source, FILE *file, struct why *why)
+{
+    char line[ENVFILE_LINE_MAX];
+    struct why closer = {"out of memory"};
+    int err = 0;
+    while (err == 0 && fgets(line, sizeof line, file)) {
+        source->line++;
+        err = read_line(source, line, strchr(line, '\n') || feof(file), &closer);
+    }
+    if (err < 0) {
+        why_set(why, err, "%s, line %u: %s", source->path, source->line, closer.text);
+    } else if (ferror(file)) {
+        err = why_set(why, -EIO, "cannot read the env file %s: is it a file?", source->path);
+    }
+    crypto_wipe(line, sizeof line);
+    return err;
+}
+
+static int open_env_file(struct settings_source *source, const char *path, struct why *why)
 {
     FILE *file = fopen(path, "re");
     if (!file) {
         int err = -errno;
-        return why_set(why, err, "cannot read the env file %s: %s", path, strerror(-err));
+        return why_set(why, err, "cannot read the env file %s: %s%s", path, strerror(-err),
+                       err == -EACCES ? "; run this as root or as the user of the service" : "");
     }
-    char line[ENVFILE_LINE_MAX];
-    int err = 0;
-    for (unsigned number = 1; err == 0 && fgets(line, sizeof line, file); number++) {
-        bool whole = strchr(line, '\n') || feof(file);
-        err = whole ? read_line(source, line) : -EINVAL;
-        if (err == -EINVAL) {
-            why_set(why, err, "%s, line %u: not of the form NAME=value", path, number);
-        }
-    }
-    if (err == 0 && ferror(file)) {
-        err = why_set(why, -EIO, "cannot read the env file %s: is it a file?", path);
-    }
-    crypto_wipe(line, sizeof line);
+    source->path = strdup(path);
+    int err = source->path ? read_env_file(source, file, why)
+                           : why_set(why, -ENOMEM, "out of memory");
     fclose(file);
     return err;
 }
@@ -81,7 +99,7 @@ int settings_open(const char *env_file, struct settings_source **ret_source, str
     if (!source) {
         return why_set(why, -ENOMEM, "out of memory");
     }
-    int err = env_file ? read_env_file(source, env_file, why) : 0;
+    int err = env_file ? open_env_file(source, env_file, why) : 0;
     if (err < 0) {
         settings_close(source);
         return err;
@@ -101,7 +119,17 @@ void settings_close(struct settings_source *source)
         crypto_wipe(entry + 1, entry->size - sizeof *entry);
         free(entry);
     }
+    free(source->path);
     free(source);
+}
+
+void settings_each_line(const struct settings_source *source,
+                        void (*fn)(void *arg, const struct settings_line *line), void *arg)
+{
+    for (const struct entry *entry = source->entries; entry; entry = entry->next) {
+        struct settings_line line = {source->path, entry->line, entry->name, entry->value};
+        fn(arg, &line);
+    }
 }
 
 /* ---- values --------------------------------------------------------------- */
@@ -132,11 +160,18 @@ static int read_secret_file(const char *name, const char *path, char value[VALUE
         return why_set(why, err, "%s_FILE is %s, which cannot be read: %s", name, path,
                        strerror(-err));
     }
-    if (!fgets(value, VALUE_MAX, file)) {
-        value[0] = '\0';
+    struct why closer;
+    int err = 0;
+    value[0] = '\0';
+    if (fgets(value, VALUE_MAX, file)) {
+        err = envfile_skip_mark(value, &closer);
     }
     bool whole = strlen(value) < VALUE_MAX - 1; /* else: a part of it might be taken for all */
     fclose(file);
+    if (err < 0) {
+        return why_set(why, -EINVAL, "%s_FILE is %s, which cannot be used: %s", name, path,
+                       closer.text);
+    }
     if (!whole) {
         return why_set(why, -EINVAL, "%s_FILE is %s, whose first line is too long", name, path);
     }
@@ -184,17 +219,72 @@ int settings_find(const struct settings_source *source, const char *name, char v
     return 0;
 }
 
+bool settings_is_given(const char *name)
+{
+    char file_name[80];
+    snprintf(file_name, sizeof file_name, "%s_FILE", name);
+    return in_environment(name) || in_environment(file_name);
+}
+
+bool settings_are_given(const struct setting *table, size_t count)
+{
+    size_t i = 0;
+    while (i < count &&
+           (table[i].default_value || table[i].optional || settings_is_given(table[i].name))) {
+        i++;
+    }
+    return i == count;
+}
+
+int settings_peek(const char *env_file, const char *name, char value[VALUE_MAX], struct why *why)
+{
+    struct settings_source *source;
+    int err = settings_open(settings_is_given(name) ? NULL : env_file, &source, why);
+    if (err == 0) {
+        err = settings_find(source, name, value, why);
+        settings_close(source);
+    }
+    return err;
+}
+
+/* What a value has around it that is none of it, in words; or NULL. */
+static const char *wrapping_of(const char *name, const char *text)
+{
+    size_t len = strlen(text), name_len = strlen(name);
+    if (strstr(text, " #") || strstr(text, "\t#")) {
+        return "a comment behind it is taken as a part of it";
+    }
+    if (text[0] == '"' || text[0] == '\'' || text[len - 1] == '"' || text[len - 1] == '\'') {
+        return "quotes around it are taken as a part of it";
+    }
+    if (strncmp(text, name, name_len) == 0 && text[name_len] == '=') {
+        return "it begins with its own name";
+    }
+    if (isspace((unsigned char)text[0]) || isspace((unsigned char)text[len - 1])) {
+        return "there is a blank before or behind it";
+    }
+    return NULL;
+}
+
 /* Parses a value, and says what is wrong with it. */
 static int take(const struct setting *setting, const char *text, void *into, struct why *why)
 {
     struct why closer = {""};
     int err = setting->parse(setting, text, (char *)into + setting->offset, &closer);
-    if (err < 0) {
-        const char *shown = setting->secret ? "(not shown)" : text;
-        why_set(why, err, "%s is \"%.100s\"%s%s; it takes %s", setting->name, shown,
-                closer.text[0] ? ": " : "", closer.text, setting->takes);
+    if (err == 0) {
+        return 0;
     }
-    return err;
+    const char *wrapping = text[0] ? wrapping_of(setting->name, text) : NULL;
+    char words[sizeof closer.text + 80];
+    struct text reason = text_over(words, sizeof words);
+    text_add(&reason, "%s%s", closer.text[0] ? ": " : "", closer.text);
+    text_add(&reason, "%s%s", !wrapping ? "" : reason.len ? "; " : ": ", wrapping ? wrapping : "");
+    if (setting->secret) {
+        return why_set(why, err, "%s is wrong (its %zu characters are not shown)%s; it takes %s",
+                       setting->name, strlen(text), words, setting->takes);
+    }
+    return why_set(why, err, "%s is \"%.100s\"%s; it takes %s", setting->name, text, words,
+                   setting->takes);
 }
 
 static int load_one(const struct settings_source *source, const struct setting *setting, void *into,
@@ -239,13 +329,15 @@ void settings_describe(const struct setting *table, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const struct setting *s = &table[i];
-        printf("  %-22s %s", s->name, s->takes);
+        char words[400];
+        struct text text = text_over(words, sizeof words);
+        text_add(&text, "%s", s->takes);
         if (s->default_value && s->default_value[0]) {
-            printf(" (default: %s)", s->default_value);
+            text_add(&text, " (default: %s)", s->default_value);
         } else if (!s->default_value && !s->optional) {
-            printf(" (required)");
+            text_add(&text, " (required)");
         }
-        putchar('\n');
+        help_row(s->name, words);
     }
 }
 
@@ -287,12 +379,34 @@ int setting_text(const struct setting *s, const char *text, void *field, struct 
     return 0;
 }
 
+/* What people write around the name of a machine, in other places. */
+static int explain_host(const char *text, struct why *why)
+{
+    const char *slashes = strstr(text, "://");
+    size_t colons = 0;
+    for (const char *c = text; *c; c++) {
+        colons += *c == ':';
+    }
+    if (slashes && slashes - text <= 8) {
+        return why_set(why, -EINVAL, "write it without %.*s://", (int)(slashes - text), text);
+    }
+    if (text[0] == '[') {
+        return why_set(why, -EINVAL, "write an IPv6 address without brackets and port");
+    }
+    if (strchr(text, '@')) {
+        return why_set(why, -EINVAL, "write it without a user");
+    }
+    if (strchr(text, '/')) {
+        return why_set(why, -EINVAL, "write it without a path");
+    }
+    return colons == 1 ? why_set(why, -EINVAL, "write it without a port") : -EINVAL;
+}
+
 int setting_host(const struct setting *s, const char *text, void *field, struct why *why)
 {
     (void)s;
-    (void)why;
     if (host_kind(text) == HOST_INVALID) {
-        return -EINVAL;
+        return explain_host(text, why);
     }
     memcpy(field, text, strlen(text) + 1);
     return 0;

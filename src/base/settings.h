@@ -25,12 +25,16 @@ struct setting {
     long min, max; /* for numbers */
     bool secret;   /* its value never appears in a message */
     bool optional; /* not set: the field stays as it is */
+    bool at_start; /* read at the start only: another value takes a restart */
 };
 
 /* Where values come from: the environment, and an env file if one was named. */
 struct settings_source;
 
-/* env_file may be NULL. Lines NAME=value, NAME="value" or NAME='value'; # comments; "export " allowed. */
+/*
+ * env_file may be NULL. Lines NAME=value, NAME="value" or NAME='value'; # comments on lines of
+ * their own; "export " allowed. Which names may stand there is vocabulary.h's.
+ */
 int settings_open(const char *env_file, struct settings_source **ret_source, struct why *why);
 /*
  * Fills `into` from the table. On failure (-EINVAL, -ENOENT …) why is the one
@@ -52,6 +56,29 @@ int settings_find(const struct settings_source *source, const char *name,
 const char *settings_file_of(const struct settings_source *source, const char *name);
 /* Accepts NULL; wipes what it held. */
 void settings_close(struct settings_source *source);
+
+/* A line of the env file that sets something. */
+struct settings_line {
+    const char *path;
+    unsigned number; /* the first line of the file is 1 */
+    const char *name;
+    const char *value;
+};
+/* Calls fn with each line, the last one first. */
+void settings_each_line(const struct settings_source *source,
+                        void (*fn)(void *arg, const struct settings_line *line), void *arg);
+
+/* NAME or NAME_FILE is in the environment. */
+bool settings_is_given(const char *name);
+/* Every setting of the table that has to be set is in the environment: no file is needed. */
+bool settings_are_given(const struct setting *table, size_t count);
+/*
+ * One setting, from the environment or else the env file, for a program that reads no other:
+ * settings_peek(envfile_installed(VPS_ENV_FILE), "STATE_DIR", value, &why). Empty if it is
+ * nowhere. -errno with why if the file cannot be read; env_file may be NULL.
+ */
+int settings_peek(const char *env_file, const char *name, char ret_value[SETTING_VALUE_MAX],
+                  struct why *why);
 
 /* Parsers for the tables. Fields are of the type after the dash. */
 int setting_number(const struct setting *s, const char *text, void *field,
@@ -75,7 +102,7 @@ int setting_log_level(const struct setting *s, const char *text, void *field,
 int setting_rust_log(const struct setting *s, const char *text, void *field,
                      struct why *why); /* enum log_level */
 
-/* Prints the table for --help. */
+/* Prints the table for --help, at most HELP_WIDTH (base/help.h) columns wide. */
 void settings_describe(const struct setting *table, size_t count);
 
 #endif

@@ -10,32 +10,19 @@
 #include <unistd.h>
 
 #include "base/envfile.h"
+#include "base/settings.h"
 
-#define STATE_DIR "STATE_DIR"
+static const char USUAL[] = "/var/lib/pamtunnel";
 
-static const char SETTINGS_FILE[] = "/etc/pamtunnel/vps-agent.env", USUAL[] = "/var/lib/pamtunnel";
-
-/* The folder that vps-agent was told, if this user may read what it was told. */
-static bool state_dir(char dst[ENVFILE_LINE_MAX])
-{
-    const char *set = getenv(STATE_DIR);
-    if (set && set[0]) {
-        snprintf(dst, ENVFILE_LINE_MAX, "%s", set);
-        return true;
-    }
-    struct envfile *file = NULL;
-    bool found = envfile_read(SETTINGS_FILE, &file, NULL) == 0 && envfile_get(file, STATE_DIR, dst);
-    envfile_free(file);
-    return found;
-}
-
+/* That of vps-agent, if this user may read what it was told. */
 void ask_path(const char *given, char *dst, size_t cap)
 {
-    char folder[ENVFILE_LINE_MAX];
+    char folder[SETTING_VALUE_MAX];
     if (given) {
         snprintf(dst, cap, "%s", given);
     } else {
-        snprintf(dst, cap, "%s/pamtunnel.sock", state_dir(folder) ? folder : USUAL);
+        bool known = settings_peek(VPS_ENV_FILE, "STATE_DIR", folder, NULL) == 0 && folder[0];
+        snprintf(dst, cap, "%s/pamtunnel.sock", known ? folder : USUAL);
     }
 }
 

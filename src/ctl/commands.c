@@ -26,6 +26,8 @@ static const struct command COMMANDS[] = {
     {"known", "the addresses that are let in without a question", {{0}}, 0, show_known},
     {"forget", "ask again about clients from there",
      {{"ADDRESS", "address", ARGUMENT_KNOWN, false}}, 0, show_forgotten},
+    {"reload", "read the settings again, and say what has changed; ends no session", {{0}}, 0,
+     show_reloaded},
     {"drain", "before a restart: open no new sessions, and wait for the rest", {{0}},
      OPTION_WAIT | OPTION_TIMEOUT | OPTION_OFF, show_drain},
     {"help", "all commands, or what one of them takes",

@@ -269,6 +269,21 @@ void show_forgotten(const json_t *reply)
            text_of(reply, "address"));
 }
 
+void show_reloaded(const json_t *reply)
+{
+    const json_t *changes = json_object_get(reply, "changes"), *change;
+    size_t i;
+    json_array_foreach(changes, i, change)
+    {
+        bool waits = json_is_true(json_object_get(change, "needs_restart"));
+        printf("%s: %s%s\n", text_of(change, "setting"), text_of(change, "change"),
+               waits ? ", needs a restart" : "");
+    }
+    if (json_array_size(changes) == 0) {
+        puts("Nothing has changed.");
+    }
+}
+
 void show_drain(const json_t *reply)
 {
     json_int_t left = number_of(reply, "sessions");

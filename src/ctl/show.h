@@ -13,6 +13,8 @@ void show_closed(const json_t *reply);
 void show_decided(const json_t *reply);
 void show_known(const json_t *reply);
 void show_forgotten(const json_t *reply);
+/* What has changed, a setting a line. */
+void show_reloaded(const json_t *reply);
 /* How many sessions are left, and whether a restart is safe. */
 void show_drain(const json_t *reply);
 /* The sessions in a failure that lists them. */

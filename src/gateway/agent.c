@@ -6,7 +6,6 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "base/crypto.h"
 #include "base/net.h"
 #include "base/notify.h"
 #include "base/sandbox.h"
@@ -18,14 +17,17 @@
 #define PROGRAM "gateway-agent " PAMTUNNEL_VERSION
 
 struct agent {
-    const struct log *log;
+    struct gateway_settings *settings;
+    const char *env_file;
+    struct log *log;
     uv_loop_t loop;
     uv_signal_t sigterm;
     uv_signal_t sigint;
+    uv_signal_t sighup;
     struct uplink *uplink;
     struct tunnels *tunnels;
     struct health *health;
-    int health_fd; /* until `health` has it; -1: none */
+    int health_fds[HEALTH_ADDRESSES]; /* until `health` has them; -1: none */
     struct notify *notify;
 };
 
@@ -49,10 +51,15 @@ static void on_command(void *arg, const struct message *message, const struct ad
     tunnels_command(agent->tunnels, message, vps);
 }
 
+static void say_connected(const struct agent *agent)
+{
+    notify_status(agent->notify, uplink_is_open(agent->uplink) ? "connected to the VPS"
+                                                               : "not connected to the VPS");
+}
+
 static void on_opened(void *arg)
 {
-    struct agent *agent = arg;
-    notify_status(agent->notify, "connected to the VPS");
+    say_connected(arg);
 }
 
 static void on_lost(void *arg)
@@ -81,18 +88,94 @@ static void on_signal(uv_signal_t *handle, int number)
 static const struct uplink_events UPLINK_EVENTS = {
     .received = on_command, .opened = on_opened, .lost = on_lost};
 
+/* ---- other settings --------------------------------------------------------- */
+
+static struct uplink_options uplink_options_for(struct agent *agent,
+                                                const struct gateway_settings *settings)
+{
+    return (struct uplink_options){
+        .log = agent->log,
+        .vps_host = settings->vps_host,
+        .control_port = settings->control_port,
+        .gateway_name = settings->gateway_name,
+        .key = settings->tunnel_key,
+        .keepalive_secs = (unsigned)settings->keepalive_secs,
+        .program = PROGRAM,
+        .events = &UPLINK_EVENTS,
+        .arg = agent,
+    };
+}
+
+/* Nothing fails after the uplink has taken its part. */
+static int apply(struct agent *agent, struct gateway_settings *after, const struct changes *changes)
+{
+    static const char *const OF_UPLINK[] = {"VPS_HOST",     "CONTROL_PORT",   "TUNNEL_KEY",
+                                            "GATEWAY_NAME", "KEEPALIVE_SECS", NULL};
+    struct uplink_options uplink = uplink_options_for(agent, after);
+    if (changes_have(changes, OF_UPLINK)) {
+        int err = uplink_move(agent->uplink, &uplink);
+        if (err < 0) {
+            return err;
+        }
+    }
+    gateway_settings_replace(agent->settings, after);
+    agent->log->level = agent->settings->log_level;
+    tunnels_targets_changed(agent->tunnels);
+    return 0;
+}
+
+/* All or nothing. */
+static int reload(struct agent *agent, struct changes *changes, struct why *why)
+{
+    struct gateway_settings after;
+    int err = gateway_settings_renew(agent->env_file, agent->settings, &after, changes, why);
+    if (err < 0) {
+        return err;
+    }
+    err = apply(agent, &after, changes);
+    gateway_settings_done(&after);
+    return err < 0 ? why_set(why, err, "%s", strerror(-err)) : 0;
+}
+
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    struct agent *agent = handle->data;
+    struct changes changes = {0};
+    char buffer[900];
+    struct text text = text_over(buffer, sizeof buffer);
+    struct log before = *agent->log; /* a level that hides the line is no reason not to say it */
+    struct why why;
+    (void)number;
+    notify_reloading(agent->notify);
+    if (reload(agent, &changes, &why) < 0) {
+        text_add(&text, "settings not reloaded: %s", why.text);
+        log_error(agent->log, "settings not reloaded, those from before stay in force: %s",
+                  why.text);
+        notify_status(agent->notify, buffer);
+    } else {
+        changes_say(&changes, &text);
+        log_info(before.level > agent->log->level ? &before : agent->log, "settings reloaded: %s",
+                 buffer);
+        say_connected(agent);
+    }
+    notify_ready(agent->notify);
+}
+
 /* ---- life ------------------------------------------------------------------ */
 
 /* Before the loop and its threads, and before anybody can talk to us. */
-static void confine(struct agent *agent, const struct gateway_settings *settings)
+static void confine(struct agent *agent)
 {
-    struct sandbox_rules rules = {0}; /* it writes no file and listens nowhere */
+    const struct gateway_settings *settings = agent->settings;
+    struct sources sources = {0};
+    gateway_settings_sources(agent->env_file, &sources, NULL);
+    /* It writes no file and listens nowhere. */
+    const struct sandbox_rules rules = {.files = (const char *const *)sources.paths};
     struct why why;
-    agent->health_fd = health_listen(settings);
-    if (agent->health_fd < 0) {
-        log_warn(agent->log, "--health will not tell of this agent: %s%s",
-                 strerror(-agent->health_fd),
-                 agent->health_fd == -EADDRINUSE ? "; another one runs with these settings" : "");
+    int err = health_listen(settings, agent->env_file, agent->health_fds);
+    if (err < 0) {
+        log_warn(agent->log, "--health will not tell of this agent: %s%s", strerror(-err),
+                 err == -EADDRINUSE ? "; another one runs with these settings" : "");
     }
     if (notify_open(&agent->notify, &why) < 0) {
         log_warn(agent->log, "%s", why.text);
@@ -102,6 +185,7 @@ static void confine(struct agent *agent, const struct gateway_settings *settings
     } else if (sandbox_enter(&rules, &why) < 0) {
         log_warn(agent->log, "%s", why.text);
     }
+    sources_done(&sources);
 }
 
 static bool is_well(void *arg)
@@ -113,28 +197,36 @@ static bool is_well(void *arg)
 /* What others see of it. */
 static int start_telling(struct agent *agent)
 {
-    if (agent->health_fd >= 0) {
-        agent->health = health_new(&agent->loop, agent->health_fd, agent->uplink, agent->tunnels);
+    if (agent->health_fds[0] >= 0) {
+        agent->health = health_new(&agent->loop, agent->health_fds, agent->uplink, agent->tunnels);
         if (!agent->health) {
             return -ENOMEM;
         }
-        agent->health_fd = -1;
+        agent->health_fds[0] = agent->health_fds[1] = -1;
     }
     return notify_beat(agent->notify, &agent->loop, is_well, agent);
 }
 
-static int watch_signal(struct agent *agent, uv_signal_t *handle, int number)
+static int watch_signal(struct agent *agent, uv_signal_t *handle, uv_signal_cb fn, int number)
 {
     int err = uv_signal_init(&agent->loop, handle);
     if (err == 0) {
         handle->data = agent;
-        err = uv_signal_start(handle, on_signal, number);
+        err = uv_signal_start(handle, fn, number);
     }
     return err;
 }
 
-static int start(struct agent *agent, struct gateway_settings *settings)
+static int watch_signals(struct agent *agent)
 {
+    int err = watch_signal(agent, &agent->sigterm, on_signal, SIGTERM);
+    err = err < 0 ? err : watch_signal(agent, &agent->sigint, on_signal, SIGINT);
+    return err < 0 ? err : watch_signal(agent, &agent->sighup, on_hangup, SIGHUP);
+}
+
+static int start(struct agent *agent)
+{
+    const struct gateway_settings *settings = agent->settings;
     struct tunnels_options tunnels = {
         .log = agent->log,
         .allowed = settings->allowed_targets,
@@ -143,21 +235,8 @@ static int start(struct agent *agent, struct gateway_settings *settings)
         .send = on_answer,
         .arg = agent,
     };
-    struct uplink_options uplink = {
-        .log = agent->log,
-        .vps_host = settings->vps_host,
-        .control_port = settings->control_port,
-        .gateway_name = settings->gateway_name,
-        .key = settings->tunnel_key,
-        .keepalive_secs = (unsigned)settings->keepalive_secs,
-        .program = PROGRAM,
-        .events = &UPLINK_EVENTS,
-        .arg = agent,
-    };
-    int err = watch_signal(agent, &agent->sigterm, SIGTERM);
-    if (err == 0) {
-        err = watch_signal(agent, &agent->sigint, SIGINT);
-    }
+    struct uplink_options uplink = uplink_options_for(agent, settings);
+    int err = watch_signals(agent);
     if (err == 0) {
         err = tunnels_new(&agent->loop, &tunnels, &agent->tunnels);
     }
@@ -167,7 +246,6 @@ static int start(struct agent *agent, struct gateway_settings *settings)
     if (err == 0) {
         err = start_telling(agent);
     }
-    crypto_wipe(settings->tunnel_key, sizeof settings->tunnel_key);
     return err;
 }
 
@@ -187,24 +265,29 @@ static void stop(struct agent *agent)
     tunnels_free(agent->tunnels);
     close_signal(&agent->sigterm); /* from here on a second Ctrl-C ends the process */
     close_signal(&agent->sigint);
+    close_signal(&agent->sighup);
+    signal(SIGHUP, SIG_IGN);
     uv_run(&agent->loop, UV_RUN_DEFAULT);
     uv_loop_close(&agent->loop);
     notify_free(agent->notify);
-    if (agent->health_fd >= 0) {
-        close(agent->health_fd);
+    for (unsigned i = 0; i < HEALTH_ADDRESSES; i++) {
+        if (agent->health_fds[i] >= 0) {
+            close(agent->health_fds[i]);
+        }
     }
     tls_library_free();
 }
 
-int agent_run(struct gateway_settings *settings, const struct log *log, struct why *why)
+int agent_run(struct gateway_settings *settings, const char *env_file, struct log *log,
+              struct why *why)
 {
-    struct agent agent = {.log = log};
-    confine(&agent, settings);
+    struct agent agent = {.settings = settings, .env_file = env_file, .log = log};
+    confine(&agent);
     int err = uv_loop_init(&agent.loop);
     if (err < 0) {
         return why_set(why, err, "cannot start: %s", strerror(-err));
     }
-    err = start(&agent, settings);
+    err = start(&agent);
     if (err < 0) {
         why_set(why, err, "cannot start: %s", strerror(-err));
     } else {

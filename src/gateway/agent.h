@@ -11,8 +11,10 @@
 
 /*
  * Runs until SIGTERM or SIGINT. 0, or -errno with a line in why if it could not
- * start. Wipes the key in the settings as soon as it is not needed any more.
+ * start. SIGHUP has the settings read again, from env_file (may be NULL) and all else that
+ * they came from: they are changed in place then, and so is the log's level.
  */
-int agent_run(struct gateway_settings *settings, const struct log *log, struct why *why);
+int agent_run(struct gateway_settings *settings, const char *env_file, struct log *log,
+              struct why *why);
 
 #endif

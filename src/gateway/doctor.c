@@ -6,12 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/checkup.h"
 #include "base/settings.h"
+#include "base/vocabulary.h"
 #include "control/tls.h"
-#include "gateway/join.h"
 #include "gateway/look.h"
 #include "gateway/settings.h"
 #include "gateway/targets.h"
@@ -177,15 +176,16 @@ int doctor_run(const char *env_file)
     struct checkup checkup = {0};
     struct addr addrs[RESOLVE_MAX];
     struct why why;
-    if (!env_file && !getenv("VPS_HOST") && access(GATEWAY_ENV_FILE, F_OK) == 0) {
-        env_file = GATEWAY_ENV_FILE;
-    }
+    env_file = gateway_settings_env_file(env_file);
     if (gateway_settings_load(env_file, &settings, &why) < 0) {
         checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
         return EXIT_USAGE;
     }
     checkup_say(&checkup, CHECKUP_OK, "settings", "complete, from %s",
                 env_file ? env_file : "the environment");
+    if (vocabulary_has_repeats(env_file, &why)) {
+        checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
+    }
     check_secret_files(&checkup, env_file);
     checkup_clock(&checkup);
     checkup_descriptors(&checkup, DESCRIPTORS_FEW);

@@ -3,7 +3,7 @@
 #define PAMTUNNEL_GATEWAY_DOCTOR_H
 
 /*
- * env_file may be NULL: the environment, and the installed file if VPS_HOST is not in it.
+ * env_file may be NULL: the environment, and the installed file if it is not complete.
  * Returns the exit status: 0 all is well, 1 something is not, 2 the settings are wrong.
  */
 int doctor_run(const char *env_file);

@@ -16,15 +16,22 @@
 
 struct health;
 
-/* The listening socket. -EADDRINUSE: an agent with these settings runs already. */
-int health_listen(const struct gateway_settings *settings);
-/* Answers on it, and owns it from now on. NULL when out of memory: it stays the caller's. */
-struct health *health_new(uv_loop_t *loop, int fd, const struct uplink *uplink,
-                          const struct tunnels *tunnels);
+/* By the settings, and by the env file: settings may be others when somebody asks. */
+enum { HEALTH_ADDRESSES = 2 };
+
+/*
+ * The listening sockets; -1: none. env_file may be NULL. 0, or -errno of the first one:
+ * -EADDRINUSE: an agent with these settings runs already.
+ */
+int health_listen(const struct gateway_settings *settings, const char *env_file,
+                  int ret_fds[HEALTH_ADDRESSES]);
+/* Answers on them, and owns them from now on. NULL when out of memory: they stay the caller's. */
+struct health *health_new(uv_loop_t *loop, const int fds[HEALTH_ADDRESSES],
+                          const struct uplink *uplink, const struct tunnels *tunnels);
 /* Accepts NULL. */
 void health_free(struct health *health);
 
 /* The other side: asks and prints one line. 0 if the agent is connected, -errno otherwise. */
-int health_check(const struct gateway_settings *settings);
+int health_check(const struct gateway_settings *settings, const char *env_file);
 
 #endif

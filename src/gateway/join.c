@@ -13,6 +13,7 @@
 #include "base/service.h"
 #include "base/text.h"
 #include "gateway/look.h"
+#include "gateway/settings.h"
 
 enum { EXIT_USAGE = 2, PASTED_MAX = 4 * INVITE_TEXT_MAX };
 
@@ -166,6 +167,10 @@ int join_run(const struct join_options *options)
     if (envfile_check(path, &why) < 0) {
         complain(&why);
         return EXIT_FAILURE;
+    }
+    if (gateway_settings_check_names(path, &why) < 0) { /* before anybody is asked */
+        complain(&why);
+        return EXIT_USAGE;
     }
     if (read_invite(options, &invite, &why) < 0) {
         complain(&why);

@@ -4,8 +4,6 @@
 
 #include <stdbool.h>
 
-#define GATEWAY_ENV_FILE "/etc/pamtunnel/gateway-agent.env"
-
 struct join_options {
     char *string;         /* of --join, wiped; "-": to be read from standard input */
     const char *env_file; /* NULL: GATEWAY_ENV_FILE */

@@ -3,7 +3,8 @@
  * and, on its command, joins a data channel with a machine that its own list
  * allows.
  *
- *     settings  the configuration          targets   the list of what may be dialled
+ *     settings  the configuration          targets   the list of what may be dialled, with
+ *                                          slips     for what is often written into it
  *     agent     loop, signals, wiring      reach     the target: look-up, list, probe
  *     uplink    the control connection     attach    the data channel: dial, proof
  *     tunnels   all of them, the relay     tunnel    the life of one
@@ -20,6 +21,7 @@
 #include "base/log.h"
 #include "base/net.h"
 #include "base/options.h"
+#include "base/vocabulary.h"
 #include "control/tls.h"
 #include "gateway/agent.h"
 #include "gateway/doctor.h"
@@ -30,9 +32,12 @@ enum { EXIT_USAGE = 2 };
 enum { FLAG_JOIN = 1, FLAG_FORCE = 2, FLAG_DOCTOR = 4 };
 
 static const struct option_flag FLAGS[] = {
-    {"--join", "set up from the line of vps-agent --invite; -: asks for it", FLAG_JOIN, "STRING"},
-    {"--force", "with --join: write the settings although the check fails", FLAG_FORCE, NULL},
-    {"--doctor", "say what is well and what to do about the rest, and stop", FLAG_DOCTOR, NULL},
+    {"--join", "set up from the line of vps-agent --invite; -: asks for it", FLAG_JOIN, "STRING",
+     .action = true},
+    {"--force", "with --join: write the settings although the check fails", FLAG_FORCE, NULL,
+     .with = FLAG_JOIN},
+    {"--doctor", "say what is well and what to do about the rest, and stop", FLAG_DOCTOR, NULL,
+     .action = true},
 };
 
 static const struct options_table OPTIONS = {
@@ -44,7 +49,7 @@ static const struct options_table OPTIONS = {
 
 static int refuse(const struct why *why)
 {
-    fprintf(stderr, "gateway-agent: %s\n", why->text);
+    log_complain("gateway-agent", why->text);
     return EXIT_USAGE;
 }
 
@@ -56,15 +61,24 @@ static int help(void)
     return EXIT_SUCCESS;
 }
 
-static int run(struct gateway_settings *settings)
+/* SIGHUP is for the agent once it runs; until then it must not end it, and these never. */
+static void ignore_signals(void)
 {
-    struct log log = {.stream = stderr, .level = settings->log_level};
+    static const int NUMBERS[] = {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2};
+    for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
+        signal(NUMBERS[i], SIG_IGN);
+    }
+}
+
+static int run(struct gateway_settings *settings, const char *env_file)
+{
+    struct log log = log_to_stderr(settings->log_level);
     struct why why;
     int err;
 
-    signal(SIGPIPE, SIG_IGN);
+    ignore_signals();
     net_raise_descriptor_limit();
-    err = agent_run(settings, &log, &why);
+    err = agent_run(settings, env_file, &log, &why);
     if (err < 0) {
         log_error(&log, "%s", why.text);
     }
@@ -86,13 +100,30 @@ static int join(const struct options *options)
 }
 
 /* Settings decide where secrets go and who gets in. */
-static void warn_if_unsafe(const char *env_file)
+static void say_where_from(const char *env_file, enum log_level level)
 {
-    struct log log = {.stream = stderr, .level = LOG_WARN};
+    struct log log = log_to_stderr(level);
     struct why why;
+    if (env_file) {
+        log_info(&log, "settings: from %s and the environment", env_file);
+    }
     if (env_file && envfile_is_safe(env_file, &why) < 0) {
         log_warn(&log, "the settings may be changed by others: %s", why.text);
     }
+    if (vocabulary_has_repeats(env_file, &why)) {
+        log_warn(&log, "%s", why.text);
+    }
+}
+
+static int say_complete(const char *env_file)
+{
+    struct why why;
+    printf("The configuration is complete. It is from %s.\n",
+           env_file ? env_file : "the environment");
+    if (vocabulary_has_repeats(env_file, &why)) {
+        printf("But %s.\n", why.text);
+    }
+    return EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
@@ -122,17 +153,18 @@ int main(int argc, char **argv)
         signal(SIGPIPE, SIG_IGN);
         return doctor_run(options.env_file);
     }
+    options.env_file = gateway_settings_env_file(options.env_file);
     if (gateway_settings_load(options.env_file, &settings, &why) < 0) {
         return refuse(&why);
     }
     int status = EXIT_SUCCESS;
     if (options.check) {
-        puts("The configuration is complete.");
+        status = say_complete(options.env_file);
     } else if (options.health) {
-        status = health_check(&settings) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        status = health_check(&settings, options.env_file) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     } else {
-        warn_if_unsafe(options.env_file);
-        status = run(&settings);
+        say_where_from(options.env_file, settings.log_level);
+        status = run(&settings, options.env_file);
     }
     gateway_settings_done(&settings);
     return status;

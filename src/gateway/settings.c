@@ -6,7 +6,10 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "base/changes.h"
+#include "base/envfile.h"
 #include "base/settings.h"
+#include "base/vocabulary.h"
 
 enum { WORKERS_DEFAULT_MAX = 4, WORKERS_MAX = 64 };
 
@@ -14,10 +17,18 @@ static int parse_key(const struct setting *setting, const char *text, void *fiel
 {
     (void)setting;
     size_t len = strlen(text);
+    if (strncmp(text, "0x", 2) == 0) {
+        return why_set(why, -EINVAL, "it goes without 0x");
+    }
+    if (strchr(text, ':')) {
+        return why_set(why, -EINVAL, "here it is one key, without a name and a colon");
+    }
     if (len != (size_t)CRYPTO_KEY_SIZE * 2) {
         return why_set(why, -EINVAL, "it has %zu characters", len);
     }
-    return crypto_unhex(text, field, CRYPTO_KEY_SIZE);
+    return crypto_unhex(text, field, CRYPTO_KEY_SIZE) < 0
+               ? why_set(why, -EINVAL, "it holds what is no hex digit (0 to 9, a to f)")
+               : 0;
 }
 
 static int parse_name(const struct setting *setting, const char *text, void *field, struct why *why)
@@ -56,8 +67,9 @@ static const struct setting TABLE[] = {
     {"RELAY_WORKERS",
      .takes = "threads that carry the users' bytes, 1 to 64; if unset one per "
               "core, at most 4",
-     .parse = setting_number, FIELD(relay_workers), .min = 1, .max = WORKERS_MAX, .optional = true},
-    {"SANDBOX", "on", "on, or off for debugging", setting_switch, FIELD(sandbox)},
+     .parse = setting_number, FIELD(relay_workers), .min = 1, .max = WORKERS_MAX, .optional = true,
+     .at_start = true},
+    {"SANDBOX", "on", "on, or off for debugging", setting_switch, FIELD(sandbox), .at_start = true},
     {"RUST_LOG", .takes = "the older name of LOG_LEVEL", .parse = setting_rust_log,
      FIELD(log_level), .optional = true},
     {"LOG_LEVEL", .takes = "error, warn, info, debug or trace; info if unset",
@@ -65,6 +77,50 @@ static const struct setting TABLE[] = {
 };
 
 enum { TABLE_SIZE = sizeof TABLE / sizeof *TABLE };
+
+/* What vps-agent alone has; a test compares them. */
+static const char *const OF_VPS[] = {
+    "TELEGRAM_TOKEN",
+    "ALLOWED_USERS",
+    "TELEGRAM_API_URL",
+    "TELEGRAM_PROXY",
+    "PORT_RANGE_START",
+    "PORT_RANGE_END",
+    "BIND_ADDRESS",
+    "SESSION_TIMEOUT",
+    "RECONNECT_GRACE",
+    "MAX_CONNECTIONS",
+    "IDLE_TIMEOUT",
+    "MAX_SESSION_TIME",
+    "MAX_SESSIONS",
+    "ADMIT",
+    "MAX_SESSIONS_PER_USER",
+    "KNOWN_DAYS",
+    "STATE_DIR",
+    NULL,
+};
+
+static const char *const OF_ENVIRONMENT[] = {
+    "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM", "TZ", "LANG", "PATH", NULL,
+};
+
+static const struct vocabulary VOCABULARY = {
+    .tables = {{TABLE, TABLE_SIZE}},
+    .other_agent = "vps-agent",
+    .others = OF_VPS,
+    .environments = OF_ENVIRONMENT,
+};
+
+const char *gateway_settings_env_file(const char *named)
+{
+    bool enough = settings_are_given(TABLE, TABLE_SIZE);
+    return named ? named : enough ? NULL : envfile_installed(GATEWAY_ENV_FILE);
+}
+
+int gateway_settings_check_names(const char *env_file, struct why *why)
+{
+    return vocabulary_check_file(&VOCABULARY, env_file, why);
+}
 
 void gateway_name_from_host(const char *host, char dst[GATEWAY_NAME_MAX + 1])
 {
@@ -107,7 +163,8 @@ int gateway_settings_load(const char *env_file, struct gateway_settings *ret_set
     }
     struct gateway_settings settings = {0};
     set_defaults(&settings);
-    err = settings_load(source, TABLE, TABLE_SIZE, &settings, why);
+    err = vocabulary_check(&VOCABULARY, source, why);
+    err = err < 0 ? err : settings_load(source, TABLE, TABLE_SIZE, &settings, why);
     settings_close(source);
     if (err < 0) {
         gateway_settings_done(&settings);
@@ -116,6 +173,68 @@ int gateway_settings_load(const char *env_file, struct gateway_settings *ret_set
     *ret_settings = settings;
     crypto_wipe(&settings.tunnel_key, sizeof settings.tunnel_key);
     return 0;
+}
+
+/* ---- read again ------------------------------------------------------------- */
+
+static void differ_in_targets(const void *before, const void *after, struct text *text)
+{
+    targets_differ(*(struct targets *const *)before, *(struct targets *const *)after, text);
+}
+
+static const struct setting_form FORMS[] = {
+    {parse_key, CRYPTO_KEY_SIZE, NULL, NULL},
+    {parse_name, 0, NULL, NULL},
+    {parse_targets, sizeof(struct targets *), NULL, differ_in_targets},
+    {NULL, 0, NULL, NULL},
+};
+
+int gateway_settings_renew(const char *env_file, const struct gateway_settings *now,
+                           struct gateway_settings *ret_after, struct changes *ret_changes,
+                           struct why *why)
+{
+    struct changes changes = {0};
+    struct sources sources = {0};
+    int err = gateway_settings_sources(env_file, &sources, why);
+    sources_done(&sources);
+    err = err < 0 ? err : gateway_settings_load(env_file, ret_after, why);
+    if (err < 0) {
+        sources_explain(err, now->sandbox, why);
+        return err;
+    }
+    err = changes_find(TABLE, TABLE_SIZE, FORMS, now, ret_after, &changes);
+    if (err < 0) {
+        gateway_settings_done(ret_after);
+        return why_set(why, err, "there is a setting that cannot be compared");
+    }
+    changes_hold_back(TABLE, TABLE_SIZE, FORMS, now, ret_after);
+    *ret_changes = changes;
+    return 0;
+}
+
+int gateway_settings_sources(const char *env_file, struct sources *sources, struct why *why)
+{
+    struct settings_source *source;
+    sources_add(sources, env_file);
+    int err = sources_check(sources, why); /* before it is opened: that may wait */
+    err = err < 0 ? err : settings_open(env_file, &source, why);
+    if (err < 0) {
+        return err;
+    }
+    sources_add_table(sources, source, TABLE, TABLE_SIZE);
+    settings_close(source);
+    return sources_check(sources, why);
+}
+
+void gateway_settings_replace(struct gateway_settings *settings, struct gateway_settings *after)
+{
+    struct targets *list = settings->allowed_targets;
+    targets_swap(list, after->allowed_targets);
+    targets_free(after->allowed_targets);
+    *settings = *after;
+    settings->allowed_targets = list;
+    after->allowed_targets = NULL;
+    gateway_settings_done(after);
 }
 
 void gateway_settings_done(struct gateway_settings *settings)

@@ -5,9 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/changes.h"
 #include "base/crypto.h"
 #include "base/host.h"
 #include "base/log.h"
+#include "base/sources.h"
 #include "base/why.h"
 #include "gateway/targets.h"
 
@@ -24,11 +26,32 @@ struct gateway_settings {
 };
 
 /*
+ * The env file to read: the one that was named, or the installed one where the environment
+ * lacks something that has to be set. NULL: none, the environment has it all.
+ */
+const char *gateway_settings_env_file(const char *named);
+/* Every line of the file sets something that gateway-agent knows. No file is fine, too. */
+int gateway_settings_check_names(const char *env_file, struct why *why);
+/*
  * Reads everything; env_file may be NULL. 0, or -errno with the one line for the
  * user in why. gateway_settings_done() afterwards.
  */
 int gateway_settings_load(const char *env_file, struct gateway_settings *ret_settings,
                           struct why *why);
+/*
+ * Reads everything again and compares it with what is in force. ret_after is what is in force
+ * from now on: what is read at the start only stays as it is in `now`. 0, or -errno with why.
+ */
+int gateway_settings_renew(const char *env_file, const struct gateway_settings *now,
+                           struct gateway_settings *ret_after, struct changes *ret_changes,
+                           struct why *why);
+/* Adds the files that they are read from, and checks them: see sources_check(). */
+int gateway_settings_sources(const char *env_file, struct sources *sources, struct why *why);
+/*
+ * Puts `after` in the place of what is in force. The list of targets stays the same object
+ * with other entries.
+ */
+void gateway_settings_replace(struct gateway_settings *settings, struct gateway_settings *after);
 /* Frees and wipes what it holds. */
 void gateway_settings_done(struct gateway_settings *settings);
 /* Prints the table of settings for --help. */

@@ -6,8 +6,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/changes.h"
 #include "base/host.h"
 #include "base/text.h"
+#include "gateway/slips.h"
 
 enum {
     ENTRIES_MAX = 1024,
@@ -85,6 +87,15 @@ static int parse_port(const char *text, uint16_t *ret_port)
     return 0;
 }
 
+static int refuse_port(const char *text, const char *whole, struct why *why)
+{
+    if (*text == '\0') {
+        return why_set(why, -EINVAL, "\"%s\": \"\" is not a port: one is missing beside a , or -",
+                       whole);
+    }
+    return why_set(why, -EINVAL, "\"%s\": \"%.20s\" is not a port from 1 to 65535", whole, text);
+}
+
 /* "22" or "8000-8100"; cuts the text apart. */
 static int parse_range(char *text, const char *whole, struct range *ret_range, struct why *why)
 {
@@ -95,14 +106,12 @@ static int parse_range(char *text, const char *whole, struct range *ret_range, s
         *dash++ = '\0';
     }
     if (parse_port(text, &range.first) < 0) {
-        return why_set(why, -EINVAL, "\"%s\": \"%.20s\" is not a port from 1 to 65535", whole,
-                       text);
+        return refuse_port(text, whole, why);
     }
     if (!dash) {
         range.last = range.first;
     } else if (parse_port(dash, &range.last) < 0) {
-        return why_set(why, -EINVAL, "\"%s\": \"%.20s\" is not a port from 1 to 65535", whole,
-                       dash);
+        return refuse_port(dash, whole, why);
     } else if (range.last < range.first) {
         return why_set(why, -EINVAL,
                        "\"%s\": the range of ports is the wrong way round, write %u-%u", whole,
@@ -175,6 +184,13 @@ static int parse_network(const struct parts *parts, struct entry *entry, struct 
 static int parse_host(const struct parts *parts, struct entry *entry, struct why *why)
 {
     enum host_kind kind = host_kind(parts->host);
+
+    if (slips_is_range(parts->host)) {
+        return why_set(why, -EINVAL,
+                       "\"%s\": a range of addresses is written as a network, like 192.168.1.0/24, "
+                       "or as an entry for each machine",
+                       parts->whole);
+    }
 
     if (parts->bracketed && kind != HOST_IPV6) {
         return why_set(why, -EINVAL, "\"%s\": the brackets take one IPv6 address: [fd00::]/8:22",
@@ -250,7 +266,8 @@ static int parse_entry(char *text, struct entry *ret_entry, struct why *why)
                        "there is an empty entry: a ; only stands between two entries");
     }
     text_add(&copy, "%s", text);
-    err = split(text, shown, &parts, why);
+    err = slips_check(text, shown, why);
+    err = err < 0 ? err : split(text, shown, &parts, why);
     if (err == 0) {
         err = parse_host(&parts, &entry, why);
     }
@@ -428,4 +445,68 @@ void targets_sum_up(const struct targets *targets, struct targets_summary *ret_s
                         targets_have_network_of(targets, &v4)) ||
                        (addr_parse("::1", 0, &v6) == 0 && targets_have_network_of(targets, &v6));
     *ret_summary = summary;
+}
+
+/* ---- another list ------------------------------------------------------------ */
+
+void targets_swap(struct targets *a, struct targets *b)
+{
+    struct targets kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/* As it can be written; what is too long for dst is cut off. */
+static void write_entry(const struct entry *entry, char dst[ENTRY_TEXT_MAX])
+{
+    struct text text = text_over(dst, ENTRY_TEXT_MAX);
+    char host[ADDR_HOST_MAX];
+    if (entry->name[0]) {
+        text_add(&text, "%s", entry->name);
+    } else {
+        bool v6 = entry->network.sa.sa_family == AF_INET6;
+        text_add(&text, "%s%s%s", v6 ? "[" : "", addr_host_text(&entry->network, host),
+                 v6 ? "]" : "");
+        if (entry->bits < (v6 ? 128u : 32u)) {
+            text_add(&text, "/%u", entry->bits);
+        }
+    }
+    for (unsigned i = 0; i < entry->port_count; i++) {
+        const struct range *range = &entry->ports[i];
+        text_add(&text, "%s%u", i == 0 ? ":" : ",", range->first);
+        if (range->last > range->first) {
+            text_add(&text, "-%u", range->last);
+        }
+    }
+}
+
+static bool has_entry(const struct targets *targets, const char *wanted)
+{
+    char written[ENTRY_TEXT_MAX];
+    for (unsigned i = 0; i < targets->count; i++) {
+        write_entry(&targets->entries[i], written);
+        if (strcasecmp(written, wanted) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Those of the first list that are not in the second. */
+static void add_missing(const struct targets *from, const struct targets *in, const char *verb,
+                        struct text *text)
+{
+    char written[ENTRY_TEXT_MAX];
+    for (unsigned i = 0; i < from->count; i++) {
+        write_entry(&from->entries[i], written);
+        if (!has_entry(in, written)) {
+            changes_add_item(text, written, verb);
+        }
+    }
+}
+
+void targets_differ(const struct targets *before, const struct targets *after, struct text *text)
+{
+    add_missing(after, before, "added", text);
+    add_missing(before, after, "removed", text);
 }

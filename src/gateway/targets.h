@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/net.h"
+#include "base/text.h"
 #include "base/why.h"
 
 /* SSH and RDP in the private ranges (RFC 1918, RFC 4193), and never loopback. */
@@ -52,6 +53,11 @@ bool targets_might_allow(const struct targets *targets, const char *host, uint16
  * what is wanted. Whoever does not want that lists networks or machines without it.)
  */
 bool targets_allow_addr(const struct targets *targets, const struct addr *addr);
+
+/* Each gets what the other held: whoever asks the one goes by the other list from now on. */
+void targets_swap(struct targets *a, struct targets *b);
+/* Adds which entries were added and removed, or nothing. */
+void targets_differ(const struct targets *before, const struct targets *after, struct text *text);
 
 /* For --doctor: what the list is like as a whole. */
 struct targets_summary {

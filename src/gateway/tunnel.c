@@ -62,7 +62,9 @@ struct tunnel {
     uint64_t session;
     uint16_t channel;
     char target[TARGET_TEXT_MAX]; /* as it was asked for */
-    struct addr *addrs;           /* to dial; only until that is done */
+    uint16_t port;
+    struct addr *addrs;  /* to dial; only until that is done */
+    struct addr dialled; /* then: the one that answered */
     unsigned addr_count;
     int data; /* the data channel, -1: none (yet, or any more) */
     struct reach *reach;
@@ -198,6 +200,7 @@ static void on_dialled(void *arg, int fd, const struct addr *addr)
         return;
     }
     tunnel->data = -1;
+    tunnel->dialled = *addr;
     free(tunnel->addrs);
     tunnel->addrs = NULL;
     char address[ADDR_TEXT_MAX];
@@ -342,6 +345,7 @@ int tunnel_new(const struct tunnel_host *host, const struct message_open_tunnel 
     tunnel->channel = command->channel;
     tunnel->data = -1;
     tunnel->since_ms = clock_ms();
+    tunnel->port = command->port;
     target_format(command->host, command->port, tunnel->target);
     tunnel->linger = timer_new(host->loop, on_linger, tunnel);
     if (tunnel->linger) {
@@ -397,5 +401,60 @@ void tunnel_close(struct tunnel *tunnel)
         timer_set(tunnel->linger, LINGER_MS);
     } else if (tunnel->state != STATE_CLOSING) {
         tunnel_end(tunnel, "the session is over");
+    }
+}
+
+/* ---- another list of targets ------------------------------------------------ */
+
+/* The host as it was asked for, out of "HOST:PORT" or "[IPV6]:PORT". */
+static void write_host(const struct tunnel *tunnel, char dst[TARGET_TEXT_MAX])
+{
+    const char *start = tunnel->target + (tunnel->target[0] == '[');
+    const char *end = strrchr(tunnel->target, ':') - (tunnel->target[0] == '[');
+    snprintf(dst, TARGET_TEXT_MAX, "%.*s", (int)(end - start), start);
+}
+
+/* Every address that it is connected to, or may yet dial. */
+static bool is_allowed(const struct tunnel *tunnel)
+{
+    const struct targets *allowed = tunnel->host->allowed;
+    const struct addr *addrs = tunnel->addrs ? tunnel->addrs : &tunnel->dialled;
+    unsigned count = tunnel->addrs ? tunnel->addr_count : 1;
+    char host[TARGET_TEXT_MAX];
+    write_host(tunnel, host);
+    if (targets_allow_name(allowed, host, tunnel->port)) {
+        return true;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (!targets_allow_addr(allowed, &addrs[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The link comes back through tunnel_link_ended(), and the tunnel ends then. */
+static void cut_relaying(struct tunnel *tunnel, const struct failure *failure)
+{
+    tunnel_log(tunnel, LOG_WARN, "cut off: %s", failure->detail);
+    send_failed(tunnel, failure);
+    link_cut(tunnel->link);
+}
+
+void tunnel_check_target(struct tunnel *tunnel)
+{
+    if (tunnel->reach || is_allowed(tunnel)) {
+        return;
+    }
+    struct failure failure = failure_make(TUNNEL_NOT_ALLOWED,
+                                          "%.100s is not among the ALLOWED_TARGETS of this gateway "
+                                          "any more",
+                                          tunnel->target);
+    if (tunnel->link) {
+        cut_relaying(tunnel, &failure);
+    } else if (tunnel->data >= 0) {
+        dialling_failed(tunnel, &failure);
+    } else {
+        tunnel_fail(tunnel, &failure);
     }
 }

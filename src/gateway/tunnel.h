@@ -62,6 +62,12 @@ bool tunnel_is_opening(const struct tunnel *tunnel);
  * a link is running: see tunnel.c.
  */
 void tunnel_close(struct tunnel *tunnel);
+/*
+ * The list of targets has other entries now: if it does not allow what this one is connected
+ * to, or would be, it fails, and says why. Not so while that is not known yet: reach.h asks
+ * the list by itself. As tunnel_close(), it may be gone when this returns.
+ */
+void tunnel_check_target(struct tunnel *tunnel);
 /* Its link came back from the relay; the link is freed and the tunnel ends. */
 void tunnel_link_ended(struct tunnel *tunnel, struct link *link);
 

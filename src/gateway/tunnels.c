@@ -155,6 +155,13 @@ void tunnels_control_lost(struct tunnels *tunnels)
     }
 }
 
+void tunnels_targets_changed(struct tunnels *tunnels)
+{
+    for (unsigned i = tunnels->count; i-- > 0;) {
+        tunnel_check_target(tunnels->all[i]);
+    }
+}
+
 /* ---- life ------------------------------------------------------------------ */
 
 int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,

@@ -40,6 +40,9 @@ void tunnels_command(struct tunnels *tunnels, const struct message *command,
  */
 void tunnels_control_lost(struct tunnels *tunnels);
 
+/* The list of targets has other entries now: tunnels to what it does not allow end. */
+void tunnels_targets_changed(struct tunnels *tunnels);
+
 unsigned tunnels_count(const struct tunnels *tunnels);
 
 #endif

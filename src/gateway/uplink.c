@@ -46,7 +46,8 @@ static const char *const STATE_NAMES[] = {
 
 struct uplink {
     uv_loop_t *loop;
-    struct uplink_options options;
+    struct uplink_options options; /* the names are these: */
+    char vps_host[HOST_MAX + 1], gateway_name[GATEWAY_NAME_MAX + 1];
     enum uplink_state state;
     struct tls_config *tls;
     struct timer *timer;
@@ -334,6 +335,54 @@ static void watch_addresses(struct uplink *uplink)
 
 /* ---- life ------------------------------------------------------------------ */
 
+/* The key is in the TLS configuration. */
+static void take_options(struct uplink *uplink, const struct uplink_options *options)
+{
+    uplink->options = *options;
+    uplink->options.key = NULL;
+    snprintf(uplink->vps_host, sizeof uplink->vps_host, "%s", options->vps_host);
+    snprintf(uplink->gateway_name, sizeof uplink->gateway_name, "%s", options->gateway_name);
+    uplink->options.vps_host = uplink->vps_host;
+    uplink->options.gateway_name = uplink->gateway_name;
+    target_format(options->vps_host, options->control_port, uplink->where);
+}
+
+static void leave(struct uplink *uplink, const char *because)
+{
+    if (uplink->channel) {
+        channel_goodbye(uplink->channel, GOODBYE_SHUTDOWN, because);
+    }
+    channel_free(uplink->channel);
+    resolve_cancel(uplink->resolve);
+    dial_cancel(uplink->dial);
+    uplink->channel = NULL;
+    uplink->resolve = NULL;
+    uplink->dial = NULL;
+}
+
+int uplink_move(struct uplink *uplink, const struct uplink_options *options)
+{
+    struct tls_config *tls;
+    bool was_open = uplink_is_open(uplink);
+    int err = tls_config_client(options->gateway_name, options->key, &tls);
+    if (err < 0) {
+        return err;
+    }
+    leave(uplink, "gateway-agent has other settings");
+    tls_config_free(uplink->tls);
+    uplink->tls = tls;
+    take_options(uplink, options);
+    uplink->history = (struct history){0};
+    uplink->said[0] = '\0';
+    backoff_reset(&uplink->backoff);
+    uplink_set_state(uplink, STATE_RESTING);
+    timer_set(uplink->timer, 0);
+    if (was_open) {
+        uplink->options.events->lost(uplink->options.arg);
+    }
+    return 0;
+}
+
 int uplink_new(uv_loop_t *loop, const struct uplink_options *options, struct uplink **ret_uplink)
 {
     struct uplink *uplink = calloc(1, sizeof *uplink);
@@ -341,10 +390,8 @@ int uplink_new(uv_loop_t *loop, const struct uplink_options *options, struct upl
         return -ENOMEM;
     }
     uplink->loop = loop;
-    uplink->options = *options;
-    uplink->options.key = NULL;
+    take_options(uplink, options);
     uplink->backoff = (struct backoff){.first_ms = REST_FIRST_MS, .max_ms = REST_MAX_MS};
-    target_format(options->vps_host, options->control_port, uplink->where);
 
     int err = tls_config_client(options->gateway_name, options->key, &uplink->tls);
     if (err < 0) {
@@ -372,12 +419,7 @@ void uplink_free(struct uplink *uplink)
     if (!uplink) {
         return;
     }
-    if (uplink->channel) {
-        channel_goodbye(uplink->channel, GOODBYE_SHUTDOWN, "gateway-agent stops");
-    }
-    channel_free(uplink->channel);
-    resolve_cancel(uplink->resolve);
-    dial_cancel(uplink->dial);
+    leave(uplink, "gateway-agent stops");
     addresses_free(uplink->addresses);
     resolver_free(uplink->resolver);
     timer_free(uplink->timer);

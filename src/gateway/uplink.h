@@ -35,15 +35,20 @@ struct uplink_options {
     const char *vps_host;
     uint16_t control_port;
     const char *gateway_name;
-    const uint8_t *key; /* CRYPTO_KEY_SIZE bytes; needed during uplink_new() only */
+    const uint8_t *key; /* CRYPTO_KEY_SIZE bytes */
     unsigned keepalive_secs;
     const char *program; /* "gateway-agent 0.1.0" */
     const struct uplink_events *events;
     void *arg;
 };
 
-/* Starts to connect. 0 or -errno. What the options point to has to stay, but for the key. */
+/* Starts to connect. 0 or -errno. `events`, `log` and `program` have to stay. */
 int uplink_new(uv_loop_t *loop, const struct uplink_options *options, struct uplink **ret_uplink);
+/*
+ * From now on to this VPS, with this name and key: leaves the connection that there is, and
+ * makes another one. 0, or -errno and nothing is changed.
+ */
+int uplink_move(struct uplink *uplink, const struct uplink_options *options);
 /* Says goodbye if the connection is open. Accepts NULL. */
 void uplink_free(struct uplink *uplink);
 

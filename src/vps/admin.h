@@ -8,6 +8,7 @@
 
 #include <uv.h>
 
+#include "base/changes.h"
 #include "base/log.h"
 #include "base/why.h"
 #include "vps/bot/bot.h"
@@ -24,6 +25,9 @@ struct admin_options {
     struct sessions *sessions;
     struct gateways *gateways;
     struct bot *bot; /* NULL with --local */
+    /* Reads the settings again, see reload_run(). */
+    int (*reload)(void *arg, struct changes *ret_changes, struct why *why);
+    void *arg;
 };
 
 /* 0, or -errno with why: the folder, or another vps-agent that uses it. */

@@ -312,6 +312,19 @@ static json_t *do_forget(struct admin_call *call, const json_t *request)
     return json_pack("{s:b, s:s, s:i}", "ok", 1, "address", text, "forgotten", (int)gone);
 }
 
+static json_t *do_reload(struct admin_call *call, const json_t *request)
+{
+    struct changes changes;
+    struct why why = {""};
+    (void)request;
+    if (call->options->reload(call->options->arg, &changes, &why) < 0) {
+        char sentence[sizeof why.text + 64];
+        snprintf(sentence, sizeof sentence, "Nothing was changed: %s", why.text);
+        return reply_error("not_reloaded", sentence);
+    }
+    return reply_reloaded(&changes);
+}
+
 /* A NULL reply means later, when what `call` waits for has happened. */
 static const struct {
     const char *name;
@@ -319,7 +332,7 @@ static const struct {
 } COMMANDS[] = {
     {"ssh", do_ssh},     {"rdp", do_rdp},       {"status", do_status}, {"sessions", do_sessions},
     {"close", do_close}, {"admit", do_admit},   {"block", do_block},   {"drain", do_drain},
-    {"known", do_known}, {"forget", do_forget}, {"keys", do_keys},
+    {"known", do_known}, {"forget", do_forget}, {"keys", do_keys},     {"reload", do_reload},
 };
 
 json_t *admin_run(struct admin_call *call, const json_t *request)

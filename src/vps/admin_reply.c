@@ -149,6 +149,21 @@ json_t *reply_opened(const struct session *session)
     return reply;
 }
 
+json_t *reply_reloaded(const struct changes *changes)
+{
+    char sentence[900];
+    struct text text = text_over(sentence, sizeof sentence);
+    json_t *list = json_array();
+    for (unsigned i = 0; i < changes->count; i++) {
+        const struct change *change = &changes->list[i];
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:b}", "setting", change->name, "change",
+                                        change->text, "needs_restart", (int)change->needs_restart));
+    }
+    changes_say(changes, &text);
+    return json_pack("{s:b, s:s, s:o}", "ok", 1, "message", sentence, "changes", list);
+}
+
 json_t *reply_known(const struct known *known)
 {
     json_t *list = json_array();

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "base/changes.h"
 #include "vps/admission/known.h"
 #include "vps/bot/bot.h"
 #include "vps/gateways.h"
@@ -19,6 +20,8 @@ json_t *reply_drain(const struct sessions *sessions);
 json_t *reply_session(const struct session *session);
 /* What its user gets: the ssh command, or the .rdp file and its name. */
 json_t *reply_opened(const struct session *session);
+/* What has changed, each by itself and all in a sentence. */
+json_t *reply_reloaded(const struct changes *changes);
 json_t *reply_known(const struct known *known);
 json_t *reply_gateway(const struct gateway *gateway);
 /* The keys of gateways, without what is secret. */

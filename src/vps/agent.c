@@ -15,17 +15,23 @@
 #include "vps/admin.h"
 #include "vps/bot/bot.h"
 #include "vps/gateways.h"
+#include "vps/reload.h"
 #include "vps/session/sessions_run.h"
 #include "vps/state.h"
 
 /* For the messages that tell users how their sessions ended. */
-enum { FAREWELL_MS = 3000 };
+enum { FAREWELL_MS = 3000, STATUS_MAX = 128 };
+
+/* SIGHUP is the last of them. */
+static const int SIGNAL_NUMBERS[] = {SIGTERM, SIGINT, SIGHUP};
+enum { SIGNALS = sizeof SIGNAL_NUMBERS / sizeof *SIGNAL_NUMBERS };
 
 struct agent {
-    const struct vps_settings *settings;
-    const struct log *log;
+    struct vps_settings *settings;
+    const char *env_file;
+    struct log *log;
     uv_loop_t loop;
-    uv_signal_t signals[2];
+    uv_signal_t signals[SIGNALS];
     int reserved; /* STATE_DIR is ours */
     struct store *store;
     struct sessions *sessions;
@@ -59,9 +65,10 @@ static void stop(struct agent *agent)
     }
     agent->stopping = true;
     notify_stopping(agent->notify);
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < SIGNALS; i++) {
         uv_close((uv_handle_t *)&agent->signals[i], NULL);
     }
+    signal(SIGHUP, SIG_IGN); /* a second SIGTERM may end it at once, but not that */
     if (agent->sessions) {
         sessions_end_all(agent->sessions);
         sessions_use_gateways(agent->sessions, NULL);
@@ -92,26 +99,81 @@ static void on_refused(void *arg, const struct why *why)
     stop(agent);
 }
 
+/* ---- other settings -------------------------------------------------------- */
+
+static void say_what_it_does(struct agent *agent, char *ret_status, size_t size)
+{
+    const struct vps_settings *settings = agent->settings;
+    snprintf(ret_status, size, "gateways on port %u, sessions on ports %u to %u%s",
+             settings->control_port, settings->port_range_start, settings->port_range_end,
+             settings->local ? ", without Telegram" : "");
+    notify_status(agent->notify, ret_status);
+}
+
+/* For pamctl, and for SIGHUP. */
+static int reload(void *arg, struct changes *ret_changes, struct why *why)
+{
+    struct agent *agent = arg;
+    const struct reload parts = {.settings = agent->settings,
+                                 .env_file = agent->env_file,
+                                 .log = agent->log,
+                                 .sessions = agent->sessions,
+                                 .gateways = agent->gateways};
+    notify_reloading(agent->notify);
+    int err = reload_run(&parts, ret_changes, why);
+    char status[sizeof why->text + STATUS_MAX];
+    if (err < 0) {
+        snprintf(status, sizeof status, "settings not reloaded: %s", why->text);
+        notify_status(agent->notify, status);
+    } else {
+        say_what_it_does(agent, status, sizeof status);
+    }
+    notify_ready(agent->notify);
+    return err;
+}
+
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    struct changes changes;
+    struct why why;
+    (void)number;
+    reload(handle->data, &changes, &why); /* the log has it all */
+}
+
 /* ---- starting ------------------------------------------------------------- */
 
 static void watch_signals(struct agent *agent)
 {
-    static const int NUMBERS[2] = {SIGTERM, SIGINT};
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < SIGNALS; i++) {
         uv_signal_init(&agent->loop, &agent->signals[i]);
         agent->signals[i].data = agent;
-        uv_signal_start(&agent->signals[i], on_signal, NUMBERS[i]);
+        uv_signal_start(&agent->signals[i], SIGNAL_NUMBERS[i] == SIGHUP ? on_hangup : on_signal,
+                        SIGNAL_NUMBERS[i]);
     }
 }
 
 /* Before the loop and its threads, and before anybody can talk to us. */
-static int confine(struct agent *agent, struct why *why)
+static void enter_sandbox(struct agent *agent)
 {
-    struct sandbox_rules rules = {
+    struct sources sources = {0};
+    vps_settings_sources(agent->env_file, &sources, NULL);
+    const struct sandbox_rules rules = {
         .state_dir = agent->settings->state_dir,
+        .files = (const char *const *)sources.paths,
         .ca_file = getenv("SSL_CERT_FILE"),
         .listens = true,
     };
+    struct why missing;
+    if (!agent->settings->sandbox) {
+        log_warn(agent->log, "running without a sandbox: SANDBOX is off");
+    } else if (sandbox_enter(&rules, &missing) < 0) {
+        log_warn(agent->log, "%s", missing.text);
+    }
+    sources_done(&sources);
+}
+
+static int confine(struct agent *agent, struct why *why)
+{
     struct why missing;
     int err = state_reserve(agent->settings, agent->log, &agent->reserved, why);
     if (err < 0) {
@@ -120,11 +182,7 @@ static int confine(struct agent *agent, struct why *why)
     if (notify_open(&agent->notify, &missing) < 0) {
         log_warn(agent->log, "%s", missing.text);
     }
-    if (!agent->settings->sandbox) {
-        log_warn(agent->log, "running without a sandbox: SANDBOX is off");
-    } else if (sandbox_enter(&rules, &missing) < 0) {
-        log_warn(agent->log, "%s", missing.text);
-    }
+    enter_sandbox(agent);
     return 0;
 }
 
@@ -171,6 +229,8 @@ static int start_admin(struct agent *agent, struct why *why)
         .sessions = agent->sessions,
         .gateways = agent->gateways,
         .bot = agent->bot,
+        .reload = reload,
+        .arg = agent,
     };
     return admin_new(&options, &agent->admin, why);
 }
@@ -202,19 +262,15 @@ static int start(struct agent *agent, struct why *why)
 
 static void say_ready(struct agent *agent)
 {
-    const struct vps_settings *settings = agent->settings;
-    char status[128];
-    snprintf(status, sizeof status, "gateways on port %u, sessions on ports %u to %u%s",
-             settings->control_port, settings->port_range_start, settings->port_range_end,
-             settings->local ? ", without Telegram" : "");
+    char status[STATUS_MAX];
+    say_what_it_does(agent, status, sizeof status);
     log_info(agent->log, "vps-agent " PAMTUNNEL_VERSION ": %s", status);
-    notify_status(agent->notify, status);
     notify_ready(agent->notify);
 }
 
-int agent_run(const struct vps_settings *settings, const struct log *log, struct why *why)
+int agent_run(struct vps_settings *settings, const char *env_file, struct log *log, struct why *why)
 {
-    struct agent agent = {.settings = settings, .log = log, .reserved = -1};
+    struct agent agent = {.settings = settings, .env_file = env_file, .log = log, .reserved = -1};
     int err = confine(&agent, why);
     if (err < 0) {
         return err;

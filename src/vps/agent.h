@@ -10,9 +10,13 @@
 #include "vps/settings.h"
 
 /*
+ * SIGHUP and pamctl have the settings read again, from env_file (may be NULL) and all else
+ * that they came from: reload.h. They are changed in place then, and so is the log's level.
+ *
  * Runs until SIGTERM or SIGINT, or until Telegram refuses the bot's token. 0, or
  * -errno with a line in why.
  */
-int agent_run(const struct vps_settings *settings, const struct log *log, struct why *why);
+int agent_run(struct vps_settings *settings, const char *env_file, struct log *log,
+              struct why *why);
 
 #endif

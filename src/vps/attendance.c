@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "vps/roster.h"
+
 enum { SAID_MAX = 3 }; /* by name, in one message */
 
 void attendance_begin(struct attendance *attendance, const struct vps_settings *settings,
@@ -62,14 +64,16 @@ void attendance_left(struct attendance *attendance, const char *name, uint64_t n
 /* There is a key for it: of its own, or one that any gateway may have. */
 static bool may_come(const struct attendance *attendance, const char *name)
 {
-    const struct vps_settings *settings = attendance->settings;
-    for (unsigned i = 0; i < settings->tunnel_key.count; i++) {
-        const char *of = settings->tunnel_key.keys[i].name;
-        if (!name[0] || !of[0] || strcasecmp(of, name) == 0) {
-            return true;
+    return !name[0] || roster_key(attendance->settings, name);
+}
+
+void attendance_keys_changed(struct attendance *attendance)
+{
+    for (unsigned i = attendance->count; i-- > 0;) {
+        if (!may_come(attendance, attendance->seen[i].name)) {
+            attendance->seen[i] = attendance->seen[--attendance->count];
         }
     }
-    return false;
 }
 
 bool attendance_expects(const struct attendance *attendance, const char *name, uint64_t now_ms)
@@ -114,13 +118,8 @@ static void say_start(const struct attendance *attendance, uint64_t now_ms, stru
 /* A key of its own: then it is known to exist, although it was never seen. */
 static bool has_key(const struct attendance *attendance, const char *name)
 {
-    const struct vps_settings *settings = attendance->settings;
-    for (unsigned i = 0; i < settings->tunnel_key.count; i++) {
-        if (strcasecmp(settings->tunnel_key.keys[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
+    const struct gateway_key *key = roster_key(attendance->settings, name);
+    return key && key->name[0];
 }
 
 bool attendance_say(const struct attendance *attendance, const char *name, uint64_t now_ms,

@@ -34,6 +34,8 @@ void attendance_begin(struct attendance *attendance, const struct vps_settings *
                       uint64_t now_ms);
 void attendance_came(struct attendance *attendance, const char *name, const struct addr *from);
 void attendance_left(struct attendance *attendance, const char *name, uint64_t now_ms);
+/* Those that no key lets in any more are not spoken of. */
+void attendance_keys_changed(struct attendance *attendance);
 
 /*
  * A gateway of that name (""; any) is away, and will most likely be back in a moment: it was

@@ -20,6 +20,7 @@
 #include "control/tls.h"
 #include "vps/admission/origin.h"
 #include "vps/attendance.h"
+#include "vps/roster.h"
 
 enum {
     BACKLOG = 128,
@@ -589,6 +590,40 @@ int gateways_new(const struct gateways_options *options, struct gateways **ret_g
 fail:
     gateways_free(gateways);
     return err;
+}
+
+/* Its key is another one, or there is none any more. */
+static void shut_out(struct gateway *gateway)
+{
+    struct gateways *gateways = gateway->gateways;
+    char name[GATEWAY_NAME_MAX + 1];
+    strcpy(name, channel_peer_name(gateway->channel));
+    const char *text = roster_key(gateways->options.settings, name)
+                           ? "this gateway has another TUNNEL_KEY now"
+                           : "this gateway has no TUNNEL_KEY any more";
+    log_warn(gateways->options.log, "gateway %s: offline: %s", name, text);
+    channel_goodbye(gateway->channel, GOODBYE_SHUTDOWN, text);
+    remove_gateway(gateway);
+    attendance_left(&gateways->attendance, name, clock_ms());
+    gateways->options.events.lost(gateways->options.events.arg, name);
+}
+
+/* With another list, what is not finished may have been begun with a key that is not good. */
+void gateways_settings_changed(struct gateways *gateways, const struct vps_settings *before)
+{
+    const struct vps_settings *after = gateways->options.settings;
+    if (roster_same_keys(before, after)) {
+        return;
+    }
+    for (struct gateway *g = gateways->list, *next; g; g = next) {
+        next = g->next;
+        if (!g->open) {
+            remove_gateway(g);
+        } else if (!roster_keeps_key(before, after, channel_peer_name(g->channel))) {
+            shut_out(g);
+        }
+    }
+    attendance_keys_changed(&gateways->attendance);
 }
 
 void gateways_free(struct gateways *gateways)

@@ -58,6 +58,11 @@ struct gateways_options {
 /* Opens the control port. On failure why says what to do. */
 int gateways_new(const struct gateways_options *options, struct gateways **ret_gateways,
                  struct why *why);
+/*
+ * The settings are others now than `before`: whoever logged in with a key that is not the
+ * gateway's any more is offline, and so is who is about to log in. Pairs that relay go on.
+ */
+void gateways_settings_changed(struct gateways *gateways, const struct vps_settings *before);
 /* Says goodbye to all. Accepts NULL. */
 void gateways_free(struct gateways *gateways);
 

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
+#include "vps/roster.h"
 
 enum { USED_MAX = 256 };
 
@@ -90,17 +90,8 @@ static void remember(struct keyring *keyring, const struct gateway_key *key)
 
 int keyring_find(const struct keyring *keyring, const char *gateway)
 {
-    const struct gateway_key *keys = keyring->settings->tunnel_key.keys;
-    int shared = -ENOENT;
-    for (unsigned i = 0; i < keyring->settings->tunnel_key.count; i++) {
-        if (strcasecmp(keys[i].name, gateway) == 0) {
-            return (int)i;
-        }
-        if (!keys[i].name[0]) {
-            shared = (int)i;
-        }
-    }
-    return shared;
+    const struct gateway_key *key = roster_key(keyring->settings, gateway);
+    return key ? (int)(key - keyring->settings->tunnel_key.keys) : -ENOENT;
 }
 
 int keyring_use(struct keyring *keyring, int number)

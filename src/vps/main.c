@@ -4,6 +4,7 @@
  *
  *     settings    the configuration         agent    loop, signals, wiring
  *     gateways    the control port          admin    the socket for pamctl
+ *     reload      the settings, read again  roster   who may do what by them
  *     keyring     whose the keys of TUNNEL_KEY are, and until when
  *     session/    what one command grants: its life, its two ports, its .rdp file
  *     admission/  who is let in at a session's public port
@@ -21,6 +22,7 @@
 #include "base/log.h"
 #include "base/net.h"
 #include "base/options.h"
+#include "base/vocabulary.h"
 #include "control/tls.h"
 #include "vps/agent.h"
 #include "vps/health.h"
@@ -43,18 +45,22 @@ enum {
 
 static const struct option_flag FLAGS[] = {
     {"--setup", "ask for what is needed, write the env file, and say what comes next", FLAG_SETUP,
-     NULL},
-    {"--host", "with --setup: VPS_HOST", FLAG_HOST, "HOST"},
-    {"--user", "with --setup: ALLOWED_USERS", FLAG_USER, "ID,..."},
-    {"--gateway", "with --setup: the name of the gateway", FLAG_GATEWAY, "NAME"},
+     NULL, .action = true},
+    {"--host", "with --setup: VPS_HOST", FLAG_HOST, "HOST", .with = FLAG_SETUP},
+    {"--user", "with --setup: ALLOWED_USERS", FLAG_USER, "ID,...", .with = FLAG_SETUP},
+    {"--gateway", "with --setup: the name of the gateway", FLAG_GATEWAY, "NAME",
+     .with = FLAG_SETUP},
     {"--invite", "print the join string of the gateway NAME, a new or a known one", FLAG_INVITE,
-     "NAME"},
-    {"--new-key", "with --invite: with a new key instead of the one it has", FLAG_NEW_KEY, NULL},
+     "NAME", .action = true},
+    {"--new-key", "with --invite: with a new key instead of the one it has", FLAG_NEW_KEY, NULL,
+     .with = FLAG_INVITE | FLAG_SETUP},
     {"--valid", "how long a new key waits for its first use: 24h, 30m, 7d; 0 is for ever",
-     FLAG_VALID, "TIME"},
-    {"--doctor", "say what is well and what to do about the rest, and stop", FLAG_DOCTOR, NULL},
-    {"--local", "run without Telegram; pamctl opens the sessions", FLAG_LOCAL, NULL},
-    {"--generate-key", "print a new TUNNEL_KEY and stop", FLAG_GENERATE_KEY, NULL},
+     FLAG_VALID, "TIME", .with = FLAG_INVITE | FLAG_SETUP},
+    {"--doctor", "say what is well and what to do about the rest, and stop", FLAG_DOCTOR, NULL,
+     .action = true},
+    {"--local", "run without Telegram; pamctl opens the sessions", FLAG_LOCAL, NULL,
+     .with = OPTION_RUN | OPTION_CHECK | OPTION_HEALTH | FLAG_DOCTOR},
+    {"--generate-key", "print a new TUNNEL_KEY and stop", FLAG_GENERATE_KEY, NULL, .action = true},
 };
 
 static const struct options_table OPTIONS = {
@@ -62,11 +68,12 @@ static const struct options_table OPTIONS = {
     .summary = "Opens RDP and SSH sessions into a LAN on command from Telegram or pamctl.",
     .flags = FLAGS,
     .count = sizeof FLAGS / sizeof *FLAGS,
+    .without_file = FLAG_GENERATE_KEY,
 };
 
 static int refuse(const struct why *why)
 {
-    fprintf(stderr, "vps-agent: %s\n", why->text);
+    log_complain("vps-agent", why->text);
     return EXIT_USAGE;
 }
 
@@ -93,13 +100,22 @@ static int generate_key(void)
     return EXIT_SUCCESS;
 }
 
-static int run(const struct vps_settings *settings)
+/* SIGHUP is for the agent once it runs; until then it must not end it, and these never. */
+static void ignore_signals(void)
 {
-    struct log log = {.stream = stderr, .level = settings->log_level};
+    static const int NUMBERS[] = {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2};
+    for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
+        signal(NUMBERS[i], SIG_IGN);
+    }
+}
+
+static int run(struct vps_settings *settings, const char *env_file)
+{
+    struct log log = log_to_stderr(settings->log_level);
     struct why why;
-    signal(SIGPIPE, SIG_IGN);
+    ignore_signals();
     net_raise_descriptor_limit();
-    int err = agent_run(settings, &log, &why);
+    int err = agent_run(settings, env_file, &log, &why);
     if (err < 0) {
         log_error(&log, "%s", why.text);
     }
@@ -133,13 +149,30 @@ static int examine(const struct options *options)
 }
 
 /* Settings decide where secrets go and who gets in. */
-static void warn_if_unsafe(const char *env_file)
+static void say_where_from(const char *env_file, enum log_level level)
 {
-    struct log log = {.stream = stderr, .level = LOG_WARN};
+    struct log log = log_to_stderr(level);
     struct why why;
+    if (env_file) {
+        log_info(&log, "settings: from %s and the environment", env_file);
+    }
     if (env_file && envfile_is_safe(env_file, &why) < 0) {
         log_warn(&log, "the settings may be changed by others: %s", why.text);
     }
+    if (vocabulary_has_repeats(env_file, &why)) {
+        log_warn(&log, "%s", why.text);
+    }
+}
+
+static int say_complete(const char *env_file)
+{
+    struct why why;
+    printf("The configuration is complete. It is from %s.\n",
+           env_file ? env_file : "the environment");
+    if (vocabulary_has_repeats(env_file, &why)) {
+        printf("But %s.\n", why.text);
+    }
+    return EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
@@ -171,17 +204,18 @@ int main(int argc, char **argv)
     if (options.flags & FLAG_DOCTOR) {
         return examine(&options);
     }
+    options.env_file = vps_settings_env_file(options.env_file, options.flags & FLAG_LOCAL);
     if (vps_settings_load(options.env_file, options.flags & FLAG_LOCAL, &settings, &why) < 0) {
         return refuse(&why);
     }
     int status = EXIT_SUCCESS;
     if (options.check) {
-        puts("The configuration is complete.");
+        status = say_complete(options.env_file);
     } else if (options.health) {
         status = health_check(&settings) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     } else {
-        warn_if_unsafe(options.env_file);
-        status = run(&settings);
+        say_where_from(options.env_file, settings.log_level);
+        status = run(&settings, options.env_file);
     }
     vps_settings_wipe(&settings);
     return status;

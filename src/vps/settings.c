@@ -6,17 +6,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <uv.h>
 
+#include "base/changes.h"
+#include "base/envfile.h"
 #include "base/settings.h"
+#include "base/vocabulary.h"
+#include "vps/proxy.h"
+#include "vps/roster.h"
 
 enum {
     WORKERS_DEFAULT_MAX = 4,
     WORKERS_MAX = 64,
-    KEY_HEX = CRYPTO_KEY_SIZE * 2,
     DAY = 86400,
-    UNTIL_DIGITS = 12
 };
 
 /* ---- parsers of this agent's own settings --------------------------------- */
@@ -53,134 +55,10 @@ static int parse_url(const struct setting *s, const char *text, void *field, str
     return err;
 }
 
-static int parse_users(const struct setting *s, const char *text, void *field, struct why *why)
+static int parse_proxy(const struct setting *s, const char *text, void *field, struct why *why)
 {
-    struct vps_settings *settings = (struct vps_settings *)((char *)field - s->offset);
-    settings->allowed_users.count = 0;
-    while (*text) {
-        char *end;
-        errno = 0;
-        long long id = strtoll(text, &end, 10);
-        end += strspn(end, " ");
-        if (errno || end == text || id <= 0 || (*end && *end != ',')) {
-            return -EINVAL;
-        }
-        if (settings->allowed_users.count == USERS_MAX) {
-            return why_set(why, -EINVAL, "more than %d users", USERS_MAX);
-        }
-        settings->allowed_users.ids[settings->allowed_users.count++] = id;
-        text = *end ? end + 1 : end;
-    }
-    return settings->allowed_users.count > 0 ? 0 : -EINVAL;
-}
-
-/* "@UNTIL" at the end of an entry, which is cut off; its first use must come before. */
-static int parse_until(char *entry, int64_t *ret_until, struct why *why)
-{
-    char *at = strchr(entry, '@');
-    *ret_until = 0;
-    if (!at) {
-        return 0;
-    }
-    size_t digits = strspn(at + 1, "0123456789");
-    *at = '\0';
-    if (digits == 0 || digits > UNTIL_DIGITS || at[1 + digits]) {
-        return why_set(why, -EINVAL, "what follows an @ is no Unix time");
-    }
-    *ret_until = strtoll(at + 1, NULL, 10);
-    return 0;
-}
-
-/* HEX or NAME:HEX. */
-static int parse_name_and_key(const char *entry, struct gateway_key *key, struct why *why)
-{
-    size_t len = strlen(entry);
-    if (len < KEY_HEX) {
-        return why_set(why, -EINVAL, "a key of %zu characters", len);
-    }
-    const char *hex = entry + len - KEY_HEX;
-    size_t name_len = hex > entry ? (size_t)(hex - entry) - 1 : 0;
-    if (name_len > GATEWAY_NAME_MAX || (hex > entry && entry[name_len] != ':')) {
-        return -EINVAL;
-    }
-    memcpy(key->name, entry, name_len);
-    key->name[name_len] = '\0';
-    int err = crypto_unhex(hex, key->key, sizeof key->key);
-    return err == 0 && hex > entry && !gateway_name_is_valid(key->name) ? -EINVAL : err;
-}
-
-/* One entry of TUNNEL_KEY, len characters: HEX, NAME:HEX or NAME:HEX@UNTIL. */
-static int parse_key(const char *text, size_t len, struct gateway_key *key, struct why *why)
-{
-    char entry[GATEWAY_NAME_MAX + 1 + KEY_HEX + 1 + UNTIL_DIGITS + 1];
-    if (len >= sizeof entry) {
-        return why_set(why, -EINVAL, "a key of %zu characters", len);
-    }
-    memcpy(entry, text, len);
-    entry[len] = '\0';
-    int err = parse_until(entry, &key->until, why);
-    err = err < 0 ? err : parse_name_and_key(entry, key, why);
-    if (err == 0 && key->until && !key->name[0]) {
-        err = why_set(why, -EINVAL,
-                      "only the key of one gateway, NAME:KEY, can have an @ and a "
-                      "time");
-    }
-    crypto_wipe(entry, sizeof entry);
-    return err;
-}
-
-static int refuse_same(const struct gateway_key *a, const struct gateway_key *b, struct why *why)
-{
-    const struct gateway_key *named = b->name[0] ? b : a, *other = named == a ? b : a;
-    return why_set(why, -EINVAL,
-                   "%s%s and %s have the same key: each gateway needs its own (vps-agent --invite "
-                   "%s --new-key)",
-                   other->name[0] ? "the gateways " : "the gateways without a name", other->name,
-                   named->name, named->name);
-}
-
-/* No gateway has two keys, no key two gateways; and one may be of all those that have none. */
-static int check_keys(const struct gateway_key *keys, unsigned count, bool to_mend, struct why *why)
-{
-    for (unsigned i = 0; i < count; i++) {
-        for (unsigned k = 0; k < i; k++) {
-            if (!keys[i].name[0] && !keys[k].name[0]) {
-                return why_set(why, -EINVAL,
-                               "two keys without a name: only one can be; the others need their "
-                               "gateways' names");
-            }
-            if (strcasecmp(keys[k].name, keys[i].name) == 0) {
-                return why_set(why, -EINVAL, "two keys for the gateway %s", keys[i].name);
-            }
-            if (!to_mend && crypto_equal(keys[k].key, keys[i].key, sizeof keys[i].key)) {
-                return refuse_same(&keys[k], &keys[i], why);
-            }
-        }
-    }
-    return 0;
-}
-
-static int parse_keys(const struct setting *s, const char *text, void *field, struct why *why)
-{
-    struct vps_settings *settings = (struct vps_settings *)((char *)field - s->offset);
-    settings->tunnel_key.count = 0;
-    for (;;) {
-        if (settings->tunnel_key.count == GATEWAYS_MAX) {
-            return why_set(why, -EINVAL, "more than %d keys", GATEWAYS_MAX);
-        }
-        size_t len = strcspn(text, ",");
-        struct gateway_key *key = &settings->tunnel_key.keys[settings->tunnel_key.count++];
-        int err = parse_key(text, len, key, why);
-        if (err < 0) {
-            return err;
-        }
-        if (!text[len]) {
-            break;
-        }
-        text += len + 1 + strspn(text + len + 1, " ");
-    }
-    return check_keys(settings->tunnel_key.keys, settings->tunnel_key.count,
-                      settings->tunnel_key.to_mend, why);
+    int err = proxy_check(text, why);
+    return err < 0 ? err : setting_text(s, text, field, why);
 }
 
 static int parse_bind(const struct setting *s, const char *text, void *field, struct why *why)
@@ -200,13 +78,14 @@ static int parse_state_dir(const struct setting *s, const char *text, void *fiel
     return setting_text(s, text, field, why);
 }
 
+static const char *const ADMIT_NAMES[] = {"auto", "known", "ask"};
+
 static int parse_admit(const struct setting *s, const char *text, void *field, struct why *why)
 {
-    static const char *const NAMES[] = {"auto", "known", "ask"};
     (void)s;
     (void)why;
-    for (unsigned i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
-        if (strcmp(text, NAMES[i]) == 0) {
+    for (unsigned i = 0; i < sizeof ADMIT_NAMES / sizeof *ADMIT_NAMES; i++) {
+        if (strcmp(text, ADMIT_NAMES[i]) == 0) {
             *(enum admit *)field = (enum admit)i;
             return 0;
         }
@@ -221,12 +100,18 @@ static int parse_admit(const struct setting *s, const char *text, void *field, s
 /* Not read with --local. */
 static const struct setting TELEGRAM_TABLE[] = {
     {"TELEGRAM_TOKEN", .takes = "the bot's token from @BotFather, like 123456:ABC-DEF",
-     .parse = parse_token, FIELD(telegram_token), .max = TOKEN_MAX, .secret = true},
+     .parse = parse_token, FIELD(telegram_token), .max = TOKEN_MAX, .secret = true,
+     .at_start = true},
     {"ALLOWED_USERS", .takes = "numeric Telegram user IDs, separated by commas",
-     .parse = parse_users, FIELD(allowed_users)},
+     .parse = roster_parse_users, FIELD(allowed_users)},
     {"TELEGRAM_API_URL", "https://api.telegram.org",
      "the http or https address of a Bot API server", parse_url, FIELD(telegram_api_url),
-     .max = URL_MAX},
+     .max = URL_MAX, .at_start = true},
+    {"TELEGRAM_PROXY",
+     .takes = "the proxy on the way to the Bot API, http://, https:// or socks5h://, each "
+              "[USER:PASSWORD@]HOST[:PORT]",
+     .parse = parse_proxy, FIELD(telegram_proxy), .max = URL_MAX, .secret = true, .optional = true,
+     .at_start = true},
 };
 
 static const struct setting TABLE[] = {
@@ -235,12 +120,13 @@ static const struct setting TABLE[] = {
     {"TUNNEL_KEY",
      .takes = "the 64 hex digits that vps-agent --generate-key prints, or NAME:KEY,NAME:KEY, a "
               "key for each gateway",
-     .parse = parse_keys, FIELD(tunnel_key), .secret = true},
-    {"CONTROL_PORT", "9000", "a port, 1 to 65535", setting_port, FIELD(control_port)},
+     .parse = roster_parse_keys, FIELD(tunnel_key), .secret = true},
+    {"CONTROL_PORT", "9000", "a port, 1 to 65535", setting_port, FIELD(control_port),
+     .at_start = true},
     {"PORT_RANGE_START", "20000", "a port, 1 to 65535", setting_port, FIELD(port_range_start)},
     {"PORT_RANGE_END", "30000", "a port, 1 to 65535", setting_port, FIELD(port_range_end)},
     {"BIND_ADDRESS", "::", "an IP address of this server; :: is all of both families", parse_bind,
-     FIELD(bind_address), .max = ADDR_HOST_MAX - 1},
+     FIELD(bind_address), .max = ADDR_HOST_MAX - 1, .at_start = true},
     {"SESSION_TIMEOUT", "120", "seconds, 1 to 86400", setting_number, FIELD(session_timeout),
      .min = 1, .max = DAY},
     {"RECONNECT_GRACE", "30", "seconds, 0 to 3600", setting_number, FIELD(reconnect_grace),
@@ -260,11 +146,12 @@ static const struct setting TABLE[] = {
     {"KNOWN_DAYS", "30", "days, 1 to 3650", setting_number, FIELD(known_days), .min = 1,
      .max = 3650},
     {"STATE_DIR", STATE_DIR_DEFAULT, "an absolute path of at most 90 characters", parse_state_dir,
-     FIELD(state_dir), .max = STATE_DIR_MAX},
+     FIELD(state_dir), .max = STATE_DIR_MAX, .at_start = true},
     {"RELAY_WORKERS",
      .takes = "threads that carry the users' bytes, 1 to 64; if unset one per core, at most 4",
-     .parse = setting_number, FIELD(relay_workers), .min = 1, .max = WORKERS_MAX, .optional = true},
-    {"SANDBOX", "on", "on, or off for debugging", setting_switch, FIELD(sandbox)},
+     .parse = setting_number, FIELD(relay_workers), .min = 1, .max = WORKERS_MAX, .optional = true,
+     .at_start = true},
+    {"SANDBOX", "on", "on, or off for debugging", setting_switch, FIELD(sandbox), .at_start = true},
     {"RUST_LOG", .takes = "the older name of LOG_LEVEL", .parse = setting_rust_log,
      FIELD(log_level), .optional = true},
     {"LOG_LEVEL", .takes = "error, warn, info, debug or trace; info if unset",
@@ -275,6 +162,47 @@ enum {
     TELEGRAM_SIZE = sizeof TELEGRAM_TABLE / sizeof *TELEGRAM_TABLE,
     TABLE_SIZE = sizeof TABLE / sizeof *TABLE,
 };
+
+/* What gateway-agent alone has; a test compares them. */
+static const char *const OF_GATEWAY[] = {"GATEWAY_NAME", "KEEPALIVE_SECS", "ALLOWED_TARGETS", NULL};
+
+static const char *const OF_ENVIRONMENT[] = {
+    "SSL_CERT_FILE",
+    "http_proxy",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "JOURNAL_STREAM",
+    "TZ",
+    "LANG",
+    "PATH",
+    NULL,
+};
+
+static const struct vocabulary VOCABULARY = {
+    .tables = {{TELEGRAM_TABLE, TELEGRAM_SIZE}, {TABLE, TABLE_SIZE}},
+    .other_agent = "gateway-agent",
+    .others = OF_GATEWAY,
+    .environments = OF_ENVIRONMENT,
+};
+
+const char *vps_settings_env_file(const char *named, bool local)
+{
+    bool enough = settings_are_given(TABLE, TABLE_SIZE) &&
+                  (local || settings_are_given(TELEGRAM_TABLE, TELEGRAM_SIZE));
+    return named ? named : enough ? NULL : envfile_installed(VPS_ENV_FILE);
+}
+
+int vps_settings_check_names(const char *env_file, struct why *why)
+{
+    return vocabulary_check_file(&VOCABULARY, env_file, why);
+}
 
 static int check_together(const struct vps_settings *settings, struct why *why)
 {
@@ -297,8 +225,8 @@ static int check_together(const struct vps_settings *settings, struct why *why)
 static int load(const struct settings_source *source, struct vps_settings *settings,
                 struct why *why)
 {
-    int err = 0;
-    if (!settings->local) {
+    int err = vocabulary_check(&VOCABULARY, source, why);
+    if (err == 0 && !settings->local) {
         err = settings_load(source, TELEGRAM_TABLE, TELEGRAM_SIZE, settings, why);
     }
     if (err == 0) {
@@ -337,9 +265,82 @@ int vps_settings_take(const char *name, const char *text, struct vps_settings *s
     return err == -ENOENT ? settings_take(TABLE, TABLE_SIZE, name, text, settings, why) : err;
 }
 
+/* ---- read again ----------------------------------------------------------- */
+
+static void show_admit(const struct setting *setting, const void *field, struct text *text)
+{
+    (void)setting;
+    text_add(text, "%s", ADMIT_NAMES[*(const enum admit *)field]);
+}
+
+static const struct setting_form FORMS[] = {
+    {parse_token, 0, NULL, NULL},
+    {parse_url, 0, NULL, NULL},
+    {parse_proxy, 0, NULL, NULL},
+    {parse_bind, 0, NULL, NULL},
+    {parse_state_dir, 0, NULL, NULL},
+    {parse_admit, sizeof(enum admit), show_admit, NULL},
+    {roster_parse_users, sizeof(struct user_list), NULL, roster_users_differ},
+    {roster_parse_keys, sizeof(struct key_list), NULL, roster_keys_differ},
+    {NULL, 0, NULL, NULL},
+};
+
+static int compare(const struct vps_settings *now, struct vps_settings *after,
+                   struct changes *changes, struct why *why)
+{
+    int err = changes_find(TELEGRAM_TABLE, TELEGRAM_SIZE, FORMS, now, after, changes);
+    err = err < 0 ? err : changes_find(TABLE, TABLE_SIZE, FORMS, now, after, changes);
+    if (err < 0) {
+        return why_set(why, err, "there is a setting that cannot be compared");
+    }
+    changes_hold_back(TELEGRAM_TABLE, TELEGRAM_SIZE, FORMS, now, after);
+    changes_hold_back(TABLE, TABLE_SIZE, FORMS, now, after);
+    struct why closer;
+    err = check_together(after, &closer);
+    return err < 0 ? why_set(why, err, "%.200s (as it stays until a restart)", closer.text) : 0;
+}
+
+int vps_settings_renew(const char *env_file, const struct vps_settings *now,
+                       struct vps_settings *ret_after, struct changes *ret_changes, struct why *why)
+{
+    struct vps_settings after;
+    struct changes changes = {0};
+    struct sources sources = {0};
+    int err = vps_settings_sources(env_file, &sources, why);
+    sources_done(&sources);
+    err = err < 0 ? err : vps_settings_load(env_file, now->local, &after, why);
+    if (err < 0) {
+        sources_explain(err, now->sandbox, why);
+        return err;
+    }
+    err = compare(now, &after, &changes, why);
+    if (err == 0) {
+        *ret_after = after;
+        *ret_changes = changes;
+    }
+    vps_settings_wipe(&after);
+    return err;
+}
+
+int vps_settings_sources(const char *env_file, struct sources *sources, struct why *why)
+{
+    struct settings_source *source;
+    sources_add(sources, env_file);
+    int err = sources_check(sources, why); /* before it is opened: that may wait */
+    err = err < 0 ? err : settings_open(env_file, &source, why);
+    if (err < 0) {
+        return err;
+    }
+    sources_add_table(sources, source, TELEGRAM_TABLE, TELEGRAM_SIZE);
+    sources_add_table(sources, source, TABLE, TABLE_SIZE);
+    settings_close(source);
+    return sources_check(sources, why);
+}
+
 void vps_settings_wipe(struct vps_settings *settings)
 {
     crypto_wipe(settings->telegram_token, sizeof settings->telegram_token);
+    crypto_wipe(settings->telegram_proxy, sizeof settings->telegram_proxy);
     crypto_wipe(&settings->tunnel_key, sizeof settings->tunnel_key);
 }
 

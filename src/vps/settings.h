@@ -6,10 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/changes.h"
 #include "base/crypto.h"
 #include "base/host.h"
 #include "base/log.h"
 #include "base/net.h"
+#include "base/sources.h"
 #include "base/why.h"
 
 enum { USERS_MAX = 64, GATEWAYS_MAX = 32, TOKEN_MAX = 128, URL_MAX = 512, STATE_DIR_MAX = 90 };
@@ -24,20 +26,25 @@ struct gateway_key {
     int64_t until; /* Unix time by which it must have been used once; 0: whenever */
 };
 
+struct user_list {
+    int64_t ids[USERS_MAX];
+    unsigned count;
+};
+
+struct key_list {
+    struct gateway_key keys[GATEWAYS_MAX];
+    unsigned count;
+    bool to_mend; /* set beforehand: two gateways with one key are no error */
+};
+
 struct vps_settings {
     bool local; /* --local: no Telegram */
     char telegram_token[TOKEN_MAX + 1];
     char telegram_api_url[URL_MAX + 1];
-    struct {
-        int64_t ids[USERS_MAX];
-        unsigned count;
-    } allowed_users;
+    char telegram_proxy[URL_MAX + 1]; /* to the Bot API; empty: as the environment says */
+    struct user_list allowed_users;
     char vps_host[HOST_MAX + 1];
-    struct {
-        struct gateway_key keys[GATEWAYS_MAX];
-        unsigned count;
-        bool to_mend; /* set beforehand: two gateways with one key are no error */
-    } tunnel_key;
+    struct key_list tunnel_key;
     uint16_t control_port;
     uint16_t port_range_start;
     uint16_t port_range_end;
@@ -57,12 +64,28 @@ struct vps_settings {
     enum log_level log_level;
 };
 
+/*
+ * The env file to read: the one that was named, or the installed one where the environment
+ * lacks something that has to be set. NULL: none, the environment has it all.
+ */
+const char *vps_settings_env_file(const char *named, bool local);
+/* Every line of the file sets something that vps-agent knows. A file that is not there is fine. */
+int vps_settings_check_names(const char *env_file, struct why *why);
 /* Reads everything. 0, or -errno with the one line for the user in why. */
 int vps_settings_load(const char *env_file, bool local, struct vps_settings *ret_settings,
                       struct why *why);
 /* Takes one value by itself, for --setup. -ENOENT if there is no setting of that name. */
 int vps_settings_take(const char *name, const char *text, struct vps_settings *settings,
                       struct why *why);
+/*
+ * Reads everything again and compares it with what is in force. ret_after is what is in force
+ * from now on: what is read at the start only stays as it is in `now`. 0, or -errno with why.
+ */
+int vps_settings_renew(const char *env_file, const struct vps_settings *now,
+                       struct vps_settings *ret_after, struct changes *ret_changes,
+                       struct why *why);
+/* Adds the files that they are read from, and checks them: see sources_check(). */
+int vps_settings_sources(const char *env_file, struct sources *sources, struct why *why);
 /* Overwrites the secrets. */
 void vps_settings_wipe(struct vps_settings *settings);
 /* Prints the table of settings for --help. */

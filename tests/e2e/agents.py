@@ -59,19 +59,46 @@ class Daemon:
         self.expected_to_live = False
         self.baseline = None
         self.ignored_ports = set()  # of helpers whose connections are not counted
+        self.env_file = None        # the settings stand there, and not in the environment
 
     def start(self):
         argv = [program(self.name), *self.args]
+        if self.env_file:
+            self.write_settings()
+            argv += ["--env-file", str(self.env_file)]
         if VALGRIND:
             argv = ["valgrind", "-q", "--leak-check=full", "--errors-for-leak-kinds=definite",
                     "--error-exitcode=99", *argv]
         if self.namespace:
             argv = self.namespace.command(*argv)
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(argv, env=environment(self.settings), stderr=log,
+            self.process = subprocess.Popen(argv, env=environment({} if self.env_file else self.settings), stderr=log,
                                             stdout=log, stdin=subprocess.DEVNULL, cwd=self.folder)
         self.expected_to_live = True
         return self
+
+    def write_settings(self, **changes):
+        """Into the env file, in the place of the one that is there, as --invite does. None takes one away."""
+        self.settings |= changes
+        self.replace_env_file("".join(f"{name}={value}\n" for name, value in self.settings.items()
+                                      if value is not None).encode())
+
+    def replace_env_file(self, content):
+        new = self.env_file.with_suffix(".new")
+        new.write_bytes(content)
+        new.chmod(0o600)
+        new.rename(self.env_file)
+
+    def reload(self, **changes):
+        """SIGHUP, with these settings changed in the env file. The line that the log has then."""
+        if changes:
+            self.write_settings(**changes)
+        before = self.count_log("settings (not )?reloaded")
+        self.process.send_signal(signal.SIGHUP)
+        return eventually(lambda: self._reloads()[before:], f"{self.name} has read its settings again")[-1]
+
+    def _reloads(self):
+        return [line for line in self.log.splitlines() if re.search("settings (not )?reloaded", line)]
 
     @property
     def pid(self):
@@ -189,16 +216,18 @@ class World:
 
     vps, gateway: settings to add or replace; None takes one away.
     gateways: their names. net: a netns.Internet to live in.
+    env_files: settings stand in files, and can be changed: Daemon.reload().
     """
 
     def __init__(self, *, bot=True, gateways=("lan",), vps=None, gateway=None, net=None, tls=None,
-                 start_gateways=True, wait_ready=True, ports=600):
+                 start_gateways=True, wait_ready=True, ports=600, env_files=False):
         self.with_bot = bot
         self.gateway_names = list(gateways)
         self.net = net
         self.tls = tls
         self.start_gateways = start_gateways
         self.wait_ready = wait_ready
+        self.env_files = env_files
         self.secrets = []
         self.gateways = {}
         self.api = None
@@ -226,6 +255,8 @@ class World:
             if self.api:
                 self.vps.ignored_ports.add(self.api.port)
             self.pamctl = Pamctl(self.state_dir)
+            if self.env_files:
+                self.vps.env_file = self.folder / "vps.env"
             self.vps.start()
             for name in self.gateway_names:
                 self.add_gateway(name, start=self.start_gateways)
@@ -293,6 +324,8 @@ class World:
             **self.gateway_extra, **settings,
         }
         daemon = Daemon("gateway-agent", self.folder, values, (), self.net and self.net.gateway, tag)
+        if self.env_files:
+            daemon.env_file = self.folder / f"{tag}.env"
         self.gateways[tag] = daemon
         if start:
             daemon.start()

@@ -45,7 +45,7 @@ def test_a_vps_agent_that_runs(world):
     says(lines, "CONTROL_PORT", "ok", "is the running vps-agent's")
     says(lines, "Bot API", "ok", "@pam_test_bot")
     says(lines, "clock", "ok", "the same as the Bot API's")
-    says(lines, "VPS_HOST", "ok", "points to this server")
+    says(lines, "VPS_HOST", "--", "points to this server for programs on it alone")
 
 
 def test_a_gateway_that_runs_is_not_disturbed(world):
@@ -92,6 +92,19 @@ def test_wrong_settings_are_exit_status_2(world):
     assert result.returncode == 2 and result.stdout.startswith("!!  settings: CONTROL_PORT"), result
     result = run("vps-agent", "--doctor", env={**world.vps.settings, "ADMIT": "x"})
     assert result.returncode == 2 and result.stdout.startswith("!!  settings: ADMIT"), result
+
+
+def test_names_that_are_none_and_names_that_stand_twice(world, folder):
+    path = folder / "gateway.env"
+    good = "".join(f"{k}={v}\n" for k, v in world.gateway.settings.items() if v is not None)
+    path.write_text(good + "ALLOWED_TARGET=192.168.1.22:22\n")
+    path.chmod(0o640)
+    result = run("gateway-agent", "--doctor", "--env-file", path)
+    assert result.returncode == 2 and "!!  settings: " in result.stdout, result
+    assert "did you mean ALLOWED_TARGETS?" in result.stdout, result
+    path.write_text(good + "KEEPALIVE_SECS=29\nKEEPALIVE_SECS=31\n")
+    result = run("gateway-agent", "--doctor", "--env-file", path)
+    assert result.returncode == 1 and re.search("!!  settings: .* sets KEEPALIVE_SECS in line", result.stdout), result
 
 
 def test_a_key_that_everybody_may_read(world, folder):
@@ -153,6 +166,11 @@ def test_ports_that_are_taken():
             lines = doctor(world.vps, status=1, PORT_RANGE_START=start, PORT_RANGE_END=start + 39,
                            CONTROL_PORT=start + 40)
             says(lines, "ports", "!!", f"only 20 of {start} to {start + 39} are free")
+            lines = doctor(world.vps, status=1, PORT_RANGE_START=start, PORT_RANGE_END=start + 3,
+                           CONTROL_PORT=start + 40)
+            says(lines, "ports", "!!", f"only 0 of {start} to {start + 3} are free")
+        lines = doctor(world.vps, PORT_RANGE_START=start, PORT_RANGE_END=start + 3, CONTROL_PORT=start + 40)
+        says(lines, "ports", "ok", "room for 2 more sessions")   # a small range is a choice
         with socket.create_server(("127.0.0.1", world.control_port)):
             says(doctor(world.vps, status=1), "CONTROL_PORT", "!!", "ss -ltnp")
         with open("/proc/sys/net/ipv4/ip_local_port_range") as file:

@@ -26,6 +26,7 @@ def tool(name):
 def settings_in_help(agent):
     """{name: (default or None, required)}"""
     text = run(agent, "--help").stdout.partition("\nSettings")[2]
+    text = re.sub(r"(?<=;)\n {25}", "", text).replace("\n" + 25 * " ", " ")    # what was wrapped
     found = {}
     for name, rest in re.findall(r"^  ([A-Z_]+) +(.*)$", text, re.M):
         default = re.search(r"\(default: (.*)\)$", rest)
@@ -158,7 +159,9 @@ def unit(name, folder):
     text = (PACKAGING / "systemd" / f"pamtunnel-{name}.service").read_text()
     assert f"ExecStart=/usr/bin/{AGENTS[name]} --env-file /etc/pamtunnel/{AGENTS[name]}.env\n" in text
     path = folder / f"pamtunnel-{name}.service"
-    path.write_text(text.replace("/usr/bin/" + AGENTS[name], plain(AGENTS[name], folder)))
+    for agent in (AGENTS[name], "pamctl"):
+        text = text.replace("/usr/bin/" + agent, plain(agent, folder))
+    path.write_text(text)
     return path
 
 
@@ -211,6 +214,7 @@ checkpath() { echo "checkpath $*"; }
 need() { echo "need $*"; }; use() { echo "use $*"; }; after() { echo "after $*"; }
 procd_open_instance() { echo open; }; procd_close_instance() { echo close; }
 procd_set_param() { echo "$*"; }
+procd_send_signal() { echo "procd_send_signal $*"; }
 """
 
 
@@ -220,6 +224,9 @@ def in_shell(script, folder, line, **settings):
     for agent in AGENTS.values():
         text = text.replace(f"/usr/bin/{agent}", plain(agent, folder)).replace(f"/etc/pamtunnel/{agent}.env", f"{folder}/env")
     (folder / "script").write_text(SURROUNDINGS + text)
+    (folder / "supervise-daemon").write_text('#!/bin/sh\necho "supervise-daemon $*"\n')    # no name for a function
+    (folder / "supervise-daemon").chmod(0o755)
+    settings["PATH"] = f"{folder}:{os.environ['PATH']}"
     return subprocess.run([tool("busybox"), "sh", "-euc", f". {folder}/script; {line}"], capture_output=True, text=True,
                           env=environment(settings))
 
@@ -236,6 +243,31 @@ def test_a_script_checks_the_settings_before_it_starts_anything(script, folder):
     (folder / "env").write_text("".join(f"{n}={v}\n" for n, v in REQUIRED[agent].items()))
     result = in_shell(script, folder, start)
     assert result.returncode == 0 and not result.stderr, result
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_a_script_checks_the_settings_before_it_has_them_read_again(script, folder):
+    agent = AGENTS[script.name.partition("-")[2]]
+    openrc = script.parent.name == "openrc"
+    reload = "RC_SVCNAME=it; reload" if openrc else "reload_service"
+    (folder / "env").write_text("VPS_HOST=vps.example\n")
+    result = in_shell(script, folder, reload)
+    assert result.returncode != 0 and "is not set" in result.stderr and not result.stdout
+    (folder / "env").write_text("".join(f"{n}={v}\n" for n, v in REQUIRED[agent].items()))
+    result = in_shell(script, folder, reload)
+    assert result.returncode == 0 and not result.stderr, result
+    assert result.stdout == ("supervise-daemon it --signal HUP --pidfile /run/it.pid\n" if openrc
+                             else "procd_send_signal pamtunnel-gateway * HUP\n")
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_a_unit_says_when_its_settings_cannot_be_read_again(name, folder):
+    commands = re.findall("^ExecReload=(.*)$", unit(name, folder).read_text(), re.M)
+    if name == "vps":
+        assert commands == [f"{plain('pamctl', folder)} reload"]
+    else:
+        assert commands[0].split()[1:] == ["--check", "--env-file", "/etc/pamtunnel/gateway-agent.env"]
+        assert commands[1:] == ['/bin/sh -c "kill -HUP ${MAINPID}"']
 
 
 @pytest.mark.parametrize("name", AGENTS)

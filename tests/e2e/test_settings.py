@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import socket
 import stat
 import subprocess
@@ -18,7 +19,9 @@ GATEWAY = {"VPS_HOST": "vps.example", "TUNNEL_KEY": KEY}
 
 
 def check(program, settings, *args):
-    return run(program, "--check", *args, env=settings)
+    """--env-file /dev/null: this machine may have an installed file."""
+    file = [] if "--env-file" in args else ["--env-file", "/dev/null"]
+    return run(program, "--check", *file, *args, env=settings)
 
 
 def refused(result, name):
@@ -265,7 +268,7 @@ def test_one_line_names_the_variable_what_it_held_and_what_it_takes(program, nam
     good, wrong = (VPS, WRONG_VPS) if program == "vps-agent" else (GATEWAY, WRONG_GATEWAY)
     for value in wrong[name]:
         settings = {**good, "STATE_DIR": folder / "state", name: value}
-        results = [run(program, env=settings), run(program, "--check", env=settings)]
+        results = [run(program, "--env-file", "/dev/null", env=settings), check(program, settings)]
         for result in results:
             assert result.returncode == 2 and not result.stdout, (value, result)
             assert result.stderr.count("\n") == 1 and result.stderr.endswith("\n"), result.stderr
@@ -311,7 +314,7 @@ def probe(text, folder, *, env=None, name="CONTROL_PORT"):
     file.write_bytes(text.encode())
     result = check("gateway-agent", {**GATEWAY, **(env or {})}, "--env-file", file)
     line = refused(result, name)
-    return re.search(r'is "(.*)"; it takes', line)[1]
+    return re.search(r'is "(.*)"(: [^"]*)?; it takes', line)[1]
 
 
 @pytest.mark.parametrize("text, held", [
@@ -403,7 +406,187 @@ def test_the_agents_work_with_what_stands_in_files(folder):
             assert world.key not in argv and world.token not in argv
 
 
+# ---------------------------------------------------------------- what may stand in an env file
+
+MISTAKES = [
+    ("gateway-agent", "ALLOWED_TARGET=192.168.1.22:22", "did you mean ALLOWED_TARGETS?"),
+    ("gateway-agent", "KEEPALIVE_SEC=5", "did you mean KEEPALIVE_SECS?"),
+    ("gateway-agent", "ADMIT=ask", "a setting of vps-agent"),
+    ("vps-agent", "ADMITT=ask", "did you mean ADMIT?"),
+    ("vps-agent", "MAX_SESSION_TIMES=600", "did you mean MAX_SESSION_TIME?"),
+    ("vps-agent", "BIND_ADRESS=127.0.0.1", "did you mean BIND_ADDRESS?"),
+    ("vps-agent", "ALOWED_USERS=2", "did you mean ALLOWED_USERS?"),
+    ("vps-agent", "ALLOWED_TARGETS=10.0.0.0/8:22", "a setting of gateway-agent"),
+    ("vps-agent", "SSL_CERT_FILE=/x", "from the environment alone"),
+    ("vps-agent", "https_proxy=http://x:1", "from the environment alone"),
+    ("vps-agent", "HOMEPAGE=x", "there is no setting HOMEPAGE; --help lists them"),
+]
+
+
+@pytest.mark.parametrize("program, line, says", MISTAKES)
+def test_a_name_that_is_no_setting_is_an_error_before_anything_is_bound(folder, program, line, says):
+    good = VPS if program == "vps-agent" else GATEWAY
+    text = "".join(f"{name}={value}\n" for name, value in good.items()) + f"STATE_DIR={folder}/state\n" * (program == "vps-agent")
+    file = folder / "agent.env"
+    file.write_text(text + line + "\n")
+    number = text.count("\n") + 1
+    for arguments in (["--check"], [], ["--health"]):
+        result = run(program, "--env-file", file, *arguments)
+        told = refused(result, f"{file}, line {number}: ")
+        assert says in told and line.split("=")[0] in told
+    result = run(program, "--env-file", file, "--doctor")
+    assert result.returncode == 2 and says in result.stdout and result.stdout.startswith("!!  settings: "), result
+    assert not (folder / "state").exists()
+    file.write_text(text)
+    assert check(program, {}, "--env-file", file).returncode == 0, "without it all is well"
+
+
+def test_who_sets_up_over_a_file_with_a_mistake_is_told_before_anything_is_asked_and_nothing_is_lost(folder):
+    file = folder / "agent.env"
+    for program, arguments in (("vps-agent", ["--setup"]), ("vps-agent", ["--invite", "home"]),
+                               ("gateway-agent", ["--join", "-"])):
+        file.write_text("# mine\nVPS_HOST=x\nTUNEL_KEY=y\n")
+        result = run(program, *arguments, "--env-file", file, stdin=subprocess.DEVNULL)
+        assert result.returncode == 2 and "line 3" in result.stderr and "did you mean TUNNEL_KEY?" in result.stderr, result
+        assert file.read_text() == "# mine\nVPS_HOST=x\nTUNEL_KEY=y\n"
+
+
+def test_the_names_that_each_agent_takes_for_the_others_are_the_others(folder):
+    """All that the one has and the other has not, so that none is told to be unknown."""
+    listed = {program: set(re.findall(r"^  ([A-Z][A-Z_]+) ", run(program, "--help").stdout, re.M))
+              for program in ("vps-agent", "gateway-agent")}
+    file = folder / "agent.env"
+    for program, other in (("vps-agent", "gateway-agent"), ("gateway-agent", "vps-agent")):
+        for name in listed[other] - listed[program]:
+            file.write_text(f"{name}=x\n")
+            assert f"{name} is a setting of {other}" in check(program, {}, "--env-file", file).stderr
+
+
+def test_what_windows_editors_write_is_read_or_named(folder):
+    text = "".join(f"{name}={value}\r\n" for name, value in GATEWAY.items())
+    file, key = folder / "agent.env", folder / "key"
+    file.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert check("gateway-agent", {}, "--env-file", file).returncode == 0
+    for coding in ("utf-16-le", "utf-16-be"):
+        file.write_bytes("\ufeff".encode(coding) + text.encode(coding))
+        assert "UTF-16" in refused(check("gateway-agent", {}, "--env-file", file), str(file))
+    key.write_bytes(b"\xef\xbb\xbf" + KEY.encode() + b"\r\n")
+    by_file = {**GATEWAY, "TUNNEL_KEY": None, "TUNNEL_KEY_FILE": key}
+    assert check("gateway-agent", by_file).returncode == 0
+    key.write_bytes(("\ufeff" + KEY).encode("utf-16-le"))
+    assert "UTF-16" in refused(check("gateway-agent", by_file), str(key))
+
+
+def test_what_stands_twice_with_different_values_is_said_and_the_last_counts(folder):
+    file = folder / "agent.env"
+    file.write_text(f"VPS_HOST=x\nTUNNEL_KEY={KEY}\nKEEPALIVE_SECS=29\nKEEPALIVE_SECS=31\n")
+    result = check("gateway-agent", {}, "--env-file", file)
+    assert result.returncode == 0 and "KEEPALIVE_SECS in line 3" in result.stdout and "line 4" in result.stdout
+    gateway = Daemon("gateway-agent", folder, {}, ["--env-file", str(file)]).start()
+    try:
+        gateway.wait_log("warn .*sets KEEPALIVE_SECS in line 3")
+        gateway.wait_log(f"settings: from {file} and the environment")
+        gateway.stop()
+    finally:
+        gateway.kill()
+
+
+# ---------------------------------------------------------------- the installed file
+
+@pytest.fixture
+def installed(folder):
+    """A function that runs a command where /etc/pamtunnel holds a file of ours."""
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("an /etc of its own takes root and unshare")
+
+    def run_there(name, content, *command, env=None, mode=0o640):
+        source = folder / name
+        source.write_text(content)
+        source.chmod(mode)
+        script = ('mount -t tmpfs none /etc && mkdir /etc/pamtunnel && cp -p "$1" /etc/pamtunnel/ && chmod 755 /etc && '
+                  'shift && exec "$@"')
+        return subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", source, *command], env=environment(env or {}),
+                              capture_output=True, text=True, timeout=20)
+    return run_there
+
+
+def test_every_action_reads_the_installed_file_where_the_environment_is_not_enough(installed):
+    path = "/etc/pamtunnel/gateway-agent.env"
+    content = "".join(f"{name}={value}\n" for name, value in GATEWAY.items())
+
+    def there(*arguments, env=None, text=content):
+        return installed("gateway-agent.env", text, program("gateway-agent"), *arguments, env=env)
+
+    result = there("--check")
+    assert result.returncode == 0 and result.stdout == f"The configuration is complete. It is from {path}.\n", result
+    result = there("--check", env=GATEWAY)
+    assert result.stdout == "The configuration is complete. It is from the environment.\n", result
+    assert there("--check", env={"VPS_HOST": "x"}).returncode == 0, "a part of it is"
+    assert "CONTROL_PORT" in there("--check", env={"CONTROL_PORT": "x"}).stderr, "the environment comes first"
+    assert there("--health").stdout.startswith("not healthy"), "and not: VPS_HOST is not set"
+    refused(there(text=content + "CONTROL_PRT=1\n"), f"{path}, line 3: there is no setting CONTROL_PRT")
+    refused(there("--check", "--env-file", "/dev/null"), "VPS_HOST is not set")
+    assert there("--check", env=GATEWAY, text="NONSENSE\n").returncode == 0, "what is not needed is not read"
+
+
+def test_an_installed_file_that_may_not_be_read_is_named_if_it_is_needed(installed, as_nobody):
+    def there(env):
+        return installed("vps-agent.env", "VPS_HOST=x\n", *as_nobody, program("vps-agent"), "--check", env=env, mode=0o600)
+
+    result = there(VPS)
+    if "execute" in result.stderr or "exec" in result.stderr:
+        pytest.skip("that user may not run the programs")
+    assert result.returncode == 0, result
+    line = refused(there({**VPS, "VPS_HOST": None}), "/etc/pamtunnel/vps-agent.env")
+    assert "Permission denied; run this as root" in line
+
+
+# ---------------------------------------------------------------- the journal
+
+def test_lines_for_the_journal_have_its_priorities(folder):
+    """JOURNAL_STREAM is device and inode of stderr, as systemd sets it."""
+    with open(folder / "journal", "w+b") as journal:
+        found = os.fstat(journal.fileno())
+        env = {**local_settings(folder, BIND_ADDRESS="203.0.113.99"), "JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"}
+        for more, says in (({}, b"<3>error .*BIND_ADDRESS"), ({"ADMIT": "x"}, b"<3>vps-agent: ADMIT is")):
+            journal.truncate(0)
+            journal.seek(0)
+            subprocess.run([program("vps-agent"), "--local"], env=environment({**env, **more}), stderr=journal, timeout=20)
+            journal.seek(0)
+            lines = journal.read().splitlines()
+            assert lines and all(re.match(rb"<[3-7]>(error|warn |info |debug|trace|vps-agent:) ", line) for line in lines), lines
+            assert re.match(says, lines[-1]), lines
+        del env["JOURNAL_STREAM"]
+        result = run("vps-agent", "--local", env=env)
+        assert re.search(r"^\d{4}-\d\d-\d\dT.*Z error .*BIND_ADDRESS", result.stderr, re.M), result.stderr
+
+
 # ---------------------------------------------------------------- options
+
+@pytest.mark.parametrize("program", ["vps-agent", "gateway-agent"])
+def test_help_is_at_most_100_columns_wide_and_has_short_names(program):
+    text = run(program, "--help").stdout
+    assert max(map(len, text.splitlines())) <= 100
+    for short in ("-h", "help"):
+        assert run(program, short).stdout == text
+    assert run(program, "-V").stdout == run(program, "--version").stdout
+
+
+@pytest.mark.parametrize("program, arguments, says", [
+    ("vps-agent", ["--host", "x", "--check"], "no effect with --check: --host (goes with --setup)"),
+    ("vps-agent", ["--gateway", "y", "--new-key", "--check"], "--gateway (goes with --setup), --new-key (goes with "),
+    ("vps-agent", ["--doctor", "--setup"], "only one of --setup, --doctor at a time"),
+    ("vps-agent", ["--local", "--setup"], "no effect with --setup: --local"),
+    ("vps-agent", ["--user=1"], "no effect with a plain start: --user"),
+    ("vps-agent", ["--chekc"], "did you mean --check?"),
+    ("gateway-agent", ["--force", "--check"], "no effect with --check: --force (goes with --join)"),
+    ("gateway-agent", ["--doctor", "--check"], "only one of --check, --doctor at a time"),
+    ("gateway-agent", ["doctor"], "did you mean --doctor?"),
+])
+def test_options_without_effect_and_options_that_are_none_are_said(program, arguments, says):
+    result = run(program, *arguments, env=VPS)
+    assert result.returncode == 2 and says in result.stderr and result.stderr.count("\n") == 1, result
+
 
 @pytest.mark.parametrize("arguments", [["--token=" + TOKEN], ["--token", TOKEN], ["-k" + KEY], [KEY], ["TUNNEL_KEY=" + KEY],
                                        ["--check", "--", KEY], ["--env-file="], ["--env-file"], ["--locally"]])

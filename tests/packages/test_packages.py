@@ -286,6 +286,27 @@ def test_units_are_enabled_but_start_when_somebody_has_set_them_up():
                 ["enabled", "inactive"]
         services.start()    # Type=notify: it says itself when it is at work
         assert services.states() == ["active", "active"]
+        reload_both(services)
+
+
+def reload_both(services):
+    """It works with settings that are right, and fails, and changes nothing, with others."""
+    pids = services.pids()
+    for agent, name in zip(AGENTS, NAMES):
+        path = settings_file(services.debian, agent)
+        right = path.read_text()
+        path.write_text(right + "LOG_LEVEL=debug\n")
+        services.debian.run("systemctl", "reload", name)
+        eventually(lambda: "LOG_LEVEL: info → debug" in journal(services, name), "it has read them")
+        path.write_text(right + "LOG_LEVEL=loud\n")
+        assert services.debian.run("systemctl", "reload", name, check=False).returncode != 0
+        assert 'LOG_LEVEL is "loud"' in journal(services, name)
+        path.write_text(right)
+    assert services.pids() == pids and services.states() == ["active", "active"]
+
+
+def journal(services, name):
+    return services.debian.run("journalctl", "--no-pager", "-u", name).stdout
 
 
 def test_a_start_with_the_settings_unfilled_fails_and_says_which():

@@ -770,6 +770,55 @@ static void what_is_in_its_place_is_left_alone(void **state)
     }
 }
 
+static int reload_well(void *arg, struct changes *ret_changes, struct why *why)
+{
+    (void)arg;
+    (void)why;
+    *ret_changes = (struct changes){
+        2, {{"ADMIT", false, "known → ask"}, {"SANDBOX", true, "on → off"}}};
+    return 0;
+}
+
+static int reload_badly(void *arg, struct changes *ret_changes, struct why *why)
+{
+    (void)arg;
+    (void)ret_changes;
+    return why_set(why, -EINVAL, "ADMIT is \"x\"");
+}
+
+static void reloading_is_answered_with_what_came_of_it(void **state)
+{
+    struct office *office = office_prepare();
+    (void)state;
+    office_start_world(office);
+    office->options.reload = reload_well;
+    struct why why = {""};
+    assert_int_equal(admin_new(&office->options, &office->admin, &why), 0);
+    int fd = call(office);
+    json_t *reply = ask(office, fd, "{\"command\":\"reload\"}");
+    json_t *changes = json_object_get(reply, "changes");
+    assert_int_equal(json_array_size(changes), 2);
+    assert_string_equal(text_of(json_array_get(changes, 0), "setting"), "ADMIT");
+    assert_string_equal(text_of(json_array_get(changes, 0), "change"), "known → ask");
+    assert_true(json_is_true(json_object_get(json_array_get(changes, 1), "needs_restart")));
+    assert_string_equal(text_of(reply, "message"), "ADMIT: known → ask; SANDBOX (on → off) needs a "
+                                                   "restart; the other one is in force");
+    expect_ok(reply);
+    close(fd);
+    office_close(office);
+
+    office = office_prepare();
+    office_start_world(office);
+    office->options.reload = reload_badly;
+    assert_int_equal(admin_new(&office->options, &office->admin, &why), 0);
+    fd = call(office);
+    reply = ask(office, fd, "{\"command\":\"reload\"}");
+    assert_non_null(strstr(text_of(reply, "message"), "ADMIT is \"x\""));
+    expect_error(reply, "not_reloaded");
+    close(fd);
+    office_close(office);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -797,6 +846,7 @@ int main(void)
         cmocka_unit_test(it_may_be_closed_while_answers_are_under_way),
         cmocka_unit_test(a_socket_that_was_left_over_is_replaced),
         cmocka_unit_test(what_is_in_its_place_is_left_alone),
+        cmocka_unit_test(reloading_is_answered_with_what_came_of_it),
     };
     int failed = cmocka_run_group_tests_name("admin", tests, NULL, NULL);
     tls_library_free();

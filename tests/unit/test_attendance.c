@@ -74,6 +74,20 @@ static void more_than_three_are_counted(void **state)
          "more.");
 }
 
+static void one_whose_key_was_taken_out_is_not_spoken_of(void **state)
+{
+    (void)state;
+    name_keys("home", "office");
+    attendance_came(&attendance, "home", &from);
+    attendance_came(&attendance, "office", &from);
+    attendance_left(&attendance, "home", START);
+    attendance_left(&attendance, "office", START);
+    settings.tunnel_key.count = 1;
+    attendance_keys_changed(&attendance);
+    said(START + MINUTE, " Gateway home was last here 1 min ago, from 198.51.100.7.");
+    assert_false(attendance_expects(&attendance, "office", START + 1000));
+}
+
 static void a_name_that_nobody_has_is_not_explained(void **state)
 {
     char buffer[100];
@@ -132,6 +146,7 @@ int main(void)
         TEST(one_that_left_is_named_with_time_and_address),
         TEST(each_that_has_a_key_is_named),
         TEST(more_than_three_are_counted),
+        TEST(one_whose_key_was_taken_out_is_not_spoken_of),
         TEST(a_name_that_nobody_has_is_not_explained),
         TEST(one_is_expected_after_a_restart_of_either_side),
         TEST(the_one_that_left_first_makes_room),

@@ -118,6 +118,35 @@ static void an_existing_file_keeps_its_mode_but_not_for_others(void **state)
     assert_int_equal(mode_of(path), 0400);
 }
 
+static void a_byte_order_mark_hides_no_line(void **state)
+{
+    (void)state;
+    put("\xef\xbb\xbf"
+        "A=1\r\nB=2\r\n");
+    change("A", "3");
+    assert_content("A=3\nB=2\r\n");
+    put("\xef\xbb\xbf# what Notepad wrote\r\nB=2\r\n");
+    change("B", "3");
+    assert_content("# what Notepad wrote\r\nB=3\n");
+}
+
+static void utf_16_is_named_and_left_alone(void **state)
+{
+    static const char UTF16[] = "\xff\xfe"
+                                "A\0=\0"
+                                "1\0\n";
+    struct envfile *file;
+    struct why why = {""};
+    FILE *stream = fopen(path, "we");
+    (void)state;
+    assert_non_null(stream);
+    fwrite(UTF16, 1, sizeof UTF16, stream);
+    fclose(stream);
+    assert_int_equal(envfile_read(path, &file, &why), -EILSEQ);
+    assert_non_null(strstr(why.text, "UTF-16"));
+    assert_non_null(strstr(why.text, path));
+}
+
 static void a_link_stays_one(void **state)
 {
     char other[64];
@@ -268,6 +297,8 @@ int main(void)
         cmocka_unit_test_setup(an_empty_value_is_filled_in_its_place, clean),
         cmocka_unit_test_setup(values_are_read_without_their_quotes, clean),
         cmocka_unit_test_setup(an_existing_file_keeps_its_mode_but_not_for_others, clean),
+        cmocka_unit_test_setup(a_byte_order_mark_hides_no_line, clean),
+        cmocka_unit_test_setup(utf_16_is_named_and_left_alone, clean),
         cmocka_unit_test_setup(a_link_stays_one, clean),
         cmocka_unit_test_setup(no_line_is_broken_into_two, clean),
         cmocka_unit_test_setup(the_folder_is_made_and_nothing_is_left_beside, clean),

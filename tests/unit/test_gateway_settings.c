@@ -136,6 +136,49 @@ static void any_host_name_makes_a_gateway_name(void **state)
     assert_true(gateway_name_is_valid(name));
 }
 
+static void what_has_changed_is_found_and_put_in_place(void **state)
+{
+    struct gateway_settings settings, after;
+    struct changes changes;
+    struct why why = {""};
+    struct addr addr;
+    char buffer[900];
+    struct text text = text_over(buffer, sizeof buffer);
+    (void)state;
+    setenv("GATEWAY_NAME", "home", 1);
+    assert_int_equal(gateway_settings_load(NULL, &settings, &why), 0);
+    struct targets *list = settings.allowed_targets;
+    setenv("GATEWAY_NAME", "attic", 1);
+    setenv("ALLOWED_TARGETS", TARGETS_DEFAULT ";198.51.100.7:80", 1);
+    setenv("RELAY_WORKERS", "60", 1);
+    setenv("TUNNEL_KEY", "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", 1);
+    assert_int_equal(gateway_settings_renew(NULL, &settings, &after, &changes, &why), 0);
+    changes_say(&changes, &text);
+    assert_non_null(strstr(buffer, "TUNNEL_KEY: changed; GATEWAY_NAME: home → attic; "
+                                   "ALLOWED_TARGETS: 198.51.100.7:80 added; RELAY_WORKERS ("));
+    gateway_settings_replace(&settings, &after);
+    assert_ptr_equal(settings.allowed_targets, list); /* whoever asks it goes by the new one */
+    addr_parse("198.51.100.7", 80, &addr);
+    assert_true(targets_allow_addr(list, &addr));
+    assert_string_equal(settings.gateway_name, "attic");
+    assert_int_not_equal(settings.relay_workers, 60);
+    assert_int_equal(settings.tunnel_key[0], 0xff);
+    gateway_settings_done(&settings);
+}
+
+static void what_is_wrong_changes_nothing(void **state)
+{
+    struct gateway_settings settings, after;
+    struct changes changes;
+    struct why why = {""};
+    (void)state;
+    assert_int_equal(gateway_settings_load(NULL, &settings, &why), 0);
+    setenv("ALLOWED_TARGETS", "x", 1);
+    assert_true(gateway_settings_renew(NULL, &settings, &after, &changes, &why) < 0);
+    assert_non_null(strstr(why.text, "ALLOWED_TARGETS"));
+    gateway_settings_done(&settings);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +187,8 @@ int main(void)
         cmocka_unit_test_setup(a_wrong_key_is_not_repeated, set_up),
         cmocka_unit_test_setup(the_log_level_has_an_older_name, set_up),
         cmocka_unit_test_setup(any_host_name_makes_a_gateway_name, set_up),
+        cmocka_unit_test_setup(what_has_changed_is_found_and_put_in_place, set_up),
+        cmocka_unit_test_setup(what_is_wrong_changes_nothing, set_up),
     };
     return cmocka_run_group_tests_name("gateway_settings", tests, NULL, NULL);
 }

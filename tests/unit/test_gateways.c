@@ -443,6 +443,46 @@ static void a_gateway_that_is_asked_for_a_tunnel_and_is_silent_is_offline_soon(v
     world_stop(world);
 }
 
+static void another_key_takes_another_login_and_touches_nobody_else(void **state)
+{
+    struct world *world = *state;
+    struct vps_settings before;
+    struct key_list *keys = &world->settings.tunnel_key;
+    world_start(world);
+    peer_log_in(world, &world->peers[1], "office");
+    struct login unfinished = login_begin(world, "127.0.0.5");
+    before = world->settings;
+    gateways_settings_changed(world->gateways, &before); /* the same */
+    assert_non_null(gateways_find(world->gateways, "office"));
+
+    keys->count = 2;
+    keys->keys[1] = keys->keys[0];
+    strcpy(keys->keys[0].name, "home");
+    strcpy(keys->keys[1].name, "office");
+    keys->keys[1].key[0] ^= 1;
+    gateways_settings_changed(world->gateways, &before);
+    assert_null(gateways_find(world->gateways, "office"));
+    assert_non_null(gateways_find(world->gateways, "home"));
+    WAIT_FOR(&world->stage, !world->peers[1].channel);
+    assert_int_equal(world->peers[1].goodbye, GOODBYE_SHUTDOWN);
+    assert_true(
+        world_logged(world, "gateway office: offline: this gateway has another TUNNEL_KEY now"));
+    struct why why;
+    int err;
+    WAIT_FOR(&world->stage, (err = tls_handshake(unfinished.tls, &why)) != TLS_WANT_READ);
+    assert_true(err < 0); /* it began with what the list was before */
+
+    before = world->settings;
+    keys->count = 0;
+    gateways_settings_changed(world->gateways, &before);
+    assert_null(gateways_next(world->gateways, NULL));
+    assert_true(
+        world_logged(world, "gateway home: offline: this gateway has no TUNNEL_KEY any more"));
+    WAIT_FOR(&world->stage, !world->peers[0].channel);
+    login_end(&unfinished);
+    world_stop(world);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -459,6 +499,7 @@ int main(void)
         TEST(who_has_a_key_does_not_fill_the_log),
         TEST(a_noisy_network_does_not_keep_another_out_of_the_log),
         TEST(a_gateway_that_is_asked_for_a_tunnel_and_is_silent_is_offline_soon),
+        TEST(another_key_takes_another_login_and_touches_nobody_else),
     };
     return cmocka_run_group_tests_name("gateways", tests, NULL, NULL);
 }

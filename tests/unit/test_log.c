@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -109,6 +111,47 @@ static void a_line_without_end_is_cut(void **state)
     memory_log_close(&memory);
 }
 
+static void a_line_for_the_journal_has_a_priority_and_no_time(void **state)
+{
+    struct memory_log memory;
+    (void)state;
+    memory_log_open(&memory, LOG_TRACE);
+    memory.log.journal = true;
+    log_error(&memory.log, "<4>one\n<4>two");
+    log_warn(&memory.log, "three");
+    log_info(&memory.log, "four");
+    log_debug(&memory.log, "five");
+    log_trace(&memory.log, "six");
+    assert_string_equal(memory.text, "<3>error <4>one?<4>two\n<4>warn  three\n<6>info  four\n"
+                                     "<7>debug five\n<7>trace six\n");
+    memory_log_close(&memory);
+}
+
+/* As systemd sets it: stderr's own device and inode, which a redirection changes. */
+static void stderr_is_the_journal_if_the_manager_says_so_of_this_very_stream(void **state)
+{
+    struct stat stream;
+    char text[64];
+    (void)state;
+    assert_int_equal(fstat(STDERR_FILENO, &stream), 0);
+    unsigned long long device = stream.st_dev, inode = stream.st_ino;
+    unsetenv("JOURNAL_STREAM");
+    assert_false(log_to_stderr(LOG_INFO).journal);
+    snprintf(text, sizeof text, "%llu:%llu", device, inode);
+    setenv("JOURNAL_STREAM", text, 1);
+    assert_true(log_to_stderr(LOG_WARN).journal);
+    assert_int_equal(log_to_stderr(LOG_WARN).level, LOG_WARN);
+    snprintf(text, sizeof text, "%llu:%llu", device, inode + 1);
+    setenv("JOURNAL_STREAM", text, 1);
+    assert_false(log_to_stderr(LOG_INFO).journal);
+    snprintf(text, sizeof text, "%llu:%llux", device, inode);
+    setenv("JOURNAL_STREAM", text, 1);
+    assert_false(log_to_stderr(LOG_INFO).journal);
+    setenv("JOURNAL_STREAM", "", 1);
+    assert_false(log_to_stderr(LOG_INFO).journal);
+    unsetenv("JOURNAL_STREAM");
+}
+
 static void levels_are_known_by_name(void **state)
 {
     static const char *const NAMES[] = {"error", "warn", "info", "debug", "trace"};
@@ -133,6 +176,8 @@ int main(void)
         cmocka_unit_test(lines_above_the_level_are_left_out),
         cmocka_unit_test(nothing_formatted_into_a_line_forges_another_or_moves_the_cursor),
         cmocka_unit_test(a_line_without_end_is_cut),
+        cmocka_unit_test(a_line_for_the_journal_has_a_priority_and_no_time),
+        cmocka_unit_test(stderr_is_the_journal_if_the_manager_says_so_of_this_very_stream),
         cmocka_unit_test(levels_are_known_by_name),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 #include <uv.h>
 
+#include "base/clock.h"
 #include "base/notify.h"
 #include "on_loop.h"
 
@@ -107,6 +108,10 @@ static void the_states_arrive_as_sd_notify_writes_them(void **state)
     assert_string_equal(told(&manager), "STATUS=a line?READY=1");
     notify_ready(notify);
     assert_string_equal(told(&manager), "READY=1\n");
+    long long since = 0;
+    notify_reloading(notify);
+    assert_int_equal(sscanf(told(&manager), "RELOADING=1\nMONOTONIC_USEC=%lld", &since), 1);
+    assert_in_range((uint64_t)since / 1000, clock_ms() - 5000, clock_ms());
     notify_stopping(notify);
     assert_string_equal(told(&manager), "STOPPING=1\n");
     notify_free(notify);

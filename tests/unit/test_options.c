@@ -10,14 +10,26 @@
 
 #include "base/options.h"
 
-enum { FLAG_LOCAL = 1, FLAG_OTHER = 2, FLAG_NAME = 4 };
+enum {
+    FLAG_LOCAL = 1,
+    FLAG_OTHER = 2,
+    FLAG_NAME = 4,
+    FLAG_SETUP = 8,
+    FLAG_HOST = 16,
+    FLAG_KEY = 32
+};
 
 static const struct option_flag FLAGS[] = {
     {"--local", "without Telegram", FLAG_LOCAL, NULL},
     {"--other", "something else", FLAG_OTHER, NULL},
     {"--name", "a name", FLAG_NAME, "NAME"},
+    {"--setup", "sets up", FLAG_SETUP, NULL, .action = true},
+    {"--host", "a host", FLAG_HOST, "HOST", .with = FLAG_SETUP},
+    {"--key", "a key", FLAG_KEY, NULL, .action = true},
+    {"--here", "runs here", 64, NULL, .with = OPTION_RUN | OPTION_CHECK},
 };
-static const struct options_table TABLE = {"agent", "An agent.", FLAGS, 3};
+static const struct options_table TABLE = {"agent", "An agent.", FLAGS,
+                                           sizeof FLAGS / sizeof *FLAGS, .without_file = FLAG_KEY};
 
 #define PARSE(ret_options, why, ...)                                                        \
     options_parse(&TABLE, (int)(sizeof((char *[]){"agent", __VA_ARGS__}) / sizeof(char *)), \
@@ -107,6 +119,65 @@ static void what_is_unknown_is_refused_without_repeating_a_value(void **state)
     assert_int_equal(PARSE(&options, &why, "--checks"), -EINVAL);
 }
 
+static void the_usual_short_forms_and_the_word_are_taken(void **state)
+{
+    struct options options;
+    (void)state;
+    assert_int_equal(PARSE(&options, NULL, "-h"), 0);
+    assert_true(options.help && !options.version);
+    assert_int_equal(PARSE(&options, NULL, "-V"), 0);
+    assert_true(options.version && !options.help);
+    assert_int_equal(PARSE(&options, NULL, "help"), 0);
+    assert_true(options.help);
+    assert_int_equal(PARSE(&options, NULL, "--setup", "--key", "-h"),
+                     0); /* help is never refused */
+    assert_true(options.help);
+}
+
+static void says(const char *arg, const char *words)
+{
+    struct options options;
+    struct why why = {""};
+    assert_int_equal(PARSE(&options, &why, (char *)arg), -EINVAL);
+    if (!strstr(why.text, words)) {
+        fail_msg("%s: no word of '%s' in: %s", arg, words, why.text);
+    }
+}
+
+static void what_may_be_meant_is_said(void **state)
+{
+    (void)state;
+    says("--stup", "unknown option --stup (did you mean --setup?)");
+    says("--envfile", "(did you mean --env-file?)");
+    says("-check", "unknown option -c (did you mean --check?)");
+    says("setup", "takes options only (did you mean --setup?)");
+    says("--locl=x", "(did you mean --local?)");
+    says("--check=yes", "--check takes no value");
+    says("--frobnicate", "unknown option --frobnicate, see --help");
+}
+
+static void what_has_no_effect_together_is_refused_with_where_it_has_one(void **state)
+{
+    struct options options;
+    struct why why;
+    (void)state;
+    assert_int_equal(PARSE(&options, &why, "--host", "x", "--check"), -EINVAL);
+    assert_string_equal(why.text, "no effect with --check: --host (goes with --setup)");
+    assert_int_equal(PARSE(&options, &why, "--host=x"), -EINVAL);
+    assert_string_equal(why.text, "no effect with a plain start: --host (goes with --setup)");
+    assert_int_equal(PARSE(&options, &why, "--here", "--host=x", "--key"), -EINVAL);
+    assert_string_equal(why.text, "no effect with --key: --host (goes with --setup), --here (goes "
+                                  "with a plain start, --check)");
+    assert_int_equal(PARSE(&options, &why, "--env-file=x", "--key"), -EINVAL);
+    assert_string_equal(why.text, "no effect with --key: --env-file");
+    assert_int_equal(PARSE(&options, &why, "--setup", "--check"), -EINVAL);
+    assert_string_equal(why.text, "only one of --check, --setup at a time");
+    assert_int_equal(PARSE(&options, &why, "--health", "--check"), -EINVAL);
+    assert_int_equal(PARSE(&options, &why, "--setup", "--host", "x", "--env-file", "y"), 0);
+    assert_int_equal(PARSE(&options, &why, "--here", "--check"), 0);
+    assert_int_equal(PARSE(&options, &why, "--here"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +186,9 @@ int main(void)
         cmocka_unit_test(the_env_file_is_named_in_either_form),
         cmocka_unit_test(a_value_follows_its_option_in_either_form),
         cmocka_unit_test(an_env_file_without_a_name_is_refused),
+        cmocka_unit_test(the_usual_short_forms_and_the_word_are_taken),
+        cmocka_unit_test(what_may_be_meant_is_said),
+        cmocka_unit_test(what_has_no_effect_together_is_refused_with_where_it_has_one),
         cmocka_unit_test(what_is_unknown_is_refused_without_repeating_a_value),
     };
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);

@@ -227,6 +227,44 @@ static void an_address_that_this_machine_lacks_is_an_error_of_its_own(void **sta
     range_close(&range);
 }
 
+static void another_range_is_for_new_sessions(void **state)
+{
+    struct range range;
+    unsigned seen[RANGE] = {0};
+    uint16_t port = 0;
+    const uint64_t released = 5000, again = released + PORTS_QUARANTINE_MS;
+    (void)state;
+    range_open(&range, "127.0.0.1");
+    uint16_t first = range.first, half = RANGE / 2;
+    assert_int_equal(take_all(&range, 1000, seen), RANGE);
+    ports_release(range.ports, released, first);
+    ports_release(range.ports, released, (uint16_t)(first + RANGE - 1));
+
+    /* The upper half: what is taken and what rests there stays so. */
+    assert_int_equal(
+        ports_use_range(range.ports, (uint16_t)(first + half), (uint16_t)(first + RANGE - 1)), 0);
+    assert_int_equal(ports_listen(range.ports, again - 1, &port), -EADDRINUSE);
+    close(range.fds[--range.count]);
+    while (range.count > 0) {
+        close(range.fds[--range.count]);
+    }
+    int fd = ports_listen(range.ports, again, &port);
+    assert_true(fd >= 0);
+    assert_int_equal(port, first + RANGE - 1);
+    close(fd);
+
+    /* Those of the old range rest, too, and are there again when it is. */
+    for (unsigned i = 1; i < RANGE; i++) {
+        ports_release(range.ports, again, (uint16_t)(first + i));
+    }
+    assert_int_equal(ports_use_range(range.ports, first, (uint16_t)(first + RANGE - 1)), 0);
+    memset(seen, 0, sizeof seen);
+    assert_int_equal(take_all(&range, again, seen), 1);
+    assert_int_equal(seen[0], 1);
+    assert_int_equal(take_all(&range, again + PORTS_QUARANTINE_MS, seen), RANGE - 1);
+    range_close(&range);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +277,7 @@ int main(void)
         cmocka_unit_test(ports_of_other_programs_are_passed_over),
         cmocka_unit_test(when_others_hold_all_ports_there_is_none),
         cmocka_unit_test(an_address_that_this_machine_lacks_is_an_error_of_its_own),
+        cmocka_unit_test(another_range_is_for_new_sessions),
     };
     return cmocka_run_group_tests_name("ports", tests, NULL, NULL);
 }

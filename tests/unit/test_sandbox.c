@@ -625,6 +625,34 @@ static int remove_folder(void **state)
     return rmdir(state_dir) < 0 || unlink(path) < 0 || rmdir(folder) < 0;
 }
 
+static void read_again(void)
+{
+    CHECK(in_folder("secret", O_RDONLY) >= 0);
+    CHECK(in_folder("secret", O_WRONLY) < 0);
+    CHECK(!opendir(folder) && errno == EACCES);
+    /* somebody outside puts another file in its place: here it has another name */
+    CHECK(in_folder("successor", O_RDONLY) >= 0);
+    CHECK(open("/root", O_RDONLY | O_CLOEXEC) < 0 && errno == EACCES);
+}
+
+static void settings_and_their_successors_can_be_read_and_not_listed(void **state)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s/secret", folder);
+    const char *const files[] = {path, NULL};
+    struct sandbox_rules rules = {.files = files};
+    (void)state;
+    int fd = in_folder("successor", O_WRONLY | O_CREAT);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(inside(&rules, read_again), 0);
+    rules.listens = true;
+    rules.state_dir = state_dir;
+    assert_int_equal(inside(&rules, read_again), 0);
+    snprintf(path, sizeof path, "%s/successor", folder);
+    assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -642,6 +670,7 @@ int main(void)
         cmocka_unit_test(what_the_resolver_loads_is_loaded_before),
         cmocka_unit_test(a_database_can_be_kept),
         cmocka_unit_test(a_list_of_name_servers_may_come_later),
+        cmocka_unit_test(settings_and_their_successors_can_be_read_and_not_listed),
     };
     return cmocka_run_group_tests_name("sandbox", tests, make_folder, remove_folder);
 }

@@ -1204,6 +1204,61 @@ static void sessions_are_found_by_their_names_and_in_their_order(void **state)
     world_stop(world);
 }
 
+static void a_session_keeps_what_it_was_opened_with(void **state)
+{
+    struct world *world = new_world();
+    int data;
+    (void)state;
+    world->settings.session_timeout = 20;
+    world_start(world);
+    stage_hurry(20);
+    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &data);
+    world->settings.session_timeout = 1;
+    world->settings.reconnect_grace = 0;
+    world->settings.max_connections = 1;
+    sessions_settings_changed(world->sessions);
+    for (uint64_t end = stage_ms() + 200; stage_ms() < end;) { /* 4 s */
+        stage_turn(&world->stage);
+    }
+    assert_int_equal(state_of(session), SESSION_WAITING);
+    wait_until_ended(world);
+    assert_string_equal(world->end_text, "nobody connected within 20 s");
+    close(data);
+    world_stop(world);
+}
+
+static void who_may_not_any_more_is_out_at_once(void **state)
+{
+    (void)state;
+    for (unsigned gateway = 0; gateway < 2; gateway++) {
+        struct world *world = new_world();
+        int data;
+        world->settings.local = false;
+        world->settings.allowed_users.count = 2;
+        world->settings.allowed_users.ids[0] = 7;
+        world->settings.allowed_users.ids[1] = 42;
+        world_start(world);
+        struct session *session = world_ask_until_waiting(world, SESSION_SSH, &data);
+        sessions_settings_changed(world->sessions);
+        assert_int_equal(state_of(session), SESSION_WAITING);
+        if (gateway) {
+            strcpy(world->settings.tunnel_key.keys[0].name, "another");
+        } else {
+            world->settings.allowed_users.count = 1;
+        }
+        sessions_settings_changed(world->sessions);
+        assert_int_equal(world->ended, 1);
+        assert_int_equal(world->last.end,
+                         gateway ? SESSION_END_GATEWAY_REMOVED : SESSION_END_USER_REMOVED);
+        assert_string_equal(world->end_text,
+                            gateway ? "gateway home does not belong to this server any more"
+                                    : "access was taken away");
+        WAIT_FOR(&world->stage, world->peers[0].closes == 1);
+        close(data);
+        world_stop(world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1253,6 +1308,8 @@ int main(void)
         cmocka_unit_test(a_watcher_may_close_a_session_that_was_just_connected),
         cmocka_unit_test(a_watcher_may_close_a_session_whose_parked_are_sent_off),
         cmocka_unit_test(sessions_are_found_by_their_names_and_in_their_order),
+        cmocka_unit_test(a_session_keeps_what_it_was_opened_with),
+        cmocka_unit_test(who_may_not_any_more_is_out_at_once),
     };
     int failed = cmocka_run_group_tests_name("sessions", tests, NULL, NULL);
     tls_library_free();

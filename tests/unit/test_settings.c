@@ -291,6 +291,69 @@ static void a_broken_line_is_named_by_number_and_never_repeated(void **state)
     }
 }
 
+static void what_is_wrong_with_a_line_is_said(void **state)
+{
+    (void)state;
+    assert_refused("T_TEXT=a # why\n", "line 1: a comment behind a value");
+    assert_refused("T_TEXT=a\t#why\n", "a comment behind a value");
+    assert_refused("T_SECRET='5ec2e7' # why\n", "a comment behind a value");
+    assert_refused("T_SECRET='5ec2e7\n", "a quote that is not closed");
+    assert_refused("T_TEXT\n", "not of the form NAME=value");
+    struct values values;
+    assert_loads("T_TEXT='a # b'\n", &values);
+    assert_string_equal(values.text, "a # b");
+}
+
+static void a_byte_order_mark_is_skipped_and_utf_16_named(void **state)
+{
+    struct values values;
+    struct settings_source *source;
+    struct why why;
+    (void)state;
+    assert_loads("\xef\xbb\xbfT_TEXT=a\n", &values);
+    assert_string_equal(values.text, "a");
+    setenv("T_SECRET_FILE",
+           file_of("value", "\xef\xbb\xbf"
+                            "12345678\r\n"),
+           1);
+    assert_loads(NULL, &values);
+    assert_string_equal(values.secret, "12345678");
+    setenv("T_SECRET_FILE",
+           file_of_size("value",
+                        "\xff\xfe"
+                        "1\0"
+                        "2\0\n\0",
+                        8),
+           1);
+    assert_refused(NULL, "UTF-16");
+    unsetenv("T_SECRET_FILE");
+    assert_int_equal(settings_open(file_of_size("env", "\xfe\xff\0T\0_\0\n", 8), &source, &why),
+                     -EILSEQ);
+    assert_non_null(strstr(why.text, "line 1: it is UTF-16"));
+}
+
+static void what_has_to_be_set_is_given_or_not(void **state)
+{
+    static const struct setting NEEDED[] = {{.name = "T_TEXT"},
+                                            {.name = "T_HOST", .optional = true},
+                                            {.name = "T_PORT", .default_value = "1"}};
+    char value[SETTING_VALUE_MAX];
+    (void)state;
+    assert_false(settings_are_given(NEEDED, 3));
+    setenv("T_TEXT", "", 1);
+    assert_false(settings_are_given(NEEDED, 3));
+    setenv("T_TEXT_FILE", "x", 1);
+    assert_true(settings_are_given(NEEDED, 3));
+    unsetenv("T_TEXT_FILE");
+    assert_int_equal(settings_peek(file_of("env", "T_TEXT=a\n"), "T_TEXT", value, NULL), 0);
+    assert_string_equal(value, "a");
+    setenv("T_TEXT", "b", 1);
+    assert_int_equal(settings_peek("/nonexistent/env", "T_TEXT", value, NULL), 0);
+    assert_string_equal(value, "b");
+    assert_int_equal(settings_peek(NULL, "T_HOST", value, NULL), 0);
+    assert_string_equal(value, "");
+}
+
 static void a_line_too_long_or_with_a_nul_is_broken(void **state)
 {
     enum { LONG = 20000 };
@@ -356,8 +419,9 @@ static void a_secret_is_never_shown(void **state)
     (void)state;
     setenv("T_SECRET", "5ec2e75ec2e7", 1);
     assert_int_equal(load(NULL, &values, &why), -EINVAL);
-    assert_string_equal(why.text,
-                        "T_SECRET is \"(not shown)\": it has 12 characters; it takes 8 characters");
+    assert_string_equal(
+        why.text, "T_SECRET is wrong (its 12 characters are not shown): it has 12 characters; it "
+                  "takes 8 characters");
     unsetenv("T_SECRET");
     setenv("T_SECRET_FILE", file_of("value", "5ec2e75ec2e7\n"), 1);
     assert_int_equal(load(NULL, &values, &why), -EINVAL);
@@ -497,6 +561,9 @@ int main(void)
         TEST(a_named_file_with_too_long_a_line_is_not_cut_into_another_value),
         TEST(an_env_file_is_read_as_people_write_them),
         TEST(a_broken_line_is_named_by_number_and_never_repeated),
+        TEST(what_is_wrong_with_a_line_is_said),
+        TEST(a_byte_order_mark_is_skipped_and_utf_16_named),
+        TEST(what_has_to_be_set_is_given_or_not),
         TEST(a_line_too_long_or_with_a_nul_is_broken),
         TEST(an_env_file_that_cannot_be_read_is_an_error),
         TEST(a_wrong_value_is_said_with_its_name_and_what_it_takes),

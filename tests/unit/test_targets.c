@@ -184,6 +184,26 @@ static void what_makes_no_sense_is_refused_by_name(void **state)
         const char *text;
         const char *said; /* is in the message */
     } cases[] = {
+        {"10.0.0.1:22,10.0.0.2:22", "a comma stands where a ; belongs"},
+        {"10.0.0.1:22,3389,HOME-PC:22", "a comma stands where a ; belongs"},
+        {"10.0.0.1,10.0.0.2:22", "a comma stands where a ; belongs"},
+        {"10.0.0.1:22, 10.0.0.2:22", "a comma stands where a ; belongs"},
+        {"10.0.0.1:22 10.0.0.2:22", "a blank stands where a ; belongs"},
+        {"10.0.0.1:22 HOME-PC", "a blank stands where a ; belongs"},
+        {"[fd00::1]:22 [fd00::2]:22", "a blank stands where a ; belongs"},
+        {"10.0.0.1:22|10.0.0.2:22", "a | stands where a ; belongs"},
+        {"10.0.0.1|10.0.0.2:22", "a | stands where a ; belongs"},
+        {"10.0.0.1:22\n10.0.0.2:22", "a line break or tab stands where a ; belongs"},
+        {"10.0.0.1:22\t10.0.0.2:22", "a line break or tab stands where a ; belongs"},
+        {"http://10.0.0.1:80", "is a URL"},
+        {"ssh://HOME-PC", "is a URL"},
+        {"192.168.1.1-20:22", "a range of addresses is written as a network"},
+        {"192.168.1.1-192.168.1.20:22", "a range of addresses is written as a network"},
+        {"192.168.1.*:22", "a range of addresses is written as a network"},
+        {"192.168.1.0-24:22", "a range of addresses is written as a network"},
+        {"10.0.0.1:ssh,rdp", "\"ssh\" is not a port"},
+        {"10.0.0.1:22, 3389", "\" 3389\" is not a port"},
+        {"10.0.0.1:22-", "one is missing beside a , or -"},
         {"", "empty entry"},
         {" ", "empty entry"},
         {";", "empty entry"},
@@ -263,6 +283,30 @@ static void an_endless_entry_is_refused_and_not_repeated_whole(void **state)
     assert_non_null(strstr(why.text, "neither a name nor an address"));
 }
 
+static void expect_difference(const char *before, const char *after, const char *difference)
+{
+    char buffer[300];
+    struct text text = text_over(buffer, sizeof buffer);
+    struct targets *was = list_of(before), *is = list_of(after);
+    targets_differ(was, is, &text);
+    assert_string_equal(buffer, difference);
+    targets_swap(was, is);
+    text = text_over(buffer, sizeof buffer);
+    targets_differ(is, was, &text);
+    assert_string_equal(buffer, difference);
+    targets_free(was);
+    targets_free(is);
+}
+
+static void another_list_is_told_by_what_came_and_what_went(void **state)
+{
+    (void)state;
+    expect_difference("HOME-PC:3389;10.0.0.0/8:22", " 10.0.0.0/8:22 ; home-pc:3389", "");
+    expect_difference("10.0.0.0/8:22", "10.0.0.0/8:22,80-90;[fd00::]/8:22",
+                      "10.0.0.0/8:22,80-90 added, [fd00::]/8:22 added, 10.0.0.0/8:22 removed");
+    expect_difference("nas:22;192.168.1.22:22", "nas:22", "192.168.1.22:22 removed");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +321,7 @@ int main(void)
         cmocka_unit_test(a_name_opens_no_address),
         cmocka_unit_test(what_makes_no_sense_is_refused_by_name),
         cmocka_unit_test(an_endless_entry_is_refused_and_not_repeated_whole),
+        cmocka_unit_test(another_list_is_told_by_what_came_and_what_went),
     };
     return cmocka_run_group_tests_name("targets", tests, NULL, NULL);
 }

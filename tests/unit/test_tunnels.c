@@ -719,6 +719,63 @@ static void a_gateway_with_few_descriptors_left_says_so_and_keeps_the_rest(void 
     world_close(&world);
 }
 
+static void use_list(struct world *world, const char *text)
+{
+    struct targets *list;
+    assert_int_equal(targets_parse(text, &list, NULL), 0);
+    targets_swap(world->allowed, list);
+    targets_free(list);
+    tunnels_targets_changed(world->tunnels);
+}
+
+static void another_list_ends_what_it_does_not_allow_and_nothing_else(void **state)
+{
+    struct world world;
+    char only[64];
+    (void)state;
+    world_open(&world, LOOPBACK);
+    int data = open_waiting(&world);
+    int target = start_relaying(&world, data);
+    snprintf(only, sizeof only, "127.0.0.1:%u", port_of(world.target));
+    use_list(&world, only);
+    write_to(target, "still here");
+    assert_reads(&world, data, "still here");
+    assert_int_equal(world.answer_count, 0);
+
+    use_list(&world, "10.0.0.0/8:22");
+    assert_failed(&world, TUNNEL_NOT_ALLOWED, 0);
+    assert_is_over(&world, data, -ECONNRESET);
+    assert_is_over(&world, target, -ECONNRESET);
+    WAIT_FOR(&world, tunnels_count(world.tunnels) == 0);
+    world_close(&world);
+}
+
+static void another_list_ends_what_waits_too(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world, LOOPBACK);
+    int data = open_waiting(&world);
+    use_list(&world, "10.0.0.0/8:22");
+    assert_failed(&world, TUNNEL_NOT_ALLOWED, 0);
+    assert_int_equal(tunnels_count(world.tunnels), 0);
+    assert_is_over(&world, data, -ECONNRESET);
+    world_close(&world);
+}
+
+/* It is looked up when the list changes: the new one decides. */
+static void what_is_opening_goes_by_the_new_list(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world, LOOPBACK);
+    open_to(&world, "127.0.0.1", port_of(world.target), 0);
+    use_list(&world, "10.0.0.0/8:1-65535");
+    assert_failed(&world, TUNNEL_NOT_ALLOWED, 0);
+    assert_true(nobody_came(world.target));
+    world_close(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -746,6 +803,9 @@ int main(void)
         cmocka_unit_test(whatever_it_does_a_gateway_can_stop),
         cmocka_unit_test(any_number_of_commands_is_a_bounded_number_of_lines),
         cmocka_unit_test(a_gateway_with_few_descriptors_left_says_so_and_keeps_the_rest),
+        cmocka_unit_test(another_list_ends_what_it_does_not_allow_and_nothing_else),
+        cmocka_unit_test(another_list_ends_what_waits_too),
+        cmocka_unit_test(what_is_opening_goes_by_the_new_list),
     };
     return cmocka_run_group_tests_name("tunnels", tests, NULL, NULL);
 }

@@ -360,6 +360,46 @@ static void a_gateway_that_stops_says_goodbye(void **state)
     world_close(&world);
 }
 
+static void with_other_settings_it_leaves_and_comes_back(void **state)
+{
+    struct world world;
+    struct sockaddr_in at;
+    socklen_t len = sizeof at;
+    (void)state;
+    world_open(&world, "away", OTHER_KEY);
+    assert_int_equal(getsockname(world.listener, (struct sockaddr *)&at, &len), 0);
+    vps_accept(&world);
+    WAIT_FOR(&world, was_said(&world, "next try"));
+    struct uplink_options options = {
+        .log = &world.log,
+        .vps_host = "127.0.0.1",
+        .control_port = ntohs(at.sin_port),
+        .gateway_name = "home",
+        .key = KEY,
+        .keepalive_secs = 30,
+        .program = "gateway-agent test",
+        .events = &EVENTS,
+        .arg = &world,
+    };
+    assert_int_equal(uplink_move(world.uplink, &options), 0);
+    WAIT_FOR(&world, world.channel == NULL);
+    vps_accept(&world);
+    WAIT_FOR(&world, world.vps_open && world.opened == 1);
+    assert_string_equal(channel_peer_name(world.channel), "home");
+    assert_int_equal(world.lost, 0);
+
+    /* An open connection is left with a word. */
+    unsigned closed = world.vps_closed;
+    assert_int_equal(uplink_move(world.uplink, &options), 0);
+    assert_int_equal(world.lost, 1);
+    assert_false(uplink_is_open(world.uplink));
+    WAIT_FOR(&world, world.vps_closed == closed + 1);
+    assert_int_equal(world.vps_end, CHANNEL_END_GOODBYE);
+    vps_accept(&world);
+    WAIT_FOR(&world, world.opened == 2);
+    world_close(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +413,7 @@ int main(void)
         cmocka_unit_test(a_gateway_that_is_turned_away_waits_and_says_why),
         cmocka_unit_test(somebody_else_at_the_port_is_no_vps),
         cmocka_unit_test(a_gateway_that_stops_says_goodbye),
+        cmocka_unit_test(with_other_settings_it_leaves_and_comes_back),
     };
     return cmocka_run_group_tests_name("uplink", tests, NULL, NULL);
 }

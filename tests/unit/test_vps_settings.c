@@ -30,6 +30,7 @@ static const char *const NAMES[] = {
     "MAX_SESSIONS",     "ADMIT",
     "KNOWN_DAYS",       "STATE_DIR",
     "RELAY_WORKERS",    "RUST_LOG",
+    "TELEGRAM_PROXY",
 };
 
 /* A clean environment that is just enough. */
@@ -97,11 +98,11 @@ static const struct {
 } CASES[] = {
     {"TELEGRAM_TOKEN", "1:a", NULL},
     {"TELEGRAM_TOKEN", "", "TELEGRAM_TOKEN is not set"},
-    {"TELEGRAM_TOKEN", "nonsense", "TELEGRAM_TOKEN is \"(not shown)\""},
-    {"TELEGRAM_TOKEN", "123456:", "TELEGRAM_TOKEN is \"(not shown)\""},
-    {"TELEGRAM_TOKEN", "123456:ab/../c", "TELEGRAM_TOKEN is \"(not shown)\""},
-    {"TELEGRAM_TOKEN", ":abc", "TELEGRAM_TOKEN is \"(not shown)\""},
-    {"TELEGRAM_TOKEN", "123456:a b", "TELEGRAM_TOKEN is \"(not shown)\""},
+    {"TELEGRAM_TOKEN", "nonsense", "TELEGRAM_TOKEN is wrong"},
+    {"TELEGRAM_TOKEN", "123456:", "TELEGRAM_TOKEN is wrong"},
+    {"TELEGRAM_TOKEN", "123456:ab/../c", "TELEGRAM_TOKEN is wrong"},
+    {"TELEGRAM_TOKEN", ":abc", "TELEGRAM_TOKEN is wrong"},
+    {"TELEGRAM_TOKEN", "123456:a b", "TELEGRAM_TOKEN is wrong"},
     {"TELEGRAM_TOKEN", "1:" X50 X50 X50, "longer than 128 characters"},
     {"ALLOWED_USERS", "1,2 , 3", NULL},
     {"ALLOWED_USERS", "9007199254740991", NULL},
@@ -131,10 +132,10 @@ static const struct {
     {"TUNNEL_KEY", "home:" KEY ", office:" KEY_2, NULL},
     {"TUNNEL_KEY", "", "TUNNEL_KEY is not set"},
     {"TUNNEL_KEY", "abcd", "a key of 4 characters"},
-    {"TUNNEL_KEY", KEY "0", "TUNNEL_KEY is \"(not shown)\""},
-    {"TUNNEL_KEY", "home-" KEY, "TUNNEL_KEY is \"(not shown)\""},
-    {"TUNNEL_KEY", "-home:" KEY, "TUNNEL_KEY is \"(not shown)\""},
-    {"TUNNEL_KEY", ":" KEY, "TUNNEL_KEY is \"(not shown)\""},
+    {"TUNNEL_KEY", KEY "0", "a key of 65 characters"},
+    {"TUNNEL_KEY", "home-" KEY, "a key of 69 characters"},
+    {"TUNNEL_KEY", "-home:" KEY, "the name in front of a key"},
+    {"TUNNEL_KEY", ":" KEY, "the name in front of a key"},
     {"TUNNEL_KEY", KEY "," KEY_2, "two keys without a name"},
     {"TUNNEL_KEY", "home:" KEY "," KEY_2, NULL},
     {"TUNNEL_KEY", KEY ",home:" KEY_2 "@1764200000", NULL},
@@ -152,7 +153,41 @@ static const struct {
     {"TUNNEL_KEY", "home:" KEY ",", "a key of 0 characters"},
     {"TUNNEL_KEY", X50 X50 X50, "a key of 150 characters"},
     {"TUNNEL_KEY", "g00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
-     "TUNNEL_KEY is \"(not shown)\""},
+     "no hex digit"},
+    {"TUNNEL_KEY", "0x" KEY, "a key goes without 0x"},
+    {"TUNNEL_KEY", "home:0x" KEY, "a key goes without 0x"},
+    {"TUNNEL_KEY", "'" KEY "'", "quotes around it"},
+    {"TUNNEL_KEY", KEY " # mine", "a comment behind it"},
+    {"TELEGRAM_TOKEN", "\"123456:ABC\"", "quotes around it are taken as a part of it"},
+    {"TELEGRAM_TOKEN", "123456:ABC # my bot", "a comment behind it is taken as a part of it"},
+    {"TELEGRAM_TOKEN", "TELEGRAM_TOKEN=123456:ABC", "it begins with its own name"},
+    {"TELEGRAM_TOKEN", "123456:ABC ", "a blank before or behind it"},
+    {"ALLOWED_USERS", "anna", "numbers do"},
+    {"ALLOWED_USERS", "1,@anna", "names do not count"},
+    {"ALLOWED_USERS", "1;2", "there is a comma between two users"},
+    {"ALLOWED_USERS", "1 2", "there is a comma between two users"},
+    {"ALLOWED_USERS", "-100123", "a group's number"},
+    {"ALLOWED_USERS", "1,,2", "a comma only stands between two users"},
+    {"VPS_HOST", "http://vps.example.com", "without http://"},
+    {"VPS_HOST", "https://vps.example.com/", "without https://"},
+    {"VPS_HOST", "vps.example.com:22", "without a port"},
+    {"VPS_HOST", "[2001:db8::1]:22", "without brackets"},
+    {"VPS_HOST", "root@vps.example.com", "without a user"},
+    {"VPS_HOST", "vps.example.com/x", "without a path"},
+    {"TELEGRAM_PROXY", "http://proxy.lan:3128", NULL},
+    {"TELEGRAM_PROXY", "http://me:p%40ss@10.0.0.1:3128/", NULL},
+    {"TELEGRAM_PROXY", "https://proxy.lan:443", NULL},
+    {"TELEGRAM_PROXY", "socks5h://[2001:db8::1]:1080", NULL},
+    {"TELEGRAM_PROXY", "", NULL},
+    {"TELEGRAM_PROXY", "proxy.lan:3128", "it begins with http://"},
+    {"TELEGRAM_PROXY", "socks5://proxy.lan:1080", "it takes socks5h://"},
+    {"TELEGRAM_PROXY", "http://proxy.lan", "it has no port"},
+    {"TELEGRAM_PROXY", "http://proxy.lan:0", "a port from 1 to 65535"},
+    {"TELEGRAM_PROXY", "http://proxy.lan:3128/path", "a port from 1 to 65535"},
+    {"TELEGRAM_PROXY", "http://me:pa/ss@proxy.lan:3128", "in a password is written %2F"},
+    {"TELEGRAM_PROXY", "http://:3128", "it has no host"},
+    {"TELEGRAM_PROXY", "http://2001:db8::1:3128", "neither a name nor an address"},
+    {"TELEGRAM_PROXY", "http://pro xy:3128", "it holds a space"},
     {"CONTROL_PORT", "65535", NULL},
     {"CONTROL_PORT", "1", NULL},
     {"CONTROL_PORT", "0", "CONTROL_PORT is \"0\""},
@@ -254,6 +289,8 @@ static void a_secret_is_never_repeated(void **state)
         {"TELEGRAM_TOKEN", "123456:hush hush"},
         {"TUNNEL_KEY", "hush-hush"},
         {"TUNNEL_KEY", "home:" KEY ",office:hush"},
+        {"TELEGRAM_PROXY", "ftp://hush:hush@proxy.lan:3128"},
+        {"TELEGRAM_PROXY", "http://hush:hush@proxy.lan"},
     };
     for (size_t i = 0; i < sizeof SECRETS / sizeof *SECRETS; i++) {
         struct vps_settings settings;
@@ -354,6 +391,69 @@ static void wiping_takes_the_secrets_away(void **state)
     assert_memory_equal(settings.tunnel_key.keys[0].key, NOTHING, sizeof NOTHING);
 }
 
+static void renew(const char *user_list, const char *keys, const char *port, const char *expected)
+{
+    struct vps_settings now, after;
+    struct changes changes;
+    struct why why = {""};
+    char buffer[900];
+    struct text text = text_over(buffer, sizeof buffer);
+    load(&now);
+    setenv("ALLOWED_USERS", user_list, 1);
+    setenv("TUNNEL_KEY", keys, 1);
+    setenv("CONTROL_PORT", port, 1);
+    if (vps_settings_renew(NULL, &now, &after, &changes, &why) < 0) {
+        fail_msg("%s", why.text);
+    }
+    changes_say(&changes, &text);
+    assert_string_equal(buffer, expected);
+    assert_int_equal(after.control_port, now.control_port);
+    assert_int_equal(after.allowed_users.count, strchr(user_list, ',') ? 2 : 1);
+}
+
+static void what_has_changed_is_found_by_what_it_means(void **state)
+{
+    (void)state;
+    renew("42", KEY, "9000", "nothing has changed");
+    renew("777, 42", KEY, "9000", "ALLOWED_USERS: 777 added");
+    renew("42,777", "home:" KEY, "9000", "TUNNEL_KEY: home added, the key without a name removed");
+    renew(
+        "42", "office:" KEY ",home:" KEY_2, "9001",
+        "ALLOWED_USERS: 777 removed; TUNNEL_KEY: office added, home has another key; CONTROL_PORT "
+        "(9000 → 9001) needs a restart; the others are in force");
+    renew("42", "office:" KEY "@4000000000,home:" KEY_2, "9001",
+          "TUNNEL_KEY: office has another time for its first use");
+}
+
+/* Each is fine by itself; but the one takes a restart, and the other would not. */
+static void what_does_not_go_together_until_a_restart_is_refused(void **state)
+{
+    struct vps_settings now, after;
+    struct changes changes;
+    struct why why = {""};
+    (void)state;
+    load(&now);
+    setenv("CONTROL_PORT", "40000", 1);
+    setenv("PORT_RANGE_START", "8000", 1);
+    assert_int_equal(vps_settings_renew(NULL, &now, &after, &changes, &why), -EINVAL);
+    assert_non_null(strstr(why.text, "CONTROL_PORT is \"9000\""));
+    assert_non_null(strstr(why.text, "until a restart"));
+}
+
+/* Whoever waits for input in the loop would wait for ever. */
+static void what_cannot_be_read_twice_is_refused(void **state)
+{
+    struct vps_settings now, after;
+    struct changes changes;
+    struct why why = {""};
+    (void)state;
+    load(&now);
+    unsetenv("TUNNEL_KEY");
+    setenv("TUNNEL_KEY_FILE", "/dev/zero", 1);
+    assert_int_equal(vps_settings_renew(NULL, &now, &after, &changes, &why), -ESPIPE);
+    assert_non_null(strstr(why.text, "/dev/zero"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -367,6 +467,9 @@ int main(void)
         cmocka_unit_test_setup(a_failure_leaves_the_result_untouched, set_up),
         cmocka_unit_test_setup(secrets_may_come_from_files, set_up),
         cmocka_unit_test_setup(wiping_takes_the_secrets_away, set_up),
+        cmocka_unit_test_setup(what_has_changed_is_found_by_what_it_means, set_up),
+        cmocka_unit_test_setup(what_does_not_go_together_until_a_restart_is_refused, set_up),
+        cmocka_unit_test_setup(what_cannot_be_read_twice_is_refused, set_up),
     };
     return cmocka_run_group_tests_name("vps_settings", tests, NULL, NULL);
 }

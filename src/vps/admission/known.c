@@ -235,12 +235,17 @@ bool known_next(const struct known *known, unsigned *at, struct known_view *ret_
 
 /* ---- life ------------------------------------------------------------------ */
 
+void known_set_days(struct known *known, long days)
+{
+    known->life_s = (int64_t)days * DAY_S;
+}
+
 struct known *known_new(struct store *store, long days)
 {
     struct known *known = calloc(1, sizeof *known);
     if (known) {
         known->store = store;
-        known->life_s = (int64_t)days * DAY_S;
+        known_set_days(known, days);
         known->steady_since_ms = clock_ms();
         known->clocks_differ_s = clock_unix() - (int64_t)(known->steady_since_ms / 1000);
         store_read(store, &(struct statement){LOAD, {{0}}}, load, known);

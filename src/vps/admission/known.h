@@ -28,6 +28,8 @@ struct known_view {
 
 /* Reads what is kept. NULL when out of memory. store (may be NULL) outlives it. */
 struct known *known_new(struct store *store, long days);
+/* How long entries last from now on, after they were used. */
+void known_set_days(struct known *known, long days);
 /* Accepts NULL. */
 void known_free(struct known *known);
 /* A person admitted the owner there. */

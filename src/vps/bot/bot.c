@@ -26,6 +26,7 @@
 #include "vps/bot/texts.h"
 #include "vps/bot/told.h"
 #include "vps/bot/waiting.h"
+#include "vps/proxy.h"
 
 enum {
     COMMAND_MAX_AGE_S = 60,
@@ -380,14 +381,28 @@ static void on_outbox_empty(void *arg)
     }
 }
 
+static void say_proxy(const struct bot_options *options)
+{
+    const struct vps_settings *settings = options->settings;
+    const char *variable,
+        *proxy = proxy_find(settings->telegram_proxy, settings->telegram_api_url, &variable);
+    char shown[PROXY_SHOWN_MAX];
+    if (proxy) {
+        proxy_show(proxy, shown);
+        log_info(options->log, "telegram: through the proxy %s (%s)", shown, variable);
+    }
+}
+
 static int make_parts(struct bot *bot)
 {
     const struct bot_options *options = &bot->options;
     int err = telegram_new(options->loop, options->settings->telegram_api_url,
-                           options->settings->telegram_token, &bot->telegram);
+                           options->settings->telegram_token, options->settings->telegram_proxy,
+                           &bot->telegram);
     if (err < 0) {
         return err;
     }
+    say_proxy(options);
     bot->errands = errands_new(options->loop, options->log, bot->telegram);
     bot->outbox = outbox_new(options->loop, options->log, bot->telegram);
     bot->ignored = sieve_new(options->loop, options->log, SIEVE_BURST, SIEVE_REFILL_MS);

@@ -10,10 +10,12 @@
 
 #include <curl/curl.h>
 
+#include "base/crypto.h"
 #include "base/timer.h"
 #include "base/watch.h"
 #include "vps/bot/http_body.h"
 #include "vps/bot/http_paths.h"
+#include "vps/bot/http_proxy.h"
 #include "vps/bot/trust.h"
 
 /*
@@ -30,6 +32,7 @@ struct http {
     struct watched_socket *watched;
     struct trust *trust;
     struct http_paths paths;
+    char *proxy;
 };
 
 /* A socket of curl's that it wants to be watched. */
@@ -132,7 +135,7 @@ static bool set_options(struct http_request *request, const char *url, uint32_t 
            !curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") &&
            !curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
            !curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
-           !trust_set(request->http->trust, easy) &&
+           !trust_set(request->http->trust, easy) && http_proxy_set(easy, request->http->proxy) &&
            !curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) &&
            http_paths_prepare(&request->http->paths, easy, &request->attempt) &&
            !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS) &&
@@ -178,6 +181,10 @@ static const char *failure_text(const struct http_request *request, CURLcode cod
     if (request->too_large) {
         return "the answer is too large";
     }
+    const char *proxy_trouble = http_proxy_trouble(request->easy, code);
+    if (proxy_trouble) {
+        return proxy_trouble;
+    }
     switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
         return "no answer in time";
@@ -202,9 +209,9 @@ static const char *failure_text(const struct http_request *request, CURLcode cod
 static void request_finish(struct http_request *request, CURLcode code)
 {
     struct http_reply reply = {0};
-    if (code != CURLE_OK) {
-        reply.failure = failure_text(request, code);
-    } else {
+    reply.failure = code != CURLE_OK ? failure_text(request, code)
+                                     : http_proxy_trouble(request->easy, code);
+    if (!reply.failure) {
         curl_off_t retry_after = 0;
         curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &reply.status);
         curl_easy_getinfo(request->easy, CURLINFO_RETRY_AFTER, &retry_after);
@@ -354,7 +361,7 @@ static bool set_multi(struct http *http)
            !curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)CONNECTIONS_MAX);
 }
 
-int http_new(uv_loop_t *loop, struct http **ret_http)
+int http_new(uv_loop_t *loop, const char *proxy, struct http **ret_http)
 {
     struct http *http = calloc(1, sizeof *http);
     if (!http || curl_global_init(CURL_GLOBAL_ALL) != CURLE_OK) {
@@ -366,7 +373,8 @@ int http_new(uv_loop_t *loop, struct http **ret_http)
     http->multi = curl_multi_init();
     struct trust_places places = trust_usual_places();
     int err = trust_new(&places, &http->trust);
-    if (err == 0 && (!http->timer || !http->multi || !set_multi(http))) {
+    http->proxy = strdup(proxy);
+    if (err == 0 && (!http->proxy || !http->timer || !http->multi || !set_multi(http))) {
         err = -ENOMEM;
     }
     if (err < 0) {
@@ -396,6 +404,10 @@ void http_free(struct http *http)
     }
     timer_free(http->timer);
     trust_free(http->trust);
+    if (http->proxy) {
+        crypto_wipe(http->proxy, strlen(http->proxy));
+        free(http->proxy);
+    }
     free(http);
     curl_global_cleanup();
 }

@@ -11,7 +11,11 @@
 
 struct http;
 
-int http_new(uv_loop_t *loop, struct http **ret_http);
+/*
+ * proxy is of the form that vps/proxy.h checks, or empty: as the environment says. It may hold a
+ * password, and appears in no error.
+ */
+int http_new(uv_loop_t *loop, const char *proxy, struct http **ret_http);
 /* Cancels what is under way. Not from inside an http_fn. Accepts NULL. */
 void http_free(struct http *http);
 /* The file or folder with the certificates that HTTPS servers are checked with; "" if the system has

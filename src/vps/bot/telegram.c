@@ -24,7 +24,7 @@ struct telegram_call {
     void *arg;
 };
 
-int telegram_new(uv_loop_t *loop, const char *api_url, const char *token,
+int telegram_new(uv_loop_t *loop, const char *api_url, const char *token, const char *proxy,
                  struct telegram **ret_telegram)
 {
     size_t url_len = strlen(api_url);
@@ -45,7 +45,7 @@ int telegram_new(uv_loop_t *loop, const char *api_url, const char *token,
         goto fail;
     }
     telegram->base_len = (size_t)len;
-    err = http_new(loop, &telegram->http);
+    err = http_new(loop, proxy, &telegram->http);
     if (err < 0) {
         goto fail;
     }

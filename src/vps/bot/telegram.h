@@ -13,8 +13,11 @@
 
 struct telegram;
 
-/* api_url and token are copied. -EINVAL if they do not make a URL. */
-int telegram_new(uv_loop_t *loop, const char *api_url, const char *token,
+/*
+ * api_url and token are copied, and proxy, which is empty for what the environment says.
+ * -EINVAL if they do not make a URL.
+ */
+int telegram_new(uv_loop_t *loop, const char *api_url, const char *token, const char *proxy,
                  struct telegram **ret_telegram);
 /* Cancels the calls under way. Not from inside a telegram_fn. Accepts NULL. */
 void telegram_free(struct telegram *telegram);

@@ -143,6 +143,10 @@ CURLcode trust_set(struct trust *trust, CURL *easy)
         code = curl_easy_setopt(easy, trust->is_folder ? CURLOPT_CAPATH : CURLOPT_CAINFO,
                                 trust->path);
     }
+    if (code == CURLE_OK && trust->path[0]) { /* the same for an https:// proxy on the way */
+        code = curl_easy_setopt(
+            easy, trust->is_folder ? CURLOPT_PROXY_CAPATH : CURLOPT_PROXY_CAINFO, trust->path);
+    }
     if (code == CURLE_OK) {
         code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_connection);
     }

@@ -16,30 +16,36 @@ struct resting {
     uint16_t port;
 };
 
-/* What nobody uses takes no memory: sessions are few, and the range is wide. */
+enum { ALL_PORTS = 65536 };
+
+/* Sessions are few, and the range is wide: most of the ring is never touched. */
 struct ports {
     char bind_address[ADDR_HOST_MAX];
     uint16_t first;
     uint32_t count;
-    uint8_t *taken;           /* a bit each: a session has it, or it rests */
-    uint32_t oldest, resting; /* of the ring below: where it begins, and how many there are */
-    struct resting ring[];    /* in the order in which their rests end */
+    uint8_t taken[ALL_PORTS / 8];       /* a bit each: a session has it, or it rests */
+    uint32_t oldest, resting, capacity; /* of the ring: where it begins, how many are in it */
+    struct resting *ring;               /* in the order in which their rests end */
 };
+
+static bool is_taken(const struct ports *ports, uint16_t port)
+{
+    return ports->taken[port / 8] >> port % 8 & 1;
+}
+
+static void flip(struct ports *ports, uint16_t port)
+{
+    ports->taken[port / 8] ^= (uint8_t)(1u << port % 8);
+}
 
 int ports_new(const char *bind_address, uint16_t first, uint16_t last, struct ports **ret_ports)
 {
-    uint32_t count = (uint32_t)last - first + 1;
-    struct ports *ports = calloc(1, sizeof *ports + count * sizeof ports->ring[0]);
-    uint8_t *taken = calloc(1, count / 8 + 1);
-    if (!ports || !taken) {
+    struct ports *ports = calloc(1, sizeof *ports);
+    if (!ports || ports_use_range(ports, first, last) < 0) {
         free(ports);
-        free(taken);
         return -ENOMEM;
     }
-    ports->taken = taken;
     snprintf(ports->bind_address, sizeof ports->bind_address, "%s", bind_address);
-    ports->first = first;
-    ports->count = count;
     *ret_ports = ports;
     return 0;
 }
@@ -47,39 +53,55 @@ int ports_new(const char *bind_address, uint16_t first, uint16_t last, struct po
 void ports_free(struct ports *ports)
 {
     if (ports) {
-        free(ports->taken);
+        free(ports->ring);
         free(ports);
     }
 }
 
-static bool is_taken(const struct ports *ports, uint32_t index)
+/* The ring takes whatever may have to rest: the range, and what is taken of an older one. */
+int ports_use_range(struct ports *ports, uint16_t first, uint16_t last)
 {
-    return ports->taken[index / 8] >> index % 8 & 1;
-}
-
-static void flip(struct ports *ports, uint32_t index)
-{
-    ports->taken[index / 8] ^= (uint8_t)(1u << index % 8);
+    uint32_t capacity = (uint32_t)last - first + 1;
+    if (ports->ring && ports->first == first && ports->count == capacity) {
+        return 0;
+    }
+    for (uint32_t port = 0; port < ALL_PORTS; port++) {
+        capacity += (port < first || port > last) && is_taken(ports, (uint16_t)port);
+    }
+    struct resting *ring = calloc(capacity, sizeof *ring);
+    if (!ring) {
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < ports->resting; i++) {
+        ring[i] = ports->ring[(ports->oldest + i) % ports->capacity];
+    }
+    free(ports->ring);
+    ports->ring = ring;
+    ports->capacity = capacity;
+    ports->oldest = 0;
+    ports->first = first;
+    ports->count = (uint32_t)last - first + 1;
+    return 0;
 }
 
 static void end_rests(struct ports *ports, uint64_t now_ms)
 {
     while (ports->resting > 0 && ports->ring[ports->oldest].until_ms <= now_ms) {
-        flip(ports, (uint32_t)(ports->ring[ports->oldest].port - ports->first));
-        ports->oldest = (ports->oldest + 1) % ports->count;
+        flip(ports, ports->ring[ports->oldest].port);
+        ports->oldest = (ports->oldest + 1) % ports->capacity;
         ports->resting--;
     }
 }
 
 static int try_port(struct ports *ports, uint32_t index, uint16_t *ret_port)
 {
-    if (is_taken(ports, index)) {
+    uint16_t port = (uint16_t)(ports->first + index);
+    if (is_taken(ports, port)) {
         return -EADDRINUSE;
     }
-    uint16_t port = (uint16_t)(ports->first + index);
     int fd = net_listen(ports->bind_address, port, BACKLOG);
     if (fd >= 0) {
-        flip(ports, index);
+        flip(ports, port);
         *ret_port = port;
     }
     return fd;
@@ -114,10 +136,9 @@ int ports_relisten(struct ports *ports, uint16_t port)
 
 void ports_release(struct ports *ports, uint64_t now_ms, uint16_t port)
 {
-    if (port < ports->first || port - ports->first >= (int)ports->count ||
-        !is_taken(ports, (uint32_t)(port - ports->first))) {
+    if (!is_taken(ports, port)) {
         return;
     }
-    uint32_t newest = (ports->oldest + ports->resting++) % ports->count;
+    uint32_t newest = (ports->oldest + ports->resting++) % ports->capacity;
     ports->ring[newest] = (struct resting){now_ms + PORTS_QUARANTINE_MS, port};
 }

@@ -15,6 +15,8 @@ struct ports;
 /* first to last, inclusive. 0 or -ENOMEM. */
 int ports_new(const char *bind_address, uint16_t first, uint16_t last, struct ports **ret_ports);
 void ports_free(struct ports *ports);
+/* From now on they are drawn from this range; those of the old one are still put back. -ENOMEM. */
+int ports_use_range(struct ports *ports, uint16_t first, uint16_t last);
 
 /*
  * A listening socket on a random free port, or -EADDRINUSE if there is none, or

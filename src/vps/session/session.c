@@ -51,7 +51,7 @@ static void set_deadline(struct session *session, uint64_t ms)
 /* How long until MAX_SESSION_TIME is over. */
 static uint64_t time_left(const struct session *session)
 {
-    uint64_t most = (uint64_t)session->services->settings->max_session_time * 1000;
+    uint64_t most = (uint64_t)session->limits.time_s * 1000;
     uint64_t passed = clock_ms() - session->connected_ms;
     return most == 0 ? UINT64_MAX : passed < most ? most - passed : 0;
 }
@@ -59,7 +59,7 @@ static uint64_t time_left(const struct session *session)
 /* A quarter of IDLE_TIMEOUT, so that a session ends when it is late by that at most. */
 static uint64_t check_interval(const struct session *session)
 {
-    uint64_t quarter = (uint64_t)session->services->settings->idle_timeout * 1000 / 4;
+    uint64_t quarter = (uint64_t)session->limits.idle_s * 1000 / 4;
     uint64_t interval = quarter > 0 && quarter < CHECK_MAX_MS ? quarter : CHECK_MAX_MS;
     uint64_t left = time_left(session);
     interval = interval > CHECK_MIN_MS ? interval : CHECK_MIN_MS;
@@ -74,8 +74,7 @@ static void set_next_check(struct session *session, uint64_t ms)
 
 static void start_deadline(struct session *session)
 {
-    const struct vps_settings *settings = session->services->settings;
-    uint64_t timeout = (uint64_t)settings->session_timeout * 1000;
+    uint64_t timeout = (uint64_t)session->limits.timeout_s * 1000;
     uint64_t since = clock_ms() - session->opened_ms;
     switch (session->state) {
     case SESSION_OPENING:
@@ -88,7 +87,7 @@ static void start_deadline(struct session *session)
         set_next_check(session, check_interval(session));
         break;
     case SESSION_RECONNECTING:
-        set_deadline(session, (uint64_t)settings->reconnect_grace * 1000);
+        set_deadline(session, (uint64_t)session->limits.grace_s * 1000);
         break;
     case SESSION_ENDED:
         timer_stop(session->deadline);
@@ -190,20 +189,18 @@ void session_close(struct session *session)
 
 unsigned session_most_connections(const struct session *session)
 {
-    long setting = session->services->settings->max_connections;
-    return setting > 0 ? (unsigned)setting : session->kind == SESSION_RDP ? MOST_RDP : MOST_SSH;
+    return session->limits.connections;
 }
 
 bool session_is_strict(const struct session *session)
 {
-    return session->services->settings->reconnect_grace == 0 &&
-           session_most_connections(session) == 1;
+    return session->limits.grace_s == 0 && session->limits.connections == 1;
 }
 
 /* The last connection is over: another one may follow. */
 static void wait_for_return(struct session *session)
 {
-    if (session->services->settings->reconnect_grace > 0) {
+    if (session->limits.grace_s > 0) {
         session_set_state(session, SESSION_RECONNECTING);
     } else {
         session_end(session, SESSION_END_DISCONNECTED);
@@ -247,7 +244,7 @@ void session_on_link_ended(struct session *session, struct connection *connectio
 
 static void check_limits(struct session *session)
 {
-    uint64_t idle_ms = (uint64_t)session->services->settings->idle_timeout * 1000;
+    uint64_t idle_ms = (uint64_t)session->limits.idle_s * 1000;
     uint64_t now = clock_ms(), to_target, to_client;
     session_count_bytes(session, &to_target, &to_client);
     if (to_target + to_client != session->active_bytes) {
@@ -345,6 +342,20 @@ static char *add_name(char **name, char *end, const char *text)
     return stpcpy(end, text) + 1;
 }
 
+static struct session_limits limits_for(const struct vps_settings *settings, enum session_kind kind)
+{
+    long most = settings->max_connections;
+    return (struct session_limits){
+        .timeout_s = (uint32_t)settings->session_timeout,
+        .grace_s = (uint32_t)settings->reconnect_grace,
+        .idle_s = (uint32_t)settings->idle_timeout,
+        .time_s = (uint32_t)settings->max_session_time,
+        .connections = most > 0              ? (uint16_t)most
+                       : kind == SESSION_RDP ? MOST_RDP
+                                             : MOST_SSH,
+    };
+}
+
 static struct session *blank(struct session_services *services,
                              const struct session_request *request, struct gateway *gateway)
 {
@@ -361,6 +372,7 @@ static struct session *blank(struct session_services *services,
     add_name(&session->gateway, end, view.name);
     session->services = services;
     session->kind = request->kind;
+    session->limits = limits_for(services->settings, request->kind);
     session->owner = request->owner;
     session->port = target->port;
     session->public_listener = -1;

@@ -46,7 +46,9 @@ enum session_end {
     SESSION_END_CLOSED,       /* its user or an administrator closed it */
     SESSION_END_IDLE,
     SESSION_END_MAX_TIME,
-    SESSION_END_SHUTDOWN, /* vps-agent stops */
+    SESSION_END_USER_REMOVED,    /* its owner is not in ALLOWED_USERS any more */
+    SESSION_END_GATEWAY_REMOVED, /* its gateway has no key in TUNNEL_KEY any more */
+    SESSION_END_SHUTDOWN,        /* vps-agent stops */
 };
 
 /* Who asked: a Telegram user, or a user of the VPS through pamctl. */

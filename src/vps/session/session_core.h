@@ -61,6 +61,12 @@ enum { SESSION_BLOCKED_MAX = 16 };
 /* By what its first client was let in. */
 enum way_in { WAY_NONE, WAY_SECRET, WAY_KNOWN, WAY_AUTO, WAY_PERSON };
 
+/* By the settings when it was asked for; others that come meanwhile are for later ones. */
+struct session_limits {
+    uint32_t timeout_s, grace_s, idle_s, time_s; /* SESSION_TIMEOUT, ...; 0 as in the settings */
+    uint16_t connections;
+};
+
 /*
  * There may be thousands, most of them idle: small fields stand together, and
  * names take no more than they need.
@@ -78,6 +84,7 @@ struct session {
     uint16_t port;
     enum session_kind kind;
     enum session_state state;
+    struct session_limits limits;
     struct owner owner;
     struct owner admitted_by;    /* WAY_PERSON */
     char *host, *user, *gateway; /* in `names`; host and port are the target */

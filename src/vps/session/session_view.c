@@ -199,7 +199,6 @@ void session_note(struct session *session, const char *format, ...)
 
 void session_end_text(const struct session *session, struct text *text)
 {
-    const struct vps_settings *settings = session->services->settings;
     switch (session->end) {
     case SESSION_END_REFUSED:
     case SESSION_END_TARGET:
@@ -211,18 +210,24 @@ void session_end_text(const struct session *session, struct text *text)
         break;
     case SESSION_END_NOBODY:
         text_add(text, "nobody connected within ");
-        text_add_seconds(text, (uint64_t)settings->session_timeout);
+        text_add_seconds(text, session->limits.timeout_s);
         break;
     case SESSION_END_CLOSED:
         text_add(text, "closed on request");
         break;
     case SESSION_END_IDLE:
         text_add(text, "nothing was sent or received for ");
-        text_add_seconds(text, (uint64_t)settings->idle_timeout);
+        text_add_seconds(text, session->limits.idle_s);
         break;
     case SESSION_END_MAX_TIME:
         text_add(text, "it reached the time limit for a session: ");
-        text_add_seconds(text, (uint64_t)settings->max_session_time);
+        text_add_seconds(text, session->limits.time_s);
+        break;
+    case SESSION_END_USER_REMOVED:
+        text_add(text, "access was taken away");
+        break;
+    case SESSION_END_GATEWAY_REMOVED:
+        text_add(text, "gateway %s does not belong to this server any more", session->gateway);
         break;
     case SESSION_END_SHUTDOWN:
         text_add(text, "the server is being stopped");

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "vps/roster.h"
 #include "vps/session/session_core.h"
 #include "vps/session/sessions_run.h"
 
@@ -351,6 +352,30 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
     watch_set(sessions->relay_watch, WATCH_READ);
     *ret_sessions = sessions;
     return 0;
+}
+
+int sessions_use_ports(struct sessions *sessions, uint16_t first, uint16_t last)
+{
+    return ports_use_range(sessions->services.ports, first, last);
+}
+
+static void end_without_right(struct session *session, const struct vps_settings *settings)
+{
+    bool of_user = session->owner.kind == OWNER_TELEGRAM;
+    if (of_user && !settings->local && !roster_has_user(settings, session->owner.id)) {
+        session_end(session, SESSION_END_USER_REMOVED);
+    } else if (!roster_key(settings, session->gateway)) {
+        session_end(session, SESSION_END_GATEWAY_REMOVED);
+    }
+}
+
+void sessions_settings_changed(struct sessions *sessions)
+{
+    const struct vps_settings *settings = sessions->services.settings;
+    known_set_days(sessions->services.known, settings->known_days);
+    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
+        end_without_right(s, settings);
+    }
 }
 
 void sessions_end_all(struct sessions *sessions)

@@ -29,6 +29,13 @@ void sessions_use_gateways(struct sessions *sessions, struct gateways *gateways)
 struct known *sessions_known(struct sessions *sessions);
 /* For a watchdog: see relay_is_alive(). */
 bool sessions_relay_is_alive(struct sessions *sessions);
+/* New sessions take their ports from here. -ENOMEM. */
+int sessions_use_ports(struct sessions *sessions, uint16_t first, uint16_t last);
+/*
+ * The settings are others now. Ends the sessions of users and of gateways that are not in
+ * them any more; the others keep what they were opened with.
+ */
+void sessions_settings_changed(struct sessions *sessions);
 /* Ends all of them, telling the watchers. */
 void sessions_end_all(struct sessions *sessions);
 /* All must have ended. Accepts NULL. */

@@ -11,12 +11,13 @@
 #include "base/clock.h"
 #include "base/settings.h"
 #include "base/text.h"
+#include "base/vocabulary.h"
 #include "vps/health.h"
+#include "vps/proxy.h"
 #include "vps/setup/doctor_keys.h"
 #include "vps/setup/doctor_state.h"
 #include "vps/setup/firewall.h"
 #include "vps/setup/hotline.h"
-#include "vps/setup/sheet.h"
 
 enum {
     EXIT_USAGE = 2,
@@ -32,7 +33,7 @@ enum {
 
 static void check_secret_files(struct checkup *checkup, const char *env_file)
 {
-    static const char *const NAMES[] = {"TELEGRAM_TOKEN", "TUNNEL_KEY"};
+    static const char *const NAMES[] = {"TELEGRAM_TOKEN", "TUNNEL_KEY", "TELEGRAM_PROXY"};
     struct settings_source *source;
     checkup_secret_file(checkup, env_file);
     if (settings_open(env_file, &source, NULL) == 0) {
@@ -145,13 +146,26 @@ static void check_webhook(struct checkup *checkup, struct hotline *hotline)
     json_decref(answer.result);
 }
 
+static void check_proxy(struct checkup *checkup, const struct vps_settings *settings)
+{
+    const char *variable,
+        *proxy = proxy_find(settings->telegram_proxy, settings->telegram_api_url, &variable);
+    char shown[PROXY_SHOWN_MAX];
+    if (proxy) {
+        proxy_show(proxy, shown);
+        checkup_say(checkup, CHECKUP_OK, "proxy", "%s, of %s, is on the way to the Bot API", shown,
+                    variable);
+    }
+}
+
 static void check_bot(struct checkup *checkup, const struct vps_settings *settings)
 {
     struct hotline *hotline;
     struct hotline_answer answer = {0};
     struct why why;
     char name[HOTLINE_NAME_MAX + 1];
-    int err = hotline_new(settings->telegram_api_url, settings->telegram_token, &hotline);
+    int err = hotline_new(settings, &hotline);
+    check_proxy(checkup, settings);
     if (err < 0) {
         checkup_say(checkup, CHECKUP_BAD, "Bot API", "%s", strerror(-err));
         return;
@@ -213,15 +227,16 @@ int doctor_run(const char *env_file, bool local)
     struct vps_settings settings;
     struct checkup checkup = {0};
     struct why why;
-    if (!env_file && !sheet_is_given("TUNNEL_KEY") && access(VPS_ENV_FILE, F_OK) == 0) {
-        env_file = VPS_ENV_FILE;
-    }
+    env_file = vps_settings_env_file(env_file, local);
     if (vps_settings_load(env_file, local, &settings, &why) < 0) {
         checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
         return EXIT_USAGE;
     }
     checkup_say(&checkup, CHECKUP_OK, "settings", "complete, from %s",
                 env_file ? env_file : "the environment");
+    if (vocabulary_has_repeats(env_file, &why)) {
+        checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
+    }
     check_secret_files(&checkup, env_file);
     check_all(&checkup, &settings);
     vps_settings_wipe(&settings);

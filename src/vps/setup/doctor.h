@@ -8,7 +8,7 @@
 #include "vps/settings.h"
 
 /*
- * env_file may be NULL: the environment, and the installed file if TUNNEL_KEY is not in it.
+ * env_file may be NULL: the environment, and the installed file if it is not complete.
  * local: as --local, without Telegram. Returns the exit status: 0 all is well, 1 something
  * is not, 2 the settings are wrong.
  */

@@ -29,18 +29,32 @@ static bool is_ours(const struct addr *addr)
     return found;
 }
 
+static bool is_loopback(const struct addr *addr)
+{
+    struct addr v4, v6;
+    return (addr_parse("127.0.0.0", 0, &v4) == 0 && addr_in_network(addr, &v4, 8)) ||
+           (addr_parse("::1", 0, &v6) == 0 && addr_in_network(addr, &v6, 128));
+}
+
 void doctor_check_host(struct checkup *checkup, const struct vps_settings *settings)
 {
     struct addr addrs[RESOLVE_MAX], own;
     char one[ADDR_HOST_MAX], other[ADDR_HOST_MAX];
     unsigned count = checkup_name(checkup, "VPS_HOST", settings->vps_host, addrs), ours = 0;
+    unsigned looped = 0;
     for (unsigned i = 0; i < count; i++) {
         ours += is_ours(&addrs[i]);
+        looped += is_loopback(&addrs[i]);
     }
     if (count == 0) {
         return;
     }
-    if (ours == count) {
+    if (looped > 0) {
+        checkup_say(checkup, CHECKUP_SKIPPED, "VPS_HOST",
+                    "%s points to this server for programs on it alone: no client elsewhere "
+                    "arrives, so set its public name or address",
+                    settings->vps_host);
+    } else if (ours == count) {
         checkup_say(checkup, CHECKUP_OK, "VPS_HOST", "it points to this server");
     } else if (ours > 0) {
         checkup_say(checkup, CHECKUP_BAD, "VPS_HOST",
@@ -115,6 +129,26 @@ static void check_control_port(struct checkup *checkup, const struct vps_setting
     }
 }
 
+/* Sessions that find no port: a small range that is free is a choice, a full one a fault. */
+static void say_range(struct checkup *checkup, unsigned first, unsigned last, unsigned taken)
+{
+    unsigned size = last - first + 1, room = (size - taken) / 2;
+    if (room == 0 || (size >= FEW_PORTS && size - taken < FEW_PORTS)) {
+        checkup_say(checkup, CHECKUP_BAD, "ports",
+                    "only %u of %u to %u are free, and a session takes two: widen PORT_RANGE_START "
+                    "and PORT_RANGE_END",
+                    size - taken, first, last);
+    } else if (size < FEW_PORTS) {
+        checkup_say(checkup, CHECKUP_OK, "ports",
+                    "%u of the %u from %u to %u are in use: room for %u more session%s, as each "
+                    "takes two and used ones rest for a minute",
+                    taken, size, first, last, room, room == 1 ? "" : "s");
+    } else {
+        checkup_say(checkup, CHECKUP_OK, "ports", "%u of the %u from %u to %u are in use", taken,
+                    size, first, last);
+    }
+}
+
 /* How many of the range are taken, and whether some of the free ones can be had. */
 static void check_range(struct checkup *checkup, const struct vps_settings *settings,
                         const bool used[PORTS])
@@ -134,15 +168,7 @@ static void check_range(struct checkup *checkup, const struct vps_settings *sett
             return;
         }
     }
-    if (last - first + 1 - taken < FEW_PORTS) {
-        checkup_say(checkup, CHECKUP_BAD, "ports",
-                    "only %u of %u to %u are free, and a session takes two: widen PORT_RANGE_START "
-                    "and PORT_RANGE_END",
-                    last - first + 1 - taken, first, last);
-    } else {
-        checkup_say(checkup, CHECKUP_OK, "ports", "%u of the %u from %u to %u are in use", taken,
-                    last - first + 1, first, last);
-    }
+    say_range(checkup, first, last, taken);
 }
 
 /* Where the kernel takes ports for outgoing connections from. */

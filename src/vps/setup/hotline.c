@@ -17,7 +17,7 @@ struct hotline {
     struct hotline_answer *answer; /* of the call under way; NULL: it is over */
 };
 
-int hotline_new(const char *api_url, const char *token, struct hotline **ret_hotline)
+int hotline_new(const struct vps_settings *settings, struct hotline **ret_hotline)
 {
     struct hotline *hotline = calloc(1, sizeof *hotline);
     if (!hotline) {
@@ -28,7 +28,8 @@ int hotline_new(const char *api_url, const char *token, struct hotline **ret_hot
         free(hotline);
         return err;
     }
-    err = telegram_new(&hotline->loop, api_url, token, &hotline->telegram);
+    err = telegram_new(&hotline->loop, settings->telegram_api_url, settings->telegram_token,
+                       settings->telegram_proxy, &hotline->telegram);
     if (err < 0) {
         hotline_free(hotline);
         return err;

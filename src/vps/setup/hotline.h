@@ -10,11 +10,12 @@
 #include <stdint.h>
 
 #include "base/why.h"
+#include "vps/settings.h"
 
 struct hotline;
 
-/* 0 or -errno. */
-int hotline_new(const char *api_url, const char *token, struct hotline **ret_hotline);
+/* To the server, with the token and through the proxy of the settings. 0 or -errno. */
+int hotline_new(const struct vps_settings *settings, struct hotline **ret_hotline);
 /* Accepts NULL. */
 void hotline_free(struct hotline *hotline);
 

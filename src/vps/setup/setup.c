@@ -124,9 +124,9 @@ static int say_missing(const char *name, const char *option, struct why *why)
 /* Settings that were given in the environment are meant to last. */
 static int keep_given(struct setup *setup, struct why *why)
 {
-    static const char *const NAMES[] = {
-        "TELEGRAM_API_URL", "CONTROL_PORT", "PORT_RANGE_START", "PORT_RANGE_END", "BIND_ADDRESS",
-        "STATE_DIR",        "ADMIT",        "SESSION_TIMEOUT"};
+    static const char *const NAMES[] = {"TELEGRAM_API_URL", "TELEGRAM_PROXY", "CONTROL_PORT",
+                                        "PORT_RANGE_START", "PORT_RANGE_END", "BIND_ADDRESS",
+                                        "STATE_DIR",        "ADMIT",          "SESSION_TIMEOUT"};
     int err = 0;
     for (unsigned i = 0; err == 0 && i < sizeof NAMES / sizeof *NAMES; i++) {
         char value[SETTING_VALUE_MAX];
@@ -139,12 +139,17 @@ static int keep_given(struct setup *setup, struct why *why)
     return err;
 }
 
-static int api_url(struct setup *setup, char *url, struct why *why)
+/* Which server it is, and the proxy on the way there. */
+static int find_api(struct setup *setup, char *value, struct why *why)
 {
-    int err = sheet_get(setup->sheet, "TELEGRAM_API_URL", url, why);
+    int err = sheet_get(setup->sheet, "TELEGRAM_API_URL", value, why);
     if (err == 0) {
-        err = vps_settings_take("TELEGRAM_API_URL", url[0] ? url : "https://api.telegram.org",
+        err = vps_settings_take("TELEGRAM_API_URL", value[0] ? value : "https://api.telegram.org",
                                 &setup->settings, why);
+    }
+    err = err < 0 ? err : sheet_get(setup->sheet, "TELEGRAM_PROXY", value, why);
+    if (err == 0 && value[0]) {
+        err = vps_settings_take("TELEGRAM_PROXY", value, &setup->settings, why);
     }
     return err;
 }
@@ -153,8 +158,7 @@ static int greet(struct setup *setup, struct why *why)
 {
     hotline_free(setup->hotline);
     setup->hotline = NULL;
-    int err = hotline_new(setup->settings.telegram_api_url, setup->settings.telegram_token,
-                          &setup->hotline);
+    int err = hotline_new(&setup->settings, &setup->hotline);
     if (err < 0) {
         return why_set(why, err, "cannot talk to the Bot API: %s", strerror(-err));
     }
@@ -171,7 +175,7 @@ static int settle_bot(struct setup *setup, struct why *why)
     const struct question question = {
         .name = "TELEGRAM_TOKEN", .text = "Bot token from @BotFather", .secret = true};
     char answer[SETTING_VALUE_MAX];
-    int err = api_url(setup, answer, why);
+    int err = find_api(setup, answer, why);
     while (err == 0) {
         err = settle(setup, &question, answer, why);
         if (err == 0 && !answer[0] && !can_ask_again(setup, &question)) {
@@ -394,6 +398,7 @@ static int begin(struct setup *setup, const struct setup_options *options, struc
     setup->wish = (struct keys_wish){
         .renew = options->new_key, .until_said = options->valid != NULL, .now = clock_unix()};
     setup->wish.until = valid_s ? setup->wish.now + valid_s : 0;
+    err = err < 0 ? err : vps_settings_check_names(setup->options.env_file, why);
     err = err < 0 ? err : sheet_open(setup->options.env_file, &setup->sheet, why);
     if (err == -EACCES && geteuid() != 0) {
         fputs("Run it as root, with sudo.\n", stderr);

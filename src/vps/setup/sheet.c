@@ -54,10 +54,7 @@ void sheet_free(struct sheet *sheet)
 
 bool sheet_is_given(const char *name)
 {
-    char file_name[80];
-    snprintf(file_name, sizeof file_name, "%s_FILE", name);
-    const char *value = getenv(name), *path = getenv(file_name);
-    return (value && value[0]) || (path && path[0]);
+    return settings_is_given(name);
 }
 
 int sheet_get(const struct sheet *sheet, const char *name, char ret_value[SETTING_VALUE_MAX],
@@ -74,7 +71,7 @@ static bool holds(const char *path, const char *value)
     if (!file) {
         return false;
     }
-    bool same = fgets(line, sizeof line, file) != NULL;
+    bool same = fgets(line, sizeof line, file) && envfile_skip_mark(line, NULL) == 0;
     fclose(file);
     line[strcspn(line, "\r\n")] = '\0';
     same = same && strcmp(line, value) == 0;

@@ -10,8 +10,6 @@
 #include "base/settings.h"
 #include "base/why.h"
 
-#define VPS_ENV_FILE "/etc/pamtunnel/vps-agent.env"
-
 struct sheet;
 
 /* The file need not exist. 0, or -errno with why. */

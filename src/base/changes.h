@@ -1,0 +1,59 @@
+/*
+ * changes: what differs between two structs of settings of the same table, in words for a
+ * person, and what of it has to wait for a restart. Values that are secret are not shown.
+ *
+ *     ALLOWED_USERS: 777 added          SESSION_TIMEOUT: 120 → 60
+ */
+#ifndef PAMTUNNEL_BASE_CHANGES_H
+#define PAMTUNNEL_BASE_CHANGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/settings.h"
+#include "base/text.h"
+
+/* How the fields that one parser fills are compared and shown; base's own are known. */
+struct setting_form {
+    int (*parse)(const struct setting *setting, const char *text, void *field, struct why *why);
+    size_t size; /* of the field; 0: it is text */
+    /* Adds the value; NULL: it is text, or secret. */
+    void (*show)(const struct setting *setting, const void *field, struct text *text);
+    /* For lists: adds what was added, removed and changed, or nothing. NULL: old → new. */
+    void (*differ)(const void *before, const void *after, struct text *text);
+};
+
+enum { CHANGES_MAX = 48, CHANGE_TEXT_MAX = 400 };
+
+struct change {
+    const char *name;
+    bool needs_restart;
+    char text[CHANGE_TEXT_MAX];
+};
+
+struct changes {
+    unsigned count;
+    struct change list[CHANGES_MAX];
+};
+
+/*
+ * Adds what differs, by the table; forms end with one without a parser. -ENOTSUP: a row's
+ * parser has no form.
+ */
+int changes_find(const struct setting *table, size_t count, const struct setting_form *forms,
+                 const void *before, const void *after, struct changes *changes);
+/* What is read at the start only is in `after` as it was before. */
+void changes_hold_back(const struct setting *table, size_t count, const struct setting_form *forms,
+                       const void *before, void *after);
+
+/* At least one is in force without a restart. */
+bool changes_in_force(const struct changes *changes);
+/* One of the names, a list that ends with NULL, is among those in force. */
+bool changes_have(const struct changes *changes, const char *const *names);
+/* All of them as one sentence, without a full stop. */
+void changes_say(const struct changes *changes, struct text *text);
+
+/* For `differ`: adds ", " if something stands there, and then an item and what became of it. */
+void changes_add_item(struct text *text, const char *item, const char *verb);
+
+#endif

@@ -1,0 +1,13 @@
+/*
+ * help: rows of --help: a name, and words about it beside it, wrapped so that no line is
+ * wider than HELP_WIDTH.
+ */
+#ifndef PAMTUNNEL_BASE_HELP_H
+#define PAMTUNNEL_BASE_HELP_H
+
+enum { HELP_WIDTH = 100 };
+
+/* Prints one. A long list without blanks is broken after a ';'. */
+void help_row(const char *name, const char *words);
+
+#endif

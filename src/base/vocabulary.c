@@ -1,0 +1,200 @@
+#include "base/vocabulary.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/nearest.h"
+
+static const char FILE_SUFFIX[] = "_FILE";
+
+enum {
+    SUFFIX_LEN = sizeof FILE_SUFFIX - 1,
+    NAME_MAX_SHOWN = 32, /* longer than any of ours, shorter than a key */
+    NAME_SIZE = 80,
+};
+
+/* ---- one name ------------------------------------------------------------- */
+
+static bool is_in(const char *const *names, const char *name)
+{
+    while (*names && strcmp(*names, name) != 0) {
+        names++;
+    }
+    return *names != NULL;
+}
+
+static bool is_setting(const struct vocabulary *vocabulary, const char *name)
+{
+    for (unsigned t = 0; t < VOCABULARY_TABLES; t++) {
+        for (size_t i = 0; i < vocabulary->tables[t].count; i++) {
+            if (strcmp(vocabulary->tables[t].rows[i].name, name) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* NAME_FILE without _FILE. False if it does not end so. */
+static bool take_suffix_off(const char *name, char dst[NAME_SIZE])
+{
+    size_t len = strlen(name);
+    if (len <= SUFFIX_LEN || len >= NAME_SIZE ||
+        strcmp(name + len - SUFFIX_LEN, FILE_SUFFIX) != 0) {
+        return false;
+    }
+    memcpy(dst, name, len - SUFFIX_LEN);
+    dst[len - SUFFIX_LEN] = '\0';
+    return true;
+}
+
+/* What is in the environment as well came from this file: systemd's EnvironmentFile, a shell. */
+static bool is_in_force(const struct settings_line *line)
+{
+    const char *value = getenv(line->name);
+    return value && strcmp(value, line->value) == 0;
+}
+
+static bool is_known(const struct vocabulary *vocabulary, const struct settings_line *line)
+{
+    char base[NAME_SIZE];
+    return is_setting(vocabulary, line->name) ||
+           (take_suffix_off(line->name, base) && is_setting(vocabulary, base)) ||
+           (is_in(vocabulary->environments, line->name) && is_in_force(line));
+}
+
+/* ---- what is said of one that is not known -------------------------------- */
+
+static const char *nearest_setting(const struct vocabulary *vocabulary, const char *name)
+{
+    struct nearest nearest = nearest_to(name);
+    for (unsigned t = 0; t < VOCABULARY_TABLES; t++) {
+        for (size_t i = 0; i < vocabulary->tables[t].count; i++) {
+            nearest_try(&nearest, vocabulary->tables[t].rows[i].name);
+        }
+    }
+    return nearest.word;
+}
+
+/* Somebody may have put a secret there. */
+static bool may_be_shown(const char *name)
+{
+    static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
+    size_t len = strlen(name), digits = 0;
+    for (const char *at = name; *at; at++) {
+        digits += *at >= '0' && *at <= '9';
+    }
+    return len <= NAME_MAX_SHOWN && strspn(name, LETTERS) > 0 && digits <= 3 &&
+           strspn(name, LETTERS) + digits >= len;
+}
+
+static int refuse(const struct vocabulary *vocabulary, const struct settings_line *line,
+                  struct why *why)
+{
+    char base[NAME_SIZE];
+    bool is_file = take_suffix_off(line->name, base);
+    const char *name = is_file ? base : line->name, *near = nearest_setting(vocabulary, name);
+    if (is_in(vocabulary->others, name)) {
+        return why_set(why, -EINVAL,
+                       "%s, line %u: %s is a setting of %s: it belongs into that "
+                       "one's file",
+                       line->path, line->number, line->name, vocabulary->other_agent);
+    }
+    if (is_in(vocabulary->environments, line->name)) {
+        return why_set(why, -EINVAL,
+                       "%s, line %u: %s is read from the environment alone: in this "
+                       "file it does nothing",
+                       line->path, line->number, line->name);
+    }
+    if (!may_be_shown(line->name)) {
+        return why_set(why, -EINVAL, "%s, line %u: there is no such setting; --help lists them",
+                       line->path, line->number);
+    }
+    return why_set(why, -EINVAL, "%s, line %u: there is no setting %s%s%s%s; --help lists them",
+                   line->path, line->number, line->name, near ? " (did you mean " : "",
+                   near ? near : "", near ? is_file ? "_FILE?)" : "?)" : "");
+}
+
+/* ---- all of them ---------------------------------------------------------- */
+
+struct search {
+    const struct vocabulary *vocabulary;
+    struct settings_line found; /* the first of the file that is wrong; without a name: none */
+};
+
+static void look(void *arg, const struct settings_line *line)
+{
+    struct search *search = arg;
+    if (!is_known(search->vocabulary, line)) {
+        search->found = *line;
+    }
+}
+
+int vocabulary_check(const struct vocabulary *vocabulary, const struct settings_source *source,
+                     struct why *why)
+{
+    struct search search = {.vocabulary = vocabulary};
+    settings_each_line(source, look, &search);
+    return search.found.name ? refuse(vocabulary, &search.found, why) : 0;
+}
+
+int vocabulary_check_file(const struct vocabulary *vocabulary, const char *env_file,
+                          struct why *why)
+{
+    struct settings_source *source;
+    if (access(env_file, F_OK) < 0 && errno == ENOENT) {
+        return 0;
+    }
+    int err = settings_open(env_file, &source, why);
+    if (err == 0) {
+        err = vocabulary_check(vocabulary, source, why);
+        settings_close(source);
+    }
+    return err;
+}
+
+/* ---- what is said twice ---------------------------------------------------- */
+
+enum { SEEN_MAX = 64 };
+
+struct repeats {
+    struct settings_line seen[SEEN_MAX]; /* the one that counts of each */
+    unsigned count;
+    struct settings_line first, last; /* of a repeat */
+};
+
+static void compare(void *arg, const struct settings_line *line)
+{
+    struct repeats *repeats = arg;
+    unsigned i = 0;
+    while (i < repeats->count && strcmp(repeats->seen[i].name, line->name) != 0) {
+        i++;
+    }
+    if (i == repeats->count && i < SEEN_MAX) {
+        repeats->seen[repeats->count++] = *line;
+    } else if (i < repeats->count && strcmp(repeats->seen[i].value, line->value) != 0) {
+        repeats->first = *line;
+        repeats->last = repeats->seen[i];
+    }
+}
+
+bool vocabulary_has_repeats(const char *env_file, struct why *remark)
+{
+    struct settings_source *source;
+    struct repeats repeats = {0};
+    if (!env_file || settings_open(env_file, &source, NULL) < 0) {
+        return false;
+    }
+    settings_each_line(source, compare, &repeats);
+    if (repeats.first.name) {
+        why_set(remark, 0,
+                "%s sets %s in line %u and, to something else, in line %u: the last one "
+                "counts",
+                env_file, repeats.first.name, repeats.first.number, repeats.last.number);
+    }
+    settings_close(source);
+    return repeats.first.name != NULL;
+}

@@ -1,0 +1,43 @@
+/*
+ * vocabulary: the names that may stand in an agent's env file. The environment holds the
+ * names of many programs; the file is ours alone, so that one which is not known there is a
+ * mistake: whoever misspells ALLOWED_TARGETS means to close something.
+ */
+#ifndef PAMTUNNEL_BASE_VOCABULARY_H
+#define PAMTUNNEL_BASE_VOCABULARY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/settings.h"
+#include "base/why.h"
+
+enum { VOCABULARY_TABLES = 2 };
+
+struct vocabulary {
+    struct {
+        const struct setting *rows;
+        size_t count;
+    } tables[VOCABULARY_TABLES];
+    const char *other_agent;         /* the program whose settings are often mixed up with ours */
+    const char *const *others;       /* the names that it alone has; the last is NULL */
+    const char *const *environments; /* what is read from the environment alone; likewise */
+};
+
+/*
+ * Every line of the env file sets something that is known. -EINVAL if not: why names the
+ * file, the line and what is to be there, for the first one that is wrong.
+ */
+int vocabulary_check(const struct vocabulary *vocabulary, const struct settings_source *source,
+                     struct why *why);
+/* The same for a file that may not be there. */
+int vocabulary_check_file(const struct vocabulary *vocabulary, const char *env_file,
+                          struct why *why);
+
+/*
+ * Something is set twice in the file, to different values: the last one counts, as in a
+ * shell. True if so; remark is then a sentence about it. env_file may be NULL.
+ */
+bool vocabulary_has_repeats(const char *env_file, struct why *ret_remark);
+
+#endif

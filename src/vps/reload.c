@@ -1,0 +1,56 @@
+#include "vps/reload.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/text.h"
+
+/* The ports are first, since they take memory: after that nothing fails. */
+static int apply(const struct reload *reload, const struct vps_settings *after, struct why *why)
+{
+    struct vps_settings before = *reload->settings;
+    int err = sessions_use_ports(reload->sessions, after->port_range_start, after->port_range_end);
+    if (err == 0) {
+        *reload->settings = *after;
+        reload->log->level = after->log_level;
+        sessions_settings_changed(reload->sessions);
+        gateways_settings_changed(reload->gateways, &before);
+    } else {
+        why_set(why, err, "out of memory");
+    }
+    vps_settings_wipe(&before);
+    return err;
+}
+
+static int read_and_apply(const struct reload *reload, struct changes *changes, struct why *why)
+{
+    struct vps_settings after;
+    int err = vps_settings_renew(reload->env_file, reload->settings, &after, changes, why);
+    if (err < 0) {
+        return err;
+    }
+    if (changes_in_force(changes)) {
+        err = apply(reload, &after, why);
+    }
+    vps_settings_wipe(&after);
+    return err;
+}
+
+int reload_run(const struct reload *reload, struct changes *ret_changes, struct why *why)
+{
+    char buffer[900];
+    struct text text = text_over(buffer, sizeof buffer);
+    struct changes changes = {0};
+    struct log before = *reload->log; /* a level that hides the line is no reason not to say it */
+    int err = read_and_apply(reload, &changes, why);
+    if (err < 0) {
+        log_error(reload->log, "settings not reloaded, those from before stay in force: %s",
+                  why->text);
+        return err;
+    }
+    changes_say(&changes, &text);
+    log_info(before.level > reload->log->level ? &before : reload->log, "settings reloaded: %s",
+             buffer);
+    *ret_changes = changes;
+    return 0;
+}

@@ -1,0 +1,32 @@
+/*
+ * reload: the settings are read again while the agent runs: read -> compare -> decide ->
+ * apply. All or nothing: when something is wrong, everything stays as it was.
+ *
+ * Access that is taken away ends at once: sessions of a user who is not listed any more, and
+ * of a gateway that has no key any more. A gateway with another key has to log in again, and
+ * what it relays goes on. Everything else is for what begins from then on: see
+ * struct session_limits.
+ */
+#ifndef PAMTUNNEL_VPS_RELOAD_H
+#define PAMTUNNEL_VPS_RELOAD_H
+
+#include "base/changes.h"
+#include "base/log.h"
+#include "vps/gateways.h"
+#include "vps/session/sessions_run.h"
+#include "vps/settings.h"
+
+struct reload {
+    struct vps_settings *settings; /* what everybody reads; changed in place */
+    const char *env_file;          /* where they come from; may be NULL */
+    struct log *log;
+    struct sessions *sessions;
+    struct gateways *gateways;
+};
+
+/*
+ * Does it, and logs what came of it, in one line. 0 with the changes; or -errno with why.
+ */
+int reload_run(const struct reload *reload, struct changes *ret_changes, struct why *why);
+
+#endif
