@@ -50,8 +50,14 @@ void link_free(struct link *link)
     if (link) {
         flow_done(&link->flow[0]);
         flow_done(&link->flow[1]);
+        flow_drop_head(&link->flow[1]);
         free(link);
     }
+}
+
+void link_keep_head(struct link *link)
+{
+    link->flow[1].keeps_head = true;
 }
 
 void link_note_events(struct side *side, uint32_t events)
@@ -221,4 +227,11 @@ enum link_end link_end(const struct link *link)
 int link_error(const struct link *link)
 {
     return link->error;
+}
+
+const void *link_head(const struct link *link, size_t *ret_len)
+{
+    const struct head *head = link->flow[1].head;
+    *ret_len = head ? head->len : 0;
+    return head ? head->bytes : NULL;
 }
