@@ -274,6 +274,7 @@ void texts_waiting_ssh(struct text *html, const struct session_view *view, const
     add_in_tag(html, "code", command);
     text_add(html, "\nTime left to connect: ");
     add_time_left(html, view);
+    add_note(html, view);
 }
 
 void texts_waiting_rdp(struct text *html, const struct session_view *view, const char *file_name)
@@ -284,6 +285,7 @@ void texts_waiting_rdp(struct text *html, const struct session_view *view, const
     add_in_tag(html, "b", file_name);
     text_add(html, "\nTime left to connect: ");
     add_time_left(html, view);
+    add_note(html, view);
 }
 
 void texts_rdp_caption(struct text *html, const struct session_view *view, const char *address)
@@ -355,8 +357,8 @@ void texts_ended(struct text *html, const struct session_view *view, const char 
         add_client(html, &view->client);
         add_duration(html, view);
         add_traffic(html, view);
-        add_note(html, view);
     }
+    add_note(html, view);
 }
 
 void texts_restarted(struct text *html, const struct session_view *view)
