@@ -29,6 +29,8 @@ struct link {
     int error;
     uint8_t end; /* an enum link_end */
     bool over;
+    bool b_left_first; /* of the two sides */
+    bool one_left;
 
     /* The inbox: guarded by the worker's mutex. */
     bool adopted; /* the worker knows it */

@@ -109,6 +109,8 @@ void *link_arg(const struct link *link);
 /* Of an ended link. */
 enum link_end link_end(const struct link *link);
 int link_error(const struct link *link); /* errno value, 0 if none */
+/* It was b that sent a FIN or an RST, before a did. */
+bool link_b_left_first(const struct link *link);
 /*
  * All that b said, if the relay keeps heads and it was not more than LINK_HEAD_MAX bytes;
  * NULL otherwise. Valid as long as the link.

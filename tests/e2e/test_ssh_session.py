@@ -263,6 +263,15 @@ def test_what_a_machine_says_instead_of_a_login_is_in_the_chat(world):
         assert "Not allowed at this time" in message.code
 
 
+def test_a_machine_that_hangs_up_at_once_is_told_as_that(world):
+    with peers.Recorder(on_connect=lambda connection: connection.socket.close()) as target:
+        message = world.ssh(target.name)
+        client = dial(port_of(message.code[0]))
+        client.sendall(BANNER)
+        util.how_it_ends(client)
+        wait_text(world, message, "The machine hung up without a word; it may refuse gateway lan")
+
+
 # ---------------------------------------------------------------- backpressure
 
 class Sender:

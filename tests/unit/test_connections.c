@@ -800,7 +800,40 @@ static void a_target_that_is_not_reached_any_more_is_told_as_that(void **state)
     peer_say_failed(&world->peers[0], TUNNEL_REFUSED, "HOME-PC:22 refuses");
     WAIT_FOR(&world->stage, world->ended == 1);
     assert_non_null(strstr(world->end_text, "refused: HOME-PC is there"));
+    assert_false(world_logged(world, "without a word"));
     world_stop(world);
+}
+
+static void a_target_that_hangs_up_without_a_word_is_told_from_a_client_that_goes(void **state)
+{
+    enum who { TARGET_FIN, TARGET_RST, CLIENT_FIN, CLIENT_RST, TARGET_AFTER_A_WORD, WHO_COUNT };
+    (void)state;
+    for (enum who who = 0; who < WHO_COUNT; who++) {
+        struct world *world = new_world();
+        struct pair pair;
+        world_start(world);
+        struct session *session = world_ask_until_waiting(world, SESSION_SSH, &pair.data);
+        pair.client = come(session, ANNA);
+        expect_hello(world, session, pair.data);
+        bool target_first = who == TARGET_FIN || who == TARGET_RST || who == TARGET_AFTER_A_WORD;
+        int *first = target_first ? &pair.data : &pair.client;
+        int *other = target_first ? &pair.client : &pair.data;
+        if (who == TARGET_AFTER_A_WORD) {
+            talk(world, &pair);
+        }
+        if (who == TARGET_RST || who == CLIENT_RST) {
+            net_reset(*first);
+        } else {
+            close(*first);
+        }
+        WAIT_FOR(&world->stage, client_was_sent_off(*other));
+        close(*other);
+        WAIT_FOR(&world->stage, state_of(session) == SESSION_RECONNECTING);
+        const char *note = view_of(session).note;
+        bool hung_up = who == TARGET_FIN || who == TARGET_RST;
+        assert_int_equal(note && strstr(note, "the machine hung up without a word"), hung_up);
+        world_stop(world);
+    }
 }
 
 /* ---- clients that wait for the server's first word --------------------------- */
@@ -1014,6 +1047,7 @@ int main(void)
         cmocka_unit_test(a_client_on_trial_that_is_closed_leaves_nothing),
         cmocka_unit_test(what_the_target_said_instead_of_a_login_is_told_to_the_user),
         cmocka_unit_test(a_target_that_is_not_reached_any_more_is_told_as_that),
+        cmocka_unit_test(a_target_that_hangs_up_without_a_word_is_told_from_a_client_that_goes),
         cmocka_unit_test(a_silent_client_from_a_known_address_hears_the_target_first),
         cmocka_unit_test(other_silent_clients_are_dropped_with_a_line),
         cmocka_unit_test(a_silent_client_of_an_older_gateway_is_dropped_with_a_reason),

@@ -274,6 +274,7 @@ void session_on_link_ended(struct session *session, struct connection *connectio
               connection->channel, (int)link_end(connection->link),
               strerror(link_error(connection->link)));
     note_last_words(session, connection->link);
+    session->was_hung_up_on = to_client == 0 && link_b_left_first(connection->link);
     session_on_nothing_carried(session, to_client == 0);
 }
 
@@ -301,9 +302,15 @@ static void check_connected(struct session *session)
 {
     if (session->connections) {
         check_limits(session);
-    } else {
-        wait_for_return(session);
+        return;
     }
+    if (session->was_hung_up_on) { /* and the gateway had no other explanation */
+        session_note(session,
+                     "the machine hung up without a word; it may refuse gateway %s, or have too "
+                     "many connections",
+                     session->gateway);
+    }
+    wait_for_return(session);
 }
 
 static void on_deadline(void *arg)

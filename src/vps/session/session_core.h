@@ -73,9 +73,10 @@ struct session {
     bool somebody_is_in;
     bool gateway_is_ready; /* TUNNEL_READY of channel 0 came */
     bool note_is_new;
-    bool told_of_other; /* its user was told that the secret came from elsewhere */
-    bool silent_is_in;  /* who is in came without a word, by ADMIT=auto: session_is_unclaimed() */
-    uint8_t way_in;     /* of the first client: an enum way_in */
+    bool told_of_other;  /* its user was told that the secret came from elsewhere */
+    bool was_hung_up_on; /* by the target, in its last connection, without a word */
+    bool silent_is_in;   /* who is in came without a word, by ADMIT=auto: session_is_unclaimed() */
+    uint8_t way_in;      /* of the first client: an enum way_in */
     uint16_t port;
     enum session_kind kind;
     enum session_state state;
