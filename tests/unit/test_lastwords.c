@@ -61,10 +61,12 @@ static const struct row ROWS[] = {
     {SESSION_RDP, REFUSAL("\x00"), NULL},
     {SESSION_RDP, REFUSAL("\x07"), NULL},
     {SESSION_RDP, REFUSAL("\xff"), NULL},
-    /* A negotiation that went well, and a refusal that is cut off or too long. */
+    {SESSION_RDP, SAID("\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x03\0\x08\0\x01\0\0\0 and more"),
+     "the machine asks for TLS, which this client does not offer"},
+    /* A negotiation that went well, and a refusal that is cut off or of an odd length. */
     {SESSION_RDP, SAID("\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x02\x1f\x08\0\x02\0\0\0"), NULL},
     {SESSION_RDP, SAID("\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x03\0\x08\0\x05\0\0"), NULL},
-    {SESSION_RDP, SAID("\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x03\0\x08\0\x05\0\0\0\0"), NULL},
+    {SESSION_RDP, SAID("\x03\0\0\x14\x0e\xd0\0\0\x12\x34\0\x03\0\x08\0\x05\0\0\0\0"), NULL},
     {SESSION_RDP, SAID("\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x03\0\x08\0\x05\0\0\x01"), NULL},
     {SESSION_RDP, SAID("Not allowed at this time\r\n"), NULL},
 };

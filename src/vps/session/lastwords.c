@@ -83,7 +83,7 @@ static bool add_ssh(struct text *text, const char *said, size_t len)
 
 /* ---- RDP ------------------------------------------------------------------ */
 
-/* MS-RDPBCGR 2.2.1.2.2, RDP_NEG_FAILURE; by failureCode. */
+/* MS-RDPBCGR 2.2.1.2.2, RDP_NEG_FAILURE; by failureCode. A server may say more behind it. */
 static const char *const REFUSALS[] = {
     [1] = "asks for TLS, which this client does not offer",
     [2] = "takes only RDP without TLS, which this client does not offer",
@@ -97,7 +97,7 @@ static const char *const REFUSALS[] = {
 static unsigned refusal_code(const uint8_t *said, size_t len)
 {
     enum { SIZE = 19, CONFIRM = 0xd0, FAILURE = 3 };
-    bool is_refusal = len == SIZE && said[0] == 3 && said[2] == 0 && said[3] == SIZE &&
+    bool is_refusal = len >= SIZE && said[0] == 3 && said[2] == 0 && said[3] == SIZE &&
                       said[5] == CONFIRM && said[11] == FAILURE;
     bool is_known = is_refusal && said[15] < sizeof REFUSALS / sizeof *REFUSALS &&
                     (said[16] | said[17] | said[18]) == 0;
