@@ -52,6 +52,7 @@ struct channel {
     bool running; /* inside run(): memory must outlive it */
     bool freed;
 
+    unsigned version; /* of the protocol */
     unsigned keepalive_ms;
     unsigned unanswered;
     uint64_t rtt_us;
@@ -172,6 +173,9 @@ int channel_send(struct channel *channel, const struct message *message)
     if (channel->state != STATE_OPEN || channel->failed) {
         return -ENOTCONN;
     }
+    if (message_since(message->type) > channel->version) {
+        return -EPROTONOSUPPORT;
+    }
     if (enqueue(channel, message) < 0) {
         if (channel->failed) {
             timer_set(channel->soon, 0); /* the owner learns of it from the loop */
@@ -231,6 +235,8 @@ static int on_hello(struct channel *channel, const struct message_hello *hello)
         send_goodbye(channel, GOODBYE_LOOK, "");
         return 0;
     }
+    channel->version = hello->max_version < PROTOCOL_MAX_VERSION ? hello->max_version
+                                                                 : PROTOCOL_MAX_VERSION;
     channel->keepalive_ms = keepalive * 1000;
     channel->state = STATE_OPEN;
     timer_set(channel->deadline, channel->keepalive_ms);
@@ -265,6 +271,9 @@ static int on_message(struct channel *channel, const struct message *message)
     if (channel->state != STATE_OPEN && message->type != MESSAGE_HELLO &&
         message->type != MESSAGE_GOODBYE) {
         return fail(channel, CHANNEL_END_PROTOCOL, "a message before HELLO");
+    }
+    if (channel->state == STATE_OPEN && message_since(message->type) > channel->version) {
+        return fail(channel, CHANNEL_END_PROTOCOL, "a message of a later version");
     }
     switch (message->type) {
     case MESSAGE_HELLO:
@@ -542,6 +551,11 @@ const char *channel_peer_program(const struct channel *channel)
 enum goodbye_reason channel_peer_goodbye(const struct channel *channel)
 {
     return channel->peer_goodbye;
+}
+
+unsigned channel_version(const struct channel *channel)
+{
+    return channel->version;
 }
 
 uint64_t channel_rtt_us(const struct channel *channel)

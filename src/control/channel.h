@@ -77,7 +77,8 @@ void channel_free(struct channel *channel);
 /*
  * Queues one message. If the peer lets the queue grow beyond CHANNEL_QUEUE_MAX
  * the channel ends (from the loop, not from inside this call) and -ENOBUFS is
- * returned; -ENOTCONN if the channel is not open.
+ * returned; -ENOTCONN if the channel is not open, -EPROTONOSUPPORT if the peer's version
+ * of the protocol has no such message.
  */
 int channel_send(struct channel *channel, const struct message *message);
 /* Sends GOODBYE if it can be sent at once, and closes. No callback runs any more. */
@@ -106,6 +107,8 @@ const char *channel_peer_name(const struct channel *channel);
 /* What the peer calls its program, and the reason of its GOODBYE (0: none). */
 const char *channel_peer_program(const struct channel *channel);
 enum goodbye_reason channel_peer_goodbye(const struct channel *channel);
+/* Of the protocol, as was agreed on; 0 before. */
+unsigned channel_version(const struct channel *channel);
 /* The last measured round trip in microseconds, 0 before the first PONG. */
 uint64_t channel_rtt_us(const struct channel *channel);
 

@@ -86,6 +86,11 @@ const char *message_name(unsigned type)
     return row ? row->name : "?";
 }
 
+unsigned message_since(enum message_type type)
+{
+    return type == MESSAGE_DIAL_TARGET ? 2 : 1;
+}
+
 long message_encode(const struct message *message, void *buf, size_t cap)
 {
     struct writer w = writer_over(buf, cap);

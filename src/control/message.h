@@ -11,7 +11,7 @@
 
 enum {
     PROTOCOL_MIN_VERSION = 1,
-    PROTOCOL_MAX_VERSION = 1,
+    PROTOCOL_MAX_VERSION = 2,
     MESSAGE_MAX = 1024, /* longest encoded message */
 };
 
@@ -77,6 +77,8 @@ struct message {
 
 /* "OPEN_TUNNEL", or "?" for a type that does not exist. */
 const char *message_name(unsigned type);
+/* The first version of the protocol that has it. */
+unsigned message_since(enum message_type type);
 
 /*
  * Encodes into buf (MESSAGE_MAX bytes are always enough). Returns the length, or

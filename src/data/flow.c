@@ -69,6 +69,30 @@ int flow_keep(struct flow *flow, const void *data, size_t len)
     return 0;
 }
 
+void flow_drop_head(struct flow *flow)
+{
+    free(flow->head);
+    flow->head = NULL;
+    flow->keeps_head = false;
+}
+
+/* It is no longer than what was read: most links never need more than their first lines. */
+static void flow_add_to_head(struct flow *flow, const uint8_t *bytes, size_t len)
+{
+    struct head *old = flow->head;
+    size_t have = old ? old->len : 0;
+    struct head *head = len <= HEAD_MAX - have ? malloc(sizeof *head + have + len) : NULL;
+    if (!head) {
+        flow_drop_head(flow);
+        return;
+    }
+    memcpy(head->bytes, old ? old->bytes : bytes, have);
+    memcpy(head->bytes + have, bytes, len);
+    head->len = have + len;
+    free(old);
+    flow->head = head;
+}
+
 /* `to` took some bytes, perhaps all there were. */
 static void flow_count(struct flow *flow, size_t sent, bool all)
 {
@@ -151,6 +175,9 @@ static ssize_t flow_copy(struct flow *flow, struct flow_kit *kit)
     if ((size_t)got < kit->size && !flow->from->wary) {
         flow->from->readable = false; /* saves the recv() that would say EAGAIN */
     }
+    if (flow->keeps_head) {
+        flow_add_to_head(flow, kit->buffer, (size_t)got);
+    }
     flow_judge(flow, (size_t)got, kit->bulk_step);
     ssize_t sent = flow_send(flow, kit->buffer, (size_t)got);
     if (sent < 0) {
@@ -176,6 +203,9 @@ static ssize_t flow_splice(struct flow *flow, struct flow_kit *kit)
     if (got == 0) {
         flow_set_bulk(flow, false); /* recv() is to say what it is, as always */
         return 0;
+    }
+    if (flow->keeps_head) {
+        flow_drop_head(flow); /* it is too much, and was not seen */
     }
     flow->pipe->held = (size_t)got;
     flow_judge(flow, (size_t)got, kit->bulk_step);

@@ -55,15 +55,24 @@ struct pending {
     uint8_t bytes[];
 };
 
+/* What a flow read first, for as long as that is all. */
+enum { HEAD_MAX = 255 };
+struct head {
+    size_t len;
+    uint8_t bytes[];
+};
+
 enum flow_state { FLOW_OPEN, FLOW_AT_FIN, FLOW_DONE };
 
 struct flow {
     enum flow_state state;
     bool bulk;        /* the next step is to be spliced */
+    bool keeps_head;  /* what it reads is still to be kept */
     uint8_t contrary; /* steps in a row that spoke for the other way */
     struct side *from, *to;
     struct pending *pending; /* what was copied and is left; NULL if nothing is */
     struct pipe *pipe;       /* the same of what was spliced; never both */
+    struct head *head;       /* NULL: nothing was read, or more, or nobody asked for it */
     _Atomic uint64_t bytes;  /* delivered; the only field that other threads read */
 };
 
@@ -73,8 +82,10 @@ enum flow_turn {
 };
 
 void flow_init(struct flow *flow, struct side *from, struct side *to);
-/* Accepts a flow that was zeroed and never initialised. */
+/* It moves no more. Accepts a flow that was zeroed and never initialised. */
 void flow_done(struct flow *flow);
+/* What it keeps as its head is given up, and so is what it reads from now on. */
+void flow_drop_head(struct flow *flow);
 
 /* Delivered so far; may be called in any thread. */
 uint64_t flow_bytes(const struct flow *flow);

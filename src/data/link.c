@@ -50,8 +50,14 @@ void link_free(struct link *link)
     if (link) {
         flow_done(&link->flow[0]);
         flow_done(&link->flow[1]);
+        flow_drop_head(&link->flow[1]);
         free(link);
     }
+}
+
+void link_keep_head(struct link *link)
+{
+    link->flow[1].keeps_head = true;
 }
 
 void link_note_events(struct side *side, uint32_t events)
@@ -62,6 +68,10 @@ void link_note_events(struct side *side, uint32_t events)
     side->wary |= (events & (EPOLLPRI | final)) != 0;
     side->urgent |= (events & EPOLLPRI) != 0;
     side->broken |= (events & EPOLLERR) != 0;
+    if ((events & final) && !side->link->one_left) {
+        side->link->one_left = true;
+        side->link->b_left_first = side == &side->link->side[1];
+    }
 }
 
 void link_close(struct link *link, enum link_end end, int error)
@@ -221,4 +231,16 @@ enum link_end link_end(const struct link *link)
 int link_error(const struct link *link)
 {
     return link->error;
+}
+
+bool link_b_left_first(const struct link *link)
+{
+    return link->b_left_first;
+}
+
+const void *link_head(const struct link *link, size_t *ret_len)
+{
+    const struct head *head = link->flow[1].head;
+    *ret_len = head ? head->len : 0;
+    return head ? head->bytes : NULL;
 }

@@ -29,6 +29,8 @@ struct link {
     int error;
     uint8_t end; /* an enum link_end */
     bool over;
+    bool b_left_first; /* of the two sides */
+    bool one_left;
 
     /* The inbox: guarded by the worker's mutex. */
     bool adopted; /* the worker knows it */
@@ -40,6 +42,8 @@ struct link {
 /* 0 or -ENOMEM. The sockets are its own once it is adopted by a worker. */
 int link_new(int a, int b, const void *prefix, size_t prefix_len, void *arg,
              struct link **ret_link);
+/* For link_head(). It must not be in a worker's hands yet. */
+void link_keep_head(struct link *link);
 
 /* Takes note of what epoll said of a side. */
 void link_note_events(struct side *side, uint32_t events);

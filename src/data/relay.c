@@ -15,10 +15,13 @@
  */
 enum { BULK_STEP = 48 * 1024 };
 
+_Static_assert((int)LINK_HEAD_MAX == (int)HEAD_MAX, "heads");
+
 struct relay {
     pthread_mutex_t mutex;
     struct list ended; /* by link->home; guarded by the mutex */
     int events_fd;     /* an eventfd, readable as long as `ended` is not empty */
+    bool keeps_heads;
     unsigned worker_count;
     struct worker *workers[];
 };
@@ -118,6 +121,11 @@ static struct worker *relay_least_loaded(const struct relay *relay)
     return best;
 }
 
+void relay_keep_heads(struct relay *relay)
+{
+    relay->keeps_heads = true;
+}
+
 int relay_join(struct relay *relay, int a, int b, const void *prefix, size_t prefix_len, void *arg,
                struct link **ret_link)
 {
@@ -128,6 +136,9 @@ int relay_join(struct relay *relay, int a, int b, const void *prefix, size_t pre
     int err = link_new(a, b, prefix, prefix_len, arg, &link);
     if (err < 0) {
         return err;
+    }
+    if (relay->keeps_heads) {
+        link_keep_head(link);
     }
     *ret_link = link;
     worker_join(relay_least_loaded(relay), link);

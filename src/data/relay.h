@@ -43,7 +43,7 @@ enum link_end {
     LINK_CUT,      /* link_cut() */
 };
 
-enum { RELAY_PREFIX_MAX = 4096 };
+enum { RELAY_PREFIX_MAX = 4096, LINK_HEAD_MAX = 255 };
 
 /* When a worker splices and what for; relay_new() knows what is right for the machine. */
 struct relay_tuning {
@@ -67,6 +67,12 @@ int relay_new_tuned(unsigned workers, const struct relay_tuning *tuning, struct 
 void relay_stop(struct relay *relay);
 /* The same, and frees the links that were not taken. Accepts NULL. */
 void relay_free(struct relay *relay);
+
+/*
+ * For link_head(), of links that are joined from now on: each keeps so many bytes in memory
+ * until b has said more.
+ */
+void relay_keep_heads(struct relay *relay);
 
 /*
  * Takes over two connected non-blocking sockets and joins them. The prefix
@@ -103,6 +109,13 @@ void *link_arg(const struct link *link);
 /* Of an ended link. */
 enum link_end link_end(const struct link *link);
 int link_error(const struct link *link); /* errno value, 0 if none */
+/* It was b that sent a FIN or an RST, before a did. */
+bool link_b_left_first(const struct link *link);
+/*
+ * All that b said, if the relay keeps heads and it was not more than LINK_HEAD_MAX bytes;
+ * NULL otherwise. Valid as long as the link.
+ */
+const void *link_head(const struct link *link, size_t *ret_len);
 void link_free(struct link *link);
 
 #endif

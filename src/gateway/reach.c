@@ -21,6 +21,7 @@ struct reach {
     reach_fn fn;
     void *arg;
     const struct targets *allowed;
+    struct answered *answered;
     char host[HOST_MAX + 1];
     uint16_t port;
     bool probe;
@@ -94,6 +95,7 @@ static void reach_probed(void *arg, int fd, const struct addr *addr)
         return;
     }
     close(fd);
+    answered_note(reach->answered, addr);
     answered = *addr;
     reach_finish(reach, NULL, &answered, 1);
 }
@@ -110,6 +112,31 @@ static unsigned keep_allowed(const struct reach *reach, const struct addr *addrs
         }
     }
     return n;
+}
+
+/* One that answered a moment ago, NULL: none did. */
+static const struct addr *find_answered(const struct reach *reach, const struct addr *addrs,
+                                        unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (answered_lately(reach->answered, &addrs[i])) {
+            return &addrs[i];
+        }
+    }
+    return NULL;
+}
+
+static void reach_probe(struct reach *reach, const struct addr *addrs, unsigned count)
+{
+    const struct addr *answered = find_answered(reach, addrs, count);
+    if (answered) {
+        reach_finish(reach, NULL, answered, 1);
+        return;
+    }
+    reach->dial = dial_start(reach->loop, addrs, count, PROBE_MS, reach_probed, reach);
+    if (!reach->dial) {
+        reach_fail(reach, -ENOMEM);
+    }
 }
 
 static void reach_resolved(void *arg, int err, const struct addr *addrs, unsigned count)
@@ -129,10 +156,7 @@ static void reach_resolved(void *arg, int err, const struct addr *addrs, unsigne
     } else if (!reach->probe) {
         reach_finish(reach, NULL, kept, n);
     } else {
-        reach->dial = dial_start(reach->loop, kept, n, PROBE_MS, reach_probed, reach);
-        if (!reach->dial) {
-            reach_fail(reach, -ENOMEM);
-        }
+        reach_probe(reach, kept, n);
     }
 }
 
@@ -172,6 +196,7 @@ struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, 
     reach->fn = fn;
     reach->arg = arg;
     reach->allowed = request->allowed;
+    reach->answered = request->answered;
     reach->port = request->port;
     reach->probe = request->probe;
     snprintf(reach->host, sizeof reach->host, "%s", request->host);

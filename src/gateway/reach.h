@@ -2,7 +2,7 @@
  * reach: from what the user asked for to addresses that may be dialled: whether the list
  * of allowed targets could have it at all, the look-up, what the list says to the
  * addresses, and a connection that proves that somebody answers there and is closed
- * again at once.
+ * again at once. None is made to a target that answered a moment ago (answered.h).
  */
 #ifndef PAMTUNNEL_GATEWAY_REACH_H
 #define PAMTUNNEL_GATEWAY_REACH_H
@@ -13,6 +13,7 @@
 
 #include "base/net.h"
 #include "base/resolve.h"
+#include "gateway/answered.h"
 #include "gateway/failure.h"
 #include "gateway/targets.h"
 
@@ -23,7 +24,8 @@ struct reach_request {
     uint16_t port;
     const struct targets *allowed;
     struct resolver *resolver; /* for names */
-    bool probe;                /* connect, and answer with the one address that took it */
+    struct answered *answered;
+    bool probe; /* connect, and answer with the one address that took it */
 };
 
 /*
@@ -34,7 +36,7 @@ struct reach_request {
 typedef void (*reach_fn)(void *arg, const struct failure *failure, const struct addr *addrs,
                          unsigned count);
 
-/* NULL when out of memory. Of the request `allowed` and `resolver` have to stay. */
+/* NULL when out of memory. Of the request the pointers but `host` have to stay. */
 struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, reach_fn fn,
                           void *arg);
 /* The callback will not run. Accepts NULL. */

@@ -61,6 +61,7 @@ struct tunnel {
     enum tunnel_state state;
     uint64_t session;
     uint16_t channel;
+    bool dial_at_once;            /* tunnel_dial() */
     char target[TARGET_TEXT_MAX]; /* as it was asked for */
     uint16_t port;
     struct addr *addrs;  /* to dial; only until that is done */
@@ -179,12 +180,25 @@ static void dialling_failed(struct tunnel *tunnel, const struct failure *failure
     tunnel_fail(tunnel, failure);
 }
 
+/* The next session's probe may be spared by this, or is due again. */
+static void remember_answer(struct tunnel *tunnel, const struct addr *answered)
+{
+    if (answered) {
+        answered_note(tunnel->host->answered, answered);
+        return;
+    }
+    for (unsigned i = 0; i < tunnel->addr_count; i++) {
+        answered_forget(tunnel->host->answered, &tunnel->addrs[i]);
+    }
+}
+
 static void on_dialled(void *arg, int fd, const struct addr *addr)
 {
     struct tunnel *tunnel = arg;
     struct failure failure;
 
     tunnel->dial = NULL;
+    remember_answer(tunnel, fd < 0 ? NULL : addr);
     if (fd < 0) {
         failure = failure_of_target(fd, tunnel->target);
         dialling_failed(tunnel, &failure);
@@ -255,6 +269,9 @@ static void start_waiting(struct tunnel *tunnel)
     if (tunnel->channel == 0) { /* later ones speak for themselves */
         send_ready(tunnel);
     }
+    if (tunnel->dial_at_once) {
+        start_dialling(tunnel);
+    }
 }
 
 /* ---- opening --------------------------------------------------------------- */
@@ -314,6 +331,7 @@ static int start_opening(struct tunnel *tunnel, const struct message_open_tunnel
         .port = command->port,
         .allowed = tunnel->host->allowed,
         .resolver = tunnel->host->resolver,
+        .answered = tunnel->host->answered,
         .probe = command->channel == 0, /* later ones: the user is there, and waits */
     };
     struct attach_request attach = {
@@ -392,6 +410,14 @@ uint16_t tunnel_channel(const struct tunnel *tunnel)
 bool tunnel_is_opening(const struct tunnel *tunnel)
 {
     return tunnel->state == STATE_OPENING;
+}
+
+void tunnel_dial(struct tunnel *tunnel)
+{
+    tunnel->dial_at_once = true;
+    if (tunnel->state == STATE_WAITING) {
+        start_dialling(tunnel);
+    }
 }
 
 void tunnel_close(struct tunnel *tunnel)

@@ -7,7 +7,8 @@
  * that the user waits for the slower one alone: reach.h finds out whether the
  * target may be dialled and answers, attach.h makes the data channel and proves
  * it. While waiting, nothing is connected to the target: its login timers start
- * when the user's first byte arrives, and not before.
+ * when the user's first byte arrives, or the VPS says that somebody is there who waits
+ * for the target's (tunnel_dial()), and not before.
  */
 #ifndef PAMTUNNEL_GATEWAY_TUNNEL_H
 #define PAMTUNNEL_GATEWAY_TUNNEL_H
@@ -21,6 +22,7 @@
 #include "base/sieve.h"
 #include "control/message.h"
 #include "data/relay.h"
+#include "gateway/answered.h"
 #include "gateway/targets.h"
 
 struct tunnel;
@@ -32,6 +34,7 @@ struct tunnel_host {
     struct sieve *lines; /* about all tunnels: a VPS in wrong hands can cause any number */
     const struct targets *allowed;
     struct resolver *resolver;
+    struct answered *answered;
     struct relay *relay;
     /* TUNNEL_READY or TUNNEL_FAILED to the VPS. */
     void (*send)(void *arg, const struct message *message);
@@ -57,6 +60,11 @@ uint16_t tunnel_channel(const struct tunnel *tunnel);
 /* The VPS has not been answered yet. */
 bool tunnel_is_opening(const struct tunnel *tunnel);
 
+/*
+ * The user is there, and waits for the target to speak first: it is dialled as soon as
+ * the tunnel is open, without a first byte.
+ */
+void tunnel_dial(struct tunnel *tunnel);
 /*
  * Its session is over. It ends at once, also in the sense of host->ended, unless
  * a link is running: see tunnel.c.

@@ -23,6 +23,7 @@ struct tunnels {
     struct tunnel_host host; /* what each of them sees */
     struct relay *relay;
     struct resolver *resolver;
+    struct answered *answered;
     struct watch *ended_links;
     struct sieve *lines, *refusals;
     struct tunnel **all;
@@ -82,15 +83,16 @@ static void refuse(struct tunnels *tunnels, const struct message_open_tunnel *co
     tunnels->send(tunnels->arg, &message);
 }
 
-static bool is_open(const struct tunnels *tunnels, const struct message_open_tunnel *command)
+/* NULL if it is not open. */
+static struct tunnel *find(const struct tunnels *tunnels, uint64_t session, uint16_t channel)
 {
     for (unsigned i = 0; i < tunnels->count; i++) {
-        if (tunnel_session(tunnels->all[i]) == command->session &&
-            tunnel_channel(tunnels->all[i]) == command->channel) {
-            return true;
+        if (tunnel_session(tunnels->all[i]) == session &&
+            tunnel_channel(tunnels->all[i]) == channel) {
+            return tunnels->all[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 /* The VPS has checked all this too, if it is in honest hands. */
@@ -99,7 +101,7 @@ static int check(const struct tunnels *tunnels, const struct message_open_tunnel
 {
     if (host_kind(command->host) == HOST_INVALID || command->port == 0 || command->data_port == 0) {
         *ret_failure = failure_make(TUNNEL_ERROR, "the VPS sent a host or port that is none");
-    } else if (is_open(tunnels, command)) {
+    } else if (find(tunnels, command->session, command->channel)) {
         *ret_failure = failure_make(TUNNEL_ERROR, "the VPS asked for the same tunnel twice");
     } else if (tunnels->count == tunnels->most) {
         *ret_failure = failure_make(
@@ -137,12 +139,23 @@ static void close_tunnels(struct tunnels *tunnels, uint64_t session)
     }
 }
 
+/* One that is not there any more has said why. */
+static void dial_target(struct tunnels *tunnels, uint64_t session, uint16_t channel)
+{
+    struct tunnel *tunnel = find(tunnels, session, channel);
+    if (tunnel) {
+        tunnel_dial(tunnel);
+    }
+}
+
 void tunnels_command(struct tunnels *tunnels, const struct message *command, const struct addr *vps)
 {
     if (command->type == MESSAGE_OPEN_TUNNEL) {
         open_tunnel(tunnels, &command->open_tunnel, vps);
     } else if (command->type == MESSAGE_CLOSE_TUNNEL) {
         close_tunnels(tunnels, command->close_tunnel.session);
+    } else if (command->type == MESSAGE_DIAL_TARGET) {
+        dial_target(tunnels, command->dial_target.session, command->dial_target.channel);
     }
 }
 
@@ -178,8 +191,10 @@ int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
     tunnels->refusals = sieve_new(loop, options->log, SIEVE_BURST, SIEVE_REFILL_MS);
     tunnels->all = calloc(options->most, sizeof(struct tunnel *));
     tunnels->resolver = resolver_new(loop, LOOK_UPS_MAX);
+    tunnels->answered = answered_new();
     int err = -ENOMEM;
-    if (!tunnels->all || !tunnels->resolver || !tunnels->lines || !tunnels->refusals) {
+    if (!tunnels->all || !tunnels->resolver || !tunnels->answered || !tunnels->lines ||
+        !tunnels->refusals) {
         goto fail;
     }
     err = relay_new(options->workers, &tunnels->relay);
@@ -192,6 +207,7 @@ int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
         .lines = tunnels->lines,
         .allowed = options->allowed,
         .resolver = tunnels->resolver,
+        .answered = tunnels->answered,
         .relay = tunnels->relay,
         .send = on_send,
         .ended = on_ended,
@@ -228,6 +244,7 @@ void tunnels_free(struct tunnels *tunnels)
         tunnel_free(tunnels->all[i]);
     }
     resolver_free(tunnels->resolver);
+    answered_free(tunnels->answered);
     sieve_free(tunnels->lines);
     sieve_free(tunnels->refusals);
     free(tunnels->all);

@@ -669,5 +669,6 @@ void gateway_view(const struct gateway *gateway, struct gateway_view *ret_view)
         .since_unix = gateway->since_unix,
         .seconds_online = (clock_ms() - gateway->since_ms) / 1000,
         .rtt_us = channel_rtt_us(gateway->channel),
+        .version = channel_version(gateway->channel),
     };
 }

@@ -95,6 +95,7 @@ struct gateway_view {
     int64_t since_unix;
     uint64_t seconds_online;
     uint64_t rtt_us;
+    unsigned version; /* of the protocol */
 };
 void gateway_view(const struct gateway *gateway, struct gateway_view *ret_view);
 

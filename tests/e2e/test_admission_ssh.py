@@ -268,16 +268,18 @@ def test_who_is_no_ssh_client_is_dropped_and_costs_nothing(auto_world, target, f
     assert [c.data for c in target.talked] == [BANNER]
 
 
-def test_silent_ones_are_dropped_after_a_few_seconds(auto_world, target):
-    session = auto_world.pamctl.json("ssh", target.name)["session"]
+def test_silent_ones_are_dropped_after_a_few_seconds(world, target, address):
+    session = world.pamctl.json("ssh", target.name)["session"]
     with contextlib.ExitStack() as stack:
         silent = [stack.enter_context(dial(session["public_port"], f"127.0.0.{n}")) for n in range(60, 64)]
         dribble = stack.enter_context(dial(session["public_port"], "127.0.0.70"))
         dribble.sendall(b"SSH-2.0-sl")
+        stays(lambda: all(is_open(s) for s in [*silent, dribble]), "they have a few seconds", 3)
         for sock in [*silent, dribble]:
             how_it_ends(sock, 10)
-    assert auto_world.session(session["id"])["state"] == "waiting"
-    assert not target.talked
+    assert world.session(session["id"])["state"] == "waiting"
+    assert not target.talked and len(target.connections) == 1, "the probe"
+    world.vps.wait_log("127.0.0.60 has said nothing for 5 s and is dropped")
 
 
 @pytest.fixture(scope="module")

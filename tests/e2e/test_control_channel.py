@@ -81,7 +81,7 @@ def talks(client, target, number=0):
 def test_who_has_the_key_is_greeted_whatever_it_can_do_of_the_listed_things(world, flags):
     with control(world, *flags) as gateway:
         greeting = gateway.greet()
-        assert greeting[:6] == b"\0\1\0\1\0\0", "versions 1 to 1, and no keepalive of its own"
+        assert greeting[:6] == b"\0\1\0\2\0\0", "versions 1 to 2, and no keepalive of its own"
         world.ready(["lan", "paper"])
 
 
@@ -279,7 +279,7 @@ def test_what_a_gateway_says_is_no_link_in_the_chat(world):
     assert message.says(f"Gateway paper could not open it: {message.code[0]}.")
 
 
-@pytest.mark.parametrize("versions, outdated", [((2, 9), "vps-agent"), ((0, 0), "paper-gateway")],
+@pytest.mark.parametrize("versions, outdated", [((3, 9), "vps-agent"), ((0, 0), "paper-gateway")],
                          ids=["too new", "too old"])
 def test_another_version_is_told_who_has_to_be_upgraded(world, versions, outdated):
     with control(world) as gateway:
@@ -292,7 +292,7 @@ def test_another_version_is_told_who_has_to_be_upgraded(world, versions, outdate
 def test_a_gateway_of_the_next_version_serves_here_too(world, target):
     """It speaks this version as well, and its HELLO has fields that nobody here knows."""
     with control(world, name="next") as gateway:
-        later = wire.frame(wire.HELLO, wire.hello(1, 2, program="gateway-agent 9")[3:] + b"\0\4zstd\7")
+        later = wire.frame(wire.HELLO, wire.hello(1, 3, program="gateway-agent 9")[3:] + b"\0\4zstd\7")
         gateway.send(later)
         gateway.receive(wire.HELLO)
         eventually(lambda: "next" in {g["name"] for g in world.status()["gateways"]}, "it is online")

@@ -4,6 +4,7 @@ last, the first login from a new place, and clients with odd beginnings."""
 import hashlib
 import os
 import subprocess
+import sys
 import threading
 import time
 
@@ -193,19 +194,82 @@ def test_what_is_no_ssh_client_is_dropped_at_once_and_costs_nothing(world, targe
     assert len(target.connections) == 2
 
 
+WAITING_SSH = """
+import os, socket, sys, threading
+sock = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+os.write(1, sock.recv(65536))   # not a byte before the server's first ones
+def up():
+    while data := os.read(0, 65536):
+        sock.sendall(data)
+    sock.shutdown(1)
+threading.Thread(target=up, daemon=True).start()
+while data := sock.recv(65536):
+    os.write(1, data)
+"""
+
+
 @pytest.mark.slow
-def test_silent_clients_are_dropped_after_a_few_seconds_and_cost_nothing(world, target):
-    port = port_of(world.ssh(target.name).code[0])
-    began = time.monotonic()
-    silent = [dial(port), dial(port, "127.0.0.2"), dial(port, "127.0.0.3")]
-    silent[1].sendall(BANNER[:-1])
-    stays(lambda: all(util.is_open(s) for s in silent), "they have a few seconds", 3)
-    assert [util.how_it_ends(s) for s in silent] == ["fin"] * 3
-    assert time.monotonic() - began < 7 * TIME_SCALE
-    client = dial(port)
-    client.sendall(BANNER)
-    assert target.wait_client().wait(len(BANNER)) == BANNER
-    assert len(target.connections) == 2
+def test_a_client_that_waits_for_the_servers_line_logs_in_from_a_known_address(sshd, tmp_path):
+    (tmp_path / "proxy.py").write_text(WAITING_SSH)
+    with World(vps={"ADMIT": "known"}) as world:
+        config = sshd.client_config("127.0.0.1")
+        message = world.ssh(f"{openssh.USER}@{sshd.name}")
+        first = dial(port_of(message.code[0]))
+        first.sendall(BANNER)
+        world.api.tap(OWNER, world.api.wait_message("127.0.0.1 wants in"), "Admit")
+        assert util.read_exactly(first, 8) == b"SSH-2.0-"
+        first.close()
+        line = world.ssh(f"{openssh.USER}@{sshd.name}").code[0]
+        proxy = f"{sys.executable} {tmp_path}/proxy.py %p"
+        result = openssh.ssh(line.replace("ssh ", f"ssh -o 'ProxyCommand={proxy}' ", 1), config,
+                             "echo hello")
+        assert (result.stdout, result.stderr) == (b"hello\n", b"")
+        world.api.wait_message("Connected from 127.0.0.1")
+
+
+@pytest.mark.slow
+def test_a_scanner_that_waits_for_a_banner_does_not_keep_the_session(world):
+    with peers.Recorder(reply=lambda data: data) as target:
+        message = world.ssh(target.name)
+        scanner = dial(port_of(message.code[0]), "127.0.0.2")
+        eventually(lambda: len(target.connections) == 2, "it is let in, for want of another", 10)
+        wait_text(world, message, "Connected from 127.0.0.2")
+        target.connections[1].send(BANNER)
+        assert util.read_exactly(scanner, len(BANNER)) == BANNER
+        scanner.close()
+        target.connections[1].wait_end()
+        target.connections[1].socket.shutdown(1)
+        wait_text(world, message, "is ready")
+        client = dial(port_of(message.code[0]), "127.0.0.3")
+        client.sendall(BANNER)
+        assert util.read_exactly(client, len(BANNER)) == BANNER
+        wait_text(world, message, "Connected from 127.0.0.3")
+
+
+# ---------------------------------------------------------------- last words
+
+def test_what_a_machine_says_instead_of_a_login_is_in_the_chat(world):
+    def refuse(connection):
+        connection.send(b"Not allowed at this time\r\n")
+        connection.socket.close()   # an RST: the client's line was not read
+
+    with peers.Recorder(on_connect=refuse) as target:
+        message = world.ssh(target.name)
+        client = dial(port_of(message.code[0]))
+        client.sendall(BANNER)
+        util.how_it_ends(client)
+        wait_text(world, message, "The machine said: Not allowed at this time; its SSH server",
+                  "PerSourcePenaltyExemptList")
+        assert "Not allowed at this time" in message.code
+
+
+def test_a_machine_that_hangs_up_at_once_is_told_as_that(world):
+    with peers.Recorder(on_connect=lambda connection: connection.socket.close()) as target:
+        message = world.ssh(target.name)
+        client = dial(port_of(message.code[0]))
+        client.sendall(BANNER)
+        util.how_it_ends(client)
+        wait_text(world, message, "The machine hung up without a word; it may refuse gateway lan")
 
 
 # ---------------------------------------------------------------- backpressure

@@ -237,7 +237,7 @@ def clock_steps(run):
     client.close()
     world.close_all()
     need(run.until(lambda: session.card.says("ended"), 10), "the card does not say that it ended")
-    need(not session.card.says("1 h"), "the card says that it took an hour")
+    need(not session.card.says("for 1 h"), "the card says that it took an hour")
     return Found(True, "seconds")
 
 

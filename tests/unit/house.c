@@ -32,6 +32,14 @@ static enum verdict on_judge(void *arg, const struct addr *from, bool has_secret
     return has_secret ? house->with_secret : house->without;
 }
 
+static bool on_silent(void *arg, const struct addr *from)
+{
+    struct house *house = arg;
+    (void)from;
+    house->silent++;
+    return house->silent_are_in;
+}
+
 static void on_admitted(void *arg, int fd, const struct addr *from, bool has_secret,
                         const void *bytes, size_t len)
 {
@@ -103,6 +111,7 @@ void house_open(struct house *house, enum session_kind kind)
     const struct door_events events = {
         .expects = on_expects,
         .judge = on_judge,
+        .admits_silent = on_silent,
         .admitted = on_admitted,
         .parked = on_parked,
         .left = on_left,

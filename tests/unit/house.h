@@ -22,6 +22,8 @@ struct house {
     enum verdict with_secret, without;
     const char *expected; /* the user came from here before; may be NULL */
     unsigned judged, judged_with_secret;
+    bool silent_are_in; /* the judge's word about clients that say nothing */
+    unsigned silent;    /* how often it was asked for */
 
     /* Who is in. */
     unsigned admitted;

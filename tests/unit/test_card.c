@@ -379,6 +379,21 @@ static void what_did_not_go_well_is_said_once(void **state)
     edited("has ended");
 }
 
+/* Of clients that were not let in, for example. */
+static void it_is_said_before_anybody_is_in_too(void **state)
+{
+    (void)state;
+    open_session(SESSION_SSH);
+    become(SESSION_WAITING);
+    sent("ssh");
+    session.view.note = "a client was dropped";
+    session.view.notes = 1;
+    card_update(session.card);
+    edited("Time left to connect: 2 min\n⚠️ A client was dropped.");
+    become(SESSION_ENDED);
+    edited("\n⚠️ A client was dropped.");
+}
+
 static void further_lines_are_shown_to_who_asks(void **state)
 {
     (void)state;
@@ -597,6 +612,7 @@ int main(void)
         TEST(bytes_are_shown_while_they_flow),
         TEST(connections_add_up),
         TEST(what_did_not_go_well_is_said_once),
+        TEST(it_is_said_before_anybody_is_in_too),
         TEST(further_lines_are_shown_to_who_asks),
         TEST(a_client_is_asked_about_once),
         TEST(a_client_that_went_is_not_asked_about_any_more),

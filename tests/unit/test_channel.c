@@ -338,9 +338,9 @@ static void no_common_version_is_told_to_both(void **state)
         uint16_t min, max;
         const char *why;
     } ROWS[] = {
-        {2, 3, "raw 3 speaks protocol versions 2 to 3, vps-agent 1 speaks 1 to 1: upgrade vps"},
-        {0, 0, "raw 3 speaks protocol versions 0 to 0, vps-agent 1 speaks 1 to 1: upgrade raw 3"},
-        {2, 1, "upgrade"}, /* nonsense */
+        {3, 4, "raw 3 speaks protocol versions 3 to 4, vps-agent 1 speaks 1 to 2: upgrade vps"},
+        {0, 0, "raw 3 speaks protocol versions 0 to 0, vps-agent 1 speaks 1 to 2: upgrade raw 3"},
+        {3, 1, "upgrade"}, /* nonsense */
     };
     (void)state;
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
@@ -368,6 +368,33 @@ static void a_wider_range_of_versions_is_fine(void **state)
     hello.hello.max_version = UINT16_MAX;
     raw_send(world, &hello);
     WAIT_FOR(&world->loop, world->vps.opened);
+    world_free(world);
+}
+
+static void a_message_is_for_those_whose_version_has_it(void **state)
+{
+    struct message dial = {.type = MESSAGE_DIAL_TARGET, .dial_target = {7, 1}};
+    (void)state;
+    struct world *world = world_of_two();
+    assert_int_equal(channel_version(world->vps.channel), PROTOCOL_MAX_VERSION);
+    assert_int_equal(channel_send(world->vps.channel, &dial), 0);
+    WAIT_FOR(&world->loop, world->gateway.received == 1);
+    assert_int_equal(world->gateway.last.dial_target.channel, 1);
+    world_free(world);
+
+    world = world_with_open_raw(); /* a gateway of version 1 */
+    assert_int_equal(channel_version(world->vps.channel), 1);
+    assert_int_equal(channel_send(world->vps.channel, &dial), -EPROTONOSUPPORT);
+    struct message close = {.type = MESSAGE_CLOSE_TUNNEL, .close_tunnel = {7}};
+    assert_int_equal(channel_send(world->vps.channel, &close), 0);
+    raw_expect(world, SENDER_VPS, MESSAGE_CLOSE_TUNNEL); /* the channel is as it was */
+    world_free(world);
+
+    world = world_with_raw(false); /* a VPS that breaks what it agreed to */
+    raw_send(world, &HELLO);
+    WAIT_FOR(&world->loop, world->gateway.opened);
+    raw_send(world, &dial);
+    assert_ends(world, &world->gateway, CHANNEL_END_PROTOCOL, "a message of a later version");
     world_free(world);
 }
 
@@ -976,6 +1003,7 @@ int main(void)
         cmocka_unit_test(a_handshake_that_is_not_finished_in_time_ends_it),
         cmocka_unit_test(no_common_version_is_told_to_both),
         cmocka_unit_test(a_wider_range_of_versions_is_fine),
+        cmocka_unit_test(a_message_is_for_those_whose_version_has_it),
         cmocka_unit_test(a_longer_hello_of_a_later_version_is_understood),
         cmocka_unit_test(looking_tells_whether_it_would_be_let_in),
         cmocka_unit_test(looking_with_a_wrong_key_is_told),

@@ -31,6 +31,7 @@ enum { MANY = 10 };
 
 static bool nobody_acknowledges;
 static int relay_refuses; /* -errno */
+static bool gateways_speak_version_1;
 
 /* With 64 bits of time on machines of 32, glibc has another name for it. */
 #if defined __GLIBC__ && defined __USE_TIME_BITS64 && __TIMESIZE == 32
@@ -66,6 +67,14 @@ int __wrap_relay_join(struct relay *relay, int a, int b, const void *prefix, siz
                              : __real_relay_join(relay, a, b, prefix, prefix_len, arg, ret_link);
 }
 
+unsigned __real_channel_version(const struct channel *channel);
+unsigned __wrap_channel_version(const struct channel *channel);
+
+unsigned __wrap_channel_version(const struct channel *channel)
+{
+    return gateways_speak_version_1 ? 1 : __real_channel_version(channel);
+}
+
 /* ---- a session and its connections ------------------------------------------ */
 
 static struct world *new_world(void)
@@ -73,6 +82,7 @@ static struct world *new_world(void)
     static struct world world;
     nobody_acknowledges = false;
     relay_refuses = 0;
+    gateways_speak_version_1 = false;
     world_init(&world);
     return &world;
 }
@@ -115,7 +125,7 @@ static void talk(struct world *world, const struct pair *pair)
 {
     static unsigned number;
     char word[16];
-    snprintf(word, sizeof word, "word %u", ++number);
+    snprintf(word, sizeof word, "SSH-word %u", ++number); /* no last words: lastwords.h */
     client_say(pair->client, word, strlen(word));
     world_hear(world, pair->data, word, strlen(word));
     client_say(pair->data, word, strlen(word));
@@ -753,6 +763,262 @@ static void a_client_on_trial_that_is_closed_leaves_nothing(void **state)
     world_stop(world);
 }
 
+/* ---- last words -------------------------------------------------------------- */
+
+static void what_the_target_said_instead_of_a_login_is_told_to_the_user(void **state)
+{
+    static const char WORDS[] = "Not allowed at this time\r\n";
+    struct world *world = new_world();
+    struct pair pair;
+    (void)state;
+    world_start(world);
+    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &pair.data);
+    pair.client = come(session, ANNA);
+    expect_hello(world, session, pair.data);
+    client_say(pair.data, WORDS, strlen(WORDS));
+    close(pair.data);
+    world_hear(world, pair.client, WORDS, strlen(WORDS));
+    WAIT_FOR(&world->stage, client_was_sent_off(pair.client));
+    close(pair.client);
+    WAIT_FOR(&world->stage, state_of(session) == SESSION_RECONNECTING);
+    assert_non_null(strstr(view_of(session).note, "said: “Not allowed at this time”; its SSH"));
+    WAIT_FOR(&world->stage, strstr(world->events, "noted"));
+    world_stop(world);
+}
+
+static void a_target_that_is_not_reached_any_more_is_told_as_that(void **state)
+{
+    struct world *world = new_world();
+    struct pair pair;
+    (void)state;
+    world_start(world);
+    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &pair.data);
+    pair.client = come(session, ANNA);
+    expect_hello(world, session, pair.data);
+    net_reset(pair.data); /* what gateway-agent does when the real dial fails */
+    world_lose(world, pair.client);
+    peer_say_failed(&world->peers[0], TUNNEL_REFUSED, "HOME-PC:22 refuses");
+    WAIT_FOR(&world->stage, world->ended == 1);
+    assert_non_null(strstr(world->end_text, "refused: HOME-PC is there"));
+    assert_false(world_logged(world, "without a word"));
+    world_stop(world);
+}
+
+static void a_target_that_hangs_up_without_a_word_is_told_from_a_client_that_goes(void **state)
+{
+    enum who { TARGET_FIN, TARGET_RST, CLIENT_FIN, CLIENT_RST, TARGET_AFTER_A_WORD, WHO_COUNT };
+    (void)state;
+    for (enum who who = 0; who < WHO_COUNT; who++) {
+        struct world *world = new_world();
+        struct pair pair;
+        world_start(world);
+        struct session *session = world_ask_until_waiting(world, SESSION_SSH, &pair.data);
+        pair.client = come(session, ANNA);
+        expect_hello(world, session, pair.data);
+        bool target_first = who == TARGET_FIN || who == TARGET_RST || who == TARGET_AFTER_A_WORD;
+        int *first = target_first ? &pair.data : &pair.client;
+        int *other = target_first ? &pair.client : &pair.data;
+        if (who == TARGET_AFTER_A_WORD) {
+            talk(world, &pair);
+        }
+        if (who == TARGET_RST || who == CLIENT_RST) {
+            net_reset(*first);
+        } else {
+            close(*first);
+        }
+        WAIT_FOR(&world->stage, client_was_sent_off(*other));
+        close(*other);
+        WAIT_FOR(&world->stage, state_of(session) == SESSION_RECONNECTING);
+        const char *note = view_of(session).note;
+        bool hung_up = who == TARGET_FIN || who == TARGET_RST;
+        assert_int_equal(note && strstr(note, "the machine hung up without a word"), hung_up);
+        world_stop(world);
+    }
+}
+
+/* ---- clients that wait for the server's first word --------------------------- */
+
+enum { FASTER = 50 };
+
+/* One that says nothing is in, and the gateway was asked to dial for it. */
+static void come_silently(struct world *world, const struct session *session, const char *from,
+                          struct pair *ret_pair)
+{
+    struct peer *gateway = &world->peers[0];
+    unsigned opens = gateway->opens, dials = gateway->dials;
+    stage_hurry(FASTER);
+    ret_pair->client = client_connect(from, public_port(session));
+    WAIT_FOR(&world->stage, gateway->opens == opens + 1 && gateway->dials == dials + 1);
+    stage_hurry(1);
+    ret_pair->open = gateway->last;
+    assert_int_equal(gateway->dialled.session, ret_pair->open.session);
+    assert_int_equal(gateway->dialled.channel, ret_pair->open.channel);
+    ret_pair->data = peer_attach(world, gateway);
+    client_say(ret_pair->data, SSH_ID, strlen(SSH_ID)); /* the target speaks first */
+    world_hear(world, ret_pair->client, SSH_ID, strlen(SSH_ID));
+}
+
+static void make_known(struct world *world, const char *from)
+{
+    struct addr addr;
+    assert_int_equal(addr_parse(from, 1, &addr), 0);
+    known_add(sessions_known(world->sessions), &ANNAS_HANDS, &ANNAS_HANDS, &addr);
+}
+
+static void a_silent_client_from_a_known_address_hears_the_target_first(void **state)
+{
+    struct world *world = new_world();
+    struct pair pairs[2], spare;
+    (void)state;
+    world->settings.admit = ADMIT_KNOWN;
+    world_start(world);
+    make_known(world, ANNA);
+    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &spare.data);
+    for (unsigned i = 0; i < 2; i++) { /* and once more, as any client may */
+        come_silently(world, session, ANNA, &pairs[i]);
+        talk(world, &pairs[i]);
+    }
+    assert_true(world_logged(world, "127.0.0.2 is in (known address); it has said nothing"));
+    assert_int_equal(view_of(session).connections, 2);
+    int speaking = come(session, ANNA); /* gets the channel that was in reserve */
+    expect_hello(world, session, spare.data);
+    close(speaking);
+    close(spare.data);
+    close_pair(&pairs[0]);
+    close_pair(&pairs[1]);
+    WAIT_FOR(&world->stage, state_of(session) == SESSION_RECONNECTING);
+    assert_null(view_of(session).note);
+    world_stop(world);
+}
+
+/* Drops it, and nothing was asked of the gateway. */
+static void expect_dropped(struct world *world, const struct session *session, const char *from)
+{
+    unsigned opens = world->peers[0].opens;
+    stage_hurry(FASTER);
+    int client = client_connect(from, public_port(session));
+    WAIT_FOR(&world->stage, client_was_sent_off(client));
+    stage_hurry(1);
+    close(client);
+    assert_int_equal(world->peers[0].opens, opens);
+    assert_int_equal(state_of(session), SESSION_WAITING);
+}
+
+static void other_silent_clients_are_dropped_with_a_line(void **state)
+{
+    struct world *world = new_world();
+    int data;
+    (void)state;
+    world->settings.admit = ADMIT_KNOWN;
+    world_start(world);
+    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &data);
+    expect_dropped(world, session, BERT);
+    assert_true(world_logged(world, "127.0.0.3 has said nothing for 5 s and is dropped"));
+    assert_null(view_of(session).note);
+    world->settings.admit = ADMIT_ASK; /* now the address that it comes from says nothing */
+    make_known(world, ANNA);
+    expect_dropped(world, session, ANNA);
+    assert_non_null(strstr(view_of(session).note, "a client at 127.0.0.2 said nothing and was "
+                                                  "dropped"));
+    close(data);
+    world_stop(world);
+}
+
+static void a_silent_client_of_an_older_gateway_is_dropped_with_a_reason(void **state)
+{
+    struct world *world = new_world();
+    int data;
+    (void)state;
+    world_start(world);
+    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &data);
+    gateways_speak_version_1 = true;
+    expect_dropped(world, session, ANNA);
+    gateways_speak_version_1 = false;
+    assert_non_null(strstr(view_of(session).note, "upgrade gateway-agent there"));
+    close(data);
+    world_stop(world);
+}
+
+/* With ADMIT=auto: a scanner that waits for banners is no user. */
+static void who_never_says_a_word_does_not_keep_the_session(void **state)
+{
+    struct world *world = new_world();
+    struct pair scanner, anna;
+    (void)state;
+    world_start(world);
+    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &anna.data);
+    for (unsigned i = 0; i < 2; i++) {
+        come_silently(world, session, BERT, &scanner);
+        assert_int_equal(state_of(session), SESSION_CONNECTED);
+        close_pair(&scanner);
+        WAIT_FOR(&world->stage, state_of(session) == SESSION_WAITING);
+        assert_false(view_of(session).has_client);
+        assert_int_not_equal(view_of(session).seconds_left, 0);
+    }
+    anna.client = come(session, ANNA);
+    expect_hello(world, session, anna.data);
+    talk(world, &anna);
+    world_expect(world, "waiting, connected, waiting, connected, waiting, connected");
+    assert_true(world_logged(world, "who was in has gone without a word"));
+    close_pair(&anna);
+    WAIT_FOR(&world->stage, state_of(session) == SESSION_RECONNECTING); /* hers for good */
+    world_stop(world);
+}
+
+static void the_first_who_speaks_takes_the_place_of_one_that_does_not(void **state)
+{
+    struct world *world = new_world();
+    struct pair scanner, anna;
+    char host[ADDR_HOST_MAX];
+    (void)state;
+    world_start(world);
+    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &anna.data);
+    come_silently(world, session, BERT, &scanner);
+    anna.client = come(session, ANNA);
+    world_lose(world, scanner.client);
+    world_lose(world, scanner.data);
+    expect_hello(world, session, anna.data);
+    talk(world, &anna);
+    struct session_view view = view_of(session);
+    assert_string_equal(addr_host_text(&view.client, host), ANNA);
+    int late = come(session, BERT); /* and it is not Bert's session any more */
+    world_lose(world, late);
+    close_pair(&anna);
+    world_stop(world);
+}
+
+static void once_it_speaks_a_silent_client_is_in_as_any_other(void **state)
+{
+    struct world *world = new_world();
+    struct pair anna, spare;
+    (void)state;
+    world_start(world);
+    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &spare.data);
+    come_silently(world, session, ANNA, &anna);
+    talk(world, &anna);
+    int stranger = come(session, BERT);
+    world_lose(world, stranger);
+    talk(world, &anna);
+    close_pair(&anna);
+    WAIT_FOR(&world->stage, state_of(session) == SESSION_RECONNECTING);
+    close(spare.data);
+    world_stop(world);
+}
+
+static void a_strict_session_is_not_for_silent_strangers(void **state)
+{
+    struct world *world = new_world();
+    int data;
+    (void)state;
+    world->settings.reconnect_grace = 0;
+    world->settings.max_connections = 1;
+    world_start(world);
+    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &data);
+    expect_dropped(world, session, ANNA);
+    close(data);
+    world_stop(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -779,6 +1045,16 @@ int main(void)
         cmocka_unit_test(a_channel_that_acknowledges_or_answers_is_used),
         cmocka_unit_test(a_channel_that_swallows_the_first_bytes_is_replaced),
         cmocka_unit_test(a_client_on_trial_that_is_closed_leaves_nothing),
+        cmocka_unit_test(what_the_target_said_instead_of_a_login_is_told_to_the_user),
+        cmocka_unit_test(a_target_that_is_not_reached_any_more_is_told_as_that),
+        cmocka_unit_test(a_target_that_hangs_up_without_a_word_is_told_from_a_client_that_goes),
+        cmocka_unit_test(a_silent_client_from_a_known_address_hears_the_target_first),
+        cmocka_unit_test(other_silent_clients_are_dropped_with_a_line),
+        cmocka_unit_test(a_silent_client_of_an_older_gateway_is_dropped_with_a_reason),
+        cmocka_unit_test(who_never_says_a_word_does_not_keep_the_session),
+        cmocka_unit_test(the_first_who_speaks_takes_the_place_of_one_that_does_not),
+        cmocka_unit_test(once_it_speaks_a_silent_client_is_in_as_any_other),
+        cmocka_unit_test(a_strict_session_is_not_for_silent_strangers),
     };
     int failed = cmocka_run_group_tests_name("connections", tests, NULL, NULL);
     tls_library_free();

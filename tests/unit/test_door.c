@@ -264,8 +264,51 @@ static void who_is_silent_or_dribbles_is_sent_off_in_time(void **state)
     WAIT_FOR(&house.stage, client_was_sent_off(silent));
     assert_true(stage_ms() - since >= DOOR_PATIENCE_MS / 50 - 5);
     assert_int_equal(house.judged, 0);
+    assert_int_equal(house.silent, 1); /* the one that said nothing at all */
     close(silent);
     close(dribbling);
+    house_close(&house);
+}
+
+static void who_waits_for_the_servers_first_word_comes_in_if_the_owner_says_so(void **state)
+{
+    struct house house;
+    char heard[16];
+    (void)state;
+    for (int closing = 0; closing < 2; closing++) {
+        house_open(&house, SESSION_SSH);
+        stage_hurry(50);
+        house.silent_are_in = true;
+        house.close_when_admitted = closing;
+        uint64_t since = stage_ms();
+        int silent = client_connect(ANNA, house.port), other = client_connect(BERT, house.port);
+        client_say(other, SSH_ID, 10); /* neither silent nor a client yet */
+        WAIT_FOR(&house.stage, house.admitted == 1);
+        assert_true(stage_ms() - since >= DOOR_PATIENCE_MS / 50 - 5);
+        assert_int_equal(house.len, 0);
+        assert_false(house.has_secret);
+        client_say(silent, "late", 4); /* and the door reads nothing of it any more */
+        WAIT_FOR(&house.stage, client_hear(house.fd, heard, sizeof heard) == 4);
+        WAIT_FOR(&house.stage, client_was_sent_off(other));
+        assert_int_equal(house.admitted, 1);
+        assert_int_equal(house.total.visitors, 0);
+        close(silent);
+        close(other);
+        house_close(&house);
+    }
+}
+
+static void nobody_silent_comes_in_by_rdp(void **state)
+{
+    struct house house;
+    (void)state;
+    house_open(&house, SESSION_RDP);
+    stage_hurry(50);
+    house.silent_are_in = true;
+    int silent = client_connect(ANNA, house.port);
+    WAIT_FOR(&house.stage, client_was_sent_off(silent));
+    assert_int_equal(house.silent + house.admitted, 0);
+    close(silent);
     house_close(&house);
 }
 
@@ -405,6 +448,8 @@ int main(void)
         cmocka_unit_test(who_speaks_another_protocol_goes_without_a_question),
         cmocka_unit_test(who_hangs_up_or_resets_is_forgotten),
         cmocka_unit_test(who_is_silent_or_dribbles_is_sent_off_in_time),
+        cmocka_unit_test(who_waits_for_the_servers_first_word_comes_in_if_the_owner_says_so),
+        cmocka_unit_test(nobody_silent_comes_in_by_rdp),
         cmocka_unit_test(a_crowd_from_one_address_takes_a_few_places_and_keeps_nobody_out),
         cmocka_unit_test(a_crowd_from_everywhere_takes_a_bounded_number_of_places),
         cmocka_unit_test(crowds_at_other_doors_do_not_close_this_one),

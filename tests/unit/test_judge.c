@@ -99,6 +99,39 @@ static void every_combination_of_facts_is_judged_by_the_rules(void **state)
     }
 }
 
+/* A client that waits for the server's first word: as one that spoke, without a question. */
+static void a_silent_client_is_judged_as_one_that_spoke_but_not_asked_about(void **state)
+{
+    (void)state;
+    for (unsigned bits = 0; bits < FACTS * 2; bits++) {
+        for (enum session_kind kind = SESSION_SSH; kind <= SESSION_RDP; kind++) {
+            for (enum admit admit = ADMIT_AUTO; admit <= ADMIT_ASK; admit++) {
+                struct visit visit = visit_of(bits, kind, admit);
+                visit.is_the_only_one = bits & FACTS;
+                bool first_and_last = visit.is_the_only_one && !visit.somebody_is_in;
+                bool in = kind == SESSION_SSH && rule_for(&visit)->verdict == VERDICT_ADMIT &&
+                          (visit.known || !first_and_last);
+                assert_int_equal(judge_silent(&visit), in ? VERDICT_ADMIT : VERDICT_DROP);
+            }
+        }
+    }
+}
+
+static void nobody_is_let_in_silently_by_rdp_or_unknown_or_with_ask(void **state)
+{
+    (void)state;
+    for (unsigned bits = 0; bits < FACTS; bits++) {
+        struct visit visit = visit_of(bits, SESSION_RDP, ADMIT_AUTO);
+        assert_int_equal(judge_silent(&visit), VERDICT_DROP);
+        visit = visit_of(bits, SESSION_SSH, ADMIT_KNOWN);
+        visit.known = visit.somebody_is_in = false;
+        assert_int_equal(judge_silent(&visit), VERDICT_DROP);
+        visit.admit = ADMIT_ASK;
+        visit.known = true;
+        assert_int_equal(judge_silent(&visit), VERDICT_DROP);
+    }
+}
+
 /* What must never happen, whatever else holds. */
 static void nothing_lets_a_stranger_into_a_session_with_a_client(void **state)
 {
@@ -119,6 +152,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_combination_of_facts_is_judged_by_the_rules),
+        cmocka_unit_test(a_silent_client_is_judged_as_one_that_spoke_but_not_asked_about),
+        cmocka_unit_test(nobody_is_let_in_silently_by_rdp_or_unknown_or_with_ask),
         cmocka_unit_test(nothing_lets_a_stranger_into_a_session_with_a_client),
     };
     return cmocka_run_group_tests_name("judge", tests, NULL, NULL);

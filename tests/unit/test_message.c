@@ -308,6 +308,7 @@ static void the_wire_is_what_the_protocol_says(void **state)
         {{.type = MESSAGE_TUNNEL_FAILED, .tunnel_failed = {3, 1, TUNNEL_TIMED_OUT, "d"}},
          WIRE("\x12\0\0\0\0\0\0\0\3\0\1\4\0\1d")},
         {{.type = MESSAGE_CLOSE_TUNNEL, .close_tunnel = {4}}, WIRE("\x13\0\0\0\0\0\0\0\4")},
+        {{.type = MESSAGE_DIAL_TARGET, .dial_target = {5, 2}}, WIRE("\x14\0\0\0\0\0\0\0\5\0\2")},
     };
     (void)state;
     assert_int_equal(sizeof GOLDEN / sizeof *GOLDEN, ROW_COUNT);

@@ -114,6 +114,56 @@ static void a_stalled_direction_does_not_stop_the_other(void **state)
     close_both(peers);
 }
 
+static void what_a_link_hears_first_is_kept_as_long_as_it_is_all(void **state)
+{
+    static const size_t LENGTHS[] = {0, 1, LINK_HEAD_MAX, LINK_HEAD_MAX + 1, 3 * LINK_HEAD_MAX};
+    struct fixture *f = *state;
+    size_t len;
+    for (size_t i = 0; i < sizeof LENGTHS / sizeof *LENGTHS; i++) {
+        struct peer peers[2];
+        bool all = LENGTHS[i] <= LINK_HEAD_MAX && LENGTHS[i] > 0;
+        relay_keep_heads(f->relay);
+        struct link *link = join(f->relay, peers, 0, 10);
+        peers[0].to_send = 500; /* the other direction does not matter */
+        peers[1].to_send = LENGTHS[i];
+        peers[0].fin = peers[1].fin = true;
+        settle(peers, 2);
+        assert_ptr_equal(wait_for_end(f->relay), link);
+        const void *head = link_head(link, &len);
+        /* Spliced from the second chunk on, it is known only if it came in one. */
+        if (all && (mode == USUAL || mode == COPIED)) {
+            assert_int_equal(len, LENGTHS[i]);
+        }
+        assert_true(len == 0 || len == LENGTHS[i]);
+        assert_memory_equal(head ? head : "", noise + peers[1].out_at, len);
+        assert_true(all || len == 0);
+        link_free(link);
+        close_both(peers);
+    }
+}
+
+static void a_head_that_is_outgrown_is_given_back(void **state)
+{
+    struct fixture *f = *state;
+    struct peer peers[2];
+    relay_keep_heads(f->relay);
+    struct link *link = join(f->relay, peers, 0, 0);
+    ping(peers);
+    long before = blocks_in_use();
+    peers[1].to_send = peers[1].sent + LINK_HEAD_MAX;
+    while (peers[1].sent < peers[1].to_send) {
+        peer_send(&peers[1]);
+    }
+    peer_read_up_to(&peers[0], peers[1].sent);
+    if (mode == USUAL || mode == COPIED) { /* the others may have taken a pipe meanwhile */
+        assert_int_equal(blocks_in_use(), before - 1);
+    }
+    peers[0].fin = peers[1].fin = true;
+    settle(peers, 2);
+    expect_end(f->relay, link, LINK_FINISHED);
+    close_both(peers);
+}
+
 static void an_idle_link_holds_no_buffer(void **state)
 {
     struct fixture *f = *state;
@@ -420,6 +470,8 @@ int main(void)
         RELAY_TEST(a_prefix_that_is_too_long_is_refused_and_the_sockets_stay),
         RELAY_TEST(a_relay_needs_a_worker),
         RELAY_TEST(a_stalled_direction_does_not_stop_the_other),
+        RELAY_TEST(what_a_link_hears_first_is_kept_as_long_as_it_is_all),
+        RELAY_TEST(a_head_that_is_outgrown_is_given_back),
         RELAY_TEST(an_idle_link_holds_no_buffer),
         RELAY_TEST(urgent_data_keeps_its_place_in_the_stream),
         RELAY_TEST(two_hundred_links_at_once_are_all_served),

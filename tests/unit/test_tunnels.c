@@ -272,6 +272,15 @@ static int open_waiting(struct world *world)
     return data;
 }
 
+/* The same soon after: no probe comes. */
+static int open_waiting_again(struct world *world)
+{
+    open_to(world, "127.0.0.1", port_of(world->target), 0);
+    int data = dock(world, 0);
+    assert_ready(world);
+    return data;
+}
+
 static int start_relaying(struct world *world, int data)
 {
     write_to(data, "first");
@@ -500,11 +509,105 @@ static void a_vps_that_gives_up_waiting_ends_it_without_a_word(void **state)
     assert_int_equal(world.answer_count, 0);
     assert_true(nobody_came(world.target));
 
-    data = open_waiting(&world);
+    data = open_waiting_again(&world);
     net_reset(data);
     WAIT_FOR(&world, tunnels_count(world.tunnels) == 0);
     assert_int_equal(world.answer_count, 0);
     world_close(&world);
+}
+
+/* An sshd counts each probe against the gateway, as a visitor who did not log in. */
+static void a_target_that_answered_a_moment_ago_is_not_probed(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world, LOOPBACK);
+    close(open_waiting(&world));
+    for (unsigned i = 0; i < 10; i++) {
+        WAIT_FOR(&world, tunnels_count(world.tunnels) == 0);
+        close(open_waiting_again(&world));
+    }
+    WAIT_FOR(&world, tunnels_count(world.tunnels) == 0);
+    assert_true(nobody_came(world.target));
+    world_close(&world);
+}
+
+static void a_target_that_is_gone_since_its_last_answer_is_told_and_probed_again(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world, LOOPBACK);
+    close(open_waiting(&world));
+    WAIT_FOR(&world, tunnels_count(world.tunnels) == 0);
+    int data = open_waiting_again(&world);
+    uint16_t port = port_of(world.target);
+    close(world.target);
+    write_to(data, "first");
+    assert_is_over(&world, data, -ECONNRESET);
+    assert_failed(&world, TUNNEL_REFUSED, 0);
+
+    open_to(&world, "127.0.0.1", port, 0); /* at once, not when the user is there */
+    assert_failed(&world, TUNNEL_REFUSED, 0);
+    world.target = net_listen("127.0.0.1", port, 64);
+    assert_true(world.target >= 0);
+    open_to(&world, "127.0.0.1", port, 0);
+    close(accept_one(&world, world.target)); /* a probe */
+    close_session(&world);
+    world_close(&world);
+}
+
+static void a_connection_that_was_made_spares_the_next_probe_too(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world, LOOPBACK);
+    open_to(&world, "127.0.0.1", port_of(world.target), 1); /* has none of its own */
+    int data = dock(&world, 1);
+    int target = start_relaying(&world, data);
+    close(data);
+    assert_is_over(&world, target, 0);
+    WAIT_FOR(&world, tunnels_count(world.tunnels) == 0);
+    close(open_waiting_again(&world));
+    assert_true(nobody_came(world.target));
+    world_close(&world);
+}
+
+static void dial_target(struct world *world, uint16_t channel)
+{
+    struct message command = {.type = MESSAGE_DIAL_TARGET, .dial_target = {SESSION, channel}};
+    tunnels_command(world->tunnels, &command, &world->vps);
+}
+
+/* For a client that waits for the target's first word. */
+static void a_target_is_dialled_without_a_first_byte_if_the_vps_says_so(void **state)
+{
+    (void)state;
+    for (int early = 0; early < 2; early++) {
+        struct world world;
+        world_open(&world, LOOPBACK);
+        open_to(&world, "127.0.0.1", port_of(world.target), 1);
+        if (early) {
+            dial_target(&world, 1);
+        }
+        int data = dock(&world, 1);
+        if (!early) {
+            run_for(&world, 20);
+            assert_true(nobody_came(world.target));
+            dial_target(&world, 1);
+        }
+        int target = accept_one(&world, world.target);
+        dial_target(&world, 1); /* once more, and for one that is not there: nothing */
+        dial_target(&world, 2);
+        write_to(target, "SSH-2.0-server\r\n");
+        assert_reads(&world, data, "SSH-2.0-server\r\n");
+        write_to(data, "SSH-2.0-client\r\n");
+        assert_reads(&world, target, "SSH-2.0-client\r\n");
+        close(data);
+        assert_is_over(&world, target, 0);
+        assert_true(nobody_came(world.target));
+        assert_int_equal(world.answer_count, 0);
+        world_close(&world);
+    }
 }
 
 static void a_second_command_for_the_same_channel_is_refused(void **state)
@@ -792,6 +895,10 @@ int main(void)
         cmocka_unit_test(a_data_port_that_hangs_up_is_reported),
         cmocka_unit_test(a_target_that_went_away_resets_the_channel_and_says_why),
         cmocka_unit_test(a_vps_that_gives_up_waiting_ends_it_without_a_word),
+        cmocka_unit_test(a_target_that_answered_a_moment_ago_is_not_probed),
+        cmocka_unit_test(a_target_that_is_gone_since_its_last_answer_is_told_and_probed_again),
+        cmocka_unit_test(a_connection_that_was_made_spares_the_next_probe_too),
+        cmocka_unit_test(a_target_is_dialled_without_a_first_byte_if_the_vps_says_so),
         cmocka_unit_test(a_second_command_for_the_same_channel_is_refused),
         cmocka_unit_test(a_reconnect_is_a_channel_of_its_own_without_a_probe),
         cmocka_unit_test(a_command_that_makes_no_sense_is_refused),

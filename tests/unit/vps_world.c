@@ -135,6 +135,9 @@ static void peer_on_received(void *arg, const struct message *message)
     } else if (message->type == MESSAGE_CLOSE_TUNNEL) {
         peer->closes++;
         peer->closed = message->close_tunnel.session;
+    } else if (message->type == MESSAGE_DIAL_TARGET) {
+        peer->dials++;
+        peer->dialled = message->dial_target;
     }
 }
 

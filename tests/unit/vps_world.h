@@ -20,8 +20,9 @@ struct peer {
     struct tls_config *tls;
     struct channel *channel; /* NULL: offline */
     bool open;
-    unsigned opens, closes; /* OPEN_TUNNEL and CLOSE_TUNNEL that came */
+    unsigned opens, closes, dials; /* OPEN_TUNNEL, CLOSE_TUNNEL and DIAL_TARGET that came */
     struct message_open_tunnel last;
+    struct message_dial_target dialled;
     uint64_t closed;
     enum goodbye_reason goodbye;
 };

@@ -231,9 +231,28 @@ static void on_bytes(void *arg, int events)
     }
 }
 
+static void let_in_silent(struct visitor *visitor)
+{
+    const struct newcomer newcomer = {.fd = visitor->fd, .from = visitor->from, .bytes = ""};
+    struct door *door = visitor->door;
+    unlink_visitor(visitor);
+    watch_free(visitor->watch); /* before the descriptor is another's */
+    visitor->watch = NULL;
+    visitor->fd = -1;
+    visitor_free(visitor);
+    let_in(door, &newcomer);
+}
+
 static void on_patience_over(void *arg)
 {
-    send_off(arg);
+    struct visitor *visitor = arg;
+    const struct door_events *events = &visitor->door->events;
+    bool is_silent = visitor->door->kind == SESSION_SSH && visitor->have == 0;
+    if (is_silent && events->admits_silent(events->arg, &visitor->from)) {
+        let_in_silent(visitor);
+    } else {
+        send_off(visitor);
+    }
 }
 
 static void on_visitor(void *arg, int fd, const struct addr *from)

@@ -2,7 +2,8 @@
  * door: a session's public port. It accepts everybody, reads just the first packet
  * of what should be an RDP or SSH client, and asks its owner about those that speak the
  * protocol: they are in, or wait in the lobby, or are dropped. Everything else is dropped
- * after DOOR_PATIENCE_MS and costs the session nothing.
+ * after DOOR_PATIENCE_MS and costs the session nothing, unless it may be an SSH client that
+ * waits for the server's first word, and the owner knows it (judge_silent()).
  *
  * Clients that have said nothing yet have places of their own (places.h). Those from
  * parties that the user came from before take none from strangers, and strangers none
@@ -33,10 +34,12 @@ struct door_events {
     bool (*expects)(void *arg, const struct addr *from);
     /* What to do with a client that speaks the protocol; a pure question. */
     enum verdict (*judge)(void *arg, const struct addr *from, bool has_secret);
+    /* Whether one that has said nothing, at an SSH session's port, is let in nevertheless. */
+    bool (*admits_silent)(void *arg, const struct addr *from);
     /*
      * It is in: fd is the callee's, and so are the bytes read so far, which the
-     * target has to get first (an RDP secret is cut out of them). The door may
-     * be freed in here.
+     * target has to get first (an RDP secret is cut out of them). A silent one brings
+     * none. The door may be freed in here.
      */
     void (*admitted)(void *arg, int fd, const struct addr *from, bool has_secret, const void *bytes,
                      size_t len);

@@ -27,3 +27,11 @@ enum verdict judge_visit(const struct visit *visit)
     bool known_client = visit->known && visit->admit == ADMIT_KNOWN;
     return known_client || visit->admit == ADMIT_AUTO ? VERDICT_ADMIT : VERDICT_ASK;
 }
+
+enum verdict judge_silent(const struct visit *visit)
+{
+    /* With ADMIT=auto a scanner that waits for banners must not get what cannot be given back. */
+    bool is_lost = visit->is_the_only_one && !visit->known && !visit->somebody_is_in;
+    bool is_in = visit->kind == SESSION_SSH && judge_visit(visit) == VERDICT_ADMIT;
+    return is_in && !is_lost ? VERDICT_ADMIT : VERDICT_DROP;
+}

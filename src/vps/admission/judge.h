@@ -27,8 +27,16 @@ struct visit {
     bool from_that_party;    /* ... and this one comes from the same address (IPv6: /64) */
     bool that_had_no_secret; /* ... which was admitted without the secret */
     bool is_full;            /* ... and as many are connected as may be at once */
+    bool is_the_only_one;    /* whoever comes in first is the last: the port is closed */
 };
 
+/* About a client that has said what it is. */
 enum verdict judge_visit(const struct visit *visit);
+/*
+ * About one that said nothing until its patience was over. It may be an SSH client that
+ * waits for the server's first word: it is let in where one that spoke would be, and is
+ * not worth a question. Never VERDICT_ASK.
+ */
+enum verdict judge_silent(const struct visit *visit);
 
 #endif

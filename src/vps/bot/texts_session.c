@@ -99,6 +99,7 @@ void texts_waiting_ssh(struct text *html, const struct session_view *view, const
     add_admit_hint(html, admit);
     text_add(html, "\nTime left to connect: ");
     add_time_left(html, view);
+    add_note(html, view);
 }
 
 void texts_waiting_rdp(struct text *html, const struct session_view *view, const char *file_name)
@@ -109,6 +110,7 @@ void texts_waiting_rdp(struct text *html, const struct session_view *view, const
     html_add_in_tag(html, "b", file_name);
     text_add(html, "\nTime left to connect: ");
     add_time_left(html, view);
+    add_note(html, view);
 }
 
 void texts_rdp_caption(struct text *html, const struct session_view *view, const char *address)
@@ -180,8 +182,8 @@ void texts_ended(struct text *html, const struct session_view *view, const char 
         texts_add_client(html, &view->client);
         add_duration(html, view);
         add_traffic(html, view);
-        add_note(html, view);
     }
+    add_note(html, view);
 }
 
 void texts_restarted(struct text *html, const struct session_view *view)

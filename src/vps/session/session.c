@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "vps/session/lastwords.h"
 #include "vps/session/session_core.h"
 
 enum {
@@ -37,7 +38,7 @@ enum {
 static const unsigned FOLLOWS[] = {
     [SESSION_OPENING] = 1u << SESSION_WAITING | 1u << SESSION_ENDED,
     [SESSION_WAITING] = 1u << SESSION_CONNECTED | 1u << SESSION_ENDED,
-    [SESSION_CONNECTED] = 1u << SESSION_RECONNECTING | 1u << SESSION_ENDED,
+    [SESSION_CONNECTED] = 1u << SESSION_WAITING | 1u << SESSION_RECONNECTING | 1u << SESSION_ENDED,
     [SESSION_RECONNECTING] = 1u << SESSION_CONNECTED | 1u << SESSION_ENDED,
     [SESSION_ENDED] = 0,
 };
@@ -197,10 +198,30 @@ bool session_is_strict(const struct session *session)
     return session->limits.grace_s == 0 && session->limits.connections == 1;
 }
 
+bool session_is_unclaimed(const struct session *session)
+{
+    uint64_t to_target, to_client;
+    session_count_bytes(session, &to_target, &to_client);
+    return session->silent_is_in && to_target == 0;
+}
+
+/* Who was in has said nothing: its user is still to come. */
+static void take_back(struct session *session)
+{
+    session->somebody_is_in = session->silent_is_in = false;
+    session->way_in = WAY_NONE;
+    session->connected_ms = 0;
+    session->connected_unix = 0;
+    log_info(log_of(session), "session %s: who was in has gone without a word", session->id);
+    session_set_state(session, SESSION_WAITING);
+}
+
 /* The last connection is over: another one may follow. */
 static void wait_for_return(struct session *session)
 {
-    if (session->limits.grace_s > 0) {
+    if (session_is_unclaimed(session)) {
+        take_back(session);
+    } else if (session->limits.grace_s > 0) {
         session_set_state(session, SESSION_RECONNECTING);
     } else {
         session_end(session, SESSION_END_DISCONNECTED);
@@ -224,6 +245,18 @@ void session_wait_for_last_words(struct session *session)
     set_next_check(session, LAST_WORDS_MS);
 }
 
+/* What the target said, if it was a word about why there is no login. */
+static void note_last_words(struct session *session, const struct link *link)
+{
+    char clause[SESSION_NOTE_MAX];
+    struct text text = text_over(clause, sizeof clause);
+    size_t len;
+    const void *said = link_head(link, &len);
+    if (lastwords_add(&text, session->kind, said, len)) {
+        session_note(session, "%s", clause);
+    }
+}
+
 void session_on_link_ended(struct session *session, struct connection *connection)
 {
     struct connection **at = &session->connections;
@@ -237,6 +270,8 @@ void session_on_link_ended(struct session *session, struct connection *connectio
     log_debug(log_of(session), "session %s: connection %u ended (%d, %s)", session->id,
               connection->channel, (int)link_end(connection->link),
               strerror(link_error(connection->link)));
+    note_last_words(session, connection->link);
+    session->was_hung_up_on = to_client == 0 && link_b_left_first(connection->link);
     session_on_nothing_carried(session, to_client == 0);
 }
 
@@ -264,9 +299,15 @@ static void check_connected(struct session *session)
 {
     if (session->connections) {
         check_limits(session);
-    } else {
-        wait_for_return(session);
+        return;
     }
+    if (session->was_hung_up_on) { /* and the gateway had no other explanation */
+        session_note(session,
+                     "the machine hung up without a word; it may refuse gateway %s, or have too "
+                     "many connections",
+                     session->gateway);
+    }
+    wait_for_return(session);
 }
 
 static void on_deadline(void *arg)

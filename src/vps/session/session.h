@@ -7,7 +7,8 @@
  *                              v  |
  *                          reconnecting
  *
- * and from every state to ended. While it is connected or reconnecting, the party
+ * and from every state to ended, and from connected back to waiting if nobody said a word
+ * (session_is_unclaimed()). While it is connected or reconnecting, the party
  * that is in may connect again, several times at once.
  *
  * This header is what the rest of vps-agent (bot, admin socket) sees of a session:

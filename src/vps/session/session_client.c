@@ -19,6 +19,11 @@ static bool is_blocked(const struct session *session, const struct addr *from)
     return i < session->blocked_count;
 }
 
+static bool is_known(const struct session *session, const struct addr *from)
+{
+    return known_has(session->services->known, &session->owner, from);
+}
+
 /* ---- who is turned away ---------------------------------------------------- */
 
 /* Strangers cause these lines, so they go through a sieve. */
@@ -54,25 +59,52 @@ static void turn_away(struct session *session, const struct visit *visit, const 
     }
 }
 
-static enum verdict on_judge(void *arg, const struct addr *from, bool has_secret)
+static struct visit visit_of(const struct session *session, const struct addr *from,
+                             bool has_secret)
 {
-    struct session *session = arg;
-    struct visit visit = {
+    return (struct visit){
         .kind = session->kind,
         .admit = session->services->settings->admit,
         .has_secret = has_secret,
-        .known = known_has(session->services->known, &session->owner, from),
+        .known = is_known(session, from),
         .blocked = is_blocked(session, from),
         .somebody_is_in = session->somebody_is_in,
         .from_that_party = session->somebody_is_in && addr_same_party(from, &session->client),
         .that_had_no_secret = session->way_in != WAY_SECRET,
         .is_full = session_count_connections(session) >= session_most_connections(session),
+        .is_the_only_one = session_is_strict(session),
     };
+}
+
+static enum verdict on_judge(void *arg, const struct addr *from, bool has_secret)
+{
+    struct session *session = arg;
+    struct visit visit = visit_of(session, from, has_secret);
+    visit.somebody_is_in &= !session_is_unclaimed(session);
     enum verdict verdict = judge_visit(&visit);
     if (verdict == VERDICT_DROP) {
         turn_away(session, &visit, from);
     }
     return verdict;
+}
+
+static bool on_silent(void *arg, const struct addr *from)
+{
+    struct session *session = arg;
+    struct visit visit = visit_of(session, from, false);
+    char host[ADDR_HOST_MAX];
+    if (judge_silent(&visit) != VERDICT_ADMIT) {
+        session_on_silent(session, &visit, from);
+        return false;
+    }
+    if (!session_can_dial_target(session)) {
+        session_note(session,
+                     "a client at %s waited for the server's first word, which gateway %s cannot "
+                     "fetch before the client's: upgrade gateway-agent there",
+                     addr_host_text(from, host), session->gateway);
+        return false;
+    }
+    return true;
 }
 
 /* ---- who comes in ---------------------------------------------------------- */
@@ -88,13 +120,21 @@ static void find_way_in(struct session *session, bool has_secret)
     }
 }
 
+/* Nothing but ADMIT=auto speaks for it. */
+static bool is_doubtful(const struct session *session, const struct addr *from)
+{
+    return session->services->settings->admit == ADMIT_AUTO && !is_known(session, from);
+}
+
 static void first_client(struct session *session, bool has_secret)
 {
     session->somebody_is_in = true;
     session->connected_ms = clock_ms();
     session->connected_unix = clock_unix();
-    lately_add(session->services->lately, &session->owner, &session->client,
-               session->connected_unix);
+    if (!session->silent_is_in) {
+        lately_add(session->services->lately, &session->owner, &session->client,
+                   session->connected_unix);
+    }
     find_way_in(session, has_secret);
     if (session_is_strict(session)) {
         door_free(session->door);
@@ -104,13 +144,14 @@ static void first_client(struct session *session, bool has_secret)
     }
 }
 
-static void log_in(const struct session *session, const struct addr *from)
+static void log_in(const struct session *session, const struct addr *from, bool silent)
 {
     char host[ADDR_HOST_MAX], buffer[96];
     struct text way = text_over(buffer, sizeof buffer);
     session_way_in_text(session, &way);
-    log_info(log_of(session), "session %s: %s is in (%s)", session->id, addr_host_text(from, host),
-             buffer);
+    log_info(log_of(session), "session %s: %s is in (%s)%s", session->id,
+             addr_host_text(from, host), buffer,
+             silent ? "; it has said nothing, and waits for the server's first word" : "");
 }
 
 /* The descriptors that are left are for sessions whose user is yet to come. */
@@ -146,16 +187,20 @@ static void on_admitted(void *arg, int fd, const struct addr *from, bool has_sec
         net_reset(fd);
         return;
     }
+    bool is_first = !session->somebody_is_in || (len > 0 && session_is_unclaimed(session));
+    if (is_first && session->somebody_is_in && !addr_same_party(from, &session->client)) {
+        session_cut_all(session);
+    }
     session->client = *from;
     session->active_ms = clock_ms();
-    bool is_first = !session->somebody_is_in;
     if (is_first) {
+        session->silent_is_in = len == 0 && is_doubtful(session, from);
         first_client(session, has_secret);
     } else if (session_count_connections(session) >= session_most_connections(session)) {
         session_cut_oldest(session);
     }
     note_address(session, from, is_first);
-    log_in(session, from);
+    log_in(session, from, len == 0);
     if (session->state == SESSION_ENDED) { /* by a watcher that was told about those who wait */
         net_reset(fd);
         return;
@@ -187,6 +232,7 @@ static void on_left(void *arg, unsigned number)
 static const struct door_events DOOR_EVENTS = {
     .expects = session_expects,
     .judge = on_judge,
+    .admits_silent = on_silent,
     .admitted = on_admitted,
     .parked = on_parked,
     .left = on_left,

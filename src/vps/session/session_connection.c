@@ -7,6 +7,9 @@
  *                |       | it is dead                            ^
  *                |       v                                       |
  *                +-- asks for a channel, waits until it is there +
+ *
+ * A client that waits for the target's first word always asks for a channel: without bytes
+ * a reserve cannot be tried.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -29,6 +32,7 @@ struct arrival {
     int data;               /* a reserve, on trial; -1: its channel is on its way */
     struct trial *trial;    /* of data */
     struct timer *patience; /* for the channel that is on its way */
+    bool silent;            /* the client waits for the target's first word */
     size_t len;             /* of what the client said, and the target has to get first */
     uint8_t bytes[];
 };
@@ -126,6 +130,9 @@ static int ask_for_channel(struct connection *connection)
     struct session *session = connection->session;
     int err = session_request_channel(session);
     connection->channel = session->channel;
+    if (err == 0 && connection->arrival->silent) {
+        err = session_dial_target(session, connection->channel);
+    }
     if (err == 0) {
         timer_set(connection->arrival->patience, CHANNEL_MS);
     }
@@ -181,7 +188,7 @@ static struct arrival *arrival_new(int client, const void *bytes, size_t len)
 {
     struct arrival *arrival = malloc(sizeof *arrival + len);
     if (arrival) {
-        *arrival = (struct arrival){.client = client, .data = -1, .len = len};
+        *arrival = (struct arrival){.client = client, .data = -1, .silent = len == 0, .len = len};
         memcpy(arrival->bytes, bytes, len);
     }
     return arrival;
@@ -214,7 +221,8 @@ int session_connect(struct session *session, int client, const void *bytes, size
         return -ENOMEM;
     }
     session->connections_total++;
-    int err = session->spare >= 0 ? use_spare(connection) : ask_for_channel(connection);
+    bool has_channel = session->spare >= 0 && !connection->arrival->silent;
+    int err = has_channel ? use_spare(connection) : ask_for_channel(connection);
     if (err < 0) {
         fail(connection, err);
     }

@@ -79,8 +79,10 @@ struct session {
     bool somebody_is_in;
     bool gateway_is_ready; /* TUNNEL_READY of channel 0 came */
     bool note_is_new;
-    bool told_of_other; /* its user was told that the secret came from elsewhere */
-    uint8_t way_in;     /* of the first client: an enum way_in */
+    bool told_of_other;  /* its user was told that the secret came from elsewhere */
+    bool was_hung_up_on; /* by the target, in its last connection, without a word */
+    bool silent_is_in;   /* who is in came without a word, by ADMIT=auto: session_is_unclaimed() */
+    uint8_t way_in;      /* of the first client: an enum way_in */
     uint16_t port;
     enum session_kind kind;
     enum session_state state;
@@ -154,6 +156,12 @@ void session_on_nothing_carried(struct session *session, bool maybe_last_words);
 void session_wait_for_last_words(struct session *session);
 /* RECONNECT_GRACE=0 and MAX_CONNECTIONS=1: it is one connection, and no port outlives that. */
 bool session_is_strict(const struct session *session);
+/*
+ * Who is in was let in by ADMIT=auto, without a word, and has not said any since: it may be a
+ * scanner. The first client that speaks takes its place, and when it goes the session waits
+ * for its user again.
+ */
+bool session_is_unclaimed(const struct session *session);
 /* How many connections it may have at once. */
 unsigned session_most_connections(const struct session *session);
 
@@ -168,6 +176,10 @@ void session_on_gateway_online(struct session *session);
 /* Asks for data channel 0, or for one more, whose number is in `channel` then. 0 or -errno. */
 int session_request_first_channel(struct session *session);
 int session_request_channel(struct session *session);
+/* The target of that channel is to be dialled without a first byte. 0 or -errno. */
+int session_dial_target(struct session *session, uint16_t channel);
+/* Its gateway knows how to do that, or is offline. */
+bool session_can_dial_target(const struct session *session);
 void session_drop_spare(struct session *session);
 /* Says that the session is over. */
 void session_tell_gateway(struct session *session);
@@ -185,8 +197,8 @@ void session_forget_hasty_admit(struct session *session);
 /* ---- session_connection.c -------------------------------------------------- */
 
 /*
- * Takes over a client that is in, with its first bytes, and finds it a data channel.
- * On failure (-errno) it was sent off.
+ * Takes over a client that is in, with its first bytes, and finds it a data channel. One
+ * that waits for the target's first word has none. On failure (-errno) it was sent off.
  */
 int session_connect(struct session *session, int client, const void *bytes, size_t len);
 /* The oldest one makes room. */
@@ -215,6 +227,8 @@ bool session_expects(void *arg, const struct addr *from);
 void session_on_knocking(void *arg);
 void session_on_departed(void *arg, const struct addr *from, const char *words,
                          enum departure departure);
+/* A silent client was not let in. */
+void session_on_silent(struct session *session, const struct visit *visit, const struct addr *from);
 /* At the session's end: how many unknown clients came. */
 void session_log_knocks(const struct session *session);
 /* Fills in how many wait, and where the owner came from last. */

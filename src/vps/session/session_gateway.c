@@ -69,6 +69,25 @@ int session_request_first_channel(struct session *session)
     return request_channel(session);
 }
 
+int session_dial_target(struct session *session, uint16_t channel)
+{
+    struct gateway *gateway = gateways_find(session->services->gateways, session->gateway);
+    struct message message = {.type = MESSAGE_DIAL_TARGET,
+                              .dial_target = {.session = session->number, .channel = channel}};
+    return gateway ? gateway_send(gateway, &message) : -ENOTCONN;
+}
+
+bool session_can_dial_target(const struct session *session)
+{
+    const struct gateway *gateway = gateways_find(session->services->gateways, session->gateway);
+    struct gateway_view view;
+    if (!gateway) {
+        return true;
+    }
+    gateway_view(gateway, &view);
+    return view.version >= message_since(MESSAGE_DIAL_TARGET);
+}
+
 void session_drop_spare(struct session *session)
 {
     watch_free(session->spare_watch);

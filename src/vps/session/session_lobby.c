@@ -104,6 +104,29 @@ void session_on_departed(void *arg, const struct addr *from, const char *words,
     }
 }
 
+/* Strangers cause these lines; a client that the owner may miss is worth a note as well. */
+void session_on_silent(struct session *session, const struct visit *visit, const struct addr *from)
+{
+    struct addr last;
+    int64_t when;
+    char host[ADDR_HOST_MAX], cause[SESSION_CAUSE_MAX];
+    bool is_missed = !session->somebody_is_in && !visit->blocked &&
+                     (visit->known ||
+                      (lately_find(session->services->lately, &session->owner, &last, &when) &&
+                       addr_same_party(&last, from)));
+    addr_host_text(from, host);
+    if (is_missed) {
+        session_note(session,
+                     "a client at %s said nothing and was dropped: one that waits for the "
+                     "server's first word is let in only from an address that needs no Admit",
+                     host);
+    } else {
+        sieve_log(session->services->sieve, session_cause(session, from, cause), LOG_INFO,
+                  "session %s: %s has said nothing for %d s and is dropped", session->id, host,
+                  DOOR_PATIENCE_MS / 1000);
+    }
+}
+
 /* ---- who waits ------------------------------------------------------------- */
 
 void session_view_lobby(const struct session *session, struct session_view *view)

@@ -339,6 +339,7 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
         err = relay_new((unsigned)settings->relay_workers, &services->relay);
     }
     if (err == 0) {
+        relay_keep_heads(services->relay); /* for lastwords.h */
         sessions->relay_watch = watch_new(loop, relay_events_fd(services->relay), on_links_ended,
                                           sessions);
     }
