@@ -156,7 +156,7 @@ is_running() {
 restart_command() {
     case $manager in
         systemd) echo "sudo systemctl restart $service" ;;
-        openrc) echo "sudo rc-service $service restart" ;;
+        openrc) echo "sudo /etc/init.d/$service restart" ;;
         procd) echo "/etc/init.d/$service restart" ;;
         *) echo "sudo -u pamtunnel $agent --env-file $etc/$agent.env" ;;
     esac

@@ -153,7 +153,7 @@ def test_everything_that_a_gateway_needs_is_put_in_its_place_and_taken_away_agai
 
 def test_a_server_gets_pamctl_and_a_place_for_its_state(openrc):
     said = openrc.installed("vps")
-    assert "sudo vps-agent --setup\n    sudo rc-service pamtunnel-vps restart\n" in said
+    assert "sudo vps-agent --setup\n    sudo /etc/init.d/pamtunnel-vps restart\n" in said
     assert {"usr/bin/vps-agent", "usr/bin/pamctl", "usr/share/man/man8/vps-agent.8", "usr/share/man/man1/pamctl.1",
             "usr/share/bash-completion/completions/pamctl", "usr/local/share/zsh/site-functions/_pamctl",
             "usr/share/fish/vendor_completions.d/pamctl.fish"} <= set(openrc.files())
