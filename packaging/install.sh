@@ -168,7 +168,7 @@ install_it() {
     [ ! -e "/var/lib/dpkg/info/pamtunnel-$side.list" ] ||
         die "the package pamtunnel-$side is installed: upgrade that, or apt remove it first"
     "$here/bin/$agent" --version >/dev/null ||
-        die "$here/bin/$agent does not run here: is this the archive for $(uname -m)?"
+        die "$here/bin/$agent does not run here: take the archive for $(uname -m); those with musl need no C library"
     [ "$manager:$side" != procd:vps ] || die "there is no service for vps-agent under OpenWrt"
     running=no
     ! is_running || running=yes

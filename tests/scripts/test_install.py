@@ -215,7 +215,7 @@ def test_where_the_package_is_installed_it_keeps_its_hands_off(openrc):
 def test_an_archive_for_another_machine_is_told_before_anything_is_installed(openrc):
     openrc.write("archive/bin/vps-agent", "\x7fELF of another processor")
     done = openrc.run("vps")
-    assert done.returncode == 1 and "is this the archive for" in done.stderr and "usr/bin/pamctl" not in openrc.files()
+    assert done.returncode == 1 and "take the archive for" in done.stderr and "usr/bin/pamctl" not in openrc.files()
 
 
 def test_a_log_is_rotated_in_place(tmp_path):
