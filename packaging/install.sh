@@ -213,26 +213,28 @@ usage() {
     sed -n '2,/^[^#]/s/^# //p' "$0"
 }
 
+wrong() {
+    say "$*" >&2
+    usage >&2
+    exit 2
+}
+
 side="" action=install_it
 for argument; do
     case $argument in
-        vps | gateway) side=$argument ;;
+        vps | gateway)
+            [ -z "$side" ] || wrong "one after the other: vps, or gateway"
+            side=$argument
+            ;;
         --uninstall) action=uninstall_it ;;
         -h | --help)
             usage
             exit 0
             ;;
-        *)
-            say "unknown: $argument" >&2
-            side=""
-            break
-            ;;
+        *) wrong "unknown: $argument" ;;
     esac
 done
-if [ -z "$side" ]; then
-    usage >&2
-    exit 2
-fi
+[ -n "$side" ] || wrong "say what this machine is: vps, or gateway"
 agent=$side-agent service=pamtunnel-$side
 [ "$(id -u)" = 0 ] || die "this has to be root: sudo $0 $*"
 manager=$(service_manager)

@@ -192,10 +192,11 @@ def test_what_both_agents_have_stays_for_the_other(openrc):
 
 
 @pytest.mark.parametrize("arguments, status, what", [
-    ((), 2, "install.sh vps "), (("server",), 2, "unknown: server"), (("vps", "--purge"), 2, "unknown: --purge")])
+    ((), 2, "say what this machine is"), (("vps", "gateway"), 2, "one after the other"),
+    (("server",), 2, "unknown: server"), (("vps", "--purge"), 2, "unknown: --purge")])
 def test_a_wrong_call_installs_nothing_and_says_how_to(openrc, arguments, status, what):
     done = openrc.run(*arguments)
-    assert done.returncode == status and what in done.stderr and not openrc.files()
+    assert done.returncode == status and what in done.stderr and "install.sh vps " in done.stderr and not openrc.files()
 
 
 def test_help_is_for_everybody_and_installing_for_root(openrc):
