@@ -19,7 +19,7 @@ die() {
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# --- what goes where: mode, file in the archive, path, the program that it is filled in with ---------
+# --- what goes where: mode, file in the archive, path -----------------------------------------------
 
 files_of() { # vps|gateway
     case $1 in
@@ -31,9 +31,9 @@ files_of() { # vps|gateway
         for page in "$program.1" "$program.8"; do
             [ ! -e "$here/man/$page" ] || echo "644 man/$page /usr/share/man/man${page##*.}/$page"
         done
-        completion bash "/usr/share/bash-completion/completions/$program"
-        completion zsh "/usr/local/share/zsh/site-functions/_$program"
-        completion fish "/usr/share/fish/vendor_completions.d/$program.fish"
+        completion "bash/$program" /usr/share/bash-completion/completions
+        completion "zsh/_$program" /usr/local/share/zsh/site-functions
+        completion "fish/$program.fish" /usr/share/fish/vendor_completions.d
     done
     case $manager in
         systemd)
@@ -48,15 +48,14 @@ files_of() { # vps|gateway
     esac
 }
 
-completion() { # SHELL PATH
-    [ ! -e "$here/completions/program.$1" ] || echo "644 completions/program.$1 $2 $program"
+completion() { # FILE FOLDER
+    [ ! -e "$here/completions/$1" ] || echo "644 completions/$1 $2/${1##*/}"
 }
 
 # Beside it and renamed, so that a program may be running.
-put() { # MODE FILE PATH [PROGRAM]
+put() { # MODE FILE PATH
     mkdir -p "${3%/*}"
     cp "$here/$2" "$3.new"
-    [ -z "$4" ] || sed "s/@program@/$4/g" "$here/$2" >"$3.new"
     chmod "$1" "$3.new"
     chown 0:0 "$3.new"
     mv -f "$3.new" "$3"
@@ -172,9 +171,7 @@ install_it() {
     [ "$manager:$side" != procd:vps ] || die "there is no service for vps-agent under OpenWrt"
     running=no
     ! is_running || running=yes
-    files_of "$side" | while read -r mode file path program; do
-        put "$mode" "$file" "$path" "$program"
-    done
+    files_of "$side" | while read -r mode file path; do put "$mode" "$file" "$path"; done
     make_user
     make_settings
     make_state
@@ -200,7 +197,7 @@ uninstall_it() {
     [ ! -e "/var/lib/dpkg/info/pamtunnel-$side.list" ] ||
         die "the package pamtunnel-$side is installed: apt remove takes it away"
     stop_service
-    files_of "$side" | while read -r _ _ path _; do
+    files_of "$side" | while read -r _ _ path; do
         # What both sides have stays for the other.
         if [ -e /usr/bin/$other-agent ] && files_of $other | grep -q " $path\$"; then continue; fi
         rm -f "$path"

@@ -21,8 +21,9 @@ CONTENTS = {
     "openrc/pamtunnel-vps", "openrc/pamtunnel-gateway", "openwrt/pamtunnel-gateway",
     "logrotate/pamtunnel",
 }
-CONTENTS |= {str(path.relative_to(REPOSITORY / "packaging"))
-             for path in (REPOSITORY / "packaging/completions").rglob("*") if path.is_file()}
+if (REPOSITORY / "scripts/completions").exists():
+    CONTENTS |= {f"completions/{name.format(program)}" for program in ("vps-agent", "gateway-agent", "pamctl")
+                 for name in ("bash/{}", "zsh/_{}", "fish/{}.fish")}
 MACHINES = {"x86_64": "X86-64", "aarch64": "AArch64", "arm": "ARM"}
 FLOOR = (2, 34)     # of glibc
 MEGABYTE = 1000 * 1000

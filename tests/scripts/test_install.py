@@ -63,8 +63,9 @@ class Machine:
         for name in AGENTS.values():
             shutil.copy(ROOT / name / f"{name}.env.example", archive / "env")
         shutil.copy(ROOT / "packaging/install.sh", archive)
-        for shell in ("bash", "zsh", "fish"):
-            self.write(f"archive/completions/program.{shell}", "# completion of @program@\n")
+        for program in ("gateway-agent", "pamctl"):
+            for name in (f"bash/{program}", f"zsh/_{program}", f"fish/{program}.fish"):
+                self.write(f"archive/completions/{name}", f"# completion of {program}\n")
 
     def write(self, path, text):
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
