@@ -57,7 +57,9 @@ static void say_finding(struct checkup *checkup, const struct gateway_settings *
                     settings->vps_host, settings->control_port);
     }
     if (err < 0) {
-        const char *what = err == -EACCES ? "key" : err == -EPROTONOSUPPORT ? "version" : "VPS";
+        const char *what = err == -EACCES || err == -EKEYEXPIRED || err == -EDQUOT ? "key"
+                           : err == -EPROTONOSUPPORT                               ? "version"
+                                                                                   : "VPS";
         checkup_say(checkup, CHECKUP_BAD, what, "%s", finding->why.text);
         return;
     }

@@ -70,6 +70,12 @@ static json_t *do_status(struct admin_call *call, const json_t *request)
     return reply;
 }
 
+static json_t *do_keys(struct admin_call *call, const json_t *request)
+{
+    (void)request;
+    return reply_keys(gateways_keyring(call->options->gateways));
+}
+
 static json_t *wait_for_drain(struct admin_call *call)
 {
     struct sessions *sessions = call->options->sessions;
@@ -238,7 +244,7 @@ static const struct {
 } COMMANDS[] = {
     {"ssh", do_ssh},     {"rdp", do_rdp},       {"status", do_status}, {"sessions", do_sessions},
     {"close", do_close}, {"admit", do_admit},   {"block", do_block},   {"drain", do_drain},
-    {"known", do_known}, {"forget", do_forget},
+    {"known", do_known}, {"forget", do_forget}, {"keys", do_keys},
 };
 
 json_t *admin_run(struct admin_call *call, const json_t *request)

@@ -17,6 +17,7 @@
 #include "base/net.h"
 #include "base/why.h"
 #include "control/message.h"
+#include "vps/keyring.h"
 #include "vps/settings.h"
 
 enum {
@@ -49,6 +50,7 @@ struct gateways_options {
     uv_loop_t *loop;
     const struct log *log;
     const struct vps_settings *settings;
+    struct store *store; /* which keys have been used; may be NULL */
     struct gateways_events events;
 };
 
@@ -68,6 +70,9 @@ int gateways_pick(const struct gateways *gateways, const char *name, struct gate
 struct gateway *gateways_find(const struct gateways *gateways, const char *name);
 /* One after the other: NULL to start, NULL at the end. */
 struct gateway *gateways_next(const struct gateways *gateways, const struct gateway *after);
+
+/* The keys with which they log in. */
+const struct keyring *gateways_keyring(const struct gateways *gateways);
 
 /* 0 or -errno: it is as good as offline then. */
 int gateway_send(struct gateway *gateway, const struct message *message);
