@@ -70,7 +70,9 @@ def next_version(deb, folder):
 
 def test_lintian_finds_nothing():
     debs = [deb for architecture in ARCHITECTURES for deb in packages(architecture)]
+    # In two megabytes of code and tables some bytes always spell a word that is almost another one.
     result = subprocess.run(["lintian", "--allow-root", "--no-tag-display-limit",
+                             "--suppress-tags", "spelling-error-in-binary",
                              "--display-info", "--pedantic", *debs],
                             capture_output=True, text=True)
     assert (result.returncode, result.stdout) == (0, ""), result.stdout + result.stderr
@@ -244,7 +246,7 @@ class Services(contextlib.ExitStack):
         shared = {"VPS_HOST": "127.0.0.1", "TUNNEL_KEY": secrets.token_hex(32),
                   "CONTROL_PORT": ports}
         self._append("vps", shared | {
-            "TELEGRAM_TOKEN": self.token, "ALLOWED_USERS": OWNER, "ADMIT": "auto",
+            "TELEGRAM_TOKEN": self.token, "ALLOWED_USERS": OWNER, "ADMIT": "auto", "RECONNECT_GRACE": 1,
             "TELEGRAM_API_URL": self.api.url, "PORT_RANGE_START": ports + 1,
             "PORT_RANGE_END": ports + 60})
         self._append("gateway", shared | {"ALLOWED_TARGETS": LOOPBACK_TARGETS})
