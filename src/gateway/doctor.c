@@ -163,9 +163,9 @@ static void check_targets(struct checkup *checkup, const struct targets *targets
                     "right if there is a route to what it has, else add your network",
                     network);
     } else {
-        checkup_say(checkup, CHECKUP_OK, "targets",
-                    "%u entries in ALLOWED_TARGETS, %u of them names%s", summary.entries,
-                    summary.names, summary.loopback ? "; this machine itself is one" : "");
+        checkup_say(checkup, CHECKUP_OK, "targets", "%u entr%s in ALLOWED_TARGETS, %u by name%s",
+                    summary.entries, summary.entries == 1 ? "y" : "ies", summary.names,
+                    summary.loopback ? "; this machine itself is one" : "");
     }
 }
 
