@@ -21,9 +21,7 @@ CONTENTS = {
     "openrc/pamtunnel-vps", "openrc/pamtunnel-gateway", "openwrt/pamtunnel-gateway",
     "logrotate/pamtunnel",
 }
-if (REPOSITORY / "scripts/completions").exists():
-    CONTENTS |= {f"completions/{name.format(program)}" for program in ("vps-agent", "gateway-agent", "pamctl")
-                 for name in ("bash/{}", "zsh/_{}", "fish/{}.fish")}
+CONTENTS |= {f"completions/{name.format(program)}" for program in PROGRAMS for name in ("bash/{}", "zsh/_{}", "fish/{}.fish")}
 MACHINES = {"x86_64": "X86-64", "aarch64": "AArch64", "arm": "ARM"}
 FLOOR = (2, 34)     # of glibc
 MEGABYTE = 1000 * 1000
