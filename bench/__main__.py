@@ -174,6 +174,7 @@ def parse_options():
     parser.add_argument("--no-docs", action="store_true", help="leave docs/ as it is")
     parser.add_argument("--report", metavar="FILE", help="measure nothing; write docs/ anew from "
                         "the raw numbers of an earlier run")
+    parser.add_argument("--only-parse", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--build", help=argparse.SUPPRESS)
     parser.add_argument("--scratch", help=argparse.SUPPRESS)
     parser.add_argument("--results", help=argparse.SUPPRESS)
@@ -240,6 +241,8 @@ def end_with_stdin():
 
 def main():
     options = parse_options()
+    if options.only_parse:      # before anything is installed and built for them
+        return
     if options.report:
         data = json.loads(pathlib.Path(options.report).read_text())
         whole = True

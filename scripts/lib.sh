@@ -7,9 +7,32 @@ export LC_ALL=C.UTF-8
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+# What begins with "usage:" is wrong usage, exit status 2.
 die() {
     say "$*"
+    [[ $* != usage:* ]] || exit 2
     exit 1
+}
+
+# Asked for help, a script prints its head and does nothing else; own_help=yes in those whose
+# program has an answer of its own.
+for argument; do
+    case ${own_help-}$argument in
+        -h | --help)
+            sed -n '2,/^[^#]/{/^# shellcheck/d;s/^#$//p;s/^# //p}' "$0"
+            exit 0
+            ;;
+    esac
+done
+
+# The mirror that this machine's apt has Debian itself from.
+debian_mirror() {
+    local uri
+    # shellcheck disable=SC2016 # apt expands these
+    uri=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN)/$(LABEL) $(CODENAME)' \
+        'Created-By: Packages' | awk '$2 == "Debian/Debian" && $3 !~ /-/ { print $1; exit }')
+    [ -n "$uri" ] || die "this machine's apt has no Debian mirror; has apt-get update been run?"
+    echo "$uri"
 }
 
 # Two is also what a small CI machine has; JOBS=8 for a larger one.

@@ -51,7 +51,9 @@ int state_reserve(const struct vps_settings *settings, const struct log *log, in
     if (mkdir(folder, 0700) < 0 && errno != EEXIST) {
         int err = -errno;
         return why_set(why, err, "cannot make STATE_DIR %s: %s%s", folder, strerror(-err),
-                       err == -ENOENT ? " (make the folder above it first)" : "");
+                       err == -ENOENT   ? " (make the folder above it first)"
+                       : err == -EACCES ? "; set STATE_DIR to a folder that this user may write to"
+                                        : "");
     }
     if (access(folder, W_OK | X_OK) < 0) {
         int err = -errno;

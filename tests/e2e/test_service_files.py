@@ -35,9 +35,13 @@ def settings_in_help(agent):
     return found
 
 
+def example(agent):
+    return REPOSITORY / agent / f"{agent}.env.example"
+
+
 def lines_of_example(agent):
     """{name: (value, commented out)}"""
-    text = (PACKAGING / "env" / f"{agent}.env.example").read_text()
+    text = example(agent).read_text()
     lines = re.findall(r"^(#?)([A-Z_]+)=(.*)$", text, re.M)
     assert len({name for _, name, _ in lines}) == len(lines), "no setting stands there twice"
     return {name: (value, bool(mark)) for mark, name, value in lines}
@@ -47,10 +51,10 @@ def lines_of_example(agent):
 
 @pytest.mark.parametrize("agent", AGENTS.values())
 def test_the_env_file_has_every_setting_with_its_default(agent):
-    known, example = settings_in_help(agent), lines_of_example(agent)
-    assert set(example) == set(known)
+    known, lines = settings_in_help(agent), lines_of_example(agent)
+    assert set(lines) == set(known)
     for name, (default, required) in known.items():
-        value, commented = example[name]
+        value, commented = lines[name]
         assert commented != required, f"{name}: what has to be filled in is not commented out, all else is"
         assert not required or not value
         if default:
@@ -59,10 +63,9 @@ def test_the_env_file_has_every_setting_with_its_default(agent):
 
 @pytest.mark.parametrize("agent", AGENTS.values())
 def test_the_env_file_names_what_is_not_filled_in_and_is_complete_with_that(agent, folder):
-    example = PACKAGING / "env" / f"{agent}.env.example"
-    result = run(agent, "--check", "--env-file", example)
+    result = run(agent, "--check", "--env-file", example(agent))
     assert result.returncode == 2 and next(iter(REQUIRED[agent])) in result.stderr
-    text = example.read_text()
+    text = example(agent).read_text()
     for name, value in REQUIRED[agent].items():
         text = text.replace(f"\n{name}=\n", f"\n{name}={value}\n")
     (folder / "filled.env").write_text(text)

@@ -670,6 +670,15 @@ def test_a_state_dir_that_is_not_writable_is_a_clear_error(folder, as_nobody):
     assert result.returncode == 1 and str(folder) in result.stderr and "Permission denied" in result.stderr
 
 
+def test_who_may_not_make_the_state_dir_is_told_what_to_set(folder, as_nobody):
+    folder.chmod(0o755)
+    result = subprocess.run([*as_nobody, program("vps-agent"), "--local"], env=environment(local_settings(folder / "state")),
+                            capture_output=True, text=True, timeout=20)
+    if "execute" in result.stderr:
+        pytest.skip("that user may not run the programs")
+    assert result.returncode == 1 and f"{folder}/state: Permission denied; set STATE_DIR to" in result.stderr
+
+
 def test_a_state_dir_is_made_if_it_is_missing_for_its_owner_only(folder):
     daemon = Daemon("vps-agent", folder, local_settings(folder / "state"), ["--local"]).start()
     try:

@@ -157,6 +157,16 @@ def write_document(outcomes, known):
     DOCUMENT.write_text(above + mark + "\n" + rows(outcomes, known))
 
 
+def print_list(circumstances):
+    """For a person who asks what there is; the headings are those of docs/reliability.md."""
+    part = None
+    for circumstance in circumstances:
+        if circumstance.part != part:
+            part = circumstance.part
+            print(f"{part}:")
+        print(f"  {circumstance.name}\n      when  {circumstance.what}\n      must  {circumstance.must}")
+
+
 def parse():
     parser = argparse.ArgumentParser(prog="faults", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="which; without: all")
@@ -189,8 +199,7 @@ def main():
     names = [c.name for c in known.values()
              if (c.name in options.names or not options.names) and (c.short or not options.short)]
     if options.list:
-        for name in names:
-            print(f"{name}: {known[name].what}\n        {known[name].must}")
+        print_list([known[name] for name in names])
         return 0
     outcomes = run_all(names, known, options)
     if options.json:

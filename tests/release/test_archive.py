@@ -13,13 +13,15 @@ from archive import DIST, FOLDER, PREFIX, PROGRAMS, REPOSITORY, STATIC, TARGET, 
 LINKED = {"sqlite3", "mbedtls", "curl", "libuv1", "jansson", "libseccomp", "ca-certificates"}
 LINKED |= {"musl"} if STATIC else set()
 CONTENTS = {
-    "README.md", "LICENSE", "CHANGELOG.md", "sbom.cdx.json",
+    "README.md", "LICENSE", "CHANGELOG.md", "sbom.cdx.json", "install.sh",
     "bin/vps-agent", "bin/gateway-agent", "bin/pamctl",
     "env/vps-agent.env.example", "env/gateway-agent.env.example",
     "man/vps-agent.8", "man/gateway-agent.8", "man/pamctl.1",
     "systemd/pamtunnel-vps.service", "systemd/pamtunnel-gateway.service", "sysusers/pamtunnel.conf",
     "openrc/pamtunnel-vps", "openrc/pamtunnel-gateway", "openwrt/pamtunnel-gateway",
+    "logrotate/pamtunnel",
 }
+CONTENTS |= {f"completions/{name.format(program)}" for program in PROGRAMS for name in ("bash/{}", "zsh/_{}", "fish/{}.fish")}
 MACHINES = {"x86_64": "X86-64", "aarch64": "AArch64", "arm": "ARM"}
 FLOOR = (2, 34)     # of glibc
 MEGABYTE = 1000 * 1000
@@ -40,7 +42,7 @@ def test_the_archive_holds_what_it_should_and_says_nothing_of_its_builder():
     assert len({m.mtime for m in members}) == 1
     assert all(m.isfile() or m.isdir() for m in members)
     runnable = {m.name.partition("/")[2] for m in members if m.isfile() and m.mode == 0o755}
-    assert runnable == {name for name in CONTENTS if name.startswith(("bin/", "openrc/", "openwrt/"))}
+    assert runnable == {name for name in CONTENTS if name.startswith(("bin/", "openrc/", "openwrt/", "install.sh"))}
     assert not [m.name for m in members if m.mode not in (0o644, 0o755)]
     assert all((FOLDER / name).stat().st_size for name in CONTENTS)
 

@@ -65,3 +65,13 @@ def test_a_cache_that_will_not_do_is_named(tree):
         done = tree.run("deps", PAMTUNNEL_CACHE=str(cache))
         assert done.returncode == 1
         assert done.stderr == f"deps: {why}: PAMTUNNEL_CACHE names another folder\n"
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a clone")
+def test_a_checkout_as_on_windows_has_scripts_that_run(tmp_path):
+    """docker build there takes the work tree as it is."""
+    subprocess.run(["git", "-c", "core.autocrlf=true", "clone", "--quiet", ROOT, tmp_path / "clone"], check=True)
+    changed = [name for name in ("scripts/image", "scripts/lib.sh", "Dockerfile.vps-agent", "docker-compose.yml",
+                                 "vps-agent/vps-agent.env.example", "tests/fuzz/corpus/settings/windows")
+               if (tmp_path / "clone" / name).read_bytes() != (ROOT / name).read_bytes()]
+    assert not changed
