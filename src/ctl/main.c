@@ -42,7 +42,7 @@ static const struct command {
      1,
      true,
      show_rdp,
-     "rdp HOST[:PORT] [--out FILE]",
+     "rdp [USER@]HOST[:PORT] [--out FILE]",
      "open an RDP session; writes the .rdp file"},
     {"status", {0}, 0, false, show_status, "status", "the agent and its gateways"},
     {"sessions", {0}, 0, false, show_sessions, "sessions", "the open sessions"},

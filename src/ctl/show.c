@@ -12,6 +12,12 @@ static const char *text_of(const json_t *object, const char *key)
     return text ? text : "-";
 }
 
+/* With the gateway if there are several; an older agent does not say. */
+static const char *target_of(const json_t *session)
+{
+    return text_of(session, json_object_get(session, "shown") ? "shown" : "target");
+}
+
 static json_int_t number_of(const json_t *object, const char *key)
 {
     return json_integer_value(json_object_get(object, key));
@@ -119,7 +125,7 @@ static void show_session(const json_t *session)
 {
     char age[64], in[32], out[32];
     printf("%s  %s %s  %s  port %" JSON_INTEGER_FORMAT "  for %s", text_of(session, "id"),
-           text_of(session, "kind"), text_of(session, "target"), text_of(session, "state"),
+           text_of(session, "kind"), target_of(session), text_of(session, "state"),
            number_of(session, "public_port"), span(age, sizeof age, age_of(session)));
     if (json_is_string(json_object_get(session, "client"))) {
         printf("  from %s  %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
@@ -157,7 +163,7 @@ static void show_what_next(const json_t *session)
     printf("Session %s to %s, %" JSON_INTEGER_FORMAT
            " s to connect. If the client seems to hang, it "
            "waits to be admitted: pamctl sessions shows the line that lets it in.\n",
-           text_of(session, "id"), text_of(session, "target"), number_of(session, "expires_in"));
+           text_of(session, "id"), target_of(session), number_of(session, "expires_in"));
     show_parked(session);
 }
 
@@ -172,7 +178,7 @@ void show_rdp(const json_t *reply)
     const json_t *session = json_object_get(reply, "session");
     printf("%s\nSession %s to %s, %" JSON_INTEGER_FORMAT " s to open the file. Whoever has it can "
            "use the session: keep it to yourself.\n",
-           text_of(reply, "file"), text_of(session, "id"), text_of(session, "target"),
+           text_of(reply, "file"), text_of(session, "id"), target_of(session),
            number_of(session, "expires_in"));
 }
 

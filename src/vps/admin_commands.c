@@ -20,8 +20,7 @@ static json_t *open_session(struct admin_call *call, const json_t *request, enum
     struct session_request wanted = {.owner = {OWNER_LOCAL, call->uid}, .kind = kind};
     struct why why = {""};
     uint16_t port = kind == SESSION_SSH ? 22 : 3389;
-    int err = target_parse(text_of(request, "target"), port, kind == SESSION_SSH, &wanted.target,
-                           &why);
+    int err = target_parse(text_of(request, "target"), port, &wanted.target, &why);
     if (err == 0) {
         err = sessions_open(call->options->sessions, &wanted, &call->opening, &why);
     }

@@ -10,6 +10,7 @@
 #ifndef PAMTUNNEL_VPS_GATEWAYS_H
 #define PAMTUNNEL_VPS_GATEWAYS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -68,6 +69,13 @@ int gateways_pick(const struct gateways *gateways, const char *name, struct gate
 struct gateway *gateways_find(const struct gateways *gateways, const char *name);
 /* One after the other: NULL to start, NULL at the end. */
 struct gateway *gateways_next(const struct gateways *gateways, const struct gateway *after);
+
+/*
+ * True if a target's name alone does not say which machine it is: there are several keys, or
+ * gateways of several names have logged in with the one that there is. Does not become false
+ * again when one goes.
+ */
+bool gateways_are_several(const struct gateways *gateways);
 
 /* 0 or -errno: it is as good as offline then. */
 int gateway_send(struct gateway *gateway, const struct message *message);

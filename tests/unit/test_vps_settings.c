@@ -30,6 +30,7 @@ static const char *const NAMES[] = {
     "MAX_SESSIONS",     "ADMIT",
     "KNOWN_DAYS",       "STATE_DIR",
     "RELAY_WORKERS",    "RUST_LOG",
+    "RDP_CLIPBOARD",
 };
 
 /* A clean environment that is just enough. */
@@ -185,6 +186,9 @@ static const struct {
     {"KNOWN_DAYS", "3650", NULL},
     {"KNOWN_DAYS", "0", "KNOWN_DAYS is \"0\"; it takes days, 1 to 3650"},
     {"KNOWN_DAYS", "3651", "KNOWN_DAYS is \"3651\""},
+    {"RDP_CLIPBOARD", "on", NULL},
+    {"RDP_CLIPBOARD", "off", NULL},
+    {"RDP_CLIPBOARD", "yes", "RDP_CLIPBOARD is \"yes\"; it takes on or off"},
     {"ADMIT", "auto", NULL},
     {"ADMIT", "ask", NULL},
     {"ADMIT", "never", "ADMIT is \"never\"; it takes auto, known or ask"},

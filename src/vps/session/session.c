@@ -363,6 +363,7 @@ static struct session *blank(struct session_services *services,
     session->kind = request->kind;
     session->owner = request->owner;
     session->port = target->port;
+    session->names_gateway = gateways_are_several(services->gateways);
     session->public_listener = -1;
     session->spare = -1;
     session->opened_ms = clock_ms();

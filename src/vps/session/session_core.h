@@ -74,6 +74,7 @@ struct session {
     bool gateway_is_ready; /* TUNNEL_READY of channel 0 came */
     bool note_is_new;
     bool told_of_other; /* its user was told that the secret came from elsewhere */
+    bool names_gateway; /* there were several when it was opened */
     uint8_t way_in;     /* of the first client: an enum way_in */
     uint16_t port;
     enum session_kind kind;
