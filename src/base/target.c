@@ -52,7 +52,7 @@ static int port_parse(const char *text, uint16_t *ret_port)
 }
 
 /* HOST, HOST:PORT, ADDRESS6 or [ADDRESS6]:PORT. Returns the port's text or NULL. */
-static const char *split_port(const char *text, char host[HOST_MAX + 2])
+static const char *split_port(const char *text, char host[TARGET_ARGUMENT_MAX + 1])
 {
     size_t len = strlen(text);
     const char *start = text, *port = NULL;
@@ -69,7 +69,7 @@ static const char *split_port(const char *text, char host[HOST_MAX + 2])
         len = (size_t)(colon - text);
         port = colon + 1;
     }
-    snprintf(host, HOST_MAX + 2, "%.*s", (int)len, start);
+    snprintf(host, TARGET_ARGUMENT_MAX + 1, "%.*s", (int)len, start);
     return port;
 }
 
@@ -85,7 +85,7 @@ static uint32_t plain_character(uint32_t c)
     if ((c >= 0x2010 && c <= 0x2015) || c == 0x2212) { /* hyphens, dashes, minus */
         return '-';
     }
-    if (c == 0xa0 || c == 0x202f || c == 0x3000) {
+    if (c == 0xa0 || c == 0x202f || c == 0x3000 || c == 0x2028 || c == 0x2029) {
         return ' ';
     }
     return c >= 0xa0 && utf8_is_hidden(c) ? 0 : c;
@@ -171,7 +171,7 @@ static int take_user(const char *text, char *user, struct why *why)
 
 static int take_host(const char *text, struct target *target, struct why *why)
 {
-    char host[HOST_MAX + 2]; /* with a dot at the end */
+    char host[TARGET_ARGUMENT_MAX + 1];
     const char *port = split_port(text, host);
     size_t len = strlen(host);
     bool brackets = text[0] == '[';

@@ -40,7 +40,7 @@ class Line:
         self.command = self.live.code[0]
         self.id = world.newest_session()["id"]
         self.config = sshd.client_config("127.0.0.1")
-        self.options = ["-F", str(self.config), "-o", "HostKeyAlias=127.0.0.1"]
+        self.options = ["-F", str(self.config), "-o", f"HostKeyAlias={sshd.alias('127.0.0.1')}"]
         self.port = str(port_of(self.command))
         self.remote = f"{USER}@127.0.0.1"
 

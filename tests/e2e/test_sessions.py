@@ -26,7 +26,7 @@ SESSION_KEYS = {"id", "kind", "target", "gateway", "state", "owner", "public_por
                 "since", "age", "expires_in", "bytes_to_target", "bytes_to_client", "connections",
                 "connections_total", "note", "parked", "reason"}
 
-SESSION_KEYS |= {"waiting", "knocking"}
+SESSION_KEYS |= {"waiting", "knocking", "shown"}
 
 
 @pytest.fixture
@@ -265,7 +265,7 @@ def test_with_two_gateways_the_user_says_which(two_gateways):
         message = world.ssh(f"office/alice@{target.name}")
         session = world.newest_session()
         assert session["gateway"] == "office" and session["target"] == target.name
-        assert message.code[0].endswith(" -o HostKeyAlias=127.0.0.2 alice@127.0.0.1")
+        assert message.code[0].endswith(f" -o HostKeyAlias=office/127.0.0.2+{target.port} alice@127.0.0.1")
         client = enter(session["public_port"])
         client.close()
         document, _ = world.rdp(f"office/{target.name}")
@@ -360,7 +360,7 @@ def test_a_machine_of_the_lan_is_reached_by_its_name_and_the_usual_port(far_worl
     with peers.Recorder(peers.echo, listener=internet.lan.listen("0.0.0.0", 22)) as target:
         message = far_world.ssh("bob@HOME-PC")
         port = port_of(message.code[0])
-        assert message.code[0] == f"ssh -p {port} -o HostKeyAlias=HOME-PC bob@{netns.VPS}"
+        assert message.code[0] == f"ssh -p {port} -o HostKeyAlias=home-pc bob@{netns.VPS}"
         assert message.says("SSH to HOME-PC is ready")
         client = internet.client.connect(netns.VPS, port, netns.CLIENT)
         client.sendall(BANNER)
@@ -379,7 +379,7 @@ def test_pamctl_ssh_prints_the_line_and_what_to_know(world, target):
     session = world.newest_session()
     line, note = result.stdout.splitlines()
     assert result.returncode == 0 and result.stderr == ""
-    assert line == f"ssh -p {session['public_port']} -o HostKeyAlias=127.0.0.1 alice@127.0.0.1"
+    assert line == f"ssh -p {session['public_port']} -o HostKeyAlias=127.0.0.1+{target.port} alice@127.0.0.1"
     assert note.startswith(f"Session {session['id']} to {target.name}, 120 s to connect.")
     assert session["owner"] == f"uid:{os.geteuid()}" and session["kind"] == "ssh"
     enter(session["public_port"])

@@ -336,7 +336,8 @@ static void say_how_to_start(const struct setup *setup, const char *path,
            path, settings->control_port, settings->port_range_start, settings->port_range_end,
            command, where);
     if (host_kind(settings->vps_host) == HOST_IPV6) {
-        printf("VPS_HOST:  FreeRDP cannot open .rdp files with an IPv6 address; better use a name\n");
+        printf(
+            "VPS_HOST:  FreeRDP cannot open .rdp files with an IPv6 address; better use a name\n");
     }
     if (!isatty(STDOUT_FILENO)) {
         printf("Gateway:   vps-agent --invite %s%s prints the line for it\n", setup->gateway,
