@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <stdio.h>
 #include <time.h>
 
 uint64_t clock_ms(void)
@@ -19,4 +20,14 @@ uint64_t clock_us(void)
 int64_t clock_unix(void)
 {
     return (int64_t)time(NULL);
+}
+
+char *clock_text(int64_t unix_s, char *dst)
+{
+    struct tm utc;
+    time_t at = (time_t)unix_s;
+    if (!gmtime_r(&at, &utc) || strftime(dst, CLOCK_TEXT_MAX, "%Y-%m-%d %H:%M UTC", &utc) == 0) {
+        snprintf(dst, CLOCK_TEXT_MAX, "no time");
+    }
+    return dst;
 }

@@ -11,4 +11,8 @@ uint64_t clock_us(void);
 /* Seconds of Unix time: for people and for Telegram's dates. */
 int64_t clock_unix(void);
 
+enum { CLOCK_TEXT_MAX = 40 };
+/* "2026-11-26 18:04 UTC"; dst takes CLOCK_TEXT_MAX. Returns dst. */
+char *clock_text(int64_t unix_s, char *dst);
+
 #endif

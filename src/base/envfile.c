@@ -351,7 +351,7 @@ static int say_unwritable(const char *path, int err, struct why *why)
 {
     return why_set(why, err, "cannot write %s: %s%s", path, strerror(-err),
                    err == -EACCES || err == -EPERM
-                       ? "; run this as root, or name another file with --env-file"
+                       ? "; run this as root (with sudo), or name another file with --env-file"
                        : "");
 }
 

@@ -11,22 +11,30 @@
 #include "base/bytes.h"
 
 static const char NAME[] = "pamtunnel";
-static const char PREFIX[] = "pamtunnel1.";
+enum { NAME_SIZE = sizeof NAME - 1 };
+static const char *const PREFIXES[] = {"pamtunnel1.", "pamtunnel2."};
 static const char ALPHABET[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/* Of the form; the second one has a time. */
+enum version { PLAIN, TIMED };
 
 enum {
     CHECK_SIZE = 4,
     FIXED_SIZE = 2 + 2 + CRYPTO_KEY_SIZE + 2 + 2 + CHECK_SIZE,
-    BYTES_MAX = FIXED_SIZE + GATEWAY_NAME_MAX + HOST_MAX,
-    PREFIX_SIZE = sizeof PREFIX - 1,
+    TIME_SIZE = 8,
+    BYTES_MAX = FIXED_SIZE + TIME_SIZE + GATEWAY_NAME_MAX + HOST_MAX,
+    PREFIX_SIZE = sizeof "pamtunnel1." - 1,
 };
 
-static int check_of(const uint8_t *data, size_t len, uint8_t ret_check[CHECK_SIZE])
+/* The second form's check is of its prefix, too: one is not taken for the other. */
+static int check_of(enum version version, const uint8_t *data, size_t len,
+                    uint8_t ret_check[CHECK_SIZE])
 {
     static const uint8_t NO_KEY[CRYPTO_KEY_SIZE];
-    const struct crypto_piece piece = {data, len};
+    const struct crypto_piece pieces[] = {{PREFIXES[version], version == TIMED ? PREFIX_SIZE : 0},
+                                          {data, len}};
     uint8_t mac[CRYPTO_MAC_SIZE];
-    int err = crypto_mac(NO_KEY, &piece, 1, mac);
+    int err = crypto_mac(NO_KEY, pieces, 2, mac);
     if (err == 0) {
         memcpy(ret_check, mac, CHECK_SIZE);
     }
@@ -36,7 +44,7 @@ static int check_of(const uint8_t *data, size_t len, uint8_t ret_check[CHECK_SIZ
 
 static bool is_valid(const struct invite *invite)
 {
-    return invite->port > 0 && host_kind(invite->host) != HOST_INVALID &&
+    return invite->port > 0 && invite->until >= 0 && host_kind(invite->host) != HOST_INVALID &&
            gateway_name_is_valid(invite->gateway);
 }
 
@@ -57,7 +65,9 @@ static void make_url_safe(char *text)
 int invite_encode(const struct invite *invite, char *dst)
 {
     uint8_t bytes[BYTES_MAX];
+    enum version version = invite->until ? TIMED : PLAIN;
     size_t len = FIXED_SIZE + strlen(invite->gateway) + strlen(invite->host), out;
+    len += version == TIMED ? TIME_SIZE : 0;
     if (!is_valid(invite)) {
         return -EINVAL;
     }
@@ -65,10 +75,13 @@ int invite_encode(const struct invite *invite, char *dst)
     write_u16(&w, (uint16_t)len);
     write_u16(&w, invite->port);
     write_bytes(&w, invite->key, sizeof invite->key);
+    if (version == TIMED) {
+        write_u64(&w, (uint64_t)invite->until);
+    }
     write_string(&w, invite->gateway);
     write_string(&w, invite->host);
-    int err = check_of(bytes, len - CHECK_SIZE, bytes + len - CHECK_SIZE);
-    memcpy(dst, PREFIX, PREFIX_SIZE);
+    int err = check_of(version, bytes, len - CHECK_SIZE, bytes + len - CHECK_SIZE);
+    memcpy(dst, PREFIXES[version], PREFIX_SIZE);
     if (err == 0 && mbedtls_base64_encode((unsigned char *)dst + PREFIX_SIZE,
                                           INVITE_TEXT_MAX - PREFIX_SIZE, &out, bytes, len) != 0) {
         err = -EINVAL;
@@ -94,29 +107,40 @@ static size_t make_common(const char *text, size_t len, char *dst)
     return len;
 }
 
-static int check_prefix(const char *text, struct why *why)
+/* How many digits the version has in a text that begins as a join string does; else 0. */
+static int version_digits(const char *text)
 {
-    if (strncmp(text, PREFIX, PREFIX_SIZE) == 0) {
+    if (strncmp(text, NAME, NAME_SIZE) != 0) {
         return 0;
     }
-    const char *version = text + sizeof NAME - 1;
-    size_t digits = strncmp(text, NAME, sizeof NAME - 1) == 0 ? strspn(version, "0123456789") : 0;
-    if (digits > 0 && digits < 4 && version[digits] == '.') {
+    size_t digits = strspn(text + NAME_SIZE, "0123456789");
+    return digits < 4 && text[NAME_SIZE + digits] == '.' ? (int)digits : 0;
+}
+
+static int read_prefix(const char *text, enum version *ret_version, struct why *why)
+{
+    for (enum version version = PLAIN; version <= TIMED; version++) {
+        if (strncmp(text, PREFIXES[version], PREFIX_SIZE) == 0) {
+            *ret_version = version;
+            return 0;
+        }
+    }
+    int digits = version_digits(text);
+    if (digits > 0) {
         return why_set(why, -EINVAL,
-                       "the join string is of version %.*s, and this program knows version 1: "
-                       "upgrade it",
-                       (int)digits, version);
+                       "the join string is of version %.*s, and this program knows versions 1 and "
+                       "2: upgrade it",
+                       digits, text + NAME_SIZE);
     }
     return why_set(why, -EINVAL,
-                   "that is no join string: it begins with %s, and vps-agent --invite NAME prints "
-                   "it",
-                   PREFIX);
+                   "that is no join string: it begins with pamtunnel and a number, and vps-agent "
+                   "--invite NAME prints it");
 }
 
 static int check_length(size_t bytes, size_t wanted, struct why *why)
 {
     if (bytes < 2 || (bytes < wanted && wanted <= BYTES_MAX)) {
-        return why_set(why, -EINVAL,
+        return why_set(why, -ENODATA,
                        "the end of the join string is missing: copy the whole line again");
     }
     if (wanted < FIXED_SIZE || wanted > BYTES_MAX) {
@@ -128,16 +152,18 @@ static int check_length(size_t bytes, size_t wanted, struct why *why)
     return 0;
 }
 
-static int read_fields(const uint8_t *bytes, size_t len, struct invite *invite)
+static int read_fields(enum version version, const uint8_t *bytes, size_t len,
+                       struct invite *invite)
 {
     uint8_t check[CHECK_SIZE];
-    if (check_of(bytes, len - CHECK_SIZE, check) < 0 ||
+    if (check_of(version, bytes, len - CHECK_SIZE, check) < 0 ||
         memcmp(check, bytes + len - CHECK_SIZE, CHECK_SIZE) != 0) {
         return -EINVAL;
     }
     struct reader r = reader_over(bytes + 2, len - 2 - CHECK_SIZE);
     invite->port = read_u16(&r);
     read_copy(&r, invite->key, sizeof invite->key);
+    invite->until = version == TIMED ? (int64_t)read_u64(&r) : 0;
     read_string(&r, invite->gateway, sizeof invite->gateway);
     read_string(&r, invite->host, sizeof invite->host);
     return reader_is_done(&r) && is_valid(invite) ? 0 : -EINVAL;
@@ -153,7 +179,8 @@ static bool is_canonical(const struct invite *invite, const char *text, size_t l
     return same;
 }
 
-static int decode(const char *text, size_t len, struct invite *invite, struct why *why)
+static int decode(enum version version, const char *text, size_t len, struct invite *invite,
+                  struct why *why)
 {
     char common[INVITE_TEXT_MAX + 4];
     uint8_t bytes[INVITE_TEXT_MAX];
@@ -167,7 +194,8 @@ static int decode(const char *text, size_t len, struct invite *invite, struct wh
     } else {
         err = check_length(count, count < 2 ? 0 : (size_t)bytes[0] << 8 | bytes[1], why);
     }
-    if (err == 0 && (read_fields(bytes, count, invite) < 0 || !is_canonical(invite, text, len))) {
+    if (err == 0 &&
+        (read_fields(version, bytes, count, invite) < 0 || !is_canonical(invite, text, len))) {
         err = why_set(why, -EINVAL, "a character of the join string is wrong: copy it again");
     }
     crypto_wipe(common, sizeof common);
@@ -175,8 +203,10 @@ static int decode(const char *text, size_t len, struct invite *invite, struct wh
     return err;
 }
 
-int invite_decode(const char *text, struct invite *ret_invite, struct why *why)
+/* As invite_decode(), but -ENODATA if only the end is missing. */
+static int read_invite(const char *text, struct invite *ret_invite, struct why *why)
 {
+    enum version version = PLAIN;
     while (isspace((unsigned char)*text)) {
         text++;
     }
@@ -184,23 +214,99 @@ int invite_decode(const char *text, struct invite *ret_invite, struct why *why)
     while (len > 0 && isspace((unsigned char)text[len - 1])) {
         len--;
     }
-    int err = check_prefix(text, why);
+    int err = read_prefix(text, &version, why);
     if (err < 0) {
         return err;
     }
     if (len < PREFIX_SIZE || PREFIX_SIZE + strspn(text + PREFIX_SIZE, ALPHABET) < len) {
         return why_set(why, -EINVAL,
                        "there is a character in the join string that cannot be in one: copy that "
-                       "one line, without line breaks");
+                       "string alone");
     }
     if (len >= INVITE_TEXT_MAX) {
         return why_set(why, -EINVAL, "something follows the end of the join string: leave it out");
     }
     struct invite invite = {0};
-    err = decode(text, len, &invite, why);
+    err = decode(version, text, len, &invite, why);
     if (err == 0) {
         *ret_invite = invite;
     }
     crypto_wipe(&invite, sizeof invite);
     return err;
+}
+
+int invite_decode(const char *text, struct invite *ret_invite, struct why *why)
+{
+    int err = read_invite(text, ret_invite, why);
+    return err == -ENODATA ? -EINVAL : err;
+}
+
+/* ---- what was pasted -------------------------------------------------------- */
+
+/* Where it begins: the name, a version and a point; or NULL. */
+static const char *find_prefix(const char *text)
+{
+    const char *at = strstr(text, NAME);
+    while (at && version_digits(at) == 0) {
+        at = strstr(at + 1, NAME);
+    }
+    return at;
+}
+
+/* The bytes of what is not part of a string though it may stand in and around it; or 0. */
+static size_t litter(const char *text)
+{
+    static const char *const LITTER[] = {"\"",
+                                         "'",
+                                         "`",
+                                         "\xe2\x80\x98",
+                                         "\xe2\x80\x99",
+                                         "\xe2\x80\x9c",
+                                         "\xe2\x80\x9d",
+                                         "\xc2\xab",
+                                         "\xc2\xbb", /* quotes */
+                                         "\xc2\xa0",
+                                         "\xc2\xad",
+                                         "\xe2\x80\x8b",
+                                         "\xef\xbb\xbf"}; /* what nobody sees */
+    for (size_t i = 0; i < sizeof LITTER / sizeof *LITTER; i++) {
+        if (strncmp(text, LITTER[i], strlen(LITTER[i])) == 0) {
+            return strlen(LITTER[i]);
+        }
+    }
+    return isspace((unsigned char)*text) ? 1 : 0;
+}
+
+void invite_extract(char *pasted)
+{
+    const char *from = find_prefix(pasted);
+    char *to = pasted;
+    while (from && *from) {
+        size_t skipped = litter(from);
+        from += skipped;
+        if (skipped == 0) {
+            *to++ = *from++;
+        }
+    }
+    if (from) {
+        crypto_wipe(to, (size_t)(from - to));
+    }
+}
+
+bool invite_goes_on(const char *pasted)
+{
+    char text[2 * INVITE_TEXT_MAX];
+    struct invite invite = {0};
+    if (!find_prefix(pasted)) {
+        return strstr(pasted, "--join") != NULL;
+    }
+    if (strlen(pasted) >= sizeof text) {
+        return false;
+    }
+    strcpy(text, pasted);
+    invite_extract(text);
+    bool goes_on = read_invite(text, &invite, NULL) == -ENODATA;
+    crypto_wipe(text, sizeof text);
+    crypto_wipe(&invite, sizeof invite);
+    return goes_on;
 }

@@ -121,3 +121,35 @@ void options_describe(const struct options_table *table)
         printf("  %-21s %s\n", COMMON[i].name, COMMON[i].help);
     }
 }
+
+/* The option of that number: --env-file, the common ones, the program's own. False: no more. */
+static bool option_of_number(const struct options_table *table, size_t number,
+                             struct completion_option *ret_option)
+{
+    struct completion_option option = {.name = ENV_FILE, .takes = "FILE", .help = "settings"};
+    if (number > COMMON_SIZE) {
+        size_t own = number - COMMON_SIZE - 1;
+        if (own >= table->count) {
+            return false;
+        }
+        const struct option_flag *flag = &table->flags[own];
+        option = (struct completion_option){flag->name, flag->takes, flag->help};
+    } else if (number > 0) {
+        option = (struct completion_option){COMMON[number - 1].name, NULL, COMMON[number - 1].help};
+    }
+    *ret_option = option;
+    return true;
+}
+
+void options_complete(const struct options_table *table, const struct completion *completion)
+{
+    struct completion_option option;
+    for (size_t i = 0; option_of_number(table, i, &option); i++) {
+        if (completion_offer_value(completion, &option)) {
+            return;
+        }
+    }
+    for (size_t i = 0; option_of_number(table, i, &option); i++) {
+        completion_offer_option(completion, &option);
+    }
+}

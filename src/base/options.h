@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/completion.h"
 #include "base/why.h"
 
 /* A flag that this program has beside the common ones. */
@@ -48,5 +49,7 @@ int options_parse(const struct options_table *table, int argc, char **argv,
                   struct options *ret_options, struct why *why);
 /* Prints the first part of --help: usage, summary and options. */
 void options_describe(const struct options_table *table);
+/* Answers a shell. */
+void options_complete(const struct options_table *table, const struct completion *completion);
 
 #endif

@@ -86,7 +86,50 @@ static int wait_for_line(const sigset_t *signals)
     return fds[0].revents && !fds[1].revents ? 0 : -ENODATA;
 }
 
+/* What was pasted is there at once; a person takes longer. */
+static bool more_is_at_hand(bool terminal)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    return !terminal || poll(&input, 1, 0) > 0;
+}
+
+static int read_secret(const sigset_t *signals, bool (*goes_on)(const char *text), bool terminal,
+                       char *dst, size_t cap)
+{
+    size_t len = 0;
+    for (;;) {
+        int err = wait_for_line(signals);
+        err = err < 0 ? err : read_line(dst + len, cap - len);
+        bool is_end = err == -ENODATA && len > 0;
+        if (is_end) {
+            dst[len] = '\0';
+        }
+        if (err < 0 || !goes_on) {
+            return is_end ? 0 : err;
+        }
+        bool at_hand = more_is_at_hand(terminal), is_empty = dst[len] == '\0';
+        if (is_empty ? !at_hand : !goes_on(dst)) {
+            return 0;
+        }
+        if (!at_hand) {
+            fputs("\nand the rest of it, or Enter: ", stderr);
+        }
+        len += strlen(dst + len);
+        if (len + 2 >= cap) {
+            return -EMSGSIZE;
+        }
+        dst[len++] = '\n';
+        dst[len] = '\0';
+    }
+}
+
 int prompt_secret(const char *question, char *dst, size_t cap)
+{
+    return prompt_secret_lines(question, NULL, dst, cap);
+}
+
+int prompt_secret_lines(const char *question, bool (*goes_on)(const char *text), char *dst,
+                        size_t cap)
 {
     sigset_t signals, before;
     struct termios shown, hidden;
@@ -105,8 +148,7 @@ int prompt_secret(const char *question, char *dst, size_t cap)
     }
     fprintf(stderr, "%s: ", question);
     fflush(stderr);
-    int err = wait_for_line(&signals);
-    err = err < 0 ? err : read_line(dst, cap);
+    int err = read_secret(&signals, goes_on, terminal, dst, cap);
     if (terminal) {
         tcsetattr(STDIN_FILENO, TCSANOW, &shown);
         fputc('\n', stderr);

@@ -19,6 +19,13 @@ bool prompt_is_possible(void);
 int prompt_line(const char *question, const char *proposal, char *dst, size_t cap);
 /* The same without a proposal, and the terminal does not show what is typed. */
 int prompt_secret(const char *question, char *dst, size_t cap);
+/*
+ * The same for what may be pasted in several lines, which are kept apart by \n: as long as
+ * goes_on says so, and until an empty line (of a person, with nothing pasted behind it) or
+ * the end of the input.
+ */
+int prompt_secret_lines(const char *question, bool (*goes_on)(const char *text), char *dst,
+                        size_t cap);
 /* An empty line, and the end of the input, are a no. */
 bool prompt_yes(const char *question);
 

@@ -253,8 +253,9 @@ static int on_goodbye(struct channel *channel, const struct message_goodbye *goo
     channel->peer_goodbye = (enum goodbye_reason)goodbye->reason;
     if (goodbye->reason == GOODBYE_LOOK && channel->state == STATE_HELLO &&
         channel->options.events->looked) {
-        bool taken = channel->options.events->looked(channel->options.arg);
-        send_goodbye(channel, taken ? GOODBYE_REPLACED : GOODBYE_LOOK, "");
+        struct message_goodbye answer = {.reason = GOODBYE_LOOK};
+        channel->options.events->looked(channel->options.arg, &answer);
+        send_goodbye(channel, (enum goodbye_reason)answer.reason, answer.text);
     }
     return fail(channel, CHANNEL_END_GOODBYE, goodbye->text);
 }

@@ -44,10 +44,11 @@ struct channel_events {
     /* The connection is over; why is a sentence for the log. Free the channel now. */
     void (*closed)(void *arg, enum channel_end end, const struct why *why);
     /*
-     * On the VPS, may be NULL: a gateway that holds the key looks without logging in, and
-     * asks whether one of its name is online. It closes afterwards.
+     * On the VPS, may be NULL: a gateway that holds the key looks without logging in. The
+     * answer is GOODBYE_LOOK if it would be let in, GOODBYE_REPLACED if another one of its
+     * name is online, or why it would not, with a text. It closes afterwards.
      */
-    bool (*looked)(void *arg);
+    void (*looked)(void *arg, struct message_goodbye *ret_answer);
 };
 
 struct channel_options {

@@ -22,6 +22,7 @@ enum goodbye_reason {
     GOODBYE_PROTOCOL = 4, /* the peer broke the protocol */
     GOODBYE_LOOK = 5,     /* instead of HELLO: a gateway only looks whether it would be let in */
     GOODBYE_FULL = 6,     /* more gateways share one key than the VPS takes */
+    GOODBYE_EXPIRED = 7,  /* the key was not used before the time of its join string */
 };
 
 /* Why a tunnel could not be opened, in words a person can act on. */

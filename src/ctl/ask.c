@@ -1,12 +1,57 @@
 #include "ctl/ask.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "base/envfile.h"
+
+#define STATE_DIR "STATE_DIR"
+
+static const char SETTINGS_FILE[] = "/etc/pamtunnel/vps-agent.env", USUAL[] = "/var/lib/pamtunnel";
+
+/* The folder that vps-agent was told, if this user may read what it was told. */
+static bool state_dir(char dst[ENVFILE_LINE_MAX])
+{
+    const char *set = getenv(STATE_DIR);
+    if (set && set[0]) {
+        snprintf(dst, ENVFILE_LINE_MAX, "%s", set);
+        return true;
+    }
+    struct envfile *file = NULL;
+    bool found = envfile_read(SETTINGS_FILE, &file, NULL) == 0 && envfile_get(file, STATE_DIR, dst);
+    envfile_free(file);
+    return found;
+}
+
+void ask_path(const char *given, char *dst, size_t cap)
+{
+    char folder[ENVFILE_LINE_MAX];
+    if (given) {
+        snprintf(dst, cap, "%s", given);
+    } else {
+        snprintf(dst, cap, "%s/pamtunnel.sock", state_dir(folder) ? folder : USUAL);
+    }
+}
+
+static const char *what_to_do(int err)
+{
+    switch (err) {
+    case -EACCES:
+    case -EPERM:
+        return "only root and the user of vps-agent may use it: try it with sudo";
+    case -ENOENT:
+        return "is vps-agent running, and with this STATE_DIR? Start it, or name its socket with "
+               "--socket PATH";
+    default:
+        return "is vps-agent running, and with this STATE_DIR?";
+    }
+}
 
 static int connect_agent(const char *path, struct why *why)
 {
@@ -22,10 +67,8 @@ static int connect_agent(const char *path, struct why *why)
     if (connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0) {
         int err = -errno;
         close(fd);
-        const char *hint = err == -EACCES ? "only root and the user of vps-agent may use it"
-                                          : "is vps-agent running, and with this STATE_DIR?";
         return why_set(why, err, "cannot reach vps-agent at %s: %s; %s", path, strerror(-err),
-                       hint);
+                       what_to_do(err));
     }
     return fd;
 }
@@ -50,24 +93,53 @@ static int send_line(int fd, const json_t *request)
     return err;
 }
 
-int ask(const char *socket_path, const json_t *request, json_t **ret_reply, struct why *why)
+static int hung_up(struct why *why)
+{
+    return why_set(why, -EIO, "vps-agent hung up without an answer; %s",
+                   geteuid() == 0 ? "its log says why"
+                                  : "only root and the user of vps-agent may ask it");
+}
+
+int ask_send(const char *socket_path, const json_t *request, struct why *why)
 {
     int fd = connect_agent(socket_path, why);
     if (fd < 0) {
         return fd;
     }
-    int err = send_line(fd, request);
-    json_t *reply = NULL;
-    if (err == 0) {
-        /* The agent answers with one line and keeps the connection open. */
-        reply = json_loadfd(fd, JSON_DISABLE_EOF_CHECK, NULL);
+    if (send_line(fd, request) < 0) {
+        close(fd);
+        return hung_up(why);
     }
+    return fd;
+}
+
+int ask_receive(int fd, json_t **ret_reply, struct why *why)
+{
+    /* The agent answers with one line and keeps the connection open. */
+    json_t *reply = json_loadfd(fd, JSON_DISABLE_EOF_CHECK, NULL);
     close(fd);
     if (!reply) {
-        return why_set(why, -EIO, "vps-agent hung up without an answer; %s",
-                       geteuid() == 0 ? "its log says why"
-                                      : "only root and the user of vps-agent may ask it");
+        return hung_up(why);
     }
     *ret_reply = reply;
     return 0;
+}
+
+int ask(const char *socket_path, const json_t *request, json_t **ret_reply, struct why *why)
+{
+    int fd = ask_send(socket_path, request, why);
+    return fd < 0 ? fd : ask_receive(fd, ret_reply, why);
+}
+
+json_t *ask_failure(const char *word, const char *sentence)
+{
+    return json_pack("{s:b, s:s, s:s}", "ok", 0, "error", word, "message", sentence);
+}
+
+json_t *ask_anyhow(const char *socket_path, const json_t *request)
+{
+    struct why why;
+    json_t *reply;
+    return ask(socket_path, request, &reply, &why) < 0 ? ask_failure("unreachable", why.text)
+                                                       : reply;
 }

@@ -2,291 +2,253 @@
  * pamctl: the commands of the bot for administrators and scripts, over the admin
  * socket of vps-agent.
  *
- *     ask    one question over the socket        show    answers for people
- *     save   the .rdp file
+ *     commands    the table of them              invocation  what somebody typed
+ *     ask         one question over the socket   show        answers for people
+ *     save        the .rdp file                  drain       waiting for the last session
+ *     help        --help                         complete    for shells
  */
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "ctl/ask.h"
+#include "ctl/complete.h"
+#include "ctl/drain.h"
+#include "ctl/help.h"
+#include "ctl/invocation.h"
 #include "ctl/save.h"
 #include "ctl/show.h"
 
-enum { EXIT_USAGE = 2, ARGS_MAX = 2 };
+enum { EXIT_USAGE = 2 };
 
-struct options {
-    const char *socket_path;
-    const char *out;
-    bool json;
-    bool wait, off;                 /* of drain */
-    const char *args[1 + ARGS_MAX]; /* the command and its arguments */
-    int count;
+/* One run of the program. */
+struct run {
+    const struct invocation *invocation;
+    char path[256]; /* of the socket */
+    int signal;     /* that ended the waiting, or 0 */
 };
 
-/* One command: what its arguments are called in the request, and what shows the answer. */
-static const struct command {
-    const char *name;
-    const char *args[ARGS_MAX];
-    int least;
-    bool takes_out;
-    void (*show)(const json_t *reply);
-    const char *usage;
-    const char *help;
-} COMMANDS[] = {
-    {"ssh", {"target"}, 1, false, show_ssh, "ssh [USER@]HOST[:PORT]", "open an SSH session"},
-    {"rdp",
-     {"target"},
-     1,
-     true,
-     show_rdp,
-     "rdp [USER@]HOST[:PORT] [--out FILE]",
-     "open an RDP session; writes the .rdp file"},
-    {"status", {0}, 0, false, show_status, "status", "the agent and its gateways"},
-    {"sessions", {0}, 0, false, show_sessions, "sessions", "the open sessions"},
-    {"close", {"session"}, 1, false, show_closed, "close ID", "end a session"},
-    {"admit",
-     {"session", "address"},
-     2,
-     false,
-     show_decided,
-     "admit ID ADDRESS",
-     "let in the client that waits there"},
-    {"block",
-     {"session", "address"},
-     2,
-     false,
-     show_decided,
-     "block ID ADDRESS",
-     "send that address away for this session"},
-    {"known", {0}, 0, false, show_known, "known", "addresses that are let in without a question"},
-    {"forget",
-     {"address"},
-     1,
-     false,
-     show_forgotten,
-     "forget ADDRESS",
-     "ask again about clients from there"},
-    {"drain",
-     {0},
-     0,
-     false,
-     show_drain,
-     "drain [--wait | --off]",
-     "before a restart: open no new sessions; wait for the rest"},
-};
-
-enum { COMMANDS_SIZE = sizeof COMMANDS / sizeof *COMMANDS };
-
-/* ---- the command line ----------------------------------------------------- */
-
-static void print_usage(FILE *stream)
+static bool has(const struct run *run, enum option_bit bit)
 {
-    fputs("Usage: pamctl [--json] [--socket PATH] COMMAND\n\nCommands:\n", stream);
-    for (int i = 0; i < COMMANDS_SIZE; i++) {
-        fprintf(stream, "  %-30s %s\n", COMMANDS[i].usage, COMMANDS[i].help);
-    }
-    fputs("\nOptions:\n"
-          "  --json                         print the answer as one line of JSON\n"
-          "  --socket PATH                  default: $STATE_DIR/pamtunnel.sock, and\n"
-          "                                 /var/lib/pamtunnel/pamtunnel.sock without STATE_DIR\n"
-          "  --out FILE                     where to write the .rdp file; - is standard output\n"
-          "  --version, --help\n",
-          stream);
+    return run->invocation->options & bit;
 }
 
-static int usage_error(const char *text, const char *what)
+static bool is_ok(const json_t *reply)
 {
-    fprintf(stderr, "pamctl: %s%s; see pamctl --help\n", text, what);
-    return EXIT_USAGE;
+    return json_is_true(json_object_get(reply, "ok"));
 }
 
-/* 0, or -EINVAL after it said why. */
-static int parse_options(int argc, char **argv, struct options *options)
+static const char *text_of(const json_t *object, const char *key)
 {
-    for (int i = 1; i < argc; i++) {
-        const char *arg = argv[i];
-        const char **value = strcmp(arg, "--socket") == 0 ? &options->socket_path
-                             : strcmp(arg, "--out") == 0  ? &options->out
-                                                          : NULL;
-        if (value && i + 1 < argc) {
-            *value = argv[++i];
-        } else if (value) {
-            usage_error("a value is missing after ", arg);
-            return -EINVAL;
-        } else if (strcmp(arg, "--json") == 0) {
-            options->json = true;
-        } else if (strcmp(arg, "--wait") == 0) {
-            options->wait = true;
-        } else if (strcmp(arg, "--off") == 0) {
-            options->off = true;
-        } else if (arg[0] == '-') {
-            usage_error("unknown option ", arg);
-            return -EINVAL;
-        } else if (options->count > ARGS_MAX) {
-            usage_error("too many arguments", "");
-            return -EINVAL;
-        } else {
-            options->args[options->count++] = arg;
-        }
-    }
-    return 0;
+    return json_string_value(json_object_get(object, key));
 }
 
-static const struct command *find_command(const struct options *options)
-{
-    for (int i = 0; i < COMMANDS_SIZE && options->count > 0; i++) {
-        const struct command *command = &COMMANDS[i];
-        int most = !command->args[0] ? 0 : !command->args[1] ? 1 : 2;
-        if (strcmp(command->name, options->args[0]) == 0) {
-            bool fits = options->count - 1 >= command->least && options->count - 1 <= most;
-            bool drains = strcmp(command->name, "drain") == 0;
-            if (!fits || (options->out && !command->takes_out) ||
-                (drains ? options->wait && options->off : options->wait || options->off)) {
-                fprintf(stderr, "pamctl: usage: pamctl %s\n", command->usage);
-                return NULL;
-            }
-            return command;
-        }
-    }
-    usage_error(options->count ? "unknown command " : "no command is given",
-                options->count ? options->args[0] : "");
-    return NULL;
-}
+/* ---- questions ------------------------------------------------------------ */
 
-static json_t *make_request(const struct command *command, const struct options *options)
+static json_t *make_request(const struct invocation *invocation)
 {
+    const struct command *command = invocation->command;
     json_t *request = json_pack("{s:s}", "command", command->name);
-    for (int i = 1; request && i < options->count; i++) {
+    for (int i = 0; request && i < invocation->count; i++) {
         /* Text that is not UTF-8 cannot be asked for; the agent says what it takes. */
-        json_t *value = json_string(options->args[i]);
-        json_object_set_new(request, command->args[i - 1], value ? value : json_string("?"));
+        json_t *value = json_string(invocation->args[i]);
+        json_object_set_new(request, command->args[i].key, value ? value : json_string("?"));
     }
-    if (request && options->off) {
+    if (request && (invocation->options & OPTION_OFF)) {
         json_object_set_new(request, "off", json_true());
     }
     return request;
 }
 
-/* ---- answers -------------------------------------------------------------- */
-
-static json_t *failure(const char *word, const char *sentence)
-{
-    return json_pack("{s:b, s:s, s:s}", "ok", 0, "error", word, "message", sentence);
-}
-
-/* For a request whose answer says enough, or matters little. NULL only when out of memory. */
-static json_t *ask_or_say_why(const char *path, const json_t *request)
-{
-    struct why why;
-    json_t *reply;
-    return ask(path, request, &reply, &why) < 0 ? failure("unreachable", why.text) : reply;
-}
+/* ---- the .rdp file -------------------------------------------------------- */
 
 /* Nobody has the file, so its session must not wait for a client. */
 static json_t *take_back(const char *path, const json_t *reply, const struct why *why)
 {
-    const char *id = json_string_value(json_object_get(json_object_get(reply, "session"), "id"));
+    const char *id = text_of(json_object_get(reply, "session"), "id");
     json_t *request = json_pack("{s:s, s:s}", "command", "close", "session", id ? id : "");
-    json_decref(ask_or_say_why(path, request));
+    json_decref(ask_anyhow(path, request));
     json_decref(request);
-    return failure("not_written", why->text);
+    return ask_failure("not_written", why->text);
 }
 
 /* An .rdp file goes where the user wants it, and out of the answer. Takes over the reply. */
-static json_t *take_file(const struct options *options, const char *path, json_t *reply)
+static json_t *take_file(const struct run *run, json_t *reply)
 {
-    const char *content = json_string_value(json_object_get(reply, "rdp"));
-    const char *name = json_string_value(json_object_get(reply, "file"));
+    const char *content = text_of(reply, "rdp");
+    struct save_as as = {run->invocation->out, text_of(reply, "file"), has(run, OPTION_FORCE)};
     struct why why;
-    if (!content || !name) {
+    if (!content || !as.name) {
         return reply;
     }
-    if (save(options->out, name, content, &why) < 0) {
-        json_t *instead = take_back(path, reply, &why);
+    if (save(&as, content, &why) < 0) {
+        json_t *instead = take_back(run->path, reply, &why);
         json_decref(reply);
         return instead;
     }
-    if (options->out) {
-        json_object_set_new(reply, "file", json_string(options->out));
-    }
+    json_object_set_new(reply, "file", json_string(save_path(&as)));
     json_object_del(reply, "rdp");
     return reply;
 }
 
-static int show_reply(const struct command *command, const struct options *options,
-                      const json_t *reply)
+/* What the file will be called is vps-agent's to say. Takes over the request. */
+static json_t *ask_for_name(const struct run *run, json_t *request)
 {
-    bool ok = json_is_true(json_object_get(reply, "ok"));
-    bool file_on_stdout = ok && options->out && strcmp(options->out, "-") == 0;
-    if (options->json && !file_on_stdout) {
-        json_dumpf(reply, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
-        putchar('\n');
-    } else if (!ok) {
-        const char *message = json_string_value(json_object_get(reply, "message"));
-        fprintf(stderr, "pamctl: %s\n", message ? message : "vps-agent's answer makes no sense");
-    } else if (!file_on_stdout) {
-        command->show(reply);
-    }
-    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+    json_object_set_new(request, "look", json_true());
+    json_t *reply = ask_anyhow(run->path, request);
+    json_object_del(request, "look");
+    return reply;
 }
 
-/* Says what there is to wait for, and then waits for it. */
-static json_t *wait_for_the_rest(const struct command *command, const struct options *options,
-                                 const char *path, json_t *request, json_t *reply)
+/* First whether the file can be written: only then is it worth a session. */
+static json_t *open_rdp(const struct run *run, json_t *request)
 {
-    if (!options->wait || !json_is_true(json_object_get(reply, "ok")) ||
-        json_integer_value(json_object_get(reply, "sessions")) == 0) {
+    struct save_as as = {run->invocation->out, NULL, has(run, OPTION_FORCE)};
+    struct why why;
+    json_t *look = as.out ? NULL : ask_for_name(run, request);
+    as.name = text_of(look, "file");
+    if (look && (!is_ok(look) || !as.name || text_of(look, "rdp"))) {
+        return take_file(run, look); /* refused; or opened, by an older vps-agent */
+    }
+    json_t *reply = save_check(&as, &why) < 0 ? ask_failure("not_written", why.text)
+                                              : take_file(run, ask_anyhow(run->path, request));
+    json_decref(look);
+    return reply;
+}
+
+/* ---- answers -------------------------------------------------------------- */
+
+static void print_json(const json_t *reply)
+{
+    json_dumpf(reply, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
+    putchar('\n');
+}
+
+static void show_reply(const struct run *run, const json_t *reply)
+{
+    bool ok = is_ok(reply);
+    const char *out = run->invocation->out, *message = text_of(reply, "message");
+    bool file_on_stdout = ok && out && strcmp(out, "-") == 0;
+    if (has(run, OPTION_JSON) && !file_on_stdout) {
+        print_json(reply);
+    } else if (!ok) {
+        fprintf(stderr, "pamctl: %s\n", message ? message : "vps-agent's answer makes no sense");
+        show_left(reply);
+    } else if (!file_on_stdout) {
+        run->invocation->command->show(reply);
+    }
+    fflush(stdout);
+}
+
+/* Says what there is to wait for, and then waits for it. Takes over the reply. */
+static json_t *wait_for_the_rest(struct run *run, json_t *reply)
+{
+    if (!is_ok(reply) || json_integer_value(json_object_get(reply, "sessions")) == 0) {
         return reply;
     }
-    if (!options->json) {
-        command->show(reply);
+    if (!has(run, OPTION_JSON)) {
+        show_drain(reply);
     }
     json_decref(reply);
-    json_object_set_new(request, "wait", json_true());
-    return ask_or_say_why(path, request);
+    return drain_wait(run->path, has(run, OPTION_TIMEOUT) ? run->invocation->timeout_s : -1,
+                      &run->signal);
 }
 
-static int run(const struct command *command, const struct options *options)
+static json_t *drain(struct run *run, const json_t *request)
 {
-    char path[256];
-    const char *state_dir = getenv("STATE_DIR");
-    if (options->socket_path) {
-        snprintf(path, sizeof path, "%s", options->socket_path);
-    } else {
-        snprintf(path, sizeof path, "%s/pamtunnel.sock",
-                 state_dir && state_dir[0] ? state_dir : "/var/lib/pamtunnel");
+    if (!has(run, OPTION_WAIT)) {
+        return ask_anyhow(run->path, request);
     }
-    json_t *request = make_request(command, options);
-    json_t *reply = take_file(options, path, ask_or_say_why(path, request));
-    reply = wait_for_the_rest(command, options, path, request, reply);
-    int status = show_reply(command, options, reply);
-    if (options->wait && !json_is_true(json_object_get(reply, "draining"))) {
-        status = EXIT_FAILURE; /* somebody called it off */
+    drain_hold_signals();
+    return wait_for_the_rest(run, ask_anyhow(run->path, request));
+}
+
+static int status_of(const struct run *run, const json_t *reply)
+{
+    const char *error = text_of(reply, "error");
+    if (!is_ok(reply)) {
+        /* What was typed can never be right, and only vps-agent knows in how far. */
+        return error && strcmp(error, "invalid") == 0 ? EXIT_USAGE : EXIT_FAILURE;
     }
+    bool called_off = has(run, OPTION_WAIT) && !json_is_true(json_object_get(reply, "draining"));
+    return called_off ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* ---- all of it ------------------------------------------------------------ */
+
+static int run_command(const struct invocation *invocation)
+{
+    struct run run = {.invocation = invocation};
+    const char *name = invocation->command->name;
+    ask_path(invocation->socket_path, run.path, sizeof run.path);
+    json_t *request = make_request(invocation);
+    json_t *reply = strcmp(name, "rdp") == 0     ? open_rdp(&run, request)
+                    : strcmp(name, "drain") == 0 ? drain(&run, request)
+                                                 : ask_anyhow(run.path, request);
+    int status = status_of(&run, reply);
+    show_reply(&run, reply);
     json_decref(request);
     json_decref(reply);
+    if (run.signal) {
+        drain_end_by(run.signal);
+    }
     return status;
+}
+
+static int usage_error(struct why *why, bool json)
+{
+    text_make_visible(why->text);
+    if (json) {
+        json_t *failure = ask_failure("usage", why->text);
+        print_json(failure);
+        json_decref(failure);
+    } else {
+        fprintf(stderr, "pamctl: %s\n", why->text);
+    }
+    return EXIT_USAGE;
+}
+
+static int print_help(const struct invocation *invocation, struct why *why, bool json)
+{
+    const struct command *about = invocation->command;
+    bool of_all = !about;
+    if (about && strcmp(about->name, "help") == 0) {
+        of_all = !invocation->count && !(invocation->options & OPTION_HELP);
+        about = invocation->count ? invocation_find(invocation->args[0], why) : about;
+        if (!about) {
+            return usage_error(why, json);
+        }
+    }
+    if (!of_all) {
+        help_command(about);
+    } else {
+        help_all();
+    }
+    return EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
-            print_usage(stdout);
-            return EXIT_SUCCESS;
-        }
-        if (strcmp(argv[i], "--version") == 0) {
-            puts("pamctl " PAMTUNNEL_VERSION);
-            return EXIT_SUCCESS;
-        }
+    struct invocation invocation;
+    struct completion completion;
+    struct why why;
+    if (completion_is_asked(argc, argv, &completion)) {
+        complete(&completion);
+        return EXIT_SUCCESS;
     }
-    struct options options = {0};
-    if (parse_options(argc, argv, &options) < 0) {
-        return EXIT_USAGE;
+    bool json = invocation_wants_json(argc, argv);
+    if (invocation_parse(argc, argv, &invocation, &why) < 0) {
+        return usage_error(&why, json);
     }
-    const struct command *command = find_command(&options);
-    return command ? run(command, &options) : EXIT_USAGE;
+    const struct command *command = invocation.command;
+    if ((invocation.options & OPTION_HELP) || (command && strcmp(command->name, "help") == 0)) {
+        return print_help(&invocation, &why, json);
+    }
+    if ((invocation.options & OPTION_VERSION) || strcmp(command->name, "version") == 0) {
+        puts("pamctl " PAMTUNNEL_VERSION);
+        return EXIT_SUCCESS;
+    }
+    return run_command(&invocation);
 }

@@ -2,7 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int write_all(int fd, const char *text)
@@ -32,17 +35,68 @@ static int write_file(const char *path, int flags, const char *content)
     return err;
 }
 
-int save(const char *out, const char *name, const char *content, struct why *why)
+const char *save_path(const struct save_as *as)
 {
-    int err;
-    if (out && strcmp(out, "-") == 0) {
-        err = write_all(STDOUT_FILENO, content);
-    } else {
-        err = write_file(out ? out : name, out ? O_TRUNC : O_EXCL, content);
+    return as->out ? as->out : as->name;
+}
+
+static bool to_stdout(const struct save_as *as)
+{
+    return as->out && strcmp(as->out, "-") == 0;
+}
+
+static bool may_replace(const struct save_as *as)
+{
+    return as->out || as->force;
+}
+
+static int cannot(const struct save_as *as, int err, const char *session, struct why *why)
+{
+    return why_set(why, err, "cannot write %.150s: %s%s; %s", save_path(as), strerror(-err),
+                   err == -EEXIST ? "; choose a name with --out FILE, or replace it with --force"
+                                  : "",
+                   session);
+}
+
+/* The folder that a file is to be made in. */
+static int check_folder(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t len = slash ? (size_t)(slash - path) + 1 : 0;
+    if (len >= sizeof folder) {
+        return -ENAMETOOLONG;
     }
-    if (err < 0) {
-        why_set(why, err, "cannot write %s: %s%s; the session is closed again", out ? out : name,
-                strerror(-err), err == -EEXIST ? "; choose a name with --out FILE" : "");
+    snprintf(folder, sizeof folder, "%.*s", (int)len, path);
+    return access(len ? folder : ".", W_OK | X_OK) < 0 ? -errno : 0;
+}
+
+static int check_path(const struct save_as *as)
+{
+    struct stat info;
+    const char *path = save_path(as);
+    if (stat(path, &info) < 0) {
+        return errno == ENOENT ? check_folder(path) : -errno;
     }
-    return err;
+    if (!may_replace(as)) {
+        return -EEXIST;
+    }
+    if (S_ISDIR(info.st_mode)) {
+        return -EISDIR;
+    }
+    return access(path, W_OK) < 0 ? -errno : 0;
+}
+
+int save_check(const struct save_as *as, struct why *why)
+{
+    int err = to_stdout(as) ? 0 : check_path(as);
+    return err < 0 ? cannot(as, err, "no session was opened", why) : 0;
+}
+
+int save(const struct save_as *as, const char *content, struct why *why)
+{
+    int err = to_stdout(as)
+                  ? write_all(STDOUT_FILENO, content)
+                  : write_file(save_path(as), may_replace(as) ? O_TRUNC : O_EXCL, content);
+    return err < 0 ? cannot(as, err, "the session is closed again", why) : 0;
 }

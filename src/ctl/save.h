@@ -2,14 +2,21 @@
 #ifndef PAMTUNNEL_CTL_SAVE_H
 #define PAMTUNNEL_CTL_SAVE_H
 
+#include <stdbool.h>
+
 #include "base/why.h"
 
-/*
- * Writes the content, mode 0600, to the file that the user named with --out ("-":
- * standard output), which it overwrites; or if out is NULL to the file `name` in
- * the current folder, which must not exist: nobody chose that name. 0 or -errno
- * with why.
- */
-int save(const char *out, const char *name, const char *content, struct why *why);
+struct save_as {
+    const char *out;  /* what the user named with --out; "-": standard output; NULL: nothing */
+    const char *name; /* what the file is called otherwise, in the current folder */
+    bool force;       /* nobody chose that name, so only then a file that is there is replaced */
+};
+
+/* The path of the file. */
+const char *save_path(const struct save_as *as);
+/* Before a session is opened for it: 0, or -errno with why if the file could not be written. */
+int save_check(const struct save_as *as, struct why *why);
+/* Writes the content, mode 0600. 0 or -errno with why. */
+int save(const struct save_as *as, const char *content, struct why *why);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/text.h"
@@ -121,38 +122,76 @@ static void show_parked(const json_t *session)
     }
 }
 
-static void show_session(const json_t *session)
+/* Of the columns, so that several sessions stand in them. */
+struct widths {
+    int target, state;
+};
+
+/* "from 203.0.113.7  2 connections now, 5 in all  1.4 MB received, 12 kB sent", as its user sees it. */
+static void show_client(const json_t *session)
 {
-    char age[64], in[32], out[32];
-    printf("%s  %s %s  %s  port %" JSON_INTEGER_FORMAT "  for %s", text_of(session, "id"),
-           text_of(session, "kind"), target_of(session), text_of(session, "state"),
-           number_of(session, "public_port"), span(age, sizeof age, age_of(session)));
-    if (json_is_string(json_object_get(session, "client"))) {
-        printf("  from %s  %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
-               " connections  %s in, %s out",
-               text_of(session, "client"), number_of(session, "connections"),
-               number_of(session, "connections_total"),
-               amount(in, sizeof in, number_of(session, "bytes_to_target")),
-               amount(out, sizeof out, number_of(session, "bytes_to_client")));
+    char received[32], sent[32];
+    json_int_t now = number_of(session, "connections");
+    if (!json_is_string(json_object_get(session, "client"))) {
+        return;
     }
+    printf("          from %s  %" JSON_INTEGER_FORMAT " connection%s now, %" JSON_INTEGER_FORMAT
+           " in all  %s received, %s sent\n",
+           text_of(session, "client"), now, now == 1 ? "" : "s",
+           number_of(session, "connections_total"),
+           amount(received, sizeof received, number_of(session, "bytes_to_client")),
+           amount(sent, sizeof sent, number_of(session, "bytes_to_target")));
+}
+
+static void show_session(const json_t *session, const struct widths *widths)
+{
+    char age[64];
+    printf("%s  %s %-*s  %-*s  port %" JSON_INTEGER_FORMAT "  for %s", text_of(session, "id"),
+           text_of(session, "kind"), widths->target, target_of(session), widths->state,
+           text_of(session, "state"), number_of(session, "public_port"),
+           span(age, sizeof age, age_of(session)));
     if (json_is_integer(json_object_get(session, "expires_in"))) {
         printf("  %" JSON_INTEGER_FORMAT " s left", number_of(session, "expires_in"));
     }
     printf("  (%s)\n", text_of(session, "owner"));
+    show_client(session);
     if (json_is_string(json_object_get(session, "note"))) {
         printf("          %s\n", text_of(session, "note"));
     }
     show_parked(session);
 }
 
-void show_sessions(const json_t *reply)
+static void widen(int *width, const char *text)
+{
+    int len = (int)strlen(text);
+    *width = len > *width ? len : *width;
+}
+
+static void show_each(const json_t *sessions)
 {
     size_t index;
-    json_t *session, *sessions = json_object_get(reply, "sessions");
+    json_t *session;
+    struct widths widths = {0};
     json_array_foreach(sessions, index, session)
     {
-        show_session(session);
+        widen(&widths.target, target_of(session));
+        widen(&widths.state, text_of(session, "state"));
     }
+    json_array_foreach(sessions, index, session)
+    {
+        show_session(session, &widths);
+    }
+}
+
+void show_left(const json_t *reply)
+{
+    show_each(json_object_get(reply, "left"));
+}
+
+void show_sessions(const json_t *reply)
+{
+    const json_t *sessions = json_object_get(reply, "sessions");
+    show_each(sessions);
     if (json_array_size(sessions) == 0) {
         puts("No session is open.");
     }
@@ -214,13 +253,11 @@ void show_known(const json_t *reply)
         puts("No address is known: every client is asked about.");
         return;
     }
-    printf("%-18s %-24s %-16s  %-16s  %-16s (UTC)\n", "owner", "address", "since", "last used",
-           "until");
+    printf("%-24s %-20s %-16s  %s\n", "address", "owner", "last used, UTC", "until");
     json_array_foreach(list, index, entry)
     {
-        char since[32], used[32], until[32];
-        printf("%-18s %-24s %s  %s  %s\n", text_of(entry, "owner"), text_of(entry, "address"),
-               day(since, sizeof since, number_of(entry, "since")),
+        char used[32], until[32];
+        printf("%-24s %-20s %s  %s\n", text_of(entry, "address"), text_of(entry, "owner"),
                day(used, sizeof used, number_of(entry, "used")),
                day(until, sizeof until, number_of(entry, "until")));
     }

@@ -57,7 +57,9 @@ static void say_finding(struct checkup *checkup, const struct gateway_settings *
                     settings->vps_host, settings->control_port);
     }
     if (err < 0) {
-        const char *what = err == -EACCES ? "key" : err == -EPROTONOSUPPORT ? "version" : "VPS";
+        const char *what = err == -EACCES || err == -EKEYEXPIRED || err == -EDQUOT ? "key"
+                           : err == -EPROTONOSUPPORT                               ? "version"
+                                                                                   : "VPS";
         checkup_say(checkup, CHECKUP_BAD, what, "%s", finding->why.text);
         return;
     }
@@ -161,9 +163,9 @@ static void check_targets(struct checkup *checkup, const struct targets *targets
                     "right if there is a route to what it has, else add your network",
                     network);
     } else {
-        checkup_say(checkup, CHECKUP_OK, "targets",
-                    "%u entries in ALLOWED_TARGETS, %u of them names%s", summary.entries,
-                    summary.names, summary.loopback ? "; this machine itself is one" : "");
+        checkup_say(checkup, CHECKUP_OK, "targets", "%u entr%s in ALLOWED_TARGETS, %u by name%s",
+                    summary.entries, summary.entries == 1 ? "y" : "ies", summary.names,
+                    summary.loopback ? "; this machine itself is one" : "");
     }
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/envfile.h"
 #include "base/invite.h"
@@ -13,7 +14,7 @@
 #include "base/text.h"
 #include "gateway/look.h"
 
-enum { EXIT_USAGE = 2 };
+enum { EXIT_USAGE = 2, PASTED_MAX = 4 * INVITE_TEXT_MAX };
 
 static void complain(const struct why *why)
 {
@@ -22,16 +23,16 @@ static void complain(const struct why *why)
 
 /* ---- the string ----------------------------------------------------------- */
 
-static int read_string(const struct join_options *options, char text[INVITE_TEXT_MAX * 2],
-                       struct why *why)
+static int read_string(const struct join_options *options, char text[PASTED_MAX], struct why *why)
 {
     if (strcmp(options->string, "-") == 0) {
-        int err = prompt_secret("Join string (it is not shown)", text, INVITE_TEXT_MAX * 2);
+        int err = prompt_secret_lines("Join string (it is not shown)", invite_goes_on, text,
+                                      PASTED_MAX);
         return err == -EMSGSIZE ? why_set(why, err, "that is too long for a join string")
                : err < 0        ? why_set(why, err, "no join string was given")
                                 : 0;
     }
-    snprintf(text, INVITE_TEXT_MAX * 2, "%s", options->string);
+    snprintf(text, PASTED_MAX, "%s", options->string);
     crypto_wipe(options->string, strlen(options->string)); /* ps does not show it any more */
     fputs("The join string was on the command line, where others on this machine and the shell's "
           "history can see it; --join - asks for it instead.\n",
@@ -41,14 +42,28 @@ static int read_string(const struct join_options *options, char text[INVITE_TEXT
 
 static int read_invite(const struct join_options *options, struct invite *invite, struct why *why)
 {
-    char text[INVITE_TEXT_MAX * 2];
+    char text[PASTED_MAX];
     int err = read_string(options, text, why);
-    err = err < 0 ? err : invite_decode(text, invite, why);
+    if (err == 0) {
+        invite_extract(text);
+        err = invite_decode(text, invite, why);
+    }
     crypto_wipe(text, sizeof text);
     return err;
 }
 
 /* ---- the check ------------------------------------------------------------ */
+
+/* By this machine's clock, which may be wrong: whether it is too late is the VPS's to say. */
+static void warn_if_late(const struct invite *invite)
+{
+    char when[CLOCK_TEXT_MAX];
+    if (invite->until > 0 && clock_unix() >= invite->until) {
+        fprintf(stderr,
+                "By this machine's clock the join string has expired, at %s. Asking the VPS...\n",
+                clock_text(invite->until, when));
+    }
+}
 
 static bool go_on_anyway(const struct join_options *options, const char *question)
 {
@@ -74,6 +89,7 @@ static bool check(const struct join_options *options, const struct invite *invit
     char address[ADDR_TEXT_MAX];
     printf("Gateway %s of %s port %u: checking...\n", invite->gateway, invite->host, invite->port);
     fflush(stdout);
+    warn_if_late(invite);
     if (look(&request, &result, &why) < 0) {
         complain(&why);
         return go_on_anyway(options, "Write the settings nevertheless?");

@@ -53,7 +53,8 @@ static int say_auth(const struct looking *looking)
 {
     return why_set(looking->why, -EACCES,
                    "%s does not accept the key, or does not know the gateway \"%s\": if the key is "
-                   "new, restart vps-agent; else make a new join string there with vps-agent "
+                   "new, let vps-agent read it (sudo pamctl reload there); else make a new join "
+                   "string there with vps-agent "
                    "--invite %s",
                    looking->where, looking->request->gateway_name, looking->request->gateway_name);
 }
@@ -84,6 +85,11 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
         finish(looking, 0);
     } else if (end == CHANNEL_END_AUTH) {
         finish(looking, say_auth(looking));
+    } else if (goodbye == GOODBYE_EXPIRED) {
+        finish(looking, why_set(looking->why, -EKEYEXPIRED, "%s", why->text));
+    } else if (goodbye == GOODBYE_FULL) {
+        finish(looking,
+               why_set(looking->why, -EDQUOT, "the VPS turns this gateway away: %s", why->text));
     } else if (end == CHANNEL_END_VERSION || goodbye == GOODBYE_VERSION) {
         finish(looking, why_set(looking->why, -EPROTONOSUPPORT, "%s", why->text));
     } else {

@@ -28,7 +28,8 @@ struct look_result {
 /*
  * Looks up, connects, shakes hands; takes up to half a minute. 0, or with a sentence in why
  * that says what to do: -ENOENT the name, -EHOSTUNREACH no connection, -EACCES the key or
- * the gateway's name, -EPROTONOSUPPORT the versions, -EPROTO no vps-agent.
+ * the gateway's name, -EKEYEXPIRED the key was not used in time, -EDQUOT one gateway too
+ * many, -EPROTONOSUPPORT the versions, -EPROTO no vps-agent.
  */
 int look(const struct look_request *request, struct look_result *ret_result, struct why *why);
 

@@ -100,7 +100,12 @@ int main(int argc, char **argv)
     struct options options;
     struct gateway_settings settings;
     struct why why;
+    struct completion completion;
 
+    if (completion_is_asked(argc, argv, &completion)) {
+        options_complete(&OPTIONS, &completion);
+        return EXIT_SUCCESS;
+    }
     if (options_parse(&OPTIONS, argc, argv, &options, &why) < 0) {
         return refuse(&why);
     }

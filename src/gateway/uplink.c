@@ -159,7 +159,8 @@ static bool rest_long(struct uplink *uplink, enum channel_end end, enum goodbye_
                  uplink->options.gateway_name);
     } else if (end == CHANNEL_END_VERSION ||
                (end == CHANNEL_END_GOODBYE &&
-                (goodbye == GOODBYE_VERSION || goodbye == GOODBYE_FULL))) {
+                (goodbye == GOODBYE_VERSION || goodbye == GOODBYE_FULL ||
+                 goodbye == GOODBYE_EXPIRED))) {
         text_add(&text, "%s", why->text);
     } else {
         return false;

@@ -34,7 +34,8 @@ struct admin {
 /* Sends one line and drops the reference. */
 static void say(struct lines_client *client, json_t *reply)
 {
-    char *line = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
+    /* 15 digits: as many as a double holds, and no tail behind them (0.035). */
+    char *line = reply ? json_dumps(reply, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(reply);
     if (!line) {
         lines_hang_up(client);

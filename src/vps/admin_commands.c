@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "vps/admin_reply.h"
+#include "vps/session/rdpfile.h"
 #include "vps/session/sessions_run.h"
 
 static const char *text_of(const json_t *request, const char *key)
@@ -15,16 +16,52 @@ static const char *text_of(const json_t *request, const char *key)
     return text ? text : "";
 }
 
+static int read_target(const json_t *request, enum session_kind kind, struct target *ret_target,
+                       struct why *why)
+{
+    uint16_t port = kind == SESSION_SSH ? 22 : 3389;
+    return target_parse(text_of(request, "target"), port, ret_target, why);
+}
+
+static json_t *not_opened(int err, struct why *why)
+{
+    size_t len = strlen(why->text);
+    if (err == -EDQUOT) { /* the bot shows buttons; here these do the same */
+        snprintf(why->text + len, sizeof why->text - len,
+                 " pamctl sessions lists them, pamctl close ID ends one.");
+    }
+    return reply_errno(err, why->text);
+}
+
 static json_t *open_session(struct admin_call *call, const json_t *request, enum session_kind kind)
 {
     struct session_request wanted = {.owner = {OWNER_LOCAL, call->uid}, .kind = kind};
     struct why why = {""};
-    uint16_t port = kind == SESSION_SSH ? 22 : 3389;
-    int err = target_parse(text_of(request, "target"), port, &wanted.target, &why);
+    int err = read_target(request, kind, &wanted.target, &why);
     if (err == 0) {
         err = sessions_open(call->options->sessions, &wanted, &call->opening, &why);
     }
-    return err < 0 ? reply_errno(err, why.text) : NULL;
+    return err < 0 ? not_opened(err, &why) : NULL;
+}
+
+/* {"look":true}: only what the file would be called, so that pamctl can see whether it may be. */
+static json_t *name_of_file(struct admin_call *call, const json_t *request)
+{
+    struct target target;
+    struct gateway *gateway;
+    struct why why = {""};
+    struct gateway_view view;
+    char name[SESSION_FILE_NAME_SIZE];
+    int err = read_target(request, SESSION_RDP, &target, &why);
+    if (err == 0) {
+        err = gateways_pick(call->options->gateways, target.gateway, &gateway, &why);
+    }
+    if (err < 0) {
+        return reply_errno(err, why.text);
+    }
+    gateway_view(gateway, &view);
+    rdpfile_name(gateways_are_several(call->options->gateways) ? view.name : "", target.host, name);
+    return json_pack("{s:b, s:s}", "ok", 1, "file", name);
 }
 
 static json_t *do_ssh(struct admin_call *call, const json_t *request)
@@ -34,7 +71,9 @@ static json_t *do_ssh(struct admin_call *call, const json_t *request)
 
 static json_t *do_rdp(struct admin_call *call, const json_t *request)
 {
-    return open_session(call, request, SESSION_RDP);
+    return json_is_true(json_object_get(request, "look"))
+               ? name_of_file(call, request)
+               : open_session(call, request, SESSION_RDP);
 }
 
 static int count_connections(struct sessions *sessions)
@@ -67,6 +106,12 @@ static json_t *do_status(struct admin_call *call, const json_t *request)
         count_connections(options->sessions), "draining", sessions_are_draining(options->sessions));
     reply_add_telegram(reply, options->bot);
     return reply;
+}
+
+static json_t *do_keys(struct admin_call *call, const json_t *request)
+{
+    (void)request;
+    return reply_keys(gateways_keyring(call->options->gateways));
 }
 
 static json_t *wait_for_drain(struct admin_call *call)
@@ -132,31 +177,65 @@ static json_t *do_close(struct admin_call *call, const json_t *request)
     return reply;
 }
 
-/*
- * Finds the parked client: ADDRESS, or ADDRESS#NUMBER where several wait at one address.
- * -EDESTADDRREQ if that does not say which.
- */
-static int find_parked(const struct session *session, const char *wanted, unsigned *ret_number)
+/* ADDRESS, or ADDRESS#NUMBER where several wait at one address. */
+struct who {
+    struct addr address;
+    const char *number; /* NULL: none was given */
+};
+
+/* 0, -EINVAL if it is no address, or -EDESTADDRREQ if nothing was said. */
+static int read_who(const char *text, struct who *ret_who)
+{
+    char host[ADDR_HOST_MAX] = "";
+    size_t len = strcspn(text, "#");
+    snprintf(host, sizeof host, "%.*s", (int)len, text);
+    ret_who->number = text[len] ? text + len + 1 : NULL;
+    return !text[0]                                                           ? -EDESTADDRREQ
+           : len >= sizeof host || addr_parse(host, 0, &ret_who->address) < 0 ? -EINVAL
+                                                                              : 0;
+}
+
+/* Finds the parked client. -EDESTADDRREQ with one of several if that does not say which. */
+static int find_parked(const struct session *session, const struct who *who, unsigned *ret_number)
 {
     struct parked_view parked[SESSION_PARKED_MAX];
-    char host[ADDR_HOST_MAX] = "";
-    size_t len = strcspn(wanted, "#");
-    const char *number = wanted[len] ? wanted + len + 1 : NULL;
-    struct addr address;
-    snprintf(host, sizeof host, "%.*s", (int)len, wanted);
-    if (len >= sizeof host || addr_parse(host, 0, &address) < 0) {
-        return wanted[0] ? -ENOENT : -EDESTADDRREQ;
-    }
     unsigned found = 0, count = session_parked(session, parked);
     for (unsigned i = 0; i < count; i++) {
         char text[16];
         snprintf(text, sizeof text, "%u", parked[i].number);
-        if (addr_same_host(&parked[i].from, &address) && (!number || strcmp(number, text) == 0)) {
+        if (addr_same_host(&parked[i].from, &who->address) &&
+            (!who->number || strcmp(who->number, text) == 0)) {
             *ret_number = parked[i].number;
             found++;
         }
     }
     return found == 1 ? 0 : found ? -EDESTADDRREQ : -ENOENT;
+}
+
+/* "No such client is waiting to be admitted.", and who is, if somebody is. */
+static json_t *nobody_waits(const struct session *session)
+{
+    struct parked_view parked[SESSION_PARKED_MAX];
+    char buffer[320], host[ADDR_HOST_MAX];
+    struct text text = text_over(buffer, sizeof buffer);
+    unsigned count = session_parked(session, parked);
+    text_add(&text, "No such client is waiting to be admitted%s", count ? "; these are: " : "");
+    for (unsigned i = 0; i < count; i++) {
+        text_add(&text, "%s%s#%u", i ? ", " : "", addr_host_text(&parked[i].from, host),
+                 parked[i].number);
+    }
+    text_add(&text, ".");
+    return reply_error("nobody_waits", buffer);
+}
+
+static json_t *no_address(const char *typed)
+{
+    char buffer[320];
+    snprintf(buffer, sizeof buffer,
+             "%.60s is not an address: give that of a client that waits, as pamctl sessions shows "
+             "it.",
+             typed);
+    return reply_error("invalid", buffer);
 }
 
 /* any_will_do: all of an address are meant anyway. */
@@ -165,19 +244,24 @@ static json_t *decide(struct admin_call *call, const json_t *request, bool any_w
 {
     json_t *reply;
     unsigned number = 0;
+    struct who who;
     const struct owner by = {OWNER_LOCAL, call->uid};
     struct session *session = find_session(call, request, &reply);
     if (!session) {
         return reply;
     }
-    int err = find_parked(session, text_of(request, "address"), &number);
+    int err = read_who(text_of(request, "address"), &who);
+    if (err == -EINVAL) {
+        return no_address(text_of(request, "address"));
+    }
+    err = err < 0 ? err : find_parked(session, &who, &number);
     if (err == -EDESTADDRREQ && !(any_will_do && number)) {
         return reply_error("which_client", "Say which client you mean: give its address, or "
                                            "ADDRESS#NUMBER if several are waiting there; see "
                                            "pamctl sessions.");
     }
     if (!number || verb(session, number, &by) < 0) {
-        return reply_error("nobody_waits", "No such client is waiting to be admitted.");
+        return nobody_waits(session);
     }
     reply = reply_ok();
     json_object_set_new(reply, "session", reply_session(session));
@@ -237,7 +321,7 @@ static const struct {
 } COMMANDS[] = {
     {"ssh", do_ssh},     {"rdp", do_rdp},       {"status", do_status}, {"sessions", do_sessions},
     {"close", do_close}, {"admit", do_admit},   {"block", do_block},   {"drain", do_drain},
-    {"known", do_known}, {"forget", do_forget},
+    {"known", do_known}, {"forget", do_forget}, {"keys", do_keys},
 };
 
 json_t *admin_run(struct admin_call *call, const json_t *request)

@@ -47,6 +47,20 @@ static json_t *reply_parked(const struct parked_view *parked)
                      "asked", parked->asked, "of_its_address", (int)parked->of_its_address);
 }
 
+json_t *reply_keys(const struct keyring *keyring)
+{
+    struct keyring_view key;
+    json_t *keys = json_array();
+    for (unsigned i = 0; keyring_view(keyring, i, &key); i++) {
+        char id[KEYRING_ID_MAX];
+        json_array_append_new(keys,
+                              json_pack("{s:s, s:s, s:I, s:b, s:b}", "gateway", key.gateway, "id",
+                                        keyring_id(key.key, id), "until", (json_int_t)key.until,
+                                        "used", key.used, "expired", key.expired));
+    }
+    return json_pack("{s:b, s:o}", "ok", 1, "keys", keys);
+}
+
 /* "parked": the addresses; "waiting": the same with all that is known. */
 static void add_parked(json_t *reply, const struct session *session)
 {

@@ -21,6 +21,8 @@ json_t *reply_session(const struct session *session);
 json_t *reply_opened(const struct session *session);
 json_t *reply_known(const struct known *known);
 json_t *reply_gateway(const struct gateway *gateway);
+/* The keys of gateways, without what is secret. */
+json_t *reply_keys(const struct keyring *keyring);
 /* What is wrong with Telegram, and for how long nothing came from there. bot may be NULL. */
 void reply_add_telegram(json_t *reply, const struct bot *bot);
 

@@ -134,6 +134,7 @@ static int start_gateways(struct agent *agent, struct why *why)
         .loop = &agent->loop,
         .log = agent->log,
         .settings = agent->settings,
+        .store = agent->store,
         .events = sessions_gateway_events(agent->sessions),
     };
     int err = gateways_new(&options, &agent->gateways, why);

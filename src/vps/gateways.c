@@ -43,6 +43,7 @@ _Static_assert((int)GATEWAYS_MAX <= (int)SIEVE_CAUSES_MAX, "keys");
 
 struct gateways {
     struct gateways_options options;
+    struct keyring *keyring;
     struct tls_config *tls;
     struct listener *listener;
     struct addresses *addresses; /* this machine's; NULL: the kernel does not tell */
@@ -57,24 +58,11 @@ struct gateways {
 
 /* ---- keys ----------------------------------------------------------------- */
 
-/* The number of a gateway's key. A key without a name serves every gateway that holds it. */
-static int find_key(const struct gateways *gateways, const char *name)
-{
-    const struct vps_settings *settings = gateways->options.settings;
-    for (unsigned i = 0; i < settings->tunnel_key.count; i++) {
-        const char *of = settings->tunnel_key.keys[i].name;
-        if (of[0] == '\0' || strcasecmp(of, name) == 0) {
-            return (int)i;
-        }
-    }
-    return -ENOENT;
-}
-
 /* tls_key_fn */
 static int key_of(void *arg, const char *identity, uint8_t ret_key[CRYPTO_KEY_SIZE])
 {
     const struct gateways *gateways = arg;
-    int number = find_key(gateways, identity);
+    int number = keyring_find(gateways->keyring, identity);
     if (number < 0) {
         return number;
     }
@@ -91,7 +79,7 @@ __attribute__((format(printf, 4, 5))) static void say(struct gateways *gateways,
 {
     char line[512], cause[48];
     struct text text = text_over(line, sizeof line);
-    int number = find_key(gateways, name);
+    int number = keyring_find(gateways->keyring, name);
     va_list args;
     if (number < 0) {
         return;
@@ -214,28 +202,66 @@ static void replace_older(struct gateway *login)
 /* Of other names, online with the key of this one; 0 if that has a name. */
 static unsigned count_sharing(const struct gateways *gateways, const char *name)
 {
-    const struct vps_settings *settings = gateways->options.settings;
-    int number = find_key(gateways, name);
+    const struct keyring *keyring = gateways->keyring;
+    int number = keyring_find(keyring, name);
     unsigned count = 0;
-    if (number < 0 || settings->tunnel_key.keys[number].name[0]) {
+    if (number < 0 || gateways->options.settings->tunnel_key.keys[number].name[0]) {
         return 0;
     }
     for (struct gateway *g = gateways_next(gateways, NULL); g; g = gateways_next(gateways, g)) {
-        count += strcasecmp(channel_peer_name(g->channel), name) != 0;
+        const char *other = channel_peer_name(g->channel);
+        count += strcasecmp(other, name) != 0 && keyring_find(keyring, other) == number;
     }
     return count;
 }
 
-static void turn_away(struct gateway *gateway)
+static void say_full(struct gateways *gateways, const char *name, struct message_goodbye *answer)
 {
-    char text[128];
-    snprintf(text, sizeof text,
+    answer->reason = GOODBYE_FULL;
+    snprintf(answer->text, sizeof answer->text,
              "%d gateways are online with the one TUNNEL_KEY that they share, which is the most",
              GATEWAYS_PER_SHARED_KEY);
-    say(gateway->gateways, LOG_WARN, channel_peer_name(gateway->channel),
-        "turned away: %s; give each gateway a key of its own (vps-agent --invite NAME)", text);
-    channel_goodbye(gateway->channel, GOODBYE_FULL, text);
-    remove_gateway(gateway);
+    say(gateways, LOG_WARN, name,
+        "turned away: %s; give each gateway a key of its own (vps-agent --invite NAME)",
+        answer->text);
+}
+
+static void say_expired(struct gateways *gateways, const char *name, int64_t until,
+                        struct message_goodbye *answer)
+{
+    char when[CLOCK_TEXT_MAX];
+    struct text text = text_over(answer->text, sizeof answer->text);
+    answer->reason = GOODBYE_EXPIRED;
+    text_add(&text,
+             "the join string has expired at %s, before it was used; make a new one on the VPS: "
+             "vps-agent --invite %s --new-key",
+             clock_text(until, when), name);
+    say(gateways, LOG_WARN, name,
+        "turned away: the join string of gateway %s has expired at %s, before it was used; make a "
+        "new one: vps-agent --invite %s --new-key (if it was used, and STATE_DIR was lost since: "
+        "take its @%lld out of TUNNEL_KEY)",
+        name, when, name, (long long)until);
+}
+
+/* Whoever has shown a key may still be one too many, or too late: false, with the answer. */
+static bool may_enter(struct gateways *gateways, const char *name, struct message_goodbye *answer)
+{
+    int number = keyring_find(gateways->keyring, name);
+    if (number < 0) { /* the settings have changed since */
+        answer->reason = GOODBYE_SHUTDOWN;
+        snprintf(answer->text, sizeof answer->text, "the key was taken out of TUNNEL_KEY");
+        return false;
+    }
+    if (keyring_use(gateways->keyring, number) < 0) {
+        say_expired(gateways, name, gateways->options.settings->tunnel_key.keys[number].until,
+                    answer);
+        return false;
+    }
+    if (count_sharing(gateways, name) >= GATEWAYS_PER_SHARED_KEY) {
+        say_full(gateways, name, answer);
+        return false;
+    }
+    return true;
 }
 
 static void on_opened(void *arg)
@@ -243,8 +269,10 @@ static void on_opened(void *arg)
     struct gateway *gateway = arg;
     const char *name = channel_peer_name(gateway->channel);
     char from[ADDR_TEXT_MAX];
-    if (count_sharing(gateway->gateways, name) >= GATEWAYS_PER_SHARED_KEY) {
-        turn_away(gateway);
+    struct message_goodbye answer = {.reason = GOODBYE_FULL};
+    if (!may_enter(gateway->gateways, name, &answer)) {
+        channel_goodbye(gateway->channel, (enum goodbye_reason)answer.reason, answer.text);
+        remove_gateway(gateway);
         return;
     }
     gateway->open = true;
@@ -258,13 +286,18 @@ static void on_opened(void *arg)
     events->online(events->arg, channel_peer_name(gateway->channel));
 }
 
-static bool on_looked(void *arg)
+static void on_looked(void *arg, struct message_goodbye *ret_answer)
 {
     struct gateway *gateway = arg;
+    struct gateways *gateways = gateway->gateways;
+    const char *name = channel_peer_name(gateway->channel);
     char from[ADDR_TEXT_MAX];
-    say(gateway->gateways, LOG_INFO, channel_peer_name(gateway->channel),
-        "looked from %s whether it would be let in", addr_text(&gateway->from, from));
-    return gateways_find(gateway->gateways, channel_peer_name(gateway->channel)) != NULL;
+    say(gateways, LOG_INFO, name, "looked from %s whether it would be let in",
+        addr_text(&gateway->from, from));
+    bool is_online = gateways_find(gateways, name) != NULL;
+    if (may_enter(gateways, name, ret_answer) && is_online) {
+        ret_answer->reason = GOODBYE_REPLACED;
+    }
 }
 
 static void on_received(void *arg, const struct message *message)
@@ -504,7 +537,8 @@ int gateways_new(const struct gateways_options *options, struct gateways **ret_g
                                                   .v6_bits = NETWORK_V6_BITS,
                                                   .most = GATEWAYS_FALSE_STARTS_PER_NETWORK,
                                                   .refill_ms = FALSE_START_REFILL_MS / 4};
-    int err = make_sieves(gateways);
+    gateways->keyring = keyring_new(options->settings, options->store);
+    int err = gateways->keyring ? make_sieves(gateways) : -ENOMEM;
     if (err < 0) {
         why_set(why, err, "out of memory");
         goto fail;
@@ -543,10 +577,16 @@ void gateways_free(struct gateways *gateways)
         remove_gateway(gateways->list);
     }
     tls_config_free(gateways->tls);
+    keyring_free(gateways->keyring);
     sieve_free(gateways->failures);
     sieve_free(gateways->attacks);
     sieve_free(gateways->logins);
     free(gateways);
+}
+
+const struct keyring *gateways_keyring(const struct gateways *gateways)
+{
+    return gateways->keyring;
 }
 
 /* A user waits for a tunnel: find out soon if the gateway is gone. */

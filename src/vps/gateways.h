@@ -18,6 +18,7 @@
 #include "base/net.h"
 #include "base/why.h"
 #include "control/message.h"
+#include "vps/keyring.h"
 #include "vps/settings.h"
 
 enum {
@@ -50,6 +51,7 @@ struct gateways_options {
     uv_loop_t *loop;
     const struct log *log;
     const struct vps_settings *settings;
+    struct store *store; /* which keys have been used; may be NULL */
     struct gateways_events events;
 };
 
@@ -76,6 +78,9 @@ struct gateway *gateways_next(const struct gateways *gateways, const struct gate
  * again when one goes.
  */
 bool gateways_are_several(const struct gateways *gateways);
+
+/* The keys with which they log in. */
+const struct keyring *gateways_keyring(const struct gateways *gateways);
 
 /* 0 or -errno: it is as good as offline then. */
 int gateway_send(struct gateway *gateway, const struct message *message);

@@ -4,6 +4,7 @@
  *
  *     settings    the configuration         agent    loop, signals, wiring
  *     gateways    the control port          admin    the socket for pamctl
+ *     keyring     whose the keys of TUNNEL_KEY are, and until when
  *     session/    what one command grants: its life, its two ports, its .rdp file
  *     admission/  who is let in at a session's public port
  *     bot/        the conversation in Telegram
@@ -37,6 +38,7 @@ enum {
     FLAG_USER = 64,
     FLAG_GATEWAY = 128,
     FLAG_DOCTOR = 256,
+    FLAG_VALID = 512,
 };
 
 static const struct option_flag FLAGS[] = {
@@ -45,9 +47,11 @@ static const struct option_flag FLAGS[] = {
     {"--host", "with --setup: VPS_HOST", FLAG_HOST, "HOST"},
     {"--user", "with --setup: ALLOWED_USERS", FLAG_USER, "ID,..."},
     {"--gateway", "with --setup: the name of the gateway", FLAG_GATEWAY, "NAME"},
-    {"--invite", "print the line that sets up the gateway NAME, a new or a known one", FLAG_INVITE,
+    {"--invite", "print the join string of the gateway NAME, a new or a known one", FLAG_INVITE,
      "NAME"},
     {"--new-key", "with --invite: with a new key instead of the one it has", FLAG_NEW_KEY, NULL},
+    {"--valid", "how long a new key waits for its first use: 24h, 30m, 7d; 0 is for ever",
+     FLAG_VALID, "TIME"},
     {"--doctor", "say what is well and what to do about the rest, and stop", FLAG_DOCTOR, NULL},
     {"--local", "run without Telegram; pamctl opens the sessions", FLAG_LOCAL, NULL},
     {"--generate-key", "print a new TUNNEL_KEY and stop", FLAG_GENERATE_KEY, NULL},
@@ -112,6 +116,7 @@ static int set_up(const struct options *options)
         .user = options_value(options, FLAG_USER),
         .gateway = options_value(options, invite ? FLAG_INVITE : FLAG_GATEWAY),
         .new_key = options->flags & FLAG_NEW_KEY,
+        .valid = options_value(options, FLAG_VALID),
     };
     signal(SIGPIPE, SIG_IGN);
     int status = invite ? setup_invite(&setup) : setup_run(&setup);
@@ -142,7 +147,12 @@ int main(int argc, char **argv)
     struct options options;
     struct vps_settings settings;
     struct why why;
+    struct completion completion;
 
+    if (completion_is_asked(argc, argv, &completion)) {
+        options_complete(&OPTIONS, &completion);
+        return EXIT_SUCCESS;
+    }
     if (options_parse(&OPTIONS, argc, argv, &options, &why) < 0) {
         return refuse(&why);
     }

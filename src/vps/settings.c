@@ -11,7 +11,13 @@
 
 #include "base/settings.h"
 
-enum { WORKERS_DEFAULT_MAX = 4, WORKERS_MAX = 64, KEY_HEX = CRYPTO_KEY_SIZE * 2, DAY = 86400 };
+enum {
+    WORKERS_DEFAULT_MAX = 4,
+    WORKERS_MAX = 64,
+    KEY_HEX = CRYPTO_KEY_SIZE * 2,
+    DAY = 86400,
+    UNTIL_DIGITS = 12
+};
 
 /* ---- parsers of this agent's own settings --------------------------------- */
 
@@ -68,41 +74,86 @@ static int parse_users(const struct setting *s, const char *text, void *field, s
     return settings->allowed_users.count > 0 ? 0 : -EINVAL;
 }
 
-/* One entry of TUNNEL_KEY: HEX or NAME:HEX, len characters. */
+/* "@UNTIL" at the end of an entry, which is cut off; its first use must come before. */
+static int parse_until(char *entry, int64_t *ret_until, struct why *why)
+{
+    char *at = strchr(entry, '@');
+    *ret_until = 0;
+    if (!at) {
+        return 0;
+    }
+    size_t digits = strspn(at + 1, "0123456789");
+    *at = '\0';
+    if (digits == 0 || digits > UNTIL_DIGITS || at[1 + digits]) {
+        return why_set(why, -EINVAL, "what follows an @ is no Unix time");
+    }
+    *ret_until = strtoll(at + 1, NULL, 10);
+    return 0;
+}
+
+/* HEX or NAME:HEX. */
+static int parse_name_and_key(const char *entry, struct gateway_key *key, struct why *why)
+{
+    size_t len = strlen(entry);
+    if (len < KEY_HEX) {
+        return why_set(why, -EINVAL, "a key of %zu characters", len);
+    }
+    const char *hex = entry + len - KEY_HEX;
+    size_t name_len = hex > entry ? (size_t)(hex - entry) - 1 : 0;
+    if (name_len > GATEWAY_NAME_MAX || (hex > entry && entry[name_len] != ':')) {
+        return -EINVAL;
+    }
+    memcpy(key->name, entry, name_len);
+    key->name[name_len] = '\0';
+    int err = crypto_unhex(hex, key->key, sizeof key->key);
+    return err == 0 && hex > entry && !gateway_name_is_valid(key->name) ? -EINVAL : err;
+}
+
+/* One entry of TUNNEL_KEY, len characters: HEX, NAME:HEX or NAME:HEX@UNTIL. */
 static int parse_key(const char *text, size_t len, struct gateway_key *key, struct why *why)
 {
-    char entry[GATEWAY_NAME_MAX + 1 + KEY_HEX + 1];
-    if (len < KEY_HEX || len >= sizeof entry) {
+    char entry[GATEWAY_NAME_MAX + 1 + KEY_HEX + 1 + UNTIL_DIGITS + 1];
+    if (len >= sizeof entry) {
         return why_set(why, -EINVAL, "a key of %zu characters", len);
     }
     memcpy(entry, text, len);
     entry[len] = '\0';
-    const char *hex = entry + len - KEY_HEX;
-    size_t name_len = hex > entry ? (size_t)(hex - entry) - 1 : 0;
-    bool named = hex > entry;
-    int err = named && entry[name_len] != ':' ? -EINVAL : 0;
-    if (err == 0) {
-        memcpy(key->name, entry, name_len);
-        key->name[name_len] = '\0';
-        err = crypto_unhex(hex, key->key, sizeof key->key);
-    }
-    if (err == 0 && named && !gateway_name_is_valid(key->name)) {
-        err = -EINVAL;
+    int err = parse_until(entry, &key->until, why);
+    err = err < 0 ? err : parse_name_and_key(entry, key, why);
+    if (err == 0 && key->until && !key->name[0]) {
+        err = why_set(why, -EINVAL,
+                      "only the key of one gateway, NAME:KEY, can have an @ and a "
+                      "time");
     }
     crypto_wipe(entry, sizeof entry);
     return err;
 }
 
-/* Several keys: each is a named gateway's, and no gateway has two. */
-static int check_names(const struct gateway_key *keys, unsigned count, struct why *why)
+static int refuse_same(const struct gateway_key *a, const struct gateway_key *b, struct why *why)
 {
-    for (unsigned i = 0; count > 1 && i < count; i++) {
-        if (!keys[i].name[0]) {
-            return why_set(why, -EINVAL, "with several keys each needs its gateway's name");
-        }
+    const struct gateway_key *named = b->name[0] ? b : a, *other = named == a ? b : a;
+    return why_set(why, -EINVAL,
+                   "%s%s and %s have the same key: each gateway needs its own (vps-agent --invite "
+                   "%s --new-key)",
+                   other->name[0] ? "the gateways " : "the gateways without a name", other->name,
+                   named->name, named->name);
+}
+
+/* No gateway has two keys, no key two gateways; and one may be of all those that have none. */
+static int check_keys(const struct gateway_key *keys, unsigned count, bool to_mend, struct why *why)
+{
+    for (unsigned i = 0; i < count; i++) {
         for (unsigned k = 0; k < i; k++) {
+            if (!keys[i].name[0] && !keys[k].name[0]) {
+                return why_set(why, -EINVAL,
+                               "two keys without a name: only one can be; the others need their "
+                               "gateways' names");
+            }
             if (strcasecmp(keys[k].name, keys[i].name) == 0) {
                 return why_set(why, -EINVAL, "two keys for the gateway %s", keys[i].name);
+            }
+            if (!to_mend && crypto_equal(keys[k].key, keys[i].key, sizeof keys[i].key)) {
+                return refuse_same(&keys[k], &keys[i], why);
             }
         }
     }
@@ -128,7 +179,8 @@ static int parse_keys(const struct setting *s, const char *text, void *field, st
         }
         text += len + 1 + strspn(text + len + 1, " ");
     }
-    return check_names(settings->tunnel_key.keys, settings->tunnel_key.count, why);
+    return check_keys(settings->tunnel_key.keys, settings->tunnel_key.count,
+                      settings->tunnel_key.to_mend, why);
 }
 
 static int parse_bind(const struct setting *s, const char *text, void *field, struct why *why)
@@ -181,8 +233,8 @@ static const struct setting TABLE[] = {
     {"VPS_HOST", .takes = "the public name or IP address of this server", .parse = setting_host,
      FIELD(vps_host)},
     {"TUNNEL_KEY",
-     .takes = "the 64 hex digits that vps-agent --generate-key prints, or NAME:KEY,NAME:KEY for "
-              "several gateways",
+     .takes = "the 64 hex digits that vps-agent --generate-key prints, or NAME:KEY,NAME:KEY, a "
+              "key for each gateway",
      .parse = parse_keys, FIELD(tunnel_key), .secret = true},
     {"CONTROL_PORT", "9000", "a port, 1 to 65535", setting_port, FIELD(control_port)},
     {"PORT_RANGE_START", "20000", "a port, 1 to 65535", setting_port, FIELD(port_range_start)},
@@ -207,8 +259,8 @@ static const struct setting TABLE[] = {
     {"ADMIT", "known", "auto, known or ask", parse_admit, FIELD(admit)},
     {"KNOWN_DAYS", "30", "days, 1 to 3650", setting_number, FIELD(known_days), .min = 1,
      .max = 3650},
-    {"STATE_DIR", "/var/lib/pamtunnel", "an absolute path of at most 90 characters",
-     parse_state_dir, FIELD(state_dir), .max = STATE_DIR_MAX},
+    {"STATE_DIR", STATE_DIR_DEFAULT, "an absolute path of at most 90 characters", parse_state_dir,
+     FIELD(state_dir), .max = STATE_DIR_MAX},
     {"RELAY_WORKERS",
      .takes = "threads that carry the users' bytes, 1 to 64; if unset one per core, at most 4",
      .parse = setting_number, FIELD(relay_workers), .min = 1, .max = WORKERS_MAX, .optional = true},

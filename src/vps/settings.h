@@ -14,11 +14,14 @@
 
 enum { USERS_MAX = 64, GATEWAYS_MAX = 32, TOKEN_MAX = 128, URL_MAX = 512, STATE_DIR_MAX = 90 };
 
+#define STATE_DIR_DEFAULT "/var/lib/pamtunnel"
+
 enum admit { ADMIT_AUTO, ADMIT_KNOWN, ADMIT_ASK };
 
 struct gateway_key {
-    char name[GATEWAY_NAME_MAX + 1]; /* empty: any gateway */
+    char name[GATEWAY_NAME_MAX + 1]; /* empty: any gateway that has none of its own */
     uint8_t key[CRYPTO_KEY_SIZE];
+    int64_t until; /* Unix time by which it must have been used once; 0: whenever */
 };
 
 struct vps_settings {
@@ -33,6 +36,7 @@ struct vps_settings {
     struct {
         struct gateway_key keys[GATEWAYS_MAX];
         unsigned count;
+        bool to_mend; /* set beforehand: two gateways with one key are no error */
     } tunnel_key;
     uint16_t control_port;
     uint16_t port_range_start;

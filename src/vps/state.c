@@ -27,6 +27,10 @@ static const char *const MIGRATIONS[] = {
     "    bot INTEGER NOT NULL, chat INTEGER NOT NULL, message INTEGER NOT NULL,"
     "    correction TEXT NOT NULL, at INTEGER NOT NULL,"
     "    PRIMARY KEY(bot, chat, message)) STRICT, WITHOUT ROWID;",
+    /* Keys with a time that a gateway has used before it; key tells which, and is not it. */
+    "CREATE TABLE joined("
+    "    key TEXT NOT NULL PRIMARY KEY, gateway TEXT NOT NULL, at INTEGER NOT NULL)"
+    "    STRICT, WITHOUT ROWID;",
 };
 
 char *state_path(const struct vps_settings *settings, char *dst)

@@ -1,7 +1,7 @@
 /*
  * state: STATE_DIR/state.db, what vps-agent knows after a restart: its schema, and who may
  * have it. What the tables mean is their owners' business: admission/known, bot/offset,
- * bot/leftovers.
+ * bot/leftovers, keyring.
  */
 #ifndef PAMTUNNEL_VPS_STATE_H
 #define PAMTUNNEL_VPS_STATE_H

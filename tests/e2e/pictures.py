@@ -191,7 +191,7 @@ def draw_setup(net, folder):
     text = text.replace(f"vps-agent --env-file {path}",
                         "systemctl enable pamtunnel-vps && systemctl restart pamtunnel-vps")
     text = text.replace(f" --env-file {path}", "").replace(str(path), "/etc/pamtunnel/vps-agent.env")
-    text = re.sub(r"(pamtunnel1\.\w{30})\S+", r"\1…", text)
+    text = re.sub(r"(pamtunnel2\.[\w-]{30})\S+", r"\1…", text)
     draw_terminal("$ sudo vps-agent --setup\n" + text, folder / "setup.svg")
 
 

@@ -441,3 +441,9 @@ def test_ages_are_those_of_the_agent_and_not_of_a_clock_that_was_set(folder):
     gateway = {"name": "lan", "address": "192.0.2.1", "version": "1", "since": 1, "age": 125, "rtt_ms": 0.5}
     with admin_socket(folder, {**STATUS, "gateways": [gateway]}) as env:
         assert "for 2 min 5 s" in run("pamctl", "status", env=env).stdout
+
+
+def test_numbers_are_passed_on_without_a_tail(folder):
+    gateway = {"name": "lan", "address": "192.0.2.1", "version": "1", "since": 1, "age": 1, "rtt_ms": 0.035}
+    with admin_socket(folder, {**STATUS, "gateways": [gateway]}) as env:
+        assert '"rtt_ms":0.035}' in run("pamctl", "status", "--json", env=env).stdout

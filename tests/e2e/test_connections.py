@@ -189,7 +189,7 @@ def test_four_at_once_as_an_editor_does_and_a_copy_beside_them(line):
     assert line.session["connections"] == 4
     wait_text(line.world, line.live, "4 connections")
     text = line.world.pamctl("sessions").stdout
-    assert "  4 of 5 connections  " in text
+    assert "  4 connections now, 5 in all  " in text
     assert "sessions:  1, connections: 4\n" in line.world.pamctl("status").stdout
     end(clients[:1])    # the first one goes, the others stay
     eventually(lambda: line.session["connections"] == 3, "one is gone")

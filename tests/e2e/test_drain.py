@@ -1,5 +1,6 @@
 """pamctl drain: no new sessions before a restart, and somebody who waits for the rest."""
 
+import signal
 import subprocess
 
 import peers
@@ -20,14 +21,14 @@ def target():
 class Waiting:
     """pamctl drain --wait, in the background."""
 
-    def __init__(self, world):
-        self.process = subprocess.Popen([program("pamctl"), "drain", "--wait"], text=True,
+    def __init__(self, world, *options):
+        self.process = subprocess.Popen([program("pamctl"), "drain", "--wait", *options], text=True,
                                         env=environment({"STATE_DIR": world.state_dir}),
-                                        stdout=subprocess.PIPE)
-        self.first = self.process.stdout.readline()
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.first = self.process.stdout.readline() if "--json" not in options else None
 
     def end(self):
-        out, _ = self.process.communicate(timeout=15 * TIME_SCALE)
+        out, self.errors = self.process.communicate(timeout=15 * TIME_SCALE)
         return self.process.returncode, out
 
 
@@ -84,7 +85,47 @@ def test_a_restart_forgets_it():
         world.vps.take_baseline()
 
 
-@pytest.mark.parametrize("args", [("drain", "--wait", "--off"), ("status", "--wait"), ("drain", "x"),
-                                  ("ssh", "pc", "--off")])
-def test_wrong_usage(world, args):
-    assert world.pamctl(*args).returncode == 2
+WHAT_IS_LEFT = "1 session is open, and vps-agent still opens no new ones; `pamctl drain --off` lets it open them again"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_is_interrupted_is_told_what_is_left_behind(world, target, number):
+    opened = world.pamctl.json("ssh", target.name)["session"]["id"]
+    waiting = Waiting(world)
+    waiting.process.send_signal(number)
+    status, out = waiting.end()
+    assert status == -number, "a shell shows 130 for SIGINT, and ends the script that waited"
+    assert waiting.errors == f"pamctl: interrupted: {WHAT_IS_LEFT}\n"
+    assert out.startswith(f"{opened}  ssh {target.name}  waiting  ")
+    assert world.status()["draining"] is True
+    assert world.pamctl("drain", "--off").returncode == 0
+
+
+def test_a_signal_that_is_ignored_does_not_interrupt(world, target):
+    """In the background of a script, SIGINT is for others."""
+    world.pamctl.json("ssh", target.name)
+    waiting = Waiting.__new__(Waiting)
+    waiting.process = subprocess.Popen(["sh", "-c", "trap '' INT; exec \"$@\"", "sh", program("pamctl"), "drain", "--wait"],
+                                       text=True, env=environment({"STATE_DIR": world.state_dir}),
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert "1 still runs" in waiting.process.stdout.readline()
+    waiting.process.send_signal(signal.SIGINT)
+    world.close_all()
+    status, out = waiting.end()
+    assert status == 0 and "safe to restart" in out
+    assert world.pamctl("drain", "--off").returncode == 0
+
+
+def test_waiting_can_have_an_end(world, target):
+    opened = world.pamctl.json("ssh", target.name)["session"]["id"]
+    for options in (["--wait", "--timeout", "0"], ["--timeout=1"]):
+        result = world.pamctl("drain", *options)
+        assert result.returncode == 1
+        assert result.stderr == f"pamctl: waited for {options[-1][-1]} s: {WHAT_IS_LEFT}\n"
+        assert f"\n{opened}  ssh {target.name}  waiting  " in result.stdout
+    answer = world.pamctl.json("drain", "--timeout=0", ok=False)
+    assert answer["error"] == "timeout" and answer["draining"] is True and answer["sessions"] == 1
+    assert [session["id"] for session in answer["left"]] == [opened]
+    world.close_all()
+    assert world.pamctl("drain", "--timeout", "10").returncode == 0
+    assert world.pamctl("drain", "--off").returncode == 0

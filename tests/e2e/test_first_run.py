@@ -5,6 +5,7 @@ import re
 import signal
 import stat
 import subprocess
+import time
 
 import botapi
 import pytest
@@ -53,16 +54,29 @@ def set_up(place, *args, **more):
                stdin=subprocess.DEVNULL)
 
 
-def invite(place, name="home", *args):
-    result = run("vps-agent", "--invite", name, "--env-file", place["vps"], *args)
+def ask_for_invite(place, name="home", *args, **options):
+    """The command and the join string are on lines of their own, with nothing around them."""
+    result = run("vps-agent", "--invite", name, "--env-file", place["vps"], *args, **options)
     assert result.returncode == 0, result
-    line = result.stdout.strip()
-    return re.fullmatch(r"gateway-agent --join (pamtunnel1\.[A-Za-z0-9_-]+)", line)[1]
+    command, empty, string = result.stdout.splitlines()
+    assert command == "sudo gateway-agent --join -" and not empty, result
+    assert re.fullmatch(r"pamtunnel[12]\.[A-Za-z0-9_-]+", string), result
+    return string, result.stderr
+
+
+def invite(place, name="home", *args):
+    return ask_for_invite(place, name, *args)[0]
 
 
 def join(place, string, *args, **options):
     return run("gateway-agent", "--join", "-", "--env-file", place["gateway"], *args,
                input=string + "\n", **options)
+
+
+def start_again(vps):
+    before = vps.count_log("telegram: online")
+    vps.start()
+    eventually(lambda: vps.count_log("telegram: online") > before, "it is online again")
 
 
 @pytest.fixture
@@ -88,19 +102,23 @@ def test_from_nothing_to_a_gateway_that_is_online(api, place):
         assert terminal.shows_what_is_typed()
         terminal.answer(r"user ID.*: ", "")
         code = terminal.wait(r"/start (\d{6})\n")[1]
+        api.say(42, "/start")
+        api.wait_message("the code that the terminal shows", chat=42)
         api.say(666, "/start 000000" if code != "000000" else "/start 111111")
         api.say(42, f"/start {code}")
         terminal.wait("user ID 42")
         terminal.answer(r"IP address.*: ", "not a host")
         terminal.answer(r"VPS_HOST is \"not a host\"(.|\n)*IP address.*: ", "127.0.0.1")
         terminal.answer(r"gateway.*\[home\]: ", "")
-        string = terminal.wait(r"gateway-agent --join (pamtunnel1\.\S+)")[1]
+        terminal.wait(r"\nStart it: ")
+        terminal.wait(r"\nsudo gateway-agent --join -\n")
+        string = terminal.wait(r"\n(pamtunnel2\.\S+)\n")[1]
         status, text = terminal.end()
-    assert status == 0 and TOKEN not in text and settings_in(place["vps"])["TUNNEL_KEY"][5:] not in text
+    assert status == 0 and TOKEN not in text and settings_in(place["vps"])["TUNNEL_KEY"][5:69] not in text
     written = settings_in(place["vps"])
     assert written["TELEGRAM_TOKEN"] == TOKEN and written["ALLOWED_USERS"] == "42"
     assert written["VPS_HOST"] == "127.0.0.1"
-    assert re.fullmatch(r"home:[0-9a-f]{64}", written["TUNNEL_KEY"])
+    assert re.fullmatch(r"home:[0-9a-f]{64}@\d+", written["TUNNEL_KEY"])
     assert mode_of(place["vps"]) == (0o640 if os.geteuid() == 0 else 0o600)
     api.wait_message("obey you", chat=42)
 
@@ -118,7 +136,7 @@ def test_from_nothing_to_a_gateway_that_is_online(api, place):
         gateway = Daemon("gateway-agent", place["folder"], {}, ["--env-file", str(place["gateway"])]).start()
         gateway.wait_log("connected to the VPS")
         api.wait_polling()
-        assert not api.called("sendMessage")[1:], "the /start of the set-up is not dealt with again"
+        assert not api.called("sendMessage")[2:], "the /start of the set-up is not dealt with again"
     finally:
         if gateway:
             gateway.stop()
@@ -189,7 +207,7 @@ def test_set_up_again_proposes_what_there_is_and_keeps_the_rest(api, place):
     place["vps"].chmod(0o604)
     with Terminal("vps-agent", "--setup", "--env-file", place["vps"], env=place["env"]) as terminal:
         terminal.answer(r"Enter keeps the one there is\): ", "")
-        terminal.answer(r"\[42,43\]: ", "")
+        terminal.answer(r"Another user: .*\[42,43\]: ", "")
         terminal.answer(r"\[192.0.2.1\]: ", "192.0.2.9")
         terminal.answer(r"\[home\]: ", "office")
         status, _ = terminal.end()
@@ -199,6 +217,37 @@ def test_set_up_again_proposes_what_there_is_and_keeps_the_rest(api, place):
                            f"TUNNEL_KEY=home:{KEY},office:")
     assert "\nMAX_SESSIONS=7\nSOMETHING=else\n" in text
     assert mode_of(place["vps"]) == 0o600
+
+
+def test_set_up_again_adds_a_person_and_keeps_the_first(api, place):
+    """By number, or by a message to the bot; a failure does not end it."""
+    place["vps"].write_text(f"TELEGRAM_TOKEN={TOKEN}\nALLOWED_USERS=42\nVPS_HOST=192.0.2.1\n"
+                            f"TUNNEL_KEY={KEY}\n")
+    with Terminal("vps-agent", "--setup", "--env-file", place["vps"],
+                  env={**place["env"], "TELEGRAM_TOKEN": TOKEN, "VPS_HOST": "127.0.0.1"}) as terminal:
+        terminal.answer(r"\[42\]: ", "bob")
+        terminal.answer(r"ALLOWED_USERS is \"bob\"(.|\n)*\[42\]: ", "+")
+        api.say(777, "/start " + terminal.wait(r"/start (\d{6})\n")[1])
+        terminal.wait("user ID 777")
+        terminal.answer(r"another gateway, or Enter for none: ", "")
+        status, text = terminal.end()
+    assert status == 0 and "pamtunnel" not in text.split("Check it")[1].split("--env-file")[0], text
+    written = settings_in(place["vps"])
+    assert written["ALLOWED_USERS"] == "42,777" and written["TUNNEL_KEY"] == KEY
+
+
+def test_set_up_beside_a_running_agent_says_how_to_reload_it(api, vps, place):
+    result = set_up(place, "--user", "42,43", "--gateway", "home")
+    assert result.returncode == 0 and re.search(r"^Reload it: sudo pamctl .*reload$", result.stdout, re.M), result
+    assert "Start it" not in result.stdout
+    with Terminal("vps-agent", "--setup", "--env-file", place["vps"],
+                  env={**place["env"], "TELEGRAM_TOKEN": TOKEN, "VPS_HOST": "127.0.0.1"}) as terminal:
+        terminal.answer(r"\[42,43\]: ", "+")
+        terminal.answer(r"let them write to the bot(.|\n)*\[42,43\]: ", "777")
+        terminal.answer(r"\[home\]: ", "")
+        terminal.wait("Reload it: sudo pamctl")
+        assert terminal.end()[0] == 0
+    assert settings_in(place["vps"])["ALLOWED_USERS"] == "42,43,777"
 
 
 # ---------------------------------------------------------------- without one
@@ -231,7 +280,7 @@ def test_a_secret_in_a_file_of_its_own_stays_there(api, place):
     assert result.returncode == 0, result
     assert TOKEN not in place["vps"].read_text() and KEY not in place["vps"].read_text()
     invite(place, "office")
-    assert re.fullmatch(f"home:{KEY},office:[0-9a-f]{{64}}\n", key.read_text())
+    assert re.fullmatch(f"home:{KEY},office:[0-9a-f]{{64}}@[0-9]+\n", key.read_text())
     assert token.read_text() == TOKEN + "\n"
 
 
@@ -245,13 +294,50 @@ def test_a_key_changes_on_request_only(api, place):
     assert place["vps"].read_text() != before
 
 
-def test_invite_says_whose_key_the_line_holds(place):
-    for key, whose in ((KEY, "the key that all gateways share"), (f"office:{KEY}", "the key of office")):
-        place["vps"].write_text(f"VPS_HOST=127.0.0.1\nTUNNEL_KEY={key}\n")
-        before = place["vps"].read_text()
-        result = run("vps-agent", "--invite", "office", "--env-file", place["vps"])
-        assert result.returncode == 0 and f"It holds {whose}: show it to nobody." in result.stderr, result
-        assert place["vps"].read_text() == before
+def test_invite_makes_a_key_of_its_own_beside_one_without_a_name(place):
+    place["vps"].write_text(f"VPS_HOST=127.0.0.1\nSTATE_DIR={place['env']['STATE_DIR']}\nTUNNEL_KEY={KEY}\n")
+    string, said = ask_for_invite(place, "office")
+    assert "The string holds the key of office: show it to nobody, and use it before 20" in said
+    assert "office cannot log in with the key without a name" in said
+    assert "The key is new: vps-agent knows it when it starts." in said
+    own = settings_in(place["vps"])["TUNNEL_KEY"]
+    assert re.fullmatch(KEY + r",office:[0-9a-f]{64}@\d+", own)
+    again, said = ask_for_invite(place, "office")
+    assert again == string and settings_in(place["vps"])["TUNNEL_KEY"] == own
+    assert "without a name" not in said
+    assert ask_for_invite(place, "office", "--new-key")[0] != string
+    assert settings_in(place["vps"])["TUNNEL_KEY"].startswith(f"{KEY},office:")
+
+
+def test_the_time_of_a_join_string(place):
+    place["vps"].write_text(f"VPS_HOST=127.0.0.1\nSTATE_DIR={place['env']['STATE_DIR']}\n"
+                            f"TUNNEL_KEY=old:{KEY},late:{KEY[::-1]}@1000000000\n")
+    assert "use it before" in ask_for_invite(place, "a", "--valid", "30m")[1]
+    string, said = ask_for_invite(place, "b", "--valid=0")
+    assert string.startswith("pamtunnel1.") and "use it before" not in said
+    written = dict(entry.split(":") for entry in settings_in(place["vps"])["TUNNEL_KEY"].split(","))
+    until = int(written["a"].split("@")[1])
+    assert 0 <= time.time() + 1800 - until < 60 and "@" not in written["b"]
+    for args, status, says in ((("late",), 1, "expired at 2001-09-09 01:46 UTC"),
+                               (("old", "--valid", "1h"), 2, "--valid takes --new-key"),
+                               (("c", "--valid", "soon"), 2, "30m, 24h or 7d")):
+        result = run("vps-agent", "--invite", *args, "--env-file", place["vps"])
+        assert result.returncode == status and says in result.stderr and not result.stdout, result
+
+
+def test_a_key_that_comes_from_elsewhere_goes_back_there_or_nowhere(place):
+    """A container's: TUNNEL_KEY_FILE, or TUNNEL_KEY itself, in the environment."""
+    file = place["folder"] / "key"
+    file.write_text(KEY + "\n")
+    env = {"VPS_HOST": "127.0.0.1", "STATE_DIR": place["env"]["STATE_DIR"]}
+    ask_for_invite(place, "office", env={**env, "TUNNEL_KEY_FILE": file})
+    assert re.fullmatch(KEY + r",office:[0-9a-f]{64}@\d+\n", file.read_text())
+    assert not place["vps"].exists()
+    result = run("vps-agent", "--invite", "office", "--env-file", place["vps"], env={**env, "TUNNEL_KEY": KEY})
+    assert result.returncode == 1 and '",office:KEY"' in result.stderr and not result.stdout, result
+    assert "TUNNEL_KEY is set in the environment" in result.stderr
+    assert not place["vps"].exists()
+    ask_for_invite(place, "office", env={**env, "TUNNEL_KEY": f"office:{KEY}"})
 
 
 def test_without_vps_host_no_key_is_made(place):
@@ -290,14 +376,15 @@ def test_wrong_usage(api, place, args):
     assert run("vps-agent", *args[:2], "--env-file", place["vps"]).returncode == 2
 
 
-def test_a_file_that_cannot_be_written_is_told_before_anything_is_asked(as_nobody, place, folder):
+@pytest.mark.parametrize("name, args", [("vps-agent", ["--setup"]), ("gateway-agent", ["--join", "-"])])
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_asked(as_nobody, place, folder, name, args):
     folder.chmod(0o755)
-    result = subprocess.run([*as_nobody, program("vps-agent"), "--setup", "--env-file", place["vps"]],
+    result = subprocess.run([*as_nobody, program(name), *args, "--env-file", place["vps"]],
                             env=environment(place["env"]), capture_output=True, text=True,
                             stdin=subprocess.DEVNULL)
     if "No such file" in result.stderr or "cannot execute" in result.stderr:
         pytest.skip("another user does not reach the program")
-    assert result.returncode == 1 and "run this as root" in result.stderr, result
+    assert result.returncode == 1 and "run this as root (with sudo)" in result.stderr, result
 
 
 # ---------------------------------------------------------------- joining
@@ -329,12 +416,39 @@ def test_on_the_command_line_it_warns_and_hides_it(vps, place):
     assert process.returncode == 0 and "command line" in errors
 
 
+@pytest.mark.parametrize("paste", [
+    lambda s: f"sudo gateway-agent --join -\n\n{s}",
+    lambda s: f"gateway-agent --join '{s}'",
+    lambda s: f"{s[:60]}\n  {s[60:]}",
+])
+def test_a_paste_with_more_than_the_string(vps, place, paste):
+    result = join(place, paste(invite(place)))
+    assert result.returncode == 0 and place["gateway"].exists(), result
+
+
+def test_a_paste_of_several_lines_at_a_terminal(vps, place):
+    string = invite(place)
+    with Terminal("gateway-agent", "--join", "-", "--env-file", place["gateway"]) as terminal:
+        terminal.wait("Join string.*: ")
+        eventually(lambda: not terminal.shows_what_is_typed(), "the terminal hides it")
+        terminal.type("sudo gateway-agent --join -")
+        terminal.wait("and the rest of it, or Enter: ")
+        terminal.type(string[:60] + "\n" + string[60:])
+        status, text = terminal.end()
+    assert status == 0 and string[20:60] not in text, text
+    with Terminal("gateway-agent", "--join", "-", "--env-file", place["gateway"]) as terminal:
+        terminal.answer("Join string.*: ", string[:60])
+        terminal.answer("and the rest of it, or Enter: ", "")
+        terminal.wait("the end of the join string is missing")
+        assert terminal.end()[0] == 2
+
+
 @pytest.mark.parametrize("damage, says", [
     (lambda s: s[:-5], "end of the join string is missing"),
     (lambda s: s[:30] + ("a" if s[30] != "a" else "b") + s[31:], "a character of the join string"),
     (lambda s: s + "AAAA", "something follows"),
     (lambda s: "hello", "no join string"),
-    (lambda s: s.replace("pamtunnel1", "pamtunnel9"), "version 9"),
+    (lambda s: s.replace("pamtunnel2", "pamtunnel9"), "version 9"),
     (lambda s: "", "no join string"),
 ])
 def test_a_damaged_join_string_is_told(vps, place, damage, says):
@@ -354,12 +468,71 @@ def test_a_server_that_is_not_there_is_told(vps, place):
     assert result.returncode == 0 and place["gateway"].exists(), result
 
 
-def test_a_key_that_is_not_accepted_is_told(vps, place):
-    string = invite(place, "home", "--new-key")     # vps-agent still has the old one
+def test_a_key_that_vps_agent_has_not_read_is_told_on_both_sides(vps, place):
+    assert "pamctl" not in ask_for_invite(place, "home")[1], "it knows this one"
+    for args in (["--new-key"], []):    # and it is said as long as it is so
+        string, said = ask_for_invite(place, "home", *args)
+        assert re.search(r"does not know this key yet:  sudo pamctl .*reload$", said, re.M), said
     result = join(place, string)
     assert result.returncode == 1 and "does not accept the key" in result.stderr, result
-    assert "restart vps-agent" in result.stderr
+    assert "sudo pamctl reload" in result.stderr
     vps.wait_log("does not hold the right key")
+    doctor = run("vps-agent", "--doctor", "--env-file", place["vps"]).stdout
+    assert re.search(r"!!  keys: .*does not know the key of home: sudo pamctl .*reload", doctor), doctor
+
+
+def test_keys_that_come_from_elsewhere_are_not_shadowed(vps, place):
+    """A service with a credential: this command sees no TUNNEL_KEY, but the agent has one."""
+    bare = place["folder"] / "bare.env"
+    bare.write_text(f"VPS_HOST=127.0.0.1\nSTATE_DIR={place['env']['STATE_DIR']}\n")
+    before = bare.read_text()
+    result = run("vps-agent", "--invite", "office", "--env-file", bare)
+    assert result.returncode == 1 and "TUNNEL_KEY from elsewhere" in result.stderr and not result.stdout, result
+    assert bare.read_text() == before
+
+
+def test_a_join_string_that_was_not_used_in_time(vps, place):
+    """vps-agent decides, by its clock; what was used in time is good for ever."""
+    vps.stop()
+    late = f"TUNNEL_KEY=late:{KEY}@1000000000,"
+    place["vps"].write_text(place["vps"].read_text().replace("TUNNEL_KEY=", late))
+    string = invite(place, "home")
+    start_again(vps)
+    doctor = run("vps-agent", "--doctor", "--env-file", place["vps"]).stdout
+    assert re.search("!!  keys: the join string of late has expired at 2001-09-09 01:46 UTC", doctor), doctor
+    assert re.search("--  keys: home has not used its join string yet", doctor), doctor
+
+    settings = {"VPS_HOST": "127.0.0.1", "CONTROL_PORT": place["env"]["CONTROL_PORT"], "TUNNEL_KEY": KEY,
+                "GATEWAY_NAME": "late"}
+    gateway = Daemon("gateway-agent", place["folder"], settings, tag="late").start()
+    gateway.wait_log("the join string has expired at 2001-09-09 01:46 UTC.*--invite late --new-key")
+    vps.wait_log("join string of gateway late has expired at 2001.*vps-agent --invite late --new-key")
+    gateway.stop()
+    result = run("gateway-agent", "--doctor", env=settings)
+    assert "!!  key: the join string has expired" in result.stdout, result
+
+    assert join(place, string).returncode == 0
+    doctor = run("vps-agent", "--doctor", "--env-file", place["vps"]).stdout
+    assert not re.search("keys: .*home", doctor), doctor
+    vps.stop()
+    passed = re.sub(r"(home:\w{64})@\d+", r"\1@1000000001", place["vps"].read_text())
+    place["vps"].write_text(passed)
+    start_again(vps)
+    assert join(place, string).returncode == 0, "also when the time is over"
+    ask_for_invite(place, "office")
+    assert re.search(r"home:\w{64},office", place["vps"].read_text()), "it needs no time any more"
+    assert f"late:{KEY}@1000000000," in place["vps"].read_text()
+
+
+def test_a_gateway_with_a_wrong_clock_leaves_it_to_the_vps(vps, place):
+    """No clock of its own, like a Raspberry Pi's: a string that looks expired is tried."""
+    text = place["vps"].read_text()
+    place["vps"].write_text(re.sub(r"@\d+", f"@{int(time.time()) + 1}", text))
+    string = invite(place)
+    place["vps"].write_text(text)
+    eventually(lambda: "By this machine's clock the join string has expired" in join(place, string).stderr,
+               "the time passes")
+    assert place["gateway"].exists()
 
 
 def test_a_name_that_is_taken_is_not_taken_over(vps, place):

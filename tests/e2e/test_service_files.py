@@ -118,6 +118,31 @@ def test_the_man_page_has_every_command_of_pamctl():
     assert not [command for command in commands if not re.search(rf"^ +{command}\b", page, re.M)]
 
 
+def usages_of_pamctl():
+    """{command: "rdp [USER@]HOST[:PORT] [--out FILE] [--force]"}"""
+    commands = re.findall(r"^  ([a-z]+) ", run("pamctl", "--help").stdout, re.M)
+    return {command: run("pamctl", command, "--help").stdout.splitlines()[0].removeprefix("Usage: pamctl ")
+            for command in commands}
+
+
+def test_man_page_and_readme_have_the_commands_of_pamctl_as_they_are():
+    """Each with its arguments and options, and no other ones."""
+    usages = usages_of_pamctl()
+    page, readme = text_of("pamctl.1"), (REPOSITORY / "README.md").read_text()
+    listed = page[page.index("The commands are as follows:"):page.index("A host is a name")]
+    assert re.findall(r"^     (\S.*?)(?:  .*)?$", listed, re.M) == sorted(usage.lower() for usage in usages.values())
+    table = readme[readme.index("\n## Commands\n"):readme.index("\n## Settings\n")]
+    in_table = set(re.findall(r"`pamctl ([^`]*)`", table))
+    assert in_table == set(usages.values())
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_man_page_has_no_option_that_its_program_has_not(name):
+    known = set(re.findall(r"--[a-z][a-z-]*", run(name, "--help").stdout))
+    page = text_of(PAGES[name])
+    assert set(re.findall(r"^     (--[a-z-]+)", page, re.M)) <= known
+
+
 # ---------------------------------------------------------------- systemd
 
 def plain(agent, folder):

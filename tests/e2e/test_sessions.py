@@ -3,6 +3,7 @@ pamctl says about all that."""
 
 import json
 import os
+import re
 import resource
 import secrets
 import shutil
@@ -27,6 +28,20 @@ SESSION_KEYS = {"id", "kind", "target", "gateway", "state", "owner", "public_por
                 "connections_total", "note", "parked", "reason"}
 
 SESSION_KEYS |= {"waiting", "knocking", "shown"}
+
+
+@pytest.fixture
+def as_root_with_etc(folder):
+    """pamctl, and the /etc/pamtunnel/vps-agent.env that it sees, in a mount namespace of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount")
+    (folder / "etc" / "pamtunnel").mkdir(parents=True)
+    command = 'mount --bind "$1" /etc && shift && exec "$@"'
+
+    def pamctl(*args, **env):
+        return subprocess.run(["unshare", "--mount", "sh", "-c", command, "sh", folder / "etc", agents.program("pamctl"),
+                               *args], env=agents.environment(env), capture_output=True, text=True, check=False)
+    return pamctl, folder / "etc" / "pamtunnel" / "vps-agent.env"
 
 
 @pytest.fixture
@@ -155,7 +170,10 @@ def test_a_user_can_have_so_many_sessions_and_all_together_so_many(target):
         world.close_all()
         for _ in range(2):
             world.pamctl.json("ssh", target.name)
-        assert world.pamctl.json("ssh", target.name, ok=False)["error"] == "user_limit"
+        refused = world.pamctl.json("ssh", target.name, ok=False)
+        assert refused["error"] == "user_limit"
+        assert refused["message"] == ("You have too many sessions open: 2 is the limit. Close one first. "
+                                      "pamctl sessions lists them, pamctl close ID ends one.")
 
 
 def test_without_a_free_port_the_user_is_told_so_and_used_ports_rest(target):
@@ -415,10 +433,17 @@ def test_pamctl_rdp_writes_a_file_that_works_and_overwrites_none(world, target, 
     client = dial(file.port)
     client.sendall(connection_request(cookie(file.secret)))
     assert util.read_exactly(client, 19) == connection_request()
+    ids = set(re.findall(r"session (\w{8})\b", world.vps.log))
+    assert ids
     again = world.pamctl("rdp", target.name, cwd=folder)
     assert again.returncode == 1
-    assert "127.0.0.1.rdp: File exists; choose a name with --out FILE" in again.stderr
+    assert "127.0.0.1.rdp: File exists; choose a name with --out FILE, or replace it with --force" in again.stderr
     assert RdpFile(path.read_bytes()).secret == file.secret
+    assert set(re.findall(r"session (\w{8})\b", world.vps.log)) == ids, "none was opened for it"
+    forced = world.pamctl("rdp", "--force", target.name, cwd=folder)
+    assert forced.returncode == 0 and forced.stdout.splitlines()[0] == "127.0.0.1.rdp"
+    assert RdpFile(path.read_bytes()).port == world.newest_session()["public_port"]
+    assert os.listdir(folder) == [path.name]
 
 
 def test_pamctl_rdp_out_names_the_file_and_minus_is_standard_output(world, target, folder):
@@ -450,6 +475,7 @@ def test_pamctl_status_tells_who_is_there(world, target):
     assert text.startswith(f"vps-agent {status['version']}, up for ")
     assert "telegram:  online\n" in text and "sessions:  0, connections: 0\n" in text
     assert "gateway:   lan from 127.0.0.1 for " in text and "round trip " in text
+    assert not re.search(r"\d\.\d{4}", world.pamctl("status", "--json").stdout), "0.035000000000000003"
     gateway, = status["gateways"]
     assert set(gateway) == {"name", "address", "version", "since", "age", "rtt_ms"}
     assert gateway["name"] == "lan" and gateway["version"].startswith("gateway-agent ")
@@ -468,9 +494,10 @@ def test_pamctl_sessions_tells_what_goes_on(world, target):
     client = enter(session["public_port"])
     client.sendall(b"x" * 1000)
     util.read_exactly(client, 1000)
+    told = "\n          from 127.0.0.1  1 connection now, 1 in all  1.0 kB received, 1.0 kB sent\n"
+    eventually(lambda: told in world.pamctl("sessions").stdout, "what went through is counted")
     line = world.pamctl("sessions").stdout
     assert "  connected  " in line and "left" not in line
-    assert "  from 127.0.0.1  1 of 1 connections  1.0 kB in, 1.0 kB out" in line
     session = world.newest_session()
     assert session["bytes_to_target"] == session["bytes_to_client"] == 1000 + len(BANNER)
     assert session["client"] == "127.0.0.1" and session["expires_in"] is None
@@ -493,16 +520,97 @@ def test_pamctl_close_ends_a_session_of_anybody(world, target, kind):
     assert_closed(answer["session"])
 
 
-@pytest.mark.parametrize("arguments", [
+WRONG = [
     [], ["nonsense"], ["ssh"], ["rdp"], ["close"], ["admit"], ["ssh", "a", "b"], ["status", "x"],
     ["sessions", "x"], ["close", "a", "b"], ["admit", "a"], ["block", "a"], ["admit", "a", "b", "c"], ["ssh", "a", "--out", "f"],
-    ["rdp", "a", "--out"], ["--nonsense", "status"], ["--socket"], ["-j", "status"],
-], ids=" ".join)
+    ["rdp", "a", "--out"], ["--nonsense", "status"], ["--socket"], ["-j", "status"], ["status", "--wait"], ["drain", "x"],
+    ["drain", "--wait", "--off"], ["drain", "--timeout"], ["drain", "--timeout", "-1"], ["drain", "--timeout", "1.5"],
+    ["drain", "--timeout=1", "--off"], ["rdp", "a", "--out="], ["--json=1", "status"], ["help", "nonsense"], ["--", "--help"],
+    ["version", "x"], ["status", "--force"],
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
 def test_wrong_usage_is_status_2_and_one_line(world, arguments):
     result = world.pamctl(*arguments)
     assert result.returncode == 2 and result.stdout == ""
     assert result.stderr.startswith("pamctl: ") and result.stderr.count("\n") == 1
     assert world.sessions() == []
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["ssh"], ["--nonsense", "status"], ["ssh", "a b"], ["close", "a", "\x80"],
+                                       ["admit", "a", "b", "--wait"]], ids=repr)
+def test_wrong_usage_with_json_is_json(world, arguments):
+    for words in (["--json", *arguments], [*arguments, "--json"]):
+        result = world.pamctl(*words)
+        answer = json.loads(result.stdout)
+        assert (result.returncode, result.stderr) == (2, "") and answer["ok"] is False
+        assert answer["error"] in ("usage", "invalid") and answer["message"]
+
+
+@pytest.mark.parametrize("typed, meant", [
+    (["statsu"], "status"), (["session"], "sessions"), (["Drain"], "drain"), (["help", "clsoe"], "close"),
+    (["--sokcet=x", "status"], "--socket"), (["rdp", "a", "--ouf", "x"], "--out"), (["drain", "-wait"], "--wait"),
+], ids=repr)
+def test_a_slip_of_the_finger_is_answered_with_what_was_meant(typed, meant):
+    result = agents.run("pamctl", *typed)
+    assert result.returncode == 2 and result.stderr.endswith(f"; did you mean {meant}?\n")
+
+
+@pytest.mark.parametrize("arguments", [["-h"], ["--help"], ["help"], ["help", "help", "-h"]], ids=" ".join)
+def test_help_is_100_columns_wide_at_most(arguments):
+    result = agents.run("pamctl", *arguments)
+    assert result.returncode == 0 and not result.stderr
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+def test_each_command_has_a_help_of_its_own():
+    commands = re.findall(r"^  ([a-z]+) ", agents.run("pamctl", "help").stdout, re.M)
+    assert {"ssh", "drain", "version"} <= set(commands)
+    for command in commands:
+        texts = [agents.run("pamctl", *words).stdout
+                 for words in (["help", command], [command, "--help"], ["-h", command])]
+        assert texts[0].startswith(f"Usage: pamctl {command}") and len(set(texts)) == 1
+        assert max(len(line) for text in texts for line in text.splitlines()) <= 100
+    assert "--timeout SECONDS" in agents.run("pamctl", "help", "drain").stdout
+    assert "--timeout" not in agents.run("pamctl", "help", "rdp").stdout
+
+
+@pytest.mark.parametrize("arguments", [["-V"], ["--version"], ["version"], ["status", "-V"]], ids=" ".join)
+def test_the_version_is_printed(arguments):
+    result = agents.run("pamctl", *arguments)
+    assert result.returncode == 0 and re.fullmatch(r"pamctl \d+\.\d+\.\d+\S*\n", result.stdout)
+
+
+def test_options_are_taken_in_each_form_and_place(world):
+    path = world.state_dir / "pamtunnel.sock"
+    for words in (["--socket", path, "status"], ["status", f"--socket={path}"], [f"--socket={path}", "--", "status"]):
+        assert agents.run("pamctl", *words).stdout.startswith("vps-agent "), words
+
+
+def test_the_state_dir_is_taken_from_the_agents_settings_file(world, as_root_with_etc):
+    """As vps-agent has it: the environment before the file, the file before the default."""
+    pamctl, settings = as_root_with_etc
+    assert "cannot reach vps-agent at /var/lib/pamtunnel/pamtunnel.sock" in pamctl("status").stderr
+    settings.write_text(f"VPS_HOST=x\nSTATE_DIR='{world.state_dir}'\n")
+    assert pamctl("status").stdout.startswith("vps-agent ")
+    assert "at /elsewhere/pamtunnel.sock" in pamctl("status", STATE_DIR="/elsewhere").stderr
+
+
+def test_who_is_admitted_is_an_address_of_one_who_waits(target):
+    with World(bot=False) as world:
+        session = world.pamctl.json("ssh", target.name)["session"]["id"]
+        for typed in ("bogus", "1.2.3", "home#1"):
+            result = world.pamctl("admit", session, typed)
+            assert result.returncode == 2 and f"{typed} is not an address" in result.stderr
+        nobody = world.pamctl("admit", session, "192.0.2.1")
+        assert (nobody.returncode, nobody.stderr) == (1, "pamctl: No such client is waiting to be admitted.\n")
+        client = dial(world.newest_session()["public_port"])
+        client.sendall(BANNER)
+        eventually(lambda: world.newest_session()["parked"], "it is parked")
+        other = world.pamctl("admit", session, "192.0.2.1")
+        assert other.returncode == 1 and "these are: 127.0.0.1#1." in other.stderr
+        client.close()
 
 
 @pytest.mark.parametrize("bad", ["", "a b", "-oProxyCommand=x", "$(id)", "a;b", "x@y@z", "host:0", "host:65536",
@@ -513,7 +621,7 @@ def test_what_is_no_target_is_refused_with_a_hint(world, bad):
         assert world.pamctl("ssh", bad).returncode == 2
         return
     answer = json.loads(result.stdout)
-    assert result.returncode == 1 and answer["error"] == "invalid" and len(answer["message"]) > 10
+    assert result.returncode == 2 and answer["error"] == "invalid" and len(answer["message"]) > 10
     assert world.sessions() == []
 
 
@@ -523,7 +631,8 @@ def test_without_an_agent_pamctl_says_so(folder):
         result = agents.run("pamctl", *arguments, env={"STATE_DIR": folder})
         assert (result.returncode, result.stdout) == (1, "")
         assert result.stderr == (f"pamctl: cannot reach vps-agent at {path}: No such file or directory; is "
-                                 "vps-agent running, and with this STATE_DIR?\n")
+                                 "vps-agent running, and with this STATE_DIR? Start it, or name its socket with "
+                                 "--socket PATH\n")
     result = agents.run("pamctl", "status", "--json", env={"STATE_DIR": folder})
     answer = json.loads(result.stdout)
     assert result.returncode == 1 and answer["ok"] is False and answer["error"] == "unreachable"
@@ -542,7 +651,7 @@ def test_the_admin_socket_is_for_its_owner_only(world, as_nobody, folder):
     command = [*as_nobody, program, "--socket", path, "status"]
     refused = subprocess.run(command, capture_output=True, text=True)
     assert refused.returncode == 1
-    assert "Permission denied; only root and the user of vps-agent may use it" in refused.stderr
+    assert "Permission denied; only root and the user of vps-agent may use it: try it with sudo" in refused.stderr
     # Even where the file system would let them: the agent looks at who asks.
     modes = {p: stat.S_IMODE(p.stat().st_mode) for p in (world.folder, world.state_dir, path)}
     try:

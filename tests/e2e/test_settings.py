@@ -224,7 +224,7 @@ WRONG_VPS = {
     "ALLOWED_USERS": ["0", "42 43", "42,,43", "0x2a", "4.2", ",".join(["42"] * 1001)],
     "TELEGRAM_API_URL": ["http://", "https:///x", "api.telegram.org", "http://a b", "HTTP//x", "http://" + "x" * 600],
     "VPS_HOST": ["1.2.3", "a..b", "[::1]", "x" * 300, "vps.example.", "$(id)", "хост"],
-    "TUNNEL_KEY": [KEY[:63], KEY + "0", f"lan:{KEY[:63]}", f"{KEY},{KEY}", f"lan:{KEY},{KEY}", f":{KEY}", f"-x:{KEY}",
+    "TUNNEL_KEY": [KEY[:63], KEY + "0", f"lan:{KEY[:63]}", f"{KEY},{KEY}", f"{KEY},{KEY[::-1]}", f"lan:{KEY},{KEY}", f":{KEY}", f"-x:{KEY}",
                    f"lan {KEY}", f"lan:{KEY},", "0x" + KEY[2:]],
     "CONTROL_PORT": ["70000", "+9000", "9000.0", "0x2328", " 9000 9001", "99999999999999999999", "25000"],
     "PORT_RANGE_START": ["0", "30000", "30001"], "PORT_RANGE_END": ["0", "65536", "20000"],

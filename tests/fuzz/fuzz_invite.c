@@ -30,6 +30,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         check(why.text[0] != '\0');
     }
+    /* What is taken out of a paste is never longer, and taking it out again changes nothing. */
+    size_t before = strlen(text);
+    invite_goes_on(text);
+    invite_extract(text);
+    size_t after = strlen(text);
+    check(after <= before);
+    invite_extract(text);
+    check(strlen(text) == after);
     free(text);
     return 0;
 }

@@ -29,6 +29,8 @@ ARCHITECTURES = {
 }
 AGENTS = {"vps": "vps-agent", "gateway": "gateway-agent"}
 PROGRAMS = {"vps": ["vps-agent", "pamctl"], "gateway": ["gateway-agent"]}
+COMPLETIONS = ["usr/share/bash-completion/completions/{}", "usr/share/zsh/vendor-completions/_{}",
+               "usr/share/fish/vendor_completions.d/{}.fish"]
 NAMES = [f"pamtunnel-{agent}" for agent in AGENTS]
 SECRET = "0123456789abcdef" * 4
 
@@ -105,6 +107,7 @@ def test_a_package_says_what_it_needs_and_holds_what_it_should(agent, architectu
         f"lib/systemd/system/{name}.service", f"usr/share/doc/{name}/copyright",
         f"usr/share/doc/{name}/changelog.gz", f"usr/share/doc/{name}/libraries/mbedtls.copyright",
         f"usr/share/{name}/{AGENTS[agent]}.env.example"}
+    assert files >= {path.format(program) for program in PROGRAMS[agent] for path in COMPLETIONS}
     assert not [f for f in files if f.startswith(("etc/pamtunnel", "var"))], "no secrets' place"
     for program in PROGRAMS[agent]:
         header = output("readelf", "-hd", tmp_path / "usr/bin" / program)

@@ -19,6 +19,7 @@
 #include <jansson.h>
 
 #include "base/lines.h"
+#include "control/channel.h"
 #include "control/tls.h"
 #include "vps/admin.h"
 #include "vps_world.h"
@@ -171,6 +172,13 @@ static json_t *open_session(struct office *office, int fd, const char *kind, int
     return hear(office, fd);
 }
 
+uint64_t __wrap_channel_rtt_us(const struct channel *channel);
+uint64_t __wrap_channel_rtt_us(const struct channel *channel)
+{
+    (void)channel;
+    return 35;
+}
+
 /* ---- questions ------------------------------------------------------------ */
 
 static void the_status_names_version_gateways_and_sessions(void **state)
@@ -189,6 +197,43 @@ static void the_status_names_version_gateways_and_sessions(void **state)
     assert_string_equal(text_of(json_array_get(gateways, 0), "version"), "gateway-agent test");
     assert_string_equal(text_of(json_array_get(gateways, 0), "address"), "127.0.0.1");
     json_decref(reply);
+    close(fd);
+    office_close(office);
+}
+
+/* Of 35 microseconds, 0.035000000000000003 ms is what a double really holds. */
+static void numbers_have_no_tails(void **state)
+{
+    struct office *office = office_open();
+    char line[1024] = "";
+    size_t have = 0;
+    (void)state;
+    int fd = call(office);
+    say(fd, "{\"command\":\"status\"}\n");
+    while (!strchr(line, '\n')) {
+        assert_true(have < sizeof line - 1);
+        WAIT_FOR(&office->world.stage, client_hear(fd, line + have, 1) == 1);
+        have++;
+    }
+    assert_non_null(strstr(line, "\"rtt_ms\":0.035}"));
+    close(fd);
+    office_close(office);
+}
+
+static void what_an_rdp_file_will_be_called_is_told_without_a_session(void **state)
+{
+    struct office *office = office_open();
+    (void)state;
+    int fd = call(office);
+    json_t *reply = ask(office, fd, "{\"command\":\"rdp\",\"target\":\"HOME-PC\",\"look\":true}");
+    assert_string_equal(text_of(reply, "file"), "HOME-PC.rdp");
+    expect_ok(reply);
+    expect_error(ask(office, fd, "{\"command\":\"rdp\",\"target\":\"a b\",\"look\":true}"),
+                 "invalid");
+    expect_error(ask(office, fd, "{\"command\":\"rdp\",\"target\":\"x/y\",\"look\":true}"),
+                 "no_such_gateway");
+    assert_int_equal(sessions_count(office->world.sessions), 0);
+    assert_int_equal(office->world.peers[0].opens, 0);
     close(fd);
     office_close(office);
 }
@@ -475,10 +520,19 @@ static void a_parked_client_is_admitted_or_blocked(void **state)
 
     with_id("admit", session, line); /* nobody is admitted whose address was not said */
     expect_error(ask(office, fd, line), "which_client");
-    static const char *const WRONG[] = {"127.0.0.77", "x", "127.0.0.2#99", "127.0.0.2#", "#2"};
+    static const char *const WRONG[] = {"127.0.0.77", "127.0.0.2#99", "127.0.0.2#"};
     for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
         with_address("admit", session, WRONG[i], line);
-        expect_error(ask(office, fd, line), "nobody_waits");
+        reply = ask(office, fd, line);
+        assert_non_null(strstr(text_of(reply, "message"), "these are: 127.0.0.3#"));
+        expect_error(reply, "nobody_waits");
+    }
+    static const char *const NO_ADDRESSES[] = {"x", "#2", "127.0.0", "home#1"};
+    for (size_t i = 0; i < sizeof NO_ADDRESSES / sizeof *NO_ADDRESSES; i++) {
+        with_address("admit", session, NO_ADDRESSES[i], line);
+        reply = ask(office, fd, line);
+        assert_non_null(strstr(text_of(reply, "message"), "is not an address"));
+        expect_error(reply, "invalid");
     }
     with_address("admit", session, ANNA, line); /* two are there */
     expect_error(ask(office, fd, line), "which_client");
@@ -720,6 +774,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_status_names_version_gateways_and_sessions),
+        cmocka_unit_test(numbers_have_no_tails),
+        cmocka_unit_test(what_an_rdp_file_will_be_called_is_told_without_a_session),
         cmocka_unit_test(what_makes_no_sense_is_said_and_does_not_end_the_call),
         cmocka_unit_test(what_is_no_json_ends_the_call),
         cmocka_unit_test(deep_nesting_is_no_danger),

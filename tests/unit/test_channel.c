@@ -412,7 +412,8 @@ static void a_longer_hello_of_a_later_version_is_understood(void **state)
 
 /* ---- looking without logging in ------------------------------------------- */
 
-static struct world *world_that_looks(const uint8_t *key, bool (*looked)(void *arg))
+static struct world *world_that_looks(const uint8_t *key,
+                                      void (*looked)(void *arg, struct message_goodbye *ret_answer))
 {
     struct world *world = world_new(key);
     int fds[2];
@@ -436,27 +437,41 @@ static struct world *world_that_looks(const uint8_t *key, bool (*looked)(void *a
     return world;
 }
 
-static bool is_free(void *arg)
+static void is_free(void *arg, struct message_goodbye *ret_answer)
 {
     (void)arg;
-    return false;
+    (void)ret_answer;
 }
 
-static bool is_taken(void *arg)
+static void is_taken(void *arg, struct message_goodbye *ret_answer)
 {
     (void)arg;
-    return true;
+    ret_answer->reason = GOODBYE_REPLACED;
 }
 
-static void looking_tells_whether_the_name_is_taken(void **state)
+static void is_expired(void *arg, struct message_goodbye *ret_answer)
 {
+    (void)arg;
+    ret_answer->reason = GOODBYE_EXPIRED;
+    strcpy(ret_answer->text, "too late");
+}
+
+static void looking_tells_whether_it_would_be_let_in(void **state)
+{
+    static const struct {
+        void (*looked)(void *arg, struct message_goodbye *ret_answer);
+        enum goodbye_reason reason;
+        const char *text;
+    } ROWS[] = {{is_free, GOODBYE_LOOK, ""},
+                {is_taken, GOODBYE_REPLACED, ""},
+                {is_expired, GOODBYE_EXPIRED, "too late"}};
     (void)state;
-    for (int taken = 0; taken < 2; taken++) {
-        struct world *world = world_that_looks(KEY, taken ? is_taken : is_free);
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        struct world *world = world_that_looks(KEY, ROWS[i].looked);
         assert_ends(world, &world->vps, CHANNEL_END_GOODBYE, "");
-        assert_ends(world, &world->gateway, CHANNEL_END_GOODBYE, "");
+        assert_ends(world, &world->gateway, CHANNEL_END_GOODBYE, ROWS[i].text);
         assert_int_equal(world->vps.reason, GOODBYE_LOOK);
-        assert_int_equal(world->gateway.reason, taken ? GOODBYE_REPLACED : GOODBYE_LOOK);
+        assert_int_equal(world->gateway.reason, ROWS[i].reason);
         assert_int_equal(world->vps.opened + world->gateway.opened, 0);
         world_free(world);
     }
@@ -962,7 +977,7 @@ int main(void)
         cmocka_unit_test(no_common_version_is_told_to_both),
         cmocka_unit_test(a_wider_range_of_versions_is_fine),
         cmocka_unit_test(a_longer_hello_of_a_later_version_is_understood),
-        cmocka_unit_test(looking_tells_whether_the_name_is_taken),
+        cmocka_unit_test(looking_tells_whether_it_would_be_let_in),
         cmocka_unit_test(looking_with_a_wrong_key_is_told),
         cmocka_unit_test(looking_at_an_older_vps_ends_with_its_program_known),
         cmocka_unit_test(an_open_channel_is_not_looked_at),

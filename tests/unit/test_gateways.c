@@ -291,6 +291,109 @@ static void with_one_key_several_names_make_several_gateways(void **state)
     world_stop(world);
 }
 
+/* Says HELLO as a gateway does. */
+static void log_in_by_hand(struct world *world, struct login *login)
+{
+    static const uint8_t HELLO[] = {0, 9, 1, 0, 1, 0, 1, 0, 30, 0, 0};
+    struct why why;
+    int err;
+    WAIT_FOR(&world->stage, (err = tls_handshake(login->tls, &why)) != TLS_WANT_READ);
+    assert_int_equal(err, 0);
+    assert_int_equal(tls_write(login->tls, HELLO, sizeof HELLO), sizeof HELLO);
+}
+
+static void add_key_of_office(struct world *world, uint8_t first, int64_t until)
+{
+    unsigned number = world->settings.tunnel_key.count++;
+    struct gateway_key *key = &world->settings.tunnel_key.keys[number];
+    strcpy(key->name, "Office");
+    memcpy(key->key, KEY, sizeof KEY);
+    key->key[0] = first;
+    key->until = until;
+}
+
+/* A key of its own is the only one that lets a gateway in. */
+static void the_shared_key_is_not_for_who_has_one(void **state)
+{
+    struct world *world = *state;
+    struct why why;
+    int err;
+    world_start(world);
+    add_key_of_office(world, 'A', 0);
+    struct login login = login_begin(world, "127.0.0.1"); /* with the shared one */
+    WAIT_FOR(&world->stage, (err = tls_handshake(login.tls, &why)) != TLS_WANT_READ);
+    assert_int_equal(err, -EACCES);
+    WAIT_FOR(&world->stage, world_logged(world, "does not hold the right key"));
+    login_end(&login);
+    world->settings.tunnel_key.keys[1].key[0] = KEY[0];
+    login = login_begin(world, "127.0.0.1");
+    log_in_by_hand(world, &login);
+    WAIT_FOR(&world->stage, gateways_find(world->gateways, "office"));
+    assert_non_null(gateways_find(world->gateways, "home"));
+    login_end(&login);
+    world_stop(world);
+}
+
+static void gateways_with_keys_of_their_own_do_not_count_as_sharing(void **state)
+{
+    struct world *world = *state;
+    struct peer peers[GATEWAYS_PER_SHARED_KEY] = {{0}};
+    char name[32];
+    world_start(world);
+    add_key_of_office(world, KEY[0], 0);
+    struct login login = login_begin(world, "127.0.0.1");
+    log_in_by_hand(world, &login);
+    WAIT_FOR(&world->stage, gateways_find(world->gateways, "office"));
+    for (unsigned i = 1; i < GATEWAYS_PER_SHARED_KEY; i++) {
+        snprintf(name, sizeof name, "gateway-%u", i);
+        peer_log_in(world, &peers[i], name);
+    }
+    for (unsigned i = 1; i < GATEWAYS_PER_SHARED_KEY; i++) {
+        channel_free(peers[i].channel);
+        tls_config_free(peers[i].tls);
+    }
+    login_end(&login);
+    world_stop(world);
+}
+
+static void a_key_that_was_not_used_in_time_lets_nobody_in(void **state)
+{
+    struct world *world = *state;
+    uint8_t answer[300];
+    char *said = NULL;
+    size_t len = 0;
+    world_start(world);
+    add_key_of_office(world, KEY[0], 1764200000);
+    struct login login = login_begin(world, "127.0.0.1");
+    log_in_by_hand(world, &login);
+    WAIT_FOR(&world->stage,
+             world_logged(world, "gateway office: turned away: the join string of gateway office "
+                                 "has expired at 2025-11-26 23:33 UTC, before it was used; make a "
+                                 "new one: vps-agent --invite office --new-key"));
+    for (long got; (got = tls_read(login.tls, answer + len, sizeof answer - 1 - len)) > 0;) {
+        len += (size_t)got;
+    }
+    answer[len] = '\0';
+    for (size_t i = 0; i < len && !said; i++) {
+        said = strstr((char *)answer + i, "the join string has expired at 2025-11-26 23:33 UTC");
+    }
+    assert_non_null(said);
+    assert_null(gateways_find(world->gateways, "office"));
+    login_end(&login);
+
+    world->settings.tunnel_key.keys[1].until = INT64_C(1) << 40;
+    login = login_begin(world, "127.0.0.1");
+    log_in_by_hand(world, &login);
+    WAIT_FOR(&world->stage, gateways_find(world->gateways, "office"));
+    world->settings.tunnel_key.keys[1].until = 1; /* that does not matter any more */
+    struct login again = login_begin(world, "127.0.0.1");
+    log_in_by_hand(world, &again);
+    WAIT_FOR(&world->stage, world_logged(world, "gateway office: a new login replaces"));
+    login_end(&again);
+    login_end(&login);
+    world_stop(world);
+}
+
 static unsigned lines_with(struct world *world, const char *text)
 {
     unsigned count = 0;
@@ -371,6 +474,9 @@ int main(void)
         TEST(a_login_that_is_played_back_is_served_only_so_often),
         TEST(so_many_gateways_share_a_key_and_no_more),
         TEST(with_one_key_several_names_make_several_gateways),
+        TEST(the_shared_key_is_not_for_who_has_one),
+        TEST(gateways_with_keys_of_their_own_do_not_count_as_sharing),
+        TEST(a_key_that_was_not_used_in_time_lets_nobody_in),
         TEST(who_has_a_key_does_not_fill_the_log),
         TEST(a_noisy_network_does_not_keep_another_out_of_the_log),
         TEST(a_gateway_that_is_asked_for_a_tunnel_and_is_silent_is_offline_soon),

@@ -13,11 +13,14 @@
 #include <cmocka.h>
 
 #include "vps/setup/firewall.h"
+#include "vps/setup/handout.h"
 #include "vps/setup/keys.h"
 #include "vps/setup/learn.h"
+#include "vps/setup/users.h"
 
 #define HEX_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define HEX_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define HEX_C "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
 
 /* ---- learn ---------------------------------------------------------------- */
 
@@ -36,9 +39,9 @@ static void the_code_is_right_in_three_forms(void **state)
     static const char *const RIGHT[] = {"/start 482913", "/start@pam_bot 482913", "482913"};
     static const char *const WRONG[] = {"/start 482914", "/start 082913", "000000"};
     static const char *const NOTHING[] = {
-        "/start",         "/start 48291", "/start 4829130", "hello",
-        "hello 482913",   "/stop 482913", "/start 48291x",  "",
-        "/start 482913 ", "48 2913"};
+        "/start 48291", "/start 4829130", "hello", "hello 482913",
+        "/stop 482913", "/start 48291x",  "",      "/start 482913 ",
+        "48 2913"};
     (void)state;
     for (size_t i = 0; i < sizeof RIGHT / sizeof *RIGHT; i++) {
         struct update update = in_person(RIGHT[i]);
@@ -52,6 +55,10 @@ static void the_code_is_right_in_three_forms(void **state)
         struct update update = in_person(NOTHING[i]);
         assert_int_equal(learn_judge(&update, "482913"), LEARN_NOTHING);
     }
+    struct update bare = in_person("/start");
+    assert_int_equal(learn_judge(&bare, "482913"), LEARN_BARE);
+    bare.chat_is_private = false;
+    assert_int_equal(learn_judge(&bare, "482913"), LEARN_NOTHING);
 }
 
 static void only_a_person_in_a_private_chat_is_heard(void **state)
@@ -83,28 +90,39 @@ static void assert_written(const struct keys *keys, const char *text)
     assert_string_equal(have, text);
 }
 
+static const struct keys_wish ANY = {.until = 2000, .now = 1000},
+                              NEW = {.renew = true, .until = 2000, .now = 1000};
+
 static void a_gateway_keeps_the_key_that_it_has(void **state)
 {
     struct keys keys;
     const struct gateway_key *key;
     (void)state;
-    assert_int_equal(keys_read(&keys, "home:" HEX_A ", office:" HEX_B, NULL), 0);
-    assert_int_equal(keys_for(&keys, "OFFICE", false, &key, NULL), 0);
+    assert_int_equal(keys_read(&keys, "home:" HEX_A ", office:" HEX_B "@1500", NULL), 0);
+    assert_int_equal(keys_for(&keys, "HOME", &ANY, &key, NULL), 0);
+    assert_int_equal(keys_for(&keys, "OFFICE", &ANY, &key, NULL), 0);
     assert_int_equal(key->key[0], 0xbb);
+    assert_true(key->until == 1500);
     assert_false(keys.changed);
-    assert_written(&keys, "home:" HEX_A ",office:" HEX_B);
+    assert_written(&keys, "home:" HEX_A ",office:" HEX_B "@1500");
 }
 
-static void a_key_without_a_name_serves_every_gateway(void **state)
+static void a_gateway_gets_its_own_key_beside_the_one_without_a_name(void **state)
 {
     struct keys keys;
     const struct gateway_key *key;
+    char text[SETTING_VALUE_MAX];
     (void)state;
     assert_int_equal(keys_read(&keys, HEX_A, NULL), 0);
-    assert_int_equal(keys_for(&keys, "any", false, &key, NULL), 0);
-    assert_int_equal(key->key[31], 0xaa);
-    assert_false(keys.changed);
-    assert_written(&keys, HEX_A);
+    assert_true(keys_have_shared(&keys));
+    assert_int_equal(keys_for(&keys, "office", &ANY, &key, NULL), 0);
+    assert_true(keys.changed);
+    assert_string_equal(key->name, "office");
+    assert_memory_not_equal(key->key, keys.keys[0].key, CRYPTO_KEY_SIZE);
+    keys_write(&keys, text);
+    assert_int_equal(strncmp(text, HEX_A ",office:", strlen(HEX_A ",office:")), 0);
+    assert_string_equal(text + strlen(text) - 5, "@2000");
+    assert_int_equal(keys_read(&keys, text, NULL), 0);
 }
 
 static void a_new_gateway_gets_a_key_of_its_own(void **state)
@@ -114,9 +132,10 @@ static void a_new_gateway_gets_a_key_of_its_own(void **state)
     char text[SETTING_VALUE_MAX];
     (void)state;
     assert_int_equal(keys_read(&keys, "", NULL), 0);
-    assert_int_equal(keys_for(&keys, "home", false, &key, NULL), 0);
-    assert_int_equal(keys_for(&keys, "office", false, &other, NULL), 0);
+    assert_int_equal(keys_for(&keys, "home", &ANY, &key, NULL), 0);
+    assert_int_equal(keys_for(&keys, "office", &ANY, &other, NULL), 0);
     assert_true(keys.changed);
+    assert_false(keys_have_shared(&keys));
     assert_memory_not_equal(key->key, other->key, CRYPTO_KEY_SIZE);
     keys_write(&keys, text);
     assert_int_equal(keys_read(&again, text, NULL), 0);
@@ -129,12 +148,81 @@ static void a_key_is_renewed_on_request_only(void **state)
     struct keys keys;
     const struct gateway_key *key;
     (void)state;
-    assert_int_equal(keys_read(&keys, "home:" HEX_A ",office:" HEX_B, NULL), 0);
-    assert_int_equal(keys_for(&keys, "home", true, &key, NULL), 0);
+    assert_int_equal(keys_read(&keys, HEX_C ",home:" HEX_A ",office:" HEX_B, NULL), 0);
+    assert_int_equal(keys_for(&keys, "home", &NEW, &key, NULL), 0);
     assert_true(keys.changed);
-    assert_int_equal(keys.count, 2);
+    assert_true(key->until == 2000);
+    assert_int_equal(keys.count, 3);
     assert_int_not_equal(key->key[0] + key->key[1] + key->key[2] + key->key[3], 4 * 0xaa);
-    assert_int_equal(keys.keys[1].key[0], 0xbb);
+    assert_int_equal(keys.keys[0].key[0], 0xcc);
+    assert_int_equal(keys.keys[2].key[0], 0xbb);
+    assert_true(keys.keys[2].until == 0);
+}
+
+static void the_time_of_a_key_that_waits_can_be_changed(void **state)
+{
+    static const struct keys_wish LONGER = {.until_said = true, .until = 9000, .now = 1000},
+                                  FOREVER = {.until_said = true, .now = 1000};
+    struct keys keys;
+    const struct gateway_key *key;
+    struct why why;
+    (void)state;
+    assert_int_equal(
+        keys_read(&keys, "home:" HEX_A "@1500,office:" HEX_B ",old:" HEX_C "@1000", NULL), 0);
+    assert_int_equal(keys_for(&keys, "home", &LONGER, &key, NULL), 0);
+    assert_written(&keys, "home:" HEX_A "@9000,office:" HEX_B ",old:" HEX_C "@1000");
+    assert_int_equal(keys_for(&keys, "home", &FOREVER, &key, NULL), 0);
+    assert_written(&keys, "home:" HEX_A ",office:" HEX_B ",old:" HEX_C "@1000");
+    keys.changed = false;
+    assert_int_equal(keys_for(&keys, "office", &LONGER, &key, &why), -EINVAL);
+    assert_non_null(strstr(why.text, "--new-key"));
+    assert_int_equal(keys_for(&keys, "old", &ANY, &key, &why), -EKEYEXPIRED);
+    assert_non_null(strstr(why.text, "--invite old --new-key"));
+    assert_int_equal(keys_for(&keys, "old", &LONGER, &key, &why), -EKEYEXPIRED);
+    assert_false(keys.changed);
+    assert_int_equal(keys_for(&keys, "old", &NEW, &key, &why), 0);
+    assert_true(key->until == 2000);
+}
+
+/* As the error says that such a TUNNEL_KEY is. */
+static void a_key_of_two_gateways_is_mended_by_a_new_one(void **state)
+{
+    static const char *const TEXTS[] = {"home:" HEX_A ",office:" HEX_A, HEX_A ",office:" HEX_A};
+    struct keys keys;
+    const struct gateway_key *key;
+    struct why why;
+    char text[SETTING_VALUE_MAX];
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(keys_read(&keys, TEXTS[i], NULL), 0);
+        assert_int_equal(keys_for(&keys, "office", &ANY, &key, &why), -EINVAL);
+        assert_non_null(strstr(why.text, "--invite office --new-key"));
+        assert_int_equal(keys_for(&keys, "office", &NEW, &key, &why), 0);
+        keys_write(&keys, text);
+        struct vps_settings settings = {0};
+        assert_int_equal(vps_settings_take("TUNNEL_KEY", text, &settings, NULL), 0);
+    }
+}
+
+static void a_time_is_told_in_minutes_hours_or_days(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t seconds;
+    } RIGHT[] = {{"0", 0}, {"30m", 1800}, {"24h", 86400}, {"7d", 604800}, {"9999d", 863913600}};
+    static const char *const WRONG[] = {"",     "h",       "24",     "-1h", "1.5h",
+                                        "24 h", "24hours", "99999h", "0h",  "never"};
+    struct why why;
+    int64_t seconds;
+    (void)state;
+    for (size_t i = 0; i < sizeof RIGHT / sizeof *RIGHT; i++) {
+        assert_int_equal(handout_read_span(RIGHT[i].text, &seconds, &why), 0);
+        assert_true(seconds == RIGHT[i].seconds);
+    }
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+        assert_int_equal(handout_read_span(WRONG[i], &seconds, &why), -EINVAL);
+        assert_non_null(strstr(why.text, "--valid"));
+    }
 }
 
 static void what_cannot_be_is_refused(void **state)
@@ -147,13 +235,36 @@ static void what_cannot_be_is_refused(void **state)
     assert_int_equal(keys_read(&keys, "home:12", &why), -EINVAL);
     assert_null(strstr(why.text, "12\""));
     assert_int_equal(keys_read(&keys, "", NULL), 0);
-    assert_int_equal(keys_for(&keys, "two words", false, &key, &why), -EINVAL);
+    assert_int_equal(keys_for(&keys, "two words", &ANY, &key, &why), -EINVAL);
+    assert_int_equal(keys_for(&keys, "", &ANY, &key, &why), -EINVAL);
+    assert_int_equal(keys.count, 0);
     for (int i = 0; i < GATEWAYS_MAX; i++) {
         snprintf(name, sizeof name, "g%d", i);
-        assert_int_equal(keys_for(&keys, name, false, &key, NULL), 0);
+        assert_int_equal(keys_for(&keys, name, &ANY, &key, NULL), 0);
     }
-    assert_int_equal(keys_for(&keys, "more", false, &key, &why), -ENOSPC);
-    assert_int_equal(keys_for(&keys, "g31", false, &key, &why), 0);
+    assert_int_equal(keys_for(&keys, "more", &ANY, &key, &why), -ENOSPC);
+    assert_int_equal(keys_for(&keys, "g31", &ANY, &key, &why), 0);
+}
+
+/* ---- users ---------------------------------------------------------------- */
+
+static void users_are_added_to_those_that_are_there(void **state)
+{
+    static const struct {
+        const char *now, *more, *list;
+    } ROWS[] = {
+        {"42", "43", "42,43"}, {"42, 43", "42", "42, 43"}, {"42,43", "43,44, 45", "42,43,44,45"}};
+    static const char *const WRONG[] = {"bob", "", "-5"};
+    char list[SETTING_VALUE_MAX];
+    struct why why;
+    (void)state;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        assert_int_equal(users_add(ROWS[i].now, ROWS[i].more, list, &why), 0);
+        assert_string_equal(list, ROWS[i].list);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(users_add("42", WRONG[i], list, &why) < 0);
+    }
 }
 
 /* ---- firewall ------------------------------------------------------------- */
@@ -223,10 +334,14 @@ int main(void)
         cmocka_unit_test(the_code_is_right_in_three_forms),
         cmocka_unit_test(only_a_person_in_a_private_chat_is_heard),
         cmocka_unit_test(a_gateway_keeps_the_key_that_it_has),
-        cmocka_unit_test(a_key_without_a_name_serves_every_gateway),
+        cmocka_unit_test(a_gateway_gets_its_own_key_beside_the_one_without_a_name),
         cmocka_unit_test(a_new_gateway_gets_a_key_of_its_own),
         cmocka_unit_test(a_key_is_renewed_on_request_only),
+        cmocka_unit_test(the_time_of_a_key_that_waits_can_be_changed),
+        cmocka_unit_test(a_key_of_two_gateways_is_mended_by_a_new_one),
+        cmocka_unit_test(a_time_is_told_in_minutes_hours_or_days),
         cmocka_unit_test(what_cannot_be_is_refused),
+        cmocka_unit_test(users_are_added_to_those_that_are_there),
         cmocka_unit_test(each_firewall_is_told_with_its_command),
     };
     return cmocka_run_group_tests_name("setup", tests, make_root, remove_root);

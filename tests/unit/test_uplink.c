@@ -311,16 +311,25 @@ static void trouble_that_comes_and_goes_is_said_once(void **state)
     world_close(&world);
 }
 
-static void a_gateway_that_shares_its_key_with_too_many_waits_and_says_why(void **state)
+static void a_gateway_that_is_turned_away_waits_and_says_why(void **state)
 {
-    struct world world;
+    static const struct {
+        enum goodbye_reason reason;
+        const char *text;
+    } ROWS[] = {{GOODBYE_FULL, "16 gateways are online with one key"},
+                {GOODBYE_EXPIRED, "the join string has expired"}};
     (void)state;
-    world_open(&world, "home", KEY);
-    vps_greet(&world);
-    channel_goodbye(world.channel, GOODBYE_FULL, "16 gateways are online with one key");
-    WAIT_FOR(&world, world.lost == 1);
-    assert_true(was_said(&world, "16 gateways are online with one key; next try in 60.0 s"));
-    world_close(&world);
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        struct world world;
+        char line[100];
+        world_open(&world, "home", KEY);
+        vps_greet(&world);
+        channel_goodbye(world.channel, ROWS[i].reason, ROWS[i].text);
+        WAIT_FOR(&world, world.lost == 1);
+        snprintf(line, sizeof line, "%s; next try in 60.0 s", ROWS[i].text);
+        assert_true(was_said(&world, line));
+        world_close(&world);
+    }
 }
 
 static void somebody_else_at_the_port_is_no_vps(void **state)
@@ -361,7 +370,7 @@ int main(void)
         cmocka_unit_test(a_gateway_that_was_replaced_waits_a_minute),
         cmocka_unit_test(the_same_trouble_is_said_once),
         cmocka_unit_test(trouble_that_comes_and_goes_is_said_once),
-        cmocka_unit_test(a_gateway_that_shares_its_key_with_too_many_waits_and_says_why),
+        cmocka_unit_test(a_gateway_that_is_turned_away_waits_and_says_why),
         cmocka_unit_test(somebody_else_at_the_port_is_no_vps),
         cmocka_unit_test(a_gateway_that_stops_says_goodbye),
     };

@@ -136,8 +136,19 @@ static const struct {
     {"TUNNEL_KEY", "home-" KEY, "TUNNEL_KEY is \"(not shown)\""},
     {"TUNNEL_KEY", "-home:" KEY, "TUNNEL_KEY is \"(not shown)\""},
     {"TUNNEL_KEY", ":" KEY, "TUNNEL_KEY is \"(not shown)\""},
-    {"TUNNEL_KEY", KEY "," KEY_2, "each needs its gateway's name"},
-    {"TUNNEL_KEY", "home:" KEY "," KEY_2, "each needs its gateway's name"},
+    {"TUNNEL_KEY", KEY "," KEY_2, "two keys without a name"},
+    {"TUNNEL_KEY", "home:" KEY "," KEY_2, NULL},
+    {"TUNNEL_KEY", KEY ",home:" KEY_2 "@1764200000", NULL},
+    {"TUNNEL_KEY", "home:" KEY ",office:" KEY, "the gateways home and office have the same key"},
+    {"TUNNEL_KEY", KEY ",office:" KEY, "the gateways without a name and office have the same key"},
+    {"TUNNEL_KEY", "office:" KEY "," KEY, "vps-agent --invite office --new-key"},
+    {"TUNNEL_KEY", "home:" KEY "@", "what follows an @ is no Unix time"},
+    {"TUNNEL_KEY", "home:" KEY "@tomorrow", "what follows an @ is no Unix time"},
+    {"TUNNEL_KEY", "home:" KEY "@1764200000 ", "what follows an @ is no Unix time"},
+    {"TUNNEL_KEY", "home:" KEY "@9999999999999", "what follows an @ is no Unix time"},
+    {"TUNNEL_KEY", "home:" KEY "@-5", "what follows an @ is no Unix time"},
+    {"TUNNEL_KEY", KEY "@1764200000", "only the key of one gateway"},
+    {"TUNNEL_KEY", "home@5:" KEY, "what follows an @ is no Unix time"},
     {"TUNNEL_KEY", "home:" KEY ",Home:" KEY_2, "two keys for the gateway Home"},
     {"TUNNEL_KEY", "home:" KEY ",", "a key of 0 characters"},
     {"TUNNEL_KEY", X50 X50 X50, "a key of 150 characters"},
@@ -264,7 +275,7 @@ static void lists_come_in_their_order(void **state)
     struct vps_settings settings;
     (void)state;
     setenv("ALLOWED_USERS", "7, 42,9007199254740991", 1);
-    setenv("TUNNEL_KEY", "home:" KEY ",Office.2:" KEY_2, 1);
+    setenv("TUNNEL_KEY", "home:" KEY ",Office.2:" KEY_2 "@1764200000", 1);
     setenv("TELEGRAM_API_URL", "http://127.0.0.1:8081//", 1);
     load(&settings);
     assert_int_equal(settings.allowed_users.count, 3);
@@ -275,6 +286,8 @@ static void lists_come_in_their_order(void **state)
     assert_string_equal(settings.tunnel_key.keys[1].name, "Office.2");
     assert_int_equal(settings.tunnel_key.keys[0].key[0], 0);
     assert_int_equal(settings.tunnel_key.keys[1].key[0], 0xff);
+    assert_true(settings.tunnel_key.keys[0].until == 0);
+    assert_true(settings.tunnel_key.keys[1].until == 1764200000);
     assert_string_equal(settings.telegram_api_url, "http://127.0.0.1:8081");
 }
 
@@ -288,7 +301,7 @@ static void lists_have_an_end(void **state)
         sprintf(users + strlen(users), ",%u", i + 1);
     }
     for (unsigned i = 0; i < GATEWAYS_MAX; i++) {
-        sprintf(keys + strlen(keys), "%sg%u:" KEY, i ? "," : "", i);
+        sprintf(keys + strlen(keys), "%sg%u:%.62s%02x", i ? "," : "", i, KEY_2, i);
     }
     setenv("ALLOWED_USERS", users, 1);
     setenv("TUNNEL_KEY", keys, 1);

@@ -12,6 +12,7 @@
 #include "base/settings.h"
 #include "base/text.h"
 #include "vps/health.h"
+#include "vps/setup/doctor_keys.h"
 #include "vps/setup/doctor_state.h"
 #include "vps/setup/firewall.h"
 #include "vps/setup/hotline.h"
@@ -197,6 +198,7 @@ static void check_all(struct checkup *checkup, const struct vps_settings *settin
     checkup_descriptors(checkup, most_descriptors(settings));
     doctor_check_host(checkup, settings);
     bool agent_runs = check_agent(checkup, settings);
+    doctor_check_keys(checkup, settings);
     doctor_check_ports(checkup, settings, agent_runs);
     check_firewall(checkup, settings);
     if (settings->local) {

@@ -9,14 +9,20 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 
-enum { POLL_S = 50, POLL_MARGIN_MS = 15000, CALL_MS = 15000, UPDATES_AT_ONCE = 20 };
+enum {
+    ANSWERS_MAX = 5,
+    POLL_S = 50,
+    POLL_MARGIN_MS = 15000,
+    CALL_MS = 15000,
+    UPDATES_AT_ONCE = 20
+};
 
 struct learning {
     struct hotline *hotline;
     char code[LEARN_CODE_LEN + 1];
     uint64_t until_ms;
     int64_t next; /* update_id */
-    unsigned wrong;
+    unsigned wrong, answered;
     int64_t user;
 };
 
@@ -40,7 +46,7 @@ enum learn_verdict learn_judge(const struct update *update, const char *code)
                    (word == update->text ||
                     strncmp(update->text, COMMAND, sizeof COMMAND - 1) == 0);
     if (!is_code) {
-        return LEARN_NOTHING;
+        return strcmp(update->text, COMMAND) == 0 ? LEARN_BARE : LEARN_NOTHING;
     }
     return crypto_equal(word, code, LEARN_CODE_LEN) ? LEARN_RIGHT : LEARN_WRONG;
 }
@@ -63,6 +69,23 @@ static void get_updates(struct learning *learning, int timeout_s, struct hotline
                  (uint32_t)timeout_s * 1000 + POLL_MARGIN_MS, ret_answer);
 }
 
+static void tell(struct learning *learning, int64_t chat, const char *text)
+{
+    struct hotline_answer answer;
+    json_t *params = json_pack("{s:I,s:s}", "chat_id", (json_int_t)chat, "text", text);
+    hotline_call(learning->hotline, "sendMessage", params, CALL_MS, &answer);
+    json_decref(answer.result);
+}
+
+/* Whoever opens the bot presses Start first. Strangers may, too: so often, and no more. */
+static void ask_for_code(struct learning *learning, int64_t chat)
+{
+    if (learning->answered++ < ANSWERS_MAX) {
+        tell(learning, chat,
+             "This bot is being set up. Send /start and the code that the terminal shows.");
+    }
+}
+
 static void read_updates(struct learning *learning, const json_t *result)
 {
     for (size_t i = 0; i < json_array_size(result) && learning->user == 0; i++) {
@@ -73,6 +96,9 @@ static void read_updates(struct learning *learning, const json_t *result)
         learning->next = update.id + 1;
         enum learn_verdict verdict = learn_judge(&update, learning->code);
         learning->wrong += verdict == LEARN_WRONG;
+        if (verdict == LEARN_BARE) {
+            ask_for_code(learning, update.chat_id);
+        }
         if (verdict == LEARN_RIGHT && learning->wrong < LEARN_WRONG_MAX) {
             learning->user = update.from_id;
         }
@@ -132,11 +158,9 @@ static void confirm(struct learning *learning)
     struct hotline_answer answer;
     get_updates(learning, 0, &answer);
     json_decref(answer.result);
-    json_t *params = json_pack("{s:I,s:s}", "chat_id", (json_int_t)learning->user, "text",
-                               "Hello! This bot will obey you. It is not running yet; the "
-                               "terminal says how to start it. Then send /help.");
-    hotline_call(learning->hotline, "sendMessage", params, CALL_MS, &answer);
-    json_decref(answer.result);
+    tell(learning, learning->user,
+         "Hello! This bot will obey you. It is not running yet; the terminal says how to start "
+         "it. Then send /help.");
 }
 
 int learn_user(struct hotline *hotline, const char *bot_name, int64_t *ret_user, struct why *why)

@@ -13,8 +13,8 @@
 
 enum { LEARN_CODE_LEN = 6, LEARN_WRONG_MAX = 5, LEARN_S = 300 };
 
-/* What a message is to somebody who waits for "/start CODE". */
-enum learn_verdict { LEARN_NOTHING, LEARN_WRONG, LEARN_RIGHT };
+/* What a message is to somebody who waits for "/start CODE"; LEARN_BARE: without the code. */
+enum learn_verdict { LEARN_NOTHING, LEARN_BARE, LEARN_WRONG, LEARN_RIGHT };
 enum learn_verdict learn_judge(const struct update *update, const char *code);
 
 /*

@@ -8,18 +8,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/envfile.h"
 #include "base/invite.h"
 #include "base/prompt.h"
 #include "base/service.h"
 #include "base/text.h"
 #include "vps/settings.h"
+#include "vps/setup/handout.h"
 #include "vps/setup/hotline.h"
-#include "vps/setup/keys.h"
 #include "vps/setup/learn.h"
 #include "vps/setup/sheet.h"
+#include "vps/setup/users.h"
 
-enum { EXIT_USAGE = 2 };
+enum { EXIT_USAGE = 2, VALID_S = 24 * 3600 };
 
 struct setup {
     struct setup_options options;
@@ -28,10 +30,8 @@ struct setup {
     struct vps_settings settings; /* what was settled so far */
     struct hotline *hotline;
     char bot_name[HOTLINE_NAME_MAX + 1];
-    char gateway[GATEWAY_NAME_MAX + 1]; /* the one that is invited */
-    uint8_t key[CRYPTO_KEY_SIZE];       /* and its key */
-    bool key_changed;
-    bool shared_key; /* it has no name */
+    struct keys_wish wish;
+    struct handout handout;
 };
 
 static void complain(const struct why *why)
@@ -193,16 +193,45 @@ static int settle_bot(struct setup *setup, struct why *why)
 
 /* ---- the owner and the host ----------------------------------------------- */
 
-static int learn(struct setup *setup, struct why *why)
+static int learn(struct setup *setup, char answer[SETTING_VALUE_MAX], struct why *why)
 {
     int64_t user;
-    char text[24];
     int err = learn_user(setup->hotline, setup->bot_name, &user, why);
-    if (err < 0) {
-        return err;
+    if (err == 0) {
+        snprintf(answer, SETTING_VALUE_MAX, "%" PRId64, user);
     }
-    snprintf(text, sizeof text, "%" PRId64, user);
-    return sheet_put(setup->sheet, "ALLOWED_USERS", text, why);
+    return err;
+}
+
+/* A vps-agent that runs gets the messages; the bot tells everybody who is not let in. */
+static int learn_another(struct setup *setup, char answer[SETTING_VALUE_MAX], struct why *why)
+{
+    if (setup->handout.running.runs) {
+        return why_set(why, -EBUSY,
+                       "vps-agent runs, and gets the bot's messages: let them write to the bot, "
+                       "which answers with their number, and give that");
+    }
+    return learn(setup, answer, why);
+}
+
+/* Somebody may use the bot already: that stays, whoever comes. */
+static int add_users(struct setup *setup, const char *now, struct why *why)
+{
+    char answer[SETTING_VALUE_MAX], list[SETTING_VALUE_MAX];
+    for (;;) {
+        int err = prompt_line("Another user: their numeric Telegram ID, + to show it by a message "
+                              "to the bot, or Enter for nobody else",
+                              now, answer, sizeof answer);
+        if (err < 0) {
+            return why_set(why, err, "nothing was written");
+        }
+        err = strcmp(answer, "+") == 0 ? learn_another(setup, answer, why) : 0;
+        err = err < 0 ? err : users_add(now, answer, list, why);
+        if (err == 0) {
+            return sheet_put(setup->sheet, "ALLOWED_USERS", list, why);
+        }
+        complain(why);
+    }
 }
 
 static int settle_users(struct setup *setup, struct why *why)
@@ -212,9 +241,15 @@ static int settle_users(struct setup *setup, struct why *why)
         .text = "Your numeric Telegram user ID, or Enter to show it by a message to the bot",
         .option = setup->options.user};
     char answer[SETTING_VALUE_MAX];
-    int err = settle(setup, &question, answer, why);
+    int err = sheet_get(setup->sheet, "ALLOWED_USERS", answer, why);
+    if (err == 0 && answer[0] && can_ask_again(setup, &question)) {
+        return add_users(setup, answer, why);
+    }
+    err = err < 0 ? err : settle(setup, &question, answer, why);
     if (err == 0 && !answer[0]) {
-        err = setup->ask ? learn(setup, why) : say_missing("ALLOWED_USERS", " or --user ID", why);
+        err = setup->ask ? learn(setup, answer, why)
+                         : say_missing("ALLOWED_USERS", " or --user ID", why);
+        err = err < 0 ? err : sheet_put(setup->sheet, "ALLOWED_USERS", answer, why);
     }
     return err;
 }
@@ -259,109 +294,92 @@ static int settle_host(struct setup *setup, struct why *why)
 
 /* ---- the gateway ---------------------------------------------------------- */
 
-static int name_gateway(struct setup *setup, const struct keys *keys, struct why *why)
+/* Where all share a key another gateway is nothing that has to be. */
+static int name_gateway(const struct setup *setup, char *ret_name, size_t cap, struct why *why)
 {
-    const char *proposal = keys->count && keys->keys[0].name[0] ? keys->keys[0].name : "home";
+    const struct keys *keys = &setup->handout.keys;
+    const char *first = keys->count ? keys->keys[0].name : "home";
+    struct text text = text_over(ret_name, cap);
     if (setup->options.gateway || !setup->ask) {
-        const char *name = setup->options.gateway ? setup->options.gateway : proposal;
-        struct text text = text_over(setup->gateway, sizeof setup->gateway);
-        text_add(&text, "%s", name);
+        text_add(&text, "%s", setup->options.gateway ? setup->options.gateway : first);
         return text.cut ? why_set(why, -EINVAL, "the gateway's name is too long") : 0;
     }
     do {
-        int err = prompt_line("A name for the gateway, the machine in your LAN", proposal,
-                              setup->gateway, sizeof setup->gateway);
+        int err = prompt_line(first[0] ? "A name for the gateway, the machine in your LAN"
+                                       : "A name for another gateway, or Enter for none",
+                              first, ret_name, cap);
         if (err < 0 && err != -EMSGSIZE) {
             return why_set(why, err, "nothing was written");
         }
-    } while (!gateway_name_is_valid(setup->gateway));
+    } while (!gateway_name_is_valid(ret_name) && (ret_name[0] || first[0]));
     return 0;
 }
 
 /* Keys that are there stay: gateways use them. */
 static int settle_key(struct setup *setup, struct why *why)
 {
-    char text[SETTING_VALUE_MAX];
-    struct keys keys = {0};
-    const struct gateway_key *key;
-    int err = sheet_get(setup->sheet, "TUNNEL_KEY", text, why);
-    err = err < 0 ? err : keys_read(&keys, text, why);
-    err = err < 0 ? err : name_gateway(setup, &keys, why);
-    err = err < 0 ? err : keys_for(&keys, setup->gateway, setup->options.new_key, &key, why);
-    if (err == 0) {
-        memcpy(setup->key, key->key, sizeof setup->key);
-        setup->key_changed = keys.changed;
-        setup->shared_key = key->name[0] == '\0';
-        keys_write(&keys, text);
-        err = sheet_put(setup->sheet, "TUNNEL_KEY", text, why);
+    char name[GATEWAY_NAME_MAX + 1];
+    int err = name_gateway(setup, name, sizeof name, why);
+    if (err == 0 && name[0]) {
+        err = handout_choose(&setup->handout, name, &setup->wish, why);
+        if (err == -EKEYEXPIRED) { /* nothing else depends on it */
+            complain(why);
+            err = 0;
+        }
     }
-    crypto_wipe(text, sizeof text);
-    keys_wipe(&keys);
-    return err;
+    return err < 0 ? err : handout_put(&setup->handout, setup->sheet, false, why);
 }
 
 /* ---- what comes next ------------------------------------------------------ */
-
-static int make_invite(const struct setup *setup, const struct vps_settings *settings,
-                       char text[INVITE_TEXT_MAX], struct why *why)
-{
-    struct invite invite = {.port = settings->control_port};
-    memcpy(invite.host, settings->vps_host, sizeof invite.host);
-    memcpy(invite.gateway, setup->gateway, sizeof invite.gateway);
-    memcpy(invite.key, setup->key, sizeof invite.key);
-    int err = invite_encode(&invite, text);
-    crypto_wipe(&invite, sizeof invite);
-    return err < 0 ? why_set(why, err, "cannot make a join string") : 0;
-}
-
-/* The line is a secret: it goes to a person, or to the one who asked for it. */
-static void print_line(const char *invite)
-{
-    printf("gateway-agent --join %s\n", invite);
-}
 
 static void say_how_to_start(const struct setup *setup, const char *path,
                              const struct vps_settings *settings)
 {
     char command[512], where[300] = "";
+    bool runs = setup->handout.running.runs;
     struct text text = text_over(command, sizeof command);
-    service_start_command(&text, "pamtunnel-vps", "vps-agent", path);
+    if (runs) {
+        running_add_reload(&text, settings->state_dir);
+    } else {
+        service_start_command(&text, "pamtunnel-vps", "vps-agent", path);
+    }
     if (strcmp(path, VPS_ENV_FILE) != 0) {
         snprintf(where, sizeof where, " --env-file %s", path);
     }
     printf("Wrote %s.\n\n"
            "Firewall:  let TCP %u and %u to %u in\n"
-           "Start it:  %s\n"
+           "%-10s %s\n"
            "Check it:  vps-agent --doctor%s\n",
            path, settings->control_port, settings->port_range_start, settings->port_range_end,
-           command, where);
+           runs ? "Reload it:" : "Start it:", command, where);
     if (host_kind(settings->vps_host) == HOST_IPV6) {
-        printf(
-            "VPS_HOST:  FreeRDP cannot open .rdp files with an IPv6 address; better use a name\n");
+        puts("VPS_HOST:  FreeRDP cannot open .rdp files with an IPv6 address; better use a name");
     }
-    if (!isatty(STDOUT_FILENO)) {
-        printf("Gateway:   vps-agent --invite %s%s prints the line for it\n", setup->gateway,
-               where);
+    if (!isatty(STDOUT_FILENO) && setup->handout.key.name[0]) {
+        printf("Gateway:   vps-agent --invite %s%s prints the join string for it\n",
+               setup->handout.key.name, where);
     }
 }
 
 static int say_what_next(const struct setup *setup, const char *path, struct why *why)
 {
     struct vps_settings settings;
-    char invite[INVITE_TEXT_MAX];
+    char string[INVITE_TEXT_MAX];
+    bool hands_out = setup->handout.key.name[0];
     /* Without what the bot needs: the token may have come from standard input. */
     int err = vps_settings_load(path, true, &settings, why);
-    err = err < 0 ? err : make_invite(setup, &settings, invite, why);
+    if (err == 0 && hands_out) {
+        err = handout_string(&setup->handout, &settings, string, why);
+    }
     if (err == 0) {
         say_how_to_start(setup, path, &settings);
-        if (isatty(STDOUT_FILENO)) {
-            printf("\nThen paste this line on the gateway. It holds the key of %s: show it to "
-                   "nobody.\n\n",
-                   setup->gateway);
-            print_line(invite);
+        fflush(stdout);
+        if (hands_out && isatty(STDOUT_FILENO)) {
+            fputs("\n", stderr);
+            handout_print(&setup->handout, string);
         }
     }
-    crypto_wipe(invite, sizeof invite);
+    crypto_wipe(string, sizeof string);
     vps_settings_wipe(&settings);
     return err;
 }
@@ -374,7 +392,16 @@ static int begin(struct setup *setup, const struct setup_options *options, struc
     if (!setup->options.env_file) {
         setup->options.env_file = VPS_ENV_FILE;
     }
-    return sheet_open(setup->options.env_file, &setup->sheet, why);
+    int64_t valid_s = VALID_S;
+    int err = options->valid ? handout_read_span(options->valid, &valid_s, why) : 0;
+    setup->wish = (struct keys_wish){
+        .renew = options->new_key, .until_said = options->valid != NULL, .now = clock_unix()};
+    setup->wish.until = valid_s ? setup->wish.now + valid_s : 0;
+    err = err < 0 ? err : sheet_open(setup->options.env_file, &setup->sheet, why);
+    if (err == -EACCES && geteuid() != 0) {
+        fputs("Run it as root, with sudo.\n", stderr);
+    }
+    return err;
 }
 
 static int end(struct setup *setup, int err, const struct why *why)
@@ -382,6 +409,7 @@ static int end(struct setup *setup, int err, const struct why *why)
     hotline_free(setup->hotline);
     sheet_free(setup->sheet);
     vps_settings_wipe(&setup->settings);
+    handout_wipe(&setup->handout);
     crypto_wipe(setup, sizeof *setup);
     if (err == 0) {
         return EXIT_SUCCESS;
@@ -397,6 +425,7 @@ int setup_run(const struct setup_options *options)
     int err = begin(&setup, options, &why);
     err = err < 0 ? err : envfile_check(setup.options.env_file, &why);
     err = err < 0 ? err : keep_given(&setup, &why);
+    err = err < 0 ? err : handout_begin(&setup.handout, setup.sheet, &why);
     err = err < 0 ? err : settle_bot(&setup, &why);
     err = err < 0 ? err : settle_users(&setup, &why);
     err = err < 0 ? err : settle_host(&setup, &why);
@@ -412,7 +441,7 @@ static int load_with_key(const struct setup *setup, struct vps_settings *ret_set
 {
     char hex[2 * CRYPTO_KEY_SIZE + 1];
     const char *path = setup->options.env_file;
-    crypto_hex(setup->key, sizeof setup->key, hex);
+    crypto_hex(setup->handout.key.key, sizeof setup->handout.key.key, hex);
     int err = setenv("TUNNEL_KEY", hex, 1) < 0 ? why_set(why, -ENOMEM, "out of memory") : 0;
     err = err < 0
               ? err
@@ -422,30 +451,41 @@ static int load_with_key(const struct setup *setup, struct vps_settings *ret_set
     return err;
 }
 
+/* A container's key, for one. */
+static void say_how_by_hand(const char *gateway)
+{
+    fprintf(stderr,
+            "Put \",%s:KEY\" behind what is there already (or in the place of its key), with a KEY "
+            "of vps-agent --generate-key; then this prints the join string.\n",
+            gateway);
+}
+
 int setup_invite(const struct setup_options *options)
 {
     struct setup setup;
     struct vps_settings settings = {0};
-    char invite[INVITE_TEXT_MAX];
+    char string[INVITE_TEXT_MAX];
     struct why why = {""};
+    bool is_given = sheet_is_given("TUNNEL_KEY");
     int err = begin(&setup, options, &why);
-    err = err < 0 ? err : settle_key(&setup, &why);
+    err = err < 0 ? err : handout_begin(&setup.handout, setup.sheet, &why);
+    err = err < 0 ? err : handout_check_source(&setup.handout, &why);
+    err = err < 0 ? err : handout_choose(&setup.handout, options->gateway, &setup.wish, &why);
+    int unwritten = err < 0 ? 0 : handout_put(&setup.handout, setup.sheet, true, &why);
+    err = err < 0 ? err : unwritten;
     err = err < 0 ? err : load_with_key(&setup, &settings, &why);
-    err = err < 0 ? err : make_invite(&setup, &settings, invite, &why);
-    if (err == 0 && setup.key_changed) { /* not before the line can be made */
-        err = sheet_save(setup.sheet, &why);
-    }
+    err = err < 0 ? err : handout_string(&setup.handout, &settings, string, &why);
+    unwritten = err < 0 ? unwritten : sheet_save(setup.sheet, &why); /* not before it is made */
+    err = err < 0 ? err : unwritten;
     if (err == 0) {
-        fprintf(stderr,
-                "Paste this line on the gateway. It holds the key %s%s: show it to nobody.\n",
-                setup.shared_key ? "that all gateways share" : "of ",
-                setup.shared_key ? "" : setup.gateway);
-        if (setup.key_changed) {
-            fputs("The key is new: restart vps-agent, so that it knows it.\n", stderr);
-        }
-        print_line(invite);
+        handout_print(&setup.handout, string);
+        handout_say_what_next(&setup.handout);
     }
-    crypto_wipe(invite, sizeof invite);
+    crypto_wipe(string, sizeof string);
     vps_settings_wipe(&settings);
-    return end(&setup, err, &why);
+    int status = end(&setup, err, &why);
+    if (unwritten < 0 && is_given) {
+        say_how_by_hand(options->gateway);
+    }
+    return status;
 }

@@ -22,6 +22,7 @@ struct sheet {
     struct settings_source *source;
     struct secret_file files[FILES_MAX]; /* to be written */
     unsigned count;
+    bool changed; /* the env file itself */
 };
 
 int sheet_open(const char *env_file, struct sheet **ret_sheet, struct why *why)
@@ -110,9 +111,26 @@ int sheet_put(struct sheet *sheet, const char *name, const char *value, struct w
         err = put_into_file(sheet, now, value);
     } else if (!same) {
         err = envfile_set(sheet->file, name, value);
+        sheet->changed = true;
     }
     crypto_wipe(now, sizeof now);
     return err < 0 ? why_set(why, err, "cannot put %s down: %s", name, strerror(-err)) : 0;
+}
+
+int sheet_put_back(struct sheet *sheet, const char *name, const char *value, struct why *why)
+{
+    char file_name[80];
+    snprintf(file_name, sizeof file_name, "%s_FILE", name);
+    const char *given = getenv(name), *path = getenv(file_name);
+    if (given && given[0]) {
+        return why_set(why, -EPERM,
+                       "%s is set in the environment, which cannot be changed from here", name);
+    }
+    if (path && path[0]) {
+        int err = put_into_file(sheet, path, value);
+        return err < 0 ? why_set(why, err, "cannot put %s down: %s", name, strerror(-err)) : 0;
+    }
+    return sheet_put(sheet, name, value, why);
 }
 
 int sheet_save(const struct sheet *sheet, struct why *why)
@@ -121,5 +139,5 @@ int sheet_save(const struct sheet *sheet, struct why *why)
     for (unsigned i = 0; err == 0 && i < sheet->count; i++) {
         err = envfile_replace(sheet->files[i].path, sheet->files[i].line, why);
     }
-    return err < 0 ? err : envfile_write(sheet->file, why);
+    return err == 0 && sheet->changed ? envfile_write(sheet->file, why) : err;
 }

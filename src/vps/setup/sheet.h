@@ -29,6 +29,12 @@ int sheet_get(const struct sheet *sheet, const char *name, char ret_value[SETTIN
  * (NAME_FILE) stays there; what does not change is not touched.
  */
 int sheet_put(struct sheet *sheet, const char *name, const char *value, struct why *why);
+/*
+ * The same for a value that has to reach who reads it today: into the file that NAME_FILE
+ * in the environment names; -EPERM with why if NAME itself is there.
+ */
+int sheet_put_back(struct sheet *sheet, const char *name, const char *value, struct why *why);
+/* Writes the files that change. */
 int sheet_save(const struct sheet *sheet, struct why *why);
 
 #endif

@@ -1,0 +1,108 @@
+#include "ctl/commands.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "ctl/show.h"
+
+#define ID                                  \
+    {                                       \
+        "ID", "session", ARGUMENT_ID, false \
+    }
+
+/* clang-format off */
+static const struct command COMMANDS[] = {
+    {"ssh", "open an SSH session and print the ssh command",
+     {{"[USER@]HOST[:PORT]", "target", ARGUMENT_TARGET, false}}, 0, show_ssh},
+    {"rdp", "open an RDP session and write the .rdp file",
+     {{"[USER@]HOST[:PORT]", "target", ARGUMENT_TARGET, false}}, OPTION_OUT | OPTION_FORCE, show_rdp},
+    {"status", "the agent, Telegram, and the gateways that are online", {{0}}, 0, show_status},
+    {"sessions", "the open sessions, and who waits to be let in", {{0}}, 0, show_sessions},
+    {"close", "end a session", {ID}, 0, show_closed},
+    {"admit", "let in the client that waits there",
+     {ID, {"ADDRESS[#NUMBER]", "address", ARGUMENT_WAITING, false}}, 0, show_decided},
+    {"block", "send that address away, for as long as the session lasts",
+     {ID, {"ADDRESS", "address", ARGUMENT_WAITING, false}}, 0, show_decided},
+    {"known", "the addresses that are let in without a question", {{0}}, 0, show_known},
+    {"forget", "ask again about clients from there",
+     {{"ADDRESS", "address", ARGUMENT_KNOWN, false}}, 0, show_forgotten},
+    {"drain", "before a restart: open no new sessions, and wait for the rest", {{0}},
+     OPTION_WAIT | OPTION_TIMEOUT | OPTION_OFF, show_drain},
+    {"help", "all commands, or what one of them takes",
+     {{"COMMAND", NULL, ARGUMENT_COMMAND, true}}, 0, NULL},
+    {"version", "print the version", {{0}}, 0, NULL},
+};
+
+static const struct command_option OPTIONS[] = {
+    {"--out", NULL, "FILE", "where to write the .rdp file; - is standard output", OPTION_OUT},
+    {"--force", NULL, NULL, "replace the .rdp file if there is one of that name", OPTION_FORCE},
+    {"--wait", NULL, NULL, "return when no session is left", OPTION_WAIT},
+    {"--timeout", NULL, "SECONDS", "wait no longer, list what is left, and exit with 1",
+     OPTION_TIMEOUT},
+    {"--off", NULL, NULL, "open sessions again", OPTION_OFF},
+    {"--json", NULL, NULL, "print the answer as one line of JSON", OPTION_JSON},
+    {"--socket", NULL, "PATH", "the admin socket of vps-agent", OPTION_SOCKET},
+    {"--help", "-h", NULL, "print this, or what the command takes, and stop", OPTION_HELP},
+    {"--version", "-V", NULL, "print the version and stop", OPTION_VERSION},
+};
+/* clang-format on */
+
+enum {
+    COMMANDS_SIZE = sizeof COMMANDS / sizeof *COMMANDS,
+    OPTIONS_SIZE = sizeof OPTIONS / sizeof *OPTIONS,
+};
+
+const struct command *commands_next(const struct command *after)
+{
+    const struct command *next = after ? after + 1 : COMMANDS;
+    return next < COMMANDS + COMMANDS_SIZE ? next : NULL;
+}
+
+const struct command_option *options_next(const struct command_option *after)
+{
+    const struct command_option *next = after ? after + 1 : OPTIONS;
+    return next < OPTIONS + OPTIONS_SIZE ? next : NULL;
+}
+
+const struct command *command_find(const char *name)
+{
+    const struct command *command = NULL;
+    while ((command = commands_next(command)) && strcmp(command->name, name) != 0) {
+    }
+    return command;
+}
+
+int command_most(const struct command *command)
+{
+    int most = 0;
+    while (most < ARGS_MAX && command->args[most].name) {
+        most++;
+    }
+    return most;
+}
+
+int command_least(const struct command *command)
+{
+    int least = 0;
+    while (least < command_most(command) && !command->args[least].optional) {
+        least++;
+    }
+    return least;
+}
+
+void command_usage(const struct command *command, bool options, char dst[COMMAND_USAGE_MAX])
+{
+    struct text text = text_over(dst, COMMAND_USAGE_MAX);
+    text_add(&text, "%s", command->name);
+    for (int i = 0; i < command_most(command); i++) {
+        const struct argument *argument = &command->args[i];
+        text_add(&text, argument->optional ? " [%s]" : " %s", argument->name);
+    }
+    const struct command_option *option = NULL;
+    while (options && (option = options_next(option))) {
+        if (option->bit & command->options) {
+            text_add(&text, " [%s%s%s]", option->name, option->takes ? " " : "",
+                     option->takes ? option->takes : "");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+#include "ctl/complete.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/ask.h"
+#include "ctl/commands.h"
+
+enum { PATIENCE_S = 1 };
+
+/* What stands in front of the word that is being typed. */
+struct line {
+    const struct command *command; /* NULL: none yet, or none that is known */
+    const char *args[ARGS_MAX];
+    int count;
+    const char *socket_path;
+    bool unknown;    /* there is a command, and it is not known */
+    bool no_options; /* behind a "--" */
+};
+
+static struct completion_option form_of(const struct command_option *option)
+{
+    return (struct completion_option){
+        .name = option->name, .takes = option->takes, .help = option->help};
+}
+
+/* ---- what was typed so far ------------------------------------------------ */
+
+static const struct command_option *option_named(const char *word)
+{
+    const struct command_option *option = NULL;
+    size_t len = strcspn(word, "=");
+    while ((option = options_next(option))) {
+        if (strncmp(option->name, word, len) == 0 && option->name[len] == '\0') {
+            return option;
+        }
+    }
+    return NULL;
+}
+
+static void take_word(struct line *line, const char *word)
+{
+    if (!line->command && !line->unknown) {
+        line->command = command_find(word);
+        line->unknown = !line->command;
+    } else if (line->count < ARGS_MAX) {
+        line->args[line->count++] = word;
+    }
+}
+
+static struct line read_line(const struct completion *completion)
+{
+    struct line line = {0};
+    for (int i = 0; i < completion->count; i++) {
+        const char *word = completion->words[i], *value = strchr(word, '=');
+        const struct command_option *option = line.no_options ? NULL : option_named(word);
+        if (!line.no_options && strcmp(word, "--") == 0) {
+            line.no_options = true;
+        } else if (line.no_options || word[0] != '-') {
+            take_word(&line, word);
+        } else if (option && option->takes) {
+            value = value ? value + 1 : i + 1 < completion->count ? completion->words[++i] : NULL;
+            line.socket_path = option->bit == OPTION_SOCKET ? value : line.socket_path;
+        }
+    }
+    return line;
+}
+
+/* ---- what may come next --------------------------------------------------- */
+
+static void offer_options(const struct completion *completion, const struct line *line)
+{
+    unsigned bits = line->command ? line->command->options | OPTIONS_COMMON : ~0U;
+    const struct command_option *option = NULL;
+    while (!line->no_options && (option = options_next(option))) {
+        struct completion_option form = form_of(option);
+        if (option->bit & bits) {
+            completion_offer_option(completion, &form);
+        }
+    }
+}
+
+static bool offer_value(const struct completion *completion, const struct line *line)
+{
+    const struct command_option *option = NULL;
+    while (!line->no_options && (option = options_next(option))) {
+        struct completion_option form = form_of(option);
+        if (completion_offer_value(completion, &form)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void offer_commands(const struct completion *completion)
+{
+    const struct command *command = NULL;
+    while ((command = commands_next(command))) {
+        completion_offer(completion, command->name, command->help);
+    }
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+static void offer_id(const struct completion *completion, const json_t *session)
+{
+    char help[320];
+    snprintf(help, sizeof help, "%s %s, %s, %s", text_of(session, "kind"),
+             text_of(session, "target"), text_of(session, "state"), text_of(session, "owner"));
+    completion_offer(completion, text_of(session, "id"), help);
+}
+
+/* "203.0.113.7", or "203.0.113.7#2" where several wait at one address. */
+static void offer_waiting(const struct completion *completion, const json_t *session)
+{
+    size_t index;
+    json_t *client;
+    json_array_foreach(json_object_get(session, "waiting"), index, client)
+    {
+        char word[128];
+        const char *address = text_of(client, "address");
+        snprintf(word, sizeof word, "%s", address);
+        if (json_integer_value(json_object_get(client, "of_its_address")) > 1) {
+            snprintf(word, sizeof word, "%s#%d", address,
+                     (int)json_integer_value(json_object_get(client, "number")));
+        }
+        completion_offer(completion, word, text_of(client, "words"));
+    }
+}
+
+static void offer_of_agent(const struct completion *completion, const struct line *line,
+                           enum argument_kind kind)
+{
+    char path[256];
+    size_t index;
+    json_t *entry;
+    const char *list = kind == ARGUMENT_KNOWN ? "known" : "sessions";
+    ask_path(line->socket_path, path, sizeof path);
+    json_t *request = json_pack("{s:s}", "command", list);
+    json_t *reply = ask_anyhow(path, request);
+    json_array_foreach(json_object_get(reply, list), index, entry)
+    {
+        if (kind == ARGUMENT_ID) {
+            offer_id(completion, entry);
+        } else if (kind == ARGUMENT_KNOWN) {
+            completion_offer(completion, text_of(entry, "address"), text_of(entry, "owner"));
+        } else if (strcmp(text_of(entry, "id"), line->args[0]) == 0) {
+            offer_waiting(completion, entry);
+        }
+    }
+    json_decref(request);
+    json_decref(reply);
+}
+
+static void offer_argument(const struct completion *completion, const struct line *line)
+{
+    enum argument_kind kind = line->command->args[line->count].kind;
+    if (kind == ARGUMENT_COMMAND) {
+        offer_commands(completion);
+    } else if (kind != ARGUMENT_TARGET) {
+        offer_of_agent(completion, line, kind);
+    }
+}
+
+void complete(const struct completion *completion)
+{
+    struct line line = read_line(completion);
+    alarm(PATIENCE_S); /* and if vps-agent takes longer than that, this program is gone */
+    if (offer_value(completion, &line) || line.unknown) {
+        return;
+    }
+    bool full = line.command && line.count == command_most(line.command);
+    if (full || completion->typed[0] == '-') {
+        offer_options(completion, &line);
+    } else if (line.command) {
+        offer_argument(completion, &line);
+    } else {
+        offer_commands(completion);
+    }
+}

@@ -1,0 +1,76 @@
+#include "ctl/help.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+enum { COLUMN = 29 }; /* of what a word is for */
+
+/* "  --help, -h          print this": the commands that it goes with in front, if they matter. */
+static void print_option(const struct command_option *option, bool whose)
+{
+    char name[64];
+    const struct command *command = NULL;
+    snprintf(name, sizeof name, "%s%s%s%s%s", option->name, option->brief ? ", " : "",
+             option->brief ? option->brief : "", option->takes ? " " : "",
+             option->takes ? option->takes : "");
+    printf("  %-*s ", COLUMN - 3, name);
+    while (whose && (command = commands_next(command))) {
+        if (command->options & option->bit) {
+            printf("%s: ", command->name);
+        }
+    }
+    puts(option->help);
+}
+
+static void print_options(unsigned bits, bool whose)
+{
+    const struct command_option *option = NULL;
+    puts("\nOptions:");
+    while ((option = options_next(option))) {
+        if (option->bit & bits) {
+            print_option(option, whose);
+        }
+    }
+}
+
+static void print_command(const struct command *command)
+{
+    char usage[COMMAND_USAGE_MAX];
+    command_usage(command, false, usage);
+    printf("  %-*s %s\n", COLUMN - 3, usage, command->help);
+}
+
+void help_all(void)
+{
+    const struct command *command = NULL;
+    puts("Usage: pamctl [OPTION]... COMMAND [ARGUMENT]...\n"
+         "Opens and ends sessions of pamtunnel through the vps-agent of this machine.\n\n"
+         "Commands:");
+    while ((command = commands_next(command))) {
+        print_command(command);
+    }
+    print_options(~0U, true);
+    puts("\nThe admin socket is STATE_DIR/pamtunnel.sock, with STATE_DIR from the environment, "
+         "from\n"
+         "/etc/pamtunnel/vps-agent.env, or /var/lib/pamtunnel. Usually only root may use it.\n\n"
+         "Exit status: 0: it worked; 1: it was refused, or vps-agent cannot be reached;\n"
+         "2: wrong usage.");
+}
+
+void help_command(const struct command *command)
+{
+    char usage[COMMAND_USAGE_MAX];
+    command_usage(command, true, usage);
+    printf("Usage: pamctl %s\n\n%c%s.\n", usage, toupper((unsigned char)command->help[0]),
+           command->help + 1);
+    for (int i = 0; i < command_most(command); i++) {
+        if (command->args[i].kind == ARGUMENT_TARGET) {
+            puts("\nHOST is a name that the gateway can look up, an IPv4 address, or an IPv6 "
+                 "address, in\n"
+                 "brackets if a port follows; with several gateways it is GATEWAY/HOST.");
+        } else if (command->args[i].kind == ARGUMENT_ID) {
+            puts("\nThe ID is the one that pamctl sessions shows.");
+        }
+    }
+    print_options(command->options | OPTIONS_COMMON, false);
+}

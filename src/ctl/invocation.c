@@ -1,0 +1,193 @@
+#include "ctl/invocation.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/nearest.h"
+
+enum { TIMEOUT_MAX = 1000000 }; /* s; eleven days */
+
+#define MORE_HELP "see pamctl --help"
+
+/* ---- what is not known ---------------------------------------------------- */
+
+static int unknown(const char *what, const char *typed, const struct nearest *nearest,
+                   struct why *why)
+{
+    return nearest->word ? why_set(why, -EINVAL, "unknown %s %.40s; did you mean %s?", what, typed,
+                                   nearest->word)
+                         : why_set(why, -EINVAL, "unknown %s %.40s; " MORE_HELP, what, typed);
+}
+
+const struct command *invocation_find(const char *typed, struct why *why)
+{
+    struct nearest nearest = nearest_to(typed);
+    const struct command *command = NULL;
+    while ((command = commands_next(command))) {
+        if (strcmp(command->name, typed) == 0) {
+            return command;
+        }
+        nearest_try(&nearest, command->name);
+    }
+    unknown("command", typed, &nearest, why);
+    return NULL;
+}
+
+static int unknown_option(const char *typed, size_t len, struct why *why)
+{
+    char name[64];
+    size_t kept = len < sizeof name ? len : sizeof name - 1;
+    memcpy(name, typed, kept);
+    name[kept] = '\0';
+    struct nearest nearest = nearest_to(name);
+    const struct command_option *option = NULL;
+    while ((option = options_next(option))) {
+        nearest_try(&nearest, option->name);
+    }
+    return unknown("option", name, &nearest, why);
+}
+
+static int not_its_usage(const struct command *command, const char *what, const char *which,
+                         struct why *why)
+{
+    char usage[COMMAND_USAGE_MAX];
+    command_usage(command, true, usage);
+    return why_set(why, -EINVAL, "%s %s %.40s; usage: pamctl %s", command->name, what, which,
+                   usage);
+}
+
+/* ---- words ---------------------------------------------------------------- */
+
+static const struct command_option *find_option(const char *arg, size_t len)
+{
+    const struct command_option *option = NULL;
+    while ((option = options_next(option))) {
+        if ((strncmp(option->name, arg, len) == 0 && option->name[len] == '\0') ||
+            (option->brief && strcmp(option->brief, arg) == 0)) {
+            return option;
+        }
+    }
+    return NULL;
+}
+
+static int take_timeout(const char *value, struct invocation *invocation, struct why *why)
+{
+    char *end;
+    long seconds = strtol(value, &end, 10);
+    if (strspn(value, "0123456789") != strlen(value) || *end || seconds > TIMEOUT_MAX) {
+        return why_set(why, -EINVAL, "--timeout takes a number of seconds, 0 to %d; not %.40s",
+                       TIMEOUT_MAX, value);
+    }
+    invocation->timeout_s = (int)seconds;
+    invocation->options |= OPTION_WAIT;
+    return 0;
+}
+
+static int take_value(const struct command_option *option, const char *value,
+                      struct invocation *invocation, struct why *why)
+{
+    if (!value || !value[0]) {
+        return why_set(why, -EINVAL, "%s takes a value: %s %s", option->name, option->name,
+                       option->takes);
+    }
+    if (option->bit == OPTION_TIMEOUT) {
+        return take_timeout(value, invocation, why);
+    }
+    *(option->bit == OPTION_OUT ? &invocation->out : &invocation->socket_path) = value;
+    return 0;
+}
+
+/* "-h", "--out FILE", "--out=FILE". */
+static int take_option(char ***argv, struct invocation *invocation, struct why *why)
+{
+    const char *arg = **argv;
+    size_t len = strcspn(arg, "=");
+    const struct command_option *option = find_option(arg, len);
+    if (!option) {
+        return unknown_option(arg, len, why);
+    }
+    invocation->options |= option->bit;
+    if (!option->takes) {
+        return arg[len] ? why_set(why, -EINVAL, "%s takes no value; " MORE_HELP, option->name) : 0;
+    }
+    return take_value(option, arg[len] ? arg + len + 1 : *++*argv, invocation, why);
+}
+
+/* The command, or one of its arguments. */
+static int take_argument(const char *arg, struct invocation *invocation, struct why *why)
+{
+    if (!invocation->command) {
+        invocation->command = invocation_find(arg, why);
+        return invocation->command ? 0 : -EINVAL;
+    }
+    if (invocation->count == command_most(invocation->command)) {
+        return not_its_usage(invocation->command, "takes no more arguments:", arg, why);
+    }
+    invocation->args[invocation->count++] = arg;
+    return 0;
+}
+
+/* ---- all of it ------------------------------------------------------------ */
+
+/* Each option goes with the command, and with each other. */
+static int check_options(const struct invocation *invocation, struct why *why)
+{
+    const struct command *command = invocation->command;
+    const struct command_option *option = NULL;
+    while ((option = options_next(option))) {
+        if (option->bit & invocation->options & ~(unsigned)OPTIONS_COMMON & ~command->options) {
+            return not_its_usage(command, "takes no", option->name, why);
+        }
+    }
+    if ((invocation->options & OPTION_OFF) && (invocation->options & OPTION_WAIT)) {
+        return why_set(why, -EINVAL, "--off opens sessions again: there is nothing to wait for");
+    }
+    return 0;
+}
+
+static int check(const struct invocation *invocation, struct why *why)
+{
+    if (invocation->options & (OPTION_HELP | OPTION_VERSION)) {
+        return 0; /* of whatever was begun */
+    }
+    if (!invocation->command) {
+        return why_set(why, -EINVAL, "no command is given; " MORE_HELP);
+    }
+    if (invocation->count < command_least(invocation->command)) {
+        return not_its_usage(invocation->command, "is not complete without",
+                             invocation->command->args[invocation->count].name, why);
+    }
+    return check_options(invocation, why);
+}
+
+int invocation_parse(int argc, char **argv, struct invocation *ret_invocation, struct why *why)
+{
+    struct invocation invocation = {0};
+    bool options = true;
+    for (char **end = argv + argc; argc > 0 && ++argv < end;) {
+        int err = 0;
+        if (options && strcmp(*argv, "--") == 0) {
+            options = false;
+        } else if (options && argv[0][0] == '-' && argv[0][1]) {
+            err = take_option(&argv, &invocation, why);
+        } else {
+            err = take_argument(*argv, &invocation, why);
+        }
+        if (err < 0) {
+            return err;
+        }
+    }
+    *ret_invocation = invocation;
+    return check(&invocation, why);
+}
+
+bool invocation_wants_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,30 @@
+/* invocation: what somebody typed behind "pamctl", checked against the table of commands. */
+#ifndef PAMTUNNEL_CTL_INVOCATION_H
+#define PAMTUNNEL_CTL_INVOCATION_H
+
+#include <stdbool.h>
+
+#include "base/why.h"
+#include "ctl/commands.h"
+
+struct invocation {
+    const struct command *command; /* NULL: only --help or --version was given */
+    const char *args[ARGS_MAX];
+    int count;        /* of them */
+    unsigned options; /* enum option_bit */
+    const char *out;
+    const char *socket_path;
+    int timeout_s;
+};
+
+/*
+ * Options stand anywhere; "--" ends them. 0, or -EINVAL with a line in why that says what
+ * is wrong and, if something known is near, what may have been meant.
+ */
+int invocation_parse(int argc, char **argv, struct invocation *ret_invocation, struct why *why);
+/* The command of that name; NULL with why if there is none. */
+const struct command *invocation_find(const char *name, struct why *why);
+/* --json is among the options, whether or not the rest makes sense. */
+bool invocation_wants_json(int argc, char **argv);
+
+#endif

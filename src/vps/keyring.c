@@ -1,0 +1,134 @@
+#include "vps/keyring.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+
+enum { USED_MAX = 256 };
+
+struct keyring {
+    const struct vps_settings *settings;
+    struct store *store;
+    unsigned count;
+    char used[USED_MAX][KEYRING_ID_MAX]; /* those with a time */
+};
+
+static const char LOAD[] = "SELECT key FROM joined ORDER BY at DESC";
+static const char KEEP[] = "INSERT INTO joined(key, gateway, at) VALUES(?1, ?2, ?3) "
+                           "ON CONFLICT(key) DO UPDATE SET gateway=?2, at=?3";
+
+char *keyring_id(const uint8_t key[CRYPTO_KEY_SIZE], char *dst)
+{
+    static const char PURPOSE[] = "pamtunnel: which key";
+    const struct crypto_piece piece = {PURPOSE, sizeof PURPOSE - 1};
+    uint8_t mac[CRYPTO_MAC_SIZE] = {0};
+    crypto_mac(key, &piece, 1, mac);
+    crypto_hex(mac, (KEYRING_ID_MAX - 1) / 2, dst);
+    return dst;
+}
+
+/* ---- which have been used ------------------------------------------------- */
+
+static void load(void *arg, const struct row *row)
+{
+    struct keyring *keyring = arg;
+    const char *id = row_text(row, 0);
+    if (keyring->count < USED_MAX && strlen(id) == KEYRING_ID_MAX - 1) {
+        memcpy(keyring->used[keyring->count++], id, KEYRING_ID_MAX);
+    }
+}
+
+struct keyring *keyring_new(const struct vps_settings *settings, struct store *store)
+{
+    static const struct statement STATEMENT = {LOAD, {{.kind = VALUE_NONE}}};
+    struct keyring *keyring = calloc(1, sizeof *keyring);
+    if (keyring) {
+        keyring->settings = settings;
+        keyring->store = store;
+        store_read(store, &STATEMENT, load, keyring);
+    }
+    return keyring;
+}
+
+void keyring_free(struct keyring *keyring)
+{
+    free(keyring);
+}
+
+static bool is_used(const struct keyring *keyring, const struct gateway_key *key)
+{
+    char id[KEYRING_ID_MAX];
+    keyring_id(key->key, id);
+    for (unsigned i = 0; i < keyring->count; i++) {
+        if (strcmp(keyring->used[i], id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of very many keys the ones that came last are remembered here; the file has them all. */
+static void remember(struct keyring *keyring, const struct gateway_key *key)
+{
+    char id[KEYRING_ID_MAX];
+    const struct statement statement = {
+        KEEP,
+        {value_text(keyring_id(key->key, id)), value_text(key->name), value_number(clock_unix())}};
+    if (keyring->count == USED_MAX) {
+        memmove(keyring->used[0], keyring->used[1], (USED_MAX - 1) * sizeof keyring->used[0]);
+        keyring->count--;
+    }
+    memcpy(keyring->used[keyring->count++], id, sizeof id);
+    store_write(keyring->store, &statement, NULL, NULL);
+}
+
+/* ---- finding and using ---------------------------------------------------- */
+
+int keyring_find(const struct keyring *keyring, const char *gateway)
+{
+    const struct gateway_key *keys = keyring->settings->tunnel_key.keys;
+    int shared = -ENOENT;
+    for (unsigned i = 0; i < keyring->settings->tunnel_key.count; i++) {
+        if (strcasecmp(keys[i].name, gateway) == 0) {
+            return (int)i;
+        }
+        if (!keys[i].name[0]) {
+            shared = (int)i;
+        }
+    }
+    return shared;
+}
+
+int keyring_use(struct keyring *keyring, int number)
+{
+    const struct gateway_key *key = &keyring->settings->tunnel_key.keys[number];
+    if (key->until == 0 || is_used(keyring, key)) {
+        return 0;
+    }
+    if (clock_unix() >= key->until) {
+        return -EKEYEXPIRED;
+    }
+    remember(keyring, key);
+    return 0;
+}
+
+bool keyring_view(const struct keyring *keyring, unsigned number, struct keyring_view *ret_view)
+{
+    if (number >= keyring->settings->tunnel_key.count) {
+        return false;
+    }
+    const struct gateway_key *key = &keyring->settings->tunnel_key.keys[number];
+    bool used = key->until > 0 && is_used(keyring, key);
+    *ret_view = (struct keyring_view){
+        .gateway = key->name,
+        .key = key->key,
+        .until = key->until,
+        .used = used,
+        .expired = key->until > 0 && !used && clock_unix() >= key->until,
+    };
+    return true;
+}

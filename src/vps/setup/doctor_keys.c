@@ -1,0 +1,66 @@
+#include "vps/setup/doctor_keys.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "vps/setup/running.h"
+
+static const char ITEM[] = "keys";
+
+static void check_key(struct checkup *checkup, const struct gateway_key *key,
+                      const struct running *running)
+{
+    char when[CLOCK_TEXT_MAX];
+    const struct running_key *known = running_find(running, key->key);
+    clock_text(key->until, when);
+    if (known && known->used) {
+        return;
+    }
+    if (clock_unix() < key->until) {
+        checkup_say(checkup, CHECKUP_SKIPPED, ITEM,
+                    "%s has not used its join string yet, which is good until %s", key->name, when);
+    } else if (running->tells) {
+        checkup_say(checkup, CHECKUP_BAD, ITEM,
+                    "the join string of %s has expired at %s, before it was used: make a new one "
+                    "with vps-agent --invite %s --new-key",
+                    key->name, when, key->name);
+    } else {
+        checkup_say(checkup, CHECKUP_SKIPPED, ITEM,
+                    "the key of %s had to be used before %s: whether it was shows when vps-agent "
+                    "runs",
+                    key->name, when);
+    }
+}
+
+/* Keys of settings that the agent has not read yet. */
+static void check_unknown(struct checkup *checkup, const struct vps_settings *settings,
+                          const struct running *running)
+{
+    char names[400], command[STATE_DIR_MAX + 64];
+    struct text text = text_over(names, sizeof names), reload = text_over(command, sizeof command);
+    for (unsigned i = 0; i < settings->tunnel_key.count; i++) {
+        const struct gateway_key *key = &settings->tunnel_key.keys[i];
+        if (!running_find(running, key->key)) {
+            text_add(&text, "%s%s", text.len ? ", " : "",
+                     key->name[0] ? key->name : "(the one without a name)");
+        }
+    }
+    if (text.len > 0) {
+        running_add_reload(&reload, settings->state_dir);
+        checkup_say(checkup, CHECKUP_BAD, ITEM,
+                    "the vps-agent that runs does not know the key of %s: %s", names, command);
+    }
+}
+
+void doctor_check_keys(struct checkup *checkup, const struct vps_settings *settings)
+{
+    struct running running;
+    running_ask(settings->state_dir, &running);
+    if (running.tells) {
+        check_unknown(checkup, settings, &running);
+    }
+    for (unsigned i = 0; i < settings->tunnel_key.count; i++) {
+        if (settings->tunnel_key.keys[i].until) {
+            check_key(checkup, &settings->tunnel_key.keys[i], &running);
+        }
+    }
+}

@@ -1,0 +1,256 @@
+/* The keys in TUNNEL_KEY: which is whose, and until when one may be used first. */
+#include <dirent.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "on_loop.h"
+#include "vps/keyring.h"
+#include "vps/state.h"
+
+enum { NOW_S = 1764200000 };
+
+#define HEX_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define HEX_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define HEX_C "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+
+static int64_t now_s;
+
+int64_t __wrap_clock_unix(void);
+int64_t __wrap_clock_unix(void)
+{
+    return now_s;
+}
+
+/* STATE_DIR, and a vps-agent's keys with it. */
+struct disk {
+    struct vps_settings settings;
+    struct log log;
+    uv_loop_t loop;
+    struct store *store;
+    struct keyring *keyring;
+};
+
+static void start(struct disk *disk)
+{
+    struct why why;
+    assert_int_equal(state_open(&disk->settings, &disk->log, &disk->store, &why), 0);
+    disk->keyring = keyring_new(&disk->settings, disk->store);
+    assert_non_null(disk->keyring);
+    assert_int_equal(store_start(disk->store, &disk->loop), 0);
+}
+
+static void stop(struct disk *disk)
+{
+    keyring_free(disk->keyring);
+    store_stop(disk->store);
+    uv_run(&disk->loop, UV_RUN_NOWAIT);
+    store_free(disk->store);
+}
+
+static void restart(struct disk *disk)
+{
+    stop(disk);
+    start(disk);
+}
+
+static void remove_state(const struct disk *disk)
+{
+    DIR *folder = opendir(disk->settings.state_dir);
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        unlinkat(dirfd(folder), entry->d_name, 0);
+    }
+    closedir(folder);
+}
+
+static int set_up(void **state)
+{
+    struct disk *disk = calloc(1, sizeof *disk);
+    now_s = NOW_S;
+    strcpy(disk->settings.state_dir, "/tmp/test_keyring.XXXXXX");
+    disk->log = (struct log){.stream = stderr, .level = LOG_WARN};
+    if (!mkdtemp(disk->settings.state_dir) || uv_loop_init(&disk->loop) < 0) {
+        return -1;
+    }
+    start(disk);
+    *state = disk;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct disk *disk = *state;
+    stop(disk);
+    loop_end(&disk->loop);
+    remove_state(disk);
+    rmdir(disk->settings.state_dir);
+    free(disk);
+    return 0;
+}
+
+/* As a reload does. */
+static void set_keys(struct disk *disk, const char *text)
+{
+    assert_int_equal(vps_settings_take("TUNNEL_KEY", text, &disk->settings, NULL), 0);
+}
+
+static int use(struct disk *disk, const char *gateway)
+{
+    int number = keyring_find(disk->keyring, gateway);
+    assert_true(number >= 0);
+    return keyring_use(disk->keyring, number);
+}
+
+/* ---- whose ------------------------------------------------------------------- */
+
+static void a_key_of_its_own_comes_before_the_one_without_a_name(void **state)
+{
+    struct disk *disk = *state;
+    static const char *const TEXTS[] = {HEX_A ",office:" HEX_B, "office:" HEX_B "," HEX_A};
+    for (int i = 0; i < 2; i++) {
+        set_keys(disk, TEXTS[i]);
+        assert_int_equal(keyring_find(disk->keyring, "OFFICE"), 1 - i);
+        assert_int_equal(keyring_find(disk->keyring, "home"), i);
+    }
+    set_keys(disk, "office:" HEX_B);
+    assert_int_equal(keyring_find(disk->keyring, "home"), -ENOENT);
+}
+
+/* ---- until when -------------------------------------------------------------- */
+
+static void a_key_without_a_time_is_good_for_ever(void **state)
+{
+    struct disk *disk = *state;
+    struct keyring_view view;
+    set_keys(disk, HEX_A ",office:" HEX_B);
+    now_s = INT64_C(1) << 40;
+    assert_int_equal(use(disk, "home"), 0);
+    assert_int_equal(use(disk, "office"), 0);
+    assert_true(keyring_view(disk->keyring, 1, &view));
+    assert_false(view.used || view.expired);
+    assert_false(keyring_view(disk->keyring, 2, &view));
+}
+
+static void a_key_that_comes_too_late_is_refused(void **state)
+{
+    struct disk *disk = *state;
+    struct keyring_view view;
+    set_keys(disk, "home:" HEX_A "@1764200000");
+    assert_int_equal(use(disk, "home"), -EKEYEXPIRED);
+    assert_true(keyring_view(disk->keyring, 0, &view));
+    assert_true(view.expired && !view.used);
+    restart(disk);
+    assert_int_equal(use(disk, "home"), -EKEYEXPIRED);
+}
+
+static void a_key_that_was_used_in_time_is_good_for_ever(void **state)
+{
+    struct disk *disk = *state;
+    struct keyring_view view;
+    set_keys(disk, "home:" HEX_A "@1764200060,office:" HEX_B "@1764200060");
+    assert_int_equal(use(disk, "home"), 0);
+    now_s += 60;
+    assert_int_equal(use(disk, "home"), 0);
+    assert_int_equal(use(disk, "office"), -EKEYEXPIRED);
+    restart(disk); /* with whatever clock */
+    now_s += 100 * 86400;
+    assert_int_equal(use(disk, "home"), 0);
+    assert_int_equal(use(disk, "office"), -EKEYEXPIRED);
+    assert_true(keyring_view(disk->keyring, 0, &view));
+    assert_true(view.used && !view.expired);
+}
+
+/* What is remembered is the key: a new one of the same name waits anew. */
+static void a_new_key_has_to_be_used_anew(void **state)
+{
+    struct disk *disk = *state;
+    set_keys(disk, "home:" HEX_A "@1764200060");
+    assert_int_equal(use(disk, "home"), 0);
+    set_keys(disk, "home:" HEX_B "@1764200060");
+    now_s += 60;
+    assert_int_equal(use(disk, "home"), -EKEYEXPIRED);
+    set_keys(disk, "elsewhere:" HEX_A "@1764200060");
+    assert_int_equal(use(disk, "elsewhere"), 0);
+}
+
+/* As the documentation says: without STATE_DIR the time counts, unless it is taken out. */
+static void without_its_state_the_time_counts_again(void **state)
+{
+    struct disk *disk = *state;
+    set_keys(disk, "home:" HEX_A "@1764200060");
+    assert_int_equal(use(disk, "home"), 0);
+    stop(disk);
+    remove_state(disk);
+    start(disk);
+    now_s += 60;
+    assert_int_equal(use(disk, "home"), -EKEYEXPIRED);
+    set_keys(disk, "home:" HEX_A);
+    assert_int_equal(use(disk, "home"), 0);
+}
+
+static void without_a_store_it_is_remembered_until_the_end(void **state)
+{
+    struct disk *disk = *state;
+    set_keys(disk, "home:" HEX_A "@1764200060");
+    struct keyring *keyring = keyring_new(&disk->settings, NULL);
+    assert_int_equal(keyring_use(keyring, 0), 0);
+    now_s += 60;
+    assert_int_equal(keyring_use(keyring, 0), 0);
+    keyring_free(keyring);
+}
+
+static void very_many_keys_push_out_the_oldest_only(void **state)
+{
+    struct disk *disk = *state;
+    char text[128];
+    for (unsigned i = 0; i < 300; i++) {
+        snprintf(text, sizeof text, "home:%.60s%04x@1764200060", HEX_A, i);
+        set_keys(disk, text);
+        assert_int_equal(use(disk, "home"), 0);
+    }
+    now_s += 60;
+    assert_int_equal(use(disk, "home"), 0);
+    snprintf(text, sizeof text, "home:%.60s%04x@1764200060", HEX_A, 100);
+    set_keys(disk, text);
+    assert_int_equal(use(disk, "home"), 0);
+}
+
+/* The name of a key is no key: it does not change with the gateway's, nor tell the secret. */
+static void an_id_tells_keys_apart(void **state)
+{
+    struct disk *disk = *state;
+    char a[KEYRING_ID_MAX], b[KEYRING_ID_MAX];
+    set_keys(disk, "home:" HEX_A ",office:" HEX_B);
+    keyring_id(disk->settings.tunnel_key.keys[0].key, a);
+    keyring_id(disk->settings.tunnel_key.keys[1].key, b);
+    assert_int_equal(strlen(a), KEYRING_ID_MAX - 1);
+    assert_string_not_equal(a, b);
+    assert_null(strstr(HEX_A, a));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_key_of_its_own_comes_before_the_one_without_a_name),
+        TEST(a_key_without_a_time_is_good_for_ever),
+        TEST(a_key_that_comes_too_late_is_refused),
+        TEST(a_key_that_was_used_in_time_is_good_for_ever),
+        TEST(a_new_key_has_to_be_used_anew),
+        TEST(without_its_state_the_time_counts_again),
+        TEST(without_a_store_it_is_remembered_until_the_end),
+        TEST(very_many_keys_push_out_the_oldest_only),
+        TEST(an_id_tells_keys_apart),
+    };
+    return cmocka_run_group_tests_name("keyring", tests, NULL, NULL);
+}
