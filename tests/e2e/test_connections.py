@@ -187,7 +187,7 @@ def test_four_at_once_as_an_editor_does_and_a_copy_beside_them(line):
     file.write_bytes(os.urandom(5_000_000))
     line.scp(file, f"{line.remote}:{line.folder}/copy")
     assert (line.folder / "copy").read_bytes() == file.read_bytes()
-    assert line.session["connections"] == 4
+    eventually(lambda: line.session["connections"] == 4, "the copy is over")
     wait_text(line.world, line.live, "4 connections")
     text = line.world.pamctl("sessions").stdout
     assert "  4 connections now, 5 in all  " in text

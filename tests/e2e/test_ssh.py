@@ -100,6 +100,9 @@ def test_two_machines_are_two_to_ssh(sshd, folder):
         assert [known(hosts, alias) for alias in aliases] == [True, True, False, True]
         document, _ = world.rdp(f"Office/{sshd.name}")
         assert document.document.file_name == "Office-127.0.0.1.rdp" and document.says(f"to reach Office/{sshd.name}")
+        made = [world.pamctl("rdp", f"{gateway}/{sshd.name}", cwd=folder) for gateway in ("Office", "home", "Office")]
+        assert [result.returncode for result in made] == [0, 0, 1], "the last one is there already"
+        assert {file.name for file in folder.glob("*.rdp")} == {"Office-127.0.0.1.rdp", "home-127.0.0.1.rdp"}
 
 
 SHELLS = [shell for shell in ("sh", "bash", "zsh", "fish") if shutil.which(shell)]

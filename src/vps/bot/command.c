@@ -8,7 +8,7 @@ const struct command_row COMMANDS[] = {
     {
         .name = "rdp",
         .kind = COMMAND_OPEN,
-        .takes = "[GATEWAY/][USER@]HOST[:PORT]",
+        .takes = "[USER@]HOST[:PORT]",
         .example = "/rdp HOME-PC",
         .help = "Remote Desktop to a machine",
         .session = SESSION_RDP,
@@ -17,7 +17,7 @@ const struct command_row COMMANDS[] = {
     {
         .name = "ssh",
         .kind = COMMAND_OPEN,
-        .takes = "[GATEWAY/][USER@]HOST[:PORT]",
+        .takes = "[USER@]HOST[:PORT]",
         .example = "/ssh root@192.168.1.22",
         .help = "SSH to a machine",
         .session = SESSION_SSH,
