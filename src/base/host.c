@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -83,107 +82,67 @@ bool gateway_name_is_valid(const char *text)
     return true;
 }
 
-static bool user_is_valid(const char *text, size_t len)
+/* Only digits and dots: it is meant to be an IPv4 address. */
+static const char *explain_number(const char *text)
 {
-    if (len < 1 || len > USER_MAX || !(is_alnum(text[0]) || text[0] == '_')) {
-        return false;
+    bool zero = text[0] == '0' && text[1] >= '0' && text[1] <= '9';
+    for (const char *dot = strchr(text, '.'); dot; dot = strchr(dot + 1, '.')) {
+        zero = zero || (dot[1] == '0' && dot[2] >= '0' && dot[2] <= '9');
     }
-    for (size_t i = 0; i < len; i++) {
-        if (!is_alnum(text[i]) && !strchr("._-", text[i])) {
-            return false;
+    return zero ? "write the numbers of an IPv4 address without leading zeros"
+                : "an IPv4 address has four numbers from 0 to 255";
+}
+
+static const char *explain_label(const char *label, size_t len)
+{
+    if (len == 0) {
+        return "a name neither begins with a dot nor has two in a row";
+    }
+    if (len > 63) {
+        return "what stands between two dots has at most 63 characters";
+    }
+    if (!is_alnum(label[0]) || !is_alnum(label[len - 1])) {
+        return "a name, and each part of it between dots, begins and ends with a letter or a digit";
+    }
+    return NULL;
+}
+
+static const char *explain_name(const char *text)
+{
+    static const char LETTERS[] =
+        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.";
+    if (text[strspn(text, LETTERS)]) {
+        return "a name has only the letters a to z, digits, hyphens and dots";
+    }
+    if (strlen(text) > HOST_MAX) {
+        return "a name has at most 253 characters";
+    }
+    for (const char *label = text;;) {
+        size_t len = strcspn(label, ".");
+        const char *clause = explain_label(label, len);
+        if (clause || !label[len]) {
+            return clause ? clause : "the last part of a name is not a number";
         }
+        label += len + 1;
     }
-    return true;
 }
 
-/* Decimal digits only: no sign, no space, no "22abc". */
-static int port_parse(const char *text, uint16_t *ret_port)
+const char *host_explain(const char *text)
 {
-    unsigned port = 0;
-    size_t len = strlen(text);
-    if (len < 1 || len > 5 || strspn(text, "0123456789") != len || sscanf(text, "%u", &port) != 1 ||
-        port < 1 || port > UINT16_MAX) {
-        return -EINVAL;
-    }
-    *ret_port = (uint16_t)port;
-    return 0;
-}
-
-/* Takes "PREFIX" off the front of *text if `separator` follows it. */
-static int take_prefix(const char **text, char separator, char *dst, size_t cap)
-{
-    const char *end = strchr(*text, separator);
-    if (!end) {
-        return 0;
-    }
-    size_t len = (size_t)(end - *text);
-    if (len == 0 || len >= cap) {
-        return -EINVAL;
-    }
-    memcpy(dst, *text, len);
-    dst[len] = '\0';
-    *text = end + 1;
-    return 0;
-}
-
-/* HOST, HOST:PORT, ADDRESS6 or [ADDRESS6]:PORT. Returns the port's text or NULL. */
-static const char *split_port(const char *text, char host[HOST_MAX + 1])
-{
-    size_t len = strlen(text);
-    const char *start = text, *port = NULL;
     const char *colon = strchr(text, ':');
-    if (text[0] == '[') {
-        start = text + 1;
-        len = strcspn(start, "]");
-        if (start[len] != ']' || (start[len + 1] != ':' && start[len + 1] != '\0')) {
-            host[0] = '\0';
-            return NULL;
-        }
-        port = start[len + 1] == ':' ? start + len + 2 : NULL;
-    } else if (colon && !strchr(colon + 1, ':')) {
-        len = (size_t)(colon - text);
-        port = colon + 1;
+    if (!text[0]) {
+        return "write it like HOME-PC, 192.168.1.22 or [fd00::22]:2222";
     }
-    if (len > HOST_MAX) {
-        len = 0;
+    if (colon && strchr(text, '%')) {
+        return "leave out the % and what is behind it, or use another address of the machine";
     }
-    memcpy(host, start, len);
-    host[len] = '\0';
-    return port;
-}
-
-int target_parse(const char *text, uint16_t default_port, bool allow_user,
-                 struct target *ret_target, struct why *why)
-{
-    struct target target = {.port = default_port};
-    char user[USER_MAX + 1] = "";
-
-    if (take_prefix(&text, '/', target.gateway, sizeof target.gateway) < 0 ||
-        (target.gateway[0] && !gateway_name_is_valid(target.gateway))) {
-        return why_set(why, -EINVAL, "In front of the / goes the name of a gateway.");
+    if (colon && strchr(colon + 1, ':')) {
+        return "an IPv6 address is written like fd00::22, and with a port like [fd00::22]:2222";
     }
-    if (take_prefix(&text, '@', user, sizeof user) < 0 ||
-        (user[0] && !user_is_valid(user, strlen(user)))) {
-        return why_set(why, -EINVAL,
-                       "A user name has 1 to %d letters, digits, dots, hyphens or underscores.",
-                       USER_MAX);
+    if (strspn(text, "0123456789.") == strlen(text)) {
+        return explain_number(text);
     }
-    if (user[0] && !allow_user) {
-        return why_set(why, -EINVAL, "Leave out the user name: the RDP client will ask for it.");
-    }
-    const char *port = split_port(text, target.host);
-    if (port && port_parse(port, &target.port) < 0) {
-        return why_set(why, -EINVAL, "The port is a number from 1 to 65535.");
-    }
-    enum host_kind kind = host_kind(target.host);
-    if (kind == HOST_INVALID || (text[0] == '[' && kind != HOST_IPV6)) {
-        return why_set(why, -EINVAL,
-                       "That is not a host name or an IP address. Write it like HOME-PC, "
-                       "192.168.1.22 or [fd00::22]:2222.");
-    }
-    memcpy(target.user, user, sizeof target.user);
-    *ret_target = target;
-    return 0;
+    return explain_name(text);
 }
 
 void target_format(const char *host, uint16_t port, char *dst)

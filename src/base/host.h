@@ -13,35 +13,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/why.h"
-
-enum { HOST_MAX = 253, USER_MAX = 32 };
+enum { HOST_MAX = 253 };
 
 enum host_kind { HOST_INVALID, HOST_NAME, HOST_IPV4, HOST_IPV6 };
 
 enum host_kind host_kind(const char *text);
+/* Why it is HOST_INVALID, and what to write instead: a clause. */
+const char *host_explain(const char *text);
 
 /* A gateway's name: 1 to 63 letters, digits, '.', '_' or '-', first alphanumeric. */
 enum { GATEWAY_NAME_MAX = 63 };
 bool gateway_name_is_valid(const char *text);
-
-/* What a user asked for: [GATEWAY/][USER@]HOST[:PORT]. */
-struct target {
-    char gateway[GATEWAY_NAME_MAX + 1]; /* empty: not said */
-    char user[USER_MAX + 1];            /* empty: not said */
-    char host[HOST_MAX + 1];
-    uint16_t port;
-};
-
-/*
- * Reads the form above; an IPv6 address with a port is in [brackets]. A user
- * is accepted only with allow_user and consists of letters, digits, '.', '_',
- * '-' (not first), and '\' or '+' are refused: it goes into a command line that
- * people paste into a shell. On failure (-EINVAL) why says what is wrong and
- * what to write instead, in plain text.
- */
-int target_parse(const char *text, uint16_t default_port, bool allow_user,
-                 struct target *ret_target, struct why *why);
 
 /* "HOST:PORT", with brackets around an IPv6 address. dst: TARGET_TEXT_MAX. */
 enum { TARGET_TEXT_MAX = HOST_MAX + 16 };

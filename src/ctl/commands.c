@@ -15,7 +15,7 @@ static const struct command COMMANDS[] = {
     {"ssh", "open an SSH session and print the ssh command",
      {{"[USER@]HOST[:PORT]", "target", ARGUMENT_TARGET, false}}, 0, show_ssh},
     {"rdp", "open an RDP session and write the .rdp file",
-     {{"HOST[:PORT]", "target", ARGUMENT_TARGET, false}}, OPTION_OUT | OPTION_FORCE, show_rdp},
+     {{"[USER@]HOST[:PORT]", "target", ARGUMENT_TARGET, false}}, OPTION_OUT | OPTION_FORCE, show_rdp},
     {"status", "the agent, Telegram, and the gateways that are online", {{0}}, 0, show_status},
     {"sessions", "the open sessions, and who waits to be let in", {{0}}, 0, show_sessions},
     {"close", "end a session", {ID}, 0, show_closed},

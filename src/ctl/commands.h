@@ -66,7 +66,7 @@ const struct command *command_find(const char *name);
 /* How many arguments it takes at most. */
 int command_most(const struct command *command);
 int command_least(const struct command *command);
-/* "rdp HOST[:PORT]", and with `options` what else it takes: " [--out FILE] [--force]". */
+/* "rdp [USER@]HOST[:PORT]", and with `options` what else it takes: " [--out FILE] [--force]". */
 enum { COMMAND_USAGE_MAX = 128 };
 void command_usage(const struct command *command, bool options, char dst[COMMAND_USAGE_MAX]);
 

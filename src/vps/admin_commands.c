@@ -20,7 +20,7 @@ static int read_target(const json_t *request, enum session_kind kind, struct tar
                        struct why *why)
 {
     uint16_t port = kind == SESSION_SSH ? 22 : 3389;
-    return target_parse(text_of(request, "target"), port, kind == SESSION_SSH, ret_target, why);
+    return target_parse(text_of(request, "target"), port, ret_target, why);
 }
 
 static json_t *not_opened(int err, struct why *why)
@@ -50,7 +50,8 @@ static json_t *name_of_file(struct admin_call *call, const json_t *request)
     struct target target;
     struct gateway *gateway;
     struct why why = {""};
-    char name[HOST_MAX + 5];
+    struct gateway_view view;
+    char name[SESSION_FILE_NAME_SIZE];
     int err = read_target(request, SESSION_RDP, &target, &why);
     if (err == 0) {
         err = gateways_pick(call->options->gateways, target.gateway, &gateway, &why);
@@ -58,7 +59,8 @@ static json_t *name_of_file(struct admin_call *call, const json_t *request)
     if (err < 0) {
         return reply_errno(err, why.text);
     }
-    rdpfile_name(target.host, name);
+    gateway_view(gateway, &view);
+    rdpfile_name(gateways_are_several(call->options->gateways) ? view.name : "", target.host, name);
     return json_pack("{s:b, s:s}", "ok", 1, "file", name);
 }
 

@@ -96,8 +96,10 @@ json_t *reply_session(const struct session *session)
 {
     struct session_view view;
     session_view(session, &view);
-    char target[TARGET_TEXT_MAX], owner[OWNER_TEXT_MAX], client[ADDR_HOST_MAX];
+    char shown[SESSION_TARGET_SIZE], target[TARGET_TEXT_MAX], owner[OWNER_TEXT_MAX],
+        client[ADDR_HOST_MAX];
     target_format(view.host, view.port, target);
+    session_target_text(session, shown);
     owner_text(&view.owner, owner);
     json_t *reply = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:I, s:o, s:I, s:I, s:i, s:i, "
@@ -113,6 +115,7 @@ json_t *reply_session(const struct session *session)
         "note", view.note, "knocking", reply_knocking(&view.knocking), "reason",
         view.state == SESSION_ENDED ? end_reason(session) : json_null());
     json_object_set_new(reply, "age", json_integer(view.seconds_open));
+    json_object_set_new(reply, "shown", json_string(shown));
     add_parked(reply, session);
     return reply;
 }
@@ -127,7 +130,7 @@ static void add_ssh(json_t *reply, const struct session *session)
 
 static void add_rdp(json_t *reply, const struct session *session)
 {
-    char file[SESSION_RDP_FILE_MAX], name[HOST_MAX + 5];
+    char file[SESSION_RDP_FILE_MAX], name[SESSION_FILE_NAME_SIZE];
     struct text text = text_over(file, sizeof file);
     session_rdp_file(session, &text);
     session_rdp_file_name(session, name);

@@ -50,6 +50,8 @@ struct gateways {
     struct listener *listener;
     struct addresses *addresses; /* this machine's; NULL: the kernel does not tell */
     struct gateway *list;
+    char first_name[GATEWAY_NAME_MAX + 1]; /* of the first to log in */
+    bool more_names;                       /* others have logged in since */
     struct attendance attendance;
     struct allowance party_starts, network_starts; /* false ones */
     /* Log lines about strangers: failures by network, and what does not hide behind them. */
@@ -135,6 +137,20 @@ struct gateway *gateways_find(const struct gateways *gateways, const char *name)
         gateway = gateways_next(gateways, gateway);
     }
     return gateway;
+}
+
+bool gateways_are_several(const struct gateways *gateways)
+{
+    return gateways->options.settings->tunnel_key.count > 1 || gateways->more_names;
+}
+
+static void note_name(struct gateways *gateways, const char *name)
+{
+    if (!gateways->first_name[0]) {
+        snprintf(gateways->first_name, sizeof gateways->first_name, "%s", name);
+    } else if (strcasecmp(gateways->first_name, name) != 0) {
+        gateways->more_names = true;
+    }
 }
 
 static void add_online(const struct gateways *gateways, struct text *names)
@@ -301,6 +317,7 @@ static void on_opened(void *arg)
         return;
     }
     gateway->open = true;
+    note_name(gateway->gateways, name);
     gateway->since_unix = clock_unix();
     gateway->since_ms = clock_ms();
     say(gateway->gateways, LOG_INFO, name, "online from %s (%s)", addr_text(&gateway->from, from),

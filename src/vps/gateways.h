@@ -82,6 +82,13 @@ struct gateway *gateways_find(const struct gateways *gateways, const char *name)
 /* One after the other: NULL to start, NULL at the end. */
 struct gateway *gateways_next(const struct gateways *gateways, const struct gateway *after);
 
+/*
+ * True if a target's name alone does not say which machine it is: there are several keys, or
+ * gateways of several names have logged in with the one that there is. Does not become false
+ * again when one goes.
+ */
+bool gateways_are_several(const struct gateways *gateways);
+
 /* The keys with which they log in. */
 const struct keyring *gateways_keyring(const struct gateways *gateways);
 

@@ -151,6 +151,8 @@ static const struct setting TABLE[] = {
      .takes = "threads that carry the users' bytes, 1 to 64; if unset one per core, at most 4",
      .parse = setting_number, FIELD(relay_workers), .min = 1, .max = WORKERS_MAX, .optional = true,
      .at_start = true},
+    {"RDP_CLIPBOARD", "off", "on or off: whether .rdp files share the clipboard", setting_switch,
+     FIELD(rdp_clipboard)},
     {"SANDBOX", "on", "on, or off for debugging", setting_switch, FIELD(sandbox), .at_start = true},
     {"RUST_LOG", .takes = "the older name of LOG_LEVEL", .parse = setting_rust_log,
      FIELD(log_level), .optional = true},

@@ -60,6 +60,7 @@ struct vps_settings {
     enum admit admit;
     long known_days;
     char state_dir[STATE_DIR_MAX + 1];
+    bool rdp_clipboard;
     bool sandbox;
     enum log_level log_level;
 };

@@ -80,12 +80,17 @@ Subsystem sftp internal-sftp
         """As a user writes it."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
-    def client_config(self, alias):
+    def alias(self, host):
+        """What HostKeyAlias is for it, when it is reached under that name through the only gateway."""
+        return host.lower() if self.port == 22 else f"{host.lower()}+{self.port}"
+
+    def client_config(self, host):
         """A config file for ssh -F: identity and known hosts, nothing else.
 
         The host key is known under the alias only, so that a login proves that
         HostKeyAlias is right.
         """
+        alias = self.alias(host)
         public = (self.folder / "host_key.pub").read_text().split()
         (self.folder / "known_hosts").write_text(f"{alias} {public[0]} {public[1]}\n")
         config = self.folder / "config"

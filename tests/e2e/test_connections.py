@@ -40,7 +40,7 @@ class Line:
         self.command = self.live.code[0]
         self.id = world.newest_session()["id"]
         self.config = sshd.client_config("127.0.0.1")
-        self.options = ["-F", str(self.config), "-o", "HostKeyAlias=127.0.0.1"]
+        self.options = ["-F", str(self.config), "-o", f"HostKeyAlias={sshd.alias('127.0.0.1')}"]
         self.port = str(port_of(self.command))
         self.remote = f"{USER}@127.0.0.1"
 
@@ -162,8 +162,9 @@ def test_the_session_ends_after_the_grace_and_not_before(sshd, folder):
 def test_the_lines_for_scp_and_for_ssh_config_work_as_they_stand(line):
     assert line.live.code == [line.command], "they are shown to who asks"
     assert line.world.api.wait_answer(line.world.api.tap(OWNER, line.live, "scp, config"))["text"]
-    eventually(lambda: len(line.live.code) == 3, "the lines are there")
-    _, scp, block = line.live.code
+    eventually(lambda: len(line.live.code) > 3, "the lines are there")
+    _, scp, block, *parts = line.live.code
+    assert parts == ["127.0.0.1", line.port, USER], "to be copied apart, for PuTTY and FileZilla"
     file = line.folder / "file"
     file.write_bytes(os.urandom(1000))
     words = shlex.split(scp.replace("FILE", str(file)))

@@ -57,6 +57,11 @@ def test_a_gateway_that_runs_is_not_disturbed(world):
     assert world.vps.count_log("a new login replaces") == 0
 
 
+def test_an_ipv6_address_as_the_server_is_better_a_name():
+    with World(vps={"VPS_HOST": "::1"}) as world:
+        says(doctor(world.vps), "VPS_HOST", "--", "FreeRDP cannot open .rdp files with one; use a name")
+
+
 def test_before_anything_runs():
     with World(start_gateways=False) as world:
         world.vps.stop()

@@ -271,6 +271,14 @@ def test_options_and_a_token_from_standard_input(api, place):
     assert invite(place, "office") == invite(place, "OFFICE".lower()), "the same key again"
 
 
+def test_an_ipv6_address_as_the_server_is_advised_against(api, place):
+    for host, advised in (("2001:db8::1", True), ("192.0.2.1", False), ("vps.example.org", False)):
+        result = set_up(place, VPS_HOST=host)
+        assert result.returncode == 0, result
+        assert ("FreeRDP cannot open .rdp files with an IPv6 address" in result.stdout) == advised, result
+        place["vps"].unlink()
+
+
 def test_a_secret_in_a_file_of_its_own_stays_there(api, place):
     token, key = place["folder"] / "token", place["folder"] / "key"
     token.write_text(TOKEN + "\n")

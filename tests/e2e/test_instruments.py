@@ -221,7 +221,7 @@ def test_https_server(folder, version):
 
 
 def test_real_ssh_and_scp_against_the_own_sshd(sshd, folder):
-    command = f"ssh -p {sshd.port} -o HostKeyAlias=HOME-PC {openssh.USER}@127.0.0.1"
+    command = f"ssh -p {sshd.port} -o HostKeyAlias={sshd.alias('HOME-PC')} {openssh.USER}@127.0.0.1"
     config = sshd.client_config("HOME-PC")
     result = openssh.ssh(command, config, "cat; echo done", data=b"in")
     assert result.stdout == b"indone\n", result.stderr + sshd.log.encode()
@@ -229,7 +229,7 @@ def test_real_ssh_and_scp_against_the_own_sshd(sshd, folder):
     result = openssh.scp(command, config, [source], f"REMOTE:{folder}/b")
     assert result.returncode == 0, result.stderr
     assert (folder / "b").read_bytes() == source.read_bytes()
-    wrong_alias = openssh.ssh(command.replace("HOME-PC", "OTHER"), config, "true")
+    wrong_alias = openssh.ssh(command.replace("home-pc", "other"), config, "true")
     assert wrong_alias.returncode != 0, "the alias decides which host key is right"
 
 

@@ -86,6 +86,31 @@ def test_the_file_redirects_nothing_and_trusts_nobody(world, target):
     assert not {"username", "password 51", "alternate shell", "remoteapplicationprogram"} & set(settings)
 
 
+def test_a_user_is_in_the_file_and_asked_for_the_password(world, target):
+    for name, user, domain in [("anna", "anna", None), ("CORP\\mxu", "mxu", "CORP"), ("mxu@corp.local", "mxu@corp.local", None),
+                               ("First Last", "First Last", None)]:
+        settings = RdpFile(world.rdp(f"{name}@{target.name}")[0].document.data).settings
+        assert (settings["username"], settings.get("domain")) == (user, domain)
+        assert settings["prompt for credentials"] == "1"
+
+
+def test_the_clipboard_is_shared_if_the_operator_says_so(target):
+    with World(vps={"RDP_CLIPBOARD": "on"}) as world:
+        file, document, _ = open_rdp(world, target)
+        assert file.settings["redirectclipboard"] == "1" and file.settings["redirectprinters"] == "0"
+        assert document.says("The clipboard is shared")
+
+
+def test_freerdp_finds_nothing_to_warn_about(world, target, display, folder):
+    path = save(world.rdp(f"CORP\\mxu@{target.name}")[0], folder)
+    pair = folder / "pair.rdp"
+    pair.write_bytes(path.read_bytes() + b"networkautodetect:i:1\r\n")
+    for file, warnings in ((path, False), (pair, True)):
+        with rdp.Client(display, file, "/p:x", log_path=folder / f"{file.name}.log") as client:
+            assert util.eventually(lambda client=client: client.process.poll() is not None, "xfreerdp gives up", 20)
+            assert ("[WARN][com.freerdp.client" in client.log) == warnings, client.log
+
+
 def test_the_caption_tells_what_will_happen(world, target):
     file, document, live = open_rdp(world, target)
     assert document.says("within 2 min", target.name, "Caution: Unknown remote connection",

@@ -123,7 +123,7 @@ def test_the_man_page_has_every_command_of_pamctl():
 
 
 def usages_of_pamctl():
-    """{command: "rdp HOST[:PORT] [--out FILE] [--force]"}"""
+    """{command: "rdp [USER@]HOST[:PORT] [--out FILE] [--force]"}"""
     commands = re.findall(r"^  ([a-z]+) ", run("pamctl", "--help").stdout, re.M)
     return {command: run("pamctl", command, "--help").stdout.splitlines()[0].removeprefix("Usage: pamctl ")
             for command in commands}

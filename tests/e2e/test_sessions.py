@@ -27,7 +27,7 @@ SESSION_KEYS = {"id", "kind", "target", "gateway", "state", "owner", "public_por
                 "since", "age", "expires_in", "bytes_to_target", "bytes_to_client", "connections",
                 "connections_total", "note", "parked", "reason"}
 
-SESSION_KEYS |= {"waiting", "knocking"}
+SESSION_KEYS |= {"waiting", "knocking", "shown"}
 
 
 @pytest.fixture
@@ -307,11 +307,11 @@ def test_with_two_gateways_the_user_says_which(two_gateways):
         message = world.ssh(f"office/alice@{target.name}")
         session = world.newest_session()
         assert session["gateway"] == "office" and session["target"] == target.name
-        assert message.code[0].endswith(" -o HostKeyAlias=127.0.0.2 alice@127.0.0.1")
+        assert message.code[0].endswith(f" -o HostKeyAlias=office/127.0.0.2+{target.port} alice@127.0.0.1")
         client = enter(session["public_port"])
         client.close()
         document, _ = world.rdp(f"office/{target.name}")
-        assert document.document.file_name == "127.0.0.2.rdp"
+        assert document.document.file_name == "office-127.0.0.2.rdp"
         assert ask(world, f"/ssh home/{target.name}").says("could not be opened", "Not allowed: gateway home")
         assert world.pamctl.json("ssh", f"office/{target.name}")["session"]["gateway"] == "office"
     world.settle()
@@ -407,7 +407,7 @@ def test_a_machine_of_the_lan_is_reached_by_its_name_and_the_usual_port(far_worl
     with peers.Recorder(peers.echo, listener=internet.lan.listen("0.0.0.0", 22)) as target:
         message = far_world.ssh("bob@HOME-PC")
         port = port_of(message.code[0])
-        assert message.code[0] == f"ssh -p {port} -o HostKeyAlias=HOME-PC bob@{netns.VPS}"
+        assert message.code[0] == f"ssh -p {port} -o HostKeyAlias=home-pc bob@{netns.VPS}"
         assert message.says("SSH to HOME-PC is ready")
         client = internet.client.connect(netns.VPS, port, netns.CLIENT)
         client.sendall(BANNER)
@@ -426,7 +426,7 @@ def test_pamctl_ssh_prints_the_line_and_what_to_know(world, target):
     session = world.newest_session()
     line, note = result.stdout.splitlines()
     assert result.returncode == 0 and result.stderr == ""
-    assert line == f"ssh -p {session['public_port']} -o HostKeyAlias=127.0.0.1 alice@127.0.0.1"
+    assert line == f"ssh -p {session['public_port']} -o HostKeyAlias=127.0.0.1+{target.port} alice@127.0.0.1"
     assert note.startswith(f"Session {session['id']} to {target.name}, 120 s to connect.")
     assert session["owner"] == f"uid:{os.geteuid()}" and session["kind"] == "ssh"
     enter(session["public_port"])
@@ -642,7 +642,7 @@ def test_who_is_admitted_is_an_address_of_one_who_waits(target):
         client.close()
 
 
-@pytest.mark.parametrize("bad", ["", "a b", "-oProxyCommand=x", "$(id)", "a;b", "x@y@z", "host:0", "host:65536",
+@pytest.mark.parametrize("bad", ["", "a b", "-oProxyCommand=x", "$(id)", "a;b", "x@y@z@w", "host:0", "host:65536",
                                  "[::1", "1.2.3", "u$er@host", "a" * 300, "../x/y"])
 def test_what_is_no_target_is_refused_with_a_hint(world, bad):
     result = world.pamctl("ssh", "--json", bad) if not bad.startswith("-") else None

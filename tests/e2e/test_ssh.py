@@ -1,11 +1,13 @@
 """/ssh with real OpenSSH on both ends, through the command line that the bot sent."""
 
 import hashlib
+import re
+import shutil
 import subprocess
 
 import pytest
 import sshd as openssh
-from agents import OWNER, median, now, port_of
+from agents import OWNER, World, median, now, port_of
 from sshd import USER, Sshd, random_file, scp, ssh
 from util import TIME_SCALE
 
@@ -34,7 +36,7 @@ def sha256(path):
 def test_login_by_key_and_a_command(world, sshd):
     live = world.ssh(f"{USER}@{sshd.name}")
     command = live.code[0]
-    assert command == f"ssh -p {port_of(command)} -o HostKeyAlias=127.0.0.1 {USER}@127.0.0.1"
+    assert command == f"ssh -p {port_of(command)} -o HostKeyAlias=127.0.0.1+{sshd.port} {USER}@127.0.0.1"
     assert live.button("copy")["copy_text"]["text"] == command, "the button copies the same"
     result = ssh(command, sshd.client_config("127.0.0.1"), "cat; echo $((6*7)); exit 3", data=b"in\n")
     assert result.returncode == 3 and result.stdout == b"in\n42\n", result
@@ -43,7 +45,7 @@ def test_login_by_key_and_a_command(world, sshd):
 
 def test_without_a_user_the_client_chooses(world, sshd):
     command = world.ssh(sshd.name).code[0]
-    assert command == f"ssh -p {port_of(command)} -o HostKeyAlias=127.0.0.1 127.0.0.1"
+    assert command == f"ssh -p {port_of(command)} -o HostKeyAlias=127.0.0.1+{sshd.port} 127.0.0.1"
     result = ssh(command, sshd.client_config("127.0.0.1"), "whoami")
     assert result.stdout.decode().strip() == USER, result
 
@@ -51,23 +53,82 @@ def test_without_a_user_the_client_chooses(world, sshd):
 def test_a_target_with_an_ipv6_address(world):
     with Sshd(host="::1") as server:
         command = world.ssh(f"{USER}@{server.name}").code[0]
-        assert "-o HostKeyAlias=::1 " in command
+        assert f"-o HostKeyAlias=::1+{server.port} " in command
         result = ssh(command, server.client_config("::1"), "echo", "over", "six")
         assert result.stdout == b"over six\n", result
 
 
-def test_one_known_hosts_entry_serves_all_sessions(world, sshd):
+def test_one_known_hosts_entry_serves_all_sessions(world):
     """HostKeyAlias: the ports change, the entry does not, and an impostor is noticed."""
+    with Sshd() as server:
+        config = server.client_config("127.0.0.1")
+        first, second = world.ssh(server.name).code[0], world.ssh(server.name).code[0]
+        assert port_of(first) != port_of(second)
+        for command in (first, second):
+            assert ssh(command, config, "true").returncode == 0
+        server.process.terminate()
+        server.process.wait(10)
+        with Sshd(port=server.port) as impostor:
+            result = ssh(world.ssh(impostor.name).code[0], config, "true")
+            assert result.returncode != 0 and b"erification failed" in result.stderr, result
+
+
+def known(hosts, alias):
+    return subprocess.run(["ssh-keygen", "-F", alias, "-f", str(hosts)], capture_output=True).returncode == 0
+
+
+def test_two_machines_are_two_to_ssh(sshd, folder):
+    """Two ports of one address, and one address behind two gateways; as ssh itself writes them down, hashed."""
+    with World(gateways=("home", "Office"), vps={"ADMIT": "auto", "RECONNECT_GRACE": 1}) as world, Sshd() as other:
+        hosts = folder / "known_hosts"
+        config = folder / "config"
+        config.write_text(f"UserKnownHostsFile {hosts}\nGlobalKnownHostsFile /dev/null\nStrictHostKeyChecking accept-new\n"
+                          f"HashKnownHosts yes\nBatchMode yes\nIdentityFile {sshd.key}\nIdentityFile {other.key}\n")
+        aliases = []
+        for gateway, server in (("home", sshd), ("home", other), ("Office", sshd), ("Office", other)):
+            live = world.ssh(f"{USER}@{gateway}/{server.name}")
+            assert live.says(f"SSH to {gateway}/{server.name} is ready")
+            alias = f"{gateway.lower()}/127.0.0.1+{server.port}"
+            assert f" -o HostKeyAlias={alias} {USER}@" in live.code[0]
+            assert not known(hosts, alias)
+            assert f"{gateway}/{server.name}" in world.pamctl("sessions").stdout
+            assert ssh(live.code[0], config, "echo in").stdout == b"in\n"
+            aliases.append(alias)
+        assert all(known(hosts, alias) for alias in aliases)
+        assert len(hosts.read_text().splitlines()) == 4
+        subprocess.run(["ssh-keygen", "-q", "-R", aliases[2], "-f", str(hosts)], check=True, capture_output=True)
+        assert [known(hosts, alias) for alias in aliases] == [True, True, False, True]
+        document, _ = world.rdp(f"Office/{sshd.name}")
+        assert document.document.file_name == "Office-127.0.0.1.rdp" and document.says(f"to reach Office/{sshd.name}")
+        made = [world.pamctl("rdp", f"{gateway}/{sshd.name}", cwd=folder) for gateway in ("Office", "home", "Office")]
+        assert [result.returncode for result in made] == [0, 0, 1], "the last one is there already"
+        assert {file.name for file in folder.glob("*.rdp")} == {"Office-127.0.0.1.rdp", "home-127.0.0.1.rdp"}
+
+
+SHELLS = [shell for shell in ("sh", "bash", "zsh", "fish") if shutil.which(shell)]
+
+
+@pytest.mark.parametrize("name", ["CORP\\mxu", "mxu@corp.local", "mx.u+tag", "First Last", "CORP\\First Last", "CORP\\nxu"])
+def test_user_names_as_they_are_in_practice(world, sshd, folder, name):
+    """The server hears the very name from ssh in every shell, from scp, and from the block for ~/.ssh/config."""
+    live = world.ssh(f"{name}@{sshd.name}")
     config = sshd.client_config("127.0.0.1")
-    first, second = world.ssh(sshd.name).code[0], world.ssh(sshd.name).code[0]
-    assert port_of(first) != port_of(second)
-    for command in (first, second):
-        assert ssh(command, config, "true").returncode == 0
-    with Sshd() as impostor:
-        command = world.ssh(impostor.name).code[0]
-        result = ssh(command, config, "true")
-        assert result.returncode != 0 and b"erification failed" in result.stderr + b"" or \
-            b"CHANGED" in result.stderr, result
+    heard = f"Invalid user {name} from".replace("\\", "\\\\")
+    world.api.tap(OWNER, live, "scp, config")
+    world.api.wait(lambda: live.says("To copy files"), 10 * TIME_SCALE, "the further lines")
+    line, copy = live.code[0], live.code[1]
+    with open(config, "a") as file:
+        file.write("".join(re.findall(r"Host pam-.*", live.text, re.S)).partition("\n\n")[0] + "\n")
+    alias = re.search(r"Host (pam-\S+)", live.text)[1]
+    assert live.says(f"User {name}"), "to be copied apart"
+    lines = [*((shell, line.replace("ssh ", f"ssh -F {config} ", 1)) for shell in SHELLS),
+             ("sh", copy.replace("scp ", f"scp -F {config} ", 1).replace("FILE", str(config))),
+             ("sh", f"ssh -F {config} {alias} true")]
+    for shell, text in lines:
+        before = sshd.log.count(heard)
+        result = subprocess.run([shell, "-c", text], stdin=subprocess.DEVNULL, capture_output=True, timeout=30 * TIME_SCALE)
+        assert b"Permission denied" in result.stderr, (text, result)
+        assert sshd.log.count(heard) > before, (shell, text, sshd.log[-600:])
 
 
 @pytest.mark.slow

@@ -61,7 +61,7 @@ def test_the_first_login_from_a_new_place_waits_for_admit_and_the_second_does_no
 
 def test_a_target_named_by_a_name_has_its_host_key_under_that_name(world, sshd):
     line = world.ssh(f"{openssh.USER}@localhost:{sshd.port}").code[0]
-    assert "-o HostKeyAlias=localhost " in line
+    assert f"-o HostKeyAlias=localhost+{sshd.port} " in line
     assert openssh.ssh(line, sshd.client_config("localhost"), "echo hi").stdout == b"hi\n"
 
 

@@ -321,8 +321,7 @@ def ssh_then_scp(run):
     server = run.use(openssh.Sshd())
     world = run.world(vps={"ADMIT": "auto"})
     command = world.ssh(f"{openssh.USER}@{server.name}").code[0]
-    alias = next(word.partition("=")[2] for word in command.split() if word.startswith("HostKeyAlias="))
-    config = server.client_config(alias)
+    config = server.client_config(server.host)
     need(openssh.ssh(command, config, "echo", "one").stdout == b"one\n", "ssh does not work")
     source = openssh.random_file(run.folder / "source", 1)
     result = openssh.scp(command, config, [source], f"REMOTE:{run.folder}/copy")

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/host.h"
 #include "base/net.h"
+#include "base/target.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -30,17 +30,27 @@ static void check_host(const char *host)
     require((kind == HOST_NAME) == (addr_parse(host, 1, &addr) < 0));
 }
 
-static void check(const struct target *target, bool allow_user)
+/* Safe between double quotes in every shell, and taken by OpenSSH. */
+static void check_user(const char *user)
+{
+    size_t len = strlen(user);
+    require(strspn(user, ALNUM "._-+\\@ ") == len);
+    require(len == 0 || strchr(ALNUM "_", user[0]));
+    require(len == 0 || !strchr("\\@ ", user[len - 1]));
+    require(!strstr(user, " -") && !strstr(user, "\\\\"));
+    require(!user_name_is_plain(user) || !strpbrk(user, "\\@+ "));
+}
+
+static void check(const struct target *target)
 {
     char text[TARGET_TEXT_MAX];
     struct target again;
     check_host(target->host);
     require(target->port > 0);
-    require(allow_user || !target->user[0]);
-    require(strspn(target->user, ALNUM "._-") == strlen(target->user) && target->user[0] != '-');
+    check_user(target->user);
     require(!target->gateway[0] || gateway_name_is_valid(target->gateway));
     target_format(target->host, target->port, text);
-    require(target_parse(text, 1, false, &again, NULL) == 0);
+    require(target_parse(text, 1, &again, NULL) == 0);
     require(strcmp(target->host, again.host) == 0 && target->port == again.port);
 }
 
@@ -54,12 +64,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     memcpy(text, data, size);
     text[size] = '\0';
-    for (int allow_user = 0; allow_user < 2; allow_user++) {
-        if (target_parse(text, 22, allow_user, &target, &why) == 0) {
-            check(&target, allow_user);
-        } else {
-            require(why.text[0]);
-        }
+    if (target_parse(text, 22, &target, &why) == 0) {
+        check(&target);
+    } else {
+        require(why.text[0]);
     }
     free(text);
     return 0;

@@ -342,7 +342,7 @@ static void an_ssh_command_is_answered_when_it_can_be_used(void **state)
     json_t *reply = open_session(office, fd, "ssh", &data);
     assert_true(json_is_true(json_object_get(reply, "ok")));
     struct session *session = only_session(office);
-    snprintf(expected, sizeof expected, "ssh -p %u -o HostKeyAlias=HOME-PC vps.example.com",
+    snprintf(expected, sizeof expected, "ssh -p %u -o HostKeyAlias=home-pc vps.example.com",
              public_port(session));
     assert_string_equal(text_of(reply, "command"), expected);
     json_t *view = json_object_get(reply, "session");
@@ -390,7 +390,7 @@ static void what_cannot_be_opened_is_explained(void **state)
         {"{\"command\":\"ssh\",\"target\":\"\"}", "invalid"},
         {"{\"command\":\"ssh\",\"target\":\"a b\"}", "invalid"},
         {"{\"command\":\"ssh\",\"target\":\"x:0\"}", "invalid"},
-        {"{\"command\":\"rdp\",\"target\":\"anna@x\"}", "invalid"},
+        {"{\"command\":\"rdp\",\"target\":\"an$na@x\"}", "invalid"},
         {"{\"command\":\"ssh\",\"target\":\"away/x\"}", "no_such_gateway"},
     };
     struct office *office = office_open();

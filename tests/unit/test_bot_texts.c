@@ -57,6 +57,8 @@ static size_t visible_length(void)
     return length;
 }
 
+#define LONGEST_GATEWAY "ggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggg"
+
 /* A view with everything as long as it can be. */
 static struct session_view longest(enum session_kind kind, struct target *target)
 {
@@ -65,7 +67,8 @@ static struct session_view longest(enum session_kind kind, struct target *target
         .kind = kind,
         .host = target->host,
         .port = 65535,
-        .gateway = "gateway",
+        .gateway = LONGEST_GATEWAY,
+        .names_gateway = true,
         .public_port = 65535,
         .connected_unix = 1,
         .seconds_left = 86399,
@@ -365,7 +368,7 @@ static void every_message_is_within_the_limits(void **state)
             assert_in_range(visible_length(), 1, MESSAGE_MAX);
         }
         start(NULL);
-        texts_rdp_caption(&html, &view, address);
+        texts_rdp_caption(&html, &view, address, true);
         size_t caption = visible_length();
         if (caption > CAPTION_MAX) {
             fail_msg("a caption of %zu characters", caption);
@@ -446,6 +449,32 @@ static void a_usual_port_is_left_out(void **state)
     assert_string_equal(buffer, "🟡 <b>SSH to fd00::1</b>\nOpening…");
 }
 
+static void of_several_gateways_the_one_is_named(void **state)
+{
+    (void)state;
+    struct target target;
+    struct session_view view = short_view(SESSION_RDP, &target);
+    view.gateway = "office";
+    view.names_gateway = true;
+    texts_opening(&html, &view);
+    assert_string_equal(buffer, "🟡 <b>RDP to office/HOME-PC</b>\nOpening…");
+    start(NULL);
+    texts_answered(&html, &view, &view.client, TEXTS_ADMITTED);
+    assert_non_null(strstr(buffer, "was admitted to office/HOME-PC."));
+}
+
+static void a_shared_clipboard_is_told_of(void **state)
+{
+    (void)state;
+    struct target target;
+    struct session_view view = short_view(SESSION_RDP, &target);
+    texts_rdp_caption(&html, &view, "vps:20001", false);
+    assert_null(strstr(buffer, "clipboard"));
+    start(NULL);
+    texts_rdp_caption(&html, &view, "vps:20001", true);
+    assert_non_null(strstr(buffer, "The clipboard is shared"));
+}
+
 static void numbers_that_say_nothing_are_left_out(void **state)
 {
     (void)state;
@@ -513,6 +542,8 @@ int main(void)
         TEST(strangers_learn_nothing_but_their_number),
         TEST(expired_says_how_old_it_is),
         TEST(a_usual_port_is_left_out),
+        TEST(of_several_gateways_the_one_is_named),
+        TEST(a_shared_clipboard_is_told_of),
         TEST(numbers_that_say_nothing_are_left_out),
         TEST(an_end_is_a_sentence),
         TEST(the_time_left_is_rounded_up),

@@ -40,6 +40,8 @@ unsigned __wrap_session_parked(const struct session *s,
 int __wrap_session_admit(struct session *s, unsigned number, const struct owner *by);
 void __wrap_session_scp_command(const struct session *s, struct text *text);
 void __wrap_session_ssh_config(const struct session *s, struct text *text);
+const char *__wrap_session_vps_host(const struct session *s);
+const char *__wrap_session_user(const struct session *s);
 int __wrap_session_block(struct session *s, unsigned number, const struct owner *by);
 
 void __wrap_session_view(const struct session *s, struct session_view *ret_view)
@@ -102,6 +104,17 @@ void __wrap_session_scp_command(const struct session *s, struct text *text)
 void __wrap_session_ssh_config(const struct session *s, struct text *text)
 {
     text_add(text, "Host pam-x\n    Port %u\n", s->view.public_port);
+}
+
+const char *__wrap_session_vps_host(const struct session *s)
+{
+    (void)s;
+    return "vps.example.com";
+}
+
+const char *__wrap_session_user(const struct session *s)
+{
+    return s->target.user;
 }
 
 int __wrap_session_admit(struct session *s, unsigned number, const struct owner *by)
@@ -398,6 +411,7 @@ static void further_lines_are_shown_to_who_asks(void **state)
 {
     (void)state;
     open_session(SESSION_SSH);
+    strcpy(session.target.user, "CORP\\mxu");
     become(SESSION_WAITING);
     unsigned call = sent("<code>ssh -p 20001 vps</code>");
     assert_null(strstr(fake_string(call, "text"), "scp"));
@@ -406,6 +420,10 @@ static void further_lines_are_shown_to_who_asks(void **state)
     assert_int_equal(card_show_more(session.card), TOAST_MORE);
     call = edited("<code>scp -P 20001 FILE vps:</code>");
     assert_non_null(strstr(fake_string(call, "text"), "<pre>Host pam-x\n    Port 20001\n</pre>"));
+    /* each by itself, since PuTTY and FileZilla have a field for each */
+    assert_non_null(strstr(fake_string(call, "text"), "\nHost <code>vps.example.com</code>\n"
+                                                      "Port <code>20001</code>\n"
+                                                      "User <code>CORP\\mxu</code>"));
     assert_string_equal(fake_button(call, 1, "text"), LABEL_LESS);
     connect_client();
     call = edited("Connected from");

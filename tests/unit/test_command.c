@@ -40,6 +40,14 @@ static void targets_are_read(void **state)
         {"/Rdp   pc  ", SESSION_RDP, "", "", "pc", 3389},
         {"  /rdp\tpc\n", SESSION_RDP, "", "", "pc", 3389},
         {"/rdp\u00a0pc", SESSION_RDP, "", "", "pc", 3389},
+        {"/rdp anna@pc", SESSION_RDP, "", "anna", "pc", 3389},
+        {"/rdp CORP\\mxu@pc", SESSION_RDP, "", "CORP\\mxu", "pc", 3389},
+        {"/ssh bob@office/nas.lan", SESSION_SSH, "office", "bob", "nas.lan", 22},
+        {"/ssh mxu@corp.local@pc", SESSION_SSH, "", "mxu@corp.local", "pc", 22},
+        {"/ssh  First Last@pc:23 \n", SESSION_SSH, "", "First Last", "pc", 23},
+        {"/rdp office/First\u00a0Last@pc", SESSION_RDP, "office", "First Last", "pc", 3389},
+        {"/ssh ssh://bob@nas:2222/", SESSION_SSH, "", "bob", "nas", 2222},
+        {"/rdp \u202aHOME-PC.\u202c", SESSION_RDP, "", "", "HOME-PC", 3389},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         struct command command;
@@ -75,7 +83,7 @@ static void bad_arguments_are_explained(void **state)
     const char *const TEXTS[] = {
         "/rdp",          "/rdp ",
         "/ssh\u00a0",    "/rdp a b",
-        "/rdp a\u00a0b", "/rdp user@host",
+        "/rdp a\u00a0b", "/rdp user@host b",
         "/ssh a:0",      "/ssh a:65536",
         "/ssh a:22x",    "/ssh -oProxyCommand=x",
         "/ssh a;id",     "/ssh $(id)",

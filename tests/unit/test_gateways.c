@@ -271,6 +271,26 @@ static void so_many_gateways_share_a_key_and_no_more(void **state)
     world_stop(world);
 }
 
+/* "Several" stays, though the others are gone: aliases must not change back. */
+static void with_one_key_several_names_make_several_gateways(void **state)
+{
+    struct world *world = *state;
+    struct peer again = {0}, other = {0};
+    world_start(world); /* logs "home" in */
+    assert_false(gateways_are_several(world->gateways));
+    peer_log_in(world, &again, "HOME");
+    assert_false(gateways_are_several(world->gateways));
+    peer_log_in(world, &other, "office");
+    assert_true(gateways_are_several(world->gateways));
+    channel_free(other.channel);
+    tls_config_free(other.tls);
+    WAIT_FOR(&world->stage, !gateways_find(world->gateways, "office"));
+    assert_true(gateways_are_several(world->gateways));
+    channel_free(again.channel);
+    tls_config_free(again.tls);
+    world_stop(world);
+}
+
 /* Says HELLO as a gateway does. */
 static void log_in_by_hand(struct world *world, struct login *login)
 {
@@ -493,6 +513,7 @@ int main(void)
         TEST(who_is_alone_in_a_network_keeps_the_place_without_a_word),
         TEST(a_login_that_is_played_back_is_served_only_so_often),
         TEST(so_many_gateways_share_a_key_and_no_more),
+        TEST(with_one_key_several_names_make_several_gateways),
         TEST(the_shared_key_is_not_for_who_has_one),
         TEST(gateways_with_keys_of_their_own_do_not_count_as_sharing),
         TEST(a_key_that_was_not_used_in_time_lets_nobody_in),

@@ -103,7 +103,7 @@ static void an_ssh_session_goes_from_the_command_to_its_end(void **state)
     peer_say_ready(&world->peers[0]);
     WAIT_FOR(&world->stage, state_of(session) == SESSION_WAITING);
     session_ssh_command(session, &text);
-    snprintf(expected, sizeof expected, "ssh -p %u -o HostKeyAlias=HOME-PC vps.example.com",
+    snprintf(expected, sizeof expected, "ssh -p %u -o HostKeyAlias=home-pc vps.example.com",
              public);
     assert_string_equal(command, expected);
     assert_true(port_is_closed(data)); /* no channel is expected */

@@ -31,6 +31,7 @@ static const char *const NAMES[] = {
     "KNOWN_DAYS",       "STATE_DIR",
     "RELAY_WORKERS",    "RUST_LOG",
     "TELEGRAM_PROXY",
+    "RDP_CLIPBOARD",
 };
 
 /* A clean environment that is just enough. */
@@ -231,6 +232,9 @@ static const struct {
     {"KNOWN_DAYS", "3650", NULL},
     {"KNOWN_DAYS", "0", "KNOWN_DAYS is \"0\"; it takes days, 1 to 3650"},
     {"KNOWN_DAYS", "3651", "KNOWN_DAYS is \"3651\""},
+    {"RDP_CLIPBOARD", "on", NULL},
+    {"RDP_CLIPBOARD", "off", NULL},
+    {"RDP_CLIPBOARD", "yes", "RDP_CLIPBOARD is \"yes\"; it takes on or off"},
     {"ADMIT", "auto", NULL},
     {"ADMIT", "ask", NULL},
     {"ADMIT", "never", "ADMIT is \"never\"; it takes auto, known or ask"},

@@ -44,7 +44,7 @@ static void add_waiting(struct card *card, const struct session_view *view, stru
         session_ssh_command(card->session, &line);
         texts_waiting_ssh(html, view, command, card->options.settings->admit);
     } else {
-        char name[HOST_MAX + 5];
+        char name[SESSION_FILE_NAME_SIZE];
         session_rdp_file_name(card->session, name);
         texts_waiting_rdp(html, view, name);
     }
@@ -62,7 +62,15 @@ static void add_more(struct card *card, const struct session_view *view, struct 
     }
     session_scp_command(card->session, &scp);
     session_ssh_config(card->session, &config);
-    texts_more(html, buffers[0], buffers[1], buffers[2]);
+    const struct texts_more more = {
+        .ssh = buffers[0],
+        .scp = buffers[1],
+        .config = buffers[2],
+        .host = session_vps_host(card->session),
+        .port = view->public_port,
+        .user = session_user(card->session),
+    };
+    texts_more(html, &more);
 }
 
 static bool has_more(const struct session_view *view)
@@ -155,14 +163,14 @@ static void card_show(struct card *card, const struct session_view *view)
 
 static void card_send_file(struct card *card, const struct session_view *view)
 {
-    char content[SESSION_RDP_FILE_MAX], name[HOST_MAX + 5], address[TARGET_TEXT_MAX];
+    char content[SESSION_RDP_FILE_MAX], name[SESSION_FILE_NAME_SIZE], address[TARGET_TEXT_MAX];
     char buffer[TEXTS_SIZE];
     struct text file = text_over(content, sizeof content);
     session_rdp_file(card->session, &file);
     session_rdp_file_name(card->session, name);
     target_format(card->options.settings->vps_host, view->public_port, address);
     struct text caption = text_over(buffer, sizeof buffer);
-    texts_rdp_caption(&caption, view, address);
+    texts_rdp_caption(&caption, view, address, card->options.settings->rdp_clipboard);
     card->file = post_new_file(card->options.outbox, card->options.chat_id, name,
                                "application/x-rdp", content, file.len, buffer);
     post_keep(card->file, NULL);

@@ -4,13 +4,11 @@
 #include <string.h>
 #include <strings.h>
 
-enum { ARGUMENT_MAX = GATEWAY_NAME_MAX + 1 + USER_MAX + 1 + HOST_MAX + 16 };
-
 const struct command_row COMMANDS[] = {
     {
         .name = "rdp",
         .kind = COMMAND_OPEN,
-        .takes = "HOST[:PORT]",
+        .takes = "[USER@]HOST[:PORT]",
         .example = "/rdp HOME-PC",
         .help = "Remote Desktop to a machine",
         .session = SESSION_RDP,
@@ -24,7 +22,6 @@ const struct command_row COMMANDS[] = {
         .help = "SSH to a machine",
         .session = SESSION_SSH,
         .default_port = 22,
-        .allow_user = true,
     },
     {.name = "help", .kind = COMMAND_HELP, .takes = "", .help = "What this bot can do"},
     {.name = "start", .kind = COMMAND_HELP, .takes = "", .help = "The same as /help"},
@@ -72,29 +69,45 @@ static const struct command_row *find(const char *name, size_t len)
     return NULL;
 }
 
+/* The end of the text, without the white space at it. */
+static const char *skip_all(const char *text)
+{
+    const char *end = text;
+    while (*text) {
+        end = skip_word(text);
+        text = skip_space(end);
+    }
+    return end;
+}
+
+/* Blanks may be in a user name, and nowhere else. */
+static bool has_blank(const char *text)
+{
+    const char *at = strrchr(text, '@');
+    return *skip_word(at ? at : text) != '\0';
+}
+
 /* The one argument of a command that opens something. */
 static enum command_result parse_target(const char *text, struct command *command, struct why *why)
 {
     const char *start = skip_space(text);
-    const char *end = skip_word(start);
-    size_t len = (size_t)(end - start);
-    char argument[ARGUMENT_MAX + 1];
+    size_t len = (size_t)(skip_all(start) - start);
+    char argument[2 * TARGET_ARGUMENT_MAX];
     if (len == 0) {
         why_set(why, 0, "Which machine?");
         return COMMAND_BAD;
     }
-    if (*skip_space(end)) {
-        why_set(why, 0, "One machine at a time, and nothing after it.");
-        return COMMAND_BAD;
-    }
-    if (len > ARGUMENT_MAX) {
+    if (len >= sizeof argument) {
         why_set(why, 0, "That is too long for the name of a machine.");
         return COMMAND_BAD;
     }
     memcpy(argument, start, len);
     argument[len] = '\0';
-    const struct command_row *row = command->row;
-    int err = target_parse(argument, row->default_port, row->allow_user, &command->target, why);
+    if (has_blank(argument)) {
+        why_set(why, 0, "One machine at a time, and nothing after it.");
+        return COMMAND_BAD;
+    }
+    int err = target_parse(argument, command->row->default_port, &command->target, why);
     return err < 0 ? COMMAND_BAD : COMMAND_OK;
 }
 

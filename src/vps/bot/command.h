@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/host.h"
+#include "base/target.h"
 #include "base/why.h"
 #include "vps/session/session.h"
 
@@ -15,13 +15,12 @@ enum command_kind { COMMAND_OPEN, COMMAND_HELP };
 struct command_row {
     const char *name; /* lower case, without the slash */
     enum command_kind kind;
-    const char *takes;   /* "HOST[:PORT]", or "" */
+    const char *takes;   /* "[USER@]HOST[:PORT]", or "" */
     const char *example; /* of its use, or NULL */
     const char *help;    /* what it does, in a few words */
     /* For COMMAND_OPEN: */
     enum session_kind session;
     uint16_t default_port;
-    bool allow_user;
 };
 
 extern const struct command_row COMMANDS[];

@@ -52,12 +52,21 @@ void texts_opening(struct text *html, const struct session_view *view);
 void texts_waiting_ssh(struct text *html, const struct session_view *view, const char *command,
                        enum admit admit);
 void texts_waiting_rdp(struct text *html, const struct session_view *view, const char *file_name);
-/* Below the .rdp file; address: "HOST:PORT" of the public port. */
-void texts_rdp_caption(struct text *html, const struct session_view *view, const char *address);
+/* Below the .rdp file; address: "HOST:PORT" of the public port. clipboard: it is shared. */
+void texts_rdp_caption(struct text *html, const struct session_view *view, const char *address,
+                       bool clipboard);
 void texts_connected(struct text *html, const struct session_view *view);
 void texts_reconnecting(struct text *html, const struct session_view *view);
-/* Below these: lines for copying and for ~/.ssh/config. ssh: empty if it stands above. */
-void texts_more(struct text *html, const char *ssh, const char *scp, const char *config);
+/* Below these: lines for copying and for ~/.ssh/config, and what other clients ask for. */
+struct texts_more {
+    const char *ssh; /* "" if it stands above */
+    const char *scp;
+    const char *config;
+    const char *host; /* VPS_HOST */
+    uint16_t port;    /* the public one */
+    const char *user; /* "" if it was not said */
+};
+void texts_more(struct text *html, const struct texts_more *more);
 /* how: the clause of session_end_text(). */
 void texts_ended(struct text *html, const struct session_view *view, const char *how);
 

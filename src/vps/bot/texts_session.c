@@ -1,4 +1,6 @@
 /* What the live message of a session says. */
+#include <stdio.h>
+
 #include "vps/bot/html.h"
 #include "vps/bot/texts.h"
 
@@ -6,6 +8,10 @@ void texts_add_target(struct text *html, const struct session_view *view)
 {
     static const uint16_t DEFAULT_PORTS[] = {[SESSION_SSH] = 22, [SESSION_RDP] = 3389};
     char with_port[TARGET_TEXT_MAX];
+    if (view->names_gateway) {
+        html_add(html, view->gateway);
+        text_add(html, "/");
+    }
     if (view->port == DEFAULT_PORTS[view->kind]) {
         html_add(html, view->host);
     } else {
@@ -113,7 +119,8 @@ void texts_waiting_rdp(struct text *html, const struct session_view *view, const
     add_note(html, view);
 }
 
-void texts_rdp_caption(struct text *html, const struct session_view *view, const char *address)
+void texts_rdp_caption(struct text *html, const struct session_view *view, const char *address,
+                       bool clipboard)
 {
     text_add(html, "Open this file within ");
     add_time_left(html, view);
@@ -126,6 +133,10 @@ void texts_rdp_caption(struct text *html, const struct session_view *view, const
     text_add(html,
              " and press <b>Connect</b>. A second warning, about the name in the certificate, "
              "is normal: the machine made that certificate itself.");
+    if (clipboard) {
+        text_add(html, "\n\nThe clipboard is shared: what you copy on either side can be pasted, "
+                       "and read, on the other one.");
+    }
 }
 
 void texts_connected(struct text *html, const struct session_view *view)
@@ -151,16 +162,32 @@ void texts_reconnecting(struct text *html, const struct session_view *view)
     add_note(html, view);
 }
 
-void texts_more(struct text *html, const char *ssh, const char *scp, const char *config)
+/* For clients with a window, where each goes into a field of its own. */
+static void add_parts(struct text *html, const struct texts_more *more)
 {
-    if (ssh[0]) {
+    char port[8];
+    snprintf(port, sizeof port, "%u", more->port);
+    text_add(html, "\n\nPuTTY, FileZilla (SFTP) and apps:\nHost ");
+    html_add_in_tag(html, "code", more->host);
+    text_add(html, "\nPort ");
+    html_add_in_tag(html, "code", port);
+    if (more->user[0]) {
+        text_add(html, "\nUser ");
+        html_add_in_tag(html, "code", more->user);
+    }
+}
+
+void texts_more(struct text *html, const struct texts_more *more)
+{
+    if (more->ssh[0]) {
         text_add(html, "\n\nTo connect again:\n");
-        html_add_in_tag(html, "code", ssh);
+        html_add_in_tag(html, "code", more->ssh);
     }
     text_add(html, "\n\nTo copy files:\n");
-    html_add_in_tag(html, "code", scp);
+    html_add_in_tag(html, "code", more->scp);
     text_add(html, "\n\nOr, for everything that uses ssh, in ~/.ssh/config:\n");
-    html_add_in_tag(html, "pre", config);
+    html_add_in_tag(html, "pre", more->config);
+    add_parts(html, more);
 }
 
 /* It never came to be what the user asked for. */

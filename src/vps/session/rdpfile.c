@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/host.h"
 
@@ -12,9 +13,7 @@ static const char SETTINGS[] =
     "negotiate security layer:i:1\r\n"
     "gatewayusagemethod:i:0\r\n"
     "autoreconnection enabled:i:1\r\n"
-    "networkautodetect:i:1\r\n"
-    "bandwidthautodetect:i:1\r\n"
-    "redirectclipboard:i:0\r\n"
+    "bandwidthautodetect:i:1\r\n" /* with networkautodetect:i:1, the default, FreeRDP warns */
     "redirectprinters:i:0\r\n"
     "redirectsmartcards:i:0\r\n"
     "redirectcomports:i:0\r\n"
@@ -24,21 +23,52 @@ static const char SETTINGS[] =
     "devicestoredirect:s:\r\n"
     "camerastoredirect:s:\r\n";
 
-void rdpfile_write(struct text *text, const char *host, uint16_t port, const char *secret)
+/* mstsc and FreeRDP read a domain in a line of its own. */
+static void add_user(const char *user, struct text *text)
 {
-    char address[TARGET_TEXT_MAX];
-    target_format(host, port, address);
-    text_add(text, "full address:s:%s\r\n%sloadbalanceinfo:s:%s%s\r\n", address, SETTINGS,
-             RDPFILE_COOKIE, secret);
+    const char *backslash = strchr(user, '\\');
+    if (user[0]) {
+        text_add(text, "username:s:%s\r\n", backslash ? backslash + 1 : user);
+    }
+    if (backslash) {
+        text_add(text, "domain:s:%.*s\r\n", (int)(backslash - user), user);
+    }
 }
 
-void rdpfile_name(const char *target_host, char *dst)
+void rdpfile_write(const struct rdpfile *file, struct text *text)
+{
+    char address[TARGET_TEXT_MAX];
+    target_format(file->host, file->port, address);
+    text_add(text, "full address:s:%s\r\n", address);
+    add_user(file->user, text);
+    text_add(text, "%sredirectclipboard:i:%d\r\nloadbalanceinfo:s:%s%s\r\n", SETTINGS,
+             file->clipboard, RDPFILE_COOKIE, file->secret);
+}
+
+/* Windows opens the device, whatever stands behind the first dot. */
+static bool is_device(const char *name)
+{
+    static const char *const NAMES[] = {"con", "prn", "aux", "nul"};
+    size_t len = strcspn(name, ".");
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        if (len == 3 && strncasecmp(name, NAMES[i], len) == 0) {
+            return true;
+        }
+    }
+    return len == 4 && (strncasecmp(name, "com", 3) == 0 || strncasecmp(name, "lpt", 3) == 0) &&
+           name[3] >= '0' && name[3] <= '9';
+}
+
+void rdpfile_name(const char *gateway, const char *target_host, char *dst)
 {
     static const char ALLOWED[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    size_t len = strnlen(target_host, HOST_MAX);
-    for (size_t i = 0; i < len; i++) {
-        dst[i] = strchr(ALLOWED, target_host[i]) ? target_host[i] : '-';
+    char name[GATEWAY_NAME_MAX + 1 + HOST_MAX + 1];
+    snprintf(name, sizeof name, "%s%s%s", gateway, gateway[0] ? "-" : "", target_host);
+    for (char *c = name; *c; c++) {
+        *c = strchr(ALLOWED, *c) ? *c : '-';
     }
-    snprintf(dst + len, 5, ".rdp");
+    /* A hyphen in front would be an option to a client that takes the file as an argument. */
+    snprintf(dst, RDPFILE_NAME_SIZE, "%s%.*s.rdp", is_device(name) || name[0] == '-' ? "pam-" : "",
+             RDPFILE_NAME_SIZE - 9, name);
 }

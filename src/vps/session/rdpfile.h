@@ -6,6 +6,7 @@
 #ifndef PAMTUNNEL_VPS_SESSION_RDPFILE_H
 #define PAMTUNNEL_VPS_SESSION_RDPFILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/text.h"
@@ -18,9 +19,22 @@
  */
 enum { RDPFILE_SECRET_LEN = 27 };
 
-/* host: VPS_HOST, checked by host_kind(). */
-void rdpfile_write(struct text *text, const char *host, uint16_t port, const char *secret);
-/* "HOME-PC.rdp": everything outside of [A-Za-z0-9._-] becomes '-'. dst takes HOST_MAX + 5. */
-void rdpfile_name(const char *target_host, char *dst);
+struct rdpfile {
+    const char *host; /* VPS_HOST, checked by host_kind() */
+    uint16_t port;
+    const char *secret;
+    const char *user; /* as target_parse() takes it; "": the client asks for it */
+    bool clipboard;
+};
+
+void rdpfile_write(const struct rdpfile *file, struct text *text);
+
+/*
+ * "HOME-PC.rdp", or "office-HOME-PC.rdp" with a gateway: everything outside of
+ * [A-Za-z0-9._-] becomes '-', and a name that Windows keeps for a device gets a prefix.
+ * dst takes RDPFILE_NAME_SIZE.
+ */
+enum { RDPFILE_NAME_SIZE = 256 };
+void rdpfile_name(const char *gateway, const char *target_host, char *dst);
 
 #endif

@@ -416,6 +416,7 @@ static struct session *blank(struct session_services *services,
     session->limits = limits_for(services->settings, request->kind);
     session->owner = request->owner;
     session->port = target->port;
+    session->names_gateway = gateways_are_several(services->gateways);
     session->public_listener = -1;
     session->spare = -1;
     session->opened_ms = clock_ms();

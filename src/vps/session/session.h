@@ -20,8 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/host.h"
 #include "base/net.h"
+#include "base/target.h"
 #include "base/text.h"
 #include "base/why.h"
 
@@ -106,6 +106,7 @@ struct session_view {
     const char *host; /* the target */
     uint16_t port;
     const char *gateway;
+    bool names_gateway; /* there are several: it is shown with the target */
     uint16_t public_port;
     uint16_t data_port;
     bool has_client;
@@ -146,14 +147,21 @@ void session_end_text(const struct session *session, struct text *text);
  * What the user gets, valid while waiting. The ssh command line, or the whole
  * .rdp file (ASCII, CRLF), which holds the one-time secret: wipe the buffer.
  */
-enum { SESSION_SSH_COMMAND_MAX = 1024, SESSION_SSH_CONFIG_MAX = 1024, SESSION_RDP_FILE_MAX = 2048 };
+enum { SESSION_SSH_COMMAND_MAX = 1536, SESSION_SSH_CONFIG_MAX = 1536, SESSION_RDP_FILE_MAX = 2048 };
 void session_ssh_command(const struct session *session, struct text *text);
 void session_rdp_file(const struct session *session, struct text *text);
 /* The same for a file, and as a block for ~/.ssh/config; good for as long as it lives. */
 void session_scp_command(const struct session *session, struct text *text);
 void session_ssh_config(const struct session *session, struct text *text);
-/* "HOME-PC.rdp": only [A-Za-z0-9._-]. dst takes HOST_MAX + 5. */
+/* "HOME-PC.rdp", with several gateways "office-HOME-PC.rdp": only [A-Za-z0-9._-]. */
+enum { SESSION_FILE_NAME_SIZE = 256 };
 void session_rdp_file_name(const struct session *session, char *dst);
+/* For clients that take them apart. user: "" if it was not said. */
+const char *session_vps_host(const struct session *session);
+const char *session_user(const struct session *session);
+/* "HOME-PC:22", with several gateways "office/HOME-PC:22". dst takes SESSION_TARGET_SIZE. */
+enum { SESSION_TARGET_SIZE = GATEWAY_NAME_MAX + 1 + TARGET_TEXT_MAX };
+void session_target_text(const struct session *session, char *dst);
 
 /*
  * Its user ends it. The session is ended when this returns, and gone after the loop's

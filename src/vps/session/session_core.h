@@ -81,6 +81,7 @@ struct session {
     bool note_is_new;
     bool told_of_other;  /* its user was told that the secret came from elsewhere */
     bool was_hung_up_on; /* by the target, in its last connection, without a word */
+    bool names_gateway;  /* there were several when it was opened */
     bool silent_is_in;   /* who is in came without a word, by ADMIT=auto: session_is_unclaimed() */
     uint8_t way_in;      /* of the first client: an enum way_in */
     uint16_t port;

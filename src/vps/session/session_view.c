@@ -1,5 +1,4 @@
-/* What others see of a session: a snapshot, texts, and what its user gets. */
-#include <ctype.h>
+/* What others see of a session: a snapshot, and texts. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -76,6 +75,7 @@ void session_view(const struct session *session, struct session_view *ret_view)
         .host = session->host,
         .port = session->port,
         .gateway = session->gateway,
+        .names_gateway = session->names_gateway,
         .public_port = session->public_port,
         .data_port = session->data_port,
         .has_client = session->somebody_is_in,
@@ -237,50 +237,4 @@ void session_end_text(const struct session *session, struct text *text)
         text_add(text, "disconnected");
         break;
     }
-}
-
-void session_ssh_command(const struct session *session, struct text *text)
-{
-    text_add(text, "ssh -p %u -o HostKeyAlias=%s %s%s%s", session->public_port, session->host,
-             session->user, session->user[0] ? "@" : "", session->services->settings->vps_host);
-}
-
-void session_scp_command(const struct session *session, struct text *text)
-{
-    const char *host = session->services->settings->vps_host;
-    bool v6 = host_kind(host) == HOST_IPV6;
-    text_add(text, "scp -P %u -o HostKeyAlias=%s FILE %s%s%s%s%s:", session->public_port,
-             session->host, session->user, session->user[0] ? "@" : "", v6 ? "[" : "", host,
-             v6 ? "]" : "");
-}
-
-/* A name to type: scp ends a host at its first colon, and ssh looks for it in lower case. */
-static void add_alias(const struct session *session, struct text *text)
-{
-    text_add(text, "pam-");
-    for (const char *c = session->host; *c; c++) {
-        text_add(text, "%c", isalnum((unsigned char)*c) || *c == '.' ? tolower(*c) : '-');
-    }
-}
-
-void session_ssh_config(const struct session *session, struct text *text)
-{
-    text_add(text, "Host ");
-    add_alias(session, text);
-    text_add(text, "\n    HostName %s\n    Port %u\n    HostKeyAlias %s\n",
-             session->services->settings->vps_host, session->public_port, session->host);
-    if (session->user[0]) {
-        text_add(text, "    User %s\n", session->user);
-    }
-}
-
-void session_rdp_file(const struct session *session, struct text *text)
-{
-    rdpfile_write(text, session->services->settings->vps_host, session->public_port,
-                  session->secret);
-}
-
-void session_rdp_file_name(const struct session *session, char *dst)
-{
-    rdpfile_name(session->host, dst);
 }

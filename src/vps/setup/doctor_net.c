@@ -36,12 +36,23 @@ static bool is_loopback(const struct addr *addr)
            (addr_parse("::1", 0, &v6) == 0 && addr_in_network(addr, &v6, 128));
 }
 
+/* FreeRDP keeps the brackets of an address in a file, and looks for a machine of that name. */
+static void check_literal(struct checkup *checkup, const char *host)
+{
+    if (host_kind(host) == HOST_IPV6) {
+        checkup_say(checkup, CHECKUP_SKIPPED, "VPS_HOST",
+                    "an IPv6 address: FreeRDP cannot open .rdp files with one; use a name with an "
+                    "AAAA record");
+    }
+}
+
 void doctor_check_host(struct checkup *checkup, const struct vps_settings *settings)
 {
     struct addr addrs[RESOLVE_MAX], own;
     char one[ADDR_HOST_MAX], other[ADDR_HOST_MAX];
     unsigned count = checkup_name(checkup, "VPS_HOST", settings->vps_host, addrs), ours = 0;
     unsigned looped = 0;
+    check_literal(checkup, settings->vps_host);
     for (unsigned i = 0; i < count; i++) {
         ours += is_ours(&addrs[i]);
         looped += is_loopback(&addrs[i]);

@@ -356,6 +356,9 @@ static void say_how_to_start(const struct setup *setup, const char *path,
            "Check it:  vps-agent --doctor%s\n",
            path, settings->control_port, settings->port_range_start, settings->port_range_end,
            runs ? "Reload it:" : "Start it:", command, where);
+    if (host_kind(settings->vps_host) == HOST_IPV6) {
+        puts("VPS_HOST:  FreeRDP cannot open .rdp files with an IPv6 address; better use a name");
+    }
     if (!isatty(STDOUT_FILENO) && setup->handout.key.name[0]) {
         printf("Gateway:   vps-agent --invite %s%s prints the join string for it\n",
                setup->handout.key.name, where);

@@ -1,0 +1,107 @@
+/* What a session's user gets: lines for ssh clients, and the .rdp file. */
+#include <ctype.h>
+#include <string.h>
+
+#include "vps/session/hostkey.h"
+#include "vps/session/session_core.h"
+
+static const char *alias_of(const struct session *session, char alias[HOSTKEY_ALIAS_SIZE])
+{
+    hostkey_alias(session->names_gateway ? session->gateway : "", session->host, session->port,
+                  alias);
+    return alias;
+}
+
+const char *session_vps_host(const struct session *session)
+{
+    return session->services->settings->vps_host;
+}
+
+const char *session_user(const struct session *session)
+{
+    return session->user;
+}
+
+void session_ssh_command(const struct session *session, struct text *text)
+{
+    char alias[HOSTKEY_ALIAS_SIZE];
+    bool plain = user_name_is_plain(session->user);
+    text_add(text, "ssh -p %u -o HostKeyAlias=%s ", session->public_port, alias_of(session, alias));
+    if (!plain) {
+        text_add(text, "-l \"%s\" ", session->user);
+    } else if (session->user[0]) {
+        text_add(text, "%s@", session->user);
+    }
+    text_add(text, "%s", session_vps_host(session));
+}
+
+/*
+ * scp has no -l for that. A User= takes no blanks, and Windows' scp may take a backslash
+ * in front of the colon for a part of a path.
+ */
+void session_scp_command(const struct session *session, struct text *text)
+{
+    const char *host = session_vps_host(session), *user = session->user;
+    char alias[HOSTKEY_ALIAS_SIZE];
+    bool v6 = host_kind(host) == HOST_IPV6;
+    bool blank = strchr(user, ' ') != NULL;
+    bool option = !blank && !user_name_is_plain(user);
+    text_add(text, "scp -P %u -o HostKeyAlias=%s ", session->public_port, alias_of(session, alias));
+    if (option) {
+        text_add(text, "-o \"User=%s\" ", user);
+        user = "";
+    }
+    text_add(text, "FILE %s%s%s%s%s%s:%s", blank ? "\"" : "", user, user[0] ? "@" : "",
+             v6 ? "[" : "", host, v6 ? "]" : "", blank ? "\"" : "");
+}
+
+/* A name to type: scp ends a host at its first colon, and ssh looks for it in lower case. */
+static void add_name(const char *alias, struct text *text)
+{
+    text_add(text, "pam-");
+    for (const char *c = alias; *c; c++) {
+        text_add(text, "%c", isalnum((unsigned char)*c) || *c == '.' ? *c : '-');
+    }
+}
+
+void session_ssh_config(const struct session *session, struct text *text)
+{
+    char alias[HOSTKEY_ALIAS_SIZE];
+    alias_of(session, alias);
+    text_add(text, "Host ");
+    add_name(alias, text);
+    text_add(text, "\n    HostName %s\n    Port %u\n    HostKeyAlias %s\n",
+             session_vps_host(session), session->public_port, alias);
+    if (session->user[0]) {
+        const char *quote = user_name_is_plain(session->user) ? "" : "\"";
+        text_add(text, "    User %s%s%s\n", quote, session->user, quote);
+    }
+}
+
+void session_target_text(const struct session *session, char *dst)
+{
+    char target[TARGET_TEXT_MAX];
+    struct text text = text_over(dst, SESSION_TARGET_SIZE);
+    target_format(session->host, session->port, target);
+    if (session->names_gateway) {
+        text_add(&text, "%s/", session->gateway);
+    }
+    text_add(&text, "%s", target);
+}
+
+void session_rdp_file(const struct session *session, struct text *text)
+{
+    const struct rdpfile file = {
+        .host = session_vps_host(session),
+        .port = session->public_port,
+        .secret = session->secret,
+        .user = session->user,
+        .clipboard = session->services->settings->rdp_clipboard,
+    };
+    rdpfile_write(&file, text);
+}
+
+void session_rdp_file_name(const struct session *session, char *dst)
+{
+    rdpfile_name(session->names_gateway ? session->gateway : "", session->host, dst);
+}

@@ -1,0 +1,165 @@
+/* What is pasted into a shell, and the names under which host keys are kept. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "vps/session/hostkey.h"
+#include "vps/session/session_core.h"
+
+static struct vps_settings settings = {.vps_host = "vps.example.com"};
+static struct session_services services = {.settings = &settings};
+
+static struct session session_to(char *user, char *host, uint16_t port)
+{
+    return (struct session){.services = &services,
+                            .host = host,
+                            .user = user,
+                            .port = port,
+                            .gateway = (char *)"Office",
+                            .public_port = 20123};
+}
+
+static void check(void (*write)(const struct session *session, struct text *text),
+                  const struct session *session, const char *expected)
+{
+    char buffer[SESSION_SSH_COMMAND_MAX];
+    struct text text = text_over(buffer, sizeof buffer);
+    write(session, &text);
+    assert_false(text.cut);
+    assert_string_equal(buffer, expected);
+}
+
+static void an_alias_is_one_machines(void **state)
+{
+    static const struct {
+        const char *gateway, *host;
+        uint16_t port;
+        const char *alias;
+    } ROWS[] = {
+        {"", "192.168.1.22", 22, "192.168.1.22"},
+        {"", "192.168.1.22", 2222, "192.168.1.22+2222"},
+        {"home", "192.168.1.22", 22, "home/192.168.1.22"},
+        {"office", "192.168.1.22", 22, "office/192.168.1.22"},
+        {"office", "192.168.1.22", 2222, "office/192.168.1.22+2222"},
+        {"Office", "NAS", 22, "office/nas"},
+        {"", "fd00::22", 22, "fd00::22"},
+        {"", "FD00:0:0::22", 2222, "fd00::22+2222"},
+        {"", "fd00::22:2222", 22, "fd00::22:2222"},
+        {"a-b", "c", 22, "a-b/c"},
+        {"a", "b-c", 22, "a/b-c"},
+        {"192.168.1.22", "a", 22, "192.168.1.22/a"},
+    };
+    char alias[HOSTKEY_ALIAS_SIZE];
+    (void)state;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        hostkey_alias(ROWS[i].gateway, ROWS[i].host, ROWS[i].port, alias);
+        assert_string_equal(alias, ROWS[i].alias);
+        /* Nothing for a shell, and nothing that known_hosts reads as a pattern. */
+        assert_int_equal(strspn(alias, "abcdefghijklmnopqrstuvwxyz0123456789._-:/+"),
+                         strlen(alias));
+        for (size_t k = 0; k < i; k++) {
+            assert_string_not_equal(ROWS[k].alias, alias);
+        }
+    }
+}
+
+static void the_longest_alias_fits(void **state)
+{
+    char gateway[GATEWAY_NAME_MAX + 1] = "", host[HOST_MAX + 1] = "", alias[HOSTKEY_ALIAS_SIZE];
+    (void)state;
+    memset(gateway, 'g', GATEWAY_NAME_MAX);
+    memset(host, 'h', HOST_MAX);
+    hostkey_alias(gateway, host, 65535, alias);
+    assert_int_equal(strlen(alias), HOSTKEY_ALIAS_SIZE - 1);
+}
+
+static void a_plain_name_stands_as_it_is_and_others_in_double_quotes(void **state)
+{
+    static const struct {
+        const char *user, *ssh, *scp, *config;
+    } ROWS[] = {
+        {"", "vps.example.com", "FILE vps.example.com:", ""},
+        {"anna", "anna@vps.example.com", "FILE anna@vps.example.com:", "    User anna\n"},
+        {"CORP\\mxu", "-l \"CORP\\mxu\" vps.example.com",
+         "-o \"User=CORP\\mxu\" FILE vps.example.com:", "    User \"CORP\\mxu\"\n"},
+        {"mxu@corp.local", "-l \"mxu@corp.local\" vps.example.com",
+         "-o \"User=mxu@corp.local\" FILE vps.example.com:", "    User \"mxu@corp.local\"\n"},
+        {"First Last", "-l \"First Last\" vps.example.com", "FILE \"First Last@vps.example.com:\"",
+         "    User \"First Last\"\n"},
+    };
+    char user[USER_MAX + 1], host[] = "NAS", expected[512];
+    (void)state;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        strcpy(user, ROWS[i].user);
+        struct session session = session_to(user, host, 22);
+        snprintf(expected, sizeof expected, "ssh -p 20123 -o HostKeyAlias=nas %s", ROWS[i].ssh);
+        check(session_ssh_command, &session, expected);
+        snprintf(expected, sizeof expected, "scp -P 20123 -o HostKeyAlias=nas %s", ROWS[i].scp);
+        check(session_scp_command, &session, expected);
+        snprintf(expected, sizeof expected,
+                 "Host pam-nas\n    HostName vps.example.com\n    Port 20123\n"
+                 "    HostKeyAlias nas\n%s",
+                 ROWS[i].config);
+        check(session_ssh_config, &session, expected);
+    }
+}
+
+static void with_several_gateways_each_name_says_which(void **state)
+{
+    char user[] = "", host[] = "NAS", name[SESSION_FILE_NAME_SIZE], target[SESSION_TARGET_SIZE];
+    struct session session = session_to(user, host, 2222);
+    (void)state;
+    session_rdp_file_name(&session, name);
+    session_target_text(&session, target);
+    assert_string_equal(name, "NAS.rdp");
+    assert_string_equal(target, "NAS:2222");
+    session.names_gateway = true;
+    session_rdp_file_name(&session, name);
+    session_target_text(&session, target);
+    assert_string_equal(name, "Office-NAS.rdp");
+    assert_string_equal(target, "Office/NAS:2222");
+    check(session_ssh_command, &session,
+          "ssh -p 20123 -o HostKeyAlias=office/nas+2222 vps.example.com");
+    check(session_ssh_config, &session,
+          "Host pam-office-nas-2222\n    HostName vps.example.com\n    Port 20123\n"
+          "    HostKeyAlias office/nas+2222\n");
+}
+
+static void the_longest_lines_fit(void **state)
+{
+    char user[USER_MAX + 1] = "", host[HOST_MAX + 1] = "", gateway[GATEWAY_NAME_MAX + 1] = "";
+    static void (*const WRITE[])(const struct session *session, struct text *text) = {
+        session_ssh_command, session_scp_command, session_ssh_config};
+    char buffer[SESSION_SSH_COMMAND_MAX];
+    (void)state;
+    memset(user, 'u', USER_MAX);
+    user[3] = ' ';
+    memset(host, 'h', HOST_MAX);
+    memset(gateway, 'g', GATEWAY_NAME_MAX);
+    memset(settings.vps_host, 'v', HOST_MAX);
+    struct session session = session_to(user, host, 65535);
+    session.gateway = gateway;
+    session.names_gateway = true;
+    for (size_t i = 0; i < sizeof WRITE / sizeof *WRITE; i++) {
+        struct text text = text_over(buffer, sizeof buffer);
+        WRITE[i](&session, &text);
+        assert_false(text.cut);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_alias_is_one_machines),
+        cmocka_unit_test(the_longest_alias_fits),
+        cmocka_unit_test(a_plain_name_stands_as_it_is_and_others_in_double_quotes),
+        cmocka_unit_test(with_several_gateways_each_name_says_which),
+        cmocka_unit_test(the_longest_lines_fit),
+    };
+    return cmocka_run_group_tests_name("session_lines", tests, NULL, NULL);
+}
