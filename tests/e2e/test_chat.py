@@ -117,6 +117,7 @@ def test_every_press_says_what_happened(world, target):
         question = world.api.wait_message("127.0.0.33 wants in: SSH to", PATIENCE)
         admit, block = (question.button(b)["callback_data"] for b in ("Admit", "Block"))
         assert toast(world, message, "scp, config")[0] == "The lines are in the message now."
+        world.api.wait(lambda: message.button("Less"), PATIENCE, "the lines")
         assert toast(world, message, "Less")[0] == "The lines are hidden again."
         assert toast(world, question, "Admit")[0] == "Admitted."
         assert toast(world, question, "Admit", admit)[0] == "You have already admitted it."
@@ -135,9 +136,9 @@ def test_at_the_limit_the_sessions_can_be_closed(world, target):
     for _ in range(3):
         world.ssh(target.name)
     message = answer(world, f"/rdp {target.name}")
-    assert message.says("You have too many sessions open: 3 is the limit. Close one first.", "SSH to 127.0.0.1")
+    assert message.says("You have too many sessions open: 3 is the limit. Close one first.", "1. SSH to 127.0.0.1", "3. SSH to 127.0.0.1")
     assert len(message.buttons) == len(message.rows) == 3
-    assert toast(world, message, "Close SSH to 127.0.0.1") == ("Closed.", False)
+    assert toast(world, message, "Close 2: 127.0.0.1") == ("Closed.", False)
     eventually(lambda: len(world.sessions()) == 2, "one is closed")
     world.close_all()
 

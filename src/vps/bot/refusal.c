@@ -35,12 +35,10 @@ static void say_sessions(const struct refusal *refusal, struct text *html)
             continue;
         }
         struct text label = text_over(labels[count], LABEL_SIZE);
-        text_add(&label, "%s %s to %s", LABEL_CLOSE, view.kind == SESSION_SSH ? "SSH" : "RDP",
-                 view.host);
+        text_add(&label, "%s %u: %s", LABEL_CLOSE, count + 1, view.host);
         press_format(PRESS_CLOSE, view.id, 0, data[count]);
         buttons[count] = (struct button){.label = labels[count], .data = data[count], .wide = true};
-        texts_open_session(html, &view);
-        count++;
+        texts_open_session(html, ++count, &view);
     }
     outbox_say_with(refusal->outbox, refusal->chat_id, html->start, buttons, count);
 }

@@ -33,8 +33,8 @@ void texts_private(struct text *html, int64_t user_id);
 void texts_file_stuck(struct text *html, const char *file_name);
 void texts_forwarded(struct text *html);
 void texts_not_opened(struct text *html, const struct why *why);
-/* Below that: one line about a session that could be closed instead; the line by itself. */
-void texts_open_session(struct text *html, const struct session_view *view);
+/* Below that: a line about a session that could be closed. */
+void texts_open_session(struct text *html, unsigned number, const struct session_view *view);
 /* What everybody can read who opens the chat: plain text. */
 #define TEXT_DESCRIPTION                                                                      \
     "A private bot: it answers only the people who set it up. If you are one of them, press " \

@@ -218,10 +218,10 @@ void texts_restarted(struct text *html, const struct session_view *view)
     text_add(html, " has ended\nThe server was restarted. Please send the command again.");
 }
 
-void texts_open_session(struct text *html, const struct session_view *view)
+void texts_open_session(struct text *html, unsigned number, const struct session_view *view)
 {
-    text_add(html, "\n• ");
+    text_add(html, "\n%u. ", number);
     add_title(html, view);
-    text_add(html, ", since ");
+    text_add(html, ", open for ");
     text_add_seconds(html, view->seconds_open);
 }
