@@ -22,7 +22,8 @@ struct memory_log {
 
 static void memory_log_open(struct memory_log *memory, enum log_level level)
 {
-    memory->log = (struct log){open_memstream(&memory->text, &memory->size), level};
+    memory->log = (struct log){.stream = open_memstream(&memory->text, &memory->size),
+                               .level = level};
     assert_non_null(memory->log.stream);
 }
 

@@ -20,9 +20,9 @@ enum {
 };
 
 static const struct option_flag FLAGS[] = {
-    {"--local", "without Telegram", FLAG_LOCAL, NULL},
-    {"--other", "something else", FLAG_OTHER, NULL},
-    {"--name", "a name", FLAG_NAME, "NAME"},
+    {"--local", "without Telegram", .bit = FLAG_LOCAL},
+    {"--other", "something else", .bit = FLAG_OTHER},
+    {"--name", "a name", FLAG_NAME, .takes = "NAME"},
     {"--setup", "sets up", FLAG_SETUP, NULL, .action = true},
     {"--host", "a host", FLAG_HOST, "HOST", .with = FLAG_SETUP},
     {"--key", "a key", FLAG_KEY, NULL, .action = true},

@@ -70,7 +70,7 @@ static struct desk *desk_open(void)
 {
     static struct desk desk;
     now_ms = 5000000;
-    desk.log = (struct log){open_memstream(&desk.text, &desk.size), LOG_INFO};
+    desk.log = (struct log){.stream = open_memstream(&desk.text, &desk.size), .level = LOG_INFO};
     assert_non_null(desk.log.stream);
     desk.sieve = sieve_new(NULL, &desk.log, SIEVE_BURST, SIEVE_REFILL_MS);
     assert_non_null(desk.sieve);

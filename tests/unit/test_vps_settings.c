@@ -30,8 +30,7 @@ static const char *const NAMES[] = {
     "MAX_SESSIONS",     "ADMIT",
     "KNOWN_DAYS",       "STATE_DIR",
     "RELAY_WORKERS",    "RUST_LOG",
-    "TELEGRAM_PROXY",
-    "RDP_CLIPBOARD",
+    "TELEGRAM_PROXY",   "RDP_CLIPBOARD",
 };
 
 /* A clean environment that is just enough. */
