@@ -19,6 +19,7 @@
 #include "control/channel.h"
 #include "control/tls.h"
 #include "vps/admission/origin.h"
+#include "vps/attendance.h"
 
 enum {
     BACKLOG = 128,
@@ -48,6 +49,7 @@ struct gateways {
     struct listener *listener;
     struct addresses *addresses; /* this machine's; NULL: the kernel does not tell */
     struct gateway *list;
+    struct attendance attendance;
     struct allowance party_starts, network_starts; /* false ones */
     /* Log lines about strangers: failures by network, and what does not hide behind them. */
     struct sieve *failures, *attacks;
@@ -134,17 +136,50 @@ struct gateway *gateways_find(const struct gateways *gateways, const char *name)
     return gateway;
 }
 
+static void add_online(const struct gateways *gateways, struct text *names)
+{
+    const struct gateway *gateway = NULL;
+    size_t start = names->len;
+    while ((gateway = gateways_next(gateways, gateway))) {
+        text_add(names, "%s%s", names->len > start ? ", " : "",
+                 channel_peer_name(gateway->channel));
+    }
+}
+
 static int say_which(const struct gateways *gateways, struct why *why)
 {
     char buffer[sizeof why->text];
     struct text names = text_over(buffer, sizeof buffer);
-    const struct gateway *gateway = NULL;
-    while ((gateway = gateways_next(gateways, gateway))) {
-        text_add(&names, "%s%s", names.len ? ", " : "", channel_peer_name(gateway->channel));
-    }
+    add_online(gateways, &names);
     return why_set(why, -EDESTADDRREQ,
                    "Several gateways are online (%.180s). Write GATEWAY/HOST to say which one.",
                    buffer);
+}
+
+static int say_none(const struct gateways *gateways, struct why *why)
+{
+    char buffer[sizeof why->text];
+    struct text text = text_over(buffer, sizeof buffer);
+    attendance_say_all(&gateways->attendance, clock_ms(), &text);
+    if (gateways_expect(gateways, "")) {
+        text_add(&text, " Try again in a moment.");
+    } else {
+        text_add(&text, " Is gateway-agent running, and does it reach this server?");
+    }
+    return why_set(why, -ENOTCONN, "No gateway is online.%s", buffer);
+}
+
+/* Others are online. */
+static int say_away(const struct gateways *gateways, const char *name, struct why *why)
+{
+    char buffer[sizeof why->text];
+    struct text text = text_over(buffer, sizeof buffer);
+    if (attendance_say(&gateways->attendance, name, clock_ms(), &text)) {
+        return why_set(why, -ENOENT, "No gateway named %s is online. It %s.", name, buffer);
+    }
+    add_online(gateways, &text);
+    return why_set(why, -ENOENT, "No gateway named %s is online; %.180s %s.", name, buffer,
+                   strchr(buffer, ',') ? "are" : "is");
 }
 
 int gateways_pick(const struct gateways *gateways, const char *name, struct gateway **ret_gateway,
@@ -152,19 +187,24 @@ int gateways_pick(const struct gateways *gateways, const char *name, struct gate
 {
     struct gateway *first = gateways_next(gateways, NULL);
     if (!first) {
-        return why_set(why, -ENOTCONN,
-                       "No gateway is online. Is gateway-agent running, and does it reach this "
-                       "server?");
+        return say_none(gateways, why);
     }
     struct gateway *gateway = name[0] ? gateways_find(gateways, name) : first;
     if (!gateway) {
-        return why_set(why, -ENOENT, "No gateway named %s is online.", name);
+        return say_away(gateways, name, why);
     }
     if (!name[0] && gateways_next(gateways, first)) {
         return say_which(gateways, why);
     }
     *ret_gateway = gateway;
     return 0;
+}
+
+bool gateways_expect(const struct gateways *gateways, const char *name)
+{
+    bool is_here = name[0] ? gateways_find(gateways, name) != NULL
+                           : gateways_next(gateways, NULL) != NULL;
+    return !is_here && attendance_expects(&gateways->attendance, name, clock_ms());
 }
 
 /* ---- logging in and out --------------------------------------------------- */
@@ -265,6 +305,7 @@ static void on_opened(void *arg)
     say(gateway->gateways, LOG_INFO, name, "online from %s (%s)", addr_text(&gateway->from, from),
         channel_peer_program(gateway->channel));
     replace_older(gateway);
+    attendance_came(&gateway->gateways->attendance, name, &gateway->from);
     const struct gateways_events *events = &gateway->gateways->options.events;
     events->online(events->arg, channel_peer_name(gateway->channel));
 }
@@ -316,6 +357,7 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
     count_false_start(gateways, gateway);
     remove_gateway(gateway);
     if (was_open) {
+        attendance_left(&gateways->attendance, name, clock_ms());
         gateways->options.events.lost(gateways->options.events.arg, name);
     }
 }
@@ -512,6 +554,7 @@ int gateways_new(const struct gateways_options *options, struct gateways **ret_g
         return why_set(why, -ENOMEM, "out of memory");
     }
     gateways->options = *options;
+    attendance_begin(&gateways->attendance, options->settings, clock_ms());
     gateways->party_starts = (struct allowance){.v4_bits = PARTY_V4_BITS,
                                                 .v6_bits = PARTY_V6_BITS,
                                                 .most = GATEWAYS_FALSE_STARTS_PER_PARTY,

@@ -10,6 +10,7 @@
 #ifndef PAMTUNNEL_VPS_GATEWAYS_H
 #define PAMTUNNEL_VPS_GATEWAYS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -66,6 +67,11 @@ void gateways_free(struct gateways *gateways);
  */
 int gateways_pick(const struct gateways *gateways, const char *name, struct gateway **ret_gateway,
                   struct why *why);
+/*
+ * gateways_pick() finds none of that name ("": any), and is worth another try in a few seconds:
+ * after a restart on either side a gateway is on its way.
+ */
+bool gateways_expect(const struct gateways *gateways, const char *name);
 /* The one of that name if it is online, or NULL. */
 struct gateway *gateways_find(const struct gateways *gateways, const char *name);
 /* One after the other: NULL to start, NULL at the end. */

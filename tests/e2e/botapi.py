@@ -22,6 +22,7 @@ and with these members, which may be changed at any time:
     polls_wait          False: getUpdates is answered at once, whatever `timeout` says
     cut_polls_after     seconds after which the connection of a poll is closed; None: never
     webhook             True: somebody set one
+    descriptions        what is shown of the bot before it says anything, by parameter's name
 
 Way is a relay in front of it that can forget its connections, as a NAT does.
 """
@@ -211,6 +212,10 @@ METHODS = {
                              "cache_time": as_int}, ("callback_query_id",)),
     "setmycommands": ({"commands": as_json, "scope": as_json, "language_code": as_text},
                       ("commands",)),
+    "setmydescription": ({"description": as_text, "language_code": as_text}, ()),
+    "setmyshortdescription": ({"short_description": as_text, "language_code": as_text}, ()),
+    "getmydescription": ({"language_code": as_text}, ()),
+    "getmyshortdescription": ({"language_code": as_text}, ()),
     "getwebhookinfo": ({}, ()),
     "deletewebhook": ({"drop_pending_updates": as_bool}, ()),
     "sendchataction": ({"chat_id": as_int, "action": as_text}, ("chat_id", "action")),
@@ -427,6 +432,7 @@ class BotApi:
         self.wrong_token_is_expected = False
         self.conflicts_are_expected = False
         self.polls = 0              # getUpdates calls that are waiting now
+        self.descriptions = {"description": "", "short_description": ""}
         self._log = []              # transcript
         self._updates = deque()     # not yet acknowledged
         self._raw = {}              # update_id -> what is sent in its place
@@ -842,6 +848,7 @@ class BotApi:
 
     def _new_message(self, chat):
         message = Message(next(self._message_ids), chat)
+        message.date = int(self.now())
         self.messages[chat, message.id] = message
         return message
 
@@ -938,6 +945,8 @@ class BotApi:
         query = self.queries.get(params["callback_query_id"])
         if len(params.get("text", "")) > 200:
             raise BadRequest("Bad Request: MESSAGE_TOO_LONG")
+        if not params.get("text", "").strip():
+            self.violation("a tap is answered without a word")
         if not query or query.answer is not None or query.expired:
             raise BadRequest("Bad Request: query is too old and response timeout expired or query "
                              "ID is invalid", 400, query is None)
@@ -962,6 +971,26 @@ class BotApi:
         self.commands = commands
         self.lock.notify_all()
         return True
+
+
+    def _describe(self, params, name, most):
+        if len(params.get(name, "")) > most:
+            raise BadRequest(f"Bad Request: {name} is too long")
+        self.descriptions[name] = params.get(name, "")
+        self.lock.notify_all()
+        return True
+
+    def _do_setmydescription(self, params):
+        return self._describe(params, "description", 512)
+
+    def _do_setmyshortdescription(self, params):
+        return self._describe(params, "short_description", 120)
+
+    def _do_getmydescription(self, params):
+        return {"description": self.descriptions["description"]}
+
+    def _do_getmyshortdescription(self, params):
+        return {"short_description": self.descriptions["short_description"]}
 
 
 def gone(connection):

@@ -80,7 +80,7 @@ class Door:
                 if m.says("❓") and m.says(*words)]
 
     def question(self, address):
-        return self.world.api.wait_message(lambda m: m.says(f"{address} wants in to") and m.button("Admit"),
+        return self.world.api.wait_message(lambda m: m.says(f"{address} wants in: ") and m.button("Admit"),
                                            10 * TIME_SCALE, self.since, self.user)
 
     def tap(self, message, button):
@@ -123,7 +123,7 @@ def test_the_table_of_the_threat_model_holds(any_world, target, client):
         assert not door.questions()
         return
     question = door.question(address)
-    assert question.says(f"wants in to {target.name}") and question.button("Block")
+    assert question.says(f"wants in: {kind.upper()} to {target.name}") and question.button("Block")
     door.wait_parked(address)
     stays(lambda: len(target.talked) == door.clients and util.is_open(visitor), "it waits", 0.3)
     assert door.tap(question, "Admit") == "Admitted."

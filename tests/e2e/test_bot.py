@@ -219,8 +219,8 @@ def troubled():
     with contextlib.ExitStack() as stack:
         for name, fault in TROUBLES.items():
             world = worlds[name] = stack.enter_context(World(gateways=(), vps={"LOG_LEVEL": "trace"}))
-            # curl itself tries once more when a connection that it used before is closed
-            world.api.inject("getUpdates", fault, 4 if fault.kind in ("lost", "drop") else 2)
+            # curl itself tries again when a connection that it used before is closed: the warm ones
+            world.api.inject("getUpdates", fault, 6 if fault.kind in ("lost", "drop") else 2)
             world.since = world.api.mark()
             world.api.say(OWNER, "/help")       # ends the poll that is under way
         for world in worlds.values():
@@ -399,7 +399,7 @@ def test_commands_sent_during_a_series_of_crashes_are_never_run_twice():
     allowed = ",".join(map(str, [FRIEND, *users]))
     with World(gateways=(), vps={"LOG_LEVEL": "trace", "ALLOWED_USERS": allowed}) as world:
         for number, user in enumerate(users):
-            world.api.say(user, "/ssh host")
+            world.api.say(user, "/help")   # answered at once
             with contextlib.suppress(AssertionError):   # a moment, each time another one
                 world.api.wait(lambda user=user: world.api.all_messages(user), 0.004 * number)
             world.vps.kill()

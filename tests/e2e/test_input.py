@@ -50,7 +50,7 @@ def test_help_lists_the_commands(world, text):
     assert world.pamctl.json("status")["telegram"] == "online"
 
 
-@pytest.mark.parametrize("text", ["hello", "/frobnicate", "ssh host", "/", "//ssh host", "😀", "/sshhost", "/ssh_host",
+@pytest.mark.parametrize("text", ["hello", "/frobnicate", "ssh a b", "/", "😀", "/sshhost", "/ssh_host",
                                   "<b>&amp;</b>", "x" * 4096, "/" + "x" * 4095, "\u202e/ssh host"])
 def test_anything_else_gets_a_friendly_word(world, text):
     message = answer(world, text)

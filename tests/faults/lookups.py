@@ -39,7 +39,7 @@ def two_silent_names(run):
 
 def refused(world, since):
     """What the user reads who asked for home-pc."""
-    return [" ".join(m.text.split()) for m in world.api.all_messages(OWNER, since) if m.says("home-pc", "did not work out")]
+    return [" ".join(m.text.split()) for m in world.api.all_messages(OWNER, since) if m.says("home-pc", "could not be opened")]
 
 
 @circumstance(PART, "a name is looked up and the name servers are silent", "the user reads that the name servers do not answer, "

@@ -2,6 +2,7 @@
  * An answer to getUpdates, as a server or somebody on the way to it might send it: it is
  * read or refused, and only what an allowed user wrote or pressed in private is heard.
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +10,27 @@
 #include "vps/bot/command.h"
 #include "vps/bot/policy.h"
 #include "vps/bot/press.h"
+#include "vps/bot/suggest.h"
 #include "vps/bot/telegram.h"
 #include "vps/bot/update.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const int64_t ALLOWED[] = {42};
+
+/* What is offered would work as it stands. */
+static void check_suggestions(const char *text)
+{
+    struct suggestions suggestions;
+    suggest_for(text, "pam_bot", &suggestions);
+    for (unsigned i = 0; i < suggestions.count; i++) {
+        struct command command;
+        struct why why;
+        if (command_parse(suggestions.commands[i], "pam_bot", &command, &why) != COMMAND_OK) {
+            abort();
+        }
+    }
+}
 
 static void check_command(const char *text)
 {
@@ -28,6 +44,9 @@ static void check_command(const char *text)
     if (result == COMMAND_BAD && (!command.row || !why.text[0])) {
         abort();
     }
+    if (result == COMMAND_NOT || result == COMMAND_UNKNOWN) {
+        check_suggestions(text);
+    }
 }
 
 static void check_press(const char *data)
@@ -35,7 +54,13 @@ static void check_press(const char *data)
     struct press press;
     char again[PRESS_DATA_SIZE];
     struct press same;
-    if (press_parse(data, &press) == 0) {
+    bool is_read = press_parse(data, &press) == 0;
+    if (is_read && press.command) {
+        check_command(press.command);
+        if (press_format_run(press.command, again) == 0 && strcmp(again, data) != 0) {
+            abort();
+        }
+    } else if (is_read) {
         press_format(press.verb, press.id, press.number, again);
         if (press_parse(again, &same) < 0 || same.verb != press.verb ||
             same.number != press.number || strcmp(same.id, press.id) != 0) {

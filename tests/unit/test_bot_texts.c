@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "vps/bot/content.h"
+#include "vps/bot/html.h"
 #include "vps/bot/texts.h"
 
 static char buffer[TEXTS_SIZE];
@@ -96,7 +97,7 @@ static void what_comes_from_elsewhere_is_escaped(void **state)
 
     start(NULL);
     struct why why = {"<script>&"};
-    texts_usage(&html, &COMMANDS[0], &why);
+    texts_usage(&html, &COMMANDS[0], &why, false);
     assert_non_null(strstr(buffer, "&lt;script&gt;&amp;\n"));
     visible_length();
 
@@ -135,7 +136,7 @@ static void a_question_can_be_answered(void **state)
     struct parked_view parked = a_client("203.0.113.7", "SSH-2.0-<b>&x");
     const struct parked_view *clients[] = {&parked};
     texts_question(&html, &view, clients, 1, false);
-    assert_string_equal(buffer, "❓ <code>203.0.113.7</code> wants in to nas.\n"
+    assert_string_equal(buffer, "❓ <code>203.0.113.7</code> wants in: SSH to nas.\n"
                                 "It calls itself <code>SSH-2.0-&lt;b&gt;&amp;x</code> and came "
                                 "12 s after your command.\n"
                                 "You have not been let in from there before.\nIs it you?");
@@ -163,7 +164,7 @@ static void a_question_about_rdp_names_what_is_missing(void **state)
     struct parked_view parked = a_client("203.0.113.7", "alice");
     const struct parked_view *clients[] = {&parked};
     texts_question(&html, &view, clients, 1, true);
-    assert_string_equal(buffer, "❓ <code>203.0.113.7</code> wants in to nas.\n"
+    assert_string_equal(buffer, "❓ <code>203.0.113.7</code> wants in: RDP to nas.\n"
                                 "It came 12 s after your command without the secret of the .rdp "
                                 "file, as if somebody had typed in the address, and gives the user "
                                 "name <code>alice</code>.\nIs it you?");
@@ -184,11 +185,77 @@ static void two_from_one_address_are_said_to_be_two(void **state)
     texts_question(&html, &view, clients, 2, true);
     assert_string_equal(
         buffer,
-        "❓ <code>2001:db8::1</code> wants in to nas.\n"
+        "❓ <code>2001:db8::1</code> wants in: SSH to nas.\n"
         "<b>2 clients</b> are waiting there, perhaps behind a shared connection:\n"
         "1. <code>SSH-2.0-a</code>, 12 s after your command\n"
         "2. <code>2001:db8::2</code>, <code>SSH-2.0-b</code>, 1 min 15 s after your command\n"
         "Which one is you?");
+}
+
+/* The same program, the same address, the same second: what differs is said. */
+static void two_that_say_the_same_are_told_apart(void **state)
+{
+    (void)state;
+    struct session_view view = a_view(SESSION_SSH);
+    struct parked_view one = a_client("203.0.113.7", "SSH-2.0-a"),
+                       other = a_client("203.0.113.7", "SSH-2.0-a"),
+                       third = a_client("203.0.113.7", "SSH-2.0-b");
+    const struct parked_view *clients[] = {&one, &other, &third};
+    one.came_ms = 1000;
+    other.came_ms = 1999;
+    addr_set_port(&other.from, 50112);
+    texts_question(&html, &view, clients, 3, true);
+    assert_non_null(strstr(
+        buffer, "\n1. <code>SSH-2.0-a</code>, 12 s after your command\n"
+                "2. <code>SSH-2.0-a</code>, less than a second after the first, from port 50112\n"
+                "3. <code>SSH-2.0-b</code>, 12 s after your command\n"));
+    start(NULL);
+    other.came_ms = 4000;
+    texts_question(&html, &view, clients, 2, true);
+    assert_non_null(strstr(buffer, ", 3 s after the first, from port 50112\n"));
+}
+
+static void that_ssh_waits_for_the_user_is_said(void **state)
+{
+    (void)state;
+    struct target target;
+    struct session_view view = short_view(SESSION_SSH, &target);
+    texts_waiting_ssh(&html, &view, "ssh", ADMIT_KNOWN);
+    assert_non_null(strstr(buffer, "\nFrom a new address, ssh waits until you press <b>Admit</b>"));
+    start(NULL);
+    texts_waiting_ssh(&html, &view, "ssh", ADMIT_ASK);
+    assert_non_null(strstr(buffer, "\nssh waits until you press <b>Admit</b> here."));
+    start(NULL);
+    texts_waiting_ssh(&html, &view, "ssh", ADMIT_AUTO);
+    assert_null(strstr(buffer, "Admit"));
+}
+
+static void a_caption_is_given_back_as_it_was(void **state)
+{
+    (void)state;
+    texts_only_text(&html, NULL);
+    assert_string_equal(buffer, "I can only read text messages. /help shows what I can do.");
+    start(NULL);
+    texts_only_text(&html, "/ssh <nas>");
+    assert_non_null(strstr(buffer, "message of its own:\n<code>/ssh &lt;nas&gt;</code>"));
+    char caption[4096 + 1] = "/";
+    memset(caption + 1, '<', sizeof caption - 2);
+    caption[sizeof caption - 1] = '\0';
+    start(NULL);
+    texts_only_text(&html, caption);
+    assert_in_range(visible_length(), 1, MESSAGE_MAX);
+}
+
+static void usage_mentions_gateways_if_there_are_several(void **state)
+{
+    (void)state;
+    struct why why = {"Which machine?"};
+    texts_usage(&html, &COMMANDS[1], &why, false);
+    assert_null(strstr(buffer, "GATEWAY"));
+    start(NULL);
+    texts_usage(&html, &COMMANDS[1], &why, true);
+    assert_non_null(strstr(buffer, "<code>/ssh GATEWAY/HOST</code>"));
+    visible_length();
 }
 
 static void strangers_are_counted(void **state)
@@ -244,7 +311,7 @@ static void words_of_others_are_no_links(void **state)
     }
     struct why why = {"Which machine? Not @evil."};
     start(NULL);
-    texts_usage(&html, &COMMANDS[0], &why);
+    texts_usage(&html, &COMMANDS[0], &why, false);
     assert_non_null(strstr(buffer, "Not <code>@evil</code>.\n"));
 }
 
@@ -268,7 +335,7 @@ static void every_message_is_within_the_limits(void **state)
         texts_opening(&html, &view);
         assert_in_range(visible_length(), 1, MESSAGE_MAX);
         start(NULL);
-        texts_waiting_ssh(&html, &view, command);
+        texts_waiting_ssh(&html, &view, command, ADMIT_KNOWN);
         assert_in_range(visible_length(), 1, MESSAGE_MAX);
         start(NULL);
         texts_waiting_rdp(&html, &view, target.host);
@@ -307,7 +374,7 @@ static void every_message_is_within_the_limits(void **state)
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         if (COMMANDS[i].kind == COMMAND_OPEN) {
             start(NULL);
-            texts_usage(&html, &COMMANDS[i], &why);
+            texts_usage(&html, &COMMANDS[i], &why, true);
             assert_in_range(visible_length(), 1, MESSAGE_MAX);
         }
     }
@@ -319,19 +386,18 @@ static void every_message_is_within_the_limits(void **state)
 static void plain_texts_are_sound(void **state)
 {
     (void)state;
-    static void (*const TEXTS[])(struct text * html) = {texts_help, texts_unknown, texts_private,
-                                                        texts_forwarded};
+    static void (*const TEXTS[])(struct text * html) = {texts_help, texts_unknown, texts_forwarded};
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
         start(NULL);
         TEXTS[i](&html);
         assert_in_range(visible_length(), 10, 1000);
     }
-    static const char *const ANSWERS[] = {TEXT_CLOSED,      TEXT_ADMITTED,     TEXT_BLOCKED,
-                                          TEXT_CLIENT_GONE, TEXT_SESSION_GONE, TEXT_NOT_YOURS,
-                                          TEXT_NO_BUTTON};
-    for (size_t i = 0; i < sizeof ANSWERS / sizeof *ANSWERS; i++) {
-        assert_in_range(strlen(ANSWERS[i]), 1, ANSWER_MAX);
+    for (size_t i = 0; i < TOAST_COUNT; i++) {
+        assert_non_null(TOASTS[i].text);
+        assert_in_range(strlen(TOASTS[i].text), 5, ANSWER_MAX);
     }
+    assert_in_range(strlen(TEXT_DESCRIPTION), 10, DESCRIPTION_MAX);
+    assert_in_range(strlen(TEXT_SHORT_DESCRIPTION), 10, SHORT_DESCRIPTION_MAX);
 }
 
 static void help_names_every_command_that_opens_something(void **state)
@@ -345,11 +411,11 @@ static void help_names_every_command_that_opens_something(void **state)
     }
 }
 
-static void strangers_learn_nothing(void **state)
+static void strangers_learn_nothing_but_their_number(void **state)
 {
     (void)state;
-    texts_private(&html);
-    assert_string_equal(buffer, "This bot is private.");
+    texts_private(&html, 777);
+    assert_string_equal(buffer, "This bot is private. Your number is 777.");
 }
 
 static void expired_says_how_old_it_is(void **state)
@@ -410,7 +476,7 @@ static void an_end_is_a_sentence(void **state)
     start(NULL);
     view.end = SESSION_END_REFUSED;
     texts_ended(&html, &view, "refused: is it on?");
-    assert_string_equal(buffer, "🔴 <b>SSH to HOME-PC</b> did not work out\nRefused: is it on?");
+    assert_string_equal(buffer, "🔴 <b>SSH to HOME-PC</b> could not be opened\nRefused: is it on?");
 }
 
 static void the_time_left_is_rounded_up(void **state)
@@ -418,11 +484,11 @@ static void the_time_left_is_rounded_up(void **state)
     (void)state;
     struct target target;
     struct session_view view = short_view(SESSION_SSH, &target);
-    texts_waiting_ssh(&html, &view, "ssh");
+    texts_waiting_ssh(&html, &view, "ssh", ADMIT_AUTO);
     assert_non_null(strstr(buffer, ": 2 min"));
     start(NULL);
     view.seconds_left = 1;
-    texts_waiting_ssh(&html, &view, "ssh");
+    texts_waiting_ssh(&html, &view, "ssh", ADMIT_AUTO);
     assert_non_null(strstr(buffer, ": 5 s"));
 }
 
@@ -435,12 +501,16 @@ int main(void)
         TEST(a_question_can_be_answered),
         TEST(a_question_about_rdp_names_what_is_missing),
         TEST(two_from_one_address_are_said_to_be_two),
+        TEST(two_that_say_the_same_are_told_apart),
+        TEST(that_ssh_waits_for_the_user_is_said),
+        TEST(a_caption_is_given_back_as_it_was),
+        TEST(usage_mentions_gateways_if_there_are_several),
         TEST(strangers_are_counted),
         TEST(words_of_others_are_no_links),
         TEST(every_message_is_within_the_limits),
         TEST(plain_texts_are_sound),
         TEST(help_names_every_command_that_opens_something),
-        TEST(strangers_learn_nothing),
+        TEST(strangers_learn_nothing_but_their_number),
         TEST(expired_says_how_old_it_is),
         TEST(a_usual_port_is_left_out),
         TEST(numbers_that_say_nothing_are_left_out),

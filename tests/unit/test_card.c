@@ -265,7 +265,7 @@ static void one_that_fails_at_once_says_only_that(void **state)
     open_session(SESSION_SSH);
     session.view.end = SESSION_END_REFUSED;
     become(SESSION_ENDED);
-    sent("did not work out\nIt is &lt;over&gt;.");
+    sent("could not be opened\nIt is &lt;over&gt;.");
     nothing_more_is_said();
 }
 
@@ -388,14 +388,14 @@ static void further_lines_are_shown_to_who_asks(void **state)
     assert_null(strstr(fake_string(call, "text"), "scp"));
     assert_string_equal(fake_button(call, 1, "text"), LABEL_MORE);
     assert_string_equal(fake_button(call, 1, "callback_data"), "more:abcdefgh");
-    assert_string_equal(card_show_more(session.card), TEXT_MORE);
+    assert_int_equal(card_show_more(session.card), TOAST_MORE);
     call = edited("<code>scp -P 20001 FILE vps:</code>");
     assert_non_null(strstr(fake_string(call, "text"), "<pre>Host pam-x\n    Port 20001\n</pre>"));
     assert_string_equal(fake_button(call, 1, "text"), LABEL_LESS);
     connect_client();
     call = edited("Connected from");
     assert_non_null(strstr(fake_string(call, "text"), "<code>ssh -p 20001 vps</code>"));
-    assert_string_equal(card_show_more(session.card), TEXT_LESS);
+    assert_int_equal(card_show_more(session.card), TOAST_LESS);
     call = edited("Connected from");
     assert_null(strstr(fake_string(call, "text"), "ssh -p"));
     become(SESSION_ENDED);
@@ -414,7 +414,7 @@ static void a_client_is_asked_about_once(void **state)
     nothing_more_is_said(); /* the door has not decided so */
     session.parked[0].asked = true;
     card_update(session.card);
-    unsigned call = sent("<code>198.51.100.9</code> wants in to HOME-PC");
+    unsigned call = sent("<code>198.51.100.9</code> wants in: SSH to HOME-PC");
     assert_string_equal(fake_button(call, 0, "text"), "Admit");
     assert_string_equal(fake_button(call, 0, "callback_data"), "admit:abcdefgh:1");
     assert_string_equal(fake_button(call, 1, "callback_data"), "block:abcdefgh:1");
@@ -423,16 +423,20 @@ static void a_client_is_asked_about_once(void **state)
     park(3, "2001:db8::9");
     sent("<code>2001:db8::9</code> wants in");
 
-    assert_string_equal(card_decide(session.card, 1, true), TEXT_ADMITTED);
+    assert_int_equal(card_decide(session.card, 1, true), TOAST_ADMITTED);
     assert_int_equal(session.admitted, 1);
     call = edited("was admitted");
     assert_null(fake_button(call, 0, "text"));
-    assert_string_equal(card_decide(session.card, 3, false), TEXT_BLOCKED);
+    assert_int_equal(card_decide(session.card, 3, false), TOAST_BLOCKED);
     assert_int_equal(session.blocked, 3);
     edited("was blocked");
 
-    assert_string_equal(card_decide(session.card, 3, true), TEXT_CLIENT_GONE);
-    assert_string_equal(card_decide(session.card, 99, true), TEXT_CLIENT_GONE);
+    /* A second press is not silent, and changes nothing. */
+    assert_int_equal(card_decide(session.card, 3, true), TOAST_ALREADY_BLOCKED);
+    assert_int_equal(card_decide(session.card, 1, false), TOAST_ALREADY_ADMITTED);
+    assert_int_equal(session.blocked, 3);
+    assert_int_equal(card_decide(session.card, 99, true), TOAST_CLIENT_GONE);
+    assert_int_equal(card_decide(session.card, 0, true), TOAST_CLIENT_GONE);
     assert_int_equal(session.admitted, 1);
     nothing_more_is_said();
 }
@@ -458,9 +462,9 @@ static void two_of_one_party_are_one_question_about_two(void **state)
     call = edited("Is it you?"); /* one is left */
     assert_string_equal(fake_button(call, 0, "callback_data"), "admit:abcdefgh:2");
     /* A press that was on its way was about the first. */
-    assert_string_equal(card_decide(session.card, 1, true), TEXT_CLIENT_GONE);
+    assert_int_equal(card_decide(session.card, 1, true), TOAST_CLIENT_GONE);
     assert_int_equal(session.admitted, 0);
-    assert_string_equal(card_decide(session.card, 2, true), TEXT_ADMITTED);
+    assert_int_equal(card_decide(session.card, 2, true), TOAST_ADMITTED);
     edited("was admitted");
 }
 

@@ -161,6 +161,23 @@ static void buttons_survive_the_round_trip(void **state)
     }
 }
 
+static void a_command_fits_into_a_button_or_does_not(void **state)
+{
+    (void)state;
+    char data[PRESS_DATA_SIZE], command[80] = "/ssh ";
+    struct press press;
+    memset(command + 5, 'a', 55);
+    assert_int_equal(press_format_run(command, data), 0);
+    assert_int_equal(strlen(data), CALLBACK_DATA_MAX);
+    assert_int_equal(press_parse(data, &press), 0);
+    assert_int_equal(press.verb, PRESS_RUN);
+    assert_string_equal(press.command, command);
+    assert_int_equal(press_parse("close:ab", &press), 0);
+    assert_null(press.command);
+    command[60] = 'a';
+    assert_int_equal(press_format_run(command, data), -EMSGSIZE);
+}
+
 static void forged_buttons_are_refused(void **state)
 {
     (void)state;
@@ -205,6 +222,7 @@ int main(void)
         cmocka_unit_test(the_rest_is_told_apart),
         cmocka_unit_test(the_table_keeps_telegrams_rules),
         cmocka_unit_test(buttons_survive_the_round_trip),
+        cmocka_unit_test(a_command_fits_into_a_button_or_does_not),
         cmocka_unit_test(forged_buttons_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

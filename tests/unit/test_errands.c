@@ -33,7 +33,7 @@ static void run(unsigned count)
     for (unsigned i = 0; i < count; i++) {
         char id[16];
         snprintf(id, sizeof id, "%u", i);
-        errands_answer(errands, id, "well");
+        errands_answer(errands, id, "well", i % 2 == 1);
     }
 }
 
@@ -86,6 +86,27 @@ static void one_that_waits_for_another_try_makes_room(void **state)
     assert_int_equal(fake_calls(), 8); /* given up */
 }
 
+static unsigned told;
+
+static void on_result(void *arg, const json_t *result)
+{
+    assert_ptr_equal(arg, &told);
+    assert_string_equal(json_string_value(json_object_get(result, "description")), "Ours");
+    told++;
+}
+
+static void a_result_is_handed_on_and_a_failure_is_no_trouble(void **state)
+{
+    (void)state;
+    told = 0;
+    errands_ask(errands, "getMyDescription", json_object(), on_result, &told);
+    errands_ask(errands, "getMyDescription", json_object(), on_result, &told);
+    fake_refuse(0, 400, "no such method");
+    assert_int_equal(told, 0);
+    fake_done(1, "{\"description\":\"Ours\"}");
+    assert_int_equal(told, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -94,6 +115,7 @@ int main(void)
         TEST(four_are_under_way_and_the_rest_follow_in_order),
         TEST(the_queue_is_short),
         TEST(one_that_waits_for_another_try_makes_room),
+        TEST(a_result_is_handed_on_and_a_failure_is_no_trouble),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 
 #include "vps/bot/policy.h"
 #include "vps/bot/telegram.h"
+#include "vps/bot/told.h"
 #include "vps/bot/update.h"
 
 /* Reads one update; the JSON is kept until the next one. */
@@ -80,7 +81,8 @@ static void a_pressed_button_is_read(void **state)
     struct update update;
     assert_int_equal(
         read_one("{\"update_id\":8,\"callback_query\":{\"id\":\"4382\",\"from\":{\"id\":42,"
-                 "\"is_bot\":false},\"message\":{\"message_id\":5,\"date\":0,\"chat\":{\"id\":42,"
+                 "\"is_bot\":false},\"message\":{\"message_id\":5,\"date\":1795300000,\"chat\":{"
+                 "\"id\":42,"
                  "\"type\":\"private\"}},\"chat_instance\":\"-3\",\"data\":\"close:ab\"}}",
                  &update),
         0);
@@ -88,8 +90,43 @@ static void a_pressed_button_is_read(void **state)
     assert_int_equal(update.from_id, 42);
     assert_int_equal(update.chat_id, 42);
     assert_int_equal(update.message_id, 5);
+    assert_int_equal(update.date, 1795300000); /* of the message: how old the button is */
     assert_string_equal(update.callback_id, "4382");
     assert_string_equal(update.data, "close:ab");
+}
+
+/* So that a photo is not met with silence; what the chat itself says is nobody's message. */
+static void what_is_sent_besides_text_is_named(void **state)
+{
+    static const struct {
+        const char *members, *attached, *caption;
+    } ROWS[] = {
+        {"\"photo\":[{\"file_id\":\"x\"}],\"caption\":\"/ssh nas\"", "photo", "/ssh nas"},
+        {"\"voice\":{\"file_id\":\"x\"}", "voice", NULL},
+        {"\"sticker\":{\"emoji\":\"x\"}", "sticker", NULL},
+        {"\"location\":{\"latitude\":1}", "location", NULL},
+        {"\"contact\":{\"phone_number\":\"1\"}", "contact", NULL},
+        {"\"document\":{\"file_id\":\"x\"},\"caption\":5", "document", NULL},
+        {"\"pinned_message\":{\"message_id\":3}", NULL, NULL},
+        {"\"message_auto_delete_timer_changed\":{}", NULL, NULL},
+        {"\"caption\":\"/ssh nas\"", NULL, "/ssh nas"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        char json[256];
+        struct update update;
+        snprintf(json, sizeof json, "{\"update_id\":7,\"message\":{\"message_id\":3,%s}}",
+                 ROWS[i].members);
+        assert_int_equal(read_one(json, &update), 0);
+        assert_null(update.text);
+        assert_true(!update.attached == !ROWS[i].attached && !update.caption == !ROWS[i].caption);
+        if (update.attached) {
+            assert_string_equal(update.attached, ROWS[i].attached);
+        }
+        if (update.caption) {
+            assert_string_equal(update.caption, ROWS[i].caption);
+        }
+    }
 }
 
 static void every_other_kind_is_named(void **state)
@@ -238,29 +275,31 @@ static void only_allowed_users_in_private_are_heard(void **state)
     }
 }
 
+enum { HOUR_MS = 3600 * 1000 };
+
 static void a_stranger_is_told_once_an_hour(void **state)
 {
     (void)state;
-    struct strangers strangers = {0};
-    const uint64_t hour = 3600 * 1000, start = 5;
-    assert_true(strangers_may_tell(&strangers, 1, start));
-    assert_false(strangers_may_tell(&strangers, 1, start));
-    assert_false(strangers_may_tell(&strangers, 1, start + hour - 1));
-    assert_true(strangers_may_tell(&strangers, 1, start + hour));
-    assert_false(strangers_may_tell(&strangers, 1, start + hour + 1));
+    struct told strangers = {0};
+    const uint64_t start = 5;
+    assert_true(told_may_tell(&strangers, 1, HOUR_MS, start));
+    assert_false(told_may_tell(&strangers, 1, HOUR_MS, start));
+    assert_false(told_may_tell(&strangers, 1, HOUR_MS, start + HOUR_MS - 1));
+    assert_true(told_may_tell(&strangers, 1, HOUR_MS, start + HOUR_MS));
+    assert_false(told_may_tell(&strangers, 1, HOUR_MS, start + HOUR_MS + 1));
 }
 
 static void many_strangers_are_not_told_at_all(void **state)
 {
     (void)state;
-    struct strangers strangers = {0};
+    struct told strangers = {0};
     unsigned told = 0;
     for (int64_t id = 1; id <= 1000; id++) {
-        told += strangers_may_tell(&strangers, id, 5);
-        assert_false(strangers_may_tell(&strangers, id, 6));
+        told += told_may_tell(&strangers, id, HOUR_MS, 5);
+        assert_false(told_may_tell(&strangers, id, HOUR_MS, 6));
     }
-    assert_int_equal(told, STRANGERS_MAX);
-    assert_true(strangers_may_tell(&strangers, 5000, 3600 * 1000 + 5));
+    assert_int_equal(told, TOLD_MAX);
+    assert_true(told_may_tell(&strangers, 5000, HOUR_MS, HOUR_MS + 5));
 }
 
 /* --- answers of the Bot API --- */
@@ -370,6 +409,7 @@ int main(void)
         TEST(a_message_is_read),
         TEST(a_time_that_no_clock_shows_is_none),
         TEST(a_pressed_button_is_read),
+        TEST(what_is_sent_besides_text_is_named),
         TEST(every_other_kind_is_named),
         TEST(without_a_usable_number_there_is_no_update),
         TEST(what_is_missing_or_of_a_wrong_type_is_not_there),

@@ -10,20 +10,32 @@
 #include "base/clock.h"
 #include "base/sieve.h"
 #include "base/timer.h"
-#include "vps/bot/card.h"
+#include "vps/bot/cards.h"
 #include "vps/bot/command.h"
 #include "vps/bot/errands.h"
 #include "vps/bot/expired.h"
+#include "vps/bot/introduction.h"
 #include "vps/bot/leftovers.h"
 #include "vps/bot/outbox.h"
 #include "vps/bot/policy.h"
 #include "vps/bot/poller.h"
 #include "vps/bot/press.h"
+#include "vps/bot/refusal.h"
+#include "vps/bot/suggest.h"
 #include "vps/bot/telegram.h"
 #include "vps/bot/texts.h"
+#include "vps/bot/told.h"
+#include "vps/bot/waiting.h"
 
-enum { COMMAND_MAX_AGE_S = 60, USER_NAME_MAX = 64 };
-enum { MORE_QUESTIONS = 4 }; /* that one press of "Who waits?" brings */
+enum {
+    COMMAND_MAX_AGE_S = 60,
+    SUGGESTION_MAX_AGE_S = 120, /* it takes a moment to read, too */
+    STRANGER_EVERY_MS = 3600 * 1000,
+    ONLY_TEXT_EVERY_MS = 10 * 1000,
+    MORE_QUESTIONS = 4, /* that one press of "Who waits?" brings */
+    USER_NAME_MAX = 64,
+    NAME_SHOWN_MAX = 64,
+};
 
 struct bot {
     struct bot_options options;
@@ -33,59 +45,19 @@ struct bot {
     struct expired *expired;
     struct leftovers *leftovers;
     struct poller *poller;
-    struct cards *cards;
+    struct waiting *waiting;
+    struct cards cards;
     char user_name[USER_NAME_MAX + 1];
-    struct strangers strangers;
-    struct sieve *ignored; /* log lines, by who is ignored */
+    struct told strangers, only_text; /* who was told what, by user */
+    struct told pressed;              /* suggestions that were taken, by their messages */
+    struct sieve *ignored;            /* log lines, by who is ignored */
     bool stopping;
     struct timer *stop_timer;
     void (*stopped)(void *arg);
     void *stopped_arg;
 };
 
-/* The cards of the sessions that are open, in a list. */
-struct cards {
-    struct cards *next;
-    struct card *card;
-};
-
-/* --- cards --- */
-
-static struct cards **find_card(struct bot *bot, const struct session *session)
-{
-    struct cards **link = &bot->cards;
-    while (*link && card_session((*link)->card) != session) {
-        link = &(*link)->next;
-    }
-    return link;
-}
-
-static void drop_card(struct cards **link)
-{
-    struct cards *entry = *link;
-    *link = entry->next;
-    card_free(entry->card);
-    free(entry);
-}
-
-/* Without memory for a card there is no way to tell the user: then there is no session. */
-static int add_card(struct bot *bot, struct session *session, int64_t chat_id)
-{
-    const struct card_options options = {.loop = bot->options.loop,
-                                         .outbox = bot->outbox,
-                                         .settings = bot->options.settings,
-                                         .chat_id = chat_id};
-    struct cards *entry = malloc(sizeof *entry);
-    struct card *card = card_new(&options, session);
-    if (!entry || !card) {
-        free(entry);
-        card_free(card);
-        return -ENOMEM;
-    }
-    *entry = (struct cards){.next = bot->cards, .card = card};
-    bot->cards = entry;
-    return 0;
-}
+/* --- sessions --- */
 
 static void on_session(void *arg, struct session *session, enum session_event event,
                        unsigned number)
@@ -93,39 +65,86 @@ static void on_session(void *arg, struct session *session, enum session_event ev
     (void)event;
     (void)number;
     struct bot *bot = arg;
-    struct cards **link = find_card(bot, session);
-    if (!*link) {
-        return; /* of a local user, or one that is not opened yet */
-    }
-    card_update((*link)->card);
-    struct session_view view;
-    session_view(session, &view);
-    if (view.state == SESSION_ENDED) {
-        drop_card(link);
+    cards_update(&bot->cards, session);
+}
+
+static void add_card(struct bot *bot, struct session *session, int64_t chat_id)
+{
+    const struct card_options options = {.loop = bot->options.loop,
+                                         .outbox = bot->outbox,
+                                         .settings = bot->options.settings,
+                                         .chat_id = chat_id};
+    if (cards_add(&bot->cards, &options, session) < 0) {
+        log_error(bot->options.log, "telegram: out of memory for a session's message");
+        session_close(session);
     }
 }
 
-/* --- messages --- */
-
-static void open_session(struct bot *bot, const struct update *update,
-                         const struct command *command)
+/*
+ * text: the command as it was sent, by the user whose private chat this is. Returns false,
+ * having done nothing, if it may_wait for a gateway that is on its way.
+ */
+static bool open_session(struct bot *bot, int64_t chat_id, const char *text,
+                         const struct command *command, bool may_wait)
 {
-    struct session_request request = {
-        .owner = {.kind = OWNER_TELEGRAM, .id = update->from_id},
+    const struct session_request request = {
+        .owner = {.kind = OWNER_TELEGRAM, .id = chat_id},
         .kind = command->row->session,
         .target = command->target,
     };
     struct session *session;
     struct why why = {""};
-    if (sessions_open(bot->options.sessions, &request, &session, &why) < 0) {
-        char buffer[TEXTS_SIZE];
-        struct text html = text_over(buffer, sizeof buffer);
-        texts_not_opened(&html, &why);
-        outbox_say(bot->outbox, update->chat_id, buffer);
-    } else if (add_card(bot, session, update->chat_id) < 0) {
-        log_error(bot->options.log, "telegram: out of memory for a session's message");
-        session_close(session);
+    int err = sessions_open(bot->options.sessions, &request, &session, &why);
+    if (err == 0) {
+        add_card(bot, session, chat_id);
+        return true;
     }
+    if (may_wait && (err == -ENOTCONN || err == -ENOENT) &&
+        sessions_expect_gateway(bot->options.sessions, &command->target)) {
+        return false;
+    }
+    const struct refusal refusal = {.outbox = bot->outbox,
+                                    .sessions = bot->options.sessions,
+                                    .bot_name = bot->user_name,
+                                    .chat_id = chat_id,
+                                    .command = text};
+    refusal_say(&refusal, err, &why);
+    return true;
+}
+
+/* A command that was understood before. */
+static bool open_again(void *arg, int64_t chat_id, const char *text, bool last)
+{
+    struct bot *bot = arg;
+    struct command command;
+    struct why why;
+    return command_parse(text, bot->user_name, &command, &why) != COMMAND_OK ||
+           open_session(bot, chat_id, text, &command, !last);
+}
+
+static void open_soon(struct bot *bot, int64_t chat_id, const char *text,
+                      const struct command *command)
+{
+    if (!open_session(bot, chat_id, text, command, true) &&
+        !waiting_add(bot->waiting, chat_id, text)) {
+        open_session(bot, chat_id, text, command, false);
+    }
+}
+
+/* --- messages --- */
+
+static void answer_unknown(struct bot *bot, const struct update *update)
+{
+    char buffer[TEXTS_SIZE];
+    struct text html = text_over(buffer, sizeof buffer);
+    struct suggestions suggestions;
+    suggest_for(update->text, bot->user_name, &suggestions);
+    if (suggestions.count > 0 || suggestions.nearest) {
+        texts_did_you_mean(&html, &suggestions);
+    } else {
+        texts_unknown(&html);
+    }
+    suggest_say(&suggestions, bot->outbox, update->chat_id, &html);
 }
 
 static void on_text(struct bot *bot, const struct update *update)
@@ -145,24 +164,57 @@ static void on_text(struct bot *bot, const struct update *update)
         return;
     }
     if (result == COMMAND_NOT || result == COMMAND_UNKNOWN) {
-        texts_unknown(&html);
-    } else if (result == COMMAND_BAD) {
-        texts_usage(&html, command.row, &why);
+        answer_unknown(bot, update);
+        return;
+    }
+    if (result == COMMAND_BAD) {
+        const char *none[1];
+        texts_usage(&html, command.row, &why,
+                    sessions_gateways(bot->options.sessions, none, 0) > 1);
     } else if (command.row->kind == COMMAND_HELP) {
         texts_help(&html);
     } else {
-        open_session(bot, update, &command);
+        open_soon(bot, update->chat_id, update->text, &command);
         return;
     }
     outbox_say(bot->outbox, update->chat_id, buffer);
 }
 
+/* An album of ten photos is ten messages. */
+static void on_attached(struct bot *bot, const struct update *update)
+{
+    char buffer[TEXTS_SIZE];
+    struct text html = text_over(buffer, sizeof buffer);
+    if (update->arrived - update->date <= COMMAND_MAX_AGE_S &&
+        told_may_tell(&bot->only_text, update->from_id, ONLY_TEXT_EVERY_MS, clock_ms())) {
+        texts_only_text(&html, update->caption);
+        outbox_say(bot->outbox, update->chat_id, buffer);
+    }
+}
+
+/* By number, and with the name that they gave themselves: there may be many of one name. */
 static void log_ignored(struct bot *bot, const struct update *update, const char *reason)
 {
-    char cause[48];
+    char cause[48], name[NAME_SHOWN_MAX + 1], called[NAME_SHOWN_MAX + 24] = "";
+    if (update->first_name) {
+        struct text text = text_over(name, sizeof name);
+        text_add(&text, "%s", update->first_name);
+        text_quote(name);
+        snprintf(called, sizeof called, " (who goes by “%s”)", name);
+    }
     snprintf(cause, sizeof cause, "telegram: user %" PRId64 " ignored", update->from_id);
-    sieve_log(bot->ignored, cause, LOG_INFO, "telegram: %.32s of user %" PRId64 " ignored: %s",
-              update->what, update->from_id, reason);
+    sieve_log(bot->ignored, cause, LOG_INFO, "telegram: %.32s of user %" PRId64 " ignored: %s%s",
+              update->what, update->from_id, reason, called);
+}
+
+static void on_stranger(struct bot *bot, const struct update *update)
+{
+    char buffer[TEXTS_SIZE];
+    struct text html = text_over(buffer, sizeof buffer);
+    if (told_may_tell(&bot->strangers, update->from_id, STRANGER_EVERY_MS, clock_ms())) {
+        texts_private(&html, update->from_id);
+        outbox_say_to_stranger(bot->outbox, update->chat_id, buffer);
+    }
 }
 
 static void on_message(struct bot *bot, const struct update *update, enum reception reception)
@@ -173,10 +225,7 @@ static void on_message(struct bot *bot, const struct update *update, enum recept
     case RECEPTION_IGNORE:
         break;
     case RECEPTION_STRANGER:
-        if (strangers_may_tell(&bot->strangers, update->from_id, clock_ms())) {
-            texts_private(&html);
-            outbox_say_to_stranger(bot->outbox, update->chat_id, buffer);
-        }
+        on_stranger(bot, update);
         break;
     case RECEPTION_FORWARDED:
         if (update->text && update->text[0] == '/') {
@@ -187,6 +236,8 @@ static void on_message(struct bot *bot, const struct update *update, enum recept
     case RECEPTION_USER:
         if (update->text) {
             on_text(bot, update);
+        } else if (update->attached) {
+            on_attached(bot, update);
         }
         break;
     }
@@ -194,14 +245,31 @@ static void on_message(struct bot *bot, const struct update *update, enum recept
 
 /* --- buttons --- */
 
-/* Returns the answer to the user. */
-static const char *press(struct bot *bot, const struct update *update)
+/* A suggestion: the same as sending that command, for as long as it is fresh, and once. */
+static enum toast run_suggestion(struct bot *bot, const struct update *update, const char *text)
 {
-    struct press press;
-    if (!update->data || press_parse(update->data, &press) < 0) {
-        return TEXT_NO_BUTTON;
+    struct command command;
+    struct why why;
+    if (command_parse(text, bot->user_name, &command, &why) != COMMAND_OK ||
+        command.row->kind != COMMAND_OPEN) {
+        return TOAST_NO_BUTTON;
     }
-    struct session *session = sessions_find(bot->options.sessions, press.id);
+    errands_strip_buttons(bot->errands, update->chat_id, update->message_id);
+    if (update->arrived - update->date > SUGGESTION_MAX_AGE_S) {
+        return TOAST_TOO_OLD;
+    }
+    if (!told_may_tell(&bot->pressed, update->message_id, SUGGESTION_MAX_AGE_S * 1000,
+                       clock_ms())) {
+        return TOAST_RUNNING_ALREADY;
+    }
+    open_soon(bot, update->chat_id, text, &command);
+    return TOAST_RUNNING;
+}
+
+static enum toast press_session(struct bot *bot, const struct update *update,
+                                const struct press *press)
+{
+    struct session *session = sessions_find(bot->options.sessions, press->id);
     struct session_view view;
     if (session) {
         session_view(session, &view);
@@ -209,34 +277,44 @@ static const char *press(struct bot *bot, const struct update *update)
     if (!session || view.state == SESSION_ENDED) {
         /* From before a restart, perhaps: nobody else takes that button away. */
         errands_strip_buttons(bot->errands, update->chat_id, update->message_id);
-        return TEXT_SESSION_GONE;
+        return press->verb == PRESS_ADMIT ? TOAST_OVER_NOBODY_ADMITTED : TOAST_SESSION_OVER;
     }
     const struct owner presser = {.kind = OWNER_TELEGRAM, .id = update->from_id};
     if (!owner_equal(&view.owner, &presser)) {
-        return TEXT_NOT_YOURS;
+        return TOAST_NOT_YOURS;
     }
-    if (press.verb == PRESS_CLOSE) {
+    if (press->verb == PRESS_CLOSE) {
         session_close(session);
-        return TEXT_CLOSED;
+        return TOAST_CLOSED;
     }
-    if (press.verb == PRESS_WHO_WAITS) {
-        return session_ask_more(session, MORE_QUESTIONS) ? TEXT_ASKED : TEXT_ALL_ASKED;
+    if (press->verb == PRESS_WHO_WAITS) {
+        return session_ask_more(session, MORE_QUESTIONS) ? TOAST_ASKED : TOAST_ALL_ASKED;
     }
-    struct cards **link = find_card(bot, session);
-    if (*link && press.verb == PRESS_MORE) {
-        return card_show_more((*link)->card);
+    struct card *card = cards_find(&bot->cards, session);
+    if (card && press->verb == PRESS_MORE) {
+        return card_show_more(card);
     }
-    return *link ? card_decide((*link)->card, press.number, press.verb == PRESS_ADMIT)
-                 : TEXT_SESSION_GONE;
+    return card ? card_decide(card, press->number, press->verb == PRESS_ADMIT) : TOAST_SESSION_OVER;
+}
+
+/* Returns the answer to the user. */
+static enum toast press(struct bot *bot, const struct update *update)
+{
+    struct press press;
+    if (!update->data || press_parse(update->data, &press) < 0) {
+        return TOAST_NO_BUTTON;
+    }
+    return press.command ? run_suggestion(bot, update, press.command)
+                         : press_session(bot, update, &press);
 }
 
 /* Strangers get no answer: they cannot learn anything, nor keep us busy. */
 static void on_callback(struct bot *bot, const struct update *update, enum reception reception)
 {
     if (reception == RECEPTION_USER) {
-        const char *answer = press(bot, update);
+        const struct toast_text *toast = &TOASTS[press(bot, update)];
         if (update->callback_id) {
-            errands_answer(bot->errands, update->callback_id, answer);
+            errands_answer(bot->errands, update->callback_id, toast->text, toast->is_alert);
         }
     }
 }
@@ -260,27 +338,12 @@ static void on_update(void *arg, const struct update *update)
     }
 }
 
-/* The menu of commands in private chats. */
-static void name_commands(struct bot *bot)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        bool has_own_button = strcmp(COMMANDS[i].name, "start") == 0; /* in every client */
-        if (!has_own_button) {
-            json_array_append_new(list, json_pack("{s:s,s:s}", "command", COMMANDS[i].name,
-                                                  "description", COMMANDS[i].help));
-        }
-    }
-    errands_run(bot->errands, "setMyCommands",
-                json_pack("{s:o,s:{s:s}}", "commands", list, "scope", "type", "all_private_chats"));
-}
-
 static void on_online(void *arg, const char *user_name)
 {
     struct bot *bot = arg;
     struct text name = text_over(bot->user_name, sizeof bot->user_name);
     text_add(&name, "%s", user_name);
-    name_commands(bot);
+    introduce(bot->errands);
     unsigned left = leftovers_put_right(bot->leftovers);
     if (left > 0) {
         log_info(bot->options.log,
@@ -333,10 +396,11 @@ static int make_parts(struct bot *bot)
         return -ENOMEM;
     }
     bot->expired = expired_new(options->loop, options->log, bot->outbox);
+    bot->waiting = waiting_new(options->loop, open_again, bot);
     /* A token begins with the bot's number. */
     bot->leftovers = leftovers_new(options->store, bot->outbox,
                                    strtoll(options->settings->telegram_token, NULL, 10));
-    if (!bot->expired || !bot->leftovers) {
+    if (!bot->expired || !bot->waiting || !bot->leftovers) {
         return -ENOMEM;
     }
     outbox_on_empty(bot->outbox, on_outbox_empty, bot);
@@ -415,6 +479,7 @@ void bot_stop(struct bot *bot, uint64_t grace_ms, void (*done)(void *arg), void 
     bot->stopped = done;
     bot->stopped_arg = arg;
     poller_stop(bot->poller);
+    waiting_end(bot->waiting);
     timer_set(bot->stop_timer, outbox_is_empty(bot->outbox) ? 0 : grace_ms);
 }
 
@@ -425,12 +490,11 @@ void bot_free(struct bot *bot)
     }
     sessions_unwatch(bot->options.sessions, bot);
     poller_free(bot->poller);
-    while (bot->cards) {
-        drop_card(&bot->cards);
-    }
+    cards_free(&bot->cards);
     timer_free(bot->stop_timer);
     sieve_free(bot->ignored);
     expired_free(bot->expired);
+    waiting_free(bot->waiting);
     leftovers_free(bot->leftovers);
     outbox_free(bot->outbox);
     errands_free(bot->errands);

@@ -7,7 +7,6 @@
 #include "base/timer.h"
 #include "vps/bot/press.h"
 #include "vps/bot/questions.h"
-#include "vps/bot/texts.h"
 
 enum {
     OPENING_AFTER_MS = 400, /* most sessions are ready by then, and one message is enough */
@@ -43,7 +42,7 @@ static void add_waiting(struct card *card, const struct session_view *view, stru
     if (view->kind == SESSION_SSH) {
         struct text line = text_over(command, command_size);
         session_ssh_command(card->session, &line);
-        texts_waiting_ssh(html, view, command);
+        texts_waiting_ssh(html, view, command, card->options.settings->admit);
     } else {
         char name[HOST_MAX + 5];
         session_rdp_file_name(card->session, name);
@@ -254,16 +253,16 @@ void card_update(struct card *card)
     }
 }
 
-const char *card_show_more(struct card *card)
+enum toast card_show_more(struct card *card)
 {
     struct session_view view;
     session_view(card->session, &view);
     card->more = !card->more;
     card_show(card, &view);
-    return card->more ? TEXT_MORE : TEXT_LESS;
+    return card->more ? TOAST_MORE : TOAST_LESS;
 }
 
-const char *card_decide(struct card *card, unsigned number, bool admit)
+enum toast card_decide(struct card *card, unsigned number, bool admit)
 {
     return questions_decide(&card->questions, card->session, number, admit);
 }

@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "vps/bot/outbox.h"
+#include "vps/bot/texts.h"
 #include "vps/session/session.h"
 #include "vps/settings.h"
 
@@ -32,9 +33,9 @@ const struct session *card_session(const struct card *card);
  */
 void card_update(struct card *card);
 /* A button below a question was pressed; the answer to the user. */
-const char *card_decide(struct card *card, unsigned number, bool admit);
+enum toast card_decide(struct card *card, unsigned number, bool admit);
 /* The button "scp, config" was pressed: shows these lines, or hides them. The answer. */
-const char *card_show_more(struct card *card);
+enum toast card_show_more(struct card *card);
 /* What was said stays in the chat. Accepts NULL. */
 void card_free(struct card *card);
 

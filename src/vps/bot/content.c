@@ -13,17 +13,24 @@ static json_t *button_json(const struct button *button)
 /* NULL if there is none. */
 static json_t *keyboard_json(const struct button *buttons, unsigned count)
 {
-    json_t *row = json_array();
+    json_t *rows = json_array(), *shared = NULL;
     for (unsigned i = 0; i < count; i++) {
-        if (!buttons[i].copy || strlen(buttons[i].copy) <= COPY_TEXT_MAX) {
-            json_array_append_new(row, button_json(&buttons[i]));
+        if (buttons[i].copy && strlen(buttons[i].copy) > COPY_TEXT_MAX) {
+            continue;
         }
+        json_t *row = buttons[i].wide ? NULL : shared;
+        if (!row) {
+            row = json_array();
+            json_array_append_new(rows, row);
+        }
+        json_array_append_new(row, button_json(&buttons[i]));
+        shared = buttons[i].wide ? shared : row;
     }
-    if (json_array_size(row) == 0) {
-        json_decref(row);
+    if (json_array_size(rows) == 0) {
+        json_decref(rows);
         return NULL;
     }
-    return json_pack("{s:[o]}", "inline_keyboard", row);
+    return json_pack("{s:o}", "inline_keyboard", rows);
 }
 
 json_t *content_of_message(const char *html, const struct button *buttons, unsigned count)

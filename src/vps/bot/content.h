@@ -3,10 +3,11 @@
 #define PAMTUNNEL_VPS_BOT_CONTENT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 /*
- * Telegram's limits: of a message, a caption, a button's copied text and the answer to
- * a pressed button in characters, of a button's data in bytes.
+ * Telegram's limits: of a message, a caption, a button's copied text, the answer to a
+ * pressed button and what the bot says of itself in characters, of a button's data in bytes.
  */
 enum {
     MESSAGE_MAX = 4096,
@@ -14,13 +15,16 @@ enum {
     COPY_TEXT_MAX = 256,
     CALLBACK_DATA_MAX = 64,
     ANSWER_MAX = 200,
+    DESCRIPTION_MAX = 512,
+    SHORT_DESCRIPTION_MAX = 120,
 };
 
-/* One in the row below a message: it sends back `data`, or copies `copy`. */
+/* One below a message: it sends back `data`, or copies `copy`. */
 struct button {
     const char *label;
     const char *data;
     const char *copy;
+    bool wide; /* it has a row of its own; all others share one */
 };
 
 /*

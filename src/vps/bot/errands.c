@@ -28,6 +28,8 @@ struct errand {
     struct errand *next;
     const char *method;
     json_t *params;
+    void (*fn)(void *arg, const json_t *result); /* NULL: nobody wants to know */
+    void *arg;
     bool waits_its_turn;
     struct backoff backoff;
     struct timer *timer; /* until it is tried again */
@@ -99,6 +101,8 @@ static void errand_over(struct errand *errand, const struct telegram_reply *repl
     }
     if (reply->outcome == TELEGRAM_REFUSED) {
         log_debug(errand->errands->log, "telegram: %s: %.120s", errand->method, reply->trouble);
+    } else if (errand->fn) {
+        errand->fn(errand->arg, reply->result);
     }
     errand_free(errand);
 }
@@ -131,6 +135,12 @@ static void errand_try(void *arg)
 
 void errands_run(struct errands *errands, const char *method, json_t *params)
 {
+    errands_ask(errands, method, params, NULL, NULL);
+}
+
+void errands_ask(struct errands *errands, const char *method, json_t *params,
+                 void (*fn)(void *arg, const json_t *result), void *arg)
+{
     struct errand *errand = errands->count < ERRANDS_MAX ? malloc(sizeof *errand) : NULL;
     struct timer *timer = errand ? timer_new(errands->loop, errand_try, errand) : NULL;
     if (!errand || !timer || !params) {
@@ -144,6 +154,8 @@ void errands_run(struct errands *errands, const char *method, json_t *params)
                               .next = errands->first,
                               .method = method,
                               .params = params,
+                              .fn = fn,
+                              .arg = arg,
                               .backoff = {.first_ms = FIRST_WAIT_MS, .max_ms = MAX_WAIT_MS},
                               .timer = timer};
     errands->first = errand;
@@ -151,10 +163,14 @@ void errands_run(struct errands *errands, const char *method, json_t *params)
     errand_try(errand);
 }
 
-void errands_answer(struct errands *errands, const char *callback_id, const char *text)
+void errands_answer(struct errands *errands, const char *callback_id, const char *text,
+                    bool is_alert)
 {
-    errands_run(errands, "answerCallbackQuery",
-                json_pack("{s:s,s:s}", "callback_query_id", callback_id, "text", text));
+    json_t *params = json_pack("{s:s,s:s}", "callback_query_id", callback_id, "text", text);
+    if (is_alert) {
+        json_object_set_new(params, "show_alert", json_true());
+    }
+    errands_run(errands, "answerCallbackQuery", params);
 }
 
 void errands_strip_buttons(struct errands *errands, int64_t chat_id, int64_t message_id)

@@ -1,5 +1,5 @@
 /*
- * errands: small calls beside the messages, in no order, whose results nobody needs:
+ * errands: small calls beside the messages, in no order, whose results hardly anybody needs:
  * answers to pressed buttons, the list of commands. Each is tried a few times, and
  * a few are under way at once: they never take the connections of the poll or of messages.
  */
@@ -7,6 +7,7 @@
 #define PAMTUNNEL_VPS_BOT_ERRANDS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -25,8 +26,15 @@ void errands_free(struct errands *errands);
  * dropped when too many others wait.
  */
 void errands_run(struct errands *errands, const char *method, json_t *params);
-/* Answers a pressed button with a line: plain text, up to 200 characters. */
-void errands_answer(struct errands *errands, const char *callback_id, const char *text);
+/* The same, of a call that is done: its result is handed to fn, from the loop. */
+void errands_ask(struct errands *errands, const char *method, json_t *params,
+                 void (*fn)(void *arg, const json_t *result), void *arg);
+/*
+ * Answers a pressed button with a line: plain text, up to 200 characters. is_alert: it is to
+ * be read, and closed with a tap.
+ */
+void errands_answer(struct errands *errands, const char *callback_id, const char *text,
+                    bool is_alert);
 /* Takes the buttons off a message that no card or question keeps. */
 void errands_strip_buttons(struct errands *errands, int64_t chat_id, int64_t message_id);
 

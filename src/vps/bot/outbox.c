@@ -530,11 +530,17 @@ void outbox_free(struct outbox *outbox)
     }
 }
 
-void outbox_say(struct outbox *outbox, int64_t chat_id, const char *html)
+void outbox_say_with(struct outbox *outbox, int64_t chat_id, const char *html,
+                     const struct button *buttons, unsigned count)
 {
     struct post *post = post_new(outbox, chat_id);
-    post_set(post, html, NULL, 0);
+    post_set(post, html, buttons, count);
     post_release(post);
+}
+
+void outbox_say(struct outbox *outbox, int64_t chat_id, const char *html)
+{
+    outbox_say_with(outbox, chat_id, html, NULL, 0);
 }
 
 void outbox_say_to_stranger(struct outbox *outbox, int64_t chat_id, const char *html)

@@ -57,6 +57,8 @@ struct post *post_adopt(struct outbox *outbox, int64_t chat_id, int64_t message_
 
 /* A message by itself. */
 void outbox_say(struct outbox *outbox, int64_t chat_id, const char *html);
+void outbox_say_with(struct outbox *outbox, int64_t chat_id, const char *html,
+                     const struct button *buttons, unsigned count);
 
 /*
  * The same to somebody who is not a user: only a few at once, and each tried only once, so

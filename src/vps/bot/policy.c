@@ -1,6 +1,6 @@
 #include "vps/bot/policy.h"
 
-enum { TELL_AGAIN_MS = 3600 * 1000 };
+#include <stdbool.h>
 
 static bool is_allowed(int64_t id, const int64_t *allowed, size_t allowed_count)
 {
@@ -58,25 +58,4 @@ enum reception policy_judge(const struct update *update, const int64_t *allowed,
     }
     *ret_reason = reason;
     return reception;
-}
-
-bool strangers_may_tell(struct strangers *strangers, int64_t id, uint64_t now_ms)
-{
-    unsigned place = STRANGERS_MAX;
-    for (unsigned i = 0; i < STRANGERS_MAX; i++) {
-        bool lapsed = strangers->told[i].id == 0 ||
-                      now_ms - strangers->told[i].told_ms >= TELL_AGAIN_MS;
-        if (strangers->told[i].id == id && !lapsed) {
-            return false;
-        }
-        if (lapsed) {
-            place = i;
-        }
-    }
-    if (place == STRANGERS_MAX) {
-        return false;
-    }
-    strangers->told[place].id = id;
-    strangers->told[place].told_ms = now_ms;
-    return true;
 }

@@ -6,7 +6,6 @@
 #ifndef PAMTUNNEL_VPS_BOT_POLICY_H
 #define PAMTUNNEL_VPS_BOT_POLICY_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,21 +21,5 @@ enum reception {
 /* *ret_reason says in a few words why it is not RECEPTION_USER, for the log. */
 enum reception policy_judge(const struct update *update, const int64_t *allowed,
                             size_t allowed_count, const char **ret_reason);
-
-/*
- * Who has been told that the bot is private: each stranger at most once an hour, and at
- * most STRANGERS_MAX of them. Zero-initialised is ready for use.
- */
-enum { STRANGERS_MAX = 64 };
-
-struct strangers {
-    struct {
-        int64_t id;
-        uint64_t told_ms;
-    } told[STRANGERS_MAX];
-};
-
-/* True if this one may be told now; that is then remembered. */
-bool strangers_may_tell(struct strangers *strangers, int64_t id, uint64_t now_ms);
 
 #endif

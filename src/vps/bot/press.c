@@ -24,6 +24,17 @@ char *press_format(enum press_verb verb, const char *id, unsigned number, char *
     return dst;
 }
 
+static const char RUN[] = "run:";
+
+int press_format_run(const char *command, char *dst)
+{
+    if (strlen(RUN) + strlen(command) > CALLBACK_DATA_MAX) {
+        return -EMSGSIZE;
+    }
+    snprintf(dst, PRESS_DATA_SIZE, "%s%s", RUN, command);
+    return 0;
+}
+
 /* One to nine digits, and nothing else. */
 static int parse_number(const char *text, unsigned *ret_number)
 {
@@ -36,6 +47,10 @@ static int parse_number(const char *text, unsigned *ret_number)
 
 int press_parse(const char *data, struct press *ret_press)
 {
+    if (strncmp(data, RUN, strlen(RUN)) == 0) {
+        *ret_press = (struct press){.verb = PRESS_RUN, .command = data + strlen(RUN)};
+        return 0;
+    }
     for (unsigned i = 0; i < sizeof VERBS / sizeof *VERBS; i++) {
         size_t name_len = strlen(VERBS[i].name);
         if (strncmp(data, VERBS[i].name, name_len) != 0 || data[name_len] != ':') {

@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "vps/bot/press.h"
-#include "vps/bot/texts.h"
 
 void questions_init(struct questions *questions, struct outbox *outbox, int64_t chat_id,
                     struct session *session, bool asks_always)
@@ -167,8 +166,26 @@ void questions_update(struct questions *questions, const struct session_view *vi
     update_knocking(questions, view);
 }
 
-const char *questions_decide(struct questions *questions, struct session *session, unsigned number,
-                             bool admit)
+static void note_decision(struct questions *questions, unsigned number, bool admitted)
+{
+    unsigned i = questions->next_decided++ % QUESTIONS_DECIDED_MAX;
+    questions->decided[i].number = number;
+    questions->decided[i].admitted = admitted;
+}
+
+/* There is no question about it any more. */
+static enum toast why_not(const struct questions *questions, unsigned number)
+{
+    for (unsigned i = 0; i < QUESTIONS_DECIDED_MAX; i++) {
+        if (number > 0 && questions->decided[i].number == number) {
+            return questions->decided[i].admitted ? TOAST_ALREADY_ADMITTED : TOAST_ALREADY_BLOCKED;
+        }
+    }
+    return TOAST_CLIENT_GONE;
+}
+
+enum toast questions_decide(struct questions *questions, struct session *session, unsigned number,
+                            bool admit)
 {
     struct parked_view parked[SESSION_PARKED_MAX];
     struct session_view view;
@@ -180,16 +197,17 @@ const char *questions_decide(struct questions *questions, struct session *sessio
     /* Another one of its party may wait, but it is not the one that the user was shown. */
     struct question *question = i < count ? find_question(questions, &parked[i].from) : NULL;
     if (!question) {
-        return TEXT_CLIENT_GONE;
+        return why_not(questions, number);
     }
     question->admitting = admit;
     question->blocking = !admit;
+    note_decision(questions, number, admit); /* the card may be gone when the session is told */
     int err = admit ? session_admit(session, number, &view.owner)
                     : session_block(session, number, &view.owner);
     if (err < 0) {
-        return TEXT_CLIENT_GONE;
+        return TOAST_CLIENT_GONE;
     }
-    return admit ? TEXT_ADMITTED : TEXT_BLOCKED;
+    return admit ? TOAST_ADMITTED : TOAST_BLOCKED;
 }
 
 void questions_done(struct questions *questions, const struct session_view *view)

@@ -10,9 +10,10 @@
 #include <stdint.h>
 
 #include "vps/bot/outbox.h"
+#include "vps/bot/texts.h"
 #include "vps/session/session.h"
 
-enum { QUESTIONS_MAX = 16, QUESTIONS_KNOCKING_MS = 60000 };
+enum { QUESTIONS_MAX = 16, QUESTIONS_KNOCKING_MS = 60000, QUESTIONS_DECIDED_MAX = 16 };
 
 struct question {
     struct post *post; /* NULL: the place is free */
@@ -27,6 +28,12 @@ struct questions {
     struct session *session;
     bool asks_always; /* also about addresses from which the user came before */
     struct question open[QUESTIONS_MAX];
+    /* The latest decisions, in a ring: a second press is told so. */
+    struct {
+        unsigned number; /* of the client; 0: none yet */
+        bool admitted;
+    } decided[QUESTIONS_DECIDED_MAX];
+    unsigned next_decided;
     struct post *knocking; /* NULL: nothing was said about strangers */
     uint64_t knocking_ms;  /* when that was said last */
     bool knocking_is_open; /* the user could still admit one of them */
@@ -40,8 +47,8 @@ void questions_update(struct questions *questions, const struct session_view *vi
  * The user pressed a button below a question: admits client `number`, or blocks its party.
  * The session's watchers are called meanwhile. Returns the answer to the user.
  */
-const char *questions_decide(struct questions *questions, struct session *session, unsigned number,
-                             bool admit);
+enum toast questions_decide(struct questions *questions, struct session *session, unsigned number,
+                            bool admit);
 /* Lets go of all; what is open is closed as gone. */
 void questions_done(struct questions *questions, const struct session_view *view);
 

@@ -1,6 +1,5 @@
 /*
- * texts: every text the users read. Messages are HTML of Telegram's kind; whatever
- * comes from elsewhere is escaped by html_add().
+ * texts: every text the users read. Messages are HTML of Telegram's kind (html.h).
  */
 #ifndef PAMTUNNEL_VPS_BOT_TEXTS_H
 #define PAMTUNNEL_VPS_BOT_TEXTS_H
@@ -8,32 +7,50 @@
 #include "base/net.h"
 #include "base/text.h"
 #include "vps/bot/command.h"
+#include "vps/bot/suggest.h"
 #include "vps/session/session.h"
+#include "vps/settings.h"
 
 /* Takes every message here; nothing is cut off, since a cut tag would be refused. */
 enum { TEXTS_SIZE = 8192 };
-
-/* Appends plain text. */
-void html_add(struct text *html, const char *plain);
 
 /* --- to those who write --- */
 
 void texts_help(struct text *html);
 void texts_unknown(struct text *html);
-void texts_usage(struct text *html, const struct command_row *row, const struct why *why);
+/* The suggestions follow as buttons, or below. */
+void texts_did_you_mean(struct text *html, const struct suggestions *suggestions);
+/* several: more than one gateway is online. */
+void texts_usage(struct text *html, const struct command_row *row, const struct why *why,
+                 bool several);
+/* Somebody sent a photo, a place, …; caption: what is below it, or NULL. */
+void texts_only_text(struct text *html, const char *caption);
 /* age_s: of the latest of `count` commands. */
 void texts_expired(struct text *html, unsigned count, int64_t age_s);
-void texts_private(struct text *html);
+/* To a stranger. */
+void texts_private(struct text *html, int64_t user_id);
 /* file_name cannot be sent at the moment. */
 void texts_file_stuck(struct text *html, const char *file_name);
 void texts_forwarded(struct text *html);
 void texts_not_opened(struct text *html, const struct why *why);
+/* Below that: a line about a session that could be closed. */
+void texts_open_session(struct text *html, unsigned number, const struct session_view *view);
+/* What everybody can read who opens the chat: plain text. */
+#define TEXT_DESCRIPTION                                                                      \
+    "A private bot: it answers only the people who set it up. If you are one of them, press " \
+    "Start; /help shows what it can do."
+#define TEXT_SHORT_DESCRIPTION "A private bot: it answers only the people who set it up."
 
 /* --- a session's message --- */
 
+/* Parts of many messages: "HOME-PC", with its port if that is not the usual one; an address. */
+void texts_add_target(struct text *html, const struct session_view *view);
+void texts_add_client(struct text *html, const struct addr *client);
+
 void texts_opening(struct text *html, const struct session_view *view);
 /* command: the ssh command line. */
-void texts_waiting_ssh(struct text *html, const struct session_view *view, const char *command);
+void texts_waiting_ssh(struct text *html, const struct session_view *view, const char *command,
+                       enum admit admit);
 void texts_waiting_rdp(struct text *html, const struct session_view *view, const char *file_name);
 /* Below the .rdp file; address: "HOST:PORT" of the public port. */
 void texts_rdp_caption(struct text *html, const struct session_view *view, const char *address);
@@ -65,25 +82,40 @@ void texts_answered(struct text *html, const struct session_view *view, const st
 
 /* --- answers to pressed buttons: plain text --- */
 
-#define TEXT_CLOSED       "Closed."
-#define TEXT_ADMITTED     "Admitted."
-#define TEXT_BLOCKED      "Blocked."
-#define TEXT_MORE         "The lines are in the message now."
-#define TEXT_LESS         "The lines are hidden again."
-#define TEXT_CLIENT_GONE  "This client is not waiting any more."
-#define TEXT_ASKED        "Here they are."
-#define TEXT_ALL_ASKED    "I have already asked you about everybody who is waiting."
-#define TEXT_SESSION_GONE "This session has already ended."
-#define TEXT_NOT_YOURS    "This button is not for you."
-#define TEXT_NO_BUTTON    "This button no longer does anything."
+enum toast {
+    TOAST_CLOSED,
+    TOAST_ADMITTED,
+    TOAST_BLOCKED,
+    TOAST_ALREADY_ADMITTED,
+    TOAST_ALREADY_BLOCKED,
+    TOAST_MORE,
+    TOAST_LESS,
+    TOAST_CLIENT_GONE,
+    TOAST_ASKED,
+    TOAST_ALL_ASKED,
+    TOAST_RUNNING,
+    TOAST_RUNNING_ALREADY,
+    TOAST_TOO_OLD,
+    TOAST_SESSION_OVER,
+    TOAST_OVER_NOBODY_ADMITTED,
+    TOAST_NOT_YOURS,
+    TOAST_NO_BUTTON,
+    TOAST_COUNT,
+};
+
+struct toast_text {
+    const char *text;
+    bool is_alert; /* what was pressed did not happen, and the user has to know */
+};
+extern const struct toast_text TOASTS[TOAST_COUNT];
 
 /* Labels of buttons. */
-#define LABEL_COPY        "Copy"
-#define LABEL_MORE        "scp, config"
-#define LABEL_LESS        "Less"
-#define LABEL_CLOSE       "Close"
-#define LABEL_ADMIT       "Admit"
-#define LABEL_BLOCK       "Block"
-#define LABEL_WHO_WAITS   "Who waits?"
+#define LABEL_COPY      "Copy"
+#define LABEL_MORE      "scp, config"
+#define LABEL_LESS      "Less"
+#define LABEL_CLOSE     "Close"
+#define LABEL_ADMIT     "Admit"
+#define LABEL_BLOCK     "Block"
+#define LABEL_WHO_WAITS "Who waits?"
 
 #endif

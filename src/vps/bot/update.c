@@ -27,6 +27,7 @@ static void read_from(struct update *update, const json_t *object)
     const json_t *from = json_object_get(object, "from");
     update->from_id = integer_at(from, "id");
     update->from_is_bot = json_is_true(json_object_get(from, "is_bot"));
+    update->first_name = string_at(from, "first_name");
 }
 
 static void read_place(struct update *update, const json_t *message)
@@ -36,6 +37,7 @@ static void read_place(struct update *update, const json_t *message)
     update->chat_id = integer_at(chat, "id");
     update->chat_is_private = type && strcmp(type, "private") == 0;
     update->message_id = integer_at(message, "message_id");
+    update->date = integer_at(message, "date");
 }
 
 /* The fields that only forwarded messages have: today's, and those before Bot API 7.0. */
@@ -51,16 +53,32 @@ static bool is_forwarded(const json_t *message)
     return false;
 }
 
+/* What people send besides text. Not so the messages that the chat itself makes: pins, calls. */
+static const char *attached_to(const json_t *message)
+{
+    static const char *const KEYS[] = {
+        "photo", "voice",    "video",     "video_note", "animation", "sticker",
+        "audio", "document", "checklist", "location",   "venue",     "contact",
+        "poll",  "dice",     "story",     "game",       "paid_media"};
+    for (unsigned i = 0; i < sizeof KEYS / sizeof *KEYS; i++) {
+        if (json_object_get(message, KEYS[i])) {
+            return KEYS[i];
+        }
+    }
+    return NULL;
+}
+
 static void read_message(struct update *update, const json_t *message)
 {
     read_from(update, message);
     read_place(update, message);
-    update->date = integer_at(message, "date");
     update->forwarded = is_forwarded(message);
     update->via_bot = json_object_get(message, "via_bot") != NULL;
     update->sender_chat = json_object_get(message, "sender_chat") != NULL;
     update->by_business = json_object_get(message, "sender_business_bot") != NULL;
     update->text = string_at(message, "text");
+    update->attached = attached_to(message);
+    update->caption = string_at(message, "caption");
 }
 
 static void read_callback(struct update *update, const json_t *callback)

@@ -23,21 +23,24 @@ struct update {
     /* Who: 0 if it does not say. */
     int64_t from_id;
     bool from_is_bot;
+    const char *first_name; /* their own word; NULL: none */
     /* Where: of the message, or of the message whose button was pressed. */
     int64_t chat_id;
     bool chat_is_private;
     int64_t message_id;
 
     /* Of a message. */
-    int64_t date;     /* Unix time of Telegram's clock */
-    int64_t arrived;  /* by the same clock, when it came here: set by the poller */
-    bool forwarded;   /* somebody else wrote it */
-    bool via_bot;     /* an inline bot wrote it */
-    bool sender_chat; /* sent on behalf of a chat: `from` is made up */
-    bool by_business; /* sent by a bot in the name of a business account */
-    const char *text; /* NULL: it has none */
+    int64_t date;         /* Unix time of Telegram's clock */
+    int64_t arrived;      /* by the same clock, when it came here: set by the poller */
+    bool forwarded;       /* somebody else wrote it */
+    bool via_bot;         /* an inline bot wrote it */
+    bool sender_chat;     /* sent on behalf of a chat: `from` is made up */
+    bool by_business;     /* sent by a bot in the name of a business account */
+    const char *text;     /* NULL: it has none */
+    const char *attached; /* "photo", "voice", "location", …; NULL: nothing is */
+    const char *caption;  /* below that; NULL: none */
 
-    /* Of a callback. */
+    /* Of a callback; `date` is then that of the message whose button was pressed. */
     const char *callback_id; /* NULL: nothing to answer to */
     const char *data;        /* NULL: none */
 };

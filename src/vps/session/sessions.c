@@ -210,6 +210,28 @@ int sessions_open(struct sessions *sessions, const struct session_request *reque
     return 0;
 }
 
+bool sessions_expect_gateway(const struct sessions *sessions, const struct target *target)
+{
+    const struct gateways *gateways = sessions->services.gateways;
+    return gateways && !sessions->draining && gateways_expect(gateways, target->gateway);
+}
+
+unsigned sessions_gateways(const struct sessions *sessions, const char *ret_names[], unsigned most)
+{
+    const struct gateways *gateways = sessions->services.gateways;
+    struct gateway *gateway = NULL;
+    unsigned count = 0;
+    while (gateways && (gateway = gateways_next(gateways, gateway))) {
+        struct gateway_view view;
+        gateway_view(gateway, &view);
+        if (count < most) {
+            ret_names[count] = view.name;
+        }
+        count++;
+    }
+    return count;
+}
+
 void sessions_drain(struct sessions *sessions, bool on)
 {
     sessions->draining = on;

@@ -50,6 +50,14 @@ struct session_request {
 int sessions_open(struct sessions *sessions, const struct session_request *request,
                   struct session **ret_session, struct why *why);
 
+/*
+ * sessions_open() has failed for want of a gateway, and may work in a few seconds: one that
+ * serves this target is on its way.
+ */
+bool sessions_expect_gateway(const struct sessions *sessions, const struct target *target);
+/* The names of the gateways that are online, up to `most`. Returns how many there are. */
+unsigned sessions_gateways(const struct sessions *sessions, const char *ret_names[], unsigned most);
+
 /* Draining: those that are open go on, and no new one is opened. */
 void sessions_drain(struct sessions *sessions, bool on);
 bool sessions_are_draining(const struct sessions *sessions);

@@ -1,0 +1,52 @@
+/*
+ * attendance: which gateways vps-agent has seen since it started, and since when those that
+ * are away are. So a user who asks for one of them reads more than that it is not there.
+ */
+#ifndef PAMTUNNEL_VPS_ATTENDANCE_H
+#define PAMTUNNEL_VPS_ATTENDANCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/host.h"
+#include "base/net.h"
+#include "base/text.h"
+#include "vps/settings.h"
+
+enum {
+    ATTENDANCE_MAX = 48,          /* remembered; the one that has been away longest makes room */
+    ATTENDANCE_RETURN_MS = 10000, /* after a restart on either side it is back within that time */
+};
+
+struct attendance {
+    const struct vps_settings *settings; /* the names that keys have */
+    uint64_t began_ms;
+    unsigned count;
+    struct attendant {
+        char name[GATEWAY_NAME_MAX + 1];
+        struct addr from;
+        bool is_here;
+        uint64_t left_ms; /* if it is not here */
+    } seen[ATTENDANCE_MAX];
+};
+
+void attendance_begin(struct attendance *attendance, const struct vps_settings *settings,
+                      uint64_t now_ms);
+void attendance_came(struct attendance *attendance, const char *name, const struct addr *from);
+void attendance_left(struct attendance *attendance, const char *name, uint64_t now_ms);
+
+/*
+ * A gateway of that name (""; any) is away, and will most likely be back in a moment: it was
+ * here a moment ago, or vps-agent itself has only just started.
+ */
+bool attendance_expects(const struct attendance *attendance, const char *name, uint64_t now_ms);
+/*
+ * Adds a clause about one gateway that is away, without its name: "was last here 5 min ago,
+ * from 198.51.100.7". False, and nothing, if there is no reason to think that it exists.
+ */
+bool attendance_say(const struct attendance *attendance, const char *name, uint64_t now_ms,
+                    struct text *text);
+/* Adds sentences about all that are away. */
+void attendance_say_all(const struct attendance *attendance, uint64_t now_ms, struct text *text);
+
+#endif
