@@ -224,7 +224,7 @@ def test_a_client_that_waits_for_the_servers_line_logs_in_from_a_known_address(s
         result = openssh.ssh(line.replace("ssh ", f"ssh -o 'ProxyCommand={proxy}' ", 1), config,
                              "echo hello")
         assert (result.stdout, result.stderr) == (b"hello\n", b"")
-        world.api.wait_message("Connected from 127.0.0.1")
+        world.vps.wait_log("it has said nothing, and waits for the server's first word")
 
 
 @pytest.mark.slow
