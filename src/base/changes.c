@@ -7,6 +7,8 @@
 #include "base/host.h"
 #include "base/log.h"
 
+enum { SHOWN_MAX = 161 }; /* of a text, so that the old and the new one fit */
+
 /* ---- the forms of base's own parsers ---------------------------------------- */
 
 static void show_number(const struct setting *setting, const void *field, struct text *text)
@@ -77,10 +79,13 @@ static bool is_same(const struct setting_form *form, const void *before, const v
 static void show(const struct setting *setting, const struct setting_form *form, const void *field,
                  struct text *text)
 {
+    char value[SHOWN_MAX];
+    struct text shown = text_over(value, sizeof value);
     if (form->show) {
         form->show(setting, field, text);
     } else {
-        text_add(text, "%.160s", *(const char *)field ? (const char *)field : "unset");
+        text_add(&shown, "%s", *(const char *)field ? (const char *)field : "unset");
+        text_add(text, "%s", value);
     }
 }
 

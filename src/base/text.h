@@ -32,7 +32,7 @@ char *text_trim(char *text);
 void text_make_visible(char *line);
 /*
  * The same for words of others that are put between “ and ” in a sentence of ours: they
- * hold none of these two themselves. So a chat can tell them apart (vps/bot/texts).
+ * hold none of these two themselves. So a chat can tell them apart (vps/bot/html).
  */
 void text_quote(char *words);
 

@@ -274,6 +274,42 @@ static void start_waiting(struct tunnel *tunnel)
     }
 }
 
+/* ---- the list of targets --------------------------------------------------- */
+
+/* The host as it was asked for, out of "HOST:PORT" or "[IPV6]:PORT". */
+static void write_host(const struct tunnel *tunnel, char dst[TARGET_TEXT_MAX])
+{
+    const char *start = tunnel->target + (tunnel->target[0] == '[');
+    const char *end = strrchr(tunnel->target, ':') - (tunnel->target[0] == '[');
+    snprintf(dst, TARGET_TEXT_MAX, "%.*s", (int)(end - start), start);
+}
+
+/* Every address that it is connected to, or may yet dial. */
+static bool is_allowed(const struct tunnel *tunnel)
+{
+    const struct targets *allowed = tunnel->host->allowed;
+    const struct addr *addrs = tunnel->addrs ? tunnel->addrs : &tunnel->dialled;
+    unsigned count = tunnel->addrs ? tunnel->addr_count : 1;
+    char host[TARGET_TEXT_MAX];
+    write_host(tunnel, host);
+    if (targets_allow_name(allowed, host, tunnel->port)) {
+        return true;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (!targets_allow_addr(allowed, &addrs[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct failure not_allowed_any_more(const struct tunnel *tunnel)
+{
+    return failure_make(TUNNEL_NOT_ALLOWED,
+                        "%.100s is not among the ALLOWED_TARGETS of this gateway any more",
+                        tunnel->target);
+}
+
 /* ---- opening --------------------------------------------------------------- */
 
 static void opened_one_half(struct tunnel *tunnel)
@@ -301,6 +337,11 @@ static void on_reached(void *arg, const struct failure *failure, const struct ad
     }
     memcpy(tunnel->addrs, addrs, count * sizeof *addrs);
     tunnel->addr_count = count;
+    if (!is_allowed(tunnel)) { /* the list has changed while it was probed */
+        struct failure not_allowed = not_allowed_any_more(tunnel);
+        tunnel_fail(tunnel, &not_allowed);
+        return;
+    }
     opened_one_half(tunnel);
 }
 
@@ -432,33 +473,6 @@ void tunnel_close(struct tunnel *tunnel)
 
 /* ---- another list of targets ------------------------------------------------ */
 
-/* The host as it was asked for, out of "HOST:PORT" or "[IPV6]:PORT". */
-static void write_host(const struct tunnel *tunnel, char dst[TARGET_TEXT_MAX])
-{
-    const char *start = tunnel->target + (tunnel->target[0] == '[');
-    const char *end = strrchr(tunnel->target, ':') - (tunnel->target[0] == '[');
-    snprintf(dst, TARGET_TEXT_MAX, "%.*s", (int)(end - start), start);
-}
-
-/* Every address that it is connected to, or may yet dial. */
-static bool is_allowed(const struct tunnel *tunnel)
-{
-    const struct targets *allowed = tunnel->host->allowed;
-    const struct addr *addrs = tunnel->addrs ? tunnel->addrs : &tunnel->dialled;
-    unsigned count = tunnel->addrs ? tunnel->addr_count : 1;
-    char host[TARGET_TEXT_MAX];
-    write_host(tunnel, host);
-    if (targets_allow_name(allowed, host, tunnel->port)) {
-        return true;
-    }
-    for (unsigned i = 0; i < count; i++) {
-        if (!targets_allow_addr(allowed, &addrs[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* The link comes back through tunnel_link_ended(), and the tunnel ends then. */
 static void cut_relaying(struct tunnel *tunnel, const struct failure *failure)
 {
@@ -472,10 +486,7 @@ void tunnel_check_target(struct tunnel *tunnel)
     if (tunnel->reach || is_allowed(tunnel)) {
         return;
     }
-    struct failure failure = failure_make(TUNNEL_NOT_ALLOWED,
-                                          "%.100s is not among the ALLOWED_TARGETS of this gateway "
-                                          "any more",
-                                          tunnel->target);
+    struct failure failure = not_allowed_any_more(tunnel);
     if (tunnel->link) {
         cut_relaying(tunnel, &failure);
     } else if (tunnel->data >= 0) {

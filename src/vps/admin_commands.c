@@ -230,12 +230,12 @@ static json_t *nobody_waits(const struct session *session)
 
 static json_t *no_address(const char *typed)
 {
-    char buffer[320];
-    snprintf(buffer, sizeof buffer,
-             "%.60s is not an address: give that of a client that waits, as pamctl sessions shows "
-             "it.",
-             typed);
-    return reply_error("invalid", buffer);
+    struct why why;
+    why_set(&why, -EINVAL,
+            "%.60s is not an address: give that of a client that waits, as pamctl sessions shows "
+            "it.",
+            typed);
+    return reply_error("invalid", why.text);
 }
 
 /* any_will_do: all of an address are meant anyway. */

@@ -108,8 +108,8 @@ static const struct setting TELEGRAM_TABLE[] = {
      "the http or https address of a Bot API server", parse_url, FIELD(telegram_api_url),
      .max = URL_MAX, .at_start = true},
     {"TELEGRAM_PROXY",
-     .takes = "the proxy on the way to the Bot API, http://, https:// or socks5h://, each "
-              "[USER:PASSWORD@]HOST[:PORT]",
+     .takes = "the proxy on the way to the Bot API: http://, https:// or socks5h://, then "
+              "[USER:PASSWORD@]HOST:PORT",
      .parse = parse_proxy, FIELD(telegram_proxy), .max = URL_MAX, .secret = true, .optional = true,
      .at_start = true},
 };

@@ -3,6 +3,7 @@
  * the VPS on one side (commands, data port) and the target on the other.
  */
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -879,6 +880,25 @@ static void what_is_opening_goes_by_the_new_list(void **state)
     world_close(&world);
 }
 
+static bool is_being_probed(const struct world *world)
+{
+    struct pollfd waits = {.fd = world->target, .events = POLLIN};
+    return poll(&waits, 1, 0) == 1;
+}
+
+static void what_is_being_probed_goes_by_the_new_list(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world, LOOPBACK);
+    open_to(&world, "127.0.0.1", port_of(world.target), 0);
+    WAIT_FOR(&world, is_being_probed(&world));
+    use_list(&world, "10.0.0.0/8:1-65535");
+    assert_failed(&world, TUNNEL_NOT_ALLOWED, 0);
+    assert_int_equal(tunnels_count(world.tunnels), 0);
+    world_close(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -913,6 +933,7 @@ int main(void)
         cmocka_unit_test(another_list_ends_what_it_does_not_allow_and_nothing_else),
         cmocka_unit_test(another_list_ends_what_waits_too),
         cmocka_unit_test(what_is_opening_goes_by_the_new_list),
+        cmocka_unit_test(what_is_being_probed_goes_by_the_new_list),
     };
     return cmocka_run_group_tests_name("tunnels", tests, NULL, NULL);
 }

@@ -72,10 +72,6 @@ static size_t word_len(const char *at)
     return len;
 }
 
-/*
- * A sentence with names and words of others in it. Those between “ and ” go into <code>,
- * where Telegram leaves everything as it is, and so does whatever looks like a link.
- */
 void html_add_words(struct text *html, const char *plain)
 {
     const size_t quote = strlen("“");
@@ -100,7 +96,6 @@ void html_add_words(struct text *html, const char *plain)
     }
 }
 
-/* The same as a sentence of its own: with a capital letter and a full stop. */
 void html_add_sentence(struct text *html, const char *plain)
 {
     char words[SENTENCE_MAX];

@@ -2,20 +2,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdbool.h>
 
 #include "base/text.h"
-#include "vps/settings.h"
-
-static bool has(const struct vps_settings *settings, int64_t id)
-{
-    for (unsigned i = 0; i < settings->allowed_users.count; i++) {
-        if (settings->allowed_users.ids[i] == id) {
-            return true;
-        }
-    }
-    return false;
-}
+#include "vps/roster.h"
 
 int users_add(const char *now, const char *more, char ret_list[SETTING_VALUE_MAX], struct why *why)
 {
@@ -27,7 +16,7 @@ int users_add(const char *now, const char *more, char ret_list[SETTING_VALUE_MAX
     text_add(&list, "%s", now);
     for (unsigned i = 0; err == 0 && i < added.allowed_users.count; i++) {
         int64_t id = added.allowed_users.ids[i];
-        if (!has(&there, id)) {
+        if (!roster_has_user(&there, id)) {
             text_add(&list, ",%" PRId64, id);
         }
     }
