@@ -49,10 +49,28 @@ static int add_entry(struct settings_source *source, const char *name, const cha
     return 0;
 }
 
-static int read_line(struct settings_source *source, char *line, bool whole, struct why *why)
+/* A NUL, or the CR of a Macintosh: a part of the line would be taken for all, or for a comment. */
+static int check_characters(const char *line, size_t len, struct why *why)
+{
+    while (len > 0 && (line[len - 1] == '\r' || line[len - 1] == '\n')) {
+        len--;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)line[i] < ' ' && line[i] != '\t') {
+            return why_set(why, -EINVAL,
+                           "a control character in it; lines end with LF, or CR and LF");
+        }
+    }
+    return 0;
+}
+
+static int read_line(struct settings_source *source, char *line, size_t len, bool whole,
+                     struct why *why)
 {
     char *name, *value;
+    size_t before = strlen(line);
     int err = source->line == 1 ? envfile_skip_mark(line, why) : 0;
+    err = err < 0 ? err : check_characters(line, len - (before - strlen(line)), why);
     if (err == 0 && !whole) {
         err = why_set(why, -EINVAL, "not of the form NAME=value");
     }
@@ -65,9 +83,14 @@ static int read_env_file(struct settings_source *source, FILE *file, struct why 
     char line[ENVFILE_LINE_MAX];
     struct why closer = {"out of memory"};
     int err = 0;
-    while (err == 0 && fgets(line, sizeof line, file)) {
+    for (;;) {
+        memset(line, '\n', sizeof line); /* so that the last NUL is where fgets() has ended */
+        if (err < 0 || !fgets(line, sizeof line, file)) {
+            break;
+        }
+        size_t len = (size_t)((char *)memrchr(line, '\0', sizeof line) - line);
         source->line++;
-        err = read_line(source, line, strchr(line, '\n') || feof(file), &closer);
+        err = read_line(source, line, len, memchr(line, '\n', len) || feof(file), &closer);
     }
     if (err < 0) {
         why_set(why, err, "%s, line %u: %s", source->path, source->line, closer.text);

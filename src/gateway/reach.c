@@ -84,6 +84,21 @@ static void reach_refuse(struct reach *reach, const struct addr *addr)
     reach_finish(reach, &failure, NULL, 0);
 }
 
+static unsigned keep_allowed(const struct reach *reach, const struct addr *addrs, unsigned count,
+                             struct addr *kept)
+{
+    bool all = targets_allow_name(reach->allowed, reach->host, reach->port);
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < count && n < RESOLVE_MAX; i++) {
+        if (all || targets_allow_addr(reach->allowed, &addrs[i])) {
+            kept[n++] = addrs[i];
+        }
+    }
+    return n;
+}
+
+/* A probe may take a while: the list may be another one by now. */
 static void reach_probed(void *arg, int fd, const struct addr *addr)
 {
     struct reach *reach = arg;
@@ -96,22 +111,11 @@ static void reach_probed(void *arg, int fd, const struct addr *addr)
     }
     close(fd);
     answered_note(reach->answered, addr);
-    answered = *addr;
-    reach_finish(reach, NULL, &answered, 1);
-}
-
-static unsigned keep_allowed(const struct reach *reach, const struct addr *addrs, unsigned count,
-                             struct addr kept[RESOLVE_MAX])
-{
-    bool all = targets_allow_name(reach->allowed, reach->host, reach->port);
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < count && n < RESOLVE_MAX; i++) {
-        if (all || targets_allow_addr(reach->allowed, &addrs[i])) {
-            kept[n++] = addrs[i];
-        }
+    if (keep_allowed(reach, addr, 1, &answered) == 0) {
+        reach_refuse(reach, addr);
+        return;
     }
-    return n;
+    reach_finish(reach, NULL, &answered, 1);
 }
 
 /* One that answered a moment ago, NULL: none did. */

@@ -96,6 +96,7 @@ static const char *const OF_VPS[] = {
     "ADMIT",
     "MAX_SESSIONS_PER_USER",
     "KNOWN_DAYS",
+    "RDP_CLIPBOARD",
     "STATE_DIR",
     NULL,
 };

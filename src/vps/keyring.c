@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "vps/roster.h"
 
-enum { USED_MAX = 256 };
+enum { USED_MAX = 256 }; /* and in LOAD */
 
 struct keyring {
     const struct vps_settings *settings;
@@ -17,7 +17,9 @@ struct keyring {
     char used[USED_MAX][KEYRING_ID_MAX]; /* those with a time */
 };
 
-static const char LOAD[] = "SELECT key FROM joined ORDER BY at DESC";
+/* Those that came last, in the order in which they came: remember() drops the first. */
+static const char LOAD[] = "SELECT key FROM (SELECT key, at FROM joined ORDER BY at DESC LIMIT 256) "
+                           "ORDER BY at";
 static const char KEEP[] = "INSERT INTO joined(key, gateway, at) VALUES(?1, ?2, ?3) "
                            "ON CONFLICT(key) DO UPDATE SET gateway=?2, at=?3";
 

@@ -1,9 +1,11 @@
 """Settings that are read again while the agents work: SIGHUP and pamctl reload."""
 
+import concurrent.futures
 import contextlib
 import os
 import secrets
 import signal
+import socket
 
 import peers
 import pytest
@@ -154,6 +156,18 @@ def test_who_is_added_may_command_at_once_and_who_is_removed_may_not(world, targ
     reload_with(world, old)
 
 
+def test_a_command_that_waits_for_its_gateway_is_not_run_for_who_is_removed_meanwhile(target):
+    with World(env_files=True, vps={"ADMIT": "auto"}) as world:
+        world.gateway.stop()
+        eventually(lambda: not world.status()["gateways"], "the gateway is offline")
+        world.api.wait_read(world.api.say(FRIEND, f"/ssh {target.name}"))
+        assert f"{FRIEND} removed" in world.vps.reload(ALLOWED_USERS=OWNER)
+        world.gateway.start()
+        world.ready()
+        util.stays(lambda: not world.sessions(), "nothing is opened for who was removed", 1)
+        world.ssh(target.name)
+
+
 def test_new_ports_and_limits_are_for_new_sessions(world, target):
     old = dict(world.vps.settings)
     first = Client(world, open_session(world, target))
@@ -230,6 +244,28 @@ def test_a_gateway_takes_other_settings_and_keeps_what_it_relays(target):
         assert open_session(world, target)
         world.gateway.reload(ALLOWED_TARGETS=LOOPBACK_TARGETS)
         assert client.works()
+
+
+def test_a_target_that_is_taken_off_the_list_while_it_is_probed_is_not_dialled():
+    """It takes no connections for a moment: its backlog is full."""
+    with World(bot=False, env_files=True) as world, contextlib.ExitStack() as stack:
+        busy = stack.enter_context(socket.socket())
+        busy.bind(("127.0.0.1", 0))
+        busy.listen(0)
+        for _ in range(4):
+            crowd = stack.enter_context(socket.socket())
+            crowd.setblocking(False)
+            crowd.connect_ex(busy.getsockname())
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            opening = pool.submit(world.pamctl.json, "ssh", f"127.0.0.1:{busy.getsockname()[1]}", ok=False)
+            eventually(lambda: world.sessions(), "the session is being opened")
+            util.stays(lambda: not opening.done(), "it is probed")
+            assert "10.0.0.0/8:22 added" in world.gateway.reload(ALLOWED_TARGETS="10.0.0.0/8:22")
+            busy.settimeout(0.2)
+            while not opening.done():
+                with contextlib.suppress(TimeoutError):
+                    stack.enter_context(busy.accept()[0])
+            assert "not allowed" in opening.result()["message"]
 
 
 def health(world):

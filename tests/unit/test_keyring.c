@@ -224,6 +224,25 @@ static void very_many_keys_push_out_the_oldest_only(void **state)
     assert_int_equal(use(disk, "home"), 0);
 }
 
+static void after_a_restart_it_is_still_the_oldest_that_goes(void **state)
+{
+    struct disk *disk = *state;
+    char text[128];
+    for (unsigned i = 0; i < 257; i++) {
+        if (i == 256) {
+            restart(disk);
+        }
+        now_s++;
+        snprintf(text, sizeof text, "home:%.60s%04x@1764210000", HEX_A, i);
+        set_keys(disk, text);
+        assert_int_equal(use(disk, "home"), 0);
+    }
+    now_s = 1764210000;
+    snprintf(text, sizeof text, "home:%.60s%04x@1764210000", HEX_A, 255);
+    set_keys(disk, text);
+    assert_int_equal(use(disk, "home"), 0);
+}
+
 /* The name of a key is no key: it does not change with the gateway's, nor tell the secret. */
 static void an_id_tells_keys_apart(void **state)
 {
@@ -250,6 +269,7 @@ int main(void)
         TEST(without_its_state_the_time_counts_again),
         TEST(without_a_store_it_is_remembered_until_the_end),
         TEST(very_many_keys_push_out_the_oldest_only),
+        TEST(after_a_restart_it_is_still_the_oldest_that_goes),
         TEST(an_id_tells_keys_apart),
     };
     return cmocka_run_group_tests_name("keyring", tests, NULL, NULL);

@@ -134,6 +134,41 @@ static void assert_refused(const char *env, const char *because)
 
 /* ---- where a value comes from --------------------------------------------- */
 
+static void a_line_with_something_hidden_in_it_is_refused(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t size;
+    } FILES[] = {
+#define HIDDEN(text) {text, sizeof text - 1}
+        HIDDEN("\0T_NUMBER=8"), /* the last line, without a line feed */
+        HIDDEN("T_TEXT=a\0b"),
+        HIDDEN("T_TEXT=a\nT_NUMBER=\0" "8\n"),
+        HIDDEN("# of a Macintosh\rT_NUMBER=8\r"),
+        HIDDEN("\xef\xbb\xbf# what it is\0\nT_NUMBER=8\n"),
+        HIDDEN("T_TEXT=a\033[2Jb\n"),
+#undef HIDDEN
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
+        struct settings_source *source;
+        struct why why = {""};
+        const char *path = file_of_size("env", FILES[i].text, FILES[i].size);
+        assert_int_equal(settings_open(path, &source, &why), -EINVAL);
+        assert_non_null(strstr(why.text, "a control character"));
+    }
+}
+
+static void line_ends_and_tabs_are_nothing_hidden(void **state)
+{
+    struct values values;
+    (void)state;
+    assert_loads("\xef\xbb\xbf# it is\tso\r\nT_TEXT=\ta b\t\r\n\tT_NUMBER=8\r\r\nT_PORT=9\r", &values);
+    assert_string_equal(values.text, "a b");
+    assert_int_equal(values.number, 8);
+    assert_int_equal(values.port, 9);
+}
+
 static void what_nobody_set_has_its_default(void **state)
 {
     struct values values;
@@ -553,6 +588,8 @@ static void rust_log_gives_the_first_plain_level_and_log_level_wins(void **state
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_line_with_something_hidden_in_it_is_refused),
+        TEST(line_ends_and_tabs_are_nothing_hidden),
         TEST(what_nobody_set_has_its_default),
         TEST(the_environment_comes_before_the_env_file),
         TEST(name_file_gives_the_first_line_of_a_file),

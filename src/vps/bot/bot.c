@@ -27,6 +27,7 @@
 #include "vps/bot/told.h"
 #include "vps/bot/waiting.h"
 #include "vps/proxy.h"
+#include "vps/roster.h"
 
 enum {
     COMMAND_MAX_AGE_S = 60,
@@ -113,13 +114,14 @@ static bool open_session(struct bot *bot, int64_t chat_id, const char *text,
     return true;
 }
 
-/* A command that was understood before. */
+/* A command that was understood before. Its user may have lost the right to it since. */
 static bool open_again(void *arg, int64_t chat_id, const char *text, bool last)
 {
     struct bot *bot = arg;
     struct command command;
     struct why why;
-    return command_parse(text, bot->user_name, &command, &why) != COMMAND_OK ||
+    return !roster_has_user(bot->options.settings, chat_id) ||
+           command_parse(text, bot->user_name, &command, &why) != COMMAND_OK ||
            open_session(bot, chat_id, text, &command, !last);
 }
 
