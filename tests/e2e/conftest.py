@@ -9,6 +9,7 @@ PAMTUNNEL_TIME_SCALE factor for all deadlines
 """
 
 import shutil
+import signal
 
 import agents
 import netns
@@ -18,6 +19,9 @@ import util
 
 
 def pytest_configure(config):
+    # Who starts the tests in the background of a shell has them ignore SIGINT, and with
+    # them every program that they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "slow: takes more than five seconds")
     config.addinivalue_line("markers", "instrument: needs no agents; tests the tests' own tools")
 

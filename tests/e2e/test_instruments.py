@@ -78,9 +78,9 @@ def test_a_conversation(api):
     got = call(api, "getUpdates", {"offset": update + 1, "timeout": 5})[1]["result"]
     api.wait_read(update)
     assert got[0]["callback_query"]["data"] == "close:1"
-    assert call(api, "answerCallbackQuery", {"callback_query_id": query.id})[0] == 200
+    assert call(api, "answerCallbackQuery", {"callback_query_id": query.id, "text": "Done."})[0] == 200
     assert api.wait_answer(query)
-    assert call(api, "answerCallbackQuery", {"callback_query_id": query.id})[0] == 400
+    assert call(api, "answerCallbackQuery", {"callback_query_id": query.id, "text": "Done."})[0] == 400
     edit = {"chat_id": 42, "message_id": sent["result"]["message_id"], "text": "ended"}
     assert call(api, "editMessageText", edit)[0] == 200
     status, answer = call(api, "editMessageText", edit)
@@ -130,7 +130,7 @@ def test_long_polling_wakes_up_and_the_newer_poll_wins(api):
     ("sendDocument", {"chat_id": 42, "document": "x"}, "file"),
     ("setMyCommands", {"commands": [{"command": "RDP", "description": "x"}]}, "COMMAND_INVALID"),
     ("sendPhoto", {"chat_id": 42}, "Not Found"),
-    ("answerCallbackQuery", {"callback_query_id": "7"}, "too old"),
+    ("answerCallbackQuery", {"callback_query_id": "7", "text": "Done."}, "too old"),
 ])
 def test_violations_are_refused_and_written_down(api, method, body, why):
     api.say(42, "hi")
