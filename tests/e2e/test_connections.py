@@ -226,7 +226,7 @@ def test_rclone_copies_every_file(line):
     """Its defaults: four files and eight looks at once, each over a connection of its own."""
     tree = line.folder / "tree"
     tree.mkdir()
-    for number in range(200):
+    for number in range(80):
         (tree / f"{number}.bin").write_bytes(os.urandom(2000))
     line.run("rclone", "copy", tree, f":sftp:{line.folder}/copy", "--sftp-host", "127.0.0.1", "--sftp-port",
              line.port, "--sftp-user", USER, "--sftp-key-file", line.config.parent / "id_ed25519",
