@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/host.h"
-#include "base/log.h"
 
 enum { SHOWN_MAX = 161 }; /* of a text, so that the old and the new one fit */
 
@@ -212,4 +211,14 @@ void changes_say(const struct changes *changes, struct text *text)
                  : said > 0 ? "; the other one is in force"
                             : "; nothing else has changed");
     }
+}
+
+void changes_log(const struct changes *changes, const struct log *log, enum log_level was)
+{
+    char buffer[900];
+    struct text text = text_over(buffer, sizeof buffer);
+    struct log louder = *log;
+    louder.level = was > log->level ? was : log->level;
+    changes_say(changes, &text);
+    log_info(&louder, "settings reloaded: %s", buffer);
 }

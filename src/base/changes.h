@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/log.h"
 #include "base/settings.h"
 #include "base/text.h"
 
@@ -52,6 +53,12 @@ bool changes_in_force(const struct changes *changes);
 bool changes_have(const struct changes *changes, const char *const *names);
 /* All of them as one sentence, without a full stop. */
 void changes_say(const struct changes *changes, struct text *text);
+
+/*
+ * Logs that they were taken over, in one line. was: the log's level before, since one that
+ * hides the line is no reason not to say it.
+ */
+void changes_log(const struct changes *changes, const struct log *log, enum log_level was);
 
 /* For `differ`: adds ", " if something stands there, and then an item and what became of it. */
 void changes_add_item(struct text *text, const char *item, const char *verb);

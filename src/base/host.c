@@ -1,7 +1,7 @@
 #include "base/host.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -143,6 +143,18 @@ const char *host_explain(const char *text)
         return explain_number(text);
     }
     return explain_name(text);
+}
+
+int port_parse(const char *text, uint16_t *ret_port)
+{
+    unsigned port = 0;
+    size_t len = strlen(text);
+    if (len < 1 || len > 5 || strspn(text, "0123456789") != len || sscanf(text, "%u", &port) != 1 ||
+        port < 1 || port > UINT16_MAX) {
+        return -EINVAL;
+    }
+    *ret_port = (uint16_t)port;
+    return 0;
 }
 
 void target_format(const char *host, uint16_t port, char *dst)

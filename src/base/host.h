@@ -25,6 +25,9 @@ const char *host_explain(const char *text);
 enum { GATEWAY_NAME_MAX = 63 };
 bool gateway_name_is_valid(const char *text);
 
+/* A port in decimal digits only: no sign, no space, no "22abc", no 0. 0 or -EINVAL. */
+int port_parse(const char *text, uint16_t *ret_port);
+
 /* "HOST:PORT", with brackets around an IPv6 address. dst: TARGET_TEXT_MAX. */
 enum { TARGET_TEXT_MAX = HOST_MAX + 16 };
 void target_format(const char *host, uint16_t port, char *dst);

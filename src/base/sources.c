@@ -5,7 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-void sources_add(struct sources *sources, const char *path)
+/* What there is no memory or no room for is left out. */
+static void add(struct sources *sources, const char *path)
 {
     if (path && sources->count < SOURCES_MAX) {
         sources->paths[sources->count] = strdup(path);
@@ -13,15 +14,18 @@ void sources_add(struct sources *sources, const char *path)
     }
 }
 
-void sources_add_table(struct sources *sources, const struct settings_source *source,
-                       const struct setting *table, size_t count)
+static void add_secret_files(struct sources *sources, const struct settings_source *source,
+                             const struct vocabulary *vocabulary)
 {
-    for (size_t i = 0; i < count; i++) {
-        sources_add(sources, settings_file_of(source, table[i].name));
+    for (unsigned t = 0; t < VOCABULARY_TABLES; t++) {
+        for (size_t i = 0; i < vocabulary->tables[t].count; i++) {
+            add(sources, settings_file_of(source, vocabulary->tables[t].rows[i].name));
+        }
     }
 }
 
-int sources_check(const struct sources *sources, struct why *why)
+/* A pipe or a terminal waits for input, perhaps for ever. */
+static int check(const struct sources *sources, struct why *why)
 {
     struct stat file;
     for (unsigned i = 0; i < sources->count; i++) {
@@ -31,6 +35,21 @@ int sources_check(const struct sources *sources, struct why *why)
         }
     }
     return 0;
+}
+
+int sources_find(struct sources *sources, const char *env_file, const struct vocabulary *vocabulary,
+                 struct why *why)
+{
+    struct settings_source *source;
+    add(sources, env_file);
+    int err = check(sources, why); /* before it is opened: that may wait */
+    err = err < 0 ? err : settings_open(env_file, &source, why);
+    if (err < 0) {
+        return err;
+    }
+    add_secret_files(sources, source, vocabulary);
+    settings_close(source);
+    return check(sources, why);
 }
 
 void sources_explain(int err, bool sandboxed, struct why *why)

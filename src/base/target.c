@@ -38,19 +38,6 @@ static bool user_is_valid(const char *text)
     return domains <= 1;
 }
 
-/* Decimal digits only: no sign, no space, no "22abc". */
-static int port_parse(const char *text, uint16_t *ret_port)
-{
-    unsigned port = 0;
-    size_t len = strlen(text);
-    if (len < 1 || len > 5 || strspn(text, "0123456789") != len || sscanf(text, "%u", &port) != 1 ||
-        port < 1 || port > UINT16_MAX) {
-        return -EINVAL;
-    }
-    *ret_port = (uint16_t)port;
-    return 0;
-}
-
 /* HOST, HOST:PORT, ADDRESS6 or [ADDRESS6]:PORT. Returns the port's text or NULL. */
 static const char *split_port(const char *text, char host[TARGET_ARGUMENT_MAX + 1])
 {

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <uv.h>
@@ -141,21 +142,18 @@ static void on_hangup(uv_signal_t *handle, int number)
 {
     struct agent *agent = handle->data;
     struct changes changes = {0};
-    char buffer[900];
-    struct text text = text_over(buffer, sizeof buffer);
-    struct log before = *agent->log; /* a level that hides the line is no reason not to say it */
+    enum log_level was = agent->log->level;
     struct why why;
+    char status[sizeof why.text + 32];
     (void)number;
     notify_reloading(agent->notify);
     if (reload(agent, &changes, &why) < 0) {
-        text_add(&text, "settings not reloaded: %s", why.text);
+        snprintf(status, sizeof status, "settings not reloaded: %s", why.text);
         log_error(agent->log, "settings not reloaded, those from before stay in force: %s",
                   why.text);
-        notify_status(agent->notify, buffer);
+        notify_status(agent->notify, status);
     } else {
-        changes_say(&changes, &text);
-        log_info(before.level > agent->log->level ? &before : agent->log, "settings reloaded: %s",
-                 buffer);
+        changes_log(&changes, agent->log, was);
         say_connected(agent);
     }
     notify_ready(agent->notify);

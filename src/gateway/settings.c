@@ -215,16 +215,7 @@ int gateway_settings_renew(const char *env_file, const struct gateway_settings *
 
 int gateway_settings_sources(const char *env_file, struct sources *sources, struct why *why)
 {
-    struct settings_source *source;
-    sources_add(sources, env_file);
-    int err = sources_check(sources, why); /* before it is opened: that may wait */
-    err = err < 0 ? err : settings_open(env_file, &source, why);
-    if (err < 0) {
-        return err;
-    }
-    sources_add_table(sources, source, TABLE, TABLE_SIZE);
-    settings_close(source);
-    return sources_check(sources, why);
+    return sources_find(sources, env_file, &VOCABULARY, why);
 }
 
 void gateway_settings_replace(struct gateway_settings *settings, struct gateway_settings *after)

@@ -45,7 +45,7 @@ int gateway_settings_load(const char *env_file, struct gateway_settings *ret_set
 int gateway_settings_renew(const char *env_file, const struct gateway_settings *now,
                            struct gateway_settings *ret_after, struct changes *ret_changes,
                            struct why *why);
-/* Adds the files that they are read from, and checks them: see sources_check(). */
+/* Adds the files that they are read from, and checks them: see sources_find(). */
 int gateway_settings_sources(const char *env_file, struct sources *sources, struct why *why);
 /*
  * Puts `after` in the place of what is in force. The list of targets stays the same object

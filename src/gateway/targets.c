@@ -16,7 +16,6 @@ enum {
     RANGES_MAX = 32,      /* of ports, per entry */
     ENTRY_TEXT_MAX = 512, /* a long name and many ports */
     SHOWN_MAX = 80,       /* of an entry in a message */
-    PORT_MAX = 65535,
 };
 
 struct range {
@@ -76,17 +75,6 @@ static int parse_number(const char *text, unsigned long max, unsigned long *ret_
     return 0;
 }
 
-static int parse_port(const char *text, uint16_t *ret_port)
-{
-    unsigned long port;
-
-    if (parse_number(text, PORT_MAX, &port) < 0 || port == 0) {
-        return -EINVAL;
-    }
-    *ret_port = (uint16_t)port;
-    return 0;
-}
-
 static int refuse_port(const char *text, const char *whole, struct why *why)
 {
     if (*text == '\0') {
@@ -105,12 +93,12 @@ static int parse_range(char *text, const char *whole, struct range *ret_range, s
     if (dash) {
         *dash++ = '\0';
     }
-    if (parse_port(text, &range.first) < 0) {
+    if (port_parse(text, &range.first) < 0) {
         return refuse_port(text, whole, why);
     }
     if (!dash) {
         range.last = range.first;
-    } else if (parse_port(dash, &range.last) < 0) {
+    } else if (port_parse(dash, &range.last) < 0) {
         return refuse_port(dash, whole, why);
     } else if (range.last < range.first) {
         return why_set(why, -EINVAL,

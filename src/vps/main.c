@@ -18,11 +18,10 @@
 #include <stdlib.h>
 #include <uv.h>
 
-#include "base/envfile.h"
 #include "base/log.h"
 #include "base/net.h"
 #include "base/options.h"
-#include "base/vocabulary.h"
+#include "base/startup.h"
 #include "control/tls.h"
 #include "vps/agent.h"
 #include "vps/health.h"
@@ -100,20 +99,11 @@ static int generate_key(void)
     return EXIT_SUCCESS;
 }
 
-/* SIGHUP is for the agent once it runs; until then it must not end it, and these never. */
-static void ignore_signals(void)
-{
-    static const int NUMBERS[] = {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2};
-    for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
-        signal(NUMBERS[i], SIG_IGN);
-    }
-}
-
 static int run(struct vps_settings *settings, const char *env_file)
 {
     struct log log = log_to_stderr(settings->log_level);
     struct why why;
-    ignore_signals();
+    startup_ignore_signals();
     net_raise_descriptor_limit();
     int err = agent_run(settings, env_file, &log, &why);
     if (err < 0) {
@@ -146,33 +136,6 @@ static int examine(const struct options *options)
     int status = doctor_run(options->env_file, options->flags & FLAG_LOCAL);
     tls_library_free();
     return status;
-}
-
-/* Settings decide where secrets go and who gets in. */
-static void say_where_from(const char *env_file, enum log_level level)
-{
-    struct log log = log_to_stderr(level);
-    struct why why;
-    if (env_file) {
-        log_info(&log, "settings: from %s and the environment", env_file);
-    }
-    if (env_file && envfile_is_safe(env_file, &why) < 0) {
-        log_warn(&log, "the settings may be changed by others: %s", why.text);
-    }
-    if (vocabulary_has_repeats(env_file, &why)) {
-        log_warn(&log, "%s", why.text);
-    }
-}
-
-static int say_complete(const char *env_file)
-{
-    struct why why;
-    printf("The configuration is complete. It is from %s.\n",
-           env_file ? env_file : "the environment");
-    if (vocabulary_has_repeats(env_file, &why)) {
-        printf("But %s.\n", why.text);
-    }
-    return EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
@@ -210,11 +173,11 @@ int main(int argc, char **argv)
     }
     int status = EXIT_SUCCESS;
     if (options.check) {
-        status = say_complete(options.env_file);
+        startup_say_complete(options.env_file);
     } else if (options.health) {
         status = health_check(&settings) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     } else {
-        say_where_from(options.env_file, settings.log_level);
+        startup_say_source(options.env_file, settings.log_level);
         status = run(&settings, options.env_file);
     }
     vps_settings_wipe(&settings);

@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/text.h"
-
 /* The ports are first, since they take memory: after that nothing fails. */
 static int apply(const struct reload *reload, const struct vps_settings *after, struct why *why)
 {
@@ -38,19 +36,15 @@ static int read_and_apply(const struct reload *reload, struct changes *changes, 
 
 int reload_run(const struct reload *reload, struct changes *ret_changes, struct why *why)
 {
-    char buffer[900];
-    struct text text = text_over(buffer, sizeof buffer);
     struct changes changes = {0};
-    struct log before = *reload->log; /* a level that hides the line is no reason not to say it */
+    enum log_level was = reload->log->level;
     int err = read_and_apply(reload, &changes, why);
     if (err < 0) {
         log_error(reload->log, "settings not reloaded, those from before stay in force: %s",
                   why->text);
         return err;
     }
-    changes_say(&changes, &text);
-    log_info(before.level > reload->log->level ? &before : reload->log, "settings reloaded: %s",
-             buffer);
+    changes_log(&changes, reload->log, was);
     *ret_changes = changes;
     return 0;
 }

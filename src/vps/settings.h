@@ -85,7 +85,7 @@ int vps_settings_take(const char *name, const char *text, struct vps_settings *s
 int vps_settings_renew(const char *env_file, const struct vps_settings *now,
                        struct vps_settings *ret_after, struct changes *ret_changes,
                        struct why *why);
-/* Adds the files that they are read from, and checks them: see sources_check(). */
+/* Adds the files that they are read from, and checks them: see sources_find(). */
 int vps_settings_sources(const char *env_file, struct sources *sources, struct why *why);
 /* Overwrites the secrets. */
 void vps_settings_wipe(struct vps_settings *settings);
