@@ -168,6 +168,22 @@ def test_a_command_that_waits_for_its_gateway_is_not_run_for_who_is_removed_mean
         world.ssh(target.name)
 
 
+def test_who_is_asked_about_can_be_admitted_although_a_silent_one_was_in(world, target):
+    old = dict(world.vps.settings)
+    session = open_session(world, target)
+    with peers.dial(session["public_port"], source="127.0.0.60"):
+        world.wait_state(session["id"], "connected", 8)
+        world.vps.reload(ADMIT="ask")
+        with peers.dial(session["public_port"], source="127.0.0.61") as user:
+            user.sendall(peers.BANNER)
+            eventually(lambda: world.session(session["id"])["waiting"], "the user is asked about")
+            world.admit(session["id"])
+            util.read_exactly(user, len(peers.BANNER))
+            assert world.session(session["id"])["client"] == "127.0.0.61"
+    world.pamctl("close", session["id"])
+    reload_with(world, old)
+
+
 def test_new_ports_and_limits_are_for_new_sessions(world, target):
     old = dict(world.vps.settings)
     first = Client(world, open_session(world, target))
