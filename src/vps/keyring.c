@@ -18,8 +18,9 @@ struct keyring {
 };
 
 /* Those that came last, in the order in which they came: remember() drops the first. */
-static const char LOAD[] = "SELECT key FROM (SELECT key, at FROM joined ORDER BY at DESC LIMIT 256) "
-                           "ORDER BY at";
+static const char LOAD[] =
+    "SELECT key FROM (SELECT key, at FROM joined ORDER BY at DESC LIMIT 256) "
+    "ORDER BY at";
 static const char KEEP[] = "INSERT INTO joined(key, gateway, at) VALUES(?1, ?2, ?3) "
                            "ON CONFLICT(key) DO UPDATE SET gateway=?2, at=?3";
 

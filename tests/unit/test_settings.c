@@ -143,7 +143,8 @@ static void a_line_with_something_hidden_in_it_is_refused(void **state)
 #define HIDDEN(text) {text, sizeof text - 1}
         HIDDEN("\0T_NUMBER=8"), /* the last line, without a line feed */
         HIDDEN("T_TEXT=a\0b"),
-        HIDDEN("T_TEXT=a\nT_NUMBER=\0" "8\n"),
+        HIDDEN("T_TEXT=a\nT_NUMBER=\0"
+               "8\n"),
         HIDDEN("# of a Macintosh\rT_NUMBER=8\r"),
         HIDDEN("\xef\xbb\xbf# what it is\0\nT_NUMBER=8\n"),
         HIDDEN("T_TEXT=a\033[2Jb\n"),
@@ -163,7 +164,8 @@ static void line_ends_and_tabs_are_nothing_hidden(void **state)
 {
     struct values values;
     (void)state;
-    assert_loads("\xef\xbb\xbf# it is\tso\r\nT_TEXT=\ta b\t\r\n\tT_NUMBER=8\r\r\nT_PORT=9\r", &values);
+    assert_loads("\xef\xbb\xbf# it is\tso\r\nT_TEXT=\ta b\t\r\n\tT_NUMBER=8\r\r\nT_PORT=9\r",
+                 &values);
     assert_string_equal(values.text, "a b");
     assert_int_equal(values.number, 8);
     assert_int_equal(values.port, 9);
