@@ -195,8 +195,11 @@ int envfile_read(const char *path, struct envfile **ret_file, struct why *why)
     FILE *stream = fopen(file->path, "re");
     int err = stream ? 0 : -errno;
     if (stream) {
+        char buffer[BUFSIZ]; /* stdio's own would not be wiped */
+        setvbuf(stream, buffer, _IOFBF, sizeof buffer);
         err = read_lines(file, stream, why);
         fclose(stream);
+        crypto_wipe(buffer, sizeof buffer);
     } else if (err == -ENOENT) {
         err = 0;
     } else {

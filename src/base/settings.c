@@ -109,10 +109,13 @@ static int open_env_file(struct settings_source *source, const char *path, struc
         return why_set(why, err, "cannot read the env file %s: %s%s", path, strerror(-err),
                        err == -EACCES ? "; run this as root or as the user of the service" : "");
     }
+    char buffer[BUFSIZ]; /* stdio's own would not be wiped */
+    setvbuf(file, buffer, _IOFBF, sizeof buffer);
     source->path = strdup(path);
     int err = source->path ? read_env_file(source, file, why)
                            : why_set(why, -ENOMEM, "out of memory");
     fclose(file);
+    crypto_wipe(buffer, sizeof buffer);
     return err;
 }
 
@@ -183,14 +186,17 @@ static int read_secret_file(const char *name, const char *path, char value[VALUE
         return why_set(why, err, "%s_FILE is %s, which cannot be read: %s", name, path,
                        strerror(-err));
     }
+    char buffer[BUFSIZ];
     struct why closer;
     int err = 0;
     value[0] = '\0';
+    setvbuf(file, buffer, _IOFBF, sizeof buffer);
     if (fgets(value, VALUE_MAX, file)) {
         err = envfile_skip_mark(value, &closer);
     }
     bool whole = strlen(value) < VALUE_MAX - 1; /* else: a part of it might be taken for all */
     fclose(file);
+    crypto_wipe(buffer, sizeof buffer);
     if (err < 0) {
         return why_set(why, -EINVAL, "%s_FILE is %s, which cannot be used: %s", name, path,
                        closer.text);

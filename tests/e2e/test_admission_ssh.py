@@ -311,3 +311,13 @@ def test_ask_always_asks(target, address):
             visit.wait_in(visit.client)
             visit.client.close()
             world.close_all()
+
+
+def test_silent_strangers_do_not_keep_a_session_whose_user_never_comes(target):
+    with World(bot=False, vps={"ADMIT": "auto", "SESSION_TIMEOUT": 8}) as world, contextlib.ExitStack() as stack:
+        session = world.pamctl.json("ssh", target.name)["session"]
+        stack.enter_context(dial(session["public_port"], "127.0.0.60"))
+        world.wait_state(session["id"], "connected", 8)
+        stack.enter_context(dial(session["public_port"], "127.0.0.60"))     # one takes over from the other
+        world.wait_state(session["id"], "ended", 6)
+        world.vps.wait_log(f"session {session['id']}: over: nobody")

@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import os
+import re
 import secrets
 import signal
 import socket
@@ -168,6 +169,22 @@ def test_a_command_that_waits_for_its_gateway_is_not_run_for_who_is_removed_mean
         world.ssh(target.name)
 
 
+def test_who_is_asked_about_can_be_admitted_although_a_silent_one_was_in(world, target):
+    old = dict(world.vps.settings)
+    session = open_session(world, target)
+    with peers.dial(session["public_port"], source="127.0.0.60"):
+        world.wait_state(session["id"], "connected", 8)
+        world.vps.reload(ADMIT="ask")
+        with peers.dial(session["public_port"], source="127.0.0.61") as user:
+            user.sendall(peers.BANNER)
+            eventually(lambda: world.session(session["id"])["waiting"], "the user is asked about")
+            world.admit(session["id"])
+            util.read_exactly(user, len(peers.BANNER))
+            assert world.session(session["id"])["client"] == "127.0.0.61"
+    world.pamctl("close", session["id"])
+    reload_with(world, old)
+
+
 def test_new_ports_and_limits_are_for_new_sessions(world, target):
     old = dict(world.vps.settings)
     first = Client(world, open_session(world, target))
@@ -293,6 +310,30 @@ def test_secrets_in_files_of_their_own_are_read_again(folder, target):
         (keys / "key").write_text(named(home=key))
         assert "office removed" in world.vps.reload()
         assert client.works()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the agent's memory is root's alone")
+def test_a_key_that_was_read_is_not_left_behind_in_memory():
+    with World(bot=False, env_files=True, vps={"ADMIT": "auto"}) as world:
+        other = secrets.token_hex(32)
+        world.secrets.append(other)
+        good = world.vps.env_file.read_bytes()
+        world.vps.replace_env_file(good + f"TUNNEL_KEY=home:{other},office:{other}\n".encode())
+        assert UNCHANGED in (line := world.vps.reload()) and "the same key" in line
+        world.vps.replace_env_file(good)
+        assert other[16:48].encode() not in memory(world.vps.pid)
+
+
+def memory(pid):
+    """What may be written to, of which what an allocator keeps for itself cannot be read."""
+    found = b""
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as content:
+        for start, end in re.findall(r"^([0-9a-f]+)-([0-9a-f]+) rw.. .*(?:\[heap\]|\[stack\]| 0 +)$", maps.read(), re.M):
+            if (size := int(end, 16) - int(start, 16)) < 1 << 28:
+                with contextlib.suppress(OSError):
+                    content.seek(int(start, 16))
+                    found += content.read(size)
+    return found
 
 
 def test_a_hang_up_does_not_disturb_an_agent_that_stops():

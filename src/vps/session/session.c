@@ -86,6 +86,10 @@ static void start_deadline(struct session *session)
         break;
     case SESSION_CONNECTED:
         set_next_check(session, check_interval(session));
+        if (session_is_unclaimed(session) && since < timeout &&
+            timeout - since < check_interval(session)) {
+            set_next_check(session, timeout - since);
+        }
         break;
     case SESSION_RECONNECTING:
         set_deadline(session, (uint64_t)session->limits.grace_s * 1000);
@@ -206,12 +210,17 @@ bool session_is_unclaimed(const struct session *session)
 }
 
 /* Who was in has said nothing: its user is still to come. */
-static void take_back(struct session *session)
+static void forget_silent(struct session *session)
 {
     session->somebody_is_in = session->silent_is_in = false;
     session->way_in = WAY_NONE;
     session->connected_ms = 0;
     session->connected_unix = 0;
+}
+
+static void take_back(struct session *session)
+{
+    forget_silent(session);
     log_info(log_of(session), "session %s: who was in has gone without a word", session->id);
     session_set_state(session, SESSION_WAITING);
 }
@@ -286,7 +295,11 @@ static void check_limits(struct session *session)
         session->active_bytes = to_target + to_client;
         session->active_ms = now;
     }
-    if (time_left(session) == 0) {
+    if (session_is_unclaimed(session) &&
+        now - session->opened_ms >= (uint64_t)session->limits.timeout_s * 1000) {
+        forget_silent(session); /* strangers that come in turns must not keep it from ending */
+        session_end(session, SESSION_END_NOBODY);
+    } else if (time_left(session) == 0) {
         session_end(session, SESSION_END_MAX_TIME);
     } else if (idle_ms > 0 && now - session->active_ms >= idle_ms) {
         session_end(session, SESSION_END_IDLE);

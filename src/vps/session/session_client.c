@@ -255,16 +255,17 @@ int session_open_door(struct session *session)
 
 int session_admit(struct session *session, unsigned number, const struct owner *by)
 {
-    if (!session->door || session->somebody_is_in) {
+    if (!session->door || (session->somebody_is_in && !session_is_unclaimed(session))) {
         return -ENOENT;
     }
+    uint8_t before = session->way_in;
     session->way_in = WAY_PERSON;
     session->admitted_by = *by;
     int err = door_admit(session->door, number);
     if (err == 0) {
         on_left(session, number);
     } else {
-        session->way_in = WAY_NONE;
+        session->way_in = before;
     }
     return err;
 }
