@@ -179,7 +179,7 @@ install_it() {
     say "installed $("/usr/bin/$agent" --version)"
     [ -n "$manager" ] || say "there is no systemd, OpenRC or procd here: start it by what you have"
     if [ $running = yes ]; then
-        say "the previous version keeps running, so that no session ends. To change over:"
+        say "what runs keeps running, so that no session ends. To change over:"
         [ "$side" = gateway ] || echo "    sudo pamctl drain --wait"
     elif [ "$side" = vps ]; then
         say "next, set it up and start it:"
@@ -196,6 +196,7 @@ uninstall_it() {
     [ "$side" = vps ] || other=vps
     [ ! -e "/var/lib/dpkg/info/pamtunnel-$side.list" ] ||
         die "the package pamtunnel-$side is installed: apt remove takes it away"
+    [ -e "/usr/bin/$agent" ] || die "$agent is not installed here"
     stop_service
     files_of "$side" | while read -r _ _ path; do
         # What both sides have stays for the other.

@@ -214,6 +214,13 @@ def test_where_the_package_is_installed_it_keeps_its_hands_off(openrc):
         assert done.returncode == 1 and "package pamtunnel-vps" in done.stderr and "usr/bin/vps-agent" not in openrc.files()
 
 
+def test_what_is_not_there_is_not_said_to_be_removed(openrc):
+    openrc.installed("vps")
+    done = openrc.run("gateway", "--uninstall")
+    assert done.returncode == 1 and "gateway-agent is not installed here" in done.stderr
+    assert "usr/bin/vps-agent" in openrc.files()
+
+
 def test_an_archive_for_another_machine_is_told_before_anything_is_installed(openrc):
     openrc.write("archive/bin/vps-agent", "\x7fELF of another processor")
     done = openrc.run("vps")
