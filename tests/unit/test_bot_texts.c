@@ -384,6 +384,11 @@ static void every_message_is_within_the_limits(void **state)
     start(NULL);
     texts_not_opened(&html, &why);
     assert_in_range(visible_length(), 1, MESSAGE_MAX);
+    for (unsigned i = 1; i <= 8; i++) { /* as many as refusal shows */
+        struct session_view view = longest(SESSION_RDP, &target);
+        texts_open_session(&html, i, &view);
+    }
+    assert_in_range(visible_length(), 1, MESSAGE_MAX);
 }
 
 static void plain_texts_are_sound(void **state)

@@ -35,6 +35,7 @@ static const struct row ROWS[] = {
      "the machine said: “Closed for repairs.”"},
     {SESSION_SSH, SAID("HTTP/1.1 400 Bad Request\r\n\r\n"),
      "the machine said: “HTTP/1.1 400 Bad Request”"},
+    {SESSION_SSH, SAID("no SSH-1 here\r\nSSH-2.0-x\r\n"), "the machine said: “no SSH-1 here”"},
     /* Words of a hostile machine: no end of the quotation, no line of their own. */
     {SESSION_SSH, SAID("a” is in.\r\n<b>\xe2\x80\xae \x9b \x7f"),
      "the machine said: “a\" is in. <b>? ? ?”"},

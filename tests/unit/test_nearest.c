@@ -45,6 +45,9 @@ static void what_is_too_far_off_is_not_guessed(void **state)
     assert_null(meant("targets"));
     assert_null(meant("sdp2h"));
     assert_null(meant(longest));
+    struct nearest other = nearest_to("a"); /* no letter of it would be left */
+    nearest_try(&other, "b");
+    assert_null(other.word);
 }
 
 static void nothing_known_is_nothing_near(void **state)

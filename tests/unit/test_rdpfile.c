@@ -134,6 +134,7 @@ static void file_names_hold_nothing_that_needs_quoting(void **state)
         {"", "aux.lan", "pam-aux.lan.rdp"},
         {"", "Prn", "pam-Prn.rdp"},
         {"", "com1", "pam-com1.rdp"},
+        {"", "com0", "pam-com0.rdp"},
         {"", "LPT9", "pam-LPT9.rdp"},
         {"", "com10", "com10.rdp"},
         {"", "console", "console.rdp"},

@@ -187,6 +187,7 @@ static const struct {
     {"TELEGRAM_PROXY", "http://me:pa/ss@proxy.lan:3128", "in a password is written %2F"},
     {"TELEGRAM_PROXY", "http://:3128", "it has no host"},
     {"TELEGRAM_PROXY", "http://2001:db8::1:3128", "neither a name nor an address"},
+    {"TELEGRAM_PROXY", "http://[10.0.0.1]:3128", "neither a name nor an address"},
     {"TELEGRAM_PROXY", "http://pro xy:3128", "it holds a space"},
     {"CONTROL_PORT", "65535", NULL},
     {"CONTROL_PORT", "1", NULL},
