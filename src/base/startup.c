@@ -16,28 +16,28 @@ void startup_ignore_signals(void)
 }
 
 /* Settings decide where secrets go and who gets in. */
-void startup_say_source(const char *env_file, enum log_level level)
+void startup_say_source(const struct vocabulary *vocabulary, const char *env_file,
+                        enum log_level level)
 {
     struct log log = log_to_stderr(level);
     struct why why;
-    if (!env_file) {
-        return;
+    if (env_file) {
+        log_info(&log, "settings: from %s and the environment", env_file);
     }
-    log_info(&log, "settings: from %s and the environment", env_file);
-    if (envfile_is_safe(env_file, &why) < 0) {
+    if (env_file && envfile_is_safe(env_file, &why) < 0) {
         log_warn(&log, "the settings may be changed by others: %s", why.text);
     }
-    if (vocabulary_has_repeats(env_file, &why)) {
+    if (vocabulary_doubts(vocabulary, env_file, &why)) {
         log_warn(&log, "%s", why.text);
     }
 }
 
-void startup_say_complete(const char *env_file)
+void startup_say_complete(const struct vocabulary *vocabulary, const char *env_file)
 {
     struct why why;
     printf("The configuration is complete. It is from %s.\n",
            env_file ? env_file : "the environment");
-    if (vocabulary_has_repeats(env_file, &why)) {
-        printf("But %s.\n", why.text);
+    if (vocabulary_doubts(vocabulary, env_file, &why)) {
+        printf("But %s\n", why.text);
     }
 }

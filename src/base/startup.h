@@ -3,12 +3,14 @@
 #define PAMTUNNEL_BASE_STARTUP_H
 
 #include "base/log.h"
+#include "base/vocabulary.h"
 
 /* SIGHUP is for the agent once it runs; until then it must not end it, and SIGUSR1 and 2 never. */
 void startup_ignore_signals(void);
-/* Logs where the settings are from, and what is doubtful about that file. NULL: there is none. */
-void startup_say_source(const char *env_file, enum log_level level);
+/* Logs where the settings are from, and what is doubtful there. env_file may be NULL. */
+void startup_say_source(const struct vocabulary *vocabulary, const char *env_file,
+                        enum log_level level);
 /* What --check prints when all is well. env_file may be NULL. */
-void startup_say_complete(const char *env_file);
+void startup_say_complete(const struct vocabulary *vocabulary, const char *env_file);
 
 #endif

@@ -14,6 +14,8 @@ enum {
     SUFFIX_LEN = sizeof FILE_SUFFIX - 1,
     NAME_MAX_SHOWN = 32, /* longer than any of ours, shorter than a key */
     NAME_SIZE = 80,
+    NEAR_ENOUGH = 2, /* mistakes, of a name that may be another program's */
+    SHORT = 6,       /* names below it are near to too much: ADMIN */
 };
 
 /* ---- one name ------------------------------------------------------------- */
@@ -68,7 +70,7 @@ static bool is_known(const struct vocabulary *vocabulary, const struct settings_
 
 /* ---- what is said of one that is not known -------------------------------- */
 
-static const char *nearest_setting(const struct vocabulary *vocabulary, const char *name)
+static struct nearest nearest_setting(const struct vocabulary *vocabulary, const char *name)
 {
     struct nearest nearest = nearest_to(name);
     for (unsigned t = 0; t < VOCABULARY_TABLES; t++) {
@@ -76,7 +78,7 @@ static const char *nearest_setting(const struct vocabulary *vocabulary, const ch
             nearest_try(&nearest, vocabulary->tables[t].rows[i].name);
         }
     }
-    return nearest.word;
+    return nearest;
 }
 
 /* Somebody may have put a secret there. */
@@ -96,7 +98,7 @@ static int refuse(const struct vocabulary *vocabulary, const struct settings_lin
 {
     char base[NAME_SIZE];
     bool is_file = take_suffix_off(line->name, base);
-    const char *name = is_file ? base : line->name, *near = nearest_setting(vocabulary, name);
+    const char *name = is_file ? base : line->name, *near = nearest_setting(vocabulary, name).word;
     if (is_in(vocabulary->others, name)) {
         return why_set(why, -EINVAL,
                        "%s, line %u: %s is a setting of %s: it belongs into that "
@@ -181,7 +183,7 @@ static void compare(void *arg, const struct settings_line *line)
     }
 }
 
-bool vocabulary_has_repeats(const char *env_file, struct why *remark)
+static bool has_repeats(const char *env_file, struct why *remark)
 {
     struct settings_source *source;
     struct repeats repeats = {0};
@@ -197,4 +199,44 @@ bool vocabulary_has_repeats(const char *env_file, struct why *remark)
     }
     settings_close(source);
     return repeats.first.name != NULL;
+}
+
+/* ---- what the environment nearly says ---------------------------------------- */
+
+/* Of us, and not spelt right: such names are of many programs, so that it has to be very near. */
+static const char *misspelt(const struct vocabulary *vocabulary, const char *name)
+{
+    char base[NAME_SIZE];
+    const char *bare = take_suffix_off(name, base) ? base : name;
+    if (is_setting(vocabulary, bare) || is_in(vocabulary->others, bare) || strlen(bare) < SHORT) {
+        return NULL;
+    }
+    struct nearest nearest = nearest_setting(vocabulary, bare);
+    return nearest.distance <= NEAR_ENOUGH ? nearest.word : NULL;
+}
+
+static bool environment_misspells(const struct vocabulary *vocabulary, struct why *remark)
+{
+    char name[NAME_SIZE];
+    for (char **entry = environ; *entry; entry++) {
+        size_t len = strcspn(*entry, "=");
+        if (len == 0 || len >= sizeof name) {
+            continue;
+        }
+        memcpy(name, *entry, len);
+        name[len] = '\0';
+        const char *meant = misspelt(vocabulary, name);
+        if (meant && may_be_shown(name)) {
+            why_set(remark, 0, "the environment has %s, which is no setting: did you mean %s?",
+                    name, meant);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool vocabulary_doubts(const struct vocabulary *vocabulary, const char *env_file,
+                       struct why *remark)
+{
+    return has_repeats(env_file, remark) || environment_misspells(vocabulary, remark);
 }

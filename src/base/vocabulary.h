@@ -35,9 +35,11 @@ int vocabulary_check_file(const struct vocabulary *vocabulary, const char *env_f
                           struct why *why);
 
 /*
- * Something is set twice in the file, to different values: the last one counts, as in a
- * shell. True if so; remark is then a sentence about it. env_file may be NULL.
+ * What is no error, but hardly meant: something is set twice in the file, to different values
+ * (the last one counts, as in a shell), or the environment has a name that is nearly one of
+ * ours. True if so; remark is then a clause about it. env_file may be NULL.
  */
-bool vocabulary_has_repeats(const char *env_file, struct why *ret_remark);
+bool vocabulary_doubts(const struct vocabulary *vocabulary, const char *env_file,
+                       struct why *ret_remark);
 
 #endif

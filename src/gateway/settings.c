@@ -118,6 +118,11 @@ const char *gateway_settings_env_file(const char *named)
     return named ? named : enough ? NULL : envfile_installed(GATEWAY_ENV_FILE);
 }
 
+const struct vocabulary *gateway_settings_vocabulary(void)
+{
+    return &VOCABULARY;
+}
+
 int gateway_settings_check_names(const char *env_file, struct why *why)
 {
     return vocabulary_check_file(&VOCABULARY, env_file, why);

@@ -10,6 +10,7 @@
 #include "base/host.h"
 #include "base/log.h"
 #include "base/sources.h"
+#include "base/vocabulary.h"
 #include "base/why.h"
 #include "gateway/targets.h"
 
@@ -30,6 +31,8 @@ struct gateway_settings {
  * lacks something that has to be set. NULL: none, the environment has it all.
  */
 const char *gateway_settings_env_file(const char *named);
+/* The names that its env file may hold. */
+const struct vocabulary *gateway_settings_vocabulary(void);
 /* Every line of the file sets something that gateway-agent knows. No file is fine, too. */
 int gateway_settings_check_names(const char *env_file, struct why *why);
 /*

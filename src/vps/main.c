@@ -173,11 +173,11 @@ int main(int argc, char **argv)
     }
     int status = EXIT_SUCCESS;
     if (options.check) {
-        startup_say_complete(options.env_file);
+        startup_say_complete(vps_settings_vocabulary(), options.env_file);
     } else if (options.health) {
         status = health_check(&settings) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     } else {
-        startup_say_source(options.env_file, settings.log_level);
+        startup_say_source(vps_settings_vocabulary(), options.env_file, settings.log_level);
         status = run(&settings, options.env_file);
     }
     vps_settings_wipe(&settings);

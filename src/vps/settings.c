@@ -201,6 +201,11 @@ const char *vps_settings_env_file(const char *named, bool local)
     return named ? named : enough ? NULL : envfile_installed(VPS_ENV_FILE);
 }
 
+const struct vocabulary *vps_settings_vocabulary(void)
+{
+    return &VOCABULARY;
+}
+
 int vps_settings_check_names(const char *env_file, struct why *why)
 {
     return vocabulary_check_file(&VOCABULARY, env_file, why);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/net.h"
 #include "base/sources.h"
+#include "base/vocabulary.h"
 #include "base/why.h"
 
 enum { USERS_MAX = 64, GATEWAYS_MAX = 32, TOKEN_MAX = 128, URL_MAX = 512, STATE_DIR_MAX = 90 };
@@ -70,6 +71,8 @@ struct vps_settings {
  * lacks something that has to be set. NULL: none, the environment has it all.
  */
 const char *vps_settings_env_file(const char *named, bool local);
+/* The names that its env file may hold. */
+const struct vocabulary *vps_settings_vocabulary(void);
 /* Every line of the file sets something that vps-agent knows. A file that is not there is fine. */
 int vps_settings_check_names(const char *env_file, struct why *why);
 /* Reads everything. 0, or -errno with the one line for the user in why. */

@@ -135,14 +135,38 @@ static void what_is_set_twice_to_different_values_is_said(void **state)
     struct why why = {""};
     (void)state;
     put("ADMIT=a\n\nADMIT=b\n");
-    assert_true(vocabulary_has_repeats(path, &why));
+    assert_true(vocabulary_doubts(&VOCABULARY, path, &why));
     assert_non_null(strstr(why.text, "sets ADMIT in line 1 and, to something else, in line 3"));
     put("ADMIT=a\nTUNNEL_KEY=x\nADMIT='a'\n");
-    assert_false(vocabulary_has_repeats(path, &why));
+    assert_false(vocabulary_doubts(&VOCABULARY, path, &why));
     put("ADMIT=a\nADMIT=\n");
-    assert_true(vocabulary_has_repeats(path, &why));
-    assert_false(vocabulary_has_repeats(NULL, &why));
-    assert_false(vocabulary_has_repeats("/nonexistent/x.env", &why));
+    assert_true(vocabulary_doubts(&VOCABULARY, path, &why));
+    assert_false(vocabulary_doubts(&VOCABULARY, NULL, &why));
+    assert_false(vocabulary_doubts(&VOCABULARY, "/nonexistent/x.env", &why));
+}
+
+static bool doubts(const char *name, struct why *why)
+{
+    setenv(name, "x", 1);
+    bool doubted = vocabulary_doubts(&VOCABULARY, NULL, why);
+    unsetenv(name);
+    return doubted;
+}
+
+/* It is full of other programs' names: what is near to a setting is said, and is no error. */
+static void what_the_environment_nearly_has_is_said(void **state)
+{
+    static const char *const PLAIN[] = {"ADMIN", "ADMIT", "TUNNEL_KEY_FILE", "TUNNEL_KEYRING",
+                                        "EDITOR"};
+    struct why why = {""};
+    (void)state;
+    assert_true(doubts("ADMITT", &why));
+    assert_string_equal(why.text,
+                        "the environment has ADMITT, which is no setting: did you mean ADMIT?");
+    assert_true(doubts("TUNEL_KEY_FILE", &why));
+    for (size_t i = 0; i < sizeof PLAIN / sizeof *PLAIN; i++) {
+        assert_false(doubts(PLAIN[i], &why));
+    }
 }
 
 static int make_file(void **state)
@@ -166,6 +190,7 @@ int main(void)
         cmocka_unit_test(what_may_be_a_secret_is_not_repeated),
         cmocka_unit_test(what_the_environment_has_as_well_is_in_force),
         cmocka_unit_test(what_is_set_twice_to_different_values_is_said),
+        cmocka_unit_test(what_the_environment_nearly_has_is_said),
     };
     return cmocka_run_group_tests_name("vocabulary", tests, make_file, remove_file);
 }

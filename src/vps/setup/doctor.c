@@ -234,7 +234,7 @@ int doctor_run(const char *env_file, bool local)
     }
     checkup_say(&checkup, CHECKUP_OK, "settings", "complete, from %s",
                 env_file ? env_file : "the environment");
-    if (vocabulary_has_repeats(env_file, &why)) {
+    if (vocabulary_doubts(vps_settings_vocabulary(), env_file, &why)) {
         checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
     }
     check_secret_files(&checkup, env_file);
