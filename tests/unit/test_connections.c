@@ -132,6 +132,14 @@ static void talk(struct world *world, const struct pair *pair)
     world_hear(world, pair->client, word, strlen(word));
 }
 
+/* More than an identification string may have. */
+static void begin_login(struct world *world, const struct pair *pair)
+{
+    char flight[256] = "SSH-2.0-waits\r\n";
+    client_say(pair->client, flight, sizeof flight);
+    world_hear(world, pair->data, flight, sizeof flight);
+}
+
 /* A session with its first connection. */
 static struct session *begin(struct world *world, enum session_kind kind, struct pair *ret_pair)
 {
@@ -959,7 +967,7 @@ static void who_never_says_a_word_does_not_keep_the_session(void **state)
     expect_hello(world, session, anna.data);
     talk(world, &anna);
     world_expect(world, "waiting, connected, waiting, connected, waiting, connected");
-    assert_true(world_logged(world, "who was in has gone without a word"));
+    assert_true(world_logged(world, "who was in has gone without a login"));
     close_pair(&anna);
     WAIT_FOR(&world->stage, state_of(session) == SESSION_RECONNECTING); /* hers for good */
     world_stop(world);
@@ -987,6 +995,29 @@ static void the_first_who_speaks_takes_the_place_of_one_that_does_not(void **sta
     world_stop(world);
 }
 
+/* As scanners of other protocols do, who have waited for a banner. */
+static void who_says_something_else_does_not_keep_the_session_either(void **state)
+{
+    static const char REQUEST[] = "GET / HTTP/1.0\r\n\r\n";
+    struct world *world = new_world();
+    struct pair scanner, anna;
+    (void)state;
+    world_start(world);
+    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &anna.data);
+    come_silently(world, session, BERT, &scanner);
+    client_say(scanner.client, REQUEST, sizeof REQUEST - 1);
+    world_hear(world, scanner.data, REQUEST, sizeof REQUEST - 1);
+    anna.client = come(session, ANNA);
+    world_lose(world, scanner.client);
+    world_lose(world, scanner.data);
+    expect_hello(world, session, anna.data);
+    talk(world, &anna);
+    int late = come(session, BERT);
+    world_lose(world, late);
+    close_pair(&anna);
+    world_stop(world);
+}
+
 static void once_it_speaks_a_silent_client_is_in_as_any_other(void **state)
 {
     struct world *world = new_world();
@@ -995,7 +1026,7 @@ static void once_it_speaks_a_silent_client_is_in_as_any_other(void **state)
     world_start(world);
     struct session *session = world_ask_until_waiting(world, SESSION_SSH, &spare.data);
     come_silently(world, session, ANNA, &anna);
-    talk(world, &anna);
+    begin_login(world, &anna);
     int stranger = come(session, BERT);
     world_lose(world, stranger);
     talk(world, &anna);
@@ -1053,6 +1084,7 @@ int main(void)
         cmocka_unit_test(a_silent_client_of_an_older_gateway_is_dropped_with_a_reason),
         cmocka_unit_test(who_never_says_a_word_does_not_keep_the_session),
         cmocka_unit_test(the_first_who_speaks_takes_the_place_of_one_that_does_not),
+        cmocka_unit_test(who_says_something_else_does_not_keep_the_session_either),
         cmocka_unit_test(once_it_speaks_a_silent_client_is_in_as_any_other),
         cmocka_unit_test(a_strict_session_is_not_for_silent_strangers),
     };

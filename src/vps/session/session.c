@@ -29,6 +29,7 @@ enum {
     /* Without MAX_CONNECTIONS: an editor beside a copy; a client that comes back early. */
     MOST_SSH = 8,
     MOST_RDP = 3,
+    CLAIM_BYTES = 256, /* see session_is_unclaimed() */
     /* The reason of a failed connection to the target travels beside its RST. */
     LAST_WORDS_MS = 300,
 };
@@ -206,7 +207,7 @@ bool session_is_unclaimed(const struct session *session)
 {
     uint64_t to_target, to_client;
     session_count_bytes(session, &to_target, &to_client);
-    return session->silent_is_in && to_target == 0;
+    return session->silent_is_in && to_target - session->silent_from < CLAIM_BYTES;
 }
 
 /* Who was in has said nothing: its user is still to come. */
@@ -221,7 +222,7 @@ static void forget_silent(struct session *session)
 static void take_back(struct session *session)
 {
     forget_silent(session);
-    log_info(log_of(session), "session %s: who was in has gone without a word", session->id);
+    log_info(log_of(session), "session %s: who was in has gone without a login", session->id);
     session_set_state(session, SESSION_WAITING);
 }
 

@@ -7,7 +7,7 @@
  *                              v  |
  *                          reconnecting
  *
- * and from every state to ended, and from connected back to waiting if nobody said a word
+ * and from every state to ended, and from connected back to waiting if nobody logged in
  * (session_is_unclaimed()). While it is connected or reconnecting, the party
  * that is in may connect again, several times at once.
  *

@@ -194,7 +194,9 @@ static void on_admitted(void *arg, int fd, const struct addr *from, bool has_sec
     session->client = *from;
     session->active_ms = clock_ms();
     if (is_first) {
+        uint64_t to_client;
         session->silent_is_in = len == 0 && is_doubtful(session, from);
+        session_count_bytes(session, &session->silent_from, &to_client);
         first_client(session, has_secret);
     } else if (session_count_connections(session) >= session_most_connections(session)) {
         session_cut_oldest(session);

@@ -79,11 +79,12 @@ struct session {
     bool somebody_is_in;
     bool gateway_is_ready; /* TUNNEL_READY of channel 0 came */
     bool note_is_new;
-    bool told_of_other;  /* its user was told that the secret came from elsewhere */
-    bool was_hung_up_on; /* by the target, in its last connection, without a word */
-    bool names_gateway;  /* there were several when it was opened */
-    bool silent_is_in;   /* who is in came without a word, by ADMIT=auto: session_is_unclaimed() */
-    uint8_t way_in;      /* of the first client: an enum way_in */
+    bool told_of_other;   /* its user was told that the secret came from elsewhere */
+    bool was_hung_up_on;  /* by the target, in its last connection, without a word */
+    bool names_gateway;   /* there were several when it was opened */
+    bool silent_is_in;    /* who is in came without a word, by ADMIT=auto: session_is_unclaimed() */
+    uint64_t silent_from; /* what had gone to the target before that one came */
+    uint8_t way_in;       /* of the first client: an enum way_in */
     uint16_t port;
     enum session_kind kind;
     enum session_state state;
@@ -158,9 +159,10 @@ void session_wait_for_last_words(struct session *session);
 /* RECONNECT_GRACE=0 and MAX_CONNECTIONS=1: it is one connection, and no port outlives that. */
 bool session_is_strict(const struct session *session);
 /*
- * Who is in was let in by ADMIT=auto, without a word, and has not said any since: it may be a
- * scanner. The first client that speaks takes its place, and when it goes the session waits
- * for its user again.
+ * Who is in was let in by ADMIT=auto, without a word, and has not said more since than an
+ * identification string may have (255 bytes, RFC 4253, section 4.2; a key exchange has more):
+ * it may be a scanner. The first client that speaks takes its place, and when it goes the
+ * session waits for its user again.
  */
 bool session_is_unclaimed(const struct session *session);
 /* How many connections it may have at once. */
