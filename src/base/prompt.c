@@ -18,10 +18,15 @@ bool prompt_is_possible(void)
     return isatty(STDIN_FILENO) == 1;
 }
 
-/* Byte by byte: nothing stays in a buffer of stdio, and what follows is left for others. */
+/*
+ * Byte by byte: nothing stays in a buffer of stdio, and what follows is left for others. A line
+ * that is too long is taken to its end: what is left of it would go to the shell, and it may be
+ * a secret.
+ */
 static int read_line(char *dst, size_t cap)
 {
     size_t len = 0;
+    bool too_long = false;
     for (;;) {
         char c;
         ssize_t got = read(STDIN_FILENO, &c, 1);
@@ -35,11 +40,16 @@ static int read_line(char *dst, size_t cap)
             break;
         }
         if (len + 1 >= cap) {
-            return -EMSGSIZE;
+            too_long = true;
+        } else {
+            dst[len++] = c;
         }
-        dst[len++] = c;
     }
     dst[len] = '\0';
+    if (too_long) {
+        crypto_wipe(dst, len);
+        return -EMSGSIZE;
+    }
     char *trimmed = text_trim(dst);
     memmove(dst, trimmed, strlen(trimmed) + 1);
     return 0;
@@ -57,13 +67,26 @@ int prompt_line(const char *question, const char *proposal, char *dst, size_t ca
     return err;
 }
 
+/* What is neither yes nor no was meant for something else. */
 bool prompt_yes(const char *question)
 {
-    char answer[16];
-    fprintf(stderr, "%s [y/N]: ", question);
-    fflush(stderr);
-    return read_line(answer, sizeof answer) == 0 &&
-           (strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0);
+    static const char *const WORDS[] = {"y", "yes", "", "n", "no"};
+    enum { YES = 2, ALL = sizeof WORDS / sizeof *WORDS };
+    unsigned which = ALL;
+    while (which == ALL) {
+        char answer[16] = "";
+        fprintf(stderr, "%s [y/N]: ", question);
+        fflush(stderr);
+        int err = read_line(answer, sizeof answer);
+        if (err == -ENODATA) {
+            return false;
+        }
+        for (which = err < 0 ? ALL : 0; which < ALL && strcasecmp(answer, WORDS[which]) != 0;) {
+            which++;
+        }
+        crypto_wipe(answer, sizeof answer);
+    }
+    return which < YES;
 }
 
 /* ---- secrets -------------------------------------------------------------- */

@@ -78,9 +78,11 @@ void show_status(const json_t *reply)
                : "");
     json_array_foreach(gateways, index, gateway)
     {
-        printf("gateway:   %s from %s for %s, %s, round trip %.1f ms\n", text_of(gateway, "name"),
+        double rtt_ms = json_real_value(json_object_get(gateway, "rtt_ms"));
+        printf("gateway:   %s from %s for %s, %s, round trip %s%.1f ms\n", text_of(gateway, "name"),
                text_of(gateway, "address"), span(buffer, sizeof buffer, age_of(gateway)),
-               text_of(gateway, "version"), json_real_value(json_object_get(gateway, "rtt_ms")));
+               text_of(gateway, "version"), rtt_ms < 0.1 ? "under " : "",
+               rtt_ms < 0.1 ? 0.1 : rtt_ms);
     }
     if (json_array_size(gateways) == 0) {
         puts("gateway:   none is online");

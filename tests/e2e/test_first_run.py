@@ -109,6 +109,8 @@ def test_from_nothing_to_a_gateway_that_is_online(api, place):
         terminal.wait("user ID 42")
         terminal.answer(r"IP address.*: ", "not a host")
         terminal.answer(r"VPS_HOST is \"not a host\"(.|\n)*IP address.*: ", "127.0.0.1")
+        terminal.answer(r"gateway.*\[home\]: ", "Home LAN")
+        terminal.wait("1 to 63 letters, digits, dots, hyphens or underscores")
         terminal.answer(r"gateway.*\[home\]: ", "")
         terminal.wait(r"\nStart it: ")
         terminal.wait(r"\nsudo gateway-agent --join -\n")
@@ -554,6 +556,9 @@ def test_a_name_that_is_taken_is_not_taken_over(vps, place):
         assert vps.count_log("a new login replaces") == 0, "looking does not disturb"
         with Terminal("gateway-agent", "--join", "-", "--env-file", place["gateway"]) as terminal:
             terminal.answer("Join string.*: ", string)
+            # What is pasted in the wrong place is asked again, and nothing of it is left for the shell.
+            terminal.answer(r"Is it this machine\? \[y/N\]: ", f"y; gateway-agent --join {string}")
+            terminal.answer(r"Is it this machine\? \[y/N\]: ", "perhaps")
             terminal.answer(r"Is it this machine\? \[y/N\]: ", "y")
             assert terminal.end()[0] == 0
         assert join(place, string, "--force").returncode == 0

@@ -111,5 +111,5 @@ enum firewall_verdict firewall_look(const char *root, const struct firewall_port
              "none found on this machine; a provider may have one in front of it, which has to "
              "let TCP %u and %u to %u in",
              ports->control, ports->first, ports->last);
-    return FIREWALL_OPEN;
+    return FIREWALL_UNKNOWN;
 }

@@ -10,7 +10,7 @@
 #include "base/text.h"
 
 enum firewall_verdict {
-    FIREWALL_OPEN,    /* there is none, or it lets the ports in */
+    FIREWALL_OPEN,    /* it lets the ports in */
     FIREWALL_CLOSED,  /* it does not: the text is the command */
     FIREWALL_UNKNOWN, /* that cannot be told: the text says what to look at */
 };

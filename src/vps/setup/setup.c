@@ -308,15 +308,20 @@ static int name_gateway(const struct setup *setup, char *ret_name, size_t cap, s
         text_add(&text, "%s", setup->options.gateway ? setup->options.gateway : first);
         return text.cut ? why_set(why, -EINVAL, "the gateway's name is too long") : 0;
     }
-    do {
+    for (;;) {
         int err = prompt_line(first[0] ? "A name for the gateway, the machine in your LAN"
                                        : "A name for another gateway, or Enter for none",
                               first, ret_name, cap);
         if (err < 0 && err != -EMSGSIZE) {
             return why_set(why, err, "nothing was written");
         }
-    } while (!gateway_name_is_valid(ret_name) && (ret_name[0] || first[0]));
-    return 0;
+        if (err == 0 && (gateway_name_is_valid(ret_name) || (!ret_name[0] && !first[0]))) {
+            return 0;
+        }
+        why_set(why, -EINVAL,
+                "a gateway's name is 1 to 63 letters, digits, dots, hyphens or underscores");
+        complain(why);
+    }
 }
 
 /* Keys that are there stay: gateways use them. */
