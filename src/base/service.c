@@ -1,6 +1,7 @@
 #include "base/service.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,6 +10,11 @@ static bool is_there(const char *folder, const char *service, const char *suffix
     char path[256];
     snprintf(path, sizeof path, "%s/%s%s", folder, service, suffix);
     return access(path, F_OK) == 0;
+}
+
+const char *service_sudo(void)
+{
+    return geteuid() != 0 || getenv("SUDO_UID") ? "sudo " : "";
 }
 
 void service_start_command(struct text *text, const char *service, const char *program,
@@ -21,12 +27,13 @@ void service_start_command(struct text *text, const char *service, const char *p
     bool reads_it = strcmp(installed, env_file) == 0;
     for (unsigned i = 0; reads_it && i < sizeof UNITS / sizeof *UNITS; i++) {
         if (is_there(UNITS[i], service, ".service")) {
-            text_add(text, "systemctl enable %s && systemctl restart %s", service, service);
+            text_add(text, "%ssystemctl enable %s && %ssystemctl restart %s", service_sudo(),
+                     service, service_sudo(), service);
             return;
         }
     }
     if (reads_it && is_there("/etc/init.d", service, "")) {
-        text_add(text, "/etc/init.d/%s restart", service);
+        text_add(text, "%s/etc/init.d/%s restart", service_sudo(), service);
         return;
     }
     text_add(text, "%s --env-file %s", program, env_file);

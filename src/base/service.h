@@ -11,4 +11,10 @@
 void service_start_command(struct text *text, const char *service, const char *program,
                            const char *env_file);
 
+/*
+ * What goes in front of a command for root: "sudo " for whoever came here by sudo, or is not
+ * root at all; else "".
+ */
+const char *service_sudo(void);
+
 #endif

@@ -152,10 +152,10 @@ static void say_what_next(const char *path)
     if (strcmp(path, GATEWAY_ENV_FILE) != 0) {
         snprintf(where, sizeof where, " --env-file %s", path);
     }
-    printf("Wrote %s.\n\nStart it:  %s\nCheck it:  gateway-agent --doctor%s\n\n"
+    printf("Wrote %s.\n\nStart it:  %s\nCheck it:  %sgateway-agent --doctor%s\n\n"
            "It reaches SSH and Remote Desktop in private networks; ALLOWED_TARGETS in that file "
            "changes this.\n",
-           path, command, where);
+           path, command, service_sudo(), where);
 }
 
 int join_run(const struct join_options *options)

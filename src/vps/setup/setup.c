@@ -345,6 +345,7 @@ static void say_how_to_start(const struct setup *setup, const char *path,
                              const struct vps_settings *settings)
 {
     char command[512], where[300] = "";
+    const char *sudo = service_sudo();
     bool runs = setup->handout.running.runs;
     struct text text = text_over(command, sizeof command);
     if (runs) {
@@ -358,14 +359,14 @@ static void say_how_to_start(const struct setup *setup, const char *path,
     printf("Wrote %s.\n\n"
            "Firewall:  let TCP %u and %u to %u in\n"
            "%-10s %s\n"
-           "Check it:  vps-agent --doctor%s\n",
+           "Check it:  %svps-agent --doctor%s\n",
            path, settings->control_port, settings->port_range_start, settings->port_range_end,
-           runs ? "Reload it:" : "Start it:", command, where);
+           runs ? "Reload it:" : "Start it:", command, sudo, where);
     if (host_kind(settings->vps_host) == HOST_IPV6) {
         puts("VPS_HOST:  FreeRDP cannot open .rdp files with an IPv6 address; better use a name");
     }
     if (!isatty(STDOUT_FILENO) && setup->handout.key.name[0]) {
-        printf("Gateway:   vps-agent --invite %s%s prints the join string for it\n",
+        printf("Gateway:   %svps-agent --invite %s%s prints the join string for it\n", sudo,
                setup->handout.key.name, where);
     }
 }
