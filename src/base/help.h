@@ -1,13 +1,16 @@
 /*
- * help: rows of --help: a name, and words about it beside it, wrapped so that no line is
- * wider than HELP_WIDTH.
+ * help: rows of --help: a name, and words about it beside it from a column on, wrapped so that
+ * no line is wider than HELP_WIDTH.
  */
 #ifndef PAMTUNNEL_BASE_HELP_H
 #define PAMTUNNEL_BASE_HELP_H
 
-enum { HELP_WIDTH = 100 };
+enum {
+    HELP_WIDTH = 100,
+    HELP_COLUMN = 25, /* of an agent's words */
+};
 
 /* Prints one. A long list without blanks is broken after a ';'. */
-void help_row(const char *name, const char *words);
+void help_row(unsigned column, const char *name, const char *words);
 
 #endif

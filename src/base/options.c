@@ -257,16 +257,16 @@ void options_describe(const struct options_table *table)
     char name[64];
     printf("Usage: %s [OPTION]...\n%s\n\nOptions:\n", table->program, table->summary);
     snprintf(name, sizeof name, "%s FILE", ENV_FILE);
-    help_row(name, "take settings that the environment does not have from FILE");
+    help_row(HELP_COLUMN, name, "take settings that the environment does not have from FILE");
     for (size_t i = 0; i < table->count; i++) {
         const struct option_flag *flag = &table->flags[i];
         snprintf(name, sizeof name, "%s %s", flag->name, flag->takes ? flag->takes : "");
-        help_row(name, flag->help);
+        help_row(HELP_COLUMN, name, flag->help);
     }
     for (size_t i = 0; i < COMMON_SIZE; i++) {
         snprintf(name, sizeof name, "%s%s%s", COMMON[i].name, COMMON[i].also ? ", " : "",
                  COMMON[i].also ? COMMON[i].also : "");
-        help_row(name, COMMON[i].help);
+        help_row(HELP_COLUMN, name, COMMON[i].help);
     }
 }
 

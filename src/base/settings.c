@@ -366,7 +366,7 @@ void settings_describe(const struct setting *table, size_t count)
         } else if (!s->default_value && !s->optional) {
             text_add(&text, " (required)");
         }
-        help_row(s->name, words);
+        help_row(HELP_COLUMN, s->name, words);
     }
 }
 

@@ -3,23 +3,27 @@
 #include <ctype.h>
 #include <stdio.h>
 
+#include "base/help.h"
+#include "base/text.h"
+
 enum { COLUMN = 29 }; /* of what a word is for */
 
-/* "  --help, -h          print this": the commands that it goes with in front, if they matter. */
+/* "--help, -h    print this": the commands that it goes with in front, if they matter. */
 static void print_option(const struct command_option *option, bool whose)
 {
-    char name[64];
+    char name[64], buffer[256];
+    struct text words = text_over(buffer, sizeof buffer);
     const struct command *command = NULL;
     snprintf(name, sizeof name, "%s%s%s%s%s", option->name, option->brief ? ", " : "",
              option->brief ? option->brief : "", option->takes ? " " : "",
              option->takes ? option->takes : "");
-    printf("  %-*s ", COLUMN - 3, name);
     while (whose && (command = commands_next(command))) {
         if (command->options & option->bit) {
-            printf("%s: ", command->name);
+            text_add(&words, "%s: ", command->name);
         }
     }
-    puts(option->help);
+    text_add(&words, "%s", option->help);
+    help_row(COLUMN, name, buffer);
 }
 
 static void print_options(unsigned bits, bool whose)
@@ -37,7 +41,7 @@ static void print_command(const struct command *command)
 {
     char usage[COMMAND_USAGE_MAX];
     command_usage(command, false, usage);
-    printf("  %-*s %s\n", COLUMN - 3, usage, command->help);
+    help_row(COLUMN, usage, command->help);
 }
 
 void help_all(void)

@@ -1,21 +1,16 @@
 /* The keys in TUNNEL_KEY: which is whose, and until when one may be used first. */
-#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "on_loop.h"
+#include "disk.h"
 #include "vps/keyring.h"
-#include "vps/state.h"
 
 enum { NOW_S = 1764200000 };
 
@@ -31,30 +26,20 @@ int64_t __wrap_clock_unix(void)
     return now_s;
 }
 
-/* STATE_DIR, and a vps-agent's keys with it. */
-struct disk {
-    struct vps_settings settings;
-    struct log log;
-    uv_loop_t loop;
-    struct store *store;
-    struct keyring *keyring;
-};
+static struct keyring *kept; /* the one that is in use */
 
 static void start(struct disk *disk)
 {
-    struct why why;
-    assert_int_equal(state_open(&disk->settings, &disk->log, &disk->store, &why), 0);
-    disk->keyring = keyring_new(&disk->settings, disk->store);
-    assert_non_null(disk->keyring);
-    assert_int_equal(store_start(disk->store, &disk->loop), 0);
+    disk_open(disk);
+    kept = keyring_new(&disk->settings, disk->store);
+    assert_non_null(kept);
+    disk_write(disk);
 }
 
 static void stop(struct disk *disk)
 {
-    keyring_free(disk->keyring);
-    store_stop(disk->store);
-    uv_run(&disk->loop, UV_RUN_NOWAIT);
-    store_free(disk->store);
+    keyring_free(kept);
+    disk_close(disk);
 }
 
 static void restart(struct disk *disk)
@@ -63,37 +48,21 @@ static void restart(struct disk *disk)
     start(disk);
 }
 
-static void remove_state(const struct disk *disk)
-{
-    DIR *folder = opendir(disk->settings.state_dir);
-    for (struct dirent *entry; (entry = readdir(folder));) {
-        unlinkat(dirfd(folder), entry->d_name, 0);
-    }
-    closedir(folder);
-}
-
 static int set_up(void **state)
 {
-    struct disk *disk = calloc(1, sizeof *disk);
+    struct disk *disk = disk_set_up();
     now_s = NOW_S;
-    strcpy(disk->settings.state_dir, "/tmp/test_keyring.XXXXXX");
-    disk->log = (struct log){.stream = stderr, .level = LOG_WARN};
-    if (!mkdtemp(disk->settings.state_dir) || uv_loop_init(&disk->loop) < 0) {
-        return -1;
+    if (disk) {
+        start(disk);
     }
-    start(disk);
     *state = disk;
-    return 0;
+    return disk ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
-    struct disk *disk = *state;
-    stop(disk);
-    loop_end(&disk->loop);
-    remove_state(disk);
-    rmdir(disk->settings.state_dir);
-    free(disk);
+    stop(*state);
+    disk_tear_down(*state);
     return 0;
 }
 
@@ -103,11 +72,11 @@ static void set_keys(struct disk *disk, const char *text)
     assert_int_equal(vps_settings_take("TUNNEL_KEY", text, &disk->settings, NULL), 0);
 }
 
-static int use(struct disk *disk, const char *gateway)
+static int use(const char *gateway)
 {
-    int number = keyring_find(disk->keyring, gateway);
+    int number = keyring_find(kept, gateway);
     assert_true(number >= 0);
-    return keyring_use(disk->keyring, number);
+    return keyring_use(kept, number);
 }
 
 /* ---- whose ------------------------------------------------------------------- */
@@ -118,11 +87,11 @@ static void a_key_of_its_own_comes_before_the_one_without_a_name(void **state)
     static const char *const TEXTS[] = {HEX_A ",office:" HEX_B, "office:" HEX_B "," HEX_A};
     for (int i = 0; i < 2; i++) {
         set_keys(disk, TEXTS[i]);
-        assert_int_equal(keyring_find(disk->keyring, "OFFICE"), 1 - i);
-        assert_int_equal(keyring_find(disk->keyring, "home"), i);
+        assert_int_equal(keyring_find(kept, "OFFICE"), 1 - i);
+        assert_int_equal(keyring_find(kept, "home"), i);
     }
     set_keys(disk, "office:" HEX_B);
-    assert_int_equal(keyring_find(disk->keyring, "home"), -ENOENT);
+    assert_int_equal(keyring_find(kept, "home"), -ENOENT);
 }
 
 /* ---- until when -------------------------------------------------------------- */
@@ -133,11 +102,11 @@ static void a_key_without_a_time_is_good_for_ever(void **state)
     struct keyring_view view;
     set_keys(disk, HEX_A ",office:" HEX_B);
     now_s = INT64_C(1) << 40;
-    assert_int_equal(use(disk, "home"), 0);
-    assert_int_equal(use(disk, "office"), 0);
-    assert_true(keyring_view(disk->keyring, 1, &view));
+    assert_int_equal(use("home"), 0);
+    assert_int_equal(use("office"), 0);
+    assert_true(keyring_view(kept, 1, &view));
     assert_false(view.used || view.expired);
-    assert_false(keyring_view(disk->keyring, 2, &view));
+    assert_false(keyring_view(kept, 2, &view));
 }
 
 static void a_key_that_comes_too_late_is_refused(void **state)
@@ -145,11 +114,11 @@ static void a_key_that_comes_too_late_is_refused(void **state)
     struct disk *disk = *state;
     struct keyring_view view;
     set_keys(disk, "home:" HEX_A "@1764200000");
-    assert_int_equal(use(disk, "home"), -EKEYEXPIRED);
-    assert_true(keyring_view(disk->keyring, 0, &view));
+    assert_int_equal(use("home"), -EKEYEXPIRED);
+    assert_true(keyring_view(kept, 0, &view));
     assert_true(view.expired && !view.used);
     restart(disk);
-    assert_int_equal(use(disk, "home"), -EKEYEXPIRED);
+    assert_int_equal(use("home"), -EKEYEXPIRED);
 }
 
 static void a_key_that_was_used_in_time_is_good_for_ever(void **state)
@@ -157,15 +126,15 @@ static void a_key_that_was_used_in_time_is_good_for_ever(void **state)
     struct disk *disk = *state;
     struct keyring_view view;
     set_keys(disk, "home:" HEX_A "@1764200060,office:" HEX_B "@1764200060");
-    assert_int_equal(use(disk, "home"), 0);
+    assert_int_equal(use("home"), 0);
     now_s += 60;
-    assert_int_equal(use(disk, "home"), 0);
-    assert_int_equal(use(disk, "office"), -EKEYEXPIRED);
+    assert_int_equal(use("home"), 0);
+    assert_int_equal(use("office"), -EKEYEXPIRED);
     restart(disk); /* with whatever clock */
     now_s += 100 * 86400;
-    assert_int_equal(use(disk, "home"), 0);
-    assert_int_equal(use(disk, "office"), -EKEYEXPIRED);
-    assert_true(keyring_view(disk->keyring, 0, &view));
+    assert_int_equal(use("home"), 0);
+    assert_int_equal(use("office"), -EKEYEXPIRED);
+    assert_true(keyring_view(kept, 0, &view));
     assert_true(view.used && !view.expired);
 }
 
@@ -174,12 +143,12 @@ static void a_new_key_has_to_be_used_anew(void **state)
 {
     struct disk *disk = *state;
     set_keys(disk, "home:" HEX_A "@1764200060");
-    assert_int_equal(use(disk, "home"), 0);
+    assert_int_equal(use("home"), 0);
     set_keys(disk, "home:" HEX_B "@1764200060");
     now_s += 60;
-    assert_int_equal(use(disk, "home"), -EKEYEXPIRED);
+    assert_int_equal(use("home"), -EKEYEXPIRED);
     set_keys(disk, "elsewhere:" HEX_A "@1764200060");
-    assert_int_equal(use(disk, "elsewhere"), 0);
+    assert_int_equal(use("elsewhere"), 0);
 }
 
 /* As the documentation says: without STATE_DIR the time counts, unless it is taken out. */
@@ -187,14 +156,14 @@ static void without_its_state_the_time_counts_again(void **state)
 {
     struct disk *disk = *state;
     set_keys(disk, "home:" HEX_A "@1764200060");
-    assert_int_equal(use(disk, "home"), 0);
+    assert_int_equal(use("home"), 0);
     stop(disk);
-    remove_state(disk);
+    folder_clear(disk->settings.state_dir);
     start(disk);
     now_s += 60;
-    assert_int_equal(use(disk, "home"), -EKEYEXPIRED);
+    assert_int_equal(use("home"), -EKEYEXPIRED);
     set_keys(disk, "home:" HEX_A);
-    assert_int_equal(use(disk, "home"), 0);
+    assert_int_equal(use("home"), 0);
 }
 
 static void without_a_store_it_is_remembered_until_the_end(void **state)
@@ -215,13 +184,13 @@ static void very_many_keys_push_out_the_oldest_only(void **state)
     for (unsigned i = 0; i < 300; i++) {
         snprintf(text, sizeof text, "home:%.60s%04x@1764200060", HEX_A, i);
         set_keys(disk, text);
-        assert_int_equal(use(disk, "home"), 0);
+        assert_int_equal(use("home"), 0);
     }
     now_s += 60;
-    assert_int_equal(use(disk, "home"), 0);
+    assert_int_equal(use("home"), 0);
     snprintf(text, sizeof text, "home:%.60s%04x@1764200060", HEX_A, 100);
     set_keys(disk, text);
-    assert_int_equal(use(disk, "home"), 0);
+    assert_int_equal(use("home"), 0);
 }
 
 static void after_a_restart_it_is_still_the_oldest_that_goes(void **state)
@@ -235,12 +204,12 @@ static void after_a_restart_it_is_still_the_oldest_that_goes(void **state)
         now_s++;
         snprintf(text, sizeof text, "home:%.60s%04x@1764210000", HEX_A, i);
         set_keys(disk, text);
-        assert_int_equal(use(disk, "home"), 0);
+        assert_int_equal(use("home"), 0);
     }
     now_s = 1764210000;
     snprintf(text, sizeof text, "home:%.60s%04x@1764210000", HEX_A, 255);
     set_keys(disk, text);
-    assert_int_equal(use(disk, "home"), 0);
+    assert_int_equal(use("home"), 0);
 }
 
 /* The name of a key is no key: it does not change with the gateway's, nor tell the secret. */

@@ -1,5 +1,4 @@
 /* Addresses from which users were admitted before: whose, how long, and after a restart. */
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,14 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "on_loop.h"
+#include "disk.h"
 #include "vps/admission/known.h"
-#include "vps/state.h"
 
 enum { DAY_S = 86400, NOW_S = 1800000000 };
 
@@ -268,28 +265,19 @@ static void a_time_in_the_future_is_worth_nothing(void **state)
 
 /* ---- after a restart ----------------------------------------------------------- */
 
-struct disk {
-    struct vps_settings settings;
-    struct log log;
-    uv_loop_t loop;
-    struct store *store;
-    struct known *known;
-};
+static struct known *kept; /* the one that is in use */
 
 static void start(struct disk *disk)
 {
-    struct why why;
-    assert_int_equal(state_open(&disk->settings, &disk->log, &disk->store, &why), 0);
-    disk->known = known_new(disk->store, 30);
-    assert_int_equal(store_start(disk->store, &disk->loop), 0);
+    disk_open(disk);
+    kept = known_new(disk->store, 30);
+    disk_write(disk);
 }
 
 static void stop(struct disk *disk)
 {
-    known_free(disk->known);
-    store_stop(disk->store);
-    uv_run(&disk->loop, UV_RUN_NOWAIT);
-    store_free(disk->store);
+    known_free(kept);
+    disk_close(disk);
 }
 
 static void restart(struct disk *disk)
@@ -300,31 +288,20 @@ static void restart(struct disk *disk)
 
 static int set_up_disk(void **state)
 {
-    struct disk *disk = calloc(1, sizeof *disk);
+    struct disk *disk = disk_set_up();
     now_ms = 1000;
     now_s = NOW_S;
-    strcpy(disk->settings.state_dir, "/tmp/test_known.XXXXXX");
-    disk->log = (struct log){.stream = stderr, .level = LOG_WARN};
-    if (!mkdtemp(disk->settings.state_dir) || uv_loop_init(&disk->loop) < 0) {
-        return -1;
+    if (disk) {
+        start(disk);
     }
-    start(disk);
     *state = disk;
-    return 0;
+    return disk ? 0 : -1;
 }
 
 static int tear_down_disk(void **state)
 {
-    struct disk *disk = *state;
-    stop(disk);
-    loop_end(&disk->loop);
-    DIR *folder = opendir(disk->settings.state_dir);
-    for (struct dirent *entry; (entry = readdir(folder));) {
-        unlinkat(dirfd(folder), entry->d_name, 0);
-    }
-    closedir(folder);
-    rmdir(disk->settings.state_dir);
-    free(disk);
+    stop(*state);
+    disk_tear_down(*state);
     return 0;
 }
 
@@ -333,13 +310,13 @@ static void a_restart_forgets_nothing(void **state)
     struct disk *disk = *state;
     struct known_view view;
     unsigned place = 0;
-    add(disk->known, &BERT, "2001:db8::1");
+    add(kept, &BERT, "2001:db8::1");
     pass(60);
     struct addr home = at("192.0.2.1");
-    known_add(disk->known, &ANNA, &LOCAL, &home);
+    known_add(kept, &ANNA, &LOCAL, &home);
     restart(disk);
-    assert_true(has(disk->known, &BERT, "2001:db8::ffff"));
-    assert_true(known_next(disk->known, &place, &view));
+    assert_true(has(kept, &BERT, "2001:db8::ffff"));
+    assert_true(known_next(kept, &place, &view));
     assert_true(owner_equal(&view.owner, &ANNA));
     assert_true(owner_equal(&view.admitted_by, &LOCAL));
     assert_string_equal(view.party, "192.0.2.1");
@@ -365,65 +342,65 @@ static void times_that_no_clock_shows_are_no_entries(void **state)
     for (unsigned i = 0; i < sizeof TIMES / sizeof *TIMES; i++) {
         char host[16];
         snprintf(host, sizeof host, "192.0.2.%u", i);
-        assert_false(has(disk->known, &ANNA, host));
+        assert_false(has(kept, &ANNA, host));
     }
-    assert_false(known_next(disk->known, &place, &view));
+    assert_false(known_next(kept, &place, &view));
 }
 
 static void what_was_forgotten_does_not_come_back(void **state)
 {
     struct disk *disk = *state;
     struct addr home = at("192.0.2.1");
-    add(disk->known, &ANNA, "192.0.2.1");
+    add(kept, &ANNA, "192.0.2.1");
     restart(disk);
-    assert_int_equal(known_forget(disk->known, NULL, &home), 1);
+    assert_int_equal(known_forget(kept, NULL, &home), 1);
     restart(disk);
-    assert_int_equal(count(disk->known), 0);
+    assert_int_equal(count(kept), 0);
 }
 
 static void what_made_room_does_not_come_back(void **state)
 {
     struct disk *disk = *state;
-    fill(disk->known, &ANNA, 0, KNOWN_OWNER_MAX + 8);
+    fill(kept, &ANNA, 0, KNOWN_OWNER_MAX + 8);
     restart(disk);
-    assert_int_equal(count(disk->known), KNOWN_OWNER_MAX);
+    assert_int_equal(count(kept), KNOWN_OWNER_MAX);
 }
 
 static void uses_count_after_a_restart(void **state)
 {
     struct disk *disk = *state;
-    add(disk->known, &ANNA, "192.0.2.1");
+    add(kept, &ANNA, "192.0.2.1");
     pass(20 * DAY_S);
-    use(disk->known, &ANNA, "192.0.2.1");
+    use(kept, &ANNA, "192.0.2.1");
     pass(20 * DAY_S);
     restart(disk);
-    assert_true(has(disk->known, &ANNA, "192.0.2.1"));
+    assert_true(has(kept, &ANNA, "192.0.2.1"));
     pass(10 * DAY_S);
-    assert_false(has(disk->known, &ANNA, "192.0.2.1"));
+    assert_false(has(kept, &ANNA, "192.0.2.1"));
 }
 
 static void a_start_with_a_wrong_clock_deletes_nothing(void **state)
 {
     struct disk *disk = *state;
-    add(disk->known, &ANNA, "192.0.2.1");
+    add(kept, &ANNA, "192.0.2.1");
     now_s = 1000; /* the clock begins in 1970 */
     restart(disk);
-    assert_false(has(disk->known, &ANNA, "192.0.2.1"));
-    add(disk->known, &BERT, "192.0.2.2");
+    assert_false(has(kept, &ANNA, "192.0.2.1"));
+    add(kept, &BERT, "192.0.2.2");
     now_s = NOW_S + DAY_S;
     restart(disk);
-    assert_true(has(disk->known, &ANNA, "192.0.2.1"));
+    assert_true(has(kept, &ANNA, "192.0.2.1"));
 }
 
 static void what_expired_goes_from_the_file(void **state)
 {
     struct disk *disk = *state;
-    add(disk->known, &ANNA, "192.0.2.1");
+    add(kept, &ANNA, "192.0.2.1");
     pass(31 * DAY_S); /* and no jump */
-    add(disk->known, &BERT, "192.0.2.2");
+    add(kept, &BERT, "192.0.2.2");
     now_s = NOW_S; /* it would be alive by now */
     restart(disk);
-    assert_false(has(disk->known, &ANNA, "192.0.2.1"));
+    assert_false(has(kept, &ANNA, "192.0.2.1"));
 }
 
 int main(void)

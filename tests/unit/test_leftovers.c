@@ -1,5 +1,4 @@
 /* What a crash leaves in the chats: kept when sent, put right by the next, forgotten when done. */
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +11,8 @@
 #include <cmocka.h>
 
 #include "bot_fakes.h"
+#include "disk.h"
 #include "vps/bot/leftovers.h"
-#include "vps/state.h"
 
 enum { CHAT = 42, BOT = 7, OTHER_BOT = 8 };
 
@@ -66,11 +65,7 @@ static int tear_down(void **state)
     (void)state;
     stop();
     fakes_end();
-    DIR *folder = opendir(settings.state_dir);
-    for (struct dirent *entry; (entry = readdir(folder));) {
-        unlinkat(dirfd(folder), entry->d_name, 0);
-    }
-    closedir(folder);
+    folder_clear(settings.state_dir);
     return rmdir(settings.state_dir);
 }
 

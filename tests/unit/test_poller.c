@@ -1,5 +1,4 @@
 /* Receiving: each update once, also after a restart, and what to do when Telegram refuses. */
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -14,10 +13,9 @@
 
 #include "base/clock.h"
 #include "bot_fakes.h"
-#include "on_loop.h"
+#include "disk.h"
 #include "vps/bot/offset.h"
 #include "vps/bot/poller.h"
-#include "vps/state.h"
 
 enum { DAY_S = 24 * 3600 };
 
@@ -210,15 +208,6 @@ static void fake_unreadable(unsigned call, const char *body)
     fake_reply(call, &reply);
 }
 
-static void clear_folder(void)
-{
-    DIR *files = opendir(folder);
-    for (struct dirent *entry; (entry = readdir(files));) {
-        unlinkat(dirfd(files), entry->d_name, 0);
-    }
-    closedir(files);
-}
-
 static int set_up(void **state)
 {
     (void)state;
@@ -228,7 +217,7 @@ static int set_up(void **state)
     poller = NULL;
     is_stopping = false;
     errands = errands_new(NULL, NULL, NULL);
-    clear_folder();
+    folder_clear(folder);
     return errands && uv_loop_init(&loop) == 0 ? 0 : -1;
 }
 
@@ -257,7 +246,7 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
-    clear_folder();
+    folder_clear(folder);
     return rmdir(folder);
 }
 
@@ -368,7 +357,7 @@ static int64_t next_after(const char *format, int64_t age_s)
     snprintf(recent, sizeof recent, "%lld", (long long)(fakes_true_unix() - age_s));
     snprintf(whole, sizeof whole, "%.*s%s%s", (int)before, format, mark ? recent : "",
              mark ? mark + 2 : "");
-    clear_folder();
+    folder_clear(folder);
     write_file(whole);
     return offset_after_restart(1, "https://api.test");
 }

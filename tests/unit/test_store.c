@@ -1,5 +1,4 @@
 /* The state file: what is in it after every kind of end, and what a sick disk does to the rest. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -19,7 +18,7 @@
 #include <cmocka.h>
 
 #include "base/backoff.h"
-#include "on_loop.h"
+#include "disk.h"
 #include "vps/store/database.h"
 #include "vps/store/lock.h"
 #include "vps/store/store.h"
@@ -75,11 +74,7 @@ static int tear_down(void **state)
     store_stop(f->store);
     loop_end(&f->loop);
     store_free(f->store);
-    DIR *folder = opendir(f->folder);
-    for (struct dirent *entry; (entry = readdir(folder));) {
-        unlinkat(dirfd(folder), entry->d_name, 0);
-    }
-    closedir(folder);
+    folder_clear(f->folder);
     rmdir(f->folder);
     fclose(f->log.stream);
     free(f->said);
