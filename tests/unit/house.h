@@ -54,7 +54,7 @@ int come_by_ssh(struct house *house, const char *from);
 int park(struct house *house, const char *from);
 /* Waits until the door has seen everything that was sent so far. */
 void let_it_work(struct house *house);
-/* Lets time pass, as the door sees it after stage_hurry(HURRY). */
+/* Lets time pass, as the door sees it after stage_hurry(). */
 void let_pass(struct house *house, uint64_t ms);
 unsigned count_sent_off(const int *fds, unsigned count);
 void close_all(const int *fds, unsigned count);

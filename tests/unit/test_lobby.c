@@ -383,6 +383,7 @@ static void open_questions_are_put_off_for_who_was_not_asked_about(void **state)
     let_it_work(&house);
     let_pass(&house, 30000);
     assert_false(is_asked_about(&house, ANNA)); /* a person needs time to press Admit */
+    stage_hurry(3 * HURRY);
     let_pass(&house, 90000);
     assert_true(is_asked_about(&house, ANNA));
     assert_int_equal(count_asked(&house), LOBBY_QUESTIONS_MAX);
