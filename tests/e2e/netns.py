@@ -47,7 +47,10 @@ class Namespace:
         self.etc = pathlib.Path("/etc/netns") / name
         run("ip", "netns", "add", name)
         self.ip("link", "set", "lo", "up")
-        self.etc.mkdir(parents=True)
+        # The folder above goes with the last that uses it, of whatever run.
+        while not self.etc.exists():
+            with contextlib.suppress(FileNotFoundError):
+                self.etc.mkdir(parents=True)
 
     def ip(self, *args):
         run("ip", "-n", self.name, *args)

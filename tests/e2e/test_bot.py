@@ -218,7 +218,7 @@ def troubled():
     worlds = {}
     with contextlib.ExitStack() as stack:
         for name, fault in TROUBLES.items():
-            world = worlds[name] = stack.enter_context(World(gateways=(), vps={"LOG_LEVEL": "trace"}))
+            world = worlds[name] = stack.enter_context(World(gateways=(), ports=20, vps={"LOG_LEVEL": "trace"}))
             # curl itself tries again when a connection that it used before is closed: the warm ones
             world.api.inject("getUpdates", fault, 6 if fault.kind in ("lost", "drop") else 2)
             world.since = world.api.mark()

@@ -1,5 +1,7 @@
 """Small things that everything else here uses."""
 
+import contextlib
+import functools
 import os
 import pathlib
 import random
@@ -53,33 +55,70 @@ def stays(check, what, seconds=0.5, interval=0.05):
 
 
 def ports_in_use():
-    """Not those of connections that are over and only wait for the clock: after a
-    thousand of them no range would be free, and a listener may have their ports."""
-    time_wait = "06"
+    """Those where somebody listens. What is left of connections that were taken there, maybe
+    for minutes, is in no listener's way."""
+    listen = "0A"
     used = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             with open(table) as lines:
                 next(lines)
                 fields = [line.split() for line in lines]
-                used.update(int(f[1].rpartition(":")[2], 16) for f in fields if f[3] != time_wait)
+                used.update(int(f[1].rpartition(":")[2], 16) for f in fields if f[3] == listen)
         except OSError:
             pass
     return used
 
 
-def free_range(count):
-    """The first of `count` ports in a row that nobody uses.
+class Ports:
+    """The ports that this process' tests may use: several processes run tests at the same time,
+    and between the choice of a port and the moment when somebody listens there, nothing shows
+    that it is taken.
 
-    Below the ports that the kernel hands out by itself, so that no passing
-    connection of another program takes one of them.
+    Below those that the kernel hands out by itself, so that no passing connection of another
+    program takes one of them.
     """
-    used = ports_in_use()
-    for _ in range(1000):
-        start = random.randrange(10000, 32000 - count)
-        if not used.intersection(range(start, start + count)):
-            return start
-    raise AssertionError(f"no {count} free ports in a row")
+
+    LOWEST, HIGHEST, STRIPES = 10000, 32000, 5
+
+    def __init__(self):
+        stripe = self._stripe()
+        some = len(stripe) // 8
+        # Apart, so that no session gets the port that a test means to use for something else.
+        self.single, self.many = stripe[:some], stripe[some:]
+        self.next = {part: random.choice(part) for part in (self.single, self.many)}
+
+    def _stripe(self):
+        size = (self.HIGHEST - self.LOWEST) // self.STRIPES
+        for number in random.sample(range(self.STRIPES), self.STRIPES):
+            with contextlib.suppress(OSError):  # somebody else's
+                self.claim = socket.socket(socket.AF_UNIX)
+                self.claim.bind(f"\0pamtunnel-tests-{number}")  # until this process ends
+                return range(self.LOWEST + number * size, self.LOWEST + (number + 1) * size)
+        return range(self.LOWEST, self.HIGHEST)
+
+    def take(self, count):
+        """The first of `count` ports in a row that nobody uses. Those that were taken before
+        are the last to be taken again."""
+        part = self.single if count == 1 else self.many
+        used = ports_in_use()
+        for _ in range(1000):
+            start = self.next[part] if self.next[part] + count <= part.stop else part.start
+            taken = used.intersection(range(start, start + count))
+            self.next[part] = max(taken, default=start + count - 1) + 1
+            if not taken:
+                return start
+        raise AssertionError(f"no {count} free ports in a row")
+
+
+@functools.cache
+def ports():
+    return Ports()
+
+
+def free_range(count):
+    """The first of `count` ports in a row that nobody uses."""
+    return ports().take(count)
 
 
 def free_port():
