@@ -206,6 +206,12 @@ def enter_rdp(file):
     return client
 
 
+def grown(world, before):
+    """By how many kB, those agents that have."""
+    more = {daemon.name: daemon.rss_kb() - kb for daemon, kb in zip(world.daemons(), before)}
+    return {name: kb for name, kb in more.items() if kb >= 600 and not SANITIZED and not VALGRIND}
+
+
 @pytest.mark.slow
 def test_a_thousand_at_every_port_leave_no_trace(shown):
     """The user comes in the middle of it, from a known address and with the secret; comes back in the
@@ -233,16 +239,23 @@ def test_a_thousand_at_every_port_leave_no_trace(shown):
             client = enter_rdp(file)                    # the same secret from the same address
             storm.wait()
 
-        for daemon, before in zip(world.daemons(), settled_descriptors):
-            eventually(lambda d=daemon, n=before: len(d.descriptors()) <= n, "the descriptors are back", 20)
-        if not SANITIZED and not VALGRIND:
-            for daemon, before in zip(world.daemons(), rss):
-                assert daemon.rss_kb() - before < 600, f"{daemon.name} grew by {daemon.rss_kb() - before} kB"
+        def wait_settled():
+            for daemon, before in zip(world.daemons(), settled_descriptors):
+                eventually(lambda d=daemon, n=before: len(d.descriptors()) <= n, "the descriptors are back", 20)
+
+        wait_settled()
         lines = world.vps.log.splitlines()[log:]
         assert len(lines) < 40, "\n".join(lines)
         questions = [m for m in world.api.all_messages(OWNER, since, deleted=True) if m.says("wanted in")
                      or m.says("wants in")]
         assert len(questions) <= 12, "five at once, then one in ten seconds"
+        if grown(world, rss):
+            # What the allocator keeps depends on how many happen to be there at once; a leak grows each time.
+            rss = [daemon.rss_kb() for daemon in world.daemons()]
+            with Storm(ports, JUNK, SCANNERS, seed=3) as storm:
+                storm.wait()
+            wait_settled()
+            assert not grown(world, rss)
         client.sendall(b"still here")
         assert read_exactly(client, 10) == b"still here"
         # the known client's session ends by itself, when its grace is over

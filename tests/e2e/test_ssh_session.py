@@ -187,7 +187,7 @@ def test_what_is_no_ssh_client_is_dropped_at_once_and_costs_nothing(world, targe
     stranger = dial(port)
     stranger.sendall(junk)
     assert util.how_it_ends(stranger, 2) in ("fin", "rst")
-    assert len(target.connections) == 1, "the probe"
+    eventually(lambda: len(target.connections) == 1, "the probe has come, and nobody else")
     client = dial(port)
     client.sendall(BANNER)
     assert target.wait_client().wait(len(BANNER)) == BANNER
