@@ -26,8 +26,15 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "instrument: needs no agents; tests the tests' own tools")
 
 
+# What takes longest begins, so that all streams of scripts/test end together; and not all that
+# computes at once.
+LONGEST = ["test_anywhere", "test_bot_hearing", "test_control_channel", "test_connections", "test_help", "test_faults",
+           "test_sources", "test_bot", "test_sessions"]
+
+
 def pytest_collection_modifyitems(items):
     """Without the programs only the tools can be tested; all else fails at once."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
     if (util.BUILD / "vps-agent").exists():
         return
     for item in items:
