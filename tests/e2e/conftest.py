@@ -26,10 +26,10 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "instrument: needs no agents; tests the tests' own tools")
 
 
-# What takes longest begins, so that all streams of scripts/test end together; and not all that
-# computes at once.
+# These take longest and begin, so that all streams of scripts/test end together. What computes
+# (the first, and test_sources) goes beside what waits.
 LONGEST = ["test_anywhere", "test_bot_hearing", "test_control_channel", "test_connections", "test_help", "test_faults",
-           "test_sources", "test_bot", "test_sessions"]
+           "test_sources", "test_bot", "test_sessions", "test_crash", "test_ways", "test_admission_ssh"]
 
 
 def pytest_collection_modifyitems(items):
