@@ -20,6 +20,7 @@ BEFORE = HERE / "before.json"
 DOCUMENT = HERE.parents[1] / "docs" / "reliability.md"
 MARK = "<!-- written by scripts/faults --document -->\n"
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
+ENVIRONMENT = dict(os.environ)  # before there are threads: pytest keeps changing it
 WORDS = {"ok": "ok", "failed": "FAILED", "missing": "--", "broken": "BROKEN"}
 
 
@@ -79,7 +80,7 @@ def run_one(name, options, isolation):
     """One of them in a process of its own."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="pf-"))
     result = folder / "result.json"
-    environment = {**os.environ, "PAMTUNNEL_BUILD": str(options.build), "TMPDIR": str(folder),
+    environment = {**ENVIRONMENT, "PAMTUNNEL_BUILD": str(options.build), "TMPDIR": str(folder),
                    "PYTHONDONTWRITEBYTECODE": "1"}
     argv = [*isolation, sys.executable, str(HERE / "run.py"), "--inside", name, str(folder),
             "--patience", str(options.patience)]
