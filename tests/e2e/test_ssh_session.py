@@ -37,7 +37,8 @@ def open_and_enter(world, target):
 
 
 def wait_text(world, message, *words):
-    world.api.wait(lambda: message.says(*words), 10 * TIME_SCALE, f"{words} in {message}")
+    """For longer than the numbers in a card may be old."""
+    world.api.wait(lambda: message.says(*words), 40 * TIME_SCALE, f"{words} in {message}")
 
 
 # ---------------------------------------------------------------- real ssh
