@@ -29,7 +29,7 @@ def pytest_configure(config):
 # These take longest and begin, so that all streams of scripts/test end together. What computes
 # (the first, and test_sources) goes beside what waits.
 LONGEST = ["test_anywhere", "test_bot_hearing", "test_control_channel", "test_connections", "test_help", "test_faults",
-           "test_sources", "test_bot", "test_sessions", "test_crash", "test_ways", "test_admission_ssh"]
+           "test_sources", "test_bot", "test_sessions", "test_crash", "test_ways", "test_state", "test_ssh_session"]
 
 
 def pytest_collection_modifyitems(items):
