@@ -6,6 +6,7 @@ import random
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 import urllib.parse
@@ -358,3 +359,16 @@ def test_helpers_find_free_ports():
     with socket.create_server(("127.0.0.1", port)):
         assert port in util.ports_in_use() and peers.listening(port)
     util.eventually(lambda: not peers.listening(port), "the port is closed")
+
+
+def test_processes_that_run_tests_have_ports_of_their_own():
+    ours = util.ports()
+    if not ours.claim:
+        pytest.skip("more than five processes run tests here")
+    ask = "import util; print(util.free_port(), util.free_range(600), util.ports().claim is None)"
+    said = subprocess.run([sys.executable, "-c", ask], cwd=util.REPOSITORY / "tests" / "e2e", check=True,
+                          capture_output=True, text=True).stdout.split()
+    assert all(int(port) not in range(ours.single.start, ours.many.stop) for port in said[:2]) or said[2] == "True"
+    single, start = util.free_port(), util.free_range(600)
+    assert single in ours.single and start in ours.many and util.free_port() != single
+    assert abs(util.free_range(600) - start) >= 600, "not the same again"

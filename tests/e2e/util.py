@@ -82,6 +82,7 @@ class Ports:
     LOWEST, HIGHEST, STRIPES = 10000, 32000, 5
 
     def __init__(self):
+        self.claim = None
         stripe = self._stripe()
         some = len(stripe) // 8
         # Apart, so that no session gets the port that a test means to use for something else.
@@ -91,10 +92,12 @@ class Ports:
     def _stripe(self):
         size = (self.HIGHEST - self.LOWEST) // self.STRIPES
         for number in random.sample(range(self.STRIPES), self.STRIPES):
+            claim = socket.socket(socket.AF_UNIX)
             with contextlib.suppress(OSError):  # somebody else's
-                self.claim = socket.socket(socket.AF_UNIX)
-                self.claim.bind(f"\0pamtunnel-tests-{number}")  # until this process ends
+                claim.bind(f"\0pamtunnel-tests-{number}")
+                self.claim = claim              # until this process ends
                 return range(self.LOWEST + number * size, self.LOWEST + (number + 1) * size)
+            claim.close()
         return range(self.LOWEST, self.HIGHEST)
 
     def take(self, count):
