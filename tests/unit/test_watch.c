@@ -130,6 +130,29 @@ static void a_watch_sleeps_until_it_is_set_and_again_when_set_to_nothing(void **
     scene_free(scene);
 }
 
+static void a_watch_may_be_awake_from_the_start(void **state)
+{
+    struct scene *scene = scene_new(note_and_sleep);
+    (void)state;
+    say(scene, "x");
+    watch_free(scene->watch);
+    scene->watch = watch_start(&scene->loop, scene->watched, WATCH_READ, note_and_sleep, scene);
+    WAIT_FOR(&scene->loop, scene->called > 0);
+    assert_int_equal(scene->events, WATCH_READ);
+    scene_free(scene);
+}
+
+static void no_descriptor_outlives_the_last_watch(void **state)
+{
+    struct scene *scene = scene_new(note);
+    (void)state;
+    unsigned before = open_descriptors();
+    watch_free(scene->watch);
+    scene->watch = NULL;
+    assert_int_equal(open_descriptors(), before - 1);
+    scene_free(scene);
+}
+
 static void what_is_not_read_is_told_again(void **state)
 {
     struct scene *scene = scene_new(sip);
@@ -317,6 +340,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_watch_sleeps_until_it_is_set_and_again_when_set_to_nothing),
+        cmocka_unit_test(a_watch_may_be_awake_from_the_start),
+        cmocka_unit_test(no_descriptor_outlives_the_last_watch),
         cmocka_unit_test(what_is_not_read_is_told_again),
         cmocka_unit_test(a_reset_behind_bytes_is_heard_after_them),
         cmocka_unit_test(hanging_up_is_heard_past_bytes_that_nobody_reads),
