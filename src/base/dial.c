@@ -106,12 +106,11 @@ static void start_next(void *arg)
         attempt_failed(attempt, err);
         return;
     }
-    attempt->watch = watch_new(dial->loop, attempt->fd, on_connect, attempt);
+    attempt->watch = watch_start(dial->loop, attempt->fd, WATCH_WRITE, on_connect, attempt);
     if (!attempt->watch) {
         attempt_failed(attempt, -ENOMEM);
         return;
     }
-    watch_set(attempt->watch, WATCH_WRITE);
     /* Beside each other while there is room for that, else one after the other. */
     if (dial->started < dial->count && !net_descriptors_are_short(attempt->fd)) {
         timer_set(dial->stagger, STAGGER_MS);

@@ -84,13 +84,12 @@ struct listener *listener_new(uv_loop_t *loop, int fd, listener_fn fn, void *arg
     }
     *listener = (struct listener){
         .fd = fd, .of_tcp = is_of_tcp(fd), .spare = -1, .loop = loop, .fn = fn, .arg = arg};
-    listener->watch = watch_new(loop, fd, on_connection, listener);
+    listener->watch = watch_start(loop, fd, WATCH_READ, on_connection, listener);
     if (!listener->watch) {
         listener->fd = -1; /* stays the caller's */
         listener_free(listener);
         return NULL;
     }
-    watch_set(listener->watch, WATCH_READ);
     return listener;
 }
 
