@@ -72,7 +72,7 @@ struct session_limits {
  * names take no more than they need.
  */
 struct session {
-    struct session *next;
+    struct session *next, *same_bucket; /* the table's, sessions.c */
     struct session_services *services;
     uint64_t number; /* on the wire */
     char id[SESSION_ID_SIZE + 1];
