@@ -24,6 +24,7 @@ struct sessions {
     struct session_services services;
     struct session *list, **list_end;   /* in the order of opening */
     struct session *by_number[BUCKETS]; /* by session->same_bucket */
+    struct session *noted;              /* those with note_is_new, by session->next_noted */
     unsigned live;                      /* those in the list that have not ended */
     struct session_watcher watchers[SESSION_WATCHERS_MAX];
     unsigned watcher_count;
@@ -75,17 +76,31 @@ static void notify(void *arg, struct session *session, enum session_event event,
 static void tell_notes(void *arg)
 {
     struct sessions *sessions = arg;
-    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
-        if (s->note_is_new) {
-            s->note_is_new = false;
-            notify(sessions, s, SESSION_NOTED, 0);
+    struct session *session, *noted = sessions->noted;
+    sessions->noted = NULL;
+    while ((session = noted)) {
+        noted = session->next_noted;
+        session->note_is_new = false;
+        if (session->state != SESSION_ENDED) {
+            notify(sessions, session, SESSION_NOTED, 0);
         }
     }
 }
 
-static void on_noted(void *arg)
+static struct session **find_noted(struct sessions *sessions, const struct session *session)
+{
+    struct session **at = &sessions->noted;
+    while (*at && *at != session) {
+        at = &(*at)->next_noted;
+    }
+    return at;
+}
+
+static void on_noted(void *arg, struct session *session)
 {
     struct sessions *sessions = arg;
+    session->next_noted = NULL;
+    *find_noted(sessions, NULL) = session;
     timer_set(sessions->notes, 0);
 }
 
@@ -176,6 +191,9 @@ static void reap(void *arg)
         if (session->state == SESSION_ENDED) {
             *at = session->next;
             leave_bucket(sessions, session);
+            if (session->note_is_new) {
+                *find_noted(sessions, session) = session->next_noted;
+            }
             session_free(session);
         } else {
             at = &session->next;
