@@ -22,7 +22,7 @@ struct dial {
     dial_fn fn;
     void *arg;
     struct timer *deadline;
-    struct timer *stagger; /* starts the next attempt; 0 ms: the first one */
+    struct timer *stagger; /* starts the next attempt */
     struct attempt attempts[RESOLVE_MAX];
     unsigned count;
     unsigned started;
@@ -95,26 +95,47 @@ static void on_connect(void *arg, int events)
     finish(attempt->dial, fd, &attempt->to);
 }
 
-static void start_next(void *arg)
+/* -errno: it has failed at once, and is as before. */
+static int attempt_start(struct attempt *attempt)
 {
-    struct dial *dial = arg;
-    struct attempt *attempt = &dial->attempts[dial->started++];
-    dial->running++;
-    attempt->fd = net_connect(&attempt->to);
-    if (attempt->fd < 0) {
-        int err = attempt->fd;
-        attempt_failed(attempt, err);
-        return;
+    int fd = net_connect(&attempt->to);
+    if (fd < 0) {
+        return fd;
     }
-    attempt->watch = watch_new(dial->loop, attempt->fd, on_connect, attempt);
+    attempt->watch = watch_start(attempt->dial->loop, fd, WATCH_WRITE, on_connect, attempt);
     if (!attempt->watch) {
-        attempt_failed(attempt, -ENOMEM);
-        return;
+        close(fd);
+        return -ENOMEM;
     }
-    watch_set(attempt->watch, WATCH_WRITE);
+    attempt->fd = fd;
+    return 0;
+}
+
+static int try_next(struct dial *dial)
+{
+    struct attempt *attempt = &dial->attempts[dial->started];
+    int err = attempt_start(attempt);
+    if (err < 0) {
+        return err;
+    }
+    dial->started++;
+    dial->running++;
     /* Beside each other while there is room for that, else one after the other. */
     if (dial->started < dial->count && !net_descriptors_are_short(attempt->fd)) {
         timer_set(dial->stagger, STAGGER_MS);
+    }
+    return 0;
+}
+
+static void start_next(void *arg)
+{
+    struct dial *dial = arg;
+    struct attempt *attempt = &dial->attempts[dial->started];
+    int err = try_next(dial);
+    if (err < 0) {
+        dial->started++;
+        dial->running++;
+        attempt_failed(attempt, err);
     }
 }
 
@@ -144,7 +165,9 @@ struct dial *dial_start(uv_loop_t *loop, const struct addr *addrs, unsigned coun
         return NULL;
     }
     timer_set(dial->deadline, timeout_ms);
-    timer_set(dial->stagger, 0);
+    if (try_next(dial) < 0) {
+        timer_set(dial->stagger, 0); /* to fail once more, and tell it from the loop */
+    }
     return dial;
 }
 

@@ -14,7 +14,6 @@ enum { REST_MS = 200 };
 
 struct listener {
     int fd;
-    bool of_tcp;
     bool keeps_spare;
     int spare; /* -1: none is kept, or it was given away */
     uv_loop_t *loop;
@@ -26,11 +25,11 @@ struct listener {
 
 static int accept_one(struct listener *listener, struct addr *ret_peer)
 {
-    int fd = net_accept(listener->fd, listener->of_tcp ? ret_peer : NULL);
+    int fd = net_accept(listener->fd, ret_peer);
     if ((fd == -EMFILE || fd == -ENFILE) && listener->spare >= 0) {
         close(listener->spare);
         listener->spare = -1;
-        fd = net_accept(listener->fd, listener->of_tcp ? ret_peer : NULL);
+        fd = net_accept(listener->fd, ret_peer);
     }
     return fd;
 }
@@ -59,7 +58,7 @@ static void on_connection(void *arg, int events)
     struct addr peer;
     int fd = accept_one(listener, &peer);
     if (fd >= 0) {
-        listener->fn(listener->arg, fd, listener->of_tcp ? &peer : NULL);
+        listener->fn(listener->arg, fd, peer.sa.sa_family != AF_UNSPEC ? &peer : NULL);
     } else if (fd != -EAGAIN) {
         /* The connection stays in the queue, and so does the reason: EMFILE, ENOMEM, … */
         rest(listener);
@@ -69,28 +68,19 @@ static void on_connection(void *arg, int events)
     }
 }
 
-static bool is_of_tcp(int fd)
-{
-    int domain = AF_UNSPEC;
-    socklen_t len = sizeof domain;
-    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain != AF_UNIX;
-}
-
 struct listener *listener_new(uv_loop_t *loop, int fd, listener_fn fn, void *arg)
 {
     struct listener *listener = calloc(1, sizeof *listener);
     if (!listener) {
         return NULL;
     }
-    *listener = (struct listener){
-        .fd = fd, .of_tcp = is_of_tcp(fd), .spare = -1, .loop = loop, .fn = fn, .arg = arg};
-    listener->watch = watch_new(loop, fd, on_connection, listener);
+    *listener = (struct listener){.fd = fd, .spare = -1, .loop = loop, .fn = fn, .arg = arg};
+    listener->watch = watch_start(loop, fd, WATCH_READ, on_connection, listener);
     if (!listener->watch) {
         listener->fd = -1; /* stays the caller's */
         listener_free(listener);
         return NULL;
     }
-    watch_set(listener->watch, WATCH_READ);
     return listener;
 }
 

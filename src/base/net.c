@@ -232,7 +232,11 @@ int net_accept(int listener, struct addr *ret_peer)
     if (fd < 0) {
         return errno == EWOULDBLOCK ? -EAGAIN : -errno;
     }
-    int err = ret_peer ? addr_from((struct sockaddr *)&from, ret_peer) : 0;
+    if (from.ss_family == AF_UNIX) {
+        *ret_peer = (struct addr){.sa.sa_family = AF_UNSPEC};
+        return fd;
+    }
+    int err = addr_from((struct sockaddr *)&from, ret_peer);
     if (err < 0) {
         close(fd);
         return err;

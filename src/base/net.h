@@ -66,7 +66,7 @@ char *addr_text(const struct addr *addr, char *dst);
 int net_listen(const char *bind_address, uint16_t port, int backlog);
 /*
  * accept4(2) of one connection; -EAGAIN if there is none. It inherits what net_listen()
- * tuned. ret_peer may be NULL, and has to be for a Unix socket.
+ * tuned. The peer at a Unix socket is of no family (AF_UNSPEC).
  */
 int net_accept(int listener, struct addr *ret_peer);
 /* socket(2) and a non-blocking connect(2): in progress (0 in errno terms) or done. Not tuned. */

@@ -18,7 +18,12 @@ struct watch;
 /* `events` are the ones that hold; an error on the descriptor shows as all that were asked for. */
 typedef void (*watch_fn)(void *arg, int events);
 
-/* NULL when out of memory or if the descriptor cannot be polled. Asleep until watch_set(). */
+/*
+ * Waits for these events from now on. NULL when out of memory or if the descriptor cannot be
+ * polled. The loop's `data` is taken.
+ */
+struct watch *watch_start(uv_loop_t *loop, int fd, int events, watch_fn fn, void *arg);
+/* The same, asleep until watch_set(). */
 struct watch *watch_new(uv_loop_t *loop, int fd, watch_fn fn, void *arg);
 /* Waits for these events from now on; 0 is asleep. Level-triggered. */
 void watch_set(struct watch *watch, int events);

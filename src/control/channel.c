@@ -24,6 +24,7 @@ enum {
     PINGS_UNANSWERED_MAX = 2,
     KEEPALIVE_SECS_MAX = 3600,
     READS_PER_TURN = 64, /* so that one busy peer does not hold up the loop */
+    HEARD_LATELY_MS = 1000,
     LAST_TURN_MS = 50,
 };
 
@@ -40,7 +41,9 @@ struct channel {
     struct timer *soon;    /* runs the channel again in the next turn of the loop */
     struct timer *pressed; /* channel_press() */
     bool pressing;         /* nothing has come since */
+    bool asked;            /* a PING went out for that */
     bool overdue;          /* and its time is over */
+    uint64_t heard_ms;     /* when something came last */
 
     struct frame in;
     uint8_t *queue; /* encoded frames on their way out */
@@ -325,13 +328,21 @@ static int feed(struct channel *channel, const uint8_t *data, size_t len)
     return 0;
 }
 
+/* What TLS has taken from the socket wakes nobody. */
+static void go_on_soon(struct channel *channel)
+{
+    if (!is_over(channel) && tls_holds_bytes(channel->tls)) {
+        timer_set(channel->soon, 0);
+    }
+}
+
 static void receive(struct channel *channel)
 {
     uint8_t buf[FRAME_MAX];
     for (int i = 0; i < READS_PER_TURN && !is_over(channel); i++) {
         long got = tls_read(channel->tls, buf, sizeof buf);
         if (got == TLS_WANT_READ || got == TLS_WANT_WRITE) {
-            return;
+            break;
         }
         if (got <= 0) {
             if (got == 0) {
@@ -342,13 +353,15 @@ static void receive(struct channel *channel)
             return;
         }
         channel->pressing = false;
+        channel->heard_ms = clock_ms();
         if (feed(channel, buf, (size_t)got) < 0) {
             return;
         }
+        if (!is_over(channel) && !tls_holds_bytes(channel->tls)) {
+            return; /* and what the socket still has wakes us again */
+        }
     }
-    if (!is_over(channel)) {
-        timer_set(channel->soon, 0); /* TLS may hold bytes that the socket does not show */
-    }
+    go_on_soon(channel);
 }
 
 /* ---- the states ----------------------------------------------------------- */
@@ -360,6 +373,7 @@ static void shake_hands(struct channel *channel)
     channel->proven = tls_peer_is_proven(channel->tls);
     if (err == TLS_WANT_READ || err == TLS_WANT_WRITE) {
         watch_set(channel->watch, err == TLS_WANT_READ ? WATCH_READ : WATCH_WRITE);
+        go_on_soon(channel);
         return;
     }
     if (err < 0) {
@@ -411,11 +425,22 @@ static int ping(struct channel *channel)
     return enqueue(channel, &message);
 }
 
+static void ask(struct channel *channel)
+{
+    channel->asked = true;
+    timer_set(channel->pressed, CHANNEL_PRESSED_MS);
+    if (ping(channel) < 0) {
+        timer_set(channel->soon, 0);
+    }
+}
+
 /* If it was us who slept, an answer may be in the socket already: one more turn of the loop. */
 static void on_pressed(void *arg)
 {
     struct channel *channel = arg;
-    if (channel->pressing && !channel->overdue) {
+    if (channel->pressing && !channel->asked) {
+        ask(channel);
+    } else if (channel->pressing && !channel->overdue) {
         channel->overdue = true;
         timer_set(channel->pressed, LAST_TURN_MS);
     } else if (channel->pressing) {
@@ -503,10 +528,12 @@ void channel_press(struct channel *channel)
         return;
     }
     channel->pressing = true;
-    channel->overdue = false;
-    timer_set(channel->pressed, CHANNEL_PRESSED_MS);
-    if (ping(channel) < 0) {
-        timer_set(channel->soon, 0);
+    channel->asked = channel->overdue = false;
+    /* Mostly the answer to what it was sent comes first, and nothing needs to be asked. */
+    if (channel->heard_ms > 0 && clock_ms() - channel->heard_ms < HEARD_LATELY_MS) {
+        timer_set(channel->pressed, HEARD_LATELY_MS);
+    } else {
+        ask(channel);
     }
 }
 

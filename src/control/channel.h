@@ -86,7 +86,8 @@ void channel_goodbye(struct channel *channel, enum goodbye_reason reason, const 
 
 /*
  * Somebody waits for what the peer was sent: it has CHANNEL_PRESSED_MS to say anything
- * at all (a PING asks for that), or the channel is dead (CHANNEL_END_TIMEOUT).
+ * at all (a PING asks for that), or the channel is dead (CHANNEL_END_TIMEOUT). If it was
+ * heard within the last second, the PING and that time begin a second later.
  */
 void channel_press(struct channel *channel);
 /*

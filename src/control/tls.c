@@ -29,7 +29,7 @@ static const uint16_t GROUPS[] = {
  * some reads and goes on in the next turn of the event loop, and a handshake,
  * which takes less than 1 KiB, does not go on for ever.
  */
-enum { RECEIVES_PER_CALL = 64, HANDSHAKE_BYTES_MAX = 16 * 1024 };
+enum { RECEIVES_PER_CALL = 64, HANDSHAKE_BYTES_MAX = 16 * 1024, AHEAD_SIZE = 512 };
 
 struct tls_config {
     mbedtls_ssl_config ssl;
@@ -52,6 +52,9 @@ struct tls {
     bool proven;       /* of a server's peer: tls_peer_is_proven() */
     uint8_t alert;     /* that ended the handshake before anything else was said, or 0 */
     char identity[GATEWAY_NAME_MAX + 1];
+    /* mbedTLS asks for a record's header and then for the rest: one recv(2) brings both. */
+    size_t ahead_at, ahead_len;
+    uint8_t ahead[AHEAD_SIZE];
 };
 
 /* ---- configuration -------------------------------------------------------- */
@@ -205,25 +208,43 @@ static int send_bytes(void *arg, const unsigned char *buf, size_t len)
     return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
 }
 
+/* How many bytes came, 0: no more will, or what mbedTLS calls the reason for none. */
+static int read_ahead(struct tls *tls)
+{
+    ssize_t got = recv(tls->fd, tls->ahead, sizeof tls->ahead, 0);
+    if (got < 0) {
+        if (errno == EAGAIN || errno == EINTR) {
+            return MBEDTLS_ERR_SSL_WANT_READ;
+        }
+        tls->io_error = errno;
+        return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
+    }
+    if (!tls->shaken) {
+        tls->received += (size_t)got;
+        if (tls->received > HANDSHAKE_BYTES_MAX) {
+            return MBEDTLS_ERR_SSL_INVALID_RECORD;
+        }
+    }
+    tls->ahead_at = 0;
+    tls->ahead_len = (size_t)got;
+    return (int)got;
+}
+
 static int receive_bytes(void *arg, unsigned char *buf, size_t len)
 {
     struct tls *tls = arg;
     if (tls->receives++ >= RECEIVES_PER_CALL) {
         return MBEDTLS_ERR_SSL_WANT_READ;
     }
-    ssize_t got = recv(tls->fd, buf, len, 0);
-    if (got >= 0 && !tls->shaken) {
-        tls->received += (size_t)got;
-        return tls->received > HANDSHAKE_BYTES_MAX ? MBEDTLS_ERR_SSL_INVALID_RECORD : (int)got;
+    int got = tls->ahead_at < tls->ahead_len ? 1 : read_ahead(tls);
+    if (got <= 0) {
+        return got;
     }
-    if (got >= 0) {
-        return (int)got;
-    }
-    if (errno == EAGAIN || errno == EINTR) {
-        return MBEDTLS_ERR_SSL_WANT_READ;
-    }
-    tls->io_error = errno;
-    return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
+    size_t here = tls->ahead_len - tls->ahead_at;
+    size_t taken = len < here ? len : here;
+    memcpy(buf, tls->ahead + tls->ahead_at, taken);
+    tls->ahead_at += taken;
+    return (int)taken;
 }
 
 int tls_new(struct tls_config *config, int fd, struct tls **ret_tls)
@@ -342,6 +363,11 @@ long tls_read(struct tls *tls, void *buf, size_t len)
     /* An end without close_notify is the same to us: frames know whether they are whole. */
     bool ended = ret == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY || ret == MBEDTLS_ERR_SSL_CONN_EOF;
     return ended ? 0 : result(tls, ret);
+}
+
+bool tls_holds_bytes(const struct tls *tls)
+{
+    return tls->ahead_at < tls->ahead_len || mbedtls_ssl_check_pending(&tls->ssl);
 }
 
 long tls_write(struct tls *tls, const void *buf, size_t len)

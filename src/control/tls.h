@@ -57,6 +57,11 @@ long tls_read(struct tls *tls, void *buf, size_t len);
  * be given again.
  */
 long tls_write(struct tls *tls, const void *buf, size_t len);
+/*
+ * There are bytes that the socket does not show any more: it need not become readable
+ * before tls_handshake() or tls_read() would go on.
+ */
+bool tls_holds_bytes(const struct tls *tls);
 /* Says goodbye in TLS's terms (close_notify), if the socket takes it at once. */
 void tls_close_notify(struct tls *tls);
 

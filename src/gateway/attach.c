@@ -149,6 +149,21 @@ static int attach_advance(struct attach *attach)
     return err;
 }
 
+static void attach_ready(void *arg, int events);
+
+static void attach_wait(struct attach *attach)
+{
+    int events = attach->step == STEP_ANSWER ? WATCH_READ : WATCH_WRITE;
+    if (attach->watch) {
+        watch_set(attach->watch, events);
+        return;
+    }
+    attach->watch = watch_start(attach->loop, attach->fd, events, attach_ready, attach);
+    if (!attach->watch) {
+        attach_fail(attach, "cannot be watched", -ENOMEM);
+    }
+}
+
 static void attach_ready(void *arg, int events)
 {
     struct attach *attach = arg;
@@ -156,7 +171,7 @@ static void attach_ready(void *arg, int events)
 
     (void)events;
     if (err == -EAGAIN) {
-        watch_set(attach->watch, attach->step == STEP_ANSWER ? WATCH_READ : WATCH_WRITE);
+        attach_wait(attach);
     } else if (err == -EACCES) {
         attach_fail(attach, "answers, but is not the VPS that asked for this tunnel", err);
     } else if (err < 0) {
@@ -184,11 +199,6 @@ static void attach_dialled(void *arg, int fd, const struct addr *addr)
     }
     net_tune(fd);
     attach->fd = fd;
-    attach->watch = watch_new(attach->loop, fd, attach_ready, attach);
-    if (!attach->watch) {
-        attach_fail(attach, "cannot be watched", -ENOMEM);
-        return;
-    }
     timer_set(attach->slow, PROOF_MS);
     attach_ready(attach, WATCH_WRITE);
 }

@@ -256,7 +256,8 @@ static void on_first_byte(void *arg, int events)
 
 static void start_waiting(struct tunnel *tunnel)
 {
-    tunnel->watch = watch_new(tunnel->host->loop, tunnel->data, on_first_byte, tunnel);
+    tunnel->watch = watch_start(tunnel->host->loop, tunnel->data, WATCH_READ, on_first_byte,
+                                tunnel);
     if (!tunnel->watch) {
         struct failure failure = failure_of_target(-ENOMEM, tunnel->target);
         tunnel_fail(tunnel, &failure);
@@ -265,7 +266,6 @@ static void start_waiting(struct tunnel *tunnel)
     char because[64];
     snprintf(because, sizeof because, "took %" PRIu64 " ms", clock_ms() - tunnel->since_ms);
     tunnel_set_state(tunnel, STATE_WAITING, because);
-    watch_set(tunnel->watch, WATCH_READ);
     if (tunnel->channel == 0) { /* later ones speak for themselves */
         send_ready(tunnel);
     }

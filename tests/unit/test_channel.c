@@ -30,6 +30,15 @@ static uint64_t time_divisor = 1; /* deadlines of tests that wait for them come 
 
 void __real_timer_set(struct timer *timer, uint64_t ms);
 void __wrap_timer_set(struct timer *timer, uint64_t ms);
+uint64_t __real_clock_ms(void);
+uint64_t __wrap_clock_ms(void);
+
+static uint64_t clock_skew_ms;
+
+uint64_t __wrap_clock_ms(void)
+{
+    return __real_clock_ms() + clock_skew_ms;
+}
 
 void __wrap_timer_set(struct timer *timer, uint64_t ms)
 {
@@ -724,6 +733,33 @@ static void a_peer_that_is_pressed_and_says_anything_lives(void **state)
     world_free(world);
 }
 
+/* What it said a moment ago shows as much as a PONG would: it is asked when that is over. */
+static void a_peer_that_was_just_heard_is_asked_later(void **state)
+{
+    struct world *world = world_with_raw(true);
+    struct message hello = HELLO, close_tunnel = {.type = MESSAGE_CLOSE_TUNNEL};
+    (void)state;
+    hello.hello.keepalive_secs = 3600;
+    raw_send(world, &hello);
+    raw_expect(world, SENDER_VPS, MESSAGE_HELLO);
+    WAIT_FOR(&world->loop, world->vps.opened);
+    time_divisor = 10; /* 100 ms instead of 1 s */
+    channel_press(world->vps.channel);
+    assert_int_equal(channel_send(world->vps.channel, &close_tunnel), 0);
+    raw_expect(world, SENDER_VPS, MESSAGE_CLOSE_TUNNEL); /* nothing came before it */
+    struct message ping = raw_expect(world, SENDER_VPS, MESSAGE_PING);
+    struct message pong = {.type = MESSAGE_PONG, .pong = {ping.ping.sent_us}};
+    raw_send(world, &pong);
+    WAIT_FOR(&world->loop, channel_rtt_us(world->vps.channel) > 0);
+    clock_skew_ms += 1000; /* and it says nothing more */
+    channel_press(world->vps.channel);
+    assert_int_equal(channel_send(world->vps.channel, &close_tunnel), 0);
+    raw_expect(world, SENDER_VPS, MESSAGE_PING); /* at once */
+    raw_expect(world, SENDER_VPS, MESSAGE_CLOSE_TUNNEL);
+    time_divisor = 1;
+    world_free(world);
+}
+
 static void a_connection_from_an_address_that_is_gone_ends(void **state)
 {
     struct world *world = world_of_two();
@@ -1018,6 +1054,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_falls_silent_is_dead_after_two_pings),
         cmocka_unit_test(a_peer_that_is_pressed_and_silent_is_dead_within_seconds),
         cmocka_unit_test(a_peer_that_is_pressed_and_says_anything_lives),
+        cmocka_unit_test(a_peer_that_was_just_heard_is_asked_later),
         cmocka_unit_test(a_connection_from_an_address_that_is_gone_ends),
         cmocka_unit_test(two_of_ours_keep_each_other_alive),
         cmocka_unit_test(a_peer_that_does_not_read_is_dropped_from_the_loop),

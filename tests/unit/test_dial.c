@@ -185,8 +185,8 @@ static void without_descriptors_it_fails_and_says_so(void **state)
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
     none = limit;
     none.rlim_cur = 0;
-    dial(world, &world->answers, 1, 5000);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    dial(world, &world->answers, 1, 5000);
     loop_run_for(&world->loop, 5);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
     WAIT_FOR(&world->loop, world->called);

@@ -11,11 +11,25 @@
 #include <cmocka.h>
 
 #include "base/net.h"
+#include "base/watch.h"
 #include "stage.h"
 #include "vps/session/dock.h"
 
 enum { NUMBER = 0x1234567, PLACES = DOCK_GUESTS_MAX + 1 /* one is expected */ };
 static const uint8_t OTHER[PROOF_TOKEN_SIZE] = "a token of thirty-two bytes, no!";
+
+/* ---- what is watched ------------------------------------------------------- */
+
+static unsigned watched;
+
+struct watch *__real_watch_start(uv_loop_t *loop, int fd, int events, watch_fn fn, void *arg);
+struct watch *__wrap_watch_start(uv_loop_t *loop, int fd, int events, watch_fn fn, void *arg);
+
+struct watch *__wrap_watch_start(uv_loop_t *loop, int fd, int events, watch_fn fn, void *arg)
+{
+    watched++;
+    return __real_watch_start(loop, fd, events, fn, arg);
+}
 
 struct quay {
     struct stage stage;
@@ -202,6 +216,24 @@ static void the_answer_of_the_server_is_no_last_word(void **state)
     client_say(ship.fd, ship.answer + PROOF_NONCE_SIZE, PROOF_MAC_SIZE); /* reflected */
     expect_sent_off_in_silence(&quay, ship.fd);
     assert_int_equal(quay.docked, 0);
+    quay_close(&quay);
+}
+
+/* Its hello is there when the connection is accepted: only the last word is waited for. */
+static void a_gateway_is_watched_once_and_a_stranger_who_speaks_never(void **state)
+{
+    struct quay quay;
+    struct ship ship, stranger;
+    (void)state;
+    quay_open(&quay);
+    dock_expect(quay.dock, 3);
+    unsigned before = watched;
+    ship_hail(&quay, &stranger, 4, OTHER);
+    expect_sent_off_in_silence(&quay, stranger.fd);
+    assert_int_equal(watched, before);
+    ship_land(&quay, &ship, 3);
+    assert_int_equal(watched, before + 1);
+    close(ship.fd);
     quay_close(&quay);
 }
 
@@ -542,6 +574,7 @@ int main(void)
         cmocka_unit_test(a_proof_may_come_byte_by_byte),
         cmocka_unit_test(a_wrong_token_proves_nothing),
         cmocka_unit_test(the_answer_of_the_server_is_no_last_word),
+        cmocka_unit_test(a_gateway_is_watched_once_and_a_stranger_who_speaks_never),
         cmocka_unit_test(a_hello_that_is_not_expected_meets_silence),
         cmocka_unit_test(a_channel_comes_in_once),
         cmocka_unit_test(several_channels_come_in_side_by_side_and_in_any_order),

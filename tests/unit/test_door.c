@@ -12,9 +12,23 @@
 #include <cmocka.h>
 
 #include "base/net.h"
+#include "base/watch.h"
 #include "house.h"
 #include "vps/admission/places.h"
 #include "vps/session/rdpfile.h"
+
+/* ---- what is watched ------------------------------------------------------- */
+
+static unsigned watched;
+
+struct watch *__real_watch_start(uv_loop_t *loop, int fd, int events, watch_fn fn, void *arg);
+struct watch *__wrap_watch_start(uv_loop_t *loop, int fd, int events, watch_fn fn, void *arg);
+
+struct watch *__wrap_watch_start(uv_loop_t *loop, int fd, int events, watch_fn fn, void *arg)
+{
+    watched++;
+    return __real_watch_start(loop, fd, events, fn, arg);
+}
 
 /* ---- RDP ------------------------------------------------------------------ */
 
@@ -243,6 +257,44 @@ static void who_hangs_up_or_resets_is_forgotten(void **state)
     house_close(&house);
 }
 
+/* All of it is there when the connection is accepted: nothing is waited for. */
+static void who_has_spoken_before_it_is_accepted_is_not_watched(void **state)
+{
+    struct house house;
+    uint8_t data[X224_MAX];
+    (void)state;
+    house_open(&house, SESSION_RDP);
+    unsigned before = watched;
+    int fd = come(&house, ANNA, data, with_cookie(SECRET, data));
+    int stranger = come(&house, BERT, "GET / HTTP/1.0\r\n\r\n", 18);
+    WAIT_FOR(&house.stage, house.admitted == 1 && client_was_sent_off(stranger));
+    assert_int_equal(watched, before);
+    close(fd);
+    close(stranger);
+    house_close(&house);
+}
+
+static void who_is_gone_before_it_is_accepted_costs_nothing(void **state)
+{
+    struct house house;
+    uint8_t data[X224_MAX];
+    (void)state;
+    house_open(&house, SESSION_RDP);
+    unsigned before = watched;
+    size_t len = with_cookie(SECRET, data);
+    close(come(&house, BERT, data, len / 2));
+    close(client_connect(BERT, house.port));
+    net_reset(come(&house, BERT, data, len / 2));
+    let_it_work(&house);
+    assert_int_equal(house.total.visitors, 0);
+    assert_int_equal(watched, before);
+    /* One that said all before it went is a client, and its end is in the socket. */
+    close(come(&house, ANNA, data, len));
+    WAIT_FOR(&house.stage, house.admitted == 1);
+    assert_true(client_was_sent_off(house.fd));
+    house_close(&house);
+}
+
 static void who_is_silent_or_dribbles_is_sent_off_in_time(void **state)
 {
     struct house house;
@@ -447,6 +499,8 @@ int main(void)
         cmocka_unit_test(an_identification_may_come_byte_by_byte),
         cmocka_unit_test(who_speaks_another_protocol_goes_without_a_question),
         cmocka_unit_test(who_hangs_up_or_resets_is_forgotten),
+        cmocka_unit_test(who_has_spoken_before_it_is_accepted_is_not_watched),
+        cmocka_unit_test(who_is_gone_before_it_is_accepted_costs_nothing),
         cmocka_unit_test(who_is_silent_or_dribbles_is_sent_off_in_time),
         cmocka_unit_test(who_waits_for_the_servers_first_word_comes_in_if_the_owner_says_so),
         cmocka_unit_test(nobody_silent_comes_in_by_rdp),

@@ -627,7 +627,7 @@ static void a_flood_behind_the_handshake_does_not_either(void **state)
     long got = tls_read(pair.server, buf, sizeof buf);
     assert_int_equal(got, TLS_WANT_READ);
     assert_in_range(sent - unread(pair.server_fd), 1, 1000);
-    while (unread(pair.server_fd) > 0) {
+    while (unread(pair.server_fd) > 0 || tls_holds_bytes(pair.server)) {
         assert_int_equal(tls_read(pair.server, buf, sizeof buf), TLS_WANT_READ);
     }
     assert_int_equal(tls_write(pair.client, "still there", 11), 11);

@@ -11,10 +11,24 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sys/epoll.h>
 #include <uv.h>
 
 #include "base/watch.h"
 #include "on_loop.h"
+
+/* ---- what it costs ---------------------------------------------------------- */
+
+static unsigned controls;
+
+int __real_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event);
+int __wrap_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event);
+
+int __wrap_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
+{
+    controls++;
+    return __real_epoll_ctl(epoll, operation, fd, event);
+}
 
 /* One end of a connection is watched, the test holds the other. */
 struct scene {
@@ -127,6 +141,44 @@ static void a_watch_sleeps_until_it_is_set_and_again_when_set_to_nothing(void **
     watch_set(scene->watch, WATCH_READ | WATCH_WRITE);
     WAIT_FOR(&scene->loop, scene->called == 2);
     assert_int_equal(scene->events, WATCH_READ | WATCH_WRITE);
+    scene_free(scene);
+}
+
+static void a_watch_may_be_awake_from_the_start(void **state)
+{
+    struct scene *scene = scene_new(note_and_sleep);
+    (void)state;
+    say(scene, "x");
+    watch_free(scene->watch);
+    scene->watch = watch_start(&scene->loop, scene->watched, WATCH_READ, note_and_sleep, scene);
+    WAIT_FOR(&scene->loop, scene->called > 0);
+    assert_int_equal(scene->events, WATCH_READ);
+    scene_free(scene);
+}
+
+static void no_descriptor_outlives_the_last_watch(void **state)
+{
+    struct scene *scene = scene_new(note);
+    (void)state;
+    unsigned before = open_descriptors();
+    watch_free(scene->watch);
+    scene->watch = NULL;
+    assert_int_equal(open_descriptors(), before - 1);
+    scene_free(scene);
+}
+
+static void a_watch_from_its_start_to_its_end_is_two_calls(void **state)
+{
+    struct scene *scene = scene_new(note_and_sleep); /* which has the poller made */
+    (void)state;
+    loop_run_for(&scene->loop, 5);
+    unsigned before = controls;
+    scene->other = watch_start(&scene->loop, scene->peer, WATCH_READ, note, scene);
+    loop_run_for(&scene->loop, 5);
+    watch_free(scene->other);
+    scene->other = NULL;
+    loop_run_for(&scene->loop, 5);
+    assert_int_equal(controls - before, 2);
     scene_free(scene);
 }
 
@@ -317,6 +369,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_watch_sleeps_until_it_is_set_and_again_when_set_to_nothing),
+        cmocka_unit_test(a_watch_may_be_awake_from_the_start),
+        cmocka_unit_test(no_descriptor_outlives_the_last_watch),
+        cmocka_unit_test(a_watch_from_its_start_to_its_end_is_two_calls),
         cmocka_unit_test(what_is_not_read_is_told_again),
         cmocka_unit_test(a_reset_behind_bytes_is_heard_after_them),
         cmocka_unit_test(hanging_up_is_heard_past_bytes_that_nobody_reads),

@@ -27,7 +27,7 @@ struct visitor {
     int fd;
     struct addr from;
     struct place place;
-    struct watch *watch;
+    struct watch *watch; /* both NULL until it turns out that it has to be waited for */
     struct timer *patience;
     bool expected;
     bool has_secret;
@@ -208,15 +208,14 @@ static void decide(struct visitor *visitor)
     visitor_free(visitor);
 }
 
-static void on_bytes(void *arg, int events)
+/* Reads what is there: -EAGAIN if that is not the whole packet yet; else the visitor is gone. */
+static int hear(struct visitor *visitor)
 {
-    struct visitor *visitor = arg;
     long missing;
-    (void)events;
     while ((missing = read_packet(visitor)) > 0) {
         ssize_t got = recv(visitor->fd, visitor->bytes + visitor->have, (size_t)missing, 0);
         if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-            return;
+            return -EAGAIN;
         }
         if (got <= 0) {
             missing = -ECONNRESET;
@@ -229,6 +228,13 @@ static void on_bytes(void *arg, int events)
     } else {
         decide(visitor);
     }
+    return 0;
+}
+
+static void on_bytes(void *arg, int events)
+{
+    (void)events;
+    hear(arg);
 }
 
 static void let_in_silent(struct visitor *visitor)
@@ -255,6 +261,19 @@ static void on_patience_over(void *arg)
     }
 }
 
+/* For the rest of its first packet. */
+static void wait_for(struct visitor *visitor)
+{
+    uv_loop_t *loop = visitor->door->loop;
+    visitor->watch = watch_start(loop, visitor->fd, WATCH_READ, on_bytes, visitor);
+    visitor->patience = timer_new(loop, on_patience_over, visitor);
+    if (!visitor->watch || !visitor->patience) {
+        send_off(visitor);
+        return;
+    }
+    timer_set(visitor->patience, DOOR_PATIENCE_MS);
+}
+
 static void on_visitor(void *arg, int fd, const struct addr *from)
 {
     struct door *door = arg;
@@ -267,16 +286,10 @@ static void on_visitor(void *arg, int fd, const struct addr *from)
     }
     *visitor = (struct visitor){.door = door, .fd = fd, .from = *from, .expected = expected};
     visitor->place.from = origin_of(from);
-    visitor->watch = watch_new(door->loop, fd, on_bytes, visitor);
-    visitor->patience = timer_new(door->loop, on_patience_over, visitor);
-    if (!visitor->watch || !visitor->patience) {
-        visitor_free(visitor);
-        return;
-    }
     link_visitor(visitor);
-    watch_set(visitor->watch, WATCH_READ);
-    timer_set(visitor->patience, DOOR_PATIENCE_MS);
-    on_bytes(visitor, 0); /* mostly it has spoken already: no crowd comes between */
+    if (hear(visitor) == -EAGAIN) { /* mostly it has spoken already: no crowd comes between */
+        wait_for(visitor);
+    }
 }
 
 /* ---- the door ------------------------------------------------------------- */

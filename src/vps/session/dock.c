@@ -20,8 +20,8 @@ struct guest {
     struct dock *dock;
     int fd;
     struct place place;
-    bool from_gateway; /* as it seems */
-    struct watch *watch;
+    bool from_gateway;   /* as it seems */
+    struct watch *watch; /* both NULL until it has to be waited for */
     struct timer *patience;
     enum stage stage;
     struct proof proof;
@@ -227,28 +227,47 @@ static int on_complete(struct guest *guest)
     return 0;
 }
 
-static void on_bytes(void *arg, int events)
+/* Reads what is there of the part that is due. False: the guest is gone. */
+static bool hear(struct guest *guest)
 {
-    struct guest *guest = arg;
-    (void)events;
-    size_t whole = guest->stage == STAGE_HELLO ? PROOF_HELLO_SIZE : PROOF_FINAL_SIZE;
+    bool is_hello = guest->stage == STAGE_HELLO;
+    size_t whole = is_hello ? PROOF_HELLO_SIZE : PROOF_FINAL_SIZE;
     ssize_t got = recv(guest->fd, guest->bytes + guest->have, whole - guest->have, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return;
+        return true;
     }
-    if (got <= 0) {
+    if (got > 0) {
+        guest->have += (size_t)got;
+    }
+    bool complete = guest->have == whole;
+    if (got <= 0 || (complete && on_complete(guest) < 0)) {
         send_off(guest);
-        return;
+        return false;
     }
-    guest->have += (size_t)got;
-    if (guest->have == whole && on_complete(guest) < 0) {
-        send_off(guest);
-    }
+    return is_hello || !complete; /* who has proven itself is a guest no more */
+}
+
+static void on_bytes(void *arg, int events)
+{
+    (void)events;
+    hear(arg);
 }
 
 static void on_patience_over(void *arg)
 {
     send_off(arg);
+}
+
+static void wait_for(struct guest *guest)
+{
+    uv_loop_t *loop = guest->dock->loop;
+    guest->watch = watch_start(loop, guest->fd, WATCH_READ, on_bytes, guest);
+    guest->patience = timer_new(loop, on_patience_over, guest);
+    if (!guest->watch || !guest->patience) {
+        send_off(guest);
+        return;
+    }
+    timer_set(guest->patience, DOCK_PATIENCE_MS);
 }
 
 static void on_guest(void *arg, int fd, const struct addr *from)
@@ -266,15 +285,10 @@ static void on_guest(void *arg, int fd, const struct addr *from)
                             .fd = fd,
                             .place.from = origin_of(from),
                             .from_gateway = from_gateway};
-    guest->watch = watch_new(dock->loop, fd, on_bytes, guest);
-    guest->patience = timer_new(dock->loop, on_patience_over, guest);
-    if (!guest->watch || !guest->patience) {
-        guest_free(guest);
-        return;
-    }
     dock->guests = guest;
-    watch_set(guest->watch, WATCH_READ);
-    timer_set(guest->patience, DOCK_PATIENCE_MS);
+    if (hear(guest)) { /* mostly its hello is there already */
+        wait_for(guest);
+    }
 }
 
 /* ---- the dock ------------------------------------------------------------- */

@@ -351,7 +351,10 @@ static int make_secrets(struct session *session)
 {
     int err = crypto_random_name(session->id, SESSION_ID_SIZE);
     err = err < 0 ? err : crypto_random(&session->number, sizeof session->number);
-    return err < 0 ? err : crypto_random_name(session->secret, RDPFILE_SECRET_LEN);
+    if (err < 0 || session->kind != SESSION_RDP) {
+        return err;
+    }
+    return crypto_random_name(session->secret, RDPFILE_SECRET_LEN);
 }
 
 static int open_ports(struct session *session, struct why *why)

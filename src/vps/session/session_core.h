@@ -38,7 +38,7 @@ struct session_services {
     struct door_total door_total;
     struct sieve *sieve; /* log lines that strangers cause, by session and network */
     void (*notify)(void *arg, struct session *session, enum session_event event, unsigned number);
-    void (*noted)(void *arg); /* some session has a new note */
+    void (*noted)(void *arg, struct session *session); /* it has a note that is to be told */
     void *arg;
 };
 
@@ -72,16 +72,16 @@ struct session_limits {
  * names take no more than they need.
  */
 struct session {
-    struct session *next;
+    struct session *next, *same_bucket, *next_noted; /* the table's, sessions.c */
     struct session_services *services;
     uint64_t number; /* on the wire */
     char id[SESSION_ID_SIZE + 1];
     bool somebody_is_in;
     bool gateway_is_ready; /* TUNNEL_READY of channel 0 came */
-    bool note_is_new;
-    bool told_of_other;   /* its user was told that the secret came from elsewhere */
-    bool was_hung_up_on;  /* by the target, in its last connection, without a word */
-    bool names_gateway;   /* there were several when it was opened */
+    bool note_is_new;      /* and not yet told: the table knows */
+    bool told_of_other;    /* its user was told that the secret came from elsewhere */
+    bool was_hung_up_on;   /* by the target, in its last connection, without a word */
+    bool names_gateway;    /* there were several when it was opened */
     bool silent_is_in;    /* who is in came without a word, by ADMIT=auto: session_is_unclaimed() */
     uint64_t silent_from; /* what had gone to the target before that one came */
     uint8_t way_in;       /* of the first client: an enum way_in */

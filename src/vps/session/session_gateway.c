@@ -127,10 +127,8 @@ static void keep_spare(struct session *session, uint16_t channel, int fd)
     session->spare = fd;
     session->spare_channel = channel;
     session->spare_since_ms = clock_ms();
-    session->spare_watch = watch_new(session->services->loop, fd, on_spare_gone, session);
-    if (session->spare_watch) {
-        watch_set(session->spare_watch, WATCH_HANGUP);
-    }
+    session->spare_watch = watch_start(session->services->loop, fd, WATCH_HANGUP, on_spare_gone,
+                                       session);
 }
 
 /* The gateway says that the target answers, and its data channel is there. */

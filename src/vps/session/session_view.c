@@ -193,8 +193,10 @@ void session_note(struct session *session, const char *format, ...)
     free(session->note);
     session->note = strdup(buffer);
     session->notes++;
-    session->note_is_new = true;
-    session->services->noted(session->services->arg);
+    if (!session->note_is_new) {
+        session->note_is_new = true;
+        session->services->noted(session->services->arg, session);
+    }
 }
 
 void session_end_text(const struct session *session, struct text *text)

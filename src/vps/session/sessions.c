@@ -17,9 +17,15 @@ struct news {
     unsigned number;
 };
 
+/* Sessions linger for RECONNECT_GRACE, so that there may be thousands. */
+enum { BUCKETS = 256 };
+
 struct sessions {
     struct session_services services;
-    struct session *list; /* in the order of opening */
+    struct session *list, **list_end;   /* in the order of opening */
+    struct session *by_number[BUCKETS]; /* by session->same_bucket */
+    struct session *noted;              /* those with note_is_new, by session->next_noted */
+    unsigned live;                      /* those in the list that have not ended */
     struct session_watcher watchers[SESSION_WATCHERS_MAX];
     unsigned watcher_count;
     bool draining;
@@ -47,6 +53,7 @@ static void notify(void *arg, struct session *session, enum session_event event,
 {
     struct sessions *sessions = arg;
     struct news *news = malloc(sizeof *news), **end = &sessions->news;
+    sessions->live -= event == SESSION_CHANGED && number == SESSION_ENDED;
     if (!news) {
         tell(sessions, session, event, number); /* out of order, but not lost */
         return;
@@ -69,17 +76,31 @@ static void notify(void *arg, struct session *session, enum session_event event,
 static void tell_notes(void *arg)
 {
     struct sessions *sessions = arg;
-    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
-        if (s->note_is_new) {
-            s->note_is_new = false;
-            notify(sessions, s, SESSION_NOTED, 0);
+    struct session *session, *noted = sessions->noted;
+    sessions->noted = NULL;
+    while ((session = noted)) {
+        noted = session->next_noted;
+        session->note_is_new = false;
+        if (session->state != SESSION_ENDED) {
+            notify(sessions, session, SESSION_NOTED, 0);
         }
     }
 }
 
-static void on_noted(void *arg)
+static struct session **find_noted(struct sessions *sessions, const struct session *session)
+{
+    struct session **at = &sessions->noted;
+    while (*at && *at != session) {
+        at = &(*at)->next_noted;
+    }
+    return at;
+}
+
+static void on_noted(void *arg, struct session *session)
 {
     struct sessions *sessions = arg;
+    session->next_noted = NULL;
+    *find_noted(sessions, NULL) = session;
     timer_set(sessions->notes, 0);
 }
 
@@ -125,11 +146,7 @@ struct session *sessions_find(struct sessions *sessions, const char *id)
 
 unsigned sessions_count(const struct sessions *sessions)
 {
-    unsigned count = 0;
-    for (const struct session *s = sessions->list; s; s = s->next) {
-        count += s->state != SESSION_ENDED;
-    }
-    return count;
+    return sessions->live;
 }
 
 static unsigned count_of_owner(const struct sessions *sessions, const struct owner *owner)
@@ -141,18 +158,48 @@ static unsigned count_of_owner(const struct sessions *sessions, const struct own
     return count;
 }
 
+static struct session **bucket_of(struct sessions *sessions, uint64_t number)
+{
+    return &sessions->by_number[number % BUCKETS];
+}
+
+static void add(struct sessions *sessions, struct session *session)
+{
+    struct session **bucket = bucket_of(sessions, session->number);
+    session->same_bucket = *bucket;
+    *bucket = session;
+    *sessions->list_end = session;
+    sessions->list_end = &session->next;
+    sessions->live++;
+}
+
+static void leave_bucket(struct sessions *sessions, const struct session *session)
+{
+    struct session **at = bucket_of(sessions, session->number);
+    while (*at != session) {
+        at = &(*at)->same_bucket;
+    }
+    *at = session->same_bucket;
+}
+
 static void reap(void *arg)
 {
     struct sessions *sessions = arg;
-    for (struct session **at = &sessions->list; *at;) {
+    struct session **at = &sessions->list;
+    while (*at) {
         struct session *session = *at;
         if (session->state == SESSION_ENDED) {
             *at = session->next;
+            leave_bucket(sessions, session);
+            if (session->note_is_new) {
+                *find_noted(sessions, session) = session->next_noted;
+            }
             session_free(session);
         } else {
             at = &session->next;
         }
     }
+    sessions->list_end = at;
 }
 
 /* ---- opening -------------------------------------------------------------- */
@@ -160,7 +207,8 @@ static void reap(void *arg)
 static int check_limits(const struct sessions *sessions, const struct owner *owner, struct why *why)
 {
     const struct vps_settings *settings = sessions->services.settings;
-    if (count_of_owner(sessions, owner) >= (unsigned long)settings->max_sessions_per_user) {
+    unsigned long most = (unsigned long)settings->max_sessions_per_user;
+    if (sessions->live >= most && count_of_owner(sessions, owner) >= most) {
         return why_set(why, -EDQUOT,
                        "You have too many sessions open: %ld is the limit. Close one first.",
                        settings->max_sessions_per_user);
@@ -172,15 +220,6 @@ static int check_limits(const struct sessions *sessions, const struct owner *own
                        settings->max_sessions);
     }
     return 0;
-}
-
-static void append(struct sessions *sessions, struct session *session)
-{
-    struct session **at = &sessions->list;
-    while (*at) {
-        at = &(*at)->next;
-    }
-    *at = session;
 }
 
 int sessions_open(struct sessions *sessions, const struct session_request *request,
@@ -206,7 +245,7 @@ int sessions_open(struct sessions *sessions, const struct session_request *reque
     if (err < 0) {
         return err;
     }
-    append(sessions, session);
+    add(sessions, session);
     *ret_session = session;
     return 0;
 }
@@ -255,12 +294,13 @@ static void on_message(void *arg, const char *gateway, const struct message *mes
 {
     struct sessions *sessions = arg;
     uint64_t number = session_number_of(message);
-    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
-        /* A gateway speaks for its own sessions only. */
-        if (s->number == number && strcasecmp(s->gateway, gateway) == 0) {
-            session_on_message(s, message);
-            return;
-        }
+    struct session *session = *bucket_of(sessions, number);
+    /* A gateway speaks for its own sessions only. */
+    while (session && (session->number != number || strcasecmp(session->gateway, gateway) != 0)) {
+        session = session->same_bucket;
+    }
+    if (session) {
+        session_on_message(session, message);
     }
 }
 
@@ -321,6 +361,7 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
     if (!sessions) {
         return why_set(why, -ENOMEM, "out of memory");
     }
+    sessions->list_end = &sessions->list;
     struct session_services *services = &sessions->services;
     *services = (struct session_services){.loop = loop,
                                           .log = log,
