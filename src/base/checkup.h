@@ -30,6 +30,12 @@ void checkup_say(struct checkup *checkup, enum checkup_mark mark, const char *wh
 void checkup_secret_file(struct checkup *checkup, const char *path);
 /* `most` connections at once take so many descriptors, in all. */
 void checkup_descriptors(struct checkup *checkup, unsigned long needed);
+/*
+ * What CONGESTION_CONTROL comes to on `ways`, as in "connections to gateways". folder is for
+ * congestion_add_cure().
+ */
+void checkup_congestion(struct checkup *checkup, const char *setting, const char *ways,
+                        const char *folder);
 /* The clock by itself: small machines without a battery start in 1970. */
 void checkup_clock(struct checkup *checkup);
 /* Looks a name up. How many addresses there are, or 0 after it said what is wrong. */

@@ -98,18 +98,21 @@ static int try(const char *name)
 static int refuse(int err, const char *name, const struct congestion_system *system,
                   struct why *why)
 {
-    const char *usual = system->usual[0] ? system->usual : "what it has";
-    if (congestion_is_in(system->available, name) || err == -EPERM) {
-        return why_set(why, -EPERM,
-                       "this system allows only root to choose %s; connections get %s, its usual "
-                       "one",
-                       name, usual);
+    const char *usual = system->usual[0] ? system->usual : "the system's";
+    if (err == -EPERM) {
+        return why_set(why, err, "this system lets only root choose %s; connections get %s", name,
+                       usual);
     }
-    return why_set(
-        why, -ENOENT,
-        "this system has no %s (it has %s), or it is not loaded; connections get %s, its "
-        "usual one",
-        name, system->available[0] ? system->available : "does not say what", usual);
+    return why_set(why, err,
+                   "this system has no %s (it has %s), or has not loaded it; connections get %s",
+                   name, system->available[0] ? system->available : "what it does not say", usual);
+}
+
+/* Nothing is to be chosen. */
+static bool is_usual(const char *setting, const struct congestion_system *system)
+{
+    const char *name = strcmp(setting, "auto") == 0 ? BEST : setting;
+    return strcmp(setting, "system") == 0 || strcmp(name, system->usual) == 0;
 }
 
 int congestion_choose(const char *setting, const struct congestion_system *system,
@@ -119,7 +122,7 @@ int congestion_choose(const char *setting, const struct congestion_system *syste
     const char *name = automatic ? BEST : setting;
     int err = 0;
     *ret_congestion = (struct congestion){0};
-    if (strcmp(setting, "system") == 0 || strcmp(name, system->usual) == 0) {
+    if (is_usual(setting, system)) {
         return 0;
     }
     if (!congestion_is_in(system->allowed, name)) {
@@ -133,13 +136,42 @@ int congestion_choose(const char *setting, const struct congestion_system *syste
     return 0;
 }
 
+int congestion_doubt(const char *setting, const struct congestion_system *system, struct why *why)
+{
+    bool named = strcmp(setting, "auto") != 0 && !is_usual(setting, system);
+    if (!named || !system->allowed[0] || congestion_is_in(system->allowed, setting)) {
+        return 0;
+    }
+    bool there = congestion_is_in(system->available, setting);
+    return refuse(there ? -EPERM : -ENOENT, setting, system, why);
+}
+
+void congestion_add_cure(struct text *text, const char *name,
+                         const struct congestion_system *system, const char *folder)
+{
+    bool loaded = congestion_is_in(system->available, name);
+    text_add(text, "sudo sh -c '");
+    if (!loaded) {
+        text_add(text, "modprobe tcp_%s && ", name);
+    }
+    if (strcmp(name, BEST) == 0 && access(folder, R_OK) == 0) {
+        text_add(text, "cp -r %s/. /etc/ && sysctl -p /etc/sysctl.d/90-pamtunnel-bbr.conf'",
+                 folder);
+    } else {
+        text_add(text,
+                 "sysctl \"net.ipv4.tcp_allowed_congestion_control=%s %s\"' (until it is "
+                 "restarted)",
+                 system->allowed, name);
+    }
+}
+
 void congestion_update(struct congestion *congestion, const char *setting, const struct log *log)
 {
     struct congestion_system system = congestion_look(CONGESTION_FOLDER);
     struct congestion before = *congestion;
     struct why why;
     if (congestion_choose(setting, &system, congestion, &why) < 0) {
-        log_warn(log, "CONGESTION_CONTROL is \"%s\", and %s; --doctor says how to allow it",
+        log_warn(log, "CONGESTION_CONTROL is \"%s\", but %s: --doctor says how to allow it",
                  setting, why.text);
     } else if (strcmp(congestion->name, before.name) != 0) {
         log_info(log, "connections to other machines get %s as their congestion control%s",

@@ -58,7 +58,18 @@ bool congestion_is_in(const char *list, const char *name);
  */
 int congestion_choose(const char *setting, const struct congestion_system *system,
                       struct congestion *ret_congestion, struct why *why);
-/* The same for an agent that starts or has other settings now: says in the log what is new. */
+/*
+ * What an agent without privileges will have to say against the setting: -EPERM or -ENOENT
+ * with why, for whoever looks at it from outside, perhaps as root. 0: nothing.
+ */
+int congestion_doubt(const char *setting, const struct congestion_system *system, struct why *why);
+/*
+ * Adds the command that lets programs without privileges choose it. folder has files to copy
+ * to /etc, if it is there, for bbr.
+ */
+void congestion_add_cure(struct text *text, const char *name,
+                         const struct congestion_system *system, const char *folder);
+/* Decides for an agent that starts or reloads, and says in the log what is new. */
 void congestion_update(struct congestion *congestion, const char *setting, const struct log *log);
 /* Gives it to a connected socket, if that is one to give it to. */
 void congestion_apply(const struct congestion *congestion, int fd);

@@ -94,11 +94,12 @@ static void what_is_chosen(void **state)
         {"bbr", &OPEN, 0, "bbr", 0, 0, "", 0},
         {"cubic", &OPEN, 0, "", 0, 0, "", 0},
         {"cubic", &ALL_BBR, 0, "cubic", 0, 0, "", 1}, /* as root */
-        {"cubic", &ALL_BBR, EPERM, "", 0, -EPERM, "allows only root to choose cubic", 1},
+        {"cubic", &ALL_BBR, EPERM, "", 0, -EPERM,
+         "lets only root choose cubic; connections get bbr", 1},
         {"bbr", &USUAL, EPERM, "", 0, -EPERM, "connections get cubic", 1},
         {"bbr3", &OPEN, ENOENT, "", 0, -ENOENT, "no bbr3 (it has reno cubic bbr)", 1},
-        {"bbr", &BARE, ENOENT, "", 0, -ENOENT, "or it is not loaded", 1},
-        {"bbr", &SILENT, ENOENT, "", 0, -ENOENT, "does not say what", 1},
+        {"bbr", &BARE, ENOENT, "", 0, -ENOENT, "or has not loaded it", 1},
+        {"bbr", &SILENT, ENOENT, "", 0, -ENOENT, "no bbr (it has what it does not say)", 1},
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         struct congestion chosen = {.name = "before"};
@@ -163,6 +164,62 @@ static void the_kernels_files_are_read(void **state)
     assert_string_equal(system.available, ""); /* no such file */
 }
 
+static void what_is_doubted_from_outside(void **state)
+{
+    static const struct {
+        const char *setting;
+        const struct congestion_system *system;
+        int err;
+        const char *said;
+    } ROWS[] = {
+        {"auto", &USUAL, 0, ""},
+        {"auto", &BARE, 0, ""},
+        {"system", &BARE, 0, ""},
+        {"bbr", &OPEN, 0, ""},
+        {"cubic", &USUAL, 0, ""},
+        {"bbr", &ALL_BBR, 0, ""},
+        {"bbr", &SILENT, 0, ""},
+        {"bbr", &USUAL, -EPERM, "lets only root choose bbr"},
+        {"bbr", &BARE, -ENOENT, "has no bbr (it has reno cubic)"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        struct why why = {""};
+        assert_int_equal(congestion_doubt(ROWS[i].setting, ROWS[i].system, &why), ROWS[i].err);
+        if (!strstr(why.text, ROWS[i].said)) {
+            fail_msg("no word of '%s' in: %s", ROWS[i].said, why.text);
+        }
+    }
+    assert_int_equal(gifts, 0); /* who looks may be root, and the agent not */
+}
+
+static void the_cure_is_a_command(void **state)
+{
+    static const struct {
+        const char *name;
+        const struct congestion_system *system;
+        const char *folder;
+        const char *command;
+    } ROWS[] = {
+        {"bbr", &BARE, "/etc",
+         "sudo sh -c 'modprobe tcp_bbr && cp -r /etc/. /etc/ && sysctl -p "
+         "/etc/sysctl.d/90-pamtunnel-bbr.conf'"},
+        {"bbr", &USUAL, "/no/such/folder",
+         "sudo sh -c 'sysctl \"net.ipv4.tcp_allowed_congestion_control=reno cubic bbr\"' (until it "
+         "is restarted)"},
+        {"cubic", &ALL_BBR, "/etc",
+         "sudo sh -c 'modprobe tcp_cubic && sysctl "
+         "\"net.ipv4.tcp_allowed_congestion_control=reno bbr cubic\"' (until it is restarted)"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        char command[300];
+        struct text text = text_over(command, sizeof command);
+        congestion_add_cure(&text, ROWS[i].name, ROWS[i].system, ROWS[i].folder);
+        assert_string_equal(command, ROWS[i].command);
+    }
+}
+
 /* ---- applying --------------------------------------------------------------- */
 
 static void who_gets_it(void **state)
@@ -212,6 +269,8 @@ int main(void)
         cmocka_unit_test_setup(what_is_chosen, set_up),
         cmocka_unit_test_setup(lists_are_of_whole_names, set_up),
         cmocka_unit_test_setup(the_kernels_files_are_read, set_up),
+        cmocka_unit_test_setup(what_is_doubted_from_outside, set_up),
+        cmocka_unit_test_setup(the_cure_is_a_command, set_up),
         cmocka_unit_test_setup(who_gets_it, set_up),
         cmocka_unit_test_setup(what_is_not_known_keeps_the_systems, set_up),
     };
