@@ -192,7 +192,9 @@ void congestion_apply(const struct congestion *congestion, int fd)
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &way, &len) < 0 || len < sizeof way) {
         return;
     }
-    if (way.tcpi_pmtu < LOOPBACK_MTU && way.tcpi_rtt >= congestion->from_us) {
+    /* 0: not measured, since packets of its handshake were lost. */
+    bool is_far = way.tcpi_rtt >= congestion->from_us || way.tcpi_rtt == 0;
+    if (way.tcpi_pmtu < LOOPBACK_MTU && is_far) {
         (void)give(fd, congestion->name); /* taken back meanwhile: it keeps the system's */
     }
 }

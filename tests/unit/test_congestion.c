@@ -234,6 +234,8 @@ static void who_gets_it(void **state)
         {&LONG_WAYS, 1500, CONGESTION_FAR_US, true},
         {&LONG_WAYS, 1500, CONGESTION_FAR_US - 1, false},
         {&LONG_WAYS, 1280, 250000, true},
+        {&LONG_WAYS, 1500, 0, true}, /* its handshake was repeated */
+        {&LONG_WAYS, 65535, 0, false},
         {&LONG_WAYS, 65535, 250000, false},
         {&ALL, 1500, 1, true},
         {&ALL, 9000, 90, true},
