@@ -12,7 +12,6 @@
 #include <uv.h>
 
 #include "base/clock.h"
-#include "base/congestion.h"
 #include "base/text.h"
 
 enum { RESOLVE_MS = 8000, LINE_SIZE = 1024, YEAR_2025 = 1735689600 };
@@ -96,7 +95,7 @@ static void advise_bbr(struct checkup *checkup, const struct congestion_system *
     congestion_add_cure(&text, "bbr", system, folder);
     checkup_say(checkup, CHECKUP_SKIPPED, CONGESTION,
                 "%s, the system's; bbr carries many times more over lines that lose packets, and "
-                "is used on %s once this system allows it: %s, and reload",
+                "is used on long %s once this system allows it: %s, and reload",
                 system->usual, ways, command);
 }
 
@@ -105,37 +104,43 @@ static void say_congestion(struct checkup *checkup, const struct congestion *con
 {
     if (congestion->from_us > 0) {
         checkup_say(checkup, CHECKUP_OK, CONGESTION,
-                    "%s on %s that take %u ms or more there and back, else %s", congestion->name,
-                    ways, (unsigned)congestion->from_us / 1000, system->usual);
+                    "%s on %s of %u ms or more, there and back; else %s", congestion->name, ways,
+                    (unsigned)congestion->from_us / 1000, system->usual);
     } else if (congestion->name[0]) {
-        checkup_say(checkup, CHECKUP_OK, CONGESTION, "%s on %s, else %s", congestion->name, ways,
+        checkup_say(checkup, CHECKUP_OK, CONGESTION, "%s on %s; else %s", congestion->name, ways,
                     system->usual);
     } else {
         checkup_say(checkup, CHECKUP_OK, CONGESTION, "%s, the system's", system->usual);
     }
 }
 
-void checkup_congestion(struct checkup *checkup, const char *setting, const char *ways,
-                        const char *folder)
+static void say_doubt(struct checkup *checkup, const struct congestion_system *system,
+                      const char *setting, const struct why *why, const char *folder)
 {
-    struct congestion_system system = congestion_look(CONGESTION_FOLDER);
-    struct congestion congestion;
-    struct why why;
     char command[400];
     struct text text = text_over(command, sizeof command);
-    if (!system.usual[0] || !system.allowed[0]) {
+    congestion_add_cure(&text, setting, system, folder);
+    checkup_say(checkup, CHECKUP_BAD, CONGESTION,
+                "CONGESTION_CONTROL is \"%s\", but %s: %s, and reload; or set auto", setting,
+                why->text, command);
+}
+
+void checkup_congestion(struct checkup *checkup, const struct congestion_system *system,
+                        const char *setting, const char *ways, const char *folder)
+{
+    bool automatic = strcmp(setting, "auto") == 0;
+    struct congestion congestion;
+    struct why why;
+    if (!system->usual[0] || !system->allowed[0]) {
         checkup_say(checkup, CHECKUP_SKIPPED, CONGESTION, "%s does not say what this system allows",
                     CONGESTION_FOLDER);
-    } else if (congestion_doubt(setting, &system, &why) < 0) {
-        congestion_add_cure(&text, setting, &system, folder);
-        checkup_say(checkup, CHECKUP_BAD, CONGESTION,
-                    "CONGESTION_CONTROL is \"%s\", but %s: %s, and reload; or set auto", setting,
-                    why.text, command);
-    } else if (congestion_choose(setting, &system, &congestion, &why) == 0 && !congestion.name[0] &&
-               strcmp(setting, "auto") == 0 && strcmp(system.usual, "bbr") != 0) {
-        advise_bbr(checkup, &system, ways, folder);
+    } else if (congestion_doubt(setting, system, &why) < 0) {
+        say_doubt(checkup, system, setting, &why, folder);
+    } else if (automatic && !congestion_is_in(system->allowed, "bbr")) {
+        advise_bbr(checkup, system, ways, folder);
     } else {
-        say_congestion(checkup, &congestion, &system, ways);
+        congestion_choose(setting, system, &congestion, &why);
+        say_congestion(checkup, &congestion, system, ways);
     }
 }
 

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "base/checkup.h"
 #include "base/congestion.h"
 
 /* ---- the kernel ------------------------------------------------------------- */
@@ -220,6 +221,54 @@ static void the_cure_is_a_command(void **state)
     }
 }
 
+/* The line that --doctor has for it. */
+static void examine(const struct congestion_system *system, const char *setting, char *ret_line,
+                    int size)
+{
+    struct checkup checkup = {0};
+    FILE *file = tmpfile();
+    int terminal = dup(STDOUT_FILENO);
+    assert_non_null(file);
+    fflush(stdout);
+    dup2(fileno(file), STDOUT_FILENO);
+    checkup_congestion(&checkup, system, setting, "ways to clients", "/no/such/folder");
+    dup2(terminal, STDOUT_FILENO);
+    close(terminal);
+    rewind(file);
+    assert_non_null(fgets(ret_line, size, file));
+    fclose(file);
+    assert_int_equal(checkup.bad, strncmp(ret_line, "!!", 2) == 0);
+}
+
+static void what_the_doctor_says(void **state)
+{
+    static const struct {
+        const char *setting;
+        const struct congestion_system *system;
+        const char *begins, *says;
+    } ROWS[] = {
+        {"auto", &OPEN, "ok", "bbr on ways to clients of 5 ms or more, there and back; else cubic"},
+        {"auto", &ALL_BBR, "ok", "bbr, the system's"},
+        {"auto", &USUAL, "--", "once this system allows it: sudo sh -c 'sysctl "},
+        {"auto", &BARE, "--", "once this system allows it: sudo sh -c 'modprobe tcp_bbr && "},
+        {"auto", &SILENT, "--", "does not say what this system allows"},
+        {"system", &BARE, "ok", "cubic, the system's"},
+        {"bbr", &OPEN, "ok", "bbr on ways to clients; else cubic"},
+        {"bbr", &USUAL, "!!",
+         "lets only root choose bbr; connections get cubic: sudo sh -c 'sysctl"},
+        {"bbr3", &OPEN, "!!", "modprobe tcp_bbr3 && "},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        char line[700];
+        examine(ROWS[i].system, ROWS[i].setting, line, sizeof line);
+        if (strncmp(line, ROWS[i].begins, 2) != 0 || !strstr(line, ROWS[i].says)) {
+            fail_msg("not '%s … %s': %s", ROWS[i].begins, ROWS[i].says, line);
+        }
+    }
+    assert_int_equal(gifts, 0);
+}
+
 /* ---- applying --------------------------------------------------------------- */
 
 static void who_gets_it(void **state)
@@ -273,6 +322,7 @@ int main(void)
         cmocka_unit_test_setup(the_kernels_files_are_read, set_up),
         cmocka_unit_test_setup(what_is_doubted_from_outside, set_up),
         cmocka_unit_test_setup(the_cure_is_a_command, set_up),
+        cmocka_unit_test_setup(what_the_doctor_says, set_up),
         cmocka_unit_test_setup(who_gets_it, set_up),
         cmocka_unit_test_setup(what_is_not_known_keeps_the_systems, set_up),
     };
