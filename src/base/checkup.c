@@ -95,7 +95,7 @@ static void advise_bbr(struct checkup *checkup, const struct congestion_system *
     congestion_add_cure(&text, "bbr", system, folder);
     checkup_say(checkup, CHECKUP_SKIPPED, CONGESTION,
                 "%s, the system's; bbr carries many times more over lines that lose packets, and "
-                "is used on long %s once this system allows it: %s, and reload",
+                "is used on long %s once this system allows it: %s; then reload this agent",
                 system->usual, ways, command);
 }
 
@@ -121,8 +121,8 @@ static void say_doubt(struct checkup *checkup, const struct congestion_system *s
     struct text text = text_over(command, sizeof command);
     congestion_add_cure(&text, setting, system, folder);
     checkup_say(checkup, CHECKUP_BAD, CONGESTION,
-                "CONGESTION_CONTROL is \"%s\", but %s: %s, and reload; or set auto", setting,
-                why->text, command);
+                "CONGESTION_CONTROL is \"%s\", but %s: %s; then reload this agent, or set auto",
+                setting, why->text, command);
 }
 
 void checkup_congestion(struct checkup *checkup, const struct congestion_system *system,
