@@ -35,6 +35,10 @@ files_of() { # vps|gateway
         completion "zsh/_$program" /usr/local/share/zsh/site-functions
         completion "fish/$program.fish" /usr/share/fish/vendor_completions.d
     done
+    # Off until they are copied to /etc. OpenWrt has a package for that.
+    [ "$manager" = procd ] || for file in sysctl.d/90-pamtunnel-bbr.conf modules-load.d/pamtunnel-bbr.conf; do
+        echo "644 bbr/$file /usr/share/pamtunnel-$1/bbr/$file"
+    done
     case $manager in
         systemd)
             echo "644 systemd/pamtunnel-$1.service /usr/lib/systemd/system/pamtunnel-$1.service"

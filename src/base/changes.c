@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/congestion.h"
 #include "base/host.h"
 
 enum { SHOWN_MAX = 161 }; /* of a text, so that the old and the new one fit */
@@ -46,6 +47,7 @@ static const struct setting_form FORMS[] = {
     {setting_rust_log, sizeof(enum log_level), show_level, NULL},
     {setting_text, 0, NULL, NULL},
     {setting_host, 0, NULL, NULL},
+    {setting_congestion, 0, NULL, NULL},
     {NULL, 0, NULL, NULL},
 };
 

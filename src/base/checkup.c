@@ -83,6 +83,67 @@ void checkup_clock(struct checkup *checkup)
     }
 }
 
+/* ---- congestion control ---------------------------------------------------- */
+
+static const char CONGESTION[] = "congestion control";
+
+static void advise_bbr(struct checkup *checkup, const struct congestion_system *system,
+                       const char *ways, const char *folder)
+{
+    char command[400];
+    struct text text = text_over(command, sizeof command);
+    congestion_add_cure(&text, "bbr", system, folder);
+    checkup_say(checkup, CHECKUP_SKIPPED, CONGESTION,
+                "%s, the system's; bbr carries many times more over lines that lose packets, and "
+                "is used on long %s once this system allows it: %s; then reload this agent",
+                system->usual, ways, command);
+}
+
+static void say_congestion(struct checkup *checkup, const struct congestion *congestion,
+                           const struct congestion_system *system, const char *ways)
+{
+    if (congestion->from_us > 0) {
+        checkup_say(checkup, CHECKUP_OK, CONGESTION,
+                    "%s on %s of %u ms or more, there and back; else %s", congestion->name, ways,
+                    (unsigned)congestion->from_us / 1000, system->usual);
+    } else if (congestion->name[0]) {
+        checkup_say(checkup, CHECKUP_OK, CONGESTION, "%s on %s; else %s", congestion->name, ways,
+                    system->usual);
+    } else {
+        checkup_say(checkup, CHECKUP_OK, CONGESTION, "%s, the system's", system->usual);
+    }
+}
+
+static void say_doubt(struct checkup *checkup, const struct congestion_system *system,
+                      const char *setting, const struct why *why, const char *folder)
+{
+    char command[400];
+    struct text text = text_over(command, sizeof command);
+    congestion_add_cure(&text, setting, system, folder);
+    checkup_say(checkup, CHECKUP_BAD, CONGESTION,
+                "CONGESTION_CONTROL is \"%s\", but %s: %s; then reload this agent, or set auto",
+                setting, why->text, command);
+}
+
+void checkup_congestion(struct checkup *checkup, const struct congestion_system *system,
+                        const char *setting, const char *ways, const char *folder)
+{
+    bool automatic = strcmp(setting, "auto") == 0;
+    struct congestion congestion;
+    struct why why;
+    if (!system->usual[0] || !system->allowed[0]) {
+        checkup_say(checkup, CHECKUP_SKIPPED, CONGESTION, "%s does not say what this system allows",
+                    CONGESTION_FOLDER);
+    } else if (congestion_doubt(setting, system, &why) < 0) {
+        say_doubt(checkup, system, setting, &why, folder);
+    } else if (automatic && !congestion_is_in(system->allowed, "bbr")) {
+        advise_bbr(checkup, system, ways, folder);
+    } else {
+        congestion_choose(setting, system, &congestion, &why);
+        say_congestion(checkup, &congestion, system, ways);
+    }
+}
+
 /* ---- names ---------------------------------------------------------------- */
 
 struct look_up {

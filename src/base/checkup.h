@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/congestion.h"
 #include "base/net.h"
 #include "base/resolve.h"
 #include "base/why.h"
@@ -30,6 +31,11 @@ void checkup_say(struct checkup *checkup, enum checkup_mark mark, const char *wh
 void checkup_secret_file(struct checkup *checkup, const char *path);
 /* `most` connections at once take so many descriptors, in all. */
 void checkup_descriptors(struct checkup *checkup, unsigned long needed);
+/*
+ * What CONGESTION_CONTROL comes to on "ways to the VPS". folder is for congestion_add_cure().
+ */
+void checkup_congestion(struct checkup *checkup, const struct congestion_system *system,
+                        const char *setting, const char *ways, const char *folder);
 /* The clock by itself: small machines without a battery start in 1970. */
 void checkup_clock(struct checkup *checkup);
 /* Looks a name up. How many addresses there are, or 0 after it said what is wrong. */

@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/congestion.h"
 #include "base/sandbox_calls.h"
 #include "base/text.h"
 
@@ -72,8 +73,9 @@ struct path_rule {
     int32_t parent_fd;
 } __attribute__((packed));
 
-/* Resolver, certificates, time zones, libraries; sizes of pipes. */
-static const char *const READABLE[] = {"/etc", "/usr", "/lib", "/lib64", "/run", "/proc/sys/fs"};
+/* Resolver, certificates, time zones, libraries; sizes of pipes, congestion controls. */
+static const char *const READABLE[] = {"/etc", "/usr",         "/lib",           "/lib64",
+                                       "/run", "/proc/sys/fs", CONGESTION_FOLDER};
 /* May be links to anywhere, which differs between distributions. */
 static const char *const FOLLOWED[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf",
                                        "/etc/ssl/certs/ca-certificates.crt"};

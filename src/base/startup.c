@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "base/congestion.h"
 #include "base/envfile.h"
 #include "base/vocabulary.h"
 
@@ -32,12 +33,18 @@ void startup_say_source(const struct vocabulary *vocabulary, const char *env_fil
     }
 }
 
-void startup_say_complete(const struct vocabulary *vocabulary, const char *env_file)
+void startup_say_complete(const struct vocabulary *vocabulary, const char *env_file,
+                          const char *congestion_control)
 {
+    struct congestion_system system = congestion_look(CONGESTION_FOLDER);
     struct why why;
     printf("The configuration is complete. It is from %s.\n",
            env_file ? env_file : "the environment");
     if (vocabulary_doubts(vocabulary, env_file, &why)) {
         printf("But %s\n", why.text);
+    }
+    if (congestion_doubt(congestion_control, &system, &why) < 0) {
+        printf("But CONGESTION_CONTROL is \"%s\", and %s: --doctor says how to allow it.\n",
+               congestion_control, why.text);
     }
 }

@@ -10,7 +10,11 @@ void startup_ignore_signals(void);
 /* Logs where the settings are from, and what is doubtful there. env_file may be NULL. */
 void startup_say_source(const struct vocabulary *vocabulary, const char *env_file,
                         enum log_level level);
-/* What --check prints when all is well. env_file may be NULL. */
-void startup_say_complete(const struct vocabulary *vocabulary, const char *env_file);
+/*
+ * What --check prints when all is well. env_file may be NULL; congestion_control is what that
+ * setting holds, since it depends on the system whether that can be had.
+ */
+void startup_say_complete(const struct vocabulary *vocabulary, const char *env_file,
+                          const char *congestion_control);
 
 #endif

@@ -21,6 +21,7 @@ struct agent {
     struct gateway_settings *settings;
     const char *env_file;
     struct log *log;
+    struct congestion congestion;
     uv_loop_t loop;
     uv_signal_t sigterm;
     uv_signal_t sigint;
@@ -125,6 +126,12 @@ static int apply(struct agent *agent, struct gateway_settings *after, const stru
     return 0;
 }
 
+/* By the settings, and by what the system allows now. */
+static void choose_congestion(struct agent *agent)
+{
+    congestion_update(&agent->congestion, agent->settings->congestion_control, agent->log);
+}
+
 /* All or nothing. */
 static int reload(struct agent *agent, struct changes *changes, struct why *why)
 {
@@ -154,6 +161,7 @@ static void on_hangup(uv_signal_t *handle, int number)
         notify_status(agent->notify, status);
     } else {
         changes_log(&changes, agent->log, was);
+        choose_congestion(agent);
         say_connected(agent);
     }
     notify_ready(agent->notify);
@@ -228,6 +236,7 @@ static int start(struct agent *agent)
     struct tunnels_options tunnels = {
         .log = agent->log,
         .allowed = settings->allowed_targets,
+        .congestion = &agent->congestion,
         .workers = (unsigned)settings->relay_workers,
         .most = tunnels_for_descriptors(),
         .send = on_answer,
@@ -235,6 +244,7 @@ static int start(struct agent *agent)
     };
     struct uplink_options uplink = uplink_options_for(agent, settings);
     int err = watch_signals(agent);
+    choose_congestion(agent);
     if (err == 0) {
         err = tunnels_new(&agent->loop, &tunnels, &agent->tunnels);
     }

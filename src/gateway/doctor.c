@@ -189,6 +189,9 @@ int doctor_run(const char *env_file)
     check_secret_files(&checkup, env_file);
     checkup_clock(&checkup);
     checkup_descriptors(&checkup, DESCRIPTORS_FEW);
+    const struct congestion_system system = congestion_look(CONGESTION_FOLDER);
+    checkup_congestion(&checkup, &system, settings.congestion_control, "ways to the VPS",
+                       "/usr/share/pamtunnel-gateway/bbr");
     check_targets(&checkup, settings.allowed_targets);
     unsigned count = checkup_name(&checkup, "VPS_HOST", settings.vps_host, addrs);
     if (count > 0) {

@@ -122,7 +122,8 @@ int main(int argc, char **argv)
     }
     int status = EXIT_SUCCESS;
     if (options.check) {
-        startup_say_complete(gateway_settings_vocabulary(), options.env_file);
+        startup_say_complete(gateway_settings_vocabulary(), options.env_file,
+                             settings.congestion_control);
     } else if (options.health) {
         status = health_check(&settings, options.env_file) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     } else {

@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "base/changes.h"
+#include "base/congestion.h"
 #include "base/envfile.h"
 #include "base/settings.h"
 #include "base/vocabulary.h"
@@ -69,6 +70,10 @@ static const struct setting TABLE[] = {
               "core, at most 4",
      .parse = setting_number, FIELD(relay_workers), .min = 1, .max = WORKERS_MAX, .optional = true,
      .at_start = true},
+    {"CONGESTION_CONTROL", "auto",
+     "auto, system, or a name that the kernel has, like cubic or bbr: for the way to the "
+     "VPS",
+     setting_congestion, FIELD(congestion_control)},
     {"SANDBOX", "on", "on, or off for debugging", setting_switch, FIELD(sandbox), .at_start = true},
     {"RUST_LOG", .takes = "the older name of LOG_LEVEL", .parse = setting_rust_log,
      FIELD(log_level), .optional = true},

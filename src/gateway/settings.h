@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/changes.h"
+#include "base/congestion.h"
 #include "base/crypto.h"
 #include "base/host.h"
 #include "base/log.h"
@@ -22,6 +23,7 @@ struct gateway_settings {
     long keepalive_secs;
     struct targets *allowed_targets;
     long relay_workers;
+    char congestion_control[CONGESTION_NAME_MAX + 1];
     bool sandbox;
     enum log_level log_level;
 };

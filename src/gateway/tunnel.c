@@ -205,6 +205,7 @@ static void on_dialled(void *arg, int fd, const struct addr *addr)
         return;
     }
     net_tune(fd);
+    congestion_apply(tunnel->host->congestion, tunnel->data);
     int err = relay_join(tunnel->host->relay, tunnel->data, fd, NULL, 0, tunnel, &tunnel->link);
     if (err < 0) {
         close(fd);

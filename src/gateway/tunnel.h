@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/congestion.h"
 #include "base/log.h"
 #include "base/net.h"
 #include "base/sieve.h"
@@ -33,6 +34,7 @@ struct tunnel_host {
     const struct log *log;
     struct sieve *lines; /* about all tunnels: a VPS in wrong hands can cause any number */
     const struct targets *allowed;
+    const struct congestion *congestion; /* of data channels */
     struct resolver *resolver;
     struct answered *answered;
     struct relay *relay;

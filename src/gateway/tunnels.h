@@ -7,6 +7,7 @@
 
 #include <uv.h>
 
+#include "base/congestion.h"
 #include "base/log.h"
 #include "base/net.h"
 #include "control/message.h"
@@ -17,8 +18,9 @@ struct tunnels;
 struct tunnels_options {
     const struct log *log;
     const struct targets *allowed;
-    unsigned workers; /* of the relay */
-    unsigned most;    /* tunnels at once */
+    const struct congestion *congestion; /* of data channels */
+    unsigned workers;                    /* of the relay */
+    unsigned most;                       /* tunnels at once */
     void (*send)(void *arg, const struct message *message);
     void *arg;
 };

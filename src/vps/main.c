@@ -173,7 +173,8 @@ int main(int argc, char **argv)
     }
     int status = EXIT_SUCCESS;
     if (options.check) {
-        startup_say_complete(vps_settings_vocabulary(), options.env_file);
+        startup_say_complete(vps_settings_vocabulary(), options.env_file,
+                             settings.congestion_control);
     } else if (options.health) {
         status = health_check(&settings) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     } else {

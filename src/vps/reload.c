@@ -30,6 +30,9 @@ static int read_and_apply(const struct reload *reload, struct changes *changes, 
     if (changes_in_force(changes)) {
         err = apply(reload, &after, why);
     }
+    if (err == 0) {
+        sessions_choose_congestion(reload->sessions); /* the system may allow others now */
+    }
     vps_settings_wipe(&after);
     return err;
 }

@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "base/changes.h"
+#include "base/congestion.h"
 #include "base/envfile.h"
 #include "base/settings.h"
 #include "base/vocabulary.h"
@@ -153,6 +154,10 @@ static const struct setting TABLE[] = {
      .at_start = true},
     {"RDP_CLIPBOARD", "off", "on or off: whether .rdp files share the clipboard", setting_switch,
      FIELD(rdp_clipboard)},
+    {"CONGESTION_CONTROL", "auto",
+     "auto, system, or a name that the kernel has, like cubic or bbr: for connections to other "
+     "machines",
+     setting_congestion, FIELD(congestion_control)},
     {"SANDBOX", "on", "on, or off for debugging", setting_switch, FIELD(sandbox), .at_start = true},
     {"RUST_LOG", .takes = "the older name of LOG_LEVEL", .parse = setting_rust_log,
      FIELD(log_level), .optional = true},

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/changes.h"
+#include "base/congestion.h"
 #include "base/crypto.h"
 #include "base/host.h"
 #include "base/log.h"
@@ -58,6 +59,7 @@ struct vps_settings {
     long max_sessions_per_user;
     long max_sessions;
     long relay_workers;
+    char congestion_control[CONGESTION_NAME_MAX + 1];
     enum admit admit;
     long known_days;
     char state_dir[STATE_DIR_MAX + 1];

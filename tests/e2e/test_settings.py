@@ -237,7 +237,7 @@ WRONG_VPS = {
     "IDLE_TIMEOUT": ["604801", "-1"], "MAX_SESSION_TIME": ["604801", "1h"],
     "MAX_SESSIONS": ["10001"], "MAX_SESSIONS_PER_USER": ["0", "10001"], "RELAY_WORKERS": ["0", "65", "all"],
     "ADMIT": ["KNOWN", "auto,known", "yes"], "KNOWN_DAYS": ["0", "3651", "30d", "-1"], "STATE_DIR": [".", "~/state", "/" + "x" * 200],
-    "RDP_CLIPBOARD": ["yes", "1", "ON"],
+    "RDP_CLIPBOARD": ["yes", "1", "ON"], "CONGESTION_CONTROL": ["BBR", "bbr,cubic", "x" * 16],
     "LOG_LEVEL": ["verbose", "3", "info,debug"],
 }
 WRONG_GATEWAY = {
@@ -245,6 +245,7 @@ WRONG_GATEWAY = {
     "TUNNEL_KEY": [KEY[:63], "g" * 64, f"lan:{KEY}", f"{KEY},{KEY}"],
     "CONTROL_PORT": ["0", "65536", "x"], "GATEWAY_NAME": ["-x", ".x", "x" * 64, "a/b", "a:b", "ö"],
     "KEEPALIVE_SECS": ["0", "3601", "30s", "-1"], "RELAY_WORKERS": ["0", "65"], "LOG_LEVEL": ["verbose"],
+    "CONGESTION_CONTROL": ["Bbr", "b.b.r"],
     "ALLOWED_TARGETS": [";", "PC", "PC:", ":22", "PC:0", "PC:65536", "PC:22,", "PC:30-20", "PC:22-", "10.0.0.0/33:22",
                         "10.0.0.0/-1:22", "10.0.0.0/8", "[fd00::]/129:22", "fd00::/8:22", "[fd00::/8:22",
                         "PC:22;;PC:23", "*:22", "10.0.0.*:22", "$(id):22"],
@@ -256,7 +257,7 @@ TAKES = {
     "MAX_CONNECTIONS": "connections", "IDLE_TIMEOUT": "seconds",
     "MAX_SESSION_TIME": "seconds", "MAX_SESSIONS": "number", "MAX_SESSIONS_PER_USER": "number", "ADMIT": "auto, known or ask",
     "KNOWN_DAYS": "days", "RDP_CLIPBOARD": "on or off",
-    "RELAY_WORKERS": "threads", "STATE_DIR": "absolute path", "LOG_LEVEL": "error, warn, info, debug or trace",
+    "CONGESTION_CONTROL": "like cubic or bbr", "RELAY_WORKERS": "threads", "STATE_DIR": "absolute path", "LOG_LEVEL": "error, warn, info, debug or trace",
     "GATEWAY_NAME": "letters, digits", "KEEPALIVE_SECS": "seconds", "ALLOWED_TARGETS": "192.168.1.0/24:22,3389",
 }
 SECRETS = ("TELEGRAM_TOKEN", "TUNNEL_KEY")

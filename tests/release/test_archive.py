@@ -20,6 +20,7 @@ CONTENTS = {
     "systemd/pamtunnel-vps.service", "systemd/pamtunnel-gateway.service", "sysusers/pamtunnel.conf",
     "openrc/pamtunnel-vps", "openrc/pamtunnel-gateway", "openwrt/pamtunnel-gateway",
     "logrotate/pamtunnel",
+    "bbr/sysctl.d/90-pamtunnel-bbr.conf", "bbr/modules-load.d/pamtunnel-bbr.conf",
 }
 CONTENTS |= {f"completions/{name.format(program)}" for program in PROGRAMS for name in ("bash/{}", "zsh/_{}", "fish/{}.fish")}
 MACHINES = {"x86_64": "X86-64", "aarch64": "AArch64", "arm": "ARM"}

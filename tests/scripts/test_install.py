@@ -12,7 +12,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 BUILD = pathlib.Path(os.environ.get("PAMTUNNEL_BUILD") or ROOT / "build")
 AGENTS = {"vps": "vps-agent", "gateway": "gateway-agent"}
-FOLDERS = ["man", "systemd", "sysusers", "openrc", "openwrt", "logrotate"]
+FOLDERS = ["man", "systemd", "sysusers", "openrc", "openwrt", "logrotate", "bbr"]
 # What is called, by name: a line in /calls, and nothing else happens.
 MANAGERS = {"systemd": ["systemctl"], "openrc": ["openrc-run", "rc-update", "rc-service"], "procd": [], "nothing": []}
 
@@ -138,6 +138,9 @@ def test_everything_that_a_gateway_needs_is_put_in_its_place_and_taken_away_agai
         "usr/share/bash-completion/completions/gateway-agent": 0o644,
         "usr/local/share/zsh/site-functions/_gateway-agent": 0o644,
         "usr/share/fish/vendor_completions.d/gateway-agent.fish": 0o644, "etc/pamtunnel/gateway-agent.env": 0o640}
+    if machine.manager != "procd":
+        expected |= {f"usr/share/pamtunnel-gateway/bbr/{file}": 0o644
+                     for file in ("sysctl.d/90-pamtunnel-bbr.conf", "modules-load.d/pamtunnel-bbr.conf")}
     assert machine.files() == expected
     assert machine.owner("etc/pamtunnel") == "root:pamtunnel 750"
     assert machine.owner("etc/pamtunnel/gateway-agent.env") == "root:pamtunnel 640"

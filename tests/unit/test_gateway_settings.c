@@ -13,8 +13,9 @@
 
 static const char KEY[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1F";
 static const char *const NAMES[] = {
-    "VPS_HOST",       "TUNNEL_KEY",    "TUNNEL_KEY_FILE", "CONTROL_PORT", "GATEWAY_NAME",
-    "KEEPALIVE_SECS", "RELAY_WORKERS", "ALLOWED_TARGETS", "LOG_LEVEL",    "RUST_LOG",
+    "VPS_HOST",     "TUNNEL_KEY",     "TUNNEL_KEY_FILE",    "CONTROL_PORT",
+    "GATEWAY_NAME", "KEEPALIVE_SECS", "RELAY_WORKERS",      "ALLOWED_TARGETS",
+    "LOG_LEVEL",    "RUST_LOG",       "CONGESTION_CONTROL",
 };
 
 /* A clean environment that is just enough. */
@@ -67,6 +68,7 @@ static void wrong_ones_are_named(void **state)
         {"KEEPALIVE_SECS", "3601", "KEEPALIVE_SECS is \"3601\""},
         {"RELAY_WORKERS", "0", "RELAY_WORKERS is \"0\""},
         {"ALLOWED_TARGETS", "10.0.0.0/8:22;oops", "\"oops\" has no ports"},
+        {"CONGESTION_CONTROL", "b.b.r", "CONGESTION_CONTROL is \"b.b.r\""},
         {"LOG_LEVEL", "loud", "LOG_LEVEL is \"loud\""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

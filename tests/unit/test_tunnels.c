@@ -38,6 +38,7 @@ struct world {
     struct addr vps;
     int data_port; /* listening sockets */
     int target;
+    struct congestion congestion; /* the system's */
     struct message answers[ANSWERS_MAX];
     unsigned answer_count;
 };
@@ -95,6 +96,7 @@ static void world_open(struct world *world, const char *allowed)
     struct tunnels_options options = {
         .log = &world->log,
         .allowed = world->allowed,
+        .congestion = &world->congestion,
         .workers = 1,
         .most = TUNNELS_MAX,
         .send = on_answer,
@@ -418,6 +420,7 @@ static void a_listed_name_is_allowed_wherever_it_leads(void **state)
     assert_int_equal(targets_parse(list, &world.allowed, NULL), 0);
     struct tunnels_options options = {.log = &world.log,
                                       .allowed = world.allowed,
+                                      .congestion = &world.congestion,
                                       .workers = 1,
                                       .most = TUNNELS_MAX,
                                       .send = on_answer,

@@ -18,19 +18,20 @@
 #define X50   "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
 static const char *const NAMES[] = {
-    "TELEGRAM_TOKEN",   "TELEGRAM_TOKEN_FILE",
-    "ALLOWED_USERS",    "TELEGRAM_API_URL",
-    "VPS_HOST",         "TUNNEL_KEY",
-    "TUNNEL_KEY_FILE",  "CONTROL_PORT",
-    "PORT_RANGE_START", "PORT_RANGE_END",
-    "BIND_ADDRESS",     "SESSION_TIMEOUT",
-    "RECONNECT_GRACE",  "MAX_CONNECTIONS",
-    "IDLE_TIMEOUT",     "LOG_LEVEL",
-    "MAX_SESSION_TIME", "MAX_SESSIONS_PER_USER",
-    "MAX_SESSIONS",     "ADMIT",
-    "KNOWN_DAYS",       "STATE_DIR",
-    "RELAY_WORKERS",    "RUST_LOG",
-    "TELEGRAM_PROXY",   "RDP_CLIPBOARD",
+    "TELEGRAM_TOKEN",     "TELEGRAM_TOKEN_FILE",
+    "ALLOWED_USERS",      "TELEGRAM_API_URL",
+    "VPS_HOST",           "TUNNEL_KEY",
+    "TUNNEL_KEY_FILE",    "CONTROL_PORT",
+    "PORT_RANGE_START",   "PORT_RANGE_END",
+    "BIND_ADDRESS",       "SESSION_TIMEOUT",
+    "RECONNECT_GRACE",    "MAX_CONNECTIONS",
+    "IDLE_TIMEOUT",       "LOG_LEVEL",
+    "MAX_SESSION_TIME",   "MAX_SESSIONS_PER_USER",
+    "MAX_SESSIONS",       "ADMIT",
+    "KNOWN_DAYS",         "STATE_DIR",
+    "RELAY_WORKERS",      "RUST_LOG",
+    "TELEGRAM_PROXY",     "RDP_CLIPBOARD",
+    "CONGESTION_CONTROL",
 };
 
 /* A clean environment that is just enough. */
@@ -245,6 +246,11 @@ static const struct {
     {"RELAY_WORKERS", "64", NULL},
     {"RELAY_WORKERS", "0", "RELAY_WORKERS is \"0\""},
     {"RELAY_WORKERS", "65", "RELAY_WORKERS is \"65\""},
+    {"CONGESTION_CONTROL", "system", NULL},
+    {"CONGESTION_CONTROL", "bbr3", NULL},
+    {"CONGESTION_CONTROL", "BBR", "it takes auto, system, or a name that the kernel has"},
+    {"CONGESTION_CONTROL", "bbr cubic", "CONGESTION_CONTROL is \"bbr cubic\""},
+    {"CONGESTION_CONTROL", "sixteen-letters-", "longer than 15 characters"},
     {"LOG_LEVEL", "trace", NULL},
     {"LOG_LEVEL", "loud", "LOG_LEVEL is \"loud\""},
 };

@@ -108,8 +108,11 @@ static void cut(struct connection *connection)
 static int join(struct connection *connection, int data)
 {
     struct arrival *arrival = connection->arrival;
-    int err = relay_join(connection->session->services->relay, arrival->client, data,
-                         arrival->bytes, arrival->len, connection, &connection->link);
+    const struct session_services *services = connection->session->services;
+    congestion_apply(&services->congestion, arrival->client);
+    congestion_apply(&services->congestion, data);
+    int err = relay_join(services->relay, arrival->client, data, arrival->bytes, arrival->len,
+                         connection, &connection->link);
     if (err < 0) {
         net_reset(data);
         return err;

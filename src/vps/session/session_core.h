@@ -9,6 +9,7 @@
 
 #include <uv.h>
 
+#include "base/congestion.h"
 #include "base/log.h"
 #include "base/sieve.h"
 #include "base/timer.h"
@@ -33,6 +34,7 @@ struct session_services {
     struct ports *ports;
     struct gateways *gateways;
     struct relay *relay;
+    struct congestion congestion; /* of clients' connections and data channels */
     struct known *known;
     struct lately *lately;
     struct door_total door_total;

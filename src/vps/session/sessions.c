@@ -391,6 +391,7 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
                        strerror(err < 0 ? -err : ENOMEM));
     }
     lately_learn(services->lately, services->known);
+    sessions_choose_congestion(sessions);
     watch_set(sessions->relay_watch, WATCH_READ);
     *ret_sessions = sessions;
     return 0;
@@ -418,6 +419,12 @@ void sessions_settings_changed(struct sessions *sessions)
     for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
         end_without_right(s, settings);
     }
+}
+
+void sessions_choose_congestion(struct sessions *sessions)
+{
+    struct session_services *services = &sessions->services;
+    congestion_update(&services->congestion, services->settings->congestion_control, services->log);
 }
 
 void sessions_end_all(struct sessions *sessions)

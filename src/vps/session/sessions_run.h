@@ -36,6 +36,11 @@ int sessions_use_ports(struct sessions *sessions, uint16_t first, uint16_t last)
  * them any more; the others keep what they were opened with.
  */
 void sessions_settings_changed(struct sessions *sessions);
+/*
+ * Decides about the congestion control of connections from now on: by the settings, and by
+ * what the system allows now.
+ */
+void sessions_choose_congestion(struct sessions *sessions);
 /* Ends all of them, telling the watchers. */
 void sessions_end_all(struct sessions *sessions);
 /* All must have ended. Accepts NULL. */

@@ -210,6 +210,9 @@ static void check_all(struct checkup *checkup, const struct vps_settings *settin
     check_state_dir(checkup, settings->state_dir);
     doctor_check_state(checkup, settings);
     checkup_descriptors(checkup, most_descriptors(settings));
+    const struct congestion_system system = congestion_look(CONGESTION_FOLDER);
+    checkup_congestion(checkup, &system, settings->congestion_control,
+                       "ways to clients and gateways", "/usr/share/pamtunnel-vps/bbr");
     doctor_check_host(checkup, settings);
     bool agent_runs = check_agent(checkup, settings);
     doctor_check_keys(checkup, settings);

@@ -1,0 +1,77 @@
+/*
+ * congestion: the congestion control of connections that leave the machine, the setting
+ * CONGESTION_CONTROL. bbr takes no lost packet for a full line: behind one that loses 1 % a
+ * client gets many times of what reno or cubic send it (docs/benchmarks.md, "Bad lines").
+ *
+ *     auto    bbr where the system lets anybody choose it, on long ways alone
+ *     system  what the system gives each connection
+ *     NAME    this one, on all ways to other machines
+ *
+ * A connection that stays on the machine keeps the system's always: on loopback bbr is many
+ * times slower. So does the way from a gateway to its targets, which is a LAN.
+ */
+#ifndef PAMTUNNEL_BASE_CONGESTION_H
+#define PAMTUNNEL_BASE_CONGESTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "base/settings.h"
+#include "base/text.h"
+#include "base/why.h"
+
+enum {
+    CONGESTION_NAME_MAX = 15, /* the kernel's TCP_CA_NAME_MAX, less the zero */
+    CONGESTION_LIST_MAX = 511,
+    /* auto: a round trip from here on is a long way. */
+    CONGESTION_FAR_US = 5000,
+};
+
+/* Where the kernel says what it has. */
+#define CONGESTION_FOLDER "/proc/sys/net/ipv4"
+
+/* What the kernel has; an empty text where it does not say. */
+struct congestion_system {
+    char usual[CONGESTION_NAME_MAX + 1];     /* what connections get */
+    char available[CONGESTION_LIST_MAX + 1]; /* that are loaded */
+    char allowed[CONGESTION_LIST_MAX + 1];   /* of these: for anybody to choose */
+};
+
+/* What connections to other machines are given. */
+struct congestion {
+    char name[CONGESTION_NAME_MAX + 1]; /* empty: they keep the system's */
+    uint32_t from_us;                   /* those with a shorter round trip keep it, too */
+};
+
+/* For the tables of settings: char[CONGESTION_NAME_MAX + 1]. */
+int setting_congestion(const struct setting *setting, const char *text, void *field,
+                       struct why *why);
+
+/* Reads what the kernel has, from CONGESTION_FOLDER. */
+struct congestion_system congestion_look(const char *folder);
+/* `list` has names with blanks between them. */
+bool congestion_is_in(const char *list, const char *name);
+/*
+ * Decides. 0; or -EPERM or -ENOENT with why, and the system's in ret_congestion: this program
+ * may not choose the one that was named, or there is none of that name.
+ */
+int congestion_choose(const char *setting, const struct congestion_system *system,
+                      struct congestion *ret_congestion, struct why *why);
+/*
+ * What an agent without privileges will have to say against the setting: -EPERM or -ENOENT
+ * with why, for whoever looks at it from outside, perhaps as root. 0: nothing.
+ */
+int congestion_doubt(const char *setting, const struct congestion_system *system, struct why *why);
+/*
+ * Adds the command that lets programs without privileges choose it. folder has files to copy
+ * to /etc, if it is there, for bbr.
+ */
+void congestion_add_cure(struct text *text, const char *name,
+                         const struct congestion_system *system, const char *folder);
+/* Decides for an agent that starts or reloads, and says in the log what is new. */
+void congestion_update(struct congestion *congestion, const char *setting, const struct log *log);
+/* Gives it to a connected socket, if that is one to give it to. */
+void congestion_apply(const struct congestion *congestion, int fd);
+
+#endif
