@@ -24,7 +24,7 @@ void service_start_command(struct text *text, const char *service, const char *p
                                         "/lib/systemd/system"};
     char installed[256];
     snprintf(installed, sizeof installed, "/etc/pamtunnel/%s.env", program);
-    bool reads_it = strcmp(installed, env_file) == 0;
+    bool reads_it = env_file && strcmp(installed, env_file) == 0;
     for (unsigned i = 0; reads_it && i < sizeof UNITS / sizeof *UNITS; i++) {
         if (is_there(UNITS[i], service, ".service")) {
             text_add(text, "%ssystemctl enable %s && %ssystemctl restart %s", service_sudo(),
@@ -36,5 +36,5 @@ void service_start_command(struct text *text, const char *service, const char *p
         text_add(text, "%s/etc/init.d/%s restart", service_sudo(), service);
         return;
     }
-    text_add(text, "%s --env-file %s", program, env_file);
+    text_add(text, "%s%s%s", program, env_file ? " --env-file " : "", env_file ? env_file : "");
 }

@@ -6,7 +6,8 @@
 
 /*
  * Adds the command line: of systemd or of an init script if the service of this name is
- * installed and env_file is the one that it reads, else of the program itself.
+ * installed and env_file is the one that it reads, else of the program itself. env_file may
+ * be NULL: the settings are in the environment.
  */
 void service_start_command(struct text *text, const char *service, const char *program,
                            const char *env_file);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/service.h"
 #include "base/settings.h"
 #include "base/text.h"
 #include "base/vocabulary.h"
@@ -88,8 +89,23 @@ static void check_gateways(struct checkup *checkup, const json_t *status)
     }
 }
 
+static void say_not_running(struct checkup *checkup, const struct vps_settings *settings,
+                            const char *env_file)
+{
+    char command[512];
+    struct text text = text_over(command, sizeof command);
+    if (settings->local) { /* which no service is */
+        text_add(&text, "vps-agent --local%s%s", env_file ? " --env-file " : "",
+                 env_file ? env_file : "");
+    } else {
+        service_start_command(&text, "pamtunnel-vps", "vps-agent", env_file);
+    }
+    checkup_no_agent(checkup, "vps-agent", command);
+}
+
 /* Returns whether one runs. */
-static bool check_agent(struct checkup *checkup, const struct vps_settings *settings)
+static bool check_agent(struct checkup *checkup, const struct vps_settings *settings,
+                        const char *env_file)
 {
     json_t *status;
     struct why why;
@@ -101,15 +117,14 @@ static bool check_agent(struct checkup *checkup, const struct vps_settings *sett
         json_decref(status);
         return true;
     }
-    if (err == -ENOENT || err == -ECONNREFUSED) {
-        checkup_say(checkup, CHECKUP_SKIPPED, "vps-agent",
-                    "not running with this STATE_DIR: whether gateways have the right key shows "
-                    "when it does");
+    if (err == -ENOENT || err == -ECONNREFUSED || err == -ENOTDIR) {
+        say_not_running(checkup, settings, env_file);
         return false;
     }
-    checkup_say(checkup, CHECKUP_BAD, "vps-agent",
-                "%s/pamtunnel.sock: %s; run this as its user or as root", settings->state_dir,
-                why.text);
+    checkup_say(checkup, CHECKUP_BAD, "vps-agent", "%s/pamtunnel.sock: %s; %s", settings->state_dir,
+                why.text,
+                err == -ETIMEDOUT || err == -EAGAIN ? "its log may say why"
+                                                    : "run this as its user or as root");
     return true;
 }
 
@@ -205,13 +220,14 @@ static unsigned long most_descriptors(const struct vps_settings *settings)
     return (unsigned long)(settings->max_sessions * each + DESCRIPTORS_OTHERS);
 }
 
-static void check_all(struct checkup *checkup, const struct vps_settings *settings)
+static void check_all(struct checkup *checkup, const struct vps_settings *settings,
+                      const char *env_file)
 {
     check_state_dir(checkup, settings->state_dir);
     doctor_check_state(checkup, settings);
     checkup_descriptors(checkup, most_descriptors(settings));
     doctor_check_host(checkup, settings);
-    bool agent_runs = check_agent(checkup, settings);
+    bool agent_runs = check_agent(checkup, settings, env_file);
     doctor_check_keys(checkup, settings);
     doctor_check_ports(checkup, settings, agent_runs);
     check_firewall(checkup, settings);
@@ -238,7 +254,7 @@ int doctor_run(const char *env_file, bool local)
         checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
     }
     check_secret_files(&checkup, env_file);
-    check_all(&checkup, &settings);
+    check_all(&checkup, &settings, env_file);
     vps_settings_wipe(&settings);
     return checkup.bad ? EXIT_FAILURE : EXIT_SUCCESS;
 }
