@@ -11,6 +11,12 @@
 #include "base/crypto.h"
 #include "vps/session/session_core.h"
 
+bool session_has_gateway(const struct session *session)
+{
+    const struct gateways *gateways = session->services->gateways;
+    return gateways && gateways_find(gateways, session->gateway);
+}
+
 /* The data port is open only while a channel is expected. */
 static int open_dock(struct session *session)
 {
@@ -212,6 +218,15 @@ void session_on_message(struct session *session, const struct message *message)
     }
 }
 
+/* Where a user reads what the session waits for. */
+static void tell_of_gateway(struct session *session)
+{
+    if (session->state == SESSION_RECONNECTING) {
+        session->note_is_new = true;
+        session->services->noted(session->services->arg);
+    }
+}
+
 void session_on_gateway_lost(struct session *session)
 {
     if (session->state == SESSION_OPENING) {
@@ -220,6 +235,7 @@ void session_on_gateway_lost(struct session *session)
     }
     dock_expect_nothing(
         session->dock); /* those that wait for a channel get it from the next login */
+    tell_of_gateway(session);
 }
 
 /* The reserve may be dead without a word: the gateway may come from another address now. */
@@ -242,5 +258,6 @@ void session_on_gateway_online(struct session *session)
     } else {
         session_drop_spare(session);
         session_ask_anew(session);
+        tell_of_gateway(session);
     }
 }

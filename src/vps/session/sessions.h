@@ -13,7 +13,7 @@ enum session_event {
     SESSION_CHANGED,  /* its state is another one, also SESSION_ENDED: `number` is the state */
     SESSION_PARKED,   /* the owner is to be asked about an unknown client: `number` */
     SESSION_UNPARKED, /* it was admitted or blocked, or went away: `number` */
-    SESSION_NOTED,    /* its view has another note */
+    SESSION_NOTED,    /* its view has another note, or its gateway came or went */
     SESSION_KNOCKING, /* there is news of strangers: see struct knocking */
 };
 
