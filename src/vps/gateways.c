@@ -49,6 +49,11 @@ struct gateway *gateways_find(const struct gateways *gateways, const char *name)
     return gateway;
 }
 
+const struct attendance *gateways_attendance(const struct gateways *gateways)
+{
+    return &gateways->attendance;
+}
+
 bool gateways_are_several(const struct gateways *gateways)
 {
     return gateways->options.settings->tunnel_key.count > 1 || gateways->more_names;

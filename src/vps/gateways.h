@@ -18,6 +18,7 @@
 #include "base/net.h"
 #include "base/why.h"
 #include "control/message.h"
+#include "vps/attendance.h"
 #include "vps/keyring.h"
 #include "vps/settings.h"
 
@@ -88,6 +89,9 @@ struct gateway *gateways_next(const struct gateways *gateways, const struct gate
  * again when one goes.
  */
 bool gateways_are_several(const struct gateways *gateways);
+
+/* Who was here, and is away. */
+const struct attendance *gateways_attendance(const struct gateways *gateways);
 
 /* The keys with which they log in. */
 const struct keyring *gateways_keyring(const struct gateways *gateways);

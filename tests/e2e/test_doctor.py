@@ -1,11 +1,14 @@
 """--doctor of both agents: every line says ok, or what to do; nothing is disturbed."""
 
 import contextlib
+import json
 import os
 import re
+import secrets
 import socket
 import sqlite3
 import subprocess
+import threading
 import time
 
 import botapi
@@ -38,6 +41,47 @@ def doctor_of_an_idle(daemon, *args, **settings):
     lines = doctor(daemon, *args, status=1, **settings)
     assert [what for what, found in lines.items() if "!!" in dict(found)] == [daemon.name], lines
     return lines
+
+
+def doctor_without_findings(daemon, what, **settings):
+    result = run(daemon.name, "--doctor", env={**daemon.settings, **settings}, timeout=60)
+    found = re.findall(rf"^(ok|!!|--)  {what}: (.*)$", result.stdout, re.M)
+    assert found and not any(mark == "!!" for mark, _ in found), result.stdout
+    return {what: found}
+
+
+class FakeAgent:
+    """An admin socket that answers with what it is given, and knows nothing else."""
+
+    def __init__(self, path, **answers):
+        self.path, self.answers = path, answers
+
+    def __enter__(self):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.path))
+        self.listener.listen()
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+        return self
+
+    def serve(self):
+        while True:
+            client, _ = self.listener.accept()
+            with client, client.makefile("rw") as lines:
+                request = lines.readline()
+                if not request:
+                    return
+                answer = self.answers.get(json.loads(request)["command"], {"ok": False, "error": "unknown_command"})
+                lines.write(json.dumps(answer) + "\n")
+                lines.flush()
+
+    def __exit__(self, *_):
+        with socket.socket(socket.AF_UNIX) as last:
+            last.connect(str(self.path))
+            last.shutdown(socket.SHUT_WR)
+            self.thread.join(10)
+        self.listener.close()
+        self.path.unlink()
 
 
 def says(lines, what, mark, text):
@@ -175,6 +219,26 @@ def test_a_key_that_everybody_may_read(world, folder):
 
 
 # ---------------------------------------------------------------- the server's troubles
+
+def test_gateways_that_are_away_are_told_beside_one_that_is_online(world, folder):
+    """What should be here for a while is a finding; what never was, and what may come in a moment, is said."""
+    keys = {name: secrets.token_hex(32) for name in ("lan", "office", "attic", "back", "new")}
+    away = [{"name": "office", "seconds": 7200, "address": "203.0.113.7"}, {"name": "attic", "seconds": 90, "address": None},
+            {"name": "back", "seconds": 3, "address": "203.0.113.8"}, {"name": "new", "seconds": 7200, "address": None}]
+    status = {"ok": True, "version": "9", "telegram": "online", "gateways": [{"name": "lan"}], "away": away}
+    with FakeAgent(folder / "pamtunnel.sock", status=status):
+        lines = doctor(world.vps, status=1, STATE_DIR=folder, TUNNEL_KEY=",".join(
+            f"{name}:{key}" + f"@{int(time.time()) + 1000}" * (name == "new") for name, key in keys.items()))
+    assert lines["gateways"] == [
+        ("ok", "online, with the right key: lan"),
+        ("!!", "office: away for 2 h (was at 203.0.113.7): gateway-agent --doctor there says why"),
+        ("!!", "attic: has not logged in since vps-agent started 1 min 30 s ago: gateway-agent --doctor there says why"),
+        ("--", "back: away for 3 s (was at 203.0.113.8)"),
+        ("--", "new: has not logged in since vps-agent started 2 h ago")], lines["gateways"]
+    with FakeAgent(folder / "pamtunnel.sock", status=status):   # one key for all: they may have other names today
+        lines = doctor_without_findings(world.vps, "gateways", STATE_DIR=folder)
+    assert [mark for mark, _ in lines["gateways"]] == ["ok", "--", "--", "--", "--"]
+
 
 def test_no_gateway_is_online():
     with World(gateways=()) as world:

@@ -15,6 +15,7 @@
 #include "base/vocabulary.h"
 #include "vps/health.h"
 #include "vps/proxy.h"
+#include "vps/roster.h"
 #include "vps/setup/doctor_keys.h"
 #include "vps/setup/doctor_state.h"
 #include "vps/setup/firewall.h"
@@ -28,6 +29,7 @@ enum {
     CONNECTIONS_DEFAULT = 8,
     DESCRIPTORS_OTHERS = 128,
     CLOCK_FINE_S = 30,
+    COMING_BACK_S = 30, /* after a restart of either side */
 };
 
 /* ---- files ---------------------------------------------------------------- */
@@ -71,14 +73,40 @@ static void check_state_dir(struct checkup *checkup, const char *path)
 
 /* ---- the agent that runs -------------------------------------------------- */
 
-static void check_gateways(struct checkup *checkup, const json_t *status)
+/* Whether it is one that should be here. The keys' own check tells of those not used yet. */
+static bool is_missed(const struct vps_settings *settings, const char *name, bool was_here)
 {
-    const json_t *gateways = json_object_get(status, "gateways");
+    const struct gateway_key *key = roster_key(settings, name);
+    return key && key->name[0] && (was_here || !key->until);
+}
+
+static void check_away(struct checkup *checkup, const struct vps_settings *settings,
+                       const json_t *away)
+{
+    char buffer[64];
+    struct text span = text_over(buffer, sizeof buffer);
+    const char *name = json_string_value(json_object_get(away, "name"));
+    const char *address = json_string_value(json_object_get(away, "address"));
+    json_int_t seconds = json_integer_value(json_object_get(away, "seconds"));
+    bool missed = name && seconds > COMING_BACK_S && is_missed(settings, name, address);
+    text_add_seconds(&span, (uint64_t)seconds);
+    checkup_say(checkup, missed ? CHECKUP_BAD : CHECKUP_SKIPPED, "gateways",
+                address ? "%s: away for %s (was at %s)%s"
+                        : "%s: has not logged in since vps-agent started %s ago%s%s",
+                name ? name : "?", buffer, address ? address : "",
+                missed ? ": gateway-agent --doctor there says why" : "");
+}
+
+static void check_gateways(struct checkup *checkup, const struct vps_settings *settings,
+                           const json_t *status)
+{
+    size_t i;
+    const json_t *one;
     char names[400];
     struct text text = text_over(names, sizeof names);
-    for (size_t i = 0; i < json_array_size(gateways); i++) {
-        const json_t *gateway = json_array_get(gateways, i);
-        const char *name = json_string_value(json_object_get(gateway, "name"));
+    json_array_foreach(json_object_get(status, "gateways"), i, one)
+    {
+        const char *name = json_string_value(json_object_get(one, "name"));
         text_add(&text, "%s%s", i ? ", " : "", name ? name : "?");
     }
     if (text.len == 0) {
@@ -86,6 +114,10 @@ static void check_gateways(struct checkup *checkup, const json_t *status)
                     "none is online: gateway-agent --doctor on the gateway says why");
     } else {
         checkup_say(checkup, CHECKUP_OK, "gateways", "online, with the right key: %s", names);
+    }
+    json_array_foreach(json_object_get(status, "away"), i, one)
+    {
+        check_away(checkup, settings, one);
     }
 }
 
@@ -113,7 +145,7 @@ static bool check_agent(struct checkup *checkup, const struct vps_settings *sett
     if (err == 0) {
         const char *version = json_string_value(json_object_get(status, "version"));
         checkup_say(checkup, CHECKUP_OK, "vps-agent", "%s is running", version ? version : "?");
-        check_gateways(checkup, status);
+        check_gateways(checkup, settings, status);
         json_decref(status);
         return true;
     }
