@@ -301,6 +301,16 @@ def test_a_host_that_is_another_one(world):
     assert re.search(r"^(!!|--)  VPS_HOST: .*203\.0\.113\.250", result.stdout, re.M), result
 
 
+def test_a_private_address_of_this_server_is_no_public_one(world):
+    """In a network of its own, with no other: clients of a VPN come to it, others do not."""
+    script = 'ip link set lo up && ip address add 10.1.2.3/32 dev lo && exec "$0" --doctor --local'
+    result = subprocess.run(["unshare", "--user", "--map-root-user", "--net", "sh", "-c", script, program("vps-agent")],
+                            env=environment({**world.vps.settings, "VPS_HOST": "10.1.2.3"}),
+                            capture_output=True, text=True, timeout=60)
+    assert re.search("^--  VPS_HOST: it points to this server, but 10.1.2.3 is a private address, which only",
+                     result.stdout, re.M), result
+
+
 def test_a_state_dir_that_others_may_write_to(folder):
     with World(start_gateways=False, gateways=()) as world:
         world.vps.stop()
