@@ -122,6 +122,21 @@ static bool has_key(const struct attendance *attendance, const char *name)
     return key && key->name[0];
 }
 
+static bool was_seen(const struct attendance *attendance, const char *name)
+{
+    for (unsigned i = 0; i < attendance->count; i++) {
+        if (strcasecmp(attendance->seen[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool attendance_knows(const struct attendance *attendance, const char *name)
+{
+    return was_seen(attendance, name) || has_key(attendance, name);
+}
+
 bool attendance_say(const struct attendance *attendance, const char *name, uint64_t now_ms,
                     struct text *text)
 {
@@ -137,16 +152,6 @@ bool attendance_say(const struct attendance *attendance, const char *name, uint6
     text_add(text, "has not ");
     say_start(attendance, now_ms, text);
     return true;
-}
-
-static bool was_seen(const struct attendance *attendance, const char *name)
-{
-    for (unsigned i = 0; i < attendance->count; i++) {
-        if (strcasecmp(attendance->seen[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 bool attendance_next_away(const struct attendance *attendance, uint64_t now_ms, unsigned *at,

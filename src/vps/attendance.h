@@ -37,6 +37,8 @@ void attendance_left(struct attendance *attendance, const char *name, uint64_t n
 /* Those that no key lets in any more are not spoken of. */
 void attendance_keys_changed(struct attendance *attendance);
 
+/* There is one of that name, here or away: it was here, or has a key of its own. */
+bool attendance_knows(const struct attendance *attendance, const char *name);
 /*
  * A gateway of that name (""; any) is away, and will most likely be back in a moment: it was
  * here a moment ago, or vps-agent itself has only just started.
