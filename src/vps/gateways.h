@@ -85,7 +85,8 @@ struct gateway *gateways_next(const struct gateways *gateways, const struct gate
 
 /*
  * True if a target's name alone does not say which machine it is: there are several keys, or
- * gateways of several names have logged in with the one that there is. Does not become false
+ * gateways of several names have logged in with the one that there is, also before a restart
+ * (ssh would ask anew about host keys under other aliases). Does not become false
  * again when one goes.
  */
 bool gateways_are_several(const struct gateways *gateways);
