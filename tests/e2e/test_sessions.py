@@ -470,6 +470,17 @@ def test_a_session_whose_file_cannot_be_written_is_closed_again(world, target, f
     assert not world.sessions(), "nobody has its secret"
 
 
+def test_a_file_that_was_there_is_closed_to_others_before_it_holds_a_secret(world, target, folder):
+    path = folder / "old.rdp"
+    path.write_text("old")
+    path.chmod(0o664)
+    world.pamctl.json("rdp", target.name, "--out", path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and RdpFile(path.read_bytes()).secret
+    assert world.pamctl("rdp", target.name, "--out", "/dev/null").returncode == 0
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode) and stat.S_IMODE(os.stat("/dev/null").st_mode) == 0o666
+    world.close_all()
+
+
 def test_pamctl_rdp_writes_a_file_that_works_and_overwrites_none(world, target, folder):
     result = world.pamctl("rdp", target.name, cwd=folder)
     path = folder / "127.0.0.1.rdp"
