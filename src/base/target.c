@@ -137,7 +137,9 @@ static int take_gateway(char **text, char *gateway, struct why *why)
     }
     *slash = '\0';
     if (gateway[0] || !gateway_name_is_valid(*text)) {
-        return why_set(why, -EINVAL, "In front of the / goes the name of a gateway, once.");
+        return why_set(why, -EINVAL,
+                       "In front of the / goes the name of a gateway, one, as in "
+                       "office/192.168.1.22.");
     }
     strcpy(gateway, *text);
     *text = slash + 1;
@@ -148,9 +150,9 @@ static int take_user(const char *text, char *user, struct why *why)
 {
     if (text && !user_is_valid(text)) {
         return why_set(why, -EINVAL,
-                       "A user name has 1 to %d letters, digits, and . _ + - in it; it may be like "
-                       "CORP\\mxu, mxu@corp.local or First Last. Leave out any other one, and give "
-                       "it to the client.",
+                       "A user name has at most %d letters, digits and . _ + - in it, as in mxu, "
+                       "CORP\\mxu, mxu@corp.local or First Last. Leave any other one out here, and "
+                       "type it into the client.",
                        USER_MAX);
     }
     strcpy(user, text ? text : "");

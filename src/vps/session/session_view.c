@@ -200,7 +200,7 @@ void session_explain_failure(const struct session *session,
         break;
     case TUNNEL_NO_ROUTE:
         why_set(why, 0,
-                "no route: gateway %s cannot reach %s; is it switched on and in that "
+                "no route: gateway %s cannot reach %s; is it switched on, and in that gateway's "
                 "network?",
                 session->gateway, host);
         break;
