@@ -30,10 +30,10 @@ void checkup_say(struct checkup *checkup, enum checkup_mark mark, const char *wh
 void checkup_secret_file(struct checkup *checkup, const char *path);
 /* `most` connections at once take so many descriptors, in all. */
 void checkup_descriptors(struct checkup *checkup, unsigned long needed);
-/* No agent runs, and `start` is how to start it. What has a container for itself cannot tell. */
-void checkup_no_agent(struct checkup *checkup, const char *program, const char *start);
 /* The clock by itself: small machines without a battery start in 1970. */
 void checkup_clock(struct checkup *checkup);
+/* No agent runs, and `start` is how to start it. What has a container for itself cannot tell. */
+void checkup_no_agent(struct checkup *checkup, const char *program, const char *start);
 /* Looks a name up. How many addresses there are, or 0 after it said what is wrong. */
 unsigned checkup_name(struct checkup *checkup, const char *what, const char *host,
                       struct addr ret_addrs[RESOLVE_MAX]);

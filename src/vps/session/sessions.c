@@ -157,6 +157,20 @@ static void reap(void *arg)
 
 /* ---- opening -------------------------------------------------------------- */
 
+/* "office/": a gateway, and no machine. */
+static int check_target(const struct sessions *sessions, const struct target *target,
+                        struct why *why)
+{
+    const struct attendance *attendance = gateways_attendance(sessions->services.gateways);
+    if (!target->slash || target->gateway[0] || !attendance_knows(attendance, target->host)) {
+        return 0;
+    }
+    return why_set(why, -EINVAL,
+                   "Which machine? %.64s is a gateway: write %.64s/HOST for a machine behind it, "
+                   "or %.64s without the / for one of that name.",
+                   target->host, target->host, target->host);
+}
+
 static int check_limits(const struct sessions *sessions, const struct owner *owner, struct why *why)
 {
     const struct vps_settings *settings = sessions->services.settings;
@@ -172,20 +186,6 @@ static int check_limits(const struct sessions *sessions, const struct owner *own
                        settings->max_sessions);
     }
     return 0;
-}
-
-/* "office/": a gateway, and no machine. */
-static int check_target(const struct sessions *sessions, const struct target *target,
-                        struct why *why)
-{
-    const struct attendance *attendance = gateways_attendance(sessions->services.gateways);
-    if (!target->slash || target->gateway[0] || !attendance_knows(attendance, target->host)) {
-        return 0;
-    }
-    return why_set(why, -EINVAL,
-                   "Which machine? %.64s is a gateway: write %.64s/HOST for a machine behind it, "
-                   "or %.64s without the / for one of that name.",
-                   target->host, target->host, target->host);
 }
 
 static void append(struct sessions *sessions, struct session *session)
