@@ -12,6 +12,9 @@
 void service_start_command(struct text *text, const char *service, const char *program,
                            const char *env_file);
 
+/* How it is stopped: the command line, or words. */
+void service_stop_command(struct text *text, const char *service);
+
 /*
  * What goes in front of a command for root: "sudo " for whoever came here by sudo, or is not
  * root at all; else "".

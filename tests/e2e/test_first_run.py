@@ -269,9 +269,10 @@ def test_set_up_beside_a_running_agent_says_how_to_reload_it(api, vps, place):
                   env={**place["env"], "TELEGRAM_TOKEN": TOKEN, "VPS_HOST": "127.0.0.1"}) as terminal:
         terminal.answer(r"ID, which the bot tells to whoever writes to it, or Enter for nobody else \[42,43\]: ", "+")
         terminal.answer(r"let them write to the bot(.|\n)*\[42,43\]: ", "777")
-        terminal.answer(r"\[home\]: ", "")
+        terminal.answer(r"one there is; - for none \[home\]: ", "-")     # which has not joined yet
         terminal.wait("Reload it: sudo pamctl")
-        assert terminal.end()[0] == 0
+        status, text = terminal.end()
+    assert status == 0 and "--join" not in text, text
     assert settings_in(place["vps"])["ALLOWED_USERS"] == "42,43,777"
 
 

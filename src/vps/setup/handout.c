@@ -56,8 +56,8 @@ static const char *find_waiting(const struct keys *keys)
     return "";
 }
 
-/* Where all gateways have joined, or share a key, another one is nothing that has to be. */
-static int ask_for_name(const char *proposal, const char *question,
+/* Where there are gateways, another one is nothing that has to be: - is none. */
+static int ask_for_name(const char *proposal, const char *question, bool may_be_none,
                         char ret_name[GATEWAY_NAME_MAX + 1], struct why *why)
 {
     for (;;) {
@@ -65,7 +65,11 @@ static int ask_for_name(const char *proposal, const char *question,
         if (err < 0 && err != -EMSGSIZE) {
             return why_set(why, err, "nothing was written");
         }
-        if (err == 0 && (gateway_name_is_valid(ret_name) || (!ret_name[0] && !proposal[0]))) {
+        bool is_none = err == 0 && may_be_none && (!ret_name[0] || strcmp(ret_name, "-") == 0);
+        if (is_none) {
+            ret_name[0] = '\0';
+        }
+        if (is_none || (err == 0 && gateway_name_is_valid(ret_name))) {
             return 0;
         }
         fputs("vps-agent: a gateway's name is 1 to 63 letters, digits, dots, hyphens or "
@@ -84,12 +88,11 @@ int handout_name(const struct handout *handout, const char *given, bool ask,
                         : waiting[0] || !wanted ? waiting
                                                 : keys->keys[0].name;
     if (!given && ask) {
-        return ask_for_name(first,
-                            keys->count == 0 ? "A name for the gateway, the machine in your LAN"
-                            : first[0]       ? "The gateway that a join string is for, a new one "
-                                               "or one there is"
-                                             : "A name for another gateway, or Enter for none",
-                            ret_name, why);
+        const char *question = keys->count == 0 ? "A name for the gateway, the machine in your LAN"
+                               : first[0] ? "The gateway that a join string is for, a new one or "
+                                            "one there is; - for none"
+                                          : "A name for another gateway, or Enter for none";
+        return ask_for_name(first, question, keys->count > 0, ret_name, why);
     }
     struct text text = text_over(ret_name, GATEWAY_NAME_MAX + 1);
     text_add(&text, "%s", given ? given : first);
