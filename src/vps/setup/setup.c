@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -19,6 +17,7 @@
 #include "vps/setup/handout.h"
 #include "vps/setup/hotline.h"
 #include "vps/setup/learn.h"
+#include "vps/setup/own_host.h"
 #include "vps/setup/sheet.h"
 #include "vps/setup/users.h"
 
@@ -263,39 +262,11 @@ static int settle_users(struct setup *setup, struct why *why)
     return err;
 }
 
-/* What this machine knows of its own public address; empty if nothing. */
-static void propose_host(char proposal[ADDR_HOST_MAX])
-{
-    static const int FAMILIES[] = {AF_INET, AF_INET6};
-    char own[ADDR_HOST_MAX] = "";
-    proposal[0] = '\0';
-    for (unsigned i = 0; i < 2 && !proposal[0]; i++) {
-        struct addr addr;
-        if (net_own_address(FAMILIES[i], &addr) == 0) {
-            addr_host_text(&addr, addr_is_public(&addr) ? proposal : own);
-        }
-    }
-    if (!proposal[0] && own[0]) {
-        fprintf(stderr,
-                "(This machine's own address %s is not a public one: ask its provider for the one "
-                "that is.)\n",
-                own);
-    }
-}
-
-/* Who reaches an address that is not public; NULL: it is, or it is a name. */
-static const char *not_public(const char *host)
-{
-    struct addr addr;
-    const char *literal = strcasecmp(host, "localhost") == 0 ? "127.0.0.1" : host;
-    return addr_parse(literal, 0, &addr) == 0 ? addr_not_public(&addr) : NULL;
-}
-
 /* An address that clients elsewhere do not reach is right in a VPN or for a try: who means it? */
 static bool is_meant(const struct setup *setup, const struct question *question, const char *before,
                      const char *host)
 {
-    const char *what = not_public(host);
+    const char *what = own_host_not_public(host);
     if (!what) {
         return true;
     }
@@ -317,7 +288,7 @@ static int settle_host(struct setup *setup, struct why *why)
     int err = sheet_get(setup->sheet, "VPS_HOST", before, why);
     proposal[0] = '\0';
     if (err == 0 && !before[0] && can_ask_again(setup, &question)) {
-        propose_host(proposal);
+        own_host_propose(proposal);
     }
     do {
         err = err < 0 ? err : settle(setup, &question, answer, why);
