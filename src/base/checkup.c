@@ -67,6 +67,19 @@ void checkup_descriptors(struct checkup *checkup, unsigned long needed)
     }
 }
 
+void checkup_no_agent(struct checkup *checkup, const char *program, const char *start)
+{
+    if (getpid() == 1) {
+        checkup_say(checkup, CHECKUP_SKIPPED, program,
+                    "whether it runs cannot be told from a container of its own: ask in the one "
+                    "that it is in (docker compose exec %s /%s --doctor)",
+                    program, program);
+        return;
+    }
+    checkup_say(checkup, CHECKUP_BAD, program, "not running with these settings; start it: %s",
+                start);
+}
+
 void checkup_clock(struct checkup *checkup)
 {
     time_t now = (time_t)clock_unix();

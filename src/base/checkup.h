@@ -38,6 +38,8 @@ void checkup_congestion(struct checkup *checkup, const struct congestion_system 
                         const char *setting, const char *ways, const char *folder);
 /* The clock by itself: small machines without a battery start in 1970. */
 void checkup_clock(struct checkup *checkup);
+/* No agent runs, and `start` is how to start it. What has a container for itself cannot tell. */
+void checkup_no_agent(struct checkup *checkup, const char *program, const char *start);
 /* Looks a name up. How many addresses there are, or 0 after it said what is wrong. */
 unsigned checkup_name(struct checkup *checkup, const char *what, const char *host,
                       struct addr ret_addrs[RESOLVE_MAX]);

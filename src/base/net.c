@@ -125,25 +125,38 @@ struct addr addr_network(const struct addr *addr, unsigned bits)
     return network;
 }
 
-bool addr_is_public(const struct addr *addr)
+#define PRIVATE  "a private address, which only machines in the same network reach"
+#define SHARED   "an address of a provider's NAT or of a VPN, which nobody outside reaches"
+#define LOOPBACK "this machine's own name for itself, which no other machine reaches"
+#define LINK     "a link-local address, which no router passes on"
+#define NOBODY   "no address at which a machine on the Internet is reached"
+
+const char *addr_not_public(const struct addr *addr)
 {
     static const struct {
         const char *network;
         unsigned bits;
+        const char *what;
     } OTHERS[] = {
-        {"0.0.0.0", 8},      {"10.0.0.0", 8},    {"100.64.0.0", 10}, {"127.0.0.0", 8},
-        {"169.254.0.0", 16}, {"172.16.0.0", 12}, {"192.0.0.0", 24},  {"192.168.0.0", 16},
-        {"198.18.0.0", 15},  {"224.0.0.0", 3},   {"::", 3},          {"fc00::", 7},
-        {"fe80::", 9},       {"ff00::", 8},
+        {"0.0.0.0", 8, NOBODY},     {"10.0.0.0", 8, PRIVATE},     {"100.64.0.0", 10, SHARED},
+        {"127.0.0.0", 8, LOOPBACK}, {"169.254.0.0", 16, LINK},    {"172.16.0.0", 12, PRIVATE},
+        {"192.0.0.0", 24, NOBODY},  {"192.168.0.0", 16, PRIVATE}, {"198.18.0.0", 15, NOBODY},
+        {"224.0.0.0", 3, NOBODY},   {"::1", 128, LOOPBACK},       {"::", 3, NOBODY},
+        {"fc00::", 7, PRIVATE},     {"fe80::", 9, LINK},          {"ff00::", 8, NOBODY},
     };
     for (unsigned i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
         struct addr network;
         if (addr_parse(OTHERS[i].network, 0, &network) == 0 &&
             addr_in_network(addr, &network, OTHERS[i].bits)) {
-            return false;
+            return OTHERS[i].what;
         }
     }
-    return true;
+    return NULL;
+}
+
+bool addr_is_public(const struct addr *addr)
+{
+    return !addr_not_public(addr);
 }
 
 /* Connecting a UDP socket sends nothing: it only asks the routing table. */

@@ -48,6 +48,8 @@ bool addr_in_network(const struct addr *addr, const struct addr *network, unsign
 struct addr addr_network(const struct addr *addr, unsigned bits);
 /* Reached from everywhere: not private, shared, loopback, link-local, multicast or the like. */
 bool addr_is_public(const struct addr *addr);
+/* What one is that is not, and who reaches it: "a private address, which only ...". Else NULL. */
+const char *addr_not_public(const struct addr *addr);
 /*
  * The address of this machine that packets to the world leave from. -errno if there is no
  * way out in that family.

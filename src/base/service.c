@@ -17,24 +17,41 @@ const char *service_sudo(void)
     return geteuid() != 0 || getenv("SUDO_UID") ? "sudo " : "";
 }
 
-void service_start_command(struct text *text, const char *service, const char *program,
-                           const char *env_file)
+static bool has_unit(const char *service)
 {
     static const char *const UNITS[] = {"/etc/systemd/system", "/usr/lib/systemd/system",
                                         "/lib/systemd/system"};
+    unsigned i = 0, count = sizeof UNITS / sizeof *UNITS;
+    while (i < count && !is_there(UNITS[i], service, ".service")) {
+        i++;
+    }
+    return i < count;
+}
+
+void service_start_command(struct text *text, const char *service, const char *program,
+                           const char *env_file)
+{
     char installed[256];
     snprintf(installed, sizeof installed, "/etc/pamtunnel/%s.env", program);
-    bool reads_it = strcmp(installed, env_file) == 0;
-    for (unsigned i = 0; reads_it && i < sizeof UNITS / sizeof *UNITS; i++) {
-        if (is_there(UNITS[i], service, ".service")) {
-            text_add(text, "%ssystemctl enable %s && %ssystemctl restart %s", service_sudo(),
-                     service, service_sudo(), service);
-            return;
-        }
+    bool reads_it = env_file && strcmp(installed, env_file) == 0;
+    const char *sudo = service_sudo();
+    if (reads_it && has_unit(service)) {
+        text_add(text, "%ssystemctl enable %s && %ssystemctl restart %s", sudo, service, sudo,
+                 service);
+    } else if (reads_it && is_there("/etc/init.d", service, "")) {
+        text_add(text, "%s/etc/init.d/%s restart", sudo, service);
+    } else {
+        text_add(text, "%s%s%s", program, env_file ? " --env-file " : "", env_file ? env_file : "");
     }
-    if (reads_it && is_there("/etc/init.d", service, "")) {
-        text_add(text, "%s/etc/init.d/%s restart", service_sudo(), service);
-        return;
+}
+
+void service_stop_command(struct text *text, const char *service)
+{
+    if (has_unit(service)) {
+        text_add(text, "%ssystemctl stop %s", service_sudo(), service);
+    } else if (is_there("/etc/init.d", service, "")) {
+        text_add(text, "%s/etc/init.d/%s stop", service_sudo(), service);
+    } else {
+        text_add(text, "with Ctrl-C, or as its service");
     }
-    text_add(text, "%s --env-file %s", program, env_file);
 }

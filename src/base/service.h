@@ -6,10 +6,14 @@
 
 /*
  * Adds the command line: of systemd or of an init script if the service of this name is
- * installed and env_file is the one that it reads, else of the program itself.
+ * installed and env_file is the one that it reads, else of the program itself. env_file may
+ * be NULL: the settings are in the environment.
  */
 void service_start_command(struct text *text, const char *service, const char *program,
                            const char *env_file);
+
+/* How it is stopped: the command line, or words. */
+void service_stop_command(struct text *text, const char *service);
 
 /*
  * What goes in front of a command for root: "sudo " for whoever came here by sudo, or is not

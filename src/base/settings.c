@@ -160,14 +160,19 @@ void settings_each_line(const struct settings_source *source,
 
 /* ---- values --------------------------------------------------------------- */
 
+static const struct entry *find_entry(const struct settings_source *source, const char *name)
+{
+    const struct entry *entry = source->entries;
+    while (entry && strcmp(entry->name, name) != 0) {
+        entry = entry->next;
+    }
+    return entry;
+}
+
 static const char *in_file(const struct settings_source *source, const char *name)
 {
-    for (const struct entry *entry = source->entries; entry; entry = entry->next) {
-        if (strcmp(entry->name, name) == 0) {
-            return entry->value[0] ? entry->value : NULL;
-        }
-    }
-    return NULL;
+    const struct entry *entry = find_entry(source, name);
+    return entry && entry->value[0] ? entry->value : NULL;
 }
 
 static const char *in_environment(const char *name)
@@ -316,10 +321,25 @@ static int take(const struct setting *setting, const char *text, void *into, str
                    setting->takes);
 }
 
+/* It has no value from anywhere; somebody may have meant that. */
+static int check_blank(const struct settings_source *source, const struct setting *setting,
+                       struct why *why)
+{
+    const struct entry *entry = setting->no_blank ? find_entry(source, setting->name) : NULL;
+    return entry ? why_set(why, -EINVAL,
+                           "%s, line %u: %s is empty: write what it is to be, or take the line out "
+                           "for the default; it takes %s",
+                           source->path, entry->line, setting->name, setting->takes)
+                 : 0;
+}
+
 static int load_one(const struct settings_source *source, const struct setting *setting, void *into,
                     char value[VALUE_MAX], struct why *why)
 {
     int err = settings_find(source, setting->name, value, why);
+    if (err == 0 && !value[0]) {
+        err = check_blank(source, setting, why);
+    }
     if (err < 0) {
         return err;
     }

@@ -26,6 +26,7 @@ struct setting {
     bool secret;   /* its value never appears in a message */
     bool optional; /* not set: the field stays as it is */
     bool at_start; /* read at the start only: another value takes a restart */
+    bool no_blank; /* NAME= in an env file is refused: the default opens more than nothing */
 };
 
 /* Where values come from: the environment, and an env file if one was named. */

@@ -104,7 +104,7 @@ static bool copy_plain(const char *text, char *dst, size_t cap)
 }
 
 /* ssh://bob@HOST:PORT, with or without a slash behind it: what a link holds. */
-static int skip_scheme(char **text, struct why *why)
+static int skip_scheme(char **text, bool *ret_slash, struct why *why)
 {
     static const char *const TAKEN[] = {"ssh", "sftp", "scp", "rdp"};
     char *end = strstr(*text, "://");
@@ -112,6 +112,7 @@ static int skip_scheme(char **text, struct why *why)
     size_t all = strlen(*text);
     if (all > 1 && (*text)[all - 1] == '/') {
         (*text)[all - 1] = '\0';
+        *ret_slash = !end;
     }
     for (size_t i = 0; i < sizeof TAKEN / sizeof *TAKEN; i++) {
         if (len == strlen(TAKEN[i]) && strncasecmp(*text, TAKEN[i], len) == 0) {
@@ -136,7 +137,9 @@ static int take_gateway(char **text, char *gateway, struct why *why)
     }
     *slash = '\0';
     if (gateway[0] || !gateway_name_is_valid(*text)) {
-        return why_set(why, -EINVAL, "In front of the / goes the name of a gateway, once.");
+        return why_set(why, -EINVAL,
+                       "In front of the / goes the name of a gateway, one, as in "
+                       "office/192.168.1.22.");
     }
     strcpy(gateway, *text);
     *text = slash + 1;
@@ -147,9 +150,9 @@ static int take_user(const char *text, char *user, struct why *why)
 {
     if (text && !user_is_valid(text)) {
         return why_set(why, -EINVAL,
-                       "A user name has 1 to %d letters, digits, and . _ + - in it; it may be like "
-                       "CORP\\mxu, mxu@corp.local or First Last. Leave out any other one, and give "
-                       "it to the client.",
+                       "A user name has at most %d letters, digits and . _ + - in it, as in mxu, "
+                       "CORP\\mxu, mxu@corp.local or First Last. Leave any other one out here, and "
+                       "type it into the client.",
                        USER_MAX);
     }
     strcpy(user, text ? text : "");
@@ -193,7 +196,7 @@ int target_parse(const char *text, uint16_t default_port, struct target *ret_tar
     if (!copy_plain(text, plain, sizeof plain)) {
         return why_set(why, -EINVAL, "That is too long for the name of a machine.");
     }
-    int err = skip_scheme(&host, why);
+    int err = skip_scheme(&host, &target.slash, why);
     char *at = err == 0 ? strrchr(host, '@') : NULL;
     if (at) { /* the last one: a user name may have one itself */
         *at = '\0';

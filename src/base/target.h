@@ -20,6 +20,7 @@ struct target {
     char user[USER_MAX + 1];            /* empty: not said */
     char host[HOST_MAX + 1];
     uint16_t port;
+    bool slash; /* "HOST/" was written: perhaps a gateway, and the machine was forgotten */
 };
 
 /*

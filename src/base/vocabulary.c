@@ -1,11 +1,14 @@
 #include "base/vocabulary.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/crypto.h"
 #include "base/nearest.h"
 
 static const char FILE_SUFFIX[] = "_FILE";
@@ -235,8 +238,62 @@ static bool environment_misspells(const struct vocabulary *vocabulary, struct wh
     return false;
 }
 
+/* ---- files of values --------------------------------------------------------- */
+
+/* There is something behind its first line. A pipe is not read: it holds a value but once. */
+static bool goes_on(const char *path)
+{
+    char buffer[BUFSIZ]; /* stdio's own would not be wiped */
+    struct stat info;
+    bool first = true, more = false;
+    FILE *file = stat(path, &info) == 0 && S_ISREG(info.st_mode) ? fopen(path, "re") : NULL;
+    if (!file) {
+        return false;
+    }
+    setvbuf(file, buffer, _IOFBF, sizeof buffer);
+    for (int c; !more && (c = fgetc(file)) != EOF;) {
+        more = !first && !isspace(c);
+        first = first && c != '\n';
+    }
+    fclose(file);
+    crypto_wipe(buffer, sizeof buffer);
+    return more;
+}
+
+static bool find_long(const struct vocabulary *vocabulary, const struct settings_source *source,
+                      struct why *remark)
+{
+    for (unsigned t = 0; t < VOCABULARY_TABLES; t++) {
+        for (size_t i = 0; i < vocabulary->tables[t].count; i++) {
+            const char *name = vocabulary->tables[t].rows[i].name;
+            const char *path = settings_file_of(source, name);
+            if (path && goes_on(path)) {
+                why_set(remark, 0,
+                        "%s_FILE is %s, of which only the first line counts: what is below it is "
+                        "left out",
+                        name, path);
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool has_long_files(const struct vocabulary *vocabulary, const char *env_file,
+                           struct why *remark)
+{
+    struct settings_source *source;
+    if (settings_open(env_file, &source, NULL) < 0) {
+        return false;
+    }
+    bool found = find_long(vocabulary, source, remark);
+    settings_close(source);
+    return found;
+}
+
 bool vocabulary_doubts(const struct vocabulary *vocabulary, const char *env_file,
                        struct why *remark)
 {
-    return has_repeats(env_file, remark) || environment_misspells(vocabulary, remark);
+    return has_repeats(env_file, remark) || has_long_files(vocabulary, env_file, remark) ||
+           environment_misspells(vocabulary, remark);
 }

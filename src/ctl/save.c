@@ -22,13 +22,30 @@ static int write_all(int fd, const char *text)
     return 0;
 }
 
+/* A device or a pipe is whoever's it is. */
+static bool is_open_to_others(const struct stat *info)
+{
+    return S_ISREG(info->st_mode) && info->st_mode & 077;
+}
+
+/* It may have been there. */
+static int close_to_others(int fd)
+{
+    struct stat info;
+    if (fstat(fd, &info) < 0) {
+        return -errno;
+    }
+    return is_open_to_others(&info) && fchmod(fd, 0600) < 0 ? -errno : 0;
+}
+
 static int write_file(const char *path, int flags, const char *content)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0600);
     if (fd < 0) {
         return -errno;
     }
-    int err = write_all(fd, content);
+    int err = close_to_others(fd);
+    err = err < 0 ? err : write_all(fd, content);
     if (close(fd) < 0 && err == 0) {
         err = -errno;
     }
@@ -83,6 +100,9 @@ static int check_path(const struct save_as *as)
     }
     if (S_ISDIR(info.st_mode)) {
         return -EISDIR;
+    }
+    if (is_open_to_others(&info) && geteuid() != 0 && geteuid() != info.st_uid) {
+        return -EPERM; /* it could not be closed to them */
     }
     return access(path, W_OK) < 0 ? -errno : 0;
 }

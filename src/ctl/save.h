@@ -16,7 +16,7 @@ struct save_as {
 const char *save_path(const struct save_as *as);
 /* Before a session is opened for it: 0, or -errno with why if the file could not be written. */
 int save_check(const struct save_as *as, struct why *why);
-/* Writes the content, mode 0600. 0 or -errno with why. */
+/* Writes the content, mode 0600 also if the file is there already. 0 or -errno with why. */
 int save(const struct save_as *as, const char *content, struct why *why);
 
 #endif

@@ -63,6 +63,18 @@ static void show_telegram(const json_t *reply)
     puts("");
 }
 
+static void show_away(const json_t *away)
+{
+    char buffer[64];
+    const char *name = text_of(away, "name");
+    span(buffer, sizeof buffer, (uint64_t)number_of(away, "seconds"));
+    if (json_is_string(json_object_get(away, "address"))) {
+        printf("gateway:   %s: away for %s (was at %s)\n", name, buffer, text_of(away, "address"));
+    } else {
+        printf("gateway:   %s: has not logged in since vps-agent started %s ago\n", name, buffer);
+    }
+}
+
 void show_status(const json_t *reply)
 {
     char buffer[64];
@@ -86,6 +98,10 @@ void show_status(const json_t *reply)
     }
     if (json_array_size(gateways) == 0) {
         puts("gateway:   none is online");
+    }
+    json_array_foreach(json_object_get(reply, "away"), index, gateway)
+    {
+        show_away(gateway);
     }
 }
 

@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "base/checkup.h"
+#include "base/service.h"
 #include "base/settings.h"
 #include "base/vocabulary.h"
 #include "control/tls.h"
+#include "gateway/health.h"
 #include "gateway/look.h"
 #include "gateway/settings.h"
 #include "gateway/targets.h"
@@ -46,8 +48,41 @@ static struct finding look_over(const struct gateway_settings *settings, int fam
     return finding;
 }
 
+/* What the agent that runs with the same settings says, if one does. */
+struct agent {
+    int err; /* of health_ask() */
+    char answer[HEALTH_ANSWER_MAX];
+    struct why why;
+};
+
+static void say_agent(struct checkup *checkup, const char *env_file, const struct agent *agent)
+{
+    static const char NAME[] = "gateway-agent";
+    char command[512];
+    struct text text = text_over(command, sizeof command);
+    if (agent->err == 0) {
+        checkup_say(checkup, CHECKUP_OK, NAME, "it runs, %s", agent->answer);
+    } else if (agent->err == -ECONNREFUSED || agent->err == -ENOENT) {
+        service_start_command(&text, "pamtunnel-gateway", NAME, env_file);
+        checkup_no_agent(checkup, NAME, command);
+    } else if (agent->err == -ENOTCONN) {
+        checkup_say(checkup, CHECKUP_BAD, NAME,
+                    "it runs, %s: if all else is well, its log says why", agent->why.text);
+    } else {
+        checkup_say(checkup, CHECKUP_BAD, NAME, "%s; its log may say why", agent->why.text);
+    }
+}
+
+static const char *taken_by(const struct finding *finding, const struct agent *agent)
+{
+    return !finding->result.taken ? "not online at the moment"
+           : agent->err == 0      ? "online"
+                                  : "online; if that is another machine, two of one name push each "
+                                    "other out";
+}
+
 static void say_finding(struct checkup *checkup, const struct gateway_settings *settings,
-                        const struct finding *finding)
+                        const struct finding *finding, const struct agent *agent)
 {
     char address[ADDR_TEXT_MAX];
     int err = finding->err;
@@ -65,9 +100,7 @@ static void say_finding(struct checkup *checkup, const struct gateway_settings *
     checkup_say(checkup, CHECKUP_OK, "VPS", "%s answers at %s", finding->result.program,
                 addr_text(&finding->result.vps, address));
     checkup_say(checkup, CHECKUP_OK, "key", "both sides have the same; gateway %s is %s",
-                settings->gateway_name,
-                finding->result.taken ? "online (this machine's, if gateway-agent runs here)"
-                                      : "not online at the moment");
+                settings->gateway_name, taken_by(finding, agent));
 }
 
 /* Of the family that does not work, beside one that does. */
@@ -100,18 +133,18 @@ static bool has_family(const struct addr *addrs, unsigned count, int family)
 
 /* A name with addresses of both families may work over one of them alone. */
 static void check_vps(struct checkup *checkup, const struct gateway_settings *settings,
-                      const struct addr *addrs, unsigned count)
+                      const struct agent *agent, const struct addr *addrs, unsigned count)
 {
     struct finding first;
     if (!has_family(addrs, count, AF_INET) || !has_family(addrs, count, AF_INET6)) {
         first = look_over(settings, AF_UNSPEC);
-        say_finding(checkup, settings, &first);
+        say_finding(checkup, settings, &first, agent);
         return;
     }
     first = look_over(settings, AF_INET);
     struct finding second = look_over(settings, AF_INET6);
     bool v4_says = first.err == 0 || second.err < 0;
-    say_finding(checkup, settings, v4_says ? &first : &second);
+    say_finding(checkup, settings, v4_says ? &first : &second, agent);
     if (first.err == 0 || second.err == 0) {
         say_other(checkup, v4_says ? AF_INET6 : AF_INET, v4_says ? &second : &first);
     }
@@ -174,6 +207,7 @@ int doctor_run(const char *env_file)
 {
     struct gateway_settings settings;
     struct checkup checkup = {0};
+    struct agent agent;
     struct addr addrs[RESOLVE_MAX];
     struct why why;
     env_file = gateway_settings_env_file(env_file);
@@ -193,10 +227,12 @@ int doctor_run(const char *env_file)
     checkup_congestion(&checkup, &system, settings.congestion_control, "ways to the VPS",
                        "/usr/share/pamtunnel-gateway/bbr");
     check_targets(&checkup, settings.allowed_targets);
+    agent.err = health_ask(&settings, env_file, agent.answer, &agent.why);
     unsigned count = checkup_name(&checkup, "VPS_HOST", settings.vps_host, addrs);
     if (count > 0) {
-        check_vps(&checkup, &settings, addrs, count);
+        check_vps(&checkup, &settings, &agent, addrs, count);
     }
+    say_agent(&checkup, env_file, &agent);
     gateway_settings_done(&settings);
     tls_library_free();
     return checkup.bad ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -70,7 +70,7 @@ static void on_called(void *arg, struct lines_client *client)
 {
     struct health *health = arg;
     unsigned tunnels = tunnels_count(health->tunnels);
-    char line[64];
+    char line[HEALTH_ANSWER_MAX];
     snprintf(line, sizeof line, "%s, %u tunnel%s",
              uplink_is_open(health->uplink) ? CONNECTED : NOT_CONNECTED, tunnels,
              tunnels == 1 ? "" : "s");
@@ -110,22 +110,28 @@ void health_free(struct health *health)
 
 /* ---- who asks -------------------------------------------------------------- */
 
-int health_check(const struct gateway_settings *settings, const char *env_file)
+int health_ask(const struct gateway_settings *settings, const char *env_file,
+               char ret_answer[HEALTH_ANSWER_MAX], struct why *why)
 {
     struct sockaddr_un addr, of_file;
     socklen_t len = address_of(settings, &addr), len_of_file = address_of_file(env_file, &of_file);
-    char answer[64];
-    struct why why;
-    int err = probe(&addr, len, "", answer, sizeof answer, &why);
+    int err = probe(&addr, len, "", ret_answer, HEALTH_ANSWER_MAX, why);
     if (err == -ECONNREFUSED && len_of_file > 0) { /* it began with other settings */
-        err = probe(&of_file, len_of_file, "", answer, sizeof answer, &why);
+        err = probe(&of_file, len_of_file, "", ret_answer, HEALTH_ANSWER_MAX, why);
     }
     if (err < 0) {
-        printf("not healthy: %s\n", why.text);
         return err;
     }
-    bool connected = strncmp(answer, CONNECTED, strlen(CONNECTED)) == 0;
-    text_make_visible(answer); /* anybody may have taken the name before the agent did */
-    printf("%s: %s\n", connected ? "healthy" : "not healthy", answer);
-    return connected ? 0 : -ENOTCONN;
+    bool connected = strncmp(ret_answer, CONNECTED, strlen(CONNECTED)) == 0;
+    text_make_visible(ret_answer); /* anybody may have taken the name before the agent did */
+    return connected ? 0 : why_set(why, -ENOTCONN, "%s", ret_answer);
+}
+
+int health_check(const struct gateway_settings *settings, const char *env_file)
+{
+    char answer[HEALTH_ANSWER_MAX];
+    struct why why;
+    int err = health_ask(settings, env_file, answer, &why);
+    printf("%s: %s\n", err < 0 ? "not healthy" : "healthy", err < 0 ? why.text : answer);
+    return err;
 }

@@ -17,7 +17,7 @@
 struct health;
 
 /* By the settings, and by the env file: settings may be others when somebody asks. */
-enum { HEALTH_ADDRESSES = 2 };
+enum { HEALTH_ADDRESSES = 2, HEALTH_ANSWER_MAX = 64 };
 
 /*
  * The listening sockets; -1: none. env_file may be NULL. 0, or -errno of the first one:
@@ -31,7 +31,13 @@ struct health *health_new(uv_loop_t *loop, const int fds[HEALTH_ADDRESSES],
 /* Accepts NULL. */
 void health_free(struct health *health);
 
-/* The other side: asks and prints one line. 0 if the agent is connected, -errno otherwise. */
+/*
+ * The other side: asks, and has the answer: "connected to the VPS, 2 tunnels". -ENOTCONN, with
+ * it in why: it runs, and is not connected; else -errno as probe().
+ */
+int health_ask(const struct gateway_settings *settings, const char *env_file,
+               char ret_answer[HEALTH_ANSWER_MAX], struct why *why);
+/* Asks and prints one line. 0 if the agent is connected, -errno otherwise. */
 int health_check(const struct gateway_settings *settings, const char *env_file);
 
 #endif

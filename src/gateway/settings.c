@@ -64,7 +64,7 @@ static const struct setting TABLE[] = {
     {"KEEPALIVE_SECS", "30", "seconds between pings, 1 to 3600", setting_number,
      FIELD(keepalive_secs), .min = 1, .max = 3600},
     {"ALLOWED_TARGETS", TARGETS_DEFAULT, "entries like 192.168.1.0/24:22,3389;HOME-PC:3389",
-     parse_targets, FIELD(allowed_targets)},
+     parse_targets, FIELD(allowed_targets), .no_blank = true},
     {"RELAY_WORKERS",
      .takes = "threads that carry the users' bytes, 1 to 64; if unset one per "
               "core, at most 4",

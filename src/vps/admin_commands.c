@@ -104,6 +104,7 @@ static json_t *do_status(struct admin_call *call, const json_t *request)
         (json_int_t)((clock_ms() - call->started_ms) / 1000), "telegram", telegram, "gateways",
         gateways, "sessions", (int)sessions_count(options->sessions), "connections",
         count_connections(options->sessions), "draining", sessions_are_draining(options->sessions));
+    json_object_set_new(reply, "away", reply_away(gateways_attendance(options->gateways)));
     reply_add_telegram(reply, options->bot);
     return reply;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/crypto.h"
 
 json_t *reply_error(const char *word, const char *sentence)
@@ -193,6 +194,20 @@ json_t *reply_gateway(const struct gateway *gateway)
                      addr_host_text(&view.from, host), "version", view.program, "since",
                      (json_int_t)view.since_unix, "age", (json_int_t)view.seconds_online, "rtt_ms",
                      (double)view.rtt_us / 1000);
+}
+
+json_t *reply_away(const struct attendance *attendance)
+{
+    json_t *list = json_array();
+    struct attendance_away away;
+    unsigned at = 0;
+    while (attendance_next_away(attendance, clock_ms(), &at, &away)) {
+        char host[ADDR_HOST_MAX];
+        json_array_append_new(list, json_pack("{s:s, s:I, s:s?}", "name", away.name, "seconds",
+                                              (json_int_t)away.seconds, "address",
+                                              away.from ? addr_host_text(away.from, host) : NULL));
+    }
+    return list;
 }
 
 void reply_add_telegram(json_t *reply, const struct bot *bot)

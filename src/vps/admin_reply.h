@@ -24,6 +24,8 @@ json_t *reply_opened(const struct session *session);
 json_t *reply_reloaded(const struct changes *changes);
 json_t *reply_known(const struct known *known);
 json_t *reply_gateway(const struct gateway *gateway);
+/* Those that are away. */
+json_t *reply_away(const struct attendance *attendance);
 /* The keys of gateways, without what is secret. */
 json_t *reply_keys(const struct keyring *keyring);
 /* What is wrong with Telegram, and for how long nothing came from there. bot may be NULL. */

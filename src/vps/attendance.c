@@ -122,6 +122,21 @@ static bool has_key(const struct attendance *attendance, const char *name)
     return key && key->name[0];
 }
 
+static bool was_seen(const struct attendance *attendance, const char *name)
+{
+    for (unsigned i = 0; i < attendance->count; i++) {
+        if (strcasecmp(attendance->seen[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool attendance_knows(const struct attendance *attendance, const char *name)
+{
+    return was_seen(attendance, name) || has_key(attendance, name);
+}
+
 bool attendance_say(const struct attendance *attendance, const char *name, uint64_t now_ms,
                     struct text *text)
 {
@@ -139,38 +154,39 @@ bool attendance_say(const struct attendance *attendance, const char *name, uint6
     return true;
 }
 
-/* Gives each name once: of those who were here, and of the keys. NULL at the end. */
-static const char *next_name(const struct attendance *attendance, unsigned *at)
+bool attendance_next_away(const struct attendance *attendance, uint64_t now_ms, unsigned *at,
+                          struct attendance_away *ret_away)
 {
-    const struct vps_settings *settings = attendance->settings;
-    while (*at < attendance->count + settings->tunnel_key.count) {
-        unsigned i = (*at)++;
-        if (i < attendance->count) {
-            if (!attendance->seen[i].is_here) {
-                return attendance->seen[i].name;
-            }
-            continue;
-        }
-        const char *name = settings->tunnel_key.keys[i - attendance->count].name;
-        bool was_here = false;
-        for (unsigned s = 0; s < attendance->count; s++) {
-            was_here = was_here || strcasecmp(attendance->seen[s].name, name) == 0;
-        }
-        if (name[0] && !was_here) {
-            return name;
+    const struct key_list *keys = &attendance->settings->tunnel_key;
+    for (; *at < attendance->count; (*at)++) {
+        const struct attendant *one = &attendance->seen[*at];
+        if (!one->is_here) {
+            *ret_away = (struct attendance_away){one->name, (now_ms - one->left_ms) / 1000,
+                                                 &one->from};
+            (*at)++;
+            return true;
         }
     }
-    return NULL;
+    for (; *at < attendance->count + keys->count; (*at)++) {
+        const char *name = keys->keys[*at - attendance->count].name;
+        if (name[0] && !was_seen(attendance, name)) {
+            *ret_away = (struct attendance_away){name, (now_ms - attendance->began_ms) / 1000,
+                                                 NULL};
+            (*at)++;
+            return true;
+        }
+    }
+    return false;
 }
 
 void attendance_say_all(const struct attendance *attendance, uint64_t now_ms, struct text *text)
 {
     unsigned said = 0, at = 0;
-    const char *name;
-    while ((name = next_name(attendance, &at))) {
+    struct attendance_away away;
+    while (attendance_next_away(attendance, now_ms, &at, &away)) {
         if (said++ < SAID_MAX) {
-            text_add(text, said == 1 ? " Gateway %s " : "; %s ", name);
-            attendance_say(attendance, name, now_ms, text);
+            text_add(text, said == 1 ? " Gateway %s " : "; %s ", away.name);
+            attendance_say(attendance, away.name, now_ms, text);
         }
     }
     if (said > SAID_MAX) {

@@ -37,11 +37,25 @@ void attendance_left(struct attendance *attendance, const char *name, uint64_t n
 /* Those that no key lets in any more are not spoken of. */
 void attendance_keys_changed(struct attendance *attendance);
 
+/* There is one of that name, here or away: it was here, or has a key of its own. */
+bool attendance_knows(const struct attendance *attendance, const char *name);
 /*
  * A gateway of that name (""; any) is away, and will most likely be back in a moment: it was
  * here a moment ago, or vps-agent itself has only just started.
  */
 bool attendance_expects(const struct attendance *attendance, const char *name, uint64_t now_ms);
+/* One that is away. */
+struct attendance_away {
+    const char *name;
+    uint64_t seconds;        /* since it left, or since vps-agent started */
+    const struct addr *from; /* where it was; NULL: it was not here since vps-agent started */
+};
+/*
+ * Each once: those that were here, and those that have a key of their own. *at is 0 for the
+ * first one. False at the end.
+ */
+bool attendance_next_away(const struct attendance *attendance, uint64_t now_ms, unsigned *at,
+                          struct attendance_away *ret_away);
 /*
  * Adds a clause about one gateway that is away, without its name: "was last here 5 min ago,
  * from 198.51.100.7". False, and nothing, if there is no reason to think that it exists.

@@ -49,9 +49,15 @@ struct gateway *gateways_find(const struct gateways *gateways, const char *name)
     return gateway;
 }
 
+const struct attendance *gateways_attendance(const struct gateways *gateways)
+{
+    return &gateways->attendance;
+}
+
 bool gateways_are_several(const struct gateways *gateways)
 {
-    return gateways->options.settings->tunnel_key.count > 1 || gateways->more_names;
+    return gateways->options.settings->tunnel_key.count > 1 || gateways->more_names ||
+           keyring_is_shared(gateways->keyring);
 }
 
 void gateways_note_name(struct gateways *gateways, const char *name)
@@ -60,6 +66,7 @@ void gateways_note_name(struct gateways *gateways, const char *name)
         snprintf(gateways->first_name, sizeof gateways->first_name, "%s", name);
     } else if (strcasecmp(gateways->first_name, name) != 0) {
         gateways->more_names = true;
+        keyring_note_shared(gateways->keyring);
     }
 }
 

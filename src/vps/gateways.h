@@ -18,6 +18,7 @@
 #include "base/net.h"
 #include "base/why.h"
 #include "control/message.h"
+#include "vps/attendance.h"
 #include "vps/keyring.h"
 #include "vps/settings.h"
 
@@ -84,10 +85,14 @@ struct gateway *gateways_next(const struct gateways *gateways, const struct gate
 
 /*
  * True if a target's name alone does not say which machine it is: there are several keys, or
- * gateways of several names have logged in with the one that there is. Does not become false
+ * gateways of several names have logged in with the one that there is, also before a restart
+ * (ssh would ask anew about host keys under other aliases). Does not become false
  * again when one goes.
  */
 bool gateways_are_several(const struct gateways *gateways);
+
+/* Who was here, and is away. */
+const struct attendance *gateways_attendance(const struct gateways *gateways);
 
 /* The keys with which they log in. */
 const struct keyring *gateways_keyring(const struct gateways *gateways);

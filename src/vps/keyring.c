@@ -8,13 +8,15 @@
 #include "base/clock.h"
 #include "vps/roster.h"
 
-enum { USED_MAX = 256 }; /* and in LOAD */
+enum { USED_MAX = 256, SHARED_MAX = 8 }; /* and in LOAD and LOAD_SHARED */
 
 struct keyring {
     const struct vps_settings *settings;
     struct store *store;
     unsigned count;
     char used[USED_MAX][KEYRING_ID_MAX]; /* those with a time */
+    unsigned shared_count;
+    char shared[SHARED_MAX][KEYRING_ID_MAX]; /* by several names, without one; the latest last */
 };
 
 /* Those that came last, in the order in which they came: remember() drops the first. */
@@ -23,6 +25,9 @@ static const char LOAD[] =
     "ORDER BY at";
 static const char KEEP[] = "INSERT INTO joined(key, gateway, at) VALUES(?1, ?2, ?3) "
                            "ON CONFLICT(key) DO UPDATE SET gateway=?2, at=?3";
+static const char LOAD_SHARED[] = "SELECT key FROM (SELECT key, at FROM shared ORDER BY at DESC "
+                                  "LIMIT 8) ORDER BY at";
+static const char KEEP_SHARED[] = "INSERT OR REPLACE INTO shared(key, at) VALUES(?1, ?2)";
 
 char *keyring_id(const uint8_t key[CRYPTO_KEY_SIZE], char *dst)
 {
@@ -45,14 +50,25 @@ static void load(void *arg, const struct row *row)
     }
 }
 
+static void load_shared(void *arg, const struct row *row)
+{
+    struct keyring *keyring = arg;
+    const char *id = row_text(row, 0);
+    if (keyring->shared_count < SHARED_MAX && strlen(id) == KEYRING_ID_MAX - 1) {
+        memcpy(keyring->shared[keyring->shared_count++], id, KEYRING_ID_MAX);
+    }
+}
+
 struct keyring *keyring_new(const struct vps_settings *settings, struct store *store)
 {
     static const struct statement STATEMENT = {LOAD, {{.kind = VALUE_NONE}}};
+    static const struct statement SHARED = {LOAD_SHARED, {{.kind = VALUE_NONE}}};
     struct keyring *keyring = calloc(1, sizeof *keyring);
     if (keyring) {
         keyring->settings = settings;
         keyring->store = store;
         store_read(store, &STATEMENT, load, keyring);
+        store_read(store, &SHARED, load_shared, keyring);
     }
     return keyring;
 }
@@ -108,6 +124,46 @@ int keyring_use(struct keyring *keyring, int number)
     }
     remember(keyring, key);
     return 0;
+}
+
+/* ---- who share one ---------------------------------------------------------- */
+
+/* False if there is no key without a name. */
+static bool find_shared(const struct keyring *keyring, char id[KEYRING_ID_MAX])
+{
+    const struct gateway_key *key = roster_key(keyring->settings, "");
+    if (key) {
+        keyring_id(key->key, id);
+    }
+    return key != NULL;
+}
+
+bool keyring_is_shared(const struct keyring *keyring)
+{
+    char id[KEYRING_ID_MAX];
+    bool found = false;
+    if (keyring->shared_count > 0 && find_shared(keyring, id)) {
+        for (unsigned i = 0; i < keyring->shared_count; i++) {
+            found = found || strcmp(keyring->shared[i], id) == 0;
+        }
+    }
+    return found;
+}
+
+void keyring_note_shared(struct keyring *keyring)
+{
+    char id[KEYRING_ID_MAX];
+    if (!find_shared(keyring, id) || keyring_is_shared(keyring)) {
+        return;
+    }
+    const struct statement statement = {KEEP_SHARED, {value_text(id), value_number(clock_unix())}};
+    if (keyring->shared_count == SHARED_MAX) {
+        memmove(keyring->shared[0], keyring->shared[1],
+                (SHARED_MAX - 1) * sizeof keyring->shared[0]);
+        keyring->shared_count--;
+    }
+    memcpy(keyring->shared[keyring->shared_count++], id, sizeof id);
+    store_write(keyring->store, &statement, NULL, NULL);
 }
 
 bool keyring_view(const struct keyring *keyring, unsigned number, struct keyring_view *ret_view)

@@ -27,6 +27,13 @@ int keyring_find(const struct keyring *keyring, const char *gateway);
 /* A gateway has shown the key of that number: 0, or -EKEYEXPIRED if that is too late. */
 int keyring_use(struct keyring *keyring, int number);
 
+/*
+ * Gateways of several names have logged in with the key that they share, also before a
+ * restart: keyring_note_shared() has been told so.
+ */
+bool keyring_is_shared(const struct keyring *keyring);
+void keyring_note_shared(struct keyring *keyring);
+
 struct keyring_view {
     const char *gateway; /* "": the one that gateways share */
     const uint8_t *key;

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/changes.h"
+#include "base/clock.h"
 
 enum { KEY_HEX = CRYPTO_KEY_SIZE * 2, UNTIL_DIGITS = 12 };
 
@@ -244,6 +245,14 @@ bool roster_keeps_key(const struct vps_settings *before, const struct vps_settin
     return was && is && is_same(was, is);
 }
 
+static void add_until(const struct gateway_key *key, struct text *text)
+{
+    char when[CLOCK_TEXT_MAX], verb[CLOCK_TEXT_MAX + 32];
+    snprintf(verb, sizeof verb, "has until %s to join", clock_text(key->until, when));
+    changes_add_item(text, key->name,
+                     key->until ? verb : "no longer has to join by a certain time");
+}
+
 static void add_key(const struct gateway_key *key, const char *verb, struct text *text)
 {
     changes_add_item(text, key->name[0] ? key->name : "the key without a name", verb);
@@ -259,7 +268,7 @@ void roster_keys_differ(const void *before, const void *after, struct text *text
         } else if (!is_same(old, key)) {
             add_key(key, "has another key", text);
         } else if (old->until != key->until) {
-            add_key(key, "has another time for its first use", text);
+            add_until(key, text);
         }
     }
     for (unsigned i = 0; i < was->count; i++) {

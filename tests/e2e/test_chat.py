@@ -81,7 +81,9 @@ def test_a_long_name_is_text_to_copy(world):
 
 def test_a_command_without_its_machine_is_named(world):
     assert answer(world, "/hlep").text == "I did not understand that. Did you mean /help?"
+    assert answer(world, "/shh").says("Did you mean /ssh? Say which machine, for example /ssh root@192.168.1.22")
     assert answer(world, "/ssh").says("Which machine?", "[USER@]HOST[:PORT]")
+    assert answer(world, "/ssh nas -p 2222").says("a port goes behind a colon, as in HOST:2222", "Use: /ssh")
     assert answer(world, "hello").code == ["/rdp hello", "/ssh hello"]
 
 
@@ -154,7 +156,7 @@ def test_a_stranger_learns_their_number_and_the_log_their_name():
         name = "Eve” 2026-11-26T00:00:00Z info \n\u202e"
         world.api.say(777, "/start", from_={"id": 777, "is_bot": False, "first_name": name})
         message = world.api.wait_message("private", PATIENCE, 0, 777)
-        assert message.text == "This bot is private. Your number is 777."
+        assert message.text.startswith("This bot is private. Your number is 777. To be let in, ")
         world.vps.wait_log(r"message of user 777 ignored: from a user who is not in ALLOWED_USERS "
                            r"\(who goes by “Eve\" 2026-11-26T00:00:00Z info \?\?”\)")
         world.api.say(777, "/start")

@@ -108,7 +108,11 @@ def test_from_nothing_to_a_gateway_that_is_online(api, place):
         api.say(42, f"/start {code}")
         terminal.wait("user ID 42")
         terminal.answer(r"IP address.*: ", "not a host")
-        terminal.answer(r"VPS_HOST is \"not a host\"(.|\n)*IP address.*: ", "127.0.0.1")
+        terminal.answer(r"VPS_HOST is \"not a host\"(.|\n)*IP address.*: ", "192.168.1.5")
+        terminal.answer(r"192.168.1.5 is a private address, which only machines in the same network reach. Clients and "
+                        r"gateways elsewhere need the public name(.|\n)*nevertheless.*: ?", "n")
+        terminal.answer(r"IP address.*: ", "127.0.0.1")
+        terminal.answer(r"127.0.0.1 is this machine's own name for itself(.|\n)*nevertheless.*: ?", "y")
         terminal.answer(r"gateway.*\[home\]: ", "Home LAN")
         terminal.wait("1 to 63 letters, digits, dots, hyphens or underscores")
         terminal.answer(r"gateway.*\[home\]: ", "")
@@ -211,14 +215,33 @@ def test_set_up_again_proposes_what_there_is_and_keeps_the_rest(api, place):
         terminal.answer(r"Enter keeps the one there is\): ", "")
         terminal.answer(r"Another user: .*\[42,43\]: ", "")
         terminal.answer(r"\[192.0.2.1\]: ", "192.0.2.9")
-        terminal.answer(r"\[home\]: ", "office")
-        status, _ = terminal.end()
-    assert status == 0
+        terminal.answer(r"another gateway, or Enter for none: ", "office")     # home is in use
+        status, text = terminal.end()
+    assert status == 0 and f"Wrote {place['vps']}" in text and "Note: " not in text, text
     text = place["vps"].read_text()
     assert text.startswith(f"# mine\nTELEGRAM_TOKEN={TOKEN}\nALLOWED_USERS=42,43\nVPS_HOST=192.0.2.9\n"
                            f"TUNNEL_KEY=home:{KEY},office:")
     assert "\nMAX_SESSIONS=7\n#SOMETHING=else\n" in text
     assert mode_of(place["vps"]) == 0o600
+
+
+def test_set_up_again_and_nothing_new_prints_no_join_string(api, place):
+    """The gateway has its key since long; what is not as it should be, but was meant, is only noted."""
+    place["vps"].write_text(f"TELEGRAM_TOKEN={TOKEN}\nALLOWED_USERS=42\nVPS_HOST=10.1.2.3\nTUNNEL_KEY=home:{KEY}\n" +
+                            "".join(f"{name}={value}\n" for name, value in place["env"].items()))
+    before = place["vps"].read_text()
+    with Terminal("vps-agent", "--setup", "--env-file", place["vps"], env={}) as terminal:
+        terminal.answer(r"Enter keeps the one there is\): ", "")
+        terminal.answer(r"or Enter for nobody else \[42\]: ", "")
+        terminal.answer(r"\[10.1.2.3\]: ", "")
+        terminal.answer(r"Note: 10.1.2.3 is a private address(.|\n)*another gateway, or Enter for none: ", "")
+        status, text = terminal.end()
+    assert status == 0 and f"Nothing has changed in {place['vps']}.\n" in text, text
+    assert "--join" not in text and "pamtunnel1" not in text and "nevertheless" not in text, text
+    assert place["vps"].read_text() == before
+    result = run("vps-agent", "--setup", "--env-file", place["vps"], stdin=subprocess.DEVNULL)
+    assert result.returncode == 0 and "Note: 10.1.2.3 is a private address" in result.stderr, result
+    assert "Gateway:" not in result.stdout, result
 
 
 def test_set_up_again_adds_a_person_and_keeps_the_first(api, place):
@@ -244,11 +267,12 @@ def test_set_up_beside_a_running_agent_says_how_to_reload_it(api, vps, place):
     assert "Start it" not in result.stdout
     with Terminal("vps-agent", "--setup", "--env-file", place["vps"],
                   env={**place["env"], "TELEGRAM_TOKEN": TOKEN, "VPS_HOST": "127.0.0.1"}) as terminal:
-        terminal.answer(r"\[42,43\]: ", "+")
+        terminal.answer(r"ID, which the bot tells to whoever writes to it, or Enter for nobody else \[42,43\]: ", "+")
         terminal.answer(r"let them write to the bot(.|\n)*\[42,43\]: ", "777")
-        terminal.answer(r"\[home\]: ", "")
+        terminal.answer(r"one there is; - for none \[home\]: ", "-")     # which has not joined yet
         terminal.wait("Reload it: sudo pamctl")
-        assert terminal.end()[0] == 0
+        status, text = terminal.end()
+    assert status == 0 and "--join" not in text, text
     assert settings_in(place["vps"])["ALLOWED_USERS"] == "42,43,777"
 
 

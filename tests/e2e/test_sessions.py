@@ -260,7 +260,7 @@ def test_without_a_gateway_the_user_is_told_so(target):
         assert refused.stderr.startswith("pamctl: No gateway is online. None has logged in since vps-agent started ")
         assert world.pamctl.json("ssh", target.name, ok=False)["error"] == "no_gateway"
         assert world.status()["gateways"] == []
-        assert "gateway:   none is online" in world.pamctl("status").stdout
+        assert "gateway:   none is online\n" in world.pamctl("status").stdout
 
 
 @pytest.fixture(scope="module")
@@ -361,6 +361,24 @@ def test_a_gateway_that_goes_away_while_it_opens_a_session_is_said_so():
         assert world.sessions() == []
 
 
+def test_a_gateway_that_is_away_is_told_beside_one_that_is_online(two_gateways):
+    world = two_gateways
+    office = next(daemon for daemon in world.gateways.values() if daemon.settings["GATEWAY_NAME"] == "office")
+    office.stop()
+    try:
+        eventually(lambda: [away["name"] for away in world.status()["away"]] == ["office"], "it is missed")
+        away, = world.status()["away"]
+        assert away["address"] == "127.0.0.1" and 0 <= away["seconds"] < 60
+        told = world.pamctl("status").stdout
+        assert re.search(r"^gateway:   office: away for \d+ s \(was at 127\.0\.0\.1\)$", told, re.M), told
+        assert re.search("^gateway:   home from ", told, re.M), told
+    finally:
+        office.start()
+        world.ready({"home", "office"})
+    office.take_baseline()
+    assert world.status()["away"] == []
+
+
 # ---------------------------------------------------------------- why not
 
 @pytest.fixture(scope="module")
@@ -452,6 +470,17 @@ def test_a_session_whose_file_cannot_be_written_is_closed_again(world, target, f
     assert not world.sessions(), "nobody has its secret"
 
 
+def test_a_file_that_was_there_is_closed_to_others_before_it_holds_a_secret(world, target, folder):
+    path = folder / "old.rdp"
+    path.write_text("old")
+    path.chmod(0o664)
+    world.pamctl.json("rdp", target.name, "--out", path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and RdpFile(path.read_bytes()).secret
+    assert world.pamctl("rdp", target.name, "--out", "/dev/null").returncode == 0
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode) and stat.S_IMODE(os.stat("/dev/null").st_mode) == 0o666
+    world.close_all()
+
+
 def test_pamctl_rdp_writes_a_file_that_works_and_overwrites_none(world, target, folder):
     result = world.pamctl("rdp", target.name, cwd=folder)
     path = folder / "127.0.0.1.rdp"
@@ -499,7 +528,8 @@ def test_pamctl_status_tells_who_is_there(world, target):
     text = world.pamctl("status").stdout
     status = world.pamctl.json("status")
     assert set(status) == {"ok", "version", "uptime", "telegram", "gateways", "sessions", "connections",
-                           "draining", "telegram_trouble", "telegram_deaf"}
+                           "draining", "telegram_trouble", "telegram_deaf", "away"}
+    assert status["away"] == []
     assert status["draining"] is False
     assert text.startswith(f"vps-agent {status['version']}, up for ")
     assert "telegram:  online\n" in text and "sessions:  0, connections: 0\n" in text

@@ -341,6 +341,23 @@ def test_the_environment_wins_over_the_file_and_a_name_over_its_file(folder):
     assert probe(f"CONTROL_PORT_FILE={folder}/secret\n", folder) == "from-file"
 
 
+def test_an_empty_list_of_targets_in_a_file_does_not_open_the_private_networks(folder):
+    """Whoever empties it means something. In the environment, a compose file's, it is as good as none."""
+    file = folder / "agent.env"
+    file.write_text("# nothing\nALLOWED_TARGETS=\n")
+    line = refused(check("gateway-agent", GATEWAY, "--env-file", file), f"{file}, line 2: ALLOWED_TARGETS is empty")
+    assert "take the line out for the default" in line
+    file.write_text("KEEPALIVE_SECS=\n")
+    assert check("gateway-agent", {**GATEWAY, "ALLOWED_TARGETS": ""}, "--env-file", file).returncode == 0
+
+
+def test_lines_that_do_not_count_are_told(folder):
+    (folder / "targets").write_text("10.0.0.0/8:22\n192.168.1.0/24:22\n")
+    result = check("gateway-agent", {**GATEWAY, "ALLOWED_TARGETS_FILE": folder / "targets"})
+    assert result.returncode == 0
+    assert f"But ALLOWED_TARGETS_FILE is {folder}/targets, of which only the first line counts" in result.stdout, result
+
+
 @pytest.mark.parametrize("line", [f"TUNNEL_KEY {KEY}", f"TUNNEL_KEY: {KEY}", f'TUNNEL_KEY="{KEY}', f"={KEY}",
                                   f"TUNNEL KEY={KEY}", "A" * 9000])
 def test_a_line_that_is_none_is_named_by_its_number_and_not_repeated(folder, line):

@@ -1,6 +1,7 @@
 """The state file: what vps-agent still knows after a restart, and what it does without."""
 
 import os
+import re
 import sqlite3
 import stat
 import subprocess
@@ -83,6 +84,21 @@ def test_a_known_address_is_known_after_a_restart(target, how):
         restart(world, how)
         assert known(world) == {(f"uid:{os.getuid()}", ADDRESS)}
         assert is_let_in(come(world, target, ADDRESS)[1])
+
+
+def test_a_machine_has_one_host_key_alias_before_and_after_a_restart(target):
+    """Two gateways of one key: ssh would ask about the host key again, whichever comes back first."""
+    with World(bot=False, gateways=("home", "office")) as world:
+        def alias():
+            return re.search("HostKeyAlias=([^ ]+)", world.pamctl("ssh", f"home/{target.name}").stdout)[1]
+        before = alias()
+        assert before.startswith("home/")
+        world.vps.stop()
+        office = next(daemon for daemon in world.gateways.values() if daemon.settings["GATEWAY_NAME"] == "office")
+        office.stop()
+        world.vps.start()
+        world.ready(["home"])
+        assert alias() == before
 
 
 def test_a_forgotten_address_is_asked_about_again_and_after_a_restart(target):

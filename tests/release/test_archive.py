@@ -13,7 +13,7 @@ from archive import DIST, FOLDER, PREFIX, PROGRAMS, REPOSITORY, STATIC, TARGET, 
 LINKED = {"sqlite3", "mbedtls", "curl", "libuv1", "jansson", "libseccomp", "ca-certificates"}
 LINKED |= {"musl"} if STATIC else set()
 CONTENTS = {
-    "README.md", "LICENSE", "CHANGELOG.md", "sbom.cdx.json", "install.sh",
+    "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "sbom.cdx.json", "install.sh",
     "bin/vps-agent", "bin/gateway-agent", "bin/pamctl",
     "env/vps-agent.env.example", "env/gateway-agent.env.example",
     "man/vps-agent.8", "man/gateway-agent.8", "man/pamctl.1",
@@ -23,6 +23,8 @@ CONTENTS = {
     "bbr/sysctl.d/90-pamtunnel-bbr.conf", "bbr/modules-load.d/pamtunnel-bbr.conf",
 }
 CONTENTS |= {f"completions/{name.format(program)}" for program in PROGRAMS for name in ("bash/{}", "zsh/_{}", "fish/{}.fish")}
+CONTENTS |= {str(path.relative_to(REPOSITORY)) for folder in ("docs", "docs/benchmarks", "docs/pictures")
+             for path in (REPOSITORY / folder).iterdir() if path.is_file()}
 MACHINES = {"x86_64": "X86-64", "aarch64": "AArch64", "arm": "ARM"}
 FLOOR = (2, 34)     # of glibc
 MEGABYTE = 1000 * 1000
@@ -38,7 +40,7 @@ def test_the_archive_holds_what_it_should_and_says_nothing_of_its_builder():
         members = archive.getmembers()
     files = {m.name.partition("/")[2] for m in members if m.isfile()}
     assert {name for name in files if not name.startswith("licenses/")} == CONTENTS
-    assert [m.name for m in members] == sorted(m.name for m in members)
+    assert members == sorted(members, key=lambda m: m.name.split("/"))
     assert {(m.uid, m.gid, m.uname, m.gname) for m in members} == {(0, 0, "", "")}
     assert len({m.mtime for m in members}) == 1
     assert all(m.isfile() or m.isdir() for m in members)
@@ -46,6 +48,18 @@ def test_the_archive_holds_what_it_should_and_says_nothing_of_its_builder():
     assert runnable == {name for name in CONTENTS if name.startswith(("bin/", "openrc/", "openwrt/", "install.sh"))}
     assert not [m.name for m in members if m.mode not in (0o644, 0o755)]
     assert all((FOLDER / name).stat().st_size for name in CONTENTS)
+
+
+def test_what_the_texts_link_to_is_there():
+    """But for the project's page of releases, which is none of its files."""
+    linked = 0
+    for text in FOLDER.rglob("*.md"):
+        for target in re.findall(r'\]\(([^)#\s]+)|<img src="([^"]+)"', text.read_text()):
+            path = "".join(target)
+            if not re.match("https?:|mailto:", path) and not path.endswith("../releases"):
+                assert (text.parent / path).exists(), f"{text.name} links to {path}"
+                linked += 1
+    assert linked > 30
 
 
 def test_the_licences_of_all_that_is_linked_in_are_there_in_full():

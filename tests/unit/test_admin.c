@@ -401,9 +401,15 @@ static void what_cannot_be_opened_is_explained(void **state)
     }
     peer_log_in(&office->world, &office->world.peers[1], "office");
     expect_error(ask(office, fd, "{\"command\":\"ssh\",\"target\":\"x\"}"), "which_gateway");
+    expect_error(ask(office, fd, "{\"command\":\"ssh\",\"target\":\"x/\"}"), "which_gateway");
+    json_t *reply = ask(office, fd, "{\"command\":\"ssh\",\"target\":\"anna@Office/\"}");
+    assert_non_null(strstr(json_string_value(json_object_get(reply, "message")),
+                           "Which machine? Office is a gateway: write Office/HOST"));
+    expect_error(reply, "invalid");
     peer_vanish(&office->world, &office->world.peers[0]);
     peer_vanish(&office->world, &office->world.peers[1]);
     expect_error(ask(office, fd, "{\"command\":\"ssh\",\"target\":\"x\"}"), "no_gateway");
+    expect_error(ask(office, fd, "{\"command\":\"ssh\",\"target\":\"office/\"}"), "invalid");
     assert_int_equal(sessions_count(office->world.sessions), 0);
     close(fd);
     office_close(office);

@@ -59,6 +59,31 @@ static void each_that_has_a_key_is_named(void **state)
                          "logged in since vps-agent started 1 min ago.");
 }
 
+static void each_that_is_away_is_listed_once(void **state)
+{
+    (void)state;
+    name_keys("home", "office");
+    attendance_came(&attendance, "home", &from);
+    attendance_came(&attendance, "OFFICE", &from);
+    attendance_left(&attendance, "OFFICE", START + MINUTE);
+    unsigned at = 0;
+    struct attendance_away away;
+    assert_true(attendance_next_away(&attendance, START + 3 * MINUTE, &at, &away));
+    assert_string_equal(away.name, "OFFICE");
+    assert_int_equal(away.seconds, 120);
+    assert_ptr_equal(away.from, &attendance.seen[1].from);
+    assert_false(attendance_next_away(&attendance, START + 3 * MINUTE, &at, &away));
+
+    at = 0;
+    name_keys("new", "office");
+    assert_true(attendance_next_away(&attendance, START + 3 * MINUTE, &at, &away));
+    assert_true(attendance_next_away(&attendance, START + 3 * MINUTE, &at, &away));
+    assert_string_equal(away.name, "new");
+    assert_int_equal(away.seconds, 180);
+    assert_null(away.from);
+    assert_false(attendance_next_away(&attendance, START + 3 * MINUTE, &at, &away));
+}
+
 static void more_than_three_are_counted(void **state)
 {
     (void)state;
@@ -145,6 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(one_that_left_is_named_with_time_and_address),
         TEST(each_that_has_a_key_is_named),
+        TEST(each_that_is_away_is_listed_once),
         TEST(more_than_three_are_counted),
         TEST(one_whose_key_was_taken_out_is_not_spoken_of),
         TEST(a_name_that_nobody_has_is_not_explained),

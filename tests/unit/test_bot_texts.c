@@ -423,7 +423,8 @@ static void strangers_learn_nothing_but_their_number(void **state)
 {
     (void)state;
     texts_private(&html, 777);
-    assert_string_equal(buffer, "This bot is private. Your number is 777.");
+    assert_string_equal(buffer, "This bot is private. Your number is 777. To be let in, "
+                                "give that to whoever the bot belongs to.");
 }
 
 static void expired_says_how_old_it_is(void **state)
@@ -511,6 +512,15 @@ static void an_end_is_a_sentence(void **state)
     view.end = SESSION_END_REFUSED;
     texts_ended(&html, &view, "refused: is it on?");
     assert_string_equal(buffer, "🔴 <b>SSH to HOME-PC</b> could not be opened\nRefused: is it on?");
+    start(NULL);
+    view.end = SESSION_END_GATEWAY;
+    texts_ended(&html, &view, "gateway lan went offline or did not answer");
+    assert_non_null(strstr(buffer, "</b> could not be opened\n"));
+    start(NULL);
+    view.was_ready = true; /* then it had been opened */
+    texts_ended(&html, &view, "gateway lan went offline or did not answer");
+    assert_string_equal(buffer, "⚪ <b>SSH to HOME-PC</b> has ended\n"
+                                "Gateway lan went offline or did not answer.");
 }
 
 static void the_time_left_is_rounded_up(void **state)

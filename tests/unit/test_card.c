@@ -312,6 +312,32 @@ static void an_rdp_session_is_a_file_and_a_message(void **state)
     nothing_more_is_said();
 }
 
+static void a_gateway_that_goes_is_said_and_that_it_is_back(void **state)
+{
+    (void)state;
+    open_session(SESSION_SSH);
+    session.view.gateway = "<lan>";
+    become(SESSION_WAITING);
+    sent("is ready");
+    connect_client();
+    edited("Connected");
+    session.view.seconds_left = 30;
+    become(SESSION_RECONNECTING);
+    edited("203.0.113.7</code> disconnected and can come back within 30 s");
+    session.view.gateway_is_away = true;
+    card_update(session.card);
+    unsigned call = edited("Gateway &lt;lan&gt; is offline. If it comes back, you can connect");
+    assert_null(strstr(fake_string(call, "text"), "disconnected"));
+    session.view.gateway_is_away = false;
+    card_update(session.card);
+    edited("disconnected and can come back");
+    connect_client();
+    edited("Connected");
+    session.view.gateway_is_away = true; /* what is connected does not mind */
+    card_update(session.card);
+    nothing_more_is_said();
+}
+
 static void the_time_left_is_kept_fresh(void **state)
 {
     (void)state;
@@ -626,6 +652,7 @@ int main(void)
         TEST(a_slow_one_says_that_it_is_opening),
         TEST(one_that_fails_at_once_says_only_that),
         TEST(an_rdp_session_is_a_file_and_a_message),
+        TEST(a_gateway_that_goes_is_said_and_that_it_is_back),
         TEST(the_time_left_is_kept_fresh),
         TEST(bytes_are_shown_while_they_flow),
         TEST(connections_add_up),

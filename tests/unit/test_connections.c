@@ -174,6 +174,15 @@ static void one_more(struct world *world, const struct session *session, struct 
     talk(world, ret_pair);
 }
 
+/* More than a server says that turns somebody away. */
+static void work(struct world *world, const struct pair *pair)
+{
+    char screen[1000];
+    memset(screen, 'x', sizeof screen);
+    client_say(pair->data, screen, sizeof screen);
+    world_hear(world, pair->client, screen, sizeof screen);
+}
+
 static void close_pair(struct pair *pair)
 {
     close(pair->client);
@@ -240,6 +249,8 @@ static void after_a_mistyped_login_comes_the_next(void **state)
     assert_int_equal(world->last.end, SESSION_END_DISCONNECTED);
     assert_int_equal(world->last.connections_total, 4);
     assert_true(world_logged(world, ", 4 connections, "));
+    /* The wait for another one is no time of being connected. */
+    assert_true(world->last.seconds_connected + 29 <= world->last.seconds_open);
     world_stop(world);
 }
 
@@ -404,7 +415,7 @@ static void a_noisy_network_does_not_keep_another_out_of_the_log(void **state)
 static void the_secret_from_elsewhere_is_told_to_the_user_once(void **state)
 {
     struct world *world = new_world();
-    struct pair pair;
+    struct pair pair, others;
     (void)state;
     world_start(world);
     struct session *session = begin(world, SESSION_RDP, &pair);
@@ -415,6 +426,10 @@ static void the_secret_from_elsewhere_is_told_to_the_user_once(void **state)
     assert_non_null(
         strstr(view_of(session).note, "a client at 127.0.0.3 came with the right file"));
     assert_true(world_logged(world, "127.0.0.4 is turned away: the right secret, but another"));
+    one_more(world, session, &others);
+    work(world, &others);
+    close_pair(&others);
+    assert_non_null(view_of(session).note); /* what works does not make it past */
     close_pair(&pair);
     world_stop(world);
 }
@@ -549,6 +564,9 @@ static void a_gateway_without_room_costs_one_connection_and_says_so(void **state
         assert_int_equal(state_of(session), alone ? SESSION_RECONNECTING : SESSION_CONNECTED);
     }
     one_more(world, session, &pairs[0]); /* it has room again */
+    assert_non_null(view_of(session).note);
+    work(world, &pairs[0]);
+    assert_null(view_of(session).note); /* which is past */
     close_pair(&pairs[0]);
     world_stop(world);
 }
@@ -668,6 +686,34 @@ static void a_channel_that_cannot_be_renewed_ends_the_wait_with_a_reason(void **
     WAIT_FOR(&world->stage, world->ended == 1);
     assert_non_null(strstr(world->end_text, "gateway home has too many tunnels open"));
     world_lose(world, stale);
+    world_stop(world);
+}
+
+static void a_gateway_that_goes_is_not_a_client_that_did(void **state)
+{
+    struct world *world = new_world();
+    struct pair pair;
+    (void)state;
+    world_start(world);
+    struct session *session = begin(world, SESSION_SSH, &pair);
+    close_pair(&pair);
+    WAIT_FOR(&world->stage, state_of(session) == SESSION_RECONNECTING);
+    assert_false(view_of(session).gateway_is_away);
+    peer_vanish(world, &world->peers[0]);
+    WAIT_FOR(&world->stage, strstr(world->events, "noted"));
+    assert_true(view_of(session).gateway_is_away);
+    world_expect(world, "waiting, connected, reconnecting, noted");
+
+    peer_log_in(world, &world->peers[0], "home");
+    WAIT_FOR(&world->stage, strstr(world->events, "noted"));
+    assert_false(view_of(session).gateway_is_away);
+    one_more(world, session, &pair);
+    stage_hurry(100);
+    close_pair(&pair);
+    peer_vanish(world, &world->peers[0]);
+    WAIT_FOR(&world->stage, world->ended == 1);
+    assert_int_equal(world->last.end, SESSION_END_GATEWAY);
+    assert_true(world->last.was_ready);
     world_stop(world);
 }
 
@@ -1066,6 +1112,7 @@ int main(void)
         cmocka_unit_test(what_is_left_of_descriptors_is_not_for_further_connections),
         cmocka_unit_test(who_waits_for_the_user_gets_a_new_channel_when_the_gateway_logs_in_anew),
         cmocka_unit_test(a_channel_that_cannot_be_renewed_ends_the_wait_with_a_reason),
+        cmocka_unit_test(a_gateway_that_goes_is_not_a_client_that_did),
         cmocka_unit_test(a_client_that_waits_for_its_channel_gets_it_from_the_new_login),
         cmocka_unit_test(a_channel_that_acknowledges_or_answers_is_used),
         cmocka_unit_test(a_channel_that_swallows_the_first_bytes_is_replaced),

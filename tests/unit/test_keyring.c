@@ -212,6 +212,33 @@ static void after_a_restart_it_is_still_the_oldest_that_goes(void **state)
     assert_int_equal(use("home"), 0);
 }
 
+static void a_key_that_several_share_is_known_as_that(void **state)
+{
+    struct disk *disk = *state;
+    set_keys(disk, "home:" HEX_B);
+    keyring_note_shared(kept); /* there is none without a name */
+    assert_false(keyring_is_shared(kept));
+    set_keys(disk, HEX_A);
+    assert_false(keyring_is_shared(kept));
+    keyring_note_shared(kept);
+    keyring_note_shared(kept);
+    restart(disk);
+    assert_true(keyring_is_shared(kept));
+    set_keys(disk, HEX_B);
+    assert_false(keyring_is_shared(kept));
+    char text[128];
+    for (unsigned i = 0; i < 8; i++, now_s++) { /* the oldest is forgotten */
+        snprintf(text, sizeof text, "%.60s%04x", HEX_C, i);
+        set_keys(disk, text);
+        keyring_note_shared(kept);
+        assert_true(keyring_is_shared(kept));
+    }
+    restart(disk);
+    assert_true(keyring_is_shared(kept));
+    set_keys(disk, HEX_A);
+    assert_false(keyring_is_shared(kept));
+}
+
 /* The name of a key is no key: it does not change with the gateway's, nor tell the secret. */
 static void an_id_tells_keys_apart(void **state)
 {
@@ -239,6 +266,7 @@ int main(void)
         TEST(without_a_store_it_is_remembered_until_the_end),
         TEST(very_many_keys_push_out_the_oldest_only),
         TEST(after_a_restart_it_is_still_the_oldest_that_goes),
+        TEST(a_key_that_several_share_is_known_as_that),
         TEST(an_id_tells_keys_apart),
     };
     return cmocka_run_group_tests_name("keyring", tests, NULL, NULL);

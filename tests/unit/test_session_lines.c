@@ -126,8 +126,47 @@ static void with_several_gateways_each_name_says_which(void **state)
     check(session_ssh_command, &session,
           "ssh -p 20123 -o HostKeyAlias=office/nas+2222 vps.example.com");
     check(session_ssh_config, &session,
-          "Host pam-office-nas-2222\n    HostName vps.example.com\n    Port 20123\n"
+          "Host pam-office+nas+2222\n    HostName vps.example.com\n    Port 20123\n"
           "    HostKeyAlias office/nas+2222\n");
+}
+
+static const char *name_in_config(const char *gateway, const char *host, uint16_t port)
+{
+    static char lines[SESSION_SSH_CONFIG_MAX];
+    char user[] = "", machine[HOST_MAX + 1], before[GATEWAY_NAME_MAX + 1];
+    strcpy(machine, host);
+    strcpy(before, gateway);
+    struct session session = session_to(user, machine, port);
+    struct text text = text_over(lines, sizeof lines);
+    session.gateway = before;
+    session.names_gateway = gateway[0];
+    session_ssh_config(&session, &text);
+    lines[strcspn(lines, "\n")] = '\0';
+    return lines + strlen("Host ");
+}
+
+/* The first block of a name is the one that ssh takes. */
+static void no_two_machines_have_one_name_in_the_config(void **state)
+{
+    static const struct {
+        const char *gateway, *host, *name;
+        uint16_t port;
+    } ROWS[] = {
+        {"", "nas", "pam-nas", 22},
+        {"", "nas", "pam-nas+2222", 2222},
+        {"", "nas-2222", "pam-nas-2222", 22},
+        {"", "my_pc", "pam-my_pc", 22},
+        {"", "my-pc", "pam-my-pc", 22},
+        {"a-b", "c", "pam-a-b+c", 22},
+        {"a", "b-c", "pam-a+b-c", 22},
+        {"", "fd00::22", "pam-fd00--22+2222", 2222},
+        {"", "fd00::22:2222", "pam-fd00--22-2222", 22},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        assert_string_equal(name_in_config(ROWS[i].gateway, ROWS[i].host, ROWS[i].port),
+                            ROWS[i].name);
+    }
 }
 
 static void the_longest_lines_fit(void **state)
@@ -159,6 +198,7 @@ int main(void)
         cmocka_unit_test(the_longest_alias_fits),
         cmocka_unit_test(a_plain_name_stands_as_it_is_and_others_in_double_quotes),
         cmocka_unit_test(with_several_gateways_each_name_says_which),
+        cmocka_unit_test(no_two_machines_have_one_name_in_the_config),
         cmocka_unit_test(the_longest_lines_fit),
     };
     return cmocka_run_group_tests_name("session_lines", tests, NULL, NULL);

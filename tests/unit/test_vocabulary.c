@@ -130,6 +130,27 @@ static void what_the_environment_has_as_well_is_in_force(void **state)
     unsetenv("ADMITT");
 }
 
+static void what_is_below_the_line_that_counts_is_said(void **state)
+{
+    static const struct {
+        const char *content;
+        bool doubted;
+    } ROWS[] = {{"x", false},   {"x\n", false},     {"x\r\n\n  \n", false},
+                {"x\ny", true}, {"x\n\ny\n", true}, {"\n  \n", false}};
+    struct why why = {""};
+    (void)state;
+    setenv("ADMIT_FILE", path, 1);
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        put(ROWS[i].content);
+        assert_int_equal(vocabulary_doubts(&VOCABULARY, NULL, &why), ROWS[i].doubted);
+        assert_true(!ROWS[i].doubted || strstr(why.text, "ADMIT_FILE is /tmp/test_vocabulary"));
+    }
+    setenv("ADMIT", "x", 1); /* then the file is not asked */
+    assert_false(vocabulary_doubts(&VOCABULARY, NULL, &why));
+    unsetenv("ADMIT");
+    unsetenv("ADMIT_FILE");
+}
+
 static void what_is_set_twice_to_different_values_is_said(void **state)
 {
     struct why why = {""};
@@ -189,6 +210,7 @@ int main(void)
         cmocka_unit_test(what_is_not_known_is_named_with_its_line_and_the_nearest),
         cmocka_unit_test(what_may_be_a_secret_is_not_repeated),
         cmocka_unit_test(what_the_environment_has_as_well_is_in_force),
+        cmocka_unit_test(what_is_below_the_line_that_counts_is_said),
         cmocka_unit_test(what_is_set_twice_to_different_values_is_said),
         cmocka_unit_test(what_the_environment_nearly_has_is_said),
     };

@@ -432,7 +432,9 @@ static void what_has_changed_is_found_by_what_it_means(void **state)
         "ALLOWED_USERS: 777 removed; TUNNEL_KEY: office added, home has another key; CONTROL_PORT "
         "(9000 → 9001) needs a restart; the others are in force");
     renew("42", "office:" KEY "@4000000000,home:" KEY_2, "9001",
-          "TUNNEL_KEY: office has another time for its first use");
+          "TUNNEL_KEY: office has until 2096-10-02 07:06 UTC to join");
+    renew("42", "office:" KEY ",home:" KEY_2, "9001",
+          "TUNNEL_KEY: office no longer has to join by a certain time");
 }
 
 /* Each is fine by itself; but the one takes a restart, and the other would not. */

@@ -25,6 +25,7 @@ struct card {
     bool more;                  /* further lines are shown: scp, ssh_config */
     unsigned shown_connections; /* in the live message */
     unsigned shown_notes;
+    bool shown_away;
     uint64_t shown_bytes;
     uint64_t shown_ms; /* when it was set */
 };
@@ -157,6 +158,7 @@ static void card_show(struct card *card, const struct session_view *view)
     post_with_buttons(card, view, buffer, command);
     card->shown_connections = view->connections;
     card->shown_notes = view->notes;
+    card->shown_away = view->gateway_is_away;
     card->shown_bytes = bytes_of(view);
     card->shown_ms = clock_ms();
 }
@@ -245,6 +247,13 @@ static void card_follow(struct card *card, const struct session_view *view)
     set_timer(card, view);
 }
 
+static bool has_news(const struct card *card, const struct session_view *view)
+{
+    bool away_matters = view->state == SESSION_RECONNECTING;
+    return view->notes != card->shown_notes ||
+           (away_matters && view->gateway_is_away != card->shown_away);
+}
+
 void card_update(struct card *card)
 {
     struct session_view view;
@@ -256,7 +265,7 @@ void card_update(struct card *card)
     }
     if (view.state != card->state) {
         card_follow(card, &view);
-    } else if (card->post && view.notes != card->shown_notes) {
+    } else if (card->post && has_news(card, &view)) {
         card_show(card, &view);
     }
 }

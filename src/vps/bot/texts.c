@@ -29,15 +29,26 @@ void texts_unknown(struct text *html)
     text_add(html, "I did not understand that. /help shows what I can do.");
 }
 
+/* It takes a machine, and none was said. */
+static void add_example(struct text *html, const struct command_row *row)
+{
+    if (row->kind == COMMAND_OPEN) {
+        text_add(html, " Say which machine, for example ");
+        html_add_in_tag(html, "code", row->example);
+    }
+}
+
 void texts_did_you_mean(struct text *html, const struct suggestions *suggestions)
 {
     text_add(html, "I did not understand that. ");
     if (suggestions->may_be_a_word) {
-        text_add(html, "/help shows what I can do. If it is the name of a machine, send:");
+        text_add(html, "/help shows what I can do. If that is the name of a machine, send %s:",
+                 suggestions->count == 1 ? "this" : "one of these");
     } else if (suggestions->count > 0) {
         text_add(html, "Did you mean %s?", suggestions->count == 1 ? "this" : "one of these");
     } else {
         text_add(html, "Did you mean /%s?", suggestions->nearest->name);
+        add_example(html, suggestions->nearest);
     }
 }
 
@@ -87,7 +98,10 @@ void texts_expired(struct text *html, unsigned count, int64_t age_s)
 
 void texts_private(struct text *html, int64_t user_id)
 {
-    text_add(html, "This bot is private. Your number is %" PRId64 ".", user_id);
+    text_add(html,
+             "This bot is private. Your number is %" PRId64
+             ". To be let in, give that to whoever the bot belongs to.",
+             user_id);
 }
 
 void texts_file_stuck(struct text *html, const char *file_name)

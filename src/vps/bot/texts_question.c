@@ -166,7 +166,7 @@ void texts_answered(struct text *html, const struct session_view *view, const st
         bool names_kind;
     } FATES[] = {
         [TEXTS_ADMITTED] = {"✅ ", " was admitted to ", ".", false},
-        [TEXTS_BLOCKED] = {"⛔ ", " was blocked from ", ".", false},
+        [TEXTS_BLOCKED] = {"⛔ ", " was blocked from ", ", for this session.", false},
         [TEXTS_PUT_OFF] = {"⏳ ", " wants in: ",
                            ". I am asking about others first; <b>Who waits?</b> brings it back.",
                            true},

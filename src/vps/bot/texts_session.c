@@ -155,8 +155,14 @@ void texts_reconnecting(struct text *html, const struct session_view *view)
     text_add(html, "🟠 ");
     add_title(html, view);
     text_add(html, "\n");
-    texts_add_client(html, &view->client);
-    text_add(html, " disconnected and can come back within ");
+    if (view->gateway_is_away) {
+        text_add(html, "Gateway ");
+        html_add(html, view->gateway);
+        text_add(html, " is offline. If it comes back, you can connect again; time left: ");
+    } else {
+        texts_add_client(html, &view->client);
+        text_add(html, " disconnected and can come back within ");
+    }
     add_time_left(html, view);
     add_traffic(html, view);
     add_note(html, view);
@@ -193,9 +199,8 @@ void texts_more(struct text *html, const struct texts_more *more)
 /* It never came to be what the user asked for. */
 static bool never_opened(const struct session_view *view)
 {
-    return view->connected_unix == 0 &&
-           (view->end == SESSION_END_REFUSED || view->end == SESSION_END_GATEWAY ||
-            view->end == SESSION_END_TARGET);
+    return !view->was_ready &&
+           (view->end == SESSION_END_REFUSED || view->end == SESSION_END_GATEWAY);
 }
 
 void texts_ended(struct text *html, const struct session_view *view, const char *how)

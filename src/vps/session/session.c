@@ -111,6 +111,12 @@ void session_set_state(struct session *session, enum session_state state)
     log_info(log_of(session), "session %s: %s -> %s", session->id,
              session_state_name(session->state), session_state_name(state));
     session->state = state;
+    session->was_ready |= state == SESSION_WAITING;
+    if (state == SESSION_RECONNECTING) {
+        session->left_ms = clock_ms();
+    } else if (state == SESSION_CONNECTED) {
+        session->left_ms = 0;
+    }
     start_deadline(session);
     session->services->notify(session->services->arg, session, SESSION_CHANGED, state);
 }
@@ -146,7 +152,7 @@ static void add_traffic(const struct session *session, struct text *text)
     text_add(text, ", from %s (", addr_host_text(&session->client, host));
     session_way_in_text(session, text);
     text_add(text, "), ");
-    text_add_seconds(text, (session->ended_ms - session->connected_ms) / 1000);
+    text_add_seconds(text, session_connected_ms(session) / 1000);
     text_add(text, ", %u connection%s, ", session->connections_total,
              session->connections_total == 1 ? "" : "s");
     text_add_bytes(text, session->to_target);
@@ -280,6 +286,7 @@ void session_on_link_ended(struct session *session, struct connection *connectio
     log_debug(log_of(session), "session %s: connection %u ended (%d, %s)", session->id,
               connection->channel, (int)link_end(connection->link),
               strerror(link_error(connection->link)));
+    session_review_note(session, connection);
     note_last_words(session, connection->link);
     session->was_hung_up_on = to_client == 0 && link_b_left_first(connection->link);
     session_on_nothing_carried(session, to_client == 0);
@@ -338,7 +345,8 @@ static void on_deadline(void *arg)
         check_connected(session);
         break;
     case SESSION_RECONNECTING:
-        session_end(session, SESSION_END_DISCONNECTED);
+        session_end(session,
+                    session_has_gateway(session) ? SESSION_END_DISCONNECTED : SESSION_END_GATEWAY);
         break;
     case SESSION_ENDED:
         break;

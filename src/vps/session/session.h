@@ -115,18 +115,20 @@ struct session_view {
     int64_t connected_unix;     /* when the user first came, 0: not yet */
     unsigned seconds_left;      /* of the state's deadline; 0: there is none */
     unsigned seconds_open;      /* since it was asked for, until now or the end */
-    unsigned seconds_connected; /* since the user came, until now or the end */
+    unsigned seconds_connected; /* since the user came, until now or the last connection's end */
     uint64_t bytes_to_target;
     uint64_t bytes_to_client;
     unsigned connections;       /* at this moment */
     unsigned connections_total; /* and with those that are over */
-    const char *note;           /* what did not go well last, a clause; NULL: nothing */
+    const char *note;           /* what did not go well last, a clause; NULL: nothing, or past */
     unsigned notes;             /* how many there were */
     unsigned parked_count;      /* see session_parked() */
     struct knocking knocking;
     bool has_last;         /* the owner's last session had a client */
     struct addr last_from; /* ... from here */
     int64_t last_unix;     /* ... and then */
+    bool was_ready;        /* its user could have connected */
+    bool gateway_is_away;  /* is not online at the moment */
     enum session_end end;
 };
 

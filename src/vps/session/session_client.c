@@ -52,10 +52,11 @@ static void turn_away(struct session *session, const struct visit *visit, const 
         log_turned_away(session, from, "the right secret, but another address");
     } else {
         session->told_of_other = true;
-        session_note(session,
-                     "a client at %s came with the right file, but from another address, and was "
-                     "turned away",
-                     addr_host_text(from, host));
+        session_note_for_good(
+            session,
+            "a client at %s came with the right file, but from another address, and was "
+            "turned away",
+            addr_host_text(from, host));
     }
 }
 
@@ -289,10 +290,11 @@ void session_forget_hasty_admit(struct session *session)
                  clock_ms() - session->admitted_ms < SESSION_HASTY_MS;
     char host[ADDR_HOST_MAX];
     if (hasty && known_forget(session->services->known, &session->owner, &session->client) > 0) {
-        session_note(session,
-                     "%s was admitted less than a minute ago, and is forgotten again: it will be "
-                     "asked about the next time",
-                     addr_host_text(&session->client, host));
+        session_note_for_good(
+            session,
+            "%s was admitted less than a minute ago, and is forgotten again: it will be "
+            "asked about the next time",
+            addr_host_text(&session->client, host));
     }
 }
 

@@ -223,7 +223,7 @@ int session_connect(struct session *session, int client, const void *bytes, size
         net_reset(client);
         return -ENOMEM;
     }
-    session->connections_total++;
+    connection->number = ++session->connections_total;
     bool has_channel = session->spare >= 0 && !connection->arrival->silent;
     int err = has_channel ? use_spare(connection) : ask_for_channel(connection);
     if (err < 0) {

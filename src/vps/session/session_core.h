@@ -56,6 +56,7 @@ struct connection {
     struct link *link;       /* in the relay; NULL: not yet */
     struct arrival *arrival; /* until then; NULL: no more */
     uint16_t channel;
+    unsigned number; /* counted from 1 */
 };
 
 enum { SESSION_BLOCKED_MAX = 16 };
@@ -81,6 +82,8 @@ struct session {
     bool somebody_is_in;
     bool gateway_is_ready; /* TUNNEL_READY of channel 0 came */
     bool note_is_new;      /* and not yet told: the table knows */
+    bool note_passes;      /* session_note(): it is past once a later connection works */
+    bool was_ready;        /* its user could have connected */
     bool told_of_other;    /* its user was told that the secret came from elsewhere */
     bool was_hung_up_on;   /* by the target, in its last connection, without a word */
     bool names_gateway;    /* there were several when it was opened */
@@ -121,10 +124,12 @@ struct session {
     uint64_t to_target, to_client; /* bytes of the links that ended */
     char *note;                    /* session_note(); NULL: none */
     unsigned notes;
+    unsigned note_at; /* connections_total when it was made */
 
     struct timer *deadline; /* see session.c */
     uint64_t deadline_ms;   /* when it fires; 0: a check that nobody needs to see */
     uint64_t opened_ms, connected_ms, ended_ms;
+    uint64_t left_ms; /* when the last connection went, while none has come since */
     int64_t opened_unix, connected_unix;
     uint64_t active_ms, active_bytes; /* the last time that bytes had moved */
 
@@ -178,6 +183,8 @@ void session_on_gateway_lost(struct session *session);
 void session_on_docked(void *arg, uint16_t channel, int fd);
 /* The gateway has logged in: what it was asked before is forgotten. */
 void session_on_gateway_online(struct session *session);
+/* It is online. */
+bool session_has_gateway(const struct session *session);
 /* Asks for data channel 0, or for one more, whose number is in `channel` then. 0 or -errno. */
 int session_request_first_channel(struct session *session);
 int session_request_channel(struct session *session);
@@ -246,10 +253,19 @@ void session_explain_failure(const struct session *session,
                              const struct message_tunnel_failed *failed, struct why *ret_why);
 /*
  * Tells the log, and once the session's user, of something that did not go well but
- * is not the session's end: a sentence.
+ * is not the session's end: a sentence. It is past once a connection that came later works.
  */
 void session_note(struct session *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* The same for what a connection that works says nothing about. */
+void session_note_for_good(struct session *session, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* What its user sees of it has changed: told from the loop, once. */
+void session_tell(struct session *session);
+/* Forgets the note if that connection has proven it past. */
+void session_review_note(struct session *session, const struct connection *connection);
+/* From its first client until now, its end, or the end of its last connection. 0: none came. */
+uint64_t session_connected_ms(const struct session *session);
 /* "admitted by telegram:42", "known address": how the client came in, for the log. */
 void session_way_in_text(const struct session *session, struct text *text);
 /* Bytes moved so far, of links that ended and of those that run. */

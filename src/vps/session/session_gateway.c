@@ -11,6 +11,12 @@
 #include "base/crypto.h"
 #include "vps/session/session_core.h"
 
+bool session_has_gateway(const struct session *session)
+{
+    const struct gateways *gateways = session->services->gateways;
+    return gateways && gateways_find(gateways, session->gateway);
+}
+
 /* The data port is open only while a channel is expected. */
 static int open_dock(struct session *session)
 {
@@ -210,6 +216,14 @@ void session_on_message(struct session *session, const struct message *message)
     }
 }
 
+/* Where a user reads what the session waits for. */
+static void tell_of_gateway(struct session *session)
+{
+    if (session->state == SESSION_RECONNECTING) {
+        session_tell(session);
+    }
+}
+
 void session_on_gateway_lost(struct session *session)
 {
     if (session->state == SESSION_OPENING) {
@@ -218,6 +232,7 @@ void session_on_gateway_lost(struct session *session)
     }
     dock_expect_nothing(
         session->dock); /* those that wait for a channel get it from the next login */
+    tell_of_gateway(session);
 }
 
 /* The reserve may be dead without a word: the gateway may come from another address now. */
@@ -240,5 +255,6 @@ void session_on_gateway_online(struct session *session)
     } else {
         session_drop_spare(session);
         session_ask_anew(session);
+        tell_of_gateway(session);
     }
 }

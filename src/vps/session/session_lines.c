@@ -1,5 +1,4 @@
 /* What a session's user gets: lines for ssh clients, and the .rdp file. */
-#include <ctype.h>
 #include <string.h>
 
 #include "vps/session/hostkey.h"
@@ -55,12 +54,15 @@ void session_scp_command(const struct session *session, struct text *text)
              v6 ? "[" : "", host, v6 ? "]" : "", blank ? "\"" : "");
 }
 
-/* A name to type: scp ends a host at its first colon, and ssh looks for it in lower case. */
+/*
+ * A name to type: scp ends a host at its first colon, and takes what has a slash for a path. No
+ * two machines have the same one: there is no + in any name.
+ */
 static void add_name(const char *alias, struct text *text)
 {
     text_add(text, "pam-");
     for (const char *c = alias; *c; c++) {
-        text_add(text, "%c", isalnum((unsigned char)*c) || *c == '.' ? *c : '-');
+        text_add(text, "%c", *c == ':' ? '-' : *c == '/' ? '+' : *c);
     }
 }
 

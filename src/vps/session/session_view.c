@@ -8,6 +8,10 @@
 #include "base/clock.h"
 #include "vps/session/session_core.h"
 
+enum {
+    WORKS_BYTES = 256
+}; /* more than sshd's line before an exchange of keys, or a refusal of RDP */
+
 bool owner_equal(const struct owner *a, const struct owner *b)
 {
     return a->kind == b->kind && a->id == b->id;
@@ -64,6 +68,89 @@ static unsigned seconds_left(const struct session *session, uint64_t now)
     return session->deadline_ms > now ? (unsigned)((session->deadline_ms - now + 999) / 1000) : 0;
 }
 
+/* ---- notes ------------------------------------------------------------------ */
+
+void session_tell(struct session *session)
+{
+    if (!session->note_is_new) {
+        session->note_is_new = true;
+        session->services->noted(session->services->arg, session);
+    }
+}
+
+static void note(struct session *session, bool passes, const char *format, va_list args)
+{
+    char buffer[SESSION_NOTE_MAX + 1];
+    struct text text = text_over(buffer, sizeof buffer);
+    text_add_v(&text, format, args);
+    bool again = session->note && strcmp(session->note, buffer) == 0;
+    char line[sizeof buffer + 32];
+    snprintf(line, sizeof line, "session %s: %s", session->id, buffer);
+    session->note_passes = passes;
+    session->note_at = session->connections_total;
+    /* A client that tries again and again must not fill the log. */
+    if (again) {
+        sieve_log(session->services->sieve, line, LOG_WARN, "%s", line);
+        return;
+    }
+    log_warn(log_of(session), "%s", line);
+    free(session->note);
+    session->note = strdup(buffer);
+    session->notes++;
+    session_tell(session);
+}
+
+void session_note(struct session *session, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    note(session, true, format, args);
+    va_end(args);
+}
+
+void session_note_for_good(struct session *session, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    note(session, false, format, args);
+    va_end(args);
+}
+
+/* It came later, and its target has said more than a refusal in words. */
+static bool proves_past(const struct session *session, const struct connection *connection)
+{
+    return session->note_passes && connection->number > session->note_at && connection->link &&
+           link_bytes_b_to_a(connection->link) >= WORKS_BYTES;
+}
+
+void session_review_note(struct session *session, const struct connection *connection)
+{
+    if (session->note && proves_past(session, connection)) {
+        free(session->note);
+        session->note = NULL;
+    }
+}
+
+static const char *note_of(const struct session *session)
+{
+    for (const struct connection *c = session->connections; c; c = c->next) {
+        if (proves_past(session, c)) {
+            return NULL;
+        }
+    }
+    return session->note;
+}
+
+/* ---- a snapshot --------------------------------------------------------------- */
+
+uint64_t session_connected_ms(const struct session *session)
+{
+    uint64_t until = session->left_ms    ? session->left_ms
+                     : session->ended_ms ? session->ended_ms
+                                         : clock_ms();
+    return session->connected_ms ? until - session->connected_ms : 0;
+}
+
 void session_view(const struct session *session, struct session_view *ret_view)
 {
     uint64_t now = session->ended_ms ? session->ended_ms : clock_ms();
@@ -86,13 +173,13 @@ void session_view(const struct session *session, struct session_view *ret_view)
         .seconds_left = session->state == SESSION_ENDED ? 0 : seconds_left(session, now),
         .connections = session_count_connections(session),
         .connections_total = session->connections_total,
-        .note = session->note,
+        .note = note_of(session),
         .notes = session->notes,
+        .was_ready = session->was_ready,
+        .gateway_is_away = !session_has_gateway(session),
+        .seconds_connected = (unsigned)(session_connected_ms(session) / 1000),
         .end = session->end,
     };
-    if (session->connected_ms) {
-        view.seconds_connected = (unsigned)((now - session->connected_ms) / 1000);
-    }
     session_count_bytes(session, &view.bytes_to_target, &view.bytes_to_client);
     session_view_lobby(session, &view);
     *ret_view = view;
@@ -120,7 +207,7 @@ void session_explain_failure(const struct session *session,
         break;
     case TUNNEL_NO_ROUTE:
         why_set(why, 0,
-                "no route: gateway %s cannot reach %s; is it switched on and in that "
+                "no route: gateway %s cannot reach %s; is it switched on, and in that gateway's "
                 "network?",
                 session->gateway, host);
         break;
@@ -173,31 +260,7 @@ void session_way_in_text(const struct session *session, struct text *text)
     }
 }
 
-void session_note(struct session *session, const char *format, ...)
-{
-    char buffer[SESSION_NOTE_MAX + 1];
-    struct text text = text_over(buffer, sizeof buffer);
-    va_list args;
-    va_start(args, format);
-    text_add_v(&text, format, args);
-    va_end(args);
-    bool again = session->note && strcmp(session->note, buffer) == 0;
-    char line[sizeof buffer + 32];
-    snprintf(line, sizeof line, "session %s: %s", session->id, buffer);
-    /* A client that tries again and again must not fill the log. */
-    if (again) {
-        sieve_log(session->services->sieve, line, LOG_WARN, "%s", line);
-        return;
-    }
-    log_warn(log_of(session), "%s", line);
-    free(session->note);
-    session->note = strdup(buffer);
-    session->notes++;
-    if (!session->note_is_new) {
-        session->note_is_new = true;
-        session->services->noted(session->services->arg, session);
-    }
-}
+/* ---- the end ---------------------------------------------------------------- */
 
 void session_end_text(const struct session *session, struct text *text)
 {

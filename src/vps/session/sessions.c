@@ -204,6 +204,20 @@ static void reap(void *arg)
 
 /* ---- opening -------------------------------------------------------------- */
 
+/* "office/": a gateway, and no machine. */
+static int check_target(const struct sessions *sessions, const struct target *target,
+                        struct why *why)
+{
+    const struct attendance *attendance = gateways_attendance(sessions->services.gateways);
+    if (!target->slash || target->gateway[0] || !attendance_knows(attendance, target->host)) {
+        return 0;
+    }
+    return why_set(why, -EINVAL,
+                   "Which machine? %.64s is a gateway: write %.64s/HOST for a machine behind it, "
+                   "or %.64s without the / for one of that name.",
+                   target->host, target->host, target->host);
+}
+
 static int check_limits(const struct sessions *sessions, const struct owner *owner, struct why *why)
 {
     const struct vps_settings *settings = sessions->services.settings;
@@ -236,6 +250,7 @@ int sessions_open(struct sessions *sessions, const struct session_request *reque
                        "in a few minutes.");
     }
     int err = check_limits(sessions, &request->owner, why);
+    err = err < 0 ? err : check_target(sessions, &request->target, why);
     if (err == 0) {
         err = gateways_pick(sessions->services.gateways, request->target.gateway, &gateway, why);
     }

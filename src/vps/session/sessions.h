@@ -13,7 +13,7 @@ enum session_event {
     SESSION_CHANGED,  /* its state is another one, also SESSION_ENDED: `number` is the state */
     SESSION_PARKED,   /* the owner is to be asked about an unknown client: `number` */
     SESSION_UNPARKED, /* it was admitted or blocked, or went away: `number` */
-    SESSION_NOTED,    /* its view has another note */
+    SESSION_NOTED,    /* its view has another note, or its gateway came or went */
     SESSION_KNOCKING, /* there is news of strangers: see struct knocking */
 };
 
@@ -44,7 +44,7 @@ struct session_request {
  * Opens a session: it is opening when this returns, and what comes of it is told
  * to the watchers, never from inside this call. On failure why is a sentence for
  * the user: -ENOTCONN no gateway online, -ENOENT no gateway of that name,
- * -EDESTADDRREQ several gateways and none named, -EADDRINUSE no port free,
+ * -EINVAL the target is a gateway, -EDESTADDRREQ several gateways and none named, -EADDRINUSE no port free,
  * -EDQUOT the user's limit, -ENFILE the limit of all, -ESHUTDOWN while draining.
  */
 int sessions_open(struct sessions *sessions, const struct session_request *request,

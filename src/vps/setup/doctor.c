@@ -9,11 +9,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/service.h"
 #include "base/settings.h"
 #include "base/text.h"
 #include "base/vocabulary.h"
 #include "vps/health.h"
 #include "vps/proxy.h"
+#include "vps/roster.h"
 #include "vps/setup/doctor_keys.h"
 #include "vps/setup/doctor_state.h"
 #include "vps/setup/firewall.h"
@@ -27,6 +29,7 @@ enum {
     CONNECTIONS_DEFAULT = 8,
     DESCRIPTORS_OTHERS = 128,
     CLOCK_FINE_S = 30,
+    COMING_BACK_S = 30, /* after a restart of either side */
 };
 
 /* ---- files ---------------------------------------------------------------- */
@@ -70,14 +73,40 @@ static void check_state_dir(struct checkup *checkup, const char *path)
 
 /* ---- the agent that runs -------------------------------------------------- */
 
-static void check_gateways(struct checkup *checkup, const json_t *status)
+/* Whether it is one that should be here. The keys' own check tells of those not used yet. */
+static bool is_missed(const struct vps_settings *settings, const char *name, bool was_here)
 {
-    const json_t *gateways = json_object_get(status, "gateways");
+    const struct gateway_key *key = roster_key(settings, name);
+    return key && key->name[0] && (was_here || !key->until);
+}
+
+static void check_away(struct checkup *checkup, const struct vps_settings *settings,
+                       const json_t *away)
+{
+    char buffer[64];
+    struct text span = text_over(buffer, sizeof buffer);
+    const char *name = json_string_value(json_object_get(away, "name"));
+    const char *address = json_string_value(json_object_get(away, "address"));
+    json_int_t seconds = json_integer_value(json_object_get(away, "seconds"));
+    bool missed = name && seconds > COMING_BACK_S && is_missed(settings, name, address);
+    text_add_seconds(&span, (uint64_t)seconds);
+    checkup_say(checkup, missed ? CHECKUP_BAD : CHECKUP_SKIPPED, "gateways",
+                address ? "%s: away for %s (was at %s)%s"
+                        : "%s: has not logged in since vps-agent started %s ago%s%s",
+                name ? name : "?", buffer, address ? address : "",
+                missed ? ": gateway-agent --doctor there says why" : "");
+}
+
+static void check_gateways(struct checkup *checkup, const struct vps_settings *settings,
+                           const json_t *status)
+{
+    size_t i;
+    const json_t *one;
     char names[400];
     struct text text = text_over(names, sizeof names);
-    for (size_t i = 0; i < json_array_size(gateways); i++) {
-        const json_t *gateway = json_array_get(gateways, i);
-        const char *name = json_string_value(json_object_get(gateway, "name"));
+    json_array_foreach(json_object_get(status, "gateways"), i, one)
+    {
+        const char *name = json_string_value(json_object_get(one, "name"));
         text_add(&text, "%s%s", i ? ", " : "", name ? name : "?");
     }
     if (text.len == 0) {
@@ -86,10 +115,29 @@ static void check_gateways(struct checkup *checkup, const json_t *status)
     } else {
         checkup_say(checkup, CHECKUP_OK, "gateways", "online, with the right key: %s", names);
     }
+    json_array_foreach(json_object_get(status, "away"), i, one)
+    {
+        check_away(checkup, settings, one);
+    }
+}
+
+static void say_not_running(struct checkup *checkup, const struct vps_settings *settings,
+                            const char *env_file)
+{
+    char command[512];
+    struct text text = text_over(command, sizeof command);
+    if (settings->local) { /* which no service is */
+        text_add(&text, "vps-agent --local%s%s", env_file ? " --env-file " : "",
+                 env_file ? env_file : "");
+    } else {
+        service_start_command(&text, "pamtunnel-vps", "vps-agent", env_file);
+    }
+    checkup_no_agent(checkup, "vps-agent", command);
 }
 
 /* Returns whether one runs. */
-static bool check_agent(struct checkup *checkup, const struct vps_settings *settings)
+static bool check_agent(struct checkup *checkup, const struct vps_settings *settings,
+                        const char *env_file)
 {
     json_t *status;
     struct why why;
@@ -97,19 +145,18 @@ static bool check_agent(struct checkup *checkup, const struct vps_settings *sett
     if (err == 0) {
         const char *version = json_string_value(json_object_get(status, "version"));
         checkup_say(checkup, CHECKUP_OK, "vps-agent", "%s is running", version ? version : "?");
-        check_gateways(checkup, status);
+        check_gateways(checkup, settings, status);
         json_decref(status);
         return true;
     }
-    if (err == -ENOENT || err == -ECONNREFUSED) {
-        checkup_say(checkup, CHECKUP_SKIPPED, "vps-agent",
-                    "not running with this STATE_DIR: whether gateways have the right key shows "
-                    "when it does");
+    if (err == -ENOENT || err == -ECONNREFUSED || err == -ENOTDIR) {
+        say_not_running(checkup, settings, env_file);
         return false;
     }
-    checkup_say(checkup, CHECKUP_BAD, "vps-agent",
-                "%s/pamtunnel.sock: %s; run this as its user or as root", settings->state_dir,
-                why.text);
+    checkup_say(checkup, CHECKUP_BAD, "vps-agent", "%s/pamtunnel.sock: %s; %s", settings->state_dir,
+                why.text,
+                err == -ETIMEDOUT || err == -EAGAIN ? "its log may say why"
+                                                    : "run this as its user or as root");
     return true;
 }
 
@@ -205,7 +252,8 @@ static unsigned long most_descriptors(const struct vps_settings *settings)
     return (unsigned long)(settings->max_sessions * each + DESCRIPTORS_OTHERS);
 }
 
-static void check_all(struct checkup *checkup, const struct vps_settings *settings)
+static void check_all(struct checkup *checkup, const struct vps_settings *settings,
+                      const char *env_file)
 {
     check_state_dir(checkup, settings->state_dir);
     doctor_check_state(checkup, settings);
@@ -214,7 +262,7 @@ static void check_all(struct checkup *checkup, const struct vps_settings *settin
     checkup_congestion(checkup, &system, settings->congestion_control,
                        "ways to clients and gateways", "/usr/share/pamtunnel-vps/bbr");
     doctor_check_host(checkup, settings);
-    bool agent_runs = check_agent(checkup, settings);
+    bool agent_runs = check_agent(checkup, settings, env_file);
     doctor_check_keys(checkup, settings);
     doctor_check_ports(checkup, settings, agent_runs);
     check_firewall(checkup, settings);
@@ -241,7 +289,7 @@ int doctor_run(const char *env_file, bool local)
         checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
     }
     check_secret_files(&checkup, env_file);
-    check_all(&checkup, &settings);
+    check_all(&checkup, &settings, env_file);
     vps_settings_wipe(&settings);
     return checkup.bad ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -65,6 +65,11 @@ void doctor_check_host(struct checkup *checkup, const struct vps_settings *setti
                     "%s points to this server for programs on it alone: no client elsewhere "
                     "arrives, so set its public name or address",
                     settings->vps_host);
+    } else if (ours == count && addr_not_public(&addrs[0])) {
+        checkup_say(checkup, CHECKUP_SKIPPED, "VPS_HOST",
+                    "it points to this server, but %s is %s; for clients elsewhere set its public "
+                    "name or address",
+                    addr_host_text(&addrs[0], one), addr_not_public(&addrs[0]));
     } else if (ours == count) {
         checkup_say(checkup, CHECKUP_OK, "VPS_HOST", "it points to this server");
     } else if (ours > 0) {

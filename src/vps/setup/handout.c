@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/prompt.h"
 #include "base/text.h"
 
 enum { SPAN_DIGITS = 4 };
@@ -42,6 +43,60 @@ int handout_begin(struct handout *handout, const struct sheet *sheet, struct why
     running_ask(handout->state_dir, &handout->running);
     drop_times(handout);
     return 0;
+}
+
+/* The first that waits for its gateway, by what can be seen from here. */
+static const char *find_waiting(const struct keys *keys)
+{
+    for (unsigned i = 0; i < keys->count; i++) {
+        if (keys->keys[i].until) {
+            return keys->keys[i].name;
+        }
+    }
+    return "";
+}
+
+/* Where there are gateways, another one is nothing that has to be: - is none. */
+static int ask_for_name(const char *proposal, const char *question, bool may_be_none,
+                        char ret_name[GATEWAY_NAME_MAX + 1], struct why *why)
+{
+    for (;;) {
+        int err = prompt_line(question, proposal, ret_name, GATEWAY_NAME_MAX + 1);
+        if (err < 0 && err != -EMSGSIZE) {
+            return why_set(why, err, "nothing was written");
+        }
+        bool is_none = err == 0 && may_be_none && (!ret_name[0] || strcmp(ret_name, "-") == 0);
+        if (is_none) {
+            ret_name[0] = '\0';
+        }
+        if (is_none || (err == 0 && gateway_name_is_valid(ret_name))) {
+            return 0;
+        }
+        fputs("vps-agent: a gateway's name is 1 to 63 letters, digits, dots, hyphens or "
+              "underscores\n",
+              stderr);
+    }
+}
+
+int handout_name(const struct handout *handout, const char *given, bool ask,
+                 const struct keys_wish *wish, char ret_name[GATEWAY_NAME_MAX + 1], struct why *why)
+{
+    const struct keys *keys = &handout->keys;
+    const char *waiting = find_waiting(keys);
+    bool wanted = wish->renew || wish->until_said;
+    const char *first = keys->count == 0        ? "home"
+                        : waiting[0] || !wanted ? waiting
+                                                : keys->keys[0].name;
+    if (!given && ask) {
+        const char *question = keys->count == 0 ? "A name for the gateway, the machine in your LAN"
+                               : first[0] ? "The gateway that a join string is for, a new one or "
+                                            "one there is; - for none"
+                                          : "A name for another gateway, or Enter for none";
+        return ask_for_name(first, question, keys->count > 0, ret_name, why);
+    }
+    struct text text = text_over(ret_name, GATEWAY_NAME_MAX + 1);
+    text_add(&text, "%s", given ? given : first);
+    return text.cut ? why_set(why, -EINVAL, "the gateway's name is too long") : 0;
 }
 
 int handout_check_source(const struct handout *handout, struct why *why)

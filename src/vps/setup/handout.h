@@ -24,6 +24,14 @@ struct handout {
 
 /* Which keys there are, and what the running vps-agent knows of them. 0 or -errno with why. */
 int handout_begin(struct handout *handout, const struct sheet *sheet, struct why *why);
+/*
+ * Which gateway it is for: `given` on the command line, or, if somebody is there to be asked,
+ * what they say; else the one that has not joined yet, or the first. "": none, where gateways
+ * are there and nobody wants anything.
+ */
+int handout_name(const struct handout *handout, const char *given, bool ask,
+                 const struct keys_wish *wish, char ret_name[GATEWAY_NAME_MAX + 1],
+                 struct why *why);
 /* -EPERM with why if the vps-agent that runs has its keys from where they are not seen here. */
 int handout_check_source(const struct handout *handout, struct why *why);
 /* As keys_for(). */

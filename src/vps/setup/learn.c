@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/service.h"
 
 enum {
     ANSWERS_MAX = 5,
@@ -116,9 +117,13 @@ static int on_trouble(struct learning *learning, const struct hotline_answer *an
         return removed.done ? 0 : why_set(why, -EBUSY, "this bot has a webhook that stays");
     }
     if (answer->code == 409) {
+        char command[128];
+        struct text text = text_over(command, sizeof command);
+        service_stop_command(&text, "pamtunnel-vps");
         return why_set(why, -EBUSY,
-                       "another program receives this bot's messages: stop vps-agent (systemctl "
-                       "stop pamtunnel-vps) and try again, or give the user ID yourself");
+                       "another program receives this bot's messages: stop vps-agent (%s) and try "
+                       "again, or give the user ID yourself",
+                       command);
     }
     return why_set(why, -EIO, "Telegram does not deliver messages: %s", answer->trouble);
 }

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,6 +17,7 @@
 #include "vps/setup/handout.h"
 #include "vps/setup/hotline.h"
 #include "vps/setup/learn.h"
+#include "vps/setup/own_host.h"
 #include "vps/setup/sheet.h"
 #include "vps/setup/users.h"
 
@@ -222,10 +222,14 @@ static int learn_another(struct setup *setup, char answer[SETTING_VALUE_MAX], st
 static int add_users(struct setup *setup, const char *now, struct why *why)
 {
     char answer[SETTING_VALUE_MAX], list[SETTING_VALUE_MAX];
+    const char *question =
+        setup->handout.running.runs
+            ? "Another user: their numeric Telegram ID, which the bot tells to whoever writes to "
+              "it, or Enter for nobody else"
+            : "Another user: their numeric Telegram ID, + to show it by a message to the bot, or "
+              "Enter for nobody else";
     for (;;) {
-        int err = prompt_line("Another user: their numeric Telegram ID, + to show it by a message "
-                              "to the bot, or Enter for nobody else",
-                              now, answer, sizeof answer);
+        int err = prompt_line(question, now, answer, sizeof answer);
         if (err < 0) {
             return why_set(why, err, "nothing was written");
         }
@@ -258,77 +262,49 @@ static int settle_users(struct setup *setup, struct why *why)
     return err;
 }
 
-/* What this machine knows of its own public address; empty if nothing. */
-static void propose_host(char proposal[ADDR_HOST_MAX])
+/* An address that clients elsewhere do not reach is right in a VPN or for a try: who means it? */
+static bool is_meant(const struct setup *setup, const struct question *question, const char *before,
+                     const char *host)
 {
-    static const int FAMILIES[] = {AF_INET, AF_INET6};
-    char own[ADDR_HOST_MAX] = "";
-    proposal[0] = '\0';
-    for (unsigned i = 0; i < 2 && !proposal[0]; i++) {
-        struct addr addr;
-        if (net_own_address(FAMILIES[i], &addr) == 0) {
-            addr_host_text(&addr, addr_is_public(&addr) ? proposal : own);
-        }
+    const char *what = own_host_not_public(host);
+    if (!what) {
+        return true;
     }
-    if (!proposal[0] && own[0]) {
-        fprintf(stderr,
-                "(This machine's own address %s is not a public one: ask its provider for the one "
-                "that is.)\n",
-                own);
-    }
+    fprintf(stderr,
+            "Note: %s is %s. Clients and gateways elsewhere need the public name or address of "
+            "this server.\n",
+            host, what);
+    return !can_ask_again(setup, question) || strcmp(before, host) == 0 ||
+           prompt_yes("Take it nevertheless?");
 }
 
 static int settle_host(struct setup *setup, struct why *why)
 {
-    char proposal[ADDR_HOST_MAX], answer[SETTING_VALUE_MAX] = "";
+    char proposal[ADDR_HOST_MAX], answer[SETTING_VALUE_MAX] = "", before[SETTING_VALUE_MAX];
     struct question question = {.name = "VPS_HOST",
                                 .text = "Public name or IP address of this server",
                                 .option = setup->options.host,
                                 .proposal = proposal};
-    int err = 0;
+    int err = sheet_get(setup->sheet, "VPS_HOST", before, why);
     proposal[0] = '\0';
-    if (can_ask_again(setup, &question)) {
-        propose_host(proposal);
+    if (err == 0 && !before[0] && can_ask_again(setup, &question)) {
+        own_host_propose(proposal);
     }
     do {
-        err = settle(setup, &question, answer, why);
-    } while (err == 0 && !answer[0] && can_ask_again(setup, &question));
+        err = err < 0 ? err : settle(setup, &question, answer, why);
+    } while (err == 0 && (answer[0] ? !is_meant(setup, &question, before, answer)
+                                    : can_ask_again(setup, &question)));
     return err == 0 && !answer[0] ? say_missing("VPS_HOST", " or --host HOST", why) : err;
 }
 
 /* ---- the gateway ---------------------------------------------------------- */
 
-/* Where all share a key another gateway is nothing that has to be. */
-static int name_gateway(const struct setup *setup, char *ret_name, size_t cap, struct why *why)
-{
-    const struct keys *keys = &setup->handout.keys;
-    const char *first = keys->count ? keys->keys[0].name : "home";
-    struct text text = text_over(ret_name, cap);
-    if (setup->options.gateway || !setup->ask) {
-        text_add(&text, "%s", setup->options.gateway ? setup->options.gateway : first);
-        return text.cut ? why_set(why, -EINVAL, "the gateway's name is too long") : 0;
-    }
-    for (;;) {
-        int err = prompt_line(first[0] ? "A name for the gateway, the machine in your LAN"
-                                       : "A name for another gateway, or Enter for none",
-                              first, ret_name, cap);
-        if (err < 0 && err != -EMSGSIZE) {
-            return why_set(why, err, "nothing was written");
-        }
-        if (err == 0 && (gateway_name_is_valid(ret_name) || (!ret_name[0] && !first[0]))) {
-            return 0;
-        }
-        why_set(why, -EINVAL,
-                "a gateway's name is 1 to 63 letters, digits, dots, hyphens or underscores");
-        complain(why);
-    }
-}
-
 /* Keys that are there stay: gateways use them. */
 static int settle_key(struct setup *setup, struct why *why)
 {
     char name[GATEWAY_NAME_MAX + 1];
-    int err = name_gateway(setup, name, sizeof name, why);
+    int err = handout_name(&setup->handout, setup->options.gateway, setup->ask, &setup->wish, name,
+                           why);
     if (err == 0 && name[0]) {
         err = handout_choose(&setup->handout, name, &setup->wish, why);
         if (err == -EKEYEXPIRED) { /* nothing else depends on it */
@@ -356,11 +332,12 @@ static void say_how_to_start(const struct setup *setup, const char *path,
     if (strcmp(path, VPS_ENV_FILE) != 0) {
         snprintf(where, sizeof where, " --env-file %s", path);
     }
-    printf("Wrote %s.\n\n"
+    printf("%s %s.\n\n"
            "Firewall:  let TCP %u and %u to %u in\n"
            "%-10s %s\n"
            "Check it:  %svps-agent --doctor%s\n",
-           path, settings->control_port, settings->port_range_start, settings->port_range_end,
+           sheet_changes(setup->sheet) ? "Wrote" : "Nothing has changed in", path,
+           settings->control_port, settings->port_range_start, settings->port_range_end,
            runs ? "Reload it:" : "Start it:", command, sudo, where);
     if (host_kind(settings->vps_host) == HOST_IPV6) {
         puts("VPS_HOST:  FreeRDP cannot open .rdp files with an IPv6 address; better use a name");

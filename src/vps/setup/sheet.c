@@ -130,6 +130,11 @@ int sheet_put_back(struct sheet *sheet, const char *name, const char *value, str
     return sheet_put(sheet, name, value, why);
 }
 
+bool sheet_changes(const struct sheet *sheet)
+{
+    return sheet->changed || sheet->count > 0;
+}
+
 int sheet_save(const struct sheet *sheet, struct why *why)
 {
     int err = 0;

@@ -32,6 +32,8 @@ int sheet_put(struct sheet *sheet, const char *name, const char *value, struct w
  * in the environment names; -EPERM with why if NAME itself is there.
  */
 int sheet_put_back(struct sheet *sheet, const char *name, const char *value, struct why *why);
+/* What was put down differs from what is there. */
+bool sheet_changes(const struct sheet *sheet);
 /* Writes the files that change. */
 int sheet_save(const struct sheet *sheet, struct why *why);
 
