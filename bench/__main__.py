@@ -41,19 +41,20 @@ class Bench:
         self.workers = options.workers
         self.scratch = pathlib.Path(options.scratch)
         self.scratch.mkdir(mode=0o711)  # also a user who is not root gets at what is their own
-        self.build = self._copy_programs(pathlib.Path(options.build))
+        self.build = self._copy_programs("bin", options.build)
+        self.before = self._copy_programs("before", options.before) if options.before else None
         self._compile_ends()
         self.counter = self.scratch / "counter"
         self.target = None
         self.target_port = 0
         self.folders = 0
 
-    def _copy_programs(self, build):
+    def _copy_programs(self, name, build):
         """Every user may run them, and a build meanwhile changes nothing."""
-        folder = self.scratch / "bin"
+        folder = self.scratch / name
         folder.mkdir()
-        for name in ("vps-agent", "gateway-agent"):
-            shutil.copy2(build / name, folder / name)
+        for program in ("vps-agent", "gateway-agent"):
+            shutil.copy2(pathlib.Path(build) / program, folder / program)
         return folder
 
     def _compile_ends(self):
@@ -169,6 +170,8 @@ def parse_options():
                         "that has such a setting (default: what each program does by itself)")
     parser.add_argument("--with-peers", action="store_true",
                         help="try to install rathole, frp and bore first")
+    parser.add_argument("--against", metavar="COMMIT", help="also our agents as they were at that "
+                        "commit, as pamtunnel-before")
     parser.add_argument("--no-install", action="store_true",
                         help="install nothing: who is not there does not take part")
     parser.add_argument("--no-docs", action="store_true", help="leave docs/ as it is")
@@ -176,6 +179,7 @@ def parse_options():
                         "the raw numbers of an earlier run")
     parser.add_argument("--only-parse", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--build", help=argparse.SUPPRESS)
+    parser.add_argument("--before", help=argparse.SUPPRESS)
     parser.add_argument("--scratch", help=argparse.SUPPRESS)
     parser.add_argument("--results", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -190,7 +194,7 @@ def choose(options):
     chosen, missing = [], {}
     for contender in contenders.ALL:
         if wanted is None or contender.name in wanted:
-            why = contender.missing()
+            why = contender.missing(options)
             if why:
                 missing[contender.name] = why
                 say(f"bench: without {contender.title}: {why}")
@@ -211,7 +215,7 @@ def measure_all(options):
     head = {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
             "machine": hosts.describe(), "repeats": repeats, "quick": options.quick,
             "workers": options.workers, "lengths": vars(bench.lengths), "missing": missing,
-            "contenders": {c.name: {"title": c.title, "version": c.version()} for c in chosen}}
+            "contenders": {c.name: {"title": c.title, "version": c.version(options)} for c in chosen}}
     results = Results(folder / "raw.json", head)
     bench.start_target()
     started = time.monotonic()

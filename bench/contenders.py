@@ -28,12 +28,12 @@ class Contender:
         self.way = None
 
     @classmethod
-    def missing(cls):
-        """Why it cannot take part, or None."""
+    def missing(cls, options):
+        """Why it cannot take part, or None. options: of the run."""
         return None
 
     @classmethod
-    def version(cls):
+    def version(cls, options):
         return ""
 
     def launch(self):
@@ -106,12 +106,16 @@ class Pamtunnel(Contender):
     whole_sessions = True
 
     @classmethod
-    def version(cls):
+    def version(cls, options):
         return "commit " + hosts.version_of("git", "-C", pathlib.Path(__file__).parent, "describe",
                                             "--always", "--dirty")
 
+    @property
+    def build(self):
+        return self.bench.build
+
     def launch(self):
-        build = self.bench.build
+        build = self.build
         key = subprocess.run([build / "vps-agent", "--generate-key"], check=True,
                              capture_output=True, text=True).stdout.strip()
         state = self.folder / "state"
@@ -132,6 +136,24 @@ class Pamtunnel(Contender):
         self.way = f"{state}/pamtunnel.sock:{self.bench.target_port}"
 
 
+class PamtunnelBefore(Pamtunnel):
+    """Our agents as they were at the commit of --against."""
+
+    name, title = "pamtunnel-before", "pamtunnel, before"
+
+    @classmethod
+    def missing(cls, options):
+        return None if options.before else "no commit was given; see --against"
+
+    @classmethod
+    def version(cls, options):
+        return "commit " + pathlib.Path(options.before).name
+
+    @property
+    def build(self):
+        return self.bench.before
+
+
 class PamtunnelNobody(Pamtunnel):
     name, title = "pamtunnel-nobody", "pamtunnel, not root"
     nobody = True
@@ -141,11 +163,11 @@ class Haproxy(Contender):
     name, title = "haproxy", "HAProxy, forced splice"
 
     @classmethod
-    def missing(cls):
+    def missing(cls, options):
         return None if shutil.which("haproxy") else "haproxy is not installed"
 
     @classmethod
-    def version(cls):
+    def version(cls, options):
         return hosts.version_of("haproxy", "-v")
 
     def launch(self):
@@ -178,11 +200,11 @@ class Nginx(Contender):
     module = pathlib.Path("/usr/lib/nginx/modules/ngx_stream_module.so")
 
     @classmethod
-    def missing(cls):
+    def missing(cls, options):
         return None if shutil.which("nginx") and cls.module.exists() else "nginx is not installed"
 
     @classmethod
-    def version(cls):
+    def version(cls, options):
         return hosts.version_of("nginx", "-v")
 
     def launch(self):
@@ -211,11 +233,11 @@ class Socat(Contender):
     name, title = "socat", "socat"
 
     @classmethod
-    def missing(cls):
+    def missing(cls, options):
         return None if shutil.which("socat") else "socat is not installed"
 
     @classmethod
-    def version(cls):
+    def version(cls, options):
         return hosts.version_of("socat", "-V")
 
     def launch(self):
@@ -232,12 +254,12 @@ class Ssh(Contender):
     name, title = "ssh", "ssh -R, aes128-gcm"
 
     @classmethod
-    def missing(cls):
+    def missing(cls, options):
         there = shutil.which("ssh") and os.path.exists("/usr/sbin/sshd")
         return None if there else "OpenSSH is not installed"
 
     @classmethod
-    def version(cls):
+    def version(cls, options):
         return hosts.version_of("ssh", "-V")
 
     def launch(self):
@@ -278,12 +300,12 @@ class Peer(Contender):
         return shutil.which(program, path=ours) or shutil.which(program)
 
     @classmethod
-    def missing(cls):
+    def missing(cls, options):
         absent = [program for program in cls.programs if not cls.path(program)]
         return f"{' and '.join(absent)} not there; see --with-peers" if absent else None
 
     @classmethod
-    def version(cls):
+    def version(cls, options):
         text = hosts.version_of(cls.path(cls.programs[0]), "--version")
         number = re.search(r"\b\d+\.\d+\.\d+\b", text)
         return number.group(0) if number else text
@@ -361,4 +383,5 @@ class Bore(Peer):
         self.way = str(public)
 
 
-ALL = (Direct, Pamtunnel, PamtunnelNobody, Haproxy, Nginx, Socat, Ssh, Rathole, Frp, Bore)
+ALL = (Direct, Pamtunnel, PamtunnelBefore, PamtunnelNobody, Haproxy, Nginx, Socat, Ssh, Rathole,
+       Frp, Bore)

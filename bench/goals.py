@@ -4,6 +4,8 @@ import statistics
 
 MINIMUM_PINGS = 100000
 OURS = "pamtunnel"
+BEFORE = "pamtunnel-before"
+NOISE = .1      # by which medians of one run differ although nothing changed
 
 
 class Data:
@@ -25,6 +27,9 @@ class Data:
         ours = self.median(row, contender, key)
         theirs = self.median(their_row or row, other, key)
         return ours / theirs if ours is not None and theirs else None
+
+    def has(self, contender):
+        return contender in self.raw["contenders"]
 
     def errors(self, row, contender):
         return sorted({s["error"] for s in self.samples if "error" in s
@@ -87,12 +92,21 @@ def _latency(data):
 
 
 def _set_up(data):
-    """Both against the same plain connections of the others."""
-    for row, name in (("set-up", "whole session"), ("reconnect", "reconnect")):
-        yield from _ratio(data, f"{name}s a second", row, "per_second", "≥", (("rathole", 1.0),),
-                          their_row="set-up")
-        yield from _ratio(data, f"CPU per {name}", row, "cpu_us", "≤", (("rathole", 1.0),),
-                          their_row="set-up")
+    """Against rathole's plain connections, of which it has made one part ahead of time."""
+    yield from _ratio(data, "CPU per whole session", "set-up", "cpu_us", "≤", (("rathole", 1.75),))
+    if data.has(BEFORE):
+        yield from _ratio(data, "CPU per whole session", "set-up", "cpu_us", "≤", ((BEFORE, .82),))
+        yield from _ratio(data, "CPU per reconnect", "reconnect", "cpu_us", "≤", ((BEFORE, .85),))
+
+
+def _not_worse(data):
+    if data.has(BEFORE):
+        for streams, way in ((1, "up"), (1, "down"), (8, "up"), (8, "down")):
+            what, row = f"{streams} stream{'s'[:streams - 1]} {way}", f"bulk {streams} {way}"
+            yield from _ratio(data, f"throughput, {what}, not worse", row, "gbps", "≥",
+                              ((BEFORE, 1 - NOISE),))
+            yield from _ratio(data, f"CPU per GiB, {what}, not worse", row, "cpu_per_gib", "≤",
+                              ((BEFORE, 1 + NOISE),))
 
 
 def _idle(data):
@@ -121,7 +135,7 @@ def _not_root(data):
 def results(raw):
     """All goals whose rows were part of the run."""
     data = Data(raw)
-    groups = (("bulk", _throughput), ("ping", _latency), ("set-up", _set_up), ("idle", _idle),
+    groups = (("bulk", _throughput), ("bulk", _not_worse), ("ping", _latency), ("set-up", _set_up), ("idle", _idle),
               ("crowded", _not_root))
     there = " ".join(data.rows())
     return [result for word, check in groups if word in there for result in check(data)]

@@ -186,11 +186,12 @@ def rows(lengths):
                              lambda b, c, s=size, a=after: latency(b, c, s, a)))
     found.append(Row("set-up", "setup", "set-up", set_up))
     found.append(Row("reconnect", "setup", "reconnect", reconnect,
-                     only=("pamtunnel", "pamtunnel-nobody")))
+                     only=("pamtunnel", "pamtunnel-before", "pamtunnel-nobody")))
     found.append(Row("crowded", "nonroot", "1 stream up beside idle sessions", crowded,
                      only=("pamtunnel", "pamtunnel-nobody")))
     for count in lengths.idle:
-        few = None if count <= 1000 else ("direct", "pamtunnel", "pamtunnel-nobody", "rathole")
+        few = None if count <= 1000 else ("direct", "pamtunnel", "pamtunnel-before",
+                                                "pamtunnel-nobody", "rathole")
         found.append(Row(f"idle {count}", "idle", f"{count:,} idle sessions",
                          lambda b, c, n=count: idle(b, c, n), fresh=True, only=few))
     return found
