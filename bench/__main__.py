@@ -1,8 +1,11 @@
 """Runs the comparison; started by scripts/bench, which gives it namespaces of its own.
 
     hosts       the namespace, processes, what they use
+    network     loopback, or a small Internet with lines that are slow, long or bad
     contenders  who is compared, and how each is started
-    measure     the rows
+    measure     the rows on loopback
+    calm        the rows behind slow lines
+    run         repeats of them, and the raw numbers
     goals       what we want to reach
     report      tables, docs/benchmarks.md
     plot        its pictures
@@ -11,6 +14,7 @@
 
 import argparse
 import datetime
+import itertools
 import json
 import os
 import pathlib
@@ -21,20 +25,26 @@ import sys
 import threading
 import time
 
+import calm
 import contenders
 import hosts
 import measure
+import network
 import report
-from hosts import Failed, Process
+from hosts import Failed
+from run import Results, run_repeat, say
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
-ENDS = {"target": ("pump",), "bulk": ("pump",), "ping": (), "sessions": ()}
+ENDS = {"target": ("way", "pump", "stamps"), "bulk": ("way", "pump"), "ping": ("way",),
+        "sessions": ("way",), "age": ("way", "stamps")}
+PARTS = (measure, calm)
+GROUPS = tuple(group for part in PARTS for group in part.GROUPS)
 COMPILER = ("gcc", "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-pthread")
 
 
 class Bench:
-    """What all measurements share: the target, the programs, a folder for files that go away."""
+    """What all measurements share: the programs, loopback, a folder for files that go away."""
 
     def __init__(self, options):
         self.lengths = measure.Lengths(options.quick)
@@ -44,10 +54,8 @@ class Bench:
         self.build = self._copy_programs("bin", options.build)
         self.before = self._copy_programs("before", options.before) if options.before else None
         self._compile_ends()
-        self.counter = self.scratch / "counter"
-        self.target = None
-        self.target_port = 0
-        self.folders = 0
+        self.folders = itertools.count(1)
+        self.loopback = None
 
     def _copy_programs(self, name, build):
         """Every user may run them, and a build meanwhile changes nothing."""
@@ -59,102 +67,16 @@ class Bench:
 
     def _compile_ends(self):
         for name, parts in ENDS.items():
-            sources = [HERE / "ends" / f"{part}.c" for part in (name, "way", *parts)]
+            sources = [HERE / "ends" / f"{part}.c" for part in (name, *parts)]
             subprocess.run([*COMPILER, "-o", self.program(name), *sources], check=True)
 
     def program(self, name):
         return self.scratch / "bin" / f"bench-{name}"
 
     def new_folder(self, name):
-        self.folders += 1
-        folder = self.scratch / f"{self.folders}-{name}"
+        folder = self.scratch / f"{next(self.folders)}-{name}"
         folder.mkdir()
         return folder
-
-    def start_target(self):
-        folder = self.new_folder("target")
-        self.target = Process("target", [self.program("target"), self.counter], folder)
-        deadline = time.monotonic() + 5
-        while not (line := self.target.log_path.read_text()).endswith("\n"):
-            self.target.check()
-            if time.monotonic() > deadline:
-                raise Failed("the target does not start")
-            time.sleep(0.01)
-        self.target_port = int(line)
-
-
-class Results:
-    """All raw numbers, in a file that is written as they come."""
-
-    def __init__(self, path, head):
-        self.path = path
-        self.data = {**head, "samples": []}
-        self.save()
-
-    def add(self, repeat, row, contender, sample):
-        self.data["samples"].append({"repeat": repeat, "row": row.name,
-                                     "contender": contender.name, **sample})
-
-    def save(self):
-        self.path.write_text(json.dumps(self.data, indent=1) + "\n")
-
-
-def say(text):
-    print(text, flush=True)
-
-
-def brief(sample):
-    if "error" in sample:
-        return f"FAILED: {sample['error']}"
-    shown = {key: value for key, value in sample.items() if isinstance(value, (int, float))}
-    return "  ".join(f"{key} {value:.4g}" for key, value in shown.items())
-
-
-def take(bench, results, repeat, row, contender):
-    others = hosts.Others()
-    try:
-        contender.check()
-        sample = row.take(bench, contender)
-    except Failed as failure:
-        sample = {"error": str(failure)}
-    sample["others"] = round(others.cpus(), 3)
-    results.add(repeat, row, contender, sample)
-    say(f"  {row.name:18} {contender.name:17} {brief(sample)}")
-
-
-def start(contender):
-    try:
-        contender.start()
-    except Failed as failure:
-        say(f"  {contender.name}: {failure}")
-        return False
-    return True
-
-
-def takes_part(contender, row):
-    return row.only is None or contender.name in row.only
-
-
-def run_repeat(bench, results, repeat, rows, field):
-    """Row by row through all contenders, so that what changes on the machine meets all of them."""
-    shared = [row for row in rows if not row.fresh]
-    running = [contender for contender in field if start(contender)] if shared else []
-    try:
-        for row in shared:
-            for contender in running:
-                if takes_part(contender, row):
-                    take(bench, results, repeat, row, contender)
-    finally:
-        for contender in running:
-            contender.stop()
-    for row in rows:
-        for contender in field:
-            if row.fresh and takes_part(contender, row) and start(contender):
-                try:
-                    take(bench, results, repeat, row, contender)
-                finally:
-                    contender.stop()
-    results.save()
 
 
 def parse_options():
@@ -162,8 +84,8 @@ def parse_options():
                                      "agents with other relays, two hops each, on this machine.")
     parser.add_argument("--quick", action="store_true", help="two short repeats: only a smoke test")
     parser.add_argument("--repeats", type=int, metavar="N", help="medians are of N (default 5)")
-    parser.add_argument("--only", choices=measure.GROUPS, action="append", metavar="ROW",
-                        help="only these rows: " + ", ".join(measure.GROUPS))
+    parser.add_argument("--only", choices=GROUPS, action="append", metavar="ROW",
+                        help="only these rows: " + ", ".join(GROUPS))
     parser.add_argument("--contenders", metavar="NAME,NAME", help="only these: "
                         + ", ".join(c.name for c in contenders.ALL))
     parser.add_argument("--workers", type=int, metavar="N", help="worker threads of each program "
@@ -208,7 +130,7 @@ def measure_all(options):
     repeats = options.repeats or (2 if options.quick else 5)
     hosts.set_up_namespace()
     bench = Bench(options)
-    rows = [row for row in measure.rows(bench.lengths)
+    rows = [row for part in PARTS for row in part.rows(bench.lengths)
             if not options.only or row.group in options.only]
     folder = pathlib.Path(options.results)
     folder.mkdir(parents=True, exist_ok=True)
@@ -217,12 +139,12 @@ def measure_all(options):
             "workers": options.workers, "lengths": vars(bench.lengths), "missing": missing,
             "contenders": {c.name: {"title": c.title, "version": c.version(options)} for c in chosen}}
     results = Results(folder / "raw.json", head)
-    bench.start_target()
     started = time.monotonic()
     try:
-        for repeat in range(1, repeats + 1):
-            say(f"repeat {repeat} of {repeats}, {time.monotonic() - started:.0f} s so far")
-            run_repeat(bench, results, repeat, rows, [c(bench) for c in chosen])
+        with network.Place(bench) as bench.loopback:
+            for repeat in range(1, repeats + 1):
+                say(f"repeat {repeat} of {repeats}, {time.monotonic() - started:.0f} s so far")
+                run_repeat(bench, results, repeat, rows, chosen)
     finally:
         results.save()
         say(f"bench: all raw numbers are in {results.path}")

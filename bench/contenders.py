@@ -8,21 +8,25 @@ import subprocess
 import time
 
 import hosts
-from hosts import AS_NOBODY, NOBODY, Failed, Helper, Process, free_port
+from hosts import AS_NOBODY, NOBODY, Failed, Process, free_port
 
 START_TIMEOUT = 15      # seconds until the first connection has to come through
 IDLE_FOREVER = 86400    # seconds, where a program would end idle connections
 
 
 class Contender:
-    """name: in the results. title: for people. way: what bench/ends programs take."""
+    """name: in the results. title: for people. way: what bench/ends programs take.
+
+    It runs wherever the place has its hosts: all on loopback, or on machines of their own.
+    """
 
     name = title = ""
     nobody = False      # runs as another user than root
     whole_sessions = False
 
-    def __init__(self, bench):
+    def __init__(self, bench, place):
         self.bench = bench
+        self.place = place
         self.folder = None
         self.processes = []
         self.way = None
@@ -56,8 +60,8 @@ class Contender:
             process.stop()
         self.processes = []
 
-    def run(self, name, *argv, **options):
-        prefix = AS_NOBODY if self.nobody else ()
+    def run(self, machine, name, *argv, **options):
+        prefix = [*self.place.inside(machine), *(AS_NOBODY if self.nobody else ())]
         process = Process(name, argv, self.folder, prefix, **options)
         self.processes.append(process)
         return process
@@ -69,6 +73,10 @@ class Contender:
         if self.nobody:
             os.chown(path, NOBODY, NOBODY)
         return path
+
+    def public_port(self, port):
+        """The way of those that listen at the vps for whoever comes."""
+        self.way = f"{self.place.public}:{port}"
 
     @property
     def pids(self):
@@ -83,7 +91,7 @@ class Contender:
         while True:
             self.check()
             try:
-                with Helper(self.bench.program("sessions"), self.way, 1, 1, 5) as helper:
+                with self.place.helper("sessions", self.way, 1, 1, 5) as helper:
                     answer = helper.run()
             except Failed as failure:
                 answer = {"opened": 0, "why": str(failure)}
@@ -98,7 +106,7 @@ class Direct(Contender):
     name, title = "direct", "direct"
 
     def launch(self):
-        self.way = str(self.bench.target_port)
+        self.way = f"{self.place.target}:{self.place.target_port}"
 
 
 class Pamtunnel(Contender):
@@ -122,18 +130,25 @@ class Pamtunnel(Contender):
         state.mkdir(mode=0o700)
         if self.nobody:
             os.chown(state, NOBODY, NOBODY)
-        both = {"VPS_HOST": "127.0.0.1", "CONTROL_PORT": str(free_port()), "LOG_LEVEL": "warn",
+        both = {"CONTROL_PORT": str(free_port()), "LOG_LEVEL": "warn",
                 "TUNNEL_KEY_FILE": str(self.file("key", key, 0o600))}
         if self.bench.workers:
             both["RELAY_WORKERS"] = str(self.bench.workers)
         first, last = hosts.SESSION_PORTS
-        self.run("vps-agent", build / "vps-agent", "--local", env={
-            **both, "STATE_DIR": str(state), "BIND_ADDRESS": "127.0.0.1", "ADMIT": "auto",
+        self.run("vps", "vps-agent", build / "vps-agent", "--local", env={
+            **both, "VPS_HOST": self.place.public, "BIND_ADDRESS": self.place.bind,
+            "STATE_DIR": str(state), "ADMIT": "auto",
             "PORT_RANGE_START": str(first), "PORT_RANGE_END": str(last),
             "MAX_SESSIONS": "10000", "MAX_SESSIONS_PER_USER": "10000"})
-        self.run("gateway-agent", build / "gateway-agent", env={
-            **both, "GATEWAY_NAME": "bench", "ALLOWED_TARGETS": "127.0.0.1:1-65535"})
-        self.way = f"{state}/pamtunnel.sock:{self.bench.target_port}"
+        self.run("gateway", "gateway-agent", build / "gateway-agent", env={
+            **both, "VPS_HOST": self.place.vps, "GATEWAY_NAME": "bench",
+            "ALLOWED_TARGETS": f"{self.place.target}:1-65535"})
+        self.way = self.way_to(self.place.target_port)
+
+    def way_to(self, port):
+        """With a session to any port of the target."""
+        return (f"{self.place.public},{self.folder}/state/pamtunnel.sock,"
+                f"{self.place.target}:{port}")
 
 
 class PamtunnelBefore(Pamtunnel):
@@ -159,6 +174,12 @@ class PamtunnelNobody(Pamtunnel):
     nobody = True
 
 
+def two_hops(place):
+    """(machine, what it listens at, where it passes that on to) of the gateway and of the vps."""
+    first, second = f"{place.public}:{free_port()}", f"{place.gateway}:{free_port()}"
+    return (("gateway", second, f"{place.target}:{place.target_port}"), ("vps", first, second))
+
+
 class Haproxy(Contender):
     name, title = "haproxy", "HAProxy, forced splice"
 
@@ -171,10 +192,10 @@ class Haproxy(Contender):
         return hosts.version_of("haproxy", "-v")
 
     def launch(self):
-        ports = [free_port(), free_port(), self.bench.target_port]
+        hops = two_hops(self.place)
         threads = f"nbthread {self.bench.workers}" if self.bench.workers else ""
-        for hop in (2, 1):
-            config = self.file(f"haproxy{hop}.cfg", f"""
+        for machine, here, there in hops:
+            config = self.file(f"{machine}.cfg", f"""
 global
     {threads}
     maxconn 5500
@@ -186,13 +207,13 @@ defaults
     timeout client {IDLE_FOREVER}s
     timeout server {IDLE_FOREVER}s
 frontend in
-    bind 127.0.0.1:{ports[hop - 1]}
+    bind {here}
     default_backend out
 backend out
-    server next 127.0.0.1:{ports[hop]}
+    server next {there}
 """)
-            self.run(f"haproxy{hop}", "haproxy", "-db", "-f", config)
-        self.way = str(ports[0])
+            self.run(machine, f"haproxy-{machine}", "haproxy", "-db", "-f", config)
+        self.way = hops[1][1]
 
 
 class Nginx(Contender):
@@ -208,25 +229,25 @@ class Nginx(Contender):
         return hosts.version_of("nginx", "-v")
 
     def launch(self):
-        ports = [free_port(), free_port(), self.bench.target_port]
-        for hop in (2, 1):
-            config = self.file(f"nginx{hop}.conf", f"""
+        hops = two_hops(self.place)
+        for machine, here, there in hops:
+            config = self.file(f"{machine}.conf", f"""
 load_module {self.module};
 daemon off;
-pid {self.folder}/nginx{hop}.pid;
-error_log {self.folder}/nginx{hop}.error warn;
+pid {self.folder}/{machine}.pid;
+error_log {self.folder}/{machine}.error warn;
 worker_processes {self.bench.workers or 'auto'};
 events {{ worker_connections 16000; }}
 stream {{
     server {{
-        listen 127.0.0.1:{ports[hop - 1]};
-        proxy_pass 127.0.0.1:{ports[hop]};
+        listen {here};
+        proxy_pass {there};
         proxy_timeout {IDLE_FOREVER}s;
     }}
 }}
 """)
-            self.run(f"nginx{hop}", "nginx", "-e", f"{self.folder}/nginx{hop}.error", "-c", config)
-        self.way = str(ports[0])
+            self.run(machine, f"nginx-{machine}", "nginx", "-e", f"{self.folder}/{machine}.error", "-c", config)
+        self.way = hops[1][1]
 
 
 class Socat(Contender):
@@ -241,13 +262,14 @@ class Socat(Contender):
         return hosts.version_of("socat", "-V")
 
     def launch(self):
-        ports = [free_port(), free_port(), self.bench.target_port]
-        for hop in (2, 1):
-            self.run(f"socat{hop}", "socat",
-                     f"TCP-LISTEN:{ports[hop - 1]},bind=127.0.0.1,fork,nodelay,reuseaddr,"
+        hops = two_hops(self.place)
+        for machine, here, there in hops:
+            address, port = here.split(":")
+            self.run(machine, f"socat-{machine}", "socat",
+                     f"TCP-LISTEN:{port},bind={address},fork,nodelay,reuseaddr,"
                      "backlog=1024",
-                     f"TCP:127.0.0.1:{ports[hop]},nodelay")
-        self.way = str(ports[0])
+                     f"TCP:{there},nodelay")
+        self.way = hops[1][1]
 
 
 class Ssh(Contender):
@@ -269,7 +291,8 @@ class Ssh(Contender):
                            check=True)
         control, public = free_port(), free_port()
         config = self.file("sshd_config", f"""
-ListenAddress 127.0.0.1:{control}
+ListenAddress {self.place.vps}:{control}
+GatewayPorts clientspecified
 HostKey {self.folder}/host_key
 AuthorizedKeysFile {self.folder}/id.pub
 PermitRootLogin yes
@@ -278,15 +301,16 @@ UsePAM no
 StrictModes no
 MaxSessions 10000
 """)
-        self.run("sshd", "/usr/sbin/sshd", "-D", "-e", "-f", config)
+        self.run("vps", "sshd", "/usr/sbin/sshd", "-D", "-e", "-f", config)
         time.sleep(0.2)
-        self.run("ssh", "ssh", "-F", "none", "-N", "-i", self.folder / "id", "-p", control,
+        self.run("gateway", "ssh", "ssh", "-F", "none", "-N", "-i", self.folder / "id", "-p", control,
                  "-c", "aes128-gcm@openssh.com", "-o", "StrictHostKeyChecking=no",
                  "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
                  "-o", "ExitOnForwardFailure=yes", "-o", "BatchMode=yes",
                  "-o", "ConnectionAttempts=20",
-                 "-R", f"127.0.0.1:{public}:127.0.0.1:{self.bench.target_port}", "root@127.0.0.1")
-        self.way = str(public)
+                 "-R", f"{self.place.public}:{public}:{self.place.target}:{self.place.target_port}",
+                 f"root@{self.place.vps}")
+        self.public_port(public)
 
 
 class Peer(Contender):
@@ -318,24 +342,24 @@ class Rathole(Peer):
         control, public = free_port(), free_port()
         server = self.file("server.toml", f"""
 [server]
-bind_addr = "127.0.0.1:{control}"
+bind_addr = "{self.place.vps}:{control}"
 default_token = "bench"
 [server.services.bench]
-bind_addr = "127.0.0.1:{public}"
+bind_addr = "{self.place.public}:{public}"
 """)
         client = self.file("client.toml", f"""
 [client]
-remote_addr = "127.0.0.1:{control}"
+remote_addr = "{self.place.vps}:{control}"
 default_token = "bench"
 [client.services.bench]
-local_addr = "127.0.0.1:{self.bench.target_port}"
+local_addr = "{self.place.target}:{self.place.target_port}"
 """)
         env = {"RUST_LOG": "warn"}
         if self.bench.workers:
             env["TOKIO_WORKER_THREADS"] = str(self.bench.workers)
-        self.run("rathole-server", self.path("rathole"), "--server", server, env=env)
-        self.run("rathole-client", self.path("rathole"), "--client", client, env=env)
-        self.way = str(public)
+        self.run("vps", "rathole-server", self.path("rathole"), "--server", server, env=env)
+        self.run("gateway", "rathole-client", self.path("rathole"), "--client", client, env=env)
+        self.public_port(public)
 
 
 class Frp(Peer):
@@ -345,26 +369,26 @@ class Frp(Peer):
         control, public = free_port(), free_port()
         server = self.file("frps.ini", f"""
 [common]
-bind_addr = 127.0.0.1
-proxy_bind_addr = 127.0.0.1
+bind_addr = {self.place.vps}
+proxy_bind_addr = {self.place.public}
 bind_port = {control}
 log_level = warn
 """)
         client = self.file("frpc.ini", f"""
 [common]
-server_addr = 127.0.0.1
+server_addr = {self.place.vps}
 server_port = {control}
 log_level = warn
 [bench]
 type = tcp
-local_ip = 127.0.0.1
-local_port = {self.bench.target_port}
+local_ip = {self.place.target}
+local_port = {self.place.target_port}
 remote_port = {public}
 """)
         env = {"GOMAXPROCS": str(self.bench.workers)} if self.bench.workers else {}
-        self.run("frps", self.path("frps"), "-c", server, env=env)
-        self.run("frpc", self.path("frpc"), "-c", client, env=env)
-        self.way = str(public)
+        self.run("vps", "frps", self.path("frps"), "-c", server, env=env)
+        self.run("gateway", "frpc", self.path("frpc"), "-c", client, env=env)
+        self.public_port(public)
 
 
 class Bore(Peer):
@@ -375,12 +399,12 @@ class Bore(Peer):
         env = {"RUST_LOG": "warn", "BORE_SECRET": "bench"}
         if self.bench.workers:
             env["TOKIO_WORKER_THREADS"] = str(self.bench.workers)
-        self.run("bore-server", self.path("bore"), "server", "--min-port",
-                 hosts.FIRST_FIXED_PORT, "--bind-addr", "127.0.0.1", env=env)
+        self.run("vps", "bore-server", self.path("bore"), "server", "--min-port",
+                 hosts.FIRST_FIXED_PORT, "--bind-addr", self.place.bind, env=env)
         time.sleep(0.2)
-        self.run("bore-client", self.path("bore"), "local", self.bench.target_port,
-                 "--local-host", "127.0.0.1", "--to", "127.0.0.1", "--port", public, env=env)
-        self.way = str(public)
+        self.run("gateway", "bore-client", self.path("bore"), "local", self.place.target_port,
+                 "--local-host", self.place.target, "--to", self.place.vps, "--port", public, env=env)
+        self.public_port(public)
 
 
 ALL = (Direct, Pamtunnel, PamtunnelBefore, PamtunnelNobody, Haproxy, Nginx, Socat, Ssh, Rathole,

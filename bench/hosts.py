@@ -95,10 +95,10 @@ class Process:
 class Helper:
     """One of the programs in bench/ends: says "ready", waits for a line, answers with JSON."""
 
-    def __init__(self, program, *args, timeout=60):
+    def __init__(self, program, *args, prefix=(), timeout=60):
         self.name = program.name
         self.timeout = timeout
-        self.popen = subprocess.Popen([str(program), *map(str, args)], stdin=subprocess.PIPE,
+        self.popen = subprocess.Popen([*prefix, str(program), *map(str, args)], stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
             self._line("ready")
@@ -119,10 +119,16 @@ class Helper:
     def pid(self):
         return self.popen.pid
 
-    def run(self):
+    def go(self):
         self.popen.stdin.write("go\n")
         self.popen.stdin.flush()
+
+    def answer(self):
         return json.loads(self._line("answer"))
+
+    def run(self):
+        self.go()
+        return self.answer()
 
     def stop(self):
         for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
