@@ -84,8 +84,8 @@ def parse_options():
                                      "agents with other relays, two hops each, on this machine.")
     parser.add_argument("--quick", action="store_true", help="two short repeats: only a smoke test")
     parser.add_argument("--repeats", type=int, metavar="N", help="medians are of N (default 5)")
-    parser.add_argument("--only", choices=GROUPS, action="append", metavar="ROW",
-                        help="only these rows: " + ", ".join(GROUPS))
+    parser.add_argument("--only", action="append", metavar="ROW", help="only these rows: "
+                        + ", ".join(GROUPS) + ", or how the name of one begins")
     parser.add_argument("--contenders", metavar="NAME,NAME", help="only these: "
                         + ", ".join(c.name for c in contenders.ALL))
     parser.add_argument("--workers", type=int, metavar="N", help="worker threads of each program "
@@ -104,7 +104,16 @@ def parse_options():
     parser.add_argument("--before", help=argparse.SUPPRESS)
     parser.add_argument("--scratch", help=argparse.SUPPRESS)
     parser.add_argument("--results", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    options = parser.parse_args()
+    for word in options.only or ():
+        if not rows_of(measure.Lengths(options.quick), [word]):
+            parser.error(f"no row is called {word}")
+    return options
+
+
+def rows_of(lengths, wanted):
+    return [row for part in PARTS for row in part.rows(lengths) if not wanted
+            or row.group in wanted or any(row.name.startswith(word) for word in wanted)]
 
 
 def choose(options):
@@ -130,8 +139,7 @@ def measure_all(options):
     repeats = options.repeats or (2 if options.quick else 5)
     hosts.set_up_namespace()
     bench = Bench(options)
-    rows = [row for part in PARTS for row in part.rows(bench.lengths)
-            if not options.only or row.group in options.only]
+    rows = rows_of(bench.lengths, options.only)
     folder = pathlib.Path(options.results)
     folder.mkdir(parents=True, exist_ok=True)
     head = {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),

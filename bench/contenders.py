@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import hosts
+import openssh
 from hosts import AS_NOBODY, NOBODY, Failed, Process, free_port
 
 START_TIMEOUT = 15      # seconds until the first connection has to come through
@@ -78,6 +79,10 @@ class Contender:
         """The way of those that listen at the vps for whoever comes."""
         self.way = f"{self.place.public}:{port}"
 
+    def port_for_client(self):
+        """Where a program that is none of ours connects to."""
+        return self.way.split(":")
+
     @property
     def pids(self):
         return [process.pid for process in self.processes]
@@ -143,12 +148,12 @@ class Pamtunnel(Contender):
         self.run("gateway", "gateway-agent", build / "gateway-agent", env={
             **both, "VPS_HOST": self.place.vps, "GATEWAY_NAME": "bench",
             "ALLOWED_TARGETS": f"{self.place.target}:1-65535"})
-        self.way = self.way_to(self.place.target_port)
+        self.way = (f"{self.place.public},{state}/pamtunnel.sock,"
+                    f"{self.place.target}:{self.place.target_port}")
 
-    def way_to(self, port):
-        """With a session to any port of the target."""
-        return (f"{self.place.public},{self.folder}/state/pamtunnel.sock,"
-                f"{self.place.target}:{port}")
+    def port_for_client(self):
+        host, admin, target = self.way.split(",")
+        return host, openssh.ask_for_session(admin, target)
 
 
 class PamtunnelBefore(Pamtunnel):
@@ -285,29 +290,13 @@ class Ssh(Contender):
         return hosts.version_of("ssh", "-V")
 
     def launch(self):
-        os.makedirs("/run/sshd", exist_ok=True)     # a /run of our own, see scripts/bench
-        for key in ("host_key", "id"):
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / key],
-                           check=True)
+        openssh.keys(self.folder)
         control, public = free_port(), free_port()
-        config = self.file("sshd_config", f"""
-ListenAddress {self.place.vps}:{control}
-GatewayPorts clientspecified
-HostKey {self.folder}/host_key
-AuthorizedKeysFile {self.folder}/id.pub
-PermitRootLogin yes
-PidFile none
-UsePAM no
-StrictModes no
-MaxSessions 10000
-""")
-        self.run("vps", "sshd", "/usr/sbin/sshd", "-D", "-e", "-f", config)
+        self.run("vps", "sshd", *openssh.daemon(self.folder, self.place.vps, control))
         time.sleep(0.2)
-        self.run("gateway", "ssh", "ssh", "-F", "none", "-N", "-i", self.folder / "id", "-p", control,
-                 "-c", "aes128-gcm@openssh.com", "-o", "StrictHostKeyChecking=no",
-                 "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
-                 "-o", "ExitOnForwardFailure=yes", "-o", "BatchMode=yes",
-                 "-o", "ConnectionAttempts=20",
+        self.run("gateway", "ssh", "ssh", *openssh.CLIENT, "-N", "-i", self.folder / "id",
+                 "-p", control, "-c", "aes128-gcm@openssh.com",
+                 "-o", "ExitOnForwardFailure=yes", "-o", "ConnectionAttempts=20",
                  "-R", f"{self.place.public}:{public}:{self.place.target}:{self.place.target_port}",
                  f"root@{self.place.vps}")
         self.public_port(public)

@@ -32,7 +32,10 @@ class Lengths:
         self.ages = dict.fromkeys((1, 10, 100), (.5, .5)) if quick else \
             {1: (6, 12), 10: (4, 8), 100: (2, 5)}
         self.stage = 1 if quick else 12                 # of a rate that changes
-        self.pause = (.5, .5, 1) if quick else (4, 30, 20)  # reading, not reading, reading
+        self.pause = (.5, .5, 1) if quick else (4, 20, 16)  # reading, not reading, reading
+        self.typing = (.3, .7) if quick else (5, 10)    # beside bulk: before it counts, then
+        self.held = (.3, .7) if quick else (2, 5)       # memory: before it counts, then
+        self.held_by = (1, 10) if quick else (1, 100)   # sessions
 
 
 AT_ONCE = 16            # set-ups, as many as have their own connection to the admin socket
@@ -172,14 +175,16 @@ class Row:
     """group: what --only names. fresh: the contender is started for it alone. only: contenders.
 
     lines: in a network with these lines instead of on loopback. narrow: it leaves the processors
-    idle, so that others can be measured at the same time. times: in how many repeats.
+    idle, so that others can be measured at the same time. times: in how many repeats. target_is:
+    of a network, what answers there.
     """
 
     def __init__(self, name, group, title, take, fresh=False, only=None, lines=None, narrow=False,
-                 times=math.inf):
+                 times=math.inf, target_is="ours"):
         self.name, self.group, self.title, self.take = name, group, title, take
         self.fresh, self.only = fresh, only
         self.lines, self.narrow, self.times = lines, narrow, times
+        self.target_is = target_is
 
 
 def rows(lengths):

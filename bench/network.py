@@ -12,9 +12,10 @@ import contextlib
 import dataclasses
 import itertools
 import subprocess
-import time
 
-from hosts import CONGESTION_CONTROL, EPHEMERAL_PORTS, Failed, Helper, Process
+import openssh
+from hosts import (CONGESTION_CONTROL, EPHEMERAL_PORTS, Failed, Helper, Process,
+                   free_port, wait_for)
 
 MACHINES = ("client", "vps", "gateway", "target")
 # Each leg is a device of its name at both machines.
@@ -49,6 +50,7 @@ class Line:
 class Place:
     """Loopback, and what all places have: a target, and the ends that contenders share."""
 
+    target_is = "ours"      # bench/ends/target, or sshd
     bind = public = vps = gateway = target = "127.0.0.1"    # vps is what the gateway dials
 
     def __init__(self, bench):
@@ -70,6 +72,13 @@ class Place:
         return Helper(self.bench.program(name), *args, prefix=self.inside("client"), **options)
 
     def start_target(self):
+        if self.target_is == "sshd":
+            openssh.keys(self.folder)
+            self.target_port = free_port()
+            self.target_process = Process("sshd", openssh.daemon(
+                self.folder, self.target, self.target_port), self.folder, self.inside("target"))
+            first_line(self.target_process)
+            return
         self.target_process = Process(
             "target", [self.bench.program("target"), self.counter, self.ages], self.folder,
             self.inside("target"))
@@ -86,13 +95,11 @@ class Place:
 
 def first_line(process):
     """What it prints when it has started."""
-    deadline = time.monotonic() + 5
-    while "\n" not in (text := process.log_path.read_text()):
+    def started():
         process.check()
-        if time.monotonic() > deadline:
-            raise Failed(f"{process.name} does not start")
-        time.sleep(0.01)
-    return text.split("\n", 1)[0]
+        return "\n" in process.log_path.read_text()
+    wait_for(started, 5, f"{process.name} does not start")
+    return process.log_path.read_text().split("\n", 1)[0]
 
 
 class Network(Place):
@@ -102,8 +109,9 @@ class Network(Place):
     public, vps = LEGS["client"][1][1], LEGS["gateway"][0][1]
     gateway, target = LEGS["gateway"][1][1], LEGS["target"][1][1]
 
-    def __init__(self, bench, lines):
+    def __init__(self, bench, lines, target_is="ours"):
         super().__init__(bench)
+        self.target_is = target_is
         self.lines = lines
         self.number = next(_networks)
         self.paths = []

@@ -87,7 +87,7 @@ def on_loopback(bench, results, repeat, rows, field):
 def in_network(bench, row, kind):
     """In a network of its own, which is there for this one sample."""
     try:
-        with Network(bench, row.lines) as network:
+        with Network(bench, row.lines, row.target_is) as network:
             contender = kind(bench, network)
             contender.start()
             try:
