@@ -5,6 +5,7 @@
     contenders  who is compared, and how each is started
     measure     the rows on loopback
     calm        the rows behind slow lines
+    paths       the rows over long and bad ones
     run         repeats of them, and the raw numbers
     goals       what we want to reach
     report      tables, docs/benchmarks.md
@@ -30,6 +31,7 @@ import contenders
 import hosts
 import measure
 import network
+import paths
 import report
 from hosts import Failed
 from run import Results, run_repeat, say
@@ -37,8 +39,8 @@ from run import Results, run_repeat, say
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 ENDS = {"target": ("way", "pump", "stamps"), "bulk": ("way", "pump"), "ping": ("way",),
-        "sessions": ("way",), "age": ("way", "stamps")}
-PARTS = (measure, calm)
+        "sessions": ("way",), "age": ("way", "stamps"), "path": ("way",)}
+PARTS = (measure, calm, paths)
 GROUPS = tuple(group for part in PARTS for group in part.GROUPS)
 COMPILER = ("gcc", "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-pthread")
 

@@ -117,6 +117,7 @@ class Direct(Contender):
 class Pamtunnel(Contender):
     name, title = "pamtunnel", "pamtunnel"
     whole_sessions = True
+    congestion_control = None   # what the agents take by themselves
 
     @classmethod
     def version(cls, options):
@@ -137,6 +138,8 @@ class Pamtunnel(Contender):
             os.chown(state, NOBODY, NOBODY)
         both = {"CONTROL_PORT": str(free_port()), "LOG_LEVEL": "warn",
                 "TUNNEL_KEY_FILE": str(self.file("key", key, 0o600))}
+        if self.congestion_control:
+            both["CONGESTION_CONTROL"] = self.congestion_control
         if self.bench.workers:
             both["RELAY_WORKERS"] = str(self.bench.workers)
         first, last = hosts.SESSION_PORTS
@@ -172,6 +175,24 @@ class PamtunnelBefore(Pamtunnel):
     @property
     def build(self):
         return self.bench.before
+
+
+class PamtunnelSystem(Pamtunnel):
+    """Told which congestion control to use on the legs that leave its machine."""
+
+    name, title = "pamtunnel-system", "pamtunnel, system's congestion control"
+    congestion_control = "system"
+
+    @classmethod
+    def missing(cls, options):
+        program = pathlib.Path(options.build) / "vps-agent"
+        return None if b"CONGESTION_CONTROL" in program.read_bytes() else \
+            "the agents have no such setting"
+
+
+class PamtunnelBbr(PamtunnelSystem):
+    name, title = "pamtunnel-bbr", "pamtunnel, bbr"
+    congestion_control = "bbr"
 
 
 class PamtunnelNobody(Pamtunnel):
@@ -396,5 +417,5 @@ class Bore(Peer):
         self.public_port(public)
 
 
-ALL = (Direct, Pamtunnel, PamtunnelBefore, PamtunnelNobody, Haproxy, Nginx, Socat, Ssh, Rathole,
-       Frp, Bore)
+ALL = (Direct, Pamtunnel, PamtunnelBefore, PamtunnelNobody, PamtunnelSystem, PamtunnelBbr,
+       Haproxy, Nginx, Socat, Ssh, Rathole, Frp, Bore)

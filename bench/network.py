@@ -32,13 +32,13 @@ _networks = itertools.count(1)
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """What a leg carries either way. Without delay and loss it is a veth pair behind a token
-    bucket; with them, packets go through bench/ends/path."""
+    """What a leg carries either way: a veth pair behind a token bucket or, with a delay, what
+    goes through bench/ends/path."""
 
     mbit: float
-    delay_ms: float = 0         # one way
+    delay_ms: float = None      # one way
     loss: float = 0             # percent
-    queue_ms: float = 0         # of a path, in front of the rate
+    queue_ms: float = 0         # in front of the rate
 
     @property
     def bucket(self):
@@ -143,7 +143,7 @@ class Network(Place):
 
     def _make_leg(self, leg, line):
         (one, _), (two, _) = LEGS[leg]
-        through_path = line and (line.delay_ms or line.loss)
+        through_path = line and line.delay_ms is not None
         if through_path:
             self._make_path(leg, line)
         else:
@@ -163,7 +163,8 @@ class Network(Place):
         self.paths.append(path)
         first_line(path)
         for name, (machine, _) in zip(names, LEGS[leg]):
-            command("ip", "link", "set", name, "netns", self._name(machine), "name", leg)
+            command("ip", "link", "set", name, "netns", self._name(machine), "name", leg,
+                    "txqueuelen", 10000)
 
     def _tc(self, verb, leg, line):
         for machine, _ in LEGS[leg]:

@@ -92,7 +92,8 @@ static int read_line(int fd, char *line, size_t size)
 static int open_session(int asker, const char *kind, const char *target, char answer[ANSWER_SIZE],
                         char *why)
 {
-    int len = snprintf(answer, ANSWER_SIZE, "{\"command\":\"%s\",\"target\":\"%s\"}\n", kind, target);
+    int len = snprintf(answer, ANSWER_SIZE, "{\"command\":\"%s\",\"target\":\"%s\"}\n", kind,
+                       target);
     if (send_all(asker, answer, (uint64_t)len) < 0 || read_line(asker, answer, ANSWER_SIZE) < 0) {
         snprintf(why, LINE_MAX_SIZE, "the admin socket was closed");
         return -1;
