@@ -114,8 +114,9 @@ def parse_options():
 
 
 def rows_of(lengths, wanted):
+    """wanted: groups, or how the names of rows begin; none: all of them."""
     return [row for part in PARTS for row in part.rows(lengths) if not wanted
-            or row.group in wanted or any(row.name.startswith(word) for word in wanted)]
+            or row.group in wanted or row.name.startswith(tuple(wanted))]
 
 
 def choose(options):
@@ -147,7 +148,8 @@ def measure_all(options):
     head = {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
             "machine": hosts.describe(), "repeats": repeats, "quick": options.quick,
             "workers": options.workers, "lengths": vars(bench.lengths), "missing": missing,
-            "contenders": {c.name: {"title": c.title, "version": c.version(options)} for c in chosen}}
+            "contenders": {c.name: {"title": c.title, "version": c.version(options)}
+                           for c in chosen}}
     results = Results(folder / "raw.json", head)
     started = time.monotonic()
     try:

@@ -1,4 +1,4 @@
-"""Rows behind slow lines: how old bytes are when they arrive, and what is held for them meanwhile."""
+"""Rows behind slow lines: how old bytes are on arrival, and what is held for them meanwhile."""
 
 import os
 import re

@@ -23,6 +23,7 @@ class Contender:
 
     name = title = ""
     nobody = False      # runs as another user than root
+    everywhere = True   # or only in the rows that name it
     whole_sessions = False
 
     def __init__(self, bench, place):
@@ -182,6 +183,7 @@ class PamtunnelSystem(Pamtunnel):
 
     name, title = "pamtunnel-system", "pamtunnel, system's congestion control"
     congestion_control = "system"
+    everywhere = False
 
     @classmethod
     def missing(cls, options):
@@ -272,7 +274,8 @@ stream {{
     }}
 }}
 """)
-            self.run(machine, f"nginx-{machine}", "nginx", "-e", f"{self.folder}/{machine}.error", "-c", config)
+            self.run(machine, f"nginx-{machine}", "nginx", "-e", f"{self.folder}/{machine}.error",
+                     "-c", config)
         self.way = hops[1][1]
 
 
@@ -413,7 +416,8 @@ class Bore(Peer):
                  hosts.FIRST_FIXED_PORT, "--bind-addr", self.place.bind, env=env)
         time.sleep(0.2)
         self.run("gateway", "bore-client", self.path("bore"), "local", self.place.target_port,
-                 "--local-host", self.place.target, "--to", self.place.vps, "--port", public, env=env)
+                 "--local-host", self.place.target, "--to", self.place.vps, "--port", public,
+                 env=env)
         self.public_port(public)
 
 

@@ -110,8 +110,9 @@ class Helper:
     def __init__(self, program, *args, prefix=(), timeout=60):
         self.name = program.name
         self.timeout = timeout
-        self.popen = subprocess.Popen([*prefix, str(program), *map(str, args)], stdin=subprocess.PIPE,
-                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.popen = subprocess.Popen([*prefix, str(program), *map(str, args)], text=True,
+                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE)
         try:
             self._line("ready")
         except Failed:

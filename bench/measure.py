@@ -36,7 +36,9 @@ class Lengths:
         self.typing = (.3, .7) if quick else (5, 10)    # beside bulk: before it counts, then
         self.held = (.3, .7) if quick else (2, 5)       # memory: before it counts, then
         self.path = (.5, .5) if quick else (2, 8)       # long paths: warming up, looking
-        self.round_trips = (20,) if quick else (20, 100, 200)   # ms
+        self.round_trips = (20,) if quick else (20, 100, 200)   # ms, of the long leg
+        self.path_rates = (100,) if quick else (1000, 100)      # Mbit/s, of both
+        self.losses = (1,) if quick else (0, .1, 1)     # percent, of the long one
         self.answers = 2 if quick else 15
         self.held_by = (1, 10) if quick else (1, 100)   # sessions
 

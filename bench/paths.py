@@ -8,9 +8,7 @@ from network import Line
 # Who else does not matter here: what counts is that the path is split in two.
 SPLIT = ("direct", "pamtunnel", "pamtunnel-before")
 SHORT_MS = 10                   # of the other
-RATES = (1000, 100)             # Mbit/s, both legs
-LOSSES = (0, .1, 1)             # percent, of the long leg
-QUEUE_MS = 25                   # in front of each rate
+QUEUE_MS = 50                   # in front of each rate
 AS_FAST_AS_IT_GOES = 100000     # Mbit/s
 ANSWER_MS = (0, 20, 100)
 
@@ -38,9 +36,9 @@ def answer(bench, contender):
 
 def _long_rows(lengths):
     for long in ("gateway", "client"):
-        for mbit in RATES:
+        for mbit in lengths.path_rates:
             for round_trip in lengths.round_trips:
-                for loss in LOSSES:
+                for loss in lengths.losses:
                     yield Row(f"path {long} {mbit} {round_trip} {loss:g}", "paths",
                               f"{round_trip} ms, {mbit} Mbit/s, {loss:g} % loss, "
                               f"{calm.LEG_NAMES[long]}", over,

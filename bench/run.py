@@ -59,13 +59,14 @@ def start(contender):
 
 
 def takes_part(contender, row):
-    return row.only is None or contender.name in row.only
+    return contender.name in row.only if row.only else contender.everywhere
 
 
 def on_loopback(bench, results, repeat, rows, field):
     """Row by row through all contenders, so that what changes on the machine meets all of them."""
     shared = [row for row in rows if not row.fresh]
-    contenders = [kind(bench, bench.loopback) for kind in field]
+    contenders = [kind(bench, bench.loopback) for kind in field
+                  if any(takes_part(kind, row) for row in rows)]
     running = [contender for contender in contenders if start(contender)] if shared else []
     try:
         for row in shared:
