@@ -16,6 +16,7 @@ class Lengths:
     """How long and how much; quick is only to see that everything works."""
 
     def __init__(self, quick):
+        self.quick = quick
         self.warm_up = 0.1 if quick else 0.5            # seconds
         self.bulk = 0.4 if quick else 3
         self.pings = 2000 if quick else 20000           # a sample; five make 100,000

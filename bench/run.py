@@ -103,13 +103,14 @@ def in_networks(bench, results, repeat, rows, field):
     """One after the other what may need all of the machine, then side by side what does not."""
     cells = [(row, kind) for row in rows for kind in field
              if takes_part(kind, row) and repeat <= row.times]
+    narrow = [cell for cell in cells if cell[0].narrow or bench.lengths.quick]
     for row, kind in cells:
-        if not row.narrow:
+        if (row, kind) not in narrow:
             results.add(repeat, row, kind, in_network(bench, row, kind))
     with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         try:
             running = {pool.submit(in_network, bench, row, kind): (row, kind)
-                       for row, kind in cells if row.narrow}
+                       for row, kind in narrow}
             for done in concurrent.futures.as_completed(running):
                 results.add(repeat, *running[done], done.result())
         except BaseException:

@@ -64,7 +64,8 @@ def test_the_benchmark_measures_every_row(bench, tmp_path):
     failed = [sample for sample in samples if "error" in sample]
     assert not failed, output
     kinds = {sample["row"].split()[0] for sample in samples if sample["contender"] == "pamtunnel"}
-    assert kinds == {"bulk", "ping", "set-up", "reconnect", "crowded", "idle"}
+    assert kinds == {"bulk", "ping", "set-up", "reconnect", "crowded", "idle", "age", "keystroke",
+                     "memory", "split", "bad", "path", "answer"}
     assert "| throughput, 1 stream up | ≥ 0.55 × direct |" in output
     assert not left_behind(process, tmp_path)
 
