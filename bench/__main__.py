@@ -85,7 +85,7 @@ def parse_options():
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Compares pamtunnel's "
                                      "agents with other relays, two hops each, on this machine.")
     parser.add_argument("--quick", action="store_true", help="two short repeats: only a smoke test")
-    parser.add_argument("--repeats", type=int, metavar="N", help="medians are of N (default 5)")
+    parser.add_argument("--repeats", type=int, metavar="N", help="medians are of N (default 4)")
     parser.add_argument("--only", action="append", metavar="ROW", help="only these rows: "
                         + ", ".join(GROUPS) + ", or how the name of one begins")
     parser.add_argument("--contenders", metavar="NAME,NAME", help="only these: "
@@ -139,7 +139,7 @@ def choose(options):
 
 def measure_all(options):
     chosen, missing = choose(options)
-    repeats = options.repeats or (2 if options.quick else 5)
+    repeats = options.repeats or (2 if options.quick else 4)
     hosts.set_up_namespace()
     bench = Bench(options)
     rows = rows_of(bench.lengths, options.only)

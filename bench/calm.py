@@ -20,7 +20,6 @@ LEG_NAMES = {"client": "the client's line", "gateway": "the gateway's line",
              "target": "the target's line"}
 ALL = ("direct", "pamtunnel", "pamtunnel-before", "haproxy", "nginx", "socat", "ssh", "rathole",
        "frp", "bore")   # who one is does not matter here: without pamtunnel-nobody
-NARROW_MBIT = 10        # contenders that move no more than this can be measured side by side
 KEY_PATIENCE = 40       # seconds
 RATES = (10, 1, 100)    # Mbit/s, one after the other
 
@@ -70,7 +69,7 @@ def _age_rows(lengths):
             yield Row(f"age {way} {mbit} {leg}", "age",
                       f"{mbit} Mbit/s, {LEG_NAMES[leg]}, {way}",
                       lambda b, c, w=way, u=warm_up, s=seconds: age(b, c, w, u, s),
-                      lines={leg: Line(mbit)}, narrow=mbit <= NARROW_MBIT, times=3, only=ALL)
+                      lines={leg: Line(mbit)}, narrow=True, times=2, only=ALL)
     yield Row("age changes", "age", "10, 1 and 100 Mbit/s one after the other",
               lambda b, c: age_of_changes(b, c, lengths.stage),
               lines={"client": Line(RATES[0])}, narrow=True, times=1, only=ALL)
@@ -185,14 +184,14 @@ def _memory_rows(lengths):
     for sessions in lengths.held_by:
         yield Row(f"memory {sessions}", "memory",
                   f"{sessions} session{'s'[:sessions - 1]} with a slow client",
-                  lambda b, c, n=sessions: memory(b, c, n), lines={"client": Line(10)}, times=3,
-                  only=ALL)
+                  lambda b, c, n=sessions: memory(b, c, n), lines={"client": Line(10)}, times=2,
+                  narrow=sessions == 1, only=ALL)
 
 
 def rows(lengths):
     return [*_age_rows(lengths),
             Row("keystroke", "keystroke", "a key beside scp, 10 Mbit/s", keystroke,
-                lines={"client": Line(10)}, narrow=True, times=3, only=ALL, target_is="sshd"),
+                lines={"client": Line(10)}, narrow=True, times=2, only=ALL, target_is="sshd"),
             *_memory_rows(lengths)]
 
 

@@ -43,12 +43,12 @@ def _long_rows(lengths):
                               f"{round_trip} ms, {mbit} Mbit/s, {loss:g} % loss, "
                               f"{calm.LEG_NAMES[long]}", over,
                               lines=legs(long, mbit, round_trip, loss), only=SPLIT[:2],
-                              narrow=bool(loss), times=1)
+                              narrow=mbit <= 100 or loss > 0, times=1)
         yield Row(f"split {long}", "paths", f"100 ms, 500 Mbit/s, {calm.LEG_NAMES[long]}", over,
-                  lines=legs(long, 500, 100, 0), only=SPLIT, times=3)
+                  lines=legs(long, 500, 100, 0), only=SPLIT, times=2)
         yield Row(f"bad {long}", "badlines",
                   f"100 ms, 100 Mbit/s, 1 % loss, {calm.LEG_NAMES[long]}", over,
-                  lines=legs(long, 100, 100, 1), narrow=True, times=3,
+                  lines=legs(long, 100, 100, 1), narrow=True, times=2,
                   only=(*SPLIT, "pamtunnel-system", "pamtunnel-bbr"))
 
 
@@ -61,7 +61,7 @@ def rows(lengths):
         found.append(Row(f"answer {round_trip}", "answer",
                          f"command to answer, {round_trip} ms between VPS and gateway", answer,
                          lines={"gateway": Line(1000, round_trip / 2, 0, QUEUE_MS)},
-                         only=(*SPLIT, "rathole"), narrow=True, times=3))
+                         only=(*SPLIT, "rathole"), narrow=True, times=2))
     return found
 
 
