@@ -176,6 +176,10 @@ class Tables:
                               *self._flow(row, "direct"), *self._flow(row, goals.OURS)])
         return table(["", "direct, Mbit/s", "age, ms", "pamtunnel, Mbit/s", "age, ms"], lines)
 
+    def path_alone(self):
+        gbps = self.data.median("path alone", "direct", "gbps")
+        return f"The path program by itself carried {fixed(gbps, 1)} Gb/s." if gbps else ""
+
     def split(self):
         lines = []
         for prefix, what in (("split", "500 Mbit/s, no loss"), ("bad", "100 Mbit/s, 1 % loss")):
@@ -288,7 +292,7 @@ def calm_sections(tables, picture):
                         picture.format("Memory", "memory.svg")]),
             ("split", ["## Long and bad lines, one stream down (× direct)", "", tables.split(),
                        ""]),
-            ("path", ["", tables.paths(), ""]),
+            ("path", [tables.paths(), "", tables.path_alone(), ""]),
             ("answer", ["## From command to answer, and to the target's first byte, ms", "",
                         tables.answer(), "", "What the distance adds, in round trips between VPS "
                         "and gateway:", "", tables.answer_round_trips(), ""]))
