@@ -69,7 +69,7 @@ def _age_rows(lengths):
             yield Row(f"age {way} {mbit} {leg}", "age",
                       f"{mbit} Mbit/s, {LEG_NAMES[leg]}, {way}",
                       lambda b, c, w=way, u=warm_up, s=seconds: age(b, c, w, u, s),
-                      lines={leg: Line(mbit)}, narrow=True, times=2, only=ALL)
+                      lines={leg: Line(mbit)}, narrow=True, only=ALL, times=4 if mbit == 100 else 2)
     yield Row("age changes", "age", "10, 1 and 100 Mbit/s one after the other",
               lambda b, c: age_of_changes(b, c, lengths.stage),
               lines={"client": Line(RATES[0])}, narrow=True, times=1, only=ALL)

@@ -1,5 +1,6 @@
 """Bars and lines as SVG, by hand: nothing to install, and they look the same everywhere."""
 
+import itertools
 import math
 import statistics
 from xml.sax.saxutils import escape
@@ -69,7 +70,7 @@ def bars(title, series, groups, ours=("pamtunnel",)):
 # ---- lines over time
 
 ROOM, UP, DOWN, SIDE = 330, 46, 34, 200     # pixels: height of the plot, around it, for names
-PALETTE = ("#2f6db5", "#777777", "#d0782a", "#3c9a5f", "#a04fb0", "#b8a12c", "#c2434f", "#4aa3b5",
+PALETTE = ("#777777", "#8db8e8", "#d0782a", "#3c9a5f", "#a04fb0", "#b8a12c", "#c2434f", "#4aa3b5",
            "#7d5a3c", "#e08fb5")
 
 
@@ -84,7 +85,7 @@ def _grid(marks, y_of, seconds, x_of):
     for mark in marks:
         yield (f'<line x1="60" x2="{right}" y1="{y_of(mark):.1f}" y2="{y_of(mark):.1f}" '
                f'stroke="#ddd"/><text x="54" y="{y_of(mark) + 4:.1f}" '
-               f'text-anchor="end">{mark:g}</text>')
+               f'text-anchor="end">{mark:,g}</text>')
     for part in range(5):
         at = seconds * part / 4
         yield (f'<text x="{x_of(at):.1f}" y="{UP + ROOM + 18}" text-anchor="middle">'
@@ -96,7 +97,7 @@ def lines(title, groups, ours=("pamtunnel",)):
     groups = [(name, [(x, y) for x, y in points if y > 0]) for name, points in groups]
     groups = [(name, points) for name, points in groups if points]
     values = [y for _, points in groups for _, y in points] or [1]
-    seconds = max((x for _, points in groups for x, _ in points), default=1) or 1
+    seconds = math.ceil(max((x for _, points in groups for x, _ in points), default=1)) or 1
     marks = _decades(min(values), max(values))
     span = math.log10(marks[-1] / marks[0])
 
@@ -111,9 +112,9 @@ def lines(title, groups, ours=("pamtunnel",)):
              f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
              f'<text x="14" y="22" font-size="15" font-weight="bold">{escape(title)}</text>',
              *_grid(marks, y_of, seconds, x_of)]
+    others = itertools.cycle(PALETTE)
     for index, (name, points) in enumerate(groups):
-        colour = PALETTE[index % len(PALETTE)]
-        wide = 3 if name in ours else 1.4
+        colour, wide = (COLOURS[0], 3) if name in ours else (next(others), 1.4)
         where = " ".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in points)
         at = UP + 12 + 20 * index
         parts.append(f'<polyline points="{where}" fill="none" stroke="{colour}" '
