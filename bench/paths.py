@@ -5,7 +5,7 @@ from hosts import Failed
 from measure import Row, throughput
 from network import Line
 
-# Who else does not matter here: what counts is that the path is split in two.
+# Other relays split a path in two as well; who is compared is what that does.
 SPLIT = ("direct", "pamtunnel", "pamtunnel-before")
 SHORT_MS = 10                   # of the other
 QUEUE_MS = 50                   # in front of each rate
@@ -49,7 +49,7 @@ def _long_rows(lengths):
         yield Row(f"bad {long}", "badlines",
                   f"100 ms, 100 Mbit/s, 1 % loss, {calm.LEG_NAMES[long]}", over,
                   lines=legs(long, 100, 100, 1), narrow=True, times=2,
-                  only=(*SPLIT, "pamtunnel-system", "pamtunnel-bbr"))
+                  only=(*SPLIT, "pamtunnel-system", "pamtunnel-bbr", "haproxy", "rathole"))
 
 
 def rows(lengths):
