@@ -1,6 +1,7 @@
 """The machine, as the benchmark sees it: its network namespace, processes, and what they use."""
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -10,6 +11,8 @@ import resource
 import select
 import signal
 import subprocess
+import sys
+import termios
 import time
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -31,6 +34,7 @@ class Failed(Exception):
 
 def set_up_namespace():
     """Loopback only, and nothing that depends on how this machine happens to be set."""
+    os.makedirs("/run/sshd", exist_ok=True)     # a /run of our own, see scripts/bench
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     # bbr, the default of some machines, makes loopback ten times slower and hides differences.
     write("/proc/sys/net/ipv4/tcp_congestion_control", CONGESTION_CONTROL)
@@ -55,6 +59,14 @@ def free_port():
     global _next_port
     _next_port = _next_port + 1 if _next_port < 65000 else FIRST_FIXED_PORT
     return _next_port
+
+
+def wait_for(condition, seconds, otherwise):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Failed(otherwise)
+        time.sleep(0.01)
 
 
 # ---- processes
@@ -95,11 +107,12 @@ class Process:
 class Helper:
     """One of the programs in bench/ends: says "ready", waits for a line, answers with JSON."""
 
-    def __init__(self, program, *args, timeout=60):
+    def __init__(self, program, *args, prefix=(), timeout=60):
         self.name = program.name
         self.timeout = timeout
-        self.popen = subprocess.Popen([str(program), *map(str, args)], stdin=subprocess.PIPE,
-                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.popen = subprocess.Popen([*prefix, str(program), *map(str, args)], text=True,
+                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE)
         try:
             self._line("ready")
         except Failed:
@@ -119,10 +132,16 @@ class Helper:
     def pid(self):
         return self.popen.pid
 
-    def run(self):
+    def go(self):
         self.popen.stdin.write("go\n")
         self.popen.stdin.flush()
+
+    def answer(self):
         return json.loads(self._line("answer"))
+
+    def run(self):
+        self.go()
+        return self.answer()
 
     def stop(self):
         for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
@@ -189,6 +208,27 @@ def memory(roots):
                 if key.lower() in total:
                     total[key.lower()] += int(value.split()[0])
     return total
+
+
+def pipe_kib(roots):
+    """What their pipes hold at the moment."""
+    held = {}
+    for pid in tree(roots):
+        with contextlib.suppress(OSError):
+            for entry in os.listdir(f"/proc/{pid}/fd"):
+                path = f"/proc/{pid}/fd/{entry}"
+                name = os.readlink(path)
+                if name.startswith("pipe:") and name not in held:
+                    held[name] = _waiting_in(path)
+    return sum(held.values()) / 1024
+
+
+def _waiting_in(path):
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
+    finally:
+        os.close(fd)
 
 
 def descriptors(roots):

@@ -1,11 +1,12 @@
 """The rows: what is measured of a contender. Each function returns one sample, a dict."""
 
 import contextlib
+import math
 import os
 import time
 
 import hosts
-from hosts import Failed, Helper
+from hosts import Failed
 
 GIB = 1 << 30
 MICRO = 1e6
@@ -15,9 +16,10 @@ class Lengths:
     """How long and how much; quick is only to see that everything works."""
 
     def __init__(self, quick):
+        self.quick = quick
         self.warm_up = 0.1 if quick else 0.5            # seconds
         self.bulk = 0.4 if quick else 3
-        self.pings = 2000 if quick else 20000           # a sample; five make 100,000
+        self.pings = 2000 if quick else 25000           # a sample; four make 100,000
         self.rounds = 4 if quick else 20                # of bulk before pings, in a sample
         self.bulk_before = 16 << 20                     # bytes each way, in each of those rounds
         self.set_ups = 300 if quick else 4000
@@ -27,6 +29,19 @@ class Lengths:
         self.settle = 0.2 if quick else 1
         self.glance = 0.3 if quick else 1               # seconds of looking at idle processes
         self.watch = 0.5 if quick else 20               # at ours: their timers go off every 15 s
+        # Of the age of data, by Mbit/s: warming up, and looking.
+        self.ages = dict.fromkeys((1, 10, 100), (.5, .5)) if quick else \
+            {1: (6, 12), 10: (4, 8), 100: (2, 5)}
+        self.stage = 1 if quick else 12                 # of a rate that changes
+        self.pause = (.5, .5, 1) if quick else (4, 20, 16)  # reading, not reading, reading
+        self.typing = (.3, .7) if quick else (5, 10)    # beside bulk: before it counts, then
+        self.held = (.3, .7) if quick else (2, 5)       # memory: before it counts, then
+        self.path = (.5, .5) if quick else (2, 8)       # long paths: warming up, looking
+        self.round_trips = (20,) if quick else (20, 100, 200)   # ms, of the long leg
+        self.path_rates = (100,) if quick else (1000, 100)      # Mbit/s, of both
+        self.losses = (1,) if quick else (0, .1, 1)     # percent, of the long one
+        self.answers = 2 if quick else 15
+        self.held_by = (1, 10) if quick else (1, 100)   # sessions
 
 
 AT_ONCE = 16            # set-ups, as many as have their own connection to the admin socket
@@ -39,8 +54,8 @@ STALL_MS = 30
 def throughput(bench, contender, streams, way, zero_copy=False):
     lengths = bench.lengths
     options = ["zero"] if zero_copy else []
-    with Helper(bench.program("bulk"), contender.way, bench.counter, way, streams, lengths.warm_up,
-                lengths.bulk, *options) as helper:
+    with contender.place.helper("bulk", contender.way, contender.place.counter, way, streams,
+                                lengths.warm_up, lengths.bulk, *options) as helper:
         before = hosts.cpu_seconds(contender.pids)
         answer = helper.run()
         used = hosts.cpu_seconds(contender.pids) - before
@@ -54,10 +69,10 @@ def throughput(bench, contender, streams, way, zero_copy=False):
 # ---- latency
 
 @contextlib.contextmanager
-def on_one_cpu(bench, contender):
+def on_one_cpu(contender):
     """Unpinned, round trips show how fast sleeping processors wake up, and little else."""
     all_cpus = os.sched_getaffinity(0)
-    everyone = [*contender.pids, bench.target.pid]
+    everyone = [*contender.pids, contender.place.target_process.pid]
     hosts.pin(everyone, {max(all_cpus)})
     try:
         yield {max(all_cpus)}
@@ -68,10 +83,10 @@ def on_one_cpu(bench, contender):
 def latency(bench, contender, size, after_bulk=False):
     lengths = bench.lengths
     rounds, bulk = (lengths.rounds, lengths.bulk_before) if after_bulk else (1, 0)
-    with on_one_cpu(bench, contender) as cpu:
-        with Helper(bench.program("ping"), contender.way, rounds, bulk, lengths.pings // rounds,
+    with on_one_cpu(contender) as cpu:
+        with contender.place.helper("ping", contender.way, rounds, bulk, lengths.pings // rounds,
                     size, timeout=120) as helper:
-            hosts.pin([helper.pid, *contender.pids, bench.target.pid], cpu)
+            hosts.pin([helper.pid, *contender.pids, contender.place.target_process.pid], cpu)
             answer = helper.run()
     if not answer["complete"]:
         raise Failed(f"a round trip did not end; {answer['count']} did")
@@ -83,7 +98,7 @@ def latency(bench, contender, size, after_bulk=False):
 def set_up(bench, contender, *options):
     """Connections a second until the first byte from the target; ours are whole sessions."""
     lengths = bench.lengths
-    with Helper(bench.program("sessions"), contender.way, lengths.set_ups, AT_ONCE,
+    with contender.place.helper("sessions", contender.way, lengths.set_ups, AT_ONCE,
                 lengths.set_up_limit, *options) as helper:
         before = hosts.cpu_seconds(contender.pids)
         answer = helper.run()
@@ -106,7 +121,7 @@ def reconnect(bench, contender):
 @contextlib.contextmanager
 def held(bench, contender, count):
     """That many sessions, all connected and silent."""
-    with Helper(bench.program("sessions"), contender.way, count, AT_ONCE, HOLD_LIMIT,
+    with contender.place.helper("sessions", contender.way, count, AT_ONCE, HOLD_LIMIT,
                 "hold", timeout=HOLD_LIMIT + 10) as helper:
         answer = helper.run()
         if answer["opened"] != count:
@@ -163,11 +178,19 @@ def crowded(bench, contender):
 # ---- the rows
 
 class Row:
-    """group: what --only names. fresh: the contender is started for it alone."""
+    """group: what --only names. fresh: the contender is started for it alone. only: contenders.
 
-    def __init__(self, name, group, title, take, fresh=False, only=None):
+    lines: in a network with these lines instead of on loopback. narrow: it leaves the processors
+    nearly idle, so that others can be measured at the same time. times: in how many repeats at
+    most; what hardly varies needs few. target_is: of a network, what answers there.
+    """
+
+    def __init__(self, name, group, title, take, fresh=False, only=None, lines=None, narrow=False,
+                 times=math.inf, target_is="ours"):
         self.name, self.group, self.title, self.take = name, group, title, take
         self.fresh, self.only = fresh, only
+        self.lines, self.narrow, self.times = lines, narrow, times
+        self.target_is = target_is
 
 
 def rows(lengths):
@@ -186,13 +209,13 @@ def rows(lengths):
                              lambda b, c, s=size, a=after: latency(b, c, s, a)))
     found.append(Row("set-up", "setup", "set-up", set_up))
     found.append(Row("reconnect", "setup", "reconnect", reconnect,
-                     only=("pamtunnel", "pamtunnel-nobody")))
+                     only=("pamtunnel", "pamtunnel-before", "pamtunnel-nobody")))
     found.append(Row("crowded", "nonroot", "1 stream up beside idle sessions", crowded,
                      only=("pamtunnel", "pamtunnel-nobody")))
     for count in lengths.idle:
         few = None if count <= 1000 else ("direct", "pamtunnel", "pamtunnel-nobody", "rathole")
         found.append(Row(f"idle {count}", "idle", f"{count:,} idle sessions",
-                         lambda b, c, n=count: idle(b, c, n), fresh=True, only=few))
+                         lambda b, c, n=count: idle(b, c, n), fresh=True, only=few, times=2))
     return found
 
 

@@ -53,11 +53,17 @@ class Tables:
             text += f" ({ratio:.2f})" if ratio else ""
         return text
 
+    def with_any(self, rows):
+        """Those who have something to say in one of the rows, if only that it failed."""
+        there = {sample["contender"] for sample in self.raw["samples"] if sample["row"] in rows}
+        return [name for name in self.names if name in there]
+
     def table(self, columns, names=None):
         """columns: (title, row, key, digits, versus)"""
+        took_part = self.with_any([column[1] for column in columns])
         lines = [[self.titles[name], *(self.cell(row, name, key, digits, versus)
                                        for _, row, key, digits, versus in columns)]
-                 for name in names or self.names]
+                 for name in names or self.names if name in took_part]
         return table(["", *(column[0] for column in columns)], lines)
 
     BULK = (("bulk 1 up", "1 up"), ("bulk 1 down", "1 down"), ("bulk 8 up", "8 up"),
@@ -126,6 +132,79 @@ class Tables:
                            ("alone, CPU-s/GiB", "crowded", "alone_cpu_per_gib", 3, None),
                            ("beside them, CPU-s/GiB", "crowded", "cpu_per_gib", 3, None)], names)
 
+    AGES = (("age down 1 client", "1, down"), ("age up 1 gateway", "1, up"),
+            ("age down 10 client", "10, down"), ("age up 10 gateway", "10, up"),
+            ("age down 10 gateway", "10, down, gateway's line"),
+            ("age up 10 target", "10, up, target's line"),
+            ("age down 100 client", "100, down"), ("age up 100 gateway", "100, up"))
+
+    def age(self):
+        return self.table([(title, row, "p50_ms", 0, "direct") for row, title in self.AGES])
+
+    def age_at_most(self):
+        return self.table([(title, row, "p99_ms", 0, "direct") for row, title in self.AGES])
+
+    def changes(self):
+        return self.table([(f"at {mbit} Mbit/s", "age changes", f"p50_ms_{mbit}", 0, "direct")
+                           for mbit in (10, 1, 100)]
+                          + [("kept during a pause, MiB", "age pause", "kept_mib", 1, None),
+                             ("then old bytes for, s", "age pause", "until_fresh_s", 1, None)])
+
+    def keystroke(self):
+        return self.table([("without scp", "keystroke", "alone_ms", 1, None),
+                           ("beside scp: p50", "keystroke", "p50_ms", 0, "direct"),
+                           ("p95", "keystroke", "p95_ms", 0, "direct")])
+
+    def memory(self):
+        lines = []
+        rows = [row for row in self.data.rows() if row.startswith("memory")]
+        keys = ("kernel_kib", "kernel_max_kib", "rss_kib", "target_kib")
+        for name in self.with_any(rows):
+            held = [self.data.median(row, name, key) for row in rows for key in keys]
+            lines.append([self.titles[name], *(fixed(kib / 1024, 1) if kib is not None else "–"
+                                               for kib in held)])
+        return table(["", *(f"{title}" for row in rows for title in (
+            f"{row.split()[1]}: in the kernel", "at most", "RSS more", "at the target"))], lines)
+
+    def paths(self):
+        """A line for each path; Mbit/s and age of direct and of ours."""
+        lines = []
+        for row in self.data.rows():
+            if row.startswith(("path client", "path gateway")):
+                _, leg, mbit, round_trip, loss = row.split()
+                lines.append([f"{leg}'s line, {round_trip} ms, {int(mbit):,} Mbit/s, {loss} % loss",
+                              *self._flow(row, "direct"), *self._flow(row, goals.OURS)])
+        return table(["", "direct, Mbit/s", "age, ms", "pamtunnel, Mbit/s", "age, ms"], lines)
+
+    def path_alone(self):
+        gbps = self.data.median("path alone", "direct", "gbps")
+        return f"The path program by itself carried {fixed(gbps, 1)} Gb/s." if gbps else ""
+
+    def split(self):
+        lines = []
+        for prefix, what in (("split", "500 Mbit/s, no loss"), ("bad", "100 Mbit/s, 1 % loss")):
+            for leg in ("gateway", "client"):
+                row = f"{prefix} {leg}"
+                lines += [[f"{leg}'s line, 100 ms, {what}", self.titles[name],
+                           *self._flow(row, name)] for name in self.with_any([row])]
+        return table(["", "", "Mbit/s", "age, ms"], lines)
+
+    def _flow(self, row, name):
+        versus = None if name == "direct" else "direct"
+        return self.cell(row, name, "mbps", 1, versus), self.cell(row, name, "p50_ms", 0)
+
+    def answer(self):
+        columns = [(f"{what}, {ms} ms", f"answer {ms}", key, 1, None)
+                   for key, what in (("answer_ms", "answer"), ("byte_ms", "first byte"))
+                   for ms in (0, 20, 100)]
+        return self.table(columns)
+
+    def answer_round_trips(self):
+        lines = [[self.titles[name], *(fixed(self.data.round_trips(ms, name, key), 2) for key in
+                                       ("answer_ms", "byte_ms") for ms in (20, 100))]
+                 for name in self.with_any(["answer 0"])]
+        return table(["", "answer, 20 ms", "100 ms", "first byte, 20 ms", "100 ms"], lines)
+
     def failures(self):
         lines = []
         for name in self.names:
@@ -174,11 +253,49 @@ def plots(tables):
         "latency.svg": plot.bars("Round trips, one CPU, µs (less is better)",
                                  ["1 B p50", "1 B p99", "1 KiB after bulk p50",
                                   "1 KiB after bulk p99"], groups(everybody, pings)),
+        **plots_over_time(tables),
         "setup.svg": plot.bars("Connections a second; pamtunnel's are whole sessions",
                                ["set-ups", "reconnects to a session"], groups(
                                    everybody, [("set-up", "per_second"),
                                                ("reconnect", "per_second")])),
     }
+
+
+def plots_over_time(tables):
+    found = {}
+    for name, row, title in (
+            ("age.svg", "age changes", "Age of data, ms: 10, then 1, then 100 Mbit/s"),
+            ("pause.svg", "age pause", "Age of data, ms: the client does not read for a while"),
+            ("memory.svg", "memory 1", "Kernel memory of both hops, KiB, for one slow client")):
+        groups = [(tables.titles[who], [(at, value) for at, value, _ in
+                                        tables.data.series(row, who) or ()])
+                  for who in tables.with_any([row]) if (name, who) != ("memory.svg", "direct")]
+        if any(points for _, points in groups):
+            found[name] = plot.lines(title, groups)
+    return found
+
+
+AGES = ("Records with the time in them, from a sender that never pauses. Mbit/s, way, and whose "
+        "line it is: down the client's, up the gateway's where nothing else is said.")
+CHANGES = "When the rate of the client's line changes, and when the client stops reading:"
+
+
+def calm_sections(tables, picture):
+    """Each with the row that it needs."""
+    return (("age", ["## Age of data behind a slow line, ms, p50 (× direct)", "", AGES, "",
+                     tables.age(), "", "The same, p99:", "", tables.age_at_most(), "", CHANGES, "",
+                     tables.changes(), "", picture.format("Age of data", "age.svg"),
+                     picture.format("A client that pauses", "pause.svg")]),
+            ("keystroke", ["## A key beside scp on one connection, 10 Mbit/s, ms (× direct)", "",
+                           tables.keystroke(), ""]),
+            ("memory", ["## Memory of both hops with slow clients, MiB", "", tables.memory(), "",
+                        picture.format("Memory", "memory.svg")]),
+            ("split", ["## Long and bad lines, one stream down (× direct)", "", tables.split(),
+                       ""]),
+            ("path", [tables.paths(), "", tables.path_alone(), ""]),
+            ("answer", ["## From command to answer, and to the target's first byte, ms", "",
+                        tables.answer(), "", "What the distance adds, in round trips between VPS "
+                        "and gateway:", "", tables.answer_round_trips(), ""]))
 
 
 def sections(raw):
@@ -196,6 +313,9 @@ def sections(raw):
         parts += [f"## {count:,} idle sessions, per session; the larger of both hops", "",
                   tables.idle(count), ""]
     parts += ["## Beside idle sessions", "", tables.crowded(), ""]
+    for word, part in calm_sections(tables, picture):
+        if any(row.startswith(word) for row in tables.data.rows()):
+            parts += part
     failures = tables.failures()
     if failures:
         parts += ["## What failed", "", failures, ""]

@@ -22,7 +22,8 @@ struct run {
     unsigned count;
     bool hold, reconnect;
     int64_t deadline;
-    int64_t *took; /* by session; 0: not opened */
+    int64_t *took;     /* by session until the first byte; 0: not opened */
+    int64_t *answered; /* until the answer to the command */
     pthread_mutex_t lock;
     char why[LINE_MAX_SIZE];
     atomic_uint next, failed, opened;
@@ -52,8 +53,14 @@ static void one(const struct worker *worker, unsigned number)
     char why[LINE_MAX_SIZE] = "";
     char byte;
     int64_t start = now_ns();
-    int fd = run->reconnect ? way_reenter(&worker->back, why)
-                            : way_enter(&run->way, worker->asker, "once", why);
+    int fd = -1;
+    if (run->reconnect) {
+        fd = way_reenter(&worker->back, why);
+    } else {
+        uint16_t port = way_open(&run->way, worker->asker, why);
+        run->answered[number] = now_ns() - start;
+        fd = port ? way_connect(&run->way, port, "once", why) : -1;
+    }
     if (fd < 0 || recv_all(fd, &byte, 1) < 0) {
         note_failure(run, why[0] ? why : "no byte came through");
         if (fd >= 0) {
@@ -110,22 +117,28 @@ static void tame(char *text)
     }
 }
 
-static void report(struct run *run, int64_t took)
+/* The time that a part of those that are there did not exceed, in microseconds. Sorts them. */
+static double percentile(int64_t *times, unsigned count, double part)
 {
-    unsigned opened = run->opened;
-    unsigned at = 0;
-    for (unsigned i = 0; i < run->count; i++) {
-        if (run->took[i] > 0) {
-            run->took[at++] = run->took[i];
+    unsigned there = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (times[i] > 0) {
+            times[there++] = times[i];
         }
     }
-    qsort(run->took, at, sizeof *run->took, compare);
+    qsort(times, there, sizeof *times, compare);
+    memset(times + there, 0, (count - there) * sizeof *times);
+    return there ? (double)times[(unsigned)(there * part)] / 1e3 : 0;
+}
+
+static void report(struct run *run, int64_t took)
+{
     tame(run->why);
     printf("{\"opened\": %u, \"failed\": %u, \"seconds\": %.6f, \"p50_us\": %.1f, "
-           "\"p99_us\": %.1f, \"why\": \"%s\"}\n",
-           opened, (unsigned)run->failed, (double)took / 1e9,
-           at ? (double)run->took[at / 2] / 1e3 : 0,
-           at ? (double)run->took[at * 99UL / 100] / 1e3 : 0, run->why);
+           "\"p99_us\": %.1f, \"answer_p50_us\": %.1f, \"why\": \"%s\"}\n",
+           (unsigned)run->opened, (unsigned)run->failed, (double)took / 1e9,
+           percentile(run->took, run->count, 0.5), percentile(run->took, run->count, 0.99),
+           percentile(run->answered, run->count, 0.5), run->why);
     fflush(stdout);
 }
 
@@ -143,7 +156,8 @@ int main(int argc, char **argv)
     run.hold = argc > 5 && strcmp(argv[5], "hold") == 0;
     run.reconnect = argc > 5 && strcmp(argv[5], "reconnect") == 0;
     run.took = calloc(run.count, sizeof *run.took);
-    if (!run.took || at_once < 1 || at_once > AT_ONCE_MAX) {
+    run.answered = calloc(run.count, sizeof *run.answered);
+    if (!run.took || !run.answered || at_once < 1 || at_once > AT_ONCE_MAX) {
         die("sessions");
     }
     for (int i = 0; i < at_once; i++) {

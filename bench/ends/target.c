@@ -1,8 +1,9 @@
 /*
- * target COUNTER-FILE: the machine that all connections are for. Prints its port. The first line
+ * target COUNTER-FILE AGES-FILE: the machine that all connections are for. Prints its port. The first line
  * of a connection says what to do with it:
  *   once                          one byte back; then nothing until it is closed
  *   sink, source [zero]           bulk in or out
+ *   stamps, ages                  bulk out that says when it was sent, or in, into AGES-FILE
  *   echo ROUNDS BULK PINGS SIZE   each round takes in and sends BULK bytes, then echoes
  * An RDP client's first packet means once.
  * A connection that is closed without a line (gateway-agent's probe) is closed, too.
@@ -19,9 +20,15 @@
 #include <unistd.h>
 
 #include "pump.h"
+#include "stamps.h"
 #include "way.h"
 
 enum { BACKLOG = 4096, EVENTS = 64, PING_MAX = 64 * 1024 };
+
+struct stamped {
+    int fd;
+    const char *ages; /* file for what comes in, or NULL: it goes out */
+};
 
 struct echo {
     int fd;
@@ -59,6 +66,33 @@ static void *run_echo(void *arg)
     close(echo->fd);
     free(echo);
     return NULL;
+}
+
+static void *run_stamped(void *arg)
+{
+    struct stamped *stamped = arg;
+    if (stamped->ages) {
+        stamps_receive(stamped->fd, ages_at(stamped->ages), NULL);
+    } else {
+        stamps_send(stamped->fd, INT64_MAX);
+    }
+    close(stamped->fd);
+    free(stamped);
+    return NULL;
+}
+
+static void start_stamped(int fd, const char *ages)
+{
+    struct stamped *stamped = calloc(1, sizeof *stamped);
+    pthread_t thread;
+    if (!stamped) {
+        die("stamps");
+    }
+    *stamped = (struct stamped){fd, ages};
+    if (pthread_create(&thread, NULL, run_stamped, stamped) != 0) {
+        die("thread");
+    }
+    pthread_detach(thread);
 }
 
 static void start_echo(int fd, const char *numbers)
@@ -99,7 +133,7 @@ static int read_line(int fd, char line[LINE_MAX_SIZE])
 }
 
 /* Whether the connection stays with the caller. */
-static bool serve(int fd, const char *line, struct pump *pump)
+static bool serve(int fd, const char *line, struct pump *pump, const char *ages)
 {
     size_t skip = strlen(IDENTIFICATION);
     const char *what = strncmp(line, IDENTIFICATION, skip) == 0 ? line + skip : "";
@@ -112,6 +146,10 @@ static bool serve(int fd, const char *line, struct pump *pump)
         pump_add(pump, fd, PUMP_SINK, zero);
     } else if (strncmp(what, "source", 6) == 0) {
         pump_add(pump, fd, PUMP_SOURCE, zero);
+    } else if (strncmp(what, "stamps", 6) == 0) {
+        start_stamped(fd, NULL);
+    } else if (strncmp(what, "ages", 4) == 0) {
+        start_stamped(fd, ages);
     } else if (strncmp(what, "echo ", 5) == 0) {
         start_echo(fd, what + 5);
     } else {
@@ -120,13 +158,13 @@ static bool serve(int fd, const char *line, struct pump *pump)
     return false;
 }
 
-static void on_ready(int epoll, int fd, struct pump *pump)
+static void on_ready(int epoll, int fd, struct pump *pump, const char *ages)
 {
     char line[LINE_MAX_SIZE];
     char byte;
     if (read_line(fd, line) == 0) {
         epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
-        if (!serve(fd, line, pump)) {
+        if (!serve(fd, line, pump, ages)) {
             return;
         }
         struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.fd = fd};
@@ -150,7 +188,7 @@ static void on_connections(int epoll, int listener)
 
 static int listen_and_tell(void)
 {
-    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_ANY)};
     socklen_t len = sizeof addr;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&addr, len) < 0 || listen(fd, BACKLOG) < 0 ||
@@ -164,8 +202,8 @@ static int listen_and_tell(void)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fprintf(stderr, "usage: target COUNTER-FILE\n");
+    if (argc != 3) {
+        fprintf(stderr, "usage: target COUNTER-FILE AGES-FILE\n");
         return 2;
     }
     signal(SIGPIPE, SIG_IGN); /* sendfile() has no MSG_NOSIGNAL */
@@ -185,7 +223,7 @@ int main(int argc, char **argv)
             if (events[i].data.fd == listener) {
                 on_connections(epoll, listener);
             } else {
-                on_ready(epoll, events[i].data.fd, pump);
+                on_ready(epoll, events[i].data.fd, pump, argv[2]);
             }
         }
     }

@@ -39,13 +39,18 @@ void tell_ready_and_wait(void)
 struct way way_parse(const char *text)
 {
     struct way way = {0};
-    char *colon = strrchr(text, ':');
-    if (colon) {
-        way.admin = strndup(text, (size_t)(colon - text));
+    char *copy = strdup(text);
+    char *host = copy ? strsep(&copy, ",") : NULL;
+    char *port = host ? strchr(host, ':') : NULL;
+    if (copy) {
+        way.admin = strsep(&copy, ",");
+        way.target = copy;
+    } else if (port) {
+        *port = '\0';
+        way.port = (uint16_t)atoi(port + 1);
     }
-    way.port = (uint16_t)atoi(colon ? colon + 1 : text);
-    if (way.port == 0) {
-        fprintf(stderr, "%s is neither PORT nor ADMIN-SOCKET:PORT\n", text);
+    if (!host || inet_pton(AF_INET, host, &way.host) != 1 || (!way.target && way.port == 0)) {
+        fprintf(stderr, "%s is neither HOST:PORT nor HOST,ADMIN-SOCKET,TARGET-HOST:PORT\n", text);
         exit(2);
     }
     return way;
@@ -84,11 +89,11 @@ static int read_line(int fd, char *line, size_t size)
 }
 
 /* Opens a session. 0 with the admin socket's answer, or -1 with the reason in why. */
-static int open_session(int asker, const char *kind, uint16_t target, char answer[ANSWER_SIZE],
+static int open_session(int asker, const char *kind, const char *target, char answer[ANSWER_SIZE],
                         char *why)
 {
-    int len = snprintf(answer, ANSWER_SIZE, "{\"command\":\"%s\",\"target\":\"127.0.0.1:%u\"}\n",
-                       kind, target);
+    int len = snprintf(answer, ANSWER_SIZE, "{\"command\":\"%s\",\"target\":\"%s\"}\n", kind,
+                       target);
     if (send_all(asker, answer, (uint64_t)len) < 0 || read_line(asker, answer, ANSWER_SIZE) < 0) {
         snprintf(why, LINE_MAX_SIZE, "the admin socket was closed");
         return -1;
@@ -111,20 +116,21 @@ static const char *after(const char *answer, const char *mark)
     return at + strlen(mark);
 }
 
-/* The public port of a new session, or 0 with the reason in why. */
-static uint16_t open_ssh(int asker, uint16_t target, char *why)
+uint16_t way_open(const struct way *way, int asker, char *why)
 {
     char answer[ANSWER_SIZE];
-    if (open_session(asker, "ssh", target, answer, why) < 0) {
+    if (!way->admin) {
+        return way->port;
+    }
+    if (open_session(asker, "ssh", way->target, answer, why) < 0) {
         return 0;
     }
     return (uint16_t)atoi(after(answer, "-p "));
 }
 
-static int dial(uint16_t port)
+static int dial(struct in_addr host, uint16_t port)
 {
-    struct sockaddr_in addr = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = host};
     int on = 1;
     struct timeval patience = {.tv_sec = PATIENCE_S};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -141,9 +147,9 @@ static int dial(uint16_t port)
     return fd;
 }
 
-static int enter(uint16_t port, const void *first, size_t len, char *why)
+static int enter(struct in_addr host, uint16_t port, const void *first, size_t len, char *why)
 {
-    int fd = dial(port);
+    int fd = dial(host, port);
     if (fd < 0 || send_all(fd, first, len) < 0) {
         snprintf(why, LINE_MAX_SIZE, "port %u: %s", port, strerror(errno));
         if (fd >= 0) {
@@ -154,15 +160,17 @@ static int enter(uint16_t port, const void *first, size_t len, char *why)
     return fd;
 }
 
-int way_enter(const struct way *way, int asker, const char *what, char *why)
+int way_connect(const struct way *way, uint16_t port, const char *what, char *why)
 {
-    uint16_t port = way->admin ? open_ssh(asker, way->port, why) : way->port;
-    if (port == 0) {
-        return -1;
-    }
     char line[LINE_MAX_SIZE];
     int len = snprintf(line, sizeof line, IDENTIFICATION "%s\r\n", what);
-    return enter(port, line, (size_t)len, why);
+    return enter(way->host, port, line, (size_t)len, why);
+}
+
+int way_enter(const struct way *way, int asker, const char *what, char *why)
+{
+    uint16_t port = way_open(way, asker, why);
+    return port == 0 ? -1 : way_connect(way, port, what, why);
 }
 
 /* X.224 Connection Request with the session's secret as its cookie (MS-RDPBCGR 2.2.1.1). */
@@ -190,11 +198,12 @@ int way_open_rdp(const struct way *way, int asker, struct way_back *ret_back, ch
         snprintf(why, LINE_MAX_SIZE, "reconnects need an admin socket");
         return -1;
     }
-    if (open_session(asker, "rdp", way->port, answer, why) < 0) {
+    if (open_session(asker, "rdp", way->target, answer, why) < 0) {
         return -1;
     }
     const char *cookie = after(answer, "loadbalanceinfo:s:");
-    ret_back->port = (uint16_t)atoi(after(answer, "full address:s:127.0.0.1:"));
+    ret_back->host = way->host;
+    ret_back->port = (uint16_t)atoi(after(after(answer, "full address:s:"), ":"));
     write_packet(ret_back, cookie, strcspn(cookie, "\\")); /* to the escaped line end */
     int fd = way_reenter(ret_back, why);
     if (fd < 0) {
@@ -210,7 +219,7 @@ int way_open_rdp(const struct way *way, int asker, struct way_back *ret_back, ch
 
 int way_reenter(const struct way_back *back, char *why)
 {
-    return enter(back->port, back->packet, back->len, why);
+    return enter(back->host, back->port, back->packet, back->len, why);
 }
 
 int send_all(int fd, const void *data, uint64_t len)

@@ -10,6 +10,7 @@
 #ifndef PAMTUNNEL_BENCH_WAY_H
 #define PAMTUNNEL_BENCH_WAY_H
 
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,22 +18,31 @@ enum { LINE_MAX_SIZE = 256 };
 #define IDENTIFICATION "SSH-2.0-bench "
 
 struct way {
-    uint16_t port;     /* of the relay or, with an admin socket, of the target */
-    const char *admin; /* path, or NULL: connect to the port */
+    struct in_addr host; /* what to connect to: the relay, or the target itself */
+    uint16_t port;       /* there; 0 if it takes a session to know it */
+    const char *admin;   /* path of the socket that opens sessions, or NULL */
+    const char *target;  /* HOST:PORT, as the gateway knows it, for such a session */
 };
 
-/* "PORT" or "ADMIN-SOCKET:PORT". Ends the program if it is neither. */
+/* "HOST:PORT" or "HOST,ADMIN-SOCKET,TARGET-HOST:PORT". Ends the program if it is neither. */
 struct way way_parse(const char *text);
 
 /* A connection of one's own to the admin socket; -1 if the way needs none. Ends on failure. */
 int way_ask(const struct way *way);
 
-/* Opens a session if the way needs one, connects, and sends the line. A socket, or -1 with the
- * reason in why (LINE_MAX_SIZE). */
+/* The port to connect to; opens a session for it if the way needs one. 0 with the reason in why
+ * (LINE_MAX_SIZE). */
+uint16_t way_open(const struct way *way, int asker, char *why);
+
+/* Connects to that port and sends the line. A socket, or -1 with the reason in why. */
+int way_connect(const struct way *way, uint16_t port, const char *what, char *why);
+
+/* Both. */
 int way_enter(const struct way *way, int asker, const char *what, char *why);
 
 /* What an RDP client knows of its session: where it is, and what lets it in. */
 struct way_back {
+    struct in_addr host;
     uint16_t port;
     size_t len;
     uint8_t packet[LINE_MAX_SIZE];

@@ -18,6 +18,7 @@ pytestmark = [
 SCRIPT = util.REPOSITORY / "scripts" / "bench"
 SHORT = ("--quick", "--repeats", "1", "--no-install", "--no-docs",
          "--contenders", "direct,pamtunnel")
+PATHS = ("split", "bad", "path", "answer")      # through TUN devices
 
 
 @pytest.fixture
@@ -64,7 +65,11 @@ def test_the_benchmark_measures_every_row(bench, tmp_path):
     failed = [sample for sample in samples if "error" in sample]
     assert not failed, output
     kinds = {sample["row"].split()[0] for sample in samples if sample["contender"] == "pamtunnel"}
-    assert kinds == {"bulk", "ping", "set-up", "reconnect", "crowded", "idle"}
+    assert kinds == {"bulk", "ping", "set-up", "reconnect", "crowded", "idle", "age", "keystroke",
+                     "memory", *(PATHS if os.path.exists("/dev/net/tun") else ())}
+    far = [sample["byte_ms"] for sample in samples
+           if (sample["row"], sample["contender"]) == ("answer 100", "direct")]
+    assert all(ms >= 2 * 100 for ms in far), "a handshake and a byte are two round trips of 100 ms"
     assert "| throughput, 1 stream up | ≥ 0.55 × direct |" in output
     assert not left_behind(process, tmp_path)
 
