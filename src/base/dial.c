@@ -19,6 +19,7 @@ struct attempt {
 
 struct dial {
     uv_loop_t *loop;
+    bool narrow;
     dial_fn fn;
     void *arg;
     struct timer *deadline;
@@ -100,7 +101,7 @@ static void start_next(void *arg)
     struct dial *dial = arg;
     struct attempt *attempt = &dial->attempts[dial->started++];
     dial->running++;
-    attempt->fd = net_connect(&attempt->to);
+    attempt->fd = net_connect(&attempt->to, dial->narrow);
     if (attempt->fd < 0) {
         int err = attempt->fd;
         attempt_failed(attempt, err);
@@ -126,13 +127,13 @@ static void on_deadline(void *arg)
 }
 
 struct dial *dial_start(uv_loop_t *loop, const struct addr *addrs, unsigned count,
-                        uint64_t timeout_ms, dial_fn fn, void *arg)
+                        uint64_t timeout_ms, bool narrow, dial_fn fn, void *arg)
 {
     struct dial *dial = calloc(1, sizeof *dial);
     if (!dial) {
         return NULL;
     }
-    *dial = (struct dial){.loop = loop, .fn = fn, .arg = arg};
+    *dial = (struct dial){.loop = loop, .narrow = narrow, .fn = fn, .arg = arg};
     dial->count = count < RESOLVE_MAX ? count : RESOLVE_MAX;
     for (unsigned i = 0; i < dial->count; i++) {
         dial->attempts[i] = (struct attempt){.dial = dial, .to = addrs[i], .fd = -1};

@@ -69,8 +69,13 @@ int net_listen(const char *bind_address, uint16_t port, int backlog);
  * tuned. ret_peer may be NULL, and has to be for a Unix socket.
  */
 int net_accept(int listener, struct addr *ret_peer);
-/* socket(2) and a non-blocking connect(2): in progress (0 in errno terms) or done. Not tuned. */
-int net_connect(const struct addr *to);
+/*
+ * socket(2) and a non-blocking connect(2): in progress (0 in errno terms) or done. Not tuned.
+ * A narrow one tells its peer at first that it has room for the ten segments that TCP begins
+ * with (RFC 6928) and not for more, so that a bulk sender nearby does not fill its own buffer
+ * before anybody has seen whether its bytes can go on (data/sluice.c).
+ */
+int net_connect(const struct addr *to, bool narrow);
 /* The pending error of a socket (SO_ERROR), as 0 or -errno. */
 int net_error(int fd);
 /* TCP_NODELAY, and keepalive, which ends connections to idle peers after NET_DEAD_AFTER_S. */

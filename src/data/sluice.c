@@ -1,0 +1,250 @@
+/*
+ * Why. A relay that reads as fast as it may fills every buffer in front of a slow
+ * client, and what a person types then waits behind it: 7.5 s at 10 Mbit/s, and 15 to
+ * 50 MB of kernel memory for one session. So while the writing side is what limits a
+ * flow, two things follow the rate at which it takes bytes: the window of the reading
+ * side, so that the sender waits as it would without us, and what is unsent on the
+ * writing side.
+ *
+ *     OPEN -- the writing side was full --> HELD, by what it took since the last look
+ *      ^                                     |
+ *      '-- it took 3 Gbit/s, or it starved --'
+ *
+ * It looks at the earliest every 20 ms, and only while the writing side is full now and
+ * then: a flow whose writing side never is, as with people who type, costs no system
+ * call, and a fast one costs a few every 20 ms.
+ *
+ * The numbers. Rate is what the writing side's peer acknowledged, since what its socket
+ * took in may only have filled it. `margin` is how long we may be late, asleep or behind
+ * other links: 5 ms, more where that was seen to be too little. Unsent is rate × margin.
+ * Room is rate × (margin + round trip of the reading side), since that long it takes
+ * until the sender's next bytes are here.
+ */
+#include "data/sluice.h"
+
+#include <linux/tcp.h> /* the C library's <netinet/tcp.h> lacks the younger members */
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "data/window.h"
+
+enum {
+    FIRST_LOOK_US = 10 * 1000,
+    LOOK_US = 20 * 1000,
+    MARGIN_LEAST_MS = 5,
+    MARGIN_MOST_MS = 80,
+    /* Some segments, so that packets and acknowledgements need not go one by one. */
+    ROOM_LEAST = 16 * 1024,
+    UNSENT_LEAST = 8 * 1024,
+    /* Until the rate is known. */
+    UNSENT_FIRST = 32 * 1024,
+    /*
+     * A sender that is near has doubled what it keeps in its own buffer ten times before
+     * the first look, and never makes it smaller again.
+     */
+    NEAR_US = 5 * 1000,
+    /* In a margin, which is 3 Gbit/s: then nobody is slow. */
+    UNSENT_MOST = 2 * 1024 * 1024,
+    /* The kernel adds to the last packet in its queue up to this, whatever the low-water mark. */
+    PACKET_MOST = 64 * 1024,
+};
+
+struct sluice {
+    uint64_t since_us; /* when the present look began; 0: nothing to look for */
+    uint64_t acked;    /* by the writing side's peer until then */
+    uint64_t bytes;    /* delivered until then */
+    struct window window;
+    uint32_t interval_us; /* how long the present look is at least */
+    uint32_t unsent;      /* that the writing side may have; 0: as the kernel likes */
+    uint16_t margin_ms;
+    bool judged : 1;  /* a look has ended */
+    bool full : 1;    /* the writing side was, since the look began */
+    bool starved : 1; /* it had nothing left to send while we had nothing to give it */
+    bool dry : 1;     /* the last turn left nothing to read */
+};
+
+/* What a look sees. */
+struct sight {
+    struct tcp_info from, to;
+    uint64_t rate; /* bytes a second */
+    uint64_t rtt_us;
+};
+
+static bool read_info(int fd, struct tcp_info *ret_info)
+{
+    *ret_info = (struct tcp_info){0};
+    socklen_t len = sizeof *ret_info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, ret_info, &len) == 0;
+}
+
+static uint64_t round_trip_us(const struct tcp_info *info)
+{
+    bool known = info->tcpi_min_rtt != 0 && info->tcpi_min_rtt != UINT32_MAX;
+    return known ? info->tcpi_min_rtt : info->tcpi_rtt;
+}
+
+static bool sight_take(struct sight *sight, const struct sluice_view *view)
+{
+    *sight = (struct sight){0};
+    if (!read_info(view->from, &sight->from) || !read_info(view->to, &sight->to)) {
+        return false;
+    }
+    sight->rtt_us = round_trip_us(&sight->from);
+    return true;
+}
+
+static uint32_t at_least(uint64_t value, uint32_t least)
+{
+    return value < least ? least : (uint32_t)value;
+}
+
+/* Within half and double of what was; 0: there was nothing. */
+static uint64_t gradually(uint64_t value, uint32_t before)
+{
+    if (before == 0) {
+        return value;
+    }
+    uint64_t most = 2 * (uint64_t)before;
+    return value < before / 2 ? before / 2 : value > most ? most : value;
+}
+
+static void sluice_set_unsent(struct sluice *sluice, int to, uint32_t unsent)
+{
+    if (sluice->unsent != unsent) {
+        sluice->unsent = unsent;
+        setsockopt(to, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+    }
+}
+
+/*
+ * Two of the largest segments that the sender may make (64 KiB on loopback): it does not
+ * send a part of one into a window that is too small for it, but waits for a timer.
+ */
+static void sluice_set_room(struct sluice *sluice, const struct sight *sight, int from,
+                            uint64_t room)
+{
+    uint32_t least = at_least(2 * (uint64_t)sight->from.tcpi_advmss, ROOM_LEAST);
+    window_set(&sluice->window, from, at_least(room, least), sight->from.tcpi_bytes_received);
+}
+
+static void sluice_hold(struct sluice *sluice, const struct sluice_view *view,
+                        const struct sight *sight)
+{
+    uint64_t unsent = sight->rate * sluice->margin_ms / 1000;
+    uint64_t under_way = sight->rate * sight->rtt_us / 1000000;
+    if (unsent > UNSENT_MOST) {
+        window_open(&sluice->window, view->from);
+        sluice_set_unsent(sluice, view->to, 0);
+        return;
+    }
+    sluice_set_room(sluice, sight, view->from, gradually(unsent + under_way, sluice->window.room));
+    sluice_set_unsent(sluice, view->to, at_least(gradually(unsent, sluice->unsent), UNSENT_LEAST));
+}
+
+/* The window is what limits, or the sender is slow: nothing queues then. */
+static void sluice_feed(struct sluice *sluice, const struct sluice_view *view)
+{
+    unsigned margin = 2u * sluice->margin_ms;
+    sluice->margin_ms = (uint16_t)(margin < MARGIN_MOST_MS ? margin : MARGIN_MOST_MS);
+    window_open(&sluice->window, view->from);
+}
+
+static void sluice_begin_look(struct sluice *sluice, const struct sluice_view *view,
+                              const struct sight *sight, uint64_t now_us, uint64_t interval_us)
+{
+    sluice->since_us = now_us;
+    sluice->acked = sight->to.tcpi_bytes_acked;
+    sluice->bytes = view->bytes;
+    sluice->interval_us = (uint32_t)interval_us;
+    sluice->full = sluice->starved = false;
+}
+
+static void sluice_end_look(struct sluice *sluice, const struct sluice_view *view, uint64_t now_us)
+{
+    struct sight sight;
+    if (!sight_take(&sight, view)) {
+        return;
+    }
+    sight.rate = (sight.to.tcpi_bytes_acked - sluice->acked) * 1000000 /
+                 (now_us - sluice->since_us);
+    bool limits = sight.rate * sight.rtt_us / 1000000 > sluice->window.room / 2;
+    bool full = sluice->full;
+    sluice->judged = true;
+    if (sluice->starved && (!full || limits)) {
+        sluice_feed(sluice, view);
+    } else if (full) {
+        if (sluice->margin_ms > MARGIN_LEAST_MS) {
+            sluice->margin_ms--;
+        }
+        sluice_hold(sluice, view, &sight);
+    }
+    sluice_begin_look(sluice, view, &sight, full || sluice->window.room ? now_us : 0,
+                      at_least(sight.rtt_us, LOOK_US));
+}
+
+struct sluice *sluice_new(const struct sluice_view *view)
+{
+    struct sight sight;
+    struct sluice *sluice = calloc(1, sizeof *sluice);
+    if (!sluice || !sight_take(&sight, view)) {
+        return sluice;
+    }
+    sluice->margin_ms = MARGIN_LEAST_MS;
+    sluice_begin_look(sluice, view, &sight, clock_us(), FIRST_LOOK_US);
+    if (sight.rtt_us < NEAR_US) {
+        sluice_set_room(sluice, &sight, view->from, 0);
+    }
+    return sluice;
+}
+
+void sluice_free(struct sluice *sluice)
+{
+    free(sluice);
+}
+
+/* So little since the look began says nothing, and is no reason to ask for the time. */
+static bool sluice_is_idle(const struct sluice *sluice, const struct sluice_view *view)
+{
+    return sluice->since_us == 0 ||
+           (!sluice->full && view->bytes - sluice->bytes < sluice->window.room / 2);
+}
+
+void sluice_before(struct sluice *sluice, const struct sluice_view *view)
+{
+    if (sluice_is_idle(sluice, view)) {
+        return;
+    }
+    struct tcp_info info;
+    if (sluice->dry && !sluice->starved && read_info(view->to, &info)) {
+        sluice->starved = info.tcpi_notsent_bytes == 0;
+    }
+    uint64_t now = clock_us();
+    if (now - sluice->since_us >= sluice->interval_us) {
+        sluice_end_look(sluice, view, now);
+    }
+}
+
+void sluice_after(struct sluice *sluice, const struct sluice_view *view, bool full)
+{
+    struct sight sight;
+    sluice->dry = !full;
+    if (full && sluice->since_us == 0 && sight_take(&sight, view)) {
+        sluice_begin_look(sluice, view, &sight, clock_us(), LOOK_US);
+    }
+    if (full && !sluice->judged && sluice->unsent == 0) {
+        sluice_set_unsent(sluice, view->to, UNSENT_FIRST);
+    }
+    sluice->full |= full;
+}
+
+size_t sluice_step(const struct sluice *sluice, size_t most)
+{
+    return sluice && sluice->unsent != 0 && sluice->unsent < most ? sluice->unsent : most;
+}
+
+int sluice_send_flags(const struct sluice *sluice)
+{
+    return sluice && sluice->unsent != 0 && sluice->unsent < PACKET_MOST ? MSG_EOR : 0;
+}
