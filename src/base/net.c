@@ -16,6 +16,8 @@
 
 /* Dead peers: 60 + 4 x 15 s until keepalive gives up, and unacknowledged data just before. */
 enum {
+    /* Ethernet's. Loopback's are 64 KiB, and a sender has 20 in its own buffer from the start. */
+    NARROW_SEGMENT = 1460,
     NARROW_ROOM = 16 * 1024, /* ten full segments of Ethernet, and a bit */
     KEEPALIVE_INTERVAL_S = 15,
     KEEPALIVE_IDLE_S = NET_DEAD_AFTER_S - NET_DEAD_PROBES * KEEPALIVE_INTERVAL_S,
@@ -245,6 +247,11 @@ int net_accept(int listener, struct addr *ret_peer)
     return fd;
 }
 
+static void set_tcp(int fd, int option, int value)
+{
+    setsockopt(fd, IPPROTO_TCP, option, &value, sizeof value);
+}
+
 /* Only as long as nobody needs more: the kernel lets it grow again (SO_BUF_LOCK, Linux 5.14). */
 static void net_narrow(int fd)
 {
@@ -253,6 +260,7 @@ static void net_narrow(int fd)
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
         setsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &unlocked, sizeof unlocked);
     }
+    set_tcp(fd, TCP_MAXSEG, NARROW_SEGMENT);
 }
 
 int net_connect(const struct addr *to, bool narrow)
@@ -280,11 +288,6 @@ int net_error(int fd)
         return -errno;
     }
     return -err;
-}
-
-static void set_tcp(int fd, int option, int value)
-{
-    setsockopt(fd, IPPROTO_TCP, option, &value, sizeof value);
 }
 
 void net_tune(int fd)

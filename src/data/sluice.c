@@ -40,6 +40,9 @@ enum {
     UNSENT_LEAST = 8 * 1024,
     /* Until the rate is known. */
     UNSENT_FIRST = 32 * 1024,
+    /* So much may go into buffers on the way before a slow side is noticed. */
+    EVIDENCE = 512 * 1024,
+    QUIET_US = 1000,
     /*
      * A sender that is near has doubled what it keeps in its own buffer ten times before
      * the first look, and never makes it smaller again.
@@ -55,6 +58,7 @@ struct sluice {
     uint64_t since_us; /* when the present look began; 0: nothing to look for */
     uint64_t acked;    /* by the writing side's peer until then */
     uint64_t bytes;    /* delivered until then */
+    uint64_t left_us;  /* when the last turn ended that left something to read */
     struct window window;
     uint32_t interval_us; /* how long the present look is at least */
     uint32_t unsent;      /* that the writing side may have; 0: as the kernel likes */
@@ -70,6 +74,7 @@ struct sight {
     struct tcp_info from, to;
     uint64_t rate; /* bytes a second */
     uint64_t rtt_us;
+    bool quiet; /* nothing was read for longer than that */
 };
 
 static bool read_info(int fd, struct tcp_info *ret_info)
@@ -126,7 +131,8 @@ static void sluice_set_room(struct sluice *sluice, const struct sight *sight, in
                             uint64_t room)
 {
     uint32_t least = at_least(2 * (uint64_t)sight->from.tcpi_advmss, ROOM_LEAST);
-    window_set(&sluice->window, from, at_least(room, least), sight->from.tcpi_bytes_received);
+    struct window_news news = {sight->from.tcpi_bytes_received, sight->quiet};
+    window_set(&sluice->window, from, at_least(room, least), &news);
 }
 
 static void sluice_hold(struct sluice *sluice, const struct sluice_view *view,
@@ -169,10 +175,12 @@ static void sluice_end_look(struct sluice *sluice, const struct sluice_view *vie
     }
     sight.rate = (sight.to.tcpi_bytes_acked - sluice->acked) * 1000000 /
                  (now_us - sluice->since_us);
-    bool limits = sight.rate * sight.rtt_us / 1000000 > sluice->window.room / 2;
+    sight.quiet = !sluice->dry && now_us - sluice->left_us > sight.rtt_us + QUIET_US;
+    uint32_t room = sluice->window.room;
+    bool limits = room != 0 && sight.rate * sight.rtt_us / 1000000 > room / 2;
     bool full = sluice->full;
     sluice->judged = true;
-    if (sluice->starved && (!full || limits)) {
+    if (sluice->starved && (limits || !full)) {
         sluice_feed(sluice, view);
     } else if (full) {
         if (sluice->margin_ms > MARGIN_LEAST_MS) {
@@ -207,8 +215,8 @@ void sluice_free(struct sluice *sluice)
 /* So little since the look began says nothing, and is no reason to ask for the time. */
 static bool sluice_is_idle(const struct sluice *sluice, const struct sluice_view *view)
 {
-    return sluice->since_us == 0 ||
-           (!sluice->full && view->bytes - sluice->bytes < sluice->window.room / 2);
+    uint64_t much = sluice->judged ? sluice->window.room / 2 : EVIDENCE;
+    return sluice->since_us == 0 || (!sluice->full && view->bytes - sluice->bytes < much);
 }
 
 void sluice_before(struct sluice *sluice, const struct sluice_view *view)
@@ -230,6 +238,9 @@ void sluice_after(struct sluice *sluice, const struct sluice_view *view, bool fu
 {
     struct sight sight;
     sluice->dry = !full;
+    if (full) {
+        sluice->left_us = clock_us();
+    }
     if (full && sluice->since_us == 0 && sight_take(&sight, view)) {
         sluice_begin_look(sluice, view, &sight, clock_us(), LOOK_US);
     }

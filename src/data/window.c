@@ -55,13 +55,14 @@ static void window_resize(int fd, uint32_t size)
 }
 
 static void window_shrink(const struct window *window, int fd, uint32_t held, uint32_t size,
-                          uint64_t received)
+                          const struct window_news *news)
 {
     uint32_t least = window->room * OVERHEAD;
-    if (held + SLIVER >= size) {
-        window_resize(fd, least); /* it is full, so nothing is on its way */
-    } else if (received >= window->promised && held + least + least / 2 < size) {
-        window_resize(fd, held + least);
+    uint32_t safe = held + least + least / 2;
+    if (news->quiet && held + SLIVER >= size) {
+        window_resize(fd, least); /* it is full, and its sender has noticed */
+    } else if (news->received >= window->promised && safe < size) {
+        window_resize(fd, safe);
     }
 }
 
@@ -78,7 +79,7 @@ static void window_grow(struct window *window, int fd, uint32_t least)
 }
 
 /* The buffer is to have room for what the clamp allows, and not much more. */
-static void window_fit(struct window *window, int fd, uint64_t received)
+static void window_fit(struct window *window, int fd, const struct window_news *news)
 {
     uint32_t held, size;
     uint32_t least = window->room * OVERHEAD;
@@ -86,7 +87,7 @@ static void window_fit(struct window *window, int fd, uint64_t received)
         return;
     }
     if (size > least + least / 2) {
-        window_shrink(window, fd, held, size, received);
+        window_shrink(window, fd, held, size, news);
     } else if (size < least - least / 4) {
         window_grow(window, fd, least);
     }
@@ -107,14 +108,14 @@ static bool window_differs(const struct window *window, uint32_t room)
     return room > window->room + window->room / 8 || room < window->room - window->room / 8;
 }
 
-void window_set(struct window *window, int fd, uint32_t room, uint64_t received)
+void window_set(struct window *window, int fd, uint32_t room, const struct window_news *news)
 {
     if (window_differs(window, room)) {
-        window->promised = received + window_promise(window, fd);
+        window->promised = news->received + window_promise(window, fd);
         window->room = room;
         window_option(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, room);
     }
-    window_fit(window, fd, received);
+    window_fit(window, fd, news);
 }
 
 void window_open(struct window *window, int fd)

@@ -24,11 +24,17 @@ struct window {
     bool capped : 1;   /* rmem_max does not let us make it as large as it has to be */
 };
 
+/* What is known of the socket at the moment. */
+struct window_news {
+    uint64_t received; /* tcpi_bytes_received */
+    bool quiet;        /* nothing was read for more than a round trip, though there was something */
+};
+
 /*
  * Makes room for so many bytes; again and again, since a buffer cannot be made smaller
- * at any time. received: tcpi_bytes_received of the socket.
+ * at any time.
  */
-void window_set(struct window *window, int fd, uint32_t room, uint64_t received);
+void window_set(struct window *window, int fd, uint32_t room, const struct window_news *news);
 /* Gives it back to the kernel. */
 void window_open(struct window *window, int fd);
 
