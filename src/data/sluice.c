@@ -22,6 +22,7 @@
  */
 #include "data/sluice.h"
 
+#include <linux/sock_diag.h>
 #include <linux/tcp.h> /* the C library's <netinet/tcp.h> lacks the younger members */
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -31,7 +32,6 @@
 #include "data/window.h"
 
 enum {
-    FIRST_LOOK_US = 10 * 1000,
     LOOK_US = 20 * 1000,
     MARGIN_LEAST_MS = 5,
     MARGIN_MOST_MS = 80,
@@ -56,12 +56,13 @@ enum {
 
 struct sluice {
     uint64_t since_us; /* when the present look began; 0: nothing to look for */
-    uint64_t acked;    /* by the writing side's peer until then */
+    uint64_t sent;     /* by the writing side until then, once */
     uint64_t bytes;    /* delivered until then */
     uint64_t left_us;  /* when the last turn ended that left something to read */
     struct window window;
     uint32_t interval_us; /* how long the present look is at least */
     uint32_t unsent;      /* that the writing side may have; 0: as the kernel likes */
+    uint32_t cwnd;        /* of the writing side when the look began */
     uint16_t margin_ms;
     bool judged : 1;  /* a look has ended */
     bool full : 1;    /* the writing side was, since the look began */
@@ -72,7 +73,8 @@ struct sluice {
 /* What a look sees. */
 struct sight {
     struct tcp_info from, to;
-    uint64_t rate; /* bytes a second */
+    uint64_t sent; /* by the writing side so far */
+    uint64_t rate; /* of that, bytes a second; of what is to be expected */
     uint64_t rtt_us;
     bool quiet; /* nothing was read for longer than that */
 };
@@ -97,7 +99,13 @@ static bool sight_take(struct sight *sight, const struct sluice_view *view)
         return false;
     }
     sight->rtt_us = round_trip_us(&sight->from);
+    sight->sent = view->bytes - sight->to.tcpi_notsent_bytes;
     return true;
+}
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
 }
 
 static uint32_t at_least(uint64_t value, uint32_t least)
@@ -149,22 +157,42 @@ static void sluice_hold(struct sluice *sluice, const struct sluice_view *view,
     sluice_set_unsent(sluice, view->to, at_least(gradually(unsent, sluice->unsent), UNSENT_LEAST));
 }
 
-/* The window is what limits, or the sender is slow: nothing queues then. */
-static void sluice_feed(struct sluice *sluice, const struct sluice_view *view)
+/* The writing side had nothing left to send: the window was too small, or the sender is slow. */
+static void sluice_feed(struct sluice *sluice, const struct sluice_view *view,
+                        const struct sight *sight)
 {
     unsigned margin = 2u * sluice->margin_ms;
     sluice->margin_ms = (uint16_t)(margin < MARGIN_MOST_MS ? margin : MARGIN_MOST_MS);
-    window_open(&sluice->window, view->from);
+    if (sluice->full && sluice->window.room != 0 && sluice->window.room < UNSENT_MOST) {
+        sluice_set_room(sluice, sight, view->from, 2 * (uint64_t)sluice->window.room);
+    } else {
+        window_open(&sluice->window, view->from);
+    }
+    sluice_set_unsent(sluice, view->to, 2*sluice->unsent < UNSENT_MOST ? 2*sluice->unsent : 0);
 }
 
+/* At least a round trip of either side, within which what is sent comes in bursts. */
 static void sluice_begin_look(struct sluice *sluice, const struct sluice_view *view,
-                              const struct sight *sight, uint64_t now_us, uint64_t interval_us)
+                              const struct sight *sight, uint64_t now_us)
 {
+    uint64_t round_trip_us_of_to = round_trip_us(&sight->to);
     sluice->since_us = now_us;
-    sluice->acked = sight->to.tcpi_bytes_acked;
+    sluice->sent = sight->sent;
+    sluice->cwnd = sight->to.tcpi_snd_cwnd;
     sluice->bytes = view->bytes;
-    sluice->interval_us = (uint32_t)interval_us;
+    sluice->interval_us = at_least(max_u64(sight->rtt_us, round_trip_us_of_to), LOOK_US);
     sluice->full = sluice->starved = false;
+}
+
+/* The rate of the next look: what was sent in this one, more if the writing side speeds up. */
+static uint64_t sluice_expect(const struct sluice *sluice, const struct sight *sight, uint64_t us)
+{
+    uint64_t rate = (sight->sent - sluice->sent) * 1000000 / us;
+    uint64_t cwnd = sight->to.tcpi_snd_cwnd;
+    if (cwnd <= sluice->cwnd || sluice->cwnd == 0) {
+        return rate;
+    }
+    return cwnd < 2 * (uint64_t)sluice->cwnd ? rate * cwnd / sluice->cwnd : 2 * rate;
 }
 
 static void sluice_end_look(struct sluice *sluice, const struct sluice_view *view, uint64_t now_us)
@@ -173,23 +201,17 @@ static void sluice_end_look(struct sluice *sluice, const struct sluice_view *vie
     if (!sight_take(&sight, view)) {
         return;
     }
-    sight.rate = (sight.to.tcpi_bytes_acked - sluice->acked) * 1000000 /
-                 (now_us - sluice->since_us);
+    sight.rate = sluice_expect(sluice, &sight, now_us - sluice->since_us);
     sight.quiet = !sluice->dry && now_us - sluice->left_us > sight.rtt_us + QUIET_US;
-    uint32_t room = sluice->window.room;
-    bool limits = room != 0 && sight.rate * sight.rtt_us / 1000000 > room / 2;
     bool full = sluice->full;
     sluice->judged = true;
-    if (sluice->starved && (limits || !full)) {
-        sluice_feed(sluice, view);
-    } else if (full) {
-        if (sluice->margin_ms > MARGIN_LEAST_MS) {
-            sluice->margin_ms--;
-        }
+    if (sluice->starved) {
+        sluice_feed(sluice, view, &sight);
+    } else if (full && sight.sent != sluice->sent) { /* a side that takes nothing has no rate */
+        sluice->margin_ms = (uint16_t)(sluice->margin_ms - (sluice->margin_ms - MARGIN_LEAST_MS + 7) / 8);
         sluice_hold(sluice, view, &sight);
     }
-    sluice_begin_look(sluice, view, &sight, full || sluice->window.room ? now_us : 0,
-                      at_least(sight.rtt_us, LOOK_US));
+    sluice_begin_look(sluice, view, &sight, full || sluice->window.room ? now_us : 0);
 }
 
 struct sluice *sluice_new(const struct sluice_view *view)
@@ -200,7 +222,7 @@ struct sluice *sluice_new(const struct sluice_view *view)
         return sluice;
     }
     sluice->margin_ms = MARGIN_LEAST_MS;
-    sluice_begin_look(sluice, view, &sight, clock_us(), FIRST_LOOK_US);
+    sluice_begin_look(sluice, view, &sight, clock_us());
     if (sight.rtt_us < NEAR_US) {
         sluice_set_room(sluice, &sight, view->from, 0);
     }
@@ -210,6 +232,20 @@ struct sluice *sluice_new(const struct sluice_view *view)
 void sluice_free(struct sluice *sluice)
 {
     free(sluice);
+}
+
+/*
+ * The socket has nothing more to send, though it had room for it: half of the buffer is what the
+ * kernel means to have under way.
+ */
+static bool has_sent_all(int fd)
+{
+    struct tcp_info info;
+    uint32_t memory[SK_MEMINFO_VARS] = {0};
+    socklen_t len = sizeof memory;
+    return read_info(fd, &info) && info.tcpi_notsent_bytes == 0 &&
+           getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &len) == 0 &&
+           memory[SK_MEMINFO_WMEM_QUEUED] < memory[SK_MEMINFO_SNDBUF] / 2;
 }
 
 /* So little since the look began says nothing, and is no reason to ask for the time. */
@@ -224,9 +260,8 @@ void sluice_before(struct sluice *sluice, const struct sluice_view *view)
     if (sluice_is_idle(sluice, view)) {
         return;
     }
-    struct tcp_info info;
-    if (sluice->dry && !sluice->starved && read_info(view->to, &info)) {
-        sluice->starved = info.tcpi_notsent_bytes == 0;
+    if (sluice->dry && !sluice->starved) {
+        sluice->starved = has_sent_all(view->to);
     }
     uint64_t now = clock_us();
     if (now - sluice->since_us >= sluice->interval_us) {
@@ -242,7 +277,7 @@ void sluice_after(struct sluice *sluice, const struct sluice_view *view, bool fu
         sluice->left_us = clock_us();
     }
     if (full && sluice->since_us == 0 && sight_take(&sight, view)) {
-        sluice_begin_look(sluice, view, &sight, clock_us(), LOOK_US);
+        sluice_begin_look(sluice, view, &sight, clock_us());
     }
     if (full && !sluice->judged && sluice->unsent == 0) {
         sluice_set_unsent(sluice, view->to, UNSENT_FIRST);

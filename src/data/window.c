@@ -54,6 +54,25 @@ static void window_resize(int fd, uint32_t size)
     window_option(fd, SOL_SOCKET, SO_RCVBUF, size / 2); /* socket(7): the kernel doubles it */
 }
 
+/* What the peer may have been told that it can send. */
+static uint32_t window_promise(const struct window *window, int fd)
+{
+    uint32_t held, size;
+    if (window->clamp != 0) {
+        return window->clamp;
+    }
+    return window_buffer(fd, &held, &size) ? size : UNBOUNDED;
+}
+
+static void window_clamp(struct window *window, int fd, uint32_t clamp, uint64_t received)
+{
+    if (window->clamp != clamp) {
+        window->promised = received + window_promise(window, fd);
+        window->clamp = clamp;
+        window_option(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, clamp != 0 ? clamp : UNBOUNDED);
+    }
+}
+
 static void window_shrink(const struct window *window, int fd, uint32_t held, uint32_t size,
                           const struct window_news *news)
 {
@@ -78,12 +97,12 @@ static void window_grow(struct window *window, int fd, uint32_t least)
     }
 }
 
-/* The buffer is to have room for what the clamp allows, and not much more. */
-static void window_fit(struct window *window, int fd, const struct window_news *news)
+/* The buffer is to have room for what the sender may have under way, and not much more. */
+static void window_fit(struct window *window, int fd, uint32_t held, uint32_t size,
+                       const struct window_news *news)
 {
-    uint32_t held, size;
     uint32_t least = window->room * OVERHEAD;
-    if (!window_lock(window, fd, true) || !window_buffer(fd, &held, &size)) {
+    if (!window_lock(window, fd, true)) {
         return;
     }
     if (size > least + least / 2) {
@@ -93,16 +112,6 @@ static void window_fit(struct window *window, int fd, const struct window_news *
     }
 }
 
-/* What the peer may have been told that it can send. */
-static uint32_t window_promise(const struct window *window, int fd)
-{
-    uint32_t held, size;
-    if (window->room != 0) {
-        return window->room;
-    }
-    return window_buffer(fd, &held, &size) ? size : UNBOUNDED;
-}
-
 static bool window_differs(const struct window *window, uint32_t room)
 {
     return room > window->room + window->room / 8 || room < window->room - window->room / 8;
@@ -110,19 +119,21 @@ static bool window_differs(const struct window *window, uint32_t room)
 
 void window_set(struct window *window, int fd, uint32_t room, const struct window_news *news)
 {
+    uint32_t held = 0, size = 0;
     if (window_differs(window, room)) {
-        window->promised = news->received + window_promise(window, fd);
         window->room = room;
-        window_option(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, room);
     }
-    window_fit(window, fd, news);
+    if (window_buffer(fd, &held, &size)) {
+        window_fit(window, fd, held, size, news);
+    }
+    /* With half of what it needs under way, a sender sends less than is read: the rest drains. */
+    bool drains = held > window->room * OVERHEAD;
+    window_clamp(window, fd, drains ? window->room / 2 : window->room, news->received);
 }
 
 void window_open(struct window *window, int fd)
 {
     window_lock(window, fd, false);
-    if (window->room != 0) {
-        window->room = 0;
-        window_option(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, UNBOUNDED);
-    }
+    window->room = 0;
+    window_clamp(window, fd, 0, 0);
 }

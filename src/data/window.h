@@ -20,6 +20,7 @@
 struct window {
     uint64_t promised; /* bytes received by when no more than the room is under way */
     uint32_t room;     /* 0: as the kernel likes */
+    uint32_t clamp;    /* less than the room while more waits than there should be */
     bool locked : 1;   /* the buffer keeps its size */
     bool capped : 1;   /* rmem_max does not let us make it as large as it has to be */
 };
