@@ -34,7 +34,7 @@
 enum {
     LOOK_US = 20 * 1000,
     MARGIN_LEAST_MS = 5,
-    MARGIN_MOST_MS = 80,
+    MARGIN_MOST_MS = 20,
     /* Some segments, so that packets and acknowledgements need not go one by one. */
     ROOM_LEAST = 16 * 1024,
     UNSENT_LEAST = 8 * 1024,
@@ -42,12 +42,13 @@ enum {
     UNSENT_FIRST = 32 * 1024,
     /* So much may go into buffers on the way before a slow side is noticed. */
     EVIDENCE = 512 * 1024,
-    QUIET_US = 1000,
+    QUIET_US = 200,
+    ENOUGH = 4, /* times what it should need: then the window is not what is wrong */
     /*
      * A sender that is near has doubled what it keeps in its own buffer ten times before
      * the first look, and never makes it smaller again.
      */
-    NEAR_US = 5 * 1000,
+    NEAR_US = 2 * 1000,
     /* In a margin, which is 3 Gbit/s: then nobody is slow. */
     UNSENT_MOST = 2 * 1024 * 1024,
     /* The kernel adds to the last packet in its queue up to this, whatever the low-water mark. */
@@ -60,6 +61,7 @@ struct sluice {
     uint64_t bytes;    /* delivered until then */
     uint64_t left_us;  /* when the last turn ended that left something to read */
     struct window window;
+    uint32_t room;        /* of the reading side, without what waits; 0: as the kernel likes */
     uint32_t interval_us; /* how long the present look is at least */
     uint32_t unsent;      /* that the writing side may have; 0: as the kernel likes */
     uint32_t cwnd;        /* of the writing side when the look began */
@@ -135,40 +137,70 @@ static void sluice_set_unsent(struct sluice *sluice, int to, uint32_t unsent)
  * Two of the largest segments that the sender may make (64 KiB on loopback): it does not
  * send a part of one into a window that is too small for it, but waits for a timer.
  */
-static void sluice_set_room(struct sluice *sluice, const struct sight *sight, int from,
-                            uint64_t room)
+static uint32_t least_room(const struct sight *sight)
 {
-    uint32_t least = at_least(2 * (uint64_t)sight->from.tcpi_advmss, ROOM_LEAST);
-    struct window_news news = {sight->from.tcpi_bytes_received, sight->quiet};
-    window_set(&sluice->window, from, at_least(room, least), &news);
+    return at_least(2 * (uint64_t)sight->from.tcpi_advmss, ROOM_LEAST);
 }
 
+static void sluice_hold_near(struct sluice *sluice, const struct sight *sight, int from,
+                             uint64_t room)
+{
+    sluice->room = at_least(room, least_room(sight));
+    window_hold_near(&sluice->window, from, sluice->room, sight->quiet);
+}
+
+static void sluice_open(struct sluice *sluice, int from)
+{
+    sluice->room = 0;
+    window_open(&sluice->window, from);
+}
+
+/* What comes in a round trip and half a margin: the other half waits on the writing side. */
+static uint64_t near_room(const struct sluice *sluice, const struct sight *sight)
+{
+    return sight->rate * (sight->rtt_us + sluice->margin_ms * 500u) / 1000000;
+}
+
+/* The writing side was full: it decides what may come. */
 static void sluice_hold(struct sluice *sluice, const struct sluice_view *view,
                         const struct sight *sight)
 {
     uint64_t unsent = sight->rate * sluice->margin_ms / 1000;
     uint64_t under_way = sight->rate * sight->rtt_us / 1000000;
     if (unsent > UNSENT_MOST) {
-        window_open(&sluice->window, view->from);
+        sluice_open(sluice, view->from);
         sluice_set_unsent(sluice, view->to, 0);
         return;
     }
-    sluice_set_room(sluice, sight, view->from, gradually(unsent + under_way, sluice->window.room));
+    if (sight->rtt_us < NEAR_US) {
+        sluice_hold_near(sluice, sight, view->from,
+                         gradually(near_room(sluice, sight), sluice->room));
+    } else {
+        sluice->room = at_least(under_way, least_room(sight));
+        window_hold_far(&sluice->window, view->from, sluice->room, (uint32_t)unsent);
+    }
     sluice_set_unsent(sluice, view->to, at_least(gradually(unsent, sluice->unsent), UNSENT_LEAST));
 }
 
-/* The writing side had nothing left to send: the window was too small, or the sender is slow. */
+/*
+ * The writing side had nothing left to send: the window was too small, or the sender is slow
+ * and it does not matter. A near sender's grows by and by: whatever it was allowed once it goes
+ * on to keep in its own buffer.
+ */
 static void sluice_feed(struct sluice *sluice, const struct sluice_view *view,
                         const struct sight *sight)
 {
-    unsigned margin = 2u * sluice->margin_ms;
-    sluice->margin_ms = (uint16_t)(margin < MARGIN_MOST_MS ? margin : MARGIN_MOST_MS);
-    if (sluice->full && sluice->window.room != 0 && sluice->window.room < UNSENT_MOST) {
-        sluice_set_room(sluice, sight, view->from, 2 * (uint64_t)sluice->window.room);
-    } else {
-        window_open(&sluice->window, view->from);
+    if (sight->to.tcpi_snd_cwnd <= sluice->cwnd) { /* else it only got faster, as it is to */
+        unsigned margin = 2u * sluice->margin_ms;
+        sluice->margin_ms = (uint16_t)(margin < MARGIN_MOST_MS ? margin : MARGIN_MOST_MS);
     }
-    sluice_set_unsent(sluice, view->to, 2*sluice->unsent < UNSENT_MOST ? 2*sluice->unsent : 0);
+    if (sight->rtt_us >= NEAR_US || sluice->room == 0 || sluice->room > UNSENT_MOST) {
+        sluice_open(sluice, view->from);
+    } else if (sluice->room < ENOUGH * near_room(sluice, sight)) {
+        sluice_hold_near(sluice, sight, view->from, 2 * (uint64_t)sluice->room);
+    }
+    uint32_t unsent = 2 * sluice->unsent;
+    sluice_set_unsent(sluice, view->to, unsent < UNSENT_MOST ? unsent : 0);
 }
 
 /* At least a round trip of either side, within which what is sent comes in bursts. */
@@ -202,16 +234,17 @@ static void sluice_end_look(struct sluice *sluice, const struct sluice_view *vie
         return;
     }
     sight.rate = sluice_expect(sluice, &sight, now_us - sluice->since_us);
-    sight.quiet = !sluice->dry && now_us - sluice->left_us > sight.rtt_us + QUIET_US;
+    sight.quiet = !sluice->dry && now_us - sluice->left_us > 2 * sight.rtt_us + QUIET_US;
     bool full = sluice->full;
     sluice->judged = true;
     if (sluice->starved) {
         sluice_feed(sluice, view, &sight);
     } else if (full && sight.sent != sluice->sent) { /* a side that takes nothing has no rate */
-        sluice->margin_ms = (uint16_t)(sluice->margin_ms - (sluice->margin_ms - MARGIN_LEAST_MS + 7) / 8);
+        sluice->margin_ms = (uint16_t)(sluice->margin_ms -
+                                       (sluice->margin_ms - MARGIN_LEAST_MS + 7) / 8);
         sluice_hold(sluice, view, &sight);
     }
-    sluice_begin_look(sluice, view, &sight, full || sluice->window.room ? now_us : 0);
+    sluice_begin_look(sluice, view, &sight, full || sluice->room ? now_us : 0);
 }
 
 struct sluice *sluice_new(const struct sluice_view *view)
@@ -224,7 +257,7 @@ struct sluice *sluice_new(const struct sluice_view *view)
     sluice->margin_ms = MARGIN_LEAST_MS;
     sluice_begin_look(sluice, view, &sight, clock_us());
     if (sight.rtt_us < NEAR_US) {
-        sluice_set_room(sluice, &sight, view->from, 0);
+        sluice_hold_near(sluice, &sight, view->from, 0);
     }
     return sluice;
 }
@@ -251,7 +284,7 @@ static bool has_sent_all(int fd)
 /* So little since the look began says nothing, and is no reason to ask for the time. */
 static bool sluice_is_idle(const struct sluice *sluice, const struct sluice_view *view)
 {
-    uint64_t much = sluice->judged ? sluice->window.room / 2 : EVIDENCE;
+    uint64_t much = sluice->judged ? sluice->room / 2 : EVIDENCE;
     return sluice->since_us == 0 || (!sluice->full && view->bytes - sluice->bytes < much);
 }
 

@@ -23,7 +23,6 @@ static bool window_option(int fd, int level, int option, uint32_t value)
     return setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
-/* False before Linux 5.14: the buffer is the kernel's then, and only the clamp is ours. */
 static bool window_lock(struct window *window, int fd, bool locked)
 {
     if (window->locked == locked) {
@@ -34,6 +33,15 @@ static bool window_lock(struct window *window, int fd, bool locked)
     }
     window->locked = locked;
     return true;
+}
+
+static void window_set_clamp(struct window *window, int fd, uint32_t clamp)
+{
+    if (window->clamp == clamp) {
+        return;
+    }
+    window->clamp = clamp;
+    window_option(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, clamp != 0 ? clamp : UNBOUNDED);
 }
 
 /* Bytes in the receive buffer and its size, both as the kernel counts them. */
@@ -49,91 +57,40 @@ static bool window_buffer(int fd, uint32_t *ret_held, uint32_t *ret_size)
     return true;
 }
 
-static void window_resize(int fd, uint32_t size)
+static void window_resize(struct window *window, int fd, uint32_t size)
 {
+    window->resized = true;
     window_option(fd, SOL_SOCKET, SO_RCVBUF, size / 2); /* socket(7): the kernel doubles it */
 }
 
-/* What the peer may have been told that it can send. */
-static uint32_t window_promise(const struct window *window, int fd)
+void window_hold_near(struct window *window, int fd, uint32_t room, bool quiet)
 {
-    uint32_t held, size;
-    if (window->clamp != 0) {
-        return window->clamp;
-    }
-    return window_buffer(fd, &held, &size) ? size : UNBOUNDED;
-}
-
-static void window_clamp(struct window *window, int fd, uint32_t clamp, uint64_t received)
-{
-    if (window->clamp != clamp) {
-        window->promised = received + window_promise(window, fd);
-        window->clamp = clamp;
-        window_option(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, clamp != 0 ? clamp : UNBOUNDED);
-    }
-}
-
-static void window_shrink(const struct window *window, int fd, uint32_t held, uint32_t size,
-                          const struct window_news *news)
-{
-    uint32_t least = window->room * OVERHEAD;
-    uint32_t safe = held + least + least / 2;
-    if (news->quiet && held + SLIVER >= size) {
-        window_resize(fd, least); /* it is full, and its sender has noticed */
-    } else if (news->received >= window->promised && safe < size) {
-        window_resize(fd, safe);
-    }
-}
-
-static void window_grow(struct window *window, int fd, uint32_t least)
-{
-    uint32_t held, size;
-    if (!window->capped) {
-        window_resize(fd, least);
-        window->capped = window_buffer(fd, &held, &size) && size < least;
-    }
-    if (window->capped) {
-        window_lock(window, fd, false); /* the kernel may go beyond rmem_max */
-    }
-}
-
-/* The buffer is to have room for what the sender may have under way, and not much more. */
-static void window_fit(struct window *window, int fd, uint32_t held, uint32_t size,
-                       const struct window_news *news)
-{
-    uint32_t least = window->room * OVERHEAD;
-    if (!window_lock(window, fd, true)) {
+    uint32_t held, size, least = room * OVERHEAD;
+    window_set_clamp(window, fd, room);
+    if (!window_lock(window, fd, true) || !window_buffer(fd, &held, &size)) {
         return;
     }
-    if (size > least + least / 2) {
-        window_shrink(window, fd, held, size, news);
-    } else if (size < least - least / 4) {
-        window_grow(window, fd, least);
+    bool full = held + SLIVER >= size;
+    if (size < least - least / 4 || (size > least + least / 2 && full && quiet)) {
+        window_resize(window, fd, least);
     }
 }
 
-static bool window_differs(const struct window *window, uint32_t room)
+void window_hold_far(struct window *window, int fd, uint32_t under_way, uint32_t waiting)
 {
-    return room > window->room + window->room / 8 || room < window->room - window->room / 8;
-}
-
-void window_set(struct window *window, int fd, uint32_t room, const struct window_news *news)
-{
-    uint32_t held = 0, size = 0;
-    if (window_differs(window, room)) {
-        window->room = room;
-    }
-    if (window_buffer(fd, &held, &size)) {
-        window_fit(window, fd, held, size, news);
-    }
-    /* With half of what it needs under way, a sender sends less than is read: the rest drains. */
-    bool drains = held > window->room * OVERHEAD;
-    window_clamp(window, fd, drains ? window->room / 2 : window->room, news->received);
+    uint32_t held = 0, size;
+    window_lock(window, fd, true);
+    window_buffer(fd, &held, &size);
+    uint32_t most = under_way + waiting, waits = held / OVERHEAD;
+    window_set_clamp(window, fd, waits < most - under_way / 2 ? most - waits : under_way / 2);
 }
 
 void window_open(struct window *window, int fd)
 {
+    if (window->resized) {
+        window_resize(window, fd, UNBOUNDED); /* to what rmem_max allows */
+        window->resized = false;
+    }
     window_lock(window, fd, false);
-    window->room = 0;
-    window_clamp(window, fd, 0, 0);
+    window_set_clamp(window, fd, 0);
 }

@@ -261,7 +261,8 @@ static void one_turn_of_a_flow_moves_its_share_and_no_more(void **state)
     struct flow_kit kit = {.bulk_step = SIZE_MAX, .buffer = buffer, .size = BUFFER};
     struct flow flow;
     flow_init(&flow, &from, &to);
-    assert_int_equal(flow_run(&flow, &kit), FLOW_MORE); /* the first one only shows that it is bulk */
+    assert_int_equal(flow_run(&flow, &kit),
+                     FLOW_MORE); /* the first one only shows that it is bulk */
     uint64_t first = flow.bytes;
     assert_in_range(first, 1, BUFFER);
     assert_int_equal(flow_run(&flow, &kit), FLOW_MORE);
