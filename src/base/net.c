@@ -252,15 +252,15 @@ static void set_tcp(int fd, int option, int value)
     setsockopt(fd, IPPROTO_TCP, option, &value, sizeof value);
 }
 
-/* Only as long as nobody needs more: the kernel lets it grow again (SO_BUF_LOCK, Linux 5.14). */
-static void net_narrow(int fd)
+void net_narrow(int fd)
 {
     int unlocked = 0, room = NARROW_ROOM;
+    /* Locked when it connects, it could never grow beyond 64 KiB; and so it would stay, without this. */
     if (setsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &unlocked, sizeof unlocked) == 0) {
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
         setsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &unlocked, sizeof unlocked);
+        set_tcp(fd, TCP_MAXSEG, NARROW_SEGMENT);
     }
-    set_tcp(fd, TCP_MAXSEG, NARROW_SEGMENT);
 }
 
 int net_connect(const struct addr *to, bool narrow)

@@ -2,23 +2,30 @@
  * Why. A relay that reads as fast as it may fills every buffer in front of a slow
  * client, and what a person types then waits behind it: 7.5 s at 10 Mbit/s, and 15 to
  * 50 MB of kernel memory for one session. So while the writing side is what limits a
- * flow, two things follow the rate at which it takes bytes: the window of the reading
- * side, so that the sender waits as it would without us, and what is unsent on the
- * writing side.
+ * flow, two things follow the rate at which it sends: what is unsent there, and the
+ * window of the reading side (data/window.h), so that the sender waits as it would
+ * without us.
  *
- *     OPEN -- the writing side was full --> HELD, by what it took since the last look
- *      ^                                     |
- *      '-- it took 3 Gbit/s, or it starved --'
+ *     OPEN --- the writing side was full ---> HELD, by what it sent since the last look
+ *       ^                                      |
+ *       '-- it sends 3 Gbit/s, or it starves --'
  *
- * It looks at the earliest every 20 ms, and only while the writing side is full now and
- * then: a flow whose writing side never is, as with people who type, costs no system
- * call, and a fast one costs a few every 20 ms.
+ * It looks while the writing side is full now and then, at the earliest every 20 ms and
+ * every round trip, within which all comes in bursts. A flow whose writing side never is
+ * full, as with people who type, costs no system call; a fast one a few every 20 ms.
  *
- * The numbers. Rate is what the writing side's peer acknowledged, since what its socket
- * took in may only have filled it. `margin` is how long we may be late, asleep or behind
- * other links: 5 ms, more where that was seen to be too little. Unsent is rate × margin.
- * Room is rate × (margin + round trip of the reading side), since that long it takes
- * until the sender's next bytes are here.
+ * The numbers. `margin` is how long we may be late, asleep or behind other links: 5 ms,
+ * more where that was seen to be too little. Unsent is rate x margin. The rate is what
+ * left the socket, not what it took in, which may only have filled it; and up to twice
+ * that where its congestion window grows. Held back too much, a flow would never get
+ * faster: so when the writing side had nothing left to send while it could have (it
+ * starved), more comes in, whatever was reckoned.
+ *
+ * A sender that is near (2 ms) fills any window between two looks, so its whole window
+ * is rate x (round trip + half a margin). It also keeps in its own buffer, for good, some
+ * times the window that it once saw: hence narrow connections (base/net.h), and small
+ * steps up. One that is far has rate x round trip under way, and so much waits here as is
+ * unsent on the other side.
  */
 #include "data/sluice.h"
 
@@ -36,19 +43,17 @@ enum {
     MARGIN_LEAST_MS = 5,
     MARGIN_MOST_MS = 20,
     /* Some segments, so that packets and acknowledgements need not go one by one. */
-    ROOM_LEAST = 16 * 1024,
+    ROOM_LEAST = 8 * 1024,
     UNSENT_LEAST = 8 * 1024,
     /* Until the rate is known. */
     UNSENT_FIRST = 32 * 1024,
     /* So much may go into buffers on the way before a slow side is noticed. */
     EVIDENCE = 512 * 1024,
-    QUIET_US = 200,
-    ENOUGH = 4, /* times what it should need: then the window is not what is wrong */
-    /*
-     * A sender that is near has doubled what it keeps in its own buffer ten times before
-     * the first look, and never makes it smaller again.
-     */
     NEAR_US = 2 * 1000,
+    /* Beyond two round trips, for the sender's scheduler. */
+    QUIET_US = 200,
+    /* Times what a window should need; then it is not what is wrong. */
+    ENOUGH = 4,
     /* In a margin, which is 3 Gbit/s: then nobody is slow. */
     UNSENT_MOST = 2 * 1024 * 1024,
     /* The kernel adds to the last packet in its queue up to this, whatever the low-water mark. */
@@ -61,7 +66,7 @@ struct sluice {
     uint64_t bytes;    /* delivered until then */
     uint64_t left_us;  /* when the last turn ended that left something to read */
     struct window window;
-    uint32_t room;        /* of the reading side, without what waits; 0: as the kernel likes */
+    uint32_t room;        /* that the reading side is given; 0: as the kernel likes */
     uint32_t interval_us; /* how long the present look is at least */
     uint32_t unsent;      /* that the writing side may have; 0: as the kernel likes */
     uint32_t cwnd;        /* of the writing side when the look began */
@@ -75,10 +80,10 @@ struct sluice {
 /* What a look sees. */
 struct sight {
     struct tcp_info from, to;
-    uint64_t sent; /* by the writing side so far */
-    uint64_t rate; /* of that, bytes a second; of what is to be expected */
-    uint64_t rtt_us;
-    bool quiet; /* nothing was read for longer than that */
+    uint64_t sent;   /* by the writing side so far, once */
+    uint64_t rate;   /* bytes a second that are to be expected of it */
+    uint64_t rtt_us; /* of the reading side */
+    bool quiet;      /* nothing was read for longer than that */
 };
 
 static bool read_info(int fd, struct tcp_info *ret_info)
@@ -207,12 +212,12 @@ static void sluice_feed(struct sluice *sluice, const struct sluice_view *view,
 static void sluice_begin_look(struct sluice *sluice, const struct sluice_view *view,
                               const struct sight *sight, uint64_t now_us)
 {
-    uint64_t round_trip_us_of_to = round_trip_us(&sight->to);
+    uint64_t round_trip = max_u64(sight->rtt_us, round_trip_us(&sight->to));
     sluice->since_us = now_us;
     sluice->sent = sight->sent;
     sluice->cwnd = sight->to.tcpi_snd_cwnd;
     sluice->bytes = view->bytes;
-    sluice->interval_us = at_least(max_u64(sight->rtt_us, round_trip_us_of_to), LOOK_US);
+    sluice->interval_us = at_least(round_trip, LOOK_US);
     sluice->full = sluice->starved = false;
 }
 
