@@ -19,6 +19,7 @@ struct attempt {
 
 struct dial {
     uv_loop_t *loop;
+    bool narrow;
     dial_fn fn;
     void *arg;
     struct timer *deadline;
@@ -98,7 +99,7 @@ static void on_connect(void *arg, int events)
 /* -errno: it has failed at once, and is as before. */
 static int attempt_start(struct attempt *attempt)
 {
-    int fd = net_connect(&attempt->to);
+    int fd = net_connect(&attempt->to, attempt->dial->narrow);
     if (fd < 0) {
         return fd;
     }
@@ -147,13 +148,13 @@ static void on_deadline(void *arg)
 }
 
 struct dial *dial_start(uv_loop_t *loop, const struct addr *addrs, unsigned count,
-                        uint64_t timeout_ms, dial_fn fn, void *arg)
+                        uint64_t timeout_ms, bool narrow, dial_fn fn, void *arg)
 {
     struct dial *dial = calloc(1, sizeof *dial);
     if (!dial) {
         return NULL;
     }
-    *dial = (struct dial){.loop = loop, .fn = fn, .arg = arg};
+    *dial = (struct dial){.loop = loop, .narrow = narrow, .fn = fn, .arg = arg};
     dial->count = count < RESOLVE_MAX ? count : RESOLVE_MAX;
     for (unsigned i = 0; i < dial->count; i++) {
         dial->attempts[i] = (struct attempt){.dial = dial, .to = addrs[i], .fd = -1};

@@ -6,6 +6,7 @@
 #ifndef PAMTUNNEL_BASE_DIAL_H
 #define PAMTUNNEL_BASE_DIAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -20,9 +21,9 @@ struct dial;
  */
 typedef void (*dial_fn)(void *arg, int fd, const struct addr *addr);
 
-/* NULL when out of memory. count is at most RESOLVE_MAX, at least 1. */
+/* NULL when out of memory. count is at most RESOLVE_MAX, at least 1. narrow: net_connect(). */
 struct dial *dial_start(uv_loop_t *loop, const struct addr *addrs, unsigned count,
-                        uint64_t timeout_ms, dial_fn fn, void *arg);
+                        uint64_t timeout_ms, bool narrow, dial_fn fn, void *arg);
 /* The callback will not run; everything half-open is closed. Accepts NULL. */
 void dial_cancel(struct dial *dial);
 

@@ -10,8 +10,15 @@
 #include <unistd.h>
 #include <uv.h>
 
+#ifndef SO_BUF_LOCK /* Linux 5.14 */
+#define SO_BUF_LOCK 72
+#endif
+
 /* Dead peers: 60 + 4 x 15 s until keepalive gives up, and unacknowledged data just before. */
 enum {
+    /* Ethernet's. Loopback's are 64 KiB, and a sender has 20 in its own buffer from the start. */
+    NARROW_SEGMENT = 1460,
+    NARROW_ROOM = 16 * 1024, /* ten full segments of Ethernet, and a bit */
     KEEPALIVE_INTERVAL_S = 15,
     KEEPALIVE_IDLE_S = NET_DEAD_AFTER_S - NET_DEAD_PROBES * KEEPALIVE_INTERVAL_S,
     USER_TIMEOUT_MS = (NET_DEAD_AFTER_S - 5) * 1000,
@@ -257,11 +264,30 @@ int net_accept(int listener, struct addr *ret_peer)
     return fd;
 }
 
-int net_connect(const struct addr *to)
+static void set_tcp(int fd, int option, int value)
+{
+    setsockopt(fd, IPPROTO_TCP, option, &value, sizeof value);
+}
+
+void net_narrow(int fd)
+{
+    int unlocked = 0, room = NARROW_ROOM;
+    /* Locked when it connects, it could never grow beyond 64 KiB; and so it would stay, without this. */
+    if (setsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &unlocked, sizeof unlocked) == 0) {
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+        setsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &unlocked, sizeof unlocked);
+        set_tcp(fd, TCP_MAXSEG, NARROW_SEGMENT);
+    }
+}
+
+int net_connect(const struct addr *to, bool narrow)
 {
     int fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return -errno;
+    }
+    if (narrow) {
+        net_narrow(fd);
     }
     if (connect(fd, &to->sa, addr_len(to)) < 0 && errno != EINPROGRESS) {
         int err = -errno;
@@ -279,11 +305,6 @@ int net_error(int fd)
         return -errno;
     }
     return -err;
-}
-
-static void set_tcp(int fd, int option, int value)
-{
-    setsockopt(fd, IPPROTO_TCP, option, &value, sizeof value);
 }
 
 void net_tune(int fd)

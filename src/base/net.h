@@ -71,8 +71,19 @@ int net_listen(const char *bind_address, uint16_t port, int backlog);
  * tuned. The peer at a Unix socket is of no family (AF_UNSPEC).
  */
 int net_accept(int listener, struct addr *ret_peer);
-/* socket(2) and a non-blocking connect(2): in progress (0 in errno terms) or done. Not tuned. */
-int net_connect(const struct addr *to);
+/*
+ * A connection that this socket makes, or listens for, tells its peer at first that it has room
+ * for the ten segments that TCP begins with (RFC 6928) and not for more. What a bulk sender nearby
+ * was allowed once it goes on to keep in its own buffer, before anybody has seen whether its bytes
+ * can go on (data/sluice.c). The kernel lets it grow from there. To be called before the connection
+ * is there; does nothing before Linux 5.14.
+ */
+void net_narrow(int fd);
+/*
+ * socket(2) and a non-blocking connect(2): in progress (0 in errno terms) or done. Not tuned,
+ * narrow if wanted.
+ */
+int net_connect(const struct addr *to, bool narrow);
 /* The pending error of a socket (SO_ERROR), as 0 or -errno. */
 int net_error(int fd);
 /* TCP_NODELAY, and keepalive, which ends connections to idle peers after NET_DEAD_AFTER_S. */

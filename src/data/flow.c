@@ -45,6 +45,8 @@ void flow_done(struct flow *flow)
     flow_drop_pending(flow);
     pipe_put(flow->pipe);
     flow->pipe = NULL;
+    sluice_free(flow->sluice);
+    flow->sluice = NULL;
     flow_set_state(flow, FLOW_DONE);
 }
 
@@ -98,13 +100,15 @@ static void flow_count(struct flow *flow, size_t sent, bool all)
 {
     /* The kernel took less because it is full, and has noted that it owes us an edge. */
     flow->to->writable = all;
+    flow->full = !all;
     atomic_fetch_add_explicit(&flow->bytes, sent, memory_order_relaxed);
 }
 
 /* Returns the bytes that were taken, possibly none, or -errno. */
 static ssize_t flow_send(struct flow *flow, const uint8_t *data, size_t len)
 {
-    ssize_t sent = send(flow->to->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t sent = send(flow->to->fd, data, len,
+                        MSG_DONTWAIT | MSG_NOSIGNAL | sluice_send_flags(flow->sluice));
     if (sent < 0) {
         if (errno != EAGAIN) {
             return -errno;
@@ -163,7 +167,8 @@ static void flow_judge(struct flow *flow, size_t got, size_t bulk_step)
 
 static ssize_t flow_copy(struct flow *flow, struct flow_kit *kit)
 {
-    ssize_t got = recv(flow->from->fd, kit->buffer, kit->size, MSG_DONTWAIT);
+    size_t most = sluice_step(flow->sluice, kit->size);
+    ssize_t got = recv(flow->from->fd, kit->buffer, most, MSG_DONTWAIT);
     if (got < 0) {
         flow->from->readable = errno != EAGAIN;
         return errno == EAGAIN ? 0 : -errno;
@@ -172,7 +177,7 @@ static ssize_t flow_copy(struct flow *flow, struct flow_kit *kit)
         flow_set_state(flow, FLOW_AT_FIN);
         return 0;
     }
-    if ((size_t)got < kit->size && !flow->from->wary) {
+    if ((size_t)got < most && !flow->from->wary) {
         flow->from->readable = false; /* saves the recv() that would say EAGAIN */
     }
     if (flow->keeps_head) {
@@ -195,7 +200,8 @@ static ssize_t flow_copy(struct flow *flow, struct flow_kit *kit)
 static ssize_t flow_splice(struct flow *flow, struct flow_kit *kit)
 {
     int from = flow->from->fd;
-    ssize_t got = splice(from, NULL, flow->pipe->in, NULL, SPLICE_BYTES, SPLICE_F_NONBLOCK);
+    size_t most = sluice_step(flow->sluice, SPLICE_BYTES);
+    ssize_t got = splice(from, NULL, flow->pipe->in, NULL, most, SPLICE_F_NONBLOCK);
     if (got < 0) {
         flow->from->readable = errno != EAGAIN;
         return errno == EAGAIN ? 0 : -errno;
@@ -245,9 +251,10 @@ static ssize_t flow_step(struct flow *flow, struct flow_kit *kit)
 
 static int flow_take_turn(struct flow *flow, struct flow_kit *kit)
 {
+    size_t share = flow->sluice ? TURN_BYTES : SLUICE_FROM_BYTES;
     size_t moved = 0;
     while (flow_can_move(flow)) {
-        if (moved >= TURN_BYTES) {
+        if (moved >= share) {
             return FLOW_MORE;
         }
         ssize_t step = flow_step(flow, kit);
@@ -259,9 +266,33 @@ static int flow_take_turn(struct flow *flow, struct flow_kit *kit)
     return FLOW_WAITS;
 }
 
+static struct sluice_view flow_view(const struct flow *flow)
+{
+    return (struct sluice_view){flow->from->fd, flow->to->fd, flow_bytes(flow)};
+}
+
+/* A turn, and what the sluice makes of it. */
+static int flow_take_measured_turn(struct flow *flow, struct flow_kit *kit)
+{
+    struct sluice_view view = flow_view(flow);
+    if (flow->sluice) {
+        sluice_before(flow->sluice, &view);
+    }
+    int turn = flow_take_turn(flow, kit);
+    bool much = flow_bytes(flow) - view.bytes >= SLUICE_FROM_BYTES;
+    view = flow_view(flow);
+    if (turn >= 0 && !flow->sluice && (much || flow->full)) {
+        flow->sluice = sluice_new(&view);
+    }
+    if (turn >= 0 && flow->sluice) {
+        sluice_after(flow->sluice, &view, flow->full);
+    }
+    return turn;
+}
+
 int flow_move(struct flow *flow, struct flow_kit *kit)
 {
-    int turn = flow_take_turn(flow, kit);
+    int turn = flow_take_measured_turn(flow, kit);
     if (flow->pipe && flow->pipe->held == 0) {
         pipe_put(flow->pipe);
         flow->pipe = NULL;

@@ -26,6 +26,7 @@
 
 #include "data/pipe.h"
 #include "data/pulse.h"
+#include "data/sluice.h"
 
 struct link;
 
@@ -68,11 +69,13 @@ struct flow {
     enum flow_state state;
     bool bulk;        /* the next step is to be spliced */
     bool keeps_head;  /* what it reads is still to be kept */
+    bool full;        /* the writing side took less than it was given */
     uint8_t contrary; /* steps in a row that spoke for the other way */
     struct side *from, *to;
     struct pending *pending; /* what was copied and is left; NULL if nothing is */
     struct pipe *pipe;       /* the same of what was spliced; never both */
     struct head *head;       /* NULL: nothing was read, or more, or nobody asked for it */
+    struct sluice *sluice;   /* NULL: it has moved too little to need one */
     _Atomic uint64_t bytes;  /* delivered; the only field that other threads read */
 };
 

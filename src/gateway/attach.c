@@ -225,7 +225,7 @@ int attach_start(uv_loop_t *loop, const struct attach_request *request, attach_f
     begin_step(attach, STEP_HELLO, PROOF_HELLO_SIZE);
     err = -ENOMEM;
     attach->slow = timer_new(loop, attach_slow, attach);
-    attach->dial = dial_start(loop, &attach->vps, 1, DIAL_MS, attach_dialled, attach);
+    attach->dial = dial_start(loop, &attach->vps, 1, DIAL_MS, false, attach_dialled, attach);
     if (!attach->slow || !attach->dial) {
         goto fail;
     }

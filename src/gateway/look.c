@@ -156,7 +156,7 @@ static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned c
         no_name(looking, -ENOENT);
         return;
     }
-    looking->dial = dial_start(&looking->loop, chosen, n, DIAL_MS, on_dialled, looking);
+    looking->dial = dial_start(&looking->loop, chosen, n, DIAL_MS, false, on_dialled, looking);
     if (!looking->dial) {
         finish(looking, why_set(looking->why, -ENOMEM, "out of memory"));
     }

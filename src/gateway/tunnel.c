@@ -228,7 +228,7 @@ static void start_dialling(struct tunnel *tunnel)
     watch_free(tunnel->watch);
     tunnel->watch = NULL;
     tunnel_set_state(tunnel, STATE_DIALLING, "");
-    tunnel->dial = dial_start(tunnel->host->loop, tunnel->addrs, tunnel->addr_count, DIAL_MS,
+    tunnel->dial = dial_start(tunnel->host->loop, tunnel->addrs, tunnel->addr_count, DIAL_MS, true,
                               on_dialled, tunnel);
     if (!tunnel->dial) {
         struct failure failure = failure_of_target(-ENOMEM, tunnel->target);

@@ -276,7 +276,7 @@ static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned c
     unsigned good = history_sort(&uplink->history, uplink->dialled, count, clock_ms());
     uplink->dialled_count = good > 0 ? good : count;
     uplink->dialled_all = good == count;
-    uplink->dial = dial_start(uplink->loop, uplink->dialled, uplink->dialled_count, DIAL_MS,
+    uplink->dial = dial_start(uplink->loop, uplink->dialled, uplink->dialled_count, DIAL_MS, false,
                               on_dialled, uplink);
     if (!uplink->dial) {
         uplink_fail(uplink, "out of memory");

@@ -170,7 +170,7 @@ static void assert_made_well(int fd)
 static int connected_to(const char *host, uint16_t port)
 {
     struct addr to = addr_of(host, port);
-    int fd = net_connect(&to);
+    int fd = net_connect(&to, false);
     assert_true(fd >= 0);
     await(fd, POLLOUT);
     assert_int_equal(net_error(fd), 0);
@@ -228,7 +228,7 @@ static void a_refused_connection_is_an_error_at_once_or_later(void **state)
     int listener = net_listen("127.0.0.1", 0, 1);
     struct addr to = addr_of("127.0.0.1", port_of(listener));
     close(listener);
-    int fd = net_connect(&to);
+    int fd = net_connect(&to, false);
     if (fd >= 0) {
         await(fd, POLLOUT);
         int err = net_error(fd);

@@ -90,7 +90,7 @@ static void the_port_that_is_told_is_the_one_that_listens(void **state)
     assert_int_equal(ntohs(at.sin6_port), port);
     struct addr to;
     addr_parse("127.0.0.1", port, &to);
-    int client = net_connect(&to);
+    int client = net_connect(&to, false);
     struct addr peer;
     int accepted = net_accept(fd, &peer);
     assert_true(client >= 0 && accepted >= 0);

@@ -166,15 +166,18 @@ static void a_head_that_is_outgrown_is_given_back(void **state)
 
 static void an_idle_link_holds_no_buffer(void **state)
 {
+    enum { SLUICES = 2 }; /* of a link that carried bulk, one for each direction */
     struct fixture *f = *state;
     struct peer peers[2];
     struct link *link = join(f->relay, peers, 2048, 10);
+    ping(peers);
+    ping(peers);
+    long idle = blocks_in_use();
     for (int i = 0; i < 2; i++) {
         peers[i].deaf = true;
         peers[i].to_send = 64 * MIB;
     }
     assert_false(pump(peers, 2, QUIET_MS));
-    long stalled = blocks_in_use();
     for (int i = 0; i < 2; i++) {
         peers[i].deaf = false;
         peers[i].to_send = peers[i].sent;
@@ -183,11 +186,8 @@ static void an_idle_link_holds_no_buffer(void **state)
     peer_read_up_to(&peers[1], peers[0].sent);
     ping(peers);
     ping(peers);
-    if (mode == COPIED) {
-        assert_int_equal(blocks_in_use(), stalled - 2); /* one for each direction */
-    } else {
-        assert_true(blocks_in_use() <= stalled); /* pipes are back in the pool */
-    }
+    long pipes = mode == COPIED ? 0 : 2; /* at most: those are back in the pool */
+    assert_in_range(blocks_in_use(), idle + SLUICES, idle + SLUICES + pipes);
     peers[0].fin = peers[1].fin = true;
     settle(peers, 2);
     expect_end(f->relay, link, LINK_FINISHED);
@@ -248,7 +248,7 @@ static void two_hundred_links_at_once_are_all_served(void **state)
 static void one_turn_of_a_flow_moves_its_share_and_no_more(void **state)
 {
     (void)state;
-    enum { QUEUED = 330 * 1000, BUFFER = 64 * 1024, SHARE = 256 * 1024 };
+    enum { QUEUED = 390 * 1000, BUFFER = 64 * 1024, SHARE = 256 * 1024 };
     static uint8_t buffer[BUFFER];
     int in[2], out[2], space = 2 * QUEUED;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, in), 0);
@@ -261,8 +261,12 @@ static void one_turn_of_a_flow_moves_its_share_and_no_more(void **state)
     struct flow_kit kit = {.bulk_step = SIZE_MAX, .buffer = buffer, .size = BUFFER};
     struct flow flow;
     flow_init(&flow, &from, &to);
+    assert_int_equal(flow_run(&flow, &kit),
+                     FLOW_MORE); /* the first one only shows that it is bulk */
+    uint64_t first = flow.bytes;
+    assert_in_range(first, 1, BUFFER);
     assert_int_equal(flow_run(&flow, &kit), FLOW_MORE);
-    assert_in_range(flow.bytes, SHARE, SHARE + BUFFER);
+    assert_in_range(flow.bytes - first, SHARE, SHARE + BUFFER - 1);
     assert_int_equal(flow_run(&flow, &kit), FLOW_WAITS);
     assert_int_equal(flow.bytes, QUEUED);
     assert_false(from.readable); /* it waits because it had all */

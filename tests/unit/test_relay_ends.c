@@ -74,7 +74,7 @@ static void a_reset_of_one_side_resets_the_other_whatever_came_before(void **sta
 static void last_words_before_a_reset_are_delivered(void **state)
 {
     struct fixture *f = *state;
-    for (int round = 0; round < 10; round++) {
+    for (int round = 0; round < 4; round++) {
         struct peer peers[2];
         struct link *link = join(f->relay, peers, 4096, 0);
         int killer = round % 2;

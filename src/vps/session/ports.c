@@ -101,6 +101,7 @@ static int try_port(struct ports *ports, uint32_t index, uint16_t *ret_port)
     }
     int fd = net_listen(ports->bind_address, port, BACKLOG);
     if (fd >= 0) {
+        net_narrow(fd); /* for uploads */
         flip(ports, port);
         *ret_port = port;
     }
