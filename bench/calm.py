@@ -144,11 +144,15 @@ def keystroke(bench, contender):
 
 # ---- what is held for a slow client
 
+NEGATIVE = 1 << 31      # ss shows what is reserved as unsigned, though it can be a little below 0
+
+
 def _socket_kib(place, machine):
     """What the sockets of a machine hold: received, to be sent, and reserved."""
     listed = subprocess.run([*place.inside(machine), "ss", "-tmnHO"], check=True,
                             capture_output=True, text=True).stdout
-    return sum(int(size) for size in re.findall(r"[(,][rwf](\d+)\b", listed)) / 1024
+    sizes = map(int, re.findall(r"[(,][rwf](\d+)\b", listed))
+    return sum(size for size in sizes if size < NEGATIVE) / 1024
 
 
 def _tcp_pages():

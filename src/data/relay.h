@@ -12,6 +12,8 @@
  *  - A side that does not read stops the other side's reading (backpressure);
  *    memory per link is bounded, and an idle link holds its two descriptors, no
  *    buffer and no pipe.
+ *  - In front of the slower side no more waits than it sends in some milliseconds, in
+ *    the kernel's buffers too (sluice).
  *  - Bytes go through a pipe (bulk) or a buffer, never through both at once, and a
  *    pipe in which bytes are left is closed, not lent to another link. A link never
  *    waits for a pipe.
