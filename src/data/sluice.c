@@ -54,6 +54,7 @@ enum {
     QUIET_US = 200,
     /* Times what a window should need; then it is not what is wrong. */
     ENOUGH = 4,
+    WINDOW_MOST = 1 << 29, /* about half of what TCP can tell (RFC 7323, 2.2) */
     /* In a margin, which is 3 Gbit/s: then nobody is slow. */
     UNSENT_MOST = 2 * 1024 * 1024,
     /* The kernel adds to the last packet in its queue up to this, whatever the low-water mark. */
@@ -181,7 +182,8 @@ static void sluice_hold(struct sluice *sluice, const struct sluice_view *view,
         sluice_hold_near(sluice, sight, view->from,
                          gradually(near_room(sluice, sight), sluice->room));
     } else {
-        sluice->room = at_least(under_way, least_room(sight));
+        sluice->room = at_least(under_way < WINDOW_MOST ? under_way : WINDOW_MOST,
+                                least_room(sight));
         window_hold_far(&sluice->window, view->from, sluice->room, (uint32_t)unsent);
     }
     sluice_set_unsent(sluice, view->to, at_least(gradually(unsent, sluice->unsent), UNSENT_LEAST));
