@@ -16,8 +16,8 @@
 
 /* Dead peers: 60 + 4 x 15 s until keepalive gives up, and unacknowledged data just before. */
 enum {
-    /* Ethernet's. Loopback's are 64 KiB, and a sender has 20 in its own buffer from the start. */
-    NARROW_SEGMENT = 1460,
+    /* As large Ethernet's. Loopback's are 64 KiB, and a sender keeps 20 from the start. */
+    NARROW_SEGMENT = 8960,
     NARROW_ROOM = 16 * 1024, /* ten full segments of Ethernet, and a bit */
     KEEPALIVE_INTERVAL_S = 15,
     KEEPALIVE_IDLE_S = NET_DEAD_AFTER_S - NET_DEAD_PROBES * KEEPALIVE_INTERVAL_S,
@@ -276,7 +276,6 @@ void net_narrow(int fd)
     if (setsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &unlocked, sizeof unlocked) == 0) {
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
         setsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &unlocked, sizeof unlocked);
-        set_tcp(fd, TCP_MAXSEG, NARROW_SEGMENT);
     }
 }
 
@@ -287,6 +286,7 @@ int net_connect(const struct addr *to, bool narrow)
         return -errno;
     }
     if (narrow) {
+        set_tcp(fd, TCP_MAXSEG, NARROW_SEGMENT);
         net_narrow(fd);
     }
     if (connect(fd, &to->sa, addr_len(to)) < 0 && errno != EINPROGRESS) {
