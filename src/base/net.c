@@ -272,7 +272,7 @@ static void set_tcp(int fd, int option, int value)
 void net_narrow(int fd)
 {
     int unlocked = 0, room = NARROW_ROOM;
-    /* Locked when it connects, it could never grow beyond 64 KiB; and so it would stay, without this. */
+    /* Locked when it connects, it could not grow beyond 64 KiB; and before 5.14 never again. */
     if (setsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &unlocked, sizeof unlocked) == 0) {
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
         setsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &unlocked, sizeof unlocked);

@@ -80,8 +80,9 @@ int net_accept(int listener, struct addr *ret_peer);
  */
 void net_narrow(int fd);
 /*
- * socket(2) and a non-blocking connect(2): in progress (0 in errno terms) or done. Not tuned,
- * narrow if wanted.
+ * socket(2) and a non-blocking connect(2): in progress (0 in errno terms) or done. Not tuned;
+ * narrow if wanted, also in its segments: those of loopback have 64 KiB, and a sender's first
+ * buffer has room for twenty.
  */
 int net_connect(const struct addr *to, bool narrow);
 /* The pending error of a socket (SO_ERROR), as 0 or -errno. */

@@ -37,7 +37,8 @@ int vocabulary_check_file(const struct vocabulary *vocabulary, const char *env_f
 /*
  * What is no error, but hardly meant: something is set twice in the file, to different values
  * (the last one counts, as in a shell), a NAME_FILE has more than the one line that counts, or
- * the environment has a name that is nearly one of ours. True if so; remark is then a clause about it. env_file may be NULL.
+ * the environment has a name that is nearly one of ours. True if so; remark is then a clause
+ * about it. env_file may be NULL.
  */
 bool vocabulary_doubts(const struct vocabulary *vocabulary, const char *env_file,
                        struct why *ret_remark);
