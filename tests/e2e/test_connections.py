@@ -390,7 +390,7 @@ def replace_address(net):
 
 @needs_namespaces
 @pytest.mark.slow
-@pytest.mark.parametrize("when", ["before the gateway knows", "after it logged in anew"])
+@pytest.mark.parametrize("when", ["before the gateway knows", "while it is away", "after it logged in anew"])
 def test_a_reserve_that_leads_nowhere_costs_the_user_seconds(net, when):
     """It was 130 s: the reserve was used unseen."""
     with peers.Recorder(peers.echo, listener=net.lan.listen(netns.TARGET)) as target, \
@@ -399,12 +399,19 @@ def test_a_reserve_that_leads_nowhere_costs_the_user_seconds(net, when):
         port = port_of(world.ssh(target.name).code[0])
         time.sleep(1.2)     # a reserve that came just now would be used without a trial
         replace_address(net)
+        if when.startswith("while"):
+            world.gateway.freeze()
+            time.sleep(2)   # two pings go unanswered before the reserve's trial is over
         if when.startswith("after"):
             eventually(lambda: world.vps.count_log("gateway lan: online") == 2, "the gateway is back", 30)
         began = now()
         client = net.client.connect(netns.VPS, port, timeout=60)
         client.settimeout(60)
         client.sendall(BANNER)
+        if when.startswith("while"):
+            world.vps.wait_log("gateway lan: offline")
+            world.vps.wait_log("channel 0 does not answer, another one is taken")
+            world.gateway.thaw()
         assert util.read_exactly(client, len(BANNER)) == BANNER
         print(f"{when}: {now() - began:.1f} s")
         assert now() - began < 20 * TIME_SCALE

@@ -142,6 +142,20 @@ static int ask_for_channel(struct connection *connection)
     return err;
 }
 
+/*
+ * What killed its reserve has mostly taken the gateway's login as well, and that one is back in
+ * some seconds: session_ask_anew().
+ */
+static int ask_for_another(struct connection *connection)
+{
+    int err = ask_for_channel(connection);
+    if (err != -ENOTCONN) {
+        return err;
+    }
+    timer_set(connection->arrival->patience, CHANNEL_MS);
+    return 0;
+}
+
 static int use_spare(struct connection *connection);
 
 static void on_tried(void *arg, bool alive)
@@ -160,7 +174,7 @@ static void on_tried(void *arg, bool alive)
         log_warn(log_of(session), "session %s: channel %u does not answer, another one is taken",
                  session->id, connection->channel);
         net_reset(data);
-        err = session->spare >= 0 ? use_spare(connection) : ask_for_channel(connection);
+        err = session->spare >= 0 ? use_spare(connection) : ask_for_another(connection);
     }
     if (err < 0) {
         give_up(connection, err);
