@@ -11,10 +11,6 @@
 
 enum { ENVFILE_LINE_MAX = 8192 };
 
-/* Where the services take the settings of the agents from. */
-#define VPS_ENV_FILE     "/etc/pamtunnel/vps-agent.env"
-#define GATEWAY_ENV_FILE "/etc/pamtunnel/gateway-agent.env"
-
 /* The path if there is such a file, readable or not; else NULL. */
 const char *envfile_installed(const char *path);
 

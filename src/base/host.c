@@ -68,20 +68,6 @@ enum host_kind host_kind(const char *text)
     return name_is_valid(text) ? HOST_NAME : HOST_INVALID;
 }
 
-bool gateway_name_is_valid(const char *text)
-{
-    size_t len = strlen(text);
-    if (len < 1 || len > GATEWAY_NAME_MAX || !is_alnum(text[0])) {
-        return false;
-    }
-    for (size_t i = 0; i < len; i++) {
-        if (!is_alnum(text[i]) && !strchr("._-", text[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Only digits and dots: it is meant to be an IPv4 address. */
 static const char *explain_number(const char *text)
 {

@@ -21,10 +21,6 @@ enum host_kind host_kind(const char *text);
 /* Why it is HOST_INVALID, and what to write instead: a clause. */
 const char *host_explain(const char *text);
 
-/* A gateway's name: 1 to 63 letters, digits, '.', '_' or '-', first alphanumeric. */
-enum { GATEWAY_NAME_MAX = 63 };
-bool gateway_name_is_valid(const char *text);
-
 /* A port in decimal digits only: no sign, no space, no "22abc", no 0. 0 or -EINVAL. */
 int port_parse(const char *text, uint16_t *ret_port);
 

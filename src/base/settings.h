@@ -75,7 +75,7 @@ bool settings_is_given(const char *name);
 bool settings_are_given(const struct setting *table, size_t count);
 /*
  * One setting, from the environment or else the env file, for a program that reads no other:
- * settings_peek(envfile_installed(VPS_ENV_FILE), "STATE_DIR", value, &why). Empty if it is
+ * settings_peek(envfile_installed(PATH), "STATE_DIR", value, &why). Empty if it is
  * nowhere. -errno with why if the file cannot be read; env_file may be NULL.
  */
 int settings_peek(const char *env_file, const char *name, char ret_value[SETTING_VALUE_MAX],

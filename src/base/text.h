@@ -32,7 +32,7 @@ char *text_trim(char *text);
 void text_make_visible(char *line);
 /*
  * The same for words of others that are put between “ and ” in a sentence of ours: they
- * hold none of these two themselves. So a chat can tell them apart (vps/bot/html).
+ * hold none of these two themselves. So who shows them can tell them apart.
  */
 void text_quote(char *words);
 

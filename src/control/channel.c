@@ -15,6 +15,7 @@
 #include "base/timer.h"
 #include "base/watch.h"
 #include "control/frame.h"
+#include "shared/gateway_name.h"
 
 /*
  * The policy of a channel. Its one deadline timer means, by state: the whole

@@ -10,6 +10,7 @@
 #include <psa/crypto.h>
 
 #include "base/host.h"
+#include "shared/gateway_name.h"
 
 /* An external PSK is bound to SHA-256 here, so only these two suites can be used. */
 static const int CIPHER_SUITES[] = {

@@ -11,6 +11,7 @@
 
 #include "base/envfile.h"
 #include "base/settings.h"
+#include "shared/service.h"
 
 static const char USUAL[] = "/var/lib/pamtunnel";
 

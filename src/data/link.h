@@ -9,8 +9,8 @@
 #ifndef PAMTUNNEL_DATA_LINK_H
 #define PAMTUNNEL_DATA_LINK_H
 
+#include "base/list.h"
 #include "data/flow.h"
-#include "data/list.h"
 #include "data/relay.h"
 
 struct worker;

@@ -23,9 +23,9 @@
 #include "base/startup.h"
 #include "control/tls.h"
 #include "gateway/agent.h"
-#include "gateway/doctor.h"
 #include "gateway/health.h"
-#include "gateway/join.h"
+#include "gateway/setup/doctor.h"
+#include "gateway/setup/join.h"
 
 enum { EXIT_USAGE = 2 };
 enum { FLAG_JOIN = 1, FLAG_FORCE = 2, FLAG_DOCTOR = 4 };

@@ -11,6 +11,8 @@
 #include "base/envfile.h"
 #include "base/settings.h"
 #include "base/vocabulary.h"
+#include "shared/gateway_name.h"
+#include "shared/service.h"
 
 enum { WORKERS_DEFAULT_MAX = 4, WORKERS_MAX = 64 };
 

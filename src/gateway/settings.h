@@ -14,6 +14,7 @@
 #include "base/vocabulary.h"
 #include "base/why.h"
 #include "gateway/targets.h"
+#include "shared/gateway_name.h"
 
 struct gateway_settings {
     char vps_host[HOST_MAX + 1];

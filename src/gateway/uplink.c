@@ -21,6 +21,7 @@
 #include "base/timer.h"
 #include "control/channel.h"
 #include "control/tls.h"
+#include "shared/gateway_name.h"
 
 /*
  * The policy of the connection. Its one timer means that it is time to try again

@@ -12,12 +12,12 @@
 #include "base/notify.h"
 #include "base/sandbox.h"
 #include "control/tls.h"
-#include "vps/admin.h"
-#include "vps/bot/bot.h"
-#include "vps/gateways.h"
+#include "vps/admin/admin.h"
+#include "vps/chat/bot.h"
+#include "vps/gateways/gateways.h"
 #include "vps/reload.h"
 #include "vps/session/sessions_run.h"
-#include "vps/state.h"
+#include "vps/store/state.h"
 
 /* For the messages that tell users how their sessions ended. */
 enum { FAREWELL_MS = 3000, STATUS_MAX = 128 };
@@ -175,7 +175,7 @@ static void enter_sandbox(struct agent *agent)
 static int confine(struct agent *agent, struct why *why)
 {
     struct why missing;
-    int err = state_reserve(agent->settings, agent->log, &agent->reserved, why);
+    int err = state_reserve(agent->settings->state_dir, agent->log, &agent->reserved, why);
     if (err < 0) {
         return err;
     }
@@ -243,7 +243,7 @@ static bool is_well(void *arg)
 
 static int start(struct agent *agent, struct why *why)
 {
-    int err = state_open(agent->settings, agent->log, &agent->store, why);
+    int err = state_open(agent->settings->state_dir, agent->log, &agent->store, why);
     if (err == 0) {
         err = sessions_new(&agent->loop, agent->log, agent->settings, agent->store,
                            &agent->sessions, why);

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/why.h"
-#include "vps/settings.h"
+#include "vps/settings/settings.h"
 
 /*
  * SIGHUP and pamctl have the settings read again, from env_file (may be NULL) and all else

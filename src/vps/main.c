@@ -23,8 +23,8 @@
 #include "base/options.h"
 #include "base/startup.h"
 #include "control/tls.h"
+#include "vps/admin/health.h"
 #include "vps/agent.h"
-#include "vps/health.h"
 #include "vps/setup/doctor.h"
 #include "vps/setup/setup.h"
 

@@ -12,9 +12,9 @@
 
 #include "base/changes.h"
 #include "base/log.h"
-#include "vps/gateways.h"
+#include "vps/gateways/gateways.h"
 #include "vps/session/sessions_run.h"
-#include "vps/settings.h"
+#include "vps/settings/settings.h"
 
 struct reload {
     struct vps_settings *settings; /* what everybody reads; changed in place */

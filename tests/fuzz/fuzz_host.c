@@ -8,7 +8,8 @@
 #include <string.h>
 
 #include "base/net.h"
-#include "base/target.h"
+#include "shared/gateway_name.h"
+#include "shared/target.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

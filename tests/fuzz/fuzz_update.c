@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vps/bot/command.h"
-#include "vps/bot/policy.h"
-#include "vps/bot/press.h"
-#include "vps/bot/suggest.h"
-#include "vps/bot/telegram.h"
-#include "vps/bot/update.h"
+#include "vps/chat/command.h"
+#include "vps/chat/press.h"
+#include "vps/chat/reception.h"
+#include "vps/chat/suggest.h"
+#include "vps/telegram/telegram.h"
+#include "vps/telegram/update.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -72,7 +72,7 @@ static void check_press(const char *data)
 static void check_update(const struct update *update)
 {
     const char *reason = NULL;
-    enum reception reception = policy_judge(update, ALLOWED, 1, &reason);
+    enum reception reception = reception_judge(update, ALLOWED, 1, &reason);
     int64_t age = INT64_C(1795300000) - update->date; /* as bot.c reckons */
     (void)age;
     if (update->id < 0 || !update->what || (reception != RECEPTION_USER && !reason)) {

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vps/bot/telegram.h"
+#include "vps/telegram/telegram.h"
 
 /* Forgets all calls, and checks that no timer is left. */
 void fakes_start(void);

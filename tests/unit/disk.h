@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 #include "on_loop.h"
-#include "vps/state.h"
+#include "vps/settings/settings.h"
+#include "vps/store/state.h"
 
 /* Removes the files in it. */
 static inline void folder_clear(const char *path)
@@ -54,7 +55,7 @@ static inline struct disk *disk_set_up(void)
 static inline void disk_open(struct disk *disk)
 {
     struct why why;
-    assert_int_equal(state_open(&disk->settings, &disk->log, &disk->store, &why), 0);
+    assert_int_equal(state_open(disk->settings.state_dir, &disk->log, &disk->store, &why), 0);
 }
 
 static inline void disk_write(struct disk *disk)

@@ -102,7 +102,7 @@ static void on_departed(void *arg, const struct addr *from, const char *words,
     strcpy(house->words, words);
 }
 
-void house_open(struct house *house, enum session_kind kind)
+void house_open(struct house *house, enum kind kind)
 {
     memset(house, 0, sizeof *house);
     house->with_secret = VERDICT_ADMIT;
@@ -121,7 +121,7 @@ void house_open(struct house *house, enum session_kind kind)
         .arg = house,
     };
     int listener = stage_listen(&house->port);
-    house->door = door_new(&house->stage.loop, listener, kind, kind == SESSION_RDP ? SECRET : NULL,
+    house->door = door_new(&house->stage.loop, listener, kind, kind == KIND_RDP ? SECRET : NULL,
                            &house->total, &events);
     assert_non_null(house->door);
 }

@@ -41,7 +41,7 @@ struct house {
     bool close_when_admitted, close_when_parked, close_when_left, close_when_knocked;
 };
 
-void house_open(struct house *house, enum session_kind kind);
+void house_open(struct house *house, enum kind kind);
 void house_close(struct house *house);
 void house_close_door(struct house *house);
 

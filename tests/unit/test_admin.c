@@ -21,7 +21,7 @@
 #include "base/lines.h"
 #include "control/channel.h"
 #include "control/tls.h"
-#include "vps/admin.h"
+#include "vps/admin/admin.h"
 #include "vps_world.h"
 
 static const char ANNA[] = "127.0.0.2", BERT[] = "127.0.0.3";

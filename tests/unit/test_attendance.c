@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "vps/attendance.h"
+#include "vps/gateways/attendance.h"
 
 enum { START = 1000000, MINUTE = 60000 };
 

@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "vps/bot/content.h"
-#include "vps/bot/html.h"
-#include "vps/bot/texts.h"
+#include "vps/chat/texts.h"
+#include "vps/telegram/content.h"
+#include "vps/telegram/html.h"
 
 static char buffer[TEXTS_SIZE];
 static struct text html;
@@ -60,7 +60,7 @@ static size_t visible_length(void)
 #define LONGEST_GATEWAY "ggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggggg"
 
 /* A view with everything as long as it can be. */
-static struct session_view longest(enum session_kind kind, struct target *target)
+static struct session_view longest(enum kind kind, struct target *target)
 {
     struct session_view view = {
         .id = "abcdefgh",
@@ -82,11 +82,11 @@ static struct session_view longest(enum session_kind kind, struct target *target
     return view;
 }
 
-static struct session_view short_view(enum session_kind kind, struct target *target)
+static struct session_view short_view(enum kind kind, struct target *target)
 {
     struct session_view view = {.kind = kind, .host = target->host, .seconds_left = 119};
     *target = (struct target){.host = "HOME-PC"};
-    view.port = kind == SESSION_SSH ? 22 : 3389;
+    view.port = kind == KIND_SSH ? 22 : 3389;
     assert_int_equal(addr_parse("203.0.113.7", 1, &view.client), 0);
     return view;
 }
@@ -118,7 +118,7 @@ static struct parked_view longest_client(void)
     return parked;
 }
 
-static struct session_view a_view(enum session_kind kind)
+static struct session_view a_view(enum kind kind)
 {
     return (struct session_view){.kind = kind, .host = "nas", .port = kind ? 3389 : 22};
 }
@@ -135,7 +135,7 @@ static struct parked_view a_client(const char *host, const char *words)
 static void a_question_can_be_answered(void **state)
 {
     (void)state;
-    struct session_view view = a_view(SESSION_SSH);
+    struct session_view view = a_view(KIND_SSH);
     struct parked_view parked = a_client("203.0.113.7", "SSH-2.0-<b>&x");
     const struct parked_view *clients[] = {&parked};
     texts_question(&html, &view, clients, 1, false);
@@ -163,7 +163,7 @@ static void a_question_can_be_answered(void **state)
 static void a_question_about_rdp_names_what_is_missing(void **state)
 {
     (void)state;
-    struct session_view view = a_view(SESSION_RDP);
+    struct session_view view = a_view(KIND_RDP);
     struct parked_view parked = a_client("203.0.113.7", "alice");
     const struct parked_view *clients[] = {&parked};
     texts_question(&html, &view, clients, 1, true);
@@ -180,7 +180,7 @@ static void a_question_about_rdp_names_what_is_missing(void **state)
 static void two_from_one_address_are_said_to_be_two(void **state)
 {
     (void)state;
-    struct session_view view = a_view(SESSION_SSH);
+    struct session_view view = a_view(KIND_SSH);
     struct parked_view one = a_client("2001:db8::1", "SSH-2.0-a"),
                        other = a_client("2001:db8::2", "SSH-2.0-b");
     const struct parked_view *clients[] = {&one, &other};
@@ -199,7 +199,7 @@ static void two_from_one_address_are_said_to_be_two(void **state)
 static void two_that_say_the_same_are_told_apart(void **state)
 {
     (void)state;
-    struct session_view view = a_view(SESSION_SSH);
+    struct session_view view = a_view(KIND_SSH);
     struct parked_view one = a_client("203.0.113.7", "SSH-2.0-a"),
                        other = a_client("203.0.113.7", "SSH-2.0-a"),
                        third = a_client("203.0.113.7", "SSH-2.0-b");
@@ -222,7 +222,7 @@ static void that_ssh_waits_for_the_user_is_said(void **state)
 {
     (void)state;
     struct target target;
-    struct session_view view = short_view(SESSION_SSH, &target);
+    struct session_view view = short_view(KIND_SSH, &target);
     texts_waiting_ssh(&html, &view, "ssh", ADMIT_KNOWN);
     assert_non_null(strstr(buffer, "\nFrom a new address, ssh waits until you press <b>Admit</b>"));
     start(NULL);
@@ -264,7 +264,7 @@ static void usage_mentions_gateways_if_there_are_several(void **state)
 static void strangers_are_counted(void **state)
 {
     (void)state;
-    struct session_view view = a_view(SESSION_SSH);
+    struct session_view view = a_view(KIND_SSH);
     view.knocking = (struct knocking){.clients = 37, .networks = 12, .busiest_count = 2};
     strcpy(view.knocking.busiest[0].network, "198.51.100.0/24");
     strcpy(view.knocking.busiest[1].network, "2001:db8:7::/48");
@@ -332,8 +332,8 @@ static void every_message_is_within_the_limits(void **state)
     struct why why;
     memcpy(why.text, worst, sizeof worst);
 
-    for (int kind = SESSION_SSH; kind <= SESSION_RDP; kind++) {
-        struct session_view view = longest((enum session_kind)kind, &target);
+    for (int kind = KIND_SSH; kind <= KIND_RDP; kind++) {
+        struct session_view view = longest((enum kind)kind, &target);
         start(NULL);
         texts_opening(&html, &view);
         assert_in_range(visible_length(), 1, MESSAGE_MAX);
@@ -385,7 +385,7 @@ static void every_message_is_within_the_limits(void **state)
     texts_not_opened(&html, &why);
     assert_in_range(visible_length(), 1, MESSAGE_MAX);
     for (unsigned i = 1; i <= 8; i++) { /* as many as refusal shows */
-        struct session_view view = longest(SESSION_RDP, &target);
+        struct session_view view = longest(KIND_RDP, &target);
         texts_open_session(&html, i, &view);
     }
     assert_in_range(visible_length(), 1, MESSAGE_MAX);
@@ -441,7 +441,7 @@ static void a_usual_port_is_left_out(void **state)
 {
     (void)state;
     struct target target;
-    struct session_view view = short_view(SESSION_RDP, &target);
+    struct session_view view = short_view(KIND_RDP, &target);
     texts_opening(&html, &view);
     assert_string_equal(buffer, "🟡 <b>RDP to HOME-PC</b>\nOpening…");
     start(NULL);
@@ -449,7 +449,7 @@ static void a_usual_port_is_left_out(void **state)
     texts_opening(&html, &view);
     assert_string_equal(buffer, "🟡 <b>RDP to HOME-PC:22</b>\nOpening…");
     start(NULL);
-    view.kind = SESSION_SSH;
+    view.kind = KIND_SSH;
     strcpy(target.host, "fd00::1");
     texts_opening(&html, &view);
     assert_string_equal(buffer, "🟡 <b>SSH to fd00::1</b>\nOpening…");
@@ -459,7 +459,7 @@ static void of_several_gateways_the_one_is_named(void **state)
 {
     (void)state;
     struct target target;
-    struct session_view view = short_view(SESSION_RDP, &target);
+    struct session_view view = short_view(KIND_RDP, &target);
     view.gateway = "office";
     view.names_gateway = true;
     texts_opening(&html, &view);
@@ -473,7 +473,7 @@ static void a_shared_clipboard_is_told_of(void **state)
 {
     (void)state;
     struct target target;
-    struct session_view view = short_view(SESSION_RDP, &target);
+    struct session_view view = short_view(KIND_RDP, &target);
     texts_rdp_caption(&html, &view, "vps:20001", false);
     assert_null(strstr(buffer, "clipboard"));
     start(NULL);
@@ -485,7 +485,7 @@ static void numbers_that_say_nothing_are_left_out(void **state)
 {
     (void)state;
     struct target target;
-    struct session_view view = short_view(SESSION_SSH, &target);
+    struct session_view view = short_view(KIND_SSH, &target);
     texts_connected(&html, &view);
     assert_string_equal(buffer,
                         "🟢 <b>SSH to HOME-PC</b>\nConnected from <code>203.0.113.7</code>");
@@ -503,7 +503,7 @@ static void an_end_is_a_sentence(void **state)
 {
     (void)state;
     struct target target;
-    struct session_view view = short_view(SESSION_SSH, &target);
+    struct session_view view = short_view(KIND_SSH, &target);
     view.end = SESSION_END_NOBODY;
     texts_ended(&html, &view, "nobody connected within 2 min");
     assert_string_equal(buffer,
@@ -527,7 +527,7 @@ static void the_time_left_is_rounded_up(void **state)
 {
     (void)state;
     struct target target;
-    struct session_view view = short_view(SESSION_SSH, &target);
+    struct session_view view = short_view(KIND_SSH, &target);
     texts_waiting_ssh(&html, &view, "ssh", ADMIT_AUTO);
     assert_non_null(strstr(buffer, ": 2 min"));
     start(NULL);

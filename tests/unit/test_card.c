@@ -10,9 +10,9 @@
 #include <cmocka.h>
 
 #include "bot_fakes.h"
-#include "vps/bot/card.h"
-#include "vps/bot/questions.h"
-#include "vps/bot/texts.h"
+#include "vps/chat/card.h"
+#include "vps/chat/questions.h"
+#include "vps/chat/texts.h"
 
 enum { ANNA = 42 };
 
@@ -20,7 +20,7 @@ enum { ANNA = 42 };
 struct session {
     struct session_view view;
     struct target target;
-    struct parked_view parked[SESSION_PARKED_MAX];
+    struct parked_view parked[PARKED_MAX];
     unsigned admitted, blocked;
     struct card *card; /* told about what the verbs did */
 };
@@ -35,8 +35,7 @@ void __wrap_session_ssh_command(const struct session *s, struct text *text);
 void __wrap_session_rdp_file(const struct session *s, struct text *text);
 void __wrap_session_rdp_file_name(const struct session *s, char *dst);
 void __wrap_session_end_text(const struct session *s, struct text *text);
-unsigned __wrap_session_parked(const struct session *s,
-                               struct parked_view ret_views[SESSION_PARKED_MAX]);
+unsigned __wrap_session_parked(const struct session *s, struct parked_view ret_views[PARKED_MAX]);
 int __wrap_session_admit(struct session *s, unsigned number, const struct owner *by);
 void __wrap_session_scp_command(const struct session *s, struct text *text);
 void __wrap_session_ssh_config(const struct session *s, struct text *text);
@@ -73,8 +72,7 @@ void __wrap_session_end_text(const struct session *s, struct text *text)
     text_add(text, "it is <over>");
 }
 
-unsigned __wrap_session_parked(const struct session *s,
-                               struct parked_view ret_views[SESSION_PARKED_MAX])
+unsigned __wrap_session_parked(const struct session *s, struct parked_view ret_views[PARKED_MAX])
 {
     memcpy(ret_views, s->parked, s->view.parked_count * sizeof s->parked[0]);
     return s->view.parked_count;
@@ -194,11 +192,11 @@ static void nothing_more_is_said(void)
     assert_int_equal(fake_calls(), answered);
 }
 
-static void open_session(enum session_kind kind)
+static void open_session(enum kind kind)
 {
     session = (struct session){
         .view = {.id = "abcdefgh", .kind = kind, .public_port = 20001, .seconds_left = 120},
-        .target = {.host = "HOME-PC", .port = kind == SESSION_SSH ? 22 : 3389},
+        .target = {.host = "HOME-PC", .port = kind == KIND_SSH ? 22 : 3389},
     };
     assert_int_equal(addr_parse("203.0.113.7", 1, &session.view.client), 0);
     const struct card_options options = {.outbox = outbox, .settings = &SETTINGS, .chat_id = ANNA};
@@ -234,7 +232,7 @@ static int tear_down(void **state)
 static void a_quick_ssh_session_is_one_message(void **state)
 {
     (void)state;
-    open_session(SESSION_SSH);
+    open_session(KIND_SSH);
     fakes_advance(200);
     nothing_more_is_said();
     become(SESSION_WAITING);
@@ -264,7 +262,7 @@ static void a_quick_ssh_session_is_one_message(void **state)
 static void a_slow_one_says_that_it_is_opening(void **state)
 {
     (void)state;
-    open_session(SESSION_SSH);
+    open_session(KIND_SSH);
     fakes_advance(500);
     unsigned call = sent("Opening");
     assert_string_equal(fake_button(call, 0, "callback_data"), "close:abcdefgh");
@@ -275,7 +273,7 @@ static void a_slow_one_says_that_it_is_opening(void **state)
 static void one_that_fails_at_once_says_only_that(void **state)
 {
     (void)state;
-    open_session(SESSION_SSH);
+    open_session(KIND_SSH);
     session.view.end = SESSION_END_REFUSED;
     become(SESSION_ENDED);
     sent("could not be opened\nIt is &lt;over&gt;.");
@@ -285,7 +283,7 @@ static void one_that_fails_at_once_says_only_that(void **state)
 static void an_rdp_session_is_a_file_and_a_message(void **state)
 {
     (void)state;
-    open_session(SESSION_RDP);
+    open_session(KIND_RDP);
     become(SESSION_WAITING);
     unsigned file = next_call("sendDocument");
     assert_string_equal(fake_file(file), "secret:s:x\r\n");
@@ -315,7 +313,7 @@ static void an_rdp_session_is_a_file_and_a_message(void **state)
 static void a_gateway_that_goes_is_said_and_that_it_is_back(void **state)
 {
     (void)state;
-    open_session(SESSION_SSH);
+    open_session(KIND_SSH);
     session.view.gateway = "<lan>";
     become(SESSION_WAITING);
     sent("is ready");
@@ -341,7 +339,7 @@ static void a_gateway_that_goes_is_said_and_that_it_is_back(void **state)
 static void the_time_left_is_kept_fresh(void **state)
 {
     (void)state;
-    open_session(SESSION_SSH);
+    open_session(KIND_SSH);
     become(SESSION_WAITING);
     sent("2 min");
     session.view.seconds_left = 105;
@@ -355,7 +353,7 @@ static void the_time_left_is_kept_fresh(void **state)
 static void bytes_are_shown_while_they_flow(void **state)
 {
     (void)state;
-    open_session(SESSION_SSH);
+    open_session(KIND_SSH);
     become(SESSION_WAITING);
     sent("ssh");
     connect_client();
@@ -379,7 +377,7 @@ static void bytes_are_shown_while_they_flow(void **state)
 static void connections_add_up(void **state)
 {
     (void)state;
-    open_session(SESSION_SSH);
+    open_session(KIND_SSH);
     become(SESSION_WAITING);
     sent("ssh");
     session.view.connections = session.view.connections_total = 1;
@@ -403,7 +401,7 @@ static void connections_add_up(void **state)
 static void what_did_not_go_well_is_said_once(void **state)
 {
     (void)state;
-    open_session(SESSION_SSH);
+    open_session(KIND_SSH);
     become(SESSION_WAITING);
     sent("ssh");
     connect_client();
@@ -422,7 +420,7 @@ static void what_did_not_go_well_is_said_once(void **state)
 static void it_is_said_before_anybody_is_in_too(void **state)
 {
     (void)state;
-    open_session(SESSION_SSH);
+    open_session(KIND_SSH);
     become(SESSION_WAITING);
     sent("ssh");
     session.view.note = "a client was dropped";
@@ -436,7 +434,7 @@ static void it_is_said_before_anybody_is_in_too(void **state)
 static void further_lines_are_shown_to_who_asks(void **state)
 {
     (void)state;
-    open_session(SESSION_SSH);
+    open_session(KIND_SSH);
     strcpy(session.target.user, "CORP\\mxu");
     become(SESSION_WAITING);
     unsigned call = sent("<code>ssh -p 20001 vps</code>");
@@ -465,7 +463,7 @@ static void further_lines_are_shown_to_who_asks(void **state)
 static void a_client_is_asked_about_once(void **state)
 {
     (void)state;
-    open_session(SESSION_SSH);
+    open_session(KIND_SSH);
     become(SESSION_WAITING);
     sent("ssh");
     come(1, "198.51.100.9");
@@ -504,7 +502,7 @@ static void a_client_is_asked_about_once(void **state)
 static void two_of_one_party_are_one_question_about_two(void **state)
 {
     (void)state;
-    open_session(SESSION_SSH);
+    open_session(KIND_SSH);
     become(SESSION_WAITING);
     sent("ssh");
     park(1, "2001:db8::9");
@@ -530,7 +528,7 @@ static void two_of_one_party_are_one_question_about_two(void **state)
 static void a_name_that_comes_late_is_added(void **state)
 {
     (void)state;
-    open_session(SESSION_SSH);
+    open_session(KIND_SSH);
     become(SESSION_WAITING);
     sent("ssh");
     park(1, "198.51.100.9");
@@ -545,7 +543,7 @@ static void a_name_that_comes_late_is_added(void **state)
 static void strangers_who_knock_are_one_message(void **state)
 {
     (void)state;
-    open_session(SESSION_SSH);
+    open_session(KIND_SSH);
     become(SESSION_WAITING);
     sent("ssh");
     session.view.knocking.clients = 5;
@@ -580,7 +578,7 @@ static void strangers_who_knock_are_one_message(void **state)
 static void a_client_that_went_is_not_asked_about_any_more(void **state)
 {
     (void)state;
-    open_session(SESSION_RDP);
+    open_session(KIND_RDP);
     become(SESSION_WAITING);
     fake_message(next_call("sendDocument"), 5);
     sent("HOME-PC.rdp");
@@ -600,7 +598,7 @@ static void a_client_that_went_is_not_asked_about_any_more(void **state)
 static void a_question_that_is_put_off_says_that_the_client_still_waits(void **state)
 {
     (void)state;
-    open_session(SESSION_SSH);
+    open_session(KIND_SSH);
     become(SESSION_WAITING);
     sent("ssh");
     park(1, "198.51.100.9");
@@ -618,7 +616,7 @@ static void a_question_that_is_put_off_says_that_the_client_still_waits(void **s
 static void there_is_an_end_to_open_questions(void **state)
 {
     (void)state;
-    open_session(SESSION_SSH);
+    open_session(KIND_SSH);
     become(SESSION_WAITING);
     sent("ssh");
     for (unsigned i = 1; i <= QUESTIONS_MAX + 5; i++) {
@@ -638,7 +636,7 @@ static void there_is_an_end_to_open_questions(void **state)
 static void nothing_is_left_when_it_is_freed_early(void **state)
 {
     (void)state;
-    open_session(SESSION_RDP);
+    open_session(KIND_RDP);
     become(SESSION_WAITING);
     park(1, "198.51.100.9");
 }

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "vps/bot/command.h"
-#include "vps/bot/press.h"
+#include "vps/chat/command.h"
+#include "vps/chat/press.h"
 
 static enum command_result parse(const char *text, struct command *ret_command)
 {
@@ -25,29 +25,29 @@ static void targets_are_read(void **state)
     (void)state;
     static const struct {
         const char *text;
-        enum session_kind kind;
+        enum kind kind;
         const char *gateway, *user, *host;
         uint16_t port;
     } CASES[] = {
-        {"/rdp HOME-PC", SESSION_RDP, "", "", "HOME-PC", 3389},
-        {"/ssh 192.168.1.22", SESSION_SSH, "", "", "192.168.1.22", 22},
-        {"/ssh root@192.168.1.22:2222", SESSION_SSH, "", "root", "192.168.1.22", 2222},
-        {"/ssh fd00::22", SESSION_SSH, "", "", "fd00::22", 22},
-        {"/rdp [fd00::22]:3390", SESSION_RDP, "", "", "fd00::22", 3390},
-        {"/ssh office/bob@nas.lan", SESSION_SSH, "office", "bob", "nas.lan", 22},
-        {"/rdp@pam_bot pc", SESSION_RDP, "", "", "pc", 3389},
-        {"/RDP@PAM_BOT pc", SESSION_RDP, "", "", "pc", 3389},
-        {"/Rdp   pc  ", SESSION_RDP, "", "", "pc", 3389},
-        {"  /rdp\tpc\n", SESSION_RDP, "", "", "pc", 3389},
-        {"/rdp\u00a0pc", SESSION_RDP, "", "", "pc", 3389},
-        {"/rdp anna@pc", SESSION_RDP, "", "anna", "pc", 3389},
-        {"/rdp CORP\\mxu@pc", SESSION_RDP, "", "CORP\\mxu", "pc", 3389},
-        {"/ssh bob@office/nas.lan", SESSION_SSH, "office", "bob", "nas.lan", 22},
-        {"/ssh mxu@corp.local@pc", SESSION_SSH, "", "mxu@corp.local", "pc", 22},
-        {"/ssh  First Last@pc:23 \n", SESSION_SSH, "", "First Last", "pc", 23},
-        {"/rdp office/First\u00a0Last@pc", SESSION_RDP, "office", "First Last", "pc", 3389},
-        {"/ssh ssh://bob@nas:2222/", SESSION_SSH, "", "bob", "nas", 2222},
-        {"/rdp \u202aHOME-PC.\u202c", SESSION_RDP, "", "", "HOME-PC", 3389},
+        {"/rdp HOME-PC", KIND_RDP, "", "", "HOME-PC", 3389},
+        {"/ssh 192.168.1.22", KIND_SSH, "", "", "192.168.1.22", 22},
+        {"/ssh root@192.168.1.22:2222", KIND_SSH, "", "root", "192.168.1.22", 2222},
+        {"/ssh fd00::22", KIND_SSH, "", "", "fd00::22", 22},
+        {"/rdp [fd00::22]:3390", KIND_RDP, "", "", "fd00::22", 3390},
+        {"/ssh office/bob@nas.lan", KIND_SSH, "office", "bob", "nas.lan", 22},
+        {"/rdp@pam_bot pc", KIND_RDP, "", "", "pc", 3389},
+        {"/RDP@PAM_BOT pc", KIND_RDP, "", "", "pc", 3389},
+        {"/Rdp   pc  ", KIND_RDP, "", "", "pc", 3389},
+        {"  /rdp\tpc\n", KIND_RDP, "", "", "pc", 3389},
+        {"/rdp\u00a0pc", KIND_RDP, "", "", "pc", 3389},
+        {"/rdp anna@pc", KIND_RDP, "", "anna", "pc", 3389},
+        {"/rdp CORP\\mxu@pc", KIND_RDP, "", "CORP\\mxu", "pc", 3389},
+        {"/ssh bob@office/nas.lan", KIND_SSH, "office", "bob", "nas.lan", 22},
+        {"/ssh mxu@corp.local@pc", KIND_SSH, "", "mxu@corp.local", "pc", 22},
+        {"/ssh  First Last@pc:23 \n", KIND_SSH, "", "First Last", "pc", 23},
+        {"/rdp office/First\u00a0Last@pc", KIND_RDP, "office", "First Last", "pc", 3389},
+        {"/ssh ssh://bob@nas:2222/", KIND_SSH, "", "bob", "nas", 2222},
+        {"/rdp \u202aHOME-PC.\u202c", KIND_RDP, "", "", "HOME-PC", 3389},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         struct command command;

@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "base/checkup.h"
 #include "base/congestion.h"
+#include "shared/checkup.h"
 
 /* ---- the kernel ------------------------------------------------------------- */
 

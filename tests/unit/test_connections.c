@@ -99,17 +99,17 @@ static void pass_time(struct world *world, unsigned ms)
     }
 }
 
-static const void *hello_of(enum session_kind kind, size_t *ret_len)
+static const void *hello_of(enum kind kind, size_t *ret_len)
 {
-    *ret_len = kind == SESSION_SSH ? strlen(SSH_ID) : sizeof RDP_REQUEST;
-    return kind == SESSION_SSH ? (const void *)SSH_ID : RDP_REQUEST;
+    *ret_len = kind == KIND_SSH ? strlen(SSH_ID) : sizeof RDP_REQUEST;
+    return kind == KIND_SSH ? (const void *)SSH_ID : RDP_REQUEST;
 }
 
 static int come(const struct session *session, const char *from)
 {
     struct session_view view;
     session_view(session, &view);
-    return view.kind == SESSION_SSH ? come_with_ssh(session, from) : come_with_rdp(session, from);
+    return view.kind == KIND_SSH ? come_with_ssh(session, from) : come_with_rdp(session, from);
 }
 
 static void expect_hello(struct world *world, const struct session *session, int data)
@@ -141,7 +141,7 @@ static void begin_login(struct world *world, const struct pair *pair)
 }
 
 /* A session with its first connection. */
-static struct session *begin(struct world *world, enum session_kind kind, struct pair *ret_pair)
+static struct session *begin(struct world *world, enum kind kind, struct pair *ret_pair)
 {
     struct session *session = world_ask_until_waiting(world, kind, &ret_pair->data);
     ret_pair->client = come(session, ANNA);
@@ -201,7 +201,7 @@ static struct session_view view_of(const struct session *session)
 static void several_connections_run_side_by_side(void **state)
 {
     (void)state;
-    for (enum session_kind kind = SESSION_SSH; kind <= SESSION_RDP; kind++) {
+    for (enum kind kind = KIND_SSH; kind <= KIND_RDP; kind++) {
         struct world *world = new_world();
         struct pair pairs[3];
         world_start(world);
@@ -236,7 +236,7 @@ static void after_a_mistyped_login_comes_the_next(void **state)
     struct pair pair;
     (void)state;
     world_start(world);
-    struct session *session = begin(world, SESSION_SSH, &pair);
+    struct session *session = begin(world, KIND_SSH, &pair);
     for (unsigned i = 1; i < 4; i++) {
         close_pair(&pair);
         WAIT_FOR(&world->stage, state_of(session) == SESSION_RECONNECTING);
@@ -260,7 +260,7 @@ static void the_ninth_ssh_connection_is_turned_away_and_that_is_said(void **stat
     struct pair pairs[8];
     (void)state;
     world_start(world);
-    struct session *session = begin(world, SESSION_SSH, &pairs[0]);
+    struct session *session = begin(world, KIND_SSH, &pairs[0]);
     for (unsigned i = 1; i < 8; i++) {
         ask_more(world, session, &pairs[i]);
     }
@@ -291,7 +291,7 @@ static void of_four_rdp_connections_the_oldest_makes_room(void **state)
     struct pair pairs[MANY];
     (void)state;
     world_start(world);
-    struct session *session = begin(world, SESSION_RDP, &pairs[0]);
+    struct session *session = begin(world, KIND_RDP, &pairs[0]);
     for (unsigned i = 1; i < 3; i++) {
         one_more(world, session, &pairs[i]);
     }
@@ -316,7 +316,7 @@ static void of_four_rdp_connections_the_oldest_makes_room(void **state)
 static void the_strict_session_is_one_connection(void **state)
 {
     (void)state;
-    for (enum session_kind kind = SESSION_SSH; kind <= SESSION_RDP; kind++) {
+    for (enum kind kind = KIND_SSH; kind <= KIND_RDP; kind++) {
         struct world *world = new_world();
         struct pair pair;
         world->settings.reconnect_grace = 0;
@@ -340,7 +340,7 @@ static void without_a_grace_it_ends_with_its_last_connection(void **state)
     (void)state;
     world->settings.reconnect_grace = 0;
     world_start(world);
-    struct session *session = begin(world, SESSION_SSH, &pairs[0]);
+    struct session *session = begin(world, KIND_SSH, &pairs[0]);
     one_more(world, session, &pairs[1]);
     close_pair(&pairs[0]);
     WAIT_FOR(&world->stage, view_of(session).connections == 1);
@@ -359,7 +359,7 @@ static void the_longest_time_holds_for_short_connections_too(void **state)
     (void)state;
     world->settings.max_session_time = 40;
     world_start(world);
-    struct session *session = begin(world, SESSION_SSH, &pair);
+    struct session *session = begin(world, KIND_SSH, &pair);
     stage_hurry(20);
     uint64_t since = stage_ms();
     while (stage_ms() - since < 1000) { /* the half: none of them is cut off by the end */
@@ -383,7 +383,7 @@ static void strangers_stay_out_and_leave_a_line_in_the_log(void **state)
     struct pair pair;
     (void)state;
     world_start(world);
-    struct session *session = begin(world, SESSION_SSH, &pair);
+    struct session *session = begin(world, KIND_SSH, &pair);
     world_lose(world, come(session, BERT));
     assert_true(world_logged(world, "127.0.0.3 is turned away: somebody else is in"));
     world_expect(world, "waiting, connected"); /* no concern of the user's */
@@ -402,7 +402,7 @@ static void a_noisy_network_does_not_keep_another_out_of_the_log(void **state)
     struct pair pair;
     (void)state;
     world_start(world);
-    struct session *session = begin(world, SESSION_SSH, &pair);
+    struct session *session = begin(world, KIND_SSH, &pair);
     for (unsigned i = 0; i < TIMES; i++) {
         world_lose(world, come(session, BERT));
     }
@@ -418,7 +418,7 @@ static void the_secret_from_elsewhere_is_told_to_the_user_once(void **state)
     struct pair pair, others;
     (void)state;
     world_start(world);
-    struct session *session = begin(world, SESSION_RDP, &pair);
+    struct session *session = begin(world, KIND_RDP, &pair);
     world_lose(world, come(session, BERT));
     world_lose(world, come(session, "127.0.0.4"));
     WAIT_FOR(&world->stage, strstr(world->events, "noted"));
@@ -438,7 +438,7 @@ static bool is_known(struct world *world, const char *from)
 {
     unsigned parked = 0;
     int data;
-    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &data);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
     int client = come(session, from);
     WAIT_FOR(&world->stage, (parked = view_of(session).parked_count) > 0 ||
                                 state_of(session) == SESSION_CONNECTED);
@@ -449,17 +449,17 @@ static bool is_known(struct world *world, const char *from)
 }
 
 /* Parks a client and admits it. */
-static struct session *admit(struct world *world, enum session_kind kind, struct pair *ret_pair)
+static struct session *admit(struct world *world, enum kind kind, struct pair *ret_pair)
 {
     struct session *session = world_ask_until_waiting(world, kind, &ret_pair->data);
     ret_pair->client = client_connect(ANNA, public_port(session));
-    if (kind == SESSION_SSH) {
+    if (kind == KIND_SSH) {
         client_say(ret_pair->client, SSH_ID, strlen(SSH_ID));
     } else {
         client_say(ret_pair->client, RDP_REQUEST, sizeof RDP_REQUEST);
     }
     WAIT_FOR(&world->stage, view_of(session).parked_count == 1);
-    struct parked_view parked[SESSION_PARKED_MAX];
+    struct parked_view parked[PARKED_MAX];
     assert_int_equal(session_parked(session, parked), 1);
     assert_int_equal(session_admit(session, parked[0].number, &ANNAS_HANDS), 0);
     expect_hello(world, session, ret_pair->data);
@@ -473,21 +473,21 @@ static void only_a_persons_word_makes_an_address_known(void **state)
     (void)state;
     world->settings.admit = ADMIT_KNOWN;
     world_start(world);
-    begin(world, SESSION_RDP, &pair); /* with the secret */
+    begin(world, KIND_RDP, &pair); /* with the secret */
     close_pair(&pair);
     assert_false(is_known(world, ANNA));
     world->settings.admit = ADMIT_AUTO;
-    begin(world, SESSION_SSH, &pair);
+    begin(world, KIND_SSH, &pair);
     close_pair(&pair);
     world->settings.admit = ADMIT_KNOWN;
     assert_false(is_known(world, ANNA));
-    for (enum session_kind kind = SESSION_SSH; kind <= SESSION_RDP; kind++) {
+    for (enum kind kind = KIND_SSH; kind <= KIND_RDP; kind++) {
         admit(world, kind, &pair);
         assert_true(world_logged(world, "127.0.0.2 is in (admitted by telegram:42)"));
         close_pair(&pair);
         assert_true(is_known(world, ANNA));
         assert_false(is_known(world, BERT));
-        struct session *other = world_ask_until_waiting(world, SESSION_RDP, &pair.data);
+        struct session *other = world_ask_until_waiting(world, KIND_RDP, &pair.data);
         pair.client = client_connect(ANNA, public_port(other));
         client_say(pair.client, RDP_REQUEST,
                    sizeof RDP_REQUEST); /* a neighbour, without the file */
@@ -507,7 +507,7 @@ static void a_close_soon_after_admit_takes_it_back(void **state)
         struct pair pair;
         world->settings.admit = ADMIT_KNOWN;
         world_start(world);
-        struct session *session = admit(world, SESSION_SSH, &pair);
+        struct session *session = admit(world, KIND_SSH, &pair);
         stage_hurry(1000);
         pass_time(world, late ? 70 : 20); /* of 60 s */
         session_close(session);
@@ -530,7 +530,7 @@ static void what_was_forgotten_is_not_known_again_by_the_next_connection(void **
     world->settings.admit = ADMIT_KNOWN;
     world_start(world);
     struct known *known = sessions_known(world->sessions);
-    struct session *session = admit(world, SESSION_SSH, &pair);
+    struct session *session = admit(world, KIND_SSH, &pair);
     assert_int_equal(addr_parse(ANNA, 0, &anna), 0);
     assert_true(known_has(known, &ANNAS_HANDS, &anna));
     assert_int_equal(known_forget(known, NULL, &anna), 1);
@@ -549,7 +549,7 @@ static void a_gateway_without_room_costs_one_connection_and_says_so(void **state
     struct pair pairs[2];
     (void)state;
     world_start(world);
-    struct session *session = begin(world, SESSION_SSH, &pairs[0]);
+    struct session *session = begin(world, KIND_SSH, &pairs[0]);
     for (unsigned alone = 0; alone < 2; alone++) {
         if (alone) {
             close_pair(&pairs[0]);
@@ -577,7 +577,7 @@ static void a_target_that_fails_one_connection_does_not_end_the_others(void **st
     struct pair pairs[2];
     (void)state;
     world_start(world);
-    struct session *session = begin(world, SESSION_SSH, &pairs[0]);
+    struct session *session = begin(world, KIND_SSH, &pairs[0]);
     ask_more(world, session, &pairs[1]);
     attach(world, session, &pairs[1]);
     peer_say_failed(&world->peers[0], TUNNEL_REFUSED, "");
@@ -599,7 +599,7 @@ static void a_relay_that_takes_no_more_ends_that_connection_at_once(void **state
     char refusal[96];
     (void)state;
     world_start(world);
-    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &data);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
     snprintf(refusal, sizeof refusal, "could not be opened: %s", strerror(ENOMEM));
     relay_refuses = -ENOMEM;
     int client = come(session, ANNA);
@@ -628,7 +628,7 @@ static void what_is_left_of_descriptors_is_not_for_further_connections(void **st
     struct rlimit before, few;
     (void)state;
     world_start(world);
-    struct session *session = begin(world, SESSION_SSH, &pair);
+    struct session *session = begin(world, KIND_SSH, &pair);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     few = before;
     few.rlim_cur = (rlim_t)pair.client + 8; /* the next ones have numbers of the last third */
@@ -654,7 +654,7 @@ static void who_waits_for_the_user_gets_a_new_channel_when_the_gateway_logs_in_a
         struct pair pair;
         int stale;
         world_start(world);
-        struct session *session = world_ask_until_waiting(world, SESSION_SSH, &stale);
+        struct session *session = world_ask_until_waiting(world, KIND_SSH, &stale);
         if (gone) {
             peer_vanish(world, old);
         }
@@ -679,7 +679,7 @@ static void a_channel_that_cannot_be_renewed_ends_the_wait_with_a_reason(void **
     int stale;
     (void)state;
     world_start(world);
-    world_ask_until_waiting(world, SESSION_SSH, &stale);
+    world_ask_until_waiting(world, KIND_SSH, &stale);
     peer_log_in(world, new, "home");
     WAIT_FOR(&world->stage, new->opens == 1);
     peer_say_failed(new, TUNNEL_BUSY, "");
@@ -695,7 +695,7 @@ static void a_gateway_that_goes_is_not_a_client_that_did(void **state)
     struct pair pair;
     (void)state;
     world_start(world);
-    struct session *session = begin(world, SESSION_SSH, &pair);
+    struct session *session = begin(world, KIND_SSH, &pair);
     close_pair(&pair);
     WAIT_FOR(&world->stage, state_of(session) == SESSION_RECONNECTING);
     assert_false(view_of(session).gateway_is_away);
@@ -724,7 +724,7 @@ static void a_client_that_waits_for_its_channel_gets_it_from_the_new_login(void 
     struct pair pairs[2];
     (void)state;
     world_start(world);
-    struct session *session = begin(world, SESSION_SSH, &pairs[0]);
+    struct session *session = begin(world, KIND_SSH, &pairs[0]);
     ask_more(world, session, &pairs[1]);
     peer_log_in(world, new, "home");
     WAIT_FOR(&world->stage, new->opens == 1);
@@ -742,7 +742,7 @@ static void a_client_that_waits_for_its_channel_gets_it_from_the_new_login(void 
 
 static struct session *wait_for_long(struct world *world, int *ret_data)
 {
-    struct session *session = world_ask_until_waiting(world, SESSION_SSH, ret_data);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, ret_data);
     stage_hurry(100);
     pass_time(world, 30); /* 3 s */
     stage_hurry(1);
@@ -826,7 +826,7 @@ static void what_the_target_said_instead_of_a_login_is_told_to_the_user(void **s
     struct pair pair;
     (void)state;
     world_start(world);
-    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &pair.data);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &pair.data);
     pair.client = come(session, ANNA);
     expect_hello(world, session, pair.data);
     client_say(pair.data, WORDS, strlen(WORDS));
@@ -846,7 +846,7 @@ static void a_target_that_is_not_reached_any_more_is_told_as_that(void **state)
     struct pair pair;
     (void)state;
     world_start(world);
-    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &pair.data);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &pair.data);
     pair.client = come(session, ANNA);
     expect_hello(world, session, pair.data);
     net_reset(pair.data); /* what gateway-agent does when the real dial fails */
@@ -866,7 +866,7 @@ static void a_target_that_hangs_up_without_a_word_is_told_from_a_client_that_goe
         struct world *world = new_world();
         struct pair pair;
         world_start(world);
-        struct session *session = world_ask_until_waiting(world, SESSION_SSH, &pair.data);
+        struct session *session = world_ask_until_waiting(world, KIND_SSH, &pair.data);
         pair.client = come(session, ANNA);
         expect_hello(world, session, pair.data);
         bool target_first = who == TARGET_FIN || who == TARGET_RST || who == TARGET_AFTER_A_WORD;
@@ -927,7 +927,7 @@ static void a_silent_client_from_a_known_address_hears_the_target_first(void **s
     world->settings.admit = ADMIT_KNOWN;
     world_start(world);
     make_known(world, ANNA);
-    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &spare.data);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &spare.data);
     for (unsigned i = 0; i < 2; i++) { /* and once more, as any client may */
         come_silently(world, session, ANNA, &pairs[i]);
         talk(world, &pairs[i]);
@@ -965,7 +965,7 @@ static void other_silent_clients_are_dropped_with_a_line(void **state)
     (void)state;
     world->settings.admit = ADMIT_KNOWN;
     world_start(world);
-    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &data);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
     expect_dropped(world, session, BERT);
     assert_true(world_logged(world, "127.0.0.3 has said nothing for 5 s and is dropped"));
     assert_null(view_of(session).note);
@@ -984,7 +984,7 @@ static void a_silent_client_of_an_older_gateway_is_dropped_with_a_reason(void **
     int data;
     (void)state;
     world_start(world);
-    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &data);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
     gateways_speak_version_1 = true;
     expect_dropped(world, session, ANNA);
     gateways_speak_version_1 = false;
@@ -1000,7 +1000,7 @@ static void who_never_says_a_word_does_not_keep_the_session(void **state)
     struct pair scanner, anna;
     (void)state;
     world_start(world);
-    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &anna.data);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &anna.data);
     for (unsigned i = 0; i < 2; i++) {
         come_silently(world, session, BERT, &scanner);
         assert_int_equal(state_of(session), SESSION_CONNECTED);
@@ -1026,7 +1026,7 @@ static void she_takes_the_place_of_one_that_said(const char *something)
     struct pair scanner, anna;
     char host[ADDR_HOST_MAX];
     world_start(world);
-    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &anna.data);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &anna.data);
     come_silently(world, session, BERT, &scanner);
     if (something[0]) {
         client_say(scanner.client, something, strlen(something));
@@ -1064,7 +1064,7 @@ static void once_it_speaks_a_silent_client_is_in_as_any_other(void **state)
     struct pair anna, spare;
     (void)state;
     world_start(world);
-    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &spare.data);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &spare.data);
     come_silently(world, session, ANNA, &anna);
     begin_login(world, &anna);
     int stranger = come(session, BERT);
@@ -1084,7 +1084,7 @@ static void a_strict_session_is_not_for_silent_strangers(void **state)
     world->settings.reconnect_grace = 0;
     world->settings.max_connections = 1;
     world_start(world);
-    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &data);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
     expect_dropped(world, session, ANNA);
     close(data);
     world_stop(world);

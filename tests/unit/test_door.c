@@ -15,7 +15,7 @@
 #include "base/watch.h"
 #include "house.h"
 #include "vps/admission/places.h"
-#include "vps/session/rdpfile.h"
+#include "vps/grant/rdpfile.h"
 
 /* ---- what is watched ------------------------------------------------------- */
 
@@ -46,7 +46,7 @@ static void the_right_secret_comes_in_and_is_cut_out(void **state)
     uint8_t data[X224_MAX];
     char host[ADDR_HOST_MAX];
     (void)state;
-    house_open(&house, SESSION_RDP);
+    house_open(&house, KIND_RDP);
     int fd = come(&house, ANNA, data, with_cookie(SECRET, data));
     WAIT_FOR(&house.stage, house.admitted == 1);
     assert_true(house.has_secret);
@@ -63,7 +63,7 @@ static void a_packet_may_come_byte_by_byte(void **state)
     struct house house;
     uint8_t data[X224_MAX];
     (void)state;
-    house_open(&house, SESSION_RDP);
+    house_open(&house, KIND_RDP);
     size_t len = with_cookie(SECRET, data);
     int fd = client_connect(ANNA, house.port);
     for (size_t i = 0; i < len; i++) {
@@ -83,7 +83,7 @@ static void what_follows_the_packet_stays_in_the_socket(void **state)
     struct house house;
     uint8_t data[X224_MAX + 300], rest[400];
     (void)state;
-    house_open(&house, SESSION_RDP);
+    house_open(&house, KIND_RDP);
     size_t len = with_cookie(SECRET, data);
     memset(data + len, 0x16, 300);
     int fd = come(&house, ANNA, data, len + 300);
@@ -102,7 +102,7 @@ static void a_secret_that_is_not_quite_right_is_none(void **state)
     char secret[sizeof SECRET + 1];
     unsigned tries = 0;
     (void)state;
-    house_open(&house, SESSION_RDP);
+    house_open(&house, KIND_RDP);
     for (unsigned i = 0; i < RDPFILE_SECRET_LEN + 4; i++, tries++) {
         strcpy(secret, SECRET);
         switch (i) {
@@ -138,7 +138,7 @@ static void a_client_without_a_secret_keeps_its_line(void **state)
     for (size_t i = 0; i < sizeof LINES / sizeof *LINES; i++) {
         struct house house;
         uint8_t data[X224_MAX];
-        house_open(&house, SESSION_RDP);
+        house_open(&house, KIND_RDP);
         house.without = VERDICT_ADMIT;
         size_t len = rdp_request(LINES[i], data);
         int fd = come(&house, ANNA, data, len);
@@ -156,7 +156,7 @@ static void the_secret_does_not_open_what_the_judge_keeps_closed(void **state)
     struct house house;
     uint8_t data[X224_MAX];
     (void)state;
-    house_open(&house, SESSION_RDP);
+    house_open(&house, KIND_RDP);
     house.with_secret = VERDICT_DROP;
     int fd = come(&house, ANNA, data, with_cookie(SECRET, data));
     WAIT_FOR(&house.stage, client_was_sent_off(fd));
@@ -175,7 +175,7 @@ static void what_an_ssh_client_sent_with_its_first_line_is_handed_over(void **st
     for (size_t i = 0; i < sizeof SURPLUS / sizeof *SURPLUS; i++) {
         struct house house;
         uint8_t sent[4096], got[4096];
-        house_open(&house, SESSION_SSH);
+        house_open(&house, KIND_SSH);
         house.without = VERDICT_ADMIT;
         size_t len = strlen(SSH_ID);
         memcpy(sent, SSH_ID, len);
@@ -197,7 +197,7 @@ static void an_identification_may_come_byte_by_byte(void **state)
 {
     struct house house;
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     house.without = VERDICT_ADMIT;
     int fd = client_connect(ANNA, house.port);
     for (const char *c = SSH_ID; *c; c++) {
@@ -217,17 +217,17 @@ static void an_identification_may_come_byte_by_byte(void **state)
 static void who_speaks_another_protocol_goes_without_a_question(void **state)
 {
     static const struct {
-        enum session_kind kind;
+        enum kind kind;
         const char *says;
     } CASES[] = {
-        {SESSION_SSH, "GET / HTTP/1.0\r\n\r\n"},
-        {SESSION_SSH, "\x16\x03\x01\x02"},
-        {SESSION_SSH, "\x03"},
-        {SESSION_SSH, "\n"},
-        {SESSION_RDP, "GET / HTTP/1.0\r\n\r\n"},
-        {SESSION_RDP, "SSH-2.0-x\r\n"},
-        {SESSION_RDP, "\x16\x03\x01\x02"},
-        {SESSION_RDP, "\x03\x01"},
+        {KIND_SSH, "GET / HTTP/1.0\r\n\r\n"},
+        {KIND_SSH, "\x16\x03\x01\x02"},
+        {KIND_SSH, "\x03"},
+        {KIND_SSH, "\n"},
+        {KIND_RDP, "GET / HTTP/1.0\r\n\r\n"},
+        {KIND_RDP, "SSH-2.0-x\r\n"},
+        {KIND_RDP, "\x16\x03\x01\x02"},
+        {KIND_RDP, "\x03\x01"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
@@ -246,7 +246,7 @@ static void who_hangs_up_or_resets_is_forgotten(void **state)
 {
     struct house house;
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     int one = come(&house, ANNA, "SSH-", 4), other = come(&house, BERT, "SSH-", 4);
     WAIT_FOR(&house.stage, house.total.visitors == 2);
     uint64_t since = stage_ms();
@@ -263,7 +263,7 @@ static void who_has_spoken_before_it_is_accepted_is_not_watched(void **state)
     struct house house;
     uint8_t data[X224_MAX];
     (void)state;
-    house_open(&house, SESSION_RDP);
+    house_open(&house, KIND_RDP);
     unsigned before = watched;
     int fd = come(&house, ANNA, data, with_cookie(SECRET, data));
     int stranger = come(&house, BERT, "GET / HTTP/1.0\r\n\r\n", 18);
@@ -279,7 +279,7 @@ static void who_is_gone_before_it_is_accepted_costs_nothing(void **state)
     struct house house;
     uint8_t data[X224_MAX];
     (void)state;
-    house_open(&house, SESSION_RDP);
+    house_open(&house, KIND_RDP);
     unsigned before = watched;
     size_t len = with_cookie(SECRET, data);
     close(come(&house, BERT, data, len / 2));
@@ -299,7 +299,7 @@ static void who_is_silent_or_dribbles_is_sent_off_in_time(void **state)
 {
     struct house house;
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(50);
     uint64_t since = stage_ms();
     int silent = client_connect(ANNA, house.port), dribbling = client_connect(BERT, house.port);
@@ -328,7 +328,7 @@ static void who_waits_for_the_servers_first_word_comes_in_if_the_owner_says_so(v
     char heard[16];
     (void)state;
     for (int closing = 0; closing < 2; closing++) {
-        house_open(&house, SESSION_SSH);
+        house_open(&house, KIND_SSH);
         stage_hurry(50);
         house.silent_are_in = true;
         house.close_when_admitted = closing;
@@ -354,7 +354,7 @@ static void nobody_silent_comes_in_by_rdp(void **state)
 {
     struct house house;
     (void)state;
-    house_open(&house, SESSION_RDP);
+    house_open(&house, KIND_RDP);
     stage_hurry(50);
     house.silent_are_in = true;
     int silent = client_connect(ANNA, house.port);
@@ -371,7 +371,7 @@ static void a_crowd_from_one_address_takes_a_few_places_and_keeps_nobody_out(voi
     struct house house;
     int crowd[40];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     house.without = VERDICT_ADMIT;
     for (unsigned i = 0; i < 40; i++) {
         crowd[i] = client_connect(BERT, house.port);
@@ -399,7 +399,7 @@ static void a_crowd_from_everywhere_takes_a_bounded_number_of_places(void **stat
     int crowd[60];
     char from[32];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     house.without = VERDICT_ADMIT;
     for (unsigned i = 0; i < 60; i++) {
         snprintf(from, sizeof from, "127.0.1.%u", i / 4 + 1);
@@ -420,7 +420,7 @@ static void crowds_at_other_doors_do_not_close_this_one(void **state)
     int crowd[20];
     char from[32];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     house.without = VERDICT_ADMIT;
     house.total.visitors = DOOR_ALL_MAX; /* all at other doors */
     for (unsigned i = 0; i < 20; i++) {
@@ -443,7 +443,7 @@ static void a_crowd_of_many_addresses_does_not_push_out_who_is_slow_to_speak(voi
     int crowd[200];
     char from[32];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     house.without = VERDICT_ADMIT;
     int user = client_connect(BERT, house.port);
     for (unsigned i = 0; i < 200; i++) { /* from 50 networks of one provider */
@@ -467,7 +467,7 @@ static void no_stranger_takes_a_place_from_one_who_came_before(void **state)
     int crowd[100];
     char from[32];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     house.without = VERDICT_ADMIT;
     house.expected = ANNA;
     int user = client_connect(ANNA, house.port);

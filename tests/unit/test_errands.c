@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "bot_fakes.h"
-#include "vps/bot/errands.h"
+#include "vps/telegram/errands.h"
 
 static struct errands *errands;
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "gateway/settings.h"
+#include "shared/gateway_name.h"
 
 static const char KEY[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1F";
 static const char *const NAMES[] = {

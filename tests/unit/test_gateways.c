@@ -438,7 +438,7 @@ static void a_noisy_network_does_not_keep_another_out_of_the_log(void **state)
 static void a_gateway_that_is_asked_for_a_tunnel_and_is_silent_is_offline_soon(void **state)
 {
     struct world *world = *state;
-    struct session_request request = {.owner = {OWNER_TELEGRAM, 42}, .kind = SESSION_SSH};
+    struct session_request request = {.owner = {OWNER_TELEGRAM, 42}, .kind = KIND_SSH};
     struct session *session = NULL;
     struct why why = {""};
     world_start(world);

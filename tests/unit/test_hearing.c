@@ -11,11 +11,11 @@
 
 #include "base/clock.h"
 #include "bot_fakes.h"
-#include "vps/bot/expired.h"
-#include "vps/bot/http_paths.h"
-#include "vps/bot/poll_length.h"
-#include "vps/bot/telegram_clock.h"
-#include "vps/bot/trouble.h"
+#include "vps/chat/expired.h"
+#include "vps/telegram/http_paths.h"
+#include "vps/telegram/poll_length.h"
+#include "vps/telegram/telegram_clock.h"
+#include "vps/telegram/trouble.h"
 
 enum { ANNA = 42, BERT = 43 };
 

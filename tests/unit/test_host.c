@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/host.h"
+#include "shared/gateway_name.h"
 
 #define A10 "aaaaaaaaaa"
 #define L63 A10 A10 A10 A10 A10 A10 "aaa"

@@ -9,7 +9,8 @@
 
 #include <cmocka.h>
 
-#include "base/invite.h"
+#include "shared/gateway_name.h"
+#include "shared/invite.h"
 
 static const struct invite HOME = {
     .host = "vps.example.org", .port = 9000, .gateway = "home", .key = {1, 2, 3, 0xff, 0xfe, 0xfb}};

@@ -17,7 +17,7 @@ enum answer { NO, YES, ANY };
 
 struct rule {
     const char *says;
-    int kind;  /* enum session_kind, or -1 for any */
+    int kind;  /* enum kind, or -1 for any */
     int admit; /* enum admit, or -1 for any */
     enum answer secret, known, blocked, somebody, same_party, that_had_none, full;
     enum verdict verdict;
@@ -28,19 +28,19 @@ static const struct rule RULES[] = {
     /*                                                kind         admit        secret known block some same none full */
     {"who was blocked stays out",                     -1,          -1,          ANY, ANY, YES, ANY, ANY, ANY, ANY, VERDICT_DROP},
     {"nobody comes back from another address",        -1,          -1,          ANY, ANY, ANY, YES, NO,  ANY, ANY, VERDICT_DROP},
-    {"an SSH client comes again",                     SESSION_SSH, -1,          ANY, ANY, ANY, YES, YES, ANY, NO,  VERDICT_ADMIT},
-    {"but not while there are as many as may be",     SESSION_SSH, -1,          ANY, ANY, ANY, YES, YES, ANY, YES, VERDICT_DROP},
+    {"an SSH client comes again",                     KIND_SSH, -1,          ANY, ANY, ANY, YES, YES, ANY, NO,  VERDICT_ADMIT},
+    {"but not while there are as many as may be",     KIND_SSH, -1,          ANY, ANY, ANY, YES, YES, ANY, YES, VERDICT_DROP},
     {"an RDP client comes again with its secret, and the oldest makes room",
-                                                      SESSION_RDP, -1,          YES, ANY, ANY, YES, YES, ANY, ANY, VERDICT_ADMIT},
-    {"or as it was admitted, without",                SESSION_RDP, -1,          NO,  ANY, ANY, YES, YES, YES, ANY, VERDICT_ADMIT},
-    {"but not without what let it in",                SESSION_RDP, -1,          NO,  ANY, ANY, YES, YES, NO,  ANY, VERDICT_DROP},
-    {"the secret opens an RDP session",               SESSION_RDP, -1,          YES, ANY, ANY, NO,  ANY, ANY, ANY, VERDICT_ADMIT},
-    {"ADMIT=auto takes the first SSH client",         SESSION_SSH, ADMIT_AUTO,  ANY, ANY, ANY, NO,  ANY, ANY, ANY, VERDICT_ADMIT},
-    {"a known address is enough for SSH",             SESSION_SSH, ADMIT_KNOWN, ANY, YES, ANY, NO,  ANY, ANY, ANY, VERDICT_ADMIT},
-    {"an unknown one is asked about",                 SESSION_SSH, ADMIT_KNOWN, ANY, NO,  ANY, NO,  ANY, ANY, ANY, VERDICT_ASK},
-    {"ADMIT=ask always asks",                         SESSION_SSH, ADMIT_ASK,   ANY, ANY, ANY, NO,  ANY, ANY, ANY, VERDICT_ASK},
+                                                      KIND_RDP, -1,          YES, ANY, ANY, YES, YES, ANY, ANY, VERDICT_ADMIT},
+    {"or as it was admitted, without",                KIND_RDP, -1,          NO,  ANY, ANY, YES, YES, YES, ANY, VERDICT_ADMIT},
+    {"but not without what let it in",                KIND_RDP, -1,          NO,  ANY, ANY, YES, YES, NO,  ANY, VERDICT_DROP},
+    {"the secret opens an RDP session",               KIND_RDP, -1,          YES, ANY, ANY, NO,  ANY, ANY, ANY, VERDICT_ADMIT},
+    {"ADMIT=auto takes the first SSH client",         KIND_SSH, ADMIT_AUTO,  ANY, ANY, ANY, NO,  ANY, ANY, ANY, VERDICT_ADMIT},
+    {"a known address is enough for SSH",             KIND_SSH, ADMIT_KNOWN, ANY, YES, ANY, NO,  ANY, ANY, ANY, VERDICT_ADMIT},
+    {"an unknown one is asked about",                 KIND_SSH, ADMIT_KNOWN, ANY, NO,  ANY, NO,  ANY, ANY, ANY, VERDICT_ASK},
+    {"ADMIT=ask always asks",                         KIND_SSH, ADMIT_ASK,   ANY, ANY, ANY, NO,  ANY, ANY, ANY, VERDICT_ASK},
     {"RDP without the secret is like SSH from an unknown address",
-                                                      SESSION_RDP, -1,          NO,  ANY, ANY, NO,  ANY, ANY, ANY, VERDICT_ASK},
+                                                      KIND_RDP, -1,          NO,  ANY, ANY, NO,  ANY, ANY, ANY, VERDICT_ASK},
 };
 // clang-format on
 
@@ -66,7 +66,7 @@ static const struct rule *rule_for(const struct visit *visit)
     return NULL;
 }
 
-static struct visit visit_of(unsigned bits, enum session_kind kind, enum admit admit)
+static struct visit visit_of(unsigned bits, enum kind kind, enum admit admit)
 {
     return (struct visit){
         .kind = kind,
@@ -85,7 +85,7 @@ static void every_combination_of_facts_is_judged_by_the_rules(void **state)
 {
     (void)state;
     for (unsigned bits = 0; bits < FACTS; bits++) {
-        for (enum session_kind kind = SESSION_SSH; kind <= SESSION_RDP; kind++) {
+        for (enum kind kind = KIND_SSH; kind <= KIND_RDP; kind++) {
             for (enum admit admit = ADMIT_AUTO; admit <= ADMIT_ASK; admit++) {
                 struct visit visit = visit_of(bits, kind, admit);
                 const struct rule *rule = rule_for(&visit);
@@ -104,12 +104,12 @@ static void a_silent_client_is_judged_as_one_that_spoke_but_not_asked_about(void
 {
     (void)state;
     for (unsigned bits = 0; bits < FACTS * 2; bits++) {
-        for (enum session_kind kind = SESSION_SSH; kind <= SESSION_RDP; kind++) {
+        for (enum kind kind = KIND_SSH; kind <= KIND_RDP; kind++) {
             for (enum admit admit = ADMIT_AUTO; admit <= ADMIT_ASK; admit++) {
                 struct visit visit = visit_of(bits, kind, admit);
                 visit.is_the_only_one = bits & FACTS;
                 bool first_and_last = visit.is_the_only_one && !visit.somebody_is_in;
-                bool in = kind == SESSION_SSH && rule_for(&visit)->verdict == VERDICT_ADMIT &&
+                bool in = kind == KIND_SSH && rule_for(&visit)->verdict == VERDICT_ADMIT &&
                           (visit.known || !first_and_last);
                 assert_int_equal(judge_silent(&visit), in ? VERDICT_ADMIT : VERDICT_DROP);
             }
@@ -121,9 +121,9 @@ static void nobody_is_let_in_silently_by_rdp_or_unknown_or_with_ask(void **state
 {
     (void)state;
     for (unsigned bits = 0; bits < FACTS; bits++) {
-        struct visit visit = visit_of(bits, SESSION_RDP, ADMIT_AUTO);
+        struct visit visit = visit_of(bits, KIND_RDP, ADMIT_AUTO);
         assert_int_equal(judge_silent(&visit), VERDICT_DROP);
-        visit = visit_of(bits, SESSION_SSH, ADMIT_KNOWN);
+        visit = visit_of(bits, KIND_SSH, ADMIT_KNOWN);
         visit.known = visit.somebody_is_in = false;
         assert_int_equal(judge_silent(&visit), VERDICT_DROP);
         visit.admit = ADMIT_ASK;
@@ -137,7 +137,7 @@ static void nothing_lets_a_stranger_into_a_session_with_a_client(void **state)
 {
     (void)state;
     for (unsigned bits = 0; bits < FACTS; bits++) {
-        for (enum session_kind kind = SESSION_SSH; kind <= SESSION_RDP; kind++) {
+        for (enum kind kind = KIND_SSH; kind <= KIND_RDP; kind++) {
             for (enum admit admit = ADMIT_AUTO; admit <= ADMIT_ASK; admit++) {
                 struct visit visit = visit_of(bits, kind, admit);
                 visit.somebody_is_in = true;

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "disk.h"
-#include "vps/keyring.h"
+#include "vps/gateways/keyring.h"
 
 enum { NOW_S = 1764200000 };
 

@@ -8,9 +8,10 @@
 #include <cmocka.h>
 
 #include "vps/session/lastwords.h"
+#include "vps/session/session.h"
 
 struct row {
-    enum session_kind kind;
+    enum kind kind;
     const char *said;
     size_t len;
     const char *clause; /* NULL: nothing to tell */
@@ -23,53 +24,53 @@ struct row {
 #define FIFTY TEN TEN TEN TEN TEN
 
 static const struct row ROWS[] = {
-    {SESSION_SSH, SAID("Not allowed at this time\r\n"),
+    {KIND_SSH, SAID("Not allowed at this time\r\n"),
      "the machine said: “Not allowed at this time”; its SSH server holds failed logins of all "
      "users against the gateway, and lets nobody in for a while: PerSourcePenaltyExemptList there "
      "exempts the gateway"},
-    {SESSION_SSH, SAID("Exceeded MaxStartups\r\n"),
+    {KIND_SSH, SAID("Exceeded MaxStartups\r\n"),
      "the machine said: “Exceeded MaxStartups”; too many logins are under way there: try again in "
      "a moment"},
-    {SESSION_SSH, SAID("go away"), "the machine said: “go away”"},
-    {SESSION_SSH, SAID("\r\n Closed\tfor \r\n\r\nrepairs.\r\nSSH-2.0-x\r\n"),
+    {KIND_SSH, SAID("go away"), "the machine said: “go away”"},
+    {KIND_SSH, SAID("\r\n Closed\tfor \r\n\r\nrepairs.\r\nSSH-2.0-x\r\n"),
      "the machine said: “Closed for repairs.”"},
-    {SESSION_SSH, SAID("HTTP/1.1 400 Bad Request\r\n\r\n"),
+    {KIND_SSH, SAID("HTTP/1.1 400 Bad Request\r\n\r\n"),
      "the machine said: “HTTP/1.1 400 Bad Request”"},
-    {SESSION_SSH, SAID("no SSH-1 here\r\nSSH-2.0-x\r\n"), "the machine said: “no SSH-1 here”"},
+    {KIND_SSH, SAID("no SSH-1 here\r\nSSH-2.0-x\r\n"), "the machine said: “no SSH-1 here”"},
     /* Words of a hostile machine: no end of the quotation, no line of their own. */
-    {SESSION_SSH, SAID("a” is in.\r\n<b>\xe2\x80\xae \x9b \x7f"),
+    {KIND_SSH, SAID("a” is in.\r\n<b>\xe2\x80\xae \x9b \x7f"),
      "the machine said: “a\" is in. <b>? ? ?”"},
-    {SESSION_SSH, SAID(FIFTY FIFTY FIFTY FIFTY "cut"),
+    {KIND_SSH, SAID(FIFTY FIFTY FIFTY FIFTY "cut"),
      "the machine said: “" FIFTY FIFTY FIFTY FIFTY "”"},
     /* Nothing was said, or it came to a login. */
-    {SESSION_SSH, SAID(""), NULL},
-    {SESSION_SSH, SAID("\r\n \r\n"), NULL},
-    {SESSION_SSH, SAID("SSH-2.0-OpenSSH_9.2\r\n"), NULL},
-    {SESSION_SSH, SAID("Welcome\r\nSSH-2.0-x\r\n\0\0\0\x0c\x0a\x14"), NULL},
-    {SESSION_SSH, SAID("\x16\x03\x01\0\x05"), NULL},
-    {SESSION_SSH, SAID("\0"), NULL},
-    {SESSION_SSH, REFUSAL("\x05"), NULL},
-    {SESSION_RDP, REFUSAL("\x01"), "the machine asks for TLS, which this client does not offer"},
-    {SESSION_RDP, REFUSAL("\x02"),
+    {KIND_SSH, SAID(""), NULL},
+    {KIND_SSH, SAID("\r\n \r\n"), NULL},
+    {KIND_SSH, SAID("SSH-2.0-OpenSSH_9.2\r\n"), NULL},
+    {KIND_SSH, SAID("Welcome\r\nSSH-2.0-x\r\n\0\0\0\x0c\x0a\x14"), NULL},
+    {KIND_SSH, SAID("\x16\x03\x01\0\x05"), NULL},
+    {KIND_SSH, SAID("\0"), NULL},
+    {KIND_SSH, REFUSAL("\x05"), NULL},
+    {KIND_RDP, REFUSAL("\x01"), "the machine asks for TLS, which this client does not offer"},
+    {KIND_RDP, REFUSAL("\x02"),
      "the machine takes only RDP without TLS, which this client does not offer"},
-    {SESSION_RDP, REFUSAL("\x03"), "the machine has no certificate for TLS"},
-    {SESSION_RDP, REFUSAL("\x04"), "the machine does not understand what this client offers"},
-    {SESSION_RDP, REFUSAL("\x05"),
+    {KIND_RDP, REFUSAL("\x03"), "the machine has no certificate for TLS"},
+    {KIND_RDP, REFUSAL("\x04"), "the machine does not understand what this client offers"},
+    {KIND_RDP, REFUSAL("\x05"),
      "the machine asks for Network Level Authentication, which this client does not offer"},
-    {SESSION_RDP, REFUSAL("\x06"),
+    {KIND_RDP, REFUSAL("\x06"),
      "the machine asks for TLS with a certificate of the user's, which this client does not "
      "offer"},
-    {SESSION_RDP, REFUSAL("\x00"), NULL},
-    {SESSION_RDP, REFUSAL("\x07"), NULL},
-    {SESSION_RDP, REFUSAL("\xff"), NULL},
-    {SESSION_RDP, SAID("\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x03\0\x08\0\x01\0\0\0 and more"),
+    {KIND_RDP, REFUSAL("\x00"), NULL},
+    {KIND_RDP, REFUSAL("\x07"), NULL},
+    {KIND_RDP, REFUSAL("\xff"), NULL},
+    {KIND_RDP, SAID("\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x03\0\x08\0\x01\0\0\0 and more"),
      "the machine asks for TLS, which this client does not offer"},
     /* A negotiation that went well, and a refusal that is cut off or of an odd length. */
-    {SESSION_RDP, SAID("\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x02\x1f\x08\0\x02\0\0\0"), NULL},
-    {SESSION_RDP, SAID("\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x03\0\x08\0\x05\0\0"), NULL},
-    {SESSION_RDP, SAID("\x03\0\0\x14\x0e\xd0\0\0\x12\x34\0\x03\0\x08\0\x05\0\0\0\0"), NULL},
-    {SESSION_RDP, SAID("\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x03\0\x08\0\x05\0\0\x01"), NULL},
-    {SESSION_RDP, SAID("Not allowed at this time\r\n"), NULL},
+    {KIND_RDP, SAID("\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x02\x1f\x08\0\x02\0\0\0"), NULL},
+    {KIND_RDP, SAID("\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x03\0\x08\0\x05\0\0"), NULL},
+    {KIND_RDP, SAID("\x03\0\0\x14\x0e\xd0\0\0\x12\x34\0\x03\0\x08\0\x05\0\0\0\0"), NULL},
+    {KIND_RDP, SAID("\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x03\0\x08\0\x05\0\0\x01"), NULL},
+    {KIND_RDP, SAID("Not allowed at this time\r\n"), NULL},
 };
 
 static void it_is_told_if_it_is_a_word_about_why(void **state)

@@ -12,7 +12,8 @@
 
 #include "bot_fakes.h"
 #include "disk.h"
-#include "vps/bot/leftovers.h"
+#include "vps/settings/settings.h"
+#include "vps/telegram/leftovers.h"
 
 enum { CHAT = 42, BOT = 7, OTHER_BOT = 8 };
 
@@ -26,7 +27,7 @@ static struct leftovers *leftovers;
 static void start(int64_t bot_id)
 {
     struct why why;
-    assert_int_equal(state_open(&settings, &quiet, &store, &why), 0);
+    assert_int_equal(state_open(settings.state_dir, &quiet, &store, &why), 0);
     outbox = outbox_new(NULL, &quiet, NULL);
     leftovers = leftovers_new(store, outbox, bot_id);
     assert_non_null(leftovers);

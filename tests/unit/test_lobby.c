@@ -23,10 +23,10 @@ enum { BIG = 100000 };
 static void a_parked_visitor_waits_for_its_admission(void **state)
 {
     struct house house;
-    struct parked_view views[SESSION_PARKED_MAX];
+    struct parked_view views[PARKED_MAX];
     char host[ADDR_HOST_MAX];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     int fd = park(&house, ANNA);
@@ -51,7 +51,7 @@ static void a_parked_visitor_has_more_patience_than_a_silent_one(void **state)
 {
     struct house house;
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     int fd = park(&house, ANNA);
@@ -66,7 +66,7 @@ static void a_blocked_visitor_is_sent_off(void **state)
 {
     struct house house;
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     int fd = park(&house, ANNA);
@@ -83,7 +83,7 @@ static void a_number_that_nobody_has_is_an_error(void **state)
 {
     struct house house;
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     int silent = client_connect(BERT, house.port), fd = park(&house, ANNA);
@@ -103,9 +103,9 @@ static void a_number_that_nobody_has_is_an_error(void **state)
 static void a_parked_visitor_that_hangs_up_or_resets_has_left(void **state)
 {
     struct house house;
-    struct parked_view views[SESSION_PARKED_MAX];
+    struct parked_view views[PARKED_MAX];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     int one = park(&house, ANNA), other = park(&house, BERT);
@@ -124,7 +124,7 @@ static void a_parked_visitor_that_talks_on_costs_nothing_and_loses_nothing(void 
     static uint8_t sent[BIG], got[BIG + 1024];
     struct house house;
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     int fd = park(&house, ANNA);
@@ -162,7 +162,7 @@ static void crowd_in(struct house *house, int *fds, unsigned count, unsigned pro
 
 static bool is_waiting(const struct house *house, const char *host)
 {
-    struct parked_view views[SESSION_PARKED_MAX];
+    struct parked_view views[PARKED_MAX];
     unsigned count = door_parked(house->door, views), i = 0;
     char text[ADDR_HOST_MAX];
     while (i < count && strcmp(addr_host_text(&views[i].from, text), host) != 0) {
@@ -173,7 +173,7 @@ static bool is_waiting(const struct house *house, const char *host)
 
 static bool is_asked_about(const struct house *house, const char *host)
 {
-    struct parked_view views[SESSION_PARKED_MAX];
+    struct parked_view views[PARKED_MAX];
     unsigned count = door_parked(house->door, views), i = 0;
     char text[ADDR_HOST_MAX];
     while (i < count && strcmp(addr_host_text(&views[i].from, text), host) != 0) {
@@ -184,7 +184,7 @@ static bool is_asked_about(const struct house *house, const char *host)
 
 static unsigned count_asked(const struct house *house)
 {
-    struct parked_view views[SESSION_PARKED_MAX];
+    struct parked_view views[PARKED_MAX];
     unsigned count = door_parked(house->door, views), asked = 0;
     for (unsigned i = 0; i < count; i++) {
         asked += views[i].asked;
@@ -198,7 +198,7 @@ static void who_waits_keeps_his_place_whoever_comes(void **state)
     struct house house;
     int crowd[150];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     int user = park(&house, ANNA);
@@ -218,7 +218,7 @@ static void who_comes_last_from_elsewhere_finds_a_place_and_is_asked_about(void 
     struct house house;
     int crowd[150];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     crowd_in(&house, crowd, 150, 3, 50);
@@ -229,7 +229,7 @@ static void who_comes_last_from_elsewhere_finds_a_place_and_is_asked_about(void 
     assert_true(is_waiting(&house, ANNA));
     unsigned number = 0;
     for (unsigned i = 0; i < 15 && number == 0; i++) {
-        struct parked_view views[SESSION_PARKED_MAX];
+        struct parked_view views[PARKED_MAX];
         let_pass(&house, 1000);
         unsigned count = door_parked(house.door, views);
         number = views[count - 1].asked ? views[count - 1].number : 0;
@@ -248,7 +248,7 @@ static void who_hangs_up_at_once_costs_no_question(void **state)
     struct house house;
     char from[32];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     house.without = VERDICT_ASK;
     for (unsigned i = 0; i < 100; i++) {
         snprintf(from, sizeof from, "127.%u.0.1", 10 + i % 10);
@@ -272,7 +272,7 @@ static void questions_come_back(void **state)
     struct house house;
     int crowd[40];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     crowd_in(&house, crowd, 40, 40, 1);
@@ -293,10 +293,10 @@ static void questions_come_back(void **state)
 static void who_is_not_asked_about_can_be_admitted_all_the_same(void **state)
 {
     struct house house;
-    struct parked_view views[SESSION_PARKED_MAX];
+    struct parked_view views[PARKED_MAX];
     int crowd[20];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     crowd_in(&house, crowd, 20, 20, 1);
@@ -319,7 +319,7 @@ static void the_user_may_ask_who_waits(void **state)
     struct knocking knocking;
     int crowd[20];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     assert_int_equal(door_ask_more(house.door, 4), 0);
@@ -347,7 +347,7 @@ static void neighbours_do_not_use_up_the_open_questions(void **state)
     struct house house;
     int crowd[LOBBY_QUESTIONS_MAX];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     for (unsigned i = 0; i < LOBBY_QUESTIONS_MAX; i++) {
@@ -372,7 +372,7 @@ static void open_questions_are_put_off_for_who_was_not_asked_about(void **state)
     struct house house;
     int crowd[LOBBY_QUESTIONS_MAX];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     crowd_in(&house, crowd, LOBBY_QUESTIONS_MAX, LOBBY_QUESTIONS_MAX, 1);
@@ -403,7 +403,7 @@ static void crowds_at_other_doors_leave_places_to_this_one(void **state)
     struct house house;
     int crowd[60];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     house.total.visitors = DOOR_ALL_MAX;
@@ -426,7 +426,7 @@ static void an_expected_one_does_not_compete_with_strangers(void **state)
     struct house house;
     int crowd[64];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     house.expected = ANNA;
@@ -446,7 +446,7 @@ static void where_all_are_alone_the_one_who_waits_for_a_minute_makes_room(void *
     struct house house;
     int crowd[64];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     crowd_in(&house, crowd, 64, 64, 1);
@@ -471,9 +471,9 @@ static void where_all_are_alone_the_one_who_waits_for_a_minute_makes_room(void *
 static void a_neighbour_waits_beside_the_first_and_is_seen(void **state)
 {
     struct house house;
-    struct parked_view views[SESSION_PARKED_MAX];
+    struct parked_view views[PARKED_MAX];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     int user = park(&house, ANNA);
@@ -503,7 +503,7 @@ static void a_neighbour_costs_no_question_and_keeps_none_in_motion(void **state)
 {
     struct house house;
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     int user = park(&house, ANNA);
@@ -523,7 +523,7 @@ static void blocking_one_blocks_all_of_his_address(void **state)
 {
     struct house house;
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     int one = park(&house, ANNA), other = come_by_ssh(&house, ANNA), third = park(&house, BERT);
@@ -542,7 +542,7 @@ static void four_of_one_address_can_wait(void **state)
     struct house house;
     int fds[PLACES_WAITING_PER_PARTY + 1];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     for (unsigned i = 0; i <= PLACES_WAITING_PER_PARTY; i++) {
@@ -563,7 +563,7 @@ static void sending_off_the_parked_leaves_the_others(void **state)
 {
     struct house house;
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     int silent = client_connect("127.0.0.9", house.port);
@@ -587,7 +587,7 @@ static void the_door_may_be_closed_while_it_admits(void **state)
     struct house house;
     (void)state;
     for (unsigned asked = 0; asked < 2; asked++) {
-        house_open(&house, SESSION_SSH);
+        house_open(&house, KIND_SSH);
         stage_hurry(HURRY);
         house.close_when_admitted = true;
         house.without = VERDICT_ASK;
@@ -620,7 +620,7 @@ static void the_door_may_be_closed_while_it_asks(void **state)
 {
     struct house house;
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     house.close_when_parked = true;
@@ -637,7 +637,7 @@ static void the_door_may_be_closed_when_somebody_has_left(void **state)
     char from[32];
     (void)state;
     for (unsigned way = 0; way < 3; way++) {
-        house_open(&house, SESSION_SSH);
+        house_open(&house, KIND_SSH);
         stage_hurry(HURRY);
         house.without = VERDICT_ASK;
         for (unsigned i = 0; i < 4; i++) {
@@ -669,7 +669,7 @@ static void the_door_may_be_closed_when_somebody_made_room(void **state)
     int crowd[LOBBY_RESERVED];
     (void)state;
     for (unsigned asked = 0; asked < 2; asked++) {
-        house_open(&house, SESSION_SSH);
+        house_open(&house, KIND_SSH);
         house.without = VERDICT_ASK;
         house.total.visitors = DOOR_ALL_MAX;
         crowd_in(&house, crowd, LOBBY_RESERVED, 1, 2);
@@ -694,7 +694,7 @@ static void the_door_may_be_closed_when_strangers_knock(void **state)
     struct house house;
     int crowd[20];
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     house.close_when_knocked = true;
@@ -710,7 +710,7 @@ static void a_closed_door_tells_nobody_and_sends_all_off(void **state)
 {
     struct house house;
     (void)state;
-    house_open(&house, SESSION_SSH);
+    house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
     int parked = park(&house, ANNA), silent = client_connect(BERT, house.port);

@@ -63,7 +63,7 @@ static struct session *any_session(struct mischief *m)
 static void decide(struct mischief *m, struct session *session)
 {
     static const struct owner HANDS[] = {{OWNER_TELEGRAM, 42}, {OWNER_LOCAL, 0}};
-    struct parked_view parked[SESSION_PARKED_MAX];
+    struct parked_view parked[PARKED_MAX];
     unsigned count = session_parked(session, parked);
     unsigned number = count > 0 ? parked[roll(m, count)].number : (unsigned)roll(m, 5);
     switch (roll(m, 6)) {
@@ -101,7 +101,7 @@ static void on_event(void *arg, struct session *session, enum session_event even
 static void open_one(struct mischief *m)
 {
     struct session_request request = {.owner = {OWNER_TELEGRAM, 42 + (int64_t)roll(m, 2)},
-                                      .kind = roll(m, 2) ? SESSION_SSH : SESSION_RDP};
+                                      .kind = roll(m, 2) ? KIND_SSH : KIND_RDP};
     struct session *session;
     struct why why;
     strcpy(request.target.host, "HOME-PC");
@@ -140,13 +140,13 @@ static void a_client_comes(struct mischief *m)
     session_view(session, &view);
     char from[32];
     snprintf(from, sizeof from, "127.%zu.0.%zu", roll(m, 3), 2 + roll(m, 3));
-    if (view.kind == SESSION_RDP && roll(m, 2) && !port_is_closed(view.public_port)) {
+    if (view.kind == KIND_RDP && roll(m, 2) && !port_is_closed(view.public_port)) {
         m->clients[at] = come_with_rdp(session, from);
         return;
     }
     int fd = m->clients[at] = dial(from, roll(m, 8) ? view.public_port : view.data_port);
     if (fd >= 0 && roll(m, 10)) {
-        bool ssh = view.kind == SESSION_SSH;
+        bool ssh = view.kind == KIND_SSH;
         send(fd, ssh ? (const void *)SSH_ID : RDP_REQUEST,
              ssh ? strlen(SSH_ID) : sizeof RDP_REQUEST - (roll(m, 10) == 0), MSG_NOSIGNAL);
     }

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "vps/admission/origin.h"
+#include "base/origin.h"
 
 static struct addr at(const char *host)
 {

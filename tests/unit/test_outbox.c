@@ -9,7 +9,8 @@
 #include <cmocka.h>
 
 #include "bot_fakes.h"
-#include "vps/bot/outbox.h"
+#include "vps/chat/texts.h"
+#include "vps/telegram/outbox.h"
 
 enum { ANNA = 42, BERT = 43, CARL = 44 };
 
@@ -28,6 +29,7 @@ static int set_up(void **state)
     fakes_start();
     emptied = 0;
     outbox = outbox_new(NULL, NULL, NULL);
+    outbox_on_stuck(outbox, texts_file_stuck);
     outbox_on_empty(outbox, on_empty, NULL);
     return outbox ? 0 : -1;
 }

@@ -14,8 +14,9 @@
 #include "base/clock.h"
 #include "bot_fakes.h"
 #include "disk.h"
-#include "vps/bot/offset.h"
-#include "vps/bot/poller.h"
+#include "vps/settings/settings.h"
+#include "vps/telegram/offset.h"
+#include "vps/telegram/poller.h"
 
 enum { DAY_S = 24 * 3600 };
 
@@ -89,7 +90,7 @@ static struct store *open_state(void)
 {
     struct store *opened;
     struct why why;
-    assert_int_equal(state_open(&settings, &quiet, &opened, &why), 0);
+    assert_int_equal(state_open(settings.state_dir, &quiet, &opened, &why), 0);
     return opened;
 }
 

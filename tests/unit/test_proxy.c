@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "vps/proxy.h"
+#include "base/proxy.h"
 
 static int clean_environment(void **state)
 {

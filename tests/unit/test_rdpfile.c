@@ -8,8 +8,9 @@
 
 #include <cmocka.h>
 
-#include "base/target.h"
-#include "vps/session/rdpfile.h"
+#include "shared/gateway_name.h"
+#include "shared/target.h"
+#include "vps/grant/rdpfile.h"
 
 static const char SECRET[] = "abcdefghijkmnpqrstuvwxyz234";
 

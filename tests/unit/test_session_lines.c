@@ -8,7 +8,8 @@
 
 #include <cmocka.h>
 
-#include "vps/session/hostkey.h"
+#include "shared/gateway_name.h"
+#include "vps/grant/hostkey.h"
 #include "vps/session/session_core.h"
 
 static struct vps_settings settings = {.vps_host = "vps.example.com"};

@@ -35,7 +35,7 @@ static int try_to_open(struct world *world, const struct session_request *reques
 
 static struct session_request request_of(int64_t user)
 {
-    struct session_request request = {.owner = {OWNER_TELEGRAM, user}, .kind = SESSION_SSH};
+    struct session_request request = {.owner = {OWNER_TELEGRAM, user}, .kind = KIND_SSH};
     strcpy(request.target.host, "HOME-PC");
     request.target.port = 22;
     return request;
@@ -60,11 +60,11 @@ struct pair {
     int client, data;
 };
 
-static struct pair connect_user(struct world *world, enum session_kind kind)
+static struct pair connect_user(struct world *world, enum kind kind)
 {
     struct pair pair;
     pair.session = world_ask_until_waiting(world, kind, &pair.data);
-    if (kind == SESSION_SSH) {
+    if (kind == KIND_SSH) {
         pair.client = come_with_ssh(pair.session, ANNA);
         world_hear(world, pair.data, SSH_ID, strlen(SSH_ID));
     } else {
@@ -91,7 +91,7 @@ static void an_ssh_session_goes_from_the_command_to_its_end(void **state)
     struct text text = text_over(command, sizeof command);
     (void)state;
     world_start(world);
-    struct session *session = world_ask(world, SESSION_SSH);
+    struct session *session = world_ask(world, KIND_SSH);
     assert_int_equal(state_of(session), SESSION_OPENING);
     assert_string_equal(world->peers[0].last.host, "HOME-PC");
     assert_int_equal(world->peers[0].last.port, 22);
@@ -137,7 +137,7 @@ static void an_rdp_session_goes_from_the_command_to_its_end(void **state)
     struct world *world = new_world();
     (void)state;
     world_start(world);
-    struct pair pair = connect_user(world, SESSION_RDP); /* the target sees no secret */
+    struct pair pair = connect_user(world, KIND_RDP); /* the target sees no secret */
     assert_int_equal(state_of(pair.session), SESSION_CONNECTED);
     client_say(pair.client, "TLS", 3);
     world_hear(world, pair.data, "TLS", 3);
@@ -157,7 +157,7 @@ static void the_answer_and_the_data_channel_may_come_in_either_order(void **stat
     for (unsigned ready_first = 0; ready_first < 2; ready_first++) {
         struct world *world = new_world();
         world_start(world);
-        struct session *session = world_ask(world, SESSION_SSH);
+        struct session *session = world_ask(world, KIND_SSH);
         if (ready_first) {
             peer_say_ready(&world->peers[0]);
             assert_true(stage_is_quiet(&world->stage, 20));
@@ -183,7 +183,7 @@ static void the_secrets_of_a_session_are_its_own(void **state)
     world_start(world);
     for (unsigned i = 0; i < 2; i++) {
         struct text text = text_over(files[i], sizeof files[i]);
-        session_rdp_file(world_ask(world, SESSION_RDP), &text);
+        session_rdp_file(world_ask(world, KIND_RDP), &text);
         opens[i] = world->peers[0].last;
     }
     assert_memory_not_equal(opens[0].token, opens[1].token, sizeof opens[0].token);
@@ -200,7 +200,7 @@ static void the_log_holds_no_secret(void **state)
     struct text text = text_over(file, sizeof file);
     (void)state;
     world_start(world);
-    struct pair pair = connect_user(world, SESSION_RDP);
+    struct pair pair = connect_user(world, KIND_RDP);
     session_rdp_file(pair.session, &text);
     char *secret = strstr(file, "mstshash=") + strlen("mstshash=");
     secret[strcspn(secret, "\r\n")] = '\0';
@@ -234,7 +234,7 @@ static void what_the_gateway_says_is_put_into_words(void **state)
     struct world *world = new_world();
     world_start(world);
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        struct session *session = world_ask(world, SESSION_SSH);
+        struct session *session = world_ask(world, KIND_SSH);
         uint16_t data = data_port(session), public = public_port(session);
         peer_say_failed(&world->peers[0], CASES[i].reason, "because");
         wait_until_ended(world);
@@ -254,7 +254,7 @@ static void a_long_reason_is_cut_between_characters(void **state)
         struct world *world = new_world();
         char detail[201] = "", words[300];
         world_start(world);
-        world_ask(world, SESSION_SSH);
+        world_ask(world, KIND_SSH);
         strcpy(detail, &"abc"[shift]);
         while (strlen(detail) + 3 < sizeof detail) {
             strcat(detail, "\xe2\x82\xac");
@@ -277,7 +277,7 @@ static void a_reason_may_come_after_the_data_channel_was_closed(void **state)
     for (unsigned says_why = 0; says_why < 2; says_why++) {
         struct world *world = new_world();
         world_start(world);
-        world_ask(world, SESSION_SSH);
+        world_ask(world, KIND_SSH);
         int data = peer_attach(world, &world->peers[0]);
         WAIT_FOR(&world->stage, world_logged(world, "data channel 0 is there"));
         close(data);
@@ -300,7 +300,7 @@ static void a_target_that_cannot_be_dialled_any_more_is_explained(void **state)
         struct world *world = new_world();
         int data;
         world_start(world);
-        struct session *session = world_ask_until_waiting(world, SESSION_SSH, &data);
+        struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
         int client = come_with_ssh(session, ANNA);
         world_hear(world, data, SSH_ID, strlen(SSH_ID));
         if (message_first) {
@@ -327,7 +327,7 @@ static void without_last_words_it_ends_as_disconnected_soon(void **state)
     (void)state;
     world->settings.reconnect_grace = 0;
     world_start(world);
-    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &data);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
     int client = come_with_ssh(session, ANNA);
     world_hear(world, data, SSH_ID, strlen(SSH_ID));
     net_reset(data);
@@ -372,7 +372,7 @@ static void messages_about_no_session_are_ignored(void **state)
     int data;
     (void)state;
     world_start(world);
-    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &data);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
     world->peers[0].last.session++;
     peer_say_failed(&world->peers[0], TUNNEL_REFUSED, "");
     world->peers[0].last.session--;
@@ -391,7 +391,7 @@ static void a_gateway_that_is_lost_while_opening_ends_the_session(void **state)
     struct world *world = new_world();
     (void)state;
     world_start(world);
-    world_ask(world, SESSION_SSH);
+    world_ask(world, KIND_SSH);
     peer_vanish(world, &world->peers[0]);
     WAIT_FOR(&world->stage, world->ended == 1);
     expect_end(world, "gateway home went offline or did not answer");
@@ -406,7 +406,7 @@ static void a_gateway_that_logs_in_anew_while_opening_ends_the_session(void **st
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
         struct world *world = new_world();
         world_start(world);
-        world_ask(world, SESSION_SSH);
+        world_ask(world, KIND_SSH);
         peer_log_in(world, &world->peers[1], NAMES[i]);
         WAIT_FOR(&world->stage, world->ended == 1);
         expect_end(world, "went offline or did not answer");
@@ -422,8 +422,8 @@ static void a_lost_control_channel_does_not_touch_who_waits_or_works(void **stat
     (void)state;
     world->settings.reconnect_grace = 0;
     world_start(world);
-    struct session *waiting = world_ask_until_waiting(world, SESSION_SSH, &data);
-    struct pair pair = connect_user(world, SESSION_SSH);
+    struct session *waiting = world_ask_until_waiting(world, KIND_SSH, &data);
+    struct pair pair = connect_user(world, KIND_SSH);
     peer_vanish(world, &world->peers[0]);
     assert_true(stage_is_quiet(&world->stage, 30));
     assert_int_equal(world->ended, 0);
@@ -445,7 +445,7 @@ static void a_data_channel_that_breaks_before_the_user_came_ends_the_session(voi
     int data;
     (void)state;
     world_start(world);
-    world_ask_until_waiting(world, SESSION_SSH, &data);
+    world_ask_until_waiting(world, KIND_SSH, &data);
     close(data);
     wait_until_ended(world);
     assert_int_equal(world->last.end, SESSION_END_GATEWAY);
@@ -464,7 +464,7 @@ static void a_session_that_nobody_comes_to_ends(void **state)
     world_start(world);
     stage_hurry(200);
     uint64_t since = stage_ms();
-    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &data);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
     session_view(session, &view);
     assert_in_range(view.seconds_left, 1, 60);
     uint16_t public = public_port(session);
@@ -483,7 +483,7 @@ static void the_user_has_the_time_that_the_gateway_left(void **state)
     (void)state;
     world->settings.session_timeout = 10;
     world_start(world);
-    struct session *session = world_ask(world, SESSION_SSH);
+    struct session *session = world_ask(world, KIND_SSH);
     stage_hurry(20);
     for (uint64_t end = stage_ms() + 200; stage_ms() < end;) { /* 4 of the 10 s */
         stage_turn(&world->stage);
@@ -508,7 +508,7 @@ static void a_gateway_that_says_nothing_is_not_waited_for_long(void **state)
         world_start(world);
         stage_hurry(50);
         uint64_t since = stage_ms();
-        world_ask(world, SESSION_SSH);
+        world_ask(world, KIND_SSH);
         int data = docked ? peer_attach(world, &world->peers[0]) : -1;
         wait_until_ended(world);
         assert_in_range(stage_ms() - since, 380, 2000); /* 20 s, not the user's 120 */
@@ -528,7 +528,7 @@ static void a_session_ends_when_nothing_moved_for_too_long(void **state)
     world->settings.idle_timeout = 20;
     world_start(world);
     stage_hurry(40);
-    struct pair pair = connect_user(world, SESSION_SSH);
+    struct pair pair = connect_user(world, KIND_SSH);
     uint64_t since = stage_ms();
     for (unsigned i = 0; i < 4; i++) { /* every byte is a sign of life, in either direction */
         for (uint64_t end = stage_ms() + 250; stage_ms() < end;) { /* 10 s */
@@ -554,7 +554,7 @@ static void a_session_ends_when_its_longest_time_is_over(void **state)
     world->settings.max_session_time = 60;
     world_start(world);
     stage_hurry(100);
-    struct pair pair = connect_user(world, SESSION_SSH);
+    struct pair pair = connect_user(world, KIND_SSH);
     uint64_t since = stage_ms();
     while (world->ended == 0) { /* busy to the end */
         send(pair.client, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -578,11 +578,11 @@ static void it_can_be_closed_in_every_state(void **state)
         struct pair pair = {NULL, -1, -1};
         world_start(world);
         if (in == SESSION_OPENING) {
-            pair.session = world_ask(world, SESSION_RDP);
+            pair.session = world_ask(world, KIND_RDP);
         } else if (in == SESSION_WAITING) {
-            pair.session = world_ask_until_waiting(world, SESSION_RDP, &pair.data);
+            pair.session = world_ask_until_waiting(world, KIND_RDP, &pair.data);
         } else {
-            pair = connect_user(world, SESSION_RDP);
+            pair = connect_user(world, KIND_RDP);
         }
         if (in == SESSION_RECONNECTING) {
             close_pair(&pair);
@@ -616,10 +616,10 @@ static void stopping_ends_all_sessions_and_gives_everything_back(void **state)
     (void)state;
     world_start(world);
     for (unsigned i = 0; i < 6; i++) {
-        pairs[i] = connect_user(world, i % 2 ? SESSION_RDP : SESSION_SSH);
+        pairs[i] = connect_user(world, i % 2 ? KIND_RDP : KIND_SSH);
     }
-    world_ask_until_waiting(world, SESSION_SSH, &data);
-    world_ask(world, SESSION_SSH);
+    world_ask_until_waiting(world, KIND_SSH, &data);
+    world_ask(world, KIND_SSH);
     sessions_end_all(world->sessions);
     assert_int_equal(world->ended, 8);
     expect_end(world, "the server is being stopped");
@@ -650,7 +650,7 @@ static void an_rdp_client_may_come_back_within_the_grace(void **state)
     struct world *world = new_world();
     (void)state;
     world_start(world);
-    struct pair pair = connect_user(world, SESSION_RDP);
+    struct pair pair = connect_user(world, KIND_RDP);
     close_pair(&pair);
     WAIT_FOR(&world->stage, state_of(pair.session) == SESSION_RECONNECTING);
     for (unsigned i = 0; i < 3; i++) {
@@ -676,7 +676,7 @@ static void an_rdp_client_may_come_again_before_its_first_connection_is_gone(voi
     int data;
     (void)state;
     world_start(world);
-    struct pair pair = connect_user(world, SESSION_RDP);
+    struct pair pair = connect_user(world, KIND_RDP);
     int client = reconnect(world, pair.session, &data);
     client_say(pair.client, "old", 3);
     world_hear(world, pair.data, "old", 3);
@@ -697,7 +697,7 @@ static void nobody_else_comes_in_on_the_way_back(void **state)
     (void)state;
     world_start(world);
     for (unsigned gone = 0; gone < 2; gone++) {
-        struct pair pair = connect_user(world, SESSION_RDP);
+        struct pair pair = connect_user(world, KIND_RDP);
         unsigned opens = world->peers[0].opens;
         if (gone) {
             close_pair(&pair);
@@ -721,7 +721,7 @@ static void who_does_not_come_back_in_time_does_not_come_back(void **state)
     struct world *world = new_world();
     (void)state;
     world_start(world);
-    struct pair pair = connect_user(world, SESSION_RDP);
+    struct pair pair = connect_user(world, KIND_RDP);
     stage_hurry(100);
     uint64_t since = stage_ms();
     close_pair(&pair);
@@ -740,7 +740,7 @@ static void without_a_grace_an_rdp_session_ends_like_others(void **state)
     (void)state;
     world->settings.reconnect_grace = 0;
     world_start(world);
-    struct pair pair = connect_user(world, SESSION_RDP);
+    struct pair pair = connect_user(world, KIND_RDP);
     close_pair(&pair);
     wait_until_ended(world);
     world_expect(world, "waiting, connected, ended");
@@ -752,7 +752,7 @@ static void a_client_that_comes_back_while_the_gateway_is_offline_can_try_again(
     struct world *world = new_world();
     (void)state;
     world_start(world);
-    struct pair pair = connect_user(world, SESSION_RDP);
+    struct pair pair = connect_user(world, KIND_RDP);
     close_pair(&pair);
     WAIT_FOR(&world->stage, state_of(pair.session) == SESSION_RECONNECTING);
     peer_vanish(world, &world->peers[0]);
@@ -774,7 +774,7 @@ static void a_client_waits_some_seconds_for_a_gateway_that_was_lost_just_now(voi
     for (unsigned returns = 0; returns < 2; returns++) {
         struct world *world = new_world();
         world_start(world);
-        struct pair pair = connect_user(world, SESSION_RDP);
+        struct pair pair = connect_user(world, KIND_RDP);
         close_pair(&pair);
         WAIT_FOR(&world->stage, state_of(pair.session) == SESSION_RECONNECTING);
         stage_hurry(returns ? 1 : 50);
@@ -803,7 +803,7 @@ static void a_channel_that_never_comes_does_not_hold_a_client_for_ever(void **st
     (void)state;
     world->settings.reconnect_grace = 3600;
     world_start(world);
-    struct pair pair = connect_user(world, SESSION_RDP);
+    struct pair pair = connect_user(world, KIND_RDP);
     close_pair(&pair);
     WAIT_FOR(&world->stage, state_of(pair.session) == SESSION_RECONNECTING);
     stage_hurry(50);
@@ -823,7 +823,7 @@ static void a_second_connection_that_fails_leaves_the_first_alone(void **state)
     int data;
     (void)state;
     world_start(world);
-    struct pair pair = connect_user(world, SESSION_RDP);
+    struct pair pair = connect_user(world, KIND_RDP);
     int client = come_with_rdp(pair.session, ANNA);
     WAIT_FOR(&world->stage, world->peers[0].opens == 2);
     peer_say_failed(&world->peers[0], TUNNEL_BUSY, "");
@@ -844,7 +844,7 @@ static void the_failure_of_a_channel_of_the_past_is_no_news(void **state)
     int data;
     (void)state;
     world_start(world);
-    struct pair pair = connect_user(world, SESSION_RDP);
+    struct pair pair = connect_user(world, KIND_RDP);
     close_pair(&pair);
     WAIT_FOR(&world->stage, state_of(pair.session) == SESSION_RECONNECTING);
     int client = reconnect(world, pair.session, &data);
@@ -867,7 +867,7 @@ static void a_spare_channel_that_breaks_leaves_a_connected_client_alone(void **s
     (void)state;
     world->settings.max_connections = 1;
     world_start(world);
-    struct pair pair = connect_user(world, SESSION_RDP);
+    struct pair pair = connect_user(world, KIND_RDP);
     int second = come_with_rdp(pair.session, ANNA); /* waits for channel 1 */
     WAIT_FOR(&world->stage, world->peers[0].opens == 2);
     world_lose(world, pair.client);
@@ -899,7 +899,7 @@ static void coming_back_counts_as_a_sign_of_life(void **state)
     world->settings.reconnect_grace = 120;
     world_start(world);
     stage_hurry(40);
-    struct pair pair = connect_user(world, SESSION_RDP);
+    struct pair pair = connect_user(world, KIND_RDP);
     for (uint64_t end = stage_ms() + 175; stage_ms() < end;) { /* until what moved is noted */
         stage_turn(&world->stage);
     }
@@ -1023,7 +1023,7 @@ static void a_stranger_is_parked_until_somebody_decides(void **state)
     world->settings.reconnect_grace = 0;
     world_start(world);
     stage_hurry(10); /* who comes is asked about after a second */
-    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &data);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
     int blocked = come_with_ssh(session, BERT);
     WAIT_FOR(&world->stage, strstr(world->events, "parked 1"));
     assert_int_equal(session_admit(session, 7, &ADMIN), -ENOENT);
@@ -1044,7 +1044,7 @@ static void a_stranger_is_parked_until_somebody_decides(void **state)
     WAIT_FOR(&world->stage, world->ended == 1);
 
     /* From there the same user comes in again without a question, another user not. */
-    session = world_ask_until_waiting(world, SESSION_SSH, &data);
+    session = world_ask_until_waiting(world, KIND_SSH, &data);
     client = come_with_ssh(session, ANNA);
     world_hear(world, data, SSH_ID, strlen(SSH_ID));
     close(client);
@@ -1060,7 +1060,7 @@ static void the_secret_comes_in_past_the_parked(void **state)
     world->settings.admit = ADMIT_KNOWN;
     world_start(world);
     stage_hurry(10); /* who comes is asked about after a second */
-    struct session *session = world_ask_until_waiting(world, SESSION_RDP, &data);
+    struct session *session = world_ask_until_waiting(world, KIND_RDP, &data);
     int stranger = client_connect(BERT, public_port(session));
     client_say(stranger, RDP_REQUEST, sizeof RDP_REQUEST);
     WAIT_FOR(&world->stage, strstr(world->events, "parked 1"));
@@ -1080,7 +1080,7 @@ static void scanners_change_nothing(void **state)
     (void)state;
     world->settings.admit = ADMIT_KNOWN;
     world_start(world);
-    struct session *session = world_ask_until_waiting(world, SESSION_RDP, &data);
+    struct session *session = world_ask_until_waiting(world, KIND_RDP, &data);
     for (unsigned i = 0; i < 60; i++) {
         static const char *const WORDS[] = {"", "GET / HTTP/1.0\r\n\r\n", "\x16\x03\x01",
                                             "SSH-2.0-x\r\n"};
@@ -1133,7 +1133,7 @@ static void each_watcher_hears_of_an_end_once(void **state)
     struct world *world = world_with(&meddler);
     (void)state;
     world_start(world);
-    world_ask(world, SESSION_SSH);
+    world_ask(world, KIND_SSH);
     int data = peer_attach(world, &world->peers[0]);
     peer_say_ready(&world->peers[0]);
     wait_until_ended(world);
@@ -1152,7 +1152,7 @@ static void a_watcher_may_close_a_session_that_was_just_connected(void **state)
     world->settings.admit = ADMIT_ASK;
     world_start(world);
     stage_hurry(10); /* who comes is asked about after a second */
-    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &data);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
     int client = come_with_ssh(session, ANNA);
     WAIT_FOR(&world->stage, strstr(world->events, "parked 1"));
     session_admit(session, 1, &ADMIN);
@@ -1171,7 +1171,7 @@ static void a_watcher_may_close_a_session_whose_parked_are_sent_off(void **state
     world->settings.admit = ADMIT_KNOWN;
     world_start(world);
     stage_hurry(10); /* who comes is asked about after a second */
-    struct session *session = world_ask_until_waiting(world, SESSION_RDP, &data);
+    struct session *session = world_ask_until_waiting(world, KIND_RDP, &data);
     int strangers[2];
     for (unsigned i = 0; i < 2; i++) {
         strangers[i] = client_connect(i ? BERT : "127.0.0.7", public_port(session));
@@ -1193,7 +1193,7 @@ static void sessions_are_found_by_their_names_and_in_their_order(void **state)
     struct world *world = new_world();
     (void)state;
     world_start(world);
-    struct session *first = world_ask(world, SESSION_SSH), *second = world_ask(world, SESSION_RDP);
+    struct session *first = world_ask(world, KIND_SSH), *second = world_ask(world, KIND_RDP);
     struct session_view view;
     session_view(first, &view);
     char id[SESSION_ID_SIZE + 1];
@@ -1219,7 +1219,7 @@ static void a_session_keeps_what_it_was_opened_with(void **state)
     world->settings.session_timeout = 20;
     world_start(world);
     stage_hurry(50);
-    struct session *session = world_ask_until_waiting(world, SESSION_SSH, &data);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
     world->settings.session_timeout = 1;
     world->settings.reconnect_grace = 0;
     world->settings.max_connections = 1;
@@ -1245,7 +1245,7 @@ static void who_may_not_any_more_is_out_at_once(void **state)
         world->settings.allowed_users.ids[0] = 7;
         world->settings.allowed_users.ids[1] = 42;
         world_start(world);
-        struct session *session = world_ask_until_waiting(world, SESSION_SSH, &data);
+        struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
         sessions_settings_changed(world->sessions);
         assert_int_equal(state_of(session), SESSION_WAITING);
         if (gateway) {

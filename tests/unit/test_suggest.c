@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "bot_fakes.h"
-#include "vps/bot/press.h"
-#include "vps/bot/suggest.h"
+#include "vps/chat/press.h"
+#include "vps/chat/suggest.h"
 
 static struct suggestions suggestions;
 

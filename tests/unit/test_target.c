@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "base/target.h"
+#include "shared/target.h"
 
 #define A10     "aaaaaaaaaa"
 #define L63     A10 A10 A10 A10 A10 A10 "aaa"

@@ -13,7 +13,7 @@
 #include <ca_certificates.h>
 #include <cmocka.h>
 
-#include "vps/bot/trust.h"
+#include "vps/telegram/trust.h"
 
 /* A folder with: empty.pem, some.pem, empty/, some/one.pem */
 struct fixture {

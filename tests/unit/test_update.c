@@ -9,10 +9,10 @@
 
 #include <cmocka.h>
 
-#include "vps/bot/policy.h"
-#include "vps/bot/telegram.h"
-#include "vps/bot/told.h"
-#include "vps/bot/update.h"
+#include "base/told.h"
+#include "vps/chat/reception.h"
+#include "vps/telegram/telegram.h"
+#include "vps/telegram/update.h"
 
 /* Reads one update; the JSON is kept until the next one. */
 static json_t *kept;
@@ -218,7 +218,7 @@ static enum reception judge(const char *members)
     const char *reason = NULL;
     snprintf(json, sizeof json, "{\"update_id\":1,%s}", members);
     assert_int_equal(read_one(json, &update), 0);
-    enum reception reception = policy_judge(&update, ALLOWED, 2, &reason);
+    enum reception reception = reception_judge(&update, ALLOWED, 2, &reason);
     assert_true((reception == RECEPTION_USER) == (reason == NULL));
     return reception;
 }

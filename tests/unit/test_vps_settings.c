@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "vps/settings.h"
+#include "vps/settings/settings.h"
 
 #define KEY   "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1F"
 #define KEY_2 "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "bot_fakes.h"
-#include "vps/bot/waiting.h"
+#include "vps/chat/waiting.h"
 
 static struct waiting *waiting;
 static unsigned tries, lasts;

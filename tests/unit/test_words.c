@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "vps/admission/words.h"
-#include "vps/session/rdpfile.h"
+#include "vps/grant/rdpfile.h"
 
 static void ssh_clients_call_themselves_something(void **state)
 {

@@ -231,14 +231,14 @@ int peer_attach(struct world *world, struct peer *peer)
 
 /* ---- sessions and their users --------------------------------------------- */
 
-struct session *world_ask(struct world *world, enum session_kind kind)
+struct session *world_ask(struct world *world, enum kind kind)
 {
     struct session_request request = {.owner = {OWNER_TELEGRAM, 42}, .kind = kind};
     struct session *session = NULL;
     struct why why = {""};
     unsigned before = world->peers[0].opens;
     strcpy(request.target.host, "HOME-PC");
-    request.target.port = kind == SESSION_SSH ? 22 : 3389;
+    request.target.port = kind == KIND_SSH ? 22 : 3389;
     if (sessions_open(world->sessions, &request, &session, &why) < 0) {
         fail_msg("not opened: %s", why.text);
     }
@@ -246,7 +246,7 @@ struct session *world_ask(struct world *world, enum session_kind kind)
     return session;
 }
 
-struct session *world_ask_until_waiting(struct world *world, enum session_kind kind, int *ret_data)
+struct session *world_ask_until_waiting(struct world *world, enum kind kind, int *ret_data)
 {
     struct session *session = world_ask(world, kind);
     *ret_data = peer_attach(world, &world->peers[0]);

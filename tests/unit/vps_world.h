@@ -9,9 +9,9 @@
 
 #include "control/channel.h"
 #include "stage.h"
-#include "vps/gateways.h"
+#include "vps/gateways/gateways.h"
 #include "vps/session/sessions_run.h"
-#include "vps/settings.h"
+#include "vps/settings/settings.h"
 
 enum { WORLD_GATEWAYS = 2, WORLD_PORTS = 40 };
 
@@ -64,9 +64,9 @@ void peer_say_failed(struct peer *peer, enum tunnel_failure reason, const char *
 int peer_attach(struct world *world, struct peer *peer);
 
 /* Asks for a session on behalf of the Telegram user 42; the gateway has heard of it then. */
-struct session *world_ask(struct world *world, enum session_kind kind);
+struct session *world_ask(struct world *world, enum kind kind);
 /* ... and plays its gateway until it waits for the user. *ret_data is the data channel. */
-struct session *world_ask_until_waiting(struct world *world, enum session_kind kind, int *ret_data);
+struct session *world_ask_until_waiting(struct world *world, enum kind kind, int *ret_data);
 
 /* Reads exactly these bytes, and no more. */
 void world_hear(struct world *world, int fd, const void *bytes, size_t len);

@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-#include "vps/admission/origin.h"
+#include "base/origin.h"
 
 enum {
     ASKING_STAY_MS = 1000, /* clients that are gone again by then are not asked about */

@@ -15,7 +15,7 @@
 #include "vps/admission/sshid.h"
 #include "vps/admission/words.h"
 #include "vps/admission/x224.h"
-#include "vps/session/rdpfile.h"
+#include "vps/grant/rdpfile.h"
 
 enum { FIRST_PACKET_MAX = 512, COOKIE_LEN = sizeof RDPFILE_COOKIE - 1 + RDPFILE_SECRET_LEN };
 enum { SILENT_MAX = DOOR_SILENT_MAX + DOOR_EXPECTED_MAX };
@@ -38,7 +38,7 @@ struct visitor {
 struct door {
     uv_loop_t *loop;
     struct listener *listener;
-    enum session_kind kind;
+    enum kind kind;
     char cookie[COOKIE_LEN + 1];
     struct door_total *total;
     struct door_events events;
@@ -145,7 +145,7 @@ static long read_ssh(struct visitor *visitor)
 
 static long read_packet(struct visitor *visitor)
 {
-    return visitor->door->kind == SESSION_RDP ? read_rdp(visitor) : read_ssh(visitor);
+    return visitor->door->kind == KIND_RDP ? read_rdp(visitor) : read_ssh(visitor);
 }
 
 static struct lobby *lobby_of(struct door *door)
@@ -182,7 +182,7 @@ static void decide(struct visitor *visitor)
 {
     struct door *door = visitor->door;
     char words[WORDS_SIZE];
-    (door->kind == SESSION_RDP ? words_of_rdp : words_of_ssh)(visitor->bytes, visitor->have, words);
+    (door->kind == KIND_RDP ? words_of_rdp : words_of_ssh)(visitor->bytes, visitor->have, words);
     enum verdict verdict = door->events.judge(door->events.arg, &visitor->from,
                                               visitor->has_secret);
     const struct newcomer newcomer = {
@@ -253,7 +253,7 @@ static void on_patience_over(void *arg)
 {
     struct visitor *visitor = arg;
     const struct door_events *events = &visitor->door->events;
-    bool is_silent = visitor->door->kind == SESSION_SSH && visitor->have == 0;
+    bool is_silent = visitor->door->kind == KIND_SSH && visitor->have == 0;
     if (is_silent && events->admits_silent(events->arg, &visitor->from)) {
         let_in_silent(visitor);
     } else {
@@ -294,7 +294,7 @@ static void on_visitor(void *arg, int fd, const struct addr *from)
 
 /* ---- the door ------------------------------------------------------------- */
 
-struct door *door_new(uv_loop_t *loop, int listener, enum session_kind kind, const char *rdp_secret,
+struct door *door_new(uv_loop_t *loop, int listener, enum kind kind, const char *rdp_secret,
                       struct door_total *total, const struct door_events *events)
 {
     struct door *door = calloc(1, sizeof *door);
@@ -351,7 +351,7 @@ unsigned door_ask_more(struct door *door, unsigned most)
     return door->lobby ? lobby_ask_more(door->lobby, most) : 0;
 }
 
-unsigned door_parked(const struct door *door, struct parked_view ret_views[SESSION_PARKED_MAX])
+unsigned door_parked(const struct door *door, struct parked_view ret_views[PARKED_MAX])
 {
     return door->lobby ? lobby_view(door->lobby, ret_views) : 0;
 }

@@ -20,7 +20,8 @@
 #include "base/net.h"
 #include "vps/admission/judge.h"
 #include "vps/admission/lobby.h"
-#include "vps/session/session.h"
+#include "vps/grant/kind.h"
+#include "vps/grant/parked.h"
 
 enum {
     DOOR_PATIENCE_MS = 5000,
@@ -58,7 +59,7 @@ struct door;
  * Takes over the listening socket; on failure (NULL) it stays the caller's.
  * rdp_secret is copied; NULL for an SSH session.
  */
-struct door *door_new(uv_loop_t *loop, int listener, enum session_kind kind, const char *rdp_secret,
+struct door *door_new(uv_loop_t *loop, int listener, enum kind kind, const char *rdp_secret,
                       struct door_total *total, const struct door_events *events);
 /* Closes the port and everybody who is not in. Accepts NULL. */
 void door_free(struct door *door);
@@ -71,7 +72,7 @@ int door_block(struct door *door, unsigned number);
 void door_send_off_parked(struct door *door);
 /* See lobby.h. */
 unsigned door_ask_more(struct door *door, unsigned most);
-unsigned door_parked(const struct door *door, struct parked_view ret_views[SESSION_PARKED_MAX]);
+unsigned door_parked(const struct door *door, struct parked_view ret_views[PARKED_MAX]);
 unsigned door_parked_count(const struct door *door);
 void door_knocking(const struct door *door, struct knocking *ret_knocking);
 

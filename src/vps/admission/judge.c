@@ -6,7 +6,7 @@
  */
 static enum verdict judge_return(const struct visit *visit)
 {
-    bool is_rdp = visit->kind == SESSION_RDP;
+    bool is_rdp = visit->kind == KIND_RDP;
     bool same_way_in = !is_rdp || visit->has_secret || visit->that_had_no_secret;
     bool has_place = is_rdp || !visit->is_full;
     return visit->from_that_party && same_way_in && has_place ? VERDICT_ADMIT : VERDICT_DROP;
@@ -20,7 +20,7 @@ enum verdict judge_visit(const struct visit *visit)
     if (visit->somebody_is_in) {
         return judge_return(visit);
     }
-    if (visit->kind == SESSION_RDP) {
+    if (visit->kind == KIND_RDP) {
         /* Without the secret it is a stranger, even at a known address, even with ADMIT=auto. */
         return visit->has_secret ? VERDICT_ADMIT : VERDICT_ASK;
     }
@@ -32,6 +32,6 @@ enum verdict judge_silent(const struct visit *visit)
 {
     /* With ADMIT=auto a scanner that waits for banners must not get what cannot be given back. */
     bool is_lost = visit->is_the_only_one && !visit->known && !visit->somebody_is_in;
-    bool is_in = visit->kind == SESSION_SSH && judge_visit(visit) == VERDICT_ADMIT;
+    bool is_in = visit->kind == KIND_SSH && judge_visit(visit) == VERDICT_ADMIT;
     return is_in && !is_lost ? VERDICT_ADMIT : VERDICT_DROP;
 }

@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-#include "vps/session/session.h"
-#include "vps/settings.h"
+#include "vps/grant/kind.h"
+#include "vps/settings/settings.h"
 
 enum verdict {
     VERDICT_ADMIT, /* it is the session's user */
@@ -18,7 +18,7 @@ enum verdict {
 };
 
 struct visit {
-    enum session_kind kind;
+    enum kind kind;
     enum admit admit;        /* the setting */
     bool has_secret;         /* RDP: the secret of the .rdp file, compared already */
     bool known;              /* its party was admitted for this user before */

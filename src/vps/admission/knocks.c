@@ -1,6 +1,6 @@
 #include "vps/admission/knocks.h"
 
-#include "vps/admission/origin.h"
+#include "base/origin.h"
 
 _Static_assert((int)KNOCKING_NETWORK_SIZE >= (int)NETWORK_TEXT_MAX, "networks");
 

@@ -5,7 +5,7 @@
 #ifndef PAMTUNNEL_VPS_ADMISSION_KNOCKS_H
 #define PAMTUNNEL_VPS_ADMISSION_KNOCKS_H
 
-#include "vps/session/session.h"
+#include "vps/grant/parked.h"
 
 enum { KNOCKS_NETWORKS = 32 };
 

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "base/net.h"
-#include "vps/session/session.h"
+#include "vps/grant/owner.h"
 #include "vps/store/store.h"
 
 /* Of all, and of one owner: the one that was not used for the longest time makes room. */

@@ -11,7 +11,7 @@
 
 #include "base/net.h"
 #include "vps/admission/known.h"
-#include "vps/session/session.h"
+#include "vps/grant/owner.h"
 
 enum { LATELY_MAX = 64 };
 

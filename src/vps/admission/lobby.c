@@ -12,7 +12,7 @@
 #include "vps/admission/guests.h"
 #include "vps/admission/knocks.h"
 
-_Static_assert(LOBBY_STRANGERS_MAX + LOBBY_EXPECTED_MAX == SESSION_PARKED_MAX, "views");
+_Static_assert(LOBBY_STRANGERS_MAX + LOBBY_EXPECTED_MAX == PARKED_MAX, "views");
 
 /* Of those that join a question that waits for its answer, how many are told of. */
 enum { JOINS_BURST = 5, JOINS_REFILL_MS = 10000 };
@@ -170,7 +170,7 @@ static unsigned find_open_questions(const struct lobby *lobby, struct guest **gu
 
 static bool is_full(const struct lobby *lobby)
 {
-    struct guest *guests[SESSION_PARKED_MAX];
+    struct guest *guests[PARKED_MAX];
     return find_open_questions(lobby, guests) >= LOBBY_QUESTIONS_MAX;
 }
 
@@ -198,8 +198,8 @@ static unsigned find_candidates(const struct lobby *lobby, bool also_put_off, st
  */
 static struct guest *find_ripe(const struct lobby *lobby, uint64_t *ret_wait_ms)
 {
-    struct guest *guests[SESSION_PARKED_MAX];
-    const struct place *places[SESSION_PARKED_MAX];
+    struct guest *guests[PARKED_MAX];
+    const struct place *places[PARKED_MAX];
     unsigned open = find_open_questions(lobby, guests), count = 0;
     uint64_t now = clock_ms();
     *ret_wait_ms = UINT64_MAX;
@@ -229,8 +229,8 @@ static void put_off_party(struct lobby *lobby, const struct addr *party)
 /* Whom to ask about now, or NULL and when to look again. */
 static struct guest *next_to_ask(const struct lobby *lobby, bool at_once, uint64_t *ret_wait_ms)
 {
-    struct guest *guests[SESSION_PARKED_MAX];
-    struct candidate candidates[SESSION_PARKED_MAX];
+    struct guest *guests[PARKED_MAX];
+    struct candidate candidates[PARKED_MAX];
     bool full = is_full(lobby);
     unsigned count = find_candidates(lobby, at_once || !full, guests, candidates);
     *ret_wait_ms = UINT64_MAX;
@@ -295,8 +295,8 @@ static void on_alarm(void *arg)
 
 unsigned lobby_ask_more(struct lobby *lobby, unsigned most)
 {
-    struct guest *guests[SESSION_PARKED_MAX];
-    struct candidate candidates[SESSION_PARKED_MAX];
+    struct guest *guests[PARKED_MAX];
+    struct candidate candidates[PARKED_MAX];
     unsigned wait_now = find_candidates(lobby, true, guests, candidates), count = 0, number = 0;
     uint64_t wait;
     most = most < wait_now ? most : wait_now; /* and not those who are put off for them */
@@ -323,8 +323,8 @@ static unsigned strangers_most(const struct lobby *lobby, int newest_fd)
 static int find_place(const struct lobby *lobby, const struct newcomer *newcomer,
                       struct guest **ret_guest)
 {
-    struct guest *guests[SESSION_PARKED_MAX];
-    const struct place *places[SESSION_PARKED_MAX];
+    struct guest *guests[PARKED_MAX];
+    const struct place *places[PARKED_MAX];
     unsigned count = 0;
     for (struct guest *guest = lobby->guests; guest; guest = guest->next) {
         if (guest->expected == newcomer->expected) {
@@ -400,7 +400,7 @@ int lobby_admit(struct lobby *lobby, unsigned number,
 static void send_off_party(struct lobby *lobby, const struct addr *party)
 {
     struct lobby_events events = lobby->events;
-    unsigned numbers[SESSION_PARKED_MAX], count = 0;
+    unsigned numbers[PARKED_MAX], count = 0;
     for (struct guest *guest = lobby->guests, *next; guest; guest = next) {
         next = guest->next;
         if (!party || addr_same_party(&guest->from, party)) {
@@ -433,7 +433,7 @@ void lobby_send_off_all(struct lobby *lobby)
 
 /* ---- what there is to see -------------------------------------------------- */
 
-unsigned lobby_view(const struct lobby *lobby, struct parked_view ret_views[SESSION_PARKED_MAX])
+unsigned lobby_view(const struct lobby *lobby, struct parked_view ret_views[PARKED_MAX])
 {
     uint64_t now = clock_ms();
     unsigned count = 0;

@@ -14,7 +14,7 @@
 
 #include "base/net.h"
 #include "vps/admission/reverse.h"
-#include "vps/session/session.h"
+#include "vps/grant/parked.h"
 
 enum {
     LOBBY_STRANGERS_MAX = 64,
@@ -92,7 +92,7 @@ void lobby_send_off_all(struct lobby *lobby);
 unsigned lobby_ask_more(struct lobby *lobby, unsigned most);
 
 /* Those that wait, in the order in which they came, without after_s. Returns how many. */
-unsigned lobby_view(const struct lobby *lobby, struct parked_view ret_views[SESSION_PARKED_MAX]);
+unsigned lobby_view(const struct lobby *lobby, struct parked_view ret_views[PARKED_MAX]);
 unsigned lobby_count(const struct lobby *lobby);
 void lobby_knocking(const struct lobby *lobby, struct knocking *ret_knocking);
 

@@ -10,7 +10,7 @@
 #ifndef PAMTUNNEL_VPS_ADMISSION_PLACES_H
 #define PAMTUNNEL_VPS_ADMISSION_PLACES_H
 
-#include "vps/admission/origin.h"
+#include "base/origin.h"
 
 enum {
     PLACES_SILENT_PER_PARTY = 8,

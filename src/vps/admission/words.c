@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "vps/admission/x224.h"
-#include "vps/session/rdpfile.h"
+#include "vps/grant/rdpfile.h"
 
 /* Longer than user names are, and what a secret with a letter cut off still is. */
 enum { SECRET_LIKE_LEN = RDPFILE_SECRET_LEN - 3 };

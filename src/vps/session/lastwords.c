@@ -113,10 +113,10 @@ static bool add_rdp(struct text *text, const uint8_t *said, size_t len)
     return code != 0;
 }
 
-bool lastwords_add(struct text *text, enum session_kind kind, const void *said, size_t len)
+bool lastwords_add(struct text *text, enum kind kind, const void *said, size_t len)
 {
     if (len == 0) {
         return false;
     }
-    return kind == SESSION_SSH ? add_ssh(text, said, len) : add_rdp(text, said, len);
+    return kind == KIND_SSH ? add_ssh(text, said, len) : add_rdp(text, said, len);
 }

@@ -10,13 +10,13 @@
 #include <stddef.h>
 
 #include "base/text.h"
-#include "vps/session/session.h"
+#include "vps/grant/kind.h"
 
 /*
  * `said` is all that the target said. Adds a clause for a person, and returns true, if
  * that was no beginning of a session but a word about why there is none. The target's own
  * words are quoted as text_quote() says.
  */
-bool lastwords_add(struct text *text, enum session_kind kind, const void *said, size_t len);
+bool lastwords_add(struct text *text, enum kind kind, const void *said, size_t len);
 
 #endif

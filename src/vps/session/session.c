@@ -168,8 +168,8 @@ static void log_end(const struct session *session)
     struct text text = text_over(buffer, sizeof buffer);
     session_end_text(session, &text);
     target_format(session->host, session->port, target);
-    text_add(&text, "; %s to %s for %s through gateway %s", session_kind_name(session->kind),
-             target, owner_text(&session->owner, person), session->gateway);
+    text_add(&text, "; %s to %s for %s through gateway %s", kind_name(session->kind), target,
+             owner_text(&session->owner, person), session->gateway);
     if (session->somebody_is_in) {
         add_traffic(session, &text);
     }
@@ -359,7 +359,7 @@ static int make_secrets(struct session *session)
 {
     int err = crypto_random_name(session->id, SESSION_ID_SIZE);
     err = err < 0 ? err : crypto_random(&session->number, sizeof session->number);
-    if (err < 0 || session->kind != SESSION_RDP) {
+    if (err < 0 || session->kind != KIND_RDP) {
         return err;
     }
     return crypto_random_name(session->secret, RDPFILE_SECRET_LEN);
@@ -408,7 +408,7 @@ static char *add_name(char **name, char *end, const char *text)
     return stpcpy(end, text) + 1;
 }
 
-static struct session_limits limits_for(const struct vps_settings *settings, enum session_kind kind)
+static struct session_limits limits_for(const struct vps_settings *settings, enum kind kind)
 {
     long most = settings->max_connections;
     return (struct session_limits){
@@ -416,9 +416,9 @@ static struct session_limits limits_for(const struct vps_settings *settings, enu
         .grace_s = (uint32_t)settings->reconnect_grace,
         .idle_s = (uint32_t)settings->idle_timeout,
         .time_s = (uint32_t)settings->max_session_time,
-        .connections = most > 0              ? (uint16_t)most
-                       : kind == SESSION_RDP ? MOST_RDP
-                                             : MOST_SSH,
+        .connections = most > 0           ? (uint16_t)most
+                       : kind == KIND_RDP ? MOST_RDP
+                                          : MOST_SSH,
     };
 }
 
@@ -472,9 +472,8 @@ int session_new(struct session_services *services, const struct session_request 
     log_info(log_of(session),
              "session %s: opening %s to %s for %s through gateway %s (tunnel %016" PRIx64
              "), ports %u and %u",
-             session->id, session_kind_name(session->kind), target,
-             owner_text(&session->owner, person), session->gateway, session->number,
-             session->public_port, session->data_port);
+             session->id, kind_name(session->kind), target, owner_text(&session->owner, person),
+             session->gateway, session->number, session->public_port, session->data_port);
     start_deadline(session);
     *ret_session = session;
     return 0;

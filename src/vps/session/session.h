@@ -21,13 +21,15 @@
 #include <stdint.h>
 
 #include "base/net.h"
-#include "base/target.h"
 #include "base/text.h"
 #include "base/why.h"
+#include "shared/gateway_name.h"
+#include "shared/target.h"
+#include "vps/grant/kind.h"
+#include "vps/grant/owner.h"
+#include "vps/grant/parked.h"
 
 struct session;
-
-enum session_kind { SESSION_SSH, SESSION_RDP };
 
 enum session_state {
     SESSION_OPENING,      /* the gateway was asked */
@@ -52,55 +54,12 @@ enum session_end {
     SESSION_END_SHUTDOWN,        /* vps-agent stops */
 };
 
-/* Who asked: a Telegram user, or a user of the VPS through pamctl. */
-struct owner {
-    enum owner_kind { OWNER_TELEGRAM, OWNER_LOCAL } kind;
-    int64_t id; /* Telegram's from.id, or the uid */
-};
-bool owner_equal(const struct owner *a, const struct owner *b);
-/* "telegram:42"; dst takes OWNER_TEXT_MAX. Returns dst. */
-char *owner_text(const struct owner *owner, char *dst);
-/* Reads that. 0 or -EINVAL. */
-int owner_parse(const char *text, struct owner *ret_owner);
-enum { OWNER_TEXT_MAX = 32 };
-
-enum { SESSION_ID_SIZE = 8, SESSION_PARKED_MAX = 80, SESSION_NOTE_MAX = 400 };
-enum { PARKED_WORDS_SIZE = 64, PARKED_NAME_SIZE = 81 };
-
-/* A client at the public port that nobody knows: somebody has to decide. */
-struct parked_view {
-    unsigned number; /* names it within its session */
-    struct addr from;
-    bool asked;              /* the owner was asked about its party */
-    uint64_t came_ms;        /* by clock_ms() */
-    unsigned waits_s;        /* for how long already */
-    unsigned after_s;        /* how long after the session was asked for it came */
-    unsigned of_its_address; /* how many of that address wait, itself included */
-    /* Its own words, a stranger's: what it calls itself (SSH), a user name or "" (RDP). */
-    char words[PARKED_WORDS_SIZE];
-    char name[PARKED_NAME_SIZE]; /* confirmed reverse name of its address; "" if none is known */
-};
-
-enum { KNOCKING_BUSIEST = 3, KNOCKING_NETWORK_SIZE = 50 };
-
-/* Unknown clients at a public port, once there are too many to ask about them all. */
-struct knocking {
-    bool worth_telling;
-    unsigned clients; /* so far */
-    unsigned networks;
-    bool more_networks;     /* than could be told apart */
-    unsigned unasked;       /* that wait now */
-    unsigned busiest_count; /* 0 if each of many networks has one client */
-    struct {
-        char network[KNOCKING_NETWORK_SIZE]; /* "198.51.100.0/24" */
-        unsigned clients;
-    } busiest[KNOCKING_BUSIEST];
-};
+enum { SESSION_ID_SIZE = 8, SESSION_NOTE_MAX = 400 };
 
 /* What there is to see of a session at one moment. Pointers live as long as the session. */
 struct session_view {
     const char *id; /* a name, not a secret: it guards nothing by itself */
-    enum session_kind kind;
+    enum kind kind;
     enum session_state state;
     struct owner owner;
     const char *host; /* the target */
@@ -134,10 +93,8 @@ struct session_view {
 
 void session_view(const struct session *session, struct session_view *ret_view);
 /* Those that wait to be let in, in the order in which they came. Returns how many. */
-unsigned session_parked(const struct session *session,
-                        struct parked_view ret_views[SESSION_PARKED_MAX]);
+unsigned session_parked(const struct session *session, struct parked_view ret_views[PARKED_MAX]);
 
-const char *session_kind_name(enum session_kind kind);    /* "ssh" */
 const char *session_state_name(enum session_state state); /* "waiting" */
 /*
  * How it ended, as a clause for a person ("nobody connected within 2 min"), for

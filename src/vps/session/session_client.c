@@ -300,7 +300,7 @@ void session_forget_hasty_admit(struct session *session)
 
 int session_block(struct session *session, unsigned number, const struct owner *by)
 {
-    struct parked_view parked[SESSION_PARKED_MAX];
+    struct parked_view parked[PARKED_MAX];
     unsigned count = session->door ? door_parked(session->door, parked) : 0, i = 0;
     char host[ADDR_HOST_MAX], person[OWNER_TEXT_MAX];
     while (i < count && parked[i].number != number) {

@@ -20,10 +20,10 @@
 #include "vps/admission/door.h"
 #include "vps/admission/known.h"
 #include "vps/admission/lately.h"
-#include "vps/gateways.h"
+#include "vps/gateways/gateways.h"
+#include "vps/grant/rdpfile.h"
 #include "vps/session/dock.h"
 #include "vps/session/ports.h"
-#include "vps/session/rdpfile.h"
 #include "vps/session/sessions.h"
 
 /* What all sessions share. Outlives them. */
@@ -91,7 +91,7 @@ struct session {
     uint64_t silent_from; /* what had gone to the target before that one came */
     uint8_t way_in;       /* of the first client: an enum way_in */
     uint16_t port;
-    enum session_kind kind;
+    enum kind kind;
     enum session_state state;
     struct session_limits limits;
     struct owner owner;

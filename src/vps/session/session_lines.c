@@ -1,7 +1,7 @@
 /* What a session's user gets: lines for ssh clients, and the .rdp file. */
 #include <string.h>
 
-#include "vps/session/hostkey.h"
+#include "vps/grant/hostkey.h"
 #include "vps/session/session_core.h"
 
 static const char *alias_of(const struct session *session, char alias[HOSTKEY_ALIAS_SIZE])

@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/origin.h"
 #include "base/text.h"
-#include "vps/admission/origin.h"
 #include "vps/session/session_core.h"
 
 enum { KNOCKING_LOG_MS = 600000 };
@@ -139,8 +139,7 @@ void session_view_lobby(const struct session *session, struct session_view *view
                                  &view->last_unix);
 }
 
-unsigned session_parked(const struct session *session,
-                        struct parked_view ret_views[SESSION_PARKED_MAX])
+unsigned session_parked(const struct session *session, struct parked_view ret_views[PARKED_MAX])
 {
     unsigned count = session->door ? door_parked(session->door, ret_views) : 0;
     for (unsigned i = 0; i < count; i++) {

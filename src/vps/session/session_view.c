@@ -12,39 +12,6 @@ enum {
     WORKS_BYTES = 256
 }; /* more than sshd's line before an exchange of keys, or a refusal of RDP */
 
-bool owner_equal(const struct owner *a, const struct owner *b)
-{
-    return a->kind == b->kind && a->id == b->id;
-}
-
-char *owner_text(const struct owner *owner, char *dst)
-{
-    snprintf(dst, OWNER_TEXT_MAX, "%s:%" PRId64, owner->kind == OWNER_TELEGRAM ? "telegram" : "uid",
-             owner->id);
-    return dst;
-}
-
-int owner_parse(const char *text, struct owner *ret_owner)
-{
-    static const char *const PREFIXES[] = {[OWNER_TELEGRAM] = "telegram:", [OWNER_LOCAL] = "uid:"};
-    for (unsigned i = 0; i < sizeof PREFIXES / sizeof *PREFIXES; i++) {
-        size_t len = strlen(PREFIXES[i]);
-        int64_t id;
-        int end = 0;
-        if (strncmp(text, PREFIXES[i], len) == 0 &&
-            sscanf(text + len, "%18" SCNd64 "%n", &id, &end) == 1 && !text[len + (size_t)end]) {
-            *ret_owner = (struct owner){.kind = (enum owner_kind)i, .id = id};
-            return 0;
-        }
-    }
-    return -EINVAL;
-}
-
-const char *session_kind_name(enum session_kind kind)
-{
-    return kind == SESSION_RDP ? "rdp" : "ssh";
-}
-
 const char *session_state_name(enum session_state state)
 {
     static const char *const NAMES[] = {"opening", "waiting", "connected", "reconnecting", "ended"};
@@ -192,7 +159,7 @@ void session_explain_failure(const struct session *session,
     const char *host = session->host;
     unsigned port = session->port;
     char detail[sizeof failed->detail];
-    const char *service = session->kind == SESSION_RDP ? "Remote Desktop" : "an SSH server";
+    const char *service = session->kind == KIND_RDP ? "Remote Desktop" : "an SSH server";
     const struct vps_settings *settings = session->services->settings;
     switch (failed->reason) {
     case TUNNEL_UNKNOWN_NAME:

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "vps/roster.h"
 #include "vps/session/session_core.h"
 #include "vps/session/sessions_run.h"
+#include "vps/settings/roster.h"
 
 /* An event that is being told, or waits for its turn. */
 struct news {

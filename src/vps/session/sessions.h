@@ -36,7 +36,7 @@ void sessions_unwatch(struct sessions *sessions, const void *arg);
 
 struct session_request {
     struct owner owner;
-    enum session_kind kind;
+    enum kind kind;
     struct target target;
 };
 

@@ -10,9 +10,9 @@
 
 #include "control/message.h"
 #include "vps/admission/known.h"
-#include "vps/gateways.h"
+#include "vps/gateways/gateways.h"
 #include "vps/session/sessions.h"
-#include "vps/settings.h"
+#include "vps/settings/settings.h"
 #include "vps/store/store.h"
 
 /*

@@ -9,13 +9,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/service.h"
+#include "base/proxy.h"
 #include "base/settings.h"
 #include "base/text.h"
 #include "base/vocabulary.h"
-#include "vps/health.h"
-#include "vps/proxy.h"
-#include "vps/roster.h"
+#include "shared/service.h"
+#include "vps/admin/health.h"
+#include "vps/settings/roster.h"
 #include "vps/setup/doctor_keys.h"
 #include "vps/setup/doctor_state.h"
 #include "vps/setup/firewall.h"

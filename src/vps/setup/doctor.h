@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "base/checkup.h"
-#include "vps/settings.h"
+#include "shared/checkup.h"
+#include "vps/settings/settings.h"
 
 /*
  * env_file may be NULL: the environment, and the installed file if it is not complete.

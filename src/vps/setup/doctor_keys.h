@@ -2,8 +2,8 @@
 #ifndef PAMTUNNEL_VPS_SETUP_DOCTOR_KEYS_H
 #define PAMTUNNEL_VPS_SETUP_DOCTOR_KEYS_H
 
-#include "base/checkup.h"
-#include "vps/settings.h"
+#include "shared/checkup.h"
+#include "vps/settings/settings.h"
 
 void doctor_check_keys(struct checkup *checkup, const struct vps_settings *settings);
 

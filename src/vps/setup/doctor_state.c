@@ -6,8 +6,8 @@
 #include <sys/statvfs.h>
 
 #include "base/text.h"
-#include "vps/state.h"
 #include "vps/store/database.h"
+#include "vps/store/state.h"
 
 enum { ENOUGH_BYTES = 16 * 1024 * 1024 };
 
@@ -54,7 +54,7 @@ void doctor_check_state(struct checkup *checkup, const struct vps_settings *sett
 {
     char path[STATE_PATH_MAX];
     unsigned schema = 0;
-    int err = database_peek(state_path(settings, path), &schema);
+    int err = database_peek(state_path(settings->state_dir, path), &schema);
     if (err == -ENOENT) {
         checkup_say(checkup, CHECKUP_SKIPPED, ITEM, "%s is not there yet: vps-agent makes it",
                     path);

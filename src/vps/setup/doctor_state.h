@@ -2,8 +2,8 @@
 #ifndef PAMTUNNEL_VPS_SETUP_DOCTOR_STATE_H
 #define PAMTUNNEL_VPS_SETUP_DOCTOR_STATE_H
 
-#include "base/checkup.h"
-#include "vps/settings.h"
+#include "shared/checkup.h"
+#include "vps/settings/settings.h"
 
 /* Looks at it from outside: an agent that uses it is not disturbed, and nothing is made. */
 void doctor_check_state(struct checkup *checkup, const struct vps_settings *settings);

@@ -9,6 +9,7 @@
 #include "base/crypto.h"
 #include "base/prompt.h"
 #include "base/text.h"
+#include "shared/gateway_name.h"
 
 enum { SPAN_DIGITS = 4 };
 

@@ -8,8 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/invite.h"
-#include "vps/settings.h"
+#include "shared/gateway_name.h"
+#include "shared/invite.h"
+#include "vps/settings/settings.h"
 #include "vps/setup/keys.h"
 #include "vps/setup/running.h"
 #include "vps/setup/sheet.h"

@@ -7,7 +7,7 @@
 #include <uv.h>
 
 #include "base/text.h"
-#include "vps/bot/telegram.h"
+#include "vps/telegram/telegram.h"
 
 enum { GREETING_MS = 15000 };
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/why.h"
-#include "vps/settings.h"
+#include "vps/settings/settings.h"
 
 struct hotline;
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/text.h"
+#include "shared/gateway_name.h"
 
 int keys_read(struct keys *keys, const char *text, struct why *why)
 {

@@ -6,7 +6,7 @@
 
 #include "base/settings.h"
 #include "base/why.h"
-#include "vps/settings.h"
+#include "vps/settings/settings.h"
 
 struct keys {
     struct gateway_key keys[GATEWAYS_MAX];

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
-#include "base/service.h"
+#include "shared/service.h"
 
 enum {
     ANSWERS_MAX = 5,

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 #include "base/why.h"
-#include "vps/bot/update.h"
 #include "vps/setup/hotline.h"
+#include "vps/telegram/update.h"
 
 enum { LEARN_CODE_LEN = 6, LEARN_WRONG_MAX = 5, LEARN_S = 300 };
 

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 #include "base/text.h"
-#include "vps/keyring.h"
-#include "vps/settings.h"
+#include "vps/gateways/keyring.h"
+#include "vps/settings/settings.h"
 
 struct running_key {
     char id[KEYRING_ID_MAX];

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 
 #include "base/text.h"
-#include "vps/roster.h"
+#include "vps/settings/roster.h"
 
 int users_add(const char *now, const char *more, char ret_list[SETTING_VALUE_MAX], struct why *why)
 {

@@ -1,0 +1,140 @@
+#include "base/proxy.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/host.h"
+#include "base/text.h"
+
+enum { PORT_DIGITS = 5, PORT_MAX = 65535 };
+
+/* ---- its parts ------------------------------------------------------------ */
+
+/* Behind "SCHEME://" and, in front of the first /, "USER:PASSWORD@". */
+static const char *host_of(const char *url)
+{
+    const char *host = strstr(url, "://") + 3;
+    const char *at = memrchr(host, '@', strcspn(host, "/"));
+    return at ? at + 1 : host;
+}
+
+static int check_scheme(const char *url, struct why *why)
+{
+    static const char *const SCHEMES[] = {"http://", "https://", "socks5h://"};
+    for (unsigned i = 0; i < sizeof SCHEMES / sizeof *SCHEMES; i++) {
+        if (strncmp(url, SCHEMES[i], strlen(SCHEMES[i])) == 0) {
+            return 0;
+        }
+    }
+    if (strncmp(url, "socks", 5) == 0) {
+        return why_set(why, -EINVAL, "of the kinds of SOCKS it takes socks5h://");
+    }
+    return why_set(why, -EINVAL, "it begins with http://, https:// or socks5h://");
+}
+
+static int check_port(const char *text, struct why *why)
+{
+    size_t digits = strspn(text, "0123456789");
+    long port = digits > 0 && digits <= PORT_DIGITS ? strtol(text, NULL, 10) : 0;
+    bool ends = text[digits] == '\0' || strcmp(text + digits, "/") == 0;
+    return port >= 1 && port <= PORT_MAX && ends
+               ? 0
+               : why_set(
+                     why, -EINVAL,
+                     "a port from 1 to 65535 ends it (a / or @ in a password is written %%2F or "
+                     "%%40)");
+}
+
+/* HOST:PORT, an IPv6 address in brackets. */
+static int check_host(const char *text, struct why *why)
+{
+    char host[HOST_MAX + 1];
+    bool bracketed = *text == '[';
+    const char *start = text + bracketed;
+    size_t len = strcspn(start, bracketed ? "]" : ":/");
+    const char *end = start + len + (bracketed && start[len]);
+    if (len == 0 || len >= sizeof host) {
+        return why_set(why, -EINVAL, "it has no host");
+    }
+    memcpy(host, start, len);
+    host[len] = '\0';
+    enum host_kind kind = host_kind(host);
+    if (kind == HOST_INVALID || (kind == HOST_IPV6) != bracketed) {
+        return why_set(why, -EINVAL, "its host is neither a name nor an address");
+    }
+    return *end == ':' ? check_port(end + 1, why) : why_set(why, -EINVAL, "it has no port");
+}
+
+int proxy_check(const char *url, struct why *why)
+{
+    for (const char *c = url; *c; c++) {
+        if (!isgraph((unsigned char)*c)) {
+            return why_set(why, -EINVAL, "it holds a space or a control character");
+        }
+    }
+    int err = check_scheme(url, why);
+    return err < 0 ? err : check_host(host_of(url), why);
+}
+
+/* The environment's may be of any form: nothing in front of the last @ is shown. */
+void proxy_show(const char *url, char dst[PROXY_SHOWN_MAX])
+{
+    struct text text = text_over(dst, PROXY_SHOWN_MAX);
+    const char *slashes = strstr(url, "://"), *at = strrchr(url, '@');
+    const char *host = slashes ? slashes + 3 : url;
+    text_add(&text, "%.*s", (int)(host - url), url);
+    host = at && at >= host ? at + 1 : host;
+    text_add(&text, "%.*s", (int)strcspn(host, "/"), host);
+}
+
+/* ---- which one ------------------------------------------------------------ */
+
+static bool is_within(const char *host, size_t len, const char *domain, size_t domain_len)
+{
+    return domain_len > 0 && domain_len <= len &&
+           strncasecmp(host + len - domain_len, domain, domain_len) == 0 &&
+           (domain_len == len || host[len - domain_len - 1] == '.');
+}
+
+/* no_proxy: domains, with a dot in front or without, or a * for all. Networks are libcurl's alone. */
+static bool is_excepted(const char *api_url)
+{
+    const char *lower = getenv("no_proxy"), *list = lower ? lower : getenv("NO_PROXY");
+    const char *host = strstr(api_url, "://");
+    size_t len = host ? strcspn(host += 3, ":/") : 0;
+    while (list && *list) {
+        list += strspn(list, " ,");
+        size_t size = strcspn(list, " ,");
+        size_t dot = *list == '.';
+        if ((size == 1 && *list == '*') || is_within(host, len, list + dot, size - dot)) {
+            return true;
+        }
+        list += size;
+    }
+    return false;
+}
+
+const char *proxy_find(const char *url, const char *api_url, const char **ret_variable)
+{
+    static const char *const HTTPS[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+    static const char *const HTTP[] = {"http_proxy", "all_proxy", "ALL_PROXY"};
+    bool secure = strncmp(api_url, "https:", 6) == 0;
+    unsigned count = secure ? 4 : 3;
+    if (url[0]) {
+        *ret_variable = "TELEGRAM_PROXY";
+        return url;
+    }
+    for (unsigned i = 0; i < count && !is_excepted(api_url); i++) {
+        const char *name = secure ? HTTPS[i] : HTTP[i], *value = getenv(name);
+        if (value && value[0]) {
+            *ret_variable = name;
+            return value;
+        }
+    }
+    return NULL;
+}

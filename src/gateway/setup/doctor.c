@@ -1,0 +1,239 @@
+#include "gateway/setup/doctor.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/settings.h"
+#include "base/vocabulary.h"
+#include "control/tls.h"
+#include "gateway/health.h"
+#include "gateway/settings.h"
+#include "gateway/setup/look.h"
+#include "gateway/targets.h"
+#include "shared/checkup.h"
+#include "shared/service.h"
+
+enum { EXIT_USAGE = 2, DESCRIPTORS_FEW = 1024 };
+
+static void check_secret_files(struct checkup *checkup, const char *env_file)
+{
+    struct settings_source *source;
+    checkup_secret_file(checkup, env_file);
+    if (settings_open(env_file, &source, NULL) == 0) {
+        checkup_secret_file(checkup, settings_file_of(source, "TUNNEL_KEY"));
+        settings_close(source);
+    }
+}
+
+struct finding {
+    int err;
+    struct look_result result;
+    struct why why;
+};
+
+/* The handshake of a login, without logging in: a gateway-agent that runs is not disturbed. */
+static struct finding look_over(const struct gateway_settings *settings, int family)
+{
+    struct look_request request = {.vps_host = settings->vps_host,
+                                   .control_port = settings->control_port,
+                                   .gateway_name = settings->gateway_name,
+                                   .key = settings->tunnel_key,
+                                   .family = family};
+    struct finding finding;
+    finding.err = look(&request, &finding.result, &finding.why);
+    return finding;
+}
+
+/* What the agent that runs with the same settings says, if one does. */
+struct agent {
+    int err; /* of health_ask() */
+    char answer[HEALTH_ANSWER_MAX];
+    struct why why;
+};
+
+static void say_agent(struct checkup *checkup, const char *env_file, const struct agent *agent)
+{
+    static const char NAME[] = "gateway-agent";
+    char command[512];
+    struct text text = text_over(command, sizeof command);
+    if (agent->err == 0) {
+        checkup_say(checkup, CHECKUP_OK, NAME, "it runs, %s", agent->answer);
+    } else if (agent->err == -ECONNREFUSED || agent->err == -ENOENT) {
+        service_start_command(&text, "pamtunnel-gateway", NAME, env_file);
+        checkup_no_agent(checkup, NAME, command);
+    } else if (agent->err == -ENOTCONN) {
+        checkup_say(checkup, CHECKUP_BAD, NAME,
+                    "it runs, %s: if all else is well, its log says why", agent->why.text);
+    } else {
+        checkup_say(checkup, CHECKUP_BAD, NAME, "%s; its log may say why", agent->why.text);
+    }
+}
+
+static const char *taken_by(const struct finding *finding, const struct agent *agent)
+{
+    return !finding->result.taken ? "not online at the moment"
+           : agent->err == 0      ? "online"
+                                  : "online; if that is another machine, two of one name push each "
+                                    "other out";
+}
+
+static void say_finding(struct checkup *checkup, const struct gateway_settings *settings,
+                        const struct finding *finding, const struct agent *agent)
+{
+    char address[ADDR_TEXT_MAX];
+    int err = finding->err;
+    if (err == -EACCES || err == -EPROTONOSUPPORT) {
+        checkup_say(checkup, CHECKUP_OK, "VPS", "%s port %u takes the connection",
+                    settings->vps_host, settings->control_port);
+    }
+    if (err < 0) {
+        const char *what = err == -EACCES || err == -EKEYEXPIRED || err == -EDQUOT ? "key"
+                           : err == -EPROTONOSUPPORT                               ? "version"
+                                                                                   : "VPS";
+        checkup_say(checkup, CHECKUP_BAD, what, "%s", finding->why.text);
+        return;
+    }
+    checkup_say(checkup, CHECKUP_OK, "VPS", "%s answers at %s", finding->result.program,
+                addr_text(&finding->result.vps, address));
+    checkup_say(checkup, CHECKUP_OK, "key", "both sides have the same; gateway %s is %s",
+                settings->gateway_name, taken_by(finding, agent));
+}
+
+/* Of the family that does not work, beside one that does. */
+static void say_other(struct checkup *checkup, int family, const struct finding *finding)
+{
+    const char *name = family == AF_INET6 ? "IPv6" : "IPv4";
+    struct addr own;
+    char address[ADDR_TEXT_MAX];
+    if (finding->err == 0) {
+        checkup_say(checkup, CHECKUP_OK, name, "works too, at %s",
+                    addr_text(&finding->result.vps, address));
+    } else if (finding->err == -EHOSTUNREACH && net_own_address(family, &own) < 0) {
+        checkup_say(checkup, CHECKUP_SKIPPED, name, "this machine has no way out over it");
+    } else {
+        checkup_say(checkup, CHECKUP_BAD, name,
+                    "%s; gateway-agent uses the other family, but may lose seconds each time it "
+                    "connects",
+                    finding->why.text);
+    }
+}
+
+static bool has_family(const struct addr *addrs, unsigned count, int family)
+{
+    unsigned i = 0;
+    while (i < count && addrs[i].sa.sa_family != family) {
+        i++;
+    }
+    return i < count;
+}
+
+/* A name with addresses of both families may work over one of them alone. */
+static void check_vps(struct checkup *checkup, const struct gateway_settings *settings,
+                      const struct agent *agent, const struct addr *addrs, unsigned count)
+{
+    struct finding first;
+    if (!has_family(addrs, count, AF_INET) || !has_family(addrs, count, AF_INET6)) {
+        first = look_over(settings, AF_UNSPEC);
+        say_finding(checkup, settings, &first, agent);
+        return;
+    }
+    first = look_over(settings, AF_INET);
+    struct finding second = look_over(settings, AF_INET6);
+    bool v4_says = first.err == 0 || second.err < 0;
+    say_finding(checkup, settings, v4_says ? &first : &second, agent);
+    if (first.err == 0 || second.err == 0) {
+        say_other(checkup, v4_says ? AF_INET6 : AF_INET, v4_says ? &second : &first);
+    }
+}
+
+/* ---- what may be reached -------------------------------------------------- */
+
+/* An address of this machine in a network where targets may be. */
+static bool is_of_a_lan(const struct ifaddrs *interface, struct addr *ret_addr)
+{
+    return interface->ifa_addr && !(interface->ifa_flags & IFF_LOOPBACK) &&
+           (interface->ifa_flags & IFF_UP) && addr_from(interface->ifa_addr, ret_addr) == 0 &&
+           !(ret_addr->sa.sa_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&ret_addr->v6.sin6_addr));
+}
+
+/* True if a network that this machine is in holds targets; else one that does not. */
+static bool reaches_a_lan(const struct targets *targets, char ret_network[ADDR_HOST_MAX])
+{
+    struct ifaddrs *interfaces;
+    bool reaches = false, any = false;
+    if (getifaddrs(&interfaces) < 0) {
+        return true;
+    }
+    for (const struct ifaddrs *i = interfaces; i && !reaches; i = i->ifa_next) {
+        struct addr addr;
+        if (is_of_a_lan(i, &addr)) {
+            reaches = targets_have_network_of(targets, &addr);
+            any = true;
+            addr_host_text(&addr, ret_network);
+        }
+    }
+    freeifaddrs(interfaces);
+    return reaches || !any;
+}
+
+static void check_targets(struct checkup *checkup, const struct targets *targets)
+{
+    struct targets_summary summary;
+    char network[ADDR_HOST_MAX];
+    targets_sum_up(targets, &summary);
+    if (summary.everything) {
+        checkup_say(checkup, CHECKUP_BAD, "targets",
+                    "ALLOWED_TARGETS has a network of /0: whoever gets hold of the VPS reaches the "
+                    "whole Internet through this network; name the networks you need");
+    } else if (summary.names == 0 && !summary.loopback && !reaches_a_lan(targets, network)) {
+        checkup_say(checkup, CHECKUP_SKIPPED, "targets",
+                    "ALLOWED_TARGETS has no network that this machine is in (its address is %s): "
+                    "right if there is a route to what it has, else add your network",
+                    network);
+    } else {
+        checkup_say(checkup, CHECKUP_OK, "targets", "%u entr%s in ALLOWED_TARGETS, %u by name%s",
+                    summary.entries, summary.entries == 1 ? "y" : "ies", summary.names,
+                    summary.loopback ? "; this machine itself is one" : "");
+    }
+}
+
+/* ---- all of it ------------------------------------------------------------ */
+
+int doctor_run(const char *env_file)
+{
+    struct gateway_settings settings;
+    struct checkup checkup = {0};
+    struct agent agent;
+    struct addr addrs[RESOLVE_MAX];
+    struct why why;
+    env_file = gateway_settings_env_file(env_file);
+    if (gateway_settings_load(env_file, &settings, &why) < 0) {
+        checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
+        return EXIT_USAGE;
+    }
+    checkup_say(&checkup, CHECKUP_OK, "settings", "complete, from %s",
+                env_file ? env_file : "the environment");
+    if (vocabulary_doubts(gateway_settings_vocabulary(), env_file, &why)) {
+        checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
+    }
+    check_secret_files(&checkup, env_file);
+    checkup_clock(&checkup);
+    checkup_descriptors(&checkup, DESCRIPTORS_FEW);
+    const struct congestion_system system = congestion_look(CONGESTION_FOLDER);
+    checkup_congestion(&checkup, &system, settings.congestion_control, "ways to the VPS",
+                       "/usr/share/pamtunnel-gateway/bbr");
+    check_targets(&checkup, settings.allowed_targets);
+    agent.err = health_ask(&settings, env_file, agent.answer, &agent.why);
+    unsigned count = checkup_name(&checkup, "VPS_HOST", settings.vps_host, addrs);
+    if (count > 0) {
+        check_vps(&checkup, &settings, &agent, addrs, count);
+    }
+    say_agent(&checkup, env_file, &agent);
+    gateway_settings_done(&settings);
+    tls_library_free();
+    return checkup.bad ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,232 @@
+#include "shared/checkup.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+
+enum { RESOLVE_MS = 8000, LINE_SIZE = 1024, YEAR_2025 = 1735689600 };
+
+void checkup_say(struct checkup *checkup, enum checkup_mark mark, const char *what,
+                 const char *format, ...)
+{
+    static const char *const MARKS[] = {"ok", "!!", "--"};
+    char line[LINE_SIZE];
+    struct text text = text_over(line, sizeof line);
+    va_list args;
+    va_start(args, format);
+    text_add_v(&text, format, args);
+    va_end(args);
+    text_make_visible(line);
+    printf("%s  %s: %s\n", MARKS[mark], what, line);
+    fflush(stdout);
+    checkup->bad += mark == CHECKUP_BAD;
+}
+
+void checkup_secret_file(struct checkup *checkup, const char *path)
+{
+    struct stat file;
+    if (!path) {
+        return;
+    }
+    if (stat(path, &file) < 0) {
+        checkup_say(checkup, CHECKUP_BAD, "permissions", "%s: %s", path, strerror(errno));
+    } else if (S_ISREG(file.st_mode) && file.st_mode & 07) {
+        checkup_say(checkup, CHECKUP_BAD, "permissions",
+                    "everybody on this machine may read the secrets in %s (mode %04o): chmod "
+                    "o-rwx %s",
+                    path, (unsigned)file.st_mode & 07777, path);
+    } else {
+        checkup_say(checkup, CHECKUP_OK, "permissions", "%s is closed to others (mode %04o)", path,
+                    (unsigned)file.st_mode & 07777);
+    }
+}
+
+void checkup_descriptors(struct checkup *checkup, unsigned long needed)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        checkup_say(checkup, CHECKUP_SKIPPED, "limits", "%s", strerror(errno));
+    } else if (limit.rlim_max < needed) {
+        checkup_say(checkup, CHECKUP_BAD, "limits",
+                    "%lu open files are allowed, %lu may be needed: raise the limit (ulimit -Hn "
+                    "%lu, or LimitNOFILE=%lu in the service)",
+                    (unsigned long)limit.rlim_max, needed, needed, needed);
+    } else {
+        checkup_say(checkup, CHECKUP_OK, "limits", "%lu open files are allowed, %lu are enough",
+                    (unsigned long)limit.rlim_max, needed);
+    }
+}
+
+void checkup_no_agent(struct checkup *checkup, const char *program, const char *start)
+{
+    if (getpid() == 1) {
+        checkup_say(checkup, CHECKUP_SKIPPED, program,
+                    "whether it runs cannot be told from a container of its own: ask in the one "
+                    "that it is in (docker compose exec %s /%s --doctor)",
+                    program, program);
+        return;
+    }
+    checkup_say(checkup, CHECKUP_BAD, program, "not running with these settings; start it: %s",
+                start);
+}
+
+void checkup_clock(struct checkup *checkup)
+{
+    time_t now = (time_t)clock_unix();
+    struct tm utc;
+    char text[32];
+    gmtime_r(&now, &utc);
+    strftime(text, sizeof text, "%F %T", &utc);
+    if (now < YEAR_2025) {
+        checkup_say(checkup, CHECKUP_BAD, "clock",
+                    "it says %s UTC: switch time synchronisation on (timedatectl set-ntp true)",
+                    text);
+    } else {
+        checkup_say(checkup, CHECKUP_OK, "clock", "it says %s UTC", text);
+    }
+}
+
+/* ---- congestion control ---------------------------------------------------- */
+
+static const char CONGESTION[] = "congestion control";
+
+static void advise_bbr(struct checkup *checkup, const struct congestion_system *system,
+                       const char *ways, const char *folder)
+{
+    char command[400];
+    struct text text = text_over(command, sizeof command);
+    congestion_add_cure(&text, "bbr", system, folder);
+    checkup_say(checkup, CHECKUP_SKIPPED, CONGESTION,
+                "%s, the system's; bbr carries many times more over lines that lose packets, and "
+                "is used on long %s once this system allows it: %s; then reload this agent",
+                system->usual, ways, command);
+}
+
+static void say_congestion(struct checkup *checkup, const struct congestion *congestion,
+                           const struct congestion_system *system, const char *ways)
+{
+    if (congestion->from_us > 0) {
+        checkup_say(checkup, CHECKUP_OK, CONGESTION,
+                    "%s on %s of %u ms or more, there and back; else %s", congestion->name, ways,
+                    (unsigned)congestion->from_us / 1000, system->usual);
+    } else if (congestion->name[0]) {
+        checkup_say(checkup, CHECKUP_OK, CONGESTION, "%s on %s; else %s", congestion->name, ways,
+                    system->usual);
+    } else {
+        checkup_say(checkup, CHECKUP_OK, CONGESTION, "%s, the system's", system->usual);
+    }
+}
+
+static void say_doubt(struct checkup *checkup, const struct congestion_system *system,
+                      const char *setting, const struct why *why, const char *folder)
+{
+    char command[400];
+    struct text text = text_over(command, sizeof command);
+    congestion_add_cure(&text, setting, system, folder);
+    checkup_say(checkup, CHECKUP_BAD, CONGESTION,
+                "CONGESTION_CONTROL is \"%s\", but %s: %s; then reload this agent, or set auto",
+                setting, why->text, command);
+}
+
+void checkup_congestion(struct checkup *checkup, const struct congestion_system *system,
+                        const char *setting, const char *ways, const char *folder)
+{
+    bool automatic = strcmp(setting, "auto") == 0;
+    struct congestion congestion;
+    struct why why;
+    if (!system->usual[0] || !system->allowed[0]) {
+        checkup_say(checkup, CHECKUP_SKIPPED, CONGESTION, "%s does not say what this system allows",
+                    CONGESTION_FOLDER);
+    } else if (congestion_doubt(setting, system, &why) < 0) {
+        say_doubt(checkup, system, setting, &why, folder);
+    } else if (automatic && !congestion_is_in(system->allowed, "bbr")) {
+        advise_bbr(checkup, system, ways, folder);
+    } else {
+        congestion_choose(setting, system, &congestion, &why);
+        say_congestion(checkup, &congestion, system, ways);
+    }
+}
+
+/* ---- names ---------------------------------------------------------------- */
+
+struct look_up {
+    struct resolve *resolve;
+    struct addr *addrs;
+    unsigned count;
+    int err;
+};
+
+static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned count)
+{
+    struct look_up *look_up = arg;
+    look_up->resolve = NULL;
+    look_up->err = err;
+    look_up->count = err < 0 ? 0 : count;
+    for (unsigned i = 0; i < look_up->count; i++) {
+        look_up->addrs[i] = addrs[i];
+    }
+}
+
+static int look_name_up(const char *host, struct addr *ret_addrs, unsigned *ret_count)
+{
+    uv_loop_t loop;
+    struct look_up look_up = {.addrs = ret_addrs, .err = -ENOMEM};
+    if (uv_loop_init(&loop) < 0) {
+        return -ENOMEM;
+    }
+    struct resolver *resolver = resolver_new(&loop, 1);
+    look_up.resolve = resolver ? resolve_start(resolver, host, 0, RESOLVE_MS, on_resolved, &look_up)
+                               : NULL;
+    while (look_up.resolve) {
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+    resolver_free(resolver);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+    *ret_count = look_up.count;
+    return look_up.err;
+}
+
+static void say_addresses(struct checkup *checkup, const char *what, const char *host,
+                          const struct addr *addrs, unsigned count)
+{
+    char list[512], one[ADDR_HOST_MAX];
+    struct text text = text_over(list, sizeof list);
+    for (unsigned i = 0; i < count; i++) {
+        text_add(&text, "%s%s", i ? ", " : "", addr_host_text(&addrs[i], one));
+    }
+    if (count == 1 && strcmp(list, host) == 0) {
+        checkup_say(checkup, CHECKUP_OK, what, "%s is an address", host);
+    } else {
+        checkup_say(checkup, CHECKUP_OK, what, "%s is %s", host, list);
+    }
+}
+
+unsigned checkup_name(struct checkup *checkup, const char *what, const char *host,
+                      struct addr ret_addrs[RESOLVE_MAX])
+{
+    unsigned count = 0;
+    int err = look_name_up(host, ret_addrs, &count);
+    if (err == 0) {
+        say_addresses(checkup, what, host, ret_addrs, count);
+    } else if (err == -ENOENT) {
+        checkup_say(checkup, CHECKUP_BAD, what,
+                    "there is no name %s: is it spelled right, and has it an address record?",
+                    host);
+    } else {
+        checkup_say(checkup, CHECKUP_BAD, what,
+                    "cannot look up %s: %s; see /etc/resolv.conf, and whether DNS gets out", host,
+                    err == -EAGAIN ? "no name server answers" : strerror(-err));
+    }
+    return count;
+}

@@ -1,0 +1,47 @@
+/*
+ * checkup: what --doctor says, a line for each thing that was looked at:
+ *
+ *     ok  WHAT: how it is
+ *     !!  WHAT: what is wrong, and what to do about it
+ *     --  WHAT: why that could not be looked at
+ *
+ * and the checks that both agents need. Each is bounded in time.
+ */
+#ifndef PAMTUNNEL_SHARED_CHECKUP_H
+#define PAMTUNNEL_SHARED_CHECKUP_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/congestion.h"
+#include "base/net.h"
+#include "base/resolve.h"
+#include "base/why.h"
+
+enum checkup_mark { CHECKUP_OK, CHECKUP_BAD, CHECKUP_SKIPPED };
+
+struct checkup {
+    unsigned bad; /* lines with !! */
+};
+
+void checkup_say(struct checkup *checkup, enum checkup_mark mark, const char *what,
+                 const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Nobody else may read a file with a secret. path may be NULL: nothing is said. */
+void checkup_secret_file(struct checkup *checkup, const char *path);
+/* `most` connections at once take so many descriptors, in all. */
+void checkup_descriptors(struct checkup *checkup, unsigned long needed);
+/*
+ * What CONGESTION_CONTROL comes to on "ways to the VPS". folder is for congestion_add_cure().
+ */
+void checkup_congestion(struct checkup *checkup, const struct congestion_system *system,
+                        const char *setting, const char *ways, const char *folder);
+/* The clock by itself: small machines without a battery start in 1970. */
+void checkup_clock(struct checkup *checkup);
+/* No agent runs, and `start` is how to start it. What has a container for itself cannot tell. */
+void checkup_no_agent(struct checkup *checkup, const char *program, const char *start);
+/* Looks a name up. How many addresses there are, or 0 after it said what is wrong. */
+unsigned checkup_name(struct checkup *checkup, const char *what, const char *host,
+                      struct addr ret_addrs[RESOLVE_MAX]);
+
+#endif

@@ -1,0 +1,215 @@
+#include "shared/target.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/utf8.h"
+#include "shared/gateway_name.h"
+
+#define LETTERS "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+bool user_name_is_plain(const char *text)
+{
+    return strspn(text, LETTERS "._-") == strlen(text);
+}
+
+/*
+ * The forms of user names that exist: mxu, mx.u+tag, CORP\mxu, mxu@corp.local, First Last.
+ * In "double quotes" all of these are one word, as it stands, to sh, fish, cmd and
+ * PowerShell, whatever OpenSSH makes of that (it takes no hyphen behind a blank and no
+ * backslash at the end). No $ ` " ' % ! ^ is among them, and nothing but ASCII.
+ */
+static bool user_is_valid(const char *text)
+{
+    size_t len = strlen(text);
+    unsigned domains = 0;
+    if (len < 1 || len > USER_MAX || !strchr(LETTERS "_", text[0]) ||
+        strspn(text, LETTERS "._-+\\@ ") != len) {
+        return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        bool joins = strchr("\\@ ", text[i]);
+        if (joins && (!text[i + 1] || !strchr(LETTERS "_", text[i + 1]))) {
+            return false;
+        }
+        domains += text[i] == '\\' || text[i] == '@';
+    }
+    return domains <= 1;
+}
+
+/* HOST, HOST:PORT, ADDRESS6 or [ADDRESS6]:PORT. Returns the port's text or NULL. */
+static const char *split_port(const char *text, char host[TARGET_ARGUMENT_MAX + 1])
+{
+    size_t len = strlen(text);
+    const char *start = text, *port = NULL;
+    const char *colon = strchr(text, ':');
+    if (text[0] == '[') {
+        start = text + 1;
+        len = strcspn(start, "]");
+        if (start[len] != ']' || (start[len + 1] != ':' && start[len + 1] != '\0')) {
+            host[0] = '\0';
+            return NULL;
+        }
+        port = start[len + 1] == ':' ? start + len + 2 : NULL;
+    } else if (colon && !strchr(colon + 1, ':')) {
+        len = (size_t)(colon - text);
+        port = colon + 1;
+    }
+    snprintf(host, TARGET_ARGUMENT_MAX + 1, "%.*s", (int)len, start);
+    return port;
+}
+
+/* What keyboards and web pages put in the place of ASCII; 0 for what nobody sees. */
+static uint32_t plain_character(uint32_t c)
+{
+    if (c >= 0xff01 && c <= 0xff5e) { /* full width */
+        return c - 0xfee0;
+    }
+    if (c == 0x3002) { /* the full stop of Chinese and Japanese */
+        return '.';
+    }
+    if ((c >= 0x2010 && c <= 0x2015) || c == 0x2212) { /* hyphens, dashes, minus */
+        return '-';
+    }
+    if (c == 0xa0 || c == 0x202f || c == 0x3000 || c == 0x2028 || c == 0x2029) {
+        return ' ';
+    }
+    return c >= 0xa0 && utf8_is_hidden(c) ? 0 : c;
+}
+
+/* Returns false if it does not fit. */
+static bool copy_plain(const char *text, char *dst, size_t cap)
+{
+    size_t at = 0, left = strlen(text);
+    while (left > 0) {
+        uint32_t c = 0;
+        size_t len = utf8_decode(text, left, &c);
+        uint32_t plain = len ? plain_character(c) : 0xff;
+        if (at + 4 >= cap) {
+            return false;
+        }
+        len = len ? len : 1;
+        if (plain != 0 && plain != c && plain < 0x80) {
+            dst[at++] = (char)plain;
+        } else if (plain != 0) {
+            memcpy(dst + at, text, len);
+            at += len;
+        }
+        text += len;
+        left -= len;
+    }
+    dst[at] = '\0';
+    return true;
+}
+
+/* ssh://bob@HOST:PORT, with or without a slash behind it: what a link holds. */
+static int skip_scheme(char **text, bool *ret_slash, struct why *why)
+{
+    static const char *const TAKEN[] = {"ssh", "sftp", "scp", "rdp"};
+    char *end = strstr(*text, "://");
+    size_t len = end ? (size_t)(end - *text) : 0;
+    size_t all = strlen(*text);
+    if (all > 1 && (*text)[all - 1] == '/') {
+        (*text)[all - 1] = '\0';
+        *ret_slash = !end;
+    }
+    for (size_t i = 0; i < sizeof TAKEN / sizeof *TAKEN; i++) {
+        if (len == strlen(TAKEN[i]) && strncasecmp(*text, TAKEN[i], len) == 0) {
+            *text = end + 3;
+            return 0;
+        }
+    }
+    if (end) {
+        return why_set(why, -EINVAL,
+                       "Leave out the :// and what is in front of it, and any path: the name of a "
+                       "machine is enough.");
+    }
+    return 0;
+}
+
+/* Cuts "GATEWAY/" off the front of *text. */
+static int take_gateway(char **text, char *gateway, struct why *why)
+{
+    char *slash = *text ? strchr(*text, '/') : NULL;
+    if (!slash) {
+        return 0;
+    }
+    *slash = '\0';
+    if (gateway[0] || !gateway_name_is_valid(*text)) {
+        return why_set(why, -EINVAL,
+                       "In front of the / goes the name of a gateway, one, as in "
+                       "office/192.168.1.22.");
+    }
+    strcpy(gateway, *text);
+    *text = slash + 1;
+    return 0;
+}
+
+static int take_user(const char *text, char *user, struct why *why)
+{
+    if (text && !user_is_valid(text)) {
+        return why_set(why, -EINVAL,
+                       "A user name has at most %d letters, digits and . _ + - in it, as in mxu, "
+                       "CORP\\mxu, mxu@corp.local or First Last. Leave any other one out here, and "
+                       "type it into the client.",
+                       USER_MAX);
+    }
+    strcpy(user, text ? text : "");
+    return 0;
+}
+
+static int take_host(const char *text, struct target *target, struct why *why)
+{
+    char host[TARGET_ARGUMENT_MAX + 1];
+    const char *port = split_port(text, host);
+    size_t len = strlen(host);
+    bool brackets = text[0] == '[';
+    if (port && port_parse(port, &target->port) < 0) {
+        return why_set(why, -EINVAL, "The port is a number from 1 to 65535.");
+    }
+    if (len > 1 && host[len - 1] == '.') {
+        host[--len] = '\0';
+    }
+    if (host_kind(target->gateway) != HOST_INVALID && len > 0 &&
+        strspn(host, "0123456789") == len) {
+        return why_set(why, -EINVAL,
+                       "That is not a host name or an IP address: a network cannot be opened, only "
+                       "one machine in it.");
+    }
+    enum host_kind kind = host_kind(host);
+    if (kind == HOST_INVALID || (brackets && kind != HOST_IPV6)) {
+        return why_set(why, -EINVAL, "That is not a host name or an IP address: %s.",
+                       kind == HOST_INVALID ? host_explain(host)
+                                            : "only an IPv6 address stands in brackets");
+    }
+    strcpy(target->host, host);
+    return 0;
+}
+
+int target_parse(const char *text, uint16_t default_port, struct target *ret_target,
+                 struct why *why)
+{
+    struct target target = {.port = default_port};
+    char plain[TARGET_ARGUMENT_MAX + 1], *host = plain, *user = NULL;
+
+    if (!copy_plain(text, plain, sizeof plain)) {
+        return why_set(why, -EINVAL, "That is too long for the name of a machine.");
+    }
+    int err = skip_scheme(&host, &target.slash, why);
+    char *at = err == 0 ? strrchr(host, '@') : NULL;
+    if (at) { /* the last one: a user name may have one itself */
+        *at = '\0';
+        user = host;
+        host = at + 1;
+    }
+    err = err < 0 ? err : take_gateway(&host, target.gateway, why);
+    err = err < 0 ? err : take_gateway(&user, target.gateway, why);
+    err = err < 0 ? err : take_user(user, target.user, why);
+    err = err < 0 ? err : take_host(host, &target, why);
+    if (err == 0) {
+        *ret_target = target;
+    }
+    return err;
+}

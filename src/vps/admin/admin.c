@@ -1,0 +1,235 @@
+#include "vps/admin/admin.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/lines.h"
+#include "vps/admin/admin_commands.h"
+#include "vps/admin/admin_reply.h"
+
+/* A client that is answered later. */
+struct waiter {
+    struct waiter *next;
+    struct lines_client *client;
+    struct session *opening; /* until it is ready or over */
+    bool draining;           /* until no session is left */
+};
+
+struct admin {
+    struct admin_options options;
+    struct sockaddr_un at;
+    uint64_t started_ms;
+    struct lines *lines;
+    struct waiter *waiters;
+};
+
+/* ---- answers -------------------------------------------------------------- */
+
+/* Sends one line and drops the reference. */
+static void say(struct lines_client *client, json_t *reply)
+{
+    /* 15 digits: as many as a double holds, and no tail behind them (0.035). */
+    char *line = reply ? json_dumps(reply, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+    json_decref(reply);
+    if (!line) {
+        lines_hang_up(client);
+        return;
+    }
+    lines_say(client, line);
+    crypto_wipe(line, strlen(line)); /* it may hold an .rdp file's secret */
+    free(line);
+}
+
+static bool is_for(const struct waiter *waiter, const struct session *session)
+{
+    return session ? waiter->opening == session : waiter->draining;
+}
+
+/* Takes one that waits for the session, or with NULL for the drain, off the list. */
+static struct lines_client *take_waiter(struct admin *admin, const struct session *session)
+{
+    for (struct waiter **at = &admin->waiters; *at; at = &(*at)->next) {
+        struct waiter *waiter = *at;
+        if (is_for(waiter, session)) {
+            struct lines_client *client = waiter->client;
+            *at = waiter->next;
+            free(waiter);
+            return client;
+        }
+    }
+    return NULL;
+}
+
+static void answer_drained(struct admin *admin)
+{
+    struct lines_client *client;
+    while ((client = take_waiter(admin, NULL))) {
+        say(client, reply_drain(admin->options.sessions));
+    }
+}
+
+static json_t *became_of(const struct session *session, enum session_state state)
+{
+    if (state != SESSION_ENDED) {
+        return reply_opened(session);
+    }
+    char reason[512];
+    struct text text = text_over(reason, sizeof reason);
+    session_end_text(session, &text);
+    return reply_error("not_opened", reason);
+}
+
+static void on_session_event(void *arg, struct session *session, enum session_event event,
+                             unsigned number)
+{
+    struct admin *admin = arg;
+    (void)number;
+    if (event != SESSION_CHANGED) {
+        return;
+    }
+    struct session_view view;
+    session_view(session, &view);
+    struct lines_client *client = take_waiter(admin, session);
+    if (client) {
+        say(client, became_of(session, view.state));
+    }
+    if (view.state == SESSION_ENDED && sessions_count(admin->options.sessions) == 0) {
+        answer_drained(admin);
+    }
+}
+
+/* ---- requests ------------------------------------------------------------- */
+
+static void wait_until(struct admin *admin, struct lines_client *client,
+                       const struct admin_call *call)
+{
+    struct waiter *waiter = malloc(sizeof *waiter);
+    if (!waiter) {
+        lines_hang_up(client);
+        return;
+    }
+    *waiter = (struct waiter){.next = admin->waiters,
+                              .client = client,
+                              .opening = call->opening,
+                              .draining = call->draining};
+    admin->waiters = waiter;
+}
+
+static void answer(struct admin *admin, struct lines_client *client, const json_t *request)
+{
+    struct admin_call call = {
+        .options = &admin->options, .started_ms = admin->started_ms, .uid = lines_uid(client)};
+    json_t *reply = admin_run(&call, request);
+    if (!reply && (call.opening || call.draining)) {
+        wait_until(admin, client, &call);
+    } else {
+        say(client, reply);
+    }
+    if (!sessions_are_draining(admin->options.sessions)) {
+        answer_drained(admin); /* it was called off */
+    }
+}
+
+static void on_line(void *arg, struct lines_client *client, const char *line, size_t len)
+{
+    json_t *request = json_loadb(line, len, 0, NULL);
+    if (request) {
+        answer(arg, client, request);
+    } else {
+        lines_hang_up(client);
+    }
+    json_decref(request);
+}
+
+static void on_called(void *arg, struct lines_client *client)
+{
+    struct admin *admin = arg;
+    uid_t uid = lines_uid(client);
+    if (uid != 0 && uid != geteuid()) {
+        log_warn(admin->options.log, "admin socket: uid %d may not use it", (int)uid);
+        lines_hang_up(client);
+    }
+}
+
+static void on_gone(void *arg, struct lines_client *client)
+{
+    struct admin *admin = arg;
+    struct waiter **at = &admin->waiters;
+    while (*at && (*at)->client != client) {
+        at = &(*at)->next;
+    }
+    struct waiter *waiter = *at;
+    if (waiter) {
+        *at = waiter->next;
+        free(waiter);
+    }
+}
+
+/* ---- life ----------------------------------------------------------------- */
+
+static int start_listening(struct admin *admin)
+{
+    struct lines_rules rules = {.loop = admin->options.loop,
+                                .called = on_called,
+                                .line = on_line,
+                                .gone = on_gone,
+                                .arg = admin};
+    int fd = lines_listen(&admin->at, sizeof admin->at);
+    if (fd < 0) {
+        return fd;
+    }
+    admin->lines = lines_new(fd, &rules);
+    if (!admin->lines) {
+        close(fd);
+        unlink(admin->at.sun_path);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+int admin_new(const struct admin_options *options, struct admin **ret_admin, struct why *why)
+{
+    struct admin *admin = calloc(1, sizeof *admin);
+    if (!admin) {
+        return why_set(why, -ENOMEM, "out of memory");
+    }
+    admin->options = *options;
+    admin->started_ms = clock_ms();
+    admin->at.sun_family = AF_UNIX;
+    snprintf(admin->at.sun_path, sizeof admin->at.sun_path, "%s/pamtunnel.sock",
+             options->settings->state_dir);
+
+    int err = start_listening(admin);
+    if (err == 0) {
+        err = sessions_watch(options->sessions,
+                             (struct session_watcher){.event = on_session_event, .arg = admin});
+    }
+    if (err < 0) {
+        why_set(why, err, "cannot open the admin socket %s: %s%s", admin->at.sun_path,
+                strerror(-err),
+                err == -EADDRINUSE ? ". Is another vps-agent running with this STATE_DIR?" : "");
+        admin_free(admin);
+        return err;
+    }
+    *ret_admin = admin;
+    return 0;
+}
+
+void admin_free(struct admin *admin)
+{
+    if (!admin) {
+        return;
+    }
+    sessions_unwatch(admin->options.sessions, admin);
+    if (admin->lines) {
+        lines_free(admin->lines);
+        unlink(admin->at.sun_path);
+    }
+    free(admin);
+}

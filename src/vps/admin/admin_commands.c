@@ -1,0 +1,350 @@
+#include "vps/admin/admin_commands.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "vps/admin/admin_reply.h"
+#include "vps/grant/rdpfile.h"
+#include "vps/session/sessions_run.h"
+
+static const char *text_of(const json_t *request, const char *key)
+{
+    const char *text = json_string_value(json_object_get(request, key));
+    return text ? text : "";
+}
+
+static int read_target(const json_t *request, enum kind kind, struct target *ret_target,
+                       struct why *why)
+{
+    uint16_t port = kind == KIND_SSH ? 22 : 3389;
+    return target_parse(text_of(request, "target"), port, ret_target, why);
+}
+
+static json_t *not_opened(int err, struct why *why)
+{
+    size_t len = strlen(why->text);
+    if (err == -EDQUOT) { /* the bot shows buttons; here these do the same */
+        snprintf(why->text + len, sizeof why->text - len,
+                 " pamctl sessions lists them, pamctl close ID ends one.");
+    }
+    return reply_errno(err, why->text);
+}
+
+static json_t *open_session(struct admin_call *call, const json_t *request, enum kind kind)
+{
+    struct session_request wanted = {.owner = {OWNER_LOCAL, call->uid}, .kind = kind};
+    struct why why = {""};
+    int err = read_target(request, kind, &wanted.target, &why);
+    if (err == 0) {
+        err = sessions_open(call->options->sessions, &wanted, &call->opening, &why);
+    }
+    return err < 0 ? not_opened(err, &why) : NULL;
+}
+
+/* {"look":true}: only what the file would be called, so that pamctl can see whether it may be. */
+static json_t *name_of_file(struct admin_call *call, const json_t *request)
+{
+    struct target target;
+    struct gateway *gateway;
+    struct why why = {""};
+    struct gateway_view view;
+    char name[SESSION_FILE_NAME_SIZE];
+    int err = read_target(request, KIND_RDP, &target, &why);
+    if (err == 0) {
+        err = gateways_pick(call->options->gateways, target.gateway, &gateway, &why);
+    }
+    if (err < 0) {
+        return reply_errno(err, why.text);
+    }
+    gateway_view(gateway, &view);
+    rdpfile_name(gateways_are_several(call->options->gateways) ? view.name : "", target.host, name);
+    return json_pack("{s:b, s:s}", "ok", 1, "file", name);
+}
+
+static json_t *do_ssh(struct admin_call *call, const json_t *request)
+{
+    return open_session(call, request, KIND_SSH);
+}
+
+static json_t *do_rdp(struct admin_call *call, const json_t *request)
+{
+    return json_is_true(json_object_get(request, "look")) ? name_of_file(call, request)
+                                                          : open_session(call, request, KIND_RDP);
+}
+
+static int count_connections(struct sessions *sessions)
+{
+    unsigned count = 0;
+    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
+        struct session_view view;
+        session_view(s, &view);
+        count += view.connections;
+    }
+    return (int)count;
+}
+
+static json_t *do_status(struct admin_call *call, const json_t *request)
+{
+    const struct admin_options *options = call->options;
+    (void)request;
+    json_t *gateways = json_array();
+    const struct gateway *gateway = NULL;
+    while ((gateway = gateways_next(options->gateways, gateway))) {
+        json_array_append_new(gateways, reply_gateway(gateway));
+    }
+    const char *telegram = !options->bot                            ? "off"
+                           : bot_status(options->bot) == BOT_ONLINE ? "online"
+                                                                    : "connecting";
+    json_t *reply = json_pack(
+        "{s:b, s:s, s:I, s:s, s:o, s:i, s:i, s:b}", "ok", 1, "version", PAMTUNNEL_VERSION, "uptime",
+        (json_int_t)((clock_ms() - call->started_ms) / 1000), "telegram", telegram, "gateways",
+        gateways, "sessions", (int)sessions_count(options->sessions), "connections",
+        count_connections(options->sessions), "draining", sessions_are_draining(options->sessions));
+    json_object_set_new(reply, "away", reply_away(gateways_attendance(options->gateways)));
+    reply_add_telegram(reply, options->bot);
+    return reply;
+}
+
+static json_t *do_keys(struct admin_call *call, const json_t *request)
+{
+    (void)request;
+    return reply_keys(gateways_keyring(call->options->gateways));
+}
+
+static json_t *wait_for_drain(struct admin_call *call)
+{
+    struct sessions *sessions = call->options->sessions;
+    call->draining = sessions_are_draining(sessions) && sessions_count(sessions) > 0;
+    return call->draining ? NULL : reply_drain(sessions);
+}
+
+/*
+ * {"off":true} opens the server again. {"wait":true} changes nothing: it is answered when
+ * no session is left, or when somebody calls it off.
+ */
+static json_t *do_drain(struct admin_call *call, const json_t *request)
+{
+    struct sessions *sessions = call->options->sessions;
+    bool on = !json_is_true(json_object_get(request, "off"));
+    if (json_is_true(json_object_get(request, "wait"))) {
+        return wait_for_drain(call);
+    }
+    if (on != sessions_are_draining(sessions)) {
+        log_info(call->options->log, on ? "draining: no new sessions are opened"
+                                        : "draining is called off: sessions are opened again");
+    }
+    sessions_drain(sessions, on);
+    return reply_drain(sessions);
+}
+
+static json_t *do_sessions(struct admin_call *call, const json_t *request)
+{
+    struct sessions *sessions = call->options->sessions;
+    (void)request;
+    json_t *list = json_array();
+    struct session *session = NULL;
+    while ((session = sessions_next(sessions, session))) {
+        json_array_append_new(list, reply_session(session));
+    }
+    return json_pack("{s:b, s:o}", "ok", 1, "sessions", list);
+}
+
+/* NULL with *ret_reply set if there is no such session. */
+static struct session *find_session(struct admin_call *call, const json_t *request,
+                                    json_t **ret_reply)
+{
+    struct session *session = sessions_find(call->options->sessions, text_of(request, "session"));
+    if (!session) {
+        *ret_reply = reply_error("no_such_session",
+                                 "There is no open session with that ID; see pamctl sessions.");
+    }
+    return session;
+}
+
+static json_t *do_close(struct admin_call *call, const json_t *request)
+{
+    json_t *reply;
+    struct session *session = find_session(call, request, &reply);
+    if (!session) {
+        return reply;
+    }
+    session_close(session);
+    reply = reply_ok();
+    json_object_set_new(reply, "session", reply_session(session));
+    return reply;
+}
+
+/* ADDRESS, or ADDRESS#NUMBER where several wait at one address. */
+struct who {
+    struct addr address;
+    const char *number; /* NULL: none was given */
+};
+
+/* 0, -EINVAL if it is no address, or -EDESTADDRREQ if nothing was said. */
+static int read_who(const char *text, struct who *ret_who)
+{
+    char host[ADDR_HOST_MAX] = "";
+    size_t len = strcspn(text, "#");
+    snprintf(host, sizeof host, "%.*s", (int)len, text);
+    ret_who->number = text[len] ? text + len + 1 : NULL;
+    return !text[0]                                                           ? -EDESTADDRREQ
+           : len >= sizeof host || addr_parse(host, 0, &ret_who->address) < 0 ? -EINVAL
+                                                                              : 0;
+}
+
+/* Finds the parked client. -EDESTADDRREQ with one of several if that does not say which. */
+static int find_parked(const struct session *session, const struct who *who, unsigned *ret_number)
+{
+    struct parked_view parked[PARKED_MAX];
+    unsigned found = 0, count = session_parked(session, parked);
+    for (unsigned i = 0; i < count; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%u", parked[i].number);
+        if (addr_same_host(&parked[i].from, &who->address) &&
+            (!who->number || strcmp(who->number, text) == 0)) {
+            *ret_number = parked[i].number;
+            found++;
+        }
+    }
+    return found == 1 ? 0 : found ? -EDESTADDRREQ : -ENOENT;
+}
+
+/* "No such client is waiting to be admitted.", and who is, if somebody is. */
+static json_t *nobody_waits(const struct session *session)
+{
+    struct parked_view parked[PARKED_MAX];
+    char buffer[320], host[ADDR_HOST_MAX];
+    struct text text = text_over(buffer, sizeof buffer);
+    unsigned count = session_parked(session, parked);
+    text_add(&text, "No such client is waiting to be admitted%s", count ? "; these are: " : "");
+    for (unsigned i = 0; i < count; i++) {
+        text_add(&text, "%s%s#%u", i ? ", " : "", addr_host_text(&parked[i].from, host),
+                 parked[i].number);
+    }
+    text_add(&text, ".");
+    return reply_error("nobody_waits", buffer);
+}
+
+static json_t *no_address(const char *typed)
+{
+    struct why why;
+    why_set(&why, -EINVAL,
+            "%.60s is not an address: give that of a client that waits, as pamctl sessions shows "
+            "it.",
+            typed);
+    return reply_error("invalid", why.text);
+}
+
+/* any_will_do: all of an address are meant anyway. */
+static json_t *decide(struct admin_call *call, const json_t *request, bool any_will_do,
+                      int (*verb)(struct session *session, unsigned number, const struct owner *by))
+{
+    json_t *reply;
+    unsigned number = 0;
+    struct who who;
+    const struct owner by = {OWNER_LOCAL, call->uid};
+    struct session *session = find_session(call, request, &reply);
+    if (!session) {
+        return reply;
+    }
+    int err = read_who(text_of(request, "address"), &who);
+    if (err == -EINVAL) {
+        return no_address(text_of(request, "address"));
+    }
+    err = err < 0 ? err : find_parked(session, &who, &number);
+    if (err == -EDESTADDRREQ && !(any_will_do && number)) {
+        return reply_error("which_client", "Say which client you mean: give its address, or "
+                                           "ADDRESS#NUMBER if several are waiting there; see "
+                                           "pamctl sessions.");
+    }
+    if (!number || verb(session, number, &by) < 0) {
+        return nobody_waits(session);
+    }
+    reply = reply_ok();
+    json_object_set_new(reply, "session", reply_session(session));
+    return reply;
+}
+
+static json_t *do_admit(struct admin_call *call, const json_t *request)
+{
+    return decide(call, request, false, session_admit);
+}
+
+static json_t *do_block(struct admin_call *call, const json_t *request)
+{
+    return decide(call, request, true, session_block);
+}
+
+static json_t *do_known(struct admin_call *call, const json_t *request)
+{
+    (void)request;
+    return reply_known(sessions_known(call->options->sessions));
+}
+
+/* ADDRESS, or ADDRESS/64 as the list shows it. */
+static int read_party(const char *text, struct addr *ret_addr)
+{
+    char host[ADDR_HOST_MAX];
+    size_t len = strcspn(text, "/");
+    bool v6 = memchr(text, ':', len) != NULL;
+    if (len >= sizeof host || (text[len] && (!v6 || strcmp(text + len, "/64") != 0))) {
+        return -EINVAL;
+    }
+    memcpy(host, text, len);
+    host[len] = '\0';
+    return addr_parse(host, 0, ret_addr);
+}
+
+static json_t *do_forget(struct admin_call *call, const json_t *request)
+{
+    struct addr addr;
+    const char *text = text_of(request, "address");
+    if (read_party(text, &addr) < 0) {
+        return reply_error("invalid", "forget takes an address as pamctl known shows it.");
+    }
+    unsigned gone = known_forget(sessions_known(call->options->sessions), NULL, &addr);
+    if (gone == 0) {
+        return reply_error("not_known", "This address is not a known one; see pamctl known.");
+    }
+    log_info(call->options->log, "uid %u: %s is not a known address any more", (unsigned)call->uid,
+             text);
+    return json_pack("{s:b, s:s, s:i}", "ok", 1, "address", text, "forgotten", (int)gone);
+}
+
+static json_t *do_reload(struct admin_call *call, const json_t *request)
+{
+    struct changes changes;
+    struct why why = {""};
+    (void)request;
+    if (call->options->reload(call->options->arg, &changes, &why) < 0) {
+        char sentence[sizeof why.text + 64];
+        snprintf(sentence, sizeof sentence, "Nothing was changed: %s", why.text);
+        return reply_error("not_reloaded", sentence);
+    }
+    return reply_reloaded(&changes);
+}
+
+/* A NULL reply means later, when what `call` waits for has happened. */
+static const struct {
+    const char *name;
+    json_t *(*run)(struct admin_call *call, const json_t *request);
+} COMMANDS[] = {
+    {"ssh", do_ssh},     {"rdp", do_rdp},       {"status", do_status}, {"sessions", do_sessions},
+    {"close", do_close}, {"admit", do_admit},   {"block", do_block},   {"drain", do_drain},
+    {"known", do_known}, {"forget", do_forget}, {"keys", do_keys},     {"reload", do_reload},
+};
+
+json_t *admin_run(struct admin_call *call, const json_t *request)
+{
+    const char *name = text_of(request, "command");
+    for (unsigned i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++) {
+        if (strcmp(COMMANDS[i].name, name) == 0) {
+            return COMMANDS[i].run(call, request);
+        }
+    }
+    return reply_error("unknown_command", "vps-agent does not know this command; are pamctl and "
+                                          "vps-agent of the same version?");
+}

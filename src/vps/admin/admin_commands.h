@@ -1,0 +1,25 @@
+/* admin_commands: what pamctl may ask for, apart from the socket that it comes through. */
+#ifndef PAMTUNNEL_VPS_ADMIN_ADMIN_COMMANDS_H
+#define PAMTUNNEL_VPS_ADMIN_ADMIN_COMMANDS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "vps/admin/admin.h"
+
+struct admin_call {
+    const struct admin_options *options;
+    uint64_t started_ms; /* the agent */
+    uid_t uid;           /* who asks */
+
+    /* What the answer waits for, if there is none yet. */
+    struct session *opening; /* is ready, or over */
+    bool draining;           /* no session is left, or nobody wants that any more */
+};
+
+/* A new reference. NULL: later, or there is no memory. */
+json_t *admin_run(struct admin_call *call, const json_t *request);
+
+#endif

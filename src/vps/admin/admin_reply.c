@@ -1,0 +1,221 @@
+#include "vps/admin/admin_reply.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+
+json_t *reply_error(const char *word, const char *sentence)
+{
+    return json_pack("{s:b, s:s, s:s}", "ok", 0, "error", word, "message", sentence);
+}
+
+json_t *reply_errno(int err, const char *sentence)
+{
+    static const struct {
+        int err;
+        const char *word;
+    } WORDS[] = {
+        {-EINVAL, "invalid"},     {-ENOTCONN, "no_gateway"},   {-ENOENT, "no_such_gateway"},
+        {-EDQUOT, "user_limit"},  {-ENFILE, "sessions_limit"}, {-EDESTADDRREQ, "which_gateway"},
+        {-EADDRINUSE, "no_port"}, {-ESHUTDOWN, "draining"},
+    };
+    const char *word = "failed";
+    for (unsigned i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
+        word = WORDS[i].err == err ? WORDS[i].word : word;
+    }
+    return reply_error(word, sentence);
+}
+
+json_t *reply_ok(void)
+{
+    return json_pack("{s:b}", "ok", 1);
+}
+
+json_t *reply_drain(const struct sessions *sessions)
+{
+    return json_pack("{s:b, s:b, s:i}", "ok", 1, "draining", sessions_are_draining(sessions),
+                     "sessions", (int)sessions_count(sessions));
+}
+
+static json_t *reply_parked(const struct parked_view *parked)
+{
+    char host[ADDR_HOST_MAX];
+    return json_pack("{s:i, s:s, s:s, s:s, s:i, s:i, s:b, s:i}", "number", (int)parked->number,
+                     "address", addr_host_text(&parked->from, host), "words", parked->words, "name",
+                     parked->name, "waits", (int)parked->waits_s, "after", (int)parked->after_s,
+                     "asked", parked->asked, "of_its_address", (int)parked->of_its_address);
+}
+
+json_t *reply_keys(const struct keyring *keyring)
+{
+    struct keyring_view key;
+    json_t *keys = json_array();
+    for (unsigned i = 0; keyring_view(keyring, i, &key); i++) {
+        char id[KEYRING_ID_MAX];
+        json_array_append_new(keys,
+                              json_pack("{s:s, s:s, s:I, s:b, s:b}", "gateway", key.gateway, "id",
+                                        keyring_id(key.key, id), "until", (json_int_t)key.until,
+                                        "used", key.used, "expired", key.expired));
+    }
+    return json_pack("{s:b, s:o}", "ok", 1, "keys", keys);
+}
+
+/* "parked": the addresses; "waiting": the same with all that is known. */
+static void add_parked(json_t *reply, const struct session *session)
+{
+    struct parked_view parked[PARKED_MAX];
+    json_t *addresses = json_array(), *waiting = json_array();
+    unsigned count = session_parked(session, parked);
+    for (unsigned i = 0; i < count; i++) {
+        char host[ADDR_HOST_MAX];
+        json_array_append_new(addresses, json_string(addr_host_text(&parked[i].from, host)));
+        json_array_append_new(waiting, reply_parked(&parked[i]));
+    }
+    json_object_set_new(reply, "parked", addresses);
+    json_object_set_new(reply, "waiting", waiting);
+}
+
+static json_t *reply_knocking(const struct knocking *knocking)
+{
+    return knocking->worth_telling
+               ? json_pack("{s:i, s:i, s:i}", "clients", (int)knocking->clients, "networks",
+                           (int)knocking->networks, "unasked", (int)knocking->unasked)
+               : json_null();
+}
+
+static json_t *end_reason(const struct session *session)
+{
+    char buffer[512];
+    struct text text = text_over(buffer, sizeof buffer);
+    session_end_text(session, &text);
+    return json_string(buffer);
+}
+
+json_t *reply_session(const struct session *session)
+{
+    struct session_view view;
+    session_view(session, &view);
+    char shown[SESSION_TARGET_SIZE], target[TARGET_TEXT_MAX], owner[OWNER_TEXT_MAX],
+        client[ADDR_HOST_MAX];
+    target_format(view.host, view.port, target);
+    session_target_text(session, shown);
+    owner_text(&view.owner, owner);
+    json_t *reply = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:o, s:I, s:o, s:I, s:I, s:i, s:i, "
+        "s:s?, s:o, s:o}",
+        "id", view.id, "kind", kind_name(view.kind), "target", target, "gateway", view.gateway,
+        "state", session_state_name(view.state), "owner", owner, "public_port", view.public_port,
+        "data_port", view.data_port, "client",
+        view.has_client ? json_string(addr_host_text(&view.client, client)) : json_null(), "since",
+        (json_int_t)view.opened_unix, "expires_in",
+        view.seconds_left ? json_integer(view.seconds_left) : json_null(), "bytes_to_target",
+        (json_int_t)view.bytes_to_target, "bytes_to_client", (json_int_t)view.bytes_to_client,
+        "connections", (int)view.connections, "connections_total", (int)view.connections_total,
+        "note", view.note, "knocking", reply_knocking(&view.knocking), "reason",
+        view.state == SESSION_ENDED ? end_reason(session) : json_null());
+    json_object_set_new(reply, "age", json_integer(view.seconds_open));
+    json_object_set_new(reply, "shown", json_string(shown));
+    add_parked(reply, session);
+    return reply;
+}
+
+static void add_ssh(json_t *reply, const struct session *session)
+{
+    char command[SESSION_SSH_COMMAND_MAX];
+    struct text text = text_over(command, sizeof command);
+    session_ssh_command(session, &text);
+    json_object_set_new(reply, "command", json_string(command));
+}
+
+static void add_rdp(json_t *reply, const struct session *session)
+{
+    char file[SESSION_RDP_FILE_MAX], name[SESSION_FILE_NAME_SIZE];
+    struct text text = text_over(file, sizeof file);
+    session_rdp_file(session, &text);
+    session_rdp_file_name(session, name);
+    json_object_set_new(reply, "file", json_string(name));
+    json_object_set_new(reply, "rdp", json_string(file));
+    crypto_wipe(file, sizeof file);
+}
+
+json_t *reply_opened(const struct session *session)
+{
+    struct session_view view;
+    session_view(session, &view);
+    json_t *reply = json_pack("{s:b, s:o}", "ok", 1, "session", reply_session(session));
+    if (reply && view.kind == KIND_SSH) {
+        add_ssh(reply, session);
+    } else if (reply) {
+        add_rdp(reply, session);
+    }
+    return reply;
+}
+
+json_t *reply_reloaded(const struct changes *changes)
+{
+    char sentence[900];
+    struct text text = text_over(sentence, sizeof sentence);
+    json_t *list = json_array();
+    for (unsigned i = 0; i < changes->count; i++) {
+        const struct change *change = &changes->list[i];
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:b}", "setting", change->name, "change",
+                                        change->text, "needs_restart", (int)change->needs_restart));
+    }
+    changes_say(changes, &text);
+    return json_pack("{s:b, s:s, s:o}", "ok", 1, "message", sentence, "changes", list);
+}
+
+json_t *reply_known(const struct known *known)
+{
+    json_t *list = json_array();
+    struct known_view view;
+    unsigned at = 0;
+    while (known_next(known, &at, &view)) {
+        char owner[OWNER_TEXT_MAX], by[OWNER_TEXT_MAX];
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "owner",
+                                              owner_text(&view.owner, owner), "address", view.party,
+                                              "admitted_by", owner_text(&view.admitted_by, by),
+                                              "since", (json_int_t)view.since_unix, "used",
+                                              (json_int_t)view.used_unix, "until",
+                                              (json_int_t)view.until_unix));
+    }
+    return json_pack("{s:b, s:o}", "ok", 1, "known", list);
+}
+
+json_t *reply_gateway(const struct gateway *gateway)
+{
+    struct gateway_view view;
+    gateway_view(gateway, &view);
+    char host[ADDR_HOST_MAX];
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:f}", "name", view.name, "address",
+                     addr_host_text(&view.from, host), "version", view.program, "since",
+                     (json_int_t)view.since_unix, "age", (json_int_t)view.seconds_online, "rtt_ms",
+                     (double)view.rtt_us / 1000);
+}
+
+json_t *reply_away(const struct attendance *attendance)
+{
+    json_t *list = json_array();
+    struct attendance_away away;
+    unsigned at = 0;
+    while (attendance_next_away(attendance, clock_ms(), &at, &away)) {
+        char host[ADDR_HOST_MAX];
+        json_array_append_new(list, json_pack("{s:s, s:I, s:s?}", "name", away.name, "seconds",
+                                              (json_int_t)away.seconds, "address",
+                                              away.from ? addr_host_text(away.from, host) : NULL));
+    }
+    return list;
+}
+
+void reply_add_telegram(json_t *reply, const struct bot *bot)
+{
+    char trouble[256] = "";
+    struct text text = text_over(trouble, sizeof trouble);
+    uint64_t deaf_s = bot ? bot_trouble(bot, &text) : 0;
+    text_make_visible(trouble);
+    json_object_set_new(reply, "telegram_trouble", text.len ? json_string(trouble) : json_null());
+    json_object_set_new(reply, "telegram_deaf", json_integer((json_int_t)deaf_s));
+}

@@ -1,0 +1,34 @@
+/* admin_reply: the JSON that pamctl gets (docs/protocol.md, "Admin socket"). */
+#ifndef PAMTUNNEL_VPS_ADMIN_ADMIN_REPLY_H
+#define PAMTUNNEL_VPS_ADMIN_ADMIN_REPLY_H
+
+#include <jansson.h>
+
+#include "base/changes.h"
+#include "vps/admission/known.h"
+#include "vps/chat/bot.h"
+#include "vps/gateways/gateways.h"
+#include "vps/session/sessions.h"
+
+/* All return a new reference, or NULL when out of memory. */
+json_t *reply_error(const char *word, const char *sentence);
+/* For a failure of sessions_open(). */
+json_t *reply_errno(int err, const char *sentence);
+json_t *reply_ok(void);
+/* Whether new sessions are opened, and how many are left. */
+json_t *reply_drain(const struct sessions *sessions);
+json_t *reply_session(const struct session *session);
+/* What its user gets: the ssh command, or the .rdp file and its name. */
+json_t *reply_opened(const struct session *session);
+/* What has changed, each by itself and all in a sentence. */
+json_t *reply_reloaded(const struct changes *changes);
+json_t *reply_known(const struct known *known);
+json_t *reply_gateway(const struct gateway *gateway);
+/* Those that are away. */
+json_t *reply_away(const struct attendance *attendance);
+/* The keys of gateways, without what is secret. */
+json_t *reply_keys(const struct keyring *keyring);
+/* What is wrong with Telegram, and for how long nothing came from there. bot may be NULL. */
+void reply_add_telegram(json_t *reply, const struct bot *bot);
+
+#endif

@@ -1,0 +1,320 @@
+#include "vps/chat/card.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/timer.h"
+#include "vps/chat/press.h"
+#include "vps/chat/questions.h"
+
+enum {
+    OPENING_AFTER_MS = 400, /* most sessions are ready by then, and one message is enough */
+    WAITING_EVERY_S = 15,
+    STILL_EVERY_S = 600, /* when connected and no bytes flow */
+};
+
+struct card {
+    struct card_options options;
+    struct session *session;
+    struct timer *timer;
+    enum session_state state; /* as last seen */
+    struct post *post;        /* the live message, once there is something to say */
+    struct post *file;        /* the .rdp file */
+    struct questions questions;
+    bool more;                  /* further lines are shown: scp, ssh_config */
+    unsigned shown_connections; /* in the live message */
+    unsigned shown_notes;
+    bool shown_away;
+    uint64_t shown_bytes;
+    uint64_t shown_ms; /* when it was set */
+};
+
+static uint64_t bytes_of(const struct session_view *view)
+{
+    return view->bytes_to_client + view->bytes_to_target;
+}
+
+/* --- what there is to say --- */
+
+static void add_waiting(struct card *card, const struct session_view *view, struct text *html,
+                        char *command, size_t command_size)
+{
+    if (view->kind == KIND_SSH) {
+        struct text line = text_over(command, command_size);
+        session_ssh_command(card->session, &line);
+        texts_waiting_ssh(html, view, command, card->options.settings->admit);
+    } else {
+        char name[SESSION_FILE_NAME_SIZE];
+        session_rdp_file_name(card->session, name);
+        texts_waiting_rdp(html, view, name);
+    }
+}
+
+/* What else can be done with the port, if the user asked for that. */
+static void add_more(struct card *card, const struct session_view *view, struct text *html)
+{
+    char buffers[3][SESSION_SSH_COMMAND_MAX] = {"", "", ""};
+    struct text ssh = text_over(buffers[0], sizeof buffers[0]);
+    struct text scp = text_over(buffers[1], sizeof buffers[1]);
+    struct text config = text_over(buffers[2], sizeof buffers[2]);
+    if (view->state != SESSION_WAITING) { /* there it stands above */
+        session_ssh_command(card->session, &ssh);
+    }
+    session_scp_command(card->session, &scp);
+    session_ssh_config(card->session, &config);
+    const struct texts_more more = {
+        .ssh = buffers[0],
+        .scp = buffers[1],
+        .config = buffers[2],
+        .host = session_vps_host(card->session),
+        .port = view->public_port,
+        .user = session_user(card->session),
+    };
+    texts_more(html, &more);
+}
+
+static bool has_more(const struct session_view *view)
+{
+    return view->kind == KIND_SSH &&
+           (view->state == SESSION_WAITING || view->state == SESSION_CONNECTED ||
+            view->state == SESSION_RECONNECTING);
+}
+
+static void add_ended(struct card *card, const struct session_view *view, struct text *html)
+{
+    char buffer[512];
+    struct text how = text_over(buffer, sizeof buffer);
+    session_end_text(card->session, &how);
+    texts_ended(html, view, buffer);
+}
+
+static void add_state(struct card *card, const struct session_view *view, struct text *html,
+                      char *command, size_t command_size)
+{
+    switch (view->state) {
+    case SESSION_OPENING:
+        texts_opening(html, view);
+        break;
+    case SESSION_WAITING:
+        add_waiting(card, view, html, command, command_size);
+        break;
+    case SESSION_CONNECTED:
+        texts_connected(html, view);
+        break;
+    case SESSION_RECONNECTING:
+        texts_reconnecting(html, view);
+        break;
+    case SESSION_ENDED:
+        add_ended(card, view, html);
+        break;
+    }
+}
+
+static void post_with_buttons(struct card *card, const struct session_view *view, const char *html,
+                              const char *command)
+{
+    char close[PRESS_DATA_SIZE], more[PRESS_DATA_SIZE];
+    struct button buttons[3];
+    unsigned count = 0;
+    if (command[0]) {
+        buttons[count++] = (struct button){.label = LABEL_COPY, .copy = command};
+    }
+    if (has_more(view)) {
+        press_format(PRESS_MORE, view->id, 0, more);
+        buttons[count++] = (struct button){.label = card->more ? LABEL_LESS : LABEL_MORE,
+                                           .data = more};
+    }
+    if (view->state != SESSION_ENDED) {
+        press_format(PRESS_CLOSE, view->id, 0, close);
+        buttons[count++] = (struct button){.label = LABEL_CLOSE, .data = close};
+    }
+    post_set(card->post, html, buttons, count);
+}
+
+/* The live message. After a crash it says that the session is over. */
+static struct post *new_live_post(const struct card *card, const struct session_view *view)
+{
+    char buffer[TEXTS_SIZE];
+    struct text html = text_over(buffer, sizeof buffer);
+    struct post *post = post_new(card->options.outbox, card->options.chat_id);
+    texts_restarted(&html, view);
+    post_keep(post, buffer);
+    return post;
+}
+
+/* Sets the live message to what the session is now. */
+static void card_show(struct card *card, const struct session_view *view)
+{
+    char buffer[TEXTS_SIZE], command[SESSION_SSH_COMMAND_MAX] = "";
+    struct text html = text_over(buffer, sizeof buffer);
+    add_state(card, view, &html, command, sizeof command);
+    if (card->more && has_more(view)) {
+        add_more(card, view, &html);
+    }
+    if (!card->post) {
+        card->post = new_live_post(card, view);
+    }
+    post_with_buttons(card, view, buffer, command);
+    card->shown_connections = view->connections;
+    card->shown_notes = view->notes;
+    card->shown_away = view->gateway_is_away;
+    card->shown_bytes = bytes_of(view);
+    card->shown_ms = clock_ms();
+}
+
+static void card_send_file(struct card *card, const struct session_view *view)
+{
+    char content[SESSION_RDP_FILE_MAX], name[SESSION_FILE_NAME_SIZE], address[TARGET_TEXT_MAX];
+    char buffer[TEXTS_SIZE];
+    struct text file = text_over(content, sizeof content);
+    session_rdp_file(card->session, &file);
+    session_rdp_file_name(card->session, name);
+    target_format(card->options.settings->vps_host, view->public_port, address);
+    struct text caption = text_over(buffer, sizeof buffer);
+    texts_rdp_caption(&caption, view, address, card->options.settings->rdp_clipboard);
+    card->file = post_new_file(card->options.outbox, card->options.chat_id, name,
+                               "application/x-rdp", content, file.len, buffer);
+    post_keep(card->file, NULL);
+    crypto_wipe(content, sizeof content);
+}
+
+/* --- when to say it --- */
+
+/* How often the numbers of a connection are renewed: ever more rarely. */
+static unsigned connected_interval_s(const struct session_view *view)
+{
+    static const struct {
+        unsigned age_s, interval_s;
+    } STEPS[] = {{5, 5}, {600, 30}, {3600, 120}};
+    for (unsigned i = 0; i < sizeof STEPS / sizeof *STEPS; i++) {
+        if (view->seconds_connected < STEPS[i].age_s) {
+            return STEPS[i].interval_s;
+        }
+    }
+    return 600;
+}
+
+static void set_timer(struct card *card, const struct session_view *view)
+{
+    switch (view->state) {
+    case SESSION_OPENING:
+    case SESSION_WAITING:
+    case SESSION_RECONNECTING:
+        timer_set(card->timer, WAITING_EVERY_S * 1000);
+        break;
+    case SESSION_CONNECTED:
+        timer_set(card->timer, (uint64_t)connected_interval_s(view) * 1000);
+        break;
+    case SESSION_ENDED:
+        timer_stop(card->timer);
+        break;
+    }
+}
+
+/* An edit that only counts the minutes of a quiet connection is not worth one each time. */
+static bool worth_showing(const struct card *card, const struct session_view *view)
+{
+    return view->state != SESSION_CONNECTED || bytes_of(view) != card->shown_bytes ||
+           view->connections != card->shown_connections ||
+           clock_ms() - card->shown_ms >= STILL_EVERY_S * 1000;
+}
+
+static void on_timer(void *arg)
+{
+    struct card *card = arg;
+    struct session_view view;
+    session_view(card->session, &view);
+    questions_update(&card->questions, &view);
+    if (worth_showing(card, &view)) {
+        card_show(card, &view);
+    }
+    set_timer(card, &view);
+}
+
+static void card_follow(struct card *card, const struct session_view *view)
+{
+    card->state = view->state;
+    if (view->state == SESSION_WAITING && view->kind == KIND_RDP && !card->file) {
+        card_send_file(card, view); /* first the file, then what is said about it */
+    }
+    if (view->state == SESSION_ENDED) {
+        /* Its secret is worth nothing now, and need not stay in the chat. */
+        post_delete(card->file);
+        card->file = NULL;
+    }
+    card_show(card, view);
+    set_timer(card, view);
+}
+
+static bool has_news(const struct card *card, const struct session_view *view)
+{
+    bool away_matters = view->state == SESSION_RECONNECTING;
+    return view->notes != card->shown_notes ||
+           (away_matters && view->gateway_is_away != card->shown_away);
+}
+
+void card_update(struct card *card)
+{
+    struct session_view view;
+    session_view(card->session, &view);
+    if (view.state == SESSION_ENDED) {
+        questions_done(&card->questions, &view);
+    } else {
+        questions_update(&card->questions, &view);
+    }
+    if (view.state != card->state) {
+        card_follow(card, &view);
+    } else if (card->post && has_news(card, &view)) {
+        card_show(card, &view);
+    }
+}
+
+enum toast card_show_more(struct card *card)
+{
+    struct session_view view;
+    session_view(card->session, &view);
+    card->more = !card->more;
+    card_show(card, &view);
+    return card->more ? TOAST_MORE : TOAST_LESS;
+}
+
+enum toast card_decide(struct card *card, unsigned number, bool admit)
+{
+    return questions_decide(&card->questions, card->session, number, admit);
+}
+
+/* --- life --- */
+
+struct card *card_new(const struct card_options *options, struct session *session)
+{
+    struct card *card = malloc(sizeof *card);
+    if (!card) {
+        return NULL;
+    }
+    *card = (struct card){.options = *options, .session = session, .state = SESSION_OPENING};
+    card->timer = timer_new(options->loop, on_timer, card);
+    if (!card->timer) {
+        free(card);
+        return NULL;
+    }
+    questions_init(&card->questions, options->outbox, options->chat_id, session,
+                   options->settings->admit == ADMIT_ASK);
+    timer_set(card->timer, OPENING_AFTER_MS);
+    return card;
+}
+
+const struct session *card_session(const struct card *card)
+{
+    return card->session;
+}
+
+void card_free(struct card *card)
+{
+    if (card) {
+        timer_free(card->timer);
+        post_release(card->post);
+        post_release(card->file);
+        free(card);
+    }
+}

@@ -1,0 +1,42 @@
+/*
+ * card: the live message of one session, the .rdp file that goes with it, and the
+ * questions about its unknown clients. It follows the session's events; its timer
+ * only keeps the numbers in it fresh.
+ */
+#ifndef PAMTUNNEL_VPS_CHAT_CARD_H
+#define PAMTUNNEL_VPS_CHAT_CARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "vps/chat/texts.h"
+#include "vps/session/session.h"
+#include "vps/settings/settings.h"
+#include "vps/telegram/outbox.h"
+
+struct card;
+
+struct card_options {
+    uv_loop_t *loop;
+    struct outbox *outbox;
+    const struct vps_settings *settings; /* outlive the card */
+    int64_t chat_id;
+};
+
+/* For a session that was just opened. NULL when out of memory. */
+struct card *card_new(const struct card_options *options, struct session *session);
+const struct session *card_session(const struct card *card);
+/*
+ * The session changed. After its end the last texts are on their way, and the card
+ * is to be freed before the session is gone.
+ */
+void card_update(struct card *card);
+/* A button below a question was pressed; the answer to the user. */
+enum toast card_decide(struct card *card, unsigned number, bool admit);
+/* The button "scp, config" was pressed: shows these lines, or hides them. The answer. */
+enum toast card_show_more(struct card *card);
+/* What was said stays in the chat. Accepts NULL. */
+void card_free(struct card *card);
+
+#endif

@@ -1,0 +1,139 @@
+#include "vps/chat/command.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+const struct command_row COMMANDS[] = {
+    {
+        .name = "rdp",
+        .kind = COMMAND_OPEN,
+        .takes = "[USER@]HOST[:PORT]",
+        .example = "/rdp HOME-PC",
+        .help = "Remote Desktop to a machine",
+        .session = KIND_RDP,
+        .default_port = 3389,
+    },
+    {
+        .name = "ssh",
+        .kind = COMMAND_OPEN,
+        .takes = "[USER@]HOST[:PORT]",
+        .example = "/ssh root@192.168.1.22",
+        .help = "SSH to a machine",
+        .session = KIND_SSH,
+        .default_port = 22,
+    },
+    {.name = "help", .kind = COMMAND_HELP, .takes = "", .help = "What this bot can do"},
+    {.name = "start", .kind = COMMAND_HELP, .takes = "", .help = "The same as /help"},
+};
+const size_t COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS;
+
+/* The length of the white space at `text`: ASCII's, and the no-break space that phones like to type. */
+static size_t space_len(const char *text)
+{
+    if (text[0] == ' ' || (text[0] >= '\t' && text[0] <= '\r')) {
+        return 1;
+    }
+    return strncmp(text, "\u00a0", 2) == 0 ? 2 : 0;
+}
+
+static const char *skip_space(const char *text)
+{
+    size_t len;
+    while ((len = space_len(text)) > 0) {
+        text += len;
+    }
+    return text;
+}
+
+static const char *skip_word(const char *text)
+{
+    while (*text && space_len(text) == 0) {
+        text++;
+    }
+    return text;
+}
+
+static bool same(const char *word, size_t len, const char *name)
+{
+    return strlen(name) == len && strncasecmp(word, name, len) == 0;
+}
+
+static const struct command_row *find(const char *name, size_t len)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (same(name, len, COMMANDS[i].name)) {
+            return &COMMANDS[i];
+        }
+    }
+    return NULL;
+}
+
+/* The end of the text, without the white space at it. */
+static const char *skip_all(const char *text)
+{
+    const char *end = text;
+    while (*text) {
+        end = skip_word(text);
+        text = skip_space(end);
+    }
+    return end;
+}
+
+/* Blanks may be in a user name, and nowhere else. */
+static bool has_blank(const char *text)
+{
+    const char *at = strrchr(text, '@');
+    return *skip_word(at ? at : text) != '\0';
+}
+
+/* The one argument of a command that opens something. */
+static enum command_result parse_target(const char *text, struct command *command, struct why *why)
+{
+    const char *start = skip_space(text);
+    size_t len = (size_t)(skip_all(start) - start);
+    char argument[2 * TARGET_ARGUMENT_MAX];
+    if (len == 0) {
+        why_set(why, 0, "Which machine?");
+        return COMMAND_BAD;
+    }
+    if (len >= sizeof argument) {
+        why_set(why, 0, "That is too long for the name of a machine.");
+        return COMMAND_BAD;
+    }
+    memcpy(argument, start, len);
+    argument[len] = '\0';
+    if (has_blank(argument)) {
+        why_set(why, 0,
+                "One machine at a time, without blanks or options: a port goes behind a "
+                "colon, as in HOST:2222.");
+        return COMMAND_BAD;
+    }
+    int err = target_parse(argument, command->row->default_port, &command->target, why);
+    return err < 0 ? COMMAND_BAD : COMMAND_OK;
+}
+
+enum command_result command_parse(const char *text, const char *bot_name,
+                                  struct command *ret_command, struct why *why)
+{
+    text = skip_space(text);
+    if (text[0] != '/') {
+        return COMMAND_NOT;
+    }
+    const char *name = text + 1;
+    const char *end = skip_word(name);
+    const char *at = memchr(name, '@', (size_t)(end - name));
+    if (at && !same(at + 1, (size_t)(end - at - 1), bot_name)) {
+        return COMMAND_ELSEWHERE;
+    }
+    struct command command = {.row = find(name, (size_t)((at ? at : end) - name))};
+    if (!command.row) {
+        return COMMAND_UNKNOWN;
+    }
+    enum command_result result = COMMAND_OK;
+    if (command.row->kind == COMMAND_OPEN) {
+        result = parse_target(end, &command, why);
+    }
+    *ret_command = command;
+    return result;
+}

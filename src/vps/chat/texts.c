@@ -1,0 +1,146 @@
+#include "vps/chat/texts.h"
+
+#include <inttypes.h>
+
+#include "vps/telegram/html.h"
+
+enum { CAPTION_SHOWN_MAX = 400 };
+
+void texts_help(struct text *html)
+{
+    text_add(html, "I connect you to your machines. Nothing is open until you ask, and nothing "
+                   "stays open afterwards.\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        const struct command_row *row = &COMMANDS[i];
+        if (row->kind == COMMAND_OPEN) {
+            text_add(html, "\n/%s ", row->name);
+            html_add(html, row->takes);
+            text_add(html, "\n%s, for example ", row->help);
+            html_add_in_tag(html, "code", row->example);
+            text_add(html, "\n");
+        }
+    }
+    text_add(html, "\nWith several gateways, put the name of one in front: "
+                   "<code>/ssh office/192.168.1.22</code>");
+}
+
+void texts_unknown(struct text *html)
+{
+    text_add(html, "I did not understand that. /help shows what I can do.");
+}
+
+/* It takes a machine, and none was said. */
+static void add_example(struct text *html, const struct command_row *row)
+{
+    if (row->kind == COMMAND_OPEN) {
+        text_add(html, " Say which machine, for example ");
+        html_add_in_tag(html, "code", row->example);
+    }
+}
+
+void texts_did_you_mean(struct text *html, const struct suggestions *suggestions)
+{
+    text_add(html, "I did not understand that. ");
+    if (suggestions->may_be_a_word) {
+        text_add(html, "/help shows what I can do. If that is the name of a machine, send %s:",
+                 suggestions->count == 1 ? "this" : "one of these");
+    } else if (suggestions->count > 0) {
+        text_add(html, "Did you mean %s?", suggestions->count == 1 ? "this" : "one of these");
+    } else {
+        text_add(html, "Did you mean /%s?", suggestions->nearest->name);
+        add_example(html, suggestions->nearest);
+    }
+}
+
+void texts_usage(struct text *html, const struct command_row *row, const struct why *why,
+                 bool several)
+{
+    html_add_words(html, why->text);
+    text_add(html, "\nUse: /%s ", row->name);
+    html_add(html, row->takes);
+    text_add(html, ", for example ");
+    html_add_in_tag(html, "code", row->example);
+    if (several) {
+        text_add(html,
+                 "\nSeveral gateways are online: put the name of one in front, <code>/%s "
+                 "GATEWAY/HOST</code>.",
+                 row->name);
+    }
+}
+
+void texts_only_text(struct text *html, const char *caption)
+{
+    char command[CAPTION_SHOWN_MAX];
+    if (!caption || caption[0] != '/') {
+        text_add(html, "I can only read text messages. /help shows what I can do.");
+        return;
+    }
+    struct text shown = text_over(command, sizeof command);
+    text_add(&shown, "%s", caption);
+    text_add(html, "I do not run what is written below a photo or a file. Please send it as a "
+                   "message of its own:\n");
+    html_add_in_tag(html, "code", command);
+}
+
+void texts_expired(struct text *html, unsigned count, int64_t age_s)
+{
+    if (count > 1) {
+        text_add(html,
+                 "%u commands that were sent while I could not be reached have expired. Please "
+                 "send the ones you still need again.",
+                 count);
+        return;
+    }
+    text_add(html, "That was sent ");
+    text_add_seconds(html, age_s > 0 ? (uint64_t)age_s : 0);
+    text_add(html, " ago and has expired. Please send it again.");
+}
+
+void texts_private(struct text *html, int64_t user_id)
+{
+    text_add(html,
+             "This bot is private. Your number is %" PRId64
+             ". To be let in, give that to whoever the bot belongs to.",
+             user_id);
+}
+
+void texts_file_stuck(struct text *html, const char *file_name)
+{
+    html_add(html, file_name);
+    text_add(html, " cannot be sent yet: Telegram has trouble with it. I will keep trying. You can "
+                   "also get such a file on the server, with <code>pamctl rdp</code>.");
+}
+
+void texts_forwarded(struct text *html)
+{
+    text_add(html, "I do not run forwarded commands. Please send it yourself.");
+}
+
+void texts_not_opened(struct text *html, const struct why *why)
+{
+    html_add_sentence(html, why->text);
+}
+
+/* --- answers to pressed buttons --- */
+
+const struct toast_text TOASTS[TOAST_COUNT] = {
+    [TOAST_CLOSED] = {"Closed.", false},
+    [TOAST_ADMITTED] = {"Admitted.", false},
+    [TOAST_BLOCKED] = {"Blocked.", false},
+    [TOAST_ALREADY_ADMITTED] = {"You have already admitted it.", false},
+    [TOAST_ALREADY_BLOCKED] = {"You have already blocked it.", false},
+    [TOAST_MORE] = {"The lines are in the message now.", false},
+    [TOAST_LESS] = {"The lines are hidden again.", false},
+    [TOAST_CLIENT_GONE] = {"This client is not waiting any more.", false},
+    [TOAST_ASKED] = {"Here they are.", false},
+    [TOAST_ALL_ASKED] = {"I have already asked you about everybody who is waiting.", false},
+    [TOAST_RUNNING] = {"On its way.", false},
+    [TOAST_RUNNING_ALREADY] = {"You have already pressed one of these.", false},
+    [TOAST_TOO_OLD] = {"This button is too old. Please send the command again.", true},
+    [TOAST_SESSION_OVER] = {"This session has already ended.", false},
+    [TOAST_OVER_NOBODY_ADMITTED] = {"This session has already ended, so nobody was let in. Please "
+                                    "send the command again.",
+                                    true},
+    [TOAST_NOT_YOURS] = {"This is somebody else's session.", true},
+    [TOAST_NO_BUTTON] = {"This button no longer does anything.", false},
+};

@@ -1,0 +1,130 @@
+/*
+ * texts: every text the users read. Messages are HTML of Telegram's kind (html.h).
+ */
+#ifndef PAMTUNNEL_VPS_CHAT_TEXTS_H
+#define PAMTUNNEL_VPS_CHAT_TEXTS_H
+
+#include "base/net.h"
+#include "base/text.h"
+#include "vps/chat/command.h"
+#include "vps/chat/suggest.h"
+#include "vps/session/session.h"
+#include "vps/settings/settings.h"
+
+/* Takes every message here; nothing is cut off, since a cut tag would be refused. */
+enum { TEXTS_SIZE = 8192 };
+
+/* --- to those who write --- */
+
+void texts_help(struct text *html);
+void texts_unknown(struct text *html);
+/* The suggestions follow as buttons, or below. */
+void texts_did_you_mean(struct text *html, const struct suggestions *suggestions);
+/* several: more than one gateway is online. */
+void texts_usage(struct text *html, const struct command_row *row, const struct why *why,
+                 bool several);
+/* Somebody sent a photo, a place, …; caption: what is below it, or NULL. */
+void texts_only_text(struct text *html, const char *caption);
+/* age_s: of the latest of `count` commands. */
+void texts_expired(struct text *html, unsigned count, int64_t age_s);
+/* To a stranger. */
+void texts_private(struct text *html, int64_t user_id);
+/* file_name cannot be sent at the moment. */
+void texts_file_stuck(struct text *html, const char *file_name);
+void texts_forwarded(struct text *html);
+void texts_not_opened(struct text *html, const struct why *why);
+/* Below that: a line about a session that could be closed. */
+void texts_open_session(struct text *html, unsigned number, const struct session_view *view);
+/* What everybody can read who opens the chat: plain text. */
+#define TEXT_DESCRIPTION                                                                      \
+    "A private bot: it works only for those whom its owner lets in. If you are one of them, " \
+    "press Start; /help shows what it can do."
+#define TEXT_SHORT_DESCRIPTION "A private bot: it works only for those whom its owner lets in."
+
+/* --- a session's message --- */
+
+/* Parts of many messages: "HOME-PC", with its port if that is not the usual one; an address. */
+void texts_add_target(struct text *html, const struct session_view *view);
+void texts_add_client(struct text *html, const struct addr *client);
+
+void texts_opening(struct text *html, const struct session_view *view);
+/* command: the ssh command line. */
+void texts_waiting_ssh(struct text *html, const struct session_view *view, const char *command,
+                       enum admit admit);
+void texts_waiting_rdp(struct text *html, const struct session_view *view, const char *file_name);
+/* Below the .rdp file; address: "HOST:PORT" of the public port. clipboard: it is shared. */
+void texts_rdp_caption(struct text *html, const struct session_view *view, const char *address,
+                       bool clipboard);
+void texts_connected(struct text *html, const struct session_view *view);
+void texts_reconnecting(struct text *html, const struct session_view *view);
+/* Below these: lines for copying and for ~/.ssh/config, and what other clients ask for. */
+struct texts_more {
+    const char *ssh; /* "" if it stands above */
+    const char *scp;
+    const char *config;
+    const char *host; /* VPS_HOST */
+    uint16_t port;    /* the public one */
+    const char *user; /* "" if it was not said */
+};
+void texts_more(struct text *html, const struct texts_more *more);
+/* how: the clause of session_end_text(). */
+void texts_ended(struct text *html, const struct session_view *view, const char *how);
+
+/* What it says if vps-agent was restarted in the meantime. */
+void texts_restarted(struct text *html, const struct session_view *view);
+
+/* --- about an unknown client --- */
+
+/*
+ * About clients of one party, in the order in which they came. asks_always: even about
+ * addresses from which the user came before.
+ */
+enum { TEXTS_CLIENTS_MAX = 4 };
+void texts_question(struct text *html, const struct session_view *view,
+                    const struct parked_view *const clients[], unsigned count, bool asks_always);
+/* There are many strangers. is_open: the user could be among those who wait. */
+void texts_knocking(struct text *html, const struct session_view *view, bool is_open);
+/* PUT_OFF: others are asked about first. */
+enum texts_fate { TEXTS_ADMITTED, TEXTS_BLOCKED, TEXTS_PUT_OFF, TEXTS_GONE };
+void texts_answered(struct text *html, const struct session_view *view, const struct addr *from,
+                    enum texts_fate fate);
+
+/* --- answers to pressed buttons: plain text --- */
+
+enum toast {
+    TOAST_CLOSED,
+    TOAST_ADMITTED,
+    TOAST_BLOCKED,
+    TOAST_ALREADY_ADMITTED,
+    TOAST_ALREADY_BLOCKED,
+    TOAST_MORE,
+    TOAST_LESS,
+    TOAST_CLIENT_GONE,
+    TOAST_ASKED,
+    TOAST_ALL_ASKED,
+    TOAST_RUNNING,
+    TOAST_RUNNING_ALREADY,
+    TOAST_TOO_OLD,
+    TOAST_SESSION_OVER,
+    TOAST_OVER_NOBODY_ADMITTED,
+    TOAST_NOT_YOURS,
+    TOAST_NO_BUTTON,
+    TOAST_COUNT,
+};
+
+struct toast_text {
+    const char *text;
+    bool is_alert; /* what was pressed did not happen, and the user has to know */
+};
+extern const struct toast_text TOASTS[TOAST_COUNT];
+
+/* Labels of buttons. */
+#define LABEL_COPY      "Copy"
+#define LABEL_MORE      "scp, config"
+#define LABEL_LESS      "Less"
+#define LABEL_CLOSE     "Close"
+#define LABEL_ADMIT     "Admit"
+#define LABEL_BLOCK     "Block"
+#define LABEL_WHO_WAITS "Who waits?"
+
+#endif

@@ -1,0 +1,234 @@
+/* What the live message of a session says. */
+#include <stdio.h>
+
+#include "vps/chat/texts.h"
+#include "vps/telegram/html.h"
+
+void texts_add_target(struct text *html, const struct session_view *view)
+{
+    static const uint16_t DEFAULT_PORTS[] = {[KIND_SSH] = 22, [KIND_RDP] = 3389};
+    char with_port[TARGET_TEXT_MAX];
+    if (view->names_gateway) {
+        html_add(html, view->gateway);
+        text_add(html, "/");
+    }
+    if (view->port == DEFAULT_PORTS[view->kind]) {
+        html_add(html, view->host);
+    } else {
+        target_format(view->host, view->port, with_port);
+        html_add(html, with_port);
+    }
+}
+
+/* "RDP to HOME-PC". */
+static void add_title(struct text *html, const struct session_view *view)
+{
+    text_add(html, "<b>%s to ", view->kind == KIND_SSH ? "SSH" : "RDP");
+    texts_add_target(html, view);
+    text_add(html, "</b>");
+}
+
+void texts_add_client(struct text *html, const struct addr *client)
+{
+    char host[ADDR_HOST_MAX];
+    html_add_in_tag(html, "code", addr_host_text(client, host));
+}
+
+/*
+ * A line "2 connections, 1.2 MB received, 35 kB sent", from the user's side. The number of
+ * connections is left out if there was only one.
+ */
+static void add_traffic(struct text *html, const struct session_view *view)
+{
+    const char *comma = "\n";
+    if (view->connections_total > 1) {
+        unsigned count = view->state == SESSION_CONNECTED ? view->connections
+                                                          : view->connections_total;
+        text_add(html, "%s%u connection%s", comma, count, count == 1 ? "" : "s");
+        comma = ", ";
+    }
+    if (view->bytes_to_client > 0 || view->bytes_to_target > 0) {
+        text_add(html, "%s", comma);
+        text_add_bytes(html, view->bytes_to_client);
+        text_add(html, " received, ");
+        text_add_bytes(html, view->bytes_to_target);
+        text_add(html, " sent");
+    }
+}
+
+/* What did not go well last, and does not end the session. */
+static void add_note(struct text *html, const struct session_view *view)
+{
+    if (view->note) {
+        text_add(html, "\n⚠️ ");
+        html_add_sentence(html, view->note);
+    }
+}
+
+static void add_duration(struct text *html, const struct session_view *view)
+{
+    if (view->seconds_connected > 0) {
+        text_add(html, " for ");
+        text_add_seconds(html, view->seconds_connected);
+    }
+}
+
+/* In steps of 5 s, so that it says "2 min" and not "1 min 59 s" if the answer took a moment. */
+static void add_time_left(struct text *html, const struct session_view *view)
+{
+    text_add_seconds(html, ((uint64_t)view->seconds_left + 4) / 5 * 5);
+}
+
+void texts_opening(struct text *html, const struct session_view *view)
+{
+    text_add(html, "🟡 ");
+    add_title(html, view);
+    text_add(html, "\nOpening…");
+}
+
+/* Where a client waits in silence until the user answers. */
+static void add_admit_hint(struct text *html, enum admit admit)
+{
+    if (admit != ADMIT_AUTO) {
+        text_add(html, "\n%s until you press <b>Admit</b> here.",
+                 admit == ADMIT_ASK ? "ssh waits" : "From a new address, ssh waits");
+    }
+}
+
+void texts_waiting_ssh(struct text *html, const struct session_view *view, const char *command,
+                       enum admit admit)
+{
+    text_add(html, "🟡 ");
+    add_title(html, view);
+    text_add(html, " is ready:\n");
+    html_add_in_tag(html, "code", command);
+    add_admit_hint(html, admit);
+    text_add(html, "\nTime left to connect: ");
+    add_time_left(html, view);
+    add_note(html, view);
+}
+
+void texts_waiting_rdp(struct text *html, const struct session_view *view, const char *file_name)
+{
+    text_add(html, "🟡 ");
+    add_title(html, view);
+    text_add(html, " is ready: open ");
+    html_add_in_tag(html, "b", file_name);
+    text_add(html, "\nTime left to connect: ");
+    add_time_left(html, view);
+    add_note(html, view);
+}
+
+void texts_rdp_caption(struct text *html, const struct session_view *view, const char *address,
+                       bool clipboard)
+{
+    text_add(html, "Open this file within ");
+    add_time_left(html, view);
+    text_add(html, " to reach ");
+    texts_add_target(html, view);
+    text_add(html,
+             ".\n\nWindows warns “Caution: Unknown remote connection” because the file is not "
+             "signed. Check that the address is ");
+    html_add_in_tag(html, "code", address);
+    text_add(html,
+             " and press <b>Connect</b>. A second warning, about the name in the certificate, "
+             "is normal: the machine made that certificate itself.");
+    if (clipboard) {
+        text_add(html, "\n\nThe clipboard is shared: what you copy on either side can be pasted, "
+                       "and read, on the other one.");
+    }
+}
+
+void texts_connected(struct text *html, const struct session_view *view)
+{
+    text_add(html, "🟢 ");
+    add_title(html, view);
+    text_add(html, "\nConnected from ");
+    texts_add_client(html, &view->client);
+    add_duration(html, view);
+    add_traffic(html, view);
+    add_note(html, view);
+}
+
+void texts_reconnecting(struct text *html, const struct session_view *view)
+{
+    text_add(html, "🟠 ");
+    add_title(html, view);
+    text_add(html, "\n");
+    if (view->gateway_is_away) {
+        text_add(html, "Gateway ");
+        html_add(html, view->gateway);
+        text_add(html, " is offline. If it comes back, you can connect again; time left: ");
+    } else {
+        texts_add_client(html, &view->client);
+        text_add(html, " disconnected and can come back within ");
+    }
+    add_time_left(html, view);
+    add_traffic(html, view);
+    add_note(html, view);
+}
+
+/* For clients with a window, where each goes into a field of its own. */
+static void add_parts(struct text *html, const struct texts_more *more)
+{
+    char port[8];
+    snprintf(port, sizeof port, "%u", more->port);
+    text_add(html, "\n\nPuTTY, FileZilla (SFTP) and apps:\nHost ");
+    html_add_in_tag(html, "code", more->host);
+    text_add(html, "\nPort ");
+    html_add_in_tag(html, "code", port);
+    if (more->user[0]) {
+        text_add(html, "\nUser ");
+        html_add_in_tag(html, "code", more->user);
+    }
+}
+
+void texts_more(struct text *html, const struct texts_more *more)
+{
+    if (more->ssh[0]) {
+        text_add(html, "\n\nTo connect again:\n");
+        html_add_in_tag(html, "code", more->ssh);
+    }
+    text_add(html, "\n\nTo copy files:\n");
+    html_add_in_tag(html, "code", more->scp);
+    text_add(html, "\n\nOr, for everything that uses ssh, in ~/.ssh/config:\n");
+    html_add_in_tag(html, "pre", more->config);
+    add_parts(html, more);
+}
+
+/* It never came to be what the user asked for. */
+static bool never_opened(const struct session_view *view)
+{
+    return !view->was_ready &&
+           (view->end == SESSION_END_REFUSED || view->end == SESSION_END_GATEWAY);
+}
+
+void texts_ended(struct text *html, const struct session_view *view, const char *how)
+{
+    text_add(html, never_opened(view) ? "🔴 " : "⚪ ");
+    add_title(html, view);
+    text_add(html, never_opened(view) ? " could not be opened\n" : " has ended\n");
+    html_add_sentence(html, how);
+    if (view->connected_unix != 0) {
+        text_add(html, "\nConnected from ");
+        texts_add_client(html, &view->client);
+        add_duration(html, view);
+        add_traffic(html, view);
+    }
+    add_note(html, view);
+}
+
+void texts_restarted(struct text *html, const struct session_view *view)
+{
+    text_add(html, "⚪ ");
+    add_title(html, view);
+    text_add(html, " has ended\nThe server was restarted. Please send the command again.");
+}
+
+void texts_open_session(struct text *html, unsigned number, const struct session_view *view)
+{
+    text_add(html, "\n%u. ", number);
+    add_title(html, view);
+    text_add(html, ", open for ");
+    text_add_seconds(html, view->seconds_open);
+}

@@ -1,0 +1,114 @@
+/*
+ * gateways: the control port of vps-agent and the gateways that are logged in,
+ * by name. A new login of a gateway replaces the old one.
+ *
+ * Connections that have not logged in are bounded in time (CHANNEL_HANDSHAKE_MS), in
+ * all, per network and per party. Where a bound is hit, one of those that have shown no
+ * key makes room, of the network and the party that have the most; which one is left to
+ * chance, so that the last to come does not always win. Those that have shown a key go last.
+ */
+#ifndef PAMTUNNEL_VPS_GATEWAYS_GATEWAYS_H
+#define PAMTUNNEL_VPS_GATEWAYS_GATEWAYS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/log.h"
+#include "base/net.h"
+#include "base/why.h"
+#include "control/message.h"
+#include "vps/gateways/attendance.h"
+#include "vps/gateways/keyring.h"
+#include "vps/settings/settings.h"
+
+enum {
+    GATEWAYS_UNFINISHED_MAX = 64,
+    GATEWAYS_UNFINISHED_PER_NETWORK = 48,
+    GATEWAYS_UNFINISHED_PER_PARTY = 32,
+    /*
+     * First flights with a right key of which no login came, at once and one more each
+     * second: they cost a key exchange each, and may be replayed by anybody who saw one.
+     */
+    GATEWAYS_FALSE_STARTS_PER_PARTY = 16,
+    GATEWAYS_FALSE_STARTS_PER_NETWORK = 64,
+    GATEWAYS_PER_SHARED_KEY = 16, /* online with a key that has no name */
+};
+
+struct gateways;
+struct gateway;
+
+struct gateways_events {
+    /* A message from the gateway of this name. */
+    void (*received)(void *arg, const char *gateway, const struct message *message);
+    /* It has logged in, perhaps anew: what it was asked before is not to be counted on. */
+    void (*online)(void *arg, const char *gateway);
+    /* It is offline; its tunnels that relay are not touched by that. */
+    void (*lost)(void *arg, const char *gateway);
+    void *arg;
+};
+
+struct gateways_options {
+    uv_loop_t *loop;
+    const struct log *log;
+    const struct vps_settings *settings;
+    struct store *store; /* which keys have been used; may be NULL */
+    struct gateways_events events;
+};
+
+/* Opens the control port. On failure why says what to do. */
+int gateways_new(const struct gateways_options *options, struct gateways **ret_gateways,
+                 struct why *why);
+/*
+ * The settings are others now than `before`: whoever logged in with a key that is not the
+ * gateway's any more is offline, and so is who is about to log in. Pairs that relay go on.
+ */
+void gateways_settings_changed(struct gateways *gateways, const struct vps_settings *before);
+/* Says goodbye to all. Accepts NULL. */
+void gateways_free(struct gateways *gateways);
+
+/*
+ * The gateway for a target: by name, or the only one there is if name is empty.
+ * -ENOTCONN, -ENOENT, -EDESTADDRREQ as sessions_open() says, with why for the user.
+ */
+int gateways_pick(const struct gateways *gateways, const char *name, struct gateway **ret_gateway,
+                  struct why *why);
+/*
+ * gateways_pick() finds none of that name ("": any), and is worth another try in a few seconds:
+ * after a restart on either side a gateway is on its way.
+ */
+bool gateways_expect(const struct gateways *gateways, const char *name);
+/* The one of that name if it is online, or NULL. */
+struct gateway *gateways_find(const struct gateways *gateways, const char *name);
+/* One after the other: NULL to start, NULL at the end. */
+struct gateway *gateways_next(const struct gateways *gateways, const struct gateway *after);
+
+/*
+ * True if a target's name alone does not say which machine it is: there are several keys, or
+ * gateways of several names have logged in with the one that there is, also before a restart
+ * (ssh would ask anew about host keys under other aliases). Does not become false
+ * again when one goes.
+ */
+bool gateways_are_several(const struct gateways *gateways);
+
+/* Who was here, and is away. */
+const struct attendance *gateways_attendance(const struct gateways *gateways);
+
+/* The keys with which they log in. */
+const struct keyring *gateways_keyring(const struct gateways *gateways);
+
+/* 0 or -errno: it is as good as offline then. */
+int gateway_send(struct gateway *gateway, const struct message *message);
+
+struct gateway_view {
+    const char *name;
+    const char *program;
+    struct addr from;
+    int64_t since_unix;
+    uint64_t seconds_online;
+    uint64_t rtt_us;
+    unsigned version; /* of the protocol */
+};
+void gateway_view(const struct gateway *gateway, struct gateway_view *ret_view);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * What the parts of gateways share:
+ *
+ *     gateways         the list, and who is picked of it; their life
+ *     gateways_login   keys, and what happens from a login to the end of its channel
+ *     gateways_port    the control port, and who has to make room at it
+ */
+#ifndef PAMTUNNEL_VPS_GATEWAYS_GATEWAYS_CORE_H
+#define PAMTUNNEL_VPS_GATEWAYS_GATEWAYS_CORE_H
+
+#include "base/addresses.h"
+#include "base/allowance.h"
+#include "base/listener.h"
+#include "base/sieve.h"
+#include "control/channel.h"
+#include "control/tls.h"
+#include "shared/gateway_name.h"
+#include "vps/gateways/attendance.h"
+#include "vps/gateways/gateways.h"
+
+/* A connection at the control port; a gateway once its channel is open. */
+struct gateway {
+    struct gateway *next; /* the newest one first */
+    struct gateways *gateways;
+    struct channel *channel;
+    struct addr from;
+    int64_t since_unix;
+    uint64_t since_ms;
+    bool open;
+};
+
+struct gateways {
+    struct gateways_options options;
+    struct keyring *keyring;
+    struct tls_config *tls;
+    struct listener *listener;
+    struct addresses *addresses; /* this machine's; NULL: the kernel does not tell */
+    struct gateway *list;
+    char first_name[GATEWAY_NAME_MAX + 1]; /* of the first to log in */
+    bool more_names;                       /* others have logged in since */
+    struct attendance attendance;
+    struct allowance party_starts, network_starts; /* false ones */
+    /* Log lines about strangers: failures by network, and what does not hide behind them. */
+    struct sieve *failures, *attacks;
+    struct sieve *logins; /* about who has a key, by its number */
+};
+
+/* Out of the list, with its channel. */
+void gateways_remove(struct gateway *gateway);
+/* This name has logged in: see gateways_are_several(). */
+void gateways_note_name(struct gateways *gateways, const char *name);
+
+/* ---- gateways_login ---------------------------------------------------------- */
+
+extern const struct channel_events GATEWAY_CHANNEL_EVENTS;
+/* A tls_key_fn; arg is the gateways. */
+int gateways_key_of(void *arg, const char *identity, uint8_t ret_key[CRYPTO_KEY_SIZE]);
+/* A line about somebody who has shown no key. */
+void gateways_say_stranger(struct sieve *sieve, const char *cause, const struct addr *from,
+                           const char *text);
+/* Its key is another one, or there is none any more: it is offline. */
+void gateway_shut_out(struct gateway *gateway);
+
+/* ---- gateways_port ----------------------------------------------------------- */
+
+/* 0, or -errno with what to do in why. */
+int gateways_open_port(struct gateways *gateways, struct why *why);
+/* Its channel is at an end: a login that was begun with a right key and not finished is counted. */
+void gateways_count_false_start(struct gateways *gateways, const struct gateway *gateway);
+/* An address of this machine is gone; arg is the gateways. */
+void gateways_address_gone(void *arg, const struct addr *addr);
+
+#endif

@@ -1,0 +1,189 @@
+/* The control port: connections that have not logged in, and who of them has to make room. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "vps/gateways/gateways_core.h"
+
+enum { BACKLOG = 128 };
+
+void gateways_count_false_start(struct gateways *gateways, const struct gateway *gateway)
+{
+    if (channel_peer_is_proven(gateway->channel) && !channel_is_shaken(gateway->channel)) {
+        allowance_use(&gateways->party_starts, &gateway->from, clock_ms());
+        allowance_use(&gateways->network_starts, &gateway->from, clock_ms());
+    }
+}
+
+typedef bool (*alike_fn)(const struct addr *a, const struct addr *b);
+
+static bool everybody(const struct addr *a, const struct addr *b)
+{
+    (void)a;
+    (void)b;
+    return true;
+}
+
+/* How many have not logged in, of those that are like this one. */
+static unsigned count_unfinished(const struct gateways *gateways, alike_fn alike,
+                                 const struct addr *addr)
+{
+    unsigned count = 0;
+    for (const struct gateway *g = gateways->list; g; g = g->next) {
+        count += !g->open && alike(&g->from, addr);
+    }
+    return count;
+}
+
+/*
+ * Of these the crowd of the most: where the narrower likeness has the most who have shown
+ * no key. NULL if all have shown one.
+ */
+static const struct gateway *one_of_the_most(const struct gateways *gateways, alike_fn alike,
+                                             const struct addr *addr, alike_fn narrower)
+{
+    const struct gateway *found = NULL;
+    unsigned most = 0;
+    for (const struct gateway *g = gateways->list; g; g = g->next) {
+        unsigned count = 0;
+        if (g->open || channel_peer_is_proven(g->channel) || !alike(&g->from, addr)) {
+            continue;
+        }
+        for (const struct gateway *o = gateways->list; o; o = o->next) {
+            count += !o->open && !channel_peer_is_proven(o->channel) &&
+                     narrower(&o->from, &g->from);
+        }
+        if (count > most) {
+            most = count;
+            found = g;
+        }
+    }
+    return found;
+}
+
+/* One of those who have shown no key (or have), by chance; the oldest if chance fails. */
+static struct gateway *draw(const struct gateways *gateways, alike_fn alike,
+                            const struct addr *addr, bool proven)
+{
+    struct gateway *drawn = NULL;
+    uint32_t seen = 0, chance = 0;
+    for (struct gateway *g = gateways->list; g; g = g->next) {
+        if (g->open || channel_peer_is_proven(g->channel) != proven || !alike(&g->from, addr)) {
+            continue;
+        }
+        seen++;
+        if (crypto_random_below(seen, &chance) < 0 || chance == 0) {
+            drawn = g;
+        }
+    }
+    return drawn;
+}
+
+static struct gateway *find_victim(const struct gateways *gateways, alike_fn alike,
+                                   const struct addr *addr)
+{
+    const struct gateway *one = one_of_the_most(gateways, alike, addr, addr_same_network);
+    if (!one) {
+        return draw(gateways, alike, addr, true);
+    }
+    struct addr network = one->from;
+    one = one_of_the_most(gateways, addr_same_network, &network, addr_same_party);
+    /* Within a party that is asked about there is but that party. */
+    return draw(gateways, alike == addr_same_party ? alike : addr_same_party,
+                alike == addr_same_party ? addr : &one->from, false);
+}
+
+/* The newest is not in the list yet: it is never the one to go. */
+static void make_room(struct gateways *gateways, const struct addr *from)
+{
+    static const struct {
+        alike_fn alike;
+        unsigned most;
+    } BOUNDS[] = {
+        {addr_same_party, GATEWAYS_UNFINISHED_PER_PARTY},
+        {addr_same_network, GATEWAYS_UNFINISHED_PER_NETWORK},
+        {everybody, GATEWAYS_UNFINISHED_MAX},
+    };
+    for (size_t i = 0; i < sizeof BOUNDS / sizeof *BOUNDS; i++) {
+        if (count_unfinished(gateways, BOUNDS[i].alike, from) >= BOUNDS[i].most) {
+            struct gateway *victim = find_victim(gateways, BOUNDS[i].alike, from);
+            struct addr peer = victim->from;
+            gateways_count_false_start(gateways, victim);
+            gateways_remove(victim);
+            gateways_say_stranger(gateways->attacks, "control port: unfinished handshakes", &peer,
+                                  "too many unfinished handshakes");
+            return;
+        }
+    }
+}
+
+/* Somebody plays the beginnings of logins back, or a gateway's line breaks again and again. */
+static bool starts_falsely(struct gateways *gateways, const struct addr *from)
+{
+    if (!allowance_is_used_up(&gateways->party_starts, from, clock_ms()) &&
+        !allowance_is_used_up(&gateways->network_starts, from, clock_ms())) {
+        return false;
+    }
+    gateways_say_stranger(gateways->attacks, "control port: unfinished logins with a right key",
+                          from,
+                          "many logins began there with a right key and were not finished: not "
+                          "listened to for a second");
+    return true;
+}
+
+static void on_connection(void *arg, int fd, const struct addr *from)
+{
+    struct gateways *gateways = arg;
+    if (starts_falsely(gateways, from)) {
+        close(fd);
+        return;
+    }
+    make_room(gateways, from);
+    struct gateway *gateway = calloc(1, sizeof *gateway);
+    struct channel_options options = {
+        .self = SENDER_VPS,
+        .program = "vps-agent " PAMTUNNEL_VERSION,
+        .events = &GATEWAY_CHANNEL_EVENTS,
+        .arg = gateway,
+    };
+    if (!gateway ||
+        channel_new(gateways->options.loop, gateways->tls, fd, &options, &gateway->channel) < 0) {
+        free(gateway);
+        close(fd);
+        return;
+    }
+    gateway->gateways = gateways;
+    gateway->from = *from;
+    gateway->next = gateways->list;
+    gateways->list = gateway;
+}
+
+/* The connections to it are dead: gateways are offline until they come to another one. */
+void gateways_address_gone(void *arg, const struct addr *addr)
+{
+    struct gateways *gateways = arg;
+    for (struct gateway *g = gateways->list; g; g = g->next) {
+        channel_lost_address(g->channel, addr);
+    }
+}
+
+int gateways_open_port(struct gateways *gateways, struct why *why)
+{
+    const struct vps_settings *settings = gateways->options.settings;
+    int fd = net_listen(settings->bind_address, settings->control_port, BACKLOG);
+    if (fd < 0) {
+        return why_set(why, fd,
+                       "cannot listen on CONTROL_PORT %u at BIND_ADDRESS %s: %s. Is another "
+                       "vps-agent running?",
+                       settings->control_port, settings->bind_address, strerror(-fd));
+    }
+    gateways->listener = listener_new(gateways->options.loop, fd, on_connection, gateways);
+    if (!gateways->listener) {
+        close(fd);
+        return why_set(why, -ENOMEM, "out of memory");
+    }
+    return 0;
+}

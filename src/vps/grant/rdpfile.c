@@ -1,0 +1,75 @@
+#include "vps/grant/rdpfile.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/host.h"
+#include "shared/gateway_name.h"
+
+static const char SETTINGS[] =
+    "prompt for credentials:i:1\r\n"
+    "authentication level:i:2\r\n" /* warn: the certificate is the target's */
+    "enablecredsspsupport:i:1\r\n"
+    "negotiate security layer:i:1\r\n"
+    "gatewayusagemethod:i:0\r\n"
+    "autoreconnection enabled:i:1\r\n"
+    "bandwidthautodetect:i:1\r\n" /* with networkautodetect:i:1, the default, FreeRDP warns */
+    "redirectprinters:i:0\r\n"
+    "redirectsmartcards:i:0\r\n"
+    "redirectcomports:i:0\r\n"
+    "redirectwebauthn:i:0\r\n"
+    "audiocapturemode:i:0\r\n"
+    "drivestoredirect:s:\r\n"
+    "devicestoredirect:s:\r\n"
+    "camerastoredirect:s:\r\n";
+
+/* mstsc and FreeRDP read a domain in a line of its own. */
+static void add_user(const char *user, struct text *text)
+{
+    const char *backslash = strchr(user, '\\');
+    if (user[0]) {
+        text_add(text, "username:s:%s\r\n", backslash ? backslash + 1 : user);
+    }
+    if (backslash) {
+        text_add(text, "domain:s:%.*s\r\n", (int)(backslash - user), user);
+    }
+}
+
+void rdpfile_write(const struct rdpfile *file, struct text *text)
+{
+    char address[TARGET_TEXT_MAX];
+    target_format(file->host, file->port, address);
+    text_add(text, "full address:s:%s\r\n", address);
+    add_user(file->user, text);
+    text_add(text, "%sredirectclipboard:i:%d\r\nloadbalanceinfo:s:%s%s\r\n", SETTINGS,
+             file->clipboard, RDPFILE_COOKIE, file->secret);
+}
+
+/* Windows opens the device, whatever stands behind the first dot. */
+static bool is_device(const char *name)
+{
+    static const char *const NAMES[] = {"con", "prn", "aux", "nul"};
+    size_t len = strcspn(name, ".");
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        if (len == 3 && strncasecmp(name, NAMES[i], len) == 0) {
+            return true;
+        }
+    }
+    return len == 4 && (strncasecmp(name, "com", 3) == 0 || strncasecmp(name, "lpt", 3) == 0) &&
+           name[3] >= '0' && name[3] <= '9';
+}
+
+void rdpfile_name(const char *gateway, const char *target_host, char *dst)
+{
+    static const char ALLOWED[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    char name[GATEWAY_NAME_MAX + 1 + HOST_MAX + 1];
+    snprintf(name, sizeof name, "%s%s%s", gateway, gateway[0] ? "-" : "", target_host);
+    for (char *c = name; *c; c++) {
+        *c = strchr(ALLOWED, *c) ? *c : '-';
+    }
+    /* A hyphen in front would be an option to a client that takes the file as an argument. */
+    snprintf(dst, RDPFILE_NAME_SIZE, "%s%.*s.rdp", is_device(name) || name[0] == '-' ? "pam-" : "",
+             RDPFILE_NAME_SIZE - 9, name);
+}

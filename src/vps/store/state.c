@@ -1,0 +1,93 @@
+#include "vps/store/state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vps/store/lock.h"
+
+/*
+ * The n-th leads from schema n - 1 to schema n; one that was released is never changed.
+ * Owners are texts like "telegram:42", times seconds of Unix time.
+ */
+static const char *const MIGRATIONS[] = {
+    /* since is when it was first admitted; address the last one of the party. */
+    "CREATE TABLE known("
+    "    owner TEXT NOT NULL, party TEXT NOT NULL, address TEXT NOT NULL,"
+    "    admitted_by TEXT NOT NULL, since INTEGER NOT NULL, used INTEGER NOT NULL,"
+    "    PRIMARY KEY(owner, party)) STRICT, WITHOUT ROWID;"
+    /* How far the updates of a bot at a Bot API server are dealt with. */
+    "CREATE TABLE queue("
+    "    bot INTEGER NOT NULL, api_url TEXT NOT NULL, next INTEGER NOT NULL, at INTEGER NOT NULL,"
+    "    PRIMARY KEY(bot, api_url)) STRICT, WITHOUT ROWID;"
+    /* Messages of a bot that show an open session, and what they say if it is over ("": gone). */
+    "CREATE TABLE message("
+    "    bot INTEGER NOT NULL, chat INTEGER NOT NULL, message INTEGER NOT NULL,"
+    "    correction TEXT NOT NULL, at INTEGER NOT NULL,"
+    "    PRIMARY KEY(bot, chat, message)) STRICT, WITHOUT ROWID;",
+    /* Keys with a time that a gateway has used before it; key tells which, and is not it. */
+    "CREATE TABLE joined("
+    "    key TEXT NOT NULL PRIMARY KEY, gateway TEXT NOT NULL, at INTEGER NOT NULL)"
+    "    STRICT, WITHOUT ROWID;",
+    /* Keys without a name that gateways of several names have logged in with. */
+    "CREATE TABLE shared(key TEXT NOT NULL PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT "
+    "ROWID;",
+};
+
+char *state_path(const char *state_dir, char *dst)
+{
+    snprintf(dst, STATE_PATH_MAX, "%s/state.db", state_dir);
+    return dst;
+}
+
+unsigned state_schema(void)
+{
+    return sizeof MIGRATIONS / sizeof *MIGRATIONS;
+}
+
+int state_reserve(const char *state_dir, const struct log *log, int *ret_fd, struct why *why)
+{
+    if (mkdir(state_dir, 0700) < 0 && errno != EEXIST) {
+        int err = -errno;
+        return why_set(why, err, "cannot make STATE_DIR %s: %s%s", state_dir, strerror(-err),
+                       err == -ENOENT   ? " (make the folder above it first)"
+                       : err == -EACCES ? "; set STATE_DIR to a folder that this user may write to"
+                                        : "");
+    }
+    if (access(state_dir, W_OK | X_OK) < 0) {
+        int err = -errno;
+        return why_set(why, err,
+                       "cannot write in STATE_DIR %s: %s; run vps-agent as the user that it "
+                       "belongs to, or give it another folder",
+                       state_dir, strerror(-err));
+    }
+    int fd = lock_folder(state_dir);
+    if (fd == -EWOULDBLOCK) {
+        return why_set(why, fd,
+                       "another vps-agent is running with this STATE_DIR, %s: stop it, or give "
+                       "this one a folder of its own",
+                       state_dir);
+    }
+    if (fd < 0 && fd != -ENOLCK && fd != -EOPNOTSUPP && fd != -EBADF) {
+        return why_set(why, fd, "cannot use STATE_DIR %s: %s", state_dir, strerror(-fd));
+    }
+    if (fd < 0) { /* file systems of a network may know no such locks */
+        log_warn(log, "cannot reserve STATE_DIR %s (%s): take care that no other vps-agent uses it",
+                 state_dir, strerror(-fd));
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+int state_open(const char *state_dir, const struct log *log, struct store **ret_store,
+               struct why *why)
+{
+    char path[STATE_PATH_MAX];
+    const struct store_options options = {.path = state_path(state_dir, path),
+                                          .log = log,
+                                          .migrations = MIGRATIONS,
+                                          .schema = state_schema()};
+    return store_open(&options, ret_store, why);
+}

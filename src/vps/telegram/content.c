@@ -1,0 +1,50 @@
+#include "vps/telegram/content.h"
+
+#include <string.h>
+
+static json_t *button_json(const struct button *button)
+{
+    if (button->copy) {
+        return json_pack("{s:s,s:{s:s}}", "text", button->label, "copy_text", "text", button->copy);
+    }
+    return json_pack("{s:s,s:s}", "text", button->label, "callback_data", button->data);
+}
+
+/* NULL if there is none. */
+static json_t *keyboard_json(const struct button *buttons, unsigned count)
+{
+    json_t *rows = json_array(), *shared = NULL;
+    for (unsigned i = 0; i < count; i++) {
+        if (buttons[i].copy && strlen(buttons[i].copy) > COPY_TEXT_MAX) {
+            continue;
+        }
+        json_t *row = buttons[i].wide ? NULL : shared;
+        if (!row) {
+            row = json_array();
+            json_array_append_new(rows, row);
+        }
+        json_array_append_new(row, button_json(&buttons[i]));
+        shared = buttons[i].wide ? shared : row;
+    }
+    if (json_array_size(rows) == 0) {
+        json_decref(rows);
+        return NULL;
+    }
+    return json_pack("{s:o}", "inline_keyboard", rows);
+}
+
+json_t *content_of_message(const char *html, const struct button *buttons, unsigned count)
+{
+    json_t *content = json_pack("{s:s,s:s,s:{s:b}}", "text", html, "parse_mode", "HTML",
+                                "link_preview_options", "is_disabled", 1);
+    json_t *keyboard = keyboard_json(buttons, count);
+    if (keyboard) {
+        json_object_set_new(content, "reply_markup", keyboard);
+    }
+    return content;
+}
+
+json_t *content_of_caption(const char *html)
+{
+    return json_pack("{s:s,s:s}", "caption", html, "parse_mode", "HTML");
+}

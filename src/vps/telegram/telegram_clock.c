@@ -1,0 +1,42 @@
+#include "vps/telegram/telegram_clock.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+
+enum { CLOCK_FINE_S = 15 };
+
+void telegram_clock_hear(struct telegram_clock *clock, int64_t server_unix)
+{
+    if (server_unix > 0) {
+        clock->server_unix = server_unix;
+        clock->heard_ms = clock_ms();
+    }
+}
+
+int64_t telegram_clock_now(const struct telegram_clock *clock)
+{
+    if (clock->server_unix == 0) {
+        return clock_unix();
+    }
+    return clock->server_unix + (int64_t)((clock_ms() - clock->heard_ms) / 1000);
+}
+
+void telegram_clock_compare(struct telegram_clock *clock, const struct log *log)
+{
+    int64_t off = clock_unix() - telegram_clock_now(clock);
+    if (off >= -CLOCK_FINE_S && off <= CLOCK_FINE_S) {
+        clock->warned = false;
+    } else if (!clock->warned) {
+        clock->warned = true;
+        char span[32];
+        struct text text = text_over(span, sizeof span);
+        text_add_seconds(&text, (uint64_t)llabs(off));
+        log_warn(log,
+                 "this machine's clock is %s %s of Telegram's: commands are judged by Telegram's, "
+                 "but certificates and this log need the right time",
+                 span, off < 0 ? "behind" : "ahead");
+    }
+}
