@@ -9,15 +9,15 @@
 
 #include "base/settings.h"
 #include "base/vocabulary.h"
-#include "control/tls.h"
 #include "gateway/health.h"
 #include "gateway/settings.h"
 #include "gateway/setup/look.h"
 #include "gateway/targets.h"
 #include "shared/checkup.h"
+#include "shared/program.h"
 #include "shared/service.h"
 
-enum { EXIT_USAGE = 2, DESCRIPTORS_FEW = 1024 };
+enum { DESCRIPTORS_FEW = 1024 };
 
 static void check_secret_files(struct checkup *checkup, const char *env_file)
 {
@@ -217,14 +217,14 @@ int doctor_run(const char *env_file)
     }
     checkup_say(&checkup, CHECKUP_OK, "settings", "complete, from %s",
                 env_file ? env_file : "the environment");
-    if (vocabulary_doubts(gateway_settings_vocabulary(), env_file, &why)) {
+    if (vocabulary_doubts(&GATEWAY_VOCABULARY, env_file, &why)) {
         checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
     }
     check_secret_files(&checkup, env_file);
     checkup_clock(&checkup);
     checkup_descriptors(&checkup, DESCRIPTORS_FEW);
     const struct congestion_system system = congestion_look(CONGESTION_FOLDER);
-    checkup_congestion(&checkup, &system, settings.congestion_control, "ways to the VPS",
+    checkup_congestion(&checkup, &system, settings.common.congestion_control, "ways to the VPS",
                        "/usr/share/pamtunnel-gateway/bbr");
     check_targets(&checkup, settings.allowed_targets);
     agent.err = health_ask(&settings, env_file, agent.answer, &agent.why);
@@ -234,6 +234,5 @@ int doctor_run(const char *env_file)
     }
     say_agent(&checkup, env_file, &agent);
     gateway_settings_done(&settings);
-    tls_library_free();
     return checkup.bad ? EXIT_FAILURE : EXIT_SUCCESS;
 }

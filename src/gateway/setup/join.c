@@ -13,9 +13,10 @@
 #include "gateway/settings.h"
 #include "gateway/setup/look.h"
 #include "shared/invite.h"
+#include "shared/program.h"
 #include "shared/service.h"
 
-enum { EXIT_USAGE = 2, PASTED_MAX = 4 * INVITE_TEXT_MAX };
+enum { PASTED_MAX = 4 * INVITE_TEXT_MAX };
 
 static void complain(const struct why *why)
 {
@@ -168,7 +169,7 @@ int join_run(const struct join_options *options)
         complain(&why);
         return EXIT_FAILURE;
     }
-    if (gateway_settings_check_names(path, &why) < 0) { /* before anybody is asked */
+    if (vocabulary_check_file(&GATEWAY_VOCABULARY, path, &why) < 0) { /* before anybody is asked */
         complain(&why);
         return EXIT_USAGE;
     }

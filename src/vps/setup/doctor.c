@@ -13,16 +13,16 @@
 #include "base/settings.h"
 #include "base/text.h"
 #include "base/vocabulary.h"
+#include "shared/program.h"
 #include "shared/service.h"
 #include "vps/admin/health.h"
-#include "vps/settings/roster.h"
+#include "vps/settings/settings.h"
 #include "vps/setup/doctor_keys.h"
 #include "vps/setup/doctor_state.h"
 #include "vps/setup/firewall.h"
 #include "vps/setup/hotline.h"
 
 enum {
-    EXIT_USAGE = 2,
     CALL_MS = 15000,
     DESCRIPTORS_PER_SESSION = 8, /* two listeners, and visitors at the door */
     DESCRIPTORS_PER_CONNECTION = 2,
@@ -76,7 +76,7 @@ static void check_state_dir(struct checkup *checkup, const char *path)
 /* Whether it is one that should be here. The keys' own check tells of those not used yet. */
 static bool is_missed(const struct vps_settings *settings, const char *name, bool was_here)
 {
-    const struct gateway_key *key = roster_key(settings, name);
+    const struct gateway_key *key = key_list_find(&settings->tunnel_key, name);
     return key && key->name[0] && (was_here || !key->until);
 }
 
@@ -259,7 +259,7 @@ static void check_all(struct checkup *checkup, const struct vps_settings *settin
     doctor_check_state(checkup, settings);
     checkup_descriptors(checkup, most_descriptors(settings));
     const struct congestion_system system = congestion_look(CONGESTION_FOLDER);
-    checkup_congestion(checkup, &system, settings->congestion_control,
+    checkup_congestion(checkup, &system, settings->common.congestion_control,
                        "ways to clients and gateways", "/usr/share/pamtunnel-vps/bbr");
     doctor_check_host(checkup, settings);
     bool agent_runs = check_agent(checkup, settings, env_file);
@@ -285,7 +285,7 @@ int doctor_run(const char *env_file, bool local)
     }
     checkup_say(&checkup, CHECKUP_OK, "settings", "complete, from %s",
                 env_file ? env_file : "the environment");
-    if (vocabulary_doubts(vps_settings_vocabulary(), env_file, &why)) {
+    if (vocabulary_doubts(&VPS_VOCABULARY, env_file, &why)) {
         checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
     }
     check_secret_files(&checkup, env_file);

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "shared/gateway_name.h"
 #include "shared/invite.h"
+#include "shared/program.h"
 #include "shared/service.h"
 #include "vps/settings/settings.h"
 #include "vps/setup/handout.h"
@@ -22,7 +23,7 @@
 #include "vps/setup/sheet.h"
 #include "vps/setup/users.h"
 
-enum { EXIT_USAGE = 2, VALID_S = 24 * 3600 };
+enum { VALID_S = 24 * 3600 };
 
 struct setup {
     struct setup_options options;
@@ -385,7 +386,7 @@ static int begin(struct setup *setup, const struct setup_options *options, struc
     setup->wish = (struct keys_wish){
         .renew = options->new_key, .until_said = options->valid != NULL, .now = clock_unix()};
     setup->wish.until = valid_s ? setup->wish.now + valid_s : 0;
-    err = err < 0 ? err : vps_settings_check_names(setup->options.env_file, why);
+    err = err < 0 ? err : vocabulary_check_file(&VPS_VOCABULARY, setup->options.env_file, why);
     err = err < 0 ? err : sheet_open(setup->options.env_file, &setup->sheet, why);
     if (err == -EACCES && geteuid() != 0) {
         fputs("Run it as root, with sudo.\n", stderr);

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 
 #include "base/text.h"
-#include "vps/settings/roster.h"
+#include "vps/settings/settings.h"
 
 int users_add(const char *now, const char *more, char ret_list[SETTING_VALUE_MAX], struct why *why)
 {
@@ -16,7 +16,7 @@ int users_add(const char *now, const char *more, char ret_list[SETTING_VALUE_MAX
     text_add(&list, "%s", now);
     for (unsigned i = 0; err == 0 && i < added.allowed_users.count; i++) {
         int64_t id = added.allowed_users.ids[i];
-        if (!roster_has_user(&there, id)) {
+        if (!user_list_has(&there.allowed_users, id)) {
             text_add(&list, ",%" PRId64, id);
         }
     }
