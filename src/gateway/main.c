@@ -3,14 +3,13 @@
  * and, on its command, joins a data channel with a machine that its own list
  * allows.
  *
- *     settings  the configuration          targets   the list of what may be dialled, with
- *                                          slips     for what is often written into it
+ *     settings  the configuration          targets   the list of what may be dialled
  *     agent     loop, signals, wiring      reach     the target: look-up, list, probe
  *     uplink    the control connection     attach    the data channel: dial, proof
  *     tunnels   all of them, the relay     tunnel    the life of one
  *     failure   why one cannot be opened   health    what --health says
- *     look      a try to reach the VPS, for the two below
- *     join      --join: sets it up         doctor    --doctor: what is wrong, if something is
+ *     reachable the targets that answered a moment ago
+ *     setup/    --join: sets it up; --doctor: what is wrong, if something is
  */
 #include <stdlib.h>
 

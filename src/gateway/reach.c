@@ -21,7 +21,7 @@ struct reach {
     reach_fn fn;
     void *arg;
     const struct targets *allowed;
-    struct answered *answered;
+    struct reachable *reachable;
     char host[HOST_MAX + 1];
     uint16_t port;
     bool probe;
@@ -110,7 +110,7 @@ static void reach_probed(void *arg, int fd, const struct addr *addr)
         return;
     }
     close(fd);
-    answered_note(reach->answered, addr);
+    reachable_note(reach->reachable, addr);
     if (keep_allowed(reach, addr, 1, &answered) == 0) {
         reach_refuse(reach, addr);
         return;
@@ -123,7 +123,7 @@ static const struct addr *find_answered(const struct reach *reach, const struct 
                                         unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        if (answered_lately(reach->answered, &addrs[i])) {
+        if (reachable_lately(reach->reachable, &addrs[i])) {
             return &addrs[i];
         }
     }
@@ -200,7 +200,7 @@ struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, 
     reach->fn = fn;
     reach->arg = arg;
     reach->allowed = request->allowed;
-    reach->answered = request->answered;
+    reach->reachable = request->reachable;
     reach->port = request->port;
     reach->probe = request->probe;
     snprintf(reach->host, sizeof reach->host, "%s", request->host);

@@ -9,7 +9,7 @@
 #include "base/changes.h"
 #include "base/host.h"
 #include "base/text.h"
-#include "gateway/slips.h"
+#include "gateway/targets_mistakes.h"
 
 enum {
     ENTRIES_MAX = 1024,
@@ -173,7 +173,7 @@ static int parse_host(const struct parts *parts, struct entry *entry, struct why
 {
     enum host_kind kind = host_kind(parts->host);
 
-    if (slips_is_range(parts->host)) {
+    if (targets_mistakes_is_range(parts->host)) {
         return why_set(why, -EINVAL,
                        "\"%s\": a range of addresses is written as a network, like 192.168.1.0/24, "
                        "or as an entry for each machine",
@@ -254,7 +254,7 @@ static int parse_entry(char *text, struct entry *ret_entry, struct why *why)
                        "there is an empty entry: a ; only stands between two entries");
     }
     text_add(&copy, "%s", text);
-    err = slips_check(text, shown, why);
+    err = targets_mistakes_check(text, shown, why);
     err = err < 0 ? err : split(text, shown, &parts, why);
     if (err == 0) {
         err = parse_host(&parts, &entry, why);

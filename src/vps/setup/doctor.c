@@ -10,9 +10,7 @@
 
 #include "base/clock.h"
 #include "base/proxy.h"
-#include "base/settings.h"
 #include "base/text.h"
-#include "base/vocabulary.h"
 #include "shared/program.h"
 #include "shared/service.h"
 #include "vps/admin/health.h"
@@ -20,7 +18,7 @@
 #include "vps/setup/doctor_keys.h"
 #include "vps/setup/doctor_state.h"
 #include "vps/setup/firewall.h"
-#include "vps/setup/hotline.h"
+#include "vps/setup/sync_api.h"
 
 enum {
     CALL_MS = 15000,
@@ -33,19 +31,6 @@ enum {
 };
 
 /* ---- files ---------------------------------------------------------------- */
-
-static void check_secret_files(struct checkup *checkup, const char *env_file)
-{
-    static const char *const NAMES[] = {"TELEGRAM_TOKEN", "TUNNEL_KEY", "TELEGRAM_PROXY"};
-    struct settings_source *source;
-    checkup_secret_file(checkup, env_file);
-    if (settings_open(env_file, &source, NULL) == 0) {
-        for (unsigned i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
-            checkup_secret_file(checkup, settings_file_of(source, NAMES[i]));
-        }
-        settings_close(source);
-    }
-}
 
 static void check_state_dir(struct checkup *checkup, const char *path)
 {
@@ -130,7 +115,7 @@ static void say_not_running(struct checkup *checkup, const struct vps_settings *
         text_add(&text, "vps-agent --local%s%s", env_file ? " --env-file " : "",
                  env_file ? env_file : "");
     } else {
-        service_start_command(&text, "pamtunnel-vps", "vps-agent", env_file);
+        service_start_command(&text, &SERVICE_VPS, env_file);
     }
     checkup_no_agent(checkup, "vps-agent", command);
 }
@@ -178,10 +163,10 @@ static void check_clock_against(struct checkup *checkup, int64_t server_unix)
     }
 }
 
-static void check_webhook(struct checkup *checkup, struct hotline *hotline)
+static void check_webhook(struct checkup *checkup, struct sync_api *sync_api)
 {
-    struct hotline_answer answer;
-    hotline_call(hotline, "getWebhookInfo", NULL, CALL_MS, &answer);
+    struct sync_api_answer answer;
+    sync_api_call(sync_api, "getWebhookInfo", NULL, CALL_MS, &answer);
     const char *url = json_string_value(json_object_get(answer.result, "url"));
     if (!answer.done) {
         checkup_say(checkup, CHECKUP_SKIPPED, "webhook", "%s", answer.trouble);
@@ -207,26 +192,26 @@ static void check_proxy(struct checkup *checkup, const struct vps_settings *sett
 
 static void check_bot(struct checkup *checkup, const struct vps_settings *settings)
 {
-    struct hotline *hotline;
-    struct hotline_answer answer = {0};
+    struct sync_api *sync_api;
+    struct sync_api_answer answer = {0};
     struct why why;
-    char name[HOTLINE_NAME_MAX + 1];
-    int err = hotline_new(settings, &hotline);
+    char name[SYNC_API_NAME_MAX + 1];
+    int err = sync_api_new(settings, &sync_api);
     check_proxy(checkup, settings);
     if (err < 0) {
         checkup_say(checkup, CHECKUP_BAD, "Bot API", "%s", strerror(-err));
         return;
     }
-    if (hotline_greet(hotline, name, &answer, &why) < 0) {
+    if (sync_api_get_me(sync_api, name, &answer, &why) < 0) {
         checkup_say(checkup, CHECKUP_BAD, "Bot API", "%s", why.text);
     } else {
         checkup_say(checkup, CHECKUP_OK, "Bot API", "it answers, and the bot is @%s%s%s", name,
                     answer.first_trouble[0] ? "; but not at once (over IPv6?): " : "",
                     answer.first_trouble);
-        check_webhook(checkup, hotline);
+        check_webhook(checkup, sync_api);
     }
     check_clock_against(checkup, answer.server_unix);
-    hotline_free(hotline);
+    sync_api_free(sync_api);
 }
 
 /* ---- all of it ------------------------------------------------------------ */
@@ -283,12 +268,7 @@ int doctor_run(const char *env_file, bool local)
         checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
         return EXIT_USAGE;
     }
-    checkup_say(&checkup, CHECKUP_OK, "settings", "complete, from %s",
-                env_file ? env_file : "the environment");
-    if (vocabulary_doubts(&VPS_VOCABULARY, env_file, &why)) {
-        checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
-    }
-    check_secret_files(&checkup, env_file);
+    checkup_settings(&checkup, &VPS_VOCABULARY, env_file);
     check_all(&checkup, &settings, env_file);
     vps_settings_wipe(&settings);
     return checkup.bad ? EXIT_FAILURE : EXIT_SUCCESS;
