@@ -77,7 +77,6 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
     struct login_check *check = arg;
     const char *program = channel_peer_program(check->channel);
     enum goodbye_reason goodbye = channel_peer_goodbye(check->channel);
-
     snprintf(check->result.program, sizeof check->result.program, "%s", program);
     check->result.taken = goodbye == GOODBYE_REPLACED;
     if (goodbye == GOODBYE_LOOK || goodbye == GOODBYE_REPLACED ||
