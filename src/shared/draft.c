@@ -8,6 +8,7 @@
 
 #include "base/crypto.h"
 #include "base/envfile.h"
+#include "base/secret_file.h"
 
 enum { FILES_MAX = 4 };
 
@@ -139,7 +140,7 @@ int draft_save(const struct draft *draft, struct why *why)
 {
     int err = 0;
     for (unsigned i = 0; err == 0 && i < draft->count; i++) {
-        err = envfile_replace(draft->files[i].path, draft->files[i].line, why);
+        err = secret_file_replace(draft->files[i].path, draft->files[i].line, why);
     }
     return err == 0 && draft->changed ? envfile_write(draft->file, why) : err;
 }

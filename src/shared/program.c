@@ -6,8 +6,8 @@
 #include <uv.h>
 
 #include "base/congestion.h"
-#include "base/envfile.h"
 #include "base/net.h"
+#include "base/secret_file.h"
 #include "base/sources.h"
 
 /* ---- main ----------------------------------------------------------------- */
@@ -84,7 +84,7 @@ static void say_source(const struct program *program, const char *env_file, cons
     if (env_file) {
         log_info(log, "settings: from %s and the environment", env_file);
     }
-    if (env_file && envfile_is_safe(env_file, &why) < 0) {
+    if (env_file && secret_file_is_safe(env_file, &why) < 0) {
         log_warn(log, "the settings may be changed by others: %s", why.text);
     }
     if (vocabulary_doubts(program->vocabulary, env_file, &why)) {

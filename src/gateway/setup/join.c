@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
-#include "base/envfile.h"
 #include "base/log.h"
 #include "base/prompt.h"
+#include "base/secret_file.h"
 #include "gateway/settings.h"
 #include "gateway/setup/login_check.h"
 #include "shared/draft.h"
@@ -156,7 +156,7 @@ int join_run(const struct join_options *options)
     struct invite invite;
     struct why why = {""};
     int status = EXIT_FAILURE;
-    if (envfile_check(path, &why) < 0) {
+    if (secret_file_check(path, &why) < 0) {
         return refuse(&why, EXIT_FAILURE);
     }
     if (vocabulary_check_file(&GATEWAY_VOCABULARY, path, &why) < 0) { /* before anybody is asked */

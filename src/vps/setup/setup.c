@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/envfile.h"
 #include "base/log.h"
 #include "base/prompt.h"
+#include "base/secret_file.h"
 #include "base/text.h"
 #include "shared/gateway_name.h"
 #include "shared/invite.h"
@@ -276,7 +276,7 @@ int setup_run(const struct setup_options *options)
     struct setup setup;
     struct why why = {""};
     int err = begin(&setup, options, &why);
-    err = err < 0 ? err : envfile_check(setup.options.env_file, &why);
+    err = err < 0 ? err : secret_file_check(setup.options.env_file, &why);
     err = err < 0 ? err : keep_given(&setup, &why);
     err = err < 0 ? err : enrolment_begin(&setup.enrolment, setup.interview.draft, &why);
     err = err < 0 ? err : settle_bot(&setup, &why);
