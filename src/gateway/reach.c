@@ -1,3 +1,12 @@
+/*
+ * look-up -> list -> probe, and out at whichever of them says no. The list is asked twice: whether it
+ * could have such a target at all, before a name is looked up, and whether it has the addresses that
+ * came of it; and once more after the probe, since it may be another list by then.
+ *
+ * It ends itself, once, before it calls back (reach_finish()), and never from inside reach_start():
+ * even what is refused at once is refused in the next turn of the loop, so that whoever starts it has
+ * it in hand when it ends.
+ */
 #include "gateway/reach.h"
 
 #include <errno.h>
@@ -52,7 +61,6 @@ static void reach_fail(struct reach *reach, int err)
 {
     char what[TARGET_TEXT_MAX];
     struct failure failure;
-
     target_format(reach->host, reach->port, what);
     /* Of a name that leads nowhere, the port does not matter. */
     bool name = err == -ENOENT || err == -EAGAIN || err == -EBUSY;
@@ -70,7 +78,6 @@ static void reach_refuse(struct reach *reach, const struct addr *addr)
     char address[ADDR_TEXT_MAX];
     struct failure failure;
     struct text note;
-
     target_format(reach->host, reach->port, what);
     failure = failure_make(TUNNEL_NOT_ALLOWED,
                            "%.100s is not among the ALLOWED_TARGETS of this gateway", what);
@@ -89,7 +96,6 @@ static unsigned keep_allowed(const struct reach *reach, const struct addr *addrs
 {
     bool all = targets_allow_name(reach->allowed, reach->host, reach->port);
     unsigned n = 0;
-
     for (unsigned i = 0; i < count && n < RESOLVE_MAX; i++) {
         if (all || targets_allow_addr(reach->allowed, &addrs[i])) {
             kept[n++] = addrs[i];
@@ -103,7 +109,6 @@ static void reach_probed(void *arg, int fd, const struct addr *addr)
 {
     struct reach *reach = arg;
     struct addr answered;
-
     reach->dial = NULL;
     if (fd < 0) {
         reach_fail(reach, fd);
@@ -148,7 +153,6 @@ static void reach_resolved(void *arg, int err, const struct addr *addrs, unsigne
     struct reach *reach = arg;
     struct addr kept[RESOLVE_MAX];
     unsigned n;
-
     reach->resolve = NULL;
     if (err < 0) {
         reach_fail(reach, err);
@@ -192,7 +196,6 @@ struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, 
                           void *arg)
 {
     struct reach *reach = calloc(1, sizeof *reach);
-
     if (!reach) {
         return NULL;
     }

@@ -1,3 +1,15 @@
+/*
+ * The agent owns everything, and wires it: gateways tell the sessions who is there, the bot and the
+ * admin socket ask for sessions and watch them, and all of them read the same struct of settings,
+ * which a reload changes in place.
+ *
+ *     confine -> loop -> state, sessions, gateways, bot, admin -> ready -> stop -> finish
+ *
+ * It stops in two halves. stop() ends the sessions, and with them the ports; the bot then has
+ * FAREWELL_MS to tell their users, and finish() takes away what it needed for that. Either half is
+ * safe where only some of the parts were made, and stop() may come from the callback of any part
+ * that is still there.
+ */
 #include "vps/agent.h"
 
 #include <errno.h>

@@ -113,14 +113,6 @@ static const struct program PROGRAM = {
 
 /* ---- running -------------------------------------------------------------- */
 
-static int run(struct vps_settings *settings, const char *env_file)
-{
-    struct why why;
-    struct log log = program_start(&PROGRAM, env_file, &settings->common);
-    int err = agent_run(settings, env_file, &log, &why);
-    return program_end(&log, err, &why);
-}
-
 int main(int argc, char **argv)
 {
     struct options options;
@@ -140,7 +132,8 @@ int main(int argc, char **argv)
     } else if (options.health) {
         status = health_check(&settings) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     } else {
-        status = run(&settings, env_file);
+        struct log log = program_start(&PROGRAM, env_file, &settings.common);
+        status = program_end(&log, agent_run(&settings, env_file, &log, &why), &why);
     }
     vps_settings_wipe(&settings);
     return status;

@@ -1,3 +1,12 @@
+/*
+ * look-up -> dial -> TLS -> the VPS's greeting, on a loop of its own, until one of them says what is
+ * wrong or the VPS says goodbye. The channel announces that it only looks (`look`), so that vps-agent
+ * checks key, name and version as for a login, and ends it there: who is online stays so.
+ *
+ * finish() only notes the end. What is still under way is freed, and the loop run dry, when
+ * login_check() is out of the loop: a callback never frees what called it, but for the channel, which
+ * allows that.
+ */
 #include "gateway/setup/login_check.h"
 
 #include <errno.h>
