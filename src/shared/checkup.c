@@ -1,3 +1,7 @@
+/*
+ * Each line is written out at once: a check that follows may take seconds, and the person is to see
+ * what it waits for. Look-ups run on a loop of their own until they are over.
+ */
 #include "shared/checkup.h"
 
 #include <errno.h>
@@ -32,7 +36,7 @@ void checkup_say(struct checkup *checkup, enum checkup_mark mark, const char *wh
     checkup->bad += mark == CHECKUP_BAD;
 }
 
-/* Nobody else may read it. path may be NULL. */
+/* Nobody else may read it. path may be NULL. A pipe or a device (docker's, /dev/stdin) may. */
 static void check_secret_file(struct checkup *checkup, const char *path)
 {
     struct stat file;
@@ -86,7 +90,7 @@ void checkup_descriptors(struct checkup *checkup, unsigned long needed)
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
         checkup_say(checkup, CHECKUP_SKIPPED, "limits", "%s", strerror(errno));
-    } else if (limit.rlim_max < needed) {
+    } else if (limit.rlim_max < needed) { /* the agent raises its own limit up to there */
         checkup_say(checkup, CHECKUP_BAD, "limits",
                     "%lu open files are allowed, %lu may be needed: raise the limit (ulimit -Hn "
                     "%lu, or LimitNOFILE=%lu in the service)",
@@ -97,6 +101,7 @@ void checkup_descriptors(struct checkup *checkup, unsigned long needed)
     }
 }
 
+/* With a number 1 there are no other processes to be seen, and no service manager. */
 void checkup_no_agent(struct checkup *checkup, const char *program, const char *start)
 {
     if (getpid() == 1) {

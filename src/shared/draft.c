@@ -12,8 +12,8 @@
 
 enum { FILES_MAX = 4 };
 
-/* A secret that is kept in a file of its own. */
-struct secret_file {
+/* A value that is kept in a file of its own, and so mostly a secret. */
+struct value_file {
     char path[ENVFILE_LINE_MAX];
     char line[SETTING_VALUE_MAX + 1];
 };
@@ -21,7 +21,7 @@ struct secret_file {
 struct draft {
     struct envfile *file;
     struct settings_source *source;
-    struct secret_file files[FILES_MAX]; /* to be written */
+    struct value_file files[FILES_MAX]; /* to be written */
     unsigned count;
     bool changed; /* the env file itself */
 };
@@ -32,6 +32,7 @@ int draft_open(const char *env_file, struct draft **ret_draft, struct why *why)
     if (!draft) {
         return why_set(why, -ENOMEM, "out of memory");
     }
+    /* The source would call a file that is not there an error; here it is an empty one. */
     bool is_new = access(env_file, F_OK) < 0 && errno == ENOENT;
     int err = settings_open(is_new ? NULL : env_file, &draft->source, why);
     err = err < 0 ? err : envfile_read(env_file, &draft->file, why);
@@ -64,7 +65,7 @@ int draft_get(const struct draft *draft, const char *name, char ret_value[SETTIN
     return settings_find(draft->source, name, ret_value, why);
 }
 
-/* What the first line of a file is already. */
+/* What does not change is not written: the file keeps its time, and perhaps it is read-only. */
 static bool holds(const char *path, const char *value)
 {
     char line[SETTING_VALUE_MAX] = "";
@@ -82,7 +83,7 @@ static bool holds(const char *path, const char *value)
 
 static int put_into_file(struct draft *draft, const char *path, const char *value)
 {
-    struct secret_file *file = draft->files;
+    struct value_file *file = draft->files;
     while (file < draft->files + draft->count && strcmp(file->path, path) != 0) {
         file++;
     }
@@ -136,6 +137,7 @@ bool draft_changes(const struct draft *draft)
     return draft->changed || draft->count > 0;
 }
 
+/* The env file last: what it says NAME_FILE of is there by then. */
 int draft_save(const struct draft *draft, struct why *why)
 {
     int err = 0;

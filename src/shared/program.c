@@ -25,6 +25,7 @@ static int say_version(const struct program *program)
     return printf("%s %s\n", program->options.program, PAMTUNNEL_VERSION) < 0;
 }
 
+/* They write to terminals, pipes and sockets alike: an error is enough to end a line of those. */
 static int act(option_action_fn action, const struct options *options)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -128,7 +129,8 @@ void program_confine(const struct vocabulary *vocabulary, const char *env_file,
 {
     struct sources sources = {0};
     struct why why;
-    sources_find(&sources, env_file, vocabulary, NULL);
+    sources_find(&sources, env_file, vocabulary,
+                 NULL); /* they were read once: what fails is told then */
     rules.files = (const char *const *)sources.paths;
     if (notify_open(ret_notify, &why) < 0) {
         log_warn(log, "%s", why.text);

@@ -16,11 +16,13 @@ static bool is_there(const char *folder, const char *service, const char *suffix
     return access(path, F_OK) == 0;
 }
 
+/* Under sudo this process is root, but the shell that the person goes on in is not. */
 const char *service_sudo(void)
 {
     return geteuid() != 0 || getenv("SUDO_UID") ? "sudo " : "";
 }
 
+/* The administrator's folder first, then those of packages, as systemd looks for it. */
 static bool has_unit(const char *service)
 {
     static const char *const UNITS[] = {"/etc/systemd/system", "/usr/lib/systemd/system",
@@ -32,6 +34,7 @@ static bool has_unit(const char *service)
     return i < count;
 }
 
+/* A service that reads another env file would start with other settings than the person just made. */
 void service_start_command(struct text *text, const struct service *service, const char *env_file)
 {
     bool reads_it = env_file && strcmp(service->env_file, env_file) == 0;

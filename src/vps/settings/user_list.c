@@ -9,6 +9,7 @@
 
 #include "base/changes.h"
 
+/* What people write most: names, groups' numbers, other marks than a comma. */
 static int refuse_users(const char *text, const char *at, struct why *why)
 {
     if (strchr(text, '@') || isalpha((unsigned char)*at)) {

@@ -105,6 +105,7 @@ static int keep(struct keys *keys, struct gateway_key *key, const struct keys_wi
     return 0;
 }
 
+/* In the place that it had: the order of TUNNEL_KEY is the person's. */
 static int renew(struct keys *keys, struct gateway_key *key, const struct keys_wish *wish,
                  struct why *why)
 {

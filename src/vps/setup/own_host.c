@@ -4,6 +4,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+/* IPv4 first: clients without IPv6 are many, those without IPv4 few. */
 void own_host_propose(char ret_proposal[ADDR_HOST_MAX])
 {
     static const int FAMILIES[] = {AF_INET, AF_INET6};

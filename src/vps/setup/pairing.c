@@ -27,7 +27,7 @@ struct pairing {
     int64_t user;
 };
 
-/* A person himself wrote it, here and now, to the bot alone. */
+/* Somebody wrote it in person, here and now, to the bot alone. */
 static bool is_in_person(const struct update *update)
 {
     return update->kind == UPDATE_MESSAGE && update->text && update->chat_is_private &&
@@ -50,6 +50,7 @@ enum pairing_verdict pairing_judge(const struct update *update, const char *code
     if (!is_code) {
         return strcmp(update->text, COMMAND) == 0 ? PAIRING_BARE : PAIRING_NOTHING;
     }
+    /* In constant time, though five tries are all there are. */
     return crypto_equal(word, code, PAIRING_CODE_LEN) ? PAIRING_RIGHT : PAIRING_WRONG;
 }
 
@@ -63,6 +64,7 @@ static int make_code(char code[PAIRING_CODE_LEN + 1])
 
 /* ---- receiving ------------------------------------------------------------ */
 
+/* Each call confirms what the last one brought: `next` is the first that Telegram still keeps. */
 static void get_updates(struct pairing *pairing, int timeout_s, struct sync_api_answer *ret_answer)
 {
     json_t *params = json_pack("{s:I,s:i,s:i,s:[s]}", "offset", (json_int_t)pairing->next, "limit",

@@ -28,6 +28,7 @@ void running_agent_ask(const char *state_dir, struct running_agent *ret_running)
     *ret_running = (struct running_agent){0};
     snprintf(addr.sun_path, sizeof addr.sun_path, "%s/pamtunnel.sock", state_dir);
     int err = probe(&addr, sizeof addr, "{\"command\":\"keys\"}\n", answer, sizeof answer, NULL);
+    /* Whoever refuses us, or keeps silent, is there. */
     ret_running->runs = err != -ENOENT && err != -ECONNREFUSED && err != -ENOTDIR;
     if (err == 0) {
         json_t *reply = json_loads(answer, 0, NULL);
@@ -50,6 +51,7 @@ const struct running_agent_key *running_agent_find(const struct running_agent *r
     return NULL;
 }
 
+/* pamctl finds the default one by itself. */
 void running_agent_add_reload(struct text *text, const char *state_dir)
 {
     if (strcmp(state_dir, STATE_DIR_DEFAULT) == 0) {

@@ -63,6 +63,7 @@ static void on_reply(void *arg, const struct telegram_reply *reply)
     sync_api->answer = NULL;
 }
 
+/* The answer is filled in by the callback; that it is no longer pending is what ends the loop. */
 void sync_api_call(struct sync_api *sync_api, const char *method, json_t *params,
                    uint32_t timeout_ms, struct sync_api_answer *ret_answer)
 {
@@ -86,7 +87,7 @@ int sync_api_get_me(struct sync_api *sync_api, char ret_name[SYNC_API_NAME_MAX +
     char first_trouble[sizeof answer.first_trouble] = "";
     int err = 0;
     sync_api_call(sync_api, "getMe", NULL, GREETING_MS, &answer);
-    if (!answer.done && answer.code == 0) {
+    if (!answer.done && answer.code == 0) { /* no word from anybody: the second goes another way */
         memcpy(first_trouble, answer.trouble, sizeof first_trouble);
         sync_api_call(sync_api, "getMe", NULL, GREETING_MS, &answer);
         memcpy(answer.first_trouble, first_trouble, sizeof answer.first_trouble);

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "vps/setup/pairing.h"
 
+/* The list stays as it is written, so that nobody finds their own order changed. */
 int users_add(const char *now, const char *more, char ret_list[SETTING_VALUE_MAX], struct why *why)
 {
     static const struct vps_settings NONE;

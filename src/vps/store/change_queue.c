@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* One block for the change and its texts, since it is freed on either thread. */
 struct change *change_new(const struct statement *statement, statement_done_fn done, void *arg)
 {
     size_t len[STATEMENT_VALUES_MAX] = {0}, sum = 0;
