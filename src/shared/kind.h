@@ -1,0 +1,48 @@
+/* kind: what a session is for. Everything that is true of one kind is its row in kinds.def. */
+#ifndef PAMTUNNEL_SHARED_KIND_H
+#define PAMTUNNEL_SHARED_KIND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum kind {
+#define KIND(NAME, number, ...) KIND_##NAME = (number),
+#include "shared/kinds.def"
+#undef KIND
+#define KIND(NAME, ...) +1
+    KIND_COUNT = 0
+#include "shared/kinds.def"
+#undef KIND
+};
+
+/* What its user gets. */
+enum kind_gives { KIND_GIVES_line, KIND_GIVES_file };
+
+struct kind_row {
+    enum kind kind;
+    const char *name; /* "ssh" */
+    enum kind_gives gives;
+    uint16_t port; /* of a target, unless its user says another one */
+
+    const char *label;         /* for titles: "SSH" */
+    const char *service;       /* what a target has to run, in a sentence: "an SSH server" */
+    uint16_t most_connections; /* of a session at once, unless MAX_CONNECTIONS says so */
+    /* The file holds a secret which the first packet brings back; without it nobody is known. */
+    bool has_secret;
+    /* The oldest connection makes room for the newest; otherwise who is one too many goes. */
+    bool newest_wins;
+    /* A client may wait for the server's first word. */
+    bool may_be_silent;
+    /* A client's words are a user name, or none; otherwise what it calls itself. */
+    bool words_are_user;
+    /* There are session_scp_command() and session_ssh_config() besides. */
+    bool has_more_lines;
+};
+
+/* The row of a kind; it is constant. */
+const struct kind_row *kind_row(enum kind kind);
+const char *kind_name(enum kind kind);
+/* By its name, in lower case; NULL if there is none. */
+const struct kind_row *kind_find(const char *name);
+
+#endif
