@@ -1,4 +1,4 @@
-/* kind: what a session is for. Everything that is true of one kind is its row in kinds.def. */
+/* kind: what a session is for. What is true of one kind and not of another is in kinds.def. */
 #ifndef PAMTUNNEL_SHARED_KIND_H
 #define PAMTUNNEL_SHARED_KIND_H
 
@@ -27,9 +27,12 @@ struct kind_row {
     const char *label;         /* for titles: "SSH" */
     const char *service;       /* what a target has to run, in a sentence: "an SSH server" */
     uint16_t most_connections; /* of a session at once, unless MAX_CONNECTIONS says so */
-    /* The file holds a secret which the first packet brings back; without it nobody is known. */
+    /*
+     * Its file holds a secret, which the client sends back in its first packet. Who comes
+     * without it is asked about, even at a known address.
+     */
     bool has_secret;
-    /* The oldest connection makes room for the newest; otherwise who is one too many goes. */
+    /* With as many connections as may be, the oldest makes room; or else the newcomer goes. */
     bool newest_wins;
     /* A client may wait for the server's first word. */
     bool may_be_silent;

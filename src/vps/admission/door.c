@@ -3,9 +3,9 @@
  * over. Then it is let in, which hands its descriptor to the session; parked, which hands it
  * to the lobby; or dropped:
  *
- *     on_visitor ─► hear ─► decide ─► let_in, lobby_park, or nothing
- *                    ▲ │
- *             on_bytes └─► wait_for ─► on_patience_over ─► let_in_silent, or nothing
+ *     on_visitor ─► hear ──► decide ─► let_in, lobby_park, or nothing
+ *                   ▲  │
+ *            on_bytes  └───► wait_for ─► on_patience_over ─► let_in_silent, or nothing
  *
  * Most clients have spoken before the loop sees them: so hear() comes first, and who says all
  * at once costs neither a watch nor a timer, nor is it ever one of a crowd.

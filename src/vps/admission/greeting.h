@@ -34,10 +34,11 @@ struct greeting_reader {
     size_t (*cut_secret)(uint8_t *data, size_t len);
 };
 
-/* The identification string of an SSH client (sshid.h), and what came in with it. */
-extern const struct greeting_reader greeting_ssh;
-/* The Connection Request of an RDP client (x224.h). The secret is that of the .rdp file. */
-extern const struct greeting_reader greeting_rdp;
+/* greeting_ssh and so on, each in its greeting_NAME.c. */
+#define KIND(NAME, number, word, greeting, ...) \
+    extern const struct greeting_reader greeting_##greeting;
+#include "shared/kinds.def"
+#undef KIND
 
 const struct greeting_reader *greeting_reader(enum kind kind);
 

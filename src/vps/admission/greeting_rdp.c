@@ -1,3 +1,4 @@
+/* The Connection Request of an RDP client, whose line may carry the secret of the .rdp file. */
 #include <string.h>
 
 #include "base/crypto.h"

@@ -1,3 +1,4 @@
+/* The identification string of an SSH client, and whatever came in with it. */
 #include <errno.h>
 
 #include "vps/admission/greeting.h"
