@@ -50,15 +50,10 @@ static long nothing_is_missing(const uint8_t *data, size_t len)
     return 0;
 }
 
-static void no_words(const uint8_t *data, size_t len, char dst[WORDS_SIZE])
-{
-    words_clean(data, len, dst);
-}
-
 static void who_has_nothing_to_say_is_judged_at_once_and_may_wait_in_silence(void **state)
 {
     static const struct greeting_reader SILENCE = {.missing = nothing_is_missing,
-                                                   .words = no_words};
+                                                   .words = words_clean};
     struct parked_view parked[PARKED_MAX];
     struct house house;
     (void)state;

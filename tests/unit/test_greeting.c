@@ -84,19 +84,20 @@ static void secrets_are_not_shown(void **state)
 /* The door has GREETING_MAX bytes, and waits for whatever a reader says is missing. */
 static void no_reader_asks_for_more_than_there_is_room_for(void **state)
 {
-    static const char *const BEGINNINGS[] = {"SSH-2.0-x", "\x03\x00\x01\x03", "\x03", "GET", ""};
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } BEGINNINGS[] = {{"SSH-2.0-x", 9}, {"\x03\x00\x01\x03", 4}, {"\x03", 1}, {"GET", 3}, {"", 0}};
     (void)state;
     for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
         for (size_t i = 0; i < sizeof BEGINNINGS / sizeof *BEGINNINGS; i++) {
-            uint8_t data[GREETING_MAX] = {0};
-            size_t len = strlen(BEGINNINGS[i]);
+            uint8_t data[GREETING_MAX];
             memset(data, 'x', sizeof data);
-            memcpy(data, BEGINNINGS[i], i == 1 ? 4 : len);
-            for (len = i == 1 ? 4 : len; len <= GREETING_MAX; len++) {
+            memcpy(data, BEGINNINGS[i].bytes, BEGINNINGS[i].len);
+            for (size_t len = BEGINNINGS[i].len; len <= GREETING_MAX; len++) {
                 long missing = greeting_reader(kind)->missing(data, len);
                 assert_true(missing == -EBADMSG || missing >= 0);
                 assert_true(missing < 0 || (size_t)missing <= GREETING_MAX - len);
-                assert_true(missing != 0 || len > 0);
             }
         }
     }
