@@ -5,14 +5,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Counts them. Of two rows with the same number this does not compile. */
+struct kind_numbers {
+#define KIND(NAME, number, ...) char is_##number;
+#include "shared/kinds.def"
+#undef KIND
+};
+
 enum kind {
 #define KIND(NAME, number, ...) KIND_##NAME = (number),
 #include "shared/kinds.def"
 #undef KIND
-#define KIND(NAME, ...) +1
-    KIND_COUNT = 0
-#include "shared/kinds.def"
-#undef KIND
+    KIND_COUNT = sizeof(struct kind_numbers)
 };
 
 /* What its user gets. */
