@@ -44,9 +44,9 @@ int envfile_skip_mark(char *line, struct why *why)
 /* Shells end the value there, systemd and docker do not. */
 static int refuse_comment(struct why *why)
 {
-    return why_set(why, -EINVAL,
-                   "a comment behind a value: give it a line of its own (a value with # in it goes "
-                   "into quotes)");
+    return why_set(
+        why, -EINVAL,
+        "a comment after a value: give it a line of its own (a value with # in it goes in quotes)");
 }
 
 static bool has_comment(const char *text)
@@ -412,7 +412,7 @@ static int refuse_unsafe(const char *path, struct why *why)
 {
     struct why closer;
     int err = envfile_is_safe(path, &closer);
-    return err < 0 ? why_set(why, err, "%s: no secret is put there", closer.text) : 0;
+    return err < 0 ? why_set(why, err, "%s: no secret will be written there", closer.text) : 0;
 }
 
 int envfile_check(const char *path, struct why *why)

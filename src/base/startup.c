@@ -26,7 +26,7 @@ void startup_say_source(const struct vocabulary *vocabulary, const char *env_fil
         log_info(&log, "settings: from %s and the environment", env_file);
     }
     if (env_file && envfile_is_safe(env_file, &why) < 0) {
-        log_warn(&log, "the settings may be changed by others: %s", why.text);
+        log_warn(&log, "others can change the settings: %s", why.text);
     }
     if (vocabulary_doubts(vocabulary, env_file, &why)) {
         log_warn(&log, "%s", why.text);
@@ -38,7 +38,7 @@ void startup_say_complete(const struct vocabulary *vocabulary, const char *env_f
 {
     struct congestion_system system = congestion_look(CONGESTION_FOLDER);
     struct why why;
-    printf("The configuration is complete. It is from %s.\n",
+    printf("The configuration is complete. It comes from %s.\n",
            env_file ? env_file : "the environment");
     if (vocabulary_doubts(vocabulary, env_file, &why)) {
         printf("But %s\n", why.text);

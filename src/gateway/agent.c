@@ -156,8 +156,7 @@ static void on_hangup(uv_signal_t *handle, int number)
     notify_reloading(agent->notify);
     if (reload(agent, &changes, &why) < 0) {
         snprintf(status, sizeof status, "settings not reloaded: %s", why.text);
-        log_error(agent->log, "settings not reloaded, those from before stay in force: %s",
-                  why.text);
+        log_error(agent->log, "settings not reloaded, the old ones stay in force: %s", why.text);
         notify_status(agent->notify, status);
     } else {
         changes_log(&changes, agent->log, was);
@@ -180,7 +179,7 @@ static void confine(struct agent *agent)
     struct why why;
     int err = health_listen(settings, agent->env_file, agent->health_fds);
     if (err < 0) {
-        log_warn(agent->log, "--health will not tell of this agent: %s%s", strerror(-err),
+        log_warn(agent->log, "--health will not find this agent: %s%s", strerror(-err),
                  err == -EADDRINUSE ? "; another one runs with these settings" : "");
     }
     if (notify_open(&agent->notify, &why) < 0) {

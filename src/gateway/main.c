@@ -31,12 +31,12 @@ enum { EXIT_USAGE = 2 };
 enum { FLAG_JOIN = 1, FLAG_FORCE = 2, FLAG_DOCTOR = 4 };
 
 static const struct option_flag FLAGS[] = {
-    {"--join", "set up from the line of vps-agent --invite; -: asks for it", FLAG_JOIN, "STRING",
-     .action = true},
-    {"--force", "with --join: write the settings although the check fails", FLAG_FORCE, NULL,
+    {"--join", "set up with the string that vps-agent --invite prints; - asks for it", FLAG_JOIN,
+     "STRING", .action = true},
+    {"--force", "with --join: write the settings even if the check fails", FLAG_FORCE, NULL,
      .with = FLAG_JOIN},
-    {"--doctor", "say what is well and what to do about the rest, and stop", FLAG_DOCTOR, NULL,
-     .action = true},
+    {"--doctor", "check everything, say what to do about what is wrong, and exit", FLAG_DOCTOR,
+     NULL, .action = true},
 };
 
 static const struct options_table OPTIONS = {
@@ -55,7 +55,7 @@ static int refuse(const struct why *why)
 static int help(void)
 {
     options_describe(&OPTIONS);
-    puts("\nSettings, from the environment, NAME_FILE or the env file:");
+    puts("\nSettings, from the environment, a NAME_FILE or the env file:");
     gateway_settings_describe();
     return EXIT_SUCCESS;
 }

@@ -21,16 +21,17 @@ static int parse_key(const struct setting *setting, const char *text, void *fiel
     (void)setting;
     size_t len = strlen(text);
     if (strncmp(text, "0x", 2) == 0) {
-        return why_set(why, -EINVAL, "it goes without 0x");
+        return why_set(why, -EINVAL, "leave out the 0x");
     }
     if (strchr(text, ':')) {
-        return why_set(why, -EINVAL, "here it is one key, without a name and a colon");
+        return why_set(why, -EINVAL, "on a gateway it is a single key, without a name and a colon");
     }
     if (len != (size_t)CRYPTO_KEY_SIZE * 2) {
         return why_set(why, -EINVAL, "it has %zu characters", len);
     }
     return crypto_unhex(text, field, CRYPTO_KEY_SIZE) < 0
-               ? why_set(why, -EINVAL, "it holds what is no hex digit (0 to 9, a to f)")
+               ? why_set(why, -EINVAL,
+                         "it contains something that is not a hex digit (0 to 9, a to f)")
                : 0;
 }
 
@@ -68,17 +69,15 @@ static const struct setting TABLE[] = {
     {"ALLOWED_TARGETS", TARGETS_DEFAULT, "entries like 192.168.1.0/24:22,3389;HOME-PC:3389",
      parse_targets, FIELD(allowed_targets), .no_blank = true},
     {"RELAY_WORKERS",
-     .takes = "threads that carry the users' bytes, 1 to 64; if unset one per "
-              "core, at most 4",
+     .takes = "a number of threads for users' traffic, 1 to 64; if unset, one per core, at most 4",
      .parse = setting_number, FIELD(relay_workers), .min = 1, .max = WORKERS_MAX, .optional = true,
      .at_start = true},
     {"CONGESTION_CONTROL", "auto",
-     "auto, system, or a name that the kernel has, like cubic or bbr: for the way to the "
-     "VPS",
+     "auto, system, or one that the kernel has, like cubic or bbr: for connections to the VPS",
      setting_congestion, FIELD(congestion_control)},
     {"SANDBOX", "on", "on, or off for debugging", setting_switch, FIELD(sandbox), .at_start = true},
-    {"RUST_LOG", .takes = "the older name of LOG_LEVEL", .parse = setting_rust_log,
-     FIELD(log_level), .optional = true},
+    {"RUST_LOG", .takes = "the old name of LOG_LEVEL", .parse = setting_rust_log, FIELD(log_level),
+     .optional = true},
     {"LOG_LEVEL", .takes = "error, warn, info, debug or trace; info if unset",
      .parse = setting_log_level, FIELD(log_level), .optional = true},
 };

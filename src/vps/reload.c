@@ -43,8 +43,7 @@ int reload_run(const struct reload *reload, struct changes *ret_changes, struct 
     enum log_level was = reload->log->level;
     int err = read_and_apply(reload, &changes, why);
     if (err < 0) {
-        log_error(reload->log, "settings not reloaded, those from before stay in force: %s",
-                  why->text);
+        log_error(reload->log, "settings not reloaded, the old ones stay in force: %s", why->text);
         return err;
     }
     changes_log(&changes, reload->log, was);

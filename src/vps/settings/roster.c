@@ -20,15 +20,15 @@ enum { KEY_HEX = CRYPTO_KEY_SIZE * 2, UNTIL_DIGITS = 12 };
 static int refuse_users(const char *text, const char *at, struct why *why)
 {
     if (strchr(text, '@') || isalpha((unsigned char)*at)) {
-        return why_set(why, -EINVAL, "names do not count, numbers do; @userinfobot tells yours");
+        return why_set(why, -EINVAL, "it takes numbers, not names; @userinfobot tells you yours");
     }
     if (*at == ';' || *at == ' ' || isdigit((unsigned char)*at)) {
-        return why_set(why, -EINVAL, "there is a comma between two users");
+        return why_set(why, -EINVAL, "put a comma between two users");
     }
     if (*at == '-') {
-        return why_set(why, -EINVAL, "that is a group's number; a user's has no sign");
+        return why_set(why, -EINVAL, "that is a group's number; a user's has no minus sign");
     }
-    return *at == ',' ? why_set(why, -EINVAL, "a comma only stands between two users") : -EINVAL;
+    return *at == ',' ? why_set(why, -EINVAL, "a comma only goes between two users") : -EINVAL;
 }
 
 int roster_parse_users(const struct setting *s, const char *text, void *field, struct why *why)
@@ -100,7 +100,7 @@ static int parse_until(char *entry, int64_t *ret_until, struct why *why)
     size_t digits = strspn(at + 1, "0123456789");
     *at = '\0';
     if (digits == 0 || digits > UNTIL_DIGITS || at[1 + digits]) {
-        return why_set(why, -EINVAL, "what follows an @ is no Unix time");
+        return why_set(why, -EINVAL, "what follows the @ is not a Unix time");
     }
     *ret_until = strtoll(at + 1, NULL, 10);
     return 0;
@@ -161,8 +161,8 @@ static int check_keys(const struct gateway_key *keys, unsigned count, bool to_me
         for (unsigned k = 0; k < i; k++) {
             if (!keys[i].name[0] && !keys[k].name[0]) {
                 return why_set(why, -EINVAL,
-                               "two keys without a name: only one can be; the others need their "
-                               "gateways' names");
+                               "two keys without a name: there can be only one; the others need "
+                               "their gateways' names");
             }
             if (strcasecmp(keys[k].name, keys[i].name) == 0) {
                 return why_set(why, -EINVAL, "two keys for the gateway %s", keys[i].name);
@@ -184,15 +184,16 @@ static int explain_key(const char *entry, size_t len, struct why *why)
     const char *until = memchr(hex, '@', hex_len);
     hex_len = until ? (size_t)(until - hex) : hex_len;
     if (strncmp(hex, "0x", 2) == 0) {
-        return why_set(why, -EINVAL, "a key goes without 0x");
+        return why_set(why, -EINVAL, "a key has no 0x in front of it");
     }
     if (hex_len != KEY_HEX) {
         return why_set(why, -EINVAL, "a key of %zu characters", hex_len);
     }
     if (strspn(hex, "0123456789abcdefABCDEF") < (size_t)KEY_HEX) {
-        return why_set(why, -EINVAL, "a key holds what is no hex digit (0 to 9, a to f)");
+        return why_set(why, -EINVAL,
+                       "a key contains something that is not a hex digit (0 to 9, a to f)");
     }
-    return why_set(why, -EINVAL, "the name in front of a key is none that a gateway can have");
+    return why_set(why, -EINVAL, "the name in front of a key is not a valid gateway name");
 }
 
 int roster_parse_keys(const struct setting *s, const char *text, void *field, struct why *why)

@@ -127,14 +127,14 @@ static const struct setting TABLE[] = {
      .at_start = true},
     {"PORT_RANGE_START", "20000", "a port, 1 to 65535", setting_port, FIELD(port_range_start)},
     {"PORT_RANGE_END", "30000", "a port, 1 to 65535", setting_port, FIELD(port_range_end)},
-    {"BIND_ADDRESS", "::", "an IP address of this server; :: is all of both families", parse_bind,
-     FIELD(bind_address), .max = ADDR_HOST_MAX - 1, .at_start = true},
+    {"BIND_ADDRESS", "::", "an IP address of this server; :: is all addresses, IPv4 and IPv6",
+     parse_bind, FIELD(bind_address), .max = ADDR_HOST_MAX - 1, .at_start = true},
     {"SESSION_TIMEOUT", "120", "seconds, 1 to 86400", setting_number, FIELD(session_timeout),
      .min = 1, .max = DAY},
     {"RECONNECT_GRACE", "30", "seconds, 0 to 3600", setting_number, FIELD(reconnect_grace),
      .min = 0, .max = 3600},
     {"MAX_CONNECTIONS",
-     .takes = "connections of a session at once, 1 to 64; if unset 8 for SSH and 3 for RDP",
+     .takes = "connections of a session at once, 1 to 64; if unset, 8 for SSH and 3 for RDP",
      .parse = setting_number, FIELD(max_connections), .min = 1, .max = 64, .optional = true},
     {"IDLE_TIMEOUT", "3600", "seconds, 1 to 604800, or 0 for none", setting_number,
      FIELD(idle_timeout), .min = 0, .max = 7 * DAY},
@@ -150,18 +150,18 @@ static const struct setting TABLE[] = {
     {"STATE_DIR", STATE_DIR_DEFAULT, "an absolute path of at most 90 characters", parse_state_dir,
      FIELD(state_dir), .max = STATE_DIR_MAX, .at_start = true},
     {"RELAY_WORKERS",
-     .takes = "threads that carry the users' bytes, 1 to 64; if unset one per core, at most 4",
+     .takes = "a number of threads for users' traffic, 1 to 64; if unset, one per core, at most 4",
      .parse = setting_number, FIELD(relay_workers), .min = 1, .max = WORKERS_MAX, .optional = true,
      .at_start = true},
     {"RDP_CLIPBOARD", "off", "on or off: whether .rdp files share the clipboard", setting_switch,
      FIELD(rdp_clipboard)},
     {"CONGESTION_CONTROL", "auto",
-     "auto, system, or a name that the kernel has, like cubic or bbr: for connections to other "
+     "auto, system, or one that the kernel has, like cubic or bbr: for connections to other "
      "machines",
      setting_congestion, FIELD(congestion_control)},
     {"SANDBOX", "on", "on, or off for debugging", setting_switch, FIELD(sandbox), .at_start = true},
-    {"RUST_LOG", .takes = "the older name of LOG_LEVEL", .parse = setting_rust_log,
-     FIELD(log_level), .optional = true},
+    {"RUST_LOG", .takes = "the old name of LOG_LEVEL", .parse = setting_rust_log, FIELD(log_level),
+     .optional = true},
     {"LOG_LEVEL", .takes = "error, warn, info, debug or trace; info if unset",
      .parse = setting_log_level, FIELD(log_level), .optional = true},
 };
@@ -227,10 +227,10 @@ static int check_together(const struct vps_settings *settings, struct why *why)
                        last, first);
     }
     if (settings->control_port >= first && settings->control_port <= last) {
-        return why_set(why, -EINVAL,
-                       "CONTROL_PORT is \"%u\"; it takes a port outside of the range of sessions, "
-                       "%u to %u",
-                       settings->control_port, first, last);
+        return why_set(
+            why, -EINVAL,
+            "CONTROL_PORT is \"%u\"; it takes a port outside the range for sessions, %u to %u",
+            settings->control_port, first, last);
     }
     return 0;
 }

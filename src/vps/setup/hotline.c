@@ -101,7 +101,7 @@ int hotline_greet(struct hotline *hotline, char ret_name[HOTLINE_NAME_MAX + 1],
                       answer.code, answer.trouble);
     } else {
         err = why_set(why, -EHOSTUNREACH,
-                      "the Bot API does not answer: %s; this server needs HTTPS to it",
+                      "the Bot API does not answer: %s; this server has to reach it over HTTPS",
                       answer.trouble);
     }
     json_decref(answer.result);

@@ -114,7 +114,8 @@ static int on_trouble(struct learning *learning, const struct hotline_answer *an
     if (answer->code == 409 && strstr(answer->trouble, "webhook")) {
         hotline_call(learning->hotline, "deleteWebhook", NULL, CALL_MS, &removed);
         json_decref(removed.result);
-        return removed.done ? 0 : why_set(why, -EBUSY, "this bot has a webhook that stays");
+        return removed.done ? 0
+                            : why_set(why, -EBUSY, "this bot has a webhook that cannot be removed");
     }
     if (answer->code == 409) {
         char command[128];
@@ -122,7 +123,7 @@ static int on_trouble(struct learning *learning, const struct hotline_answer *an
         service_stop_command(&text, "pamtunnel-vps");
         return why_set(why, -EBUSY,
                        "another program receives this bot's messages: stop vps-agent (%s) and try "
-                       "again, or give the user ID yourself",
+                       "again, or enter the user ID yourself",
                        command);
     }
     return why_set(why, -EIO, "Telegram does not deliver messages: %s", answer->trouble);
@@ -135,8 +136,8 @@ static int wait_for_code(struct learning *learning, struct why *why)
         uint64_t now = clock_ms();
         if (learning->wrong >= LEARN_WRONG_MAX) {
             return why_set(why, -EACCES,
-                           "%d wrong codes came: somebody else writes to your bot; give the user "
-                           "ID yourself, @userinfobot tells it",
+                           "%d wrong codes came: somebody else is writing to your bot; enter the "
+                           "user ID yourself, @userinfobot tells you yours",
                            LEARN_WRONG_MAX);
         }
         if (now >= learning->until_ms) {
@@ -164,8 +165,8 @@ static void confirm(struct learning *learning)
     get_updates(learning, 0, &answer);
     json_decref(answer.result);
     tell(learning, learning->user,
-         "Hello! This bot will obey you. It is not running yet; the terminal says how to start "
-         "it. Then send /help.");
+         "Hello! This bot will take commands from you. It is not running yet; the terminal says "
+         "how to start it. Then send /help.");
 }
 
 int learn_user(struct hotline *hotline, const char *bot_name, int64_t *ret_user, struct why *why)

@@ -56,7 +56,7 @@ static int ask_once(const struct question *question, const char *now, char *answ
     int err;
     if (question->secret) {
         snprintf(text, sizeof text, "%s (not shown%s)", question->text,
-                 now[0] ? "; Enter keeps the one there is" : "");
+                 now[0] ? "; Enter keeps the current one" : "");
         err = prompt_secret(text, answer, SETTING_VALUE_MAX);
     } else {
         err = prompt_line(question->text, now[0] ? now : question->proposal, answer,
@@ -116,7 +116,7 @@ static int settle(struct setup *setup, const struct question *question, char *an
 static int say_missing(const char *name, const char *option, struct why *why)
 {
     return why_set(why, -EINVAL,
-                   "%s is not set, and there is no terminal to ask at: set it in the environment%s",
+                   "%s is not set, and there is no terminal to ask on: set it in the environment%s",
                    name, option);
 }
 
@@ -213,8 +213,8 @@ static int learn_another(struct setup *setup, char answer[SETTING_VALUE_MAX], st
 {
     if (setup->handout.running.runs) {
         return why_set(why, -EBUSY,
-                       "vps-agent runs, and gets the bot's messages: let them write to the bot, "
-                       "which answers with their number, and give that");
+                       "vps-agent is running and gets the bot's messages: have them write to the "
+                       "bot, which answers with their number, and enter that");
     }
     return learn(setup, answer, why);
 }
@@ -223,12 +223,11 @@ static int learn_another(struct setup *setup, char answer[SETTING_VALUE_MAX], st
 static int add_users(struct setup *setup, const char *now, struct why *why)
 {
     char answer[SETTING_VALUE_MAX], list[SETTING_VALUE_MAX];
-    const char *question =
-        setup->handout.running.runs
-            ? "Another user: their numeric Telegram ID, which the bot tells to whoever writes to "
-              "it, or Enter for nobody else"
-            : "Another user: their numeric Telegram ID, + to show it by a message to the bot, or "
-              "Enter for nobody else";
+    const char *question = setup->handout.running.runs
+                               ? "Another user: their numeric Telegram ID, which the bot tells "
+                                 "anyone who writes to it, or Enter for nobody else"
+                               : "Another user: their numeric Telegram ID, + to learn it from a "
+                                 "message to the bot, or Enter for nobody else";
     for (;;) {
         int err = prompt_line(question, now, answer, sizeof answer);
         if (err < 0) {
@@ -247,7 +246,7 @@ static int settle_users(struct setup *setup, struct why *why)
 {
     const struct question question = {
         .name = "ALLOWED_USERS",
-        .text = "Your numeric Telegram user ID, or Enter to show it by a message to the bot",
+        .text = "Your numeric Telegram user ID, or Enter to learn it from a message to the bot",
         .option = setup->options.user};
     char answer[SETTING_VALUE_MAX];
     int err = sheet_get(setup->sheet, "ALLOWED_USERS", answer, why);
@@ -276,7 +275,7 @@ static bool is_meant(const struct setup *setup, const struct question *question,
             "this server.\n",
             host, what);
     return !can_ask_again(setup, question) || strcmp(before, host) == 0 ||
-           prompt_yes("Take it nevertheless?");
+           prompt_yes("Use it anyway?");
 }
 
 static int settle_host(struct setup *setup, struct why *why)
@@ -334,17 +333,17 @@ static void say_how_to_start(const struct setup *setup, const char *path,
         snprintf(where, sizeof where, " --env-file %s", path);
     }
     printf("%s %s.\n\n"
-           "Firewall:  let TCP %u and %u to %u in\n"
+           "Firewall:  let in TCP %u and %u to %u\n"
            "%-10s %s\n"
            "Check it:  %svps-agent --doctor%s\n",
            sheet_changes(setup->sheet) ? "Wrote" : "Nothing has changed in", path,
            settings->control_port, settings->port_range_start, settings->port_range_end,
            runs ? "Reload it:" : "Start it:", command, sudo, where);
     if (host_kind(settings->vps_host) == HOST_IPV6) {
-        puts("VPS_HOST:  FreeRDP cannot open .rdp files with an IPv6 address; better use a name");
+        puts("VPS_HOST:  FreeRDP cannot open .rdp files with an IPv6 address; a name is better");
     }
     if (!isatty(STDOUT_FILENO) && setup->handout.key.name[0]) {
-        printf("Gateway:   %svps-agent --invite %s%s prints the join string for it\n", sudo,
+        printf("Gateway:   %svps-agent --invite %s%s prints its join string\n", sudo,
                setup->handout.key.name, where);
     }
 }
@@ -444,8 +443,8 @@ static int load_with_key(const struct setup *setup, struct vps_settings *ret_set
 static void say_how_by_hand(const char *gateway)
 {
     fprintf(stderr,
-            "Put \",%s:KEY\" behind what is there already (or in the place of its key), with a KEY "
-            "of vps-agent --generate-key; then this prints the join string.\n",
+            "Add \",%s:KEY\" to what is there already (or replace its key), with a KEY from "
+            "vps-agent --generate-key; then this prints the join string.\n",
             gateway);
 }
 

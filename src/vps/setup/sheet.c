@@ -111,7 +111,7 @@ int sheet_put(struct sheet *sheet, const char *name, const char *value, struct w
         sheet->changed = true;
     }
     crypto_wipe(now, sizeof now);
-    return err < 0 ? why_set(why, err, "cannot put %s down: %s", name, strerror(-err)) : 0;
+    return err < 0 ? why_set(why, err, "cannot save %s: %s", name, strerror(-err)) : 0;
 }
 
 int sheet_put_back(struct sheet *sheet, const char *name, const char *value, struct why *why)
@@ -125,7 +125,7 @@ int sheet_put_back(struct sheet *sheet, const char *name, const char *value, str
     }
     if (path && path[0]) {
         int err = put_into_file(sheet, path, value);
-        return err < 0 ? why_set(why, err, "cannot put %s down: %s", name, strerror(-err)) : 0;
+        return err < 0 ? why_set(why, err, "cannot save %s: %s", name, strerror(-err)) : 0;
     }
     return sheet_put(sheet, name, value, why);
 }
