@@ -22,7 +22,7 @@ static int parse(const struct setting *setting, const char *text, void *field, s
     (void)setting;
     size_t len = strlen(text);
     if (strspn(text, LETTERS) != len) {
-        return why_set(why, -EINVAL, "a name has lower-case letters, digits, _ and - alone");
+        return why_set(why, -EINVAL, "a name only has lower-case letters, digits, _ and -");
     }
     if (len > CONGESTION_NAME_MAX) {
         return why_set(why, -EINVAL, "longer than %d characters", CONGESTION_NAME_MAX);
@@ -104,9 +104,9 @@ static int refuse(int err, const char *name, const struct congestion_system *sys
         return why_set(why, err, "this system lets only root choose %s; connections get %s", name,
                        usual);
     }
-    return why_set(why, err,
-                   "this system has no %s (it has %s), or has not loaded it; connections get %s",
-                   name, system->available[0] ? system->available : "what it does not say", usual);
+    return why_set(
+        why, err, "this system has no %s (it has %s), or has not loaded it; connections get %s",
+        name, system->available[0] ? system->available : "others that it does not list", usual);
 }
 
 /* Nothing is to be chosen. */
@@ -160,8 +160,7 @@ void congestion_add_cure(struct text *text, const char *name,
                  folder);
     } else {
         text_add(text,
-                 "sysctl \"net.ipv4.tcp_allowed_congestion_control=%s %s\"' (until it is "
-                 "restarted)",
+                 "sysctl \"net.ipv4.tcp_allowed_congestion_control=%s %s\"' (until the next boot)",
                  system->allowed, name);
     }
 }
@@ -177,7 +176,7 @@ void congestion_update(struct congestion *congestion, const char *setting, const
     } else if (strcmp(congestion->name, before.name) != 0) {
         log_info(log, "connections to other machines get %s as their congestion control%s",
                  congestion->name[0] ? congestion->name : "the system's",
-                 congestion->from_us > 0 ? " where the way is long" : "");
+                 congestion->from_us > 0 ? " where the round trip is long" : "");
     }
 }
 

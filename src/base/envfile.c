@@ -41,9 +41,9 @@ int envfile_skip_mark(char *line, struct why *why)
 /* Shells end the value there, systemd and docker do not. */
 static int refuse_comment(struct why *why)
 {
-    return why_set(why, -EINVAL,
-                   "a comment behind a value: give it a line of its own (a value with # in it goes "
-                   "into quotes)");
+    return why_set(
+        why, -EINVAL,
+        "a comment after a value: give it a line of its own (a value with # in it goes in quotes)");
 }
 
 static bool has_comment(const char *text)

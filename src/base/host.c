@@ -82,13 +82,14 @@ static const char *explain_number(const char *text)
 static const char *explain_label(const char *label, size_t len)
 {
     if (len == 0) {
-        return "a name neither begins with a dot nor has two in a row";
+        return "a name cannot begin with a dot or have two in a row";
     }
     if (len > 63) {
-        return "what stands between two dots has at most 63 characters";
+        return "each part between dots has at most 63 characters";
     }
     if (!is_alnum(label[0]) || !is_alnum(label[len - 1])) {
-        return "a name, and each part of it between dots, begins and ends with a letter or a digit";
+        return "a name, and each part of it between dots, must begin and end with a letter or a "
+               "digit";
     }
     return NULL;
 }
@@ -98,7 +99,7 @@ static const char *explain_name(const char *text)
     static const char LETTERS[] =
         "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.";
     if (text[strspn(text, LETTERS)]) {
-        return "a name has only the letters a to z, digits, hyphens and dots";
+        return "a name can only have the letters a to z, digits, hyphens and dots";
     }
     if (strlen(text) > HOST_MAX) {
         return "a name has at most 253 characters";
@@ -107,7 +108,7 @@ static const char *explain_name(const char *text)
         size_t len = strcspn(label, ".");
         const char *clause = explain_label(label, len);
         if (clause || !label[len]) {
-            return clause ? clause : "the last part of a name is not a number";
+            return clause ? clause : "the last part of a name cannot be a number";
         }
         label += len + 1;
     }
@@ -120,7 +121,7 @@ const char *host_explain(const char *text)
         return "write it like HOME-PC, 192.168.1.22 or [fd00::22]:2222";
     }
     if (colon && strchr(text, '%')) {
-        return "leave out the % and what is behind it, or use another address of the machine";
+        return "leave out the % and what follows it, or use another address of the machine";
     }
     if (colon && strchr(colon + 1, ':')) {
         return "an IPv6 address is written like fd00::22, and with a port like [fd00::22]:2222";

@@ -132,11 +132,11 @@ struct addr addr_network(const struct addr *addr, unsigned bits)
     return network;
 }
 
-#define PRIVATE  "a private address, which only machines in the same network reach"
-#define SHARED   "an address of a provider's NAT or of a VPN, which nobody outside reaches"
-#define LOOPBACK "this machine's own name for itself, which no other machine reaches"
+#define PRIVATE  "a private address, which only machines in the same network can reach"
+#define SHARED   "an address of a provider's NAT or a VPN, which nobody outside can reach"
+#define LOOPBACK "this machine's own name for itself, which no other machine can reach"
 #define LINK     "a link-local address, which no router passes on"
-#define NOBODY   "no address at which a machine on the Internet is reached"
+#define NOBODY   "not an address at which a machine can be reached over the Internet"
 
 const char *addr_not_public(const struct addr *addr)
 {

@@ -18,11 +18,11 @@ static const struct {
     const char *help;
 } COMMON[] = {
     {"--check", NULL, offsetof(struct options, check), OPTION_CHECK,
-     "read the configuration, say what is wrong, stop"},
+     "check the configuration, say what is wrong, and exit"},
     {"--health", NULL, offsetof(struct options, health), OPTION_HEALTH,
-     "ask the running agent whether it is well, stop"},
-    {"--version", "-V", offsetof(struct options, version), 0, "print the version and stop"},
-    {"--help", "-h", offsetof(struct options, help), 0, "print this and stop"},
+     "ask the running agent whether it is healthy, and exit"},
+    {"--version", "-V", offsetof(struct options, version), 0, "print the version and exit"},
+    {"--help", "-h", offsetof(struct options, help), 0, "print this and exit"},
 };
 
 enum { COMMON_SIZE = sizeof COMMON / sizeof *COMMON, NAME_MAX_TRIED = 40 };
@@ -267,7 +267,7 @@ void options_describe(const struct options_table *table)
     char name[64];
     printf("Usage: %s [OPTION]...\n%s\n\nOptions:\n", table->program, table->summary);
     snprintf(name, sizeof name, "%s FILE", ENV_FILE);
-    help_row(HELP_COLUMN, name, "take settings that the environment does not have from FILE");
+    help_row(HELP_COLUMN, name, "take settings that are not in the environment from FILE");
     for (size_t i = 0; i < table->count; i++) {
         const struct option_flag *flag = &table->flags[i];
         snprintf(name, sizeof name, "%s %s", flag->name, flag->takes ? flag->takes : "");

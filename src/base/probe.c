@@ -63,12 +63,13 @@ int probe(const struct sockaddr_un *addr, socklen_t addr_len, const char *reques
         return 0;
     case -ENOENT:
     case -ECONNREFUSED:
-        return why_set(why, err, "no agent runs with these settings");
+        return why_set(why, err, "no agent is running with these settings");
     case -ETIMEDOUT:
     case -EAGAIN:
         return why_set(why, err, "the agent does not answer");
     case -EPROTO:
-        return why_set(why, err, "the agent's answer makes no sense, or it gives this user none");
+        return why_set(why, err,
+                       "the agent's answer makes no sense, or it does not answer this user");
     default:
         return why_set(why, err, "the agent cannot be asked: %s", strerror(-err));
     }

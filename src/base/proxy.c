@@ -32,9 +32,9 @@ static int check_scheme(const char *url, struct why *why)
         }
     }
     if (strncmp(url, "socks", 5) == 0) {
-        return why_set(why, -EINVAL, "of the kinds of SOCKS it takes socks5h://");
+        return why_set(why, -EINVAL, "the only kind of SOCKS it takes is socks5h://");
     }
-    return why_set(why, -EINVAL, "it begins with http://, https:// or socks5h://");
+    return why_set(why, -EINVAL, "it must begin with http://, https:// or socks5h://");
 }
 
 static int check_port(const char *text, struct why *why)
@@ -44,10 +44,9 @@ static int check_port(const char *text, struct why *why)
     bool ends = text[digits] == '\0' || strcmp(text + digits, "/") == 0;
     return port >= 1 && port <= PORT_MAX && ends
                ? 0
-               : why_set(
-                     why, -EINVAL,
-                     "a port from 1 to 65535 ends it (a / or @ in a password is written %%2F or "
-                     "%%40)");
+               : why_set(why, -EINVAL,
+                         "it must end with a port from 1 to 65535 (write a / or @ in the password "
+                         "as %%2F or %%40)");
 }
 
 /* HOST:PORT, an IPv6 address in brackets. */

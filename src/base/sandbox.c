@@ -305,7 +305,7 @@ static void load_resolver(void)
 int sandbox_enter(const struct sandbox_rules *rules, struct why *why)
 {
     if (SANITIZED) {
-        return why_set(why, -ENOTSUP, "a program with sanitizers runs without");
+        return why_set(why, -ENOTSUP, "a program built with sanitizers runs without a sandbox");
     }
     int first = 0;
     char step[PATH_MAX];
@@ -321,13 +321,13 @@ int sandbox_enter(const struct sandbox_rules *rules, struct why *why)
         }
     }
     if (first < 0) {
-        return why_set(why, first, "the sandbox is not complete: this kernel does not give: %s",
+        return why_set(why, first, "the sandbox is not complete: this kernel does not have: %s",
                        missing);
     }
     if (is_outside) {
         return why_set(why, -ENOENT,
-                       "names may stay unknown: %s leads to %.200s, which is not there yet and "
-                       "not within the sandbox",
+                       "look-ups may fail: %s leads to %.200s, which does not exist yet and is "
+                       "outside the sandbox",
                        FOLLOWED[0], step);
     }
     return 0;

@@ -169,7 +169,7 @@ static int refuse_unsafe(const char *path, struct why *why)
 {
     struct why closer;
     int err = secret_file_is_safe(path, &closer);
-    return err < 0 ? why_set(why, err, "%s: no secret is put there", closer.text) : 0;
+    return err < 0 ? why_set(why, err, "%s: no secret will be written there", closer.text) : 0;
 }
 
 int secret_file_check(const char *path, struct why *why)

@@ -14,16 +14,16 @@ static const char *wrapping_of(const char *name, const char *text)
 {
     size_t len = strlen(text), name_len = strlen(name);
     if (strstr(text, " #") || strstr(text, "\t#")) {
-        return "a comment behind it is taken as a part of it";
+        return "the comment after it is taken as part of it";
     }
     if (text[0] == '"' || text[0] == '\'' || text[len - 1] == '"' || text[len - 1] == '\'') {
-        return "quotes around it are taken as a part of it";
+        return "the quotes around it are taken as part of it";
     }
     if (strncmp(text, name, name_len) == 0 && text[name_len] == '=') {
         return "it begins with its own name";
     }
     if (isspace((unsigned char)text[0]) || isspace((unsigned char)text[len - 1])) {
-        return "there is a blank before or behind it";
+        return "there is a space before or after it";
     }
     return NULL;
 }
@@ -58,8 +58,8 @@ static int check_blank(const struct settings_source *source, const struct settin
         return 0;
     }
     return why_set(why, -EINVAL,
-                   "%s, line %u: %s is empty: write what it is to be, or take the line out "
-                   "for the default; it takes %s",
+                   "%s, line %u: %s is empty: give it a value, or take the line out for "
+                   "the default; it takes %s",
                    line.path, line.number, setting->name, setting->takes);
 }
 

@@ -29,7 +29,8 @@ static int check_plain(const struct sources *sources, struct why *why)
     struct stat file;
     for (unsigned i = 0; i < sources->count; i++) {
         if (stat(sources->paths[i], &file) == 0 && !S_ISREG(file.st_mode)) {
-            return why_set(why, -ESPIPE, "%.200s cannot be read a second time: it is no plain file",
+            return why_set(why, -ESPIPE,
+                           "%.200s cannot be read a second time: it is not a regular file",
                            sources->paths[i]);
         }
     }
@@ -63,10 +64,10 @@ void sources_explain(int err, bool sandboxed, struct why *why)
 {
     if (err == -EACCES && sandboxed) {
         struct why closer = *why;
-        why_set(why, err,
-                "%.220s (a file in a folder that was none of its own at the start takes "
-                "a restart)",
-                closer.text);
+        why_set(
+            why, err,
+            "%.220s (a file in a folder that the settings did not use at startup needs a restart)",
+            closer.text);
     }
 }
 

@@ -101,15 +101,14 @@ static int refuse(const struct vocabulary *vocabulary, const struct settings_lin
     const char *name = is_file ? base : line->name, *near = nearest_setting(vocabulary, name).word;
     if (is_in(vocabulary->others, name)) {
         return why_set(why, -EINVAL,
-                       "%s, line %u: %s is a setting of %s: it belongs into that "
-                       "one's file",
+                       "%s, line %u: %s is a setting of %s: it belongs in the file of that one",
                        line->path, line->number, line->name, vocabulary->other_agent);
     }
     if (is_in(vocabulary->environments, line->name)) {
-        return why_set(why, -EINVAL,
-                       "%s, line %u: %s is read from the environment alone: in this "
-                       "file it does nothing",
-                       line->path, line->number, line->name);
+        return why_set(
+            why, -EINVAL,
+            "%s, line %u: %s is only read from the environment: in this file it does nothing",
+            line->path, line->number, line->name);
     }
     if (!may_be_shown(line->name)) {
         return why_set(why, -EINVAL, "%s, line %u: there is no such setting; --help lists them",
@@ -278,8 +277,7 @@ static bool find_long(const struct vocabulary *vocabulary, const struct settings
         const char *path = settings_file_of(source, row->name);
         if (path && goes_on(path)) {
             why_set(remark, 0,
-                    "%s_FILE is %s, of which only the first line counts: what is below it is "
-                    "left out",
+                    "%s_FILE is %s, of which only the first line counts: the rest is ignored",
                     row->name, path);
             return true;
         }

@@ -29,10 +29,10 @@ static const struct command COMMANDS[] = {
      {ID, {"ADDRESS[#NUMBER]", "address", ARGUMENT_WAITING, false}}, 0, show_decided},
     {"block", "send that address away, for as long as the session lasts",
      {ID, {"ADDRESS", "address", ARGUMENT_WAITING, false}}, 0, show_decided},
-    {"known", "the addresses that are let in without a question", {{0}}, 0, show_known},
+    {"known", "the addresses that are let in without asking", {{0}}, 0, show_known},
     {"forget", "ask again about clients from there",
      {{"ADDRESS", "address", ARGUMENT_KNOWN, false}}, 0, show_forgotten},
-    {"reload", "read the settings again, and say what has changed; ends no session", {{0}}, 0,
+    {"reload", "read the settings again, and say what changed; ends no session", {{0}}, 0,
      show_reloaded},
     {"drain", "before a restart: open no new sessions, and wait for the rest", {{0}},
      OPTION_WAIT | OPTION_TIMEOUT | OPTION_OFF, show_drain},
@@ -43,15 +43,15 @@ static const struct command COMMANDS[] = {
 
 static const struct command_option OPTIONS[] = {
     {"--out", NULL, "FILE", "where to write the .rdp file; - is standard output", OPTION_OUT},
-    {"--force", NULL, NULL, "replace the .rdp file if there is one of that name", OPTION_FORCE},
+    {"--force", NULL, NULL, "replace the .rdp file if there already is one of that name", OPTION_FORCE},
     {"--wait", NULL, NULL, "return when no session is left", OPTION_WAIT},
-    {"--timeout", NULL, "SECONDS", "wait no longer, list what is left, and exit with 1",
+    {"--timeout", NULL, "SECONDS", "stop waiting then, list what is left, and exit with 1",
      OPTION_TIMEOUT},
     {"--off", NULL, NULL, "open sessions again", OPTION_OFF},
     {"--json", NULL, NULL, "print the answer as one line of JSON", OPTION_JSON},
     {"--socket", NULL, "PATH", "the admin socket of vps-agent", OPTION_SOCKET},
-    {"--help", "-h", NULL, "print this, or what the command takes, and stop", OPTION_HELP},
-    {"--version", "-V", NULL, "print the version and stop", OPTION_VERSION},
+    {"--help", "-h", NULL, "print this, or what the command takes, and exit", OPTION_HELP},
+    {"--version", "-V", NULL, "print the version and exit", OPTION_VERSION},
 };
 /* clang-format on */
 

@@ -48,7 +48,7 @@ void help_all(void)
 {
     const struct command *command = NULL;
     puts("Usage: pamctl [OPTION]... COMMAND [ARGUMENT]...\n"
-         "Opens and ends sessions of pamtunnel through the vps-agent of this machine.\n\n"
+         "Opens and ends pamtunnel sessions through the vps-agent on this machine.\n\n"
          "Commands:");
     while ((command = commands_next(command))) {
         print_command(command);

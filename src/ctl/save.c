@@ -118,5 +118,5 @@ int save(const struct save_as *as, const char *content, struct why *why)
     int err = to_stdout(as)
                   ? write_all(STDOUT_FILENO, content)
                   : write_file(save_path(as), may_replace(as) ? O_TRUNC : O_EXCL, content);
-    return err < 0 ? cannot(as, err, "the session is closed again", why) : 0;
+    return err < 0 ? cannot(as, err, "the session was closed again", why) : 0;
 }

@@ -86,7 +86,7 @@ void show_status(const json_t *reply)
     printf("sessions:  %" JSON_INTEGER_FORMAT ", connections: %" JSON_INTEGER_FORMAT "%s\n",
            number_of(reply, "sessions"), number_of(reply, "connections"),
            json_is_true(json_object_get(reply, "draining"))
-               ? ", and no new ones are opened (pamctl drain --off)"
+               ? ", and no new ones are opened (pamctl drain --off ends that)"
                : "");
     json_array_foreach(gateways, index, gateway)
     {
@@ -219,7 +219,7 @@ static void show_what_next(const json_t *session)
 {
     printf("Session %s to %s, %" JSON_INTEGER_FORMAT
            " s to connect. If the client seems to hang, it "
-           "waits to be admitted: pamctl sessions shows the line that lets it in.\n",
+           "is waiting to be admitted: pamctl sessions shows the command that lets it in.\n",
            text_of(session, "id"), target_of(session), number_of(session, "expires_in"));
     show_parked(session);
 }
@@ -283,7 +283,7 @@ void show_known(const json_t *reply)
 
 void show_forgotten(const json_t *reply)
 {
-    printf("Forgotten: %s. Its clients are asked about again; sessions that are open go on.\n",
+    printf("Forgotten: %s. Clients from there will be asked about again; open sessions go on.\n",
            text_of(reply, "address"));
 }
 

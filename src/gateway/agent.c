@@ -178,7 +178,7 @@ static void confine(struct agent *agent)
     const struct sandbox_rules rules = {0}; /* it writes no file and listens nowhere */
     int err = health_listen(settings, agent->env_file, agent->health_fds);
     if (err < 0) {
-        log_warn(agent->log, "--health will not tell of this agent: %s%s", strerror(-err),
+        log_warn(agent->log, "--health will not find this agent: %s%s", strerror(-err),
                  err == -EADDRINUSE ? "; another one runs with these settings" : "");
     }
     program_confine(&GATEWAY_VOCABULARY, agent->env_file, &settings->common, rules, agent->log,

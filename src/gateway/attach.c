@@ -165,7 +165,7 @@ static void attach_ready(void *arg, int events)
     } else if (err == -EACCES) {
         attach_fail(attach, "answers, but is not the VPS that asked for this tunnel", err);
     } else if (err < 0) {
-        attach_fail(attach, "broke the data channel off before it was proven", err);
+        attach_fail(attach, "broke off the data channel before it was proven", err);
     } else {
         attach_succeed(attach);
     }
@@ -173,7 +173,7 @@ static void attach_ready(void *arg, int events)
 
 static void attach_slow(void *arg)
 {
-    attach_fail(arg, "takes the connection but does not prove that it is the VPS", -ETIMEDOUT);
+    attach_fail(arg, "accepts the connection but does not prove that it is the VPS", -ETIMEDOUT);
 }
 
 static void attach_dialled(void *arg, int fd, const struct addr *addr)

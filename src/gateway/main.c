@@ -46,12 +46,12 @@ static int examine(const struct options *options)
 /* ---- the command line ----------------------------------------------------- */
 
 static const struct option_flag FLAGS[] = {
-    {"--join", "set up from the line of vps-agent --invite; -: asks for it", FLAG_JOIN, "STRING",
-     .action = join},
-    {"--force", "with --join: write the settings although the check fails", FLAG_FORCE, NULL,
+    {"--join", "set up with the string that vps-agent --invite prints; - asks for it", FLAG_JOIN,
+     "STRING", .action = join},
+    {"--force", "with --join: write the settings even if the check fails", FLAG_FORCE, NULL,
      .with = FLAG_JOIN},
-    {"--doctor", "say what is well and what to do about the rest, and stop", FLAG_DOCTOR, NULL,
-     .action = examine},
+    {"--doctor", "check everything, say what to do about what is wrong, and exit", FLAG_DOCTOR,
+     NULL, .action = examine},
 };
 
 static const struct program PROGRAM = {

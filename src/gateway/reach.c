@@ -85,7 +85,7 @@ static void reach_refuse(struct reach *reach, const struct addr *addr)
     if (addr) {
         text_add(&note, "ALLOWED_TARGETS has neither the name nor %s", addr_text(addr, address));
     } else {
-        text_add(&note, "ALLOWED_TARGETS has neither the name nor any network with port %u",
+        text_add(&note, "ALLOWED_TARGETS has neither the name nor a network with port %u",
                  reach->port);
     }
     reach_finish(reach, &failure, NULL, 0);

@@ -21,16 +21,17 @@ static int parse_key(const struct setting *setting, const char *text, void *fiel
     (void)setting;
     size_t len = strlen(text);
     if (strncmp(text, "0x", 2) == 0) {
-        return why_set(why, -EINVAL, "it goes without 0x");
+        return why_set(why, -EINVAL, "leave out the 0x");
     }
     if (strchr(text, ':')) {
-        return why_set(why, -EINVAL, "here it is one key, without a name and a colon");
+        return why_set(why, -EINVAL, "on a gateway it is a single key, without a name and a colon");
     }
     if (len != (size_t)CRYPTO_KEY_SIZE * 2) {
         return why_set(why, -EINVAL, "it has %zu characters", len);
     }
     return crypto_unhex(text, field, CRYPTO_KEY_SIZE) < 0
-               ? why_set(why, -EINVAL, "it holds what is no hex digit (0 to 9, a to f)")
+               ? why_set(why, -EINVAL,
+                         "it contains something that is not a hex digit (0 to 9, a to f)")
                : 0;
 }
 

@@ -57,7 +57,7 @@ static int parse_number(const char *text, unsigned long max, unsigned long *ret_
 static int refuse_port(const char *text, const char *whole, struct why *why)
 {
     if (*text == '\0') {
-        return why_set(why, -EINVAL, "\"%s\": \"\" is not a port: one is missing beside a , or -",
+        return why_set(why, -EINVAL, "\"%s\": \"\" is not a port: one is missing next to a , or -",
                        whole);
     }
     return why_set(why, -EINVAL, "\"%s\": \"%.20s\" is not a port from 1 to 65535", whole, text);
@@ -80,7 +80,7 @@ static int parse_range(char *text, const char *whole, struct port_range *ret_ran
         return refuse_port(dash, whole, why);
     } else if (range.last < range.first) {
         return why_set(why, -EINVAL,
-                       "\"%s\": the range of ports is the wrong way round, write %u-%u", whole,
+                       "\"%s\": the range of ports is the wrong way round: write %u-%u", whole,
                        range.last, range.first);
     }
     *ret_range = range;
@@ -95,7 +95,7 @@ static int parse_ports(const struct parts *parts, struct target_entry *entry, st
         int err;
         if (entry->port_count == TARGET_RANGES_MAX) {
             return why_set(why, -EINVAL,
-                           "\"%s\": more than %d ports and ranges, make it two entries",
+                           "\"%s\": more than %d ports and ranges: make it two entries",
                            parts->whole, TARGET_RANGES_MAX);
         }
         err = parse_range(one, parts->whole, &entry->ports[entry->port_count], why);
@@ -132,7 +132,7 @@ static int parse_network(const struct parts *parts, struct target_entry *entry, 
     most = entry->network.sa.sa_family == AF_INET ? 32 : 128;
     bits = most;
     if (parts->bits && parse_number(parts->bits, most, &bits) < 0) {
-        return why_set(why, -EINVAL, "\"%s\": what follows the / is a number of bits, 0 to %lu",
+        return why_set(why, -EINVAL, "\"%s\": the / takes a number of bits after it, 0 to %lu",
                        parts->whole, most);
     }
     entry->bits = (unsigned)bits;
@@ -154,7 +154,7 @@ static int parse_host(const struct parts *parts, struct target_entry *entry, str
     }
 
     if (parts->bracketed && kind != HOST_IPV6) {
-        return why_set(why, -EINVAL, "\"%s\": the brackets take one IPv6 address: [fd00::]/8:22",
+        return why_set(why, -EINVAL, "\"%s\": the brackets are for one IPv6 address: [fd00::]/8:22",
                        parts->whole);
     }
     if (kind == HOST_IPV4 || kind == HOST_IPV6) {
@@ -165,8 +165,8 @@ static int parse_host(const struct parts *parts, struct target_entry *entry, str
                        parts->whole, parts->host);
     }
     if (parts->bits) {
-        return why_set(why, -EINVAL, "\"%s\": only an address takes /%.20s", parts->whole,
-                       parts->bits);
+        return why_set(why, -EINVAL, "\"%s\": only an address can have /%.20s after it",
+                       parts->whole, parts->bits);
     }
     strcpy(entry->name, parts->host); /* host_kind() has checked the length */
     return 0;
@@ -204,7 +204,7 @@ static int split(char *text, const char *whole, struct parts *ret_parts, struct 
     }
     *rest++ = '\0';
     if (strchr(rest, ':')) {
-        return why_set(why, -EINVAL, "\"%s\": an IPv6 address goes into brackets: [fd00::1]:22",
+        return why_set(why, -EINVAL, "\"%s\": an IPv6 address goes in brackets: [fd00::1]:22",
                        whole);
     }
     parts.ports = rest;
@@ -220,8 +220,7 @@ int target_entry_parse(char *text, struct target_entry *ret_entry, struct why *w
     struct parts parts = {0};
     int err;
     if (*text == '\0') {
-        return why_set(why, -EINVAL,
-                       "there is an empty entry: a ; only stands between two entries");
+        return why_set(why, -EINVAL, "there is an empty entry: a ; only goes between two entries");
     }
     text_add(&copy, "%s", text);
     err = target_mistakes_check(text, shown, why);

@@ -31,20 +31,21 @@ int target_mistakes_check(const char *text, const char *whole, struct why *why)
     const char *at = find_separator(text);
     if (strstr(text, "://")) {
         return why_set(why, -EINVAL,
-                       "\"%s\" is a URL: an entry is the machine and its ports, like HOME-PC:22",
+                       "\"%s\" is a URL: an entry is a machine and its ports, like HOME-PC:22",
                        whole);
     }
     if (!at) {
         return 0;
     }
-    return why_set(why, -EINVAL,
-                   "\"%s\": %s stands where a ; belongs: each machine is an entry with its ports, "
-                   "10.0.0.1:22;10.0.0.2:22",
-                   whole,
-                   *at == ','   ? "a comma"
-                   : *at == '|' ? "a |"
-                   : *at == ' ' ? "a blank"
-                                : "a line break or tab");
+    return why_set(
+        why, -EINVAL,
+        "\"%s\": there is %s where a ; belongs: each machine is an entry with its own ports, "
+        "10.0.0.1:22;10.0.0.2:22",
+        whole,
+        *at == ','   ? "a comma"
+        : *at == '|' ? "a |"
+        : *at == ' ' ? "a space"
+                     : "a line break or tab");
 }
 
 bool target_mistakes_is_range(const char *host)

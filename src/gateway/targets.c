@@ -46,7 +46,7 @@ static int take_entry(const char *text, size_t len, char dst[TARGET_ENTRY_MAX], 
         len--;
     }
     if (len >= TARGET_ENTRY_MAX) {
-        return why_set(why, -EINVAL, "\"%.60s...\": an entry has at most %d characters", text,
+        return why_set(why, -EINVAL, "\"%.60s...\": an entry can have at most %d characters", text,
                        TARGET_ENTRY_MAX - 1);
     }
     memcpy(dst, text, len);

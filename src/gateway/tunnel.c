@@ -209,7 +209,7 @@ static void on_dialled(void *arg, int fd, const struct addr *addr)
     int err = relay_join(tunnel->host->relay, tunnel->data, fd, NULL, 0, tunnel, &tunnel->link);
     if (err < 0) {
         close(fd);
-        failure = failure_make(TUNNEL_BUSY, "the gateway's relay takes no more: %s",
+        failure = failure_make(TUNNEL_BUSY, "the gateway's relay cannot take any more: %s",
                                strerror(-err));
         dialling_failed(tunnel, &failure);
         return;
@@ -307,7 +307,7 @@ static bool is_allowed(const struct tunnel *tunnel)
 static struct failure not_allowed_any_more(const struct tunnel *tunnel)
 {
     return failure_make(TUNNEL_NOT_ALLOWED,
-                        "%.100s is not among the ALLOWED_TARGETS of this gateway any more",
+                        "%.100s is no longer among the ALLOWED_TARGETS of this gateway",
                         tunnel->target);
 }
 
@@ -357,7 +357,7 @@ static void on_attached(void *arg, const struct failure *failure, int fd)
     }
     tunnel->data = fd;
     if (net_descriptors_are_short(fd)) { /* what runs needs some: pipes, the target's ends */
-        struct failure few = failure_make(TUNNEL_BUSY, "the gateway has few file descriptors left");
+        struct failure few = failure_make(TUNNEL_BUSY, "the gateway is short of file descriptors");
         tunnel_fail(tunnel, &few);
         return;
     }

@@ -100,7 +100,7 @@ static int check(const struct tunnels *tunnels, const struct message_open_tunnel
                  struct failure *ret_failure)
 {
     if (host_kind(command->host) == HOST_INVALID || command->port == 0 || command->data_port == 0) {
-        *ret_failure = failure_make(TUNNEL_ERROR, "the VPS sent a host or port that is none");
+        *ret_failure = failure_make(TUNNEL_ERROR, "the VPS sent an invalid host or port");
     } else if (find(tunnels, command->session, command->channel)) {
         *ret_failure = failure_make(TUNNEL_ERROR, "the VPS asked for the same tunnel twice");
     } else if (tunnels->count == tunnels->most) {

@@ -183,7 +183,7 @@ static void rest_after(struct uplink *uplink, bool was_open, enum channel_end en
     } else if (was_open) {
         uplink_fail(uplink, "lost the connection to %s: %s", uplink->where, why->text);
     } else {
-        uplink_fail(uplink, "%s takes the connection but does not greet us like a vps-agent: %s",
+        uplink_fail(uplink, "%s accepts the connection but does not greet us like a vps-agent: %s",
                     uplink->where, why->text);
     }
 }
@@ -250,7 +250,7 @@ static void on_dialled(void *arg, int fd, const struct addr *addr)
     int err = channel_new(uplink->loop, uplink->tls, fd, &options, &uplink->channel);
     if (err < 0) {
         close(fd);
-        uplink_fail(uplink, "cannot start to talk to %s: %s", uplink->where, strerror(-err));
+        uplink_fail(uplink, "cannot start talking to %s: %s", uplink->where, strerror(-err));
         return;
     }
     uplink_set_state(uplink, STATE_GREETING);
@@ -329,7 +329,7 @@ static void watch_addresses(struct uplink *uplink)
     struct addresses_events events = {on_address_gone, on_address_come, uplink};
     int err = addresses_watch(uplink->loop, &events, &uplink->addresses);
     if (err < 0) {
-        log_debug(uplink->options.log, "addresses of this machine are not watched: %s",
+        log_debug(uplink->options.log, "cannot watch the addresses of this machine: %s",
                   strerror(-err));
     }
 }
@@ -369,7 +369,7 @@ int uplink_move(struct uplink *uplink, const struct uplink_options *options)
     if (err < 0) {
         return err;
     }
-    leave(uplink, "gateway-agent has other settings");
+    leave(uplink, "gateway-agent has new settings");
     tls_config_free(uplink->tls);
     uplink->tls = tls;
     take_options(uplink, options);
@@ -420,7 +420,7 @@ void uplink_free(struct uplink *uplink)
     if (!uplink) {
         return;
     }
-    leave(uplink, "gateway-agent stops");
+    leave(uplink, "gateway-agent is stopping");
     addresses_free(uplink->addresses);
     resolver_free(uplink->resolver);
     timer_free(uplink->timer);

@@ -47,7 +47,7 @@ static void check_secret_file(struct checkup *checkup, const char *path)
         checkup_say(checkup, CHECKUP_BAD, "permissions", "%s: %s", path, strerror(errno));
     } else if (S_ISREG(file.st_mode) && file.st_mode & 07) {
         checkup_say(checkup, CHECKUP_BAD, "permissions",
-                    "everybody on this machine may read the secrets in %s (mode %04o): chmod "
+                    "everybody on this machine can read the secrets in %s (mode %04o): chmod "
                     "o-rwx %s",
                     path, (unsigned)file.st_mode & 07777, path);
     } else {
@@ -91,12 +91,13 @@ void checkup_descriptors(struct checkup *checkup, unsigned long needed)
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
         checkup_say(checkup, CHECKUP_SKIPPED, "limits", "%s", strerror(errno));
     } else if (limit.rlim_max < needed) { /* the agent raises its own limit up to there */
-        checkup_say(checkup, CHECKUP_BAD, "limits",
-                    "%lu open files are allowed, %lu may be needed: raise the limit (ulimit -Hn "
-                    "%lu, or LimitNOFILE=%lu in the service)",
-                    (unsigned long)limit.rlim_max, needed, needed, needed);
+        checkup_say(
+            checkup, CHECKUP_BAD, "limits",
+            "%lu open files are allowed, but %lu may be needed: raise the limit (ulimit -Hn "
+            "%lu, or LimitNOFILE=%lu in the service)",
+            (unsigned long)limit.rlim_max, needed, needed, needed);
     } else {
-        checkup_say(checkup, CHECKUP_OK, "limits", "%lu open files are allowed, %lu are enough",
+        checkup_say(checkup, CHECKUP_OK, "limits", "%lu open files are allowed, and %lu are enough",
                     (unsigned long)limit.rlim_max, needed);
     }
 }
@@ -106,8 +107,8 @@ void checkup_no_agent(struct checkup *checkup, const char *program, const char *
 {
     if (getpid() == 1) {
         checkup_say(checkup, CHECKUP_SKIPPED, program,
-                    "whether it runs cannot be told from a container of its own: ask in the one "
-                    "that it is in (docker compose exec %s /%s --doctor)",
+                    "cannot tell from another container whether it is running: ask in its own "
+                    "(docker compose exec %s /%s --doctor)",
                     program, program);
         return;
     }
@@ -124,7 +125,7 @@ void checkup_clock(struct checkup *checkup)
     strftime(text, sizeof text, "%F %T", &utc);
     if (now < YEAR_2025) {
         checkup_say(checkup, CHECKUP_BAD, "clock",
-                    "it says %s UTC: switch time synchronisation on (timedatectl set-ntp true)",
+                    "it says %s UTC: turn on time synchronisation (timedatectl set-ntp true)",
                     text);
     } else {
         checkup_say(checkup, CHECKUP_OK, "clock", "it says %s UTC", text);
@@ -141,10 +142,11 @@ static void advise_bbr(struct checkup *checkup, const struct congestion_system *
     char command[400];
     struct text text = text_over(command, sizeof command);
     congestion_add_cure(&text, "bbr", system, folder);
-    checkup_say(checkup, CHECKUP_SKIPPED, CONGESTION,
-                "%s, the system's; bbr carries many times more over lines that lose packets, and "
-                "is used on long %s once this system allows it: %s; then reload this agent",
-                system->usual, ways, command);
+    checkup_say(
+        checkup, CHECKUP_SKIPPED, CONGESTION,
+        "%s, the system's default; bbr carries many times more over lines that lose packets, and "
+        "is used on long %s once this system allows it: %s; then reload this agent",
+        system->usual, ways, command);
 }
 
 static void say_congestion(struct checkup *checkup, const struct congestion *congestion,
@@ -152,13 +154,13 @@ static void say_congestion(struct checkup *checkup, const struct congestion *con
 {
     if (congestion->from_us > 0) {
         checkup_say(checkup, CHECKUP_OK, CONGESTION,
-                    "%s on %s of %u ms or more, there and back; else %s", congestion->name, ways,
-                    (unsigned)congestion->from_us / 1000, system->usual);
+                    "%s on %s with a round trip of %u ms or more; otherwise %s", congestion->name,
+                    ways, (unsigned)congestion->from_us / 1000, system->usual);
     } else if (congestion->name[0]) {
-        checkup_say(checkup, CHECKUP_OK, CONGESTION, "%s on %s; else %s", congestion->name, ways,
-                    system->usual);
+        checkup_say(checkup, CHECKUP_OK, CONGESTION, "%s on %s; otherwise %s", congestion->name,
+                    ways, system->usual);
     } else {
-        checkup_say(checkup, CHECKUP_OK, CONGESTION, "%s, the system's", system->usual);
+        checkup_say(checkup, CHECKUP_OK, CONGESTION, "%s, the system's default", system->usual);
     }
 }
 
@@ -255,13 +257,14 @@ unsigned checkup_name(struct checkup *checkup, const char *what, const char *hos
     if (err == 0) {
         say_addresses(checkup, what, host, ret_addrs, count);
     } else if (err == -ENOENT) {
-        checkup_say(checkup, CHECKUP_BAD, what,
-                    "there is no name %s: is it spelled right, and has it an address record?",
-                    host);
+        checkup_say(
+            checkup, CHECKUP_BAD, what,
+            "the name %s does not exist: is it spelled right, and does it have an address record?",
+            host);
     } else {
         checkup_say(checkup, CHECKUP_BAD, what,
-                    "cannot look up %s: %s; see /etc/resolv.conf, and whether DNS gets out", host,
-                    err == -EAGAIN ? "no name server answers" : strerror(-err));
+                    "cannot look up %s: %s; check /etc/resolv.conf, and that DNS queries get out",
+                    host, err == -EAGAIN ? "no name server answers" : strerror(-err));
     }
     return count;
 }

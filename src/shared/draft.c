@@ -113,7 +113,7 @@ int draft_put(struct draft *draft, const char *name, const char *value, struct w
         draft->changed = true;
     }
     crypto_wipe(now, sizeof now);
-    return err < 0 ? why_set(why, err, "cannot put %s down: %s", name, strerror(-err)) : 0;
+    return err < 0 ? why_set(why, err, "cannot save %s: %s", name, strerror(-err)) : 0;
 }
 
 int draft_put_back(struct draft *draft, const char *name, const char *value, struct why *why)
@@ -127,7 +127,7 @@ int draft_put_back(struct draft *draft, const char *name, const char *value, str
     }
     if (path && path[0]) {
         int err = put_into_file(draft, path, value);
-        return err < 0 ? why_set(why, err, "cannot put %s down: %s", name, strerror(-err)) : 0;
+        return err < 0 ? why_set(why, err, "cannot save %s: %s", name, strerror(-err)) : 0;
     }
     return draft_put(draft, name, value, why);
 }

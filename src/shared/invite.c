@@ -128,14 +128,14 @@ static int read_prefix(const char *text, enum version *ret_version, struct why *
     }
     int digits = version_digits(text);
     if (digits > 0) {
-        return why_set(why, -EINVAL,
-                       "the join string is of version %.*s, and this program knows versions 1 and "
-                       "2: upgrade it",
-                       digits, text + NAME_SIZE);
+        return why_set(
+            why, -EINVAL,
+            "this join string is version %.*s, and this program knows versions 1 and 2: upgrade it",
+            digits, text + NAME_SIZE);
     }
     return why_set(why, -EINVAL,
-                   "that is no join string: it begins with pamtunnel and a number, and vps-agent "
-                   "--invite NAME prints it");
+                   "that is not a join string: one begins with pamtunnel and a number, and "
+                   "vps-agent --invite NAME prints it");
 }
 
 static int check_length(size_t bytes, size_t wanted, struct why *why)
@@ -221,8 +221,8 @@ static int read_invite(const char *text, struct invite *ret_invite, struct why *
     }
     if (len < PREFIX_SIZE || PREFIX_SIZE + strspn(text + PREFIX_SIZE, ALPHABET) < len) {
         return why_set(why, -EINVAL,
-                       "there is a character in the join string that cannot be in one: copy that "
-                       "string alone");
+                       "the join string contains a character that does not belong in it: copy just "
+                       "the string");
     }
     if (len >= INVITE_TEXT_MAX) {
         return why_set(why, -EINVAL, "something follows the end of the join string: leave it out");

@@ -15,7 +15,7 @@
 static int help(const struct program *program)
 {
     options_describe(&program->options);
-    puts("\nSettings, from the environment, NAME_FILE or the env file:");
+    puts("\nSettings, from the environment, a NAME_FILE or the env file:");
     settings_describe(program->vocabulary->tables);
     return EXIT_SUCCESS;
 }
@@ -66,7 +66,7 @@ int program_say_complete(const struct program *program, const char *env_file,
 {
     struct congestion_system system = congestion_look(CONGESTION_FOLDER);
     struct why why;
-    printf("The configuration is complete. It is from %s.\n",
+    printf("The configuration is complete. It comes from %s.\n",
            env_file ? env_file : "the environment");
     if (vocabulary_doubts(program->vocabulary, env_file, &why)) {
         printf("But %s\n", why.text);
@@ -86,7 +86,7 @@ static void say_source(const struct program *program, const char *env_file, cons
         log_info(log, "settings: from %s and the environment", env_file);
     }
     if (env_file && secret_file_is_safe(env_file, &why) < 0) {
-        log_warn(log, "the settings may be changed by others: %s", why.text);
+        log_warn(log, "others can change the settings: %s", why.text);
     }
     if (vocabulary_doubts(program->vocabulary, env_file, &why)) {
         log_warn(log, "%s", why.text);
@@ -153,8 +153,7 @@ int program_reload(const struct program_reload *reload, struct changes *ret_chan
     if (err < 0) {
         char status[sizeof why->text + 32];
         snprintf(status, sizeof status, "settings not reloaded: %s", why->text);
-        log_error(reload->log, "settings not reloaded, those from before stay in force: %s",
-                  why->text);
+        log_error(reload->log, "settings not reloaded, the old ones stay in force: %s", why->text);
         notify_status(reload->notify, status);
     } else {
         changes_log(&changes, reload->log, was);

@@ -129,7 +129,7 @@ static int skip_scheme(char **text, bool *ret_slash, struct why *why)
     }
     if (end) {
         return why_set(why, -EINVAL,
-                       "Leave out the :// and what is in front of it, and any path: the name of a "
+                       "Leave out the :// and everything before it, and any path: the name of the "
                        "machine is enough.");
     }
     return 0;
@@ -145,7 +145,7 @@ static int take_gateway(char **text, char *gateway, struct why *why)
     *slash = '\0';
     if (gateway[0] || !gateway_name_is_valid(*text)) {
         return why_set(why, -EINVAL,
-                       "In front of the / goes the name of a gateway, one, as in "
+                       "Put the name of one gateway in front of the /, as in "
                        "office/192.168.1.22.");
     }
     strcpy(gateway, *text);
@@ -157,8 +157,8 @@ static int take_user(const char *text, char *user, struct why *why)
 {
     if (text && !user_is_valid(text)) {
         return why_set(why, -EINVAL,
-                       "A user name has at most %d letters, digits and . _ + - in it, as in mxu, "
-                       "CORP\\mxu, mxu@corp.local or First Last. Leave any other one out here, and "
+                       "A user name is at most %d letters, digits and . _ + -, as in mxu, "
+                       "CORP\\mxu, mxu@corp.local or First Last. Leave out any other one here, and "
                        "type it into the client.",
                        USER_MAX);
     }
@@ -181,14 +181,14 @@ static int take_host(const char *text, struct target *target, struct why *why)
     if (host_kind(target->gateway) != HOST_INVALID && len > 0 &&
         strspn(host, "0123456789") == len) {
         return why_set(why, -EINVAL,
-                       "That is not a host name or an IP address: a network cannot be opened, only "
-                       "one machine in it.");
+                       "That is not a host name or an IP address: you can reach one machine, not a "
+                       "whole network.");
     }
     enum host_kind kind = host_kind(host);
     if (kind == HOST_INVALID || (brackets && kind != HOST_IPV6)) {
         return why_set(why, -EINVAL, "That is not a host name or an IP address: %s.",
                        kind == HOST_INVALID ? host_explain(host)
-                                            : "only an IPv6 address stands in brackets");
+                                            : "only an IPv6 address goes in brackets");
     }
     strcpy(target->host, host);
     return 0;

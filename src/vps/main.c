@@ -81,23 +81,23 @@ static int examine(const struct options *options)
 /* ---- the command line ----------------------------------------------------- */
 
 static const struct option_flag FLAGS[] = {
-    {"--setup", "ask for what is needed, write the env file, and say what comes next", FLAG_SETUP,
+    {"--setup", "ask for what is needed, write the env file, and say what to do next", FLAG_SETUP,
      NULL, .action = set_up},
     {"--host", "with --setup: VPS_HOST", FLAG_HOST, "HOST", .with = FLAG_SETUP},
     {"--user", "with --setup: ALLOWED_USERS", FLAG_USER, "ID,...", .with = FLAG_SETUP},
     {"--gateway", "with --setup: the name of the gateway", FLAG_GATEWAY, "NAME",
      .with = FLAG_SETUP},
-    {"--invite", "print the join string of the gateway NAME, a new or a known one", FLAG_INVITE,
+    {"--invite", "print the join string of the gateway NAME, whether new or known", FLAG_INVITE,
      "NAME", .action = set_up},
-    {"--new-key", "with --invite: with a new key instead of the one it has", FLAG_NEW_KEY, NULL,
+    {"--new-key", "with --invite: make a new key to replace the one it has", FLAG_NEW_KEY, NULL,
      .with = FLAG_INVITE | FLAG_SETUP},
-    {"--valid", "how long a new key waits for its first use: 24h, 30m, 7d; 0 is for ever",
+    {"--valid", "how long a new key may wait for its first use: 24h, 30m, 7d; 0: forever",
      FLAG_VALID, "TIME", .with = FLAG_INVITE | FLAG_SETUP},
-    {"--doctor", "say what is well and what to do about the rest, and stop", FLAG_DOCTOR, NULL,
-     .action = examine},
+    {"--doctor", "check everything, say what to do about what is wrong, and exit", FLAG_DOCTOR,
+     NULL, .action = examine},
     {"--local", "run without Telegram; pamctl opens the sessions", FLAG_LOCAL, NULL,
      .with = OPTION_RUN | OPTION_CHECK | OPTION_HEALTH | FLAG_DOCTOR},
-    {"--generate-key", "print a new TUNNEL_KEY and stop", FLAG_GENERATE_KEY, NULL,
+    {"--generate-key", "print a new TUNNEL_KEY and exit", FLAG_GENERATE_KEY, NULL,
      .action = generate_key},
 };
 

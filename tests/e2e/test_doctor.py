@@ -94,10 +94,10 @@ def test_a_vps_agent_that_runs(world):
     lines = doctor(world.vps)
     says(lines, "vps-agent", "ok", "is running")
     says(lines, "gateways", "ok", "lan")
-    says(lines, "CONTROL_PORT", "ok", "is the running vps-agent's")
+    says(lines, "CONTROL_PORT", "ok", "is in use by the running vps-agent")
     says(lines, "Bot API", "ok", "@pam_test_bot")
     says(lines, "clock", "ok", "the same as the Bot API's")
-    says(lines, "VPS_HOST", "--", "points to this server for programs on it alone")
+    says(lines, "VPS_HOST", "--", "only points to this server for programs that run on it")
 
 
 def test_a_gateway_that_runs_is_not_disturbed(world):
@@ -105,7 +105,7 @@ def test_a_gateway_that_runs_is_not_disturbed(world):
     lines = doctor(world.gateway)
     says(lines, "key", "ok", "both sides have the same; gateway lan is online")
     says(lines, "VPS", "ok", "vps-agent")
-    says(lines, "gateway-agent", "ok", "it runs, connected to the VPS, 0 tunnels")
+    says(lines, "gateway-agent", "ok", "running, connected to the VPS, 0 tunnels")
     assert world.status()["gateways"][0]["since"] == before
     assert world.vps.count_log("a new login replaces") == 0
 
@@ -138,7 +138,7 @@ def test_a_container_that_was_made_for_the_check_cannot_tell(world):
     for daemon, other in ((world.vps, {"STATE_DIR": world.folder / "new"}), (world.gateway, {"GATEWAY_NAME": "other"})):
         result = subprocess.run(["unshare", "--user", "--map-root-user", "--pid", "--fork", program(daemon.name), "--doctor"],
                                 env=environment({**daemon.settings, **other}), capture_output=True, text=True, timeout=60)
-        assert re.search(f"^--  {daemon.name}: .* a container of its own: .*exec {daemon.name} /{daemon.name} --doctor",
+        assert re.search(f"^--  {daemon.name}: .* another container .*: .*exec {daemon.name} /{daemon.name} --doctor",
                          result.stdout, re.M), result
 
 
@@ -147,8 +147,8 @@ def test_a_gateway_that_runs_and_is_not_connected():
         world.vps.stop()
         world.gateway.wait_log("lost|closed|cannot reach")
         lines = doctor(world.gateway, status=1)
-        says(lines, "gateway-agent", "!!", "it runs, not connected to the VPS, 0 tunnels: if all else is well, its log")
-        says(lines, "VPS", "!!", "no vps-agent listens on that port")
+        says(lines, "gateway-agent", "!!", "running, but not connected to the VPS, 0 tunnels: if everything else is fine, its log")
+        says(lines, "VPS", "!!", "no vps-agent is listening on that port")
 
 
 def test_an_agent_that_hangs_is_no_matter_of_rights(world):
@@ -173,7 +173,7 @@ def test_what_is_wrong_with_a_gateway_is_told(world, settings, what, text):
 
 def test_a_vps_that_is_not_there(world):
     lines = doctor(world.gateway, status=1, CONTROL_PORT=util.free_port())
-    says(lines, "VPS", "!!", "no vps-agent listens on that port")
+    says(lines, "VPS", "!!", "no vps-agent is listening on that port")
 
 
 def test_another_service_on_the_port(world):
@@ -316,14 +316,14 @@ def test_a_state_dir_that_others_may_write_to(folder):
         world.vps.stop()
         os.chmod(world.state_dir, 0o777)
         says(doctor(world.vps, status=1), "STATE_DIR", "!!", "chmod o-w")
-        says(doctor_of_an_idle(world.vps, STATE_DIR=folder / "new"), "STATE_DIR", "--", "not there yet")
+        says(doctor_of_an_idle(world.vps, STATE_DIR=folder / "new"), "STATE_DIR", "--", "does not exist yet")
 
 
 def test_the_state_file(folder):
     with World(start_gateways=False, gateways=()) as world:
         world.vps.stop()
         says(doctor_of_an_idle(world.vps), "state file", "ok", "schema 3")
-        says(doctor_of_an_idle(world.vps, STATE_DIR=folder / "new"), "state file", "--", "not there yet")
+        says(doctor_of_an_idle(world.vps, STATE_DIR=folder / "new"), "state file", "--", "does not exist yet")
         assert not (folder / "new").exists(), "it only looks"
         path = world.state_dir / "state.db"
         with sqlite3.connect(path) as connection:

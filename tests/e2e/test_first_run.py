@@ -110,9 +110,9 @@ def test_from_nothing_to_a_gateway_that_is_online(api, place):
         terminal.answer(r"IP address.*: ", "not a host")
         terminal.answer(r"VPS_HOST is \"not a host\"(.|\n)*IP address.*: ", "192.168.1.5")
         terminal.answer(r"192.168.1.5 is a private address, which only machines in the same network reach. Clients and "
-                        r"gateways elsewhere need the public name(.|\n)*nevertheless.*: ?", "n")
+                        r"gateways elsewhere need the public name(.|\n)*anyway.*: ?", "n")
         terminal.answer(r"IP address.*: ", "127.0.0.1")
-        terminal.answer(r"127.0.0.1 is this machine's own name for itself(.|\n)*nevertheless.*: ?", "y")
+        terminal.answer(r"127.0.0.1 is this machine's own name for itself(.|\n)*anyway.*: ?", "y")
         terminal.answer(r"gateway.*\[home\]: ", "Home LAN")
         terminal.wait("1 to 63 letters, digits, dots, hyphens or underscores")
         terminal.answer(r"gateway.*\[home\]: ", "")
@@ -126,7 +126,7 @@ def test_from_nothing_to_a_gateway_that_is_online(api, place):
     assert written["VPS_HOST"] == "127.0.0.1"
     assert re.fullmatch(r"home:[0-9a-f]{64}@\d+", written["TUNNEL_KEY"])
     assert mode_of(place["vps"]) == (0o640 if os.geteuid() == 0 else 0o600)
-    api.wait_message("obey you", chat=42)
+    api.wait_message("take commands from you", chat=42)
 
     vps = Daemon("vps-agent", place["folder"], {}, ["--env-file", str(place["vps"])]).start()
     gateway = None
@@ -212,7 +212,7 @@ def test_set_up_again_proposes_what_there_is_and_keeps_the_rest(api, place):
                             f"TUNNEL_KEY=home:{KEY}\nMAX_SESSIONS=7\n#SOMETHING=else\n")
     place["vps"].chmod(0o604)
     with Terminal("vps-agent", "--setup", "--env-file", place["vps"], env=place["env"]) as terminal:
-        terminal.answer(r"Enter keeps the one there is\): ", "")
+        terminal.answer(r"Enter keeps the current one\): ", "")
         terminal.answer(r"Another user: .*\[42,43\]: ", "")
         terminal.answer(r"\[192.0.2.1\]: ", "192.0.2.9")
         terminal.answer(r"another gateway, or Enter for none: ", "office")     # home is in use
@@ -231,13 +231,13 @@ def test_set_up_again_and_nothing_new_prints_no_join_string(api, place):
                             "".join(f"{name}={value}\n" for name, value in place["env"].items()))
     before = place["vps"].read_text()
     with Terminal("vps-agent", "--setup", "--env-file", place["vps"], env={}) as terminal:
-        terminal.answer(r"Enter keeps the one there is\): ", "")
+        terminal.answer(r"Enter keeps the current one\): ", "")
         terminal.answer(r"or Enter for nobody else \[42\]: ", "")
         terminal.answer(r"\[10.1.2.3\]: ", "")
         terminal.answer(r"Note: 10.1.2.3 is a private address(.|\n)*another gateway, or Enter for none: ", "")
         status, text = terminal.end()
     assert status == 0 and f"Nothing has changed in {place['vps']}.\n" in text, text
-    assert "--join" not in text and "pamtunnel1" not in text and "nevertheless" not in text, text
+    assert "--join" not in text and "pamtunnel1" not in text and "anyway" not in text, text
     assert place["vps"].read_text() == before
     result = run("vps-agent", "--setup", "--env-file", place["vps"], stdin=subprocess.DEVNULL)
     assert result.returncode == 0 and "Note: 10.1.2.3 is a private address" in result.stderr, result
@@ -269,7 +269,7 @@ def test_set_up_beside_a_running_agent_says_how_to_reload_it(api, vps, place):
                   env={**place["env"], "TELEGRAM_TOKEN": TOKEN, "VPS_HOST": "127.0.0.1"}) as terminal:
         terminal.answer(r"ID, which the bot tells to whoever writes to it, or Enter for nobody else \[42,43\]: ", "+")
         terminal.answer(r"let them write to the bot(.|\n)*\[42,43\]: ", "777")
-        terminal.answer(r"one there is; - for none \[home\]: ", "-")     # which has not joined yet
+        terminal.answer(r"new or existing; - for none \[home\]: ", "-")     # which has not joined yet
         terminal.wait("Reload it: sudo pamctl")
         status, text = terminal.end()
     assert status == 0 and "--join" not in text, text
@@ -333,7 +333,7 @@ def test_invite_makes_a_key_of_its_own_beside_one_without_a_name(place):
     string, said = ask_for_invite(place, "office")
     assert "The string holds the key of office: show it to nobody, and use it before 20" in said
     assert "office cannot log in with the key without a name" in said
-    assert "The key is new: vps-agent knows it when it starts." in said
+    assert "The key is new: vps-agent will know it when it starts." in said
     own = settings_in(place["vps"])["TUNNEL_KEY"]
     assert re.fullmatch(KEY + r",office:[0-9a-f]{64}@\d+", own)
     again, said = ask_for_invite(place, "office")
@@ -353,7 +353,7 @@ def test_the_time_of_a_join_string(place):
     until = int(written["a"].split("@")[1])
     assert 0 <= time.time() + 1800 - until < 60 and "@" not in written["b"]
     for args, status, says in ((("late",), 1, "expired at 2001-09-09 01:46 UTC"),
-                               (("old", "--valid", "1h"), 2, "--valid takes --new-key"),
+                               (("old", "--valid", "1h"), 2, "--valid needs --new-key"),
                                (("c", "--valid", "soon"), 2, "30m, 24h or 7d")):
         result = run("vps-agent", "--invite", *args, "--env-file", place["vps"])
         assert result.returncode == status and says in result.stderr and not result.stdout, result
@@ -391,7 +391,7 @@ def test_no_secret_goes_into_a_folder_of_others(api, place):
     for result in (set_up(place, "--gateway", "office"), join(place, string, "--force"),
                    run("vps-agent", "--invite", "office", "--env-file", place["vps"])):
         assert result.returncode == 1 and "others may write to the folder" in result.stderr, result
-        assert "no secret is put there" in result.stderr and KEY not in result.stdout
+        assert "no secret will be written there" in result.stderr and KEY not in result.stdout
     assert place["vps"].read_text() == before and not place["gateway"].exists()
 
 
@@ -481,9 +481,9 @@ def test_a_paste_of_several_lines_at_a_terminal(vps, place):
     (lambda s: s[:-5], "end of the join string is missing"),
     (lambda s: s[:30] + ("a" if s[30] != "a" else "b") + s[31:], "a character of the join string"),
     (lambda s: s + "AAAA", "something follows"),
-    (lambda s: "hello", "no join string"),
+    (lambda s: "hello", "not a join string"),
     (lambda s: s.replace("pamtunnel2", "pamtunnel9"), "version 9"),
-    (lambda s: "", "no join string"),
+    (lambda s: "", "not a join string"),
 ])
 def test_a_damaged_join_string_is_told(vps, place, damage, says):
     string = invite(place)
@@ -533,17 +533,17 @@ def test_a_join_string_that_was_not_used_in_time(vps, place):
     string = invite(place, "home")
     start_again(vps)
     doctor = run("vps-agent", "--doctor", "--env-file", place["vps"]).stdout
-    assert re.search("!!  keys: the join string of late has expired at 2001-09-09 01:46 UTC", doctor), doctor
+    assert re.search("!!  keys: the join string of late expired at 2001-09-09 01:46 UTC", doctor), doctor
     assert re.search("--  keys: home has not used its join string yet", doctor), doctor
 
     settings = {"VPS_HOST": "127.0.0.1", "CONTROL_PORT": place["env"]["CONTROL_PORT"], "TUNNEL_KEY": KEY,
                 "GATEWAY_NAME": "late"}
     gateway = Daemon("gateway-agent", place["folder"], settings, tag="late").start()
-    gateway.wait_log("the join string has expired at 2001-09-09 01:46 UTC.*--invite late --new-key")
-    vps.wait_log("join string of gateway late has expired at 2001.*vps-agent --invite late --new-key")
+    gateway.wait_log("the join string expired at 2001-09-09 01:46 UTC.*--invite late --new-key")
+    vps.wait_log("join string of gateway late expired at 2001.*vps-agent --invite late --new-key")
     gateway.stop()
     result = run("gateway-agent", "--doctor", env=settings)
-    assert "!!  key: the join string has expired" in result.stdout, result
+    assert "!!  key: the join string expired" in result.stdout, result
 
     assert join(place, string).returncode == 0
     doctor = run("vps-agent", "--doctor", "--env-file", place["vps"]).stdout
@@ -564,7 +564,7 @@ def test_a_gateway_with_a_wrong_clock_leaves_it_to_the_vps(vps, place):
     place["vps"].write_text(re.sub(r"@\d+", f"@{int(time.time()) + 1}", text))
     string = invite(place)
     place["vps"].write_text(text)
-    eventually(lambda: "By this machine's clock the join string has expired" in join(place, string).stderr,
+    eventually(lambda: "By this machine's clock, the join string expired" in join(place, string).stderr,
                "the time passes")
     assert place["gateway"].exists()
 

@@ -37,8 +37,8 @@ def test_malformed_targets_get_a_hint(world, command):
     assert world.sessions() == []
 
 
-@pytest.mark.parametrize("host, words", [("_x.lan", "begins and ends with a letter or a digit"), ("fe80::1%eth0", "leave out the %"),
-                                         ("192.168.077.22", "without leading zeros"), ("192.168.1.0/24", "only one machine in it"),
+@pytest.mark.parametrize("host, words", [("_x.lan", "must begin and end with a letter or a digit"), ("fe80::1%eth0", "leave out the %"),
+                                         ("192.168.077.22", "without leading zeros"), ("192.168.1.0/24", "one machine, not a whole network"),
                                          ("http://host", "Leave out the ://"), ("u$x@host", "CORP\\mxu, mxu@corp.local or First Last")])
 def test_what_is_refused_says_what_is_wrong_with_it(world, host, words):
     assert answer(world, f"/ssh {host}").says(words)

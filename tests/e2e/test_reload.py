@@ -16,7 +16,7 @@ from util import eventually
 
 WORLD = {"vps": {"ADMIT": "auto", "MAX_SESSIONS_PER_USER": 40}, "env_files": True}
 RUNNING, WAITING = 14, 6
-UNCHANGED = "those from before stay in force: "
+UNCHANGED = "the old ones stay in force: "
 
 
 @pytest.fixture
@@ -234,7 +234,7 @@ def test_gateways_come_go_and_change_their_keys(target):
         # None any more: its sessions are over.
         assert "TUNNEL_KEY: office removed" in world.vps.reload(TUNNEL_KEY=named(home=home))
         assert in_office.is_cut() and at_home.works()
-        world.vps.wait_log(f"session {in_office.id}: over: gateway office does not belong to this server any more")
+        world.vps.wait_log(f"session {in_office.id}: over: gateway office no longer belongs to this server")
         assert [g["name"] for g in world.status()["gateways"]] == ["home"]
         away.stop()
 
@@ -256,7 +256,7 @@ def test_a_gateway_takes_other_settings_and_keeps_what_it_relays(target):
         assert f"127.0.0.1:{target.port} added, 127.0.0.0/8:1-65535 removed" in line
         assert "RELAY_WORKERS" in line and "needs a restart; the other one is in force" in line
         assert also.is_cut() and client.works()
-        world.gateway.wait_log(f"to {other.name}: cut off: .* not among the ALLOWED_TARGETS of this gateway any more")
+        world.gateway.wait_log(f"to {other.name}: cut off: .* no longer among the ALLOWED_TARGETS of this gateway")
         world.wait_state(waiting["id"], "ended")
         assert open_session(world, target)
         world.gateway.reload(ALLOWED_TARGETS=LOOPBACK_TARGETS)

@@ -138,10 +138,10 @@ def test_health_of_both_agents():
         assert health(world.vps)[1].endswith(", 1 session")
         assert health(world.gateway) == (0, "healthy: connected to the VPS, 1 tunnel")
         world.vps.stop()
-        assert health(world.vps) == (1, "not healthy: no agent runs with these settings")
+        assert health(world.vps) == (1, "not healthy: no agent is running with these settings")
         eventually(lambda: health(world.gateway) == (1, "not healthy: not connected to the VPS, 0 tunnels"), "it noticed")
         world.gateway.stop()
-        assert health(world.gateway) == (1, "not healthy: no agent runs with these settings")
+        assert health(world.gateway) == (1, "not healthy: no agent is running with these settings")
 
 
 def test_health_of_an_agent_that_hangs_is_told_within_three_seconds():

@@ -436,8 +436,8 @@ MISTAKES = [
     ("vps-agent", "BIND_ADRESS=127.0.0.1", "did you mean BIND_ADDRESS?"),
     ("vps-agent", "ALOWED_USERS=2", "did you mean ALLOWED_USERS?"),
     ("vps-agent", "ALLOWED_TARGETS=10.0.0.0/8:22", "a setting of gateway-agent"),
-    ("vps-agent", "SSL_CERT_FILE=/x", "from the environment alone"),
-    ("vps-agent", "https_proxy=http://x:1", "from the environment alone"),
+    ("vps-agent", "SSL_CERT_FILE=/x", "only read from the environment"),
+    ("vps-agent", "https_proxy=http://x:1", "only read from the environment"),
     ("vps-agent", "HOMEPAGE=x", "there is no setting HOMEPAGE; --help lists them"),
 ]
 
@@ -538,9 +538,9 @@ def test_every_action_reads_the_installed_file_where_the_environment_is_not_enou
         return installed("gateway-agent.env", text, program("gateway-agent"), *arguments, env=env)
 
     result = there("--check")
-    assert result.returncode == 0 and result.stdout == f"The configuration is complete. It is from {path}.\n", result
+    assert result.returncode == 0 and result.stdout == f"The configuration is complete. It comes from {path}.\n", result
     result = there("--check", env=GATEWAY)
-    assert result.stdout == "The configuration is complete. It is from the environment.\n", result
+    assert result.stdout == "The configuration is complete. It comes from the environment.\n", result
     assert there("--check", env={"VPS_HOST": "x"}).returncode == 0, "a part of it is"
     assert "CONTROL_PORT" in there("--check", env={"CONTROL_PORT": "x"}).stderr, "the environment comes first"
     assert there("--health").stdout.startswith("not healthy"), "and not: VPS_HOST is not set"

@@ -154,7 +154,7 @@ def test_a_second_agent_says_which_folder_is_taken():
 
 
 def test_a_folder_that_cannot_be_used_is_one_line_with_what_to_do(as_nobody):
-    cases = ("/proc/not/there", "make the folder above it first"), ("/", "run vps-agent as the user that it belongs to")
+    cases = ("/proc/not/there", "make its parent folder first"), ("/", "run vps-agent as the user that it belongs to")
     with World(bot=False, vps=NO_GRACE) as world:
         for folder, advice in cases:
             settings = {**world.vps.settings, "STATE_DIR": folder}

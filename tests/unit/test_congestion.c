@@ -100,7 +100,7 @@ static void what_is_chosen(void **state)
         {"bbr", &USUAL, EPERM, "", 0, -EPERM, "connections get cubic", 1},
         {"bbr3", &OPEN, ENOENT, "", 0, -ENOENT, "no bbr3 (it has reno cubic bbr)", 1},
         {"bbr", &BARE, ENOENT, "", 0, -ENOENT, "or has not loaded it", 1},
-        {"bbr", &SILENT, ENOENT, "", 0, -ENOENT, "no bbr (it has what it does not say)", 1},
+        {"bbr", &SILENT, ENOENT, "", 0, -ENOENT, "no bbr (it has others that it does not list)", 1},
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         struct congestion chosen = {.name = "before"};
@@ -206,11 +206,12 @@ static void the_cure_is_a_command(void **state)
          "sudo sh -c 'modprobe tcp_bbr && cp -r /etc/. /etc/ && sysctl -p "
          "/etc/sysctl.d/90-pamtunnel-bbr.conf'"},
         {"bbr", &USUAL, "/no/such/folder",
-         "sudo sh -c 'sysctl \"net.ipv4.tcp_allowed_congestion_control=reno cubic bbr\"' (until it "
-         "is restarted)"},
+         "sudo sh -c 'sysctl \"net.ipv4.tcp_allowed_congestion_control=reno cubic bbr\"' (until "
+         "the next "
+         "boot)"},
         {"cubic", &ALL_BBR, "/etc",
          "sudo sh -c 'modprobe tcp_cubic && sysctl "
-         "\"net.ipv4.tcp_allowed_congestion_control=reno bbr cubic\"' (until it is restarted)"},
+         "\"net.ipv4.tcp_allowed_congestion_control=reno bbr cubic\"' (until the next boot)"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
@@ -231,7 +232,7 @@ static void examine(const struct congestion_system *system, const char *setting,
     assert_non_null(file);
     fflush(stdout);
     dup2(fileno(file), STDOUT_FILENO);
-    checkup_congestion(&checkup, system, setting, "ways to clients", "/no/such/folder");
+    checkup_congestion(&checkup, system, setting, "connections to clients", "/no/such/folder");
     dup2(terminal, STDOUT_FILENO);
     close(terminal);
     rewind(file);
@@ -247,13 +248,14 @@ static void what_the_doctor_says(void **state)
         const struct congestion_system *system;
         const char *begins, *says;
     } ROWS[] = {
-        {"auto", &OPEN, "ok", "bbr on ways to clients of 5 ms or more, there and back; else cubic"},
+        {"auto", &OPEN, "ok",
+         "bbr on connections to clients with a round trip of 5 ms or more; otherwise cubic"},
         {"auto", &ALL_BBR, "ok", "bbr, the system's"},
         {"auto", &USUAL, "--", "once this system allows it: sudo sh -c 'sysctl "},
         {"auto", &BARE, "--", "once this system allows it: sudo sh -c 'modprobe tcp_bbr && "},
         {"auto", &SILENT, "--", "does not say what this system allows"},
         {"system", &BARE, "ok", "cubic, the system's"},
-        {"bbr", &OPEN, "ok", "bbr on ways to clients; else cubic"},
+        {"bbr", &OPEN, "ok", "bbr on connections to clients; otherwise cubic"},
         {"bbr", &USUAL, "!!",
          "lets only root choose bbr; connections get cubic: sudo sh -c 'sysctl"},
         {"bbr3", &OPEN, "!!", "modprobe tcp_bbr3 && "},

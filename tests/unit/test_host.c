@@ -180,16 +180,16 @@ static void what_is_no_host_is_explained(void **state)
         {"1.2.3", "four numbers from 0 to 255"},
         {"0", "four numbers from 0 to 255"},
         {"1.1.1.1.", "four numbers from 0 to 255"},
-        {"_ldap.corp", "begins and ends with a letter or a digit"},
-        {"a.-b", "begins and ends with a letter or a digit"},
+        {"_ldap.corp", "must begin and end with a letter or a digit"},
+        {"a.-b", "must begin and end with a letter or a digit"},
         {"a..b", "two in a row"},
         {".a", "two in a row"},
         {L63 "a", "63 characters"},
         {L63 "." L63 "." L63 "." L63, "253 characters"},
-        {"m\xc3\xbcnchen", "only the letters a to z"},
-        {"a b", "only the letters a to z"},
-        {"host.7", "last part of a name is not a number"},
-        {"0xcafe", "last part of a name is not a number"},
+        {"m\xc3\xbcnchen", "only have the letters a to z"},
+        {"a b", "only have the letters a to z"},
+        {"host.7", "last part of a name cannot be a number"},
+        {"0xcafe", "last part of a name cannot be a number"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {

@@ -89,14 +89,14 @@ static void what_is_no_invite_is_not_encoded(void **state)
 static void another_text_is_told_to_be_none(void **state)
 {
     (void)state;
-    assert_refused("", "that is no join string");
-    assert_refused("hello", "that is no join string");
-    assert_refused("pamtunnel", "that is no join string");
-    assert_refused("pamtunnelx.AAAA", "that is no join string");
-    assert_refused("123456:ABC-DEF", "that is no join string");
+    assert_refused("", "that is not a join string");
+    assert_refused("hello", "that is not a join string");
+    assert_refused("pamtunnel", "that is not a join string");
+    assert_refused("pamtunnelx.AAAA", "that is not a join string");
+    assert_refused("123456:ABC-DEF", "that is not a join string");
     assert_refused("pamtunnel3.AAAA", "version 3");
     assert_refused("pamtunnel0.AAAA", "version 0");
-    assert_refused("pamtunnel1234567.AAAA", "that is no join string");
+    assert_refused("pamtunnel1234567.AAAA", "that is not a join string");
 }
 
 static void a_cut_tail_is_told(void **state)
@@ -125,7 +125,7 @@ static void what_follows_is_told(void **state)
     end[550] = '\0';
     assert_refused(text, "something follows");
     strcpy(end, " and more");
-    assert_refused(text, "cannot be in one");
+    assert_refused(text, "does not belong in it");
 }
 
 /* Every character, and every other one of the alphabet that could stand there. */
@@ -151,7 +151,7 @@ static void every_single_typing_error_is_noticed(void **state)
     text[40] = text[40] == 'A' ? 'B' : 'A';
     assert_refused(text, "a character of the join string is wrong");
     text[40] = '*';
-    assert_refused(text, "cannot be in one");
+    assert_refused(text, "does not belong in it");
 }
 
 /* ---- what was pasted -------------------------------------------------------- */

@@ -58,8 +58,7 @@ static const struct row ROWS[] = {
     {KIND_RDP, REFUSAL("\x05"),
      "the machine asks for Network Level Authentication, which this client does not offer"},
     {KIND_RDP, REFUSAL("\x06"),
-     "the machine asks for TLS with a certificate of the user's, which this client does not "
-     "offer"},
+     "the machine asks for TLS with a user certificate, which this client does not offer"},
     {KIND_RDP, REFUSAL("\x00"), NULL},
     {KIND_RDP, REFUSAL("\x07"), NULL},
     {KIND_RDP, REFUSAL("\xff"), NULL},

@@ -276,11 +276,15 @@ static void public_addresses_are_told_from_others(void **state)
         }
     }
     static const char *const WORDS[][2] = {
-        {"192.168.1.22", "private"}, {"fd00::1", "private"},
-        {"100.100.1.1", "NAT"},      {"127.0.0.1", "itself"},
-        {"::1", "itself"},           {"fe80::1", "link-local"},
-        {"10.0.0.1", "private"},     {"169.254.9.9", "link-local"},
-        {"224.0.0.1", "no address"},
+        {"192.168.1.22", "private"},
+        {"fd00::1", "private"},
+        {"100.100.1.1", "NAT"},
+        {"127.0.0.1", "itself"},
+        {"::1", "itself"},
+        {"fe80::1", "link-local"},
+        {"10.0.0.1", "private"},
+        {"169.254.9.9", "link-local"},
+        {"224.0.0.1", "not an address"},
     };
     for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
         assert_int_equal(addr_parse(WORDS[i][0], 0, &addr), 0);

@@ -99,7 +99,7 @@ static void nobody_there_is_said(void **state)
     close(agent.listener);
     assert_int_equal(probe(&agent.addr, agent.addr_len, "", answer, sizeof answer, &why),
                      -ECONNREFUSED);
-    assert_string_equal(why.text, "no agent runs with these settings");
+    assert_string_equal(why.text, "no agent is running with these settings");
 }
 
 /* It takes no connections any more, and its queue is full. */

@@ -334,9 +334,9 @@ static void a_broken_line_is_named_by_number_and_never_repeated(void **state)
 static void what_is_wrong_with_a_line_is_said(void **state)
 {
     (void)state;
-    assert_refused("T_TEXT=a # why\n", "line 1: a comment behind a value");
-    assert_refused("T_TEXT=a\t#why\n", "a comment behind a value");
-    assert_refused("T_SECRET='5ec2e7' # why\n", "a comment behind a value");
+    assert_refused("T_TEXT=a # why\n", "line 1: a comment after a value");
+    assert_refused("T_TEXT=a\t#why\n", "a comment after a value");
+    assert_refused("T_SECRET='5ec2e7' # why\n", "a comment after a value");
     assert_refused("T_SECRET='5ec2e7\n", "a quote that is not closed");
     assert_refused("T_TEXT\n", "not of the form NAME=value");
     struct values values;

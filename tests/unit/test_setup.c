@@ -311,7 +311,7 @@ static void each_firewall_is_told_with_its_command(void **state)
     assert_firewall(FIREWALL_CLOSED, "ufw allow 20000:30000/tcp");
     put("/etc/ufw/user.rules", "*filter\n### tuple ### allow tcp 9000 0.0.0.0/0 any 0.0.0.0/0 in\n"
                                "### tuple ### allow tcp 20000:30000 0.0.0.0/0 any 0.0.0.0/0 in\n");
-    assert_firewall(FIREWALL_OPEN, "ufw lets TCP 9000 and 20000 to 30000 in");
+    assert_firewall(FIREWALL_OPEN, "ufw lets in TCP 9000 and 20000 to 30000");
 }
 
 static int make_root(void **state)

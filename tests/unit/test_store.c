@@ -517,7 +517,7 @@ static void a_file_that_cannot_be_opened_is_tried_again(void **state)
     WAIT_FOR(&f->loop, f->told == 1);
     assert_int_equal(f->err, -ENOENT);
     assert_int_equal(rename(elsewhere, f->folder), 0);
-    WAIT_FOR(&f->loop, log_has(f, "is written again"));
+    WAIT_FOR(&f->loop, log_has(f, "can be written again"));
     close_store(f);
     assert_int_equal(rows_in_file(f), 1);
     assert_int_equal(f->told, 1);
@@ -537,7 +537,7 @@ static void while_nothing_can_be_written_only_the_newest_wait(void **state)
     WAIT_FOR(&f->loop, f->told == 3000); /* nobody is left waiting for an answer */
     assert_true(log_has(f, "the oldest are dropped"));
     assert_int_equal(rename(elsewhere, f->folder), 0);
-    WAIT_FOR(&f->loop, log_has(f, "is written again"));
+    WAIT_FOR(&f->loop, log_has(f, "can be written again"));
     close_store(f);
     unsigned rows = rows_in_file(f);
     assert_in_range(rows, 1024, 2048); /* those that were under way are not counted */
@@ -638,7 +638,7 @@ static void fill_while_it_runs(struct fixture *f)
     loop_run_for(&f->loop, 50); /* attempts follow each other, and say nothing more */
     CHILD_CHECK(log_lines(f) == 1 && log_has(f, "No space left on device"));
     make_room(f);
-    for (unsigned i = 0; i < 80 && !log_has(f, "is written again"); i++) {
+    for (unsigned i = 0; i < 80 && !log_has(f, "can be written again"); i++) {
         loop_turn(&f->loop, 100);
     }
     close_store(f);
@@ -677,7 +677,7 @@ static void begin_when_full(struct fixture *f)
     child_wait(f, 1);
     CHILD_CHECK(f->err < 0 && f->err != -EINVAL);
     make_room(f);
-    for (unsigned i = 0; i < 80 && !log_has(f, "is written again"); i++) {
+    for (unsigned i = 0; i < 80 && !log_has(f, "can be written again"); i++) {
         loop_turn(&f->loop, 100);
     }
     close_store(f);

@@ -81,8 +81,8 @@ static void a_target_is_read_in_every_form(void **state)
 
 #define NO_HOST    "not a host name or an IP address"
 #define NO_PORT    "from 1 to 65535"
-#define NO_USER    "user name has"
-#define NO_GATEWAY "name of a gateway"
+#define NO_USER    "user name is"
+#define NO_GATEWAY "name of one gateway"
 
 static void a_target_that_is_none_is_refused_with_what_to_write_instead(void **state)
 {
@@ -149,9 +149,9 @@ static void a_target_that_is_none_is_refused_with_what_to_write_instead(void **s
         {"home/anna@office/a", NO_GATEWAY},
         {"http://a/", "Leave out the ://"},
         {"vnc://anna@a", "Leave out the ://"},
-        {"192.168.1.0/24", "one machine in it"},
+        {"192.168.1.0/24", "one machine, not a whole network"},
         {"fd00::/64", NO_GATEWAY},
-        {"[HOME-PC]", "only an IPv6 address stands in brackets"},
+        {"[HOME-PC]", "only an IPv6 address goes in brackets"},
         {"192.168.077.22", "without leading zeros"},
         {"fe80::1%eth0", "leave out the %"},
         {"a..", NO_HOST},

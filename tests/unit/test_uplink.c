@@ -317,7 +317,7 @@ static void a_gateway_that_is_turned_away_waits_and_says_why(void **state)
         enum goodbye_reason reason;
         const char *text;
     } ROWS[] = {{GOODBYE_FULL, "16 gateways are online with one key"},
-                {GOODBYE_EXPIRED, "the join string has expired"}};
+                {GOODBYE_EXPIRED, "the join string expired"}};
     (void)state;
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         struct world world;

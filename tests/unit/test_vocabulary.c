@@ -83,7 +83,7 @@ static void what_is_not_known_is_named_with_its_line_and_the_nearest(void **stat
         {"SOMETHING_ELSE=x\n", "line 1", "no setting SOMETHING_ELSE; --help lists them"},
         {"KEEPALIVE_SECS=x\n", "line 1", "a setting of other-agent"},
         {"KEEPALIVE_SECS_FILE=x\n", "line 1", "a setting of other-agent"},
-        {"SSL_CERT_FILE=x\n", "line 1", "read from the environment alone"},
+        {"SSL_CERT_FILE=x\n", "line 1", "only read from the environment"},
         {"ADMIT_=x\n", "line 1", "did you mean ADMIT?"},
         {"_FILE=x\n", "line 1", "no setting _FILE"},
     };

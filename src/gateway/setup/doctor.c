@@ -55,13 +55,14 @@ static void say_agent(struct checkup *checkup, const char *env_file, const struc
     char command[512];
     struct text text = text_over(command, sizeof command);
     if (agent->err == 0) {
-        checkup_say(checkup, CHECKUP_OK, NAME, "it runs, %s", agent->answer);
+        checkup_say(checkup, CHECKUP_OK, NAME, "running, %s", agent->answer);
     } else if (agent->err == -ECONNREFUSED || agent->err == -ENOENT) {
         service_start_command(&text, &SERVICE_GATEWAY, env_file);
         checkup_no_agent(checkup, NAME, command);
     } else if (agent->err == -ENOTCONN) {
         checkup_say(checkup, CHECKUP_BAD, NAME,
-                    "it runs, %s: if all else is well, its log says why", agent->why.text);
+                    "running, but %s: if everything else is fine, its log says why",
+                    agent->why.text);
     } else {
         checkup_say(checkup, CHECKUP_BAD, NAME, "%s; its log may say why", agent->why.text);
     }
@@ -70,9 +71,9 @@ static void say_agent(struct checkup *checkup, const char *env_file, const struc
 static const char *taken_by(const struct finding *finding, const struct agent *agent)
 {
     return !finding->result.taken ? "not online at the moment"
-           : agent->err == 0      ? "online"
-                                  : "online; if that is another machine, two of one name push each "
-                                    "other out";
+           : agent->err == 0
+               ? "online"
+               : "online; if that is another machine, two with the same name push each other out";
 }
 
 static void say_finding(struct checkup *checkup, const struct gateway_settings *settings,
@@ -81,7 +82,7 @@ static void say_finding(struct checkup *checkup, const struct gateway_settings *
     char address[ADDR_TEXT_MAX];
     int err = finding->err;
     if (err == -EACCES || err == -EPROTONOSUPPORT) {
-        checkup_say(checkup, CHECKUP_OK, "VPS", "%s port %u takes the connection",
+        checkup_say(checkup, CHECKUP_OK, "VPS", "%s accepts connections on port %u",
                     settings->vps_host, settings->control_port);
     }
     if (err < 0) {
@@ -93,7 +94,7 @@ static void say_finding(struct checkup *checkup, const struct gateway_settings *
     }
     checkup_say(checkup, CHECKUP_OK, "VPS", "%s answers at %s", finding->result.program,
                 addr_text(&finding->result.vps, address));
-    checkup_say(checkup, CHECKUP_OK, "key", "both sides have the same; gateway %s is %s",
+    checkup_say(checkup, CHECKUP_OK, "key", "both sides have the same one; gateway %s is %s",
                 settings->gateway_name, taken_by(finding, agent));
 }
 
@@ -107,7 +108,7 @@ static void say_other(struct checkup *checkup, int family, const struct finding 
         checkup_say(checkup, CHECKUP_OK, name, "works too, at %s",
                     addr_text(&finding->result.vps, address));
     } else if (finding->err == -EHOSTUNREACH && net_own_address(family, &own) < 0) {
-        checkup_say(checkup, CHECKUP_SKIPPED, name, "this machine has no way out over it");
+        checkup_say(checkup, CHECKUP_SKIPPED, name, "this machine has no route out over it");
     } else {
         checkup_say(checkup, CHECKUP_BAD, name,
                     "%s; gateway-agent uses the other family, but may lose seconds each time it "
@@ -181,12 +182,12 @@ static void check_targets(struct checkup *checkup, const struct targets *targets
     targets_sum_up(targets, &summary);
     if (summary.everything) {
         checkup_say(checkup, CHECKUP_BAD, "targets",
-                    "ALLOWED_TARGETS has a network of /0: whoever gets hold of the VPS reaches the "
-                    "whole Internet through this network; name the networks you need");
+                    "ALLOWED_TARGETS has a /0 in it: whoever takes over the VPS can reach the "
+                    "whole Internet through this network; list the networks you need instead");
     } else if (summary.names == 0 && !summary.loopback && !reaches_a_lan(targets, network)) {
         checkup_say(checkup, CHECKUP_SKIPPED, "targets",
                     "ALLOWED_TARGETS has no network that this machine is in (its address is %s): "
-                    "right if there is a route to what it has, else add your network",
+                    "fine if there is a route to those it has, otherwise add your network",
                     network);
     } else {
         checkup_say(checkup, CHECKUP_OK, "targets", "%u entr%s in ALLOWED_TARGETS, %u by name%s",
@@ -213,8 +214,8 @@ int doctor_run(const char *env_file)
     checkup_clock(&checkup);
     checkup_descriptors(&checkup, DESCRIPTORS_FEW);
     const struct congestion_system system = congestion_look(CONGESTION_FOLDER);
-    checkup_congestion(&checkup, &system, settings.common.congestion_control, "ways to the VPS",
-                       "/usr/share/pamtunnel-gateway/bbr");
+    checkup_congestion(&checkup, &system, settings.common.congestion_control,
+                       "connections to the VPS", "/usr/share/pamtunnel-gateway/bbr");
     check_targets(&checkup, settings.allowed_targets);
     agent.err = health_ask(&settings, env_file, agent.answer, &agent.why);
     unsigned count = checkup_name(&checkup, "VPS_HOST", settings.vps_host, addrs);

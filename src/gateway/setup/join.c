@@ -24,7 +24,7 @@ enum { PASTED_MAX = 4 * INVITE_TEXT_MAX };
 static int read_string(const struct join_options *options, char text[PASTED_MAX], struct why *why)
 {
     if (strcmp(options->string, "-") == 0) {
-        int err = prompt_secret_lines("Join string (it is not shown)", invite_goes_on, text,
+        int err = prompt_secret_lines("Join string (will not be shown)", invite_goes_on, text,
                                       PASTED_MAX);
         return err == -EMSGSIZE ? why_set(why, err, "that is too long for a join string")
                : err < 0        ? why_set(why, err, "no join string was given")
@@ -58,7 +58,7 @@ static void warn_if_late(const struct invite *invite)
     char when[CLOCK_TEXT_MAX];
     if (invite->until > 0 && clock_unix() >= invite->until) {
         fprintf(stderr,
-                "By this machine's clock the join string has expired, at %s. Asking the VPS...\n",
+                "By this machine's clock, the join string expired at %s. Asking the VPS...\n",
                 clock_text(invite->until, when));
     }
 }
@@ -90,7 +90,7 @@ static bool check(const struct join_options *options, const struct invite *invit
     warn_if_late(invite);
     if (login_check(&request, &result, &why) < 0) {
         log_complain("gateway-agent", why.text);
-        return go_on_anyway(options, "Write the settings nevertheless?");
+        return go_on_anyway(options, "Write the settings anyway?");
     }
     printf("%s at %s accepts the key.\n", result.program, addr_text(&result.vps, address));
     if (result.taken) {
@@ -122,8 +122,8 @@ static void say_what_next(const char *path, bool changed)
 {
     printf("%s %s.\n\n", changed ? "Wrote" : "Nothing has changed in", path);
     service_print_commands(&SERVICE_GATEWAY, path, NULL);
-    puts("\nIt reaches SSH and Remote Desktop in private networks; ALLOWED_TARGETS in that file "
-         "changes this.");
+    puts("\nIt gives access to SSH and Remote Desktop in private networks; ALLOWED_TARGETS in that "
+         "file changes that.");
 }
 
 static int save(const char *path, const struct invite *invite, struct why *why)

@@ -48,12 +48,11 @@ static void finish(struct login_check *check, int err)
 static int say_unreachable(const struct login_check *check, int err)
 {
     const char *advice = err == -ECONNREFUSED
-                             ? "the server is there, but no vps-agent listens on that port: is it "
-                               "running, and is the port right?"
-                         : err == -ETIMEDOUT
-                             ? "no answer: let that TCP port in through the server's firewall, and "
-                               "out through this network's"
-                             : "is this machine online, and is the address right?";
+                             ? "the server is there, but no vps-agent is listening on that port: "
+                               "is it running, and is the port right?"
+                         : err == -ETIMEDOUT ? "no answer: allow that TCP port in through the "
+                                               "server's firewall, and out through this network's"
+                                             : "is this machine online, and is the address right?";
     return why_set(check->why, -EHOSTUNREACH, "cannot reach %s (%s); %s", check->where,
                    strerror(-err), advice);
 }
@@ -62,8 +61,8 @@ static int say_auth(const struct login_check *check)
 {
     return why_set(check->why, -EACCES,
                    "%s does not accept the key, or does not know the gateway \"%s\": if the key is "
-                   "new, let vps-agent read it (sudo pamctl reload there); else make a new join "
-                   "string there with vps-agent "
+                   "new, have vps-agent read it (sudo pamctl reload there); otherwise make a new "
+                   "join string there with vps-agent "
                    "--invite %s",
                    check->where, check->request->gateway_name, check->request->gateway_name);
 }
@@ -137,7 +136,7 @@ static void on_dialled(void *arg, int fd, const struct addr *addr)
 
 static void no_name(struct login_check *check, int err)
 {
-    const char *clause = err == -ENOENT   ? "there is no such name; is it spelled right?"
+    const char *clause = err == -ENOENT   ? "no such name; is it spelled right?"
                          : err == -EAGAIN ? "no name server answers; is this machine online?"
                                           : strerror(-err);
     finish(check,

@@ -229,7 +229,7 @@ static json_t *no_address(const char *typed)
 {
     struct why why;
     why_set(&why, -EINVAL,
-            "%.60s is not an address: give that of a client that waits, as pamctl sessions shows "
+            "%.60s is not an address: give the one of a waiting client, as pamctl sessions shows "
             "it.",
             typed);
     return reply_error("invalid", why.text);
@@ -304,9 +304,9 @@ static json_t *do_forget(struct admin_call *call, const json_t *request)
     }
     unsigned gone = known_forget(sessions_known(call->options->sessions), NULL, &addr);
     if (gone == 0) {
-        return reply_error("not_known", "This address is not a known one; see pamctl known.");
+        return reply_error("not_known", "That address is not known; see pamctl known.");
     }
-    log_info(call->options->log, "uid %u: %s is not a known address any more", (unsigned)call->uid,
+    log_info(call->options->log, "uid %u: %s is no longer a known address", (unsigned)call->uid,
              text);
     return json_pack("{s:b, s:s, s:i}", "ok", 1, "address", text, "forgotten", (int)gone);
 }

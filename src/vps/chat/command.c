@@ -97,8 +97,8 @@ static enum command_result parse_target(const char *text, struct command *comman
     argument[len] = '\0';
     if (has_blank(argument)) {
         why_set(why, 0,
-                "One machine at a time, without blanks or options: a port goes behind a "
-                "colon, as in HOST:2222.");
+                "One machine at a time, without blanks or options: a port goes after a colon, as "
+                "in HOST:2222.");
         return COMMAND_BAD;
     }
     int err = target_parse(argument, command->row->default_port, &command->target, why);

@@ -187,7 +187,7 @@ int gateways_new(const struct gateways_options *options, struct gateways **ret_g
     struct addresses_events events = {.gone = gateways_address_gone, .arg = gateways};
     err = addresses_watch(options->loop, &events, &gateways->addresses);
     if (err < 0) {
-        log_debug(options->log, "addresses of this machine are not watched: %s", strerror(-err));
+        log_debug(options->log, "cannot watch the addresses of this machine: %s", strerror(-err));
     }
     *ret_gateways = gateways;
     return 0;

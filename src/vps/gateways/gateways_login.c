@@ -98,7 +98,7 @@ static void say_full(struct gateways *gateways, const char *name, struct message
 {
     answer->reason = GOODBYE_FULL;
     snprintf(answer->text, sizeof answer->text,
-             "%d gateways are online with the one TUNNEL_KEY that they share, which is the most",
+             "%d gateways are online with the one TUNNEL_KEY that they share, which is the limit",
              GATEWAYS_PER_SHARED_KEY);
     say(gateways, LOG_WARN, name,
         "turned away: %s; give each gateway a key of its own (vps-agent --invite NAME)",
@@ -112,12 +112,12 @@ static void say_expired(struct gateways *gateways, const char *name, int64_t unt
     struct text text = text_over(answer->text, sizeof answer->text);
     answer->reason = GOODBYE_EXPIRED;
     text_add(&text,
-             "the join string has expired at %s, before it was used; make a new one on the VPS: "
+             "the join string expired at %s, before it was used; make a new one on the VPS: "
              "vps-agent --invite %s --new-key",
              clock_text(until, when), name);
     say(gateways, LOG_WARN, name,
-        "turned away: the join string of gateway %s has expired at %s, before it was used; make a "
-        "new one: vps-agent --invite %s --new-key (if it was used, and STATE_DIR was lost since: "
+        "turned away: the join string of gateway %s expired at %s, before it was used; make a new "
+        "one: vps-agent --invite %s --new-key (if it was used, and STATE_DIR has been lost since: "
         "take its @%lld out of TUNNEL_KEY)",
         name, when, name, (long long)until);
 }
@@ -172,7 +172,7 @@ static void on_looked(void *arg, struct message_goodbye *ret_answer)
     struct gateways *gateways = gateway->gateways;
     const char *name = channel_peer_name(gateway->channel);
     char from[ADDR_TEXT_MAX];
-    say(gateways, LOG_INFO, name, "looked from %s whether it would be let in",
+    say(gateways, LOG_INFO, name, "asked from %s whether it would be let in",
         addr_text(&gateway->from, from));
     bool is_online = gateways_find(gateways, name) != NULL;
     if (may_enter(gateways, name, ret_answer) && is_online) {

@@ -127,10 +127,9 @@ static bool starts_falsely(struct gateways *gateways, const struct addr *from)
         !allowance_is_used_up(&gateways->network_starts, from, clock_ms())) {
         return false;
     }
-    gateways_say_stranger(gateways->attacks, "control port: unfinished logins with a right key",
-                          from,
-                          "many logins began there with a right key and were not finished: not "
-                          "listened to for a second");
+    gateways_say_stranger(
+        gateways->attacks, "control port: unfinished logins with a right key", from,
+        "many logins began there with a right key and were not finished: ignored for a second");
     return true;
 }
 

@@ -91,7 +91,7 @@ static const char *const REFUSALS[] = {
     [3] = "has no certificate for TLS",
     [4] = "does not understand what this client offers",
     [5] = "asks for Network Level Authentication, which this client does not offer",
-    [6] = "asks for TLS with a certificate of the user's, which this client does not offer",
+    [6] = "asks for TLS with a user certificate, which this client does not offer",
 };
 
 /* 03 00 LEN16 | LI D0 DST16 SRC16 CLASS | 03 FLAGS LEN16le CODE32le. 0: it is none. */

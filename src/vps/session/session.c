@@ -225,7 +225,8 @@ static void forget_silent(struct session *session)
 static void take_back(struct session *session)
 {
     forget_silent(session);
-    log_info(log_of(session), "session %s: who was in has gone without a login", session->id);
+    log_info(log_of(session), "session %s: the client that was in has gone without a login",
+             session->id);
     session_set_state(session, SESSION_WAITING);
 }
 

@@ -314,8 +314,7 @@ int session_block(struct session *session, unsigned number, const struct owner *
              addr_host_text(&parked[i].from, host), owner_text(by, person));
     add_blocked(session, &parked[i].from);
     if (known_forget(session->services->known, &session->owner, &parked[i].from) > 0) {
-        log_info(log_of(session), "session %s: %s is not a known address any more", session->id,
-                 host);
+        log_info(log_of(session), "session %s: %s is no longer a known address", session->id, host);
     }
     return door_block(session->door, number); /* on_left() tells the watchers */
 }

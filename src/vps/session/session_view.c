@@ -259,7 +259,7 @@ void session_end_text(const struct session *session, struct text *text)
         text_add(text, "access was taken away");
         break;
     case SESSION_END_GATEWAY_REMOVED:
-        text_add(text, "gateway %s does not belong to this server any more", session->gateway);
+        text_add(text, "gateway %s no longer belongs to this server", session->gateway);
         break;
     case SESSION_END_SHUTDOWN:
         text_add(text, "the server is being stopped");

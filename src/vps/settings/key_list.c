@@ -33,7 +33,7 @@ static int parse_until(char *entry, int64_t *ret_until, struct why *why)
     size_t digits = strspn(at + 1, "0123456789");
     *at = '\0';
     if (digits == 0 || digits > UNTIL_DIGITS || at[1 + digits]) {
-        return why_set(why, -EINVAL, "what follows an @ is no Unix time");
+        return why_set(why, -EINVAL, "what follows the @ is not a Unix time");
     }
     *ret_until = strtoll(at + 1, NULL, 10);
     return 0;
@@ -94,8 +94,8 @@ static int check_keys(const struct gateway_key *keys, unsigned count, bool to_me
         for (unsigned k = 0; k < i; k++) {
             if (!keys[i].name[0] && !keys[k].name[0]) {
                 return why_set(why, -EINVAL,
-                               "two keys without a name: only one can be; the others need their "
-                               "gateways' names");
+                               "two keys without a name: there can be only one; the others need "
+                               "their gateways' names");
             }
             if (gateway_name_equal(keys[k].name, keys[i].name)) {
                 return why_set(why, -EINVAL, "two keys for the gateway %s", keys[i].name);
@@ -117,15 +117,16 @@ static int explain_key(const char *entry, size_t len, struct why *why)
     const char *until = memchr(hex, '@', hex_len);
     hex_len = until ? (size_t)(until - hex) : hex_len;
     if (strncmp(hex, "0x", 2) == 0) {
-        return why_set(why, -EINVAL, "a key goes without 0x");
+        return why_set(why, -EINVAL, "a key has no 0x in front of it");
     }
     if (hex_len != KEY_HEX) {
         return why_set(why, -EINVAL, "a key of %zu characters", hex_len);
     }
     if (strspn(hex, "0123456789abcdefABCDEF") < (size_t)KEY_HEX) {
-        return why_set(why, -EINVAL, "a key holds what is no hex digit (0 to 9, a to f)");
+        return why_set(why, -EINVAL,
+                       "a key contains something that is not a hex digit (0 to 9, a to f)");
     }
-    return why_set(why, -EINVAL, "the name in front of a key is none that a gateway can have");
+    return why_set(why, -EINVAL, "the name in front of a key is not a valid gateway name");
 }
 
 static int parse(const struct setting *setting, const char *text, void *field, struct why *why)

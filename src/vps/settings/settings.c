@@ -138,14 +138,14 @@ static const struct setting GENERAL[] = {
      .at_start = true},
     {"PORT_RANGE_START", "20000", "a port, 1 to 65535", &SETTING_PORT, FIELD(port_range_start)},
     {"PORT_RANGE_END", "30000", "a port, 1 to 65535", &SETTING_PORT, FIELD(port_range_end)},
-    {"BIND_ADDRESS", "::", "an IP address of this server; :: is all of both families", &BIND,
-     FIELD(bind_address), .max = ADDR_HOST_MAX - 1, .at_start = true},
+    {"BIND_ADDRESS", "::", "an IP address of this server; :: is all addresses, IPv4 and IPv6",
+     &BIND, FIELD(bind_address), .max = ADDR_HOST_MAX - 1, .at_start = true},
     {"SESSION_TIMEOUT", "120", "seconds, 1 to 86400", &SETTING_NUMBER, FIELD(session_timeout),
      .min = 1, .max = DAY},
     {"RECONNECT_GRACE", "30", "seconds, 0 to 3600", &SETTING_NUMBER, FIELD(reconnect_grace),
      .min = 0, .max = 3600},
     {"MAX_CONNECTIONS",
-     .takes = "connections of a session at once, 1 to 64; if unset 8 for SSH and 3 for RDP",
+     .takes = "connections of a session at once, 1 to 64; if unset, 8 for SSH and 3 for RDP",
      .type = &SETTING_NUMBER, FIELD(max_connections), .min = 1, .max = 64, .optional = true},
     {"IDLE_TIMEOUT", "3600", "seconds, 1 to 604800, or 0 for none", &SETTING_NUMBER,
      FIELD(idle_timeout), .min = 0, .max = 7 * DAY},
@@ -225,10 +225,10 @@ static int check_together(const struct vps_settings *settings, struct why *why)
                        last, first);
     }
     if (settings->control_port >= first && settings->control_port <= last) {
-        return why_set(why, -EINVAL,
-                       "CONTROL_PORT is \"%u\"; it takes a port outside of the range of sessions, "
-                       "%u to %u",
-                       settings->control_port, first, last);
+        return why_set(
+            why, -EINVAL,
+            "CONTROL_PORT is \"%u\"; it takes a port outside the range for sessions, %u to %u",
+            settings->control_port, first, last);
     }
     return 0;
 }

@@ -13,15 +13,15 @@
 static int refuse_users(const char *text, const char *at, struct why *why)
 {
     if (strchr(text, '@') || isalpha((unsigned char)*at)) {
-        return why_set(why, -EINVAL, "names do not count, numbers do; @userinfobot tells yours");
+        return why_set(why, -EINVAL, "it takes numbers, not names; @userinfobot tells you yours");
     }
     if (*at == ';' || *at == ' ' || isdigit((unsigned char)*at)) {
-        return why_set(why, -EINVAL, "there is a comma between two users");
+        return why_set(why, -EINVAL, "put a comma between two users");
     }
     if (*at == '-') {
-        return why_set(why, -EINVAL, "that is a group's number; a user's has no sign");
+        return why_set(why, -EINVAL, "that is a group's number; a user's has no minus sign");
     }
-    return *at == ',' ? why_set(why, -EINVAL, "a comma only stands between two users") : -EINVAL;
+    return *at == ',' ? why_set(why, -EINVAL, "a comma only goes between two users") : -EINVAL;
 }
 
 static int parse(const struct setting *setting, const char *text, void *field, struct why *why)

@@ -43,21 +43,21 @@ static void check_state_dir(struct checkup *checkup, const char *path)
     struct stat folder;
     if (stat(path, &folder) < 0 && errno == ENOENT) {
         checkup_say(checkup, CHECKUP_SKIPPED, "STATE_DIR",
-                    "%s is not there yet: vps-agent makes it, if its user may", path);
+                    "%s does not exist yet: vps-agent makes it, if its user may", path);
     } else if (errno = 0, stat(path, &folder) < 0 || !S_ISDIR(folder.st_mode)) {
-        checkup_say(checkup, CHECKUP_BAD, "STATE_DIR", "%s is no folder that can be used: %s", path,
+        checkup_say(checkup, CHECKUP_BAD, "STATE_DIR", "%s is not a usable folder: %s", path,
                     strerror(errno ? errno : ENOTDIR));
     } else if (folder.st_mode & 02) {
         checkup_say(checkup, CHECKUP_BAD, "STATE_DIR",
-                    "everybody may write to %s (mode %04o): chmod o-w %s", path,
+                    "everybody can write to %s (mode %04o): chmod o-w %s", path,
                     (unsigned)folder.st_mode & 07777, path);
     } else if (access(path, W_OK) < 0) {
         checkup_say(checkup, CHECKUP_BAD, "STATE_DIR",
-                    "you (uid %u) may not write to %s, which is uid %u's: run this, and vps-agent, "
-                    "as that user or root",
+                    "you (uid %u) cannot write to %s, which belongs to uid %u: run this, and "
+                    "vps-agent, as that user or root",
                     (unsigned)geteuid(), path, (unsigned)folder.st_uid);
     } else {
-        checkup_say(checkup, CHECKUP_OK, "STATE_DIR", "%s, of uid %u, mode %04o", path,
+        checkup_say(checkup, CHECKUP_OK, "STATE_DIR", "%s, owned by uid %u, mode %04o", path,
                     (unsigned)folder.st_uid, (unsigned)folder.st_mode & 07777);
     }
 }
@@ -160,9 +160,9 @@ static void check_clock_against(struct checkup *checkup, int64_t server_unix)
         checkup_clock(checkup);
     } else if (off > CLOCK_FINE_S || off < -CLOCK_FINE_S) {
         checkup_say(checkup, CHECKUP_BAD, "clock",
-                    "it is %lld s %s of the Bot API's: switch time synchronisation on (timedatectl "
-                    "set-ntp true); commands look stale otherwise",
-                    (long long)(off < 0 ? -off : off), off < 0 ? "behind" : "ahead");
+                    "it is %lld s %s the Bot API's: turn on time synchronisation (timedatectl "
+                    "set-ntp true); otherwise commands look stale",
+                    (long long)(off < 0 ? -off : off), off < 0 ? "behind" : "ahead of");
     } else {
         checkup_say(checkup, CHECKUP_OK, "clock", "the same as the Bot API's, within %d s",
                     CLOCK_FINE_S);
@@ -178,8 +178,8 @@ static void check_webhook(struct checkup *checkup, struct sync_api *sync_api)
         checkup_say(checkup, CHECKUP_SKIPPED, "webhook", "%s", answer.trouble);
     } else if (url && url[0]) {
         checkup_say(checkup, CHECKUP_BAD, "webhook",
-                    "this bot has one, so that another program gets its messages; vps-agent takes "
-                    "it away when it starts: is this the right bot?");
+                    "this bot has one, so another program gets its messages; vps-agent removes it "
+                    "when it starts: is this the right bot?");
     }
     json_decref(answer.result);
 }
@@ -191,8 +191,8 @@ static void check_proxy(struct checkup *checkup, const struct vps_settings *sett
     char shown[PROXY_SHOWN_MAX];
     if (proxy) {
         proxy_show(proxy, shown);
-        checkup_say(checkup, CHECKUP_OK, "proxy", "%s, of %s, is on the way to the Bot API", shown,
-                    variable);
+        checkup_say(checkup, CHECKUP_OK, "proxy", "the Bot API is reached through %s (from %s)",
+                    shown, variable);
     }
 }
 
@@ -251,7 +251,7 @@ static void check_all(struct checkup *checkup, const struct vps_settings *settin
     checkup_descriptors(checkup, most_descriptors(settings));
     const struct congestion_system system = congestion_look(CONGESTION_FOLDER);
     checkup_congestion(checkup, &system, settings->common.congestion_control,
-                       "ways to clients and gateways", "/usr/share/pamtunnel-vps/bbr");
+                       "connections to clients and gateways", "/usr/share/pamtunnel-vps/bbr");
     doctor_check_host(checkup, settings);
     bool agent_runs = check_agent(checkup, settings, env_file);
     doctor_check_keys(checkup, settings);

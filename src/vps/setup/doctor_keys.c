@@ -17,16 +17,17 @@ static void check_key(struct checkup *checkup, const struct gateway_key *key,
     }
     if (clock_unix() < key->until) {
         checkup_say(checkup, CHECKUP_SKIPPED, ITEM,
-                    "%s has not used its join string yet, which is good until %s", key->name, when);
+                    "%s has not used its join string yet, which is valid until %s", key->name,
+                    when);
     } else if (running->tells) {
         checkup_say(checkup, CHECKUP_BAD, ITEM,
-                    "the join string of %s has expired at %s, before it was used: make a new one "
+                    "the join string of %s expired at %s, before it was used: make a new one "
                     "with vps-agent --invite %s --new-key",
                     key->name, when, key->name);
     } else {
         checkup_say(checkup, CHECKUP_SKIPPED, ITEM,
-                    "the key of %s had to be used before %s: whether it was shows when vps-agent "
-                    "runs",
+                    "the key of %s had to be used before %s: whether it was can be seen when "
+                    "vps-agent is running",
                     key->name, when);
     }
 }
@@ -47,7 +48,7 @@ static void check_unknown(struct checkup *checkup, const struct vps_settings *se
     if (text.len > 0) {
         running_agent_add_reload(&reload, settings->state_dir);
         checkup_say(checkup, CHECKUP_BAD, ITEM,
-                    "the vps-agent that runs does not know the key of %s: %s", names, command);
+                    "the running vps-agent does not know the key of %s: %s", names, command);
     }
 }
 

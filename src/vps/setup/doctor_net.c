@@ -62,8 +62,8 @@ void doctor_check_host(struct checkup *checkup, const struct vps_settings *setti
     }
     if (looped > 0) {
         checkup_say(checkup, CHECKUP_SKIPPED, "VPS_HOST",
-                    "%s points to this server for programs on it alone: no client elsewhere "
-                    "arrives, so set its public name or address",
+                    "%s only points to this server for programs that run on it: no client "
+                    "elsewhere can reach it, so set its public name or address",
                     settings->vps_host);
     } else if (ours == count && addr_not_public(&addrs[0])) {
         checkup_say(checkup, CHECKUP_SKIPPED, "VPS_HOST",
@@ -74,20 +74,20 @@ void doctor_check_host(struct checkup *checkup, const struct vps_settings *setti
         checkup_say(checkup, CHECKUP_OK, "VPS_HOST", "it points to this server");
     } else if (ours > 0) {
         checkup_say(checkup, CHECKUP_BAD, "VPS_HOST",
-                    "only %u of its %u addresses are this server's: clients that take another one "
-                    "do not arrive; correct its DNS records",
+                    "only %u of its %u addresses are this server's: clients that try another one "
+                    "cannot reach it; correct its DNS records",
                     ours, count);
     } else if (net_own_address(addrs[0].sa.sa_family, &own) < 0) {
         checkup_say(checkup, CHECKUP_BAD, "VPS_HOST",
-                    "%s is not this server's, and this server has no way out in that family",
+                    "%s is not this server's, and this server has no route out in that family",
                     addr_host_text(&addrs[0], one));
     } else if (addr_is_public(&own)) {
         checkup_say(checkup, CHECKUP_BAD, "VPS_HOST",
-                    "it points to %s, and this server is %s: correct VPS_HOST or its DNS record",
+                    "it points to %s, but this server is %s: correct VPS_HOST or its DNS record",
                     addr_host_text(&addrs[0], one), addr_host_text(&own, other));
     } else {
         checkup_say(checkup, CHECKUP_SKIPPED, "VPS_HOST",
-                    "this server is %s behind a translated address: %s has to be passed on to it",
+                    "this server is %s behind NAT: %s has to forward its ports to it",
                     addr_host_text(&own, other), addr_host_text(&addrs[0], one));
     }
 }
@@ -127,18 +127,18 @@ static void check_control_port(struct checkup *checkup, const struct vps_setting
     int err = try_port(settings, settings->control_port);
     if (err == 0 && agent_runs) {
         checkup_say(checkup, CHECKUP_BAD, "CONTROL_PORT",
-                    "nobody listens on %u, although vps-agent runs: was it started with another "
-                    "CONTROL_PORT?",
+                    "nothing is listening on %u, although vps-agent is running: was it started "
+                    "with another CONTROL_PORT?",
                     settings->control_port);
     } else if (err == 0) {
         checkup_say(checkup, CHECKUP_OK, "CONTROL_PORT", "%u is free", settings->control_port);
     } else if (err == -EADDRINUSE && agent_runs) {
-        checkup_say(checkup, CHECKUP_OK, "CONTROL_PORT", "%u is the running vps-agent's",
+        checkup_say(checkup, CHECKUP_OK, "CONTROL_PORT", "%u is in use by the running vps-agent",
                     settings->control_port);
     } else {
         checkup_say(checkup, CHECKUP_BAD, "CONTROL_PORT", "cannot listen on %u at %s: %s%s",
                     settings->control_port, settings->bind_address, strerror(-err),
-                    err == -EADDRINUSE      ? "; ss -ltnp says who does: stop it, or set another"
+                    err == -EADDRINUSE ? "; ss -ltnp shows what does: stop it, or set another port"
                     : err == -EADDRNOTAVAIL ? "; BIND_ADDRESS is not this server's"
                     : err == -EACCES        ? "; take one above 1023"
                                             : "");
@@ -198,8 +198,8 @@ static void check_overlap(struct checkup *checkup, const struct vps_settings *se
     }
     if (known && settings->port_range_start <= high && settings->port_range_end >= low) {
         checkup_say(checkup, CHECKUP_BAD, "ports",
-                    "outgoing connections of this server take ports from %u to %u, which overlaps "
-                    "with PORT_RANGE: take another range, or sysctl "
+                    "outgoing connections of this server use ports %u to %u, which overlap with "
+                    "PORT_RANGE: choose another range, or sysctl "
                     "net.ipv4.ip_local_reserved_ports=%u-%u",
                     low, high, settings->port_range_start, settings->port_range_end);
     }

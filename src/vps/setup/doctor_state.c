@@ -40,10 +40,10 @@ static void say_well(struct checkup *checkup, const char *path, unsigned schema)
     uint64_t bytes = free_bytes(path);
     text_add_bytes(&text, bytes);
     if (bytes < ENOUGH_BYTES) {
-        checkup_say(checkup, CHECKUP_BAD, ITEM,
-                    "%s has only %s left on its disk: what is new is forgotten by a restart once "
-                    "that is full",
-                    path, left);
+        checkup_say(
+            checkup, CHECKUP_BAD, ITEM,
+            "%s has only %s left on its disk: once that is full, a restart forgets what is new",
+            path, left);
     } else {
         checkup_say(checkup, CHECKUP_OK, ITEM, "%s, schema %u, %s left on its disk", path, schema,
                     left);
@@ -56,11 +56,11 @@ void doctor_check_state(struct checkup *checkup, const struct vps_settings *sett
     unsigned schema = 0;
     int err = database_peek(state_path(settings->state_dir, path), &schema);
     if (err == -ENOENT) {
-        checkup_say(checkup, CHECKUP_SKIPPED, ITEM, "%s is not there yet: vps-agent makes it",
+        checkup_say(checkup, CHECKUP_SKIPPED, ITEM, "%s does not exist yet: vps-agent makes it",
                     path);
     } else if (err == -EUCLEAN) {
         checkup_say(checkup, CHECKUP_BAD, ITEM,
-                    "%s is damaged: the next vps-agent keeps it as %s.damaged and begins a new one",
+                    "%s is damaged: the next vps-agent keeps it as %s.damaged and starts a new one",
                     path, path);
     } else if (err < 0) {
         checkup_say(checkup, CHECKUP_BAD, ITEM, "%s cannot be read: %s", path, strerror(-err));

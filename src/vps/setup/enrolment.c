@@ -96,10 +96,10 @@ int enrolment_name(const struct enrolment *enrolment, const char *given, bool as
                         : waiting[0] || !wanted ? waiting
                                                 : keys->keys[0].name;
     if (!given && ask) {
-        const char *question = keys->count == 0 ? "A name for the gateway, the machine in your LAN"
-                               : first[0] ? "The gateway that a join string is for, a new one or "
-                                            "one there is; - for none"
-                                          : "A name for another gateway, or Enter for none";
+        const char *question =
+            keys->count == 0 ? "A name for the gateway, the machine in your LAN"
+            : first[0]       ? "The gateway to print a join string for, new or existing; - for none"
+                             : "A name for another gateway, or Enter for none";
         return ask_for_name(first, question, keys->count > 0, ret_name, why);
     }
     struct text text = text_over(ret_name, GATEWAY_NAME_MAX + 1);
@@ -112,10 +112,9 @@ int enrolment_check_source(const struct enrolment *enrolment, struct why *why)
     if (enrolment->keys.count > 0 || enrolment->running.count == 0) {
         return 0;
     }
-    return why_set(
-        why, -EPERM,
-        "the vps-agent that runs has its TUNNEL_KEY from elsewhere, and none is set here: "
-        "give this command the same TUNNEL_KEY_FILE or --env-file");
+    return why_set(why, -EPERM,
+                   "the running vps-agent has its TUNNEL_KEY from elsewhere, and none is set here: "
+                   "give this command the same TUNNEL_KEY_FILE or --env-file");
 }
 
 int enrolment_choose(struct enrolment *enrolment, const char *gateway, const struct keys_wish *wish,
@@ -172,7 +171,7 @@ void enrolment_print(const struct enrolment *enrolment, const char *string)
                  clock_text(enrolment->key.until, when));
     }
     fprintf(stderr,
-            "On the gateway, run the command, and paste the string when it asks for it.\n"
+            "On the gateway, run this command, and paste the string when it asks for it.\n"
             "The string holds the key of %s: show it to nobody%s.\n\n",
             enrolment->key.name, until);
     printf("sudo gateway-agent --join -\n\n%s\n", string);
@@ -187,17 +186,17 @@ void enrolment_say_what_next(const struct enrolment *enrolment)
     running_agent_add_reload(&text, enrolment->state_dir);
     if (enrolment->takes_over) {
         fprintf(stderr,
-                "\nFrom then on %s cannot log in with the key without a name, which stays for the "
-                "gateways that have none of their own.\n",
+                "\nFrom then on %s cannot log in with the key that has no name; that one stays for "
+                "gateways without a key of their own.\n",
                 enrolment->key.name);
     }
     if (!enrolment->running.runs && enrolment->keys.changed) {
-        fputs("\nThe key is new: vps-agent knows it when it starts. (If it runs elsewhere or with "
-              "another STATE_DIR, let it read its settings again there.)\n",
+        fputs("\nThe key is new: vps-agent will know it when it starts. (If it is running "
+              "elsewhere or with another STATE_DIR, have it read its settings again there.)\n",
               stderr);
     } else if (enrolment->running.runs &&
                (enrolment->running.tells ? !knows : enrolment->keys.changed)) {
-        fprintf(stderr, "\nThe vps-agent that runs does not know this key yet:  %s\n", command);
+        fprintf(stderr, "\nThe running vps-agent does not know this key yet:  %s\n", command);
     }
 }
 
@@ -218,10 +217,10 @@ int enrolment_read_span(const char *text, int64_t *ret_seconds, struct why *why)
         if (digits > 0 && digits <= SPAN_DIGITS && text[digits] == UNITS[i].unit &&
             !text[digits + 1]) {
             *ret_seconds = strtoll(text, NULL, 10) * UNITS[i].seconds;
-            return *ret_seconds > 0 ? 0 : why_set(why, -EINVAL, "--valid 0 is for ever");
+            return *ret_seconds > 0 ? 0 : why_set(why, -EINVAL, "--valid 0 means forever");
         }
     }
-    return why_set(why, -EINVAL, "--valid takes a time like 30m, 24h or 7d, or 0 for ever");
+    return why_set(why, -EINVAL, "--valid takes a time like 30m, 24h or 7d, or 0 for forever");
 }
 
 void enrolment_wipe(struct enrolment *enrolment)

@@ -61,7 +61,7 @@ static enum firewall_verdict look_at_ufw(const char *root, const struct firewall
     bool has_one = has_line(root, "/etc/ufw/user.rules", one);
     bool has_range = has_line(root, "/etc/ufw/user.rules", range);
     if (has_one && has_range) {
-        text_add(text, "ufw lets TCP %u and %u to %u in", ports->control, ports->first,
+        text_add(text, "ufw lets in TCP %u and %u to %u", ports->control, ports->first,
                  ports->last);
         return FIREWALL_OPEN;
     }
@@ -87,7 +87,7 @@ static enum firewall_verdict say_firewalld(const struct firewall_ports *ports, s
 static enum firewall_verdict say_rules(const char *what, const char *command,
                                        const struct firewall_ports *ports, struct text *text)
 {
-    text_add(text, "%s may have rules; they have to let TCP %u and %u to %u in: see %s", what,
+    text_add(text, "%s may have rules; they have to let in TCP %u and %u to %u: see %s", what,
              ports->control, ports->first, ports->last, command);
     return FIREWALL_UNKNOWN;
 }

@@ -14,7 +14,7 @@ static int ask_once(const struct question *question, const char *now, char *answ
     int err;
     if (question->secret) {
         snprintf(text, sizeof text, "%s (not shown%s)", question->text,
-                 now[0] ? "; Enter keeps the one there is" : "");
+                 now[0] ? "; Enter keeps the current one" : "");
         err = prompt_secret(text, answer, SETTING_VALUE_MAX);
     } else {
         err = prompt_line(question->text, now[0] ? now : question->proposal, answer,
@@ -73,6 +73,6 @@ int interview_settle(struct interview *interview, const struct question *questio
 int interview_say_missing(const char *name, const char *option, struct why *why)
 {
     return why_set(why, -EINVAL,
-                   "%s is not set, and there is no terminal to ask at: set it in the environment%s",
+                   "%s is not set, and there is no terminal to ask on: set it in the environment%s",
                    name, option);
 }

@@ -68,13 +68,14 @@ bool keys_have_shared(const struct keys *keys)
 static int check_gateway(const struct keys *keys, const char *gateway, bool is_new, struct why *why)
 {
     if (!gateway_name_is_valid(gateway)) {
-        return why_set(why, -EINVAL,
-                       "\"%.80s\" is no name for a gateway: 1 to 63 letters, digits, dots, hyphens "
-                       "or underscores",
-                       gateway);
+        return why_set(
+            why, -EINVAL,
+            "\"%.80s\" is not a gateway name: that is 1 to 63 letters, digits, dots, hyphens "
+            "or underscores",
+            gateway);
     }
     if (is_new && keys->count == GATEWAYS_MAX) {
-        return why_set(why, -ENOSPC, "TUNNEL_KEY has the keys of %d gateways: take one out",
+        return why_set(why, -ENOSPC, "TUNNEL_KEY has the keys of %d gateways already: take one out",
                        GATEWAYS_MAX);
     }
     return 0;
@@ -93,10 +94,10 @@ static int keep(struct keys *keys, struct gateway_key *key, const struct keys_wi
                        key->name, clock_text(key->until, when), key->name);
     }
     if (wish->until_said && !key->until) {
-        return why_set(why, -EINVAL,
-                       "the key of %s is in use, and good for ever: --valid takes --new-key, or a "
-                       "new gateway",
-                       key->name);
+        return why_set(
+            why, -EINVAL,
+            "the key of %s is in use and never expires: --valid needs --new-key, or a new gateway",
+            key->name);
     }
     if (wish->until_said && key->until != wish->until) {
         key->until = wish->until;

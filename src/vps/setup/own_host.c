@@ -18,8 +18,8 @@ void own_host_propose(char ret_proposal[ADDR_HOST_MAX])
     }
     if (!ret_proposal[0] && own[0]) {
         fprintf(stderr,
-                "(This machine's own address %s is not a public one: ask its provider for the one "
-                "that is.)\n",
+                "(This machine's own address %s is not a public one: ask its provider for its "
+                "public one.)\n",
                 own);
     }
 }

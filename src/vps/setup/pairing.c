@@ -117,7 +117,8 @@ static int on_trouble(struct pairing *pairing, const struct sync_api_answer *ans
     if (answer->code == 409 && strstr(answer->trouble, "webhook")) {
         sync_api_call(pairing->sync_api, "deleteWebhook", NULL, CALL_MS, &removed);
         json_decref(removed.result);
-        return removed.done ? 0 : why_set(why, -EBUSY, "this bot has a webhook that stays");
+        return removed.done ? 0
+                            : why_set(why, -EBUSY, "this bot has a webhook that cannot be removed");
     }
     if (answer->code == 409) {
         char command[128];
@@ -125,7 +126,7 @@ static int on_trouble(struct pairing *pairing, const struct sync_api_answer *ans
         service_stop_command(&text, &SERVICE_VPS);
         return why_set(why, -EBUSY,
                        "another program receives this bot's messages: stop vps-agent (%s) and try "
-                       "again, or give the user ID yourself",
+                       "again, or enter the user ID yourself",
                        command);
     }
     return why_set(why, -EIO, "Telegram does not deliver messages: %s", answer->trouble);
@@ -138,8 +139,8 @@ static int wait_for_code(struct pairing *pairing, struct why *why)
         uint64_t now = clock_ms();
         if (pairing->wrong >= PAIRING_WRONG_MAX) {
             return why_set(why, -EACCES,
-                           "%d wrong codes came: somebody else writes to your bot; give the user "
-                           "ID yourself, @userinfobot tells it",
+                           "%d wrong codes came: somebody else is writing to your bot; enter the "
+                           "user ID yourself, @userinfobot tells you yours",
                            PAIRING_WRONG_MAX);
         }
         if (now >= pairing->until_ms) {
@@ -167,8 +168,8 @@ static void confirm(struct pairing *pairing)
     get_updates(pairing, 0, &answer);
     json_decref(answer.result);
     tell(pairing, pairing->user,
-         "Hello! This bot will obey you. It is not running yet; the terminal says how to start "
-         "it. Then send /help.");
+         "Hello! This bot will take commands from you. It is not running yet; the terminal says "
+         "how to start it. Then send /help.");
 }
 
 int pairing_wait(struct sync_api *sync_api, const char *bot_name, int64_t *ret_user,

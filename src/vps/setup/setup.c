@@ -145,7 +145,7 @@ static bool is_meant(const struct setup *setup, const struct question *question,
             "this server.\n",
             host, what);
     return !interview_can_ask_again(&setup->interview, question) || strcmp(before, host) == 0 ||
-           prompt_yes("Take it nevertheless?");
+           prompt_yes("Use it anyway?");
 }
 
 static int settle_host(struct setup *setup, struct why *why)
@@ -189,7 +189,7 @@ static int settle_key(struct setup *setup, struct why *why)
 
 static void say_firewall(const struct vps_settings *settings)
 {
-    printf("Firewall:  let TCP %u and %u to %u in\n", settings->control_port,
+    printf("Firewall:  let in TCP %u and %u to %u\n", settings->control_port,
            settings->port_range_start, settings->port_range_end);
 }
 
@@ -199,7 +199,7 @@ static void say_how_to_invite(const struct setup *setup, const char *path)
     char where[512] = "";
     struct text text = text_over(where, sizeof where);
     service_add_env_file(&text, &SERVICE_VPS, path);
-    printf("Gateway:   %svps-agent --invite %s%s prints the join string for it\n", service_sudo(),
+    printf("Gateway:   %svps-agent --invite %s%s prints its join string\n", service_sudo(),
            setup->enrolment.key.name, where);
 }
 
@@ -214,7 +214,7 @@ static void say_how_to_start(const struct setup *setup, const char *path,
     say_firewall(settings);
     service_print_commands(&SERVICE_VPS, path, setup->enrolment.running.runs ? reload : NULL);
     if (host_kind(settings->vps_host) == HOST_IPV6) {
-        puts("VPS_HOST:  FreeRDP cannot open .rdp files with an IPv6 address; better use a name");
+        puts("VPS_HOST:  FreeRDP cannot open .rdp files with an IPv6 address; a name is better");
     }
     if (!isatty(STDOUT_FILENO) && setup->enrolment.key.name[0]) {
         say_how_to_invite(setup, path);
@@ -316,8 +316,8 @@ static int load_with_key(const struct setup *setup, struct vps_settings *ret_set
 static void say_how_by_hand(const char *gateway)
 {
     fprintf(stderr,
-            "Put \",%s:KEY\" behind what is there already (or in the place of its key), with a KEY "
-            "of vps-agent --generate-key; then this prints the join string.\n",
+            "Add \",%s:KEY\" to what is there already (or replace its key), with a KEY from "
+            "vps-agent --generate-key; then this prints the join string.\n",
             gateway);
 }
 

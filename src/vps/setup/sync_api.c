@@ -102,7 +102,7 @@ int sync_api_get_me(struct sync_api *sync_api, char ret_name[SYNC_API_NAME_MAX +
                       answer.code, answer.trouble);
     } else {
         err = why_set(why, -EHOSTUNREACH,
-                      "the Bot API does not answer: %s; this server needs HTTPS to it",
+                      "the Bot API does not answer: %s; this server has to reach it over HTTPS",
                       answer.trouble);
     }
     json_decref(answer.result);

@@ -45,8 +45,8 @@ static int pair_another(const struct users_request *request, char answer[SETTING
 {
     if (request->agent_runs) {
         return why_set(why, -EBUSY,
-                       "vps-agent runs, and gets the bot's messages: let them write to the bot, "
-                       "which answers with their number, and give that");
+                       "vps-agent is running and gets the bot's messages: have them write to the "
+                       "bot, which answers with their number, and enter that");
     }
     return pair(request, answer, why);
 }
@@ -55,12 +55,12 @@ static int pair_another(const struct users_request *request, char answer[SETTING
 static int add_more(const struct users_request *request, const char *now, struct why *why)
 {
     char answer[SETTING_VALUE_MAX], list[SETTING_VALUE_MAX];
-    const char *question =
-        request->agent_runs
-            ? "Another user: their numeric Telegram ID, which the bot tells to whoever writes to "
-              "it, or Enter for nobody else"
-            : "Another user: their numeric Telegram ID, + to show it by a message to the bot, or "
-              "Enter for nobody else";
+    const char *question = request->agent_runs ? "Another user: their numeric Telegram ID, which "
+                                                 "the bot tells anyone who writes to it, or "
+                                                 "Enter for nobody else"
+                                               : "Another user: their numeric Telegram ID, + to "
+                                                 "learn it from a message to the bot, or "
+                                                 "Enter for nobody else";
     for (;;) {
         int err = prompt_line(question, now, answer, sizeof answer);
         if (err < 0) {
@@ -79,7 +79,7 @@ int users_settle(const struct users_request *request, struct why *why)
 {
     const struct question question = {
         .name = "ALLOWED_USERS",
-        .text = "Your numeric Telegram user ID, or Enter to show it by a message to the bot",
+        .text = "Your numeric Telegram user ID, or Enter to learn it from a message to the bot",
         .option = request->option};
     char answer[SETTING_VALUE_MAX];
     int err = draft_get(request->interview->draft, "ALLOWED_USERS", answer, why);

@@ -244,7 +244,7 @@ static int bring_up_to_date(struct database *database, const char *path,
     if (found < 0 || found > schema) {
         return why_set(why, -EPROTONOSUPPORT,
                        "%s was written by a newer version (its schema is %lld, this one knows %u): "
-                       "install that version again, or move the file away to begin a new one",
+                       "install that version again, or move the file away to start a new one",
                        path, (long long)found, schema);
     }
     return migrate(database, migrations, (unsigned)found, schema);

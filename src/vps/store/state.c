@@ -52,8 +52,8 @@ int state_reserve(const char *state_dir, const struct log *log, int *ret_fd, str
     if (mkdir(state_dir, 0700) < 0 && errno != EEXIST) {
         int err = -errno;
         return why_set(why, err, "cannot make STATE_DIR %s: %s%s", state_dir, strerror(-err),
-                       err == -ENOENT   ? " (make the folder above it first)"
-                       : err == -EACCES ? "; set STATE_DIR to a folder that this user may write to"
+                       err == -ENOENT   ? " (make its parent folder first)"
+                       : err == -EACCES ? "; set STATE_DIR to a folder that this user can write to"
                                         : "");
     }
     if (access(state_dir, W_OK | X_OK) < 0) {
@@ -74,7 +74,7 @@ int state_reserve(const char *state_dir, const struct log *log, int *ret_fd, str
         return why_set(why, fd, "cannot use STATE_DIR %s: %s", state_dir, strerror(-fd));
     }
     if (fd < 0) { /* file systems of a network may know no such locks */
-        log_warn(log, "cannot reserve STATE_DIR %s (%s): take care that no other vps-agent uses it",
+        log_warn(log, "cannot reserve STATE_DIR %s (%s): make sure that no other vps-agent uses it",
                  state_dir, strerror(-fd));
     }
     *ret_fd = fd;

@@ -29,7 +29,7 @@ struct store {
 static void log_anew(const struct store_options *options, enum anew anew)
 {
     if (anew == ANEW_DAMAGED) {
-        log_error(options->log, "%s is damaged: it is kept as %s.damaged, and a new one is begun",
+        log_error(options->log, "%s is damaged: it is kept as %s.damaged, and a new one is started",
                   options->path, options->path);
     } else if (anew == ANEW_GONE) {
         log_error(options->log,
@@ -44,10 +44,12 @@ static void log_state(struct store *store, int trouble, unsigned lost)
     const struct log *log = store->options.log;
     const char *path = store->options.path;
     if (trouble < 0 && store->said_trouble == 0) {
-        log_error(log, "cannot write %s (%s): it is tried again, and a restart forgets what is new",
-                  path, strerror(-trouble));
+        log_error(
+            log,
+            "cannot write %s (%s): trying again; a restart before that works forgets what is new",
+            path, strerror(-trouble));
     } else if (trouble == 0 && store->said_trouble < 0) {
-        log_info(log, "%s is written again", path);
+        log_info(log, "%s can be written again", path);
         store->said_lost = false;
     }
     store->said_trouble = trouble;
@@ -131,7 +133,7 @@ int store_open(const struct store_options *options, struct store **ret_store, st
     }
     if (err < 0) {
         log_error(options->log,
-                  "cannot open %s (%s): going on without what was kept in it; it is tried again",
+                  "cannot open %s (%s): going on without what was kept in it, and trying again",
                   options->path, strerror(-err));
         store->said_trouble = err;
     }
