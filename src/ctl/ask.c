@@ -12,8 +12,7 @@
 #include "base/envfile.h"
 #include "base/settings.h"
 #include "shared/service.h"
-
-static const char USUAL[] = "/var/lib/pamtunnel";
+#include "shared/state_dir.h"
 
 /* That of vps-agent, if this user may read what it was told. */
 void ask_path(const char *given, char *dst, size_t cap)
@@ -23,7 +22,7 @@ void ask_path(const char *given, char *dst, size_t cap)
         snprintf(dst, cap, "%s", given);
     } else {
         bool known = settings_peek(VPS_ENV_FILE, "STATE_DIR", folder, NULL) == 0 && folder[0];
-        snprintf(dst, cap, "%s/pamtunnel.sock", known ? folder : USUAL);
+        snprintf(dst, cap, "%s%s", known ? folder : STATE_DIR_DEFAULT, STATE_DIR_SOCKET);
     }
 }
 

@@ -202,7 +202,7 @@ int admin_new(const struct admin_options *options, struct admin **ret_admin, str
     admin->options = *options;
     admin->started_ms = clock_ms();
     admin->at.sun_family = AF_UNIX;
-    snprintf(admin->at.sun_path, sizeof admin->at.sun_path, "%s/pamtunnel.sock",
+    snprintf(admin->at.sun_path, sizeof admin->at.sun_path, "%s" STATE_DIR_SOCKET,
              options->settings->state_dir);
 
     int err = start_listening(admin);

@@ -16,7 +16,7 @@ int health_ask(const struct vps_settings *settings, json_t **ret_status, struct 
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     char answer[ANSWER_MAX];
-    snprintf(addr.sun_path, sizeof addr.sun_path, "%s/pamtunnel.sock", settings->state_dir);
+    snprintf(addr.sun_path, sizeof addr.sun_path, "%s" STATE_DIR_SOCKET, settings->state_dir);
     int err = probe(&addr, sizeof addr, "{\"command\":\"status\"}\n", answer, sizeof answer, why);
     if (err < 0) {
         return err;

@@ -12,13 +12,11 @@
 #include "base/vocabulary.h"
 #include "base/why.h"
 #include "shared/common_settings.h"
+#include "shared/state_dir.h"
 #include "vps/settings/key_list.h"
 #include "vps/settings/user_list.h"
-#include "vps/store/state.h"
 
 enum { TOKEN_MAX = 128, URL_MAX = 512 };
-
-#define STATE_DIR_DEFAULT "/var/lib/pamtunnel"
 
 enum admit { ADMIT_AUTO, ADMIT_KNOWN, ADMIT_ASK };
 

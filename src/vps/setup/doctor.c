@@ -144,8 +144,8 @@ static bool check_agent(struct checkup *checkup, const struct vps_settings *sett
         say_not_running(checkup, settings, env_file);
         return false;
     }
-    checkup_say(checkup, CHECKUP_BAD, "vps-agent", "%s/pamtunnel.sock: %s; %s", settings->state_dir,
-                why.text,
+    checkup_say(checkup, CHECKUP_BAD, "vps-agent", "%s" STATE_DIR_SOCKET ": %s; %s",
+                settings->state_dir, why.text,
                 err == -ETIMEDOUT || err == -EAGAIN ? "its log may say why"
                                                     : "run this as its user or as root");
     return true;

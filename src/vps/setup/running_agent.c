@@ -26,7 +26,7 @@ void running_agent_ask(const char *state_dir, struct running_agent *ret_running)
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     char answer[ANSWER_MAX];
     *ret_running = (struct running_agent){0};
-    snprintf(addr.sun_path, sizeof addr.sun_path, "%s/pamtunnel.sock", state_dir);
+    snprintf(addr.sun_path, sizeof addr.sun_path, "%s" STATE_DIR_SOCKET, state_dir);
     int err = probe(&addr, sizeof addr, "{\"command\":\"keys\"}\n", answer, sizeof answer, NULL);
     /* Whoever refuses us, or keeps silent, is there. */
     ret_running->runs = err != -ENOENT && err != -ECONNREFUSED && err != -ENOTDIR;
@@ -57,6 +57,6 @@ void running_agent_add_reload(struct text *text, const char *state_dir)
     if (strcmp(state_dir, STATE_DIR_DEFAULT) == 0) {
         text_add(text, "sudo pamctl reload");
     } else {
-        text_add(text, "sudo pamctl --socket %s/pamtunnel.sock reload", state_dir);
+        text_add(text, "sudo pamctl --socket %s%s reload", state_dir, STATE_DIR_SOCKET);
     }
 }

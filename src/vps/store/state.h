@@ -8,10 +8,10 @@
 
 #include "base/log.h"
 #include "base/why.h"
+#include "shared/state_dir.h"
 #include "vps/store/store.h"
 
-/* The longest STATE_DIR, and the longest path of its state.db. */
-enum { STATE_DIR_MAX = 90, STATE_PATH_MAX = STATE_DIR_MAX + sizeof "/state.db" };
+enum { STATE_PATH_MAX = STATE_DIR_MAX + sizeof "/state.db" };
 
 /* "STATE_DIR/state.db"; dst takes STATE_PATH_MAX. Returns dst. */
 char *state_path(const char *state_dir, char *dst);

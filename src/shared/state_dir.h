@@ -1,0 +1,12 @@
+/* state_dir: STATE_DIR, the folder of a vps-agent, in which it keeps its state and is spoken to. */
+#ifndef PAMTUNNEL_SHARED_STATE_DIR_H
+#define PAMTUNNEL_SHARED_STATE_DIR_H
+
+#define STATE_DIR_DEFAULT "/var/lib/pamtunnel"
+/* The admin socket, behind the folder's path. */
+#define STATE_DIR_SOCKET  "/pamtunnel.sock"
+
+/* The longest one, in bytes: the socket's path has to fit into a struct sockaddr_un (unix(7)). */
+enum { STATE_DIR_MAX = 90 };
+
+#endif
