@@ -101,6 +101,7 @@ static int make_folder(const char *path)
     return chown(folder, (uid_t)-1, agents_group()) < 0 ? -errno : 0;
 }
 
+/* A new file is readable for the agents' group, if root makes it: they do not run as root. */
 static int set_rights(int fd, const char *path)
 {
     struct stat old;
@@ -131,6 +132,7 @@ static int write_all(int fd, const char *text)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
+/* The temporary one is in the same folder: rename(2) is atomic on one file system alone. */
 static int replace(const char *path, const char *content)
 {
     char temporary[PATH_MAX + 8];

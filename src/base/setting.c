@@ -11,6 +11,7 @@
 
 /* ---- numbers -------------------------------------------------------------- */
 
+/* Without the blanks, signs and bases that strtol() would take. */
 static int parse_number(const struct setting *s, const char *text, void *field, struct why *why)
 {
     (void)why;
@@ -24,6 +25,7 @@ static int parse_number(const struct setting *s, const char *text, void *field, 
     return 0;
 }
 
+/* Below the least there is no value: the field of an optional setting is 0 if it is not set. */
 static void show_number(const struct setting *setting, const void *field, struct text *text)
 {
     long number = *(const long *)field;

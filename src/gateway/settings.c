@@ -187,6 +187,7 @@ int gateway_settings_renew(const char *env_file, const struct gateway_settings *
     return 0;
 }
 
+/* Tunnels and look-ups hold the list: it is changed in place, so that they go by the new one. */
 void gateway_settings_replace(struct gateway_settings *settings, struct gateway_settings *after)
 {
     struct targets *list = settings->allowed_targets;

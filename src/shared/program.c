@@ -143,6 +143,7 @@ void program_confine(const struct vocabulary *vocabulary, const char *env_file,
     sources_done(&sources);
 }
 
+/* READY=1 comes whatever came of it: to the manager RELOADING=1 has to end (sd_notify(3)). */
 int program_reload(const struct program_reload *reload, struct changes *ret_changes,
                    struct why *why)
 {

@@ -21,6 +21,7 @@ enum { PASTED_MAX = 4 * INVITE_TEXT_MAX };
 
 /* ---- the string ----------------------------------------------------------- */
 
+/* Not shown while it is pasted, and with room for what mail programs put around and into it. */
 static int read_string(const struct join_options *options, char text[PASTED_MAX], struct why *why)
 {
     if (strcmp(options->string, "-") == 0) {
@@ -63,6 +64,7 @@ static void warn_if_late(const struct invite *invite)
     }
 }
 
+/* A check may fail for what will be otherwise tomorrow: a VPS that is down, a firewall. */
 static bool go_on_anyway(const struct join_options *options, const char *question)
 {
     if (options->force) {

@@ -143,6 +143,7 @@ static void no_name(struct login_check *check, int err)
            why_set(check->why, -ENOENT, "cannot look up %s: %s", check->request->vps_host, clause));
 }
 
+/* --doctor tries one family after the other, so that what one of them does does not hide the other. */
 static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned count)
 {
     struct login_check *check = arg;

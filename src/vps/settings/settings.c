@@ -215,6 +215,7 @@ const char *vps_settings_env_file(const char *named, bool local)
                                                    : envfile_installed(VPS_ENV_FILE);
 }
 
+/* What no row can say by itself. Asked again for settings that are held back until a restart. */
 static int check_together(const struct vps_settings *settings, struct why *why)
 {
     unsigned first = settings->port_range_start, last = settings->port_range_end;
@@ -254,6 +255,7 @@ int vps_settings_take(const char *name, const char *text, struct vps_settings *s
 
 /* ---- read again ----------------------------------------------------------- */
 
+/* What is held back until a restart and what is new have to go together, too. */
 static int compare(const struct vps_settings *now, struct vps_settings *after,
                    struct changes *changes, struct why *why)
 {

@@ -111,6 +111,7 @@ static void read_table(const char *path, bool used[PORTS])
     }
 }
 
+/* By listening there for a moment; on a port that is taken this fails, and disturbs nobody. */
 static int try_port(const struct vps_settings *settings, uint16_t port)
 {
     int fd = net_listen(settings->bind_address, port, 1);
@@ -165,7 +166,10 @@ static void say_range(struct checkup *checkup, unsigned first, unsigned last, un
     }
 }
 
-/* How many of the range are taken, and whether some of the free ones can be had. */
+/*
+ * How many of the range are taken, and whether some of the free ones can be had: some, since a range
+ * of thousands would take long, and what keeps one from being had (rights, the address) keeps all.
+ */
 static void check_range(struct checkup *checkup, const struct vps_settings *settings,
                         const bool used[PORTS])
 {
@@ -187,7 +191,10 @@ static void check_range(struct checkup *checkup, const struct vps_settings *sett
     say_range(checkup, first, last, taken);
 }
 
-/* Where the kernel takes ports for outgoing connections from. */
+/*
+ * Where the kernel takes ports for outgoing connections from: one that it has taken cannot be
+ * listened on, so that a session fails now and then, and nobody can say why.
+ */
 static void check_overlap(struct checkup *checkup, const struct vps_settings *settings)
 {
     unsigned low, high;

@@ -52,7 +52,10 @@ int enrolment_begin(struct enrolment *enrolment, const struct draft *draft, stru
     return 0;
 }
 
-/* The first that waits for its gateway, by what can be seen from here. */
+/*
+ * The first that waits for its gateway, by what can be seen from here: drop_times() has taken the
+ * time from behind keys that were used.
+ */
 static const char *find_waiting(const struct keys *keys)
 {
     for (unsigned i = 0; i < keys->count; i++) {

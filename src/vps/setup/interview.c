@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/prompt.h"
 
+/* Enter takes what is set now, which of a secret is not shown. */
 static int ask_once(const struct question *question, const char *now, char *answer, struct why *why)
 {
     char text[200];

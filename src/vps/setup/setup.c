@@ -43,7 +43,10 @@ struct setup {
 
 /* ---- the bot -------------------------------------------------------------- */
 
-/* Settings that were given in the environment are meant to last. */
+/*
+ * Settings that were given in the environment are meant to last: the service will not have them
+ * there. Those that are asked for are kept when they are settled.
+ */
 static int keep_given(struct setup *setup, struct why *why)
 {
     static const char *const NAMES[] = {"TELEGRAM_API_URL", "TELEGRAM_PROXY", "CONTROL_PORT",
@@ -77,6 +80,7 @@ static int find_api(struct setup *setup, char *value, struct why *why)
     return err;
 }
 
+/* Anew for each token: the connection is of one bot. */
 static int greet(struct setup *setup, struct why *why)
 {
     sync_api_free(setup->sync_api);
@@ -93,6 +97,7 @@ static int greet(struct setup *setup, struct why *why)
     return err;
 }
 
+/* Whether a token is right only Telegram can say, so it is asked for again after that. */
 static int settle_bot(struct setup *setup, struct why *why)
 {
     const struct question question = {
@@ -221,6 +226,7 @@ static void say_how_to_start(const struct setup *setup, const char *path,
     }
 }
 
+/* Read back from the file: what the agent will read is what the person is told. */
 static int say_what_next(const struct setup *setup, const char *path, struct why *why)
 {
     struct vps_settings settings;
@@ -246,6 +252,7 @@ static int say_what_next(const struct setup *setup, const char *path, struct why
 
 /* ---- the two verbs -------------------------------------------------------- */
 
+/* What is wrong with the command line or the file is said before anybody is asked anything. */
 static int begin(struct setup *setup, const struct setup_options *options, struct why *why)
 {
     *setup = (struct setup){.options = *options, .interview.ask = prompt_is_possible()};
@@ -321,6 +328,10 @@ static void say_how_by_hand(const char *gateway)
             gateway);
 }
 
+/*
+ * The string is made from settings that can be loaded with the new key, and only then is the key
+ * written: a key in TUNNEL_KEY whose string nobody has seen would have to be taken out by hand.
+ */
 int setup_invite(const struct setup_options *options)
 {
     struct setup setup;

@@ -28,6 +28,7 @@ int users_add(const char *now, const char *more, char ret_list[SETTING_VALUE_MAX
     return err < 0 ? err : vps_settings_take("ALLOWED_USERS", ret_list, &there, why);
 }
 
+/* Whoever sees the terminal shows it in the chat: nothing else tells the owner from a stranger. */
 static int pair(const struct users_request *request, char answer[SETTING_VALUE_MAX],
                 struct why *why)
 {
