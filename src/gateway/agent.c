@@ -10,6 +10,7 @@
 #include "base/net.h"
 #include "base/notify.h"
 #include "base/sandbox.h"
+#include "base/signals.h"
 #include "control/tls.h"
 #include "gateway/health.h"
 #include "gateway/tunnels.h"
@@ -23,9 +24,7 @@ struct agent {
     struct log *log;
     struct congestion congestion;
     uv_loop_t loop;
-    uv_signal_t sigterm;
-    uv_signal_t sigint;
-    uv_signal_t sighup;
+    struct signals *signals;
     struct uplink *uplink;
     struct tunnels *tunnels;
     struct health *health;
@@ -78,13 +77,6 @@ static void on_answer(void *arg, const struct message *message)
     if (err < 0) {
         log_debug(agent->log, "%s was not sent: %s", message_name(message->type), strerror(-err));
     }
-}
-
-static void on_signal(uv_signal_t *handle, int number)
-{
-    struct agent *agent = handle->data;
-    log_info(agent->log, "stopping: %s", number == SIGINT ? "interrupted" : "terminated");
-    uv_stop(&agent->loop);
 }
 
 static const struct uplink_events UPLINK_EVENTS = {
@@ -145,14 +137,12 @@ static int reload(struct agent *agent, struct changes *changes, struct why *why)
     return err < 0 ? why_set(why, err, "%s", strerror(-err)) : 0;
 }
 
-static void on_hangup(uv_signal_t *handle, int number)
+static void reload_and_tell(struct agent *agent)
 {
-    struct agent *agent = handle->data;
     struct changes changes = {0};
     enum log_level was = agent->log->level;
     struct why why;
     char status[sizeof why.text + 32];
-    (void)number;
     notify_reloading(agent->notify);
     if (reload(agent, &changes, &why) < 0) {
         snprintf(status, sizeof status, "settings not reloaded: %s", why.text);
@@ -168,6 +158,17 @@ static void on_hangup(uv_signal_t *handle, int number)
 }
 
 /* ---- life ------------------------------------------------------------------ */
+
+static void on_signal(void *arg, int number)
+{
+    struct agent *agent = arg;
+    if (number == SIGHUP) {
+        reload_and_tell(agent);
+    } else {
+        log_info(agent->log, "stopping: %s", number == SIGINT ? "interrupted" : "terminated");
+        uv_stop(&agent->loop);
+    }
+}
 
 /* Before the loop and its threads, and before anybody can talk to us. */
 static void confine(struct agent *agent)
@@ -213,23 +214,6 @@ static int start_telling(struct agent *agent)
     return notify_beat(agent->notify, &agent->loop, is_well, agent);
 }
 
-static int watch_signal(struct agent *agent, uv_signal_t *handle, uv_signal_cb fn, int number)
-{
-    int err = uv_signal_init(&agent->loop, handle);
-    if (err == 0) {
-        handle->data = agent;
-        err = uv_signal_start(handle, fn, number);
-    }
-    return err;
-}
-
-static int watch_signals(struct agent *agent)
-{
-    int err = watch_signal(agent, &agent->sigterm, on_signal, SIGTERM);
-    err = err < 0 ? err : watch_signal(agent, &agent->sigint, on_signal, SIGINT);
-    return err < 0 ? err : watch_signal(agent, &agent->sighup, on_hangup, SIGHUP);
-}
-
 static int start(struct agent *agent)
 {
     const struct gateway_settings *settings = agent->settings;
@@ -243,7 +227,7 @@ static int start(struct agent *agent)
         .arg = agent,
     };
     struct uplink_options uplink = uplink_options_for(agent, settings);
-    int err = watch_signals(agent);
+    int err = signals_catch(&agent->loop, on_signal, agent, &agent->signals);
     choose_congestion(agent);
     if (err == 0) {
         err = tunnels_new(&agent->loop, &tunnels, &agent->tunnels);
@@ -257,13 +241,6 @@ static int start(struct agent *agent)
     return err;
 }
 
-static void close_signal(uv_signal_t *handle)
-{
-    if (handle->data) {
-        uv_close((uv_handle_t *)handle, NULL);
-    }
-}
-
 /* Takes half-started ones too. A look-up that is under way is waited for. */
 static void stop(struct agent *agent)
 {
@@ -271,10 +248,7 @@ static void stop(struct agent *agent)
     notify_stopping(agent->notify);
     uplink_free(agent->uplink);
     tunnels_free(agent->tunnels);
-    close_signal(&agent->sigterm); /* from here on a second Ctrl-C ends the process */
-    close_signal(&agent->sigint);
-    close_signal(&agent->sighup);
-    signal(SIGHUP, SIG_IGN);
+    signals_free(agent->signals);
     uv_run(&agent->loop, UV_RUN_DEFAULT);
     uv_loop_close(&agent->loop);
     notify_free(agent->notify);

@@ -2,13 +2,16 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/backoff.h"
+#include "base/thread.h"
+#include "base/watch.h"
 #include "vps/store/database.h"
 
 enum {
@@ -42,8 +45,8 @@ struct store {
     struct store_options options;
     char *path;
     struct database *database; /* until the start ours, then the thread's; NULL: cannot be opened */
-    uv_async_t async;
-    bool on_loop;
+    int news_fd;               /* an eventfd: there is something to hear */
+    struct watch *news;        /* while it is on the loop */
     pthread_t thread;
     bool started;
 
@@ -174,9 +177,7 @@ static int write_all(struct store *store, enum anew *ret_anew)
 
 static void wake_loop(struct store *store)
 {
-    if (store->on_loop) {
-        uv_async_send(&store->async);
-    }
+    eventfd_write(store->news_fd, 1);
 }
 
 /* With the lock. What was not written goes back to the front. */
@@ -339,9 +340,12 @@ static void log_state(struct store *store, int trouble, unsigned lost)
     }
 }
 
-static void on_async(uv_async_t *async)
+static void on_news(void *arg, int events)
 {
-    struct store *store = async->data;
+    struct store *store = arg;
+    eventfd_t ignored;
+    (void)events;
+    eventfd_read(store->news_fd, &ignored);
     pthread_mutex_lock(&store->mutex);
     int trouble = store->trouble;
     unsigned lost = store->lost;
@@ -448,7 +452,8 @@ static int store_new(const struct store_options *options, struct store **ret_sto
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&store->woken, &attributes);
     pthread_condattr_destroy(&attributes);
-    if (!store->path) {
+    store->news_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (!store->path || store->news_fd < 0) {
         store_free(store);
         return -ENOMEM;
     }
@@ -480,42 +485,22 @@ int store_open(const struct store_options *options, struct store **ret_store, st
     return 0;
 }
 
-/* With all signals blocked: they are the control thread's. */
-static int start_thread(struct store *store)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int err = pthread_create(&store->thread, NULL, thread_main, store);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    store->started = err == 0;
-    return -err;
-}
-
 int store_start(struct store *store, uv_loop_t *loop)
 {
-    int err = uv_async_init(loop, &store->async, on_async);
-    if (err < 0) {
-        return err;
+    store->news = watch_start(loop, store->news_fd, WATCH_READ, on_news, store);
+    if (!store->news) {
+        return -ENOMEM;
     }
-    store->async.data = store;
-    pthread_mutex_lock(&store->mutex);
-    store->on_loop = true;
-    pthread_mutex_unlock(&store->mutex);
-    return start_thread(store);
+    int err = thread_start(&store->thread, 0, thread_main, store);
+    store->started = err == 0;
+    return err;
 }
 
 void store_stop(struct store *store)
 {
-    if (!store) {
-        return;
-    }
-    pthread_mutex_lock(&store->mutex);
-    bool was_on_loop = store->on_loop;
-    store->on_loop = false; /* the thread does not use the handle any more */
-    pthread_mutex_unlock(&store->mutex);
-    if (was_on_loop) {
-        uv_close((uv_handle_t *)&store->async, NULL);
+    if (store) {
+        watch_free(store->news);
+        store->news = NULL;
     }
 }
 
@@ -541,6 +526,9 @@ void store_free(struct store *store)
     queue_free(&store->finished);
     pthread_cond_destroy(&store->woken);
     pthread_mutex_destroy(&store->mutex);
+    if (store->news_fd >= 0) {
+        close(store->news_fd);
+    }
     free(store->path);
     free(store);
 }
