@@ -10,7 +10,7 @@
 #include "vps/admission/words.h"
 
 _Static_assert((int)WORDS_SIZE == (int)PARKED_WORDS_SIZE, "words");
-_Static_assert((int)REVERSE_NAME_SIZE == (int)PARKED_NAME_SIZE, "names");
+_Static_assert((int)RESOLVE_NAME_SIZE == (int)PARKED_NAME_SIZE, "names");
 
 struct guest *guest_new(uv_loop_t *loop, const struct newcomer *newcomer, watch_fn hung_up)
 {
@@ -37,7 +37,7 @@ struct guest *guest_new(uv_loop_t *loop, const struct newcomer *newcomer, watch_
 void guest_free(struct guest *guest)
 {
     watch_free(guest->watch);
-    reverse_free(guest->reverse);
+    resolve_cancel(guest->look_up);
     if (guest->fd >= 0) {
         close(guest->fd);
     }

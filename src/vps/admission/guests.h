@@ -11,10 +11,10 @@
 #include <uv.h>
 
 #include "base/net.h"
+#include "base/resolve.h"
 #include "base/watch.h"
 #include "vps/admission/lobby.h"
 #include "vps/admission/places.h"
-#include "vps/admission/reverse.h"
 
 struct guest {
     struct guest *next;
@@ -29,7 +29,7 @@ struct guest {
     bool put_off;      /* was asked about, until others took their turn */
     uint64_t asked_ms; /* when */
     struct watch *watch;
-    struct reverse *reverse;
+    struct resolve *look_up; /* of its name */
     char words[PARKED_WORDS_SIZE];
     char name[PARKED_NAME_SIZE];
     size_t len; /* of its first packet */

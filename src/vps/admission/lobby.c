@@ -16,6 +16,8 @@ _Static_assert(LOBBY_STRANGERS_MAX + LOBBY_EXPECTED_MAX == PARKED_MAX, "views");
 
 /* Of those that join a question that waits for its answer, how many are told of. */
 enum { JOINS_BURST = 5, JOINS_REFILL_MS = 10000 };
+/* Strangers choose how long a look-up of their names takes: few at a time, and nobody waits. */
+enum { NAMES_AT_ONCE = 2, NAME_MS = 10000 };
 
 struct lobby {
     uv_loop_t *loop;
@@ -37,7 +39,7 @@ struct lobby {
 
 void door_total_done(struct door_total *total)
 {
-    reverse_desk_free(total->names);
+    resolver_free(total->names);
     total->names = NULL;
 }
 
@@ -126,8 +128,9 @@ static void on_name(void *arg, const char *name)
 {
     struct guest *guest = arg;
     struct lobby *lobby = guest->lobby;
-    strcpy(guest->name, name);
-    if (guest->asked) {
+    guest->look_up = NULL;
+    strcpy(guest->name, name ? name : "");
+    if (name && guest->asked) {
         lobby->events.parked(lobby->events.arg, guest->number); /* there is more to say now */
     }
 }
@@ -136,10 +139,10 @@ static void look_up_name(struct guest *guest)
 {
     struct door_total *total = guest->lobby->total;
     if (!total->names) {
-        total->names = reverse_desk_new(guest->lobby->loop);
+        total->names = resolver_new(guest->lobby->loop, NAMES_AT_ONCE);
     }
-    if (total->names && !guest->reverse) {
-        guest->reverse = reverse_start(total->names, &guest->from, on_name, guest);
+    if (total->names && !guest->look_up && !guest->name[0]) {
+        guest->look_up = resolve_name_start(total->names, &guest->from, NAME_MS, on_name, guest);
     }
 }
 

@@ -13,7 +13,6 @@
 #include <uv.h>
 
 #include "base/net.h"
-#include "vps/admission/reverse.h"
 #include "vps/grant/parked.h"
 
 enum {
@@ -27,10 +26,12 @@ enum {
     DOOR_ALL_MAX = 512,
 };
 
+struct resolver;
+
 /* What all doors of the agent share. Zero-initialised is ready for use. */
 struct door_total {
     unsigned visitors; /* strangers at all doors, silent and waiting ones */
-    struct reverse_desk *names;
+    struct resolver *names;
 };
 /* After the last door. */
 void door_total_done(struct door_total *total);
