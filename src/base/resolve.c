@@ -186,6 +186,8 @@ static int start_thread(struct resolve *resolve)
 {
     struct resolver *resolver = resolve->resolver;
     if (uv_async_init(resolver->loop, &resolve->done, on_done) < 0) {
+        let_go(resolve);
+        free(resolve);
         return -ENOMEM;
     }
     resolve->done.data = resolve;

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "shared/gateway_name.h"
 #include "vps/gateways/gateways_core.h"
 #include "vps/settings/roster.h"
 
@@ -43,7 +43,7 @@ struct gateway *gateways_next(const struct gateways *gateways, const struct gate
 struct gateway *gateways_find(const struct gateways *gateways, const char *name)
 {
     struct gateway *gateway = gateways_next(gateways, NULL);
-    while (gateway && strcasecmp(channel_peer_name(gateway->channel), name) != 0) {
+    while (gateway && !gateway_name_equal(channel_peer_name(gateway->channel), name)) {
         gateway = gateways_next(gateways, gateway);
     }
     return gateway;
@@ -64,7 +64,7 @@ void gateways_note_name(struct gateways *gateways, const char *name)
 {
     if (!gateways->first_name[0]) {
         snprintf(gateways->first_name, sizeof gateways->first_name, "%s", name);
-    } else if (strcasecmp(gateways->first_name, name) != 0) {
+    } else if (!gateway_name_equal(gateways->first_name, name)) {
         gateways->more_names = true;
         keyring_note_shared(gateways->keyring);
     }

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/changes.h"
 #include "base/clock.h"
@@ -164,7 +163,7 @@ static int check_keys(const struct gateway_key *keys, unsigned count, bool to_me
                                "two keys without a name: only one can be; the others need their "
                                "gateways' names");
             }
-            if (strcasecmp(keys[k].name, keys[i].name) == 0) {
+            if (gateway_name_equal(keys[k].name, keys[i].name)) {
                 return why_set(why, -EINVAL, "two keys for the gateway %s", keys[i].name);
             }
             if (!to_mend && crypto_equal(keys[k].key, keys[i].key, sizeof keys[i].key)) {
@@ -221,7 +220,7 @@ int roster_parse_keys(const struct setting *s, const char *text, void *field, st
 static const struct gateway_key *find_key(const struct key_list *keys, const char *name)
 {
     for (unsigned i = 0; i < keys->count; i++) {
-        if (strcasecmp(keys->keys[i].name, name) == 0) {
+        if (gateway_name_equal(keys->keys[i].name, name)) {
             return &keys->keys[i];
         }
     }
