@@ -143,10 +143,7 @@ static void worker_sweep(struct worker *worker)
     if (read(worker->sweep_fd, &expirations, sizeof expirations) < 0) {
         return; /* it has not expired after all */
     }
-    struct list *next;
-    for (struct list *node = worker->links.next; node != &worker->links; node = next) {
-        next = node->next;
-        struct link *link = list_owner(node, struct link, home);
+    list_each (struct link, link, &worker->links, home) {
         link_check(link, now);
         if (link->over) {
             worker_retire(worker, link);

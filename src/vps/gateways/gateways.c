@@ -22,22 +22,18 @@ enum {
 
 void gateways_remove(struct gateway *gateway)
 {
-    struct gateway **at = &gateway->gateways->list;
-    while (*at != gateway) {
-        at = &(*at)->next;
-    }
-    *at = gateway->next;
+    list_remove(&gateway->place);
     channel_free(gateway->channel);
     free(gateway);
 }
 
 struct gateway *gateways_next(const struct gateways *gateways, const struct gateway *after)
 {
-    struct gateway *gateway = after ? after->next : gateways->list;
-    while (gateway && !gateway->open) {
-        gateway = gateway->next;
+    struct list *node = after ? after->place.next : gateways->list.next;
+    while (node != &gateways->list && !list_owner(node, struct gateway, place)->open) {
+        node = node->next;
     }
-    return gateway;
+    return node == &gateways->list ? NULL : list_owner(node, struct gateway, place);
 }
 
 struct gateway *gateways_find(const struct gateways *gateways, const char *name)
@@ -161,6 +157,7 @@ int gateways_new(const struct gateways_options *options, struct gateways **ret_g
         return why_set(why, -ENOMEM, "out of memory");
     }
     gateways->options = *options;
+    list_init(&gateways->list);
     attendance_begin(&gateways->attendance, options->settings, clock_ms());
     gateways->party_starts = (struct allowance){.v4_bits = PARTY_V4_BITS,
                                                 .v6_bits = PARTY_V6_BITS,
@@ -205,8 +202,7 @@ void gateways_settings_changed(struct gateways *gateways, const struct vps_setti
     if (roster_same_keys(before, after)) {
         return;
     }
-    for (struct gateway *g = gateways->list, *next; g; g = next) {
-        next = g->next;
+    list_each (struct gateway, g, &gateways->list, place) {
         if (!g->open) {
             gateways_remove(g);
         } else if (!roster_keeps_key(before, after, channel_peer_name(g->channel))) {
@@ -223,9 +219,9 @@ void gateways_free(struct gateways *gateways)
     }
     listener_free(gateways->listener);
     addresses_free(gateways->addresses);
-    while (gateways->list) {
-        channel_goodbye(gateways->list->channel, GOODBYE_SHUTDOWN, "vps-agent is being stopped");
-        gateways_remove(gateways->list);
+    list_each (struct gateway, g, &gateways->list, place) {
+        channel_goodbye(g->channel, GOODBYE_SHUTDOWN, "vps-agent is being stopped");
+        gateways_remove(g);
     }
     tls_config_free(gateways->tls);
     keyring_free(gateways->keyring);

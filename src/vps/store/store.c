@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/backoff.h"
+#include "base/list.h"
 #include "base/thread.h"
 #include "base/watch.h"
 #include "vps/store/database.h"
@@ -26,7 +27,7 @@ enum anew { ANEW_NOT, ANEW_DAMAGED, ANEW_GONE };
 
 /* A change on its way. The queues are the lock's; so is `done`. */
 struct change {
-    struct change *next;
+    struct list place; /* in one of the queues */
     struct statement statement;
     store_done_fn done; /* NULL: nobody is to be told, or was told already */
     void *arg;
@@ -36,8 +37,7 @@ struct change {
 };
 
 struct queue {
-    struct change *first;
-    struct change **last;
+    struct list changes; /* the oldest one first */
     unsigned count;
 };
 
@@ -69,28 +69,21 @@ struct store {
 
 static void queue_init(struct queue *queue)
 {
-    *queue = (struct queue){.last = &queue->first};
+    list_init(&queue->changes);
+    queue->count = 0;
 }
 
 static void queue_append(struct queue *queue, struct change *change)
 {
-    change->next = NULL;
-    *queue->last = change;
-    queue->last = &change->next;
+    list_append(&queue->changes, &change->place);
     queue->count++;
 }
 
 static struct change *queue_take(struct queue *queue)
 {
-    struct change *change = queue->first;
-    if (change) {
-        queue->first = change->next;
-        queue->count--;
-        if (!queue->first) {
-            queue->last = &queue->first;
-        }
-    }
-    return change;
+    struct list *node = list_take(&queue->changes);
+    queue->count -= node != NULL;
+    return node ? list_owner(node, struct change, place) : NULL;
 }
 
 /* All of `from` comes behind what is in `to`. */
@@ -112,7 +105,7 @@ static void queue_free(struct queue *queue)
 
 static void queue_detach(struct queue *queue, const void *arg)
 {
-    for (struct change *change = queue->first; change; change = change->next) {
+    list_each (struct change, change, &queue->changes, place) {
         if (change->arg == arg) {
             change->done = NULL;
         }
@@ -141,9 +134,11 @@ static int open_database(struct store *store, enum anew *ret_anew, struct why *w
 static int write_changes(struct database *database, const struct queue *queue)
 {
     int err = database_begin(database);
-    for (struct change *change = queue->first; change && err == 0; change = change->next) {
-        change->err = database_run(database, &change->statement, NULL, NULL);
-        err = change->err == -EINVAL ? 0 : change->err; /* its own fault alone */
+    list_each (struct change, change, &queue->changes, place) {
+        if (err == 0) {
+            change->err = database_run(database, &change->statement, NULL, NULL);
+            err = change->err == -EINVAL ? 0 : change->err; /* its own fault alone */
+        }
     }
     err = err < 0 ? err : database_commit(database);
     if (err < 0) {
@@ -183,7 +178,7 @@ static void wake_loop(struct store *store)
 /* With the lock. What was not written goes back to the front. */
 static void take_stock(struct store *store, int err)
 {
-    for (struct change *change = store->writing.first; change; change = change->next) {
+    list_each (struct change, change, &store->writing.changes, place) {
         change->tried = true;
         change->err = err < 0 ? err : change->err;
     }
@@ -287,11 +282,12 @@ static void *thread_main(void *arg)
 /* With the lock. The next one whose owner has not been told. */
 static struct change *find_untold(struct queue *queue)
 {
-    struct change *change = queue->first;
-    while (change && !(change->tried && change->done)) {
-        change = change->next;
+    list_each (struct change, change, &queue->changes, place) {
+        if (change->tried && change->done) {
+            return change;
+        }
     }
-    return change;
+    return NULL;
 }
 
 static void tell_owners(struct store *store)
