@@ -152,6 +152,14 @@ void lines_say(struct lines_client *client, const char *line)
     flush(client);
 }
 
+void lines_read_on(struct lines_client *client)
+{
+    if (!client->gone) {
+        client->owed = false;
+        wait_for(client, WATCH_READ);
+    }
+}
+
 void lines_hang_up(struct lines_client *client)
 {
     client->leaving = true;
