@@ -393,13 +393,17 @@ static bool entry_means(const struct entry *entry, const struct addr *addr)
     return true;
 }
 
+static bool entry_has_addr(const struct entry *entry, const struct addr *addr)
+{
+    return entry->name[0] == '\0' && addr_in_network(addr, &entry->network, entry->bits) &&
+           entry_means(entry, addr);
+}
+
 bool targets_allow_addr(const struct targets *targets, const struct addr *addr)
 {
     for (unsigned i = 0; i < targets->count; i++) {
         const struct entry *entry = &targets->entries[i];
-
-        if (entry->name[0] == '\0' && addr_in_network(addr, &entry->network, entry->bits) &&
-            entry_means(entry, addr) && entry_has_port(entry, addr_port(addr))) {
+        if (entry_has_addr(entry, addr) && entry_has_port(entry, addr_port(addr))) {
             return true;
         }
     }
@@ -409,10 +413,7 @@ bool targets_allow_addr(const struct targets *targets, const struct addr *addr)
 bool targets_have_network_of(const struct targets *targets, const struct addr *addr)
 {
     for (unsigned i = 0; i < targets->count; i++) {
-        const struct entry *entry = &targets->entries[i];
-
-        if (entry->name[0] == '\0' && addr_in_network(addr, &entry->network, entry->bits) &&
-            entry_means(entry, addr)) {
+        if (entry_has_addr(&targets->entries[i], addr)) {
             return true;
         }
     }
