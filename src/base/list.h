@@ -16,6 +16,7 @@ struct list {
 /* The object of a type around its list member. */
 #define list_owner(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): types and names take none */
 /*
  * A loop over all objects that are in the list by this member, from the first to the last. The
  * body may take out, and free, the one that it is at, but no other.
@@ -25,6 +26,7 @@ struct list {
               *object##_next = list_owner(object->member.next, type, member); \
          &object->member != (head);                                           \
          object = object##_next, object##_next = list_owner(object->member.next, type, member))
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static inline void list_init(struct list *list)
 {
