@@ -13,8 +13,11 @@
 #include "base/net.h"
 #include "base/resolve.h"
 #include "base/watch.h"
-#include "vps/admission/lobby.h"
+#include "vps/admission/newcomer.h"
 #include "vps/admission/places.h"
+#include "vps/grant/parked.h"
+
+struct lobby;
 
 struct guest {
     struct guest *next;
