@@ -45,38 +45,24 @@ void guest_free(struct guest *guest)
     free(guest);
 }
 
-void guests_add(struct guest **guests, struct guest *guest)
+struct guest *guests_find(const struct list *guests, unsigned number)
 {
-    while (*guests) {
-        guests = &(*guests)->next;
+    list_each (struct guest, guest, guests, home) {
+        if (guest->number == number) {
+            return guest;
+        }
     }
-    *guests = guest;
+    return NULL;
 }
 
-void guests_remove(struct guest **guests, struct guest *guest)
+bool guests_are_asked_about(const struct list *guests, const struct addr *party)
 {
-    while (*guests != guest) {
-        guests = &(*guests)->next;
+    list_each (const struct guest, guest, guests, home) {
+        if (guest->asked && addr_same_party(&guest->from, party)) {
+            return true;
+        }
     }
-    *guests = guest->next;
-}
-
-struct guest *guests_find(struct guest *guests, unsigned number)
-{
-    struct guest *guest = guests;
-    while (guest && guest->number != number) {
-        guest = guest->next;
-    }
-    return guest;
-}
-
-bool guests_are_asked_about(const struct guest *guests, const struct addr *party)
-{
-    const struct guest *guest = guests;
-    while (guest && !(guest->asked && addr_same_party(&guest->from, party))) {
-        guest = guest->next;
-    }
-    return guest != NULL;
+    return false;
 }
 
 static uint64_t waited_ms(const struct guest *guest)
@@ -84,38 +70,39 @@ static uint64_t waited_ms(const struct guest *guest)
     return clock_ms() - guest->place.since_ms;
 }
 
-unsigned guests_count_unasked(const struct guest *guests)
+unsigned guests_count_unasked(const struct list *guests)
 {
     unsigned count = 0;
-    for (const struct guest *guest = guests; guest; guest = guest->next) {
+    list_each (const struct guest, guest, guests, home) {
         count += !guest->asked && waited_ms(guest) >= ASKING_STAY_MS;
     }
     return count;
 }
 
-unsigned guests_count_party(const struct guest *guests, const struct addr *party)
+unsigned guests_count_party(const struct list *guests, const struct addr *party)
 {
     unsigned count = 0;
-    for (const struct guest *guest = guests; guest; guest = guest->next) {
+    list_each (const struct guest, guest, guests, home) {
         count += addr_same_party(&guest->from, party);
     }
     return count;
 }
 
-struct guest *guests_find_joining(struct guest *guests)
+struct guest *guests_find_joining(const struct list *guests)
 {
-    struct guest *guest = guests;
-    while (guest && (guest->asked || waited_ms(guest) < ASKING_STAY_MS ||
-                     !guests_are_asked_about(guests, &guest->from))) {
-        guest = guest->next;
+    list_each (struct guest, guest, guests, home) {
+        if (!guest->asked && waited_ms(guest) >= ASKING_STAY_MS &&
+            guests_are_asked_about(guests, &guest->from)) {
+            return guest;
+        }
     }
-    return guest;
+    return NULL;
 }
 
-uint64_t guests_until_stayed(const struct guest *guests)
+uint64_t guests_until_stayed(const struct list *guests)
 {
     uint64_t wait = UINT64_MAX;
-    for (const struct guest *guest = guests; guest; guest = guest->next) {
+    list_each (const struct guest, guest, guests, home) {
         uint64_t waited = waited_ms(guest);
         if (!guest->asked && waited < ASKING_STAY_MS && ASKING_STAY_MS - waited < wait) {
             wait = ASKING_STAY_MS - waited;

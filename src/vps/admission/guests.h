@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/list.h"
 #include "base/net.h"
 #include "base/resolve.h"
 #include "base/watch.h"
@@ -20,7 +21,7 @@
 struct lobby;
 
 struct guest {
-    struct guest *next;
+    struct list home; /* in the lobby's list */
     struct lobby *lobby;
     int fd;
     struct addr from;
@@ -44,19 +45,18 @@ struct guest *guest_new(uv_loop_t *loop, const struct newcomer *newcomer, watch_
 /* It must not be in a list any more. */
 void guest_free(struct guest *guest);
 
-/* The list is its first guest, NULL if there is none. */
-void guests_add(struct guest **guests, struct guest *guest);
-void guests_remove(struct guest **guests, struct guest *guest);
+/* ---- of a lobby's list ---- */
+
 /* By number, or NULL. */
-struct guest *guests_find(struct guest *guests, unsigned number);
+struct guest *guests_find(const struct list *guests, unsigned number);
 /* The user was asked about one of that party. */
-bool guests_are_asked_about(const struct guest *guests, const struct addr *party);
+bool guests_are_asked_about(const struct list *guests, const struct addr *party);
 /* Those that have stayed for ASKING_STAY_MS and were not asked about. */
-unsigned guests_count_unasked(const struct guest *guests);
-unsigned guests_count_party(const struct guest *guests, const struct addr *party);
+unsigned guests_count_unasked(const struct list *guests);
+unsigned guests_count_party(const struct list *guests, const struct addr *party);
 /* One more of a party that the user is being asked about, that stays; or NULL. */
-struct guest *guests_find_joining(struct guest *guests);
+struct guest *guests_find_joining(const struct list *guests);
 /* In how many ms the next one that was not asked about has stayed; UINT64_MAX: there is none. */
-uint64_t guests_until_stayed(const struct guest *guests);
+uint64_t guests_until_stayed(const struct list *guests);
 
 #endif

@@ -1,12 +1,11 @@
 #include "vps/admission/lobby.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/bucket.h"
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/timer.h"
 #include "vps/admission/asking.h"
 #include "vps/admission/guests.h"
@@ -16,14 +15,13 @@ _Static_assert(LOBBY_STRANGERS_MAX + LOBBY_EXPECTED_MAX == PARKED_MAX, "views");
 
 /* Of those that join a question that waits for its answer, how many are told of. */
 enum { JOINS_BURST = 5, JOINS_REFILL_MS = 10000 };
-/* Strangers choose how long a look-up of their names takes: few at a time, and nobody waits. */
-enum { NAMES_AT_ONCE = 2, NAME_MS = 10000 };
+enum { NAMES_AT_ONCE = 2, NAME_MS = 10000 }; /* strangers choose how long their look-ups take */
 
 struct lobby {
     uv_loop_t *loop;
     struct door_total *total;
     struct lobby_events events;
-    struct guest *guests;
+    struct list guests;           /* the oldest one first */
     unsigned strangers, expected; /* how many of them */
     unsigned last_number;
     struct timer *alarm;
@@ -58,13 +56,13 @@ static void count_in(struct guest *guest, int more)
 
 static void link_guest(struct guest *guest)
 {
-    guests_add(&guest->lobby->guests, guest);
+    list_append(&guest->lobby->guests, &guest->home);
     count_in(guest, 1);
 }
 
 static void unlink_guest(struct guest *guest)
 {
-    guests_remove(&guest->lobby->guests, guest);
+    list_remove(&guest->home);
     count_in(guest, -1);
 }
 
@@ -159,7 +157,7 @@ static void ask(struct guest *guest)
 static unsigned find_open_questions(const struct lobby *lobby, struct guest **guests)
 {
     unsigned count = 0;
-    for (struct guest *guest = lobby->guests; guest; guest = guest->next) {
+    list_each (struct guest, guest, &lobby->guests, home) {
         unsigned i = 0;
         while (i < count && !addr_same_party(&guests[i]->from, &guest->from)) {
             i++;
@@ -185,9 +183,9 @@ static unsigned find_candidates(const struct lobby *lobby, bool also_put_off, st
                                 struct candidate *candidates)
 {
     unsigned count = 0;
-    for (struct guest *guest = lobby->guests; guest; guest = guest->next) {
+    list_each (struct guest, guest, &lobby->guests, home) {
         if (!guest->asked && (also_put_off || !guest->put_off) &&
-            !guests_are_asked_about(lobby->guests, &guest->from)) {
+            !guests_are_asked_about(&lobby->guests, &guest->from)) {
             guests[count] = guest;
             candidates[count++] = (struct candidate){guest->place.from, guest->place.since_ms};
         }
@@ -221,7 +219,7 @@ static struct guest *find_ripe(const struct lobby *lobby, uint64_t *ret_wait_ms)
 /* They wait on, and its user can ask who they are. */
 static void put_off_party(struct lobby *lobby, const struct addr *party)
 {
-    for (struct guest *guest = lobby->guests; guest; guest = guest->next) {
+    list_each (struct guest, guest, &lobby->guests, home) {
         if (guest->asked && addr_same_party(&guest->from, party)) {
             guest->asked = false;
             guest->put_off = true;
@@ -277,7 +275,7 @@ static void on_alarm(void *arg)
 {
     struct lobby *lobby = arg;
     lobby->alarm_ms = 0;
-    struct guest *joining = guests_find_joining(lobby->guests);
+    struct guest *joining = guests_find_joining(&lobby->guests);
     uint64_t wait, stay;
     struct guest *next = joining ? NULL : next_to_ask(lobby, false, &wait);
     if (joining) {
@@ -285,12 +283,12 @@ static void on_alarm(void *arg)
     } else if (next) {
         on_turn_to_ask(lobby, next);
     } else {
-        stay = guests_until_stayed(lobby->guests);
+        stay = guests_until_stayed(&lobby->guests);
         wait = stay < wait ? stay : wait;
         if (wait != UINT64_MAX) {
             set_alarm(lobby, wait);
         }
-        if (guests_count_unasked(lobby->guests) > 0) {
+        if (guests_count_unasked(&lobby->guests) > 0) {
             tell_of_knocking(lobby);
         }
     }
@@ -329,7 +327,7 @@ static int find_place(const struct lobby *lobby, const struct newcomer *newcomer
     struct guest *guests[PARKED_MAX];
     const struct place *places[PARKED_MAX];
     unsigned count = 0;
-    for (struct guest *guest = lobby->guests; guest; guest = guest->next) {
+    list_each (struct guest, guest, &lobby->guests, home) {
         if (guest->expected == newcomer->expected) {
             guests[count] = guest;
             places[count++] = &guest->place;
@@ -377,7 +375,7 @@ void lobby_park(struct lobby *lobby, const struct newcomer *newcomer)
 int lobby_admit(struct lobby *lobby, unsigned number,
                 void (*admit)(void *arg, const struct newcomer *newcomer), void *arg)
 {
-    struct guest *guest = guests_find(lobby->guests, number);
+    struct guest *guest = guests_find(&lobby->guests, number);
     if (!guest) {
         return -ENOENT;
     }
@@ -404,8 +402,7 @@ static void send_off_party(struct lobby *lobby, const struct addr *party)
 {
     struct lobby_events events = lobby->events;
     unsigned numbers[PARKED_MAX], count = 0;
-    for (struct guest *guest = lobby->guests, *next; guest; guest = next) {
-        next = guest->next;
+    list_each (struct guest, guest, &lobby->guests, home) {
         if (!party || addr_same_party(&guest->from, party)) {
             if (guest->asked) {
                 numbers[count++] = guest->number;
@@ -420,7 +417,7 @@ static void send_off_party(struct lobby *lobby, const struct addr *party)
 
 int lobby_block(struct lobby *lobby, unsigned number)
 {
-    struct guest *guest = guests_find(lobby->guests, number);
+    struct guest *guest = guests_find(&lobby->guests, number);
     if (!guest) {
         return -ENOENT;
     }
@@ -440,7 +437,7 @@ unsigned lobby_view(const struct lobby *lobby, struct parked_view ret_views[PARK
 {
     uint64_t now = clock_ms();
     unsigned count = 0;
-    for (const struct guest *guest = lobby->guests; guest; guest = guest->next) {
+    list_each (const struct guest, guest, &lobby->guests, home) {
         struct parked_view *view = &ret_views[count++];
         *view = (struct parked_view){
             .number = guest->number,
@@ -448,7 +445,7 @@ unsigned lobby_view(const struct lobby *lobby, struct parked_view ret_views[PARK
             .asked = guest->asked,
             .came_ms = guest->place.since_ms,
             .waits_s = (unsigned)((now - guest->place.since_ms) / 1000),
-            .of_its_address = guests_count_party(lobby->guests, &guest->from),
+            .of_its_address = guests_count_party(&lobby->guests, &guest->from),
         };
         strcpy(view->words, guest->words);
         strcpy(view->name, guest->name);
@@ -465,7 +462,7 @@ void lobby_knocking(const struct lobby *lobby, struct knocking *ret_knocking)
 {
     knocks_sum_up(&lobby->knocks, ret_knocking);
     ret_knocking->worth_telling = lobby->worth_telling;
-    ret_knocking->unasked = guests_count_unasked(lobby->guests);
+    ret_knocking->unasked = guests_count_unasked(&lobby->guests);
 }
 
 /* ---- life ----------------------------------------------------------------- */
@@ -480,6 +477,7 @@ struct lobby *lobby_new(uv_loop_t *loop, struct door_total *total,
     lobby->loop = loop;
     lobby->total = total;
     lobby->events = *events;
+    list_init(&lobby->guests);
     lobby->alarm = timer_new(loop, on_alarm, lobby);
     if (!lobby->alarm) {
         free(lobby);
@@ -493,8 +491,7 @@ void lobby_free(struct lobby *lobby)
     if (!lobby) {
         return;
     }
-    while (lobby->guests) {
-        struct guest *guest = lobby->guests;
+    list_each (struct guest, guest, &lobby->guests, home) {
         unlink_guest(guest);
         guest_free(guest);
     }
