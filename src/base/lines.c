@@ -18,7 +18,7 @@
 enum { BACKLOG = 16, PATIENCE_MS = 1000 /* with an idle client, when there is no descriptor */ };
 
 struct lines_client {
-    struct list place; /* among the clients */
+    struct list home; /* among the clients */
     struct lines *lines;
     int fd;
     uid_t uid;
@@ -69,7 +69,7 @@ static void drop(struct lines_client *client)
     if (client->gone) {
         return;
     }
-    list_remove(&client->place);
+    list_remove(&client->home);
     lines->count--;
     client->gone = true;
     watch_free(client->watch);
@@ -228,7 +228,7 @@ static void on_ready(void *arg, int events)
 static struct lines_client *least_wanted(const struct lines *lines)
 {
     struct lines_client *found = NULL;
-    list_each (struct lines_client, client, &lines->clients, place) {
+    list_each (struct lines_client, client, &lines->clients, home) {
         if (!found || (found->owed && !client->owed) ||
             (found->owed == client->owed && client->idle_since_ms < found->idle_since_ms)) {
             found = client;
@@ -262,7 +262,7 @@ static struct lines_client *client_new(struct lines *lines, int fd)
         client_free(client);
         return NULL;
     }
-    list_append(&lines->clients, &client->place);
+    list_append(&lines->clients, &client->home);
     lines->count++;
     wait_for(client, WATCH_READ);
     return client;
@@ -379,7 +379,7 @@ void lines_free(struct lines *lines)
         return;
     }
     while (!list_is_empty(&lines->clients)) {
-        drop(list_owner(lines->clients.next, struct lines_client, place));
+        drop(list_owner(lines->clients.next, struct lines_client, home));
     }
     listener_free(lines->listener);
     free(lines);

@@ -16,6 +16,7 @@
 #include <uv.h>
 
 #include "base/signals.h"
+#include "base/thread.h"
 #include "on_loop.h"
 
 enum { WELL = 42 };
@@ -120,12 +121,43 @@ static void a_second_one_ends_a_process_that_is_stopping(void **state)
     assert_int_equal(WTERMSIG(status), SIGTERM);
 }
 
+enum { STACK_SIZE = 256 * 1024 };
+
+/* NULL if all of them are blocked, and the stack is as large as was asked for. */
+static void *look_around(void *arg)
+{
+    sigset_t blocked;
+    pthread_attr_t attributes;
+    size_t size = 0;
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    pthread_getattr_np(pthread_self(), &attributes);
+    pthread_attr_getstacksize(&attributes, &size);
+    pthread_attr_destroy(&attributes);
+    bool is_well = size == STACK_SIZE && sigismember(&blocked, SIGTERM) == 1 &&
+                   sigismember(&blocked, SIGINT) == 1 && sigismember(&blocked, SIGHUP) == 1;
+    return is_well ? NULL : arg;
+}
+
+static void other_threads_hear_of_none(void **state)
+{
+    pthread_t thread;
+    sigset_t blocked;
+    void *result;
+    (void)state;
+    assert_int_equal(thread_start(&thread, STACK_SIZE, look_around, &thread), 0);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_null(result);
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    assert_int_equal(sigismember(&blocked, SIGTERM), 0); /* here they are as before */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_is_told_by_its_number),
         cmocka_unit_test(they_may_be_freed_by_the_one_who_is_told),
         cmocka_unit_test(a_second_one_ends_a_process_that_is_stopping),
+        cmocka_unit_test(other_threads_hear_of_none),
     };
     return cmocka_run_group_tests_name("signals", tests, NULL, NULL);
 }

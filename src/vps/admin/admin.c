@@ -16,7 +16,7 @@
 
 /* A client that is answered later. */
 struct waiter {
-    struct list place; /* among those that wait */
+    struct list home; /* among those that wait */
     struct lines_client *client;
     struct session *opening; /* until it is ready or over */
     bool draining;           /* until no session is left */
@@ -50,7 +50,7 @@ static void say(struct lines_client *client, json_t *reply)
 static struct lines_client *end_waiting(struct waiter *waiter)
 {
     struct lines_client *client = waiter->client;
-    list_remove(&waiter->place);
+    list_remove(&waiter->home);
     free(waiter);
     return client;
 }
@@ -63,7 +63,7 @@ static bool is_for(const struct waiter *waiter, const struct session *session)
 /* One that waits for the session, or with NULL for the drain; it does no longer. */
 static struct lines_client *take_waiter(struct admin *admin, const struct session *session)
 {
-    list_each (struct waiter, waiter, &admin->waiters, place) {
+    list_each (struct waiter, waiter, &admin->waiters, home) {
         if (is_for(waiter, session)) {
             return end_waiting(waiter);
         }
@@ -121,7 +121,7 @@ static void wait_until(struct admin *admin, struct lines_client *client,
     }
     *waiter = (struct waiter){
         .client = client, .opening = call->opening, .draining = call->draining};
-    list_append(&admin->waiters, &waiter->place);
+    list_append(&admin->waiters, &waiter->home);
 }
 
 static void answer(struct admin *admin, struct lines_client *client, const json_t *request)
@@ -163,7 +163,7 @@ static void on_called(void *arg, struct lines_client *client)
 static void on_gone(void *arg, struct lines_client *client)
 {
     struct admin *admin = arg;
-    list_each (struct waiter, waiter, &admin->waiters, place) {
+    list_each (struct waiter, waiter, &admin->waiters, home) {
         if (waiter->client == client) {
             end_waiting(waiter);
         }

@@ -22,18 +22,18 @@ enum {
 
 void gateways_remove(struct gateway *gateway)
 {
-    list_remove(&gateway->place);
+    list_remove(&gateway->home);
     channel_free(gateway->channel);
     free(gateway);
 }
 
 struct gateway *gateways_next(const struct gateways *gateways, const struct gateway *after)
 {
-    struct list *node = after ? after->place.next : gateways->list.next;
-    while (node != &gateways->list && !list_owner(node, struct gateway, place)->open) {
+    struct list *node = after ? after->home.next : gateways->list.next;
+    while (node != &gateways->list && !list_owner(node, struct gateway, home)->open) {
         node = node->next;
     }
-    return node == &gateways->list ? NULL : list_owner(node, struct gateway, place);
+    return node == &gateways->list ? NULL : list_owner(node, struct gateway, home);
 }
 
 struct gateway *gateways_find(const struct gateways *gateways, const char *name)
@@ -202,7 +202,7 @@ void gateways_settings_changed(struct gateways *gateways, const struct vps_setti
     if (roster_same_keys(before, after)) {
         return;
     }
-    list_each (struct gateway, g, &gateways->list, place) {
+    list_each (struct gateway, g, &gateways->list, home) {
         if (!g->open) {
             gateways_remove(g);
         } else if (!roster_keeps_key(before, after, channel_peer_name(g->channel))) {
@@ -219,7 +219,7 @@ void gateways_free(struct gateways *gateways)
     }
     listener_free(gateways->listener);
     addresses_free(gateways->addresses);
-    list_each (struct gateway, g, &gateways->list, place) {
+    list_each (struct gateway, g, &gateways->list, home) {
         channel_goodbye(g->channel, GOODBYE_SHUTDOWN, "vps-agent is being stopped");
         gateways_remove(g);
     }

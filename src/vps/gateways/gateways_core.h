@@ -21,7 +21,7 @@
 
 /* A connection at the control port; a gateway once its channel is open. */
 struct gateway {
-    struct list place; /* in the list of all */
+    struct list home; /* in the list of all */
     struct gateways *gateways;
     struct channel *channel;
     struct addr from;

@@ -27,7 +27,7 @@ enum anew { ANEW_NOT, ANEW_DAMAGED, ANEW_GONE };
 
 /* A change on its way. The queues are the lock's; so is `done`. */
 struct change {
-    struct list place; /* in one of the queues */
+    struct list home; /* in one of the queues */
     struct statement statement;
     store_done_fn done; /* NULL: nobody is to be told, or was told already */
     void *arg;
@@ -75,7 +75,7 @@ static void queue_init(struct queue *queue)
 
 static void queue_append(struct queue *queue, struct change *change)
 {
-    list_append(&queue->changes, &change->place);
+    list_append(&queue->changes, &change->home);
     queue->count++;
 }
 
@@ -83,7 +83,7 @@ static struct change *queue_take(struct queue *queue)
 {
     struct list *node = list_take(&queue->changes);
     queue->count -= node != NULL;
-    return node ? list_owner(node, struct change, place) : NULL;
+    return node ? list_owner(node, struct change, home) : NULL;
 }
 
 /* All of `from` comes behind what is in `to`. */
@@ -105,7 +105,7 @@ static void queue_free(struct queue *queue)
 
 static void queue_detach(struct queue *queue, const void *arg)
 {
-    list_each (struct change, change, &queue->changes, place) {
+    list_each (struct change, change, &queue->changes, home) {
         if (change->arg == arg) {
             change->done = NULL;
         }
@@ -134,7 +134,7 @@ static int open_database(struct store *store, enum anew *ret_anew, struct why *w
 static int write_changes(struct database *database, const struct queue *queue)
 {
     int err = database_begin(database);
-    list_each (struct change, change, &queue->changes, place) {
+    list_each (struct change, change, &queue->changes, home) {
         if (err == 0) {
             change->err = database_run(database, &change->statement, NULL, NULL);
             err = change->err == -EINVAL ? 0 : change->err; /* its own fault alone */
@@ -178,7 +178,7 @@ static void wake_loop(struct store *store)
 /* With the lock. What was not written goes back to the front. */
 static void take_stock(struct store *store, int err)
 {
-    list_each (struct change, change, &store->writing.changes, place) {
+    list_each (struct change, change, &store->writing.changes, home) {
         change->tried = true;
         change->err = err < 0 ? err : change->err;
     }
@@ -282,7 +282,7 @@ static void *thread_main(void *arg)
 /* With the lock. The next one whose owner has not been told. */
 static struct change *find_untold(struct queue *queue)
 {
-    list_each (struct change, change, &queue->changes, place) {
+    list_each (struct change, change, &queue->changes, home) {
         if (change->tried && change->done) {
             return change;
         }
