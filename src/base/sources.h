@@ -19,6 +19,8 @@ struct sources {
  */
 int sources_find(struct sources *sources, const char *env_file, const struct vocabulary *vocabulary,
                  struct why *why);
+/* Finds them for nothing but these errors. */
+int sources_check(const char *env_file, const struct vocabulary *vocabulary, struct why *why);
 /* After -EACCES within a sandbox: adds to why what a new place of a file takes. */
 void sources_explain(int err, bool sandboxed, struct why *why);
 void sources_done(struct sources *sources);

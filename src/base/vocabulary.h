@@ -12,13 +12,8 @@
 #include "base/settings.h"
 #include "base/why.h"
 
-enum { VOCABULARY_TABLES = 2 };
-
 struct vocabulary {
-    struct {
-        const struct setting *rows;
-        size_t count;
-    } tables[VOCABULARY_TABLES];
+    const struct settings_table *tables;
     const char *other_agent;         /* the program whose settings are often mixed up with ours */
     const char *const *others;       /* the names that it alone has; the last is NULL */
     const char *const *environments; /* what is read from the environment alone; likewise */
@@ -33,6 +28,13 @@ int vocabulary_check(const struct vocabulary *vocabulary, const struct settings_
 /* The same for a file that may not be there. */
 int vocabulary_check_file(const struct vocabulary *vocabulary, const char *env_file,
                           struct why *why);
+
+/*
+ * Opens the env file (may be NULL), checks its names, and loads `tables` into the agent's struct:
+ * all of the vocabulary's, or those from one of them on. 0, or -errno with why.
+ */
+int vocabulary_load(const struct vocabulary *vocabulary, const struct settings_table *tables,
+                    const char *env_file, void *into, struct why *why);
 
 /*
  * What is no error, but hardly meant: something is set twice in the file, to different values

@@ -1,3 +1,12 @@
+/*
+ * dialling -> STEP_HELLO -> STEP_ANSWER -> STEP_FINAL -> STEP_DONE: one part of the proof is sent or
+ * read at a time, in one buffer. Nothing is read beyond the answer, since what follows it in the
+ * connection is the user's and goes to the relay.
+ *
+ * It ends itself, once, before it calls back: attach_fail() and attach_succeed() free everything
+ * first, so the callback may start another one, or free whoever owned this. After that nothing here
+ * may be touched.
+ */
 #include "gateway/attach.h"
 
 #include <errno.h>
@@ -79,38 +88,22 @@ static void begin_step(struct attach *attach, enum attach_step step, size_t len)
     attach->done = 0;
 }
 
-/* 0 once the whole part is out, else -EAGAIN or another -errno. */
-static int send_part(struct attach *attach)
+/* 0 once the whole part is out, or here, else -EAGAIN or another -errno. Never reads beyond it. */
+static int move_part(struct attach *attach)
 {
+    bool reads = attach->step == STEP_ANSWER;
     while (attach->done < attach->len) {
-        ssize_t n = send(attach->fd, attach->buffer + attach->done, attach->len - attach->done,
-                         MSG_NOSIGNAL);
-
-        if (n < 0 && errno != EINTR) {
-            return -errno;
-        }
-        if (n > 0) {
-            attach->done += (size_t)n;
-        }
-    }
-    return 0;
-}
-
-/* 0 once the whole part is here. Never reads beyond it: what follows is the user's. */
-static int read_part(struct attach *attach)
-{
-    while (attach->done < attach->len) {
-        ssize_t n = recv(attach->fd, attach->buffer + attach->done, attach->len - attach->done, 0);
-
-        if (n == 0) {
+        uint8_t *at = attach->buffer + attach->done;
+        size_t left = attach->len - attach->done;
+        ssize_t n = reads ? recv(attach->fd, at, left, 0)
+                          : send(attach->fd, at, left, MSG_NOSIGNAL);
+        if (n == 0 && reads) {
             return -ECONNRESET;
         }
         if (n < 0 && errno != EINTR) {
             return -errno;
         }
-        if (n > 0) {
-            attach->done += (size_t)n;
-        }
+        attach->done += n > 0 ? (size_t)n : 0;
     }
     return 0;
 }
@@ -119,7 +112,6 @@ static int check_answer(struct attach *attach)
 {
     uint8_t final[PROOF_FINAL_SIZE];
     int err = proof_final(&attach->proof, attach->buffer, final);
-
     if (err < 0) {
         return err;
     }
@@ -132,9 +124,8 @@ static int check_answer(struct attach *attach)
 static int attach_advance(struct attach *attach)
 {
     int err = 0;
-
     while (err == 0 && attach->step != STEP_DONE) {
-        err = attach->step == STEP_ANSWER ? read_part(attach) : send_part(attach);
+        err = move_part(attach);
         if (err < 0) {
             break;
         }
@@ -168,7 +159,6 @@ static void attach_ready(void *arg, int events)
 {
     struct attach *attach = arg;
     int err = attach_advance(attach);
-
     (void)events;
     if (err == -EAGAIN) {
         attach_wait(attach);
@@ -189,7 +179,6 @@ static void attach_slow(void *arg)
 static void attach_dialled(void *arg, int fd, const struct addr *addr)
 {
     struct attach *attach = arg;
-
     (void)addr;
     attach->dial = NULL;
     if (fd < 0) {
@@ -208,7 +197,6 @@ int attach_start(uv_loop_t *loop, const struct attach_request *request, attach_f
 {
     struct attach *attach = calloc(1, sizeof *attach);
     int err;
-
     if (!attach) {
         return -ENOMEM;
     }

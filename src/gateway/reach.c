@@ -1,3 +1,12 @@
+/*
+ * look-up -> list -> probe, and out at whichever of them says no. The list is asked twice: whether it
+ * could have such a target at all, before a name is looked up, and whether it has the addresses that
+ * came of it; and once more after the probe, since it may be another list by then.
+ *
+ * It ends itself, once, before it calls back (reach_finish()), and never from inside reach_start():
+ * even what is refused at once is refused in the next turn of the loop, so that whoever starts it has
+ * it in hand when it ends.
+ */
 #include "gateway/reach.h"
 
 #include <errno.h>
@@ -21,7 +30,7 @@ struct reach {
     reach_fn fn;
     void *arg;
     const struct targets *allowed;
-    struct answered *answered;
+    struct reachable *reachable;
     char host[HOST_MAX + 1];
     uint16_t port;
     bool probe;
@@ -52,7 +61,6 @@ static void reach_fail(struct reach *reach, int err)
 {
     char what[TARGET_TEXT_MAX];
     struct failure failure;
-
     target_format(reach->host, reach->port, what);
     /* Of a name that leads nowhere, the port does not matter. */
     bool name = err == -ENOENT || err == -EAGAIN || err == -EBUSY;
@@ -70,7 +78,6 @@ static void reach_refuse(struct reach *reach, const struct addr *addr)
     char address[ADDR_TEXT_MAX];
     struct failure failure;
     struct text note;
-
     target_format(reach->host, reach->port, what);
     failure = failure_make(TUNNEL_NOT_ALLOWED,
                            "%.100s is not among the ALLOWED_TARGETS of this gateway", what);
@@ -89,7 +96,6 @@ static unsigned keep_allowed(const struct reach *reach, const struct addr *addrs
 {
     bool all = targets_allow_name(reach->allowed, reach->host, reach->port);
     unsigned n = 0;
-
     for (unsigned i = 0; i < count && n < RESOLVE_MAX; i++) {
         if (all || targets_allow_addr(reach->allowed, &addrs[i])) {
             kept[n++] = addrs[i];
@@ -103,14 +109,13 @@ static void reach_probed(void *arg, int fd, const struct addr *addr)
 {
     struct reach *reach = arg;
     struct addr answered;
-
     reach->dial = NULL;
     if (fd < 0) {
         reach_fail(reach, fd);
         return;
     }
     close(fd);
-    answered_note(reach->answered, addr);
+    reachable_note(reach->reachable, addr);
     if (keep_allowed(reach, addr, 1, &answered) == 0) {
         reach_refuse(reach, addr);
         return;
@@ -123,7 +128,7 @@ static const struct addr *find_answered(const struct reach *reach, const struct 
                                         unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        if (answered_lately(reach->answered, &addrs[i])) {
+        if (reachable_lately(reach->reachable, &addrs[i])) {
             return &addrs[i];
         }
     }
@@ -148,7 +153,6 @@ static void reach_resolved(void *arg, int err, const struct addr *addrs, unsigne
     struct reach *reach = arg;
     struct addr kept[RESOLVE_MAX];
     unsigned n;
-
     reach->resolve = NULL;
     if (err < 0) {
         reach_fail(reach, err);
@@ -192,7 +196,6 @@ struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, 
                           void *arg)
 {
     struct reach *reach = calloc(1, sizeof *reach);
-
     if (!reach) {
         return NULL;
     }
@@ -200,7 +203,7 @@ struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, 
     reach->fn = fn;
     reach->arg = arg;
     reach->allowed = request->allowed;
-    reach->answered = request->answered;
+    reach->reachable = request->reachable;
     reach->port = request->port;
     reach->probe = request->probe;
     snprintf(reach->host, sizeof reach->host, "%s", request->host);

@@ -23,7 +23,7 @@ struct tunnels {
     struct tunnel_host host; /* what each of them sees */
     struct relay *relay;
     struct resolver *resolver;
-    struct answered *answered;
+    struct reachable *reachable;
     struct watch *ended_links;
     struct sieve *lines, *refusals;
     struct tunnel **all;
@@ -191,9 +191,9 @@ int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
     tunnels->refusals = sieve_new(loop, options->log, SIEVE_BURST, SIEVE_REFILL_MS);
     tunnels->all = calloc(options->most, sizeof(struct tunnel *));
     tunnels->resolver = resolver_new(loop, LOOK_UPS_MAX);
-    tunnels->answered = answered_new();
+    tunnels->reachable = reachable_new();
     int err = -ENOMEM;
-    if (!tunnels->all || !tunnels->resolver || !tunnels->answered || !tunnels->lines ||
+    if (!tunnels->all || !tunnels->resolver || !tunnels->reachable || !tunnels->lines ||
         !tunnels->refusals) {
         goto fail;
     }
@@ -208,7 +208,7 @@ int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
         .allowed = options->allowed,
         .congestion = options->congestion,
         .resolver = tunnels->resolver,
-        .answered = tunnels->answered,
+        .reachable = tunnels->reachable,
         .relay = tunnels->relay,
         .send = on_send,
         .ended = on_ended,
@@ -245,7 +245,7 @@ void tunnels_free(struct tunnels *tunnels)
         tunnel_free(tunnels->all[i]);
     }
     resolver_free(tunnels->resolver);
-    answered_free(tunnels->answered);
+    reachable_free(tunnels->reachable);
     sieve_free(tunnels->lines);
     sieve_free(tunnels->refusals);
     free(tunnels->all);

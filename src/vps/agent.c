@@ -1,3 +1,15 @@
+/*
+ * The agent owns everything, and wires it: gateways tell the sessions who is there, the bot and the
+ * admin socket ask for sessions and watch them, and all of them read the same struct of settings,
+ * which a reload changes in place.
+ *
+ *     confine -> loop -> state, sessions, gateways, bot, admin -> ready -> stop -> finish
+ *
+ * It stops in two halves. stop() ends the sessions, and with them the ports; the bot then has
+ * FAREWELL_MS to tell their users, and finish() takes away what it needed for that. Either half is
+ * safe where only some of the parts were made, and stop() may come from the callback of any part
+ * that is still there.
+ */
 #include "vps/agent.h"
 
 #include <errno.h>
@@ -10,9 +22,9 @@
 #include <uv.h>
 
 #include "base/notify.h"
-#include "base/sandbox.h"
 #include "base/signals.h"
 #include "control/tls.h"
+#include "shared/program.h"
 #include "vps/admin/admin.h"
 #include "vps/chat/bot.h"
 #include "vps/gateways/gateways.h"
@@ -97,8 +109,8 @@ static void say_what_it_does(struct agent *agent, char *ret_status, size_t size)
     notify_status(agent->notify, ret_status);
 }
 
-/* For pamctl, and for SIGHUP. */
-static int reload(void *arg, struct changes *ret_changes, struct why *why)
+/* Reads and applies them, and says what the agent does from then on. */
+static int renew(void *arg, struct changes *ret_changes, struct why *why)
 {
     struct agent *agent = arg;
     const struct reload parts = {.settings = agent->settings,
@@ -106,17 +118,21 @@ static int reload(void *arg, struct changes *ret_changes, struct why *why)
                                  .log = agent->log,
                                  .sessions = agent->sessions,
                                  .gateways = agent->gateways};
-    notify_reloading(agent->notify);
+    char status[STATUS_MAX];
     int err = reload_run(&parts, ret_changes, why);
-    char status[sizeof why->text + STATUS_MAX];
-    if (err < 0) {
-        snprintf(status, sizeof status, "settings not reloaded: %s", why->text);
-        notify_status(agent->notify, status);
-    } else {
+    if (err == 0) {
         say_what_it_does(agent, status, sizeof status);
     }
-    notify_ready(agent->notify);
     return err;
+}
+
+/* For pamctl, and for SIGHUP. */
+static int reload(void *arg, struct changes *ret_changes, struct why *why)
+{
+    struct agent *agent = arg;
+    const struct program_reload steps = {
+        .renew = renew, .arg = agent, .log = agent->log, .notify = agent->notify};
+    return program_reload(&steps, ret_changes, why);
 }
 
 static void on_signal(void *arg, int number)
@@ -134,38 +150,20 @@ static void on_signal(void *arg, int number)
 
 /* ---- starting ------------------------------------------------------------- */
 
-/* Before the loop and its threads, and before anybody can talk to us. */
-static void enter_sandbox(struct agent *agent)
+static int confine(struct agent *agent, struct why *why)
 {
-    struct sources sources = {0};
-    vps_settings_sources(agent->env_file, &sources, NULL);
+    const struct vps_settings *settings = agent->settings;
     const struct sandbox_rules rules = {
-        .state_dir = agent->settings->state_dir,
-        .files = (const char *const *)sources.paths,
+        .state_dir = settings->state_dir,
         .ca_file = getenv("SSL_CERT_FILE"),
         .listens = true,
     };
-    struct why missing;
-    if (!agent->settings->sandbox) {
-        log_warn(agent->log, "running without a sandbox: SANDBOX is off");
-    } else if (sandbox_enter(&rules, &missing) < 0) {
-        log_warn(agent->log, "%s", missing.text);
+    int err = state_reserve(settings->state_dir, agent->log, &agent->reserved, why);
+    if (err == 0) {
+        program_confine(&VPS_VOCABULARY, agent->env_file, &settings->common, rules, agent->log,
+                        &agent->notify);
     }
-    sources_done(&sources);
-}
-
-static int confine(struct agent *agent, struct why *why)
-{
-    struct why missing;
-    int err = state_reserve(agent->settings->state_dir, agent->log, &agent->reserved, why);
-    if (err < 0) {
-        return err;
-    }
-    if (notify_open(&agent->notify, &missing) < 0) {
-        log_warn(agent->log, "%s", missing.text);
-    }
-    enter_sandbox(agent);
-    return 0;
+    return err;
 }
 
 static int start_gateways(struct agent *agent, struct why *why)

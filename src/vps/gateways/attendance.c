@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "shared/gateway_name.h"
-#include "vps/settings/roster.h"
 
 enum { SAID_MAX = 3 }; /* by name, in one message */
 
@@ -65,7 +64,7 @@ void attendance_left(struct attendance *attendance, const char *name, uint64_t n
 /* There is a key for it: of its own, or one that any gateway may have. */
 static bool may_come(const struct attendance *attendance, const char *name)
 {
-    return !name[0] || roster_key(attendance->settings, name);
+    return !name[0] || key_list_find(&attendance->settings->tunnel_key, name);
 }
 
 void attendance_keys_changed(struct attendance *attendance)
@@ -119,7 +118,7 @@ static void say_start(const struct attendance *attendance, uint64_t now_ms, stru
 /* A key of its own: then it is known to exist, although it was never seen. */
 static bool has_key(const struct attendance *attendance, const char *name)
 {
-    const struct gateway_key *key = roster_key(attendance->settings, name);
+    const struct gateway_key *key = key_list_find(&attendance->settings->tunnel_key, name);
     return key && key->name[0];
 }
 

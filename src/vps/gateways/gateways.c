@@ -9,7 +9,6 @@
 #include "base/text.h"
 #include "shared/gateway_name.h"
 #include "vps/gateways/gateways_core.h"
-#include "vps/settings/roster.h"
 
 enum {
     FALSE_START_REFILL_MS = 1000,
@@ -199,13 +198,14 @@ fail:
 void gateways_settings_changed(struct gateways *gateways, const struct vps_settings *before)
 {
     const struct vps_settings *after = gateways->options.settings;
-    if (roster_same_keys(before, after)) {
+    if (key_list_equal(&before->tunnel_key, &after->tunnel_key)) {
         return;
     }
     list_each (struct gateway, g, &gateways->list, home) {
         if (!g->open) {
             gateways_remove(g);
-        } else if (!roster_keeps_key(before, after, channel_peer_name(g->channel))) {
+        } else if (!key_list_keeps(&before->tunnel_key, &after->tunnel_key,
+                                   channel_peer_name(g->channel))) {
             gateway_shut_out(g);
         }
     }

@@ -9,7 +9,6 @@
 #include "base/text.h"
 #include "shared/gateway_name.h"
 #include "vps/gateways/gateways_core.h"
-#include "vps/settings/roster.h"
 
 _Static_assert((int)GATEWAYS_MAX <= (int)SIEVE_CAUSES_MAX, "keys");
 
@@ -221,7 +220,7 @@ void gateway_shut_out(struct gateway *gateway)
     struct gateways *gateways = gateway->gateways;
     char name[GATEWAY_NAME_MAX + 1];
     strcpy(name, channel_peer_name(gateway->channel));
-    const char *text = roster_key(gateways->options.settings, name)
+    const char *text = key_list_find(&gateways->options.settings->tunnel_key, name)
                            ? "this gateway has another TUNNEL_KEY now"
                            : "this gateway has no TUNNEL_KEY any more";
     log_warn(gateways->options.log, "gateway %s: offline: %s", name, text);

@@ -7,7 +7,6 @@
 #include "shared/gateway_name.h"
 #include "vps/session/session_core.h"
 #include "vps/session/sessions_run.h"
-#include "vps/settings/roster.h"
 
 /* An event that is being told, or waits for its turn. */
 struct news {
@@ -393,7 +392,7 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
     int err = ports_new(settings->bind_address, settings->port_range_start,
                         settings->port_range_end, &services->ports);
     if (err == 0) {
-        err = relay_new((unsigned)settings->relay_workers, &services->relay);
+        err = relay_new((unsigned)settings->common.relay_workers, &services->relay);
     }
     if (err == 0) {
         relay_keep_heads(services->relay); /* for lastwords.h */
@@ -421,9 +420,10 @@ int sessions_use_ports(struct sessions *sessions, uint16_t first, uint16_t last)
 static void end_without_right(struct session *session, const struct vps_settings *settings)
 {
     bool of_user = session->owner.kind == OWNER_TELEGRAM;
-    if (of_user && !settings->local && !roster_has_user(settings, session->owner.id)) {
+    if (of_user && !settings->local &&
+        !user_list_has(&settings->allowed_users, session->owner.id)) {
         session_end(session, SESSION_END_USER_REMOVED);
-    } else if (!roster_key(settings, session->gateway)) {
+    } else if (!key_list_find(&settings->tunnel_key, session->gateway)) {
         session_end(session, SESSION_END_GATEWAY_REMOVED);
     }
 }
@@ -440,7 +440,8 @@ void sessions_settings_changed(struct sessions *sessions)
 void sessions_choose_congestion(struct sessions *sessions)
 {
     struct session_services *services = &sessions->services;
-    congestion_update(&services->congestion, services->settings->congestion_control, services->log);
+    congestion_update(&services->congestion, services->settings->common.congestion_control,
+                      services->log);
 }
 
 void sessions_end_all(struct sessions *sessions)

@@ -1,4 +1,4 @@
-#include "vps/setup/hotline.h"
+#include "vps/setup/sync_api.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,48 +11,48 @@
 
 enum { GREETING_MS = 15000 };
 
-struct hotline {
+struct sync_api {
     uv_loop_t loop;
     struct telegram *telegram;
-    struct hotline_answer *answer; /* of the call under way; NULL: it is over */
+    struct sync_api_answer *answer; /* of the call under way; NULL: it is over */
 };
 
-int hotline_new(const struct vps_settings *settings, struct hotline **ret_hotline)
+int sync_api_new(const struct vps_settings *settings, struct sync_api **ret_sync_api)
 {
-    struct hotline *hotline = calloc(1, sizeof *hotline);
-    if (!hotline) {
+    struct sync_api *sync_api = calloc(1, sizeof *sync_api);
+    if (!sync_api) {
         return -ENOMEM;
     }
-    int err = uv_loop_init(&hotline->loop);
+    int err = uv_loop_init(&sync_api->loop);
     if (err < 0) {
-        free(hotline);
+        free(sync_api);
         return err;
     }
-    err = telegram_new(&hotline->loop, settings->telegram_api_url, settings->telegram_token,
-                       settings->telegram_proxy, &hotline->telegram);
+    err = telegram_new(&sync_api->loop, settings->telegram_api_url, settings->telegram_token,
+                       settings->telegram_proxy, &sync_api->telegram);
     if (err < 0) {
-        hotline_free(hotline);
+        sync_api_free(sync_api);
         return err;
     }
-    *ret_hotline = hotline;
+    *ret_sync_api = sync_api;
     return 0;
 }
 
-void hotline_free(struct hotline *hotline)
+void sync_api_free(struct sync_api *sync_api)
 {
-    if (hotline) {
-        telegram_free(hotline->telegram);
-        uv_run(&hotline->loop, UV_RUN_DEFAULT);
-        uv_loop_close(&hotline->loop);
-        free(hotline);
+    if (sync_api) {
+        telegram_free(sync_api->telegram);
+        uv_run(&sync_api->loop, UV_RUN_DEFAULT);
+        uv_loop_close(&sync_api->loop);
+        free(sync_api);
     }
 }
 
 static void on_reply(void *arg, const struct telegram_reply *reply)
 {
-    struct hotline *hotline = arg;
-    struct hotline_answer *answer = hotline->answer;
-    *answer = (struct hotline_answer){
+    struct sync_api *sync_api = arg;
+    struct sync_api_answer *answer = sync_api->answer;
+    *answer = (struct sync_api_answer){
         .done = reply->outcome == TELEGRAM_DONE,
         .from_api = reply->from_api,
         .code = reply->code,
@@ -60,40 +60,40 @@ static void on_reply(void *arg, const struct telegram_reply *reply)
         .result = json_incref((json_t *)reply->result),
     };
     snprintf(answer->trouble, sizeof answer->trouble, "%s", reply->trouble ? reply->trouble : "");
-    hotline->answer = NULL;
+    sync_api->answer = NULL;
 }
 
-void hotline_call(struct hotline *hotline, const char *method, json_t *params, uint32_t timeout_ms,
-                  struct hotline_answer *ret_answer)
+void sync_api_call(struct sync_api *sync_api, const char *method, json_t *params,
+                   uint32_t timeout_ms, struct sync_api_answer *ret_answer)
 {
     params = params ? params : json_object();
-    *ret_answer = (struct hotline_answer){.trouble = "out of memory"};
-    hotline->answer = ret_answer;
+    *ret_answer = (struct sync_api_answer){.trouble = "out of memory"};
+    sync_api->answer = ret_answer;
     if (!params ||
-        !telegram_call(hotline->telegram, method, params, NULL, timeout_ms, on_reply, hotline)) {
-        hotline->answer = NULL;
+        !telegram_call(sync_api->telegram, method, params, NULL, timeout_ms, on_reply, sync_api)) {
+        sync_api->answer = NULL;
     }
     json_decref(params);
-    while (hotline->answer) {
-        uv_run(&hotline->loop, UV_RUN_ONCE);
+    while (sync_api->answer) {
+        uv_run(&sync_api->loop, UV_RUN_ONCE);
     }
 }
 
-int hotline_greet(struct hotline *hotline, char ret_name[HOTLINE_NAME_MAX + 1],
-                  struct hotline_answer *ret_answer, struct why *why)
+int sync_api_get_me(struct sync_api *sync_api, char ret_name[SYNC_API_NAME_MAX + 1],
+                    struct sync_api_answer *ret_answer, struct why *why)
 {
-    struct hotline_answer answer;
+    struct sync_api_answer answer;
     char first_trouble[sizeof answer.first_trouble] = "";
     int err = 0;
-    hotline_call(hotline, "getMe", NULL, GREETING_MS, &answer);
+    sync_api_call(sync_api, "getMe", NULL, GREETING_MS, &answer);
     if (!answer.done && answer.code == 0) {
         memcpy(first_trouble, answer.trouble, sizeof first_trouble);
-        hotline_call(hotline, "getMe", NULL, GREETING_MS, &answer);
+        sync_api_call(sync_api, "getMe", NULL, GREETING_MS, &answer);
         memcpy(answer.first_trouble, first_trouble, sizeof answer.first_trouble);
     }
     if (answer.done) {
         const char *name = json_string_value(json_object_get(answer.result, "username"));
-        snprintf(ret_name, HOTLINE_NAME_MAX + 1, "%s", name ? name : "?");
+        snprintf(ret_name, SYNC_API_NAME_MAX + 1, "%s", name ? name : "?");
         text_make_visible(ret_name);
     } else if (answer.from_api && (answer.code == 401 || answer.code == 404)) {
         err = why_set(why, -EACCES,

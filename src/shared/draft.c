@@ -1,4 +1,4 @@
-#include "vps/setup/sheet.h"
+#include "shared/draft.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 
 #include "base/crypto.h"
 #include "base/envfile.h"
+#include "base/secret_file.h"
 
 enum { FILES_MAX = 4 };
 
@@ -17,7 +18,7 @@ struct secret_file {
     char line[SETTING_VALUE_MAX + 1];
 };
 
-struct sheet {
+struct draft {
     struct envfile *file;
     struct settings_source *source;
     struct secret_file files[FILES_MAX]; /* to be written */
@@ -25,42 +26,42 @@ struct sheet {
     bool changed; /* the env file itself */
 };
 
-int sheet_open(const char *env_file, struct sheet **ret_sheet, struct why *why)
+int draft_open(const char *env_file, struct draft **ret_draft, struct why *why)
 {
-    struct sheet *sheet = calloc(1, sizeof *sheet);
-    if (!sheet) {
+    struct draft *draft = calloc(1, sizeof *draft);
+    if (!draft) {
         return why_set(why, -ENOMEM, "out of memory");
     }
     bool is_new = access(env_file, F_OK) < 0 && errno == ENOENT;
-    int err = settings_open(is_new ? NULL : env_file, &sheet->source, why);
-    err = err < 0 ? err : envfile_read(env_file, &sheet->file, why);
+    int err = settings_open(is_new ? NULL : env_file, &draft->source, why);
+    err = err < 0 ? err : envfile_read(env_file, &draft->file, why);
     if (err < 0) {
-        sheet_free(sheet);
+        draft_free(draft);
         return err;
     }
-    *ret_sheet = sheet;
+    *ret_draft = draft;
     return 0;
 }
 
-void sheet_free(struct sheet *sheet)
+void draft_free(struct draft *draft)
 {
-    if (sheet) {
-        settings_close(sheet->source);
-        envfile_free(sheet->file);
-        crypto_wipe(sheet->files, sizeof sheet->files);
-        free(sheet);
+    if (draft) {
+        settings_close(draft->source);
+        envfile_free(draft->file);
+        crypto_wipe(draft->files, sizeof draft->files);
+        free(draft);
     }
 }
 
-bool sheet_is_given(const char *name)
+bool draft_is_given(const char *name)
 {
     return settings_is_given(name);
 }
 
-int sheet_get(const struct sheet *sheet, const char *name, char ret_value[SETTING_VALUE_MAX],
+int draft_get(const struct draft *draft, const char *name, char ret_value[SETTING_VALUE_MAX],
               struct why *why)
 {
-    return settings_find(sheet->source, name, ret_value, why);
+    return settings_find(draft->source, name, ret_value, why);
 }
 
 /* What the first line of a file is already. */
@@ -79,42 +80,42 @@ static bool holds(const char *path, const char *value)
     return same;
 }
 
-static int put_into_file(struct sheet *sheet, const char *path, const char *value)
+static int put_into_file(struct draft *draft, const char *path, const char *value)
 {
-    struct secret_file *file = sheet->files;
-    while (file < sheet->files + sheet->count && strcmp(file->path, path) != 0) {
+    struct secret_file *file = draft->files;
+    while (file < draft->files + draft->count && strcmp(file->path, path) != 0) {
         file++;
     }
-    if (file == sheet->files + FILES_MAX) {
+    if (file == draft->files + FILES_MAX) {
         return -ENOSPC;
     }
-    if (file == sheet->files + sheet->count && holds(path, value)) {
+    if (file == draft->files + draft->count && holds(path, value)) {
         return 0;
     }
-    sheet->count += file == sheet->files + sheet->count;
+    draft->count += file == draft->files + draft->count;
     snprintf(file->path, sizeof file->path, "%s", path);
     snprintf(file->line, sizeof file->line, "%s\n", value);
     return 0;
 }
 
-int sheet_put(struct sheet *sheet, const char *name, const char *value, struct why *why)
+int draft_put(struct draft *draft, const char *name, const char *value, struct why *why)
 {
     char now[ENVFILE_LINE_MAX], file_name[80];
     snprintf(file_name, sizeof file_name, "%s_FILE", name);
-    bool in_line = envfile_get(sheet->file, name, now);
+    bool in_line = envfile_get(draft->file, name, now);
     bool same = in_line && strcmp(now, value) == 0;
     int err = 0;
-    if (!in_line && envfile_get(sheet->file, file_name, now)) {
-        err = put_into_file(sheet, now, value);
+    if (!in_line && envfile_get(draft->file, file_name, now)) {
+        err = put_into_file(draft, now, value);
     } else if (!same) {
-        err = envfile_set(sheet->file, name, value);
-        sheet->changed = true;
+        err = envfile_set(draft->file, name, value);
+        draft->changed = true;
     }
     crypto_wipe(now, sizeof now);
     return err < 0 ? why_set(why, err, "cannot put %s down: %s", name, strerror(-err)) : 0;
 }
 
-int sheet_put_back(struct sheet *sheet, const char *name, const char *value, struct why *why)
+int draft_put_back(struct draft *draft, const char *name, const char *value, struct why *why)
 {
     char file_name[80];
     snprintf(file_name, sizeof file_name, "%s_FILE", name);
@@ -124,22 +125,22 @@ int sheet_put_back(struct sheet *sheet, const char *name, const char *value, str
                        "%s is set in the environment, which cannot be changed from here", name);
     }
     if (path && path[0]) {
-        int err = put_into_file(sheet, path, value);
+        int err = put_into_file(draft, path, value);
         return err < 0 ? why_set(why, err, "cannot put %s down: %s", name, strerror(-err)) : 0;
     }
-    return sheet_put(sheet, name, value, why);
+    return draft_put(draft, name, value, why);
 }
 
-bool sheet_changes(const struct sheet *sheet)
+bool draft_changes(const struct draft *draft)
 {
-    return sheet->changed || sheet->count > 0;
+    return draft->changed || draft->count > 0;
 }
 
-int sheet_save(const struct sheet *sheet, struct why *why)
+int draft_save(const struct draft *draft, struct why *why)
 {
     int err = 0;
-    for (unsigned i = 0; err == 0 && i < sheet->count; i++) {
-        err = envfile_replace(sheet->files[i].path, sheet->files[i].line, why);
+    for (unsigned i = 0; err == 0 && i < draft->count; i++) {
+        err = secret_file_replace(draft->files[i].path, draft->files[i].line, why);
     }
-    return err == 0 && sheet->changed ? envfile_write(sheet->file, why) : err;
+    return err == 0 && draft->changed ? envfile_write(draft->file, why) : err;
 }

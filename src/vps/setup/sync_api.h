@@ -1,9 +1,9 @@
 /*
- * hotline: the Bot API, one call at a time, for --setup and --doctor: they have nothing
+ * sync_api: the Bot API, one call at a time, for --setup and --doctor: they have nothing
  * else to do while they wait.
  */
-#ifndef PAMTUNNEL_VPS_SETUP_HOTLINE_H
-#define PAMTUNNEL_VPS_SETUP_HOTLINE_H
+#ifndef PAMTUNNEL_VPS_SETUP_SYNC_API_H
+#define PAMTUNNEL_VPS_SETUP_SYNC_API_H
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -12,14 +12,14 @@
 #include "base/why.h"
 #include "vps/settings/settings.h"
 
-struct hotline;
+struct sync_api;
 
 /* To the server, with the token and through the proxy of the settings. 0 or -errno. */
-int hotline_new(const struct vps_settings *settings, struct hotline **ret_hotline);
+int sync_api_new(const struct vps_settings *settings, struct sync_api **ret_sync_api);
 /* Accepts NULL. */
-void hotline_free(struct hotline *hotline);
+void sync_api_free(struct sync_api *sync_api);
 
-struct hotline_answer {
+struct sync_api_answer {
     bool done;
     bool from_api;           /* the Bot API itself said so */
     int code;                /* error_code or the HTTP status; 0: no answer at all */
@@ -30,16 +30,16 @@ struct hotline_answer {
 };
 
 /* Takes the reference to params, which may be NULL. */
-void hotline_call(struct hotline *hotline, const char *method, json_t *params, uint32_t timeout_ms,
-                  struct hotline_answer *ret_answer);
+void sync_api_call(struct sync_api *sync_api, const char *method, json_t *params,
+                   uint32_t timeout_ms, struct sync_api_answer *ret_answer);
 
-enum { HOTLINE_NAME_MAX = 64 };
+enum { SYNC_API_NAME_MAX = 64 };
 /*
  * getMe: is the token right, and what is the bot called? -EACCES for a wrong token,
  * another -errno if nobody says; why is a sentence. ret_answer may be NULL. Without an
  * answer it is tried once more: over the other family, if it was IPv6's fault.
  */
-int hotline_greet(struct hotline *hotline, char ret_name[HOTLINE_NAME_MAX + 1],
-                  struct hotline_answer *ret_answer, struct why *why);
+int sync_api_get_me(struct sync_api *sync_api, char ret_name[SYNC_API_NAME_MAX + 1],
+                    struct sync_api_answer *ret_answer, struct why *why);
 
 #endif

@@ -1,4 +1,10 @@
-#include "vps/setup/handout.h"
+/*
+ * A gateway is enrolled by a key that both sides hold. This side puts it into TUNNEL_KEY, with a time
+ * by which it must have been used once; the gateway gets it in the join string. Keys that are there
+ * already stay as they are: gateways use them. So that no time is left on a key that was used in time,
+ * the vps-agent that runs is asked which those are.
+ */
+#include "vps/setup/enrolment.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,33 +22,33 @@ enum { SPAN_DIGITS = 4 };
 /* ---- the key -------------------------------------------------------------- */
 
 /* What was used in time is good for ever, also when STATE_DIR gets lost. */
-static void drop_times(struct handout *handout)
+static void drop_times(struct enrolment *enrolment)
 {
-    for (unsigned i = 0; i < handout->keys.count; i++) {
-        struct gateway_key *key = &handout->keys.keys[i];
-        const struct running_key *known = running_find(&handout->running, key->key);
+    for (unsigned i = 0; i < enrolment->keys.count; i++) {
+        struct gateway_key *key = &enrolment->keys.keys[i];
+        const struct running_agent_key *known = running_agent_find(&enrolment->running, key->key);
         if (key->until && known && known->used) {
             key->until = 0;
         }
     }
 }
 
-int handout_begin(struct handout *handout, const struct sheet *sheet, struct why *why)
+int enrolment_begin(struct enrolment *enrolment, const struct draft *draft, struct why *why)
 {
     char text[SETTING_VALUE_MAX];
-    *handout = (struct handout){0};
-    int err = sheet_get(sheet, "TUNNEL_KEY", text, why);
-    err = err < 0 ? err : keys_read(&handout->keys, text, why);
-    err = err < 0 ? err : sheet_get(sheet, "STATE_DIR", handout->state_dir, why);
+    *enrolment = (struct enrolment){0};
+    int err = draft_get(draft, "TUNNEL_KEY", text, why);
+    err = err < 0 ? err : keys_read(&enrolment->keys, text, why);
+    err = err < 0 ? err : draft_get(draft, "STATE_DIR", enrolment->state_dir, why);
     crypto_wipe(text, sizeof text);
     if (err < 0) {
         return err;
     }
-    if (!handout->state_dir[0]) {
-        strcpy(handout->state_dir, STATE_DIR_DEFAULT);
+    if (!enrolment->state_dir[0]) {
+        strcpy(enrolment->state_dir, STATE_DIR_DEFAULT);
     }
-    running_ask(handout->state_dir, &handout->running);
-    drop_times(handout);
+    running_agent_ask(enrolment->state_dir, &enrolment->running);
+    drop_times(enrolment);
     return 0;
 }
 
@@ -79,10 +85,11 @@ static int ask_for_name(const char *proposal, const char *question, bool may_be_
     }
 }
 
-int handout_name(const struct handout *handout, const char *given, bool ask,
-                 const struct keys_wish *wish, char ret_name[GATEWAY_NAME_MAX + 1], struct why *why)
+int enrolment_name(const struct enrolment *enrolment, const char *given, bool ask,
+                   const struct keys_wish *wish, char ret_name[GATEWAY_NAME_MAX + 1],
+                   struct why *why)
 {
-    const struct keys *keys = &handout->keys;
+    const struct keys *keys = &enrolment->keys;
     const char *waiting = find_waiting(keys);
     bool wanted = wish->renew || wish->until_said;
     const char *first = keys->count == 0        ? "home"
@@ -100,9 +107,9 @@ int handout_name(const struct handout *handout, const char *given, bool ask,
     return text.cut ? why_set(why, -EINVAL, "the gateway's name is too long") : 0;
 }
 
-int handout_check_source(const struct handout *handout, struct why *why)
+int enrolment_check_source(const struct enrolment *enrolment, struct why *why)
 {
-    if (handout->keys.count > 0 || handout->running.count == 0) {
+    if (enrolment->keys.count > 0 || enrolment->running.count == 0) {
         return 0;
     }
     return why_set(
@@ -111,29 +118,31 @@ int handout_check_source(const struct handout *handout, struct why *why)
         "give this command the same TUNNEL_KEY_FILE or --env-file");
 }
 
-int handout_choose(struct handout *handout, const char *gateway, const struct keys_wish *wish,
-                   struct why *why)
+int enrolment_choose(struct enrolment *enrolment, const char *gateway, const struct keys_wish *wish,
+                     struct why *why)
 {
     const struct gateway_key *key;
-    unsigned before = handout->keys.count;
-    int err = keys_for(&handout->keys, gateway, wish, &key, why);
+    unsigned before = enrolment->keys.count;
+    int err = keys_for(&enrolment->keys, gateway, wish, &key, why);
     if (err == 0) {
-        handout->key = *key;
-        handout->takes_over = handout->keys.count > before && keys_have_shared(&handout->keys);
+        enrolment->key = *key;
+        enrolment->takes_over = enrolment->keys.count > before &&
+                                keys_have_shared(&enrolment->keys);
     }
     return err;
 }
 
-int handout_put(const struct handout *handout, struct sheet *sheet, bool back, struct why *why)
+int enrolment_put(const struct enrolment *enrolment, struct draft *draft, bool back,
+                  struct why *why)
 {
     char text[SETTING_VALUE_MAX], now[SETTING_VALUE_MAX];
-    keys_write(&handout->keys, text);
-    int err = sheet_get(sheet, "TUNNEL_KEY", now, why);
+    keys_write(&enrolment->keys, text);
+    int err = draft_get(draft, "TUNNEL_KEY", now, why);
     bool changes = err == 0 && strcmp(text, now) != 0;
     if (err == 0 && !back && text[0]) {
-        err = sheet_put(sheet, "TUNNEL_KEY", text, why);
-    } else if (changes && (handout->keys.changed || !sheet_is_given("TUNNEL_KEY"))) {
-        err = sheet_put_back(sheet, "TUNNEL_KEY", text, why);
+        err = draft_put(draft, "TUNNEL_KEY", text, why);
+    } else if (changes && (enrolment->keys.changed || !draft_is_given("TUNNEL_KEY"))) {
+        err = draft_put_back(draft, "TUNNEL_KEY", text, why);
     }
     crypto_wipe(text, sizeof text);
     crypto_wipe(now, sizeof now);
@@ -142,58 +151,59 @@ int handout_put(const struct handout *handout, struct sheet *sheet, bool back, s
 
 /* ---- the paper ------------------------------------------------------------ */
 
-int handout_string(const struct handout *handout, const struct vps_settings *settings,
-                   char ret_text[INVITE_TEXT_MAX], struct why *why)
+int enrolment_string(const struct enrolment *enrolment, const struct vps_settings *settings,
+                     char ret_text[INVITE_TEXT_MAX], struct why *why)
 {
-    struct invite invite = {.port = settings->control_port, .until = handout->key.until};
+    struct invite invite = {.port = settings->control_port, .until = enrolment->key.until};
     memcpy(invite.host, settings->vps_host, sizeof invite.host);
-    memcpy(invite.gateway, handout->key.name, sizeof invite.gateway);
-    memcpy(invite.key, handout->key.key, sizeof invite.key);
+    memcpy(invite.gateway, enrolment->key.name, sizeof invite.gateway);
+    memcpy(invite.key, enrolment->key.key, sizeof invite.key);
     int err = invite_encode(&invite, ret_text);
     crypto_wipe(&invite, sizeof invite);
     return err < 0 ? why_set(why, err, "cannot make a join string") : 0;
 }
 
 /* Each on a line of its own, with nothing around it: both are there to be copied. */
-void handout_print(const struct handout *handout, const char *string)
+void enrolment_print(const struct enrolment *enrolment, const char *string)
 {
     char when[CLOCK_TEXT_MAX], until[CLOCK_TEXT_MAX + 32] = "";
-    if (handout->key.until) {
+    if (enrolment->key.until) {
         snprintf(until, sizeof until, ", and use it before %s",
-                 clock_text(handout->key.until, when));
+                 clock_text(enrolment->key.until, when));
     }
     fprintf(stderr,
             "On the gateway, run the command, and paste the string when it asks for it.\n"
             "The string holds the key of %s: show it to nobody%s.\n\n",
-            handout->key.name, until);
+            enrolment->key.name, until);
     printf("sudo gateway-agent --join -\n\n%s\n", string);
     fflush(stdout);
 }
 
-void handout_say_what_next(const struct handout *handout)
+void enrolment_say_what_next(const struct enrolment *enrolment)
 {
     char command[SETTING_VALUE_MAX + 64];
     struct text text = text_over(command, sizeof command);
-    bool knows = running_find(&handout->running, handout->key.key) != NULL;
-    running_add_reload(&text, handout->state_dir);
-    if (handout->takes_over) {
+    bool knows = running_agent_find(&enrolment->running, enrolment->key.key) != NULL;
+    running_agent_add_reload(&text, enrolment->state_dir);
+    if (enrolment->takes_over) {
         fprintf(stderr,
                 "\nFrom then on %s cannot log in with the key without a name, which stays for the "
                 "gateways that have none of their own.\n",
-                handout->key.name);
+                enrolment->key.name);
     }
-    if (!handout->running.runs && handout->keys.changed) {
+    if (!enrolment->running.runs && enrolment->keys.changed) {
         fputs("\nThe key is new: vps-agent knows it when it starts. (If it runs elsewhere or with "
               "another STATE_DIR, let it read its settings again there.)\n",
               stderr);
-    } else if (handout->running.runs && (handout->running.tells ? !knows : handout->keys.changed)) {
+    } else if (enrolment->running.runs &&
+               (enrolment->running.tells ? !knows : enrolment->keys.changed)) {
         fprintf(stderr, "\nThe vps-agent that runs does not know this key yet:  %s\n", command);
     }
 }
 
 /* ---- the time ------------------------------------------------------------- */
 
-int handout_read_span(const char *text, int64_t *ret_seconds, struct why *why)
+int enrolment_read_span(const char *text, int64_t *ret_seconds, struct why *why)
 {
     static const struct {
         char unit;
@@ -214,7 +224,7 @@ int handout_read_span(const char *text, int64_t *ret_seconds, struct why *why)
     return why_set(why, -EINVAL, "--valid takes a time like 30m, 24h or 7d, or 0 for ever");
 }
 
-void handout_wipe(struct handout *handout)
+void enrolment_wipe(struct enrolment *enrolment)
 {
-    crypto_wipe(handout, sizeof *handout);
+    crypto_wipe(enrolment, sizeof *enrolment);
 }

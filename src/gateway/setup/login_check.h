@@ -1,9 +1,9 @@
 /*
- * look: one try to reach the VPS with a key, without logging in: what --join and
+ * login_check: one try to reach the VPS with a key, without logging in: what --join and
  * --doctor check before a gateway-agent runs, and beside one that does.
  */
-#ifndef PAMTUNNEL_GATEWAY_SETUP_LOOK_H
-#define PAMTUNNEL_GATEWAY_SETUP_LOOK_H
+#ifndef PAMTUNNEL_GATEWAY_SETUP_LOGIN_CHECK_H
+#define PAMTUNNEL_GATEWAY_SETUP_LOGIN_CHECK_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,7 +11,7 @@
 #include "base/net.h"
 #include "base/why.h"
 
-struct look_request {
+struct login_check_request {
     const char *vps_host;
     uint16_t control_port;
     const char *gateway_name;
@@ -19,7 +19,7 @@ struct look_request {
     int family;         /* AF_INET or AF_INET6 alone; AF_UNSPEC: whichever answers first */
 };
 
-struct look_result {
+struct login_check_result {
     struct addr vps;  /* the address that answered */
     char program[64]; /* "vps-agent 0.1.0" */
     bool taken;       /* a gateway of this name is online */
@@ -31,6 +31,7 @@ struct look_result {
  * the gateway's name, -EKEYEXPIRED the key was not used in time, -EDQUOT one gateway too
  * many, -EPROTONOSUPPORT the versions, -EPROTO no vps-agent.
  */
-int look(const struct look_request *request, struct look_result *ret_result, struct why *why);
+int login_check(const struct login_check_request *request, struct login_check_result *ret_result,
+                struct why *why);
 
 #endif

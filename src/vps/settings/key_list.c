@@ -1,92 +1,26 @@
-#include "vps/settings/roster.h"
+/*
+ * A value of TUNNEL_KEY is one entry or several, with commas between them:
+ *
+ *     HEX               the key that all gateways share that have none of their own
+ *     NAME:HEX          the key of one gateway
+ *     NAME:HEX@UNTIL    the same, and it has to be used once before this Unix time
+ *
+ * What is wrong with it is said without a digit of a key. The times are only read here: whether a
+ * key was used in time is vps/gateways/keyring's, which remembers it.
+ */
+#include "vps/settings/key_list.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/changes.h"
 #include "base/clock.h"
-#include "shared/gateway_name.h"
 
 enum { KEY_HEX = CRYPTO_KEY_SIZE * 2, UNTIL_DIGITS = 12 };
 
-/* ---- users ---------------------------------------------------------------- */
-
-static int refuse_users(const char *text, const char *at, struct why *why)
-{
-    if (strchr(text, '@') || isalpha((unsigned char)*at)) {
-        return why_set(why, -EINVAL, "names do not count, numbers do; @userinfobot tells yours");
-    }
-    if (*at == ';' || *at == ' ' || isdigit((unsigned char)*at)) {
-        return why_set(why, -EINVAL, "there is a comma between two users");
-    }
-    if (*at == '-') {
-        return why_set(why, -EINVAL, "that is a group's number; a user's has no sign");
-    }
-    return *at == ',' ? why_set(why, -EINVAL, "a comma only stands between two users") : -EINVAL;
-}
-
-int roster_parse_users(const struct setting *s, const char *text, void *field, struct why *why)
-{
-    struct vps_settings *settings = (struct vps_settings *)((char *)field - s->offset);
-    const char *whole = text;
-    settings->allowed_users.count = 0;
-    while (*text) {
-        char *end;
-        errno = 0;
-        text += strspn(text, " ");
-        long long id = strtoll(text, &end, 10);
-        end += strspn(end, " ");
-        if (errno || end == text || id <= 0 || (*end && *end != ',')) {
-            return refuse_users(whole, id <= 0 ? text : end, why);
-        }
-        if (settings->allowed_users.count == USERS_MAX) {
-            return why_set(why, -EINVAL, "more than %d users", USERS_MAX);
-        }
-        settings->allowed_users.ids[settings->allowed_users.count++] = id;
-        text = *end ? end + 1 : end;
-    }
-    return settings->allowed_users.count > 0 ? 0 : -EINVAL;
-}
-
-static bool has_user(const struct user_list *users, int64_t user)
-{
-    for (unsigned i = 0; i < users->count; i++) {
-        if (users->ids[i] == user) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool roster_has_user(const struct vps_settings *settings, int64_t user)
-{
-    return has_user(&settings->allowed_users, user);
-}
-
-static void add_missing_users(const struct user_list *from, const struct user_list *in,
-                              const char *verb, struct text *text)
-{
-    char id[24];
-    for (unsigned i = 0; i < from->count; i++) {
-        if (!has_user(in, from->ids[i])) {
-            snprintf(id, sizeof id, "%" PRId64, from->ids[i]);
-            changes_add_item(text, id, verb);
-        }
-    }
-}
-
-void roster_users_differ(const void *before, const void *after, struct text *text)
-{
-    add_missing_users(after, before, "added", text);
-    add_missing_users(before, after, "removed", text);
-}
-
-/* ---- gateways ------------------------------------------------------------- */
+/* ---- parsing -------------------------------------------------------------- */
 
 /* "@UNTIL" at the end of an entry, which is cut off; its first use must come before. */
 static int parse_until(char *entry, int64_t *ret_until, struct why *why)
@@ -194,16 +128,17 @@ static int explain_key(const char *entry, size_t len, struct why *why)
     return why_set(why, -EINVAL, "the name in front of a key is none that a gateway can have");
 }
 
-int roster_parse_keys(const struct setting *s, const char *text, void *field, struct why *why)
+static int parse(const struct setting *setting, const char *text, void *field, struct why *why)
 {
-    struct vps_settings *settings = (struct vps_settings *)((char *)field - s->offset);
-    settings->tunnel_key.count = 0;
+    struct key_list *list = field;
+    (void)setting;
+    list->count = 0;
     for (;;) {
-        if (settings->tunnel_key.count == GATEWAYS_MAX) {
+        if (list->count == GATEWAYS_MAX) {
             return why_set(why, -EINVAL, "more than %d keys", GATEWAYS_MAX);
         }
         size_t len = strcspn(text, ",");
-        struct gateway_key *key = &settings->tunnel_key.keys[settings->tunnel_key.count++];
+        struct gateway_key *key = &list->keys[list->count++];
         int err = parse_key(text, len, key, why);
         if (err < 0) {
             return why->text[0] ? err : explain_key(text, len, why);
@@ -213,24 +148,25 @@ int roster_parse_keys(const struct setting *s, const char *text, void *field, st
         }
         text += len + 1 + strspn(text + len + 1, " ");
     }
-    return check_keys(settings->tunnel_key.keys, settings->tunnel_key.count,
-                      settings->tunnel_key.to_mend, why);
+    return check_keys(list->keys, list->count, list->to_mend, why);
 }
 
-static const struct gateway_key *find_key(const struct key_list *keys, const char *name)
+/* ---- whose they are ------------------------------------------------------- */
+
+static const struct gateway_key *find_own(const struct key_list *list, const char *name)
 {
-    for (unsigned i = 0; i < keys->count; i++) {
-        if (gateway_name_equal(keys->keys[i].name, name)) {
-            return &keys->keys[i];
+    for (unsigned i = 0; i < list->count; i++) {
+        if (gateway_name_equal(list->keys[i].name, name)) {
+            return &list->keys[i];
         }
     }
     return NULL;
 }
 
-const struct gateway_key *roster_key(const struct vps_settings *settings, const char *gateway)
+const struct gateway_key *key_list_find(const struct key_list *list, const char *gateway)
 {
-    const struct gateway_key *key = find_key(&settings->tunnel_key, gateway);
-    return key ? key : find_key(&settings->tunnel_key, "");
+    const struct gateway_key *key = find_own(list, gateway);
+    return key ? key : find_own(list, "");
 }
 
 static bool is_same(const struct gateway_key *a, const struct gateway_key *b)
@@ -238,12 +174,15 @@ static bool is_same(const struct gateway_key *a, const struct gateway_key *b)
     return crypto_equal(a->key, b->key, sizeof a->key);
 }
 
-bool roster_keeps_key(const struct vps_settings *before, const struct vps_settings *after,
-                      const char *gateway)
+bool key_list_keeps(const struct key_list *before, const struct key_list *after,
+                    const char *gateway)
 {
-    const struct gateway_key *was = roster_key(before, gateway), *is = roster_key(after, gateway);
+    const struct gateway_key *was = key_list_find(before, gateway);
+    const struct gateway_key *is = key_list_find(after, gateway);
     return was && is && is_same(was, is);
 }
+
+/* ---- what differs --------------------------------------------------------- */
 
 static void add_until(const struct gateway_key *key, struct text *text)
 {
@@ -258,11 +197,11 @@ static void add_key(const struct gateway_key *key, const char *verb, struct text
     changes_add_item(text, key->name[0] ? key->name : "the key without a name", verb);
 }
 
-void roster_keys_differ(const void *before, const void *after, struct text *text)
+static void differ(const void *before, const void *after, struct text *text)
 {
     const struct key_list *was = before, *is = after;
     for (unsigned i = 0; i < is->count; i++) {
-        const struct gateway_key *key = &is->keys[i], *old = find_key(was, key->name);
+        const struct gateway_key *key = &is->keys[i], *old = find_own(was, key->name);
         if (!old) {
             add_key(key, "added", text);
         } else if (!is_same(old, key)) {
@@ -272,16 +211,18 @@ void roster_keys_differ(const void *before, const void *after, struct text *text
         }
     }
     for (unsigned i = 0; i < was->count; i++) {
-        if (!find_key(is, was->keys[i].name)) {
+        if (!find_own(is, was->keys[i].name)) {
             add_key(&was->keys[i], "removed", text);
         }
     }
 }
 
-bool roster_same_keys(const struct vps_settings *before, const struct vps_settings *after)
+bool key_list_equal(const struct key_list *before, const struct key_list *after)
 {
     char buffer[CHANGE_TEXT_MAX];
     struct text text = text_over(buffer, sizeof buffer);
-    roster_keys_differ(&before->tunnel_key, &after->tunnel_key, &text);
+    differ(before, after, &text);
     return text.len == 0;
 }
+
+const struct setting_type SETTING_KEY_LIST = {parse, sizeof(struct key_list), NULL, differ};

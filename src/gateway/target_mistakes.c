@@ -1,4 +1,4 @@
-#include "gateway/slips.h"
+#include "gateway/target_mistakes.h"
 
 #include <errno.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static const char *find_separator(const char *text)
     return NULL;
 }
 
-int slips_check(const char *text, const char *whole, struct why *why)
+int target_mistakes_check(const char *text, const char *whole, struct why *why)
 {
     const char *at = find_separator(text);
     if (strstr(text, "://")) {
@@ -47,7 +47,7 @@ int slips_check(const char *text, const char *whole, struct why *why)
                                 : "a line break or tab");
 }
 
-bool slips_is_range(const char *host)
+bool target_mistakes_is_range(const char *host)
 {
     unsigned dots = 0;
     for (const char *at = host; *at; at++) {
