@@ -65,6 +65,21 @@ bool guests_are_asked_about(const struct list *guests, const struct addr *party)
     return false;
 }
 
+unsigned guests_find_questions(const struct list *guests, struct guest **ret_guests)
+{
+    unsigned count = 0;
+    list_each (struct guest, guest, guests, home) {
+        unsigned i = 0;
+        while (i < count && !addr_same_party(&ret_guests[i]->from, &guest->from)) {
+            i++;
+        }
+        if (guest->asked && i == count) {
+            ret_guests[count++] = guest;
+        }
+    }
+    return count;
+}
+
 static uint64_t waited_ms(const struct guest *guest)
 {
     return clock_ms() - guest->place.since_ms;
@@ -109,4 +124,23 @@ uint64_t guests_until_stayed(const struct list *guests)
         }
     }
     return wait;
+}
+
+unsigned guests_view(const struct list *guests, struct parked_view ret_views[PARKED_MAX])
+{
+    unsigned count = 0;
+    list_each (const struct guest, guest, guests, home) {
+        struct parked_view *view = &ret_views[count++];
+        *view = (struct parked_view){
+            .number = guest->number,
+            .from = guest->from,
+            .asked = guest->asked,
+            .came_ms = guest->place.since_ms,
+            .waits_s = (unsigned)(waited_ms(guest) / 1000),
+            .of_its_address = guests_count_party(guests, &guest->from),
+        };
+        strcpy(view->words, guest->words);
+        strcpy(view->name, guest->name);
+    }
+    return count;
 }

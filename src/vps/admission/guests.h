@@ -51,6 +51,8 @@ void guest_free(struct guest *guest);
 struct guest *guests_find(const struct list *guests, unsigned number);
 /* The user was asked about one of that party. */
 bool guests_are_asked_about(const struct list *guests, const struct addr *party);
+/* The first one of each party that the user is asked about: at most PARKED_MAX. How many. */
+unsigned guests_find_questions(const struct list *guests, struct guest **ret_guests);
 /* Those that have stayed for ASKING_STAY_MS and were not asked about. */
 unsigned guests_count_unasked(const struct list *guests);
 unsigned guests_count_party(const struct list *guests, const struct addr *party);
@@ -58,5 +60,7 @@ unsigned guests_count_party(const struct list *guests, const struct addr *party)
 struct guest *guests_find_joining(const struct list *guests);
 /* In how many ms the next one that was not asked about has stayed; UINT64_MAX: there is none. */
 uint64_t guests_until_stayed(const struct list *guests);
+/* As others see them, without after_s. How many. */
+unsigned guests_view(const struct list *guests, struct parked_view ret_views[PARKED_MAX]);
 
 #endif
