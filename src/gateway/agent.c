@@ -18,6 +18,7 @@
 
 #include "base/net.h"
 #include "base/notify.h"
+#include "base/signals.h"
 #include "control/tls.h"
 #include "gateway/health.h"
 #include "gateway/tunnels.h"
@@ -32,9 +33,7 @@ struct agent {
     struct log *log;
     struct congestion congestion;
     uv_loop_t loop;
-    uv_signal_t sigterm;
-    uv_signal_t sigint;
-    uv_signal_t sighup;
+    struct signals *signals;
     struct uplink *uplink;
     struct tunnels *tunnels;
     struct health *health;
@@ -87,13 +86,6 @@ static void on_answer(void *arg, const struct message *message)
     if (err < 0) {
         log_debug(agent->log, "%s was not sent: %s", message_name(message->type), strerror(-err));
     }
-}
-
-static void on_signal(uv_signal_t *handle, int number)
-{
-    struct agent *agent = handle->data;
-    log_info(agent->log, "stopping: %s", number == SIGINT ? "interrupted" : "terminated");
-    uv_stop(&agent->loop);
 }
 
 static const struct uplink_events UPLINK_EVENTS = {
@@ -159,18 +151,27 @@ static int renew(void *arg, struct changes *ret_changes, struct why *why)
     return 0;
 }
 
-static void on_hangup(uv_signal_t *handle, int number)
+static void reload(struct agent *agent)
 {
-    struct agent *agent = handle->data;
     const struct program_reload steps = {
         .renew = renew, .arg = agent, .log = agent->log, .notify = agent->notify};
     struct changes changes;
     struct why why;
-    (void)number;
     program_reload(&steps, &changes, &why); /* the log has it all */
 }
 
 /* ---- life ------------------------------------------------------------------ */
+
+static void on_signal(void *arg, int number)
+{
+    struct agent *agent = arg;
+    if (number == SIGHUP) {
+        reload(agent);
+    } else {
+        log_info(agent->log, "stopping: %s", number == SIGINT ? "interrupted" : "terminated");
+        uv_stop(&agent->loop);
+    }
+}
 
 static void confine(struct agent *agent)
 {
@@ -204,23 +205,6 @@ static int start_telling(struct agent *agent)
     return notify_beat(agent->notify, &agent->loop, is_well, agent);
 }
 
-static int watch_signal(struct agent *agent, uv_signal_t *handle, uv_signal_cb fn, int number)
-{
-    int err = uv_signal_init(&agent->loop, handle);
-    if (err == 0) {
-        handle->data = agent;
-        err = uv_signal_start(handle, fn, number);
-    }
-    return err;
-}
-
-static int watch_signals(struct agent *agent)
-{
-    int err = watch_signal(agent, &agent->sigterm, on_signal, SIGTERM);
-    err = err < 0 ? err : watch_signal(agent, &agent->sigint, on_signal, SIGINT);
-    return err < 0 ? err : watch_signal(agent, &agent->sighup, on_hangup, SIGHUP);
-}
-
 static int start(struct agent *agent)
 {
     const struct gateway_settings *settings = agent->settings;
@@ -234,7 +218,7 @@ static int start(struct agent *agent)
         .arg = agent,
     };
     struct uplink_options uplink = uplink_options_for(agent, settings);
-    int err = watch_signals(agent);
+    int err = signals_catch(&agent->loop, on_signal, agent, &agent->signals);
     choose_congestion(agent);
     if (err == 0) {
         err = tunnels_new(&agent->loop, &tunnels, &agent->tunnels);
@@ -248,13 +232,6 @@ static int start(struct agent *agent)
     return err;
 }
 
-static void close_signal(uv_signal_t *handle)
-{
-    if (handle->data) {
-        uv_close((uv_handle_t *)handle, NULL);
-    }
-}
-
 /* Takes half-started ones too. A look-up that is under way is waited for. */
 static void stop(struct agent *agent)
 {
@@ -262,10 +239,7 @@ static void stop(struct agent *agent)
     notify_stopping(agent->notify);
     uplink_free(agent->uplink);
     tunnels_free(agent->tunnels);
-    close_signal(&agent->sigterm); /* from here on a second Ctrl-C ends the process */
-    close_signal(&agent->sigint);
-    close_signal(&agent->sighup);
-    signal(SIGHUP, SIG_IGN);
+    signals_free(agent->signals);
     uv_run(&agent->loop, UV_RUN_DEFAULT);
     uv_loop_close(&agent->loop);
     notify_free(agent->notify);

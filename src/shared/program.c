@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <uv.h>
 
 #include "base/congestion.h"
 #include "base/net.h"
@@ -117,7 +116,6 @@ int program_end(const struct log *log, int err, const struct why *why)
     if (err < 0) {
         log_error(log, "%s", why->text);
     }
-    uv_library_shutdown();
     return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

@@ -46,7 +46,7 @@ int program_say_complete(const struct program *program, const char *env_file,
  */
 struct log program_start(const struct program *program, const char *env_file,
                          const struct common_settings *settings);
-/* It ran: logs why, if err is negative, and lets go of libuv. Returns the exit status. */
+/* It ran: logs why, if err is negative. Returns the exit status. */
 int program_end(const struct log *log, int err, const struct why *why);
 
 /* ---- agent ---------------------------------------------------------------- */

@@ -22,6 +22,7 @@
 #include <uv.h>
 
 #include "base/notify.h"
+#include "base/signals.h"
 #include "control/tls.h"
 #include "shared/program.h"
 #include "vps/admin/admin.h"
@@ -34,16 +35,12 @@
 /* For the messages that tell users how their sessions ended. */
 enum { FAREWELL_MS = 3000, STATUS_MAX = 128 };
 
-/* SIGHUP is the last of them. */
-static const int SIGNAL_NUMBERS[] = {SIGTERM, SIGINT, SIGHUP};
-enum { SIGNALS = sizeof SIGNAL_NUMBERS / sizeof *SIGNAL_NUMBERS };
-
 struct agent {
     struct vps_settings *settings;
     const char *env_file;
     struct log *log;
     uv_loop_t loop;
-    uv_signal_t signals[SIGNALS];
+    struct signals *signals;
     int reserved; /* STATE_DIR is ours */
     struct store *store;
     struct sessions *sessions;
@@ -77,10 +74,7 @@ static void stop(struct agent *agent)
     }
     agent->stopping = true;
     notify_stopping(agent->notify);
-    for (unsigned i = 0; i < SIGNALS; i++) {
-        uv_close((uv_handle_t *)&agent->signals[i], NULL);
-    }
-    signal(SIGHUP, SIG_IGN); /* a second SIGTERM may end it at once, but not that */
+    signals_free(agent->signals);
     if (agent->sessions) {
         sessions_end_all(agent->sessions);
         sessions_use_gateways(agent->sessions, NULL);
@@ -94,13 +88,6 @@ static void stop(struct agent *agent)
     } else {
         finish(agent);
     }
-}
-
-static void on_signal(uv_signal_t *handle, int number)
-{
-    struct agent *agent = handle->data;
-    log_info(agent->log, "stopping on %s", strsignal(number));
-    stop(agent);
 }
 
 static void on_refused(void *arg, const struct why *why)
@@ -148,25 +135,20 @@ static int reload(void *arg, struct changes *ret_changes, struct why *why)
     return program_reload(&steps, ret_changes, why);
 }
 
-static void on_hangup(uv_signal_t *handle, int number)
+static void on_signal(void *arg, int number)
 {
+    struct agent *agent = arg;
     struct changes changes;
     struct why why;
-    (void)number;
-    reload(handle->data, &changes, &why); /* the log has it all */
+    if (number == SIGHUP) {
+        reload(agent, &changes, &why); /* the log has it all */
+    } else {
+        log_info(agent->log, "stopping on %s", strsignal(number));
+        stop(agent);
+    }
 }
 
 /* ---- starting ------------------------------------------------------------- */
-
-static void watch_signals(struct agent *agent)
-{
-    for (unsigned i = 0; i < SIGNALS; i++) {
-        uv_signal_init(&agent->loop, &agent->signals[i]);
-        agent->signals[i].data = agent;
-        uv_signal_start(&agent->signals[i], SIGNAL_NUMBERS[i] == SIGHUP ? on_hangup : on_signal,
-                        SIGNAL_NUMBERS[i]);
-    }
-}
 
 static int confine(struct agent *agent, struct why *why)
 {
@@ -241,7 +223,11 @@ static bool is_well(void *arg)
 
 static int start(struct agent *agent, struct why *why)
 {
-    int err = state_open(agent->settings->state_dir, agent->log, &agent->store, why);
+    int err = signals_catch(&agent->loop, on_signal, agent, &agent->signals);
+    if (err < 0) {
+        return why_set(why, err, "cannot catch signals: %s", strerror(-err));
+    }
+    err = state_open(agent->settings->state_dir, agent->log, &agent->store, why);
     if (err == 0) {
         err = sessions_new(&agent->loop, agent->log, agent->settings, agent->store,
                            &agent->sessions, why);
@@ -277,7 +263,6 @@ int agent_run(struct vps_settings *settings, const char *env_file, struct log *l
     if (err < 0) {
         return why_set(why, err, "cannot start the event loop: %s", uv_strerror(err));
     }
-    watch_signals(&agent);
     err = start(&agent, why);
     if (err < 0) {
         stop(&agent);

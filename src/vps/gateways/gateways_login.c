@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "base/origin.h"
@@ -70,7 +69,7 @@ static void replace_older(struct gateway *login)
     const char *name = channel_peer_name(login->channel);
     for (struct gateway *g = gateways_next(gateways, NULL), *next; g; g = next) {
         next = gateways_next(gateways, g);
-        if (g != login && strcasecmp(channel_peer_name(g->channel), name) == 0) {
+        if (g != login && gateway_name_equal(channel_peer_name(g->channel), name)) {
             channel_goodbye(g->channel, GOODBYE_REPLACED, "the same gateway logged in again");
             gateways_remove(g);
             say(gateways, LOG_WARN, name, "a new login replaces the old one");
@@ -89,7 +88,7 @@ static unsigned count_sharing(const struct gateways *gateways, const char *name)
     }
     for (struct gateway *g = gateways_next(gateways, NULL); g; g = gateways_next(gateways, g)) {
         const char *other = channel_peer_name(g->channel);
-        count += strcasecmp(other, name) != 0 && keyring_find(keyring, other) == number;
+        count += !gateway_name_equal(other, name) && keyring_find(keyring, other) == number;
     }
     return count;
 }

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "shared/gateway_name.h"
 #include "vps/session/session_core.h"
 #include "vps/session/sessions_run.h"
 
@@ -310,7 +310,8 @@ static void on_message(void *arg, const char *gateway, const struct message *mes
     uint64_t number = session_number_of(message);
     struct session *session = *bucket_of(sessions, number);
     /* A gateway speaks for its own sessions only. */
-    while (session && (session->number != number || strcasecmp(session->gateway, gateway) != 0)) {
+    while (session &&
+           (session->number != number || !gateway_name_equal(session->gateway, gateway))) {
         session = session->same_bucket;
     }
     if (session) {
@@ -322,7 +323,7 @@ static void on_gateway_lost(void *arg, const char *gateway)
 {
     struct sessions *sessions = arg;
     for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
-        if (strcasecmp(s->gateway, gateway) == 0) {
+        if (gateway_name_equal(s->gateway, gateway)) {
             session_on_gateway_lost(s);
         }
     }
@@ -347,7 +348,7 @@ static void on_gateway_online(void *arg, const char *gateway)
 {
     struct sessions *sessions = arg;
     for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
-        if (strcasecmp(s->gateway, gateway) == 0) {
+        if (gateway_name_equal(s->gateway, gateway)) {
             session_on_gateway_online(s);
         }
     }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/probe.h"
+#include "base/lines_ask.h"
 
 enum { ANSWER_MAX = 16 * 1024 };
 
@@ -27,7 +27,8 @@ void running_agent_ask(const char *state_dir, struct running_agent *ret_running)
     char answer[ANSWER_MAX];
     *ret_running = (struct running_agent){0};
     snprintf(addr.sun_path, sizeof addr.sun_path, "%s" STATE_DIR_SOCKET, state_dir);
-    int err = probe(&addr, sizeof addr, "{\"command\":\"keys\"}\n", answer, sizeof answer, NULL);
+    int err = lines_ask(&addr, sizeof addr, "{\"command\":\"keys\"}\n", answer, sizeof answer,
+                        NULL);
     /* Whoever refuses us, or keeps silent, is there. */
     ret_running->runs = err != -ENOENT && err != -ECONNREFUSED && err != -ENOTDIR;
     if (err == 0) {

@@ -29,28 +29,21 @@ struct change *change_new(const struct statement *statement, statement_done_fn d
 
 void change_queue_init(struct change_queue *queue)
 {
-    *queue = (struct change_queue){.last = &queue->first};
+    list_init(&queue->changes);
+    queue->count = 0;
 }
 
 void change_queue_append(struct change_queue *queue, struct change *change)
 {
-    change->next = NULL;
-    *queue->last = change;
-    queue->last = &change->next;
+    list_append(&queue->changes, &change->home);
     queue->count++;
 }
 
 struct change *change_queue_take(struct change_queue *queue)
 {
-    struct change *change = queue->first;
-    if (change) {
-        queue->first = change->next;
-        queue->count--;
-        if (!queue->first) {
-            queue->last = &queue->first;
-        }
-    }
-    return change;
+    struct list *node = list_take(&queue->changes);
+    queue->count -= node != NULL;
+    return node ? list_owner(node, struct change, home) : NULL;
 }
 
 void change_queue_move(struct change_queue *to, struct change_queue *from)
@@ -71,7 +64,7 @@ void change_queue_clear(struct change_queue *queue)
 
 void change_queue_detach(struct change_queue *queue, const void *arg)
 {
-    for (struct change *change = queue->first; change; change = change->next) {
+    list_each (struct change, change, &queue->changes, home) {
         if (change->arg == arg) {
             change->done = NULL;
         }
@@ -80,9 +73,10 @@ void change_queue_detach(struct change_queue *queue, const void *arg)
 
 struct change *change_queue_find_untold(struct change_queue *queue)
 {
-    struct change *change = queue->first;
-    while (change && !(change->tried && change->done)) {
-        change = change->next;
+    list_each (struct change, change, &queue->changes, home) {
+        if (change->tried && change->done) {
+            return change;
+        }
     }
-    return change;
+    return NULL;
 }

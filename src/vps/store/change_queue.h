@@ -7,10 +7,11 @@
 
 #include <stdbool.h>
 
+#include "base/list.h"
 #include "vps/store/statement.h"
 
 struct change {
-    struct change *next;
+    struct list home; /* in a queue */
     struct statement statement;
     statement_done_fn done; /* NULL: nobody is to be told, or was told already */
     void *arg;
@@ -20,8 +21,7 @@ struct change {
 };
 
 struct change_queue {
-    struct change *first;
-    struct change **last;
+    struct list changes;
     unsigned count;
 };
 

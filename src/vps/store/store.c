@@ -1,6 +1,6 @@
 /*
  * The loop's side: what owners hand in goes to the writer, and what comes of it is told to them,
- * and to the log, when the writer wakes the loop. Everything here is the loop's alone; the lock,
+ * and to the log, when the writer has news. Everything here is the loop's alone; the lock,
  * and what it guards, is the writer's.
  */
 #include "vps/store/store.h"
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/watch.h"
 #include "vps/store/change_queue.h"
 #include "vps/store/writer.h"
 
@@ -17,8 +18,7 @@ struct store {
     struct store_options options;
     char *path; /* the options' */
     struct writer *writer;
-    uv_async_t async;
-    bool on_loop; /* store_stop() has not been called yet */
+    struct watch *news; /* of the writer's; NULL: not on the loop (any more) */
     /* What the log was told. */
     int said_trouble;
     bool said_lost;
@@ -59,16 +59,10 @@ static void log_state(struct store *store, int trouble, unsigned lost)
     }
 }
 
-/* Mostly on the writer's thread. */
-static void wake_loop(void *arg)
+static void on_news(void *arg, int events)
 {
     struct store *store = arg;
-    uv_async_send(&store->async);
-}
-
-static void on_async(uv_async_t *async)
-{
-    struct store *store = async->data;
+    (void)events;
     struct writer_news news = writer_tell(store->writer);
     log_anew(&store->options, news.anew);
     log_state(store, news.trouble, news.lost);
@@ -143,26 +137,16 @@ int store_open(const struct store_options *options, struct store **ret_store, st
 
 int store_start(struct store *store, uv_loop_t *loop)
 {
-    int err = uv_async_init(loop, &store->async, on_async);
-    if (err < 0) {
-        return err;
-    }
-    store->async.data = store;
-    store->on_loop = true;
-    writer_listen(store->writer, wake_loop, store);
-    return writer_start(store->writer);
+    store->news = watch_start(loop, writer_news_fd(store->writer), WATCH_READ, on_news, store);
+    return store->news ? writer_start(store->writer) : -ENOMEM;
 }
 
 void store_stop(struct store *store)
 {
-    if (!store) {
-        return;
+    if (store) {
+        watch_free(store->news);
+        store->news = NULL;
     }
-    writer_listen(store->writer, NULL, NULL); /* the thread does not use the handle any more */
-    if (store->on_loop) {
-        uv_close((uv_handle_t *)&store->async, NULL);
-    }
-    store->on_loop = false;
 }
 
 void store_free(struct store *store)

@@ -12,12 +12,14 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/backoff.h"
+#include "base/thread.h"
 #include "vps/store/database.h"
 
 enum {
@@ -32,14 +34,13 @@ struct writer {
     const char *const *migrations;
     unsigned schema;
     struct database *database; /* NULL: cannot be opened */
+    int news_fd;               /* an eventfd: there is something to hear */
     pthread_t thread;
     bool started;
 
     pthread_mutex_t mutex;
     pthread_cond_t woken;
     bool stopping;
-    void (*wake)(void *arg); /* NULL: nobody is to hear any more */
-    void *arg;
     struct change_queue waiting;  /* to be written */
     struct change_queue writing;  /* which the thread has under way */
     struct change_queue finished; /* whose owners are to be told */
@@ -67,9 +68,11 @@ static int open_database(struct writer *writer, enum anew *ret_anew, struct why 
 static int write_changes(struct database *database, const struct change_queue *queue)
 {
     int err = database_begin(database);
-    for (struct change *change = queue->first; change && err == 0; change = change->next) {
-        change->err = database_run(database, &change->statement, NULL, NULL);
-        err = change->err == -EINVAL ? 0 : change->err; /* its own fault alone */
+    list_each (struct change, change, &queue->changes, home) {
+        if (err == 0) {
+            change->err = database_run(database, &change->statement, NULL, NULL);
+            err = change->err == -EINVAL ? 0 : change->err; /* its own fault alone */
+        }
     }
     err = err < 0 ? err : database_commit(database);
     if (err < 0) {
@@ -104,15 +107,13 @@ static int write_all(struct writer *writer, enum anew *ret_anew)
 /* With the lock. */
 static void wake(struct writer *writer)
 {
-    if (writer->wake) {
-        writer->wake(writer->arg);
-    }
+    eventfd_write(writer->news_fd, 1);
 }
 
 /* With the lock. What was not written goes back to the front. */
 static void take_stock(struct writer *writer, int err)
 {
-    for (struct change *change = writer->writing.first; change; change = change->next) {
+    list_each (struct change, change, &writer->writing.changes, home) {
         change->tried = true;
         change->err = err < 0 ? err : change->err;
     }
@@ -269,6 +270,8 @@ static void tell_owners(struct writer *writer)
 
 struct writer_news writer_tell(struct writer *writer)
 {
+    eventfd_t ignored;
+    eventfd_read(writer->news_fd, &ignored);
     pthread_mutex_lock(&writer->mutex);
     struct writer_news news = writer->news;
     writer->news.lost = 0;
@@ -298,6 +301,11 @@ struct writer *writer_new(const char *path, const char *const *migrations, unsig
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&writer->woken, &attributes);
     pthread_condattr_destroy(&attributes);
+    writer->news_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (writer->news_fd < 0) {
+        writer_free(writer);
+        return NULL;
+    }
     return writer;
 }
 
@@ -313,24 +321,16 @@ int writer_read(struct writer *writer, const struct statement *statement, row_fn
     return writer->database ? database_run(writer->database, statement, fn, arg) : 0;
 }
 
-/* With all signals blocked: they are the control thread's. */
 int writer_start(struct writer *writer)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int err = pthread_create(&writer->thread, NULL, thread_main, writer);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int err = thread_start(&writer->thread, 0, thread_main, writer);
     writer->started = err == 0;
-    return -err;
+    return err;
 }
 
-void writer_listen(struct writer *writer, void (*wake_fn)(void *arg), void *arg)
+int writer_news_fd(const struct writer *writer)
 {
-    pthread_mutex_lock(&writer->mutex);
-    writer->wake = wake_fn;
-    writer->arg = arg;
-    pthread_mutex_unlock(&writer->mutex);
+    return writer->news_fd;
 }
 
 void writer_free(struct writer *writer)
@@ -355,5 +355,8 @@ void writer_free(struct writer *writer)
     change_queue_clear(&writer->finished);
     pthread_cond_destroy(&writer->woken);
     pthread_mutex_destroy(&writer->mutex);
+    if (writer->news_fd >= 0) {
+        close(writer->news_fd);
+    }
     free(writer);
 }

@@ -39,11 +39,8 @@ void writer_add(struct writer *writer, struct change *change);
 void writer_detach(struct writer *writer, const void *arg);
 /* Has the news, and calls whoever is to be told of a change, who may add and detach. */
 struct writer_news writer_tell(struct writer *writer);
-/*
- * From here on `wake` is called whenever there may be news, with the lock and mostly on the thread;
- * NULL: nobody hears of it any more.
- */
-void writer_listen(struct writer *writer, void (*wake)(void *arg), void *arg);
+/* Readable when there may be news, until writer_tell(). The writer's. */
+int writer_news_fd(const struct writer *writer);
 /* Writes what waits, if it can be written now, and ends the thread. Accepts NULL. */
 void writer_free(struct writer *writer);
 

@@ -1,4 +1,4 @@
-#include "base/probe.h"
+#include "base/lines_ask.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -38,7 +38,7 @@ static int read_line(int fd, uint64_t deadline, char *answer, size_t size)
 static int converse(int fd, const struct sockaddr_un *addr, socklen_t addr_len, const char *request,
                     char *answer, size_t size)
 {
-    uint64_t deadline = clock_ms() + PROBE_MS;
+    uint64_t deadline = clock_ms() + LINES_ASK_MS;
     /* A Unix socket is connected at once or not at all: EAGAIN is a full queue of others. */
     if (connect(fd, (const struct sockaddr *)addr, addr_len) < 0) {
         return -errno;
@@ -49,8 +49,8 @@ static int converse(int fd, const struct sockaddr_un *addr, socklen_t addr_len, 
     return read_line(fd, deadline, answer, size);
 }
 
-int probe(const struct sockaddr_un *addr, socklen_t addr_len, const char *request, char *answer,
-          size_t size, struct why *why)
+int lines_ask(const struct sockaddr_un *addr, socklen_t addr_len, const char *request, char *answer,
+              size_t size, struct why *why)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "base/probe.h"
+#include "base/lines_ask.h"
 
 struct agent {
     int listener;
@@ -28,7 +28,7 @@ static void agent_listen(struct agent *agent)
     memset(&agent->addr, 0, sizeof agent->addr);
     agent->addr.sun_family = AF_UNIX;
     int len = snprintf(agent->addr.sun_path + 1, sizeof agent->addr.sun_path - 1,
-                       "pamtunnel-test-probe-%d", (int)getpid());
+                       "pamtunnel-test-lines-ask-%d", (int)getpid());
     agent->addr_len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len);
     agent->listener = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(bind(agent->listener, (struct sockaddr *)&agent->addr, agent->addr_len), 0);
@@ -56,7 +56,7 @@ static int ask(const char *answer, char *dst, size_t size)
     struct why why;
     agent_listen(&agent);
     pthread_create(&agent.thread, NULL, agent_main, &agent);
-    int err = probe(&agent.addr, agent.addr_len, "how?\n", dst, size, &why);
+    int err = lines_ask(&agent.addr, agent.addr_len, "how?\n", dst, size, &why);
     pthread_join(agent.thread, NULL);
     close(agent.listener);
     assert_string_equal(agent.asked, "how?\n");
@@ -86,7 +86,7 @@ static void silence_ends_in_time(void **state)
     (void)state;
     uint64_t since = clock_ms();
     assert_int_equal(ask(NULL, answer, sizeof answer), -ETIMEDOUT);
-    assert_in_range(clock_ms() - since, PROBE_MS, PROBE_MS + 1000);
+    assert_in_range(clock_ms() - since, LINES_ASK_MS, LINES_ASK_MS + 1000);
 }
 
 static void nobody_there_is_said(void **state)
@@ -97,7 +97,7 @@ static void nobody_there_is_said(void **state)
     (void)state;
     agent_listen(&agent);
     close(agent.listener);
-    assert_int_equal(probe(&agent.addr, agent.addr_len, "", answer, sizeof answer, &why),
+    assert_int_equal(lines_ask(&agent.addr, agent.addr_len, "", answer, sizeof answer, &why),
                      -ECONNREFUSED);
     assert_string_equal(why.text, "no agent is running with these settings");
 }
@@ -115,7 +115,8 @@ static void an_agent_that_hangs_is_said(void **state)
         waiting[i] = socket(AF_UNIX, SOCK_STREAM, 0);
         assert_int_equal(connect(waiting[i], (struct sockaddr *)&agent.addr, agent.addr_len), 0);
     }
-    assert_int_equal(probe(&agent.addr, agent.addr_len, "", answer, sizeof answer, &why), -EAGAIN);
+    assert_int_equal(lines_ask(&agent.addr, agent.addr_len, "", answer, sizeof answer, &why),
+                     -EAGAIN);
     assert_string_equal(why.text, "the agent does not answer");
     close(waiting[0]);
     close(waiting[1]);
@@ -129,5 +130,5 @@ int main(void)
         cmocka_unit_test(silence_ends_in_time),        cmocka_unit_test(nobody_there_is_said),
         cmocka_unit_test(an_agent_that_hangs_is_said),
     };
-    return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("lines_ask", tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "base/history.h"
+#include "base/dial_history.h"
 #include "base/text.h"
 
 static struct addr at(const char *host)
@@ -20,7 +20,7 @@ static struct addr at(const char *host)
 static const char *const HOSTS[] = {"2001:db8::1", "192.0.2.1", "2001:db8::2", "192.0.2.2"};
 
 /* The order in which they come now, and how many are good. */
-static void assert_order(const struct history *history, uint64_t now_ms, const char *order,
+static void assert_order(const struct dial_history *history, uint64_t now_ms, const char *order,
                          unsigned good)
 {
     struct addr addrs[4];
@@ -29,7 +29,7 @@ static void assert_order(const struct history *history, uint64_t now_ms, const c
     for (unsigned i = 0; i < 4; i++) {
         addrs[i] = at(HOSTS[i]);
     }
-    assert_int_equal(history_sort(history, addrs, 4, now_ms), good);
+    assert_int_equal(dial_history_sort(history, addrs, 4, now_ms), good);
     for (unsigned i = 0; i < 4; i++) {
         text_add(&found, "%s%s", i ? " " : "", addr_host_text(&addrs[i], host));
         assert_int_equal(addr_port(&addrs[i]), 9000);
@@ -37,15 +37,15 @@ static void assert_order(const struct history *history, uint64_t now_ms, const c
     assert_string_equal(text, order);
 }
 
-static void fail_at(struct history *history, const char *host, uint64_t now_ms)
+static void fail_at(struct dial_history *history, const char *host, uint64_t now_ms)
 {
     struct addr addr = at(host);
-    history_failed(history, &addr, now_ms);
+    dial_history_failed(history, &addr, now_ms);
 }
 
 static void who_failed_goes_last_for_some_minutes(void **state)
 {
-    struct history history = {0};
+    struct dial_history history = {0};
     (void)state;
     assert_order(&history, 1000, "2001:db8::1 192.0.2.1 2001:db8::2 192.0.2.2", 4);
     fail_at(&history, "2001:db8::1", 1000);
@@ -57,28 +57,29 @@ static void who_failed_goes_last_for_some_minutes(void **state)
     assert_order(&history, 5000, "2001:db8::1 2001:db8::2 192.0.2.1 192.0.2.2", 0);
     fail_at(&history, "2001:db8::1", 6000); /* again: it is the latest now */
     assert_order(&history, 6001, "2001:db8::2 192.0.2.1 192.0.2.2 2001:db8::1", 0);
-    assert_order(&history, 4000 + HISTORY_MS, "192.0.2.1 2001:db8::2 192.0.2.2 2001:db8::1", 3);
+    assert_order(&history, 4000 + DIAL_HISTORY_MS, "192.0.2.1 2001:db8::2 192.0.2.2 2001:db8::1",
+                 3);
 }
 
 static void who_works_again_is_as_good_as_new(void **state)
 {
-    struct history history = {0};
+    struct dial_history history = {0};
     struct addr addr = at("2001:db8::1");
     (void)state;
     fail_at(&history, "2001:db8::1", 1000);
-    history_worked(&history, &addr);
+    dial_history_worked(&history, &addr);
     assert_order(&history, 1001, "2001:db8::1 192.0.2.1 2001:db8::2 192.0.2.2", 4);
 }
 
 static void of_too_many_the_oldest_failure_is_forgotten(void **state)
 {
-    struct history history = {0};
+    struct dial_history history = {0};
     (void)state;
     fail_at(&history, "2001:db8::1", 1000);
-    for (unsigned i = 0; i < HISTORY_MAX - 1; i++) {
+    for (unsigned i = 0; i < DIAL_HISTORY_MAX - 1; i++) {
         struct addr other = at("10.0.0.1");
         other.v4.sin_addr.s_addr += htonl(i);
-        history_failed(&history, &other, 2000 + i);
+        dial_history_failed(&history, &other, 2000 + i);
     }
     assert_order(&history, 3000, "192.0.2.1 2001:db8::2 192.0.2.2 2001:db8::1", 3);
     fail_at(&history, "10.1.0.1", 4000);
@@ -92,5 +93,5 @@ int main(void)
         cmocka_unit_test(who_works_again_is_as_good_as_new),
         cmocka_unit_test(of_too_many_the_oldest_failure_is_forgotten),
     };
-    return cmocka_run_group_tests_name("history", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("dial_history", tests, NULL, NULL);
 }

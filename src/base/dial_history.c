@@ -1,13 +1,14 @@
-#include "base/history.h"
+#include "base/dial_history.h"
 
 #include <stddef.h>
 
 /* When it failed, 0 if not or too long ago. */
-static uint64_t failed_at(const struct history *history, const struct addr *addr, uint64_t now_ms)
+static uint64_t failed_at(const struct dial_history *history, const struct addr *addr,
+                          uint64_t now_ms)
 {
-    for (unsigned i = 0; i < HISTORY_MAX; i++) {
+    for (unsigned i = 0; i < DIAL_HISTORY_MAX; i++) {
         uint64_t at = history->failures[i].failed_ms;
-        if (at != 0 && now_ms - at < HISTORY_MS &&
+        if (at != 0 && now_ms - at < DIAL_HISTORY_MS &&
             addr_same_host(&history->failures[i].addr, addr)) {
             return at;
         }
@@ -15,11 +16,11 @@ static uint64_t failed_at(const struct history *history, const struct addr *addr
     return 0;
 }
 
-void history_failed(struct history *history, const struct addr *addr, uint64_t now_ms)
+void dial_history_failed(struct dial_history *history, const struct addr *addr, uint64_t now_ms)
 {
     unsigned oldest = 0;
-    history_worked(history, addr);
-    for (unsigned i = 1; i < HISTORY_MAX; i++) {
+    dial_history_worked(history, addr);
+    for (unsigned i = 1; i < DIAL_HISTORY_MAX; i++) {
         if (history->failures[i].failed_ms < history->failures[oldest].failed_ms) {
             oldest = i;
         }
@@ -28,9 +29,9 @@ void history_failed(struct history *history, const struct addr *addr, uint64_t n
     history->failures[oldest].failed_ms = now_ms;
 }
 
-void history_worked(struct history *history, const struct addr *addr)
+void dial_history_worked(struct dial_history *history, const struct addr *addr)
 {
-    for (unsigned i = 0; i < HISTORY_MAX; i++) {
+    for (unsigned i = 0; i < DIAL_HISTORY_MAX; i++) {
         if (history->failures[i].failed_ms != 0 &&
             addr_same_host(&history->failures[i].addr, addr)) {
             history->failures[i].failed_ms = 0;
@@ -38,8 +39,8 @@ void history_worked(struct history *history, const struct addr *addr)
     }
 }
 
-unsigned history_sort(const struct history *history, struct addr *addrs, unsigned count,
-                      uint64_t now_ms)
+unsigned dial_history_sort(const struct dial_history *history, struct addr *addrs, unsigned count,
+                           uint64_t now_ms)
 {
     unsigned good = 0;
     for (unsigned i = 0; i < count; i++) {
