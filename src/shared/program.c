@@ -127,8 +127,8 @@ void program_confine(const struct vocabulary *vocabulary, const char *env_file,
 {
     struct sources sources = {0};
     struct why why;
-    sources_find(&sources, env_file, vocabulary,
-                 NULL); /* they were read once: what fails is told then */
+    /* They were read a moment ago: what is wrong with a file now is told when it is read anew. */
+    sources_find(&sources, env_file, vocabulary, NULL);
     rules.files = (const char *const *)sources.paths;
     if (notify_open(ret_notify, &why) < 0) {
         log_warn(log, "%s", why.text);
