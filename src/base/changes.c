@@ -1,3 +1,11 @@
+/*
+ * Two structs of settings are compared row by row of their table. How a field is compared and
+ * shown depends on the parser that filled it (its form), so a table needs no second column for
+ * that. A row whose parser has no form is an error, which a test finds: otherwise a setting
+ * could change without anybody hearing of it.
+ *
+ * No state: nothing is kept beyond a call.
+ */
 #include "base/changes.h"
 
 #include <errno.h>
@@ -93,6 +101,7 @@ static void show(const struct setting *setting, const struct setting_form *form,
 static void compare(const struct setting *setting, const struct setting_form *form,
                     const void *before, const void *after, struct text *text)
 {
+    /* Lists say for themselves what was added and removed: nobody finds that in two long lines. */
     if (form->differ) {
         form->differ(before, after, text);
     } else if (is_same(form, before, after)) {
@@ -134,6 +143,7 @@ void changes_hold_back(const struct setting *table, size_t count, const struct s
                        const void *before, void *after)
 {
     for (size_t i = 0; i < count; i++) {
+        /* By size: 0 is text, which ends with its NUL. */
         const struct setting_form *form = find_form(&table[i], forms);
         const void *from = field_of(&table[i], before);
         if (table[i].at_start && form) {
@@ -221,6 +231,7 @@ void changes_log(const struct changes *changes, const struct log *log, enum log_
     struct text text = text_over(buffer, sizeof buffer);
     struct log louder = *log;
     louder.level = was > log->level ? was : log->level;
+    /* A reload that turns the log down to "error" still says so in the log. */
     changes_say(changes, &text);
     log_info(&louder, "settings reloaded: %s", buffer);
 }

@@ -1,3 +1,16 @@
+/*
+ * A file of settings as lines: one value changes, and everything else stays as its owner wrote
+ * it, comments and order included. It is replaced as a whole by rename(2), so a reader sees the
+ * old file or the new one, and a full disk leaves the old one in place.
+ *
+ * Before a secret is written, every folder on the way is checked: whoever owns the file, can
+ * write to its folder, or can move a folder above it away could read the secret or plant a file
+ * there. Checking and writing are two steps, but the only people who could use the gap between
+ * them are those whom the check refuses.
+ *
+ * Lines may hold secrets, so they are wiped when they go, and so is every buffer that they
+ * passed through.
+ */
 #include "base/envfile.h"
 
 #include <errno.h>
@@ -26,6 +39,7 @@ struct envfile {
 
 const char *envfile_installed(const char *path)
 {
+    /* One that we may not look at is there: its reader has to say so, rather than ignore it. */
     return access(path, F_OK) == 0 || errno == EACCES ? path : NULL;
 }
 
@@ -51,6 +65,7 @@ static int refuse_comment(struct why *why)
 
 static bool has_comment(const char *text)
 {
+    /* A # inside a word is a part of it: passwords have them. */
     const char *hash = strchr(text, '#');
     while (hash && (hash == text || (hash[-1] != ' ' && hash[-1] != '\t'))) {
         hash = strchr(hash + 1, '#');
@@ -116,6 +131,7 @@ static void free_line(char *line)
 /* Where the value of a name stands in a line, with its length; NULL if it is another line. */
 static const char *value_in(const char *line, const char *name, size_t *ret_len)
 {
+    /* In a copy, since envfile_split() cuts; the offset is the same in the original. */
     char copy[ENVFILE_LINE_MAX], *its_name, *its_value;
     const char *found = NULL;
     snprintf(copy, sizeof copy, "%s", line);
@@ -243,6 +259,7 @@ int envfile_set(struct envfile *file, const char *name, const char *value)
     if (asprintf(&line, "%s=%s", name, value) < 0) {
         return -ENOMEM;
     }
+    /* A line feed in a value would be a second setting. */
     int err = strlen(line) + 1 < ENVFILE_LINE_MAX && !strchr(value, '\n') ? 0 : -EINVAL;
     if (err == 0 && at < 0) {
         err = add_line(file, line);
@@ -320,6 +337,7 @@ int envfile_is_safe(const char *path, struct why *why)
     if (!realpath(dirname(folder), real)) {
         return 0;
     }
+    /* As if it were there, so that the folder above it is looked at as well. */
     strcat(real, "/");
     return check_way(real, why);
 }
@@ -348,12 +366,14 @@ static int set_rights(int fd, const char *path)
 {
     struct stat old;
     if (stat(path, &old) == 0) {
+        /* The new file is another one: without this, an edit by root would lock the agent out. */
         bool same = old.st_uid == geteuid() && old.st_gid == getegid();
         if (!same && fchown(fd, old.st_uid, old.st_gid) < 0) {
             return -errno;
         }
         return fchmod(fd, old.st_mode & 0770) < 0 ? -errno : 0;
     }
+    /* A new file of root's has to be readable for the agent, which is no longer root. */
     bool root = geteuid() == 0;
     if (root && fchown(fd, 0, agents_group()) < 0) {
         return -errno;
@@ -371,6 +391,7 @@ static int write_all(int fd, const char *text)
         }
         at += (size_t)put;
     }
+    /* Before the rename: after a power cut an empty file would be worse than the old one. */
     return fsync(fd) < 0 ? -errno : 0;
 }
 
@@ -381,6 +402,7 @@ static int replace(const char *path, const char *content)
     if (err < 0) {
         return err;
     }
+    /* In the same folder: rename(2) does not cross file systems. */
     snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
     int fd = mkostemp(temporary, O_CLOEXEC); /* 0600 */
     if (fd < 0) {

@@ -18,6 +18,7 @@ static uint64_t failed_at(const struct history *history, const struct addr *addr
 void history_failed(struct history *history, const struct addr *addr, uint64_t now_ms)
 {
     unsigned oldest = 0;
+    /* One entry for an address, or a single bad one would push out all others. */
     history_worked(history, addr);
     for (unsigned i = 1; i < HISTORY_MAX; i++) {
         if (history->failures[i].failed_ms < history->failures[oldest].failed_ms) {
@@ -48,6 +49,7 @@ unsigned history_sort(const struct history *history, struct addr *addrs, unsigne
     for (unsigned i = 1; i < count; i++) {
         struct addr moved = addrs[i];
         uint64_t at = failed_at(history, &moved, now_ms);
+        /* Insertion sort is stable: addresses that did not fail keep the resolver's order. */
         unsigned to = i;
         for (; to > 0 && failed_at(history, &addrs[to - 1], now_ms) > at; to--) {
             addrs[to] = addrs[to - 1];

@@ -1,5 +1,5 @@
 /*
- * lines: a server on a Unix socket of this machine, a line in and a line out, for those
+ * lines: a server on a Unix socket of this machine, one line in and one line out, for those
  * who administer a process or ask how it is.
  *
  * No client can make it hold much, spin, or shut others out:
@@ -30,11 +30,11 @@ struct lines_client;
 
 struct lines_rules {
     uv_loop_t *loop;
-    /* It is there, and may be told something. NULL: nothing is to be done. */
+    /* It has connected, and can be sent a line. NULL: nothing to do. */
     void (*called)(void *arg, struct lines_client *client);
     /* A line, without its newline. It is answered now or later, with one lines_say(). */
     void (*line)(void *arg, struct lines_client *client, const char *line, size_t len);
-    /* It left, or was hung up on. NULL: nobody has to know. */
+    /* It left, or was hung up on. NULL: nothing to do. */
     void (*gone)(void *arg, struct lines_client *client);
     void *arg;
     uint64_t idle_ms; /* 0: LINES_IDLE_MS */
@@ -49,12 +49,12 @@ int lines_listen(const struct sockaddr_un *addr, socklen_t len);
 
 /* Takes over the descriptor. NULL when out of memory: it stays the caller's. */
 struct lines *lines_new(int fd, const struct lines_rules *rules);
-/* Hangs up on everybody: what the kernel has not taken by now stays unsaid. Accepts NULL. */
+/* Hangs up on everybody; what the kernel has not accepted by now is lost. Accepts NULL. */
 void lines_free(struct lines *lines);
 
-/* Its user, as the kernel says. */
+/* Its user, from the kernel (SO_PEERCRED). */
 uid_t lines_uid(const struct lines_client *client);
-/* Sends a line, and a newline after it. What was held of it is wiped afterwards. */
+/* Sends a line and a newline. The copy that may be held until it is sent is wiped afterwards. */
 void lines_say(struct lines_client *client, const char *line);
 /* Hangs up as soon as what was said to it has been sent. */
 void lines_hang_up(struct lines_client *client);

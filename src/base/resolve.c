@@ -1,3 +1,19 @@
+/*
+ * getaddrinfo(3) blocks and cannot be stopped, so each look-up has a thread of its own, and libuv's
+ * pool of four is left alone: a few dead name servers would block file work and each other.
+ *
+ *     started --answer--> told --> freed          (the thread ends first)
+ *     started --time-out--> told ... thread ends --> freed
+ *     started --cancel-->  ... thread ends --> freed
+ *
+ * While the thread runs, it alone writes err, count and addrs; the loop reads them after
+ * uv_async_send(). A look-up that nobody waits for keeps its memory, its thread and its place
+ * among resolver.most until it ends by itself. A resolver that is freed before that lives on,
+ * ownerless, until the last of them is done.
+ *
+ * Re-entrancy: the callback runs once, with fn cleared before it, so it may start another
+ * look-up or cancel any other one. It must not cancel its own: the header calls it gone.
+ */
 #include "base/resolve.h"
 
 #include <errno.h>
@@ -78,6 +94,7 @@ static void look_up(void *arg)
     } else {
         resolve->err = resolver_error(status);
     }
+    /* From here on the loop may join the thread and free all of this. */
     uv_async_send(&resolve->done);
 }
 
@@ -160,6 +177,7 @@ static int start(struct resolve *resolve, uint64_t timeout_ms)
 {
     struct resolver *resolver = resolve->resolver;
     bool literal = addr_parse(resolve->host, resolve->port, &resolve->addrs[0]) == 0;
+    /* An address needs no thread, so it is answered even when all of them are busy. */
     bool busy = !literal && resolver->running >= resolver->most;
     resolve->count = literal ? 1 : 0;
     resolve->err = busy ? -EBUSY : 0;

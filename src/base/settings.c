@@ -1,3 +1,15 @@
+/*
+ * A source is the environment and, if one was named, an env file, read to its end at once: all
+ * lines are kept, with their numbers, so that messages can name them. Values are looked up when
+ * the table is loaded, and parsed straight into the caller's struct by offset.
+ *
+ * The order for one name: NAME in the environment, NAME_FILE there, NAME in the file, NAME_FILE
+ * there, the default. So a container's secret file can be overridden by hand, and a service's
+ * file by either.
+ *
+ * Values may be secrets: entries are wiped when the source is closed, and messages of a secret
+ * row give its length instead.
+ */
 #include "base/settings.h"
 
 #include <ctype.h>
@@ -9,8 +21,6 @@
 #include "base/crypto.h"
 #include "base/envfile.h"
 #include "base/help.h"
-#include "base/host.h"
-#include "base/log.h"
 #include "base/text.h"
 
 enum { VALUE_MAX = SETTING_VALUE_MAX };
@@ -84,6 +94,7 @@ static int read_env_file(struct settings_source *source, FILE *file, struct why 
     struct why closer = {"out of memory"};
     int err = 0;
     for (;;) {
+        /* fgets() does not say how much it read, and a line may hold NULs. */
         memset(line, '\n', sizeof line); /* so that the last NUL is where fgets() has ended */
         if (err < 0 || !fgets(line, sizeof line, file)) {
             break;
@@ -206,6 +217,7 @@ static int read_secret_file(const char *name, const char *path, char value[VALUE
         return why_set(why, -EINVAL, "%s_FILE is %s, which cannot be used: %s", name, path,
                        closer.text);
     }
+    /* Half a key is refused rather than tried: it would look like a wrong one. */
     if (!whole) {
         return why_set(why, -EINVAL, "%s_FILE is %s, whose first line is too long", name, path);
     }
@@ -281,7 +293,7 @@ int settings_peek(const char *env_file, const char *name, char value[VALUE_MAX],
     return err;
 }
 
-/* What a value has around it that is none of it, in words; or NULL. */
+/* What surrounds a value and does not belong to it, in words; or NULL. */
 static const char *wrapping_of(const char *name, const char *text)
 {
     size_t len = strlen(text), name_len = strlen(name);
@@ -309,6 +321,7 @@ static int take(const struct setting *setting, const char *text, void *into, str
         return 0;
     }
     const char *wrapping = text[0] ? wrapping_of(setting->name, text) : NULL;
+    /* The parser's reason, then what surrounds the value: often that is the cause of it. */
     char words[sizeof closer.text + 80];
     struct text reason = text_over(words, sizeof words);
     text_add(&reason, "%s%s", closer.text[0] ? ": " : "", closer.text);
@@ -325,6 +338,7 @@ static int take(const struct setting *setting, const char *text, void *into, str
 static int check_blank(const struct settings_source *source, const struct setting *setting,
                        struct why *why)
 {
+    /* ALLOWED_TARGETS= looks like "nothing", and its default is all private networks. */
     const struct entry *entry = setting->no_blank ? find_entry(source, setting->name) : NULL;
     return entry ? why_set(why, -EINVAL,
                            "%s, line %u: %s is empty: give it a value, or take the line out for "
@@ -388,113 +402,4 @@ void settings_describe(const struct setting *table, size_t count)
         }
         help_row(HELP_COLUMN, s->name, words);
     }
-}
-
-/* ---- parsers -------------------------------------------------------------- */
-
-int setting_number(const struct setting *s, const char *text, void *field, struct why *why)
-{
-    (void)why;
-    char *end;
-    errno = 0;
-    long value = strtol(text, &end, 10);
-    if (errno || !isdigit((unsigned char)text[0]) || *end || value < s->min || value > s->max) {
-        return -EINVAL;
-    }
-    *(long *)field = value;
-    return 0;
-}
-
-int setting_port(const struct setting *s, const char *text, void *field, struct why *why)
-{
-    struct setting bounds = *s;
-    bounds.min = 1;
-    bounds.max = 65535;
-    long port;
-    int err = setting_number(&bounds, text, &port, why);
-    if (err == 0) {
-        *(uint16_t *)field = (uint16_t)port;
-    }
-    return err;
-}
-
-int setting_text(const struct setting *s, const char *text, void *field, struct why *why)
-{
-    size_t len = strlen(text);
-    if (len > (size_t)s->max) {
-        return why_set(why, -EINVAL, "longer than %ld characters", s->max);
-    }
-    memcpy(field, text, len + 1);
-    return 0;
-}
-
-/* What people write around the name of a machine, in other places. */
-static int explain_host(const char *text, struct why *why)
-{
-    const char *slashes = strstr(text, "://");
-    size_t colons = 0;
-    for (const char *c = text; *c; c++) {
-        colons += *c == ':';
-    }
-    if (slashes && slashes - text <= 8) {
-        return why_set(why, -EINVAL, "write it without %.*s://", (int)(slashes - text), text);
-    }
-    if (text[0] == '[') {
-        return why_set(why, -EINVAL, "write an IPv6 address without brackets and port");
-    }
-    if (strchr(text, '@')) {
-        return why_set(why, -EINVAL, "write it without a user");
-    }
-    if (strchr(text, '/')) {
-        return why_set(why, -EINVAL, "write it without a path");
-    }
-    return colons == 1 ? why_set(why, -EINVAL, "write it without a port") : -EINVAL;
-}
-
-int setting_host(const struct setting *s, const char *text, void *field, struct why *why)
-{
-    (void)s;
-    if (host_kind(text) == HOST_INVALID) {
-        return explain_host(text, why);
-    }
-    memcpy(field, text, strlen(text) + 1);
-    return 0;
-}
-
-int setting_switch(const struct setting *s, const char *text, void *field, struct why *why)
-{
-    (void)s;
-    (void)why;
-    bool on = strcmp(text, "on") == 0;
-    if (!on && strcmp(text, "off") != 0) {
-        return -EINVAL;
-    }
-    *(bool *)field = on;
-    return 0;
-}
-
-int setting_log_level(const struct setting *s, const char *text, void *field, struct why *why)
-{
-    (void)s;
-    (void)why;
-    return log_level_parse(text, field);
-}
-
-int setting_rust_log(const struct setting *s, const char *text, void *field, struct why *why)
-{
-    (void)s;
-    (void)why;
-    char word[16];
-    while (*text) {
-        size_t len = strcspn(text, ",");
-        if (len < sizeof word) {
-            memcpy(word, text, len);
-            word[len] = '\0';
-            if (log_level_parse(word, field) == 0) {
-                return 0;
-            }
-        }
-        text += len + (text[len] == ',');
-    }
-    return 0;
 }

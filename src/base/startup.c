@@ -10,6 +10,7 @@
 
 void startup_ignore_signals(void)
 {
+    /* SIGPIPE: a peer that hangs up is an error of send(2), not the end of the agent. */
     static const int NUMBERS[] = {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2};
     for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
         signal(NUMBERS[i], SIG_IGN);

@@ -5,9 +5,9 @@
 #include "base/log.h"
 #include "base/vocabulary.h"
 
-/* SIGHUP is for the agent once it runs; until then it must not end it, and SIGUSR1 and 2 never. */
+/* SIGHUP is the agent's once it runs, and must not end it before; SIGUSR1, 2 and SIGPIPE never. */
 void startup_ignore_signals(void);
-/* Logs where the settings are from, and what is doubtful there. env_file may be NULL. */
+/* Logs where the settings come from, and what looks wrong there. env_file may be NULL. */
 void startup_say_source(const struct vocabulary *vocabulary, const char *env_file,
                         enum log_level level);
 /*

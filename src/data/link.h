@@ -42,14 +42,14 @@ struct link {
 /* 0 or -ENOMEM. The sockets are its own once it is adopted by a worker. */
 int link_new(int a, int b, const void *prefix, size_t prefix_len, void *arg,
              struct link **ret_link);
-/* For link_head(). It must not be in a worker's hands yet. */
+/* For link_head(). To be called before a worker gets the link. */
 void link_keep_head(struct link *link);
 
 /* Takes note of what epoll said of a side. */
 void link_note_events(struct side *side, uint32_t events);
 /*
- * Gives both flows a turn. True if there is more to do at once; otherwise the
- * link waits for events or is over.
+ * Gives both flows a turn. True if there is more to do right away; otherwise the link waits for
+ * events, or is over.
  */
 bool link_run(struct link *link, struct flow_kit *kit);
 /* Its next turn may be a long one, for which others should not wait. */

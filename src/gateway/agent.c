@@ -38,6 +38,7 @@ enum { DESCRIPTORS_PER_TUNNEL = 3, DESCRIPTORS_RESERVED = 64, TUNNELS_MAX = 1000
 
 static unsigned tunnels_for_descriptors(void)
 {
+    /* A VPS could ask for any number of tunnels; what they may use must leave the agent alive. */
     unsigned long descriptors = net_raise_descriptor_limit();
     unsigned long most = descriptors > DESCRIPTORS_RESERVED
                              ? (descriptors - DESCRIPTORS_RESERVED) / DESCRIPTORS_PER_TUNNEL
@@ -120,6 +121,7 @@ static int apply(struct agent *agent, struct gateway_settings *after, const stru
             return err;
         }
     }
+    /* The list of targets keeps its address; tunnels are asked to look at it again below. */
     gateway_settings_replace(agent->settings, after);
     agent->log->level = agent->settings->log_level;
     tunnels_targets_changed(agent->tunnels);
@@ -273,7 +275,9 @@ static void stop(struct agent *agent)
     close_signal(&agent->sigterm); /* from here on a second Ctrl-C ends the process */
     close_signal(&agent->sigint);
     close_signal(&agent->sighup);
+    /* A late reload must not end what is ending in order. */
     signal(SIGHUP, SIG_IGN);
+    /* Once more, for the callbacks that close handles. */
     uv_run(&agent->loop, UV_RUN_DEFAULT);
     uv_loop_close(&agent->loop);
     notify_free(agent->notify);

@@ -51,6 +51,7 @@ static unsigned oldest(const struct answered *answered)
 void answered_note(struct answered *answered, const struct addr *target)
 {
     unsigned at = find(answered, target);
+    /* find() returned the count, and all places are taken. */
     if (at == ANSWERED_MAX) {
         at = oldest(answered);
     } else if (at == answered->count) {

@@ -1,7 +1,7 @@
 /*
- * answered: the targets that took a connection a moment ago, by address and port. They
+ * answered: the targets that accepted a connection a moment ago, by address and port. They
  * need no probe: a server that counts connections on which nobody logs in (sshd with
- * PerSourcePenalties) counts all of them against the gateway, whom all users share.
+ * PerSourcePenalties) counts all of them against the gateway, which all users share.
  */
 #ifndef PAMTUNNEL_GATEWAY_ANSWERED_H
 #define PAMTUNNEL_GATEWAY_ANSWERED_H
@@ -22,7 +22,7 @@ struct answered *answered_new(void);
 /* Accepts NULL. */
 void answered_free(struct answered *answered);
 
-/* It took a connection just now. */
+/* It accepted a connection just now. */
 void answered_note(struct answered *answered, const struct addr *target);
 /* It did not. */
 void answered_forget(struct answered *answered, const struct addr *target);

@@ -1,3 +1,13 @@
+/*
+ * dialling --> HELLO --> ANSWER --> FINAL --> DONE
+ *
+ * One buffer holds the part that is being sent or read; all parts have a fixed length, and no byte
+ * beyond the current one is read, since after the proof the bytes are the user's. A timer bounds
+ * the proof as a whole: a port that accepts and says nothing is no VPS.
+ *
+ * Re-entrancy: the callback is the last thing that happens. The attach is freed before it, so the
+ * callee may start another one or free whatever owned this one.
+ */
 #include "gateway/attach.h"
 
 #include <errno.h>
@@ -58,6 +68,7 @@ static void attach_fail(struct attach *attach, const char *clause, int err)
 
     failure = failure_make(TUNNEL_DATA_UNREACHABLE, "%s %s (%s)", addr_text(&attach->vps, address),
                            clause, strerror(-err));
+    /* It holds the address that the clause was made of: only now. */
     attach_cancel(attach);
     fn(arg, &failure, -1);
 }
@@ -100,8 +111,8 @@ static int send_part(struct attach *attach)
 static int read_part(struct attach *attach)
 {
     while (attach->done < attach->len) {
+        /* Exactly what is missing of this part, so that no user's byte is lost here. */
         ssize_t n = recv(attach->fd, attach->buffer + attach->done, attach->len - attach->done, 0);
-
         if (n == 0) {
             return -ECONNRESET;
         }
@@ -119,7 +130,6 @@ static int check_answer(struct attach *attach)
 {
     uint8_t final[PROOF_FINAL_SIZE];
     int err = proof_final(&attach->proof, attach->buffer, final);
-
     if (err < 0) {
         return err;
     }
@@ -132,7 +142,6 @@ static int check_answer(struct attach *attach)
 static int attach_advance(struct attach *attach)
 {
     int err = 0;
-
     while (err == 0 && attach->step != STEP_DONE) {
         err = attach->step == STEP_ANSWER ? read_part(attach) : send_part(attach);
         if (err < 0) {
@@ -168,7 +177,6 @@ static void attach_ready(void *arg, int events)
 {
     struct attach *attach = arg;
     int err = attach_advance(attach);
-
     (void)events;
     if (err == -EAGAIN) {
         attach_wait(attach);
@@ -189,7 +197,6 @@ static void attach_slow(void *arg)
 static void attach_dialled(void *arg, int fd, const struct addr *addr)
 {
     struct attach *attach = arg;
-
     (void)addr;
     attach->dial = NULL;
     if (fd < 0) {
@@ -208,7 +215,6 @@ int attach_start(uv_loop_t *loop, const struct attach_request *request, attach_f
 {
     struct attach *attach = calloc(1, sizeof *attach);
     int err;
-
     if (!attach) {
         return -ENOMEM;
     }

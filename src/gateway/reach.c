@@ -1,3 +1,14 @@
+/*
+ * list says no -----------------------------------------------> refused (next turn)
+ *     list may say yes --> look-up --> list, by address --> probe --> reached
+ *
+ * The list is asked three times, each for its own reason: before the look-up, so that the VPS
+ * cannot learn names by it; after it, since it is the address that counts; and after the probe,
+ * since the settings may have changed meanwhile.
+ *
+ * Re-entrancy: the callback comes from the loop, never from inside reach_start(), and the reach
+ * is freed before it.
+ */
 #include "gateway/reach.h"
 
 #include <errno.h>
@@ -52,7 +63,6 @@ static void reach_fail(struct reach *reach, int err)
 {
     char what[TARGET_TEXT_MAX];
     struct failure failure;
-
     target_format(reach->host, reach->port, what);
     /* Of a name that leads nowhere, the port does not matter. */
     bool name = err == -ENOENT || err == -EAGAIN || err == -EBUSY;
@@ -70,7 +80,6 @@ static void reach_refuse(struct reach *reach, const struct addr *addr)
     char address[ADDR_TEXT_MAX];
     struct failure failure;
     struct text note;
-
     target_format(reach->host, reach->port, what);
     failure = failure_make(TUNNEL_NOT_ALLOWED,
                            "%.100s is not among the ALLOWED_TARGETS of this gateway", what);
@@ -89,7 +98,6 @@ static unsigned keep_allowed(const struct reach *reach, const struct addr *addrs
 {
     bool all = targets_allow_name(reach->allowed, reach->host, reach->port);
     unsigned n = 0;
-
     for (unsigned i = 0; i < count && n < RESOLVE_MAX; i++) {
         if (all || targets_allow_addr(reach->allowed, &addrs[i])) {
             kept[n++] = addrs[i];
@@ -103,12 +111,12 @@ static void reach_probed(void *arg, int fd, const struct addr *addr)
 {
     struct reach *reach = arg;
     struct addr answered;
-
     reach->dial = NULL;
     if (fd < 0) {
         reach_fail(reach, fd);
         return;
     }
+    /* Closed, not kept for the session: an idle login would time out before its user comes. */
     close(fd);
     answered_note(reach->answered, addr);
     if (keep_allowed(reach, addr, 1, &answered) == 0) {
@@ -148,7 +156,6 @@ static void reach_resolved(void *arg, int err, const struct addr *addrs, unsigne
     struct reach *reach = arg;
     struct addr kept[RESOLVE_MAX];
     unsigned n;
-
     reach->resolve = NULL;
     if (err < 0) {
         reach_fail(reach, err);
@@ -192,7 +199,6 @@ struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, 
                           void *arg)
 {
     struct reach *reach = calloc(1, sizeof *reach);
-
     if (!reach) {
         return NULL;
     }

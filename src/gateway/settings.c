@@ -1,3 +1,12 @@
+/*
+ * The table of settings, and how they are loaded, compared and replaced. A new setting is a row in
+ * TABLE and a field in the struct; --help, --check, reloading and the env file's vocabulary follow
+ * from the row.
+ *
+ * Loading fills a struct that nobody uses yet; only a complete one replaces what is in force
+ * (gateway_settings_replace()), so a reload is all or nothing. The list of targets keeps its
+ * address across reloads, since every tunnel and reach holds a pointer to it.
+ */
 #include "gateway/settings.h"
 
 #include <errno.h>
@@ -160,6 +169,7 @@ static void set_defaults(struct gateway_settings *settings)
     gethostname(host, sizeof host - 1);
     gateway_name_from_host(host, settings->gateway_name);
 
+    /* Not the machine's cores: a container or taskset(1) may allow fewer. */
     unsigned cores = uv_available_parallelism();
     settings->relay_workers = cores < WORKERS_DEFAULT_MAX ? (long)cores : WORKERS_DEFAULT_MAX;
     settings->log_level = LOG_INFO;
@@ -175,6 +185,7 @@ int gateway_settings_load(const char *env_file, struct gateway_settings *ret_set
     }
     struct gateway_settings settings = {0};
     set_defaults(&settings);
+    /* Names before values: a misspelt one explains a missing one. */
     err = vocabulary_check(&VOCABULARY, source, why);
     err = err < 0 ? err : settings_load(source, TABLE, TABLE_SIZE, &settings, why);
     settings_close(source);

@@ -36,7 +36,7 @@ struct gateway_settings {
 const char *gateway_settings_env_file(const char *named);
 /* The names that its env file may hold. */
 const struct vocabulary *gateway_settings_vocabulary(void);
-/* Every line of the file sets something that gateway-agent knows. No file is fine, too. */
+/* 0 if every line of the file sets something that gateway-agent knows, or there is no file. */
 int gateway_settings_check_names(const char *env_file, struct why *why);
 /*
  * Reads everything; env_file may be NULL. 0, or -errno with the one line for the
@@ -45,8 +45,8 @@ int gateway_settings_check_names(const char *env_file, struct why *why);
 int gateway_settings_load(const char *env_file, struct gateway_settings *ret_settings,
                           struct why *why);
 /*
- * Reads everything again and compares it with what is in force. ret_after is what is in force
- * from now on: what is read at the start only stays as it is in `now`. 0, or -errno with why.
+ * Reads everything again and compares it with what is in force. ret_after is what to put in
+ * force: settings that are only read at startup are as in `now`. 0, or -errno with why.
  */
 int gateway_settings_renew(const char *env_file, const struct gateway_settings *now,
                            struct gateway_settings *ret_after, struct changes *ret_changes,

@@ -1,3 +1,13 @@
+/*
+ * An entry is cut into parts (host, bits, ports), and each part is read by the strict parsers of
+ * base: anything that could be meant in two ways is an error with the two ways in it, since this
+ * list is what keeps a stolen VPS out of the LAN.
+ *
+ * Asking is a walk over all entries. It is done for each tunnel and not for each byte, and 1024
+ * entries take microseconds.
+ *
+ * Pure functions but for targets_swap(): whoever holds a list sees its new entries from then on.
+ */
 #include "gateway/targets.h"
 
 #include <ctype.h>
@@ -58,7 +68,6 @@ static const struct {
 static int parse_number(const char *text, unsigned long max, unsigned long *ret_value)
 {
     unsigned long value = 0;
-
     if (*text == '\0') {
         return -EINVAL;
     }
@@ -66,6 +75,7 @@ static int parse_number(const char *text, unsigned long max, unsigned long *ret_
         if (*text < '0' || *text > '9') {
             return -EINVAL;
         }
+        /* Cannot overflow: max is checked with each digit. */
         value = value * 10 + (unsigned long)(*text - '0');
         if (value > max) {
             return -ERANGE;
@@ -89,7 +99,6 @@ static int parse_range(char *text, const char *whole, struct range *ret_range, s
 {
     struct range range;
     char *dash = strchr(text, '-');
-
     if (dash) {
         *dash++ = '\0';
     }
@@ -112,11 +121,9 @@ static int parse_range(char *text, const char *whole, struct range *ret_range, s
 static int parse_ports(const struct parts *parts, struct entry *entry, struct why *why)
 {
     char *rest = parts->ports;
-
     while (rest) {
         char *one = strsep(&rest, ",");
         int err;
-
         if (entry->port_count == RANGES_MAX) {
             return why_set(why, -EINVAL,
                            "\"%s\": more than %d ports and ranges: make it two entries",
@@ -138,7 +145,6 @@ static int refuse_host_bits(const struct parts *parts, const struct addr *networ
     const char *open = parts->bracketed ? "[" : "";
     const char *close = parts->bracketed ? "]" : "";
     char text[ADDR_HOST_MAX];
-
     addr_host_text(network, text);
     return why_set(why, -EINVAL,
                    "\"%s\": write %s%s%s/%u for the whole network, or %s%s%s for the one machine",
@@ -150,7 +156,6 @@ static int parse_network(const struct parts *parts, struct entry *entry, struct 
     unsigned long most;
     unsigned long bits;
     struct addr network;
-
     if (addr_parse(parts->host, 0, &entry->network) < 0) {
         return why_set(why, -EINVAL, "\"%s\": \"%.80s\" is not an address", parts->whole,
                        parts->host);
@@ -162,6 +167,7 @@ static int parse_network(const struct parts *parts, struct entry *entry, struct 
                        parts->whole, most);
     }
     entry->bits = (unsigned)bits;
+    /* 192.168.1.22/24 may mean one machine or 256: better ask than open too much. */
     network = addr_network(&entry->network, entry->bits);
     if (!addr_same_host(&network, &entry->network)) {
         return refuse_host_bits(parts, &network, entry->bits, why);
@@ -172,7 +178,6 @@ static int parse_network(const struct parts *parts, struct entry *entry, struct 
 static int parse_host(const struct parts *parts, struct entry *entry, struct why *why)
 {
     enum host_kind kind = host_kind(parts->host);
-
     if (slips_is_range(parts->host)) {
         return why_set(why, -EINVAL,
                        "\"%s\": a range of addresses is written as a network, like 192.168.1.0/24, "
@@ -210,7 +215,6 @@ static int split(char *text, const char *whole, struct parts *ret_parts, struct 
 {
     struct parts parts = {.whole = whole, .host = text, .bracketed = *text == '['};
     char *rest = text;
-
     if (parts.bracketed) {
         parts.host++;
         rest = strchr(text, ']');
@@ -248,7 +252,7 @@ static int parse_entry(char *text, struct entry *ret_entry, struct why *why)
     struct entry entry = {0};
     struct parts parts = {0};
     int err;
-
+    /* Refused, not skipped: where an entry is missing, somebody meant one. */
     if (*text == '\0') {
         return why_set(why, -EINVAL, "there is an empty entry: a ; only goes between two entries");
     }
@@ -271,7 +275,6 @@ static int add_entry(struct targets *targets, char *text, struct why *why)
 {
     struct entry *entries;
     int err;
-
     if (targets->count == ENTRIES_MAX) {
         return why_set(why, -EINVAL, "more than %d entries", ENTRIES_MAX);
     }
@@ -310,7 +313,6 @@ int targets_parse(const char *text, struct targets **ret_targets, struct why *wh
 {
     struct targets *targets = calloc(1, sizeof *targets);
     bool more = true;
-
     if (!targets) {
         return why_set(why, -ENOMEM, "out of memory");
     }
@@ -318,7 +320,6 @@ int targets_parse(const char *text, struct targets **ret_targets, struct why *wh
         char entry[ENTRY_TEXT_MAX];
         size_t len = strcspn(text, ";");
         int err = take_entry(text, len, entry, why);
-
         if (err == 0) {
             err = add_entry(targets, entry, why);
         }
@@ -326,6 +327,7 @@ int targets_parse(const char *text, struct targets **ret_targets, struct why *wh
             targets_free(targets);
             return err;
         }
+        /* A ; at the end leaves one more entry, an empty one, which is refused. */
         more = text[len] == ';';
         text += len + more;
     }
@@ -356,7 +358,6 @@ bool targets_allow_name(const struct targets *targets, const char *host, uint16_
 {
     for (unsigned i = 0; i < targets->count; i++) {
         const struct entry *entry = &targets->entries[i];
-
         if (entry->name[0] != '\0' && strcasecmp(entry->name, host) == 0 &&
             entry_has_port(entry, port)) {
             return true;
@@ -369,7 +370,6 @@ bool targets_might_allow(const struct targets *targets, const char *host, uint16
 {
     for (unsigned i = 0; i < targets->count; i++) {
         const struct entry *entry = &targets->entries[i];
-
         if (entry_has_port(entry, port) &&
             (entry->name[0] == '\0' || strcasecmp(entry->name, host) == 0)) {
             return true;
@@ -383,7 +383,7 @@ static bool entry_means(const struct entry *entry, const struct addr *addr)
 {
     for (size_t i = 0; i < sizeof guarded / sizeof guarded[0]; i++) {
         struct addr range;
-
+        /* A narrow entry means it: 127.0.0.0/8 opens loopback, 0.0.0.0/0 does not. */
         if (addr_parse(guarded[i].network, 0, &range) == 0 &&
             addr_in_network(addr, &range, guarded[i].bits) && entry->bits < guarded[i].bits) {
             return false;
@@ -396,7 +396,6 @@ bool targets_allow_addr(const struct targets *targets, const struct addr *addr)
 {
     for (unsigned i = 0; i < targets->count; i++) {
         const struct entry *entry = &targets->entries[i];
-
         if (entry->name[0] == '\0' && addr_in_network(addr, &entry->network, entry->bits) &&
             entry_means(entry, addr) && entry_has_port(entry, addr_port(addr))) {
             return true;
@@ -409,7 +408,6 @@ bool targets_have_network_of(const struct targets *targets, const struct addr *a
 {
     for (unsigned i = 0; i < targets->count; i++) {
         const struct entry *entry = &targets->entries[i];
-
         if (entry->name[0] == '\0' && addr_in_network(addr, &entry->network, entry->bits) &&
             entry_means(entry, addr)) {
             return true;
@@ -422,7 +420,6 @@ void targets_sum_up(const struct targets *targets, struct targets_summary *ret_s
 {
     struct targets_summary summary = {.entries = targets->count};
     struct addr v4, v6;
-
     for (unsigned i = 0; i < targets->count; i++) {
         const struct entry *entry = &targets->entries[i];
         summary.names += entry->name[0] != '\0';
@@ -438,6 +435,7 @@ void targets_sum_up(const struct targets *targets, struct targets_summary *ret_s
 
 void targets_swap(struct targets *a, struct targets *b)
 {
+    /* By content: tunnels keep a pointer to the list that is in force. */
     struct targets kept = *a;
     *a = *b;
     *b = kept;
@@ -472,6 +470,7 @@ static bool has_entry(const struct targets *targets, const char *wanted)
     char written[ENTRY_TEXT_MAX];
     for (unsigned i = 0; i < targets->count; i++) {
         write_entry(&targets->entries[i], written);
+        /* As text: two spellings of one entry are one entry, whatever was typed. */
         if (strcasecmp(written, wanted) == 0) {
             return true;
         }

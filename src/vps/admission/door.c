@@ -1,3 +1,16 @@
+/*
+ * accepted --first packet is whole--> judged --> in | waiting in the lobby | dropped
+ *     accepted --DOOR_PATIENCE_MS--> dropped, or (SSH, silent) perhaps in
+ *     accepted --no client, hangs up, has to make room--> dropped
+ *
+ * A visitor is on the list until it is judged. It gets a watch and a timer only if its packet
+ * is not there at once: most clients speak first, and a scan of thousands costs that much less.
+ *
+ * Re-entrancy: judge(), expects() and admits_silent() are questions that change nothing. After
+ * admitted() the door may be gone, so let_in() copies what it needs before, and its callers touch
+ * neither door nor visitor afterwards; visitor_free() needs no door. A first packet
+ * holds a secret (RDP), so it is wiped wherever it was copied.
+ */
 #include "vps/admission/door.h"
 
 #include <errno.h>
@@ -90,6 +103,7 @@ static void send_off(struct visitor *visitor)
 
 static unsigned most_silent(const struct door *door, unsigned so_far, int newest_fd)
 {
+    /* When short, the number stops growing: a newcomer takes another's place, nobody else goes. */
     bool scarce = door->total->visitors >= DOOR_ALL_MAX || net_descriptors_are_short(newest_fd);
     return !scarce ? DOOR_SILENT_MAX : so_far > DOOR_RESERVED ? so_far : DOOR_RESERVED;
 }
@@ -127,6 +141,7 @@ static long read_rdp(struct visitor *visitor)
 {
     long missing = x224_missing(visitor->bytes, visitor->have);
     struct x224_request request;
+    /* In constant time (crypto_equal()): the secret must not be guessed byte by byte. */
     if (missing == 0) {
         missing = x224_parse(visitor->bytes, visitor->have, &request);
         visitor->has_secret = missing == 0 && is_our_cookie(visitor->door, &request);
@@ -195,6 +210,7 @@ static void decide(struct visitor *visitor)
         .words = words,
     };
     struct lobby *lobby = verdict == VERDICT_ASK ? lobby_of(door) : NULL;
+    /* Its descriptor is about to be another's: nothing may watch it any more. */
     unlink_visitor(visitor);
     watch_free(visitor->watch);
     visitor->watch = NULL;
@@ -253,6 +269,7 @@ static void on_patience_over(void *arg)
 {
     struct visitor *visitor = arg;
     const struct door_events *events = &visitor->door->events;
+    /* In RDP the client always speaks first, so one that is silent is no RDP client. */
     bool is_silent = visitor->door->kind == KIND_SSH && visitor->have == 0;
     if (is_silent && events->admits_silent(events->arg, &visitor->from)) {
         let_in_silent(visitor);

@@ -1,3 +1,14 @@
+/*
+ * All entries are in memory, the last used first; the state file is written behind, by the store's
+ * thread, and only read at the start. So a full or slow disk never delays a decision about a
+ * client, at worst an entry is asked about again after a restart.
+ *
+ * Time is Unix time, since entries outlive the process, and clocks are wrong now and then: an
+ * entry from the future does not count, and one that looks old is not deleted until the clock has
+ * been steady for an hour. The cost of being wrong is one question more.
+ *
+ * No callbacks: nothing here is re-entrant.
+ */
 #include "vps/admission/known.h"
 
 #include <stdio.h>
@@ -82,6 +93,7 @@ static void load(void *arg, const struct row *row)
 {
     struct known *known = arg;
     struct entry entry = {.since = row_number(row, 3), .used = row_number(row, 4)};
+    /* The file may be from another version or another hand: what makes no sense is skipped. */
     bool sane = entry.since >= 0 && entry.used >= 0 && entry.used <= FARTHEST_S;
     if (sane && known->count < KNOWN_MAX && owner_parse(row_text(row, 0), &entry.owner) == 0 &&
         addr_parse(row_text(row, 1), 0, &entry.addr) == 0 &&
@@ -95,6 +107,7 @@ static void load(void *arg, const struct row *row)
 /* A time in the future is that of a clock that was wrong, and is worth nothing. */
 static bool is_alive(const struct known *known, const struct entry *entry, int64_t now)
 {
+    /* From the last use, not from Admit: who comes daily is not asked each month. */
     int64_t age = now - entry->used;
     return age >= -FUTURE_S && age < known->life_s;
 }
@@ -166,6 +179,7 @@ void known_add(struct known *known, const struct owner *owner, const struct owne
 {
     int64_t now = clock_unix();
     struct entry entry = {.owner = *owner, .by = *by, .addr = *addr, .since = now, .used = now};
+    /* Admitted again, it keeps the time at which it was admitted first. */
     drop_expired(known);
     unsigned at = find(known, owner, addr);
     if (at < known->count && is_alive(known, &known->entries[at], now)) {
@@ -187,6 +201,7 @@ void known_use(struct known *known, const struct owner *owner, const struct addr
         return;
     }
     struct entry entry = known->entries[at];
+    /* An RDP client reconnects by the second: not a write to the disk for each. */
     bool fresh = addr_same_host(&entry.addr, addr) && now - entry.used < FRESH_S;
     entry.addr = *addr;
     entry.used = fresh ? entry.used : now;

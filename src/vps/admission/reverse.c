@@ -73,6 +73,7 @@ static void on_addresses(void *arg, int err, const struct addr *addrs, unsigned 
 {
     struct reverse *reverse = arg;
     reverse->resolve = NULL;
+    /* Whoever owns an address writes its reverse record: without this it could say "your-pc". */
     bool confirmed = false;
     for (unsigned i = 0; err == 0 && i < count; i++) {
         confirmed = confirmed || addr_same_host(&addrs[i], &reverse->addr);
@@ -111,6 +112,7 @@ static void on_name(uv_getnameinfo_t *request, int status, const char *name, con
 struct reverse *reverse_start(struct reverse_desk *desk, const struct addr *addr, reverse_fn fn,
                               void *arg)
 {
+    /* A name is decoration: rather none than a crowd that fills libuv's pool. */
     if (desk->running >= REVERSE_AT_ONCE || !addr_is_public(addr)) {
         return NULL;
     }
