@@ -69,7 +69,7 @@ put() { # MODE FILE PATH
 
 make_user() {
     ! id pamtunnel >/dev/null 2>&1 || return 0
-    say "making the user pamtunnel"
+    say "creating the user pamtunnel"
     if have systemd-sysusers; then
         systemd-sysusers "$here/sysusers/pamtunnel.conf"
     elif have useradd; then
@@ -81,7 +81,7 @@ make_user() {
         echo 'pamtunnel:x:390:' >>/etc/group
         echo "pamtunnel:x:390:390:pamtunnel:$state:/bin/false" >>/etc/passwd
     fi
-    id pamtunnel >/dev/null || die "cannot make the user pamtunnel"
+    id pamtunnel >/dev/null || die "cannot create the user pamtunnel"
 }
 
 make_settings() {
@@ -181,9 +181,9 @@ install_it() {
     make_state
     enable_service
     say "installed $("/usr/bin/$agent" --version)"
-    [ -n "$manager" ] || say "there is no systemd, OpenRC or procd here: start it by what you have"
+    [ -n "$manager" ] || say "there is no systemd, OpenRC or procd here: start it with what you have"
     if [ $running = yes ]; then
-        say "what runs keeps running, so that no session ends. To change over:"
+        say "the running agent goes on, so that no session ends. To switch to the new version:"
         [ "$side" = gateway ] || echo "    sudo pamctl drain --wait"
     elif [ "$side" = vps ]; then
         say "next, set it up and start it:"
@@ -199,7 +199,7 @@ uninstall_it() {
     other=gateway
     [ "$side" = vps ] || other=vps
     [ ! -e "/var/lib/dpkg/info/pamtunnel-$side.list" ] ||
-        die "the package pamtunnel-$side is installed: apt remove takes it away"
+        die "the package pamtunnel-$side is installed: apt remove removes it"
     [ -e "/usr/bin/$agent" ] || die "$agent is not installed here"
     stop_service
     files_of "$side" | while read -r _ _ path; do
@@ -238,6 +238,6 @@ for argument; do
 done
 [ -n "$side" ] || wrong "say what this machine is: vps, or gateway"
 agent=$side-agent service=pamtunnel-$side
-[ "$(id -u)" = 0 ] || die "this has to be root: sudo $0 $*"
+[ "$(id -u)" = 0 ] || die "this has to run as root: sudo $0 $*"
 manager=$(service_manager)
 $action

@@ -24,6 +24,7 @@ struct addresses {
 /* 0 if it is one of this machine's right now: it may have gone from one of two interfaces. */
 static int try_to_bind(const struct addr *addr)
 {
+    /* UDP and port 0: it cannot collide with anything that is bound. */
     struct addr any_port = *addr;
     int fd = socket(addr->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {
@@ -64,6 +65,7 @@ static int read_address(const char *message, size_t len, struct addr *ret_addr)
         if (part.rta_len < sizeof part || part.rta_len > len - at) {
             return -EBADMSG;
         }
+        /* On a point-to-point link IFA_ADDRESS is the other end's (rtnetlink(7)). */
         bool local = part.rta_type == IFA_LOCAL;
         if (part.rta_len - sizeof part >= size &&
             (local || (part.rta_type == IFA_ADDRESS && !found))) {
@@ -86,6 +88,7 @@ static void hear(struct addresses *addresses, unsigned type, const char *message
     const struct addresses_events *events = &addresses->events;
     struct addr addr;
     bool goes = type == RTM_DELADDR;
+    /* Link-local addresses come and go with each cable, and nobody connects from one to the VPS. */
     if ((!goes && type != RTM_NEWADDR) || read_address(message, len, &addr) < 0 ||
         is_link_local(&addr)) {
         return;
@@ -123,6 +126,7 @@ static void on_news(void *arg, int events)
         if (got < 0 && errno != ENOBUFS && errno != EINTR) {
             return;
         }
+        /* Any process may send to a netlink socket. */
         if (got > 0 && from.nl_pid == 0) { /* from the kernel and nobody else */
             hear_all(addresses, bytes, (size_t)got);
         }
@@ -132,6 +136,7 @@ static void on_news(void *arg, int events)
 int addresses_watch(uv_loop_t *loop, const struct addresses_events *events,
                     struct addresses **ret_addresses)
 {
+    /* Two groups only: routes and links change too often to be listened to. */
     struct sockaddr_nl groups = {.nl_family = AF_NETLINK,
                                  .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR};
     struct addresses *addresses = calloc(1, sizeof *addresses);

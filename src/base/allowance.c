@@ -31,6 +31,7 @@ bool allowance_is_used_up(const struct allowance *allowance, const struct addr *
 static unsigned entry_for(const struct allowance *allowance, const struct addr *from,
                           uint64_t now_ms)
 {
+    /* Who has used least loses least by being forgotten: a crowd cannot wash itself clean. */
     unsigned least = 0;
     for (unsigned i = 0; i < ALLOWANCE_NETWORKS; i++) {
         if (is_of(allowance, i, from)) {

@@ -1,7 +1,7 @@
 /*
- * allowance: how often somebody may do what costs us something, by the network that
- * they come from. What was used comes back with time. Memory is bounded: of more
- * networks than ALLOWANCE_NETWORKS the one that has used least is forgotten.
+ * allowance: how often somebody may do something that costs us, counted by the network they
+ * come from. What was used comes back with time. Memory is bounded: beyond ALLOWANCE_NETWORKS, the
+ * network that has used least is forgotten.
  */
 #ifndef PAMTUNNEL_BASE_ALLOWANCE_H
 #define PAMTUNNEL_BASE_ALLOWANCE_H
@@ -13,7 +13,7 @@
 
 enum { ALLOWANCE_NETWORKS = 64 };
 
-/* Filled in by its owner but for `used`, which begins as zeros. */
+/* The owner fills in everything but `used`, which must start as zeros. */
 struct allowance {
     unsigned v4_bits, v6_bits; /* of a network */
     unsigned most;             /* times at once */
@@ -28,6 +28,7 @@ struct allowance {
 /* Nothing is left for the network of this address. */
 bool allowance_is_used_up(const struct allowance *allowance, const struct addr *from,
                           uint64_t now_ms);
+/* Counts one use, up to `most`. */
 void allowance_use(struct allowance *allowance, const struct addr *from, uint64_t now_ms);
 
 #endif

@@ -4,6 +4,7 @@
 
 uint32_t backoff_next(struct backoff *backoff)
 {
+    /* 64 bits: doubling may pass UINT32_MAX before it is cut. */
     uint64_t wait = backoff->first_ms;
     for (unsigned i = 0; i < backoff->failures && wait < backoff->max_ms; i++) {
         wait *= 2;

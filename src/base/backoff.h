@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+/* The owner sets the first two; failures starts as 0. */
 struct backoff {
     uint32_t first_ms;
     uint32_t max_ms;
@@ -16,6 +17,7 @@ struct backoff {
 
 /* The next wait in milliseconds; counts one more failure. */
 uint32_t backoff_next(struct backoff *backoff);
+/* After a success: the next wait is first_ms again. */
 void backoff_reset(struct backoff *backoff);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * bucket: so much at once, and more with time. What was spent comes back bit by bit.
+ * bucket: a token bucket. So many at once, and what was spent comes back one by one with time.
  */
 #ifndef PAMTUNNEL_BASE_BUCKET_H
 #define PAMTUNNEL_BASE_BUCKET_H
@@ -15,7 +15,7 @@ struct bucket {
 
 /* Gives back what has come back by now: one in each `each_ms`. */
 void bucket_refill(struct bucket *bucket, uint64_t each_ms, uint64_t now_ms);
-/* Takes one of `most`, refilled before. False: there is none. */
+/* Refills, then takes one of `most`. False: none is left. now_ms must not run backwards. */
 bool bucket_take(struct bucket *bucket, unsigned most, uint64_t each_ms, uint64_t now_ms);
 
 #endif

@@ -76,6 +76,7 @@ static bool is_text(const uint8_t *bytes, size_t len)
 
 void read_string(struct reader *r, char *dst, size_t cap)
 {
+    /* Not cut: half of a name, or of a UTF-8 character, would be another one. */
     size_t len = read_u16(r);
     const uint8_t *bytes = len < cap ? read_bytes(r, len) : NULL;
     if (!bytes || !is_text(bytes, len)) {

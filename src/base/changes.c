@@ -1,3 +1,10 @@
+/*
+ * Two structs of settings are compared row by row of their tables. How a field is compared and
+ * shown is its type's, as is how it is parsed: so no setting can change without anybody hearing
+ * of it.
+ *
+ * No state: nothing is kept beyond a call.
+ */
 #include "base/changes.h"
 
 #include <string.h>
@@ -26,6 +33,7 @@ static void show(const struct setting *setting, const void *field, struct text *
 static void compare(const struct setting *setting, const void *before, const void *after,
                     struct text *text)
 {
+    /* Lists say for themselves what was added and removed: nobody finds that in two long lines. */
     if (setting->type->differ) {
         setting->type->differ(before, after, text);
     } else if (is_same(setting->type, before, after)) {
@@ -158,6 +166,7 @@ void changes_log(const struct changes *changes, const struct log *log, enum log_
     struct text text = text_over(buffer, sizeof buffer);
     struct log louder = *log;
     louder.level = was > log->level ? was : log->level;
+    /* A reload that turns the log down to "error" still says so in the log. */
     changes_say(changes, &text);
     log_info(&louder, "settings reloaded: %s", buffer);
 }

@@ -1,6 +1,6 @@
 /*
  * changes: what differs between two structs of settings of the same table, in words for a
- * person, and what of it has to wait for a restart. Values that are secret are not shown.
+ * person, and which of it has to wait for a restart. Secret values are not shown.
  *
  *     ALLOWED_USERS: 777 added          SESSION_TIMEOUT: 120 → 60
  */
@@ -30,10 +30,10 @@ struct changes {
 /* Adds what differs between two of the structs that the tables are of. */
 void changes_find(const struct settings_table *tables, const void *before, const void *after,
                   struct changes *changes);
-/* What is read at the start only is in `after` as it was before. */
+/* Settings that are only read at startup get their old value in `after`. */
 void changes_hold_back(const struct settings_table *tables, const void *before, void *after);
 
-/* At least one is in force without a restart. */
+/* At least one takes effect without a restart. */
 bool changes_in_force(const struct changes *changes);
 /* One of the names, a list that ends with NULL, is among those in force. */
 bool changes_have(const struct changes *changes, const char *const *names);
@@ -41,8 +41,8 @@ bool changes_have(const struct changes *changes, const char *const *names);
 void changes_say(const struct changes *changes, struct text *text);
 
 /*
- * Logs that they were taken over, in one line. was: the log's level before, since one that
- * hides the line is no reason not to say it.
+ * Logs them in one line. was: the log's level before, so that a new level that hides the line
+ * does not keep it from being logged.
  */
 void changes_log(const struct changes *changes, const struct log *log, enum log_level was);
 

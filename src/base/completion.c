@@ -13,6 +13,7 @@ bool completion_is_asked(int argc, char *const *argv, struct completion *ret_com
     if (argc < 2 || strcmp(argv[1], COMPLETION_OPTION) != 0) {
         return false;
     }
+    /* A shell with an empty word still passes it as the last argument. */
     *ret_completion = (struct completion){.words = argv + 2,
                                           .count = argc > 2 ? argc - 3 : 0,
                                           .typed = argc > 2 ? argv[argc - 1] : ""};

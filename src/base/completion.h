@@ -1,5 +1,5 @@
 /*
- * completion: what a shell is told when somebody presses Tab. The scripts in
+ * completion: what a shell is offered when somebody presses Tab. The scripts in
  * packaging/completions ask the program itself, so that what is completed comes from
  * the tables that the command line is parsed by:
  *
@@ -31,9 +31,9 @@ struct completion {
 
 /* True if the program is asked for that: argv[1] is --complete. */
 bool completion_is_asked(int argc, char *const *argv, struct completion *ret_completion);
-/* Offers the word if it goes on as was typed. help may be NULL. */
+/* Offers the word if it begins with what was typed. help may be NULL. */
 void completion_offer(const struct completion *completion, const char *word, const char *help);
-/* If a value of this option is being typed, offers what is known of it, and is true. */
+/* True if a value of this option is being typed; then it is completed, if it is a file. */
 bool completion_offer_value(const struct completion *completion,
                             const struct completion_option *option);
 /* Offers the option, unless it was given already. */

@@ -1,14 +1,14 @@
 /*
  * congestion: the congestion control of connections that leave the machine, the setting
- * CONGESTION_CONTROL. bbr takes no lost packet for a full line: behind one that loses 1 % a
- * client gets many times of what reno or cubic send it (docs/benchmarks.md, "Bad lines").
+ * CONGESTION_CONTROL. bbr does not take a lost packet for a full line: behind one that loses 1 %, a
+ * client gets many times what reno or cubic would send it (docs/benchmarks.md, "Bad lines").
  *
- *     auto    bbr where the system lets anybody choose it, on long ways alone
- *     system  what the system gives each connection
- *     NAME    this one, on all ways to other machines
+ *     auto    bbr where the system lets anybody choose it, on long paths only
+ *     system  the system's default
+ *     NAME    this one, on all paths to other machines
  *
- * A connection that stays on the machine keeps the system's always: on loopback bbr is many
- * times slower. So does the way from a gateway to its targets, which is a LAN.
+ * A connection that stays on the machine always keeps the system's: on loopback, bbr is many
+ * times slower. So does the path from a gateway to its targets, which is a LAN.
  */
 #ifndef PAMTUNNEL_BASE_CONGESTION_H
 #define PAMTUNNEL_BASE_CONGESTION_H
@@ -24,7 +24,7 @@
 enum {
     CONGESTION_NAME_MAX = 15, /* the kernel's TCP_CA_NAME_MAX, less the zero */
     CONGESTION_LIST_MAX = 511,
-    /* auto: a round trip from here on is a long way. */
+    /* auto: a path with a round trip of this or more is long. */
     CONGESTION_FAR_US = 5000,
 };
 
@@ -48,7 +48,7 @@ extern const struct setting_type SETTING_CONGESTION; /* char[CONGESTION_NAME_MAX
 
 /* Reads what the kernel has, from CONGESTION_FOLDER. */
 struct congestion_system congestion_look(const char *folder);
-/* `list` has names with blanks between them. */
+/* `list` has names with spaces between them. */
 bool congestion_is_in(const char *list, const char *name);
 /*
  * Decides. 0; or -EPERM or -ENOENT with why, and the system's in ret_congestion: this program
@@ -57,8 +57,8 @@ bool congestion_is_in(const char *list, const char *name);
 int congestion_choose(const char *setting, const struct congestion_system *system,
                       struct congestion *ret_congestion, struct why *why);
 /*
- * What an agent without privileges will have to say against the setting: -EPERM or -ENOENT
- * with why, for whoever looks at it from outside, perhaps as root. 0: nothing.
+ * What an unprivileged agent would object to in the setting: -EPERM or -ENOENT with why, for a
+ * check from outside, perhaps as root. 0: nothing.
  */
 int congestion_doubt(const char *setting, const struct congestion_system *system, struct why *why);
 /*
@@ -67,9 +67,9 @@ int congestion_doubt(const char *setting, const struct congestion_system *system
  */
 void congestion_add_cure(struct text *text, const char *name,
                          const struct congestion_system *system, const char *folder);
-/* Decides for an agent that starts or reloads, and says in the log what is new. */
+/* Decides for an agent that starts or reloads, and logs what is new. */
 void congestion_update(struct congestion *congestion, const char *setting, const struct log *log);
-/* Gives it to a connected socket, if that is one to give it to. */
+/* Sets it on a connected socket, if the path is one that it is meant for. */
 void congestion_apply(const struct congestion *congestion, int fd);
 
 #endif

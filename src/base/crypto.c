@@ -47,6 +47,7 @@ int crypto_random_name(char *dst, size_t len)
     if (err < 0) {
         return err;
     }
+    /* 256 is a multiple of 32, so no letter is more likely than another. */
     for (size_t i = 0; i < len; i++) {
         dst[i] = ALPHABET[(unsigned char)dst[i] % sizeof ALPHABET];
     }
@@ -59,6 +60,7 @@ int crypto_mac(const uint8_t key[CRYPTO_KEY_SIZE], const struct crypto_piece *pi
 {
     mbedtls_md_context_t md;
     mbedtls_md_init(&md);
+    /* No lengths in between: callers use pieces of a fixed length, so that none can be shifted. */
     int failed = mbedtls_md_setup(&md, mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), 1) ||
                  mbedtls_md_hmac_starts(&md, key, CRYPTO_KEY_SIZE);
     for (size_t i = 0; !failed && i < count; i++) {
@@ -76,6 +78,7 @@ bool crypto_equal(const void *a, const void *b, size_t len)
 
 void crypto_wipe(void *buf, size_t len)
 {
+    /* memset(3) before free(3) is dead code to an optimiser. */
     mbedtls_platform_zeroize(buf, len);
 }
 

@@ -29,9 +29,9 @@ struct crypto_piece {
 int crypto_mac(const uint8_t key[CRYPTO_KEY_SIZE], const struct crypto_piece *pieces, size_t count,
                uint8_t ret_mac[CRYPTO_MAC_SIZE]);
 
-/* Compares in a time that depends on len alone. */
+/* Compares in a time that depends only on len. */
 bool crypto_equal(const void *a, const void *b, size_t len);
-/* Overwrites a secret in a way the compiler keeps. */
+/* Overwrites a secret in a way that the compiler cannot remove. */
 void crypto_wipe(void *buf, size_t len);
 
 /* Lower-case hex; dst takes 2 * len + 1 bytes. */

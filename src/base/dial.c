@@ -61,6 +61,7 @@ static void finish(struct dial *dial, int fd, const struct addr *addr)
 {
     dial_fn fn = dial->fn;
     void *arg = dial->arg;
+    /* addr may point into the dial, which is freed before the callback: it may start another. */
     struct addr reached;
     if (addr) {
         reached = *addr;
@@ -75,6 +76,7 @@ static void attempt_failed(struct attempt *attempt, int err)
     attempt_stop(attempt, false);
     dial->running--;
     dial->err = more_telling(dial->err, err);
+    /* No reason to wait for the stagger now; through the timer, so that the stack stays flat. */
     if (dial->started < dial->count) {
         timer_set(dial->stagger, 0);
     } else if (dial->running == 0) {
@@ -155,6 +157,7 @@ struct dial *dial_start(uv_loop_t *loop, const struct addr *addrs, unsigned coun
         return NULL;
     }
     *dial = (struct dial){.loop = loop, .narrow = narrow, .fn = fn, .arg = arg};
+    /* Copied: the caller's list need not outlive this call. */
     dial->count = count < RESOLVE_MAX ? count : RESOLVE_MAX;
     for (unsigned i = 0; i < dial->count; i++) {
         dial->attempts[i] = (struct attempt){.dial = dial, .to = addrs[i], .fd = -1};

@@ -14,14 +14,14 @@
 
 struct dial;
 /*
- * fd is a connected socket, now the callee's and not tuned, and `addr` the
- * address that answered; or fd is -errno of the failure that says
- * most (-ETIMEDOUT when the time ran out) and addr is NULL. Called once, from
- * the loop; the dial is gone afterwards.
+ * fd is a connected socket, now the callee's and not tuned (net_tune()), and addr the address that
+ * answered; or fd is the -errno of the most telling failure (-ETIMEDOUT when time ran out) and
+ * addr is NULL. Called once, from the loop, never from inside dial_start(); the dial is gone by
+ * then.
  */
 typedef void (*dial_fn)(void *arg, int fd, const struct addr *addr);
 
-/* NULL when out of memory. count is at most RESOLVE_MAX, at least 1. narrow: net_connect(). */
+/* addrs is copied; count is 1 to RESOLVE_MAX. narrow: see net_connect(). NULL: out of memory. */
 struct dial *dial_start(uv_loop_t *loop, const struct addr *addrs, unsigned count,
                         uint64_t timeout_ms, bool narrow, dial_fn fn, void *arg);
 /* The callback will not run; everything half-open is closed. Accepts NULL. */

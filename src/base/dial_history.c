@@ -49,6 +49,7 @@ unsigned dial_history_sort(const struct dial_history *history, struct addr *addr
     for (unsigned i = 1; i < count; i++) {
         struct addr moved = addrs[i];
         uint64_t at = failed_at(history, &moved, now_ms);
+        /* Insertion sort is stable: addresses that did not fail keep the resolver's order. */
         unsigned to = i;
         for (; to > 0 && failed_at(history, &addrs[to - 1], now_ms) > at; to--) {
             addrs[to] = addrs[to - 1];

@@ -1,7 +1,7 @@
 /*
- * dial_history: over which addresses something went wrong lately, although they took the
- * connection: IPv6 that carries nothing, a proxy that resets. They go last, so that a
- * broken way does not hide one that works (RFC 8305 ends with the connection).
+ * dial_history: addresses where something went wrong lately even though they accepted the
+ * connection: IPv6 that carries nothing, a proxy that resets. They are tried last, so that a
+ * broken path does not hide one that works (RFC 8305 ends with the connection).
  */
 #ifndef PAMTUNNEL_BASE_DIAL_HISTORY_H
 #define PAMTUNNEL_BASE_DIAL_HISTORY_H

@@ -1,3 +1,11 @@
+/*
+ * A file of settings as lines: one value changes, and everything else stays as its owner wrote
+ * it, comments and order included. It is replaced as a whole by rename(2), so a reader sees the
+ * old file or the new one, and a full disk leaves the old one in place.
+ *
+ * Lines may hold secrets, so they are wiped when they go, and so is every buffer that they
+ * passed through.
+ */
 #include "base/envfile.h"
 
 #include <errno.h>
@@ -23,6 +31,7 @@ struct envfile {
 
 const char *envfile_installed(const char *path)
 {
+    /* One that we may not look at is there: its reader has to say so, rather than ignore it. */
     return access(path, F_OK) == 0 || errno == EACCES ? path : NULL;
 }
 
@@ -48,6 +57,7 @@ static int refuse_comment(struct why *why)
 
 static bool has_comment(const char *text)
 {
+    /* A # inside a word is a part of it: passwords have them. */
     const char *hash = strchr(text, '#');
     while (hash && (hash == text || (hash[-1] != ' ' && hash[-1] != '\t'))) {
         hash = strchr(hash + 1, '#');
@@ -113,6 +123,7 @@ static void free_line(char *line)
 /* Where the value of a name stands in a line, with its length; NULL if it is another line. */
 static const char *value_in(const char *line, const char *name, size_t *ret_len)
 {
+    /* In a copy, since envfile_split() cuts; the offset is the same in the original. */
     char copy[ENVFILE_LINE_MAX], *its_name, *its_value;
     const char *found = NULL;
     snprintf(copy, sizeof copy, "%s", line);
@@ -240,6 +251,7 @@ int envfile_set(struct envfile *file, const char *name, const char *value)
     if (asprintf(&line, "%s=%s", name, value) < 0) {
         return -ENOMEM;
     }
+    /* A line feed in a value would be a second setting. */
     int err = strlen(line) + 1 < ENVFILE_LINE_MAX && !strchr(value, '\n') ? 0 : -EINVAL;
     if (err == 0 && at < 0) {
         err = add_line(file, line);

@@ -16,6 +16,7 @@ static size_t fitting(const char *words, size_t width)
         blank = words[i] == ' ' ? i : blank;
         semicolon = i > 0 && words[i - 1] == ';' ? i : semicolon;
     }
+    /* A blank in the second half of the line, else after a ';', else wherever it must be. */
     return blank > width / 2 ? blank : semicolon ? semicolon : blank ? blank : width;
 }
 

@@ -10,7 +10,7 @@ enum {
     HELP_COLUMN = 25, /* of an agent's words */
 };
 
-/* Prints one. A long list without blanks is broken after a ';'. */
+/* Prints one row to stdout. A long list without spaces is broken after a ';'. */
 void help_row(unsigned column, const char *name, const char *words);
 
 #endif

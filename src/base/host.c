@@ -59,6 +59,7 @@ static bool name_is_valid(const char *text)
 enum host_kind host_kind(const char *text)
 {
     struct in6_addr any;
+    /* Not inet_aton(3), which takes 127.1, octal and hex: lists of targets would be got round. */
     if (inet_pton(AF_INET, text, &any) == 1) {
         return HOST_IPV4;
     }
@@ -136,6 +137,7 @@ int port_parse(const char *text, uint16_t *ret_port)
 {
     unsigned port = 0;
     size_t len = strlen(text);
+    /* sscanf(3) alone would take signs, white space and what follows. */
     if (len < 1 || len > 5 || strspn(text, "0123456789") != len || sscanf(text, "%u", &port) != 1 ||
         port < 1 || port > UINT16_MAX) {
         return -EINVAL;

@@ -17,8 +17,9 @@ enum { HOST_MAX = 253 };
 
 enum host_kind { HOST_INVALID, HOST_NAME, HOST_IPV4, HOST_IPV6 };
 
+/* HOST_INVALID if it is none of them. */
 enum host_kind host_kind(const char *text);
-/* Why it is HOST_INVALID, and what to write instead: a clause. */
+/* For a text that is HOST_INVALID: what to write instead, a clause. Static; never NULL. */
 const char *host_explain(const char *text);
 
 /* A port in decimal digits only: no sign, no space, no "22abc", no 0. 0 or -EINVAL. */

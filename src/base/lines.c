@@ -1,3 +1,18 @@
+/*
+ * A client is on the list from accept() until it is dropped. It is its own turn to talk unless an
+ * answer is owed:
+ *
+ *     idle --line--> owed --lines_say()--> (sending) --all sent--> idle
+ *
+ * The idle timer runs in every state but "owed": the server may take its time, a client may not.
+ *
+ * Re-entrancy: rules.line() and rules.called() may answer, hang up, and so drop the client while
+ * its own frame is on the stack. Such a frame is marked `busy`; drop() then takes the client off
+ * the list and closes its socket, and leave() frees the memory when the frame is done.
+ *
+ * A second answer is a bug of the caller's, or memory is short: either way the client is dropped,
+ * since a line that belongs to another question is worse than none.
+ */
 #include "base/lines.h"
 
 #include <errno.h>
@@ -75,6 +90,7 @@ static void drop(struct lines_client *client)
     watch_free(client->watch);
     client->watch = NULL;
     close(client->fd);
+    /* A descriptor has just become free: keep it for the next caller. */
     listener_keep_spare(lines->listener);
     if (lines->rules.gone) {
         lines->rules.gone(lines->rules.arg, client);
@@ -103,6 +119,7 @@ static void on_idle(void *arg)
 /* From now on it is the client's turn. */
 static void wait_for(struct lines_client *client, int events)
 {
+    /* Sending counts too: whoever does not read its answer is as silent as one who does not ask. */
     uint64_t idle_ms = client->lines->rules.idle_ms;
     client->idle_since_ms = clock_ms();
     timer_set(client->idle, idle_ms ? idle_ms : LINES_IDLE_MS);
@@ -192,6 +209,7 @@ static void serve(struct lines_client *client)
         client->have -= len + 1;
         memmove(client->in, end + 1, client->have);
     }
+    /* Full and no newline in it: longer than any line may be. */
     if (!client->gone && client->have == sizeof client->in && !client->out) {
         drop(client);
     }
@@ -227,6 +245,7 @@ static void on_ready(void *arg, int events)
 /* The one that has been silent for the longest; those that are owed an answer come last. */
 static struct lines_client *least_wanted(const struct lines *lines)
 {
+    /* "<=": of several that are as silent, the one that came first, which is last in the list. */
     struct lines_client *found = NULL;
     list_each (struct lines_client, client, &lines->clients, home) {
         if (!found || (found->owed && !client->owed) ||
@@ -316,6 +335,7 @@ static int remove_stale(const struct sockaddr_un *addr)
     if (fd < 0) {
         return -errno;
     }
+    /* Asking is the only way to tell: the file stays when its process is killed. */
     int err = connect(fd, (const struct sockaddr *)addr, sizeof *addr) < 0 ? -errno : 0;
     close(fd);
     if (err == -ECONNREFUSED) {
@@ -327,6 +347,7 @@ static int remove_stale(const struct sockaddr_un *addr)
 
 static int bind_to(int fd, const struct sockaddr_un *addr, socklen_t len)
 {
+    /* chmod(2) after bind(2) would leave a moment in which anybody may connect. */
     mode_t before = addr->sun_path[0] ? umask(0177) : 0;
     int err = bind(fd, (const struct sockaddr *)addr, len) < 0 ? -errno : 0;
     if (addr->sun_path[0]) {

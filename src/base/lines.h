@@ -31,14 +31,14 @@ struct lines_client;
 
 struct lines_rules {
     uv_loop_t *loop;
-    /* It is there, and may be told something. NULL: nothing is to be done. */
+    /* It has connected, and can be sent a line. NULL: nothing to do. */
     void (*called)(void *arg, struct lines_client *client);
     /*
      * A line, without its newline. It is answered now or later, with one lines_say(), or it is a
      * part of something longer: lines_read_on().
      */
     void (*line)(void *arg, struct lines_client *client, const char *line, size_t len);
-    /* It left, or was hung up on. NULL: nobody has to know. */
+    /* It left, or was hung up on. NULL: nothing to do. */
     void (*gone)(void *arg, struct lines_client *client);
     void *arg;
     uint64_t idle_ms; /* 0: LINES_IDLE_MS */
@@ -53,12 +53,12 @@ int lines_listen(const struct sockaddr_un *addr, socklen_t len);
 
 /* Takes over a descriptor that listens. NULL when out of memory: it stays the caller's. */
 struct lines *lines_new(int fd, const struct lines_rules *rules);
-/* Hangs up on everybody: what the kernel has not taken by now stays unsaid. Accepts NULL. */
+/* Hangs up on everybody; what the kernel has not accepted by now is lost. Accepts NULL. */
 void lines_free(struct lines *lines);
 
 /* Its user, as the kernel says; (uid_t)-1 of one that did not come over a Unix socket. */
 uid_t lines_uid(const struct lines_client *client);
-/* Sends a line, and a newline after it. What was held of it is wiped afterwards. */
+/* Sends a line and a newline. The copy that may be held until it is sent is wiped afterwards. */
 void lines_say(struct lines_client *client, const char *line);
 /* Instead of an answer to its line: the next one is waited for. */
 void lines_read_on(struct lines_client *client);

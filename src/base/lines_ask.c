@@ -29,6 +29,7 @@ static int read_line(int fd, uint64_t deadline, char *answer, size_t size)
             return 0;
         }
         have += got > 0 ? (size_t)got : 0;
+        /* A wrong answer is not waited out: a health check has a deadline of its own. */
         if (got == 0 || have == size) {
             return -EPROTO; /* it hung up, or goes on and on */
         }

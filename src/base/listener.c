@@ -26,6 +26,7 @@ struct listener {
 static int accept_one(struct listener *listener, struct addr *ret_peer)
 {
     int fd = net_accept(listener->fd, ret_peer);
+    /* Give up the spare one, and take the connection with it, before anybody else gets it. */
     if ((fd == -EMFILE || fd == -ENFILE) && listener->spare >= 0) {
         close(listener->spare);
         listener->spare = -1;
@@ -42,6 +43,7 @@ static void on_rested(void *arg)
 
 static void rest(struct listener *listener)
 {
+    /* Made at the first need: most listeners never rest. */
     if (!listener->rest) {
         listener->rest = timer_new(listener->loop, on_rested, listener);
     }

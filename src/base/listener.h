@@ -12,8 +12,8 @@
 
 struct listener;
 /*
- * fd is the callee's; no peer for a Unix socket. The listener may be freed in here. With a
- * spare descriptor fd may be -errno: that is in use, and closing something would help.
+ * fd is the callee's; peer is NULL for a Unix socket. The listener may be freed in here. If a
+ * spare descriptor is kept, fd may be -errno: none is left, and closing something would help.
  */
 typedef void (*listener_fn)(void *arg, int fd, const struct addr *peer);
 
@@ -23,8 +23,8 @@ typedef void (*listener_fn)(void *arg, int fd, const struct addr *peer);
  */
 struct listener *listener_new(uv_loop_t *loop, int fd, listener_fn fn, void *arg);
 /*
- * Keeps one descriptor back for the day when there is no other: a connection gets that,
- * and is the last one. To be called again when one was closed.
+ * Keeps one descriptor in reserve for when there is no other: one more connection then gets in.
+ * To be called again whenever a descriptor was closed.
  */
 void listener_keep_spare(struct listener *listener);
 /* Closes it. Accepts NULL. */

@@ -68,6 +68,7 @@ void log_write(const struct log *log, enum log_level level, const char *format, 
     if (!log || level > log->level) {
         return;
     }
+    /* Callers log first and return -errno afterwards. */
     int saved_errno = errno;
     char line[1024];
     va_list args;

@@ -5,9 +5,8 @@
  *     2026-11-22T13:51:00.123Z info  session k3f9q2wx: waiting -> connected
  * or, to the journal, which has the time and takes the priority off, sd-daemon(3):
  *     <6>info  session k3f9q2wx: waiting -> connected
- * Control characters of anything formatted into it are made visible, and what turns
- * or hides characters, so that what a peer or a user sent cannot forge a line. errno is
- * preserved.
+ * Control characters, and characters that reverse or hide others, show as "?", so that nothing a
+ * peer or a user sent can forge a line. errno is preserved.
  */
 #ifndef PAMTUNNEL_BASE_LOG_H
 #define PAMTUNNEL_BASE_LOG_H
@@ -34,6 +33,7 @@ int log_level_parse(const char *text, enum log_level *ret_level);
 /* "info" */
 const char *log_level_name(enum log_level level);
 
+/* Writes one line if the level is enabled; log may be NULL. Longer than 1023 bytes is cut. */
 void log_write(const struct log *log, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

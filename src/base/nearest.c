@@ -60,6 +60,7 @@ void nearest_try(struct nearest *nearest, const char *word)
         return;
     }
     unsigned far = distance(nearest->typed, typed_len, word, len);
+    /* far < len: "ab" is one change from "a" and one from "cb", and resembles neither. */
     if (far < nearest->distance && far <= tolerated(len) && far < len && far < typed_len) {
         nearest->word = word;
         nearest->distance = far;

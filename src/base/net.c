@@ -1,3 +1,11 @@
+/*
+ * No state but the kernel's. Everything about a socket that both agents have to agree on is
+ * here: when a peer counts as gone, what a connection promises its peer at first, and which
+ * addresses are the same party.
+ *
+ * IPv4-mapped IPv6 addresses are unmapped on their way in (addr_from()), so that one client has
+ * one address whichever socket it came through; comparing, limiting and logging rely on it.
+ */
 #include "base/net.h"
 
 #include <arpa/inet.h>
@@ -210,6 +218,7 @@ static int listen_on(const struct addr *addr, int backlog)
     if (fd < 0) {
         return -errno;
     }
+    /* Without SO_REUSEADDR a restart waits a minute for connections in TIME_WAIT. */
     int on = 1, off = 0;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     net_tune(fd);
@@ -232,6 +241,7 @@ int net_listen(const char *bind_address, uint16_t port, int backlog)
         return err;
     }
     int fd = listen_on(&addr, backlog);
+    /* ipv6.disable=1 gives the first error, disable_ipv6=1 the second. */
     bool no_ipv6 = fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL;
     if (no_ipv6 && addr.sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&addr.v6.sin6_addr)) {
         addr_parse("0.0.0.0", port, &addr);
@@ -252,6 +262,7 @@ int net_accept(int listener, struct addr *ret_peer)
     if (fd < 0) {
         return errno == EWOULDBLOCK ? -EAGAIN : -errno;
     }
+    /* Peers on Unix sockets are told apart by their credentials, not by an address. */
     if (from.ss_family == AF_UNIX) {
         *ret_peer = (struct addr){.sa.sa_family = AF_UNSPEC};
         return fd;
@@ -264,6 +275,7 @@ int net_accept(int listener, struct addr *ret_peer)
     return fd;
 }
 
+/* Failing is no reason to give a connection up: each of these only makes it better. */
 static void set_tcp(int fd, int option, int value)
 {
     setsockopt(fd, IPPROTO_TCP, option, &value, sizeof value);
@@ -271,6 +283,7 @@ static void set_tcp(int fd, int option, int value)
 
 void net_narrow(int fd)
 {
+    /* Asked first whether it can be undone; an old kernel would keep the small buffer forever. */
     int unlocked = 0, room = NARROW_ROOM;
     /* Locked when it connects, it could not grow beyond 64 KiB; and before 5.14 never again. */
     if (setsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &unlocked, sizeof unlocked) == 0) {
@@ -289,6 +302,7 @@ int net_connect(const struct addr *to, bool narrow)
         set_tcp(fd, TCP_MAXSEG, NARROW_SEGMENT);
         net_narrow(fd);
     }
+    /* Writable later: net_error() says how it went. */
     if (connect(fd, &to->sa, addr_len(to)) < 0 && errno != EINPROGRESS) {
         int err = -errno;
         close(fd);
@@ -324,6 +338,7 @@ void net_end_stalls(int fd)
 
 void net_reset(int fd)
 {
+    /* A lingering time of 0 makes close(2) send an RST and drop what is unsent (socket(7)). */
     struct linger linger = {.l_onoff = 1, .l_linger = 0};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
     close(fd);
@@ -335,6 +350,7 @@ unsigned long net_raise_descriptor_limit(void)
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
         return 0;
     }
+    /* The soft limit is 1024 for the sake of select(2), which is not used here. */
     rlim_t before = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
     return (unsigned long)(setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before);

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* A peer that says nothing for so long, while it was asked so often, is gone. */
+/* A peer that says nothing for this long, while it is asked this often, is gone. */
 enum { NET_DEAD_AFTER_S = 120, NET_DEAD_PROBES = 4 };
 
 /* An IPv4 or IPv6 address with a port. IPv4-mapped ones are always unmapped. */
@@ -29,7 +29,9 @@ enum { ADDR_HOST_MAX = INET6_ADDRSTRLEN, ADDR_TEXT_MAX = INET6_ADDRSTRLEN + 9 };
 int addr_from(const struct sockaddr *sa, struct addr *ret_addr);
 /* Reads an address without port ("10.0.0.1", "fd00::1"). -EINVAL otherwise. */
 int addr_parse(const char *host, uint16_t port, struct addr *ret_addr);
+/* For bind(2) and connect(2). */
 socklen_t addr_len(const struct addr *addr);
+/* In host byte order. */
 uint16_t addr_port(const struct addr *addr);
 void addr_set_port(struct addr *addr, uint16_t port);
 /* Same family and address, whatever the port. */
@@ -46,13 +48,13 @@ bool addr_same_network(const struct addr *a, const struct addr *b);
 bool addr_in_network(const struct addr *addr, const struct addr *network, unsigned bits);
 /* The first address of the network of that many bits that the address is in. */
 struct addr addr_network(const struct addr *addr, unsigned bits);
-/* Reached from everywhere: not private, shared, loopback, link-local, multicast or the like. */
+/* Reachable from everywhere: not private, shared, loopback, link-local, multicast or the like. */
 bool addr_is_public(const struct addr *addr);
-/* What one is that is not, and who reaches it: "a private address, which only ...". Else NULL. */
+/* What it is if it is not public, and who can reach it: "a private address, ..."; else NULL. */
 const char *addr_not_public(const struct addr *addr);
 /*
- * The address of this machine that packets to the world leave from. -errno if there is no
- * way out in that family.
+ * The address of this machine that packets to the Internet leave from. -errno if there is no
+ * route in that family.
  */
 int net_own_address(int family, struct addr *ret_addr);
 /* "203.0.113.7"; dst takes ADDR_HOST_MAX. Returns dst. */

@@ -114,6 +114,7 @@ static uint64_t beat_interval(void)
         return 0;
     }
     unsigned long long interval = strtoull(usec, NULL, 10);
+    /* Half of it, as sd_watchdog_enabled(3) advises, in ms. */
     return interval == 0 ? 0 : interval / 2000 + 1;
 }
 

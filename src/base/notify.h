@@ -1,7 +1,7 @@
 /*
  * notify: tells a service manager how the agent is, as sd_notify(3) describes:
  * a datagram with lines NAME=value to the Unix socket that NOTIFY_SOCKET names.
- * All functions but notify_open() accept NULL, which is nobody to tell.
+ * All functions but notify_open() accept NULL: then there is nobody to tell.
  *
  * Nothing that goes wrong here is worth more than a line in the log: the manager
  * will do about silence what it was told to.
@@ -24,15 +24,15 @@ struct notify;
 int notify_open(struct notify **ret_notify, struct why *why);
 /*
  * Starts the beats that a watchdog waits for, twice as often as it looks, from the
- * loop: when that hangs they stop. Each is left out if is_well(arg) says no. 0, also
- * if there is no watchdog, or -ENOMEM.
+ * loop: if that hangs, they stop. Each is left out if is_well(arg) says no. 0, even if there is no
+ * watchdog, or -ENOMEM.
  */
 int notify_beat(struct notify *notify, uv_loop_t *loop, bool (*is_well)(void *arg), void *arg);
 /* The agent is at work. */
 void notify_ready(const struct notify *notify);
 /* It begins to read its settings anew; when it is done, notify_ready() says so. */
 void notify_reloading(const struct notify *notify);
-/* What it does, for people; a line of its own. */
+/* What it is doing, for people (systemctl status): one line. */
 void notify_status(const struct notify *notify, const char *status);
 /* It begins to stop. Ends the beats, too, so that the loop can come to its end. */
 void notify_stopping(struct notify *notify);

@@ -1,3 +1,12 @@
+/*
+ * One pass over the arguments, then one look at all of them together. A program has its own
+ * table of flags beside the common ones. Actions (--setup, --check) go alone; other flags name
+ * the actions with which they have an effect, and anything else is refused: an option that is
+ * silently ignored is found out too late.
+ *
+ * No message repeats a value: people do paste secrets into command lines, and stderr may go to a
+ * journal that others read.
+ */
 #include "base/options.h"
 
 #include <errno.h>
@@ -38,6 +47,7 @@ static bool *common_field(struct options *options, size_t i)
 static const char *nearest_option(const struct options_table *table, const char *arg)
 {
     char typed[NAME_MAX_TRIED + 3];
+    /* "-setup" and "setup" are mistakes as common as "--setpu". */
     const char *word = arg + strspn(arg, "-");
     size_t len = strcspn(word, "=");
     if (len == 0 || len > NAME_MAX_TRIED) {
@@ -124,6 +134,7 @@ static bool take_value(char ***argv, const char *name, char **ret_value)
     if (strncmp(arg, name, len) != 0 || (arg[len] != '\0' && arg[len] != '=')) {
         return false;
     }
+    /* argv ends with NULL, so a value that is missing there reads as none. */
     *ret_value = arg[len] == '=' ? arg + len + 1 : *++*argv;
     return true;
 }
@@ -230,6 +241,7 @@ static int check_together(const struct options_table *table, struct options *opt
     unsigned actions = actions_of(table, options);
     actions = actions ? actions : OPTION_RUN;
     add_actions(&actions_text, table, actions);
+    /* More than one bit is set. */
     if (actions & (actions - 1)) {
         return why_set(why, -EINVAL, "only one of %s at a time", names);
     }
@@ -250,6 +262,7 @@ int options_parse(const struct options_table *table, int argc, char **argv,
             return err;
         }
     }
+    /* Somebody who asks for help has made mistakes: that is no reason to refuse it. */
     if (!options.help && !options.version) {
         int err = check_together(table, &options, why);
         if (err < 0) {

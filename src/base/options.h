@@ -1,9 +1,8 @@
 /*
  * options: the command line of an agent: flags, and a few values. Everything
- * else is a setting (base/settings.h). There is no option for a secret but
- * gateway-agent's --join, which wipes it; and messages repeat no value, since
- * somebody may have tried to pass one: command lines are seen by everyone on the
- * machine.
+ * else is a setting (base/settings.h). The only option for a secret is gateway-agent's --join,
+ * which wipes it; and messages repeat no value, since somebody may have tried to pass one:
+ * everybody on the machine can see command lines.
  */
 #ifndef PAMTUNNEL_BASE_OPTIONS_H
 #define PAMTUNNEL_BASE_OPTIONS_H
@@ -19,7 +18,7 @@ struct options;
 /* What a program does in the place of running. Returns its exit status. */
 typedef int (*option_action_fn)(const struct options *options);
 
-/* A flag that this program has beside the common ones. */
+/* A flag that this program has in addition to the common ones. */
 struct option_flag {
     const char *name; /* "--local" */
     const char *help;

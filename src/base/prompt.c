@@ -154,6 +154,7 @@ int prompt_secret(const char *question, char *dst, size_t cap)
 int prompt_secret_lines(const char *question, bool (*goes_on)(const char *text), char *dst,
                         size_t cap)
 {
+    /* A program that ends here with echo off would leave a terminal that shows nothing. */
     sigset_t signals, before;
     struct termios shown, hidden;
     bool terminal = tcgetattr(STDIN_FILENO, &shown) == 0;
@@ -167,6 +168,7 @@ int prompt_secret_lines(const char *question, bool (*goes_on)(const char *text),
     if (terminal) {
         hidden = shown;
         hidden.c_lflag &= ~(tcflag_t)ECHO;
+        /* FLUSH: what was typed ahead was shown, and is no answer to this question. */
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
     }
     fprintf(stderr, "%s: ", question);

@@ -26,7 +26,7 @@ int prompt_secret(const char *question, char *dst, size_t cap);
  */
 int prompt_secret_lines(const char *question, bool (*goes_on)(const char *text), char *dst,
                         size_t cap);
-/* An empty line, and the end of the input, are a no; anything else is asked again. */
+/* An empty line or the end of the input means no; anything but yes or no is asked again. */
 bool prompt_yes(const char *question);
 
 #endif

@@ -31,6 +31,7 @@ static int check_scheme(const char *url, struct why *why)
             return 0;
         }
     }
+    /* socks5:// would look the name up here, where there may be no DNS for it. */
     if (strncmp(url, "socks", 5) == 0) {
         return why_set(why, -EINVAL, "the only kind of SOCKS it takes is socks5h://");
     }

@@ -1,5 +1,5 @@
 /*
- * proxy: the one on the way to the Bot API: of TELEGRAM_PROXY, or the one that the
+ * proxy: the proxy used to reach the Bot API: TELEGRAM_PROXY, or the one that the
  * environment names (http_proxy, https_proxy, ALL_PROXY: libcurl takes it by itself).
  */
 #ifndef PAMTUNNEL_BASE_PROXY_H

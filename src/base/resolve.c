@@ -108,6 +108,7 @@ static void *look_up(void *arg)
     struct resolve *resolve = arg;
     int err = resolve->backwards ? look_name_up(resolve) : 0;
     resolve->err = err < 0 ? err : look_addresses_up(resolve);
+    /* From here on the loop may join the thread and free all of this. */
     uv_async_send(&resolve->done);
     return NULL;
 }

@@ -14,11 +14,11 @@
 
 enum { RESOLVE_MAX = 16, RESOLVE_NAME_SIZE = 81 };
 
-/* Those who share it have `most` look-ups at once; one that was given up runs on for a while. */
+/* Those who share it have `most` look-ups at once; an abandoned one counts until it ends. */
 struct resolver;
 /* NULL when out of memory. */
 struct resolver *resolver_new(uv_loop_t *loop, unsigned most);
-/* Accepts NULL. No resolve_start() any more; look-ups under way are not harmed. */
+/* Accepts NULL. No resolve_start() afterwards; look-ups under way are not affected. */
 void resolver_free(struct resolver *resolver);
 
 struct resolve;

@@ -1,3 +1,12 @@
+/*
+ * Enters once, before there are threads, and never leaves; sandbox.h says why each list is what
+ * it is. The parts are independent: what a kernel lacks is named, and the rest is entered all
+ * the same. Their order matters in one way only: seccomp comes last, since it forbids the calls
+ * that the others need.
+ *
+ * Landlock's numbers are copied, not included, and its calls made by number: the headers that a
+ * release is built with are often older than the kernel it meets.
+ */
 #include "base/sandbox.h"
 
 #include <errno.h>
@@ -101,6 +110,7 @@ static int allow_path(int ruleset, const char *path, uint64_t allowed)
     if (rule.parent_fd < 0) {
         return 0;
     }
+    /* Landlock refuses (EINVAL) a rule that gives a file the rights of a folder. */
     if (fstat(rule.parent_fd, &file) == 0 && !S_ISDIR(file.st_mode)) {
         rule.allowed &= OF_FILES;
     }
@@ -156,6 +166,7 @@ static int find_folder(const char *path, char real[PATH_MAX])
     for (cut_to_folder(folder); !realpath(folder, real); cut_to_folder(folder)) {
         direct = false;
     }
+    /* "/home" for a link into a home folder that is not mounted yet, for example. */
     bool holds_much = !real[1] || (!direct && !strchr(real + 1, '/'));
     for (size_t i = 0; i < sizeof READABLE / sizeof *READABLE; i++) {
         size_t len = strlen(READABLE[i]);
@@ -241,6 +252,7 @@ static int allow_paths(int ruleset, uint64_t handled, const struct sandbox_rules
 
 static int restrict_files(const struct sandbox_rules *rules)
 {
+    /* Handling a right that the kernel does not know is an error, so ask what it knows. */
     int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, VERSION_FLAG);
     if (abi < 1) {
         return abi < 0 ? -errno : -ENOSYS;
@@ -263,6 +275,7 @@ static int restrict_files(const struct sandbox_rules *rules)
 static int forbid_dumps(const struct sandbox_rules *rules)
 {
     (void)rules;
+    /* Both: a dump goes to a pipe (core_pattern) whatever the limit, but not if undumpable. */
     struct rlimit none = {0, 0};
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ? -errno : 0;
 }
@@ -307,6 +320,7 @@ int sandbox_enter(const struct sandbox_rules *rules, struct why *why)
     if (SANITIZED) {
         return why_set(why, -ENOTSUP, "a program built with sanitizers runs without a sandbox");
     }
+    /* Looked for before anything is restricted: afterwards all of it would be out of sight. */
     int first = 0;
     char step[PATH_MAX];
     bool is_outside = resolver_is_outside(step);

@@ -1,3 +1,11 @@
+/*
+ * The lists hold what the agents and their libraries call, on each target, with glibc and musl.
+ * tests/unit/test_sandbox.c tries what is forbidden; all end-to-end tests run inside, and so find
+ * what is missing. A call that is added goes under the heading that says what for.
+ *
+ * A rule looks at numbers only: it cannot follow a pointer, so a path or an address is never
+ * checked here. That is Landlock's part, or nobody's.
+ */
 #include "base/sandbox_calls.h"
 
 #include <errno.h>
@@ -176,6 +184,7 @@ static int restrict_arguments(scmp_filter_ctx filter)
     /* A thread, not a process. */
     err = err < 0 ? err
                   : allow_if(filter, SCMP_SYS(clone), 0, CLONE_THREAD | new_spaces, CLONE_THREAD);
+    /* abort() and pthread_kill() signal this process; prlimit64() of 0 is this one as well. */
     err = err < 0 ? err : allow_if(filter, SCMP_SYS(tgkill), 0, UINT32_MAX, self);
     err = err < 0 ? err : allow_if(filter, SCMP_SYS(prlimit64), 0, UINT32_MAX, 0);
     return err < 0 ? err : restrict_mapping(filter);
@@ -186,6 +195,7 @@ static int restrict_files(scmp_filter_ctx filter, const struct sandbox_rules *ru
     if (rules->state_dir) {
         return add_all(filter, SCMP_ACT_ALLOW, WRITING, COUNT(WRITING));
     }
+    /* gateway-agent keeps no file: even if it is taken over, it leaves nothing behind. */
     const uint64_t writes = O_ACCMODE | O_CREAT | O_TRUNC;
     int err = allow_if(filter, SCMP_SYS(open), 1, writes, O_RDONLY);
     return err < 0 ? err : allow_if(filter, SCMP_SYS(openat), 2, writes, O_RDONLY);

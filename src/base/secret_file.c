@@ -1,3 +1,9 @@
+/*
+ * Before a secret is written, every folder on the way is checked: whoever owns the file, can
+ * write to its folder, or can move a folder above it away could read the secret or plant a file
+ * there. Checking and writing are two steps, but the only people who could use the gap between
+ * them are those whom the check refuses.
+ */
 #include "base/secret_file.h"
 
 #include <errno.h>
@@ -77,6 +83,7 @@ int secret_file_is_safe(const char *path, struct why *why)
     if (!realpath(dirname(folder), real)) {
         return 0;
     }
+    /* As if it were there, so that the folder above it is looked at as well. */
     strcat(real, "/");
     return check_way(real, why);
 }
@@ -101,17 +108,18 @@ static int make_folder(const char *path)
     return chown(folder, (uid_t)-1, agents_group()) < 0 ? -errno : 0;
 }
 
-/* A new file is readable for the agents' group, if root makes it: they do not run as root. */
 static int set_rights(int fd, const char *path)
 {
     struct stat old;
     if (stat(path, &old) == 0) {
+        /* The new file is another one: without this, an edit by root would lock the agent out. */
         bool same = old.st_uid == geteuid() && old.st_gid == getegid();
         if (!same && fchown(fd, old.st_uid, old.st_gid) < 0) {
             return -errno;
         }
         return fchmod(fd, old.st_mode & 0770) < 0 ? -errno : 0;
     }
+    /* A new file of root's has to be readable for the agent, which is no longer root. */
     bool root = geteuid() == 0;
     if (root && fchown(fd, 0, agents_group()) < 0) {
         return -errno;
@@ -129,10 +137,10 @@ static int write_all(int fd, const char *text)
         }
         at += (size_t)put;
     }
+    /* Before the rename: after a power cut an empty file would be worse than the old one. */
     return fsync(fd) < 0 ? -errno : 0;
 }
 
-/* The temporary one is in the same folder: rename(2) is atomic on one file system alone. */
 static int replace(const char *path, const char *content)
 {
     char temporary[PATH_MAX + 8];
@@ -140,6 +148,7 @@ static int replace(const char *path, const char *content)
     if (err < 0) {
         return err;
     }
+    /* In the same folder: rename(2) does not cross file systems. */
     snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
     int fd = mkostemp(temporary, O_CLOEXEC); /* 0600 */
     if (fd < 0) {

@@ -8,18 +8,18 @@
 #include "base/why.h"
 
 /*
- * Nobody but the caller and root has the file or can put another one in its place: it is
- * theirs, and so is its folder, which others may not write to, nor move away. -EPERM with
- * a sentence in why; 0 also if there is no such file or folder yet. What is written here
- * is checked for that.
+ * Nobody but the caller and root owns the file or can put another one in its place: file and
+ * folder are theirs, and others can neither write to the folder nor move it away. -EPERM with a
+ * sentence in why; 0 even if there is no such file or folder yet. Everything that writes here
+ * checks this first.
  */
 int secret_file_is_safe(const char *path, struct why *why);
-/* Before anybody is asked anything: 0, or -errno with why if the file could not be written. */
+/* To be called before questions are asked: 0, or -errno with why if the file cannot be written. */
 int secret_file_check(const char *path, struct why *why);
 /*
  * Writes it beside and renames, so that the file is a whole one at every moment. An
- * existing file keeps its owner and mode, but for the rights of others; a new one is 0640
- * and of the group pamtunnel if root writes it, and 0600 otherwise. Makes the folder. 0, or -errno
+ * existing file keeps its owner and mode, except that others lose their rights; a new one gets
+ * 0640 and the group pamtunnel if root writes it, and 0600 otherwise. Creates the folder. 0, or -errno
  * with why.
  */
 int secret_file_replace(const char *path, const char *content, struct why *why);

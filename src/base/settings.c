@@ -9,7 +9,7 @@
 
 /* ---- one value ------------------------------------------------------------ */
 
-/* What a value has around it that is none of it, in words; or NULL. */
+/* What surrounds a value and does not belong to it, in words; or NULL. */
 static const char *wrapping_of(const char *name, const char *text)
 {
     size_t len = strlen(text), name_len = strlen(name);
@@ -37,6 +37,7 @@ static int take(const struct setting *setting, const char *text, void *field, st
         return 0;
     }
     const char *wrapping = text[0] ? wrapping_of(setting->name, text) : NULL;
+    /* The parser's reason, then what surrounds the value: often that is the cause of it. */
     char words[sizeof closer.text + 80];
     struct text reason = text_over(words, sizeof words);
     text_add(&reason, "%s%s", closer.text[0] ? ": " : "", closer.text);
@@ -54,6 +55,7 @@ static int check_blank(const struct settings_source *source, const struct settin
                        struct why *why)
 {
     struct settings_line line;
+    /* ALLOWED_TARGETS= looks like "nothing", and its default is all private networks. */
     if (!setting->no_blank || !settings_line_of(source, setting->name, &line)) {
         return 0;
     }

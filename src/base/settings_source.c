@@ -1,7 +1,13 @@
 /*
- * The env file is read whole when it is opened, and never again: whoever wants what it says now
- * opens another source. The environment, and files that NAME_FILE names, are read when a value is
- * asked for. Whatever has held a line is wiped, stdio's buffers too: it may have been a secret.
+ * The env file is read to its end at once when it is opened, and never again: whoever wants what it
+ * says now opens another source. All of its lines are kept, with their numbers, so that messages can
+ * name them. The environment, and files that NAME_FILE names, are read when a value is asked for.
+ *
+ * The order for one name: NAME in the environment, NAME_FILE there, NAME in the file, NAME_FILE
+ * there, the default. So a container's secret file can be overridden by hand, and a service's
+ * file by either.
+ *
+ * Whatever has held a line is wiped, stdio's buffers too: it may have been a secret.
  */
 #include "base/settings_source.h"
 
@@ -85,6 +91,7 @@ static int read_env_file(struct settings_source *source, FILE *file, struct why 
     struct why closer = {"out of memory"};
     int err = 0;
     for (;;) {
+        /* fgets() does not say how much it read, and a line may hold NULs. */
         memset(line, '\n', sizeof line); /* so that the last NUL is where fgets() has ended */
         if (err < 0 || !fgets(line, sizeof line, file)) {
             break;
@@ -222,6 +229,7 @@ static int read_secret_file(const char *name, const char *path, char value[VALUE
         return why_set(why, -EINVAL, "%s_FILE is %s, which cannot be used: %s", name, path,
                        closer.text);
     }
+    /* Half a key is refused rather than tried: it would look like a wrong one. */
     if (!whole) {
         return why_set(why, -EINVAL, "%s_FILE is %s, whose first line is too long", name, path);
     }

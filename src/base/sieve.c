@@ -91,6 +91,7 @@ static void on_tick(void *arg)
 static bool pass(struct sieve *sieve, struct cause *cause, uint64_t now)
 {
     bucket_refill(&cause->bucket, sieve->refill_ms, now);
+    /* A cause that has none left must not take from what all have together: hence this order. */
     return cause->bucket.spent < sieve->burst &&
            bucket_take(&sieve->all, SIEVE_ALL * sieve->burst, sieve->refill_ms / SIEVE_ALL, now) &&
            bucket_take(&cause->bucket, sieve->burst, sieve->refill_ms, now);

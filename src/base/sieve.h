@@ -32,8 +32,8 @@ struct sieve *sieve_new(uv_loop_t *loop, const struct log *log, unsigned burst, 
 /* Says what it still holds back. Accepts NULL. */
 void sieve_free(struct sieve *sieve);
 /*
- * A line, if it may pass: true if it did. `cause` stands in the line that counts those that
- * did not; what is too long of it is cut off.
+ * Logs a line if it may pass; true if it did. `cause` (cut at 191 bytes) is how the line that
+ * counts the others refers to them.
  */
 bool sieve_log(struct sieve *sieve, const char *cause, enum log_level level, const char *format,
                ...) __attribute__((format(printf, 4, 5)));

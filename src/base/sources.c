@@ -23,7 +23,7 @@ static void add_secret_files(struct sources *sources, const struct settings_sour
     }
 }
 
-/* A pipe or a terminal waits for input, perhaps for ever. */
+/* A pipe or a terminal waits for input, perhaps forever. */
 static int check_plain(const struct sources *sources, struct why *why)
 {
     struct stat file;
@@ -42,6 +42,7 @@ int sources_find(struct sources *sources, const char *env_file, const struct voc
 {
     struct settings_source *source;
     add(sources, env_file);
+    /* Twice: the env file first, and then the secret files that it names. */
     int err = check_plain(sources, why); /* before it is opened: that may wait */
     err = err < 0 ? err : settings_open(env_file, &source, why);
     if (err < 0) {

@@ -30,6 +30,7 @@ static size_t whole_characters(const char *start, size_t len)
 
 void text_add_v(struct text *text, const char *format, va_list args)
 {
+    /* Later parts that happen to fit would read as if nothing were missing. */
     if (text->cut) {
         return;
     }
@@ -81,7 +82,7 @@ void text_make_visible(char *line)
             memmove(to, from, len);
             to += len;
         }
-        len += len == 0; /* a byte that is none of UTF-8: to some terminals 9B is ESC [ */
+        len += len == 0; /* a byte that is not UTF-8: some terminals take 9B for ESC [ */
         from += len;
         left -= len;
     }
@@ -90,6 +91,7 @@ void text_make_visible(char *line)
 
 void text_quote(char *words)
 {
+    /* Both marks have three bytes in UTF-8. */
     const size_t len = strlen("“");
     char *from = words, *to = words;
     text_make_visible(words);
@@ -111,6 +113,7 @@ void text_add_bytes(struct text *text, uint64_t bytes)
         text_add(text, "%" PRIu64 " B", bytes);
         return;
     }
+    /* Powers of 1000, as df -H and network speeds; never "1000 kB": hence 999.5 below. */
     double value = (double)bytes / 1000;
     unsigned unit = 0;
     while (value >= 999.5 && unit + 1 < sizeof UNITS / sizeof *UNITS) {

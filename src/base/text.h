@@ -18,7 +18,9 @@ struct text {
     bool cut;
 };
 
+/* cap is at least 1. The buffer must outlive it. */
 struct text text_over(char *buffer, size_t cap);
+/* Appends; does nothing once something was cut. */
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_add_v(struct text *text, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
@@ -26,13 +28,13 @@ void text_add_v(struct text *text, const char *format, va_list args)
 /* Cuts white space off both ends, in place. Returns where the rest begins. */
 char *text_trim(char *text);
 /*
- * Turns what nobody sees (utf8.h) and what is no UTF-8 into a '?' each, so that it is one
- * line, reads as it is, and a terminal only shows it.
+ * Replaces each character that nobody sees (utf8.h), and each byte that is not UTF-8, with '?'.
+ * The result is one line, reads as it is written, and does nothing to a terminal.
  */
 void text_make_visible(char *line);
 /*
- * The same for words of others that are put between “ and ” in a sentence of ours: they
- * hold none of these two themselves. So who shows them can tell them apart.
+ * The same for other people's words that are put between “ and ” in a sentence of ours: these
+ * two characters become '"', so that it is always clear where the words end.
  */
 void text_quote(char *words);
 

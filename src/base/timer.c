@@ -47,6 +47,7 @@ static void on_closed(uv_handle_t *handle)
 void timer_free(struct timer *timer)
 {
     if (timer) {
+        /* libuv will not call back, but it holds the handle until the loop's next turn. */
         uv_close((uv_handle_t *)&timer->handle, on_closed);
     }
 }

@@ -1,6 +1,6 @@
 /*
  * timer: one deadline on the event loop. A timer is its own heap object, so an
- * owner may free it, and itself, at any point, also inside the callback.
+ * owner may free it, and itself, at any point, even inside the callback.
  */
 #ifndef PAMTUNNEL_BASE_TIMER_H
 #define PAMTUNNEL_BASE_TIMER_H
@@ -15,8 +15,9 @@ typedef void (*timer_fn)(void *arg);
 struct timer *timer_new(uv_loop_t *loop, timer_fn fn, void *arg);
 /* Fires once, `ms` from now; replaces an earlier setting. */
 void timer_set(struct timer *timer, uint64_t ms);
+/* It can be set again. */
 void timer_stop(struct timer *timer);
-/* Accepts NULL. The callback does not run any more. */
+/* Accepts NULL. The callback will not run. */
 void timer_free(struct timer *timer);
 
 #endif

@@ -12,6 +12,7 @@ bool told_may_tell(struct told *told, int64_t id, uint64_t every_ms, uint64_t no
             place = i;
         }
     }
+    /* All places are taken: rather say nothing to this one than anything twice to another. */
     if (place == TOLD_MAX) {
         return false;
     }

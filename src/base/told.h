@@ -1,6 +1,6 @@
 /*
- * told: what must not be said to one and the same again and again: each of them hears it at
- * most once in a while, and so do at most TOLD_MAX of them.
+ * told: what must not be said to the same person again and again: each hears it at most once in a
+ * while, and at most TOLD_MAX of them do.
  */
 #ifndef PAMTUNNEL_BASE_TOLD_H
 #define PAMTUNNEL_BASE_TOLD_H
@@ -18,7 +18,7 @@ struct told {
     } last[TOLD_MAX];
 };
 
-/* True if this one may be told now: not within `every_ms` before. That is then remembered. */
+/* True if this one may be told now: it was not within the last every_ms. Then that is noted. */
 bool told_may_tell(struct told *told, int64_t id, uint64_t every_ms, uint64_t now_ms);
 
 #endif

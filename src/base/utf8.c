@@ -15,6 +15,7 @@ size_t utf8_decode(const void *at, size_t left, uint32_t *ret_character)
     if (left == 0) {
         return 0;
     }
+    /* C0 and C1 begin overlong forms only, and above F4 is nothing. */
     uint8_t lead = bytes[0];
     size_t len = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
     if (lead > 0xf4 || len == 0 || len > left || (len > 1 && !second_is_right(lead, bytes[1]))) {

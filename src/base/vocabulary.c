@@ -1,3 +1,14 @@
+/*
+ * What a name in a file may be: a setting of this agent (or NAME_FILE of one), or something
+ * else, and then what the person most likely meant: a setting of the other agent, one that is
+ * only read from the environment, one that is spelt nearly like this.
+ *
+ * In the environment a near miss is only a warning. It has to be very near (two mistakes, six
+ * letters), since other programs' names are there as well.
+ *
+ * Names are shown only if they look like names: a pasted key in front of a "=" must not
+ * end up in a log.
+ */
 #include "base/vocabulary.h"
 
 #include <ctype.h>
@@ -110,6 +121,7 @@ static int refuse(const struct vocabulary *vocabulary, const struct settings_lin
             "%s, line %u: %s is only read from the environment: in this file it does nothing",
             line->path, line->number, line->name);
     }
+    /* From here on the name itself is in the message. */
     if (!may_be_shown(line->name)) {
         return why_set(why, -EINVAL, "%s, line %u: there is no such setting; --help lists them",
                        line->path, line->number);
@@ -163,6 +175,7 @@ int vocabulary_load(const struct vocabulary *vocabulary, const struct settings_t
     struct settings_source *source;
     int err = settings_open(env_file, &source, why);
     if (err == 0) {
+        /* Names before values: a misspelt one explains a missing one. */
         err = vocabulary_check(vocabulary, source, why);
         err = err < 0 ? err : settings_load(source, tables, into, why);
         settings_close(source);
@@ -187,6 +200,7 @@ static void compare(void *arg, const struct settings_line *line)
     while (i < repeats->count && strcmp(repeats->seen[i].name, line->name) != 0) {
         i++;
     }
+    /* Lines come last first, so the one that counts is seen first. */
     if (i == repeats->count && i < SEEN_MAX) {
         repeats->seen[repeats->count++] = *line;
     } else if (i < repeats->count && strcmp(repeats->seen[i].value, line->value) != 0) {
@@ -255,6 +269,7 @@ static bool goes_on(const char *path)
     char buffer[BUFSIZ]; /* stdio's own would not be wiped */
     struct stat info;
     bool first = true, more = false;
+    /* Reading a pipe would take the secret away from whoever reads it afterwards. */
     FILE *file = stat(path, &info) == 0 && S_ISREG(info.st_mode) ? fopen(path, "re") : NULL;
     if (!file) {
         return false;

@@ -1,7 +1,7 @@
 /*
  * vocabulary: the names that may stand in an agent's env file. The environment holds the
- * names of many programs; the file is ours alone, so that one which is not known there is a
- * mistake: whoever misspells ALLOWED_TARGETS means to close something.
+ * names of many programs; the file is ours alone, so a name that is not known there is a
+ * mistake: whoever misspells ALLOWED_TARGETS meant to restrict something.
  */
 #ifndef PAMTUNNEL_BASE_VOCABULARY_H
 #define PAMTUNNEL_BASE_VOCABULARY_H
@@ -16,7 +16,7 @@ struct vocabulary {
     const struct settings_table *tables;
     const char *other_agent;         /* the program whose settings are often mixed up with ours */
     const char *const *others;       /* the names that it alone has; the last is NULL */
-    const char *const *environments; /* what is read from the environment alone; likewise */
+    const char *const *environments; /* what is only read from the environment; likewise */
 };
 
 /*
@@ -37,7 +37,7 @@ int vocabulary_load(const struct vocabulary *vocabulary, const struct settings_t
                     const char *env_file, void *into, struct why *why);
 
 /*
- * What is no error, but hardly meant: something is set twice in the file, to different values
+ * What is not an error but hardly intended: something is set twice in the file, to different values
  * (the last one counts, as in a shell), a NAME_FILE has more than the one line that counts, or
  * the environment has a name that is nearly one of ours. True if so; remark is then a clause
  * about it. env_file may be NULL.

@@ -42,6 +42,7 @@ static void on_closed(uv_handle_t *handle)
 
 static void poller_free_if_unused(struct poller *poller)
 {
+    /* While it is dispatching, on_events() still needs it: it asks once more afterwards. */
     if (poller->watches > 0 || poller->dispatching) {
         return;
     }
@@ -96,6 +97,7 @@ static struct poller *poller_new(uv_loop_t *loop)
     }
     poller->handle.data = poller;
     uv_poll_start(&poller->handle, UV_READABLE, on_events);
+    /* libuv's loop ends when no handle holds it; sleeping watches must not. */
     uv_unref((uv_handle_t *)&poller->handle); /* nobody is awake */
     loop->data = poller;
     return poller;

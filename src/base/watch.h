@@ -1,6 +1,6 @@
 /*
  * watch: readiness of one descriptor on the event loop. Like a timer, it may be
- * freed at any point, also inside its callback; the descriptor stays the
+ * freed at any point, even inside its callback; the descriptor stays the
  * owner's and may be closed or given to another thread right afterwards.
  */
 #ifndef PAMTUNNEL_BASE_WATCH_H
@@ -15,12 +15,12 @@ enum watch_events {
 };
 
 struct watch;
-/* `events` are the ones that hold; an error on the descriptor shows as all that were asked for. */
+/* `events` are those that hold now; an error on the descriptor shows as all that were asked for. */
 typedef void (*watch_fn)(void *arg, int events);
 
 /*
  * Waits for these events from now on. NULL when out of memory or if the descriptor cannot be
- * polled. The loop's `data` is taken.
+ * polled. Uses the loop's `data` for itself.
  */
 struct watch *watch_start(uv_loop_t *loop, int fd, int events, watch_fn fn, void *arg);
 /* The same, asleep until watch_set(). */

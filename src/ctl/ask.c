@@ -43,6 +43,7 @@ static const char *what_to_do(int err)
 static int connect_agent(const char *path, struct why *why)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    /* Cut off, it would be the path of another socket. */
     if (strlen(path) >= sizeof addr.sun_path) {
         return why_set(why, -ENAMETOOLONG, "the path of the socket is too long: %.80s...", path);
     }
@@ -66,6 +67,7 @@ static int send_line(int fd, const json_t *request)
     if (!line) {
         return -ENOMEM;
     }
+    /* SIGPIPE would end the program without a sentence: hence MSG_NOSIGNAL below. */
     size_t len = strlen(line);
     line[len] = '\n'; /* instead of the NUL */
     int err = 0;
@@ -93,6 +95,7 @@ int ask_send(const char *socket_path, const json_t *request, struct why *why)
     if (fd < 0) {
         return fd;
     }
+    /* It hangs up on users who may not ask, perhaps before the whole line is there. */
     if (send_line(fd, request) < 0) {
         close(fd);
         return hung_up(why);
@@ -126,6 +129,7 @@ json_t *ask_failure(const char *word, const char *sentence)
 json_t *ask_anyhow(const char *socket_path, const json_t *request)
 {
     struct why why;
+    /* So that callers, --json above all, have one form of answer to deal with. */
     json_t *reply;
     return ask(socket_path, request, &reply, &why) < 0 ? ask_failure("unreachable", why.text)
                                                        : reply;

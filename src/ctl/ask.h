@@ -8,8 +8,8 @@
 #include "base/why.h"
 
 /*
- * Where the socket is: what was given, else in STATE_DIR, which stands in the environment or
- * in vps-agent's settings file; else in the usual place.
+ * Where the socket is: what was given (may be NULL), else in STATE_DIR from the environment or
+ * vps-agent's settings file, else in the usual place.
  */
 void ask_path(const char *given, char *dst, size_t cap);
 
@@ -21,7 +21,7 @@ int ask(const char *socket_path, const json_t *request, json_t **ret_reply, stru
 
 /* The same in two steps: the descriptor on which the answer comes, and the answer. */
 int ask_send(const char *socket_path, const json_t *request, struct why *why);
-/* Closes fd. */
+/* 0 with a new reference, or -EIO with why. Closes fd in any case. */
 int ask_receive(int fd, json_t **ret_reply, struct why *why);
 
 /*
@@ -29,7 +29,7 @@ int ask_receive(int fd, json_t **ret_reply, struct why *why);
  * NULL only when out of memory.
  */
 json_t *ask_anyhow(const char *socket_path, const json_t *request);
-/* {"ok":false,"error":WORD,"message":SENTENCE}: what pamctl says itself. */
+/* {"ok":false,"error":WORD,"message":SENTENCE}, a new reference: what pamctl itself has to say. */
 json_t *ask_failure(const char *word, const char *sentence);
 
 #endif

@@ -43,7 +43,7 @@ static const struct command COMMANDS[] = {
 
 static const struct command_option OPTIONS[] = {
     {"--out", NULL, "FILE", "where to write the .rdp file; - is standard output", OPTION_OUT},
-    {"--force", NULL, NULL, "replace the .rdp file if there already is one of that name", OPTION_FORCE},
+    {"--force", NULL, NULL, "replace the .rdp file if there is one of that name", OPTION_FORCE},
     {"--wait", NULL, NULL, "return when no session is left", OPTION_WAIT},
     {"--timeout", NULL, "SECONDS", "stop waiting then, list what is left, and exit with 1",
      OPTION_TIMEOUT},
@@ -91,6 +91,7 @@ int command_most(const struct command *command)
 
 int command_least(const struct command *command)
 {
+    /* Optional arguments only ever come last. */
     int least = 0;
     while (least < command_most(command) && !command->args[least].optional) {
         least++;

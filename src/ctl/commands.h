@@ -63,7 +63,7 @@ const struct command_option *options_next(const struct command_option *after);
 
 /* NULL if there is none of that name. */
 const struct command *command_find(const char *name);
-/* How many arguments it takes at most. */
+/* How many arguments it takes at most, and at least. */
 int command_most(const struct command *command);
 int command_least(const struct command *command);
 /* "rdp [USER@]HOST[:PORT]", and with `options` what else it takes: " [--out FILE] [--force]". */

@@ -52,6 +52,7 @@ static void take_word(struct line *line, const char *word)
 static struct line read_line(const struct completion *completion)
 {
     struct line line = {0};
+    /* Lenient, unlike invocation_parse(): a half-typed line is always wrong somehow. */
     for (int i = 0; i < completion->count; i++) {
         const char *word = completion->words[i], *value = strchr(word, '=');
         const struct command_option *option = line.no_options ? NULL : option_named(word);
@@ -71,6 +72,7 @@ static struct line read_line(const struct completion *completion)
 
 static void offer_options(const struct completion *completion, const struct line *line)
 {
+    /* Before a command is typed, any option may come. */
     unsigned bits = line->command ? line->command->options | OPTIONS_COMMON : ~0U;
     const struct command_option *option = NULL;
     while (!line->no_options && (option = options_next(option))) {
@@ -136,6 +138,7 @@ static void offer_waiting(const struct completion *completion, const json_t *ses
 static void offer_of_agent(const struct completion *completion, const struct line *line,
                            enum argument_kind kind)
 {
+    /* ask_anyhow(): an unreachable agent completes to nothing, without a word in the prompt. */
     char path[256];
     size_t index;
     json_t *entry;
@@ -170,10 +173,12 @@ static void offer_argument(const struct completion *completion, const struct lin
 void complete(const struct completion *completion)
 {
     struct line line = read_line(completion);
+    /* Somebody presses Tab and waits: no completion is better than a late one. */
     alarm(PATIENCE_S); /* and if vps-agent takes longer than that, this program is gone */
     if (offer_value(completion, &line) || line.unknown) {
         return;
     }
+    /* With all arguments there, only options are left to offer. */
     bool full = line.command && line.count == command_most(line.command);
     if (full || completion->typed[0] == '-') {
         offer_options(completion, &line);

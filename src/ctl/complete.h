@@ -4,7 +4,7 @@
 
 #include "base/completion.h"
 
-/* IDs and addresses are asked of vps-agent, if it answers soon; nothing is said of what fails. */
+/* Prints to stdout. Asks vps-agent for IDs and addresses, for a second at most; fails silently. */
 void complete(const struct completion *completion);
 
 #endif

@@ -27,6 +27,7 @@ static void ending_signals(sigset_t *set)
 
 void drain_hold_signals(void)
 {
+    /* Held back from the start: a Ctrl-C between two requests must not go unanswered. */
     sigset_t set;
     ending_signals(&set);
     sigprocmask(SIG_BLOCK, &set, NULL);
@@ -34,6 +35,7 @@ void drain_hold_signals(void)
 
 void drain_end_by(int signal)
 {
+    /* By the signal itself and not by a status: a shell script stops at Ctrl-C only then. */
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, signal);
@@ -47,9 +49,11 @@ static bool wait_for_answer(int fd, int timeout_s, int *ret_signal)
     sigset_t set;
     ending_signals(&set);
     struct signalfd_siginfo info = {0};
+    /* signalfd(2) rather than handlers: nothing can slip in between the test and the wait. */
     struct pollfd fds[] = {{.fd = fd, .events = POLLIN},
                            {.fd = signalfd(-1, &set, SFD_CLOEXEC), .events = POLLIN}};
     int found = 0;
+    /* poll(2) is called again after a stop (Ctrl-Z), and must not start from the beginning. */
     uint64_t end_ms = clock_ms() + (uint64_t)(timeout_s < 0 ? 0 : timeout_s) * 1000, now_ms;
     do {
         now_ms = clock_ms();
@@ -66,6 +70,7 @@ static bool wait_for_answer(int fd, int timeout_s, int *ret_signal)
 static json_t *give_up(const char *socket_path, int timeout_s, int signal)
 {
     char why[64] = "interrupted", text[320];
+    /* The server keeps draining; whoever gives up has to know that, and how to end it. */
     json_t *request = json_pack("{s:s}", "command", "sessions");
     json_t *reply = ask_anyhow(socket_path, request);
     json_t *left = json_object_get(reply, "sessions");

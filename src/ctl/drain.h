@@ -1,10 +1,10 @@
-/* drain: waiting until vps-agent has no session left, or until one has waited enough. */
+/* drain: waiting until vps-agent has no session left, or until that takes too long. */
 #ifndef PAMTUNNEL_CTL_DRAIN_H
 #define PAMTUNNEL_CTL_DRAIN_H
 
 #include <jansson.h>
 
-/* From now on SIGINT and SIGTERM, unless they are ignored, wait until drain_wait() sees to them. */
+/* Blocks SIGINT and SIGTERM, unless they are ignored, until drain_wait() looks for them. */
 void drain_hold_signals(void);
 
 /*

@@ -17,6 +17,7 @@ static void print_option(const struct command_option *option, bool whose)
     snprintf(name, sizeof name, "%s%s%s%s%s", option->name, option->brief ? ", " : "",
              option->brief ? option->brief : "", option->takes ? " " : "",
              option->takes ? option->takes : "");
+    /* In the list of all options, each says which commands it goes with. */
     while (whose && (command = commands_next(command))) {
         if (command->options & option->bit) {
             text_add(&words, "%s: ", command->name);
@@ -65,6 +66,7 @@ void help_command(const struct command *command)
 {
     char usage[COMMAND_USAGE_MAX];
     command_usage(command, true, usage);
+    /* The table's help is a clause; here it stands alone, as a sentence. */
     printf("Usage: pamctl %s\n\n%c%s.\n", usage, toupper((unsigned char)command->help[0]),
            command->help + 1);
     for (int i = 0; i < command_most(command); i++) {

@@ -75,11 +75,13 @@ static int take_timeout(const char *value, struct invocation *invocation, struct
 {
     char *end;
     long seconds = strtol(value, &end, 10);
+    /* strtol(3) would take a sign and leading blanks. */
     if (strspn(value, "0123456789") != strlen(value) || *end || seconds > TIMEOUT_MAX) {
         return why_set(why, -EINVAL, "--timeout takes a number of seconds, 0 to %d; not %.40s",
                        TIMEOUT_MAX, value);
     }
     invocation->timeout_s = (int)seconds;
+    /* A time-out without a wait means nothing, so it implies one. */
     invocation->options |= OPTION_WAIT;
     return 0;
 }
@@ -164,6 +166,7 @@ static int check(const struct invocation *invocation, struct why *why)
 int invocation_parse(int argc, char **argv, struct invocation *ret_invocation, struct why *why)
 {
     struct invocation invocation = {0};
+    /* "-" alone is an argument (standard output), and so is everything after "--". */
     bool options = true;
     for (char **end = argv + argc; argc > 0 && ++argv < end;) {
         int err = 0;
@@ -184,6 +187,7 @@ int invocation_parse(int argc, char **argv, struct invocation *ret_invocation, s
 
 bool invocation_wants_json(int argc, char **argv)
 {
+    /* Looked for apart, so that even a wrong command line is answered in JSON. */
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], "--json") == 0) {
             return true;

@@ -1,4 +1,4 @@
-/* invocation: what somebody typed behind "pamctl", checked against the table of commands. */
+/* invocation: what somebody typed after "pamctl", checked against the table of commands. */
 #ifndef PAMTUNNEL_CTL_INVOCATION_H
 #define PAMTUNNEL_CTL_INVOCATION_H
 
@@ -14,12 +14,12 @@ struct invocation {
     unsigned options; /* enum option_bit */
     const char *out;
     const char *socket_path;
-    int timeout_s;
+    int timeout_s; /* with OPTION_TIMEOUT */
 };
 
 /*
- * Options stand anywhere; "--" ends them. 0, or -EINVAL with a line in why that says what
- * is wrong and, if something known is near, what may have been meant.
+ * Options may be anywhere; "--" ends them. 0, or -EINVAL with a line in why that says what is wrong
+ * and, if something known is near, what may have been meant. The invocation points into argv.
  */
 int invocation_parse(int argc, char **argv, struct invocation *ret_invocation, struct why *why);
 /* The command of that name; NULL with why if there is none. */

@@ -68,6 +68,7 @@ static json_t *make_request(const struct invocation *invocation)
 static json_t *take_back(const char *path, const json_t *reply, const struct why *why)
 {
     const char *id = text_of(json_object_get(reply, "session"), "id");
+    /* Its outcome does not matter: the session would end by itself after SESSION_TIMEOUT. */
     json_t *request = json_pack("{s:s, s:s}", "command", "close", "session", id ? id : "");
     json_decref(ask_anyhow(path, request));
     json_decref(request);
@@ -88,6 +89,7 @@ static json_t *take_file(const struct run *run, json_t *reply)
         json_decref(reply);
         return instead;
     }
+    /* The secret is in the file now; scripts that log the answer should not log it. */
     json_object_set_new(reply, "file", json_string(save_path(&as)));
     json_object_del(reply, run->invocation->command->name);
     return reply;
@@ -96,6 +98,7 @@ static json_t *take_file(const struct run *run, json_t *reply)
 /* What the file will be called is vps-agent's to say. Takes over the request. */
 static json_t *ask_for_name(const struct run *run, json_t *request)
 {
+    /* "look": vps-agent says what it would call the file, and opens nothing. */
     json_object_set_new(request, "look", json_true());
     json_t *reply = ask_anyhow(run->path, request);
     json_object_del(request, "look");
@@ -200,6 +203,7 @@ static int run_command(const struct invocation *invocation)
 
 static int usage_error(struct why *why, bool json)
 {
+    /* It may repeat what was typed, and that may hold anything. */
     text_make_visible(why->text);
     if (json) {
         json_t *failure = ask_failure("usage", why->text);
@@ -239,6 +243,7 @@ int main(int argc, char **argv)
         complete(&completion);
         return EXIT_SUCCESS;
     }
+    /* Before parsing, which may fail: then the error has to be JSON as well. */
     bool json = invocation_wants_json(argc, argv);
     if (invocation_parse(argc, argv, &invocation, &why) < 0) {
         return usage_error(&why, json);

@@ -44,6 +44,7 @@ static int write_file(const char *path, int flags, const char *content)
     if (fd < 0) {
         return -errno;
     }
+    /* Before the first byte: open(2)'s mode does nothing for a file that existed. */
     int err = close_to_others(fd);
     err = err < 0 ? err : write_all(fd, content);
     if (close(fd) < 0 && err == 0) {
@@ -64,6 +65,7 @@ static bool to_stdout(const struct save_as *as)
 
 static bool may_replace(const struct save_as *as)
 {
+    /* A name that the user chose with --out is a decision; one made from the host is not. */
     return as->out || as->force;
 }
 
@@ -78,6 +80,7 @@ static int cannot(const struct save_as *as, int err, const char *session, struct
 /* The folder that a file is to be made in. */
 static int check_folder(const char *path)
 {
+    /* access(2) of the folder, with its search bit: that is what making a file in it takes. */
     char folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
     size_t len = slash ? (size_t)(slash - path) + 1 : 0;
@@ -90,6 +93,7 @@ static int check_folder(const char *path)
 
 static int check_path(const struct save_as *as)
 {
+    /* access(2) may be wrong by the time of the write; then the session is closed again. */
     struct stat info;
     const char *path = save_path(as);
     if (stat(path, &info) < 0) {

@@ -9,14 +9,14 @@
 struct save_as {
     const char *out;  /* what the user named with --out; "-": standard output; NULL: nothing */
     const char *name; /* what the file is called otherwise, in the current folder */
-    bool force;       /* nobody chose that name, so only then a file that is there is replaced */
+    bool force;       /* nobody chose that name: an existing file is only replaced with this */
 };
 
 /* The path of the file. */
 const char *save_path(const struct save_as *as);
 /* Before a session is opened for it: 0, or -errno with why if the file could not be written. */
 int save_check(const struct save_as *as, struct why *why);
-/* Writes the content, mode 0600 also if the file is there already. 0 or -errno with why. */
+/* Writes the content, with mode 0600 even if the file existed. 0 or -errno with why. */
 int save(const struct save_as *as, const char *content, struct why *why);
 
 #endif

@@ -1,3 +1,10 @@
+/*
+ * Answers of vps-agent as text for people. What scripts may rely on is --json; here only the first
+ * line of ssh and rdp is fixed (the command, the name of the file).
+ *
+ * Fields are read leniently: one that is missing, as from an older vps-agent, reads as
+ * "-" or 0, or its line is left out. No state.
+ */
 #include "ctl/show.h"
 
 #include <inttypes.h>
@@ -90,12 +97,14 @@ void show_status(const json_t *reply)
                : "");
     json_array_foreach(gateways, index, gateway)
     {
+        /* On one machine it is some microseconds, which would print as 0.0. */
         double rtt_ms = json_real_value(json_object_get(gateway, "rtt_ms"));
         printf("gateway:   %s from %s for %s, %s, round trip %s%.1f ms\n", text_of(gateway, "name"),
                text_of(gateway, "address"), span(buffer, sizeof buffer, age_of(gateway)),
                text_of(gateway, "version"), rtt_ms < 0.1 ? "under " : "",
                rtt_ms < 0.1 ? 0.1 : rtt_ms);
     }
+    /* One line in any case: an empty list would read like an output that was cut. */
     if (json_array_size(gateways) == 0) {
         puts("gateway:   none is online");
     }
@@ -118,6 +127,7 @@ static void show_waiting(const json_t *session, const json_t *client)
     printf("for %s): pamctl admit %s %s",
            span(age, sizeof age, (uint64_t)number_of(client, "waits")), text_of(session, "id"),
            address);
+    /* The number is only needed, and only shown, where the address alone says too little. */
     if (number_of(client, "of_its_address") > 1) {
         printf("#%" JSON_INTEGER_FORMAT, number_of(client, "number"));
     }
@@ -189,6 +199,7 @@ static void show_each(const json_t *sessions)
 {
     size_t index;
     json_t *session;
+    /* Twice over the list: columns are as wide as their widest cell, and no wider. */
     struct widths widths = {0};
     json_array_foreach(sessions, index, session)
     {
@@ -258,6 +269,7 @@ void show_decided(const json_t *reply)
 static const char *day(char *buffer, size_t cap, json_int_t unix_s)
 {
     time_t at = (time_t)unix_s;
+    /* UTC, as the log: the server's own time zone is rarely the reader's. */
     struct tm utc;
     strftime(buffer, cap, "%Y-%m-%d %H:%M", gmtime_r(&at, &utc));
     return buffer;
@@ -315,5 +327,6 @@ void show_drain(const json_t *reply)
                " still run%s. A restart would end %s.\n",
                left, left == 1 ? "s" : "", left == 1 ? "it" : "them");
     }
+    /* drain --wait prints this and then waits, perhaps for hours, perhaps into a pipe. */
     fflush(stdout);
 }

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+/* All of them print to stdout and read replies leniently: see show.c. */
 void show_status(const json_t *reply);
 void show_sessions(const json_t *reply);
 /* The line to paste, by itself. */
@@ -13,7 +14,7 @@ void show_closed(const json_t *reply);
 void show_decided(const json_t *reply);
 void show_known(const json_t *reply);
 void show_forgotten(const json_t *reply);
-/* What has changed, a setting a line. */
+/* What has changed, one setting per line. */
 void show_reloaded(const json_t *reply);
 /* How many sessions are left, and whether a restart is safe. */
 void show_drain(const json_t *reply);

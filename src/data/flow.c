@@ -1,3 +1,15 @@
+/*
+ * States are in flow.h. A flow belongs to its worker's thread; only flow_bytes() may be called
+ * from another one, and it reads a counter that nothing else depends on.
+ *
+ * A turn is a number of steps, and each step leaves the flow in one of three forms: nothing held,
+ * bytes pending in memory, or bytes in a pipe. Never two of them: order is kept by never reading
+ * before everything that was read is out.
+ *
+ * readable and writable are cleared only by what a system call said, or by a short count that
+ * says the same; since epoll tells edges, a flag that was cleared too early would hang the flow
+ * for good, and one that was cleared too late costs one call.
+ */
 #include "data/flow.h"
 
 #include <errno.h>
@@ -240,6 +252,7 @@ static ssize_t flow_step(struct flow *flow, struct flow_kit *kit)
     if (flow->pipe && flow->pipe->held > 0) {
         return flow_drain(flow);
     }
+    /* splice() stops at urgent data forever; recv() reads across it. */
     if (!flow->bulk || flow->from->urgent) {
         return flow_copy(flow, kit);
     }
@@ -251,6 +264,7 @@ static ssize_t flow_step(struct flow *flow, struct flow_kit *kit)
 
 static int flow_take_turn(struct flow *flow, struct flow_kit *kit)
 {
+    /* A first, short turn: then it is known whether a sluice is needed, before much has queued. */
     size_t share = flow->sluice ? TURN_BYTES : SLUICE_FROM_BYTES;
     size_t moved = 0;
     while (flow_can_move(flow)) {

@@ -84,10 +84,11 @@ enum flow_turn {
     FLOW_MORE,  /* it could go on, but its turn is over */
 };
 
+/* Both sides must outlive it. */
 void flow_init(struct flow *flow, struct side *from, struct side *to);
-/* It moves no more. Accepts a flow that was zeroed and never initialised. */
+/* Ends it: what it held is dropped. Accepts a flow that was zeroed and never initialised. */
 void flow_done(struct flow *flow);
-/* What it keeps as its head is given up, and so is what it reads from now on. */
+/* Frees its head; nothing is kept from now on. */
 void flow_drop_head(struct flow *flow);
 
 /* Delivered so far; may be called in any thread. */

@@ -1,3 +1,14 @@
+/*
+ * A link runs until both flows are done (FINISHED), one fails (RESET, DEAD, FAILED), or it is cut.
+ * link_close() is the one place where it ends: the sockets are closed there and then, in the
+ * worker's thread, so that descriptors are free before anybody hears of the end.
+ *
+ * When one flow fails, the other still gets what its socket holds (link_salvage()): a server
+ * that answers "403" and resets must not look to its client as if it had said nothing.
+ *
+ * While a link runs, only link_bytes_*() may be called from another thread; link.h says who owns
+ * it when.
+ */
 #include "data/link_core.h"
 
 #include <errno.h>

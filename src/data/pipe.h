@@ -39,13 +39,14 @@ struct pipe_pool {
  */
 struct pipe_limits pipe_limits_for(unsigned pools);
 
+/* Makes no pipe yet. */
 void pipe_pool_init(struct pipe_pool *pool, const struct pipe_limits *limits);
 /* All pipes have been put back. Accepts a pool that was zeroed. */
 void pipe_pool_done(struct pipe_pool *pool);
 
 /* Lends an empty pipe; NULL if there is none to be had. */
 struct pipe *pipe_get(struct pipe_pool *pool);
-/* Takes it back; one that holds bytes is killed. Accepts NULL. */
+/* Takes it back into its pool; one that still holds bytes is killed instead. Accepts NULL. */
 void pipe_put(struct pipe *pipe);
 /* Closes and frees it, and what it holds is lost. */
 void pipe_kill(struct pipe *pipe);

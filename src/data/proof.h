@@ -54,9 +54,10 @@ int proof_answer(struct proof *proof, const uint8_t hello[PROOF_HELLO_SIZE],
 /* Gateway: checks the answer (-EACCES if it is not the VPS) and makes the final. */
 int proof_final(struct proof *proof, const uint8_t answer[PROOF_ANSWER_SIZE],
                 uint8_t ret_final[PROOF_FINAL_SIZE]);
-/* VPS: checks the final. 0, or -EACCES if it is not the gateway. */
+/* VPS: checks the final, in constant time. 0, or -EACCES if it is not the gateway. */
 int proof_check(const struct proof *proof, const uint8_t final[PROOF_FINAL_SIZE]);
 
+/* Forgets token and nonces. */
 void proof_wipe(struct proof *proof);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * sluice: keeps in front of the slower side of a flow no more than it takes in a
- * moment. sluice.c says how and why.
+ * sluice: keeps no more in front of the slower side of a flow than that side takes in a moment.
+ * sluice.c says how and why. Belongs to the flow's thread.
  */
 #ifndef PAMTUNNEL_DATA_SLUICE_H
 #define PAMTUNNEL_DATA_SLUICE_H

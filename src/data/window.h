@@ -1,5 +1,5 @@
 /*
- * window: how much of a socket's peer may be on its way to us or wait here. It is kept
+ * window: how much from a socket's peer may be on its way to us or wait here. It is kept
  * short while the bytes cannot go on, and given back to the kernel, which lets it grow
  * as long as it is read fast.
  *
@@ -23,7 +23,7 @@
 struct window {
     uint32_t clamp;   /* 0: as the kernel likes */
     bool locked : 1;  /* the buffer does not grow */
-    bool resized : 1; /* it is no more as the kernel had it */
+    bool resized : 1; /* it is no longer as the kernel had it */
 };
 
 /*

@@ -1,3 +1,19 @@
+/*
+ * One round of the thread: take events, run one bulk link from the queue, report what has ended.
+ *
+ *     inbox --adopt--> links (waiting for events, or in the queue) --over--> ended --report--> gone
+ *
+ * Interactive links run as soon as their event is taken. Bulk links wait for the queue, one turn
+ * per round, with epoll asked in between: that bounds what a key press waits behind bulk by one
+ * turn, however many links carry bulk.
+ *
+ * A link that is over stays in memory until the end of the round, since events of the same
+ * epoll_wait() may point at its sides. After that only the callee has it; `reported`, under the
+ * mutex, is what keeps worker_cut() from touching it then.
+ *
+ * The mutex guards the inbox and each link's inbox fields, and is never held across a callback
+ * or a system call that can block.
+ */
 #include "data/worker.h"
 
 #include <errno.h>

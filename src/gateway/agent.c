@@ -46,6 +46,7 @@ enum { DESCRIPTORS_PER_TUNNEL = 3, DESCRIPTORS_RESERVED = 64, TUNNELS_MAX = 1000
 
 static unsigned tunnels_for_descriptors(void)
 {
+    /* A VPS could ask for any number of tunnels; what they may use must leave the agent alive. */
     unsigned long descriptors = net_raise_descriptor_limit();
     unsigned long most = descriptors > DESCRIPTORS_RESERVED
                              ? (descriptors - DESCRIPTORS_RESERVED) / DESCRIPTORS_PER_TUNNEL
@@ -121,6 +122,7 @@ static int apply(struct agent *agent, struct gateway_settings *after, const stru
             return err;
         }
     }
+    /* The list of targets keeps its address; tunnels are asked to look at it again below. */
     gateway_settings_replace(agent->settings, after);
     agent->log->level = agent->settings->common.log_level;
     tunnels_targets_changed(agent->tunnels);
@@ -240,6 +242,7 @@ static void stop(struct agent *agent)
     uplink_free(agent->uplink);
     tunnels_free(agent->tunnels);
     signals_free(agent->signals);
+    /* Once more, for the callbacks that close handles. */
     uv_run(&agent->loop, UV_RUN_DEFAULT);
     uv_loop_close(&agent->loop);
     notify_free(agent->notify);

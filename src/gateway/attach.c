@@ -67,6 +67,7 @@ static void attach_fail(struct attach *attach, const char *clause, int err)
 
     failure = failure_make(TUNNEL_DATA_UNREACHABLE, "%s %s (%s)", addr_text(&attach->vps, address),
                            clause, strerror(-err));
+    /* It holds the address that the clause was made of: only now. */
     attach_cancel(attach);
     fn(arg, &failure, -1);
 }
@@ -95,6 +96,7 @@ static int move_part(struct attach *attach)
     while (attach->done < attach->len) {
         uint8_t *at = attach->buffer + attach->done;
         size_t left = attach->len - attach->done;
+        /* Exactly what is missing of this part, so that no user's byte is lost here. */
         ssize_t n = reads ? recv(attach->fd, at, left, 0)
                           : send(attach->fd, at, left, MSG_NOSIGNAL);
         if (n == 0 && reads) {

@@ -38,7 +38,6 @@ struct failure failure_make(enum tunnel_failure reason, const char *format, ...)
     struct failure failure = {.reason = reason};
     struct text text = text_over(failure.detail, sizeof failure.detail);
     va_list args;
-
     va_start(args, format);
     text_add_v(&text, format, args);
     va_end(args);
@@ -47,6 +46,7 @@ struct failure failure_make(enum tunnel_failure reason, const char *format, ...)
 
 struct failure failure_of_target(int err, const char *what)
 {
+    /* 100 bytes of the name: the clause must survive in the 200 that the message carries. */
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
         if (meanings[i].err == -err) {
             return failure_make(meanings[i].reason, "%.100s %s", what, meanings[i].clause);

@@ -13,6 +13,7 @@ struct failure {
     char note[200 + 1];   /* a line for the gateway's own log alone; may be empty */
 };
 
+/* Too long a detail is cut. note is empty. */
 struct failure failure_make(enum tunnel_failure reason, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

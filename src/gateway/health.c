@@ -74,6 +74,7 @@ static void on_called(void *arg, struct lines_client *client)
     snprintf(line, sizeof line, "%s, %u tunnel%s",
              uplink_is_open(health->uplink) ? CONNECTED : NOT_CONNECTED, tunnels,
              tunnels == 1 ? "" : "s");
+    /* Nothing secret: anybody on the machine may connect to an abstract socket. */
     lines_say(client, line);
     lines_hang_up(client);
 }

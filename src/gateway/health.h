@@ -16,7 +16,7 @@
 
 struct health;
 
-/* By the settings, and by the env file: settings may be others when somebody asks. */
+/* By the settings, and by the env file: the settings may have changed when somebody asks. */
 enum { HEALTH_ADDRESSES = 2, HEALTH_ANSWER_MAX = 64 };
 
 /*

@@ -114,6 +114,7 @@ static void reach_probed(void *arg, int fd, const struct addr *addr)
         reach_fail(reach, fd);
         return;
     }
+    /* Closed, not kept for the session: an idle login would time out before its user comes. */
     close(fd);
     reachable_note(reach->reachable, addr);
     if (keep_allowed(reach, addr, 1, &answered) == 0) {

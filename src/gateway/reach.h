@@ -36,7 +36,7 @@ struct reach_request {
 typedef void (*reach_fn)(void *arg, const struct failure *failure, const struct addr *addrs,
                          unsigned count);
 
-/* NULL when out of memory. Of the request the pointers but `host` have to stay. */
+/* NULL when out of memory. What the request points to must outlive it, except for host (copied). */
 struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, reach_fn fn,
                           void *arg);
 /* The callback will not run. Accepts NULL. */

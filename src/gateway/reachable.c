@@ -52,6 +52,7 @@ static unsigned oldest(const struct reachable *reachable)
 void reachable_note(struct reachable *reachable, const struct addr *target)
 {
     unsigned at = find(reachable, target);
+    /* find() returned the count, and all places are taken. */
     if (at == REACHABLE_MAX) {
         at = oldest(reachable);
     } else if (at == reachable->count) {

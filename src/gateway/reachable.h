@@ -1,7 +1,7 @@
 /*
- * reachable: the targets that took a connection a moment ago, by address and port. They
+ * reachable: the targets that accepted a connection a moment ago, by address and port. They
  * need no probe: a server that counts connections on which nobody logs in (sshd with
- * PerSourcePenalties) counts all of them against the gateway, whom all users share.
+ * PerSourcePenalties) counts all of them against the gateway, which all users share.
  */
 #ifndef PAMTUNNEL_GATEWAY_REACHABLE_H
 #define PAMTUNNEL_GATEWAY_REACHABLE_H
@@ -22,7 +22,7 @@ struct reachable *reachable_new(void);
 /* Accepts NULL. */
 void reachable_free(struct reachable *reachable);
 
-/* It took a connection just now. */
+/* It accepted a connection just now. */
 void reachable_note(struct reachable *reachable, const struct addr *target);
 /* It did not. */
 void reachable_forget(struct reachable *reachable, const struct addr *target);

@@ -39,8 +39,8 @@ const char *gateway_settings_env_file(const char *named);
 int gateway_settings_load(const char *env_file, struct gateway_settings *ret_settings,
                           struct why *why);
 /*
- * Reads everything again and compares it with what is in force. ret_after is what is in force
- * from now on: what is read at the start only stays as it is in `now`. 0, or -errno with why.
+ * Reads everything again and compares it with what is in force. ret_after is what to put in
+ * force: settings that are only read at startup are as in `now`. 0, or -errno with why.
  */
 int gateway_settings_renew(const char *env_file, const struct gateway_settings *now,
                            struct gateway_settings *ret_after, struct changes *ret_changes,

@@ -45,6 +45,7 @@ static int parse_number(const char *text, unsigned long max, unsigned long *ret_
         if (*text < '0' || *text > '9') {
             return -EINVAL;
         }
+        /* Cannot overflow: max is checked with each digit. */
         value = value * 10 + (unsigned long)(*text - '0');
         if (value > max) {
             return -ERANGE;
@@ -136,6 +137,7 @@ static int parse_network(const struct parts *parts, struct target_entry *entry, 
                        parts->whole, most);
     }
     entry->bits = (unsigned)bits;
+    /* 192.168.1.22/24 may mean one machine or 256: better ask than open too much. */
     network = addr_network(&entry->network, entry->bits);
     if (!addr_same_host(&network, &entry->network)) {
         return refuse_host_bits(parts, &network, entry->bits, why);
@@ -219,6 +221,7 @@ int target_entry_parse(char *text, struct target_entry *ret_entry, struct why *w
     struct target_entry entry = {0};
     struct parts parts = {0};
     int err;
+    /* Refused, not skipped: where an entry is missing, somebody meant one. */
     if (*text == '\0') {
         return why_set(why, -EINVAL, "there is an empty entry: a ; only goes between two entries");
     }
@@ -254,6 +257,7 @@ static bool entry_means(const struct target_entry *entry, const struct addr *add
 {
     for (size_t i = 0; i < sizeof GUARDED / sizeof GUARDED[0]; i++) {
         struct addr range;
+        /* A narrow entry means it: 127.0.0.0/8 opens loopback, 0.0.0.0/0 does not. */
         if (addr_parse(GUARDED[i].network, 0, &range) == 0 &&
             addr_in_network(addr, &range, GUARDED[i].bits) && entry->bits < GUARDED[i].bits) {
             return false;

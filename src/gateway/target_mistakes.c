@@ -16,6 +16,7 @@ static bool is_machine(const char *text, char mark)
 /* Where something else stands in the place of a ;. NULL: nowhere. */
 static const char *find_separator(const char *text)
 {
+    /* Behind the ports a comma may still be one between ports: it depends on what follows. */
     const char *colon = strchr(text + strcspn(text, *text == '[' ? "]" : ":"), ':');
     for (const char *at = strpbrk(text, SEPARATORS); at; at = strpbrk(at + 1, SEPARATORS)) {
         bool behind_ports = colon && colon < at;

@@ -76,6 +76,7 @@ int targets_parse(const char *text, struct targets **ret_targets, struct why *wh
             targets_free(targets);
             return err;
         }
+        /* A ; at the end leaves one more entry, an empty one, which is refused. */
         more = text[len] == ';';
         text += len + more;
     }
@@ -156,6 +157,7 @@ void targets_sum_up(const struct targets *targets, struct targets_summary *ret_s
 
 void targets_swap(struct targets *a, struct targets *b)
 {
+    /* By content: tunnels keep a pointer to the list that is in force. */
     struct targets kept = *a;
     *a = *b;
     *b = kept;
@@ -166,6 +168,7 @@ static bool has_entry(const struct targets *targets, const char *wanted)
     char written[TARGET_ENTRY_MAX];
     for (unsigned i = 0; i < targets->count; i++) {
         target_entry_write(&targets->entries[i], written);
+        /* As text: two spellings of one entry are one entry, whatever was typed. */
         if (strcasecmp(written, wanted) == 0) {
             return true;
         }

@@ -1,3 +1,15 @@
+/*
+ * States are in tunnel.h. A tunnel owns one thing at a time that may call back (reach and attach
+ * together while opening, then watch, dial, the link), and a callback that ends its object
+ * clears the pointer first, so tunnel_free() can cancel whatever is left in any state.
+ *
+ * Re-entrancy: tunnel_end() reports to the owner, which frees the tunnel, so it is the last thing
+ * that any function does. Only a link, which is a worker thread's, has to come back first: it is
+ * cut, and the tunnel ends in tunnel_link_ended().
+ *
+ * The target is dialled at the client's first byte, or when the VPS asks for it (tunnel_dial()),
+ * and not sooner: sshd limits the time of a login, and counts idle ones against the gateway.
+ */
 #include "gateway/tunnel.h"
 
 #include <errno.h>
@@ -19,10 +31,7 @@
 #include "gateway/failure.h"
 #include "gateway/reach.h"
 
-/*
- * The deadlines of a tunnel. reach.c and attach.c have their own; waiting has
- * none, it is the VPS that gives a session up and closes its data channel.
- */
+/* Deadlines. reach.c and attach.c have their own; waiting has none: the VPS gives a session up. */
 enum {
     DIAL_MS = 5000, /* the target, once the user is there */
     /*
@@ -86,7 +95,6 @@ __attribute__((format(printf, 3, 4))) static void tunnel_log(const struct tunnel
     char line[512];
     struct text text = text_over(line, sizeof line);
     va_list args;
-
     va_start(args, format);
     text_add_v(&text, format, args);
     va_end(args);
@@ -106,7 +114,6 @@ static void send_ready(const struct tunnel *tunnel)
 {
     struct message message = {.type = MESSAGE_TUNNEL_READY};
     struct message_tunnel_ready *ready = &message.tunnel_ready;
-
     ready->session = tunnel->session;
     ready->channel = tunnel->channel;
     addr_text(&tunnel->addrs[0], ready->address);
@@ -117,7 +124,6 @@ static void send_failed(const struct tunnel *tunnel, const struct failure *failu
 {
     struct message message = {.type = MESSAGE_TUNNEL_FAILED};
     struct message_tunnel_failed *failed = &message.tunnel_failed;
-
     failed->session = tunnel->session;
     failed->channel = tunnel->channel;
     failed->reason = (uint8_t)failure->reason;
@@ -149,7 +155,6 @@ void tunnel_link_ended(struct tunnel *tunnel, struct link *link)
 {
     char because[256];
     struct text text = text_over(because, sizeof because);
-
     text_add(&text, "%s", LINK_ENDS[link_end(link)]);
     if (link_error(link) != 0) {
         text_add(&text, " (%s)", strerror(link_error(link)));
@@ -196,7 +201,6 @@ static void on_dialled(void *arg, int fd, const struct addr *addr)
 {
     struct tunnel *tunnel = arg;
     struct failure failure;
-
     tunnel->dial = NULL;
     remember_answer(tunnel, fd < 0 ? NULL : addr);
     if (fd < 0) {
@@ -205,6 +209,7 @@ static void on_dialled(void *arg, int fd, const struct addr *addr)
         return;
     }
     net_tune(fd);
+    /* Not sooner: its round trip is known now, and only now does it carry users' bytes. */
     congestion_apply(tunnel->host->congestion, tunnel->data);
     int err = relay_join(tunnel->host->relay, tunnel->data, fd, NULL, 0, tunnel, &tunnel->link);
     if (err < 0) {
@@ -244,7 +249,6 @@ static void on_first_byte(void *arg, int events)
     struct tunnel *tunnel = arg;
     char byte;
     ssize_t n = recv(tunnel->data, &byte, 1, MSG_PEEK);
-
     (void)events;
     if (n > 0) {
         start_dialling(tunnel);
@@ -324,7 +328,6 @@ static void on_reached(void *arg, const struct failure *failure, const struct ad
                        unsigned count)
 {
     struct tunnel *tunnel = arg;
-
     tunnel->reach = NULL;
     if (failure) {
         tunnel_fail(tunnel, failure);
@@ -349,7 +352,6 @@ static void on_reached(void *arg, const struct failure *failure, const struct ad
 static void on_attached(void *arg, const struct failure *failure, int fd)
 {
     struct tunnel *tunnel = arg;
-
     tunnel->attach = NULL;
     if (failure) {
         tunnel_fail(tunnel, failure);
@@ -396,7 +398,6 @@ int tunnel_new(const struct tunnel_host *host, const struct message_open_tunnel 
 {
     struct tunnel *tunnel = calloc(1, sizeof *tunnel);
     int err = -ENOMEM;
-
     if (!tunnel) {
         return err;
     }

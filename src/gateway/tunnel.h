@@ -32,7 +32,7 @@ struct tunnel;
 struct tunnel_host {
     uv_loop_t *loop;
     const struct log *log;
-    struct sieve *lines; /* about all tunnels: a VPS in wrong hands can cause any number */
+    struct sieve *lines; /* about all tunnels: a VPS in the wrong hands can cause any number */
     const struct targets *allowed;
     const struct congestion *congestion; /* of data channels */
     struct resolver *resolver;
@@ -68,8 +68,8 @@ bool tunnel_is_opening(const struct tunnel *tunnel);
  */
 void tunnel_dial(struct tunnel *tunnel);
 /*
- * Its session is over. It ends at once, also in the sense of host->ended, unless
- * a link is running: see tunnel.c.
+ * Its session is over. It ends at once, and host->ended() is called in here, unless a link is
+ * running: see tunnel.c.
  */
 void tunnel_close(struct tunnel *tunnel);
 /*

@@ -1,3 +1,11 @@
+/*
+ * The list of tunnels, and what they share: the relay, the resolver, the log's sieves. Every tunnel
+ * ends through on_ended(), which frees it and moves the last one into its place; so loops that
+ * may end tunnels run from the end of the list.
+ *
+ * The relay is freed before the tunnels, since its links point at them. `host` is given to
+ * tunnels by pointer and does not change.
+ */
 #include "gateway/tunnels.h"
 
 #include <errno.h>
@@ -60,6 +68,7 @@ static void on_ended_links(void *arg, int events)
     struct link *link;
 
     (void)events;
+    /* All of them: the descriptor says that there are some, not how many. */
     while ((link = relay_take_ended(tunnels->relay))) {
         tunnel_link_ended(link_arg(link), link);
     }

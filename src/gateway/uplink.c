@@ -1,3 +1,15 @@
+/*
+ * resting --timer--> resolving --> dialling --> greeting --> open
+ *        ^                   |            |             |          |
+ *        +-------------------+------------+-------------+----------+
+ *
+ * Exactly one of timer, resolve, dial and channel is at work, by the state. Every failure ends in
+ * rest(), which sets the timer; there is no state in which nothing will happen. Rests double up
+ * to 15 s; trouble that only a person can end (a wrong version, an expired key) rests a minute.
+ *
+ * Re-entrancy: the channel is freed inside its own closed() callback. events->lost() comes last,
+ * when the uplink rests already and its timer is set.
+ */
 #include "gateway/uplink.h"
 
 #include <errno.h>
@@ -88,6 +100,7 @@ static void uplink_set_state(struct uplink *uplink, enum uplink_state state)
 static void say(struct uplink *uplink, const char *text, uint32_t rest_ms)
 {
     uint64_t now = clock_ms();
+    /* The same trouble every 15 s for a night would bury the line that matters. */
     bool goes_on = strcmp(uplink->said, text) == 0 && now - uplink->said_ms < SAY_AGAIN_MS;
     char cause[sizeof uplink->said + 32];
     snprintf(cause, sizeof cause, "control connection: %s", text);
@@ -223,6 +236,7 @@ static const struct channel_events CHANNEL_EVENTS = {
 /* If there were others, which failed before, those come first in the next try. */
 static void dial_failed(struct uplink *uplink, int err)
 {
+    /* Only the good ones were dialled: let the others have their turn. */
     for (unsigned i = 0; !uplink->dialled_all && i < uplink->dialled_count; i++) {
         dial_history_failed(&uplink->history, &uplink->dialled[i], clock_ms());
     }
@@ -307,6 +321,7 @@ static void on_timer(void *arg)
 static void on_address_gone(void *arg, const struct addr *addr)
 {
     struct uplink *uplink = arg;
+    /* The channel ends by on_closed(); `moved` keeps that from counting as the VPS's failure. */
     if (uplink->channel && channel_lost_address(uplink->channel, addr)) {
         uplink->moved = true;
     }
@@ -364,11 +379,13 @@ static void leave(struct uplink *uplink, const char *because)
 int uplink_move(struct uplink *uplink, const struct uplink_options *options)
 {
     struct tls_config *tls;
+    /* The one step that can fail comes first: a reload is all or nothing. */
     bool was_open = uplink_is_open(uplink);
     int err = tls_config_client(options->gateway_name, options->key, &tls);
     if (err < 0) {
         return err;
     }
+    /* Tunnels that relay go on: their data channels do not need this connection. */
     leave(uplink, "gateway-agent has new settings");
     tls_config_free(uplink->tls);
     uplink->tls = tls;

@@ -30,6 +30,7 @@ void checkup_say(struct checkup *checkup, enum checkup_mark mark, const char *wh
     va_start(args, format);
     text_add_v(&text, format, args);
     va_end(args);
+    /* Answers of name servers and of the other side are in here. */
     text_make_visible(line);
     printf("%s  %s: %s\n", MARKS[mark], what, line);
     fflush(stdout);
@@ -216,6 +217,7 @@ static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned c
 
 static int look_name_up(const char *host, struct addr *ret_addrs, unsigned *ret_count)
 {
+    /* A loop of its own: --doctor does one thing after the other, and has none. */
     uv_loop_t loop;
     struct look_up look_up = {.addrs = ret_addrs, .err = -ENOMEM};
     if (uv_loop_init(&loop) < 0) {

@@ -25,6 +25,7 @@ struct checkup {
     unsigned bad; /* lines with !! */
 };
 
+/* Prints a line, made visible (text.h), and counts it if it is bad. */
 void checkup_say(struct checkup *checkup, enum checkup_mark mark, const char *what,
                  const char *format, ...) __attribute__((format(printf, 4, 5)));
 
@@ -34,18 +35,19 @@ void checkup_say(struct checkup *checkup, enum checkup_mark mark, const char *wh
  */
 void checkup_settings(struct checkup *checkup, const struct vocabulary *vocabulary,
                       const char *env_file);
-/* `most` connections at once take so many descriptors, in all. */
+/* Whether the hard limit allows as many descriptors as may be needed. */
 void checkup_descriptors(struct checkup *checkup, unsigned long needed);
 /*
- * What CONGESTION_CONTROL comes to on "ways to the VPS". folder is for congestion_add_cure().
+ * What CONGESTION_CONTROL means for `ways`, "connections to the VPS". folder: see
+ * congestion_add_cure().
  */
 void checkup_congestion(struct checkup *checkup, const struct congestion_system *system,
                         const char *setting, const char *ways, const char *folder);
 /* The clock by itself: small machines without a battery start in 1970. */
 void checkup_clock(struct checkup *checkup);
-/* No agent runs, and `start` is how to start it. What has a container for itself cannot tell. */
+/* No agent was found; `start` is how to start it. Process 1 of another container cannot tell. */
 void checkup_no_agent(struct checkup *checkup, const char *program, const char *start);
-/* Looks a name up. How many addresses there are, or 0 after it said what is wrong. */
+/* Looks a name up, for 8 s at most. How many addresses there are; 0: it has said what is wrong. */
 unsigned checkup_name(struct checkup *checkup, const char *what, const char *host,
                       struct addr ret_addrs[RESOLVE_MAX]);
 

@@ -26,6 +26,7 @@ const struct setting COMMON_SETTINGS[COMMON_SETTINGS_COUNT] = {
 
 struct common_settings common_settings_default(void)
 {
+    /* Not the machine's cores: a container or taskset(1) may allow fewer. */
     unsigned cores = uv_available_parallelism();
     return (struct common_settings){
         .relay_workers = cores < WORKERS_DEFAULT_MAX ? (long)cores : WORKERS_DEFAULT_MAX,

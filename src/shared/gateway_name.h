@@ -1,6 +1,6 @@
 /*
  * gateway_name: what a gateway calls itself, and what people write in front of the slash in
- * GATEWAY/HOST. Upper and lower case are the same.
+ * GATEWAY/HOST. Upper and lower case do not matter.
  */
 #ifndef PAMTUNNEL_SHARED_GATEWAY_NAME_H
 #define PAMTUNNEL_SHARED_GATEWAY_NAME_H

@@ -1,3 +1,14 @@
+/*
+ * Two versions of one format (invite.h). Reading is strict, since a join string is copied by hand
+ * and by chat programs: after the check it is encoded again and compared, so there is exactly
+ * one text for one invite. Reading what was pasted is lenient, and comes first
+ * (invite_extract()): it only takes away what cannot be part of a string.
+ *
+ * -ENODATA is told apart inside: a text that is right so far and ends too early is how a prompt
+ * knows that the rest of a paste is still to come (invite_goes_on()).
+ *
+ * No state. Every buffer held a key, and is wiped on all paths.
+ */
 #include "shared/invite.h"
 
 #include <ctype.h>
@@ -31,6 +42,7 @@ enum {
 static int check_of(enum version version, const uint8_t *data, size_t len,
                     uint8_t ret_check[CHECK_SIZE])
 {
+    /* Against typing errors only: there is no secret that both ends share yet. */
     static const uint8_t NO_KEY[CRYPTO_KEY_SIZE];
     const struct crypto_piece pieces[] = {{PREFIXES[version], version == TIMED ? PREFIX_SIZE : 0},
                                           {data, len}};
@@ -186,8 +198,9 @@ static int decode(enum version version, const char *text, size_t len, struct inv
     char common[INVITE_TEXT_MAX + 4];
     uint8_t bytes[INVITE_TEXT_MAX];
     size_t count = 0;
-    /* A last character that stands for no byte is as good as missing. */
+    /* Each four characters are three bytes, so one left over can only be a cut. */
     size_t body = (len - PREFIX_SIZE) - ((len - PREFIX_SIZE) % 4 == 1);
+    /* mbedTLS reads the padded alphabet of RFC 4648, section 4; ours is section 5's, unpadded. */
     size_t padded = make_common(text + PREFIX_SIZE, body, common);
     int err = mbedtls_base64_decode(bytes, sizeof bytes, &count, (unsigned char *)common, padded);
     if (err != 0) {

@@ -5,9 +5,9 @@
  *     "pamtunnel2." BASE64URL(LENGTH16 | PORT16 | KEY 32 | UNTIL64 | NAME TEXT | HOST TEXT | CHECK 4)
  *
  * The second form is that of a key whose first use must come before UNTIL (Unix time).
- * LENGTH is of all the bytes, itself included; TEXT has a 16-bit length in front;
- * CHECK is the beginning of an HMAC-SHA-256, which tells a typing error. It holds the
- * key: whoever has the line can log in as that gateway.
+ * LENGTH counts all bytes, itself included; TEXT has a 16-bit length in front; CHECK is the
+ * beginning of an HMAC-SHA-256, which reveals typing errors. BASE64URL is RFC 4648, section 5,
+ * without padding. The string holds the key: whoever has it can log in as that gateway.
  */
 #ifndef PAMTUNNEL_SHARED_INVITE_H
 #define PAMTUNNEL_SHARED_INVITE_H

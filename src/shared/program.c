@@ -95,6 +95,7 @@ static void say_source(const struct program *program, const char *env_file, cons
 /* SIGHUP is for the agent once it runs; until then it must not end it, and SIGUSR1 and 2 never. */
 static void ignore_signals(void)
 {
+    /* SIGPIPE: a peer that hangs up is an error of send(2), not the end of the agent. */
     static const int NUMBERS[] = {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2};
     for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
         signal(NUMBERS[i], SIG_IGN);

@@ -1,4 +1,4 @@
-/* service: how the person at the terminal starts an agent, as far as one can tell. */
+/* service: how the person at the terminal starts and stops an agent, as far as one can tell. */
 #ifndef PAMTUNNEL_SHARED_SERVICE_H
 #define PAMTUNNEL_SHARED_SERVICE_H
 

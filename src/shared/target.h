@@ -1,5 +1,6 @@
 /*
  * target: the machine that a user asks for, as people type and paste it.
+ * What is read is safe to show, to send to a gateway, and to put into an ssh command.
  */
 #ifndef PAMTUNNEL_SHARED_TARGET_H
 #define PAMTUNNEL_SHARED_TARGET_H

@@ -111,6 +111,6 @@ def test_what_is_not_to_be_had_is_said_before_it_runs(agent):
         result = run(daemon.name, "--doctor", *options, env=settings, timeout=60)
         (line,) = [line for line in result.stdout.splitlines() if "congestion control: " in line]
         assert result.returncode == 1 and line.startswith("!!  ") and f"modprobe tcp_{MISSING}" in line, line
-        for good, mark in ((OTHER, f"{OTHER} on ways to "), ("system", f"{USUAL}, the system's")):
+        for good, mark in ((OTHER, f"{OTHER} on connections to "), ("system", f"{USUAL}, the system's")):
             result = run(daemon.name, "--doctor", *options, env={**settings, "CONGESTION_CONTROL": good}, timeout=60)
             assert f"ok  congestion control: {mark}" in result.stdout, result.stdout

@@ -103,7 +103,7 @@ def test_a_vps_agent_that_runs(world):
 def test_a_gateway_that_runs_is_not_disturbed(world):
     before = world.status()["gateways"][0]["since"]
     lines = doctor(world.gateway)
-    says(lines, "key", "ok", "both sides have the same; gateway lan is online")
+    says(lines, "key", "ok", "both sides have the same one; gateway lan is online")
     says(lines, "VPS", "ok", "vps-agent")
     says(lines, "gateway-agent", "ok", "running, connected to the VPS, 0 tunnels")
     assert world.status()["gateways"][0]["since"] == before

@@ -109,7 +109,7 @@ def test_from_nothing_to_a_gateway_that_is_online(api, place):
         terminal.wait("user ID 42")
         terminal.answer(r"IP address.*: ", "not a host")
         terminal.answer(r"VPS_HOST is \"not a host\"(.|\n)*IP address.*: ", "192.168.1.5")
-        terminal.answer(r"192.168.1.5 is a private address, which only machines in the same network reach. Clients and "
+        terminal.answer(r"192.168.1.5 is a private address, which only machines in the same network can reach. Clients and "
                         r"gateways elsewhere need the public name(.|\n)*anyway.*: ?", "n")
         terminal.answer(r"IP address.*: ", "127.0.0.1")
         terminal.answer(r"127.0.0.1 is this machine's own name for itself(.|\n)*anyway.*: ?", "y")
@@ -267,8 +267,8 @@ def test_set_up_beside_a_running_agent_says_how_to_reload_it(api, vps, place):
     assert "Start it" not in result.stdout
     with Terminal("vps-agent", "--setup", "--env-file", place["vps"],
                   env={**place["env"], "TELEGRAM_TOKEN": TOKEN, "VPS_HOST": "127.0.0.1"}) as terminal:
-        terminal.answer(r"ID, which the bot tells to whoever writes to it, or Enter for nobody else \[42,43\]: ", "+")
-        terminal.answer(r"let them write to the bot(.|\n)*\[42,43\]: ", "777")
+        terminal.answer(r"ID, which the bot tells anyone who writes to it, or Enter for nobody else \[42,43\]: ", "+")
+        terminal.answer(r"have them write to the bot(.|\n)*\[42,43\]: ", "777")
         terminal.answer(r"new or existing; - for none \[home\]: ", "-")     # which has not joined yet
         terminal.wait("Reload it: sudo pamctl")
         status, text = terminal.end()

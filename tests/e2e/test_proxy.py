@@ -45,7 +45,7 @@ def test_the_bot_works_through_a_proxy_with_a_password(folder, kind):
             vps.wait_log("telegram: online as")
             vps.wait_log(rf"telegram: through the proxy {kind}://127.0.0.1:{proxy.port} \(TELEGRAM_PROXY\)")
             told = doctor(vps)
-            assert f"ok  proxy: {kind}://127.0.0.1:{proxy.port}, of TELEGRAM_PROXY" in told, told
+            assert f"ok  proxy: the Bot API is reached through {kind}://127.0.0.1:{proxy.port} (from TELEGRAM_PROXY)" in told, told
             assert "ok  Bot API: it answers" in told, told
         assert proxy.seen and all(login == PLAIN for _, _, login in proxy.seen), proxy.seen
         assert all(str(api.port) in asked for _, asked, _ in proxy.seen), proxy.seen
@@ -83,7 +83,7 @@ def test_the_proxy_of_the_environment_is_taken_and_said(folder):
         with agent(folder, api, http_proxy=proxy.url(LOGIN)) as vps:
             vps.wait_log("telegram: online as")
             vps.wait_log(rf"telegram: through the proxy http://127.0.0.1:{proxy.port} \(http_proxy\)")
-            assert "of http_proxy" in doctor(vps)
+            assert "from http_proxy" in doctor(vps)
         assert proxy.seen
 
 
@@ -98,4 +98,4 @@ def test_setting_up_goes_through_the_proxy_and_keeps_it(folder):
         assert "h%40sh" not in result.stdout + result.stderr
         seen = len(proxy.seen)
         result = run("vps-agent", "--doctor", "--env-file", folder / "vps.env", env={"STATE_DIR": folder}, timeout=60)
-        assert f"ok  proxy: http://127.0.0.1:{proxy.port}, of TELEGRAM_PROXY" in result.stdout and len(proxy.seen) > seen
+        assert f"ok  proxy: the Bot API is reached through http://127.0.0.1:{proxy.port} (from TELEGRAM_PROXY)" in result.stdout and len(proxy.seen) > seen

@@ -32,6 +32,7 @@ static unsigned times_asked(const struct asking *asking, const struct origin *ab
 static uint64_t wait_for_limit(const struct asking *asking, const struct limit *limit,
                                const struct origin *about, uint64_t now_ms)
 {
+    /* Replayed from the notes, so that one list serves every network that may come. */
     struct bucket bucket = {0};
     for (unsigned i = 0; i < asking->count; i++) {
         if (limit->everybody || origin_same(&asking->asked[i].about, about, limit->width)) {
@@ -69,6 +70,7 @@ static unsigned demand(const struct asking *asking, const struct candidate *cand
 static bool goes_before(const struct asking *asking, const struct candidate *candidates,
                         unsigned count, const struct candidate *one, const struct candidate *other)
 {
+    /* Widest first: a crowd spread over a provider's networks is still one crowd. */
     for (enum origin_width width = ORIGIN_PROVIDER; width < ORIGIN_WIDTHS; width++) {
         unsigned ones = demand(asking, candidates, count, &one->from, width);
         unsigned others = demand(asking, candidates, count, &other->from, width);
@@ -98,6 +100,7 @@ int asking_next(const struct asking *asking, const struct candidate *candidates,
 
 void asking_note(struct asking *asking, const struct origin *about, uint64_t now_ms)
 {
+    /* The oldest: what it used up has long come back. */
     if (asking->count == ASKING_MEMORY) {
         asking->count--;
         memmove(&asking->asked[0], &asking->asked[1], asking->count * sizeof asking->asked[0]);

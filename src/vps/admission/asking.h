@@ -4,7 +4,7 @@
  *
  * Questions have rates that refill, for the session and for each network, so that
  * strangers can delay a question about the user but never use the questions up. Next
- * is the waiting client whose provider, network and party have least, counting questions
+ * is the waiting client whose provider, network and party have the least, counting questions
  * asked and clients that wait: a client from elsewhere does not queue behind a crowd.
  */
 #ifndef PAMTUNNEL_VPS_ADMISSION_ASKING_H

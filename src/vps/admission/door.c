@@ -99,6 +99,7 @@ static void send_off(struct visitor *visitor)
 
 static unsigned most_silent(const struct door *door, unsigned so_far, int newest_fd)
 {
+    /* When short, the number stops growing: a newcomer takes another's place, nobody else goes. */
     bool scarce = door->total->visitors >= DOOR_ALL_MAX || net_descriptors_are_short(newest_fd);
     return !scarce ? DOOR_SILENT_MAX : so_far > DOOR_RESERVED ? so_far : DOOR_RESERVED;
 }

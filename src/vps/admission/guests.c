@@ -14,6 +14,7 @@ _Static_assert((int)RESOLVE_NAME_SIZE == (int)PARKED_NAME_SIZE, "names");
 
 struct guest *guest_new(uv_loop_t *loop, const struct newcomer *newcomer, watch_fn hung_up)
 {
+    /* Its first packet lies behind it, 512 bytes at most (door.c). */
     struct guest *guest = calloc(1, sizeof *guest + newcomer->len);
     struct watch *watch = watch_new(loop, newcomer->fd, hung_up, guest);
     if (!guest || !watch) {
@@ -30,6 +31,7 @@ struct guest *guest_new(uv_loop_t *loop, const struct newcomer *newcomer, watch_
     strcpy(guest->words, newcomer->words);
     guest->len = newcomer->len;
     memcpy(guest->bytes, newcomer->bytes, newcomer->len);
+    /* Only hanging up: its bytes stay in the kernel, which stops the client by itself. */
     watch_set(watch, WATCH_HANGUP);
     return guest;
 }

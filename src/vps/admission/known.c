@@ -91,6 +91,7 @@ static void load(void *arg, const struct row *row)
 {
     struct known *known = arg;
     struct entry entry = {.since = row_number(row, 3), .used = row_number(row, 4)};
+    /* The file may be from another version or another hand: what makes no sense is skipped. */
     bool sane = entry.since >= 0 && entry.used >= 0 && entry.used <= FARTHEST_S;
     if (sane && known->count < KNOWN_MAX && owner_parse(row_text(row, 0), &entry.owner) == 0 &&
         addr_parse(row_text(row, 1), 0, &entry.addr) == 0 &&
@@ -104,6 +105,7 @@ static void load(void *arg, const struct row *row)
 /* A time in the future is that of a clock that was wrong, and is worth nothing. */
 static bool is_alive(const struct known *known, const struct entry *entry, int64_t now)
 {
+    /* From the last use, not from Admit: who comes daily is not asked each month. */
     int64_t age = now - entry->used;
     return age >= -FUTURE_S && age < known->life_s;
 }
@@ -196,6 +198,7 @@ void known_use(struct known *known, const struct owner *owner, const struct addr
         return;
     }
     struct entry entry = known->entries[at];
+    /* An RDP client reconnects by the second: not a write to the disk for each. */
     bool fresh = addr_same_host(&entry.addr, addr) && now - entry.used < FRESH_S;
     entry.addr = *addr;
     entry.used = fresh ? entry.used : now;

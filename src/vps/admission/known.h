@@ -1,5 +1,5 @@
 /*
- * known: the addresses from which users may come without a question, since a person
+ * known: the addresses from which users are let in without asking, because a person
  * admitted them there. An address is its party's: an IPv6 one stands for its /64. Entries
  * live in the state file, and expire when they were not used for KNOWN_DAYS.
  */

@@ -1,5 +1,5 @@
 /*
- * lately: where each user came from last, to compare with in a question about a client.
+ * lately: where each user came from last, for comparison in a question about a client.
  * Kept in memory, and learnt from the known addresses after a start; when there are
  * LATELY_MAX the oldest is forgotten.
  */

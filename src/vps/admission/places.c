@@ -85,6 +85,7 @@ int places_for_silent(const struct place *const places[], unsigned count,
 {
     struct group all = {places, count, NULL, ORIGIN_PROVIDER};
     struct group party = narrowed(&all, newcomer, ORIGIN_PARTY);
+    /* One address only ever pushes out its own. */
     if (members(&party) >= PLACES_SILENT_PER_PARTY) {
         return of_the_most_crowded(party, ORIGIN_WIDTHS, false);
     }
@@ -105,9 +106,11 @@ static int unfair_one(const struct group *all, const struct origin *newcomer)
         unsigned theirs;
         struct group crowd = most_crowded(&around, w, true, &theirs);
         struct group own = narrowed(&around, newcomer, w);
+        /* Two more, not one: otherwise two equal networks would push each other out in turns. */
         if (theirs >= members(&own) + 2) {
             return of_the_most_crowded(crowd, w + 1, true);
         }
+        /* Fair so far: look closer, at the newcomer's own surroundings. */
         around = own;
     }
     return PLACES_NONE;
@@ -124,6 +127,7 @@ int places_for_waiting(const struct place *const places[], unsigned count,
     if (count < most) {
         return PLACES_FREE;
     }
+    /* The newest of a crowd goes: whoever has waited longest is nearest to being admitted. */
     int unfair = unfair_one(&all, newcomer);
     if (unfair >= 0) {
         return unfair;

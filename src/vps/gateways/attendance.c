@@ -26,6 +26,7 @@ static unsigned find(const struct attendance *attendance, const char *name)
 static struct attendant *make_room(struct attendance *attendance)
 {
     struct attendant *oldest = NULL;
+    /* Only one that is away makes room: those that are here are being used. */
     if (attendance->count < ATTENDANCE_MAX) {
         return &attendance->seen[attendance->count++];
     }
@@ -69,6 +70,7 @@ static bool may_come(const struct attendance *attendance, const char *name)
 
 void attendance_keys_changed(struct attendance *attendance)
 {
+    /* From the end, since the last one moves into the place that becomes free. */
     for (unsigned i = attendance->count; i-- > 0;) {
         if (!may_come(attendance, attendance->seen[i].name)) {
             attendance->seen[i] = attendance->seen[--attendance->count];

@@ -1,6 +1,6 @@
 /*
- * attendance: which gateways vps-agent has seen since it started, and since when those that
- * are away are. So a user who asks for one of them reads more than that it is not there.
+ * attendance: which gateways vps-agent has seen since it started, and since when the others have
+ * been away. So a user who asks for one of those is told more than that it is not there.
  */
 #ifndef PAMTUNNEL_VPS_GATEWAYS_ATTENDANCE_H
 #define PAMTUNNEL_VPS_GATEWAYS_ATTENDANCE_H
@@ -31,11 +31,14 @@ struct attendance {
     } seen[ATTENDANCE_MAX];
 };
 
+/* Starts with nobody seen. The settings must outlive it. */
 void attendance_begin(struct attendance *attendance, const struct vps_settings *settings,
                       uint64_t now_ms);
+/* It has logged in, from there. Without a place (all are here) it is not remembered. */
 void attendance_came(struct attendance *attendance, const char *name, const struct addr *from);
+/* It is offline; the name need not be known. */
 void attendance_left(struct attendance *attendance, const char *name, uint64_t now_ms);
-/* Those that no key lets in any more are not spoken of. */
+/* Forgets those that no key lets in any more. */
 void attendance_keys_changed(struct attendance *attendance);
 
 /* There is one of that name, here or away: it was here, or has a key of its own. */

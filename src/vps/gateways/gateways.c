@@ -1,3 +1,15 @@
+/*
+ * The list of gateways, the newest first, holds connections that have not logged in as well;
+ * gateways_next() skips those. A gateway's name is its channel's, so it exists once a login is
+ * verified, and names compare without case.
+ *
+ * Who wants a gateway looks it up by name each time (gateways_find()) and keeps no pointer: a new
+ * login replaces the struct while sessions go on, and it is the name that users and keys mean.
+ *
+ * Re-entrancy: gateways_remove() frees channel and gateway; it may be called from inside that
+ * channel's own callbacks, and nothing of the gateway is used afterwards. Loops over the list that
+ * may remove take the next one first.
+ */
 #include "vps/gateways/gateways.h"
 
 #include <errno.h>
@@ -91,6 +103,7 @@ static int say_none(const struct gateways *gateways, struct why *why)
     struct text text = text_over(buffer, sizeof buffer);
     attendance_say_all(&gateways->attendance, clock_ms(), &text);
     if (gateways_expect(gateways, "")) {
+        /* After a restart it is on its way; advice to look for faults would be wrong. */
         text_add(&text, " Try again in a moment.");
     } else {
         text_add(&text, " Is gateway-agent running, and does it reach this server?");
@@ -162,6 +175,7 @@ int gateways_new(const struct gateways_options *options, struct gateways **ret_g
                                                 .v6_bits = PARTY_V6_BITS,
                                                 .most = GATEWAYS_FALSE_STARTS_PER_PARTY,
                                                 .refill_ms = FALSE_START_REFILL_MS};
+    /* A network gets four times a party's: a company's gateways may share one. */
     gateways->network_starts = (struct allowance){.v4_bits = NETWORK_V4_BITS,
                                                   .v6_bits = NETWORK_V6_BITS,
                                                   .most = GATEWAYS_FALSE_STARTS_PER_NETWORK,
@@ -202,6 +216,7 @@ void gateways_settings_changed(struct gateways *gateways, const struct vps_setti
         return;
     }
     list_each (struct gateway, g, &gateways->list, home) {
+        /* A gateway tries again by itself, and then with the keys that count. */
         if (!g->open) {
             gateways_remove(g);
         } else if (!key_list_keeps(&before->tunnel_key, &after->tunnel_key,
@@ -217,6 +232,7 @@ void gateways_free(struct gateways *gateways)
     if (!gateways) {
         return;
     }
+    /* First: nobody may come while the others are seen off. */
     listener_free(gateways->listener);
     addresses_free(gateways->addresses);
     list_each (struct gateway, g, &gateways->list, home) {

@@ -60,8 +60,8 @@ struct gateways_options {
 int gateways_new(const struct gateways_options *options, struct gateways **ret_gateways,
                  struct why *why);
 /*
- * The settings are others now than `before`: whoever logged in with a key that is not the
- * gateway's any more is offline, and so is who is about to log in. Pairs that relay go on.
+ * The settings have changed since `before`: a gateway that logged in with a key that is no longer
+ * its own goes offline, and so does one that is about to log in. Running relays go on.
  */
 void gateways_settings_changed(struct gateways *gateways, const struct vps_settings *before);
 /* Says goodbye to all. Accepts NULL. */
@@ -91,7 +91,7 @@ struct gateway *gateways_next(const struct gateways *gateways, const struct gate
  */
 bool gateways_are_several(const struct gateways *gateways);
 
-/* Who was here, and is away. */
+/* Which ones were here, and are away. */
 const struct attendance *gateways_attendance(const struct gateways *gateways);
 
 /* The keys with which they log in. */

@@ -1,4 +1,16 @@
-/* From a login at the control port to the end of its channel. */
+/*
+ * From a login at the control port to the end of its channel:
+ *
+ *     connected --key shown, HELLO--> may_enter() --> open --closed, replaced, shut out--> gone
+ *                                             \--> goodbye with the reason --> gone
+ *
+ * The older connection of a name is replaced before online() is told: whoever hears of it finds
+ * one gateway of that name. After online() and lost() the gateway may be gone, so they come last,
+ * and lost() gets a copy of the name.
+ *
+ * Lines about gateways are sieved by key, not by name: the holder of a key without a name
+ * can make up any number of names.
+ */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -130,6 +142,7 @@ static bool may_enter(struct gateways *gateways, const char *name, struct messag
         snprintf(answer->text, sizeof answer->text, "the key was taken out of TUNNEL_KEY");
         return false;
     }
+    /* A first use is remembered even if the gateway is then one too many: the key was shown. */
     if (keyring_use(gateways->keyring, number) < 0) {
         say_expired(gateways, name, gateways->options.settings->tunnel_key.keys[number].until,
                     answer);
@@ -159,6 +172,7 @@ static void on_opened(void *arg)
     gateway->since_ms = clock_ms();
     say(gateway->gateways, LOG_INFO, name, "online from %s (%s)", addr_text(&gateway->from, from),
         channel_peer_program(gateway->channel));
+    /* Only now, with the new one open: a sender always finds one of the two. */
     replace_older(gateway);
     attendance_came(&gateway->gateways->attendance, name, &gateway->from);
     const struct gateways_events *events = &gateway->gateways->options.events;
@@ -192,6 +206,7 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
     struct gateways *gateways = gateway->gateways;
     char name[GATEWAY_NAME_MAX + 1];
     bool was_open = gateway->open;
+    /* A copy: it is the channel's, which is freed before the last use. */
     strcpy(name, channel_peer_name(gateway->channel));
 
     if (was_open) {

@@ -12,6 +12,7 @@ enum { BACKLOG = 128 };
 
 void gateways_count_false_start(struct gateways *gateways, const struct gateway *gateway)
 {
+    /* A right key whose login never ended: a broken line, or a recording played back. */
     if (channel_peer_is_proven(gateway->channel) && !channel_is_shaken(gateway->channel)) {
         allowance_use(&gateways->party_starts, &gateway->from, clock_ms());
         allowance_use(&gateways->network_starts, &gateway->from, clock_ms());
@@ -75,6 +76,7 @@ static struct gateway *draw(const struct gateways *gateways, alike_fn alike,
             continue;
         }
         seen++;
+        /* Reservoir sampling: each of them is kept with the same chance, in one pass. */
         if (crypto_random_below(seen, &chance) < 0 || chance == 0) {
             drawn = g;
         }
@@ -136,6 +138,7 @@ static bool starts_falsely(struct gateways *gateways, const struct addr *from)
 static void on_connection(void *arg, int fd, const struct addr *from)
 {
     struct gateways *gateways = arg;
+    /* Before anything is allocated: a replayed login costs a close(2), not a key exchange. */
     if (starts_falsely(gateways, from)) {
         close(fd);
         return;

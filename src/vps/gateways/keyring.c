@@ -30,6 +30,7 @@ static const char KEEP_SHARED[] = "INSERT OR REPLACE INTO shared(key, at) VALUES
 
 char *keyring_id(const uint8_t key[CRYPTO_KEY_SIZE], char *dst)
 {
+    /* With a purpose in it, so that it proves nothing anywhere else. */
     static const char PURPOSE[] = "pamtunnel: which key";
     const struct crypto_piece piece = {PURPOSE, sizeof PURPOSE - 1};
     uint8_t mac[CRYPTO_MAC_SIZE] = {0};
@@ -118,6 +119,7 @@ int keyring_use(struct keyring *keyring, int number)
     if (key->until == 0 || is_used(keyring, key)) {
         return 0;
     }
+    /* Only unused keys expire; the clock has no say over a gateway that has logged in once. */
     if (clock_unix() >= key->until) {
         return -EKEYEXPIRED;
     }

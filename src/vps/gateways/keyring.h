@@ -38,7 +38,7 @@ struct keyring_view {
     const char *gateway; /* "": the one that gateways share */
     const uint8_t *key;
     int64_t until; /* of the first use; 0: whenever */
-    bool used;     /* in time, so that it is good for ever */
+    bool used;     /* in time, so it does not expire any more */
     bool expired;  /* it is not, and cannot be any more */
 };
 /* False if there is no such number; they begin with 0. */

@@ -19,6 +19,7 @@ char *owner_text(const struct owner *owner, char *dst)
 
 int owner_parse(const char *text, struct owner *ret_owner)
 {
+    /* These texts are in the state file: they can be added to, not changed. */
     static const char *const PREFIXES[] = {[OWNER_TELEGRAM] = "telegram:", [OWNER_LOCAL] = "uid:"};
     for (unsigned i = 0; i < sizeof PREFIXES / sizeof *PREFIXES; i++) {
         size_t len = strlen(PREFIXES[i]);

@@ -64,6 +64,7 @@ void rdpfile_name(const char *gateway, const char *target_host, char *dst)
 {
     static const char ALLOWED[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    /* The name is made from what somebody typed, and names a file: only letters that are safe. */
     char name[GATEWAY_NAME_MAX + 1 + HOST_MAX + 1];
     snprintf(name, sizeof name, "%s%s%s", gateway, gateway[0] ? "-" : "", target_host);
     for (char *c = name; *c; c++) {
