@@ -39,6 +39,7 @@ static int read_line(int fd, uint64_t deadline, char *answer, size_t size)
 static int converse(int fd, const struct sockaddr_un *addr, socklen_t addr_len, const char *request,
                     char *answer, size_t size)
 {
+    /* For all of it: a server that sends a byte a second must not keep a health check. */
     uint64_t deadline = clock_ms() + PROBE_MS;
     /* A Unix socket is connected at once or not at all: EAGAIN is a full queue of others. */
     if (connect(fd, (const struct sockaddr *)addr, addr_len) < 0) {

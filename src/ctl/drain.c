@@ -82,6 +82,7 @@ static json_t *give_up(const char *socket_path, int timeout_s, int signal)
         snprintf(why, sizeof why, "waited for %d s", timeout_s);
     }
     size_t count = json_array_size(left);
+    /* The failure lists what is left, so that a script can decide whether to restart anyway. */
     snprintf(text, sizeof text,
              "%s: %zu session%s open, and vps-agent still opens no new ones; "
              "`pamctl drain --off` lets it open them again",

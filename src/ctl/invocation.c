@@ -104,6 +104,7 @@ static int take_value(const struct command_option *option, const char *value,
 static int take_option(char ***argv, struct invocation *invocation, struct why *why)
 {
     const char *arg = **argv;
+    /* find_option() sees "-h" whole, and of "--out=FILE" what is in front of the =. */
     size_t len = strcspn(arg, "=");
     const struct command_option *option = find_option(arg, len);
     if (!option) {
@@ -150,6 +151,7 @@ static int check_options(const struct invocation *invocation, struct why *why)
 
 static int check(const struct invocation *invocation, struct why *why)
 {
+    /* Whoever asks for help has not got the rest right yet. */
     if (invocation->options & (OPTION_HELP | OPTION_VERSION)) {
         return 0; /* of whatever was begun */
     }

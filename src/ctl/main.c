@@ -255,5 +255,6 @@ int main(int argc, char **argv)
         puts("pamctl " PAMTUNNEL_VERSION);
         return EXIT_SUCCESS;
     }
+    /* Everything else asks vps-agent. */
     return run_command(&invocation);
 }

@@ -34,6 +34,7 @@ static json_int_t number_of(const json_t *object, const char *key)
 /* Counted by the agent: the wall clock may have been set since. */
 static uint64_t age_of(const json_t *object)
 {
+    /* An older vps-agent gives a time instead. */
     if (json_object_get(object, "age")) {
         return (uint64_t)number_of(object, "age");
     }

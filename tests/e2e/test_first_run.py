@@ -332,7 +332,7 @@ def test_invite_makes_a_key_of_its_own_beside_one_without_a_name(place):
     place["vps"].write_text(f"VPS_HOST=127.0.0.1\nSTATE_DIR={place['env']['STATE_DIR']}\nTUNNEL_KEY={KEY}\n")
     string, said = ask_for_invite(place, "office")
     assert "The string holds the key of office: show it to nobody, and use it before 20" in said
-    assert "office cannot log in with the key without a name" in said
+    assert "office cannot log in with the key that has no name" in said
     assert "The key is new: vps-agent will know it when it starts." in said
     own = settings_in(place["vps"])["TUNNEL_KEY"]
     assert re.fullmatch(KEY + r",office:[0-9a-f]{64}@\d+", own)

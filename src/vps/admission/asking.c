@@ -47,6 +47,7 @@ static uint64_t wait_for_limit(const struct asking *asking, const struct limit *
 static uint64_t wait_for(const struct asking *asking, const struct candidate *candidate,
                          uint64_t now_ms, bool at_once)
 {
+    /* A question about a client that is gone again is noise, and scanners go at once. */
     uint64_t waited = now_ms - candidate->since_ms;
     uint64_t wait = waited < ASKING_STAY_MS ? ASKING_STAY_MS - waited : 0;
     for (unsigned i = 0; i < sizeof LIMITS / sizeof *LIMITS; i++) {

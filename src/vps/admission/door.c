@@ -294,6 +294,7 @@ static void wait_for(struct visitor *visitor)
 static void on_visitor(void *arg, int fd, const struct addr *from)
 {
     struct door *door = arg;
+    /* Before a place is looked for: those from a user's earlier addresses have their own. */
     bool expected = door->events.expects(door->events.arg, from);
     make_room(door, from, expected, fd);
     struct visitor *visitor = calloc(1, sizeof *visitor);
@@ -322,6 +323,7 @@ struct door *door_new(uv_loop_t *loop, int listener, enum kind kind, const char 
     door->kind = kind;
     door->total = total;
     door->events = *events;
+    /* Built once: each visitor's line is compared with it in constant time. */
     snprintf(door->cookie, sizeof door->cookie, "%s%s", RDPFILE_COOKIE,
              rdp_secret ? rdp_secret : "");
     door->listener = listener_new(loop, listener, on_visitor, door);

@@ -140,6 +140,7 @@ void reverse_free(struct reverse *reverse)
     if (!reverse) {
         return;
     }
+    /* libuv may have begun it: then it ends by itself, and finds nobody. */
     if (reverse->look_up) {
         reverse->look_up->reverse = NULL;
         uv_cancel((uv_req_t *)&reverse->look_up->request);
