@@ -42,6 +42,7 @@ void history_worked(struct history *history, const struct addr *addr)
 unsigned history_sort(const struct history *history, struct addr *addrs, unsigned count,
                       uint64_t now_ms)
 {
+    /* Counted before sorting, by the same clock: callers dial only the first `good` ones. */
     unsigned good = 0;
     for (unsigned i = 0; i < count; i++) {
         good += failed_at(history, &addrs[i], now_ms) == 0;

@@ -21,6 +21,7 @@ void startup_ignore_signals(void)
 void startup_say_source(const struct vocabulary *vocabulary, const char *env_file,
                         enum log_level level)
 {
+    /* The agent's own log is made later, when the settings have been taken. */
     struct log log = log_to_stderr(level);
     struct why why;
     if (env_file) {

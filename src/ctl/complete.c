@@ -87,6 +87,7 @@ static void offer_options(const struct completion *completion, const struct line
 static bool offer_value(const struct completion *completion, const struct line *line)
 {
     const struct command_option *option = NULL;
+    /* True even if there is nothing to offer: then nothing else fits there either. */
     while (!line->no_options && (option = options_next(option))) {
         struct completion_option form = form_of(option);
         if (completion_offer_value(completion, &form)) {

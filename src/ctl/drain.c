@@ -46,6 +46,7 @@ void drain_end_by(int signal)
 /* True if the answer is there; false if time is up, or with *ret_signal a signal came. */
 static bool wait_for_answer(int fd, int timeout_s, int *ret_signal)
 {
+    /* The same set that drain_hold_signals() blocked: signalfd(2) only sees blocked ones. */
     sigset_t set;
     ending_signals(&set);
     struct signalfd_siginfo info = {0};

@@ -120,6 +120,7 @@ static void show_waiting(const json_t *session, const json_t *client)
 {
     char age[64];
     const char *address = text_of(client, "address"), *words = text_of(client, "words");
+    /* text_of() gives "-" where there is none. */
     const char *name = text_of(client, "name");
     printf("          %s wants in (%s%s", address, words, words[0] ? ", " : "");
     if (name[0] && name[0] != '-') {

@@ -399,7 +399,7 @@ def test_who_reads_settings_from_a_folder_of_others_is_warned(api, place):
     assert set_up(place, "--gateway", "home").returncode == 0
     place["folder"].chmod(0o777)
     daemon = Daemon("vps-agent", place["folder"], {}, ["--env-file", str(place["vps"])]).start()
-    daemon.wait_log("the settings may be changed by others: others may write to the folder")
+    daemon.wait_log("others can change the settings: others may write to the folder")
     daemon.wait_log("telegram: online")
     daemon.stop()
 

@@ -90,6 +90,7 @@ int asking_next(const struct asking *asking, const struct candidate *candidates,
     for (unsigned i = 0; i < count; i++) {
         uint64_t wait = wait_for(asking, &candidates[i], now_ms, at_once);
         if (wait > 0) {
+            /* The soonest of all: callers sleep that long and look again. */
             *ret_wait_ms = wait < *ret_wait_ms ? wait : *ret_wait_ms;
         } else if (next < 0 ||
                    goes_before(asking, candidates, count, &candidates[i], &candidates[next])) {

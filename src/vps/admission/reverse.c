@@ -87,6 +87,7 @@ static bool is_a_name(const char *name)
 {
     static const char LETTERS[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                   "0123456789._-";
+    /* It goes to a chat: no character that means anything there, and no address as a name. */
     size_t len = strlen(name);
     struct addr addr;
     return len > 0 && len < REVERSE_NAME_SIZE && strspn(name, LETTERS) == len &&
