@@ -7,6 +7,7 @@ uint64_t clock_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
+    /* Not uv_now(), which stands still during a turn; threads without a loop ask, too. */
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 

@@ -32,6 +32,7 @@ bool completion_offer_value(const struct completion *completion,
 {
     size_t len = strlen(option->name);
     const char *last = completion->count > 0 ? completion->words[completion->count - 1] : "";
+    /* Both forms of a value: "--out FILE" and "--out=FILE". */
     bool joined = begins(completion->typed, option->name) && completion->typed[len] == '=';
     if (!option->takes || (!joined && strcmp(last, option->name) != 0)) {
         return false;

@@ -39,6 +39,7 @@ static void read_line(const char *folder, const char *name, char *ret_line, size
 {
     char path[256];
     snprintf(path, sizeof path, "%s/%s", folder, name);
+    /* A container may have no /proc/sys/net: empty then, which callers take for "does not say". */
     FILE *file = fopen(path, "re");
     ret_line[0] = '\0';
     if (file) {
@@ -119,6 +120,7 @@ static bool is_usual(const char *setting, const struct congestion_system *system
 int congestion_choose(const char *setting, const struct congestion_system *system,
                       struct congestion *ret_congestion, struct why *why)
 {
+    /* auto never complains: whoever set nothing is told by --doctor, not by each start. */
     bool automatic = strcmp(setting, "auto") == 0;
     const char *name = automatic ? BEST : setting;
     int err = 0;
@@ -139,6 +141,7 @@ int congestion_choose(const char *setting, const struct congestion_system *syste
 
 int congestion_doubt(const char *setting, const struct congestion_system *system, struct why *why)
 {
+    /* By the list alone, not by trying: whoever checks may be root, and the agent is not. */
     bool named = strcmp(setting, "auto") != 0 && !is_usual(setting, system);
     if (!named || !system->allowed[0] || congestion_is_in(system->allowed, setting)) {
         return 0;

@@ -14,6 +14,7 @@ int crypto_random(void *buf, size_t len)
     while (len > 0) {
         ssize_t got = getrandom(at, len, 0);
         if (got < 0) {
+            /* Early in the boot, or beyond 256 bytes (getrandom(2)). */
             if (errno == EINTR) {
                 continue;
             }

@@ -42,6 +42,7 @@ void dial_history_worked(struct dial_history *history, const struct addr *addr)
 unsigned dial_history_sort(const struct dial_history *history, struct addr *addrs, unsigned count,
                            uint64_t now_ms)
 {
+    /* Counted before sorting, by the same clock: callers dial only the first `good` ones. */
     unsigned good = 0;
     for (unsigned i = 0; i < count; i++) {
         good += failed_at(history, &addrs[i], now_ms) == 0;

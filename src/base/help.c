@@ -22,6 +22,7 @@ static size_t fitting(const char *words, size_t width)
 
 void help_row(unsigned column, const char *name, const char *words)
 {
+    /* A name wider than its column pushes the first line out, and stays readable. */
     printf("%*s%-*s ", NAME_COLUMN, "", (int)column - NAME_COLUMN - 1, name);
     for (;;) {
         size_t len = fitting(words, HELP_WIDTH - column);

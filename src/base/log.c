@@ -59,6 +59,7 @@ static void stamp(char prefix[PREFIX_SIZE])
 
 void log_complain(const char *program, const char *text)
 {
+    /* <3>: LOG_ERR, for the journal (sd-daemon(3)). */
     fprintf(stderr, "%s%s: %s\n", is_journal(STDERR_FILENO) ? "<3>" : "", program, text);
 }
 

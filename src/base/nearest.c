@@ -45,6 +45,7 @@ static unsigned distance(const char *a, size_t a_len, const char *b, size_t b_le
 
 static unsigned tolerated(size_t len)
 {
+    /* Two changes turn a word of three letters into nearly any other. */
     return len <= 4 ? 1 : len <= 8 ? 2 : 3;
 }
 

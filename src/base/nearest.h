@@ -15,6 +15,7 @@ struct nearest {
     unsigned distance; /* of it */
 };
 
+/* `typed` must outlive it. */
 struct nearest nearest_to(const char *typed);
 /*
  * The distance is the least number of letters to add, leave out, change, or swap with the

@@ -66,6 +66,7 @@ void notify_status(const struct notify *notify, const char *status)
     char lines[512] = "STATUS=";
     size_t len = strlen(lines);
     snprintf(lines + len, sizeof lines - len, "%s", status);
+    /* A line feed in the status would be a second variable. */
     text_make_visible(lines);
     notify_send(notify, lines);
 }
@@ -110,6 +111,7 @@ static uint64_t beat_interval(void)
 {
     const char *usec = getenv("WATCHDOG_USEC");
     const char *pid = getenv("WATCHDOG_PID");
+    /* WATCHDOG_PID: the variables may be inherited from a parent that is watched. */
     if (!usec || (pid && strtoll(pid, NULL, 10) != getpid())) {
         return 0;
     }

@@ -70,6 +70,7 @@ static bool is_flag_with_value(const struct options_table *table, const char *ar
 {
     size_t len = strcspn(arg, "=");
     const char *name = NULL;
+    /* "--check=1": said plainly, rather than called unknown. */
     for (size_t i = 0; i < COMMON_SIZE + table->count; i++) {
         name = i < COMMON_SIZE ? COMMON[i].name : table->flags[i - COMMON_SIZE].name;
         if (arg[len] && strlen(name) == len && strncmp(arg, name, len) == 0) {

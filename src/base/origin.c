@@ -16,6 +16,7 @@ struct origin origin_of(const struct addr *addr)
         return origin;
     }
     uint64_t party = 0;
+    /* The first half is the /64; an interface may choose the rest anew for each connection. */
     for (unsigned i = 0; i < 8; i++) {
         party = party << 8 | addr->v6.sin6_addr.s6_addr[i];
     }

@@ -21,6 +21,7 @@ struct origin {
     uint64_t at[ORIGIN_WIDTHS];
 };
 
+/* An IPv4 address and an IPv6 one never have a number in common. */
 struct origin origin_of(const struct addr *addr);
 static inline bool origin_same(const struct origin *a, const struct origin *b,
                                enum origin_width width)

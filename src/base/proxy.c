@@ -54,6 +54,7 @@ static int check_port(const char *text, struct why *why)
 static int check_host(const char *text, struct why *why)
 {
     char host[HOST_MAX + 1];
+    /* libcurl takes more forms; what is refused here fails at startup, not at the first poll. */
     bool bracketed = *text == '[';
     const char *start = text + bracketed;
     size_t len = strcspn(start, bracketed ? "]" : ":/");
@@ -123,6 +124,7 @@ const char *proxy_find(const char *url, const char *api_url, const char **ret_va
 {
     static const char *const HTTPS[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
     static const char *const HTTP[] = {"http_proxy", "all_proxy", "ALL_PROXY"};
+    /* As libcurl: HTTP_PROXY in capitals is ignored, since a CGI request can set it. */
     bool secure = strncmp(api_url, "https:", 6) == 0;
     unsigned count = secure ? 4 : 3;
     if (url[0]) {

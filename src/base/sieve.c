@@ -144,6 +144,7 @@ struct sieve *sieve_new(uv_loop_t *loop, const struct log *log, unsigned burst, 
     sieve->log = log;
     sieve->burst = burst;
     sieve->refill_ms = refill_ms;
+    /* Never sooner than a line may pass, or the count would outrun what it counts. */
     sieve->quiet_ms = refill_ms > SIEVE_QUIET_MS ? refill_ms : SIEVE_QUIET_MS;
     sieve->timer = timer_new(loop, on_tick, sieve);
     if (!sieve->timer) {
@@ -158,6 +159,7 @@ void sieve_free(struct sieve *sieve)
     if (!sieve) {
         return;
     }
+    /* At the end everything is said: a log must not claim less than happened. */
     for (unsigned i = 0; i < SIEVE_CAUSES_MAX; i++) {
         say_held_back(sieve, &sieve->causes[i]);
     }

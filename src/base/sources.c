@@ -28,6 +28,7 @@ static int check_plain(const struct sources *sources, struct why *why)
 {
     struct stat file;
     for (unsigned i = 0; i < sources->count; i++) {
+        /* One that is missing is settings_open()'s to report, with a better sentence. */
         if (stat(sources->paths[i], &file) == 0 && !S_ISREG(file.st_mode)) {
             return why_set(why, -ESPIPE,
                            "%.200s cannot be read a second time: it is not a regular file",

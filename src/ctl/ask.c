@@ -71,6 +71,7 @@ static int send_line(int fd, const json_t *request)
     size_t len = strlen(line);
     line[len] = '\n'; /* instead of the NUL */
     int err = 0;
+    /* "<=": the newline stands at line[len]. */
     for (size_t at = 0; at <= len && err == 0;) {
         ssize_t sent = send(fd, line + at, len + 1 - at, MSG_NOSIGNAL);
         if (sent < 0 && errno != EINTR) {

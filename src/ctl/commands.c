@@ -62,6 +62,7 @@ enum {
 
 const struct command *commands_next(const struct command *after)
 {
+    /* A walk rather than the table itself: nobody depends on its size or order. */
     const struct command *next = after ? after + 1 : COMMANDS;
     return next < COMMANDS + COMMANDS_SIZE ? next : NULL;
 }

@@ -21,6 +21,7 @@ struct line {
 
 static struct completion_option form_of(const struct command_option *option)
 {
+    /* base/completion knows nothing of this program's tables. */
     return (struct completion_option){
         .name = option->name, .takes = option->takes, .help = option->help};
 }
@@ -86,6 +87,7 @@ static void offer_options(const struct completion *completion, const struct line
 static bool offer_value(const struct completion *completion, const struct line *line)
 {
     const struct command_option *option = NULL;
+    /* True even if there is nothing to offer: then nothing else fits there either. */
     while (!line->no_options && (option = options_next(option))) {
         struct completion_option form = form_of(option);
         if (completion_offer_value(completion, &form)) {
@@ -127,6 +129,7 @@ static void offer_waiting(const struct completion *completion, const json_t *ses
         char word[128];
         const char *address = text_of(client, "address");
         snprintf(word, sizeof word, "%s", address);
+        /* As pamctl admit takes it: the number only where it is needed. */
         if (json_integer_value(json_object_get(client, "of_its_address")) > 1) {
             snprintf(word, sizeof word, "%s#%d", address,
                      (int)json_integer_value(json_object_get(client, "number")));

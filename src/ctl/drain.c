@@ -46,6 +46,7 @@ void drain_end_by(int signal)
 /* True if the answer is there; false if time is up, or with *ret_signal a signal came. */
 static bool wait_for_answer(int fd, int timeout_s, int *ret_signal)
 {
+    /* The same set that drain_hold_signals() blocked: signalfd(2) only sees blocked ones. */
     sigset_t set;
     ending_signals(&set);
     struct signalfd_siginfo info = {0};
@@ -82,6 +83,7 @@ static json_t *give_up(const char *socket_path, int timeout_s, int signal)
         snprintf(why, sizeof why, "waited for %d s", timeout_s);
     }
     size_t count = json_array_size(left);
+    /* The failure lists what is left, so that a script can decide whether to restart anyway. */
     snprintf(text, sizeof text,
              "%s: %zu session%s open, and vps-agent still opens no new ones; "
              "`pamctl drain --off` lets it open them again",

@@ -69,6 +69,7 @@ void help_command(const struct command *command)
     /* The table's help is a clause; here it stands alone, as a sentence. */
     printf("Usage: pamctl %s\n\n%c%s.\n", usage, toupper((unsigned char)command->help[0]),
            command->help + 1);
+    /* What an argument looks like, once for each kind that needs words. */
     for (int i = 0; i < command_most(command); i++) {
         if (command->args[i].kind == ARGUMENT_TARGET) {
             puts("\nHOST is a name that the gateway can look up, an IPv4 address, or an IPv6 "

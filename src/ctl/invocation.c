@@ -36,6 +36,7 @@ const struct command *invocation_find(const char *typed, struct why *why)
 
 static int unknown_option(const char *typed, size_t len, struct why *why)
 {
+    /* Without its value, which may be anything. */
     char name[64];
     size_t kept = len < sizeof name ? len : sizeof name - 1;
     memcpy(name, typed, kept);
@@ -96,6 +97,7 @@ static int take_value(const struct command_option *option, const char *value,
     if (option->bit == OPTION_TIMEOUT) {
         return take_timeout(value, invocation, why);
     }
+    /* The two options that are left take a path. */
     *(option->bit == OPTION_OUT ? &invocation->out : &invocation->socket_path) = value;
     return 0;
 }
@@ -104,6 +106,7 @@ static int take_value(const struct command_option *option, const char *value,
 static int take_option(char ***argv, struct invocation *invocation, struct why *why)
 {
     const char *arg = **argv;
+    /* find_option() sees "-h" whole, and of "--out=FILE" what is in front of the =. */
     size_t len = strcspn(arg, "=");
     const struct command_option *option = find_option(arg, len);
     if (!option) {
@@ -150,6 +153,7 @@ static int check_options(const struct invocation *invocation, struct why *why)
 
 static int check(const struct invocation *invocation, struct why *why)
 {
+    /* Whoever asks for help has not got the rest right yet. */
     if (invocation->options & (OPTION_HELP | OPTION_VERSION)) {
         return 0; /* of whatever was begun */
     }

@@ -108,6 +108,7 @@ static json_t *ask_for_name(const struct run *run, json_t *request)
 /* First whether the file can be written: only then is it worth a session. */
 static json_t *open_with_file(const struct run *run, json_t *request)
 {
+    /* Without --out the name is vps-agent's to choose, so it is asked first. */
     struct save_as as = {run->invocation->out, NULL, has(run, OPTION_FORCE)};
     struct why why;
     json_t *look = as.out ? NULL : ask_for_name(run, request);
@@ -256,5 +257,6 @@ int main(int argc, char **argv)
         puts("pamctl " PAMTUNNEL_VERSION);
         return EXIT_SUCCESS;
     }
+    /* Everything else asks vps-agent. */
     return run_command(&invocation);
 }

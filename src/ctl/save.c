@@ -105,6 +105,7 @@ static int check_path(const struct save_as *as)
     if (S_ISDIR(info.st_mode)) {
         return -EISDIR;
     }
+    /* Only its owner or root may chmod(2) it. */
     if (is_open_to_others(&info) && geteuid() != 0 && geteuid() != info.st_uid) {
         return -EPERM; /* it could not be closed to them */
     }

@@ -34,6 +34,7 @@ static json_int_t number_of(const json_t *object, const char *key)
 /* Counted by the agent: the wall clock may have been set since. */
 static uint64_t age_of(const json_t *object)
 {
+    /* An older vps-agent gives a time instead. */
     if (json_object_get(object, "age")) {
         return (uint64_t)number_of(object, "age");
     }
@@ -119,6 +120,7 @@ static void show_waiting(const json_t *session, const json_t *client)
 {
     char age[64];
     const char *address = text_of(client, "address"), *words = text_of(client, "words");
+    /* text_of() gives "-" where there is none. */
     const char *name = text_of(client, "name");
     printf("          %s wants in (%s%s", address, words, words[0] ? ", " : "");
     if (name[0] && name[0] != '-') {

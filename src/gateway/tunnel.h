@@ -57,6 +57,7 @@ int tunnel_new(const struct tunnel_host *host, const struct message_open_tunnel 
  */
 void tunnel_free(struct tunnel *tunnel);
 
+/* As OPEN_TUNNEL named it. */
 uint64_t tunnel_session(const struct tunnel *tunnel);
 uint16_t tunnel_channel(const struct tunnel *tunnel);
 /* The VPS has not been answered yet. */

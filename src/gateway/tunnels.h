@@ -25,7 +25,7 @@ struct tunnels_options {
     void *arg;
 };
 
-/* 0 or -errno. What the options point to has to stay. */
+/* 0 or -errno. What the options point to must outlive it. */
 int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
                 struct tunnels **ret_tunnels);
 /* For a watchdog: see relay_is_alive(). */
@@ -45,6 +45,7 @@ void tunnels_control_lost(struct tunnels *tunnels);
 /* The list of targets has other entries now: tunnels to what it does not allow end. */
 void tunnels_targets_changed(struct tunnels *tunnels);
 
+/* In any state. */
 unsigned tunnels_count(const struct tunnels *tunnels);
 
 #endif

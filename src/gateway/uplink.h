@@ -4,8 +4,8 @@
  *
  *     resolving -> dialling -> greeting -> open -> resting -> resolving ...
  *
- * and from every state to resting, with a time that doubles up to a minute. Each
- * round looks VPS_HOST up anew, so that a change of its address is picked up.
+ * and from every state to resting, with a time that doubles up to 15 s. Each round looks VPS_HOST
+ * up again, so that a change of its address is noticed.
  */
 #ifndef PAMTUNNEL_GATEWAY_UPLINK_H
 #define PAMTUNNEL_GATEWAY_UPLINK_H
@@ -21,7 +21,7 @@
 
 struct uplink;
 
-/* Called from the loop. Not to free the uplink from. */
+/* Called from the loop. They must not free the uplink. */
 struct uplink_events {
     /* A command from the VPS, which is at this address. */
     void (*received)(void *arg, const struct message *message, const struct addr *vps);
@@ -42,16 +42,17 @@ struct uplink_options {
     void *arg;
 };
 
-/* Starts to connect. 0 or -errno. `events`, `log` and `program` have to stay. */
+/* Starts to connect. 0 or -errno. `events`, `log` and `program` must outlive it. */
 int uplink_new(uv_loop_t *loop, const struct uplink_options *options, struct uplink **ret_uplink);
 /*
- * From now on to this VPS, with this name and key: leaves the connection that there is, and
- * makes another one. 0, or -errno and nothing is changed.
+ * Switches to this VPS, name and key: ends the current connection, and makes a new one. 0, or
+ * -errno, and then nothing has changed.
  */
 int uplink_move(struct uplink *uplink, const struct uplink_options *options);
 /* Says goodbye if the connection is open. Accepts NULL. */
 void uplink_free(struct uplink *uplink);
 
+/* It is logged in, so uplink_send() can work. */
 bool uplink_is_open(const struct uplink *uplink);
 /* -ENOTCONN if there is no open connection, or see channel_send(). */
 int uplink_send(struct uplink *uplink, const struct message *message);

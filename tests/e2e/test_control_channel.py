@@ -311,7 +311,7 @@ def test_looking_whether_one_would_be_let_in_is_no_login(world, name, reason):
         assert gateway.receive(wire.GOODBYE)[0] == reason
         gateway.wait_end()
     assert "paper" not in {g["name"] for g in world.status()["gateways"]}
-    world.vps.wait_log(f"gateway {name}: looked from")
+    world.vps.wait_log(f"gateway {name}: asked from")
 
 
 # ---------------------------------------------------------------- what goes down and comes back
@@ -501,5 +501,5 @@ def test_sigterm_of_the_gateway_ends_its_sessions_and_says_so(target):
         assert util.how_it_ends(client) in ("fin", "rst")
         assert target.talked[0].wait_end()
         world.wait_state(session, "ended")
-        world.vps.wait_log("gateway lan: offline: gateway-agent stops")
+        world.vps.wait_log("gateway lan: offline: gateway-agent is stopping")
         world.api.wait(lambda: message.says("ended") and not message.buttons, 10 * TIME_SCALE, "the end is told")

@@ -332,7 +332,7 @@ def test_invite_makes_a_key_of_its_own_beside_one_without_a_name(place):
     place["vps"].write_text(f"VPS_HOST=127.0.0.1\nSTATE_DIR={place['env']['STATE_DIR']}\nTUNNEL_KEY={KEY}\n")
     string, said = ask_for_invite(place, "office")
     assert "The string holds the key of office: show it to nobody, and use it before 20" in said
-    assert "office cannot log in with the key without a name" in said
+    assert "office cannot log in with the key that has no name" in said
     assert "The key is new: vps-agent will know it when it starts." in said
     own = settings_in(place["vps"])["TUNNEL_KEY"]
     assert re.fullmatch(KEY + r",office:[0-9a-f]{64}@\d+", own)
@@ -399,7 +399,7 @@ def test_who_reads_settings_from_a_folder_of_others_is_warned(api, place):
     assert set_up(place, "--gateway", "home").returncode == 0
     place["folder"].chmod(0o777)
     daemon = Daemon("vps-agent", place["folder"], {}, ["--env-file", str(place["vps"])]).start()
-    daemon.wait_log("the settings may be changed by others: others may write to the folder")
+    daemon.wait_log("others can change the settings: others may write to the folder")
     daemon.wait_log("telegram: online")
     daemon.stop()
 

@@ -47,6 +47,7 @@ static uint64_t wait_for_limit(const struct asking *asking, const struct limit *
 static uint64_t wait_for(const struct asking *asking, const struct candidate *candidate,
                          uint64_t now_ms, bool at_once)
 {
+    /* A question about a client that is gone again is noise, and scanners go at once. */
     uint64_t waited = now_ms - candidate->since_ms;
     uint64_t wait = waited < ASKING_STAY_MS ? ASKING_STAY_MS - waited : 0;
     for (unsigned i = 0; i < sizeof LIMITS / sizeof *LIMITS; i++) {
@@ -89,6 +90,7 @@ int asking_next(const struct asking *asking, const struct candidate *candidates,
     for (unsigned i = 0; i < count; i++) {
         uint64_t wait = wait_for(asking, &candidates[i], now_ms, at_once);
         if (wait > 0) {
+            /* The soonest of all: callers sleep that long and look again. */
             *ret_wait_ms = wait < *ret_wait_ms ? wait : *ret_wait_ms;
         } else if (next < 0 ||
                    goes_before(asking, candidates, count, &candidates[i], &candidates[next])) {

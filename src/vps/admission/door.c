@@ -266,6 +266,7 @@ static void wait_for(struct visitor *visitor)
 static void on_visitor(void *arg, int fd, const struct addr *from)
 {
     struct door *door = arg;
+    /* Before a place is looked for: those from a user's earlier addresses have their own. */
     bool expected = door->events.expects(door->events.arg, from);
     make_room(door, from, expected, fd);
     struct visitor *visitor = calloc(1, sizeof *visitor);

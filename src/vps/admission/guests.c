@@ -43,6 +43,7 @@ void guest_free(struct guest *guest)
     if (guest->fd >= 0) {
         close(guest->fd);
     }
+    /* It may hold the secret of an .rdp file. */
     crypto_wipe(guest->bytes, guest->len);
     free(guest);
 }

@@ -14,6 +14,7 @@ enum verdict judge_visit(const struct visit *visit)
     if (visit->blocked) {
         return VERDICT_DROP;
     }
+    /* Whoever is in decides who may follow; ADMIT and known addresses are for the first one. */
     if (visit->somebody_is_in) {
         return judge_return(visit);
     }

@@ -16,6 +16,7 @@ static unsigned slot_for(const struct knocks *knocks, const struct addr *from)
         }
         least = knocks->by_network[i].clients < knocks->by_network[least].clients ? i : least;
     }
+    /* The least makes room: whoever comes often stays, and is who the message is about. */
     return knocks->networks < KNOCKS_NETWORKS ? knocks->networks : least;
 }
 
@@ -28,6 +29,7 @@ void knocks_count(struct knocks *knocks, const struct addr *from)
         knocks->by_network[slot].from = *from;
         knocks->by_network[slot].clients = 0;
     } else if (!origin_same(&origin, &other, ORIGIN_NETWORK)) {
+        /* From here on the number of networks is only a lower bound. */
         knocks->more = true;
         knocks->by_network[slot].from = *from;
         knocks->by_network[slot].clients = 0;
@@ -45,6 +47,7 @@ void knocks_sum_up(const struct knocks *knocks, struct knocking *ret_knocking)
     ret_knocking->busiest_count = 0;
     while (ret_knocking->busiest_count < KNOCKING_BUSIEST &&
            ret_knocking->busiest_count < knocks->networks) {
+        /* Selection by hand: three of 32, without sorting what others read. */
         unsigned most = KNOCKS_NETWORKS;
         for (unsigned i = 0; i < knocks->networks; i++) {
             if (!named[i] && (most == KNOCKS_NETWORKS ||

@@ -20,6 +20,7 @@ struct knocks {
     } by_network[KNOCKS_NETWORKS];
 };
 
+/* One more client, from there. */
 void knocks_count(struct knocks *knocks, const struct addr *from);
 /* Fills in who they are. */
 void knocks_sum_up(const struct knocks *knocks, struct knocking *ret_knocking);

@@ -129,6 +129,7 @@ static void drop_expired(struct known *known)
     if (!clock_is_steady(known)) {
         return;
     }
+    /* From the end, since drop() moves what follows. */
     for (unsigned i = known->count; i-- > 0;) {
         if (!is_alive(known, &known->entries[i], now)) {
             drop(known, i);

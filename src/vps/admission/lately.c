@@ -38,6 +38,7 @@ void lately_add(struct lately *lately, const struct owner *owner, const struct a
     if (at == lately->count && lately->count < LATELY_MAX) {
         lately->count++;
     }
+    /* A new owner, and no place: the one that came longest ago is forgotten. */
     if (at == LATELY_MAX) {
         at = LATELY_MAX - 1;
     }
@@ -65,6 +66,7 @@ void lately_learn(struct lately *lately, const struct known *known)
     int64_t unix_s;
     unsigned at = 0;
     while (known_next(known, &at, &view)) { /* the last used first */
+        /* Of an IPv6 party only the /64 is kept; its first address stands for it. */
         view.party[strcspn(view.party, "/")] = '\0';
         if (!lately_find(lately, &view.owner, &before, &unix_s) &&
             addr_parse(view.party, 0, &from) == 0) {

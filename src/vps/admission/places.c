@@ -54,6 +54,7 @@ static struct group most_crowded(const struct group *group, enum origin_width wi
         if (!is_member(group, place)) {
             continue;
         }
+        /* Counted anew for each member: there are 64 at most. */
         struct group part = narrowed(group, &place->from, width);
         unsigned count = members(&part);
         if (count > *ret_members) {

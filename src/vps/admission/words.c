@@ -6,6 +6,7 @@ void words_clean(const uint8_t *data, size_t len, char dst[WORDS_SIZE])
 {
     size_t shown = len < WORDS_SIZE - 1 ? len : WORDS_SIZE - 1;
     for (size_t i = 0; i < shown; i++) {
+        /* ASCII alone: what strangers say goes to a chat, a terminal and a log. */
         dst[i] = data[i] >= 0x20 && data[i] < 0x7f ? (char)data[i] : '?';
     }
     dst[shown] = '\0';

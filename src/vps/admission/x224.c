@@ -19,6 +19,7 @@ static size_t packet_len(const uint8_t *data)
 
 long x224_missing(const uint8_t *data, size_t len)
 {
+    /* As soon as a byte is wrong: a scanner need not send a whole packet to be dropped. */
     if ((len > 0 && data[0] != TPKT_VERSION) || (len > 1 && data[1] != 0) ||
         (len > 5 && data[5] != CONNECTION_REQUEST)) {
         return -EBADMSG;
@@ -46,6 +47,7 @@ static size_t line_end(const uint8_t *data, size_t len)
 
 int x224_parse(const uint8_t *data, size_t len, struct x224_request *ret_request)
 {
+    /* LI (X.224, 13.2.1) counts what follows it, so it repeats TPKT's length: both must agree. */
     if (len < HEADER_SIZE || x224_missing(data, len) != 0 || data[4] != len - TPKT_SIZE - 1) {
         return -EBADMSG;
     }
@@ -72,6 +74,7 @@ size_t x224_cut_line(uint8_t *data, size_t len)
     if (x224_parse(data, len, &request) < 0 || !request.line) {
         return len;
     }
+    /* The target gets a request without the line, with TPKT's length and LI set to match. */
     size_t end = HEADER_SIZE + request.line_len + 2;
     size_t shorter = HEADER_SIZE + (len - end);
     memmove(data + HEADER_SIZE, data + end, len - end);

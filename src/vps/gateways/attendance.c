@@ -177,6 +177,7 @@ bool attendance_next_away(const struct attendance *attendance, uint64_t now_ms, 
 
 void attendance_say_all(const struct attendance *attendance, uint64_t now_ms, struct text *text)
 {
+    /* A message is read on a phone: three names, and how many more there are. */
     unsigned said = 0, at = 0;
     struct attendance_away away;
     while (attendance_next_away(attendance, now_ms, &at, &away)) {

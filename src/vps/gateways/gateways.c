@@ -80,6 +80,7 @@ void gateways_note_name(struct gateways *gateways, const char *name)
 static void add_online(const struct gateways *gateways, struct text *names)
 {
     const struct gateway *gateway = NULL;
+    /* text may hold something already: a comma goes between names only. */
     size_t start = names->len;
     while ((gateway = gateways_next(gateways, gateway))) {
         text_add(names, "%s%s", names->len > start ? ", " : "",
@@ -144,6 +145,7 @@ int gateways_pick(const struct gateways *gateways, const char *name, struct gate
 
 bool gateways_expect(const struct gateways *gateways, const char *name)
 {
+    /* Somebody else's absence is no reason to wait, if one is here that will do. */
     bool is_here = name[0] ? gateways_find(gateways, name) != NULL
                            : gateways_next(gateways, NULL) != NULL;
     return !is_here && attendance_expects(&gateways->attendance, name, clock_ms());

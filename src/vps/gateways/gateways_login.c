@@ -93,6 +93,7 @@ static void replace_older(struct gateway *login)
 static unsigned count_sharing(const struct gateways *gateways, const char *name)
 {
     const struct keyring *keyring = gateways->keyring;
+    /* A key with a name is one gateway's, so nobody shares it. */
     int number = keyring_find(keyring, name);
     unsigned count = 0;
     if (number < 0 || gateways->options.settings->tunnel_key.keys[number].name[0]) {

@@ -46,6 +46,7 @@ static unsigned count_unfinished(const struct gateways *gateways, alike_fn alike
 static const struct gateway *one_of_the_most(const struct gateways *gateways, alike_fn alike,
                                              const struct addr *addr, alike_fn narrower)
 {
+    /* Quadratic, over 64 at most. */
     const struct gateway *found = NULL;
     unsigned most = 0;
     list_each (const struct gateway, g, &gateways->list, home) {
@@ -174,6 +175,7 @@ void gateways_address_gone(void *arg, const struct addr *addr)
 int gateways_open_port(struct gateways *gateways, struct why *why)
 {
     const struct vps_settings *settings = gateways->options.settings;
+    /* A long queue: after a restart all gateways come back within seconds. */
     int fd = net_listen(settings->bind_address, settings->control_port, BACKLOG);
     if (fd < 0) {
         return why_set(why, fd,

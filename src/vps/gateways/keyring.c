@@ -154,6 +154,7 @@ bool keyring_is_shared(const struct keyring *keyring)
 void keyring_note_shared(struct keyring *keyring)
 {
     char id[KEYRING_ID_MAX];
+    /* Once is enough: it does not become unshared, see gateways_are_several(). */
     if (!find_shared(keyring, id) || keyring_is_shared(keyring)) {
         return;
     }
@@ -173,6 +174,7 @@ bool keyring_view(const struct keyring *keyring, unsigned number, struct keyring
         return false;
     }
     const struct gateway_key *key = &keyring->settings->tunnel_key.keys[number];
+    /* Without a time nobody asks, so that is not remembered. */
     bool used = key->until > 0 && is_used(keyring, key);
     *ret_view = (struct keyring_view){
         .gateway = key->name,

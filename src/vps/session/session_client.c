@@ -100,8 +100,8 @@ static bool on_silent(void *arg, const struct addr *from)
     }
     if (!session_can_dial_target(session)) {
         session_note(session,
-                     "a client at %s waited for the server's first word, which gateway %s cannot "
-                     "fetch before the client's: upgrade gateway-agent there",
+                     "a client at %s waited for the server to speak first, which gateway %s does "
+                     "not support: upgrade gateway-agent there",
                      addr_host_text(from, host), session->gateway);
         return false;
     }
