@@ -32,8 +32,9 @@ static const char *const MIGRATIONS[] = {
     "    key TEXT NOT NULL PRIMARY KEY, gateway TEXT NOT NULL, at INTEGER NOT NULL)"
     "    STRICT, WITHOUT ROWID;",
     /* Keys without a name that gateways of several names have logged in with. */
-    "CREATE TABLE shared(key TEXT NOT NULL PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT "
-    "ROWID;",
+    "CREATE TABLE shared("
+    "key TEXT NOT NULL PRIMARY KEY, at INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID;",
 };
 
 char *state_path(const char *state_dir, char *dst)
