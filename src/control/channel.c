@@ -156,13 +156,19 @@ static int queue_reserve(struct channel *channel, size_t more)
     return 0;
 }
 
+/* What goes out or comes before one is agreed on is of the first. */
+static unsigned wire_version(const struct channel *channel)
+{
+    return channel->version ? channel->version : PROTOCOL_MIN_VERSION;
+}
+
 static int enqueue(struct channel *channel, const struct message *message)
 {
     if (queue_reserve(channel, FRAME_MAX) < 0) {
         return fail(channel, CHANNEL_END_PEER, "the peer does not read what it is sent");
     }
     uint8_t *frame = channel->queue + channel->queued;
-    long len = message_encode(message, frame + FRAME_HEADER, MESSAGE_MAX);
+    long len = message_encode(message, wire_version(channel), frame + FRAME_HEADER, MESSAGE_MAX);
     if (len < 0) {
         return (int)len;
     }
@@ -177,16 +183,12 @@ int channel_send(struct channel *channel, const struct message *message)
     if (channel->state != STATE_OPEN || channel->failed) {
         return -ENOTCONN;
     }
-    if (message_since(message->type) > channel->version) {
-        return -EPROTONOSUPPORT;
-    }
-    if (enqueue(channel, message) < 0) {
-        if (channel->failed) {
-            timer_set(channel->soon, 0); /* the owner learns of it from the loop */
-        }
+    int err = enqueue(channel, message);
+    if (channel->failed) {
+        timer_set(channel->soon, 0); /* the owner learns of it from the loop */
         return -ENOBUFS;
     }
-    return 0;
+    return err;
 }
 
 static int send_hello(struct channel *channel)
@@ -216,9 +218,6 @@ static void send_goodbye(struct channel *channel, enum goodbye_reason reason, co
 
 static int on_hello(struct channel *channel, const struct message_hello *hello)
 {
-    if (channel->state != STATE_HELLO) {
-        return fail(channel, CHANNEL_END_PROTOCOL, "a second HELLO");
-    }
     memcpy(channel->peer_program, hello->program, sizeof channel->peer_program);
     if (hello->max_version < PROTOCOL_MIN_VERSION || hello->min_version > PROTOCOL_MAX_VERSION) {
         struct why why;
@@ -270,40 +269,48 @@ static int on_goodbye(struct channel *channel, const struct message_goodbye *goo
     return fail(channel, CHANNEL_END_GOODBYE, goodbye->text);
 }
 
+static int on_ping(struct channel *channel, const struct message_ping *ping)
+{
+    struct message pong = {.type = MESSAGE_PONG, .pong.sent_us = ping->sent_us};
+    return enqueue(channel, &pong);
+}
+
+/* Without an on_NAME() for each message that both sides may send, this does not compile. */
 static int on_message(struct channel *channel, const struct message *message)
 {
-    if (channel->state != STATE_OPEN && message->type != MESSAGE_HELLO &&
-        message->type != MESSAGE_GOODBYE) {
-        return fail(channel, CHANNEL_END_PROTOCOL, "a message before HELLO");
-    }
-    if (channel->state == STATE_OPEN && message_since(message->type) > channel->version) {
-        return fail(channel, CHANNEL_END_PROTOCOL, "a message of a later version");
-    }
     switch (message->type) {
-    case MESSAGE_HELLO:
-        return on_hello(channel, &message->hello);
-    case MESSAGE_GOODBYE:
-        return on_goodbye(channel, &message->goodbye);
-    case MESSAGE_PING: {
-        struct message pong = {.type = MESSAGE_PONG, .pong.sent_us = message->ping.sent_us};
-        return enqueue(channel, &pong);
-    }
-    case MESSAGE_PONG:
-        return on_pong(channel, &message->pong);
+#define MESSAGE_OF_BOTH(NAME, name) \
+    case MESSAGE_##NAME:            \
+        return on_##name(channel, &message->name);
+#include "control/messages.def"
     default:
         channel->options.events->received(channel->options.arg, message);
         return 0;
     }
 }
 
+static int check_state(struct channel *channel, enum message_type type)
+{
+    bool is_open = channel->state == STATE_OPEN;
+    if (message_may_come(type, is_open ? WHEN_OPEN : WHEN_GREETING)) {
+        return 0;
+    }
+    return fail(channel, CHANNEL_END_PROTOCOL,
+                is_open ? "a second HELLO" : "a message before HELLO");
+}
+
 static int on_frame(struct channel *channel, const uint8_t *body, size_t len)
 {
     enum message_sender peer = channel->options.self == SENDER_VPS ? SENDER_GATEWAY : SENDER_VPS;
     struct message message;
-    if (message_decode(body, len, peer, &message) < 0) {
-        return fail(channel, CHANNEL_END_PROTOCOL, "a message that makes no sense");
+    int err = message_decode(body, len, peer, wire_version(channel), &message);
+    if (err < 0) {
+        return fail(channel, CHANNEL_END_PROTOCOL,
+                    err == -EPROTONOSUPPORT ? "a message of a later version"
+                                            : "a message that makes no sense");
     }
-    int err = on_message(channel, &message);
+    err = check_state(channel, message.type);
+    err = err < 0 ? err : on_message(channel, &message);
     crypto_wipe(&message, sizeof message); /* it may have held a token */
     return err;
 }
