@@ -18,11 +18,7 @@
 #include "control/message.h"
 #include "control/tls.h"
 
-enum {
-    CHANNEL_HANDSHAKE_MS = 10000,
-    CHANNEL_QUEUE_MAX = 256 * 1024, /* bytes waiting for a peer that does not read */
-    CHANNEL_PRESSED_MS = 5000,      /* for the answer when we cannot wait for the keepalive */
-};
+enum { CHANNEL_HANDSHAKE_MS = 10000 };
 
 struct channel;
 
@@ -35,7 +31,7 @@ enum channel_end {
     CHANNEL_END_TIMEOUT,  /* handshake too slow, or two PINGs unanswered */
 };
 
-/* Called from the loop. The owner may free the channel in any of them. */
+/* Called from the loop. The owner may free the channel in any of them but `looked`. */
 struct channel_events {
     /* Both HELLOs are there: channel_send() works from now on. */
     void (*opened)(void *arg);
@@ -75,7 +71,7 @@ int channel_new(uv_loop_t *loop, struct tls_config *tls, int fd,
 void channel_free(struct channel *channel);
 
 /*
- * Queues one message. If the peer lets the queue grow beyond CHANNEL_QUEUE_MAX
+ * Queues one message. If the peer lets the queue grow beyond QUEUE_MAX (queue.h)
  * the channel ends (from the loop, not from inside this call) and -ENOBUFS is
  * returned; -ENOTCONN if the channel is not open, -EPROTONOSUPPORT if the peer's version
  * of the protocol has no such message.
@@ -85,7 +81,7 @@ int channel_send(struct channel *channel, const struct message *message);
 void channel_goodbye(struct channel *channel, enum goodbye_reason reason, const char *text);
 
 /*
- * Somebody waits for what the peer was sent: it has CHANNEL_PRESSED_MS to say anything
+ * Somebody waits for what the peer was sent: it has KEEPALIVE_PRESSED_MS to say anything
  * at all (a PING asks for that), or the channel is dead (CHANNEL_END_TIMEOUT). If it was
  * heard within the last second, the PING and that time begin a second later.
  */

@@ -19,6 +19,7 @@
 #include "base/timer.h"
 #include "control/channel.h"
 #include "control/frame.h"
+#include "control/queue.h"
 #include "on_loop.h"
 
 static const uint8_t KEY[CRYPTO_KEY_SIZE] = "a key of thirty-two bytes, yes..";
@@ -804,8 +805,8 @@ static void a_peer_that_does_not_read_is_dropped_from_the_loop(void **state)
     while (channel_send(world->vps.channel, &LONG) == 0) {
         assert_true(++sent < 1000000);
     }
-    assert_true(sent > CHANNEL_QUEUE_MAX / 200); /* it has had its chance */
-    assert_int_equal(world->vps.closed, 0);      /* not from inside channel_send() */
+    assert_true(sent > QUEUE_MAX / 200);    /* it has had its chance */
+    assert_int_equal(world->vps.closed, 0); /* not from inside channel_send() */
     assert_int_equal(channel_send(world->vps.channel, &LONG), -ENOTCONN);
     assert_ends(world, &world->vps, CHANNEL_END_PEER, "does not read");
     world_free(world);
