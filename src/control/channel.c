@@ -127,10 +127,10 @@ static int flush(struct channel *channel)
     return 0;
 }
 
-/* What goes out or comes in before a version is agreed on is of the lowest. */
+/* What goes out or comes in before one is agreed on is of the first. */
 static unsigned wire_version(const struct channel *channel)
 {
-    return channel->version ? channel->version : PROTOCOL_MIN_VERSION;
+    return channel->version ? channel->version : PROTOCOL_FIRST_VERSION;
 }
 
 static int enqueue(struct channel *channel, const struct message *message)

@@ -16,10 +16,10 @@
 #define TEXT(field, most)  +2 + (most)
 #define BLOB(field, bytes) +(bytes)
 #define SINCE(version)
-#define MESSAGE(NAME, name, type, since, sender, when, ...)                             \
-    _Static_assert((type) >= 1 && (type) <= UINT8_MAX, #NAME ": its type is one byte"); \
-    _Static_assert((since) >= PROTOCOL_MIN_VERSION && (since) <= PROTOCOL_MAX_VERSION,  \
-                   #NAME ": its version is spoken");                                    \
+#define MESSAGE(NAME, name, type, since, sender, when, ...)                              \
+    _Static_assert((type) >= 1 && (type) <= UINT8_MAX, #NAME ": its type is one byte");  \
+    _Static_assert((since) >= PROTOCOL_FIRST_VERSION && (since) <= PROTOCOL_MAX_VERSION, \
+                   #NAME ": its version is spoken");                                     \
     _Static_assert(1 __VA_ARGS__ <= MESSAGE_MAX, #NAME ": the longest fits into a frame");
 #include "control/messages.def"
 

@@ -9,7 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MESSAGE_MAX = 1024 /* longest encoded message */ };
+enum {
+    MESSAGE_MAX = 1024,         /* longest encoded message */
+    PROTOCOL_FIRST_VERSION = 1, /* of what may go out before one is agreed on */
+};
 
 /* Of the protocol: the lowest and the highest that this program speaks. */
 #define VERSIONS(lowest, highest) \

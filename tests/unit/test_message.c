@@ -316,7 +316,7 @@ static void every_row_is_of_a_version_that_is_spoken(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROW_COUNT; i++) {
-        assert_in_range(ROWS[i].since, PROTOCOL_MIN_VERSION, PROTOCOL_MAX_VERSION);
+        assert_in_range(ROWS[i].since, PROTOCOL_FIRST_VERSION, PROTOCOL_MAX_VERSION);
         assert_int_equal(message_since(ROWS[i].type), ROWS[i].since);
         assert_int_equal(ROWS[i].since, ROWS[i].type == MESSAGE_DIAL_TARGET ? 2 : 1);
     }
