@@ -1,10 +1,10 @@
 /*
- * channel: one end of the control channel: TLS, frames, the exchange of HELLO,
- * and the proof of life in both directions. Above it there are only messages.
+ * channel: one end of the control channel (docs/protocol.md): TLS (tls.h), frames in and out
+ * (frame.h, queue.h), the exchange of HELLO (hello.h), and the proof of life in both
+ * directions (keepalive.h). Above it there are only messages.
  *
- * States: handshake -> hello -> open -> closed. The handshake and the HELLO have
- * CHANNEL_HANDSHAKE_MS together. Once open, a PING goes out every keepalive
- * interval; when two are unanswered at the next, the channel is dead.
+ * States: handshake -> hello -> open -> closed. The first two have CHANNEL_HANDSHAKE_MS
+ * together.
  */
 #ifndef PAMTUNNEL_CONTROL_CHANNEL_H
 #define PAMTUNNEL_CONTROL_CHANNEL_H
@@ -35,7 +35,7 @@ enum channel_end {
 struct channel_events {
     /* Both HELLOs are there: channel_send() works from now on. */
     void (*opened)(void *arg);
-    /* A message that is not the channel's own (PING, PONG, HELLO, GOODBYE). */
+    /* A message of the other agent's: of a sender that is not BOTH in messages.def. */
     void (*received)(void *arg, const struct message *message);
     /* The connection is over; why is a sentence for the log. Free the channel now. */
     void (*closed)(void *arg, enum channel_end end, const struct why *why);
@@ -106,7 +106,7 @@ const char *channel_peer_program(const struct channel *channel);
 enum goodbye_reason channel_peer_goodbye(const struct channel *channel);
 /* Of the protocol, as was agreed on; 0 before. */
 unsigned channel_version(const struct channel *channel);
-/* The last measured round trip in microseconds, 0 before the first PONG. */
+/* The last measured round trip in microseconds; 0 before the first PONG, and at the end. */
 uint64_t channel_rtt_us(const struct channel *channel);
 
 #endif
