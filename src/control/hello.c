@@ -21,6 +21,7 @@ struct message hello_make(const char *program, unsigned keepalive_secs)
 static int say_who_is_old(const struct message_hello *ours, const struct message_hello *theirs,
                           struct why *why)
 {
+    /* Who speaks nothing that we still know is behind us, else we are behind. */
     bool they_are = theirs->max_version < ours->min_version;
     return why_set(why, -EPROTONOSUPPORT,
                    "%s speaks protocol versions %u to %u, %s speaks %u to %u: upgrade %s",
@@ -37,6 +38,7 @@ int hello_agree(const struct message_hello *ours, const struct message_hello *th
         .version = theirs_is_lower ? theirs->max_version : ours->max_version,
         .keepalive_secs = ours->keepalive_secs ? ours->keepalive_secs : theirs->keepalive_secs,
     };
+    /* The lower maximum may lie below the other side's minimum. */
     if (terms.version < ours->min_version || terms.version < theirs->min_version) {
         return say_who_is_old(ours, theirs, why);
     }

@@ -84,6 +84,10 @@ void keepalive_heard(struct keepalive *keepalive)
     keepalive->heard_ms = clock_ms();
 }
 
+/*
+ * Only a PONG counts for the interval, since it proves both directions: a peer may go on
+ * sending although nothing of ours gets through any more.
+ */
 void keepalive_answered(struct keepalive *keepalive, uint64_t sent_us)
 {
     uint64_t now = clock_us();

@@ -1,11 +1,14 @@
+/*
+ * Encoding and decoding, by reading messages.def several times: each reading gives the macros
+ * of its fields the meaning that it needs. No message has code of its own, so that none can
+ * forget a bound, and what is written reads back as it was. There is no state here.
+ */
 #include "control/message.h"
 
 #include <errno.h>
 #include <limits.h>
 
 #include "base/bytes.h"
-
-/* Each reading of the table gives the macros the meaning that it needs. */
 
 /* ---- what holds for every row ---------------------------------------------- */
 
@@ -65,7 +68,7 @@ bool message_may_come(enum message_type type, enum message_when state)
 
 /* ---- the wire --------------------------------------------------------------- */
 
-/* The rest of a message is of a later version than this one. */
+/* Fields are only added at the end: when one is of a later version, so is the rest. */
 #define SINCE_ON_THE_WIRE(first) \
     if (version < (first)) {     \
         break;                   \
@@ -113,7 +116,7 @@ static void decode_body(struct reader *r, unsigned version, struct message *mess
     }
 }
 
-/* In every version of it the first fields are these, which tell of which one it is. */
+/* It comes before a version is agreed on, so it says itself of which one it is, and where. */
 static unsigned version_of_hello(const void *body, size_t len)
 {
     struct reader r = reader_over(body, len);

@@ -7,6 +7,7 @@
 #include "base/crypto.h"
 #include "control/frame.h"
 
+/* Doubles: a burst of many small frames is not copied again for each of them. */
 static int reserve(struct queue *queue, size_t more)
 {
     size_t need = queue->len + more;
@@ -28,7 +29,7 @@ static int reserve(struct queue *queue, size_t more)
 
 int queue_add(struct queue *queue, const struct message *message, unsigned version)
 {
-    int err = reserve(queue, FRAME_MAX);
+    int err = reserve(queue, FRAME_MAX); /* what it takes is known only when it is encoded */
     if (err < 0) {
         return err;
     }
