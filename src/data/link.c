@@ -6,8 +6,8 @@
  * When one flow fails, the other still gets what its socket holds (link_salvage()): a server
  * that answers "403" and resets must not look to its client as if it had said nothing.
  *
- * While a link runs, only link_bytes_*() may be called from another thread; link.h says who owns
- * it when.
+ * While a link runs, only link_bytes_*() may be called from another thread; link_core.h says
+ * who owns it when.
  */
 #include "data/link_core.h"
 

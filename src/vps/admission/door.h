@@ -35,7 +35,7 @@ struct door_events {
     bool (*expects)(void *arg, const struct addr *from);
     /* What to do with a client that speaks the protocol; a pure question. */
     enum verdict (*judge)(void *arg, const struct addr *from, bool has_secret);
-    /* Whether one that has said nothing, and may be a client, is let in nevertheless. */
+    /* Whether one that has said nothing, and may be a client, is let in anyway. */
     bool (*admits_silent)(void *arg, const struct addr *from);
     /*
      * It is in: fd is the callee's, and so are the bytes read so far, which the
