@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/timer.h"
-#include "vps/chat/press.h"
+#include "vps/chat/button.h"
 #include "vps/chat/questions.h"
 
 enum {
@@ -114,22 +114,22 @@ static void add_state(struct card *card, const struct session_view *view, struct
 static void post_with_buttons(struct card *card, const struct session_view *view, const char *html,
                               const char *command)
 {
-    char close[PRESS_DATA_SIZE], more[PRESS_DATA_SIZE];
+    char close[BUTTON_DATA_SIZE], more[BUTTON_DATA_SIZE];
     struct button buttons[3];
     unsigned count = 0;
     if (command[0]) {
         buttons[count++] = (struct button){.label = LABEL_COPY, .copy = command};
     }
     if (has_more(view)) {
-        press_format(PRESS_MORE, view->id, 0, more);
+        button_format(BUTTON_MORE, view->id, 0, more);
         buttons[count++] = (struct button){.label = card->more ? LABEL_LESS : LABEL_MORE,
                                            .data = more};
     }
     if (view->state != SESSION_ENDED) {
-        press_format(PRESS_CLOSE, view->id, 0, close);
+        button_format(BUTTON_CLOSE, view->id, 0, close);
         buttons[count++] = (struct button){.label = LABEL_CLOSE, .data = close};
     }
-    post_set(card->post, html, buttons, count);
+    transport_set(card->options.transport, card->post, html, buttons, count);
 }
 
 /* The live message. After a crash it says that the session is over. */
@@ -137,9 +137,9 @@ static struct post *new_live_post(const struct card *card, const struct session_
 {
     char buffer[TEXTS_SIZE];
     struct text html = text_over(buffer, sizeof buffer);
-    struct post *post = post_new(card->options.outbox, card->options.chat_id);
+    struct post *post = transport_post(card->options.transport, card->options.person);
     texts_restarted(&html, view);
-    post_keep(post, buffer);
+    transport_keep(card->options.transport, post, buffer);
     return post;
 }
 
@@ -173,9 +173,13 @@ static void card_send_file(struct card *card, const struct session_view *view)
     target_format(card->options.settings->vps_host, view->public_port, address);
     struct text caption = text_over(buffer, sizeof buffer);
     texts_rdp_caption(&caption, view, address, card->options.settings->rdp_clipboard);
-    card->file = post_new_file(card->options.outbox, card->options.chat_id, name,
-                               "application/x-rdp", content, file.len, buffer);
-    post_keep(card->file, NULL);
+    const struct transport_file document = {.name = name,
+                                            .type = "application/x-rdp",
+                                            .data = content,
+                                            .len = file.len,
+                                            .caption = buffer};
+    card->file = transport_post_file(card->options.transport, card->options.person, &document);
+    transport_keep(card->options.transport, card->file, NULL);
     crypto_wipe(content, sizeof content);
 }
 
@@ -240,7 +244,7 @@ static void card_follow(struct card *card, const struct session_view *view)
     }
     if (view->state == SESSION_ENDED) {
         /* Its secret is worth nothing now, and need not stay in the chat. */
-        post_delete(card->file);
+        transport_delete(card->options.transport, card->file);
         card->file = NULL;
     }
     card_show(card, view);
@@ -270,16 +274,16 @@ void card_update(struct card *card)
     }
 }
 
-enum toast card_show_more(struct card *card)
+enum answer card_show_more(struct card *card)
 {
     struct session_view view;
     session_view(card->session, &view);
     card->more = !card->more;
     card_show(card, &view);
-    return card->more ? TOAST_MORE : TOAST_LESS;
+    return card->more ? ANSWER_MORE : ANSWER_LESS;
 }
 
-enum toast card_decide(struct card *card, unsigned number, bool admit)
+enum answer card_decide(struct card *card, unsigned number, bool admit)
 {
     return questions_decide(&card->questions, card->session, number, admit);
 }
@@ -298,7 +302,7 @@ struct card *card_new(const struct card_options *options, struct session *sessio
         free(card);
         return NULL;
     }
-    questions_init(&card->questions, options->outbox, options->chat_id, session,
+    questions_init(&card->questions, options->transport, options->person, session,
                    options->settings->admit == ADMIT_ASK);
     timer_set(card->timer, OPENING_AFTER_MS);
     return card;
@@ -313,8 +317,8 @@ void card_free(struct card *card)
 {
     if (card) {
         timer_free(card->timer);
-        post_release(card->post);
-        post_release(card->file);
+        transport_release(card->options.transport, card->post);
+        transport_release(card->options.transport, card->file);
         free(card);
     }
 }

@@ -4,29 +4,34 @@
 #include <string.h>
 #include <strings.h>
 
-const struct command_row COMMANDS[] = {
+const struct command_row COMMANDS[COMMAND_COUNT] = {
     {
         .name = "rdp",
-        .kind = COMMAND_OPEN,
         .takes = "[USER@]HOST[:PORT]",
         .example = "/rdp HOME-PC",
         .help = "Remote Desktop to a machine",
-        .session = KIND_RDP,
+        .who = WHO_ALLOWED,
+        .run = opening_run,
+        .opens = true,
+        .kind = KIND_RDP,
         .default_port = 3389,
     },
     {
         .name = "ssh",
-        .kind = COMMAND_OPEN,
         .takes = "[USER@]HOST[:PORT]",
         .example = "/ssh root@192.168.1.22",
         .help = "SSH to a machine",
-        .session = KIND_SSH,
+        .who = WHO_ALLOWED,
+        .run = opening_run,
+        .opens = true,
+        .kind = KIND_SSH,
         .default_port = 22,
     },
-    {.name = "help", .kind = COMMAND_HELP, .takes = "", .help = "What this bot can do"},
-    {.name = "start", .kind = COMMAND_HELP, .takes = "", .help = "The same as /help"},
+#define COMMAND(word, may, does, handler) \
+    {.name = #word, .takes = "", .help = (does), .who = (may), .run = handler},
+#include "vps/chat/command.def"
+#undef COMMAND
 };
-const size_t COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS;
 
 /* The length of the white space at `text`: ASCII's, and the no-break space that phones like to type. */
 static size_t space_len(const char *text)
@@ -131,7 +136,7 @@ enum command_result command_parse(const char *text, const char *bot_name,
         return COMMAND_UNKNOWN;
     }
     enum command_result result = COMMAND_OK;
-    if (command.row->kind == COMMAND_OPEN) {
+    if (command.row->opens) {
         result = parse_target(end, &command, why);
     }
     *ret_command = command;

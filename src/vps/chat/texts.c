@@ -2,27 +2,9 @@
 
 #include <inttypes.h>
 
-#include "vps/telegram/html.h"
+#include "vps/transport/html.h"
 
 enum { CAPTION_SHOWN_MAX = 400 };
-
-void texts_help(struct text *html)
-{
-    text_add(html, "I connect you to your machines. Nothing is open until you ask, and nothing "
-                   "stays open afterwards.\n");
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        const struct command_row *row = &COMMANDS[i];
-        if (row->kind == COMMAND_OPEN) {
-            text_add(html, "\n/%s ", row->name);
-            html_add(html, row->takes);
-            text_add(html, "\n%s, for example ", row->help);
-            html_add_in_tag(html, "code", row->example);
-            text_add(html, "\n");
-        }
-    }
-    text_add(html, "\nWith several gateways, put the name of one in front: "
-                   "<code>/ssh office/192.168.1.22</code>");
-}
 
 void texts_unknown(struct text *html)
 {
@@ -32,7 +14,7 @@ void texts_unknown(struct text *html)
 /* It takes a machine, and none was said. */
 static void add_example(struct text *html, const struct command_row *row)
 {
-    if (row->kind == COMMAND_OPEN) {
+    if (row->opens) {
         text_add(html, " Say which machine, for example ");
         html_add_in_tag(html, "code", row->example);
     }
@@ -120,27 +102,3 @@ void texts_not_opened(struct text *html, const struct why *why)
 {
     html_add_sentence(html, why->text);
 }
-
-/* --- answers to pressed buttons --- */
-
-const struct toast_text TOASTS[TOAST_COUNT] = {
-    [TOAST_CLOSED] = {"Closed.", false},
-    [TOAST_ADMITTED] = {"Admitted.", false},
-    [TOAST_BLOCKED] = {"Blocked.", false},
-    [TOAST_ALREADY_ADMITTED] = {"You have already admitted it.", false},
-    [TOAST_ALREADY_BLOCKED] = {"You have already blocked it.", false},
-    [TOAST_MORE] = {"The lines are in the message now.", false},
-    [TOAST_LESS] = {"The lines are hidden again.", false},
-    [TOAST_CLIENT_GONE] = {"This client is not waiting any more.", false},
-    [TOAST_ASKED] = {"Here they are.", false},
-    [TOAST_ALL_ASKED] = {"I have already asked you about everybody who is waiting.", false},
-    [TOAST_RUNNING] = {"On its way.", false},
-    [TOAST_RUNNING_ALREADY] = {"You have already pressed one of these.", false},
-    [TOAST_TOO_OLD] = {"This button is too old. Please send the command again.", true},
-    [TOAST_SESSION_OVER] = {"This session has already ended.", false},
-    [TOAST_OVER_NOBODY_ADMITTED] = {"This session has already ended, so nobody was let in. Please "
-                                    "send the command again.",
-                                    true},
-    [TOAST_NOT_YOURS] = {"This is somebody else's session.", true},
-    [TOAST_NO_BUTTON] = {"This button no longer does anything.", false},
-};

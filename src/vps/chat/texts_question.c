@@ -3,7 +3,7 @@
 #include <time.h>
 
 #include "vps/chat/texts.h"
-#include "vps/telegram/html.h"
+#include "vps/transport/html.h"
 
 static void add_after(struct text *html, const struct parked_view *client)
 {

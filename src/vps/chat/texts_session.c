@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "vps/chat/texts.h"
-#include "vps/telegram/html.h"
+#include "vps/transport/html.h"
 
 void texts_add_target(struct text *html, const struct session_view *view)
 {

@@ -7,13 +7,13 @@
 #include <uv.h>
 
 #include "base/text.h"
-#include "vps/telegram/telegram.h"
+#include "vps/telegram/api.h"
 
 enum { GREETING_MS = 15000 };
 
 struct hotline {
     uv_loop_t loop;
-    struct telegram *telegram;
+    struct api *api;
     struct hotline_answer *answer; /* of the call under way; NULL: it is over */
 };
 
@@ -28,8 +28,8 @@ int hotline_new(const struct vps_settings *settings, struct hotline **ret_hotlin
         free(hotline);
         return err;
     }
-    err = telegram_new(&hotline->loop, settings->telegram_api_url, settings->telegram_token,
-                       settings->telegram_proxy, &hotline->telegram);
+    err = api_new(&hotline->loop, settings->telegram_api_url, settings->telegram_token,
+                  settings->telegram_proxy, &hotline->api);
     if (err < 0) {
         hotline_free(hotline);
         return err;
@@ -41,19 +41,19 @@ int hotline_new(const struct vps_settings *settings, struct hotline **ret_hotlin
 void hotline_free(struct hotline *hotline)
 {
     if (hotline) {
-        telegram_free(hotline->telegram);
+        api_free(hotline->api);
         uv_run(&hotline->loop, UV_RUN_DEFAULT);
         uv_loop_close(&hotline->loop);
         free(hotline);
     }
 }
 
-static void on_reply(void *arg, const struct telegram_reply *reply)
+static void on_reply(void *arg, const struct api_reply *reply)
 {
     struct hotline *hotline = arg;
     struct hotline_answer *answer = hotline->answer;
     *answer = (struct hotline_answer){
-        .done = reply->outcome == TELEGRAM_DONE,
+        .done = reply->outcome == API_DONE,
         .from_api = reply->from_api,
         .code = reply->code,
         .server_unix = reply->server_unix,
@@ -69,8 +69,7 @@ void hotline_call(struct hotline *hotline, const char *method, json_t *params, u
     params = params ? params : json_object();
     *ret_answer = (struct hotline_answer){.trouble = "out of memory"};
     hotline->answer = ret_answer;
-    if (!params ||
-        !telegram_call(hotline->telegram, method, params, NULL, timeout_ms, on_reply, hotline)) {
+    if (!params || !api_call(hotline->api, method, params, NULL, timeout_ms, on_reply, hotline)) {
         hotline->answer = NULL;
     }
     json_decref(params);

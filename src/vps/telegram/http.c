@@ -20,7 +20,7 @@
 
 /*
  * As many connections as the bot's parts can need at once: one for the poll, one kept warm,
- * and what errands.c and outbox.c allow themselves. So that none waits for another's.
+ * and what calls.c and outbox.c allow themselves. So that none waits for another's.
  */
 enum { CONNECT_TIMEOUT_MS = 10000, CONNECTIONS_MAX = 16 };
 

@@ -38,6 +38,16 @@ enum work post_work(const struct post *post)
     return post->is_file || json_equal(post->wanted, post->shown) ? WORK_NONE : WORK_EDIT;
 }
 
+const char *post_method(enum work work)
+{
+    static const char *const METHODS[] = {
+        [WORK_SEND] = "sendMessage",
+        [WORK_EDIT] = "editMessageText",
+        [WORK_DELETE] = "deleteMessage",
+    };
+    return METHODS[work];
+}
+
 json_t *post_params(const struct post *post, int64_t chat_id, enum work work)
 {
     json_t *params = work == WORK_DELETE ? json_object() : json_copy(post->wanted);

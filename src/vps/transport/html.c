@@ -1,4 +1,4 @@
-#include "vps/telegram/html.h"
+#include "vps/transport/html.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,0 +1,16 @@
+#include "vps/chat/conversation.h"
+
+#include "vps/settings/roster.h"
+
+bool conversation_may(const struct conversation *conversation, enum who who, int64_t person,
+                      const struct owner *owner)
+{
+    const struct owner asking = transport_owner(conversation->transport, person);
+    switch (who) {
+    case WHO_ALLOWED:
+        return roster_has_user(conversation->settings, person);
+    case WHO_OWNER:
+        return owner && owner_equal(owner, &asking);
+    }
+    return false;
+}
