@@ -223,7 +223,7 @@ static void every_command_that_opens_asks_for_its_kind(void **state)
             said(opened, ANNA, "There is none.");
         }
     }
-    assert_int_equal(opened, 2);
+    assert_int_equal(opened, KIND_COUNT);
 }
 
 static void a_command_waits_for_a_gateway_that_comes(void **state)

@@ -5,28 +5,17 @@
 #include <strings.h>
 
 const struct command_row COMMANDS[COMMAND_COUNT] = {
-    {
-        .name = "rdp",
-        .takes = "[USER@]HOST[:PORT]",
-        .example = "/rdp HOME-PC",
-        .help = "Remote Desktop to a machine",
-        .who = WHO_ALLOWED,
-        .run = opening_run,
-        .opens = true,
-        .kind = KIND_RDP,
-        .default_port = 3389,
-    },
-    {
-        .name = "ssh",
-        .takes = "[USER@]HOST[:PORT]",
-        .example = "/ssh root@192.168.1.22",
-        .help = "SSH to a machine",
-        .who = WHO_ALLOWED,
-        .run = opening_run,
-        .opens = true,
-        .kind = KIND_SSH,
-        .default_port = 22,
-    },
+#define KIND(NAME, number, word, greeting, gives, port, what, typed, does, ...) \
+    {.name = #word,                                                             \
+     .takes = (what),                                                           \
+     .example = (typed),                                                        \
+     .help = (does),                                                            \
+     .who = WHO_ALLOWED,                                                        \
+     .run = opening_run,                                                        \
+     .opens = true,                                                             \
+     .kind = KIND_##NAME},
+#include "shared/kinds.def"
+#undef KIND
 #define COMMAND(word, may, does, handler) \
     {.name = #word, .takes = "", .help = (does), .who = (may), .run = handler},
 #include "vps/chat/command.def"
@@ -114,7 +103,7 @@ static enum command_result parse_target(const char *text, struct command *comman
                 "colon, as in HOST:2222.");
         return COMMAND_BAD;
     }
-    int err = target_parse(argument, command->row->default_port, &command->target, why);
+    int err = target_parse(argument, kind_row(command->row->kind)->port, &command->target, why);
     return err < 0 ? COMMAND_BAD : COMMAND_OK;
 }
 

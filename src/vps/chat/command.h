@@ -26,7 +26,6 @@ struct command_row {
     command_fn *run;
     bool opens; /* a session, to the target that it takes: */
     enum kind kind;
-    uint16_t default_port;
 };
 
 command_fn opening_run; /* of all that open a session */
@@ -35,7 +34,7 @@ command_fn opening_run; /* of all that open a session */
 #undef COMMAND
 
 enum {
-    COMMAND_COUNT = 2
+    COMMAND_COUNT = KIND_COUNT
 #define COMMAND(...) +1
 #include "vps/chat/command.def"
 #undef COMMAND

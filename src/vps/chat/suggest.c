@@ -59,7 +59,7 @@ static const struct command_row *find(const char *word, bool exactly)
 static bool is_for_another(const struct command_row *row, uint16_t port)
 {
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (COMMANDS[i].opens && &COMMANDS[i] != row && COMMANDS[i].default_port == port) {
+        if (COMMANDS[i].opens && &COMMANDS[i] != row && kind_row(COMMANDS[i].kind)->port == port) {
             return true;
         }
     }
