@@ -194,7 +194,7 @@ static void two_from_one_address_are_said_to_be_two(void **state)
         "<b>2 clients</b> are waiting there, perhaps behind a shared connection:\n"
         "1. <code>SSH-2.0-a</code>, 12 s after your command\n"
         "2. <code>2001:db8::2</code>, <code>SSH-2.0-b</code>, 1 min 15 s after your command\n"
-        "Which one is you?");
+        "Which one are you?");
 }
 
 /* The same program, the same address, the same second: what differs is said. */
@@ -437,7 +437,7 @@ static void strangers_learn_nothing_but_their_number(void **state)
     (void)state;
     texts_private(&html, 777);
     assert_string_equal(buffer, "This bot is private. Your number is 777. To be let in, "
-                                "give that to whoever the bot belongs to.");
+                                "give that number to the bot's owner.");
 }
 
 static void expired_says_how_old_it_is(void **state)

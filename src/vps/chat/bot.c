@@ -30,6 +30,7 @@
 #include "vps/chat/texts.h"
 
 enum {
+    /* Above the 30 s after which a poll that died is noticed, and its retry. */
     COMMAND_MAX_AGE_S = 60,
     STRANGER_EVERY_MS = 3600 * 1000,
     ONLY_TEXT_EVERY_MS = 10 * 1000,
@@ -104,7 +105,7 @@ static void on_text(struct bot *bot, const struct incoming *incoming)
     }
 }
 
-/* An album of ten photos is ten messages. */
+/* Not met with silence, but an album of ten photos is ten messages. */
 static void on_attached(struct bot *bot, const struct incoming *incoming)
 {
     char buffer[TEXTS_SIZE];

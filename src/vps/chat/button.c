@@ -1,3 +1,9 @@
+/*
+ * What a press sends back is not to be trusted: a client can send any data to any bot that it talks
+ * to, and messages with buttons outlive sessions and this process. So it is read as strictly as
+ * anything from outside, names its session by a random ID, and whose session that is
+ * is looked up anew with each press.
+ */
 #include "vps/chat/button.h"
 
 #include <errno.h>

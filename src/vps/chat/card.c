@@ -1,3 +1,16 @@
+/*
+ * A card goes through its session's states (card_follow), and in between only its numbers change
+ * (on_timer): the time left, the bytes. Each edit costs the chat a part of its rate at the
+ * service and wakes nobody, so the older a connection, the more rarely it is counted, and one that
+ * is quiet hardly ever.
+ *
+ * Until a session is ready there is nothing worth a message: if it is ready, or has failed, within
+ * OPENING_AFTER_MS, its first message says just that.
+ *
+ * Re-entrancy: card_update() is called from inside the session's events, card_decide() from a press.
+ * The latter calls the session, which calls card_update() before it returns, and frees the card with
+ * the session's end: nothing here touches the card after questions_decide().
+ */
 #include "vps/chat/card.h"
 
 #include <stdlib.h>

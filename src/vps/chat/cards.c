@@ -39,6 +39,7 @@ static void drop(struct entry **link)
     free(entry);
 }
 
+/* A session's end is the last that is heard of it: its card goes with it. */
 void cards_update(struct cards *cards, const struct session *session)
 {
     struct entry **link = &cards->first;

@@ -1,3 +1,8 @@
+/*
+ * What is typed on a phone has capitals at its start, no-break spaces behind words, and the bot's name
+ * at the command's: all of that is read. Anything else that is not quite right is no command, so
+ * that suggest.c can offer what was meant and nothing runs by a guess.
+ */
 #include "vps/chat/command.h"
 
 #include <errno.h>
@@ -99,7 +104,7 @@ static enum command_result parse_target(const char *text, struct command *comman
     argument[len] = '\0';
     if (has_blank(argument)) {
         why_set(why, 0,
-                "One machine at a time, without blanks or options: a port goes behind a "
+                "One machine at a time, without spaces or options: a port goes after a "
                 "colon, as in HOST:2222.");
         return COMMAND_BAD;
     }

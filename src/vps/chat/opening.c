@@ -1,3 +1,7 @@
+/*
+ * A command opens a session at once, or waits for its gateway, or is refused; which of the three is
+ * decided in one place (try), for commands, for suggestions and for those that waited.
+ */
 #include "vps/chat/opening.h"
 
 #include <errno.h>
@@ -26,6 +30,7 @@ static void add_card(struct conversation *conversation, struct session *session,
                                          .settings = conversation->settings,
                                          .person = person};
     if (cards_add(conversation->cards, &options, session) < 0) {
+        /* Nobody could see, admit or close it. */
         log_error(conversation->log, "%s: out of memory for a session's message",
                   transport_name(conversation->transport));
         session_close(session);

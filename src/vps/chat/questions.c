@@ -1,3 +1,14 @@
+/*
+ * A question is about a party, not about a client: programs open several connections at once, and
+ * people are asked once about all of them. Its post is edited while
+ * clients of that party come and go, and says in the end what became of it.
+ *
+ * What is asked is the door's to say (parked_view.asked); this only compares the questions that
+ * are open with those who wait now, each time that anything changed. So no event can be missed.
+ *
+ * Re-entrancy: questions_decide() calls the session, which calls questions_update() and may end: it
+ * notes what was decided before that, and touches nothing afterwards.
+ */
 #include "vps/chat/questions.h"
 
 #include <stdio.h>

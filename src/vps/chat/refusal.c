@@ -21,7 +21,7 @@ static void say_gateways(const struct conversation *conversation, int64_t person
     suggest_say(&suggestions, conversation->transport, person, html);
 }
 
-/* Those of this user, the oldest first. */
+/* Those of this user alone, the oldest first: that one is needed the least, mostly. */
 static void say_sessions(const struct conversation *conversation, int64_t person, struct text *html)
 {
     char data[CLOSE_MAX][BUTTON_DATA_SIZE], labels[CLOSE_MAX][LABEL_SIZE];

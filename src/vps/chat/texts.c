@@ -59,8 +59,8 @@ void texts_only_text(struct text *html, const char *caption)
     }
     struct text shown = text_over(command, sizeof command);
     text_add(&shown, "%s", caption);
-    text_add(html, "I do not run what is written below a photo or a file. Please send it as a "
-                   "message of its own:\n");
+    text_add(html, "I do not run commands below a photo or a file. Please send it as a message of "
+                   "its own:\n");
     html_add_in_tag(html, "code", command);
 }
 
@@ -82,7 +82,7 @@ void texts_private(struct text *html, int64_t user_id)
 {
     text_add(html,
              "This bot is private. Your number is %" PRId64
-             ". To be let in, give that to whoever the bot belongs to.",
+             ". To be let in, give that number to the bot's owner.",
              user_id);
 }
 
@@ -95,7 +95,7 @@ void texts_file_stuck(struct text *html, const char *file_name)
 
 void texts_forwarded(struct text *html)
 {
-    text_add(html, "I do not run forwarded commands. Please send it yourself.");
+    text_add(html, "I do not run forwarded commands. Please send the command yourself.");
 }
 
 void texts_not_opened(struct text *html, const struct why *why)

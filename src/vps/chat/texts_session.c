@@ -1,4 +1,7 @@
-/* What the live message of a session says. */
+/*
+ * What the live message of a session says: one function for each of its states, and the parts that
+ * several of them share. Names of machines and users, and whatever a peer said, go through html.h.
+ */
 #include <stdio.h>
 
 #include "vps/chat/texts.h"
@@ -134,7 +137,7 @@ void texts_rdp_caption(struct text *html, const struct session_view *view, const
              "is normal: the machine made that certificate itself.");
     if (clipboard) {
         text_add(html, "\n\nThe clipboard is shared: what you copy on either side can be pasted, "
-                       "and read, on the other one.");
+                       "and read, on the other.");
     }
 }
 

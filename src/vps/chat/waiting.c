@@ -20,6 +20,10 @@ struct waiting {
     unsigned count;
 };
 
+/*
+ * By the clock, and not by what gateways do: trying costs next to nothing, and the one that came
+ * may not be the one that serves this target.
+ */
 static void try_all(struct waiting *waiting, bool last)
 {
     struct waiter **at = &waiting->first;

@@ -1,3 +1,13 @@
+/*
+ * A call is one HTTP request, and its answer one of three outcomes, because that is all that those
+ * who repeat calls need: it is done, it may work later, it never will. Which it is goes by the
+ * Bot API's error_code; a proxy or a captive portal that answers in its place means `later`.
+ *
+ * The URL holds the token. It is wiped after use, and appears in no error.
+ *
+ * Re-entrancy: a call is freed before its callback runs, which may make and cancel others, but not
+ * free the api.
+ */
 #include "vps/telegram/api.h"
 
 #include <errno.h>

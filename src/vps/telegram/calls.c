@@ -1,3 +1,10 @@
+/*
+ * Apart from the outbox, because an answer to a press is worth something for some seconds only: it
+ * must not queue behind messages, nor need an order. A call that is to be tried again waits by itself
+ * and gives up its place, so that one with a long wait holds up no other.
+ *
+ * Re-entrancy: fn may make other calls, but not free the calls; its own call is still counted.
+ */
 #include "vps/telegram/calls.h"
 
 #include <stdbool.h>
@@ -69,6 +76,7 @@ void calls_free(struct calls *calls)
     }
 }
 
+/* A few times only: nobody looks at the result any more, and the next start asks again. */
 static void call_retry(struct call *call, uint32_t retry_after_s)
 {
     uint64_t wait = backoff_next(&call->backoff);

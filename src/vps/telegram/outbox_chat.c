@@ -1,3 +1,15 @@
+/*
+ * A chat is pumped whenever something may have changed: a post was set, an answer came, a wait is
+ * over. Each time it looks anew at what all of its posts need, so that nothing has to be remembered
+ * about what was going to be done.
+ *
+ * There are two reasons to wait: one of the chat (the way there, the rate: not_before_ms of the
+ * chat, or of all chats), and one of a single post that the server has trouble with, which lets
+ * the others pass.
+ *
+ * Re-entrancy: chat_settle() frees the chat with its last post; who calls it does not touch the chat
+ * afterwards.
+ */
 #include "vps/telegram/outbox_chat.h"
 
 #include <stdlib.h>

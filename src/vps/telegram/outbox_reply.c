@@ -1,4 +1,11 @@
-/* What comes of a request of the outbox: delivered, given up, or to be tried again. */
+/*
+ * What comes of a request of the outbox: delivered, given up, or to be tried again.
+ *
+ * Whose fault a failure is decides who waits: the server's answers about one content (5xx, or
+ * an answer that makes no sense) hold up that post alone; no answer at all, the token and the rate
+ * concern the chat. Of the rate it is not known whether it is meant for one chat or for the bot: it is
+ * taken for the bot's when two chats in a row hear it.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +41,7 @@ static bool message_is_out_of_reach(const struct api_reply *reply)
            says(reply, "message can't be");
 }
 
+/* 403: the user blocked the bot, or never pressed Start. Neither is worth a warning. */
 static void post_refused(struct post *post, enum work work, const struct api_reply *reply)
 {
     struct outbox *outbox = post->chat->outbox;

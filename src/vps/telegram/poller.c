@@ -1,3 +1,22 @@
+/*
+ * A poll's updates are dealt with only when the state file knows that they are (on_passed): of a
+ * command that a crash interrupts, not being run is better than being run twice, since whoever sent it
+ * sees the one and not the other. So there are three stays: the poll under way (call), what it brought
+ * and is being noted (batch), and the wait before the next try (timer); at most one at a time.
+ *
+ * What may go wrong, and what is done about it:
+ *   the way there, the server   tried again with backoff, at first with short polls (retry)
+ *   something ends long polls   they become shorter (learn_length)
+ *   another program polls, too  said in the log and in the status (is_conflict)
+ *   a webhook is set            removed
+ *   an update we cannot parse   stepped over, or it would come for ever (step_over)
+ *   numbers that begin anew     taken (numbers_began_anew)
+ *   a token that is refused     at the start it ends the agent; later it may have been revoked
+ *                               by mistake, and is tried once a minute
+ *
+ * Re-entrancy: `update` may stop the poller, and the rest of the batch is then not dealt with;
+ * `refused` may free it, as it is called from the timer.
+ */
 #include "vps/telegram/poller.h"
 
 #include <errno.h>

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-enum { CLOCK_FINE_S = 15 };
+enum { CLOCK_FINE_S = 15 }; /* Date has whole seconds, and the answer took its time */
 
 void server_clock_hear(struct server_clock *clock, int64_t server_unix)
 {

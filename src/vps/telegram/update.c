@@ -1,3 +1,8 @@
+/*
+ * Reads what Telegram, or whoever answers in its place, sent: any field may be missing, be of
+ * another type, or hold a number that no clock or account has, and reads as not there then. Only
+ * an update without a usable number is an error, since it could not be acknowledged.
+ */
 #include "vps/telegram/update.h"
 
 #include <ctype.h>

@@ -1,3 +1,8 @@
+/*
+ * A table of functions and not one service behind the header, because two services may serve one
+ * conversation some day, and a test wears the face today. What the table does not have, messages
+ * by themselves and posts that are NULL, is done here once, and not by each service.
+ */
 #include "vps/transport/transport.h"
 
 /* ---- life ------------------------------------------------------------------ */
