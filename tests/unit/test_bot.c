@@ -359,7 +359,7 @@ static void too_many_sessions_can_be_closed_from_the_refusal(void **state)
     said(1, ANNA, "There is none.");
     assert_int_equal(fake_transport_post(0)->buttons, 1);
     assert_string_equal(fake_transport_post(0)->data[0], "close:abcdefgh");
-    write_as(BERT, "/ssh nas", 1); /* of his, there is none */
+    write_as(BERT, "/ssh nas", 1); /* Bert has none */
     assert_int_equal(fake_transport_post(1)->buttons, 0);
 }
 

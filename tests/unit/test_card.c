@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "bot_fakes.h"
+#include "vps/chat/button.h"
 #include "vps/chat/card.h"
 #include "vps/chat/questions.h"
 #include "vps/chat/texts.h"
@@ -440,7 +441,7 @@ static void further_lines_are_shown_to_who_asks(void **state)
     become(SESSION_WAITING);
     unsigned call = sent("<code>ssh -p 20001 vps</code>");
     assert_null(strstr(fake_string(call, "text"), "scp"));
-    assert_string_equal(fake_button(call, 1, "text"), LABEL_MORE);
+    assert_string_equal(fake_button(call, 1, "text"), BUTTONS[BUTTON_MORE].label);
     assert_string_equal(fake_button(call, 1, "callback_data"), "more:abcdefgh");
     assert_int_equal(card_show_more(session.card), ANSWER_MORE);
     call = edited("<code>scp -P 20001 FILE vps:</code>");
@@ -499,7 +500,7 @@ static void a_client_is_asked_about_once(void **state)
     nothing_more_is_said();
 }
 
-/* The user pressed Admit about his own client, and the neighbour got in. */
+/* The user pressed Admit about their own client, and the neighbour got in. */
 static void two_of_one_party_are_one_question_about_two(void **state)
 {
     (void)state;

@@ -150,7 +150,36 @@ static void the_table_keeps_telegrams_rules(void **state)
     }
 }
 
+static void no_two_commands_have_one_name_and_each_is_handled(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        assert_non_null(COMMANDS[i].run);
+        assert_int_equal(COMMANDS[i].who, WHO_ALLOWED); /* there is no session yet to own */
+        for (size_t k = 0; k < i; k++) {
+            assert_string_not_equal(COMMANDS[i].name, COMMANDS[k].name);
+        }
+    }
+}
+
 /* --- buttons --- */
+
+static void each_button_fits_and_is_handled(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < BUTTON_COUNT; i++) {
+        char data[BUTTON_DATA_SIZE];
+        struct button_press press;
+        assert_non_null(BUTTONS[i].run);
+        assert_in_range(BUTTONS[i].over, 0, ANSWER_COUNT - 1);
+        assert_int_equal(BUTTONS[i].label[0] == '\0', BUTTONS[i].takes == BUTTON_TAKES_COMMAND);
+        button_format((enum button_verb)i, "k3f9q2wx", 999999999, data);
+        assert_true(strlen(data) < BUTTON_DATA_MAX); /* nothing was cut off */
+        assert_int_equal(button_parse(data, &press), 0);
+        assert_int_equal(press.verb, i);
+        assert_null(press.session);
+    }
+}
 
 static void buttons_survive_the_round_trip(void **state)
 {
@@ -230,6 +259,8 @@ int main(void)
         cmocka_unit_test(bad_arguments_are_explained),
         cmocka_unit_test(the_rest_is_told_apart),
         cmocka_unit_test(the_table_keeps_telegrams_rules),
+        cmocka_unit_test(no_two_commands_have_one_name_and_each_is_handled),
+        cmocka_unit_test(each_button_fits_and_is_handled),
         cmocka_unit_test(buttons_survive_the_round_trip),
         cmocka_unit_test(a_command_fits_into_a_button_or_does_not),
         cmocka_unit_test(forged_buttons_are_refused),

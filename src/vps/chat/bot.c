@@ -45,7 +45,7 @@ struct bot {
     struct expired *expired;
     char name[BOT_NAME_MAX + 1];
     struct cooldown strangers, only_text; /* who was told so, by person */
-    struct sieve *ignored;                /* log lines, by who is ignored */
+    struct sieve *ignored;                /* log lines, by the person ignored */
     bool stopping;
     struct timer *stop_timer;
     void (*stopped)(void *arg);

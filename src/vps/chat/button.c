@@ -11,8 +11,8 @@
 #include <string.h>
 
 const struct button_row BUTTONS[BUTTON_COUNT] = {
-#define BUTTON(NAME, word, takes, who, over, run) \
-    [BUTTON_##NAME] = {word, BUTTON_TAKES_##takes, who, over, run},
+#define BUTTON(NAME, word, label, takes, who, over, run) \
+    [BUTTON_##NAME] = {word, label, BUTTON_TAKES_##takes, who, over, run},
 #include "vps/chat/button.def"
 #undef BUTTON
 };

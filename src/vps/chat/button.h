@@ -16,12 +16,13 @@ enum button_verb {
     BUTTON_COUNT,
 };
 
-#define BUTTON(NAME, word, takes, who, over, run) button_fn run;
+#define BUTTON(NAME, word, label, takes, who, over, run) button_fn run;
 #include "vps/chat/button.def"
 #undef BUTTON
 
 struct button_row {
     const char *word;
+    const char *label; /* plain; "" if it is the command that it runs */
     enum { BUTTON_TAKES_SESSION, BUTTON_TAKES_CLIENT, BUTTON_TAKES_COMMAND } takes;
     enum who who;
     enum answer over;

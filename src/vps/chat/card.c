@@ -140,12 +140,12 @@ static void post_with_buttons(struct card *card, const struct session_view *view
     }
     if (has_more(view)) {
         button_format(BUTTON_MORE, view->id, 0, more);
-        buttons[count++] = (struct button){.label = card->more ? LABEL_LESS : LABEL_MORE,
-                                           .data = more};
+        buttons[count++] = (struct button){
+            .label = card->more ? LABEL_LESS : BUTTONS[BUTTON_MORE].label, .data = more};
     }
     if (view->state != SESSION_ENDED) {
         button_format(BUTTON_CLOSE, view->id, 0, close);
-        buttons[count++] = (struct button){.label = LABEL_CLOSE, .data = close};
+        buttons[count++] = (struct button){.label = BUTTONS[BUTTON_CLOSE].label, .data = close};
     }
     transport_set(card->options.transport, card->post, html, buttons, count);
 }

@@ -68,12 +68,13 @@ static void put(const struct questions *questions, const struct question *questi
     char buffer[TEXTS_SIZE];
     struct button buttons[TEXTS_CLIENTS_MAX + 1];
     for (unsigned i = 0; i < count; i++) {
-        snprintf(labels[i], sizeof labels[i], count == 1 ? "%s" : "%s %u", LABEL_ADMIT, i + 1);
+        snprintf(labels[i], sizeof labels[i], count == 1 ? "%s" : "%s %u",
+                 BUTTONS[BUTTON_ADMIT].label, i + 1);
         button_format(BUTTON_ADMIT, view->id, clients[i]->number, data[i]);
         buttons[i] = (struct button){.label = labels[i], .data = data[i]};
     }
     button_format(BUTTON_BLOCK, view->id, clients[0]->number, data[count]);
-    buttons[count] = (struct button){.label = LABEL_BLOCK, .data = data[count]};
+    buttons[count] = (struct button){.label = BUTTONS[BUTTON_BLOCK].label, .data = data[count]};
     struct text html = text_over(buffer, sizeof buffer);
     texts_question(&html, view, clients, count, questions->asks_always);
     transport_set(questions->transport, question->post, buffer, buttons, count + 1);
@@ -130,7 +131,7 @@ static bool can_be_admitted(const struct session_view *view)
 static void put_knocking(struct questions *questions, const struct session_view *view)
 {
     char buffer[TEXTS_SIZE], data[BUTTON_DATA_SIZE];
-    const struct button button = {.label = LABEL_WHO_WAITS,
+    const struct button button = {.label = BUTTONS[BUTTON_WHO_WAITS].label,
                                   .data = button_format(BUTTON_WHO_WAITS, view->id, 0, data)};
     struct text html = text_over(buffer, sizeof buffer);
     questions->knocking_ms = clock_ms();

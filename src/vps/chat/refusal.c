@@ -36,7 +36,7 @@ static void say_sessions(const struct conversation *conversation, int64_t person
             continue;
         }
         struct text label = text_over(labels[count], LABEL_SIZE);
-        text_add(&label, "%s %u: %s", LABEL_CLOSE, count + 1, view.host);
+        text_add(&label, "%s %u: %s", BUTTONS[BUTTON_CLOSE].label, count + 1, view.host);
         button_format(BUTTON_CLOSE, view.id, 0, data[count]);
         buttons[count] = (struct button){.label = labels[count], .data = data[count], .wide = true};
         texts_open_session(html, ++count, &view);

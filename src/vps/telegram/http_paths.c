@@ -21,7 +21,7 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
     return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
-/* CURLOPT_CLOSESOCKETFUNCTION, also of connections whose request is long over. */
+/* CURLOPT_CLOSESOCKETFUNCTION, even of connections whose request is long over. */
 static int on_close(void *arg, curl_socket_t fd)
 {
     struct http_paths *paths = arg;

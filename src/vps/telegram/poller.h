@@ -33,7 +33,7 @@ struct poller_options {
     void (*online)(void *arg, const char *user_name);
     /* The token is wrong: nothing more will come. */
     void (*refused)(void *arg, const struct why *why);
-    /* One update, each once, in order; never again, also after a restart. */
+    /* Each update once, in order; never again, not even after a restart. */
     void (*update)(void *arg, const struct update *update);
     void *arg;
 };

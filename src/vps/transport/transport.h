@@ -95,6 +95,7 @@ struct transport_profile {
     const char *description, *short_description;
 };
 
+/* What a service does; the functions of the same names below say what is wanted of each. */
 struct transport_ops {
     const char *name; /* as the log says it: "telegram" */
     enum owner_kind people;
