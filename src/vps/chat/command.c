@@ -22,7 +22,7 @@ const struct command_row COMMANDS[COMMAND_COUNT] = {
 #include "shared/kinds.def"
 #undef KIND
 #define COMMAND(word, may, does, handler) \
-    {.name = #word, .takes = "", .help = (does), .who = (may), .run = handler},
+    {.name = #word, .takes = "", .help = (does), .who = (may), .run = (handler)},
 #include "vps/chat/command.def"
 #undef COMMAND
 };

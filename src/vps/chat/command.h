@@ -34,10 +34,11 @@ command_fn opening_run; /* of all that open a session */
 #undef COMMAND
 
 enum {
-    COMMAND_COUNT = KIND_COUNT
-#define COMMAND(...) +1
+    COMMAND_LAST_OF_KINDS = KIND_COUNT - 1,
+#define COMMAND(name, ...) COMMAND_OF_##name,
 #include "vps/chat/command.def"
 #undef COMMAND
+    COMMAND_COUNT,
 };
 extern const struct command_row COMMANDS[COMMAND_COUNT];
 
