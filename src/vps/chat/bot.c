@@ -117,6 +117,10 @@ static void on_attached(struct bot *bot, const struct incoming *incoming)
     }
 }
 
+/*
+ * Answered at all, because that is how new users learn their number; once an hour, since whoever
+ * floods the bot must not use up the rate that its users need.
+ */
 static void on_stranger(struct bot *bot, const struct incoming *incoming)
 {
     char buffer[TEXTS_SIZE];
@@ -127,6 +131,7 @@ static void on_stranger(struct bot *bot, const struct incoming *incoming)
     }
 }
 
+/* Somebody else chose the words: an address that looks right may lead to another machine. */
 static void on_forwarded(struct bot *bot, const struct incoming *incoming)
 {
     char buffer[TEXTS_SIZE];
@@ -211,6 +216,7 @@ static void on_incoming(void *arg, const struct incoming *incoming)
     }
 }
 
+/* At each start, as another version may have other commands. */
 static void introduce(struct transport *transport)
 {
     struct transport_command commands[COMMAND_COUNT];
@@ -289,6 +295,7 @@ static int make_parts(struct bot *bot)
                                                                                         : -ENOMEM;
 }
 
+/* Nothing comes from either before the loop runs, so that the order does not matter. */
 static int start(struct bot *bot)
 {
     const struct transport_events events = {.online = on_online,

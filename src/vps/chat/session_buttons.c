@@ -2,7 +2,7 @@
 #include "vps/chat/button.h"
 #include "vps/chat/cards.h"
 
-enum { MORE_QUESTIONS = 4 }; /* that one press of "Who waits?" brings */
+enum { MORE_QUESTIONS = 4 }; /* that one press of "Who waits?" brings: as many as fit on a phone */
 
 enum answer session_button_close(struct conversation *conversation, const struct incoming *incoming,
                                  const struct button_press *press)
@@ -17,6 +17,7 @@ enum answer session_button_more(struct conversation *conversation, const struct 
                                 const struct button_press *press)
 {
     (void)incoming;
+    /* Without one if memory ran out when it opened: it is ending. */
     struct card *card = cards_find(conversation->cards, press->session);
     return card ? card_show_more(card) : ANSWER_SESSION_OVER;
 }

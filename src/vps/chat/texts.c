@@ -20,6 +20,7 @@ static void add_example(struct text *html, const struct command_row *row)
     }
 }
 
+/* Of a word that could be a greeting as well as a machine's name, nothing is made a button. */
 void texts_did_you_mean(struct text *html, const struct suggestions *suggestions)
 {
     text_add(html, "I did not understand that. ");
@@ -50,6 +51,7 @@ void texts_usage(struct text *html, const struct command_row *row, const struct 
     }
 }
 
+/* A command below a photo is not run, but shown, so that it can be copied and sent. */
 void texts_only_text(struct text *html, const char *caption)
 {
     char command[CAPTION_SHOWN_MAX];
@@ -78,6 +80,10 @@ void texts_expired(struct text *html, unsigned count, int64_t age_s)
     text_add(html, " ago and has expired. Please send it again.");
 }
 
+/*
+ * Nothing of what the bot is for, whose it is, or what it can reach: anybody can write to it. The number
+ * is theirs, and what its owner needs to let them in.
+ */
 void texts_private(struct text *html, int64_t user_id)
 {
     text_add(html,

@@ -121,6 +121,10 @@ void texts_waiting_file(struct text *html, const struct session_view *view, cons
     add_note(html, view);
 }
 
+/*
+ * The warnings are quoted as Windows shows them, so that their reader knows them again, and says
+ * what to check first: a user who is told to ignore warnings ignores the next one, too.
+ */
 void texts_rdp_caption(struct text *html, const struct session_view *view, const char *address,
                        bool clipboard)
 {
