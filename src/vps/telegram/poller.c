@@ -7,7 +7,7 @@
  * What may go wrong, and what is done about it:
  *   the way there, the server   tried again with backoff, at first with short polls (retry)
  *   something ends long polls   they become shorter (learn_length)
- *   another program polls, too  said in the log and in the status (is_conflict)
+ *   another program polls, too  said in the log and in the status (poller_is_conflict)
  *   a webhook is set            removed
  *   an update we cannot parse   stepped over, or it would come for ever (step_over)
  *   numbers that begin anew     taken (numbers_began_anew)
@@ -30,6 +30,7 @@
 #include "base/timer.h"
 #include "vps/telegram/offset.h"
 #include "vps/telegram/poll_length.h"
+#include "vps/telegram/poller_failure.h"
 #include "vps/telegram/server_clock.h"
 #include "vps/telegram/trouble.h"
 
@@ -39,11 +40,9 @@ enum {
     UPDATES_AT_ONCE = 20,     /* 20 of the largest stay far below HTTP_BODY_MAX */
     FIRST_WAIT_MS = 1000,
     MAX_WAIT_MS = 30000,
-    MAX_UNREACHABLE_WAIT_MS = 5000, /* without a way there: a try costs nobody anything */
-    REVOKED_WAIT_MS = 60000,        /* the token was right once: it may be again, but not soon */
-    EMPTY_EVERY_MS = 1000,          /* for servers that do not wait */
-    WARM_EVERY_MS = 45000,          /* servers close idle connections after a minute or more */
-    UNREADABLE_MAX = 2,             /* the same poll, until updates are asked for one by one */
+    EMPTY_EVERY_MS = 1000, /* for servers that do not wait */
+    WARM_EVERY_MS = 45000, /* servers close idle connections after a minute or more */
+    UNREADABLE_MAX = 2,    /* the same poll, until updates are asked for one by one */
     CONFLICT_TOLD_MS = 10 * 60 * 1000,
     /*
      * The Bot API takes an offset beyond its newest update as an acknowledgement only if it
@@ -90,47 +89,13 @@ static void retry_in(struct poller *poller, uint64_t ms)
     timer_set(poller->timer, ms);
 }
 
-static bool token_is_wrong(const struct api_reply *reply)
-{
-    return reply->from_api && (reply->code == 401 || reply->code == 404);
-}
-
-static bool is_conflict(const struct api_reply *reply)
-{
-    return reply->code == 409 && !strstr(reply->trouble, "webhook");
-}
-
-static void add_reason(struct text *text, const struct api_reply *reply)
-{
-    if (token_is_wrong(reply)) {
-        text_add(text, "Telegram refuses the bot token (%d %.60s): was it revoked?", reply->code,
-                 reply->trouble);
-    } else if (is_conflict(reply)) {
-        text_add(text,
-                 "another program receives this bot's messages, too: stop it, or give it a "
-                 "bot of its own (%.50s)",
-                 reply->trouble);
-    } else {
-        text_add(text, "%s", reply->trouble ? reply->trouble : "the answer makes no sense");
-    }
-}
-
 static void retry(struct poller *poller, const struct api_reply *reply)
 {
     char reason[TROUBLE_REASON_MAX];
     struct text text = text_over(reason, sizeof reason);
-    add_reason(&text, reply);
+    poller_failure_text(reply, &text);
     trouble_begin(&poller->trouble, reason);
-
-    uint64_t wait = backoff_next(&poller->backoff);
-    if (reply->retry_after_s > 0) {
-        wait = (uint64_t)reply->retry_after_s * 1000;
-    } else if (token_is_wrong(reply)) {
-        wait = REVOKED_WAIT_MS;
-    } else if (reply->code == 0 && wait > MAX_UNREACHABLE_WAIT_MS) {
-        wait = MAX_UNREACHABLE_WAIT_MS;
-    }
-    retry_in(poller, wait);
+    retry_in(poller, poller_failure_wait_ms(reply, &poller->backoff));
 }
 
 /* --- getUpdates --- */
@@ -250,7 +215,7 @@ static void on_poll_failed(struct poller *poller, const struct api_reply *reply)
     }
     learn_length(poller, reply);
     retry(poller, reply);
-    if (is_conflict(reply)) {
+    if (poller_is_conflict(reply)) {
         poller->conflict_ms = clock_ms();
     } else if (reply->code == 409) {
         log_info(poller->options.log, "telegram: removing the webhook of this bot");
@@ -377,7 +342,7 @@ static void on_greeting(void *arg, const struct api_reply *reply)
     poller->call = NULL;
     if (reply->outcome == API_DONE) {
         greeted(poller, reply);
-    } else if (token_is_wrong(reply)) {
+    } else if (poller_token_is_wrong(reply)) {
         why_set(&poller->why, 0,
                 "Telegram refuses the bot token (%d %.60s): check TELEGRAM_TOKEN%s.", reply->code,
                 reply->trouble, reply->code == 404 ? " and TELEGRAM_API_URL" : "");
