@@ -3,6 +3,7 @@
 #include "vps/chat/texts.h"
 #include "vps/transport/html.h"
 
+/* The handler's own rows are left out: whoever reads this has found them. */
 static void add_help(struct text *html)
 {
     text_add(html, "I connect you to your machines. Nothing is open until you ask, and nothing "

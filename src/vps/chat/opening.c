@@ -56,6 +56,7 @@ static bool try(struct conversation *conversation, int64_t person, const char *t
         add_card(conversation, session, person);
         return true;
     }
+    /* No gateway, or not that one: it may log in again any moment, if one of us was restarted. */
     if (may_wait && (err == -ENOTCONN || err == -ENOENT) &&
         sessions_expect_gateway(conversation->sessions, &command->target)) {
         return false;
@@ -101,10 +102,12 @@ enum answer opening_run_suggestion(struct conversation *conversation,
         !command.row->opens) {
         return ANSWER_NO_BUTTON;
     }
+    /* Before anything else, and whatever comes of it: none of these is to be pressed again. */
     transport_strip(conversation->transport, incoming->person, incoming->message_id);
     if (incoming->age_s > SUGGESTION_MAX_AGE_S) {
         return ANSWER_TOO_OLD;
     }
+    /* A second press may have been on its way before the buttons were off. */
     if (!cooldown_allows(&conversation->opening->pressed, incoming->message_id,
                          SUGGESTION_MAX_AGE_S * 1000, clock_ms())) {
         return ANSWER_RUNNING_ALREADY;

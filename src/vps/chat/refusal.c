@@ -50,9 +50,9 @@ void refusal_say(const struct conversation *conversation, int64_t person, const 
     char buffer[TEXTS_SIZE];
     struct text html = text_over(buffer, sizeof buffer);
     texts_not_opened(&html, why);
-    if (err == -EDESTADDRREQ) {
+    if (err == -EDESTADDRREQ) { /* several gateways, and none was named */
         say_gateways(conversation, person, command, &html);
-    } else if (err == -EDQUOT) {
+    } else if (err == -EDQUOT) { /* the user's own limit: closing one makes room */
         say_sessions(conversation, person, &html);
     } else {
         transport_say(conversation->transport, person, buffer);

@@ -35,6 +35,7 @@ void texts_did_you_mean(struct text *html, const struct suggestions *suggestions
     }
 }
 
+/* why may quote what was typed, which is not to become a link. */
 void texts_usage(struct text *html, const struct command_row *row, const struct why *why,
                  bool several)
 {
@@ -92,6 +93,7 @@ void texts_private(struct text *html, int64_t user_id)
              user_id);
 }
 
+/* Such a file is needed now, and there is another way to it. */
 void texts_file_stuck(struct text *html, const char *file_name)
 {
     html_add(html, file_name);

@@ -156,6 +156,7 @@ void texts_connected(struct text *html, const struct session_view *view)
     add_note(html, view);
 }
 
+/* A gateway that is gone is named: its reader may be the one who can turn it on again. */
 void texts_reconnecting(struct text *html, const struct session_view *view)
 {
     text_add(html, "🟠 ");
@@ -209,6 +210,7 @@ static bool never_opened(const struct session_view *view)
            (view->end == SESSION_END_REFUSED || view->end == SESSION_END_GATEWAY);
 }
 
+/* Red is for what needs its reader: that a session ends is no trouble, that it never began is. */
 void texts_ended(struct text *html, const struct session_view *view, const char *how)
 {
     text_add(html, never_opened(view) ? "🔴 " : "⚪ ");

@@ -49,6 +49,7 @@ static void on_timer(void *arg)
     }
 }
 
+/* At the end: those who asked first are tried first, as a limit may leave room for one only. */
 bool waiting_add(struct waiting *waiting, int64_t person, const char *command)
 {
     size_t size = strlen(command) + 1;

@@ -174,7 +174,7 @@ static struct http_request *post_json(struct api_call *call, struct http *http, 
     return request;
 }
 
-/* Parameters as form fields: strings as they are, everything else as JSON. */
+/* JSON cannot carry a file. Parameters as form fields: strings as they are, everything else as JSON. */
 static struct http_request *post_form(struct api_call *call, struct http *http, const char *url,
                                       const json_t *params, const struct api_file *file,
                                       uint32_t timeout_ms)

@@ -12,7 +12,7 @@ static json_t *button_json(const struct button *button)
     return json_pack("{s:s,s:s}", "text", button->label, "callback_data", button->data);
 }
 
-/* NULL if there is none. */
+/* A command is too long to share a row with another button. NULL if there is none. */
 static json_t *keyboard_json(const struct button *buttons, unsigned count)
 {
     json_t *rows = json_array(), *shared = NULL;

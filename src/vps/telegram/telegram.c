@@ -44,6 +44,7 @@ static const struct telegram *of_const(const struct transport *transport)
 
 /* ---- what the poller tells ------------------------------------------------- */
 
+/* What was left behind comes last: answers to new commands need not wait for it. */
 static void on_online(void *arg, const char *user_name)
 {
     struct telegram *telegram = arg;
