@@ -138,10 +138,7 @@ static bool set_headers(struct http_request *request, const struct http_body *bo
     return ok && !curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, request->headers);
 }
 
-/*
- * TLS 1.2 at least: Telegram has 1.3, but a Bot API server of one's own may stand behind an older
- * proxy. NOSIGNAL, since curl's own time-out of look-ups would be a signal to a process of many threads.
- */
+/* NOSIGNAL: curl's own time-outs would be signals, in a process of many threads. */
 static bool set_options(struct http_request *request, const char *url, uint32_t timeout_ms)
 {
     CURL *easy = request->easy;

@@ -44,7 +44,7 @@ static const struct telegram *of_const(const struct transport *transport)
 
 /* ---- what the poller tells ------------------------------------------------- */
 
-/* What was left behind comes last: answers to new commands need not wait for it. */
+/* What was left behind is edited and deleted, which gives way to answers: it may begin at once. */
 static void on_online(void *arg, const char *user_name)
 {
     struct telegram *telegram = arg;
