@@ -12,6 +12,7 @@ bool cooldown_allows(struct cooldown *cooldown, int64_t id, uint64_t every_ms, u
             place = i;
         }
     }
+    /* All places are taken: rather refuse this one than allow another twice. */
     if (place == COOLDOWN_MAX) {
         return false;
     }

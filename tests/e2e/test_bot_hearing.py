@@ -56,7 +56,7 @@ def test_another_bot_in_the_same_folder_is_heard():
         world.vps.start()
         world.ready()
         ask(world.api)
-        assert not world.vps.count_log("begun anew"), "it was known that the queue is another one"
+        assert not world.vps.count_log("started over"), "it was known that the queue is another one"
         world.vps.stop()
         assert TOKEN not in world.vps.log
 
@@ -98,7 +98,7 @@ def test_numbers_that_begin_anew_are_taken_and_said_once(target):
         world.api.say(OWNER, f"/ssh {target.name}", date=int(time.time()) - 300)
         ask(world.api)
         ask(world.api)
-        assert world.vps.count_log("numbers of the updates have begun anew") == 1
+        assert world.vps.count_log("update numbers have started over") == 1
         assert not open_sessions(world), "a command of another queue's past is not run"
 
 

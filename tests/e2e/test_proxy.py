@@ -65,9 +65,9 @@ def test_a_wrong_password_is_said_as_that(folder, kind, tls):
     context, ca = botapi.make_tls(folder, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3) if tls else (None, None)
     with botapi.BotApi(TOKEN, tls=context) as api, Proxy(kind, "someone:else") as proxy:
         with agent(folder, api, TELEGRAM_PROXY=proxy.url(LOGIN), SSL_CERT_FILE=ca) as vps:
-            vps.wait_log("telegram: trouble with receiving: the proxy wants another user name or password")
+            vps.wait_log("telegram: trouble with receiving: the proxy does not accept the user name or password")
             told = doctor(vps)
-            assert "!!  Bot API: " in told and "the proxy wants another user name or password" in told, told
+            assert "!!  Bot API: " in told and "the proxy does not accept the user name or password" in told, told
         assert not api.calls, "nothing went past the proxy"
 
 

@@ -437,7 +437,7 @@ static void strangers_learn_nothing_but_their_number(void **state)
     (void)state;
     texts_private(&html, 777);
     assert_string_equal(buffer, "This bot is private. Your number is 777. To be let in, "
-                                "give that number to the bot's owner.");
+                                "give it to the owner of the bot.");
 }
 
 static void expired_says_how_old_it_is(void **state)

@@ -62,8 +62,8 @@ void texts_only_text(struct text *html, const char *caption)
     }
     struct text shown = text_over(command, sizeof command);
     text_add(&shown, "%s", caption);
-    text_add(html, "I do not run commands below a photo or a file. Please send it as a message of "
-                   "its own:\n");
+    text_add(html,
+             "I do not run captions of photos or files. Please send it as a message of its own:\n");
     html_add_in_tag(html, "code", command);
 }
 
@@ -89,7 +89,7 @@ void texts_private(struct text *html, int64_t user_id)
 {
     text_add(html,
              "This bot is private. Your number is %" PRId64
-             ". To be let in, give that number to the bot's owner.",
+             ". To be let in, give it to the owner of the bot.",
              user_id);
 }
 
@@ -97,8 +97,8 @@ void texts_private(struct text *html, int64_t user_id)
 void texts_file_stuck(struct text *html, const char *file_name)
 {
     html_add(html, file_name);
-    text_add(html, " cannot be sent yet: Telegram has trouble with it. I will keep trying. You can "
-                   "also get such a file on the server, with <code>pamctl rdp</code>.");
+    text_add(html, " cannot be sent yet: Telegram is not accepting it. I will keep trying. You can "
+                   "also make such a file on the server, with <code>pamctl rdp</code>.");
 }
 
 void texts_forwarded(struct text *html)

@@ -36,10 +36,10 @@ void texts_not_opened(struct text *html, const struct why *why);
 /* Below that: a line about a session that could be closed. */
 void texts_open_session(struct text *html, unsigned number, const struct session_view *view);
 /* What everybody can read who opens the chat: plain text. */
-#define TEXT_DESCRIPTION                                                                      \
-    "A private bot: it works only for those whom its owner lets in. If you are one of them, " \
-    "press Start; /help shows what it can do."
-#define TEXT_SHORT_DESCRIPTION "A private bot: it works only for those whom its owner lets in."
+#define TEXT_DESCRIPTION                                                                        \
+    "A private bot: it only works for people its owner lets in. If you are one of them, press " \
+    "Start; /help shows what it can do."
+#define TEXT_SHORT_DESCRIPTION "A private bot: it only works for people its owner lets in."
 
 /* --- a session's message --- */
 

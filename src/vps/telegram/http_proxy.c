@@ -29,7 +29,7 @@ const char *http_proxy_trouble(CURL *easy, CURLcode code)
         return NULL;
     }
     if (wants_password(easy)) {
-        return "the proxy wants another user name or password";
+        return "the proxy does not accept the user name or password";
     }
     switch (code) {
     case CURLE_COULDNT_RESOLVE_PROXY:
@@ -37,7 +37,8 @@ const char *http_proxy_trouble(CURL *easy, CURLcode code)
     case CURLE_COULDNT_CONNECT:
         return connect_status ? "the proxy cannot reach the server" : "the proxy cannot be reached";
     case CURLE_PROXY:
-        return "the proxy cannot reach the server, or is of another kind than it was set to be";
+        return "the proxy cannot reach the server, or is a different kind of proxy than the "
+               "setting says";
     case CURLE_OPERATION_TIMEDOUT:
         return "no answer in time through the proxy";
     default:

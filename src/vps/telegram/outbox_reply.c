@@ -75,7 +75,7 @@ static void outbox_limited(struct chat *chat, uint64_t wait)
         struct text text = text_over(span, sizeof span);
         text_add_seconds(&text, wait / 1000);
         log_warn(outbox->log,
-                 "telegram: nothing can be said to user %" PRId64 " for %s: too many messages, "
+                 "telegram: nothing can be sent to user %" PRId64 " for %s: too many messages, "
                  "says Telegram",
                  chat->id, span);
     }

@@ -161,8 +161,8 @@ static bool numbers_began_anew(struct poller *poller, int64_t highest)
     if (highest < 0 || highest >= poller->asked - AHEAD_MAX) {
         return false;
     }
-    sieve_log(poller->anew, "telegram: numbers of updates that begin anew", LOG_INFO,
-              "telegram: the numbers of the updates have begun anew: %" PRId64 " came, %" PRId64
+    sieve_log(poller->anew, "telegram: update numbers that start over", LOG_INFO,
+              "telegram: update numbers have started over: %" PRId64 " came, %" PRId64
               " or more was asked for",
               highest, poller->asked);
     offset_restart(&poller->offset);
@@ -186,7 +186,7 @@ static bool step_over(struct poller *poller, const struct api_reply *reply)
         return false;
     }
     log_warn(poller->options.log,
-             "telegram: update %" PRId64 " cannot be read and is left out: its JSON is not valid",
+             "telegram: update %" PRId64 " cannot be read and is skipped: its JSON is not valid",
              id);
     poller->unreadable = 0;
     offset_pass(&poller->offset, id, server_clock_now(&poller->clock), NULL, NULL);
@@ -255,7 +255,7 @@ static void on_passed(void *arg, int err)
     poller->batch = NULL;
     if (err < 0 && !poller->offset_unwritten) {
         log_warn(poller->options.log,
-                 "telegram: cannot keep how far messages are dealt with (%s): a command may run "
+                 "telegram: cannot save how far messages have been handled (%s): a command may run "
                  "twice after a restart",
                  strerror(-err));
     }
@@ -291,8 +291,8 @@ static void on_updates(void *arg, const struct api_reply *reply)
         take_batch(poller, reply->result, highest);
     } else {
         /* Not what was asked for: asking at once again would go round in circles. */
-        struct api_reply nonsense = {.code = 200,
-                                     .trouble = "it repeats updates, or they have no number"};
+        struct api_reply nonsense = {
+            .code = 200, .trouble = "it repeats updates, or sends them without a number"};
         retry(poller, &nonsense);
     }
 }
@@ -420,7 +420,7 @@ uint64_t poller_trouble(const struct poller *poller, struct text *text)
         return (clock_ms() - poller->trouble.since_ms) / 1000;
     }
     if (poller->conflict_ms && clock_ms() - poller->conflict_ms < CONFLICT_TOLD_MS) {
-        text_add(text, "another program receives this bot's messages, too");
+        text_add(text, "another program receives this bot's messages too");
     }
     return 0;
 }

@@ -25,8 +25,8 @@ void poller_failure_text(const struct api_reply *reply, struct text *text)
                  reply->trouble);
     } else if (poller_is_conflict(reply)) {
         text_add(text,
-                 "another program receives this bot's messages, too: stop it, or give it a "
-                 "bot of its own (%.50s)",
+                 "another program receives this bot's messages too: stop it, or give it its own "
+                 "bot (%.50s)",
                  reply->trouble);
     } else {
         text_add(text, "%s", reply->trouble ? reply->trouble : "the answer makes no sense");

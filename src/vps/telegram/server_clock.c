@@ -35,8 +35,8 @@ void server_clock_compare(struct server_clock *clock, const struct log *log)
         struct text text = text_over(span, sizeof span);
         text_add_seconds(&text, (uint64_t)llabs(off));
         log_warn(log,
-                 "this machine's clock is %s %s of Telegram's: commands are judged by Telegram's, "
+                 "this machine's clock is %s %s Telegram's: commands are judged by Telegram's, "
                  "but certificates and this log need the right time",
-                 span, off < 0 ? "behind" : "ahead");
+                 span, off < 0 ? "behind" : "ahead of");
     }
 }
