@@ -31,6 +31,7 @@
 #include "vps/reload.h"
 #include "vps/session/sessions_run.h"
 #include "vps/store/state.h"
+#include "vps/telegram/telegram.h"
 
 /* For the messages that tell users how their sessions ended. */
 enum { FAREWELL_MS = 3000, STATUS_MAX = 128 };
@@ -46,6 +47,7 @@ struct agent {
     struct sessions *sessions;
     struct gateways *gateways;
     struct admin *admin;
+    struct transport *transport; /* Telegram; NULL with --local, as is the bot */
     struct bot *bot;
     struct notify *notify;
     bool stopping;
@@ -60,9 +62,11 @@ static void finish(void *arg)
 {
     struct agent *agent = arg;
     bot_free(agent->bot);
+    transport_free(agent->transport);
     sessions_free(agent->sessions);
     store_stop(agent->store);
     agent->bot = NULL;
+    agent->transport = NULL;
     agent->sessions = NULL;
 }
 
@@ -182,21 +186,38 @@ static int start_gateways(struct agent *agent, struct why *why)
     return err;
 }
 
-static int start_bot(struct agent *agent, struct why *why)
+static int new_telegram(struct agent *agent)
 {
-    struct bot_options options = {
+    const struct telegram_options options = {
         .loop = &agent->loop,
         .log = agent->log,
-        .settings = agent->settings,
-        .sessions = agent->sessions,
         .store = agent->store,
-        .refused = on_refused,
-        .arg = agent,
+        .state_dir = agent->settings->state_dir,
+        .api_url = agent->settings->telegram_api_url,
+        .token = agent->settings->telegram_token,
+        .proxy = agent->settings->telegram_proxy,
     };
+    return telegram_new(&options, &agent->transport);
+}
+
+static int start_bot(struct agent *agent, struct why *why)
+{
     if (agent->settings->local) {
         return 0;
     }
-    int err = bot_new(&options, &agent->bot);
+    int err = new_telegram(agent);
+    if (err == 0) {
+        const struct bot_options options = {
+            .loop = &agent->loop,
+            .log = agent->log,
+            .settings = agent->settings,
+            .sessions = agent->sessions,
+            .transport = agent->transport,
+            .refused = on_refused,
+            .arg = agent,
+        };
+        err = bot_new(&options, &agent->bot);
+    }
     return err < 0 ? why_set(why, err, "cannot start the bot: %s", strerror(-err)) : 0;
 }
 

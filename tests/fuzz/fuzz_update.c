@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vps/chat/button.h"
 #include "vps/chat/command.h"
-#include "vps/chat/press.h"
 #include "vps/chat/reception.h"
 #include "vps/chat/suggest.h"
-#include "vps/telegram/telegram.h"
+#include "vps/telegram/api.h"
 #include "vps/telegram/update.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -37,7 +37,7 @@ static void check_command(const char *text)
     struct command command = {0};
     struct why why = {""};
     enum command_result result = command_parse(text, "pam_bot", &command, &why);
-    if (result == COMMAND_OK && command.row->kind == COMMAND_OPEN &&
+    if (result == COMMAND_OK && command.row->opens &&
         (host_kind(command.target.host) == HOST_INVALID || command.target.port == 0)) {
         abort();
     }
@@ -51,30 +51,30 @@ static void check_command(const char *text)
 
 static void check_press(const char *data)
 {
-    struct press press;
-    char again[PRESS_DATA_SIZE];
-    struct press same;
-    bool is_read = press_parse(data, &press) == 0;
+    struct button_press press;
+    char again[BUTTON_DATA_SIZE];
+    struct button_press same;
+    bool is_read = button_parse(data, &press) == 0;
     if (is_read && press.command) {
         check_command(press.command);
-        if (press_format_run(press.command, again) == 0 && strcmp(again, data) != 0) {
+        if (button_format_command(press.command, again) == 0 && strcmp(again, data) != 0) {
             abort();
         }
     } else if (is_read) {
-        press_format(press.verb, press.id, press.number, again);
-        if (press_parse(again, &same) < 0 || same.verb != press.verb ||
+        button_format(press.verb, press.id, press.number, again);
+        if (button_parse(again, &same) < 0 || same.verb != press.verb ||
             same.number != press.number || strcmp(same.id, press.id) != 0) {
             abort();
         }
     }
 }
 
-static void check_update(const struct update *update)
+static void check_update(struct update *update)
 {
     const char *reason = NULL;
-    enum reception reception = reception_judge(update, ALLOWED, 1, &reason);
-    int64_t age = INT64_C(1795300000) - update->date; /* as bot.c reckons */
-    (void)age;
+    struct incoming incoming;
+    update_as_incoming(update, &incoming);
+    enum reception reception = reception_judge(&incoming, ALLOWED, 1, &reason);
     if (update->id < 0 || !update->what || (reception != RECEPTION_USER && !reason)) {
         abort();
     }
@@ -82,7 +82,8 @@ static void check_update(const struct update *update)
         return;
     }
     if (update->from_id != 42 || update->chat_id != 42 || !update->chat_is_private ||
-        update->forwarded || update->sender_chat || update->kind == UPDATE_OTHER) {
+        update->forwarded || update->sender_chat || update->kind == UPDATE_OTHER ||
+        incoming.person != 42 || incoming.age_s != update->arrived - update->date) {
         abort();
     }
     if (update->text) {
@@ -95,16 +96,17 @@ static void check_update(const struct update *update)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct telegram_reply reply;
+    struct api_reply reply;
     json_t *root;
-    telegram_read_reply(200, 0, (const char *)data, size, &reply, &root);
-    if ((reply.outcome == TELEGRAM_DONE) != (reply.result != NULL) ||
-        (reply.outcome != TELEGRAM_DONE && !reply.trouble)) {
+    api_read_reply(200, 0, (const char *)data, size, &reply, &root);
+    if ((reply.outcome == API_DONE) != (reply.result != NULL) ||
+        (reply.outcome != API_DONE && !reply.trouble)) {
         abort();
     }
     for (size_t i = 0; i < json_array_size(reply.result); i++) {
         struct update update;
         if (update_read(reply.result, i, &update) == 0) {
+            update.arrived = INT64_C(1795300000);
             check_update(&update);
         }
     }

@@ -1,6 +1,7 @@
 #include "bot_fakes.h"
 
 #include <setjmp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,16 +9,17 @@
 
 #include "base/clock.h"
 #include "base/timer.h"
+#include "vps/telegram/telegram.h"
 
 enum { CALLS_MAX = 512, TIMERS_MAX = 512, FAKES_UNIX = 1795000000 };
 
-struct telegram_call {
+struct api_call {
     bool open;
     const char *method;
     json_t *params;
     char *file;
     uint32_t timeout_ms;
-    telegram_fn fn;
+    api_fn fn;
     void *arg;
 };
 
@@ -28,16 +30,19 @@ struct timer {
     void *arg;
 };
 
-static struct telegram_call calls[CALLS_MAX];
+static struct api_call calls[CALLS_MAX];
 static unsigned call_count;
 static struct timer timers[TIMERS_MAX];
 static uint64_t now_ms = 1000000;
 static int64_t clock_off;
 
-struct telegram_call *__wrap_telegram_call(struct telegram *telegram, const char *method,
-                                           const json_t *params, const struct telegram_file *file,
-                                           uint32_t timeout_ms, telegram_fn fn, void *arg);
-void __wrap_telegram_cancel(struct telegram_call *call);
+struct api_call *__wrap_api_call(struct api *api, const char *method, const json_t *params,
+                                 const struct api_file *file, uint32_t timeout_ms, api_fn fn,
+                                 void *arg);
+void __wrap_api_cancel(struct api_call *call);
+int __wrap_api_new(uv_loop_t *loop, const char *api_url, const char *token, const char *proxy,
+                   struct api **ret_api);
+void __wrap_api_free(struct api *api);
 struct timer *__wrap_timer_new(uv_loop_t *loop, timer_fn fn, void *arg);
 void __wrap_timer_set(struct timer *timer, uint64_t ms);
 void __wrap_timer_stop(struct timer *timer);
@@ -45,20 +50,20 @@ void __wrap_timer_free(struct timer *timer);
 uint64_t __wrap_clock_ms(void);
 int64_t __wrap_clock_unix(void);
 
-struct telegram_call *__wrap_telegram_call(struct telegram *telegram, const char *method,
-                                           const json_t *params, const struct telegram_file *file,
-                                           uint32_t timeout_ms, telegram_fn fn, void *arg)
+struct api_call *__wrap_api_call(struct api *api, const char *method, const json_t *params,
+                                 const struct api_file *file, uint32_t timeout_ms, api_fn fn,
+                                 void *arg)
 {
-    (void)telegram;
+    (void)api;
     assert_true(timeout_ms > 0);
     assert_true(call_count < CALLS_MAX);
-    struct telegram_call *call = &calls[call_count++];
-    *call = (struct telegram_call){.open = true,
-                                   .method = method,
-                                   .params = json_deep_copy(params),
-                                   .fn = fn,
-                                   .arg = arg,
-                                   .timeout_ms = timeout_ms};
+    struct api_call *call = &calls[call_count++];
+    *call = (struct api_call){.open = true,
+                              .method = method,
+                              .params = json_deep_copy(params),
+                              .fn = fn,
+                              .arg = arg,
+                              .timeout_ms = timeout_ms};
     if (file) {
         call->file = calloc(1, file->len + 1); /* not strndup(): the bytes have no NUL */
         assert_non_null(call->file);
@@ -67,12 +72,42 @@ struct telegram_call *__wrap_telegram_call(struct telegram *telegram, const char
     return call;
 }
 
-void __wrap_telegram_cancel(struct telegram_call *call)
+void __wrap_api_cancel(struct api_call *call)
 {
     if (call) {
         assert_true(call->open);
         call->open = false;
     }
+}
+
+int __wrap_api_new(uv_loop_t *loop, const char *api_url, const char *token, const char *proxy,
+                   struct api **ret_api)
+{
+    (void)loop;
+    (void)api_url;
+    (void)token;
+    (void)proxy;
+    *ret_api = NULL; /* nobody looks into it */
+    return 0;
+}
+
+void __wrap_api_free(struct api *api)
+{
+    assert_null(api);
+}
+
+struct transport *fakes_telegram(void)
+{
+    static struct log quiet = {.level = LOG_ERROR};
+    const struct telegram_options options = {.log = &quiet,
+                                             .state_dir = "/nowhere",
+                                             .api_url = "http://127.0.0.1",
+                                             .token = "7:secret",
+                                             .proxy = ""};
+    struct transport *transport;
+    quiet.stream = stderr;
+    assert_int_equal(telegram_new(&options, &transport), 0);
+    return transport;
 }
 
 struct timer *__wrap_timer_new(uv_loop_t *loop, timer_fn fn, void *arg)
@@ -179,7 +214,7 @@ unsigned fake_calls(void)
     return call_count;
 }
 
-static struct telegram_call *get(unsigned call)
+static struct api_call *get(unsigned call)
 {
     if (call >= call_count) {
         fail_msg("there was no call number %u", call);
@@ -228,9 +263,9 @@ bool fake_is_open(unsigned call)
     return get(call)->open;
 }
 
-void fake_reply(unsigned call, const struct telegram_reply *reply)
+void fake_reply(unsigned call, const struct api_reply *reply)
 {
-    struct telegram_call *c = get(call);
+    struct api_call *c = get(call);
     assert_true(c->open);
     c->open = false;
     c->fn(c->arg, reply);
@@ -240,8 +275,7 @@ void fake_done(unsigned call, const char *result_json)
 {
     json_t *result = json_loads(result_json, JSON_DECODE_ANY, NULL);
     assert_non_null(result);
-    struct telegram_reply reply = {
-        .outcome = TELEGRAM_DONE, .code = 200, .from_api = true, .result = result};
+    struct api_reply reply = {.outcome = API_DONE, .code = 200, .from_api = true, .result = result};
     fake_reply(call, &reply);
     json_decref(result);
 }
@@ -249,25 +283,24 @@ void fake_done(unsigned call, const char *result_json)
 void fake_message(unsigned call, int64_t message_id)
 {
     json_t *result = json_pack("{s:I}", "message_id", (json_int_t)message_id);
-    struct telegram_reply reply = {
-        .outcome = TELEGRAM_DONE, .code = 200, .from_api = true, .result = result};
+    struct api_reply reply = {.outcome = API_DONE, .code = 200, .from_api = true, .result = result};
     fake_reply(call, &reply);
     json_decref(result);
 }
 
 void fake_later(unsigned call, int code, uint32_t retry_after_s)
 {
-    struct telegram_reply reply = {.outcome = TELEGRAM_LATER,
-                                   .code = code,
-                                   .from_api = code != 0,
-                                   .retry_after_s = retry_after_s,
-                                   .trouble = "later"};
+    struct api_reply reply = {.outcome = API_LATER,
+                              .code = code,
+                              .from_api = code != 0,
+                              .retry_after_s = retry_after_s,
+                              .trouble = "later"};
     fake_reply(call, &reply);
 }
 
 void fake_refuse(unsigned call, int code, const char *description)
 {
-    struct telegram_reply reply = {
-        .outcome = TELEGRAM_REFUSED, .code = code, .from_api = true, .trouble = description};
+    struct api_reply reply = {
+        .outcome = API_REFUSED, .code = code, .from_api = true, .trouble = description};
     fake_reply(call, &reply);
 }

@@ -1,7 +1,7 @@
 /*
  * What the bot's modules stand on, in the hands of a test: calls of the Bot API, which
- * the test answers, and the time. Link with --wrap for telegram_call, telegram_cancel,
- * timer_new, timer_set, timer_stop, timer_free, clock_ms and clock_unix.
+ * the test answers, and the time. Link with --wrap for api_call, api_cancel,
+ * api_free, api_new, timer_new, timer_set, timer_stop, timer_free, clock_ms and clock_unix.
  */
 #ifndef PAMTUNNEL_TESTS_UNIT_BOT_FAKES_H
 #define PAMTUNNEL_TESTS_UNIT_BOT_FAKES_H
@@ -11,11 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vps/telegram/telegram.h"
+#include "vps/telegram/api.h"
+#include "vps/transport/transport.h"
 
 /* Forgets all calls, and checks that no timer is left. */
 void fakes_start(void);
 void fakes_end(void);
+
+/* Telegram over that API, which is not started. It is given back with transport_free(). */
+struct transport *fakes_telegram(void);
 
 /* Lets time pass, and timers fire in order. */
 void fakes_advance(uint64_t ms);
@@ -42,7 +46,7 @@ void fake_done(unsigned call, const char *result_json);
 void fake_message(unsigned call, int64_t message_id);
 void fake_later(unsigned call, int code, uint32_t retry_after_s);
 void fake_refuse(unsigned call, int code, const char *description);
-void fake_reply(unsigned call, const struct telegram_reply *reply);
+void fake_reply(unsigned call, const struct api_reply *reply);
 bool fake_is_open(unsigned call);
 
 #endif

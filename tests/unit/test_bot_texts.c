@@ -8,9 +8,11 @@
 
 #include <cmocka.h>
 
+#include "fake_transport.h"
+#include "vps/chat/answer.h"
 #include "vps/chat/texts.h"
 #include "vps/telegram/content.h"
-#include "vps/telegram/html.h"
+#include "vps/transport/html.h"
 
 static char buffer[TEXTS_SIZE];
 static struct text html;
@@ -192,7 +194,7 @@ static void two_from_one_address_are_said_to_be_two(void **state)
         "<b>2 clients</b> are waiting there, perhaps behind a shared connection:\n"
         "1. <code>SSH-2.0-a</code>, 12 s after your command\n"
         "2. <code>2001:db8::2</code>, <code>SSH-2.0-b</code>, 1 min 15 s after your command\n"
-        "Which one is you?");
+        "Which one are you?");
 }
 
 /* The same program, the same address, the same second: what differs is said. */
@@ -246,7 +248,7 @@ static void a_caption_is_given_back_as_it_was(void **state)
     caption[sizeof caption - 1] = '\0';
     start(NULL);
     texts_only_text(&html, caption);
-    assert_in_range(visible_length(), 1, MESSAGE_MAX);
+    assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
 }
 
 static void usage_mentions_gateways_if_there_are_several(void **state)
@@ -336,86 +338,97 @@ static void every_message_is_within_the_limits(void **state)
         struct session_view view = longest((enum kind)kind, &target);
         start(NULL);
         texts_opening(&html, &view);
-        assert_in_range(visible_length(), 1, MESSAGE_MAX);
+        assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         start(NULL);
         texts_waiting_line(&html, &view, command, ADMIT_KNOWN);
-        assert_in_range(visible_length(), 1, MESSAGE_MAX);
+        assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         start(NULL);
         texts_waiting_file(&html, &view, target.host);
-        assert_in_range(visible_length(), 1, MESSAGE_MAX);
+        assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         start(NULL);
         texts_connected(&html, &view);
-        assert_in_range(visible_length(), 1, MESSAGE_MAX);
+        assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         start(NULL);
         texts_reconnecting(&html, &view);
-        assert_in_range(visible_length(), 1, MESSAGE_MAX);
+        assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         start(NULL);
         texts_ended(&html, &view, worst);
-        assert_in_range(visible_length(), 1, MESSAGE_MAX);
+        assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         struct parked_view parked = longest_client();
         const struct parked_view *clients[TEXTS_CLIENTS_MAX] = {&parked, &parked, &parked, &parked};
         for (unsigned count = 1; count <= TEXTS_CLIENTS_MAX; count++) {
             start(NULL);
             texts_question(&html, &view, clients, count, false);
-            assert_in_range(visible_length(), 1, MESSAGE_MAX);
+            assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         }
         start(NULL);
         texts_knocking(&html, &view, true);
-        assert_in_range(visible_length(), 1, MESSAGE_MAX);
+        assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         for (int fate = TEXTS_ADMITTED; fate <= TEXTS_GONE; fate++) {
             start(NULL);
             texts_answered(&html, &view, &view.client, (enum texts_fate)fate);
-            assert_in_range(visible_length(), 1, MESSAGE_MAX);
+            assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         }
         start(NULL);
         texts_rdp_caption(&html, &view, address, true);
         size_t caption = visible_length();
-        if (caption > CAPTION_MAX) {
+        if (caption > CONTENT_CAPTION_MAX) {
             fail_msg("a caption of %zu characters", caption);
         }
     }
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (COMMANDS[i].kind == COMMAND_OPEN) {
+        if (COMMANDS[i].opens) {
             start(NULL);
             texts_usage(&html, &COMMANDS[i], &why, true);
-            assert_in_range(visible_length(), 1, MESSAGE_MAX);
+            assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         }
     }
     start(NULL);
     texts_not_opened(&html, &why);
-    assert_in_range(visible_length(), 1, MESSAGE_MAX);
+    assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
     for (unsigned i = 1; i <= 8; i++) { /* as many as refusal shows */
         struct session_view view = longest(KIND_RDP, &target);
         texts_open_session(&html, i, &view);
     }
-    assert_in_range(visible_length(), 1, MESSAGE_MAX);
+    assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
+}
+
+/* What the handler of /help says. */
+static void add_help(struct text *text)
+{
+    struct conversation conversation = {.transport = fake_transport()};
+    const struct incoming incoming = {.person = 42};
+    const struct command command = {0};
+    help_run(&conversation, &incoming, &command);
+    assert_int_equal(fake_transport_posts(), 1);
+    text_add(text, "%s", fake_transport_post(0)->html);
 }
 
 static void plain_texts_are_sound(void **state)
 {
     (void)state;
-    static void (*const TEXTS[])(struct text * html) = {texts_help, texts_unknown, texts_forwarded};
+    static void (*const TEXTS[])(struct text * html) = {add_help, texts_unknown, texts_forwarded};
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
         start(NULL);
         TEXTS[i](&html);
         assert_in_range(visible_length(), 10, 1000);
     }
-    for (size_t i = 0; i < TOAST_COUNT; i++) {
-        assert_non_null(TOASTS[i].text);
-        assert_in_range(strlen(TOASTS[i].text), 5, ANSWER_MAX);
+    for (size_t i = 0; i < ANSWER_COUNT; i++) {
+        assert_non_null(ANSWERS[i].text);
+        assert_in_range(strlen(ANSWERS[i].text), 5, CONTENT_ANSWER_MAX);
     }
-    assert_in_range(strlen(TEXT_DESCRIPTION), 10, DESCRIPTION_MAX);
-    assert_in_range(strlen(TEXT_SHORT_DESCRIPTION), 10, SHORT_DESCRIPTION_MAX);
+    assert_in_range(strlen(TEXT_DESCRIPTION), 10, CONTENT_DESCRIPTION_MAX);
+    assert_in_range(strlen(TEXT_SHORT_DESCRIPTION), 10, CONTENT_SHORT_DESCRIPTION_MAX);
 }
 
 static void help_names_every_command_that_opens_something(void **state)
 {
     (void)state;
-    texts_help(&html);
+    add_help(&html);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         char name[32];
         snprintf(name, sizeof name, "/%s ", COMMANDS[i].name);
-        assert_true((strstr(buffer, name) != NULL) == (COMMANDS[i].kind == COMMAND_OPEN));
+        assert_true((strstr(buffer, name) != NULL) == (COMMANDS[i].opens));
     }
 }
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "bot_fakes.h"
+#include "vps/chat/button.h"
 #include "vps/chat/card.h"
 #include "vps/chat/questions.h"
 #include "vps/chat/texts.h"
@@ -26,7 +27,7 @@ struct session {
 };
 
 static const struct vps_settings SETTINGS = {.vps_host = "2001:db8::1", .admit = ADMIT_KNOWN};
-static struct outbox *outbox;
+static struct transport *transport;
 static struct session session;
 static unsigned answered; /* calls up to this one were looked at */
 
@@ -199,7 +200,8 @@ static void open_session(enum kind kind)
         .target = {.host = "HOME-PC", .port = kind == KIND_SSH ? 22 : 3389},
     };
     assert_int_equal(addr_parse("203.0.113.7", 1, &session.view.client), 0);
-    const struct card_options options = {.outbox = outbox, .settings = &SETTINGS, .chat_id = ANNA};
+    const struct card_options options = {
+        .transport = transport, .settings = &SETTINGS, .person = ANNA};
     session.card = card_new(&options, &session);
     assert_non_null(session.card);
 }
@@ -216,15 +218,15 @@ static int set_up(void **state)
     (void)state;
     fakes_start();
     answered = 0;
-    outbox = outbox_new(NULL, NULL, NULL);
-    return outbox ? 0 : -1;
+    transport = fakes_telegram();
+    return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
     card_free(session.card);
-    outbox_free(outbox);
+    transport_free(transport);
     fakes_end();
     return 0;
 }
@@ -256,7 +258,7 @@ static void a_quick_ssh_session_is_one_message(void **state)
     assert_non_null(strstr(fake_string(call, "text"), "1.2 MB received, 35 B sent"));
     assert_null(fake_button(call, 0, "text"));
     nothing_more_is_said();
-    assert_true(outbox_is_empty(outbox));
+    assert_true(transport_is_idle(transport));
 }
 
 static void a_slow_one_says_that_it_is_opening(void **state)
@@ -439,9 +441,9 @@ static void further_lines_are_shown_to_who_asks(void **state)
     become(SESSION_WAITING);
     unsigned call = sent("<code>ssh -p 20001 vps</code>");
     assert_null(strstr(fake_string(call, "text"), "scp"));
-    assert_string_equal(fake_button(call, 1, "text"), LABEL_MORE);
+    assert_string_equal(fake_button(call, 1, "text"), BUTTONS[BUTTON_MORE].label);
     assert_string_equal(fake_button(call, 1, "callback_data"), "more:abcdefgh");
-    assert_int_equal(card_show_more(session.card), TOAST_MORE);
+    assert_int_equal(card_show_more(session.card), ANSWER_MORE);
     call = edited("<code>scp -P 20001 FILE vps:</code>");
     assert_non_null(strstr(fake_string(call, "text"), "<pre>Host pam-x\n    Port 20001\n</pre>"));
     /* each by itself, since PuTTY and FileZilla have a field for each */
@@ -452,7 +454,7 @@ static void further_lines_are_shown_to_who_asks(void **state)
     connect_client();
     call = edited("Connected from");
     assert_non_null(strstr(fake_string(call, "text"), "<code>ssh -p 20001 vps</code>"));
-    assert_int_equal(card_show_more(session.card), TOAST_LESS);
+    assert_int_equal(card_show_more(session.card), ANSWER_LESS);
     call = edited("Connected from");
     assert_null(strstr(fake_string(call, "text"), "ssh -p"));
     become(SESSION_ENDED);
@@ -480,25 +482,25 @@ static void a_client_is_asked_about_once(void **state)
     park(3, "2001:db8::9");
     sent("<code>2001:db8::9</code> wants in");
 
-    assert_int_equal(card_decide(session.card, 1, true), TOAST_ADMITTED);
+    assert_int_equal(card_decide(session.card, 1, true), ANSWER_ADMITTED);
     assert_int_equal(session.admitted, 1);
     call = edited("was admitted");
     assert_null(fake_button(call, 0, "text"));
-    assert_int_equal(card_decide(session.card, 3, false), TOAST_BLOCKED);
+    assert_int_equal(card_decide(session.card, 3, false), ANSWER_BLOCKED);
     assert_int_equal(session.blocked, 3);
     edited("was blocked");
 
     /* A second press is not silent, and changes nothing. */
-    assert_int_equal(card_decide(session.card, 3, true), TOAST_ALREADY_BLOCKED);
-    assert_int_equal(card_decide(session.card, 1, false), TOAST_ALREADY_ADMITTED);
+    assert_int_equal(card_decide(session.card, 3, true), ANSWER_ALREADY_BLOCKED);
+    assert_int_equal(card_decide(session.card, 1, false), ANSWER_ALREADY_ADMITTED);
     assert_int_equal(session.blocked, 3);
-    assert_int_equal(card_decide(session.card, 99, true), TOAST_CLIENT_GONE);
-    assert_int_equal(card_decide(session.card, 0, true), TOAST_CLIENT_GONE);
+    assert_int_equal(card_decide(session.card, 99, true), ANSWER_CLIENT_GONE);
+    assert_int_equal(card_decide(session.card, 0, true), ANSWER_CLIENT_GONE);
     assert_int_equal(session.admitted, 1);
     nothing_more_is_said();
 }
 
-/* The user pressed Admit about his own client, and the neighbour got in. */
+/* The user pressed Admit about their own client, and the neighbour got in. */
 static void two_of_one_party_are_one_question_about_two(void **state)
 {
     (void)state;
@@ -519,9 +521,9 @@ static void two_of_one_party_are_one_question_about_two(void **state)
     call = edited("Is it you?"); /* one is left */
     assert_string_equal(fake_button(call, 0, "callback_data"), "admit:abcdefgh:2");
     /* A press that was on its way was about the first. */
-    assert_int_equal(card_decide(session.card, 1, true), TOAST_CLIENT_GONE);
+    assert_int_equal(card_decide(session.card, 1, true), ANSWER_CLIENT_GONE);
     assert_int_equal(session.admitted, 0);
-    assert_int_equal(card_decide(session.card, 2, true), TOAST_ADMITTED);
+    assert_int_equal(card_decide(session.card, 2, true), ANSWER_ADMITTED);
     edited("was admitted");
 }
 

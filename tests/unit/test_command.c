@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
+#include "vps/chat/button.h"
 #include "vps/chat/command.h"
-#include "vps/chat/press.h"
 
 static enum command_result parse(const char *text, struct command *ret_command)
 {
@@ -54,8 +54,8 @@ static void targets_are_read(void **state)
         if (parse(CASES[i].text, &command) != COMMAND_OK) {
             fail_msg("\"%s\" is not understood", CASES[i].text);
         }
-        assert_int_equal(command.row->kind, COMMAND_OPEN);
-        assert_int_equal(command.row->session, CASES[i].kind);
+        assert_true(command.row->opens);
+        assert_int_equal(command.row->kind, CASES[i].kind);
         assert_string_equal(command.target.gateway, CASES[i].gateway);
         assert_string_equal(command.target.user, CASES[i].user);
         assert_string_equal(command.target.host, CASES[i].host);
@@ -71,7 +71,7 @@ static void help_takes_anything(void **state)
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
         struct command command;
         assert_int_equal(parse(TEXTS[i], &command), COMMAND_OK);
-        assert_int_equal(command.row->kind, COMMAND_HELP);
+        assert_ptr_equal(command.row->run, help_run);
     }
 }
 
@@ -97,7 +97,7 @@ static void bad_arguments_are_explained(void **state)
         if (parse(TEXTS[i], &command) != COMMAND_BAD) {
             fail_msg("\"%s\" is accepted", TEXTS[i]);
         }
-        assert_int_equal(command.row->kind, COMMAND_OPEN);
+        assert_true(command.row->opens);
     }
 }
 
@@ -142,7 +142,7 @@ static void the_table_keeps_telegrams_rules(void **state)
         assert_in_range(len, 1, 32);
         assert_int_equal(strspn(COMMANDS[i].name, "abcdefghijklmnopqrstuvwxyz0123456789_"), len);
         assert_in_range(strlen(COMMANDS[i].help), 1, 256);
-        if (COMMANDS[i].kind == COMMAND_OPEN) { /* what users are told to type works */
+        if (COMMANDS[i].opens) { /* what users are told to type works */
             struct command command;
             assert_int_equal(parse(COMMANDS[i].example, &command), COMMAND_OK);
             assert_ptr_equal(command.row, &COMMANDS[i]);
@@ -150,40 +150,70 @@ static void the_table_keeps_telegrams_rules(void **state)
     }
 }
 
+static void no_two_commands_have_one_name_and_each_is_handled(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        assert_non_null(COMMANDS[i].run);
+        assert_int_equal(COMMANDS[i].who, WHO_ALLOWED); /* there is no session yet to own */
+        for (size_t k = 0; k < i; k++) {
+            assert_string_not_equal(COMMANDS[i].name, COMMANDS[k].name);
+        }
+    }
+}
+
 /* --- buttons --- */
+
+static void each_button_fits_and_is_handled(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < BUTTON_COUNT; i++) {
+        char data[BUTTON_DATA_SIZE];
+        struct button_press press;
+        assert_non_null(BUTTONS[i].run);
+        assert_in_range(BUTTONS[i].over, 0, ANSWER_COUNT - 1);
+        assert_int_equal(BUTTONS[i].label[0] == '\0', BUTTONS[i].takes == BUTTON_TAKES_COMMAND);
+        button_format((enum button_verb)i, "k3f9q2wx", 999999999, data);
+        assert_true(strlen(data) < BUTTON_DATA_MAX); /* nothing was cut off */
+        assert_int_equal(button_parse(data, &press), 0);
+        assert_int_equal(press.verb, i);
+        assert_null(press.session);
+    }
+}
 
 static void buttons_survive_the_round_trip(void **state)
 {
     (void)state;
-    static const enum press_verb VERBS[] = {PRESS_CLOSE, PRESS_ADMIT, PRESS_BLOCK, PRESS_WHO_WAITS};
+    static const enum button_verb VERBS[] = {BUTTON_CLOSE, BUTTON_ADMIT, BUTTON_BLOCK,
+                                             BUTTON_WHO_WAITS};
     for (size_t i = 0; i < 4; i++) {
-        char data[PRESS_DATA_SIZE];
-        struct press press;
-        press_format(VERBS[i], "k3f9q2wx", 123456789, data);
-        assert_in_range(strlen(data), 1, CALLBACK_DATA_MAX);
-        assert_int_equal(press_parse(data, &press), 0);
+        char data[BUTTON_DATA_SIZE];
+        struct button_press press;
+        button_format(VERBS[i], "k3f9q2wx", 123456789, data);
+        assert_in_range(strlen(data), 1, BUTTON_DATA_MAX);
+        assert_int_equal(button_parse(data, &press), 0);
         assert_int_equal(press.verb, VERBS[i]);
         assert_string_equal(press.id, "k3f9q2wx");
         assert_int_equal(press.number,
-                         VERBS[i] == PRESS_CLOSE || VERBS[i] == PRESS_WHO_WAITS ? 0 : 123456789);
+                         VERBS[i] == BUTTON_CLOSE || VERBS[i] == BUTTON_WHO_WAITS ? 0 : 123456789);
     }
 }
 
 static void a_command_fits_into_a_button_or_does_not(void **state)
 {
     (void)state;
-    char data[PRESS_DATA_SIZE], command[80] = "/ssh ";
-    struct press press;
+    char data[BUTTON_DATA_SIZE], command[80] = "/ssh ";
+    struct button_press press;
     memset(command + 5, 'a', 55);
-    assert_int_equal(press_format_run(command, data), 0);
-    assert_int_equal(strlen(data), CALLBACK_DATA_MAX);
-    assert_int_equal(press_parse(data, &press), 0);
-    assert_int_equal(press.verb, PRESS_RUN);
+    assert_int_equal(button_format_command(command, data), 0);
+    assert_int_equal(strlen(data), BUTTON_DATA_MAX);
+    assert_int_equal(button_parse(data, &press), 0);
+    assert_int_equal(press.verb, BUTTON_RUN);
     assert_string_equal(press.command, command);
-    assert_int_equal(press_parse("close:ab", &press), 0);
+    assert_int_equal(button_parse("close:ab", &press), 0);
     assert_null(press.command);
     command[60] = 'a';
-    assert_int_equal(press_format_run(command, data), -EMSGSIZE);
+    assert_int_equal(button_format_command(command, data), -EMSGSIZE);
 }
 
 static void forged_buttons_are_refused(void **state)
@@ -214,8 +244,8 @@ static void forged_buttons_are_refused(void **state)
         "who",
     };
     for (size_t i = 0; i < sizeof DATA / sizeof *DATA; i++) {
-        struct press press;
-        if (press_parse(DATA[i], &press) != -EINVAL) {
+        struct button_press press;
+        if (button_parse(DATA[i], &press) != -EINVAL) {
             fail_msg("\"%s\" is accepted", DATA[i]);
         }
     }
@@ -229,6 +259,8 @@ int main(void)
         cmocka_unit_test(bad_arguments_are_explained),
         cmocka_unit_test(the_rest_is_told_apart),
         cmocka_unit_test(the_table_keeps_telegrams_rules),
+        cmocka_unit_test(no_two_commands_have_one_name_and_each_is_handled),
+        cmocka_unit_test(each_button_fits_and_is_handled),
         cmocka_unit_test(buttons_survive_the_round_trip),
         cmocka_unit_test(a_command_fits_into_a_button_or_does_not),
         cmocka_unit_test(forged_buttons_are_refused),

@@ -14,7 +14,7 @@
 #include "vps/chat/expired.h"
 #include "vps/telegram/http_paths.h"
 #include "vps/telegram/poll_length.h"
-#include "vps/telegram/telegram_clock.h"
+#include "vps/telegram/server_clock.h"
 #include "vps/telegram/trouble.h"
 
 enum { ANNA = 42, BERT = 43 };
@@ -51,41 +51,41 @@ static unsigned lines_with(const char *words)
     return count;
 }
 
-/* --- telegram_clock --- */
+/* --- server_clock --- */
 
 static void its_clock_goes_by_the_servers_and_on_by_itself(void **state)
 {
     (void)state;
-    struct telegram_clock clock = {0};
-    assert_int_equal(telegram_clock_now(&clock), clock_unix());
+    struct server_clock clock = {0};
+    assert_int_equal(server_clock_now(&clock), clock_unix());
     int64_t server = fakes_true_unix();
     fakes_set_clock(-3600);
-    telegram_clock_hear(&clock, server);
+    server_clock_hear(&clock, server);
     fakes_advance(5000);
     fakes_set_clock(7200);
-    assert_int_equal(telegram_clock_now(&clock), server + 5);
-    telegram_clock_hear(&clock, 0); /* an answer without Date says nothing */
-    assert_int_equal(telegram_clock_now(&clock), server + 5);
+    assert_int_equal(server_clock_now(&clock), server + 5);
+    server_clock_hear(&clock, 0); /* an answer without Date says nothing */
+    assert_int_equal(server_clock_now(&clock), server + 5);
 }
 
 static void a_wrong_clock_is_warned_about_once(void **state)
 {
     (void)state;
-    struct telegram_clock clock = {0};
-    telegram_clock_hear(&clock, fakes_true_unix());
-    telegram_clock_compare(&clock, &log_here);
+    struct server_clock clock = {0};
+    server_clock_hear(&clock, fakes_true_unix());
+    server_clock_compare(&clock, &log_here);
     fakes_set_clock(5);
-    telegram_clock_compare(&clock, &log_here);
+    server_clock_compare(&clock, &log_here);
     assert_int_equal(lines_with("warn"), 0);
     fakes_set_clock(-120);
-    telegram_clock_compare(&clock, &log_here);
-    telegram_clock_compare(&clock, &log_here);
+    server_clock_compare(&clock, &log_here);
+    server_clock_compare(&clock, &log_here);
     assert_int_equal(lines_with("2 min behind"), 1);
     assert_int_equal(lines_with("warn"), 1);
     fakes_set_clock(0);
-    telegram_clock_compare(&clock, &log_here);
+    server_clock_compare(&clock, &log_here);
     fakes_set_clock(3600);
-    telegram_clock_compare(&clock, &log_here);
+    server_clock_compare(&clock, &log_here);
     assert_int_equal(lines_with("1 h ahead"), 1);
 }
 
@@ -241,13 +241,13 @@ static void where_there_is_no_ipv4_it_is_ipv6_again_at_once(void **state)
 static void expired_commands_have_one_notice_per_chat_and_fresh_answers_go_first(void **state)
 {
     (void)state;
-    struct outbox *outbox = outbox_new(NULL, NULL, NULL);
-    struct expired *expired = expired_new(NULL, &log_here, outbox);
+    struct transport *transport = fakes_telegram();
+    struct expired *expired = expired_new(NULL, &log_here, transport);
     for (unsigned i = 0; i < 7; i++) {
         expired_add(expired, ANNA, 600 - i);
     }
     expired_add(expired, BERT, 100);
-    outbox_say(outbox, ANNA, "fresh");
+    transport_say(transport, ANNA, "fresh");
     assert_int_equal(fake_calls(), 1);
     assert_string_equal(fake_string(0, "text"), "fresh");
     fake_message(0, 1);
@@ -261,7 +261,7 @@ static void expired_commands_have_one_notice_per_chat_and_fresh_answers_go_first
     assert_int_equal(lines_with("expired"), 2);
     expired_add(expired, ANNA, 100); /* dropped with it */
     expired_free(expired);
-    outbox_free(outbox);
+    transport_free(transport);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -42,6 +42,16 @@ static int tear_down(void **state)
     return 0;
 }
 
+static struct post *send_file(const char *caption)
+{
+    const struct transport_file file = {.name = "a.rdp",
+                                        .type = "application/x-rdp",
+                                        .data = "bytes",
+                                        .len = 5,
+                                        .caption = caption};
+    return post_new_file(outbox, ANNA, &file);
+}
+
 static void set(struct post *post, const char *html)
 {
     post_set(post, html, NULL, 0);
@@ -124,8 +134,7 @@ static void a_chat_has_one_request_at_a_time_and_others_do_not_wait(void **state
 static void a_file_goes_before_what_is_said_about_it(void **state)
 {
     (void)state;
-    struct post *file = post_new_file(outbox, ANNA, "a.rdp", "application/x-rdp", "bytes", 5,
-                                      "caption");
+    struct post *file = send_file("caption");
     struct post *post = post_new(outbox, ANNA);
     set(post, "said");
     assert_int_equal(fake_calls(), 1);
@@ -215,7 +224,7 @@ static void a_long_silence_is_of_its_chat_only_and_can_be_asked(void **state)
 static void what_the_server_cannot_take_holds_up_nothing_else(void **state)
 {
     (void)state;
-    struct post *file = post_new_file(outbox, ANNA, "a.rdp", "x", "bytes", 5, "");
+    struct post *file = send_file("");
     outbox_say(outbox, ANNA, "help");
     fake_later(0, 500, 0);
     assert_string_equal(fake_string(1, "text"), "help");
@@ -385,9 +394,9 @@ static void a_user_who_blocked_the_bot_is_left_alone(void **state)
 static void buttons_come_and_go(void **state)
 {
     (void)state;
-    char long_text[COPY_TEXT_MAX + 2];
+    char long_text[CONTENT_COPY_TEXT_MAX + 2];
     memset(long_text, 'x', sizeof long_text);
-    long_text[COPY_TEXT_MAX + 1] = '\0';
+    long_text[CONTENT_COPY_TEXT_MAX + 1] = '\0';
     const struct button buttons[] = {
         {.label = "Too long", .copy = long_text},
         {.label = "Copy", .copy = "ssh"},
@@ -409,7 +418,7 @@ static void buttons_come_and_go(void **state)
 static void a_deleted_file_goes_out_of_the_chat(void **state)
 {
     (void)state;
-    struct post *file = post_new_file(outbox, ANNA, "a.rdp", "x", "bytes", 5, "");
+    struct post *file = send_file("");
     fake_message(0, 9);
     post_delete(file);
     assert_string_equal(fake_method(1), "deleteMessage");
@@ -421,7 +430,7 @@ static void a_deleted_file_goes_out_of_the_chat(void **state)
 static void a_file_deleted_on_its_way_goes_as_soon_as_it_came(void **state)
 {
     (void)state;
-    struct post *file = post_new_file(outbox, ANNA, "a.rdp", "x", "bytes", 5, "");
+    struct post *file = send_file("");
     post_delete(file);
     assert_int_equal(fake_calls(), 1);
     fake_message(0, 9);
@@ -434,7 +443,7 @@ static void a_file_deleted_before_its_turn_is_never_sent(void **state)
 {
     (void)state;
     outbox_say(outbox, ANNA, "first");
-    struct post *file = post_new_file(outbox, ANNA, "a.rdp", "x", "bytes", 5, "");
+    struct post *file = send_file("");
     post_delete(file);
     fake_message(0, 1);
     assert_int_equal(fake_calls(), 1);

@@ -22,7 +22,7 @@ enum { DAY_S = 24 * 3600 };
 
 static char folder[] = "/tmp/test_poller.XXXXXX";
 static char path[64];
-static struct errands *errands;
+static struct calls *calls;
 static struct poller *poller;
 static unsigned online, refused;
 static int64_t seen[16];
@@ -152,7 +152,7 @@ static void start_poller(void)
 {
     store = open_state();
     const struct poller_options options = {
-        .errands = errands,
+        .calls = calls,
         .store = store,
         .state_dir = folder,
         .api_url = api_url,
@@ -201,11 +201,11 @@ static void fake_empty(unsigned call)
 
 static void fake_unreadable(unsigned call, const char *body)
 {
-    struct telegram_reply reply = {.outcome = TELEGRAM_LATER,
-                                   .code = 200,
-                                   .trouble = "not JSON",
-                                   .unreadable = body,
-                                   .unreadable_len = strlen(body)};
+    struct api_reply reply = {.outcome = API_LATER,
+                              .code = 200,
+                              .trouble = "not JSON",
+                              .unreadable = body,
+                              .unreadable_len = strlen(body)};
     fake_reply(call, &reply);
 }
 
@@ -217,9 +217,9 @@ static int set_up(void **state)
     api_url = "https://api.test";
     poller = NULL;
     is_stopping = false;
-    errands = errands_new(NULL, NULL, NULL);
+    calls = calls_new(NULL, NULL, NULL);
     folder_clear(folder);
-    return errands && uv_loop_init(&loop) == 0 ? 0 : -1;
+    return calls && uv_loop_init(&loop) == 0 ? 0 : -1;
 }
 
 static int tear_down(void **state)
@@ -227,7 +227,7 @@ static int tear_down(void **state)
     (void)state;
     stop_poller();
     loop_end(&loop);
-    errands_free(errands);
+    calls_free(calls);
     fakes_end();
     return 0;
 }
@@ -320,7 +320,7 @@ static void updates_that_wait_when_it_stops_are_dealt_with_at_once(void **state)
 static void without_a_state_file_updates_are_run(void **state)
 {
     (void)state;
-    struct poller_options options = {.errands = errands,
+    struct poller_options options = {.calls = calls,
                                      .state_dir = folder,
                                      .api_url = api_url,
                                      .online = on_online,
@@ -497,11 +497,11 @@ static void telegrams_clock_says_when_an_update_came(void **state)
     answer(poll, "[{\"update_id\":7,\"message\":{}}]");
     assert_int_equal(last_arrived, clock_unix()); /* a server without Date */
     json_t *result = json_pack("[{s:i,s:{}}]", "update_id", 8, "message");
-    struct telegram_reply reply = {.outcome = TELEGRAM_DONE,
-                                   .code = 200,
-                                   .from_api = true,
-                                   .result = result,
-                                   .server_unix = fakes_true_unix()};
+    struct api_reply reply = {.outcome = API_DONE,
+                              .code = 200,
+                              .from_api = true,
+                              .result = result,
+                              .server_unix = fakes_true_unix()};
     fake_reply(poll + 1, &reply);
     json_decref(result);
     settle();
@@ -512,8 +512,8 @@ static void a_wrong_token_is_the_end(void **state)
 {
     (void)state;
     start_poller();
-    struct telegram_reply reply = {
-        .outcome = TELEGRAM_LATER, .code = 401, .from_api = true, .trouble = "Unauthorized"};
+    struct api_reply reply = {
+        .outcome = API_LATER, .code = 401, .from_api = true, .trouble = "Unauthorized"};
     fake_reply(0, &reply);
     assert_int_equal(refused, 0); /* not from inside */
     fakes_advance(1);
@@ -529,7 +529,7 @@ static void an_error_page_of_a_proxy_is_not_the_end(void **state)
 {
     (void)state;
     start_poller();
-    struct telegram_reply reply = {.outcome = TELEGRAM_LATER, .code = 404, .trouble = "html"};
+    struct api_reply reply = {.outcome = API_LATER, .code = 404, .trouble = "html"};
     fake_reply(0, &reply);
     fakes_advance(2000);
     assert_int_equal(refused, 0);
@@ -541,8 +541,8 @@ static void a_token_revoked_later_is_tried_slowly(void **state)
 {
     (void)state;
     unsigned poll = go_online();
-    struct telegram_reply reply = {
-        .outcome = TELEGRAM_LATER, .code = 401, .from_api = true, .trouble = "Unauthorized"};
+    struct api_reply reply = {
+        .outcome = API_LATER, .code = 401, .from_api = true, .trouble = "Unauthorized"};
     fake_reply(poll, &reply);
     fakes_advance(59000);
     assert_int_equal(fake_calls(), poll + 1);
@@ -555,11 +555,11 @@ static void a_webhook_is_removed(void **state)
 {
     (void)state;
     unsigned poll = go_online();
-    struct telegram_reply reply = {.outcome = TELEGRAM_LATER,
-                                   .code = 409,
-                                   .from_api = true,
-                                   .trouble = "Conflict: can't use getUpdates method while "
-                                              "webhook is active"};
+    struct api_reply reply = {.outcome = API_LATER,
+                              .code = 409,
+                              .from_api = true,
+                              .trouble = "Conflict: can't use getUpdates method while "
+                                         "webhook is active"};
     fake_reply(poll, &reply);
     assert_string_equal(fake_method(poll + 1), "deleteWebhook");
     answer(poll + 1, "true");
@@ -714,8 +714,8 @@ static void what_is_wrong_can_be_asked(void **state)
     unsigned poll = go_online();
     assert_int_equal(poller_trouble(poller, &text), 0);
     assert_int_equal(text.len, 0);
-    struct telegram_reply reply = {
-        .outcome = TELEGRAM_LATER, .code = 401, .from_api = true, .trouble = "Unauthorized"};
+    struct api_reply reply = {
+        .outcome = API_LATER, .code = 401, .from_api = true, .trouble = "Unauthorized"};
     fake_reply(poll, &reply);
     fakes_advance(61000);
     fake_reply(poll + 1, &reply);
@@ -730,10 +730,10 @@ static void a_second_program_is_told_for_a_while(void **state)
     char buffer[256] = "";
     struct text text = text_over(buffer, sizeof buffer);
     unsigned poll = go_online();
-    struct telegram_reply reply = {.outcome = TELEGRAM_LATER,
-                                   .code = 409,
-                                   .from_api = true,
-                                   .trouble = "Conflict: terminated by other getUpdates request"};
+    struct api_reply reply = {.outcome = API_LATER,
+                              .code = 409,
+                              .from_api = true,
+                              .trouble = "Conflict: terminated by other getUpdates request"};
     fake_reply(poll, &reply);
     fakes_advance(1000);
     answer(poll + 1, "[]");

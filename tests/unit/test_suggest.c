@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "bot_fakes.h"
-#include "vps/chat/press.h"
+#include "vps/chat/button.h"
 #include "vps/chat/suggest.h"
 
 static struct suggestions suggestions;
@@ -104,30 +104,30 @@ static void a_gateway_is_put_in_front(void **state)
 /* 64 bytes go into a button; what is longer stands below. */
 static void what_is_too_long_for_a_button_is_text(void **state)
 {
-    struct outbox *outbox;
+    struct transport *transport;
     char buffer[4096], typed[80] = "/shh ";
     struct text html = text_over(buffer, sizeof buffer);
     (void)state;
     fakes_start();
-    outbox = outbox_new(NULL, NULL, NULL);
+    transport = fakes_telegram();
     memset(typed + 5, 'a', 55); /* run:/ssh and 55 letters are 64 */
     typed[30] = '.';
     offered(typed);
     text_add(&html, "This?");
-    suggest_say(&suggestions, outbox, 42, &html);
+    suggest_say(&suggestions, transport, 42, &html);
     assert_string_equal(fake_string(0, "text"), "This?");
-    assert_int_equal(strlen(fake_button(0, 0, "callback_data")), CALLBACK_DATA_MAX);
+    assert_int_equal(strlen(fake_button(0, 0, "callback_data")), BUTTON_DATA_MAX);
     fake_message(0, 1);
 
     typed[60] = 'b';
     offered(typed);
     html = text_over(buffer, sizeof buffer);
     text_add(&html, "This?");
-    suggest_say(&suggestions, outbox, 42, &html);
+    suggest_say(&suggestions, transport, 42, &html);
     assert_non_null(strstr(fake_string(1, "text"), "This?\n<code>/ssh aaa"));
     assert_null(fake_button(1, 0, "text"));
     fake_message(1, 2);
-    outbox_free(outbox);
+    transport_free(transport);
     fakes_end();
 }
 

@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "base/told.h"
+#include "base/cooldown.h"
 #include "vps/chat/reception.h"
-#include "vps/telegram/telegram.h"
+#include "vps/telegram/api.h"
 #include "vps/telegram/update.h"
 
 /* Reads one update; the JSON is kept until the next one. */
@@ -208,7 +208,7 @@ static void what_is_missing_or_of_a_wrong_type_is_not_there(void **state)
     assert_null(update.callback_id);
 }
 
-/* --- policy --- */
+/* --- reception --- */
 
 static enum reception judge(const char *members)
 {
@@ -218,7 +218,9 @@ static enum reception judge(const char *members)
     const char *reason = NULL;
     snprintf(json, sizeof json, "{\"update_id\":1,%s}", members);
     assert_int_equal(read_one(json, &update), 0);
-    enum reception reception = reception_judge(&update, ALLOWED, 2, &reason);
+    struct incoming incoming;
+    update_as_incoming(&update, &incoming);
+    enum reception reception = reception_judge(&incoming, ALLOWED, 2, &reason);
     assert_true((reception == RECEPTION_USER) == (reason == NULL));
     return reception;
 }
@@ -280,36 +282,36 @@ enum { HOUR_MS = 3600 * 1000 };
 static void a_stranger_is_told_once_an_hour(void **state)
 {
     (void)state;
-    struct told strangers = {0};
+    struct cooldown strangers = {0};
     const uint64_t start = 5;
-    assert_true(told_may_tell(&strangers, 1, HOUR_MS, start));
-    assert_false(told_may_tell(&strangers, 1, HOUR_MS, start));
-    assert_false(told_may_tell(&strangers, 1, HOUR_MS, start + HOUR_MS - 1));
-    assert_true(told_may_tell(&strangers, 1, HOUR_MS, start + HOUR_MS));
-    assert_false(told_may_tell(&strangers, 1, HOUR_MS, start + HOUR_MS + 1));
+    assert_true(cooldown_allows(&strangers, 1, HOUR_MS, start));
+    assert_false(cooldown_allows(&strangers, 1, HOUR_MS, start));
+    assert_false(cooldown_allows(&strangers, 1, HOUR_MS, start + HOUR_MS - 1));
+    assert_true(cooldown_allows(&strangers, 1, HOUR_MS, start + HOUR_MS));
+    assert_false(cooldown_allows(&strangers, 1, HOUR_MS, start + HOUR_MS + 1));
 }
 
 static void many_strangers_are_not_told_at_all(void **state)
 {
     (void)state;
-    struct told strangers = {0};
+    struct cooldown strangers = {0};
     unsigned told = 0;
     for (int64_t id = 1; id <= 1000; id++) {
-        told += told_may_tell(&strangers, id, HOUR_MS, 5);
-        assert_false(told_may_tell(&strangers, id, HOUR_MS, 6));
+        told += cooldown_allows(&strangers, id, HOUR_MS, 5);
+        assert_false(cooldown_allows(&strangers, id, HOUR_MS, 6));
     }
-    assert_int_equal(told, TOLD_MAX);
-    assert_true(told_may_tell(&strangers, 5000, HOUR_MS, HOUR_MS + 5));
+    assert_int_equal(told, COOLDOWN_MAX);
+    assert_true(cooldown_allows(&strangers, 5000, HOUR_MS, HOUR_MS + 5));
 }
 
 /* --- answers of the Bot API --- */
 
-static struct telegram_reply reply_to(long status, const char *body)
+static struct api_reply reply_to(long status, const char *body)
 {
-    struct telegram_reply reply;
+    struct api_reply reply;
     json_decref(kept);
     kept = NULL;
-    telegram_read_reply(status, 3, body, strlen(body), &reply, &kept);
+    api_read_reply(status, 3, body, strlen(body), &reply, &kept);
     return reply;
 }
 
@@ -319,45 +321,44 @@ static void answers_of_the_bot_api_are_told_apart(void **state)
     static const struct {
         long status;
         const char *body;
-        enum telegram_outcome outcome;
+        enum api_outcome outcome;
         int code;
         uint32_t retry_after_s;
         bool from_api;
     } CASES[] = {
-        {200, "{\"ok\":true,\"result\":{}}", TELEGRAM_DONE, 200, 3, true},
-        {200, "{\"ok\":true}", TELEGRAM_LATER, 200, 3, true},
-        {200, "{\"ok\":1,\"result\":{}}", TELEGRAM_LATER, 200, 3, false},
-        {200, "{\"ok\":true,\"result\":{}} x", TELEGRAM_LATER, 200, 3, false},
-        {200, "<html>", TELEGRAM_LATER, 200, 3, false},
-        {200, "", TELEGRAM_LATER, 200, 3, false},
-        {502, "<html>Bad Gateway</html>", TELEGRAM_LATER, 502, 3, false},
-        {404, "<html>Not Found</html>", TELEGRAM_LATER, 404, 3, false},
+        {200, "{\"ok\":true,\"result\":{}}", API_DONE, 200, 3, true},
+        {200, "{\"ok\":true}", API_LATER, 200, 3, true},
+        {200, "{\"ok\":1,\"result\":{}}", API_LATER, 200, 3, false},
+        {200, "{\"ok\":true,\"result\":{}} x", API_LATER, 200, 3, false},
+        {200, "<html>", API_LATER, 200, 3, false},
+        {200, "", API_LATER, 200, 3, false},
+        {502, "<html>Bad Gateway</html>", API_LATER, 502, 3, false},
+        {404, "<html>Not Found</html>", API_LATER, 404, 3, false},
         {429,
          "{\"ok\":false,\"error_code\":429,\"description\":\"Too Many Requests: retry after 5\","
          "\"parameters\":{\"retry_after\":5}}",
-         TELEGRAM_LATER, 429, 5, true},
-        {429, "{\"ok\":false,\"parameters\":{\"retry_after\":-7}}", TELEGRAM_LATER, 429, 0, true},
-        {429, "{\"ok\":false,\"parameters\":{\"retry_after\":9223372036854775807}}", TELEGRAM_LATER,
-         429, 3600, true},
-        {401, "{\"ok\":false,\"error_code\":401,\"description\":\"Unauthorized\"}", TELEGRAM_LATER,
-         401, 3, true},
-        {409, "{\"ok\":false,\"error_code\":409}", TELEGRAM_LATER, 409, 3, true},
-        {400, "{\"ok\":false,\"error_code\":400,\"description\":7}", TELEGRAM_REFUSED, 400, 3,
-         true},
-        {403, "{\"ok\":false,\"error_code\":403}", TELEGRAM_REFUSED, 403, 3, true},
-        {500, "{\"ok\":false,\"error_code\":500}", TELEGRAM_LATER, 500, 3, true},
-        {400, "{\"ok\":false,\"error_code\":99999999999}", TELEGRAM_LATER, 999, 3, true},
-        {400, "{\"ok\":false,\"error_code\":\"400\"}", TELEGRAM_REFUSED, 400, 3, true},
+         API_LATER, 429, 5, true},
+        {429, "{\"ok\":false,\"parameters\":{\"retry_after\":-7}}", API_LATER, 429, 0, true},
+        {429, "{\"ok\":false,\"parameters\":{\"retry_after\":9223372036854775807}}", API_LATER, 429,
+         3600, true},
+        {401, "{\"ok\":false,\"error_code\":401,\"description\":\"Unauthorized\"}", API_LATER, 401,
+         3, true},
+        {409, "{\"ok\":false,\"error_code\":409}", API_LATER, 409, 3, true},
+        {400, "{\"ok\":false,\"error_code\":400,\"description\":7}", API_REFUSED, 400, 3, true},
+        {403, "{\"ok\":false,\"error_code\":403}", API_REFUSED, 403, 3, true},
+        {500, "{\"ok\":false,\"error_code\":500}", API_LATER, 500, 3, true},
+        {400, "{\"ok\":false,\"error_code\":99999999999}", API_LATER, 999, 3, true},
+        {400, "{\"ok\":false,\"error_code\":\"400\"}", API_REFUSED, 400, 3, true},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        struct telegram_reply reply = reply_to(CASES[i].status, CASES[i].body);
+        struct api_reply reply = reply_to(CASES[i].status, CASES[i].body);
         if (reply.outcome != CASES[i].outcome || reply.code != CASES[i].code ||
             reply.retry_after_s != CASES[i].retry_after_s || reply.from_api != CASES[i].from_api) {
             fail_msg("%s reads as outcome %d, code %d, retry %u", CASES[i].body, reply.outcome,
                      reply.code, reply.retry_after_s);
         }
-        assert_true((reply.outcome == TELEGRAM_DONE) == (reply.result != NULL));
-        assert_true((reply.outcome == TELEGRAM_DONE) == (reply.trouble == NULL));
+        assert_true((reply.outcome == API_DONE) == (reply.result != NULL));
+        assert_true((reply.outcome == API_DONE) == (reply.trouble == NULL));
     }
 }
 

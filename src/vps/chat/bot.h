@@ -1,6 +1,6 @@
 /*
- * bot: the conversation with the users in Telegram: commands in, sessions
- * opened, one live message per session, questions about unknown clients.
+ * bot: the conversation with the users: commands in, sessions opened, one live message per
+ * session, questions about unknown clients. What carries it is a transport.
  */
 #ifndef PAMTUNNEL_VPS_CHAT_BOT_H
 #define PAMTUNNEL_VPS_CHAT_BOT_H
@@ -11,40 +11,42 @@
 #include "base/text.h"
 #include "vps/session/sessions.h"
 #include "vps/settings/settings.h"
-#include "vps/store/store.h"
+#include "vps/transport/transport.h"
 
 struct bot;
 
 enum bot_status { BOT_CONNECTING, BOT_ONLINE };
 
-/*
- * Starts talking to the Bot API. `refused` is called, once, from the loop, if the
- * token is wrong at the start (401, 404): the agent then ends with the sentence.
- * sessions, settings and store outlive the bot.
- */
+/* All of it outlives the bot. */
 struct bot_options {
     uv_loop_t *loop;
     const struct log *log;
     const struct vps_settings *settings;
     struct sessions *sessions;
-    struct store *store; /* may be NULL */
+    struct transport *transport; /* not started yet */
+    /*
+     * The transport will never let us in: called once, from the loop, with what is wrong. The agent
+     * then ends.
+     */
     void (*refused)(void *arg, const struct why *why);
     void *arg;
 };
+
+/* Starts the transport. 0 or -errno. */
 int bot_new(const struct bot_options *options, struct bot **ret_bot);
 enum bot_status bot_status(const struct bot *bot);
 /*
- * Adds what is wrong between us and Telegram, as a clause for a person: nothing if all is
- * well. Returns for how many seconds nothing could be received.
+ * Adds what is wrong between us and the people, as a clause for a person: nothing if all is well.
+ * Returns for how many seconds nothing could be received.
  */
 uint64_t bot_trouble(const struct bot *bot, struct text *text);
 /*
- * Stops polling, lets the messages that are still on their way out (how sessions
- * ended) arrive for at most grace_ms, and then calls done. Call it after all
- * sessions ended.
+ * Stops listening, lets the messages that are still on their way out (how sessions ended)
+ * arrive for at most grace_ms, and then calls done, from the loop. Call it after all sessions
+ * ended.
  */
 void bot_stop(struct bot *bot, uint64_t grace_ms, void (*done)(void *arg), void *arg);
-/* Accepts NULL. */
+/* Before the transport. Accepts NULL. */
 void bot_free(struct bot *bot);
 
 #endif

@@ -1,3 +1,16 @@
+/*
+ * A card goes through its session's states (card_follow), and in between only its numbers change
+ * (on_timer): the time left, the bytes. Each edit costs the chat a part of its rate at the
+ * service and wakes nobody, so the older a connection, the more rarely it is counted, and one that
+ * is quiet hardly ever.
+ *
+ * Until a session is ready there is nothing worth a message: if it is ready, or has failed, within
+ * OPENING_AFTER_MS, its first message says just that.
+ *
+ * Re-entrancy: card_update() is called from inside the session's events, card_decide() from a press.
+ * The latter calls the session, which calls card_update() before it returns, and frees the card with
+ * the session's end: nothing here touches the card after questions_decide().
+ */
 #include "vps/chat/card.h"
 
 #include <stdlib.h>
@@ -5,7 +18,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/timer.h"
-#include "vps/chat/press.h"
+#include "vps/chat/button.h"
 #include "vps/chat/questions.h"
 
 enum {
@@ -119,22 +132,22 @@ static void add_state(struct card *card, const struct session_view *view, struct
 static void post_with_buttons(struct card *card, const struct session_view *view, const char *html,
                               const char *command)
 {
-    char close[PRESS_DATA_SIZE], more[PRESS_DATA_SIZE];
+    char close[BUTTON_DATA_SIZE], more[BUTTON_DATA_SIZE];
     struct button buttons[3];
     unsigned count = 0;
     if (command[0]) {
         buttons[count++] = (struct button){.label = LABEL_COPY, .copy = command};
     }
     if (has_more(view)) {
-        press_format(PRESS_MORE, view->id, 0, more);
-        buttons[count++] = (struct button){.label = card->more ? LABEL_LESS : LABEL_MORE,
-                                           .data = more};
+        button_format(BUTTON_MORE, view->id, 0, more);
+        buttons[count++] = (struct button){
+            .label = card->more ? LABEL_LESS : BUTTONS[BUTTON_MORE].label, .data = more};
     }
     if (view->state != SESSION_ENDED) {
-        press_format(PRESS_CLOSE, view->id, 0, close);
-        buttons[count++] = (struct button){.label = LABEL_CLOSE, .data = close};
+        button_format(BUTTON_CLOSE, view->id, 0, close);
+        buttons[count++] = (struct button){.label = BUTTONS[BUTTON_CLOSE].label, .data = close};
     }
-    post_set(card->post, html, buttons, count);
+    transport_set(card->options.transport, card->post, html, buttons, count);
 }
 
 /* The live message. After a crash it says that the session is over. */
@@ -142,9 +155,9 @@ static struct post *new_live_post(const struct card *card, const struct session_
 {
     char buffer[TEXTS_SIZE];
     struct text html = text_over(buffer, sizeof buffer);
-    struct post *post = post_new(card->options.outbox, card->options.chat_id);
+    struct post *post = transport_post(card->options.transport, card->options.person);
     texts_restarted(&html, view);
-    post_keep(post, buffer);
+    transport_keep(card->options.transport, post, buffer);
     return post;
 }
 
@@ -178,9 +191,13 @@ static void card_send_file(struct card *card, const struct session_view *view)
     target_format(card->options.settings->vps_host, view->public_port, address);
     struct text caption = text_over(buffer, sizeof buffer);
     texts_rdp_caption(&caption, view, address, card->options.settings->rdp_clipboard);
-    card->file = post_new_file(card->options.outbox, card->options.chat_id, name,
-                               "application/x-rdp", content, file.len, buffer);
-    post_keep(card->file, NULL);
+    const struct transport_file document = {.name = name,
+                                            .type = "application/x-rdp",
+                                            .data = content,
+                                            .len = file.len,
+                                            .caption = buffer};
+    card->file = transport_post_file(card->options.transport, card->options.person, &document);
+    transport_keep(card->options.transport, card->file, NULL);
     crypto_wipe(content, sizeof content);
 }
 
@@ -245,7 +262,7 @@ static void card_follow(struct card *card, const struct session_view *view)
     }
     if (view->state == SESSION_ENDED) {
         /* Its secret is worth nothing now, and need not stay in the chat. */
-        post_delete(card->file);
+        transport_delete(card->options.transport, card->file);
         card->file = NULL;
     }
     card_show(card, view);
@@ -275,16 +292,16 @@ void card_update(struct card *card)
     }
 }
 
-enum toast card_show_more(struct card *card)
+enum answer card_show_more(struct card *card)
 {
     struct session_view view;
     session_view(card->session, &view);
     card->more = !card->more;
     card_show(card, &view);
-    return card->more ? TOAST_MORE : TOAST_LESS;
+    return card->more ? ANSWER_MORE : ANSWER_LESS;
 }
 
-enum toast card_decide(struct card *card, unsigned number, bool admit)
+enum answer card_decide(struct card *card, unsigned number, bool admit)
 {
     return questions_decide(&card->questions, card->session, number, admit);
 }
@@ -303,7 +320,7 @@ struct card *card_new(const struct card_options *options, struct session *sessio
         free(card);
         return NULL;
     }
-    questions_init(&card->questions, options->outbox, options->chat_id, session,
+    questions_init(&card->questions, options->transport, options->person, session,
                    options->settings->admit == ADMIT_ASK);
     timer_set(card->timer, OPENING_AFTER_MS);
     return card;
@@ -318,8 +335,8 @@ void card_free(struct card *card)
 {
     if (card) {
         timer_free(card->timer);
-        post_release(card->post);
-        post_release(card->file);
+        transport_release(card->options.transport, card->post);
+        transport_release(card->options.transport, card->file);
         free(card);
     }
 }

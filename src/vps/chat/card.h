@@ -10,18 +10,19 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "vps/chat/answer.h"
 #include "vps/chat/texts.h"
 #include "vps/session/session.h"
 #include "vps/settings/settings.h"
-#include "vps/telegram/outbox.h"
+#include "vps/transport/transport.h"
 
 struct card;
 
 struct card_options {
     uv_loop_t *loop;
-    struct outbox *outbox;
+    struct transport *transport;
     const struct vps_settings *settings; /* outlive the card */
-    int64_t chat_id;
+    int64_t person;
 };
 
 /* For a session that was just opened. NULL when out of memory. */
@@ -33,9 +34,9 @@ const struct session *card_session(const struct card *card);
  */
 void card_update(struct card *card);
 /* A button below a question was pressed; the answer to the user. */
-enum toast card_decide(struct card *card, unsigned number, bool admit);
+enum answer card_decide(struct card *card, unsigned number, bool admit);
 /* The button "scp, config" was pressed: shows these lines, or hides them. The answer. */
-enum toast card_show_more(struct card *card);
+enum answer card_show_more(struct card *card);
 /* What was said stays in the chat. Accepts NULL. */
 void card_free(struct card *card);
 

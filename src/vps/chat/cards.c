@@ -22,6 +22,7 @@ int cards_add(struct cards *cards, const struct card_options *options, struct se
     return 0;
 }
 
+/* One by one: there are never more of them than there are public ports. */
 struct card *cards_find(const struct cards *cards, const struct session *session)
 {
     const struct entry *entry = cards->first;
@@ -39,6 +40,7 @@ static void drop(struct entry **link)
     free(entry);
 }
 
+/* A session's end is the last that is heard of it: its card goes with it. */
 void cards_update(struct cards *cards, const struct session *session)
 {
     struct entry **link = &cards->first;

@@ -1,24 +1,31 @@
+/*
+ * What is typed on a phone has capitals at its start, no-break spaces behind words, and the bot's name
+ * at the command's: all of that is read. Anything else that is not quite right is no command, so
+ * that suggest.c can offer what was meant and nothing runs by a guess.
+ */
 #include "vps/chat/command.h"
 
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
 
-const struct command_row COMMANDS[] = {
+const struct command_row COMMANDS[COMMAND_COUNT] = {
 #define KIND(NAME, number, word, greeting, gives, port, what, typed, does, ...) \
     {.name = #word,                                                             \
-     .kind = COMMAND_OPEN,                                                      \
      .takes = (what),                                                           \
      .example = (typed),                                                        \
      .help = (does),                                                            \
-     .session = KIND_##NAME,                                                    \
-     .default_port = (port)},
+     .who = WHO_ALLOWED,                                                        \
+     .run = opening_run,                                                        \
+     .opens = true,                                                             \
+     .kind = KIND_##NAME},
 #include "shared/kinds.def"
 #undef KIND
-    {.name = "help", .kind = COMMAND_HELP, .takes = "", .help = "What this bot can do"},
-    {.name = "start", .kind = COMMAND_HELP, .takes = "", .help = "The same as /help"},
+#define COMMAND(word, may, does, handler) \
+    {.name = #word, .takes = "", .help = (does), .who = (may), .run = (handler)},
+#include "vps/chat/command.def"
+#undef COMMAND
 };
-const size_t COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS;
 
 /* The length of the white space at `text`: ASCII's, and the no-break space that phones like to type. */
 static size_t space_len(const char *text)
@@ -97,11 +104,11 @@ static enum command_result parse_target(const char *text, struct command *comman
     argument[len] = '\0';
     if (has_blank(argument)) {
         why_set(why, 0,
-                "One machine at a time, without blanks or options: a port goes after a colon, as "
-                "in HOST:2222.");
+                "One machine at a time, without spaces or options: a port goes after a "
+                "colon, as in HOST:2222.");
         return COMMAND_BAD;
     }
-    int err = target_parse(argument, command->row->default_port, &command->target, why);
+    int err = target_parse(argument, kind_row(command->row->kind)->port, &command->target, why);
     return err < 0 ? COMMAND_BAD : COMMAND_OK;
 }
 
@@ -123,7 +130,7 @@ enum command_result command_parse(const char *text, const char *bot_name,
         return COMMAND_UNKNOWN;
     }
     enum command_result result = COMMAND_OK;
-    if (command.row->kind == COMMAND_OPEN) {
+    if (command.row->opens) {
         result = parse_target(end, &command, why);
     }
     *ret_command = command;

@@ -1,4 +1,7 @@
-/* command: the commands of the bot: one table that parses, answers /help and names them to Telegram. */
+/*
+ * command: the commands of the bot: one table that parses, answers /help, fills the menu and has
+ * the handlers (command.def, and the table of kinds).
+ */
 #ifndef PAMTUNNEL_VPS_CHAT_COMMAND_H
 #define PAMTUNNEL_VPS_CHAT_COMMAND_H
 
@@ -8,27 +11,40 @@
 
 #include "base/why.h"
 #include "shared/target.h"
-#include "vps/session/session.h"
+#include "vps/chat/conversation.h"
 
-enum command_kind { COMMAND_OPEN, COMMAND_HELP };
+struct command;
+typedef void command_fn(struct conversation *conversation, const struct incoming *incoming,
+                        const struct command *command);
 
 struct command_row {
-    const char *name; /* lower case, without the slash */
-    enum command_kind kind;
+    const char *name;    /* lower case, without the slash */
     const char *takes;   /* "[USER@]HOST[:PORT]", or "" */
     const char *example; /* of its use, or NULL */
     const char *help;    /* what it does, in a few words */
-    /* For COMMAND_OPEN: */
-    enum kind session;
-    uint16_t default_port;
+    enum who who;
+    command_fn *run;
+    bool opens; /* a session, to the target that it takes: */
+    enum kind kind;
 };
 
-extern const struct command_row COMMANDS[];
-extern const size_t COMMAND_COUNT;
+command_fn opening_run; /* of all that open a session */
+#define COMMAND(name, who, help, run) command_fn run;
+#include "vps/chat/command.def"
+#undef COMMAND
+
+enum {
+    COMMAND_LAST_OF_KINDS = KIND_COUNT - 1,
+#define COMMAND(name, ...) COMMAND_OF_##name,
+#include "vps/chat/command.def"
+#undef COMMAND
+    COMMAND_COUNT,
+};
+extern const struct command_row COMMANDS[COMMAND_COUNT];
 
 struct command {
     const struct command_row *row;
-    struct target target; /* for COMMAND_OPEN */
+    struct target target; /* of a row that opens */
 };
 
 enum command_result {

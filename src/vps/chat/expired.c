@@ -6,11 +6,15 @@
 #include "base/timer.h"
 #include "vps/chat/texts.h"
 
+/*
+ * After an outage everything comes in one batch or two: a notice for each command would fill the chat
+ * and stand in front of the answers to those that are still fresh.
+ */
 enum { NOTICE_AFTER_MS = 1000 }; /* after the last one that came */
 
 struct expired {
     const struct log *log;
-    struct outbox *outbox;
+    struct transport *transport;
     struct timer *timer;
     struct notice *notices;
 };
@@ -18,7 +22,7 @@ struct expired {
 /* Of one chat: at most one per user. */
 struct notice {
     struct notice *next;
-    int64_t chat_id;
+    int64_t person;
     unsigned count;
     int64_t age_s; /* of the youngest */
 };
@@ -28,10 +32,11 @@ static void send_notice(struct expired *expired, const struct notice *notice)
     char buffer[TEXTS_SIZE];
     struct text html = text_over(buffer, sizeof buffer);
     log_info(expired->log,
-             "telegram: %u command%s of user %" PRId64 " expired, the last one %" PRId64 " s old",
-             notice->count, notice->count == 1 ? "" : "s", notice->chat_id, notice->age_s);
+             "%s: %u command%s of user %" PRId64 " expired, the last one %" PRId64 " s old",
+             transport_name(expired->transport), notice->count, notice->count == 1 ? "" : "s",
+             notice->person, notice->age_s);
     texts_expired(&html, notice->count, notice->age_s);
-    outbox_say(expired->outbox, notice->chat_id, buffer);
+    transport_say(expired->transport, notice->person, buffer);
 }
 
 static struct notice *take_notice(struct expired *expired)
@@ -53,13 +58,13 @@ static void on_timer(void *arg)
     }
 }
 
-struct expired *expired_new(uv_loop_t *loop, const struct log *log, struct outbox *outbox)
+struct expired *expired_new(uv_loop_t *loop, const struct log *log, struct transport *transport)
 {
     struct expired *expired = malloc(sizeof *expired);
     if (!expired) {
         return NULL;
     }
-    *expired = (struct expired){.log = log, .outbox = outbox};
+    *expired = (struct expired){.log = log, .transport = transport};
     expired->timer = timer_new(loop, on_timer, expired);
     if (!expired->timer) {
         free(expired);
@@ -81,24 +86,24 @@ void expired_free(struct expired *expired)
     free(expired);
 }
 
-static struct notice *notice_for(struct expired *expired, int64_t chat_id)
+static struct notice *notice_for(struct expired *expired, int64_t person)
 {
     for (struct notice *notice = expired->notices; notice; notice = notice->next) {
-        if (notice->chat_id == chat_id) {
+        if (notice->person == person) {
             return notice;
         }
     }
     struct notice *notice = malloc(sizeof *notice);
     if (notice) {
-        *notice = (struct notice){.next = expired->notices, .chat_id = chat_id, .age_s = INT64_MAX};
+        *notice = (struct notice){.next = expired->notices, .person = person, .age_s = INT64_MAX};
         expired->notices = notice;
     }
     return notice;
 }
 
-void expired_add(struct expired *expired, int64_t chat_id, int64_t age_s)
+void expired_add(struct expired *expired, int64_t person, int64_t age_s)
 {
-    struct notice *notice = notice_for(expired, chat_id);
+    struct notice *notice = notice_for(expired, person);
     if (notice) {
         notice->count++;
         notice->age_s = age_s < notice->age_s ? age_s : notice->age_s;

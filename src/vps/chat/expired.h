@@ -9,15 +9,15 @@
 #include <uv.h>
 
 #include "base/log.h"
-#include "vps/telegram/outbox.h"
+#include "vps/transport/transport.h"
 
 struct expired;
 
-/* NULL when out of memory. outbox outlives it. */
-struct expired *expired_new(uv_loop_t *loop, const struct log *log, struct outbox *outbox);
+/* NULL when out of memory. transport outlives it. */
+struct expired *expired_new(uv_loop_t *loop, const struct log *log, struct transport *transport);
 /* Drops the notices that are not sent yet. Accepts NULL. */
 void expired_free(struct expired *expired);
 /* Another command of the user, so old, was not run. */
-void expired_add(struct expired *expired, int64_t chat_id, int64_t age_s);
+void expired_add(struct expired *expired, int64_t person, int64_t age_s);
 
 #endif

@@ -1,15 +1,27 @@
+/*
+ * A question is about a party, not about a client: programs open several connections at once, and
+ * people are asked once about all of them. Its post is edited while
+ * clients of that party come and go, and says in the end what became of it.
+ *
+ * What is asked is the door's to say (parked_view.asked); this only compares the questions that
+ * are open with those who wait now, each time that anything changed. So no event can be missed.
+ *
+ * Re-entrancy: questions_decide() calls the session, which calls questions_update() and may end: it
+ * notes what was decided before that, and touches nothing afterwards.
+ */
 #include "vps/chat/questions.h"
 
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "vps/chat/press.h"
+#include "vps/chat/button.h"
+#include "vps/chat/texts.h"
 
-void questions_init(struct questions *questions, struct outbox *outbox, int64_t chat_id,
+void questions_init(struct questions *questions, struct transport *transport, int64_t person,
                     struct session *session, bool asks_always)
 {
     *questions = (struct questions){
-        .outbox = outbox, .chat_id = chat_id, .session = session, .asks_always = asks_always};
+        .transport = transport, .person = person, .session = session, .asks_always = asks_always};
 }
 
 /* ---- one question --------------------------------------------------------- */
@@ -52,22 +64,23 @@ static void put(const struct questions *questions, const struct question *questi
                 const struct session_view *view, const struct parked_view *const clients[],
                 unsigned count)
 {
-    char data[TEXTS_CLIENTS_MAX + 1][PRESS_DATA_SIZE], labels[TEXTS_CLIENTS_MAX][24];
+    char data[TEXTS_CLIENTS_MAX + 1][BUTTON_DATA_SIZE], labels[TEXTS_CLIENTS_MAX][24];
     char buffer[TEXTS_SIZE];
     struct button buttons[TEXTS_CLIENTS_MAX + 1];
     for (unsigned i = 0; i < count; i++) {
-        snprintf(labels[i], sizeof labels[i], count == 1 ? "%s" : "%s %u", LABEL_ADMIT, i + 1);
-        press_format(PRESS_ADMIT, view->id, clients[i]->number, data[i]);
+        snprintf(labels[i], sizeof labels[i], count == 1 ? "%s" : "%s %u",
+                 BUTTONS[BUTTON_ADMIT].label, i + 1);
+        button_format(BUTTON_ADMIT, view->id, clients[i]->number, data[i]);
         buttons[i] = (struct button){.label = labels[i], .data = data[i]};
     }
-    press_format(PRESS_BLOCK, view->id, clients[0]->number, data[count]);
-    buttons[count] = (struct button){.label = LABEL_BLOCK, .data = data[count]};
+    button_format(BUTTON_BLOCK, view->id, clients[0]->number, data[count]);
+    buttons[count] = (struct button){.label = BUTTONS[BUTTON_BLOCK].label, .data = data[count]};
     struct text html = text_over(buffer, sizeof buffer);
     texts_question(&html, view, clients, count, questions->asks_always);
-    post_set(question->post, buffer, buttons, count + 1);
+    transport_set(questions->transport, question->post, buffer, buttons, count + 1);
     html = text_over(buffer, sizeof buffer);
     texts_answered(&html, view, &question->from, TEXTS_GONE);
-    post_keep(question->post, buffer);
+    transport_keep(questions->transport, question->post, buffer);
 }
 
 static void ask(struct questions *questions, const struct session_view *view,
@@ -75,8 +88,9 @@ static void ask(struct questions *questions, const struct session_view *view,
 {
     struct question *question = find_question(questions, &clients[0]->from);
     if (!question && (question = free_place(questions))) {
-        *question = (struct question){.post = post_new(questions->outbox, questions->chat_id),
-                                      .from = clients[0]->from};
+        *question = (struct question){
+            .post = transport_post(questions->transport, questions->person),
+            .from = clients[0]->from};
     }
     if (question && question->post) {
         put(questions, question, view, clients, count);
@@ -92,7 +106,8 @@ static bool still_waits(const struct parked_view *parked, unsigned count, const 
     return i < count;
 }
 
-static void close_question(struct question *question, const struct session_view *view, bool waits)
+static void close_question(const struct questions *questions, struct question *question,
+                           const struct session_view *view, bool waits)
 {
     char buffer[TEXTS_SIZE];
     struct text html = text_over(buffer, sizeof buffer);
@@ -101,8 +116,8 @@ static void close_question(struct question *question, const struct session_view 
                    : question->blocking ? TEXTS_BLOCKED
                    : waits              ? TEXTS_PUT_OFF
                                         : TEXTS_GONE);
-    post_set(question->post, buffer, NULL, 0);
-    post_release(question->post);
+    transport_set(questions->transport, question->post, buffer, NULL, 0);
+    transport_release(questions->transport, question->post);
     question->post = NULL;
 }
 
@@ -115,17 +130,18 @@ static bool can_be_admitted(const struct session_view *view)
 
 static void put_knocking(struct questions *questions, const struct session_view *view)
 {
-    char buffer[TEXTS_SIZE], data[PRESS_DATA_SIZE];
-    const struct button button = {.label = LABEL_WHO_WAITS,
-                                  .data = press_format(PRESS_WHO_WAITS, view->id, 0, data)};
+    char buffer[TEXTS_SIZE], data[BUTTON_DATA_SIZE];
+    const struct button button = {.label = BUTTONS[BUTTON_WHO_WAITS].label,
+                                  .data = button_format(BUTTON_WHO_WAITS, view->id, 0, data)};
     struct text html = text_over(buffer, sizeof buffer);
     questions->knocking_ms = clock_ms();
     questions->knocking_is_open = can_be_admitted(view);
     texts_knocking(&html, view, questions->knocking_is_open);
-    post_set(questions->knocking, buffer, &button, questions->knocking_is_open);
+    transport_set(questions->transport, questions->knocking, buffer, &button,
+                  questions->knocking_is_open);
     html = text_over(buffer, sizeof buffer);
     texts_knocking(&html, view, false);
-    post_keep(questions->knocking, buffer);
+    transport_keep(questions->transport, questions->knocking, buffer);
 }
 
 /* Said once, and renewed now and then: strangers must not fill the user's chat. */
@@ -136,7 +152,7 @@ static void update_knocking(struct questions *questions, const struct session_vi
         return;
     }
     if (!told) {
-        questions->knocking = post_new(questions->outbox, questions->chat_id);
+        questions->knocking = transport_post(questions->transport, questions->person);
     }
     bool changed = questions->knocking_is_open != can_be_admitted(view);
     if (!told || changed || clock_ms() - questions->knocking_ms >= QUESTIONS_KNOCKING_MS) {
@@ -154,7 +170,7 @@ void questions_update(struct questions *questions, const struct session_view *vi
     for (unsigned i = 0; i < QUESTIONS_MAX; i++) {
         struct question *question = &questions->open[i];
         if (question->post && collect(parked, count, &question->from, clients) == 0) {
-            close_question(question, view, still_waits(parked, count, &question->from));
+            close_question(questions, question, view, still_waits(parked, count, &question->from));
         }
     }
     for (unsigned i = 0; i < count; i++) {
@@ -174,18 +190,19 @@ static void note_decision(struct questions *questions, unsigned number, bool adm
 }
 
 /* There is no question about it any more. */
-static enum toast why_not(const struct questions *questions, unsigned number)
+static enum answer why_not(const struct questions *questions, unsigned number)
 {
     for (unsigned i = 0; i < QUESTIONS_DECIDED_MAX; i++) {
         if (number > 0 && questions->decided[i].number == number) {
-            return questions->decided[i].admitted ? TOAST_ALREADY_ADMITTED : TOAST_ALREADY_BLOCKED;
+            return questions->decided[i].admitted ? ANSWER_ALREADY_ADMITTED
+                                                  : ANSWER_ALREADY_BLOCKED;
         }
     }
-    return TOAST_CLIENT_GONE;
+    return ANSWER_CLIENT_GONE;
 }
 
-enum toast questions_decide(struct questions *questions, struct session *session, unsigned number,
-                            bool admit)
+enum answer questions_decide(struct questions *questions, struct session *session, unsigned number,
+                             bool admit)
 {
     struct parked_view parked[PARKED_MAX];
     struct session_view view;
@@ -205,21 +222,21 @@ enum toast questions_decide(struct questions *questions, struct session *session
     int err = admit ? session_admit(session, number, &view.owner)
                     : session_block(session, number, &view.owner);
     if (err < 0) {
-        return TOAST_CLIENT_GONE;
+        return ANSWER_CLIENT_GONE;
     }
-    return admit ? TOAST_ADMITTED : TOAST_BLOCKED;
+    return admit ? ANSWER_ADMITTED : ANSWER_BLOCKED;
 }
 
 void questions_done(struct questions *questions, const struct session_view *view)
 {
     for (unsigned i = 0; i < QUESTIONS_MAX; i++) {
         if (questions->open[i].post) {
-            close_question(&questions->open[i], view, false);
+            close_question(questions, &questions->open[i], view, false);
         }
     }
     if (questions->knocking) {
         put_knocking(questions, view);
-        post_release(questions->knocking);
+        transport_release(questions->transport, questions->knocking);
         questions->knocking = NULL;
     }
 }

@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vps/chat/texts.h"
+#include "vps/chat/answer.h"
 #include "vps/session/session.h"
-#include "vps/telegram/outbox.h"
+#include "vps/transport/transport.h"
 
 enum { QUESTIONS_MAX = 16, QUESTIONS_KNOCKING_MS = 60000, QUESTIONS_DECIDED_MAX = 16 };
 
@@ -23,8 +23,8 @@ struct question {
 
 /* Embedded in a card. */
 struct questions {
-    struct outbox *outbox;
-    int64_t chat_id;
+    struct transport *transport;
+    int64_t person;
     struct session *session;
     bool asks_always; /* also about addresses from which the user came before */
     struct question open[QUESTIONS_MAX];
@@ -39,7 +39,7 @@ struct questions {
     bool knocking_is_open; /* the user could still admit one of them */
 };
 
-void questions_init(struct questions *questions, struct outbox *outbox, int64_t chat_id,
+void questions_init(struct questions *questions, struct transport *transport, int64_t person,
                     struct session *session, bool asks_always);
 /* Asks about those who are to be asked about, and closes the questions about those who left. */
 void questions_update(struct questions *questions, const struct session_view *view);
@@ -47,8 +47,8 @@ void questions_update(struct questions *questions, const struct session_view *vi
  * The user pressed a button below a question: admits client `number`, or blocks its party.
  * The session's watchers are called meanwhile. Returns the answer to the user.
  */
-enum toast questions_decide(struct questions *questions, struct session *session, unsigned number,
-                            bool admit);
+enum answer questions_decide(struct questions *questions, struct session *session, unsigned number,
+                             bool admit);
 /* Lets go of all; what is open is closed as gone. */
 void questions_done(struct questions *questions, const struct session_view *view);
 

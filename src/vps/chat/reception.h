@@ -1,7 +1,6 @@
 /*
- * policy: whom the bot listens to. Only the numeric id of the sender counts, in a
- * private chat with the bot, in words the sender wrote: in groups and channels `from`
- * can be made up, and a forwarded command is somebody else's.
+ * reception: whom the bot listens to. Only the number of the sender counts, in words that the
+ * sender wrote to the bot alone: a forwarded command is somebody else's.
  */
 #ifndef PAMTUNNEL_VPS_CHAT_RECEPTION_H
 #define PAMTUNNEL_VPS_CHAT_RECEPTION_H
@@ -9,17 +8,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vps/telegram/update.h"
+#include "vps/transport/transport.h"
 
 enum reception {
     RECEPTION_IGNORE,
-    RECEPTION_STRANGER,  /* somebody in a private chat who is not allowed */
+    RECEPTION_STRANGER,  /* somebody who is not allowed */
     RECEPTION_FORWARDED, /* an allowed user passed on what somebody else wrote */
     RECEPTION_USER,
 };
 
 /* *ret_reason says in a few words why it is not RECEPTION_USER, for the log. */
-enum reception reception_judge(const struct update *update, const int64_t *allowed,
+enum reception reception_judge(const struct incoming *incoming, const int64_t *allowed,
                                size_t allowed_count, const char **ret_reason);
 
 #endif

@@ -3,56 +3,58 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "vps/chat/press.h"
+#include "vps/chat/button.h"
 #include "vps/chat/suggest.h"
 #include "vps/chat/texts.h"
 
 enum { CLOSE_MAX = 8, LABEL_SIZE = 64 };
 
-static void say_gateways(const struct refusal *refusal, struct text *html)
+static void say_gateways(const struct conversation *conversation, int64_t person,
+                         const char *command, struct text *html)
 {
     const char *names[SUGGESTIONS_MAX];
     struct suggestions suggestions = {0};
-    unsigned count = sessions_gateways(refusal->sessions, names, SUGGESTIONS_MAX);
+    unsigned count = sessions_gateways(conversation->sessions, names, SUGGESTIONS_MAX);
     for (unsigned i = 0; i < count && i < SUGGESTIONS_MAX; i++) {
-        suggest_gateway(refusal->command, refusal->bot_name, names[i], &suggestions);
+        suggest_gateway(command, conversation->bot_name, names[i], &suggestions);
     }
-    suggest_say(&suggestions, refusal->outbox, refusal->chat_id, html);
+    suggest_say(&suggestions, conversation->transport, person, html);
 }
 
-/* Those of this user, the oldest first. */
-static void say_sessions(const struct refusal *refusal, struct text *html)
+/* Those of this user alone, the oldest first: that one is needed the least, mostly. */
+static void say_sessions(const struct conversation *conversation, int64_t person, struct text *html)
 {
-    char data[CLOSE_MAX][PRESS_DATA_SIZE], labels[CLOSE_MAX][LABEL_SIZE];
+    char data[CLOSE_MAX][BUTTON_DATA_SIZE], labels[CLOSE_MAX][LABEL_SIZE];
     struct button buttons[CLOSE_MAX];
-    const struct owner owner = {.kind = OWNER_TELEGRAM, .id = refusal->chat_id};
+    const struct owner owner = transport_owner(conversation->transport, person);
     unsigned count = 0;
     struct session *session = NULL;
-    while (count < CLOSE_MAX && (session = sessions_next(refusal->sessions, session))) {
+    while (count < CLOSE_MAX && (session = sessions_next(conversation->sessions, session))) {
         struct session_view view;
         session_view(session, &view);
         if (!owner_equal(&view.owner, &owner)) {
             continue;
         }
         struct text label = text_over(labels[count], LABEL_SIZE);
-        text_add(&label, "%s %u: %s", LABEL_CLOSE, count + 1, view.host);
-        press_format(PRESS_CLOSE, view.id, 0, data[count]);
+        text_add(&label, "%s %u: %s", BUTTONS[BUTTON_CLOSE].label, count + 1, view.host);
+        button_format(BUTTON_CLOSE, view.id, 0, data[count]);
         buttons[count] = (struct button){.label = labels[count], .data = data[count], .wide = true};
         texts_open_session(html, ++count, &view);
     }
-    outbox_say_with(refusal->outbox, refusal->chat_id, html->start, buttons, count);
+    transport_say_with(conversation->transport, person, html->start, buttons, count);
 }
 
-void refusal_say(const struct refusal *refusal, int err, const struct why *why)
+void refusal_say(const struct conversation *conversation, int64_t person, const char *command,
+                 int err, const struct why *why)
 {
     char buffer[TEXTS_SIZE];
     struct text html = text_over(buffer, sizeof buffer);
     texts_not_opened(&html, why);
-    if (err == -EDESTADDRREQ) {
-        say_gateways(refusal, &html);
-    } else if (err == -EDQUOT) {
-        say_sessions(refusal, &html);
+    if (err == -EDESTADDRREQ) { /* several gateways, and none was named */
+        say_gateways(conversation, person, command, &html);
+    } else if (err == -EDQUOT) { /* the user's own limit: closing one makes room */
+        say_sessions(conversation, person, &html);
     } else {
-        outbox_say(refusal->outbox, refusal->chat_id, buffer);
+        transport_say(conversation->transport, person, buffer);
     }
 }

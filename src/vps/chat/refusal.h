@@ -8,18 +8,10 @@
 #include <stdint.h>
 
 #include "base/why.h"
-#include "vps/session/sessions.h"
-#include "vps/telegram/outbox.h"
+#include "vps/chat/conversation.h"
 
-struct refusal {
-    struct outbox *outbox;
-    struct sessions *sessions;
-    const char *bot_name;
-    int64_t chat_id;     /* the user's, and so the user */
-    const char *command; /* as it was sent */
-};
-
-/* err and why: of sessions_open(). */
-void refusal_say(const struct refusal *refusal, int err, const struct why *why);
+/* command: as this person sent it. err and why: of sessions_open(). */
+void refusal_say(const struct conversation *conversation, int64_t person, const char *command,
+                 int err, const struct why *why);
 
 #endif

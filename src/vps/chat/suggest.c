@@ -1,3 +1,8 @@
+/*
+ * Whatever is offered has been through command_parse(): a suggestion that does not work is worse than
+ * none. What somebody says without a slash is mostly not meant for us at all, so there only what is a
+ * command word exactly, or what works as it stands, is taken for one.
+ */
 #include "vps/chat/suggest.h"
 
 #include <stdio.h>
@@ -5,8 +10,8 @@
 #include <strings.h>
 
 #include "base/nearest.h"
-#include "vps/chat/press.h"
-#include "vps/telegram/html.h"
+#include "vps/chat/button.h"
+#include "vps/transport/html.h"
 
 /* Adds a command, if it would work. *ret_command (may be NULL) is what it says. */
 __attribute__((format(printf, 4, 5))) static bool add(struct suggestions *suggestions,
@@ -59,8 +64,7 @@ static const struct command_row *find(const char *word, bool exactly)
 static bool is_for_another(const struct command_row *row, uint16_t port)
 {
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (COMMANDS[i].kind == COMMAND_OPEN && &COMMANDS[i] != row &&
-            COMMANDS[i].default_port == port) {
+        if (COMMANDS[i].opens && &COMMANDS[i] != row && kind_row(COMMANDS[i].kind)->port == port) {
             return true;
         }
     }
@@ -87,7 +91,7 @@ static void suggest_machine(const char *word, const char *bot_name, struct sugge
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         const struct command_row *row = &COMMANDS[i];
         struct command command;
-        if (row->kind == COMMAND_OPEN && is_of_scheme(row, word) &&
+        if (row->opens && is_of_scheme(row, word) &&
             add(suggestions, bot_name, &command, "/%s %s", row->name, word)) {
             suggestions->count -= is_for_another(row, command.target.port);
         }
@@ -114,7 +118,7 @@ void suggest_for(const char *typed, const char *bot_name, struct suggestions *re
         snprintf(name, sizeof name, "%.*s", (int)name_len, start);
         /* Without a slash it could be anything: only what it says exactly, or what would work. */
         const struct command_row *row = find(name, !slash && !*rest);
-        if (row && row->kind == COMMAND_OPEN && *rest &&
+        if (row && row->opens && *rest &&
             !add(ret_suggestions, bot_name, NULL, "/%s %s", row->name, rest) && !slash) {
             row = find(name, true);
         }
@@ -144,15 +148,15 @@ void suggest_gateway(const char *typed, const char *bot_name, const char *gatewa
 
 /* ---- saying it --------------------------------------------------------------- */
 
-void suggest_say(const struct suggestions *suggestions, struct outbox *outbox, int64_t chat_id,
+void suggest_say(const struct suggestions *suggestions, struct transport *transport, int64_t person,
                  struct text *html)
 {
-    char data[SUGGESTIONS_MAX][PRESS_DATA_SIZE];
+    char data[SUGGESTIONS_MAX][BUTTON_DATA_SIZE];
     struct button buttons[SUGGESTIONS_MAX];
     unsigned count = 0;
     for (unsigned i = 0; i < suggestions->count; i++) {
         const char *command = suggestions->commands[i];
-        if (!suggestions->may_be_a_word && press_format_run(command, data[count]) == 0) {
+        if (!suggestions->may_be_a_word && button_format_command(command, data[count]) == 0) {
             buttons[count] = (struct button){.label = command, .data = data[count], .wide = true};
             count++;
         } else {
@@ -160,5 +164,5 @@ void suggest_say(const struct suggestions *suggestions, struct outbox *outbox, i
             html_add_in_tag(html, "code", command);
         }
     }
-    outbox_say_with(outbox, chat_id, html->start, buttons, count);
+    transport_say_with(transport, person, html->start, buttons, count);
 }

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "vps/chat/command.h"
-#include "vps/telegram/outbox.h"
+#include "vps/transport/transport.h"
 
 enum { SUGGESTIONS_MAX = 8, SUGGESTION_SIZE = 400 };
 
@@ -25,7 +25,7 @@ void suggest_for(const char *typed, const char *bot_name, struct suggestions *re
 void suggest_gateway(const char *typed, const char *bot_name, const char *gateway,
                      struct suggestions *suggestions);
 /* Says html, with a button for each suggestion that fits in one; the others stand below. */
-void suggest_say(const struct suggestions *suggestions, struct outbox *outbox, int64_t chat_id,
+void suggest_say(const struct suggestions *suggestions, struct transport *transport, int64_t person,
                  struct text *html);
 
 #endif

@@ -2,27 +2,9 @@
 
 #include <inttypes.h>
 
-#include "vps/telegram/html.h"
+#include "vps/transport/html.h"
 
 enum { CAPTION_SHOWN_MAX = 400 };
-
-void texts_help(struct text *html)
-{
-    text_add(html, "I connect you to your machines. Nothing is open until you ask, and nothing "
-                   "stays open afterwards.\n");
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        const struct command_row *row = &COMMANDS[i];
-        if (row->kind == COMMAND_OPEN) {
-            text_add(html, "\n/%s ", row->name);
-            html_add(html, row->takes);
-            text_add(html, "\n%s, for example ", row->help);
-            html_add_in_tag(html, "code", row->example);
-            text_add(html, "\n");
-        }
-    }
-    text_add(html, "\nWith several gateways, put the name of one in front: "
-                   "<code>/ssh office/192.168.1.22</code>");
-}
 
 void texts_unknown(struct text *html)
 {
@@ -32,12 +14,13 @@ void texts_unknown(struct text *html)
 /* It takes a machine, and none was said. */
 static void add_example(struct text *html, const struct command_row *row)
 {
-    if (row->kind == COMMAND_OPEN) {
+    if (row->opens) {
         text_add(html, " Say which machine, for example ");
         html_add_in_tag(html, "code", row->example);
     }
 }
 
+/* Of a word that could be a greeting as well as a machine's name, nothing is made a button. */
 void texts_did_you_mean(struct text *html, const struct suggestions *suggestions)
 {
     text_add(html, "I did not understand that. ");
@@ -52,6 +35,7 @@ void texts_did_you_mean(struct text *html, const struct suggestions *suggestions
     }
 }
 
+/* why may quote what was typed, which is not to become a link. */
 void texts_usage(struct text *html, const struct command_row *row, const struct why *why,
                  bool several)
 {
@@ -68,6 +52,7 @@ void texts_usage(struct text *html, const struct command_row *row, const struct 
     }
 }
 
+/* A command below a photo is not run, but shown, so that it can be copied and sent. */
 void texts_only_text(struct text *html, const char *caption)
 {
     char command[CAPTION_SHOWN_MAX];
@@ -96,6 +81,10 @@ void texts_expired(struct text *html, unsigned count, int64_t age_s)
     text_add(html, " ago and has expired. Please send it again.");
 }
 
+/*
+ * Nothing of what the bot is for, whose it is, or what it can reach: anybody can write to it. The number
+ * is theirs, and what its owner needs to let them in.
+ */
 void texts_private(struct text *html, int64_t user_id)
 {
     text_add(html,
@@ -104,6 +93,7 @@ void texts_private(struct text *html, int64_t user_id)
              user_id);
 }
 
+/* Such a file is needed now, and there is another way to it. */
 void texts_file_stuck(struct text *html, const char *file_name)
 {
     html_add(html, file_name);
@@ -113,34 +103,10 @@ void texts_file_stuck(struct text *html, const char *file_name)
 
 void texts_forwarded(struct text *html)
 {
-    text_add(html, "I do not run forwarded commands. Please send it yourself.");
+    text_add(html, "I do not run forwarded commands. Please send the command yourself.");
 }
 
 void texts_not_opened(struct text *html, const struct why *why)
 {
     html_add_sentence(html, why->text);
 }
-
-/* --- answers to pressed buttons --- */
-
-const struct toast_text TOASTS[TOAST_COUNT] = {
-    [TOAST_CLOSED] = {"Closed.", false},
-    [TOAST_ADMITTED] = {"Admitted.", false},
-    [TOAST_BLOCKED] = {"Blocked.", false},
-    [TOAST_ALREADY_ADMITTED] = {"You have already admitted it.", false},
-    [TOAST_ALREADY_BLOCKED] = {"You have already blocked it.", false},
-    [TOAST_MORE] = {"The lines are in the message now.", false},
-    [TOAST_LESS] = {"The lines are hidden again.", false},
-    [TOAST_CLIENT_GONE] = {"This client is not waiting any more.", false},
-    [TOAST_ASKED] = {"Here they are.", false},
-    [TOAST_ALL_ASKED] = {"I have already asked you about everybody who is waiting.", false},
-    [TOAST_RUNNING] = {"On its way.", false},
-    [TOAST_RUNNING_ALREADY] = {"You have already pressed one of these.", false},
-    [TOAST_TOO_OLD] = {"This button is too old. Please send the command again.", true},
-    [TOAST_SESSION_OVER] = {"This session has already ended.", false},
-    [TOAST_OVER_NOBODY_ADMITTED] = {"This session has already ended, so nobody was let in. Please "
-                                    "send the command again.",
-                                    true},
-    [TOAST_NOT_YOURS] = {"This is somebody else's session.", true},
-    [TOAST_NO_BUTTON] = {"This button no longer does anything.", false},
-};

@@ -1,5 +1,6 @@
 /*
- * texts: every text the users read. Messages are HTML of Telegram's kind (html.h).
+ * texts: what users read, as HTML of html.h's kind. What one command answers stands with its
+ * handler, and what is said to whoever pressed a button in answer.def.
  */
 #ifndef PAMTUNNEL_VPS_CHAT_TEXTS_H
 #define PAMTUNNEL_VPS_CHAT_TEXTS_H
@@ -16,7 +17,6 @@ enum { TEXTS_SIZE = 8192 };
 
 /* --- to those who write --- */
 
-void texts_help(struct text *html);
 void texts_unknown(struct text *html);
 /* The suggestions follow as buttons, or below. */
 void texts_did_you_mean(struct text *html, const struct suggestions *suggestions);
@@ -89,42 +89,8 @@ enum texts_fate { TEXTS_ADMITTED, TEXTS_BLOCKED, TEXTS_PUT_OFF, TEXTS_GONE };
 void texts_answered(struct text *html, const struct session_view *view, const struct addr *from,
                     enum texts_fate fate);
 
-/* --- answers to pressed buttons: plain text --- */
-
-enum toast {
-    TOAST_CLOSED,
-    TOAST_ADMITTED,
-    TOAST_BLOCKED,
-    TOAST_ALREADY_ADMITTED,
-    TOAST_ALREADY_BLOCKED,
-    TOAST_MORE,
-    TOAST_LESS,
-    TOAST_CLIENT_GONE,
-    TOAST_ASKED,
-    TOAST_ALL_ASKED,
-    TOAST_RUNNING,
-    TOAST_RUNNING_ALREADY,
-    TOAST_TOO_OLD,
-    TOAST_SESSION_OVER,
-    TOAST_OVER_NOBODY_ADMITTED,
-    TOAST_NOT_YOURS,
-    TOAST_NO_BUTTON,
-    TOAST_COUNT,
-};
-
-struct toast_text {
-    const char *text;
-    bool is_alert; /* what was pressed did not happen, and the user has to know */
-};
-extern const struct toast_text TOASTS[TOAST_COUNT];
-
-/* Labels of buttons. */
-#define LABEL_COPY      "Copy"
-#define LABEL_MORE      "scp, config"
-#define LABEL_LESS      "Less"
-#define LABEL_CLOSE     "Close"
-#define LABEL_ADMIT     "Admit"
-#define LABEL_BLOCK     "Block"
-#define LABEL_WHO_WAITS "Who waits?"
+/* Labels of buttons that button.def does not have: one that copies, and "scp, config" once pressed. */
+#define LABEL_COPY "Copy"
+#define LABEL_LESS "Less"
 
 #endif

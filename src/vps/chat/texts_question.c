@@ -1,9 +1,13 @@
-/* What is said about unknown clients at a session's port. */
+/*
+ * What is said about unknown clients at a session's port. It helps its reader to decide, so it tells
+ * apart what is known (the address, when it came, where the user was last) and what is only claimed
+ * by the client itself: that is set as code, and introduced as its own words.
+ */
 #include <string.h>
 #include <time.h>
 
 #include "vps/chat/texts.h"
-#include "vps/telegram/html.h"
+#include "vps/transport/html.h"
 
 static void add_after(struct text *html, const struct parked_view *client)
 {
@@ -132,7 +136,7 @@ void texts_question(struct text *html, const struct session_view *view,
         add_each(html, view, clients, count);
     }
     add_last(html, view, &clients[0]->from, asks_always);
-    text_add(html, count == 1 ? "\nIs it you?" : "\nWhich one is you?");
+    text_add(html, count == 1 ? "\nIs it you?" : "\nWhich one are you?");
 }
 
 static void add_networks(struct text *html, const struct knocking *knocking)
@@ -169,10 +173,10 @@ void texts_answered(struct text *html, const struct session_view *view, const st
         bool names_kind;
     } FATES[] = {
         [TEXTS_ADMITTED] = {"✅ ", " was admitted to ", ".", false},
-        [TEXTS_BLOCKED] = {"⛔ ", " was blocked from ", ", for this session.", false},
-        [TEXTS_PUT_OFF] = {"⏳ ", " wants in: ",
-                           ". I am asking about others first; <b>Who waits?</b> brings it back.",
-                           true},
+        [TEXTS_BLOCKED] = {"⛔ ", " was blocked from ", " for this session.", false},
+        [TEXTS_PUT_OFF] =
+            {"⏳ ", " wants in: ",
+             ". I am asking about others first; press <b>Who waits?</b> to bring it back.", true},
         [TEXTS_GONE] = {"⚪ ", " wanted in: ", ". It is not waiting any more.", true},
     };
     text_add(html, "%s", FATES[fate].before);

@@ -1,8 +1,11 @@
-/* What the live message of a session says. */
+/*
+ * What the live message of a session says: one function for each of its states, and the parts that
+ * several of them share. Names of machines and users, and whatever a peer said, go through html.h.
+ */
 #include <stdio.h>
 
 #include "vps/chat/texts.h"
-#include "vps/telegram/html.h"
+#include "vps/transport/html.h"
 
 void texts_add_target(struct text *html, const struct session_view *view)
 {
@@ -118,6 +121,10 @@ void texts_waiting_file(struct text *html, const struct session_view *view, cons
     add_note(html, view);
 }
 
+/*
+ * The warnings are quoted as Windows shows them, so that their reader knows them again, and says
+ * what to check first: a user who is told to ignore warnings ignores the next one, too.
+ */
 void texts_rdp_caption(struct text *html, const struct session_view *view, const char *address,
                        bool clipboard)
 {
@@ -134,7 +141,7 @@ void texts_rdp_caption(struct text *html, const struct session_view *view, const
              "is normal: the machine made that certificate itself.");
     if (clipboard) {
         text_add(html, "\n\nThe clipboard is shared: what you copy on either side can be pasted, "
-                       "and read, on the other one.");
+                       "and read, on the other.");
     }
 }
 
@@ -149,6 +156,7 @@ void texts_connected(struct text *html, const struct session_view *view)
     add_note(html, view);
 }
 
+/* A gateway that is gone is named: its reader may be the one who can turn it on again. */
 void texts_reconnecting(struct text *html, const struct session_view *view)
 {
     text_add(html, "🟠 ");
@@ -202,6 +210,7 @@ static bool never_opened(const struct session_view *view)
            (view->end == SESSION_END_REFUSED || view->end == SESSION_END_GATEWAY);
 }
 
+/* Red is for what needs its reader: that a session ends is no trouble, that it never began is. */
 void texts_ended(struct text *html, const struct session_view *view, const char *how)
 {
     text_add(html, never_opened(view) ? "🔴 " : "⚪ ");

@@ -7,7 +7,7 @@
 
 struct waiter {
     struct waiter *next;
-    int64_t chat_id;
+    int64_t person;
     unsigned tries_left;
     char command[];
 };
@@ -20,13 +20,17 @@ struct waiting {
     unsigned count;
 };
 
+/*
+ * By the clock, and not by what gateways do: trying costs next to nothing, and the one that came
+ * may not be the one that serves this target.
+ */
 static void try_all(struct waiting *waiting, bool last)
 {
     struct waiter **at = &waiting->first;
     while (*at) {
         struct waiter *waiter = *at;
         bool is_last = last || --waiter->tries_left == 0;
-        if (waiting->fn(waiting->arg, waiter->chat_id, waiter->command, is_last) || is_last) {
+        if (waiting->fn(waiting->arg, waiter->person, waiter->command, is_last) || is_last) {
             *at = waiter->next;
             free(waiter);
             waiting->count--;
@@ -45,7 +49,8 @@ static void on_timer(void *arg)
     }
 }
 
-bool waiting_add(struct waiting *waiting, int64_t chat_id, const char *command)
+/* At the end: those who asked first are tried first, as a limit may leave room for one only. */
+bool waiting_add(struct waiting *waiting, int64_t person, const char *command)
 {
     size_t size = strlen(command) + 1;
     struct waiter **end = &waiting->first;
@@ -53,7 +58,7 @@ bool waiting_add(struct waiting *waiting, int64_t chat_id, const char *command)
     if (!waiter) {
         return false;
     }
-    *waiter = (struct waiter){.chat_id = chat_id, .tries_left = WAITING_TRIES};
+    *waiter = (struct waiter){.person = person, .tries_left = WAITING_TRIES};
     memcpy(waiter->command, command, size);
     while (*end) {
         end = &(*end)->next;

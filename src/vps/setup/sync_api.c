@@ -7,13 +7,13 @@
 #include <uv.h>
 
 #include "base/text.h"
-#include "vps/telegram/telegram.h"
+#include "vps/telegram/api.h"
 
 enum { GREETING_MS = 15000 };
 
 struct sync_api {
     uv_loop_t loop;
-    struct telegram *telegram;
+    struct api *api;
     struct sync_api_answer *answer; /* of the call under way; NULL: it is over */
 };
 
@@ -28,8 +28,8 @@ int sync_api_new(const struct vps_settings *settings, struct sync_api **ret_sync
         free(sync_api);
         return err;
     }
-    err = telegram_new(&sync_api->loop, settings->telegram_api_url, settings->telegram_token,
-                       settings->telegram_proxy, &sync_api->telegram);
+    err = api_new(&sync_api->loop, settings->telegram_api_url, settings->telegram_token,
+                  settings->telegram_proxy, &sync_api->api);
     if (err < 0) {
         sync_api_free(sync_api);
         return err;
@@ -41,19 +41,19 @@ int sync_api_new(const struct vps_settings *settings, struct sync_api **ret_sync
 void sync_api_free(struct sync_api *sync_api)
 {
     if (sync_api) {
-        telegram_free(sync_api->telegram);
+        api_free(sync_api->api);
         uv_run(&sync_api->loop, UV_RUN_DEFAULT);
         uv_loop_close(&sync_api->loop);
         free(sync_api);
     }
 }
 
-static void on_reply(void *arg, const struct telegram_reply *reply)
+static void on_reply(void *arg, const struct api_reply *reply)
 {
     struct sync_api *sync_api = arg;
     struct sync_api_answer *answer = sync_api->answer;
     *answer = (struct sync_api_answer){
-        .done = reply->outcome == TELEGRAM_DONE,
+        .done = reply->outcome == API_DONE,
         .from_api = reply->from_api,
         .code = reply->code,
         .server_unix = reply->server_unix,
@@ -70,8 +70,7 @@ void sync_api_call(struct sync_api *sync_api, const char *method, json_t *params
     params = params ? params : json_object();
     *ret_answer = (struct sync_api_answer){.trouble = "out of memory"};
     sync_api->answer = ret_answer;
-    if (!params ||
-        !telegram_call(sync_api->telegram, method, params, NULL, timeout_ms, on_reply, sync_api)) {
+    if (!params || !api_call(sync_api->api, method, params, NULL, timeout_ms, on_reply, sync_api)) {
         sync_api->answer = NULL;
     }
     json_decref(params);

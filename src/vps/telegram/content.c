@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+_Static_assert(BUTTON_DATA_MAX <= (int)CONTENT_DATA_MAX, "a button's data is refused");
+
 static json_t *button_json(const struct button *button)
 {
     if (button->copy) {
@@ -10,12 +12,12 @@ static json_t *button_json(const struct button *button)
     return json_pack("{s:s,s:s}", "text", button->label, "callback_data", button->data);
 }
 
-/* NULL if there is none. */
+/* A command is too long to share a row with another button. NULL if there is none. */
 static json_t *keyboard_json(const struct button *buttons, unsigned count)
 {
     json_t *rows = json_array(), *shared = NULL;
     for (unsigned i = 0; i < count; i++) {
-        if (buttons[i].copy && strlen(buttons[i].copy) > COPY_TEXT_MAX) {
+        if (buttons[i].copy && strlen(buttons[i].copy) > CONTENT_COPY_TEXT_MAX) {
             continue;
         }
         json_t *row = buttons[i].wide ? NULL : shared;

@@ -3,28 +3,21 @@
 #define PAMTUNNEL_VPS_TELEGRAM_CONTENT_H
 
 #include <jansson.h>
-#include <stdbool.h>
+
+#include "vps/transport/transport.h"
 
 /*
  * Telegram's limits: of a message, a caption, a button's copied text, the answer to a
  * pressed button and what the bot says of itself in characters, of a button's data in bytes.
  */
 enum {
-    MESSAGE_MAX = 4096,
-    CAPTION_MAX = 1024,
-    COPY_TEXT_MAX = 256,
-    CALLBACK_DATA_MAX = 64,
-    ANSWER_MAX = 200,
-    DESCRIPTION_MAX = 512,
-    SHORT_DESCRIPTION_MAX = 120,
-};
-
-/* One below a message: it sends back `data`, or copies `copy`. */
-struct button {
-    const char *label;
-    const char *data;
-    const char *copy;
-    bool wide; /* it has a row of its own; all others share one */
+    CONTENT_MESSAGE_MAX = 4096,
+    CONTENT_CAPTION_MAX = 1024,
+    CONTENT_COPY_TEXT_MAX = 256,
+    CONTENT_DATA_MAX = 64,
+    CONTENT_ANSWER_MAX = 200,
+    CONTENT_DESCRIPTION_MAX = 512,
+    CONTENT_SHORT_DESCRIPTION_MAX = 120,
 };
 
 /*

@@ -1,3 +1,14 @@
+/*
+ * libcurl's multi interface on our loop: curl says which sockets to watch (on_socket) and when
+ * to be called (on_timer), and is told of both (on_events, on_timeout). What is done is then collected
+ * in one place. A request is in the list from its start until it is collected or cancelled.
+ *
+ * Re-entrancy: callbacks run from collect() only, never from inside curl; they may post and cancel
+ * other requests, but not free the http. Their own request is out of the list by then.
+ *
+ * HTTP/1.1 has a connection for each request under way, so that one that dies takes no other with it,
+ * and the turns that architecture.md gives to the bot's parts can be counted in connections.
+ */
 #include "vps/telegram/http.h"
 
 #include <errno.h>
@@ -20,7 +31,7 @@
 
 /*
  * As many connections as the bot's parts can need at once: one for the poll, one kept warm,
- * and what errands.c and outbox.c allow themselves. So that none waits for another's.
+ * and what calls.c and outbox.c allow themselves. So that none waits for another's.
  */
 enum { CONNECT_TIMEOUT_MS = 10000, CONNECTIONS_MAX = 16 };
 
@@ -127,6 +138,7 @@ static bool set_headers(struct http_request *request, const struct http_body *bo
     return ok && !curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, request->headers);
 }
 
+/* NOSIGNAL: curl's own time-outs would be signals, in a process of many threads. */
 static bool set_options(struct http_request *request, const char *url, uint32_t timeout_ms)
 {
     CURL *easy = request->easy;

@@ -12,8 +12,8 @@
 struct http;
 
 /*
- * proxy is of the form that vps/proxy.h checks, or empty: as the environment says. It may hold a
- * password, and appears in no error.
+ * proxy has the form that base/proxy.h checks; "": what the environment says. It may hold a
+ * password, and appears in no error. 0 or -errno.
  */
 int http_new(uv_loop_t *loop, const char *proxy, struct http **ret_http);
 /* Cancels what is under way. Not from inside an http_fn. Accepts NULL. */
@@ -53,7 +53,7 @@ struct http_request;
 /* Called once, from the loop; the request is gone afterwards. */
 typedef void (*http_fn)(void *arg, const struct http_reply *reply);
 
-/* NULL when out of memory or if the URL is none. timeout_ms is for the whole request. */
+/* NULL when out of memory or if the URL is not one. timeout_ms is for the whole request. */
 struct http_request *http_post(struct http *http, const char *url, const struct http_body *body,
                                uint32_t timeout_ms, http_fn fn, void *arg);
 /* The callback will not run. Accepts NULL. */

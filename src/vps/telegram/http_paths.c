@@ -5,8 +5,8 @@
 #include "base/clock.h"
 
 enum {
-    WITHOUT_V6_MS = 10 * 60 * 1000,
-    SILENT_V4_MAX = 2, /* one may be connections that died */
+    WITHOUT_V6_MS = 10 * 60 * 1000, /* a time-out in ten minutes is what trying IPv6 again costs */
+    SILENT_V4_MAX = 2,              /* one may be connections that died */
 };
 
 /* CURLOPT_OPENSOCKETFUNCTION: for each address that is tried. */
@@ -21,7 +21,7 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
     return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
-/* CURLOPT_CLOSESOCKETFUNCTION, also of connections whose request is long over. */
+/* CURLOPT_CLOSESOCKETFUNCTION, even of connections whose request is long over. */
 static int on_close(void *arg, curl_socket_t fd)
 {
     struct http_paths *paths = arg;
@@ -58,7 +58,8 @@ bool http_paths_learn(struct http_paths *paths, CURL *easy, const struct http_pa
 {
     uint64_t now = clock_ms();
     long header_size = 0;
-    if (code == CURLE_OK || code == CURLE_WRITE_ERROR) {
+    if (code == CURLE_OK ||
+        code == CURLE_WRITE_ERROR) { /* the latter is an answer that we refused */
         paths->silent_v4 = 0;
         return false;
     }
@@ -67,6 +68,7 @@ bool http_paths_learn(struct http_paths *paths, CURL *easy, const struct http_pa
         paths->without_v6_until = 0;
         return true;
     }
+    /* Requests that were under way together fail together: that counts once. */
     bool another = attempt->began_ms >= paths->broken_ms;
     paths->broken_ms = now;
     curl_easy_getinfo(easy, CURLINFO_HEADER_SIZE, &header_size);

@@ -41,7 +41,7 @@ int http_sockets_open(struct http_sockets *sockets, int family, int type, int pr
         return -1;
     }
     watch_over(fd);
-    if (sockets->count < HTTP_SOCKETS_MAX) {
+    if (sockets->count < HTTP_SOCKETS_MAX) { /* one that is not listed only dies later */
         sockets->list[sockets->count].fd = fd;
         sockets->list[sockets->count++].opened_ms = clock_ms();
     }
@@ -66,6 +66,7 @@ void http_sockets_close(struct http_sockets *sockets, int fd)
         if (sockets->list[i].fd == fd) {
             continue;
         }
+        /* Not closed, which is curl's to do: it finds the connection ended, and opens another. */
         if (silence && now - sockets->list[i].opened_ms > SILENT_MS) {
             shutdown(sockets->list[i].fd, SHUT_RDWR);
         }

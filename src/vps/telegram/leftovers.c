@@ -12,6 +12,10 @@ struct leftover {
     char correction[]; /* what it is to say, HTML; "": nothing, it is to go */
 };
 
+/*
+ * What is kept is the finished text and not what happened: the process that reads it knows neither the
+ * session nor, after an update, how this one would have put it.
+ */
 struct leftovers {
     struct store *store;
     struct outbox *outbox;

@@ -15,6 +15,7 @@ enum {
     LINE_MAX_LEN = 64,
 };
 
+/* A row for each bot at each server: whoever tries another one and comes back has lost nothing. */
 static const char LOAD[] = "SELECT bot, next, at FROM queue WHERE api_url=?1 ORDER BY at DESC";
 static const char KEEP[] = "INSERT INTO queue(bot, api_url, next, at) VALUES(?1, ?2, ?3, ?4) "
                            "ON CONFLICT(bot, api_url) DO UPDATE SET next=?3, at=?4";
@@ -63,6 +64,7 @@ void offset_done(struct offset *offset)
     store_detach(offset->store, offset);
 }
 
+/* at: of the newest update, by which its age is judged; writing it again makes it no younger. */
 static int keep(struct offset *offset, int64_t at, statement_done_fn done, void *arg)
 {
     const struct statement statement = {KEEP,
@@ -101,6 +103,7 @@ void offset_load(struct offset *offset, int64_t bot_id, int64_t now_unix)
         }
     }
     take_up(offset, newest, now_unix);
+    /* The old file goes only when what it said is in the database. */
     if (access(offset->old_path, F_OK) == 0) {
         keep(offset, newest->at, on_taken_over, offset);
     }

@@ -21,14 +21,14 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "vps/telegram/api.h"
 #include "vps/telegram/content.h"
-#include "vps/telegram/telegram.h"
 
 struct outbox;
 struct post;
 
-/* NULL when out of memory. telegram outlives it. */
-struct outbox *outbox_new(uv_loop_t *loop, const struct log *log, struct telegram *telegram);
+/* NULL when out of memory. api outlives it. */
+struct outbox *outbox_new(uv_loop_t *loop, const struct log *log, struct api *api);
 /* Forgets everything that was not delivered. Accepts NULL. */
 void outbox_free(struct outbox *outbox);
 
@@ -38,8 +38,8 @@ struct post *post_new(struct outbox *outbox, int64_t chat_id);
  * The same, of a file with a caption (HTML), on its way at once. The bytes are copied,
  * and wiped when they are sent.
  */
-struct post *post_new_file(struct outbox *outbox, int64_t chat_id, const char *name,
-                           const char *type, const void *data, size_t len, const char *caption);
+struct post *post_new_file(struct outbox *outbox, int64_t chat_id,
+                           const struct transport_file *file);
 /* What users are told of a file that the server does not take for a while: write() says it, in HTML. */
 void outbox_on_stuck(struct outbox *outbox,
                      void (*write)(struct text *html, const char *file_name));
@@ -60,8 +60,6 @@ struct post *post_adopt(struct outbox *outbox, int64_t chat_id, int64_t message_
 
 /* A message by itself. */
 void outbox_say(struct outbox *outbox, int64_t chat_id, const char *html);
-void outbox_say_with(struct outbox *outbox, int64_t chat_id, const char *html,
-                     const struct button *buttons, unsigned count);
 
 /*
  * The same to somebody who is not a user: only a few at once, and each tried only once, so

@@ -24,6 +24,10 @@ void post_free(struct post *post)
     free(post);
 }
 
+/*
+ * One that was never sent need not be deleted; a post that is to go is not edited before that. What
+ * is said of a file is never changed: its message is deleted instead.
+ */
 enum work post_work(const struct post *post)
 {
     if (post->lost || (!post->wanted && !post->deleting)) {
@@ -36,6 +40,16 @@ enum work post_work(const struct post *post)
         return WORK_SEND;
     }
     return post->is_file || json_equal(post->wanted, post->shown) ? WORK_NONE : WORK_EDIT;
+}
+
+const char *post_method(enum work work)
+{
+    static const char *const METHODS[] = {
+        [WORK_SEND] = "sendMessage",
+        [WORK_EDIT] = "editMessageText",
+        [WORK_DELETE] = "deleteMessage",
+    };
+    return METHODS[work];
 }
 
 json_t *post_params(const struct post *post, int64_t chat_id, enum work work)
@@ -65,7 +79,7 @@ void post_delivered(struct post *post, enum work work, const json_t *result)
     post->not_before_ms = 0;
     backoff_reset(&post->backoff);
     if (work == WORK_SEND) {
-        file_done(&post->file);
+        file_done(&post->file); /* its secret is in the chat now, and need not be here */
         post->message_id = json_integer_value(json_object_get(result, "message_id"));
         post->lost = post->message_id == 0;
     } else if (work == WORK_DELETE) {
@@ -73,6 +87,7 @@ void post_delivered(struct post *post, enum work work, const json_t *result)
     }
 }
 
+/* An edit that was refused leaves a message that can be edited again; otherwise there is none. */
 void post_give_up(struct post *post, enum work work)
 {
     post_delivered(post, work, NULL);

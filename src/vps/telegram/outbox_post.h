@@ -1,5 +1,5 @@
 /*
- * outbox_post: a post from the inside, for outbox.c: what the user sees of it, what it is to
+ * outbox_post: a post from the inside, for the outbox: what the user sees of it, what it is to
  * show, and what has to be done about the difference. Everybody else uses outbox.h.
  */
 #ifndef PAMTUNNEL_VPS_TELEGRAM_OUTBOX_POST_H
@@ -22,7 +22,7 @@ struct post_file {
     size_t len;
 };
 
-struct chat; /* outbox.c */
+struct chat; /* outbox_chat.h */
 
 struct post {
     struct chat *chat;
@@ -48,6 +48,8 @@ struct post {
 void post_free(struct post *post);
 /* What is to be done so that the user sees what is wanted. */
 enum work post_work(const struct post *post);
+/* The method of that request, of a post that is no file. */
+const char *post_method(enum work work);
 /* The parameters of that request. NULL when out of memory. */
 json_t *post_params(const struct post *post, int64_t chat_id, enum work work);
 /* The request was answered: the user sees what it said. result: of WORK_SEND. */

@@ -19,7 +19,7 @@ bool poll_length_cut(struct poll_length *length, uint64_t after_ms)
     bool same = after_ms < length->cut_ms + SAME_MS && length->cut_ms < after_ms + SAME_MS;
     length->cuts = same ? length->cuts + 1 : 1;
     length->cut_ms = after_ms;
-    uint64_t fits_s = after_ms / 1000 * 3 / 4;
+    uint64_t fits_s = after_ms / 1000 * 3 / 4; /* what cuts does not do so to the second */
     if (length->cuts < CUTS || fits_s < SHORTEST_S || fits_s >= poll_length_s(length)) {
         return false;
     }

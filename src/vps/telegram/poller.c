@@ -1,3 +1,22 @@
+/*
+ * A poll's updates are dealt with only when the state file knows that they are (on_passed): of a
+ * command that a crash interrupts, not being run is better than being run twice, since whoever sent it
+ * sees the one and not the other. So there are three stays: the poll under way (call), what it brought
+ * and is being noted (batch), and the wait before the next try (timer); at most one at a time.
+ *
+ * What may go wrong, and what is done about it:
+ *   the way there, the server   tried again with backoff, at first with short polls (retry)
+ *   something ends long polls   they become shorter (learn_length)
+ *   another program polls, too  said in the log and in the status (poller_is_conflict)
+ *   a webhook is set            removed
+ *   an update we cannot parse   stepped over, or it would come for ever (step_over)
+ *   numbers that begin anew     taken (numbers_began_anew)
+ *   a token that is refused     at the start it ends the agent; later it may have been revoked
+ *                               by mistake, and is tried once a minute
+ *
+ * Re-entrancy: `update` may stop the poller, and the rest of the batch is then not dealt with;
+ * `refused` may free it, as it is called from the timer.
+ */
 #include "vps/telegram/poller.h"
 
 #include <errno.h>
@@ -11,7 +30,8 @@
 #include "base/timer.h"
 #include "vps/telegram/offset.h"
 #include "vps/telegram/poll_length.h"
-#include "vps/telegram/telegram_clock.h"
+#include "vps/telegram/poller_failure.h"
+#include "vps/telegram/server_clock.h"
 #include "vps/telegram/trouble.h"
 
 enum {
@@ -20,11 +40,9 @@ enum {
     UPDATES_AT_ONCE = 20,     /* 20 of the largest stay far below HTTP_BODY_MAX */
     FIRST_WAIT_MS = 1000,
     MAX_WAIT_MS = 30000,
-    MAX_UNREACHABLE_WAIT_MS = 5000, /* without a way there: a try costs nobody anything */
-    REVOKED_WAIT_MS = 60000,        /* the token was right once: it may be again, but not soon */
-    EMPTY_EVERY_MS = 1000,          /* for servers that do not wait */
-    WARM_EVERY_MS = 45000,          /* servers close idle connections after a minute or more */
-    UNREADABLE_MAX = 2,             /* the same poll, until updates are asked for one by one */
+    EMPTY_EVERY_MS = 1000, /* for servers that do not wait */
+    WARM_EVERY_MS = 45000, /* servers close idle connections after a minute or more */
+    UNREADABLE_MAX = 2,    /* the same poll, until updates are asked for one by one */
     CONFLICT_TOLD_MS = 10 * 60 * 1000,
     /*
      * The Bot API takes an offset beyond its newest update as an acknowledgement only if it
@@ -40,13 +58,13 @@ static const char *const STATE_NAMES[] = {"greeting", "refused", "polling", "sto
 struct poller {
     struct poller_options options;
     enum poller_state state;
-    struct telegram_call *call; /* getMe or getUpdates */
-    struct telegram_call *warm;
+    struct api_call *call; /* getMe or getUpdates */
+    struct api_call *warm;
     struct timer *timer; /* until the next try */
     struct backoff backoff;
     struct trouble trouble;
     struct poll_length poll_length;
-    struct telegram_clock clock;
+    struct server_clock clock;
     struct offset offset;
     int64_t asked; /* the offset of the poll under way */
     json_t *batch; /* what it brought, until a restart would know of it */
@@ -71,59 +89,25 @@ static void retry_in(struct poller *poller, uint64_t ms)
     timer_set(poller->timer, ms);
 }
 
-static bool token_is_wrong(const struct telegram_reply *reply)
-{
-    return reply->from_api && (reply->code == 401 || reply->code == 404);
-}
-
-static bool is_conflict(const struct telegram_reply *reply)
-{
-    return reply->code == 409 && !strstr(reply->trouble, "webhook");
-}
-
-static void add_reason(struct text *text, const struct telegram_reply *reply)
-{
-    if (token_is_wrong(reply)) {
-        text_add(text, "Telegram refuses the bot token (%d %.60s): was it revoked?", reply->code,
-                 reply->trouble);
-    } else if (is_conflict(reply)) {
-        text_add(text,
-                 "another program receives this bot's messages too: stop it, or give it its own "
-                 "bot (%.50s)",
-                 reply->trouble);
-    } else {
-        text_add(text, "%s", reply->trouble ? reply->trouble : "the answer makes no sense");
-    }
-}
-
-static void retry(struct poller *poller, const struct telegram_reply *reply)
+static void retry(struct poller *poller, const struct api_reply *reply)
 {
     char reason[TROUBLE_REASON_MAX];
     struct text text = text_over(reason, sizeof reason);
-    add_reason(&text, reply);
+    poller_failure_text(reply, &text);
     trouble_begin(&poller->trouble, reason);
-
-    uint64_t wait = backoff_next(&poller->backoff);
-    if (reply->retry_after_s > 0) {
-        wait = (uint64_t)reply->retry_after_s * 1000;
-    } else if (token_is_wrong(reply)) {
-        wait = REVOKED_WAIT_MS;
-    } else if (reply->code == 0 && wait > MAX_UNREACHABLE_WAIT_MS) {
-        wait = MAX_UNREACHABLE_WAIT_MS;
-    }
-    retry_in(poller, wait);
+    retry_in(poller, poller_failure_wait_ms(reply, &poller->backoff));
 }
 
 /* --- getUpdates --- */
 
 static void poll_updates(struct poller *poller);
 
-static void on_warm(void *arg, const struct telegram_reply *reply)
+static void on_warm(void *arg, const struct api_reply *reply)
 {
     struct poller *poller = arg;
     poller->warm = NULL;
-    telegram_clock_hear(&poller->clock, reply->server_unix);
-    telegram_clock_compare(&poller->clock, poller->options.log);
+    server_clock_hear(&poller->clock, reply->server_unix);
+    server_clock_compare(&poller->clock, poller->options.log);
 }
 
 /*
@@ -138,8 +122,8 @@ static void keep_warm(struct poller *poller)
     poller->warm_ms = clock_ms();
     json_t *params = json_object();
     if (params) {
-        poller->warm = telegram_call(poller->options.telegram, "getMe", params, NULL,
-                                     SHORT_TIMEOUT_MS, on_warm, poller);
+        poller->warm = api_call(poller->options.api, "getMe", params, NULL, SHORT_TIMEOUT_MS,
+                                on_warm, poller);
     }
     json_decref(params);
 }
@@ -150,7 +134,7 @@ static void deal_with(struct poller *poller, const json_t *result)
         struct update update;
         if (update_read(result, i, &update) == 0 && update.id >= poller->asked) {
             poller->asked = update.id + 1;
-            update.arrived = telegram_clock_now(&poller->clock);
+            update.arrived = server_clock_now(&poller->clock);
             poller->options.update(poller->options.arg, &update);
         }
     }
@@ -190,7 +174,7 @@ static bool numbers_began_anew(struct poller *poller, int64_t highest)
  * An update that our parser does not take would be asked for for ever: after some tries
  * updates are asked for one by one, and it is stepped over. Returns true if it was.
  */
-static bool step_over(struct poller *poller, const struct telegram_reply *reply)
+static bool step_over(struct poller *poller, const struct api_reply *reply)
 {
     if (!reply->unreadable || ++poller->unreadable < UNREADABLE_MAX) {
         return false;
@@ -205,12 +189,12 @@ static bool step_over(struct poller *poller, const struct telegram_reply *reply)
              "telegram: update %" PRId64 " cannot be read and is skipped: its JSON is not valid",
              id);
     poller->unreadable = 0;
-    offset_pass(&poller->offset, id, telegram_clock_now(&poller->clock), NULL, NULL);
+    offset_pass(&poller->offset, id, server_clock_now(&poller->clock), NULL, NULL);
     return true;
 }
 
 /* Something on the way that ends requests which take long. */
-static void learn_length(struct poller *poller, const struct telegram_reply *reply)
+static void learn_length(struct poller *poller, const struct api_reply *reply)
 {
     uint64_t after_ms = clock_ms() - poller->asked_ms;
     if (poller->asked_s > 0 && after_ms < (uint64_t)poller->asked_s * 1000 &&
@@ -223,7 +207,7 @@ static void learn_length(struct poller *poller, const struct telegram_reply *rep
     }
 }
 
-static void on_poll_failed(struct poller *poller, const struct telegram_reply *reply)
+static void on_poll_failed(struct poller *poller, const struct api_reply *reply)
 {
     if (step_over(poller, reply)) {
         poll_updates(poller);
@@ -231,11 +215,11 @@ static void on_poll_failed(struct poller *poller, const struct telegram_reply *r
     }
     learn_length(poller, reply);
     retry(poller, reply);
-    if (is_conflict(reply)) {
+    if (poller_is_conflict(reply)) {
         poller->conflict_ms = clock_ms();
     } else if (reply->code == 409) {
         log_info(poller->options.log, "telegram: removing the webhook of this bot");
-        errands_run(poller->options.errands, "deleteWebhook", json_object());
+        calls_run(poller->options.calls, "deleteWebhook", json_object());
     }
 }
 
@@ -284,19 +268,19 @@ static void on_passed(void *arg, int err)
 static void take_batch(struct poller *poller, const json_t *result, int64_t highest)
 {
     poller->batch = json_incref((json_t *)result);
-    int err = offset_pass(&poller->offset, highest, telegram_clock_now(&poller->clock), on_passed,
+    int err = offset_pass(&poller->offset, highest, server_clock_now(&poller->clock), on_passed,
                           poller);
     if (err < 0) {
         on_passed(poller, err);
     }
 }
 
-static void on_updates(void *arg, const struct telegram_reply *reply)
+static void on_updates(void *arg, const struct api_reply *reply)
 {
     struct poller *poller = arg;
     poller->call = NULL;
-    telegram_clock_hear(&poller->clock, reply->server_unix);
-    if (reply->outcome != TELEGRAM_DONE || !json_is_array(reply->result)) {
+    server_clock_hear(&poller->clock, reply->server_unix);
+    if (reply->outcome != API_DONE || !json_is_array(reply->result)) {
         on_poll_failed(poller, reply);
         return;
     }
@@ -307,7 +291,7 @@ static void on_updates(void *arg, const struct telegram_reply *reply)
         take_batch(poller, reply->result, highest);
     } else {
         /* Not what was asked for: asking at once again would go round in circles. */
-        struct telegram_reply nonsense = {
+        struct api_reply nonsense = {
             .code = 200, .trouble = "it repeats updates, or sends them without a number"};
         retry(poller, &nonsense);
     }
@@ -326,8 +310,8 @@ static void poll_updates(struct poller *poller)
                                (int)poller->asked_s, "allowed_updates", "message",
                                "callback_query");
     if (params) {
-        poller->call = telegram_call(poller->options.telegram, "getUpdates", params, NULL, limit_ms,
-                                     on_updates, poller);
+        poller->call = api_call(poller->options.api, "getUpdates", params, NULL, limit_ms,
+                                on_updates, poller);
         json_decref(params);
     }
     if (!poller->call) {
@@ -337,14 +321,14 @@ static void poll_updates(struct poller *poller)
 
 /* --- getMe --- */
 
-static void greeted(struct poller *poller, const struct telegram_reply *reply)
+static void greeted(struct poller *poller, const struct api_reply *reply)
 {
     const char *name = json_string_value(json_object_get(reply->result, "username"));
     json_int_t bot_id = json_integer_value(json_object_get(reply->result, "id"));
     log_info(poller->options.log, "telegram: online as @%.64s", name ? name : "?");
-    telegram_clock_hear(&poller->clock, reply->server_unix);
-    telegram_clock_compare(&poller->clock, poller->options.log);
-    offset_load(&poller->offset, bot_id, telegram_clock_now(&poller->clock));
+    server_clock_hear(&poller->clock, reply->server_unix);
+    server_clock_compare(&poller->clock, poller->options.log);
+    offset_load(&poller->offset, bot_id, server_clock_now(&poller->clock));
     trouble_end(&poller->trouble);
     backoff_reset(&poller->backoff);
     poller_set_state(poller, POLLER_POLLING);
@@ -352,13 +336,13 @@ static void greeted(struct poller *poller, const struct telegram_reply *reply)
     poll_updates(poller);
 }
 
-static void on_greeting(void *arg, const struct telegram_reply *reply)
+static void on_greeting(void *arg, const struct api_reply *reply)
 {
     struct poller *poller = arg;
     poller->call = NULL;
-    if (reply->outcome == TELEGRAM_DONE) {
+    if (reply->outcome == API_DONE) {
         greeted(poller, reply);
-    } else if (token_is_wrong(reply)) {
+    } else if (poller_token_is_wrong(reply)) {
         why_set(&poller->why, 0,
                 "Telegram refuses the bot token (%d %.60s): check TELEGRAM_TOKEN%s.", reply->code,
                 reply->trouble, reply->code == 404 ? " and TELEGRAM_API_URL" : "");
@@ -373,8 +357,8 @@ static void greet(struct poller *poller)
 {
     json_t *params = json_object();
     if (params) {
-        poller->call = telegram_call(poller->options.telegram, "getMe", params, NULL,
-                                     SHORT_TIMEOUT_MS, on_greeting, poller);
+        poller->call = api_call(poller->options.api, "getMe", params, NULL, SHORT_TIMEOUT_MS,
+                                on_greeting, poller);
         json_decref(params);
     }
     if (!poller->call) {
@@ -458,16 +442,16 @@ void poller_stop(struct poller *poller)
         poller_set_state(poller, POLLER_STOPPED);
     }
     timer_stop(poller->timer);
-    telegram_cancel(poller->call);
-    telegram_cancel(poller->warm);
+    api_cancel(poller->call);
+    api_cancel(poller->warm);
     poller->call = poller->warm = NULL;
 }
 
 void poller_free(struct poller *poller)
 {
     if (poller) {
-        telegram_cancel(poller->call);
-        telegram_cancel(poller->warm);
+        api_cancel(poller->call);
+        api_cancel(poller->warm);
         store_detach(poller->options.store, poller);
         offset_done(&poller->offset);
         json_decref(poller->batch);

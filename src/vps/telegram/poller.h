@@ -16,8 +16,8 @@
 #include "base/text.h"
 #include "base/why.h"
 #include "vps/store/store.h"
-#include "vps/telegram/errands.h"
-#include "vps/telegram/telegram.h"
+#include "vps/telegram/api.h"
+#include "vps/telegram/calls.h"
 #include "vps/telegram/update.h"
 
 struct poller;
@@ -25,15 +25,15 @@ struct poller;
 struct poller_options {
     uv_loop_t *loop;
     const struct log *log;
-    struct telegram *telegram; /* this and errands outlive the poller */
-    struct errands *errands;
+    struct api *api; /* this and calls outlive the poller */
+    struct calls *calls;
     struct store *store; /* may be NULL; not started yet, and outlives the poller */
     const char *state_dir, *api_url;
     /* The token is right; the bot's own user name, to tell commands to it from others. */
     void (*online)(void *arg, const char *user_name);
     /* The token is wrong: nothing more will come. */
     void (*refused)(void *arg, const struct why *why);
-    /* One update, each once, in order; never again, also after a restart. */
+    /* Each update once, in order; never again, not even after a restart. */
     void (*update)(void *arg, const struct update *update);
     void *arg;
 };

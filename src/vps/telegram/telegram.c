@@ -1,237 +1,247 @@
+/*
+ * Everything here passes on: what the poller tells becomes events of the conversation, and what the
+ * conversation asks for becomes posts and calls. Parts are made from the bottom up and freed from the
+ * top down, since each uses those that were made before it.
+ *
+ * Re-entrancy: events come from the poller and the outbox. They may call everything in the table of
+ * ops but `free`; after `refused`, nothing more comes.
+ */
 #include "vps/telegram/telegram.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <strings.h>
 
-#include "base/crypto.h"
-#include "vps/telegram/http.h"
-
-/* RETRY_AFTER_MAX_S: a longer wait is tried again after an hour, so that no number silences the bot. */
-enum { METHOD_MAX = 32, PARTS_MAX = 8, RETRY_AFTER_MAX_S = 3600 };
+#include "base/proxy.h"
+#include "vps/telegram/api.h"
+#include "vps/telegram/calls.h"
+#include "vps/telegram/introduction.h"
+#include "vps/telegram/leftovers.h"
+#include "vps/telegram/outbox.h"
+#include "vps/telegram/poller.h"
 
 struct telegram {
-    struct http *http;
-    char *base; /* API_URL/botTOKEN/ */
-    size_t base_len;
+    struct transport transport; /* first: the one is the other */
+    struct telegram_options options;
+    struct transport_events events;
+    struct api *api;
+    struct calls *calls;
+    struct outbox *outbox;
+    struct leftovers *leftovers;
+    struct introduction introduction;
+    struct poller *poller; /* NULL until it is started */
 };
 
-struct telegram_call {
-    struct http_request *request;
-    telegram_fn fn;
-    void *arg;
-};
-
-int telegram_new(uv_loop_t *loop, const char *api_url, const char *token, const char *proxy,
-                 struct telegram **ret_telegram)
+static struct telegram *of(struct transport *transport)
 {
-    size_t url_len = strlen(api_url);
-    while (url_len > 0 && api_url[url_len - 1] == '/') {
-        url_len--;
+    return (struct telegram *)transport;
+}
+
+static const struct telegram *of_const(const struct transport *transport)
+{
+    return (const struct telegram *)transport;
+}
+
+/* ---- what the poller tells ------------------------------------------------- */
+
+/* What was left behind is edited and deleted, which gives way to answers: it may begin at once. */
+static void on_online(void *arg, const char *user_name)
+{
+    struct telegram *telegram = arg;
+    telegram->events.online(telegram->events.arg, user_name);
+    unsigned left = leftovers_put_right(telegram->leftovers);
+    if (left > 0) {
+        log_info(telegram->options.log,
+                 "telegram: correcting %u message%s that the last vps-agent left behind", left,
+                 left == 1 ? "" : "s");
     }
-    if (url_len == 0 || url_len > INT_MAX) {
-        return -EINVAL;
+}
+
+static void on_refused(void *arg, const struct why *why)
+{
+    struct telegram *telegram = arg;
+    telegram->events.refused(telegram->events.arg, why);
+}
+
+static void on_update(void *arg, const struct update *update)
+{
+    struct telegram *telegram = arg;
+    struct incoming incoming;
+    update_as_incoming(update, &incoming);
+    telegram->events.incoming(telegram->events.arg, &incoming);
+}
+
+/* ---- what the conversation asks for ---------------------------------------- */
+
+static int start(struct transport *transport, const struct transport_events *events)
+{
+    struct telegram *telegram = of(transport);
+    const struct poller_options options = {
+        .loop = telegram->options.loop,
+        .log = telegram->options.log,
+        .api = telegram->api,
+        .calls = telegram->calls,
+        .store = telegram->options.store,
+        .state_dir = telegram->options.state_dir,
+        .api_url = telegram->options.api_url,
+        .online = on_online,
+        .refused = on_refused,
+        .update = on_update,
+        .arg = telegram,
+    };
+    telegram->events = *events;
+    outbox_on_stuck(telegram->outbox, events->file_stuck);
+    outbox_on_empty(telegram->outbox, events->idle, events->arg);
+    return poller_new(&options, &telegram->poller);
+}
+
+static void stop(struct transport *transport)
+{
+    poller_stop(of(transport)->poller);
+}
+
+static void telegram_free(struct transport *transport)
+{
+    struct telegram *telegram = of(transport);
+    poller_free(telegram->poller);
+    leftovers_free(telegram->leftovers);
+    outbox_free(telegram->outbox);
+    calls_free(telegram->calls);
+    api_free(telegram->api);
+    free(telegram);
+}
+
+static bool is_online(const struct transport *transport)
+{
+    return poller_is_online(of_const(transport)->poller);
+}
+
+static bool is_idle(const struct transport *transport)
+{
+    return outbox_is_empty(of_const(transport)->outbox);
+}
+
+/* What keeps us from hearing comes first: it is what people notice. */
+static uint64_t trouble(const struct transport *transport, struct text *text)
+{
+    const struct telegram *telegram = of_const(transport);
+    size_t len = text->len;
+    uint64_t deaf_s = poller_trouble(telegram->poller, text);
+    if (text->len == len) {
+        outbox_trouble(telegram->outbox, text);
     }
+    return deaf_s;
+}
+
+static void introduce(struct transport *transport, const struct transport_profile *profile)
+{
+    struct telegram *telegram = of(transport);
+    introduction_give(&telegram->introduction, telegram->calls, profile);
+}
+
+static struct post *post(struct transport *transport, int64_t person)
+{
+    return post_new(of(transport)->outbox, person);
+}
+
+static struct post *post_file(struct transport *transport, int64_t person,
+                              const struct transport_file *file)
+{
+    return post_new_file(of(transport)->outbox, person, file);
+}
+
+static void say_to_stranger(struct transport *transport, int64_t person, const char *html)
+{
+    outbox_say_to_stranger(of(transport)->outbox, person, html);
+}
+
+static void answer(struct transport *transport, const char *press, const char *text, bool is_alert)
+{
+    calls_answer(of(transport)->calls, press, text, is_alert);
+}
+
+static void strip(struct transport *transport, int64_t person, int64_t message_id)
+{
+    calls_strip_buttons(of(transport)->calls, person, message_id);
+}
+
+static const struct transport_ops OPS = {
+    .name = "telegram",
+    .people = OWNER_TELEGRAM,
+    .start = start,
+    .stop = stop,
+    .free = telegram_free,
+    .is_online = is_online,
+    .is_idle = is_idle,
+    .trouble = trouble,
+    .introduce = introduce,
+    .post = post,
+    .post_file = post_file,
+    .set = post_set,
+    .keep = post_keep,
+    .release = post_release,
+    .delete = post_delete,
+    .say_to_stranger = say_to_stranger,
+    .answer = answer,
+    .strip = strip,
+};
+
+/* ---- life ------------------------------------------------------------------ */
+
+static void say_proxy(const struct telegram_options *options)
+{
+    const char *variable, *proxy = proxy_find(options->proxy, options->api_url, &variable);
+    char shown[PROXY_SHOWN_MAX];
+    if (proxy) {
+        proxy_show(proxy, shown);
+        log_info(options->log, "telegram: through the proxy %s (%s)", shown, variable);
+    }
+}
+
+static void say_authorities(const struct telegram *telegram)
+{
+    if (strncasecmp(telegram->options.api_url, "https:", 6) == 0 &&
+        !api_ca_file(telegram->api)[0]) {
+        log_info(telegram->options.log,
+                 "telegram: found no certificates of public authorities on this system: "
+                 "trusting those built in; SSL_CERT_FILE names others");
+    }
+}
+
+static int make_parts(struct telegram *telegram)
+{
+    const struct telegram_options *options = &telegram->options;
+    int err = api_new(options->loop, options->api_url, options->token, options->proxy,
+                      &telegram->api);
+    if (err < 0) {
+        return err;
+    }
+    telegram->calls = calls_new(options->loop, options->log, telegram->api);
+    telegram->outbox = outbox_new(options->loop, options->log, telegram->api);
+    if (!telegram->calls || !telegram->outbox) {
+        return -ENOMEM;
+    }
+    /* A token begins with the bot's number. */
+    int64_t bot_id = strtoll(options->token, NULL, 10);
+    telegram->leftovers = leftovers_new(options->store, telegram->outbox, bot_id);
+    return telegram->leftovers ? 0 : -ENOMEM;
+}
+
+int telegram_new(const struct telegram_options *options, struct transport **ret_transport)
+{
     struct telegram *telegram = calloc(1, sizeof *telegram);
     if (!telegram) {
         return -ENOMEM;
     }
-    int err = -ENOMEM;
-    int len = asprintf(&telegram->base, "%.*s/bot%s/", (int)url_len, api_url, token);
-    if (len < 0) {
-        telegram->base = NULL;
-        goto fail;
-    }
-    telegram->base_len = (size_t)len;
-    err = http_new(loop, proxy, &telegram->http);
+    telegram->transport.ops = &OPS;
+    telegram->options = *options;
+    int err = make_parts(telegram);
     if (err < 0) {
-        goto fail;
+        telegram_free(&telegram->transport);
+        return err;
     }
-    *ret_telegram = telegram;
+    say_proxy(options);
+    say_authorities(telegram);
+    *ret_transport = &telegram->transport;
     return 0;
-fail:
-    telegram_free(telegram);
-    return err;
-}
-
-void telegram_free(struct telegram *telegram)
-{
-    if (!telegram) {
-        return;
-    }
-    http_free(telegram->http);
-    if (telegram->base) {
-        crypto_wipe(telegram->base, telegram->base_len);
-        free(telegram->base);
-    }
-    free(telegram);
-}
-
-const char *telegram_ca_file(const struct telegram *telegram)
-{
-    return http_ca_file(telegram->http);
-}
-
-/* --- answers --- */
-
-static const char *http_trouble(long status)
-{
-    if (status >= 500) {
-        return "the server has an error of its own";
-    }
-    return "the answer is not the Bot API's (TELEGRAM_API_URL, or a proxy on the way?)";
-}
-
-/* error_code and retry_after are the server's: any number is possible. */
-static json_int_t bounded(const json_t *number, json_int_t fallback, json_int_t max)
-{
-    json_int_t value = json_is_integer(number) ? json_integer_value(number) : fallback;
-    return value < 0 ? 0 : value > max ? max : value;
-}
-
-static enum telegram_outcome outcome_of(int code)
-{
-    switch (code) {
-    case 401: /* a token that was revoked may come back; what to do about these is the poller's */
-    case 404:
-    case 409:
-    case 429:
-        return TELEGRAM_LATER;
-    default:
-        return code >= 400 && code < 500 ? TELEGRAM_REFUSED : TELEGRAM_LATER;
-    }
-}
-
-void telegram_read_reply(long status, uint32_t retry_after_s, const char *body, size_t len,
-                         struct telegram_reply *ret_reply, json_t **ret_root)
-{
-    json_t *root = json_loadb(body, len, JSON_ALLOW_NUL, NULL);
-    const json_t *ok = json_object_get(root, "ok");
-    struct telegram_reply reply = {.outcome = TELEGRAM_LATER, .code = (int)status};
-    reply.from_api = json_is_boolean(ok);
-    if (json_is_true(ok) && json_object_get(root, "result")) {
-        reply.outcome = TELEGRAM_DONE;
-        reply.result = json_object_get(root, "result");
-    } else if (json_is_false(ok)) {
-        const json_t *parameters = json_object_get(root, "parameters");
-        const char *description = json_string_value(json_object_get(root, "description"));
-        reply.code = (int)bounded(json_object_get(root, "error_code"), status, 999);
-        reply.outcome = outcome_of(reply.code);
-        reply.trouble = description ? description : "an error without a description";
-        retry_after_s = (uint32_t)bounded(json_object_get(parameters, "retry_after"), retry_after_s,
-                                          RETRY_AFTER_MAX_S);
-    } else {
-        reply.trouble = http_trouble(status);
-        reply.unreadable = !root && status == 200 ? body : NULL;
-        reply.unreadable_len = len;
-    }
-    reply.retry_after_s = retry_after_s < RETRY_AFTER_MAX_S ? retry_after_s : RETRY_AFTER_MAX_S;
-    *ret_reply = reply;
-    *ret_root = root;
-}
-
-static void on_reply(void *arg, const struct http_reply *http_reply)
-{
-    struct telegram_call *call = arg;
-    json_t *root = NULL;
-    struct telegram_reply reply = {.outcome = TELEGRAM_LATER, .trouble = http_reply->failure};
-    if (!http_reply->failure) {
-        telegram_read_reply(http_reply->status, http_reply->retry_after_s, http_reply->body,
-                            http_reply->len, &reply, &root);
-        reply.server_unix = http_reply->server_unix;
-    }
-    telegram_fn fn = call->fn;
-    void *fn_arg = call->arg;
-    free(call);
-    fn(fn_arg, &reply);
-    json_decref(root);
-}
-
-/* --- calls --- */
-
-static struct http_request *post_json(struct telegram_call *call, struct http *http,
-                                      const char *url, const json_t *params, uint32_t timeout_ms)
-{
-    char *json = json_dumps(params, JSON_COMPACT);
-    if (!json) {
-        return NULL;
-    }
-    struct http_body body = {.json = json};
-    struct http_request *request = http_post(http, url, &body, timeout_ms, on_reply, call);
-    free(json);
-    return request;
-}
-
-/* Parameters as form fields: strings as they are, everything else as JSON. */
-static struct http_request *post_form(struct telegram_call *call, struct http *http,
-                                      const char *url, const json_t *params,
-                                      const struct telegram_file *file, uint32_t timeout_ms)
-{
-    struct http_part parts[PARTS_MAX + 1];
-    char *values[PARTS_MAX];
-    unsigned count = 0;
-    bool ok = json_object_size(params) <= PARTS_MAX;
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)params, name, value)
-    {
-        if (ok) {
-            values[count] = json_is_string(value)
-                                ? strdup(json_string_value(value))
-                                : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-            ok = values[count] != NULL;
-            if (ok) {
-                parts[count] = (struct http_part){
-                    .name = name, .data = values[count], .len = strlen(values[count])};
-                count++;
-            }
-        }
-    }
-    struct http_request *request = NULL;
-    if (ok) {
-        parts[count] = (struct http_part){file->field, file->data, file->len, file->name,
-                                          file->type};
-        struct http_body body = {.parts = parts, .part_count = count + 1};
-        request = http_post(http, url, &body, timeout_ms, on_reply, call);
-    }
-    while (count > 0) {
-        free(values[--count]);
-    }
-    return request;
-}
-
-struct telegram_call *telegram_call(struct telegram *telegram, const char *method,
-                                    const json_t *params, const struct telegram_file *file,
-                                    uint32_t timeout_ms, telegram_fn fn, void *arg)
-{
-    size_t size = telegram->base_len + METHOD_MAX + 1;
-    char *url = malloc(size);
-    struct telegram_call *call = malloc(sizeof *call);
-    if (!url || !call) {
-        goto fail;
-    }
-    snprintf(url, size, "%s%.*s", telegram->base, METHOD_MAX, method);
-    *call = (struct telegram_call){.fn = fn, .arg = arg};
-    call->request = file ? post_form(call, telegram->http, url, params, file, timeout_ms)
-                         : post_json(call, telegram->http, url, params, timeout_ms);
-    if (!call->request) {
-        goto fail;
-    }
-    crypto_wipe(url, size);
-    free(url);
-    return call;
-fail:
-    free(call);
-    free(url);
-    return NULL;
-}
-
-void telegram_cancel(struct telegram_call *call)
-{
-    if (call) {
-        http_cancel(call->request);
-        free(call);
-    }
 }

@@ -1,75 +1,32 @@
 /*
- * telegram: calls of the Bot API (10.3), one at a time: method and parameters in,
- * what came of it out. Repeating, ordering and waiting are outbox.h's and poller.h's.
+ * telegram: the transport that is Telegram. It puts together what this folder has: the Bot API
+ * (api), what comes in (poller), what goes out (outbox), small calls beside that (calls), and
+ * the messages that an earlier process left behind (leftovers).
  */
 #ifndef PAMTUNNEL_VPS_TELEGRAM_TELEGRAM_H
 #define PAMTUNNEL_VPS_TELEGRAM_TELEGRAM_H
 
-#include <jansson.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <uv.h>
 
-struct telegram;
+#include "base/log.h"
+#include "vps/store/store.h"
+#include "vps/transport/transport.h"
 
-/*
- * api_url and token are copied, and proxy, which is empty for what the environment says.
- * -EINVAL if they do not make a URL.
- */
-int telegram_new(uv_loop_t *loop, const char *api_url, const char *token, const char *proxy,
-                 struct telegram **ret_telegram);
-/* Cancels the calls under way. Not from inside a telegram_fn. Accepts NULL. */
-void telegram_free(struct telegram *telegram);
-/* The file or folder with the authorities' certificates, "" if it is those built in. */
-const char *telegram_ca_file(const struct telegram *telegram);
-
-enum telegram_outcome {
-    TELEGRAM_DONE,
-    TELEGRAM_LATER,   /* the network, the server or the rate: the same call may work later */
-    TELEGRAM_REFUSED, /* the call is wrong or comes too late: it never will */
+/* All of it outlives the transport. */
+struct telegram_options {
+    uv_loop_t *loop;
+    const struct log *log;
+    struct store *store; /* may be NULL; not started yet */
+    const char *state_dir;
+    const char *api_url;
+    const char *token;
+    const char *proxy; /* of the form that base/proxy.h checks; "": as the environment says */
 };
 
-struct telegram_reply {
-    enum telegram_outcome outcome;
-    int code;               /* error_code or the HTTP status; 0: no answer at all */
-    bool from_api;          /* the Bot API itself said so, not a proxy on the way */
-    uint32_t retry_after_s; /* how long the server wants to be left alone; 0: it did not say */
-    int64_t server_unix;    /* the server's clock; 0: unknown */
-    const char *trouble;    /* for the log, if not done: holds no URL */
-    const json_t *result;   /* if done */
-    const char *unreadable; /* an answer that calls itself fine and cannot be parsed; or NULL */
-    size_t unreadable_len;
-};
-
-/* A file that goes along, as the parameter `field`. */
-struct telegram_file {
-    const char *field;
-    const char *name;
-    const char *type;
-    const void *data;
-    size_t len;
-};
-
-struct telegram_call;
-/* Called once, from the loop; the call is gone afterwards. */
-typedef void (*telegram_fn)(void *arg, const struct telegram_reply *reply);
-
 /*
- * params is an object, read during the call of this function only. file may be
- * NULL; with one, the request is multipart. NULL when out of memory.
+ * Nothing is sent before transport_start(). -EINVAL: api_url and token make no URL; -ENOMEM. It is
+ * given back with transport_free().
  */
-struct telegram_call *telegram_call(struct telegram *telegram, const char *method,
-                                    const json_t *params, const struct telegram_file *file,
-                                    uint32_t timeout_ms, telegram_fn fn, void *arg);
-/* The callback will not run. Accepts NULL. */
-void telegram_cancel(struct telegram_call *call);
-
-/*
- * What an HTTP answer says; the work of telegram_call(), apart for tests. *ret_root
- * is to be given back with json_decref(), and holds what ret_reply points to.
- */
-void telegram_read_reply(long status, uint32_t retry_after_s, const char *body, size_t len,
-                         struct telegram_reply *ret_reply, json_t **ret_root);
+int telegram_new(const struct telegram_options *options, struct transport **ret_transport);
 
 #endif

@@ -32,6 +32,7 @@ static void add_cause(const struct trouble *trouble, struct text *cause)
     }
 }
 
+/* What the sieve holds back was not said, and may be said the next time. */
 static void say(struct trouble *trouble, const char *cause)
 {
     uint64_t now = clock_ms(), lasts_ms = now - trouble->since_ms;
@@ -75,7 +76,7 @@ void trouble_end(struct trouble *trouble)
     char span[32];
     struct text text = text_over(span, sizeof span);
     text_add_seconds(&text, (clock_ms() - trouble->since_ms) / 1000);
-    if (trouble->said[0]) {
+    if (trouble->said[0]) { /* the end of what nobody heard of is no news */
         log_info(trouble->log, "telegram: %s works again after %s", trouble->what, span);
     }
 }

@@ -1,3 +1,8 @@
+/*
+ * Reads what Telegram, or whoever answers in its place, sent: any field may be missing, be of
+ * another type, or hold a number that no clock or account has, and reads as not there then. Only
+ * an update without a usable number is an error, since it could not be acknowledged.
+ */
 #include "vps/telegram/update.h"
 
 #include <ctype.h>
@@ -128,6 +133,55 @@ int update_read(const json_t *result, size_t index, struct update *ret_update)
     }
     *ret_update = update;
     return 0;
+}
+
+/* What rules it out whoever sent it, or NULL. */
+static const char *unfit(const struct update *update)
+{
+    if (update->kind == UPDATE_OTHER) {
+        return "not a new message";
+    }
+    if (update->from_id <= 0) {
+        return "without a sender";
+    }
+    if (update->from_is_bot) {
+        return "from a bot";
+    }
+    if (update->sender_chat) {
+        return "on behalf of a chat";
+    }
+    if (!update->chat_is_private || update->chat_id != update->from_id) {
+        return "not in a private chat";
+    }
+    if (update->via_bot) {
+        return "written by an inline bot";
+    }
+    if (update->by_business) {
+        return "written by a business account's bot";
+    }
+    return NULL;
+}
+
+void update_as_incoming(const struct update *update, struct incoming *ret_incoming)
+{
+    static const enum incoming_kind KINDS[] = {[UPDATE_MESSAGE] = INCOMING_MESSAGE,
+                                               [UPDATE_CALLBACK] = INCOMING_PRESS,
+                                               [UPDATE_OTHER] = INCOMING_OTHER};
+    *ret_incoming = (struct incoming){
+        .kind = KINDS[update->kind],
+        .what = update->what,
+        .person = update->from_id,
+        .name = update->first_name,
+        .unfit = unfit(update),
+        .forwarded = update->forwarded,
+        .age_s = update->arrived - update->date,
+        .text = update->text,
+        .attached = update->attached != NULL,
+        .caption = update->caption,
+        .data = update->data,
+        .press = update->callback_id,
+        .message_id = update->message_id,
+    };
 }
 
 /* at: behind a quote. Returns the place of the one that ends the string, or len. */

@@ -1,6 +1,6 @@
 /*
  * update: what getUpdates returns, read into plain structs. It says what is the case
- * with a message or a pressed button; what to do about it is the bot's.
+ * with a message or a pressed button; what to do about it is for the conversation.
  */
 #ifndef PAMTUNNEL_VPS_TELEGRAM_UPDATE_H
 #define PAMTUNNEL_VPS_TELEGRAM_UPDATE_H
@@ -8,6 +8,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "vps/transport/transport.h"
 
 enum update_kind {
     UPDATE_MESSAGE,  /* somebody wrote something */
@@ -51,6 +53,12 @@ struct update {
  * type inside of it reads as not there. Strings live as long as result.
  */
 int update_read(const json_t *result, size_t index, struct update *ret_update);
+/*
+ * The same for the conversation, without what only Telegram has. Whose words it is, is decided
+ * here: only the numeric id of the sender counts, in a private chat with the bot, since in
+ * groups and channels `from` can be made up. Strings live as long as update's.
+ */
+void update_as_incoming(const struct update *update, struct incoming *ret_incoming);
 /*
  * The update_id of the first update in an answer to getUpdates that is not JSON as our
  * parser wants it (a number beyond 64 bits, half a surrogate pair). -1: there is none.

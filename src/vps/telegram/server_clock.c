@@ -1,4 +1,4 @@
-#include "vps/telegram/telegram_clock.h"
+#include "vps/telegram/server_clock.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -6,9 +6,9 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-enum { CLOCK_FINE_S = 15 };
+enum { CLOCK_FINE_S = 15 }; /* Date has whole seconds, and the answer took its time */
 
-void telegram_clock_hear(struct telegram_clock *clock, int64_t server_unix)
+void server_clock_hear(struct server_clock *clock, int64_t server_unix)
 {
     if (server_unix > 0) {
         clock->server_unix = server_unix;
@@ -16,7 +16,7 @@ void telegram_clock_hear(struct telegram_clock *clock, int64_t server_unix)
     }
 }
 
-int64_t telegram_clock_now(const struct telegram_clock *clock)
+int64_t server_clock_now(const struct server_clock *clock)
 {
     if (clock->server_unix == 0) {
         return clock_unix();
@@ -24,9 +24,9 @@ int64_t telegram_clock_now(const struct telegram_clock *clock)
     return clock->server_unix + (int64_t)((clock_ms() - clock->heard_ms) / 1000);
 }
 
-void telegram_clock_compare(struct telegram_clock *clock, const struct log *log)
+void server_clock_compare(struct server_clock *clock, const struct log *log)
 {
-    int64_t off = clock_unix() - telegram_clock_now(clock);
+    int64_t off = clock_unix() - server_clock_now(clock);
     if (off >= -CLOCK_FINE_S && off <= CLOCK_FINE_S) {
         clock->warned = false;
     } else if (!clock->warned) {

@@ -8,22 +8,22 @@
 #include <cmocka.h>
 
 #include "bot_fakes.h"
-#include "vps/telegram/errands.h"
+#include "vps/telegram/calls.h"
 
-static struct errands *errands;
+static struct calls *calls;
 
 static int set_up(void **state)
 {
     (void)state;
     fakes_start();
-    errands = errands_new(NULL, NULL, NULL);
-    return errands ? 0 : -1;
+    calls = calls_new(NULL, NULL, NULL);
+    return calls ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    errands_free(errands);
+    calls_free(calls);
     fakes_end();
     return 0;
 }
@@ -33,7 +33,7 @@ static void run(unsigned count)
     for (unsigned i = 0; i < count; i++) {
         char id[16];
         snprintf(id, sizeof id, "%u", i);
-        errands_answer(errands, id, "well", i % 2 == 1);
+        calls_answer(calls, id, "well", i % 2 == 1);
     }
 }
 
@@ -99,8 +99,8 @@ static void a_result_is_handed_on_and_a_failure_is_no_trouble(void **state)
 {
     (void)state;
     told = 0;
-    errands_ask(errands, "getMyDescription", json_object(), on_result, &told);
-    errands_ask(errands, "getMyDescription", json_object(), on_result, &told);
+    calls_ask(calls, "getMyDescription", json_object(), on_result, &told);
+    calls_ask(calls, "getMyDescription", json_object(), on_result, &told);
     fake_refuse(0, 400, "no such method");
     assert_int_equal(told, 0);
     fake_done(1, "{\"description\":\"Ours\"}");

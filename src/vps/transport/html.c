@@ -1,4 +1,4 @@
-#include "vps/telegram/html.h"
+#include "vps/transport/html.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -72,6 +72,10 @@ static size_t word_len(const char *at)
     return len;
 }
 
+/*
+ * A word at a time: its length is what decides whether it looks like a link, and a tag must not
+ * take in the full stop behind it, which would be copied with the address.
+ */
 void html_add_words(struct text *html, const char *plain)
 {
     const size_t quote = strlen("“");

@@ -1,11 +1,11 @@
 /*
- * telegram_clock: what time it is at Telegram, whose dates commands carry. It goes by the
+ * server_clock: what time it is at Telegram, whose dates commands carry. It goes by the
  * header Date of the answers, and on by the monotonic clock: that this machine's clock is
  * wrong, or is set, makes no command younger or older. A server without Date has this
  * machine's.
  */
-#ifndef PAMTUNNEL_VPS_TELEGRAM_TELEGRAM_CLOCK_H
-#define PAMTUNNEL_VPS_TELEGRAM_TELEGRAM_CLOCK_H
+#ifndef PAMTUNNEL_VPS_TELEGRAM_SERVER_CLOCK_H
+#define PAMTUNNEL_VPS_TELEGRAM_SERVER_CLOCK_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,16 +13,16 @@
 #include "base/log.h"
 
 /* Zero-initialised is ready for use. */
-struct telegram_clock {
+struct server_clock {
     int64_t server_unix; /* 0: never heard */
     uint64_t heard_ms;
     bool warned;
 };
 
 /* server_unix: an answer's, 0 if it has none. */
-void telegram_clock_hear(struct telegram_clock *clock, int64_t server_unix);
-int64_t telegram_clock_now(const struct telegram_clock *clock);
+void server_clock_hear(struct server_clock *clock, int64_t server_unix);
+int64_t server_clock_now(const struct server_clock *clock);
 /* Warns, once, if this machine's clock is another. To be called after an answer that came at once. */
-void telegram_clock_compare(struct telegram_clock *clock, const struct log *log);
+void server_clock_compare(struct server_clock *clock, const struct log *log);
 
 #endif

@@ -1,9 +1,10 @@
 /*
- * html: text in HTML of Telegram's kind. Whatever comes from elsewhere goes through these
- * functions, so that it neither breaks the HTML nor becomes a link.
+ * html: the HTML that messages are written in: plain text and the tags b, code and pre, which
+ * Telegram and others take. Whatever comes from elsewhere goes through these functions, so that
+ * it neither breaks the HTML nor becomes a link.
  */
-#ifndef PAMTUNNEL_VPS_TELEGRAM_HTML_H
-#define PAMTUNNEL_VPS_TELEGRAM_HTML_H
+#ifndef PAMTUNNEL_VPS_TRANSPORT_HTML_H
+#define PAMTUNNEL_VPS_TRANSPORT_HTML_H
 
 #include "base/text.h"
 

@@ -1,0 +1,52 @@
+/* button: what the bot's buttons send back, and what it does: one table (button.def). */
+#ifndef PAMTUNNEL_VPS_CHAT_BUTTON_H
+#define PAMTUNNEL_VPS_CHAT_BUTTON_H
+
+#include "vps/chat/answer.h"
+#include "vps/chat/conversation.h"
+
+struct button_press;
+typedef enum answer button_fn(struct conversation *conversation, const struct incoming *incoming,
+                              const struct button_press *press);
+
+enum button_verb {
+#define BUTTON(NAME, ...) BUTTON_##NAME,
+#include "vps/chat/button.def"
+#undef BUTTON
+    BUTTON_COUNT,
+};
+
+#define BUTTON(NAME, word, label, takes, who, over, run) button_fn run;
+#include "vps/chat/button.def"
+#undef BUTTON
+
+struct button_row {
+    const char *word;
+    const char *label; /* plain; "" if it is the command that it runs */
+    enum { BUTTON_TAKES_SESSION, BUTTON_TAKES_CLIENT, BUTTON_TAKES_COMMAND } takes;
+    enum who who;
+    enum answer over;
+    button_fn *run;
+};
+extern const struct button_row BUTTONS[BUTTON_COUNT];
+
+struct button_press {
+    enum button_verb verb;
+    char id[SESSION_ID_SIZE + 1];
+    struct session *session; /* whose ID that is, for the handler: it has not ended */
+    unsigned number;         /* of the parked client; 0 for the others */
+    const char *command;     /* "/ssh HOST", a part of what was parsed; else NULL */
+};
+
+enum { BUTTON_DATA_SIZE = BUTTON_DATA_MAX + 1 };
+
+/* dst: BUTTON_DATA_SIZE. number counts only where a client is taken. Returns dst. */
+char *button_format(enum button_verb verb, const char *id, unsigned number, char *dst);
+/* The same of BUTTON_RUN. -EMSGSIZE if the command is too long for a button. */
+int button_format_command(const char *command, char *dst);
+/* -EINVAL if it is anything else. */
+int button_parse(const char *data, struct button_press *ret_press);
+/* Does what the button is for, if this person may press it. Returns the answer. */
+enum answer button_run(struct conversation *conversation, const struct incoming *incoming);
+
+#endif

@@ -1,0 +1,35 @@
+/* /help and /start; command.def has their rows, command.h the declaration. */
+#include "vps/chat/command.h"
+#include "vps/chat/texts.h"
+#include "vps/transport/html.h"
+
+/* The handler's own rows are left out: whoever reads this has found them. */
+static void add_help(struct text *html)
+{
+    text_add(html, "I connect you to your machines. Nothing is open until you ask, and nothing "
+                   "stays open afterwards.\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        const struct command_row *row = &COMMANDS[i];
+        if (row->opens) {
+            text_add(html, "\n/%s ", row->name);
+            html_add(html, row->takes);
+            text_add(html, "\n%s, for example ", row->help);
+            html_add_in_tag(html, "code", row->example);
+            text_add(html, "\n");
+        } else if (row->run != help_run) {
+            text_add(html, "\n/%s\n%s\n", row->name, row->help);
+        }
+    }
+    text_add(html, "\nWith several gateways, put the name of one in front: "
+                   "<code>/ssh office/192.168.1.22</code>");
+}
+
+void help_run(struct conversation *conversation, const struct incoming *incoming,
+              const struct command *command)
+{
+    (void)command;
+    char buffer[TEXTS_SIZE];
+    struct text html = text_over(buffer, sizeof buffer);
+    add_help(&html);
+    transport_say(conversation->transport, incoming->person, buffer);
+}

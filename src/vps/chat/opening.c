@@ -1,0 +1,145 @@
+/*
+ * A command opens a session at once, or waits for its gateway, or is refused; which of the three is
+ * decided in one place (try), for commands, for suggestions and for those that waited.
+ */
+#include "vps/chat/opening.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/cooldown.h"
+#include "vps/chat/button.h"
+#include "vps/chat/cards.h"
+#include "vps/chat/command.h"
+#include "vps/chat/refusal.h"
+#include "vps/chat/waiting.h"
+
+enum { SUGGESTION_MAX_AGE_S = 120 }; /* longer than a command's: it takes a moment to read, too */
+
+struct opening {
+    struct conversation *conversation;
+    struct waiting *waiting;
+    struct cooldown pressed; /* suggestions that were taken, by their messages */
+};
+
+static void add_card(struct conversation *conversation, struct session *session, int64_t person)
+{
+    const struct card_options options = {.loop = conversation->loop,
+                                         .transport = conversation->transport,
+                                         .settings = conversation->settings,
+                                         .person = person};
+    if (cards_add(conversation->cards, &options, session) < 0) {
+        /* Nobody could see, admit or close it. */
+        log_error(conversation->log, "%s: out of memory for a session's message",
+                  transport_name(conversation->transport));
+        session_close(session);
+    }
+}
+
+/*
+ * text: the command as it was sent. Returns false, having done nothing, if it may_wait for a
+ * gateway that is on its way.
+ */
+static bool try(struct conversation *conversation, int64_t person, const char *text,
+                const struct command *command, bool may_wait)
+{
+    const struct session_request request = {
+        .owner = transport_owner(conversation->transport, person),
+        .kind = command->row->kind,
+        .target = command->target,
+    };
+    struct session *session;
+    struct why why = {""};
+    int err = sessions_open(conversation->sessions, &request, &session, &why);
+    if (err == 0) {
+        add_card(conversation, session, person);
+        return true;
+    }
+    /* No gateway, or not that one: it may log in again any moment, if one of us was restarted. */
+    if (may_wait && (err == -ENOTCONN || err == -ENOENT) &&
+        sessions_expect_gateway(conversation->sessions, &command->target)) {
+        return false;
+    }
+    refusal_say(conversation, person, text, err, &why);
+    return true;
+}
+
+/* A command that was understood before. Its user may have lost the right to it since. */
+static bool try_again(void *arg, int64_t person, const char *text, bool last)
+{
+    struct conversation *conversation = ((struct opening *)arg)->conversation;
+    struct command command;
+    struct why why;
+    return command_parse(text, conversation->bot_name, &command, &why) != COMMAND_OK ||
+           !conversation_may(conversation, command.row->who, person, NULL) ||
+           try(conversation, person, text, &command, !last);
+}
+
+static void open_soon(struct conversation *conversation, int64_t person, const char *text,
+                      const struct command *command)
+{
+    if (!try(conversation, person, text, command, true) &&
+        !waiting_add(conversation->opening->waiting, person, text)) {
+        try(conversation, person, text, command, false);
+    }
+}
+
+void opening_run(struct conversation *conversation, const struct incoming *incoming,
+                 const struct command *command)
+{
+    open_soon(conversation, incoming->person, incoming->text, command);
+}
+
+/* The same as sending that command, for as long as the suggestion is fresh, and once. */
+enum answer opening_run_suggestion(struct conversation *conversation,
+                                   const struct incoming *incoming,
+                                   const struct button_press *press)
+{
+    struct command command;
+    struct why why;
+    if (command_parse(press->command, conversation->bot_name, &command, &why) != COMMAND_OK ||
+        !command.row->opens) {
+        return ANSWER_NO_BUTTON;
+    }
+    /* Before anything else, and whatever comes of it: none of these is to be pressed again. */
+    transport_strip(conversation->transport, incoming->person, incoming->message_id);
+    if (incoming->age_s > SUGGESTION_MAX_AGE_S) {
+        return ANSWER_TOO_OLD;
+    }
+    /* A second press may have been on its way before the buttons were off. */
+    if (!cooldown_allows(&conversation->opening->pressed, incoming->message_id,
+                         SUGGESTION_MAX_AGE_S * 1000, clock_ms())) {
+        return ANSWER_RUNNING_ALREADY;
+    }
+    open_soon(conversation, incoming->person, press->command, &command);
+    return ANSWER_RUNNING;
+}
+
+struct opening *opening_new(struct conversation *conversation)
+{
+    struct opening *opening = calloc(1, sizeof *opening);
+    if (!opening) {
+        return NULL;
+    }
+    opening->conversation = conversation;
+    opening->waiting = waiting_new(conversation->loop, try_again, opening);
+    if (!opening->waiting) {
+        free(opening);
+        return NULL;
+    }
+    return opening;
+}
+
+void opening_end(struct opening *opening)
+{
+    waiting_end(opening->waiting);
+}
+
+void opening_free(struct opening *opening)
+{
+    if (opening) {
+        waiting_free(opening->waiting);
+        free(opening);
+    }
+}

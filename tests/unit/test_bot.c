@@ -1,0 +1,386 @@
+/* The conversation, on a transport that is none: what comes in, what is said, what is done. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bot_fakes.h"
+#include "fake_transport.h"
+#include "vps/chat/bot.h"
+#include "vps/chat/button.h"
+#include "vps/chat/command.h"
+
+enum { ANNA = 42, BERT = 43, STRANGER = 7 };
+
+struct session {
+    struct session_view view;
+};
+
+static struct vps_settings settings;
+static struct log quiet;
+static struct bot *bot;
+static struct transport *transport;
+static struct session session;
+static int open_err; /* what sessions_open() says */
+static bool gateway_comes;
+static unsigned opened, closed, asked_more, refused;
+static struct session_request request;
+
+int __wrap_sessions_watch(struct sessions *sessions, struct session_watcher watcher);
+void __wrap_sessions_unwatch(struct sessions *sessions, const void *arg);
+int __wrap_sessions_open(struct sessions *sessions, const struct session_request *wanted,
+                         struct session **ret_session, struct why *why);
+struct session *__wrap_sessions_find(struct sessions *sessions, const char *id);
+struct session *__wrap_sessions_next(struct sessions *sessions, const struct session *after);
+unsigned __wrap_sessions_gateways(const struct sessions *sessions, const char *ret_names[],
+                                  unsigned most);
+bool __wrap_sessions_expect_gateway(const struct sessions *sessions, const struct target *target);
+void __wrap_session_view(const struct session *s, struct session_view *ret_view);
+void __wrap_session_close(struct session *s);
+unsigned __wrap_session_ask_more(struct session *s, unsigned most);
+
+int __wrap_sessions_watch(struct sessions *sessions, struct session_watcher watcher)
+{
+    (void)sessions;
+    (void)watcher;
+    return 0;
+}
+
+void __wrap_sessions_unwatch(struct sessions *sessions, const void *arg)
+{
+    (void)sessions;
+    assert_ptr_equal(arg, bot);
+}
+
+int __wrap_sessions_open(struct sessions *sessions, const struct session_request *wanted,
+                         struct session **ret_session, struct why *why)
+{
+    (void)sessions;
+    request = *wanted;
+    opened++;
+    *ret_session = &session;
+    return open_err < 0 ? why_set(why, open_err, "there is none") : 0;
+}
+
+struct session *__wrap_sessions_find(struct sessions *sessions, const char *id)
+{
+    (void)sessions;
+    return strcmp(id, session.view.id) == 0 ? &session : NULL;
+}
+
+struct session *__wrap_sessions_next(struct sessions *sessions, const struct session *after)
+{
+    (void)sessions;
+    return after ? NULL : &session;
+}
+
+unsigned __wrap_sessions_gateways(const struct sessions *sessions, const char *ret_names[],
+                                  unsigned most)
+{
+    (void)sessions;
+    if (most > 0) {
+        ret_names[0] = "home";
+    }
+    return 1;
+}
+
+bool __wrap_sessions_expect_gateway(const struct sessions *sessions, const struct target *target)
+{
+    (void)sessions;
+    (void)target;
+    return gateway_comes;
+}
+
+void __wrap_session_view(const struct session *s, struct session_view *ret_view)
+{
+    *ret_view = s->view;
+}
+
+void __wrap_session_close(struct session *s)
+{
+    assert_ptr_equal(s, &session);
+    closed++;
+}
+
+unsigned __wrap_session_ask_more(struct session *s, unsigned most)
+{
+    assert_ptr_equal(s, &session);
+    assert_true(most > 0);
+    return asked_more++ == 0 ? 1 : 0;
+}
+
+static void on_refused(void *arg, const struct why *why)
+{
+    (void)arg;
+    assert_string_equal(why->text, "no");
+    refused++;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    fakes_start();
+    quiet = (struct log){.stream = stderr, .level = LOG_ERROR};
+    settings = (struct vps_settings){.allowed_users = {.ids = {ANNA, BERT}, .count = 2}};
+    session = (struct session){
+        .view = {.id = "abcdefgh",
+                 .owner = {.kind = OWNER_TELEGRAM, .id = ANNA},
+                 .host = "nas",
+                 .state = SESSION_WAITING},
+    };
+    open_err = 0;
+    gateway_comes = false;
+    opened = closed = asked_more = refused = 0;
+    transport = fake_transport();
+    const struct bot_options options = {
+        .log = &quiet, .settings = &settings, .transport = transport, .refused = on_refused};
+    return bot_new(&options, &bot);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    bot_free(bot);
+    transport_free(transport);
+    fakes_end();
+    return 0;
+}
+
+static void write_as(int64_t person, const char *text, int64_t age_s)
+{
+    const struct incoming incoming = {.kind = INCOMING_MESSAGE,
+                                      .what = "message",
+                                      .person = person,
+                                      .age_s = age_s,
+                                      .text = text};
+    fake_transport_hear(&incoming);
+}
+
+/* The answer to it. */
+static const char *press_as(int64_t person, const char *data, int64_t age_s)
+{
+    const struct incoming incoming = {.kind = INCOMING_PRESS,
+                                      .what = "button",
+                                      .person = person,
+                                      .age_s = age_s,
+                                      .data = data,
+                                      .press = "1",
+                                      .message_id = 5};
+    fake_transport_hear(&incoming);
+    return fake_transport_answer();
+}
+
+/* The only message, or the latest of so many, has these words. */
+static void said(unsigned count, int64_t person, const char *words)
+{
+    assert_int_equal(fake_transport_posts(), count);
+    const struct fake_post *post = fake_transport_post(count - 1);
+    assert_int_equal(post->person, person);
+    if (!strstr(post->html, words)) {
+        fail_msg("\"%s\" does not say \"%s\"", post->html, words);
+    }
+}
+
+static void it_introduces_itself_when_it_is_online(void **state)
+{
+    (void)state;
+    assert_null(fake_transport_profile());
+    fake_transport_goes_online("pam_bot");
+    assert_int_equal(fake_transport_profile()->command_count, COMMAND_COUNT);
+    write_as(ANNA, "/help@pam_bot", 1);
+    said(1, ANNA, "I connect you to your machines.");
+    write_as(ANNA, "/help@other_bot", 1);
+    assert_int_equal(fake_transport_posts(), 1);
+}
+
+static void a_refusal_ends_it(void **state)
+{
+    (void)state;
+    fake_transport_is_refused();
+    assert_int_equal(refused, 1);
+}
+
+static void every_command_that_opens_asks_for_its_kind(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        unsigned before = opened;
+        if (COMMANDS[i].opens) {
+            char text[64];
+            open_err = -EACCES;
+            snprintf(text, sizeof text, "/%s office/nas", COMMANDS[i].name);
+            write_as(ANNA, text, 1);
+            assert_int_equal(opened, before + 1);
+            assert_int_equal(request.kind, COMMANDS[i].kind);
+            assert_int_equal(request.owner.kind, OWNER_TELEGRAM);
+            assert_int_equal(request.owner.id, ANNA);
+            assert_string_equal(request.target.host, "nas");
+            said(opened, ANNA, "There is none.");
+        }
+    }
+    assert_int_equal(opened, KIND_COUNT);
+}
+
+static void a_command_waits_for_a_gateway_that_comes(void **state)
+{
+    (void)state;
+    open_err = -ENOTCONN;
+    gateway_comes = true;
+    write_as(ANNA, "/ssh nas", 1);
+    assert_int_equal(fake_transport_posts(), 0);
+    open_err = -EACCES;
+    fakes_advance(1000);
+    said(1, ANNA, "There is none.");
+    assert_int_equal(opened, 2);
+}
+
+static void who_lost_the_right_meanwhile_opens_nothing(void **state)
+{
+    (void)state;
+    open_err = -ENOTCONN;
+    gateway_comes = true;
+    write_as(ANNA, "/ssh nas", 1);
+    settings.allowed_users.count = 0;
+    fakes_advance(60000);
+    assert_int_equal(opened, 1);
+    assert_int_equal(fake_transport_posts(), 0);
+}
+
+static void an_old_command_is_not_run(void **state)
+{
+    (void)state;
+    write_as(ANNA, "/ssh nas", 61);
+    write_as(ANNA, "hello", 61);
+    fakes_advance(2000);
+    said(1, ANNA, "has expired");
+    assert_int_equal(opened, 0);
+}
+
+static void what_is_no_command_is_answered(void **state)
+{
+    (void)state;
+    write_as(ANNA, "/shh nas", 1);
+    said(1, ANNA, "Did you mean this?");
+    assert_string_equal(fake_transport_post(0)->data[0], "run:/ssh nas");
+    write_as(ANNA, "good morning", 1);
+    said(2, ANNA, "I did not understand that. /help");
+    write_as(ANNA, "/ssh a b", 1);
+    said(3, ANNA, "Use: /ssh");
+    assert_int_equal(opened, 0);
+}
+
+static void strangers_are_told_once_and_their_presses_do_nothing(void **state)
+{
+    (void)state;
+    write_as(STRANGER, "/ssh nas", 1);
+    write_as(STRANGER, "/ssh nas", 1);
+    said(1, STRANGER, "private");
+    assert_true(fake_transport_post(0)->to_stranger);
+    assert_string_equal(press_as(STRANGER, "close:abcdefgh", 1), "");
+    assert_int_equal(opened + closed, 0);
+}
+
+static void what_the_transport_calls_unfit_is_not_heard(void **state)
+{
+    (void)state;
+    struct incoming incoming = {.kind = INCOMING_MESSAGE,
+                                .what = "message",
+                                .person = ANNA,
+                                .unfit = "from a bot",
+                                .text = "/ssh nas"};
+    fake_transport_hear(&incoming);
+    assert_int_equal(fake_transport_posts() + opened, 0);
+    incoming.unfit = NULL;
+    incoming.forwarded = true;
+    fake_transport_hear(&incoming);
+    said(1, ANNA, "forwarded");
+    assert_int_equal(opened, 0);
+}
+
+/* Whatever the rows are: the wrong person, and an ended session. */
+static void no_button_of_a_session_obeys_anybody_else(void **state)
+{
+    (void)state;
+    for (unsigned verb = 0; verb < BUTTON_COUNT; verb++) {
+        if (BUTTONS[verb].takes != BUTTON_TAKES_COMMAND) {
+            char data[BUTTON_DATA_SIZE];
+            button_format((enum button_verb)verb, "abcdefgh", 1, data);
+            assert_int_equal(BUTTONS[verb].who, WHO_OWNER);
+            assert_string_equal(press_as(BERT, data, 1), ANSWERS[ANSWER_NOT_YOURS].text);
+            assert_int_equal(fake_transport_stripped(), 0);
+        }
+    }
+    session.view.state = SESSION_ENDED;
+    for (unsigned verb = 0; verb < BUTTON_COUNT; verb++) {
+        if (BUTTONS[verb].takes != BUTTON_TAKES_COMMAND) {
+            char data[BUTTON_DATA_SIZE];
+            button_format((enum button_verb)verb, "abcdefgh", 1, data);
+            assert_string_equal(press_as(ANNA, data, 1), ANSWERS[BUTTONS[verb].over].text);
+            assert_int_equal(fake_transport_stripped(), 5);
+        }
+    }
+    assert_int_equal(closed + asked_more, 0);
+}
+
+static void the_owners_presses_are_obeyed(void **state)
+{
+    (void)state;
+    assert_string_equal(press_as(ANNA, "close:abcdefgh", 1), "Closed.");
+    assert_int_equal(closed, 1);
+    assert_string_equal(press_as(ANNA, "who:abcdefgh", 1), "Here they are.");
+    assert_string_equal(press_as(ANNA, "who:abcdefgh", 1), ANSWERS[ANSWER_ALL_ASKED].text);
+    assert_string_equal(press_as(ANNA, "nonsense", 1), ANSWERS[ANSWER_NO_BUTTON].text);
+    assert_string_equal(press_as(ANNA, NULL, 1), ANSWERS[ANSWER_NO_BUTTON].text);
+    assert_string_equal(press_as(ANNA, "close:hgfedcba", 1), ANSWERS[ANSWER_SESSION_OVER].text);
+}
+
+static void a_suggestion_runs_once_while_it_is_fresh(void **state)
+{
+    (void)state;
+    open_err = -EACCES;
+    assert_string_equal(press_as(ANNA, "run:/ssh nas", 121), ANSWERS[ANSWER_TOO_OLD].text);
+    assert_string_equal(press_as(ANNA, "run:/ssh nas", 1), "On its way.");
+    assert_int_equal(fake_transport_stripped(), 5);
+    assert_string_equal(press_as(ANNA, "run:/ssh nas", 1), ANSWERS[ANSWER_RUNNING_ALREADY].text);
+    assert_string_equal(press_as(ANNA, "run:/help", 1), ANSWERS[ANSWER_NO_BUTTON].text);
+    assert_int_equal(opened, 1);
+}
+
+static void too_many_sessions_can_be_closed_from_the_refusal(void **state)
+{
+    (void)state;
+    open_err = -EDQUOT;
+    write_as(ANNA, "/ssh nas", 1);
+    said(1, ANNA, "There is none.");
+    assert_int_equal(fake_transport_post(0)->buttons, 1);
+    assert_string_equal(fake_transport_post(0)->data[0], "close:abcdefgh");
+    write_as(BERT, "/ssh nas", 1); /* Bert has none */
+    assert_int_equal(fake_transport_post(1)->buttons, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(it_introduces_itself_when_it_is_online),
+        TEST(a_refusal_ends_it),
+        TEST(every_command_that_opens_asks_for_its_kind),
+        TEST(a_command_waits_for_a_gateway_that_comes),
+        TEST(who_lost_the_right_meanwhile_opens_nothing),
+        TEST(an_old_command_is_not_run),
+        TEST(what_is_no_command_is_answered),
+        TEST(strangers_are_told_once_and_their_presses_do_nothing),
+        TEST(what_the_transport_calls_unfit_is_not_heard),
+        TEST(no_button_of_a_session_obeys_anybody_else),
+        TEST(the_owners_presses_are_obeyed),
+        TEST(a_suggestion_runs_once_while_it_is_fresh),
+        TEST(too_many_sessions_can_be_closed_from_the_refusal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
