@@ -298,7 +298,7 @@ def test_one_chats_limit_silences_no_other(world):
     api = world.api
     api.inject("sendMessage", Fault("status", 429, "Too Many Requests: retry after 86400", 86400, chat=FRIEND))
     api.say(FRIEND, "/help")
-    world.vps.wait_log(f"nothing can be said to user {FRIEND} for 1 h")
+    world.vps.wait_log(f"nothing can be sent to user {FRIEND} for 1 h")
     assert ask(api) < 3 * TIME_SCALE
     status = world.status()
     assert status["telegram"] == "online" and "messages to some users wait" in status["telegram_trouble"]
