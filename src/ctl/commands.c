@@ -4,18 +4,24 @@
 
 #include "base/text.h"
 #include "ctl/show.h"
+#include "shared/kind.h"
 
 #define ID                                  \
     {                                       \
         "ID", "session", ARGUMENT_ID, false \
     }
 
+/* Of a command that opens a session, by what that gives its user. */
+enum { OPTIONS_OF_line = 0, OPTIONS_OF_file = OPTION_OUT | OPTION_FORCE };
+
 /* clang-format off */
 static const struct command COMMANDS[] = {
-    {"ssh", "open an SSH session and print the ssh command",
-     {{"[USER@]HOST[:PORT]", "target", ARGUMENT_TARGET, false}}, 0, show_ssh},
-    {"rdp", "open an RDP session and write the .rdp file",
-     {{"[USER@]HOST[:PORT]", "target", ARGUMENT_TARGET, false}}, OPTION_OUT | OPTION_FORCE, show_rdp},
+#define KIND(NAME, number, word, greeting, gives, port, takes, example, help, pamctl, ...) \
+    [number] = {#word, (pamctl), {{(takes), "target", ARGUMENT_TARGET, false}},            \
+                OPTIONS_OF_##gives, show_##gives},
+#include "shared/kinds.def"
+#undef KIND
+    [KIND_COUNT] =
     {"status", "the agent, Telegram, and the gateways that are online", {{0}}, 0, show_status},
     {"sessions", "the open sessions, and who waits to be let in", {{0}}, 0, show_sessions},
     {"close", "end a session", {ID}, 0, show_closed},

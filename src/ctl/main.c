@@ -62,7 +62,7 @@ static json_t *make_request(const struct invocation *invocation)
     return request;
 }
 
-/* ---- the .rdp file -------------------------------------------------------- */
+/* ---- what comes as a file -------------------------------------------------------- */
 
 /* Nobody has the file, so its session must not wait for a client. */
 static json_t *take_back(const char *path, const json_t *reply, const struct why *why)
@@ -74,10 +74,10 @@ static json_t *take_back(const char *path, const json_t *reply, const struct why
     return ask_failure("not_written", why->text);
 }
 
-/* An .rdp file goes where the user wants it, and out of the answer. Takes over the reply. */
+/* A file goes where the user wants it, and out of the answer. Takes over the reply. */
 static json_t *take_file(const struct run *run, json_t *reply)
 {
-    const char *content = text_of(reply, "rdp");
+    const char *content = text_of(reply, run->invocation->command->name);
     struct save_as as = {run->invocation->out, text_of(reply, "file"), has(run, OPTION_FORCE)};
     struct why why;
     if (!content || !as.name) {
@@ -89,7 +89,7 @@ static json_t *take_file(const struct run *run, json_t *reply)
         return instead;
     }
     json_object_set_new(reply, "file", json_string(save_path(&as)));
-    json_object_del(reply, "rdp");
+    json_object_del(reply, run->invocation->command->name);
     return reply;
 }
 
@@ -103,13 +103,13 @@ static json_t *ask_for_name(const struct run *run, json_t *request)
 }
 
 /* First whether the file can be written: only then is it worth a session. */
-static json_t *open_rdp(const struct run *run, json_t *request)
+static json_t *open_with_file(const struct run *run, json_t *request)
 {
     struct save_as as = {run->invocation->out, NULL, has(run, OPTION_FORCE)};
     struct why why;
     json_t *look = as.out ? NULL : ask_for_name(run, request);
     as.name = text_of(look, "file");
-    if (look && (!is_ok(look) || !as.name || text_of(look, "rdp"))) {
+    if (look && (!is_ok(look) || !as.name || text_of(look, run->invocation->command->name))) {
         return take_file(run, look); /* refused; or opened, by an older vps-agent */
     }
     json_t *reply = save_check(&as, &why) < 0 ? ask_failure("not_written", why.text)
@@ -184,7 +184,8 @@ static int run_command(const struct invocation *invocation)
     const char *name = invocation->command->name;
     ask_path(invocation->socket_path, run.path, sizeof run.path);
     json_t *request = make_request(invocation);
-    json_t *reply = strcmp(name, "rdp") == 0     ? open_rdp(&run, request)
+    bool gets_file = invocation->command->options & OPTION_OUT;
+    json_t *reply = gets_file                    ? open_with_file(&run, request)
                     : strcmp(name, "drain") == 0 ? drain(&run, request)
                                                  : ask_anyhow(run.path, request);
     int status = status_of(&run, reply);

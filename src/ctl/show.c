@@ -224,13 +224,13 @@ static void show_what_next(const json_t *session)
     show_parked(session);
 }
 
-void show_ssh(const json_t *reply)
+void show_line(const json_t *reply)
 {
     puts(text_of(reply, "command"));
     show_what_next(json_object_get(reply, "session"));
 }
 
-void show_rdp(const json_t *reply)
+void show_file(const json_t *reply)
 {
     const json_t *session = json_object_get(reply, "session");
     printf("%s\nSession %s to %s, %" JSON_INTEGER_FORMAT " s to open the file. Whoever has it can "

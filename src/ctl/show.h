@@ -6,9 +6,9 @@
 
 void show_status(const json_t *reply);
 void show_sessions(const json_t *reply);
-/* The ssh command on a line of its own. */
-void show_ssh(const json_t *reply);
-void show_rdp(const json_t *reply);
+/* The line to paste, by itself. */
+void show_line(const json_t *reply);
+void show_file(const json_t *reply);
 void show_closed(const json_t *reply);
 void show_decided(const json_t *reply);
 void show_known(const json_t *reply);

@@ -1,4 +1,4 @@
-#include "data/link.h"
+#include "data/link_core.h"
 
 #include <errno.h>
 #include <stdlib.h>

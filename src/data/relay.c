@@ -6,7 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "data/link.h"
+#include "data/link_core.h"
 #include "data/worker.h"
 
 /*

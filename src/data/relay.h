@@ -33,26 +33,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "data/link.h"
+#include "data/tuning.h"
+
 struct relay;
-struct link;
 
-enum link_end {
-    LINK_FINISHED, /* both directions came to their FIN */
-    LINK_RESET,    /* a side sent an RST */
-    LINK_DEAD,     /* a side stopped answering (keepalive, data/pulse.h), or the link was
-                      half-closed and silent for an hour or more */
-    LINK_FAILED,   /* another error: link_error() */
-    LINK_CUT,      /* link_cut() */
-};
-
-enum { RELAY_PREFIX_MAX = 4096, LINK_HEAD_MAX = 255 };
-
-/* When a worker splices and what for; relay_new() knows what is right for the machine. */
-struct relay_tuning {
-    size_t bulk_step; /* bytes that, moved at once, speak for splicing; SIZE_MAX: never */
-    size_t pipe_size; /* bytes of a pipe, at most */
-    unsigned pipes;   /* how many a worker may have; when all are in use, it copies */
-};
+enum { RELAY_PREFIX_MAX = 4096 };
 
 /*
  * workers: threads, at least 1. 0 or -errno. Besides its links' sockets each has
@@ -104,20 +90,4 @@ unsigned relay_running(const struct relay *relay);
 
 /* Ends a running link with RSTs both ways; it comes back as LINK_CUT. */
 void link_cut(struct link *link);
-/* Bytes delivered so far in each direction; callable at any time. */
-uint64_t link_bytes_a_to_b(const struct link *link);
-uint64_t link_bytes_b_to_a(const struct link *link);
-void *link_arg(const struct link *link);
-/* Of an ended link. */
-enum link_end link_end(const struct link *link);
-int link_error(const struct link *link); /* errno value, 0 if none */
-/* It was b that sent a FIN or an RST, before a did. */
-bool link_b_left_first(const struct link *link);
-/*
- * All that b said, if the relay keeps heads and it was not more than LINK_HEAD_MAX bytes;
- * NULL otherwise. Valid as long as the link.
- */
-const void *link_head(const struct link *link, size_t *ret_len);
-void link_free(struct link *link);
-
 #endif

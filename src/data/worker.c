@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "data/link.h"
+#include "data/link_core.h"
 
 enum {
     /* A full-size segment of loopback or of a GSO device; more gains little and costs cache. */

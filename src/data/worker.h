@@ -9,9 +9,10 @@
 
 #include <stdbool.h>
 
+#include "data/tuning.h"
+
 struct worker;
 struct link;
-struct relay_tuning;
 
 /* The link and its memory are the callee's from now on. */
 typedef void (*worker_ended_fn)(void *arg, struct link *link);

@@ -107,7 +107,13 @@ static bool copy_plain(const char *text, char *dst, size_t cap)
 /* ssh://bob@HOST:PORT, with or without a slash behind it: what a link holds. */
 static int skip_scheme(char **text, bool *ret_slash, struct why *why)
 {
-    static const char *const TAKEN[] = {"ssh", "sftp", "scp", "rdp"};
+    static const char *const TAKEN[] = {
+#define KIND(NAME, number, word, ...) #word,
+#include "shared/kinds.def"
+#undef KIND
+        "sftp",
+        "scp",
+    };
     char *end = strstr(*text, "://");
     size_t len = end ? (size_t)(end - *text) : 0;
     size_t all = strlen(*text);

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vps/admission/greeting.h"
 #include "vps/admission/sshid.h"
-#include "vps/admission/words.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,7 +32,7 @@ static void check_words(const char words[WORDS_SIZE])
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char words[WORDS_SIZE];
-    words_of_ssh(data, size, words);
+    greeting_ssh.words(data, size, words);
     check_words(words);
     long whole = sshid_parse(data, size);
     size_t len = 0;

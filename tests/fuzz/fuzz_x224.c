@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vps/admission/words.h"
+#include "vps/admission/greeting.h"
 #include "vps/admission/x224.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -41,7 +41,7 @@ static void check_words(const uint8_t *data, size_t size, const struct x224_requ
 {
     enum { COOKIE = sizeof "Cookie: mstshash=" - 1, LONGEST = 23 };
     char words[WORDS_SIZE];
-    words_of_rdp(data, size, words);
+    greeting_rdp.words(data, size, words);
     size_t len = strnlen(words, WORDS_SIZE);
     check(len <= LONGEST);
     for (size_t i = 0; i < len; i++) {

@@ -121,8 +121,8 @@ void house_open(struct house *house, enum kind kind)
         .arg = house,
     };
     int listener = stage_listen(&house->port);
-    house->door = door_new(&house->stage.loop, listener, kind, kind == KIND_RDP ? SECRET : NULL,
-                           &house->total, &events);
+    house->door = door_new(&house->stage.loop, listener, kind_row(kind),
+                           kind == KIND_RDP ? SECRET : "", &house->total, &events);
     assert_non_null(house->door);
 }
 

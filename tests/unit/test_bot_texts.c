@@ -223,13 +223,13 @@ static void that_ssh_waits_for_the_user_is_said(void **state)
     (void)state;
     struct target target;
     struct session_view view = short_view(KIND_SSH, &target);
-    texts_waiting_ssh(&html, &view, "ssh", ADMIT_KNOWN);
+    texts_waiting_line(&html, &view, "ssh", ADMIT_KNOWN);
     assert_non_null(strstr(buffer, "\nFrom a new address, ssh waits until you press <b>Admit</b>"));
     start(NULL);
-    texts_waiting_ssh(&html, &view, "ssh", ADMIT_ASK);
+    texts_waiting_line(&html, &view, "ssh", ADMIT_ASK);
     assert_non_null(strstr(buffer, "\nssh waits until you press <b>Admit</b> here."));
     start(NULL);
-    texts_waiting_ssh(&html, &view, "ssh", ADMIT_AUTO);
+    texts_waiting_line(&html, &view, "ssh", ADMIT_AUTO);
     assert_null(strstr(buffer, "Admit"));
 }
 
@@ -324,7 +324,7 @@ static void every_message_is_within_the_limits(void **state)
     char worst[sizeof(struct why)];
     memset(worst, '&', sizeof worst - 1);
     worst[sizeof worst - 1] = '\0';
-    char address[TARGET_TEXT_MAX], command[SESSION_SSH_COMMAND_MAX];
+    char address[TARGET_TEXT_MAX], command[SESSION_LINE_MAX];
     memset(address, 'a', sizeof address - 1);
     memset(command, '<', sizeof command - 1);
     address[sizeof address - 1] = command[sizeof command - 1] = '\0';
@@ -338,10 +338,10 @@ static void every_message_is_within_the_limits(void **state)
         texts_opening(&html, &view);
         assert_in_range(visible_length(), 1, MESSAGE_MAX);
         start(NULL);
-        texts_waiting_ssh(&html, &view, command, ADMIT_KNOWN);
+        texts_waiting_line(&html, &view, command, ADMIT_KNOWN);
         assert_in_range(visible_length(), 1, MESSAGE_MAX);
         start(NULL);
-        texts_waiting_rdp(&html, &view, target.host);
+        texts_waiting_file(&html, &view, target.host);
         assert_in_range(visible_length(), 1, MESSAGE_MAX);
         start(NULL);
         texts_connected(&html, &view);
@@ -528,11 +528,11 @@ static void the_time_left_is_rounded_up(void **state)
     (void)state;
     struct target target;
     struct session_view view = short_view(KIND_SSH, &target);
-    texts_waiting_ssh(&html, &view, "ssh", ADMIT_AUTO);
+    texts_waiting_line(&html, &view, "ssh", ADMIT_AUTO);
     assert_non_null(strstr(buffer, ": 2 min"));
     start(NULL);
     view.seconds_left = 1;
-    texts_waiting_ssh(&html, &view, "ssh", ADMIT_AUTO);
+    texts_waiting_line(&html, &view, "ssh", ADMIT_AUTO);
     assert_non_null(strstr(buffer, ": 5 s"));
 }
 

@@ -31,7 +31,7 @@ static struct session session;
 static unsigned answered; /* calls up to this one were looked at */
 
 void __wrap_session_view(const struct session *s, struct session_view *ret_view);
-void __wrap_session_ssh_command(const struct session *s, struct text *text);
+void __wrap_session_line(const struct session *s, struct text *text);
 void __wrap_session_rdp_file(const struct session *s, struct text *text);
 void __wrap_session_rdp_file_name(const struct session *s, char *dst);
 void __wrap_session_end_text(const struct session *s, struct text *text);
@@ -50,7 +50,7 @@ void __wrap_session_view(const struct session *s, struct session_view *ret_view)
     ret_view->port = s->target.port;
 }
 
-void __wrap_session_ssh_command(const struct session *s, struct text *text)
+void __wrap_session_line(const struct session *s, struct text *text)
 {
     text_add(text, "ssh -p %u vps", s->view.public_port);
 }

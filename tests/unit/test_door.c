@@ -14,6 +14,7 @@
 #include "base/net.h"
 #include "base/watch.h"
 #include "house.h"
+#include "vps/admission/greeting.h"
 #include "vps/admission/places.h"
 #include "vps/grant/rdpfile.h"
 
@@ -28,6 +29,48 @@ struct watch *__wrap_watch_start(uv_loop_t *loop, int fd, int events, watch_fn f
 {
     watched++;
     return __real_watch_start(loop, fd, events, fn, arg);
+}
+
+/* ---- a kind whose server speaks first -------------------------------------- */
+
+static const struct greeting_reader *other_reader; /* NULL: the kind's own */
+
+const struct greeting_reader *__real_greeting_reader(enum kind kind);
+const struct greeting_reader *__wrap_greeting_reader(enum kind kind);
+
+const struct greeting_reader *__wrap_greeting_reader(enum kind kind)
+{
+    return other_reader ? other_reader : __real_greeting_reader(kind);
+}
+
+static long nothing_is_missing(const uint8_t *data, size_t len)
+{
+    (void)data;
+    (void)len;
+    return 0;
+}
+
+static void who_has_nothing_to_say_is_judged_at_once_and_may_wait_in_silence(void **state)
+{
+    static const struct greeting_reader SILENCE = {.missing = nothing_is_missing,
+                                                   .words = words_clean};
+    struct parked_view parked[PARKED_MAX];
+    struct house house;
+    (void)state;
+    other_reader = &SILENCE;
+    house_open(&house, KIND_SSH);
+    other_reader = NULL;
+    house.without = VERDICT_ASK;
+    int fd = client_connect(ANNA, house.port);
+    WAIT_FOR(&house.stage, house.parked_count == 1);
+    assert_int_equal(door_parked(house.door, parked), 1);
+    assert_string_equal(parked[0].words, "");
+    assert_int_equal(house.admitted + house.silent, 0);
+    assert_int_equal(door_admit(house.door, house.parked[0]), 0);
+    assert_int_equal(house.admitted, 1);
+    assert_int_equal(house.len, 0);
+    close(fd);
+    house_close(&house);
 }
 
 /* ---- RDP ------------------------------------------------------------------ */
@@ -489,6 +532,7 @@ static void no_stranger_takes_a_place_from_one_who_came_before(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_has_nothing_to_say_is_judged_at_once_and_may_wait_in_silence),
         cmocka_unit_test(the_right_secret_comes_in_and_is_cut_out),
         cmocka_unit_test(a_packet_may_come_byte_by_byte),
         cmocka_unit_test(what_follows_the_packet_stays_in_the_socket),

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "data/flow.h"
-#include "data/link.h"
+#include "data/link_core.h"
 #include "data/worker.h"
 #include "relay_peers.h"
 

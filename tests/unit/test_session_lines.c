@@ -28,7 +28,7 @@ static struct session session_to(char *user, char *host, uint16_t port)
 static void check(void (*write)(const struct session *session, struct text *text),
                   const struct session *session, const char *expected)
 {
-    char buffer[SESSION_SSH_COMMAND_MAX];
+    char buffer[SESSION_LINE_MAX];
     struct text text = text_over(buffer, sizeof buffer);
     write(session, &text);
     assert_false(text.cut);
@@ -99,7 +99,7 @@ static void a_plain_name_stands_as_it_is_and_others_in_double_quotes(void **stat
         strcpy(user, ROWS[i].user);
         struct session session = session_to(user, host, 22);
         snprintf(expected, sizeof expected, "ssh -p 20123 -o HostKeyAlias=nas %s", ROWS[i].ssh);
-        check(session_ssh_command, &session, expected);
+        check(session_line, &session, expected);
         snprintf(expected, sizeof expected, "scp -P 20123 -o HostKeyAlias=nas %s", ROWS[i].scp);
         check(session_scp_command, &session, expected);
         snprintf(expected, sizeof expected,
@@ -124,8 +124,7 @@ static void with_several_gateways_each_name_says_which(void **state)
     session_target_text(&session, target);
     assert_string_equal(name, "Office-NAS.rdp");
     assert_string_equal(target, "Office/NAS:2222");
-    check(session_ssh_command, &session,
-          "ssh -p 20123 -o HostKeyAlias=office/nas+2222 vps.example.com");
+    check(session_line, &session, "ssh -p 20123 -o HostKeyAlias=office/nas+2222 vps.example.com");
     check(session_ssh_config, &session,
           "Host pam-office+nas+2222\n    HostName vps.example.com\n    Port 20123\n"
           "    HostKeyAlias office/nas+2222\n");
@@ -174,8 +173,8 @@ static void the_longest_lines_fit(void **state)
 {
     char user[USER_MAX + 1] = "", host[HOST_MAX + 1] = "", gateway[GATEWAY_NAME_MAX + 1] = "";
     static void (*const WRITE[])(const struct session *session, struct text *text) = {
-        session_ssh_command, session_scp_command, session_ssh_config};
-    char buffer[SESSION_SSH_COMMAND_MAX];
+        session_line, session_scp_command, session_ssh_config};
+    char buffer[SESSION_LINE_MAX];
     (void)state;
     memset(user, 'u', USER_MAX);
     user[3] = ' ';

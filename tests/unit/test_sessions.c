@@ -87,7 +87,7 @@ static void close_pair(struct pair *pair)
 static void an_ssh_session_goes_from_the_command_to_its_end(void **state)
 {
     struct world *world = new_world();
-    char command[SESSION_SSH_COMMAND_MAX], expected[SESSION_SSH_COMMAND_MAX];
+    char command[SESSION_LINE_MAX], expected[SESSION_LINE_MAX];
     struct text text = text_over(command, sizeof command);
     (void)state;
     world_start(world);
@@ -102,7 +102,7 @@ static void an_ssh_session_goes_from_the_command_to_its_end(void **state)
     int target = peer_attach(world, &world->peers[0]);
     peer_say_ready(&world->peers[0]);
     WAIT_FOR(&world->stage, state_of(session) == SESSION_WAITING);
-    session_ssh_command(session, &text);
+    session_line(session, &text);
     snprintf(expected, sizeof expected, "ssh -p %u -o HostKeyAlias=home-pc vps.example.com",
              public);
     assert_string_equal(command, expected);

@@ -16,11 +16,10 @@ static const char *text_of(const json_t *request, const char *key)
     return text ? text : "";
 }
 
-static int read_target(const json_t *request, enum kind kind, struct target *ret_target,
-                       struct why *why)
+static int read_target(const json_t *request, const struct kind_row *kind,
+                       struct target *ret_target, struct why *why)
 {
-    uint16_t port = kind == KIND_SSH ? 22 : 3389;
-    return target_parse(text_of(request, "target"), port, ret_target, why);
+    return target_parse(text_of(request, "target"), kind->port, ret_target, why);
 }
 
 static json_t *not_opened(int err, struct why *why)
@@ -33,9 +32,10 @@ static json_t *not_opened(int err, struct why *why)
     return reply_errno(err, why->text);
 }
 
-static json_t *open_session(struct admin_call *call, const json_t *request, enum kind kind)
+static json_t *open_session(struct admin_call *call, const json_t *request,
+                            const struct kind_row *kind)
 {
-    struct session_request wanted = {.owner = {OWNER_LOCAL, call->uid}, .kind = kind};
+    struct session_request wanted = {.owner = {OWNER_LOCAL, call->uid}, .kind = kind->kind};
     struct why why = {""};
     int err = read_target(request, kind, &wanted.target, &why);
     if (err == 0) {
@@ -45,14 +45,15 @@ static json_t *open_session(struct admin_call *call, const json_t *request, enum
 }
 
 /* {"look":true}: only what the file would be called, so that pamctl can see whether it may be. */
-static json_t *name_of_file(struct admin_call *call, const json_t *request)
+static json_t *name_of_file(struct admin_call *call, const json_t *request,
+                            const struct kind_row *kind)
 {
     struct target target;
     struct gateway *gateway;
     struct why why = {""};
     struct gateway_view view;
     char name[SESSION_FILE_NAME_SIZE];
-    int err = read_target(request, KIND_RDP, &target, &why);
+    int err = read_target(request, kind, &target, &why);
     if (err == 0) {
         err = gateways_pick(call->options->gateways, target.gateway, &gateway, &why);
     }
@@ -64,15 +65,11 @@ static json_t *name_of_file(struct admin_call *call, const json_t *request)
     return json_pack("{s:b, s:s}", "ok", 1, "file", name);
 }
 
-static json_t *do_ssh(struct admin_call *call, const json_t *request)
+/* The command is the kind's name. */
+static json_t *do_kind(struct admin_call *call, const json_t *request, const struct kind_row *kind)
 {
-    return open_session(call, request, KIND_SSH);
-}
-
-static json_t *do_rdp(struct admin_call *call, const json_t *request)
-{
-    return json_is_true(json_object_get(request, "look")) ? name_of_file(call, request)
-                                                          : open_session(call, request, KIND_RDP);
+    bool looks = kind->gives == KIND_GIVES_file && json_is_true(json_object_get(request, "look"));
+    return looks ? name_of_file(call, request, kind) : open_session(call, request, kind);
 }
 
 static int count_connections(struct sessions *sessions)
@@ -332,14 +329,18 @@ static const struct {
     const char *name;
     json_t *(*run)(struct admin_call *call, const json_t *request);
 } COMMANDS[] = {
-    {"ssh", do_ssh},     {"rdp", do_rdp},       {"status", do_status}, {"sessions", do_sessions},
-    {"close", do_close}, {"admit", do_admit},   {"block", do_block},   {"drain", do_drain},
-    {"known", do_known}, {"forget", do_forget}, {"keys", do_keys},     {"reload", do_reload},
+    {"status", do_status}, {"sessions", do_sessions}, {"close", do_close}, {"admit", do_admit},
+    {"block", do_block},   {"drain", do_drain},       {"known", do_known}, {"forget", do_forget},
+    {"keys", do_keys},     {"reload", do_reload},
 };
 
 json_t *admin_run(struct admin_call *call, const json_t *request)
 {
     const char *name = text_of(request, "command");
+    const struct kind_row *kind = kind_find(name);
+    if (kind) {
+        return do_kind(call, request, kind);
+    }
     for (unsigned i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++) {
         if (strcmp(COMMANDS[i].name, name) == 0) {
             return COMMANDS[i].run(call, request);

@@ -121,22 +121,23 @@ json_t *reply_session(const struct session *session)
     return reply;
 }
 
-static void add_ssh(json_t *reply, const struct session *session)
+static void add_line(json_t *reply, const struct session *session)
 {
-    char command[SESSION_SSH_COMMAND_MAX];
+    char command[SESSION_LINE_MAX];
     struct text text = text_over(command, sizeof command);
-    session_ssh_command(session, &text);
+    session_line(session, &text);
     json_object_set_new(reply, "command", json_string(command));
 }
 
-static void add_rdp(json_t *reply, const struct session *session)
+/* The whole of it goes under the name of its kind. */
+static void add_file(json_t *reply, const char *key, const struct session *session)
 {
     char file[SESSION_RDP_FILE_MAX], name[SESSION_FILE_NAME_SIZE];
     struct text text = text_over(file, sizeof file);
     session_rdp_file(session, &text);
     session_rdp_file_name(session, name);
     json_object_set_new(reply, "file", json_string(name));
-    json_object_set_new(reply, "rdp", json_string(file));
+    json_object_set_new(reply, key, json_string(file));
     crypto_wipe(file, sizeof file);
 }
 
@@ -145,10 +146,11 @@ json_t *reply_opened(const struct session *session)
     struct session_view view;
     session_view(session, &view);
     json_t *reply = json_pack("{s:b, s:o}", "ok", 1, "session", reply_session(session));
-    if (reply && view.kind == KIND_SSH) {
-        add_ssh(reply, session);
+    const struct kind_row *kind = kind_row(view.kind);
+    if (reply && kind->gives == KIND_GIVES_file) {
+        add_file(reply, kind->name, session);
     } else if (reply) {
-        add_rdp(reply, session);
+        add_line(reply, session);
     }
     return reply;
 }

@@ -18,7 +18,7 @@ json_t *reply_ok(void);
 /* Whether new sessions are opened, and how many are left. */
 json_t *reply_drain(const struct sessions *sessions);
 json_t *reply_session(const struct session *session);
-/* What its user gets: the ssh command, or the .rdp file and its name. */
+/* What its user gets, by its kind: the line to paste, or the file and its name. */
 json_t *reply_opened(const struct session *session);
 /* What has changed, each by itself and all in a sentence. */
 json_t *reply_reloaded(const struct changes *changes);

@@ -1,3 +1,23 @@
+/*
+ * A visitor is here until it has said enough to be told from a scanner, or its patience is
+ * over. Then it is let in, which hands its descriptor to the session; parked, which hands it
+ * to the lobby; or dropped:
+ *
+ *     on_visitor ─► hear ──► decide ─► let_in, lobby_park, or nothing
+ *                   ▲  │
+ *            on_bytes  └───► wait_for ─► on_patience_over ─► let_in_silent, or nothing
+ *
+ * Most clients have spoken before the loop sees them: so hear() comes first, and who says all
+ * at once costs neither a watch nor a timer, nor is it ever one of a crowd.
+ *
+ * Re-entrancy: `admitted` and the lobby's events may free the door. So a visitor leaves the
+ * list before its fate is told, its watch goes before its descriptor is another's, and nothing
+ * touches the door after these calls. `expects`, `judge` and `admits_silent` are questions and
+ * free nothing.
+ *
+ * No protocol is known here: what kinds of sessions differ in comes from the kind's row
+ * (shared/kinds.def) and from its greeting's reader.
+ */
 #include "vps/admission/door.h"
 
 #include <errno.h>
@@ -11,13 +31,9 @@
 #include "base/listener.h"
 #include "base/timer.h"
 #include "base/watch.h"
+#include "vps/admission/greeting.h"
 #include "vps/admission/places.h"
-#include "vps/admission/sshid.h"
-#include "vps/admission/words.h"
-#include "vps/admission/x224.h"
-#include "vps/grant/rdpfile.h"
 
-enum { FIRST_PACKET_MAX = 512, COOKIE_LEN = sizeof RDPFILE_COOKIE - 1 + RDPFILE_SECRET_LEN };
 enum { SILENT_MAX = DOOR_SILENT_MAX + DOOR_EXPECTED_MAX };
 
 /* A client that has not said yet what it is. */
@@ -30,16 +46,16 @@ struct visitor {
     struct watch *watch; /* both NULL until it turns out that it has to be waited for */
     struct timer *patience;
     bool expected;
-    bool has_secret;
     size_t have;
-    uint8_t bytes[FIRST_PACKET_MAX];
+    uint8_t bytes[GREETING_MAX];
 };
 
 struct door {
     uv_loop_t *loop;
     struct listener *listener;
-    enum kind kind;
-    char cookie[COOKIE_LEN + 1];
+    const struct kind_row *kind;
+    const struct greeting_reader *greeting;
+    char secret[GREETING_SECRET_MAX + 1]; /* "" if the kind has none */
     struct door_total *total;
     struct door_events events;
     struct visitor *visitors;
@@ -114,39 +130,7 @@ static void make_room(struct door *door, const struct addr *from, bool expected,
     }
 }
 
-/* ---- the first packet ----------------------------------------------------- */
-
-static bool is_our_cookie(const struct door *door, const struct x224_request *request)
-{
-    return request->line && request->line_len == COOKIE_LEN &&
-           crypto_equal(request->line, door->cookie, COOKIE_LEN);
-}
-
-/* How many bytes are still missing, 0: complete, -EBADMSG: no client. */
-static long read_rdp(struct visitor *visitor)
-{
-    long missing = x224_missing(visitor->bytes, visitor->have);
-    struct x224_request request;
-    if (missing == 0) {
-        missing = x224_parse(visitor->bytes, visitor->have, &request);
-        visitor->has_secret = missing == 0 && is_our_cookie(visitor->door, &request);
-    }
-    return missing;
-}
-
-static long read_ssh(struct visitor *visitor)
-{
-    long len = sshid_parse(visitor->bytes, visitor->have);
-    if (len == -EAGAIN) {
-        return (long)(FIRST_PACKET_MAX - visitor->have);
-    }
-    return len > 0 ? 0 : len;
-}
-
-static long read_packet(struct visitor *visitor)
-{
-    return visitor->door->kind == KIND_RDP ? read_rdp(visitor) : read_ssh(visitor);
-}
+/* ---- the greeting --------------------------------------------------------- */
 
 static struct lobby *lobby_of(struct door *door)
 {
@@ -166,15 +150,23 @@ static struct lobby *lobby_of(struct door *door)
 
 static void let_in(void *arg, const struct newcomer *newcomer)
 {
-    struct door_events events = ((struct door *)arg)->events;
-    uint8_t bytes[FIRST_PACKET_MAX];
+    const struct door *door = arg;
+    struct door_events events = door->events; /* the door may be freed in there */
+    uint8_t bytes[GREETING_MAX];
     size_t len = newcomer->len;
     memcpy(bytes, newcomer->bytes, len);
     if (newcomer->has_secret) {
-        len = x224_cut_line(bytes, len);
+        len = door->greeting->cut_secret(bytes, len);
     }
     events.admitted(events.arg, newcomer->fd, &newcomer->from, newcomer->has_secret, bytes, len);
     crypto_wipe(bytes, sizeof bytes);
+}
+
+static bool has_secret(const struct visitor *visitor)
+{
+    const struct door *door = visitor->door;
+    return door->kind->has_secret &&
+           door->greeting->has_secret(visitor->bytes, visitor->have, door->secret);
 }
 
 /* It has said what it is, and goes one way or another. */
@@ -182,14 +174,14 @@ static void decide(struct visitor *visitor)
 {
     struct door *door = visitor->door;
     char words[WORDS_SIZE];
-    (door->kind == KIND_RDP ? words_of_rdp : words_of_ssh)(visitor->bytes, visitor->have, words);
-    enum verdict verdict = door->events.judge(door->events.arg, &visitor->from,
-                                              visitor->has_secret);
+    bool knows_secret = has_secret(visitor);
+    door->greeting->words(visitor->bytes, visitor->have, words);
+    enum verdict verdict = door->events.judge(door->events.arg, &visitor->from, knows_secret);
     const struct newcomer newcomer = {
         .fd = visitor->fd,
         .from = visitor->from,
         .expected = visitor->expected,
-        .has_secret = visitor->has_secret,
+        .has_secret = knows_secret,
         .bytes = visitor->bytes,
         .len = visitor->have,
         .words = words,
@@ -208,12 +200,15 @@ static void decide(struct visitor *visitor)
     visitor_free(visitor);
 }
 
-/* Reads what is there: -EAGAIN if that is not the whole packet yet; else the visitor is gone. */
+/* Reads what is there: -EAGAIN if that is not the whole greeting yet; else the visitor is gone. */
 static int hear(struct visitor *visitor)
 {
+    const struct greeting_reader *greeting = visitor->door->greeting;
     long missing;
-    while ((missing = read_packet(visitor)) > 0) {
-        ssize_t got = recv(visitor->fd, visitor->bytes + visitor->have, (size_t)missing, 0);
+    while ((missing = greeting->missing(visitor->bytes, visitor->have)) > 0) {
+        size_t room = sizeof visitor->bytes - visitor->have;
+        size_t most = (size_t)missing < room ? (size_t)missing : room;
+        ssize_t got = recv(visitor->fd, visitor->bytes + visitor->have, most, 0);
         if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
             return -EAGAIN;
         }
@@ -253,7 +248,7 @@ static void on_patience_over(void *arg)
 {
     struct visitor *visitor = arg;
     const struct door_events *events = &visitor->door->events;
-    bool is_silent = visitor->door->kind == KIND_SSH && visitor->have == 0;
+    bool is_silent = visitor->door->kind->may_be_silent && visitor->have == 0;
     if (is_silent && events->admits_silent(events->arg, &visitor->from)) {
         let_in_silent(visitor);
     } else {
@@ -261,7 +256,7 @@ static void on_patience_over(void *arg)
     }
 }
 
-/* For the rest of its first packet. */
+/* For the rest of its greeting. */
 static void wait_for(struct visitor *visitor)
 {
     uv_loop_t *loop = visitor->door->loop;
@@ -294,8 +289,9 @@ static void on_visitor(void *arg, int fd, const struct addr *from)
 
 /* ---- the door ------------------------------------------------------------- */
 
-struct door *door_new(uv_loop_t *loop, int listener, enum kind kind, const char *rdp_secret,
-                      struct door_total *total, const struct door_events *events)
+struct door *door_new(uv_loop_t *loop, int listener, const struct kind_row *kind,
+                      const char *secret, struct door_total *total,
+                      const struct door_events *events)
 {
     struct door *door = calloc(1, sizeof *door);
     if (!door) {
@@ -303,10 +299,10 @@ struct door *door_new(uv_loop_t *loop, int listener, enum kind kind, const char 
     }
     door->loop = loop;
     door->kind = kind;
+    door->greeting = greeting_reader(kind->kind);
     door->total = total;
     door->events = *events;
-    snprintf(door->cookie, sizeof door->cookie, "%s%s", RDPFILE_COOKIE,
-             rdp_secret ? rdp_secret : "");
+    snprintf(door->secret, sizeof door->secret, "%s", secret);
     door->listener = listener_new(loop, listener, on_visitor, door);
     if (!door->listener) {
         free(door);
@@ -325,7 +321,7 @@ void door_free(struct door *door)
         send_off(door->visitors);
     }
     lobby_free(door->lobby);
-    crypto_wipe(door->cookie, sizeof door->cookie);
+    crypto_wipe(door->secret, sizeof door->secret);
     free(door);
 }
 

@@ -1,8 +1,8 @@
 /*
- * door: a session's public port. It accepts everybody, reads just the first packet
- * of what should be an RDP or SSH client, and asks its owner about those that speak the
- * protocol: they are in, or wait in the lobby, or are dropped. Everything else is dropped
- * after DOOR_PATIENCE_MS and costs the session nothing, unless it may be an SSH client that
+ * door: a session's public port. It accepts everybody, reads just the first packet of what
+ * should be a client of the session's kind (greeting.h), and asks its owner about those that
+ * speak the protocol: they are in, or wait in the lobby, or are dropped. Everything else is
+ * dropped after DOOR_PATIENCE_MS and costs the session nothing, unless it may be a client that
  * waits for the server's first word, and the owner knows it (judge_silent()).
  *
  * Clients that have said nothing yet have places of their own (places.h). Those from
@@ -18,9 +18,9 @@
 #include <uv.h>
 
 #include "base/net.h"
+#include "shared/kind.h"
 #include "vps/admission/judge.h"
 #include "vps/admission/lobby.h"
-#include "vps/grant/kind.h"
 #include "vps/grant/parked.h"
 
 enum {
@@ -35,11 +35,11 @@ struct door_events {
     bool (*expects)(void *arg, const struct addr *from);
     /* What to do with a client that speaks the protocol; a pure question. */
     enum verdict (*judge)(void *arg, const struct addr *from, bool has_secret);
-    /* Whether one that has said nothing, at an SSH session's port, is let in nevertheless. */
+    /* Whether one that has said nothing, and may be a client, is let in nevertheless. */
     bool (*admits_silent)(void *arg, const struct addr *from);
     /*
      * It is in: fd is the callee's, and so are the bytes read so far, which the
-     * target has to get first (an RDP secret is cut out of them). A silent one brings
+     * target has to get first (the secret is cut out of them). A silent one brings
      * none. The door may be freed in here.
      */
     void (*admitted)(void *arg, int fd, const struct addr *from, bool has_secret, const void *bytes,
@@ -57,10 +57,11 @@ struct door;
 
 /*
  * Takes over the listening socket; on failure (NULL) it stays the caller's.
- * rdp_secret is copied; NULL for an SSH session.
+ * kind: the session's, with its greeting's reader. secret is copied; "" if the kind has none.
  */
-struct door *door_new(uv_loop_t *loop, int listener, enum kind kind, const char *rdp_secret,
-                      struct door_total *total, const struct door_events *events);
+struct door *door_new(uv_loop_t *loop, int listener, const struct kind_row *kind,
+                      const char *secret, struct door_total *total,
+                      const struct door_events *events);
 /* Closes the port and everybody who is not in. Accepts NULL. */
 void door_free(struct door *door);
 

@@ -79,6 +79,21 @@ bool guests_are_asked_about(const struct guest *guests, const struct addr *party
     return guest != NULL;
 }
 
+unsigned guests_find_questions(struct guest *guests, struct guest **ret_guests)
+{
+    unsigned count = 0;
+    for (struct guest *guest = guests; guest; guest = guest->next) {
+        unsigned i = 0;
+        while (i < count && !addr_same_party(&ret_guests[i]->from, &guest->from)) {
+            i++;
+        }
+        if (guest->asked && i == count) {
+            ret_guests[count++] = guest;
+        }
+    }
+    return count;
+}
+
 static uint64_t waited_ms(const struct guest *guest)
 {
     return clock_ms() - guest->place.since_ms;
@@ -122,4 +137,23 @@ uint64_t guests_until_stayed(const struct guest *guests)
         }
     }
     return wait;
+}
+
+unsigned guests_view(const struct guest *guests, struct parked_view ret_views[PARKED_MAX])
+{
+    unsigned count = 0;
+    for (const struct guest *guest = guests; guest; guest = guest->next) {
+        struct parked_view *view = &ret_views[count++];
+        *view = (struct parked_view){
+            .number = guest->number,
+            .from = guest->from,
+            .asked = guest->asked,
+            .came_ms = guest->place.since_ms,
+            .waits_s = (unsigned)(waited_ms(guest) / 1000),
+            .of_its_address = guests_count_party(guests, &guest->from),
+        };
+        strcpy(view->words, guest->words);
+        strcpy(view->name, guest->name);
+    }
+    return count;
 }

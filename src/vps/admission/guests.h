@@ -12,9 +12,12 @@
 
 #include "base/net.h"
 #include "base/watch.h"
-#include "vps/admission/lobby.h"
+#include "vps/admission/newcomer.h"
 #include "vps/admission/places.h"
 #include "vps/admission/reverse.h"
+#include "vps/grant/parked.h"
+
+struct lobby;
 
 struct guest {
     struct guest *next;
@@ -48,6 +51,8 @@ void guests_remove(struct guest **guests, struct guest *guest);
 struct guest *guests_find(struct guest *guests, unsigned number);
 /* The user was asked about one of that party. */
 bool guests_are_asked_about(const struct guest *guests, const struct addr *party);
+/* The first one of each party that the user is asked about: at most PARKED_MAX. How many. */
+unsigned guests_find_questions(struct guest *guests, struct guest **ret_guests);
 /* Those that have stayed for ASKING_STAY_MS and were not asked about. */
 unsigned guests_count_unasked(const struct guest *guests);
 unsigned guests_count_party(const struct guest *guests, const struct addr *party);
@@ -55,5 +60,7 @@ unsigned guests_count_party(const struct guest *guests, const struct addr *party
 struct guest *guests_find_joining(struct guest *guests);
 /* In how many ms the next one that was not asked about has stayed; UINT64_MAX: there is none. */
 uint64_t guests_until_stayed(const struct guest *guests);
+/* As others see them, without after_s. How many. */
+unsigned guests_view(const struct guest *guests, struct parked_view ret_views[PARKED_MAX]);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "vps/grant/kind.h"
+#include "shared/kind.h"
 #include "vps/settings/settings.h"
 
 enum verdict {
@@ -18,16 +18,16 @@ enum verdict {
 };
 
 struct visit {
-    enum kind kind;
-    enum admit admit;        /* the setting */
-    bool has_secret;         /* RDP: the secret of the .rdp file, compared already */
-    bool known;              /* its party was admitted for this user before */
-    bool blocked;            /* its party was blocked in this session */
-    bool somebody_is_in;     /* this session admitted a client already */
-    bool from_that_party;    /* ... and this one comes from the same address (IPv6: /64) */
-    bool that_had_no_secret; /* ... which was admitted without the secret */
-    bool is_full;            /* ... and as many are connected as may be at once */
-    bool is_the_only_one;    /* whoever comes in first is the last: the port is closed */
+    const struct kind_row *kind; /* of the session */
+    enum admit admit;            /* the setting */
+    bool has_secret;             /* the secret of its file, compared already */
+    bool known;                  /* its party was admitted for this user before */
+    bool blocked;                /* its party was blocked in this session */
+    bool somebody_is_in;         /* this session admitted a client already */
+    bool from_that_party;        /* ... and this one comes from the same address (IPv6: /64) */
+    bool that_had_no_secret;     /* ... which was admitted without the secret */
+    bool is_full;                /* ... and as many are connected as may be at once */
+    bool is_the_only_one;        /* whoever comes in first is the last: the port is closed */
 };
 
 /* About a client that has said what it is. */

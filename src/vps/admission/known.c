@@ -1,3 +1,15 @@
+/*
+ * All entries are in memory, the most recently used one first, and each change goes to the
+ * state file as well: a look-up takes no disk, and a restart forgets nobody.
+ *
+ * What is hard about it is time. Entries expire by the wall clock, which may be wrong when the
+ * agent starts, or be set while it runs. So whether an entry counts is judged by the clock as
+ * it is (is_alive()), but nothing is thrown away before the clock has gone on for an hour
+ * without a jump (clock_is_steady()): a wrong clock makes people be asked about once more, and
+ * does not make the agent forget them.
+ *
+ * Nothing here calls back, so anything may be called from anywhere on the loop.
+ */
 #include "vps/admission/known.h"
 
 #include <stdio.h>
@@ -9,10 +21,7 @@
 enum {
     DAY_S = 86400,
     FUTURE_S = 600, /* as far as a clock may have been set back since */
-    /*
-     * A clock that was wrong is set right within minutes of a start. Until then what looks
-     * old is not known, but it is not thrown away either.
-     */
+    /* A clock that was wrong is set right within minutes of a start. */
     STEADY_MS = 3600 * 1000,
     FRESH_S = 60, /* a use so soon after the last one need not be written */
 };

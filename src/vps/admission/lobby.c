@@ -1,3 +1,21 @@
+/*
+ * Every guest waits first for ASKING_STAY_MS, since scanners hang up at once. Then it joins the
+ * question about its party, or is asked about when it is its turn:
+ *
+ *     waiting ─► asked ─► put off ─► asked ...
+ *
+ * and may leave at any moment: admitted, blocked with its party, hung up, to make room, or
+ * since somebody else is in. Who gets a place is for places.h to say, and whose turn it is for
+ * asking.h, both without a connection or a timer; here are these.
+ *
+ * One timer, the alarm, fires when something may be due. on_alarm() does one thing, sets the
+ * alarm again and tells; so several that are due at the same time are told of one by one, and
+ * each time whoever hears of it may change everything.
+ *
+ * Re-entrancy: every event but `departed` may free the lobby, and so may the callback of
+ * lobby_admit(). They are the last thing that a function does, or all that it needs afterwards
+ * are copies and a guest that is in no list any more.
+ */
 #include "vps/admission/lobby.h"
 
 #include <errno.h>
@@ -152,26 +170,10 @@ static void ask(struct guest *guest)
     look_up_name(guest);
 }
 
-/* The first one of each party that the user is asked about. */
-static unsigned find_open_questions(const struct lobby *lobby, struct guest **guests)
-{
-    unsigned count = 0;
-    for (struct guest *guest = lobby->guests; guest; guest = guest->next) {
-        unsigned i = 0;
-        while (i < count && !addr_same_party(&guests[i]->from, &guest->from)) {
-            i++;
-        }
-        if (guest->asked && i == count) {
-            guests[count++] = guest;
-        }
-    }
-    return count;
-}
-
 static bool is_full(const struct lobby *lobby)
 {
     struct guest *guests[PARKED_MAX];
-    return find_open_questions(lobby, guests) >= LOBBY_QUESTIONS_MAX;
+    return guests_find_questions(lobby->guests, guests) >= LOBBY_QUESTIONS_MAX;
 }
 
 /*
@@ -200,7 +202,7 @@ static struct guest *find_ripe(const struct lobby *lobby, uint64_t *ret_wait_ms)
 {
     struct guest *guests[PARKED_MAX];
     const struct place *places[PARKED_MAX];
-    unsigned open = find_open_questions(lobby, guests), count = 0;
+    unsigned open = guests_find_questions(lobby->guests, guests), count = 0;
     uint64_t now = clock_ms();
     *ret_wait_ms = UINT64_MAX;
     for (unsigned i = 0; i < open; i++) {
@@ -435,22 +437,7 @@ void lobby_send_off_all(struct lobby *lobby)
 
 unsigned lobby_view(const struct lobby *lobby, struct parked_view ret_views[PARKED_MAX])
 {
-    uint64_t now = clock_ms();
-    unsigned count = 0;
-    for (const struct guest *guest = lobby->guests; guest; guest = guest->next) {
-        struct parked_view *view = &ret_views[count++];
-        *view = (struct parked_view){
-            .number = guest->number,
-            .from = guest->from,
-            .asked = guest->asked,
-            .came_ms = guest->place.since_ms,
-            .waits_s = (unsigned)((now - guest->place.since_ms) / 1000),
-            .of_its_address = guests_count_party(lobby->guests, &guest->from),
-        };
-        strcpy(view->words, guest->words);
-        strcpy(view->name, guest->name);
-    }
-    return count;
+    return guests_view(lobby->guests, ret_views);
 }
 
 unsigned lobby_count(const struct lobby *lobby)

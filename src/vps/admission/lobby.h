@@ -13,6 +13,7 @@
 #include <uv.h>
 
 #include "base/net.h"
+#include "vps/admission/newcomer.h"
 #include "vps/admission/reverse.h"
 #include "vps/grant/parked.h"
 
@@ -34,17 +35,6 @@ struct door_total {
 };
 /* After the last door. */
 void door_total_done(struct door_total *total);
-
-/* A client with its first packet. */
-struct newcomer {
-    int fd;
-    struct addr from;
-    bool expected; /* from a party that the user came from before */
-    bool has_secret;
-    const void *bytes;
-    size_t len;
-    const char *words; /* what it says about itself, cleaned */
-};
 
 enum departure {
     DEPARTURE_NO_PLACE,  /* too many of its party, or of all, wait already */

@@ -2,13 +2,7 @@
 
 #include <string.h>
 
-#include "vps/admission/x224.h"
-#include "vps/grant/rdpfile.h"
-
-/* Longer than user names are, and what a secret with a letter cut off still is. */
-enum { SECRET_LIKE_LEN = RDPFILE_SECRET_LEN - 3 };
-
-static void clean(const uint8_t *data, size_t len, char dst[WORDS_SIZE])
+void words_clean(const uint8_t *data, size_t len, char dst[WORDS_SIZE])
 {
     size_t shown = len < WORDS_SIZE - 1 ? len : WORDS_SIZE - 1;
     for (size_t i = 0; i < shown; i++) {
@@ -20,26 +14,5 @@ static void clean(const uint8_t *data, size_t len, char dst[WORDS_SIZE])
     }
     while (shown > 0 && dst[shown - 1] == ' ') {
         dst[--shown] = '\0';
-    }
-}
-
-void words_of_ssh(const uint8_t *data, size_t len, char dst[WORDS_SIZE])
-{
-    size_t line = 0;
-    while (line < len && data[line] != '\r' && data[line] != '\n') {
-        line++;
-    }
-    clean(data, line, dst);
-}
-
-void words_of_rdp(const uint8_t *data, size_t len, char dst[WORDS_SIZE])
-{
-    static const size_t PREFIX_LEN = sizeof RDPFILE_COOKIE - 1;
-    struct x224_request request;
-    dst[0] = '\0';
-    if (x224_parse(data, len, &request) == 0 && request.line && request.line_len > PREFIX_LEN &&
-        request.line_len < PREFIX_LEN + SECRET_LIKE_LEN &&
-        memcmp(request.line, RDPFILE_COOKIE, PREFIX_LEN) == 0) {
-        clean(request.line + PREFIX_LEN, request.line_len - PREFIX_LEN, dst);
     }
 }

@@ -10,12 +10,10 @@
 
 enum { WORDS_SIZE = 64 };
 
-/* The identification string: "SSH-2.0-PuTTY_Release_0.78". */
-void words_of_ssh(const uint8_t *data, size_t len, char dst[WORDS_SIZE]);
 /*
- * The user name in the cookie of a Connection Request (x224.h), "" if it has none. What
- * looks like the secret of another .rdp file is not shown.
+ * `len` bytes as text: what is not printable becomes '?', what is too long ends in "...", and
+ * blanks at the end go. No bytes (data may be NULL then) become "".
  */
-void words_of_rdp(const uint8_t *data, size_t len, char dst[WORDS_SIZE]);
+void words_clean(const uint8_t *data, size_t len, char dst[WORDS_SIZE]);
 
 #endif

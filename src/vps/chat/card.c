@@ -37,29 +37,34 @@ static uint64_t bytes_of(const struct session_view *view)
 
 /* --- what there is to say --- */
 
+static bool gives_file(const struct session_view *view)
+{
+    return kind_row(view->kind)->gives == KIND_GIVES_file;
+}
+
 static void add_waiting(struct card *card, const struct session_view *view, struct text *html,
                         char *command, size_t command_size)
 {
-    if (view->kind == KIND_SSH) {
-        struct text line = text_over(command, command_size);
-        session_ssh_command(card->session, &line);
-        texts_waiting_ssh(html, view, command, card->options.settings->admit);
-    } else {
+    if (gives_file(view)) {
         char name[SESSION_FILE_NAME_SIZE];
         session_rdp_file_name(card->session, name);
-        texts_waiting_rdp(html, view, name);
+        texts_waiting_file(html, view, name);
+    } else {
+        struct text line = text_over(command, command_size);
+        session_line(card->session, &line);
+        texts_waiting_line(html, view, command, card->options.settings->admit);
     }
 }
 
 /* What else can be done with the port, if the user asked for that. */
 static void add_more(struct card *card, const struct session_view *view, struct text *html)
 {
-    char buffers[3][SESSION_SSH_COMMAND_MAX] = {"", "", ""};
+    char buffers[3][SESSION_LINE_MAX] = {"", "", ""};
     struct text ssh = text_over(buffers[0], sizeof buffers[0]);
     struct text scp = text_over(buffers[1], sizeof buffers[1]);
     struct text config = text_over(buffers[2], sizeof buffers[2]);
     if (view->state != SESSION_WAITING) { /* there it stands above */
-        session_ssh_command(card->session, &ssh);
+        session_line(card->session, &ssh);
     }
     session_scp_command(card->session, &scp);
     session_ssh_config(card->session, &config);
@@ -76,7 +81,7 @@ static void add_more(struct card *card, const struct session_view *view, struct 
 
 static bool has_more(const struct session_view *view)
 {
-    return view->kind == KIND_SSH &&
+    return kind_row(view->kind)->has_more_lines &&
            (view->state == SESSION_WAITING || view->state == SESSION_CONNECTED ||
             view->state == SESSION_RECONNECTING);
 }
@@ -146,7 +151,7 @@ static struct post *new_live_post(const struct card *card, const struct session_
 /* Sets the live message to what the session is now. */
 static void card_show(struct card *card, const struct session_view *view)
 {
-    char buffer[TEXTS_SIZE], command[SESSION_SSH_COMMAND_MAX] = "";
+    char buffer[TEXTS_SIZE], command[SESSION_LINE_MAX] = "";
     struct text html = text_over(buffer, sizeof buffer);
     add_state(card, view, &html, command, sizeof command);
     if (card->more && has_more(view)) {
@@ -235,7 +240,7 @@ static void on_timer(void *arg)
 static void card_follow(struct card *card, const struct session_view *view)
 {
     card->state = view->state;
-    if (view->state == SESSION_WAITING && view->kind == KIND_RDP && !card->file) {
+    if (view->state == SESSION_WAITING && gives_file(view) && !card->file) {
         card_send_file(card, view); /* first the file, then what is said about it */
     }
     if (view->state == SESSION_ENDED) {

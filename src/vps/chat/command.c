@@ -5,24 +5,16 @@
 #include <strings.h>
 
 const struct command_row COMMANDS[] = {
-    {
-        .name = "rdp",
-        .kind = COMMAND_OPEN,
-        .takes = "[USER@]HOST[:PORT]",
-        .example = "/rdp HOME-PC",
-        .help = "Remote Desktop to a machine",
-        .session = KIND_RDP,
-        .default_port = 3389,
-    },
-    {
-        .name = "ssh",
-        .kind = COMMAND_OPEN,
-        .takes = "[USER@]HOST[:PORT]",
-        .example = "/ssh root@192.168.1.22",
-        .help = "SSH to a machine",
-        .session = KIND_SSH,
-        .default_port = 22,
-    },
+#define KIND(NAME, number, word, greeting, gives, port, what, typed, does, ...) \
+    {.name = #word,                                                             \
+     .kind = COMMAND_OPEN,                                                      \
+     .takes = (what),                                                           \
+     .example = (typed),                                                        \
+     .help = (does),                                                            \
+     .session = KIND_##NAME,                                                    \
+     .default_port = (port)},
+#include "shared/kinds.def"
+#undef KIND
     {.name = "help", .kind = COMMAND_HELP, .takes = "", .help = "What this bot can do"},
     {.name = "start", .kind = COMMAND_HELP, .takes = "", .help = "The same as /help"},
 };

@@ -48,10 +48,10 @@ void texts_add_target(struct text *html, const struct session_view *view);
 void texts_add_client(struct text *html, const struct addr *client);
 
 void texts_opening(struct text *html, const struct session_view *view);
-/* command: the ssh command line. */
-void texts_waiting_ssh(struct text *html, const struct session_view *view, const char *command,
-                       enum admit admit);
-void texts_waiting_rdp(struct text *html, const struct session_view *view, const char *file_name);
+/* command: the line to paste, of session_line(). */
+void texts_waiting_line(struct text *html, const struct session_view *view, const char *command,
+                        enum admit admit);
+void texts_waiting_file(struct text *html, const struct session_view *view, const char *file_name);
 /* Below the .rdp file; address: "HOST:PORT" of the public port. clipboard: it is shared. */
 void texts_rdp_caption(struct text *html, const struct session_view *view, const char *address,
                        bool clipboard);

@@ -15,20 +15,23 @@ static void add_after(struct text *html, const struct parked_view *client)
 static void add_how(struct text *html, const struct session_view *view,
                     const struct parked_view *client)
 {
-    if (view->kind == KIND_SSH) {
-        text_add(html, "It calls itself ");
+    const struct kind_row *kind = kind_row(view->kind);
+    bool has_words = client->words[0];
+    text_add(html, "It ");
+    if (has_words && !kind->words_are_user) {
+        text_add(html, "calls itself ");
         html_add_in_tag(html, "code", client->words);
-        text_add(html, " and came ");
-        add_after(html, client);
-    } else {
-        text_add(html, "It came ");
-        add_after(html, client);
+        text_add(html, " and ");
+    }
+    text_add(html, "came ");
+    add_after(html, client);
+    if (kind->has_secret) {
         text_add(html, " without the secret of the .rdp file, as if somebody had typed in the "
                        "address");
-        if (client->words[0]) {
-            text_add(html, ", and gives the user name ");
-            html_add_in_tag(html, "code", client->words);
-        }
+    }
+    if (has_words && kind->words_are_user) {
+        text_add(html, ", and gives the user name ");
+        html_add_in_tag(html, "code", client->words);
     }
     text_add(html, ".");
     if (client->name[0]) {
@@ -95,7 +98,7 @@ static void add_each(struct text *html, const struct session_view *view,
         if (clients[i]->words[0]) {
             html_add_in_tag(html, "code", clients[i]->words);
             text_add(html, ", ");
-        } else if (view->kind == KIND_RDP) {
+        } else if (kind_row(view->kind)->words_are_user) {
             text_add(html, "without a user name, ");
         }
         if (is_alike(clients, i)) {
@@ -109,7 +112,7 @@ static void add_each(struct text *html, const struct session_view *view,
 /* "SSH to nas". */
 static void add_what(struct text *html, const struct session_view *view)
 {
-    text_add(html, "%s to ", view->kind == KIND_SSH ? "SSH" : "RDP");
+    text_add(html, "%s to ", kind_row(view->kind)->label);
     texts_add_target(html, view);
 }
 

@@ -6,13 +6,12 @@
 
 void texts_add_target(struct text *html, const struct session_view *view)
 {
-    static const uint16_t DEFAULT_PORTS[] = {[KIND_SSH] = 22, [KIND_RDP] = 3389};
     char with_port[TARGET_TEXT_MAX];
     if (view->names_gateway) {
         html_add(html, view->gateway);
         text_add(html, "/");
     }
-    if (view->port == DEFAULT_PORTS[view->kind]) {
+    if (view->port == kind_row(view->kind)->port) {
         html_add(html, view->host);
     } else {
         target_format(view->host, view->port, with_port);
@@ -23,7 +22,7 @@ void texts_add_target(struct text *html, const struct session_view *view)
 /* "RDP to HOME-PC". */
 static void add_title(struct text *html, const struct session_view *view)
 {
-    text_add(html, "<b>%s to ", view->kind == KIND_SSH ? "SSH" : "RDP");
+    text_add(html, "<b>%s to ", kind_row(view->kind)->label);
     texts_add_target(html, view);
     text_add(html, "</b>");
 }
@@ -87,28 +86,28 @@ void texts_opening(struct text *html, const struct session_view *view)
 }
 
 /* Where a client waits in silence until the user answers. */
-static void add_admit_hint(struct text *html, enum admit admit)
+static void add_admit_hint(struct text *html, const struct session_view *view, enum admit admit)
 {
     if (admit != ADMIT_AUTO) {
-        text_add(html, "\n%s until you press <b>Admit</b> here.",
-                 admit == ADMIT_ASK ? "ssh waits" : "From a new address, ssh waits");
+        text_add(html, "\n%s%s waits until you press <b>Admit</b> here.",
+                 admit == ADMIT_ASK ? "" : "From a new address, ", kind_name(view->kind));
     }
 }
 
-void texts_waiting_ssh(struct text *html, const struct session_view *view, const char *command,
-                       enum admit admit)
+void texts_waiting_line(struct text *html, const struct session_view *view, const char *command,
+                        enum admit admit)
 {
     text_add(html, "🟡 ");
     add_title(html, view);
     text_add(html, " is ready:\n");
     html_add_in_tag(html, "code", command);
-    add_admit_hint(html, admit);
+    add_admit_hint(html, view, admit);
     text_add(html, "\nTime left to connect: ");
     add_time_left(html, view);
     add_note(html, view);
 }
 
-void texts_waiting_rdp(struct text *html, const struct session_view *view, const char *file_name)
+void texts_waiting_file(struct text *html, const struct session_view *view, const char *file_name)
 {
     text_add(html, "🟡 ");
     add_title(html, view);

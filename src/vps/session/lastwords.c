@@ -60,9 +60,10 @@ static char *one_line(char words[WORDS_MAX + 1], const char *said, size_t len)
     return text_trim(words);
 }
 
-static bool add_ssh(struct text *text, const char *said, size_t len)
+static bool add_ssh(struct text *text, const void *bytes, size_t len)
 {
     char words[WORDS_MAX + 1];
+    const char *said = bytes;
     size_t before = find_identification(said, len);
     if (!is_text(said, len)) { /* it came as far as the exchange of keys, or is no SSH server */
         return false;
@@ -104,7 +105,7 @@ static unsigned refusal_code(const uint8_t *said, size_t len)
     return is_known ? said[15] : 0;
 }
 
-static bool add_rdp(struct text *text, const uint8_t *said, size_t len)
+static bool add_rdp(struct text *text, const void *said, size_t len)
 {
     unsigned code = refusal_code(said, len);
     if (code) {
@@ -115,8 +116,13 @@ static bool add_rdp(struct text *text, const uint8_t *said, size_t len)
 
 bool lastwords_add(struct text *text, enum kind kind, const void *said, size_t len)
 {
+    /* NULL for a kind whose servers hang up without a word. */
+    static bool (*const READERS[KIND_COUNT])(struct text * text, const void *said, size_t len) = {
+        [KIND_SSH] = add_ssh,
+        [KIND_RDP] = add_rdp,
+    };
     if (len == 0) {
         return false;
     }
-    return kind == KIND_SSH ? add_ssh(text, said, len) : add_rdp(text, said, len);
+    return READERS[kind] && READERS[kind](text, said, len);
 }

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "base/text.h"
-#include "vps/grant/kind.h"
+#include "shared/kind.h"
 
 /*
  * `said` is all that the target said. Adds a clause for a person, and returns true, if

@@ -26,9 +26,6 @@ enum {
     OPENING_MS = 20000,
     CHECK_MIN_MS = 250,
     CHECK_MAX_MS = 60000,
-    /* Without MAX_CONNECTIONS: an editor beside a copy; a client that comes back early. */
-    MOST_SSH = 8,
-    MOST_RDP = 3,
     CLAIM_BYTES = 256, /* see session_is_unclaimed() */
     /* The reason of a failed connection to the target travels beside its RST. */
     LAST_WORDS_MS = 300,
@@ -359,7 +356,7 @@ static int make_secrets(struct session *session)
 {
     int err = crypto_random_name(session->id, SESSION_ID_SIZE);
     err = err < 0 ? err : crypto_random(&session->number, sizeof session->number);
-    if (err < 0 || session->kind != KIND_RDP) {
+    if (err < 0 || !kind_row(session->kind)->has_secret) {
         return err;
     }
     return crypto_random_name(session->secret, RDPFILE_SECRET_LEN);
@@ -416,9 +413,7 @@ static struct session_limits limits_for(const struct vps_settings *settings, enu
         .grace_s = (uint32_t)settings->reconnect_grace,
         .idle_s = (uint32_t)settings->idle_timeout,
         .time_s = (uint32_t)settings->max_session_time,
-        .connections = most > 0           ? (uint16_t)most
-                       : kind == KIND_RDP ? MOST_RDP
-                                          : MOST_SSH,
+        .connections = most > 0 ? (uint16_t)most : kind_row(kind)->most_connections,
     };
 }
 

@@ -24,8 +24,8 @@
 #include "base/text.h"
 #include "base/why.h"
 #include "shared/gateway_name.h"
+#include "shared/kind.h"
 #include "shared/target.h"
-#include "vps/grant/kind.h"
 #include "vps/grant/owner.h"
 #include "vps/grant/parked.h"
 
@@ -103,13 +103,13 @@ const char *session_state_name(enum session_state state); /* "waiting" */
 void session_end_text(const struct session *session, struct text *text);
 
 /*
- * What the user gets, valid while waiting. The ssh command line, or the whole
- * .rdp file (ASCII, CRLF), which holds the one-time secret: wipe the buffer.
+ * What the user gets, valid while waiting: by its kind the line to paste into a shell, or the
+ * whole .rdp file (ASCII, CRLF), which holds the one-time secret: wipe the buffer.
  */
-enum { SESSION_SSH_COMMAND_MAX = 1536, SESSION_SSH_CONFIG_MAX = 1536, SESSION_RDP_FILE_MAX = 2048 };
-void session_ssh_command(const struct session *session, struct text *text);
+enum { SESSION_LINE_MAX = 1536, SESSION_SSH_CONFIG_MAX = 1536, SESSION_RDP_FILE_MAX = 2048 };
+void session_line(const struct session *session, struct text *text);
 void session_rdp_file(const struct session *session, struct text *text);
-/* The same for a file, and as a block for ~/.ssh/config; good for as long as it lives. */
+/* More of SSH: for copying a file, and a block for ~/.ssh/config; good for as long as it lives. */
 void session_scp_command(const struct session *session, struct text *text);
 void session_ssh_config(const struct session *session, struct text *text);
 /* "HOME-PC.rdp", with several gateways "office-HOME-PC.rdp": only [A-Za-z0-9._-]. */

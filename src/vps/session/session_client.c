@@ -64,7 +64,7 @@ static struct visit visit_of(const struct session *session, const struct addr *f
                              bool has_secret)
 {
     return (struct visit){
-        .kind = session->kind,
+        .kind = kind_row(session->kind),
         .admit = session->services->settings->admit,
         .has_secret = has_secret,
         .known = is_known(session, from),
@@ -247,8 +247,9 @@ int session_open_door(struct session *session)
 {
     struct door_events events = DOOR_EVENTS;
     events.arg = session;
-    session->door = door_new(session->services->loop, session->public_listener, session->kind,
-                             session->secret, &session->services->door_total, &events);
+    session->door = door_new(session->services->loop, session->public_listener,
+                             kind_row(session->kind), session->secret,
+                             &session->services->door_total, &events);
     if (!session->door) {
         return -ENOMEM;
     }

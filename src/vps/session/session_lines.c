@@ -1,4 +1,4 @@
-/* What a session's user gets: lines for ssh clients, and the .rdp file. */
+/* What a session's user gets, by its kind: a line to paste, or a file; and more lines for SSH. */
 #include <string.h>
 
 #include "vps/grant/hostkey.h"
@@ -21,7 +21,7 @@ const char *session_user(const struct session *session)
     return session->user;
 }
 
-void session_ssh_command(const struct session *session, struct text *text)
+static void add_ssh_line(const struct session *session, struct text *text)
 {
     char alias[HOSTKEY_ALIAS_SIZE];
     bool plain = user_name_is_plain(session->user);
@@ -32,6 +32,20 @@ void session_ssh_command(const struct session *session, struct text *text)
         text_add(text, "%s@", session->user);
     }
     text_add(text, "%s", session_vps_host(session));
+}
+
+void session_line(const struct session *session, struct text *text)
+{
+#define WRITER_line(word) add_##word##_line
+#define WRITER_file(word) NULL
+    static void (*const WRITERS[])(const struct session *, struct text *) = {
+#define KIND(NAME, number, word, greeting, gives, ...) [number] = WRITER_##gives(word),
+#include "shared/kinds.def"
+#undef KIND
+    };
+    if (WRITERS[session->kind]) {
+        WRITERS[session->kind](session, text);
+    }
 }
 
 /*

@@ -159,7 +159,7 @@ void session_explain_failure(const struct session *session,
     const char *host = session->host;
     unsigned port = session->port;
     char detail[sizeof failed->detail];
-    const char *service = session->kind == KIND_RDP ? "Remote Desktop" : "an SSH server";
+    const char *service = kind_row(session->kind)->service;
     const struct vps_settings *settings = session->services->settings;
     switch (failed->reason) {
     case TUNNEL_UNKNOWN_NAME:

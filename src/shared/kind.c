@@ -1,0 +1,37 @@
+#include "shared/kind.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const struct kind_row KINDS[] = {
+#define KIND(NAME, number, word, greeting, what, default_port, takes, example, help, pamctl, ...) \
+    [number] = {.kind = KIND_##NAME,                                                              \
+                .name = #word,                                                                    \
+                .gives = KIND_GIVES_##what,                                                       \
+                .port = (default_port),                                                           \
+                __VA_ARGS__},
+#include "shared/kinds.def"
+#undef KIND
+};
+_Static_assert(sizeof KINDS / sizeof *KINDS == KIND_COUNT,
+               "the numbers count from 0 without a gap");
+
+const struct kind_row *kind_row(enum kind kind)
+{
+    return &KINDS[kind];
+}
+
+const char *kind_name(enum kind kind)
+{
+    return kind_row(kind)->name;
+}
+
+const struct kind_row *kind_find(const char *name)
+{
+    for (size_t i = 0; i < KIND_COUNT; i++) {
+        if (strcmp(KINDS[i].name, name) == 0) {
+            return &KINDS[i];
+        }
+    }
+    return NULL;
+}

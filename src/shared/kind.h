@@ -1,0 +1,55 @@
+/* kind: what a session is for. What is true of one kind and not of another is in kinds.def. */
+#ifndef PAMTUNNEL_SHARED_KIND_H
+#define PAMTUNNEL_SHARED_KIND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Counts them. Of two rows with the same number this does not compile. */
+struct kind_numbers {
+#define KIND(NAME, number, ...) char is_##number;
+#include "shared/kinds.def"
+#undef KIND
+};
+
+enum kind {
+#define KIND(NAME, number, ...) KIND_##NAME = (number),
+#include "shared/kinds.def"
+#undef KIND
+    KIND_COUNT = sizeof(struct kind_numbers)
+};
+
+/* What its user gets. */
+enum kind_gives { KIND_GIVES_line, KIND_GIVES_file };
+
+struct kind_row {
+    enum kind kind;
+    const char *name; /* "ssh" */
+    enum kind_gives gives;
+    uint16_t port; /* of a target, unless its user says another one */
+
+    const char *label;         /* for titles: "SSH" */
+    const char *service;       /* what a target has to run, in a sentence: "an SSH server" */
+    uint16_t most_connections; /* of a session at once, unless MAX_CONNECTIONS says so */
+    /*
+     * Its file holds a secret, which the client sends back in its first packet. Who comes
+     * without it is asked about, even at a known address.
+     */
+    bool has_secret;
+    /* With as many connections as may be, the oldest makes room; or else the newcomer goes. */
+    bool newest_wins;
+    /* A client may wait for the server's first word. */
+    bool may_be_silent;
+    /* A client's words are a user name, or none; otherwise what it calls itself. */
+    bool words_are_user;
+    /* There are session_scp_command() and session_ssh_config() besides. */
+    bool has_more_lines;
+};
+
+/* The row of a kind; it is constant. */
+const struct kind_row *kind_row(enum kind kind);
+const char *kind_name(enum kind kind);
+/* By its name, in lower case; NULL if there is none. */
+const struct kind_row *kind_find(const char *name);
+
+#endif

@@ -1,0 +1,63 @@
+/* The table of kinds: what the compiler cannot see. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "shared/kind.h"
+
+static void a_row_is_found_by_its_number_and_by_its_name(void **state)
+{
+    (void)state;
+    for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
+        assert_int_equal(kind_row(kind)->kind, kind);
+        assert_ptr_equal(kind_find(kind_name(kind)), kind_row(kind));
+    }
+    assert_string_equal(kind_name(KIND_SSH), "ssh");
+    assert_string_equal(kind_name(KIND_RDP), "rdp");
+    assert_null(kind_find(""));
+    assert_null(kind_find("SSH"));
+    assert_null(kind_find("status"));
+}
+
+/* A name is a command of the bot and of pamctl, and the scheme of a link. */
+static void every_row_is_whole(void **state)
+{
+    (void)state;
+    for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
+        const struct kind_row *row = kind_row(kind);
+        size_t len = strlen(row->name);
+        assert_in_range(len, 1, 8);
+        assert_int_equal(strspn(row->name, "abcdefghijklmnopqrstuvwxyz"), len);
+        assert_in_range(row->port, 1, 65535);
+        assert_non_null(row->label);
+        assert_non_null(row->service);
+        assert_in_range(row->most_connections, 1, 64);
+        /* There is no place for a secret in a line. */
+        assert_true(!row->has_secret || row->gives == KIND_GIVES_file);
+    }
+}
+
+/* By its port alone the bot tells what a machine was meant for. */
+static void no_two_kinds_share_a_port(void **state)
+{
+    (void)state;
+    for (enum kind a = 0; a < KIND_COUNT; a++) {
+        for (enum kind b = 0; b < a; b++) {
+            assert_int_not_equal(kind_row(a)->port, kind_row(b)->port);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_row_is_found_by_its_number_and_by_its_name),
+        cmocka_unit_test(every_row_is_whole),
+        cmocka_unit_test(no_two_kinds_share_a_port),
+    };
+    return cmocka_run_group_tests_name("kind", tests, NULL, NULL);
+}
