@@ -1107,14 +1107,13 @@ struct meddler {
     unsigned calls;
 };
 
-static void meddle(void *arg, struct session *session, enum session_event event, unsigned number)
+static void meddle(void *arg, const struct session_event *event)
 {
     struct meddler *meddler = arg;
-    (void)number;
-    meddler->calls++;
-    if ((event == SESSION_CHANGED && state_of(session) == meddler->close_in) ||
-        (event == SESSION_UNPARKED && meddler->close_when_unparked)) {
-        session_close(session);
+    meddler->calls += event->kind == SESSION_CHANGED;
+    if ((event->kind == SESSION_CHANGED && event->to == meddler->close_in) ||
+        (event->kind == SESSION_UNPARKED && meddler->close_when_unparked)) {
+        session_close(event->session);
     }
 }
 

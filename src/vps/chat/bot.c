@@ -61,13 +61,12 @@ struct bot {
 
 /* --- sessions --- */
 
-static void on_session(void *arg, struct session *session, enum session_event event,
-                       unsigned number)
+static void on_session(void *arg, const struct session_event *event)
 {
-    (void)event;
-    (void)number;
     struct bot *bot = arg;
-    cards_update(&bot->cards, session);
+    if (event->session) {
+        cards_update(&bot->cards, event->session);
+    }
 }
 
 static void add_card(struct bot *bot, struct session *session, int64_t chat_id)

@@ -1,0 +1,25 @@
+/*
+ * explain: what becomes of a session, in words for people and in words for programs: what a
+ * failed tunnel means, and how a session ended.
+ */
+#ifndef PAMTUNNEL_VPS_SESSION_EXPLAIN_H
+#define PAMTUNNEL_VPS_SESSION_EXPLAIN_H
+
+#include "base/text.h"
+#include "base/why.h"
+#include "control/message.h"
+#include "vps/session/terms.h"
+
+/* What a failed tunnel means for the user, and what to do about it. */
+void explain_failure(const struct terms *terms, const struct message_tunnel_failed *failed,
+                     struct why *ret_why);
+/* No port could be opened, for this -errno, which is returned. why: a sentence for the user. */
+int explain_no_port(const struct services *services, int err, struct why *why);
+
+/* The word for an end: stable, for programs; "" for SESSION_END_NONE. */
+const char *explain_end_word(enum session_end end);
+/* The end as a clause for a person. why, which may be NULL: the reason, where the end has one. */
+void explain_end(const struct terms *terms, enum session_end end, const struct why *why,
+                 struct text *text);
+
+#endif
