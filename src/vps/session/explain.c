@@ -1,6 +1,5 @@
 #include "vps/session/explain.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -83,35 +82,6 @@ int explain_no_port(const struct services *services, int err, struct why *why)
 
 /* ---- ends ----------------------------------------------------------------- */
 
-/*
- * A word never changes its meaning: programs know it from pamctl. In a clause {gateway} and the
- * limits stand for those of the session, {why} for the reason that the end has.
- */
-static const struct {
-    const char *word, *clause;
-} ENDS[] = {
-    [SESSION_END_NONE] = {"", "disconnected"},
-    [SESSION_END_REFUSED] = {"refused", "{why}"},
-    [SESSION_END_GATEWAY] = {"gateway", "gateway {gateway} went offline or did not answer"},
-    [SESSION_END_NOBODY] = {"nobody", "nobody connected within {timeout}"},
-    [SESSION_END_DISCONNECTED] = {"disconnected", "disconnected"},
-    [SESSION_END_TARGET] = {"target", "{why}"},
-    [SESSION_END_CLOSED] = {"closed", "closed on request"},
-    [SESSION_END_IDLE] = {"idle", "nothing was sent or received for {idle}"},
-    [SESSION_END_MAX_TIME] = {"max_time", "it reached the time limit for a session: {time}"},
-    [SESSION_END_USER_REMOVED] = {"user_removed", "access was taken away"},
-    [SESSION_END_GATEWAY_REMOVED] = {"gateway_removed",
-                                     "gateway {gateway} does not belong to this server any more"},
-    [SESSION_END_SHUTDOWN] = {"shutdown", "the server is being stopped"},
-    [SESSION_END_RELAY] = {"relay", "{why}"},
-};
-static_assert(sizeof ENDS / sizeof *ENDS == SESSION_END_COUNT, "an end has no word");
-
-const char *explain_end_word(enum session_end end)
-{
-    return ENDS[end].word;
-}
-
 static bool is_word(const char *at, size_t len, const char *word)
 {
     return strlen(word) == len && strncmp(at, word, len) == 0;
@@ -136,7 +106,7 @@ static void add_fact(struct text *text, const struct terms *terms, const struct 
 void explain_end(const struct terms *terms, enum session_end end, const struct why *why,
                  struct text *text)
 {
-    const char *at = ENDS[end].clause;
+    const char *at = session_end_clause(end);
     while (*at) {
         size_t plain = strcspn(at, "{");
         text_add(text, "%.*s", (int)plain, at);

@@ -1,6 +1,6 @@
 /*
- * explain: what becomes of a session, in words for people and in words for programs: what a
- * failed tunnel means, and how a session ended.
+ * explain: what becomes of a session, in words for its user: why there is no tunnel, and how it
+ * ended.
  */
 #ifndef PAMTUNNEL_VPS_SESSION_EXPLAIN_H
 #define PAMTUNNEL_VPS_SESSION_EXPLAIN_H
@@ -16,8 +16,6 @@ void explain_failure(const struct terms *terms, const struct message_tunnel_fail
 /* No port could be opened, for this -errno, which is returned. why: a sentence for the user. */
 int explain_no_port(const struct services *services, int err, struct why *why);
 
-/* The word for an end: stable, for programs; "" for SESSION_END_NONE. */
-const char *explain_end_word(enum session_end end);
 /* The end as a clause for a person. why, which may be NULL: the reason, where the end has one. */
 void explain_end(const struct terms *terms, enum session_end end, const struct why *why,
                  struct text *text);

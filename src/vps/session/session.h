@@ -36,7 +36,7 @@ unsigned session_parked(const struct session *session, struct parked_view ret_vi
 /*
  * How it ended, as a clause for a person ("nobody connected within 2 min"), for
  * an ended session; for SESSION_END_REFUSED the reason and what to do about it. The word for
- * programs is explain_end_word().
+ * programs is session_end_word().
  */
 void session_end_text(const struct session *session, struct text *text);
 

@@ -1,6 +1,6 @@
 /*
  * view: what there is to see of a session at one moment, for the bot, the admin socket and
- * whoever else listens, and the names of its states. Each part of a session fills in what it
+ * whoever else watches, and the names of states and ends. Each part of a session fills in what it
  * knows.
  */
 #ifndef PAMTUNNEL_VPS_SESSION_VIEW_H
@@ -77,5 +77,9 @@ struct session_view {
 };
 
 const char *session_state_name(enum session_state state); /* "waiting" */
+/* For programs: a stable word, as docs/protocol.md has them; "" for SESSION_END_NONE. */
+const char *session_end_word(enum session_end end);
+/* For people, with {gateway} and the like in it: explain.h and session_end_text() put that in. */
+const char *session_end_clause(enum session_end end);
 
 #endif
