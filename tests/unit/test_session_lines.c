@@ -10,7 +10,7 @@
 
 #include "shared/gateway_name.h"
 #include "vps/grant/hostkey.h"
-#include "vps/session/session_run.h"
+#include "vps/session/session_parts.h"
 
 static struct vps_settings settings = {.vps_host = "vps.example.com"};
 static struct services services = {.settings = &settings};
@@ -21,16 +21,23 @@ struct session {
 };
 
 const struct terms *__wrap_session_terms(const struct session *session);
-uint16_t __wrap_session_public_port(const struct session *session);
+struct front *__wrap_session_front(const struct session *session);
+uint16_t __wrap_front_port(const struct front *front);
 
 const struct terms *__wrap_session_terms(const struct session *session)
 {
     return &session->terms;
 }
 
-uint16_t __wrap_session_public_port(const struct session *session)
+struct front *__wrap_session_front(const struct session *session)
 {
     (void)session;
+    return NULL;
+}
+
+uint16_t __wrap_front_port(const struct front *front)
+{
+    (void)front;
     return 20123;
 }
 

@@ -2,7 +2,8 @@
  * A session from its birth to its end, with what leads from one state to the next. It has parts,
  * which know nothing of its state and report to it: the front (the user's side), the rear (the
  * gateway's side), the connections, which take their channels from the rear, and its life (the
- * states with their clock), which nobody but this file moves on.
+ * states with their clock), which nobody but this file moves on. What its gateway says of it is in
+ * session_gateway.c, what its user does in session_user.c; they end it, at most.
  *
  * Each report of a part, and each watcher that is told of an event, may end the session: what
  * comes after such a call looks at the state anew. Ending closes the parts and frees none; all
@@ -11,28 +12,24 @@
 #include "vps/session/session.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/timer.h"
 #include "vps/session/connections.h"
-#include "vps/session/explain.h"
 #include "vps/session/front.h"
 #include "vps/session/lastwords.h"
 #include "vps/session/life.h"
 #include "vps/session/news.h"
 #include "vps/session/note.h"
 #include "vps/session/rear.h"
-#include "vps/session/session_run.h"
+#include "vps/session/session_parts.h"
 
 /* More than sshd's line before an exchange of keys, or a refusal of RDP. */
 enum { WORKS_BYTES = 256 };
 
 #define NO_MEMORY "The server is out of memory or of random numbers."
-#define FAILURE   "a connection could not be opened: %s"
 
 /* There may be thousands, most of them idle. */
 struct session {
@@ -58,17 +55,27 @@ const struct terms *session_terms(const struct session *session)
 
 bool session_has_ended(const struct session *session)
 {
-    return life_state(session->life) == SESSION_ENDED;
+    return session_state(session) == SESSION_ENDED;
 }
 
-const char *session_secret(const struct session *session)
+struct front *session_front(const struct session *session)
 {
-    return front_secret(session->front);
+    return session->front;
 }
 
-uint16_t session_public_port(const struct session *session)
+struct rear *session_rear(const struct session *session)
 {
-    return front_port(session->front);
+    return session->rear;
+}
+
+struct connections *session_connections(const struct session *session)
+{
+    return session->connections;
+}
+
+enum session_state session_state(const struct session *session)
+{
+    return life_state(session->life);
 }
 
 /* ---- what is told ---------------------------------------------------------- */
@@ -84,20 +91,7 @@ void session_tell(struct session *session, struct session_event event)
     services->notify(services->arg, &event);
 }
 
-/* Where a user reads what the session waits for. */
-static void tell_of_gateway(struct session *session)
-{
-    const struct services *services = session->terms->services;
-    if (life_state(session->life) == SESSION_RECONNECTING) {
-        services->noted(services->arg, session);
-    }
-}
-
-static void make_note(struct session *session, bool passes, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* Tells the log, and once the session's user, of what did not go well: see note.h. */
-static void make_note(struct session *session, bool passes, const char *format, ...)
+void session_note(struct session *session, bool passes, const char *format, ...)
 {
     const struct services *services = session->terms->services;
     char clause[SESSION_NOTE_MAX + 1], line[sizeof clause + 32];
@@ -117,40 +111,7 @@ static void make_note(struct session *session, bool passes, const char *format, 
 
 /* ---- the end -------------------------------------------------------------- */
 
-static void add_traffic(const struct session *session, struct text *text)
-{
-    struct session_view view;
-    char host[ADDR_HOST_MAX];
-    session_view(session, &view);
-    text_add(text, ", from %s (", addr_host_text(&view.client, host));
-    front_add_way_in(session->front, text);
-    text_add(text, "), ");
-    text_add_seconds(text, view.seconds_connected);
-    text_add(text, ", %u connection%s, ", view.connections_total,
-             view.connections_total == 1 ? "" : "s");
-    text_add_bytes(text, view.bytes_to_target);
-    text_add(text, " to the target, ");
-    text_add_bytes(text, view.bytes_to_client);
-    text_add(text, " to the client");
-}
-
-/* One line with everything that somebody may look for later. */
-static void log_end(const struct session *session)
-{
-    const struct terms *terms = session->terms;
-    char buffer[1024], target[TARGET_TEXT_MAX], person[OWNER_TEXT_MAX];
-    struct text text = text_over(buffer, sizeof buffer);
-    session_end_text(session, &text);
-    target_format(terms->host, terms->port, target);
-    text_add(&text, "; %s to %s for %s through gateway %s", kind_name(terms->kind), target,
-             owner_text(&terms->owner, person), terms->gateway);
-    if (front_somebody_is_in(session->front)) {
-        add_traffic(session, &text);
-    }
-    log_info(log_of(terms), "session %s: over: %s", terms->id, buffer);
-}
-
-static void end_because(struct session *session, enum session_end end, const struct why *why)
+void session_end_because(struct session *session, enum session_end end, const struct why *why)
 {
     if (session_has_ended(session)) {
         return;
@@ -161,13 +122,13 @@ static void end_because(struct session *session, enum session_end end, const str
     front_close(session->front);
     rear_close(session->rear);
     rear_say_closed(session->rear);
-    log_end(session);
+    session_log_end(session);
     life_set(session->life, SESSION_ENDED);
 }
 
 void session_end(struct session *session, enum session_end end)
 {
-    end_because(session, end, NULL);
+    session_end_because(session, end, NULL);
 }
 
 void session_end_text(const struct session *session, struct text *text)
@@ -197,10 +158,9 @@ static void wait_for_return(struct session *session)
     }
 }
 
-/* Call it when there may be no connection left. maybe_last_words: the reason may still come. */
-static void on_nothing_carried(struct session *session, bool maybe_last_words)
+void session_on_nothing_carried(struct session *session, bool maybe_last_words)
 {
-    if (life_state(session->life) != SESSION_CONNECTED ||
+    if (session_state(session) != SESSION_CONNECTED ||
         connections_count(session->connections) > 0) {
         return;
     }
@@ -216,11 +176,11 @@ static void on_no_relay(struct session *session, const char *reason)
 {
     struct why why;
     if (connections_count(session->connections) > 0) {
-        make_note(session, true, FAILURE, reason);
+        session_note(session, true, "a connection could not be opened: %s", reason);
         return;
     }
     why_set(&why, 0, "the server could not take the connection over: %s", reason);
-    end_because(session, SESSION_END_RELAY, &why);
+    session_end_because(session, SESSION_END_RELAY, &why);
 }
 
 static void on_failed(void *arg, enum connection_failure failure, int err)
@@ -232,13 +192,13 @@ static void on_failed(void *arg, enum connection_failure failure, int err)
     if (failure == CONNECTION_NO_RELAY) {
         on_no_relay(session, strerror(-err));
     } else {
-        make_note(session, true, FAILURE, reason);
+        session_note(session, true, "a connection could not be opened: %s", reason);
     }
 }
 
 static void on_fewer(void *arg)
 {
-    on_nothing_carried(arg, false);
+    session_on_nothing_carried(arg, false);
 }
 
 /* What the target said, if it was a word about why there is no login. */
@@ -247,7 +207,7 @@ static void note_last_words(struct session *session, const struct connection_end
     char clause[SESSION_NOTE_MAX];
     struct text text = text_over(clause, sizeof clause);
     if (lastwords_add(&text, session->terms->kind, end->said, end->said_len)) {
-        make_note(session, true, "%s", clause);
+        session_note(session, true, "%s", clause);
     }
 }
 
@@ -257,7 +217,7 @@ static void on_connection_ended(void *arg, const struct connection_end *end)
     note_review(&session->note, end->bytes_to_client >= WORKS_BYTES ? end->number : 0);
     note_last_words(session, end);
     session->was_hung_up_on = end->bytes_to_client == 0 && end->target_left_first;
-    on_nothing_carried(session, end->bytes_to_client == 0);
+    session_on_nothing_carried(session, end->bytes_to_client == 0);
 }
 
 static const struct connections_events CONNECTIONS_EVENTS = {
@@ -311,14 +271,14 @@ static void on_admitted(void *arg, int client, bool is_first, const void *bytes,
         connections_cut_oldest(session->connections);
     }
     bool came = connections_add(session->connections, client, bytes, len) == 0;
-    if ((came || life_state(session->life) == SESSION_WAITING) &&
-        life_state(session->life) != SESSION_CONNECTED && !session_has_ended(session)) {
+    if ((came || session_state(session) == SESSION_WAITING) &&
+        session_state(session) != SESSION_CONNECTED && !session_has_ended(session)) {
         life_set(session->life, SESSION_CONNECTED);
     }
-    on_nothing_carried(session, false);
+    session_on_nothing_carried(session, false);
 }
 
-static void tell_of_client(struct session *session, enum session_event_kind kind, unsigned number)
+void session_tell_of_client(struct session *session, enum session_event_kind kind, unsigned number)
 {
     if (!session_has_ended(session)) {
         session_tell(session, (struct session_event){.kind = kind, .number = number});
@@ -327,17 +287,17 @@ static void tell_of_client(struct session *session, enum session_event_kind kind
 
 static void on_parked(void *arg, unsigned number)
 {
-    tell_of_client(arg, SESSION_PARKED, number);
+    session_tell_of_client(arg, SESSION_PARKED, number);
 }
 
 static void on_left(void *arg, unsigned number)
 {
-    tell_of_client(arg, SESSION_UNPARKED, number);
+    session_tell_of_client(arg, SESSION_UNPARKED, number);
 }
 
 static void on_knocking(void *arg)
 {
-    tell_of_client(arg, SESSION_KNOCKING, 0);
+    session_tell_of_client(arg, SESSION_KNOCKING, 0);
 }
 
 static void on_blocked(void *arg, unsigned number, const struct addr *from, const struct owner *by)
@@ -348,7 +308,7 @@ static void on_blocked(void *arg, unsigned number, const struct addr *from, cons
 
 static void on_noted(void *arg, bool passes, const char *clause)
 {
-    make_note(arg, passes, "%s", clause);
+    session_note(arg, passes, "%s", clause);
 }
 
 static const struct front_events FRONT_EVENTS = {
@@ -364,7 +324,7 @@ static const struct front_events FRONT_EVENTS = {
     .noted = on_noted,
 };
 
-/* ---- what the rear reports, and the gateway says ---------------------------- */
+/* ---- what the rear reports -------------------------------------------------- */
 
 static bool on_docked(void *arg, uint16_t channel, int fd)
 {
@@ -375,7 +335,7 @@ static bool on_docked(void *arg, uint16_t channel, int fd)
 static void on_ready(void *arg)
 {
     struct session *session = arg;
-    if (life_state(session->life) != SESSION_OPENING) {
+    if (session_state(session) != SESSION_OPENING) {
         return;
     }
     if (front_open(session->front) < 0) {
@@ -388,9 +348,9 @@ static void on_ready(void *arg)
 static void on_reserve_gone(void *arg, bool another_comes)
 {
     struct session *session = arg;
-    if (life_state(session->life) == SESSION_OPENING) { /* the gateway's reason may still come */
+    if (session_state(session) == SESSION_OPENING) { /* the gateway's reason may still come */
         life_await_words(session->life);
-    } else if (life_state(session->life) == SESSION_WAITING && !another_comes) {
+    } else if (session_state(session) == SESSION_WAITING && !another_comes) {
         session_end(session, SESSION_END_GATEWAY);
     }
 }
@@ -401,107 +361,7 @@ static const struct rear_events REAR_EVENTS = {
     .reserve_gone = on_reserve_gone,
 };
 
-void session_on_tunnel_ready(struct session *session, const struct message_tunnel_ready *ready)
-{
-    rear_on_tunnel_ready(session->rear, ready);
-}
-
-/*
- * It ends the session if nothing else is left of that: while others run, and when the
- * gateway has just no room, it is one connection that failed, and is said.
- */
-void session_on_tunnel_failed(struct session *session, const struct message_tunnel_failed *failed)
-{
-    struct why why;
-    log_info(log_of(session->terms), "session %s: channel %u failed: %s", session->terms->id,
-             failed->channel, failed->detail);
-    bool is_latest = rear_give_up(session->rear, failed->channel);
-    if (!is_latest && !connections_have_channel(session->connections, failed->channel)) {
-        return; /* a newer one was asked for since, and will speak for itself */
-    }
-    bool others = connections_have_others(session->connections, failed->channel);
-    bool passing = failed->reason == TUNNEL_BUSY && front_somebody_is_in(session->front);
-    explain_failure(session->terms, failed, &why);
-    connections_give_up_channel(session->connections, failed->channel);
-    if (others || passing) {
-        make_note(session, true, FAILURE, why.text);
-        on_nothing_carried(session, false);
-    } else {
-        end_because(session,
-                    life_state(session->life) == SESSION_OPENING ? SESSION_END_REFUSED
-                                                                 : SESSION_END_TARGET,
-                    &why);
-    }
-}
-
-void session_on_gateway_lost(struct session *session)
-{
-    if (life_state(session->life) == SESSION_OPENING) {
-        session_end(session, SESSION_END_GATEWAY);
-        return;
-    }
-    rear_give_up_all(session->rear); /* those that wait for a channel get it from the next login */
-    tell_of_gateway(session);
-}
-
-/* The reserve may be dead without a word: the gateway may come from another address now. */
-static void renew_reserve(struct session *session)
-{
-    uint16_t channel;
-    if (rear_request(session->rear, &channel) < 0) {
-        session_end(session, SESSION_END_GATEWAY);
-    }
-}
-
-void session_on_gateway_online(struct session *session)
-{
-    if (life_state(session->life) == SESSION_OPENING) {
-        session_end(session, SESSION_END_GATEWAY);
-        return;
-    }
-    rear_give_up_all(session->rear);
-    if (life_state(session->life) == SESSION_WAITING) {
-        renew_reserve(session);
-    } else {
-        rear_drop_reserve(session->rear);
-        connections_ask_anew(session->connections);
-        tell_of_gateway(session);
-    }
-}
-
-/* ---- what its user does ---------------------------------------------------- */
-
-void session_close(struct session *session)
-{
-    front_forget_hasty_admit(session->front);
-    session_end(session, SESSION_END_CLOSED);
-}
-
-int session_admit(struct session *session, unsigned number, const struct owner *by)
-{
-    int err = front_admit(session->front, number, by);
-    if (err == 0) {
-        on_left(session, number);
-    }
-    return err;
-}
-
-int session_block(struct session *session, unsigned number, const struct owner *by)
-{
-    return front_block(session->front, number, by);
-}
-
-unsigned session_ask_more(struct session *session, unsigned most)
-{
-    return front_ask_more(session->front, most);
-}
-
 /* ---- what there is to see -------------------------------------------------- */
-
-unsigned session_parked(const struct session *session, struct parked_view ret_views[PARKED_MAX])
-{
-    return front_parked(session->front, ret_views);
-}
 
 void session_view(const struct session *session, struct session_view *ret_view)
 {
@@ -537,10 +397,11 @@ static void on_silent(void *arg)
 {
     struct session *session = arg;
     if (session->was_hung_up_on) {
-        make_note(session, true,
-                  "the machine hung up without a word; it may refuse gateway %s, or have too many "
-                  "connections",
-                  session->terms->gateway);
+        session_note(
+            session, true,
+            "the machine hung up without a word; it may refuse gateway %s, or have too many "
+            "connections",
+            session->terms->gateway);
     }
     wait_for_return(session);
 }
@@ -555,7 +416,8 @@ static const struct life_events LIFE_EVENTS = {
 
 static int make_parts(struct session *session, struct why *why)
 {
-    int err = rear_new(session->terms, &REAR_EVENTS, session, &session->rear, why);
+    int err = front_new(session->terms, &FRONT_EVENTS, session, &session->front, why);
+    err = err < 0 ? err : rear_new(session->terms, &REAR_EVENTS, session, &session->rear, why);
     if (err < 0) {
         return err;
     }
@@ -563,10 +425,6 @@ static int make_parts(struct session *session, struct why *why)
                                            session);
     if (!session->connections) {
         return why_set(why, -ENOMEM, NO_MEMORY);
-    }
-    err = front_new(session->terms, &FRONT_EVENTS, session, &session->front, why);
-    if (err < 0) {
-        return err;
     }
     session->life = life_new(session->terms, session->front, session->connections, &LIFE_EVENTS,
                              session);
@@ -591,18 +449,6 @@ static void give_up(struct session *session)
     session_free(session);
 }
 
-static void log_birth(const struct session *session)
-{
-    const struct terms *terms = session->terms;
-    char target[TARGET_TEXT_MAX], person[OWNER_TEXT_MAX];
-    target_format(terms->host, terms->port, target);
-    log_info(log_of(terms),
-             "session %s: opening %s to %s for %s through gateway %s (tunnel %016" PRIx64
-             "), ports %u and %u",
-             terms->id, kind_name(terms->kind), target, owner_text(&terms->owner, person),
-             terms->gateway, terms->number, front_port(session->front), rear_port(session->rear));
-}
-
 int session_new(struct services *services, const struct session_request *request,
                 struct gateway *gateway, struct session **ret_session, struct why *why)
 {
@@ -619,7 +465,7 @@ int session_new(struct services *services, const struct session_request *request
         give_up(session);
         return err;
     }
-    log_birth(session);
+    session_log_birth(session);
     life_start(session->life);
     *ret_session = session;
     return 0;

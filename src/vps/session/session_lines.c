@@ -3,7 +3,8 @@
 
 #include "vps/grant/hostkey.h"
 #include "vps/grant/rdpfile.h"
-#include "vps/session/session_run.h"
+#include "vps/session/front.h"
+#include "vps/session/session_parts.h"
 
 static const char *alias_of(const struct session *session, char alias[HOSTKEY_ALIAS_SIZE])
 {
@@ -26,7 +27,7 @@ static void add_ssh_line(const struct session *session, struct text *text)
 {
     char alias[HOSTKEY_ALIAS_SIZE];
     bool plain = user_name_is_plain(session_terms(session)->user);
-    text_add(text, "ssh -p %u -o HostKeyAlias=%s ", session_public_port(session),
+    text_add(text, "ssh -p %u -o HostKeyAlias=%s ", front_port(session_front(session)),
              alias_of(session, alias));
     if (!plain) {
         text_add(text, "-l \"%s\" ", session_terms(session)->user);
@@ -61,7 +62,7 @@ void session_scp_command(const struct session *session, struct text *text)
     bool v6 = host_kind(host) == HOST_IPV6;
     bool blank = strchr(user, ' ') != NULL;
     bool option = !blank && !user_name_is_plain(user);
-    text_add(text, "scp -P %u -o HostKeyAlias=%s ", session_public_port(session),
+    text_add(text, "scp -P %u -o HostKeyAlias=%s ", front_port(session_front(session)),
              alias_of(session, alias));
     if (option) {
         text_add(text, "-o \"User=%s\" ", user);
@@ -90,7 +91,7 @@ void session_ssh_config(const struct session *session, struct text *text)
     text_add(text, "Host ");
     add_name(alias, text);
     text_add(text, "\n    HostName %s\n    Port %u\n    HostKeyAlias %s\n",
-             session_vps_host(session), session_public_port(session), alias);
+             session_vps_host(session), front_port(session_front(session)), alias);
     if (session_terms(session)->user[0]) {
         const char *quote = user_name_is_plain(session_terms(session)->user) ? "" : "\"";
         text_add(text, "    User %s%s%s\n", quote, session_terms(session)->user, quote);
@@ -113,8 +114,8 @@ void session_rdp_file(const struct session *session, struct text *text)
 {
     const struct rdpfile file = {
         .host = session_vps_host(session),
-        .port = session_public_port(session),
-        .secret = session_secret(session),
+        .port = front_port(session_front(session)),
+        .secret = front_secret(session_front(session)),
         .user = session_terms(session)->user,
         .clipboard = session_terms(session)->services->settings->rdp_clipboard,
     };

@@ -1,6 +1,5 @@
 /*
- * session_run: what the table of sessions (sessions.c) needs of a session beyond session.h, and
- * what the other files of a session see of its inside.
+ * session_run: what the table of sessions (sessions.c) needs of a session beyond session.h.
  */
 #ifndef PAMTUNNEL_VPS_SESSION_SESSION_RUN_H
 #define PAMTUNNEL_VPS_SESSION_SESSION_RUN_H
@@ -26,15 +25,12 @@ int session_new(struct services *services, const struct session_request *request
                 struct gateway *gateway, struct session **ret_session, struct why *why);
 /* The session must have ended. Accepts NULL. */
 void session_free(struct session *session);
-/* Ends it, once; what it holds is closed when this returns. */
+/* Ends it, once; what it holds is closed when this returns. It is freed later, by the table. */
 void session_end(struct session *session, enum session_end end);
 
 struct session_links *session_links(struct session *session);
 const struct terms *session_terms(const struct session *session);
 bool session_has_ended(const struct session *session);
-/* "" for a kind without one, and for a session that has ended. */
-const char *session_secret(const struct session *session);
-uint16_t session_public_port(const struct session *session);
 /* An event of this session, at this moment: tells the watchers. */
 void session_tell(struct session *session, struct session_event event);
 

@@ -9,8 +9,8 @@
 #include "base/timer.h"
 #include "base/watch.h"
 #include "vps/session/connections.h"
-#include "vps/session/explain.h"
 #include "vps/session/news.h"
+#include "vps/session/noted.h"
 #include "vps/session/session_run.h"
 #include "vps/session/sessions_run.h"
 #include "vps/settings/roster.h"
@@ -22,12 +22,11 @@ struct sessions {
     struct services services;
     struct session *list, **list_end;   /* in the order of opening */
     struct session *by_number[BUCKETS]; /* by session_links()->same_bucket */
-    struct session *noted;              /* those whose note is new */
-    unsigned live;                      /* those in the list that have not ended */
+    struct noted *noted;
+    unsigned live; /* those in the list that have not ended */
     bool draining;
     struct news *news;
     struct watch *relay_watch;
-    struct timer *notes;  /* tells of new notes */
     struct timer *reaper; /* frees ended sessions when nobody is inside one any more */
 };
 
@@ -53,40 +52,10 @@ static void notify(void *arg, const struct session_event *event)
     news_tell(sessions->news, event);
 }
 
-/* From the loop, since notes are made in the middle of things. */
-static void tell_notes(void *arg)
-{
-    struct sessions *sessions = arg;
-    struct session *session, *noted = sessions->noted;
-    sessions->noted = NULL;
-    while ((session = noted)) {
-        noted = session_links(session)->next_noted;
-        session_links(session)->is_noted = false;
-        if (!session_has_ended(session)) {
-            session_tell(session, (struct session_event){.kind = SESSION_NOTED});
-        }
-    }
-}
-
-static struct session **find_noted(struct sessions *sessions, const struct session *session)
-{
-    struct session **at = &sessions->noted;
-    while (*at && *at != session) {
-        at = &session_links(*at)->next_noted;
-    }
-    return at;
-}
-
 static void on_noted(void *arg, struct session *session)
 {
     struct sessions *sessions = arg;
-    struct session_links *links = session_links(session);
-    if (!links->is_noted) {
-        links->is_noted = true;
-        links->next_noted = NULL;
-        *find_noted(sessions, NULL) = session;
-        timer_set(sessions->notes, 0);
-    }
+    noted_add(sessions->noted, session);
 }
 
 /* What happens without a session. */
@@ -176,9 +145,7 @@ static void reap(void *arg)
         if (session_has_ended(session)) {
             *at = links->next;
             leave_bucket(sessions, session);
-            if (links->is_noted) {
-                *find_noted(sessions, session) = links->next_noted;
-            }
+            noted_forget(sessions->noted, session);
             session_free(session);
         } else {
             at = &links->next;
@@ -401,7 +368,7 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
     services->known = known_new(store, settings->known_days);
     services->lately = lately_new();
     sessions->news = news_new();
-    sessions->notes = timer_new(loop, tell_notes, sessions);
+    sessions->noted = noted_new(loop);
     sessions->reaper = timer_new(loop, reap, sessions);
     int err = ports_new(settings->bind_address, settings->port_range_start,
                         settings->port_range_end, &services->ports);
@@ -414,7 +381,7 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
                                           sessions);
     }
     if (err < 0 || !services->sieve || !services->known || !services->lately || !sessions->news ||
-        !sessions->notes || !sessions->reaper || !sessions->relay_watch) {
+        !sessions->noted || !sessions->reaper || !sessions->relay_watch) {
         sessions_free(sessions);
         return why_set(why, err < 0 ? err : -ENOMEM, "cannot start the relay: %s",
                        strerror(err < 0 ? -err : ENOMEM));
@@ -491,7 +458,7 @@ void sessions_free(struct sessions *sessions)
     }
     reap(sessions);
     watch_free(sessions->relay_watch);
-    timer_free(sessions->notes);
+    noted_free(sessions->noted);
     timer_free(sessions->reaper);
     stop_relay(sessions);
     ports_free(sessions->services.ports);
