@@ -22,15 +22,13 @@
 #include "vps/admission/door.h"
 #include "vps/grant/rdpfile.h"
 #include "vps/session/explain.h"
+#include "vps/session/insider.h"
 #include "vps/session/strangers.h"
 
 enum {
     BLOCKED_MAX = 16,
     CLAIM_BYTES = 256, /* see front_is_unclaimed() */
 };
-
-/* By what its first client was let in. */
-enum way_in { WAY_NONE, WAY_SECRET, WAY_KNOWN, WAY_AUTO, WAY_PERSON };
 
 struct front {
     const struct terms *terms;
@@ -40,17 +38,9 @@ struct front {
     int listener; /* -1 once the door has it */
     uint16_t port;
     char secret[RDPFILE_SECRET_LEN + 1];
-    bool somebody_is_in;
-    bool silent_is_in;  /* it came without a word, by ADMIT=auto: front_is_unclaimed() */
     bool told_of_other; /* the user was told that the secret came from elsewhere */
-    uint8_t way_in;     /* of the first client: an enum way_in */
-    struct addr client; /* the party that is in, by its latest address */
-    uint64_t since_ms;
-    int64_t since_unix;
-    uint64_t silent_from;     /* what had gone to the target before that one came */
-    struct owner admitted_by; /* WAY_PERSON */
-    uint64_t admitted_ms;     /* WAY_PERSON: when */
-    struct addr *blocked;     /* NULL: nobody */
+    struct insider in;
+    struct addr *blocked; /* NULL: nobody */
     unsigned blocked_count;
     struct strangers strangers;
 };
@@ -76,62 +66,25 @@ static void note(struct front *front, bool passes, const char *format, ...)
 
 /* ---- who is in ------------------------------------------------------------- */
 
-bool front_somebody_is_in(const struct front *front)
+const struct insider *front_insider(const struct front *front)
 {
-    return front->somebody_is_in;
+    return &front->in;
 }
 
 bool front_is_unclaimed(const struct front *front)
 {
-    return front->silent_is_in &&
-           front->events->bytes_to_target(front->arg) - front->silent_from < CLAIM_BYTES;
+    return front->in.is_silent &&
+           front->events->bytes_to_target(front->arg) - front->in.silent_from < CLAIM_BYTES;
 }
 
 void front_forget_client(struct front *front)
 {
-    front->somebody_is_in = front->silent_is_in = false;
-    front->way_in = WAY_NONE;
-    front->since_ms = 0;
-    front->since_unix = 0;
-}
-
-uint64_t front_since_ms(const struct front *front)
-{
-    return front->since_ms;
-}
-
-const struct addr *front_client(const struct front *front)
-{
-    return &front->client;
-}
-
-const struct owner *front_admitted_by(const struct front *front)
-{
-    return front->way_in == WAY_PERSON ? &front->admitted_by : NULL;
-}
-
-void front_add_way_in(const struct front *front, struct text *text)
-{
-    static const char *const WAYS[] = {[WAY_NONE] = "not yet",
-                                       [WAY_SECRET] = "secret",
-                                       [WAY_KNOWN] = "known address",
-                                       [WAY_AUTO] = "ADMIT=auto"};
-    char person[OWNER_TEXT_MAX];
-    if (front->way_in == WAY_PERSON) {
-        text_add(text, "admitted by %s", owner_text(&front->admitted_by, person));
-    } else {
-        text_add(text, "%s", WAYS[front->way_in]);
-    }
+    insider_forget(&front->in);
 }
 
 static bool is_known(const struct front *front, const struct addr *from)
 {
     return known_has(front->terms->services->known, &front->terms->owner, from);
-}
-
-static bool is_in(const struct front *front, const struct addr *from)
-{
-    return front->somebody_is_in && addr_same_party(from, &front->client);
 }
 
 /* ---- who is blocked -------------------------------------------------------- */
@@ -187,7 +140,7 @@ static void drop_silent(struct front *front, const struct visit *visit, const st
     struct addr last;
     int64_t when;
     char host[ADDR_HOST_MAX];
-    bool is_missed = !front->somebody_is_in && !visit->blocked &&
+    bool is_missed = !front->in.is_in && !visit->blocked &&
                      (visit->known || (lately_find(front->terms->services->lately,
                                                    &front->terms->owner, &last, &when) &&
                                        addr_same_party(&last, from)));
@@ -209,9 +162,9 @@ static struct visit visit_of(const struct front *front, const struct addr *from,
         .has_secret = has_secret,
         .known = is_known(front, from),
         .blocked = is_blocked(front, from),
-        .somebody_is_in = front->somebody_is_in,
-        .from_that_party = is_in(front, from),
-        .that_had_no_secret = front->way_in != WAY_SECRET,
+        .somebody_is_in = front->in.is_in,
+        .from_that_party = insider_is(&front->in, from),
+        .that_had_no_secret = front->in.way_in != WAY_SECRET,
         .is_full = front->events->is_full(front->arg),
         .is_the_only_one = terms_are_strict(front->terms),
     };
@@ -220,7 +173,7 @@ static struct visit visit_of(const struct front *front, const struct addr *from,
 static bool on_expects(void *arg, const struct addr *from)
 {
     const struct front *front = arg;
-    return is_in(front, from) || is_known(front, from);
+    return insider_is(&front->in, from) || is_known(front, from);
 }
 
 static enum verdict on_judge(void *arg, const struct addr *from, bool has_secret)
@@ -256,17 +209,6 @@ static bool on_silent(void *arg, const struct addr *from)
 
 /* ---- who comes in ---------------------------------------------------------- */
 
-static void find_way_in(struct front *front, bool has_secret)
-{
-    if (front->way_in == WAY_PERSON) {
-        front->admitted_ms = clock_ms();
-    } else if (has_secret) {
-        front->way_in = WAY_SECRET;
-    } else {
-        front->way_in = settings_of(front)->admit == ADMIT_AUTO ? WAY_AUTO : WAY_KNOWN;
-    }
-}
-
 /* Nothing but ADMIT=auto speaks for it. */
 static bool is_doubtful(const struct front *front, const struct addr *from)
 {
@@ -275,16 +217,13 @@ static bool is_doubtful(const struct front *front, const struct addr *from)
 
 static void first_client(struct front *front, bool has_secret, bool silent)
 {
-    front->silent_is_in = silent && is_doubtful(front, &front->client);
-    front->silent_from = front->events->bytes_to_target(front->arg);
-    front->somebody_is_in = true;
-    front->since_ms = clock_ms();
-    front->since_unix = clock_unix();
-    if (!front->silent_is_in) {
-        lately_add(front->terms->services->lately, &front->terms->owner, &front->client,
-                   front->since_unix);
+    front->in.is_silent = silent && is_doubtful(front, &front->in.client);
+    front->in.silent_from = front->events->bytes_to_target(front->arg);
+    insider_enter(&front->in, has_secret, settings_of(front)->admit);
+    if (!front->in.is_silent) {
+        lately_add(front->terms->services->lately, &front->terms->owner, &front->in.client,
+                   front->in.since_unix);
     }
-    find_way_in(front, has_secret);
     if (terms_are_strict(front->terms)) {
         door_free(front->door);
         front->door = NULL;
@@ -297,16 +236,16 @@ static void log_in(const struct front *front, bool silent)
 {
     char host[ADDR_HOST_MAX], buffer[96];
     struct text way = text_over(buffer, sizeof buffer);
-    front_add_way_in(front, &way);
+    insider_add_way_in(&front->in, &way);
     log_info(log_of(front->terms), "session %s: %s is in (%s)%s", front->terms->id,
-             addr_host_text(&front->client, host), buffer,
+             addr_host_text(&front->in.client, host), buffer,
              silent ? "; it has said nothing, and waits for the server's first word" : "");
 }
 
 /* The descriptors that are left are for sessions whose user is yet to come. */
 static bool has_descriptors(struct front *front, int fd)
 {
-    if (!front->somebody_is_in || !net_descriptors_are_short(fd)) {
+    if (!front->in.is_in || !net_descriptors_are_short(fd)) {
         return true;
     }
     note(front, true,
@@ -323,10 +262,10 @@ static void note_address(struct front *front, bool is_first)
 {
     struct known *known = front->terms->services->known;
     const struct owner *owner = &front->terms->owner;
-    if (front->way_in == WAY_PERSON && is_first) {
-        known_add(known, owner, &front->admitted_by, &front->client);
-    } else if (front->way_in == WAY_PERSON || front->way_in == WAY_KNOWN) {
-        known_use(known, owner, &front->client);
+    if (front->in.way_in == WAY_PERSON && is_first) {
+        known_add(known, owner, &front->in.admitted_by, &front->in.client);
+    } else if (front->in.way_in == WAY_PERSON || front->in.way_in == WAY_KNOWN) {
+        known_use(known, owner, &front->in.client);
     }
 }
 
@@ -338,11 +277,11 @@ static void on_admitted(void *arg, int fd, const struct addr *from, bool has_sec
         net_reset(fd);
         return;
     }
-    bool is_first = !front->somebody_is_in || (len > 0 && front_is_unclaimed(front));
-    if (is_first && front->somebody_is_in && !is_in(front, from)) {
+    bool is_first = !front->in.is_in || (len > 0 && front_is_unclaimed(front));
+    if (is_first && front->in.is_in && !insider_is(&front->in, from)) {
         front->events->displaced(front->arg);
     }
-    front->client = *from;
+    front->in.client = *from;
     if (is_first) {
         first_client(front, has_secret, len == 0);
     }
@@ -383,30 +322,30 @@ static void on_departed(void *arg, const struct addr *from, const char *words,
 
 int front_admit(struct front *front, unsigned number, const struct owner *by)
 {
-    if (!front->door || (front->somebody_is_in && !front_is_unclaimed(front))) {
+    if (!front->door || (front->in.is_in && !front_is_unclaimed(front))) {
         return -ENOENT;
     }
-    uint8_t before = front->way_in;
-    front->way_in = WAY_PERSON;
-    front->admitted_by = *by;
+    uint8_t before = front->in.way_in;
+    front->in.way_in = WAY_PERSON;
+    front->in.admitted_by = *by;
     int err = door_admit(front->door, number);
     if (err < 0) {
-        front->way_in = before;
+        front->in.way_in = before;
     }
     return err;
 }
 
 void front_forget_hasty_admit(struct front *front)
 {
-    bool hasty = front->way_in == WAY_PERSON && front->somebody_is_in &&
-                 clock_ms() - front->admitted_ms < FRONT_HASTY_MS;
+    bool hasty = front->in.way_in == WAY_PERSON && front->in.is_in &&
+                 clock_ms() - front->in.admitted_ms < FRONT_HASTY_MS;
     char host[ADDR_HOST_MAX];
     if (hasty &&
-        known_forget(front->terms->services->known, &front->terms->owner, &front->client) > 0) {
+        known_forget(front->terms->services->known, &front->terms->owner, &front->in.client) > 0) {
         note(front, false,
              "%s was admitted less than a minute ago, and is forgotten again: it will be "
              "asked about the next time",
-             addr_host_text(&front->client, host));
+             addr_host_text(&front->in.client, host));
     }
 }
 
@@ -467,9 +406,9 @@ const char *front_secret(const struct front *front)
 void front_view(const struct front *front, struct session_view *view)
 {
     view->public_port = front->port;
-    view->has_client = front->somebody_is_in;
-    view->client = front->client;
-    view->connected_unix = front->since_unix;
+    view->has_client = front->in.is_in;
+    view->client = front->in.client;
+    view->connected_unix = front->in.since_unix;
     if (front->door) {
         view->parked_count = door_parked_count(front->door);
         door_knocking(front->door, &view->knocking);

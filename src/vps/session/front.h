@@ -10,6 +10,7 @@
 #define PAMTUNNEL_VPS_SESSION_FRONT_H
 
 #include "base/why.h"
+#include "vps/session/insider.h"
 #include "vps/session/terms.h"
 
 struct front;
@@ -57,7 +58,7 @@ void front_free(struct front *front);
 
 /* ---- who is in ------------------------------------------------------------- */
 
-bool front_somebody_is_in(const struct front *front);
+const struct insider *front_insider(const struct front *front);
 /*
  * Who is in was let in by ADMIT=auto, without a word, and has not said more since than an
  * identification string may have (255 bytes, RFC 4253, section 4.2; a key exchange has more):
@@ -67,13 +68,6 @@ bool front_somebody_is_in(const struct front *front);
 bool front_is_unclaimed(const struct front *front);
 /* Who was in has said nothing: the user is still to come. */
 void front_forget_client(struct front *front);
-/* Since when, by clock_ms(); 0: nobody. */
-uint64_t front_since_ms(const struct front *front);
-const struct addr *front_client(const struct front *front);
-/* The person who admitted it; NULL: there was no need for one. */
-const struct owner *front_admitted_by(const struct front *front);
-/* "admitted by telegram:42", "known address": how it came in, for the log. */
-void front_add_way_in(const struct front *front, struct text *text);
 /*
  * The user closes the session. An address that was admitted less than FRONT_HASTY_MS ago is
  * forgotten: Close takes Admit back.

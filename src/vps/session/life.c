@@ -53,7 +53,7 @@ static void set_deadline(struct life *life, uint64_t ms)
 static uint64_t time_left(const struct life *life)
 {
     uint64_t most = (uint64_t)life->terms->limits.time_s * 1000;
-    uint64_t passed = clock_ms() - front_since_ms(life->front);
+    uint64_t passed = clock_ms() - front_insider(life->front)->since_ms;
     return most == 0 ? UINT64_MAX : passed < most ? most - passed : 0;
 }
 
@@ -219,7 +219,7 @@ void life_end_text(const struct life *life, struct text *text)
 /* From its first client until now, its end, or the end of its last connection. 0: none came. */
 static uint64_t connected_ms(const struct life *life)
 {
-    uint64_t since = front_since_ms(life->front);
+    uint64_t since = front_insider(life->front)->since_ms;
     uint64_t until = life->left_ms ? life->left_ms : life->ended_ms ? life->ended_ms : clock_ms();
     return since ? until - since : 0;
 }

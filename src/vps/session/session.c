@@ -259,9 +259,10 @@ static void on_admitted(void *arg, int client, bool is_first, const void *bytes,
     struct session *session = arg;
     life_touch(session->life);
     if (is_first && !session_has_ended(session)) {
+        const struct insider *insider = front_insider(session->front);
         session_tell(session, (struct session_event){.kind = SESSION_ADMITTED,
-                                                     .address = front_client(session->front),
-                                                     .by = front_admitted_by(session->front)});
+                                                     .address = &insider->client,
+                                                     .by = insider_admitted_by(insider)});
     }
     if (session_has_ended(session)) { /* by a watcher */
         net_reset(client);

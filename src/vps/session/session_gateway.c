@@ -33,7 +33,7 @@ void session_on_tunnel_failed(struct session *session, const struct message_tunn
         return; /* a newer one was asked for since, and will speak for itself */
     }
     bool others = connections_have_others(session_connections(session), failed->channel);
-    bool passing = failed->reason == TUNNEL_BUSY && front_somebody_is_in(session_front(session));
+    bool passing = failed->reason == TUNNEL_BUSY && front_insider(session_front(session))->is_in;
     explain_failure(session_terms(session), failed, &why);
     connections_give_up_channel(session_connections(session), failed->channel);
     if (others || passing) {

@@ -24,7 +24,7 @@ static void add_traffic(const struct session *session, struct text *text)
     char host[ADDR_HOST_MAX];
     session_view(session, &view);
     text_add(text, ", from %s (", addr_host_text(&view.client, host));
-    front_add_way_in(session_front(session), text);
+    insider_add_way_in(front_insider(session_front(session)), text);
     text_add(text, "), ");
     text_add_seconds(text, view.seconds_connected);
     text_add(text, ", %u connection%s, ", view.connections_total,
@@ -45,7 +45,7 @@ void session_log_end(const struct session *session)
     target_format(terms->host, terms->port, target);
     text_add(&text, "; %s to %s for %s through gateway %s", kind_name(terms->kind), target,
              owner_text(&terms->owner, person), terms->gateway);
-    if (front_somebody_is_in(session_front(session))) {
+    if (front_insider(session_front(session))->is_in) {
         add_traffic(session, &text);
     }
     log_info(log_of(terms), "session %s: over: %s", terms->id, buffer);
