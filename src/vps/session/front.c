@@ -103,7 +103,7 @@ static void add_blocked(struct front *front, const struct addr *address)
     if (!front->blocked) {
         front->blocked = calloc(BLOCKED_MAX, sizeof *front->blocked);
     }
-    if (front->blocked) {
+    if (front->blocked) { /* without memory it is sent off now, and asked about if it comes again */
         bool full = front->blocked_count == BLOCKED_MAX;
         front->blocked[full ? BLOCKED_MAX - 1 : front->blocked_count++] = *address;
     }
@@ -176,6 +176,7 @@ static bool on_expects(void *arg, const struct addr *from)
     return insider_is(&front->in, from) || is_known(front, from);
 }
 
+/* Who has not claimed the session stands in nobody's way. */
 static enum verdict on_judge(void *arg, const struct addr *from, bool has_secret)
 {
     struct front *front = arg;
@@ -224,7 +225,7 @@ static void first_client(struct front *front, bool has_secret, bool silent)
         lately_add(front->terms->services->lately, &front->terms->owner, &front->in.client,
                    front->in.since_unix);
     }
-    if (terms_are_strict(front->terms)) {
+    if (terms_are_strict(front->terms)) { /* no port outlives its one connection */
         door_free(front->door);
         front->door = NULL;
     } else {
@@ -325,7 +326,7 @@ int front_admit(struct front *front, unsigned number, const struct owner *by)
     if (!front->door || (front->in.is_in && !front_is_unclaimed(front))) {
         return -ENOENT;
     }
-    uint8_t before = front->in.way_in;
+    uint8_t before = front->in.way_in; /* the door lets it in at once: on_admitted() reads this */
     front->in.way_in = WAY_PERSON;
     front->in.admitted_by = *by;
     int err = door_admit(front->door, number);

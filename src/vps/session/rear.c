@@ -175,6 +175,7 @@ void rear_drop_reserve(struct rear *rear)
     }
 }
 
+/* Its end shows at once if the path is whole; a path that died in silence shows in a trial. */
 static void on_reserve_gone(void *arg, int events)
 {
     struct rear *rear = arg;

@@ -111,6 +111,10 @@ void session_note(struct session *session, bool passes, const char *format, ...)
 
 /* ---- the end -------------------------------------------------------------- */
 
+/*
+ * The gateway is told last of all: what it would still send has no place to go by then. Each part
+ * is closed in silence, so that the one event is the end itself, when everything is shut.
+ */
 void session_end_because(struct session *session, enum session_end end, const struct why *why)
 {
     if (session_has_ended(session)) {
@@ -211,6 +215,10 @@ static void note_last_words(struct session *session, const struct connection_end
     }
 }
 
+/*
+ * A link that ends without a byte from the target is mostly a target that could not be dialled:
+ * the gateway's reason comes on another connection, a moment later.
+ */
 static void on_connection_ended(void *arg, const struct connection_end *end)
 {
     struct session *session = arg;
@@ -271,6 +279,7 @@ static void on_admitted(void *arg, int client, bool is_first, const void *bytes,
     if (!is_first && on_is_full(session)) {
         connections_cut_oldest(session->connections);
     }
+    /* A first client counts even if it fails: its session is not for anybody else any more. */
     bool came = connections_add(session->connections, client, bytes, len) == 0;
     if ((came || session_state(session) == SESSION_WAITING) &&
         session_state(session) != SESSION_CONNECTED && !session_has_ended(session)) {
@@ -438,7 +447,7 @@ static int make_parts(struct session *session, struct why *why)
     return 0;
 }
 
-/* Nobody has heard of it. */
+/* Nobody has heard of it, so that nothing is told and nothing logged. */
 static void give_up(struct session *session)
 {
     if (session->rear) {

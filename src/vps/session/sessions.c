@@ -1,3 +1,12 @@
+/*
+ * The table of sessions, and what they share. Sessions stand in a list, in the order of opening,
+ * and by the number that gateways know them by in buckets; both run through the sessions
+ * themselves (session_links()), so that the table needs no memory for one.
+ *
+ * A session that has ended stays in the table until the loop's turn is over: it may end inside
+ * any call, while somebody further up still looks at it. Until then nobody finds it
+ * (sessions_next() passes it over), and the reaper frees it from a timer, when nobody is inside.
+ */
 #include "vps/session/sessions.h"
 
 #include <errno.h>
