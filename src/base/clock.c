@@ -23,6 +23,13 @@ int64_t clock_unix(void)
     return (int64_t)time(NULL);
 }
 
+int64_t clock_unix_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 char *clock_text(int64_t unix_s, char *dst)
 {
     struct tm utc;

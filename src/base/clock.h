@@ -10,6 +10,8 @@ uint64_t clock_ms(void);
 uint64_t clock_us(void);
 /* Seconds of Unix time: for people and for Telegram's dates. */
 int64_t clock_unix(void);
+/* The same in milliseconds: for records of what happened. */
+int64_t clock_unix_ms(void);
 
 enum { CLOCK_TEXT_MAX = 40 };
 /* "2026-11-26 18:04 UTC"; dst takes CLOCK_TEXT_MAX. Returns dst. */

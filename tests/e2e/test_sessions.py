@@ -27,7 +27,7 @@ SESSION_KEYS = {"id", "kind", "target", "gateway", "state", "owner", "public_por
                 "since", "age", "expires_in", "bytes_to_target", "bytes_to_client", "connections",
                 "connections_total", "note", "parked", "reason"}
 
-SESSION_KEYS |= {"waiting", "knocking", "shown"}
+SESSION_KEYS |= {"waiting", "knocking", "shown", "end"}
 
 
 @pytest.fixture

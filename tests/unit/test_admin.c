@@ -476,6 +476,7 @@ static void sessions_are_listed_and_closed(void **state)
     json_t *view = json_object_get(reply, "session");
     assert_string_equal(text_of(view, "state"), "ended");
     assert_string_equal(text_of(view, "reason"), "closed on request");
+    assert_string_equal(text_of(view, "end"), "closed");
     expect_ok(reply);
     expect_error(ask(office, fd, line), "no_such_session");
     expect_error(ask(office, fd, "{\"command\":\"close\"}"), "no_such_session");

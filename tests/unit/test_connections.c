@@ -591,32 +591,59 @@ static void a_target_that_fails_one_connection_does_not_end_the_others(void **st
     world_stop(world);
 }
 
+/* The next client would fare no better, and a user who waits is told nothing by "connected". */
+static void a_relay_that_takes_nothing_ends_the_session_at_once(void **state)
+{
+    enum { FRESH, ON_TRIAL, WAYS };
+    static const char *const EVENTS[WAYS] = {"waiting, ended", "waiting, connected, ended"};
+    (void)state;
+    for (unsigned way = FRESH; way < WAYS; way++) {
+        struct world *world = new_world();
+        struct pair pair;
+        char refusal[96];
+        world_start(world);
+        struct session *session = world_ask_until_waiting(world, KIND_SSH, &pair.data);
+        snprintf(refusal, sizeof refusal, "the server could not take the connection over: %s",
+                 strerror(ENOMEM));
+        if (way == ON_TRIAL) {
+            pass_time(world, 1100);
+        }
+        relay_refuses = -ENOMEM;
+        pair.client = come(session, ANNA);
+        WAIT_FOR(&world->stage, world->ended == 1);
+        world_lose(world, pair.client);
+        world_lose(world, pair.data);
+        world_expect(world, EVENTS[way]);
+        assert_int_equal(world->last.end, SESSION_END_RELAY);
+        assert_string_equal(world->end_text, refusal);
+        assert_true(port_is_closed(world->last.public_port));
+        world_stop(world);
+    }
+}
+
 static void a_relay_that_takes_no_more_ends_that_connection_at_once(void **state)
 {
     struct world *world = new_world();
     struct pair pair, late;
-    int data;
     char refusal[96];
     (void)state;
     world_start(world);
-    struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
-    snprintf(refusal, sizeof refusal, "could not be opened: %s", strerror(ENOMEM));
-    relay_refuses = -ENOMEM;
-    int client = come(session, ANNA);
-    world_lose(world, client);
-    world_lose(world, data);
-    WAIT_FOR(&world->stage, strstr(world->events, "noted"));
-    world_expect(world, "waiting, connected, reconnecting, noted");
-    assert_non_null(strstr(view_of(session).note, refusal));
-    relay_refuses = 0;
-    one_more(world, session, &pair);
+    struct session *session = begin(world, KIND_SSH, &pair);
+    snprintf(refusal, sizeof refusal, "could not be opened: %s", strerror(EMFILE));
     relay_refuses = -EMFILE;
-    ask_more(world, session, &late); /* the same with a channel that is waited for */
-    data = peer_attach(world, &world->peers[0]);
+    ask_more(world, session, &late);
+    world->peers[0].last = late.open;
+    int data = peer_attach(world, &world->peers[0]);
     world_lose(world, late.client);
     world_lose(world, data);
+    WAIT_FOR(&world->stage, strstr(world->events, "noted"));
+    world_expect(world, "waiting, connected, noted");
+    assert_non_null(strstr(view_of(session).note, refusal));
     assert_int_equal(state_of(session), SESSION_CONNECTED);
     talk(world, &pair);
+    relay_refuses = 0;
+    one_more(world, session, &late);
+    close_pair(&late);
     close_pair(&pair);
     world_stop(world);
 }
@@ -1108,6 +1135,7 @@ int main(void)
         cmocka_unit_test(what_was_forgotten_is_not_known_again_by_the_next_connection),
         cmocka_unit_test(a_gateway_without_room_costs_one_connection_and_says_so),
         cmocka_unit_test(a_target_that_fails_one_connection_does_not_end_the_others),
+        cmocka_unit_test(a_relay_that_takes_nothing_ends_the_session_at_once),
         cmocka_unit_test(a_relay_that_takes_no_more_ends_that_connection_at_once),
         cmocka_unit_test(what_is_left_of_descriptors_is_not_for_further_connections),
         cmocka_unit_test(who_waits_for_the_user_gets_a_new_channel_when_the_gateway_logs_in_anew),

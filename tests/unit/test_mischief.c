@@ -88,13 +88,12 @@ static void decide(struct mischief *m, struct session *session)
     }
 }
 
-static void on_event(void *arg, struct session *session, enum session_event event, unsigned number)
+static void on_event(void *arg, const struct session_event *event)
 {
     struct mischief *m = arg;
-    (void)number;
-    if (roll(m, 12) == 0 && event != SESSION_NOTED) {
+    if (roll(m, 12) == 0 && event->session && event->kind != SESSION_NOTED) {
         struct session *other = any_session(m);
-        decide(m, roll(m, 2) || !other ? session : other);
+        decide(m, roll(m, 2) || !other ? event->session : other);
     }
 }
 

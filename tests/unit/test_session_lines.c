@@ -10,19 +10,44 @@
 
 #include "shared/gateway_name.h"
 #include "vps/grant/hostkey.h"
-#include "vps/session/session_core.h"
+#include "vps/session/session_parts.h"
 
 static struct vps_settings settings = {.vps_host = "vps.example.com"};
-static struct session_services services = {.settings = &settings};
+static struct services services = {.settings = &settings};
+
+/* As far as lines look into it. */
+struct session {
+    struct terms terms;
+};
+
+const struct terms *__wrap_session_terms(const struct session *session);
+struct front *__wrap_session_front(const struct session *session);
+uint16_t __wrap_front_port(const struct front *front);
+
+const struct terms *__wrap_session_terms(const struct session *session)
+{
+    return &session->terms;
+}
+
+struct front *__wrap_session_front(const struct session *session)
+{
+    (void)session;
+    return NULL;
+}
+
+uint16_t __wrap_front_port(const struct front *front)
+{
+    (void)front;
+    return 20123;
+}
 
 static struct session session_to(char *user, char *host, uint16_t port)
 {
-    return (struct session){.services = &services,
-                            .host = host,
-                            .user = user,
-                            .port = port,
-                            .gateway = (char *)"Office",
-                            .public_port = 20123};
+    return (struct session){.terms = {.services = &services,
+                                      .host = host,
+                                      .user = user,
+                                      .port = port,
+                                      .gateway = (char *)"Office"}};
 }
 
 static void check(void (*write)(const struct session *session, struct text *text),
@@ -119,7 +144,7 @@ static void with_several_gateways_each_name_says_which(void **state)
     session_target_text(&session, target);
     assert_string_equal(name, "NAS.rdp");
     assert_string_equal(target, "NAS:2222");
-    session.names_gateway = true;
+    session.terms.names_gateway = true;
     session_rdp_file_name(&session, name);
     session_target_text(&session, target);
     assert_string_equal(name, "Office-NAS.rdp");
@@ -138,8 +163,8 @@ static const char *name_in_config(const char *gateway, const char *host, uint16_
     strcpy(before, gateway);
     struct session session = session_to(user, machine, port);
     struct text text = text_over(lines, sizeof lines);
-    session.gateway = before;
-    session.names_gateway = gateway[0];
+    session.terms.gateway = before;
+    session.terms.names_gateway = gateway[0];
     session_ssh_config(&session, &text);
     lines[strcspn(lines, "\n")] = '\0';
     return lines + strlen("Host ");
@@ -182,8 +207,8 @@ static void the_longest_lines_fit(void **state)
     memset(gateway, 'g', GATEWAY_NAME_MAX);
     memset(settings.vps_host, 'v', HOST_MAX);
     struct session session = session_to(user, host, 65535);
-    session.gateway = gateway;
-    session.names_gateway = true;
+    session.terms.gateway = gateway;
+    session.terms.names_gateway = true;
     for (size_t i = 0; i < sizeof WRITE / sizeof *WRITE; i++) {
         struct text text = text_over(buffer, sizeof buffer);
         WRITE[i](&session, &text);

@@ -1107,14 +1107,13 @@ struct meddler {
     unsigned calls;
 };
 
-static void meddle(void *arg, struct session *session, enum session_event event, unsigned number)
+static void meddle(void *arg, const struct session_event *event)
 {
     struct meddler *meddler = arg;
-    (void)number;
-    meddler->calls++;
-    if ((event == SESSION_CHANGED && state_of(session) == meddler->close_in) ||
-        (event == SESSION_UNPARKED && meddler->close_when_unparked)) {
-        session_close(session);
+    meddler->calls += event->kind == SESSION_CHANGED;
+    if ((event->kind == SESSION_CHANGED && event->to == meddler->close_in) ||
+        (event->kind == SESSION_UNPARKED && meddler->close_when_unparked)) {
+        session_close(event->session);
     }
 }
 
@@ -1186,6 +1185,166 @@ static void a_watcher_may_close_a_session_whose_parked_are_sent_off(void **state
     close(strangers[0]);
     close(strangers[1]);
     world_stop(world);
+}
+
+/* Writes down what it is told, and whether each event shows the session as it was then. */
+struct scribe {
+    char lines[2048];
+    int64_t latest_ms;
+};
+
+static void add_client(struct text *text, const struct session_event *event)
+{
+    char host[ADDR_HOST_MAX], person[OWNER_TEXT_MAX];
+    text_add(text, " %s by %s", addr_host_text(event->address, host),
+             event->by ? owner_text(event->by, person) : "nobody");
+}
+
+static void add_change(struct text *text, const struct session_event *event)
+{
+    const struct session_view *view = event->view;
+    text_add(text, "%s -> %s", session_state_name(event->from), session_state_name(event->to));
+    assert_int_equal(view->state, event->to);
+    if (event->to == SESSION_ENDED) {
+        text_add(text, " (%s, %u, %u)", session_end_word(view->end),
+                 (unsigned)view->bytes_to_target, (unsigned)view->bytes_to_client);
+    }
+}
+
+static void write_down(void *arg, const struct session_event *event)
+{
+    struct scribe *scribe = arg;
+    size_t len = strlen(scribe->lines);
+    struct text text = text_over(scribe->lines + len, sizeof scribe->lines - len);
+    assert_true(event->unix_ms >= scribe->latest_ms);
+    assert_int_equal(event->session != NULL, event->view != NULL);
+    scribe->latest_ms = event->unix_ms;
+    switch (event->kind) {
+    case SESSION_REFUSED:
+        text_add(&text, "refused %s: %.18s", event->request->target.host, event->reason);
+        break;
+    case SESSION_GATEWAY_CAME:
+    case SESSION_GATEWAY_WENT:
+        text_add(&text, "%s %s", event->gateway,
+                 event->kind == SESSION_GATEWAY_CAME ? "came" : "went");
+        break;
+    case SESSION_OPENED:
+        text_add(&text, "opened %s", event->request->target.host);
+        assert_int_equal(event->view->state, SESSION_OPENING);
+        break;
+    case SESSION_CHANGED:
+        add_change(&text, event);
+        break;
+    case SESSION_PARKED:
+    case SESSION_UNPARKED:
+        text_add(&text, "%s %u", event->kind == SESSION_PARKED ? "parked" : "unparked",
+                 event->number);
+        break;
+    case SESSION_ADMITTED:
+        text_add(&text, "admitted");
+        add_client(&text, event);
+        break;
+    case SESSION_BLOCKED:
+        text_add(&text, "blocked %u", event->number);
+        add_client(&text, event);
+        break;
+    case SESSION_NOTED:
+        text_add(&text, "noted %s", event->view->note ? event->view->note : "nothing");
+        break;
+    case SESSION_KNOCKING:
+        text_add(&text, "knocking");
+        break;
+    }
+    text_add(&text, "\n");
+    assert_false(text.cut);
+}
+
+static void a_watcher_hears_the_whole_story_in_order(void **state)
+{
+    struct scribe scribe = {.lines = ""};
+    struct world *world = new_world();
+    int data, clients[2];
+    (void)state;
+    world->first_watcher = (struct session_watcher){write_down, &scribe};
+    world->settings.admit = ADMIT_ASK;
+    world_start(world);
+    stage_hurry(10); /* who comes is asked about after a second */
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
+    for (unsigned i = 0; i < 2; i++) {
+        clients[i] = come_with_ssh(session, i ? BERT : ANNA);
+        WAIT_FOR(&world->stage, strstr(world->events, i ? "parked 2" : "parked 1"));
+    }
+    assert_int_equal(session_block(session, 2, &ADMIN), 0);
+    assert_int_equal(session_admit(session, 1, &(struct owner){OWNER_TELEGRAM, 42}), 0);
+    world_hear(world, data, SSH_ID, strlen(SSH_ID));
+    client_say(data, "SSH-2", 5);
+    world_hear(world, clients[0], "SSH-2", 5);
+    client_say(clients[0], "keys", 4);
+    world_hear(world, data, "keys", 4);
+    close(clients[0]);
+    close(data);
+    WAIT_FOR(&world->stage, state_of(session) == SESSION_RECONNECTING);
+    clients[0] = come_with_ssh(session, ANNA);
+    WAIT_FOR(&world->stage, state_of(session) == SESSION_CONNECTED);
+    session_close(session);
+    struct session_request request = request_of(42);
+    struct why why;
+    strcpy(request.target.gateway, "paper");
+    assert_int_equal(try_to_open(world, &request, &why), -ENOENT);
+    peer_vanish(world, &world->peers[0]);
+    assert_string_equal(scribe.lines, "home came\n"
+                                      "opened HOME-PC\n"
+                                      "opening -> waiting\n"
+                                      "parked 1\n"
+                                      "parked 2\n"
+                                      "blocked 2 127.0.0.3 by uid:0\n"
+                                      "unparked 2\n"
+                                      "admitted 127.0.0.2 by telegram:42\n"
+                                      "waiting -> connected\n"
+                                      "unparked 1\n"
+                                      "connected -> reconnecting\n"
+                                      "reconnecting -> connected\n"
+                                      "connected -> ended (closed, 4, 5)\n"
+                                      "refused HOME-PC: No gateway named p\n"
+                                      "home went\n");
+    close(clients[0]);
+    world_lose(world, clients[1]);
+    world_stop(world);
+}
+
+/* Though one before it moves the session on meanwhile. */
+static void each_event_shows_the_session_as_it_was(void **state)
+{
+    struct meddler meddler = {.close_in = SESSION_WAITING};
+    struct scribe scribe = {.lines = ""};
+    struct world *world = world_with(&meddler);
+    (void)state;
+    world_start(world);
+    assert_int_equal(sessions_watch(world->sessions, (struct session_watcher){write_down, &scribe}),
+                     0);
+    world_ask(world, KIND_SSH);
+    int data = peer_attach(world, &world->peers[0]);
+    peer_say_ready(&world->peers[0]);
+    wait_until_ended(world);
+    assert_string_equal(scribe.lines, "opened HOME-PC\n"
+                                      "opening -> waiting\n"
+                                      "waiting -> ended (closed, 0, 0)\n");
+    world_lose(world, data);
+    sessions_unwatch(world->sessions, &scribe);
+    world_stop(world);
+}
+
+static void each_end_has_a_word_of_its_own(void **state)
+{
+    (void)state;
+    for (int end = SESSION_END_REFUSED; end < SESSION_END_COUNT; end++) {
+        const char *word = session_end_word((enum session_end)end);
+        assert_int_equal(strspn(word, "abcdefghijklmnopqrstuvwxyz_"), strlen(word));
+        assert_true(word[0] != '\0');
+        for (int other = SESSION_END_REFUSED; other < end; other++) {
+            assert_string_not_equal(word, session_end_word((enum session_end)other));
+        }
+    }
 }
 
 static void sessions_are_found_by_their_names_and_in_their_order(void **state)
@@ -1314,6 +1473,9 @@ int main(void)
         cmocka_unit_test(each_watcher_hears_of_an_end_once),
         cmocka_unit_test(a_watcher_may_close_a_session_that_was_just_connected),
         cmocka_unit_test(a_watcher_may_close_a_session_whose_parked_are_sent_off),
+        cmocka_unit_test(a_watcher_hears_the_whole_story_in_order),
+        cmocka_unit_test(each_event_shows_the_session_as_it_was),
+        cmocka_unit_test(each_end_has_a_word_of_its_own),
         cmocka_unit_test(sessions_are_found_by_their_names_and_in_their_order),
         cmocka_unit_test(a_session_keeps_what_it_was_opened_with),
         cmocka_unit_test(who_may_not_any_more_is_out_at_once),

@@ -20,23 +20,26 @@ const uint8_t RDP_REQUEST[19] = {3, 0, 0, 19, 14, 0xe0, 0, 0, 0, 0, 0, 1, 0, 8, 
 
 /* ---- watching ------------------------------------------------------------- */
 
-static void on_event(void *arg, struct session *session, enum session_event event, unsigned number)
+static void on_event(void *arg, const struct session_event *event)
 {
     struct world *world = arg;
-    session_view(session, &world->last);
     size_t len = strlen(world->events);
     struct text text = text_over(world->events + len, sizeof world->events - len);
     const char *comma = len ? ", " : "";
-    if (event == SESSION_CHANGED) {
-        text_add(&text, "%s%s", comma, session_state_name((enum session_state)number));
-    } else if (event == SESSION_NOTED) {
-        text_add(&text, "%snoted", comma);
-    } else {
-        text_add(&text, "%s%s %u", comma, event == SESSION_PARKED ? "parked" : "unparked", number);
+    if (event->view) {
+        world->last = *event->view;
     }
-    if (event == SESSION_CHANGED && number == SESSION_ENDED) {
+    if (event->kind == SESSION_CHANGED) {
+        text_add(&text, "%s%s", comma, session_state_name(event->to));
+    } else if (event->kind == SESSION_NOTED) {
+        text_add(&text, "%snoted", comma);
+    } else if (event->kind == SESSION_PARKED || event->kind == SESSION_UNPARKED) {
+        text_add(&text, "%s%s %u", comma, event->kind == SESSION_PARKED ? "parked" : "unparked",
+                 event->number);
+    }
+    if (event->kind == SESSION_CHANGED && event->to == SESSION_ENDED) {
         struct text end = text_over(world->end_text, sizeof world->end_text);
-        session_end_text(session, &end);
+        session_end_text(event->session, &end);
         world->ended++;
     }
 }

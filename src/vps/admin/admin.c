@@ -90,21 +90,19 @@ static json_t *became_of(const struct session *session, enum session_state state
     return reply_error("not_opened", reason);
 }
 
-static void on_session_event(void *arg, struct session *session, enum session_event event,
-                             unsigned number)
+static void on_session_event(void *arg, const struct session_event *event)
 {
     struct admin *admin = arg;
-    (void)number;
-    if (event != SESSION_CHANGED) {
+    if (event->kind != SESSION_CHANGED) {
         return;
     }
-    struct session_view view;
-    session_view(session, &view);
-    struct lines_client *client = take_waiter(admin, session);
+    struct session_view view; /* as it is now, when another watcher may have closed it */
+    session_view(event->session, &view);
+    struct lines_client *client = take_waiter(admin, event->session);
     if (client) {
-        say(client, became_of(session, view.state));
+        say(client, became_of(event->session, view.state));
     }
-    if (view.state == SESSION_ENDED && sessions_count(admin->options.sessions) == 0) {
+    if (event->to == SESSION_ENDED && sessions_count(admin->options.sessions) == 0) {
         answer_drained(admin);
     }
 }

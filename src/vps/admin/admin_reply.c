@@ -85,6 +85,7 @@ static json_t *reply_knocking(const struct knocking *knocking)
                : json_null();
 }
 
+/* The word beside it is for programs. */
 static json_t *end_reason(const struct session *session)
 {
     char buffer[512];
@@ -115,6 +116,9 @@ json_t *reply_session(const struct session *session)
         "connections", (int)view.connections, "connections_total", (int)view.connections_total,
         "note", view.note, "knocking", reply_knocking(&view.knocking), "reason",
         view.state == SESSION_ENDED ? end_reason(session) : json_null());
+    json_object_set_new(reply, "end",
+                        view.state == SESSION_ENDED ? json_string(session_end_word(view.end))
+                                                    : json_null());
     json_object_set_new(reply, "age", json_integer(view.seconds_open));
     json_object_set_new(reply, "shown", json_string(shown));
     add_parked(reply, session);

@@ -255,13 +255,12 @@ static void on_idle(void *arg)
 
 /* ---- what sessions tell ------------------------------------------------------ */
 
-static void on_session(void *arg, struct session *session, enum session_event event,
-                       unsigned number)
+static void on_session(void *arg, const struct session_event *event)
 {
-    (void)event;
-    (void)number;
     struct bot *bot = arg;
-    cards_update(&bot->cards, session);
+    if (event->session) {
+        cards_update(&bot->cards, event->session);
+    }
 }
 
 /* ---- life -------------------------------------------------------------------- */

@@ -1,3 +1,15 @@
+/*
+ * A guest is a connection that has yet to prove itself:
+ *
+ *     accepted -> hello read, and answered -> final read -> welcome: handed over
+ *
+ * and at every step it may be sent off in silence. Its watch and its timer are made only when
+ * it has to be waited for: a gateway's hello is mostly there with its connection.
+ *
+ * Re-entrancy: dock_fn may free the dock, and with the last expected channel the port closes
+ * and every guest goes. So who is welcome leaves the list first, and neither the guest nor the
+ * dock is touched after the call; hear() says whether its guest is still there.
+ */
 #include "vps/session/dock.h"
 
 #include <errno.h>

@@ -1,242 +1,162 @@
 /*
- * The life of a session: its states, its clock, its birth and its end. What
- * comes from the gateway is in session_gateway.c, what comes from the user's
- * clients in session_client.c and session_connection.c; they decide what follows
- * and come back here to change the state.
+ * A session from its birth to its end, with what leads from one state to the next. It has parts,
+ * which know nothing of its state and report to it: the front (the user's side), the rear (the
+ * gateway's side), the connections, which take their channels from the rear, and its life (the
+ * states with their clock), which nobody but this file moves on. What its gateway says of it is in
+ * session_gateway.c, what its user does in session_user.c; they end it, at most.
  *
- * The one timer of a session, by state:
- *   opening       the gateway has to have answered and docked
- *   waiting       the user has to have come: SESSION_TIMEOUT after the command
- *   connected     every now and then: idle or maximum time over? A moment after the
- *                 last connection: no more words about it from the gateway?
- *   reconnecting  RECONNECT_GRACE
+ * Each report of a part, and each watcher that is told of an event, may end the session: what
+ * comes after such a call looks at the state anew. Ending closes the parts and frees none; all
+ * of it is freed from the loop, when nobody is inside a session any more (sessions.c).
  */
+#include "vps/session/session.h"
+
 #include <errno.h>
-#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/crypto.h"
+#include "vps/session/connections.h"
+#include "vps/session/front.h"
 #include "vps/session/lastwords.h"
-#include "vps/session/session_core.h"
+#include "vps/session/life.h"
+#include "vps/session/news.h"
+#include "vps/session/note.h"
+#include "vps/session/rear.h"
+#include "vps/session/session_parts.h"
 
-enum {
-    OPENING_MS = 20000,
-    CHECK_MIN_MS = 250,
-    CHECK_MAX_MS = 60000,
-    CLAIM_BYTES = 256, /* see session_is_unclaimed() */
-    /* The reason of a failed connection to the target travels beside its RST. */
-    LAST_WORDS_MS = 300,
+/* More than sshd's line before an exchange of keys, or a refusal of RDP. */
+enum { WORKS_BYTES = 256 };
+
+#define NO_MEMORY "The server is out of memory or of random numbers."
+
+/* There may be thousands, most of them idle. */
+struct session {
+    struct session_links links; /* the table's */
+    struct terms *terms;
+    struct front *front;
+    struct rear *rear;
+    struct connections *connections;
+    struct life *life;
+    struct note note;
+    bool was_hung_up_on; /* by the target, in its last connection, without a word */
 };
 
-/* ---- states --------------------------------------------------------------- */
-
-static const unsigned FOLLOWS[] = {
-    [SESSION_OPENING] = 1u << SESSION_WAITING | 1u << SESSION_ENDED,
-    [SESSION_WAITING] = 1u << SESSION_CONNECTED | 1u << SESSION_ENDED,
-    [SESSION_CONNECTED] = 1u << SESSION_WAITING | 1u << SESSION_RECONNECTING | 1u << SESSION_ENDED,
-    [SESSION_RECONNECTING] = 1u << SESSION_CONNECTED | 1u << SESSION_ENDED,
-    [SESSION_ENDED] = 0,
-};
-
-static void set_deadline(struct session *session, uint64_t ms)
+struct session_links *session_links(struct session *session)
 {
-    session->deadline_ms = clock_ms() + ms;
-    timer_set(session->deadline, ms);
+    return &session->links;
 }
 
-/* How long until MAX_SESSION_TIME is over. */
-static uint64_t time_left(const struct session *session)
+const struct terms *session_terms(const struct session *session)
 {
-    uint64_t most = (uint64_t)session->limits.time_s * 1000;
-    uint64_t passed = clock_ms() - session->connected_ms;
-    return most == 0 ? UINT64_MAX : passed < most ? most - passed : 0;
+    return session->terms;
 }
 
-/* A quarter of IDLE_TIMEOUT, so that a session ends when it is late by that at most. */
-static uint64_t check_interval(const struct session *session)
+bool session_has_ended(const struct session *session)
 {
-    uint64_t quarter = (uint64_t)session->limits.idle_s * 1000 / 4;
-    uint64_t interval = quarter > 0 && quarter < CHECK_MAX_MS ? quarter : CHECK_MAX_MS;
-    uint64_t left = time_left(session);
-    interval = interval > CHECK_MIN_MS ? interval : CHECK_MIN_MS;
-    return left < interval ? left : interval;
+    return session_state(session) == SESSION_ENDED;
 }
 
-static void set_next_check(struct session *session, uint64_t ms)
+struct front *session_front(const struct session *session)
 {
-    session->deadline_ms = 0;
-    timer_set(session->deadline, ms);
+    return session->front;
 }
 
-static void start_deadline(struct session *session)
+struct rear *session_rear(const struct session *session)
 {
-    uint64_t timeout = (uint64_t)session->limits.timeout_s * 1000;
-    uint64_t since = clock_ms() - session->opened_ms;
-    switch (session->state) {
-    case SESSION_OPENING:
-        set_deadline(session, timeout < OPENING_MS ? timeout : OPENING_MS);
-        break;
-    case SESSION_WAITING:
-        set_deadline(session, since < timeout ? timeout - since : 0);
-        break;
-    case SESSION_CONNECTED:
-        set_next_check(session, check_interval(session));
-        if (session_is_unclaimed(session) && since < timeout &&
-            timeout - since < check_interval(session)) {
-            set_next_check(session, timeout - since);
-        }
-        break;
-    case SESSION_RECONNECTING:
-        set_deadline(session, (uint64_t)session->limits.grace_s * 1000);
-        break;
-    case SESSION_ENDED:
-        timer_stop(session->deadline);
-        break;
+    return session->rear;
+}
+
+struct connections *session_connections(const struct session *session)
+{
+    return session->connections;
+}
+
+enum session_state session_state(const struct session *session)
+{
+    return life_state(session->life);
+}
+
+/* ---- what is told ---------------------------------------------------------- */
+
+void session_tell(struct session *session, struct session_event event)
+{
+    const struct services *services = session->terms->services;
+    struct session_view view;
+    session_view(session, &view);
+    event.session = session;
+    event.view = &view;
+    event.unix_ms = clock_unix_ms();
+    services->notify(services->arg, &event);
+}
+
+void session_note(struct session *session, bool passes, const char *format, ...)
+{
+    const struct services *services = session->terms->services;
+    char clause[SESSION_NOTE_MAX + 1], line[sizeof clause + 32];
+    struct text text = text_over(clause, sizeof clause);
+    va_list args;
+    va_start(args, format);
+    text_add_v(&text, format, args);
+    va_end(args);
+    snprintf(line, sizeof line, "session %s: %s", session->terms->id, clause);
+    if (note_set(&session->note, passes, clause, connections_total(session->connections))) {
+        log_warn(services->log, "%s", line);
+        services->noted(services->arg, session);
+    } else { /* a client that tries again and again must not fill the log */
+        sieve_log(services->sieve, line, LOG_WARN, "%s", line);
     }
-}
-
-void session_set_state(struct session *session, enum session_state state)
-{
-    if (!(FOLLOWS[session->state] & 1u << state)) {
-        log_error(log_of(session), "session %s: %s -> %s is not a transition", session->id,
-                  session_state_name(session->state), session_state_name(state));
-        return;
-    }
-    log_info(log_of(session), "session %s: %s -> %s", session->id,
-             session_state_name(session->state), session_state_name(state));
-    session->state = state;
-    session->was_ready |= state == SESSION_WAITING;
-    if (state == SESSION_RECONNECTING) {
-        session->left_ms = clock_ms();
-    } else if (state == SESSION_CONNECTED) {
-        session->left_ms = 0;
-    }
-    start_deadline(session);
-    session->services->notify(session->services->arg, session, SESSION_CHANGED, state);
 }
 
 /* ---- the end -------------------------------------------------------------- */
 
-static void close_ports(struct session *session)
+/*
+ * The gateway is told last of all: what it would still send has no place to go by then. Each part
+ * is closed in silence, so that the one event is the end itself, when everything is shut.
+ */
+void session_end_because(struct session *session, enum session_end end, const struct why *why)
 {
-    struct ports *ports = session->services->ports;
-    door_free(session->door);
-    dock_free(session->dock);
-    session->door = NULL;
-    session->dock = NULL;
-    if (session->public_listener >= 0) {
-        close(session->public_listener);
-        session->public_listener = -1;
+    if (session_has_ended(session)) {
+        return;
     }
-    ports_release(ports, clock_ms(), session->public_port);
-    ports_release(ports, clock_ms(), session->data_port);
-}
-
-static void tear_down(struct session *session)
-{
-    session_cut_all(session);
-    session_drop_spare(session);
-    close_ports(session);
-    crypto_wipe(session->secret, sizeof session->secret);
-}
-
-static void add_traffic(const struct session *session, struct text *text)
-{
-    char host[ADDR_HOST_MAX];
-    text_add(text, ", from %s (", addr_host_text(&session->client, host));
-    session_way_in_text(session, text);
-    text_add(text, "), ");
-    text_add_seconds(text, session_connected_ms(session) / 1000);
-    text_add(text, ", %u connection%s, ", session->connections_total,
-             session->connections_total == 1 ? "" : "s");
-    text_add_bytes(text, session->to_target);
-    text_add(text, " to the target, ");
-    text_add_bytes(text, session->to_client);
-    text_add(text, " to the client");
-}
-
-/* One line with everything that somebody may look for later. */
-static void log_end(const struct session *session)
-{
-    char buffer[1024], target[TARGET_TEXT_MAX], person[OWNER_TEXT_MAX];
-    struct text text = text_over(buffer, sizeof buffer);
-    session_end_text(session, &text);
-    target_format(session->host, session->port, target);
-    text_add(&text, "; %s to %s for %s through gateway %s", kind_name(session->kind), target,
-             owner_text(&session->owner, person), session->gateway);
-    if (session->somebody_is_in) {
-        add_traffic(session, &text);
-    }
-    log_info(log_of(session), "session %s: over: %s", session->id, buffer);
+    life_set_end(session->life, end, why);
+    front_sum_up(session->front);
+    connections_cut_all(session->connections);
+    front_close(session->front);
+    rear_close(session->rear);
+    rear_say_closed(session->rear);
+    session_log_end(session);
+    life_set(session->life, SESSION_ENDED);
 }
 
 void session_end(struct session *session, enum session_end end)
 {
-    if (session->state == SESSION_ENDED) {
-        return;
-    }
-    session->end = end;
-    session->ended_ms = clock_ms();
-    session_log_knocks(session);
-    tear_down(session);
-    session_tell_gateway(session);
-
-    log_end(session);
-    session_set_state(session, SESSION_ENDED);
+    session_end_because(session, end, NULL);
 }
 
-void session_close(struct session *session)
+void session_end_text(const struct session *session, struct text *text)
 {
-    session_forget_hasty_admit(session);
-    session_end(session, SESSION_END_CLOSED);
+    life_end_text(session->life, text);
 }
 
 /* ---- connections come and go ---------------------------------------------- */
 
-unsigned session_most_connections(const struct session *session)
-{
-    return session->limits.connections;
-}
-
-bool session_is_strict(const struct session *session)
-{
-    return session->limits.grace_s == 0 && session->limits.connections == 1;
-}
-
-bool session_is_unclaimed(const struct session *session)
-{
-    uint64_t to_target, to_client;
-    session_count_bytes(session, &to_target, &to_client);
-    return session->silent_is_in && to_target - session->silent_from < CLAIM_BYTES;
-}
-
-/* Who was in has said nothing: its user is still to come. */
-static void forget_silent(struct session *session)
-{
-    session->somebody_is_in = session->silent_is_in = false;
-    session->way_in = WAY_NONE;
-    session->connected_ms = 0;
-    session->connected_unix = 0;
-}
-
 static void take_back(struct session *session)
 {
-    forget_silent(session);
-    log_info(log_of(session), "session %s: the client that was in has gone without a login",
-             session->id);
-    session_set_state(session, SESSION_WAITING);
+    front_forget_client(session->front);
+    log_info(log_of(session->terms), "session %s: the client that was in has gone without a login",
+             session->terms->id);
+    life_set(session->life, SESSION_WAITING);
 }
 
 /* The last connection is over: another one may follow. */
 static void wait_for_return(struct session *session)
 {
-    if (session_is_unclaimed(session)) {
+    if (front_is_unclaimed(session->front)) {
         take_back(session);
-    } else if (session->limits.grace_s > 0) {
-        session_set_state(session, SESSION_RECONNECTING);
+    } else if (session->terms->limits.grace_s > 0) {
+        life_set(session->life, SESSION_RECONNECTING);
     } else {
         session_end(session, SESSION_END_DISCONNECTED);
     }
@@ -244,233 +164,319 @@ static void wait_for_return(struct session *session)
 
 void session_on_nothing_carried(struct session *session, bool maybe_last_words)
 {
-    if (session->state != SESSION_CONNECTED || session->connections) {
+    if (session_state(session) != SESSION_CONNECTED ||
+        connections_count(session->connections) > 0) {
         return;
     }
     if (maybe_last_words) {
-        session_wait_for_last_words(session);
+        life_await_words(session->life);
     } else {
         wait_for_return(session);
     }
 }
 
-void session_wait_for_last_words(struct session *session)
+/* The next client would fare no better, unless others run: the session ends. */
+static void on_no_relay(struct session *session, const char *reason)
 {
-    set_next_check(session, LAST_WORDS_MS);
+    struct why why;
+    if (connections_count(session->connections) > 0) {
+        session_note(session, true, "a connection could not be opened: %s", reason);
+        return;
+    }
+    why_set(&why, 0, "the server could not take the connection over: %s", reason);
+    session_end_because(session, SESSION_END_RELAY, &why);
+}
+
+static void on_failed(void *arg, enum connection_failure failure, int err)
+{
+    struct session *session = arg;
+    const char *reason = err == -ENOTCONN    ? "the gateway is offline"
+                         : err == -ETIMEDOUT ? "the gateway does not answer"
+                                             : strerror(-err);
+    if (failure == CONNECTION_NO_RELAY) {
+        on_no_relay(session, strerror(-err));
+    } else {
+        session_note(session, true, "a connection could not be opened: %s", reason);
+    }
+}
+
+static void on_fewer(void *arg)
+{
+    session_on_nothing_carried(arg, false);
 }
 
 /* What the target said, if it was a word about why there is no login. */
-static void note_last_words(struct session *session, const struct link *link)
+static void note_last_words(struct session *session, const struct connection_end *end)
 {
     char clause[SESSION_NOTE_MAX];
     struct text text = text_over(clause, sizeof clause);
-    size_t len;
-    const void *said = link_head(link, &len);
-    if (lastwords_add(&text, session->kind, said, len)) {
-        session_note(session, "%s", clause);
+    if (lastwords_add(&text, session->terms->kind, end->said, end->said_len)) {
+        session_note(session, true, "%s", clause);
     }
 }
 
-void session_on_link_ended(struct session *session, struct connection *connection)
+/*
+ * A link that ends without a byte from the target is mostly a target that could not be dialled:
+ * the gateway's reason comes on another connection, a moment later.
+ */
+static void on_connection_ended(void *arg, const struct connection_end *end)
 {
-    struct connection **at = &session->connections;
-    while (*at != connection) {
-        at = &(*at)->next;
-    }
-    *at = connection->next;
-    uint64_t to_client = link_bytes_b_to_a(connection->link);
-    session->to_target += link_bytes_a_to_b(connection->link);
-    session->to_client += to_client;
-    log_debug(log_of(session), "session %s: connection %u ended (%d, %s)", session->id,
-              connection->channel, (int)link_end(connection->link),
-              strerror(link_error(connection->link)));
-    session_review_note(session, connection);
-    note_last_words(session, connection->link);
-    session->was_hung_up_on = to_client == 0 && link_b_left_first(connection->link);
-    session_on_nothing_carried(session, to_client == 0);
+    struct session *session = arg;
+    note_review(&session->note, end->bytes_to_client >= WORKS_BYTES ? end->number : 0);
+    note_last_words(session, end);
+    session->was_hung_up_on = end->bytes_to_client == 0 && end->target_left_first;
+    session_on_nothing_carried(session, end->bytes_to_client == 0);
 }
 
-/* ---- the clock ------------------------------------------------------------ */
+static const struct connections_events CONNECTIONS_EVENTS = {
+    .failed = on_failed,
+    .fewer = on_fewer,
+    .ended = on_connection_ended,
+};
 
-static void check_limits(struct session *session)
+/* ---- what the front asks and reports --------------------------------------- */
+
+static uint64_t on_bytes_to_target(void *arg)
 {
-    uint64_t idle_ms = (uint64_t)session->limits.idle_s * 1000;
-    uint64_t now = clock_ms(), to_target, to_client;
-    session_count_bytes(session, &to_target, &to_client);
-    if (to_target + to_client != session->active_bytes) {
-        session->active_bytes = to_target + to_client;
-        session->active_ms = now;
-    }
-    if (session_is_unclaimed(session) &&
-        now - session->opened_ms >= (uint64_t)session->limits.timeout_s * 1000) {
-        forget_silent(session); /* strangers that come in turns must not keep it from ending */
-        session_end(session, SESSION_END_NOBODY);
-    } else if (time_left(session) == 0) {
-        session_end(session, SESSION_END_MAX_TIME);
-    } else if (idle_ms > 0 && now - session->active_ms >= idle_ms) {
-        session_end(session, SESSION_END_IDLE);
-    } else {
-        start_deadline(session);
-    }
+    const struct session *session = arg;
+    uint64_t to_target, to_client;
+    connections_count_bytes(session->connections, &to_target, &to_client);
+    return to_target;
 }
 
-static void check_connected(struct session *session)
+static bool on_is_full(void *arg)
 {
-    if (session->connections) {
-        check_limits(session);
+    const struct session *session = arg;
+    return connections_count(session->connections) >= session->terms->limits.connections;
+}
+
+static bool on_can_dial_target(void *arg)
+{
+    const struct session *session = arg;
+    return rear_can_dial_target(session->rear);
+}
+
+static void on_displaced(void *arg)
+{
+    struct session *session = arg;
+    connections_cut_all(session->connections);
+}
+
+static void on_admitted(void *arg, int client, bool is_first, const void *bytes, size_t len)
+{
+    struct session *session = arg;
+    life_touch(session->life);
+    if (is_first && !session_has_ended(session)) {
+        const struct insider *insider = front_insider(session->front);
+        session_tell(session, (struct session_event){.kind = SESSION_ADMITTED,
+                                                     .address = &insider->client,
+                                                     .by = insider_admitted_by(insider)});
+    }
+    if (session_has_ended(session)) { /* by a watcher */
+        net_reset(client);
         return;
     }
-    if (session->was_hung_up_on) { /* and the gateway had no other explanation */
-        session_note(session,
-                     "the machine hung up without a word; it may refuse gateway %s, or have too "
-                     "many connections",
-                     session->gateway);
+    if (!is_first && on_is_full(session)) {
+        connections_cut_oldest(session->connections);
+    }
+    /* A first client counts even if it fails: its session is not for anybody else any more. */
+    bool came = connections_add(session->connections, client, bytes, len) == 0;
+    if ((came || session_state(session) == SESSION_WAITING) &&
+        session_state(session) != SESSION_CONNECTED && !session_has_ended(session)) {
+        life_set(session->life, SESSION_CONNECTED);
+    }
+    session_on_nothing_carried(session, false);
+}
+
+void session_tell_of_client(struct session *session, enum session_event_kind kind, unsigned number)
+{
+    if (!session_has_ended(session)) {
+        session_tell(session, (struct session_event){.kind = kind, .number = number});
+    }
+}
+
+static void on_parked(void *arg, unsigned number)
+{
+    session_tell_of_client(arg, SESSION_PARKED, number);
+}
+
+static void on_left(void *arg, unsigned number)
+{
+    session_tell_of_client(arg, SESSION_UNPARKED, number);
+}
+
+static void on_knocking(void *arg)
+{
+    session_tell_of_client(arg, SESSION_KNOCKING, 0);
+}
+
+static void on_blocked(void *arg, unsigned number, const struct addr *from, const struct owner *by)
+{
+    session_tell(arg, (struct session_event){
+                          .kind = SESSION_BLOCKED, .number = number, .address = from, .by = by});
+}
+
+static void on_noted(void *arg, bool passes, const char *clause)
+{
+    session_note(arg, passes, "%s", clause);
+}
+
+static const struct front_events FRONT_EVENTS = {
+    .bytes_to_target = on_bytes_to_target,
+    .is_full = on_is_full,
+    .can_dial_target = on_can_dial_target,
+    .displaced = on_displaced,
+    .admitted = on_admitted,
+    .parked = on_parked,
+    .left = on_left,
+    .knocking = on_knocking,
+    .blocked = on_blocked,
+    .noted = on_noted,
+};
+
+/* ---- what the rear reports -------------------------------------------------- */
+
+static bool on_docked(void *arg, uint16_t channel, int fd)
+{
+    struct session *session = arg;
+    return connections_take_channel(session->connections, channel, fd);
+}
+
+static void on_ready(void *arg)
+{
+    struct session *session = arg;
+    if (session_state(session) != SESSION_OPENING) {
+        return;
+    }
+    if (front_open(session->front) < 0) {
+        session_end(session, SESSION_END_GATEWAY);
+        return;
+    }
+    life_set(session->life, SESSION_WAITING);
+}
+
+static void on_reserve_gone(void *arg, bool another_comes)
+{
+    struct session *session = arg;
+    if (session_state(session) == SESSION_OPENING) { /* the gateway's reason may still come */
+        life_await_words(session->life);
+    } else if (session_state(session) == SESSION_WAITING && !another_comes) {
+        session_end(session, SESSION_END_GATEWAY);
+    }
+}
+
+static const struct rear_events REAR_EVENTS = {
+    .docked = on_docked,
+    .ready = on_ready,
+    .reserve_gone = on_reserve_gone,
+};
+
+/* ---- what there is to see -------------------------------------------------- */
+
+void session_view(const struct session *session, struct session_view *ret_view)
+{
+    unsigned working = connections_newest_working(session->connections, WORKS_BYTES);
+    *ret_view = (struct session_view){.note = note_text(&session->note, working),
+                                      .notes = session->note.count};
+    terms_view(session->terms, ret_view);
+    life_view(session->life, ret_view);
+    front_view(session->front, ret_view);
+    rear_view(session->rear, ret_view);
+    connections_view(session->connections, ret_view);
+}
+
+/* ---- its time is over ------------------------------------------------------ */
+
+static void on_changed(void *arg, enum session_state from, enum session_state to)
+{
+    session_tell(arg, (struct session_event){.kind = SESSION_CHANGED, .from = from, .to = to});
+}
+
+static void on_due(void *arg, enum session_end end)
+{
+    struct session *session = arg;
+    if (end == SESSION_END_NOBODY) {
+        front_forget_client(session->front); /* who is in has said nothing */
+    } else if (end == SESSION_END_DISCONNECTED && !rear_has_gateway(session->rear)) {
+        end = SESSION_END_GATEWAY;
+    }
+    session_end(session, end);
+}
+
+static void on_silent(void *arg)
+{
+    struct session *session = arg;
+    if (session->was_hung_up_on) {
+        session_note(
+            session, true,
+            "the machine hung up without a word; it may refuse gateway %s, or have too many "
+            "connections",
+            session->terms->gateway);
     }
     wait_for_return(session);
 }
 
-static void on_deadline(void *arg)
-{
-    struct session *session = arg;
-    switch (session->state) {
-    case SESSION_OPENING:
-        session_end(session, SESSION_END_GATEWAY);
-        break;
-    case SESSION_WAITING:
-        session_end(session, SESSION_END_NOBODY);
-        break;
-    case SESSION_CONNECTED:
-        check_connected(session);
-        break;
-    case SESSION_RECONNECTING:
-        session_end(session,
-                    session_has_gateway(session) ? SESSION_END_DISCONNECTED : SESSION_END_GATEWAY);
-        break;
-    case SESSION_ENDED:
-        break;
-    }
-}
+static const struct life_events LIFE_EVENTS = {
+    .changed = on_changed,
+    .due = on_due,
+    .silent = on_silent,
+};
 
 /* ---- birth ---------------------------------------------------------------- */
 
-static int make_secrets(struct session *session)
+static int make_parts(struct session *session, struct why *why)
 {
-    int err = crypto_random_name(session->id, SESSION_ID_SIZE);
-    err = err < 0 ? err : crypto_random(&session->number, sizeof session->number);
-    if (err < 0 || !kind_row(session->kind)->has_secret) {
+    int err = front_new(session->terms, &FRONT_EVENTS, session, &session->front, why);
+    err = err < 0 ? err : rear_new(session->terms, &REAR_EVENTS, session, &session->rear, why);
+    if (err < 0) {
         return err;
     }
-    return crypto_random_name(session->secret, RDPFILE_SECRET_LEN);
-}
-
-static int open_ports(struct session *session, struct why *why)
-{
-    struct session_services *services = session->services;
-    uint64_t now = clock_ms();
-    int fd = ports_listen(services->ports, now, &session->public_port);
-    session->public_listener = fd;
-    if (fd >= 0) {
-        fd = ports_listen(services->ports, now, &session->data_port);
+    session->connections = connections_new(session->terms, session->rear, &CONNECTIONS_EVENTS,
+                                           session);
+    if (!session->connections) {
+        return why_set(why, -ENOMEM, NO_MEMORY);
     }
-    if (fd == -EADDRINUSE) {
-        return why_set(why, fd,
-                       "No port is free between %u and %u; a used one rests for %d s. Try again in "
-                       "a moment, or widen PORT_RANGE_START and PORT_RANGE_END.",
-                       services->settings->port_range_start, services->settings->port_range_end,
-                       PORTS_QUARANTINE_MS / 1000);
+    session->life = life_new(session->terms, session->front, session->connections, &LIFE_EVENTS,
+                             session);
+    if (!session->life) {
+        return why_set(why, -ENOMEM, NO_MEMORY);
     }
-    if (fd < 0) {
-        return why_set(why, fd, "No port could be opened: %s.", strerror(-fd));
-    }
-    session->dock = dock_new(services->loop, fd, session->number, session_on_docked, session);
-    if (!session->dock) {
-        close(fd);
-        return why_set(why, -ENOMEM, "The server is out of memory or of random numbers.");
-    }
-    /*
-     * What is left belongs to the sessions there are: one that waits has its public port
-     * and a data channel, and takes a third descriptor when its user comes.
-     */
-    if (net_descriptors_are_short(fd)) {
-        return why_set(why, -ENFILE,
-                       "This server has most of its file descriptors in use. Try again later, or "
-                       "give vps-agent more (LimitNOFILE=, ulimit -n).");
+    if (rear_request_first(session->rear) < 0) {
+        return why_set(why, -ENOTCONN, "The gateway went offline just now. Try again in a moment.");
     }
     return 0;
 }
 
-/* Copies a name to where the names end, and returns where that is then. */
-static char *add_name(char **name, char *end, const char *text)
+/* Nobody has heard of it, so that nothing is told and nothing logged. */
+static void give_up(struct session *session)
 {
-    *name = end;
-    return stpcpy(end, text) + 1;
-}
-
-static struct session_limits limits_for(const struct vps_settings *settings, enum kind kind)
-{
-    long most = settings->max_connections;
-    return (struct session_limits){
-        .timeout_s = (uint32_t)settings->session_timeout,
-        .grace_s = (uint32_t)settings->reconnect_grace,
-        .idle_s = (uint32_t)settings->idle_timeout,
-        .time_s = (uint32_t)settings->max_session_time,
-        .connections = most > 0 ? (uint16_t)most : kind_row(kind)->most_connections,
-    };
-}
-
-static struct session *blank(struct session_services *services,
-                             const struct session_request *request, struct gateway *gateway)
-{
-    const struct target *target = &request->target;
-    struct gateway_view view;
-    gateway_view(gateway, &view);
-    size_t names = strlen(target->host) + strlen(target->user) + strlen(view.name) + 3;
-    struct session *session = calloc(1, sizeof *session + names);
-    if (!session) {
-        return NULL;
+    if (session->rear) {
+        rear_close(session->rear);
     }
-    char *end = add_name(&session->host, session->names, target->host);
-    end = add_name(&session->user, end, target->user);
-    add_name(&session->gateway, end, view.name);
-    session->services = services;
-    session->kind = request->kind;
-    session->limits = limits_for(services->settings, request->kind);
-    session->owner = request->owner;
-    session->port = target->port;
-    session->names_gateway = gateways_are_several(services->gateways);
-    session->public_listener = -1;
-    session->spare = -1;
-    session->opened_ms = clock_ms();
-    session->opened_unix = clock_unix();
-    session->deadline = timer_new(services->loop, on_deadline, session);
-    return session;
+    if (session->front) {
+        front_close(session->front);
+    }
+    session_free(session);
 }
 
-int session_new(struct session_services *services, const struct session_request *request,
+int session_new(struct services *services, const struct session_request *request,
                 struct gateway *gateway, struct session **ret_session, struct why *why)
 {
-    struct session *session = blank(services, request, gateway);
-    if (!session || !session->deadline || make_secrets(session) < 0) {
+    struct session *session = calloc(1, sizeof *session);
+    if (session) {
+        session->terms = terms_new(services, request, gateway);
+    }
+    if (!session || !session->terms) {
         session_free(session);
-        return why_set(why, -ENOMEM, "The server is out of memory or of random numbers.");
+        return why_set(why, -ENOMEM, NO_MEMORY);
     }
-    int err = open_ports(session, why);
-    if (err == 0 && session_request_first_channel(session) < 0) {
-        err = why_set(why, -ENOTCONN, "The gateway went offline just now. Try again in a moment.");
-    }
+    int err = make_parts(session, why);
     if (err < 0) {
-        tear_down(session);
-        session_free(session);
+        give_up(session);
         return err;
     }
-    char target[TARGET_TEXT_MAX], person[OWNER_TEXT_MAX];
-    target_format(session->host, session->port, target);
-    log_info(log_of(session),
-             "session %s: opening %s to %s for %s through gateway %s (tunnel %016" PRIx64
-             "), ports %u and %u",
-             session->id, kind_name(session->kind), target, owner_text(&session->owner, person),
-             session->gateway, session->number, session->public_port, session->data_port);
-    start_deadline(session);
+    session_log_birth(session);
+    life_start(session->life);
     *ret_session = session;
     return 0;
 }
@@ -478,10 +484,12 @@ int session_new(struct session_services *services, const struct session_request 
 void session_free(struct session *session)
 {
     if (session) {
-        timer_free(session->deadline);
-        free(session->blocked);
-        free(session->end_why);
-        free(session->note);
+        life_free(session->life);
+        front_free(session->front);
+        connections_free(session->connections);
+        rear_free(session->rear);
+        terms_free(session->terms);
+        note_done(&session->note);
         free(session);
     }
 }

@@ -2,34 +2,37 @@
 #include <string.h>
 
 #include "vps/grant/hostkey.h"
-#include "vps/session/session_core.h"
+#include "vps/grant/rdpfile.h"
+#include "vps/session/front.h"
+#include "vps/session/session_parts.h"
 
 static const char *alias_of(const struct session *session, char alias[HOSTKEY_ALIAS_SIZE])
 {
-    hostkey_alias(session->names_gateway ? session->gateway : "", session->host, session->port,
-                  alias);
+    const struct terms *terms = session_terms(session);
+    hostkey_alias(terms->names_gateway ? terms->gateway : "", terms->host, terms->port, alias);
     return alias;
 }
 
 const char *session_vps_host(const struct session *session)
 {
-    return session->services->settings->vps_host;
+    return session_terms(session)->services->settings->vps_host;
 }
 
 const char *session_user(const struct session *session)
 {
-    return session->user;
+    return session_terms(session)->user;
 }
 
 static void add_ssh_line(const struct session *session, struct text *text)
 {
     char alias[HOSTKEY_ALIAS_SIZE];
-    bool plain = user_name_is_plain(session->user);
-    text_add(text, "ssh -p %u -o HostKeyAlias=%s ", session->public_port, alias_of(session, alias));
+    bool plain = user_name_is_plain(session_terms(session)->user);
+    text_add(text, "ssh -p %u -o HostKeyAlias=%s ", front_port(session_front(session)),
+             alias_of(session, alias));
     if (!plain) {
-        text_add(text, "-l \"%s\" ", session->user);
-    } else if (session->user[0]) {
-        text_add(text, "%s@", session->user);
+        text_add(text, "-l \"%s\" ", session_terms(session)->user);
+    } else if (session_terms(session)->user[0]) {
+        text_add(text, "%s@", session_terms(session)->user);
     }
     text_add(text, "%s", session_vps_host(session));
 }
@@ -43,8 +46,8 @@ void session_line(const struct session *session, struct text *text)
 #include "shared/kinds.def"
 #undef KIND
     };
-    if (WRITERS[session->kind]) {
-        WRITERS[session->kind](session, text);
+    if (WRITERS[session_terms(session)->kind]) {
+        WRITERS[session_terms(session)->kind](session, text);
     }
 }
 
@@ -54,12 +57,13 @@ void session_line(const struct session *session, struct text *text)
  */
 void session_scp_command(const struct session *session, struct text *text)
 {
-    const char *host = session_vps_host(session), *user = session->user;
+    const char *host = session_vps_host(session), *user = session_user(session);
     char alias[HOSTKEY_ALIAS_SIZE];
     bool v6 = host_kind(host) == HOST_IPV6;
     bool blank = strchr(user, ' ') != NULL;
     bool option = !blank && !user_name_is_plain(user);
-    text_add(text, "scp -P %u -o HostKeyAlias=%s ", session->public_port, alias_of(session, alias));
+    text_add(text, "scp -P %u -o HostKeyAlias=%s ", front_port(session_front(session)),
+             alias_of(session, alias));
     if (option) {
         text_add(text, "-o \"User=%s\" ", user);
         user = "";
@@ -87,20 +91,21 @@ void session_ssh_config(const struct session *session, struct text *text)
     text_add(text, "Host ");
     add_name(alias, text);
     text_add(text, "\n    HostName %s\n    Port %u\n    HostKeyAlias %s\n",
-             session_vps_host(session), session->public_port, alias);
-    if (session->user[0]) {
-        const char *quote = user_name_is_plain(session->user) ? "" : "\"";
-        text_add(text, "    User %s%s%s\n", quote, session->user, quote);
+             session_vps_host(session), front_port(session_front(session)), alias);
+    if (session_terms(session)->user[0]) {
+        const char *quote = user_name_is_plain(session_terms(session)->user) ? "" : "\"";
+        text_add(text, "    User %s%s%s\n", quote, session_terms(session)->user, quote);
     }
 }
 
 void session_target_text(const struct session *session, char *dst)
 {
+    const struct terms *terms = session_terms(session);
     char target[TARGET_TEXT_MAX];
     struct text text = text_over(dst, SESSION_TARGET_SIZE);
-    target_format(session->host, session->port, target);
-    if (session->names_gateway) {
-        text_add(&text, "%s/", session->gateway);
+    target_format(terms->host, terms->port, target);
+    if (terms->names_gateway) {
+        text_add(&text, "%s/", terms->gateway);
     }
     text_add(&text, "%s", target);
 }
@@ -109,15 +114,16 @@ void session_rdp_file(const struct session *session, struct text *text)
 {
     const struct rdpfile file = {
         .host = session_vps_host(session),
-        .port = session->public_port,
-        .secret = session->secret,
-        .user = session->user,
-        .clipboard = session->services->settings->rdp_clipboard,
+        .port = front_port(session_front(session)),
+        .secret = front_secret(session_front(session)),
+        .user = session_terms(session)->user,
+        .clipboard = session_terms(session)->services->settings->rdp_clipboard,
     };
     rdpfile_write(&file, text);
 }
 
 void session_rdp_file_name(const struct session *session, char *dst)
 {
-    rdpfile_name(session->names_gateway ? session->gateway : "", session->host, dst);
+    const struct terms *terms = session_terms(session);
+    rdpfile_name(terms->names_gateway ? terms->gateway : "", terms->host, dst);
 }

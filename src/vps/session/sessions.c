@@ -1,135 +1,98 @@
+/*
+ * The table of sessions, and what they share. Sessions stand in a list, in the order of opening,
+ * and by the number that gateways know them by in buckets; both run through the sessions
+ * themselves (session_links()), so that the table needs no memory for one.
+ *
+ * A session that has ended stays in the table until the loop's turn is over: it may end inside
+ * any call, while somebody further up still looks at it. Until then nobody finds it
+ * (sessions_next() passes it over), and the reaper frees it from a timer, when nobody is inside.
+ */
 #include "vps/session/sessions.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/timer.h"
+#include "base/watch.h"
 #include "shared/gateway_name.h"
-#include "vps/session/session_core.h"
+#include "vps/session/connections.h"
+#include "vps/session/news.h"
+#include "vps/session/noted.h"
+#include "vps/session/session_run.h"
 #include "vps/session/sessions_run.h"
-
-/* An event that is being told, or waits for its turn. */
-struct news {
-    struct news *next;
-    struct session *session;
-    enum session_event event;
-    unsigned number;
-};
+#include "vps/settings/key_list.h"
+#include "vps/settings/user_list.h"
 
 /* Sessions linger for RECONNECT_GRACE, so that there may be thousands. */
 enum { BUCKETS = 256 };
 
 struct sessions {
-    struct session_services services;
+    struct services services;
     struct session *list, **list_end;   /* in the order of opening */
-    struct session *by_number[BUCKETS]; /* by session->same_bucket */
-    struct session *noted;              /* those with note_is_new, by session->next_noted */
-    unsigned live;                      /* those in the list that have not ended */
-    struct session_watcher watchers[SESSION_WATCHERS_MAX];
-    unsigned watcher_count;
+    struct session *by_number[BUCKETS]; /* by session_links()->same_bucket */
+    struct noted *noted;
+    unsigned live; /* those in the list that have not ended */
     bool draining;
-    struct news *news; /* the first one is being told */
+    struct news *news;
     struct watch *relay_watch;
-    struct timer *notes;  /* tells of new notes */
     struct timer *reaper; /* frees ended sessions when nobody is inside one any more */
 };
 
-/* ---- watchers ------------------------------------------------------------- */
+/* ---- events --------------------------------------------------------------- */
 
-static void tell(struct sessions *sessions, struct session *session, enum session_event event,
-                 unsigned number)
+int sessions_watch(struct sessions *sessions, struct session_watcher watcher)
 {
-    for (unsigned i = 0; i < sessions->watcher_count; i++) {
-        sessions->watchers[i].event(sessions->watchers[i].arg, session, event, number);
-    }
-    if (session->state == SESSION_ENDED) {
+    return news_watch(sessions->news, watcher);
+}
+
+void sessions_unwatch(struct sessions *sessions, const void *arg)
+{
+    news_unwatch(sessions->news, arg);
+}
+
+static void notify(void *arg, const struct session_event *event)
+{
+    struct sessions *sessions = arg;
+    if (event->kind == SESSION_CHANGED && event->to == SESSION_ENDED) {
+        sessions->live--;
         timer_set(sessions->reaper, 0);
     }
-}
-
-/* What a watcher causes while it is told of something waits until all have heard of that. */
-static void notify(void *arg, struct session *session, enum session_event event, unsigned number)
-{
-    struct sessions *sessions = arg;
-    struct news *news = malloc(sizeof *news), **end = &sessions->news;
-    sessions->live -= event == SESSION_CHANGED && number == SESSION_ENDED;
-    if (!news) {
-        tell(sessions, session, event, number); /* out of order, but not lost */
-        return;
-    }
-    *news = (struct news){NULL, session, event, number};
-    bool telling = sessions->news != NULL;
-    while (*end) {
-        end = &(*end)->next;
-    }
-    *end = news;
-    while (!telling && sessions->news) {
-        tell(sessions, sessions->news->session, sessions->news->event, sessions->news->number);
-        news = sessions->news;
-        sessions->news = news->next;
-        free(news);
-    }
-}
-
-/* From the loop, since notes are made in the middle of things. */
-static void tell_notes(void *arg)
-{
-    struct sessions *sessions = arg;
-    struct session *session, *noted = sessions->noted;
-    sessions->noted = NULL;
-    while ((session = noted)) {
-        noted = session->next_noted;
-        session->note_is_new = false;
-        if (session->state != SESSION_ENDED) {
-            notify(sessions, session, SESSION_NOTED, 0);
-        }
-    }
-}
-
-static struct session **find_noted(struct sessions *sessions, const struct session *session)
-{
-    struct session **at = &sessions->noted;
-    while (*at && *at != session) {
-        at = &(*at)->next_noted;
-    }
-    return at;
+    news_tell(sessions->news, event);
 }
 
 static void on_noted(void *arg, struct session *session)
 {
     struct sessions *sessions = arg;
-    session->next_noted = NULL;
-    *find_noted(sessions, NULL) = session;
-    timer_set(sessions->notes, 0);
+    noted_add(sessions->noted, session);
 }
 
-int sessions_watch(struct sessions *sessions, struct session_watcher watcher)
+/* What happens without a session. */
+static void tell(struct sessions *sessions, struct session_event event)
 {
-    if (sessions->watcher_count == SESSION_WATCHERS_MAX) {
-        return -ENOSPC;
-    }
-    sessions->watchers[sessions->watcher_count++] = watcher;
-    return 0;
-}
-
-void sessions_unwatch(struct sessions *sessions, const void *arg)
-{
-    unsigned kept = 0;
-    for (unsigned i = 0; i < sessions->watcher_count; i++) {
-        if (sessions->watchers[i].arg != arg) {
-            sessions->watchers[kept++] = sessions->watchers[i];
-        }
-    }
-    sessions->watcher_count = kept;
+    event.unix_ms = clock_unix_ms();
+    news_tell(sessions->news, &event);
 }
 
 /* ---- the list ------------------------------------------------------------- */
 
+static struct session *next_of(const struct session *session)
+{
+    return session_links((struct session *)session)->next;
+}
+
+/* It goes through the gateway of this name. */
+static bool is_of(const struct session *session, const char *gateway)
+{
+    return gateway_name_equal(session_terms(session)->gateway, gateway);
+}
+
 struct session *sessions_next(struct sessions *sessions, const struct session *after)
 {
-    struct session *session = after ? after->next : sessions->list;
-    while (session && session->state == SESSION_ENDED) {
-        session = session->next;
+    struct session *session = after ? next_of(after) : sessions->list;
+    while (session && session_has_ended(session)) {
+        session = next_of(session);
     }
     return session;
 }
@@ -137,7 +100,7 @@ struct session *sessions_next(struct sessions *sessions, const struct session *a
 struct session *sessions_find(struct sessions *sessions, const char *id)
 {
     struct session *session = sessions_next(sessions, NULL);
-    while (session && strcmp(session->id, id) != 0) {
+    while (session && strcmp(session_terms(session)->id, id) != 0) {
         session = sessions_next(sessions, session);
     }
     return session;
@@ -148,11 +111,11 @@ unsigned sessions_count(const struct sessions *sessions)
     return sessions->live;
 }
 
-static unsigned count_of_owner(const struct sessions *sessions, const struct owner *owner)
+static unsigned count_of_owner(struct sessions *sessions, const struct owner *owner)
 {
     unsigned count = 0;
-    for (const struct session *s = sessions->list; s; s = s->next) {
-        count += s->state != SESSION_ENDED && owner_equal(&s->owner, owner);
+    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
+        count += owner_equal(&session_terms(s)->owner, owner);
     }
     return count;
 }
@@ -164,21 +127,22 @@ static struct session **bucket_of(struct sessions *sessions, uint64_t number)
 
 static void add(struct sessions *sessions, struct session *session)
 {
-    struct session **bucket = bucket_of(sessions, session->number);
-    session->same_bucket = *bucket;
+    struct session_links *links = session_links(session);
+    struct session **bucket = bucket_of(sessions, session_terms(session)->number);
+    links->same_bucket = *bucket;
     *bucket = session;
     *sessions->list_end = session;
-    sessions->list_end = &session->next;
+    sessions->list_end = &links->next;
     sessions->live++;
 }
 
-static void leave_bucket(struct sessions *sessions, const struct session *session)
+static void leave_bucket(struct sessions *sessions, struct session *session)
 {
-    struct session **at = bucket_of(sessions, session->number);
+    struct session **at = bucket_of(sessions, session_terms(session)->number);
     while (*at != session) {
-        at = &(*at)->same_bucket;
+        at = &session_links(*at)->same_bucket;
     }
-    *at = session->same_bucket;
+    *at = session_links(session)->same_bucket;
 }
 
 static void reap(void *arg)
@@ -187,15 +151,14 @@ static void reap(void *arg)
     struct session **at = &sessions->list;
     while (*at) {
         struct session *session = *at;
-        if (session->state == SESSION_ENDED) {
-            *at = session->next;
+        struct session_links *links = session_links(session);
+        if (session_has_ended(session)) {
+            *at = links->next;
             leave_bucket(sessions, session);
-            if (session->note_is_new) {
-                *find_noted(sessions, session) = session->next_noted;
-            }
+            noted_forget(sessions->noted, session);
             session_free(session);
         } else {
-            at = &session->next;
+            at = &links->next;
         }
     }
     sessions->list_end = at;
@@ -217,7 +180,7 @@ static int check_target(const struct sessions *sessions, const struct target *ta
                    target->host, target->host, target->host);
 }
 
-static int check_limits(const struct sessions *sessions, const struct owner *owner, struct why *why)
+static int check_limits(struct sessions *sessions, const struct owner *owner, struct why *why)
 {
     const struct vps_settings *settings = sessions->services.settings;
     unsigned long most = (unsigned long)settings->max_sessions_per_user;
@@ -235,11 +198,10 @@ static int check_limits(const struct sessions *sessions, const struct owner *own
     return 0;
 }
 
-int sessions_open(struct sessions *sessions, const struct session_request *request,
-                  struct session **ret_session, struct why *why)
+static int open_session(struct sessions *sessions, const struct session_request *request,
+                        struct session **ret_session, struct why *why)
 {
     struct gateway *gateway;
-    struct session *session;
     if (!sessions->services.gateways) {
         return why_set(why, -ENOTCONN, "The server is being stopped. Try again in a moment.");
     }
@@ -254,13 +216,22 @@ int sessions_open(struct sessions *sessions, const struct session_request *reque
         err = gateways_pick(sessions->services.gateways, request->target.gateway, &gateway, why);
     }
     if (err == 0) {
-        err = session_new(&sessions->services, request, gateway, &session, why);
+        err = session_new(&sessions->services, request, gateway, ret_session, why);
     }
+    return err;
+}
+
+int sessions_open(struct sessions *sessions, const struct session_request *request,
+                  struct session **ret_session, struct why *why)
+{
+    int err = open_session(sessions, request, ret_session, why);
     if (err < 0) {
+        tell(sessions, (struct session_event){
+                           .kind = SESSION_REFUSED, .request = request, .reason = why->text});
         return err;
     }
-    add(sessions, session);
-    *ret_session = session;
+    add(sessions, *ret_session);
+    session_tell(*ret_session, (struct session_event){.kind = SESSION_OPENED, .request = request});
     return 0;
 }
 
@@ -296,17 +267,16 @@ bool sessions_are_draining(const struct sessions *sessions)
     return sessions->draining;
 }
 
-/* ---- events --------------------------------------------------------------- */
+/* ---- gateways ------------------------------------------------------------- */
 
 /* NULL if there is none. A gateway speaks for its own sessions only. */
 static struct session *session_of(struct sessions *sessions, const char *gateway, uint64_t number)
 {
     struct session *session = *bucket_of(sessions, number);
-    while (session &&
-           (session->number != number || !gateway_name_equal(session->gateway, gateway))) {
-        session = session->same_bucket;
+    while (session && (session_terms(session)->number != number || !is_of(session, gateway))) {
+        session = session_links(session)->same_bucket;
     }
-    return session && session->state != SESSION_ENDED ? session : NULL;
+    return session && !session_has_ended(session) ? session : NULL;
 }
 
 static void on_tunnel_ready(struct sessions *sessions, const char *gateway,
@@ -344,8 +314,9 @@ static void on_message(void *arg, const char *gateway, const struct message *mes
 static void on_gateway_lost(void *arg, const char *gateway)
 {
     struct sessions *sessions = arg;
+    tell(sessions, (struct session_event){.kind = SESSION_GATEWAY_WENT, .gateway = gateway});
     for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
-        if (gateway_name_equal(s->gateway, gateway)) {
+        if (is_of(s, gateway)) {
             session_on_gateway_lost(s);
         }
     }
@@ -357,11 +328,7 @@ static void on_links_ended(void *arg, int events)
     (void)events;
     struct link *link;
     while ((link = relay_take_ended(sessions->services.relay))) {
-        struct connection *connection = link_arg(link);
-        if (connection->session) {
-            session_on_link_ended(connection->session, connection);
-        }
-        free(connection);
+        connections_on_link_ended(link);
         link_free(link);
     }
 }
@@ -369,8 +336,9 @@ static void on_links_ended(void *arg, int events)
 static void on_gateway_online(void *arg, const char *gateway)
 {
     struct sessions *sessions = arg;
+    tell(sessions, (struct session_event){.kind = SESSION_GATEWAY_CAME, .gateway = gateway});
     for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
-        if (gateway_name_equal(s->gateway, gateway)) {
+        if (is_of(s, gateway)) {
             session_on_gateway_online(s);
         }
     }
@@ -399,17 +367,18 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
         return why_set(why, -ENOMEM, "out of memory");
     }
     sessions->list_end = &sessions->list;
-    struct session_services *services = &sessions->services;
-    *services = (struct session_services){.loop = loop,
-                                          .log = log,
-                                          .settings = settings,
-                                          .notify = notify,
-                                          .noted = on_noted,
-                                          .arg = sessions};
+    struct services *services = &sessions->services;
+    *services = (struct services){.loop = loop,
+                                  .log = log,
+                                  .settings = settings,
+                                  .notify = notify,
+                                  .noted = on_noted,
+                                  .arg = sessions};
     services->sieve = sieve_new(loop, log, SIEVE_BURST, SIEVE_REFILL_MS);
     services->known = known_new(store, settings->known_days);
     services->lately = lately_new();
-    sessions->notes = timer_new(loop, tell_notes, sessions);
+    sessions->news = news_new();
+    sessions->noted = noted_new(loop);
     sessions->reaper = timer_new(loop, reap, sessions);
     int err = ports_new(settings->bind_address, settings->port_range_start,
                         settings->port_range_end, &services->ports);
@@ -421,8 +390,8 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
         sessions->relay_watch = watch_new(loop, relay_events_fd(services->relay), on_links_ended,
                                           sessions);
     }
-    if (err < 0 || !services->sieve || !services->known || !services->lately || !sessions->notes ||
-        !sessions->reaper || !sessions->relay_watch) {
+    if (err < 0 || !services->sieve || !services->known || !services->lately || !sessions->news ||
+        !sessions->noted || !sessions->reaper || !sessions->relay_watch) {
         sessions_free(sessions);
         return why_set(why, err < 0 ? err : -ENOMEM, "cannot start the relay: %s",
                        strerror(err < 0 ? -err : ENOMEM));
@@ -441,11 +410,11 @@ int sessions_use_ports(struct sessions *sessions, uint16_t first, uint16_t last)
 
 static void end_without_right(struct session *session, const struct vps_settings *settings)
 {
-    bool of_user = session->owner.kind == OWNER_TELEGRAM;
+    bool of_user = session_terms(session)->owner.kind == OWNER_TELEGRAM;
     if (of_user && !settings->local &&
-        !user_list_has(&settings->allowed_users, session->owner.id)) {
+        !user_list_has(&settings->allowed_users, session_terms(session)->owner.id)) {
         session_end(session, SESSION_END_USER_REMOVED);
-    } else if (!key_list_find(&settings->tunnel_key, session->gateway)) {
+    } else if (!key_list_find(&settings->tunnel_key, session_terms(session)->gateway)) {
         session_end(session, SESSION_END_GATEWAY_REMOVED);
     }
 }
@@ -461,7 +430,7 @@ void sessions_settings_changed(struct sessions *sessions)
 
 void sessions_choose_congestion(struct sessions *sessions)
 {
-    struct session_services *services = &sessions->services;
+    struct services *services = &sessions->services;
     congestion_update(&services->congestion, services->settings->common.congestion_control,
                       services->log);
 }
@@ -500,7 +469,7 @@ void sessions_free(struct sessions *sessions)
     }
     reap(sessions);
     watch_free(sessions->relay_watch);
-    timer_free(sessions->notes);
+    noted_free(sessions->noted);
     timer_free(sessions->reaper);
     stop_relay(sessions);
     ports_free(sessions->services.ports);
@@ -508,5 +477,6 @@ void sessions_free(struct sessions *sessions)
     lately_free(sessions->services.lately);
     door_total_done(&sessions->services.door_total);
     sieve_free(sessions->services.sieve);
+    news_free(sessions->news);
     free(sessions);
 }

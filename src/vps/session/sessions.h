@@ -5,44 +5,20 @@
 #ifndef PAMTUNNEL_VPS_SESSION_SESSIONS_H
 #define PAMTUNNEL_VPS_SESSION_SESSIONS_H
 
+#include "vps/session/news.h"
+#include "vps/session/request.h"
 #include "vps/session/session.h"
 
 struct sessions;
 
-enum session_event {
-    SESSION_CHANGED,  /* its state is another one, also SESSION_ENDED: `number` is the state */
-    SESSION_PARKED,   /* the owner is to be asked about an unknown client: `number` */
-    SESSION_UNPARKED, /* it was admitted or blocked, or went away: `number` */
-    SESSION_NOTED,    /* its view has another note, or its gateway came or went */
-    SESSION_KNOCKING, /* there is news of strangers: see struct knocking */
-};
-
-/*
- * Called from the loop, or from inside the verbs of session.h. A watcher may call
- * those verbs, but not when a session has ended. Every watcher hears of everything
- * in the order in which it happened: what another watcher causes comes afterwards,
- * though session_view() shows it already.
- */
-struct session_watcher {
-    void (*event)(void *arg, struct session *session, enum session_event event, unsigned number);
-    void *arg;
-};
-
-enum { SESSION_WATCHERS_MAX = 4 };
-/* Registers a watcher. -ENOSPC if there are too many. */
+/* Registers a watcher: see news.h. -ENOSPC if there are too many. */
 int sessions_watch(struct sessions *sessions, struct session_watcher watcher);
 /* The watcher with that arg is told nothing any more. Not from within an event. */
 void sessions_unwatch(struct sessions *sessions, const void *arg);
 
-struct session_request {
-    struct owner owner;
-    enum kind kind;
-    struct target target;
-};
-
 /*
  * Opens a session: it is opening when this returns, and what comes of it is told
- * to the watchers, never from inside this call. On failure why is a sentence for
+ * to the watchers, never from inside this call; that it was opened or refused is told in here. On failure why is a sentence for
  * the user: -ENOTCONN no gateway online, -ENOENT no gateway of that name,
  * -EINVAL the target is a gateway, -EDESTADDRREQ several gateways and none named, -EADDRINUSE no port free,
  * -EDQUOT the user's limit, -ENFILE the limit of all, -ESHUTDOWN while draining.

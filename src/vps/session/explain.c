@@ -1,0 +1,120 @@
+#include "vps/session/explain.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- failures ------------------------------------------------------------- */
+
+/* What a person is told; the first words are the contract's. */
+void explain_failure(const struct terms *terms, const struct message_tunnel_failed *failed,
+                     struct why *why)
+{
+    const char *host = terms->host;
+    unsigned port = terms->port;
+    char detail[sizeof failed->detail];
+    const char *service = kind_row(terms->kind)->service;
+    const struct vps_settings *settings = terms->services->settings;
+    switch (failed->reason) {
+    case TUNNEL_UNKNOWN_NAME:
+        why_set(why, 0,
+                "unknown name: gateway %s cannot find %s; check the spelling, or use its IP "
+                "address",
+                terms->gateway, host);
+        break;
+    case TUNNEL_REFUSED:
+        why_set(why, 0, "refused: %s is there, but nothing listens on port %u; is %s running?",
+                host, port, service);
+        break;
+    case TUNNEL_NO_ROUTE:
+        why_set(why, 0,
+                "no route: gateway %s cannot reach %s; is it switched on, and in that gateway's "
+                "network?",
+                terms->gateway, host);
+        break;
+    case TUNNEL_TIMED_OUT:
+        why_set(why, 0,
+                "timed out: %s does not answer on port %u; is it switched on, and does its "
+                "firewall let gateway %s in?",
+                host, port, terms->gateway);
+        break;
+    case TUNNEL_NAME_SERVERS:
+        why_set(why, 0,
+                "no name server answers gateway %s, so it cannot look up %s; use the IP address, "
+                "or check the gateway's DNS",
+                terms->gateway, host);
+        break;
+    case TUNNEL_NOT_ALLOWED:
+        why_set(why, 0,
+                "not allowed: gateway %s does not serve %s port %u; see its "
+                "ALLOWED_TARGETS",
+                terms->gateway, host, port);
+        break;
+    case TUNNEL_DATA_UNREACHABLE:
+        why_set(why, 0,
+                "gateway %s cannot reach the data port of this server; let TCP ports %u to "
+                "%u through its firewall",
+                terms->gateway, settings->port_range_start, settings->port_range_end);
+        break;
+    case TUNNEL_BUSY:
+        why_set(why, 0, "gateway %s has too many tunnels open (%s); close a session first",
+                terms->gateway, failed->detail);
+        break;
+    default:
+        snprintf(detail, sizeof detail, "%s", failed->detail);
+        text_quote(detail);
+        why_set(why, 0, "gateway %s could not open it: “%s”", terms->gateway, detail);
+    }
+}
+
+int explain_no_port(const struct services *services, int err, struct why *why)
+{
+    const struct vps_settings *settings = services->settings;
+    if (err != -EADDRINUSE) {
+        return why_set(why, err, "No port could be opened: %s.", strerror(-err));
+    }
+    return why_set(why, err,
+                   "No port is free between %u and %u; a used one rests for %d s. Try again in "
+                   "a moment, or widen PORT_RANGE_START and PORT_RANGE_END.",
+                   settings->port_range_start, settings->port_range_end,
+                   PORTS_QUARANTINE_MS / 1000);
+}
+
+/* ---- ends ----------------------------------------------------------------- */
+
+static bool is_word(const char *at, size_t len, const char *word)
+{
+    return strlen(word) == len && strncmp(at, word, len) == 0;
+}
+
+/* What stands between { and }. */
+static void add_fact(struct text *text, const struct terms *terms, const struct why *why,
+                     const char *name, size_t len)
+{
+    const struct session_limits *limits = &terms->limits;
+    if (is_word(name, len, "gateway")) {
+        text_add(text, "%s", terms->gateway);
+    } else if (is_word(name, len, "why")) { /* without memory for it, it is in the log */
+        text_add(text, "%s", why ? why->text : "the gateway could not open it");
+    } else {
+        text_add_seconds(text, is_word(name, len, "timeout") ? limits->timeout_s
+                               : is_word(name, len, "idle")  ? limits->idle_s
+                                                             : limits->time_s);
+    }
+}
+
+void explain_end(const struct terms *terms, enum session_end end, const struct why *why,
+                 struct text *text)
+{
+    const char *at = session_end_clause(end);
+    while (*at) {
+        size_t plain = strcspn(at, "{");
+        text_add(text, "%.*s", (int)plain, at);
+        at += plain;
+        if (*at) {
+            size_t len = strcspn(++at, "}");
+            add_fact(text, terms, why, at, len);
+            at += len + 1;
+        }
+    }
+}

@@ -1,0 +1,23 @@
+/*
+ * explain: what becomes of a session, in words for its user: why there is no tunnel, and how it
+ * ended.
+ */
+#ifndef PAMTUNNEL_VPS_SESSION_EXPLAIN_H
+#define PAMTUNNEL_VPS_SESSION_EXPLAIN_H
+
+#include "base/text.h"
+#include "base/why.h"
+#include "control/message.h"
+#include "vps/session/terms.h"
+
+/* What a failed tunnel means for the user, and what to do about it. */
+void explain_failure(const struct terms *terms, const struct message_tunnel_failed *failed,
+                     struct why *ret_why);
+/* No port could be opened, for this -errno, which is returned. why: a sentence for the user. */
+int explain_no_port(const struct services *services, int err, struct why *why);
+
+/* The end as a clause for a person. why, which may be NULL: the reason, where the end has one. */
+void explain_end(const struct terms *terms, enum session_end end, const struct why *why,
+                 struct text *text);
+
+#endif

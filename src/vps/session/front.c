@@ -1,0 +1,489 @@
+/*
+ * Its states: nobody is in; somebody is in who has not claimed the session (ADMIT=auto let it
+ * in without a word, and it may be a scanner); the user is in. From then on the party that is
+ * in may come again, and nobody else.
+ *
+ * Door and port stay open while somebody is in: clients come again, RDP's within the second
+ * (it negotiates on one connection and works on the next), and an SSH user copies a file beside
+ * the editor. Where one connection is all there may be, the first client closes the door.
+ *
+ * Everything here runs inside an event of the door or a call of the session. The door may go
+ * in any of them, so that `door` is looked at anew after each report.
+ */
+#include "vps/session/front.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "vps/admission/door.h"
+#include "vps/grant/rdpfile.h"
+#include "vps/session/explain.h"
+#include "vps/session/insider.h"
+#include "vps/session/strangers.h"
+
+enum {
+    BLOCKED_MAX = 16,
+    CLAIM_BYTES = 256, /* see front_is_unclaimed() */
+};
+
+struct front {
+    const struct terms *terms;
+    const struct front_events *events;
+    void *arg;
+    struct door *door;
+    int listener; /* -1 once the door has it */
+    uint16_t port;
+    char secret[RDPFILE_SECRET_LEN + 1];
+    bool told_of_other; /* the user was told that the secret came from elsewhere */
+    struct insider in;
+    struct addr *blocked; /* NULL: nobody */
+    unsigned blocked_count;
+    struct strangers strangers;
+};
+
+static const struct vps_settings *settings_of(const struct front *front)
+{
+    return front->terms->services->settings;
+}
+
+static void note(struct front *front, bool passes, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void note(struct front *front, bool passes, const char *format, ...)
+{
+    char clause[SESSION_NOTE_MAX + 1];
+    struct text text = text_over(clause, sizeof clause);
+    va_list args;
+    va_start(args, format);
+    text_add_v(&text, format, args);
+    va_end(args);
+    front->events->noted(front->arg, passes, clause);
+}
+
+/* ---- who is in ------------------------------------------------------------- */
+
+const struct insider *front_insider(const struct front *front)
+{
+    return &front->in;
+}
+
+bool front_is_unclaimed(const struct front *front)
+{
+    return front->in.is_silent &&
+           front->events->bytes_to_target(front->arg) - front->in.silent_from < CLAIM_BYTES;
+}
+
+void front_forget_client(struct front *front)
+{
+    insider_forget(&front->in);
+}
+
+static bool is_known(const struct front *front, const struct addr *from)
+{
+    return known_has(front->terms->services->known, &front->terms->owner, from);
+}
+
+/* ---- who is blocked -------------------------------------------------------- */
+
+static bool is_blocked(const struct front *front, const struct addr *from)
+{
+    unsigned i = 0;
+    while (i < front->blocked_count && !addr_same_party(&front->blocked[i], from)) {
+        i++;
+    }
+    return i < front->blocked_count;
+}
+
+static void add_blocked(struct front *front, const struct addr *address)
+{
+    if (!front->blocked) {
+        front->blocked = calloc(BLOCKED_MAX, sizeof *front->blocked);
+    }
+    if (front->blocked) { /* without memory it is sent off now, and asked about if it comes again */
+        bool full = front->blocked_count == BLOCKED_MAX;
+        front->blocked[full ? BLOCKED_MAX - 1 : front->blocked_count++] = *address;
+    }
+}
+
+/* ---- who is turned away ---------------------------------------------------- */
+
+static void turn_away(struct front *front, const struct visit *visit, const struct addr *from)
+{
+    char host[ADDR_HOST_MAX];
+    if (visit->blocked) {
+        strangers_turned_away(front->terms, from, "blocked");
+    } else if (visit->from_that_party && visit->is_full) {
+        note(front, true,
+             "one more connection from %s was turned away: %u at once is the limit "
+             "(MAX_CONNECTIONS)",
+             addr_host_text(from, host), front->terms->limits.connections);
+    } else if (!visit->has_secret) {
+        strangers_turned_away(front->terms, from, "somebody else is in");
+    } else if (front->told_of_other) {
+        strangers_turned_away(front->terms, from, "the right secret, but another address");
+    } else {
+        front->told_of_other = true;
+        note(front, false,
+             "a client at %s came with the right file, but from another address, and was "
+             "turned away",
+             addr_host_text(from, host));
+    }
+}
+
+/* A client that the owner may miss is worth a note; the others are strangers. */
+static void drop_silent(struct front *front, const struct visit *visit, const struct addr *from)
+{
+    struct addr last;
+    int64_t when;
+    char host[ADDR_HOST_MAX];
+    bool is_missed = !front->in.is_in && !visit->blocked &&
+                     (visit->known || (lately_find(front->terms->services->lately,
+                                                   &front->terms->owner, &last, &when) &&
+                                       addr_same_party(&last, from)));
+    if (is_missed) {
+        note(front, true,
+             "a client at %s said nothing and was dropped: one that waits for the "
+             "server's first word is let in only from an address that needs no Admit",
+             addr_host_text(from, host));
+    } else {
+        strangers_silent(front->terms, from);
+    }
+}
+
+static struct visit visit_of(const struct front *front, const struct addr *from, bool has_secret)
+{
+    return (struct visit){
+        .kind = kind_row(front->terms->kind),
+        .admit = settings_of(front)->admit,
+        .has_secret = has_secret,
+        .known = is_known(front, from),
+        .blocked = is_blocked(front, from),
+        .somebody_is_in = front->in.is_in,
+        .from_that_party = insider_is(&front->in, from),
+        .that_had_no_secret = front->in.way_in != WAY_SECRET,
+        .is_full = front->events->is_full(front->arg),
+        .is_the_only_one = terms_are_strict(front->terms),
+    };
+}
+
+static bool on_expects(void *arg, const struct addr *from)
+{
+    const struct front *front = arg;
+    return insider_is(&front->in, from) || is_known(front, from);
+}
+
+/* Who has not claimed the session stands in nobody's way. */
+static enum verdict on_judge(void *arg, const struct addr *from, bool has_secret)
+{
+    struct front *front = arg;
+    struct visit visit = visit_of(front, from, has_secret);
+    visit.somebody_is_in &= !front_is_unclaimed(front);
+    enum verdict verdict = judge_visit(&visit);
+    if (verdict == VERDICT_DROP) {
+        turn_away(front, &visit, from);
+    }
+    return verdict;
+}
+
+static bool on_silent(void *arg, const struct addr *from)
+{
+    struct front *front = arg;
+    struct visit visit = visit_of(front, from, false);
+    char host[ADDR_HOST_MAX];
+    if (judge_silent(&visit) != VERDICT_ADMIT) {
+        drop_silent(front, &visit, from);
+        return false;
+    }
+    if (!front->events->can_dial_target(front->arg)) {
+        note(front, true,
+             "a client at %s waited for the server to speak first, which gateway %s does "
+             "not support: upgrade gateway-agent there",
+             addr_host_text(from, host), front->terms->gateway);
+        return false;
+    }
+    return true;
+}
+
+/* ---- who comes in ---------------------------------------------------------- */
+
+/* Nothing but ADMIT=auto speaks for it. */
+static bool is_doubtful(const struct front *front, const struct addr *from)
+{
+    return settings_of(front)->admit == ADMIT_AUTO && !is_known(front, from);
+}
+
+static void first_client(struct front *front, bool has_secret, bool silent)
+{
+    front->in.is_silent = silent && is_doubtful(front, &front->in.client);
+    front->in.silent_from = front->events->bytes_to_target(front->arg);
+    insider_enter(&front->in, has_secret, settings_of(front)->admit);
+    if (!front->in.is_silent) {
+        lately_add(front->terms->services->lately, &front->terms->owner, &front->in.client,
+                   front->in.since_unix);
+    }
+    if (terms_are_strict(front->terms)) { /* no port outlives its one connection */
+        door_free(front->door);
+        front->door = NULL;
+    } else {
+        door_send_off_parked(front->door);
+    }
+}
+
+static void log_in(const struct front *front, bool silent)
+{
+    char host[ADDR_HOST_MAX], buffer[96];
+    struct text way = text_over(buffer, sizeof buffer);
+    insider_add_way_in(&front->in, &way);
+    log_info(log_of(front->terms), "session %s: %s is in (%s)%s", front->terms->id,
+             addr_host_text(&front->in.client, host), buffer,
+             silent ? "; it has said nothing, and waits for the server's first word" : "");
+}
+
+/* The descriptors that are left are for sessions whose user is yet to come. */
+static bool has_descriptors(struct front *front, int fd)
+{
+    if (!front->in.is_in || !net_descriptors_are_short(fd)) {
+        return true;
+    }
+    note(front, true,
+         "one more connection was turned away: the server has most of its file "
+         "descriptors in use");
+    return false;
+}
+
+/*
+ * Nothing but a person's word makes an address known: what was forgotten meanwhile does not
+ * become known again by a connection that belongs to the same session.
+ */
+static void note_address(struct front *front, bool is_first)
+{
+    struct known *known = front->terms->services->known;
+    const struct owner *owner = &front->terms->owner;
+    if (front->in.way_in == WAY_PERSON && is_first) {
+        known_add(known, owner, &front->in.admitted_by, &front->in.client);
+    } else if (front->in.way_in == WAY_PERSON || front->in.way_in == WAY_KNOWN) {
+        known_use(known, owner, &front->in.client);
+    }
+}
+
+static void on_admitted(void *arg, int fd, const struct addr *from, bool has_secret,
+                        const void *bytes, size_t len)
+{
+    struct front *front = arg;
+    if (!has_descriptors(front, fd)) {
+        net_reset(fd);
+        return;
+    }
+    bool is_first = !front->in.is_in || (len > 0 && front_is_unclaimed(front));
+    if (is_first && front->in.is_in && !insider_is(&front->in, from)) {
+        front->events->displaced(front->arg);
+    }
+    front->in.client = *from;
+    if (is_first) {
+        first_client(front, has_secret, len == 0);
+    }
+    note_address(front, is_first);
+    log_in(front, len == 0);
+    front->events->admitted(front->arg, fd, is_first, bytes, len);
+}
+
+/* ---- who waits ------------------------------------------------------------- */
+
+static void on_parked(void *arg, unsigned number)
+{
+    struct front *front = arg;
+    front->events->parked(front->arg, number);
+}
+
+static void on_left(void *arg, unsigned number)
+{
+    struct front *front = arg;
+    front->events->left(front->arg, number);
+}
+
+static void on_knocking(void *arg)
+{
+    struct front *front = arg;
+    if (front->door) {
+        strangers_knocking(&front->strangers, front->terms, front->door);
+        front->events->knocking(front->arg);
+    }
+}
+
+static void on_departed(void *arg, const struct addr *from, const char *words,
+                        enum departure departure)
+{
+    struct front *front = arg;
+    strangers_departed(&front->strangers, front->terms, from, words, departure);
+}
+
+int front_admit(struct front *front, unsigned number, const struct owner *by)
+{
+    if (!front->door || (front->in.is_in && !front_is_unclaimed(front))) {
+        return -ENOENT;
+    }
+    uint8_t before = front->in.way_in; /* the door lets it in at once: on_admitted() reads this */
+    front->in.way_in = WAY_PERSON;
+    front->in.admitted_by = *by;
+    int err = door_admit(front->door, number);
+    if (err < 0) {
+        front->in.way_in = before;
+    }
+    return err;
+}
+
+void front_forget_hasty_admit(struct front *front)
+{
+    bool hasty = front->in.way_in == WAY_PERSON && front->in.is_in &&
+                 clock_ms() - front->in.admitted_ms < FRONT_HASTY_MS;
+    char host[ADDR_HOST_MAX];
+    if (hasty &&
+        known_forget(front->terms->services->known, &front->terms->owner, &front->in.client) > 0) {
+        note(front, false,
+             "%s was admitted less than a minute ago, and is forgotten again: it will be "
+             "asked about the next time",
+             addr_host_text(&front->in.client, host));
+    }
+}
+
+int front_block(struct front *front, unsigned number, const struct owner *by)
+{
+    const struct terms *terms = front->terms;
+    struct parked_view parked[PARKED_MAX];
+    unsigned count = front_parked(front, parked), i = 0;
+    char host[ADDR_HOST_MAX], person[OWNER_TEXT_MAX];
+    while (i < count && parked[i].number != number) {
+        i++;
+    }
+    if (i == count) {
+        return -ENOENT;
+    }
+    const struct addr *from = &parked[i].from;
+    log_info(log_of(terms), "session %s: %s is blocked by %s", terms->id,
+             addr_host_text(from, host), owner_text(by, person));
+    add_blocked(front, from);
+    if (known_forget(terms->services->known, &terms->owner, from) > 0) {
+        log_info(log_of(terms), "session %s: %s is no longer a known address", terms->id, host);
+    }
+    front->events->blocked(front->arg, number, from, by);
+    return front->door ? door_block(front->door, number) : 0;
+}
+
+unsigned front_parked(const struct front *front, struct parked_view ret_views[PARKED_MAX])
+{
+    unsigned count = front->door ? door_parked(front->door, ret_views) : 0;
+    for (unsigned i = 0; i < count; i++) {
+        ret_views[i].after_s = (unsigned)((ret_views[i].came_ms - front->terms->opened_ms) / 1000);
+    }
+    return count;
+}
+
+unsigned front_ask_more(struct front *front, unsigned most)
+{
+    return front->door ? door_ask_more(front->door, most) : 0;
+}
+
+void front_sum_up(const struct front *front)
+{
+    strangers_sum_up(&front->strangers, front->terms, front->door);
+}
+
+/* ---- what there is to see -------------------------------------------------- */
+
+uint16_t front_port(const struct front *front)
+{
+    return front->port;
+}
+
+const char *front_secret(const struct front *front)
+{
+    return front->secret;
+}
+
+void front_view(const struct front *front, struct session_view *view)
+{
+    view->public_port = front->port;
+    view->has_client = front->in.is_in;
+    view->client = front->in.client;
+    view->connected_unix = front->in.since_unix;
+    if (front->door) {
+        view->parked_count = door_parked_count(front->door);
+        door_knocking(front->door, &view->knocking);
+    }
+    view->has_last = lately_find(front->terms->services->lately, &front->terms->owner,
+                                 &view->last_from, &view->last_unix);
+}
+
+/* ---- life ------------------------------------------------------------------ */
+
+static const struct door_events DOOR_EVENTS = {
+    .expects = on_expects,
+    .judge = on_judge,
+    .admits_silent = on_silent,
+    .admitted = on_admitted,
+    .parked = on_parked,
+    .left = on_left,
+    .knocking = on_knocking,
+    .departed = on_departed,
+};
+
+int front_open(struct front *front)
+{
+    const struct terms *terms = front->terms;
+    struct door_events events = DOOR_EVENTS;
+    events.arg = front;
+    front->door = door_new(terms->services->loop, front->listener, kind_row(terms->kind),
+                           front->secret, &terms->services->door_total, &events);
+    if (!front->door) {
+        return -ENOMEM;
+    }
+    front->listener = -1;
+    return 0;
+}
+
+int front_new(const struct terms *terms, const struct front_events *events, void *arg,
+              struct front **ret_front, struct why *why)
+{
+    struct front *front = calloc(1, sizeof *front);
+    if (!front || (kind_row(terms->kind)->has_secret &&
+                   crypto_random_name(front->secret, RDPFILE_SECRET_LEN) < 0)) {
+        free(front);
+        return why_set(why, -ENOMEM, "The server is out of memory or of random numbers.");
+    }
+    front->terms = terms;
+    front->events = events;
+    front->arg = arg;
+    front->listener = ports_listen(terms->services->ports, clock_ms(), &front->port);
+    if (front->listener < 0) {
+        int err = front->listener;
+        front_free(front);
+        return explain_no_port(terms->services, err, why);
+    }
+    *ret_front = front;
+    return 0;
+}
+
+void front_close(struct front *front)
+{
+    door_free(front->door);
+    front->door = NULL;
+    if (front->listener >= 0) {
+        close(front->listener);
+        front->listener = -1;
+    }
+    ports_release(front->terms->services->ports, clock_ms(), front->port);
+    crypto_wipe(front->secret, sizeof front->secret);
+}
+
+void front_free(struct front *front)
+{
+    if (front) {
+        crypto_wipe(front->secret, sizeof front->secret);
+        free(front->blocked);
+        free(front);
+    }
+}

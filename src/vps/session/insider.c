@@ -1,0 +1,51 @@
+#include "vps/session/insider.h"
+
+#include <stddef.h>
+
+#include "base/clock.h"
+
+void insider_enter(struct insider *insider, bool has_secret, enum admit admit)
+{
+    insider->is_in = true;
+    insider->since_ms = clock_ms();
+    insider->since_unix = clock_unix();
+    if (insider->way_in == WAY_PERSON) {
+        insider->admitted_ms = insider->since_ms;
+    } else if (has_secret) {
+        insider->way_in = WAY_SECRET;
+    } else {
+        insider->way_in = admit == ADMIT_AUTO ? WAY_AUTO : WAY_KNOWN;
+    }
+}
+
+void insider_forget(struct insider *insider)
+{
+    insider->is_in = insider->is_silent = false;
+    insider->way_in = WAY_NONE;
+    insider->since_ms = 0;
+    insider->since_unix = 0;
+}
+
+bool insider_is(const struct insider *insider, const struct addr *from)
+{
+    return insider->is_in && addr_same_party(from, &insider->client);
+}
+
+const struct owner *insider_admitted_by(const struct insider *insider)
+{
+    return insider->way_in == WAY_PERSON ? &insider->admitted_by : NULL;
+}
+
+void insider_add_way_in(const struct insider *insider, struct text *text)
+{
+    static const char *const WAYS[] = {[WAY_NONE] = "not yet",
+                                       [WAY_SECRET] = "secret",
+                                       [WAY_KNOWN] = "known address",
+                                       [WAY_AUTO] = "ADMIT=auto"};
+    char person[OWNER_TEXT_MAX];
+    if (insider->way_in == WAY_PERSON) {
+        text_add(text, "admitted by %s", owner_text(&insider->admitted_by, person));
+    } else {
+        text_add(text, "%s", WAYS[insider->way_in]);
+    }
+}

@@ -1,0 +1,274 @@
+/*
+ * The one timer of a session, by state:
+ *   opening       the gateway has to have answered and docked
+ *   waiting       the user has to have come: SESSION_TIMEOUT after the command
+ *   connected     every now and then: idle or maximum time over? A moment after the
+ *                 last connection: no more words about it from the gateway?
+ *   reconnecting  RECONNECT_GRACE
+ *
+ * Each report may have the session end from inside, so that a report is the last thing that a
+ * function does here.
+ */
+#include "vps/session/life.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/timer.h"
+#include "vps/session/explain.h"
+
+enum {
+    OPENING_MS = 20000,
+    CHECK_MIN_MS = 250,
+    CHECK_MAX_MS = 60000,
+    LAST_WORDS_MS = 300,
+};
+
+struct life {
+    const struct terms *terms;
+    const struct front *front;
+    const struct connections *connections;
+    const struct life_events *events;
+    void *arg;
+    struct timer *timer;
+    uint64_t deadline_ms; /* when it fires; 0: a check that nobody needs to see */
+    uint64_t ended_ms;
+    uint64_t left_ms;                 /* when the last connection went, while none has come since */
+    uint64_t active_ms, active_bytes; /* the last time that bytes had moved */
+    struct why *why;                  /* of the end; NULL: it has none of its own */
+    enum session_state state;
+    enum session_end end;
+    bool was_ready; /* its user could have connected */
+};
+
+/* ---- the clock ------------------------------------------------------------ */
+
+static void set_deadline(struct life *life, uint64_t ms)
+{
+    life->deadline_ms = clock_ms() + ms;
+    timer_set(life->timer, ms);
+}
+
+/* How long until MAX_SESSION_TIME is over. */
+static uint64_t time_left(const struct life *life)
+{
+    uint64_t most = (uint64_t)life->terms->limits.time_s * 1000;
+    uint64_t passed = clock_ms() - front_insider(life->front)->since_ms;
+    return most == 0 ? UINT64_MAX : passed < most ? most - passed : 0;
+}
+
+/* A quarter of IDLE_TIMEOUT, so that a session ends when it is late by that at most. */
+static uint64_t check_interval(const struct life *life)
+{
+    uint64_t quarter = (uint64_t)life->terms->limits.idle_s * 1000 / 4;
+    uint64_t interval = quarter > 0 && quarter < CHECK_MAX_MS ? quarter : CHECK_MAX_MS;
+    uint64_t left = time_left(life);
+    interval = interval > CHECK_MIN_MS ? interval : CHECK_MIN_MS;
+    return left < interval ? left : interval;
+}
+
+static void set_next_check(struct life *life, uint64_t ms)
+{
+    life->deadline_ms = 0;
+    timer_set(life->timer, ms);
+}
+
+void life_start(struct life *life)
+{
+    uint64_t timeout = (uint64_t)life->terms->limits.timeout_s * 1000;
+    uint64_t since = clock_ms() - life->terms->opened_ms;
+    switch (life->state) {
+    case SESSION_OPENING:
+        set_deadline(life, timeout < OPENING_MS ? timeout : OPENING_MS);
+        break;
+    case SESSION_WAITING:
+        set_deadline(life, since < timeout ? timeout - since : 0);
+        break;
+    case SESSION_CONNECTED:
+        set_next_check(life, check_interval(life));
+        if (front_is_unclaimed(life->front) && since < timeout &&
+            timeout - since < check_interval(life)) {
+            set_next_check(life, timeout - since);
+        }
+        break;
+    case SESSION_RECONNECTING:
+        set_deadline(life, (uint64_t)life->terms->limits.grace_s * 1000);
+        break;
+    case SESSION_ENDED:
+        timer_stop(life->timer);
+        break;
+    }
+}
+
+static uint64_t count_bytes(const struct life *life)
+{
+    uint64_t to_target, to_client;
+    connections_count_bytes(life->connections, &to_target, &to_client);
+    return to_target + to_client;
+}
+
+static void check_limits(struct life *life)
+{
+    const struct session_limits *limits = &life->terms->limits;
+    uint64_t now = clock_ms(), bytes = count_bytes(life);
+    if (bytes != life->active_bytes) {
+        life->active_bytes = bytes;
+        life->active_ms = now;
+    }
+    if (front_is_unclaimed(life->front) &&
+        now - life->terms->opened_ms >= (uint64_t)limits->timeout_s * 1000) {
+        /* strangers that come in turns must not keep it from ending */
+        life->events->due(life->arg, SESSION_END_NOBODY);
+    } else if (time_left(life) == 0) {
+        life->events->due(life->arg, SESSION_END_MAX_TIME);
+    } else if (limits->idle_s > 0 && now - life->active_ms >= (uint64_t)limits->idle_s * 1000) {
+        life->events->due(life->arg, SESSION_END_IDLE);
+    } else {
+        life_start(life);
+    }
+}
+
+static void on_timer(void *arg)
+{
+    struct life *life = arg;
+    switch (life->state) {
+    case SESSION_OPENING:
+        life->events->due(life->arg, SESSION_END_GATEWAY);
+        break;
+    case SESSION_WAITING:
+        life->events->due(life->arg, SESSION_END_NOBODY);
+        break;
+    case SESSION_CONNECTED:
+        if (connections_count(life->connections) > 0) {
+            check_limits(life);
+        } else {
+            life->events->silent(life->arg);
+        }
+        break;
+    case SESSION_RECONNECTING:
+        life->events->due(life->arg, SESSION_END_DISCONNECTED);
+        break;
+    case SESSION_ENDED:
+        break;
+    }
+}
+
+void life_await_words(struct life *life)
+{
+    set_next_check(life, LAST_WORDS_MS);
+}
+
+void life_touch(struct life *life)
+{
+    life->active_ms = clock_ms();
+}
+
+/* ---- states --------------------------------------------------------------- */
+
+static const unsigned FOLLOWS[] = {
+    [SESSION_OPENING] = 1u << SESSION_WAITING | 1u << SESSION_ENDED,
+    [SESSION_WAITING] = 1u << SESSION_CONNECTED | 1u << SESSION_ENDED,
+    [SESSION_CONNECTED] = 1u << SESSION_WAITING | 1u << SESSION_RECONNECTING | 1u << SESSION_ENDED,
+    [SESSION_RECONNECTING] = 1u << SESSION_CONNECTED | 1u << SESSION_ENDED,
+    [SESSION_ENDED] = 0,
+};
+
+enum session_state life_state(const struct life *life)
+{
+    return life->state;
+}
+
+void life_set(struct life *life, enum session_state state)
+{
+    enum session_state from = life->state;
+    if (!(FOLLOWS[from] & 1u << state)) {
+        log_error(log_of(life->terms), "session %s: %s -> %s is not a transition", life->terms->id,
+                  session_state_name(from), session_state_name(state));
+        return;
+    }
+    log_info(log_of(life->terms), "session %s: %s -> %s", life->terms->id, session_state_name(from),
+             session_state_name(state));
+    life->state = state;
+    life->was_ready |= state == SESSION_WAITING;
+    if (state == SESSION_RECONNECTING) {
+        life->left_ms = clock_ms();
+    } else if (state == SESSION_CONNECTED) {
+        life->left_ms = 0;
+    }
+    life_start(life);
+    life->events->changed(life->arg, from, state);
+}
+
+void life_set_end(struct life *life, enum session_end end, const struct why *why)
+{
+    life->end = end;
+    life->ended_ms = clock_ms();
+    life->why = why ? malloc(sizeof *why) : NULL; /* without memory it is in the log alone */
+    if (life->why) {
+        *life->why = *why;
+    }
+}
+
+void life_end_text(const struct life *life, struct text *text)
+{
+    explain_end(life->terms, life->end, life->why, text);
+}
+
+/* ---- what there is to see -------------------------------------------------- */
+
+/* From its first client until now, its end, or the end of its last connection. 0: none came. */
+static uint64_t connected_ms(const struct life *life)
+{
+    uint64_t since = front_insider(life->front)->since_ms;
+    uint64_t until = life->left_ms ? life->left_ms : life->ended_ms ? life->ended_ms : clock_ms();
+    return since ? until - since : 0;
+}
+
+static unsigned seconds_left(const struct life *life, uint64_t now)
+{
+    bool counts = life->state != SESSION_ENDED && life->deadline_ms > now;
+    return counts ? (unsigned)((life->deadline_ms - now + 999) / 1000) : 0;
+}
+
+void life_view(const struct life *life, struct session_view *view)
+{
+    uint64_t now = life->ended_ms ? life->ended_ms : clock_ms();
+    view->state = life->state;
+    view->seconds_open = (unsigned)((now - life->terms->opened_ms) / 1000);
+    view->seconds_left = seconds_left(life, now);
+    view->seconds_connected = (unsigned)(connected_ms(life) / 1000);
+    view->was_ready = life->was_ready;
+    view->end = life->end;
+}
+
+/* ---- life ------------------------------------------------------------------ */
+
+struct life *life_new(const struct terms *terms, const struct front *front,
+                      const struct connections *connections, const struct life_events *events,
+                      void *arg)
+{
+    struct life *life = calloc(1, sizeof *life);
+    if (!life) {
+        return NULL;
+    }
+    *life = (struct life){.terms = terms,
+                          .front = front,
+                          .connections = connections,
+                          .events = events,
+                          .arg = arg,
+                          .timer = timer_new(terms->services->loop, on_timer, life)};
+    if (!life->timer) {
+        free(life);
+        return NULL;
+    }
+    return life;
+}
+
+void life_free(struct life *life)
+{
+    if (life) {
+        timer_free(life->timer);
+        free(life->why);
+        free(life);
+    }
+}

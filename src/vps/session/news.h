@@ -1,0 +1,79 @@
+/*
+ * news: what happens to sessions, told to all who watch. Each event carries what there was to
+ * see of the session when it happened. Every watcher hears of every event, in the order in
+ * which they happened: what a watcher causes while it is told of something is told when all
+ * have heard of that.
+ */
+#ifndef PAMTUNNEL_VPS_SESSION_NEWS_H
+#define PAMTUNNEL_VPS_SESSION_NEWS_H
+
+#include <uv.h>
+
+#include "vps/session/request.h"
+#include "vps/session/view.h"
+
+struct session;
+
+enum session_event_kind {
+    /* ---- without a session ---- */
+    SESSION_REFUSED,      /* `request` was not opened: `reason` */
+    SESSION_GATEWAY_CAME, /* `gateway` has logged in, perhaps anew */
+    SESSION_GATEWAY_WENT, /* `gateway` is offline */
+
+    /* ---- of a session ---- */
+    SESSION_OPENED,   /* the gateway is asked; from inside sessions_open() */
+    SESSION_CHANGED,  /* its state: `from` and `to` */
+    SESSION_PARKED,   /* the owner is to be asked about an unknown client: `number` */
+    SESSION_UNPARKED, /* it was admitted or blocked, or went away: `number` */
+    SESSION_ADMITTED, /* its first client is in, from `address`; `by` a person, or NULL */
+    SESSION_BLOCKED,  /* the party of client `number` at `address` is kept out; `by` a person */
+    SESSION_NOTED,    /* its view has another note, or its gateway came or went */
+    SESSION_KNOCKING, /* there is news of strangers: see struct knocking */
+};
+
+/*
+ * Pointers are NULL where the event has no such thing, and valid while it is told. The session
+ * itself may be further on already: session_view() has it as it is now, `view` as it was.
+ */
+struct session_event {
+    enum session_event_kind kind;
+    int64_t unix_ms;                 /* when it happened */
+    struct session *session;         /* lives on while it is told */
+    const struct session_view *view; /* of the session */
+    enum session_state from, to;     /* SESSION_CHANGED */
+    unsigned number;                 /* of an unknown client, within its session */
+    const struct addr *address;      /* of a client */
+    const struct owner *by;          /* whose word it was */
+    const struct session_request *request;
+    const char *reason; /* a sentence for a person */
+    const char *gateway;
+};
+
+/*
+ * Called from the loop, or from inside the verbs of session.h. A watcher may call those verbs,
+ * but not when a session has ended.
+ */
+struct session_watcher {
+    void (*event)(void *arg, const struct session_event *event);
+    void *arg;
+};
+
+enum { SESSION_WATCHERS_MAX = 4 };
+
+struct news;
+
+/* NULL when out of memory. */
+struct news *news_new(void);
+/* Accepts NULL. */
+void news_free(struct news *news);
+/* -ENOSPC if there are too many. */
+int news_watch(struct news *news, struct session_watcher watcher);
+/* The watcher with that arg is told nothing any more. Not from within an event. */
+void news_unwatch(struct news *news, const void *arg);
+/*
+ * Tells all, or, while something is being told, keeps a copy of the event and of what it points
+ * at for when its turn comes. Without memory for that it is told out of order, but not lost.
+ */
+void news_tell(struct news *news, const struct session_event *event);
+
+#endif

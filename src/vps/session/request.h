@@ -1,0 +1,15 @@
+/* request: what somebody asks for when a session is to be opened. */
+#ifndef PAMTUNNEL_VPS_SESSION_REQUEST_H
+#define PAMTUNNEL_VPS_SESSION_REQUEST_H
+
+#include "shared/kind.h"
+#include "shared/target.h"
+#include "vps/grant/owner.h"
+
+struct session_request {
+    struct owner owner;
+    enum kind kind;
+    struct target target;
+};
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * services: what all sessions share. The table of sessions (sessions.h) makes them, and they
+ * outlive every session.
+ */
+#ifndef PAMTUNNEL_VPS_SESSION_SERVICES_H
+#define PAMTUNNEL_VPS_SESSION_SERVICES_H
+
+#include <uv.h>
+
+#include "base/congestion.h"
+#include "base/log.h"
+#include "base/sieve.h"
+#include "data/relay.h"
+#include "vps/admission/known.h"
+#include "vps/admission/lately.h"
+#include "vps/admission/lobby.h"
+#include "vps/gateways/gateways.h"
+#include "vps/session/ports.h"
+#include "vps/settings/settings.h"
+
+struct session;
+struct session_event;
+
+struct services {
+    uv_loop_t *loop;
+    const struct log *log;
+    const struct vps_settings *settings;
+    struct ports *ports;
+    struct gateways *gateways; /* NULL: not yet, or no more */
+    struct relay *relay;
+    struct congestion congestion; /* of clients' connections and data channels */
+    struct known *known;
+    struct lately *lately;
+    struct door_total door_total;
+    struct sieve *sieve; /* log lines that strangers cause, by session and network */
+    /* Something happened. What a listener does about it may move the session on in here. */
+    void (*notify)(void *arg, const struct session_event *event);
+    /* What a session's user sees of it has changed: to be told from the loop, once. */
+    void (*noted)(void *arg, struct session *session);
+    void *arg;
+};
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * session_parts: what a session's own files (session.c and session_*.c) need of each other. The
+ * struct is session.c's alone.
+ */
+#ifndef PAMTUNNEL_VPS_SESSION_SESSION_PARTS_H
+#define PAMTUNNEL_VPS_SESSION_SESSION_PARTS_H
+
+#include "vps/session/session_run.h"
+
+struct front;
+struct rear;
+struct connections;
+
+struct front *session_front(const struct session *session);
+struct rear *session_rear(const struct session *session);
+struct connections *session_connections(const struct session *session);
+enum session_state session_state(const struct session *session);
+
+/* session_tell() about an unknown client, unless the session has ended. */
+void session_tell_of_client(struct session *session, enum session_event_kind kind, unsigned number);
+/* Tells the log, and once the session's user, of what did not go well: see note.h. */
+void session_note(struct session *session, bool passes, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Call it when there may be no connection left. maybe_last_words: the reason may still come. */
+void session_on_nothing_carried(struct session *session, bool maybe_last_words);
+/* Ends it, once; what it holds is closed when this returns. why is copied; NULL: none of its own. */
+void session_end_because(struct session *session, enum session_end end, const struct why *why);
+
+void session_log_birth(const struct session *session);
+void session_log_end(const struct session *session);
+
+#endif

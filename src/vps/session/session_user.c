@@ -1,0 +1,33 @@
+/* What a session's user does with it, and with those who wait at its port. */
+#include "vps/session/front.h"
+#include "vps/session/session_parts.h"
+
+void session_close(struct session *session)
+{
+    front_forget_hasty_admit(session_front(session));
+    session_end(session, SESSION_END_CLOSED);
+}
+
+int session_admit(struct session *session, unsigned number, const struct owner *by)
+{
+    int err = front_admit(session_front(session), number, by);
+    if (err == 0) {
+        session_tell_of_client(session, SESSION_UNPARKED, number);
+    }
+    return err;
+}
+
+int session_block(struct session *session, unsigned number, const struct owner *by)
+{
+    return front_block(session_front(session), number, by);
+}
+
+unsigned session_ask_more(struct session *session, unsigned most)
+{
+    return front_ask_more(session_front(session), most);
+}
+
+unsigned session_parked(const struct session *session, struct parked_view ret_views[PARKED_MAX])
+{
+    return front_parked(session_front(session), ret_views);
+}

@@ -1,0 +1,78 @@
+#include "vps/session/terms.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+
+/* Copies a name to where the names end, and returns where that is then. */
+static char *add_name(char **name, char *end, const char *text)
+{
+    *name = end;
+    return stpcpy(end, text) + 1;
+}
+
+static struct session_limits limits_for(const struct vps_settings *settings, enum kind kind)
+{
+    long most = settings->max_connections;
+    return (struct session_limits){
+        .timeout_s = (uint32_t)settings->session_timeout,
+        .grace_s = (uint32_t)settings->reconnect_grace,
+        .idle_s = (uint32_t)settings->idle_timeout,
+        .time_s = (uint32_t)settings->max_session_time,
+        .connections = most > 0 ? (uint16_t)most : kind_row(kind)->most_connections,
+    };
+}
+
+struct terms *terms_new(struct services *services, const struct session_request *request,
+                        const struct gateway *gateway)
+{
+    const struct target *target = &request->target;
+    struct gateway_view view;
+    gateway_view(gateway, &view);
+    size_t names = strlen(target->host) + strlen(target->user) + strlen(view.name) + 3;
+    struct terms *terms = calloc(1, sizeof *terms + names);
+    if (!terms) {
+        return NULL;
+    }
+    char *end = add_name(&terms->host, terms->names, target->host);
+    end = add_name(&terms->user, end, target->user);
+    add_name(&terms->gateway, end, view.name);
+    terms->services = services;
+    terms->kind = request->kind;
+    terms->limits = limits_for(services->settings, request->kind);
+    terms->owner = request->owner;
+    terms->port = target->port;
+    terms->names_gateway = gateways_are_several(services->gateways);
+    terms->opened_ms = clock_ms();
+    terms->opened_unix = clock_unix();
+    if (crypto_random_name(terms->id, SESSION_ID_SIZE) < 0 ||
+        crypto_random(&terms->number, sizeof terms->number) < 0) {
+        free(terms);
+        return NULL;
+    }
+    return terms;
+}
+
+void terms_free(struct terms *terms)
+{
+    free(terms);
+}
+
+bool terms_are_strict(const struct terms *terms)
+{
+    return terms->limits.grace_s == 0 && terms->limits.connections == 1;
+}
+
+void terms_view(const struct terms *terms, struct session_view *view)
+{
+    view->id = terms->id;
+    view->kind = terms->kind;
+    view->owner = terms->owner;
+    view->host = terms->host;
+    view->port = terms->port;
+    view->gateway = terms->gateway;
+    view->names_gateway = terms->names_gateway;
+    view->opened_unix = terms->opened_unix;
+}

@@ -1,0 +1,54 @@
+/*
+ * terms: what a session was opened with: who asked, for which machine, through which gateway,
+ * and for how long. They are settled when it is opened, and do not change: settings that come
+ * meanwhile are for later sessions. Each part of a session reads them, and they outlive its
+ * parts.
+ */
+#ifndef PAMTUNNEL_VPS_SESSION_TERMS_H
+#define PAMTUNNEL_VPS_SESSION_TERMS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vps/session/request.h"
+#include "vps/session/services.h"
+#include "vps/session/view.h"
+
+struct session_limits {
+    uint32_t timeout_s, grace_s, idle_s, time_s; /* SESSION_TIMEOUT, ...; 0 as in the settings */
+    uint16_t connections;                        /* at once */
+};
+
+/* There may be thousands: names take no more than they need, and small fields stand together. */
+struct terms {
+    struct services *services;
+    uint64_t number; /* on the wire */
+    uint64_t opened_ms;
+    int64_t opened_unix;
+    struct owner owner;
+    char *host, *user, *gateway; /* in `names`; host and port are the target */
+    struct session_limits limits;
+    uint16_t port;
+    bool names_gateway; /* there were several when it was opened */
+    enum kind kind;
+    char id[SESSION_ID_SIZE + 1];
+    char names[];
+};
+
+/* Draws its number and its id. NULL when out of memory or of random numbers. */
+struct terms *terms_new(struct services *services, const struct session_request *request,
+                        const struct gateway *gateway);
+/* Accepts NULL. */
+void terms_free(struct terms *terms);
+
+/* RECONNECT_GRACE=0 and MAX_CONNECTIONS=1: it is one connection, and no port outlives that. */
+bool terms_are_strict(const struct terms *terms);
+/* Fills in who, what and where. */
+void terms_view(const struct terms *terms, struct session_view *view);
+
+static inline const struct log *log_of(const struct terms *terms)
+{
+    return terms->services->log;
+}
+
+#endif

@@ -1,0 +1,85 @@
+/*
+ * view: what there is to see of a session at one moment, for the bot, the admin socket and
+ * whoever else watches, and the names of states and ends. Each part of a session fills in what it
+ * knows.
+ */
+#ifndef PAMTUNNEL_VPS_SESSION_VIEW_H
+#define PAMTUNNEL_VPS_SESSION_VIEW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/net.h"
+#include "shared/kind.h"
+#include "vps/grant/owner.h"
+#include "vps/grant/parked.h"
+
+enum session_state {
+    SESSION_OPENING,      /* the gateway was asked */
+    SESSION_WAITING,      /* the target answers; the user has not come yet */
+    SESSION_CONNECTED,    /* at least one client is in */
+    SESSION_RECONNECTING, /* the last one went; for a moment another may come */
+    SESSION_ENDED,
+};
+
+enum session_end {
+    SESSION_END_NONE,
+    SESSION_END_REFUSED,      /* the gateway could not reach the target, or may not */
+    SESSION_END_GATEWAY,      /* the gateway went offline or did not answer */
+    SESSION_END_NOBODY,       /* the user did not come in time */
+    SESSION_END_DISCONNECTED, /* the normal end */
+    SESSION_END_TARGET,       /* the target could not be reached any more */
+    SESSION_END_CLOSED,       /* its user or an administrator closed it */
+    SESSION_END_IDLE,
+    SESSION_END_MAX_TIME,
+    SESSION_END_USER_REMOVED,    /* its owner is not in ALLOWED_USERS any more */
+    SESSION_END_GATEWAY_REMOVED, /* its gateway has no key in TUNNEL_KEY any more */
+    SESSION_END_SHUTDOWN,        /* vps-agent stops */
+    SESSION_END_RELAY,           /* nothing can be relayed: the server has run out of something */
+    SESSION_END_COUNT,
+};
+
+enum { SESSION_ID_SIZE = 8, SESSION_NOTE_MAX = 400 };
+
+/* What there is to see of a session at one moment. Pointers live as long as the session. */
+struct session_view {
+    const char *id; /* a name, not a secret: it guards nothing by itself */
+    enum kind kind;
+    enum session_state state;
+    struct owner owner;
+    const char *host; /* the target */
+    uint16_t port;
+    const char *gateway;
+    bool names_gateway; /* there are several: it is shown with the target */
+    uint16_t public_port;
+    uint16_t data_port;
+    bool has_client;
+    struct addr client;         /* the one that is connected, or was last */
+    int64_t opened_unix;        /* when it was asked for */
+    int64_t connected_unix;     /* when the user first came, 0: not yet */
+    unsigned seconds_left;      /* of the state's deadline; 0: there is none */
+    unsigned seconds_open;      /* since it was asked for, until now or the end */
+    unsigned seconds_connected; /* since the user came, until now or the last connection's end */
+    uint64_t bytes_to_target;
+    uint64_t bytes_to_client;
+    unsigned connections;       /* at this moment */
+    unsigned connections_total; /* and with those that are over */
+    const char *note;           /* what did not go well last, a clause; NULL: nothing, or past */
+    unsigned notes;             /* how many there were */
+    unsigned parked_count;      /* see session_parked() */
+    struct knocking knocking;
+    bool has_last;         /* the owner's last session had a client */
+    struct addr last_from; /* ... from here */
+    int64_t last_unix;     /* ... and then */
+    bool was_ready;        /* its user could have connected */
+    bool gateway_is_away;  /* is not online at the moment */
+    enum session_end end;
+};
+
+const char *session_state_name(enum session_state state); /* "waiting" */
+/* For programs: a stable word, as docs/protocol.md has them; "" for SESSION_END_NONE. */
+const char *session_end_word(enum session_end end);
+/* For people, with {gateway} and the like in it: explain.h and session_end_text() put that in. */
+const char *session_end_clause(enum session_end end);
+
+#endif
