@@ -50,6 +50,8 @@ struct addr addr_network(const struct addr *addr, unsigned bits);
 bool addr_is_public(const struct addr *addr);
 /* What one is that is not, and who reaches it: "a private address, which only ...". Else NULL. */
 const char *addr_not_public(const struct addr *addr);
+/* The address of a socket's own end. 0 or -errno. */
+int net_own_end(int fd, struct addr *ret_addr);
 /*
  * The address of this machine that packets to the world leave from. -errno if there is no
  * way out in that family.

@@ -112,8 +112,8 @@ static int check(const struct tunnels *tunnels, const struct message_open_tunnel
     return -EINVAL;
 }
 
-static void open_tunnel(struct tunnels *tunnels, const struct message_open_tunnel *command,
-                        const struct addr *vps)
+static void on_open_tunnel(struct tunnels *tunnels, const struct message_open_tunnel *command,
+                           const struct addr *vps)
 {
     struct failure failure;
 
@@ -130,32 +130,39 @@ static void open_tunnel(struct tunnels *tunnels, const struct message_open_tunne
     tunnels->count++;
 }
 
-static void close_tunnels(struct tunnels *tunnels, uint64_t session)
+static void on_close_tunnel(struct tunnels *tunnels, const struct message_close_tunnel *command,
+                            const struct addr *vps)
 {
+    (void)vps;
     for (unsigned i = tunnels->count; i-- > 0;) {
-        if (tunnel_session(tunnels->all[i]) == session) {
+        if (tunnel_session(tunnels->all[i]) == command->session) {
             tunnel_close(tunnels->all[i]);
         }
     }
 }
 
 /* One that is not there any more has said why. */
-static void dial_target(struct tunnels *tunnels, uint64_t session, uint16_t channel)
+static void on_dial_target(struct tunnels *tunnels, const struct message_dial_target *command,
+                           const struct addr *vps)
 {
-    struct tunnel *tunnel = find(tunnels, session, channel);
+    struct tunnel *tunnel = find(tunnels, command->session, command->channel);
+    (void)vps;
     if (tunnel) {
         tunnel_dial(tunnel);
     }
 }
 
+/* Without an on_NAME() for each message that the VPS may send, this does not compile. */
 void tunnels_command(struct tunnels *tunnels, const struct message *command, const struct addr *vps)
 {
-    if (command->type == MESSAGE_OPEN_TUNNEL) {
-        open_tunnel(tunnels, &command->open_tunnel, vps);
-    } else if (command->type == MESSAGE_CLOSE_TUNNEL) {
-        close_tunnels(tunnels, command->close_tunnel.session);
-    } else if (command->type == MESSAGE_DIAL_TARGET) {
-        dial_target(tunnels, command->dial_target.session, command->dial_target.channel);
+    switch (command->type) {
+#define MESSAGE_OF_VPS(NAME, name)               \
+    case MESSAGE_##NAME:                         \
+        on_##name(tunnels, &command->name, vps); \
+        break;
+#include "control/messages.def"
+    default: /* no other comes from a VPS */
+        break;
     }
 }
 

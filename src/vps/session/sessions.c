@@ -298,24 +298,46 @@ bool sessions_are_draining(const struct sessions *sessions)
 
 /* ---- events --------------------------------------------------------------- */
 
-static uint64_t session_number_of(const struct message *message)
+/* NULL if there is none. A gateway speaks for its own sessions only. */
+static struct session *session_of(struct sessions *sessions, const char *gateway, uint64_t number)
 {
-    return message->type == MESSAGE_TUNNEL_READY ? message->tunnel_ready.session
-                                                 : message->tunnel_failed.session;
-}
-
-static void on_message(void *arg, const char *gateway, const struct message *message)
-{
-    struct sessions *sessions = arg;
-    uint64_t number = session_number_of(message);
     struct session *session = *bucket_of(sessions, number);
-    /* A gateway speaks for its own sessions only. */
     while (session &&
            (session->number != number || !gateway_name_equal(session->gateway, gateway))) {
         session = session->same_bucket;
     }
+    return session && session->state != SESSION_ENDED ? session : NULL;
+}
+
+static void on_tunnel_ready(struct sessions *sessions, const char *gateway,
+                            const struct message_tunnel_ready *ready)
+{
+    struct session *session = session_of(sessions, gateway, ready->session);
     if (session) {
-        session_on_message(session, message);
+        session_on_tunnel_ready(session, ready);
+    }
+}
+
+static void on_tunnel_failed(struct sessions *sessions, const char *gateway,
+                             const struct message_tunnel_failed *failed)
+{
+    struct session *session = session_of(sessions, gateway, failed->session);
+    if (session) {
+        session_on_tunnel_failed(session, failed);
+    }
+}
+
+/* Without an on_NAME() for each message that a gateway may send, this does not compile. */
+static void on_message(void *arg, const char *gateway, const struct message *message)
+{
+    switch (message->type) {
+#define MESSAGE_OF_GATEWAY(NAME, name)           \
+    case MESSAGE_##NAME:                         \
+        on_##name(arg, gateway, &message->name); \
+        break;
+#include "control/messages.def"
+    default: /* no other comes from a gateway */
+        break;
     }
 }
 
