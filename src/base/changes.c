@@ -8,147 +8,82 @@
  */
 #include "base/changes.h"
 
-#include <errno.h>
-#include <stdint.h>
 #include <string.h>
-
-#include "base/congestion.h"
-#include "base/host.h"
 
 enum { SHOWN_MAX = 161 }; /* of a text, so that the old and the new one fit */
 
-/* ---- the forms of base's own parsers ---------------------------------------- */
-
-static void show_number(const struct setting *setting, const void *field, struct text *text)
-{
-    long number = *(const long *)field;
-    if (setting->optional && number < setting->min) {
-        text_add(text, "unset");
-    } else {
-        text_add(text, "%ld", number);
-    }
-}
-
-static void show_port(const struct setting *setting, const void *field, struct text *text)
-{
-    (void)setting;
-    text_add(text, "%u", *(const uint16_t *)field);
-}
-
-static void show_switch(const struct setting *setting, const void *field, struct text *text)
-{
-    (void)setting;
-    text_add(text, "%s", *(const bool *)field ? "on" : "off");
-}
-
-static void show_level(const struct setting *setting, const void *field, struct text *text)
-{
-    (void)setting;
-    text_add(text, "%s", log_level_name(*(const enum log_level *)field));
-}
-
-static const struct setting_form FORMS[] = {
-    {setting_number, sizeof(long), show_number, NULL},
-    {setting_port, sizeof(uint16_t), show_port, NULL},
-    {setting_switch, sizeof(bool), show_switch, NULL},
-    {setting_log_level, sizeof(enum log_level), show_level, NULL},
-    {setting_rust_log, sizeof(enum log_level), show_level, NULL},
-    {setting_text, 0, NULL, NULL},
-    {setting_host, 0, NULL, NULL},
-    {setting_congestion, 0, NULL, NULL},
-    {NULL, 0, NULL, NULL},
-};
-
-static const struct setting_form *find_form(const struct setting *setting,
-                                            const struct setting_form *forms)
-{
-    const struct setting_form *lists[] = {forms, FORMS};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        for (const struct setting_form *form = lists[i]; form && form->parse; form++) {
-            if (form->parse == setting->parse) {
-                return form;
-            }
-        }
-    }
-    return NULL;
-}
-
 /* ---- comparing ---------------------------------------------------------------- */
 
-static const void *field_of(const struct setting *setting, const void *settings)
+static bool is_same(const struct setting_type *type, const void *before, const void *after)
 {
-    return (const char *)settings + setting->offset;
+    return type->size == 0 ? strcmp(before, after) == 0 : memcmp(before, after, type->size) == 0;
 }
 
-static bool is_same(const struct setting_form *form, const void *before, const void *after)
-{
-    return form->size == 0 ? strcmp(before, after) == 0 : memcmp(before, after, form->size) == 0;
-}
-
-static void show(const struct setting *setting, const struct setting_form *form, const void *field,
-                 struct text *text)
+static void show(const struct setting *setting, const void *field, struct text *text)
 {
     char value[SHOWN_MAX];
     struct text shown = text_over(value, sizeof value);
-    if (form->show) {
-        form->show(setting, field, text);
+    if (setting->type->show) {
+        setting->type->show(setting, field, text);
     } else {
         text_add(&shown, "%s", *(const char *)field ? (const char *)field : "unset");
         text_add(text, "%s", value);
     }
 }
 
-static void compare(const struct setting *setting, const struct setting_form *form,
-                    const void *before, const void *after, struct text *text)
+static void compare(const struct setting *setting, const void *before, const void *after,
+                    struct text *text)
 {
-    /* Lists say for themselves what was added and removed: nobody finds that in two long lines. */
-    if (form->differ) {
-        form->differ(before, after, text);
-    } else if (is_same(form, before, after)) {
+    if (setting->type->differ) {
+        setting->type->differ(before, after, text);
+    } else if (is_same(setting->type, before, after)) {
         return;
     } else if (setting->secret) {
         text_add(text, "changed");
     } else {
-        show(setting, form, before, text);
+        show(setting, before, text);
         text_add(text, " → ");
-        show(setting, form, after, text);
+        show(setting, after, text);
     }
 }
 
-int changes_find(const struct setting *table, size_t count, const struct setting_form *forms,
-                 const void *before, const void *after, struct changes *changes)
+/* It fills the same field as the one behind it, and is not named beside that. */
+static bool is_older_name(const struct settings_table *tables, size_t number, size_t offset)
 {
-    for (size_t i = 0; i < count && changes->count < CHANGES_MAX; i++) {
-        const struct setting *setting = &table[i];
-        const struct setting_form *form = find_form(setting, forms);
+    size_t next;
+    return settings_row(tables, number + 1, &next) && next == offset;
+}
+
+void changes_find(const struct settings_table *tables, const void *before, const void *after,
+                  struct changes *changes)
+{
+    const struct setting *row;
+    size_t offset;
+    for (size_t i = 0; changes->count < CHANGES_MAX && (row = settings_row(tables, i, &offset));
+         i++) {
         struct change *change = &changes->list[changes->count];
         struct text text = text_over(change->text, sizeof change->text);
-        if (!form) {
-            return -ENOTSUP;
+        if (is_older_name(tables, i, offset)) {
+            continue;
         }
-        if (i + 1 < count && table[i + 1].offset == setting->offset) {
-            continue; /* an older name of the next one */
-        }
-        compare(setting, form, field_of(setting, before), field_of(setting, after), &text);
+        compare(row, (const char *)before + offset, (const char *)after + offset, &text);
         if (text.len > 0) {
-            change->name = setting->name;
-            change->needs_restart = setting->at_start;
+            change->name = row->name;
+            change->needs_restart = row->at_start;
             changes->count++;
         }
     }
-    return 0;
 }
 
-void changes_hold_back(const struct setting *table, size_t count, const struct setting_form *forms,
-                       const void *before, void *after)
+void changes_hold_back(const struct settings_table *tables, const void *before, void *after)
 {
-    for (size_t i = 0; i < count; i++) {
-        /* By size: 0 is text, which ends with its NUL. */
-        const struct setting_form *form = find_form(&table[i], forms);
-        const void *from = field_of(&table[i], before);
-        if (table[i].at_start && form) {
-            memcpy((char *)after + table[i].offset, from,
-                   form->size > 0 ? form->size : strlen(from) + 1);
+    const struct setting *row;
+    size_t offset;
+    for (size_t i = 0; (row = settings_row(tables, i, &offset)); i++) {
+        const char *from = (const char *)before + offset;
+        if (row->at_start) {
+            memcpy((char *)after + offset, from,
+                   row->type->size > 0 ? row->type->size : strlen(from) + 1);
         }
     }
 }

@@ -14,16 +14,6 @@
 #include "base/settings.h"
 #include "base/text.h"
 
-/* How the fields that one parser fills are compared and shown; base's own are known. */
-struct setting_form {
-    int (*parse)(const struct setting *setting, const char *text, void *field, struct why *why);
-    size_t size; /* of the field; 0: it is text */
-    /* Adds the value; NULL: it is text, or secret. */
-    void (*show)(const struct setting *setting, const void *field, struct text *text);
-    /* For lists: adds what was added, removed and changed, or nothing. NULL: old → new. */
-    void (*differ)(const void *before, const void *after, struct text *text);
-};
-
 enum { CHANGES_MAX = 48, CHANGE_TEXT_MAX = 400 };
 
 struct change {
@@ -37,15 +27,11 @@ struct changes {
     struct change list[CHANGES_MAX];
 };
 
-/*
- * Adds what differs, by the table; forms end with one without a parser. -ENOTSUP: a row's
- * parser has no form.
- */
-int changes_find(const struct setting *table, size_t count, const struct setting_form *forms,
-                 const void *before, const void *after, struct changes *changes);
-/* Settings that are only read at startup get their old value in `after`. */
-void changes_hold_back(const struct setting *table, size_t count, const struct setting_form *forms,
-                       const void *before, void *after);
+/* Adds what differs between two of the structs that the tables are of. */
+void changes_find(const struct settings_table *tables, const void *before, const void *after,
+                  struct changes *changes);
+/* What is read at the start only is in `after` as it was before. */
+void changes_hold_back(const struct settings_table *tables, const void *before, void *after);
 
 /* At least one takes effect without a restart. */
 bool changes_in_force(const struct changes *changes);
@@ -60,7 +46,7 @@ void changes_say(const struct changes *changes, struct text *text);
  */
 void changes_log(const struct changes *changes, const struct log *log, enum log_level was);
 
-/* For `differ`: adds ", " if something stands there, and then an item and what became of it. */
+/* For a type's `differ`: adds ", " if something stands there, and then an item and what became of it. */
 void changes_add_item(struct text *text, const char *item, const char *verb);
 
 #endif

@@ -16,8 +16,7 @@ static const char BEST[] = "bbr";
 
 /* ---- the setting ------------------------------------------------------------ */
 
-int setting_congestion(const struct setting *setting, const char *text, void *field,
-                       struct why *why)
+static int parse(const struct setting *setting, const char *text, void *field, struct why *why)
 {
     static const char LETTERS[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
     (void)setting;
@@ -31,6 +30,8 @@ int setting_congestion(const struct setting *setting, const char *text, void *fi
     memcpy(field, text, len + 1);
     return 0;
 }
+
+const struct setting_type SETTING_CONGESTION = {parse, 0, NULL, NULL};
 
 /* ---- what there is ---------------------------------------------------------- */
 

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
-#include "base/settings.h"
+#include "base/setting.h"
 #include "base/text.h"
 #include "base/why.h"
 
@@ -44,9 +44,7 @@ struct congestion {
     uint32_t from_us;                   /* those with a shorter round trip keep it, too */
 };
 
-/* For the tables of settings: char[CONGESTION_NAME_MAX + 1]. */
-int setting_congestion(const struct setting *setting, const char *text, void *field,
-                       struct why *why);
+extern const struct setting_type SETTING_CONGESTION; /* char[CONGESTION_NAME_MAX + 1] */
 
 /* Reads what the kernel has, from CONGESTION_FOLDER. */
 struct congestion_system congestion_look(const char *folder);

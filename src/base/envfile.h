@@ -35,25 +35,9 @@ int envfile_read(const char *path, struct envfile **ret_file, struct why *why);
 bool envfile_get(const struct envfile *file, const char *name, char ret_value[ENVFILE_LINE_MAX]);
 /* Changes the line of that name that counts, or adds one. The value is one line without quotes. */
 int envfile_set(struct envfile *file, const char *name, const char *value);
-/*
- * Writes it beside and renames, so that the file is a whole one at every moment. An
- * existing file keeps its owner and mode, except that others lose their rights; a new one gets
- * 0640 and the group pamtunnel if root writes it, and 0600 otherwise. Creates the folder.
- */
+/* Writes all of it, as secret_file_replace() does. 0 or -errno with why. */
 int envfile_write(const struct envfile *file, struct why *why);
-/* To be called before questions are asked: 0, or -errno with why if the file cannot be written. */
-int envfile_check(const char *path, struct why *why);
-/*
- * Nobody but the caller and root owns the file or can put another one in its place: file and
- * folder are theirs, and others can neither write to the folder nor move it away. -EPERM with a
- * sentence in why; 0 even if there is no such file or folder yet. Everything that writes here
- * checks this first.
- */
-int envfile_is_safe(const char *path, struct why *why);
 /* Accepts NULL; wipes what it held. */
 void envfile_free(struct envfile *file);
-
-/* The same for any file that is replaced as a whole: a key in a file of its own. */
-int envfile_replace(const char *path, const char *content, struct why *why);
 
 #endif

@@ -25,6 +25,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/list.h"
 #include "base/listener.h"
 #include "base/timer.h"
 #include "base/watch.h"
@@ -32,7 +33,7 @@
 enum { BACKLOG = 16, PATIENCE_MS = 1000 /* with an idle client, when there is no descriptor */ };
 
 struct lines_client {
-    struct lines_client *next;
+    struct list home; /* among the clients */
     struct lines *lines;
     int fd;
     uid_t uid;
@@ -52,7 +53,7 @@ struct lines_client {
 struct lines {
     struct lines_rules rules;
     struct listener *listener;
-    struct lines_client *clients;
+    struct list clients; /* the oldest one first */
     unsigned count;
 };
 
@@ -83,11 +84,7 @@ static void drop(struct lines_client *client)
     if (client->gone) {
         return;
     }
-    struct lines_client **at = &lines->clients;
-    while (*at != client) {
-        at = &(*at)->next;
-    }
-    *at = client->next;
+    list_remove(&client->home);
     lines->count--;
     client->gone = true;
     watch_free(client->watch);
@@ -172,6 +169,14 @@ void lines_say(struct lines_client *client, const char *line)
     flush(client);
 }
 
+void lines_read_on(struct lines_client *client)
+{
+    if (!client->gone) {
+        client->owed = false;
+        wait_for(client, WATCH_READ);
+    }
+}
+
 void lines_hang_up(struct lines_client *client)
 {
     client->leaving = true;
@@ -242,9 +247,9 @@ static struct lines_client *least_wanted(const struct lines *lines)
 {
     /* "<=": of several that are as silent, the one that came first, which is last in the list. */
     struct lines_client *found = NULL;
-    for (struct lines_client *client = lines->clients; client; client = client->next) {
+    list_each (struct lines_client, client, &lines->clients, home) {
         if (!found || (found->owed && !client->owed) ||
-            (found->owed == client->owed && client->idle_since_ms <= found->idle_since_ms)) {
+            (found->owed == client->owed && client->idle_since_ms < found->idle_since_ms)) {
             found = client;
         }
     }
@@ -276,8 +281,7 @@ static struct lines_client *client_new(struct lines *lines, int fd)
         client_free(client);
         return NULL;
     }
-    client->next = lines->clients;
-    lines->clients = client;
+    list_append(&lines->clients, &client->home);
     lines->count++;
     wait_for(client, WATCH_READ);
     return client;
@@ -380,6 +384,7 @@ struct lines *lines_new(int fd, const struct lines_rules *rules)
         return NULL;
     }
     lines->rules = *rules;
+    list_init(&lines->clients);
     lines->listener = listener_new(rules->loop, fd, on_caller, lines);
     if (!lines->listener) {
         free(lines);
@@ -394,8 +399,8 @@ void lines_free(struct lines *lines)
     if (!lines) {
         return;
     }
-    while (lines->clients) {
-        drop(lines->clients);
+    while (!list_is_empty(&lines->clients)) {
+        drop(list_owner(lines->clients.next, struct lines_client, home));
     }
     listener_free(lines->listener);
     free(lines);

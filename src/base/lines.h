@@ -1,6 +1,7 @@
 /*
- * lines: a server on a Unix socket of this machine, one line in and one line out, for those
- * who administer a process or ask how it is.
+ * lines: a server for this machine, a line in and a line out, on a Unix socket or a port of
+ * loopback: for those who administer a process or ask how it is. An answer that is text with
+ * newlines in it, and a request of several lines (HTTP), are served alike.
  *
  * No client can make it hold much, spin, or shut others out:
  *  - a line has LINES_LEN_MAX bytes at most, its newline among them
@@ -32,7 +33,10 @@ struct lines_rules {
     uv_loop_t *loop;
     /* It has connected, and can be sent a line. NULL: nothing to do. */
     void (*called)(void *arg, struct lines_client *client);
-    /* A line, without its newline. It is answered now or later, with one lines_say(). */
+    /*
+     * A line, without its newline. It is answered now or later, with one lines_say(), or it is a
+     * part of something longer: lines_read_on().
+     */
     void (*line)(void *arg, struct lines_client *client, const char *line, size_t len);
     /* It left, or was hung up on. NULL: nothing to do. */
     void (*gone)(void *arg, struct lines_client *client);
@@ -47,15 +51,17 @@ struct lines_rules {
  */
 int lines_listen(const struct sockaddr_un *addr, socklen_t len);
 
-/* Takes over the descriptor. NULL when out of memory: it stays the caller's. */
+/* Takes over a descriptor that listens. NULL when out of memory: it stays the caller's. */
 struct lines *lines_new(int fd, const struct lines_rules *rules);
 /* Hangs up on everybody; what the kernel has not accepted by now is lost. Accepts NULL. */
 void lines_free(struct lines *lines);
 
-/* Its user, from the kernel (SO_PEERCRED). */
+/* Its user, as the kernel says; (uid_t)-1 of one that did not come over a Unix socket. */
 uid_t lines_uid(const struct lines_client *client);
 /* Sends a line and a newline. The copy that may be held until it is sent is wiped afterwards. */
 void lines_say(struct lines_client *client, const char *line);
+/* Instead of an answer to its line: the next one is waited for. */
+void lines_read_on(struct lines_client *client);
 /* Hangs up as soon as what was said to it has been sent. */
 void lines_hang_up(struct lines_client *client);
 

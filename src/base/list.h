@@ -16,6 +16,18 @@ struct list {
 /* The object of a type around its list member. */
 #define list_owner(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): types and names take none */
+/*
+ * A loop over all objects that are in the list by this member, from the first to the last. The
+ * body may take out, and free, the one that it is at, but no other.
+ */
+#define list_each(type, object, head, member)                                 \
+    for (type *object = list_owner((head)->next, type, member),               \
+              *object##_next = list_owner(object->member.next, type, member); \
+         &object->member != (head);                                           \
+         object = object##_next, object##_next = list_owner(object->member.next, type, member))
+/* NOLINTEND(bugprone-macro-parentheses) */
+
 static inline void list_init(struct list *list)
 {
     list->prev = list->next = list;
@@ -33,6 +45,11 @@ static inline void list_append(struct list *head, struct list *node)
     node->next = head;
     head->prev->next = node;
     head->prev = node;
+}
+
+static inline void list_prepend(struct list *head, struct list *node)
+{
+    list_append(head->next, node);
 }
 
 static inline void list_remove(struct list *node)

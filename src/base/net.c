@@ -174,21 +174,25 @@ bool addr_is_public(const struct addr *addr)
     return !addr_not_public(addr);
 }
 
-/* Connecting a UDP socket sends nothing: it only asks the routing table. */
-int net_own_address(int family, struct addr *ret_addr)
+int net_own_end(int fd, struct addr *ret_addr)
 {
     struct sockaddr_storage own;
     socklen_t len = sizeof own;
+    return getsockname(fd, (struct sockaddr *)&own, &len) < 0
+               ? -errno
+               : addr_from((struct sockaddr *)&own, ret_addr);
+}
+
+/* Connecting a UDP socket sends nothing: it only asks the routing table. */
+int net_own_address(int family, struct addr *ret_addr)
+{
     struct addr world;
     int err = addr_parse(family == AF_INET ? "192.0.2.1" : "2001:db8::1", 9, &world);
     int fd = err < 0 ? err : socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return err < 0 ? err : -errno;
     }
-    err = connect(fd, &world.sa, addr_len(&world)) < 0 ||
-                  getsockname(fd, (struct sockaddr *)&own, &len) < 0
-              ? -errno
-              : addr_from((struct sockaddr *)&own, ret_addr);
+    err = connect(fd, &world.sa, addr_len(&world)) < 0 ? -errno : net_own_end(fd, ret_addr);
     close(fd);
     return err;
 }

@@ -52,6 +52,8 @@ struct addr addr_network(const struct addr *addr, unsigned bits);
 bool addr_is_public(const struct addr *addr);
 /* What it is if it is not public, and who can reach it: "a private address, ..."; else NULL. */
 const char *addr_not_public(const struct addr *addr);
+/* The address of a socket's own end. 0 or -errno. */
+int net_own_end(int fd, struct addr *ret_addr);
 /*
  * The address of this machine that packets to the Internet leave from. -errno if there is no
  * route in that family.

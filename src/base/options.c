@@ -188,6 +188,16 @@ static unsigned actions_of(const struct options_table *table, struct options *op
     return actions;
 }
 
+option_action_fn options_action(const struct options_table *table, const struct options *options)
+{
+    size_t i = 0;
+    while (i < table->count &&
+           !(table->flags[i].action && (options->flags & table->flags[i].bit))) {
+        i++;
+    }
+    return i < table->count ? table->flags[i].action : NULL;
+}
+
 /* "--setup, --invite" */
 static void add_actions(struct text *text, const struct options_table *table, unsigned actions)
 {

@@ -13,14 +13,19 @@
 #include "base/completion.h"
 #include "base/why.h"
 
-/* A flag that this program has in addition to the common ones. */
+struct options;
+
+/* What a program does in the place of running. Returns its exit status. */
+typedef int (*option_action_fn)(const struct options *options);
+
+/* A flag that this program has beside the common ones. */
 struct option_flag {
     const char *name; /* "--local" */
     const char *help;
-    unsigned bit;      /* in `flags` below, of the lower half */
-    const char *takes; /* "NAME": a value follows; NULL: none does */
-    bool action;       /* does something else than to run: goes alone among its like */
-    unsigned with;     /* the bits of the actions where it has an effect; 0: any but --version… */
+    unsigned bit;            /* in `flags` below, of the lower half */
+    const char *takes;       /* "NAME": a value follows; NULL: none does */
+    option_action_fn action; /* NULL: it does not keep the program from running. One at a time */
+    unsigned with; /* the bits of the actions where it has an effect; 0: any but --version… */
 };
 
 /* For `with`, beside the bits of the program's own. */
@@ -46,6 +51,8 @@ struct options {
     char *values[OPTIONS_VALUES_MAX]; /* by the number of the bit; see options_value() */
 };
 
+/* That of the option that was given; NULL: none. */
+option_action_fn options_action(const struct options_table *table, const struct options *options);
 /* What followed the option of this bit, in argv; NULL if it was not given. */
 char *options_value(const struct options *options, unsigned bit);
 

@@ -1,27 +1,22 @@
 /*
- * getaddrinfo(3) blocks and cannot be stopped, so each look-up has a thread of its own, and libuv's
- * pool of four is left alone: a few dead name servers would block file work and each other.
+ * A look-up goes on in its thread until the C library gives up: getaddrinfo(3) cannot be stopped.
+ * So a resolve whose owner cancelled it, or was told that the time is over, stays behind the scene,
+ * counts as running, and frees itself on the loop when its thread is done. Its owner may start and
+ * cancel others, and free the resolver, from inside the callback.
  *
- *     started --answer--> told --> freed          (the thread ends first)
- *     started --time-out--> told ... thread ends --> freed
- *     started --cancel-->  ... thread ends --> freed
- *
- * While the thread runs, it alone writes err, count and addrs; the loop reads them after
- * uv_async_send(). A look-up that nobody waits for keeps its memory, its thread and its place
- * among resolver.most until it ends by itself. A resolver that is freed before that lives on,
- * ownerless, until the last of them is done.
- *
- * Re-entrancy: the callback runs once, with fn cleared before it, so it may start another
- * look-up or cancel any other one. It must not cancel its own: the header calls it gone.
+ * Threads of its own, since libuv lets slow work have half of its four: a few names whose servers
+ * do not answer would hold up all others.
  */
 #include "base/resolve.h"
 
 #include <errno.h>
 #include <netdb.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/host.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "base/timer.h"
 
 /* More than the C libraries' resolvers and their plugins take; the default may be 8 MiB. */
@@ -36,13 +31,17 @@ struct resolver {
 struct resolve {
     struct resolver *resolver;
     struct timer *timer; /* of the time-out; without a look-up, of the answer */
-    resolve_fn fn;       /* NULL: nobody waits any more */
+    /* One of them is set; both NULL: nobody waits any more. */
+    resolve_fn fn;
+    resolve_name_fn name_fn;
     void *arg;
 
     /* The look-up. Its thread writes the answer, and nobody reads that before `done`. */
     bool looking;
-    uv_thread_t thread;
+    pthread_t thread;
     uv_async_t done;
+    bool backwards; /* from `of` to `host`, and from there to the addresses, to confirm it */
+    struct addr of;
     char host[HOST_MAX + 1];
     uint16_t port;
     int err;
@@ -81,21 +80,36 @@ static unsigned collect(const struct addrinfo *list, uint16_t port, struct addr 
     return count;
 }
 
-static void look_up(void *arg)
+static int look_addresses_up(struct resolve *resolve)
 {
-    struct resolve *resolve = arg;
     /* One entry per address; families that this machine cannot reach sort last anyway. */
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list = NULL;
     int status = getaddrinfo(resolve->host, NULL, &hints, &list);
-    if (status == 0) {
-        resolve->count = collect(list, resolve->port, resolve->addrs);
-        resolve->err = resolve->count > 0 ? 0 : -ENOENT;
-        freeaddrinfo(list);
-    } else {
-        resolve->err = resolver_error(status);
+    if (status != 0) {
+        return resolver_error(status);
     }
-    /* From here on the loop may join the thread and free all of this. */
+    resolve->count = collect(list, resolve->port, resolve->addrs);
+    freeaddrinfo(list);
+    return resolve->count > 0 ? 0 : -ENOENT;
+}
+
+/* Any text may stand in a reverse zone. */
+static int look_name_up(struct resolve *resolve)
+{
+    int status = getnameinfo(&resolve->of.sa, addr_len(&resolve->of), resolve->host,
+                             RESOLVE_NAME_SIZE, NULL, 0, NI_NAMEREQD);
+    return status != 0                             ? resolver_error(status)
+           : host_kind(resolve->host) == HOST_NAME ? 0
+                                                   : -ENOENT;
+}
+
+static void *look_up(void *arg)
+{
+    struct resolve *resolve = arg;
+    int err = resolve->backwards ? look_name_up(resolve) : 0;
+    resolve->err = err < 0 ? err : look_addresses_up(resolve);
     uv_async_send(&resolve->done);
+    return NULL;
 }
 
 /* ---- the loop -------------------------------------------------------------- */
@@ -113,42 +127,57 @@ static void on_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
-/* Tells the one who asked, once. */
-static void answer(struct resolve *resolve, int err, const struct addr *addrs, unsigned count)
+static bool leads_back(const struct resolve *resolve)
 {
-    resolve_fn fn = resolve->fn;
+    unsigned i = 0;
+    while (i < resolve->count && !addr_same_host(&resolve->addrs[i], &resolve->of)) {
+        i++;
+    }
+    return i < resolve->count;
+}
+
+/* From now on nobody waits for it. */
+static void let_go(struct resolve *resolve)
+{
     resolve->fn = NULL;
+    resolve->name_fn = NULL;
     timer_free(resolve->timer);
     resolve->timer = NULL;
-    if (fn && err < 0) {
-        fn(resolve->arg, err, NULL, 0);
-    } else if (fn) {
-        fn(resolve->arg, 0, addrs, count);
+}
+
+/* Tells the one who asked, once. */
+static void answer(struct resolve *resolve, int err)
+{
+    resolve_fn fn = resolve->fn;
+    resolve_name_fn name_fn = resolve->name_fn;
+    let_go(resolve);
+    if (fn) {
+        fn(resolve->arg, err, err < 0 ? NULL : resolve->addrs, err < 0 ? 0 : resolve->count);
+    } else if (name_fn) {
+        name_fn(resolve->arg, err == 0 && leads_back(resolve) ? resolve->host : NULL);
     }
 }
 
 static void on_done(uv_async_t *done)
 {
     struct resolve *resolve = done->data;
-    uv_thread_join(&resolve->thread); /* it has nothing left to do */
+    pthread_join(resolve->thread, NULL); /* it has nothing left to do */
     count_down(resolve->resolver);
-    answer(resolve, resolve->err, resolve->addrs, resolve->count);
+    answer(resolve, resolve->err);
     uv_close((uv_handle_t *)done, on_closed);
 }
 
 /* The look-up itself cannot be stopped; it goes on, but nobody waits for it. */
 static void on_time_over(void *arg)
 {
-    answer(arg, -EAGAIN, NULL, 0);
+    answer(arg, -EAGAIN);
 }
 
 static void on_known(void *arg)
 {
     struct resolve *resolve = arg;
-    struct resolve known = *resolve;
-    resolve_cancel(resolve);
-    known.timer = NULL;
-    answer(&known, known.err, known.addrs, known.count);
+    answer(resolve, resolve->err);
+    free(resolve);
 }
 
 /* ---- starting -------------------------------------------------------------- */
@@ -156,38 +185,38 @@ static void on_known(void *arg)
 static int start_thread(struct resolve *resolve)
 {
     struct resolver *resolver = resolve->resolver;
-    uv_thread_options_t options = {.flags = UV_THREAD_HAS_STACK_SIZE, .stack_size = STACK_SIZE};
     if (uv_async_init(resolver->loop, &resolve->done, on_done) < 0) {
+        let_go(resolve);
+        free(resolve);
         return -ENOMEM;
     }
     resolve->done.data = resolve;
     resolver->running++;
     resolve->looking = true;
-    if (uv_thread_create_ex(&resolve->thread, &options, look_up, resolve) < 0) {
+    if (thread_start(&resolve->thread, STACK_SIZE, look_up, resolve) < 0) {
         resolver->running--;
-        resolve->fn = NULL;
-        timer_free(resolve->timer);
+        let_go(resolve);
         uv_close((uv_handle_t *)&resolve->done, on_closed);
         return -EAGAIN;
     }
     return 0;
 }
 
-static int start(struct resolve *resolve, uint64_t timeout_ms)
+/* known: what is asked for needs no look-up. */
+static struct resolve *start(struct resolve *resolve, bool known, uint64_t timeout_ms)
 {
     struct resolver *resolver = resolve->resolver;
-    bool literal = addr_parse(resolve->host, resolve->port, &resolve->addrs[0]) == 0;
-    /* An address needs no thread, so it is answered even when all of them are busy. */
-    bool busy = !literal && resolver->running >= resolver->most;
-    resolve->count = literal ? 1 : 0;
-    resolve->err = busy ? -EBUSY : 0;
-    resolve->timer = timer_new(resolver->loop, literal || busy ? on_known : on_time_over, resolve);
+    if (!known && resolver->running >= resolver->most) {
+        resolve->err = -EBUSY;
+        known = true;
+    }
+    resolve->timer = timer_new(resolver->loop, known ? on_known : on_time_over, resolve);
     if (!resolve->timer) {
         free(resolve);
-        return -ENOMEM;
+        return NULL;
     }
-    timer_set(resolve->timer, literal || busy ? 0 : timeout_ms);
-    return literal || busy ? 0 : start_thread(resolve);
+    timer_set(resolve->timer, known ? 0 : timeout_ms);
+    return known || start_thread(resolve) == 0 ? resolve : NULL;
 }
 
 struct resolve *resolve_start(struct resolver *resolver, const char *host, uint16_t port,
@@ -203,7 +232,23 @@ struct resolve *resolve_start(struct resolver *resolver, const char *host, uint1
     resolve->arg = arg;
     struct text text = text_over(resolve->host, sizeof resolve->host);
     text_add(&text, "%s", host);
-    return start(resolve, timeout_ms) < 0 ? NULL : resolve;
+    resolve->count = addr_parse(resolve->host, port, &resolve->addrs[0]) == 0;
+    return start(resolve, resolve->count > 0, timeout_ms);
+}
+
+struct resolve *resolve_name_start(struct resolver *resolver, const struct addr *addr,
+                                   uint64_t timeout_ms, resolve_name_fn fn, void *arg)
+{
+    struct resolve *resolve = calloc(1, sizeof *resolve);
+    if (!resolve) {
+        return NULL;
+    }
+    resolve->resolver = resolver;
+    resolve->backwards = true;
+    resolve->of = *addr;
+    resolve->name_fn = fn;
+    resolve->arg = arg;
+    return start(resolve, !addr_is_public(addr), timeout_ms);
 }
 
 void resolve_cancel(struct resolve *resolve)
@@ -211,9 +256,7 @@ void resolve_cancel(struct resolve *resolve)
     if (!resolve) {
         return;
     }
-    resolve->fn = NULL;
-    timer_free(resolve->timer);
-    resolve->timer = NULL;
+    let_go(resolve);
     if (!resolve->looking) {
         free(resolve); /* else it frees itself when the thread is done */
     }

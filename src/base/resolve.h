@@ -12,7 +12,7 @@
 
 #include "base/net.h"
 
-enum { RESOLVE_MAX = 16 };
+enum { RESOLVE_MAX = 16, RESOLVE_NAME_SIZE = 81 };
 
 /* Those who share it have `most` look-ups at once; an abandoned one counts until it ends. */
 struct resolver;
@@ -33,7 +33,19 @@ typedef void (*resolve_fn)(void *arg, int err, const struct addr *addrs, unsigne
 /* NULL when out of memory. */
 struct resolve *resolve_start(struct resolver *resolver, const char *host, uint16_t port,
                               uint64_t timeout_ms, resolve_fn fn, void *arg);
-/* The callback will not run. Accepts NULL. */
+/*
+ * The other way round. Whoever owns an address can write any name into its reverse zone, and see
+ * to it that the answer takes long: so it has to be a name by its form (HOST_NAME, shorter than
+ * RESOLVE_NAME_SIZE), and one whose own addresses include this one. NULL: there is none, or not
+ * in time, or the resolver is busy. Called once; the resolve is gone afterwards.
+ */
+typedef void (*resolve_name_fn)(void *arg, const char *name);
+
+/* Addresses that the world has no names for are not looked up. NULL when out of memory. */
+struct resolve *resolve_name_start(struct resolver *resolver, const struct addr *addr,
+                                   uint64_t timeout_ms, resolve_name_fn fn, void *arg);
+
+/* Of either kind: the callback will not run. Accepts NULL. */
 void resolve_cancel(struct resolve *resolve);
 
 #endif

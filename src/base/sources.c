@@ -17,15 +17,14 @@ static void add(struct sources *sources, const char *path)
 static void add_secret_files(struct sources *sources, const struct settings_source *source,
                              const struct vocabulary *vocabulary)
 {
-    for (unsigned t = 0; t < VOCABULARY_TABLES; t++) {
-        for (size_t i = 0; i < vocabulary->tables[t].count; i++) {
-            add(sources, settings_file_of(source, vocabulary->tables[t].rows[i].name));
-        }
+    const struct setting *row;
+    for (size_t i = 0; (row = settings_row(vocabulary->tables, i, NULL)); i++) {
+        add(sources, settings_file_of(source, row->name));
     }
 }
 
-/* A pipe or a terminal waits for input, perhaps forever. */
-static int check(const struct sources *sources, struct why *why)
+/* A pipe or a terminal waits for input, perhaps for ever. */
+static int check_plain(const struct sources *sources, struct why *why)
 {
     struct stat file;
     for (unsigned i = 0; i < sources->count; i++) {
@@ -44,15 +43,22 @@ int sources_find(struct sources *sources, const char *env_file, const struct voc
 {
     struct settings_source *source;
     add(sources, env_file);
-    /* Twice: the env file first, and then the secret files that it names. */
-    int err = check(sources, why); /* before it is opened: that may wait */
+    int err = check_plain(sources, why); /* before it is opened: that may wait */
     err = err < 0 ? err : settings_open(env_file, &source, why);
     if (err < 0) {
         return err;
     }
     add_secret_files(sources, source, vocabulary);
     settings_close(source);
-    return check(sources, why);
+    return check_plain(sources, why);
+}
+
+int sources_check(const char *env_file, const struct vocabulary *vocabulary, struct why *why)
+{
+    struct sources sources = {0};
+    int err = sources_find(&sources, env_file, vocabulary, why);
+    sources_done(&sources);
+    return err;
 }
 
 void sources_explain(int err, bool sandboxed, struct why *why)

@@ -19,7 +19,9 @@ struct sources {
  */
 int sources_find(struct sources *sources, const char *env_file, const struct vocabulary *vocabulary,
                  struct why *why);
-/* After -EACCES inside a sandbox: adds to why that a file in a new place needs a restart. */
+/* Finds them for nothing but these errors. */
+int sources_check(const char *env_file, const struct vocabulary *vocabulary, struct why *why);
+/* After -EACCES within a sandbox: adds to why what a new place of a file takes. */
 void sources_explain(int err, bool sandboxed, struct why *why);
 /* Frees the paths; it is empty again then. */
 void sources_done(struct sources *sources);

@@ -44,14 +44,12 @@ static bool is_in(const char *const *names, const char *name)
 
 static bool is_setting(const struct vocabulary *vocabulary, const char *name)
 {
-    for (unsigned t = 0; t < VOCABULARY_TABLES; t++) {
-        for (size_t i = 0; i < vocabulary->tables[t].count; i++) {
-            if (strcmp(vocabulary->tables[t].rows[i].name, name) == 0) {
-                return true;
-            }
-        }
+    const struct setting *row;
+    size_t i = 0;
+    while ((row = settings_row(vocabulary->tables, i, NULL)) && strcmp(row->name, name) != 0) {
+        i++;
     }
-    return false;
+    return row != NULL;
 }
 
 /* NAME_FILE without _FILE. False if it does not end so. */
@@ -87,10 +85,9 @@ static bool is_known(const struct vocabulary *vocabulary, const struct settings_
 static struct nearest nearest_setting(const struct vocabulary *vocabulary, const char *name)
 {
     struct nearest nearest = nearest_to(name);
-    for (unsigned t = 0; t < VOCABULARY_TABLES; t++) {
-        for (size_t i = 0; i < vocabulary->tables[t].count; i++) {
-            nearest_try(&nearest, vocabulary->tables[t].rows[i].name);
-        }
+    const struct setting *row;
+    for (size_t i = 0; (row = settings_row(vocabulary->tables, i, NULL)); i++) {
+        nearest_try(&nearest, row->name);
     }
     return nearest;
 }
@@ -167,6 +164,19 @@ int vocabulary_check_file(const struct vocabulary *vocabulary, const char *env_f
     int err = settings_open(env_file, &source, why);
     if (err == 0) {
         err = vocabulary_check(vocabulary, source, why);
+        settings_close(source);
+    }
+    return err;
+}
+
+int vocabulary_load(const struct vocabulary *vocabulary, const struct settings_table *tables,
+                    const char *env_file, void *into, struct why *why)
+{
+    struct settings_source *source;
+    int err = settings_open(env_file, &source, why);
+    if (err == 0) {
+        err = vocabulary_check(vocabulary, source, why);
+        err = err < 0 ? err : settings_load(source, tables, into, why);
         settings_close(source);
     }
     return err;
@@ -276,16 +286,14 @@ static bool goes_on(const char *path)
 static bool find_long(const struct vocabulary *vocabulary, const struct settings_source *source,
                       struct why *remark)
 {
-    for (unsigned t = 0; t < VOCABULARY_TABLES; t++) {
-        for (size_t i = 0; i < vocabulary->tables[t].count; i++) {
-            const char *name = vocabulary->tables[t].rows[i].name;
-            const char *path = settings_file_of(source, name);
-            if (path && goes_on(path)) {
-                why_set(remark, 0,
-                        "%s_FILE is %s, of which only the first line counts: the rest is ignored",
-                        name, path);
-                return true;
-            }
+    const struct setting *row;
+    for (size_t i = 0; (row = settings_row(vocabulary->tables, i, NULL)); i++) {
+        const char *path = settings_file_of(source, row->name);
+        if (path && goes_on(path)) {
+            why_set(remark, 0,
+                    "%s_FILE is %s, of which only the first line counts: the rest is ignored",
+                    row->name, path);
+            return true;
         }
     }
     return false;

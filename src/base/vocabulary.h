@@ -12,13 +12,8 @@
 #include "base/settings.h"
 #include "base/why.h"
 
-enum { VOCABULARY_TABLES = 2 };
-
 struct vocabulary {
-    struct {
-        const struct setting *rows;
-        size_t count;
-    } tables[VOCABULARY_TABLES];
+    const struct settings_table *tables;
     const char *other_agent;         /* the program whose settings are often mixed up with ours */
     const char *const *others;       /* the names that it alone has; the last is NULL */
     const char *const *environments; /* what is only read from the environment; likewise */
@@ -35,7 +30,14 @@ int vocabulary_check_file(const struct vocabulary *vocabulary, const char *env_f
                           struct why *why);
 
 /*
- * What is not an error but hardly intended: something is set twice in the file, to different values
+ * Opens the env file (may be NULL), checks its names, and loads `tables` into the agent's struct:
+ * all of the vocabulary's, or those from one of them on. 0, or -errno with why.
+ */
+int vocabulary_load(const struct vocabulary *vocabulary, const struct settings_table *tables,
+                    const char *env_file, void *into, struct why *why);
+
+/*
+ * What is no error, but hardly meant: something is set twice in the file, to different values
  * (the last one counts, as in a shell), a NAME_FILE has more than the one line that counts, or
  * the environment has a name that is nearly one of ours. True if so; remark is then a clause
  * about it. env_file may be NULL.

@@ -1,54 +1,58 @@
+/*
+ * The states of a channel:
+ *
+ *     handshake -> hello -> open -> closed
+ *
+ * handshake   TLS, in which both sides prove that they have the key
+ * hello       our HELLO is out (unless we only look), the peer's is to come: the messages of
+ *             WHEN_GREETING. Both states together have CHANNEL_HANDSHAKE_MS
+ * open        the messages of WHEN_OPEN, in the version that was agreed on; keepalive.h says
+ *             when the peer is dead
+ * closed      nothing is left but memory
+ *
+ * The owner is called from run() alone, which the loop calls. What fails deeper down, or in a
+ * call of the owner's (channel_send(), channel_press()), is only noted by fail(); run() tells
+ * of it at its end, and where it is not on the stack, `soon` has it run in the next turn. So
+ * the owner may free the channel, or end it with channel_goodbye(), in any of its callbacks,
+ * and no call of its own does that behind its back. `running` says that run() is on the stack:
+ * after each callback it looks at is_over(), and `freed` leaves the memory to it.
+ */
 #include "control/channel.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "base/crypto.h"
 #include "base/host.h"
 #include "base/net.h"
 #include "base/text.h"
 #include "base/timer.h"
 #include "base/watch.h"
 #include "control/frame.h"
+#include "control/hello.h"
+#include "control/keepalive.h"
+#include "control/queue.h"
 #include "shared/gateway_name.h"
 
-/*
- * The policy of a channel. Its one deadline timer means, by state: the whole
- * handshake including HELLO (CHANNEL_HANDSHAKE_MS), or the next keepalive.
- */
-enum {
-    PINGS_UNANSWERED_MAX = 2,
-    KEEPALIVE_SECS_MAX = 3600,
-    READS_PER_TURN = 64, /* so that one busy peer does not hold up the loop */
-    HEARD_LATELY_MS = 1000,
-    LAST_TURN_MS = 50,
-};
+enum { READS_PER_TURN = 64 /* so that one busy peer does not hold up the loop */ };
 
 enum state { STATE_HANDSHAKE, STATE_HELLO, STATE_OPEN, STATE_CLOSED };
 
 struct channel {
-    uv_loop_t *loop;
     struct channel_options options;
     enum state state;
     int fd;
     struct tls *tls;
     struct watch *watch;
-    struct timer *deadline;
-    struct timer *soon;    /* runs the channel again in the next turn of the loop */
-    struct timer *pressed; /* channel_press() */
-    bool pressing;         /* nothing has come since */
-    bool asked;            /* a PING went out for that */
-    bool overdue;          /* and its time is over */
-    uint64_t heard_ms;     /* when something came last */
-
+    struct timer *deadline; /* of the handshake and HELLO */
+    struct timer *soon;     /* runs the channel again in the next turn of the loop */
+    struct keepalive *keepalive;
     struct frame in;
-    uint8_t *queue; /* encoded frames on their way out */
-    size_t queued, queue_cap;
+    struct queue out;
 
     enum channel_end end; /* of a failure that is to be told from the loop */
     struct why end_why;
@@ -56,11 +60,8 @@ struct channel {
     bool running; /* inside run(): memory must outlive it */
     bool freed;
 
-    unsigned version; /* of the protocol */
-    unsigned keepalive_ms;
-    unsigned unanswered;
-    uint64_t rtt_us;
-    bool proven; /* channel_peer_is_proven() */
+    unsigned version; /* of the protocol, 0: none is agreed on */
+    bool proven;      /* channel_peer_is_proven() */
     enum goodbye_reason peer_goodbye;
     char peer_name[GATEWAY_NAME_MAX + 1];
     char peer_program[64];
@@ -85,12 +86,14 @@ static int fail(struct channel *channel, enum channel_end end, const char *text)
     return -1;
 }
 
+/* 0: the end of the stream, or the -errno of tls_read() and tls_write(). */
 static int fail_io(struct channel *channel, long err)
 {
     if (err == -EPROTO) {
         return fail(channel, CHANNEL_END_PROTOCOL, "broken TLS records");
     }
-    return fail(channel, CHANNEL_END_PEER, strerror((int)-err));
+    return fail(channel, CHANNEL_END_PEER,
+                err == 0 ? "the peer closed the connection" : strerror((int)-err));
 }
 
 static void release(struct channel *channel)
@@ -99,7 +102,7 @@ static void release(struct channel *channel)
     watch_free(channel->watch);
     timer_free(channel->deadline);
     timer_free(channel->soon);
-    timer_free(channel->pressed);
+    keepalive_free(channel->keepalive);
     tls_free(channel->tls);
     if (channel->fd >= 0) {
         close(channel->fd);
@@ -107,69 +110,36 @@ static void release(struct channel *channel)
     channel->watch = NULL;
     channel->deadline = NULL;
     channel->soon = NULL;
-    channel->pressed = NULL;
+    channel->keepalive = NULL;
     channel->tls = NULL;
     channel->fd = -1;
 }
 
 /* ---- sending -------------------------------------------------------------- */
 
-static void update_watch(struct channel *channel, bool want_write)
-{
-    watch_set(channel->watch, WATCH_READ | (want_write ? WATCH_WRITE : 0));
-}
-
 static int flush(struct channel *channel)
 {
-    while (channel->queued > 0) {
-        long sent = tls_write(channel->tls, channel->queue, channel->queued);
-        if (sent == TLS_WANT_WRITE || sent == TLS_WANT_READ) {
-            break;
-        }
-        if (sent < 0) {
-            return fail_io(channel, sent);
-        }
-        channel->queued -= (size_t)sent;
-        memmove(channel->queue, channel->queue + sent, channel->queued);
-        crypto_wipe(channel->queue + channel->queued, (size_t)sent); /* there may be tokens in it */
+    int err = queue_send(&channel->out, channel->tls);
+    if (err < 0) {
+        return fail_io(channel, err);
     }
-    update_watch(channel, channel->queued > 0);
+    watch_set(channel->watch, WATCH_READ | (queue_is_empty(&channel->out) ? 0 : WATCH_WRITE));
     return 0;
 }
 
-static int queue_reserve(struct channel *channel, size_t more)
+/* What goes out or comes in before one is agreed on is of the first. */
+static unsigned wire_version(const struct channel *channel)
 {
-    size_t need = channel->queued + more;
-    if (need > CHANNEL_QUEUE_MAX) {
-        return -ENOBUFS;
-    }
-    if (need <= channel->queue_cap) {
-        return 0;
-    }
-    size_t cap = need < FRAME_MAX * 4 ? FRAME_MAX * 4 : need * 2;
-    uint8_t *queue = realloc(channel->queue, cap);
-    if (!queue) {
-        return -ENOBUFS;
-    }
-    channel->queue = queue;
-    channel->queue_cap = cap;
-    return 0;
+    return channel->version ? channel->version : PROTOCOL_FIRST_VERSION;
 }
 
 static int enqueue(struct channel *channel, const struct message *message)
 {
-    if (queue_reserve(channel, FRAME_MAX) < 0) {
+    int err = queue_add(&channel->out, message, wire_version(channel));
+    if (err == -ENOBUFS) {
         return fail(channel, CHANNEL_END_PEER, "the peer does not read what it is sent");
     }
-    uint8_t *frame = channel->queue + channel->queued;
-    long len = message_encode(message, frame + FRAME_HEADER, MESSAGE_MAX);
-    if (len < 0) {
-        return (int)len;
-    }
-    frame[0] = (uint8_t)(len >> 8);
-    frame[1] = (uint8_t)len;
-    channel->queued += FRAME_HEADER + (size_t)len;
-    return flush(channel);
+    return err < 0 ? err : flush(channel);
 }
 
 int channel_send(struct channel *channel, const struct message *message)
@@ -177,27 +147,12 @@ int channel_send(struct channel *channel, const struct message *message)
     if (channel->state != STATE_OPEN || channel->failed) {
         return -ENOTCONN;
     }
-    if (message_since(message->type) > channel->version) {
-        return -EPROTONOSUPPORT;
-    }
-    if (enqueue(channel, message) < 0) {
-        if (channel->failed) {
-            timer_set(channel->soon, 0); /* the owner learns of it from the loop */
-        }
+    int err = enqueue(channel, message);
+    if (channel->failed) {
+        timer_set(channel->soon, 0); /* the owner learns of it from the loop */
         return -ENOBUFS;
     }
-    return 0;
-}
-
-static int send_hello(struct channel *channel)
-{
-    struct message message = {.type = MESSAGE_HELLO};
-    message.hello.min_version = PROTOCOL_MIN_VERSION;
-    message.hello.max_version = PROTOCOL_MAX_VERSION;
-    message.hello.keepalive_secs = (uint16_t)channel->options.keepalive_secs;
-    struct text program = text_over(message.hello.program, sizeof message.hello.program);
-    text_add(&program, "%s", channel->options.program);
-    return enqueue(channel, &message);
+    return err;
 }
 
 static void send_goodbye(struct channel *channel, enum goodbye_reason reason, const char *text)
@@ -214,51 +169,39 @@ static void send_goodbye(struct channel *channel, enum goodbye_reason reason, co
 
 /* ---- receiving ------------------------------------------------------------ */
 
-static int on_hello(struct channel *channel, const struct message_hello *hello)
+static void refuse_hello(struct channel *channel, int err, const char *why)
 {
-    if (channel->state != STATE_HELLO) {
-        return fail(channel, CHANNEL_END_PROTOCOL, "a second HELLO");
+    if (err == -EPROTONOSUPPORT) {
+        send_goodbye(channel, GOODBYE_VERSION, why);
+        fail(channel, CHANNEL_END_VERSION, why);
+    } else {
+        fail(channel, CHANNEL_END_PROTOCOL, why);
     }
+}
+
+static void on_hello(struct channel *channel, const struct message_hello *hello)
+{
+    struct message ours = hello_make(channel->options.program, channel->options.keepalive_secs);
+    struct hello_terms terms;
+    struct why why;
     memcpy(channel->peer_program, hello->program, sizeof channel->peer_program);
-    if (hello->max_version < PROTOCOL_MIN_VERSION || hello->min_version > PROTOCOL_MAX_VERSION) {
-        struct why why;
-        bool peer_is_old = hello->max_version < PROTOCOL_MIN_VERSION;
-        why_set(&why, 0, "%s speaks protocol versions %u to %u, %s speaks %d to %d: upgrade %s",
-                hello->program, hello->min_version, hello->max_version, channel->options.program,
-                PROTOCOL_MIN_VERSION, PROTOCOL_MAX_VERSION,
-                peer_is_old ? hello->program : channel->options.program);
-        send_goodbye(channel, GOODBYE_VERSION, why.text);
-        return fail(channel, CHANNEL_END_VERSION, why.text);
-    }
-    bool is_vps = channel->options.self == SENDER_VPS;
-    unsigned keepalive = is_vps ? hello->keepalive_secs : channel->options.keepalive_secs;
-    if (keepalive < 1 || keepalive > KEEPALIVE_SECS_MAX) {
-        return fail(channel, CHANNEL_END_PROTOCOL, "a keepalive interval out of bounds");
+    int err = hello_agree(&ours.hello, hello, &terms, &why);
+    if (err < 0) {
+        refuse_hello(channel, err, why.text);
+        return;
     }
     if (channel->options.look) {
         send_goodbye(channel, GOODBYE_LOOK, "");
-        return 0;
+        return;
     }
-    channel->version = hello->max_version < PROTOCOL_MAX_VERSION ? hello->max_version
-                                                                 : PROTOCOL_MAX_VERSION;
-    channel->keepalive_ms = keepalive * 1000;
+    channel->version = terms.version;
     channel->state = STATE_OPEN;
-    timer_set(channel->deadline, channel->keepalive_ms);
+    timer_stop(channel->deadline);
+    keepalive_begin(channel->keepalive, terms.keepalive_secs * (uint64_t)1000);
     channel->options.events->opened(channel->options.arg);
-    return 0;
 }
 
-static int on_pong(struct channel *channel, const struct message_pong *pong)
-{
-    uint64_t now = clock_us();
-    if (pong->sent_us <= now) {
-        channel->rtt_us = now - pong->sent_us;
-    }
-    channel->unanswered = 0;
-    return 0;
-}
-
-static int on_goodbye(struct channel *channel, const struct message_goodbye *goodbye)
+static void on_goodbye(struct channel *channel, const struct message_goodbye *goodbye)
 {
     channel->peer_goodbye = (enum goodbye_reason)goodbye->reason;
     if (goodbye->reason == GOODBYE_LOOK && channel->state == STATE_HELLO &&
@@ -267,66 +210,69 @@ static int on_goodbye(struct channel *channel, const struct message_goodbye *goo
         channel->options.events->looked(channel->options.arg, &answer);
         send_goodbye(channel, (enum goodbye_reason)answer.reason, answer.text);
     }
-    return fail(channel, CHANNEL_END_GOODBYE, goodbye->text);
+    fail(channel, CHANNEL_END_GOODBYE, goodbye->text);
 }
 
-static int on_message(struct channel *channel, const struct message *message)
+static void on_ping(struct channel *channel, const struct message_ping *ping)
 {
-    if (channel->state != STATE_OPEN && message->type != MESSAGE_HELLO &&
-        message->type != MESSAGE_GOODBYE) {
-        return fail(channel, CHANNEL_END_PROTOCOL, "a message before HELLO");
-    }
-    if (channel->state == STATE_OPEN && message_since(message->type) > channel->version) {
-        return fail(channel, CHANNEL_END_PROTOCOL, "a message of a later version");
-    }
+    struct message pong = {.type = MESSAGE_PONG, .pong.sent_us = ping->sent_us};
+    enqueue(channel, &pong);
+}
+
+static void on_pong(struct channel *channel, const struct message_pong *pong)
+{
+    keepalive_answered(channel->keepalive, pong->sent_us);
+}
+
+/* Without an on_NAME() for each message that both sides may send, this does not compile. */
+static void on_message(struct channel *channel, const struct message *message)
+{
     switch (message->type) {
-    case MESSAGE_HELLO:
-        return on_hello(channel, &message->hello);
-    case MESSAGE_GOODBYE:
-        return on_goodbye(channel, &message->goodbye);
-    case MESSAGE_PING: {
-        struct message pong = {.type = MESSAGE_PONG, .pong.sent_us = message->ping.sent_us};
-        return enqueue(channel, &pong);
-    }
-    case MESSAGE_PONG:
-        return on_pong(channel, &message->pong);
-    default:
+#define MESSAGE_OF_BOTH(NAME, name)         \
+    case MESSAGE_##NAME:                    \
+        on_##name(channel, &message->name); \
+        break;
+#include "control/messages.def"
+    default: /* the owner's */
         channel->options.events->received(channel->options.arg, message);
-        return 0;
     }
 }
 
-static int on_frame(struct channel *channel, const uint8_t *body, size_t len)
+static void on_frame(struct channel *channel, const uint8_t *body, size_t len)
 {
     enum message_sender peer = channel->options.self == SENDER_VPS ? SENDER_GATEWAY : SENDER_VPS;
-    struct message message;
-    if (message_decode(body, len, peer, &message) < 0) {
-        return fail(channel, CHANNEL_END_PROTOCOL, "a message that makes no sense");
+    bool is_open = channel->state == STATE_OPEN;
+    struct message message = {0};
+    int err = message_decode(body, len, peer, wire_version(channel), &message);
+    if (err < 0) {
+        fail(channel, CHANNEL_END_PROTOCOL,
+             err == -EPROTONOSUPPORT ? "a message of a later version"
+                                     : "a message that makes no sense");
+    } else if (!message_may_come(message.type, is_open ? WHEN_OPEN : WHEN_GREETING)) {
+        fail(channel, CHANNEL_END_PROTOCOL, is_open ? "a second HELLO" : "a message before HELLO");
+    } else {
+        on_message(channel, &message);
     }
-    int err = on_message(channel, &message);
     crypto_wipe(&message, sizeof message); /* it may have held a token */
-    return err;
 }
 
-static int feed(struct channel *channel, const uint8_t *data, size_t len)
+static void feed(struct channel *channel, const uint8_t *data, size_t len)
 {
     while (len > 0 && !is_over(channel)) {
         long taken = frame_feed(&channel->in, data, len);
         if (taken < 0) {
-            return fail(channel, CHANNEL_END_PROTOCOL, "a frame of impossible length");
+            fail(channel, CHANNEL_END_PROTOCOL, "a frame of impossible length");
+            return;
         }
         data += taken;
         len -= (size_t)taken;
         size_t body_len;
         const uint8_t *body = frame_body(&channel->in, &body_len);
-        if (body && on_frame(channel, body, body_len) < 0) {
-            return -1;
-        }
         if (body) {
+            on_frame(channel, body, body_len);
             frame_reset(&channel->in);
         }
     }
-    return 0;
 }
 
 /* What TLS has taken from the socket wakes nobody. */
@@ -346,18 +292,11 @@ static void receive(struct channel *channel)
             break;
         }
         if (got <= 0) {
-            if (got == 0) {
-                fail(channel, CHANNEL_END_PEER, "the peer closed the connection");
-            } else {
-                fail_io(channel, got);
-            }
+            fail_io(channel, got);
             return;
         }
-        channel->pressing = false;
-        channel->heard_ms = clock_ms();
-        if (feed(channel, buf, (size_t)got) < 0) {
-            return;
-        }
+        keepalive_heard(channel->keepalive);
+        feed(channel, buf, (size_t)got);
         if (!is_over(channel) && !tls_holds_bytes(channel->tls)) {
             return; /* and what the socket still has wakes us again */
         }
@@ -384,12 +323,16 @@ static void shake_hands(struct channel *channel)
     memcpy(channel->peer_name, tls_identity(channel->tls), sizeof channel->peer_name);
     channel->state = STATE_HELLO;
     if (!channel->options.look) {
-        send_hello(channel);
+        struct message hello = hello_make(channel->options.program,
+                                          channel->options.keepalive_secs);
+        enqueue(channel, &hello);
     }
 }
 
-static void run(struct channel *channel)
+/* Also a timer_fn. */
+static void run(void *arg)
 {
+    struct channel *channel = arg;
     channel->running = true;
     if (channel->state == STATE_HANDSHAKE && !channel->failed) {
         shake_hands(channel);
@@ -415,56 +358,24 @@ static void on_ready(void *arg, int events)
     run(arg);
 }
 
-static void on_soon(void *arg)
-{
-    run(arg);
-}
-
-static int ping(struct channel *channel)
-{
-    struct message message = {.type = MESSAGE_PING, .ping.sent_us = clock_us()};
-    return enqueue(channel, &message);
-}
-
-static void ask(struct channel *channel)
-{
-    channel->asked = true;
-    timer_set(channel->pressed, CHANNEL_PRESSED_MS);
-    if (ping(channel) < 0) {
-        timer_set(channel->soon, 0);
-    }
-}
-
-/* If it was us who slept, an answer may be in the socket already: one more turn of the loop. */
-static void on_pressed(void *arg)
+static void on_ping_due(void *arg, uint64_t sent_us)
 {
     struct channel *channel = arg;
-    if (channel->pressing && !channel->asked) {
-        ask(channel);
-    } else if (channel->pressing && !channel->overdue) {
-        channel->overdue = true;
-        timer_set(channel->pressed, LAST_TURN_MS);
-    } else if (channel->pressing) {
-        fail(channel, CHANNEL_END_TIMEOUT, "a ping that could not wait went unanswered");
-        run(channel);
+    struct message message = {.type = MESSAGE_PING, .ping.sent_us = sent_us};
+    if (enqueue(channel, &message) < 0) {
+        timer_set(channel->soon, 0); /* the owner may be the one who presses */
     }
+}
+
+static void on_dead(void *arg, const char *why)
+{
+    fail(arg, CHANNEL_END_TIMEOUT, why);
+    run(arg);
 }
 
 static void on_deadline(void *arg)
 {
-    struct channel *channel = arg;
-    if (channel->state != STATE_OPEN) {
-        fail(channel, CHANNEL_END_TIMEOUT, "the handshake took too long");
-    } else if (channel->unanswered >= PINGS_UNANSWERED_MAX) {
-        fail(channel, CHANNEL_END_TIMEOUT, "two pings went unanswered");
-    } else {
-        ping(channel);
-        channel->unanswered++;
-        timer_set(channel->deadline, channel->keepalive_ms);
-    }
-    if (channel->failed) {
-        run(channel);
-    }
+    on_dead(arg, "the handshake took too long");
 }
 
 /* ---- life ----------------------------------------------------------------- */
@@ -476,14 +387,17 @@ int channel_new(uv_loop_t *loop, struct tls_config *tls, int fd,
     if (!channel) {
         return -ENOMEM;
     }
-    channel->loop = loop;
     channel->options = *options;
+    if (options->self == SENDER_VPS) {
+        channel->options.keepalive_secs = 0; /* it follows the gateway */
+    }
     channel->fd = fd;
     channel->watch = watch_new(loop, fd, on_ready, channel);
     channel->deadline = timer_new(loop, on_deadline, channel);
-    channel->soon = timer_new(loop, on_soon, channel);
-    channel->pressed = timer_new(loop, on_pressed, channel);
-    if (!channel->watch || !channel->deadline || !channel->soon || !channel->pressed ||
+    channel->soon = timer_new(loop, run, channel);
+    struct keepalive_events events = {.ping = on_ping_due, .dead = on_dead, .arg = channel};
+    channel->keepalive = keepalive_new(loop, events);
+    if (!channel->watch || !channel->deadline || !channel->soon || !channel->keepalive ||
         tls_new(tls, fd, &channel->tls) < 0) {
         channel->fd = -1; /* stays the caller's */
         channel_free(channel);
@@ -502,11 +416,7 @@ void channel_free(struct channel *channel)
         return;
     }
     release(channel);
-    if (channel->queue) {
-        crypto_wipe(channel->queue, channel->queue_cap);
-    }
-    free(channel->queue);
-    channel->queue = NULL;
+    queue_done(&channel->out);
     crypto_wipe(&channel->in, sizeof channel->in);
     channel->freed = true;
     if (!channel->running) {
@@ -525,28 +435,17 @@ void channel_goodbye(struct channel *channel, enum goodbye_reason reason, const 
 
 void channel_press(struct channel *channel)
 {
-    if (channel->state != STATE_OPEN || channel->failed || channel->pressing) {
-        return;
-    }
-    channel->pressing = true;
-    channel->asked = channel->overdue = false;
-    /* Mostly the answer to what it was sent comes first, and nothing needs to be asked. */
-    if (channel->heard_ms > 0 && clock_ms() - channel->heard_ms < HEARD_LATELY_MS) {
-        timer_set(channel->pressed, HEARD_LATELY_MS);
-    } else {
-        ask(channel);
+    if (channel->state == STATE_OPEN && !channel->failed) {
+        keepalive_press(channel->keepalive);
     }
 }
 
 bool channel_lost_address(struct channel *channel, const struct addr *addr)
 {
-    struct sockaddr_storage own;
-    socklen_t len = sizeof own;
-    struct addr local;
+    struct addr own;
     char host[ADDR_HOST_MAX], text[128];
-    if (channel->fd < 0 || channel->failed ||
-        getsockname(channel->fd, (struct sockaddr *)&own, &len) < 0 ||
-        addr_from((struct sockaddr *)&own, &local) < 0 || !addr_same_host(&local, addr)) {
+    if (channel->fd < 0 || channel->failed || net_own_end(channel->fd, &own) < 0 ||
+        !addr_same_host(&own, addr)) {
         return false;
     }
     snprintf(text, sizeof text, "this machine does not have the address %s any more",
@@ -588,5 +487,5 @@ unsigned channel_version(const struct channel *channel)
 
 uint64_t channel_rtt_us(const struct channel *channel)
 {
-    return channel->rtt_us;
+    return channel->keepalive ? keepalive_rtt_us(channel->keepalive) : 0;
 }

@@ -1,10 +1,10 @@
 /*
- * channel: one end of the control channel: TLS, frames, the exchange of HELLO,
- * and the proof of life in both directions. Above it there are only messages.
+ * channel: one end of the control channel (docs/protocol.md): TLS (tls.h), frames in and out
+ * (frame.h, queue.h), the exchange of HELLO (hello.h), and the proof of life in both
+ * directions (keepalive.h). Above it there are only messages.
  *
- * States: handshake -> hello -> open -> closed. The handshake and the HELLO have
- * CHANNEL_HANDSHAKE_MS together. Once open, a PING goes out every keepalive
- * interval; when two are unanswered at the next, the channel is dead.
+ * States: handshake -> hello -> open -> closed. The first two have CHANNEL_HANDSHAKE_MS
+ * together.
  */
 #ifndef PAMTUNNEL_CONTROL_CHANNEL_H
 #define PAMTUNNEL_CONTROL_CHANNEL_H
@@ -18,11 +18,7 @@
 #include "control/message.h"
 #include "control/tls.h"
 
-enum {
-    CHANNEL_HANDSHAKE_MS = 10000,
-    CHANNEL_QUEUE_MAX = 256 * 1024, /* bytes waiting for a peer that does not read */
-    CHANNEL_PRESSED_MS = 5000,      /* for the answer when we cannot wait for the keepalive */
-};
+enum { CHANNEL_HANDSHAKE_MS = 10000 };
 
 struct channel;
 
@@ -35,11 +31,11 @@ enum channel_end {
     CHANNEL_END_TIMEOUT,  /* handshake too slow, or two PINGs unanswered */
 };
 
-/* Called from the loop. The owner may free the channel in any of them. */
+/* Called from the loop. The owner may free the channel in any of them but `looked`. */
 struct channel_events {
     /* Both HELLOs are there: channel_send() works from now on. */
     void (*opened)(void *arg);
-    /* A message that is not the channel's own (PING, PONG, HELLO, GOODBYE). */
+    /* A message of the other agent's: of a sender that is not BOTH in messages.def. */
     void (*received)(void *arg, const struct message *message);
     /* The connection is over; why is a sentence for the log. Free the channel now. */
     void (*closed)(void *arg, enum channel_end end, const struct why *why);
@@ -75,7 +71,7 @@ int channel_new(uv_loop_t *loop, struct tls_config *tls, int fd,
 void channel_free(struct channel *channel);
 
 /*
- * Queues one message. If the peer lets the queue grow beyond CHANNEL_QUEUE_MAX
+ * Queues one message. If the peer lets the queue grow beyond QUEUE_MAX (queue.h)
  * the channel ends (from the loop, not from inside this call) and -ENOBUFS is
  * returned; -ENOTCONN if the channel is not open, -EPROTONOSUPPORT if the peer's version
  * of the protocol has no such message.
@@ -85,7 +81,7 @@ int channel_send(struct channel *channel, const struct message *message);
 void channel_goodbye(struct channel *channel, enum goodbye_reason reason, const char *text);
 
 /*
- * Somebody waits for what the peer was sent: it has CHANNEL_PRESSED_MS to say anything
+ * Somebody waits for what the peer was sent: it has KEEPALIVE_PRESSED_MS to say anything
  * at all (a PING asks for that), or the channel is dead (CHANNEL_END_TIMEOUT). If it was
  * heard within the last second, the PING and that time begin a second later.
  */
@@ -110,7 +106,7 @@ const char *channel_peer_program(const struct channel *channel);
 enum goodbye_reason channel_peer_goodbye(const struct channel *channel);
 /* Of the protocol, as was agreed on; 0 before. */
 unsigned channel_version(const struct channel *channel);
-/* The last measured round trip in microseconds, 0 before the first PONG. */
+/* The last measured round trip in microseconds; 0 before the first PONG, and at the end. */
 uint64_t channel_rtt_us(const struct channel *channel);
 
 #endif

@@ -10,10 +10,14 @@
 #include <stdint.h>
 
 enum {
-    PROTOCOL_MIN_VERSION = 1,
-    PROTOCOL_MAX_VERSION = 2,
-    MESSAGE_MAX = 1024, /* longest encoded message */
+    MESSAGE_MAX = 1024,         /* longest encoded message */
+    PROTOCOL_FIRST_VERSION = 1, /* of what may go out before one is agreed on */
 };
+
+/* Of the protocol: the lowest and the highest that this program speaks. */
+#define VERSIONS(lowest, highest) \
+    enum { PROTOCOL_MIN_VERSION = (lowest), PROTOCOL_MAX_VERSION = (highest) };
+#include "control/messages.def"
 
 enum goodbye_reason {
     GOODBYE_SHUTDOWN = 1, /* the agent is being stopped */
@@ -39,11 +43,12 @@ enum tunnel_failure {
 };
 
 enum message_sender { SENDER_VPS = 1, SENDER_GATEWAY = 2, SENDER_BOTH = 3 };
+/* The states of a channel in which a message may come. */
+enum message_when { WHEN_GREETING = 1, WHEN_OPEN = 2, WHEN_ANY = 3 };
 
 enum message_type {
-#define MESSAGE(NAME, name, type, sender, ...) MESSAGE_##NAME = (type),
+#define MESSAGE(NAME, name, type, ...) MESSAGE_##NAME = (type),
 #include "control/messages.def"
-#undef MESSAGE
 };
 
 /* struct message_hello { uint16_t min_version; ... } and so on. */
@@ -53,25 +58,18 @@ enum message_type {
 #define U64(field)         uint64_t field;
 #define TEXT(field, most)  char field[(most) + 1];
 #define BLOB(field, bytes) uint8_t field[bytes];
-#define MESSAGE(NAME, name, type, sender, ...) \
-    struct message_##name {                    \
-        __VA_ARGS__                            \
+#define SINCE(version)
+#define MESSAGE(NAME, name, type, since, sender, when, ...) \
+    struct message_##name {                                 \
+        __VA_ARGS__                                         \
     };
 #include "control/messages.def"
-#undef MESSAGE
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef TEXT
-#undef BLOB
 
 struct message {
     enum message_type type;
     union {
-#define MESSAGE(NAME, name, type, sender, ...) struct message_##name name;
+#define MESSAGE(NAME, name, ...) struct message_##name name;
 #include "control/messages.def"
-#undef MESSAGE
     };
 };
 
@@ -79,20 +77,25 @@ struct message {
 const char *message_name(unsigned type);
 /* The first version of the protocol that has it. */
 unsigned message_since(enum message_type type);
+/* It may come in a channel of this state, which is one of enum message_when. */
+bool message_may_come(enum message_type type, enum message_when state);
 
 /*
- * Encodes into buf (MESSAGE_MAX bytes are always enough). Returns the length, or
- * -EMSGSIZE if cap is too small.
+ * Encodes into buf (MESSAGE_MAX bytes are always enough), as `version` of the protocol has
+ * it: later versions' fields are left out. A HELLO is of its own max_version instead, since
+ * it goes out before a version is agreed on. Returns the length, -EPROTONOSUPPORT if that
+ * version has no such message, or -EMSGSIZE if cap is too small.
  */
-long message_encode(const struct message *message, void *buf, size_t cap);
+long message_encode(const struct message *message, unsigned version, void *buf, size_t cap);
 
 /*
- * Decodes one whole message of the given sender. -EBADMSG for a type unknown or
- * not the sender's to send, a field out of bounds, and bytes missing or left
- * over; but a HELLO, which goes out before a version is agreed on, may have
- * fields of a later version behind those known here.
+ * Decodes one whole message of the given sender, as `version` of the protocol has it; fields
+ * of later versions are zero. -EBADMSG for a type unknown or not the sender's to send, a
+ * field out of bounds, and bytes missing or left over, -EPROTONOSUPPORT for a message of a
+ * later version; ret_message is untouched then. A HELLO is of its own max_version; if that is
+ * one that is not known here, there may be fields behind those that are.
  */
-int message_decode(const void *data, size_t len, enum message_sender sender,
+int message_decode(const void *data, size_t len, enum message_sender sender, unsigned version,
                    struct message *ret_message);
 
 #endif

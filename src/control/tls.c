@@ -1,3 +1,17 @@
+/*
+ * mbedTLS behind a face of our own. Its handshake is the only state (`shaken` when it is
+ * over); it is called when the socket is ready, and calls back for bytes and, on a server, for
+ * the key of a name, from where nothing may be freed.
+ *
+ * What the library does not do by itself, and why it has to be done:
+ * - a name that is not known fails exactly as a wrong key does (find_key), or strangers could
+ *   find out the names of gateways;
+ * - who has shown a key is known with the first flight (note_first_record), since at a crowded
+ *   control port such a peer keeps its place, and a whole handshake later is too late;
+ * - no call takes long and no handshake takes much, whatever the peer sends (receive_bytes);
+ * - a record costs one recv(2) instead of two (read_ahead), so that bytes may be waiting here
+ *   which the socket shows nobody: tls_holds_bytes().
+ */
 #include "control/tls.h"
 
 #include <errno.h>

@@ -18,7 +18,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -28,6 +27,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "data/link_core.h"
 
 enum {
@@ -159,10 +159,7 @@ static void worker_sweep(struct worker *worker)
     if (read(worker->sweep_fd, &expirations, sizeof expirations) < 0) {
         return; /* it has not expired after all */
     }
-    struct list *next;
-    for (struct list *node = worker->links.next; node != &worker->links; node = next) {
-        next = node->next;
-        struct link *link = list_owner(node, struct link, home);
+    list_each (struct link, link, &worker->links, home) {
         link_check(link, now);
         if (link->over) {
             worker_retire(worker, link);
@@ -244,16 +241,11 @@ static void *worker_main(void *arg)
     return NULL;
 }
 
-/* With all signals blocked: they are the control thread's. */
 static int worker_start(struct worker *worker)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int err = pthread_create(&worker->thread, NULL, worker_main, worker);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int err = thread_start(&worker->thread, 0, worker_main, worker);
     worker->started = err == 0;
-    return -err;
+    return err;
 }
 
 /* A descriptor of the worker's own, just opened; its events are told by its place. */

@@ -1,3 +1,12 @@
+/*
+ * The agent owns everything and holds no state of its own: uplink and tunnels do not know each other,
+ * commands go from the one to the other here, and answers back. Losing the control connection touches
+ * no tunnel that relays.
+ *
+ * The order of the start is the order of trust: the files are read and --health's socket is bound
+ * first, then the sandbox closes, and only then come the loop, threads, and the first connection. The
+ * end goes the other way, and waits on the loop for what closes late.
+ */
 #include "gateway/agent.h"
 
 #include <errno.h>
@@ -9,11 +18,12 @@
 
 #include "base/net.h"
 #include "base/notify.h"
-#include "base/sandbox.h"
+#include "base/signals.h"
 #include "control/tls.h"
 #include "gateway/health.h"
 #include "gateway/tunnels.h"
 #include "gateway/uplink.h"
+#include "shared/program.h"
 
 #define PROGRAM "gateway-agent " PAMTUNNEL_VERSION
 
@@ -23,9 +33,7 @@ struct agent {
     struct log *log;
     struct congestion congestion;
     uv_loop_t loop;
-    uv_signal_t sigterm;
-    uv_signal_t sigint;
-    uv_signal_t sighup;
+    struct signals *signals;
     struct uplink *uplink;
     struct tunnels *tunnels;
     struct health *health;
@@ -81,13 +89,6 @@ static void on_answer(void *arg, const struct message *message)
     }
 }
 
-static void on_signal(uv_signal_t *handle, int number)
-{
-    struct agent *agent = handle->data;
-    log_info(agent->log, "stopping: %s", number == SIGINT ? "interrupted" : "terminated");
-    uv_stop(&agent->loop);
-}
-
 static const struct uplink_events UPLINK_EVENTS = {
     .received = on_command, .opened = on_opened, .lost = on_lost};
 
@@ -123,7 +124,7 @@ static int apply(struct agent *agent, struct gateway_settings *after, const stru
     }
     /* The list of targets keeps its address; tunnels are asked to look at it again below. */
     gateway_settings_replace(agent->settings, after);
-    agent->log->level = agent->settings->log_level;
+    agent->log->level = agent->settings->common.log_level;
     tunnels_targets_changed(agent->tunnels);
     return 0;
 }
@@ -131,68 +132,60 @@ static int apply(struct agent *agent, struct gateway_settings *after, const stru
 /* By the settings, and by what the system allows now. */
 static void choose_congestion(struct agent *agent)
 {
-    congestion_update(&agent->congestion, agent->settings->congestion_control, agent->log);
+    congestion_update(&agent->congestion, agent->settings->common.congestion_control, agent->log);
 }
 
-/* All or nothing. */
-static int reload(struct agent *agent, struct changes *changes, struct why *why)
+static int renew(void *arg, struct changes *ret_changes, struct why *why)
 {
+    struct agent *agent = arg;
     struct gateway_settings after;
-    int err = gateway_settings_renew(agent->env_file, agent->settings, &after, changes, why);
+    int err = gateway_settings_renew(agent->env_file, agent->settings, &after, ret_changes, why);
     if (err < 0) {
         return err;
     }
-    err = apply(agent, &after, changes);
+    err = apply(agent, &after, ret_changes);
     gateway_settings_done(&after);
-    return err < 0 ? why_set(why, err, "%s", strerror(-err)) : 0;
+    if (err < 0) {
+        return why_set(why, err, "%s", strerror(-err));
+    }
+    choose_congestion(agent);
+    say_connected(agent);
+    return 0;
 }
 
-static void on_hangup(uv_signal_t *handle, int number)
+static void reload(struct agent *agent)
 {
-    struct agent *agent = handle->data;
-    struct changes changes = {0};
-    enum log_level was = agent->log->level;
+    const struct program_reload steps = {
+        .renew = renew, .arg = agent, .log = agent->log, .notify = agent->notify};
+    struct changes changes;
     struct why why;
-    char status[sizeof why.text + 32];
-    (void)number;
-    notify_reloading(agent->notify);
-    if (reload(agent, &changes, &why) < 0) {
-        snprintf(status, sizeof status, "settings not reloaded: %s", why.text);
-        log_error(agent->log, "settings not reloaded, the old ones stay in force: %s", why.text);
-        notify_status(agent->notify, status);
-    } else {
-        changes_log(&changes, agent->log, was);
-        choose_congestion(agent);
-        say_connected(agent);
-    }
-    notify_ready(agent->notify);
+    program_reload(&steps, &changes, &why); /* the log has it all */
 }
 
 /* ---- life ------------------------------------------------------------------ */
 
-/* Before the loop and its threads, and before anybody can talk to us. */
+static void on_signal(void *arg, int number)
+{
+    struct agent *agent = arg;
+    if (number == SIGHUP) {
+        reload(agent);
+    } else {
+        log_info(agent->log, "stopping: %s", number == SIGINT ? "interrupted" : "terminated");
+        uv_stop(&agent->loop);
+    }
+}
+
 static void confine(struct agent *agent)
 {
     const struct gateway_settings *settings = agent->settings;
-    struct sources sources = {0};
-    gateway_settings_sources(agent->env_file, &sources, NULL);
-    /* It writes no file and listens nowhere. */
-    const struct sandbox_rules rules = {.files = (const char *const *)sources.paths};
-    struct why why;
+    const struct sandbox_rules rules = {0}; /* it writes no file and listens nowhere */
     int err = health_listen(settings, agent->env_file, agent->health_fds);
     if (err < 0) {
         log_warn(agent->log, "--health will not find this agent: %s%s", strerror(-err),
                  err == -EADDRINUSE ? "; another one runs with these settings" : "");
     }
-    if (notify_open(&agent->notify, &why) < 0) {
-        log_warn(agent->log, "%s", why.text);
-    }
-    if (!settings->sandbox) {
-        log_warn(agent->log, "running without a sandbox: SANDBOX is off");
-    } else if (sandbox_enter(&rules, &why) < 0) {
-        log_warn(agent->log, "%s", why.text);
-    }
-    sources_done(&sources);
+    program_confine(&GATEWAY_VOCABULARY, agent->env_file, &settings->common, rules, agent->log,
+                    &agent->notify);
 }
 
 static bool is_well(void *arg)
@@ -214,23 +207,6 @@ static int start_telling(struct agent *agent)
     return notify_beat(agent->notify, &agent->loop, is_well, agent);
 }
 
-static int watch_signal(struct agent *agent, uv_signal_t *handle, uv_signal_cb fn, int number)
-{
-    int err = uv_signal_init(&agent->loop, handle);
-    if (err == 0) {
-        handle->data = agent;
-        err = uv_signal_start(handle, fn, number);
-    }
-    return err;
-}
-
-static int watch_signals(struct agent *agent)
-{
-    int err = watch_signal(agent, &agent->sigterm, on_signal, SIGTERM);
-    err = err < 0 ? err : watch_signal(agent, &agent->sigint, on_signal, SIGINT);
-    return err < 0 ? err : watch_signal(agent, &agent->sighup, on_hangup, SIGHUP);
-}
-
 static int start(struct agent *agent)
 {
     const struct gateway_settings *settings = agent->settings;
@@ -238,13 +214,13 @@ static int start(struct agent *agent)
         .log = agent->log,
         .allowed = settings->allowed_targets,
         .congestion = &agent->congestion,
-        .workers = (unsigned)settings->relay_workers,
+        .workers = (unsigned)settings->common.relay_workers,
         .most = tunnels_for_descriptors(),
         .send = on_answer,
         .arg = agent,
     };
     struct uplink_options uplink = uplink_options_for(agent, settings);
-    int err = watch_signals(agent);
+    int err = signals_catch(&agent->loop, on_signal, agent, &agent->signals);
     choose_congestion(agent);
     if (err == 0) {
         err = tunnels_new(&agent->loop, &tunnels, &agent->tunnels);
@@ -258,13 +234,6 @@ static int start(struct agent *agent)
     return err;
 }
 
-static void close_signal(uv_signal_t *handle)
-{
-    if (handle->data) {
-        uv_close((uv_handle_t *)handle, NULL);
-    }
-}
-
 /* Takes half-started ones too. A look-up that is under way is waited for. */
 static void stop(struct agent *agent)
 {
@@ -272,12 +241,7 @@ static void stop(struct agent *agent)
     notify_stopping(agent->notify);
     uplink_free(agent->uplink);
     tunnels_free(agent->tunnels);
-    close_signal(&agent->sigterm); /* from here on a second Ctrl-C ends the process */
-    close_signal(&agent->sigint);
-    close_signal(&agent->sighup);
-    /* A late reload must not end what is ending in order. */
-    signal(SIGHUP, SIG_IGN);
-    /* Once more, for the callbacks that close handles. */
+    signals_free(agent->signals);
     uv_run(&agent->loop, UV_RUN_DEFAULT);
     uv_loop_close(&agent->loop);
     notify_free(agent->notify);

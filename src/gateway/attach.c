@@ -1,12 +1,11 @@
 /*
- * dialling --> HELLO --> ANSWER --> FINAL --> DONE
+ * dialling -> STEP_HELLO -> STEP_ANSWER -> STEP_FINAL -> STEP_DONE: one part of the proof is sent or
+ * read at a time, in one buffer. Nothing is read beyond the answer, since what follows it in the
+ * connection is the user's and goes to the relay.
  *
- * One buffer holds the part that is being sent or read; all parts have a fixed length, and no byte
- * beyond the current one is read, since after the proof the bytes are the user's. A timer bounds
- * the proof as a whole: a port that accepts and says nothing is no VPS.
- *
- * Re-entrancy: the callback is the last thing that happens. The attach is freed before it, so the
- * callee may start another one or free whatever owned this one.
+ * It ends itself, once, before it calls back: attach_fail() and attach_succeed() free everything
+ * first, so the callback may start another one, or free whoever owned this. After that nothing here
+ * may be touched.
  */
 #include "gateway/attach.h"
 
@@ -90,38 +89,22 @@ static void begin_step(struct attach *attach, enum attach_step step, size_t len)
     attach->done = 0;
 }
 
-/* 0 once the whole part is out, else -EAGAIN or another -errno. */
-static int send_part(struct attach *attach)
+/* 0 once the whole part is out, or here, else -EAGAIN or another -errno. Never reads beyond it. */
+static int move_part(struct attach *attach)
 {
+    bool reads = attach->step == STEP_ANSWER;
     while (attach->done < attach->len) {
-        ssize_t n = send(attach->fd, attach->buffer + attach->done, attach->len - attach->done,
-                         MSG_NOSIGNAL);
-
-        if (n < 0 && errno != EINTR) {
-            return -errno;
-        }
-        if (n > 0) {
-            attach->done += (size_t)n;
-        }
-    }
-    return 0;
-}
-
-/* 0 once the whole part is here. Never reads beyond it: what follows is the user's. */
-static int read_part(struct attach *attach)
-{
-    while (attach->done < attach->len) {
-        /* Exactly what is missing of this part, so that no user's byte is lost here. */
-        ssize_t n = recv(attach->fd, attach->buffer + attach->done, attach->len - attach->done, 0);
-        if (n == 0) {
+        uint8_t *at = attach->buffer + attach->done;
+        size_t left = attach->len - attach->done;
+        ssize_t n = reads ? recv(attach->fd, at, left, 0)
+                          : send(attach->fd, at, left, MSG_NOSIGNAL);
+        if (n == 0 && reads) {
             return -ECONNRESET;
         }
         if (n < 0 && errno != EINTR) {
             return -errno;
         }
-        if (n > 0) {
-            attach->done += (size_t)n;
-        }
+        attach->done += n > 0 ? (size_t)n : 0;
     }
     return 0;
 }
@@ -143,7 +126,7 @@ static int attach_advance(struct attach *attach)
 {
     int err = 0;
     while (err == 0 && attach->step != STEP_DONE) {
-        err = attach->step == STEP_ANSWER ? read_part(attach) : send_part(attach);
+        err = move_part(attach);
         if (err < 0) {
             break;
         }

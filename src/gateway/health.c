@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/lines.h"
-#include "base/probe.h"
+#include "base/lines_ask.h"
 #include "base/text.h"
 
 static const char CONNECTED[] = "connected to the VPS";
@@ -116,9 +116,9 @@ int health_ask(const struct gateway_settings *settings, const char *env_file,
 {
     struct sockaddr_un addr, of_file;
     socklen_t len = address_of(settings, &addr), len_of_file = address_of_file(env_file, &of_file);
-    int err = probe(&addr, len, "", ret_answer, HEALTH_ANSWER_MAX, why);
+    int err = lines_ask(&addr, len, "", ret_answer, HEALTH_ANSWER_MAX, why);
     if (err == -ECONNREFUSED && len_of_file > 0) { /* it began with other settings */
-        err = probe(&of_file, len_of_file, "", ret_answer, HEALTH_ANSWER_MAX, why);
+        err = lines_ask(&of_file, len_of_file, "", ret_answer, HEALTH_ANSWER_MAX, why);
     }
     if (err < 0) {
         return err;

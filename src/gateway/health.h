@@ -33,7 +33,7 @@ void health_free(struct health *health);
 
 /*
  * The other side: asks, and has the answer: "connected to the VPS, 2 tunnels". -ENOTCONN, with
- * it in why: it runs, and is not connected; else -errno as probe().
+ * it in why: it runs, and is not connected; else -errno as lines_ask().
  */
 int health_ask(const struct gateway_settings *settings, const char *env_file,
                char ret_answer[HEALTH_ANSWER_MAX], struct why *why);

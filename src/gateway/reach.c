@@ -1,13 +1,11 @@
 /*
- * list says no -----------------------------------------------> refused (next turn)
- *     list may say yes --> look-up --> list, by address --> probe --> reached
+ * look-up -> list -> probe, and out at whichever of them says no. The list is asked twice: whether it
+ * could have such a target at all, before a name is looked up, and whether it has the addresses that
+ * came of it; and once more after the probe, since it may be another list by then.
  *
- * The list is asked three times, each for its own reason: before the look-up, so that the VPS
- * cannot learn names by it; after it, since it is the address that counts; and after the probe,
- * since the settings may have changed meanwhile.
- *
- * Re-entrancy: the callback comes from the loop, never from inside reach_start(), and the reach
- * is freed before it.
+ * It ends itself, once, before it calls back (reach_finish()), and never from inside reach_start():
+ * even what is refused at once is refused in the next turn of the loop, so that whoever starts it has
+ * it in hand when it ends.
  */
 #include "gateway/reach.h"
 
@@ -32,7 +30,7 @@ struct reach {
     reach_fn fn;
     void *arg;
     const struct targets *allowed;
-    struct answered *answered;
+    struct reachable *reachable;
     char host[HOST_MAX + 1];
     uint16_t port;
     bool probe;
@@ -118,7 +116,7 @@ static void reach_probed(void *arg, int fd, const struct addr *addr)
     }
     /* Closed, not kept for the session: an idle login would time out before its user comes. */
     close(fd);
-    answered_note(reach->answered, addr);
+    reachable_note(reach->reachable, addr);
     if (keep_allowed(reach, addr, 1, &answered) == 0) {
         reach_refuse(reach, addr);
         return;
@@ -131,7 +129,7 @@ static const struct addr *find_answered(const struct reach *reach, const struct 
                                         unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        if (answered_lately(reach->answered, &addrs[i])) {
+        if (reachable_lately(reach->reachable, &addrs[i])) {
             return &addrs[i];
         }
     }
@@ -206,7 +204,7 @@ struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, 
     reach->fn = fn;
     reach->arg = arg;
     reach->allowed = request->allowed;
-    reach->answered = request->answered;
+    reach->reachable = request->reachable;
     reach->port = request->port;
     reach->probe = request->probe;
     snprintf(reach->host, sizeof reach->host, "%s", request->host);

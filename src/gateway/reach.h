@@ -2,7 +2,7 @@
  * reach: from what the user asked for to addresses that may be dialled: whether the list
  * of allowed targets could have it at all, the look-up, what the list says to the
  * addresses, and a connection that proves that somebody answers there and is closed
- * again at once. None is made to a target that answered a moment ago (answered.h).
+ * again at once. None is made to a target that answered a moment ago (reachable.h).
  */
 #ifndef PAMTUNNEL_GATEWAY_REACH_H
 #define PAMTUNNEL_GATEWAY_REACH_H
@@ -13,8 +13,8 @@
 
 #include "base/net.h"
 #include "base/resolve.h"
-#include "gateway/answered.h"
 #include "gateway/failure.h"
+#include "gateway/reachable.h"
 #include "gateway/targets.h"
 
 struct reach;
@@ -24,7 +24,7 @@ struct reach_request {
     uint16_t port;
     const struct targets *allowed;
     struct resolver *resolver; /* for names */
-    struct answered *answered;
+    struct reachable *reachable;
     bool probe; /* connect, and answer with the one address that took it */
 };
 

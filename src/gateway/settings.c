@@ -1,11 +1,7 @@
 /*
- * The table of settings, and how they are loaded, compared and replaced. A new setting is a row in
- * TABLE and a field in the struct; --help, --check, reloading and the env file's vocabulary follow
- * from the row.
- *
- * Loading fills a struct that nobody uses yet; only a complete one replaces what is in force
- * (gateway_settings_replace()), so a reload is all or nothing. The list of targets keeps its
- * address across reloads, since every tunnel and reach holds a pointer to it.
+ * A setting is a row here and a field in settings.h; what is new about how it is written is a type
+ * beside its parser. Rows that vps-agent has too are shared/common_settings.c's, and the names
+ * that it alone has are in OF_VPS, so that each program can say whose a setting is.
  */
 #include "gateway/settings.h"
 
@@ -13,17 +9,12 @@
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
-#include <uv.h>
 
-#include "base/changes.h"
-#include "base/congestion.h"
 #include "base/envfile.h"
-#include "base/settings.h"
-#include "base/vocabulary.h"
-#include "shared/gateway_name.h"
+#include "base/sources.h"
 #include "shared/service.h"
 
-enum { WORKERS_DEFAULT_MAX = 4, WORKERS_MAX = 64 };
+/* ---- what only this agent has --------------------------------------------- */
 
 static int parse_key(const struct setting *setting, const char *text, void *field, struct why *why)
 {
@@ -44,6 +35,8 @@ static int parse_key(const struct setting *setting, const char *text, void *fiel
                : 0;
 }
 
+static const struct setting_type KEY = {parse_key, CRYPTO_KEY_SIZE, NULL, NULL};
+
 static int parse_name(const struct setting *setting, const char *text, void *field, struct why *why)
 {
     (void)setting;
@@ -55,6 +48,8 @@ static int parse_name(const struct setting *setting, const char *text, void *fie
     return 0;
 }
 
+static const struct setting_type NAME = {parse_name, 0, NULL, NULL};
+
 static int parse_targets(const struct setting *setting, const char *text, void *field,
                          struct why *why)
 {
@@ -62,36 +57,38 @@ static int parse_targets(const struct setting *setting, const char *text, void *
     return targets_parse(text, field, why);
 }
 
+static void differ_in_targets(const void *before, const void *after, struct text *text)
+{
+    targets_differ(*(struct targets *const *)before, *(struct targets *const *)after, text);
+}
+
+static const struct setting_type TARGETS = {parse_targets, sizeof(struct targets *), NULL,
+                                            differ_in_targets};
+
+/* ---- the tables ----------------------------------------------------------- */
+
 #define FIELD(name) .offset = offsetof(struct gateway_settings, name)
 
-/* What has no default here but is optional has one in set_defaults(). */
-static const struct setting TABLE[] = {
-    {"VPS_HOST", .takes = "the name or address of the VPS", .parse = setting_host, FIELD(vps_host)},
-    {"TUNNEL_KEY", .takes = "the 64 hex digits that vps-agent --generate-key prints",
-     .parse = parse_key, FIELD(tunnel_key), .secret = true},
-    {"CONTROL_PORT", "9000", "a port, 1 to 65535", setting_port, FIELD(control_port)},
+/* GATEWAY_NAME has its default in gateway_settings_load(). */
+static const struct setting OWN[] = {
+    {"VPS_HOST", .takes = "the name or address of the VPS", .type = &SETTING_HOST, FIELD(vps_host)},
+    {"TUNNEL_KEY", .takes = "the 64 hex digits that vps-agent --generate-key prints", .type = &KEY,
+     FIELD(tunnel_key), .secret = true},
+    {"CONTROL_PORT", "9000", "a port, 1 to 65535", &SETTING_PORT, FIELD(control_port)},
     {"GATEWAY_NAME",
      .takes = "1 to 63 letters, digits, dots, hyphens or underscores; this machine's name if unset",
-     .parse = parse_name, FIELD(gateway_name), .optional = true},
-    {"KEEPALIVE_SECS", "30", "seconds between pings, 1 to 3600", setting_number,
+     .type = &NAME, FIELD(gateway_name), .optional = true},
+    {"KEEPALIVE_SECS", "30", "seconds between pings, 1 to 3600", &SETTING_NUMBER,
      FIELD(keepalive_secs), .min = 1, .max = 3600},
     {"ALLOWED_TARGETS", TARGETS_DEFAULT, "entries like 192.168.1.0/24:22,3389;HOME-PC:3389",
-     parse_targets, FIELD(allowed_targets), .no_blank = true},
-    {"RELAY_WORKERS",
-     .takes = "a number of threads for users' traffic, 1 to 64; if unset, one per core, at most 4",
-     .parse = setting_number, FIELD(relay_workers), .min = 1, .max = WORKERS_MAX, .optional = true,
-     .at_start = true},
-    {"CONGESTION_CONTROL", "auto",
-     "auto, system, or one that the kernel has, like cubic or bbr: for connections to the VPS",
-     setting_congestion, FIELD(congestion_control)},
-    {"SANDBOX", "on", "on, or off for debugging", setting_switch, FIELD(sandbox), .at_start = true},
-    {"RUST_LOG", .takes = "the old name of LOG_LEVEL", .parse = setting_rust_log, FIELD(log_level),
-     .optional = true},
-    {"LOG_LEVEL", .takes = "error, warn, info, debug or trace; info if unset",
-     .parse = setting_log_level, FIELD(log_level), .optional = true},
+     &TARGETS, FIELD(allowed_targets), .no_blank = true},
 };
 
-enum { TABLE_SIZE = sizeof TABLE / sizeof *TABLE };
+static const struct settings_table TABLES[] = {
+    {OWN, sizeof OWN / sizeof *OWN, 0},
+    COMMON_SETTINGS_TABLE(offsetof(struct gateway_settings, common)),
+    {NULL, 0, 0},
+};
 
 /* What vps-agent alone has; a test compares them. */
 static const char *const OF_VPS[] = {
@@ -120,27 +117,18 @@ static const char *const OF_ENVIRONMENT[] = {
     "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM", "TZ", "LANG", "PATH", NULL,
 };
 
-static const struct vocabulary VOCABULARY = {
-    .tables = {{TABLE, TABLE_SIZE}},
+const struct vocabulary GATEWAY_VOCABULARY = {
+    .tables = TABLES,
     .other_agent = "vps-agent",
     .others = OF_VPS,
     .environments = OF_ENVIRONMENT,
 };
 
+/* ---- reading -------------------------------------------------------------- */
+
 const char *gateway_settings_env_file(const char *named)
 {
-    bool enough = settings_are_given(TABLE, TABLE_SIZE);
-    return named ? named : enough ? NULL : envfile_installed(GATEWAY_ENV_FILE);
-}
-
-const struct vocabulary *gateway_settings_vocabulary(void)
-{
-    return &VOCABULARY;
-}
-
-int gateway_settings_check_names(const char *env_file, struct why *why)
-{
-    return vocabulary_check_file(&VOCABULARY, env_file, why);
+    return named ? named : settings_are_given(TABLES) ? NULL : envfile_installed(GATEWAY_ENV_FILE);
 }
 
 void gateway_name_from_host(const char *host, char dst[GATEWAY_NAME_MAX + 1])
@@ -163,32 +151,14 @@ void gateway_name_from_host(const char *host, char dst[GATEWAY_NAME_MAX + 1])
     }
 }
 
-static void set_defaults(struct gateway_settings *settings)
-{
-    char host[HOST_MAX + 1] = "";
-    gethostname(host, sizeof host - 1);
-    gateway_name_from_host(host, settings->gateway_name);
-
-    /* Not the machine's cores: a container or taskset(1) may allow fewer. */
-    unsigned cores = uv_available_parallelism();
-    settings->relay_workers = cores < WORKERS_DEFAULT_MAX ? (long)cores : WORKERS_DEFAULT_MAX;
-    settings->log_level = LOG_INFO;
-}
-
 int gateway_settings_load(const char *env_file, struct gateway_settings *ret_settings,
                           struct why *why)
 {
-    struct settings_source *source;
-    int err = settings_open(env_file, &source, why);
-    if (err < 0) {
-        return err;
-    }
-    struct gateway_settings settings = {0};
-    set_defaults(&settings);
-    /* Names before values: a misspelt one explains a missing one. */
-    err = vocabulary_check(&VOCABULARY, source, why);
-    err = err < 0 ? err : settings_load(source, TABLE, TABLE_SIZE, &settings, why);
-    settings_close(source);
+    struct gateway_settings settings = {.common = common_settings_default()};
+    char host[HOST_MAX + 1] = "";
+    gethostname(host, sizeof host - 1);
+    gateway_name_from_host(host, settings.gateway_name);
+    int err = vocabulary_load(&GATEWAY_VOCABULARY, TABLES, env_file, &settings, why);
     if (err < 0) {
         gateway_settings_done(&settings);
         return err;
@@ -200,44 +170,21 @@ int gateway_settings_load(const char *env_file, struct gateway_settings *ret_set
 
 /* ---- read again ------------------------------------------------------------- */
 
-static void differ_in_targets(const void *before, const void *after, struct text *text)
-{
-    targets_differ(*(struct targets *const *)before, *(struct targets *const *)after, text);
-}
-
-static const struct setting_form FORMS[] = {
-    {parse_key, CRYPTO_KEY_SIZE, NULL, NULL},
-    {parse_name, 0, NULL, NULL},
-    {parse_targets, sizeof(struct targets *), NULL, differ_in_targets},
-    {NULL, 0, NULL, NULL},
-};
-
 int gateway_settings_renew(const char *env_file, const struct gateway_settings *now,
                            struct gateway_settings *ret_after, struct changes *ret_changes,
                            struct why *why)
 {
     struct changes changes = {0};
-    struct sources sources = {0};
-    int err = gateway_settings_sources(env_file, &sources, why);
-    sources_done(&sources);
+    int err = sources_check(env_file, &GATEWAY_VOCABULARY, why);
     err = err < 0 ? err : gateway_settings_load(env_file, ret_after, why);
     if (err < 0) {
-        sources_explain(err, now->sandbox, why);
+        sources_explain(err, now->common.sandbox, why);
         return err;
     }
-    err = changes_find(TABLE, TABLE_SIZE, FORMS, now, ret_after, &changes);
-    if (err < 0) {
-        gateway_settings_done(ret_after);
-        return why_set(why, err, "there is a setting that cannot be compared");
-    }
-    changes_hold_back(TABLE, TABLE_SIZE, FORMS, now, ret_after);
+    changes_find(TABLES, now, ret_after, &changes);
+    changes_hold_back(TABLES, now, ret_after);
     *ret_changes = changes;
     return 0;
-}
-
-int gateway_settings_sources(const char *env_file, struct sources *sources, struct why *why)
-{
-    return sources_find(sources, env_file, &VOCABULARY, why);
 }
 
 void gateway_settings_replace(struct gateway_settings *settings, struct gateway_settings *after)
@@ -256,9 +203,4 @@ void gateway_settings_done(struct gateway_settings *settings)
     targets_free(settings->allowed_targets);
     settings->allowed_targets = NULL;
     crypto_wipe(settings->tunnel_key, sizeof settings->tunnel_key);
-}
-
-void gateway_settings_describe(void)
-{
-    settings_describe(TABLE, TABLE_SIZE);
 }

@@ -6,14 +6,12 @@
 #include <stdint.h>
 
 #include "base/changes.h"
-#include "base/congestion.h"
 #include "base/crypto.h"
 #include "base/host.h"
-#include "base/log.h"
-#include "base/sources.h"
 #include "base/vocabulary.h"
 #include "base/why.h"
 #include "gateway/targets.h"
+#include "shared/common_settings.h"
 #include "shared/gateway_name.h"
 
 struct gateway_settings {
@@ -23,21 +21,17 @@ struct gateway_settings {
     char gateway_name[GATEWAY_NAME_MAX + 1];
     long keepalive_secs;
     struct targets *allowed_targets;
-    long relay_workers;
-    char congestion_control[CONGESTION_NAME_MAX + 1];
-    bool sandbox;
-    enum log_level log_level;
+    struct common_settings common;
 };
+
+/* The names that its env file may hold, and the tables of all settings. */
+extern const struct vocabulary GATEWAY_VOCABULARY;
 
 /*
  * The env file to read: the one that was named, or the installed one where the environment
  * lacks something that has to be set. NULL: none, the environment has it all.
  */
 const char *gateway_settings_env_file(const char *named);
-/* The names that its env file may hold. */
-const struct vocabulary *gateway_settings_vocabulary(void);
-/* 0 if every line of the file sets something that gateway-agent knows, or there is no file. */
-int gateway_settings_check_names(const char *env_file, struct why *why);
 /*
  * Reads everything; env_file may be NULL. 0, or -errno with the one line for the
  * user in why. gateway_settings_done() afterwards.
@@ -51,8 +45,6 @@ int gateway_settings_load(const char *env_file, struct gateway_settings *ret_set
 int gateway_settings_renew(const char *env_file, const struct gateway_settings *now,
                            struct gateway_settings *ret_after, struct changes *ret_changes,
                            struct why *why);
-/* Adds the files that they are read from, and checks them: see sources_find(). */
-int gateway_settings_sources(const char *env_file, struct sources *sources, struct why *why);
 /*
  * Puts `after` in the place of what is in force. The list of targets stays the same object
  * with other entries.
@@ -60,8 +52,6 @@ int gateway_settings_sources(const char *env_file, struct sources *sources, stru
 void gateway_settings_replace(struct gateway_settings *settings, struct gateway_settings *after);
 /* Frees and wipes what it holds. */
 void gateway_settings_done(struct gateway_settings *settings);
-/* Prints the table of settings for --help. */
-void gateway_settings_describe(void);
 
 /*
  * A gateway's name made from a machine's: up to the first dot, and what a name

@@ -189,11 +189,11 @@ static void dialling_failed(struct tunnel *tunnel, const struct failure *failure
 static void remember_answer(struct tunnel *tunnel, const struct addr *answered)
 {
     if (answered) {
-        answered_note(tunnel->host->answered, answered);
+        reachable_note(tunnel->host->reachable, answered);
         return;
     }
     for (unsigned i = 0; i < tunnel->addr_count; i++) {
-        answered_forget(tunnel->host->answered, &tunnel->addrs[i]);
+        reachable_forget(tunnel->host->reachable, &tunnel->addrs[i]);
     }
 }
 
@@ -375,7 +375,7 @@ static int start_opening(struct tunnel *tunnel, const struct message_open_tunnel
         .port = command->port,
         .allowed = tunnel->host->allowed,
         .resolver = tunnel->host->resolver,
-        .answered = tunnel->host->answered,
+        .reachable = tunnel->host->reachable,
         .probe = command->channel == 0, /* later ones: the user is there, and waits */
     };
     struct attach_request attach = {

@@ -23,7 +23,7 @@
 #include "base/sieve.h"
 #include "control/message.h"
 #include "data/relay.h"
-#include "gateway/answered.h"
+#include "gateway/reachable.h"
 #include "gateway/targets.h"
 
 struct tunnel;
@@ -36,7 +36,7 @@ struct tunnel_host {
     const struct targets *allowed;
     const struct congestion *congestion; /* of data channels */
     struct resolver *resolver;
-    struct answered *answered;
+    struct reachable *reachable;
     struct relay *relay;
     /* TUNNEL_READY or TUNNEL_FAILED to the VPS. */
     void (*send)(void *arg, const struct message *message);

@@ -31,7 +31,7 @@ struct tunnels {
     struct tunnel_host host; /* what each of them sees */
     struct relay *relay;
     struct resolver *resolver;
-    struct answered *answered;
+    struct reachable *reachable;
     struct watch *ended_links;
     struct sieve *lines, *refusals;
     struct tunnel **all;
@@ -121,8 +121,8 @@ static int check(const struct tunnels *tunnels, const struct message_open_tunnel
     return -EINVAL;
 }
 
-static void open_tunnel(struct tunnels *tunnels, const struct message_open_tunnel *command,
-                        const struct addr *vps)
+static void on_open_tunnel(struct tunnels *tunnels, const struct message_open_tunnel *command,
+                           const struct addr *vps)
 {
     struct failure failure;
 
@@ -139,32 +139,39 @@ static void open_tunnel(struct tunnels *tunnels, const struct message_open_tunne
     tunnels->count++;
 }
 
-static void close_tunnels(struct tunnels *tunnels, uint64_t session)
+static void on_close_tunnel(struct tunnels *tunnels, const struct message_close_tunnel *command,
+                            const struct addr *vps)
 {
+    (void)vps;
     for (unsigned i = tunnels->count; i-- > 0;) {
-        if (tunnel_session(tunnels->all[i]) == session) {
+        if (tunnel_session(tunnels->all[i]) == command->session) {
             tunnel_close(tunnels->all[i]);
         }
     }
 }
 
 /* One that is not there any more has said why. */
-static void dial_target(struct tunnels *tunnels, uint64_t session, uint16_t channel)
+static void on_dial_target(struct tunnels *tunnels, const struct message_dial_target *command,
+                           const struct addr *vps)
 {
-    struct tunnel *tunnel = find(tunnels, session, channel);
+    struct tunnel *tunnel = find(tunnels, command->session, command->channel);
+    (void)vps;
     if (tunnel) {
         tunnel_dial(tunnel);
     }
 }
 
+/* Without an on_NAME() for each message that the VPS may send, this does not compile. */
 void tunnels_command(struct tunnels *tunnels, const struct message *command, const struct addr *vps)
 {
-    if (command->type == MESSAGE_OPEN_TUNNEL) {
-        open_tunnel(tunnels, &command->open_tunnel, vps);
-    } else if (command->type == MESSAGE_CLOSE_TUNNEL) {
-        close_tunnels(tunnels, command->close_tunnel.session);
-    } else if (command->type == MESSAGE_DIAL_TARGET) {
-        dial_target(tunnels, command->dial_target.session, command->dial_target.channel);
+    switch (command->type) {
+#define MESSAGE_OF_VPS(NAME, name)               \
+    case MESSAGE_##NAME:                         \
+        on_##name(tunnels, &command->name, vps); \
+        break;
+#include "control/messages.def"
+    default: /* no other comes from a VPS */
+        break;
     }
 }
 
@@ -200,9 +207,9 @@ int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
     tunnels->refusals = sieve_new(loop, options->log, SIEVE_BURST, SIEVE_REFILL_MS);
     tunnels->all = calloc(options->most, sizeof(struct tunnel *));
     tunnels->resolver = resolver_new(loop, LOOK_UPS_MAX);
-    tunnels->answered = answered_new();
+    tunnels->reachable = reachable_new();
     int err = -ENOMEM;
-    if (!tunnels->all || !tunnels->resolver || !tunnels->answered || !tunnels->lines ||
+    if (!tunnels->all || !tunnels->resolver || !tunnels->reachable || !tunnels->lines ||
         !tunnels->refusals) {
         goto fail;
     }
@@ -217,7 +224,7 @@ int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
         .allowed = options->allowed,
         .congestion = options->congestion,
         .resolver = tunnels->resolver,
-        .answered = tunnels->answered,
+        .reachable = tunnels->reachable,
         .relay = tunnels->relay,
         .send = on_send,
         .ended = on_ended,
@@ -254,7 +261,7 @@ void tunnels_free(struct tunnels *tunnels)
         tunnel_free(tunnels->all[i]);
     }
     resolver_free(tunnels->resolver);
-    answered_free(tunnels->answered);
+    reachable_free(tunnels->reachable);
     sieve_free(tunnels->lines);
     sieve_free(tunnels->refusals);
     free(tunnels->all);

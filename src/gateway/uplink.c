@@ -25,7 +25,7 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/dial.h"
-#include "base/history.h"
+#include "base/dial_history.h"
 #include "base/host.h"
 #include "base/resolve.h"
 #include "base/sieve.h"
@@ -69,7 +69,7 @@ struct uplink {
     struct dial *dial;
     struct channel *channel;
     struct backoff backoff;
-    struct history history;      /* of the addresses of VPS_HOST */
+    struct dial_history history; /* of the addresses of VPS_HOST */
     struct addresses *addresses; /* this machine's; NULL: the kernel does not tell */
     bool impatient;              /* resting for something that a new address may change */
     bool moved;                  /* the connection ends since its own address is gone */
@@ -147,7 +147,7 @@ static void on_opened(void *arg)
     uplink_set_state(uplink, STATE_OPEN);
     uplink->said[0] = '\0';
     uplink->opened_ms = clock_ms();
-    history_worked(&uplink->history, &uplink->vps);
+    dial_history_worked(&uplink->history, &uplink->vps);
     log_info(uplink->options.log, "connected to the VPS %s (%s, %s) as gateway %s", uplink->where,
              addr_text(&uplink->vps, address), channel_peer_program(uplink->channel),
              uplink->options.gateway_name);
@@ -211,7 +211,7 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
     uplink->channel = NULL;
     if (!was_open && !uplink->moved &&
         (end == CHANNEL_END_PEER || end == CHANNEL_END_PROTOCOL || end == CHANNEL_END_TIMEOUT)) {
-        history_failed(&uplink->history, &uplink->vps, clock_ms());
+        dial_history_failed(&uplink->history, &uplink->vps, clock_ms());
     }
     if (uplink->moved || (was_open && clock_ms() - uplink->opened_ms >= STABLE_MS)) {
         uplink->moved = false;
@@ -238,7 +238,7 @@ static void dial_failed(struct uplink *uplink, int err)
 {
     /* Only the good ones were dialled: let the others have their turn. */
     for (unsigned i = 0; !uplink->dialled_all && i < uplink->dialled_count; i++) {
-        history_failed(&uplink->history, &uplink->dialled[i], clock_ms());
+        dial_history_failed(&uplink->history, &uplink->dialled[i], clock_ms());
     }
     uplink_fail(uplink, "cannot reach %s: %s", uplink->where, strerror(-err));
 }
@@ -288,8 +288,7 @@ static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned c
         return;
     }
     memcpy(uplink->dialled, addrs, count * sizeof *addrs);
-    /* Bad ones are not even raced: a path that carries nothing often connects first. */
-    unsigned good = history_sort(&uplink->history, uplink->dialled, count, clock_ms());
+    unsigned good = dial_history_sort(&uplink->history, uplink->dialled, count, clock_ms());
     uplink->dialled_count = good > 0 ? good : count;
     uplink->dialled_all = good == count;
     uplink->dial = dial_start(uplink->loop, uplink->dialled, uplink->dialled_count, DIAL_MS, false,
@@ -391,7 +390,7 @@ int uplink_move(struct uplink *uplink, const struct uplink_options *options)
     tls_config_free(uplink->tls);
     uplink->tls = tls;
     take_options(uplink, options);
-    uplink->history = (struct history){0};
+    uplink->history = (struct dial_history){0};
     uplink->said[0] = '\0';
     backoff_reset(&uplink->backoff);
     uplink_set_state(uplink, STATE_RESTING);

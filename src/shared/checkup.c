@@ -41,7 +41,8 @@ void checkup_say(struct checkup *checkup, enum checkup_mark mark, const char *wh
     checkup->bad += mark == CHECKUP_BAD;
 }
 
-void checkup_secret_file(struct checkup *checkup, const char *path)
+/* Nobody else may read it. path may be NULL. */
+static void check_secret_file(struct checkup *checkup, const char *path)
 {
     struct stat file;
     if (!path) {
@@ -58,6 +59,35 @@ void checkup_secret_file(struct checkup *checkup, const char *path)
         checkup_say(checkup, CHECKUP_OK, "permissions", "%s is closed to others (mode %04o)", path,
                     (unsigned)file.st_mode & 07777);
     }
+}
+
+static void check_secret_files(struct checkup *checkup, const struct vocabulary *vocabulary,
+                               const char *env_file)
+{
+    struct settings_source *source;
+    const struct setting *row;
+    check_secret_file(checkup, env_file);
+    if (settings_open(env_file, &source, NULL) < 0) {
+        return;
+    }
+    for (size_t i = 0; (row = settings_row(vocabulary->tables, i, NULL)); i++) {
+        if (row->secret) {
+            check_secret_file(checkup, settings_file_of(source, row->name));
+        }
+    }
+    settings_close(source);
+}
+
+void checkup_settings(struct checkup *checkup, const struct vocabulary *vocabulary,
+                      const char *env_file)
+{
+    struct why why;
+    checkup_say(checkup, CHECKUP_OK, "settings", "complete, from %s",
+                env_file ? env_file : "the environment");
+    if (vocabulary_doubts(vocabulary, env_file, &why)) {
+        checkup_say(checkup, CHECKUP_BAD, "settings", "%s", why.text);
+    }
+    check_secret_files(checkup, vocabulary, env_file);
 }
 
 void checkup_descriptors(struct checkup *checkup, unsigned long needed)

@@ -16,6 +16,7 @@
 #include "base/congestion.h"
 #include "base/net.h"
 #include "base/resolve.h"
+#include "base/vocabulary.h"
 #include "base/why.h"
 
 enum checkup_mark { CHECKUP_OK, CHECKUP_BAD, CHECKUP_SKIPPED };
@@ -28,9 +29,13 @@ struct checkup {
 void checkup_say(struct checkup *checkup, enum checkup_mark mark, const char *what,
                  const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* Whether others can read a file with a secret. path may be NULL: then it says nothing. */
-void checkup_secret_file(struct checkup *checkup, const char *path);
-/* Whether the hard limit allows as many descriptors as may be needed. */
+/*
+ * Settings that could be loaded: where they are from, what is doubtful about that, and whether
+ * others may read the env file (may be NULL) or a file that holds a secret.
+ */
+void checkup_settings(struct checkup *checkup, const struct vocabulary *vocabulary,
+                      const char *env_file);
+/* `most` connections at once take so many descriptors, in all. */
 void checkup_descriptors(struct checkup *checkup, unsigned long needed);
 /*
  * What CONGESTION_CONTROL means for `ways`, "connections to the VPS". folder: see

@@ -1,3 +1,15 @@
+/*
+ * The agent owns everything, and wires it: gateways tell the sessions who is there, the bot and the
+ * admin socket ask for sessions and watch them, and all of them read the same struct of settings,
+ * which a reload changes in place.
+ *
+ *     confine -> loop -> state, sessions, gateways, bot, admin -> ready -> stop -> finish
+ *
+ * It stops in two halves. stop() ends the sessions, and with them the ports; the bot then has
+ * FAREWELL_MS to tell their users, and finish() takes away what it needed for that. Either half is
+ * safe where only some of the parts were made, and stop() may come from the callback of any part
+ * that is still there.
+ */
 #include "vps/agent.h"
 
 #include <errno.h>
@@ -10,8 +22,9 @@
 #include <uv.h>
 
 #include "base/notify.h"
-#include "base/sandbox.h"
+#include "base/signals.h"
 #include "control/tls.h"
+#include "shared/program.h"
 #include "vps/admin/admin.h"
 #include "vps/chat/bot.h"
 #include "vps/gateways/gateways.h"
@@ -22,16 +35,12 @@
 /* For the messages that tell users how their sessions ended. */
 enum { FAREWELL_MS = 3000, STATUS_MAX = 128 };
 
-/* SIGHUP is the last of them. */
-static const int SIGNAL_NUMBERS[] = {SIGTERM, SIGINT, SIGHUP};
-enum { SIGNALS = sizeof SIGNAL_NUMBERS / sizeof *SIGNAL_NUMBERS };
-
 struct agent {
     struct vps_settings *settings;
     const char *env_file;
     struct log *log;
     uv_loop_t loop;
-    uv_signal_t signals[SIGNALS];
+    struct signals *signals;
     int reserved; /* STATE_DIR is ours */
     struct store *store;
     struct sessions *sessions;
@@ -65,10 +74,7 @@ static void stop(struct agent *agent)
     }
     agent->stopping = true;
     notify_stopping(agent->notify);
-    for (unsigned i = 0; i < SIGNALS; i++) {
-        uv_close((uv_handle_t *)&agent->signals[i], NULL);
-    }
-    signal(SIGHUP, SIG_IGN); /* a second SIGTERM may end it at once, but not that */
+    signals_free(agent->signals);
     if (agent->sessions) {
         sessions_end_all(agent->sessions);
         sessions_use_gateways(agent->sessions, NULL);
@@ -82,13 +88,6 @@ static void stop(struct agent *agent)
     } else {
         finish(agent);
     }
-}
-
-static void on_signal(uv_signal_t *handle, int number)
-{
-    struct agent *agent = handle->data;
-    log_info(agent->log, "stopping on %s", strsignal(number));
-    stop(agent);
 }
 
 static void on_refused(void *arg, const struct why *why)
@@ -110,8 +109,8 @@ static void say_what_it_does(struct agent *agent, char *ret_status, size_t size)
     notify_status(agent->notify, ret_status);
 }
 
-/* For pamctl, and for SIGHUP. */
-static int reload(void *arg, struct changes *ret_changes, struct why *why)
+/* Reads and applies them, and says what the agent does from then on. */
+static int renew(void *arg, struct changes *ret_changes, struct why *why)
 {
     struct agent *agent = arg;
     const struct reload parts = {.settings = agent->settings,
@@ -119,71 +118,52 @@ static int reload(void *arg, struct changes *ret_changes, struct why *why)
                                  .log = agent->log,
                                  .sessions = agent->sessions,
                                  .gateways = agent->gateways};
-    notify_reloading(agent->notify);
+    char status[STATUS_MAX];
     int err = reload_run(&parts, ret_changes, why);
-    char status[sizeof why->text + STATUS_MAX];
-    if (err < 0) {
-        snprintf(status, sizeof status, "settings not reloaded: %s", why->text);
-        notify_status(agent->notify, status);
-    } else {
+    if (err == 0) {
         say_what_it_does(agent, status, sizeof status);
     }
-    notify_ready(agent->notify);
     return err;
 }
 
-static void on_hangup(uv_signal_t *handle, int number)
+/* For pamctl, and for SIGHUP. */
+static int reload(void *arg, struct changes *ret_changes, struct why *why)
 {
+    struct agent *agent = arg;
+    const struct program_reload steps = {
+        .renew = renew, .arg = agent, .log = agent->log, .notify = agent->notify};
+    return program_reload(&steps, ret_changes, why);
+}
+
+static void on_signal(void *arg, int number)
+{
+    struct agent *agent = arg;
     struct changes changes;
     struct why why;
-    (void)number;
-    reload(handle->data, &changes, &why); /* the log has it all */
+    if (number == SIGHUP) {
+        reload(agent, &changes, &why); /* the log has it all */
+    } else {
+        log_info(agent->log, "stopping on %s", strsignal(number));
+        stop(agent);
+    }
 }
 
 /* ---- starting ------------------------------------------------------------- */
 
-static void watch_signals(struct agent *agent)
+static int confine(struct agent *agent, struct why *why)
 {
-    for (unsigned i = 0; i < SIGNALS; i++) {
-        uv_signal_init(&agent->loop, &agent->signals[i]);
-        agent->signals[i].data = agent;
-        uv_signal_start(&agent->signals[i], SIGNAL_NUMBERS[i] == SIGHUP ? on_hangup : on_signal,
-                        SIGNAL_NUMBERS[i]);
-    }
-}
-
-/* Before the loop and its threads, and before anybody can talk to us. */
-static void enter_sandbox(struct agent *agent)
-{
-    struct sources sources = {0};
-    vps_settings_sources(agent->env_file, &sources, NULL);
+    const struct vps_settings *settings = agent->settings;
     const struct sandbox_rules rules = {
-        .state_dir = agent->settings->state_dir,
-        .files = (const char *const *)sources.paths,
+        .state_dir = settings->state_dir,
         .ca_file = getenv("SSL_CERT_FILE"),
         .listens = true,
     };
-    struct why missing;
-    if (!agent->settings->sandbox) {
-        log_warn(agent->log, "running without a sandbox: SANDBOX is off");
-    } else if (sandbox_enter(&rules, &missing) < 0) {
-        log_warn(agent->log, "%s", missing.text);
+    int err = state_reserve(settings->state_dir, agent->log, &agent->reserved, why);
+    if (err == 0) {
+        program_confine(&VPS_VOCABULARY, agent->env_file, &settings->common, rules, agent->log,
+                        &agent->notify);
     }
-    sources_done(&sources);
-}
-
-static int confine(struct agent *agent, struct why *why)
-{
-    struct why missing;
-    int err = state_reserve(agent->settings->state_dir, agent->log, &agent->reserved, why);
-    if (err < 0) {
-        return err;
-    }
-    if (notify_open(&agent->notify, &missing) < 0) {
-        log_warn(agent->log, "%s", missing.text);
-    }
-    enter_sandbox(agent);
-    return 0;
+    return err;
 }
 
 static int start_gateways(struct agent *agent, struct why *why)
@@ -243,7 +223,11 @@ static bool is_well(void *arg)
 
 static int start(struct agent *agent, struct why *why)
 {
-    int err = state_open(agent->settings->state_dir, agent->log, &agent->store, why);
+    int err = signals_catch(&agent->loop, on_signal, agent, &agent->signals);
+    if (err < 0) {
+        return why_set(why, err, "cannot catch signals: %s", strerror(-err));
+    }
+    err = state_open(agent->settings->state_dir, agent->log, &agent->store, why);
     if (err == 0) {
         err = sessions_new(&agent->loop, agent->log, agent->settings, agent->store,
                            &agent->sessions, why);
@@ -279,7 +263,6 @@ int agent_run(struct vps_settings *settings, const char *env_file, struct log *l
     if (err < 0) {
         return why_set(why, err, "cannot start the event loop: %s", uv_strerror(err));
     }
-    watch_signals(&agent);
     err = start(&agent, why);
     if (err < 0) {
         stop(&agent);

@@ -10,7 +10,7 @@ static int apply(const struct reload *reload, const struct vps_settings *after, 
     int err = sessions_use_ports(reload->sessions, after->port_range_start, after->port_range_end);
     if (err == 0) {
         *reload->settings = *after;
-        reload->log->level = after->log_level;
+        reload->log->level = after->common.log_level;
         sessions_settings_changed(reload->sessions);
         gateways_settings_changed(reload->gateways, &before);
     } else {
@@ -20,14 +20,14 @@ static int apply(const struct reload *reload, const struct vps_settings *after, 
     return err;
 }
 
-static int read_and_apply(const struct reload *reload, struct changes *changes, struct why *why)
+int reload_run(const struct reload *reload, struct changes *ret_changes, struct why *why)
 {
     struct vps_settings after;
-    int err = vps_settings_renew(reload->env_file, reload->settings, &after, changes, why);
+    int err = vps_settings_renew(reload->env_file, reload->settings, &after, ret_changes, why);
     if (err < 0) {
         return err;
     }
-    if (changes_in_force(changes)) {
+    if (changes_in_force(ret_changes)) {
         err = apply(reload, &after, why);
     }
     if (err == 0) {
@@ -35,18 +35,4 @@ static int read_and_apply(const struct reload *reload, struct changes *changes, 
     }
     vps_settings_wipe(&after);
     return err;
-}
-
-int reload_run(const struct reload *reload, struct changes *ret_changes, struct why *why)
-{
-    struct changes changes = {0};
-    enum log_level was = reload->log->level;
-    int err = read_and_apply(reload, &changes, why);
-    if (err < 0) {
-        log_error(reload->log, "settings not reloaded, the old ones stay in force: %s", why->text);
-        return err;
-    }
-    changes_log(&changes, reload->log, was);
-    *ret_changes = changes;
-    return 0;
 }

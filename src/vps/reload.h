@@ -25,7 +25,8 @@ struct reload {
 };
 
 /*
- * Does it, and logs what came of it, in one line. 0 with the changes; or -errno with why.
+ * Does it, and logs nothing: what came of it is program_reload()'s to say. 0 with the changes; or
+ * -errno with why.
  */
 int reload_run(const struct reload *reload, struct changes *ret_changes, struct why *why);
 

@@ -1,4 +1,4 @@
-"""The gateway's side of docs/protocol.md, written from that page alone."""
+"""Both sides of docs/protocol.md, written from that page alone; mostly the gateway's."""
 
 import hashlib
 import hmac
@@ -103,6 +103,16 @@ class Control:
     def greet(self, **fields):
         self.send(hello(**fields))
         return self.receive(HELLO)
+
+
+class Vps(Control):
+    """What a gateway logs in to, by `openssl s_server`, for one connection."""
+
+    def __init__(self, port, key, name):
+        self.argv = ["openssl", "s_server", "-quiet", "-accept", f"127.0.0.1:{port}", "-naccept", "1",
+                     "-tls1_3", "-nocert", "-no_ticket", "-ciphersuites", "TLS_AES_128_GCM_SHA256",
+                     "-psk", key, "-psk_identity", name]
+        self.frames = queue.Queue()
 
 
 def read_open_tunnel(fields):

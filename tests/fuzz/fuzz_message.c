@@ -20,7 +20,8 @@ static void require(int holds)
 }
 
 /* In a copy of its exact size, so that sanitizers see a read past the end. */
-static void check_body(const uint8_t *body, size_t len, enum message_sender sender)
+static void check_body(const uint8_t *body, size_t len, enum message_sender sender,
+                       unsigned version)
 {
     uint8_t *exact = malloc(len), again[MESSAGE_MAX];
     struct message message;
@@ -28,16 +29,16 @@ static void check_body(const uint8_t *body, size_t len, enum message_sender send
         return;
     }
     memcpy(exact, body, len);
-    int err = message_decode(exact, len, sender, &message);
-    require(err == 0 || err == -EBADMSG);
+    int err = message_decode(exact, len, sender, version, &message);
+    require(err == 0 || err == -EBADMSG || err == -EPROTONOSUPPORT);
     if (err == 0) {
         /* All but what a later version has added to its HELLO. */
         int later = message.type == MESSAGE_HELLO &&
                     message.hello.max_version > PROTOCOL_MAX_VERSION;
-        long written = message_encode(&message, again, sizeof again);
+        long written = message_encode(&message, version, again, sizeof again);
         require(written == (long)len || (later && written > 0 && written < (long)len));
         require(memcmp(exact, again, (size_t)written) == 0);
-        require(message_name(message.type)[0] != '?');
+        require(message_name(message.type)[0] != '?' && message_since(message.type) <= version);
     }
     free(exact);
 }
@@ -59,8 +60,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(body || (size_t)taken == len);
         if (body) {
             require(body_len >= 1 && body_len <= MESSAGE_MAX);
-            check_body(body, body_len, SENDER_VPS);
-            check_body(body, body_len, SENDER_GATEWAY);
+            for (unsigned version = PROTOCOL_MIN_VERSION; version <= PROTOCOL_MAX_VERSION;
+                 version++) {
+                check_body(body, body_len, SENDER_VPS, version);
+                check_body(body, body_len, SENDER_GATEWAY, version);
+            }
             frame_reset(&frame);
         }
     }

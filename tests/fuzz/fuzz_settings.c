@@ -30,13 +30,17 @@ static int parse_secret(const struct setting *setting, const char *text, void *f
 
 #define FIELD(name) .offset = offsetof(struct values, name)
 
-static const struct setting TABLE[] = {
-    {"A", "a", "some text", setting_text, FIELD(text), .max = 20},
-    {"B", "b", "a host", setting_host, FIELD(host), .max = HOST_MAX},
-    {"C", "7", "a number", setting_number, FIELD(number), .min = 1, .max = 99},
-    {"D", "1", "a port", setting_port, FIELD(port), .min = 1, .max = 65535},
-    {"E", "^", "a secret", parse_secret, FIELD(secret), .max = 8, .secret = true},
+static const struct setting_type SECRET = {parse_secret, 0, NULL, NULL};
+
+static const struct setting ROWS[] = {
+    {"A", "a", "some text", &SETTING_TEXT, FIELD(text), .max = 20},
+    {"B", "b", "a host", &SETTING_HOST, FIELD(host), .max = HOST_MAX},
+    {"C", "7", "a number", &SETTING_NUMBER, FIELD(number), .min = 1, .max = 99},
+    {"D", "1", "a port", &SETTING_PORT, FIELD(port), .min = 1, .max = 65535},
+    {"E", "^", "a secret", &SECRET, FIELD(secret), .max = 8, .secret = true},
 };
+
+static const struct settings_table TABLES[] = {{ROWS, sizeof ROWS / sizeof *ROWS, 0}, {NULL, 0, 0}};
 
 static void require(bool holds)
 {
@@ -49,7 +53,7 @@ static void check(const struct settings_source *source)
 {
     struct values values = {0};
     struct why why = {""};
-    if (settings_load(source, TABLE, sizeof TABLE / sizeof *TABLE, &values, &why) == 0) {
+    if (settings_load(source, TABLES, &values, &why) == 0) {
         require(values.number >= 1 && values.number <= 99 && values.port >= 1);
         require(host_kind(values.host) != HOST_INVALID && values.secret[0] == '^');
         require(strlen(values.text) <= 20 && strlen(values.secret) <= 8);

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/envfile.h"
+#include "base/secret_file.h"
 
 static char folder[] = "/tmp/test_envfile.XXXXXX";
 static char path[64];
@@ -183,7 +184,7 @@ static void the_folder_is_made_and_nothing_is_left_beside(void **state)
     struct why why = {""};
     (void)state;
     snprintf(below, sizeof below, "%s/sub/b.env", folder);
-    assert_int_equal(envfile_check(below, &why), 0);
+    assert_int_equal(secret_file_check(below, &why), 0);
     assert_int_equal(envfile_read(below, &file, NULL), 0);
     assert_int_equal(envfile_set(file, "A", "1"), 0);
     assert_int_equal(envfile_write(file, NULL), 0);
@@ -191,7 +192,7 @@ static void the_folder_is_made_and_nothing_is_left_beside(void **state)
     snprintf(command, sizeof command, "test \"$(ls %s/sub)\" = b.env", folder);
     assert_int_equal(system(command), 0); // NOLINT(cert-env33-c)
     snprintf(below, sizeof below, "%s/no/such/b.env", folder);
-    assert_int_equal(envfile_check(below, &why), -ENOENT);
+    assert_int_equal(secret_file_check(below, &why), -ENOENT);
     assert_non_null(strstr(why.text, "cannot write"));
     snprintf(below, sizeof below, "%s/sub", folder);
     assert_true(envfile_read(below, &file, &why) < 0);
@@ -205,10 +206,10 @@ static bool is_taken(const char *name, const char *words)
     struct envfile *env;
     struct why why = {""};
     snprintf(file, sizeof file, "%s/%s", folder, name);
-    int err = envfile_is_safe(file, &why);
+    int err = secret_file_is_safe(file, &why);
     assert_true(err == 0 || err == -EPERM);
-    assert_int_equal(envfile_check(file, NULL), err);
-    assert_int_equal(envfile_replace(file, "KEY=x\n", NULL), err);
+    assert_int_equal(secret_file_check(file, NULL), err);
+    assert_int_equal(secret_file_replace(file, "KEY=x\n", NULL), err);
     assert_int_equal(envfile_read(file, &env, NULL), 0); /* that is for the reader to judge */
     assert_int_equal(envfile_set(env, "KEY", "secret"), 0);
     assert_int_equal(envfile_write(env, NULL), err);

@@ -43,8 +43,8 @@ static void two_settings_are_enough(void **state)
     assert_int_equal(settings.control_port, 9000);
     assert_true(gateway_name_is_valid(settings.gateway_name));
     assert_int_equal(settings.keepalive_secs, 30);
-    assert_in_range(settings.relay_workers, 1, 4);
-    assert_int_equal(settings.log_level, LOG_INFO);
+    assert_in_range(settings.common.relay_workers, 1, 4);
+    assert_int_equal(settings.common.log_level, LOG_INFO);
     struct addr addr;
     addr_parse("192.168.1.22", 22, &addr);
     assert_true(targets_allow_addr(settings.allowed_targets, &addr));
@@ -105,11 +105,11 @@ static void the_log_level_has_an_older_name(void **state)
     (void)state;
     setenv("RUST_LOG", "debug", 1);
     assert_int_equal(gateway_settings_load(NULL, &settings, &why), 0);
-    assert_int_equal(settings.log_level, LOG_DEBUG);
+    assert_int_equal(settings.common.log_level, LOG_DEBUG);
     gateway_settings_done(&settings);
     setenv("LOG_LEVEL", "error", 1);
     assert_int_equal(gateway_settings_load(NULL, &settings, &why), 0);
-    assert_int_equal(settings.log_level, LOG_ERROR);
+    assert_int_equal(settings.common.log_level, LOG_ERROR);
     gateway_settings_done(&settings);
 }
 
@@ -164,7 +164,7 @@ static void what_has_changed_is_found_and_put_in_place(void **state)
     addr_parse("198.51.100.7", 80, &addr);
     assert_true(targets_allow_addr(list, &addr));
     assert_string_equal(settings.gateway_name, "attic");
-    assert_int_not_equal(settings.relay_workers, 60);
+    assert_int_not_equal(settings.common.relay_workers, 60);
     assert_int_equal(settings.tunnel_key[0], 0xff);
     gateway_settings_done(&settings);
 }
@@ -182,9 +182,25 @@ static void what_is_wrong_changes_nothing(void **state)
     gateway_settings_done(&settings);
 }
 
+static void every_setting_can_be_compared_and_shown(void **state)
+{
+    const struct setting *row;
+    size_t count = 0;
+    (void)state;
+    for (; (row = settings_row(GATEWAY_VOCABULARY.tables, count, NULL)); count++) {
+        const struct setting_type *type = row->type;
+        bool is_text = type && type->size == 0;
+        if (!type || !type->parse || !(is_text || type->show || type->differ || row->secret)) {
+            fail_msg("%s has no type that can do it", row->name);
+        }
+    }
+    assert_true(count > 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_setting_can_be_compared_and_shown),
         cmocka_unit_test_setup(two_settings_are_enough, set_up),
         cmocka_unit_test_setup(wrong_ones_are_named, set_up),
         cmocka_unit_test_setup(a_wrong_key_is_not_repeated, set_up),

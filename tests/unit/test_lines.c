@@ -28,6 +28,7 @@ struct house {
     struct lines *lines;
     int fds[CALLERS];
     unsigned called, heard, gone;
+    uid_t uid;                  /* of those who call */
     struct lines_client *waits; /* said "wait" and is answered later */
     char *long_answer;
 };
@@ -36,7 +37,7 @@ static void on_called(void *arg, struct lines_client *client)
 {
     struct house *house = arg;
     house->called++;
-    assert_int_equal(lines_uid(client), geteuid());
+    assert_int_equal(lines_uid(client), house->uid);
 }
 
 static void on_line(void *arg, struct lines_client *client, const char *line, size_t len)
@@ -53,6 +54,11 @@ static void on_line(void *arg, struct lines_client *client, const char *line, si
         lines_hang_up(client);
         lines_hang_up(client);
         lines_say(client, "too late");
+    } else if (strncmp(copy, "GET ", 4) == 0 || strncmp(copy, "Host: ", 6) == 0) {
+        lines_read_on(client);
+    } else if (strcmp(copy, "\r") == 0) {
+        lines_say(client, "HTTP/1.0 200 OK\r\n\r\nup 1\n# EOF");
+        lines_hang_up(client);
     } else if (strcmp(copy, "long") == 0) {
         lines_say(client, house->long_answer);
     } else if (strcmp(copy, "twice") == 0) {
@@ -81,6 +87,7 @@ static struct house *house_prepare(void)
     int len = snprintf(house->at.sun_path + 1, sizeof house->at.sun_path - 1,
                        "pamtunnel-test-lines-%d", (int)getpid());
     house->at_len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len);
+    house->uid = geteuid();
     house->long_answer = calloc(1, LONG + 1);
     assert_non_null(house->long_answer);
     memset(house->long_answer, 'x', LONG);
@@ -245,6 +252,31 @@ static void who_is_sent_off_hears_the_last_word(void **state)
     expect(house, fd, "good-bye");
     WAIT_FOR(&house->loop, was_sent_off(fd));
     assert_int_equal(house->heard, 1);
+    house_close(house);
+}
+
+static void a_request_of_several_lines_from_a_port_has_one_answer(void **state)
+{
+    static const char *const ANSWER[] = {"HTTP/1.0 200 OK\r", "\r", "up 1", "# EOF"};
+    struct house *house = house_prepare();
+    int listener = net_listen("127.0.0.1", 0, 1);
+    (void)state;
+    assert_true(listener >= 0);
+    struct addr at = address_of(listener);
+    house->uid = (uid_t)-1;
+    house->lines = lines_new(listener, &house->rules);
+    assert_non_null(house->lines);
+    int fd = house->fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, &at.sa, addr_len(&at)), 0);
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    say(fd, "GET /metrics HTTP/1.1\r\nHost: localhost");
+    WAIT_FOR(&house->loop, house->heard == 1);
+    say(fd, "\r\n\r\n");
+    for (unsigned i = 0; i < sizeof ANSWER / sizeof *ANSWER; i++) {
+        expect(house, fd, ANSWER[i]);
+    }
+    WAIT_FOR(&house->loop, was_sent_off(fd));
+    assert_int_equal(house->heard, 3);
     house_close(house);
 }
 
@@ -467,6 +499,7 @@ int main(void)
         cmocka_unit_test(an_answer_may_come_later),
         cmocka_unit_test(who_does_not_wait_for_the_answer_is_sent_off),
         cmocka_unit_test(who_is_sent_off_hears_the_last_word),
+        cmocka_unit_test(a_request_of_several_lines_from_a_port_has_one_answer),
         cmocka_unit_test(nothing_is_read_while_an_answer_is_unsent),
         cmocka_unit_test(there_are_no_two_answers),
         cmocka_unit_test(who_is_silent_is_sent_off),

@@ -13,16 +13,17 @@
 #include "control/message.h"
 #include "dice.h"
 
-enum { VPS = SENDER_VPS, GATEWAY = SENDER_GATEWAY, BOTH = SENDER_BOTH };
+enum { NOW = PROTOCOL_MAX_VERSION };
 
 static const struct row {
     enum message_type type;
+    unsigned since;
     enum message_sender sender;
     const char *name;
 } ROWS[] = {
-#define MESSAGE(NAME, name, type, sender, ...) {MESSAGE_##NAME, (enum message_sender)sender, #NAME},
+#define MESSAGE(NAME, name, type, since, sender, when, ...) \
+    {MESSAGE_##NAME, since, SENDER_##sender, #NAME},
 #include "control/messages.def"
-#undef MESSAGE
 };
 
 enum { ROW_COUNT = sizeof ROWS / sizeof *ROWS };
@@ -61,20 +62,14 @@ static struct message random_message(struct dice *dice, enum message_type type)
 #define U64(field)         body->field = dice_roll(dice);
 #define TEXT(field, most)  random_text(dice, body->field, most);
 #define BLOB(field, bytes) dice_fill(dice, body->field, bytes);
-#define MESSAGE(NAME, name, type, sender, ...)       \
-    case MESSAGE_##NAME: {                           \
-        struct message_##name *body = &message.name; \
-        __VA_ARGS__                                  \
-        break;                                       \
+#define SINCE(version)
+#define MESSAGE(NAME, name, type, since, sender, when, ...) \
+    case MESSAGE_##NAME: {                                  \
+        struct message_##name *body = &message.name;        \
+        __VA_ARGS__                                         \
+        break;                                              \
     }
 #include "control/messages.def"
-#undef MESSAGE
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef TEXT
-#undef BLOB
     }
     return message;
 }
@@ -89,20 +84,14 @@ static void assert_same(const struct message *a, const struct message *b)
 #define U64(field)         assert_true(left->field == right->field);
 #define TEXT(field, most)  assert_string_equal(left->field, right->field);
 #define BLOB(field, bytes) assert_memory_equal(left->field, right->field, bytes);
-#define MESSAGE(NAME, name, type, sender, ...)                           \
+#define SINCE(version)
+#define MESSAGE(NAME, name, type, since, sender, when, ...)              \
     case MESSAGE_##NAME: {                                               \
         const struct message_##name *left = &a->name, *right = &b->name; \
         __VA_ARGS__                                                      \
         break;                                                           \
     }
 #include "control/messages.def"
-#undef MESSAGE
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef TEXT
-#undef BLOB
     }
 }
 
@@ -126,7 +115,7 @@ static size_t wire_with_text(const struct text_row *row, size_t len, char first,
                              uint8_t wire[MESSAGE_MAX])
 {
     struct message empty = {.type = row->type};
-    long all = message_encode(&empty, wire, MESSAGE_MAX);
+    long all = message_encode(&empty, NOW, wire, MESSAGE_MAX);
     assert_true(all > 0 && (size_t)all >= row->at + 2);
     assert_int_equal(wire[row->at] | wire[row->at + 1], 0);
     size_t tail = (size_t)all - row->at - 2;
@@ -148,13 +137,14 @@ static void every_message_reads_back_as_it_was_written(void **state)
         for (size_t i = 0; i < ROW_COUNT; i++) {
             struct message sent = random_message(&dice, ROWS[i].type), got;
             uint8_t wire[MESSAGE_MAX], again[MESSAGE_MAX];
-            long len = message_encode(&sent, wire, sizeof wire);
+            long len = message_encode(&sent, NOW, wire, sizeof wire);
             assert_in_range(len, 1, MESSAGE_MAX);
             assert_int_equal(wire[0], ROWS[i].type);
             memset(&got, 0xee, sizeof got);
-            assert_int_equal(message_decode(wire, (size_t)len, one_of(ROWS[i].sender), &got), 0);
+            assert_int_equal(message_decode(wire, (size_t)len, one_of(ROWS[i].sender), NOW, &got),
+                             0);
             assert_same(&sent, &got);
-            assert_int_equal(message_encode(&got, again, sizeof again), len);
+            assert_int_equal(message_encode(&got, NOW, again, sizeof again), len);
             assert_memory_equal(wire, again, (size_t)len);
         }
     }
@@ -166,7 +156,7 @@ static int decode_exact(const uint8_t *wire, size_t len, enum message_sender sen
     struct message got = {.type = (enum message_type)77};
     uint8_t *exact = malloc(len ? len : 1);
     memcpy(exact, wire, len);
-    int err = message_decode(exact, len, sender, &got);
+    int err = message_decode(exact, len, sender, NOW, &got);
     free(exact);
     assert_true(err == 0 || (int)got.type == 77); /* untouched */
     return err;
@@ -179,7 +169,7 @@ static void a_message_cut_off_or_too_long_is_refused(void **state)
     for (size_t i = 0; i < ROW_COUNT; i++) {
         struct message sent = random_message(&dice, ROWS[i].type);
         uint8_t wire[MESSAGE_MAX + 1] = {0};
-        size_t len = (size_t)message_encode(&sent, wire, MESSAGE_MAX);
+        size_t len = (size_t)message_encode(&sent, NOW, wire, MESSAGE_MAX);
         for (size_t cut = 0; cut < len; cut++) {
             assert_int_equal(decode_exact(wire, cut, one_of(ROWS[i].sender)), -EBADMSG);
         }
@@ -196,7 +186,7 @@ static void only_the_hello_of_a_later_version_may_be_longer(void **state)
     for (uint16_t max = 0; max < 4; max++) {
         struct message hello = {.type = MESSAGE_HELLO, .hello = {1, max, 30, "a 1"}};
         uint8_t wire[MESSAGE_MAX + 5] = {0};
-        size_t len = (size_t)message_encode(&hello, wire, MESSAGE_MAX);
+        size_t len = (size_t)message_encode(&hello, NOW, wire, MESSAGE_MAX);
         int expected = max > PROTOCOL_MAX_VERSION ? 0 : -EBADMSG;
         assert_int_equal(decode_exact(wire, len, SENDER_VPS), 0);
         assert_int_equal(decode_exact(wire, len + 5, SENDER_VPS), expected);
@@ -211,7 +201,7 @@ static void a_message_is_refused_from_who_may_not_send_it(void **state)
     for (size_t i = 0; i < ROW_COUNT; i++) {
         struct message sent = random_message(&dice, ROWS[i].type);
         uint8_t wire[MESSAGE_MAX];
-        size_t len = (size_t)message_encode(&sent, wire, sizeof wire);
+        size_t len = (size_t)message_encode(&sent, NOW, wire, sizeof wire);
         assert_int_equal(decode_exact(wire, len, SENDER_VPS),
                          ROWS[i].sender & SENDER_VPS ? 0 : -EBADMSG);
         assert_int_equal(decode_exact(wire, len, SENDER_GATEWAY),
@@ -270,20 +260,20 @@ static void the_longest_of_each_fits_and_no_byte_less_will_do(void **state)
     for (size_t i = 0; i < ROW_COUNT; i++) {
         struct message sent = random_message(&dice, ROWS[i].type);
         uint8_t wire[MESSAGE_MAX];
-        long len = message_encode(&sent, wire, sizeof wire);
+        long len = message_encode(&sent, NOW, wire, sizeof wire);
         for (long cap = 0; cap < len; cap++) {
             uint8_t *exact = malloc((size_t)cap + 1);
-            assert_int_equal(message_encode(&sent, exact, (size_t)cap), -EMSGSIZE);
+            assert_int_equal(message_encode(&sent, NOW, exact, (size_t)cap), -EMSGSIZE);
             free(exact);
         }
-        assert_int_equal(message_encode(&sent, wire, (size_t)len), len);
+        assert_int_equal(message_encode(&sent, NOW, wire, (size_t)len), len);
     }
     for (size_t i = 0; i < TEXT_COUNT; i++) {
         uint8_t wire[MESSAGE_MAX];
         struct message got;
         size_t len = wire_with_text(&TEXTS[i], TEXTS[i].most, 'a', wire);
-        assert_int_equal(message_decode(wire, len, TEXTS[i].sender, &got), 0);
-        assert_int_equal(message_encode(&got, wire, sizeof wire), (long)len);
+        assert_int_equal(message_decode(wire, len, TEXTS[i].sender, NOW, &got), 0);
+        assert_int_equal(message_encode(&got, NOW, wire, sizeof wire), (long)len);
     }
 }
 
@@ -315,10 +305,52 @@ static void the_wire_is_what_the_protocol_says(void **state)
     for (size_t i = 0; i < ROW_COUNT; i++) {
         uint8_t wire[MESSAGE_MAX];
         assert_int_equal(GOLDEN[i].message.type, ROWS[i].type);
-        assert_int_equal(message_encode(&GOLDEN[i].message, wire, sizeof wire),
+        assert_int_equal(message_encode(&GOLDEN[i].message, NOW, wire, sizeof wire),
                          (long)GOLDEN[i].len);
         assert_memory_equal(wire, GOLDEN[i].wire, GOLDEN[i].len);
     }
+}
+
+/* What an agent of version 1 may send and be sent is what the first agents knew. */
+static void every_row_is_of_a_version_that_is_spoken(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        assert_in_range(ROWS[i].since, PROTOCOL_FIRST_VERSION, PROTOCOL_MAX_VERSION);
+        assert_int_equal(message_since(ROWS[i].type), ROWS[i].since);
+        assert_int_equal(ROWS[i].since, ROWS[i].type == MESSAGE_DIAL_TARGET ? 2 : 1);
+    }
+    assert_true(message_since((enum message_type)99) > PROTOCOL_MAX_VERSION);
+}
+
+static void a_message_is_refused_by_versions_before_its_own(void **state)
+{
+    struct dice dice = dice_new();
+    (void)state;
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        for (unsigned version = 0; version <= NOW; version++) {
+            struct message sent = random_message(&dice, ROWS[i].type), got;
+            enum message_sender sender = one_of(ROWS[i].sender);
+            uint8_t wire[MESSAGE_MAX], old[MESSAGE_MAX];
+            bool has_it = version >= ROWS[i].since;
+            long len = message_encode(&sent, NOW, wire, sizeof wire);
+            assert_int_equal(message_encode(&sent, version, old, sizeof old),
+                             has_it ? len : -EPROTONOSUPPORT);
+            assert_int_equal(message_decode(wire, (size_t)len, sender, version, &got),
+                             has_it ? 0 : -EPROTONOSUPPORT);
+        }
+    }
+}
+
+static void a_message_comes_when_the_table_says(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        assert_int_equal(message_may_come(ROWS[i].type, WHEN_GREETING),
+                         ROWS[i].type == MESSAGE_HELLO || ROWS[i].type == MESSAGE_GOODBYE);
+        assert_int_equal(message_may_come(ROWS[i].type, WHEN_OPEN), ROWS[i].type != MESSAGE_HELLO);
+    }
+    assert_false(message_may_come((enum message_type)99, WHEN_OPEN));
 }
 
 int main(void)
@@ -332,6 +364,9 @@ int main(void)
         cmocka_unit_test(types_that_do_not_exist_are_refused),
         cmocka_unit_test(the_longest_of_each_fits_and_no_byte_less_will_do),
         cmocka_unit_test(the_wire_is_what_the_protocol_says),
+        cmocka_unit_test(every_row_is_of_a_version_that_is_spoken),
+        cmocka_unit_test(a_message_is_refused_by_versions_before_its_own),
+        cmocka_unit_test(a_message_comes_when_the_table_says),
     };
     return cmocka_run_group_tests_name("message", tests, NULL, NULL);
 }

@@ -192,6 +192,11 @@ static void a_listener_of_both_families_accepts_ipv4_as_ipv4(void **state)
     assert_true(server >= 0);
     assert_true(addr_same_host(&peer, &loopback));
     assert_int_equal(addr_port(&peer), port_of(client));
+    struct addr own;
+    assert_int_equal(net_own_end(client, &own), 0);
+    assert_true(addr_same_host(&own, &loopback));
+    assert_int_equal(addr_port(&own), port_of(client));
+    assert_int_equal(net_own_end(-1, &own), -EBADF);
     net_tune(client);
     assert_made_well(client);
     assert_made_well(server);

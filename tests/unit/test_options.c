@@ -19,13 +19,19 @@ enum {
     FLAG_KEY = 32
 };
 
+static int act(const struct options *options)
+{
+    (void)options;
+    return 0;
+}
+
 static const struct option_flag FLAGS[] = {
     {"--local", "without Telegram", .bit = FLAG_LOCAL},
     {"--other", "something else", .bit = FLAG_OTHER},
     {"--name", "a name", FLAG_NAME, .takes = "NAME"},
-    {"--setup", "sets up", FLAG_SETUP, NULL, .action = true},
+    {"--setup", "sets up", FLAG_SETUP, NULL, .action = act},
     {"--host", "a host", FLAG_HOST, "HOST", .with = FLAG_SETUP},
-    {"--key", "a key", FLAG_KEY, NULL, .action = true},
+    {"--key", "a key", FLAG_KEY, NULL, .action = act},
     {"--here", "runs here", 64, NULL, .with = OPTION_RUN | OPTION_CHECK},
 };
 static const struct options_table TABLE = {"agent", "An agent.", FLAGS,

@@ -61,7 +61,7 @@ static struct log quiet;
 static uv_loop_t loop;
 static struct store *store;
 static unsigned writes_under_way;
-static store_done_fn write_done;
+static statement_done_fn write_done;
 
 static void on_write_done(void *arg, int err)
 {
@@ -69,12 +69,12 @@ static void on_write_done(void *arg, int err)
     write_done(arg, err);
 }
 
-int __real_store_write(struct store *to, const struct statement *statement, store_done_fn done,
+int __real_store_write(struct store *to, const struct statement *statement, statement_done_fn done,
                        void *arg);
-int __wrap_store_write(struct store *to, const struct statement *statement, store_done_fn done,
+int __wrap_store_write(struct store *to, const struct statement *statement, statement_done_fn done,
                        void *arg);
 /* The poller waits for one write at a time. */
-int __wrap_store_write(struct store *to, const struct statement *statement, store_done_fn done,
+int __wrap_store_write(struct store *to, const struct statement *statement, statement_done_fn done,
                        void *arg)
 {
     int err = __real_store_write(to, statement, done ? on_write_done : NULL, arg);

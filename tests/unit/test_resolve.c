@@ -18,6 +18,7 @@
 #include <uv.h>
 
 #include "base/resolve.h"
+#include "base/thread.h"
 #include "on_loop.h"
 
 enum { MOST = 3, TIMEOUT_MS = 60000 };
@@ -29,6 +30,7 @@ struct answer {
     int err;
     unsigned count;
     struct addr addrs[RESOLVE_MAX];
+    char name[RESOLVE_NAME_SIZE];
 };
 
 /* Look-ups wait in their threads until the test replies. */
@@ -41,6 +43,7 @@ static struct {
     int status;
     struct addrinfo *list;
     char host[64];
+    const char *reverse;
 } system_resolver;
 
 int __real_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
@@ -49,10 +52,10 @@ int __wrap_getaddrinfo(const char *host, const char *service, const struct addri
                        struct addrinfo **ret_list);
 void __real_freeaddrinfo(struct addrinfo *list);
 void __wrap_freeaddrinfo(struct addrinfo *list);
-int __real_uv_thread_create_ex(uv_thread_t *thread, const uv_thread_options_t *options,
-                               uv_thread_cb fn, void *arg);
-int __wrap_uv_thread_create_ex(uv_thread_t *thread, const uv_thread_options_t *options,
-                               uv_thread_cb fn, void *arg);
+int __wrap_getnameinfo(const struct sockaddr *addr, socklen_t len, char *host, socklen_t host_size,
+                       char *service, socklen_t service_size, int flags);
+int __real_thread_start(pthread_t *ret_thread, size_t stack_size, void *(*fn)(void *), void *arg);
+int __wrap_thread_start(pthread_t *ret_thread, size_t stack_size, void *(*fn)(void *), void *arg);
 
 int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                        struct addrinfo **ret_list)
@@ -85,11 +88,23 @@ void __wrap_freeaddrinfo(struct addrinfo *list)
     uv_mutex_unlock(&system_resolver.lock);
 }
 
-int __wrap_uv_thread_create_ex(uv_thread_t *thread, const uv_thread_options_t *options,
-                               uv_thread_cb fn, void *arg)
+/* The reverse zone. Of one that is asked for addresses afterwards, the test gives these. */
+int __wrap_getnameinfo(const struct sockaddr *addr, socklen_t len, char *host, socklen_t host_size,
+                       char *service, socklen_t service_size, int flags)
 {
-    return system_resolver.refuse ? UV_EAGAIN
-                                  : __real_uv_thread_create_ex(thread, options, fn, arg);
+    (void)addr, (void)len, (void)service, (void)service_size;
+    assert_int_equal(flags, NI_NAMEREQD);
+    if (!system_resolver.reverse) {
+        return EAI_NONAME;
+    }
+    return (size_t)snprintf(host, host_size, "%s", system_resolver.reverse) < host_size
+               ? 0
+               : EAI_OVERFLOW;
+}
+
+int __wrap_thread_start(pthread_t *ret_thread, size_t stack_size, void *(*fn)(void *), void *arg)
+{
+    return system_resolver.refuse ? -EAGAIN : __real_thread_start(ret_thread, stack_size, fn, arg);
 }
 
 static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned count)
@@ -308,6 +323,133 @@ static void who_lets_go_of_the_resolver_need_not_wait(void **state)
     assert_int_equal(answer->called, 0);
 }
 
+/* ---- names of addresses ---------------------------------------------------- */
+
+static void on_name(void *arg, const char *name)
+{
+    struct answer *answer = arg;
+    answer->called++;
+    snprintf(answer->name, sizeof answer->name, "%s", name ? name : "");
+}
+
+static struct resolve *ask_name(struct answer *answer, const char *host, uint64_t timeout_ms)
+{
+    struct addr addr;
+    unsigned before = answer->called;
+    assert_int_equal(addr_parse(host, 1234, &addr), 0);
+    struct resolve *resolve = resolve_name_start(answer->resolver, &addr, timeout_ms, on_name,
+                                                 answer);
+    assert_non_null(resolve);
+    assert_int_equal(answer->called, before);
+    return resolve;
+}
+
+/* As lists of reply() are. */
+static void the_list_has(const char *host, unsigned count)
+{
+    static struct sockaddr_in addr;
+    reply(0, count);
+    uv_mutex_lock(&system_resolver.lock);
+    addr = (struct sockaddr_in){.sin_family = AF_INET};
+    inet_pton(AF_INET, host, &addr.sin_addr);
+    system_resolver.list[count - 1].ai_addr = (struct sockaddr *)&addr;
+    uv_mutex_unlock(&system_resolver.lock);
+}
+
+static void a_name_that_leads_back_is_told(void **state)
+{
+    struct answer *answer = *state;
+    system_resolver.reverse = "dsl-7.example.net";
+    the_list_has("198.51.100.7", 3);
+    ask_name(answer, "198.51.100.7", TIMEOUT_MS);
+    WAIT_FOR(&answer->loop, answer->called == 1);
+    assert_string_equal(system_resolver.host, "dsl-7.example.net");
+    assert_string_equal(answer->name, "dsl-7.example.net");
+}
+
+static void a_name_that_leads_elsewhere_or_nowhere_is_not(void **state)
+{
+    struct answer *answer = *state;
+    system_resolver.reverse = "your-own-laptop.example.com";
+    reply(0, 1);
+    ask_name(answer, "198.51.100.7", TIMEOUT_MS);
+    WAIT_FOR(&answer->loop, answer->called == 1);
+    assert_string_equal(answer->name, "");
+    reply(EAI_NONAME, 0);
+    ask_name(answer, "198.51.100.7", TIMEOUT_MS);
+    WAIT_FOR(&answer->loop, answer->called == 2);
+    assert_string_equal(answer->name, "");
+}
+
+static void what_is_no_name_is_not_even_looked_up(void **state)
+{
+    static const char *const NAMES[] = {"",
+                                        "1.2.3.4",
+                                        "a b",
+                                        "<b>x</b>",
+                                        "\xe2\x80\xae.example",
+                                        "a\nb",
+                                        ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa."
+                                         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.net"),
+                                        NULL};
+    struct answer *answer = *state;
+    for (unsigned i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        system_resolver.reverse = NAMES[i];
+        answer->called = 0;
+        ask_name(answer, "198.51.100.7", TIMEOUT_MS);
+        WAIT_FOR(&answer->loop, answer->called == 1);
+        assert_string_equal(answer->name, "");
+    }
+    assert_int_equal(system_resolver.begun, 0);
+}
+
+static void private_addresses_have_no_names(void **state)
+{
+    static const char *const ADDRESSES[] = {"127.0.0.1", "192.168.1.1", "fd00::1"};
+    struct answer *answer = *state;
+    system_resolver.reverse = "nas.example.net";
+    for (unsigned i = 0; i < sizeof ADDRESSES / sizeof *ADDRESSES; i++) {
+        answer->called = 0;
+        ask_name(answer, ADDRESSES[i], TIMEOUT_MS);
+        WAIT_FOR(&answer->loop, answer->called == 1);
+        assert_string_equal(answer->name, "");
+    }
+    assert_int_equal(system_resolver.begun, 0);
+}
+
+static void a_name_that_takes_too_long_or_comes_to_nobody_is_not_told(void **state)
+{
+    struct answer *answer = *state;
+    system_resolver.reverse = "late.example.net";
+    ask_name(answer, "198.51.100.7", 20);
+    WAIT_FOR(&answer->loop, answer->called == 1);
+    assert_string_equal(answer->name, "");
+    resolve_cancel(ask_name(answer, "198.51.100.7", TIMEOUT_MS));
+    wait_begun(2);
+    the_list_has("198.51.100.7", 1);
+    the_list_has("198.51.100.7", 1);
+    uv_run(&answer->loop, UV_RUN_DEFAULT);
+    assert_int_equal(answer->called, 1);
+    assert_string_equal(answer->name, "");
+}
+
+static void too_many_names_at_once_have_none(void **state)
+{
+    struct answer *answer = *state;
+    system_resolver.reverse = "dsl-7.example.net";
+    for (unsigned i = 0; i < MOST; i++) {
+        resolve_cancel(ask_name(answer, "198.51.100.7", TIMEOUT_MS));
+    }
+    wait_begun(MOST);
+    ask_name(answer, "198.51.100.7", TIMEOUT_MS);
+    WAIT_FOR(&answer->loop, answer->called == 1);
+    assert_string_equal(answer->name, "");
+    assert_int_equal(system_resolver.begun, MOST);
+    for (unsigned i = 0; i < MOST; i++) {
+        the_list_has("198.51.100.7", 1);
+    }
+}
+
 static void the_systems_resolver_knows_localhost(void **state)
 {
     struct answer *answer = *state;
@@ -339,6 +481,12 @@ int main(void)
         TEST(too_many_look_ups_are_refused_until_one_is_over),
         TEST(a_look_up_that_cannot_begin_is_none),
         TEST(who_lets_go_of_the_resolver_need_not_wait),
+        TEST(a_name_that_leads_back_is_told),
+        TEST(a_name_that_leads_elsewhere_or_nowhere_is_not),
+        TEST(what_is_no_name_is_not_even_looked_up),
+        TEST(private_addresses_have_no_names),
+        TEST(a_name_that_takes_too_long_or_comes_to_nobody_is_not_told),
+        TEST(too_many_names_at_once_have_none),
         TEST(the_systems_resolver_knows_localhost),
     };
     return cmocka_run_group_tests_name("resolve", tests, NULL, NULL);

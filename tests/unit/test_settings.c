@@ -36,19 +36,22 @@ static int parse_secret(const struct setting *setting, const char *text, void *f
     return setting_text(setting, text, field, why);
 }
 
+static const struct setting_type SECRET = {parse_secret, 0, NULL, NULL};
+
 static const struct setting TABLE[] = {
-    {"T_TEXT", "default", "at most 40 characters", setting_text, FIELD(text), .max = 40},
-    {"T_SECRET", NULL, "8 characters", parse_secret, FIELD(secret), .max = 40, .secret = true,
+    {"T_TEXT", "default", "at most 40 characters", &SETTING_TEXT, FIELD(text), .max = 40},
+    {"T_SECRET", NULL, "8 characters", &SECRET, FIELD(secret), .max = 40, .secret = true,
      .optional = true},
-    {"T_HOST", NULL, "a name", setting_host, FIELD(host), .optional = true},
-    {"T_NUMBER", "7", "a number, -5 to 100", setting_number, FIELD(number), .min = -5, .max = 100},
-    {"T_PORT", "22", "a port, 1 to 65535", setting_port, FIELD(port)},
-    {"RUST_LOG", NULL, "a level", setting_rust_log, FIELD(level), .optional = true},
-    {"T_LEVEL", NULL, "error, warn, info, debug or trace", setting_log_level, FIELD(level),
+    {"T_HOST", NULL, "a name", &SETTING_HOST, FIELD(host), .optional = true},
+    {"T_NUMBER", "7", "a number, -5 to 100", &SETTING_NUMBER, FIELD(number), .min = -5, .max = 100},
+    {"T_PORT", "22", "a port, 1 to 65535", &SETTING_PORT, FIELD(port)},
+    {"RUST_LOG", NULL, "a level", &SETTING_RUST_LOG, FIELD(level), .optional = true},
+    {"T_LEVEL", NULL, "error, warn, info, debug or trace", &SETTING_LOG_LEVEL, FIELD(level),
      .optional = true},
 };
 
-enum { TABLE_SIZE = sizeof TABLE / sizeof *TABLE };
+static const struct settings_table TABLES[] = {{TABLE, sizeof TABLE / sizeof *TABLE, 0},
+                                               {NULL, 0, 0}};
 
 static char folder[] = "/tmp/test_settings.XXXXXX";
 
@@ -107,7 +110,7 @@ static int load(const char *env, struct values *values, struct why *why)
     struct settings_source *source;
     int err = settings_open(env ? file_of("env", env) : NULL, &source, why);
     if (err == 0) {
-        err = settings_load(source, TABLE, TABLE_SIZE, values, why);
+        err = settings_load(source, TABLES, values, why);
         settings_close(source);
     }
     return err;
@@ -374,13 +377,15 @@ static void what_has_to_be_set_is_given_or_not(void **state)
     static const struct setting NEEDED[] = {{.name = "T_TEXT"},
                                             {.name = "T_HOST", .optional = true},
                                             {.name = "T_PORT", .default_value = "1"}};
+    static const struct settings_table NEEDED_TABLES[] = {
+        {NEEDED, 2, 0}, {NEEDED + 2, 1, 0}, {NULL, 0, 0}};
     char value[SETTING_VALUE_MAX];
     (void)state;
-    assert_false(settings_are_given(NEEDED, 3));
+    assert_false(settings_are_given(NEEDED_TABLES));
     setenv("T_TEXT", "", 1);
-    assert_false(settings_are_given(NEEDED, 3));
+    assert_false(settings_are_given(NEEDED_TABLES));
     setenv("T_TEXT_FILE", "x", 1);
-    assert_true(settings_are_given(NEEDED, 3));
+    assert_true(settings_are_given(NEEDED_TABLES));
     unsetenv("T_TEXT_FILE");
     assert_int_equal(settings_peek(file_of("env", "T_TEXT=a\n"), "T_TEXT", value, NULL), 0);
     assert_string_equal(value, "a");
@@ -436,16 +441,17 @@ static void a_wrong_value_is_said_with_its_name_and_what_it_takes(void **state)
 
 static void a_required_value_that_is_missing_is_said(void **state)
 {
-    static const struct setting REQUIRED = {"T_TEXT", NULL, "anything", setting_text, .max = 40};
+    static const struct setting REQUIRED = {"T_TEXT", NULL, "anything", &SETTING_TEXT, .max = 40};
+    static const struct settings_table REQUIRED_TABLES[] = {{&REQUIRED, 1, 0}, {NULL, 0, 0}};
     struct settings_source *source;
     struct values values;
     struct why why;
     (void)state;
     assert_int_equal(settings_open(NULL, &source, &why), 0);
-    assert_int_equal(settings_load(source, &REQUIRED, 1, &values, &why), -EINVAL);
+    assert_int_equal(settings_load(source, REQUIRED_TABLES, &values, &why), -EINVAL);
     assert_string_equal(why.text, "T_TEXT is not set; it takes anything");
     setenv("T_TEXT", "x", 1);
-    assert_int_equal(settings_load(source, &REQUIRED, 1, &values, &why), 0);
+    assert_int_equal(settings_load(source, REQUIRED_TABLES, &values, &why), 0);
     settings_close(source);
 }
 
@@ -520,7 +526,7 @@ static void numbers_are_decimal_and_within_their_bounds(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         long value = -77;
-        int err = setting_number(&NUMBER, ROWS[i].text, &value, NULL);
+        int err = SETTING_NUMBER.parse(&NUMBER, ROWS[i].text, &value, NULL);
         if (err != ROWS[i].err || value != (err ? -77 : ROWS[i].value)) {
             fail_msg("\"%s\": %d, %ld", ROWS[i].text, err, value);
         }
@@ -537,7 +543,7 @@ static void ports_are_1_to_65535(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         uint16_t port = 7;
-        assert_int_equal(setting_port(&PORT, ROWS[i].text, &port, NULL), ROWS[i].err);
+        assert_int_equal(SETTING_PORT.parse(&PORT, ROWS[i].text, &port, NULL), ROWS[i].err);
         assert_int_equal(port, ROWS[i].err ? 7 : ROWS[i].value);
     }
 }
@@ -546,12 +552,12 @@ static void hosts_are_checked(void **state)
 {
     char host[HOST_MAX + 1] = "before";
     (void)state;
-    assert_int_equal(setting_host(NULL, "a b", host, NULL), -EINVAL);
-    assert_int_equal(setting_host(NULL, "https://a", host, NULL), -EINVAL);
+    assert_int_equal(SETTING_HOST.parse(NULL, "a b", host, NULL), -EINVAL);
+    assert_int_equal(SETTING_HOST.parse(NULL, "https://a", host, NULL), -EINVAL);
     assert_string_equal(host, "before");
-    assert_int_equal(setting_host(NULL, "vps.example.org", host, NULL), 0);
+    assert_int_equal(SETTING_HOST.parse(NULL, "vps.example.org", host, NULL), 0);
     assert_string_equal(host, "vps.example.org");
-    assert_int_equal(setting_host(NULL, "fd00::1", host, NULL), 0);
+    assert_int_equal(SETTING_HOST.parse(NULL, "fd00::1", host, NULL), 0);
     assert_string_equal(host, "fd00::1");
 }
 
@@ -574,7 +580,7 @@ static void rust_log_gives_the_first_plain_level_and_log_level_wins(void **state
     (void)state;
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         enum log_level level = LOG_INFO;
-        assert_int_equal(setting_rust_log(NULL, ROWS[i].text, &level, NULL), 0);
+        assert_int_equal(SETTING_RUST_LOG.parse(NULL, ROWS[i].text, &level, NULL), 0);
         assert_int_equal(level, ROWS[i].level);
     }
     setenv("RUST_LOG", "debug", 1);

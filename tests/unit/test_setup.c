@@ -12,10 +12,10 @@
 
 #include <cmocka.h>
 
+#include "vps/setup/enrolment.h"
 #include "vps/setup/firewall.h"
-#include "vps/setup/handout.h"
 #include "vps/setup/keys.h"
-#include "vps/setup/learn.h"
+#include "vps/setup/pairing.h"
 #include "vps/setup/users.h"
 
 #define HEX_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -45,20 +45,20 @@ static void the_code_is_right_in_three_forms(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof RIGHT / sizeof *RIGHT; i++) {
         struct update update = in_person(RIGHT[i]);
-        assert_int_equal(learn_judge(&update, "482913"), LEARN_RIGHT);
+        assert_int_equal(pairing_judge(&update, "482913"), PAIRING_RIGHT);
     }
     for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
         struct update update = in_person(WRONG[i]);
-        assert_int_equal(learn_judge(&update, "482913"), LEARN_WRONG);
+        assert_int_equal(pairing_judge(&update, "482913"), PAIRING_WRONG);
     }
     for (size_t i = 0; i < sizeof NOTHING / sizeof *NOTHING; i++) {
         struct update update = in_person(NOTHING[i]);
-        assert_int_equal(learn_judge(&update, "482913"), LEARN_NOTHING);
+        assert_int_equal(pairing_judge(&update, "482913"), PAIRING_NOTHING);
     }
     struct update bare = in_person("/start");
-    assert_int_equal(learn_judge(&bare, "482913"), LEARN_BARE);
+    assert_int_equal(pairing_judge(&bare, "482913"), PAIRING_BARE);
     bare.chat_is_private = false;
-    assert_int_equal(learn_judge(&bare, "482913"), LEARN_NOTHING);
+    assert_int_equal(pairing_judge(&bare, "482913"), PAIRING_NOTHING);
 }
 
 static void only_a_person_in_a_private_chat_is_heard(void **state)
@@ -77,7 +77,7 @@ static void only_a_person_in_a_private_chat_is_heard(void **state)
     all[6].kind = UPDATE_CALLBACK;
     all[7].text = NULL;
     for (size_t i = 0; i < 8; i++) {
-        assert_int_equal(learn_judge(&all[i], "482913"), LEARN_NOTHING);
+        assert_int_equal(pairing_judge(&all[i], "482913"), PAIRING_NOTHING);
     }
 }
 
@@ -216,11 +216,11 @@ static void a_time_is_told_in_minutes_hours_or_days(void **state)
     int64_t seconds;
     (void)state;
     for (size_t i = 0; i < sizeof RIGHT / sizeof *RIGHT; i++) {
-        assert_int_equal(handout_read_span(RIGHT[i].text, &seconds, &why), 0);
+        assert_int_equal(enrolment_read_span(RIGHT[i].text, &seconds, &why), 0);
         assert_true(seconds == RIGHT[i].seconds);
     }
     for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
-        assert_int_equal(handout_read_span(WRONG[i], &seconds, &why), -EINVAL);
+        assert_int_equal(enrolment_read_span(WRONG[i], &seconds, &why), -EINVAL);
         assert_non_null(strstr(why.text, "--valid"));
     }
 }

@@ -15,10 +15,11 @@
 
 static const struct setting FIRST[] = {{.name = "ALLOWED_TARGETS"}, {.name = "ADMIT"}};
 static const struct setting SECOND[] = {{.name = "TUNNEL_KEY"}, {.name = "BIND_ADDRESS"}};
+static const struct settings_table TABLES[] = {{FIRST, 2, 0}, {SECOND, 2, 0}, {NULL, 0, 0}};
 static const char *const OTHERS[] = {"KEEPALIVE_SECS", NULL};
 static const char *const ENVIRONMENT[] = {"SSL_CERT_FILE", "V_ZONE", NULL};
 static const struct vocabulary VOCABULARY = {
-    .tables = {{FIRST, 2}, {SECOND, 2}},
+    .tables = TABLES,
     .other_agent = "other-agent",
     .others = OTHERS,
     .environments = ENVIRONMENT,

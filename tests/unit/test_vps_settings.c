@@ -77,8 +77,8 @@ static void four_settings_are_enough(void **state)
     assert_int_equal(settings.session_timeout, 120);
     assert_int_equal(settings.admit, ADMIT_KNOWN);
     assert_string_equal(settings.state_dir, "/var/lib/pamtunnel");
-    assert_int_equal(settings.log_level, LOG_INFO);
-    assert_in_range(settings.relay_workers, 1, 4);
+    assert_int_equal(settings.common.log_level, LOG_INFO);
+    assert_in_range(settings.common.relay_workers, 1, 4);
 }
 
 static void without_telegram_its_settings_are_not_looked_at(void **state)
@@ -466,9 +466,25 @@ static void what_cannot_be_read_twice_is_refused(void **state)
     assert_non_null(strstr(why.text, "/dev/zero"));
 }
 
+static void every_setting_can_be_compared_and_shown(void **state)
+{
+    const struct setting *row;
+    size_t count = 0;
+    (void)state;
+    for (; (row = settings_row(VPS_VOCABULARY.tables, count, NULL)); count++) {
+        const struct setting_type *type = row->type;
+        bool is_text = type && type->size == 0;
+        if (!type || !type->parse || !(is_text || type->show || type->differ || row->secret)) {
+            fail_msg("%s has no type that can do it", row->name);
+        }
+    }
+    assert_true(count > 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_setting_can_be_compared_and_shown),
         cmocka_unit_test_setup(four_settings_are_enough, set_up),
         cmocka_unit_test_setup(without_telegram_its_settings_are_not_looked_at, set_up),
         cmocka_unit_test_setup(good_values_are_taken_and_bad_ones_explained, set_up),

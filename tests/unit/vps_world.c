@@ -72,7 +72,7 @@ void world_init(struct world *world)
     settings->reconnect_grace = 30;
     settings->max_sessions_per_user = 8;
     settings->max_sessions = 256;
-    settings->relay_workers = 2;
+    settings->common.relay_workers = 2;
     settings->admit = ADMIT_AUTO;
 }
 

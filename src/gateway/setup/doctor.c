@@ -1,3 +1,9 @@
+/*
+ * One check after the other, each a line or more of checkup.h. The VPS is reached by the handshake of
+ * a login alone, so that a gateway-agent that runs under the same name stays online. A name with
+ * addresses of both families is tried over each, one after the other: an agent uses the one that
+ * works, and a person would never see that the other one is broken.
+ */
 #include "gateway/setup/doctor.h"
 
 #include <errno.h>
@@ -7,44 +13,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/settings.h"
-#include "base/vocabulary.h"
-#include "control/tls.h"
 #include "gateway/health.h"
 #include "gateway/settings.h"
-#include "gateway/setup/look.h"
+#include "gateway/setup/login_check.h"
 #include "gateway/targets.h"
 #include "shared/checkup.h"
+#include "shared/program.h"
 #include "shared/service.h"
 
-enum { EXIT_USAGE = 2, DESCRIPTORS_FEW = 1024 };
-
-static void check_secret_files(struct checkup *checkup, const char *env_file)
-{
-    struct settings_source *source;
-    checkup_secret_file(checkup, env_file);
-    if (settings_open(env_file, &source, NULL) == 0) {
-        checkup_secret_file(checkup, settings_file_of(source, "TUNNEL_KEY"));
-        settings_close(source);
-    }
-}
+enum { DESCRIPTORS_FEW = 1024 };
 
 struct finding {
     int err;
-    struct look_result result;
+    struct login_check_result result;
     struct why why;
 };
 
 /* The handshake of a login, without logging in: a gateway-agent that runs is not disturbed. */
-static struct finding look_over(const struct gateway_settings *settings, int family)
+static struct finding check_login(const struct gateway_settings *settings, int family)
 {
-    struct look_request request = {.vps_host = settings->vps_host,
-                                   .control_port = settings->control_port,
-                                   .gateway_name = settings->gateway_name,
-                                   .key = settings->tunnel_key,
-                                   .family = family};
+    struct login_check_request request = {.vps_host = settings->vps_host,
+                                          .control_port = settings->control_port,
+                                          .gateway_name = settings->gateway_name,
+                                          .key = settings->tunnel_key,
+                                          .family = family};
     struct finding finding;
-    finding.err = look(&request, &finding.result, &finding.why);
+    finding.err = login_check(&request, &finding.result, &finding.why);
     return finding;
 }
 
@@ -63,7 +57,7 @@ static void say_agent(struct checkup *checkup, const char *env_file, const struc
     if (agent->err == 0) {
         checkup_say(checkup, CHECKUP_OK, NAME, "running, %s", agent->answer);
     } else if (agent->err == -ECONNREFUSED || agent->err == -ENOENT) {
-        service_start_command(&text, "pamtunnel-gateway", NAME, env_file);
+        service_start_command(&text, &SERVICE_GATEWAY, env_file);
         checkup_no_agent(checkup, NAME, command);
     } else if (agent->err == -ENOTCONN) {
         checkup_say(checkup, CHECKUP_BAD, NAME,
@@ -138,12 +132,12 @@ static void check_vps(struct checkup *checkup, const struct gateway_settings *se
 {
     struct finding first;
     if (!has_family(addrs, count, AF_INET) || !has_family(addrs, count, AF_INET6)) {
-        first = look_over(settings, AF_UNSPEC);
+        first = check_login(settings, AF_UNSPEC);
         say_finding(checkup, settings, &first, agent);
         return;
     }
-    first = look_over(settings, AF_INET);
-    struct finding second = look_over(settings, AF_INET6);
+    first = check_login(settings, AF_INET);
+    struct finding second = check_login(settings, AF_INET6);
     bool v4_says = first.err == 0 || second.err < 0;
     say_finding(checkup, settings, v4_says ? &first : &second, agent);
     if (first.err == 0 || second.err == 0) {
@@ -216,17 +210,12 @@ int doctor_run(const char *env_file)
         checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
         return EXIT_USAGE;
     }
-    checkup_say(&checkup, CHECKUP_OK, "settings", "complete, from %s",
-                env_file ? env_file : "the environment");
-    if (vocabulary_doubts(gateway_settings_vocabulary(), env_file, &why)) {
-        checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
-    }
-    check_secret_files(&checkup, env_file);
+    checkup_settings(&checkup, &GATEWAY_VOCABULARY, env_file);
     checkup_clock(&checkup);
     checkup_descriptors(&checkup, DESCRIPTORS_FEW);
     const struct congestion_system system = congestion_look(CONGESTION_FOLDER);
-    checkup_congestion(&checkup, &system, settings.congestion_control, "connections to the VPS",
-                       "/usr/share/pamtunnel-gateway/bbr");
+    checkup_congestion(&checkup, &system, settings.common.congestion_control,
+                       "connections to the VPS", "/usr/share/pamtunnel-gateway/bbr");
     check_targets(&checkup, settings.allowed_targets);
     agent.err = health_ask(&settings, env_file, agent.answer, &agent.why);
     unsigned count = checkup_name(&checkup, "VPS_HOST", settings.vps_host, addrs);
@@ -235,6 +224,5 @@ int doctor_run(const char *env_file)
     }
     say_agent(&checkup, env_file, &agent);
     gateway_settings_done(&settings);
-    tls_library_free();
     return checkup.bad ? EXIT_FAILURE : EXIT_SUCCESS;
 }

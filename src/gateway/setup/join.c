@@ -7,20 +7,17 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
-#include "base/envfile.h"
+#include "base/log.h"
 #include "base/prompt.h"
-#include "base/text.h"
+#include "base/secret_file.h"
 #include "gateway/settings.h"
-#include "gateway/setup/look.h"
+#include "gateway/setup/login_check.h"
+#include "shared/draft.h"
 #include "shared/invite.h"
+#include "shared/program.h"
 #include "shared/service.h"
 
-enum { EXIT_USAGE = 2, PASTED_MAX = 4 * INVITE_TEXT_MAX };
-
-static void complain(const struct why *why)
-{
-    fprintf(stderr, "gateway-agent: %s\n", why->text);
-}
+enum { PASTED_MAX = 4 * INVITE_TEXT_MAX };
 
 /* ---- the string ----------------------------------------------------------- */
 
@@ -81,18 +78,18 @@ static bool go_on_anyway(const struct join_options *options, const char *questio
 /* True if the settings are to be written. */
 static bool check(const struct join_options *options, const struct invite *invite)
 {
-    struct look_request request = {.vps_host = invite->host,
-                                   .control_port = invite->port,
-                                   .gateway_name = invite->gateway,
-                                   .key = invite->key};
-    struct look_result result;
+    struct login_check_request request = {.vps_host = invite->host,
+                                          .control_port = invite->port,
+                                          .gateway_name = invite->gateway,
+                                          .key = invite->key};
+    struct login_check_result result;
     struct why why;
     char address[ADDR_TEXT_MAX];
     printf("Gateway %s of %s port %u: checking...\n", invite->gateway, invite->host, invite->port);
     fflush(stdout);
     warn_if_late(invite);
-    if (look(&request, &result, &why) < 0) {
-        complain(&why);
+    if (login_check(&request, &result, &why) < 0) {
+        log_complain("gateway-agent", why.text);
         return go_on_anyway(options, "Write the settings anyway?");
     }
     printf("%s at %s accepts the key.\n", result.program, addr_text(&result.vps, address));
@@ -108,54 +105,49 @@ static bool check(const struct join_options *options, const struct invite *invit
 
 /* ---- the env file --------------------------------------------------------- */
 
-/* A key that is kept in a file of its own stays there. */
-static int set_key(struct envfile *file, const char *hex, struct why *why)
+static int put_all(struct draft *draft, const struct invite *invite, struct why *why)
 {
-    char path[ENVFILE_LINE_MAX], line[2 * CRYPTO_KEY_SIZE + 2], plain[ENVFILE_LINE_MAX];
-    bool in_line = envfile_get(file, "TUNNEL_KEY", plain);
-    crypto_wipe(plain, sizeof plain);
-    if (in_line || !envfile_get(file, "TUNNEL_KEY_FILE", path)) {
-        return envfile_set(file, "TUNNEL_KEY", hex);
-    }
-    snprintf(line, sizeof line, "%s\n", hex);
-    int err = envfile_replace(path, line, why);
-    crypto_wipe(line, sizeof line);
+    char port[8], hex[2 * CRYPTO_KEY_SIZE + 1];
+    snprintf(port, sizeof port, "%u", invite->port);
+    crypto_hex(invite->key, sizeof invite->key, hex);
+    int err = draft_put(draft, "VPS_HOST", invite->host, why);
+    err = err < 0 ? err : draft_put(draft, "CONTROL_PORT", port, why);
+    err = err < 0 ? err : draft_put(draft, "GATEWAY_NAME", invite->gateway, why);
+    err = err < 0 ? err : draft_put(draft, "TUNNEL_KEY", hex, why);
+    crypto_wipe(hex, sizeof hex);
     return err;
+}
+
+static void say_what_next(const char *path, bool changed)
+{
+    printf("%s %s.\n\n", changed ? "Wrote" : "Nothing has changed in", path);
+    service_print_commands(&SERVICE_GATEWAY, path, NULL);
+    puts("\nIt gives access to SSH and Remote Desktop in private networks; ALLOWED_TARGETS in that "
+         "file changes that.");
 }
 
 static int save(const char *path, const struct invite *invite, struct why *why)
 {
-    struct envfile *file;
-    char port[8], hex[2 * CRYPTO_KEY_SIZE + 1];
-    int err = envfile_read(path, &file, why);
+    struct draft *draft;
+    int err = draft_open(path, &draft, why);
     if (err < 0) {
         return err;
     }
-    why_set(why, 0, "out of memory");
-    snprintf(port, sizeof port, "%u", invite->port);
-    crypto_hex(invite->key, sizeof invite->key, hex);
-    err = envfile_set(file, "VPS_HOST", invite->host);
-    err = err < 0 ? err : envfile_set(file, "CONTROL_PORT", port);
-    err = err < 0 ? err : envfile_set(file, "GATEWAY_NAME", invite->gateway);
-    err = err < 0 ? err : set_key(file, hex, why);
-    err = err < 0 ? err : envfile_write(file, why);
-    crypto_wipe(hex, sizeof hex);
-    envfile_free(file);
+    err = put_all(draft, invite, why);
+    err = err < 0 ? err : draft_save(draft, why);
+    if (err == 0) {
+        say_what_next(path, draft_changes(draft));
+    }
+    draft_free(draft);
     return err;
 }
 
-static void say_what_next(const char *path)
+/* ---- all of it ------------------------------------------------------------ */
+
+static int refuse(const struct why *why, int status)
 {
-    char command[512], where[300] = "";
-    struct text text = text_over(command, sizeof command);
-    service_start_command(&text, "pamtunnel-gateway", "gateway-agent", path);
-    if (strcmp(path, GATEWAY_ENV_FILE) != 0) {
-        snprintf(where, sizeof where, " --env-file %s", path);
-    }
-    printf("Wrote %s.\n\nStart it:  %s\nCheck it:  %sgateway-agent --doctor%s\n\n"
-           "It gives access to SSH and Remote Desktop in private networks; ALLOWED_TARGETS in that "
-           "file changes that.\n",
-           path, command, service_sudo(), where);
+    log_complain("gateway-agent", why->text);
+    return status;
 }
 
 int join_run(const struct join_options *options)
@@ -164,25 +156,17 @@ int join_run(const struct join_options *options)
     struct invite invite;
     struct why why = {""};
     int status = EXIT_FAILURE;
-    if (envfile_check(path, &why) < 0) {
-        complain(&why);
-        return EXIT_FAILURE;
+    if (secret_file_check(path, &why) < 0) {
+        return refuse(&why, EXIT_FAILURE);
     }
-    if (gateway_settings_check_names(path, &why) < 0) { /* before anybody is asked */
-        complain(&why);
-        return EXIT_USAGE;
+    if (vocabulary_check_file(&GATEWAY_VOCABULARY, path, &why) < 0) { /* before anybody is asked */
+        return refuse(&why, EXIT_USAGE);
     }
     if (read_invite(options, &invite, &why) < 0) {
-        complain(&why);
-        return EXIT_USAGE;
+        return refuse(&why, EXIT_USAGE);
     }
     if (check(options, &invite)) {
-        if (save(path, &invite, &why) < 0) {
-            complain(&why);
-        } else {
-            say_what_next(path);
-            status = EXIT_SUCCESS;
-        }
+        status = save(path, &invite, &why) < 0 ? refuse(&why, EXIT_FAILURE) : EXIT_SUCCESS;
     }
     crypto_wipe(&invite, sizeof invite);
     return status;

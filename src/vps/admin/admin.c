@@ -10,12 +10,13 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/lines.h"
+#include "base/list.h"
 #include "vps/admin/admin_commands.h"
 #include "vps/admin/admin_reply.h"
 
 /* A client that is answered later. */
 struct waiter {
-    struct waiter *next;
+    struct list home; /* among those that wait */
     struct lines_client *client;
     struct session *opening; /* until it is ready or over */
     bool draining;           /* until no session is left */
@@ -26,7 +27,7 @@ struct admin {
     struct sockaddr_un at;
     uint64_t started_ms;
     struct lines *lines;
-    struct waiter *waiters;
+    struct list waiters;
 };
 
 /* ---- answers -------------------------------------------------------------- */
@@ -46,21 +47,25 @@ static void say(struct lines_client *client, json_t *reply)
     free(line);
 }
 
+static struct lines_client *end_waiting(struct waiter *waiter)
+{
+    struct lines_client *client = waiter->client;
+    list_remove(&waiter->home);
+    free(waiter);
+    return client;
+}
+
 static bool is_for(const struct waiter *waiter, const struct session *session)
 {
     return session ? waiter->opening == session : waiter->draining;
 }
 
-/* Takes one that waits for the session, or with NULL for the drain, off the list. */
+/* One that waits for the session, or with NULL for the drain; it does no longer. */
 static struct lines_client *take_waiter(struct admin *admin, const struct session *session)
 {
-    for (struct waiter **at = &admin->waiters; *at; at = &(*at)->next) {
-        struct waiter *waiter = *at;
+    list_each (struct waiter, waiter, &admin->waiters, home) {
         if (is_for(waiter, session)) {
-            struct lines_client *client = waiter->client;
-            *at = waiter->next;
-            free(waiter);
-            return client;
+            return end_waiting(waiter);
         }
     }
     return NULL;
@@ -114,11 +119,9 @@ static void wait_until(struct admin *admin, struct lines_client *client,
         lines_hang_up(client);
         return;
     }
-    *waiter = (struct waiter){.next = admin->waiters,
-                              .client = client,
-                              .opening = call->opening,
-                              .draining = call->draining};
-    admin->waiters = waiter;
+    *waiter = (struct waiter){
+        .client = client, .opening = call->opening, .draining = call->draining};
+    list_append(&admin->waiters, &waiter->home);
 }
 
 static void answer(struct admin *admin, struct lines_client *client, const json_t *request)
@@ -160,14 +163,10 @@ static void on_called(void *arg, struct lines_client *client)
 static void on_gone(void *arg, struct lines_client *client)
 {
     struct admin *admin = arg;
-    struct waiter **at = &admin->waiters;
-    while (*at && (*at)->client != client) {
-        at = &(*at)->next;
-    }
-    struct waiter *waiter = *at;
-    if (waiter) {
-        *at = waiter->next;
-        free(waiter);
+    list_each (struct waiter, waiter, &admin->waiters, home) {
+        if (waiter->client == client) {
+            end_waiting(waiter);
+        }
     }
 }
 
@@ -200,6 +199,7 @@ int admin_new(const struct admin_options *options, struct admin **ret_admin, str
         return why_set(why, -ENOMEM, "out of memory");
     }
     admin->options = *options;
+    list_init(&admin->waiters);
     admin->started_ms = clock_ms();
     admin->at.sun_family = AF_UNIX;
     snprintf(admin->at.sun_path, sizeof admin->at.sun_path, "%s/pamtunnel.sock",

@@ -4,7 +4,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "base/probe.h"
+#include "base/lines_ask.h"
 #include "base/text.h"
 
 enum {
@@ -17,7 +17,8 @@ int health_ask(const struct vps_settings *settings, json_t **ret_status, struct 
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     char answer[ANSWER_MAX];
     snprintf(addr.sun_path, sizeof addr.sun_path, "%s/pamtunnel.sock", settings->state_dir);
-    int err = probe(&addr, sizeof addr, "{\"command\":\"status\"}\n", answer, sizeof answer, why);
+    int err = lines_ask(&addr, sizeof addr, "{\"command\":\"status\"}\n", answer, sizeof answer,
+                        why);
     if (err < 0) {
         return err;
     }

@@ -7,7 +7,7 @@
 #include "base/why.h"
 #include "vps/settings/settings.h"
 
-/* Its answer to "status", as pamctl gets it: a new reference. -errno with why; see probe(). */
+/* Its answer to "status", as pamctl gets it: a new reference. -errno with why; see lines_ask(). */
 int health_ask(const struct vps_settings *settings, json_t **ret_status, struct why *why);
 
 /*

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "base/crypto.h"
+#include "base/list.h"
 #include "base/listener.h"
 #include "base/timer.h"
 #include "base/watch.h"
@@ -38,7 +39,7 @@ enum { SILENT_MAX = DOOR_SILENT_MAX + DOOR_EXPECTED_MAX };
 
 /* A client that has not said yet what it is. */
 struct visitor {
-    struct visitor *next; /* the oldest one first */
+    struct list home; /* in the door's list */
     struct door *door;
     int fd;
     struct addr from;
@@ -58,30 +59,22 @@ struct door {
     char secret[GREETING_SECRET_MAX + 1]; /* "" if the kind has none */
     struct door_total *total;
     struct door_events events;
-    struct visitor *visitors;
-    struct lobby *lobby; /* NULL: no stranger came yet */
+    struct list visitors; /* the oldest one first */
+    struct lobby *lobby;  /* NULL: no stranger came yet */
 };
 
 /* ---- visitors ------------------------------------------------------------- */
 
 static void link_visitor(struct visitor *visitor)
 {
-    struct visitor **at = &visitor->door->visitors;
-    while (*at) {
-        at = &(*at)->next;
-    }
-    *at = visitor;
+    list_append(&visitor->door->visitors, &visitor->home);
     visitor->door->total->visitors += !visitor->expected;
 }
 
 /* Takes the visitor out of the door's list; what it holds is not touched. */
 static void unlink_visitor(struct visitor *visitor)
 {
-    struct visitor **at = &visitor->door->visitors;
-    while (*at != visitor) {
-        at = &(*at)->next;
-    }
-    *at = visitor->next;
+    list_remove(&visitor->home);
     visitor->door->total->visitors -= !visitor->expected;
 }
 
@@ -117,7 +110,7 @@ static void make_room(struct door *door, const struct addr *from, bool expected,
     struct visitor *visitors[SILENT_MAX];
     const struct place *places[SILENT_MAX];
     unsigned count = 0;
-    for (struct visitor *v = door->visitors; v; v = v->next) {
+    list_each (struct visitor, v, &door->visitors, home) {
         if (v->expected == expected) {
             visitors[count] = v;
             places[count++] = &v->place;
@@ -305,6 +298,7 @@ struct door *door_new(uv_loop_t *loop, int listener, const struct kind_row *kind
     door->greeting = greeting_reader(kind->kind);
     door->total = total;
     door->events = *events;
+    list_init(&door->visitors);
     snprintf(door->secret, sizeof door->secret, "%s", secret);
     door->listener = listener_new(loop, listener, on_visitor, door);
     if (!door->listener) {
@@ -320,8 +314,8 @@ void door_free(struct door *door)
         return;
     }
     listener_free(door->listener);
-    while (door->visitors) {
-        send_off(door->visitors);
+    list_each (struct visitor, visitor, &door->visitors, home) {
+        send_off(visitor);
     }
     lobby_free(door->lobby);
     crypto_wipe(door->secret, sizeof door->secret);

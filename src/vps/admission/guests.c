@@ -10,7 +10,7 @@
 #include "vps/admission/words.h"
 
 _Static_assert((int)WORDS_SIZE == (int)PARKED_WORDS_SIZE, "words");
-_Static_assert((int)REVERSE_NAME_SIZE == (int)PARKED_NAME_SIZE, "names");
+_Static_assert((int)RESOLVE_NAME_SIZE == (int)PARKED_NAME_SIZE, "names");
 
 struct guest *guest_new(uv_loop_t *loop, const struct newcomer *newcomer, watch_fn hung_up)
 {
@@ -39,7 +39,7 @@ struct guest *guest_new(uv_loop_t *loop, const struct newcomer *newcomer, watch_
 void guest_free(struct guest *guest)
 {
     watch_free(guest->watch);
-    reverse_free(guest->reverse);
+    resolve_cancel(guest->look_up);
     if (guest->fd >= 0) {
         close(guest->fd);
     }
@@ -48,45 +48,30 @@ void guest_free(struct guest *guest)
     free(guest);
 }
 
-void guests_add(struct guest **guests, struct guest *guest)
+struct guest *guests_find(const struct list *guests, unsigned number)
 {
-    /* At the end: places.h takes the list for ordered by age. */
-    while (*guests) {
-        guests = &(*guests)->next;
+    list_each (struct guest, guest, guests, home) {
+        if (guest->number == number) {
+            return guest;
+        }
     }
-    *guests = guest;
+    return NULL;
 }
 
-void guests_remove(struct guest **guests, struct guest *guest)
+bool guests_are_asked_about(const struct list *guests, const struct addr *party)
 {
-    while (*guests != guest) {
-        guests = &(*guests)->next;
+    list_each (const struct guest, guest, guests, home) {
+        if (guest->asked && addr_same_party(&guest->from, party)) {
+            return true;
+        }
     }
-    *guests = guest->next;
+    return false;
 }
 
-struct guest *guests_find(struct guest *guests, unsigned number)
-{
-    struct guest *guest = guests;
-    while (guest && guest->number != number) {
-        guest = guest->next;
-    }
-    return guest;
-}
-
-bool guests_are_asked_about(const struct guest *guests, const struct addr *party)
-{
-    const struct guest *guest = guests;
-    while (guest && !(guest->asked && addr_same_party(&guest->from, party))) {
-        guest = guest->next;
-    }
-    return guest != NULL;
-}
-
-unsigned guests_find_questions(struct guest *guests, struct guest **ret_guests)
+unsigned guests_find_questions(const struct list *guests, struct guest **ret_guests)
 {
     unsigned count = 0;
-    for (struct guest *guest = guests; guest; guest = guest->next) {
+    list_each (struct guest, guest, guests, home) {
         unsigned i = 0;
         while (i < count && !addr_same_party(&ret_guests[i]->from, &guest->from)) {
             i++;
@@ -103,38 +88,39 @@ static uint64_t waited_ms(const struct guest *guest)
     return clock_ms() - guest->place.since_ms;
 }
 
-unsigned guests_count_unasked(const struct guest *guests)
+unsigned guests_count_unasked(const struct list *guests)
 {
     unsigned count = 0;
-    for (const struct guest *guest = guests; guest; guest = guest->next) {
+    list_each (const struct guest, guest, guests, home) {
         count += !guest->asked && waited_ms(guest) >= ASKING_STAY_MS;
     }
     return count;
 }
 
-unsigned guests_count_party(const struct guest *guests, const struct addr *party)
+unsigned guests_count_party(const struct list *guests, const struct addr *party)
 {
     unsigned count = 0;
-    for (const struct guest *guest = guests; guest; guest = guest->next) {
+    list_each (const struct guest, guest, guests, home) {
         count += addr_same_party(&guest->from, party);
     }
     return count;
 }
 
-struct guest *guests_find_joining(struct guest *guests)
+struct guest *guests_find_joining(const struct list *guests)
 {
-    struct guest *guest = guests;
-    while (guest && (guest->asked || waited_ms(guest) < ASKING_STAY_MS ||
-                     !guests_are_asked_about(guests, &guest->from))) {
-        guest = guest->next;
+    list_each (struct guest, guest, guests, home) {
+        if (!guest->asked && waited_ms(guest) >= ASKING_STAY_MS &&
+            guests_are_asked_about(guests, &guest->from)) {
+            return guest;
+        }
     }
-    return guest;
+    return NULL;
 }
 
-uint64_t guests_until_stayed(const struct guest *guests)
+uint64_t guests_until_stayed(const struct list *guests)
 {
     uint64_t wait = UINT64_MAX;
-    for (const struct guest *guest = guests; guest; guest = guest->next) {
+    list_each (const struct guest, guest, guests, home) {
         uint64_t waited = waited_ms(guest);
         if (!guest->asked && waited < ASKING_STAY_MS && ASKING_STAY_MS - waited < wait) {
             wait = ASKING_STAY_MS - waited;
@@ -143,10 +129,10 @@ uint64_t guests_until_stayed(const struct guest *guests)
     return wait;
 }
 
-unsigned guests_view(const struct guest *guests, struct parked_view ret_views[PARKED_MAX])
+unsigned guests_view(const struct list *guests, struct parked_view ret_views[PARKED_MAX])
 {
     unsigned count = 0;
-    for (const struct guest *guest = guests; guest; guest = guest->next) {
+    list_each (const struct guest, guest, guests, home) {
         struct parked_view *view = &ret_views[count++];
         *view = (struct parked_view){
             .number = guest->number,

@@ -10,17 +10,18 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/list.h"
 #include "base/net.h"
+#include "base/resolve.h"
 #include "base/watch.h"
 #include "vps/admission/newcomer.h"
 #include "vps/admission/places.h"
-#include "vps/admission/reverse.h"
 #include "vps/grant/parked.h"
 
 struct lobby;
 
 struct guest {
-    struct guest *next;
+    struct list home; /* in the lobby's list */
     struct lobby *lobby;
     int fd;
     struct addr from;
@@ -32,7 +33,7 @@ struct guest {
     bool put_off;      /* was asked about, until others took their turn */
     uint64_t asked_ms; /* when */
     struct watch *watch;
-    struct reverse *reverse;
+    struct resolve *look_up; /* of its name */
     char words[PARKED_WORDS_SIZE];
     char name[PARKED_NAME_SIZE];
     size_t len; /* of its first packet */
@@ -44,23 +45,22 @@ struct guest *guest_new(uv_loop_t *loop, const struct newcomer *newcomer, watch_
 /* It must not be in a list any more. */
 void guest_free(struct guest *guest);
 
-/* The list is its first guest, NULL if there is none. */
-void guests_add(struct guest **guests, struct guest *guest);
-void guests_remove(struct guest **guests, struct guest *guest);
+/* ---- of a lobby's list ---- */
+
 /* By number, or NULL. */
-struct guest *guests_find(struct guest *guests, unsigned number);
+struct guest *guests_find(const struct list *guests, unsigned number);
 /* The user was asked about one of that party. */
-bool guests_are_asked_about(const struct guest *guests, const struct addr *party);
+bool guests_are_asked_about(const struct list *guests, const struct addr *party);
 /* The first one of each party that the user is asked about: at most PARKED_MAX. How many. */
-unsigned guests_find_questions(struct guest *guests, struct guest **ret_guests);
+unsigned guests_find_questions(const struct list *guests, struct guest **ret_guests);
 /* Those that have stayed for ASKING_STAY_MS and were not asked about. */
-unsigned guests_count_unasked(const struct guest *guests);
-unsigned guests_count_party(const struct guest *guests, const struct addr *party);
+unsigned guests_count_unasked(const struct list *guests);
+unsigned guests_count_party(const struct list *guests, const struct addr *party);
 /* One more of a party that the user is being asked about, that stays; or NULL. */
-struct guest *guests_find_joining(struct guest *guests);
+struct guest *guests_find_joining(const struct list *guests);
 /* In how many ms the next one that was not asked about has stayed; UINT64_MAX: there is none. */
-uint64_t guests_until_stayed(const struct guest *guests);
+uint64_t guests_until_stayed(const struct list *guests);
 /* As others see them, without after_s. How many. */
-unsigned guests_view(const struct guest *guests, struct parked_view ret_views[PARKED_MAX]);
+unsigned guests_view(const struct list *guests, struct parked_view ret_views[PARKED_MAX]);
 
 #endif

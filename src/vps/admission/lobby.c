@@ -18,13 +18,12 @@
  */
 #include "vps/admission/lobby.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/bucket.h"
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/timer.h"
 #include "vps/admission/asking.h"
 #include "vps/admission/guests.h"
@@ -34,12 +33,13 @@ _Static_assert(LOBBY_STRANGERS_MAX + LOBBY_EXPECTED_MAX == PARKED_MAX, "views");
 
 /* Of those that join a question that waits for its answer, how many are told of. */
 enum { JOINS_BURST = 5, JOINS_REFILL_MS = 10000 };
+enum { NAMES_AT_ONCE = 2, NAME_MS = 10000 }; /* strangers choose how long their look-ups take */
 
 struct lobby {
     uv_loop_t *loop;
     struct door_total *total;
     struct lobby_events events;
-    struct guest *guests;
+    struct list guests;           /* the oldest one first */
     unsigned strangers, expected; /* how many of them */
     unsigned last_number;
     struct timer *alarm;
@@ -55,7 +55,7 @@ struct lobby {
 
 void door_total_done(struct door_total *total)
 {
-    reverse_desk_free(total->names);
+    resolver_free(total->names);
     total->names = NULL;
 }
 
@@ -74,13 +74,13 @@ static void count_in(struct guest *guest, int more)
 
 static void link_guest(struct guest *guest)
 {
-    guests_add(&guest->lobby->guests, guest);
+    list_append(&guest->lobby->guests, &guest->home);
     count_in(guest, 1);
 }
 
 static void unlink_guest(struct guest *guest)
 {
-    guests_remove(&guest->lobby->guests, guest);
+    list_remove(&guest->home);
     count_in(guest, -1);
 }
 
@@ -144,8 +144,9 @@ static void on_name(void *arg, const char *name)
 {
     struct guest *guest = arg;
     struct lobby *lobby = guest->lobby;
-    strcpy(guest->name, name);
-    if (guest->asked) {
+    guest->look_up = NULL;
+    strcpy(guest->name, name ? name : "");
+    if (name && guest->asked) {
         lobby->events.parked(lobby->events.arg, guest->number); /* there is more to say now */
     }
 }
@@ -154,10 +155,10 @@ static void look_up_name(struct guest *guest)
 {
     struct door_total *total = guest->lobby->total;
     if (!total->names) {
-        total->names = reverse_desk_new(guest->lobby->loop);
+        total->names = resolver_new(guest->lobby->loop, NAMES_AT_ONCE);
     }
-    if (total->names && !guest->reverse) {
-        guest->reverse = reverse_start(total->names, &guest->from, on_name, guest);
+    if (total->names && !guest->look_up && !guest->name[0]) {
+        guest->look_up = resolve_name_start(total->names, &guest->from, NAME_MS, on_name, guest);
     }
 }
 
@@ -173,7 +174,7 @@ static void ask(struct guest *guest)
 static bool is_full(const struct lobby *lobby)
 {
     struct guest *guests[PARKED_MAX];
-    return guests_find_questions(lobby->guests, guests) >= LOBBY_QUESTIONS_MAX;
+    return guests_find_questions(&lobby->guests, guests) >= LOBBY_QUESTIONS_MAX;
 }
 
 /*
@@ -184,9 +185,9 @@ static unsigned find_candidates(const struct lobby *lobby, bool also_put_off, st
                                 struct candidate *candidates)
 {
     unsigned count = 0;
-    for (struct guest *guest = lobby->guests; guest; guest = guest->next) {
+    list_each (struct guest, guest, &lobby->guests, home) {
         if (!guest->asked && (also_put_off || !guest->put_off) &&
-            !guests_are_asked_about(lobby->guests, &guest->from)) {
+            !guests_are_asked_about(&lobby->guests, &guest->from)) {
             guests[count] = guest;
             candidates[count++] = (struct candidate){guest->place.from, guest->place.since_ms};
         }
@@ -202,7 +203,7 @@ static struct guest *find_ripe(const struct lobby *lobby, uint64_t *ret_wait_ms)
 {
     struct guest *guests[PARKED_MAX];
     const struct place *places[PARKED_MAX];
-    unsigned open = guests_find_questions(lobby->guests, guests), count = 0;
+    unsigned open = guests_find_questions(&lobby->guests, guests), count = 0;
     uint64_t now = clock_ms();
     *ret_wait_ms = UINT64_MAX;
     for (unsigned i = 0; i < open; i++) {
@@ -220,7 +221,7 @@ static struct guest *find_ripe(const struct lobby *lobby, uint64_t *ret_wait_ms)
 /* They wait on, and its user can ask who they are. */
 static void put_off_party(struct lobby *lobby, const struct addr *party)
 {
-    for (struct guest *guest = lobby->guests; guest; guest = guest->next) {
+    list_each (struct guest, guest, &lobby->guests, home) {
         if (guest->asked && addr_same_party(&guest->from, party)) {
             guest->asked = false;
             guest->put_off = true;
@@ -276,7 +277,7 @@ static void on_alarm(void *arg)
 {
     struct lobby *lobby = arg;
     lobby->alarm_ms = 0;
-    struct guest *joining = guests_find_joining(lobby->guests);
+    struct guest *joining = guests_find_joining(&lobby->guests);
     uint64_t wait, stay;
     struct guest *next = joining ? NULL : next_to_ask(lobby, false, &wait);
     if (joining) {
@@ -284,12 +285,12 @@ static void on_alarm(void *arg)
     } else if (next) {
         on_turn_to_ask(lobby, next);
     } else {
-        stay = guests_until_stayed(lobby->guests);
+        stay = guests_until_stayed(&lobby->guests);
         wait = stay < wait ? stay : wait;
         if (wait != UINT64_MAX) {
             set_alarm(lobby, wait);
         }
-        if (guests_count_unasked(lobby->guests) > 0) {
+        if (guests_count_unasked(&lobby->guests) > 0) {
             tell_of_knocking(lobby);
         }
     }
@@ -328,7 +329,7 @@ static int find_place(const struct lobby *lobby, const struct newcomer *newcomer
     struct guest *guests[PARKED_MAX];
     const struct place *places[PARKED_MAX];
     unsigned count = 0;
-    for (struct guest *guest = lobby->guests; guest; guest = guest->next) {
+    list_each (struct guest, guest, &lobby->guests, home) {
         if (guest->expected == newcomer->expected) {
             guests[count] = guest;
             places[count++] = &guest->place;
@@ -376,7 +377,7 @@ void lobby_park(struct lobby *lobby, const struct newcomer *newcomer)
 int lobby_admit(struct lobby *lobby, unsigned number,
                 void (*admit)(void *arg, const struct newcomer *newcomer), void *arg)
 {
-    struct guest *guest = guests_find(lobby->guests, number);
+    struct guest *guest = guests_find(&lobby->guests, number);
     if (!guest) {
         return -ENOENT;
     }
@@ -403,8 +404,7 @@ static void send_off_party(struct lobby *lobby, const struct addr *party)
 {
     struct lobby_events events = lobby->events;
     unsigned numbers[PARKED_MAX], count = 0;
-    for (struct guest *guest = lobby->guests, *next; guest; guest = next) {
-        next = guest->next;
+    list_each (struct guest, guest, &lobby->guests, home) {
         if (!party || addr_same_party(&guest->from, party)) {
             if (guest->asked) {
                 numbers[count++] = guest->number;
@@ -419,7 +419,7 @@ static void send_off_party(struct lobby *lobby, const struct addr *party)
 
 int lobby_block(struct lobby *lobby, unsigned number)
 {
-    struct guest *guest = guests_find(lobby->guests, number);
+    struct guest *guest = guests_find(&lobby->guests, number);
     if (!guest) {
         return -ENOENT;
     }
@@ -437,7 +437,7 @@ void lobby_send_off_all(struct lobby *lobby)
 
 unsigned lobby_view(const struct lobby *lobby, struct parked_view ret_views[PARKED_MAX])
 {
-    return guests_view(lobby->guests, ret_views);
+    return guests_view(&lobby->guests, ret_views);
 }
 
 unsigned lobby_count(const struct lobby *lobby)
@@ -449,7 +449,7 @@ void lobby_knocking(const struct lobby *lobby, struct knocking *ret_knocking)
 {
     knocks_sum_up(&lobby->knocks, ret_knocking);
     ret_knocking->worth_telling = lobby->worth_telling;
-    ret_knocking->unasked = guests_count_unasked(lobby->guests);
+    ret_knocking->unasked = guests_count_unasked(&lobby->guests);
 }
 
 /* ---- life ----------------------------------------------------------------- */
@@ -464,6 +464,7 @@ struct lobby *lobby_new(uv_loop_t *loop, struct door_total *total,
     lobby->loop = loop;
     lobby->total = total;
     lobby->events = *events;
+    list_init(&lobby->guests);
     lobby->alarm = timer_new(loop, on_alarm, lobby);
     if (!lobby->alarm) {
         free(lobby);
@@ -477,8 +478,7 @@ void lobby_free(struct lobby *lobby)
     if (!lobby) {
         return;
     }
-    while (lobby->guests) {
-        struct guest *guest = lobby->guests;
+    list_each (struct guest, guest, &lobby->guests, home) {
         unlink_guest(guest);
         guest_free(guest);
     }

@@ -14,7 +14,6 @@
 
 #include "base/net.h"
 #include "vps/admission/newcomer.h"
-#include "vps/admission/reverse.h"
 #include "vps/grant/parked.h"
 
 enum {
@@ -28,10 +27,12 @@ enum {
     DOOR_ALL_MAX = 512,
 };
 
+struct resolver;
+
 /* What all doors of the agent share. Zero-initialised is ready for use. */
 struct door_total {
     unsigned visitors; /* strangers at all doors, silent and waiting ones */
-    struct reverse_desk *names;
+    struct resolver *names;
 };
 /* After the last door. */
 void door_total_done(struct door_total *total);

@@ -22,7 +22,6 @@
 #include "vps/chat/suggest.h"
 #include "vps/chat/texts.h"
 #include "vps/chat/waiting.h"
-#include "vps/settings/roster.h"
 #include "vps/telegram/errands.h"
 #include "vps/telegram/leftovers.h"
 #include "vps/telegram/outbox.h"
@@ -120,7 +119,7 @@ static bool open_again(void *arg, int64_t chat_id, const char *text, bool last)
     struct bot *bot = arg;
     struct command command;
     struct why why;
-    return !roster_has_user(bot->options.settings, chat_id) ||
+    return !user_list_has(&bot->options.settings->allowed_users, chat_id) ||
            command_parse(text, bot->user_name, &command, &why) != COMMAND_OK ||
            open_session(bot, chat_id, text, &command, !last);
 }

@@ -1,9 +1,8 @@
 #include "vps/gateways/attendance.h"
 
 #include <string.h>
-#include <strings.h>
 
-#include "vps/settings/roster.h"
+#include "shared/gateway_name.h"
 
 enum { SAID_MAX = 3 }; /* by name, in one message */
 
@@ -13,14 +12,14 @@ void attendance_begin(struct attendance *attendance, const struct vps_settings *
     *attendance = (struct attendance){.settings = settings, .began_ms = now_ms};
 }
 
-static struct attendant *find(struct attendance *attendance, const char *name)
+/* Its place among those that were seen; the count of them if it is none of them. */
+static unsigned find(const struct attendance *attendance, const char *name)
 {
-    for (unsigned i = 0; i < attendance->count; i++) {
-        if (strcasecmp(attendance->seen[i].name, name) == 0) {
-            return &attendance->seen[i];
-        }
+    unsigned i = 0;
+    while (i < attendance->count && !gateway_name_equal(attendance->seen[i].name, name)) {
+        i++;
     }
-    return NULL;
+    return i;
 }
 
 /* NULL if all of them are here. */
@@ -42,8 +41,9 @@ static struct attendant *make_room(struct attendance *attendance)
 
 void attendance_came(struct attendance *attendance, const char *name, const struct addr *from)
 {
-    struct attendant *one = find(attendance, name);
-    if (one || (one = make_room(attendance))) {
+    unsigned i = find(attendance, name);
+    struct attendant *one = i < attendance->count ? &attendance->seen[i] : make_room(attendance);
+    if (one) {
         struct text text = text_over(one->name, sizeof one->name);
         text_add(&text, "%s", name);
         one->from = *from;
@@ -53,10 +53,10 @@ void attendance_came(struct attendance *attendance, const char *name, const stru
 
 void attendance_left(struct attendance *attendance, const char *name, uint64_t now_ms)
 {
-    struct attendant *one = find(attendance, name);
-    if (one) {
-        one->is_here = false;
-        one->left_ms = now_ms;
+    unsigned i = find(attendance, name);
+    if (i < attendance->count) {
+        attendance->seen[i].is_here = false;
+        attendance->seen[i].left_ms = now_ms;
     }
 }
 
@@ -65,7 +65,7 @@ void attendance_left(struct attendance *attendance, const char *name, uint64_t n
 /* There is a key for it: of its own, or one that any gateway may have. */
 static bool may_come(const struct attendance *attendance, const char *name)
 {
-    return !name[0] || roster_key(attendance->settings, name);
+    return !name[0] || key_list_find(&attendance->settings->tunnel_key, name);
 }
 
 void attendance_keys_changed(struct attendance *attendance)
@@ -83,7 +83,7 @@ bool attendance_expects(const struct attendance *attendance, const char *name, u
     bool was_here = false;
     for (unsigned i = 0; i < attendance->count; i++) {
         const struct attendant *one = &attendance->seen[i];
-        if (name[0] && strcasecmp(one->name, name) != 0) {
+        if (name[0] && !gateway_name_equal(one->name, name)) {
             continue;
         }
         was_here = true;
@@ -120,18 +120,13 @@ static void say_start(const struct attendance *attendance, uint64_t now_ms, stru
 /* A key of its own: then it is known to exist, although it was never seen. */
 static bool has_key(const struct attendance *attendance, const char *name)
 {
-    const struct gateway_key *key = roster_key(attendance->settings, name);
+    const struct gateway_key *key = key_list_find(&attendance->settings->tunnel_key, name);
     return key && key->name[0];
 }
 
 static bool was_seen(const struct attendance *attendance, const char *name)
 {
-    for (unsigned i = 0; i < attendance->count; i++) {
-        if (strcasecmp(attendance->seen[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return find(attendance, name) < attendance->count;
 }
 
 bool attendance_knows(const struct attendance *attendance, const char *name)
@@ -142,11 +137,10 @@ bool attendance_knows(const struct attendance *attendance, const char *name)
 bool attendance_say(const struct attendance *attendance, const char *name, uint64_t now_ms,
                     struct text *text)
 {
-    for (unsigned i = 0; i < attendance->count; i++) {
-        if (strcasecmp(attendance->seen[i].name, name) == 0) {
-            say_last(&attendance->seen[i], now_ms, text);
-            return true;
-        }
+    unsigned i = find(attendance, name);
+    if (i < attendance->count) {
+        say_last(&attendance->seen[i], now_ms, text);
+        return true;
     }
     if (!has_key(attendance, name)) {
         return false;

@@ -16,12 +16,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "shared/gateway_name.h"
 #include "vps/gateways/gateways_core.h"
-#include "vps/settings/roster.h"
 
 enum {
     FALSE_START_REFILL_MS = 1000,
@@ -34,28 +33,24 @@ enum {
 
 void gateways_remove(struct gateway *gateway)
 {
-    struct gateway **at = &gateway->gateways->list;
-    while (*at != gateway) {
-        at = &(*at)->next;
-    }
-    *at = gateway->next;
+    list_remove(&gateway->home);
     channel_free(gateway->channel);
     free(gateway);
 }
 
 struct gateway *gateways_next(const struct gateways *gateways, const struct gateway *after)
 {
-    struct gateway *gateway = after ? after->next : gateways->list;
-    while (gateway && !gateway->open) {
-        gateway = gateway->next;
+    struct list *node = after ? after->home.next : gateways->list.next;
+    while (node != &gateways->list && !list_owner(node, struct gateway, home)->open) {
+        node = node->next;
     }
-    return gateway;
+    return node == &gateways->list ? NULL : list_owner(node, struct gateway, home);
 }
 
 struct gateway *gateways_find(const struct gateways *gateways, const char *name)
 {
     struct gateway *gateway = gateways_next(gateways, NULL);
-    while (gateway && strcasecmp(channel_peer_name(gateway->channel), name) != 0) {
+    while (gateway && !gateway_name_equal(channel_peer_name(gateway->channel), name)) {
         gateway = gateways_next(gateways, gateway);
     }
     return gateway;
@@ -76,7 +71,7 @@ void gateways_note_name(struct gateways *gateways, const char *name)
 {
     if (!gateways->first_name[0]) {
         snprintf(gateways->first_name, sizeof gateways->first_name, "%s", name);
-    } else if (strcasecmp(gateways->first_name, name) != 0) {
+    } else if (!gateway_name_equal(gateways->first_name, name)) {
         gateways->more_names = true;
         keyring_note_shared(gateways->keyring);
     }
@@ -176,6 +171,7 @@ int gateways_new(const struct gateways_options *options, struct gateways **ret_g
         return why_set(why, -ENOMEM, "out of memory");
     }
     gateways->options = *options;
+    list_init(&gateways->list);
     attendance_begin(&gateways->attendance, options->settings, clock_ms());
     gateways->party_starts = (struct allowance){.v4_bits = PARTY_V4_BITS,
                                                 .v6_bits = PARTY_V6_BITS,
@@ -218,15 +214,14 @@ fail:
 void gateways_settings_changed(struct gateways *gateways, const struct vps_settings *before)
 {
     const struct vps_settings *after = gateways->options.settings;
-    if (roster_same_keys(before, after)) {
+    if (key_list_equal(&before->tunnel_key, &after->tunnel_key)) {
         return;
     }
-    for (struct gateway *g = gateways->list, *next; g; g = next) {
-        next = g->next;
-        /* A gateway tries again by itself, and then with the keys that count. */
+    list_each (struct gateway, g, &gateways->list, home) {
         if (!g->open) {
             gateways_remove(g);
-        } else if (!roster_keeps_key(before, after, channel_peer_name(g->channel))) {
+        } else if (!key_list_keeps(&before->tunnel_key, &after->tunnel_key,
+                                   channel_peer_name(g->channel))) {
             gateway_shut_out(g);
         }
     }
@@ -241,9 +236,9 @@ void gateways_free(struct gateways *gateways)
     /* First: nobody may come while the others are seen off. */
     listener_free(gateways->listener);
     addresses_free(gateways->addresses);
-    while (gateways->list) {
-        channel_goodbye(gateways->list->channel, GOODBYE_SHUTDOWN, "vps-agent is being stopped");
-        gateways_remove(gateways->list);
+    list_each (struct gateway, g, &gateways->list, home) {
+        channel_goodbye(g->channel, GOODBYE_SHUTDOWN, "vps-agent is being stopped");
+        gateways_remove(g);
     }
     tls_config_free(gateways->tls);
     keyring_free(gateways->keyring);

@@ -10,6 +10,7 @@
 
 #include "base/addresses.h"
 #include "base/allowance.h"
+#include "base/list.h"
 #include "base/listener.h"
 #include "base/sieve.h"
 #include "control/channel.h"
@@ -20,7 +21,7 @@
 
 /* A connection at the control port; a gateway once its channel is open. */
 struct gateway {
-    struct gateway *next; /* the newest one first */
+    struct list home; /* in the list of all */
     struct gateways *gateways;
     struct channel *channel;
     struct addr from;
@@ -34,8 +35,8 @@ struct gateways {
     struct keyring *keyring;
     struct tls_config *tls;
     struct listener *listener;
-    struct addresses *addresses; /* this machine's; NULL: the kernel does not tell */
-    struct gateway *list;
+    struct addresses *addresses;           /* this machine's; NULL: the kernel does not tell */
+    struct list list;                      /* the newest one first */
     char first_name[GATEWAY_NAME_MAX + 1]; /* of the first to log in */
     bool more_names;                       /* others have logged in since */
     struct attendance attendance;

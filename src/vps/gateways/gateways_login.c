@@ -15,14 +15,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "base/origin.h"
 #include "base/text.h"
 #include "shared/gateway_name.h"
 #include "vps/gateways/gateways_core.h"
-#include "vps/settings/roster.h"
 
 _Static_assert((int)GATEWAYS_MAX <= (int)SIEVE_CAUSES_MAX, "keys");
 
@@ -83,7 +81,7 @@ static void replace_older(struct gateway *login)
     const char *name = channel_peer_name(login->channel);
     for (struct gateway *g = gateways_next(gateways, NULL), *next; g; g = next) {
         next = gateways_next(gateways, g);
-        if (g != login && strcasecmp(channel_peer_name(g->channel), name) == 0) {
+        if (g != login && gateway_name_equal(channel_peer_name(g->channel), name)) {
             channel_goodbye(g->channel, GOODBYE_REPLACED, "the same gateway logged in again");
             gateways_remove(g);
             say(gateways, LOG_WARN, name, "a new login replaces the old one");
@@ -103,7 +101,7 @@ static unsigned count_sharing(const struct gateways *gateways, const char *name)
     }
     for (struct gateway *g = gateways_next(gateways, NULL); g; g = gateways_next(gateways, g)) {
         const char *other = channel_peer_name(g->channel);
-        count += strcasecmp(other, name) != 0 && keyring_find(keyring, other) == number;
+        count += !gateway_name_equal(other, name) && keyring_find(keyring, other) == number;
     }
     return count;
 }
@@ -238,7 +236,7 @@ void gateway_shut_out(struct gateway *gateway)
     struct gateways *gateways = gateway->gateways;
     char name[GATEWAY_NAME_MAX + 1];
     strcpy(name, channel_peer_name(gateway->channel));
-    const char *text = roster_key(gateways->options.settings, name)
+    const char *text = key_list_find(&gateways->options.settings->tunnel_key, name)
                            ? "this gateway has another TUNNEL_KEY now"
                            : "this gateway has no TUNNEL_KEY any more";
     log_warn(gateways->options.log, "gateway %s: offline: %s", name, text);

@@ -33,7 +33,7 @@ static unsigned count_unfinished(const struct gateways *gateways, alike_fn alike
                                  const struct addr *addr)
 {
     unsigned count = 0;
-    for (const struct gateway *g = gateways->list; g; g = g->next) {
+    list_each (const struct gateway, g, &gateways->list, home) {
         count += !g->open && alike(&g->from, addr);
     }
     return count;
@@ -49,12 +49,12 @@ static const struct gateway *one_of_the_most(const struct gateways *gateways, al
     /* Quadratic, over 64 at most. */
     const struct gateway *found = NULL;
     unsigned most = 0;
-    for (const struct gateway *g = gateways->list; g; g = g->next) {
+    list_each (const struct gateway, g, &gateways->list, home) {
         unsigned count = 0;
         if (g->open || channel_peer_is_proven(g->channel) || !alike(&g->from, addr)) {
             continue;
         }
-        for (const struct gateway *o = gateways->list; o; o = o->next) {
+        list_each (const struct gateway, o, &gateways->list, home) {
             count += !o->open && !channel_peer_is_proven(o->channel) &&
                      narrower(&o->from, &g->from);
         }
@@ -72,7 +72,7 @@ static struct gateway *draw(const struct gateways *gateways, alike_fn alike,
 {
     struct gateway *drawn = NULL;
     uint32_t seen = 0, chance = 0;
-    for (struct gateway *g = gateways->list; g; g = g->next) {
+    list_each (struct gateway, g, &gateways->list, home) {
         if (g->open || channel_peer_is_proven(g->channel) != proven || !alike(&g->from, addr)) {
             continue;
         }
@@ -160,15 +160,14 @@ static void on_connection(void *arg, int fd, const struct addr *from)
     }
     gateway->gateways = gateways;
     gateway->from = *from;
-    gateway->next = gateways->list;
-    gateways->list = gateway;
+    list_prepend(&gateways->list, &gateway->home);
 }
 
 /* The connections to it are dead: gateways are offline until they come to another one. */
 void gateways_address_gone(void *arg, const struct addr *addr)
 {
     struct gateways *gateways = arg;
-    for (struct gateway *g = gateways->list; g; g = g->next) {
+    list_each (struct gateway, g, &gateways->list, home) {
         channel_lost_address(g->channel, addr);
     }
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "vps/settings/roster.h"
 
 enum { USED_MAX = 256, SHARED_MAX = 8 }; /* and in LOAD and LOAD_SHARED */
 
@@ -110,7 +109,7 @@ static void remember(struct keyring *keyring, const struct gateway_key *key)
 
 int keyring_find(const struct keyring *keyring, const char *gateway)
 {
-    const struct gateway_key *key = roster_key(keyring->settings, gateway);
+    const struct gateway_key *key = key_list_find(&keyring->settings->tunnel_key, gateway);
     return key ? (int)(key - keyring->settings->tunnel_key.keys) : -ENOENT;
 }
 
@@ -133,7 +132,7 @@ int keyring_use(struct keyring *keyring, int number)
 /* False if there is no key without a name. */
 static bool find_shared(const struct keyring *keyring, char id[KEYRING_ID_MAX])
 {
-    const struct gateway_key *key = roster_key(keyring->settings, "");
+    const struct gateway_key *key = key_list_find(&keyring->settings->tunnel_key, "");
     if (key) {
         keyring_id(key->key, id);
     }

@@ -177,7 +177,9 @@ unsigned session_most_connections(const struct session *session);
 
 /* ---- session_gateway.c ----------------------------------------------------- */
 
-void session_on_message(struct session *session, const struct message *message);
+/* What the gateway says of it; it has not ended yet. */
+void session_on_tunnel_ready(struct session *session, const struct message_tunnel_ready *ready);
+void session_on_tunnel_failed(struct session *session, const struct message_tunnel_failed *failed);
 void session_on_gateway_lost(struct session *session);
 /* dock_fn: the gateway has proven itself on a data channel. */
 void session_on_docked(void *arg, uint16_t channel, int fd);

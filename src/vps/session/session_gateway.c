@@ -179,7 +179,7 @@ static bool has_others(const struct session *session, const struct connection *c
  * It ends the session if nothing else is left of that: while others run, and when the
  * gateway has just no room, it is one connection that failed, and is said.
  */
-static void on_tunnel_failed(struct session *session, const struct message_tunnel_failed *failed)
+void session_on_tunnel_failed(struct session *session, const struct message_tunnel_failed *failed)
 {
     struct connection *connection = session_find_channel(session, failed->channel);
     struct why why;
@@ -201,18 +201,13 @@ static void on_tunnel_failed(struct session *session, const struct message_tunne
     session_on_nothing_carried(session, false);
 }
 
-void session_on_message(struct session *session, const struct message *message)
+void session_on_tunnel_ready(struct session *session, const struct message_tunnel_ready *ready)
 {
-    if (session->state == SESSION_ENDED) {
-        return;
-    }
-    if (message->type == MESSAGE_TUNNEL_READY && message->tunnel_ready.channel == 0) {
+    if (ready->channel == 0) { /* later ones speak for themselves, at the dock */
         log_debug(log_of(session), "session %s: %s answers at %s", session->id, session->host,
-                  message->tunnel_ready.address);
+                  ready->address);
         session->gateway_is_ready = true;
         maybe_ready(session);
-    } else if (message->type == MESSAGE_TUNNEL_FAILED) {
-        on_tunnel_failed(session, &message->tunnel_failed);
     }
 }
 

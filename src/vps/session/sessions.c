@@ -3,11 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "shared/gateway_name.h"
 #include "vps/session/session_core.h"
 #include "vps/session/sessions_run.h"
-#include "vps/settings/roster.h"
 
 /* An event that is being told, or waits for its turn. */
 struct news {
@@ -299,23 +298,46 @@ bool sessions_are_draining(const struct sessions *sessions)
 
 /* ---- events --------------------------------------------------------------- */
 
-static uint64_t session_number_of(const struct message *message)
+/* NULL if there is none. A gateway speaks for its own sessions only. */
+static struct session *session_of(struct sessions *sessions, const char *gateway, uint64_t number)
 {
-    return message->type == MESSAGE_TUNNEL_READY ? message->tunnel_ready.session
-                                                 : message->tunnel_failed.session;
-}
-
-static void on_message(void *arg, const char *gateway, const struct message *message)
-{
-    struct sessions *sessions = arg;
-    uint64_t number = session_number_of(message);
     struct session *session = *bucket_of(sessions, number);
-    /* A gateway speaks for its own sessions only. */
-    while (session && (session->number != number || strcasecmp(session->gateway, gateway) != 0)) {
+    while (session &&
+           (session->number != number || !gateway_name_equal(session->gateway, gateway))) {
         session = session->same_bucket;
     }
+    return session && session->state != SESSION_ENDED ? session : NULL;
+}
+
+static void on_tunnel_ready(struct sessions *sessions, const char *gateway,
+                            const struct message_tunnel_ready *ready)
+{
+    struct session *session = session_of(sessions, gateway, ready->session);
     if (session) {
-        session_on_message(session, message);
+        session_on_tunnel_ready(session, ready);
+    }
+}
+
+static void on_tunnel_failed(struct sessions *sessions, const char *gateway,
+                             const struct message_tunnel_failed *failed)
+{
+    struct session *session = session_of(sessions, gateway, failed->session);
+    if (session) {
+        session_on_tunnel_failed(session, failed);
+    }
+}
+
+/* Without an on_NAME() for each message that a gateway may send, this does not compile. */
+static void on_message(void *arg, const char *gateway, const struct message *message)
+{
+    switch (message->type) {
+#define MESSAGE_OF_GATEWAY(NAME, name)           \
+    case MESSAGE_##NAME:                         \
+        on_##name(arg, gateway, &message->name); \
+        break;
+#include "control/messages.def"
+    default: /* no other comes from a gateway */
+        break;
     }
 }
 
@@ -323,7 +345,7 @@ static void on_gateway_lost(void *arg, const char *gateway)
 {
     struct sessions *sessions = arg;
     for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
-        if (strcasecmp(s->gateway, gateway) == 0) {
+        if (gateway_name_equal(s->gateway, gateway)) {
             session_on_gateway_lost(s);
         }
     }
@@ -348,7 +370,7 @@ static void on_gateway_online(void *arg, const char *gateway)
 {
     struct sessions *sessions = arg;
     for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
-        if (strcasecmp(s->gateway, gateway) == 0) {
+        if (gateway_name_equal(s->gateway, gateway)) {
             session_on_gateway_online(s);
         }
     }
@@ -392,7 +414,7 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
     int err = ports_new(settings->bind_address, settings->port_range_start,
                         settings->port_range_end, &services->ports);
     if (err == 0) {
-        err = relay_new((unsigned)settings->relay_workers, &services->relay);
+        err = relay_new((unsigned)settings->common.relay_workers, &services->relay);
     }
     if (err == 0) {
         relay_keep_heads(services->relay); /* for lastwords.h */
@@ -420,9 +442,10 @@ int sessions_use_ports(struct sessions *sessions, uint16_t first, uint16_t last)
 static void end_without_right(struct session *session, const struct vps_settings *settings)
 {
     bool of_user = session->owner.kind == OWNER_TELEGRAM;
-    if (of_user && !settings->local && !roster_has_user(settings, session->owner.id)) {
+    if (of_user && !settings->local &&
+        !user_list_has(&settings->allowed_users, session->owner.id)) {
         session_end(session, SESSION_END_USER_REMOVED);
-    } else if (!roster_key(settings, session->gateway)) {
+    } else if (!key_list_find(&settings->tunnel_key, session->gateway)) {
         session_end(session, SESSION_END_GATEWAY_REMOVED);
     }
 }
@@ -439,7 +462,8 @@ void sessions_settings_changed(struct sessions *sessions)
 void sessions_choose_congestion(struct sessions *sessions)
 {
     struct session_services *services = &sessions->services;
-    congestion_update(&services->congestion, services->settings->congestion_control, services->log);
+    congestion_update(&services->congestion, services->settings->common.congestion_control,
+                      services->log);
 }
 
 void sessions_end_all(struct sessions *sessions)

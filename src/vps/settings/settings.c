@@ -1,29 +1,23 @@
+/*
+ * A setting is a row here and a field in settings.h; what is new about how it is written is a type
+ * beside its parser. Rows that gateway-agent has too are shared/common_settings.c's, and the names
+ * that it alone has are in OF_GATEWAY, so that each program can say whose a setting is.
+ */
 #include "vps/settings/settings.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <uv.h>
 
-#include "base/changes.h"
-#include "base/congestion.h"
 #include "base/envfile.h"
 #include "base/proxy.h"
-#include "base/settings.h"
-#include "base/vocabulary.h"
+#include "base/sources.h"
 #include "shared/service.h"
-#include "vps/settings/roster.h"
 
-enum {
-    WORKERS_DEFAULT_MAX = 4,
-    WORKERS_MAX = 64,
-    DAY = 86400,
-};
+enum { DAY = 86400 };
 
-/* ---- parsers of this agent's own settings --------------------------------- */
+/* ---- what only this agent has --------------------------------------------- */
 
 /* BOT_ID:SECRET of letters, digits, '-' and '_', as BotFather makes them. */
 static int parse_token(const struct setting *s, const char *text, void *field, struct why *why)
@@ -36,6 +30,8 @@ static int parse_token(const struct setting *s, const char *text, void *field, s
     }
     return setting_text(s, text, field, why);
 }
+
+static const struct setting_type TOKEN = {parse_token, 0, NULL, NULL};
 
 static int parse_url(const struct setting *s, const char *text, void *field, struct why *why)
 {
@@ -57,11 +53,15 @@ static int parse_url(const struct setting *s, const char *text, void *field, str
     return err;
 }
 
+static const struct setting_type URL = {parse_url, 0, NULL, NULL};
+
 static int parse_proxy(const struct setting *s, const char *text, void *field, struct why *why)
 {
     int err = proxy_check(text, why);
     return err < 0 ? err : setting_text(s, text, field, why);
 }
+
+static const struct setting_type PROXY = {parse_proxy, 0, NULL, NULL};
 
 static int parse_bind(const struct setting *s, const char *text, void *field, struct why *why)
 {
@@ -72,6 +72,8 @@ static int parse_bind(const struct setting *s, const char *text, void *field, st
     return setting_text(s, text, field, why);
 }
 
+static const struct setting_type BIND = {parse_bind, 0, NULL, NULL};
+
 static int parse_state_dir(const struct setting *s, const char *text, void *field, struct why *why)
 {
     if (text[0] != '/') {
@@ -79,6 +81,8 @@ static int parse_state_dir(const struct setting *s, const char *text, void *fiel
     }
     return setting_text(s, text, field, why);
 }
+
+static const struct setting_type STATE_DIR = {parse_state_dir, 0, NULL, NULL};
 
 static const char *const ADMIT_NAMES[] = {"auto", "known", "ask"};
 
@@ -95,81 +99,83 @@ static int parse_admit(const struct setting *s, const char *text, void *field, s
     return -EINVAL;
 }
 
+static void show_admit(const struct setting *setting, const void *field, struct text *text)
+{
+    (void)setting;
+    text_add(text, "%s", ADMIT_NAMES[*(const enum admit *)field]);
+}
+
+static const struct setting_type ADMIT = {parse_admit, sizeof(enum admit), show_admit, NULL};
+
 /* ---- the tables ----------------------------------------------------------- */
 
 #define FIELD(name) .offset = offsetof(struct vps_settings, name)
 
 /* Not read with --local. */
-static const struct setting TELEGRAM_TABLE[] = {
+static const struct setting TELEGRAM[] = {
     {"TELEGRAM_TOKEN", .takes = "the bot's token from @BotFather, like 123456:ABC-DEF",
-     .parse = parse_token, FIELD(telegram_token), .max = TOKEN_MAX, .secret = true,
-     .at_start = true},
+     .type = &TOKEN, FIELD(telegram_token), .max = TOKEN_MAX, .secret = true, .at_start = true},
     {"ALLOWED_USERS", .takes = "numeric Telegram user IDs, separated by commas",
-     .parse = roster_parse_users, FIELD(allowed_users)},
+     .type = &SETTING_USER_LIST, FIELD(allowed_users)},
     {"TELEGRAM_API_URL", "https://api.telegram.org",
-     "the http or https address of a Bot API server", parse_url, FIELD(telegram_api_url),
-     .max = URL_MAX, .at_start = true},
+     "the http or https address of a Bot API server", &URL, FIELD(telegram_api_url), .max = URL_MAX,
+     .at_start = true},
     {"TELEGRAM_PROXY",
      .takes = "the proxy on the way to the Bot API: http://, https:// or socks5h://, then "
               "[USER:PASSWORD@]HOST:PORT",
-     .parse = parse_proxy, FIELD(telegram_proxy), .max = URL_MAX, .secret = true, .optional = true,
+     .type = &PROXY, FIELD(telegram_proxy), .max = URL_MAX, .secret = true, .optional = true,
      .at_start = true},
 };
 
-static const struct setting TABLE[] = {
-    {"VPS_HOST", .takes = "the public name or IP address of this server", .parse = setting_host,
+static const struct setting GENERAL[] = {
+    {"VPS_HOST", .takes = "the public name or IP address of this server", .type = &SETTING_HOST,
      FIELD(vps_host)},
     {"TUNNEL_KEY",
      .takes = "the 64 hex digits that vps-agent --generate-key prints, or NAME:KEY,NAME:KEY, a "
               "key for each gateway",
-     .parse = roster_parse_keys, FIELD(tunnel_key), .secret = true},
-    {"CONTROL_PORT", "9000", "a port, 1 to 65535", setting_port, FIELD(control_port),
+     .type = &SETTING_KEY_LIST, FIELD(tunnel_key), .secret = true},
+    {"CONTROL_PORT", "9000", "a port, 1 to 65535", &SETTING_PORT, FIELD(control_port),
      .at_start = true},
-    {"PORT_RANGE_START", "20000", "a port, 1 to 65535", setting_port, FIELD(port_range_start)},
-    {"PORT_RANGE_END", "30000", "a port, 1 to 65535", setting_port, FIELD(port_range_end)},
+    {"PORT_RANGE_START", "20000", "a port, 1 to 65535", &SETTING_PORT, FIELD(port_range_start)},
+    {"PORT_RANGE_END", "30000", "a port, 1 to 65535", &SETTING_PORT, FIELD(port_range_end)},
     {"BIND_ADDRESS", "::", "an IP address of this server; :: is all addresses, IPv4 and IPv6",
-     parse_bind, FIELD(bind_address), .max = ADDR_HOST_MAX - 1, .at_start = true},
-    {"SESSION_TIMEOUT", "120", "seconds, 1 to 86400", setting_number, FIELD(session_timeout),
+     &BIND, FIELD(bind_address), .max = ADDR_HOST_MAX - 1, .at_start = true},
+    {"SESSION_TIMEOUT", "120", "seconds, 1 to 86400", &SETTING_NUMBER, FIELD(session_timeout),
      .min = 1, .max = DAY},
-    {"RECONNECT_GRACE", "30", "seconds, 0 to 3600", setting_number, FIELD(reconnect_grace),
+    {"RECONNECT_GRACE", "30", "seconds, 0 to 3600", &SETTING_NUMBER, FIELD(reconnect_grace),
      .min = 0, .max = 3600},
     {"MAX_CONNECTIONS",
      .takes = "connections of a session at once, 1 to 64; if unset, 8 for SSH and 3 for RDP",
-     .parse = setting_number, FIELD(max_connections), .min = 1, .max = 64, .optional = true},
-    {"IDLE_TIMEOUT", "3600", "seconds, 1 to 604800, or 0 for none", setting_number,
+     .type = &SETTING_NUMBER, FIELD(max_connections), .min = 1, .max = 64, .optional = true},
+    {"IDLE_TIMEOUT", "3600", "seconds, 1 to 604800, or 0 for none", &SETTING_NUMBER,
      FIELD(idle_timeout), .min = 0, .max = 7 * DAY},
-    {"MAX_SESSION_TIME", "43200", "seconds, 1 to 604800, or 0 for none", setting_number,
+    {"MAX_SESSION_TIME", "43200", "seconds, 1 to 604800, or 0 for none", &SETTING_NUMBER,
      FIELD(max_session_time), .min = 0, .max = 7 * DAY},
-    {"MAX_SESSIONS_PER_USER", "8", "a number, 1 to 10000", setting_number,
+    {"MAX_SESSIONS_PER_USER", "8", "a number, 1 to 10000", &SETTING_NUMBER,
      FIELD(max_sessions_per_user), .min = 1, .max = 10000},
-    {"MAX_SESSIONS", "256", "a number, 1 to 10000", setting_number, FIELD(max_sessions), .min = 1,
+    {"MAX_SESSIONS", "256", "a number, 1 to 10000", &SETTING_NUMBER, FIELD(max_sessions), .min = 1,
      .max = 10000},
-    {"ADMIT", "known", "auto, known or ask", parse_admit, FIELD(admit)},
-    {"KNOWN_DAYS", "30", "days, 1 to 3650", setting_number, FIELD(known_days), .min = 1,
+    {"ADMIT", "known", "auto, known or ask", &ADMIT, FIELD(admit)},
+    {"KNOWN_DAYS", "30", "days, 1 to 3650", &SETTING_NUMBER, FIELD(known_days), .min = 1,
      .max = 3650},
-    {"STATE_DIR", STATE_DIR_DEFAULT, "an absolute path of at most 90 characters", parse_state_dir,
+    {"STATE_DIR", STATE_DIR_DEFAULT, "an absolute path of at most 90 characters", &STATE_DIR,
      FIELD(state_dir), .max = STATE_DIR_MAX, .at_start = true},
-    {"RELAY_WORKERS",
-     .takes = "a number of threads for users' traffic, 1 to 64; if unset, one per core, at most 4",
-     .parse = setting_number, FIELD(relay_workers), .min = 1, .max = WORKERS_MAX, .optional = true,
-     .at_start = true},
-    {"RDP_CLIPBOARD", "off", "on or off: whether .rdp files share the clipboard", setting_switch,
+    {"RDP_CLIPBOARD", "off", "on or off: whether .rdp files share the clipboard", &SETTING_SWITCH,
      FIELD(rdp_clipboard)},
-    {"CONGESTION_CONTROL", "auto",
-     "auto, system, or one that the kernel has, like cubic or bbr: for connections to other "
-     "machines",
-     setting_congestion, FIELD(congestion_control)},
-    {"SANDBOX", "on", "on, or off for debugging", setting_switch, FIELD(sandbox), .at_start = true},
-    {"RUST_LOG", .takes = "the old name of LOG_LEVEL", .parse = setting_rust_log, FIELD(log_level),
-     .optional = true},
-    {"LOG_LEVEL", .takes = "error, warn, info, debug or trace; info if unset",
-     .parse = setting_log_level, FIELD(log_level), .optional = true},
 };
 
-enum {
-    TELEGRAM_SIZE = sizeof TELEGRAM_TABLE / sizeof *TELEGRAM_TABLE,
-    TABLE_SIZE = sizeof TABLE / sizeof *TABLE,
+static const struct settings_table TABLES[] = {
+    {TELEGRAM, sizeof TELEGRAM / sizeof *TELEGRAM, 0},
+    {GENERAL, sizeof GENERAL / sizeof *GENERAL, 0},
+    COMMON_SETTINGS_TABLE(offsetof(struct vps_settings, common)),
+    {NULL, 0, 0},
 };
+
+/* Without Telegram, with --local, from the second one on. */
+static const struct settings_table *tables_for(bool local)
+{
+    return local ? TABLES + 1 : TABLES;
+}
 
 /* What gateway-agent alone has; a test compares them. */
 static const char *const OF_GATEWAY[] = {"GATEWAY_NAME", "KEEPALIVE_SECS", "ALLOWED_TARGETS", NULL};
@@ -193,28 +199,20 @@ static const char *const OF_ENVIRONMENT[] = {
     NULL,
 };
 
-static const struct vocabulary VOCABULARY = {
-    .tables = {{TELEGRAM_TABLE, TELEGRAM_SIZE}, {TABLE, TABLE_SIZE}},
+const struct vocabulary VPS_VOCABULARY = {
+    .tables = TABLES,
     .other_agent = "gateway-agent",
     .others = OF_GATEWAY,
     .environments = OF_ENVIRONMENT,
 };
 
+/* ---- reading -------------------------------------------------------------- */
+
 const char *vps_settings_env_file(const char *named, bool local)
 {
-    bool enough = settings_are_given(TABLE, TABLE_SIZE) &&
-                  (local || settings_are_given(TELEGRAM_TABLE, TELEGRAM_SIZE));
-    return named ? named : enough ? NULL : envfile_installed(VPS_ENV_FILE);
-}
-
-const struct vocabulary *vps_settings_vocabulary(void)
-{
-    return &VOCABULARY;
-}
-
-int vps_settings_check_names(const char *env_file, struct why *why)
-{
-    return vocabulary_check_file(&VOCABULARY, env_file, why);
+    return named                                   ? named
+           : settings_are_given(tables_for(local)) ? NULL
+                                                   : envfile_installed(VPS_ENV_FILE);
 }
 
 static int check_together(const struct vps_settings *settings, struct why *why)
@@ -235,35 +233,12 @@ static int check_together(const struct vps_settings *settings, struct why *why)
     return 0;
 }
 
-static int load(const struct settings_source *source, struct vps_settings *settings,
-                struct why *why)
-{
-    int err = vocabulary_check(&VOCABULARY, source, why);
-    if (err == 0 && !settings->local) {
-        err = settings_load(source, TELEGRAM_TABLE, TELEGRAM_SIZE, settings, why);
-    }
-    if (err == 0) {
-        err = settings_load(source, TABLE, TABLE_SIZE, settings, why);
-    }
-    return err < 0 ? err : check_together(settings, why);
-}
-
 int vps_settings_load(const char *env_file, bool local, struct vps_settings *ret_settings,
                       struct why *why)
 {
-    struct settings_source *source;
-    int err = settings_open(env_file, &source, why);
-    if (err < 0) {
-        return err;
-    }
-    unsigned cores = uv_available_parallelism();
-    struct vps_settings settings = {
-        .local = local,
-        .log_level = LOG_INFO,
-        .relay_workers = cores < WORKERS_DEFAULT_MAX ? (long)cores : WORKERS_DEFAULT_MAX,
-    };
-    err = load(source, &settings, why);
-    settings_close(source);
+    struct vps_settings settings = {.local = local, .common = common_settings_default()};
+    int err = vocabulary_load(&VPS_VOCABULARY, tables_for(local), env_file, &settings, why);
+    err = err < 0 ? err : check_together(&settings, why);
     if (err == 0) {
         *ret_settings = settings;
     }
@@ -274,42 +249,18 @@ int vps_settings_load(const char *env_file, bool local, struct vps_settings *ret
 int vps_settings_take(const char *name, const char *text, struct vps_settings *settings,
                       struct why *why)
 {
-    int err = settings_take(TELEGRAM_TABLE, TELEGRAM_SIZE, name, text, settings, why);
-    return err == -ENOENT ? settings_take(TABLE, TABLE_SIZE, name, text, settings, why) : err;
+    return settings_take(TABLES, name, text, settings, why);
 }
 
 /* ---- read again ----------------------------------------------------------- */
 
-static void show_admit(const struct setting *setting, const void *field, struct text *text)
-{
-    (void)setting;
-    text_add(text, "%s", ADMIT_NAMES[*(const enum admit *)field]);
-}
-
-static const struct setting_form FORMS[] = {
-    {parse_token, 0, NULL, NULL},
-    {parse_url, 0, NULL, NULL},
-    {parse_proxy, 0, NULL, NULL},
-    {parse_bind, 0, NULL, NULL},
-    {parse_state_dir, 0, NULL, NULL},
-    {parse_admit, sizeof(enum admit), show_admit, NULL},
-    {roster_parse_users, sizeof(struct user_list), NULL, roster_users_differ},
-    {roster_parse_keys, sizeof(struct key_list), NULL, roster_keys_differ},
-    {NULL, 0, NULL, NULL},
-};
-
 static int compare(const struct vps_settings *now, struct vps_settings *after,
                    struct changes *changes, struct why *why)
 {
-    int err = changes_find(TELEGRAM_TABLE, TELEGRAM_SIZE, FORMS, now, after, changes);
-    err = err < 0 ? err : changes_find(TABLE, TABLE_SIZE, FORMS, now, after, changes);
-    if (err < 0) {
-        return why_set(why, err, "there is a setting that cannot be compared");
-    }
-    changes_hold_back(TELEGRAM_TABLE, TELEGRAM_SIZE, FORMS, now, after);
-    changes_hold_back(TABLE, TABLE_SIZE, FORMS, now, after);
     struct why closer;
-    err = check_together(after, &closer);
+    changes_find(TABLES, now, after, changes);
+    changes_hold_back(TABLES, now, after);
+    int err = check_together(after, &closer);
     return err < 0 ? why_set(why, err, "%.200s (as it stays until a restart)", closer.text) : 0;
 }
 
@@ -318,12 +269,10 @@ int vps_settings_renew(const char *env_file, const struct vps_settings *now,
 {
     struct vps_settings after;
     struct changes changes = {0};
-    struct sources sources = {0};
-    int err = vps_settings_sources(env_file, &sources, why);
-    sources_done(&sources);
+    int err = sources_check(env_file, &VPS_VOCABULARY, why);
     err = err < 0 ? err : vps_settings_load(env_file, now->local, &after, why);
     if (err < 0) {
-        sources_explain(err, now->sandbox, why);
+        sources_explain(err, now->common.sandbox, why);
         return err;
     }
     err = compare(now, &after, &changes, why);
@@ -335,20 +284,9 @@ int vps_settings_renew(const char *env_file, const struct vps_settings *now,
     return err;
 }
 
-int vps_settings_sources(const char *env_file, struct sources *sources, struct why *why)
-{
-    return sources_find(sources, env_file, &VOCABULARY, why);
-}
-
 void vps_settings_wipe(struct vps_settings *settings)
 {
     crypto_wipe(settings->telegram_token, sizeof settings->telegram_token);
     crypto_wipe(settings->telegram_proxy, sizeof settings->telegram_proxy);
     crypto_wipe(&settings->tunnel_key, sizeof settings->tunnel_key);
-}
-
-void vps_settings_describe(void)
-{
-    settings_describe(TELEGRAM_TABLE, TELEGRAM_SIZE);
-    settings_describe(TABLE, TABLE_SIZE);
 }

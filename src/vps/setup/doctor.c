@@ -1,3 +1,9 @@
+/*
+ * One check after the other, from what needs nothing (files) to what needs the network (the Bot API),
+ * each a line or more of checkup.h. No check keeps another one from being made, but for settings that
+ * cannot be read. Nothing is changed, and a vps-agent that runs is only asked: its port is tried in a
+ * way that does not disturb it, and no update is taken from the bot.
+ */
 #include "vps/setup/doctor.h"
 
 #include <errno.h>
@@ -10,19 +16,17 @@
 
 #include "base/clock.h"
 #include "base/proxy.h"
-#include "base/settings.h"
 #include "base/text.h"
-#include "base/vocabulary.h"
+#include "shared/program.h"
 #include "shared/service.h"
 #include "vps/admin/health.h"
-#include "vps/settings/roster.h"
+#include "vps/settings/settings.h"
 #include "vps/setup/doctor_keys.h"
 #include "vps/setup/doctor_state.h"
 #include "vps/setup/firewall.h"
-#include "vps/setup/hotline.h"
+#include "vps/setup/sync_api.h"
 
 enum {
-    EXIT_USAGE = 2,
     CALL_MS = 15000,
     DESCRIPTORS_PER_SESSION = 8, /* two listeners, and visitors at the door */
     DESCRIPTORS_PER_CONNECTION = 2,
@@ -33,19 +37,6 @@ enum {
 };
 
 /* ---- files ---------------------------------------------------------------- */
-
-static void check_secret_files(struct checkup *checkup, const char *env_file)
-{
-    static const char *const NAMES[] = {"TELEGRAM_TOKEN", "TUNNEL_KEY", "TELEGRAM_PROXY"};
-    struct settings_source *source;
-    checkup_secret_file(checkup, env_file);
-    if (settings_open(env_file, &source, NULL) == 0) {
-        for (unsigned i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
-            checkup_secret_file(checkup, settings_file_of(source, NAMES[i]));
-        }
-        settings_close(source);
-    }
-}
 
 static void check_state_dir(struct checkup *checkup, const char *path)
 {
@@ -76,7 +67,7 @@ static void check_state_dir(struct checkup *checkup, const char *path)
 /* Whether it is one that should be here. The keys' own check tells of those not used yet. */
 static bool is_missed(const struct vps_settings *settings, const char *name, bool was_here)
 {
-    const struct gateway_key *key = roster_key(settings, name);
+    const struct gateway_key *key = key_list_find(&settings->tunnel_key, name);
     return key && key->name[0] && (was_here || !key->until);
 }
 
@@ -130,7 +121,7 @@ static void say_not_running(struct checkup *checkup, const struct vps_settings *
         text_add(&text, "vps-agent --local%s%s", env_file ? " --env-file " : "",
                  env_file ? env_file : "");
     } else {
-        service_start_command(&text, "pamtunnel-vps", "vps-agent", env_file);
+        service_start_command(&text, &SERVICE_VPS, env_file);
     }
     checkup_no_agent(checkup, "vps-agent", command);
 }
@@ -178,10 +169,10 @@ static void check_clock_against(struct checkup *checkup, int64_t server_unix)
     }
 }
 
-static void check_webhook(struct checkup *checkup, struct hotline *hotline)
+static void check_webhook(struct checkup *checkup, struct sync_api *sync_api)
 {
-    struct hotline_answer answer;
-    hotline_call(hotline, "getWebhookInfo", NULL, CALL_MS, &answer);
+    struct sync_api_answer answer;
+    sync_api_call(sync_api, "getWebhookInfo", NULL, CALL_MS, &answer);
     const char *url = json_string_value(json_object_get(answer.result, "url"));
     if (!answer.done) {
         checkup_say(checkup, CHECKUP_SKIPPED, "webhook", "%s", answer.trouble);
@@ -207,26 +198,26 @@ static void check_proxy(struct checkup *checkup, const struct vps_settings *sett
 
 static void check_bot(struct checkup *checkup, const struct vps_settings *settings)
 {
-    struct hotline *hotline;
-    struct hotline_answer answer = {0};
+    struct sync_api *sync_api;
+    struct sync_api_answer answer = {0};
     struct why why;
-    char name[HOTLINE_NAME_MAX + 1];
-    int err = hotline_new(settings, &hotline);
+    char name[SYNC_API_NAME_MAX + 1];
+    int err = sync_api_new(settings, &sync_api);
     check_proxy(checkup, settings);
     if (err < 0) {
         checkup_say(checkup, CHECKUP_BAD, "Bot API", "%s", strerror(-err));
         return;
     }
-    if (hotline_greet(hotline, name, &answer, &why) < 0) {
+    if (sync_api_get_me(sync_api, name, &answer, &why) < 0) {
         checkup_say(checkup, CHECKUP_BAD, "Bot API", "%s", why.text);
     } else {
         checkup_say(checkup, CHECKUP_OK, "Bot API", "it answers, and the bot is @%s%s%s", name,
                     answer.first_trouble[0] ? "; but not at once (over IPv6?): " : "",
                     answer.first_trouble);
-        check_webhook(checkup, hotline);
+        check_webhook(checkup, sync_api);
     }
     check_clock_against(checkup, answer.server_unix);
-    hotline_free(hotline);
+    sync_api_free(sync_api);
 }
 
 /* ---- all of it ------------------------------------------------------------ */
@@ -259,7 +250,7 @@ static void check_all(struct checkup *checkup, const struct vps_settings *settin
     doctor_check_state(checkup, settings);
     checkup_descriptors(checkup, most_descriptors(settings));
     const struct congestion_system system = congestion_look(CONGESTION_FOLDER);
-    checkup_congestion(checkup, &system, settings->congestion_control,
+    checkup_congestion(checkup, &system, settings->common.congestion_control,
                        "connections to clients and gateways", "/usr/share/pamtunnel-vps/bbr");
     doctor_check_host(checkup, settings);
     bool agent_runs = check_agent(checkup, settings, env_file);
@@ -283,12 +274,7 @@ int doctor_run(const char *env_file, bool local)
         checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
         return EXIT_USAGE;
     }
-    checkup_say(&checkup, CHECKUP_OK, "settings", "complete, from %s",
-                env_file ? env_file : "the environment");
-    if (vocabulary_doubts(vps_settings_vocabulary(), env_file, &why)) {
-        checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
-    }
-    check_secret_files(&checkup, env_file);
+    checkup_settings(&checkup, &VPS_VOCABULARY, env_file);
     check_all(&checkup, &settings, env_file);
     vps_settings_wipe(&settings);
     return checkup.bad ? EXIT_FAILURE : EXIT_SUCCESS;

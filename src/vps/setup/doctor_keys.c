@@ -2,15 +2,15 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "vps/setup/running.h"
+#include "vps/setup/running_agent.h"
 
 static const char ITEM[] = "keys";
 
 static void check_key(struct checkup *checkup, const struct gateway_key *key,
-                      const struct running *running)
+                      const struct running_agent *running)
 {
     char when[CLOCK_TEXT_MAX];
-    const struct running_key *known = running_find(running, key->key);
+    const struct running_agent_key *known = running_agent_find(running, key->key);
     clock_text(key->until, when);
     if (known && known->used) {
         return;
@@ -34,19 +34,19 @@ static void check_key(struct checkup *checkup, const struct gateway_key *key,
 
 /* Keys of settings that the agent has not read yet. */
 static void check_unknown(struct checkup *checkup, const struct vps_settings *settings,
-                          const struct running *running)
+                          const struct running_agent *running)
 {
     char names[400], command[STATE_DIR_MAX + 64];
     struct text text = text_over(names, sizeof names), reload = text_over(command, sizeof command);
     for (unsigned i = 0; i < settings->tunnel_key.count; i++) {
         const struct gateway_key *key = &settings->tunnel_key.keys[i];
-        if (!running_find(running, key->key)) {
+        if (!running_agent_find(running, key->key)) {
             text_add(&text, "%s%s", text.len ? ", " : "",
                      key->name[0] ? key->name : "(the one without a name)");
         }
     }
     if (text.len > 0) {
-        running_add_reload(&reload, settings->state_dir);
+        running_agent_add_reload(&reload, settings->state_dir);
         checkup_say(checkup, CHECKUP_BAD, ITEM,
                     "the running vps-agent does not know the key of %s: %s", names, command);
     }
@@ -54,8 +54,8 @@ static void check_unknown(struct checkup *checkup, const struct vps_settings *se
 
 void doctor_check_keys(struct checkup *checkup, const struct vps_settings *settings)
 {
-    struct running running;
-    running_ask(settings->state_dir, &running);
+    struct running_agent running;
+    running_agent_ask(settings->state_dir, &running);
     if (running.tells) {
         check_unknown(checkup, settings, &running);
     }

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -48,7 +47,7 @@ void keys_wipe(struct keys *keys)
 static struct gateway_key *find(struct keys *keys, const char *gateway)
 {
     for (unsigned i = 0; i < keys->count; i++) {
-        if (strcasecmp(keys->keys[i].name, gateway) == 0) {
+        if (gateway_name_equal(keys->keys[i].name, gateway)) {
             return &keys->keys[i];
         }
     }

@@ -1,4 +1,4 @@
-/* statement: one statement of SQL with what it is given, and the rows that come of it. */
+/* statement: one statement of SQL with what it is given, and what comes of it. */
 #ifndef PAMTUNNEL_VPS_STORE_STATEMENT_H
 #define PAMTUNNEL_VPS_STORE_STATEMENT_H
 
@@ -27,6 +27,9 @@ static inline struct value value_text(const char *text)
 {
     return (struct value){.kind = VALUE_TEXT, .text = text};
 }
+
+/* What came of one that writes: 0 or -errno, see store_write(). */
+typedef void (*statement_done_fn)(void *arg, int err);
 
 /* Valid during the callback. Columns count from 0. */
 struct row;

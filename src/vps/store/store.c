@@ -1,312 +1,30 @@
+/*
+ * The loop's side: what owners hand in goes to the writer, and what comes of it is told to them,
+ * and to the log, when the writer has news. Everything here is the loop's alone; the lock,
+ * and what it guards, is the writer's.
+ */
 #include "vps/store/store.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/backoff.h"
-#include "vps/store/database.h"
-
-enum {
-    QUEUE_MAX = 1024, /* changes that wait while the file cannot be written */
-    FIRST_WAIT_MS = 1000,
-    MAX_WAIT_MS = 60000,
-    IDLE_MS = 2000, /* without a change: then is the time to sync the disk */
-};
-
-/* Why there is another file than before: what the log does not say yet. */
-enum anew { ANEW_NOT, ANEW_DAMAGED, ANEW_GONE };
-
-/* A change on its way. The queues are the lock's; so is `done`. */
-struct change {
-    struct change *next;
-    struct statement statement;
-    store_done_fn done; /* NULL: nobody is to be told, or was told already */
-    void *arg;
-    bool tried;
-    int err;
-    char texts[];
-};
-
-struct queue {
-    struct change *first;
-    struct change **last;
-    unsigned count;
-};
+#include "base/watch.h"
+#include "vps/store/change_queue.h"
+#include "vps/store/writer.h"
 
 struct store {
     struct store_options options;
-    char *path;
-    struct database *database; /* until the start ours, then the thread's; NULL: cannot be opened */
-    uv_async_t async;
-    bool on_loop;
-    pthread_t thread;
-    bool started;
-
-    pthread_mutex_t mutex;
-    pthread_cond_t woken;
-    bool stopping;
-    struct queue waiting;  /* to be written */
-    struct queue writing;  /* which the thread has under way */
-    struct queue finished; /* whose owners are to be told */
-    int trouble;           /* why nothing can be written; 0: all is well */
-    enum anew anew;        /* for the log */
-    unsigned lost;         /* changes for which there was no room */
-
-    /* The loop's: what the log was told. */
+    char *path; /* the options' */
+    struct writer *writer;
+    struct watch *news; /* of the writer's; NULL: not on the loop (any more) */
+    /* What the log was told. */
     int said_trouble;
     bool said_lost;
 };
 
-/* ---- queues ---------------------------------------------------------------- */
-
-static void queue_init(struct queue *queue)
-{
-    *queue = (struct queue){.last = &queue->first};
-}
-
-static void queue_append(struct queue *queue, struct change *change)
-{
-    change->next = NULL;
-    *queue->last = change;
-    queue->last = &change->next;
-    queue->count++;
-}
-
-static struct change *queue_take(struct queue *queue)
-{
-    struct change *change = queue->first;
-    if (change) {
-        queue->first = change->next;
-        queue->count--;
-        if (!queue->first) {
-            queue->last = &queue->first;
-        }
-    }
-    return change;
-}
-
-/* All of `from` comes behind what is in `to`. */
-static void queue_move(struct queue *to, struct queue *from)
-{
-    struct change *change;
-    while ((change = queue_take(from))) {
-        queue_append(to, change);
-    }
-}
-
-static void queue_free(struct queue *queue)
-{
-    struct change *change;
-    while ((change = queue_take(queue))) {
-        free(change);
-    }
-}
-
-static void queue_detach(struct queue *queue, const void *arg)
-{
-    for (struct change *change = queue->first; change; change = change->next) {
-        if (change->arg == arg) {
-            change->done = NULL;
-        }
-    }
-}
-
-/* ---- the file -------------------------------------------------------------- */
-
-/* Opens it; a damaged one is put aside, and *ret_anew says so. */
-static int open_database(struct store *store, enum anew *ret_anew, struct why *why)
-{
-    const struct store_options *options = &store->options;
-    int err = database_open(options->path, options->migrations, options->schema, &store->database,
-                            why);
-    if (err == -EUCLEAN) {
-        err = database_put_aside(options->path);
-        if (err == 0) {
-            *ret_anew = ANEW_DAMAGED;
-            err = database_open(options->path, options->migrations, options->schema,
-                                &store->database, why);
-        }
-    }
-    return err;
-}
-
-static int write_changes(struct database *database, const struct queue *queue)
-{
-    int err = database_begin(database);
-    for (struct change *change = queue->first; change && err == 0; change = change->next) {
-        change->err = database_run(database, &change->statement, NULL, NULL);
-        err = change->err == -EINVAL ? 0 : change->err; /* its own fault alone */
-    }
-    err = err < 0 ? err : database_commit(database);
-    if (err < 0) {
-        database_rollback(database);
-    }
-    return err;
-}
-
-static void close_database(struct store *store)
-{
-    database_close(store->database);
-    store->database = NULL;
-}
-
-/* One attempt for all that was queued. */
-static int write_all(struct store *store, enum anew *ret_anew)
-{
-    if (store->database && database_has_gone(store->database)) {
-        close_database(store);
-        *ret_anew = ANEW_GONE;
-    }
-    int err = store->database ? 0 : open_database(store, ret_anew, NULL);
-    err = err < 0 ? err : write_changes(store->database, &store->writing);
-    if (err < 0 && err != -ENOSPC && err != -EBUSY) {
-        close_database(store); /* opened anew, and looked through, the next time */
-    }
-    return err;
-}
-
-/* ---- the thread ------------------------------------------------------------ */
-
-static void wake_loop(struct store *store)
-{
-    if (store->on_loop) {
-        uv_async_send(&store->async);
-    }
-}
-
-/* With the lock. What was not written goes back to the front. */
-static void take_stock(struct store *store, int err)
-{
-    for (struct change *change = store->writing.first; change; change = change->next) {
-        change->tried = true;
-        change->err = err < 0 ? err : change->err;
-    }
-    if (err < 0) {
-        queue_move(&store->writing, &store->waiting);
-        queue_move(&store->waiting, &store->writing);
-    } else {
-        queue_move(&store->finished, &store->writing);
-    }
-    store->trouble = err;
-    wake_loop(store);
-}
-
-static struct timespec time_in(uint64_t ms)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_nsec += (long)(ms % 1000) * 1000000;
-    at.tv_sec += (time_t)(ms / 1000) + at.tv_nsec / 1000000000;
-    at.tv_nsec %= 1000000000;
-    return at;
-}
-
-/* With the lock. True when it is that late; false when there may be something to do. */
-static bool wait_until(struct store *store, const struct timespec *at)
-{
-    return pthread_cond_timedwait(&store->woken, &store->mutex, at) == ETIMEDOUT;
-}
-
-/* With the lock. Whatever comes meanwhile. */
-static void rest(struct store *store, uint64_t ms)
-{
-    struct timespec at = time_in(ms);
-    while (!store->stopping && !wait_until(store, &at)) {
-    }
-}
-
-/* With the lock, which is let go meanwhile. */
-static void tidy(struct store *store)
-{
-    pthread_mutex_unlock(&store->mutex);
-    database_tidy(store->database);
-    pthread_mutex_lock(&store->mutex);
-}
-
-/* With the lock. Until there is something to write, or no more will come. */
-static void wait_for_work(struct store *store)
-{
-    while (!store->stopping && store->waiting.count == 0) {
-        struct timespec at = time_in(IDLE_MS);
-        if (!store->database || database_untidiness(store->database) == 0) {
-            pthread_cond_wait(&store->woken, &store->mutex);
-        } else if (wait_until(store, &at) && store->waiting.count == 0) {
-            tidy(store);
-        }
-    }
-}
-
-/* With the lock, which is let go meanwhile. One attempt for all that waits. */
-static int attempt(struct store *store)
-{
-    enum anew anew = ANEW_NOT;
-    queue_move(&store->writing, &store->waiting);
-    pthread_mutex_unlock(&store->mutex);
-    int err = write_all(store, &anew);
-    pthread_mutex_lock(&store->mutex);
-    store->anew = anew ? anew : store->anew;
-    take_stock(store, err);
-    return err;
-}
-
-static void *thread_main(void *arg)
-{
-    struct store *store = arg;
-    struct backoff backoff = {.first_ms = FIRST_WAIT_MS, .max_ms = MAX_WAIT_MS};
-    pthread_mutex_lock(&store->mutex);
-    for (;;) {
-        wait_for_work(store);
-        if (store->waiting.count == 0) {
-            break;
-        }
-        int err = attempt(store);
-        if (err < 0 && store->stopping) {
-            break;
-        }
-        if (err < 0) {
-            rest(store, backoff_next(&backoff));
-            continue;
-        }
-        backoff_reset(&backoff);
-        if (database_untidiness(store->database) > 1) {
-            tidy(store);
-        }
-    }
-    pthread_mutex_unlock(&store->mutex);
-    return NULL;
-}
-
 /* ---- what the loop hears --------------------------------------------------- */
-
-/* With the lock. The next one whose owner has not been told. */
-static struct change *find_untold(struct queue *queue)
-{
-    struct change *change = queue->first;
-    while (change && !(change->tried && change->done)) {
-        change = change->next;
-    }
-    return change;
-}
-
-static void tell_owners(struct store *store)
-{
-    struct change *change;
-    while ((change = find_untold(&store->finished)) || (change = find_untold(&store->waiting))) {
-        store_done_fn done = change->done;
-        void *arg = change->arg;
-        int err = change->err;
-        change->done = NULL;
-        pthread_mutex_unlock(&store->mutex);
-        done(arg, err); /* may write, and detach */
-        pthread_mutex_lock(&store->mutex);
-    }
-    queue_free(&store->finished);
-}
 
 static void log_anew(const struct store_options *options, enum anew anew)
 {
@@ -341,132 +59,67 @@ static void log_state(struct store *store, int trouble, unsigned lost)
     }
 }
 
-static void on_async(uv_async_t *async)
+static void on_news(void *arg, int events)
 {
-    struct store *store = async->data;
-    pthread_mutex_lock(&store->mutex);
-    int trouble = store->trouble;
-    unsigned lost = store->lost;
-    enum anew anew = store->anew;
-    store->lost = 0;
-    store->anew = ANEW_NOT;
-    tell_owners(store);
-    pthread_mutex_unlock(&store->mutex);
-    log_anew(&store->options, anew);
-    log_state(store, trouble, lost);
+    struct store *store = arg;
+    (void)events;
+    struct writer_news news = writer_tell(store->writer);
+    log_anew(&store->options, news.anew);
+    log_state(store, news.trouble, news.lost);
 }
 
 /* ---- for the owners -------------------------------------------------------- */
 
 int store_read(struct store *store, const struct statement *statement, row_fn fn, void *arg)
 {
-    return store && store->database ? database_run(store->database, statement, fn, arg) : 0;
+    return store ? writer_read(store->writer, statement, fn, arg) : 0;
 }
 
-static struct change *change_new(const struct statement *statement, store_done_fn done, void *arg)
-{
-    size_t len[STATEMENT_VALUES_MAX] = {0}, sum = 0;
-    for (unsigned i = 0; i < STATEMENT_VALUES_MAX; i++) {
-        len[i] = statement->values[i].kind == VALUE_TEXT ? strlen(statement->values[i].text) + 1
-                                                         : 0;
-        sum += len[i];
-    }
-    struct change *change = malloc(sizeof *change + sum);
-    if (!change) {
-        return NULL;
-    }
-    *change = (struct change){.statement = *statement, .done = done, .arg = arg};
-    char *at = change->texts;
-    for (unsigned i = 0; i < STATEMENT_VALUES_MAX; i++) {
-        if (len[i] > 0) {
-            change->statement.values[i].text = memcpy(at, statement->values[i].text, len[i]);
-            at += len[i];
-        }
-    }
-    return change;
-}
-
-/* With the lock. */
-static void drop_oldest(struct store *store)
-{
-    struct change *oldest = queue_take(&store->waiting);
-    oldest->tried = true;
-    oldest->err = -ENOBUFS;
-    queue_append(&store->finished, oldest);
-    store->lost++;
-    wake_loop(store);
-}
-
-int store_write(struct store *store, const struct statement *statement, store_done_fn done,
+int store_write(struct store *store, const struct statement *statement, statement_done_fn done,
                 void *arg)
 {
     struct change *change = store ? change_new(statement, done, arg) : NULL;
     if (!change) {
         return store ? -ENOMEM : -ENODEV;
     }
-    pthread_mutex_lock(&store->mutex);
-    queue_append(&store->waiting, change);
-    if (store->waiting.count > QUEUE_MAX) {
-        drop_oldest(store);
-    }
-    if (store->trouble < 0) {
-        /* The next attempt may be far, and the last one says what came of this one, too. */
-        change->tried = true;
-        change->err = store->trouble;
-        wake_loop(store);
-    }
-    pthread_cond_signal(&store->woken);
-    pthread_mutex_unlock(&store->mutex);
+    writer_add(store->writer, change);
     return 0;
 }
 
 void store_detach(struct store *store, const void *arg)
 {
     if (store) {
-        pthread_mutex_lock(&store->mutex);
-        queue_detach(&store->waiting, arg);
-        queue_detach(&store->writing, arg);
-        queue_detach(&store->finished, arg);
-        pthread_mutex_unlock(&store->mutex);
+        writer_detach(store->writer, arg);
     }
 }
 
 /* ---- life ------------------------------------------------------------------ */
 
-static int store_new(const struct store_options *options, struct store **ret_store)
+static struct store *store_new(const struct store_options *options)
 {
     struct store *store = calloc(1, sizeof *store);
     if (!store) {
-        return -ENOMEM;
+        return NULL;
     }
-    pthread_condattr_t attributes;
     store->options = *options;
     store->options.path = store->path = strdup(options->path);
-    queue_init(&store->waiting);
-    queue_init(&store->writing);
-    queue_init(&store->finished);
-    pthread_mutex_init(&store->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&store->woken, &attributes);
-    pthread_condattr_destroy(&attributes);
-    if (!store->path) {
+    store->writer = store->path ? writer_new(store->path, options->migrations, options->schema)
+                                : NULL;
+    if (!store->writer) {
         store_free(store);
-        return -ENOMEM;
+        return NULL;
     }
-    *ret_store = store;
-    return 0;
+    return store;
 }
 
 int store_open(const struct store_options *options, struct store **ret_store, struct why *why)
 {
-    struct store *store;
     enum anew anew = ANEW_NOT;
-    int err = store_new(options, &store);
-    if (err < 0) {
-        return why_set(why, err, "out of memory");
+    struct store *store = store_new(options);
+    if (!store) {
+        return why_set(why, -ENOMEM, "out of memory");
     }
-    err = open_database(store, &anew, why);
+    int err = writer_open(store->writer, &anew, why);
     log_anew(options, anew);
     if (err == -EPROTONOSUPPORT) {
         store_free(store);
@@ -476,48 +129,23 @@ int store_open(const struct store_options *options, struct store **ret_store, st
         log_error(options->log,
                   "cannot open %s (%s): going on without what was kept in it, and trying again",
                   options->path, strerror(-err));
-        store->trouble = store->said_trouble = err;
+        store->said_trouble = err;
     }
     *ret_store = store;
     return 0;
 }
 
-/* With all signals blocked: they are the control thread's. */
-static int start_thread(struct store *store)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int err = pthread_create(&store->thread, NULL, thread_main, store);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    store->started = err == 0;
-    return -err;
-}
-
 int store_start(struct store *store, uv_loop_t *loop)
 {
-    int err = uv_async_init(loop, &store->async, on_async);
-    if (err < 0) {
-        return err;
-    }
-    store->async.data = store;
-    pthread_mutex_lock(&store->mutex);
-    store->on_loop = true;
-    pthread_mutex_unlock(&store->mutex);
-    return start_thread(store);
+    store->news = watch_start(loop, writer_news_fd(store->writer), WATCH_READ, on_news, store);
+    return store->news ? writer_start(store->writer) : -ENOMEM;
 }
 
 void store_stop(struct store *store)
 {
-    if (!store) {
-        return;
-    }
-    pthread_mutex_lock(&store->mutex);
-    bool was_on_loop = store->on_loop;
-    store->on_loop = false; /* the thread does not use the handle any more */
-    pthread_mutex_unlock(&store->mutex);
-    if (was_on_loop) {
-        uv_close((uv_handle_t *)&store->async, NULL);
+    if (store) {
+        watch_free(store->news);
+        store->news = NULL;
     }
 }
 
@@ -526,23 +154,7 @@ void store_free(struct store *store)
     if (!store) {
         return;
     }
-    pthread_mutex_lock(&store->mutex);
-    store->stopping = true;
-    pthread_cond_signal(&store->woken);
-    pthread_mutex_unlock(&store->mutex);
-    if (store->started) {
-        pthread_join(store->thread, NULL);
-    } else if (store->waiting.count > 0) {
-        enum anew anew;
-        queue_move(&store->writing, &store->waiting);
-        write_all(store, &anew);
-    }
-    database_close(store->database);
-    queue_free(&store->waiting);
-    queue_free(&store->writing);
-    queue_free(&store->finished);
-    pthread_cond_destroy(&store->woken);
-    pthread_mutex_destroy(&store->mutex);
+    writer_free(store->writer);
     free(store->path);
     free(store);
 }

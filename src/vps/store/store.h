@@ -42,15 +42,12 @@ int store_read(struct store *store, const struct statement *statement, row_fn fn
 int store_start(struct store *store, uv_loop_t *loop);
 
 /*
- * Called on the loop, never from inside store_write(). err: 0 or -errno of the first
- * attempt; what failed for want of space or the like is tried again nevertheless.
+ * Queues a change; what it holds is copied, but not the SQL. done may be NULL; it is called on
+ * the loop, never from inside here, with 0 or the -errno of the first attempt: what failed for want
+ * of space or the like is tried again nevertheless. -ENODEV without a store (NULL is accepted),
+ * -ENOMEM; done is not called then.
  */
-typedef void (*store_done_fn)(void *arg, int err);
-/*
- * Queues a change; what it holds is copied, but not the SQL. done may be NULL. -ENODEV
- * without a store (NULL is accepted), -ENOMEM; done is not called then.
- */
-int store_write(struct store *store, const struct statement *statement, store_done_fn done,
+int store_write(struct store *store, const struct statement *statement, statement_done_fn done,
                 void *arg);
 /* The callbacks of this owner do not run any more; its writes do. Accepts NULL. */
 void store_detach(struct store *store, const void *arg);

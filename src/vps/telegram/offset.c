@@ -63,7 +63,7 @@ void offset_done(struct offset *offset)
     store_detach(offset->store, offset);
 }
 
-static int keep(struct offset *offset, int64_t at, store_done_fn done, void *arg)
+static int keep(struct offset *offset, int64_t at, statement_done_fn done, void *arg)
 {
     const struct statement statement = {KEEP,
                                         {value_number(offset->bot_id), value_text(offset->api_url),
@@ -111,7 +111,7 @@ int64_t offset_get(const struct offset *offset)
     return clock_ms() < offset->stale_ms ? offset->next : 0;
 }
 
-int offset_pass(struct offset *offset, int64_t update_id, int64_t now_unix, store_done_fn done,
+int offset_pass(struct offset *offset, int64_t update_id, int64_t now_unix, statement_done_fn done,
                 void *arg)
 {
     offset->next = update_id + 1;

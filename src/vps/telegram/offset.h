@@ -57,7 +57,7 @@ int64_t offset_get(const struct offset *offset);
  * `done` (may be NULL) is called from the loop when a restart knows it, too, as
  * store_write() says. Fails if it never will: -ENODEV, -ENOMEM.
  */
-int offset_pass(struct offset *offset, int64_t update_id, int64_t now_unix, store_done_fn done,
+int offset_pass(struct offset *offset, int64_t update_id, int64_t now_unix, statement_done_fn done,
                 void *arg);
 /* The numbers began anew: any update is wanted. */
 void offset_restart(struct offset *offset);

@@ -1,0 +1,17 @@
+/*
+ * target_mistakes: what people write into ALLOWED_TARGETS because other programs take it: another mark
+ * between two entries, a URL, a range of addresses. So that they read what to write instead.
+ */
+#ifndef PAMTUNNEL_GATEWAY_TARGET_MISTAKES_H
+#define PAMTUNNEL_GATEWAY_TARGET_MISTAKES_H
+
+#include <stdbool.h>
+
+#include "base/why.h"
+
+/* -EINVAL with why if the text of one entry is several, or a URL; `whole` stands for it there. */
+int target_mistakes_check(const char *text, const char *whole, struct why *why);
+/* "192.168.1.1-20", "192.168.1.*": the first could be a name, and is meant to be none. */
+bool target_mistakes_is_range(const char *host);
+
+#endif

@@ -1,0 +1,34 @@
+#include "shared/common_settings.h"
+
+#include <stddef.h>
+#include <uv.h>
+
+enum { WORKERS_DEFAULT_MAX = 4, WORKERS_MAX = 64 };
+
+#define FIELD(name) .offset = offsetof(struct common_settings, name)
+
+const struct setting COMMON_SETTINGS[COMMON_SETTINGS_COUNT] = {
+    {"RELAY_WORKERS",
+     .takes = "a number of threads for users' traffic, 1 to 64; if unset, one per core, at most 4",
+     .type = &SETTING_NUMBER, FIELD(relay_workers), .min = 1, .max = WORKERS_MAX, .optional = true,
+     .at_start = true},
+    {"CONGESTION_CONTROL", "auto",
+     "auto, system, or one that the kernel has, like cubic or bbr: for connections between "
+     "client, VPS and gateway",
+     &SETTING_CONGESTION, FIELD(congestion_control)},
+    {"SANDBOX", "on", "on, or off for debugging", &SETTING_SWITCH, FIELD(sandbox),
+     .at_start = true},
+    {"RUST_LOG", .takes = "the old name of LOG_LEVEL", .type = &SETTING_RUST_LOG, FIELD(log_level),
+     .optional = true},
+    {"LOG_LEVEL", .takes = "error, warn, info, debug or trace; info if unset",
+     .type = &SETTING_LOG_LEVEL, FIELD(log_level), .optional = true},
+};
+
+struct common_settings common_settings_default(void)
+{
+    unsigned cores = uv_available_parallelism();
+    return (struct common_settings){
+        .relay_workers = cores < WORKERS_DEFAULT_MAX ? (long)cores : WORKERS_DEFAULT_MAX,
+        .log_level = LOG_INFO,
+    };
+}

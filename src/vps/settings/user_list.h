@@ -1,0 +1,21 @@
+/* user_list: ALLOWED_USERS, the Telegram users that the bot obeys. */
+#ifndef PAMTUNNEL_VPS_SETTINGS_USER_LIST_H
+#define PAMTUNNEL_VPS_SETTINGS_USER_LIST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/setting.h"
+
+enum { USERS_MAX = 64 };
+
+struct user_list {
+    int64_t ids[USERS_MAX]; /* in the order in which they are written */
+    unsigned count;
+};
+
+extern const struct setting_type SETTING_USER_LIST; /* struct user_list */
+
+bool user_list_has(const struct user_list *users, int64_t user);
+
+#endif

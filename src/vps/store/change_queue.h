@@ -1,0 +1,44 @@
+/*
+ * change_queue: changes on their way to the file, in the order in which they were handed in. A
+ * change belongs to the queue that it is in, and to whoever took it out.
+ */
+#ifndef PAMTUNNEL_VPS_STORE_CHANGE_QUEUE_H
+#define PAMTUNNEL_VPS_STORE_CHANGE_QUEUE_H
+
+#include <stdbool.h>
+
+#include "base/list.h"
+#include "vps/store/statement.h"
+
+struct change {
+    struct list home; /* in a queue */
+    struct statement statement;
+    statement_done_fn done; /* NULL: nobody is to be told, or was told already */
+    void *arg;
+    bool tried; /* there is something to tell: err */
+    int err;
+    char texts[]; /* of the statement */
+};
+
+struct change_queue {
+    struct list changes;
+    unsigned count;
+};
+
+/* With copies of the texts, but not of the SQL. NULL: out of memory. To be given to free(). */
+struct change *change_new(const struct statement *statement, statement_done_fn done, void *arg);
+
+void change_queue_init(struct change_queue *queue);
+void change_queue_append(struct change_queue *queue, struct change *change);
+/* The first one, or NULL. */
+struct change *change_queue_take(struct change_queue *queue);
+/* All of `from` comes behind what is in `to`. */
+void change_queue_move(struct change_queue *to, struct change_queue *from);
+/* The next one that was tried and whose owner has not been told; it stays in. NULL: none. */
+struct change *change_queue_find_untold(struct change_queue *queue);
+/* Nobody is told of this owner's any more. */
+void change_queue_detach(struct change_queue *queue, const void *arg);
+/* Frees all that are in it. */
+void change_queue_clear(struct change_queue *queue);
+
+#endif

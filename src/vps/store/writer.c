@@ -1,0 +1,362 @@
+/*
+ * A change is in one of three queues: it waits; it is being written, in the one transaction that
+ * takes all that waited; or it is finished, and its owner is to be told. After a failure what was
+ * being written waits again, in front of what came meanwhile, and its owners are told of the first
+ * attempt all the same: they know by it that a restart would forget it.
+ *
+ * The queues and what is below `mutex` are the lock's. The database is the caller's until
+ * writer_start() and then the thread's alone, which uses it without the lock, so that nobody waits
+ * for the disk. An owner's callback runs on the loop, without the lock: it may add and detach.
+ */
+#include "vps/store/writer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/backoff.h"
+#include "base/thread.h"
+#include "vps/store/database.h"
+
+enum {
+    QUEUE_MAX = 1024, /* changes that wait while the file cannot be written */
+    FIRST_WAIT_MS = 1000,
+    MAX_WAIT_MS = 60000,
+    IDLE_MS = 2000, /* without a change: then is the time to sync the disk */
+};
+
+struct writer {
+    const char *path;
+    const char *const *migrations;
+    unsigned schema;
+    struct database *database; /* NULL: cannot be opened */
+    int news_fd;               /* an eventfd: there is something to hear */
+    pthread_t thread;
+    bool started;
+
+    pthread_mutex_t mutex;
+    pthread_cond_t woken;
+    bool stopping;
+    struct change_queue waiting;  /* to be written */
+    struct change_queue writing;  /* which the thread has under way */
+    struct change_queue finished; /* whose owners are to be told */
+    struct writer_news news;
+};
+
+/* ---- the file -------------------------------------------------------------- */
+
+/* Opens it; a damaged one is put aside, and *ret_anew says so. */
+static int open_database(struct writer *writer, enum anew *ret_anew, struct why *why)
+{
+    int err = database_open(writer->path, writer->migrations, writer->schema, &writer->database,
+                            why);
+    if (err == -EUCLEAN) {
+        err = database_put_aside(writer->path);
+        if (err == 0) {
+            *ret_anew = ANEW_DAMAGED;
+            err = database_open(writer->path, writer->migrations, writer->schema, &writer->database,
+                                why);
+        }
+    }
+    return err;
+}
+
+static int write_changes(struct database *database, const struct change_queue *queue)
+{
+    int err = database_begin(database);
+    list_each (struct change, change, &queue->changes, home) {
+        if (err == 0) {
+            change->err = database_run(database, &change->statement, NULL, NULL);
+            err = change->err == -EINVAL ? 0 : change->err; /* its own fault alone */
+        }
+    }
+    err = err < 0 ? err : database_commit(database);
+    if (err < 0) {
+        database_rollback(database);
+    }
+    return err;
+}
+
+static void close_database(struct writer *writer)
+{
+    database_close(writer->database);
+    writer->database = NULL;
+}
+
+/* One attempt for all that was queued. */
+static int write_all(struct writer *writer, enum anew *ret_anew)
+{
+    if (writer->database && database_has_gone(writer->database)) {
+        close_database(writer);
+        *ret_anew = ANEW_GONE;
+    }
+    int err = writer->database ? 0 : open_database(writer, ret_anew, NULL);
+    err = err < 0 ? err : write_changes(writer->database, &writer->writing);
+    if (err < 0 && err != -ENOSPC && err != -EBUSY) {
+        close_database(writer); /* opened anew, and looked through, the next time */
+    }
+    return err;
+}
+
+/* ---- the thread ------------------------------------------------------------ */
+
+/* With the lock. */
+static void wake(struct writer *writer)
+{
+    eventfd_write(writer->news_fd, 1);
+}
+
+/* With the lock. What was not written goes back to the front. */
+static void take_stock(struct writer *writer, int err)
+{
+    list_each (struct change, change, &writer->writing.changes, home) {
+        change->tried = true;
+        change->err = err < 0 ? err : change->err;
+    }
+    if (err < 0) {
+        change_queue_move(&writer->writing, &writer->waiting);
+        change_queue_move(&writer->waiting, &writer->writing);
+    } else {
+        change_queue_move(&writer->finished, &writer->writing);
+    }
+    writer->news.trouble = err;
+    wake(writer);
+}
+
+static struct timespec time_in(uint64_t ms)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_nsec += (long)(ms % 1000) * 1000000;
+    at.tv_sec += (time_t)(ms / 1000) + at.tv_nsec / 1000000000;
+    at.tv_nsec %= 1000000000;
+    return at;
+}
+
+/* With the lock. True when it is that late; false when there may be something to do. */
+static bool wait_until(struct writer *writer, const struct timespec *at)
+{
+    return pthread_cond_timedwait(&writer->woken, &writer->mutex, at) == ETIMEDOUT;
+}
+
+/* With the lock. Whatever comes meanwhile. */
+static void rest(struct writer *writer, uint64_t ms)
+{
+    struct timespec at = time_in(ms);
+    while (!writer->stopping && !wait_until(writer, &at)) {
+    }
+}
+
+/* With the lock, which is let go meanwhile. */
+static void tidy(struct writer *writer)
+{
+    pthread_mutex_unlock(&writer->mutex);
+    database_tidy(writer->database);
+    pthread_mutex_lock(&writer->mutex);
+}
+
+/* With the lock. Until there is something to write, or no more will come. */
+static void wait_for_work(struct writer *writer)
+{
+    while (!writer->stopping && writer->waiting.count == 0) {
+        struct timespec at = time_in(IDLE_MS);
+        if (!writer->database || database_untidiness(writer->database) == 0) {
+            pthread_cond_wait(&writer->woken, &writer->mutex);
+        } else if (wait_until(writer, &at) && writer->waiting.count == 0) {
+            tidy(writer);
+        }
+    }
+}
+
+/* With the lock, which is let go meanwhile. One attempt for all that waits. */
+static int attempt(struct writer *writer)
+{
+    enum anew anew = ANEW_NOT;
+    change_queue_move(&writer->writing, &writer->waiting);
+    pthread_mutex_unlock(&writer->mutex);
+    int err = write_all(writer, &anew);
+    pthread_mutex_lock(&writer->mutex);
+    writer->news.anew = anew ? anew : writer->news.anew;
+    take_stock(writer, err);
+    return err;
+}
+
+static void *thread_main(void *arg)
+{
+    struct writer *writer = arg;
+    struct backoff backoff = {.first_ms = FIRST_WAIT_MS, .max_ms = MAX_WAIT_MS};
+    pthread_mutex_lock(&writer->mutex);
+    for (;;) {
+        wait_for_work(writer);
+        if (writer->waiting.count == 0) {
+            break;
+        }
+        int err = attempt(writer);
+        if (err < 0 && writer->stopping) {
+            break;
+        }
+        if (err < 0) {
+            rest(writer, backoff_next(&backoff));
+            continue;
+        }
+        backoff_reset(&backoff);
+        if (database_untidiness(writer->database) > 1) {
+            tidy(writer);
+        }
+    }
+    pthread_mutex_unlock(&writer->mutex);
+    return NULL;
+}
+
+/* ---- the loop's ------------------------------------------------------------- */
+
+/* With the lock. */
+static void drop_oldest(struct writer *writer)
+{
+    struct change *oldest = change_queue_take(&writer->waiting);
+    oldest->tried = true;
+    oldest->err = -ENOBUFS;
+    change_queue_append(&writer->finished, oldest);
+    writer->news.lost++;
+    wake(writer);
+}
+
+void writer_add(struct writer *writer, struct change *change)
+{
+    pthread_mutex_lock(&writer->mutex);
+    change_queue_append(&writer->waiting, change);
+    if (writer->waiting.count > QUEUE_MAX) {
+        drop_oldest(writer);
+    }
+    if (writer->news.trouble < 0) {
+        /* The next attempt may be far, and the last one says what came of this one, too. */
+        change->tried = true;
+        change->err = writer->news.trouble;
+        wake(writer);
+    }
+    pthread_cond_signal(&writer->woken);
+    pthread_mutex_unlock(&writer->mutex);
+}
+
+void writer_detach(struct writer *writer, const void *arg)
+{
+    pthread_mutex_lock(&writer->mutex);
+    change_queue_detach(&writer->waiting, arg);
+    change_queue_detach(&writer->writing, arg);
+    change_queue_detach(&writer->finished, arg);
+    pthread_mutex_unlock(&writer->mutex);
+}
+
+/* With the lock, which is let go meanwhile. */
+static void tell_owners(struct writer *writer)
+{
+    struct change *change;
+    while ((change = change_queue_find_untold(&writer->finished)) ||
+           (change = change_queue_find_untold(&writer->waiting))) {
+        statement_done_fn done = change->done;
+        void *arg = change->arg;
+        int err = change->err;
+        change->done = NULL;
+        pthread_mutex_unlock(&writer->mutex);
+        done(arg, err); /* may write, and detach */
+        pthread_mutex_lock(&writer->mutex);
+    }
+    change_queue_clear(&writer->finished);
+}
+
+struct writer_news writer_tell(struct writer *writer)
+{
+    eventfd_t ignored;
+    eventfd_read(writer->news_fd, &ignored);
+    pthread_mutex_lock(&writer->mutex);
+    struct writer_news news = writer->news;
+    writer->news.lost = 0;
+    writer->news.anew = ANEW_NOT;
+    tell_owners(writer);
+    pthread_mutex_unlock(&writer->mutex);
+    return news;
+}
+
+/* ---- life ------------------------------------------------------------------ */
+
+struct writer *writer_new(const char *path, const char *const *migrations, unsigned schema)
+{
+    struct writer *writer = calloc(1, sizeof *writer);
+    if (!writer) {
+        return NULL;
+    }
+    pthread_condattr_t attributes;
+    writer->path = path;
+    writer->migrations = migrations;
+    writer->schema = schema;
+    change_queue_init(&writer->waiting);
+    change_queue_init(&writer->writing);
+    change_queue_init(&writer->finished);
+    pthread_mutex_init(&writer->mutex, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&writer->woken, &attributes);
+    pthread_condattr_destroy(&attributes);
+    writer->news_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (writer->news_fd < 0) {
+        writer_free(writer);
+        return NULL;
+    }
+    return writer;
+}
+
+int writer_open(struct writer *writer, enum anew *ret_anew, struct why *why)
+{
+    int err = open_database(writer, ret_anew, why);
+    writer->news.trouble = err;
+    return err;
+}
+
+int writer_read(struct writer *writer, const struct statement *statement, row_fn fn, void *arg)
+{
+    return writer->database ? database_run(writer->database, statement, fn, arg) : 0;
+}
+
+int writer_start(struct writer *writer)
+{
+    int err = thread_start(&writer->thread, 0, thread_main, writer);
+    writer->started = err == 0;
+    return err;
+}
+
+int writer_news_fd(const struct writer *writer)
+{
+    return writer->news_fd;
+}
+
+void writer_free(struct writer *writer)
+{
+    if (!writer) {
+        return;
+    }
+    pthread_mutex_lock(&writer->mutex);
+    writer->stopping = true;
+    pthread_cond_signal(&writer->woken);
+    pthread_mutex_unlock(&writer->mutex);
+    if (writer->started) {
+        pthread_join(writer->thread, NULL);
+    } else if (writer->waiting.count > 0) {
+        enum anew anew;
+        change_queue_move(&writer->writing, &writer->waiting);
+        write_all(writer, &anew);
+    }
+    database_close(writer->database);
+    change_queue_clear(&writer->waiting);
+    change_queue_clear(&writer->writing);
+    change_queue_clear(&writer->finished);
+    pthread_cond_destroy(&writer->woken);
+    pthread_mutex_destroy(&writer->mutex);
+    if (writer->news_fd >= 0) {
+        close(writer->news_fd);
+    }
+    free(writer);
+}

@@ -1,0 +1,47 @@
+/*
+ * writer: the thread that writes changes into the file, what waits for it, and the lock between it
+ * and the loop. What cannot be written stays, and is tried again, less and less often.
+ *
+ * The loop's functions take the lock for moments; none of them waits for the disk but
+ * writer_open(), writer_read() and writer_free().
+ */
+#ifndef PAMTUNNEL_VPS_STORE_WRITER_H
+#define PAMTUNNEL_VPS_STORE_WRITER_H
+
+#include "base/why.h"
+#include "vps/store/change_queue.h"
+#include "vps/store/statement.h"
+
+struct writer;
+
+/* Why there is another file than before. */
+enum anew { ANEW_NOT, ANEW_DAMAGED, ANEW_GONE };
+
+/* How the file is, since it was asked the last time. */
+struct writer_news {
+    int trouble;    /* why nothing can be written; 0: all is well */
+    enum anew anew; /* the last that befell it */
+    unsigned lost;  /* changes for which there was no room */
+};
+
+/* Of the file with this path and schema: as database_open() has them. They outlive it. NULL: no memory. */
+struct writer *writer_new(const char *path, const char *const *migrations, unsigned schema);
+/* Opens the file: 0, or -errno with why as store_open() has it, and it is tried again later. */
+int writer_open(struct writer *writer, enum anew *ret_anew, struct why *why);
+/* Before writer_start(). 0 or -errno; without a file there are no rows. */
+int writer_read(struct writer *writer, const struct statement *statement, row_fn fn, void *arg);
+/* Starts the thread. 0 or -errno. */
+int writer_start(struct writer *writer);
+
+/* Takes a change of change_new(). Of too many the oldest one is lost, and its owner told so. */
+void writer_add(struct writer *writer, struct change *change);
+/* The callbacks of this owner do not run any more. */
+void writer_detach(struct writer *writer, const void *arg);
+/* Has the news, and calls whoever is to be told of a change, who may add and detach. */
+struct writer_news writer_tell(struct writer *writer);
+/* Readable when there may be news, until writer_tell(). The writer's. */
+int writer_news_fd(const struct writer *writer);
+/* Writes what waits, if it can be written now, and ends the thread. Accepts NULL. */
+void writer_free(struct writer *writer);
+
+#endif
