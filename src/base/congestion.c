@@ -1,3 +1,10 @@
+/*
+ * Three questions that are easily mixed up: what the kernel has, what it lets this process choose,
+ * and what the setting asks for. Whoever looks from outside (--check, --doctor) may be root, and
+ * so goes by the kernel's lists; the agent itself simply tries on a socket of its own.
+ *
+ * No state: an agent keeps what was chosen (struct congestion), and chooses again when it reloads.
+ */
 #include "base/congestion.h"
 
 #include <errno.h>

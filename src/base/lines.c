@@ -1,6 +1,6 @@
 /*
- * A client is on the list from accept() until it is dropped. It is its own turn to talk unless an
- * answer is owed:
+ * A client is on the list from accept() until it is dropped. It is the client's turn to talk unless
+ * it is owed an answer:
  *
  *     idle --line--> owed --lines_say()--> (sending) --all sent--> idle
  *

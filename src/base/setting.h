@@ -44,7 +44,7 @@ extern const struct setting_type SETTING_HOST;      /* char[HOST_MAX + 1] */
 extern const struct setting_type SETTING_SWITCH;    /* bool: on or off */
 extern const struct setting_type SETTING_LOG_LEVEL; /* enum log_level */
 /*
- * RUST_LOG, the older name of LOG_LEVEL: a row of its own, optional, in front of
+ * RUST_LOG, the old name of LOG_LEVEL: a row of its own, optional, in front of
  * LOG_LEVEL's. Takes the level out of forms like "info" and "warn,net=debug";
  * other programs read this variable too, so what is not understood is ignored.
  */

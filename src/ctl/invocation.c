@@ -1,3 +1,8 @@
+/*
+ * One pass over the words, then one look at whether they go together. Options may come anywhere, so
+ * the command is not known while the first ones are read: whether it takes them is checked
+ * last. Nothing is kept but pointers into argv.
+ */
 #include "ctl/invocation.h"
 
 #include <errno.h>

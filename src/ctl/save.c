@@ -93,7 +93,7 @@ static int check_folder(const char *path)
 
 static int check_path(const struct save_as *as)
 {
-    /* access(2) may be wrong by the time of the write; then the session is closed again. */
+    /* access(2) may be wrong by the time of the write; then the session was closed again. */
     struct stat info;
     const char *path = save_path(as);
     if (stat(path, &info) < 0) {

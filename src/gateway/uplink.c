@@ -437,7 +437,7 @@ void uplink_free(struct uplink *uplink)
     if (!uplink) {
         return;
     }
-    leave(uplink, "gateway-agent is stopping");
+    leave(uplink, "gateway-agent stops");
     addresses_free(uplink->addresses);
     resolver_free(uplink->resolver);
     timer_free(uplink->timer);

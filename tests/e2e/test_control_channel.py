@@ -501,5 +501,5 @@ def test_sigterm_of_the_gateway_ends_its_sessions_and_says_so(target):
         assert util.how_it_ends(client) in ("fin", "rst")
         assert target.talked[0].wait_end()
         world.wait_state(session, "ended")
-        world.vps.wait_log("gateway lan: offline: gateway-agent is stopping")
+        world.vps.wait_log("gateway lan: offline: gateway-agent stops")
         world.api.wait(lambda: message.says("ended") and not message.buttons, 10 * TIME_SCALE, "the end is told")
