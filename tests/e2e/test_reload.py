@@ -234,7 +234,7 @@ def test_gateways_come_go_and_change_their_keys(target):
         # None any more: its sessions are over.
         assert "TUNNEL_KEY: office removed" in world.vps.reload(TUNNEL_KEY=named(home=home))
         assert in_office.is_cut() and at_home.works()
-        world.vps.wait_log(f"session {in_office.id}: over: gateway office does not belong to this server any more")
+        world.vps.wait_log(f"session {in_office.id}: over: gateway office no longer belongs to this server")
         assert [g["name"] for g in world.status()["gateways"]] == ["home"]
         away.stop()
 

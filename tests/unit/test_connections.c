@@ -1040,7 +1040,7 @@ static void who_never_says_a_word_does_not_keep_the_session(void **state)
     expect_hello(world, session, anna.data);
     talk(world, &anna);
     world_expect(world, "waiting, connected, waiting, connected, waiting, connected");
-    assert_true(world_logged(world, "who was in has gone without a login"));
+    assert_true(world_logged(world, "client that was in has gone without a login"));
     close_pair(&anna);
     WAIT_FOR(&world->stage, state_of(session) == SESSION_RECONNECTING); /* hers for good */
     world_stop(world);

@@ -1416,9 +1416,9 @@ static void who_may_not_any_more_is_out_at_once(void **state)
         assert_int_equal(world->ended, 1);
         assert_int_equal(world->last.end,
                          gateway ? SESSION_END_GATEWAY_REMOVED : SESSION_END_USER_REMOVED);
-        assert_string_equal(world->end_text,
-                            gateway ? "gateway home does not belong to this server any more"
-                                    : "access was taken away");
+        assert_string_equal(world->end_text, gateway
+                                                 ? "gateway home no longer belongs to this server"
+                                                 : "access was taken away");
         WAIT_FOR(&world->stage, world->peers[0].closes == 1);
         close(data);
         world_stop(world);

@@ -200,8 +200,8 @@ static bool on_silent(void *arg, const struct addr *from)
     }
     if (!front->events->can_dial_target(front->arg)) {
         note(front, true,
-             "a client at %s waited for the server's first word, which gateway %s cannot "
-             "fetch before the client's: upgrade gateway-agent there",
+             "a client at %s waited for the server to speak first, which gateway %s does "
+             "not support: upgrade gateway-agent there",
              addr_host_text(from, host), front->terms->gateway);
         return false;
     }
@@ -367,7 +367,7 @@ int front_block(struct front *front, unsigned number, const struct owner *by)
              addr_host_text(from, host), owner_text(by, person));
     add_blocked(front, from);
     if (known_forget(terms->services->known, &terms->owner, from) > 0) {
-        log_info(log_of(terms), "session %s: %s is not a known address any more", terms->id, host);
+        log_info(log_of(terms), "session %s: %s is no longer a known address", terms->id, host);
     }
     front->events->blocked(front->arg, number, from, by);
     return front->door ? door_block(front->door, number) : 0;

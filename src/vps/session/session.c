@@ -145,7 +145,7 @@ void session_end_text(const struct session *session, struct text *text)
 static void take_back(struct session *session)
 {
     front_forget_client(session->front);
-    log_info(log_of(session->terms), "session %s: who was in has gone without a login",
+    log_info(log_of(session->terms), "session %s: the client that was in has gone without a login",
              session->terms->id);
     life_set(session->life, SESSION_WAITING);
 }

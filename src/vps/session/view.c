@@ -24,7 +24,7 @@ static const struct {
     [SESSION_END_MAX_TIME] = {"max_time", "it reached the time limit for a session: {time}"},
     [SESSION_END_USER_REMOVED] = {"user_removed", "access was taken away"},
     [SESSION_END_GATEWAY_REMOVED] = {"gateway_removed",
-                                     "gateway {gateway} does not belong to this server any more"},
+                                     "gateway {gateway} no longer belongs to this server"},
     [SESSION_END_SHUTDOWN] = {"shutdown", "the server is being stopped"},
     [SESSION_END_RELAY] = {"relay", "{why}"},
 };
