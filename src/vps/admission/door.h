@@ -33,7 +33,7 @@ enum {
 struct door_events {
     /* Whether the user came from this party before. A pure question. */
     bool (*expects)(void *arg, const struct addr *from);
-    /* What to do with a client that speaks the protocol; a pure question. */
+    /* What to do with a client that speaks the protocol. It may be noted, and frees nothing. */
     enum verdict (*judge)(void *arg, const struct addr *from, bool has_secret);
     /* Whether one that has said nothing, and may be a client, is let in anyway. */
     bool (*admits_silent)(void *arg, const struct addr *from);

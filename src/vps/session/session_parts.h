@@ -26,6 +26,9 @@ void session_on_nothing_carried(struct session *session, bool maybe_last_words);
 /* Ends it, once; what it holds is closed when this returns. why is copied; NULL: none of its own. */
 void session_end_because(struct session *session, enum session_end end, const struct why *why);
 
+/* The same, because the server has run out of something: errno. */
+void session_end_short_of(struct session *session, int error);
+
 void session_log_birth(const struct session *session);
 void session_log_end(const struct session *session);
 

@@ -3,8 +3,9 @@
  * conversation asks for becomes posts and calls. Parts are made from the bottom up and freed from the
  * top down, since each uses those that were made before it.
  *
- * Re-entrancy: events come from the poller and the outbox. They may call everything in the table of
- * ops but `free`; after `refused`, nothing more comes.
+ * Re-entrancy: events come from the poller and the outbox. A listener may call everything in the
+ * table of ops but `free`, even where a part would allow that: others of these parts are on the
+ * stack. After `refused`, nothing more comes.
  */
 #include "vps/telegram/telegram.h"
 
