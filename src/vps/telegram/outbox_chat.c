@@ -7,8 +7,8 @@
  * chat, or of all chats), and one of a single post that the server has trouble with, which lets
  * the others pass.
  *
- * Re-entrancy: chat_settle() frees the chat with its last post; who calls it does not touch the chat
- * afterwards.
+ * Re-entrancy: chat_settle() frees the chat with its last post; who calls it does not touch the
+ * chat afterwards.
  */
 #include "vps/telegram/outbox_chat.h"
 

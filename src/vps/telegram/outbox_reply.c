@@ -3,8 +3,8 @@
  *
  * Whose fault a failure is decides who waits: the server's answers about one content (5xx, or
  * an answer that makes no sense) hold up that post alone; no answer at all, the token and the rate
- * concern the chat. Of the rate it is not known whether it is meant for one chat or for the bot: it is
- * taken for the bot's when two chats in a row hear it.
+ * concern the chat. Of the rate it is not known whether it is meant for one chat or for the bot: it
+ * is taken for the bot's when two chats in a row hear it.
  */
 #include <inttypes.h>
 #include <stdio.h>
