@@ -47,11 +47,11 @@ struct dock {
     uint64_t session;
     uint8_t token[PROOF_TOKEN_SIZE];
     uint16_t *expected; /* channels; NULL: none */
-    unsigned expected_count;
     dock_fn fn;
     void *arg;
     struct caller *callers;
     struct addr gateway; /* of no family: it is not known where it is */
+    uint16_t expected_count;
 };
 
 static void caller_free(struct caller *caller)
@@ -101,7 +101,7 @@ static unsigned collect(const struct dock *dock, bool from_gateway, enum stage s
 /* Sends off one that has yet to send a right hello; if there is none, one that has. */
 static void make_room(struct dock *dock, bool from_gateway)
 {
-    unsigned most = DOCK_GUESTS_MAX + dock->expected_count;
+    unsigned most = DOCK_CALLERS_MAX + dock->expected_count;
     unsigned count = count_callers(dock, from_gateway);
     if (count < most) {
         return;

@@ -39,9 +39,9 @@ struct front {
     uint16_t port;
     char secret[RDPFILE_SECRET_LEN + 1];
     bool told_of_other; /* the user was told that the secret came from elsewhere */
+    uint8_t blocked_count;
     struct insider in;
     struct addr *blocked; /* NULL: nobody */
-    unsigned blocked_count;
     struct strangers strangers;
     struct knocking *knocked; /* what there was to tell of strangers when the door went; or NULL */
 };
@@ -452,10 +452,8 @@ static const struct door_events DOOR_EVENTS = {
 int front_open(struct front *front)
 {
     const struct terms *terms = front->terms;
-    struct door_events events = DOOR_EVENTS;
-    events.arg = front;
     front->door = door_new(terms->services->loop, front->listener, kind_row(terms->kind),
-                           front->secret, &terms->services->door_total, &events);
+                           front->secret, &terms->services->door_total, &DOOR_EVENTS, front);
     if (!front->door) {
         return -ENOMEM;
     }
