@@ -47,6 +47,10 @@ static int parse_url(const struct setting *s, const char *text, void *field, str
     }
     int err = setting_text(s, text, field, why);
     char *url = field;
+    /*
+     * One spelling for one server: the state file keeps how far its updates are read by this
+     * address.
+     */
     while (err == 0 && url[strlen(url) - 1] == '/') {
         url[strlen(url) - 1] = '\0';
     }
@@ -74,6 +78,11 @@ static int parse_bind(const struct setting *s, const char *text, void *field, st
 
 static const struct setting_type BIND = {parse_bind, 0, NULL, NULL};
 
+/*
+ * Absolute, since pamctl, --doctor and the agent each look for the socket there from a folder of
+ * their own. Its length is bounded so that the path of the socket fits in sun_path (108 bytes,
+ * unix(7)).
+ */
 static int parse_state_dir(const struct setting *s, const char *text, void *field, struct why *why)
 {
     if (text[0] != '/') {
@@ -127,6 +136,10 @@ static const struct setting TELEGRAM[] = {
      .at_start = true},
 };
 
+/*
+ * What is bound or opened when the agent starts takes a restart (at_start); ranges and limits are
+ * for sessions that are opened later.
+ */
 static const struct setting GENERAL[] = {
     {"VPS_HOST", .takes = "the public name or IP address of this server", .type = &SETTING_HOST,
      FIELD(vps_host)},
@@ -180,6 +193,10 @@ static const struct settings_table *tables_for(bool local)
 /* What gateway-agent alone has; a test compares them. */
 static const char *const OF_GATEWAY[] = {"GATEWAY_NAME", "KEEPALIVE_SECS", "ALLOWED_TARGETS", NULL};
 
+/*
+ * What libraries and service managers read there: known, so that it is not taken for a misspelt
+ * setting, but of no effect in an env file.
+ */
 static const char *const OF_ENVIRONMENT[] = {
     "SSL_CERT_FILE",
     "http_proxy",
@@ -241,6 +258,7 @@ int vps_settings_load(const char *env_file, bool local, struct vps_settings *ret
     int err = vocabulary_load(&VPS_VOCABULARY, tables_for(local), env_file, &settings, why);
     err = err < 0 ? err : check_together(&settings, why);
     if (err == 0) {
+        /* Not before all is well: a failed reload must not touch the settings in force. */
         *ret_settings = settings;
     }
     vps_settings_wipe(&settings);
