@@ -21,14 +21,12 @@
 #include "base/crypto.h"
 #include "vps/admission/door.h"
 #include "vps/grant/rdpfile.h"
+#include "vps/session/blocklist.h"
 #include "vps/session/explain.h"
 #include "vps/session/insider.h"
 #include "vps/session/strangers.h"
 
-enum {
-    BLOCKED_MAX = 16,
-    CLAIM_BYTES = 256, /* see front_is_unclaimed() */
-};
+enum { CLAIM_BYTES = 256 }; /* see front_is_unclaimed() */
 
 struct front {
     const struct terms *terms;
@@ -39,9 +37,8 @@ struct front {
     uint16_t port;
     char secret[RDPFILE_SECRET_LEN + 1];
     bool told_of_other; /* the user was told that the secret came from elsewhere */
-    uint8_t blocked_count;
     struct insider in;
-    struct addr *blocked; /* NULL: nobody */
+    struct blocklist blocked;
     struct strangers strangers;
     struct knocking *knocked; /* what there was to tell of strangers when the door went; or NULL */
 };
@@ -86,28 +83,6 @@ void front_forget_client(struct front *front)
 static bool is_known(const struct front *front, const struct addr *from)
 {
     return known_has(front->terms->services->known, &front->terms->owner, from);
-}
-
-/* ---- who is blocked -------------------------------------------------------- */
-
-static bool is_blocked(const struct front *front, const struct addr *from)
-{
-    unsigned i = 0;
-    while (i < front->blocked_count && !addr_same_party(&front->blocked[i], from)) {
-        i++;
-    }
-    return i < front->blocked_count;
-}
-
-static void add_blocked(struct front *front, const struct addr *address)
-{
-    if (!front->blocked) {
-        front->blocked = calloc(BLOCKED_MAX, sizeof *front->blocked);
-    }
-    if (front->blocked) { /* without memory it is sent off now, and asked about if it comes again */
-        bool full = front->blocked_count == BLOCKED_MAX;
-        front->blocked[full ? BLOCKED_MAX - 1 : front->blocked_count++] = *address;
-    }
 }
 
 /* ---- who is turned away ---------------------------------------------------- */
@@ -162,7 +137,7 @@ static struct visit visit_of(const struct front *front, const struct addr *from,
         .admit = settings_of(front)->admit,
         .has_secret = has_secret,
         .known = is_known(front, from),
-        .blocked = is_blocked(front, from),
+        .blocked = blocklist_has(&front->blocked, from),
         .somebody_is_in = front->in.is_in,
         .from_that_party = insider_is(&front->in, from),
         .that_had_no_secret = front->in.way_in != WAY_SECRET,
@@ -381,7 +356,7 @@ int front_block(struct front *front, unsigned number, const struct owner *by)
     const struct addr *from = &parked[i].from;
     log_info(log_of(terms), "session %s: %s is blocked by %s", terms->id,
              addr_host_text(from, host), owner_text(by, person));
-    add_blocked(front, from);
+    blocklist_add(&front->blocked, from);
     if (known_forget(terms->services->known, &terms->owner, from) > 0) {
         log_info(log_of(terms), "session %s: %s is no longer a known address", terms->id, host);
     }
@@ -498,7 +473,7 @@ void front_free(struct front *front)
 {
     if (front) {
         crypto_wipe(front->secret, sizeof front->secret);
-        free(front->blocked);
+        blocklist_done(&front->blocked);
         free(front->knocked);
         free(front);
     }
