@@ -1,7 +1,6 @@
 #include "base/listener.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -12,13 +11,15 @@
 
 enum { REST_MS = 200 };
 
+/* In place of a spare descriptor. */
+enum { SPARE_UNWANTED = -2, SPARE_GIVEN_AWAY = -1 };
+
+/* There are as many as sessions. */
 struct listener {
     int fd;
-    bool keeps_spare;
-    int spare; /* -1: none is kept, or it was given away */
-    uv_loop_t *loop;
+    int spare;
     struct watch *watch;
-    struct timer *rest; /* NULL until the first: there are as many listeners as sessions */
+    struct timer *rest; /* NULL until the first */
     listener_fn fn;
     void *arg;
 };
@@ -29,7 +30,7 @@ static int accept_one(struct listener *listener, struct addr *ret_peer)
     /* Give up the spare one, and take the connection with it, before anybody else gets it. */
     if ((fd == -EMFILE || fd == -ENFILE) && listener->spare >= 0) {
         close(listener->spare);
-        listener->spare = -1;
+        listener->spare = SPARE_GIVEN_AWAY;
         fd = net_accept(listener->fd, ret_peer);
     }
     return fd;
@@ -45,7 +46,7 @@ static void rest(struct listener *listener)
 {
     /* Made at the first need: most listeners never rest. */
     if (!listener->rest) {
-        listener->rest = timer_new(listener->loop, on_rested, listener);
+        listener->rest = timer_new(listener_loop(listener), on_rested, listener);
     }
     if (listener->rest) {
         watch_set(listener->watch, 0);
@@ -64,7 +65,7 @@ static void on_connection(void *arg, int events)
     } else if (fd != -EAGAIN) {
         /* The connection stays in the queue, and so does the reason: EMFILE, ENOMEM, … */
         rest(listener);
-        if (listener->keeps_spare) {
+        if (listener->spare != SPARE_UNWANTED) {
             listener->fn(listener->arg, fd, NULL);
         }
     }
@@ -76,7 +77,7 @@ struct listener *listener_new(uv_loop_t *loop, int fd, listener_fn fn, void *arg
     if (!listener) {
         return NULL;
     }
-    *listener = (struct listener){.fd = fd, .spare = -1, .loop = loop, .fn = fn, .arg = arg};
+    *listener = (struct listener){.fd = fd, .spare = SPARE_UNWANTED, .fn = fn, .arg = arg};
     listener->watch = watch_start(loop, fd, WATCH_READ, on_connection, listener);
     if (!listener->watch) {
         listener->fd = -1; /* stays the caller's */
@@ -88,10 +89,15 @@ struct listener *listener_new(uv_loop_t *loop, int fd, listener_fn fn, void *arg
 
 void listener_keep_spare(struct listener *listener)
 {
-    listener->keeps_spare = true;
     if (listener->spare < 0) {
-        listener->spare = eventfd(0, EFD_CLOEXEC);
+        int fd = eventfd(0, EFD_CLOEXEC);
+        listener->spare = fd < 0 ? SPARE_GIVEN_AWAY : fd;
     }
+}
+
+uv_loop_t *listener_loop(const struct listener *listener)
+{
+    return watch_loop(listener->watch);
 }
 
 void listener_free(struct listener *listener)

@@ -27,6 +27,7 @@ struct listener *listener_new(uv_loop_t *loop, int fd, listener_fn fn, void *arg
  * To be called again whenever a descriptor was closed.
  */
 void listener_keep_spare(struct listener *listener);
+uv_loop_t *listener_loop(const struct listener *listener);
 /* Closes it. Accepts NULL. */
 void listener_free(struct listener *listener);
 

@@ -159,6 +159,11 @@ void watch_set(struct watch *watch, int events)
     }
 }
 
+uv_loop_t *watch_loop(const struct watch *watch)
+{
+    return watch->poller->handle.loop;
+}
+
 static void forget_due(struct poller *poller, const struct watch *watch)
 {
     for (int i = 0; i < poller->due_count; i++) {

@@ -27,6 +27,7 @@ struct watch *watch_start(uv_loop_t *loop, int fd, int events, watch_fn fn, void
 struct watch *watch_new(uv_loop_t *loop, int fd, watch_fn fn, void *arg);
 /* Waits for these events from now on; 0 is asleep. Level-triggered. */
 void watch_set(struct watch *watch, int events);
+uv_loop_t *watch_loop(const struct watch *watch);
 /* Accepts NULL. */
 void watch_free(struct watch *watch);
 

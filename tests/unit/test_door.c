@@ -59,10 +59,10 @@ static void who_has_nothing_to_say_is_judged_at_once_and_may_wait_in_silence(voi
     (void)state;
     other_reader = &SILENCE;
     house_open(&house, KIND_SSH);
-    other_reader = NULL;
     house.without = VERDICT_ASK;
     int fd = client_connect(ANNA, house.port);
     WAIT_FOR(&house.stage, house.parked_count == 1);
+    other_reader = NULL;
     assert_int_equal(door_parked(house.door, parked), 1);
     assert_string_equal(parked[0].words, "");
     assert_int_equal(house.admitted + house.silent, 0);

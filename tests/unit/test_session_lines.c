@@ -17,7 +17,10 @@ static struct services services = {.settings = &settings};
 
 /* As far as lines look into it. */
 struct session {
-    struct terms terms;
+    union {
+        struct terms terms;
+        char room[sizeof(struct terms) + HOST_MAX]; /* its host is its end */
+    };
 };
 
 const struct terms *__wrap_session_terms(const struct session *session);
@@ -41,13 +44,16 @@ uint16_t __wrap_front_port(const struct front *front)
     return 20123;
 }
 
-static struct session session_to(char *user, char *host, uint16_t port)
+static struct session session_to(char *user, const char *host, uint16_t port)
 {
-    return (struct session){.terms = {.services = &services,
-                                      .host = host,
-                                      .user = user,
-                                      .port = port,
-                                      .gateway = (char *)"Office"}};
+    struct session session = {.room = ""};
+    struct terms *terms = &session.terms;
+    terms->services = &services;
+    terms->user = user;
+    terms->port = port;
+    terms->gateway = (char *)"Office";
+    snprintf(terms->host, HOST_MAX, "%s", host);
+    return session;
 }
 
 static void check(void (*write)(const struct session *session, struct text *text),

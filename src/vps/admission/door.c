@@ -52,10 +52,8 @@ struct visitor {
 };
 
 struct door {
-    uv_loop_t *loop;
     struct listener *listener;
     const struct kind_row *kind;
-    const struct greeting_reader *greeting;
     const char *secret; /* "" if the kind has none */
     struct door_total *total;
     const struct door_events *events;
@@ -65,6 +63,11 @@ struct door {
 };
 
 /* ---- visitors ------------------------------------------------------------- */
+
+static const struct greeting_reader *greeting_of(const struct door *door)
+{
+    return greeting_reader(door->kind->kind);
+}
 
 static void link_visitor(struct visitor *visitor)
 {
@@ -138,7 +141,7 @@ static struct lobby *lobby_of(struct door *door)
             .departed = events->departed,
             .arg = door->arg,
         };
-        door->lobby = lobby_new(door->loop, door->total, &lobby_events);
+        door->lobby = lobby_new(listener_loop(door->listener), door->total, &lobby_events);
     }
     return door->lobby;
 }
@@ -150,7 +153,7 @@ static void let_in(void *arg, const struct newcomer *newcomer)
     size_t len = newcomer->len;
     memcpy(bytes, newcomer->bytes, len);
     if (newcomer->has_secret) {
-        len = door->greeting->cut_secret(bytes, len);
+        len = greeting_of(door)->cut_secret(bytes, len);
     }
     door->events->admitted(door->arg, newcomer->fd, &newcomer->from, newcomer->has_secret, bytes,
                            len);
@@ -161,7 +164,7 @@ static bool has_secret(const struct visitor *visitor)
 {
     const struct door *door = visitor->door;
     return door->kind->has_secret &&
-           door->greeting->has_secret(visitor->bytes, visitor->have, door->secret);
+           greeting_of(door)->has_secret(visitor->bytes, visitor->have, door->secret);
 }
 
 /* It has said what it is, and goes one way or another. */
@@ -170,7 +173,7 @@ static void decide(struct visitor *visitor)
     struct door *door = visitor->door;
     char words[WORDS_SIZE];
     bool knows_secret = has_secret(visitor);
-    door->greeting->words(visitor->bytes, visitor->have, words);
+    greeting_of(door)->words(visitor->bytes, visitor->have, words);
     enum verdict verdict = door->events->judge(door->arg, &visitor->from, knows_secret);
     const struct newcomer newcomer = {
         .fd = visitor->fd,
@@ -198,7 +201,7 @@ static void decide(struct visitor *visitor)
 /* Reads what is there: -EAGAIN if that is not the whole greeting yet; else the visitor is gone. */
 static int hear(struct visitor *visitor)
 {
-    const struct greeting_reader *greeting = visitor->door->greeting;
+    const struct greeting_reader *greeting = greeting_of(visitor->door);
     long missing;
     while ((missing = greeting->missing(visitor->bytes, visitor->have)) > 0) {
         size_t room = sizeof visitor->bytes - visitor->have;
@@ -254,7 +257,7 @@ static void on_patience_over(void *arg)
 /* For the rest of its greeting. */
 static void wait_for(struct visitor *visitor)
 {
-    uv_loop_t *loop = visitor->door->loop;
+    uv_loop_t *loop = listener_loop(visitor->door->listener);
     visitor->watch = watch_start(loop, visitor->fd, WATCH_READ, on_bytes, visitor);
     visitor->patience = timer_new(loop, on_patience_over, visitor);
     if (!visitor->watch || !visitor->patience) {
@@ -293,9 +296,7 @@ struct door *door_new(uv_loop_t *loop, int listener, const struct kind_row *kind
     if (!door) {
         return NULL;
     }
-    door->loop = loop;
     door->kind = kind;
-    door->greeting = greeting_reader(kind->kind);
     door->total = total;
     door->events = events;
     door->arg = arg;

@@ -38,13 +38,13 @@ struct connection {
 };
 
 struct connections {
-    const struct terms *terms;
     struct rear *rear;
     const struct connections_events *events;
     void *arg;
     struct connection *first;
     uint64_t to_target, to_client; /* bytes of the links that ended */
     unsigned total;
+    bool hung_up_on;
 };
 
 /* What a connection is until the relay has it. */
@@ -57,6 +57,11 @@ struct arrival {
     size_t len;             /* of what the client said, and the target has to get first */
     uint8_t bytes[];
 };
+
+static const struct terms *terms_of(const struct connections *connections)
+{
+    return rear_terms(connections->rear);
+}
 
 /* ---- one of them ---------------------------------------------------------- */
 
@@ -131,7 +136,7 @@ static void cut(struct connection *connection)
 static int join(struct connection *connection, int data)
 {
     struct arrival *arrival = connection->arrival;
-    const struct services *services = connection->all->terms->services;
+    const struct services *services = terms_of(connection->all)->services;
     congestion_apply(&services->congestion, arrival->client);
     congestion_apply(&services->congestion, data);
     int err = relay_join(services->relay, arrival->client, data, arrival->bytes, arrival->len,
@@ -185,7 +190,7 @@ static int use_reserve(struct connection *connection);
 static int go_on(struct connection *connection, bool alive, int data,
                  enum connection_failure *ret_failure)
 {
-    const struct terms *terms = connection->all->terms;
+    const struct terms *terms = terms_of(connection->all);
     *ret_failure = CONNECTION_NO_RELAY;
     if (alive) {
         connection->arrival->len = 0; /* these are there */
@@ -222,7 +227,7 @@ static int use_reserve(struct connection *connection)
     bool is_fresh;
     int data = rear_take_reserve(connection->all->rear, &connection->channel, &is_fresh);
     if (!is_fresh) {
-        arrival->trial = trial_new(connection->all->terms->services->loop, data, arrival->bytes,
+        arrival->trial = trial_new(terms_of(connection->all)->services->loop, data, arrival->bytes,
                                    arrival->len, on_tried, connection);
     }
     if (!arrival->trial) {
@@ -248,7 +253,7 @@ static struct connection *connection_new(struct connections *all, int client, co
     struct connection *connection = calloc(1, sizeof *connection);
     struct arrival *arrival = arrival_new(client, bytes, len);
     if (connection && arrival) {
-        arrival->patience = timer_new(all->terms->services->loop, on_overdue, connection);
+        arrival->patience = timer_new(terms_of(all)->services->loop, on_overdue, connection);
     }
     if (!connection || !arrival || !arrival->patience) {
         free(connection);
@@ -351,13 +356,12 @@ bool connections_have_others(const struct connections *connections, uint16_t cha
 
 /* ---- all of them ---------------------------------------------------------- */
 
-struct connections *connections_new(const struct terms *terms, struct rear *rear,
-                                    const struct connections_events *events, void *arg)
+struct connections *connections_new(struct rear *rear, const struct connections_events *events,
+                                    void *arg)
 {
     struct connections *connections = malloc(sizeof *connections);
     if (connections) {
-        *connections = (struct connections){
-            .terms = terms, .rear = rear, .events = events, .arg = arg};
+        *connections = (struct connections){.rear = rear, .events = events, .arg = arg};
     }
     return connections;
 }
@@ -391,13 +395,14 @@ void connections_on_link_ended(const struct link *link)
     struct connections *all = connection->all;
     if (all) {
         struct connection_end end = {.number = connection->number,
-                                     .bytes_to_client = link_bytes_b_to_a(link),
-                                     .target_left_first = link_b_left_first(link)};
+                                     .bytes_to_client = link_bytes_b_to_a(link)};
         end.said = link_head(link, &end.said_len);
-        log_debug(log_of(all->terms), "session %s: connection %u ended (%d, %s)", all->terms->id,
-                  connection->channel, (int)link_end(link), strerror(link_error(link)));
+        log_debug(log_of(terms_of(all)), "session %s: connection %u ended (%d, %s)",
+                  terms_of(all)->id, connection->channel, (int)link_end(link),
+                  strerror(link_error(link)));
         unlink_connection(connection);
         count_link(all, link);
+        all->hung_up_on = end.bytes_to_client == 0 && link_b_left_first(link);
         all->events->ended(all->arg, &end);
     }
     free(connection);
@@ -415,6 +420,11 @@ unsigned connections_count(const struct connections *connections)
 unsigned connections_total(const struct connections *connections)
 {
     return connections->total;
+}
+
+bool connections_were_hung_up_on(const struct connections *connections)
+{
+    return connections->hung_up_on;
 }
 
 void connections_count_bytes(const struct connections *connections, uint64_t *ret_to_target,

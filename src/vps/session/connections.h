@@ -21,8 +21,7 @@ enum connection_failure {
 struct connection_end {
     unsigned number; /* counted from 1 */
     uint64_t bytes_to_client;
-    bool target_left_first; /* see link_b_left_first() */
-    const void *said;       /* all that the target said, if it was little: see link_head() */
+    const void *said; /* all that the target said, if it was little: see link_head() */
     size_t said_len;
 };
 
@@ -36,8 +35,8 @@ struct connections_events {
 };
 
 /* NULL when out of memory. rear and events are the caller's, and outlive the connections. */
-struct connections *connections_new(const struct terms *terms, struct rear *rear,
-                                    const struct connections_events *events, void *arg);
+struct connections *connections_new(struct rear *rear, const struct connections_events *events,
+                                    void *arg);
 /* All are cut. Accepts NULL. */
 void connections_free(struct connections *connections);
 
@@ -72,6 +71,8 @@ void connections_on_link_ended(const struct link *link);
 unsigned connections_count(const struct connections *connections);
 /* With those that are over. */
 unsigned connections_total(const struct connections *connections);
+/* The target ended the last one that is over, without a word: see link_b_left_first(). */
+bool connections_were_hung_up_on(const struct connections *connections);
 /* Bytes moved so far, of links that ended and of those that run. */
 void connections_count_bytes(const struct connections *connections, uint64_t *ret_to_target,
                              uint64_t *ret_to_client);

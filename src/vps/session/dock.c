@@ -41,17 +41,22 @@ struct caller {
     uint8_t bytes[PROOF_HELLO_SIZE];
 };
 
-struct dock {
-    uv_loop_t *loop;
+/* An idle session has none: there may be thousands of them. */
+struct port {
     struct listener *listener;
-    uint64_t session;
-    uint8_t token[PROOF_TOKEN_SIZE];
-    uint16_t *expected; /* channels; NULL: none */
-    dock_fn fn;
-    void *arg;
     struct caller *callers;
     struct addr gateway; /* of no family: it is not known where it is */
-    uint16_t expected_count;
+    unsigned expected_count;
+    uint16_t expected[DOCK_EXPECTED_MAX]; /* channels */
+};
+
+struct dock {
+    uv_loop_t *loop;
+    uint64_t session;
+    uint8_t token[PROOF_TOKEN_SIZE];
+    dock_fn fn;
+    void *arg;
+    struct port *port; /* NULL: it is closed */
 };
 
 static void caller_free(struct caller *caller)
@@ -67,7 +72,7 @@ static void caller_free(struct caller *caller)
 
 static void send_off(struct caller *caller)
 {
-    struct caller **at = &caller->dock->callers;
+    struct caller **at = &caller->dock->port->callers;
     while (*at != caller) {
         at = &(*at)->next;
     }
@@ -75,21 +80,21 @@ static void send_off(struct caller *caller)
     caller_free(caller);
 }
 
-static unsigned count_callers(const struct dock *dock, bool from_gateway)
+static unsigned count_callers(const struct port *port, bool from_gateway)
 {
     unsigned count = 0;
-    for (const struct caller *caller = dock->callers; caller; caller = caller->next) {
+    for (const struct caller *caller = port->callers; caller; caller = caller->next) {
         count += caller->from_gateway == from_gateway;
     }
     return count;
 }
 
 /* Of those of one kind, the oldest first; returns how many. */
-static unsigned collect(const struct dock *dock, bool from_gateway, enum stage stage,
+static unsigned collect(const struct port *port, bool from_gateway, enum stage stage,
                         struct caller **callers)
 {
     unsigned count = 0;
-    for (struct caller *caller = dock->callers; caller; caller = caller->next) {
+    for (struct caller *caller = port->callers; caller; caller = caller->next) {
         if (caller->from_gateway == from_gateway && caller->stage == stage) {
             memmove(&callers[1], &callers[0], count++ * sizeof *callers);
             callers[0] = caller;
@@ -99,23 +104,23 @@ static unsigned collect(const struct dock *dock, bool from_gateway, enum stage s
 }
 
 /* Sends off one that has yet to send a right hello; if there is none, one that has. */
-static void make_room(struct dock *dock, bool from_gateway)
+static void make_room(struct port *port, bool from_gateway)
 {
-    unsigned most = DOCK_CALLERS_MAX + dock->expected_count;
-    unsigned count = count_callers(dock, from_gateway);
+    unsigned most = DOCK_CALLERS_MAX + port->expected_count;
+    unsigned count = count_callers(port, from_gateway);
     if (count < most) {
         return;
     }
     struct caller **callers = calloc(count, sizeof *callers);
     const struct place **places = calloc(count, sizeof *places);
     if (callers && places) {
-        unsigned hellos = collect(dock, from_gateway, STAGE_HELLO, callers);
+        unsigned hellos = collect(port, from_gateway, STAGE_HELLO, callers);
         for (unsigned i = 0; i < hellos; i++) {
             places[i] = &callers[i]->place;
         }
         int at = hellos > 0 ? places_of_most_crowded(places, hellos) : 0;
         if (hellos == 0) {
-            collect(dock, from_gateway, STAGE_FINAL, callers);
+            collect(port, from_gateway, STAGE_FINAL, callers);
         }
         send_off(callers[at]);
     }
@@ -125,71 +130,75 @@ static void make_room(struct dock *dock, bool from_gateway)
 
 static void close_port(struct dock *dock)
 {
-    listener_free(dock->listener);
-    dock->listener = NULL;
-    while (dock->callers) {
-        send_off(dock->callers);
+    struct port *port = dock->port;
+    listener_free(port->listener);
+    while (port->callers) {
+        send_off(port->callers);
     }
+    free(port);
+    dock->port = NULL;
 }
 
 /* ---- what is expected ----------------------------------------------------- */
 
-static bool is_expected(const struct dock *dock, uint16_t channel)
+/* Where among the expected ones it is; their count: nowhere. */
+static unsigned place_of(const struct port *port, uint16_t channel)
 {
     unsigned i = 0;
-    while (i < dock->expected_count && dock->expected[i] != channel) {
+    while (i < port->expected_count && port->expected[i] != channel) {
         i++;
     }
-    return i < dock->expected_count;
+    return i;
 }
 
-static void forget(struct dock *dock, unsigned at)
+static bool is_expected(const struct port *port, uint16_t channel)
 {
-    dock->expected_count--;
-    memmove(&dock->expected[at], &dock->expected[at + 1],
-            (dock->expected_count - at) * sizeof *dock->expected);
+    return place_of(port, channel) < port->expected_count;
+}
+
+static void forget(struct port *port, unsigned at)
+{
+    port->expected_count--;
+    memmove(&port->expected[at], &port->expected[at + 1],
+            (port->expected_count - at) * sizeof *port->expected);
 }
 
 int dock_expect(struct dock *dock, uint16_t channel)
 {
-    if (dock->expected_count == DOCK_EXPECTED_MAX) {
-        forget(dock, 0);
+    struct port *port = dock->port;
+    if (!port) {
+        return -ENOTCONN;
     }
-    size_t size = (dock->expected_count + 1) * sizeof *dock->expected;
-    uint16_t *expected = realloc(dock->expected, size);
-    if (!expected) {
-        return -ENOMEM;
+    if (port->expected_count == DOCK_EXPECTED_MAX) {
+        forget(port, 0);
     }
-    expected[dock->expected_count++] = channel;
-    dock->expected = expected;
+    port->expected[port->expected_count++] = channel;
     return 0;
 }
 
 void dock_expect_from(struct dock *dock, const struct addr *gateway)
 {
-    dock->gateway = *gateway;
+    if (dock->port) {
+        dock->port->gateway = *gateway;
+    }
 }
 
 void dock_expect_nothing(struct dock *dock)
 {
-    free(dock->expected);
-    dock->expected = NULL;
-    dock->expected_count = 0;
-    close_port(dock);
+    if (dock->port) {
+        close_port(dock);
+    }
 }
 
 void dock_expect_not(struct dock *dock, uint16_t channel)
 {
-    unsigned i = 0;
-    while (i < dock->expected_count && dock->expected[i] != channel) {
-        i++;
-    }
-    if (i == dock->expected_count) {
+    struct port *port = dock->port;
+    if (!port || !is_expected(port, channel)) {
         return;
     }
-    forget(dock, i);
-    if (dock->expected_count == 0) {
-        dock_expect_nothing(dock);
+    forget(port, place_of(port, channel));
+    if (port->expected_count == 0) {
+        close_port(dock);
     }
 }
 
@@ -214,7 +223,7 @@ static int answer(struct caller *caller)
     uint16_t channel;
     uint8_t reply[PROOF_ANSWER_SIZE];
     if (proof_peek(caller->bytes, &session, &channel) < 0 || session != dock->session ||
-        !is_expected(dock, channel) ||
+        !is_expected(dock->port, channel) ||
         proof_answer(&caller->proof, caller->bytes, dock->token, reply) < 0) {
         return -EACCES;
     }
@@ -231,7 +240,7 @@ static int on_complete(struct caller *caller)
         return answer(caller);
     }
     /* It may have been overtaken by another caller while it was proving. */
-    if (!is_expected(caller->dock, caller->proof.channel) ||
+    if (!is_expected(caller->dock->port, caller->proof.channel) ||
         proof_check(&caller->proof, caller->bytes) < 0) {
         return -EACCES;
     }
@@ -285,19 +294,20 @@ static void wait_for(struct caller *caller)
 static void on_guest(void *arg, int fd, const struct addr *from)
 {
     struct dock *dock = arg;
-    bool from_gateway = dock->gateway.sa.sa_family != 0 && addr_same_party(from, &dock->gateway);
-    make_room(dock, from_gateway);
+    struct port *port = dock->port;
+    bool from_gateway = port->gateway.sa.sa_family != 0 && addr_same_party(from, &port->gateway);
+    make_room(port, from_gateway);
     struct caller *caller = calloc(1, sizeof *caller);
     if (!caller) {
         close(fd);
         return;
     }
-    *caller = (struct caller){.next = dock->callers,
+    *caller = (struct caller){.next = port->callers,
                               .dock = dock,
                               .fd = fd,
                               .place.from = origin_of(from),
                               .from_gateway = from_gateway};
-    dock->callers = caller;
+    port->callers = caller;
     if (hear(caller)) { /* mostly its hello is there already */
         wait_for(caller);
     }
@@ -312,12 +322,8 @@ struct dock *dock_new(uv_loop_t *loop, int listener, uint64_t session, dock_fn f
         return NULL;
     }
     *dock = (struct dock){.loop = loop, .session = session, .fn = fn, .arg = arg};
-    if (crypto_random(dock->token, sizeof dock->token) == 0) {
-        dock->listener = listener_new(loop, listener, on_guest, dock);
-    }
-    if (!dock->listener) {
-        crypto_wipe(dock->token, sizeof dock->token);
-        free(dock);
+    if (crypto_random(dock->token, sizeof dock->token) < 0 || dock_open(dock, listener) < 0) {
+        dock_free(dock);
         return NULL;
     }
     return dock;
@@ -330,13 +336,22 @@ const uint8_t *dock_token(const struct dock *dock)
 
 bool dock_is_open(const struct dock *dock)
 {
-    return dock->listener != NULL;
+    return dock->port != NULL;
 }
 
 int dock_open(struct dock *dock, int listener)
 {
-    dock->listener = listener_new(dock->loop, listener, on_guest, dock);
-    return dock->listener ? 0 : -ENOMEM;
+    struct port *port = calloc(1, sizeof *port);
+    if (!port) {
+        return -ENOMEM;
+    }
+    port->listener = listener_new(dock->loop, listener, on_guest, dock);
+    if (!port->listener) {
+        free(port);
+        return -ENOMEM;
+    }
+    dock->port = port;
+    return 0;
 }
 
 void dock_free(struct dock *dock)

@@ -41,12 +41,12 @@ int dock_open(struct dock *dock, int listener);
 const uint8_t *dock_token(const struct dock *dock);
 /*
  * Lets one connection in, as this channel, once. Nothing is expected at first. Of more than
- * DOCK_EXPECTED_MAX the first is not expected any more. 0 or -ENOMEM.
+ * DOCK_EXPECTED_MAX the first is not expected any more. 0, or -ENOTCONN while it is closed.
  */
 int dock_expect(struct dock *dock, uint16_t channel);
 /* This channel will not come. When none will, closes the port. */
 void dock_expect_not(struct dock *dock, uint16_t channel);
-/* The gateway's likely address; it may leave its network by others, too. */
+/* The gateway's likely address, until it is closed; it may leave its network by others, too. */
 void dock_expect_from(struct dock *dock, const struct addr *gateway);
 /* Nothing is expected any more: closes the port. */
 void dock_expect_nothing(struct dock *dock);

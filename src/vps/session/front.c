@@ -329,8 +329,7 @@ int front_admit(struct front *front, unsigned number, const struct owner *by)
 
 void front_forget_hasty_admit(struct front *front)
 {
-    bool hasty = front->in.way_in == WAY_PERSON && front->in.is_in &&
-                 clock_ms() - front->in.admitted_ms < FRONT_HASTY_MS;
+    bool hasty = front->in.is_admitted && clock_ms() - front->in.since_ms < FRONT_HASTY_MS;
     char host[ADDR_HOST_MAX];
     if (hasty &&
         known_forget(front->terms->services->known, &front->terms->owner, &front->in.client) > 0) {

@@ -9,18 +9,17 @@ void insider_enter(struct insider *insider, bool has_secret, enum admit admit)
     insider->is_in = true;
     insider->since_ms = clock_ms();
     insider->since_unix = clock_unix();
-    if (insider->way_in == WAY_PERSON) {
-        insider->admitted_ms = insider->since_ms;
-    } else if (has_secret) {
+    insider->is_admitted = insider->way_in == WAY_PERSON;
+    if (has_secret && !insider->is_admitted) {
         insider->way_in = WAY_SECRET;
-    } else {
+    } else if (!insider->is_admitted) {
         insider->way_in = admit == ADMIT_AUTO ? WAY_AUTO : WAY_KNOWN;
     }
 }
 
 void insider_forget(struct insider *insider)
 {
-    insider->is_in = insider->is_silent = false;
+    insider->is_in = insider->is_silent = insider->is_admitted = false;
     insider->way_in = WAY_NONE;
     insider->since_ms = 0;
     insider->since_unix = 0;

@@ -20,13 +20,13 @@ enum way_in { WAY_NONE, WAY_SECRET, WAY_KNOWN, WAY_AUTO, WAY_PERSON };
 struct insider {
     bool is_in;
     bool is_silent;           /* came without a word, by ADMIT=auto: front_is_unclaimed() */
+    bool is_admitted;         /* by a person, and in */
     uint8_t way_in;           /* an enum way_in; WAY_PERSON before the one admitted is in */
     struct addr client;       /* by its latest address */
     uint64_t since_ms;        /* by clock_ms(); 0: nobody is in */
     int64_t since_unix;       /* 0: nobody is in */
     uint64_t silent_from;     /* what had gone to the target before a silent one came */
     struct owner admitted_by; /* WAY_PERSON */
-    uint64_t admitted_ms;     /* WAY_PERSON: when */
 };
 
 /* Its first client is in, at `client`. admit is the setting. */

@@ -1,17 +1,17 @@
 #include "vps/session/note.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 static bool is_past(const struct note *note, unsigned working)
 {
-    return note->passes && working > note->after;
+    return working > note->after;
 }
 
 bool note_set(struct note *note, bool passes, const char *text, unsigned connections)
 {
-    note->passes = passes;
-    note->after = connections;
+    note->after = passes ? connections : UINT_MAX;
     if (note->text && strcmp(note->text, text) == 0) {
         return false;
     }

@@ -11,11 +11,13 @@
 struct note {
     char *text;     /* NULL: none */
     unsigned count; /* how many there were */
-    unsigned after; /* so many connections had come when it was made */
-    bool passes;    /* false: it is nothing that a connection that works says anything about */
+    unsigned after; /* so many connections had come when it was made; UINT_MAX: never past */
 };
 
-/* Replaces the one before. False if that one says the same. */
+/*
+ * Replaces the one before. False if that one says the same. passes: false if a connection that
+ * works says nothing about it.
+ */
 bool note_set(struct note *note, bool passes, const char *text, unsigned connections);
 /* The connection of this number, counted from 1, works. Forgets the note if it is past then. */
 void note_review(struct note *note, unsigned working);

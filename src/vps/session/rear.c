@@ -38,6 +38,11 @@ struct rear {
     bool target_answers; /* TUNNEL_READY of channel 0 came */
 };
 
+const struct terms *rear_terms(const struct rear *rear)
+{
+    return rear->terms;
+}
+
 /* ---- the gateway ----------------------------------------------------------- */
 
 static struct gateway *gateway_of(const struct rear *rear)

@@ -32,6 +32,8 @@ int rear_new(const struct terms *terms, const struct rear_events *events, void *
 void rear_close(struct rear *rear);
 /* It is closed. Accepts NULL. */
 void rear_free(struct rear *rear);
+/* Its session's. */
+const struct terms *rear_terms(const struct rear *rear);
 
 /* ---- the gateway ----------------------------------------------------------- */
 

@@ -40,7 +40,6 @@ struct session {
     struct connections *connections;
     struct life *life;
     struct note note;
-    bool was_hung_up_on; /* by the target, in its last connection, without a word */
 };
 
 struct session_links *session_links(struct session *session)
@@ -229,7 +228,6 @@ static void on_connection_ended(void *arg, const struct connection_end *end)
     struct session *session = arg;
     note_review(&session->note, end->bytes_to_client >= WORKS_BYTES ? end->number : 0);
     note_last_words(session, end);
-    session->was_hung_up_on = end->bytes_to_client == 0 && end->target_left_first;
     session_on_nothing_carried(session, end->bytes_to_client == 0);
 }
 
@@ -411,7 +409,7 @@ static void on_due(void *arg, enum session_end end)
 static void on_silent(void *arg)
 {
     struct session *session = arg;
-    if (session->was_hung_up_on) {
+    if (connections_were_hung_up_on(session->connections)) {
         session_note(
             session, true,
             "the machine hung up without a word; it may refuse gateway %s, or have too many "
@@ -436,8 +434,7 @@ static int make_parts(struct session *session, struct why *why)
     if (err < 0) {
         return err;
     }
-    session->connections = connections_new(session->terms, session->rear, &CONNECTIONS_EVENTS,
-                                           session);
+    session->connections = connections_new(session->rear, &CONNECTIONS_EVENTS, session);
     if (!session->connections) {
         return explain_no_memory(why);
     }

@@ -6,7 +6,7 @@
 #include "base/origin.h"
 #include "base/text.h"
 
-enum { TOLD_EVERY_MS = 600000, CAUSE_MAX = 96 };
+enum { TOLD_EVERY_S = 600, CAUSE_MAX = 96 };
 
 /* For the sieve: clients of one network at one session. Returns dst. */
 static char *cause_of(const struct terms *terms, const struct addr *from, char dst[CAUSE_MAX])
@@ -87,9 +87,9 @@ static void log_crowd(const struct terms *terms, const struct door *door, const 
 void strangers_knocking(struct strangers *strangers, const struct terms *terms,
                         const struct door *door)
 {
-    uint64_t now = clock_ms();
-    if (strangers->told_ms == 0 || now - strangers->told_ms >= TOLD_EVERY_MS) {
-        strangers->told_ms = now;
+    uint32_t now = (uint32_t)(clock_ms() / 1000);
+    if (strangers->told_s == 0 || now - strangers->told_s >= TOLD_EVERY_S) {
+        strangers->told_s = now;
         log_crowd(terms, door, "strangers are knocking: ");
     }
 }

@@ -11,7 +11,7 @@
 
 /* Zero-initialised is ready for use. */
 struct strangers {
-    uint64_t told_ms;  /* when the log heard of the crowd; 0: not yet */
+    uint32_t told_s;   /* by clock_ms(), when the log heard of the crowd; 0: not yet */
     unsigned departed; /* that went without a question */
 };
 

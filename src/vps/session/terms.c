@@ -1,16 +1,17 @@
 #include "vps/session/terms.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/crypto.h"
 
-/* Copies a name to where the names end, and returns where that is then. */
-static char *add_name(char **name, char *end, const char *text)
+static void set_names(struct terms *terms, const struct target *target, const char *gateway)
 {
-    *name = end;
-    return stpcpy(end, text) + 1;
+    terms->user = stpcpy(terms->host, target->host) + 1;
+    terms->gateway = stpcpy(terms->user, target->user) + 1;
+    strcpy(terms->gateway, gateway);
 }
 
 static struct session_limits limits_for(const struct vps_settings *settings, enum kind kind)
@@ -32,13 +33,11 @@ struct terms *terms_new(struct services *services, const struct session_request 
     struct gateway_view view;
     gateway_view(gateway, &view);
     size_t names = strlen(target->host) + strlen(target->user) + strlen(view.name) + 3;
-    struct terms *terms = calloc(1, sizeof *terms + names);
+    struct terms *terms = calloc(1, offsetof(struct terms, host) + names);
     if (!terms) {
         return NULL;
     }
-    char *end = add_name(&terms->host, terms->names, target->host);
-    end = add_name(&terms->user, end, target->user);
-    add_name(&terms->gateway, end, view.name);
+    set_names(terms, target, view.name);
     terms->services = services;
     terms->kind = request->kind;
     terms->limits = limits_for(services->settings, request->kind);

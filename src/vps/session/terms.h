@@ -26,13 +26,13 @@ struct terms {
     uint64_t opened_ms;
     int64_t opened_unix;
     struct owner owner;
-    char *host, *user, *gateway; /* in `names`; host and port are the target */
+    char *user, *gateway; /* after `host` */
     struct session_limits limits;
-    uint16_t port;
+    uint16_t port;      /* with host: the target */
     bool names_gateway; /* there were several when it was opened */
     enum kind kind;
     char id[SESSION_ID_SIZE + 1];
-    char names[];
+    char host[];
 };
 
 /* Draws its number and its id. NULL when out of memory or of random numbers. */
