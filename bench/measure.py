@@ -24,7 +24,7 @@ class Lengths:
         self.bulk_before = 16 << 20                     # bytes each way, in each of those rounds
         self.set_ups = 300 if quick else 4000
         self.set_up_limit = 2 if quick else 6           # seconds
-        self.idle = (100,) if quick else (1000, 5000)   # sessions
+        self.idle = (100,) if quick else (1000, 4000)   # sessions; three descriptors each, of 20,000
         self.crowd = 100 if quick else 1200
         self.settle = 0.2 if quick else 1
         self.glance = 0.3 if quick else 1               # seconds of looking at idle processes

@@ -7,6 +7,10 @@ enum { WORKERS_DEFAULT_MAX = 4, WORKERS_MAX = 64 };
 
 #define FIELD(name) .offset = offsetof(struct common_settings, name)
 
+/*
+ * Worker threads and the sandbox are made once, before the first connection, and what the sandbox
+ * has given up cannot be had back: those two take a restart.
+ */
 const struct setting COMMON_SETTINGS[COMMON_SETTINGS_COUNT] = {
     {"RELAY_WORKERS",
      .takes = "a number of threads for users' traffic, 1 to 64; if unset, one per core, at most 4",

@@ -1,3 +1,8 @@
+/*
+ * Settings are collected here, and written in one go when the last one is known. Each is written to
+ * where it is kept already, its line in the env file or the file that NAME_FILE names there, so
+ * that no secret ends up in a second place.
+ */
 #include "shared/draft.h"
 
 #include <errno.h>
@@ -120,6 +125,7 @@ int draft_put_back(struct draft *draft, const char *name, const char *value, str
 {
     char file_name[80];
     snprintf(file_name, sizeof file_name, "%s_FILE", name);
+    /* The environment comes before the env file, so that a new line there would have no effect. */
     const char *given = getenv(name), *path = getenv(file_name);
     if (given && given[0]) {
         return why_set(why, -EPERM,

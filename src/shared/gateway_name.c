@@ -22,6 +22,10 @@ bool gateway_name_is_valid(const char *text)
     return true;
 }
 
+/*
+ * People write names as they like, and a gateway that logs in as Office takes the place of office:
+ * two that differ in case alone would be one to some parts and two to others.
+ */
 bool gateway_name_equal(const char *a, const char *b)
 {
     return strcasecmp(a, b) == 0;

@@ -311,6 +311,7 @@ bool invite_goes_on(const char *pasted)
 {
     char text[2 * INVITE_TEXT_MAX];
     struct invite invite = {0};
+    /* --invite prints the command in front of the string, and people copy both. */
     if (!find_prefix(pasted)) {
         return strstr(pasted, "--join") != NULL;
     }

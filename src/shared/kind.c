@@ -13,6 +13,7 @@ static const struct kind_row KINDS[] = {
 #include "shared/kinds.def"
 #undef KIND
 };
+/* A gap would be a row of zeros: a kind without a name, a port or a reader. */
 _Static_assert(sizeof KINDS / sizeof *KINDS == KIND_COUNT,
                "the numbers count from 0 without a gap");
 

@@ -122,6 +122,10 @@ int program_end(const struct log *log, int err, const struct why *why)
 
 /* ---- agent ---------------------------------------------------------------- */
 
+/*
+ * Before the first thread: Landlock and seccomp bind the thread that calls them, and those that it
+ * starts later.
+ */
 void program_confine(const struct vocabulary *vocabulary, const char *env_file,
                      const struct common_settings *settings, struct sandbox_rules rules,
                      const struct log *log, struct notify **ret_notify)
@@ -147,6 +151,10 @@ int program_reload(const struct program_reload *reload, struct changes *ret_chan
                    struct why *why)
 {
     struct changes changes = {0};
+    /*
+     * The line about the reload goes by the level from before it: one that hides such lines is no
+     * reason not to say that it has been set.
+     */
     enum log_level was = reload->log->level;
     notify_reloading(reload->notify);
     int err = reload->renew(reload->arg, &changes, why);

@@ -43,6 +43,10 @@ void service_start_command(struct text *text, const struct service *service, con
     bool reads_it = env_file && strcmp(service->env_file, env_file) == 0;
     const char *sudo = service_sudo();
     if (reads_it && has_unit(service->unit)) {
+        /*
+         * restart, since it starts a service as well; start would leave one that runs with its old
+         * settings.
+         */
         text_add(text, "%ssystemctl enable %s && %ssystemctl restart %s", sudo, service->unit, sudo,
                  service->unit);
     } else if (reads_it && is_there("/etc/init.d", service->unit, "")) {

@@ -130,6 +130,10 @@ static int skip_scheme(char **text, bool *ret_slash, struct why *why)
     size_t all = strlen(*text);
     if (all > 1 && (*text)[all - 1] == '/') {
         (*text)[all - 1] = '\0';
+        /*
+         * nas/ is nas, unless there is a gateway of that name: then the machine was forgotten,
+         * which the table of gateways has to say (sessions.c).
+         */
         *ret_slash = !end;
     }
     for (size_t i = 0; i < sizeof TAKEN / sizeof *TAKEN; i++) {
@@ -224,6 +228,7 @@ int target_parse(const char *text, uint16_t default_port, struct target *ret_tar
         user = host;
         host = at + 1;
     }
+    /* In front of the machine or of the user, bob@office/nas or office/bob@nas, but not both. */
     err = err < 0 ? err : take_gateway(&host, target.gateway, why);
     err = err < 0 ? err : take_gateway(&user, target.gateway, why);
     err = err < 0 ? err : take_user(user, target.user, why);

@@ -81,6 +81,7 @@ static void say_finding(struct checkup *checkup, const struct gateway_settings *
 {
     char address[ADDR_TEXT_MAX];
     int err = finding->err;
+    /* These two come from a vps-agent that was reached, so address, port and firewall are right. */
     if (err == -EACCES || err == -EPROTONOSUPPORT) {
         checkup_say(checkup, CHECKUP_OK, "VPS", "%s accepts connections on port %u",
                     settings->vps_host, settings->control_port);
@@ -172,6 +173,7 @@ static bool reaches_a_lan(const struct targets *targets, char ret_network[ADDR_H
         }
     }
     freeifaddrs(interfaces);
+    /* Nothing is said where nothing could be seen. */
     return reaches || !any;
 }
 
@@ -217,6 +219,10 @@ int doctor_run(const char *env_file)
     checkup_congestion(&checkup, &system, settings.common.congestion_control,
                        "connections to the VPS", "/usr/share/pamtunnel-gateway/bbr");
     check_targets(&checkup, settings.allowed_targets);
+    /*
+     * Asked before the VPS and said after it: only this agent can tell whether the gateway that is
+     * online is itself, or another machine under the same name.
+     */
     agent.err = health_ask(&settings, env_file, agent.answer, &agent.why);
     unsigned count = checkup_name(&checkup, "VPS_HOST", settings.vps_host, addrs);
     if (count > 0) {

@@ -128,6 +128,10 @@ static void say_what_next(const char *path, bool changed)
          "file changes that.");
 }
 
+/*
+ * The key goes to where TUNNEL_KEY is kept already, be it a file of its own (draft.h), and no file
+ * is touched before all values have been taken.
+ */
 static int save(const char *path, const struct invite *invite, struct why *why)
 {
     struct draft *draft;
@@ -158,6 +162,7 @@ int join_run(const struct join_options *options)
     struct invite invite;
     struct why why = {""};
     int status = EXIT_FAILURE;
+    /* The file is looked at first: nobody should paste a key for a file that cannot be written. */
     if (secret_file_check(path, &why) < 0) {
         return refuse(&why, EXIT_FAILURE);
     }

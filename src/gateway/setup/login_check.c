@@ -57,6 +57,10 @@ static int say_unreachable(const struct login_check *check, int err)
                    strerror(-err), advice);
 }
 
+/*
+ * vps-agent answers an unknown name as it answers a wrong key, so that nobody finds out names; so
+ * the sentence has to speak of both.
+ */
 static int say_auth(const struct login_check *check)
 {
     return why_set(check->why, -EACCES,
@@ -87,6 +91,10 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
     enum goodbye_reason goodbye = channel_peer_goodbye(check->channel);
     snprintf(check->result.program, sizeof check->result.program, "%s", program);
     check->result.taken = goodbye == GOODBYE_REPLACED;
+    /*
+     * A vps-agent that does not know the question hangs up without a word, but after its HELLO: the
+     * handshake, and with it the key, was right.
+     */
     if (goodbye == GOODBYE_LOOK || goodbye == GOODBYE_REPLACED ||
         (end == CHANNEL_END_PEER && program[0])) {
         finish(check, 0);
@@ -144,8 +152,8 @@ static void no_name(struct login_check *check, int err)
 }
 
 /*
- * --doctor tries one family after the other, so that what one of them does does
- * not hide the other.
+ * --doctor tries each family by itself: otherwise the one that works would hide that the other does
+ * not.
  */
 static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned count)
 {

@@ -27,8 +27,7 @@ const struct command_row COMMANDS[COMMAND_COUNT] = {
 #undef COMMAND
 };
 
-/* The length of the white space at `text`: ASCII's, and the no-break space that phones like to
- * type. */
+/* The length of the white space at `text`: ASCII's, or the no-break space that phones type. */
 static size_t space_len(const char *text)
 {
     if (text[0] == ' ' || (text[0] >= '\t' && text[0] <= '\r')) {

@@ -73,6 +73,10 @@ static void put(const struct questions *questions, const struct question *questi
         button_format(BUTTON_ADMIT, view->id, clients[i]->number, data[i]);
         buttons[i] = (struct button){.label = labels[i], .data = data[i]};
     }
+    /*
+     * Admit is for one client, which a person may have told from its neighbours; Block is for all
+     * of the party.
+     */
     button_format(BUTTON_BLOCK, view->id, clients[0]->number, data[count]);
     buttons[count] = (struct button){.label = BUTTONS[BUTTON_BLOCK].label, .data = data[count]};
     struct text html = text_over(buffer, sizeof buffer);
@@ -80,6 +84,7 @@ static void put(const struct questions *questions, const struct question *questi
     transport_set(questions->transport, question->post, buffer, buttons, count + 1);
     html = text_over(buffer, sizeof buffer);
     texts_answered(&html, view, &question->from, TEXTS_GONE);
+    /* What the next vps-agent changes the message to, if this one is killed. */
     transport_keep(questions->transport, question->post, buffer);
 }
 

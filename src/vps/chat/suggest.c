@@ -93,6 +93,7 @@ static void suggest_machine(const char *word, const char *bot_name, struct sugge
         struct command command;
         if (row->opens && is_of_scheme(row, word) &&
             add(suggestions, bot_name, &command, "/%s %s", row->name, word)) {
+            /* nas:3389 without a command is taken for RDP, though /ssh could dial it, too. */
             suggestions->count -= is_for_another(row, command.target.port);
         }
     }

@@ -56,6 +56,7 @@ static void add_last(struct text *html, const struct session_view *view, const s
         text_add(html, asks_always ? "" : "\nYou have not been let in from there before.");
         return;
     }
+    /* In UTC, since Telegram does not say in which time zone its users are. */
     strftime(when, sizeof when, "%d %b, %H:%M UTC", gmtime_r(&last, &utc));
     text_add(html, "\nYour last session came from ");
     if (addr_same_party(&view->last_from, from)) {

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
+/* The words of a target can mislead whoever reads them, so they are few, and in quotes. */
 enum { WORDS_MAX = 200 };
 
 /* ---- SSH ------------------------------------------------------------------ */
@@ -33,6 +34,10 @@ static size_t find_identification(const char *said, size_t len)
     return len;
 }
 
+/*
+ * Key exchange is binary (RFC 4253, section 6): whoever came that far was not turned away, and its
+ * bytes are no words.
+ */
 static bool is_text(const char *said, size_t len)
 {
     for (size_t i = 0; i < len; i++) {

@@ -111,6 +111,11 @@ static void tell_all(struct news *news, const struct session_event *event)
     }
 }
 
+/*
+ * A watcher may close the session that it is told of. Told at once, that end would reach those
+ * behind it before the event that led to it; so it waits at the end of the list until all have
+ * heard.
+ */
 void news_tell(struct news *news, const struct session_event *event)
 {
     struct item *item = copy_of(event), **end = &news->first;

@@ -93,6 +93,7 @@ static void end_rests(struct ports *ports, uint64_t now_ms)
     }
 }
 
+/* -EADDRINUSE is also another program's port, which only listening on it finds out. */
 static int try_port(struct ports *ports, uint32_t index, uint16_t *ret_port)
 {
     uint16_t port = (uint16_t)(ports->first + index);
@@ -130,6 +131,7 @@ int ports_listen(struct ports *ports, uint64_t now_ms, uint16_t *ret_port)
     return -EADDRINUSE;
 }
 
+/* A session keeps its port while it is closed (taken), so no other one can get it meanwhile. */
 int ports_relisten(struct ports *ports, uint16_t port)
 {
     return net_listen(ports->bind_address, port, BACKLOG);

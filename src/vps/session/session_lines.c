@@ -23,6 +23,10 @@ const char *session_user(const struct session *session)
     return session_terms(session)->user;
 }
 
+/*
+ * People paste this line into a shell. In double quotes all that a user name may hold (target.c)
+ * means nothing to sh, zsh, fish, cmd or PowerShell.
+ */
 static void add_ssh_line(const struct session *session, struct text *text)
 {
     char alias[HOSTKEY_ALIAS_SIZE];

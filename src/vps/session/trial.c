@@ -27,6 +27,10 @@ static void give_verdict(struct trial *trial, bool alive)
     trial->fn(trial->arg, alive);
 }
 
+/*
+ * What the kernel has sent and nobody has acknowledged yet (tcp(7), SIOCOUTQ). It has no event for
+ * that, so it is asked again and again.
+ */
 static bool is_acknowledged(const struct trial *trial)
 {
     int unacknowledged;

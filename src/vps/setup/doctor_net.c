@@ -10,7 +10,7 @@
 #include "base/net.h"
 #include "vps/setup/doctor.h"
 
-enum { SAMPLES = 16, PORTS = 65536, FEW_PORTS = 32, LISTENING = 0x0a, TIME_WAIT = 0x06 };
+enum { SAMPLES = 16, PORTS = 65536, FEW_PORTS = 32, TIME_WAIT = 0x06 };
 
 /* ---- does VPS_HOST point here? -------------------------------------------- */
 

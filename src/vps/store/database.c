@@ -129,6 +129,10 @@ static int run(struct database *database, const char *sql)
     return error_of(database->sqlite, sqlite3_exec(database->sqlite, sql, NULL, NULL, NULL));
 }
 
+/*
+ * A file that was removed or replaced can still be written to, and nobody would ever read what is
+ * in it.
+ */
 bool database_has_gone(struct database *database)
 {
     int gone = 0;
@@ -138,6 +142,7 @@ bool database_has_gone(struct database *database)
 
 int database_begin(struct database *database)
 {
+    /* A plain BEGIN takes the lock for writing only at its first change, and could fail there. */
     return run(database, "BEGIN IMMEDIATE");
 }
 
@@ -214,6 +219,10 @@ static int look_through(struct database *database)
     return err < 0 ? err : well ? 0 : -EUCLEAN;
 }
 
+/*
+ * All steps in one transaction: a crash leaves the old schema or the new one, and nothing in
+ * between.
+ */
 static int migrate(struct database *database, const char *const *migrations, unsigned from,
                    unsigned to)
 {

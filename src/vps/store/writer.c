@@ -65,6 +65,10 @@ static int open_database(struct writer *writer, enum anew *ret_anew, struct why 
     return err;
 }
 
+/*
+ * A statement that is wrong in itself (-EINVAL) would be wrong the next time, too, and hold up all
+ * others for good: its owner hears of it, and the rest is written.
+ */
 static int write_changes(struct database *database, const struct change_queue *queue)
 {
     int err = database_begin(database);
@@ -96,6 +100,10 @@ static int write_all(struct writer *writer, enum anew *ret_anew)
     }
     int err = writer->database ? 0 : open_database(writer, ret_anew, NULL);
     err = err < 0 ? err : write_changes(writer->database, &writer->writing);
+    /*
+     * A full disk and a lock pass by themselves. Anything else may be damage, which only opening
+     * anew finds (quick_check).
+     */
     if (err < 0 && err != -ENOSPC && err != -EBUSY) {
         close_database(writer); /* opened anew, and looked through, the next time */
     }

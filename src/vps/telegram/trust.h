@@ -31,12 +31,16 @@ void trust_free(struct trust *trust);
 /* The file or folder; "" if it is the certificates that are built in. */
 const char *trust_path(const struct trust *trust);
 
-/* The built-in certificates that are in use: 0 if it is the system's. Some of what is built in
- * may not be readable: curves that no server uses. */
+/*
+ * The built-in certificates that are in use: 0 if it is the system's. Some of what is built in may
+ * not be readable: curves that no server uses.
+ */
 unsigned trust_builtin_count(const struct trust *trust);
 
-/* Which authorities a transfer has to trust, and that certificates which it is shown are signed by
- * SHA-2 and keys of today's lengths. */
+/*
+ * Which authorities a transfer has to trust, and that certificates which it is shown are signed by
+ * SHA-2 and keys of today's lengths.
+ */
 CURLcode trust_set(struct trust *trust, CURL *easy);
 
 #endif
