@@ -17,6 +17,7 @@ struct setting {
     const char *takes;         /* "a port, 1 to 65535" */
     const struct setting_type *type;
     size_t offset; /* of the field, in the struct that the table is of */
+    size_t field;  /* and its size, which fits the type: a test compares them */
     long min, max; /* for numbers; max: the longest of a text, in bytes without the NUL */
     bool secret;   /* its value never appears in a message */
     bool optional; /* not set: the field stays as it is */

@@ -67,7 +67,9 @@ static const struct setting_type TARGETS = {parse_targets, sizeof(struct targets
 
 /* ---- the tables ----------------------------------------------------------- */
 
-#define FIELD(name) .offset = offsetof(struct gateway_settings, name)
+#define FIELD(name)                                    \
+    .offset = offsetof(struct gateway_settings, name), \
+    .field = sizeof(((struct gateway_settings *)0)->name)
 
 /* GATEWAY_NAME has its default in gateway_settings_load(). */
 static const struct setting OWN[] = {

@@ -5,7 +5,9 @@
 
 enum { WORKERS_DEFAULT_MAX = 4, WORKERS_MAX = 64 };
 
-#define FIELD(name) .offset = offsetof(struct common_settings, name)
+#define FIELD(name)                                   \
+    .offset = offsetof(struct common_settings, name), \
+    .field = sizeof(((struct common_settings *)0)->name)
 
 /*
  * Worker threads and the sandbox are made once, before the first connection, and what the sandbox

@@ -38,7 +38,7 @@ def libraries():
     return sorted(word for word in words if word.startswith("-isystem"))
 
 
-@pytest.mark.parametrize("sender, later", [("VPS", "on_wake"), ("GATEWAY", "on_awake"), ("BOTH", "on_pair")])
+@pytest.mark.parametrize("sender, later", [("VPS", "on_later_order"), ("GATEWAY", "on_later_answer"), ("BOTH", "on_later_greeting")])
 def test_a_message_without_a_function_for_it_does_not_compile(sender, later):
     source = handlers_of(sender)
     assert what_it_misses(source) == set(), "today's are all handled"

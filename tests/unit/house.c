@@ -24,12 +24,13 @@ void house_close_door(struct house *house)
     house->door = NULL;
 }
 
-static enum verdict on_judge(void *arg, const struct addr *from, bool has_secret)
+static enum verdict on_judge(void *arg, const struct addr *from, bool has_secret, bool spoke)
 {
     struct house *house = arg;
     (void)from;
     house->judged++;
     house->judged_with_secret += has_secret;
+    house->judged_silent += !spoke;
     return has_secret ? house->with_secret : house->without;
 }
 

@@ -21,7 +21,7 @@ struct house {
 
     enum verdict with_secret, without;
     const char *expected; /* the user came from here before; may be NULL */
-    unsigned judged, judged_with_secret;
+    unsigned judged, judged_with_secret, judged_silent;
     bool silent_are_in; /* the judge's word about clients that say nothing */
     unsigned silent;    /* how often it was asked for */
 

@@ -66,6 +66,7 @@ static void who_has_nothing_to_say_is_judged_at_once_and_may_wait_in_silence(voi
     assert_int_equal(door_parked(house.door, parked), 1);
     assert_string_equal(parked[0].words, "");
     assert_int_equal(house.admitted + house.silent, 0);
+    assert_int_equal(house.judged_silent, 1);
     assert_int_equal(door_admit(house.door, house.parked[0]), 0);
     assert_int_equal(house.admitted, 1);
     assert_int_equal(house.len, 0);

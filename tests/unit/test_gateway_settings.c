@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "fields.h"
 #include "gateway/settings.h"
 #include "shared/gateway_name.h"
 
@@ -182,6 +183,12 @@ static void what_is_wrong_changes_nothing(void **state)
     gateway_settings_done(&settings);
 }
 
+static void every_setting_has_a_field_of_its_own(void **state)
+{
+    (void)state;
+    fields_fit(GATEWAY_VOCABULARY.tables);
+}
+
 static void every_setting_can_be_compared_and_shown(void **state)
 {
     const struct setting *row;
@@ -200,6 +207,7 @@ static void every_setting_can_be_compared_and_shown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_setting_has_a_field_of_its_own),
         cmocka_unit_test(every_setting_can_be_compared_and_shown),
         cmocka_unit_test_setup(two_settings_are_enough, set_up),
         cmocka_unit_test_setup(wrong_ones_are_named, set_up),

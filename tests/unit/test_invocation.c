@@ -34,6 +34,17 @@ static void options_stand_anywhere_and_in_each_form(void **state)
     assert_string_equal(invocation.out, "-");
 }
 
+/* vps-agent is asked about all but these two, and somebody reads what it says. */
+static void every_answer_is_shown(void **state)
+{
+    (void)state;
+    for (const struct command *command = commands_next(NULL); command;
+         command = commands_next(command)) {
+        bool asked = strcmp(command->name, "help") != 0 && strcmp(command->name, "version") != 0;
+        assert_int_equal(command->show != NULL, asked);
+    }
+}
+
 static void two_hyphens_end_the_options(void **state)
 {
     struct invocation invocation;
@@ -111,6 +122,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_stand_anywhere_and_in_each_form),
+        cmocka_unit_test(every_answer_is_shown),
         cmocka_unit_test(two_hyphens_end_the_options),
         cmocka_unit_test(a_timeout_is_a_number_and_means_to_wait),
         cmocka_unit_test(what_is_wrong_is_said_with_what_is_right),

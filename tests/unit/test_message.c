@@ -304,7 +304,7 @@ static void the_wire_is_what_the_protocol_says(void **state)
         {{.type = MESSAGE_DIAL_TARGET, .dial_target = {5, 2}}, WIRE("\x14\0\0\0\0\0\0\0\5\0\2")},
     };
     (void)state;
-    assert_int_equal(sizeof GOLDEN / sizeof *GOLDEN, ROW_COUNT);
+    _Static_assert(sizeof GOLDEN / sizeof *GOLDEN == ROW_COUNT, "each message has its bytes here");
     for (size_t i = 0; i < ROW_COUNT; i++) {
         uint8_t wire[MESSAGE_MAX];
         assert_int_equal(GOLDEN[i].message.type, ROWS[i].type);
@@ -321,6 +321,9 @@ static void every_row_is_of_a_version_that_is_spoken(void **state)
     for (size_t i = 0; i < ROW_COUNT; i++) {
         assert_in_range(ROWS[i].since, PROTOCOL_FIRST_VERSION, PROTOCOL_MAX_VERSION);
         assert_int_equal(message_since(ROWS[i].type), ROWS[i].since);
+    }
+    /* What is released stays what it is; later rows come behind. */
+    for (size_t i = 0; i < 9; i++) {
         assert_int_equal(ROWS[i].since, ROWS[i].type == MESSAGE_DIAL_TARGET ? 2 : 1);
     }
     assert_true(message_since((enum message_type)99) > PROTOCOL_MAX_VERSION);

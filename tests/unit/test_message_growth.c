@@ -103,8 +103,8 @@ static void a_message_is_there_from_its_version_on(void **state)
         enum message_sender sender;
         unsigned since;
     } ROWS_OF[] = {{MESSAGE_DIAL_TARGET, SENDER_VPS, 2},
-                   {MESSAGE_WAKE, SENDER_VPS, 3},
-                   {MESSAGE_AWAKE, SENDER_GATEWAY, 4}};
+                   {MESSAGE_LATER_ORDER, SENDER_VPS, 3},
+                   {MESSAGE_LATER_ANSWER, SENDER_GATEWAY, 4}};
     (void)state;
     for (size_t i = 0; i < sizeof ROWS_OF / sizeof *ROWS_OF; i++) {
         struct message message = {.type = ROWS_OF[i].type}, got;

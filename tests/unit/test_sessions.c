@@ -14,10 +14,32 @@
 
 #include "base/net.h"
 #include "control/tls.h"
+#include "vps/admission/greeting.h"
+#include "vps/session/explain.h"
 #include "vps_world.h"
 
 static const struct owner ADMIN = {OWNER_LOCAL, 0};
 static const char ANNA[] = "127.0.0.2", BERT[] = "127.0.0.3";
+
+/* NULL: the kind's own. Another kind of client, whose server speaks first. */
+static const struct greeting_reader *other_reader;
+
+const struct greeting_reader *__real_greeting_reader(enum kind kind);
+const struct greeting_reader *__wrap_greeting_reader(enum kind kind);
+
+const struct greeting_reader *__wrap_greeting_reader(enum kind kind)
+{
+    return other_reader ? other_reader : __real_greeting_reader(kind);
+}
+
+static long nothing_is_missing(const uint8_t *data, size_t len)
+{
+    (void)data;
+    (void)len;
+    return 0;
+}
+
+static const struct greeting_reader SILENCE = {.missing = nothing_is_missing, .words = words_clean};
 
 static struct world *new_world(void)
 {
@@ -1052,6 +1074,33 @@ static void a_stranger_is_parked_until_somebody_decides(void **state)
     world_stop(world);
 }
 
+/* Where the server speaks first nobody has claimed the session for a while: the first stays in. */
+static void a_silent_client_takes_nobodys_place(void **state)
+{
+    struct world *world = new_world();
+    struct session_view view;
+    int data;
+    (void)state;
+    world->settings.admit = ADMIT_AUTO;
+    world_start(world);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
+    other_reader = &SILENCE;
+    int anna = client_connect(ANNA, public_port(session));
+    WAIT_FOR(&world->stage, state_of(session) == SESSION_CONNECTED);
+    int bert = client_connect(BERT, public_port(session));
+    WAIT_FOR(&world->stage, client_was_sent_off(bert));
+    session_view(session, &view);
+    assert_true(view.has_client);
+    assert_int_equal(view.connections, 1);
+    assert_int_equal(view.connections_total, 1);
+    other_reader = NULL;
+    close(anna);
+    close(bert);
+    session_close(session);
+    close(data);
+    world_stop(world);
+}
+
 /* The message about strangers is closed when the port is: with their numbers, not with none. */
 static void the_last_that_is_said_of_strangers_has_their_numbers(void **state)
 {
@@ -1378,6 +1427,20 @@ static void each_end_has_a_word_of_its_own(void **state)
     }
 }
 
+static void each_end_is_a_clause_without_gaps(void **state)
+{
+    const struct terms terms = {.gateway = (char[]){"home"}};
+    const struct why why = {"the reason"};
+    (void)state;
+    for (int end = SESSION_END_REFUSED; end < SESSION_END_COUNT; end++) {
+        char buffer[400];
+        struct text text = text_over(buffer, sizeof buffer);
+        explain_end(&terms, (enum session_end)end, &why, &text);
+        assert_true(buffer[0]);
+        assert_null(strpbrk(buffer, "{}"));
+    }
+}
+
 static void sessions_are_found_by_their_names_and_in_their_order(void **state)
 {
     struct world *world = new_world();
@@ -1499,6 +1562,7 @@ int main(void)
         cmocka_unit_test(ports_run_out_and_come_back_after_their_rest),
         cmocka_unit_test(a_session_needs_a_gateway_and_one_that_is_meant),
         cmocka_unit_test(a_stranger_is_parked_until_somebody_decides),
+        cmocka_unit_test(a_silent_client_takes_nobodys_place),
         cmocka_unit_test(the_last_that_is_said_of_strangers_has_their_numbers),
         cmocka_unit_test(the_secret_comes_in_past_the_parked),
         cmocka_unit_test(scanners_change_nothing),
@@ -1508,6 +1572,7 @@ int main(void)
         cmocka_unit_test(a_watcher_hears_the_whole_story_in_order),
         cmocka_unit_test(each_event_shows_the_session_as_it_was),
         cmocka_unit_test(each_end_has_a_word_of_its_own),
+        cmocka_unit_test(each_end_is_a_clause_without_gaps),
         cmocka_unit_test(sessions_are_found_by_their_names_and_in_their_order),
         cmocka_unit_test(a_session_keeps_what_it_was_opened_with),
         cmocka_unit_test(who_may_not_any_more_is_out_at_once),

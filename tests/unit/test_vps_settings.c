@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "fields.h"
 #include "vps/settings/settings.h"
 
 #define KEY   "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1F"
@@ -466,6 +467,12 @@ static void what_cannot_be_read_twice_is_refused(void **state)
     assert_non_null(strstr(why.text, "/dev/zero"));
 }
 
+static void every_setting_has_a_field_of_its_own(void **state)
+{
+    (void)state;
+    fields_fit(VPS_VOCABULARY.tables);
+}
+
 static void every_setting_can_be_compared_and_shown(void **state)
 {
     const struct setting *row;
@@ -484,6 +491,7 @@ static void every_setting_can_be_compared_and_shown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_setting_has_a_field_of_its_own),
         cmocka_unit_test(every_setting_can_be_compared_and_shown),
         cmocka_unit_test_setup(four_settings_are_enough, set_up),
         cmocka_unit_test_setup(without_telegram_its_settings_are_not_looked_at, set_up),

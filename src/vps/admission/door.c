@@ -174,7 +174,8 @@ static void decide(struct visitor *visitor)
     char words[WORDS_SIZE];
     bool knows_secret = has_secret(visitor);
     greeting_of(door)->words(visitor->bytes, visitor->have, words);
-    enum verdict verdict = door->events->judge(door->arg, &visitor->from, knows_secret);
+    enum verdict verdict = door->events->judge(door->arg, &visitor->from, knows_secret,
+                                               visitor->have > 0);
     const struct newcomer newcomer = {
         .fd = visitor->fd,
         .from = visitor->from,

@@ -33,8 +33,11 @@ enum {
 struct door_events {
     /* Whether the user came from this party before. A pure question. */
     bool (*expects)(void *arg, const struct addr *from);
-    /* What to do with a client that speaks the protocol. It may be noted, and frees nothing. */
-    enum verdict (*judge)(void *arg, const struct addr *from, bool has_secret);
+    /*
+     * What to do with a client whose greeting is whole. It may be noted, and frees nothing. spoke:
+     * it has said something; a client of a kind whose server speaks first has not.
+     */
+    enum verdict (*judge)(void *arg, const struct addr *from, bool has_secret, bool spoke);
     /* Whether one that has said nothing, and may be a client, is let in anyway. */
     bool (*admits_silent)(void *arg, const struct addr *from);
     /*

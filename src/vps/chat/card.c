@@ -133,7 +133,7 @@ static void post_with_buttons(struct card *card, const struct session_view *view
                               const char *command)
 {
     char close[BUTTON_DATA_SIZE], more[BUTTON_DATA_SIZE];
-    struct button buttons[3];
+    struct button buttons[1 + BUTTON_COUNT]; /* Copy, and each of the others once */
     unsigned count = 0;
     if (command[0]) {
         buttons[count++] = (struct button){.label = LABEL_COPY, .copy = command};

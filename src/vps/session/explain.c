@@ -101,10 +101,14 @@ static void add_fact(struct text *text, const struct terms *terms, const struct 
         text_add(text, "%s", terms->gateway);
     } else if (is_word(name, len, "why")) { /* without memory for it, it is in the log */
         text_add(text, "%s", why ? why->text : "the gateway could not open it");
-    } else {
-        text_add_seconds(text, is_word(name, len, "timeout") ? limits->timeout_s
-                               : is_word(name, len, "idle")  ? limits->idle_s
-                                                             : limits->time_s);
+    } else if (is_word(name, len, "timeout")) {
+        text_add_seconds(text, limits->timeout_s);
+    } else if (is_word(name, len, "idle")) {
+        text_add_seconds(text, limits->idle_s);
+    } else if (is_word(name, len, "time")) {
+        text_add_seconds(text, limits->time_s);
+    } else { /* a test finds it */
+        text_add(text, "{%.*s}", (int)len, name);
     }
 }
 

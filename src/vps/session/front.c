@@ -152,36 +152,45 @@ static bool on_expects(void *arg, const struct addr *from)
     return insider_is(&front->in, from) || is_known(front, from);
 }
 
-/* Who has not claimed the session stands in nobody's way. */
-static enum verdict on_judge(void *arg, const struct addr *from, bool has_secret)
+/* An old gateway dials at a client's first byte alone. False: said, and it is turned away. */
+static bool can_be_silent(struct front *front, const struct addr *from)
+{
+    char host[ADDR_HOST_MAX];
+    if (front->events->can_dial_target(front->arg)) {
+        return true;
+    }
+    note(front, true,
+         "a client at %s waited for the server to speak first, which gateway %s does "
+         "not support: upgrade gateway-agent there",
+         addr_host_text(from, host), front->terms->gateway);
+    return false;
+}
+
+/*
+ * Who has not claimed the session stands in nobody's way who speaks. Two that are silent are
+ * equally doubtful, and the first one may be the user.
+ */
+static enum verdict on_judge(void *arg, const struct addr *from, bool has_secret, bool spoke)
 {
     struct front *front = arg;
     struct visit visit = visit_of(front, from, has_secret);
-    visit.somebody_is_in &= !front_is_unclaimed(front);
+    visit.somebody_is_in &= !(spoke && front_is_unclaimed(front));
     enum verdict verdict = judge_visit(&visit);
     if (verdict == VERDICT_DROP) {
         turn_away(front, &visit, from);
     }
-    return verdict;
+    return verdict != VERDICT_ADMIT || spoke || can_be_silent(front, from) ? verdict : VERDICT_DROP;
 }
 
 static bool on_silent(void *arg, const struct addr *from)
 {
     struct front *front = arg;
     struct visit visit = visit_of(front, from, false);
-    char host[ADDR_HOST_MAX];
     if (judge_silent(&visit) != VERDICT_ADMIT) {
         drop_silent(front, &visit, from);
         return false;
     }
-    if (!front->events->can_dial_target(front->arg)) {
-        note(front, true,
-             "a client at %s waited for the server to speak first, which gateway %s does "
-             "not support: upgrade gateway-agent there",
-             addr_host_text(from, host), front->terms->gateway);
-        return false;
-    }
-    return true;
+    return can_be_silent(front, from);
 }
 
 /* ---- who comes in ---------------------------------------------------------- */

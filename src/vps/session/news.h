@@ -32,7 +32,8 @@ enum session_event_kind {
 };
 
 /*
- * Pointers are NULL where the event has no such thing, and valid while it is told. The session
+ * Pointers are NULL where the event has no such thing, and valid while it is told: one that is
+ * added is added to copy_of() (news.c), too. The session
  * itself may be further on already: session_view() has it as it is now, `view` as it was.
  */
 struct session_event {

@@ -118,7 +118,8 @@ static const struct setting_type ADMIT = {parse_admit, sizeof(enum admit), show_
 
 /* ---- the tables ----------------------------------------------------------- */
 
-#define FIELD(name) .offset = offsetof(struct vps_settings, name)
+#define FIELD(name) \
+    .offset = offsetof(struct vps_settings, name), .field = sizeof(((struct vps_settings *)0)->name)
 
 /* Not read with --local. */
 static const struct setting TELEGRAM[] = {
