@@ -236,11 +236,16 @@ void policy_add_hours(const struct policy_rule *rule, struct text *text)
     text_add(text, "%s", rule->hours_count == 0 ? "always" : "");
 }
 
+static const char *said_host(const struct policy_question *question)
+{
+    return question->said ? question->said : question->target->host;
+}
+
 /* A name that was meant, of those that this person may reach at some time. */
 static const char *nearest_target(const struct policy *policy,
                                   const struct policy_question *question)
 {
-    struct nearest nearest = nearest_to(question->target->host);
+    struct nearest nearest = nearest_to(said_host(question));
     for (unsigned i = 0; i < policy->target_count; i++) {
         struct target target = {.port = kind_row(question->kind)->port};
         struct why why;
@@ -278,7 +283,7 @@ void policy_say(const struct policy *policy, const struct policy_question *quest
         break;
     case POLICY_NO_RULE:
         near = nearest_target(policy, question);
-        text_add(text, "You may not reach %.64s by %s.", question->target->host, kind);
+        text_add(text, "You may not reach %.64s by %s.", said_host(question), kind);
         if (near) {
             text_add(text, " Did you mean %s?", near);
         }

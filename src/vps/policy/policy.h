@@ -122,6 +122,7 @@ struct policy_question {
     const struct policy_user *user; /* NULL: a stranger */
     enum kind kind;
     const struct target *target; /* resolved. Its gateway "": whichever; rules for one may fit */
+    const char *said; /* the host as it was typed, for refusals; NULL: the resolved one */
     int64_t unix_s;
     bool whenever; /* the hours and expiry do not matter: for sessions that run */
 };

@@ -20,7 +20,7 @@ void sessions_unwatch(struct sessions *sessions, const void *arg);
  * Opens a session: it is opening when this returns, and what comes of it is told
  * to the watchers, never from inside this call; that it was opened or refused is told in here. On failure why is a sentence for
  * the user: -ENOTCONN no gateway online, -ENOENT no gateway of that name,
- * -EINVAL the target is a gateway, -EDESTADDRREQ several gateways and none named, -EADDRINUSE no port free,
+ * -EACCES the policy does not allow it, -EINVAL the target is a gateway, or a name of the policy that is not for this, -EDESTADDRREQ several gateways and none named, -EADDRINUSE no port free,
  * -EDQUOT the user's limit, -ENFILE the limit of all, -ESHUTDOWN while draining.
  */
 int sessions_open(struct sessions *sessions, const struct session_request *request,
