@@ -5,7 +5,7 @@
 #   install.sh gateway                 in the LAN: gateway-agent
 #   install.sh vps|gateway --uninstall takes away what it installed; settings and state stay
 # The service is systemd's, OpenRC's or OpenWrt's, by what the machine has. It is enabled, and started
-# by you when it has its settings; one that runs goes on until you restart it. Settings stay as they are.
+# by you when it has its settings; one that runs keeps running until you restart it. Settings stay as they are.
 set -eu
 umask 022
 here=$(cd "$(dirname "$0")" && pwd)
@@ -183,7 +183,7 @@ install_it() {
     say "installed $("/usr/bin/$agent" --version)"
     [ -n "$manager" ] || say "there is no systemd, OpenRC or procd here: start it with what you have"
     if [ $running = yes ]; then
-        say "the running agent goes on, so that no session ends. To switch to the new version:"
+        say "the old version keeps running, so that no session ends. To switch to the new version:"
         [ "$side" = gateway ] || echo "    sudo pamctl drain --wait"
     elif [ "$side" = vps ]; then
         say "next, set it up and start it:"

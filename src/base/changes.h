@@ -46,7 +46,8 @@ void changes_say(const struct changes *changes, struct text *text);
  */
 void changes_log(const struct changes *changes, const struct log *log, enum log_level was);
 
-/* For a type's `differ`: adds ", " if something stands there, and then an item and what became of it. */
+/* For a type's `differ`: adds ", " if something stands there, and then an item and what became of
+ * it. */
 void changes_add_item(struct text *text, const char *item, const char *verb);
 
 #endif

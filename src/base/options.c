@@ -127,7 +127,10 @@ static int parse_flag(const struct options_table *table, const char *arg, struct
     return refuse_unknown(table, arg, why);
 }
 
-/* "NAME VALUE" or "NAME=VALUE". True if it was that; the value is NULL or empty if it is missing. */
+/*
+ * "NAME VALUE" or "NAME=VALUE". True if it was that; the value is NULL or empty
+ * if it is missing.
+ */
 static bool take_value(char ***argv, const char *name, char **ret_value)
 {
     char *arg = **argv;

@@ -102,7 +102,10 @@ static bool is_within(const char *host, size_t len, const char *domain, size_t d
            (domain_len == len || host[len - domain_len - 1] == '.');
 }
 
-/* no_proxy: domains, with a dot in front or without, or a * for all. Networks are libcurl's alone. */
+/*
+ * no_proxy: domains, with a dot in front or without, or a * for all. Networks are
+ * libcurl's alone.
+ */
 static bool is_excepted(const char *api_url)
 {
     const char *lower = getenv("no_proxy"), *list = lower ? lower : getenv("NO_PROXY");

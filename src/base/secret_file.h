@@ -19,8 +19,8 @@ int secret_file_check(const char *path, struct why *why);
 /*
  * Writes it beside and renames, so that the file is a whole one at every moment. An
  * existing file keeps its owner and mode, except that others lose their rights; a new one gets
- * 0640 and the group pamtunnel if root writes it, and 0600 otherwise. Creates the folder. 0, or -errno
- * with why.
+ * 0640 and the group pamtunnel if root writes it, and 0600 otherwise. Creates the folder. 0, or
+ * -errno with why.
  */
 int secret_file_replace(const char *path, const char *content, struct why *why);
 

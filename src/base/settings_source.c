@@ -1,7 +1,8 @@
 /*
  * The env file is read to its end at once when it is opened, and never again: whoever wants what it
- * says now opens another source. All of its lines are kept, with their numbers, so that messages can
- * name them. The environment, and files that NAME_FILE names, are read when a value is asked for.
+ * says now opens another source. All of its lines are kept, with their numbers, so that messages
+ * can name them. The environment, and files that NAME_FILE names, are read when a value is asked
+ * for.
  *
  * The order for one name: NAME in the environment, NAME_FILE there, NAME in the file, NAME_FILE
  * there, the default. So a container's secret file can be overridden by hand, and a service's

@@ -208,6 +208,9 @@ static void on_goodbye(struct channel *channel, const struct message_goodbye *go
         channel->options.events->looked) {
         struct message_goodbye answer = {.reason = GOODBYE_LOOK};
         channel->options.events->looked(channel->options.arg, &answer);
+        if (is_over(channel)) {
+            return;
+        }
         send_goodbye(channel, (enum goodbye_reason)answer.reason, answer.text);
     }
     fail(channel, CHANNEL_END_GOODBYE, goodbye->text);

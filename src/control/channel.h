@@ -31,7 +31,7 @@ enum channel_end {
     CHANNEL_END_TIMEOUT,  /* handshake too slow, or two PINGs unanswered */
 };
 
-/* Called from the loop. The owner may free the channel in any of them but `looked`. */
+/* Called from the loop. The owner may free the channel in any of them. */
 struct channel_events {
     /* Both HELLOs are there: channel_send() works from now on. */
     void (*opened)(void *arg);

@@ -157,7 +157,8 @@ struct widths {
     int target, state;
 };
 
-/* "from 203.0.113.7  2 connections now, 5 in all  1.4 MB received, 12 kB sent", as its user sees it. */
+/* "from 203.0.113.7  2 connections now, 5 in all  1.4 MB received, 12 kB sent", as its user sees
+ * it. */
 static void show_client(const json_t *session)
 {
     char received[32], sent[32];

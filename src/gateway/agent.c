@@ -1,11 +1,11 @@
 /*
- * The agent owns everything and holds no state of its own: uplink and tunnels do not know each other,
- * commands go from the one to the other here, and answers back. Losing the control connection touches
- * no tunnel that relays.
+ * The agent owns everything and holds no state of its own: uplink and tunnels do not know each
+ * other, commands go from the one to the other here, and answers back. Losing the control
+ * connection touches no tunnel that relays.
  *
  * The order of the start is the order of trust: the files are read and --health's socket is bound
- * first, then the sandbox closes, and only then come the loop, threads, and the first connection. The
- * end goes the other way, and waits on the loop for what closes late.
+ * first, then the sandbox closes, and only then come the loop, threads, and the first connection.
+ * The end goes the other way, and waits on the loop for what closes late.
  */
 #include "gateway/agent.h"
 

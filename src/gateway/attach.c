@@ -1,6 +1,6 @@
 /*
- * dialling -> STEP_HELLO -> STEP_ANSWER -> STEP_FINAL -> STEP_DONE: one part of the proof is sent or
- * read at a time, in one buffer. Nothing is read beyond the answer, since what follows it in the
+ * dialling -> STEP_HELLO -> STEP_ANSWER -> STEP_FINAL -> STEP_DONE: one part of the proof is sent
+ * or read at a time, in one buffer. Nothing is read beyond the answer, since what follows it in the
  * connection is the user's and goes to the relay.
  *
  * It ends itself, once, before it calls back: attach_fail() and attach_succeed() free everything

@@ -1,11 +1,11 @@
 /*
- * look-up -> list -> probe, and out at whichever of them says no. The list is asked twice: whether it
- * could have such a target at all, before a name is looked up, and whether it has the addresses that
- * came of it; and once more after the probe, since it may be another list by then.
+ * look-up -> list -> probe, and out at whichever of them says no. The list is asked twice: whether
+ * it could have such a target at all, before a name is looked up, and whether it has the addresses
+ * that came of it; and once more after the probe, since it may be another list by then.
  *
  * It ends itself, once, before it calls back (reach_finish()), and never from inside reach_start():
- * even what is refused at once is refused in the next turn of the loop, so that whoever starts it has
- * it in hand when it ends.
+ * even what is refused at once is refused in the next turn of the loop, so that whoever starts it
+ * has it in hand when it ends.
  */
 #include "gateway/reach.h"
 

@@ -1,7 +1,7 @@
 /*
- * An entry is cut into host, bits and ports first, and then each part is read, so that the complaint
- * is about the part that is wrong and shows the entry as it was written. Whatever could mean two
- * things is refused: the list is a boundary, and a guess would move it.
+ * An entry is cut into host, bits and ports first, and then each part is read, so that the
+ * complaint is about the part that is wrong and shows the entry as it was written. Whatever could
+ * mean two things is refused: the list is a boundary, and a guess would move it.
  */
 #include "gateway/target_entry.h"
 

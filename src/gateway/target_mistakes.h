@@ -1,6 +1,6 @@
 /*
- * target_mistakes: what people write in ALLOWED_TARGETS because other programs accept it: another mark
- * between two entries, a URL, a range of addresses. They are told what to write instead.
+ * target_mistakes: what people write in ALLOWED_TARGETS because other programs accept it: another
+ * mark between two entries, a URL, a range of addresses. They are told what to write instead.
  */
 #ifndef PAMTUNNEL_GATEWAY_TARGET_MISTAKES_H
 #define PAMTUNNEL_GATEWAY_TARGET_MISTAKES_H

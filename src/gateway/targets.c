@@ -1,6 +1,6 @@
 /*
- * The list is an array, gone through from the front: it is short, and asked once for each tunnel and
- * address. Whoever holds it goes on holding it through a reload, which swaps what is in it.
+ * The list is an array, gone through from the front: it is short, and asked once for each tunnel
+ * and address. Whoever holds it goes on holding it through a reload, which swaps what is in it.
  */
 #include "gateway/targets.h"
 

@@ -1,7 +1,8 @@
 /*
  * States are in tunnel.h. A tunnel owns one thing at a time that may call back (reach and attach
  * together while opening, then watch, dial, the link), and a callback that ends its object
- * clears the pointer first, so tunnel_free() can cancel whatever is left in any state.
+ * clears the pointer first, so tunnel_free() can cancel whatever is left in any state but relaying:
+ * the link is the relay's, which goes first.
  *
  * Re-entrancy: tunnel_end() reports to the owner, which frees the tunnel, so it is the last thing
  * that any function does. Only a link, which is a worker thread's, has to come back first: it is

@@ -2,7 +2,8 @@
  * invite: the join string, one line that carries all that a gateway needs to log in:
  *
  *     "pamtunnel1." BASE64URL(LENGTH16 | PORT16 | KEY 32 | NAME TEXT | HOST TEXT | CHECK 4)
- *     "pamtunnel2." BASE64URL(LENGTH16 | PORT16 | KEY 32 | UNTIL64 | NAME TEXT | HOST TEXT | CHECK 4)
+ *     "pamtunnel2." BASE64URL(LENGTH16 | PORT16 | KEY 32 | UNTIL64 | NAME TEXT | HOST TEXT |
+ *                              CHECK 4)
  *
  * The second form is that of a key whose first use must come before UNTIL (Unix time).
  * LENGTH counts all bytes, itself included; TEXT has a 16-bit length in front; CHECK is the

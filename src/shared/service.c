@@ -34,7 +34,10 @@ static bool has_unit(const char *service)
     return i < count;
 }
 
-/* A service that reads another env file would start with other settings than the person just made. */
+/*
+ * A service that reads another env file would start with other settings than the
+ * person just made.
+ */
 void service_start_command(struct text *text, const struct service *service, const char *env_file)
 {
     bool reads_it = env_file && strcmp(service->env_file, env_file) == 0;

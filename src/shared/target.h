@@ -27,8 +27,8 @@ struct target {
 
 /*
  * Reads the form above; an IPv6 address with a port is in [brackets]. USER@GATEWAY/HOST,
- * ssh://, rdp:// or another kind's name in front, and a slash or a dot at the end are taken too; characters
- * that nobody sees are taken off, and full-width ones and dashes read as ASCII's. A user
+ * ssh://, rdp:// or another kind's name in front, and a slash or a dot at the end are taken too;
+ * characters that nobody sees are taken off, and full-width ones and dashes read as ASCII's. A user
  * name is safe in a line that people paste into a shell, see user_name_is_plain(). On
  * failure (-EINVAL) why says what is wrong and what to write instead, in plain text.
  */

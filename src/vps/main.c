@@ -1,17 +1,6 @@
 /*
  * vps-agent: the part of pamtunnel on the public server. It answers the users,
  * opens a port for each session, lets in its user, and joins them with the gateway.
- *
- *     settings/   the configuration         agent    loop, signals, wiring
- *     gateways    the control port          admin    the socket for pamctl
- *     reload      the settings, read again
- *     keyring     whose the keys of TUNNEL_KEY are, and until when
- *     session/    what one command grants: its life, its two ports, its .rdp file
- *     admission/  who is let in at a session's public port
- *     bot/        the conversation in Telegram
- *     store/      one SQLite file, written by a thread of its own; state: what is in it
- *     setup/      --setup, --invite and --doctor, before there is an agent
- *     health      what --health says
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -109,7 +109,7 @@ void house_open(struct house *house, enum kind kind)
     house->without = VERDICT_DROP;
     house->fd = -1;
     stage_open(&house->stage);
-    const struct door_events events = {
+    static const struct door_events EVENTS = {
         .expects = on_expects,
         .judge = on_judge,
         .admits_silent = on_silent,
@@ -118,11 +118,10 @@ void house_open(struct house *house, enum kind kind)
         .left = on_left,
         .knocking = on_knocking,
         .departed = on_departed,
-        .arg = house,
     };
     int listener = stage_listen(&house->port);
     house->door = door_new(&house->stage.loop, listener, kind_row(kind),
-                           kind == KIND_RDP ? SECRET : "", &house->total, &events);
+                           kind == KIND_RDP ? SECRET : "", &house->total, &EVENTS, house);
     assert_non_null(house->door);
 }
 

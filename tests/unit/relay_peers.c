@@ -49,7 +49,10 @@ void *__wrap_malloc(size_t size)
 
 void *__wrap_calloc(size_t count, size_t size)
 {
-    /* Not the real one: a C library that is linked statically comes to __wrap_malloc() from there. */
+    /*
+     * Not the real one: a C library that is linked statically comes to
+     * __wrap_malloc() from there.
+     */
     size_t len;
     void *block = __builtin_mul_overflow(count, size, &len) ? NULL : __wrap_malloc(len);
     return block ? memset(block, 0, len) : NULL;

@@ -15,7 +15,7 @@
 #include "stage.h"
 #include "vps/session/dock.h"
 
-enum { NUMBER = 0x1234567, PLACES = DOCK_GUESTS_MAX + 1 /* one is expected */ };
+enum { NUMBER = 0x1234567, PLACES = DOCK_CALLERS_MAX + 1 /* one is expected */ };
 static const uint8_t OTHER[PROOF_TOKEN_SIZE] = "a token of thirty-two bytes, no!";
 
 /* ---- what is watched ------------------------------------------------------- */

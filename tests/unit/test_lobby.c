@@ -341,7 +341,10 @@ static void the_user_may_ask_who_waits(void **state)
     house_close(&house);
 }
 
-/* Neighbours join a question: 16 connections of four addresses must not use up all that are open. */
+/*
+ * Neighbours join a question: 16 connections of four addresses must not use up
+ * all that are open.
+ */
 static void neighbours_do_not_use_up_the_open_questions(void **state)
 {
     struct house house;

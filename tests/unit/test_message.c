@@ -150,7 +150,10 @@ static void every_message_reads_back_as_it_was_written(void **state)
     }
 }
 
-/* The bytes are copied to a place of their exact size, so that sanitizers see a read past the end. */
+/*
+ * The bytes are copied to a place of their exact size, so that sanitizers see a
+ * read past the end.
+ */
 static int decode_exact(const uint8_t *wire, size_t len, enum message_sender sender)
 {
     struct message got = {.type = (enum message_type)77};

@@ -268,6 +268,44 @@ static void strangers_do_not_hold_up_users(void **state)
     assert_int_equal(fake_calls(), 4);
 }
 
+/* Nor do they lose what they are told: somebody who was removed writes while that is said. */
+static void a_user_who_becomes_a_stranger_is_told_both(void **state)
+{
+    (void)state;
+    enum { USERS = 8 };
+    for (unsigned i = 0; i < USERS; i++) {
+        outbox_say(outbox, 100 + i, "access was taken away");
+        outbox_say_to_stranger(outbox, 100 + i, "private");
+    }
+    for (unsigned i = 0; i < USERS; i++) {
+        fake_message(i, 1 + i);
+    }
+    for (unsigned i = USERS; i < 2 * USERS && i < fake_calls(); i++) {
+        fake_message(i, 1 + i);
+    }
+    assert_true(outbox_is_empty(outbox));
+    outbox_say(outbox, ANNA, "a");
+    outbox_say_to_stranger(outbox, BERT, "private");
+    assert_string_equal(fake_string(fake_calls() - 2, "text"), "a");
+    assert_string_equal(fake_string(fake_calls() - 1, "text"), "private");
+    fake_message(fake_calls() - 2, 50);
+    fake_message(fake_calls() - 1, 51);
+}
+
+/* And somebody who becomes a user has all messages tried until they are delivered. */
+static void a_stranger_who_becomes_a_user_loses_nothing(void **state)
+{
+    (void)state;
+    outbox_say_to_stranger(outbox, ANNA, "private");
+    outbox_say(outbox, ANNA, "a");
+    fake_message(0, 1);
+    fake_later(1, 0, 0);
+    fakes_advance(1000);
+    assert_int_equal(fake_calls(), 3);
+    assert_string_equal(fake_string(2, "text"), "a");
+    fake_message(2, 2);
+}
+
 static void so_many_at_once_that_the_poll_keeps_its_connection(void **state)
 {
     (void)state;
@@ -488,6 +526,8 @@ int main(void)
         TEST(a_long_silence_is_of_its_chat_only_and_can_be_asked),
         TEST(what_the_server_cannot_take_holds_up_nothing_else),
         TEST(strangers_do_not_hold_up_users),
+        TEST(a_user_who_becomes_a_stranger_is_told_both),
+        TEST(a_stranger_who_becomes_a_user_loses_nothing),
         TEST(so_many_at_once_that_the_poll_keeps_its_connection),
         TEST(a_failed_message_comes_again_with_its_newest_content),
         TEST(a_server_that_always_fails_is_given_up),

@@ -1052,6 +1052,37 @@ static void a_stranger_is_parked_until_somebody_decides(void **state)
     world_stop(world);
 }
 
+/* The message about strangers is closed when the port is: with their numbers, not with none. */
+static void the_last_that_is_said_of_strangers_has_their_numbers(void **state)
+{
+    struct world *world = new_world();
+    enum { CROWD = 20 };
+    struct session_view view;
+    int crowd[CROWD], data;
+    (void)state;
+    world->settings.admit = ADMIT_ASK;
+    world_start(world);
+    stage_hurry(60);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
+    for (int i = 0; i < CROWD; i++) {
+        char from[20];
+        snprintf(from, sizeof from, "127.0.%d.2", i + 1);
+        crowd[i] = come_with_ssh(session, from);
+    }
+    WAIT_FOR(&world->stage, (session_view(session, &view), view.knocking.worth_telling));
+    session_close(session);
+    assert_int_equal(world->last.state, SESSION_ENDED);
+    assert_true(world->last.knocking.worth_telling);
+    assert_int_equal(world->last.knocking.clients, CROWD);
+    assert_int_equal(world->last.knocking.networks, CROWD);
+    assert_int_equal(world->last.knocking.unasked, 0);
+    for (int i = 0; i < CROWD; i++) {
+        close(crowd[i]);
+    }
+    close(data);
+    world_stop(world);
+}
+
 static void the_secret_comes_in_past_the_parked(void **state)
 {
     struct world *world = new_world();
@@ -1468,6 +1499,7 @@ int main(void)
         cmocka_unit_test(ports_run_out_and_come_back_after_their_rest),
         cmocka_unit_test(a_session_needs_a_gateway_and_one_that_is_meant),
         cmocka_unit_test(a_stranger_is_parked_until_somebody_decides),
+        cmocka_unit_test(the_last_that_is_said_of_strangers_has_their_numbers),
         cmocka_unit_test(the_secret_comes_in_past_the_parked),
         cmocka_unit_test(scanners_change_nothing),
         cmocka_unit_test(each_watcher_hears_of_an_end_once),

@@ -1,4 +1,7 @@
-/* The first packet of RDP clients: real ones as they were captured, and what strangers make of it. */
+/*
+ * The first packet of RDP clients: real ones as they were captured, and what
+ * strangers make of it.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
- * One check after the other, each a line or more of checkup.h. The VPS is reached by the handshake of
- * a login alone, so that a gateway-agent that runs under the same name stays online. A name with
+ * One check after the other, each a line or more of checkup.h. The VPS is reached by the handshake
+ * of a login alone, so that a gateway-agent that runs under the same name stays online. A name with
  * addresses of both families is tried over each, one after the other: an agent uses the one that
  * works, and a person would never see that the other one is broken.
  */

@@ -1,11 +1,11 @@
 /*
- * look-up -> dial -> TLS -> the VPS's greeting, on a loop of its own, until one of them says what is
- * wrong or the VPS says goodbye. The channel announces that it only looks (`look`), so that vps-agent
- * checks key, name and version as for a login, and ends it there: who is online stays so.
+ * look-up -> dial -> TLS -> the VPS's greeting, on a loop of its own, until one of them says what
+ * is wrong or the VPS says goodbye. The channel announces that it only looks (`look`), so that
+ * vps-agent checks key, name and version as for a login, and ends it there: who is online stays so.
  *
  * finish() only notes the end. What is still under way is freed, and the loop run dry, when
- * login_check() is out of the loop: a callback never frees what called it, but for the channel, which
- * allows that.
+ * login_check() is out of the loop: a callback never frees what called it, but for the channel,
+ * which allows that.
  */
 #include "gateway/setup/login_check.h"
 
@@ -143,7 +143,10 @@ static void no_name(struct login_check *check, int err)
            why_set(check->why, -ENOENT, "cannot look up %s: %s", check->request->vps_host, clause));
 }
 
-/* --doctor tries one family after the other, so that what one of them does does not hide the other. */
+/*
+ * --doctor tries one family after the other, so that what one of them does does
+ * not hide the other.
+ */
 static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned count)
 {
     struct login_check *check = arg;

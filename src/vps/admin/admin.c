@@ -1,3 +1,16 @@
+/*
+ * Most requests are answered in the call that brings them. The two that take as long as a person or
+ * a network does, opening a session and waiting for the last one to end, leave a waiter behind: who
+ * asked, and what for. It goes when that has happened (on_session_event), when the drain is called
+ * off (answer), or when the client leaves (on_gone), whichever comes first.
+ *
+ * Re-entrancy: saying something to a client, and hanging up on it, may call on_gone() before it
+ * returns, and that frees the client's waiter. A waiter is therefore taken off the list and freed
+ * before its client is spoken to, and whoever answers several starts at the front of the list each
+ * time. Requests run on the loop's thread and call into the sessions, whose events come back to
+ * on_session_event() from inside such a call; no session is freed there, and the watcher only looks
+ * at it. admin_free() is never called from inside a callback: sessions_unwatch() forbids it.
+ */
 #include "vps/admin/admin.h"
 
 #include <errno.h>
@@ -49,6 +62,7 @@ static void say(struct lines_client *client, json_t *reply)
 
 static struct lines_client *end_waiting(struct waiter *waiter)
 {
+    /* First of all, since on_gone() looks for a waiter of whoever cannot be written to. */
     struct lines_client *client = waiter->client;
     list_remove(&waiter->home);
     free(waiter);
@@ -114,6 +128,7 @@ static void wait_until(struct admin *admin, struct lines_client *client,
 {
     struct waiter *waiter = malloc(sizeof *waiter);
     if (!waiter) {
+        /* The session stays: pamctl sessions shows it, and SESSION_TIMEOUT ends it. */
         lines_hang_up(client);
         return;
     }
@@ -140,6 +155,7 @@ static void answer(struct admin *admin, struct lines_client *client, const json_
 static void on_line(void *arg, struct lines_client *client, const char *line, size_t len)
 {
     json_t *request = json_loadb(line, len, 0, NULL);
+    /* What is no JSON was not sent by pamctl, and an answer would mean nothing to its sender. */
     if (request) {
         answer(arg, client, request);
     } else {
@@ -177,6 +193,7 @@ static int start_listening(struct admin *admin)
                                 .line = on_line,
                                 .gone = on_gone,
                                 .arg = admin};
+    /* From here on the path is ours: what fails later removes it, and what fails here must not. */
     int fd = lines_listen(&admin->at, sizeof admin->at);
     if (fd < 0) {
         return fd;

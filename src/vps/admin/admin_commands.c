@@ -1,3 +1,13 @@
+/*
+ * A command is a row of COMMANDS, or a kind of session, whose name opens one. It reads its words,
+ * calls what it is for, and returns the whole answer; nothing is kept from one call to the next.
+ * What cannot be answered yet returns NULL and says in the call what it waits for: admin.c then
+ * keeps the client, so that no command knows of sockets or of who else is waiting.
+ *
+ * Re-entrancy: closing a session, admitting a client and blocking one tell the sessions' watchers,
+ * the admin socket among them, before they return. What is needed of a session afterwards is read
+ * from it again, so that the answer shows what has become of it.
+ */
 #include "vps/admin/admin_commands.h"
 
 #include <errno.h>
@@ -129,6 +139,7 @@ static json_t *do_drain(struct admin_call *call, const json_t *request)
     if (json_is_true(json_object_get(request, "wait"))) {
         return wait_for_drain(call);
     }
+    /* A script may ask for it again and again; only what changes something is worth a line. */
     if (on != sessions_are_draining(sessions)) {
         log_info(call->options->log, on ? "draining: no new sessions are opened"
                                         : "draining is called off: sessions are opened again");
@@ -337,6 +348,7 @@ static const struct {
 json_t *admin_run(struct admin_call *call, const json_t *request)
 {
     const char *name = text_of(request, "command");
+    /* Kinds first: a new one is a row of theirs, and nothing has to be added here. */
     const struct kind_row *kind = kind_find(name);
     if (kind) {
         return do_kind(call, request, kind);

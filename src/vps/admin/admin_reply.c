@@ -1,3 +1,12 @@
+/*
+ * What pamctl and programs read: docs/protocol.md ("Admin socket") has the names. Where something
+ * goes wrong there is a word for programs and beside it a sentence for a person, which is free to
+ * get better without breaking a script.
+ *
+ * No state. An answer is made from views, copies of what an object is now, and changes and keeps
+ * nothing, so that one can be made from inside a session's event, even about a session that has
+ * just ended. An answer that memory is too short for is NULL, and whoever asked is hung up on.
+ */
 #include "vps/admin/admin_reply.h"
 
 #include <errno.h>
@@ -221,6 +230,7 @@ void reply_add_telegram(json_t *reply, const struct bot *bot)
     char trouble[256] = "";
     struct text text = text_over(trouble, sizeof trouble);
     uint64_t deaf_s = bot ? bot_trouble(bot, &text) : 0;
+    /* It may quote a server or a proxy, and pamctl writes to a terminal. */
     text_make_visible(trouble);
     json_object_set_new(reply, "telegram_trouble", text.len ? json_string(trouble) : json_null());
     json_object_set_new(reply, "telegram_deaf", json_integer((json_int_t)deaf_s));

@@ -56,9 +56,10 @@ struct door {
     struct listener *listener;
     const struct kind_row *kind;
     const struct greeting_reader *greeting;
-    char secret[GREETING_SECRET_MAX + 1]; /* "" if the kind has none */
+    const char *secret; /* "" if the kind has none */
     struct door_total *total;
-    struct door_events events;
+    const struct door_events *events;
+    void *arg;
     struct list visitors; /* the oldest one first */
     struct lobby *lobby;  /* NULL: no stranger came yet */
 };
@@ -129,13 +130,13 @@ static void make_room(struct door *door, const struct addr *from, bool expected,
 static struct lobby *lobby_of(struct door *door)
 {
     if (!door->lobby) {
-        const struct door_events *events = &door->events;
+        const struct door_events *events = door->events;
         const struct lobby_events lobby_events = {
             .parked = events->parked,
             .left = events->left,
             .knocking = events->knocking,
             .departed = events->departed,
-            .arg = events->arg,
+            .arg = door->arg,
         };
         door->lobby = lobby_new(door->loop, door->total, &lobby_events);
     }
@@ -145,14 +146,14 @@ static struct lobby *lobby_of(struct door *door)
 static void let_in(void *arg, const struct newcomer *newcomer)
 {
     const struct door *door = arg;
-    struct door_events events = door->events; /* the door may be freed in there */
     uint8_t bytes[GREETING_MAX];
     size_t len = newcomer->len;
     memcpy(bytes, newcomer->bytes, len);
     if (newcomer->has_secret) {
         len = door->greeting->cut_secret(bytes, len);
     }
-    events.admitted(events.arg, newcomer->fd, &newcomer->from, newcomer->has_secret, bytes, len);
+    door->events->admitted(door->arg, newcomer->fd, &newcomer->from, newcomer->has_secret, bytes,
+                           len);
     crypto_wipe(bytes, sizeof bytes);
 }
 
@@ -170,7 +171,7 @@ static void decide(struct visitor *visitor)
     char words[WORDS_SIZE];
     bool knows_secret = has_secret(visitor);
     door->greeting->words(visitor->bytes, visitor->have, words);
-    enum verdict verdict = door->events.judge(door->events.arg, &visitor->from, knows_secret);
+    enum verdict verdict = door->events->judge(door->arg, &visitor->from, knows_secret);
     const struct newcomer newcomer = {
         .fd = visitor->fd,
         .from = visitor->from,
@@ -241,9 +242,9 @@ static void let_in_silent(struct visitor *visitor)
 static void on_patience_over(void *arg)
 {
     struct visitor *visitor = arg;
-    const struct door_events *events = &visitor->door->events;
-    bool is_silent = visitor->door->kind->may_be_silent && visitor->have == 0;
-    if (is_silent && events->admits_silent(events->arg, &visitor->from)) {
+    const struct door *door = visitor->door;
+    bool is_silent = door->kind->may_be_silent && visitor->have == 0;
+    if (is_silent && door->events->admits_silent(door->arg, &visitor->from)) {
         let_in_silent(visitor);
     } else {
         send_off(visitor);
@@ -267,7 +268,7 @@ static void on_visitor(void *arg, int fd, const struct addr *from)
 {
     struct door *door = arg;
     /* Before a place is looked for: those from a user's earlier addresses have their own. */
-    bool expected = door->events.expects(door->events.arg, from);
+    bool expected = door->events->expects(door->arg, from);
     make_room(door, from, expected, fd);
     struct visitor *visitor = calloc(1, sizeof *visitor);
     if (!visitor) {
@@ -286,7 +287,7 @@ static void on_visitor(void *arg, int fd, const struct addr *from)
 
 struct door *door_new(uv_loop_t *loop, int listener, const struct kind_row *kind,
                       const char *secret, struct door_total *total,
-                      const struct door_events *events)
+                      const struct door_events *events, void *arg)
 {
     struct door *door = calloc(1, sizeof *door);
     if (!door) {
@@ -296,9 +297,10 @@ struct door *door_new(uv_loop_t *loop, int listener, const struct kind_row *kind
     door->kind = kind;
     door->greeting = greeting_reader(kind->kind);
     door->total = total;
-    door->events = *events;
+    door->events = events;
+    door->arg = arg;
     list_init(&door->visitors);
-    snprintf(door->secret, sizeof door->secret, "%s", secret);
+    door->secret = secret;
     door->listener = listener_new(loop, listener, on_visitor, door);
     if (!door->listener) {
         free(door);
@@ -317,7 +319,6 @@ void door_free(struct door *door)
         send_off(visitor);
     }
     lobby_free(door->lobby);
-    crypto_wipe(door->secret, sizeof door->secret);
     free(door);
 }
 

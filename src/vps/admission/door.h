@@ -33,7 +33,7 @@ enum {
 struct door_events {
     /* Whether the user came from this party before. A pure question. */
     bool (*expects)(void *arg, const struct addr *from);
-    /* What to do with a client that speaks the protocol; a pure question. */
+    /* What to do with a client that speaks the protocol. It may be noted, and frees nothing. */
     enum verdict (*judge)(void *arg, const struct addr *from, bool has_secret);
     /* Whether one that has said nothing, and may be a client, is let in anyway. */
     bool (*admits_silent)(void *arg, const struct addr *from);
@@ -50,18 +50,18 @@ struct door_events {
     void (*knocking)(void *arg);
     void (*departed)(void *arg, const struct addr *from, const char *words,
                      enum departure departure);
-    void *arg;
 };
 
 struct door;
 
 /*
  * Takes over the listening socket; on failure (NULL) it stays the caller's.
- * kind: the session's, with its greeting's reader. secret is copied; "" if the kind has none.
+ * kind: the session's, with its greeting's reader. secret: "" if the kind has none; it outlives the
+ * door, as events do.
  */
 struct door *door_new(uv_loop_t *loop, int listener, const struct kind_row *kind,
                       const char *secret, struct door_total *total,
-                      const struct door_events *events);
+                      const struct door_events *events, void *arg);
 /* Closes the port and everybody who is not in. Accepts NULL. */
 void door_free(struct door *door);
 

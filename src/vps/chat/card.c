@@ -7,9 +7,9 @@
  * Until a session is ready there is nothing worth a message: if it is ready, or has failed, within
  * OPENING_AFTER_MS, its first message says just that.
  *
- * Re-entrancy: card_update() is called from inside the session's events, card_decide() from a press.
- * The latter calls the session, which calls card_update() before it returns, and frees the card with
- * the session's end: nothing here touches the card after questions_decide().
+ * Re-entrancy: card_update() is called from inside the session's events, card_decide() from a
+ * press. The latter calls the session, which calls card_update() before it returns, and frees the
+ * card with the session's end: nothing here touches the card after questions_decide().
  */
 #include "vps/chat/card.h"
 

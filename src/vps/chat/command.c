@@ -1,7 +1,7 @@
 /*
- * What is typed on a phone has capitals at its start, no-break spaces behind words, and the bot's name
- * at the command's: all of that is read. Anything else that is not quite right is no command, so
- * that suggest.c can offer what was meant and nothing runs by a guess.
+ * What is typed on a phone has capitals at its start, no-break spaces behind words, and the bot's
+ * name at the command's: all of that is read. Anything else that is not quite right is no command,
+ * so that suggest.c can offer what was meant and nothing runs by a guess.
  */
 #include "vps/chat/command.h"
 
@@ -27,7 +27,8 @@ const struct command_row COMMANDS[COMMAND_COUNT] = {
 #undef COMMAND
 };
 
-/* The length of the white space at `text`: ASCII's, and the no-break space that phones like to type. */
+/* The length of the white space at `text`: ASCII's, and the no-break space that phones like to
+ * type. */
 static size_t space_len(const char *text)
 {
     if (text[0] == ' ' || (text[0] >= '\t' && text[0] <= '\r')) {

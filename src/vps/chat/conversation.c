@@ -2,7 +2,8 @@
 
 #include "vps/settings/user_list.h"
 
-/* Looked up each time: settings may have changed since a button was sent or a command began to wait. */
+/* Looked up each time: settings may have changed since a button was sent or a command began to
+ * wait. */
 bool conversation_may(const struct conversation *conversation, enum who who, int64_t person,
                       const struct owner *owner)
 {

@@ -7,8 +7,8 @@
 #include "vps/chat/texts.h"
 
 /*
- * After an outage everything comes in one batch or two: a notice for each command would fill the chat
- * and stand in front of the answers to those that are still fresh.
+ * After an outage everything comes in one batch or two: a notice for each command would fill the
+ * chat and stand in front of the answers to those that are still fresh.
  */
 enum { NOTICE_AFTER_MS = 1000 }; /* after the last one that came */
 

@@ -189,6 +189,12 @@ static void note_decision(struct questions *questions, unsigned number, bool adm
     questions->decided[i].admitted = admitted;
 }
 
+/* The last one. */
+static void forget_decision(struct questions *questions)
+{
+    questions->decided[--questions->next_decided % QUESTIONS_DECIDED_MAX].number = 0;
+}
+
 /* There is no question about it any more. */
 static enum answer why_not(const struct questions *questions, unsigned number)
 {
@@ -221,7 +227,9 @@ enum answer questions_decide(struct questions *questions, struct session *sessio
     note_decision(questions, number, admit); /* the card may be gone when the session is told */
     int err = admit ? session_admit(session, number, &view.owner)
                     : session_block(session, number, &view.owner);
-    if (err < 0) {
+    if (err < 0) { /* nobody was told, so that all of this is still there */
+        question->admitting = question->blocking = false;
+        forget_decision(questions);
         return ANSWER_CLIENT_GONE;
     }
     return admit ? ANSWER_ADMITTED : ANSWER_BLOCKED;

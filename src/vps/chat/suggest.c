@@ -1,7 +1,7 @@
 /*
- * Whatever is offered has been through command_parse(): a suggestion that does not work is worse than
- * none. What somebody says without a slash is mostly not meant for us at all, so there only what is a
- * command word exactly, or what works as it stands, is taken for one.
+ * Whatever is offered has been through command_parse(): a suggestion that does not work is worse
+ * than none. What somebody says without a slash is mostly not meant for us at all, so there only
+ * what is a command word exactly, or what works as it stands, is taken for one.
  */
 #include "vps/chat/suggest.h"
 

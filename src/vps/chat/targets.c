@@ -1,4 +1,6 @@
-/* /targets: what its user may reach, by name; command.def has its row, command.h the declaration. */
+/*
+ * /targets: what its user may reach, by name; command.def has its row, command.h the declaration.
+ */
 #include <stdio.h>
 
 #include "base/clock.h"

@@ -82,8 +82,8 @@ void texts_expired(struct text *html, unsigned count, int64_t age_s)
 }
 
 /*
- * Nothing of what the bot is for, whose it is, or what it can reach: anybody can write to it. The number
- * is theirs, and what its owner needs to let them in.
+ * Nothing of what the bot is for, whose it is, or what it can reach: anybody can write to it. The
+ * number is theirs, and what its owner needs to let them in.
  */
 void texts_private(struct text *html, int64_t user_id)
 {

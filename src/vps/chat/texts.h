@@ -89,7 +89,10 @@ enum texts_fate { TEXTS_ADMITTED, TEXTS_BLOCKED, TEXTS_PUT_OFF, TEXTS_GONE };
 void texts_answered(struct text *html, const struct session_view *view, const struct addr *from,
                     enum texts_fate fate);
 
-/* Labels of buttons that button.def does not have: one that copies, and "scp, config" once pressed. */
+/*
+ * Labels of buttons that button.def does not have: one that copies, and "scp,
+ * config" once pressed.
+ */
 #define LABEL_COPY "Copy"
 #define LABEL_LESS "Less"
 

@@ -1,7 +1,7 @@
 /*
- * What is said about unknown clients at a session's port. It helps its reader to decide, so it tells
- * apart what is known (the address, when it came, where the user was last) and what is only claimed
- * by the client itself: that is set as code, and introduced as its own words.
+ * What is said about unknown clients at a session's port. It helps its reader to decide, so it
+ * tells apart what is known (the address, when it came, where the user was last) and what is only
+ * claimed by the client itself: that is set as code, and introduced as its own words.
  */
 #include <string.h>
 #include <time.h>

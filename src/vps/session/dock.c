@@ -1,5 +1,5 @@
 /*
- * A guest is a connection that has yet to prove itself:
+ * A caller is a connection that has yet to prove itself:
  *
  *     accepted -> hello read, and answered -> final read -> welcome: handed over
  *
@@ -7,8 +7,8 @@
  * it has to be waited for: a gateway's hello is mostly there with its connection.
  *
  * Re-entrancy: dock_fn may free the dock, and with the last expected channel the port closes
- * and every guest goes. So who is welcome leaves the list first, and neither the guest nor the
- * dock is touched after the call; hear() says whether its guest is still there.
+ * and every caller goes. So who is welcome leaves the list first, and neither the caller nor the
+ * dock is touched after the call; hear() says whether its caller is still there.
  */
 #include "vps/session/dock.h"
 
@@ -27,8 +27,8 @@
 
 enum stage { STAGE_HELLO, STAGE_FINAL };
 
-struct guest {
-    struct guest *next; /* the newest one first */
+struct caller {
+    struct caller *next; /* the newest one first */
     struct dock *dock;
     int fd;
     struct place place;
@@ -47,52 +47,52 @@ struct dock {
     uint64_t session;
     uint8_t token[PROOF_TOKEN_SIZE];
     uint16_t *expected; /* channels; NULL: none */
-    unsigned expected_count;
     dock_fn fn;
     void *arg;
-    struct guest *guests;
+    struct caller *callers;
     struct addr gateway; /* of no family: it is not known where it is */
+    uint16_t expected_count;
 };
 
-static void guest_free(struct guest *guest)
+static void caller_free(struct caller *caller)
 {
-    watch_free(guest->watch);
-    timer_free(guest->patience);
-    if (guest->fd >= 0) {
-        close(guest->fd);
+    watch_free(caller->watch);
+    timer_free(caller->patience);
+    if (caller->fd >= 0) {
+        close(caller->fd);
     }
-    proof_wipe(&guest->proof);
-    free(guest);
+    proof_wipe(&caller->proof);
+    free(caller);
 }
 
-static void send_off(struct guest *guest)
+static void send_off(struct caller *caller)
 {
-    struct guest **at = &guest->dock->guests;
-    while (*at != guest) {
+    struct caller **at = &caller->dock->callers;
+    while (*at != caller) {
         at = &(*at)->next;
     }
-    *at = guest->next;
-    guest_free(guest);
+    *at = caller->next;
+    caller_free(caller);
 }
 
-static unsigned count_guests(const struct dock *dock, bool from_gateway)
+static unsigned count_callers(const struct dock *dock, bool from_gateway)
 {
     unsigned count = 0;
-    for (const struct guest *guest = dock->guests; guest; guest = guest->next) {
-        count += guest->from_gateway == from_gateway;
+    for (const struct caller *caller = dock->callers; caller; caller = caller->next) {
+        count += caller->from_gateway == from_gateway;
     }
     return count;
 }
 
 /* Of those of one kind, the oldest first; returns how many. */
 static unsigned collect(const struct dock *dock, bool from_gateway, enum stage stage,
-                        struct guest **guests)
+                        struct caller **callers)
 {
     unsigned count = 0;
-    for (struct guest *guest = dock->guests; guest; guest = guest->next) {
-        if (guest->from_gateway == from_gateway && guest->stage == stage) {
-            memmove(&guests[1], &guests[0], count++ * sizeof *guests);
-            guests[0] = guest;
+    for (struct caller *caller = dock->callers; caller; caller = caller->next) {
+        if (caller->from_gateway == from_gateway && caller->stage == stage) {
+            memmove(&callers[1], &callers[0], count++ * sizeof *callers);
+            callers[0] = caller;
         }
     }
     return count;
@@ -101,25 +101,25 @@ static unsigned collect(const struct dock *dock, bool from_gateway, enum stage s
 /* Sends off one that has yet to send a right hello; if there is none, one that has. */
 static void make_room(struct dock *dock, bool from_gateway)
 {
-    unsigned most = DOCK_GUESTS_MAX + dock->expected_count;
-    unsigned count = count_guests(dock, from_gateway);
+    unsigned most = DOCK_CALLERS_MAX + dock->expected_count;
+    unsigned count = count_callers(dock, from_gateway);
     if (count < most) {
         return;
     }
-    struct guest **guests = calloc(count, sizeof *guests);
+    struct caller **callers = calloc(count, sizeof *callers);
     const struct place **places = calloc(count, sizeof *places);
-    if (guests && places) {
-        unsigned hellos = collect(dock, from_gateway, STAGE_HELLO, guests);
+    if (callers && places) {
+        unsigned hellos = collect(dock, from_gateway, STAGE_HELLO, callers);
         for (unsigned i = 0; i < hellos; i++) {
-            places[i] = &guests[i]->place;
+            places[i] = &callers[i]->place;
         }
         int at = hellos > 0 ? places_of_most_crowded(places, hellos) : 0;
         if (hellos == 0) {
-            collect(dock, from_gateway, STAGE_FINAL, guests);
+            collect(dock, from_gateway, STAGE_FINAL, callers);
         }
-        send_off(guests[at]);
+        send_off(callers[at]);
     }
-    free(guests);
+    free(callers);
     free(places);
 }
 
@@ -127,8 +127,8 @@ static void close_port(struct dock *dock)
 {
     listener_free(dock->listener);
     dock->listener = NULL;
-    while (dock->guests) {
-        send_off(dock->guests);
+    while (dock->callers) {
+        send_off(dock->callers);
     }
 }
 
@@ -195,68 +195,68 @@ void dock_expect_not(struct dock *dock, uint16_t channel)
 
 /* ---- the proof ------------------------------------------------------------ */
 
-static void welcome(struct guest *guest)
+static void welcome(struct caller *caller)
 {
-    struct dock *dock = guest->dock;
-    uint16_t channel = guest->proof.channel;
-    int fd = guest->fd;
-    guest->fd = -1;
-    send_off(guest);
+    struct dock *dock = caller->dock;
+    uint16_t channel = caller->proof.channel;
+    int fd = caller->fd;
+    caller->fd = -1;
+    send_off(caller);
     dock_expect_not(dock, channel);
     dock->fn(dock->arg, channel, fd);
 }
 
 /* Answers a hello of a channel that is expected; anything else meets silence. */
-static int answer(struct guest *guest)
+static int answer(struct caller *caller)
 {
-    struct dock *dock = guest->dock;
+    struct dock *dock = caller->dock;
     uint64_t session;
     uint16_t channel;
     uint8_t reply[PROOF_ANSWER_SIZE];
-    if (proof_peek(guest->bytes, &session, &channel) < 0 || session != dock->session ||
+    if (proof_peek(caller->bytes, &session, &channel) < 0 || session != dock->session ||
         !is_expected(dock, channel) ||
-        proof_answer(&guest->proof, guest->bytes, dock->token, reply) < 0) {
+        proof_answer(&caller->proof, caller->bytes, dock->token, reply) < 0) {
         return -EACCES;
     }
     /* A fresh connection's send buffer takes 64 bytes, or something is wrong with it. */
-    ssize_t sent = send(guest->fd, reply, sizeof reply, MSG_NOSIGNAL);
-    guest->stage = STAGE_FINAL;
-    guest->have = 0;
+    ssize_t sent = send(caller->fd, reply, sizeof reply, MSG_NOSIGNAL);
+    caller->stage = STAGE_FINAL;
+    caller->have = 0;
     return sent == sizeof reply ? 0 : -EIO;
 }
 
-static int on_complete(struct guest *guest)
+static int on_complete(struct caller *caller)
 {
-    if (guest->stage == STAGE_HELLO) {
-        return answer(guest);
+    if (caller->stage == STAGE_HELLO) {
+        return answer(caller);
     }
-    /* It may have been overtaken by another guest while it was proving. */
-    if (!is_expected(guest->dock, guest->proof.channel) ||
-        proof_check(&guest->proof, guest->bytes) < 0) {
+    /* It may have been overtaken by another caller while it was proving. */
+    if (!is_expected(caller->dock, caller->proof.channel) ||
+        proof_check(&caller->proof, caller->bytes) < 0) {
         return -EACCES;
     }
-    welcome(guest);
+    welcome(caller);
     return 0;
 }
 
-/* Reads what is there of the part that is due. False: the guest is gone. */
-static bool hear(struct guest *guest)
+/* Reads what is there of the part that is due. False: the caller is gone. */
+static bool hear(struct caller *caller)
 {
-    bool is_hello = guest->stage == STAGE_HELLO;
+    bool is_hello = caller->stage == STAGE_HELLO;
     size_t whole = is_hello ? PROOF_HELLO_SIZE : PROOF_FINAL_SIZE;
-    ssize_t got = recv(guest->fd, guest->bytes + guest->have, whole - guest->have, 0);
+    ssize_t got = recv(caller->fd, caller->bytes + caller->have, whole - caller->have, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
         return true;
     }
     if (got > 0) {
-        guest->have += (size_t)got;
+        caller->have += (size_t)got;
     }
-    bool complete = guest->have == whole;
-    if (got <= 0 || (complete && on_complete(guest) < 0)) {
-        send_off(guest);
+    bool complete = caller->have == whole;
+    if (got <= 0 || (complete && on_complete(caller) < 0)) {
+        send_off(caller);
         return false;
     }
-    return is_hello || !complete; /* who has proven itself is a guest no more */
+    return is_hello || !complete; /* who has proven itself is a caller no more */
 }
 
 static void on_bytes(void *arg, int events)
@@ -270,16 +270,16 @@ static void on_patience_over(void *arg)
     send_off(arg);
 }
 
-static void wait_for(struct guest *guest)
+static void wait_for(struct caller *caller)
 {
-    uv_loop_t *loop = guest->dock->loop;
-    guest->watch = watch_start(loop, guest->fd, WATCH_READ, on_bytes, guest);
-    guest->patience = timer_new(loop, on_patience_over, guest);
-    if (!guest->watch || !guest->patience) {
-        send_off(guest);
+    uv_loop_t *loop = caller->dock->loop;
+    caller->watch = watch_start(loop, caller->fd, WATCH_READ, on_bytes, caller);
+    caller->patience = timer_new(loop, on_patience_over, caller);
+    if (!caller->watch || !caller->patience) {
+        send_off(caller);
         return;
     }
-    timer_set(guest->patience, DOCK_PATIENCE_MS);
+    timer_set(caller->patience, DOCK_PATIENCE_MS);
 }
 
 static void on_guest(void *arg, int fd, const struct addr *from)
@@ -287,19 +287,19 @@ static void on_guest(void *arg, int fd, const struct addr *from)
     struct dock *dock = arg;
     bool from_gateway = dock->gateway.sa.sa_family != 0 && addr_same_party(from, &dock->gateway);
     make_room(dock, from_gateway);
-    struct guest *guest = calloc(1, sizeof *guest);
-    if (!guest) {
+    struct caller *caller = calloc(1, sizeof *caller);
+    if (!caller) {
         close(fd);
         return;
     }
-    *guest = (struct guest){.next = dock->guests,
-                            .dock = dock,
-                            .fd = fd,
-                            .place.from = origin_of(from),
-                            .from_gateway = from_gateway};
-    dock->guests = guest;
-    if (hear(guest)) { /* mostly its hello is there already */
-        wait_for(guest);
+    *caller = (struct caller){.next = dock->callers,
+                              .dock = dock,
+                              .fd = fd,
+                              .place.from = origin_of(from),
+                              .from_gateway = from_gateway};
+    dock->callers = caller;
+    if (hear(caller)) { /* mostly its hello is there already */
+        wait_for(caller);
     }
 }
 

@@ -21,7 +21,7 @@
  * How many connections prove themselves at once, besides one for each expected channel; as
  * many again from the gateway's address.
  */
-enum { DOCK_PATIENCE_MS = 5000, DOCK_GUESTS_MAX = 16, DOCK_EXPECTED_MAX = 64 };
+enum { DOCK_PATIENCE_MS = 5000, DOCK_CALLERS_MAX = 16, DOCK_EXPECTED_MAX = 64 };
 
 struct dock;
 /* A data channel is there: fd is the callee's. The dock may be freed in here. */

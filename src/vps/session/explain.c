@@ -15,6 +15,8 @@ void explain_failure(const struct terms *terms, const struct message_tunnel_fail
     char detail[sizeof failed->detail];
     const char *service = kind_row(terms->kind)->service;
     const struct vps_settings *settings = terms->services->settings;
+    snprintf(detail, sizeof detail, "%s", failed->detail);
+    text_quote(detail); /* the gateway's words stay within their marks */
     switch (failed->reason) {
     case TUNNEL_UNKNOWN_NAME:
         why_set(why, 0,
@@ -58,13 +60,16 @@ void explain_failure(const struct terms *terms, const struct message_tunnel_fail
         break;
     case TUNNEL_BUSY:
         why_set(why, 0, "gateway %s has too many tunnels open (%s); close a session first",
-                terms->gateway, failed->detail);
+                terms->gateway, detail);
         break;
     default:
-        snprintf(detail, sizeof detail, "%s", failed->detail);
-        text_quote(detail);
         why_set(why, 0, "gateway %s could not open it: “%s”", terms->gateway, detail);
     }
+}
+
+int explain_no_memory(struct why *why)
+{
+    return why_set(why, -ENOMEM, "The server is out of memory or of random numbers.");
 }
 
 int explain_no_port(const struct services *services, int err, struct why *why)

@@ -13,6 +13,8 @@
 /* What a failed tunnel means for the user, and what to do about it. */
 void explain_failure(const struct terms *terms, const struct message_tunnel_failed *failed,
                      struct why *ret_why);
+/* Memory or random numbers have run out. Returns -ENOMEM; why: a sentence for the user. */
+int explain_no_memory(struct why *why);
 /* No port could be opened, for this -errno, which is returned. why: a sentence for the user. */
 int explain_no_port(const struct services *services, int err, struct why *why);
 

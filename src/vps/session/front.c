@@ -39,10 +39,11 @@ struct front {
     uint16_t port;
     char secret[RDPFILE_SECRET_LEN + 1];
     bool told_of_other; /* the user was told that the secret came from elsewhere */
+    uint8_t blocked_count;
     struct insider in;
     struct addr *blocked; /* NULL: nobody */
-    unsigned blocked_count;
     struct strangers strangers;
+    struct knocking *knocked; /* what there was to tell of strangers when the door went; or NULL */
 };
 
 static const struct vps_settings *settings_of(const struct front *front)
@@ -216,6 +217,22 @@ static bool is_doubtful(const struct front *front, const struct addr *from)
     return settings_of(front)->admit == ADMIT_AUTO && !is_known(front, from);
 }
 
+/* What is said of strangers last has their numbers, though the door is gone by then. */
+static void close_door(struct front *front)
+{
+    struct knocking knocking;
+    if (front->door) {
+        door_knocking(front->door, &knocking);
+        knocking.unasked = 0;
+        front->knocked = knocking.worth_telling ? malloc(sizeof knocking) : NULL;
+        if (front->knocked) {
+            *front->knocked = knocking;
+        }
+    }
+    door_free(front->door);
+    front->door = NULL;
+}
+
 static void first_client(struct front *front, bool has_secret, bool silent)
 {
     front->in.is_silent = silent && is_doubtful(front, &front->in.client);
@@ -226,8 +243,7 @@ static void first_client(struct front *front, bool has_secret, bool silent)
                    front->in.since_unix);
     }
     if (terms_are_strict(front->terms)) { /* no port outlives its one connection */
-        door_free(front->door);
-        front->door = NULL;
+        close_door(front);
     } else {
         door_send_off_parked(front->door);
     }
@@ -413,6 +429,8 @@ void front_view(const struct front *front, struct session_view *view)
     if (front->door) {
         view->parked_count = door_parked_count(front->door);
         door_knocking(front->door, &view->knocking);
+    } else if (front->knocked) {
+        view->knocking = *front->knocked;
     }
     view->has_last = lately_find(front->terms->services->lately, &front->terms->owner,
                                  &view->last_from, &view->last_unix);
@@ -434,10 +452,8 @@ static const struct door_events DOOR_EVENTS = {
 int front_open(struct front *front)
 {
     const struct terms *terms = front->terms;
-    struct door_events events = DOOR_EVENTS;
-    events.arg = front;
     front->door = door_new(terms->services->loop, front->listener, kind_row(terms->kind),
-                           front->secret, &terms->services->door_total, &events);
+                           front->secret, &terms->services->door_total, &DOOR_EVENTS, front);
     if (!front->door) {
         return -ENOMEM;
     }
@@ -452,7 +468,7 @@ int front_new(const struct terms *terms, const struct front_events *events, void
     if (!front || (kind_row(terms->kind)->has_secret &&
                    crypto_random_name(front->secret, RDPFILE_SECRET_LEN) < 0)) {
         free(front);
-        return why_set(why, -ENOMEM, "The server is out of memory or of random numbers.");
+        return explain_no_memory(why);
     }
     front->terms = terms;
     front->events = events;
@@ -469,8 +485,7 @@ int front_new(const struct terms *terms, const struct front_events *events, void
 
 void front_close(struct front *front)
 {
-    door_free(front->door);
-    front->door = NULL;
+    close_door(front);
     if (front->listener >= 0) {
         close(front->listener);
         front->listener = -1;
@@ -484,6 +499,7 @@ void front_free(struct front *front)
     if (front) {
         crypto_wipe(front->secret, sizeof front->secret);
         free(front->blocked);
+        free(front->knocked);
         free(front);
     }
 }

@@ -37,7 +37,7 @@ struct front_events {
     void (*parked)(void *arg, unsigned number);
     void (*left)(void *arg, unsigned number);
     void (*knocking)(void *arg);
-    /* A person has blocked that one's party; its `left` follows. */
+    /* A person has blocked that one's party; `left` follows if the user had been asked about it. */
     void (*blocked)(void *arg, unsigned number, const struct addr *from, const struct owner *by);
     /* Worth telling the user: a clause, which lives no longer than the call. See note.h. */
     void (*noted)(void *arg, bool passes, const char *clause);

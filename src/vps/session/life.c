@@ -36,9 +36,8 @@ struct life {
     uint64_t left_ms;                 /* when the last connection went, while none has come since */
     uint64_t active_ms, active_bytes; /* the last time that bytes had moved */
     struct why *why;                  /* of the end; NULL: it has none of its own */
-    enum session_state state;
-    enum session_end end;
-    bool was_ready; /* its user could have connected */
+    uint8_t state, end;               /* an enum session_state and session_end */
+    bool was_ready;                   /* its user could have connected */
 };
 
 /* ---- the clock ------------------------------------------------------------ */

@@ -21,10 +21,10 @@ enum session_event_kind {
     SESSION_GATEWAY_WENT, /* `gateway` is offline */
 
     /* ---- of a session ---- */
-    SESSION_OPENED,   /* the gateway is asked; from inside sessions_open() */
+    SESSION_OPENED,   /* the gateway is asked; from inside sessions_open(): no verbs yet */
     SESSION_CHANGED,  /* its state: `from` and `to` */
     SESSION_PARKED,   /* the owner is to be asked about an unknown client: `number` */
-    SESSION_UNPARKED, /* it was admitted or blocked, or went away: `number` */
+    SESSION_UNPARKED, /* it was admitted (told after ADMITTED) or blocked, or went away: `number` */
     SESSION_ADMITTED, /* its first client is in, from `address`; `by` a person, or NULL */
     SESSION_BLOCKED,  /* the party of client `number` at `address` is kept out; `by` a person */
     SESSION_NOTED,    /* its view has another note, or its gateway came or went */
@@ -71,8 +71,8 @@ int news_watch(struct news *news, struct session_watcher watcher);
 /* The watcher with that arg is told nothing any more. Not from within an event. */
 void news_unwatch(struct news *news, const void *arg);
 /*
- * Tells all, or, while something is being told, keeps a copy of the event and of what it points
- * at for when its turn comes. Without memory for that it is told out of order, but not lost.
+ * Tells all. While something is being told, a copy of the event and of what it points at waits
+ * for its turn. Without memory for that it is told out of order, but not lost.
  */
 void news_tell(struct news *news, const struct session_event *event);
 

@@ -18,8 +18,8 @@ int permission_resolve(const struct vps_settings *settings, struct session_reque
 /*
  * Decides, and puts the deciding rule's terms into the request. To be asked before a gateway is
  * picked, and again when request->target.gateway is the one it is going to be. said: the host as
- * it was typed, which is told to nobody else than who typed it; its address is not told at all. 0, or -EACCES with
- * a sentence for who asked. Without a policy everything is allowed here.
+ * it was typed, for the sentence: whoever may not reach a target does not hear its address. 0, or
+ * -EACCES with a sentence for who asked. Without a policy everything is allowed here.
  */
 int permission_ask(const struct vps_settings *settings, struct session_request *request,
                    const char *said, struct why *why);

@@ -93,6 +93,9 @@ static int request_channel(struct rear *rear)
         err = gateway_send(gateway, &message);
         crypto_wipe(&message, sizeof message);
     }
+    if (err < 0) { /* nobody was asked, so that nothing may be open for it */
+        rear_give_up(rear, rear->channel);
+    }
     return err;
 }
 
@@ -247,7 +250,7 @@ static int open_port(struct rear *rear, struct why *why)
     rear->dock = dock_new(services->loop, fd, rear->terms->number, on_docked, rear);
     if (!rear->dock) {
         close(fd);
-        return why_set(why, -ENOMEM, "The server is out of memory or of random numbers.");
+        return explain_no_memory(why);
     }
     /*
      * What is left belongs to the sessions there are: one that waits has its public port
@@ -266,7 +269,7 @@ int rear_new(const struct terms *terms, const struct rear_events *events, void *
 {
     struct rear *rear = calloc(1, sizeof *rear);
     if (!rear) {
-        return why_set(why, -ENOMEM, "The server is out of memory or of random numbers.");
+        return explain_no_memory(why);
     }
     *rear = (struct rear){.terms = terms, .events = events, .arg = arg, .reserve = -1};
     int err = open_port(rear, why);

@@ -36,7 +36,7 @@ struct services {
     /* Something happened. What a listener does about it may move the session on in here. */
     void (*notify)(void *arg, const struct session_event *event);
     /* What a session's user sees of it has changed: to be told from the loop, once. */
-    void (*noted)(void *arg, struct session *session);
+    void (*touched)(void *arg, struct session *session);
     void *arg;
 };
 

@@ -3,7 +3,8 @@
  * which know nothing of its state and report to it: the front (the user's side), the rear (the
  * gateway's side), the connections, which take their channels from the rear, and its life (the
  * states with their clock), which nobody but this file moves on. What its gateway says of it is in
- * session_gateway.c, what its user does in session_user.c; they end it, at most.
+ * session_gateway.c, what its user does in session_user.c: they end it, or report
+ * that nothing is carried any more.
  *
  * Each report of a part, and each watcher that is told of an event, may end the session: what
  * comes after such a call looks at the state anew. Ending closes the parts and frees none; all
@@ -18,6 +19,7 @@
 
 #include "base/clock.h"
 #include "vps/session/connections.h"
+#include "vps/session/explain.h"
 #include "vps/session/front.h"
 #include "vps/session/lastwords.h"
 #include "vps/session/life.h"
@@ -28,8 +30,6 @@
 
 /* More than sshd's line before an exchange of keys, or a refusal of RDP. */
 enum { WORKS_BYTES = 256 };
-
-#define NO_MEMORY "The server is out of memory or of random numbers."
 
 /* There may be thousands, most of them idle. */
 struct session {
@@ -103,7 +103,7 @@ void session_note(struct session *session, bool passes, const char *format, ...)
     snprintf(line, sizeof line, "session %s: %s", session->terms->id, clause);
     if (note_set(&session->note, passes, clause, connections_total(session->connections))) {
         log_warn(services->log, "%s", line);
-        services->noted(services->arg, session);
+        services->touched(services->arg, session);
     } else { /* a client that tries again and again must not fill the log */
         sieve_log(services->sieve, line, LOG_WARN, "%s", line);
     }
@@ -133,6 +133,13 @@ void session_end_because(struct session *session, enum session_end end, const st
 void session_end(struct session *session, enum session_end end)
 {
     session_end_because(session, end, NULL);
+}
+
+void session_end_short_of(struct session *session, int error)
+{
+    struct why why;
+    why_set(&why, 0, "the server could not take the connection over: %s", strerror(error));
+    session_end_because(session, SESSION_END_RELAY, &why);
 }
 
 void session_end_text(const struct session *session, struct text *text)
@@ -176,15 +183,13 @@ void session_on_nothing_carried(struct session *session, bool maybe_last_words)
 }
 
 /* The next client would fare no better, unless others run: the session ends. */
-static void on_no_relay(struct session *session, const char *reason)
+static void on_no_relay(struct session *session, int error)
 {
-    struct why why;
     if (connections_count(session->connections) > 0) {
-        session_note(session, true, "a connection could not be opened: %s", reason);
-        return;
+        session_note(session, true, "a connection could not be opened: %s", strerror(error));
+    } else {
+        session_end_short_of(session, error);
     }
-    why_set(&why, 0, "the server could not take the connection over: %s", reason);
-    session_end_because(session, SESSION_END_RELAY, &why);
 }
 
 static void on_failed(void *arg, enum connection_failure failure, int err)
@@ -194,7 +199,7 @@ static void on_failed(void *arg, enum connection_failure failure, int err)
                          : err == -ETIMEDOUT ? "the gateway does not answer"
                                              : strerror(-err);
     if (failure == CONNECTION_NO_RELAY) {
-        on_no_relay(session, strerror(-err));
+        on_no_relay(session, -err);
     } else {
         session_note(session, true, "a connection could not be opened: %s", reason);
     }
@@ -349,7 +354,7 @@ static void on_ready(void *arg)
         return;
     }
     if (front_open(session->front) < 0) {
-        session_end(session, SESSION_END_GATEWAY);
+        session_end_short_of(session, ENOMEM);
         return;
     }
     life_set(session->life, SESSION_WAITING);
@@ -434,12 +439,12 @@ static int make_parts(struct session *session, struct why *why)
     session->connections = connections_new(session->terms, session->rear, &CONNECTIONS_EVENTS,
                                            session);
     if (!session->connections) {
-        return why_set(why, -ENOMEM, NO_MEMORY);
+        return explain_no_memory(why);
     }
     session->life = life_new(session->terms, session->front, session->connections, &LIFE_EVENTS,
                              session);
     if (!session->life) {
-        return why_set(why, -ENOMEM, NO_MEMORY);
+        return explain_no_memory(why);
     }
     if (rear_request_first(session->rear) < 0) {
         return why_set(why, -ENOTCONN, "The gateway went offline just now. Try again in a moment.");
@@ -468,7 +473,7 @@ int session_new(struct services *services, const struct session_request *request
     }
     if (!session || !session->terms) {
         session_free(session);
-        return why_set(why, -ENOMEM, NO_MEMORY);
+        return explain_no_memory(why);
     }
     int err = make_parts(session, why);
     if (err < 0) {

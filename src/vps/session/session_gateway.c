@@ -1,4 +1,6 @@
 /* What a session's gateway says of it, and what becomes of that. */
+#include <errno.h>
+
 #include "vps/session/connections.h"
 #include "vps/session/explain.h"
 #include "vps/session/front.h"
@@ -10,7 +12,7 @@ static void tell_of_gateway(struct session *session)
 {
     const struct services *services = session_terms(session)->services;
     if (session_state(session) == SESSION_RECONNECTING) {
-        services->noted(services->arg, session);
+        services->touched(services->arg, session);
     }
 }
 
@@ -62,8 +64,11 @@ void session_on_gateway_lost(struct session *session)
 static void renew_reserve(struct session *session)
 {
     uint16_t channel;
-    if (rear_request(session_rear(session), &channel) < 0) {
+    int err = rear_request(session_rear(session), &channel);
+    if (err == -ENOTCONN) {
         session_end(session, SESSION_END_GATEWAY);
+    } else if (err < 0) {
+        session_end_short_of(session, -err);
     }
 }
 

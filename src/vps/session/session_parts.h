@@ -23,8 +23,14 @@ void session_note(struct session *session, bool passes, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Call it when there may be no connection left. maybe_last_words: the reason may still come. */
 void session_on_nothing_carried(struct session *session, bool maybe_last_words);
-/* Ends it, once; what it holds is closed when this returns. why is copied; NULL: none of its own. */
+/*
+ * Ends it, once; what it holds is closed when this returns. why is copied; NULL:
+ * none of its own.
+ */
 void session_end_because(struct session *session, enum session_end end, const struct why *why);
+
+/* The same, because the server has run out of something: errno. */
+void session_end_short_of(struct session *session, int error);
 
 void session_log_birth(const struct session *session);
 void session_log_end(const struct session *session);

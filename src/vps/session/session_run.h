@@ -13,8 +13,8 @@
 
 /* The table's own, inside each session. */
 struct session_links {
-    struct session *next, *same_bucket, *next_noted;
-    bool is_noted; /* it is among those with a new note */
+    struct session *next, *same_bucket, *next_touched;
+    bool is_touched; /* it is among those with a new note */
 };
 
 /*

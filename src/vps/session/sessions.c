@@ -19,10 +19,10 @@
 #include "shared/gateway_name.h"
 #include "vps/session/connections.h"
 #include "vps/session/news.h"
-#include "vps/session/noted.h"
 #include "vps/session/permission.h"
 #include "vps/session/session_run.h"
 #include "vps/session/sessions_run.h"
+#include "vps/session/touched.h"
 #include "vps/settings/key_list.h"
 #include "vps/settings/user_list.h"
 
@@ -33,7 +33,7 @@ struct sessions {
     struct services services;
     struct session *list, **list_end;   /* in the order of opening */
     struct session *by_number[BUCKETS]; /* by session_links()->same_bucket */
-    struct noted *noted;
+    struct touched *touched;
     unsigned live; /* those in the list that have not ended */
     bool draining;
     struct news *news;
@@ -66,7 +66,7 @@ static void notify(void *arg, const struct session_event *event)
 static void on_noted(void *arg, struct session *session)
 {
     struct sessions *sessions = arg;
-    noted_add(sessions->noted, session);
+    touched_add(sessions->touched, session);
 }
 
 /* What happens without a session. */
@@ -156,7 +156,7 @@ static void reap(void *arg)
         if (session_has_ended(session)) {
             *at = links->next;
             leave_bucket(sessions, session);
-            noted_forget(sessions->noted, session);
+            touched_forget(sessions->touched, session);
             session_free(session);
         } else {
             at = &links->next;
@@ -353,12 +353,13 @@ static void on_links_ended(void *arg, int events)
 static void on_gateway_online(void *arg, const char *gateway)
 {
     struct sessions *sessions = arg;
-    tell(sessions, (struct session_event){.kind = SESSION_GATEWAY_CAME, .gateway = gateway});
     for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
         if (is_of(s, gateway)) {
             session_on_gateway_online(s);
         }
     }
+    /* Last: a session that a watcher opens now is of this login. */
+    tell(sessions, (struct session_event){.kind = SESSION_GATEWAY_CAME, .gateway = gateway});
 }
 
 struct gateways_events sessions_gateway_events(struct sessions *sessions)
@@ -389,13 +390,13 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
                                   .log = log,
                                   .settings = settings,
                                   .notify = notify,
-                                  .noted = on_noted,
+                                  .touched = on_noted,
                                   .arg = sessions};
     services->sieve = sieve_new(loop, log, SIEVE_BURST, SIEVE_REFILL_MS);
     services->known = known_new(store, settings->known_days);
     services->lately = lately_new();
     sessions->news = news_new();
-    sessions->noted = noted_new(loop);
+    sessions->touched = touched_new(loop);
     sessions->reaper = timer_new(loop, reap, sessions);
     int err = ports_new(settings->bind_address, settings->port_range_start,
                         settings->port_range_end, &services->ports);
@@ -408,7 +409,7 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
                                           sessions);
     }
     if (err < 0 || !services->sieve || !services->known || !services->lately || !sessions->news ||
-        !sessions->noted || !sessions->reaper || !sessions->relay_watch) {
+        !sessions->touched || !sessions->reaper || !sessions->relay_watch) {
         sessions_free(sessions);
         return why_set(why, err < 0 ? err : -ENOMEM, "cannot start the relay: %s",
                        strerror(err < 0 ? -err : ENOMEM));
@@ -488,7 +489,7 @@ void sessions_free(struct sessions *sessions)
     }
     reap(sessions);
     watch_free(sessions->relay_watch);
-    noted_free(sessions->noted);
+    touched_free(sessions->touched);
     timer_free(sessions->reaper);
     stop_relay(sessions);
     ports_free(sessions->services.ports);

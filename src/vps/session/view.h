@@ -42,7 +42,8 @@ enum session_end {
 
 enum { SESSION_ID_SIZE = 8, SESSION_NOTE_MAX = 400 };
 
-/* What there is to see of a session at one moment. Pointers live as long as the session. */
+/* What there is to see of a session at one moment. Pointers live as long as the session, but for
+ * `note`, which the next one replaces. */
 struct session_view {
     const char *id; /* a name, not a secret: it guards nothing by itself */
     enum kind kind;

@@ -1,8 +1,8 @@
 /*
- * One check after the other, from what needs nothing (files) to what needs the network (the Bot API),
- * each a line or more of checkup.h. No check keeps another one from being made, but for settings that
- * cannot be read. Nothing is changed, and a vps-agent that runs is only asked: its port is tried in a
- * way that does not disturb it, and no update is taken from the bot.
+ * One check after the other, from what needs nothing (files) to what needs the network (the Bot
+ * API), each a line or more of checkup.h. No check keeps another one from being made, but for
+ * settings that cannot be read. Nothing is changed, and a vps-agent that runs is only asked: its
+ * port is tried in a way that does not disturb it, and no update is taken from the bot.
  */
 #include "vps/setup/doctor.h"
 

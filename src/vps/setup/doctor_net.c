@@ -167,8 +167,9 @@ static void say_range(struct checkup *checkup, unsigned first, unsigned last, un
 }
 
 /*
- * How many of the range are taken, and whether some of the free ones can be had: some, since a range
- * of thousands would take long, and what keeps one from being had (rights, the address) keeps all.
+ * How many of the range are taken, and whether some of the free ones can be had: some, since a
+ * range of thousands would take long, and what keeps one from being had (rights, the address) keeps
+ * all.
  */
 static void check_range(struct checkup *checkup, const struct vps_settings *settings,
                         const bool used[PORTS])

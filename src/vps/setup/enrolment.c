@@ -1,8 +1,8 @@
 /*
- * A gateway is enrolled by a key that both sides hold. This side puts it into TUNNEL_KEY, with a time
- * by which it must have been used once; the gateway gets it in the join string. Keys that are there
- * already stay as they are: gateways use them. So that no time is left on a key that was used in time,
- * the vps-agent that runs is asked which those are.
+ * A gateway is enrolled by a key that both sides hold. This side puts it into TUNNEL_KEY, with a
+ * time by which it must have been used once; the gateway gets it in the join string. Keys that are
+ * there already stay as they are: gateways use them. So that no time is left on a key that was used
+ * in time, the vps-agent that runs is asked which those are.
  */
 #include "vps/setup/enrolment.h"
 

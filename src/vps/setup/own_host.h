@@ -4,7 +4,8 @@
 
 #include "base/net.h"
 
-/* What this machine knows of its own public address; empty, and a hint on standard error, if nothing. */
+/* What this machine knows of its own public address; empty, and a hint on standard error, if
+ * nothing. */
 void own_host_propose(char ret_proposal[ADDR_HOST_MAX]);
 /* As addr_not_public(), of an address or localhost; NULL for other names. */
 const char *own_host_not_public(const char *host);

@@ -1,10 +1,10 @@
 /*
- * --setup settles one thing after the other: the bot, who may use it, this server's name, a gateway's
- * key. Answers go into the draft, and no file is changed before the last one is known: whoever breaks
- * off has changed nothing. --invite is the last of these steps alone.
+ * --setup settles one thing after the other: the bot, who may use it, this server's name, a
+ * gateway's key. Answers go into the draft, and no file is changed before the last one is known:
+ * whoever breaks off has changed nothing. --invite is the last of these steps alone.
  *
- * Everything waits here, and nothing runs beside it. Questions and notes go to standard error; what is
- * worth keeping or copying goes to standard output, so that it can be redirected.
+ * Everything waits here, and nothing runs beside it. Questions and notes go to standard error; what
+ * is worth keeping or copying goes to standard output, so that it can be redirected.
  */
 #include "vps/setup/setup.h"
 

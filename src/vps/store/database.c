@@ -1,8 +1,9 @@
 /*
- * SQLite as this program uses it: a write-ahead log, so that a commit is an append; synchronous=NORMAL,
- * so that it syncs only when the log is moved into the file (a checkpoint), which database_tidy() does
- * at moments that nobody waits for; and the log and its index stay behind with their space, so that
- * the file opens on a full disk. A connection is of one thread at a time, without SQLite's own mutexes.
+ * SQLite as this program uses it: a write-ahead log, so that a commit is an append;
+ * synchronous=NORMAL, so that it syncs only when the log is moved into the file (a checkpoint),
+ * which database_tidy() does at moments that nobody waits for; and the log and its index stay
+ * behind with their space, so that the file opens on a full disk. A connection is of one thread at
+ * a time, without SQLite's own mutexes.
  */
 #include "vps/store/database.h"
 

@@ -1,7 +1,7 @@
 /*
  * state: STATE_DIR/state.db, what vps-agent knows after a restart: its schema, and who may
- * have it. What the tables mean is their owners' business: admission/known, bot/offset,
- * bot/leftovers, keyring.
+ * have it. What the tables mean is their owners' business: admission/known, telegram/offset,
+ * telegram/leftovers, gateways/keyring.
  */
 #ifndef PAMTUNNEL_VPS_STORE_STATE_H
 #define PAMTUNNEL_VPS_STORE_STATE_H

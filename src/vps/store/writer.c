@@ -229,7 +229,7 @@ void writer_add(struct writer *writer, struct change *change)
 {
     pthread_mutex_lock(&writer->mutex);
     change_queue_append(&writer->waiting, change);
-    if (writer->waiting.count > QUEUE_MAX) {
+    while (writer->waiting.count > QUEUE_MAX) { /* what an attempt took comes back, too */
         drop_oldest(writer);
     }
     if (writer->news.trouble < 0) {

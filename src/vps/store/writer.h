@@ -24,7 +24,8 @@ struct writer_news {
     unsigned lost;  /* changes for which there was no room */
 };
 
-/* Of the file with this path and schema: as database_open() has them. They outlive it. NULL: no memory. */
+/* Of the file with this path and schema: as database_open() has them. They outlive it. NULL: no
+ * memory. */
 struct writer *writer_new(const char *path, const char *const *migrations, unsigned schema);
 /* Opens the file: 0, or -errno with why as store_open() has it, and it is tried again later. */
 int writer_open(struct writer *writer, enum anew *ret_anew, struct why *why);

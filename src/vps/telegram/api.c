@@ -19,7 +19,8 @@
 #include "base/crypto.h"
 #include "vps/telegram/http.h"
 
-/* RETRY_AFTER_MAX_S: a longer wait is tried again after an hour, so that no number silences the bot. */
+/* RETRY_AFTER_MAX_S: a longer wait is tried again after an hour, so that no number silences the
+ * bot. */
 enum { METHOD_MAX = 32, PARTS_MAX = 8, RETRY_AFTER_MAX_S = 3600 };
 
 struct api {
@@ -174,7 +175,8 @@ static struct http_request *post_json(struct api_call *call, struct http *http, 
     return request;
 }
 
-/* JSON cannot carry a file. Parameters as form fields: strings as they are, everything else as JSON. */
+/* JSON cannot carry a file. Parameters as form fields: strings as they are, everything else as
+ * JSON. */
 static struct http_request *post_form(struct api_call *call, struct http *http, const char *url,
                                       const json_t *params, const struct api_file *file,
                                       uint32_t timeout_ms)

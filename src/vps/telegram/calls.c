@@ -1,7 +1,7 @@
 /*
  * Apart from the outbox, because an answer to a press is worth something for some seconds only: it
- * must not queue behind messages, nor need an order. A call that is to be tried again waits by itself
- * and gives up its place, so that one with a long wait holds up no other.
+ * must not queue behind messages, nor need an order. A call that is to be tried again waits by
+ * itself and gives up its place, so that one with a long wait holds up no other.
  *
  * Re-entrancy: fn may make other calls, but not free the calls; its own call is still counted.
  */

@@ -1,13 +1,14 @@
 /*
  * libcurl's multi interface on our loop: curl says which sockets to watch (on_socket) and when
- * to be called (on_timer), and is told of both (on_events, on_timeout). What is done is then collected
- * in one place. A request is in the list from its start until it is collected or cancelled.
+ * to be called (on_timer), and is told of both (on_events, on_timeout). What is done is then
+ * collected in one place. A request is in the list from its start until it is collected or
+ * cancelled.
  *
  * Re-entrancy: callbacks run from collect() only, never from inside curl; they may post and cancel
  * other requests, but not free the http. Their own request is out of the list by then.
  *
- * HTTP/1.1 has a connection for each request under way, so that one that dies takes no other with it,
- * and the turns that architecture.md gives to the bot's parts can be counted in connections.
+ * HTTP/1.1 has a connection for each request under way, so that one that dies takes no other with
+ * it, and the turns that architecture.md gives to the bot's parts can be counted in connections.
  */
 #include "vps/telegram/http.h"
 

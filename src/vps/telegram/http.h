@@ -18,8 +18,8 @@ struct http;
 int http_new(uv_loop_t *loop, const char *proxy, struct http **ret_http);
 /* Cancels what is under way. Not from inside an http_fn. Accepts NULL. */
 void http_free(struct http *http);
-/* The file or folder with the certificates that HTTPS servers are checked with; "" if the system has
- * none and those built in are used. */
+/* The file or folder with the certificates that HTTPS servers are checked with; "" if the system
+ * has none and those built in are used. */
 const char *http_ca_file(const struct http *http);
 
 /* A part of a multipart/form-data body. */

@@ -13,8 +13,8 @@ struct leftover {
 };
 
 /*
- * What is kept is the finished text and not what happened: the process that reads it knows neither the
- * session nor, after an update, how this one would have put it.
+ * What is kept is the finished text and not what happened: the process that reads it knows neither
+ * the session nor, after an update, how this one would have put it.
  */
 struct leftovers {
     struct store *store;

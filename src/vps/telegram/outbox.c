@@ -164,7 +164,7 @@ void outbox_say_to_stranger(struct outbox *outbox, int64_t chat_id, const char *
     if (outbox->strangers_under_way < OUTBOX_STRANGERS_MAX) {
         struct post *post = post_new(outbox, chat_id);
         if (post) {
-            post->chat->is_strangers = true;
+            post->to_stranger = true;
         }
         post_set(post, html, NULL, 0);
         post_release(post);

@@ -40,7 +40,8 @@ struct post *post_new(struct outbox *outbox, int64_t chat_id);
  */
 struct post *post_new_file(struct outbox *outbox, int64_t chat_id,
                            const struct transport_file *file);
-/* What users are told of a file that the server does not take for a while: write() says it, in HTML. */
+/* What users are told of a file that the server does not take for a while: write() says it, in
+ * HTML. */
 void outbox_on_stuck(struct outbox *outbox,
                      void (*write)(struct text *html, const char *file_name));
 /* Says what the post shows from now on. Nothing happens if it shows that already. */

@@ -7,8 +7,8 @@
  * chat, or of all chats), and one of a single post that the server has trouble with, which lets
  * the others pass.
  *
- * Re-entrancy: chat_settle() frees the chat with its last post; who calls it does not touch the chat
- * afterwards.
+ * Re-entrancy: chat_settle() frees the chat with its last post; who calls it does not touch the
+ * chat afterwards.
  */
 #include "vps/telegram/outbox_chat.h"
 
@@ -40,9 +40,25 @@ static bool post_is_over(const struct post *post)
            post_work(post) == WORK_NONE;
 }
 
-unsigned *chat_requests(struct chat *chat)
+/* Requests of its kind that are under way. A person may become a user, or cease to be one. */
+static unsigned *post_counter(const struct post *post)
 {
-    return chat->is_strangers ? &chat->outbox->strangers_under_way : &chat->outbox->users_under_way;
+    struct outbox *outbox = post->chat->outbox;
+    return post->to_stranger ? &outbox->strangers_under_way : &outbox->users_under_way;
+}
+
+static bool post_has_turn(const struct post *post)
+{
+    unsigned most = post->to_stranger ? OUTBOX_STRANGERS_MAX : USERS_AT_ONCE_MAX;
+    return *post_counter(post) < most;
+}
+
+void chat_end_request(struct chat *chat)
+{
+    --*chat->counted;
+    chat->counted = NULL;
+    chat->call = NULL;
+    chat->busy = NULL;
 }
 
 /* Sends the post's request. False when out of memory. */
@@ -70,7 +86,8 @@ static bool post_start(struct post *post, enum work work)
     post->sending = json_incref(post->wanted);
     chat->busy = post;
     chat->doing = work;
-    ++*chat_requests(chat);
+    chat->counted = post_counter(post);
+    ++*chat->counted;
     return true;
 }
 
@@ -118,12 +135,14 @@ static uint64_t chat_not_before(const struct chat *chat)
 
 void chat_pump(struct chat *chat)
 {
-    unsigned max = chat->is_strangers ? OUTBOX_STRANGERS_MAX : USERS_AT_ONCE_MAX;
-    if (chat->busy || !chat_has_work(chat) || *chat_requests(chat) >= max) {
-        return; /* what ends makes room for the next */
+    if (chat->busy || !chat_has_work(chat)) {
+        return;
     }
     uint64_t now = clock_ms(), at = chat_not_before(chat);
     struct post *post = at > now ? NULL : chat_next_post(chat, now, &at);
+    if (post && !post_has_turn(post)) {
+        return; /* what ends makes room for the next */
+    }
     if (post && !post_start(post, post_work(post))) {
         chat->not_before_ms = at = now + backoff_next(&chat->backoff);
     }
@@ -140,8 +159,8 @@ void chat_free(struct chat *chat)
     }
     *link = chat->next;
     if (chat->call) {
-        --*chat_requests(chat);
         api_cancel(chat->call);
+        chat_end_request(chat);
     }
     while (chat->posts) {
         post_remove(chat->posts);

@@ -39,11 +39,11 @@ struct chat {
     struct outbox *outbox;
     struct chat *next;
     int64_t id;
-    struct post *posts;    /* in the order in which they were made */
-    struct post *busy;     /* whose request is under way */
-    struct api_call *call; /* that request */
-    enum work doing;       /* and what it is for */
-    bool is_strangers;
+    struct post *posts;     /* in the order in which they were made */
+    struct post *busy;      /* whose request is under way */
+    struct api_call *call;  /* that request */
+    enum work doing;        /* and what it is for */
+    unsigned *counted;      /* where that is counted: see post_counter() */
     struct timer *timer;    /* the wait before the next try */
     uint64_t not_before_ms; /* nothing of this chat before that */
     struct backoff backoff; /* after what concerns all of it */
@@ -58,8 +58,8 @@ void chat_pump(struct chat *chat);
 /* The same, and forgets what is over: perhaps the chat itself. */
 void chat_settle(struct chat *chat);
 bool chat_has_work(const struct chat *chat);
-/* How many requests of its kind of chat are under way. */
-unsigned *chat_requests(struct chat *chat);
+/* The request is over: it counts no more. */
+void chat_end_request(struct chat *chat);
 /* Takes it out of its chat, and frees it. */
 void post_remove(struct post *post);
 /* Tells whoever waits for an empty outbox, if it is. */

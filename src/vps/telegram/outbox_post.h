@@ -33,7 +33,8 @@ struct post {
     int64_t message_id; /* 0: not sent yet */
     char *correction;   /* of post_keep(); "": it is to be deleted. NULL: not kept */
     bool is_file;
-    bool released; /* its owner is gone */
+    bool to_stranger; /* outbox_say_to_stranger(): tried once, in their own turn */
+    bool released;    /* its owner is gone */
     bool deleting;
     bool lost;       /* given up, or gone from the chat: there is nothing to do any more */
     unsigned errors; /* of the server, about this content */

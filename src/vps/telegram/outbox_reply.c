@@ -3,8 +3,8 @@
  *
  * Whose fault a failure is decides who waits: the server's answers about one content (5xx, or
  * an answer that makes no sense) hold up that post alone; no answer at all, the token and the rate
- * concern the chat. Of the rate it is not known whether it is meant for one chat or for the bot: it is
- * taken for the bot's when two chats in a row hear it.
+ * concern the chat. Of the rate it is not known whether it is meant for one chat or for the bot: it
+ * is taken for the bot's when two chats in a row hear it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -129,7 +129,7 @@ static void post_failed(struct post *post, enum work work, const struct api_repl
 static void post_later(struct post *post, enum work work, const struct api_reply *reply)
 {
     trouble_begin(&post->chat->outbox->trouble, reply->trouble);
-    if (post->chat->is_strangers) {
+    if (post->to_stranger) {
         post->lost = true; /* not worth a second try */
     } else if (reply->code >= 500 || reply->code == 200) {
         post_failed(post, work, reply);
@@ -150,9 +150,7 @@ void outbox_on_reply(void *arg, const struct api_reply *reply)
     struct chat *chat = arg;
     struct outbox *outbox = chat->outbox;
     struct post *post = chat->busy;
-    chat->busy = NULL;
-    chat->call = NULL;
-    --*chat_requests(chat);
+    chat_end_request(chat);
     if (reply->outcome == API_LATER) {
         post_later(post, chat->doing, reply);
     } else {

@@ -1,8 +1,9 @@
 /*
  * A poll's updates are dealt with only when the state file knows that they are (on_passed): of a
- * command that a crash interrupts, not being run is better than being run twice, since whoever sent it
- * sees the one and not the other. So there are three stays: the poll under way (call), what it brought
- * and is being noted (batch), and the wait before the next try (timer); at most one at a time.
+ * command that a crash interrupts, not being run is better than being run twice, since whoever sent
+ * it sees the one and not the other. So there are three stays: the poll under way (call), what it
+ * brought and is being noted (batch), and the wait before the next try (timer); at most one at a
+ * time.
  *
  * What may go wrong, and what is done about it:
  *   the way there, the server   tried again with backoff, at first with short polls (retry)

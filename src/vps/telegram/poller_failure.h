@@ -1,4 +1,5 @@
-/* poller_failure: why the poller got no answer that it can use, and how long to wait then, for poller.c. */
+/* poller_failure: why the poller got no answer that it can use, and how long to wait then, for
+ * poller.c. */
 #ifndef PAMTUNNEL_VPS_TELEGRAM_POLLER_FAILURE_H
 #define PAMTUNNEL_VPS_TELEGRAM_POLLER_FAILURE_H
 

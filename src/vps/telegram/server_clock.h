@@ -22,7 +22,10 @@ struct server_clock {
 /* server_unix: an answer's, 0 if it has none. */
 void server_clock_hear(struct server_clock *clock, int64_t server_unix);
 int64_t server_clock_now(const struct server_clock *clock);
-/* Warns, once, if this machine's clock is another. To be called after an answer that came at once. */
+/*
+ * Warns, once, if this machine's clock is another. To be called after an answer
+ * that came at once.
+ */
 void server_clock_compare(struct server_clock *clock, const struct log *log);
 
 #endif

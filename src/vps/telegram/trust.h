@@ -35,8 +35,8 @@ const char *trust_path(const struct trust *trust);
  * may not be readable: curves that no server uses. */
 unsigned trust_builtin_count(const struct trust *trust);
 
-/* Which authorities a transfer has to trust, and that certificates which it is shown are signed by SHA-2 and
- * keys of today's lengths. */
+/* Which authorities a transfer has to trust, and that certificates which it is shown are signed by
+ * SHA-2 and keys of today's lengths. */
 CURLcode trust_set(struct trust *trust, CURL *easy);
 
 #endif
