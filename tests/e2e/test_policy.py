@@ -93,7 +93,9 @@ def test_a_target_is_opened_by_its_name_on_the_terms_of_its_rule(world, target):
 
 def test_what_no_rule_allows_is_refused_and_the_name_that_was_meant_is_told(world, target):
     assert answer(world, "/ssh vault", BOB).says("You may not reach vault by SSH")
-    assert answer(world, "/ssh ofice-pc", BOB).says("Did you mean office-pc?")
+    message = answer(world, "/ssh root@ofice-pc", BOB)
+    assert message.says("Did you mean office-pc?")
+    assert [b["text"] for b in message.buttons] == ["/ssh root@office-pc"]
     assert not answer(world, "/ssh valt", BOB).says("vault"), "he is not told what others may reach"
     assert answer(world, "/rdp office-pc", BOB).says("not there for RDP")
     assert answer(world, f"/ssh localhost:{target.port}", BOB).says("You may not reach")

@@ -217,6 +217,10 @@ static void test_refusals_say_what_would_do(void **state)
     struct text text = text_over(words, sizeof words);
     policy_say(policy, &question, &answer, &text);
     assert_non_null(strstr(words, "Did you mean office-pc?"));
+    assert_string_equal(policy_nearest(policy, &question), "office-pc");
+    target = (struct target){.host = "office-pc", .port = 3389};
+    assert_null(policy_nearest(policy, &question)); /* it was meant, and is closed */
+    target = (struct target){.host = "ofice-pc", .port = 3389};
     /* What he may not reach is not told either. */
     question.user = policy_user_named(policy, "NO");
     answer = policy_decide(policy, &question);

@@ -241,11 +241,12 @@ static const char *said_host(const struct policy_question *question)
     return question->said ? question->said : question->target->host;
 }
 
-/* A name that was meant, of those that this person may reach at some time. */
-static const char *nearest_target(const struct policy *policy,
-                                  const struct policy_question *question)
+const char *policy_nearest(const struct policy *policy, const struct policy_question *question)
 {
     struct nearest nearest = nearest_to(said_host(question));
+    if (policy_target_named(policy, nearest.typed)) {
+        return NULL;
+    }
     for (unsigned i = 0; i < policy->target_count; i++) {
         struct target target = {.port = kind_row(question->kind)->port};
         struct why why;
@@ -282,7 +283,7 @@ void policy_say(const struct policy *policy, const struct policy_question *quest
         text_add(text, ".");
         break;
     case POLICY_NO_RULE:
-        near = nearest_target(policy, question);
+        near = policy_nearest(policy, question);
         text_add(text, "You may not reach %.64s by %s.", said_host(question), kind);
         if (near) {
             text_add(text, " Did you mean %s?", near);

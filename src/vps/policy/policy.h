@@ -134,6 +134,11 @@ struct policy_answer {
 
 struct policy_answer policy_decide(const struct policy *policy,
                                    const struct policy_question *question);
+/*
+ * The name of a target that may have been meant by a host that none has, of those that its user may
+ * reach at some hour. NULL: none.
+ */
+const char *policy_nearest(const struct policy *policy, const struct policy_question *question);
 /* A sentence for who asked about an answer that is not ALLOWED. */
 void policy_say(const struct policy *policy, const struct policy_question *question,
                 const struct policy_answer *answer, struct text *text);
