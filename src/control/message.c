@@ -12,12 +12,14 @@
 
 /* ---- what holds for every row ---------------------------------------------- */
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): each is a summand of what a row comes to */
 #define U8(field)          +1
 #define U16(field)         +2
 #define U32(field)         +4
 #define U64(field)         +8
 #define TEXT(field, most)  +2 + (most)
 #define BLOB(field, bytes) +(bytes)
+/* NOLINTEND(bugprone-macro-parentheses) */
 #define SINCE(version)
 #define MESSAGE(NAME, name, type, since, sender, when, ...)                              \
     _Static_assert((type) >= 1 && (type) <= UINT8_MAX, #NAME ": its type is one byte");  \

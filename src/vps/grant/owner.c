@@ -23,6 +23,7 @@ int owner_parse(const char *text, struct owner *ret_owner)
     static const char *const PREFIXES[] = {[OWNER_TELEGRAM] = "telegram:", [OWNER_LOCAL] = "uid:"};
     for (unsigned i = 0; i < sizeof PREFIXES / sizeof *PREFIXES; i++) {
         size_t len = strlen(PREFIXES[i]);
+        /* 18 digits at most, which always fit in 64 bits: sscanf(3) does not report an overflow. */
         int64_t id;
         int end = 0;
         if (strncmp(text, PREFIXES[i], len) == 0 &&

@@ -7,6 +7,10 @@
 #include "base/host.h"
 #include "shared/gateway_name.h"
 
+/*
+ * Nothing of the user's machine is lent to the target, which may be in wrong hands: no drive,
+ * printer, smartcard, port, camera or microphone. The clipboard is, if RDP_CLIPBOARD allows it.
+ */
 static const char SETTINGS[] =
     "prompt for credentials:i:1\r\n"
     "authentication level:i:2\r\n" /* warn: the certificate is the target's */
@@ -42,6 +46,10 @@ void rdpfile_write(const struct rdpfile *file, struct text *text)
     target_format(file->host, file->port, address);
     text_add(text, "full address:s:%s\r\n", address);
     add_user(file->user, text);
+    /*
+     * A client sends loadbalanceinfo as it stands in its first packet, before TLS (MS-RDPBCGR
+     * 2.2.1.1): that is how the secret comes back to us, and why others on the path can see it.
+     */
     text_add(text, "%sredirectclipboard:i:%d\r\nloadbalanceinfo:s:%s%s\r\n", SETTINGS,
              file->clipboard, RDPFILE_COOKIE, file->secret);
 }

@@ -187,7 +187,7 @@ void life_set(struct life *life, enum session_state state)
     }
     log_info(log_of(life->terms), "session %s: %s -> %s", life->terms->id, session_state_name(from),
              session_state_name(state));
-    life->state = state;
+    life->state = (uint8_t)state;
     life->was_ready |= state == SESSION_WAITING;
     if (state == SESSION_RECONNECTING) {
         life->left_ms = clock_ms();
@@ -200,7 +200,7 @@ void life_set(struct life *life, enum session_state state)
 
 void life_set_end(struct life *life, enum session_end end, const struct why *why)
 {
-    life->end = end;
+    life->end = (uint8_t)end;
     life->ended_ms = clock_ms();
     life->why = why ? malloc(sizeof *why) : NULL; /* without memory it is in the log alone */
     if (life->why) {

@@ -46,6 +46,7 @@ static int parse_name_and_key(const char *entry, struct gateway_key *key, struct
     if (len < KEY_HEX) {
         return why_set(why, -EINVAL, "a key of %zu characters", len);
     }
+    /* From the end, where the key has a fixed length; in front of it are a name and a colon. */
     const char *hex = entry + len - KEY_HEX;
     size_t name_len = hex > entry ? (size_t)(hex - entry) - 1 : 0;
     if (name_len > GATEWAY_NAME_MAX || (hex > entry && entry[name_len] != ':')) {
@@ -87,7 +88,11 @@ static int refuse_same(const struct gateway_key *a, const struct gateway_key *b,
                    named->name, named->name);
 }
 
-/* No gateway has two keys, no key two gateways; and one may be of all those that have none. */
+/*
+ * No gateway has two keys, and no key two gateways: otherwise whoever holds the key of one could
+ * log in under the name of the other and take its place. One key may be of all those that have
+ * none.
+ */
 static int check_keys(const struct gateway_key *keys, unsigned count, bool to_mend, struct why *why)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -142,6 +147,7 @@ static int parse(const struct setting *setting, const char *text, void *field, s
         struct gateway_key *key = &list->keys[list->count++];
         int err = parse_key(text, len, key, why);
         if (err < 0) {
+            /* Only what was refused is looked at once more, for the sentence that says why. */
             return why->text[0] ? err : explain_key(text, len, why);
         }
         if (!text[len]) {
@@ -166,6 +172,10 @@ static const struct gateway_key *find_own(const struct key_list *list, const cha
 
 const struct gateway_key *key_list_find(const struct key_list *list, const char *gateway)
 {
+    /*
+     * A gateway with a key of its own does not get in with the shared one: everybody who holds that
+     * could take its place.
+     */
     const struct gateway_key *key = find_own(list, gateway);
     return key ? key : find_own(list, "");
 }
@@ -198,6 +208,10 @@ static void add_key(const struct gateway_key *key, const char *verb, struct text
     changes_add_item(text, key->name[0] ? key->name : "the key without a name", verb);
 }
 
+/*
+ * By name, so that a list that was only put in another order has not changed. Nothing of a key is
+ * shown: this text goes to the log and to whoever reloads.
+ */
 static void differ(const void *before, const void *after, struct text *text)
 {
     const struct key_list *was = before, *is = after;

@@ -47,6 +47,10 @@ static int parse_url(const struct setting *s, const char *text, void *field, str
     }
     int err = setting_text(s, text, field, why);
     char *url = field;
+    /*
+     * One spelling for one server: the state file keeps how far its updates are read by this
+     * address.
+     */
     while (err == 0 && url[strlen(url) - 1] == '/') {
         url[strlen(url) - 1] = '\0';
     }
@@ -74,6 +78,11 @@ static int parse_bind(const struct setting *s, const char *text, void *field, st
 
 static const struct setting_type BIND = {parse_bind, 0, NULL, NULL};
 
+/*
+ * Absolute, since pamctl, --doctor and the agent each look for the socket there from a folder of
+ * their own. Its length is bounded so that the path of the socket fits in sun_path (108 bytes,
+ * unix(7)).
+ */
 static int parse_state_dir(const struct setting *s, const char *text, void *field, struct why *why)
 {
     if (text[0] != '/') {
@@ -127,6 +136,10 @@ static const struct setting TELEGRAM[] = {
      .at_start = true},
 };
 
+/*
+ * What is bound or opened when the agent starts takes a restart (at_start); ranges and limits are
+ * for sessions that are opened later.
+ */
 static const struct setting GENERAL[] = {
     {"POLICY_FILE",
      .takes = "the absolute path of a policy, which says who may reach what, when and for how long",
@@ -183,6 +196,10 @@ static const struct settings_table *tables_for(bool local)
 /* What gateway-agent alone has; a test compares them. */
 static const char *const OF_GATEWAY[] = {"GATEWAY_NAME", "KEEPALIVE_SECS", "ALLOWED_TARGETS", NULL};
 
+/*
+ * What libraries and service managers read there: known, so that it is not taken for a misspelt
+ * setting, but of no effect in an env file.
+ */
 static const char *const OF_ENVIRONMENT[] = {
     "SSL_CERT_FILE",
     "http_proxy",
@@ -265,6 +282,7 @@ int vps_settings_load(const char *env_file, bool local, struct vps_settings *ret
     err = err < 0 ? err : policy_setting_read(&settings.policy_file, why);
     if (err == 0) {
         use_policy(&settings);
+        /* Not before all is well: a failed reload must not touch the settings in force. */
         *ret_settings = settings;
         settings.policy_file.policy = NULL; /* it has moved */
     }

@@ -36,6 +36,7 @@ static int parse(const struct setting *setting, const char *text, void *field, s
         text += strspn(text, " ");
         long long id = strtoll(text, &end, 10);
         end += strspn(end, " ");
+        /* Groups have negative numbers: one of them as a user would let in nobody. */
         if (errno || end == text || id <= 0 || (*end && *end != ',')) {
             return refuse_users(whole, id <= 0 ? text : end, why);
         }

@@ -38,6 +38,10 @@ enum {
 
 /* ---- files ---------------------------------------------------------------- */
 
+/*
+ * Whoever can write to this folder can put another state file, or another socket, in their place.
+ * errno is cleared since a path that is not a folder is no error of stat(2).
+ */
 static void check_state_dir(struct checkup *checkup, const char *path)
 {
     struct stat folder;
@@ -126,7 +130,10 @@ static void say_not_running(struct checkup *checkup, const struct vps_settings *
     checkup_no_agent(checkup, "vps-agent", command);
 }
 
-/* Returns whether one runs. */
+/*
+ * Returns whether one runs. The answer is what --health gets (health_ask()), so that the two never
+ * disagree.
+ */
 static bool check_agent(struct checkup *checkup, const struct vps_settings *settings,
                         const char *env_file)
 {
@@ -140,6 +147,10 @@ static bool check_agent(struct checkup *checkup, const struct vps_settings *sett
         json_decref(status);
         return true;
     }
+    /*
+     * Nothing listens there. After any other error somebody does, but hangs or refuses us: then
+     * CONTROL_PORT is taken by that agent, and not by a stranger.
+     */
     if (err == -ENOENT || err == -ECONNREFUSED || err == -ENOTDIR) {
         say_not_running(checkup, settings, env_file);
         return false;
@@ -156,6 +167,7 @@ static bool check_agent(struct checkup *checkup, const struct vps_settings *sett
 static void check_clock_against(struct checkup *checkup, int64_t server_unix)
 {
     int64_t off = clock_unix() - server_unix;
+    /* Nobody answered, so there is no clock to compare with: only an impossible date is found. */
     if (server_unix == 0) {
         checkup_clock(checkup);
     } else if (off > CLOCK_FINE_S || off < -CLOCK_FINE_S) {
@@ -169,6 +181,10 @@ static void check_clock_against(struct checkup *checkup, int64_t server_unix)
     }
 }
 
+/*
+ * Telegram delivers updates to a webhook or to getUpdates, never to both, so a webhook means that
+ * another program uses this bot. A bot without one is not worth a line.
+ */
 static void check_webhook(struct checkup *checkup, struct sync_api *sync_api)
 {
     struct sync_api_answer answer;
@@ -184,6 +200,7 @@ static void check_webhook(struct checkup *checkup, struct sync_api *sync_api)
     json_decref(answer.result);
 }
 
+/* Shown without its password, which neither the log nor this list may hold. */
 static void check_proxy(struct checkup *checkup, const struct vps_settings *settings)
 {
     const char *variable,
@@ -235,6 +252,10 @@ static void check_firewall(struct checkup *checkup, const struct vps_settings *s
     checkup_say(checkup, MARKS[verdict], "firewall", "%s", sentence);
 }
 
+/*
+ * An estimate from above, for every session with as many connections as it may have at once: with
+ * fewer descriptors, users would be turned away long before MAX_SESSIONS.
+ */
 static unsigned long most_descriptors(const struct vps_settings *settings)
 {
     long connections = settings->max_connections > 0 ? settings->max_connections
@@ -266,6 +287,7 @@ static void check_all(struct checkup *checkup, const struct vps_settings *settin
     checkup_congestion(checkup, &system, settings->common.congestion_control,
                        "connections to clients and gateways", "/usr/share/pamtunnel-vps/bbr");
     doctor_check_host(checkup, settings);
+    /* Before the ports: whether a taken CONTROL_PORT is right depends on who has taken it. */
     bool agent_runs = check_agent(checkup, settings, env_file);
     doctor_check_keys(checkup, settings);
     doctor_check_ports(checkup, settings, agent_runs);

@@ -6,12 +6,17 @@
 
 static const char ITEM[] = "keys";
 
+/*
+ * Only the running agent is asked. The state file knows it, too, but belongs to that agent; so if
+ * none is running, a key whose time is over may have expired or long be in use.
+ */
 static void check_key(struct checkup *checkup, const struct gateway_key *key,
                       const struct running_agent *running)
 {
     char when[CLOCK_TEXT_MAX];
     const struct running_agent_key *known = running_agent_find(running, key->key);
     clock_text(key->until, when);
+    /* A key that was used in time is good forever. */
     if (known && known->used) {
         return;
     }

@@ -29,6 +29,7 @@ static bool is_ours(const struct addr *addr)
     return found;
 }
 
+/* The whole of 127.0.0.0/8: in Debian's /etc/hosts a machine's own name is 127.0.1.1. */
 static bool is_loopback(const struct addr *addr)
 {
     struct addr v4, v6;
@@ -46,6 +47,11 @@ static void check_literal(struct checkup *checkup, const char *host)
     }
 }
 
+/*
+ * All addresses count, not just the first: a client may try any of them. A name that points
+ * elsewhere is only an error if this server has a public address itself; behind NAT, a wrong record
+ * and a forwarded one look the same from here.
+ */
 void doctor_check_host(struct checkup *checkup, const struct vps_settings *settings)
 {
     struct addr addrs[RESOLVE_MAX], own;
@@ -94,7 +100,11 @@ void doctor_check_host(struct checkup *checkup, const struct vps_settings *setti
 
 /* ---- ports ---------------------------------------------------------------- */
 
-/* Marks the local ports of one of the kernel's tables. */
+/*
+ * Marks the local ports of one of the kernel's tables: two files to read instead of a bind(2) for
+ * each port of thousands. One in TIME_WAIT is not taken, since SO_REUSEADDR has it listened on
+ * again (net_listen()).
+ */
 static void read_table(const char *path, bool used[PORTS])
 {
     char line[512];
@@ -194,7 +204,8 @@ static void check_range(struct checkup *checkup, const struct vps_settings *sett
 
 /*
  * Where the kernel takes ports for outgoing connections from: one that it has taken cannot be
- * listened on, so that a session fails now and then, and nobody can say why.
+ * listened on, so that a session fails now and then, and nobody can say why. Despite its path, that
+ * range holds for IPv6 as well.
  */
 static void check_overlap(struct checkup *checkup, const struct vps_settings *settings)
 {

@@ -13,6 +13,10 @@ enum { ENOUGH_BYTES = 16 * 1024 * 1024 };
 
 static const char ITEM[] = "state file";
 
+/*
+ * f_bavail leaves out what is reserved for root: vps-agent has a user of its own. Where the file
+ * system does not say, there is nothing to complain about.
+ */
 static uint64_t free_bytes(const char *path)
 {
     struct statvfs disk;
@@ -50,6 +54,7 @@ static void say_well(struct checkup *checkup, const char *path, unsigned schema)
     }
 }
 
+/* A file that vps-agent puts aside or refuses needs no chown, so its owner is looked at last. */
 void doctor_check_state(struct checkup *checkup, const struct vps_settings *settings)
 {
     char path[STATE_PATH_MAX];

@@ -33,6 +33,10 @@ static void drop_times(struct enrolment *enrolment)
     }
 }
 
+/*
+ * One setting at a time from the draft: --setup is what completes settings, so they cannot be
+ * loaded as a whole here.
+ */
 int enrolment_begin(struct enrolment *enrolment, const struct draft *draft, struct why *why)
 {
     char text[SETTING_VALUE_MAX];
@@ -95,6 +99,10 @@ int enrolment_name(const struct enrolment *enrolment, const char *given, bool as
     const struct keys *keys = &enrolment->keys;
     const char *waiting = find_waiting(keys);
     bool wanted = wish->renew || wish->until_said;
+    /*
+     * A gateway in use is only proposed to whoever asked for a new key or a time. Otherwise Enter,
+     * in a second --setup, would print a join string that holds a key in use.
+     */
     const char *first = keys->count == 0        ? "home"
                         : waiting[0] || !wanted ? waiting
                                                 : keys->keys[0].name;
@@ -110,6 +118,10 @@ int enrolment_name(const struct enrolment *enrolment, const char *given, bool as
     return text.cut ? why_set(why, -EINVAL, "the gateway's name is too long") : 0;
 }
 
+/*
+ * A TUNNEL_KEY that is written here would not be read by that agent, or would be read in the place
+ * of the one that it has, and lock all its gateways out.
+ */
 int enrolment_check_source(const struct enrolment *enrolment, struct why *why)
 {
     if (enrolment->keys.count > 0 || enrolment->running.count == 0) {
@@ -128,6 +140,10 @@ int enrolment_choose(struct enrolment *enrolment, const char *gateway, const str
     int err = keys_for(&enrolment->keys, gateway, wish, &key, why);
     if (err == 0) {
         enrolment->key = *key;
+        /*
+         * Until now this gateway may have logged in with the key that all share; once it has a key
+         * of its own, vps-agent takes that alone (key_list_find()).
+         */
         enrolment->takes_over = enrolment->keys.count > before &&
                                 keys_have_shared(&enrolment->keys);
     }
@@ -144,6 +160,10 @@ int enrolment_put(const struct enrolment *enrolment, struct draft *draft, bool b
     if (err == 0 && !back && text[0]) {
         err = draft_put(draft, "TUNNEL_KEY", text, why);
     } else if (changes && (enrolment->keys.changed || !draft_is_given("TUNNEL_KEY"))) {
+        /*
+         * But not for drop_times() alone where TUNNEL_KEY is in the environment: that cannot be
+         * changed from here, and the error would be about nothing that anybody asked for.
+         */
         err = draft_put_back(draft, "TUNNEL_KEY", text, why);
     }
     crypto_wipe(text, sizeof text);

@@ -1,3 +1,7 @@
+/*
+ * Only files are read, and no program is run. What they do not tell is never called open: a
+ * firewall that was not found may be out of sight, or a provider's in front of this machine.
+ */
 #include "vps/setup/firewall.h"
 
 #include <limits.h>
@@ -51,7 +55,11 @@ static bool module_is_used(const char *root, const char *name)
 
 /* ---- the kinds ------------------------------------------------------------ */
 
-/* ufw keeps its rules as "### tuple ### allow tcp 9000 ..." in a file of root's. */
+/*
+ * ufw keeps its rules as "### tuple ### allow tcp 9000 ..." in a file that only root reads.
+ * "*filter" is in each such file: where it is not found, the rules were not seen, and prove
+ * nothing.
+ */
 static enum firewall_verdict look_at_ufw(const char *root, const struct firewall_ports *ports,
                                          struct text *text)
 {
@@ -95,6 +103,10 @@ static enum firewall_verdict say_rules(const char *what, const char *command,
 enum firewall_verdict firewall_look(const char *root, const struct firewall_ports *ports,
                                     struct text *text)
 {
+    /*
+     * The two managers first: they load rules into the kernel's modules, and their own commands
+     * outlive a reboot.
+     */
     if (has_line(root, "/etc/ufw/ufw.conf", "ENABLED=yes")) {
         return look_at_ufw(root, ports, text);
     }

@@ -49,7 +49,7 @@ static int find_answer(const struct interview *interview, const struct question 
     return err;
 }
 
-/* True if it makes sense to ask again. */
+/* What came from the command line or the environment would be the same the next time. */
 bool interview_can_ask_again(const struct interview *interview, const struct question *question)
 {
     return interview->ask && !question->option && !draft_is_given(question->name);

@@ -1,3 +1,7 @@
+/*
+ * TUNNEL_KEY as --setup and --invite change it: the keys that are there stay as they are, since
+ * gateways use them, and in their order.
+ */
 #include "vps/setup/keys.h"
 
 #include <errno.h>
@@ -14,6 +18,10 @@ int keys_read(struct keys *keys, const char *text, struct why *why)
     static const struct vps_settings NONE;
     struct vps_settings settings = NONE;
     *keys = (struct keys){0};
+    /*
+     * vps-agent refuses a key that two gateways have, and names --invite NAME --new-key as the
+     * cure; so that value has to be readable here. check_all() is as strict as vps-agent again.
+     */
     settings.tunnel_key.to_mend = true;
     int err = text[0] ? vps_settings_take("TUNNEL_KEY", text, &settings, why) : 0;
     if (err == 0) {
@@ -92,6 +100,7 @@ static int keep(struct keys *keys, struct gateway_key *key, const struct keys_wi
                        "key out of TUNNEL_KEY instead)",
                        key->name, clock_text(key->until, when), key->name);
     }
+    /* A time is for the first use of a key, and one without a time may be in use already. */
     if (wish->until_said && !key->until) {
         return why_set(
             why, -EINVAL,

@@ -4,7 +4,10 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-/* IPv4 first: clients without IPv6 are many, those without IPv4 few. */
+/*
+ * IPv4 first: clients without IPv6 are many, those without IPv4 few. A private address is only
+ * mentioned and not proposed: Enter would take it, and nobody elsewhere could connect.
+ */
 void own_host_propose(char ret_proposal[ADDR_HOST_MAX])
 {
     static const int FAMILIES[] = {AF_INET, AF_INET6};

@@ -1,3 +1,9 @@
+/*
+ * Only the terminal shows the code, so whoever sends it sees the terminal. Six digits are enough
+ * for five minutes and five wrong codes: all guesses together are right five times in a million.
+ * vps-agent must not run meanwhile, since Telegram lets one program at a time receive the messages
+ * to a bot.
+ */
 #include "vps/setup/pairing.h"
 
 #include <errno.h>
@@ -35,6 +41,10 @@ static bool is_in_person(const struct update *update)
            !update->sender_chat;
 }
 
+/*
+ * The link t.me/BOT?start=CODE has the client send "/start CODE"; whoever types it may leave the
+ * command out. A bare /start is what the Start button of a new chat sends.
+ */
 enum pairing_verdict pairing_judge(const struct update *update, const char *code)
 {
     static const char COMMAND[] = "/start";
@@ -103,6 +113,7 @@ static void read_updates(struct pairing *pairing, const json_t *result)
         if (verdict == PAIRING_BARE) {
             ask_for_code(pairing, update.chat_id);
         }
+        /* Up to twenty come at once: a right code behind the fifth wrong one is one more guess. */
         if (verdict == PAIRING_RIGHT && pairing->wrong < PAIRING_WRONG_MAX) {
             pairing->user = update.from_id;
         }
@@ -114,6 +125,7 @@ static int on_trouble(struct pairing *pairing, const struct sync_api_answer *ans
                       struct why *why)
 {
     struct sync_api_answer removed;
+    /* 409 is for both, a webhook and another program; only the words tell them apart. */
     if (answer->code == 409 && strstr(answer->trouble, "webhook")) {
         sync_api_call(pairing->sync_api, "deleteWebhook", NULL, CALL_MS, &removed);
         json_decref(removed.result);
@@ -147,6 +159,7 @@ static int wait_for_code(struct pairing *pairing, struct why *why)
             return why_set(why, -ETIMEDOUT, "the code did not come within %d minutes",
                            PAIRING_S / 60);
         }
+        /* Rounded up: a poll of 0 s returns at once, and the last second would be a busy loop. */
         uint64_t left_s = (pairing->until_ms - now) / 1000 + 1;
         get_updates(pairing, left_s < POLL_S ? (int)left_s : POLL_S, &answer);
         int err = answer.done ? 0 : on_trouble(pairing, &answer, why);

@@ -42,6 +42,7 @@ void running_agent_ask(const char *state_dir, struct running_agent *ret_running)
 const struct running_agent_key *running_agent_find(const struct running_agent *running,
                                                    const uint8_t key[CRYPTO_KEY_SIZE])
 {
+    /* No key goes over the socket: both sides name it by the same MAC under it (keyring_id()). */
     char id[KEYRING_ID_MAX];
     keyring_id(key, id);
     for (unsigned i = 0; i < running->count; i++) {

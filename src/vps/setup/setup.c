@@ -291,6 +291,11 @@ int setup_run(const struct setup_options *options)
     struct setup setup;
     struct why why = {""};
     int err = begin(&setup, options, &why);
+    /*
+     * The file is checked before anything is asked, so that nobody types in a secret for nothing.
+     * The running agent is asked about (enrolment_begin()) before the users, since it would get
+     * their messages.
+     */
     err = err < 0 ? err : secret_file_check(setup.options.env_file, &why);
     err = err < 0 ? err : keep_given(&setup, &why);
     err = err < 0 ? err : enrolment_begin(&setup.enrolment, setup.interview.draft, &why);
@@ -319,7 +324,10 @@ static int load_with_key(const struct setup *setup, struct vps_settings *ret_set
     return err;
 }
 
-/* A container's key, for one. */
+/*
+ * In a container TUNNEL_KEY comes from the environment or a read-only file, which no command can
+ * change from inside.
+ */
 static void say_how_by_hand(const char *gateway)
 {
     fprintf(stderr,

@@ -1,3 +1,8 @@
+/*
+ * A loop of its own that runs only while a call is under way, so that --setup and --doctor can wait
+ * for an answer in the middle of a function, and still go the way that vps-agent goes
+ * (telegram/api).
+ */
 #include "vps/setup/sync_api.h"
 
 #include <errno.h>
@@ -41,6 +46,7 @@ int sync_api_new(const struct vps_settings *settings, struct sync_api **ret_sync
 void sync_api_free(struct sync_api *sync_api)
 {
     if (sync_api) {
+        /* libuv closes handles in the next turns of the loop: it is run until none is left. */
         api_free(sync_api->api);
         uv_run(&sync_api->loop, UV_RUN_DEFAULT);
         uv_loop_close(&sync_api->loop);
@@ -57,6 +63,7 @@ static void on_reply(void *arg, const struct api_reply *reply)
         .from_api = reply->from_api,
         .code = reply->code,
         .server_unix = reply->server_unix,
+        /* The reply is api.c's and gone after this call; its result is kept by a reference. */
         .result = json_incref((json_t *)reply->result),
     };
     snprintf(answer->trouble, sizeof answer->trouble, "%s", reply->trouble ? reply->trouble : "");
@@ -83,6 +90,10 @@ int sync_api_get_me(struct sync_api *sync_api, char ret_name[SYNC_API_NAME_MAX +
                     struct sync_api_answer *ret_answer, struct why *why)
 {
     struct sync_api_answer answer;
+    /*
+     * The second try takes the other family, as vps-agent would: so --doctor says what it will see,
+     * and that the first way is broken.
+     */
     char first_trouble[sizeof answer.first_trouble] = "";
     int err = 0;
     sync_api_call(sync_api, "getMe", NULL, GREETING_MS, &answer);
@@ -96,6 +107,7 @@ int sync_api_get_me(struct sync_api *sync_api, char ret_name[SYNC_API_NAME_MAX +
         snprintf(ret_name, SYNC_API_NAME_MAX + 1, "%s", name ? name : "?");
         text_make_visible(ret_name);
     } else if (answer.from_api && (answer.code == 401 || answer.code == 404)) {
+        /* Only if the Bot API itself says so (from_api): a proxy on the way may answer 404, too. */
         err = why_set(why, -EACCES,
                       "Telegram does not know this token (%d %.60s): copy it again from @BotFather",
                       answer.code, answer.trouble);

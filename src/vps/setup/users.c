@@ -25,6 +25,7 @@ int users_add(const char *now, const char *more, char ret_list[SETTING_VALUE_MAX
             text_add(&list, ",%" PRId64, id);
         }
     }
+    /* Once more as a whole: two lists that fit may be too long together. */
     return err < 0 ? err : vps_settings_take("ALLOWED_USERS", ret_list, &there, why);
 }
 
