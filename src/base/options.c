@@ -153,6 +153,19 @@ char *options_value(const struct options *options, unsigned bit)
     return options->values[number_of(bit)];
 }
 
+static void take_words(char ***argv, unsigned most, struct options *options)
+{
+    unsigned count = 0;
+    while (count < most && (*argv)[1] && (*argv)[1][0] != '-') {
+        ++*argv;
+        count++;
+    }
+    if (most > 0) {
+        options->words = *argv + 1 - count;
+        options->word_count = count;
+    }
+}
+
 /* 1 if it was an option with a value, 0 if not, or -EINVAL. */
 static int parse_value(const struct options_table *table, char ***argv, struct options *options,
                        struct why *why)
@@ -168,6 +181,7 @@ static int parse_value(const struct options_table *table, char ***argv, struct o
         if (flag->takes && take_value(argv, flag->name, &value)) {
             options->flags |= flag->bit;
             options->values[number_of(flag->bit)] = value;
+            take_words(argv, value ? flag->words : 0, options);
             return value && value[0] ? 1
                                      : why_set(why, -EINVAL, "%s takes a value: %s %s", flag->name,
                                                flag->name, flag->takes);

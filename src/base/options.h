@@ -24,6 +24,7 @@ struct option_flag {
     const char *help;
     unsigned bit;            /* in `flags` below, of the lower half */
     const char *takes;       /* "NAME": a value follows; NULL: none does */
+    unsigned words;          /* how many more may follow the value, none of them an option */
     option_action_fn action; /* NULL: it does not keep the program from running. One at a time */
     unsigned with; /* the bits of the actions where it has an effect; 0: any but --version… */
 };
@@ -42,12 +43,14 @@ struct options_table {
 };
 
 struct options {
-    const char *env_file;             /* --env-file FILE; points into argv. NULL: none */
-    bool check;                       /* --check */
-    bool health;                      /* --health */
-    bool version;                     /* --version */
-    bool help;                        /* --help */
-    unsigned flags;                   /* the bits of the program's own */
+    const char *env_file; /* --env-file FILE; points into argv. NULL: none */
+    bool check;           /* --check */
+    bool health;          /* --health */
+    bool version;         /* --version */
+    bool help;            /* --help */
+    unsigned flags;       /* the bits of the program's own */
+    char **words;         /* what follows the value of the option with `words` */
+    unsigned word_count;
     char *values[OPTIONS_VALUES_MAX]; /* by the number of the bit; see options_value() */
 };
 

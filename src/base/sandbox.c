@@ -234,6 +234,7 @@ static int allow_paths(int ruleset, uint64_t handled, const struct sandbox_rules
 {
     char step[PATH_MAX];
     int err = allow_file(ruleset, rules->ca_file);
+    err = err < 0 ? err : allow_file(ruleset, rules->rules_file);
     for (size_t i = 0; i < sizeof READABLE / sizeof *READABLE && err == 0; i++) {
         err = allow_path(ruleset, READABLE[i], READS);
     }

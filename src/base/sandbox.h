@@ -45,8 +45,9 @@
 #include "base/why.h"
 
 struct sandbox_rules {
-    const char *state_dir; /* files in it may be read, written, made and removed. NULL: nowhere */
-    const char *ca_file;   /* a file that may be read, with its folder. NULL: the system's only */
+    const char *state_dir;  /* files in it may be read, written, made and removed. NULL: nowhere */
+    const char *rules_file; /* one that is read anew, with its folder. NULL: none */
+    const char *ca_file;    /* a file that may be read, with its folder. NULL: the system's only */
     /* Files that are read anew (settings, secrets), with the folder of each; ends with NULL. */
     const char *const *files; /* NULL: none */
     bool listens;             /* TCP ports may be bound and listened on */

@@ -16,13 +16,14 @@ struct setting {
     const char *default_value; /* NULL: required, unless `optional` */
     const char *takes;         /* "a port, 1 to 65535" */
     const struct setting_type *type;
-    size_t offset; /* of the field, in the struct that the table is of */
-    size_t field;  /* and its size, which fits the type: a test compares them */
-    long min, max; /* for numbers; max: the longest of a text, in bytes without the NUL */
-    bool secret;   /* its value never appears in a message */
-    bool optional; /* not set: the field stays as it is */
-    bool at_start; /* read at the start only: another value takes a restart */
-    bool no_blank; /* NAME= in an env file is refused: the default opens more than nothing */
+    size_t offset;       /* of the field, in the struct that the table is of */
+    size_t field;        /* and its size, which fits the type: a test compares them */
+    long min, max;       /* for numbers; max: the longest of a text, in bytes without the NUL */
+    bool secret;         /* its value never appears in a message */
+    bool optional;       /* not set: the field stays as it is */
+    const char *instead; /* optional where the setting of this name is set; NULL: none */
+    bool at_start;       /* read at the start only: another value takes a restart */
+    bool no_blank;       /* NAME= in an env file is refused: the default opens more than nothing */
 };
 
 struct setting_type {

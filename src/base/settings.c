@@ -65,6 +65,17 @@ static int check_blank(const struct settings_source *source, const struct settin
                    line.path, line.number, setting->name, setting->takes);
 }
 
+/* Whether it may go without a value: *ret_may. */
+static int may_be_unset(const struct settings_source *source, const struct setting *setting,
+                        bool *ret_may, struct why *why)
+{
+    char value[SETTING_VALUE_MAX] = "";
+    int err = setting->instead ? settings_find(source, setting->instead, value, why) : 0;
+    *ret_may = setting->optional || value[0];
+    crypto_wipe(value, sizeof value);
+    return err;
+}
+
 static int load_one(const struct settings_source *source, const struct setting *setting,
                     void *field, char value[SETTING_VALUE_MAX], struct why *why)
 {
@@ -76,9 +87,11 @@ static int load_one(const struct settings_source *source, const struct setting *
         return err;
     }
     if (!value[0] && !setting->default_value) {
-        return setting->optional ? 0
-                                 : why_set(why, -EINVAL, "%s is not set; it takes %s",
-                                           setting->name, setting->takes);
+        bool may;
+        err = may_be_unset(source, setting, &may, why);
+        return err < 0 || may ? err
+                              : why_set(why, -EINVAL, "%s is not set; it takes %s", setting->name,
+                                        setting->takes);
     }
     return take(setting, value[0] ? value : setting->default_value, field, why);
 }
@@ -132,7 +145,8 @@ bool settings_are_given(const struct settings_table *tables)
     const struct setting *row;
     size_t i = 0;
     while ((row = settings_row(tables, i, NULL)) &&
-           (row->default_value || row->optional || settings_is_given(row->name))) {
+           (row->default_value || row->optional || settings_is_given(row->name) ||
+            (row->instead && settings_is_given(row->instead)))) {
         i++;
     }
     return !row;

@@ -109,8 +109,11 @@ static int refuse(const struct vocabulary *vocabulary, const struct settings_lin
 {
     char base[NAME_SIZE];
     bool is_file = take_suffix_off(line->name, base);
-    const char *name = is_file ? base : line->name, *near = nearest_setting(vocabulary, name).word;
-    if (is_in(vocabulary->others, name)) {
+    const char *whole = nearest_setting(vocabulary, line->name).word;
+    is_file = is_file && !whole; /* there are settings whose name ends so */
+    const char *name = is_file ? base : line->name;
+    const char *near = whole ? whole : nearest_setting(vocabulary, name).word;
+    if (is_in(vocabulary->others, name) || is_in(vocabulary->others, line->name)) {
         return why_set(why, -EINVAL,
                        "%s, line %u: %s is a setting of %s: it belongs in the file of that one",
                        line->path, line->number, line->name, vocabulary->other_agent);

@@ -113,6 +113,15 @@ static void say_what_it_does(struct agent *agent, char *ret_status, size_t size)
     notify_status(agent->notify, ret_status);
 }
 
+/* Of the policy that is in force from now on. */
+static void say_doubts(const struct agent *agent)
+{
+    const struct policy *policy = agent->settings->policy_file.policy;
+    for (unsigned i = 0; policy && i < policy->warning_count; i++) {
+        log_warn(agent->log, "%s", policy->warnings[i]);
+    }
+}
+
 /* Reads and applies them, and says what the agent does from then on. */
 static int renew(void *arg, struct changes *ret_changes, struct why *why)
 {
@@ -126,6 +135,7 @@ static int renew(void *arg, struct changes *ret_changes, struct why *why)
     int err = reload_run(&parts, ret_changes, why);
     if (err == 0) {
         say_what_it_does(agent, status, sizeof status);
+        say_doubts(agent);
     }
     return err;
 }
@@ -159,6 +169,7 @@ static int confine(struct agent *agent, struct why *why)
     const struct vps_settings *settings = agent->settings;
     const struct sandbox_rules rules = {
         .state_dir = settings->state_dir,
+        .rules_file = settings->policy_file.path[0] ? settings->policy_file.path : NULL,
         .ca_file = getenv("SSL_CERT_FILE"),
         .listens = true,
     };
@@ -269,6 +280,7 @@ static void say_ready(struct agent *agent)
 {
     char status[STATUS_MAX];
     say_what_it_does(agent, status, sizeof status);
+    say_doubts(agent);
     log_info(agent->log, "vps-agent " PAMTUNNEL_VERSION ": %s", status);
     notify_ready(agent->notify);
 }

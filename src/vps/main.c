@@ -11,6 +11,7 @@
 #include "vps/admin/health.h"
 #include "vps/agent.h"
 #include "vps/setup/doctor.h"
+#include "vps/setup/policy_explain.h"
 #include "vps/setup/setup.h"
 
 enum {
@@ -24,6 +25,8 @@ enum {
     FLAG_GATEWAY = 128,
     FLAG_DOCTOR = 256,
     FLAG_VALID = 512,
+    FLAG_EXPLAIN = 1024,
+    EXPLAIN_WORDS = 3,
 };
 
 /* ---- instead of running ---------------------------------------------------- */
@@ -67,6 +70,16 @@ static int examine(const struct options *options)
     return status;
 }
 
+/* USER, and KIND TARGET [TIME] behind it. */
+static int explain(const struct options *options)
+{
+    char *words[EXPLAIN_WORDS + 1] = {options_value(options, FLAG_EXPLAIN)};
+    for (unsigned i = 0; i < options->word_count; i++) {
+        words[i + 1] = options->words[i];
+    }
+    return policy_explain(options->env_file, words, options->word_count + 1);
+}
+
 /* ---- the command line ----------------------------------------------------- */
 
 static const struct option_flag FLAGS[] = {
@@ -84,6 +97,8 @@ static const struct option_flag FLAGS[] = {
      FLAG_VALID, "TIME", .with = FLAG_INVITE | FLAG_SETUP},
     {"--doctor", "check everything, say what to do about what is wrong, and exit", FLAG_DOCTOR,
      NULL, .action = examine},
+    {"--explain", "say which rule of POLICY_FILE decides, and exit", FLAG_EXPLAIN,
+     "USER KIND TARGET [TIME]", .words = EXPLAIN_WORDS, .action = explain},
     {"--local", "run without Telegram; pamctl opens the sessions", FLAG_LOCAL, NULL,
      .with = OPTION_RUN | OPTION_CHECK | OPTION_HEALTH | FLAG_DOCTOR},
     {"--generate-key", "print a new TUNNEL_KEY and exit", FLAG_GENERATE_KEY, NULL,
@@ -102,6 +117,14 @@ static const struct program PROGRAM = {
 
 /* ---- running -------------------------------------------------------------- */
 
+static void say_doubts(const struct vps_settings *settings)
+{
+    const struct policy *policy = settings->policy_file.policy;
+    for (unsigned i = 0; policy && i < policy->warning_count; i++) {
+        printf("But %s\n", policy->warnings[i]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -118,6 +141,7 @@ int main(int argc, char **argv)
     }
     if (options.check) {
         status = program_say_complete(&PROGRAM, env_file, &settings.common);
+        say_doubts(&settings);
     } else if (options.health) {
         status = health_check(&settings) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     } else {

@@ -4,17 +4,21 @@
 #include <string.h>
 
 /* The ports are first, since they take memory: after that nothing fails. */
-static int apply(const struct reload *reload, const struct vps_settings *after, struct why *why)
+static int apply(const struct reload *reload, struct vps_settings *after, struct why *why)
 {
     struct vps_settings before = *reload->settings;
     int err = sessions_use_ports(reload->sessions, after->port_range_start, after->port_range_end);
     if (err == 0) {
         *reload->settings = *after;
+        after->policy_file.policy = NULL; /* it has moved */
         reload->log->level = after->common.log_level;
         sessions_settings_changed(reload->sessions);
         gateways_settings_changed(reload->gateways, &before);
     } else {
         why_set(why, err, "out of memory");
+    }
+    if (err < 0) {
+        before.policy_file.policy = NULL; /* it stays in force */
     }
     vps_settings_wipe(&before);
     return err;

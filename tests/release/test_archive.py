@@ -10,12 +10,12 @@ import agents
 import pytest
 from archive import DIST, FOLDER, PREFIX, PROGRAMS, REPOSITORY, STATIC, TARGET, VERSION, program
 
-LINKED = {"sqlite3", "mbedtls", "curl", "libuv1", "jansson", "libseccomp", "ca-certificates"}
+LINKED = {"sqlite3", "mbedtls", "curl", "libuv1", "jansson", "libyaml", "libseccomp", "ca-certificates"}
 LINKED |= {"musl"} if STATIC else set()
 CONTENTS = {
     "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "sbom.cdx.json", "install.sh",
     "bin/vps-agent", "bin/gateway-agent", "bin/pamctl",
-    "env/vps-agent.env.example", "env/gateway-agent.env.example",
+    "env/vps-agent.env.example", "env/policy.yaml.example", "env/gateway-agent.env.example",
     "man/vps-agent.8", "man/gateway-agent.8", "man/pamctl.1",
     "systemd/pamtunnel-vps.service", "systemd/pamtunnel-gateway.service", "sysusers/pamtunnel.conf",
     "openrc/pamtunnel-vps", "openrc/pamtunnel-gateway", "openwrt/pamtunnel-gateway",

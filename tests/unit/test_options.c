@@ -32,6 +32,7 @@ static const struct option_flag FLAGS[] = {
     {"--setup", "sets up", FLAG_SETUP, NULL, .action = act},
     {"--host", "a host", FLAG_HOST, "HOST", .with = FLAG_SETUP},
     {"--key", "a key", FLAG_KEY, NULL, .action = act},
+    {"--ask", "asks", 128, "A B [C]", .words = 2, .action = act},
     {"--here", "runs here", 64, NULL, .with = OPTION_RUN | OPTION_CHECK},
 };
 static const struct options_table TABLE = {"agent", "An agent.", FLAGS,
@@ -184,6 +185,23 @@ static void what_has_no_effect_together_is_refused_with_where_it_has_one(void **
     assert_int_equal(PARSE(&options, &why, "--here"), 0);
 }
 
+static void words_follow_an_option_up_to_the_next_one(void **state)
+{
+    struct options options;
+    (void)state;
+    assert_int_equal(PARSE(&options, NULL, "--ask", "a", "b", "--env-file", "x"), 0);
+    assert_string_equal(options_value(&options, 128), "a");
+    assert_int_equal(options.word_count, 1);
+    assert_string_equal(options.words[0], "b");
+    assert_string_equal(options.env_file, "x");
+    assert_int_equal(PARSE(&options, NULL, "--ask=a", "b", "c"), 0);
+    assert_int_equal(options.word_count, 2);
+    assert_string_equal(options.words[1], "c");
+    assert_int_equal(PARSE(&options, NULL, "--ask", "a"), 0);
+    assert_int_equal(options.word_count, 0);
+    assert_int_equal(PARSE(&options, NULL, "--ask", "a", "b", "c", "d"), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +209,7 @@ int main(void)
         cmocka_unit_test(common_and_own_flags_are_told_apart),
         cmocka_unit_test(the_env_file_is_named_in_either_form),
         cmocka_unit_test(a_value_follows_its_option_in_either_form),
+        cmocka_unit_test(words_follow_an_option_up_to_the_next_one),
         cmocka_unit_test(an_env_file_without_a_name_is_refused),
         cmocka_unit_test(the_usual_short_forms_and_the_word_are_taken),
         cmocka_unit_test(what_may_be_meant_is_said),

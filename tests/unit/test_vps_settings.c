@@ -32,7 +32,7 @@ static const char *const NAMES[] = {
     "KNOWN_DAYS",         "STATE_DIR",
     "RELAY_WORKERS",      "RUST_LOG",
     "TELEGRAM_PROXY",     "RDP_CLIPBOARD",
-    "CONGESTION_CONTROL",
+    "CONGESTION_CONTROL", "POLICY_FILE",
 };
 
 /* A clean environment that is just enough. */
@@ -488,6 +488,62 @@ static void every_setting_can_be_compared_and_shown(void **state)
     assert_true(count > 5);
 }
 
+/* ---- a policy ------------------------------------------------------------------- */
+
+static void write_policy(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void renew_policy(struct vps_settings *now, const char *expected)
+{
+    struct vps_settings after;
+    struct changes changes;
+    struct why why = {""};
+    char buffer[900];
+    struct text text = text_over(buffer, sizeof buffer);
+    if (vps_settings_renew(NULL, now, &after, &changes, &why) < 0) {
+        fail_msg("%s", why.text);
+    }
+    changes_say(&changes, &text);
+    assert_non_null(strstr(buffer, expected));
+    vps_settings_wipe(now);
+    *now = after;
+}
+
+static void a_policy_takes_the_place_of_the_list_of_users(void **state)
+{
+    char folder[] = "/tmp/pamtunnel-policy.XXXXXX", path[64];
+    struct vps_settings settings;
+    struct why why = {""};
+    (void)state;
+    snprintf(path, sizeof path, "%s/policy.yaml", mkdtemp(folder));
+    write_policy(path, "users: {alice: {telegram: [7, 8]}, root: {uid: 0}}\n");
+    unsetenv("ALLOWED_USERS");
+    setenv("POLICY_FILE", path, 1);
+    load(&settings);
+    assert_int_equal(settings.allowed_users.count, 2);
+    assert_true(user_list_has(&settings.allowed_users, 8));
+    renew_policy(&settings, "nothing has changed");
+    write_policy(path, "users: {bob: {telegram: 9}}\n");
+    renew_policy(&settings,
+                 "POLICY_FILE: bob added, alice removed, root removed, the file changed");
+    assert_int_equal(settings.allowed_users.count, 1);
+    unsetenv("POLICY_FILE");
+    setenv("ALLOWED_USERS", "42", 1);
+    renew_policy(&settings, "→ unset");
+    assert_true(user_list_has(&settings.allowed_users, 42));
+    vps_settings_wipe(&settings);
+    setenv("POLICY_FILE", "policy.yaml", 1);
+    assert_int_equal(vps_settings_load(NULL, false, &settings, &why), -EINVAL);
+    assert_non_null(strstr(why.text, "not an absolute path"));
+    unlink(path);
+    rmdir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -505,6 +561,7 @@ int main(void)
         cmocka_unit_test_setup(wiping_takes_the_secrets_away, set_up),
         cmocka_unit_test_setup(what_has_changed_is_found_by_what_it_means, set_up),
         cmocka_unit_test_setup(what_does_not_go_together_until_a_restart_is_refused, set_up),
+        cmocka_unit_test_setup(a_policy_takes_the_place_of_the_list_of_users, set_up),
         cmocka_unit_test_setup(what_cannot_be_read_twice_is_refused, set_up),
     };
     return cmocka_run_group_tests_name("vps_settings", tests, NULL, NULL);

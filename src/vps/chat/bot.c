@@ -201,6 +201,9 @@ static void on_incoming(void *arg, const struct incoming *incoming)
     const struct user_list *allowed = &bot->options.settings->allowed_users;
     const char *reason = NULL;
     enum reception reception = reception_judge(incoming, allowed->ids, allowed->count, &reason);
+    if (reception == RECEPTION_STRANGER && bot->options.settings->policy_file.policy) {
+        reason = "from a user who is not in the policy";
+    }
     if (reception != RECEPTION_USER) {
         log_ignored(bot, incoming, reason);
     }

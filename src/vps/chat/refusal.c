@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "vps/chat/button.h"
 #include "vps/chat/suggest.h"
 #include "vps/chat/texts.h"
+#include "vps/policy/policy.h"
 
 enum { CLOSE_MAX = 8, LABEL_SIZE = 64 };
 
@@ -17,6 +19,28 @@ static void say_gateways(const struct conversation *conversation, int64_t person
     unsigned count = sessions_gateways(conversation->sessions, names, SUGGESTIONS_MAX);
     for (unsigned i = 0; i < count && i < SUGGESTIONS_MAX; i++) {
         suggest_gateway(command, conversation->bot_name, names[i], &suggestions);
+    }
+    suggest_say(&suggestions, conversation->transport, person, html);
+}
+
+/* A name of the policy that may have been meant: a button that does it. */
+static void say_nearest(const struct conversation *conversation, int64_t person, const char *typed,
+                        struct text *html)
+{
+    const struct policy *policy = conversation->settings->policy_file.policy;
+    const struct owner owner = transport_owner(conversation->transport, person);
+    struct suggestions suggestions = {0};
+    struct command command;
+    struct why why;
+    if (policy && command_parse(typed, conversation->bot_name, &command, &why) == COMMAND_OK) {
+        const struct policy_question question = {.user = policy_user_of(policy, &owner),
+                                                 .kind = command.row->kind,
+                                                 .target = &command.target,
+                                                 .unix_s = clock_unix()};
+        const char *near = policy_nearest(policy, &question);
+        if (near) {
+            suggest_machine_named(&command, conversation->bot_name, near, &suggestions);
+        }
     }
     suggest_say(&suggestions, conversation->transport, person, html);
 }
@@ -52,6 +76,8 @@ void refusal_say(const struct conversation *conversation, int64_t person, const 
     texts_not_opened(&html, why);
     if (err == -EDESTADDRREQ) { /* several gateways, and none was named */
         say_gateways(conversation, person, command, &html);
+    } else if (err == -EACCES) { /* no rule of the policy allows it */
+        say_nearest(conversation, person, command, &html);
     } else if (err == -EDQUOT) { /* the user's own limit: closing one makes room */
         say_sessions(conversation, person, &html);
     } else {

@@ -24,6 +24,9 @@ void suggest_for(const char *typed, const char *bot_name, struct suggestions *re
 /* For a command that opens something and names no gateway: the same through this one. */
 void suggest_gateway(const char *typed, const char *bot_name, const char *gateway,
                      struct suggestions *suggestions);
+/* For a command that opens something: the same with this machine, and the user that was named. */
+void suggest_machine_named(const struct command *command, const char *bot_name, const char *machine,
+                           struct suggestions *suggestions);
 /* Says html, with a button for each suggestion that fits in one; the others stand below. */
 void suggest_say(const struct suggestions *suggestions, struct transport *transport, int64_t person,
                  struct text *html);

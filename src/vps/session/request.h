@@ -10,6 +10,11 @@ struct session_request {
     struct owner owner;
     enum kind kind;
     struct target target;
+    /* From the policy's rule that allows it, filled in by sessions_open(). 0: there is none, or it
+       leaves that to the settings. */
+    unsigned rule_line;
+    long longest_s;
+    long connections;
 };
 
 #endif

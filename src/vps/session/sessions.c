@@ -19,6 +19,7 @@
 #include "shared/gateway_name.h"
 #include "vps/session/connections.h"
 #include "vps/session/news.h"
+#include "vps/session/permission.h"
 #include "vps/session/session_run.h"
 #include "vps/session/sessions_run.h"
 #include "vps/session/touched.h"
@@ -198,9 +199,21 @@ static int check_limits(struct sessions *sessions, const struct owner *owner, st
     return 0;
 }
 
-static int open_session(struct sessions *sessions, const struct session_request *request,
-                        struct session **ret_session, struct why *why)
+/* With the gateway that it is, a rule for another one does not fit any more. */
+static int ask_again(struct sessions *sessions, struct session_request *request, const char *said,
+                     const struct gateway *gateway, struct why *why)
 {
+    struct gateway_view view;
+    gateway_view(gateway, &view);
+    struct text name = text_over(request->target.gateway, sizeof request->target.gateway);
+    text_add(&name, "%s", view.name);
+    return permission_ask(sessions->services.settings, request, said, why);
+}
+
+static int open_session(struct sessions *sessions, struct session_request *request,
+                        const char *said, struct session **ret_session, struct why *why)
+{
+    const struct vps_settings *settings = sessions->services.settings;
     struct gateway *gateway;
     if (!sessions->services.gateways) {
         return why_set(why, -ENOTCONN, "The server is being stopped. Try again in a moment.");
@@ -211,10 +224,13 @@ static int open_session(struct sessions *sessions, const struct session_request 
                        "in a few minutes.");
     }
     int err = check_limits(sessions, &request->owner, why);
+    err = err < 0 ? err : permission_resolve(settings, request, why);
     err = err < 0 ? err : check_target(sessions, &request->target, why);
+    err = err < 0 ? err : permission_ask(settings, request, said, why);
     if (err == 0) {
         err = gateways_pick(sessions->services.gateways, request->target.gateway, &gateway, why);
     }
+    err = err < 0 ? err : ask_again(sessions, request, said, gateway, why);
     if (err == 0) {
         err = session_new(&sessions->services, request, gateway, ret_session, why);
     }
@@ -224,14 +240,15 @@ static int open_session(struct sessions *sessions, const struct session_request 
 int sessions_open(struct sessions *sessions, const struct session_request *request,
                   struct session **ret_session, struct why *why)
 {
-    int err = open_session(sessions, request, ret_session, why);
+    struct session_request wanted = *request;
+    int err = open_session(sessions, &wanted, request->target.host, ret_session, why);
     if (err < 0) {
         tell(sessions, (struct session_event){
-                           .kind = SESSION_REFUSED, .request = request, .reason = why->text});
+                           .kind = SESSION_REFUSED, .request = &wanted, .reason = why->text});
         return err;
     }
     add(sessions, *ret_session);
-    session_tell(*ret_session, (struct session_event){.kind = SESSION_OPENED, .request = request});
+    session_tell(*ret_session, (struct session_event){.kind = SESSION_OPENED, .request = &wanted});
     return 0;
 }
 
@@ -417,6 +434,8 @@ static void end_without_right(struct session *session, const struct vps_settings
         session_end(session, SESSION_END_USER_REMOVED);
     } else if (!key_list_find(&settings->tunnel_key, session_terms(session)->gateway)) {
         session_end(session, SESSION_END_GATEWAY_REMOVED);
+    } else if (!permission_holds(settings, session_terms(session))) {
+        session_end(session, SESSION_END_RULE_REMOVED);
     }
 }
 

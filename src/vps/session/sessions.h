@@ -19,8 +19,10 @@ void sessions_unwatch(struct sessions *sessions, const void *arg);
 /*
  * Opens a session: it is opening when this returns. Watchers are told in here that it was
  * opened (SESSION_OPENED) or refused (SESSION_REFUSED); all that follows is told from the loop.
- * On failure why is a sentence for the user: -ENOTCONN no gateway online, -ENOENT no gateway of
- * that name, -EINVAL the target is a gateway, -EDESTADDRREQ several gateways and none named,
+ * The policy, if there is one, is asked in here. On failure why is a sentence for the user: -EACCES
+ * no rule allows it, -ENOTCONN no gateway online, -ENOENT no gateway of that name, -EINVAL the
+ * target is a gateway or a name of the policy that is not for this, -EDESTADDRREQ several gateways
+ * and none named,
  * -EADDRINUSE no port free, -EDQUOT the user's limit, -ENFILE the limit of all, -ESHUTDOWN while
  * draining.
  */

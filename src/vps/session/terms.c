@@ -18,15 +18,17 @@ static void set_names(struct terms *terms, const struct target *target, const ch
  * Copied, since a reload may change the settings at any time: the user of an open session keeps
  * what it was opened with.
  */
-static struct session_limits limits_for(const struct vps_settings *settings, enum kind kind)
+static struct session_limits limits_for(const struct vps_settings *settings,
+                                        const struct session_request *request)
 {
-    long most = settings->max_connections;
+    long most = request->connections ? request->connections : settings->max_connections;
+    long longest = request->longest_s ? request->longest_s : settings->max_session_time;
     return (struct session_limits){
         .timeout_s = (uint32_t)settings->session_timeout,
         .grace_s = (uint32_t)settings->reconnect_grace,
         .idle_s = (uint32_t)settings->idle_timeout,
-        .time_s = (uint32_t)settings->max_session_time,
-        .connections = most > 0 ? (uint16_t)most : kind_row(kind)->most_connections,
+        .time_s = (uint32_t)longest,
+        .connections = most > 0 ? (uint16_t)most : kind_row(request->kind)->most_connections,
     };
 }
 
@@ -48,7 +50,7 @@ struct terms *terms_new(struct services *services, const struct session_request 
     set_names(terms, target, view.name);
     terms->services = services;
     terms->kind = request->kind;
-    terms->limits = limits_for(services->settings, request->kind);
+    terms->limits = limits_for(services->settings, request);
     terms->owner = request->owner;
     terms->port = target->port;
     terms->names_gateway = gateways_are_several(services->gateways);

@@ -126,7 +126,7 @@ static const struct setting TELEGRAM[] = {
     {"TELEGRAM_TOKEN", .takes = "the bot's token from @BotFather, like 123456:ABC-DEF",
      .type = &TOKEN, FIELD(telegram_token), .max = TOKEN_MAX, .secret = true, .at_start = true},
     {"ALLOWED_USERS", .takes = "numeric Telegram user IDs, separated by commas",
-     .type = &SETTING_USER_LIST, FIELD(allowed_users)},
+     .type = &SETTING_USER_LIST, FIELD(allowed_users), .instead = "POLICY_FILE"},
     {"TELEGRAM_API_URL", "https://api.telegram.org",
      "the http or https address of a Bot API server", &URL, FIELD(telegram_api_url), .max = URL_MAX,
      .at_start = true},
@@ -142,6 +142,9 @@ static const struct setting TELEGRAM[] = {
  * for sessions that are opened later.
  */
 static const struct setting GENERAL[] = {
+    {"POLICY_FILE",
+     .takes = "the absolute path of a policy, which says who may reach what, when and for how long",
+     .type = &SETTING_POLICY, FIELD(policy_file), .optional = true},
     {"VPS_HOST", .takes = "the public name or IP address of this server", .type = &SETTING_HOST,
      FIELD(vps_host)},
     {"TUNNEL_KEY",
@@ -252,15 +255,37 @@ static int check_together(const struct vps_settings *settings, struct why *why)
     return 0;
 }
 
+/* The bot listens to the policy's people and to nobody else. */
+static void use_policy(struct vps_settings *settings)
+{
+    const struct policy *policy = settings->policy_file.policy;
+    struct user_list *users = &settings->allowed_users;
+    if (!policy) {
+        return;
+    }
+    users->count = 0;
+    for (unsigned i = 0; i < policy->user_count; i++) {
+        const struct policy_user *user = &policy->users[i];
+        for (unsigned j = 0; j < user->account_count && users->count < USER_LIST_SIZE; j++) {
+            if (user->accounts[j].kind == OWNER_TELEGRAM) {
+                users->ids[users->count++] = user->accounts[j].id;
+            }
+        }
+    }
+}
+
 int vps_settings_load(const char *env_file, bool local, struct vps_settings *ret_settings,
                       struct why *why)
 {
     struct vps_settings settings = {.local = local, .common = common_settings_default()};
     int err = vocabulary_load(&VPS_VOCABULARY, tables_for(local), env_file, &settings, why);
     err = err < 0 ? err : check_together(&settings, why);
+    err = err < 0 ? err : policy_setting_read(&settings.policy_file, why);
     if (err == 0) {
+        use_policy(&settings);
         /* Not before all is well: a failed reload must not touch the settings in force. */
         *ret_settings = settings;
+        settings.policy_file.policy = NULL; /* it has moved */
     }
     vps_settings_wipe(&settings);
     return err;
@@ -300,6 +325,7 @@ int vps_settings_renew(const char *env_file, const struct vps_settings *now,
     if (err == 0) {
         *ret_after = after;
         *ret_changes = changes;
+        after.policy_file.policy = NULL; /* it has moved */
     }
     vps_settings_wipe(&after);
     return err;
@@ -310,4 +336,6 @@ void vps_settings_wipe(struct vps_settings *settings)
     crypto_wipe(settings->telegram_token, sizeof settings->telegram_token);
     crypto_wipe(settings->telegram_proxy, sizeof settings->telegram_proxy);
     crypto_wipe(&settings->tunnel_key, sizeof settings->tunnel_key);
+    policy_free(settings->policy_file.policy);
+    settings->policy_file.policy = NULL;
 }

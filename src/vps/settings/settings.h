@@ -14,6 +14,7 @@
 #include "shared/common_settings.h"
 #include "shared/state_dir.h"
 #include "vps/settings/key_list.h"
+#include "vps/settings/policy_setting.h"
 #include "vps/settings/user_list.h"
 
 enum { TOKEN_MAX = 128, URL_MAX = 512 };
@@ -25,7 +26,8 @@ struct vps_settings {
     char telegram_token[TOKEN_MAX + 1];
     char telegram_api_url[URL_MAX + 1];
     char telegram_proxy[URL_MAX + 1]; /* to the Bot API; empty: as the environment says */
-    struct user_list allowed_users;
+    struct user_list allowed_users;   /* with a policy, those of its users */
+    struct policy_setting policy_file;
     char vps_host[HOST_MAX + 1];
     struct key_list tunnel_key;
     uint16_t control_port;
@@ -67,7 +69,7 @@ int vps_settings_take(const char *name, const char *text, struct vps_settings *s
 int vps_settings_renew(const char *env_file, const struct vps_settings *now,
                        struct vps_settings *ret_after, struct changes *ret_changes,
                        struct why *why);
-/* Overwrites the secrets. */
+/* Overwrites the secrets, and frees the policy. */
 void vps_settings_wipe(struct vps_settings *settings);
 
 #endif

@@ -7,10 +7,11 @@
 
 #include "base/setting.h"
 
-enum { USERS_MAX = 64 };
+/* In ALLOWED_USERS, and in a policy. */
+enum { USERS_MAX = 64, USER_LIST_SIZE = 1024 };
 
 struct user_list {
-    int64_t ids[USERS_MAX]; /* in the order in which they are written */
+    int64_t ids[USER_LIST_SIZE]; /* in the order in which they are written */
     unsigned count;
 };
 

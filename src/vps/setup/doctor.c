@@ -264,10 +264,23 @@ static unsigned long most_descriptors(const struct vps_settings *settings)
     return (unsigned long)(settings->max_sessions * each + DESCRIPTORS_OTHERS);
 }
 
+static void check_policy(struct checkup *checkup, const struct policy_setting *setting)
+{
+    const struct policy *policy = setting->policy;
+    if (policy) {
+        checkup_say(checkup, CHECKUP_OK, "policy", "%s: %u users, %u targets, %u rules",
+                    setting->path, policy->user_count, policy->target_count, policy->rule_count);
+    }
+    for (unsigned i = 0; policy && i < policy->warning_count; i++) {
+        checkup_say(checkup, CHECKUP_BAD, "policy", "%s", policy->warnings[i]);
+    }
+}
+
 static void check_all(struct checkup *checkup, const struct vps_settings *settings,
                       const char *env_file)
 {
     check_state_dir(checkup, settings->state_dir);
+    check_policy(checkup, &settings->policy_file);
     doctor_check_state(checkup, settings);
     checkup_descriptors(checkup, most_descriptors(settings));
     const struct congestion_system system = congestion_look(CONGESTION_FOLDER);

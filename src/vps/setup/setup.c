@@ -229,7 +229,7 @@ static void say_how_to_start(const struct setup *setup, const char *path,
 /* Read back from the file: what the agent will read is what the person is told. */
 static int say_what_next(const struct setup *setup, const char *path, struct why *why)
 {
-    struct vps_settings settings;
+    struct vps_settings settings = {0};
     char string[INVITE_TEXT_MAX];
     bool hands_out = setup->enrolment.key.name[0];
     /* Without what the bot needs: the token may have come from standard input. */

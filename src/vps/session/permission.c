@@ -1,0 +1,82 @@
+#include "vps/session/permission.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "vps/policy/policy.h"
+
+int permission_resolve(const struct vps_settings *settings, struct session_request *request,
+                       struct why *why)
+{
+    const struct policy *policy = settings->policy_file.policy;
+    return policy ? policy_resolve(policy, request->kind, &request->target, why) : 0;
+}
+
+/* What a rule asks for and nobody can give yet keeps its door shut. */
+static int check_conditions(const struct policy_rule *rule, struct why *why)
+{
+    if (rule->approvals > 0) {
+        return why_set(why, -EACCES,
+                       "This needs somebody's approval, which this server cannot ask for.");
+    }
+    if (rule->second_factor) {
+        return why_set(why, -EACCES, "This needs a second factor, which this server cannot take.");
+    }
+    return 0;
+}
+
+static int refuse(const struct policy *policy, const struct policy_question *question,
+                  const struct policy_answer *answer, const struct owner *owner, struct why *why)
+{
+    char words[sizeof why->text];
+    struct text text = text_over(words, sizeof words);
+    if (answer->verdict == POLICY_STRANGER && owner->kind == OWNER_LOCAL) {
+        text_add(&text, "Nobody in the policy has uid %" PRId64 ".", owner->id);
+    } else {
+        policy_say(policy, question, answer, &text);
+    }
+    return why_set(why, -EACCES, "%s", words);
+}
+
+int permission_ask(const struct vps_settings *settings, struct session_request *request,
+                   const char *said, struct why *why)
+{
+    const struct policy *policy = settings->policy_file.policy;
+    if (!policy) {
+        return 0;
+    }
+    const struct policy_question question = {.user = policy_user_of(policy, &request->owner),
+                                             .kind = request->kind,
+                                             .target = &request->target,
+                                             .said = said,
+                                             .unix_s = clock_unix()};
+    const struct policy_answer answer = policy_decide(policy, &question);
+    if (answer.verdict != POLICY_ALLOWED) {
+        return refuse(policy, &question, &answer, &request->owner, why);
+    }
+    request->rule_line = answer.rule->line;
+    request->longest_s = answer.rule->longest_s;
+    request->connections = answer.rule->connections;
+    return check_conditions(answer.rule, why);
+}
+
+bool permission_holds(const struct vps_settings *settings, const struct terms *terms)
+{
+    const struct policy *policy = settings->policy_file.policy;
+    struct target target = {.port = terms->port};
+    if (!policy) {
+        return true;
+    }
+    struct text host = text_over(target.host, sizeof target.host);
+    struct text gateway = text_over(target.gateway, sizeof target.gateway);
+    text_add(&host, "%s", terms->host);
+    text_add(&gateway, "%s", terms->gateway);
+    const struct policy_question question = {.user = policy_user_of(policy, &terms->owner),
+                                             .kind = terms->kind,
+                                             .target = &target,
+                                             .unix_s = clock_unix(),
+                                             .whenever = true};
+    return policy_decide(policy, &question).verdict == POLICY_ALLOWED;
+}

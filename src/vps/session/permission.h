@@ -1,0 +1,29 @@
+/*
+ * permission: where the policy decides about a session: before one is opened, whoever asked for
+ * it, and again for those that run when there is another policy.
+ */
+#ifndef PAMTUNNEL_VPS_SESSION_PERMISSION_H
+#define PAMTUNNEL_VPS_SESSION_PERMISSION_H
+
+#include <stdbool.h>
+
+#include "base/why.h"
+#include "vps/session/request.h"
+#include "vps/session/terms.h"
+#include "vps/settings/settings.h"
+
+/* A name of the policy becomes what it stands for. 0, or -EINVAL with a sentence in why. */
+int permission_resolve(const struct vps_settings *settings, struct session_request *request,
+                       struct why *why);
+/*
+ * Decides, and puts the deciding rule's terms into the request. To be asked before a gateway is
+ * picked, and again when request->target.gateway is the one it is going to be. said: the host as
+ * it was typed, for the sentence: whoever may not reach a target does not hear its address. 0, or
+ * -EACCES with a sentence for who asked. Without a policy everything is allowed here.
+ */
+int permission_ask(const struct vps_settings *settings, struct session_request *request,
+                   const char *said, struct why *why);
+/* Some rule still allows what was opened, at whatever hour. */
+bool permission_holds(const struct vps_settings *settings, const struct terms *terms);
+
+#endif

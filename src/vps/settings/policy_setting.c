@@ -1,0 +1,64 @@
+#include "vps/settings/policy_setting.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/changes.h"
+#include "vps/policy/policy_file.h"
+
+static int parse(const struct setting *setting, const char *text, void *field, struct why *why)
+{
+    struct policy_setting *policy = field;
+    (void)setting;
+    if (text[0] != '/') {
+        return why_set(why, -EINVAL, "not an absolute path");
+    }
+    if (strlen(text) > POLICY_PATH_MAX) {
+        return why_set(why, -EINVAL, "longer than %d characters", POLICY_PATH_MAX);
+    }
+    snprintf(policy->path, sizeof policy->path, "%s", text);
+    return 0;
+}
+
+static bool is_same_text(const struct policy *a, const struct policy *b)
+{
+    size_t len, other_len;
+    const char *text = document_source(a->document, &len);
+    const char *other = document_source(b->document, &other_len);
+    return len == other_len && memcmp(text, other, len) == 0;
+}
+
+static void add_missing(const struct policy *from, const struct policy *in, const char *verb,
+                        struct text *text)
+{
+    for (unsigned i = 0; i < from->user_count; i++) {
+        if (!policy_user_named(in, from->users[i].name)) {
+            changes_add_item(text, from->users[i].name, verb);
+        }
+    }
+}
+
+static void differ(const void *before, const void *after, struct text *text)
+{
+    const struct policy_setting *from = before, *to = after;
+    if (!from->policy || !to->policy || strcmp(from->path, to->path) != 0) {
+        if (strcmp(from->path, to->path) != 0) {
+            text_add(text, "%s → %s", from->path[0] ? from->path : "unset",
+                     to->path[0] ? to->path : "unset");
+        }
+        return;
+    }
+    if (!is_same_text(from->policy, to->policy)) {
+        add_missing(to->policy, from->policy, "added", text);
+        add_missing(from->policy, to->policy, "removed", text);
+        changes_add_item(text, text->len > 0 ? "the file" : to->path, "changed");
+    }
+}
+
+const struct setting_type SETTING_POLICY = {parse, sizeof(struct policy_setting), NULL, differ};
+
+int policy_setting_read(struct policy_setting *setting, struct why *why)
+{
+    return setting->path[0] ? policy_load(setting->path, &setting->policy, why) : 0;
+}
