@@ -23,7 +23,6 @@
 #include "vps/session/session_run.h"
 #include "vps/session/sessions_run.h"
 #include "vps/session/touched.h"
-#include "vps/settings/key_list.h"
 #include "vps/settings/user_list.h"
 
 /* Sessions linger for RECONNECT_GRACE, so that there may be thousands. */
@@ -339,6 +338,16 @@ static void on_gateway_lost(void *arg, const char *gateway)
     }
 }
 
+static void on_gateway_removed(void *arg, const char *gateway)
+{
+    struct sessions *sessions = arg;
+    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
+        if (is_of(s, gateway)) {
+            session_end(s, SESSION_END_GATEWAY_REMOVED);
+        }
+    }
+}
+
 static void on_links_ended(void *arg, int events)
 {
     struct sessions *sessions = arg;
@@ -367,6 +376,7 @@ struct gateways_events sessions_gateway_events(struct sessions *sessions)
     return (struct gateways_events){.received = on_message,
                                     .online = on_gateway_online,
                                     .lost = on_gateway_lost,
+                                    .removed = on_gateway_removed,
                                     .arg = sessions};
 }
 
@@ -426,13 +436,15 @@ int sessions_use_ports(struct sessions *sessions, uint16_t first, uint16_t last)
     return ports_use_range(sessions->services.ports, first, last);
 }
 
-static void end_without_right(struct session *session, const struct vps_settings *settings)
+static void end_without_right(struct session *session, const struct vps_settings *settings,
+                              const struct gateways *gateways)
 {
     bool of_user = session_terms(session)->owner.kind == OWNER_TELEGRAM;
     if (of_user && !settings->local &&
         !user_list_has(&settings->allowed_users, session_terms(session)->owner.id)) {
         session_end(session, SESSION_END_USER_REMOVED);
-    } else if (!key_list_find(&settings->tunnel_key, session_terms(session)->gateway)) {
+    } else if (gateways &&
+               !keyring_has(gateways_keyring(gateways), session_terms(session)->gateway)) {
         session_end(session, SESSION_END_GATEWAY_REMOVED);
     } else if (!permission_holds(settings, session_terms(session))) {
         session_end(session, SESSION_END_RULE_REMOVED);
@@ -444,7 +456,7 @@ void sessions_settings_changed(struct sessions *sessions)
     const struct vps_settings *settings = sessions->services.settings;
     known_set_days(sessions->services.known, settings->known_days);
     for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
-        end_without_right(s, settings);
+        end_without_right(s, settings, sessions->services.gateways);
     }
 }
 

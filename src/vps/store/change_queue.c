@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crypto.h"
+
 /* One block for the change and its texts, since it is freed on either thread. */
 struct change *change_new(const struct statement *statement, statement_done_fn done, void *arg)
 {
@@ -16,7 +18,7 @@ struct change *change_new(const struct statement *statement, statement_done_fn d
     if (!change) {
         return NULL;
     }
-    *change = (struct change){.statement = *statement, .done = done, .arg = arg};
+    *change = (struct change){.statement = *statement, .done = done, .arg = arg, .size = sum};
     char *at = change->texts;
     for (unsigned i = 0; i < STATEMENT_VALUES_MAX; i++) {
         if (len[i] > 0) {
@@ -58,6 +60,7 @@ void change_queue_clear(struct change_queue *queue)
 {
     struct change *change;
     while ((change = change_queue_take(queue))) {
+        crypto_wipe(change->texts, change->size);
         free(change);
     }
 }

@@ -17,7 +17,8 @@ struct change {
     void *arg;
     bool tried; /* there is something to tell: err */
     int err;
-    char texts[]; /* of the statement */
+    size_t size;  /* of the texts */
+    char texts[]; /* of the statement; wiped, since one may be a key */
 };
 
 struct change_queue {
