@@ -1,4 +1,4 @@
-/* The keys in TUNNEL_KEY and those that are added while the agent runs: which is whose, and when. */
+/* Keys of gateways, in TUNNEL_KEY and added at run time: which is whose, and until when. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

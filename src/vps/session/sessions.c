@@ -23,7 +23,6 @@
 #include "vps/session/session_run.h"
 #include "vps/session/sessions_run.h"
 #include "vps/session/touched.h"
-#include "vps/settings/user_list.h"
 
 /* Sessions linger for RECONNECT_GRACE, so that there may be thousands. */
 enum { BUCKETS = 256 };
@@ -206,7 +205,8 @@ static int ask_again(struct sessions *sessions, struct session_request *request,
     gateway_view(gateway, &view);
     struct text name = text_over(request->target.gateway, sizeof request->target.gateway);
     text_add(&name, "%s", view.name);
-    return permission_ask(sessions->services.settings, request, said, why);
+    return permission_ask(sessions->services.settings, sessions->services.people, request, said,
+                          why);
 }
 
 static int open_session(struct sessions *sessions, struct session_request *request,
@@ -225,7 +225,7 @@ static int open_session(struct sessions *sessions, struct session_request *reque
     int err = check_limits(sessions, &request->owner, why);
     err = err < 0 ? err : permission_resolve(settings, request, why);
     err = err < 0 ? err : check_target(sessions, &request->target, why);
-    err = err < 0 ? err : permission_ask(settings, request, said, why);
+    err = err < 0 ? err : permission_ask(settings, sessions->services.people, request, said, why);
     if (err == 0) {
         err = gateways_pick(sessions->services.gateways, request->target.gateway, &gateway, why);
     }
@@ -387,9 +387,11 @@ void sessions_use_gateways(struct sessions *sessions, struct gateways *gateways)
 
 /* ---- life ----------------------------------------------------------------- */
 
-int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settings *settings,
-                 struct store *store, struct sessions **ret_sessions, struct why *why)
+int sessions_new(const struct sessions_options *options, struct sessions **ret_sessions,
+                 struct why *why)
 {
+    uv_loop_t *loop = options->loop;
+    const struct vps_settings *settings = options->settings;
     struct sessions *sessions = calloc(1, sizeof *sessions);
     if (!sessions) {
         return why_set(why, -ENOMEM, "out of memory");
@@ -397,13 +399,14 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
     sessions->list_end = &sessions->list;
     struct services *services = &sessions->services;
     *services = (struct services){.loop = loop,
-                                  .log = log,
+                                  .log = options->log,
                                   .settings = settings,
+                                  .people = options->people,
                                   .notify = notify,
                                   .touched = on_noted,
                                   .arg = sessions};
-    services->sieve = sieve_new(loop, log, SIEVE_BURST, SIEVE_REFILL_MS);
-    services->known = known_new(store, settings->known_days);
+    services->sieve = sieve_new(loop, options->log, SIEVE_BURST, SIEVE_REFILL_MS);
+    services->known = known_new(options->store, settings->known_days);
     services->lately = lately_new();
     sessions->news = news_new();
     sessions->touched = touched_new(loop);
@@ -436,17 +439,15 @@ int sessions_use_ports(struct sessions *sessions, uint16_t first, uint16_t last)
     return ports_use_range(sessions->services.ports, first, last);
 }
 
-static void end_without_right(struct session *session, const struct vps_settings *settings,
-                              const struct gateways *gateways)
+static void end_without_right(struct session *session, const struct services *services)
 {
-    bool of_user = session_terms(session)->owner.kind == OWNER_TELEGRAM;
-    if (of_user && !settings->local &&
-        !user_list_has(&settings->allowed_users, session_terms(session)->owner.id)) {
+    const struct vps_settings *settings = services->settings;
+    if (!settings->local && !people_has(services->people, &session_terms(session)->owner)) {
         session_end(session, SESSION_END_USER_REMOVED);
-    } else if (gateways &&
-               !keyring_has(gateways_keyring(gateways), session_terms(session)->gateway)) {
+    } else if (services->gateways && !keyring_has(gateways_keyring(services->gateways),
+                                                  session_terms(session)->gateway)) {
         session_end(session, SESSION_END_GATEWAY_REMOVED);
-    } else if (!permission_holds(settings, session_terms(session))) {
+    } else if (!permission_holds(settings, services->people, session_terms(session))) {
         session_end(session, SESSION_END_RULE_REMOVED);
     }
 }
@@ -456,7 +457,7 @@ void sessions_settings_changed(struct sessions *sessions)
     const struct vps_settings *settings = sessions->services.settings;
     known_set_days(sessions->services.known, settings->known_days);
     for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
-        end_without_right(s, settings, sessions->services.gateways);
+        end_without_right(s, &sessions->services);
     }
 }
 

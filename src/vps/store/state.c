@@ -35,6 +35,8 @@ static const char *const MIGRATIONS[] = {
     "CREATE TABLE shared("
     "key TEXT NOT NULL PRIMARY KEY, at INTEGER NOT NULL)"
     " STRICT, WITHOUT ROWID;",
+    /* What happened. */
+    CHAIN_SCHEMA,
     /*
      * Keys of gateways that were added or paired while vps-agent ran, the newer one of a gateway
      * last. until: the first use has to come before; joined: it did; seen: when its gateway came or
