@@ -124,6 +124,25 @@ static void say_doubts(const struct agent *agent)
     }
 }
 
+/* Who may log in, where that is not what somebody will think. */
+static void say_keys(const struct agent *agent)
+{
+    const struct keyring *keyring = gateways_keyring(agent->gateways);
+    struct keyring_view key;
+    if (!keyring_has(keyring, "")) {
+        log_warn(agent->log, "no gateway can log in yet: pamctl gateway add NAME lets one in, and "
+                             "prints the join string for it");
+    }
+    for (unsigned i = 0; keyring_view(keyring, i, &key); i++) {
+        if (key.idle) {
+            log_warn(agent->log,
+                     "gateway %s has a key in TUNNEL_KEY, which is the one that counts: the one "
+                     "that was added with pamctl is not used (pamctl gateway remove %s)",
+                     key.gateway, key.gateway);
+        }
+    }
+}
+
 /* Reads and applies them, and says what the agent does from then on. */
 static int renew(void *arg, struct changes *ret_changes, struct why *why)
 {
@@ -138,6 +157,7 @@ static int renew(void *arg, struct changes *ret_changes, struct why *why)
     if (err == 0) {
         say_what_it_does(agent, status, sizeof status);
         say_doubts(agent);
+        say_keys(agent);
     }
     return err;
 }
@@ -293,6 +313,7 @@ static void say_ready(struct agent *agent)
     say_what_it_does(agent, status, sizeof status);
     say_doubts(agent);
     log_info(agent->log, "vps-agent " PAMTUNNEL_VERSION ": %s", status);
+    say_keys(agent);
     notify_ready(agent->notify);
 }
 

@@ -34,10 +34,17 @@ def refused(result, name):
     return lines[0]
 
 
-@pytest.mark.parametrize("name", ["TELEGRAM_TOKEN", "ALLOWED_USERS", "VPS_HOST", "TUNNEL_KEY"])
+@pytest.mark.parametrize("name", ["TELEGRAM_TOKEN", "ALLOWED_USERS", "VPS_HOST"])
 @pytest.mark.parametrize("value", [None, ""])
 def test_vps_agent_names_what_is_missing(name, value):
     refused(check("vps-agent", {**VPS, name: value}), name)
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_vps_agent_needs_no_key(value):
+    result = check("vps-agent", {**VPS, "TUNNEL_KEY": value})
+    assert result.returncode == 0 and "pamctl gateway add NAME" in result.stdout
+    assert "pamctl gateway" not in check("vps-agent", VPS).stdout
 
 
 @pytest.mark.parametrize("name", ["VPS_HOST", "TUNNEL_KEY"])
@@ -292,7 +299,7 @@ def test_a_value_with_control_characters_is_still_one_line(program, value):
     assert not [c for c in line if ord(c) < 32 or 0x7f <= ord(c) < 0xa0], repr(line)
 
 
-@pytest.mark.parametrize("name", ["VPS_HOST", "TUNNEL_KEY", "TELEGRAM_TOKEN", "ALLOWED_USERS"])
+@pytest.mark.parametrize("name", ["VPS_HOST", "TELEGRAM_TOKEN", "ALLOWED_USERS"])
 def test_what_is_missing_is_told_with_what_it_takes(name):
     line = refused(check("vps-agent", {**VPS, name: None}), name)
     assert "not set" in line and TAKES[name] in line

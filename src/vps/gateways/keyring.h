@@ -90,6 +90,8 @@ void keyring_note_shared(struct keyring *keyring);
 bool keyring_has(const struct keyring *keyring, const char *gateway);
 /* There is one that is its own. */
 bool keyring_has_own(const struct keyring *keyring, const char *gateway);
+/* And it was used, or has no time to be used in: its gateway should be there. */
+bool keyring_is_in_use(const struct keyring *keyring, const char *gateway);
 /* Gateways with keys of their own, and one for whatever others there may be. */
 unsigned keyring_count(const struct keyring *keyring);
 
