@@ -5,8 +5,8 @@
  *     its own in TUNNEL_KEY         that one alone: who writes a name there decides about it
  *     else those that are kept      the older and the newer one, until the newer one was used to
  *                                   log in; then the older one is dropped
- *     else the one without a name   in TUNNEL_KEY; also beside a kept one with which its gateway has
- *                                   never logged in, so that nobody is locked out by adding it
+ *     else the one without a name   in TUNNEL_KEY; also beside a kept one that was never used to
+ *                                   log in, so that nobody is locked out by adding it
  *
  * A key with a time has to be shown once before that; then the state file remembers it, and the
  * time is of no account any more, whatever the clock says.
