@@ -2,7 +2,9 @@
  * Rows are on their way from audit_record() until the store tells what came of them, in the order
  * in which they were recorded. A barrier stands behind the last row that there was when it was
  * put up, and opens when no row in front of it is under way. The store tells of a row's first
- * attempt alone, so that a disk that is full holds nobody up for longer than that.
+ * attempt alone, so that a disk that is full holds nobody up for longer than that; and one that
+ * says nothing at all for AUDIT_PATIENCE_MS has a barrier open by itself, or nobody would be told
+ * of anything any more.
  *
  * Re-entrancy: done and fn may record, put up barriers and detach. Rows and barriers are taken out
  * of their lists before they are told, and whoever walks a list begins at its front each time.
@@ -16,11 +18,13 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/timer.h"
 
 struct audit {
     struct audit_options options;
     struct list rows;     /* under way, the oldest first */
     struct list barriers; /* the oldest first */
+    struct timer *timer;  /* of the first barrier */
     uint64_t recorded;    /* rows so far */
     int last_err;         /* of the row that was told of last */
 };
@@ -36,6 +40,7 @@ struct row_under_way {
 struct barrier {
     struct list home;
     uint64_t behind; /* the row of this number */
+    uint64_t until_ms;
     audit_done_fn fn;
     void *arg;
 };
@@ -49,19 +54,49 @@ static bool is_open(const struct audit *audit, const struct barrier *barrier)
            list_owner(first, struct row_under_way, home)->number > barrier->behind;
 }
 
+static struct barrier *first_barrier(const struct audit *audit)
+{
+    struct list *first = audit->barriers.next;
+    return first == &audit->barriers ? NULL : list_owner(first, struct barrier, home);
+}
+
+static void take_down(struct barrier *barrier, int err)
+{
+    audit_done_fn fn = barrier->fn;
+    void *arg = barrier->arg;
+    list_remove(&barrier->home);
+    free(barrier);
+    fn(arg, err);
+}
+
+static void watch_first(struct audit *audit)
+{
+    const struct barrier *barrier = first_barrier(audit);
+    uint64_t now = clock_ms();
+    if (barrier) {
+        timer_set(audit->timer, barrier->until_ms > now ? barrier->until_ms - now : 0);
+    } else {
+        timer_stop(audit->timer);
+    }
+}
+
 static void open_barriers(struct audit *audit)
 {
-    while (!list_is_empty(&audit->barriers)) {
-        struct barrier *barrier = list_owner(audit->barriers.next, struct barrier, home);
-        if (!is_open(audit, barrier)) {
-            return;
-        }
-        audit_done_fn fn = barrier->fn;
-        void *arg = barrier->arg;
-        list_remove(&barrier->home);
-        free(barrier);
-        fn(arg, audit->last_err);
+    struct barrier *barrier;
+    while ((barrier = first_barrier(audit)) && is_open(audit, barrier)) {
+        take_down(barrier, audit->last_err);
     }
+    watch_first(audit);
+}
+
+static void on_patience_over(void *arg)
+{
+    struct audit *audit = arg;
+    struct barrier *barrier;
+    while ((barrier = first_barrier(audit)) && clock_ms() >= barrier->until_ms) {
+        take_down(barrier, -ETIMEDOUT);
+    }
+    watch_first(audit);
 }
 
 static void on_written(void *arg, int err)
@@ -170,8 +205,12 @@ void audit_barrier(struct audit *audit, audit_done_fn fn, void *arg)
         fn(arg, audit ? audit->last_err : 0);
         return;
     }
-    *barrier = (struct barrier){.behind = audit->recorded, .fn = fn, .arg = arg};
+    *barrier = (struct barrier){.behind = audit->recorded,
+                                .until_ms = clock_ms() + AUDIT_PATIENCE_MS,
+                                .fn = fn,
+                                .arg = arg};
     list_append(&audit->barriers, &barrier->home);
+    watch_first(audit);
 }
 
 void audit_detach(struct audit *audit, const void *arg)
@@ -195,10 +234,16 @@ void audit_detach(struct audit *audit, const void *arg)
 struct audit *audit_new(const struct audit_options *options)
 {
     struct audit *audit = calloc(1, sizeof *audit);
-    if (audit) {
-        audit->options = *options;
-        list_init(&audit->rows);
-        list_init(&audit->barriers);
+    if (!audit) {
+        return NULL;
+    }
+    audit->options = *options;
+    list_init(&audit->rows);
+    list_init(&audit->barriers);
+    audit->timer = timer_new(options->loop, on_patience_over, audit);
+    if (!audit->timer) {
+        free(audit);
+        return NULL;
     }
     return audit;
 }
@@ -217,5 +262,6 @@ void audit_free(struct audit *audit)
         list_remove(&barrier->home);
         free(barrier);
     }
+    timer_free(audit->timer);
     free(audit);
 }

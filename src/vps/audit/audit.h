@@ -11,6 +11,8 @@
 #ifndef PAMTUNNEL_VPS_AUDIT_AUDIT_H
 #define PAMTUNNEL_VPS_AUDIT_AUDIT_H
 
+#include <uv.h>
+
 #include "base/journal.h"
 #include "base/log.h"
 #include "vps/audit/entry.h"
@@ -18,8 +20,12 @@
 
 struct audit;
 
+/* A disk that does not say for this long whether it has written is one that cannot. */
+enum { AUDIT_PATIENCE_MS = 10000 };
+
 struct audit_options {
-    struct store *store;     /* all of them outlive it */
+    uv_loop_t *loop;
+    struct store *store;     /* as what follows, outlives the audit */
     struct journal *journal; /* or NULL */
     const struct log *log;
 };
@@ -42,8 +48,9 @@ typedef void (*audit_done_fn)(void *arg, int err);
 int audit_record(struct audit *audit, const struct audit_entry *entry, audit_done_fn done,
                  void *arg);
 /*
- * Calls fn when all that was recorded so far is on the disk, or cannot be written: from inside
- * here, if nothing is under way. Several are called in the order in which they came.
+ * Calls fn when all that was recorded so far is on the disk, or cannot be written, at the latest
+ * after AUDIT_PATIENCE_MS (-ETIMEDOUT): from inside here, if nothing is under way. Several are
+ * called in the order in which they came.
  */
 void audit_barrier(struct audit *audit, audit_done_fn fn, void *arg);
 /* No callback of this arg's is called any more. */
