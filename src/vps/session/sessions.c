@@ -23,7 +23,6 @@
 #include "vps/session/session_run.h"
 #include "vps/session/sessions_run.h"
 #include "vps/session/touched.h"
-#include "vps/settings/key_list.h"
 
 /* Sessions linger for RECONNECT_GRACE, so that there may be thousands. */
 enum { BUCKETS = 256 };
@@ -339,6 +338,16 @@ static void on_gateway_lost(void *arg, const char *gateway)
     }
 }
 
+static void on_gateway_removed(void *arg, const char *gateway)
+{
+    struct sessions *sessions = arg;
+    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
+        if (is_of(s, gateway)) {
+            session_end(s, SESSION_END_GATEWAY_REMOVED);
+        }
+    }
+}
+
 static void on_links_ended(void *arg, int events)
 {
     struct sessions *sessions = arg;
@@ -367,6 +376,7 @@ struct gateways_events sessions_gateway_events(struct sessions *sessions)
     return (struct gateways_events){.received = on_message,
                                     .online = on_gateway_online,
                                     .lost = on_gateway_lost,
+                                    .removed = on_gateway_removed,
                                     .arg = sessions};
 }
 
@@ -434,7 +444,8 @@ static void end_without_right(struct session *session, const struct services *se
     const struct vps_settings *settings = services->settings;
     if (!settings->local && !people_has(services->people, &session_terms(session)->owner)) {
         session_end(session, SESSION_END_USER_REMOVED);
-    } else if (!key_list_find(&settings->tunnel_key, session_terms(session)->gateway)) {
+    } else if (services->gateways && !keyring_has(gateways_keyring(services->gateways),
+                                                  session_terms(session)->gateway)) {
         session_end(session, SESSION_END_GATEWAY_REMOVED);
     } else if (!permission_holds(settings, services->people, session_terms(session))) {
         session_end(session, SESSION_END_RULE_REMOVED);
