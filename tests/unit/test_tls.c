@@ -21,6 +21,7 @@
 
 #include "control/tls.h"
 #include "dice.h"
+#include "shared/gateway_name.h"
 
 enum { AT_REST = 1 }; /* a handshake that waits for the other side */
 
@@ -34,12 +35,17 @@ struct pair {
     int server_result, client_result; /* of the handshake; AT_REST */
     struct why server_why, client_why;
     unsigned asked; /* how often the server looked for a key */
+    bool takes_strangers;
 };
 
 static int key_of(void *arg, const char *identity, uint8_t ret_key[CRYPTO_KEY_SIZE])
 {
     struct pair *pair = arg;
     pair->asked++;
+    if (strcmp(identity, TLS_STRANGER) == 0 && pair->takes_strangers) {
+        memcpy(ret_key, TLS_STRANGER_KEY, CRYPTO_KEY_SIZE);
+        return 0;
+    }
     if (strcmp(identity, "home") != 0 && strcmp(identity, "office") != 0) {
         return -ENOENT;
     }
@@ -254,6 +260,49 @@ static void a_right_binder_is_noticed_with_the_first_flight(void **state)
     assert_int_equal(pair.server_result, AT_REST);
     assert_true(tls_peer_is_proven(pair.server));
     assert_false(tls_peer_is_proven(pair.client));
+    pair_close(&pair);
+}
+
+/* The key that everybody has is good for talking, and for nothing that a key is good for. */
+static void a_stranger_is_let_in_and_proves_nothing(void **state)
+{
+    struct pair pair;
+    char buf[8];
+    (void)state;
+    pair_open(&pair, TLS_STRANGER, TLS_STRANGER_KEY);
+    pair.takes_strangers = true;
+    shake_hands(&pair);
+    assert_int_equal(pair.server_result, 0);
+    assert_int_equal(pair.client_result, 0);
+    assert_string_equal(tls_identity(pair.server), TLS_STRANGER);
+    assert_false(gateway_name_is_valid(TLS_STRANGER));
+    assert_false(tls_peer_is_proven(pair.server));
+    assert_int_equal(tls_write(pair.client, "hello", 5), 5);
+    assert_int_equal(tls_read(pair.server, buf, sizeof buf), 5);
+    pair_close(&pair);
+}
+
+static void a_stranger_fails_as_a_wrong_key_does_where_none_is_taken(void **state)
+{
+    struct pair pair;
+    (void)state;
+    pair_open(&pair, TLS_STRANGER, TLS_STRANGER_KEY);
+    shake_hands(&pair);
+    assert_int_equal(pair.asked, 1);
+    assert_int_equal(pair.server_result, -EACCES);
+    assert_int_equal(pair.client_result, -EACCES);
+    assert_string_equal(pair.server_why.text, "it wants to be paired, and too many do");
+    pair_close(&pair);
+    /* That key under a gateway's name, and another key under no name. */
+    pair_open(&pair, "home", TLS_STRANGER_KEY);
+    shake_hands(&pair);
+    assert_int_equal(pair.server_result, -EACCES);
+    pair_close(&pair);
+    pair_open(&pair, TLS_STRANGER, KEY);
+    pair.takes_strangers = true;
+    shake_hands(&pair);
+    assert_int_equal(pair.server_result, -EACCES);
+    assert_int_equal(pair.client_result, -EACCES);
     pair_close(&pair);
 }
 
@@ -772,6 +821,8 @@ int main(void)
         cmocka_unit_test(a_flood_of_idle_records_does_not_hold_up_the_loop),
         cmocka_unit_test(a_flood_behind_the_handshake_does_not_either),
         cmocka_unit_test(a_changed_record_is_refused),
+        cmocka_unit_test(a_stranger_is_let_in_and_proves_nothing),
+        cmocka_unit_test(a_stranger_fails_as_a_wrong_key_does_where_none_is_taken),
         cmocka_unit_test(a_broken_connection_is_its_errno),
         cmocka_unit_test(a_write_that_did_not_fit_goes_on_where_it_stopped),
     };
