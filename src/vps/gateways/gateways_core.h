@@ -55,7 +55,8 @@ void gateways_note_name(struct gateways *gateways, const char *name);
 
 extern const struct channel_events GATEWAY_CHANNEL_EVENTS;
 /* A tls_key_fn; arg is the gateways. */
-int gateways_key_of(void *arg, const char *identity, uint8_t ret_key[CRYPTO_KEY_SIZE]);
+int gateways_key_of(void *arg, const char *identity, unsigned nth,
+                    uint8_t ret_key[CRYPTO_KEY_SIZE]);
 /* A line about somebody who has shown no key. */
 void gateways_say_stranger(struct sieve *sieve, const char *cause, const struct addr *from,
                            const char *text);

@@ -27,10 +27,10 @@ _Static_assert((int)GATEWAYS_MAX <= (int)SIEVE_CAUSES_MAX, "keys");
 /* ---- keys ----------------------------------------------------------------- */
 
 /* tls_key_fn */
-int gateways_key_of(void *arg, const char *identity, uint8_t ret_key[CRYPTO_KEY_SIZE])
+int gateways_key_of(void *arg, const char *identity, unsigned nth, uint8_t ret_key[CRYPTO_KEY_SIZE])
 {
     const struct gateways *gateways = arg;
-    int number = keyring_find(gateways->keyring, identity);
+    int number = nth == 0 ? keyring_find(gateways->keyring, identity) : -ENOENT;
     if (number < 0) {
         return number;
     }
