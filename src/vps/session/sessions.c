@@ -294,6 +294,11 @@ unsigned sessions_gateways(const struct sessions *sessions, const char *ret_name
     return count;
 }
 
+const struct gateways *sessions_all_gateways(const struct sessions *sessions)
+{
+    return sessions->services.gateways;
+}
+
 void sessions_drain(struct sessions *sessions, bool on)
 {
     sessions->draining = on;
