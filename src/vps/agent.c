@@ -3,7 +3,7 @@
  * admin socket ask for sessions and watch them, and all of them read the same struct of settings,
  * which a reload changes in place.
  *
- *     confine -> loop -> state, sessions, gateways, bot, admin -> ready -> stop -> finish
+ *     confine -> loop -> state, sessions, holds, gateways, bot, admin -> ready -> stop -> finish
  *
  * It stops in two halves. stop() ends the sessions, and with them the ports; the bot then has
  * FAREWELL_MS to tell their users, and finish() takes away what it needed for that. Either half is
@@ -27,6 +27,7 @@
 #include "shared/program.h"
 #include "vps/admin/admin.h"
 #include "vps/chat/bot.h"
+#include "vps/consent/holds.h"
 #include "vps/gateways/gateways.h"
 #include "vps/people/people.h"
 #include "vps/reload.h"
@@ -47,6 +48,7 @@ struct agent {
     struct store *store;
     struct people *people;
     struct sessions *sessions;
+    struct holds *holds;
     struct gateways *gateways;
     struct admin *admin;
     struct transport *transport; /* Telegram; NULL with --local, as is the bot */
@@ -65,10 +67,12 @@ static void finish(void *arg)
     struct agent *agent = arg;
     bot_free(agent->bot);
     transport_free(agent->transport);
+    holds_free(agent->holds);
     sessions_free(agent->sessions);
     store_stop(agent->store);
     agent->bot = NULL;
     agent->transport = NULL;
+    agent->holds = NULL;
     agent->sessions = NULL;
 }
 
@@ -81,6 +85,9 @@ static void stop(struct agent *agent)
     agent->stopping = true;
     notify_stopping(agent->notify);
     signals_free(agent->signals);
+    if (agent->holds) {
+        holds_end_all(agent->holds);
+    }
     if (agent->sessions) {
         sessions_end_all(agent->sessions);
         sessions_use_gateways(agent->sessions, NULL);
@@ -151,6 +158,7 @@ static int renew(void *arg, struct changes *ret_changes, struct why *why)
                                  .env_file = agent->env_file,
                                  .log = agent->log,
                                  .sessions = agent->sessions,
+                                 .holds = agent->holds,
                                  .gateways = agent->gateways};
     char status[STATUS_MAX];
     int err = reload_run(&parts, ret_changes, why);
@@ -201,6 +209,17 @@ static int confine(struct agent *agent, struct why *why)
                         &agent->notify);
     }
     return err;
+}
+
+static int start_holds(struct agent *agent, struct why *why)
+{
+    const struct holds_options options = {.loop = &agent->loop,
+                                          .log = agent->log,
+                                          .settings = agent->settings,
+                                          .people = agent->people,
+                                          .sessions = agent->sessions};
+    int err = holds_new(&options, &agent->holds);
+    return err < 0 ? why_set(why, err, "cannot keep requests on hold: %s", strerror(-err)) : 0;
 }
 
 static int start_gateways(struct agent *agent, struct why *why)
@@ -295,6 +314,7 @@ static int start(struct agent *agent, struct why *why)
                                                  .store = agent->store};
         err = sessions_new(&options, &agent->sessions, why);
     }
+    err = err < 0 ? err : start_holds(agent, why);
     err = err < 0 ? err : start_gateways(agent, why);
     err = err < 0 ? err : start_bot(agent, why);
     err = err < 0 ? err : start_admin(agent, why);

@@ -179,11 +179,12 @@ static struct session *find_session(struct admin_call *call, const json_t *reque
 static json_t *do_close(struct admin_call *call, const json_t *request)
 {
     json_t *reply;
+    const struct owner by = {OWNER_LOCAL, call->uid};
     struct session *session = find_session(call, request, &reply);
     if (!session) {
         return reply;
     }
-    session_close(session);
+    session_close_by(session, &by);
     reply = reply_ok();
     json_object_set_new(reply, "session", reply_session(session));
     return reply;

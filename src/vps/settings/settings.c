@@ -175,6 +175,8 @@ static const struct setting GENERAL[] = {
     {"ADMIT", "known", "auto, known or ask", &ADMIT, FIELD(admit)},
     {"KNOWN_DAYS", "30", "days, 1 to 3650", &SETTING_NUMBER, FIELD(known_days), .min = 1,
      .max = 3650},
+    {"APPROVAL_TIMEOUT", "600", "seconds, 1 to 86400", &SETTING_NUMBER, FIELD(approval_timeout),
+     .min = 1, .max = DAY},
     {"STATE_DIR", STATE_DIR_DEFAULT, "an absolute path of at most 90 characters", &STATE_DIR,
      FIELD(state_dir), .max = STATE_DIR_MAX, .at_start = true},
     {"RDP_CLIPBOARD", "off", "on or off: whether .rdp files share the clipboard", &SETTING_SWITCH,
