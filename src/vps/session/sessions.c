@@ -243,8 +243,9 @@ int sessions_open(struct sessions *sessions, const struct session_request *reque
     struct session_request wanted = *request;
     int err = open_session(sessions, &wanted, request->target.host, ret_session, why);
     if (err < 0) {
-        tell(sessions, (struct session_event){
-                           .kind = SESSION_REFUSED, .request = &wanted, .reason = why->text});
+        tell(sessions,
+             (struct session_event){
+                 .kind = SESSION_REFUSED, .request = &wanted, .reason = why->text, .err = err});
         return err;
     }
     add(sessions, *ret_session);
@@ -472,6 +473,11 @@ struct known *sessions_known(struct sessions *sessions)
 bool sessions_relay_is_alive(struct sessions *sessions)
 {
     return relay_is_alive(sessions->services.relay);
+}
+
+unsigned sessions_relay_pairs(const struct sessions *sessions)
+{
+    return relay_running(sessions->services.relay);
 }
 
 /* Takes back every link before the relay goes: their connections are ours. */

@@ -86,6 +86,15 @@ int store_write(struct store *store, const struct statement *statement, statemen
     return 0;
 }
 
+struct store_view store_view(struct store *store)
+{
+    struct store_view view = {0};
+    if (store) {
+        view.waiting = writer_waiting(store->writer, &view.trouble);
+    }
+    return view;
+}
+
 void store_detach(struct store *store, const void *arg)
 {
     if (store) {

@@ -49,6 +49,12 @@ int store_start(struct store *store, uv_loop_t *loop);
  */
 int store_write(struct store *store, const struct statement *statement, statement_done_fn done,
                 void *arg);
+/* How it is; of a NULL store all is 0. */
+struct store_view {
+    unsigned waiting; /* changes that are not on the disk */
+    int trouble;      /* why nothing can be written, -errno; 0: it can */
+};
+struct store_view store_view(struct store *store);
 /* The callbacks of this owner do not run any more; its writes do. Accepts NULL. */
 void store_detach(struct store *store, const void *arg);
 
