@@ -254,7 +254,7 @@ struct writer_news writer_tell(struct writer *writer)
 unsigned writer_waiting(struct writer *writer, int *ret_trouble)
 {
     pthread_mutex_lock(&writer->mutex);
-    unsigned waiting = writer->waiting.count + writer->writing.count;
+    unsigned waiting = change_queue_count(&writer->waiting) + change_queue_count(&writer->writing);
     *ret_trouble = writer->news.trouble;
     pthread_mutex_unlock(&writer->mutex);
     return waiting;
