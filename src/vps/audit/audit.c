@@ -147,7 +147,7 @@ static void say_in_journal(const struct audit *audit, const struct audit_entry *
     }
 }
 
-/* A gateway's name and a session's id are ours, but a log may be read by a program that trusts it. */
+/* Columns are read by programs that trust them, so that nothing hidden gets in. */
 static const char *bounded(const char *text, char *dst, size_t cap)
 {
     struct text copy = text_over(dst, cap);
@@ -211,6 +211,11 @@ void audit_barrier(struct audit *audit, audit_done_fn fn, void *arg)
                                 .arg = arg};
     list_append(&audit->barriers, &barrier->home);
     watch_first(audit);
+}
+
+int audit_trouble(const struct audit *audit)
+{
+    return audit ? audit->last_err : 0;
 }
 
 void audit_detach(struct audit *audit, const void *arg)

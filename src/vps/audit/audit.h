@@ -53,6 +53,8 @@ int audit_record(struct audit *audit, const struct audit_entry *entry, audit_don
  * called in the order in which they came.
  */
 void audit_barrier(struct audit *audit, audit_done_fn fn, void *arg);
+/* Why the last record could not be written, -errno; 0: it could. */
+int audit_trouble(const struct audit *audit);
 /* No callback of this arg's is called any more. */
 void audit_detach(struct audit *audit, const void *arg);
 
