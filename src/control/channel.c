@@ -64,6 +64,7 @@ struct channel {
     bool proven;      /* channel_peer_is_proven() */
     enum goodbye_reason peer_goodbye;
     char peer_name[GATEWAY_NAME_MAX + 1];
+    unsigned peer_key; /* of those of that name */
     char peer_program[64];
 };
 
@@ -324,6 +325,7 @@ static void shake_hands(struct channel *channel)
         return;
     }
     memcpy(channel->peer_name, tls_identity(channel->tls), sizeof channel->peer_name);
+    channel->peer_key = tls_key_number(channel->tls);
     channel->state = STATE_HELLO;
     if (!channel->options.look) {
         struct message hello = hello_make(channel->options.program,
@@ -471,6 +473,11 @@ bool channel_is_shaken(const struct channel *channel)
 const char *channel_peer_name(const struct channel *channel)
 {
     return channel->peer_name;
+}
+
+unsigned channel_peer_key(const struct channel *channel)
+{
+    return channel->peer_key;
 }
 
 const char *channel_peer_program(const struct channel *channel)

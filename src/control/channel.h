@@ -101,6 +101,8 @@ bool channel_peer_is_proven(const struct channel *channel);
 bool channel_is_shaken(const struct channel *channel);
 /* The gateway's name, on the VPS once open. */
 const char *channel_peer_name(const struct channel *channel);
+/* And which of its keys it has shown (tls_key_number()). */
+unsigned channel_peer_key(const struct channel *channel);
 /* What the peer calls its program, and the reason of its GOODBYE (0: none). */
 const char *channel_peer_program(const struct channel *channel);
 enum goodbye_reason channel_peer_goodbye(const struct channel *channel);

@@ -6,6 +6,8 @@
  * What the library does not do by itself, and why it has to be done:
  * - a name that is not known fails exactly as a wrong key does (find_key), or strangers could
  *   find out the names of gateways;
+ * - a name may have two keys, and the library knows of one: the first flight is read again with the
+ *   other one (try_other_key). It always is, so that time does not tell who has two;
  * - who has shown a key is known with the first flight (note_first_record), since at a crowded
  *   control port such a peer keeps its place, and a whole handshake later is too late;
  * - no call takes long and no handshake takes much, whatever the peer sends (receive_bytes);
@@ -44,7 +46,7 @@ static const uint16_t GROUPS[] = {
  * some reads and goes on in the next turn of the event loop, and a handshake,
  * which takes less than 1 KiB, does not go on for ever.
  */
-enum { RECEIVES_PER_CALL = 64, HANDSHAKE_BYTES_MAX = 16 * 1024, AHEAD_SIZE = 512 };
+enum { RECEIVES_PER_CALL = 64, HANDSHAKE_BYTES_MAX = 16 * 1024, AHEAD_SIZE = 512, ALERT_SIZE = 7 };
 
 struct tls_config {
     mbedtls_ssl_config ssl;
@@ -63,11 +65,17 @@ struct tls {
     bool shaken;       /* it is over */
     size_t unflushed;  /* bytes of a write that the socket did not take whole */
     bool known;        /* there is a key for the identity */
+    unsigned nth;      /* the key that is tried, of those of the identity */
+    bool mismatched;   /* it is not the peer's: nothing was said about that yet */
+    bool whole;        /* all that came is still in `ahead` */
     bool spoke;        /* a byte went out; the next two say of what */
     bool proven;       /* of a server's peer: tls_peer_is_proven() */
     uint8_t alert;     /* that ended the handshake before anything else was said, or 0 */
     char identity[GATEWAY_NAME_MAX + 1];
-    /* mbedTLS asks for a record's header and then for the rest: one recv(2) brings both. */
+    /*
+     * mbedTLS asks for a record's header and then for the rest: one recv(2) brings both. As long as
+     * the first flight fits, it stays here from its beginning.
+     */
     size_t ahead_at, ahead_len;
     uint8_t ahead[AHEAD_SIZE];
 };
@@ -105,7 +113,8 @@ static int find_key(void *arg, mbedtls_ssl_context *ssl, const unsigned char *id
         return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
     }
     bool named = is_name(identity, len, tls->identity);
-    tls->known = named && config->key_of(config->arg, tls->identity, key) == 0;
+    bool has = named && config->key_of(config->arg, tls->identity, tls->nth, key) == 0;
+    tls->known = tls->known || has;
     if (!named) {
         tls->identity[0] = '\0';
     }
@@ -198,7 +207,6 @@ void tls_library_free(void)
  */
 static void note_first_record(struct tls *tls, const unsigned char *record, size_t len)
 {
-    enum { ALERT_SIZE = 7 };
     if (!tls->spoke && len > 0) {
         tls->spoke = true;
         tls->proven = record[0] == MBEDTLS_SSL_MSG_HANDSHAKE;
@@ -208,9 +216,21 @@ static void note_first_record(struct tls *tls, const unsigned char *record, size
     }
 }
 
+/* The first thing to be said is that the binder is wrong, and another key is to be tried. */
+static bool is_mismatch(const struct tls *tls, const unsigned char *record, size_t len)
+{
+    return tls->config->key_of && !tls->spoke && tls->whole && tls->nth + 1 < TLS_KEYS_PER_NAME &&
+           len >= ALERT_SIZE && record[0] == MBEDTLS_SSL_MSG_ALERT &&
+           record[ALERT_SIZE - 1] == MBEDTLS_SSL_ALERT_MSG_DECRYPT_ERROR;
+}
+
 static int send_bytes(void *arg, const unsigned char *buf, size_t len)
 {
     struct tls *tls = arg;
+    if (is_mismatch(tls, buf, len)) {
+        tls->mismatched = true;
+        return (int)len;
+    }
     note_first_record(tls, buf, len);
     ssize_t sent = send(tls->fd, buf, len, MSG_NOSIGNAL);
     if (sent >= 0) {
@@ -226,7 +246,9 @@ static int send_bytes(void *arg, const unsigned char *buf, size_t len)
 /* How many bytes came, 0: no more will, or what mbedTLS calls the reason for none. */
 static int read_ahead(struct tls *tls)
 {
-    ssize_t got = recv(tls->fd, tls->ahead, sizeof tls->ahead, 0);
+    size_t kept = tls->whole && !tls->spoke && tls->ahead_len < sizeof tls->ahead ? tls->ahead_len
+                                                                                  : 0;
+    ssize_t got = recv(tls->fd, tls->ahead + kept, sizeof tls->ahead - kept, 0);
     if (got < 0) {
         if (errno == EAGAIN || errno == EINTR) {
             return MBEDTLS_ERR_SSL_WANT_READ;
@@ -240,8 +262,9 @@ static int read_ahead(struct tls *tls)
             return MBEDTLS_ERR_SSL_INVALID_RECORD;
         }
     }
-    tls->ahead_at = 0;
-    tls->ahead_len = (size_t)got;
+    tls->whole = tls->whole && kept == tls->ahead_len;
+    tls->ahead_at = kept;
+    tls->ahead_len = kept + (size_t)got;
     return (int)got;
 }
 
@@ -270,6 +293,7 @@ int tls_new(struct tls_config *config, int fd, struct tls **ret_tls)
     }
     tls->config = config;
     tls->fd = fd;
+    tls->whole = true;
     mbedtls_ssl_init(&tls->ssl);
     if (mbedtls_ssl_setup(&tls->ssl, &config->ssl) != 0) {
         tls_free(tls);
@@ -297,6 +321,11 @@ bool tls_peer_is_proven(const struct tls *tls)
 const char *tls_identity(const struct tls *tls)
 {
     return tls->identity;
+}
+
+unsigned tls_key_number(const struct tls *tls)
+{
+    return tls->nth;
 }
 
 /* What mbedTLS returned, in this project's terms. */
@@ -356,10 +385,23 @@ static int handshake_failure(struct tls *tls, int ret, struct why *why)
     }
 }
 
+/* From the beginning, with the bytes that came. Before anything was said, so nobody notices. */
+static int try_other_key(struct tls *tls)
+{
+    int ret = mbedtls_ssl_session_reset(&tls->ssl);
+    tls->mismatched = false;
+    tls->nth++;
+    tls->ahead_at = 0;
+    return ret < 0 ? ret : mbedtls_ssl_handshake(&tls->ssl);
+}
+
 int tls_handshake(struct tls *tls, struct why *why)
 {
     tls->receives = 0;
     int ret = mbedtls_ssl_handshake(&tls->ssl);
+    if (tls->mismatched) {
+        ret = try_other_key(tls);
+    }
     if (ret == 0) {
         tls->shaken = true;
         return 0;

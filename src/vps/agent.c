@@ -28,6 +28,7 @@
 #include "vps/admin/admin.h"
 #include "vps/chat/bot.h"
 #include "vps/gateways/gateways.h"
+#include "vps/people/people.h"
 #include "vps/reload.h"
 #include "vps/session/sessions_run.h"
 #include "vps/store/state.h"
@@ -44,6 +45,7 @@ struct agent {
     struct signals *signals;
     int reserved; /* STATE_DIR is ours */
     struct store *store;
+    struct people *people;
     struct sessions *sessions;
     struct gateways *gateways;
     struct admin *admin;
@@ -222,6 +224,7 @@ static int start_bot(struct agent *agent, struct why *why)
             .loop = &agent->loop,
             .log = agent->log,
             .settings = agent->settings,
+            .people = agent->people,
             .sessions = agent->sessions,
             .transport = agent->transport,
             .refused = on_refused,
@@ -261,8 +264,16 @@ static int start(struct agent *agent, struct why *why)
     }
     err = state_open(agent->settings->state_dir, agent->log, &agent->store, why);
     if (err == 0) {
-        err = sessions_new(&agent->loop, agent->log, agent->settings, agent->store,
-                           &agent->sessions, why);
+        agent->people = people_new(agent->settings);
+        err = agent->people ? 0 : why_set(why, -ENOMEM, "out of memory");
+    }
+    if (err == 0) {
+        const struct sessions_options options = {.loop = &agent->loop,
+                                                 .log = agent->log,
+                                                 .settings = agent->settings,
+                                                 .people = agent->people,
+                                                 .store = agent->store};
+        err = sessions_new(&options, &agent->sessions, why);
     }
     err = err < 0 ? err : start_gateways(agent, why);
     err = err < 0 ? err : start_bot(agent, why);
@@ -305,6 +316,7 @@ int agent_run(struct vps_settings *settings, const char *env_file, struct log *l
     uv_run(&agent.loop, UV_RUN_DEFAULT);
     uv_loop_close(&agent.loop);
     store_free(agent.store);
+    people_free(agent.people);
     if (agent.reserved >= 0) {
         close(agent.reserved);
     }

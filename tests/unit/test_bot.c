@@ -22,6 +22,7 @@ struct session {
 };
 
 static struct vps_settings settings;
+static struct people *people;
 static struct log quiet;
 static struct bot *bot;
 static struct transport *transport;
@@ -137,8 +138,12 @@ static int set_up(void **state)
     gateway_comes = false;
     opened = closed = asked_more = refused = 0;
     transport = fake_transport();
-    const struct bot_options options = {
-        .log = &quiet, .settings = &settings, .transport = transport, .refused = on_refused};
+    people = people_new(&settings);
+    const struct bot_options options = {.log = &quiet,
+                                        .settings = &settings,
+                                        .people = people,
+                                        .transport = transport,
+                                        .refused = on_refused};
     return bot_new(&options, &bot);
 }
 
@@ -146,6 +151,7 @@ static int tear_down(void **state)
 {
     (void)state;
     bot_free(bot);
+    people_free(people);
     transport_free(transport);
     fakes_end();
     return 0;

@@ -115,11 +115,11 @@ struct world {
     struct frame in;
 };
 
-static int key_of(void *arg, const char *identity, uint8_t ret_key[CRYPTO_KEY_SIZE])
+static int key_of(void *arg, const char *identity, unsigned nth, uint8_t ret_key[CRYPTO_KEY_SIZE])
 {
     (void)arg;
     memcpy(ret_key, KEY, CRYPTO_KEY_SIZE);
-    return strcmp(identity, "home") == 0 ? 0 : -ENOENT;
+    return nth == 0 && strcmp(identity, "home") == 0 ? 0 : -ENOENT;
 }
 
 static struct world *world_new(const uint8_t *key)

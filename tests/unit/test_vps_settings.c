@@ -132,7 +132,7 @@ static const struct {
     {"TUNNEL_KEY", "home:" KEY, NULL},
     {"TUNNEL_KEY", "home:" KEY ",office:" KEY_2, NULL},
     {"TUNNEL_KEY", "home:" KEY ", office:" KEY_2, NULL},
-    {"TUNNEL_KEY", "", "TUNNEL_KEY is not set"},
+    {"TUNNEL_KEY", "", NULL}, /* its gateways are added while it runs */
     {"TUNNEL_KEY", "abcd", "a key of 4 characters"},
     {"TUNNEL_KEY", KEY "0", "a key of 65 characters"},
     {"TUNNEL_KEY", "home-" KEY, "a key of 69 characters"},

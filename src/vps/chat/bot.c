@@ -198,9 +198,10 @@ static void log_ignored(struct bot *bot, const struct incoming *incoming, const 
 static void on_incoming(void *arg, const struct incoming *incoming)
 {
     struct bot *bot = arg;
-    const struct user_list *allowed = &bot->options.settings->allowed_users;
+    const struct owner sender = transport_owner(bot->options.transport, incoming->person);
     const char *reason = NULL;
-    enum reception reception = reception_judge(incoming, allowed->ids, allowed->count, &reason);
+    enum reception reception = reception_judge(incoming, people_has(bot->options.people, &sender),
+                                               &reason);
     if (reception == RECEPTION_STRANGER && bot->options.settings->policy_file.policy) {
         reason = "from a user who is not in the policy";
     }
@@ -285,6 +286,7 @@ static int make_parts(struct bot *bot)
     bot->conversation = (struct conversation){.loop = options->loop,
                                               .log = options->log,
                                               .settings = options->settings,
+                                              .people = options->people,
                                               .sessions = options->sessions,
                                               .transport = options->transport,
                                               .cards = &bot->cards,

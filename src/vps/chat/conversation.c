@@ -1,7 +1,5 @@
 #include "vps/chat/conversation.h"
 
-#include "vps/settings/user_list.h"
-
 /*
  * Looked up each time: settings may have changed since a button was sent or a command began to
  * wait.
@@ -12,7 +10,7 @@ bool conversation_may(const struct conversation *conversation, enum who who, int
     const struct owner asking = transport_owner(conversation->transport, person);
     switch (who) {
     case WHO_ALLOWED:
-        return user_list_has(&conversation->settings->allowed_users, person);
+        return people_has(conversation->people, &asking);
     case WHO_OWNER:
         return owner && owner_equal(owner, &asking);
     }

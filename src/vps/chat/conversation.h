@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "base/log.h"
+#include "vps/people/people.h"
 #include "vps/session/sessions.h"
 #include "vps/settings/settings.h"
 #include "vps/transport/transport.h"
@@ -19,6 +20,7 @@ struct conversation {
     uv_loop_t *loop;
     const struct log *log;
     const struct vps_settings *settings;
+    const struct people *people;
     struct sessions *sessions;
     struct transport *transport;
     struct opening *opening; /* opens sessions */

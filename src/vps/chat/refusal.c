@@ -33,7 +33,7 @@ static void say_nearest(const struct conversation *conversation, int64_t person,
     struct command command;
     struct why why;
     if (policy && command_parse(typed, conversation->bot_name, &command, &why) == COMMAND_OK) {
-        const struct policy_question question = {.user = policy_user_of(policy, &owner),
+        const struct policy_question question = {.user = people_user(conversation->people, &owner),
                                                  .kind = command.row->kind,
                                                  .target = &command.target,
                                                  .unix_s = clock_unix()};

@@ -40,14 +40,14 @@ static int refuse(const struct policy *policy, const struct policy_question *que
     return why_set(why, -EACCES, "%s", words);
 }
 
-int permission_ask(const struct vps_settings *settings, struct session_request *request,
-                   const char *said, struct why *why)
+int permission_ask(const struct vps_settings *settings, const struct people *people,
+                   struct session_request *request, const char *said, struct why *why)
 {
     const struct policy *policy = settings->policy_file.policy;
     if (!policy) {
         return 0;
     }
-    const struct policy_question question = {.user = policy_user_of(policy, &request->owner),
+    const struct policy_question question = {.user = people_user(people, &request->owner),
                                              .kind = request->kind,
                                              .target = &request->target,
                                              .said = said,
@@ -62,7 +62,8 @@ int permission_ask(const struct vps_settings *settings, struct session_request *
     return check_conditions(answer.rule, why);
 }
 
-bool permission_holds(const struct vps_settings *settings, const struct terms *terms)
+bool permission_holds(const struct vps_settings *settings, const struct people *people,
+                      const struct terms *terms)
 {
     const struct policy *policy = settings->policy_file.policy;
     struct target target = {.port = terms->port};
@@ -73,7 +74,7 @@ bool permission_holds(const struct vps_settings *settings, const struct terms *t
     struct text gateway = text_over(target.gateway, sizeof target.gateway);
     text_add(&host, "%s", terms->host);
     text_add(&gateway, "%s", terms->gateway);
-    const struct policy_question question = {.user = policy_user_of(policy, &terms->owner),
+    const struct policy_question question = {.user = people_user(people, &terms->owner),
                                              .kind = terms->kind,
                                              .target = &target,
                                              .unix_s = clock_unix(),

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/why.h"
+#include "vps/people/people.h"
 #include "vps/session/request.h"
 #include "vps/session/terms.h"
 #include "vps/settings/settings.h"
@@ -21,9 +22,10 @@ int permission_resolve(const struct vps_settings *settings, struct session_reque
  * it was typed, for the sentence: whoever may not reach a target does not hear its address. 0, or
  * -EACCES with a sentence for who asked. Without a policy everything is allowed here.
  */
-int permission_ask(const struct vps_settings *settings, struct session_request *request,
-                   const char *said, struct why *why);
+int permission_ask(const struct vps_settings *settings, const struct people *people,
+                   struct session_request *request, const char *said, struct why *why);
 /* Some rule still allows what was opened, at whatever hour. */
-bool permission_holds(const struct vps_settings *settings, const struct terms *terms);
+bool permission_holds(const struct vps_settings *settings, const struct people *people,
+                      const struct terms *terms);
 
 #endif

@@ -25,8 +25,6 @@
 #include "vps/session/session_run.h"
 #include "vps/session/sessions_run.h"
 #include "vps/session/touched.h"
-#include "vps/settings/key_list.h"
-#include "vps/settings/user_list.h"
 
 /* Sessions linger for RECONNECT_GRACE, so that there may be thousands. */
 enum { BUCKETS = 256 };
@@ -217,7 +215,8 @@ static int ask_again(struct sessions *sessions, struct session_request *request,
     gateway_view(gateway, &view);
     struct text name = text_over(request->target.gateway, sizeof request->target.gateway);
     text_add(&name, "%s", view.name);
-    return permission_ask(sessions->services.settings, request, said, why);
+    return permission_ask(sessions->services.settings, sessions->services.people, request, said,
+                          why);
 }
 
 static int open_session(struct sessions *sessions, struct session_request *request,
@@ -237,7 +236,7 @@ static int open_session(struct sessions *sessions, struct session_request *reque
     err = err < 0 ? err : check_audit(sessions, why);
     err = err < 0 ? err : permission_resolve(settings, request, why);
     err = err < 0 ? err : check_target(sessions, &request->target, why);
-    err = err < 0 ? err : permission_ask(settings, request, said, why);
+    err = err < 0 ? err : permission_ask(settings, sessions->services.people, request, said, why);
     if (err == 0) {
         err = gateways_pick(sessions->services.gateways, request->target.gateway, &gateway, why);
     }
@@ -352,6 +351,16 @@ static void on_gateway_lost(void *arg, const char *gateway)
     }
 }
 
+static void on_gateway_removed(void *arg, const char *gateway)
+{
+    struct sessions *sessions = arg;
+    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
+        if (is_of(s, gateway)) {
+            session_end(s, SESSION_END_GATEWAY_REMOVED);
+        }
+    }
+}
+
 static void on_links_ended(void *arg, int events)
 {
     struct sessions *sessions = arg;
@@ -387,6 +396,7 @@ struct gateways_events sessions_gateway_events(struct sessions *sessions)
     return (struct gateways_events){.received = on_message,
                                     .online = on_gateway_online,
                                     .lost = on_gateway_lost,
+                                    .removed = on_gateway_removed,
                                     .arg = sessions};
 }
 
@@ -403,9 +413,11 @@ int sessions_use_audit(struct sessions *sessions, struct audit *audit)
 
 /* ---- life ----------------------------------------------------------------- */
 
-int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settings *settings,
-                 struct store *store, struct sessions **ret_sessions, struct why *why)
+int sessions_new(const struct sessions_options *options, struct sessions **ret_sessions,
+                 struct why *why)
 {
+    uv_loop_t *loop = options->loop;
+    const struct vps_settings *settings = options->settings;
     struct sessions *sessions = calloc(1, sizeof *sessions);
     if (!sessions) {
         return why_set(why, -ENOMEM, "out of memory");
@@ -413,13 +425,14 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
     sessions->list_end = &sessions->list;
     struct services *services = &sessions->services;
     *services = (struct services){.loop = loop,
-                                  .log = log,
+                                  .log = options->log,
                                   .settings = settings,
+                                  .people = options->people,
                                   .notify = notify,
                                   .touched = on_noted,
                                   .arg = sessions};
-    services->sieve = sieve_new(loop, log, SIEVE_BURST, SIEVE_REFILL_MS);
-    services->known = known_new(store, settings->known_days);
+    services->sieve = sieve_new(loop, options->log, SIEVE_BURST, SIEVE_REFILL_MS);
+    services->known = known_new(options->store, settings->known_days);
     services->lately = lately_new();
     sessions->news = news_new();
     sessions->touched = touched_new(loop);
@@ -452,15 +465,15 @@ int sessions_use_ports(struct sessions *sessions, uint16_t first, uint16_t last)
     return ports_use_range(sessions->services.ports, first, last);
 }
 
-static void end_without_right(struct session *session, const struct vps_settings *settings)
+static void end_without_right(struct session *session, const struct services *services)
 {
-    bool of_user = session_terms(session)->owner.kind == OWNER_TELEGRAM;
-    if (of_user && !settings->local &&
-        !user_list_has(&settings->allowed_users, session_terms(session)->owner.id)) {
+    const struct vps_settings *settings = services->settings;
+    if (!settings->local && !people_has(services->people, &session_terms(session)->owner)) {
         session_end(session, SESSION_END_USER_REMOVED);
-    } else if (!key_list_find(&settings->tunnel_key, session_terms(session)->gateway)) {
+    } else if (services->gateways && !keyring_has(gateways_keyring(services->gateways),
+                                                  session_terms(session)->gateway)) {
         session_end(session, SESSION_END_GATEWAY_REMOVED);
-    } else if (!permission_holds(settings, session_terms(session))) {
+    } else if (!permission_holds(settings, services->people, session_terms(session))) {
         session_end(session, SESSION_END_RULE_REMOVED);
     }
 }
@@ -470,7 +483,7 @@ void sessions_settings_changed(struct sessions *sessions)
     const struct vps_settings *settings = sessions->services.settings;
     known_set_days(sessions->services.known, settings->known_days);
     for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
-        end_without_right(s, settings);
+        end_without_right(s, &sessions->services);
     }
 }
 

@@ -191,7 +191,7 @@ static const struct setting GENERAL[] = {
     {"TUNNEL_KEY",
      .takes = "the 64 hex digits that vps-agent --generate-key prints, or NAME:KEY,NAME:KEY, a "
               "key for each gateway",
-     .type = &SETTING_KEY_LIST, FIELD(tunnel_key), .secret = true},
+     .type = &SETTING_KEY_LIST, FIELD(tunnel_key), .secret = true, .optional = true},
     {"CONTROL_PORT", "9000", "a port, 1 to 65535", &SETTING_PORT, FIELD(control_port),
      .at_start = true},
     {"PORT_RANGE_START", "20000", "a port, 1 to 65535", &SETTING_PORT, FIELD(port_range_start)},

@@ -18,7 +18,8 @@ struct change {
     void *arg;
     bool tried; /* there is something to tell: err */
     int err;
-    char data[]; /* the statement's */
+    size_t size; /* of the data */
+    char data[]; /* the statement's; wiped, since it may be a key */
 };
 
 struct change_queue {
