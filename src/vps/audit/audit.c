@@ -197,13 +197,12 @@ int audit_record(struct audit *audit, const struct audit_entry *entry, audit_don
 }
 
 /* Without memory for it nobody waits: who is told too early is better off than who is not told. */
-void audit_barrier(struct audit *audit, audit_done_fn fn, void *arg)
+bool audit_barrier(struct audit *audit, audit_done_fn fn, void *arg)
 {
-    struct barrier *barrier = audit && !list_is_empty(&audit->rows) ? malloc(sizeof *barrier)
-                                                                    : NULL;
+    bool waits = audit && !list_is_empty(&audit->rows);
+    struct barrier *barrier = waits ? malloc(sizeof *barrier) : NULL;
     if (!barrier) {
-        fn(arg, audit ? audit->last_err : 0);
-        return;
+        return true;
     }
     *barrier = (struct barrier){.behind = audit->recorded,
                                 .until_ms = clock_ms() + AUDIT_PATIENCE_MS,
@@ -211,6 +210,7 @@ void audit_barrier(struct audit *audit, audit_done_fn fn, void *arg)
                                 .arg = arg};
     list_append(&audit->barriers, &barrier->home);
     watch_first(audit);
+    return false;
 }
 
 int audit_trouble(const struct audit *audit)

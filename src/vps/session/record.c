@@ -4,12 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vps/policy/policy.h"
-
 const char *record_name(const struct services *services, const struct owner *owner)
 {
-    const struct policy *policy = services->settings->policy_file.policy;
-    const struct policy_user *user = policy && owner ? policy_user_of(policy, owner) : NULL;
+    const struct policy_user *user = owner ? people_user(services->people, owner) : NULL;
     return user ? user->name : NULL;
 }
 
