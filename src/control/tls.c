@@ -40,6 +40,8 @@ static const uint16_t GROUPS[] = {
     MBEDTLS_SSL_IANA_TLS_GROUP_NONE,
 };
 
+const uint8_t TLS_STRANGER_KEY[CRYPTO_KEY_SIZE] = "pamtunnel pairing, known to all!";
+
 /*
  * mbedTLS skips idle records (ChangeCipherSpec, warnings) in a loop of its own for
  * as long as more of them come, and anybody can send them. So a call stops after
@@ -65,6 +67,7 @@ struct tls {
     bool shaken;       /* it is over */
     size_t unflushed;  /* bytes of a write that the socket did not take whole */
     bool known;        /* there is a key for the identity */
+    bool stranger;     /* it is TLS_STRANGER */
     unsigned nth;      /* the key that is tried, of those of the identity */
     bool mismatched;   /* it is not the peer's: nothing was said about that yet */
     bool whole;        /* all that came is still in `ahead` */
@@ -98,6 +101,11 @@ static bool is_name(const unsigned char *identity, size_t len, char name[GATEWAY
     return gateway_name_is_valid(name);
 }
 
+static bool is_stranger(const unsigned char *identity, size_t len)
+{
+    return len == sizeof TLS_STRANGER - 1 && memcmp(identity, TLS_STRANGER, len) == 0;
+}
+
 /*
  * mbedTLS asks for the key of an identity that a client offers. For one that is not
  * known it gets a key that nobody has, always the same for the same identity, so that
@@ -112,12 +120,14 @@ static int find_key(void *arg, mbedtls_ssl_context *ssl, const unsigned char *id
     if (crypto_mac(config->secret, &piece, 1, key) < 0) {
         return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
     }
-    bool named = is_name(identity, len, tls->identity);
-    bool has = named && config->key_of(config->arg, tls->identity, tls->nth, key) == 0;
-    tls->known = tls->known || has;
-    if (!named) {
+    tls->stranger = is_stranger(identity, len);
+    if (tls->stranger) {
+        memcpy(tls->identity, TLS_STRANGER, sizeof TLS_STRANGER);
+    } else if (!is_name(identity, len, tls->identity)) {
         tls->identity[0] = '\0';
     }
+    bool has = tls->identity[0] && config->key_of(config->arg, tls->identity, tls->nth, key) == 0;
+    tls->known = tls->known || has;
     int err = mbedtls_ssl_set_hs_psk(ssl, key, sizeof key);
     crypto_wipe(key, sizeof key);
     return err;
@@ -315,7 +325,7 @@ void tls_free(struct tls *tls)
 
 bool tls_peer_is_proven(const struct tls *tls)
 {
-    return tls->config->key_of && tls->proven;
+    return tls->config->key_of && tls->proven && !tls->stranger;
 }
 
 const char *tls_identity(const struct tls *tls)
@@ -366,6 +376,9 @@ static int handshake_failure(struct tls *tls, int ret, struct why *why)
         if (lacks_algorithms(tls, ret)) {
             return why_set(why, -EPROTO,
                            "it can do none of our cipher suites, or none of our groups");
+        }
+        if (tls->stranger) {
+            return why_set(why, -EACCES, "it wants to be paired, and too many do");
         }
         if (tls->known) {
             return why_set(why, -EACCES, "\"%s\" does not hold the right key", tls->identity);

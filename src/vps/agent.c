@@ -3,7 +3,7 @@
  * admin socket ask for sessions and watch them, and all of them read the same struct of settings,
  * which a reload changes in place.
  *
- *     confine -> loop -> state, sessions, gateways, bot, admin -> ready -> stop -> finish
+ *     confine -> loop -> state, sessions, holds, gateways, bot, admin -> ready -> stop -> finish
  *
  * It stops in two halves. stop() ends the sessions, and with them the ports; the bot then has
  * FAREWELL_MS to tell their users, and finish() takes away what it needed for that. Either half is
@@ -30,6 +30,7 @@
 #include "vps/admin/admin.h"
 #include "vps/audit/audit.h"
 #include "vps/chat/bot.h"
+#include "vps/consent/holds.h"
 #include "vps/gateways/gateways.h"
 #include "vps/people/people.h"
 #include "vps/reload.h"
@@ -52,6 +53,7 @@ struct agent {
     struct audit *audit;
     struct people *people;
     struct sessions *sessions;
+    struct holds *holds;
     struct gateways *gateways;
     struct admin *admin;
     struct transport *transport; /* Telegram; NULL with --local, as is the bot */
@@ -105,11 +107,13 @@ static void finish(void *arg)
     struct agent *agent = arg;
     bot_free(agent->bot);
     transport_free(agent->transport);
+    holds_free(agent->holds);
     sessions_free(agent->sessions);
     store_stop(agent->store);
     audit_free(agent->audit);
     agent->bot = NULL;
     agent->transport = NULL;
+    agent->holds = NULL;
     agent->sessions = NULL;
     agent->audit = NULL;
 }
@@ -123,6 +127,9 @@ static void stop(struct agent *agent)
     agent->stopping = true;
     notify_stopping(agent->notify);
     signals_free(agent->signals);
+    if (agent->holds) {
+        holds_end_all(agent->holds);
+    }
     if (agent->sessions) {
         sessions_end_all(agent->sessions);
         sessions_use_gateways(agent->sessions, NULL);
@@ -167,6 +174,25 @@ static void say_doubts(const struct agent *agent)
     }
 }
 
+/* Who may log in, where that is not what somebody will think. */
+static void say_keys(const struct agent *agent)
+{
+    const struct keyring *keyring = gateways_keyring(agent->gateways);
+    struct keyring_view key;
+    if (!keyring_has(keyring, "")) {
+        log_warn(agent->log, "no gateway can log in yet: pamctl gateway add NAME lets one in, and "
+                             "prints the join string for it");
+    }
+    for (unsigned i = 0; keyring_view(keyring, i, &key); i++) {
+        if (key.idle) {
+            log_warn(agent->log,
+                     "gateway %s has a key in TUNNEL_KEY, which is the one that counts: the one "
+                     "that was added with pamctl is not used (pamctl gateway remove %s)",
+                     key.gateway, key.gateway);
+        }
+    }
+}
+
 /* Reads and applies them, and says what the agent does from then on. */
 static int renew(void *arg, struct changes *ret_changes, struct why *why)
 {
@@ -175,6 +201,7 @@ static int renew(void *arg, struct changes *ret_changes, struct why *why)
                                  .env_file = agent->env_file,
                                  .log = agent->log,
                                  .sessions = agent->sessions,
+                                 .holds = agent->holds,
                                  .gateways = agent->gateways};
     char status[STATUS_MAX];
     int err = reload_run(&parts, ret_changes, why);
@@ -184,6 +211,7 @@ static int renew(void *arg, struct changes *ret_changes, struct why *why)
         record_changes(agent, ret_changes);
         say_what_it_does(agent, status, sizeof status);
         say_doubts(agent);
+        say_keys(agent);
     }
     return err;
 }
@@ -228,6 +256,17 @@ static int confine(struct agent *agent, struct why *why)
                         &agent->notify);
     }
     return err;
+}
+
+static int start_holds(struct agent *agent, struct why *why)
+{
+    const struct holds_options options = {.loop = &agent->loop,
+                                          .log = agent->log,
+                                          .settings = agent->settings,
+                                          .people = agent->people,
+                                          .sessions = agent->sessions};
+    int err = holds_new(&options, &agent->holds);
+    return err < 0 ? why_set(why, err, "cannot keep requests on hold: %s", strerror(-err)) : 0;
 }
 
 static int start_gateways(struct agent *agent, struct why *why)
@@ -337,6 +376,7 @@ static int start(struct agent *agent, struct why *why)
     }
     err = err < 0 ? err : start_audit(agent, why);
     err = err < 0 ? err : start_sessions(agent, why);
+    err = err < 0 ? err : start_holds(agent, why);
     err = err < 0 ? err : start_gateways(agent, why);
     err = err < 0 ? err : start_bot(agent, why);
     err = err < 0 ? err : start_admin(agent, why);
@@ -357,6 +397,7 @@ static void say_ready(struct agent *agent)
     record(agent, AUDIT_AGENT_STARTED, PAMTUNNEL_VERSION, NULL);
     record_policy(agent);
     log_info(agent->log, "vps-agent " PAMTUNNEL_VERSION ": %s", status);
+    say_keys(agent);
     notify_ready(agent->notify);
 }
 

@@ -21,6 +21,7 @@
 
 #include "control/tls.h"
 #include "dice.h"
+#include "shared/gateway_name.h"
 
 enum { AT_REST = 1 }; /* a handshake that waits for the other side */
 
@@ -35,6 +36,7 @@ struct pair {
     int server_result, client_result; /* of the handshake; AT_REST */
     struct why server_why, client_why;
     unsigned asked; /* how often the server looked for a key */
+    bool takes_strangers;
 };
 
 /* "office" has two. */
@@ -42,6 +44,10 @@ static int key_of(void *arg, const char *identity, unsigned nth, uint8_t ret_key
 {
     struct pair *pair = arg;
     pair->asked++;
+    if (nth == 0 && strcmp(identity, TLS_STRANGER) == 0 && pair->takes_strangers) {
+        memcpy(ret_key, TLS_STRANGER_KEY, CRYPTO_KEY_SIZE);
+        return 0;
+    }
     if (nth == 1 && strcmp(identity, "office") == 0) {
         memcpy(ret_key, NEXT_KEY, CRYPTO_KEY_SIZE);
         return 0;
@@ -317,6 +323,49 @@ static void a_right_binder_is_noticed_with_the_first_flight(void **state)
     assert_int_equal(pair.server_result, AT_REST);
     assert_true(tls_peer_is_proven(pair.server));
     assert_false(tls_peer_is_proven(pair.client));
+    pair_close(&pair);
+}
+
+/* The key that everybody has is good for talking, and for nothing that a key is good for. */
+static void a_stranger_is_let_in_and_proves_nothing(void **state)
+{
+    struct pair pair;
+    char buf[8];
+    (void)state;
+    pair_open(&pair, TLS_STRANGER, TLS_STRANGER_KEY);
+    pair.takes_strangers = true;
+    shake_hands(&pair);
+    assert_int_equal(pair.server_result, 0);
+    assert_int_equal(pair.client_result, 0);
+    assert_string_equal(tls_identity(pair.server), TLS_STRANGER);
+    assert_false(gateway_name_is_valid(TLS_STRANGER));
+    assert_false(tls_peer_is_proven(pair.server));
+    assert_int_equal(tls_write(pair.client, "hello", 5), 5);
+    assert_int_equal(tls_read(pair.server, buf, sizeof buf), 5);
+    pair_close(&pair);
+}
+
+static void a_stranger_fails_as_a_wrong_key_does_where_none_is_taken(void **state)
+{
+    struct pair pair;
+    (void)state;
+    pair_open(&pair, TLS_STRANGER, TLS_STRANGER_KEY);
+    shake_hands(&pair);
+    assert_int_equal(pair.asked, TLS_KEYS_PER_NAME);
+    assert_int_equal(pair.server_result, -EACCES);
+    assert_int_equal(pair.client_result, -EACCES);
+    assert_string_equal(pair.server_why.text, "it wants to be paired, and too many do");
+    pair_close(&pair);
+    /* That key under a gateway's name, and another key under no name. */
+    pair_open(&pair, "home", TLS_STRANGER_KEY);
+    shake_hands(&pair);
+    assert_int_equal(pair.server_result, -EACCES);
+    pair_close(&pair);
+    pair_open(&pair, TLS_STRANGER, KEY);
+    pair.takes_strangers = true;
+    shake_hands(&pair);
+    assert_int_equal(pair.server_result, -EACCES);
+    assert_int_equal(pair.client_result, -EACCES);
     pair_close(&pair);
 }
 
@@ -838,6 +887,8 @@ int main(void)
         cmocka_unit_test(a_flood_of_idle_records_does_not_hold_up_the_loop),
         cmocka_unit_test(a_flood_behind_the_handshake_does_not_either),
         cmocka_unit_test(a_changed_record_is_refused),
+        cmocka_unit_test(a_stranger_is_let_in_and_proves_nothing),
+        cmocka_unit_test(a_stranger_fails_as_a_wrong_key_does_where_none_is_taken),
         cmocka_unit_test(a_broken_connection_is_its_errno),
         cmocka_unit_test(a_write_that_did_not_fit_goes_on_where_it_stopped),
     };

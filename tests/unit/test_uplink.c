@@ -94,8 +94,8 @@ static void vps_on_closed(void *arg, enum channel_end end, const struct why *why
     world->channel = NULL;
 }
 
-static const struct channel_events VPS_EVENTS = {vps_on_opened, vps_on_received, vps_on_closed,
-                                                 NULL};
+static const struct channel_events VPS_EVENTS = {
+    .opened = vps_on_opened, .received = vps_on_received, .closed = vps_on_closed};
 
 static int key_of(void *arg, const char *identity, unsigned nth, uint8_t ret_key[CRYPTO_KEY_SIZE])
 {

@@ -34,6 +34,7 @@ static const char *const NAMES[] = {
     "TELEGRAM_PROXY",     "RDP_CLIPBOARD",
     "CONGESTION_CONTROL", "POLICY_FILE",
     "AUDIT_FULL",         "AUDIT_DAYS",
+    "APPROVAL_TIMEOUT",
 };
 
 /* A clean environment that is just enough. */
@@ -235,6 +236,8 @@ static const struct {
     {"KNOWN_DAYS", "3650", NULL},
     {"KNOWN_DAYS", "0", "KNOWN_DAYS is \"0\"; it takes days, 1 to 3650"},
     {"KNOWN_DAYS", "3651", "KNOWN_DAYS is \"3651\""},
+    {"APPROVAL_TIMEOUT", "86400", NULL},
+    {"APPROVAL_TIMEOUT", "0", "APPROVAL_TIMEOUT is \"0\"; it takes seconds, 1 to 86400"},
     {"RDP_CLIPBOARD", "on", NULL},
     {"RDP_CLIPBOARD", "off", NULL},
     {"RDP_CLIPBOARD", "yes", "RDP_CLIPBOARD is \"yes\"; it takes on or off"},

@@ -40,6 +40,7 @@ static struct audit_entry entry_of_request(enum audit_event what, const struct s
 static void on_asked(const struct services *services, const struct session_event *event)
 {
     struct audit_entry entry = entry_of_request(AUDIT_SESSION_ASKED, services, event->request);
+    entry.text = event->request->reason;
     if (!event->request->again) {
         add(services, &entry, event);
     }
@@ -140,6 +141,8 @@ static void on_ended(const struct session_event *event)
     entry.why = buffer;
     entry.rule = session_terms(event->session)->rule_line;
     entry.address = view->connected_unix ? &view->client : NULL;
+    entry.by = view->ended_by;
+    entry.by_name = record_name(services_of(event->session), view->ended_by);
     entry.is_over = was_open;
     entry.seconds = view->seconds_connected;
     entry.to_target = view->bytes_to_target;

@@ -219,11 +219,11 @@ static int ask_again(struct sessions *sessions, struct session_request *request,
                           why);
 }
 
-static int open_session(struct sessions *sessions, struct session_request *request,
-                        const char *said, struct session **ret_session, struct why *why)
+/* All that stands in its way. The consents come last: nobody is asked for what cannot be. */
+static int check(struct sessions *sessions, struct session_request *request, const char *said,
+                 struct gateway **ret_gateway, struct why *why)
 {
     const struct vps_settings *settings = sessions->services.settings;
-    struct gateway *gateway;
     if (!sessions->services.gateways) {
         return why_set(why, -ENOTCONN, "The server is being stopped. Try again in a moment.");
     }
@@ -237,29 +237,49 @@ static int open_session(struct sessions *sessions, struct session_request *reque
     err = err < 0 ? err : permission_resolve(settings, request, why);
     err = err < 0 ? err : check_target(sessions, &request->target, why);
     err = err < 0 ? err : permission_ask(settings, sessions->services.people, request, said, why);
-    if (err == 0) {
-        err = gateways_pick(sessions->services.gateways, request->target.gateway, &gateway, why);
+    if (err == 0 || err == -ENOKEY) {
+        err = gateways_pick(sessions->services.gateways, request->target.gateway, ret_gateway, why);
     }
-    err = err < 0 ? err : ask_again(sessions, request, said, gateway, why);
-    if (err == 0) {
-        err = session_new(&sessions->services, request, gateway, ret_session, why);
-    }
-    return err;
+    return err < 0 ? err : ask_again(sessions, request, said, *ret_gateway, why);
+}
+
+int sessions_ask(struct sessions *sessions, struct session_request *request, struct why *why)
+{
+    char said[sizeof request->target.host];
+    struct gateway *gateway;
+    strcpy(said, request->target.host);
+    return check(sessions, request, said, &gateway, why);
+}
+
+void sessions_refuse(struct sessions *sessions, const struct session_request *request, int err,
+                     const char *reason)
+{
+    tell(sessions, (struct session_event){
+                       .kind = SESSION_REFUSED, .request = request, .err = err, .reason = reason});
 }
 
 int sessions_open(struct sessions *sessions, const struct session_request *request,
                   struct session **ret_session, struct why *why)
 {
     struct session_request wanted = *request;
+    struct gateway *gateway;
     tell(sessions, (struct session_event){.kind = SESSION_ASKED, .request = request});
-    int err = open_session(sessions, &wanted, request->target.host, ret_session, why);
+    int err = check(sessions, &wanted, request->target.host, &gateway, why);
+    if (err == 0) {
+        err = session_new(&sessions->services, &wanted, gateway, ret_session, why);
+    }
+    if (err == -ENOKEY) { /* that is no answer yet */
+        return err;
+    }
     if (err < 0) {
-        tell(sessions,
-             (struct session_event){
-                 .kind = SESSION_REFUSED, .request = &wanted, .reason = why->text, .err = err});
+        sessions_refuse(sessions, &wanted, err, why->text);
         return err;
     }
     add(sessions, *ret_session);
+    if (wanted.reason[0]) {
+        log_info(sessions->services.log, "session %s: why: %s", session_terms(*ret_session)->id,
+                 wanted.reason);
+    }
     session_tell(*ret_session, (struct session_event){.kind = SESSION_OPENED, .request = &wanted});
     return 0;
 }
@@ -284,6 +304,11 @@ unsigned sessions_gateways(const struct sessions *sessions, const char *ret_name
         count++;
     }
     return count;
+}
+
+const struct gateways *sessions_all_gateways(const struct sessions *sessions)
+{
+    return sessions->services.gateways;
 }
 
 void sessions_drain(struct sessions *sessions, bool on)

@@ -221,6 +221,8 @@ static const struct setting GENERAL[] = {
      &AUDIT_FULL, FIELD(audit_full)},
     {"AUDIT_DAYS", "0", "days, 1 to 36500, or 0 for ever", &SETTING_NUMBER, FIELD(audit_days),
      .min = 0, .max = 36500},
+    {"APPROVAL_TIMEOUT", "600", "seconds, 1 to 86400", &SETTING_NUMBER, FIELD(approval_timeout),
+     .min = 1, .max = DAY},
     {"STATE_DIR", STATE_DIR_DEFAULT, "an absolute path of at most 90 characters", &STATE_DIR,
      FIELD(state_dir), .max = STATE_DIR_MAX, .at_start = true},
     {"RDP_CLIPBOARD", "off", "on or off: whether .rdp files share the clipboard", &SETTING_SWITCH,

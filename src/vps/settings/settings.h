@@ -47,7 +47,8 @@ struct vps_settings {
     enum admit admit;
     long known_days;
     enum audit_full audit_full;
-    long audit_days; /* 0: for ever */
+    long audit_days;       /* 0: for ever */
+    long approval_timeout; /* seconds */
     char state_dir[STATE_DIR_MAX + 1];
     bool rdp_clipboard;
     struct common_settings common;
