@@ -52,6 +52,7 @@ void session_tally_event(struct session_tally *tally, const struct session_event
             count_end(tally, event->view);
         }
         break;
+    case SESSION_ASKED:
     case SESSION_UNPARKED:
     case SESSION_NOTED:
     case SESSION_KNOCKING:

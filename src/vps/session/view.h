@@ -38,6 +38,7 @@ enum session_end {
     SESSION_END_RULE_REMOVED,    /* no rule of the policy allows it any more */
     SESSION_END_SHUTDOWN,        /* vps-agent stops */
     SESSION_END_RELAY,           /* nothing can be relayed: the server has run out of something */
+    SESSION_END_AUDIT,           /* it could not be recorded, and without that none is opened */
     SESSION_END_COUNT,
 };
 
