@@ -179,6 +179,7 @@ static void call_over(struct api_call *call, const struct api_reply *reply)
 {
     api_fn fn = call->fn;
     void *arg = call->arg;
+    api_tally_add(&call->api->tally, call->method, reply->code);
     call_free(call);
     fn(arg, reply);
 }
@@ -192,7 +193,6 @@ static void on_reply(void *arg, const struct http_reply *http_reply)
                        http_reply->len, &reply, &root);
         reply.server_unix = http_reply->server_unix;
     }
-    api_tally_add(&call->api->tally, call->method, reply.code);
     call_over(arg, &reply);
     json_decref(root);
 }
