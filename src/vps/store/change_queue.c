@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/crypto.h"
+
 /* One block for the change and its values, since it is freed on either thread. */
 struct change *change_new(const struct statement *statement, statement_done_fn done, void *arg)
 {
@@ -10,7 +12,7 @@ struct change *change_new(const struct statement *statement, statement_done_fn d
     if (!change) {
         return NULL;
     }
-    *change = (struct change){.statement = *statement, .done = done, .arg = arg};
+    *change = (struct change){.statement = *statement, .done = done, .arg = arg, .size = size};
     values_copy(change->statement.values, STATEMENT_VALUES_MAX, change->data);
     return change;
 }
@@ -19,6 +21,11 @@ void change_queue_init(struct change_queue *queue)
 {
     list_init(&queue->changes);
     queue->plain = queue->chained = 0;
+}
+
+unsigned change_queue_count(const struct change_queue *queue)
+{
+    return queue->plain + queue->chained;
 }
 
 bool change_queue_is_empty(const struct change_queue *queue)
@@ -73,6 +80,7 @@ void change_queue_clear(struct change_queue *queue)
 {
     struct change *change;
     while ((change = change_queue_take(queue))) {
+        crypto_wipe(change->data, change->size);
         free(change);
     }
 }

@@ -75,6 +75,12 @@ struct chain_head store_head(struct store *store);
  * are not called then.
  */
 int store_ask(struct store *store, const struct query *query, void *arg);
+/* How it is; of a NULL store all is 0. */
+struct store_view {
+    unsigned waiting; /* changes that are not on the disk */
+    int trouble;      /* why nothing can be written, -errno; 0: it can */
+};
+struct store_view store_view(struct store *store);
 /*
  * The callbacks of this owner do not run any more; its writes do, and what it asked is given up.
  * Accepts NULL.
