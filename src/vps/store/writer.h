@@ -9,13 +9,12 @@
 #define PAMTUNNEL_VPS_STORE_WRITER_H
 
 #include "base/why.h"
+#include "vps/store/chain.h"
 #include "vps/store/change_queue.h"
+#include "vps/store/file.h"
 #include "vps/store/statement.h"
 
 struct writer;
-
-/* Why there is another file than before. */
-enum anew { ANEW_NOT, ANEW_DAMAGED, ANEW_GONE };
 
 /* How the file is, since it was asked the last time. */
 struct writer_news {
@@ -36,14 +35,24 @@ int writer_read(struct writer *writer, const struct statement *statement, row_fn
 /* Starts the thread. 0 or -errno. */
 int writer_start(struct writer *writer);
 
-/* Takes a change of change_new(). Of too many the oldest one is lost, and its owner told so. */
-void writer_add(struct writer *writer, struct change *change);
+/*
+ * Takes a change of change_new(): 0. Of too many the oldest one is lost, and its owner told so.
+ * Chained ones are not lost: -ENOSPC, and it is not taken, while too many wait.
+ */
+int writer_add(struct writer *writer, struct change *change);
+/* Where the chain ends, of what owners have been or are being told of. */
+struct chain_head writer_head(struct writer *writer);
 /* The callbacks of this owner do not run any more. */
 void writer_detach(struct writer *writer, const void *arg);
 /* Has the news, and calls whoever is to be told of a change, who may add and detach. */
 struct writer_news writer_tell(struct writer *writer);
-/* How many changes are not written yet. ret_trouble: why nothing can be; 0: all is well. */
-unsigned writer_waiting(struct writer *writer, int *ret_trouble);
+/* How it is at this moment. */
+struct writer_view {
+    unsigned plain, chained; /* changes that are not written yet */
+    uint64_t delay_us;       /* of the oldest of them, or else of the last that was written */
+    int trouble;             /* why nothing can be written; 0: all is well */
+};
+struct writer_view writer_view(struct writer *writer);
 /* Readable when there may be news, until writer_tell(). The writer's. */
 int writer_news_fd(const struct writer *writer);
 /* Writes what waits, if it can be written now, and ends the thread. Accepts NULL. */
