@@ -28,7 +28,7 @@ json_t *reply_errno(int err, const char *sentence)
     } WORDS[] = {
         {-EINVAL, "invalid"},     {-ENOTCONN, "no_gateway"},   {-ENOENT, "no_such_gateway"},
         {-EDQUOT, "user_limit"},  {-ENFILE, "sessions_limit"}, {-EDESTADDRREQ, "which_gateway"},
-        {-EADDRINUSE, "no_port"}, {-ESHUTDOWN, "draining"},
+        {-EADDRINUSE, "no_port"}, {-ESHUTDOWN, "draining"},    {-EPERM, "locked"},
     };
     const char *word = "failed";
     for (unsigned i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
@@ -46,6 +46,16 @@ json_t *reply_drain(const struct sessions *sessions)
 {
     return json_pack("{s:b, s:b, s:i}", "ok", 1, "draining", sessions_are_draining(sessions),
                      "sessions", (int)sessions_count(sessions));
+}
+
+json_t *reply_lock(const struct sessions *sessions)
+{
+    struct lockdown_view view;
+    char by[OWNER_TEXT_MAX];
+    return lockdown_view(sessions_lockdown(sessions), &view)
+               ? json_pack("{s:s, s:I}", "by", owner_text(&view.by, by), "since",
+                           (json_int_t)view.since_unix)
+               : json_null();
 }
 
 static json_t *reply_parked(const struct parked_view *parked)
