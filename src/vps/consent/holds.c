@@ -399,7 +399,7 @@ static int ask_for(struct holds *holds, const struct session_request *request,
     err = err < 0 ? err : check_approvers(holds, &resolved, why);
     err = err < 0 ? err : add(holds, &typed, &resolved, ret_hold, why);
     if (err != -EINPROGRESS) {
-        sessions_refuse(holds->options.sessions, &resolved, why->text);
+        sessions_refuse(holds->options.sessions, &resolved, err, why->text);
     }
     return err;
 }

@@ -16,7 +16,7 @@ struct session;
 
 enum session_event_kind {
     /* ---- without a session ---- */
-    SESSION_REFUSED,      /* `request` was not opened: `reason` */
+    SESSION_REFUSED,      /* `request` was not opened: `reason`, `err` */
     SESSION_GATEWAY_CAME, /* `gateway` has logged in, perhaps anew */
     SESSION_GATEWAY_WENT, /* `gateway` is offline */
     /* `by` has locked the server, which ended `number` sessions; nothing is opened. It is kept in
@@ -51,6 +51,7 @@ struct session_event {
     const struct owner *by;          /* whose word it was */
     const struct session_request *request;
     const char *reason; /* a sentence for a person */
+    int err;            /* -errno of sessions_open() */
     const char *gateway;
 };
 

@@ -242,11 +242,11 @@ int sessions_ask(struct sessions *sessions, struct session_request *request, str
     return check(sessions, request, said, &gateway, why);
 }
 
-void sessions_refuse(struct sessions *sessions, const struct session_request *request,
+void sessions_refuse(struct sessions *sessions, const struct session_request *request, int err,
                      const char *reason)
 {
-    tell(sessions,
-         (struct session_event){.kind = SESSION_REFUSED, .request = request, .reason = reason});
+    tell(sessions, (struct session_event){
+                       .kind = SESSION_REFUSED, .request = request, .err = err, .reason = reason});
 }
 
 int sessions_open(struct sessions *sessions, const struct session_request *request,
@@ -262,7 +262,7 @@ int sessions_open(struct sessions *sessions, const struct session_request *reque
         return err;
     }
     if (err < 0) {
-        sessions_refuse(sessions, &wanted, why->text);
+        sessions_refuse(sessions, &wanted, err, why->text);
         return err;
     }
     add(sessions, *ret_session);
@@ -537,6 +537,11 @@ struct known *sessions_known(struct sessions *sessions)
 bool sessions_relay_is_alive(struct sessions *sessions)
 {
     return relay_is_alive(sessions->services.relay);
+}
+
+unsigned sessions_relay_pairs(const struct sessions *sessions)
+{
+    return relay_running(sessions->services.relay);
 }
 
 /* Takes back every link before the relay goes: their connections are ours. */
