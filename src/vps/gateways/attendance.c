@@ -143,8 +143,12 @@ bool attendance_next_away(const struct attendance *attendance, uint64_t now_ms, 
     for (; *at < attendance->count; (*at)++) {
         const struct attendant *one = &attendance->seen[*at];
         if (!one->is_here) {
-            *ret_away = (struct attendance_away){one->name, (now_ms - one->left_ms) / 1000,
-                                                 &one->from};
+            *ret_away = (struct attendance_away){
+                .name = one->name,
+                .seconds = (now_ms - one->left_ms) / 1000,
+                .from = &one->from,
+                .missed = keyring_has_own(attendance->keyring, one->name),
+            };
             (*at)++;
             return true;
         }
@@ -157,7 +161,11 @@ bool attendance_next_away(const struct attendance *attendance, uint64_t now_ms, 
     } while (name && was_seen(attendance, name));
     *at = attendance->count + next;
     if (name) {
-        *ret_away = (struct attendance_away){name, (now_ms - attendance->began_ms) / 1000, NULL};
+        *ret_away = (struct attendance_away){
+            .name = name,
+            .seconds = (now_ms - attendance->began_ms) / 1000,
+            .missed = keyring_is_in_use(attendance->keyring, name),
+        };
     }
     return name != NULL;
 }

@@ -53,6 +53,7 @@ struct attendance_away {
     const char *name;
     uint64_t seconds;        /* since it left, or since vps-agent started */
     const struct addr *from; /* where it was; NULL: it was not here since vps-agent started */
+    bool missed;             /* it should be here: it has a key of its own, and has used it */
 };
 /*
  * Each once: those that were here, and those that have a key of their own. *at is 0 for the

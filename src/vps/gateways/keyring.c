@@ -104,6 +104,14 @@ bool keyring_has_own(const struct keyring *keyring, const char *gateway)
            kept_keys_find(keyring->kept, gateway, 0) >= 0;
 }
 
+bool keyring_is_in_use(const struct keyring *keyring, const char *gateway)
+{
+    const struct gateway_key *own = keyring_own_in_settings(keyring, gateway);
+    int kept = kept_keys_find(keyring->kept, gateway, 0);
+    return own ? own->until == 0 || keyring_is_used(keyring, own)
+               : kept >= 0 && kept_keys_at(keyring->kept, (unsigned)kept)->joined > 0;
+}
+
 bool keyring_accepts(const struct keyring *keyring, const char *gateway, const char *id)
 {
     struct keyring_view view;

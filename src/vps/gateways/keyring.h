@@ -5,8 +5,8 @@
  *     its own in TUNNEL_KEY         that one alone: who writes a name there decides about it
  *     else those that are kept      the older and the newer one, until the newer one was used to
  *                                   log in; then the older one is dropped
- *     else the one without a name   in TUNNEL_KEY; also beside a kept one with which its gateway has
- *                                   never logged in, so that nobody is locked out by adding it
+ *     else the one without a name   in TUNNEL_KEY; also beside a kept one that was never used to
+ *                                   log in, so that nobody is locked out by adding it
  *
  * A key with a time has to be shown once before that; then the state file remembers it, and the
  * time is of no account any more, whatever the clock says.
@@ -90,6 +90,8 @@ void keyring_note_shared(struct keyring *keyring);
 bool keyring_has(const struct keyring *keyring, const char *gateway);
 /* There is one that is its own. */
 bool keyring_has_own(const struct keyring *keyring, const char *gateway);
+/* And it was used, or has no time to be used in: its gateway should be there. */
+bool keyring_is_in_use(const struct keyring *keyring, const char *gateway);
 /* Gateways with keys of their own, and one for whatever others there may be. */
 unsigned keyring_count(const struct keyring *keyring);
 
