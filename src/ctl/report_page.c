@@ -1,8 +1,8 @@
 /*
  * The page of a report: HTML and CSS in one file, without a script and without anything from
  * elsewhere, so that it can be mailed, kept and printed. Bars without words are SVG, which may be
- * stretched; all words are text beside them, so that they keep their size on a phone. Whatever comes
- * from the audit was written by people or peers, and goes through put().
+ * stretched; all words are text beside them, so that they keep their size on a phone. What comes
+ * from the audit was written by people or peers: it goes through put().
  */
 #include <inttypes.h>
 #include <stdbool.h>
