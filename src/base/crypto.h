@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CRYPTO_MAC_SIZE = 32, CRYPTO_KEY_SIZE = 32 };
+enum { CRYPTO_MAC_SIZE = 32, CRYPTO_KEY_SIZE = 32, CRYPTO_HASH_SIZE = 32 };
 
 /* Fills buf from the kernel's CSPRNG (getrandom(2)). -errno if it has none. */
 int crypto_random(void *buf, size_t len);
@@ -28,6 +28,10 @@ struct crypto_piece {
 };
 int crypto_mac(const uint8_t key[CRYPTO_KEY_SIZE], const struct crypto_piece *pieces, size_t count,
                uint8_t ret_mac[CRYPTO_MAC_SIZE]);
+
+/* SHA-256 (FIPS 180-4) of the concatenation of count pieces. */
+int crypto_hash(const struct crypto_piece *pieces, size_t count,
+                uint8_t ret_hash[CRYPTO_HASH_SIZE]);
 
 /* Compares in a time that depends only on len. */
 bool crypto_equal(const void *a, const void *b, size_t len);

@@ -35,6 +35,8 @@ static const char *const MIGRATIONS[] = {
     "CREATE TABLE shared("
     "key TEXT NOT NULL PRIMARY KEY, at INTEGER NOT NULL)"
     " STRICT, WITHOUT ROWID;",
+    /* What happened. */
+    CHAIN_SCHEMA,
 };
 
 char *state_path(const char *state_dir, char *dst)
