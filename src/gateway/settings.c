@@ -94,11 +94,27 @@ static const struct settings_table TABLES[] = {
 
 /* What vps-agent alone has; a test compares them. */
 static const char *const OF_VPS[] = {
-    "TELEGRAM_TOKEN",   "ALLOWED_USERS",    "POLICY_FILE",     "TELEGRAM_API_URL",
-    "TELEGRAM_PROXY",   "PORT_RANGE_START", "PORT_RANGE_END",  "BIND_ADDRESS",
-    "SESSION_TIMEOUT",  "RECONNECT_GRACE",  "MAX_CONNECTIONS", "IDLE_TIMEOUT",
-    "MAX_SESSION_TIME", "MAX_SESSIONS",     "ADMIT",           "MAX_SESSIONS_PER_USER",
-    "KNOWN_DAYS",       "RDP_CLIPBOARD",    "STATE_DIR",       NULL,
+    "TELEGRAM_TOKEN",
+    "ALLOWED_USERS",
+    "POLICY_FILE",
+    "TELEGRAM_API_URL",
+    "TELEGRAM_PROXY",
+    "PORT_RANGE_START",
+    "PORT_RANGE_END",
+    "BIND_ADDRESS",
+    "SESSION_TIMEOUT",
+    "RECONNECT_GRACE",
+    "MAX_CONNECTIONS",
+    "IDLE_TIMEOUT",
+    "MAX_SESSION_TIME",
+    "MAX_SESSIONS",
+    "ADMIT",
+    "MAX_SESSIONS_PER_USER",
+    "KNOWN_DAYS",
+    "RDP_CLIPBOARD",
+    "STATE_DIR",
+    "APPROVAL_TIMEOUT",
+    NULL,
 };
 
 static const char *const OF_ENVIRONMENT[] = {

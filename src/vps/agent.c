@@ -3,7 +3,7 @@
  * admin socket ask for sessions and watch them, and all of them read the same struct of settings,
  * which a reload changes in place.
  *
- *     confine -> loop -> state, sessions, gateways, bot, admin -> ready -> stop -> finish
+ *     confine -> loop -> state, sessions, holds, gateways, bot, admin -> ready -> stop -> finish
  *
  * It stops in two halves. stop() ends the sessions, and with them the ports; the bot then has
  * FAREWELL_MS to tell their users, and finish() takes away what it needed for that. Either half is
@@ -24,9 +24,12 @@
 #include "base/notify.h"
 #include "base/signals.h"
 #include "control/tls.h"
+#include "shared/monitor.h"
 #include "shared/program.h"
 #include "vps/admin/admin.h"
 #include "vps/chat/bot.h"
+#include "vps/consent/holds.h"
+#include "vps/figures/figures.h"
 #include "vps/gateways/gateways.h"
 #include "vps/people/people.h"
 #include "vps/reload.h"
@@ -47,10 +50,14 @@ struct agent {
     struct store *store;
     struct people *people;
     struct sessions *sessions;
+    struct holds *holds;
     struct gateways *gateways;
     struct admin *admin;
     struct transport *transport; /* Telegram; NULL with --local, as is the bot */
     struct bot *bot;
+    struct figures *figures; /* of METRICS_LISTEN, as the next two; or NULL */
+    struct monitor *monitor;
+    struct monitor_place metrics; /* until `monitor` has it */
     struct notify *notify;
     bool stopping;
     int err; /* why the agent ends, if not on request */
@@ -65,10 +72,12 @@ static void finish(void *arg)
     struct agent *agent = arg;
     bot_free(agent->bot);
     transport_free(agent->transport);
+    holds_free(agent->holds);
     sessions_free(agent->sessions);
     store_stop(agent->store);
     agent->bot = NULL;
     agent->transport = NULL;
+    agent->holds = NULL;
     agent->sessions = NULL;
 }
 
@@ -81,11 +90,16 @@ static void stop(struct agent *agent)
     agent->stopping = true;
     notify_stopping(agent->notify);
     signals_free(agent->signals);
+    if (agent->holds) {
+        holds_end_all(agent->holds);
+    }
     if (agent->sessions) {
         sessions_end_all(agent->sessions);
         sessions_use_gateways(agent->sessions, NULL);
     }
     admin_free(agent->admin);
+    monitor_free(agent->monitor);
+    figures_free(agent->figures);
     gateways_free(agent->gateways);
     agent->admin = NULL;
     agent->gateways = NULL;
@@ -124,6 +138,25 @@ static void say_doubts(const struct agent *agent)
     }
 }
 
+/* Who may log in, where that is not what somebody will think. */
+static void say_keys(const struct agent *agent)
+{
+    const struct keyring *keyring = gateways_keyring(agent->gateways);
+    struct keyring_view key;
+    if (!keyring_has(keyring, "")) {
+        log_warn(agent->log, "no gateway can log in yet: pamctl gateway add NAME lets one in, and "
+                             "prints the join string for it");
+    }
+    for (unsigned i = 0; keyring_view(keyring, i, &key); i++) {
+        if (key.idle) {
+            log_warn(agent->log,
+                     "gateway %s has a key in TUNNEL_KEY, which is the one that counts: the one "
+                     "that was added with pamctl is not used (pamctl gateway remove %s)",
+                     key.gateway, key.gateway);
+        }
+    }
+}
+
 /* Reads and applies them, and says what the agent does from then on. */
 static int renew(void *arg, struct changes *ret_changes, struct why *why)
 {
@@ -132,12 +165,14 @@ static int renew(void *arg, struct changes *ret_changes, struct why *why)
                                  .env_file = agent->env_file,
                                  .log = agent->log,
                                  .sessions = agent->sessions,
+                                 .holds = agent->holds,
                                  .gateways = agent->gateways};
     char status[STATUS_MAX];
     int err = reload_run(&parts, ret_changes, why);
     if (err == 0) {
         say_what_it_does(agent, status, sizeof status);
         say_doubts(agent);
+        say_keys(agent);
     }
     return err;
 }
@@ -177,10 +212,22 @@ static int confine(struct agent *agent, struct why *why)
     };
     int err = state_reserve(settings->state_dir, agent->log, &agent->reserved, why);
     if (err == 0) {
+        agent->metrics = monitor_open(settings->common.metrics_listen, agent->log);
         program_confine(&VPS_VOCABULARY, agent->env_file, &settings->common, rules, agent->log,
                         &agent->notify);
     }
     return err;
+}
+
+static int start_holds(struct agent *agent, struct why *why)
+{
+    const struct holds_options options = {.loop = &agent->loop,
+                                          .log = agent->log,
+                                          .settings = agent->settings,
+                                          .people = agent->people,
+                                          .sessions = agent->sessions};
+    int err = holds_new(&options, &agent->holds);
+    return err < 0 ? why_set(why, err, "cannot keep requests on hold: %s", strerror(-err)) : 0;
 }
 
 static int start_gateways(struct agent *agent, struct why *why)
@@ -250,6 +297,25 @@ static int start_admin(struct agent *agent, struct why *why)
     return admin_new(&options, &agent->admin, why);
 }
 
+/* For METRICS_LISTEN. */
+static int start_monitor(struct agent *agent, struct why *why)
+{
+    const struct figures_options options = {.sessions = agent->sessions,
+                                            .gateways = agent->gateways,
+                                            .store = agent->store,
+                                            .transport = agent->transport};
+    if (agent->metrics.socket < 0) {
+        return 0;
+    }
+    int err = figures_new(&options, &agent->figures);
+    if (err == 0) {
+        const struct monitor_subject subject = figures_subject(agent->figures);
+        agent->monitor = monitor_new(&agent->loop, &agent->metrics, &subject);
+        err = agent->monitor ? 0 : -ENOMEM;
+    }
+    return err < 0 ? why_set(why, err, "cannot serve METRICS_LISTEN: %s", strerror(-err)) : 0;
+}
+
 static bool is_well(void *arg)
 {
     struct agent *agent = arg;
@@ -275,9 +341,11 @@ static int start(struct agent *agent, struct why *why)
                                                  .store = agent->store};
         err = sessions_new(&options, &agent->sessions, why);
     }
+    err = err < 0 ? err : start_holds(agent, why);
     err = err < 0 ? err : start_gateways(agent, why);
     err = err < 0 ? err : start_bot(agent, why);
     err = err < 0 ? err : start_admin(agent, why);
+    err = err < 0 ? err : start_monitor(agent, why);
     if (err == 0 && (err = store_start(agent->store, &agent->loop)) < 0) {
         err = why_set(why, err, "cannot start the thread that keeps the state: %s", strerror(-err));
     }
@@ -293,6 +361,7 @@ static void say_ready(struct agent *agent)
     say_what_it_does(agent, status, sizeof status);
     say_doubts(agent);
     log_info(agent->log, "vps-agent " PAMTUNNEL_VERSION ": %s", status);
+    say_keys(agent);
     notify_ready(agent->notify);
 }
 
@@ -320,6 +389,7 @@ int agent_run(struct vps_settings *settings, const char *env_file, struct log *l
     if (agent.reserved >= 0) {
         close(agent.reserved);
     }
+    monitor_close(&agent.metrics);
     notify_free(agent.notify);
     tls_library_free();
     if (err == 0 && agent.err < 0) {

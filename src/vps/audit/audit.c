@@ -147,7 +147,7 @@ static void say_in_journal(const struct audit *audit, const struct audit_entry *
     }
 }
 
-/* A gateway's name and a session's id are ours, but a log may be read by a program that trusts it. */
+/* Names and ids are ours, but a log may be read by a program that trusts it. */
 static const char *bounded(const char *text, char *dst, size_t cap)
 {
     struct text copy = text_over(dst, cap);

@@ -24,14 +24,14 @@ void people_free(struct people *people)
     free(people);
 }
 
-static const struct policy *policy_of(const struct people *people)
+const struct policy *people_policy(const struct people *people)
 {
     return people->settings->policy_file.policy;
 }
 
 const struct policy_user *people_user(const struct people *people, const struct owner *account)
 {
-    const struct policy *policy = policy_of(people);
+    const struct policy *policy = people_policy(people);
     return policy ? policy_user_of(policy, account) : NULL;
 }
 
@@ -49,7 +49,7 @@ static bool owns_the_bot(const struct people *people, const struct owner *accoun
 
 bool people_may(const struct people *people, const struct owner *account, enum policy_role role)
 {
-    const struct policy *policy = policy_of(people);
+    const struct policy *policy = people_policy(people);
     if (account->kind == OWNER_LOCAL) {
         return true;
     }

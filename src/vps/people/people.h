@@ -29,6 +29,8 @@ bool people_has(const struct people *people, const struct owner *account);
  * not let in.
  */
 bool people_may(const struct people *people, const struct owner *account, enum policy_role role);
+/* The policy in force, for a moment: a reload replaces it. NULL: there is none. */
+const struct policy *people_policy(const struct people *people);
 /* Whose account it is, in the policy. NULL: there is no policy, or it does not have it. */
 const struct policy_user *people_user(const struct people *people, const struct owner *account);
 /* "alice", or "telegram:42" of those without a name; dst takes PEOPLE_NAME_MAX. Returns dst. */

@@ -19,7 +19,12 @@
 #include "vps/policy/hours.h"
 #include "vps/policy/zone.h"
 
-enum { POLICY_ACCOUNTS_MAX = 4, POLICY_USERS_MAX = 256, POLICY_WARNINGS_MAX = 16 };
+enum {
+    POLICY_ACCOUNTS_MAX = 4,
+    POLICY_USERS_MAX = 256,
+    POLICY_WARNINGS_MAX = 16,
+    POLICY_APPROVALS_MAX = 9,
+};
 
 enum policy_role {
     POLICY_USER = 1, /* everybody has it */

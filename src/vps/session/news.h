@@ -16,7 +16,7 @@ struct session;
 
 enum session_event_kind {
     /* ---- without a session ---- */
-    SESSION_REFUSED,      /* `request` was not opened: `reason` */
+    SESSION_REFUSED,      /* `request` was not opened: `reason`, `err` */
     SESSION_GATEWAY_CAME, /* `gateway` has logged in, perhaps anew */
     SESSION_GATEWAY_WENT, /* `gateway` is offline */
 
@@ -47,6 +47,7 @@ struct session_event {
     const struct owner *by;          /* whose word it was */
     const struct session_request *request;
     const char *reason; /* a sentence for a person */
+    int err;            /* -errno of sessions_open() */
     const char *gateway;
 };
 
@@ -59,7 +60,7 @@ struct session_watcher {
     void *arg;
 };
 
-enum { SESSION_WATCHERS_MAX = 4 };
+enum { SESSION_WATCHERS_MAX = 8 };
 
 struct news;
 

@@ -23,7 +23,6 @@
 #include "vps/session/session_run.h"
 #include "vps/session/sessions_run.h"
 #include "vps/session/touched.h"
-#include "vps/settings/key_list.h"
 
 /* Sessions linger for RECONNECT_GRACE, so that there may be thousands. */
 enum { BUCKETS = 256 };
@@ -210,11 +209,11 @@ static int ask_again(struct sessions *sessions, struct session_request *request,
                           why);
 }
 
-static int open_session(struct sessions *sessions, struct session_request *request,
-                        const char *said, struct session **ret_session, struct why *why)
+/* All that stands in its way. The consents come last: nobody is asked for what cannot be. */
+static int check(struct sessions *sessions, struct session_request *request, const char *said,
+                 struct gateway **ret_gateway, struct why *why)
 {
     const struct vps_settings *settings = sessions->services.settings;
-    struct gateway *gateway;
     if (!sessions->services.gateways) {
         return why_set(why, -ENOTCONN, "The server is being stopped. Try again in a moment.");
     }
@@ -227,27 +226,48 @@ static int open_session(struct sessions *sessions, struct session_request *reque
     err = err < 0 ? err : permission_resolve(settings, request, why);
     err = err < 0 ? err : check_target(sessions, &request->target, why);
     err = err < 0 ? err : permission_ask(settings, sessions->services.people, request, said, why);
-    if (err == 0) {
-        err = gateways_pick(sessions->services.gateways, request->target.gateway, &gateway, why);
+    if (err == 0 || err == -ENOKEY) {
+        err = gateways_pick(sessions->services.gateways, request->target.gateway, ret_gateway, why);
     }
-    err = err < 0 ? err : ask_again(sessions, request, said, gateway, why);
-    if (err == 0) {
-        err = session_new(&sessions->services, request, gateway, ret_session, why);
-    }
-    return err;
+    return err < 0 ? err : ask_again(sessions, request, said, *ret_gateway, why);
+}
+
+int sessions_ask(struct sessions *sessions, struct session_request *request, struct why *why)
+{
+    char said[sizeof request->target.host];
+    struct gateway *gateway;
+    strcpy(said, request->target.host);
+    return check(sessions, request, said, &gateway, why);
+}
+
+void sessions_refuse(struct sessions *sessions, const struct session_request *request, int err,
+                     const char *reason)
+{
+    tell(sessions, (struct session_event){
+                       .kind = SESSION_REFUSED, .request = request, .err = err, .reason = reason});
 }
 
 int sessions_open(struct sessions *sessions, const struct session_request *request,
                   struct session **ret_session, struct why *why)
 {
     struct session_request wanted = *request;
-    int err = open_session(sessions, &wanted, request->target.host, ret_session, why);
+    struct gateway *gateway;
+    int err = check(sessions, &wanted, request->target.host, &gateway, why);
+    if (err == 0) {
+        err = session_new(&sessions->services, &wanted, gateway, ret_session, why);
+    }
+    if (err == -ENOKEY) { /* that is no answer yet */
+        return err;
+    }
     if (err < 0) {
-        tell(sessions, (struct session_event){
-                           .kind = SESSION_REFUSED, .request = &wanted, .reason = why->text});
+        sessions_refuse(sessions, &wanted, err, why->text);
         return err;
     }
     add(sessions, *ret_session);
+    if (wanted.reason[0]) {
+        log_info(sessions->services.log, "session %s: why: %s", session_terms(*ret_session)->id,
+                 wanted.reason);
+    }
     session_tell(*ret_session, (struct session_event){.kind = SESSION_OPENED, .request = &wanted});
     return 0;
 }
@@ -272,6 +292,11 @@ unsigned sessions_gateways(const struct sessions *sessions, const char *ret_name
         count++;
     }
     return count;
+}
+
+const struct gateways *sessions_all_gateways(const struct sessions *sessions)
+{
+    return sessions->services.gateways;
 }
 
 void sessions_drain(struct sessions *sessions, bool on)
@@ -339,6 +364,16 @@ static void on_gateway_lost(void *arg, const char *gateway)
     }
 }
 
+static void on_gateway_removed(void *arg, const char *gateway)
+{
+    struct sessions *sessions = arg;
+    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
+        if (is_of(s, gateway)) {
+            session_end(s, SESSION_END_GATEWAY_REMOVED);
+        }
+    }
+}
+
 static void on_links_ended(void *arg, int events)
 {
     struct sessions *sessions = arg;
@@ -367,6 +402,7 @@ struct gateways_events sessions_gateway_events(struct sessions *sessions)
     return (struct gateways_events){.received = on_message,
                                     .online = on_gateway_online,
                                     .lost = on_gateway_lost,
+                                    .removed = on_gateway_removed,
                                     .arg = sessions};
 }
 
@@ -434,7 +470,8 @@ static void end_without_right(struct session *session, const struct services *se
     const struct vps_settings *settings = services->settings;
     if (!settings->local && !people_has(services->people, &session_terms(session)->owner)) {
         session_end(session, SESSION_END_USER_REMOVED);
-    } else if (!key_list_find(&settings->tunnel_key, session_terms(session)->gateway)) {
+    } else if (services->gateways && !keyring_has(gateways_keyring(services->gateways),
+                                                  session_terms(session)->gateway)) {
         session_end(session, SESSION_END_GATEWAY_REMOVED);
     } else if (!permission_holds(settings, services->people, session_terms(session))) {
         session_end(session, SESSION_END_RULE_REMOVED);
@@ -472,6 +509,11 @@ struct known *sessions_known(struct sessions *sessions)
 bool sessions_relay_is_alive(struct sessions *sessions)
 {
     return relay_is_alive(sessions->services.relay);
+}
+
+unsigned sessions_relay_pairs(const struct sessions *sessions)
+{
+    return relay_running(sessions->services.relay);
 }
 
 /* Takes back every link before the relay goes: their connections are ours. */

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "vps/telegram/api_tally.h"
 #include "vps/telegram/http.h"
 
 /*
@@ -29,9 +30,12 @@ struct api {
     struct http *http;
     char *base; /* API_URL/botTOKEN/ */
     size_t base_len;
+    struct api_tally tally;
 };
 
 struct api_call {
+    struct api *api;
+    const char *method;
     struct http_request *request;
     api_fn fn;
     void *arg;
@@ -85,6 +89,11 @@ void api_free(struct api *api)
 const char *api_ca_file(const struct api *api)
 {
     return http_ca_file(api->http);
+}
+
+void api_measure(const struct api *api, struct metrics *metrics)
+{
+    api_tally_measure(&api->tally, metrics);
 }
 
 /* --- answers --- */
@@ -155,6 +164,7 @@ static void on_reply(void *arg, const struct http_reply *http_reply)
                        http_reply->len, &reply, &root);
         reply.server_unix = http_reply->server_unix;
     }
+    api_tally_add(&call->api->tally, call->method, reply.code);
     api_fn fn = call->fn;
     void *fn_arg = call->arg;
     free(call);
@@ -228,7 +238,7 @@ struct api_call *api_call(struct api *api, const char *method, const json_t *par
         goto fail;
     }
     snprintf(url, size, "%s%.*s", api->base, METHOD_MAX, method);
-    *call = (struct api_call){.fn = fn, .arg = arg};
+    *call = (struct api_call){.api = api, .method = method, .fn = fn, .arg = arg};
     call->request = file ? post_form(call, api->http, url, params, file, timeout_ms)
                          : post_json(call, api->http, url, params, timeout_ms);
     if (!call->request) {

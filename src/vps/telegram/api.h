@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/metrics.h"
+
 struct api;
 
 /*
@@ -23,6 +25,9 @@ int api_new(uv_loop_t *loop, const char *api_url, const char *token, const char 
 void api_free(struct api *api);
 /* The file or folder with the authorities' certificates, "" if it is those built in. */
 const char *api_ca_file(const struct api *api);
+
+/* Adds the answers so far, by method and code. */
+void api_measure(const struct api *api, struct metrics *metrics);
 
 enum api_outcome {
     API_DONE,
@@ -56,8 +61,8 @@ struct api_call;
 typedef void (*api_fn)(void *arg, const struct api_reply *reply);
 
 /*
- * params is an object, read during the call of this function only. file may be
- * NULL; with one, the request is multipart. NULL when out of memory.
+ * method is a constant. params is an object, read during the call of this function only. file may
+ * be NULL; with one, the request is multipart. NULL when out of memory.
  */
 struct api_call *api_call(struct api *api, const char *method, const json_t *params,
                           const struct api_file *file, uint32_t timeout_ms, api_fn fn, void *arg);
