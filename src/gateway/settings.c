@@ -97,6 +97,8 @@ static const char *const OF_VPS[] = {
     "TELEGRAM_TOKEN",
     "ALLOWED_USERS",
     "POLICY_FILE",
+    "AUDIT_FULL",
+    "AUDIT_DAYS",
     "TELEGRAM_API_URL",
     "TELEGRAM_PROXY",
     "PORT_RANGE_START",
