@@ -26,11 +26,13 @@
 #include "base/notify.h"
 #include "base/signals.h"
 #include "control/tls.h"
+#include "shared/monitor.h"
 #include "shared/program.h"
 #include "vps/admin/admin.h"
 #include "vps/audit/audit.h"
 #include "vps/chat/bot.h"
 #include "vps/consent/holds.h"
+#include "vps/figures/figures.h"
 #include "vps/gateways/gateways.h"
 #include "vps/people/people.h"
 #include "vps/reload.h"
@@ -58,6 +60,9 @@ struct agent {
     struct admin *admin;
     struct transport *transport; /* Telegram; NULL with --local, as is the bot */
     struct bot *bot;
+    struct figures *figures; /* of METRICS_LISTEN, as the next two; or NULL */
+    struct monitor *monitor;
+    struct monitor_place metrics; /* until `monitor` has it */
     struct notify *notify;
     bool stopping;
     int err; /* why the agent ends, if not on request */
@@ -136,6 +141,8 @@ static void stop(struct agent *agent)
     }
     record(agent, AUDIT_AGENT_STOPPED, NULL, agent->err < 0 ? agent->why.text : NULL);
     admin_free(agent->admin);
+    monitor_free(agent->monitor);
+    figures_free(agent->figures);
     gateways_free(agent->gateways);
     agent->admin = NULL;
     agent->gateways = NULL;
@@ -251,6 +258,7 @@ static int confine(struct agent *agent, struct why *why)
     };
     int err = state_reserve(settings->state_dir, agent->log, &agent->reserved, why);
     if (err == 0) {
+        agent->metrics = monitor_open(settings->common.metrics_listen, agent->log);
         agent->journal = journal_open(JOURNAL_PATH);
         program_confine(&VPS_VOCABULARY, agent->env_file, &settings->common, rules, agent->log,
                         &agent->notify);
@@ -338,6 +346,25 @@ static int start_admin(struct agent *agent, struct why *why)
     return admin_new(&options, &agent->admin, why);
 }
 
+/* For METRICS_LISTEN. */
+static int start_monitor(struct agent *agent, struct why *why)
+{
+    const struct figures_options options = {.sessions = agent->sessions,
+                                            .gateways = agent->gateways,
+                                            .store = agent->store,
+                                            .transport = agent->transport};
+    if (agent->metrics.socket < 0) {
+        return 0;
+    }
+    int err = figures_new(&options, &agent->figures);
+    if (err == 0) {
+        const struct monitor_subject subject = figures_subject(agent->figures);
+        agent->monitor = monitor_new(&agent->loop, &agent->metrics, &subject);
+        err = agent->monitor ? 0 : -ENOMEM;
+    }
+    return err < 0 ? why_set(why, err, "cannot serve METRICS_LISTEN: %s", strerror(-err)) : 0;
+}
+
 static int start_audit(struct agent *agent, struct why *why)
 {
     const struct audit_options options = {
@@ -380,6 +407,7 @@ static int start(struct agent *agent, struct why *why)
     err = err < 0 ? err : start_gateways(agent, why);
     err = err < 0 ? err : start_bot(agent, why);
     err = err < 0 ? err : start_admin(agent, why);
+    err = err < 0 ? err : start_monitor(agent, why);
     if (err == 0 && (err = store_start(agent->store, &agent->loop)) < 0) {
         err = why_set(why, err, "cannot start the thread that keeps the state: %s", strerror(-err));
     }
@@ -426,6 +454,7 @@ int agent_run(struct vps_settings *settings, const char *env_file, struct log *l
     if (agent.reserved >= 0) {
         close(agent.reserved);
     }
+    monitor_close(&agent.metrics);
     notify_free(agent.notify);
     tls_library_free();
     if (err == 0 && agent.err < 0) {

@@ -536,6 +536,11 @@ bool sessions_relay_is_alive(struct sessions *sessions)
     return relay_is_alive(sessions->services.relay);
 }
 
+unsigned sessions_relay_pairs(const struct sessions *sessions)
+{
+    return relay_running(sessions->services.relay);
+}
+
 /* Takes back every link before the relay goes: their connections are ours. */
 static void stop_relay(struct sessions *sessions)
 {

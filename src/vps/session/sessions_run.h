@@ -42,6 +42,8 @@ int sessions_use_audit(struct sessions *sessions, struct audit *audit);
 struct known *sessions_known(struct sessions *sessions);
 /* For a watchdog: see relay_is_alive(). */
 bool sessions_relay_is_alive(struct sessions *sessions);
+/* How many pairs of connections the relay carries at this moment. */
+unsigned sessions_relay_pairs(const struct sessions *sessions);
 /* New sessions take their ports from here. -ENOMEM. */
 int sessions_use_ports(struct sessions *sessions, uint16_t first, uint16_t last);
 /*

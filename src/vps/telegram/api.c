@@ -21,6 +21,7 @@
 
 #include "base/crypto.h"
 #include "vps/audit/audit.h"
+#include "vps/telegram/api_tally.h"
 #include "vps/telegram/http.h"
 
 /*
@@ -33,6 +34,7 @@ struct api {
     struct http *http;
     char *base; /* API_URL/botTOKEN/ */
     size_t base_len;
+    struct api_tally tally;
     struct audit *audit; /* or NULL */
 };
 
@@ -101,6 +103,11 @@ void api_use_audit(struct api *api, struct audit *audit)
 const char *api_ca_file(const struct api *api)
 {
     return http_ca_file(api->http);
+}
+
+void api_measure(const struct api *api, struct metrics *metrics)
+{
+    api_tally_measure(&api->tally, metrics);
 }
 
 /* --- answers --- */
@@ -172,6 +179,7 @@ static void call_over(struct api_call *call, const struct api_reply *reply)
 {
     api_fn fn = call->fn;
     void *arg = call->arg;
+    api_tally_add(&call->api->tally, call->method, reply->code);
     call_free(call);
     fn(arg, reply);
 }

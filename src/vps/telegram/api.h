@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/metrics.h"
+
 struct api;
 struct audit;
 
@@ -29,6 +31,9 @@ void api_free(struct api *api);
 void api_use_audit(struct api *api, struct audit *audit);
 /* The file or folder with the authorities' certificates, "" if it is those built in. */
 const char *api_ca_file(const struct api *api);
+
+/* Adds the answers so far, by method and code. */
+void api_measure(const struct api *api, struct metrics *metrics);
 
 enum api_outcome {
     API_DONE,

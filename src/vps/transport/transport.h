@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/metrics.h"
 #include "base/text.h"
 #include "base/why.h"
 #include "vps/grant/owner.h"
@@ -108,6 +109,7 @@ struct transport_ops {
     bool (*is_online)(const struct transport *transport);
     bool (*is_idle)(const struct transport *transport);
     uint64_t (*trouble)(const struct transport *transport, struct text *text);
+    void (*measure)(const struct transport *transport, struct metrics *metrics);
     void (*introduce)(struct transport *transport, const struct transport_profile *profile);
     struct post *(*post)(struct transport *transport, int64_t person);
     struct post *(*post_file)(struct transport *transport, int64_t person,
@@ -145,6 +147,8 @@ bool transport_is_idle(const struct transport *transport);
  * for how many seconds nothing could be received.
  */
 uint64_t transport_trouble(const struct transport *transport, struct text *text);
+/* Adds the service's own families of numbers. */
+void transport_measure(const struct transport *transport, struct metrics *metrics);
 /*
  * Tells the service what it shows of the bot, once for each language: "" first. That it fails is
  * no trouble.
