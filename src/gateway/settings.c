@@ -112,6 +112,8 @@ static const char *const OF_VPS[] = {
     "MAX_SESSIONS",
     "ADMIT",
     "MAX_SESSIONS_PER_USER",
+    "AUDIT_FULL",
+    "AUDIT_DAYS",
     "KNOWN_DAYS",
     "RDP_CLIPBOARD",
     "STATE_DIR",
