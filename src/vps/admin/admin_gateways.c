@@ -17,6 +17,23 @@ static const char *name_in(const json_t *request)
     return name ? name : "";
 }
 
+static json_t *refuse(int err, const struct why *why)
+{
+    static const struct {
+        int err;
+        const char *word;
+    } WORDS[] = {{-EINVAL, "invalid"},
+                 {-ENOENT, "no_such_gateway"},
+                 {-EEXIST, "exists"},
+                 {-EPERM, "in_settings"},
+                 {-ENOSPC, "gateways_limit"}};
+    const char *word = "failed";
+    for (unsigned i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
+        word = WORDS[i].err == err ? WORDS[i].word : word;
+    }
+    return reply_error(word, why->text);
+}
+
 /* ---- list ------------------------------------------------------------------------- */
 
 static void add_online(json_t *reply, const struct gateway *gateway)
@@ -171,7 +188,7 @@ static json_t *invite_gateway(struct admin_call *call, const json_t *request, ke
     int err = read_until(request, &invite.until, &why);
     err = err < 0 ? err : change_key(call, &invite, change, string, &why);
     if (err < 0) {
-        reply = reply_errno(err, why.text);
+        reply = refuse(err, &why);
     } else {
         log_info(call->options->log, "uid %u: gateway %s %s", (unsigned)call->uid, invite.gateway,
                  said);
@@ -222,7 +239,7 @@ json_t *admin_gateway_remove(struct admin_call *call, const json_t *request)
     unsigned before = sessions_count(options->sessions);
     int err = gateways_expel(options->gateways, name, &by, &why);
     if (err < 0) {
-        return reply_errno(err, why.text);
+        return refuse(err, &why);
     }
     log_info(options->log, "uid %u: gateway %s was removed", (unsigned)call->uid, name);
     return json_pack("{s:b, s:s, s:i, s:b}", "ok", 1, "gateway", name, "sessions",

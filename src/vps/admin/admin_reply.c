@@ -9,7 +9,6 @@
  */
 #include "vps/admin/admin_reply.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -22,20 +21,7 @@ json_t *reply_error(const char *word, const char *sentence)
 
 json_t *reply_errno(int err, const char *sentence)
 {
-    static const struct {
-        int err;
-        const char *word;
-    } WORDS[] = {
-        {-EINVAL, "invalid"},     {-ENOTCONN, "no_gateway"},   {-ENOENT, "no_such_gateway"},
-        {-EDQUOT, "user_limit"},  {-ENFILE, "sessions_limit"}, {-EDESTADDRREQ, "which_gateway"},
-        {-EADDRINUSE, "no_port"}, {-ESHUTDOWN, "draining"},    {-EEXIST, "exists"},
-        {-EPERM, "in_settings"},  {-ENOSPC, "gateways_limit"},
-    };
-    const char *word = "failed";
-    for (unsigned i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
-        word = WORDS[i].err == err ? WORDS[i].word : word;
-    }
-    return reply_error(word, sentence);
+    return reply_error(session_refusal_word(err), sentence);
 }
 
 json_t *reply_ok(void)
@@ -47,6 +33,16 @@ json_t *reply_drain(const struct sessions *sessions)
 {
     return json_pack("{s:b, s:b, s:i}", "ok", 1, "draining", sessions_are_draining(sessions),
                      "sessions", (int)sessions_count(sessions));
+}
+
+json_t *reply_lock(const struct sessions *sessions)
+{
+    struct lockdown_view view;
+    char by[OWNER_TEXT_MAX];
+    return lockdown_view(sessions_lockdown(sessions), &view)
+               ? json_pack("{s:s, s:I}", "by", owner_text(&view.by, by), "since",
+                           (json_int_t)view.since_unix)
+               : json_null();
 }
 
 static json_t *reply_parked(const struct parked_view *parked)

@@ -16,7 +16,8 @@ struct change {
     bool chained;           /* it is one of chain_statement(), and is never dropped */
     statement_done_fn done; /* NULL: nobody is to be told, or was told already */
     void *arg;
-    bool tried; /* there is something to tell: err */
+    uint64_t added_us; /* by clock_us() */
+    bool tried;        /* there is something to tell: err */
     int err;
     size_t size; /* of the data */
     char data[]; /* the statement's; wiped, since it may be a key */
