@@ -11,27 +11,22 @@
 
 enum { VALID_MAX_S = 9999 * 86400 }; /* as --valid can say it */
 
+/* What keys are refused for has other words than what sessions are refused for. */
+static json_t *not_done(int err, const struct why *why)
+{
+    const char *word = err == -EEXIST   ? "exists"
+                       : err == -EPERM  ? "in_settings"
+                       : err == -ENOSPC ? "gateways_limit"
+                       : err == -ENOENT ? "no_such_gateway"
+                       : err == -EINVAL ? "invalid"
+                                        : "failed";
+    return reply_error(word, why->text);
+}
+
 static const char *name_in(const json_t *request)
 {
     const char *name = json_string_value(json_object_get(request, "gateway"));
     return name ? name : "";
-}
-
-static json_t *refuse(int err, const struct why *why)
-{
-    static const struct {
-        int err;
-        const char *word;
-    } WORDS[] = {{-EINVAL, "invalid"},
-                 {-ENOENT, "no_such_gateway"},
-                 {-EEXIST, "exists"},
-                 {-EPERM, "in_settings"},
-                 {-ENOSPC, "gateways_limit"}};
-    const char *word = "failed";
-    for (unsigned i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
-        word = WORDS[i].err == err ? WORDS[i].word : word;
-    }
-    return reply_error(word, why->text);
 }
 
 /* ---- list ------------------------------------------------------------------------- */
@@ -188,7 +183,7 @@ static json_t *invite_gateway(struct admin_call *call, const json_t *request, ke
     int err = read_until(request, &invite.until, &why);
     err = err < 0 ? err : change_key(call, &invite, change, string, &why);
     if (err < 0) {
-        reply = refuse(err, &why);
+        reply = not_done(err, &why);
     } else {
         log_info(call->options->log, "uid %u: gateway %s %s", (unsigned)call->uid, invite.gateway,
                  said);
@@ -239,7 +234,7 @@ json_t *admin_gateway_remove(struct admin_call *call, const json_t *request)
     unsigned before = sessions_count(options->sessions);
     int err = gateways_expel(options->gateways, name, &by, &why);
     if (err < 0) {
-        return refuse(err, &why);
+        return not_done(err, &why);
     }
     log_info(options->log, "uid %u: gateway %s was removed", (unsigned)call->uid, name);
     return json_pack("{s:b, s:s, s:i, s:b}", "ok", 1, "gateway", name, "sessions",
