@@ -7,6 +7,7 @@
 #include <mbedtls/constant_time.h>
 #include <mbedtls/md.h>
 #include <mbedtls/platform_util.h>
+#include <mbedtls/sha256.h>
 #include <psa/crypto.h>
 
 int crypto_random(void *buf, size_t len)
@@ -70,6 +71,19 @@ int crypto_mac(const uint8_t key[CRYPTO_KEY_SIZE], const struct crypto_piece *pi
     }
     failed = failed || mbedtls_md_hmac_finish(&md, ret_mac);
     mbedtls_md_free(&md);
+    return failed ? -EIO : 0;
+}
+
+int crypto_hash(const struct crypto_piece *pieces, size_t count, uint8_t ret_hash[CRYPTO_HASH_SIZE])
+{
+    mbedtls_sha256_context sha;
+    mbedtls_sha256_init(&sha);
+    int failed = mbedtls_sha256_starts(&sha, 0);
+    for (size_t i = 0; !failed && i < count; i++) {
+        failed = mbedtls_sha256_update(&sha, pieces[i].data, pieces[i].len);
+    }
+    failed = failed || mbedtls_sha256_finish(&sha, ret_hash);
+    mbedtls_sha256_free(&sha);
     return failed ? -EIO : 0;
 }
 

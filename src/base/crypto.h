@@ -9,7 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CRYPTO_MAC_SIZE = 32, CRYPTO_KEY_SIZE = 32, CRYPTO_SHARE_SIZE = 32 };
+enum {
+    CRYPTO_MAC_SIZE = 32,
+    CRYPTO_KEY_SIZE = 32,
+    CRYPTO_HASH_SIZE = 32,
+    CRYPTO_SHARE_SIZE = 32,
+};
 
 /* Fills buf from the kernel's CSPRNG (getrandom(2)). -errno if it has none. */
 int crypto_random(void *buf, size_t len);
@@ -28,6 +33,10 @@ struct crypto_piece {
 };
 int crypto_mac(const uint8_t key[CRYPTO_KEY_SIZE], const struct crypto_piece *pieces, size_t count,
                uint8_t ret_mac[CRYPTO_MAC_SIZE]);
+
+/* SHA-256 (FIPS 180-4) of the concatenation of count pieces. */
+int crypto_hash(const struct crypto_piece *pieces, size_t count,
+                uint8_t ret_hash[CRYPTO_HASH_SIZE]);
 
 /*
  * X25519 (RFC 7748): a fresh secret and the share that the other side is told, and what two

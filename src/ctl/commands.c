@@ -37,7 +37,7 @@ static const struct command COMMANDS[] = {
     {"drain", "before a restart: open no new sessions, and wait for the rest", {{0}},
      OPTION_WAIT | OPTION_TIMEOUT | OPTION_OFF, show_drain},
     {"help", "all commands, or what one of them takes",
-     {{"COMMAND", NULL, ARGUMENT_COMMAND, true}}, 0, NULL},
+     {{"COMMAND", NULL, ARGUMENT_COMMAND, true}, {"WORD", NULL, ARGUMENT_COMMAND, true}}, 0, NULL},
     {"version", "print the version", {{0}}, 0, NULL},
 };
 
@@ -77,6 +77,22 @@ const struct command *command_find(const char *name)
 {
     const struct command *command = NULL;
     while ((command = commands_next(command)) && strcmp(command->name, name) != 0) {
+    }
+    return command;
+}
+
+const char *command_second_word(const struct command *command)
+{
+    const char *blank = strchr(command->name, ' ');
+    return blank ? blank + 1 : NULL;
+}
+
+const struct command *commands_next_of(const char *group, const struct command *after)
+{
+    size_t len = strlen(group);
+    const struct command *command = after;
+    while ((command = commands_next(command)) &&
+           (strncmp(command->name, group, len) != 0 || command->name[len] != ' ')) {
     }
     return command;
 }

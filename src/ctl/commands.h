@@ -42,7 +42,7 @@ struct argument {
 };
 
 struct command {
-    const char *name;
+    const char *name; /* of one word or two: "gateway add" is one of the group "gateway" */
     const char *help;
     struct argument args[ARGS_MAX];
     unsigned options;                  /* beside the common ones */
@@ -63,6 +63,10 @@ const struct command_option *options_next(const struct command_option *after);
 
 /* NULL if there is none of that name. */
 const struct command *command_find(const char *name);
+/* The next one of two words of which `group` is the first. As commands_next(). */
+const struct command *commands_next_of(const char *group, const struct command *after);
+/* Its second word, or NULL if it has one. */
+const char *command_second_word(const struct command *command);
 /* How many arguments it takes at most, and at least. */
 int command_most(const struct command *command);
 int command_least(const struct command *command);

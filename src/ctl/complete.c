@@ -12,6 +12,7 @@ enum { PATIENCE_S = 1 };
 /* What stands in front of the word that is being typed. */
 struct line {
     const struct command *command; /* NULL: none yet, or none that is known */
+    const char *group;             /* the first word of commands; it may be one itself */
     const char *args[ARGS_MAX];
     int count;
     const char *socket_path;
@@ -40,11 +41,26 @@ static const struct command_option *option_named(const char *word)
     return NULL;
 }
 
+/* "gateway add" behind "gateway". NULL: there is none. */
+static const struct command *find_longer(const struct line *line, const char *word)
+{
+    const struct command *command = NULL;
+    while (line->group && (command = commands_next_of(line->group, command)) &&
+           strcmp(command_second_word(command), word) != 0) {
+    }
+    return command;
+}
+
 static void take_word(struct line *line, const char *word)
 {
-    if (!line->command && !line->unknown) {
+    const struct command *longer = line->count == 0 ? find_longer(line, word) : NULL;
+    if (longer) {
+        line->command = longer;
+        line->group = NULL;
+    } else if (!line->command && !line->unknown) {
         line->command = command_find(word);
-        line->unknown = !line->command;
+        line->group = commands_next_of(word, NULL) && !line->group ? word : NULL;
+        line->unknown = !line->command && !line->group;
     } else if (line->count < ARGS_MAX) {
         line->args[line->count++] = word;
     }
@@ -97,11 +113,37 @@ static bool offer_value(const struct completion *completion, const struct line *
     return false;
 }
 
+/* The first word of a command of two, unless it is a command by itself. */
+static void offer_group(const struct completion *completion, const struct command *command)
+{
+    char word[64];
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(command->name, " "), command->name);
+    if (!command_find(word)) {
+        completion_offer(completion, word, command->help);
+    }
+}
+
 static void offer_commands(const struct completion *completion)
 {
     const struct command *command = NULL;
+    const char *group = "";
+    size_t len = 0;
     while ((command = commands_next(command))) {
-        completion_offer(completion, command->name, command->help);
+        if (!command_second_word(command)) {
+            completion_offer(completion, command->name, command->help);
+        } else if (len == 0 || strncmp(command->name, group, len + 1) != 0) {
+            offer_group(completion, command); /* those of one group stand together */
+            group = command->name;
+            len = strcspn(group, " ");
+        }
+    }
+}
+
+static void offer_second_words(const struct completion *completion, const struct line *line)
+{
+    const struct command *command = NULL;
+    while (line->group && (command = commands_next_of(line->group, command))) {
+        completion_offer(completion, command_second_word(command), command->help);
     }
 }
 
@@ -183,11 +225,14 @@ void complete(const struct completion *completion)
     }
     /* With all arguments there, only options are left to offer. */
     bool full = line.command && line.count == command_most(line.command);
+    if (line.count == 0 && completion->typed[0] != '-') {
+        offer_second_words(completion, &line);
+    }
     if (full || completion->typed[0] == '-') {
         offer_options(completion, &line);
     } else if (line.command) {
         offer_argument(completion, &line);
-    } else {
+    } else if (!line.group) {
         offer_commands(completion);
     }
 }

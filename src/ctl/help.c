@@ -62,6 +62,24 @@ void help_all(void)
          "2: wrong usage.");
 }
 
+static void print_group(const char *group)
+{
+    const struct command *command = NULL;
+    while ((command = commands_next_of(group, command))) {
+        print_command(command);
+    }
+}
+
+bool help_group(const char *group)
+{
+    if (!commands_next_of(group, NULL)) {
+        return false;
+    }
+    printf("Usage: pamctl %s COMMAND [ARGUMENT]...\n\nCommands:\n", group);
+    print_group(group);
+    return true;
+}
+
 void help_command(const struct command *command)
 {
     char usage[COMMAND_USAGE_MAX];
@@ -80,4 +98,8 @@ void help_command(const struct command *command)
         }
     }
     print_options(command->options | OPTIONS_COMMON, false);
+    if (commands_next_of(command->name, NULL)) {
+        puts("\nMore commands:");
+        print_group(command->name);
+    }
 }

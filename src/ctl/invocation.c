@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/nearest.h"
+#include "base/text.h"
 
 enum { TIMEOUT_MAX = 1000000 }; /* s; eleven days */
 
@@ -25,18 +26,33 @@ static int unknown(const char *what, const char *typed, const struct nearest *ne
                          : why_set(why, -EINVAL, "unknown %s %.40s; " MORE_HELP, what, typed);
 }
 
-const struct command *invocation_find(const char *typed, struct why *why)
+static int unknown_command(const char *typed, struct why *why)
 {
     struct nearest nearest = nearest_to(typed);
     const struct command *command = NULL;
     while ((command = commands_next(command))) {
-        if (strcmp(command->name, typed) == 0) {
-            return command;
-        }
         nearest_try(&nearest, command->name);
     }
-    unknown("command", typed, &nearest, why);
-    return NULL;
+    return unknown("command", typed, &nearest, why);
+}
+
+/* What may follow the first word, "add, list, remove"; typed is none of them, or "". */
+static int not_of_group(const char *group, const char *typed, struct why *why)
+{
+    char list[160];
+    struct text text = text_over(list, sizeof list);
+    struct nearest nearest = nearest_to(typed);
+    const struct command *command = NULL;
+    while ((command = commands_next_of(group, command))) {
+        text_add(&text, "%s%s", text.len > 0 ? ", " : "", command_second_word(command));
+        nearest_try(&nearest, command->name + strlen(group) + 1);
+    }
+    if (!typed[0]) {
+        return why_set(why, -EINVAL, "%s is not complete without one of these: %s", group, list);
+    }
+    return why_set(why, -EINVAL, "%s takes one of these: %s; not %.40s%s%s%s", group, list, typed,
+                   nearest.word ? " (did you mean " : "", nearest.word ? nearest.word : "",
+                   nearest.word ? "?)" : "");
 }
 
 static int unknown_option(const char *typed, size_t len, struct why *why)
@@ -124,12 +140,39 @@ static int take_option(char ***argv, struct invocation *invocation, struct why *
     return take_value(option, arg[len] ? arg + len + 1 : *++*argv, invocation, why);
 }
 
+/* "gateway add", where the first word is `group`. NULL: there is none. */
+static const struct command *find_of_group(const char *group, const char *arg)
+{
+    const struct command *command = NULL;
+    while ((command = commands_next_of(group, command)) &&
+           strcmp(command_second_word(command), arg) != 0) {
+    }
+    return command;
+}
+
+static int take_command(const char *arg, struct invocation *invocation, struct why *why)
+{
+    if (invocation->group) {
+        invocation->command = find_of_group(invocation->group, arg);
+        return invocation->command ? 0 : not_of_group(invocation->group, arg, why);
+    }
+    invocation->command = command_find(arg);
+    if (!invocation->command && commands_next_of(arg, NULL)) {
+        invocation->group = arg;
+    }
+    return invocation->command || invocation->group ? 0 : unknown_command(arg, why);
+}
+
 /* The command, or one of its arguments. */
 static int take_argument(const char *arg, struct invocation *invocation, struct why *why)
 {
     if (!invocation->command) {
-        invocation->command = invocation_find(arg, why);
-        return invocation->command ? 0 : -EINVAL;
+        return take_command(arg, invocation, why);
+    }
+    const struct command *longer = find_of_group(invocation->command->name, arg);
+    if (longer && invocation->count == 0) { /* "audit" is a command, and "audit verify" another */
+        invocation->command = longer;
+        return 0;
     }
     if (invocation->count == command_most(invocation->command)) {
         return not_its_usage(invocation->command, "takes no more arguments:", arg, why);
@@ -161,6 +204,9 @@ static int check(const struct invocation *invocation, struct why *why)
     /* Whoever asks for help has not got the rest right yet. */
     if (invocation->options & (OPTION_HELP | OPTION_VERSION)) {
         return 0; /* of whatever was begun */
+    }
+    if (invocation->group && !invocation->command) {
+        return not_of_group(invocation->group, "", why);
     }
     if (!invocation->command) {
         return why_set(why, -EINVAL, "no command is given; " MORE_HELP);

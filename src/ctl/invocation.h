@@ -9,6 +9,7 @@
 
 struct invocation {
     const struct command *command; /* NULL: only --help or --version was given */
+    const char *group;             /* the first word of commands, and no command; or NULL */
     const char *args[ARGS_MAX];
     int count;        /* of them */
     unsigned options; /* enum option_bit */
@@ -22,8 +23,6 @@ struct invocation {
  * and, if something known is near, what may have been meant. The invocation points into argv.
  */
 int invocation_parse(int argc, char **argv, struct invocation *ret_invocation, struct why *why);
-/* The command of that name; NULL with why if there is none. */
-const struct command *invocation_find(const char *name, struct why *why);
 /* --json is among the options, whether or not the rest makes sense. */
 bool invocation_wants_json(int argc, char **argv);
 

@@ -216,23 +216,29 @@ static int usage_error(struct why *why, bool json)
     return EXIT_USAGE;
 }
 
-static int print_help(const struct invocation *invocation, struct why *why, bool json)
+static int print_help(const struct invocation *about)
 {
-    const struct command *about = invocation->command;
-    bool of_all = !about;
-    if (about && strcmp(about->name, "help") == 0) {
-        of_all = !invocation->count && !(invocation->options & OPTION_HELP);
-        about = invocation->count ? invocation_find(invocation->args[0], why) : about;
-        if (!about) {
-            return usage_error(why, json);
-        }
-    }
-    if (!of_all) {
-        help_command(about);
-    } else {
+    if (about->command) {
+        help_command(about->command);
+    } else if (!about->group || !help_group(about->group)) {
         help_all();
     }
     return EXIT_SUCCESS;
+}
+
+/* "help gateway add" is the same as "gateway add --help". */
+static int help_about(const struct invocation *invocation, struct why *why, bool json)
+{
+    char name[] = "pamctl", help[] = "--help";
+    char *argv[ARGS_MAX + 3] = {name};
+    int argc = 1;
+    struct invocation about;
+    for (int i = 0; i < invocation->count; i++) {
+        argv[argc++] = (char *)invocation->args[i];
+    }
+    argv[argc++] = help;
+    return invocation_parse(argc, argv, &about, why) < 0 ? usage_error(why, json)
+                                                         : print_help(&about);
 }
 
 int main(int argc, char **argv)
@@ -250,8 +256,11 @@ int main(int argc, char **argv)
         return usage_error(&why, json);
     }
     const struct command *command = invocation.command;
-    if ((invocation.options & OPTION_HELP) || (command && strcmp(command->name, "help") == 0)) {
-        return print_help(&invocation, &why, json);
+    if (invocation.options & OPTION_HELP) {
+        return print_help(&invocation);
+    }
+    if (command && strcmp(command->name, "help") == 0) {
+        return help_about(&invocation, &why, json);
     }
     if ((invocation.options & OPTION_VERSION) || strcmp(command->name, "version") == 0) {
         puts("pamctl " PAMTUNNEL_VERSION);

@@ -120,6 +120,7 @@ static const char *const OF_VPS[] = {
     "MAX_SESSIONS_PER_USER",
     "KNOWN_DAYS",
     "RDP_CLIPBOARD",
+    "APPROVAL_TIMEOUT",
     NULL,
 };
 

@@ -3,7 +3,7 @@
  * admin socket ask for sessions and watch them, and all of them read the same struct of settings,
  * which a reload changes in place.
  *
- *     confine -> loop -> state, sessions, gateways, bot, admin -> ready -> stop -> finish
+ *     confine -> loop -> state, sessions, holds, gateways, bot, admin -> ready -> stop -> finish
  *
  * It stops in two halves. stop() ends the sessions, and with them the ports; the bot then has
  * FAREWELL_MS to tell their users, and finish() takes away what it needed for that. Either half is
@@ -27,7 +27,9 @@
 #include "shared/program.h"
 #include "vps/admin/admin.h"
 #include "vps/chat/bot.h"
+#include "vps/consent/holds.h"
 #include "vps/gateways/gateways.h"
+#include "vps/people/people.h"
 #include "vps/reload.h"
 #include "vps/session/sessions_run.h"
 #include "vps/store/state.h"
@@ -44,7 +46,9 @@ struct agent {
     struct signals *signals;
     int reserved; /* STATE_DIR is ours */
     struct store *store;
+    struct people *people;
     struct sessions *sessions;
+    struct holds *holds;
     struct gateways *gateways;
     struct admin *admin;
     struct transport *transport; /* Telegram; NULL with --local, as is the bot */
@@ -63,10 +67,12 @@ static void finish(void *arg)
     struct agent *agent = arg;
     bot_free(agent->bot);
     transport_free(agent->transport);
+    holds_free(agent->holds);
     sessions_free(agent->sessions);
     store_stop(agent->store);
     agent->bot = NULL;
     agent->transport = NULL;
+    agent->holds = NULL;
     agent->sessions = NULL;
 }
 
@@ -79,6 +85,9 @@ static void stop(struct agent *agent)
     agent->stopping = true;
     notify_stopping(agent->notify);
     signals_free(agent->signals);
+    if (agent->holds) {
+        holds_end_all(agent->holds);
+    }
     if (agent->sessions) {
         sessions_end_all(agent->sessions);
         sessions_use_gateways(agent->sessions, NULL);
@@ -122,6 +131,25 @@ static void say_doubts(const struct agent *agent)
     }
 }
 
+/* Who may log in, where that is not what somebody will think. */
+static void say_keys(const struct agent *agent)
+{
+    const struct keyring *keyring = gateways_keyring(agent->gateways);
+    struct keyring_view key;
+    if (!keyring_has(keyring, "")) {
+        log_warn(agent->log, "no gateway can log in yet: pamctl gateway add NAME lets one in, and "
+                             "prints the join string for it");
+    }
+    for (unsigned i = 0; keyring_view(keyring, i, &key); i++) {
+        if (key.idle) {
+            log_warn(agent->log,
+                     "gateway %s has a key in TUNNEL_KEY, which is the one that counts: the one "
+                     "that was added with pamctl is not used (pamctl gateway remove %s)",
+                     key.gateway, key.gateway);
+        }
+    }
+}
+
 /* Reads and applies them, and says what the agent does from then on. */
 static int renew(void *arg, struct changes *ret_changes, struct why *why)
 {
@@ -130,12 +158,14 @@ static int renew(void *arg, struct changes *ret_changes, struct why *why)
                                  .env_file = agent->env_file,
                                  .log = agent->log,
                                  .sessions = agent->sessions,
+                                 .holds = agent->holds,
                                  .gateways = agent->gateways};
     char status[STATUS_MAX];
     int err = reload_run(&parts, ret_changes, why);
     if (err == 0) {
         say_what_it_does(agent, status, sizeof status);
         say_doubts(agent);
+        say_keys(agent);
     }
     return err;
 }
@@ -181,6 +211,17 @@ static int confine(struct agent *agent, struct why *why)
     return err;
 }
 
+static int start_holds(struct agent *agent, struct why *why)
+{
+    const struct holds_options options = {.loop = &agent->loop,
+                                          .log = agent->log,
+                                          .settings = agent->settings,
+                                          .people = agent->people,
+                                          .sessions = agent->sessions};
+    int err = holds_new(&options, &agent->holds);
+    return err < 0 ? why_set(why, err, "cannot keep requests on hold: %s", strerror(-err)) : 0;
+}
+
 static int start_gateways(struct agent *agent, struct why *why)
 {
     struct gateways_options options = {
@@ -222,6 +263,7 @@ static int start_bot(struct agent *agent, struct why *why)
             .loop = &agent->loop,
             .log = agent->log,
             .settings = agent->settings,
+            .people = agent->people,
             .sessions = agent->sessions,
             .transport = agent->transport,
             .refused = on_refused,
@@ -261,9 +303,18 @@ static int start(struct agent *agent, struct why *why)
     }
     err = state_open(agent->settings->state_dir, agent->log, &agent->store, why);
     if (err == 0) {
-        err = sessions_new(&agent->loop, agent->log, agent->settings, agent->store,
-                           &agent->sessions, why);
+        agent->people = people_new(agent->settings);
+        err = agent->people ? 0 : why_set(why, -ENOMEM, "out of memory");
     }
+    if (err == 0) {
+        const struct sessions_options options = {.loop = &agent->loop,
+                                                 .log = agent->log,
+                                                 .settings = agent->settings,
+                                                 .people = agent->people,
+                                                 .store = agent->store};
+        err = sessions_new(&options, &agent->sessions, why);
+    }
+    err = err < 0 ? err : start_holds(agent, why);
     err = err < 0 ? err : start_gateways(agent, why);
     err = err < 0 ? err : start_bot(agent, why);
     err = err < 0 ? err : start_admin(agent, why);
@@ -282,6 +333,7 @@ static void say_ready(struct agent *agent)
     say_what_it_does(agent, status, sizeof status);
     say_doubts(agent);
     log_info(agent->log, "vps-agent " PAMTUNNEL_VERSION ": %s", status);
+    say_keys(agent);
     notify_ready(agent->notify);
 }
 
@@ -305,6 +357,7 @@ int agent_run(struct vps_settings *settings, const char *env_file, struct log *l
     uv_run(&agent.loop, UV_RUN_DEFAULT);
     uv_loop_close(&agent.loop);
     store_free(agent.store);
+    people_free(agent.people);
     if (agent.reserved >= 0) {
         close(agent.reserved);
     }

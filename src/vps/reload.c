@@ -14,6 +14,7 @@ static int apply(const struct reload *reload, struct vps_settings *after, struct
         reload->log->level = after->common.log_level;
         sessions_settings_changed(reload->sessions);
         gateways_settings_changed(reload->gateways, &before);
+        holds_settings_changed(reload->holds);
     } else {
         why_set(why, err, "out of memory");
     }

@@ -12,6 +12,7 @@
 
 #include "base/changes.h"
 #include "base/log.h"
+#include "vps/consent/holds.h"
 #include "vps/gateways/gateways.h"
 #include "vps/session/sessions_run.h"
 #include "vps/settings/settings.h"
@@ -21,6 +22,7 @@ struct reload {
     const char *env_file;          /* where they come from; may be NULL */
     struct log *log;
     struct sessions *sessions;
+    struct holds *holds;
     struct gateways *gateways;
 };
 

@@ -322,7 +322,7 @@ def test_a_state_dir_that_others_may_write_to(folder):
 def test_the_state_file(folder):
     with World(start_gateways=False, gateways=()) as world:
         world.vps.stop()
-        says(doctor_of_an_idle(world.vps), "state file", "ok", "schema 3")
+        says(doctor_of_an_idle(world.vps), "state file", "ok", "state.db, schema ")
         says(doctor_of_an_idle(world.vps, STATE_DIR=folder / "new"), "state file", "--", "does not exist yet")
         assert not (folder / "new").exists(), "it only looks"
         path = world.state_dir / "state.db"

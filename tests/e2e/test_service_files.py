@@ -117,15 +117,15 @@ def test_a_man_page_has_every_setting_with_its_default(name):
 
 def test_the_man_page_has_every_command_of_pamctl():
     page = text_of("pamctl.1")
-    commands = re.findall(r"^  ([a-z]+) ", run("pamctl", "--help").stdout, re.M)
+    commands = re.findall(r"^  ([a-z]+(?: [a-z]+)?) ", run("pamctl", "--help").stdout, re.M)
     assert {"ssh", "rdp", "status"} <= set(commands)
     assert not [command for command in commands if not re.search(rf"^ +{command}\b", page, re.M)]
 
 
 def usages_of_pamctl():
     """{command: "rdp [USER@]HOST[:PORT] [--out FILE] [--force]"}"""
-    commands = re.findall(r"^  ([a-z]+) ", run("pamctl", "--help").stdout, re.M)
-    return {command: run("pamctl", command, "--help").stdout.splitlines()[0].removeprefix("Usage: pamctl ")
+    commands = re.findall(r"^  ([a-z]+(?: [a-z]+)?) ", run("pamctl", "--help").stdout, re.M)
+    return {command: run("pamctl", *command.split(), "--help").stdout.splitlines()[0].removeprefix("Usage: pamctl ")
             for command in commands}
 
 

@@ -16,8 +16,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const int64_t ALLOWED[] = {42};
-
 /* What is offered would work as it stands. */
 static void check_suggestions(const char *text)
 {
@@ -74,7 +72,7 @@ static void check_update(struct update *update)
     const char *reason = NULL;
     struct incoming incoming;
     update_as_incoming(update, &incoming);
-    enum reception reception = reception_judge(&incoming, ALLOWED, 1, &reason);
+    enum reception reception = reception_judge(&incoming, incoming.person == 42, &reason);
     if (update->id < 0 || !update->what || (reception != RECEPTION_USER && !reason)) {
         abort();
     }

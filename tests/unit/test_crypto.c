@@ -71,6 +71,21 @@ static void a_random_name_is_easy_to_read(void **state)
     assert_string_not_equal(name, other);
 }
 
+/* FIPS 180-4's examples. */
+static void a_hash_is_sha_256_however_it_is_cut(void **state)
+{
+    static const struct crypto_piece PIECES[] = {{"a", 1}, {NULL, 0}, {"bc", 2}};
+    uint8_t hash[CRYPTO_HASH_SIZE];
+    char hex[2 * CRYPTO_HASH_SIZE + 1];
+    (void)state;
+    assert_int_equal(crypto_hash(PIECES, 3, hash), 0);
+    crypto_hex(hash, sizeof hash, hex);
+    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_int_equal(crypto_hash(NULL, 0, hash), 0);
+    crypto_hex(hash, sizeof hash, hex);
+    assert_string_equal(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
 static void a_mac_is_that_of_rfc_4231_however_it_is_cut(void **state)
 {
     /* Test case 3 with its key padded by zeros to 32 bytes, which HMAC does anyway. */
@@ -177,6 +192,7 @@ int main(void)
         cmocka_unit_test(random_bytes_fill_all_and_only_their_place),
         cmocka_unit_test(a_number_below_a_bound_takes_every_value),
         cmocka_unit_test(a_random_name_is_easy_to_read),
+        cmocka_unit_test(a_hash_is_sha_256_however_it_is_cut),
         cmocka_unit_test(a_mac_is_that_of_rfc_4231_however_it_is_cut),
         cmocka_unit_test(equal_means_every_bit),
         cmocka_unit_test(hex_is_read_back_in_either_case),

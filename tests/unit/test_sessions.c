@@ -1435,7 +1435,7 @@ static void each_end_is_a_clause_without_gaps(void **state)
     for (int end = SESSION_END_REFUSED; end < SESSION_END_COUNT; end++) {
         char buffer[400];
         struct text text = text_over(buffer, sizeof buffer);
-        explain_end(&terms, (enum session_end)end, &why, &text);
+        explain_end(&terms, (enum session_end)end, &why, NULL, &text);
         assert_true(buffer[0]);
         assert_null(strpbrk(buffer, "{}"));
     }

@@ -33,6 +33,7 @@ static const char *const NAMES[] = {
     "RELAY_WORKERS",      "RUST_LOG",
     "TELEGRAM_PROXY",     "RDP_CLIPBOARD",
     "CONGESTION_CONTROL", "POLICY_FILE",
+    "APPROVAL_TIMEOUT",
 };
 
 /* A clean environment that is just enough. */
@@ -132,7 +133,7 @@ static const struct {
     {"TUNNEL_KEY", "home:" KEY, NULL},
     {"TUNNEL_KEY", "home:" KEY ",office:" KEY_2, NULL},
     {"TUNNEL_KEY", "home:" KEY ", office:" KEY_2, NULL},
-    {"TUNNEL_KEY", "", "TUNNEL_KEY is not set"},
+    {"TUNNEL_KEY", "", NULL}, /* its gateways are added while it runs */
     {"TUNNEL_KEY", "abcd", "a key of 4 characters"},
     {"TUNNEL_KEY", KEY "0", "a key of 65 characters"},
     {"TUNNEL_KEY", "home-" KEY, "a key of 69 characters"},
@@ -234,6 +235,8 @@ static const struct {
     {"KNOWN_DAYS", "3650", NULL},
     {"KNOWN_DAYS", "0", "KNOWN_DAYS is \"0\"; it takes days, 1 to 3650"},
     {"KNOWN_DAYS", "3651", "KNOWN_DAYS is \"3651\""},
+    {"APPROVAL_TIMEOUT", "86400", NULL},
+    {"APPROVAL_TIMEOUT", "0", "APPROVAL_TIMEOUT is \"0\"; it takes seconds, 1 to 86400"},
     {"RDP_CLIPBOARD", "on", NULL},
     {"RDP_CLIPBOARD", "off", NULL},
     {"RDP_CLIPBOARD", "yes", "RDP_CLIPBOARD is \"yes\"; it takes on or off"},

@@ -85,9 +85,13 @@ void world_start(struct world *world)
     stage_open(&world->stage);
     world->log.stream = open_memstream(&world->log_text, &world->log_size);
     world->log.level = LOG_DEBUG;
-    assert_int_equal(sessions_new(&world->stage.loop, &world->log, &world->settings, NULL,
-                                  &world->sessions, &why),
-                     0);
+    world->people = people_new(&world->settings);
+    assert_non_null(world->people);
+    const struct sessions_options sessions = {.loop = &world->stage.loop,
+                                              .log = &world->log,
+                                              .settings = &world->settings,
+                                              .people = world->people};
+    assert_int_equal(sessions_new(&sessions, &world->sessions, &why), 0);
     if (world->first_watcher.event) {
         assert_int_equal(sessions_watch(world->sessions, world->first_watcher), 0);
     }
@@ -109,6 +113,7 @@ void world_stop(struct world *world)
     sessions_use_gateways(world->sessions, NULL);
     gateways_free(world->gateways);
     sessions_free(world->sessions);
+    people_free(world->people);
     for (unsigned i = 0; i < WORLD_GATEWAYS; i++) {
         channel_free(world->peers[i].channel);
     }

@@ -35,6 +35,7 @@ struct world {
     size_t log_size;
     struct session_watcher first_watcher; /* hears of everything before the world; may be none */
     struct gateways *gateways;
+    struct people *people;
     struct sessions *sessions;
     struct peer peers[WORLD_GATEWAYS];
 

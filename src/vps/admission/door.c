@@ -99,6 +99,15 @@ static void send_off(struct visitor *visitor)
     visitor_free(visitor);
 }
 
+static void send_off_unfit(struct visitor *visitor)
+{
+    const struct door *door = visitor->door;
+    send_off(visitor);
+    if (door->events->unfit) {
+        door->events->unfit(door->arg);
+    }
+}
+
 /* ---- limits --------------------------------------------------------------- */
 
 static unsigned most_silent(const struct door *door, unsigned so_far, int newest_fd)
@@ -218,7 +227,7 @@ static int hear(struct visitor *visitor)
         visitor->have += (size_t)got;
     }
     if (missing < 0) {
-        send_off(visitor);
+        send_off_unfit(visitor);
     } else {
         decide(visitor);
     }
@@ -248,7 +257,9 @@ static void on_patience_over(void *arg)
     struct visitor *visitor = arg;
     const struct door *door = visitor->door;
     bool is_silent = door->kind->may_be_silent && visitor->have == 0;
-    if (is_silent && door->events->admits_silent(door->arg, &visitor->from)) {
+    if (!is_silent) {
+        send_off_unfit(visitor);
+    } else if (door->events->admits_silent(door->arg, &visitor->from)) {
         let_in_silent(visitor);
     } else {
         send_off(visitor);

@@ -53,6 +53,8 @@ struct door_events {
     void (*knocking)(void *arg);
     void (*departed)(void *arg, const struct addr *from, const char *words,
                      enum departure departure);
+    /* One did not speak as a client does, or not to the end. May be NULL. */
+    void (*unfit)(void *arg);
 };
 
 struct door;

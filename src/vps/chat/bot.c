@@ -26,6 +26,7 @@
 #include "vps/chat/expired.h"
 #include "vps/chat/opening.h"
 #include "vps/chat/reception.h"
+#include "vps/chat/session_list.h"
 #include "vps/chat/suggest.h"
 #include "vps/chat/texts.h"
 
@@ -45,7 +46,7 @@ struct bot {
     struct expired *expired;
     char name[BOT_NAME_MAX + 1];
     struct cooldown strangers, only_text; /* who was told so, by person */
-    struct sieve *ignored;                /* log lines, by the person ignored */
+    struct sieve *ignored;                /* log lines, by the person ignored or refused */
     bool stopping;
     struct timer *stop_timer;
     void (*stopped)(void *arg);
@@ -73,6 +74,14 @@ static void answer_unknown(struct bot *bot, const struct incoming *incoming)
     suggest_say(&suggestions, bot->options.transport, incoming->person, &html);
 }
 
+static void answer_not_allowed(struct bot *bot, const struct incoming *incoming)
+{
+    char buffer[TEXTS_SIZE];
+    struct text html = text_over(buffer, sizeof buffer);
+    texts_administrators_only(&html);
+    say(bot, incoming, buffer);
+}
+
 static void answer_usage(struct bot *bot, const struct incoming *incoming,
                          const struct command_row *row, const struct why *why)
 {
@@ -95,9 +104,11 @@ static void on_text(struct bot *bot, const struct incoming *incoming)
     }
     if (expired) {
         expired_add(bot->expired, incoming->person, incoming->age_s);
-    } else if (result == COMMAND_NOT || result == COMMAND_UNKNOWN ||
-               !conversation_may(&bot->conversation, command.row->who, incoming->person, NULL)) {
+    } else if (result == COMMAND_NOT || result == COMMAND_UNKNOWN) {
         answer_unknown(bot, incoming);
+    } else if (!conversation_may(&bot->conversation, command.row->who, incoming->person, NULL)) {
+        conversation_refuse(&bot->conversation, incoming->person, command.row->name);
+        answer_not_allowed(bot, incoming);
     } else if (result == COMMAND_BAD) {
         answer_usage(bot, incoming, command.row, &why);
     } else {
@@ -198,9 +209,10 @@ static void log_ignored(struct bot *bot, const struct incoming *incoming, const 
 static void on_incoming(void *arg, const struct incoming *incoming)
 {
     struct bot *bot = arg;
-    const struct user_list *allowed = &bot->options.settings->allowed_users;
+    const struct owner sender = transport_owner(bot->options.transport, incoming->person);
     const char *reason = NULL;
-    enum reception reception = reception_judge(incoming, allowed->ids, allowed->count, &reason);
+    enum reception reception = reception_judge(incoming, people_has(bot->options.people, &sender),
+                                               &reason);
     if (reception == RECEPTION_STRANGER && bot->options.settings->policy_file.policy) {
         reason = "from a user who is not in the policy";
     }
@@ -223,11 +235,14 @@ static void on_incoming(void *arg, const struct incoming *incoming)
 static void introduce(struct transport *transport)
 {
     struct transport_command commands[COMMAND_COUNT];
+    size_t count = 0;
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        commands[i] = (struct transport_command){COMMANDS[i].name, COMMANDS[i].help};
+        if (COMMANDS[i].who == WHO_ALLOWED) { /* the menu is everybody's */
+            commands[count++] = (struct transport_command){COMMANDS[i].name, COMMANDS[i].help};
+        }
     }
     const struct transport_profile profile = {.commands = commands,
-                                              .command_count = COMMAND_COUNT,
+                                              .command_count = count,
                                               .description = TEXT_DESCRIPTION,
                                               .short_description = TEXT_SHORT_DESCRIPTION};
     transport_introduce(transport, &profile);
@@ -264,6 +279,9 @@ static void on_session(void *arg, const struct session_event *event)
     if (event->session) {
         cards_update(&bot->cards, event->session);
     }
+    if (event->kind == SESSION_CHANGED && event->to == SESSION_ENDED) {
+        session_lists_update(bot->conversation.lists);
+    }
 }
 
 /* ---- life -------------------------------------------------------------------- */
@@ -285,16 +303,22 @@ static int make_parts(struct bot *bot)
     bot->conversation = (struct conversation){.loop = options->loop,
                                               .log = options->log,
                                               .settings = options->settings,
+                                              .people = options->people,
                                               .sessions = options->sessions,
                                               .transport = options->transport,
                                               .cards = &bot->cards,
+                                              .began_ms = clock_ms(),
                                               .bot_name = bot->name};
     bot->ignored = sieve_new(options->loop, options->log, SIEVE_BURST, SIEVE_REFILL_MS);
     bot->stop_timer = timer_new(options->loop, stop_done, bot);
     bot->expired = expired_new(options->loop, options->log, options->transport);
+    bot->conversation.sieve = bot->ignored;
     bot->conversation.opening = opening_new(&bot->conversation);
-    return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening ? 0
-                                                                                        : -ENOMEM;
+    bot->conversation.lists = session_lists_new(&bot->conversation);
+    return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
+                   bot->conversation.lists
+               ? 0
+               : -ENOMEM;
 }
 
 /* Nothing comes from either before the loop runs, so that the order does not matter. */
@@ -362,5 +386,6 @@ void bot_free(struct bot *bot)
     sieve_free(bot->ignored);
     expired_free(bot->expired);
     opening_free(bot->conversation.opening);
+    session_lists_free(bot->conversation.lists);
     free(bot);
 }

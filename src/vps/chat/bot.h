@@ -22,6 +22,7 @@ struct bot_options {
     uv_loop_t *loop;
     const struct log *log;
     const struct vps_settings *settings;
+    const struct people *people;
     struct sessions *sessions;
     struct transport *transport; /* not started yet */
     /*

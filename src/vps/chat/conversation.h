@@ -7,33 +7,44 @@
 #include <uv.h>
 
 #include "base/log.h"
+#include "vps/people/people.h"
 #include "vps/session/sessions.h"
 #include "vps/settings/settings.h"
 #include "vps/transport/transport.h"
 
 struct cards;
 struct opening;
+struct session_lists;
+struct sieve;
 
 /* The bot's; all of it outlives whatever a handler does. */
 struct conversation {
     uv_loop_t *loop;
     const struct log *log;
     const struct vps_settings *settings;
+    const struct people *people;
     struct sessions *sessions;
     struct transport *transport;
     struct opening *opening; /* opens sessions */
     struct cards *cards;     /* their messages */
-    const char *bot_name;    /* to tell commands to it from others; "" until it is online */
+    struct session_lists *lists;
+    struct sieve *sieve;  /* log lines that users cause */
+    uint64_t began_ms;    /* vps-agent did */
+    const char *bot_name; /* to tell commands to it from others; "" until it is online */
 };
 
 /* Of those whom the bot listens to at all. */
 enum who {
     WHO_ALLOWED, /* everybody in ALLOWED_USERS */
     WHO_OWNER,   /* only the one whose session it is */
+    WHO_OWNER_OR_ADMINISTRATOR,
+    WHO_ADMINISTRATOR,
 };
 
 /* owner: of the session in question; NULL if there is none. */
 bool conversation_may(const struct conversation *conversation, enum who who, int64_t person,
                       const struct owner *owner);
+/* They may not, and tried: keeps that. what: the command, or the button as it was pressed. */
+void conversation_refuse(const struct conversation *conversation, int64_t person, const char *what);
 
 #endif

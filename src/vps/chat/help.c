@@ -4,12 +4,15 @@
 #include "vps/transport/html.h"
 
 /* The handler's own rows are left out: whoever reads this has found them. */
-static void add_help(struct text *html)
+static void add_help(struct text *html, const struct conversation *conversation, int64_t person)
 {
     text_add(html, "I connect you to your machines. Nothing is open until you ask, and nothing "
                    "stays open afterwards.\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         const struct command_row *row = &COMMANDS[i];
+        if (!conversation_may(conversation, row->who, person, NULL)) {
+            continue;
+        }
         if (row->opens) {
             text_add(html, "\n/%s ", row->name);
             html_add(html, row->takes);
@@ -30,6 +33,6 @@ void help_run(struct conversation *conversation, const struct incoming *incoming
     (void)command;
     char buffer[TEXTS_SIZE];
     struct text html = text_over(buffer, sizeof buffer);
-    add_help(&html);
+    add_help(&html, conversation, incoming->person);
     transport_say(conversation->transport, incoming->person, buffer);
 }

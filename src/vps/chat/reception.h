@@ -5,8 +5,7 @@
 #ifndef PAMTUNNEL_VPS_CHAT_RECEPTION_H
 #define PAMTUNNEL_VPS_CHAT_RECEPTION_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include <stdbool.h>
 
 #include "vps/transport/transport.h"
 
@@ -18,7 +17,8 @@ enum reception {
 };
 
 /* *ret_reason says in a few words why it is not RECEPTION_USER, for the log. */
-enum reception reception_judge(const struct incoming *incoming, const int64_t *allowed,
-                               size_t allowed_count, const char **ret_reason);
+/* is_user: its sender is. */
+enum reception reception_judge(const struct incoming *incoming, bool is_user,
+                               const char **ret_reason);
 
 #endif

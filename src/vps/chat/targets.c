@@ -71,7 +71,7 @@ static void add(struct list *list, const struct policy_target *target, enum kind
 static void say_list(const struct conversation *conversation, int64_t person, struct list *list)
 {
     const struct owner owner = transport_owner(conversation->transport, person);
-    list->user = policy_user_of(list->policy, &owner);
+    list->user = people_user(conversation->people, &owner);
     text_add(list->html, "Your machines:");
     for (unsigned i = 0; i < list->policy->target_count; i++) {
         for (unsigned kind = 0; kind < KIND_COUNT; kind++) {

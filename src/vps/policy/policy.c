@@ -170,6 +170,11 @@ static bool hours_fit(const struct policy_rule *rule, const struct wall_clock *n
     return rule->hours_count == 0;
 }
 
+bool policy_has_expired(const struct policy *policy, const struct policy_user *user, int64_t unix_s)
+{
+    return user->until && unix_s + zone_offset(policy->zone, unix_s) >= user->until;
+}
+
 struct policy_answer policy_decide(const struct policy *policy,
                                    const struct policy_question *question)
 {
@@ -180,7 +185,7 @@ struct policy_answer policy_decide(const struct policy *policy,
     if (!user) {
         return (struct policy_answer){.verdict = POLICY_STRANGER};
     }
-    if (user->until && local >= user->until && !question->whenever) {
+    if (!question->whenever && policy_has_expired(policy, user, question->unix_s)) {
         return (struct policy_answer){.verdict = POLICY_EXPIRED};
     }
     const struct policy_target *named = target_at(policy, question->kind, question->target);

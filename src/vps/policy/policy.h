@@ -19,7 +19,12 @@
 #include "vps/policy/hours.h"
 #include "vps/policy/zone.h"
 
-enum { POLICY_ACCOUNTS_MAX = 4, POLICY_USERS_MAX = 256, POLICY_WARNINGS_MAX = 16 };
+enum {
+    POLICY_ACCOUNTS_MAX = 4,
+    POLICY_USERS_MAX = 256,
+    POLICY_WARNINGS_MAX = 16,
+    POLICY_APPROVALS_MAX = 9,
+};
 
 enum policy_role {
     POLICY_USER = 1, /* everybody has it */
@@ -98,6 +103,9 @@ void policy_free(struct policy *policy);
 /* NULL: nobody of the policy has this account; or has that name. */
 const struct policy_user *policy_user_of(const struct policy *policy, const struct owner *account);
 const struct policy_user *policy_user_named(const struct policy *policy, const char *name);
+/* The last day of this user's access is over. */
+bool policy_has_expired(const struct policy *policy, const struct policy_user *user,
+                        int64_t unix_s);
 /* Upper and lower case are the same. NULL: none. */
 const struct policy_target *policy_target_named(const struct policy *policy, const char *name);
 

@@ -10,7 +10,7 @@
 
 #include "base/nearest.h"
 
-enum { LONGEST_MAX_S = 7 * 86400, CONNECTIONS_MAX = 64, APPROVALS_MAX = 9 };
+enum { LONGEST_MAX_S = 7 * 86400, CONNECTIONS_MAX = 64 };
 
 static int refuse_who(struct reader *reader, const struct node *node)
 {
@@ -207,7 +207,7 @@ static int read_longest(struct reader *reader, const struct node *node, void *in
 static int read_approvals(struct reader *reader, const struct node *node, void *into)
 {
     int64_t number;
-    int err = schema_number(reader, node, 0, APPROVALS_MAX, &number);
+    int err = schema_number(reader, node, 0, POLICY_APPROVALS_MAX, &number);
     if (err == 0) {
         ((struct policy_rule *)into)->approvals = (unsigned)number;
     }

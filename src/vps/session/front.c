@@ -91,18 +91,20 @@ static void turn_away(struct front *front, const struct visit *visit, const stru
 {
     char host[ADDR_HOST_MAX];
     if (visit->blocked) {
-        strangers_turned_away(front->terms, from, "blocked");
+        strangers_turned_away(&front->strangers, front->terms, from, STRANGER_BLOCKED);
     } else if (visit->from_that_party && visit->is_full) {
+        strangers_count(&front->strangers, STRANGER_TOO_MANY);
         note(front, true,
              "one more connection from %s was turned away: %u at once is the limit "
              "(MAX_CONNECTIONS)",
              addr_host_text(from, host), front->terms->limits.connections);
     } else if (!visit->has_secret) {
-        strangers_turned_away(front->terms, from, "somebody else is in");
+        strangers_turned_away(&front->strangers, front->terms, from, STRANGER_TOO_LATE);
     } else if (front->told_of_other) {
-        strangers_turned_away(front->terms, from, "the right secret, but another address");
+        strangers_turned_away(&front->strangers, front->terms, from, STRANGER_ELSEWHERE);
     } else {
         front->told_of_other = true;
+        strangers_count(&front->strangers, STRANGER_ELSEWHERE);
         note(front, false,
              "a client at %s came with the right file, but from another address, and was "
              "turned away",
@@ -121,12 +123,13 @@ static void drop_silent(struct front *front, const struct visit *visit, const st
                                                    &front->terms->owner, &last, &when) &&
                                        addr_same_party(&last, from)));
     if (is_missed) {
+        strangers_count(&front->strangers, STRANGER_SILENT);
         note(front, true,
              "a client at %s said nothing and was dropped: one that waits for the "
              "server's first word is let in only from an address that needs no Admit",
              addr_host_text(from, host));
     } else {
-        strangers_silent(front->terms, from);
+        strangers_silent(&front->strangers, front->terms, from);
     }
 }
 
@@ -321,6 +324,12 @@ static void on_departed(void *arg, const struct addr *from, const char *words,
     strangers_departed(&front->strangers, front->terms, from, words, departure);
 }
 
+static void on_unfit(void *arg)
+{
+    struct front *front = arg;
+    strangers_count(&front->strangers, STRANGER_UNFIT);
+}
+
 int front_admit(struct front *front, unsigned number, const struct owner *by)
 {
     if (!front->door || (front->in.is_in && !front_is_unclaimed(front))) {
@@ -386,6 +395,11 @@ unsigned front_ask_more(struct front *front, unsigned most)
     return front->door ? door_ask_more(front->door, most) : 0;
 }
 
+const struct strangers *front_strangers(const struct front *front)
+{
+    return &front->strangers;
+}
+
 void front_sum_up(const struct front *front)
 {
     strangers_sum_up(&front->strangers, front->terms, front->door);
@@ -430,6 +444,7 @@ static const struct door_events DOOR_EVENTS = {
     .left = on_left,
     .knocking = on_knocking,
     .departed = on_departed,
+    .unfit = on_unfit,
 };
 
 int front_open(struct front *front)

@@ -14,6 +14,7 @@
 #include "vps/session/terms.h"
 
 struct front;
+struct strangers;
 
 struct front_events {
     /* ---- questions ---- */
@@ -83,6 +84,8 @@ int front_block(struct front *front, unsigned number, const struct owner *by);
 /* See session_parked() and session_ask_more(). */
 unsigned front_parked(const struct front *front, struct parked_view ret_views[PARKED_MAX]);
 unsigned front_ask_more(struct front *front, unsigned most);
+/* How many were not let in, and why. */
+const struct strangers *front_strangers(const struct front *front);
 /* The log hears how many there were: before front_close(). */
 void front_sum_up(const struct front *front);
 

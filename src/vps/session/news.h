@@ -59,7 +59,7 @@ struct session_watcher {
     void *arg;
 };
 
-enum { SESSION_WATCHERS_MAX = 4 };
+enum { SESSION_WATCHERS_MAX = 8 };
 
 struct news;
 

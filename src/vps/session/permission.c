@@ -14,15 +14,14 @@ int permission_resolve(const struct vps_settings *settings, struct session_reque
     return policy ? policy_resolve(policy, request->kind, &request->target, why) : 0;
 }
 
-/* What a rule asks for and nobody can give yet keeps its door shut. */
-static int check_conditions(const struct policy_rule *rule, struct why *why)
+/* The second factor first: it is the asker's own, and nobody is asked about who has not got it. */
+static int check_consents(const struct session_request *request, struct why *why)
 {
-    if (rule->approvals > 0) {
-        return why_set(why, -EACCES,
-                       "This needs somebody's approval, which this server cannot ask for.");
+    if (request->needed.second_factor && !request->given.second_factor) {
+        return why_set(why, -ENOKEY, "This needs a second factor.");
     }
-    if (rule->second_factor) {
-        return why_set(why, -EACCES, "This needs a second factor, which this server cannot take.");
+    if (request->needed.approvals > request->given.approvals) {
+        return why_set(why, -ENOKEY, "This needs somebody's approval.");
     }
     return 0;
 }
@@ -40,14 +39,15 @@ static int refuse(const struct policy *policy, const struct policy_question *que
     return why_set(why, -EACCES, "%s", words);
 }
 
-int permission_ask(const struct vps_settings *settings, struct session_request *request,
-                   const char *said, struct why *why)
+int permission_ask(const struct vps_settings *settings, const struct people *people,
+                   struct session_request *request, const char *said, struct why *why)
 {
     const struct policy *policy = settings->policy_file.policy;
+    request->needed = (struct consents){0};
     if (!policy) {
         return 0;
     }
-    const struct policy_question question = {.user = policy_user_of(policy, &request->owner),
+    const struct policy_question question = {.user = people_user(people, &request->owner),
                                              .kind = request->kind,
                                              .target = &request->target,
                                              .said = said,
@@ -59,10 +59,13 @@ int permission_ask(const struct vps_settings *settings, struct session_request *
     request->rule_line = answer.rule->line;
     request->longest_s = answer.rule->longest_s;
     request->connections = answer.rule->connections;
-    return check_conditions(answer.rule, why);
+    request->needed = (struct consents){.approvals = answer.rule->approvals,
+                                        .second_factor = answer.rule->second_factor};
+    return check_consents(request, why);
 }
 
-bool permission_holds(const struct vps_settings *settings, const struct terms *terms)
+bool permission_holds(const struct vps_settings *settings, const struct people *people,
+                      const struct terms *terms)
 {
     const struct policy *policy = settings->policy_file.policy;
     struct target target = {.port = terms->port};
@@ -73,7 +76,7 @@ bool permission_holds(const struct vps_settings *settings, const struct terms *t
     struct text gateway = text_over(target.gateway, sizeof target.gateway);
     text_add(&host, "%s", terms->host);
     text_add(&gateway, "%s", terms->gateway);
-    const struct policy_question question = {.user = policy_user_of(policy, &terms->owner),
+    const struct policy_question question = {.user = people_user(people, &terms->owner),
                                              .kind = terms->kind,
                                              .target = &target,
                                              .unix_s = clock_unix(),

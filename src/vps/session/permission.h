@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/why.h"
+#include "vps/people/people.h"
 #include "vps/session/request.h"
 #include "vps/session/terms.h"
 #include "vps/settings/settings.h"
@@ -19,11 +20,13 @@ int permission_resolve(const struct vps_settings *settings, struct session_reque
  * Decides, and puts the deciding rule's terms into the request. To be asked before a gateway is
  * picked, and again when request->target.gateway is the one it is going to be. said: the host as
  * it was typed, for the sentence: whoever may not reach a target does not hear its address. 0, or
- * -EACCES with a sentence for who asked. Without a policy everything is allowed here.
+ * with a sentence for who asked -EACCES, or -ENOKEY if the rule allows it with consents that were
+ * not given (request->needed). Without a policy everything is allowed here.
  */
-int permission_ask(const struct vps_settings *settings, struct session_request *request,
-                   const char *said, struct why *why);
+int permission_ask(const struct vps_settings *settings, const struct people *people,
+                   struct session_request *request, const char *said, struct why *why);
 /* Some rule still allows what was opened, at whatever hour. */
-bool permission_holds(const struct vps_settings *settings, const struct terms *terms);
+bool permission_holds(const struct vps_settings *settings, const struct people *people,
+                      const struct terms *terms);
 
 #endif

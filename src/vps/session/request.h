@@ -6,15 +6,32 @@
 #include "shared/target.h"
 #include "vps/grant/owner.h"
 
+/* What a rule asks for before it opens. */
+struct consents {
+    unsigned approvals; /* of so many other people */
+    bool second_factor; /* of who asks */
+};
+
+enum { REASON_MAX = 200 };
+
 struct session_request {
     struct owner owner;
     enum kind kind;
     struct target target;
+    char reason[REASON_MAX + 1]; /* what it is for, in its user's words: one line; "": not said */
+    struct consents given;       /* by those whom vps/consent has asked */
     /* From the policy's rule that allows it, filled in by sessions_open(). 0: there is none, or it
        leaves that to the settings. */
     unsigned rule_line;
     long longest_s;
     long connections;
+    struct consents needed;
 };
+
+/*
+ * Takes what somebody wrote: one line without what nobody sees, and cut, visibly, if it is too
+ * long.
+ */
+void request_take_reason(struct session_request *request, const char *typed);
 
 #endif

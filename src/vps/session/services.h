@@ -15,6 +15,7 @@
 #include "vps/admission/lately.h"
 #include "vps/admission/lobby.h"
 #include "vps/gateways/gateways.h"
+#include "vps/people/people.h"
 #include "vps/session/ports.h"
 #include "vps/settings/settings.h"
 
@@ -25,6 +26,7 @@ struct services {
     uv_loop_t *loop;
     const struct log *log;
     const struct vps_settings *settings;
+    const struct people *people;
     struct ports *ports;
     struct gateways *gateways; /* NULL: not yet, or no more */
     struct relay *relay;

@@ -134,6 +134,14 @@ void session_end(struct session *session, enum session_end end)
     session_end_because(session, end, NULL);
 }
 
+void session_end_by(struct session *session, enum session_end end, const struct owner *by)
+{
+    if (by && !session_has_ended(session)) {
+        life_set_ended_by(session->life, by);
+    }
+    session_end(session, end);
+}
+
 void session_end_short_of(struct session *session, int error)
 {
     struct why why;
@@ -392,7 +400,11 @@ void session_view(const struct session *session, struct session_view *ret_view)
 
 static void on_changed(void *arg, enum session_state from, enum session_state to)
 {
-    session_tell(arg, (struct session_event){.kind = SESSION_CHANGED, .from = from, .to = to});
+    struct session *session = arg;
+    session_tell(session, (struct session_event){.kind = SESSION_CHANGED,
+                                                 .from = from,
+                                                 .to = to,
+                                                 .by = life_ended_by(session->life)});
 }
 
 static void on_due(void *arg, enum session_end end)

@@ -23,8 +23,6 @@
 #include "vps/session/session_run.h"
 #include "vps/session/sessions_run.h"
 #include "vps/session/touched.h"
-#include "vps/settings/key_list.h"
-#include "vps/settings/user_list.h"
 
 /* Sessions linger for RECONNECT_GRACE, so that there may be thousands. */
 enum { BUCKETS = 256 };
@@ -207,14 +205,15 @@ static int ask_again(struct sessions *sessions, struct session_request *request,
     gateway_view(gateway, &view);
     struct text name = text_over(request->target.gateway, sizeof request->target.gateway);
     text_add(&name, "%s", view.name);
-    return permission_ask(sessions->services.settings, request, said, why);
+    return permission_ask(sessions->services.settings, sessions->services.people, request, said,
+                          why);
 }
 
-static int open_session(struct sessions *sessions, struct session_request *request,
-                        const char *said, struct session **ret_session, struct why *why)
+/* All that stands in its way. The consents come last: nobody is asked for what cannot be. */
+static int check(struct sessions *sessions, struct session_request *request, const char *said,
+                 struct gateway **ret_gateway, struct why *why)
 {
     const struct vps_settings *settings = sessions->services.settings;
-    struct gateway *gateway;
     if (!sessions->services.gateways) {
         return why_set(why, -ENOTCONN, "The server is being stopped. Try again in a moment.");
     }
@@ -226,28 +225,49 @@ static int open_session(struct sessions *sessions, struct session_request *reque
     int err = check_limits(sessions, &request->owner, why);
     err = err < 0 ? err : permission_resolve(settings, request, why);
     err = err < 0 ? err : check_target(sessions, &request->target, why);
-    err = err < 0 ? err : permission_ask(settings, request, said, why);
-    if (err == 0) {
-        err = gateways_pick(sessions->services.gateways, request->target.gateway, &gateway, why);
+    err = err < 0 ? err : permission_ask(settings, sessions->services.people, request, said, why);
+    if (err == 0 || err == -ENOKEY) {
+        err = gateways_pick(sessions->services.gateways, request->target.gateway, ret_gateway, why);
     }
-    err = err < 0 ? err : ask_again(sessions, request, said, gateway, why);
-    if (err == 0) {
-        err = session_new(&sessions->services, request, gateway, ret_session, why);
-    }
-    return err;
+    return err < 0 ? err : ask_again(sessions, request, said, *ret_gateway, why);
+}
+
+int sessions_ask(struct sessions *sessions, struct session_request *request, struct why *why)
+{
+    char said[sizeof request->target.host];
+    struct gateway *gateway;
+    strcpy(said, request->target.host);
+    return check(sessions, request, said, &gateway, why);
+}
+
+void sessions_refuse(struct sessions *sessions, const struct session_request *request,
+                     const char *reason)
+{
+    tell(sessions,
+         (struct session_event){.kind = SESSION_REFUSED, .request = request, .reason = reason});
 }
 
 int sessions_open(struct sessions *sessions, const struct session_request *request,
                   struct session **ret_session, struct why *why)
 {
     struct session_request wanted = *request;
-    int err = open_session(sessions, &wanted, request->target.host, ret_session, why);
+    struct gateway *gateway;
+    int err = check(sessions, &wanted, request->target.host, &gateway, why);
+    if (err == 0) {
+        err = session_new(&sessions->services, &wanted, gateway, ret_session, why);
+    }
+    if (err == -ENOKEY) { /* that is no answer yet */
+        return err;
+    }
     if (err < 0) {
-        tell(sessions, (struct session_event){
-                           .kind = SESSION_REFUSED, .request = &wanted, .reason = why->text});
+        sessions_refuse(sessions, &wanted, why->text);
         return err;
     }
     add(sessions, *ret_session);
+    if (wanted.reason[0]) {
+        log_info(sessions->services.log, "session %s: why: %s", session_terms(*ret_session)->id,
+                 wanted.reason);
+    }
     session_tell(*ret_session, (struct session_event){.kind = SESSION_OPENED, .request = &wanted});
     return 0;
 }
@@ -272,6 +292,11 @@ unsigned sessions_gateways(const struct sessions *sessions, const char *ret_name
         count++;
     }
     return count;
+}
+
+const struct gateways *sessions_all_gateways(const struct sessions *sessions)
+{
+    return sessions->services.gateways;
 }
 
 void sessions_drain(struct sessions *sessions, bool on)
@@ -339,6 +364,16 @@ static void on_gateway_lost(void *arg, const char *gateway)
     }
 }
 
+static void on_gateway_removed(void *arg, const char *gateway)
+{
+    struct sessions *sessions = arg;
+    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
+        if (is_of(s, gateway)) {
+            session_end(s, SESSION_END_GATEWAY_REMOVED);
+        }
+    }
+}
+
 static void on_links_ended(void *arg, int events)
 {
     struct sessions *sessions = arg;
@@ -367,6 +402,7 @@ struct gateways_events sessions_gateway_events(struct sessions *sessions)
     return (struct gateways_events){.received = on_message,
                                     .online = on_gateway_online,
                                     .lost = on_gateway_lost,
+                                    .removed = on_gateway_removed,
                                     .arg = sessions};
 }
 
@@ -377,9 +413,11 @@ void sessions_use_gateways(struct sessions *sessions, struct gateways *gateways)
 
 /* ---- life ----------------------------------------------------------------- */
 
-int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settings *settings,
-                 struct store *store, struct sessions **ret_sessions, struct why *why)
+int sessions_new(const struct sessions_options *options, struct sessions **ret_sessions,
+                 struct why *why)
 {
+    uv_loop_t *loop = options->loop;
+    const struct vps_settings *settings = options->settings;
     struct sessions *sessions = calloc(1, sizeof *sessions);
     if (!sessions) {
         return why_set(why, -ENOMEM, "out of memory");
@@ -387,13 +425,14 @@ int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settin
     sessions->list_end = &sessions->list;
     struct services *services = &sessions->services;
     *services = (struct services){.loop = loop,
-                                  .log = log,
+                                  .log = options->log,
                                   .settings = settings,
+                                  .people = options->people,
                                   .notify = notify,
                                   .touched = on_noted,
                                   .arg = sessions};
-    services->sieve = sieve_new(loop, log, SIEVE_BURST, SIEVE_REFILL_MS);
-    services->known = known_new(store, settings->known_days);
+    services->sieve = sieve_new(loop, options->log, SIEVE_BURST, SIEVE_REFILL_MS);
+    services->known = known_new(options->store, settings->known_days);
     services->lately = lately_new();
     sessions->news = news_new();
     sessions->touched = touched_new(loop);
@@ -426,15 +465,15 @@ int sessions_use_ports(struct sessions *sessions, uint16_t first, uint16_t last)
     return ports_use_range(sessions->services.ports, first, last);
 }
 
-static void end_without_right(struct session *session, const struct vps_settings *settings)
+static void end_without_right(struct session *session, const struct services *services)
 {
-    bool of_user = session_terms(session)->owner.kind == OWNER_TELEGRAM;
-    if (of_user && !settings->local &&
-        !user_list_has(&settings->allowed_users, session_terms(session)->owner.id)) {
+    const struct vps_settings *settings = services->settings;
+    if (!settings->local && !people_has(services->people, &session_terms(session)->owner)) {
         session_end(session, SESSION_END_USER_REMOVED);
-    } else if (!key_list_find(&settings->tunnel_key, session_terms(session)->gateway)) {
+    } else if (services->gateways && !keyring_has(gateways_keyring(services->gateways),
+                                                  session_terms(session)->gateway)) {
         session_end(session, SESSION_END_GATEWAY_REMOVED);
-    } else if (!permission_holds(settings, session_terms(session))) {
+    } else if (!permission_holds(settings, services->people, session_terms(session))) {
         session_end(session, SESSION_END_RULE_REMOVED);
     }
 }
@@ -444,7 +483,7 @@ void sessions_settings_changed(struct sessions *sessions)
     const struct vps_settings *settings = sessions->services.settings;
     known_set_days(sessions->services.known, settings->known_days);
     for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
-        end_without_right(s, settings);
+        end_without_right(s, &sessions->services);
     }
 }
 

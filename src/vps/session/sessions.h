@@ -9,6 +9,7 @@
 #include "vps/session/request.h"
 #include "vps/session/session.h"
 
+struct gateways;
 struct sessions;
 
 /* Registers a watcher: see news.h. -ENOSPC if there are too many. */
@@ -20,14 +21,23 @@ void sessions_unwatch(struct sessions *sessions, const void *arg);
  * Opens a session: it is opening when this returns. Watchers are told in here that it was
  * opened (SESSION_OPENED) or refused (SESSION_REFUSED); all that follows is told from the loop.
  * The policy, if there is one, is asked in here. On failure why is a sentence for the user: -EACCES
- * no rule allows it, -ENOTCONN no gateway online, -ENOENT no gateway of that name, -EINVAL the
- * target is a gateway or a name of the policy that is not for this, -EDESTADDRREQ several gateways
- * and none named,
+ * no rule allows it, -ENOKEY one does with consents that request->given has not, for which see
+ * vps/consent (nobody is told), -ENOTCONN no gateway online, -ENOENT no gateway of that name,
+ * -EINVAL the target is a gateway or a name of the policy that is not for this, -EDESTADDRREQ
+ * several gateways and none named,
  * -EADDRINUSE no port free, -EDQUOT the user's limit, -ENFILE the limit of all, -ESHUTDOWN while
  * draining.
  */
 int sessions_open(struct sessions *sessions, const struct session_request *request,
                   struct session **ret_session, struct why *why);
+/*
+ * What that would say now: 0 if it would open. Opens nothing and tells nobody. With 0 and -ENOKEY
+ * the request's target is the resolved one, with its gateway, and the rule's terms are filled in.
+ */
+int sessions_ask(struct sessions *sessions, struct session_request *request, struct why *why);
+/* Tells the watchers that it is not opened, for a reason that only the caller knows. */
+void sessions_refuse(struct sessions *sessions, const struct session_request *request,
+                     const char *reason);
 
 /*
  * sessions_open() has failed for want of a gateway, and may work in a few seconds: one that
@@ -36,6 +46,9 @@ int sessions_open(struct sessions *sessions, const struct session_request *reque
 bool sessions_expect_gateway(const struct sessions *sessions, const struct target *target);
 /* The names of the gateways that are online, up to `most`. Returns how many there are. */
 unsigned sessions_gateways(const struct sessions *sessions, const char *ret_names[], unsigned most);
+
+/* Who is there, and who is away. NULL once the agent stops. */
+const struct gateways *sessions_all_gateways(const struct sessions *sessions);
 
 /* Draining: those that are open go on, and no new one is opened. */
 void sessions_drain(struct sessions *sessions, bool on);

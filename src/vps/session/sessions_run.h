@@ -11,16 +11,23 @@
 #include "control/message.h"
 #include "vps/admission/known.h"
 #include "vps/gateways/gateways.h"
+#include "vps/people/people.h"
 #include "vps/session/sessions.h"
 #include "vps/settings/settings.h"
 #include "vps/store/store.h"
 
-/*
- * 0, or -errno with why. Takes no gateways yet: see sessions_use_gateways(). store, which may
- * be NULL, outlives the sessions.
- */
-int sessions_new(uv_loop_t *loop, const struct log *log, const struct vps_settings *settings,
-                 struct store *store, struct sessions **ret_sessions, struct why *why);
+/* All of it outlives the sessions. */
+struct sessions_options {
+    uv_loop_t *loop;
+    const struct log *log;
+    const struct vps_settings *settings;
+    const struct people *people;
+    struct store *store; /* NULL: addresses are forgotten at a restart */
+};
+
+/* 0, or -errno with why. Takes no gateways yet: see sessions_use_gateways(). */
+int sessions_new(const struct sessions_options *options, struct sessions **ret_sessions,
+                 struct why *why);
 /* Gateways report to the sessions, and sessions ask the gateways: this closes the circle. */
 struct gateways_events sessions_gateway_events(struct sessions *sessions);
 /* NULL: nothing can be opened (any more). */

@@ -17,19 +17,73 @@ static char *cause_of(const struct terms *terms, const struct addr *from, char d
     return dst;
 }
 
-void strangers_turned_away(const struct terms *terms, const struct addr *from, const char *because)
+/* A word never changes its meaning: programs know it from the audit. */
+static const struct {
+    const char *word, *clause;
+} REASONS[] = {
+    [STRANGER_BLOCKED] = {"blocked", "blocked"},
+    [STRANGER_TOO_LATE] = {"too_late", "somebody else is in"},
+    [STRANGER_TOO_MANY] = {"too_many", "as many are connected as may be at once"},
+    [STRANGER_ELSEWHERE] = {"elsewhere", "the right secret, but another address"},
+    [STRANGER_SILENT] = {"silent", "it said nothing"},
+    [STRANGER_UNFIT] = {"unfit", "it did not speak as a client does"},
+    [STRANGER_NO_PLACE] = {"no_place", "too many were waiting already"},
+    [STRANGER_MADE_ROOM] = {"made_room", "it made room for another one"},
+    [STRANGER_SENT_OFF] = {"sent_off", "it was sent off without a question"},
+    [STRANGER_UNASKED] = {"unasked", "it hung up before the user was asked about it"},
+};
+_Static_assert(sizeof REASONS / sizeof *REASONS == STRANGER_REASONS, "a reason has no word");
+
+const char *stranger_word(enum stranger_reason reason)
 {
-    char host[ADDR_HOST_MAX], cause[CAUSE_MAX];
-    sieve_log(terms->services->sieve, cause_of(terms, from, cause), LOG_INFO,
-              "session %s: %s is turned away: %s", terms->id, addr_host_text(from, host), because);
+    return REASONS[reason].word;
 }
 
-void strangers_silent(const struct terms *terms, const struct addr *from)
+const char *stranger_clause(enum stranger_reason reason)
+{
+    return REASONS[reason].clause;
+}
+
+void strangers_count(struct strangers *strangers, enum stranger_reason reason)
+{
+    strangers->counts[reason] += strangers->counts[reason] < UINT32_MAX;
+}
+
+void strangers_turned_away(struct strangers *strangers, const struct terms *terms,
+                           const struct addr *from, enum stranger_reason reason)
 {
     char host[ADDR_HOST_MAX], cause[CAUSE_MAX];
+    strangers_count(strangers, reason);
+    sieve_log(terms->services->sieve, cause_of(terms, from, cause), LOG_INFO,
+              "session %s: %s is turned away: %s", terms->id, addr_host_text(from, host),
+              stranger_clause(reason));
+}
+
+void strangers_silent(struct strangers *strangers, const struct terms *terms,
+                      const struct addr *from)
+{
+    char host[ADDR_HOST_MAX], cause[CAUSE_MAX];
+    strangers_count(strangers, STRANGER_SILENT);
     sieve_log(terms->services->sieve, cause_of(terms, from, cause), LOG_INFO,
               "session %s: %s has said nothing for %d s and is dropped", terms->id,
               addr_host_text(from, host), DOOR_PATIENCE_MS / 1000);
+}
+
+static const enum stranger_reason OF_DEPARTURE[] = {
+    [DEPARTURE_NO_PLACE] = STRANGER_NO_PLACE,
+    [DEPARTURE_MADE_ROOM] = STRANGER_MADE_ROOM,
+    [DEPARTURE_SENT_OFF] = STRANGER_SENT_OFF,
+    [DEPARTURE_UNASKED] = STRANGER_UNASKED,
+};
+
+/* That went without a question. */
+static uint64_t count_departed(const struct strangers *strangers)
+{
+    uint64_t count = 0;
+    for (unsigned i = 0; i < sizeof OF_DEPARTURE / sizeof *OF_DEPARTURE; i++) {
+        count += strangers->counts[OF_DEPARTURE[i]];
+    }
+    return count;
 }
 
 static const char *departure_text(enum departure departure)
@@ -55,7 +109,8 @@ void strangers_departed(struct strangers *strangers, const struct terms *terms,
     text_add(&text, "session %s: %s%s%s%s %s", terms->id, addr_host_text(from, host),
              words[0] ? " (" : "", words, words[0] ? ")" : "", departure_text(departure));
     /* The first one of a session is always worth a line; the rest go through the sieve. */
-    if (strangers->departed++ == 0) {
+    strangers_count(strangers, OF_DEPARTURE[departure]);
+    if (count_departed(strangers) == 1) {
         log_info(log_of(terms), "%s", line);
     } else {
         sieve_log(terms->services->sieve, cause_of(terms, from, cause), LOG_INFO, "%s", line);
@@ -97,7 +152,7 @@ void strangers_knocking(struct strangers *strangers, const struct terms *terms,
 void strangers_sum_up(const struct strangers *strangers, const struct terms *terms,
                       const struct door *door)
 {
-    if (door && strangers->departed > 1) {
+    if (door && count_departed(strangers) > 1) {
         log_crowd(terms, door, "in all ");
     }
 }

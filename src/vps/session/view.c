@@ -8,7 +8,8 @@ const char *session_state_name(enum session_state state)
 
 /*
  * A word never changes its meaning: programs know it from pamctl. In a clause {gateway} and the
- * limits stand for those of the session, {why} for the reason that the end has.
+ * limits stand for those of the session, {why} for the reason that the end has, and {by} for who
+ * ended it.
  */
 static const struct {
     const char *word, *clause;
@@ -20,6 +21,7 @@ static const struct {
     [SESSION_END_DISCONNECTED] = {"disconnected", "disconnected"},
     [SESSION_END_TARGET] = {"target", "{why}"},
     [SESSION_END_CLOSED] = {"closed", "closed on request"},
+    [SESSION_END_CLOSED_BY] = {"closed_by_administrator", "closed by {by}"},
     [SESSION_END_IDLE] = {"idle", "nothing was sent or received for {idle}"},
     [SESSION_END_MAX_TIME] = {"max_time", "it reached the time limit for a session: {time}"},
     [SESSION_END_USER_REMOVED] = {"user_removed", "access was taken away"},

@@ -29,7 +29,8 @@ enum session_end {
     SESSION_END_NOBODY,       /* the user did not come in time */
     SESSION_END_DISCONNECTED, /* the normal end */
     SESSION_END_TARGET,       /* the target could not be reached any more */
-    SESSION_END_CLOSED,       /* its user or an administrator closed it */
+    SESSION_END_CLOSED,       /* its user closed it, or somebody with pamctl */
+    SESSION_END_CLOSED_BY,    /* an administrator closed it in the chat: somebody else's */
     SESSION_END_IDLE,
     SESSION_END_MAX_TIME,
     SESSION_END_USER_REMOVED,    /* its owner is not in ALLOWED_USERS any more */
@@ -78,6 +79,7 @@ struct session_view {
     bool was_ready;        /* its user could have connected */
     bool gateway_is_away;  /* is not online at the moment */
     enum session_end end;
+    const struct owner *ended_by; /* whose word it was; NULL: nobody's, or its user's */
 };
 
 const char *session_state_name(enum session_state state); /* "waiting" */

@@ -135,7 +135,7 @@ static const struct setting GENERAL[] = {
     {"TUNNEL_KEY",
      .takes = "the 64 hex digits that vps-agent --generate-key prints, or NAME:KEY,NAME:KEY, a "
               "key for each gateway",
-     .type = &SETTING_KEY_LIST, FIELD(tunnel_key), .secret = true},
+     .type = &SETTING_KEY_LIST, FIELD(tunnel_key), .secret = true, .optional = true},
     {"CONTROL_PORT", "9000", "a port, 1 to 65535", &SETTING_PORT, FIELD(control_port),
      .at_start = true},
     {"PORT_RANGE_START", "20000", "a port, 1 to 65535", &SETTING_PORT, FIELD(port_range_start)},
@@ -160,6 +160,8 @@ static const struct setting GENERAL[] = {
     {"ADMIT", "known", "auto, known or ask", &ADMIT, FIELD(admit)},
     {"KNOWN_DAYS", "30", "days, 1 to 3650", &SETTING_NUMBER, FIELD(known_days), .min = 1,
      .max = 3650},
+    {"APPROVAL_TIMEOUT", "600", "seconds, 1 to 86400", &SETTING_NUMBER, FIELD(approval_timeout),
+     .min = 1, .max = DAY},
     {"STATE_DIR", STATE_DIR_DEFAULT, "an absolute path of at most 90 characters", &SETTING_FOLDER,
      FIELD(state_dir), .max = STATE_DIR_MAX, .at_start = true},
     {"RDP_CLIPBOARD", "off", "on or off: whether .rdp files share the clipboard", &SETTING_SWITCH,

@@ -43,6 +43,7 @@ struct vps_settings {
     long max_sessions;
     enum admit admit;
     long known_days;
+    long approval_timeout; /* seconds */
     char state_dir[STATE_DIR_MAX + 1];
     bool rdp_clipboard;
     struct common_settings common;

@@ -3,25 +3,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One block for the change and its texts, since it is freed on either thread. */
+#include "base/crypto.h"
+
+static size_t size_of(const struct value *value)
+{
+    return value->kind == VALUE_TEXT   ? strlen(value->data) + 1
+           : value->kind == VALUE_BLOB ? (size_t)value->number
+                                       : 0;
+}
+
+/* One block for the change and its values, since it is freed on either thread. */
 struct change *change_new(const struct statement *statement, statement_done_fn done, void *arg)
 {
-    size_t len[STATEMENT_VALUES_MAX] = {0}, sum = 0;
+    size_t sizes[STATEMENT_VALUES_MAX], sum = 0;
     for (unsigned i = 0; i < STATEMENT_VALUES_MAX; i++) {
-        len[i] = statement->values[i].kind == VALUE_TEXT ? strlen(statement->values[i].text) + 1
-                                                         : 0;
-        sum += len[i];
+        sum += sizes[i] = size_of(&statement->values[i]);
     }
     struct change *change = malloc(sizeof *change + sum);
     if (!change) {
         return NULL;
     }
-    *change = (struct change){.statement = *statement, .done = done, .arg = arg};
-    char *at = change->texts;
+    *change = (struct change){.statement = *statement, .done = done, .arg = arg, .size = sum};
+    char *at = change->data;
     for (unsigned i = 0; i < STATEMENT_VALUES_MAX; i++) {
-        if (len[i] > 0) {
-            change->statement.values[i].text = memcpy(at, statement->values[i].text, len[i]);
-            at += len[i];
+        if (sizes[i] > 0) {
+            change->statement.values[i].data = memcpy(at, statement->values[i].data, sizes[i]);
+            at += sizes[i];
         }
     }
     return change;
@@ -30,20 +37,47 @@ struct change *change_new(const struct statement *statement, statement_done_fn d
 void change_queue_init(struct change_queue *queue)
 {
     list_init(&queue->changes);
-    queue->count = 0;
+    queue->plain = queue->chained = 0;
+}
+
+bool change_queue_is_empty(const struct change_queue *queue)
+{
+    return list_is_empty(&queue->changes);
+}
+
+static void count(struct change_queue *queue, const struct change *change, int by)
+{
+    *(change->chained ? &queue->chained : &queue->plain) += (unsigned)by;
 }
 
 void change_queue_append(struct change_queue *queue, struct change *change)
 {
     list_append(&queue->changes, &change->home);
-    queue->count++;
+    count(queue, change, 1);
+}
+
+static struct change *take(struct change_queue *queue, struct change *change)
+{
+    list_remove(&change->home);
+    count(queue, change, -1);
+    return change;
 }
 
 struct change *change_queue_take(struct change_queue *queue)
 {
-    struct list *node = list_take(&queue->changes);
-    queue->count -= node != NULL;
-    return node ? list_owner(node, struct change, home) : NULL;
+    return change_queue_is_empty(queue)
+               ? NULL
+               : take(queue, list_owner(queue->changes.next, struct change, home));
+}
+
+struct change *change_queue_take_plain(struct change_queue *queue)
+{
+    list_each (struct change, change, &queue->changes, home) {
+        if (!change->chained) {
+            return take(queue, change);
+        }
+    }
+    return NULL;
 }
 
 void change_queue_move(struct change_queue *to, struct change_queue *from)
@@ -58,6 +92,7 @@ void change_queue_clear(struct change_queue *queue)
 {
     struct change *change;
     while ((change = change_queue_take(queue))) {
+        crypto_wipe(change->data, change->size);
         free(change);
     }
 }

@@ -13,25 +13,30 @@
 struct change {
     struct list home; /* in a queue */
     struct statement statement;
+    bool chained;           /* it is one of chain_statement(), and is never dropped */
     statement_done_fn done; /* NULL: nobody is to be told, or was told already */
     void *arg;
     bool tried; /* there is something to tell: err */
     int err;
-    char texts[]; /* of the statement */
+    size_t size; /* of the data */
+    char data[]; /* the statement's; wiped, since it may be a key */
 };
 
 struct change_queue {
     struct list changes;
-    unsigned count;
+    unsigned plain, chained; /* how many */
 };
 
-/* With copies of the texts, but not of the SQL. NULL: out of memory. To be given to free(). */
+/* With copies of the values, but not of the SQL. NULL: out of memory. To be given to free(). */
 struct change *change_new(const struct statement *statement, statement_done_fn done, void *arg);
 
 void change_queue_init(struct change_queue *queue);
 void change_queue_append(struct change_queue *queue, struct change *change);
 /* The first one, or NULL. */
 struct change *change_queue_take(struct change_queue *queue);
+/* The first one that is not chained, or NULL. */
+struct change *change_queue_take_plain(struct change_queue *queue);
+bool change_queue_is_empty(const struct change_queue *queue);
 /* All of `from` comes behind what is in `to`. */
 void change_queue_move(struct change_queue *to, struct change_queue *from);
 /* The next one that was tried and whose owner has not been told; it stays in. NULL: none. */

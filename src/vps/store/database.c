@@ -1,9 +1,10 @@
 /*
- * SQLite as this program uses it: a write-ahead log, so that a commit is an append;
- * synchronous=NORMAL, so that it syncs only when the log is moved into the file (a checkpoint),
- * which database_tidy() does at moments that nobody waits for; and the log and its index stay
- * behind with their space, so that the file opens on a full disk. A connection is of one thread at
- * a time, without SQLite's own mutexes.
+ * SQLite as this program uses it: a write-ahead log, so that a commit is an append and one sync of
+ * the disk (synchronous=FULL): what was committed is still there after a power failure, which the
+ * audit is worth nothing without. The log is moved into the file (a checkpoint) by database_tidy(),
+ * at moments that nobody waits for; and the log and its index stay behind with their space, so that
+ * the file opens on a full disk. A connection is of one thread at a time, without SQLite's own
+ * mutexes.
  */
 #include "vps/store/database.h"
 
@@ -91,14 +92,35 @@ const char *row_text(const struct row *row, int column)
     return text ? text : "";
 }
 
+const void *row_blob(const struct row *row, int column, size_t *ret_len)
+{
+    const void *data = sqlite3_column_blob(row->prepared, column);
+    *ret_len = (size_t)sqlite3_column_bytes(row->prepared, column);
+    return data;
+}
+
+static int bind_value(sqlite3_stmt *prepared, int at, const struct value *value)
+{
+    switch (value->kind) {
+    case VALUE_NUMBER:
+        return sqlite3_bind_int64(prepared, at, value->number);
+    case VALUE_TEXT:
+        return sqlite3_bind_text(prepared, at, value->data, -1, SQLITE_STATIC);
+    case VALUE_BLOB:
+        return sqlite3_bind_blob64(prepared, at, value->data, (uint64_t)value->number,
+                                   SQLITE_STATIC);
+    case VALUE_NONE:
+        break;
+    }
+    return SQLITE_OK;
+}
+
 static int bind_values(sqlite3_stmt *prepared, const struct value *values)
 {
     int result = SQLITE_OK;
     for (int i = 0; i < STATEMENT_VALUES_MAX && values[i].kind != VALUE_NONE; i++) {
         if (result == SQLITE_OK) {
-            result = values[i].kind == VALUE_NUMBER
-                         ? sqlite3_bind_int64(prepared, i + 1, values[i].number)
-                         : sqlite3_bind_text(prepared, i + 1, values[i].text, -1, SQLITE_STATIC);
+            result = bind_value(prepared, i + 1, &values[i]);
         }
     }
     return result;
@@ -193,7 +215,7 @@ static int configure(struct database *database)
     sqlite3_busy_timeout(database->sqlite, BUSY_MS);
     sqlite3_extended_result_codes(database->sqlite, 1);
     int err = run(database, "PRAGMA trusted_schema=0; PRAGMA temp_store=MEMORY;"
-                            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL");
+                            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL");
     /* Its files stay when it is closed: with their space, it opens again on a full disk. */
     sqlite3_file_control(database->sqlite, NULL, SQLITE_FCNTL_PERSIST_WAL, &keep);
     sqlite3_wal_hook(database->sqlite, on_commit, database);

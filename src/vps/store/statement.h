@@ -2,14 +2,15 @@
 #ifndef PAMTUNNEL_VPS_STORE_STATEMENT_H
 #define PAMTUNNEL_VPS_STORE_STATEMENT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-enum { STATEMENT_VALUES_MAX = 8 };
+enum { STATEMENT_VALUES_MAX = 10 };
 
 struct value {
-    enum { VALUE_NONE, VALUE_NUMBER, VALUE_TEXT } kind;
-    int64_t number;
-    const char *text;
+    enum { VALUE_NONE, VALUE_NUMBER, VALUE_TEXT, VALUE_BLOB } kind;
+    int64_t number;   /* or the length of a blob */
+    const void *data; /* of a text, with its NUL, or of a blob */
 };
 
 /* The values, up to the first VALUE_NONE, are for the parameters ?1, ?2, … */
@@ -25,7 +26,12 @@ static inline struct value value_number(int64_t number)
 
 static inline struct value value_text(const char *text)
 {
-    return (struct value){.kind = VALUE_TEXT, .text = text};
+    return (struct value){.kind = VALUE_TEXT, .data = text};
+}
+
+static inline struct value value_blob(const void *data, size_t len)
+{
+    return (struct value){.kind = VALUE_BLOB, .number = (int64_t)len, .data = data};
 }
 
 /* What came of one that writes: 0 or -errno, see store_write(). */
@@ -37,5 +43,7 @@ typedef void (*row_fn)(void *arg, const struct row *row);
 int64_t row_number(const struct row *row, int column);
 /* Never NULL. */
 const char *row_text(const struct row *row, int column);
+/* Of a text, too: without its NUL. NULL if it is empty. */
+const void *row_blob(const struct row *row, int column, size_t *ret_len);
 
 #endif

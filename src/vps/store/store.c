@@ -75,15 +75,39 @@ int store_read(struct store *store, const struct statement *statement, row_fn fn
     return store ? writer_read(store->writer, statement, fn, arg) : 0;
 }
 
-int store_write(struct store *store, const struct statement *statement, statement_done_fn done,
-                void *arg)
+static int add(struct store *store, const struct statement *statement, bool chained,
+               statement_done_fn done, void *arg)
 {
     struct change *change = store ? change_new(statement, done, arg) : NULL;
     if (!change) {
         return store ? -ENOMEM : -ENODEV;
     }
-    writer_add(store->writer, change);
-    return 0;
+    change->chained = chained;
+    int err = writer_add(store->writer, change);
+    if (err < 0) {
+        free(change);
+    }
+    return err;
+}
+
+int store_write(struct store *store, const struct statement *statement, statement_done_fn done,
+                void *arg)
+{
+    return add(store, statement, false, done, arg);
+}
+
+int store_append(struct store *store, const struct chain_row *row, statement_done_fn done,
+                 void *arg)
+{
+    struct statement statement = chain_statement(row);
+    return row->body && strlen(row->body) > CHAIN_BODY_MAX
+               ? -EMSGSIZE
+               : add(store, &statement, true, done, arg);
+}
+
+struct chain_head store_head(struct store *store)
+{
+    return store ? writer_head(store->writer) : (struct chain_head){0};
 }
 
 void store_detach(struct store *store, const void *arg)

@@ -6,10 +6,10 @@
  *     open    the file is opened, its schema brought up to date; reading is possible
  *     start   the thread takes over; from here on there is only writing
  *
- * Everything that is queued goes into one transaction. It is in the file, and safe from
- * a kill -9, when `done` is told so; a power failure may take the last moment with it
- * (WAL, synchronous=NORMAL). What cannot be written (a full disk) stays queued, is tried
- * again, and is said once. A file that somebody takes away is begun anew, which is said.
+ * Everything that is queued goes into one transaction. It is on the disk, safe from a kill -9 and
+ * from a power failure, when `done` is told so (WAL, synchronous=FULL). What cannot be written (a
+ * full disk) stays queued, is tried again, and is said once. A file that somebody takes away is
+ * begun anew, which is said.
  */
 #ifndef PAMTUNNEL_VPS_STORE_STORE_H
 #define PAMTUNNEL_VPS_STORE_STORE_H
@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "base/why.h"
+#include "vps/store/chain.h"
 #include "vps/store/statement.h"
 
 struct store;
@@ -49,6 +50,23 @@ int store_start(struct store *store, uv_loop_t *loop);
  */
 int store_write(struct store *store, const struct statement *statement, statement_done_fn done,
                 void *arg);
+/*
+ * Queues a row for the chain (chain.h), whose texts are copied. As store_write(), but a row is
+ * never dropped: done(arg, 0) means that it is on the disk; an error, that the first attempt
+ * failed. The row waits then and will be written as soon as that works, if this process lives to
+ * see it, and nobody is told of that; so it says what was asked or what happened, and whoever
+ * goes on only if it was recorded gives up and appends a row that says so. After trouble with the
+ * disk itself (EIO), a row may be in the chain twice.
+ *
+ * -ENOSPC while too many rows wait, -EMSGSIZE if the body is too long; done is not called then.
+ */
+int store_append(struct store *store, const struct chain_row *row, statement_done_fn done,
+                 void *arg);
+/*
+ * Where the chain ends: in a done of store_append() at or behind its row; seq 0 before the first
+ * row, or without a file. Accepts NULL.
+ */
+struct chain_head store_head(struct store *store);
 /* The callbacks of this owner do not run any more; its writes do. Accepts NULL. */
 void store_detach(struct store *store, const void *arg);
 

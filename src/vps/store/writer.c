@@ -4,7 +4,7 @@
  * being written waits again, in front of what came meanwhile, and its owners are told of the first
  * attempt all the same: they know by it that a restart would forget it.
  *
- * The queues and what is below `mutex` are the lock's. The database is the caller's until
+ * The queues and what is below `mutex` are the lock's. The file is the caller's until
  * writer_start() and then the thread's alone, which uses it without the lock, so that nobody waits
  * for the disk. An owner's callback runs on the loop, without the lock: it may add and detach.
  */
@@ -23,18 +23,17 @@
 #include "vps/store/database.h"
 
 enum {
-    QUEUE_MAX = 1024, /* changes that wait while the file cannot be written */
+    /* What may wait while the file cannot be written: */
+    PLAIN_MAX = 1024,   /* then the oldest is lost, */
+    CHAINED_MAX = 2048, /* and of these none more is taken. */
     FIRST_WAIT_MS = 1000,
     MAX_WAIT_MS = 60000,
     IDLE_MS = 2000, /* without a change: then is the time to sync the disk */
 };
 
 struct writer {
-    const char *path;
-    const char *const *migrations;
-    unsigned schema;
-    struct database *database; /* NULL: cannot be opened */
-    int news_fd;               /* an eventfd: there is something to hear */
+    struct file file;
+    int news_fd; /* an eventfd: there is something to hear */
     pthread_t thread;
     bool started;
 
@@ -45,70 +44,8 @@ struct writer {
     struct change_queue writing;  /* which the thread has under way */
     struct change_queue finished; /* whose owners are to be told */
     struct writer_news news;
+    struct chain_head head; /* the file's, as of the last attempt */
 };
-
-/* ---- the file -------------------------------------------------------------- */
-
-/* Opens it; a damaged one is put aside, and *ret_anew says so. */
-static int open_database(struct writer *writer, enum anew *ret_anew, struct why *why)
-{
-    int err = database_open(writer->path, writer->migrations, writer->schema, &writer->database,
-                            why);
-    if (err == -EUCLEAN) {
-        err = database_put_aside(writer->path);
-        if (err == 0) {
-            *ret_anew = ANEW_DAMAGED;
-            err = database_open(writer->path, writer->migrations, writer->schema, &writer->database,
-                                why);
-        }
-    }
-    return err;
-}
-
-/*
- * A statement that is wrong in itself (-EINVAL) would be wrong the next time, too, and hold up all
- * others for good: its owner hears of it, and the rest is written.
- */
-static int write_changes(struct database *database, const struct change_queue *queue)
-{
-    int err = database_begin(database);
-    list_each (struct change, change, &queue->changes, home) {
-        if (err == 0) {
-            change->err = database_run(database, &change->statement, NULL, NULL);
-            err = change->err == -EINVAL ? 0 : change->err; /* its own fault alone */
-        }
-    }
-    err = err < 0 ? err : database_commit(database);
-    if (err < 0) {
-        database_rollback(database);
-    }
-    return err;
-}
-
-static void close_database(struct writer *writer)
-{
-    database_close(writer->database);
-    writer->database = NULL;
-}
-
-/* One attempt for all that was queued. */
-static int write_all(struct writer *writer, enum anew *ret_anew)
-{
-    if (writer->database && database_has_gone(writer->database)) {
-        close_database(writer);
-        *ret_anew = ANEW_GONE;
-    }
-    int err = writer->database ? 0 : open_database(writer, ret_anew, NULL);
-    err = err < 0 ? err : write_changes(writer->database, &writer->writing);
-    /*
-     * A full disk and a lock pass by themselves. Anything else may be damage, which only opening
-     * anew finds (quick_check).
-     */
-    if (err < 0 && err != -ENOSPC && err != -EBUSY) {
-        close_database(writer); /* opened anew, and looked through, the next time */
-    }
-    return err;
-}
 
 /* ---- the thread ------------------------------------------------------------ */
 
@@ -132,6 +69,7 @@ static void take_stock(struct writer *writer, int err)
         change_queue_move(&writer->finished, &writer->writing);
     }
     writer->news.trouble = err;
+    writer->head = writer->file.head;
     wake(writer);
 }
 
@@ -163,18 +101,18 @@ static void rest(struct writer *writer, uint64_t ms)
 static void tidy(struct writer *writer)
 {
     pthread_mutex_unlock(&writer->mutex);
-    database_tidy(writer->database);
+    database_tidy(writer->file.database);
     pthread_mutex_lock(&writer->mutex);
 }
 
 /* With the lock. Until there is something to write, or no more will come. */
 static void wait_for_work(struct writer *writer)
 {
-    while (!writer->stopping && writer->waiting.count == 0) {
+    while (!writer->stopping && change_queue_is_empty(&writer->waiting)) {
         struct timespec at = time_in(IDLE_MS);
-        if (!writer->database || database_untidiness(writer->database) == 0) {
+        if (!writer->file.database || database_untidiness(writer->file.database) == 0) {
             pthread_cond_wait(&writer->woken, &writer->mutex);
-        } else if (wait_until(writer, &at) && writer->waiting.count == 0) {
+        } else if (wait_until(writer, &at) && change_queue_is_empty(&writer->waiting)) {
             tidy(writer);
         }
     }
@@ -186,7 +124,7 @@ static int attempt(struct writer *writer)
     enum anew anew = ANEW_NOT;
     change_queue_move(&writer->writing, &writer->waiting);
     pthread_mutex_unlock(&writer->mutex);
-    int err = write_all(writer, &anew);
+    int err = file_write(&writer->file, &writer->writing, &anew);
     pthread_mutex_lock(&writer->mutex);
     writer->news.anew = anew ? anew : writer->news.anew;
     take_stock(writer, err);
@@ -200,7 +138,7 @@ static void *thread_main(void *arg)
     pthread_mutex_lock(&writer->mutex);
     for (;;) {
         wait_for_work(writer);
-        if (writer->waiting.count == 0) {
+        if (change_queue_is_empty(&writer->waiting)) {
             break;
         }
         int err = attempt(writer);
@@ -212,7 +150,7 @@ static void *thread_main(void *arg)
             continue;
         }
         backoff_reset(&backoff);
-        if (database_untidiness(writer->database) > 1) {
+        if (database_untidiness(writer->file.database) > 1) {
             tidy(writer);
         }
     }
@@ -225,7 +163,7 @@ static void *thread_main(void *arg)
 /* With the lock. */
 static void drop_oldest(struct writer *writer)
 {
-    struct change *oldest = change_queue_take(&writer->waiting);
+    struct change *oldest = change_queue_take_plain(&writer->waiting);
     oldest->tried = true;
     oldest->err = -ENOBUFS;
     change_queue_append(&writer->finished, oldest);
@@ -233,11 +171,17 @@ static void drop_oldest(struct writer *writer)
     wake(writer);
 }
 
-void writer_add(struct writer *writer, struct change *change)
+/* With the lock. What an attempt took may come back, and counts. */
+static bool has_room(const struct writer *writer, const struct change *change)
 {
-    pthread_mutex_lock(&writer->mutex);
+    return !change->chained || writer->waiting.chained + writer->writing.chained < CHAINED_MAX;
+}
+
+/* With the lock. */
+static void add(struct writer *writer, struct change *change)
+{
     change_queue_append(&writer->waiting, change);
-    while (writer->waiting.count > QUEUE_MAX) { /* what an attempt took comes back, too */
+    while (writer->waiting.plain > PLAIN_MAX) { /* what an attempt took comes back, too */
         drop_oldest(writer);
     }
     if (writer->news.trouble < 0) {
@@ -247,7 +191,25 @@ void writer_add(struct writer *writer, struct change *change)
         wake(writer);
     }
     pthread_cond_signal(&writer->woken);
+}
+
+int writer_add(struct writer *writer, struct change *change)
+{
+    pthread_mutex_lock(&writer->mutex);
+    int err = has_room(writer, change) ? 0 : -ENOSPC;
+    if (err == 0) {
+        add(writer, change);
+    }
     pthread_mutex_unlock(&writer->mutex);
+    return err;
+}
+
+struct chain_head writer_head(struct writer *writer)
+{
+    pthread_mutex_lock(&writer->mutex);
+    struct chain_head head = writer->head;
+    pthread_mutex_unlock(&writer->mutex);
+    return head;
 }
 
 void writer_detach(struct writer *writer, const void *arg)
@@ -298,9 +260,7 @@ struct writer *writer_new(const char *path, const char *const *migrations, unsig
         return NULL;
     }
     pthread_condattr_t attributes;
-    writer->path = path;
-    writer->migrations = migrations;
-    writer->schema = schema;
+    writer->file = (struct file){.path = path, .migrations = migrations, .schema = schema};
     change_queue_init(&writer->waiting);
     change_queue_init(&writer->writing);
     change_queue_init(&writer->finished);
@@ -319,14 +279,15 @@ struct writer *writer_new(const char *path, const char *const *migrations, unsig
 
 int writer_open(struct writer *writer, enum anew *ret_anew, struct why *why)
 {
-    int err = open_database(writer, ret_anew, why);
+    int err = file_open(&writer->file, ret_anew, why);
     writer->news.trouble = err;
+    writer->head = writer->file.head;
     return err;
 }
 
 int writer_read(struct writer *writer, const struct statement *statement, row_fn fn, void *arg)
 {
-    return writer->database ? database_run(writer->database, statement, fn, arg) : 0;
+    return writer->file.database ? database_run(writer->file.database, statement, fn, arg) : 0;
 }
 
 int writer_start(struct writer *writer)
@@ -352,12 +313,12 @@ void writer_free(struct writer *writer)
     pthread_mutex_unlock(&writer->mutex);
     if (writer->started) {
         pthread_join(writer->thread, NULL);
-    } else if (writer->waiting.count > 0) {
+    } else if (!change_queue_is_empty(&writer->waiting)) {
         enum anew anew;
         change_queue_move(&writer->writing, &writer->waiting);
-        write_all(writer, &anew);
+        file_write(&writer->file, &writer->writing, &anew);
     }
-    database_close(writer->database);
+    file_close(&writer->file);
     change_queue_clear(&writer->waiting);
     change_queue_clear(&writer->writing);
     change_queue_clear(&writer->finished);

@@ -9,13 +9,12 @@
 #define PAMTUNNEL_VPS_STORE_WRITER_H
 
 #include "base/why.h"
+#include "vps/store/chain.h"
 #include "vps/store/change_queue.h"
+#include "vps/store/file.h"
 #include "vps/store/statement.h"
 
 struct writer;
-
-/* Why there is another file than before. */
-enum anew { ANEW_NOT, ANEW_DAMAGED, ANEW_GONE };
 
 /* How the file is, since it was asked the last time. */
 struct writer_news {
@@ -36,8 +35,13 @@ int writer_read(struct writer *writer, const struct statement *statement, row_fn
 /* Starts the thread. 0 or -errno. */
 int writer_start(struct writer *writer);
 
-/* Takes a change of change_new(). Of too many the oldest one is lost, and its owner told so. */
-void writer_add(struct writer *writer, struct change *change);
+/*
+ * Takes a change of change_new(): 0. Of too many the oldest one is lost, and its owner told so.
+ * Chained ones are not lost: -ENOSPC, and it is not taken, while too many wait.
+ */
+int writer_add(struct writer *writer, struct change *change);
+/* Where the chain ends, of what owners have been or are being told of. */
+struct chain_head writer_head(struct writer *writer);
 /* The callbacks of this owner do not run any more. */
 void writer_detach(struct writer *writer, const void *arg);
 /* Has the news, and calls whoever is to be told of a change, who may add and detach. */

@@ -1,0 +1,267 @@
+/*
+ * Rows are on their way from audit_record() until the store tells what came of them, in the order
+ * in which they were recorded. A barrier stands behind the last row that there was when it was
+ * put up, and opens when no row in front of it is under way. The store tells of a row's first
+ * attempt alone, so that a disk that is full holds nobody up for longer than that; and one that
+ * says nothing at all for AUDIT_PATIENCE_MS has a barrier open by itself, or nobody would be told
+ * of anything any more.
+ *
+ * Re-entrancy: done and fn may record, put up barriers and detach. Rows and barriers are taken out
+ * of their lists before they are told, and whoever walks a list begins at its front each time.
+ */
+#include "vps/audit/audit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/timer.h"
+
+struct audit {
+    struct audit_options options;
+    struct list rows;     /* under way, the oldest first */
+    struct list barriers; /* the oldest first */
+    struct timer *timer;  /* of the first barrier */
+    uint64_t recorded;    /* rows so far */
+    int last_err;         /* of the row that was told of last */
+};
+
+struct row_under_way {
+    struct list home;
+    struct audit *audit;
+    uint64_t number;
+    audit_done_fn done; /* NULL: nobody wants to know */
+    void *arg;
+};
+
+struct barrier {
+    struct list home;
+    uint64_t behind; /* the row of this number */
+    uint64_t until_ms;
+    audit_done_fn fn;
+    void *arg;
+};
+
+/* ---- what the store tells -------------------------------------------------- */
+
+static bool is_open(const struct audit *audit, const struct barrier *barrier)
+{
+    const struct list *first = audit->rows.next;
+    return first == &audit->rows ||
+           list_owner(first, struct row_under_way, home)->number > barrier->behind;
+}
+
+static struct barrier *first_barrier(const struct audit *audit)
+{
+    struct list *first = audit->barriers.next;
+    return first == &audit->barriers ? NULL : list_owner(first, struct barrier, home);
+}
+
+static void take_down(struct barrier *barrier, int err)
+{
+    audit_done_fn fn = barrier->fn;
+    void *arg = barrier->arg;
+    list_remove(&barrier->home);
+    free(barrier);
+    fn(arg, err);
+}
+
+static void watch_first(struct audit *audit)
+{
+    const struct barrier *barrier = first_barrier(audit);
+    uint64_t now = clock_ms();
+    if (barrier) {
+        timer_set(audit->timer, barrier->until_ms > now ? barrier->until_ms - now : 0);
+    } else {
+        timer_stop(audit->timer);
+    }
+}
+
+static void open_barriers(struct audit *audit)
+{
+    struct barrier *barrier;
+    while ((barrier = first_barrier(audit)) && is_open(audit, barrier)) {
+        take_down(barrier, audit->last_err);
+    }
+    watch_first(audit);
+}
+
+static void on_patience_over(void *arg)
+{
+    struct audit *audit = arg;
+    struct barrier *barrier;
+    while ((barrier = first_barrier(audit)) && clock_ms() >= barrier->until_ms) {
+        take_down(barrier, -ETIMEDOUT);
+    }
+    watch_first(audit);
+}
+
+static void on_written(void *arg, int err)
+{
+    struct row_under_way *row = arg;
+    struct audit *audit = row->audit;
+    audit_done_fn done = row->done;
+    void *done_arg = row->arg;
+    list_remove(&row->home);
+    free(row);
+    audit->last_err = err;
+    if (done) {
+        done(done_arg, err);
+    }
+    open_barriers(audit);
+}
+
+/* ---- recording ------------------------------------------------------------- */
+
+/* syslog's, of what CEF calls severity. */
+static const char *priority_of(unsigned severity)
+{
+    return severity >= 9 ? "3" : severity >= 7 ? "4" : severity >= 5 ? "5" : "6";
+}
+
+static void say_in_journal(const struct audit *audit, const struct audit_entry *entry,
+                           const struct chain_row *row)
+{
+    const struct audit_event_row *event = audit_event_row(entry->what);
+    char message[256], address[ADDR_HOST_MAX];
+    snprintf(message, sizeof message, "%s: %s%s%s", event->word, event->sentence,
+             row->person[0] ? ": " : "", row->person);
+    const struct journal_field fields[] = {
+        {"MESSAGE", message},
+        {"MESSAGE_ID", event->id},
+        {"PRIORITY", priority_of(event->severity)},
+        {"SYSLOG_IDENTIFIER", "vps-agent"},
+        {"PAMTUNNEL_EVENT", event->word},
+        {"PAMTUNNEL_SESSION", row->session},
+        {"PAMTUNNEL_USER", row->person},
+        {"PAMTUNNEL_TARGET", row->target},
+        {"PAMTUNNEL_GATEWAY", row->gateway},
+        {"PAMTUNNEL_ADDRESS", entry->address ? addr_host_text(entry->address, address) : NULL},
+        {"PAMTUNNEL_RECORD", row->body},
+    };
+    if (audit->options.journal) {
+        journal_send(audit->options.journal, fields, sizeof fields / sizeof *fields);
+    }
+}
+
+/* A gateway's name and a session's id are ours, but a log may be read by a program that trusts it. */
+static const char *bounded(const char *text, char *dst, size_t cap)
+{
+    struct text copy = text_over(dst, cap);
+    text_add(&copy, "%s", text ? text : "");
+    text_make_visible(dst);
+    return dst;
+}
+
+static int append(struct audit *audit, const struct audit_entry *entry, struct row_under_way *row)
+{
+    char person[OWNER_TEXT_MAX] = "", target[AUDIT_TARGET_MAX], gateway[128], session[64];
+    char body[AUDIT_BODY_MAX];
+    struct text text = text_over(body, sizeof body);
+    audit_entry_write(entry, &text);
+    const struct chain_row columns = {
+        .at_ms = entry->at_ms ? entry->at_ms : clock_unix_ms(),
+        .what = audit_event_row(entry->what)->word,
+        .person = entry->owner ? owner_text(entry->owner, person) : person,
+        .target = audit_entry_target(entry, target),
+        .gateway = bounded(entry->gateway, gateway, sizeof gateway),
+        .session = bounded(entry->session, session, sizeof session),
+        .body = body,
+    };
+    say_in_journal(audit, entry, &columns);
+    return store_append(audit->options.store, &columns, on_written, row);
+}
+
+int audit_record(struct audit *audit, const struct audit_entry *entry, audit_done_fn done,
+                 void *arg)
+{
+    if (!audit) {
+        return -ENODEV;
+    }
+    struct row_under_way *row = malloc(sizeof *row);
+    int err = row ? append(audit, entry, row) : -ENOMEM;
+    if (err < 0) {
+        free(row);
+        log_error(audit->options.log, "audit: %s is lost: %s", audit_event_row(entry->what)->word,
+                  strerror(-err));
+        audit->last_err = err;
+        return err;
+    }
+    *row = (struct row_under_way){
+        .audit = audit, .number = ++audit->recorded, .done = done, .arg = arg};
+    list_append(&audit->rows, &row->home);
+    return 0;
+}
+
+/* Without memory for it nobody waits: who is told too early is better off than who is not told. */
+void audit_barrier(struct audit *audit, audit_done_fn fn, void *arg)
+{
+    struct barrier *barrier = audit && !list_is_empty(&audit->rows) ? malloc(sizeof *barrier)
+                                                                    : NULL;
+    if (!barrier) {
+        fn(arg, audit ? audit->last_err : 0);
+        return;
+    }
+    *barrier = (struct barrier){.behind = audit->recorded,
+                                .until_ms = clock_ms() + AUDIT_PATIENCE_MS,
+                                .fn = fn,
+                                .arg = arg};
+    list_append(&audit->barriers, &barrier->home);
+    watch_first(audit);
+}
+
+void audit_detach(struct audit *audit, const void *arg)
+{
+    if (!audit) {
+        return;
+    }
+    list_each (struct row_under_way, row, &audit->rows, home) {
+        row->done = row->arg == arg ? NULL : row->done;
+    }
+    list_each (struct barrier, barrier, &audit->barriers, home) {
+        if (barrier->arg == arg) {
+            list_remove(&barrier->home);
+            free(barrier);
+        }
+    }
+}
+
+/* ---- life ------------------------------------------------------------------ */
+
+struct audit *audit_new(const struct audit_options *options)
+{
+    struct audit *audit = calloc(1, sizeof *audit);
+    if (!audit) {
+        return NULL;
+    }
+    audit->options = *options;
+    list_init(&audit->rows);
+    list_init(&audit->barriers);
+    audit->timer = timer_new(options->loop, on_patience_over, audit);
+    if (!audit->timer) {
+        free(audit);
+        return NULL;
+    }
+    return audit;
+}
+
+void audit_free(struct audit *audit)
+{
+    if (!audit) {
+        return;
+    }
+    list_each (struct row_under_way, row, &audit->rows, home) {
+        store_detach(audit->options.store, row);
+        list_remove(&row->home);
+        free(row);
+    }
+    list_each (struct barrier, barrier, &audit->barriers, home) {
+        list_remove(&barrier->home);
+        free(barrier);
+    }
+    timer_free(audit->timer);
+    free(audit);
+}

@@ -1,0 +1,59 @@
+/*
+ * audit: what happened, recorded before anybody is told of it. A record is handed to the store
+ * (vps/store), whose thread writes it behind the one before; nobody on the loop waits for that.
+ *
+ * Who may go on only when something is on the disk has `done` called then. Everybody else has
+ * what goes out to people wait at a barrier, which opens when all that was recorded until then
+ * is on the disk: in one place of each service that carries answers.
+ *
+ * All functions accept NULL: nothing is recorded, and nobody waits.
+ */
+#ifndef PAMTUNNEL_VPS_AUDIT_AUDIT_H
+#define PAMTUNNEL_VPS_AUDIT_AUDIT_H
+
+#include <uv.h>
+
+#include "base/journal.h"
+#include "base/log.h"
+#include "vps/audit/entry.h"
+#include "vps/store/store.h"
+
+struct audit;
+
+/* A disk that does not say for this long whether it has written is one that cannot. */
+enum { AUDIT_PATIENCE_MS = 10000 };
+
+struct audit_options {
+    uv_loop_t *loop;
+    struct store *store;     /* as what follows, outlives the audit */
+    struct journal *journal; /* or NULL */
+    const struct log *log;
+};
+
+/* NULL when out of memory. */
+struct audit *audit_new(const struct audit_options *options);
+/* Nobody is called back any more; what was recorded is still written. */
+void audit_free(struct audit *audit);
+
+/*
+ * Called once, from the loop: 0, it is on the disk; or -errno, it could not be written at the
+ * first attempt, and is tried again. It may record, wait and detach, but not free the audit.
+ */
+typedef void (*audit_done_fn)(void *arg, int err);
+
+/*
+ * Records it. done may be NULL, and is never called from inside here. 0; or -errno, and done is
+ * not called: -ENODEV without an audit, others if there is no room for it, which is in the log.
+ */
+int audit_record(struct audit *audit, const struct audit_entry *entry, audit_done_fn done,
+                 void *arg);
+/*
+ * Calls fn when all that was recorded so far is on the disk, or cannot be written, at the latest
+ * after AUDIT_PATIENCE_MS (-ETIMEDOUT): from inside here, if nothing is under way. Several are
+ * called in the order in which they came.
+ */
+void audit_barrier(struct audit *audit, audit_done_fn fn, void *arg);
+/* No callback of this arg's is called any more. */
+void audit_detach(struct audit *audit, const void *arg);
+
+#endif

@@ -1,0 +1,538 @@
+/*
+ * A request on hold moves in advance() alone: after a consent, when the settings are others, when
+ * its gateway comes back. There it is asked afresh what would come of it (sessions_ask()), with the
+ * consents that it has by now; so whatever changed meanwhile counts, and there is one place that
+ * decides. That place compares, too, what was asked for and what would be opened: those who agreed
+ * saw the machine that the name stood for then.
+ *
+ * Re-entrancy: everything happens on the loop's thread. Watchers call none of the verbs, so that
+ * what is told needs no queue. finish() frees the request: nobody touches it after advance(),
+ * and loops over all of them know the next one before they act on one. Opening a session tells the
+ * sessions' watchers, this file's on_session() among them: it only acts on a gateway that came,
+ * which no opening causes.
+ */
+#include "vps/consent/holds.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/text.h"
+#include "base/timer.h"
+#include "vps/consent/approver.h"
+#include "vps/consent/hold_run.h"
+#include "vps/consent/patience.h"
+
+enum { FATES_MAX = 64 };
+
+struct holds {
+    struct holds_options options;
+    struct holds_factor factor;
+    struct list list;
+    unsigned count;
+    struct timer *timer; /* of the one that expires next */
+    struct patience patience;
+    struct hold_watcher watchers[HOLD_WATCHERS_MAX];
+    unsigned watcher_count;
+    struct {
+        char id[HOLD_ID_SIZE + 1];
+        enum hold_state state;
+    } fates[FATES_MAX]; /* of the latest, in a ring */
+    unsigned next_fate;
+};
+
+/* ---- telling ---------------------------------------------------------------- */
+
+int holds_watch(struct holds *holds, struct hold_watcher watcher)
+{
+    if (holds->watcher_count == HOLD_WATCHERS_MAX) {
+        return -ENOSPC;
+    }
+    holds->watchers[holds->watcher_count++] = watcher;
+    return 0;
+}
+
+void holds_unwatch(struct holds *holds, const void *arg)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < holds->watcher_count; i++) {
+        if (holds->watchers[i].arg != arg) {
+            holds->watchers[kept++] = holds->watchers[i];
+        }
+    }
+    holds->watcher_count = kept;
+}
+
+static void tell(struct holds *holds, struct hold *hold, struct hold_event event)
+{
+    struct hold_view view;
+    hold_view(hold, &view);
+    event.hold = hold;
+    event.view = &view;
+    for (unsigned i = 0; i < holds->watcher_count; i++) {
+        holds->watchers[i].event(holds->watchers[i].arg, &event);
+    }
+}
+
+/* ---- states ----------------------------------------------------------------- */
+
+static void set_timer(struct holds *holds)
+{
+    uint64_t first_ms = UINT64_MAX, now_ms = clock_ms();
+    for (struct hold *hold = holds_next(holds, NULL); hold; hold = holds_next(holds, hold)) {
+        first_ms = hold_expires_ms(hold) < first_ms ? hold_expires_ms(hold) : first_ms;
+    }
+    if (first_ms == UINT64_MAX) {
+        timer_stop(holds->timer);
+    } else {
+        timer_set(holds->timer, first_ms > now_ms ? first_ms - now_ms : 0);
+    }
+}
+
+static void move(struct holds *holds, struct hold *hold, enum hold_state to)
+{
+    enum hold_state from = hold_state(hold);
+    if (from != to) {
+        hold_move(hold, to, NULL, NULL, holds->options.log);
+        tell(holds, hold, (struct hold_event){.kind = HOLD_CHANGED, .from = from, .to = to});
+    }
+}
+
+static void remember(struct holds *holds, const struct hold *hold, enum hold_state state)
+{
+    struct hold_view view;
+    unsigned at = holds->next_fate++ % FATES_MAX;
+    hold_view(hold, &view);
+    strcpy(holds->fates[at].id, view.id);
+    holds->fates[at].state = state;
+}
+
+/* How it ends. */
+struct end {
+    enum hold_state state;
+    const struct owner *by;
+    const char *reason;
+    struct session *session;
+};
+
+static void finish(struct holds *holds, struct hold *hold, const struct end *end)
+{
+    enum hold_state from = hold_state(hold);
+    list_remove(hold_home(hold)); /* whoever looks meanwhile does not find it */
+    holds->count--;
+    remember(holds, hold, end->state);
+    hold_move(hold, end->state, end->by, end->reason, holds->options.log);
+    tell(holds, hold,
+         (struct hold_event){.kind = HOLD_CHANGED,
+                             .from = from,
+                             .to = end->state,
+                             .by = end->by,
+                             .session = end->session});
+    hold_free(hold);
+    set_timer(holds);
+}
+
+static void finish_for(struct holds *holds, struct hold *hold, enum hold_state state,
+                       const char *reason)
+{
+    finish(holds, hold, &(struct end){.state = state, .reason = reason});
+}
+
+static void on_timer(void *arg)
+{
+    struct holds *holds = arg;
+    uint64_t now_ms = clock_ms();
+    struct hold *hold = holds_next(holds, NULL), *next;
+    for (; hold; hold = next) {
+        next = holds_next(holds, hold);
+        if (hold_expires_ms(hold) <= now_ms) {
+            finish_for(holds, hold, HOLD_EXPIRED, NULL);
+        }
+    }
+    set_timer(holds);
+}
+
+/* ---- moving on --------------------------------------------------------------- */
+
+static void grant(struct holds *holds, struct hold *hold, const struct session_request *request)
+{
+    struct session *session;
+    struct why why = {""};
+    int err = sessions_open(holds->options.sessions, request, &session, &why);
+    if (err < 0) {
+        finish_for(holds, hold, HOLD_REFUSED, why.text);
+    } else {
+        finish(holds, hold, &(struct end){.state = HOLD_GRANTED, .session = session});
+    }
+}
+
+/* What it still lacks is asked for, if there is anybody left to ask. */
+static void ask(struct holds *holds, struct hold *hold)
+{
+    struct hold_view view;
+    hold_view(hold, &view);
+    const struct consents *needed = &view.request->needed;
+    if (needed->second_factor && !view.request->given.second_factor) {
+        move(holds, hold, HOLD_ASKING_FACTOR);
+    } else if (approvers_count(holds->options.people, hold_owner(hold)) < needed->approvals) {
+        finish_for(holds, hold, HOLD_WITHDRAWN, "Not enough people are left who could approve it.");
+    } else {
+        move(holds, hold, HOLD_ASKING_APPROVAL);
+    }
+}
+
+/* It cannot be opened now. Is that for good? */
+static void put_off(struct holds *holds, struct hold *hold, int err, const char *reason)
+{
+    bool complete = hold_is_complete(hold);
+    if (err == -EACCES || err == -EINVAL) { /* no rule allows it any more, or it is another name */
+        finish_for(holds, hold, HOLD_WITHDRAWN, reason);
+    } else if (complete && (err == -ENOTCONN || err == -ENOENT)) {
+        move(holds, hold, HOLD_READY);
+    } else if (complete) {
+        finish_for(holds, hold, HOLD_REFUSED, reason);
+    } /* else there is time */
+}
+
+/* As far as it gets. */
+static void advance(struct holds *holds, struct hold *hold)
+{
+    struct why why = {""};
+    hold_recount(hold, holds->options.people);
+    const struct session_request typed = hold_request(hold);
+    struct session_request resolved = typed;
+    int err = sessions_ask(holds->options.sessions, &resolved, &why);
+    if (err < 0 && err != -ENOKEY) {
+        put_off(holds, hold, err, why.text);
+    } else if (!hold_is_for(hold, &resolved)) {
+        finish_for(holds, hold, HOLD_WITHDRAWN,
+                   "That name stands for another machine now. Please ask again.");
+    } else if (err == -ENOKEY) {
+        hold_renew(hold, &resolved);
+        ask(holds, hold);
+    } else {
+        hold_renew(hold, &resolved);
+        grant(holds, hold, &typed);
+    }
+}
+
+void holds_settings_changed(struct holds *holds)
+{
+    struct hold *hold = holds_next(holds, NULL), *next;
+    for (; hold; hold = next) {
+        char id[HOLD_ID_SIZE + 1];
+        struct hold_view view;
+        next = holds_next(holds, hold);
+        hold_view(hold, &view);
+        strcpy(id, view.id);
+        advance(holds, hold);
+        if (holds_find(holds, id)) {
+            tell(holds, hold, (struct hold_event){.kind = HOLD_RENEWED});
+        }
+    }
+}
+
+static void on_session(void *arg, const struct session_event *event)
+{
+    struct holds *holds = arg;
+    struct hold *hold = event->kind == SESSION_GATEWAY_CAME ? holds_next(holds, NULL) : NULL, *next;
+    for (; hold; hold = next) {
+        next = holds_next(holds, hold);
+        if (hold_state(hold) == HOLD_READY) {
+            advance(holds, hold);
+        }
+    }
+}
+
+void holds_end_all(struct holds *holds)
+{
+    struct hold *hold;
+    while ((hold = holds_next(holds, NULL))) {
+        finish_for(holds, hold, HOLD_WITHDRAWN,
+                   "The server is being stopped. Please ask again in a moment.");
+    }
+}
+
+/* ---- asking ------------------------------------------------------------------ */
+
+void holds_use_factor(struct holds *holds, struct holds_factor factor)
+{
+    holds->factor = factor;
+}
+
+/* 0: it is given, or not needed; -EINPROGRESS: it can be asked for. */
+static int check_factor(const struct holds *holds, struct session_request *request, struct why *why)
+{
+    const struct holds_factor *factor = &holds->factor;
+    if (!request->needed.second_factor) {
+        return 0;
+    }
+    if (!factor->check) {
+        return why_set(why, -ENOKEY, "This needs a second factor, which this server cannot take.");
+    }
+    int err = factor->check(factor->arg, &request->owner, why);
+    request->given.second_factor = err == 0;
+    return err == 0 || err == -EINPROGRESS ? err : -ENOKEY;
+}
+
+static int check_approvers(const struct holds *holds, const struct session_request *request,
+                           struct why *why)
+{
+    unsigned needed = request->needed.approvals;
+    unsigned count = approvers_count(holds->options.people, &request->owner);
+    if (count >= needed) {
+        return 0;
+    }
+    if (count == 0) {
+        return why_set(why, -ENOKEY,
+                       "This needs somebody's approval, and there is nobody who could give it: an "
+                       "administrator has to name an approver in the policy.");
+    }
+    return why_set(why, -ENOKEY,
+                   "This needs the approval of %u people, and there %s only %u who could give it: "
+                   "an administrator has to name more approvers in the policy.",
+                   needed, count == 1 ? "is" : "are", count);
+}
+
+static unsigned count_of(struct holds *holds, const struct owner *owner)
+{
+    unsigned count = 0;
+    for (struct hold *hold = holds_next(holds, NULL); hold; hold = holds_next(holds, hold)) {
+        count += approver_is_same(holds->options.people, hold_owner(hold), owner);
+    }
+    return count;
+}
+
+static int check_room(struct holds *holds, const struct owner *owner, struct why *why)
+{
+    if (count_of(holds, owner) >= HOLDS_PER_PERSON) {
+        return why_set(why, -EBUSY,
+                       "You are waiting for %d approvals already. Withdraw a request first, or "
+                       "wait until one is decided.",
+                       HOLDS_PER_PERSON);
+    }
+    if (holds->count >= HOLDS_MAX) {
+        return why_set(why, -EBUSY,
+                       "Too many requests are waiting for approval on this server. Try again "
+                       "later.");
+    }
+    return 0;
+}
+
+static void withdraw_same(struct holds *holds, const struct session_request *resolved)
+{
+    struct hold *hold = holds_next(holds, NULL), *next;
+    for (; hold; hold = next) {
+        next = holds_next(holds, hold);
+        if (hold_is_for(hold, resolved)) {
+            finish(holds, hold,
+                   &(struct end){.state = HOLD_WITHDRAWN,
+                                 .by = &resolved->owner,
+                                 .reason = "The same was asked for again."});
+        }
+    }
+}
+
+static void log_asked(const struct holds *holds, const struct hold *hold)
+{
+    struct hold_view view;
+    char person[OWNER_TEXT_MAX], target[TARGET_TEXT_MAX];
+    hold_view(hold, &view);
+    const struct session_request *request = view.request;
+    target_format(request->target.host, request->target.port, target);
+    log_info(holds->options.log,
+             "request %s: %s to %s through gateway %s for %s needs%s approval of %u%s%s", view.id,
+             kind_name(request->kind), target, request->target.gateway,
+             owner_text(&request->owner, person),
+             request->needed.second_factor ? " a second factor and the" : " the",
+             request->needed.approvals, request->reason[0] ? "; why: " : "", request->reason);
+}
+
+static int add(struct holds *holds, const struct session_request *typed,
+               const struct session_request *resolved, struct hold **ret_hold, struct why *why)
+{
+    const struct holds_options *options = &holds->options;
+    uint64_t expires_ms = clock_ms() + (uint64_t)options->settings->approval_timeout * 1000;
+    if (!patience_take(&holds->patience, &resolved->owner, clock_ms())) {
+        return why_set(why, -EBUSY,
+                       "You have asked very often in a short time. Try again in %d min.",
+                       PATIENCE_EACH_MS / 60000);
+    }
+    withdraw_same(holds, resolved);
+    int err = check_room(holds, &resolved->owner, why);
+    if (err < 0) {
+        return err;
+    }
+    struct hold *hold = hold_new(typed, resolved, expires_ms);
+    if (!hold) {
+        return why_set(why, -ENOMEM, "The server is out of memory or of random numbers.");
+    }
+    list_append(&holds->list, hold_home(hold));
+    holds->count++;
+    log_asked(holds, hold);
+    if (resolved->given.second_factor || !resolved->needed.second_factor) {
+        hold_move(hold, HOLD_ASKING_APPROVAL, NULL, NULL, options->log);
+    }
+    set_timer(holds);
+    tell(holds, hold, (struct hold_event){.kind = HOLD_ASKED});
+    *ret_hold = hold;
+    return -EINPROGRESS;
+}
+
+/* With -ENOKEY of sessions_open(): what is missing can be asked for, or is here already. */
+static int ask_for(struct holds *holds, const struct session_request *request,
+                   struct session **ret_session, struct hold **ret_hold, struct why *why)
+{
+    struct session_request resolved = *request, typed = *request;
+    int err = sessions_ask(holds->options.sessions, &resolved, why);
+    if (err != -ENOKEY) {
+        return err; /* cannot be: it was asked a moment ago */
+    }
+    int factor = check_factor(holds, &resolved, why);
+    if (factor == 0 && resolved.needed.approvals == 0) {
+        typed.given = resolved.given;
+        return sessions_open(holds->options.sessions, &typed, ret_session, why);
+    }
+    err = factor == -EINPROGRESS ? 0 : factor;
+    err = err < 0 ? err : check_approvers(holds, &resolved, why);
+    err = err < 0 ? err : add(holds, &typed, &resolved, ret_hold, why);
+    if (err != -EINPROGRESS) {
+        sessions_refuse(holds->options.sessions, &resolved, why->text);
+    }
+    return err;
+}
+
+int holds_open(struct holds *holds, const struct session_request *request,
+               struct session **ret_session, struct hold **ret_hold, struct why *why)
+{
+    int err = sessions_open(holds->options.sessions, request, ret_session, why);
+    return err == -ENOKEY ? ask_for(holds, request, ret_session, ret_hold, why) : err;
+}
+
+/* ---- deciding ---------------------------------------------------------------- */
+
+unsigned holds_take_factor(struct holds *holds, const struct owner *owner)
+{
+    unsigned count = 0;
+    struct hold *hold = holds_next(holds, NULL), *next;
+    for (; hold; hold = next) {
+        next = holds_next(holds, hold);
+        if (hold_state(hold) == HOLD_ASKING_FACTOR &&
+            approver_is_same(holds->options.people, hold_owner(hold), owner)) {
+            hold_give_factor(hold);
+            tell(holds, hold, (struct hold_event){.kind = HOLD_GIVEN});
+            advance(holds, hold);
+            count++;
+        }
+    }
+    return count;
+}
+
+int holds_approve(struct holds *holds, struct hold *hold, const struct owner *by)
+{
+    int err = approver_check(holds->options.people, hold_owner(hold), by);
+    if (err < 0) {
+        return err;
+    }
+    if (hold_state(hold) != HOLD_ASKING_APPROVAL) {
+        return hold_state(hold) == HOLD_ASKING_FACTOR ? -EAGAIN : -EALREADY;
+    }
+    err = hold_approve(hold, by, holds->options.people);
+    if (err < 0) {
+        return err;
+    }
+    struct hold_view view;
+    char person[OWNER_TEXT_MAX];
+    hold_view(hold, &view);
+    log_info(holds->options.log, "request %s: approved by %s, %u of %u", view.id,
+             owner_text(by, person), view.approvals, view.request->needed.approvals);
+    tell(holds, hold, (struct hold_event){.kind = HOLD_GIVEN, .by = by});
+    advance(holds, hold);
+    return 0;
+}
+
+int holds_deny(struct holds *holds, struct hold *hold, const struct owner *by)
+{
+    int err = approver_check(holds->options.people, hold_owner(hold), by);
+    if (err < 0 && err != -ENOENT) {
+        return err;
+    }
+    finish(holds, hold, &(struct end){.state = HOLD_DENIED, .by = by});
+    return 0;
+}
+
+void holds_withdraw(struct holds *holds, struct hold *hold, const struct owner *by)
+{
+    finish(holds, hold, &(struct end){.state = HOLD_WITHDRAWN, .by = by});
+}
+
+/* ---- looking ----------------------------------------------------------------- */
+
+struct hold *holds_next(struct holds *holds, struct hold *after)
+{
+    struct list *at = after ? hold_home(after)->next : holds->list.next;
+    return at == &holds->list ? NULL : hold_of(at);
+}
+
+struct hold *holds_find(struct holds *holds, const char *id)
+{
+    struct hold *hold = NULL;
+    while ((hold = holds_next(holds, hold))) {
+        struct hold_view view;
+        hold_view(hold, &view);
+        if (strcmp(view.id, id) == 0) {
+            break;
+        }
+    }
+    return hold;
+}
+
+bool holds_fate(const struct holds *holds, const char *id, enum hold_state *ret_state)
+{
+    for (unsigned i = 0; i < FATES_MAX; i++) {
+        if (id[0] && strcmp(holds->fates[i].id, id) == 0) {
+            *ret_state = holds->fates[i].state;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- life -------------------------------------------------------------------- */
+
+int holds_new(const struct holds_options *options, struct holds **ret_holds)
+{
+    struct holds *holds = calloc(1, sizeof *holds);
+    if (!holds) {
+        return -ENOMEM;
+    }
+    holds->options = *options;
+    list_init(&holds->list);
+    holds->timer = timer_new(options->loop, on_timer, holds);
+    int err = holds->timer
+                  ? sessions_watch(options->sessions,
+                                   (struct session_watcher){.event = on_session, .arg = holds})
+                  : -ENOMEM;
+    if (err < 0) {
+        holds_free(holds);
+        return err;
+    }
+    *ret_holds = holds;
+    return 0;
+}
+
+void holds_free(struct holds *holds)
+{
+    struct hold *hold;
+    if (!holds) {
+        return;
+    }
+    sessions_unwatch(holds->options.sessions, holds);
+    while ((hold = holds_next(holds, NULL))) {
+        hold_free(hold);
+    }
+    timer_free(holds->timer);
+    free(holds);
+}

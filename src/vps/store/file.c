@@ -1,0 +1,119 @@
+#include "vps/store/file.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+
+/* ---- the chain ------------------------------------------------------------- */
+
+/*
+ * Where a file was lost, its chain's last row that this process knew of is said in the first one of
+ * the next: whoever finds the old file can tell whether it is whole.
+ */
+static int say_anew(struct file *file, struct chain_head *head)
+{
+    char hash[2 * CRYPTO_HASH_SIZE + 1], body[160];
+    crypto_hex(file->head.hash, sizeof file->head.hash, hash);
+    snprintf(body, sizeof body, "{\"because\":\"%s\",\"last_seq\":%lld,\"last_hash\":\"%s\"}",
+             file->unsaid == ANEW_DAMAGED ? "damaged" : "gone", (long long)file->head.seq, hash);
+    struct statement statement = chain_statement(
+        &(struct chain_row){.at_ms = clock_unix_ms(), .what = CHAIN_BEGUN, .body = body});
+    return chain_append(file->database, head, &statement);
+}
+
+/* A schema without a chain is all right. */
+static int load_chain(struct file *file, struct chain_head *ret_head)
+{
+    int err = chain_load(file->database, ret_head);
+    if (err == 0 && file->unsaid) {
+        return say_anew(file, ret_head);
+    }
+    return err == -EINVAL ? 0 : err;
+}
+
+/* ---- the file -------------------------------------------------------------- */
+
+void file_close(struct file *file)
+{
+    database_close(file->database);
+    file->database = NULL;
+}
+
+static int open_database(struct file *file, struct why *why)
+{
+    return database_open(file->path, file->migrations, file->schema, &file->database, why);
+}
+
+static int open_or_begin(struct file *file, enum anew *ret_anew, struct why *why)
+{
+    int err = open_database(file, why);
+    if (err == -EUCLEAN) {
+        err = database_put_aside(file->path);
+        if (err == 0) {
+            *ret_anew = file->unsaid = ANEW_DAMAGED;
+            err = open_database(file, why);
+        }
+    }
+    return err;
+}
+
+int file_open(struct file *file, enum anew *ret_anew, struct why *why)
+{
+    struct change_queue none;
+    int err = open_or_begin(file, ret_anew, why);
+    change_queue_init(&none);
+    if (err == 0 && file->unsaid) {
+        return file_write(file, &none, ret_anew);
+    }
+    if (err == 0) {
+        load_chain(file, &file->head); /* if that fails, so does what comes, and says it */
+    }
+    return err;
+}
+
+/*
+ * A statement that is wrong in itself (-EINVAL) would be wrong the next time, too, and hold up all
+ * others for good: its owner hears of it, and the rest is written. Where the chain ends is read
+ * each time, so that a row that somebody else put there holds up none of ours.
+ */
+static int make_changes(struct file *file, const struct change_queue *changes)
+{
+    struct chain_head head = {0};
+    int err = database_begin(file->database);
+    err = err < 0 ? err : load_chain(file, &head);
+    list_each (struct change, change, &changes->changes, home) {
+        if (err == 0) {
+            change->err = change->chained
+                              ? chain_append(file->database, &head, &change->statement)
+                              : database_run(file->database, &change->statement, NULL, NULL);
+            err = change->err == -EINVAL ? 0 : change->err; /* its own fault alone */
+        }
+    }
+    err = err < 0 ? err : database_commit(file->database);
+    if (err < 0) {
+        database_rollback(file->database);
+        return err;
+    }
+    file->head = head;
+    file->unsaid = ANEW_NOT;
+    return 0;
+}
+
+int file_write(struct file *file, const struct change_queue *changes, enum anew *ret_anew)
+{
+    if (file->database && database_has_gone(file->database)) {
+        file_close(file);
+        *ret_anew = file->unsaid = ANEW_GONE;
+    }
+    int err = file->database ? 0 : open_or_begin(file, ret_anew, NULL);
+    err = err < 0 ? err : make_changes(file, changes);
+    /*
+     * A full disk and a lock pass by themselves. Anything else may be damage, which only opening
+     * anew finds (quick_check).
+     */
+    if (err < 0 && err != -ENOSPC && err != -EBUSY) {
+        file_close(file); /* opened anew, and looked through, the next time */
+    }
+    return err;
+}

@@ -1,0 +1,38 @@
+/*
+ * file: the database of a store with what may befall it, for the thread that writes: it cannot be
+ * opened now, it is damaged and put aside, it was taken away. 0 or -errno, as database_open() has
+ * them.
+ */
+#ifndef PAMTUNNEL_VPS_STORE_FILE_H
+#define PAMTUNNEL_VPS_STORE_FILE_H
+
+#include "base/why.h"
+#include "vps/store/chain.h"
+#include "vps/store/change_queue.h"
+#include "vps/store/database.h"
+
+/* Why there is another file than before. */
+enum anew { ANEW_NOT, ANEW_DAMAGED, ANEW_GONE };
+
+struct file {
+    const char *path;
+    const char *const *migrations;
+    unsigned schema;
+    struct database *database; /* NULL: cannot be opened */
+    struct chain_head head;    /* as it was last seen */
+    enum anew unsaid;          /* the chain has yet to tell */
+};
+
+/*
+ * Opens it, and begins it anew if it is damaged: then *ret_anew says so, as does the first row of
+ * its chain.
+ */
+int file_open(struct file *file, enum anew *ret_anew, struct why *why);
+/*
+ * Makes all changes in one transaction, or none of them: one attempt. Each has its err. Opens the
+ * file first if it is to be opened.
+ */
+int file_write(struct file *file, const struct change_queue *changes, enum anew *ret_anew);
+void file_close(struct file *file);
+
+#endif
