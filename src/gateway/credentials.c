@@ -106,23 +106,6 @@ static struct credentials begin(const struct gateway_settings *settings)
     return credentials;
 }
 
-int credentials_load(const struct gateway_settings *settings, struct credentials *ret_credentials,
-                     struct why *why)
-{
-    struct credentials credentials = begin(settings);
-    int err = 0;
-    if (settings->tunnel_key.given) {
-        take_set(settings, &credentials);
-    } else {
-        err = read_kept(&credentials, why);
-    }
-    if (err == 0) {
-        *ret_credentials = credentials;
-    }
-    credentials_wipe(&credentials);
-    return err;
-}
-
 /* Whoever is in between could be called like the code that the person waits for. */
 static int check_name(const struct credentials *credentials, struct why *why)
 {
@@ -133,6 +116,24 @@ static int check_name(const struct credentials *credentials, struct why *why)
                    "a gateway that is to be paired cannot be called %s, which could be taken for "
                    "the code: give it a GATEWAY_NAME without six digits in a row",
                    credentials->name);
+}
+
+int credentials_load(const struct gateway_settings *settings, struct credentials *ret_credentials,
+                     struct why *why)
+{
+    struct credentials credentials = begin(settings);
+    int err = 0;
+    if (settings->tunnel_key.given) {
+        take_set(settings, &credentials);
+    } else {
+        err = read_kept(&credentials, why);
+    }
+    err = err < 0 ? err : check_name(&credentials, why);
+    if (err == 0) {
+        *ret_credentials = credentials;
+    }
+    credentials_wipe(&credentials);
+    return err;
 }
 
 int credentials_renew(const struct gateway_settings *settings, const struct credentials *now,
@@ -167,9 +168,6 @@ int credentials_prepare(const struct credentials *credentials, struct why *why)
     struct why closer;
     if (!credentials_need_folder(credentials)) {
         return 0;
-    }
-    if (check_name(credentials, why) < 0) {
-        return -EINVAL;
     }
     if (mkdir(credentials->folder, 0700) < 0 && errno != EEXIST) {
         return why_set(why, -errno, "%s: cannot make STATE_DIR %s: %s", ADVICE, credentials->folder,

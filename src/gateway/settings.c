@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -140,8 +139,7 @@ const struct vocabulary GATEWAY_VOCABULARY = {
 /* The key may be in the installed file, and only that one knows. */
 const char *gateway_settings_env_file(const char *named)
 {
-    bool has_key = getenv("TUNNEL_KEY") || getenv("TUNNEL_KEY_FILE");
-    bool is_enough = settings_are_given(TABLES) && has_key;
+    bool is_enough = settings_are_given(TABLES) && settings_is_given("TUNNEL_KEY");
     return named ? named : is_enough ? NULL : envfile_installed(GATEWAY_ENV_FILE);
 }
 

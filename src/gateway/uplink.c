@@ -9,7 +9,7 @@
  *
  * Without a key, each try asks to be paired (newcomer). Who has said a code and was let down rests
  * a minute as well, since each code is one try for somebody in between. A key that comes of it is
- * on trial until the first login; if that is refused, it is thrown away, and the next try asks anew.
+ * on trial until the first login; if that is refused, it is thrown away, and the next one asks.
  *
  * Re-entrancy: the channel is freed inside its own closed() callback. events->lost() comes last,
  * when the uplink rests already and its timer is set.

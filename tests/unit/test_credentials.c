@@ -201,12 +201,16 @@ static void a_name_that_looks_like_a_code_cannot_be_paired(void **state)
     struct why why = {""};
     (void)state;
     strcpy(settings.gateway_name, "482-913");
-    assert_int_equal(credentials_load(&settings, &credentials, &why), 0);
-    assert_int_equal(credentials_prepare(&credentials, &why), -EINVAL);
+    assert_int_equal(credentials_load(&settings, &credentials, &why), -EINVAL);
     assert_non_null(strstr(why.text, "GATEWAY_NAME without six digits"));
     settings.tunnel_key.given = true; /* with a key it may be called as it likes */
     assert_int_equal(credentials_load(&settings, &credentials, &why), 0);
-    assert_int_equal(credentials_prepare(&credentials, &why), 0);
+    settings.tunnel_key.given = false;
+    strcpy(settings.gateway_name, "office");
+    assert_int_equal(credentials_load(&settings, &credentials, &why), 0);
+    strcpy(settings.gateway_name, "482913");
+    struct credentials after;
+    assert_int_equal(credentials_renew(&settings, &credentials, &after, &why), -EINVAL);
 }
 
 static void other_settings_take_what_there_is(void **state)
