@@ -315,6 +315,16 @@ const char *uplink_code(const struct uplink *uplink)
     return uplink->code;
 }
 
+uint64_t uplink_rtt_us(const struct uplink *uplink)
+{
+    return uplink_is_open(uplink) ? channel_rtt_us(uplink->channel) : 0;
+}
+
+unsigned uplink_logins(const struct uplink *uplink)
+{
+    return uplink->logins;
+}
+
 int uplink_send(struct uplink *uplink, const struct message *message)
 {
     return uplink_is_open(uplink) ? channel_send(uplink->channel, message) : -ENOTCONN;

@@ -57,6 +57,10 @@ void uplink_free(struct uplink *uplink);
 bool uplink_is_open(const struct uplink *uplink);
 /* The code with which it waits to be let in, or "". */
 const char *uplink_code(const struct uplink *uplink);
+/* The last measured round trip in microseconds; 0: none yet, or not open. */
+uint64_t uplink_rtt_us(const struct uplink *uplink);
+/* How often it was logged in. */
+unsigned uplink_logins(const struct uplink *uplink);
 /* -ENOTCONN if there is no open connection, or see channel_send(). */
 int uplink_send(struct uplink *uplink, const struct message *message);
 

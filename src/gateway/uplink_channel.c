@@ -26,6 +26,7 @@ static void on_opened(void *arg)
     uplink_set_state(uplink, UPLINK_OPEN);
     uplink->said[0] = '\0';
     uplink->opened_ms = clock_ms();
+    uplink->logins++;
     dial_history_worked(&uplink->history, &uplink->vps);
     log_info(uplink->options.log, "connected to the VPS %s (%s, %s) as gateway %s", uplink->where,
              addr_text(&uplink->vps, address), channel_peer_program(uplink->channel),

@@ -64,6 +64,7 @@ struct uplink {
     struct addr vps;             /* since the dial succeeded */
     char where[TARGET_TEXT_MAX]; /* VPS_HOST:CONTROL_PORT */
     uint64_t opened_ms;
+    unsigned logins;
     char said[400]; /* to be wrong, since it was open last; and when */
     uint64_t said_ms;
     struct sieve *sieve;

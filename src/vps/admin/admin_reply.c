@@ -9,7 +9,6 @@
  */
 #include "vps/admin/admin_reply.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -22,19 +21,7 @@ json_t *reply_error(const char *word, const char *sentence)
 
 json_t *reply_errno(int err, const char *sentence)
 {
-    static const struct {
-        int err;
-        const char *word;
-    } WORDS[] = {
-        {-EINVAL, "invalid"},     {-ENOTCONN, "no_gateway"},   {-ENOENT, "no_such_gateway"},
-        {-EDQUOT, "user_limit"},  {-ENFILE, "sessions_limit"}, {-EDESTADDRREQ, "which_gateway"},
-        {-EADDRINUSE, "no_port"}, {-ESHUTDOWN, "draining"},
-    };
-    const char *word = "failed";
-    for (unsigned i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
-        word = WORDS[i].err == err ? WORDS[i].word : word;
-    }
-    return reply_error(word, sentence);
+    return reply_error(session_refusal_word(err), sentence);
 }
 
 json_t *reply_ok(void)

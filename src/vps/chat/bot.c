@@ -25,6 +25,7 @@
 #include "vps/chat/conversation.h"
 #include "vps/chat/expired.h"
 #include "vps/chat/opening.h"
+#include "vps/chat/readers.h"
 #include "vps/chat/reception.h"
 #include "vps/chat/session_list.h"
 #include "vps/chat/suggest.h"
@@ -43,6 +44,7 @@ struct bot {
     struct bot_options options;
     struct conversation conversation;
     struct cards cards;
+    struct readers readers;
     struct expired *expired;
     char name[BOT_NAME_MAX + 1];
     struct cooldown strangers, only_text; /* who was told so, by person */
@@ -182,8 +184,9 @@ static void on_press(struct bot *bot, const struct incoming *incoming, enum rece
     if (reception == RECEPTION_USER) {
         const struct answer_row *answer = &ANSWERS[button_run(&bot->conversation, incoming)];
         if (incoming->press) {
-            transport_answer(bot->options.transport, incoming->press, answer->text,
-                             answer->is_alert);
+            enum language language = readers_language(&bot->readers, incoming->person);
+            transport_answer(bot->options.transport, incoming->press,
+                             language_phrase(language, answer->text), answer->is_alert);
         }
     }
 }
@@ -218,6 +221,8 @@ static void on_incoming(void *arg, const struct incoming *incoming)
     }
     if (reception != RECEPTION_USER) {
         log_ignored(bot, incoming, reason);
+    } else {
+        readers_learn(&bot->readers, incoming->person, language_of(incoming->language));
     }
     switch (incoming->kind) {
     case INCOMING_MESSAGE:
@@ -307,6 +312,7 @@ static int make_parts(struct bot *bot)
                                               .sessions = options->sessions,
                                               .transport = options->transport,
                                               .cards = &bot->cards,
+                                              .readers = &bot->readers,
                                               .began_ms = clock_ms(),
                                               .bot_name = bot->name};
     bot->ignored = sieve_new(options->loop, options->log, SIEVE_BURST, SIEVE_REFILL_MS);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/sieve.h"
+#include "vps/chat/readers.h"
 
 /*
  * Looked up each time: settings may have changed since a button was sent or a command began to
@@ -25,6 +26,12 @@ bool conversation_may(const struct conversation *conversation, enum who who, int
         return people_may(conversation->people, &asking, POLICY_ADMINISTRATOR);
     }
     return false;
+}
+
+struct text conversation_text(const struct conversation *conversation, int64_t person, char *buffer,
+                              size_t size)
+{
+    return readers_text(conversation->readers, person, buffer, size);
 }
 
 void conversation_refuse(const struct conversation *conversation, int64_t person, const char *what)

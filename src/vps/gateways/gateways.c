@@ -238,6 +238,11 @@ void gateways_free(struct gateways *gateways)
     free(gateways);
 }
 
+uint64_t gateways_failures(const struct gateways *gateways)
+{
+    return gateways->failure_count;
+}
+
 const struct keyring *gateways_keyring(const struct gateways *gateways)
 {
     return gateways->keyring;

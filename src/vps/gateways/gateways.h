@@ -114,6 +114,9 @@ bool gateways_are_several(const struct gateways *gateways);
 /* Which ones were here, and are away. */
 const struct attendance *gateways_attendance(const struct gateways *gateways);
 
+/* Connections at the control port that ended without a login, and were no look. */
+uint64_t gateways_failures(const struct gateways *gateways);
+
 /* The keys with which they log in. */
 const struct keyring *gateways_keyring(const struct gateways *gateways);
 

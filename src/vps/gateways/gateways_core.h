@@ -46,6 +46,7 @@ struct gateways {
     struct allowance party_starts, network_starts; /* false ones */
     /* Log lines about strangers: failures by network, and what does not hide behind them. */
     struct sieve *failures, *attacks;
+    uint64_t failure_count;
     struct sieve *logins; /* about who has a key, by its number */
 };
 

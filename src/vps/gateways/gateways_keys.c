@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "vps/gateways/gateways_core.h"
 
-/* Offline, and told why. lost() comes last: after it the gateways' owner may have changed things. */
+/* Offline, and told why. lost() comes last: after it their owner may have changed things. */
 static void shut_out(struct gateway *gateway, const char *text)
 {
     struct gateways *gateways = gateway->gateways;

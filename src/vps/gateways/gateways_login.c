@@ -248,6 +248,7 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
     } else if (end == CHANNEL_END_VERSION) {
         say(gateways, LOG_ERROR, name, "%s", why->text);
     } else if (channel_peer_goodbye(gateway->channel) != GOODBYE_LOOK) {
+        gateways->failure_count++;
         say_failure(gateways, &gateway->from, why->text);
     }
     gateways_count_false_start(gateways, gateway);

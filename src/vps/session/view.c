@@ -1,5 +1,8 @@
 #include "vps/session/view.h"
 
+#include <errno.h>
+#include <stddef.h>
+
 const char *session_state_name(enum session_state state)
 {
     static const char *const NAMES[] = {"opening", "waiting", "connected", "reconnecting", "ended"};
@@ -30,6 +33,7 @@ static const struct {
     [SESSION_END_RULE_REMOVED] = {"rule_removed", "the right to it was taken away"},
     [SESSION_END_SHUTDOWN] = {"shutdown", "the server is being stopped"},
     [SESSION_END_RELAY] = {"relay", "{why}"},
+    [SESSION_END_AUDIT] = {"audit", "{why}"},
 };
 _Static_assert(sizeof ENDS / sizeof *ENDS == SESSION_END_COUNT, "an end has no word");
 
@@ -41,4 +45,30 @@ const char *session_end_word(enum session_end end)
 const char *session_end_clause(enum session_end end)
 {
     return ENDS[end].clause;
+}
+
+static const struct {
+    int err;
+    const char *word;
+} REFUSALS[] = {
+    {-EINVAL, "invalid"},         {-ENOTCONN, "no_gateway"},
+    {-ENOENT, "no_such_gateway"}, {-EDQUOT, "user_limit"},
+    {-ENFILE, "sessions_limit"},  {-EDESTADDRREQ, "which_gateway"},
+    {-EADDRINUSE, "no_port"},     {-ESHUTDOWN, "draining"},
+    {-EACCES, "not_allowed"},     {0, "failed"},
+};
+enum { REFUSALS_COUNT = sizeof REFUSALS / sizeof *REFUSALS };
+
+const char *session_refusal_word_at(unsigned number)
+{
+    return number < REFUSALS_COUNT ? REFUSALS[number].word : NULL;
+}
+
+const char *session_refusal_word(int err)
+{
+    unsigned i = 0;
+    while (REFUSALS[i].err != err && i < REFUSALS_COUNT - 1) {
+        i++;
+    }
+    return REFUSALS[i].word;
 }

@@ -38,6 +38,7 @@ enum session_end {
     SESSION_END_RULE_REMOVED,    /* no rule of the policy allows it any more */
     SESSION_END_SHUTDOWN,        /* vps-agent stops */
     SESSION_END_RELAY,           /* nothing can be relayed: the server has run out of something */
+    SESSION_END_AUDIT,           /* it could not be recorded, and without that none is opened */
     SESSION_END_COUNT,
 };
 
@@ -85,6 +86,12 @@ struct session_view {
 const char *session_state_name(enum session_state state); /* "waiting" */
 /* For programs: a stable word, as docs/protocol.md has them; "" for SESSION_END_NONE. */
 const char *session_end_word(enum session_end end);
+/*
+ * Why sessions_open() refused, for programs, by its -errno; "failed" for others. The words are
+ * numbered from 0: NULL behind the last one.
+ */
+const char *session_refusal_word(int err);
+const char *session_refusal_word_at(unsigned number);
 /* For people, with {gateway} and the like in it: explain.h and session_end_text() put that in. */
 const char *session_end_clause(enum session_end end);
 

@@ -37,6 +37,7 @@ struct change *change_queue_take(struct change_queue *queue);
 /* The first one that is not chained, or NULL. */
 struct change *change_queue_take_plain(struct change_queue *queue);
 bool change_queue_is_empty(const struct change_queue *queue);
+unsigned change_queue_count(const struct change_queue *queue);
 /* All of `from` comes behind what is in `to`. */
 void change_queue_move(struct change_queue *to, struct change_queue *from);
 /* The next one that was tried and whose owner has not been told; it stays in. NULL: none. */
