@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/secret_file.h"
-#include "control/introduction.h"
+#include "control/accord.h"
 
 static const char KEY_FILE[] = "key";
 static const char TRIAL_FILE[] = "key.new";
@@ -109,7 +109,7 @@ static struct credentials begin(const struct gateway_settings *settings)
 /* Whoever is in between could be called like the code that the person waits for. */
 static int check_name(const struct credentials *credentials, struct why *why)
 {
-    if (credentials->source != CREDENTIALS_NONE || introduction_name_is_plain(credentials->name)) {
+    if (credentials->source != CREDENTIALS_NONE || accord_name_is_plain(credentials->name)) {
         return 0;
     }
     return why_set(why, -EINVAL,

@@ -41,7 +41,7 @@ struct credentials {
 /*
  * Of these settings. The name of a key from pairing is that under which it was paired. -errno with
  * why if there is a file that cannot be read, or is none of ours, or if it has to be paired and
- * cannot be under this name (introduction_name_is_plain()).
+ * cannot be under this name (accord_name_is_plain()).
  */
 int credentials_load(const struct gateway_settings *settings, struct credentials *ret_credentials,
                      struct why *why);

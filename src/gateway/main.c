@@ -6,7 +6,7 @@
  *     settings  the configuration          targets   the list of what may be dialled
  *     agent     loop, signals, wiring      reach     the target: look-up, list, probe
  *     uplink    the control connection     attach    the data channel: dial, proof
- *     credentials  name and key            newcomer  how it gets a key: is paired
+ *     credentials  name and key            applicant  how it gets a key: is paired
  *     tunnels   all of them, the relay     tunnel    the life of one
  *     failure   why one cannot be opened   health    what --health says
  *     reachable the targets that answered a moment ago

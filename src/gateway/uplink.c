@@ -7,7 +7,7 @@
  * rest(), which sets the timer; there is no state in which nothing will happen. Rests double up
  * to 15 s; trouble that only a person can end (a wrong version, an expired key) rests a minute.
  *
- * Without a key, each try asks to be paired (newcomer). Who has said a code and was let down rests
+ * Without a key, each try asks to be paired (applicant). Who has said a code and was let down rests
  * a minute as well, since each code is one try for somebody in between. A key that comes of it is
  * on trial until the first login; if that is refused, it is thrown away, and the next one asks.
  *
@@ -241,8 +241,8 @@ static void leave(struct uplink *uplink, const char *because)
         channel_goodbye(uplink->channel, GOODBYE_SHUTDOWN, because);
     }
     channel_free(uplink->channel);
-    newcomer_free(uplink->newcomer);
-    uplink->newcomer = NULL;
+    applicant_free(uplink->applicant);
+    uplink->applicant = NULL;
     uplink->code[0] = '\0';
     resolve_cancel(uplink->resolve);
     dial_cancel(uplink->dial);

@@ -1,9 +1,9 @@
 /*
  * From the greeting to the end of a connection. It is open with a key; without one it is pairing,
- * which the newcomer sees to, and which leads to a key or nowhere. Whatever the end, the uplink
+ * which the applicant sees to, and which leads to a key or nowhere. Whatever the end, the uplink
  * rests afterwards, and there is a sentence that says what a person can do about it.
  *
- * The channel is freed inside its own closed(), the newcomer inside its own failed().
+ * The channel is freed inside its own closed(), the applicant inside its own failed().
  * events->lost() comes last.
  */
 #include <errno.h>
@@ -42,8 +42,8 @@ static void on_opened(void *arg)
 static void on_received(void *arg, const struct message *message)
 {
     struct uplink *uplink = arg;
-    if (uplink->newcomer) {
-        newcomer_take(uplink->newcomer, message);
+    if (uplink->applicant) {
+        applicant_take(uplink->applicant, message);
         return;
     }
     uplink->options.events->received(uplink->options.arg, message, &uplink->vps);
@@ -121,10 +121,10 @@ static void rest_after_pairing(struct uplink *uplink, const char *why)
 {
     char trouble[sizeof uplink->said];
     struct text text = text_over(trouble, sizeof trouble);
-    bool shown = newcomer_has_shown(uplink->newcomer);
+    bool shown = applicant_has_shown(uplink->applicant);
     text_add(&text, "not paired with %s: %s", uplink->where, why);
-    newcomer_free(uplink->newcomer);
-    uplink->newcomer = NULL;
+    applicant_free(uplink->applicant);
+    uplink->applicant = NULL;
     uplink->code[0] = '\0';
     uplink->moved = false;
     if (uplink->options.credentials->source != CREDENTIALS_NONE) {
@@ -158,7 +158,7 @@ static void rest_after(struct uplink *uplink, bool was_open, enum channel_end en
 static void on_closed(void *arg, enum channel_end end, const struct why *why)
 {
     struct uplink *uplink = arg;
-    bool was_open = uplink->state == UPLINK_OPEN, paired = uplink->newcomer != NULL;
+    bool was_open = uplink->state == UPLINK_OPEN, paired = uplink->applicant != NULL;
     enum goodbye_reason goodbye = channel_peer_goodbye(uplink->channel);
 
     channel_free(uplink->channel);
@@ -203,16 +203,16 @@ static void on_pairing_failed(void *arg, const char *why)
 static void on_met(void *arg)
 {
     struct uplink *uplink = arg;
-    const struct newcomer_options options = {.log = uplink->options.log,
-                                             .credentials = uplink->options.credentials,
-                                             .where = uplink->where,
-                                             .shown = on_shown,
-                                             .failed = on_pairing_failed,
-                                             .arg = uplink};
+    const struct applicant_options options = {.log = uplink->options.log,
+                                              .credentials = uplink->options.credentials,
+                                              .where = uplink->where,
+                                              .shown = on_shown,
+                                              .failed = on_pairing_failed,
+                                              .arg = uplink};
     uplink_set_state(uplink, UPLINK_PAIRING);
     dial_history_worked(&uplink->history, &uplink->vps);
-    uplink->newcomer = newcomer_new(uplink->loop, uplink->channel, &options);
-    if (!uplink->newcomer) {
+    uplink->applicant = applicant_new(uplink->loop, uplink->channel, &options);
+    if (!uplink->applicant) {
         on_pairing_failed(uplink, "out of memory");
     }
 }

@@ -15,10 +15,10 @@
 #include "base/resolve.h"
 #include "base/sieve.h"
 #include "base/timer.h"
+#include "control/accord.h"
 #include "control/channel.h"
-#include "control/introduction.h"
 #include "control/tls.h"
-#include "gateway/newcomer.h"
+#include "gateway/applicant.h"
 #include "gateway/uplink.h"
 
 /*
@@ -51,8 +51,8 @@ struct uplink {
     struct resolve *resolve;
     struct dial *dial;
     struct channel *channel;
-    struct newcomer *newcomer;        /* while pairing */
-    char code[INTRODUCTION_CODE_MAX]; /* that it has shown */
+    struct applicant *applicant; /* while pairing */
+    char code[ACCORD_CODE_MAX];  /* that it has shown */
     struct backoff backoff;
     struct dial_history history; /* of the addresses of VPS_HOST */
     struct addresses *addresses; /* this machine's; NULL: the kernel does not tell */

@@ -17,8 +17,8 @@
 
 #include "base/clock.h"
 #include "base/net.h"
+#include "control/accord.h"
 #include "control/channel.h"
-#include "control/introduction.h"
 #include "gateway/uplink.h"
 
 enum { PATIENCE_MS = 8000 };
@@ -37,7 +37,7 @@ struct world {
     int listener;
     struct uplink *uplink;
     struct credentials credentials;
-    char code[INTRODUCTION_CODE_MAX];
+    char code[ACCORD_CODE_MAX];
     unsigned received, opened, lost;
     struct message last;
     struct addr last_from;
@@ -49,7 +49,7 @@ struct world {
     enum channel_end vps_end;
     struct message vps_last;
     bool vps_met, vps_forgets;
-    struct introduction introduction;
+    struct accord accord;
     unsigned vps_received, vps_closed;
 };
 
@@ -128,7 +128,7 @@ static int key_of(void *arg, const char *identity, unsigned nth, uint8_t ret_key
         return 0;
     }
     if (nth == 0 && strcmp(identity, "office") == 0 && !world->vps_forgets) {
-        return introduction_key(&world->introduction, ret_key);
+        return accord_key(&world->accord, ret_key);
     }
     if (nth > 0 || strcmp(identity, "home") != 0) {
         return -ENOENT;
@@ -476,15 +476,14 @@ static void vps_meet(struct world *world)
 {
     struct message answer;
     unsigned before = world->vps_received;
-    introduction_wipe(&world->introduction);
+    accord_wipe(&world->accord);
     vps_accept(world);
     WAIT_FOR(world, world->vps_received == before + 1);
     assert_true(world->vps_met);
-    assert_int_equal(
-        introduction_answer(&world->introduction, &world->vps_last.pair_commit, &answer), 0);
+    assert_int_equal(accord_answer(&world->accord, &world->vps_last.pair_commit, &answer), 0);
     vps_send(world, &answer);
     WAIT_FOR(world, world->vps_received == before + 2);
-    assert_int_equal(introduction_opened(&world->introduction, &world->vps_last.pair_open), 0);
+    assert_int_equal(accord_opened(&world->accord, &world->vps_last.pair_open), 0);
     WAIT_FOR(world, world->code[0]);
 }
 
@@ -492,11 +491,10 @@ static void vps_let_in(struct world *world)
 {
     struct message accept;
     unsigned before = world->vps_received;
-    assert_int_equal(introduction_accept(&world->introduction, &accept), 0);
+    assert_int_equal(accord_accept(&world->accord, &accept), 0);
     vps_send(world, &accept);
     WAIT_FOR(world, world->vps_received == before + 1);
-    assert_int_equal(introduction_confirmed(&world->introduction, &world->vps_last.pair_confirm),
-                     0);
+    assert_int_equal(accord_confirmed(&world->accord, &world->vps_last.pair_confirm), 0);
 }
 
 static bool there_is(const char *file)
@@ -519,11 +517,11 @@ static void forget_all(void)
 static void without_a_key_it_is_paired_and_logs_in(void **state)
 {
     struct world world;
-    char code[INTRODUCTION_CODE_MAX], line[100];
+    char code[ACCORD_CODE_MAX], line[100];
     (void)state;
     world_open(&world, "office", NULL);
     vps_meet(&world);
-    assert_string_equal(introduction_code(&world.introduction, code), world.code);
+    assert_string_equal(accord_code(&world.accord, code), world.code);
     snprintf(line, sizeof line, "its code is %s. Let gateway office in", code);
     assert_true(was_said(&world, line));
     assert_false(uplink_is_open(world.uplink));
@@ -616,7 +614,7 @@ static void who_was_let_down_after_a_code_waits_a_minute(void **state)
             WAIT_FOR(&world, was_said(&world, "not paired with 127.0.0.1:"));
             assert_true(was_said(&world, "next try in 60.0 s"));
         } else { /* somebody has swapped the proof */
-            assert_int_equal(introduction_accept(&world.introduction, &accept), 0);
+            assert_int_equal(accord_accept(&world.accord, &accept), 0);
             accept.pair_accept.mac[7] ^= 1;
             vps_send(&world, &accept);
             WAIT_FOR(&world, was_said(&world, "somebody is in between; next try in 60.0 s"));
@@ -647,7 +645,7 @@ static void a_key_that_cannot_be_kept_is_none(void **state)
     world_open(&world, "office", NULL);
     strcpy(world.credentials.folder, "/nonexistent");
     vps_meet(&world);
-    assert_int_equal(introduction_accept(&world.introduction, &accept), 0);
+    assert_int_equal(accord_accept(&world.accord, &accept), 0);
     vps_send(&world, &accept);
     WAIT_FOR(&world, was_said(&world, "cannot keep the key in STATE_DIR /nonexistent"));
     assert_int_equal(world.vps_received, 2); /* it does not confirm */
