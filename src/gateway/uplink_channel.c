@@ -83,7 +83,8 @@ static void say_refused(struct uplink *uplink)
     case CREDENTIALS_SET:
         uplink_fail(uplink,
                     "%s does not accept our TUNNEL_KEY, or does not know the gateway \"%s\": both "
-                    "sides need the same key",
+                    "sides need the same key (pamctl gateway list, on the VPS, says which it "
+                    "knows; add and rotate print a new join string)",
                     uplink->where, uplink->options.credentials->name);
         break;
     case CREDENTIALS_PAIRED:

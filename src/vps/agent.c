@@ -288,12 +288,12 @@ static int start_gateways(struct agent *agent, struct why *why)
         .log = agent->log,
         .settings = agent->settings,
         .store = agent->store,
+        .audit = agent->audit,
         .events = sessions_gateway_events(agent->sessions),
     };
     int err = gateways_new(&options, &agent->gateways, why);
     if (err == 0) {
         sessions_use_gateways(agent->sessions, agent->gateways);
-        applicants_use_audit(gateways_applicants(agent->gateways), agent->audit);
     }
     return err;
 }

@@ -114,6 +114,7 @@ void __wrap_sessions_refuse(struct sessions *sessions, const struct session_requ
 {
     assert_true(err < 0);
     (void)sessions;
+    (void)err;
     (void)request;
     refused++;
     snprintf(refusal, sizeof refusal, "%s", reason);

@@ -7,6 +7,8 @@
  *     LET_IN    its confirmation        30 s     it writes a file meanwhile
  *     KEEPING   our disk                –        its channel may be gone by then (NULL)
  *
+ * Its key is on the disk when the record of its pairing is, which was handed in behind it.
+ *
  * over() is the one way out: it forgets all secrets and hangs up before it tells anybody. What
  * comes after hang_up() must not touch the channel, since its owner frees it, also when it is the
  * channel that has called.
@@ -34,7 +36,6 @@ enum phase { NOBODY, MET, ASKED, LET_IN, KEEPING };
 
 struct applicants {
     struct applicants_options options;
-    struct audit *audit;
     struct applicant_watcher watchers[APPLICANTS_WATCHERS_MAX];
     unsigned watcher_count;
 
@@ -76,36 +77,43 @@ static void view(const struct applicants *applicants, struct applicant_view *ret
     };
 }
 
-static void record(struct applicants *applicants, const struct applicant_event *event)
+/* -errno: done, which may be NULL, is not called. */
+static int record(struct applicants *applicants, enum audit_event what, const char *word,
+                  const struct applicant_event *event, audit_done_fn done)
+{
+    const struct applicant_view *about = event->view;
+    const struct audit_entry entry = {.what = what,
+                                      .word = word,
+                                      .gateway = about->name,
+                                      .address = &about->from,
+                                      .client = about->program,
+                                      .text = about->code,
+                                      .by = event->by,
+                                      .why = event->why};
+    return audit_record(applicants->options.audit, &entry, done, applicants);
+}
+
+/* What is told; that one is paired is recorded before that (keep_key()). */
+static void record_event(struct applicants *applicants, const struct applicant_event *event)
 {
     static const struct {
         enum audit_event what;
         const char *word;
     } ROWS[] = {
         [APPLICANT_ASKS] = {AUDIT_GATEWAY_PENDING, NULL},
-        [APPLICANT_PAIRED] = {AUDIT_GATEWAY_PAIRED, NULL},
         [APPLICANT_DENIED] = {AUDIT_GATEWAY_DENIED, "denied"},
         [APPLICANT_EXPIRED] = {AUDIT_GATEWAY_DENIED, "expired"},
         [APPLICANT_LEFT] = {AUDIT_GATEWAY_DENIED, "left"},
         [APPLICANT_FAILED] = {AUDIT_GATEWAY_DENIED, "failed"},
     };
-    const struct applicant_view *about = event->view;
-    if (event->kind != APPLICANT_LET_IN) { /* what comes of that is recorded */
-        const struct audit_entry entry = {.what = ROWS[event->kind].what,
-                                          .word = ROWS[event->kind].word,
-                                          .gateway = about->name,
-                                          .address = &about->from,
-                                          .client = about->program,
-                                          .text = about->code,
-                                          .by = event->by,
-                                          .why = event->why};
-        audit_record(applicants->audit, &entry, NULL, NULL);
+    if (event->kind != APPLICANT_LET_IN && event->kind != APPLICANT_PAIRED) {
+        record(applicants, ROWS[event->kind].what, ROWS[event->kind].word, event, NULL);
     }
 }
 
 static void tell(struct applicants *applicants, const struct applicant_event *event)
 {
-    record(applicants, event);
+    record_event(applicants, event);
     for (unsigned i = 0; i < applicants->watcher_count; i++) {
         applicants->watchers[i].event(applicants->watchers[i].arg, event);
     }
@@ -363,11 +371,12 @@ static void on_pair_open(struct applicants *applicants, const struct message_pai
     }
 }
 
-/* statement_done_fn: it can log in now, after a crash, too. */
+/* audit_done_fn: it can log in from now on, after a crash as well. */
 static void on_kept(void *arg, int err)
 {
     struct applicants *applicants = arg;
     if (err < 0) {
+        applicants->options.drop(applicants->options.arg, applicants->accord.name);
         over(applicants, APPLICANT_FAILED, "its key could not be written to STATE_DIR",
              "the VPS cannot write to its STATE_DIR");
         return;
@@ -376,25 +385,39 @@ static void on_kept(void *arg, int err)
     shut(applicants, "a gateway was paired");
 }
 
+static int keep_key(struct applicants *applicants, struct why *why)
+{
+    uint8_t key[CRYPTO_KEY_SIZE];
+    struct applicant_view about;
+    int err = accord_key(&applicants->accord, key);
+    err = err < 0 ? why_set(why, err, "there is no key")
+                  : applicants->options.keep(applicants->options.arg, applicants->accord.name, key,
+                                             why);
+    crypto_wipe(key, sizeof key);
+    if (err < 0) {
+        return err;
+    }
+    view(applicants, &about);
+    const struct applicant_event event = {
+        .kind = APPLICANT_PAIRED, .view = &about, .by = &applicants->by};
+    if (record(applicants, AUDIT_GATEWAY_PAIRED, NULL, &event, on_kept) < 0) {
+        on_kept(applicants, 0); /* nothing is written at all */
+    }
+    return 0;
+}
+
 static void on_pair_confirm(struct applicants *applicants,
                             const struct message_pair_confirm *confirm)
 {
-    uint8_t key[CRYPTO_KEY_SIZE];
     struct why why;
-    if (applicants->phase != LET_IN || accord_confirmed(&applicants->accord, confirm) < 0 ||
-        accord_key(&applicants->accord, key) < 0) {
+    if (applicants->phase != LET_IN || accord_confirmed(&applicants->accord, confirm) < 0) {
         over(applicants, APPLICANT_FAILED, "it is not the one that was let in", "wrong proof");
         return;
     }
     applicants->phase = KEEPING;
     timer_stop(applicants->deadline);
-    int err = applicants->options.keep(applicants->options.arg, applicants->accord.name, key,
-                                       applicants->replaces, on_kept, applicants, &why);
-    crypto_wipe(key, sizeof key);
-    if (err < 0) {
+    if (keep_key(applicants, &why) < 0) {
         over(applicants, APPLICANT_FAILED, why.text, why.text);
-    } else if (err > 0) {
-        on_kept(applicants, 0);
     }
 }
 
@@ -514,16 +537,12 @@ struct applicants *applicants_new(const struct applicants_options *options)
 void applicants_free(struct applicants *applicants)
 {
     if (applicants) {
+        audit_detach(applicants->options.audit, applicants);
         accord_wipe(&applicants->accord);
         timer_free(applicants->deadline);
         timer_free(applicants->shutting);
         free(applicants);
     }
-}
-
-void applicants_use_audit(struct applicants *applicants, struct audit *audit)
-{
-    applicants->audit = audit;
 }
 
 int applicants_watch(struct applicants *applicants, struct applicant_watcher watcher)

@@ -24,7 +24,6 @@
 #include "control/channel.h"
 #include "vps/audit/audit.h"
 #include "vps/grant/owner.h"
-#include "vps/store/store.h"
 
 struct applicants;
 
@@ -80,6 +79,7 @@ struct applicant_watcher {
 struct applicants_options {
     uv_loop_t *loop;
     const struct log *log;
+    struct audit *audit; /* NULL: nothing is recorded */
     /*
      * Whether one may be called so: 0, with *ret_replaces and the name of another one that is
      * much like it, or NULL; or -errno with a sentence for the gateway in why.
@@ -87,11 +87,11 @@ struct applicants_options {
     int (*check_name)(void *arg, const char *name, bool *ret_replaces, const char **ret_resembles,
                       struct why *why);
     /*
-     * Keeps the key: 0, done is told when it is on the disk (or is not: it is dropped then); 1, it
-     * is kept in memory alone, and done is not called; or -errno with why.
+     * Keeps the key, in front of what is recorded next: 0, or -errno with why. drop() takes that
+     * back, since it did not come to the disk.
      */
-    int (*keep)(void *arg, const char *name, const uint8_t key[CRYPTO_KEY_SIZE], bool replaces,
-                statement_done_fn done, void *done_arg, struct why *why);
+    int (*keep)(void *arg, const char *name, const uint8_t key[CRYPTO_KEY_SIZE], struct why *why);
+    void (*drop)(void *arg, const char *name);
     /* Nothing more is to be said over this channel, which the owner frees. */
     void (*hang_up)(void *arg, struct channel *channel);
     /* Somebody was not heard; text is for the log. */
@@ -103,8 +103,6 @@ struct applicants_options {
 struct applicants *applicants_new(const struct applicants_options *options);
 /* Accepts NULL. Nobody is told; channels stay the owner's. */
 void applicants_free(struct applicants *applicants);
-/* From now on what happens is recorded there; NULL: nowhere. */
-void applicants_use_audit(struct applicants *applicants, struct audit *audit);
 /* -ENOSPC if there are too many. */
 int applicants_watch(struct applicants *applicants, struct applicant_watcher watcher);
 /* The watcher with that arg is told nothing any more. Not from within an event. */

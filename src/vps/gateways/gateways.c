@@ -236,9 +236,6 @@ void gateways_free(struct gateways *gateways)
         gateways_remove(g);
     }
     tls_config_free(gateways->tls);
-    if (gateways->keyring) {
-        keyring_detach(gateways->keyring, gateways);
-    }
     applicants_free(gateways->applicants);
     keyring_free(gateways->keyring);
     sieve_free(gateways->failures);

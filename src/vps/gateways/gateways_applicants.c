@@ -8,16 +8,15 @@
 
 /* ---- names ----------------------------------------------------------------------- */
 
-/* Its own keys in TUNNEL_KEY, and those that are kept: whether they were ever used. */
+/* Its own keys in TUNNEL_KEY, and those that are kept and were used. */
 static void look_at_keys(const struct gateways *gateways, const char *name, bool *ret_in_settings,
-                         bool *ret_kept, bool *ret_used)
+                         bool *ret_used)
 {
     struct keyring_view key;
-    *ret_in_settings = *ret_kept = *ret_used = false;
+    *ret_in_settings = *ret_used = false;
     for (unsigned i = 0; keyring_view(gateways->keyring, i, &key); i++) {
         if (gateway_name_equal(key.gateway, name)) {
             *ret_in_settings |= key.origin == KEY_OF_SETTINGS;
-            *ret_kept |= key.origin != KEY_OF_SETTINGS;
             *ret_used |= key.origin != KEY_OF_SETTINGS && key.joined > 0;
         }
     }
@@ -46,8 +45,8 @@ static int check_name(void *arg, const char *name, bool *ret_replaces, const cha
                       struct why *why)
 {
     const struct gateways *gateways = arg;
-    bool in_settings, kept;
-    look_at_keys(gateways, name, &in_settings, &kept, ret_replaces);
+    bool in_settings;
+    look_at_keys(gateways, name, &in_settings, ret_replaces);
     if (gateways_find(gateways, name)) {
         return why_set(why, -EEXIST,
                        "a gateway named %s is online there: give this one another GATEWAY_NAME",
@@ -65,30 +64,20 @@ static int check_name(void *arg, const char *name, bool *ret_replaces, const cha
 
 /* ---- keys ------------------------------------------------------------------------ */
 
-/* What is not on the disk would be forgotten by a crash, and its gateway would stand there. */
-static void on_kept(void *arg, int err)
+static int keep(void *arg, const char *name, const uint8_t key[CRYPTO_KEY_SIZE], struct why *why)
+{
+    const struct keyring_entry entry = {.gateway = name, .key = key, .origin = KEY_PAIRED};
+    return gateways_keep(arg, &entry, why);
+}
+
+/* A key that replaces another one stays beside it: as long as it was not used, that counts, too. */
+static void drop(void *arg, const char *name)
 {
     struct gateways *gateways = arg;
     struct why why;
-    if (err < 0 && gateways->keeping.added) {
-        gateways_expel(gateways, gateways->keeping.name, NULL, NULL, &why);
+    if (keyring_find(gateways->keyring, name, 1) < 0) {
+        gateways_expel(gateways, name, NULL, &why);
     }
-    gateways->keeping.done(gateways->keeping.arg, err);
-}
-
-static int keep(void *arg, const char *name, const uint8_t key[CRYPTO_KEY_SIZE], bool replaces,
-                statement_done_fn done, void *done_arg, struct why *why)
-{
-    struct gateways *gateways = arg;
-    const struct keyring_entry entry = {.gateway = name, .key = key, .origin = KEY_PAIRED};
-    bool in_settings, kept, used;
-    (void)replaces; /* what was never used is replaced, too */
-    look_at_keys(gateways, name, &in_settings, &kept, &used);
-    gateways->keeping = (struct gateways_keeping){.added = !kept, .done = done, .arg = done_arg};
-    snprintf(gateways->keeping.name, sizeof gateways->keeping.name, "%s", name);
-    int err = kept ? gateways_rotate(gateways, &entry, on_kept, gateways, why)
-                   : gateways_add(gateways, &entry, on_kept, gateways, why);
-    return err < 0 ? err : !gateways->options.store;
 }
 
 /* ---- connections ------------------------------------------------------------------- */
@@ -114,8 +103,10 @@ struct applicants *gateways_new_applicants(struct gateways *gateways)
 {
     const struct applicants_options options = {.loop = gateways->options.loop,
                                                .log = gateways->options.log,
+                                               .audit = gateways->options.audit,
                                                .check_name = check_name,
                                                .keep = keep,
+                                               .drop = drop,
                                                .hang_up = hang_up,
                                                .turned_away = turned_away,
                                                .arg = gateways};

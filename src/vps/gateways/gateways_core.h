@@ -42,12 +42,6 @@ struct gateways {
     struct keyring *keyring;
     struct applicants *applicants;
     struct bucket strangers; /* handshakes of those without a key */
-    struct gateways_keeping {
-        char name[GATEWAY_NAME_MAX + 1];
-        bool added; /* there was none before */
-        statement_done_fn done;
-        void *arg;
-    } keeping; /* the key of an applicant */
     struct tls_config *tls;
     struct listener *listener;
     struct addresses *addresses;           /* this machine's; NULL: the kernel does not tell */
@@ -83,6 +77,10 @@ void gateways_say_stranger(struct sieve *sieve, const char *cause, const struct 
 
 /* Which key they have shown, or will, may not be what it was: they have to begin anew. */
 void gateways_drop_unfinished(struct gateways *gateways);
+/* An applicant's, in the place of what it has here; who records that is the applicants. */
+int gateways_keep(struct gateways *gateways, const struct keyring_entry *entry, struct why *why);
+/* It is about to be offline: whoever keeps count of that hears of it, but for the events' owner. */
+void gateways_note_gone(const struct gateway *gateway, const char *why);
 
 /* ---- gateways_applicants ----------------------------------------------------- */
 
