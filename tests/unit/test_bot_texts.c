@@ -396,7 +396,8 @@ static void every_message_is_within_the_limits(void **state)
 /* What the handler of /help says. */
 static void add_help(struct text *text)
 {
-    struct conversation conversation = {.transport = fake_transport()};
+    static const struct vps_settings NO_POLICY;
+    struct conversation conversation = {.transport = fake_transport(), .settings = &NO_POLICY};
     const struct incoming incoming = {.person = 42};
     const struct command command = {0};
     help_run(&conversation, &incoming, &command);

@@ -19,6 +19,7 @@
 #include "base/cooldown.h"
 #include "base/sieve.h"
 #include "base/timer.h"
+#include "vps/chat/approvals.h"
 #include "vps/chat/button.h"
 #include "vps/chat/cards.h"
 #include "vps/chat/command.h"
@@ -43,6 +44,7 @@ struct bot {
     struct conversation conversation;
     struct cards cards;
     struct expired *expired;
+    struct approvals *approvals;
     char name[BOT_NAME_MAX + 1];
     struct cooldown strangers, only_text; /* who was told so, by person */
     struct sieve *ignored;                /* log lines, by the person ignored */
@@ -288,6 +290,7 @@ static int make_parts(struct bot *bot)
                                               .settings = options->settings,
                                               .people = options->people,
                                               .sessions = options->sessions,
+                                              .holds = options->holds,
                                               .transport = options->transport,
                                               .cards = &bot->cards,
                                               .bot_name = bot->name};
@@ -295,8 +298,11 @@ static int make_parts(struct bot *bot)
     bot->stop_timer = timer_new(options->loop, stop_done, bot);
     bot->expired = expired_new(options->loop, options->log, options->transport);
     bot->conversation.opening = opening_new(&bot->conversation);
-    return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening ? 0
-                                                                                        : -ENOMEM;
+    bot->approvals = approvals_new(&bot->conversation);
+    return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
+                   bot->approvals
+               ? 0
+               : -ENOMEM;
 }
 
 /* Nothing comes from either before the loop runs, so that the order does not matter. */
@@ -359,6 +365,7 @@ void bot_free(struct bot *bot)
         return;
     }
     sessions_unwatch(bot->options.sessions, bot);
+    approvals_free(bot->approvals);
     cards_free(&bot->cards);
     timer_free(bot->stop_timer);
     sieve_free(bot->ignored);

@@ -45,6 +45,7 @@ extern const struct command_row COMMANDS[COMMAND_COUNT];
 struct command {
     const struct command_row *row;
     struct target target; /* of a row that opens */
+    const char *reason;   /* what follows "why:" behind that, a part of the text; "": nothing */
 };
 
 enum command_result {

@@ -28,8 +28,13 @@ void help_run(struct conversation *conversation, const struct incoming *incoming
               const struct command *command)
 {
     (void)command;
+    bool has_rules = conversation->settings->policy_file.policy;
     char buffer[TEXTS_SIZE];
     struct text html = text_over(buffer, sizeof buffer);
     add_help(&html);
+    if (has_rules) { /* that may ask for somebody's approval */
+        text_add(&html, "\n\nSay what it is for, if others have to approve it: "
+                        "<code>/rdp HOME-PC why: printer</code>");
+    }
     transport_say(conversation->transport, incoming->person, buffer);
 }
