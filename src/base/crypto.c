@@ -8,6 +8,7 @@
 #include <mbedtls/md.h>
 #include <mbedtls/platform_util.h>
 #include <mbedtls/sha256.h>
+#include <psa/crypto.h>
 
 int crypto_random(void *buf, size_t len)
 {
@@ -84,6 +85,49 @@ int crypto_hash(const struct crypto_piece *pieces, size_t count, uint8_t ret_has
     failed = failed || mbedtls_sha256_finish(&sha, ret_hash);
     mbedtls_sha256_free(&sha);
     return failed ? -EIO : 0;
+}
+
+/* The library has the key until psa_destroy_key(); ours are short-lived, and kept as bytes. */
+static int import_secret(const uint8_t secret[CRYPTO_SHARE_SIZE], psa_key_id_t *ret_key)
+{
+    psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+    psa_set_key_type(&attributes, PSA_KEY_TYPE_ECC_KEY_PAIR(PSA_ECC_FAMILY_MONTGOMERY));
+    psa_set_key_bits(&attributes, 255);
+    psa_set_key_algorithm(&attributes, PSA_ALG_ECDH);
+    psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_DERIVE);
+    /* Costs nothing if it was called before. */
+    bool failed = psa_crypto_init() != PSA_SUCCESS ||
+                  psa_import_key(&attributes, secret, CRYPTO_SHARE_SIZE, ret_key) != PSA_SUCCESS;
+    return failed ? -EIO : 0;
+}
+
+int crypto_share_new(uint8_t ret_secret[CRYPTO_SHARE_SIZE], uint8_t ret_share[CRYPTO_SHARE_SIZE])
+{
+    psa_key_id_t key;
+    size_t len;
+    int err = crypto_random(ret_secret, CRYPTO_SHARE_SIZE);
+    err = err < 0 ? err : import_secret(ret_secret, &key);
+    if (err < 0) {
+        return err;
+    }
+    psa_status_t status = psa_export_public_key(key, ret_share, CRYPTO_SHARE_SIZE, &len);
+    psa_destroy_key(key);
+    return status == PSA_SUCCESS && len == CRYPTO_SHARE_SIZE ? 0 : -EIO;
+}
+
+int crypto_agree(const uint8_t secret[CRYPTO_SHARE_SIZE], const uint8_t share[CRYPTO_SHARE_SIZE],
+                 uint8_t ret_agreed[CRYPTO_SHARE_SIZE])
+{
+    psa_key_id_t key;
+    size_t len;
+    int err = import_secret(secret, &key);
+    if (err < 0) {
+        return err;
+    }
+    psa_status_t status = psa_raw_key_agreement(PSA_ALG_ECDH, key, share, CRYPTO_SHARE_SIZE,
+                                                ret_agreed, CRYPTO_SHARE_SIZE, &len);
+    psa_destroy_key(key);
+    return status == PSA_SUCCESS && len == CRYPTO_SHARE_SIZE ? 0 : -EPROTO;
 }
 
 bool crypto_equal(const void *a, const void *b, size_t len)

@@ -9,7 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CRYPTO_MAC_SIZE = 32, CRYPTO_KEY_SIZE = 32, CRYPTO_HASH_SIZE = 32 };
+enum {
+    CRYPTO_MAC_SIZE = 32,
+    CRYPTO_KEY_SIZE = 32,
+    CRYPTO_HASH_SIZE = 32,
+    CRYPTO_SHARE_SIZE = 32,
+};
 
 /* Fills buf from the kernel's CSPRNG (getrandom(2)). -errno if it has none. */
 int crypto_random(void *buf, size_t len);
@@ -32,6 +37,15 @@ int crypto_mac(const uint8_t key[CRYPTO_KEY_SIZE], const struct crypto_piece *pi
 /* SHA-256 (FIPS 180-4) of the concatenation of count pieces. */
 int crypto_hash(const struct crypto_piece *pieces, size_t count,
                 uint8_t ret_hash[CRYPTO_HASH_SIZE]);
+
+/*
+ * X25519 (RFC 7748): a fresh secret and the share that the other side is told, and what two
+ * sides come to who have each other's. That is not yet a key: derive keys from it. -EPROTO if
+ * the other's share is one of the few that make the same of every secret.
+ */
+int crypto_share_new(uint8_t ret_secret[CRYPTO_SHARE_SIZE], uint8_t ret_share[CRYPTO_SHARE_SIZE]);
+int crypto_agree(const uint8_t secret[CRYPTO_SHARE_SIZE], const uint8_t share[CRYPTO_SHARE_SIZE],
+                 uint8_t ret_agreed[CRYPTO_SHARE_SIZE]);
 
 /* Compares in a time that depends only on len. */
 bool crypto_equal(const void *a, const void *b, size_t len);

@@ -28,6 +28,18 @@ static size_t whole_characters(const char *start, size_t len)
     return len - (end - 1) < needs ? end - 1 : len;
 }
 
+const char *text_phrase(const struct text *text, const char *phrase)
+{
+    return text->translate ? text->translate(phrase) : phrase;
+}
+
+struct text text_for_reader_of(const struct text *other, char *buffer, size_t cap)
+{
+    struct text text = text_over(buffer, cap);
+    text.translate = other->translate;
+    return text;
+}
+
 void text_add_v(struct text *text, const char *format, va_list args)
 {
     /* Later parts that happen to fit would read as if nothing were missing. */
@@ -35,7 +47,7 @@ void text_add_v(struct text *text, const char *format, va_list args)
         return;
     }
     size_t room = text->cap - text->len;
-    int wanted = vsnprintf(text->start + text->len, room, format, args);
+    int wanted = vsnprintf(text->start + text->len, room, text_phrase(text, format), args);
     if (wanted < 0) {
         text->start[text->len] = '\0';
         text->cut = true;

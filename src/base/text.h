@@ -16,14 +16,27 @@ struct text {
     size_t len;
     size_t cap;
     bool cut;
+    /*
+     * Its reader's language: returns what this phrase is there, with the same placeholders, or the
+     * phrase itself. NULL: everything stays as it stands in the program.
+     */
+    const char *(*translate)(const char *phrase);
 };
 
 /* cap is at least 1. The buffer must outlive it. */
 struct text text_over(char *buffer, size_t cap);
-/* Appends; does nothing once something was cut. */
+/*
+ * Appends; does nothing once something was cut. The format is a phrase (translate), what is put
+ * into it is not: whoever wants that translated says text_phrase() of it.
+ */
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_add_v(struct text *text, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
+
+/* A phrase of the program, as this text's reader says it. */
+const char *text_phrase(const struct text *text, const char *phrase) __attribute__((format_arg(2)));
+/* The same as text_over(), for the reader of another text. */
+struct text text_for_reader_of(const struct text *other, char *buffer, size_t cap);
 
 /* Cuts white space off both ends, in place. Returns where the rest begins. */
 char *text_trim(char *text);

@@ -2,12 +2,15 @@
  * The states of a channel:
  *
  *     handshake -> hello -> open -> closed
+ *                       \-> pairing -> closed
  *
  * handshake   TLS, in which both sides prove that they have the key
  * hello       our HELLO is out (unless we only look), the peer's is to come: the messages of
  *             WHEN_GREETING. Both states together have CHANNEL_HANDSHAKE_MS
  * open        the messages of WHEN_OPEN, in the version that was agreed on; keepalive.h says
  *             when the peer is dead
+ * pairing     the messages of WHEN_PAIRING, with a gateway that has no key. It never becomes
+ *             open: with the key that comes of it, the gateway connects anew
  * closed      nothing is left but memory
  *
  * The owner is called from run() alone, which the loop calls. What fails deeper down, or in a
@@ -40,7 +43,7 @@
 
 enum { READS_PER_TURN = 64 /* so that one busy peer does not hold up the loop */ };
 
-enum state { STATE_HANDSHAKE, STATE_HELLO, STATE_OPEN, STATE_CLOSED };
+enum state { STATE_HANDSHAKE, STATE_HELLO, STATE_OPEN, STATE_PAIRING, STATE_CLOSED };
 
 struct channel {
     struct channel_options options;
@@ -64,8 +67,15 @@ struct channel {
     bool proven;      /* channel_peer_is_proven() */
     enum goodbye_reason peer_goodbye;
     char peer_name[GATEWAY_NAME_MAX + 1];
+    unsigned peer_key; /* of those of that name */
     char peer_program[64];
 };
+
+/* The HELLOs are exchanged, so messages can be. */
+static bool is_live(const struct channel *channel)
+{
+    return channel->state == STATE_OPEN || channel->state == STATE_PAIRING;
+}
 
 /* ---- ending --------------------------------------------------------------- */
 
@@ -144,7 +154,7 @@ static int enqueue(struct channel *channel, const struct message *message)
 
 int channel_send(struct channel *channel, const struct message *message)
 {
-    if (channel->state != STATE_OPEN || channel->failed) {
+    if (!is_live(channel) || channel->failed) {
         return -ENOTCONN;
     }
     int err = enqueue(channel, message);
@@ -179,6 +189,26 @@ static void refuse_hello(struct channel *channel, int err, const char *why)
     }
 }
 
+/* The other side is there, and proven or not: the deadline is over, and life begins. */
+static void begin(struct channel *channel, const struct hello_terms *terms)
+{
+    bool pairs = channel->options.pair || strcmp(channel->peer_name, TLS_STRANGER) == 0;
+    const struct channel_events *events = channel->options.events;
+    if (pairs && !events->met) {
+        fail(channel, CHANNEL_END_PROTOCOL, "a gateway without a key, which is not expected here");
+        return;
+    }
+    channel->version = terms->version;
+    channel->state = pairs ? STATE_PAIRING : STATE_OPEN;
+    timer_stop(channel->deadline);
+    keepalive_begin(channel->keepalive, terms->keepalive_secs * (uint64_t)1000);
+    if (pairs) {
+        events->met(channel->options.arg);
+    } else {
+        events->opened(channel->options.arg);
+    }
+}
+
 static void on_hello(struct channel *channel, const struct message_hello *hello)
 {
     struct message ours = hello_make(channel->options.program, channel->options.keepalive_secs);
@@ -194,11 +224,7 @@ static void on_hello(struct channel *channel, const struct message_hello *hello)
         send_goodbye(channel, GOODBYE_LOOK, "");
         return;
     }
-    channel->version = terms.version;
-    channel->state = STATE_OPEN;
-    timer_stop(channel->deadline);
-    keepalive_begin(channel->keepalive, terms.keepalive_secs * (uint64_t)1000);
-    channel->options.events->opened(channel->options.arg);
+    begin(channel, &terms);
 }
 
 static void on_goodbye(struct channel *channel, const struct message_goodbye *goodbye)
@@ -241,18 +267,31 @@ static void on_message(struct channel *channel, const struct message *message)
     }
 }
 
+static enum message_when state_of(const struct channel *channel)
+{
+    return channel->state == STATE_OPEN      ? WHEN_OPEN
+           : channel->state == STATE_PAIRING ? WHEN_PAIRING
+                                             : WHEN_GREETING;
+}
+
+static const char *out_of_place(const struct channel *channel, enum message_type type)
+{
+    return !is_live(channel)       ? "a message before HELLO"
+           : type == MESSAGE_HELLO ? "a second HELLO"
+                                   : "a message that is out of place";
+}
+
 static void on_frame(struct channel *channel, const uint8_t *body, size_t len)
 {
     enum message_sender peer = channel->options.self == SENDER_VPS ? SENDER_GATEWAY : SENDER_VPS;
-    bool is_open = channel->state == STATE_OPEN;
     struct message message = {0};
     int err = message_decode(body, len, peer, wire_version(channel), &message);
     if (err < 0) {
         fail(channel, CHANNEL_END_PROTOCOL,
              err == -EPROTONOSUPPORT ? "a message of a later version"
                                      : "a message that makes no sense");
-    } else if (!message_may_come(message.type, is_open ? WHEN_OPEN : WHEN_GREETING)) {
-        fail(channel, CHANNEL_END_PROTOCOL, is_open ? "a second HELLO" : "a message before HELLO");
+    } else if (!message_may_come(message.type, state_of(channel))) {
+        fail(channel, CHANNEL_END_PROTOCOL, out_of_place(channel, message.type));
     } else {
         on_message(channel, &message);
     }
@@ -324,6 +363,7 @@ static void shake_hands(struct channel *channel)
         return;
     }
     memcpy(channel->peer_name, tls_identity(channel->tls), sizeof channel->peer_name);
+    channel->peer_key = tls_key_number(channel->tls);
     channel->state = STATE_HELLO;
     if (!channel->options.look) {
         struct message hello = hello_make(channel->options.program,
@@ -429,7 +469,7 @@ void channel_free(struct channel *channel)
 
 void channel_goodbye(struct channel *channel, enum goodbye_reason reason, const char *text)
 {
-    if (channel->state == STATE_OPEN && !channel->failed) {
+    if (is_live(channel) && !channel->failed) {
         send_goodbye(channel, reason, text);
         shutdown(channel->fd, SHUT_WR);
     }
@@ -471,6 +511,11 @@ bool channel_is_shaken(const struct channel *channel)
 const char *channel_peer_name(const struct channel *channel)
 {
     return channel->peer_name;
+}
+
+unsigned channel_peer_key(const struct channel *channel)
+{
+    return channel->peer_key;
 }
 
 const char *channel_peer_program(const struct channel *channel)

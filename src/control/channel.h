@@ -4,7 +4,7 @@
  * directions (keepalive.h). Above it there are only messages.
  *
  * States: handshake -> hello -> open -> closed. The first two have CHANNEL_HANDSHAKE_MS
- * together.
+ * together. With a gateway that has no key (TLS_STRANGER) it is pairing in the place of open.
  */
 #ifndef PAMTUNNEL_CONTROL_CHANNEL_H
 #define PAMTUNNEL_CONTROL_CHANNEL_H
@@ -45,6 +45,11 @@ struct channel_events {
      * name is online, or why it would not, with a text. It closes afterwards.
      */
     void (*looked)(void *arg, struct message_goodbye *ret_answer);
+    /*
+     * In the place of opened(): both HELLOs are there, and the gateway has no key. Only the
+     * messages of WHEN_PAIRING can be sent and come. NULL: such a gateway is hung up on.
+     */
+    void (*met)(void *arg);
 };
 
 struct channel_options {
@@ -52,6 +57,7 @@ struct channel_options {
     unsigned keepalive_secs;  /* on a gateway; the VPS takes the gateway's */
     const char *program;      /* "gateway-agent 0.1.0" */
     bool look;                /* on a gateway: only see whether it would be let in */
+    bool pair;                /* on a gateway: it has no key, but TLS_STRANGER_KEY */
     const struct channel_events *events;
     void *arg;
 };
@@ -101,6 +107,8 @@ bool channel_peer_is_proven(const struct channel *channel);
 bool channel_is_shaken(const struct channel *channel);
 /* The gateway's name, on the VPS once open. */
 const char *channel_peer_name(const struct channel *channel);
+/* And which of its keys it has shown (tls_key_number()). */
+unsigned channel_peer_key(const struct channel *channel);
 /* What the peer calls its program, and the reason of its GOODBYE (0: none). */
 const char *channel_peer_program(const struct channel *channel);
 enum goodbye_reason channel_peer_goodbye(const struct channel *channel);

@@ -27,6 +27,8 @@ enum goodbye_reason {
     GOODBYE_LOOK = 5,     /* instead of HELLO: a gateway only looks whether it would be let in */
     GOODBYE_FULL = 6,     /* more gateways share one key than the VPS takes */
     GOODBYE_EXPIRED = 7,  /* the key was not used before the time of its join string */
+    GOODBYE_PAIRED = 8,   /* the VPS has kept the key: log in with it */
+    GOODBYE_UNPAIRED = 9, /* the VPS does not pair this gateway, or not now; the text says why */
 };
 
 /* Why a tunnel could not be opened, in words a person can act on. */
@@ -42,9 +44,21 @@ enum tunnel_failure {
     TUNNEL_NAME_SERVERS = 9,     /* they do not answer the gateway; peers of 0.1.0 take it for 8 */
 };
 
-enum message_sender { SENDER_VPS = 1, SENDER_GATEWAY = 2, SENDER_BOTH = 3 };
-/* The states of a channel in which a message may come. */
-enum message_when { WHEN_GREETING = 1, WHEN_OPEN = 2, WHEN_ANY = 3 };
+enum message_sender {
+    SENDER_VPS = 1,
+    SENDER_GATEWAY = 2,
+    SENDER_BOTH = 3,
+    SENDER_VPS_PAIRING = SENDER_VPS,
+    SENDER_GATEWAY_PAIRING = SENDER_GATEWAY,
+};
+/* The states of a channel in which a message may come: one of the first three, or several. */
+enum message_when {
+    WHEN_GREETING = 1,
+    WHEN_OPEN = 2,
+    WHEN_PAIRING = 4,
+    WHEN_LIVE = WHEN_OPEN | WHEN_PAIRING,
+    WHEN_ANY = WHEN_GREETING | WHEN_LIVE,
+};
 
 enum message_type {
 #define MESSAGE(NAME, name, type, ...) MESSAGE_##NAME = (type),

@@ -6,6 +6,8 @@
  * What the library does not do by itself, and why it has to be done:
  * - a name that is not known fails exactly as a wrong key does (find_key), or strangers could
  *   find out the names of gateways;
+ * - a name may have two keys, and the library knows of one: the first flight is read again with the
+ *   other one (try_other_key). It always is, so that time does not tell who has two;
  * - who has shown a key is known with the first flight (note_first_record), since at a crowded
  *   control port such a peer keeps its place, and a whole handshake later is too late;
  * - no call takes long and no handshake takes much, whatever the peer sends (receive_bytes);
@@ -38,13 +40,15 @@ static const uint16_t GROUPS[] = {
     MBEDTLS_SSL_IANA_TLS_GROUP_NONE,
 };
 
+const uint8_t TLS_STRANGER_KEY[CRYPTO_KEY_SIZE] = "pamtunnel pairing, known to all!";
+
 /*
  * mbedTLS skips idle records (ChangeCipherSpec, warnings) in a loop of its own for
  * as long as more of them come, and anybody can send them. So a call stops after
  * some reads and goes on in the next turn of the event loop, and a handshake,
  * which takes less than 1 KiB, does not go on for ever.
  */
-enum { RECEIVES_PER_CALL = 64, HANDSHAKE_BYTES_MAX = 16 * 1024, AHEAD_SIZE = 512 };
+enum { RECEIVES_PER_CALL = 64, HANDSHAKE_BYTES_MAX = 16 * 1024, AHEAD_SIZE = 512, ALERT_SIZE = 7 };
 
 struct tls_config {
     mbedtls_ssl_config ssl;
@@ -63,11 +67,18 @@ struct tls {
     bool shaken;       /* it is over */
     size_t unflushed;  /* bytes of a write that the socket did not take whole */
     bool known;        /* there is a key for the identity */
+    bool stranger;     /* it is TLS_STRANGER */
+    unsigned nth;      /* the key that is tried, of those of the identity */
+    bool mismatched;   /* it is not the peer's: nothing was said about that yet */
+    bool whole;        /* all that came is still in `ahead` */
     bool spoke;        /* a byte went out; the next two say of what */
     bool proven;       /* of a server's peer: tls_peer_is_proven() */
     uint8_t alert;     /* that ended the handshake before anything else was said, or 0 */
     char identity[GATEWAY_NAME_MAX + 1];
-    /* mbedTLS asks for a record's header and then for the rest: one recv(2) brings both. */
+    /*
+     * mbedTLS asks for a record's header and then for the rest: one recv(2) brings both. As long as
+     * the first flight fits, it stays here from its beginning.
+     */
     size_t ahead_at, ahead_len;
     uint8_t ahead[AHEAD_SIZE];
 };
@@ -90,6 +101,11 @@ static bool is_name(const unsigned char *identity, size_t len, char name[GATEWAY
     return gateway_name_is_valid(name);
 }
 
+static bool is_stranger(const unsigned char *identity, size_t len)
+{
+    return len == sizeof TLS_STRANGER - 1 && memcmp(identity, TLS_STRANGER, len) == 0;
+}
+
 /*
  * mbedTLS asks for the key of an identity that a client offers. For one that is not
  * known it gets a key that nobody has, always the same for the same identity, so that
@@ -104,11 +120,14 @@ static int find_key(void *arg, mbedtls_ssl_context *ssl, const unsigned char *id
     if (crypto_mac(config->secret, &piece, 1, key) < 0) {
         return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
     }
-    bool named = is_name(identity, len, tls->identity);
-    tls->known = named && config->key_of(config->arg, tls->identity, key) == 0;
-    if (!named) {
+    tls->stranger = is_stranger(identity, len);
+    if (tls->stranger) {
+        memcpy(tls->identity, TLS_STRANGER, sizeof TLS_STRANGER);
+    } else if (!is_name(identity, len, tls->identity)) {
         tls->identity[0] = '\0';
     }
+    bool has = tls->identity[0] && config->key_of(config->arg, tls->identity, tls->nth, key) == 0;
+    tls->known = tls->known || has;
     int err = mbedtls_ssl_set_hs_psk(ssl, key, sizeof key);
     crypto_wipe(key, sizeof key);
     return err;
@@ -198,7 +217,6 @@ void tls_library_free(void)
  */
 static void note_first_record(struct tls *tls, const unsigned char *record, size_t len)
 {
-    enum { ALERT_SIZE = 7 };
     if (!tls->spoke && len > 0) {
         tls->spoke = true;
         tls->proven = record[0] == MBEDTLS_SSL_MSG_HANDSHAKE;
@@ -208,9 +226,21 @@ static void note_first_record(struct tls *tls, const unsigned char *record, size
     }
 }
 
+/* The first thing to be said is that the binder is wrong, and another key is to be tried. */
+static bool is_mismatch(const struct tls *tls, const unsigned char *record, size_t len)
+{
+    return tls->config->key_of && !tls->spoke && tls->whole && tls->nth + 1 < TLS_KEYS_PER_NAME &&
+           len >= ALERT_SIZE && record[0] == MBEDTLS_SSL_MSG_ALERT &&
+           record[ALERT_SIZE - 1] == MBEDTLS_SSL_ALERT_MSG_DECRYPT_ERROR;
+}
+
 static int send_bytes(void *arg, const unsigned char *buf, size_t len)
 {
     struct tls *tls = arg;
+    if (is_mismatch(tls, buf, len)) {
+        tls->mismatched = true;
+        return (int)len;
+    }
     note_first_record(tls, buf, len);
     ssize_t sent = send(tls->fd, buf, len, MSG_NOSIGNAL);
     if (sent >= 0) {
@@ -226,7 +256,9 @@ static int send_bytes(void *arg, const unsigned char *buf, size_t len)
 /* How many bytes came, 0: no more will, or what mbedTLS calls the reason for none. */
 static int read_ahead(struct tls *tls)
 {
-    ssize_t got = recv(tls->fd, tls->ahead, sizeof tls->ahead, 0);
+    size_t kept = tls->whole && !tls->spoke && tls->ahead_len < sizeof tls->ahead ? tls->ahead_len
+                                                                                  : 0;
+    ssize_t got = recv(tls->fd, tls->ahead + kept, sizeof tls->ahead - kept, 0);
     if (got < 0) {
         if (errno == EAGAIN || errno == EINTR) {
             return MBEDTLS_ERR_SSL_WANT_READ;
@@ -240,8 +272,9 @@ static int read_ahead(struct tls *tls)
             return MBEDTLS_ERR_SSL_INVALID_RECORD;
         }
     }
-    tls->ahead_at = 0;
-    tls->ahead_len = (size_t)got;
+    tls->whole = tls->whole && kept == tls->ahead_len;
+    tls->ahead_at = kept;
+    tls->ahead_len = kept + (size_t)got;
     return (int)got;
 }
 
@@ -270,6 +303,7 @@ int tls_new(struct tls_config *config, int fd, struct tls **ret_tls)
     }
     tls->config = config;
     tls->fd = fd;
+    tls->whole = true;
     mbedtls_ssl_init(&tls->ssl);
     if (mbedtls_ssl_setup(&tls->ssl, &config->ssl) != 0) {
         tls_free(tls);
@@ -291,12 +325,17 @@ void tls_free(struct tls *tls)
 
 bool tls_peer_is_proven(const struct tls *tls)
 {
-    return tls->config->key_of && tls->proven;
+    return tls->config->key_of && tls->proven && !tls->stranger;
 }
 
 const char *tls_identity(const struct tls *tls)
 {
     return tls->identity;
+}
+
+unsigned tls_key_number(const struct tls *tls)
+{
+    return tls->nth;
 }
 
 /* What mbedTLS returned, in this project's terms. */
@@ -338,6 +377,9 @@ static int handshake_failure(struct tls *tls, int ret, struct why *why)
             return why_set(why, -EPROTO,
                            "it can do none of our cipher suites, or none of our groups");
         }
+        if (tls->stranger) {
+            return why_set(why, -EACCES, "it wants to be paired, and too many do");
+        }
         if (tls->known) {
             return why_set(why, -EACCES, "\"%s\" does not hold the right key", tls->identity);
         }
@@ -356,10 +398,23 @@ static int handshake_failure(struct tls *tls, int ret, struct why *why)
     }
 }
 
+/* From the beginning, with the bytes that came. Before anything was said, so nobody notices. */
+static int try_other_key(struct tls *tls)
+{
+    int ret = mbedtls_ssl_session_reset(&tls->ssl);
+    tls->mismatched = false;
+    tls->nth++;
+    tls->ahead_at = 0;
+    return ret < 0 ? ret : mbedtls_ssl_handshake(&tls->ssl);
+}
+
 int tls_handshake(struct tls *tls, struct why *why)
 {
     tls->receives = 0;
     int ret = mbedtls_ssl_handshake(&tls->ssl);
+    if (tls->mismatched) {
+        ret = try_other_key(tls);
+    }
     if (ret == 0) {
         tls->shaken = true;
         return 0;

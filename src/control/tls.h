@@ -19,11 +19,23 @@
 struct tls_config;
 struct tls;
 
+enum { TLS_KEYS_PER_NAME = 2 }; /* while one replaces the other, either is right */
+
 /*
- * Looks up the key of a gateway. 0, or -ENOENT for a gateway that is not known: it
- * fails as one with a wrong key does. identity is a valid gateway name.
+ * The identity of a gateway that has no key yet and wants to be paired, and the key that goes
+ * with it. Everybody has that: it keeps out who only listens, and proves nothing. No gateway can
+ * be called so.
  */
-typedef int (*tls_key_fn)(void *arg, const char *identity, uint8_t ret_key[CRYPTO_KEY_SIZE]);
+#define TLS_STRANGER "pamtunnel pairing"
+extern const uint8_t TLS_STRANGER_KEY[CRYPTO_KEY_SIZE];
+
+/*
+ * Looks up the keys of a gateway: the first, or the second (nth is 1). 0, or -ENOENT if there is no
+ * such key: a gateway that is not known fails as one with a wrong key does. identity is a valid
+ * gateway name, or TLS_STRANGER, which has one key.
+ */
+typedef int (*tls_key_fn)(void *arg, const char *identity, unsigned nth,
+                          uint8_t ret_key[CRYPTO_KEY_SIZE]);
 
 int tls_config_server(tls_key_fn key_of, void *arg, struct tls_config **ret_config);
 int tls_config_client(const char *identity, const uint8_t key[CRYPTO_KEY_SIZE],
@@ -45,11 +57,13 @@ enum { TLS_WANT_READ = -100001, TLS_WANT_WRITE = -100002 };
 int tls_handshake(struct tls *tls, struct why *why);
 /*
  * On a server: the peer has shown a right PSK binder, with its first message. It holds
- * the key, or plays back what one that does has said.
+ * the key, or plays back what one that does has said. Of a stranger it is always false.
  */
 bool tls_peer_is_proven(const struct tls *tls);
 /* The peer's PSK identity, on a server after the handshake. */
 const char *tls_identity(const struct tls *tls);
+/* And which of its keys it holds: nth of tls_key_fn. */
+unsigned tls_key_number(const struct tls *tls);
 /* Bytes read (> 0), 0 at a clean end, TLS_WANT_* or -errno. */
 long tls_read(struct tls *tls, void *buf, size_t len);
 /*

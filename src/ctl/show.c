@@ -107,7 +107,10 @@ void show_status(const json_t *reply)
     }
     /* One line in any case: an empty list would read like an output that was cut. */
     if (json_array_size(gateways) == 0) {
-        puts("gateway:   none is online");
+        const json_t *keys = json_object_get(reply, "keys"); /* not of an older vps-agent */
+        puts(keys && json_integer_value(keys) == 0
+                 ? "gateway:   none can log in yet: pamctl gateway add NAME lets one in"
+                 : "gateway:   none is online");
     }
     json_array_foreach(json_object_get(reply, "away"), index, gateway)
     {

@@ -20,9 +20,11 @@
 #include "base/notify.h"
 #include "base/signals.h"
 #include "control/tls.h"
+#include "gateway/figures.h"
 #include "gateway/health.h"
 #include "gateway/tunnels.h"
 #include "gateway/uplink.h"
+#include "shared/monitor.h"
 #include "shared/program.h"
 
 #define PROGRAM "gateway-agent " PAMTUNNEL_VERSION
@@ -38,6 +40,9 @@ struct agent {
     struct tunnels *tunnels;
     struct health *health;
     int health_fds[HEALTH_ADDRESSES]; /* until `health` has them; -1: none */
+    struct figures figures;
+    struct monitor *monitor;      /* of METRICS_LISTEN, or NULL */
+    struct monitor_place metrics; /* until `monitor` has it */
     struct notify *notify;
 };
 
@@ -184,6 +189,7 @@ static void confine(struct agent *agent)
         log_warn(agent->log, "--health will not find this agent: %s%s", strerror(-err),
                  err == -EADDRINUSE ? "; another one runs with these settings" : "");
     }
+    agent->metrics = monitor_open(settings->common.metrics_listen, agent->log);
     program_confine(&GATEWAY_VOCABULARY, agent->env_file, &settings->common, rules, agent->log,
                     &agent->notify);
 }
@@ -194,9 +200,25 @@ static bool is_well(void *arg)
     return tunnels_relay_is_alive(agent->tunnels);
 }
 
+/* For METRICS_LISTEN. */
+static int start_monitor(struct agent *agent)
+{
+    if (agent->metrics.socket < 0) {
+        return 0;
+    }
+    agent->figures = (struct figures){.uplink = agent->uplink, .tunnels = agent->tunnels};
+    const struct monitor_subject subject = figures_subject(&agent->figures);
+    agent->monitor = monitor_new(&agent->loop, &agent->metrics, &subject);
+    return agent->monitor ? 0 : -ENOMEM;
+}
+
 /* What others see of it. */
 static int start_telling(struct agent *agent)
 {
+    int err = start_monitor(agent);
+    if (err < 0) {
+        return err;
+    }
     if (agent->health_fds[0] >= 0) {
         agent->health = health_new(&agent->loop, agent->health_fds, agent->uplink, agent->tunnels);
         if (!agent->health) {
@@ -238,6 +260,7 @@ static int start(struct agent *agent)
 static void stop(struct agent *agent)
 {
     health_free(agent->health);
+    monitor_free(agent->monitor);
     notify_stopping(agent->notify);
     uplink_free(agent->uplink);
     tunnels_free(agent->tunnels);
@@ -251,6 +274,7 @@ static void stop(struct agent *agent)
             close(agent->health_fds[i]);
         }
     }
+    monitor_close(&agent->metrics);
     tls_library_free();
 }
 

@@ -451,6 +451,11 @@ uint16_t tunnel_channel(const struct tunnel *tunnel)
     return tunnel->channel;
 }
 
+const struct link *tunnel_link(const struct tunnel *tunnel)
+{
+    return tunnel->link;
+}
+
 bool tunnel_is_opening(const struct tunnel *tunnel)
 {
     return tunnel->state == STATE_OPENING;

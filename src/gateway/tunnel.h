@@ -60,6 +60,8 @@ void tunnel_free(struct tunnel *tunnel);
 /* As OPEN_TUNNEL named it. */
 uint64_t tunnel_session(const struct tunnel *tunnel);
 uint16_t tunnel_channel(const struct tunnel *tunnel);
+/* The one that runs, from the data channel (a) to the target (b); NULL: none. */
+const struct link *tunnel_link(const struct tunnel *tunnel);
 /* The VPS has not been answered yet. */
 bool tunnel_is_opening(const struct tunnel *tunnel);
 

@@ -36,16 +36,25 @@ struct tunnels {
     struct sieve *lines, *refusals;
     struct tunnel **all;
     unsigned count, most;
+    struct tunnels_tally past; /* of links that have ended, and of failures */
     void (*send)(void *arg, const struct message *message);
     void *arg;
 };
 
 /* ---- what tunnels tell ----------------------------------------------------- */
 
+/* Every answer to the VPS. */
+static void tell(struct tunnels *tunnels, const struct message *message)
+{
+    if (message->type == MESSAGE_TUNNEL_FAILED) {
+        tunnels->past.failed[message->tunnel_failed.reason]++;
+    }
+    tunnels->send(tunnels->arg, message);
+}
+
 static void on_send(void *arg, const struct message *message)
 {
-    struct tunnels *tunnels = arg;
-    tunnels->send(tunnels->arg, message);
+    tell(arg, message);
 }
 
 /* The last one takes its place: whoever ends several goes through them from the end. */
@@ -62,6 +71,13 @@ static void on_ended(void *arg, struct tunnel *tunnel)
     tunnel_free(tunnel);
 }
 
+static void count_link(struct tunnels_tally *tally, const struct link *link)
+{
+    tally->connected++;
+    tally->bytes_to_target += link_bytes_a_to_b(link);
+    tally->bytes_to_client += link_bytes_b_to_a(link);
+}
+
 static void on_ended_links(void *arg, int events)
 {
     struct tunnels *tunnels = arg;
@@ -70,6 +86,7 @@ static void on_ended_links(void *arg, int events)
     (void)events;
     /* All of them: the descriptor says that there are some, not how many. */
     while ((link = relay_take_ended(tunnels->relay))) {
+        count_link(&tunnels->past, link);
         tunnel_link_ended(link_arg(link), link);
     }
 }
@@ -89,7 +106,7 @@ static void refuse(struct tunnels *tunnels, const struct message_open_tunnel *co
     message.tunnel_failed.reason = (uint8_t)failure->reason;
     snprintf(message.tunnel_failed.detail, sizeof message.tunnel_failed.detail, "%s",
              failure->detail);
-    tunnels->send(tunnels->arg, &message);
+    tell(tunnels, &message);
 }
 
 /* NULL if it is not open. */
@@ -271,4 +288,17 @@ void tunnels_free(struct tunnels *tunnels)
 unsigned tunnels_count(const struct tunnels *tunnels)
 {
     return tunnels->count;
+}
+
+struct tunnels_tally tunnels_tally(const struct tunnels *tunnels)
+{
+    struct tunnels_tally tally = tunnels->past;
+    for (unsigned i = 0; i < tunnels->count; i++) {
+        const struct link *link = tunnel_link(tunnels->all[i]);
+        if (link) {
+            count_link(&tally, link);
+        }
+    }
+    tally.running = relay_running(tunnels->relay);
+    return tally;
 }

@@ -48,4 +48,15 @@ void tunnels_targets_changed(struct tunnels *tunnels);
 /* In any state. */
 unsigned tunnels_count(const struct tunnels *tunnels);
 
+/* Of a failure, the last one in the enum. */
+enum { TUNNEL_REASON_MAX = TUNNEL_NAME_SERVERS };
+/* What has come of them since the start. */
+struct tunnels_tally {
+    unsigned running;                       /* links, at this moment */
+    uint64_t connected;                     /* targets that were, with those that are */
+    uint64_t failed[TUNNEL_REASON_MAX + 1]; /* by reason */
+    uint64_t bytes_to_target, bytes_to_client;
+};
+struct tunnels_tally tunnels_tally(const struct tunnels *tunnels);
+
 #endif

@@ -79,6 +79,7 @@ struct uplink {
     struct addr vps;             /* since the dial succeeded */
     char where[TARGET_TEXT_MAX]; /* VPS_HOST:CONTROL_PORT */
     uint64_t opened_ms;
+    unsigned logins;
     char said[400]; /* to be wrong, since it was open last; and when */
     uint64_t said_ms;
     struct sieve *sieve;
@@ -147,6 +148,7 @@ static void on_opened(void *arg)
     uplink_set_state(uplink, STATE_OPEN);
     uplink->said[0] = '\0';
     uplink->opened_ms = clock_ms();
+    uplink->logins++;
     dial_history_worked(&uplink->history, &uplink->vps);
     log_info(uplink->options.log, "connected to the VPS %s (%s, %s) as gateway %s", uplink->where,
              addr_text(&uplink->vps, address), channel_peer_program(uplink->channel),
@@ -449,6 +451,16 @@ void uplink_free(struct uplink *uplink)
 bool uplink_is_open(const struct uplink *uplink)
 {
     return uplink->state == STATE_OPEN;
+}
+
+uint64_t uplink_rtt_us(const struct uplink *uplink)
+{
+    return uplink_is_open(uplink) ? channel_rtt_us(uplink->channel) : 0;
+}
+
+unsigned uplink_logins(const struct uplink *uplink)
+{
+    return uplink->logins;
 }
 
 int uplink_send(struct uplink *uplink, const struct message *message)

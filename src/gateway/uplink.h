@@ -54,6 +54,10 @@ void uplink_free(struct uplink *uplink);
 
 /* It is logged in, so uplink_send() can work. */
 bool uplink_is_open(const struct uplink *uplink);
+/* The last measured round trip in microseconds; 0: none yet, or not open. */
+uint64_t uplink_rtt_us(const struct uplink *uplink);
+/* How often it was logged in. */
+unsigned uplink_logins(const struct uplink *uplink);
 /* -ENOTCONN if there is no open connection, or see channel_send(). */
 int uplink_send(struct uplink *uplink, const struct message *message);
 

@@ -10,8 +10,8 @@ enum { WORKERS_DEFAULT_MAX = 4, WORKERS_MAX = 64 };
     .field = sizeof(((struct common_settings *)0)->name)
 
 /*
- * Worker threads and the sandbox are made once, before the first connection, and what the sandbox
- * has given up cannot be had back: those two take a restart.
+ * Worker threads and the sandbox are made once, before the first connection, what the sandbox has
+ * given up cannot be had back, and the monitor's socket is bound before it: those take a restart.
  */
 const struct setting COMMON_SETTINGS[COMMON_SETTINGS_COUNT] = {
     {"RELAY_WORKERS",
@@ -22,6 +22,11 @@ const struct setting COMMON_SETTINGS[COMMON_SETTINGS_COUNT] = {
      "auto, system, or one that the kernel has, like cubic or bbr: for connections between "
      "client, VPS and gateway",
      &SETTING_CONGESTION, FIELD(congestion_control)},
+    {"METRICS_LISTEN",
+     .takes = "ADDRESS:PORT with a loopback address, like 127.0.0.1:9477, or the path of a Unix "
+              "socket: metrics are served there",
+     .type = &SETTING_LOCAL_ADDRESS, FIELD(metrics_listen), .max = LOCAL_ADDRESS_MAX,
+     .optional = true, .at_start = true},
     {"SANDBOX", "on", "on, or off for debugging", &SETTING_SWITCH, FIELD(sandbox),
      .at_start = true},
     {"RUST_LOG", .takes = "the old name of LOG_LEVEL", .type = &SETTING_RUST_LOG, FIELD(log_level),

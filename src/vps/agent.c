@@ -21,13 +21,18 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "base/crypto.h"
+#include "base/journal.h"
 #include "base/notify.h"
 #include "base/signals.h"
 #include "control/tls.h"
+#include "shared/monitor.h"
 #include "shared/program.h"
 #include "vps/admin/admin.h"
+#include "vps/audit/audit.h"
 #include "vps/chat/bot.h"
 #include "vps/consent/holds.h"
+#include "vps/figures/figures.h"
 #include "vps/gateways/gateways.h"
 #include "vps/people/people.h"
 #include "vps/reload.h"
@@ -46,6 +51,8 @@ struct agent {
     struct signals *signals;
     int reserved; /* STATE_DIR is ours */
     struct store *store;
+    struct journal *journal; /* NULL: there is none */
+    struct audit *audit;
     struct people *people;
     struct sessions *sessions;
     struct holds *holds;
@@ -53,11 +60,49 @@ struct agent {
     struct admin *admin;
     struct transport *transport; /* Telegram; NULL with --local, as is the bot */
     struct bot *bot;
+    struct figures *figures; /* of METRICS_LISTEN, as the next two; or NULL */
+    struct monitor *monitor;
+    struct monitor_place metrics; /* until `monitor` has it */
     struct notify *notify;
     bool stopping;
     int err; /* why the agent ends, if not on request */
     struct why why;
 };
+
+/* ---- what is recorded of it ------------------------------------------------- */
+
+static void record(struct agent *agent, enum audit_event what, const char *text, const char *why)
+{
+    const struct audit_entry entry = {.what = what, .text = text, .why = why};
+    audit_record(agent->audit, &entry, NULL, NULL);
+}
+
+/* Which policy is in force, by the hash of its file. */
+static void record_policy(struct agent *agent)
+{
+    const struct policy *policy = agent->settings->policy_file.policy;
+    uint8_t hash[CRYPTO_HASH_SIZE];
+    char hex[2 * CRYPTO_HASH_SIZE + 1];
+    size_t len;
+    if (policy) {
+        const char *source = document_source(policy->document, &len);
+        crypto_hash(&(struct crypto_piece){source, len}, 1, hash);
+        crypto_hex(hash, sizeof hash, hex);
+        record(agent, AUDIT_POLICY_LOADED, hex, NULL);
+    }
+}
+
+static void record_changes(struct agent *agent, const struct changes *changes)
+{
+    static const char *const POLICY[] = {"POLICY_FILE", NULL};
+    char sentence[512];
+    struct text text = text_over(sentence, sizeof sentence);
+    changes_say(changes, &text);
+    record(agent, AUDIT_SETTINGS_RELOADED, sentence, NULL);
+    if (changes_have(changes, POLICY)) {
+        record_policy(agent);
+    }
+}
 
 /* ---- stopping ------------------------------------------------------------- */
 
@@ -70,10 +115,12 @@ static void finish(void *arg)
     holds_free(agent->holds);
     sessions_free(agent->sessions);
     store_stop(agent->store);
+    audit_free(agent->audit);
     agent->bot = NULL;
     agent->transport = NULL;
     agent->holds = NULL;
     agent->sessions = NULL;
+    agent->audit = NULL;
 }
 
 /* Ends everything in order; the loop returns when the last handle is gone. */
@@ -92,7 +139,10 @@ static void stop(struct agent *agent)
         sessions_end_all(agent->sessions);
         sessions_use_gateways(agent->sessions, NULL);
     }
+    record(agent, AUDIT_AGENT_STOPPED, NULL, agent->err < 0 ? agent->why.text : NULL);
     admin_free(agent->admin);
+    monitor_free(agent->monitor);
+    figures_free(agent->figures);
     gateways_free(agent->gateways);
     agent->admin = NULL;
     agent->gateways = NULL;
@@ -131,6 +181,25 @@ static void say_doubts(const struct agent *agent)
     }
 }
 
+/* Who may log in, where that is not what somebody will think. */
+static void say_keys(const struct agent *agent)
+{
+    const struct keyring *keyring = gateways_keyring(agent->gateways);
+    struct keyring_view key;
+    if (!keyring_has(keyring, "")) {
+        log_warn(agent->log, "no gateway can log in yet: pamctl gateway add NAME lets one in, and "
+                             "prints the join string for it");
+    }
+    for (unsigned i = 0; keyring_view(keyring, i, &key); i++) {
+        if (key.idle) {
+            log_warn(agent->log,
+                     "gateway %s has a key in TUNNEL_KEY, which is the one that counts: the one "
+                     "that was added with pamctl is not used (pamctl gateway remove %s)",
+                     key.gateway, key.gateway);
+        }
+    }
+}
+
 /* Reads and applies them, and says what the agent does from then on. */
 static int renew(void *arg, struct changes *ret_changes, struct why *why)
 {
@@ -143,9 +212,13 @@ static int renew(void *arg, struct changes *ret_changes, struct why *why)
                                  .gateways = agent->gateways};
     char status[STATUS_MAX];
     int err = reload_run(&parts, ret_changes, why);
-    if (err == 0) {
+    if (err < 0) {
+        record(agent, AUDIT_SETTINGS_RELOADED, NULL, why->text);
+    } else {
+        record_changes(agent, ret_changes);
         say_what_it_does(agent, status, sizeof status);
         say_doubts(agent);
+        say_keys(agent);
     }
     return err;
 }
@@ -185,6 +258,8 @@ static int confine(struct agent *agent, struct why *why)
     };
     int err = state_reserve(settings->state_dir, agent->log, &agent->reserved, why);
     if (err == 0) {
+        agent->metrics = monitor_open(settings->common.metrics_listen, agent->log);
+        agent->journal = journal_open(JOURNAL_PATH);
         program_confine(&VPS_VOCABULARY, agent->env_file, &settings->common, rules, agent->log,
                         &agent->notify);
     }
@@ -224,6 +299,7 @@ static int new_telegram(struct agent *agent)
         .loop = &agent->loop,
         .log = agent->log,
         .store = agent->store,
+        .audit = agent->audit,
         .state_dir = agent->settings->state_dir,
         .api_url = agent->settings->telegram_api_url,
         .token = agent->settings->telegram_token,
@@ -262,12 +338,51 @@ static int start_admin(struct agent *agent, struct why *why)
         .log = agent->log,
         .settings = agent->settings,
         .sessions = agent->sessions,
+        .audit = agent->audit,
         .gateways = agent->gateways,
         .bot = agent->bot,
         .reload = reload,
         .arg = agent,
     };
     return admin_new(&options, &agent->admin, why);
+}
+
+/* For METRICS_LISTEN. */
+static int start_monitor(struct agent *agent, struct why *why)
+{
+    const struct figures_options options = {.sessions = agent->sessions,
+                                            .gateways = agent->gateways,
+                                            .store = agent->store,
+                                            .transport = agent->transport};
+    if (agent->metrics.socket < 0) {
+        return 0;
+    }
+    int err = figures_new(&options, &agent->figures);
+    if (err == 0) {
+        const struct monitor_subject subject = figures_subject(agent->figures);
+        agent->monitor = monitor_new(&agent->loop, &agent->metrics, &subject);
+        err = agent->monitor ? 0 : -ENOMEM;
+    }
+    return err < 0 ? why_set(why, err, "cannot serve METRICS_LISTEN: %s", strerror(-err)) : 0;
+}
+
+static int start_audit(struct agent *agent, struct why *why)
+{
+    const struct audit_options options = {
+        .loop = &agent->loop, .store = agent->store, .journal = agent->journal, .log = agent->log};
+    agent->audit = audit_new(&options);
+    return agent->audit ? 0 : why_set(why, -ENOMEM, "out of memory");
+}
+
+static int start_sessions(struct agent *agent, struct why *why)
+{
+    const struct sessions_options options = {.loop = &agent->loop,
+                                             .log = agent->log,
+                                             .settings = agent->settings,
+                                             .people = agent->people,
+                                             .store = agent->store};
+    int err = sessions_new(&options, &agent->sessions, why);
+    return err < 0 ? err : sessions_use_audit(agent->sessions, agent->audit);
 }
 
 static bool is_well(void *arg)
@@ -287,18 +402,13 @@ static int start(struct agent *agent, struct why *why)
         agent->people = people_new(agent->settings);
         err = agent->people ? 0 : why_set(why, -ENOMEM, "out of memory");
     }
-    if (err == 0) {
-        const struct sessions_options options = {.loop = &agent->loop,
-                                                 .log = agent->log,
-                                                 .settings = agent->settings,
-                                                 .people = agent->people,
-                                                 .store = agent->store};
-        err = sessions_new(&options, &agent->sessions, why);
-    }
+    err = err < 0 ? err : start_audit(agent, why);
+    err = err < 0 ? err : start_sessions(agent, why);
     err = err < 0 ? err : start_holds(agent, why);
     err = err < 0 ? err : start_gateways(agent, why);
     err = err < 0 ? err : start_bot(agent, why);
     err = err < 0 ? err : start_admin(agent, why);
+    err = err < 0 ? err : start_monitor(agent, why);
     if (err == 0 && (err = store_start(agent->store, &agent->loop)) < 0) {
         err = why_set(why, err, "cannot start the thread that keeps the state: %s", strerror(-err));
     }
@@ -313,7 +423,10 @@ static void say_ready(struct agent *agent)
     char status[STATUS_MAX];
     say_what_it_does(agent, status, sizeof status);
     say_doubts(agent);
+    record(agent, AUDIT_AGENT_STARTED, PAMTUNNEL_VERSION, NULL);
+    record_policy(agent);
     log_info(agent->log, "vps-agent " PAMTUNNEL_VERSION ": %s", status);
+    say_keys(agent);
     notify_ready(agent->notify);
 }
 
@@ -337,10 +450,12 @@ int agent_run(struct vps_settings *settings, const char *env_file, struct log *l
     uv_run(&agent.loop, UV_RUN_DEFAULT);
     uv_loop_close(&agent.loop);
     store_free(agent.store);
+    journal_close(agent.journal);
     people_free(agent.people);
     if (agent.reserved >= 0) {
         close(agent.reserved);
     }
+    monitor_close(&agent.metrics);
     notify_free(agent.notify);
     tls_library_free();
     if (err == 0 && agent.err < 0) {

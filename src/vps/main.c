@@ -117,6 +117,14 @@ static const struct program PROGRAM = {
 
 /* ---- running -------------------------------------------------------------- */
 
+static void say_keys(const struct vps_settings *settings)
+{
+    if (settings->tunnel_key.count == 0) {
+        puts("TUNNEL_KEY is not set: gateways are added while vps-agent runs, with pamctl gateway "
+             "add NAME.");
+    }
+}
+
 static void say_doubts(const struct vps_settings *settings)
 {
     const struct policy *policy = settings->policy_file.policy;
@@ -141,6 +149,7 @@ int main(int argc, char **argv)
     }
     if (options.check) {
         status = program_say_complete(&PROGRAM, env_file, &settings.common);
+        say_keys(&settings);
         say_doubts(&settings);
     } else if (options.health) {
         status = health_check(&settings) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

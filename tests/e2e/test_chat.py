@@ -131,8 +131,8 @@ def test_every_press_says_what_happened(world, target):
     assert toast(world, message, "Close", close) == ("This session has already ended.", False)
     said, is_alert = toast(world, question, "Admit", admit)
     assert "nobody was let in" in said and is_alert
-    others = world.ssh(target.name, FRIEND).button("Close")["callback_data"]
-    assert toast(world, message, "Close", others) == ("This is somebody else's session.", True)
+    others = world.ssh(target.name, FRIEND).button("scp, config")["callback_data"]
+    assert toast(world, message, "scp, config", others) == ("This is somebody else's session.", True)
     world.close_all()
 
 

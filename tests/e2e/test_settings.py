@@ -34,10 +34,17 @@ def refused(result, name):
     return lines[0]
 
 
-@pytest.mark.parametrize("name", ["TELEGRAM_TOKEN", "ALLOWED_USERS", "VPS_HOST", "TUNNEL_KEY"])
+@pytest.mark.parametrize("name", ["TELEGRAM_TOKEN", "ALLOWED_USERS", "VPS_HOST"])
 @pytest.mark.parametrize("value", [None, ""])
 def test_vps_agent_names_what_is_missing(name, value):
     refused(check("vps-agent", {**VPS, name: value}), name)
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_vps_agent_needs_no_key(value):
+    result = check("vps-agent", {**VPS, "TUNNEL_KEY": value})
+    assert result.returncode == 0 and "pamctl gateway add NAME" in result.stdout
+    assert "pamctl gateway" not in check("vps-agent", VPS).stdout
 
 
 @pytest.mark.parametrize("name", ["VPS_HOST", "TUNNEL_KEY"])
@@ -237,6 +244,7 @@ WRONG_VPS = {
     "IDLE_TIMEOUT": ["604801", "-1"], "MAX_SESSION_TIME": ["604801", "1h"],
     "MAX_SESSIONS": ["10001"], "MAX_SESSIONS_PER_USER": ["0", "10001"], "RELAY_WORKERS": ["0", "65", "all"],
     "ADMIT": ["KNOWN", "auto,known", "yes"], "KNOWN_DAYS": ["0", "3651", "30d", "-1"], "STATE_DIR": [".", "~/state", "/" + "x" * 200],
+    "AUDIT_FULL": ["Refuse", "on", "refuse,continue"], "AUDIT_DAYS": ["-1", "36501", "30d"],
     "APPROVAL_TIMEOUT": ["0", "86401", "10m"],
     "RDP_CLIPBOARD": ["yes", "1", "ON"], "CONGESTION_CONTROL": ["BBR", "bbr,cubic", "x" * 16],
     "LOG_LEVEL": ["verbose", "3", "info,debug"],
@@ -258,6 +266,7 @@ TAKES = {
     "MAX_CONNECTIONS": "connections", "IDLE_TIMEOUT": "seconds",
     "MAX_SESSION_TIME": "seconds", "MAX_SESSIONS": "number", "MAX_SESSIONS_PER_USER": "number", "ADMIT": "auto, known or ask",
     "APPROVAL_TIMEOUT": "seconds", "KNOWN_DAYS": "days", "RDP_CLIPBOARD": "on or off",
+    "AUDIT_FULL": "refuse or continue", "AUDIT_DAYS": "days",
     "CONGESTION_CONTROL": "like cubic or bbr", "RELAY_WORKERS": "threads", "STATE_DIR": "absolute path", "LOG_LEVEL": "error, warn, info, debug or trace",
     "GATEWAY_NAME": "letters, digits", "KEEPALIVE_SECS": "seconds", "ALLOWED_TARGETS": "192.168.1.0/24:22,3389",
 }
@@ -293,7 +302,7 @@ def test_a_value_with_control_characters_is_still_one_line(program, value):
     assert not [c for c in line if ord(c) < 32 or 0x7f <= ord(c) < 0xa0], repr(line)
 
 
-@pytest.mark.parametrize("name", ["VPS_HOST", "TUNNEL_KEY", "TELEGRAM_TOKEN", "ALLOWED_USERS"])
+@pytest.mark.parametrize("name", ["VPS_HOST", "TELEGRAM_TOKEN", "ALLOWED_USERS"])
 def test_what_is_missing_is_told_with_what_it_takes(name):
     line = refused(check("vps-agent", {**VPS, name: None}), name)
     assert "not set" in line and TAKES[name] in line

@@ -133,7 +133,7 @@ def owner_and_mode(debian, path):
 def edit(debian, agent):
     """As an administrator does; what it is now: (bytes, inode, owner, mode, time)."""
     path = settings_file(debian, agent)
-    path.write_text(path.read_text().replace("TUNNEL_KEY=\n", f"TUNNEL_KEY={SECRET}\n")
+    path.write_text(re.sub("^#?TUNNEL_KEY=$", f"TUNNEL_KEY={SECRET}", path.read_text(), flags=re.M)
                     + "# and a remark, without a newline at the end")
     return content(debian, agent)
 

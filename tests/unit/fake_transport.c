@@ -62,7 +62,7 @@ static void introduce(struct transport *transport, const struct transport_profil
 static struct post *post(struct transport *transport, int64_t person)
 {
     (void)transport;
-    assert_true(here.count < FAKE_POSTS_MAX);
+    assert_true(fake_transport_posts() < FAKE_POSTS_MAX);
     struct post *new = &here.posts[here.count++];
     *new = (struct post){.fake = {.person = person}};
     return new;
@@ -134,6 +134,12 @@ static void strip(struct transport *transport, int64_t person, int64_t message_i
     here.stripped = message_id;
 }
 
+static void measure(const struct transport *transport, struct metrics *metrics)
+{
+    (void)transport;
+    metrics_one(metrics, METRICS_GAUGE, "fake_posts", "Posts.", here.count);
+}
+
 static const struct transport_ops OPS = {
     .name = "fake",
     .people = OWNER_TELEGRAM,
@@ -143,6 +149,7 @@ static const struct transport_ops OPS = {
     .is_online = yes,
     .is_idle = yes,
     .trouble = no_trouble,
+    .measure = measure,
     .introduce = introduce,
     .post = post,
     .post_file = post_file,

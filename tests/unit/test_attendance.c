@@ -13,6 +13,7 @@
 enum { START = 1000000, MINUTE = 60000 };
 
 static struct vps_settings settings;
+static struct keyring *keyring;
 static struct attendance attendance;
 static struct addr from;
 
@@ -21,8 +22,16 @@ static int set_up(void **state)
     (void)state;
     memset(&settings, 0, sizeof settings);
     settings.tunnel_key.count = 1; /* one key, of any gateway */
-    attendance_begin(&attendance, &settings, START);
+    keyring = keyring_new(&settings, NULL);
+    attendance_begin(&attendance, keyring, START);
     return addr_parse("198.51.100.7", 4711, &from);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    keyring_free(keyring);
+    return 0;
 }
 
 static void name_keys(const char *first, const char *second)
@@ -163,7 +172,7 @@ static void the_one_that_left_first_makes_room(void **state)
     assert_true(attendance_say(&attendance, "gw7", START + 2, &text));
 }
 
-#define TEST(name) cmocka_unit_test_setup(name, set_up)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {

@@ -32,6 +32,9 @@ static int open_err; /* what sessions_open() says */
 static bool gateway_comes;
 static unsigned opened, closed, asked_more, refused;
 static struct session_request request;
+static struct session_watcher watching;
+static struct owner closed_by;
+static bool draining;
 
 int __wrap_sessions_watch(struct sessions *sessions, struct session_watcher watcher);
 void __wrap_sessions_unwatch(struct sessions *sessions, const void *arg);
@@ -43,13 +46,15 @@ unsigned __wrap_sessions_gateways(const struct sessions *sessions, const char *r
                                   unsigned most);
 bool __wrap_sessions_expect_gateway(const struct sessions *sessions, const struct target *target);
 void __wrap_session_view(const struct session *s, struct session_view *ret_view);
-void __wrap_session_close(struct session *s);
+void __wrap_session_close_by(struct session *s, const struct owner *by);
+const struct gateways *__wrap_sessions_all_gateways(const struct sessions *sessions);
+bool __wrap_sessions_are_draining(const struct sessions *sessions);
 unsigned __wrap_session_ask_more(struct session *s, unsigned most);
 
 int __wrap_sessions_watch(struct sessions *sessions, struct session_watcher watcher)
 {
     (void)sessions;
-    (void)watcher;
+    watching = watcher;
     return 0;
 }
 
@@ -78,7 +83,7 @@ struct session *__wrap_sessions_find(struct sessions *sessions, const char *id)
 struct session *__wrap_sessions_next(struct sessions *sessions, const struct session *after)
 {
     (void)sessions;
-    return after ? NULL : &session;
+    return after || session.view.state == SESSION_ENDED ? NULL : &session;
 }
 
 unsigned __wrap_sessions_gateways(const struct sessions *sessions, const char *ret_names[],
@@ -103,10 +108,28 @@ void __wrap_session_view(const struct session *s, struct session_view *ret_view)
     *ret_view = s->view;
 }
 
-void __wrap_session_close(struct session *s)
+/* What watchers are told is told at once, and nobody finds the session any more. */
+void __wrap_session_close_by(struct session *s, const struct owner *by)
 {
+    const struct session_event event = {
+        .kind = SESSION_CHANGED, .session = s, .view = &s->view, .to = SESSION_ENDED};
     assert_ptr_equal(s, &session);
     closed++;
+    closed_by = *by;
+    s->view.state = SESSION_ENDED;
+    watching.event(watching.arg, &event);
+}
+
+const struct gateways *__wrap_sessions_all_gateways(const struct sessions *sessions)
+{
+    (void)sessions;
+    return NULL;
+}
+
+bool __wrap_sessions_are_draining(const struct sessions *sessions)
+{
+    (void)sessions;
+    return draining;
 }
 
 unsigned __wrap_session_ask_more(struct session *s, unsigned most)
@@ -132,11 +155,13 @@ static int set_up(void **state)
     session = (struct session){
         .view = {.id = "abcdefgh",
                  .owner = {.kind = OWNER_TELEGRAM, .id = ANNA},
+                 .kind = KIND_RDP,
+                 .port = 3389,
                  .host = "nas",
                  .state = SESSION_WAITING},
     };
     open_err = 0;
-    gateway_comes = false;
+    gateway_comes = draining = false;
     opened = closed = asked_more = refused = 0;
     transport = fake_transport();
     people = people_new(&settings);
@@ -327,7 +352,7 @@ static void no_button_of_a_session_obeys_anybody_else(void **state)
         if (is_of_session((enum button_verb)verb)) {
             char data[BUTTON_DATA_SIZE];
             button_format((enum button_verb)verb, "abcdefgh", 1, data);
-            assert_int_equal(BUTTONS[verb].who, WHO_OWNER);
+            assert_int_not_equal(BUTTONS[verb].who, WHO_ALLOWED);
             assert_string_equal(press_as(BERT, data, 1), ANSWERS[ANSWER_NOT_YOURS].text);
             assert_int_equal(fake_transport_stripped(), 0);
         }
@@ -347,13 +372,84 @@ static void no_button_of_a_session_obeys_anybody_else(void **state)
 static void the_owners_presses_are_obeyed(void **state)
 {
     (void)state;
-    assert_string_equal(press_as(ANNA, "close:abcdefgh", 1), "Closed.");
-    assert_int_equal(closed, 1);
     assert_string_equal(press_as(ANNA, "who:abcdefgh", 1), "Here they are.");
     assert_string_equal(press_as(ANNA, "who:abcdefgh", 1), ANSWERS[ANSWER_ALL_ASKED].text);
     assert_string_equal(press_as(ANNA, "nonsense", 1), ANSWERS[ANSWER_NO_BUTTON].text);
     assert_string_equal(press_as(ANNA, NULL, 1), ANSWERS[ANSWER_NO_BUTTON].text);
     assert_string_equal(press_as(ANNA, "close:hgfedcba", 1), ANSWERS[ANSWER_SESSION_OVER].text);
+    assert_string_equal(press_as(ANNA, "close:abcdefgh", 1), "Closed.");
+    assert_int_equal(closed, 1);
+    assert_int_equal(closed_by.id, ANNA);
+}
+
+/* Anna stands first in ALLOWED_USERS. */
+static void an_administrator_closes_anybodys_and_decides_nothing_else(void **state)
+{
+    (void)state;
+    session.view.owner.id = BERT;
+    for (unsigned verb = 0; verb < BUTTON_COUNT; verb++) {
+        if (BUTTONS[verb].takes != BUTTON_TAKES_COMMAND && BUTTONS[verb].who == WHO_OWNER) {
+            char data[BUTTON_DATA_SIZE];
+            button_format((enum button_verb)verb, "abcdefgh", 1, data);
+            assert_string_equal(press_as(ANNA, data, 1), ANSWERS[ANSWER_NOT_YOURS].text);
+        }
+    }
+    assert_string_equal(press_as(ANNA, "close:abcdefgh", 1), ANSWERS[ANSWER_CLOSED_OF_OTHER].text);
+    assert_int_equal(closed_by.id, ANNA);
+}
+
+static void the_open_sessions_are_listed_and_the_list_stays_true(void **state)
+{
+    (void)state;
+    write_as(BERT, "/sessions", 1);
+    said(1, BERT, "You have no open session.");
+    assert_int_equal(fake_transport_post(0)->buttons, 0);
+    session.view.owner.id = BERT;
+    write_as(BERT, "/sessions", 1);
+    said(2, BERT, "Your open session:\n1. <b>RDP to nas");
+    write_as(ANNA, "/sessions", 1);
+    said(3, ANNA, "One session is open:\n1. telegram:43: <b>RDP to nas");
+    assert_string_equal(fake_transport_post(2)->data[0], "close:abcdefgh");
+    press_as(ANNA, "close:abcdefgh", 1);
+    said(3, ANNA, "No session is open.");
+    assert_int_equal(fake_transport_post(2)->buttons, 0);
+    assert_string_equal(fake_transport_post(1)->html, "You have no open session.");
+}
+
+static void close_ends_the_only_one_or_the_one_that_is_named(void **state)
+{
+    (void)state;
+    write_as(BERT, "/close", 1);
+    said(1, BERT, "You have no open session.");
+    write_as(BERT, "/close abcdefgh", 1);
+    said(2, BERT, "is not the ID of an open session that you may close");
+    write_as(BERT, "/close <b>", 1);
+    said(3, BERT, "&lt;b&gt;");
+    assert_int_equal(closed, 0);
+    session.view.owner.id = BERT;
+    write_as(ANNA, "/close", 1); /* it is not hers */
+    said(4, ANNA, "You have no open session.");
+    write_as(ANNA, "/close  abcdefgh ", 1);
+    assert_int_equal(closed, 1);
+    said(5, ANNA, "Closed: <b>RDP to nas</b> of telegram:43, who has been told.");
+    session.view.state = SESSION_CONNECTED;
+    write_as(BERT, "/close", 1);
+    assert_int_equal(closed, 2);
+    assert_int_equal(closed_by.id, BERT);
+    said(6, BERT, "Closed: <b>RDP to nas</b>.");
+}
+
+static void the_status_says_what_is_wrong_and_to_administrators_more(void **state)
+{
+    (void)state;
+    session.view.connections = 1;
+    write_as(BERT, "/status", 1);
+    said(1, BERT, "🟢 All is well.\nYou have no open session.");
+    write_as(ANNA, "/status", 1);
+    said(2, ANNA, "1 session is open, with 1 connection: /sessions\nvps-agent ");
+    draining = true;
+    write_as(BERT, "/status", 1);
+    said(3, BERT, "⚠️ The server is about to be restarted and opens no new sessions.\nYou");
 }
 
 static void a_suggestion_runs_once_while_it_is_fresh(void **state)
@@ -396,6 +492,10 @@ int main(void)
         TEST(what_the_transport_calls_unfit_is_not_heard),
         TEST(no_button_of_a_session_obeys_anybody_else),
         TEST(the_owners_presses_are_obeyed),
+        TEST(an_administrator_closes_anybodys_and_decides_nothing_else),
+        TEST(the_open_sessions_are_listed_and_the_list_stays_true),
+        TEST(close_ends_the_only_one_or_the_one_that_is_named),
+        TEST(the_status_says_what_is_wrong_and_to_administrators_more),
         TEST(a_suggestion_runs_once_while_it_is_fresh),
         TEST(too_many_sessions_can_be_closed_from_the_refusal),
     };

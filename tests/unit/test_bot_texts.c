@@ -388,7 +388,7 @@ static void every_message_is_within_the_limits(void **state)
     assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
     for (unsigned i = 1; i <= 8; i++) { /* as many as refusal shows */
         struct session_view view = longest(KIND_RDP, &target);
-        texts_open_session(&html, i, &view);
+        texts_open_session(&html, i, "alice", &view);
     }
     assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
 }
@@ -396,12 +396,14 @@ static void every_message_is_within_the_limits(void **state)
 /* What the handler of /help says. */
 static void add_help(struct text *text)
 {
-    static const struct vps_settings NO_POLICY;
-    struct conversation conversation = {.transport = fake_transport(), .settings = &NO_POLICY};
+    static const struct vps_settings settings = {.allowed_users = {.ids = {42}, .count = 1}};
+    struct people *people = people_new(&settings);
+    struct conversation conversation = {.transport = fake_transport(), .people = people};
     const struct incoming incoming = {.person = 42};
     const struct command command = {0};
     help_run(&conversation, &incoming, &command);
     assert_int_equal(fake_transport_posts(), 1);
+    people_free(people);
     text_add(text, "%s", fake_transport_post(0)->html);
 }
 

@@ -52,7 +52,7 @@ enum { FREE = 1, GOODBYE = 2 };
 
 struct owner {
     struct channel *channel;
-    unsigned opened, received, closed;
+    unsigned opened, received, closed, met;
     enum channel_end end;
     struct why why;
     enum goodbye_reason reason;
@@ -87,6 +87,13 @@ static void on_received(void *arg, const struct message *message)
     act(owner, owner->when_received);
 }
 
+static void on_met(void *arg)
+{
+    struct owner *owner = arg;
+    owner->met++;
+    act(owner, owner->when_opened);
+}
+
 static void on_closed(void *arg, enum channel_end end, const struct why *why)
 {
     struct owner *owner = arg;
@@ -100,7 +107,8 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
     act(owner, FREE);
 }
 
-static const struct channel_events EVENTS = {on_opened, on_received, on_closed, NULL};
+static const struct channel_events EVENTS = {
+    .opened = on_opened, .received = on_received, .closed = on_closed};
 
 /* ---- the world ------------------------------------------------------------ */
 
@@ -115,11 +123,15 @@ struct world {
     struct frame in;
 };
 
-static int key_of(void *arg, const char *identity, uint8_t ret_key[CRYPTO_KEY_SIZE])
+static int key_of(void *arg, const char *identity, unsigned nth, uint8_t ret_key[CRYPTO_KEY_SIZE])
 {
     (void)arg;
+    if (strcmp(identity, TLS_STRANGER) == 0) {
+        memcpy(ret_key, TLS_STRANGER_KEY, CRYPTO_KEY_SIZE);
+        return 0;
+    }
     memcpy(ret_key, KEY, CRYPTO_KEY_SIZE);
-    return strcmp(identity, "home") == 0 ? 0 : -ENOENT;
+    return nth == 0 && strcmp(identity, "home") == 0 ? 0 : -ENOENT;
 }
 
 static struct world *world_new(const uint8_t *key)
@@ -534,6 +546,120 @@ static void looking_at_an_older_vps_ends_with_its_program_known(void **state)
 }
 
 /* Once logged in there is nothing to look at any more. */
+/* ---- pairing ---------------------------------------------------------------- */
+
+static const struct channel_events PAIRING_EVENTS = {
+    .opened = on_opened, .received = on_received, .closed = on_closed, .met = on_met};
+
+/* A gateway without a key, and a VPS that takes such (or one that does not). */
+static struct world *world_of_strangers(bool taken)
+{
+    struct world *world = world_new(KEY);
+    int fds[2];
+    tcp_pair(fds);
+    tls_config_free(world->client);
+    assert_int_equal(tls_config_client(TLS_STRANGER, TLS_STRANGER_KEY, &world->client), 0);
+    struct channel_options vps = {.self = SENDER_VPS,
+                                  .program = "vps-agent 1",
+                                  .events = taken ? &PAIRING_EVENTS : &EVENTS,
+                                  .arg = &world->vps};
+    struct channel_options gateway = {.self = SENDER_GATEWAY,
+                                      .keepalive_secs = 30,
+                                      .program = "gateway-agent 2",
+                                      .pair = true,
+                                      .events = &PAIRING_EVENTS,
+                                      .arg = &world->gateway};
+    assert_int_equal(channel_new(&world->loop, world->server, fds[0], &vps, &world->vps.channel),
+                     0);
+    assert_int_equal(
+        channel_new(&world->loop, world->client, fds[1], &gateway, &world->gateway.channel), 0);
+    return world;
+}
+
+static void a_gateway_without_a_key_is_met_and_never_open(void **state)
+{
+    struct message commit = {.type = MESSAGE_PAIR_COMMIT, .pair_commit = {"c", "office"}};
+    struct message answer = {.type = MESSAGE_PAIR_ANSWER, .pair_answer = {"s", "n"}};
+    struct message ping = {.type = MESSAGE_PING, .ping = {9}};
+    (void)state;
+    struct world *world = world_of_strangers(true);
+    WAIT_FOR(&world->loop, world->vps.met && world->gateway.met);
+    assert_false(channel_peer_is_proven(world->vps.channel));
+    assert_string_equal(channel_peer_name(world->vps.channel), TLS_STRANGER);
+    assert_string_equal(channel_peer_program(world->vps.channel), "gateway-agent 2");
+    assert_int_equal(channel_send(world->gateway.channel, &commit), 0);
+    WAIT_FOR(&world->loop, world->vps.received == 1);
+    assert_string_equal(world->vps.last.pair_commit.name, "office");
+    assert_int_equal(channel_send(world->vps.channel, &answer), 0);
+    WAIT_FOR(&world->loop, world->gateway.received == 1);
+    /* It is asked for a sign of life, as any other. */
+    assert_int_equal(channel_send(world->vps.channel, &ping), 0);
+    WAIT_FOR(&world->loop, channel_rtt_us(world->vps.channel) > 0);
+    channel_goodbye(world->vps.channel, GOODBYE_UNPAIRED, "not now");
+    WAIT_FOR(&world->loop, world->gateway.closed);
+    assert_int_equal(world->gateway.end, CHANNEL_END_GOODBYE);
+    assert_int_equal(world->gateway.reason, GOODBYE_UNPAIRED);
+    assert_string_equal(world->gateway.why.text, "not now");
+    assert_int_equal(world->vps.opened + world->gateway.opened, 0);
+    world_free(world);
+}
+
+/* Neither side takes an order or an answer from who has shown no key. */
+static void nothing_but_pairing_comes_while_pairing(void **state)
+{
+    static const struct message COMMANDS[] = {
+        {.type = MESSAGE_OPEN_TUNNEL, .open_tunnel = {7, 1, 22, 20000, "HOME-PC", "token"}},
+        {.type = MESSAGE_CLOSE_TUNNEL, .close_tunnel = {7}},
+        {.type = MESSAGE_DIAL_TARGET, .dial_target = {7, 1}},
+    };
+    static const struct message ANSWERS[] = {
+        {.type = MESSAGE_TUNNEL_READY, .tunnel_ready = {7, 1, "a"}},
+        {.type = MESSAGE_TUNNEL_FAILED, .tunnel_failed = {7, 1, 2, "a"}},
+        {.type = MESSAGE_HELLO, .hello = {1, 2, 30, "a"}},
+    };
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct world *world = world_of_strangers(true);
+        WAIT_FOR(&world->loop, world->vps.met && world->gateway.met);
+        assert_int_equal(channel_send(world->vps.channel, &COMMANDS[i]), 0);
+        assert_ends(world, &world->gateway, CHANNEL_END_PROTOCOL, "out of place");
+        assert_int_equal(world->gateway.received, 0);
+        world_free(world);
+
+        world = world_of_strangers(true);
+        WAIT_FOR(&world->loop, world->vps.met && world->gateway.met);
+        assert_int_equal(channel_send(world->gateway.channel, &ANSWERS[i]), 0);
+        assert_ends(world, &world->vps, CHANNEL_END_PROTOCOL, i < 2 ? "out of place" : "second");
+        assert_int_equal(world->vps.received, 0);
+        world_free(world);
+    }
+}
+
+static void no_pairing_comes_once_a_channel_is_open(void **state)
+{
+    struct message commit = {.type = MESSAGE_PAIR_COMMIT, .pair_commit = {"c", "office"}};
+    struct message accept = {.type = MESSAGE_PAIR_ACCEPT, .pair_accept = {"m"}};
+    (void)state;
+    struct world *world = world_of_two();
+    assert_int_equal(channel_send(world->gateway.channel, &commit), 0);
+    assert_ends(world, &world->vps, CHANNEL_END_PROTOCOL, "out of place");
+    world_free(world);
+    world = world_of_two();
+    assert_int_equal(channel_send(world->vps.channel, &accept), 0);
+    assert_ends(world, &world->gateway, CHANNEL_END_PROTOCOL, "out of place");
+    assert_int_equal(world->gateway.received, 0);
+    world_free(world);
+}
+
+static void who_takes_no_strangers_hangs_up(void **state)
+{
+    (void)state;
+    struct world *world = world_of_strangers(false);
+    assert_ends(world, &world->vps, CHANNEL_END_PROTOCOL, "a gateway without a key");
+    assert_int_equal(world->vps.opened, 0);
+    world_free(world);
+}
+
 static void an_open_channel_is_not_looked_at(void **state)
 {
     struct world *world = world_with_open_raw();
@@ -1046,6 +1172,10 @@ int main(void)
         cmocka_unit_test(looking_with_a_wrong_key_is_told),
         cmocka_unit_test(looking_at_an_older_vps_ends_with_its_program_known),
         cmocka_unit_test(an_open_channel_is_not_looked_at),
+        cmocka_unit_test(a_gateway_without_a_key_is_met_and_never_open),
+        cmocka_unit_test(nothing_but_pairing_comes_while_pairing),
+        cmocka_unit_test(no_pairing_comes_once_a_channel_is_open),
+        cmocka_unit_test(who_takes_no_strangers_hangs_up),
         cmocka_unit_test(a_gateway_without_a_sane_keepalive_is_refused),
         cmocka_unit_test(what_breaks_the_protocol_ends_it),
         cmocka_unit_test(bytes_that_are_no_frames_end_it),

@@ -64,7 +64,7 @@ int __wrap_sessions_ask(struct sessions *sessions, struct session_request *reque
 int __wrap_sessions_open(struct sessions *sessions, const struct session_request *request,
                          struct session **ret_session, struct why *why);
 void __wrap_sessions_refuse(struct sessions *sessions, const struct session_request *request,
-                            const char *reason);
+                            int err, const char *reason);
 
 int __wrap_sessions_watch(struct sessions *sessions, struct session_watcher watcher)
 {
@@ -110,8 +110,9 @@ int __wrap_sessions_open(struct sessions *sessions, const struct session_request
 }
 
 void __wrap_sessions_refuse(struct sessions *sessions, const struct session_request *request,
-                            const char *reason)
+                            int err, const char *reason)
 {
+    assert_true(err < 0);
     (void)sessions;
     (void)request;
     refused++;

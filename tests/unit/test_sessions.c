@@ -1300,6 +1300,9 @@ static void write_down(void *arg, const struct session_event *event)
     assert_int_equal(event->session != NULL, event->view != NULL);
     scribe->latest_ms = event->unix_ms;
     switch (event->kind) {
+    case SESSION_ASKED:
+        text_add(&text, "asked %s", event->request->target.host);
+        break;
     case SESSION_REFUSED:
         text_add(&text, "refused %s: %.18s", event->request->target.host, event->reason);
         break;
@@ -1373,6 +1376,7 @@ static void a_watcher_hears_the_whole_story_in_order(void **state)
     assert_int_equal(try_to_open(world, &request, &why), -ENOENT);
     peer_vanish(world, &world->peers[0]);
     assert_string_equal(scribe.lines, "home came\n"
+                                      "asked HOME-PC\n"
                                       "opened HOME-PC\n"
                                       "opening -> waiting\n"
                                       "parked 1\n"
@@ -1385,6 +1389,7 @@ static void a_watcher_hears_the_whole_story_in_order(void **state)
                                       "connected -> reconnecting\n"
                                       "reconnecting -> connected\n"
                                       "connected -> ended (closed, 4, 5)\n"
+                                      "asked HOME-PC\n"
                                       "refused HOME-PC: No gateway named p\n"
                                       "home went\n");
     close(clients[0]);
@@ -1406,7 +1411,8 @@ static void each_event_shows_the_session_as_it_was(void **state)
     int data = peer_attach(world, &world->peers[0]);
     peer_say_ready(&world->peers[0]);
     wait_until_ended(world);
-    assert_string_equal(scribe.lines, "opened HOME-PC\n"
+    assert_string_equal(scribe.lines, "asked HOME-PC\n"
+                                      "opened HOME-PC\n"
                                       "opening -> waiting\n"
                                       "waiting -> ended (closed, 0, 0)\n");
     world_lose(world, data);
@@ -1435,7 +1441,7 @@ static void each_end_is_a_clause_without_gaps(void **state)
     for (int end = SESSION_END_REFUSED; end < SESSION_END_COUNT; end++) {
         char buffer[400];
         struct text text = text_over(buffer, sizeof buffer);
-        explain_end(&terms, (enum session_end)end, &why, &text);
+        explain_end(&terms, (enum session_end)end, &why, NULL, &text);
         assert_true(buffer[0]);
         assert_null(strpbrk(buffer, "{}"));
     }

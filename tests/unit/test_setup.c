@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "shared/invite_paper.h"
 #include "vps/setup/enrolment.h"
 #include "vps/setup/firewall.h"
 #include "vps/setup/keys.h"
@@ -216,11 +217,11 @@ static void a_time_is_told_in_minutes_hours_or_days(void **state)
     int64_t seconds;
     (void)state;
     for (size_t i = 0; i < sizeof RIGHT / sizeof *RIGHT; i++) {
-        assert_int_equal(enrolment_read_span(RIGHT[i].text, &seconds, &why), 0);
+        assert_int_equal(invite_read_span(RIGHT[i].text, &seconds, &why), 0);
         assert_true(seconds == RIGHT[i].seconds);
     }
     for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
-        assert_int_equal(enrolment_read_span(WRONG[i], &seconds, &why), -EINVAL);
+        assert_int_equal(invite_read_span(WRONG[i], &seconds, &why), -EINVAL);
         assert_non_null(strstr(why.text, "--valid"));
     }
 }

@@ -21,11 +21,13 @@
 
 #include "control/tls.h"
 #include "dice.h"
+#include "shared/gateway_name.h"
 
 enum { AT_REST = 1 }; /* a handshake that waits for the other side */
 
 static const uint8_t KEY[CRYPTO_KEY_SIZE] = "a key of thirty-two bytes, yes..";
 static const uint8_t OTHER_KEY[CRYPTO_KEY_SIZE] = "a key of thirty-two bytes, no...";
+static const uint8_t NEXT_KEY[CRYPTO_KEY_SIZE] = "a key of thirty-two bytes, then.";
 
 struct pair {
     int server_fd, client_fd;
@@ -34,13 +36,23 @@ struct pair {
     int server_result, client_result; /* of the handshake; AT_REST */
     struct why server_why, client_why;
     unsigned asked; /* how often the server looked for a key */
+    bool takes_strangers;
 };
 
-static int key_of(void *arg, const char *identity, uint8_t ret_key[CRYPTO_KEY_SIZE])
+/* "office" has two. */
+static int key_of(void *arg, const char *identity, unsigned nth, uint8_t ret_key[CRYPTO_KEY_SIZE])
 {
     struct pair *pair = arg;
     pair->asked++;
-    if (strcmp(identity, "home") != 0 && strcmp(identity, "office") != 0) {
+    if (nth == 0 && strcmp(identity, TLS_STRANGER) == 0 && pair->takes_strangers) {
+        memcpy(ret_key, TLS_STRANGER_KEY, CRYPTO_KEY_SIZE);
+        return 0;
+    }
+    if (nth == 1 && strcmp(identity, "office") == 0) {
+        memcpy(ret_key, NEXT_KEY, CRYPTO_KEY_SIZE);
+        return 0;
+    }
+    if (nth > 0 || (strcmp(identity, "home") != 0 && strcmp(identity, "office") != 0)) {
         return -ENOENT;
     }
     memcpy(ret_key, strcmp(identity, "home") == 0 ? KEY : OTHER_KEY, CRYPTO_KEY_SIZE);
@@ -195,6 +207,63 @@ static void a_key_opens_no_other_gateways_name(void **state)
     pair_close(&pair);
 }
 
+/* As while one key replaces another: either side of that is let in, and known by its key. */
+static void either_of_two_keys_is_right(void **state)
+{
+    static const uint8_t *const KEYS[] = {OTHER_KEY, NEXT_KEY};
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct pair pair;
+        char buf[16];
+        pair_open(&pair, "office", KEYS[i]);
+        shake_hands(&pair);
+        assert_int_equal(pair.server_result, 0);
+        assert_int_equal(pair.client_result, 0);
+        assert_string_equal(tls_identity(pair.server), "office");
+        assert_int_equal(tls_key_number(pair.server), i);
+        assert_int_equal(tls_write(pair.client, "hello", 5), 5);
+        assert_int_equal(tls_read(pair.server, buf, sizeof buf), 5);
+        pair_close(&pair);
+    }
+}
+
+/* In whatever pieces it comes: what was read for the first key is read again for the second. */
+static void the_second_key_takes_no_second_flight(void **state)
+{
+    struct pair pair;
+    uint8_t hello[2048], answer[256];
+    (void)state;
+    pair_open(&pair, "office", NEXT_KEY);
+    size_t len = client_hello(&pair, hello);
+    for (size_t i = 0; i < len; i++) {
+        assert_false(tls_peer_is_proven(pair.server));
+        send_raw(&pair, hello + i, 1);
+        server_step(&pair);
+        assert_int_equal(pair.server_result, AT_REST);
+    }
+    assert_true(tls_peer_is_proven(pair.server));
+    assert_true(recv(pair.client_fd, answer, sizeof answer, 0) > 0);
+    assert_int_equal(answer[0], MBEDTLS_SSL_MSG_HANDSHAKE);
+    pair_close(&pair);
+}
+
+/* So that the time that it takes tells nobody which names have two. */
+static void everybody_is_tried_with_two_keys(void **state)
+{
+    static const char *const NAMES[] = {"home", "office", "away"};
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct pair pair;
+        static const uint8_t WRONG[CRYPTO_KEY_SIZE] = "none of these";
+        pair_open(&pair, NAMES[i], WRONG);
+        shake_hands(&pair);
+        assert_int_equal(pair.server_result, -EACCES);
+        assert_int_equal(pair.client_result, -EACCES);
+        assert_int_equal(pair.asked, 2);
+        pair_close(&pair);
+    }
+}
+
 static void an_unknown_name_is_said_on_the_server(void **state)
 {
     struct pair pair;
@@ -254,6 +323,49 @@ static void a_right_binder_is_noticed_with_the_first_flight(void **state)
     assert_int_equal(pair.server_result, AT_REST);
     assert_true(tls_peer_is_proven(pair.server));
     assert_false(tls_peer_is_proven(pair.client));
+    pair_close(&pair);
+}
+
+/* The key that everybody has is good for talking, and for nothing that a key is good for. */
+static void a_stranger_is_let_in_and_proves_nothing(void **state)
+{
+    struct pair pair;
+    char buf[8];
+    (void)state;
+    pair_open(&pair, TLS_STRANGER, TLS_STRANGER_KEY);
+    pair.takes_strangers = true;
+    shake_hands(&pair);
+    assert_int_equal(pair.server_result, 0);
+    assert_int_equal(pair.client_result, 0);
+    assert_string_equal(tls_identity(pair.server), TLS_STRANGER);
+    assert_false(gateway_name_is_valid(TLS_STRANGER));
+    assert_false(tls_peer_is_proven(pair.server));
+    assert_int_equal(tls_write(pair.client, "hello", 5), 5);
+    assert_int_equal(tls_read(pair.server, buf, sizeof buf), 5);
+    pair_close(&pair);
+}
+
+static void a_stranger_fails_as_a_wrong_key_does_where_none_is_taken(void **state)
+{
+    struct pair pair;
+    (void)state;
+    pair_open(&pair, TLS_STRANGER, TLS_STRANGER_KEY);
+    shake_hands(&pair);
+    assert_int_equal(pair.asked, TLS_KEYS_PER_NAME);
+    assert_int_equal(pair.server_result, -EACCES);
+    assert_int_equal(pair.client_result, -EACCES);
+    assert_string_equal(pair.server_why.text, "it wants to be paired, and too many do");
+    pair_close(&pair);
+    /* That key under a gateway's name, and another key under no name. */
+    pair_open(&pair, "home", TLS_STRANGER_KEY);
+    shake_hands(&pair);
+    assert_int_equal(pair.server_result, -EACCES);
+    pair_close(&pair);
+    pair_open(&pair, TLS_STRANGER, KEY);
+    pair.takes_strangers = true;
+    shake_hands(&pair);
+    assert_int_equal(pair.server_result, -EACCES);
+    assert_int_equal(pair.client_result, -EACCES);
     pair_close(&pair);
 }
 
@@ -757,6 +869,9 @@ int main(void)
         cmocka_unit_test(an_end_is_an_end_with_or_without_goodbye),
         cmocka_unit_test(a_wrong_key_is_turned_away_on_both_sides),
         cmocka_unit_test(a_key_opens_no_other_gateways_name),
+        cmocka_unit_test(either_of_two_keys_is_right),
+        cmocka_unit_test(the_second_key_takes_no_second_flight),
+        cmocka_unit_test(everybody_is_tried_with_two_keys),
         cmocka_unit_test(an_unknown_name_is_said_on_the_server),
         cmocka_unit_test(an_unknown_name_fails_as_a_wrong_key_does),
         cmocka_unit_test(a_right_binder_is_noticed_with_the_first_flight),
@@ -772,6 +887,8 @@ int main(void)
         cmocka_unit_test(a_flood_of_idle_records_does_not_hold_up_the_loop),
         cmocka_unit_test(a_flood_behind_the_handshake_does_not_either),
         cmocka_unit_test(a_changed_record_is_refused),
+        cmocka_unit_test(a_stranger_is_let_in_and_proves_nothing),
+        cmocka_unit_test(a_stranger_fails_as_a_wrong_key_does_where_none_is_taken),
         cmocka_unit_test(a_broken_connection_is_its_errno),
         cmocka_unit_test(a_write_that_did_not_fit_goes_on_where_it_stopped),
     };

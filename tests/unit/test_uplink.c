@@ -94,13 +94,13 @@ static void vps_on_closed(void *arg, enum channel_end end, const struct why *why
     world->channel = NULL;
 }
 
-static const struct channel_events VPS_EVENTS = {vps_on_opened, vps_on_received, vps_on_closed,
-                                                 NULL};
+static const struct channel_events VPS_EVENTS = {
+    .opened = vps_on_opened, .received = vps_on_received, .closed = vps_on_closed};
 
-static int key_of(void *arg, const char *identity, uint8_t ret_key[CRYPTO_KEY_SIZE])
+static int key_of(void *arg, const char *identity, unsigned nth, uint8_t ret_key[CRYPTO_KEY_SIZE])
 {
     (void)arg;
-    if (strcmp(identity, "home") != 0) {
+    if (nth > 0 || strcmp(identity, "home") != 0) {
         return -ENOENT;
     }
     memcpy(ret_key, KEY, CRYPTO_KEY_SIZE);

@@ -160,8 +160,8 @@ static void peer_on_closed(void *arg, enum channel_end end, const struct why *wh
     peer->open = false;
 }
 
-static const struct channel_events PEER_EVENTS = {peer_on_opened, peer_on_received, peer_on_closed,
-                                                  NULL};
+static const struct channel_events PEER_EVENTS = {
+    .opened = peer_on_opened, .received = peer_on_received, .closed = peer_on_closed};
 
 void peer_log_in(struct world *world, struct peer *peer, const char *name)
 {

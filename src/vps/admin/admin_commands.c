@@ -111,6 +111,10 @@ static json_t *do_status(struct admin_call *call, const json_t *request)
         gateways, "sessions", (int)sessions_count(options->sessions), "connections",
         count_connections(options->sessions), "draining", sessions_are_draining(options->sessions));
     json_object_set_new(reply, "away", reply_away(gateways_attendance(options->gateways)));
+    /* How many may come: with none, somebody has to do something first. */
+    json_object_set_new(
+        reply, "keys",
+        json_integer((json_int_t)keyring_count(gateways_keyring(options->gateways))));
     reply_add_telegram(reply, options->bot);
     return reply;
 }
@@ -175,11 +179,12 @@ static struct session *find_session(struct admin_call *call, const json_t *reque
 static json_t *do_close(struct admin_call *call, const json_t *request)
 {
     json_t *reply;
+    const struct owner by = {OWNER_LOCAL, call->uid};
     struct session *session = find_session(call, request, &reply);
     if (!session) {
         return reply;
     }
-    session_close(session);
+    session_close_by(session, &by);
     reply = reply_ok();
     json_object_set_new(reply, "session", reply_session(session));
     return reply;

@@ -9,7 +9,6 @@
  */
 #include "vps/admin/admin_reply.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -22,19 +21,7 @@ json_t *reply_error(const char *word, const char *sentence)
 
 json_t *reply_errno(int err, const char *sentence)
 {
-    static const struct {
-        int err;
-        const char *word;
-    } WORDS[] = {
-        {-EINVAL, "invalid"},     {-ENOTCONN, "no_gateway"},   {-ENOENT, "no_such_gateway"},
-        {-EDQUOT, "user_limit"},  {-ENFILE, "sessions_limit"}, {-EDESTADDRREQ, "which_gateway"},
-        {-EADDRINUSE, "no_port"}, {-ESHUTDOWN, "draining"},
-    };
-    const char *word = "failed";
-    for (unsigned i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
-        word = WORDS[i].err == err ? WORDS[i].word : word;
-    }
-    return reply_error(word, sentence);
+    return reply_error(session_refusal_word(err), sentence);
 }
 
 json_t *reply_ok(void)
@@ -59,14 +46,19 @@ static json_t *reply_parked(const struct parked_view *parked)
 
 json_t *reply_keys(const struct keyring *keyring)
 {
+    static const char *const ORIGINS[] = {
+        [KEY_OF_SETTINGS] = "settings", [KEY_ADDED] = "added", [KEY_PAIRED] = "paired"};
     struct keyring_view key;
     json_t *keys = json_array();
     for (unsigned i = 0; keyring_view(keyring, i, &key); i++) {
         char id[KEYRING_ID_MAX];
-        json_array_append_new(keys,
-                              json_pack("{s:s, s:s, s:I, s:b, s:b}", "gateway", key.gateway, "id",
-                                        keyring_id(key.key, id), "until", (json_int_t)key.until,
-                                        "used", key.used, "expired", key.expired));
+        json_array_append_new(
+            keys,
+            json_pack("{s:s, s:s, s:s, s:I, s:b, s:b, s:I, s:I, s:I, s:b, s:b}", "gateway",
+                      key.gateway, "id", keyring_id(key.key, id), "origin", ORIGINS[key.origin],
+                      "until", (json_int_t)key.until, "used", key.used, "expired", key.expired,
+                      "since", (json_int_t)key.since, "joined", (json_int_t)key.joined, "seen",
+                      (json_int_t)key.seen, "replaces", key.replaces, "idle", key.idle));
     }
     return json_pack("{s:b, s:o}", "ok", 1, "keys", keys);
 }
@@ -218,9 +210,10 @@ json_t *reply_away(const struct attendance *attendance)
     unsigned at = 0;
     while (attendance_next_away(attendance, clock_ms(), &at, &away)) {
         char host[ADDR_HOST_MAX];
-        json_array_append_new(list, json_pack("{s:s, s:I, s:s?}", "name", away.name, "seconds",
+        json_array_append_new(list, json_pack("{s:s, s:I, s:s?, s:b}", "name", away.name, "seconds",
                                               (json_int_t)away.seconds, "address",
-                                              away.from ? addr_host_text(away.from, host) : NULL));
+                                              away.from ? addr_host_text(away.from, host) : NULL,
+                                              "missed", away.missed));
     }
     return list;
 }

@@ -26,7 +26,9 @@
 #include "vps/chat/conversation.h"
 #include "vps/chat/expired.h"
 #include "vps/chat/opening.h"
+#include "vps/chat/readers.h"
 #include "vps/chat/reception.h"
+#include "vps/chat/session_list.h"
 #include "vps/chat/suggest.h"
 #include "vps/chat/texts.h"
 
@@ -43,11 +45,12 @@ struct bot {
     struct bot_options options;
     struct conversation conversation;
     struct cards cards;
+    struct readers readers;
     struct expired *expired;
     struct approvals *approvals;
     char name[BOT_NAME_MAX + 1];
     struct cooldown strangers, only_text; /* who was told so, by person */
-    struct sieve *ignored;                /* log lines, by the person ignored */
+    struct sieve *ignored;                /* log lines, by the person ignored or refused */
     bool stopping;
     struct timer *stop_timer;
     void (*stopped)(void *arg);
@@ -75,6 +78,14 @@ static void answer_unknown(struct bot *bot, const struct incoming *incoming)
     suggest_say(&suggestions, bot->options.transport, incoming->person, &html);
 }
 
+static void answer_not_allowed(struct bot *bot, const struct incoming *incoming)
+{
+    char buffer[TEXTS_SIZE];
+    struct text html = text_over(buffer, sizeof buffer);
+    texts_administrators_only(&html);
+    say(bot, incoming, buffer);
+}
+
 static void answer_usage(struct bot *bot, const struct incoming *incoming,
                          const struct command_row *row, const struct why *why)
 {
@@ -97,9 +108,11 @@ static void on_text(struct bot *bot, const struct incoming *incoming)
     }
     if (expired) {
         expired_add(bot->expired, incoming->person, incoming->age_s);
-    } else if (result == COMMAND_NOT || result == COMMAND_UNKNOWN ||
-               !conversation_may(&bot->conversation, command.row->who, incoming->person, NULL)) {
+    } else if (result == COMMAND_NOT || result == COMMAND_UNKNOWN) {
         answer_unknown(bot, incoming);
+    } else if (!conversation_may(&bot->conversation, command.row->who, incoming->person, NULL)) {
+        conversation_refuse(&bot->conversation, incoming->person, command.row->name);
+        answer_not_allowed(bot, incoming);
     } else if (result == COMMAND_BAD) {
         answer_usage(bot, incoming, command.row, &why);
     } else {
@@ -173,8 +186,9 @@ static void on_press(struct bot *bot, const struct incoming *incoming, enum rece
     if (reception == RECEPTION_USER) {
         const struct answer_row *answer = &ANSWERS[button_run(&bot->conversation, incoming)];
         if (incoming->press) {
-            transport_answer(bot->options.transport, incoming->press, answer->text,
-                             answer->is_alert);
+            enum language language = readers_language(&bot->readers, incoming->person);
+            transport_answer(bot->options.transport, incoming->press,
+                             language_phrase(language, answer->text), answer->is_alert);
         }
     }
 }
@@ -209,6 +223,8 @@ static void on_incoming(void *arg, const struct incoming *incoming)
     }
     if (reception != RECEPTION_USER) {
         log_ignored(bot, incoming, reason);
+    } else {
+        readers_learn(&bot->readers, incoming->person, language_of(incoming->language));
     }
     switch (incoming->kind) {
     case INCOMING_MESSAGE:
@@ -226,11 +242,14 @@ static void on_incoming(void *arg, const struct incoming *incoming)
 static void introduce(struct transport *transport)
 {
     struct transport_command commands[COMMAND_COUNT];
+    size_t count = 0;
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        commands[i] = (struct transport_command){COMMANDS[i].name, COMMANDS[i].help};
+        if (COMMANDS[i].who == WHO_ALLOWED) { /* the menu is everybody's */
+            commands[count++] = (struct transport_command){COMMANDS[i].name, COMMANDS[i].help};
+        }
     }
     const struct transport_profile profile = {.commands = commands,
-                                              .command_count = COMMAND_COUNT,
+                                              .command_count = count,
                                               .description = TEXT_DESCRIPTION,
                                               .short_description = TEXT_SHORT_DESCRIPTION};
     transport_introduce(transport, &profile);
@@ -267,6 +286,9 @@ static void on_session(void *arg, const struct session_event *event)
     if (event->session) {
         cards_update(&bot->cards, event->session);
     }
+    if (event->kind == SESSION_CHANGED && event->to == SESSION_ENDED) {
+        session_lists_update(bot->conversation.lists);
+    }
 }
 
 /* ---- life -------------------------------------------------------------------- */
@@ -293,14 +315,18 @@ static int make_parts(struct bot *bot)
                                               .holds = options->holds,
                                               .transport = options->transport,
                                               .cards = &bot->cards,
+                                              .readers = &bot->readers,
+                                              .began_ms = clock_ms(),
                                               .bot_name = bot->name};
     bot->ignored = sieve_new(options->loop, options->log, SIEVE_BURST, SIEVE_REFILL_MS);
     bot->stop_timer = timer_new(options->loop, stop_done, bot);
     bot->expired = expired_new(options->loop, options->log, options->transport);
+    bot->conversation.sieve = bot->ignored;
     bot->conversation.opening = opening_new(&bot->conversation);
     bot->approvals = approvals_new(&bot->conversation);
+    bot->conversation.lists = session_lists_new(&bot->conversation);
     return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
-                   bot->approvals
+                   bot->approvals && bot->conversation.lists
                ? 0
                : -ENOMEM;
 }
@@ -371,5 +397,6 @@ void bot_free(struct bot *bot)
     sieve_free(bot->ignored);
     expired_free(bot->expired);
     opening_free(bot->conversation.opening);
+    session_lists_free(bot->conversation.lists);
     free(bot);
 }

@@ -94,6 +94,7 @@ static enum answer run_of_session(struct conversation *conversation,
         return row->over;
     }
     if (!conversation_may(conversation, row->who, incoming->person, &view.owner)) {
+        conversation_refuse(conversation, incoming->person, incoming->data);
         return ANSWER_NOT_YOURS;
     }
     return row->run(conversation, incoming, press);
@@ -143,7 +144,9 @@ enum answer button_run(struct conversation *conversation, const struct incoming 
     if (row->takes != BUTTON_TAKES_COMMAND) {
         return run_of_session(conversation, incoming, &press);
     }
-    return conversation_may(conversation, row->who, incoming->person, NULL)
-               ? row->run(conversation, incoming, &press)
-               : ANSWER_NO_BUTTON;
+    if (!conversation_may(conversation, row->who, incoming->person, NULL)) {
+        conversation_refuse(conversation, incoming->person, incoming->data);
+        return ANSWER_NO_BUTTON;
+    }
+    return row->run(conversation, incoming, &press);
 }

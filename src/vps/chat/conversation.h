@@ -15,6 +15,9 @@
 
 struct cards;
 struct opening;
+struct readers;
+struct session_lists;
+struct sieve;
 
 /* The bot's; all of it outlives whatever a handler does. */
 struct conversation {
@@ -27,6 +30,10 @@ struct conversation {
     struct transport *transport;
     struct opening *opening; /* opens sessions */
     struct cards *cards;     /* their messages */
+    struct session_lists *lists;
+    struct readers *readers; /* which language they read */
+    struct sieve *sieve;     /* log lines that users cause */
+    uint64_t began_ms;       /* vps-agent did */
     const char *bot_name;    /* to tell commands to it from others; "" until it is online */
 };
 
@@ -34,10 +41,20 @@ struct conversation {
 enum who {
     WHO_ALLOWED, /* everybody in ALLOWED_USERS */
     WHO_OWNER,   /* only the one whose session it is */
+    WHO_OWNER_OR_ADMINISTRATOR,
+    WHO_ADMINISTRATOR,
 };
 
 /* owner: of the session in question; NULL if there is none. */
 bool conversation_may(const struct conversation *conversation, enum who who, int64_t person,
                       const struct owner *owner);
+/*
+ * As text_over(): what this person will read, in their language. Whatever is said to a person is
+ * written into one of these, with text_add() of phrases that german.def has, too.
+ */
+struct text conversation_text(const struct conversation *conversation, int64_t person, char *buffer,
+                              size_t size);
+/* They may not, and tried: keeps that. what: the command, or the button as it was pressed. */
+void conversation_refuse(const struct conversation *conversation, int64_t person, const char *what);
 
 #endif

@@ -4,12 +4,15 @@
 #include "vps/transport/html.h"
 
 /* The handler's own rows are left out: whoever reads this has found them. */
-static void add_help(struct text *html)
+static void add_help(struct text *html, const struct conversation *conversation, int64_t person)
 {
     text_add(html, "I connect you to your machines. Nothing is open until you ask, and nothing "
                    "stays open afterwards.\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         const struct command_row *row = &COMMANDS[i];
+        if (!conversation_may(conversation, row->who, person, NULL)) {
+            continue;
+        }
         if (row->opens) {
             text_add(html, "\n/%s ", row->name);
             html_add(html, row->takes);
@@ -28,11 +31,10 @@ void help_run(struct conversation *conversation, const struct incoming *incoming
               const struct command *command)
 {
     (void)command;
-    bool has_rules = conversation->settings->policy_file.policy;
     char buffer[TEXTS_SIZE];
     struct text html = text_over(buffer, sizeof buffer);
-    add_help(&html);
-    if (has_rules) { /* that may ask for somebody's approval */
+    add_help(&html, conversation, incoming->person);
+    if (people_policy(conversation->people)) { /* that may ask for somebody's approval */
         text_add(&html, "\n\nSay what it is for, if others have to approve it: "
                         "<code>/rdp HOME-PC why: printer</code>");
     }

@@ -1,15 +1,12 @@
 #include "vps/chat/refusal.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "base/clock.h"
-#include "vps/chat/button.h"
+#include "vps/chat/session_list.h"
 #include "vps/chat/suggest.h"
 #include "vps/chat/texts.h"
 #include "vps/policy/policy.h"
-
-enum { CLOSE_MAX = 8, LABEL_SIZE = 64 };
 
 static void say_gateways(const struct conversation *conversation, int64_t person,
                          const char *command, struct text *html)
@@ -45,29 +42,6 @@ static void say_nearest(const struct conversation *conversation, int64_t person,
     suggest_say(&suggestions, conversation->transport, person, html);
 }
 
-/* Those of this user alone, the oldest first: that one is needed the least, mostly. */
-static void say_sessions(const struct conversation *conversation, int64_t person, struct text *html)
-{
-    char data[CLOSE_MAX][BUTTON_DATA_SIZE], labels[CLOSE_MAX][LABEL_SIZE];
-    struct button buttons[CLOSE_MAX];
-    const struct owner owner = transport_owner(conversation->transport, person);
-    unsigned count = 0;
-    struct session *session = NULL;
-    while (count < CLOSE_MAX && (session = sessions_next(conversation->sessions, session))) {
-        struct session_view view;
-        session_view(session, &view);
-        if (!owner_equal(&view.owner, &owner)) {
-            continue;
-        }
-        struct text label = text_over(labels[count], LABEL_SIZE);
-        text_add(&label, "%s %u: %s", BUTTONS[BUTTON_CLOSE].label, count + 1, view.host);
-        button_format(BUTTON_CLOSE, view.id, 0, data[count]);
-        buttons[count] = (struct button){.label = labels[count], .data = data[count], .wide = true};
-        texts_open_session(html, ++count, &view);
-    }
-    transport_say_with(conversation->transport, person, html->start, buttons, count);
-}
-
 void refusal_say(const struct conversation *conversation, int64_t person, const char *command,
                  int err, const struct why *why)
 {
@@ -79,7 +53,7 @@ void refusal_say(const struct conversation *conversation, int64_t person, const 
     } else if (err == -EACCES) { /* no rule of the policy allows it */
         say_nearest(conversation, person, command, &html);
     } else if (err == -EDQUOT) { /* the user's own limit: closing one makes room */
-        say_sessions(conversation, person, &html);
+        session_lists_say(conversation->lists, person, SESSION_LIST_OWN, buffer);
     } else {
         transport_say(conversation->transport, person, buffer);
     }

@@ -7,10 +7,12 @@ enum { MORE_QUESTIONS = 4 }; /* that one press of "Who waits?" brings: as many a
 enum answer session_button_close(struct conversation *conversation, const struct incoming *incoming,
                                  const struct button_press *press)
 {
-    (void)conversation;
-    (void)incoming;
-    session_close(press->session);
-    return ANSWER_CLOSED;
+    const struct owner by = transport_owner(conversation->transport, incoming->person);
+    struct session_view view;
+    session_view(press->session, &view);
+    bool is_own = owner_equal(&view.owner, &by);
+    session_close_by(press->session, &by);
+    return is_own ? ANSWER_CLOSED : ANSWER_CLOSED_OF_OTHER;
 }
 
 enum answer session_button_more(struct conversation *conversation, const struct incoming *incoming,

@@ -101,6 +101,11 @@ void texts_file_stuck(struct text *html, const char *file_name)
                    "also make such a file on the server, with <code>pamctl rdp</code>.");
 }
 
+void texts_administrators_only(struct text *html)
+{
+    text_add(html, "Only an administrator can do that.");
+}
+
 void texts_forwarded(struct text *html)
 {
     text_add(html, "I do not run forwarded commands. Please send the command yourself.");

@@ -33,8 +33,23 @@ void texts_private(struct text *html, int64_t user_id);
 void texts_file_stuck(struct text *html, const char *file_name);
 void texts_forwarded(struct text *html);
 void texts_not_opened(struct text *html, const struct why *why);
-/* Below that: a line about a session that could be closed. */
-void texts_open_session(struct text *html, unsigned number, const struct session_view *view);
+/* To somebody who is no administrator. */
+void texts_administrators_only(struct text *html);
+
+/* --- lists of sessions --- */
+
+/* Above and below the lines of a list. all: of everybody; others: how many have no line. */
+void texts_sessions_head(struct text *html, unsigned count, bool all);
+void texts_sessions_tail(struct text *html, unsigned others, bool all);
+/* A line about a session that could be closed. owner: whose it is; NULL: the reader's. */
+void texts_open_session(struct text *html, unsigned number, const char *owner,
+                        const struct session_view *view);
+/* /close has closed it. */
+void texts_closed(struct text *html, const char *owner, const struct session_view *view);
+void texts_no_such_session(struct text *html, const char *id);
+/* How many there are, for /status. */
+void texts_status_sessions(struct text *html, unsigned count, unsigned connections, bool all);
+
 /* What everybody can read who opens the chat: plain text. */
 #define TEXT_DESCRIPTION                                                                        \
     "A private bot: it only works for people its owner lets in. If you are one of them, press " \
@@ -46,6 +61,10 @@ void texts_open_session(struct text *html, unsigned number, const struct session
 /* Parts of many messages: "HOME-PC", with its port if that is not the usual one; an address. */
 void texts_add_target(struct text *html, const struct session_view *view);
 void texts_add_client(struct text *html, const struct addr *client);
+/* "RDP to HOME-PC", in bold. */
+void texts_add_title(struct text *html, const struct session_view *view);
+/* "2 min", of the state's time; in steps of 5 s, so that it is not "1 min 59 s" a moment later. */
+void texts_add_time_left(struct text *html, const struct session_view *view);
 
 void texts_opening(struct text *html, const struct session_view *view);
 /* command: the line to paste, of session_line(). */

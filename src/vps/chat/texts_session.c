@@ -22,8 +22,7 @@ void texts_add_target(struct text *html, const struct session_view *view)
     }
 }
 
-/* "RDP to HOME-PC". */
-static void add_title(struct text *html, const struct session_view *view)
+void texts_add_title(struct text *html, const struct session_view *view)
 {
     text_add(html, "<b>%s to ", kind_row(view->kind)->label);
     texts_add_target(html, view);
@@ -75,8 +74,7 @@ static void add_duration(struct text *html, const struct session_view *view)
     }
 }
 
-/* In steps of 5 s, so that it says "2 min" and not "1 min 59 s" if the answer took a moment. */
-static void add_time_left(struct text *html, const struct session_view *view)
+void texts_add_time_left(struct text *html, const struct session_view *view)
 {
     text_add_seconds(html, ((uint64_t)view->seconds_left + 4) / 5 * 5);
 }
@@ -84,7 +82,7 @@ static void add_time_left(struct text *html, const struct session_view *view)
 void texts_opening(struct text *html, const struct session_view *view)
 {
     text_add(html, "🟡 ");
-    add_title(html, view);
+    texts_add_title(html, view);
     text_add(html, "\nOpening…");
 }
 
@@ -101,23 +99,23 @@ void texts_waiting_line(struct text *html, const struct session_view *view, cons
                         enum admit admit)
 {
     text_add(html, "🟡 ");
-    add_title(html, view);
+    texts_add_title(html, view);
     text_add(html, " is ready:\n");
     html_add_in_tag(html, "code", command);
     add_admit_hint(html, view, admit);
     text_add(html, "\nTime left to connect: ");
-    add_time_left(html, view);
+    texts_add_time_left(html, view);
     add_note(html, view);
 }
 
 void texts_waiting_file(struct text *html, const struct session_view *view, const char *file_name)
 {
     text_add(html, "🟡 ");
-    add_title(html, view);
+    texts_add_title(html, view);
     text_add(html, " is ready: open ");
     html_add_in_tag(html, "b", file_name);
     text_add(html, "\nTime left to connect: ");
-    add_time_left(html, view);
+    texts_add_time_left(html, view);
     add_note(html, view);
 }
 
@@ -129,7 +127,7 @@ void texts_rdp_caption(struct text *html, const struct session_view *view, const
                        bool clipboard)
 {
     text_add(html, "Open this file within ");
-    add_time_left(html, view);
+    texts_add_time_left(html, view);
     text_add(html, " to reach ");
     texts_add_target(html, view);
     text_add(html,
@@ -148,7 +146,7 @@ void texts_rdp_caption(struct text *html, const struct session_view *view, const
 void texts_connected(struct text *html, const struct session_view *view)
 {
     text_add(html, "🟢 ");
-    add_title(html, view);
+    texts_add_title(html, view);
     text_add(html, "\nConnected from ");
     texts_add_client(html, &view->client);
     add_duration(html, view);
@@ -160,7 +158,7 @@ void texts_connected(struct text *html, const struct session_view *view)
 void texts_reconnecting(struct text *html, const struct session_view *view)
 {
     text_add(html, "🟠 ");
-    add_title(html, view);
+    texts_add_title(html, view);
     text_add(html, "\n");
     if (view->gateway_is_away) {
         text_add(html, "Gateway ");
@@ -170,7 +168,7 @@ void texts_reconnecting(struct text *html, const struct session_view *view)
         texts_add_client(html, &view->client);
         text_add(html, " disconnected and can come back within ");
     }
-    add_time_left(html, view);
+    texts_add_time_left(html, view);
     add_traffic(html, view);
     add_note(html, view);
 }
@@ -214,7 +212,7 @@ static bool never_opened(const struct session_view *view)
 void texts_ended(struct text *html, const struct session_view *view, const char *how)
 {
     text_add(html, never_opened(view) ? "🔴 " : "⚪ ");
-    add_title(html, view);
+    texts_add_title(html, view);
     text_add(html, never_opened(view) ? " could not be opened\n" : " has ended\n");
     html_add_sentence(html, how);
     if (view->connected_unix != 0) {
@@ -229,14 +227,6 @@ void texts_ended(struct text *html, const struct session_view *view, const char 
 void texts_restarted(struct text *html, const struct session_view *view)
 {
     text_add(html, "⚪ ");
-    add_title(html, view);
+    texts_add_title(html, view);
     text_add(html, " has ended\nThe server was restarted. Please send the command again.");
-}
-
-void texts_open_session(struct text *html, unsigned number, const struct session_view *view)
-{
-    text_add(html, "\n%u. ", number);
-    add_title(html, view);
-    text_add(html, ", open for ");
-    text_add_seconds(html, view->seconds_open);
 }

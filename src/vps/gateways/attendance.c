@@ -6,10 +6,9 @@
 
 enum { SAID_MAX = 3 }; /* by name, in one message */
 
-void attendance_begin(struct attendance *attendance, const struct vps_settings *settings,
-                      uint64_t now_ms)
+void attendance_begin(struct attendance *attendance, const struct keyring *keyring, uint64_t now_ms)
 {
-    *attendance = (struct attendance){.settings = settings, .began_ms = now_ms};
+    *attendance = (struct attendance){.keyring = keyring, .began_ms = now_ms};
 }
 
 /* Its place among those that were seen; the count of them if it is none of them. */
@@ -62,17 +61,11 @@ void attendance_left(struct attendance *attendance, const char *name, uint64_t n
 
 /* ---- who is expected -------------------------------------------------------- */
 
-/* There is a key for it: of its own, or one that any gateway may have. */
-static bool may_come(const struct attendance *attendance, const char *name)
-{
-    return !name[0] || key_list_find(&attendance->settings->tunnel_key, name);
-}
-
 void attendance_keys_changed(struct attendance *attendance)
 {
     /* From the end, since the last one moves into the place that becomes free. */
     for (unsigned i = attendance->count; i-- > 0;) {
-        if (!may_come(attendance, attendance->seen[i].name)) {
+        if (!keyring_has(attendance->keyring, attendance->seen[i].name)) {
             attendance->seen[i] = attendance->seen[--attendance->count];
         }
     }
@@ -92,7 +85,7 @@ bool attendance_expects(const struct attendance *attendance, const char *name, u
         }
     }
     return !was_here && now_ms - attendance->began_ms < ATTENDANCE_RETURN_MS &&
-           may_come(attendance, name);
+           keyring_has(attendance->keyring, name);
 }
 
 /* ---- saying so -------------------------------------------------------------- */
@@ -117,13 +110,6 @@ static void say_start(const struct attendance *attendance, uint64_t now_ms, stru
     add_ago(text, now_ms - attendance->began_ms);
 }
 
-/* A key of its own: then it is known to exist, although it was never seen. */
-static bool has_key(const struct attendance *attendance, const char *name)
-{
-    const struct gateway_key *key = key_list_find(&attendance->settings->tunnel_key, name);
-    return key && key->name[0];
-}
-
 static bool was_seen(const struct attendance *attendance, const char *name)
 {
     return find(attendance, name) < attendance->count;
@@ -131,7 +117,8 @@ static bool was_seen(const struct attendance *attendance, const char *name)
 
 bool attendance_knows(const struct attendance *attendance, const char *name)
 {
-    return was_seen(attendance, name) || has_key(attendance, name);
+    /* With a key of its own it is known to exist, although it was never seen. */
+    return was_seen(attendance, name) || keyring_has_own(attendance->keyring, name);
 }
 
 bool attendance_say(const struct attendance *attendance, const char *name, uint64_t now_ms,
@@ -142,7 +129,7 @@ bool attendance_say(const struct attendance *attendance, const char *name, uint6
         say_last(&attendance->seen[i], now_ms, text);
         return true;
     }
-    if (!has_key(attendance, name)) {
+    if (!keyring_has_own(attendance->keyring, name)) {
         return false;
     }
     text_add(text, "has not ");
@@ -153,26 +140,34 @@ bool attendance_say(const struct attendance *attendance, const char *name, uint6
 bool attendance_next_away(const struct attendance *attendance, uint64_t now_ms, unsigned *at,
                           struct attendance_away *ret_away)
 {
-    const struct key_list *keys = &attendance->settings->tunnel_key;
     for (; *at < attendance->count; (*at)++) {
         const struct attendant *one = &attendance->seen[*at];
         if (!one->is_here) {
-            *ret_away = (struct attendance_away){one->name, (now_ms - one->left_ms) / 1000,
-                                                 &one->from};
+            *ret_away = (struct attendance_away){
+                .name = one->name,
+                .seconds = (now_ms - one->left_ms) / 1000,
+                .from = &one->from,
+                .missed = keyring_has_own(attendance->keyring, one->name),
+            };
             (*at)++;
             return true;
         }
     }
-    for (; *at < attendance->count + keys->count; (*at)++) {
-        const char *name = keys->keys[*at - attendance->count].name;
-        if (name[0] && !was_seen(attendance, name)) {
-            *ret_away = (struct attendance_away){name, (now_ms - attendance->began_ms) / 1000,
-                                                 NULL};
-            (*at)++;
-            return true;
-        }
+    /* Behind those that were seen, as far as *at goes on: the names of the keyring. */
+    unsigned next = *at - attendance->count;
+    const char *name;
+    do {
+        name = keyring_next_name(attendance->keyring, &next);
+    } while (name && was_seen(attendance, name));
+    *at = attendance->count + next;
+    if (name) {
+        *ret_away = (struct attendance_away){
+            .name = name,
+            .seconds = (now_ms - attendance->began_ms) / 1000,
+            .missed = keyring_is_in_use(attendance->keyring, name),
+        };
     }
-    return false;
+    return name != NULL;
 }
 
 void attendance_say_all(const struct attendance *attendance, uint64_t now_ms, struct text *text)

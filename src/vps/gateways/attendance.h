@@ -12,7 +12,7 @@
 #include "base/net.h"
 #include "base/text.h"
 #include "shared/gateway_name.h"
-#include "vps/settings/settings.h"
+#include "vps/gateways/keyring.h"
 
 enum {
     ATTENDANCE_MAX = 48,          /* remembered; the one that has been away longest makes room */
@@ -20,7 +20,7 @@ enum {
 };
 
 struct attendance {
-    const struct vps_settings *settings; /* the names that keys have */
+    const struct keyring *keyring; /* who has a key */
     uint64_t began_ms;
     unsigned count;
     struct attendant {
@@ -31,8 +31,8 @@ struct attendance {
     } seen[ATTENDANCE_MAX];
 };
 
-/* Starts with nobody seen. The settings must outlive it. */
-void attendance_begin(struct attendance *attendance, const struct vps_settings *settings,
+/* Starts with nobody seen. The keyring must outlive it. */
+void attendance_begin(struct attendance *attendance, const struct keyring *keyring,
                       uint64_t now_ms);
 /* It has logged in, from there. Without a place (all are here) it is not remembered. */
 void attendance_came(struct attendance *attendance, const char *name, const struct addr *from);
@@ -53,6 +53,7 @@ struct attendance_away {
     const char *name;
     uint64_t seconds;        /* since it left, or since vps-agent started */
     const struct addr *from; /* where it was; NULL: it was not here since vps-agent started */
+    bool missed;             /* it should be here: it has a key of its own, and has used it */
 };
 /*
  * Each once: those that were here, and those that have a key of their own. *at is 0 for the

@@ -63,7 +63,7 @@ const struct attendance *gateways_attendance(const struct gateways *gateways)
 
 bool gateways_are_several(const struct gateways *gateways)
 {
-    return gateways->options.settings->tunnel_key.count > 1 || gateways->more_names ||
+    return keyring_count(gateways->keyring) > 1 || gateways->more_names ||
            keyring_is_shared(gateways->keyring);
 }
 
@@ -100,6 +100,11 @@ static int say_which(const struct gateways *gateways, struct why *why)
 
 static int say_none(const struct gateways *gateways, struct why *why)
 {
+    if (!keyring_has(gateways->keyring, "")) {
+        return why_set(why, -ENOTCONN,
+                       "No gateway is online: none has been added to this server yet. On the "
+                       "server, pamctl gateway add NAME does that.");
+    }
     char buffer[sizeof why->text];
     struct text text = text_over(buffer, sizeof buffer);
     attendance_say_all(&gateways->attendance, clock_ms(), &text);
@@ -172,7 +177,6 @@ int gateways_new(const struct gateways_options *options, struct gateways **ret_g
     }
     gateways->options = *options;
     list_init(&gateways->list);
-    attendance_begin(&gateways->attendance, options->settings, clock_ms());
     gateways->party_starts = (struct allowance){.v4_bits = PARTY_V4_BITS,
                                                 .v6_bits = PARTY_V6_BITS,
                                                 .most = GATEWAYS_FALSE_STARTS_PER_PARTY,
@@ -188,6 +192,7 @@ int gateways_new(const struct gateways_options *options, struct gateways **ret_g
         why_set(why, err, "out of memory");
         goto fail;
     }
+    attendance_begin(&gateways->attendance, gateways->keyring, clock_ms());
     err = tls_config_server(gateways_key_of, gateways, &gateways->tls);
     if (err < 0) {
         why_set(why, err, "cannot set up TLS: %s", strerror(-err));
@@ -210,25 +215,6 @@ fail:
     return err;
 }
 
-/* With another list, what is not finished may have been begun with a key that is not good. */
-void gateways_settings_changed(struct gateways *gateways, const struct vps_settings *before)
-{
-    const struct vps_settings *after = gateways->options.settings;
-    if (key_list_equal(&before->tunnel_key, &after->tunnel_key)) {
-        return;
-    }
-    list_each (struct gateway, g, &gateways->list, home) {
-        /* A gateway tries again by itself, and then with the keys that count. */
-        if (!g->open) {
-            gateways_remove(g);
-        } else if (!key_list_keeps(&before->tunnel_key, &after->tunnel_key,
-                                   channel_peer_name(g->channel))) {
-            gateway_shut_out(g);
-        }
-    }
-    attendance_keys_changed(&gateways->attendance);
-}
-
 void gateways_free(struct gateways *gateways)
 {
     if (!gateways) {
@@ -238,6 +224,9 @@ void gateways_free(struct gateways *gateways)
     listener_free(gateways->listener);
     addresses_free(gateways->addresses);
     list_each (struct gateway, g, &gateways->list, home) {
+        if (g->open) {
+            keyring_left(gateways->keyring, channel_peer_name(g->channel));
+        }
         channel_goodbye(g->channel, GOODBYE_SHUTDOWN, "vps-agent is being stopped");
         gateways_remove(g);
     }
@@ -247,6 +236,11 @@ void gateways_free(struct gateways *gateways)
     sieve_free(gateways->attacks);
     sieve_free(gateways->logins);
     free(gateways);
+}
+
+uint64_t gateways_failures(const struct gateways *gateways)
+{
+    return gateways->failure_count;
 }
 
 const struct keyring *gateways_keyring(const struct gateways *gateways)

@@ -45,6 +45,8 @@ struct gateways_events {
     void (*online)(void *arg, const char *gateway);
     /* It is offline; its tunnels that relay are not touched by that. */
     void (*lost)(void *arg, const char *gateway);
+    /* It is none of this server's any more, whether or not it was online. */
+    void (*removed)(void *arg, const char *gateway);
     void *arg;
 };
 
@@ -52,7 +54,7 @@ struct gateways_options {
     uv_loop_t *loop;
     const struct log *log;
     const struct vps_settings *settings;
-    struct store *store; /* which keys have been used; may be NULL */
+    struct store *store; /* keys that were added, and which have been used; may be NULL */
     struct gateways_events events;
 };
 
@@ -66,6 +68,24 @@ int gateways_new(const struct gateways_options *options, struct gateways **ret_g
 void gateways_settings_changed(struct gateways *gateways, const struct vps_settings *before);
 /* Says goodbye to all. Accepts NULL. */
 void gateways_free(struct gateways *gateways);
+
+/*
+ * A gateway may log in from now on, with this key: as keyring_add(). With gateways_rotate() it may
+ * log in with this one as well, and once it has, with this one only: as keyring_rotate(). It stays
+ * online meanwhile.
+ */
+int gateways_add(struct gateways *gateways, const struct keyring_entry *entry,
+                 statement_done_fn done, void *arg, struct why *why);
+int gateways_rotate(struct gateways *gateways, const struct keyring_entry *entry,
+                    statement_done_fn done, void *arg, struct why *why);
+/*
+ * Its key is gone, and it is offline at once; if no other key lets it in, it is removed. As
+ * keyring_remove().
+ */
+int gateways_expel(struct gateways *gateways, const char *name, statement_done_fn done, void *arg,
+                   struct why *why);
+/* Nobody is told any more of what this owner of a `done` has changed. */
+void gateways_detach(struct gateways *gateways, const void *arg);
 
 /*
  * The gateway for a target: by name, or the only one there is if name is empty.
@@ -93,6 +113,9 @@ bool gateways_are_several(const struct gateways *gateways);
 
 /* Which ones were here, and are away. */
 const struct attendance *gateways_attendance(const struct gateways *gateways);
+
+/* Connections at the control port that ended without a login, and were no look. */
+uint64_t gateways_failures(const struct gateways *gateways);
 
 /* The keys with which they log in. */
 const struct keyring *gateways_keyring(const struct gateways *gateways);

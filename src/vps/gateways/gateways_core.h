@@ -2,7 +2,8 @@
  * What the parts of gateways share:
  *
  *     gateways         the list, and who is picked of it; their life
- *     gateways_login   keys, and what happens from a login to the end of its channel
+ *     gateways_login   what happens from a login to the end of its channel
+ *     gateways_keys    keys come and go
  *     gateways_port    the control port, and who has to make room at it
  */
 #ifndef PAMTUNNEL_VPS_GATEWAYS_GATEWAYS_CORE_H
@@ -28,6 +29,8 @@ struct gateway {
     int64_t since_unix;
     uint64_t since_ms;
     bool open;
+    char key_id[KEYRING_ID_MAX]; /* of the key with which it logged in */
+    bool shares;                 /* it is the one without a name */
 };
 
 struct gateways {
@@ -43,6 +46,7 @@ struct gateways {
     struct allowance party_starts, network_starts; /* false ones */
     /* Log lines about strangers: failures by network, and what does not hide behind them. */
     struct sieve *failures, *attacks;
+    uint64_t failure_count;
     struct sieve *logins; /* about who has a key, by its number */
 };
 
@@ -55,12 +59,16 @@ void gateways_note_name(struct gateways *gateways, const char *name);
 
 extern const struct channel_events GATEWAY_CHANNEL_EVENTS;
 /* A tls_key_fn; arg is the gateways. */
-int gateways_key_of(void *arg, const char *identity, uint8_t ret_key[CRYPTO_KEY_SIZE]);
+int gateways_key_of(void *arg, const char *identity, unsigned nth,
+                    uint8_t ret_key[CRYPTO_KEY_SIZE]);
 /* A line about somebody who has shown no key. */
 void gateways_say_stranger(struct sieve *sieve, const char *cause, const struct addr *from,
                            const char *text);
-/* Its key is another one, or there is none any more: it is offline. */
-void gateway_shut_out(struct gateway *gateway);
+
+/* ---- gateways_keys ----------------------------------------------------------- */
+
+/* Which key they have shown, or will, may not be what it was: they have to begin anew. */
+void gateways_drop_unfinished(struct gateways *gateways);
 
 /* ---- gateways_port ----------------------------------------------------------- */
 

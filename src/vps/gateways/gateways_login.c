@@ -27,15 +27,24 @@ _Static_assert((int)GATEWAYS_MAX <= (int)SIEVE_CAUSES_MAX, "keys");
 /* ---- keys ----------------------------------------------------------------- */
 
 /* tls_key_fn */
-int gateways_key_of(void *arg, const char *identity, uint8_t ret_key[CRYPTO_KEY_SIZE])
+int gateways_key_of(void *arg, const char *identity, unsigned nth, uint8_t ret_key[CRYPTO_KEY_SIZE])
 {
     const struct gateways *gateways = arg;
-    int number = keyring_find(gateways->keyring, identity);
+    struct keyring_view view;
+    int number = keyring_find(gateways->keyring, identity, nth);
     if (number < 0) {
         return number;
     }
-    memcpy(ret_key, gateways->options.settings->tunnel_key.keys[number].key, CRYPTO_KEY_SIZE);
+    keyring_view(gateways->keyring, (unsigned)number, &view);
+    memcpy(ret_key, view.key, CRYPTO_KEY_SIZE);
     return 0;
+}
+
+/* The key that it has shown: its number, or -ENOENT. */
+static int shown_key(const struct gateway *gateway)
+{
+    return keyring_find(gateway->gateways->keyring, channel_peer_name(gateway->channel),
+                        channel_peer_key(gateway->channel));
 }
 
 /* ---- saying --------------------------------------------------------------- */
@@ -47,7 +56,7 @@ __attribute__((format(printf, 4, 5))) static void say(struct gateways *gateways,
 {
     char line[512], cause[48];
     struct text text = text_over(line, sizeof line);
-    int number = keyring_find(gateways->keyring, name);
+    int number = keyring_find(gateways->keyring, name, 0);
     va_list args;
     if (number < 0) {
         return;
@@ -89,19 +98,12 @@ static void replace_older(struct gateway *login)
     }
 }
 
-/* Of other names, online with the key of this one; 0 if that has a name. */
+/* Of other names, online with the key that has none. */
 static unsigned count_sharing(const struct gateways *gateways, const char *name)
 {
-    const struct keyring *keyring = gateways->keyring;
-    /* A key with a name is one gateway's, so nobody shares it. */
-    int number = keyring_find(keyring, name);
     unsigned count = 0;
-    if (number < 0 || gateways->options.settings->tunnel_key.keys[number].name[0]) {
-        return 0;
-    }
     for (struct gateway *g = gateways_next(gateways, NULL); g; g = gateways_next(gateways, g)) {
-        const char *other = channel_peer_name(g->channel);
-        count += !gateway_name_equal(other, name) && keyring_find(keyring, other) == number;
+        count += g->shares && !gateway_name_equal(channel_peer_name(g->channel), name);
     }
     return count;
 }
@@ -117,43 +119,72 @@ static void say_full(struct gateways *gateways, const char *name, struct message
         answer->text);
 }
 
-static void say_expired(struct gateways *gateways, const char *name, int64_t until,
+static void say_expired(struct gateways *gateways, const char *name, const struct keyring_view *key,
                         struct message_goodbye *answer)
 {
-    char when[CLOCK_TEXT_MAX];
+    bool kept = key->origin != KEY_OF_SETTINGS;
+    char when[CLOCK_TEXT_MAX], command[GATEWAY_NAME_MAX + 48];
     struct text text = text_over(answer->text, sizeof answer->text);
     answer->reason = GOODBYE_EXPIRED;
+    clock_text(key->until, when);
+    snprintf(command, sizeof command,
+             kept ? "pamctl gateway rotate %s" : "vps-agent --invite %s --new-key", name);
     text_add(&text,
-             "the join string expired at %s, before it was used; make a new one on the VPS: "
-             "vps-agent --invite %s --new-key",
-             clock_text(until, when), name);
+             "the join string expired at %s, before it was used; make a new one on the VPS: %s",
+             when, command);
     say(gateways, LOG_WARN, name,
         "turned away: the join string of gateway %s expired at %s, before it was used; make a new "
-        "one: vps-agent --invite %s --new-key (if it was used, and STATE_DIR has been lost since: "
-        "take its @%lld out of TUNNEL_KEY)",
-        name, when, name, (long long)until);
+        "one: %s",
+        name, when, command);
+    if (!kept) {
+        say(gateways, LOG_WARN, name,
+            "if it was used, and STATE_DIR has been lost since: take its @%lld out of TUNNEL_KEY",
+            (long long)key->until);
+    }
 }
 
-/* Whoever has shown a key may still be one too many, or too late: false, with the answer. */
-static bool may_enter(struct gateways *gateways, const char *name, struct message_goodbye *answer)
+/*
+ * Whoever has shown the key of that number may still be one too many, or too late: false, with the
+ * answer.
+ */
+static bool may_enter(struct gateways *gateways, const char *name, int number,
+                      struct message_goodbye *answer)
 {
-    int number = keyring_find(gateways->keyring, name);
+    struct keyring_view key;
     if (number < 0) { /* the settings have changed since */
         answer->reason = GOODBYE_SHUTDOWN;
         snprintf(answer->text, sizeof answer->text, "the key was taken out of TUNNEL_KEY");
         return false;
     }
+    keyring_view(gateways->keyring, (unsigned)number, &key);
     /* A first use is remembered even if the gateway is then one too many: the key was shown. */
     if (keyring_use(gateways->keyring, number) < 0) {
-        say_expired(gateways, name, gateways->options.settings->tunnel_key.keys[number].until,
-                    answer);
+        say_expired(gateways, name, &key, answer);
         return false;
     }
-    if (count_sharing(gateways, name) >= GATEWAYS_PER_SHARED_KEY) {
+    /* A key with a name is one gateway's, so nobody shares it. */
+    if (!key.gateway[0] && count_sharing(gateways, name) >= GATEWAYS_PER_SHARED_KEY) {
         say_full(gateways, name, answer);
         return false;
     }
     return true;
+}
+
+/* If one key has replaced another, what is under way with the other one begins anew. */
+static void note_key(struct gateway *gateway, int number)
+{
+    struct gateways *gateways = gateway->gateways;
+    struct keyring_view key;
+    bool replaced;
+    keyring_view(gateways->keyring, (unsigned)number, &key);
+    keyring_id(key.key, gateway->key_id);
+    gateway->shares = !key.gateway[0];
+    keyring_joined(gateways->keyring, number, &replaced);
+    if (replaced) {
+        say(gateways, LOG_INFO, channel_peer_name(gateway->channel),
+            "logged in with its new key: the one before is good for nothing any more");
+        gateways_drop_unfinished(gateways);
+    }
 }
 
 static void on_opened(void *arg)
@@ -162,12 +193,14 @@ static void on_opened(void *arg)
     const char *name = channel_peer_name(gateway->channel);
     char from[ADDR_TEXT_MAX];
     struct message_goodbye answer = {.reason = GOODBYE_FULL};
-    if (!may_enter(gateway->gateways, name, &answer)) {
+    int number = shown_key(gateway);
+    if (!may_enter(gateway->gateways, name, number, &answer)) {
         channel_goodbye(gateway->channel, (enum goodbye_reason)answer.reason, answer.text);
         gateways_remove(gateway);
         return;
     }
     gateway->open = true;
+    note_key(gateway, number);
     gateways_note_name(gateway->gateways, name);
     gateway->since_unix = clock_unix();
     gateway->since_ms = clock_ms();
@@ -189,7 +222,7 @@ static void on_looked(void *arg, struct message_goodbye *ret_answer)
     say(gateways, LOG_INFO, name, "asked from %s whether it would be let in",
         addr_text(&gateway->from, from));
     bool is_online = gateways_find(gateways, name) != NULL;
-    if (may_enter(gateways, name, ret_answer) && is_online) {
+    if (may_enter(gateways, name, shown_key(gateway), ret_answer) && is_online) {
         ret_answer->reason = GOODBYE_REPLACED;
     }
 }
@@ -215,11 +248,13 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
     } else if (end == CHANNEL_END_VERSION) {
         say(gateways, LOG_ERROR, name, "%s", why->text);
     } else if (channel_peer_goodbye(gateway->channel) != GOODBYE_LOOK) {
+        gateways->failure_count++;
         say_failure(gateways, &gateway->from, why->text);
     }
     gateways_count_false_start(gateways, gateway);
     gateways_remove(gateway);
     if (was_open) {
+        keyring_left(gateways->keyring, name);
         attendance_left(&gateways->attendance, name, clock_ms());
         gateways->options.events.lost(gateways->options.events.arg, name);
     }
@@ -227,21 +262,3 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
 
 const struct channel_events GATEWAY_CHANNEL_EVENTS = {
     .opened = on_opened, .received = on_received, .looked = on_looked, .closed = on_closed};
-
-/* ---- other keys -------------------------------------------------------------- */
-
-/* Its key is another one, or there is none any more. */
-void gateway_shut_out(struct gateway *gateway)
-{
-    struct gateways *gateways = gateway->gateways;
-    char name[GATEWAY_NAME_MAX + 1];
-    strcpy(name, channel_peer_name(gateway->channel));
-    const char *text = key_list_find(&gateways->options.settings->tunnel_key, name)
-                           ? "this gateway has another TUNNEL_KEY now"
-                           : "this gateway has no TUNNEL_KEY any more";
-    log_warn(gateways->options.log, "gateway %s: offline: %s", name, text);
-    channel_goodbye(gateway->channel, GOODBYE_SHUTDOWN, text);
-    gateways_remove(gateway);
-    attendance_left(&gateways->attendance, name, clock_ms());
-    gateways->options.events.lost(gateways->options.events.arg, name);
-}

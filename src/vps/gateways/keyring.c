@@ -1,32 +1,15 @@
+/*
+ * Keys are numbered: first those of TUNNEL_KEY, in its order, then those that are kept. Nothing
+ * here is called back but what is handed on to the store, so nothing changes while it is looked at.
+ */
 #include "vps/gateways/keyring.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-
-enum { USED_MAX = 256, SHARED_MAX = 8 }; /* and in LOAD and LOAD_SHARED */
-
-struct keyring {
-    const struct vps_settings *settings;
-    struct store *store;
-    unsigned count;
-    char used[USED_MAX][KEYRING_ID_MAX]; /* those with a time */
-    unsigned shared_count;
-    char shared[SHARED_MAX][KEYRING_ID_MAX]; /* by several names, without one; the latest last */
-};
-
-/* Those that came last, in the order in which they came: remember() drops the first. */
-static const char LOAD[] =
-    "SELECT key FROM (SELECT key, at FROM joined ORDER BY at DESC LIMIT 256) "
-    "ORDER BY at";
-static const char KEEP[] = "INSERT INTO joined(key, gateway, at) VALUES(?1, ?2, ?3) "
-                           "ON CONFLICT(key) DO UPDATE SET gateway=?2, at=?3";
-static const char LOAD_SHARED[] = "SELECT key FROM (SELECT key, at FROM shared ORDER BY at DESC "
-                                  "LIMIT 8) ORDER BY at";
-static const char KEEP_SHARED[] = "INSERT OR REPLACE INTO shared(key, at) VALUES(?1, ?2)";
+#include "vps/gateways/keyring_core.h"
 
 char *keyring_id(const uint8_t key[CRYPTO_KEY_SIZE], char *dst)
 {
@@ -39,149 +22,240 @@ char *keyring_id(const uint8_t key[CRYPTO_KEY_SIZE], char *dst)
     return dst;
 }
 
-/* ---- which have been used ------------------------------------------------- */
-
-static void load(void *arg, const struct row *row)
-{
-    struct keyring *keyring = arg;
-    const char *id = row_text(row, 0);
-    if (keyring->count < USED_MAX && strlen(id) == KEYRING_ID_MAX - 1) {
-        memcpy(keyring->used[keyring->count++], id, KEYRING_ID_MAX);
-    }
-}
-
-static void load_shared(void *arg, const struct row *row)
-{
-    struct keyring *keyring = arg;
-    const char *id = row_text(row, 0);
-    if (keyring->shared_count < SHARED_MAX && strlen(id) == KEYRING_ID_MAX - 1) {
-        memcpy(keyring->shared[keyring->shared_count++], id, KEYRING_ID_MAX);
-    }
-}
-
 struct keyring *keyring_new(const struct vps_settings *settings, struct store *store)
 {
-    static const struct statement STATEMENT = {LOAD, {{.kind = VALUE_NONE}}};
-    static const struct statement SHARED = {LOAD_SHARED, {{.kind = VALUE_NONE}}};
     struct keyring *keyring = calloc(1, sizeof *keyring);
-    if (keyring) {
-        keyring->settings = settings;
-        keyring->store = store;
-        store_read(store, &STATEMENT, load, keyring);
-        store_read(store, &SHARED, load_shared, keyring);
+    if (!keyring) {
+        return NULL;
     }
+    keyring->settings = settings;
+    keyring->store = store;
+    keyring->kept = kept_keys_new(store);
+    if (!keyring->kept) {
+        keyring_free(keyring);
+        return NULL;
+    }
+    keyring_memory_load(keyring);
     return keyring;
 }
 
 void keyring_free(struct keyring *keyring)
 {
-    free(keyring);
+    if (keyring) {
+        kept_keys_free(keyring->kept);
+        free(keyring);
+    }
 }
 
-static bool is_used(const struct keyring *keyring, const struct gateway_key *key)
+/* ---- finding -------------------------------------------------------------------- */
+
+static int number_of(const struct keyring *keyring, const struct gateway_key *key)
 {
-    char id[KEYRING_ID_MAX];
-    keyring_id(key->key, id);
-    for (unsigned i = 0; i < keyring->count; i++) {
-        if (strcmp(keyring->used[i], id) == 0) {
+    return key ? (int)(key - keyring->settings->tunnel_key.keys) : -ENOENT;
+}
+
+const struct gateway_key *keyring_own_in_settings(const struct keyring *keyring,
+                                                  const char *gateway)
+{
+    const struct gateway_key *key = key_list_find(&keyring->settings->tunnel_key, gateway);
+    return key && key->name[0] ? key : NULL;
+}
+
+static const struct kept_key *kept_at(const struct keyring *keyring, int number)
+{
+    return kept_keys_at(keyring->kept, (unsigned)number - keyring->settings->tunnel_key.count);
+}
+
+static bool is_kept(const struct keyring *keyring, int number)
+{
+    return (unsigned)number >= keyring->settings->tunnel_key.count;
+}
+
+/* -ENOENT if TUNNEL_KEY has none without a name. */
+static int find_shared(const struct keyring *keyring)
+{
+    return number_of(keyring, key_list_find(&keyring->settings->tunnel_key, ""));
+}
+
+int keyring_find(const struct keyring *keyring, const char *gateway, unsigned nth)
+{
+    const struct gateway_key *own = keyring_own_in_settings(keyring, gateway);
+    int first = kept_keys_find(keyring->kept, gateway, 0);
+    int kept = kept_keys_find(keyring->kept, gateway, nth);
+    if (own) {
+        return nth == 0 ? number_of(keyring, own) : -ENOENT;
+    }
+    if (kept >= 0) {
+        return kept + (int)keyring->settings->tunnel_key.count;
+    }
+    bool may_share = first < 0 ? nth == 0
+                               : nth == 1 && !kept_keys_at(keyring->kept, (unsigned)first)->joined;
+    return may_share ? find_shared(keyring) : -ENOENT;
+}
+
+bool keyring_has(const struct keyring *keyring, const char *gateway)
+{
+    return gateway[0] ? keyring_find(keyring, gateway, 0) >= 0 : keyring_count(keyring) > 0;
+}
+
+bool keyring_has_own(const struct keyring *keyring, const char *gateway)
+{
+    return keyring_own_in_settings(keyring, gateway) ||
+           kept_keys_find(keyring->kept, gateway, 0) >= 0;
+}
+
+bool keyring_is_in_use(const struct keyring *keyring, const char *gateway)
+{
+    const struct gateway_key *own = keyring_own_in_settings(keyring, gateway);
+    int kept = kept_keys_find(keyring->kept, gateway, 0);
+    return own ? own->until == 0 || keyring_is_used(keyring, own)
+               : kept >= 0 && kept_keys_at(keyring->kept, (unsigned)kept)->joined > 0;
+}
+
+bool keyring_accepts(const struct keyring *keyring, const char *gateway, const char *id)
+{
+    struct keyring_view view;
+    int number;
+    for (unsigned nth = 0; (number = keyring_find(keyring, gateway, nth)) >= 0; nth++) {
+        char other[KEYRING_ID_MAX];
+        keyring_view(keyring, (unsigned)number, &view);
+        if (strcmp(keyring_id(view.key, other), id) == 0) {
             return true;
         }
     }
     return false;
 }
 
-/* Of very many keys the ones that came last are remembered here; the file has them all. */
-static void remember(struct keyring *keyring, const struct gateway_key *key)
+/* ---- using ---------------------------------------------------------------------- */
+
+/* Only unused keys expire; the clock has no say over a gateway that has logged in once. */
+static int use_of_settings(struct keyring *keyring, const struct gateway_key *key)
 {
-    char id[KEYRING_ID_MAX];
-    const struct statement statement = {
-        KEEP,
-        {value_text(keyring_id(key->key, id)), value_text(key->name), value_number(clock_unix())}};
-    if (keyring->count == USED_MAX) {
-        memmove(keyring->used[0], keyring->used[1], (USED_MAX - 1) * sizeof keyring->used[0]);
-        keyring->count--;
+    if (key->until == 0 || keyring_is_used(keyring, key)) {
+        return 0;
     }
-    memcpy(keyring->used[keyring->count++], id, sizeof id);
-    store_write(keyring->store, &statement, NULL, NULL);
+    if (clock_unix() >= key->until) {
+        return -EKEYEXPIRED;
+    }
+    keyring_remember(keyring, key);
+    return 0;
 }
 
-/* ---- finding and using ---------------------------------------------------- */
-
-int keyring_find(const struct keyring *keyring, const char *gateway)
+static int use_kept(struct keyring *keyring, unsigned at)
 {
-    const struct gateway_key *key = key_list_find(&keyring->settings->tunnel_key, gateway);
-    return key ? (int)(key - keyring->settings->tunnel_key.keys) : -ENOENT;
+    const struct kept_key *key = kept_keys_at(keyring->kept, at);
+    if (key->until == 0) {
+        return 0;
+    }
+    if (clock_unix() >= key->until) {
+        return -EKEYEXPIRED;
+    }
+    kept_keys_set_times(keyring->kept, at, 0, key->joined, key->seen);
+    return 0;
 }
 
 int keyring_use(struct keyring *keyring, int number)
 {
-    const struct gateway_key *key = &keyring->settings->tunnel_key.keys[number];
-    if (key->until == 0 || is_used(keyring, key)) {
-        return 0;
-    }
-    /* Only unused keys expire; the clock has no say over a gateway that has logged in once. */
-    if (clock_unix() >= key->until) {
-        return -EKEYEXPIRED;
-    }
-    remember(keyring, key);
-    return 0;
+    return is_kept(keyring, number)
+               ? use_kept(keyring, (unsigned)number - keyring->settings->tunnel_key.count)
+               : use_of_settings(keyring, &keyring->settings->tunnel_key.keys[number]);
 }
 
-/* ---- who share one ---------------------------------------------------------- */
-
-/* False if there is no key without a name. */
-static bool find_shared(const struct keyring *keyring, char id[KEYRING_ID_MAX])
+void keyring_joined(struct keyring *keyring, int number, bool *ret_dropped)
 {
-    const struct gateway_key *key = key_list_find(&keyring->settings->tunnel_key, "");
-    if (key) {
-        keyring_id(key->key, id);
-    }
-    return key != NULL;
-}
-
-bool keyring_is_shared(const struct keyring *keyring)
-{
-    char id[KEYRING_ID_MAX];
-    bool found = false;
-    if (keyring->shared_count > 0 && find_shared(keyring, id)) {
-        for (unsigned i = 0; i < keyring->shared_count; i++) {
-            found = found || strcmp(keyring->shared[i], id) == 0;
-        }
-    }
-    return found;
-}
-
-void keyring_note_shared(struct keyring *keyring)
-{
-    char id[KEYRING_ID_MAX];
-    /* Once is enough: it does not become unshared, see gateways_are_several(). */
-    if (!find_shared(keyring, id) || keyring_is_shared(keyring)) {
+    *ret_dropped = false;
+    if (!is_kept(keyring, number)) {
         return;
     }
-    const struct statement statement = {KEEP_SHARED, {value_text(id), value_number(clock_unix())}};
-    if (keyring->shared_count == SHARED_MAX) {
-        memmove(keyring->shared[0], keyring->shared[1],
-                (SHARED_MAX - 1) * sizeof keyring->shared[0]);
-        keyring->shared_count--;
+    struct kept_key key = *kept_at(keyring, number);
+    int64_t now = clock_unix();
+    unsigned at = (unsigned)number - keyring->settings->tunnel_key.count;
+    kept_keys_set_times(keyring->kept, at, 0, key.joined ? key.joined : now, now);
+    if (kept_keys_find(keyring->kept, key.gateway, 1) == (int)at) {
+        kept_keys_drop(keyring->kept, key.gateway, key.key, NULL, NULL);
+        *ret_dropped = true;
     }
-    memcpy(keyring->shared[keyring->shared_count++], id, sizeof id);
-    store_write(keyring->store, &statement, NULL, NULL);
+    crypto_wipe(&key, sizeof key);
 }
 
-bool keyring_view(const struct keyring *keyring, unsigned number, struct keyring_view *ret_view)
+void keyring_left(struct keyring *keyring, const char *gateway)
 {
-    if (number >= keyring->settings->tunnel_key.count) {
-        return false;
+    int at = kept_keys_find(keyring->kept, gateway, 0);
+    if (at < 0 || keyring_own_in_settings(keyring, gateway)) {
+        return;
     }
-    const struct gateway_key *key = &keyring->settings->tunnel_key.keys[number];
+    const struct kept_key *key = kept_keys_at(keyring->kept, (unsigned)at);
+    if (key->joined) {
+        kept_keys_set_times(keyring->kept, (unsigned)at, key->until, key->joined, clock_unix());
+    }
+}
+
+/* ---- looking -------------------------------------------------------------------- */
+
+static void view_of_settings(const struct keyring *keyring, const struct gateway_key *key,
+                             struct keyring_view *ret_view)
+{
     /* Without a time nobody asks, so that is not remembered. */
-    bool used = key->until > 0 && is_used(keyring, key);
+    bool used = key->until > 0 && keyring_is_used(keyring, key);
     *ret_view = (struct keyring_view){
         .gateway = key->name,
         .key = key->key,
+        .origin = KEY_OF_SETTINGS,
         .until = key->until,
         .used = used,
         .expired = key->until > 0 && !used && clock_unix() >= key->until,
     };
-    return true;
+}
+
+static void view_of_kept(const struct keyring *keyring, unsigned at, struct keyring_view *ret_view)
+{
+    const struct kept_key *key = kept_keys_at(keyring->kept, at);
+    *ret_view = (struct keyring_view){
+        .gateway = key->gateway,
+        .key = key->key,
+        .origin = key->origin,
+        .until = key->until,
+        .used = key->joined > 0,
+        .expired = key->until > 0 && clock_unix() >= key->until,
+        .since = key->since,
+        .joined = key->joined,
+        .seen = key->seen,
+        .replaces = kept_keys_find(keyring->kept, key->gateway, 1) == (int)at,
+        .idle = keyring_own_in_settings(keyring, key->gateway) != NULL,
+    };
+}
+
+bool keyring_view(const struct keyring *keyring, unsigned number, struct keyring_view *ret_view)
+{
+    const struct key_list *list = &keyring->settings->tunnel_key;
+    if (number < list->count) {
+        view_of_settings(keyring, &list->keys[number], ret_view);
+        return true;
+    }
+    if (number - list->count < kept_keys_count(keyring->kept)) {
+        view_of_kept(keyring, number - list->count, ret_view);
+        return true;
+    }
+    return false;
+}
+
+const char *keyring_next_name(const struct keyring *keyring, unsigned *at)
+{
+    struct keyring_view view;
+    while (keyring_view(keyring, (*at)++, &view)) {
+        if (view.gateway[0] && !view.replaces && !view.idle) {
+            return view.gateway;
+        }
+    }
+    (*at)--; /* stays at the end */
+    return NULL;
+}
+
+unsigned keyring_count(const struct keyring *keyring)
+{
+    unsigned count = find_shared(keyring) >= 0, at = 0;
+    while (keyring_next_name(keyring, &at)) {
+        count++;
+    }
+    return count;
 }

@@ -85,6 +85,23 @@ int explain_no_port(const struct services *services, int err, struct why *why)
                    PORTS_QUARANTINE_MS / 1000);
 }
 
+int explain_no_audit(int err, struct why *why)
+{
+    return why_set(why, -ENOSPC,
+                   "This server keeps a record of every session and cannot write it at the moment "
+                   "(%s), so that it opens none. Tell whoever administers it: it goes on by itself "
+                   "when that works again.",
+                   strerror(-err));
+}
+
+int explain_not_recorded(int err, struct why *why)
+{
+    return why_set(why, -ENOSPC,
+                   "the server keeps a record of every session and could not write that of this "
+                   "one (%s); tell whoever administers it",
+                   strerror(-err));
+}
+
 /* ---- ends ----------------------------------------------------------------- */
 
 static bool is_word(const char *at, size_t len, const char *word)
@@ -92,15 +109,26 @@ static bool is_word(const char *at, size_t len, const char *word)
     return strlen(word) == len && strncmp(at, word, len) == 0;
 }
 
+/* Somebody without a name in the policy is a number, which says nothing to the session's user. */
+static void add_person(struct text *text, const struct terms *terms, const struct owner *by)
+{
+    char name[PEOPLE_NAME_MAX];
+    const struct people *people = terms->services ? terms->services->people : NULL;
+    bool has_name = by && people && people_user(people, by);
+    text_add(text, "%s", has_name ? people_name(people, by, name) : "an administrator");
+}
+
 /* What stands between { and }. */
 static void add_fact(struct text *text, const struct terms *terms, const struct why *why,
-                     const char *name, size_t len)
+                     const struct owner *by, const char *name, size_t len)
 {
     const struct session_limits *limits = &terms->limits;
     if (is_word(name, len, "gateway")) {
         text_add(text, "%s", terms->gateway);
     } else if (is_word(name, len, "why")) { /* without memory for it, it is in the log */
         text_add(text, "%s", why ? why->text : "the gateway could not open it");
+    } else if (is_word(name, len, "by")) {
+        add_person(text, terms, by);
     } else if (is_word(name, len, "timeout")) {
         text_add_seconds(text, limits->timeout_s);
     } else if (is_word(name, len, "idle")) {
@@ -113,7 +141,7 @@ static void add_fact(struct text *text, const struct terms *terms, const struct 
 }
 
 void explain_end(const struct terms *terms, enum session_end end, const struct why *why,
-                 struct text *text)
+                 const struct owner *by, struct text *text)
 {
     const char *at = session_end_clause(end);
     while (*at) {
@@ -122,7 +150,7 @@ void explain_end(const struct terms *terms, enum session_end end, const struct w
         at += plain;
         if (*at) {
             size_t len = strcspn(++at, "}");
-            add_fact(text, terms, why, at, len);
+            add_fact(text, terms, why, by, at, len);
             at += len + 1;
         }
     }

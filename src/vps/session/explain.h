@@ -18,8 +18,18 @@ int explain_no_memory(struct why *why);
 /* No port could be opened, for this -errno, which is returned. why: a sentence for the user. */
 int explain_no_port(const struct services *services, int err, struct why *why);
 
-/* The end as a clause for a person. why, which may be NULL: the reason, where the end has one. */
+/*
+ * What happens cannot be recorded, for this -errno. why: a sentence for the user who asks for a
+ * session, or a clause for the one whose session it was. Returns -ENOSPC.
+ */
+int explain_no_audit(int err, struct why *why);
+int explain_not_recorded(int err, struct why *why);
+
+/*
+ * The end as a clause for a person. why, which may be NULL: the reason, where the end has one; by,
+ * which may be NULL: at whose word.
+ */
 void explain_end(const struct terms *terms, enum session_end end, const struct why *why,
-                 struct text *text);
+                 const struct owner *by, struct text *text);
 
 #endif

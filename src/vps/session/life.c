@@ -38,6 +38,8 @@ struct life {
     struct why *why;                  /* of the end; NULL: it has none of its own */
     uint8_t state, end;               /* an enum session_state and session_end */
     bool was_ready;                   /* its user could have connected */
+    bool has_ended_by;
+    struct owner ended_by; /* if it was somebody's word */
 };
 
 /* ---- the clock ------------------------------------------------------------ */
@@ -208,9 +210,20 @@ void life_set_end(struct life *life, enum session_end end, const struct why *why
     }
 }
 
+void life_set_ended_by(struct life *life, const struct owner *by)
+{
+    life->ended_by = *by;
+    life->has_ended_by = true;
+}
+
+const struct owner *life_ended_by(const struct life *life)
+{
+    return life->has_ended_by ? &life->ended_by : NULL;
+}
+
 void life_end_text(const struct life *life, struct text *text)
 {
-    explain_end(life->terms, life->end, life->why, text);
+    explain_end(life->terms, life->end, life->why, life_ended_by(life), text);
 }
 
 /* ---- what there is to see -------------------------------------------------- */
@@ -238,6 +251,7 @@ void life_view(const struct life *life, struct session_view *view)
     view->seconds_connected = (unsigned)(connected_ms(life) / 1000);
     view->was_ready = life->was_ready;
     view->end = life->end;
+    view->ended_by = life_ended_by(life);
 }
 
 /* ---- life ------------------------------------------------------------------ */

@@ -36,6 +36,10 @@ enum session_state life_state(const struct life *life);
 void life_set(struct life *life, enum session_state state);
 /* How it is about to end; SESSION_ENDED comes next. why may be NULL. Both are kept. */
 void life_set_end(struct life *life, enum session_end end, const struct why *why);
+/* At whose word it is about to end. */
+void life_set_ended_by(struct life *life, const struct owner *by);
+/* NULL: nobody's. */
+const struct owner *life_ended_by(const struct life *life);
 /* The reason of what is about to end travels beside the RST that ended it: waits a moment. */
 void life_await_words(struct life *life);
 /* Somebody came: the session is not idle. */

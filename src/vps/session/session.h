@@ -65,6 +65,8 @@ void session_target_text(const struct session *session, char *dst);
  * turn. An address that was admitted just before is forgotten.
  */
 void session_close(struct session *session);
+/* The same by this person, who may be somebody else: its user is told so. */
+void session_close_by(struct session *session, const struct owner *by);
 /*
  * A person decides about a parked client, by number: its address is known from now on,
  * or is forgotten and kept out of this session. -ENOENT if the client has left.

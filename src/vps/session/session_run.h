@@ -27,6 +27,8 @@ int session_new(struct services *services, const struct session_request *request
 void session_free(struct session *session);
 /* Ends it, once; what it holds is closed when this returns. It is freed later, by the table. */
 void session_end(struct session *session, enum session_end end);
+/* The same at the word of a person; NULL: of its user. */
+void session_end_by(struct session *session, enum session_end end, const struct owner *by);
 
 struct session_links *session_links(struct session *session);
 const struct terms *session_terms(const struct session *session);

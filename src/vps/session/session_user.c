@@ -8,6 +8,16 @@ void session_close(struct session *session)
     session_end(session, SESSION_END_CLOSED);
 }
 
+/* With pamctl it is "closed on request", as programs know it; whose request is kept with it. */
+void session_close_by(struct session *session, const struct owner *by)
+{
+    bool is_own = owner_equal(by, &session_terms(session)->owner);
+    front_forget_hasty_admit(session_front(session));
+    session_end_by(session,
+                   is_own || by->kind == OWNER_LOCAL ? SESSION_END_CLOSED : SESSION_END_CLOSED_BY,
+                   is_own ? NULL : by);
+}
+
 int session_admit(struct session *session, unsigned number, const struct owner *by)
 {
     int err = front_admit(session_front(session), number, by);

@@ -18,12 +18,13 @@
 #include "base/watch.h"
 #include "shared/gateway_name.h"
 #include "vps/session/connections.h"
+#include "vps/session/explain.h"
 #include "vps/session/news.h"
 #include "vps/session/permission.h"
+#include "vps/session/session_audit.h"
 #include "vps/session/session_run.h"
 #include "vps/session/sessions_run.h"
 #include "vps/session/touched.h"
-#include "vps/settings/key_list.h"
 
 /* Sessions linger for RECONNECT_GRACE, so that there may be thousands. */
 enum { BUCKETS = 256 };
@@ -180,6 +181,14 @@ static int check_target(const struct sessions *sessions, const struct target *ta
                    target->host, target->host, target->host);
 }
 
+/* Whatever is opened now could not be recorded. */
+static int check_audit(const struct sessions *sessions, struct why *why)
+{
+    int err = audit_trouble(sessions->services.audit);
+    bool refuses = sessions->services.settings->audit_full == AUDIT_FULL_REFUSE;
+    return err < 0 && refuses ? explain_no_audit(err, why) : 0;
+}
+
 static int check_limits(struct sessions *sessions, const struct owner *owner, struct why *why)
 {
     const struct vps_settings *settings = sessions->services.settings;
@@ -224,6 +233,7 @@ static int check(struct sessions *sessions, struct session_request *request, con
                        "in a few minutes.");
     }
     int err = check_limits(sessions, &request->owner, why);
+    err = err < 0 ? err : check_audit(sessions, why);
     err = err < 0 ? err : permission_resolve(settings, request, why);
     err = err < 0 ? err : check_target(sessions, &request->target, why);
     err = err < 0 ? err : permission_ask(settings, sessions->services.people, request, said, why);
@@ -241,11 +251,11 @@ int sessions_ask(struct sessions *sessions, struct session_request *request, str
     return check(sessions, request, said, &gateway, why);
 }
 
-void sessions_refuse(struct sessions *sessions, const struct session_request *request,
+void sessions_refuse(struct sessions *sessions, const struct session_request *request, int err,
                      const char *reason)
 {
-    tell(sessions,
-         (struct session_event){.kind = SESSION_REFUSED, .request = request, .reason = reason});
+    tell(sessions, (struct session_event){
+                       .kind = SESSION_REFUSED, .request = request, .err = err, .reason = reason});
 }
 
 int sessions_open(struct sessions *sessions, const struct session_request *request,
@@ -253,6 +263,7 @@ int sessions_open(struct sessions *sessions, const struct session_request *reque
 {
     struct session_request wanted = *request;
     struct gateway *gateway;
+    tell(sessions, (struct session_event){.kind = SESSION_ASKED, .request = request});
     int err = check(sessions, &wanted, request->target.host, &gateway, why);
     if (err == 0) {
         err = session_new(&sessions->services, &wanted, gateway, ret_session, why);
@@ -261,7 +272,7 @@ int sessions_open(struct sessions *sessions, const struct session_request *reque
         return err;
     }
     if (err < 0) {
-        sessions_refuse(sessions, &wanted, why->text);
+        sessions_refuse(sessions, &wanted, err, why->text);
         return err;
     }
     add(sessions, *ret_session);
@@ -293,6 +304,11 @@ unsigned sessions_gateways(const struct sessions *sessions, const char *ret_name
         count++;
     }
     return count;
+}
+
+const struct gateways *sessions_all_gateways(const struct sessions *sessions)
+{
+    return sessions->services.gateways;
 }
 
 void sessions_drain(struct sessions *sessions, bool on)
@@ -360,6 +376,16 @@ static void on_gateway_lost(void *arg, const char *gateway)
     }
 }
 
+static void on_gateway_removed(void *arg, const char *gateway)
+{
+    struct sessions *sessions = arg;
+    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
+        if (is_of(s, gateway)) {
+            session_end(s, SESSION_END_GATEWAY_REMOVED);
+        }
+    }
+}
+
 static void on_links_ended(void *arg, int events)
 {
     struct sessions *sessions = arg;
@@ -380,7 +406,14 @@ static void on_gateway_online(void *arg, const char *gateway)
         }
     }
     /* Last: a session that a watcher opens now is of this login. */
-    tell(sessions, (struct session_event){.kind = SESSION_GATEWAY_CAME, .gateway = gateway});
+    const struct gateway *there = gateways_find(sessions->services.gateways, gateway);
+    struct gateway_view view;
+    if (there) {
+        gateway_view(there, &view);
+    }
+    tell(sessions, (struct session_event){.kind = SESSION_GATEWAY_CAME,
+                                          .gateway = gateway,
+                                          .address = there ? &view.from : NULL});
 }
 
 struct gateways_events sessions_gateway_events(struct sessions *sessions)
@@ -388,12 +421,19 @@ struct gateways_events sessions_gateway_events(struct sessions *sessions)
     return (struct gateways_events){.received = on_message,
                                     .online = on_gateway_online,
                                     .lost = on_gateway_lost,
+                                    .removed = on_gateway_removed,
                                     .arg = sessions};
 }
 
 void sessions_use_gateways(struct sessions *sessions, struct gateways *gateways)
 {
     sessions->services.gateways = gateways;
+}
+
+int sessions_use_audit(struct sessions *sessions, struct audit *audit)
+{
+    sessions->services.audit = audit;
+    return sessions_watch(sessions, session_audit_watcher(&sessions->services));
 }
 
 /* ---- life ----------------------------------------------------------------- */
@@ -455,7 +495,8 @@ static void end_without_right(struct session *session, const struct services *se
     const struct vps_settings *settings = services->settings;
     if (!settings->local && !people_has(services->people, &session_terms(session)->owner)) {
         session_end(session, SESSION_END_USER_REMOVED);
-    } else if (!key_list_find(&settings->tunnel_key, session_terms(session)->gateway)) {
+    } else if (services->gateways && !keyring_has(gateways_keyring(services->gateways),
+                                                  session_terms(session)->gateway)) {
         session_end(session, SESSION_END_GATEWAY_REMOVED);
     } else if (!permission_holds(settings, services->people, session_terms(session))) {
         session_end(session, SESSION_END_RULE_REMOVED);
@@ -493,6 +534,11 @@ struct known *sessions_known(struct sessions *sessions)
 bool sessions_relay_is_alive(struct sessions *sessions)
 {
     return relay_is_alive(sessions->services.relay);
+}
+
+unsigned sessions_relay_pairs(const struct sessions *sessions)
+{
+    return relay_running(sessions->services.relay);
 }
 
 /* Takes back every link before the relay goes: their connections are ours. */

@@ -9,6 +9,7 @@
 #include "vps/session/request.h"
 #include "vps/session/session.h"
 
+struct gateways;
 struct sessions;
 
 /* Registers a watcher: see news.h. -ENOSPC if there are too many. */
@@ -34,8 +35,8 @@ int sessions_open(struct sessions *sessions, const struct session_request *reque
  * the request's target is the resolved one, with its gateway, and the rule's terms are filled in.
  */
 int sessions_ask(struct sessions *sessions, struct session_request *request, struct why *why);
-/* Tells the watchers that it is not opened, for a reason that only the caller knows. */
-void sessions_refuse(struct sessions *sessions, const struct session_request *request,
+/* Tells the watchers that it is not opened, -errno, for a reason that only the caller knows. */
+void sessions_refuse(struct sessions *sessions, const struct session_request *request, int err,
                      const char *reason);
 
 /*
@@ -45,6 +46,9 @@ void sessions_refuse(struct sessions *sessions, const struct session_request *re
 bool sessions_expect_gateway(const struct sessions *sessions, const struct target *target);
 /* The names of the gateways that are online, up to `most`. Returns how many there are. */
 unsigned sessions_gateways(const struct sessions *sessions, const char *ret_names[], unsigned most);
+
+/* Who is there, and who is away. NULL once the agent stops. */
+const struct gateways *sessions_all_gateways(const struct sessions *sessions);
 
 /* Draining: those that are open go on, and no new one is opened. */
 void sessions_drain(struct sessions *sessions, bool on);

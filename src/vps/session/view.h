@@ -29,7 +29,8 @@ enum session_end {
     SESSION_END_NOBODY,       /* the user did not come in time */
     SESSION_END_DISCONNECTED, /* the normal end */
     SESSION_END_TARGET,       /* the target could not be reached any more */
-    SESSION_END_CLOSED,       /* its user or an administrator closed it */
+    SESSION_END_CLOSED,       /* its user closed it, or somebody with pamctl */
+    SESSION_END_CLOSED_BY,    /* an administrator closed it in the chat: somebody else's */
     SESSION_END_IDLE,
     SESSION_END_MAX_TIME,
     SESSION_END_USER_REMOVED,    /* its owner is not in ALLOWED_USERS any more */
@@ -37,6 +38,7 @@ enum session_end {
     SESSION_END_RULE_REMOVED,    /* no rule of the policy allows it any more */
     SESSION_END_SHUTDOWN,        /* vps-agent stops */
     SESSION_END_RELAY,           /* nothing can be relayed: the server has run out of something */
+    SESSION_END_AUDIT,           /* it could not be recorded, and without that none is opened */
     SESSION_END_COUNT,
 };
 
@@ -78,11 +80,18 @@ struct session_view {
     bool was_ready;        /* its user could have connected */
     bool gateway_is_away;  /* is not online at the moment */
     enum session_end end;
+    const struct owner *ended_by; /* whose word it was; NULL: nobody's, or its user's */
 };
 
 const char *session_state_name(enum session_state state); /* "waiting" */
 /* For programs: a stable word, as docs/protocol.md has them; "" for SESSION_END_NONE. */
 const char *session_end_word(enum session_end end);
+/*
+ * Why sessions_open() refused, for programs, by its -errno; "failed" for others. The words are
+ * numbered from 0: NULL behind the last one.
+ */
+const char *session_refusal_word(int err);
+const char *session_refusal_word_at(unsigned number);
 /* For people, with {gateway} and the like in it: explain.h and session_end_text() put that in. */
 const char *session_end_clause(enum session_end end);
 

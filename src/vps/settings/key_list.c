@@ -185,14 +185,6 @@ static bool is_same(const struct gateway_key *a, const struct gateway_key *b)
     return crypto_equal(a->key, b->key, sizeof a->key);
 }
 
-bool key_list_keeps(const struct key_list *before, const struct key_list *after,
-                    const char *gateway)
-{
-    const struct gateway_key *was = key_list_find(before, gateway);
-    const struct gateway_key *is = key_list_find(after, gateway);
-    return was && is && is_same(was, is);
-}
-
 /* ---- what differs --------------------------------------------------------- */
 
 static void add_until(const struct gateway_key *key, struct text *text)

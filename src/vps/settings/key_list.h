@@ -27,9 +27,6 @@ extern const struct setting_type SETTING_KEY_LIST; /* struct key_list */
 
 /* The key of the gateway of this name: its own, or else the one without a name. NULL: none. */
 const struct gateway_key *key_list_find(const struct key_list *list, const char *gateway);
-/* The gateway may log in with the same key by both. */
-bool key_list_keeps(const struct key_list *before, const struct key_list *after,
-                    const char *gateway);
 /* All of the keys are the same, and so are their times. */
 bool key_list_equal(const struct key_list *before, const struct key_list *after);
 

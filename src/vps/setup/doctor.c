@@ -68,7 +68,10 @@ static void check_state_dir(struct checkup *checkup, const char *path)
 
 /* ---- the agent that runs -------------------------------------------------- */
 
-/* Whether it is one that should be here. The keys' own check tells of those not used yet. */
+/*
+ * Whether it is one that should be here, by TUNNEL_KEY; of those that were added vps-agent says so.
+ * The keys' own check tells of those not used yet.
+ */
 static bool is_missed(const struct vps_settings *settings, const char *name, bool was_here)
 {
     const struct gateway_key *key = key_list_find(&settings->tunnel_key, name);
@@ -83,7 +86,9 @@ static void check_away(struct checkup *checkup, const struct vps_settings *setti
     const char *name = json_string_value(json_object_get(away, "name"));
     const char *address = json_string_value(json_object_get(away, "address"));
     json_int_t seconds = json_integer_value(json_object_get(away, "seconds"));
-    bool missed = name && seconds > COMING_BACK_S && is_missed(settings, name, address);
+    bool missed = name && seconds > COMING_BACK_S &&
+                  (is_missed(settings, name, address) ||
+                   json_is_true(json_object_get(away, "missed")));
     text_add_seconds(&span, (uint64_t)seconds);
     checkup_say(checkup, missed ? CHECKUP_BAD : CHECKUP_SKIPPED, "gateways",
                 address ? "%s: away for %s (was at %s)%s"

@@ -57,10 +57,27 @@ static void check_unknown(struct checkup *checkup, const struct vps_settings *se
     }
 }
 
+/* TUNNEL_KEY is not set. */
+static void check_kept(struct checkup *checkup, const struct running_agent *running)
+{
+    if (!running->tells) {
+        checkup_say(checkup, CHECKUP_SKIPPED, ITEM,
+                    "TUNNEL_KEY is not set: which gateways were added with pamctl can be seen when "
+                    "vps-agent is running (pamctl gateway list)");
+    } else if (running->kept == 0) {
+        checkup_say(checkup, CHECKUP_BAD, ITEM,
+                    "no gateway can log in yet: pamctl gateway add NAME lets one in, and prints "
+                    "the join string for it");
+    }
+}
+
 void doctor_check_keys(struct checkup *checkup, const struct vps_settings *settings)
 {
     struct running_agent running;
     running_agent_ask(settings->state_dir, &running);
+    if (settings->tunnel_key.count == 0) {
+        check_kept(checkup, &running);
+    }
     if (running.tells) {
         check_unknown(checkup, settings, &running);
     }

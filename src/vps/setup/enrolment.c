@@ -16,8 +16,7 @@
 #include "base/prompt.h"
 #include "base/text.h"
 #include "shared/gateway_name.h"
-
-enum { SPAN_DIGITS = 4 };
+#include "shared/invite_paper.h"
 
 /* ---- the key -------------------------------------------------------------- */
 
@@ -185,20 +184,9 @@ int enrolment_string(const struct enrolment *enrolment, const struct vps_setting
     return err < 0 ? why_set(why, err, "cannot make a join string") : 0;
 }
 
-/* Each on a line of its own, with nothing around it: both are there to be copied. */
 void enrolment_print(const struct enrolment *enrolment, const char *string)
 {
-    char when[CLOCK_TEXT_MAX], until[CLOCK_TEXT_MAX + 32] = "";
-    if (enrolment->key.until) {
-        snprintf(until, sizeof until, ", and use it before %s",
-                 clock_text(enrolment->key.until, when));
-    }
-    fprintf(stderr,
-            "On the gateway, run this command, and paste the string when it asks for it.\n"
-            "The string holds the key of %s: show it to nobody%s.\n\n",
-            enrolment->key.name, until);
-    printf("sudo gateway-agent --join -\n\n%s\n", string);
-    fflush(stdout);
+    invite_print(enrolment->key.name, enrolment->key.until, string);
 }
 
 void enrolment_say_what_next(const struct enrolment *enrolment)
@@ -221,29 +209,6 @@ void enrolment_say_what_next(const struct enrolment *enrolment)
                (enrolment->running.tells ? !knows : enrolment->keys.changed)) {
         fprintf(stderr, "\nThe running vps-agent does not know this key yet:  %s\n", command);
     }
-}
-
-/* ---- the time ------------------------------------------------------------- */
-
-int enrolment_read_span(const char *text, int64_t *ret_seconds, struct why *why)
-{
-    static const struct {
-        char unit;
-        int seconds;
-    } UNITS[] = {{'m', 60}, {'h', 3600}, {'d', 86400}};
-    size_t digits = strspn(text, "0123456789");
-    if (strcmp(text, "0") == 0) {
-        *ret_seconds = 0;
-        return 0;
-    }
-    for (size_t i = 0; i < sizeof UNITS / sizeof *UNITS; i++) {
-        if (digits > 0 && digits <= SPAN_DIGITS && text[digits] == UNITS[i].unit &&
-            !text[digits + 1]) {
-            *ret_seconds = strtoll(text, NULL, 10) * UNITS[i].seconds;
-            return *ret_seconds > 0 ? 0 : why_set(why, -EINVAL, "--valid 0 means forever");
-        }
-    }
-    return why_set(why, -EINVAL, "--valid takes a time like 30m, 24h or 7d, or 0 for forever");
 }
 
 void enrolment_wipe(struct enrolment *enrolment)

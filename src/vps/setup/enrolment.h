@@ -53,9 +53,6 @@ void enrolment_print(const struct enrolment *enrolment, const char *string);
 /* How vps-agent learns of the key, if it does not know it, on standard error. */
 void enrolment_say_what_next(const struct enrolment *enrolment);
 
-/* "24h", "30m", "7d", or "0" for ever; 0 or -EINVAL with why. */
-int enrolment_read_span(const char *text, int64_t *ret_seconds, struct why *why);
-
 void enrolment_wipe(struct enrolment *enrolment);
 
 #endif

@@ -7,13 +7,15 @@
 
 #include "base/lines_ask.h"
 
-enum { ANSWER_MAX = 16 * 1024 };
+enum { ANSWER_MAX = 64 * 1024 };
 
-static void read_keys(struct running_agent *running, const json_t *keys)
+static void read_key(struct running_agent *running, const json_t *key)
 {
-    for (size_t i = 0; i < json_array_size(keys) && running->count < GATEWAYS_MAX; i++) {
-        const json_t *key = json_array_get(keys, i);
-        const char *id = json_string_value(json_object_get(key, "id"));
+    const char *id = json_string_value(json_object_get(key, "id"));
+    const char *origin = json_string_value(json_object_get(key, "origin"));
+    if (origin && strcmp(origin, "settings") != 0) { /* an older vps-agent has no others */
+        running->kept++;
+    } else if (running->count < GATEWAYS_MAX) {
         struct running_agent_key *entry = &running->keys[running->count++];
         snprintf(entry->id, sizeof entry->id, "%s", id ? id : "");
         entry->used = json_is_true(json_object_get(key, "used"));
@@ -34,7 +36,12 @@ void running_agent_ask(const char *state_dir, struct running_agent *ret_running)
     if (err == 0) {
         json_t *reply = json_loads(answer, 0, NULL);
         ret_running->tells = json_is_true(json_object_get(reply, "ok"));
-        read_keys(ret_running, json_object_get(reply, "keys"));
+        size_t i;
+        const json_t *key;
+        json_array_foreach(json_object_get(reply, "keys"), i, key)
+        {
+            read_key(ret_running, key);
+        }
         json_decref(reply);
     }
 }

@@ -19,8 +19,9 @@ struct running_agent_key {
 struct running_agent {
     bool runs;  /* or who may tell did not let us ask */
     bool tells; /* it said which keys it knows: those that follow */
-    struct running_agent_key keys[GATEWAYS_MAX];
+    struct running_agent_key keys[GATEWAYS_MAX]; /* of TUNNEL_KEY */
     unsigned count;
+    unsigned kept; /* how many there are of gateways that were added while it ran */
 };
 
 void running_agent_ask(const char *state_dir, struct running_agent *ret_running);

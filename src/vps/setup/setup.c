@@ -21,6 +21,7 @@
 #include "base/text.h"
 #include "shared/gateway_name.h"
 #include "shared/invite.h"
+#include "shared/invite_paper.h"
 #include "shared/program.h"
 #include "shared/service.h"
 #include "vps/settings/settings.h"
@@ -29,8 +30,6 @@
 #include "vps/setup/own_host.h"
 #include "vps/setup/sync_api.h"
 #include "vps/setup/users.h"
-
-enum { VALID_S = 24 * 3600 };
 
 struct setup {
     struct setup_options options;
@@ -259,8 +258,8 @@ static int begin(struct setup *setup, const struct setup_options *options, struc
     if (!setup->options.env_file) {
         setup->options.env_file = VPS_ENV_FILE;
     }
-    int64_t valid_s = VALID_S;
-    int err = options->valid ? enrolment_read_span(options->valid, &valid_s, why) : 0;
+    int64_t valid_s = INVITE_VALID_S;
+    int err = options->valid ? invite_read_span(options->valid, &valid_s, why) : 0;
     setup->wish = (struct keys_wish){
         .renew = options->new_key, .until_said = options->valid != NULL, .now = clock_unix()};
     setup->wish.until = valid_s ? setup->wish.now + valid_s : 0;

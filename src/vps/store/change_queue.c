@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crypto.h"
+
 static size_t size_of(const struct value *value)
 {
     return value->kind == VALUE_TEXT   ? strlen(value->data) + 1
@@ -21,7 +23,7 @@ struct change *change_new(const struct statement *statement, statement_done_fn d
     if (!change) {
         return NULL;
     }
-    *change = (struct change){.statement = *statement, .done = done, .arg = arg};
+    *change = (struct change){.statement = *statement, .done = done, .arg = arg, .size = sum};
     char *at = change->data;
     for (unsigned i = 0; i < STATEMENT_VALUES_MAX; i++) {
         if (sizes[i] > 0) {
@@ -36,6 +38,11 @@ void change_queue_init(struct change_queue *queue)
 {
     list_init(&queue->changes);
     queue->plain = queue->chained = 0;
+}
+
+unsigned change_queue_count(const struct change_queue *queue)
+{
+    return queue->plain + queue->chained;
 }
 
 bool change_queue_is_empty(const struct change_queue *queue)
@@ -90,6 +97,7 @@ void change_queue_clear(struct change_queue *queue)
 {
     struct change *change;
     while ((change = change_queue_take(queue))) {
+        crypto_wipe(change->data, change->size);
         free(change);
     }
 }

@@ -18,7 +18,8 @@ struct change {
     void *arg;
     bool tried; /* there is something to tell: err */
     int err;
-    char data[]; /* the statement's */
+    size_t size; /* of the data */
+    char data[]; /* the statement's; wiped, since it may be a key */
 };
 
 struct change_queue {
@@ -36,6 +37,7 @@ struct change *change_queue_take(struct change_queue *queue);
 /* The first one that is not chained, or NULL. */
 struct change *change_queue_take_plain(struct change_queue *queue);
 bool change_queue_is_empty(const struct change_queue *queue);
+unsigned change_queue_count(const struct change_queue *queue);
 /* All of `from` comes behind what is in `to`. */
 void change_queue_move(struct change_queue *to, struct change_queue *from);
 /* The next one that was tried and whose owner has not been told; it stays in. NULL: none. */

@@ -37,6 +37,15 @@ static const char *const MIGRATIONS[] = {
     " STRICT, WITHOUT ROWID;",
     /* What happened. */
     CHAIN_SCHEMA,
+    /*
+     * Keys of gateways that were added or paired while vps-agent ran, the newer one of a gateway
+     * last. until: the first use has to come before; joined: it did; seen: when its gateway came or
+     * went last; 0 for none of these.
+     */
+    "CREATE TABLE gateway_key("
+    "    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,"
+    "    gateway TEXT NOT NULL COLLATE NOCASE, origin TEXT NOT NULL, since INTEGER NOT NULL,"
+    "    until INTEGER NOT NULL, joined INTEGER NOT NULL, seen INTEGER NOT NULL) STRICT;",
 };
 
 char *state_path(const char *state_dir, char *dst)

@@ -110,6 +110,15 @@ struct chain_head store_head(struct store *store)
     return store ? writer_head(store->writer) : (struct chain_head){0};
 }
 
+struct store_view store_view(struct store *store)
+{
+    struct store_view view = {0};
+    if (store) {
+        view.waiting = writer_waiting(store->writer, &view.trouble);
+    }
+    return view;
+}
+
 void store_detach(struct store *store, const void *arg)
 {
     if (store) {

@@ -67,6 +67,12 @@ int store_append(struct store *store, const struct chain_row *row, statement_don
  * row, or without a file. Accepts NULL.
  */
 struct chain_head store_head(struct store *store);
+/* How it is; of a NULL store all is 0. */
+struct store_view {
+    unsigned waiting; /* changes that are not on the disk */
+    int trouble;      /* why nothing can be written, -errno; 0: it can */
+};
+struct store_view store_view(struct store *store);
 /* The callbacks of this owner do not run any more; its writes do. Accepts NULL. */
 void store_detach(struct store *store, const void *arg);
 

@@ -251,6 +251,15 @@ struct writer_news writer_tell(struct writer *writer)
     return news;
 }
 
+unsigned writer_waiting(struct writer *writer, int *ret_trouble)
+{
+    pthread_mutex_lock(&writer->mutex);
+    unsigned waiting = change_queue_count(&writer->waiting) + change_queue_count(&writer->writing);
+    *ret_trouble = writer->news.trouble;
+    pthread_mutex_unlock(&writer->mutex);
+    return waiting;
+}
+
 /* ---- life ------------------------------------------------------------------ */
 
 struct writer *writer_new(const char *path, const char *const *migrations, unsigned schema)

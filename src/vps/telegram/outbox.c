@@ -171,6 +171,17 @@ void outbox_say_to_stranger(struct outbox *outbox, int64_t chat_id, const char *
     }
 }
 
+unsigned outbox_length(const struct outbox *outbox)
+{
+    unsigned count = 0;
+    for (const struct chat *chat = outbox->chats; chat; chat = chat->next) {
+        for (const struct post *post = chat->posts; post; post = post->next) {
+            count += post_work(post) != WORK_NONE;
+        }
+    }
+    return count;
+}
+
 bool outbox_is_empty(const struct outbox *outbox)
 {
     for (const struct chat *chat = outbox->chats; chat; chat = chat->next) {

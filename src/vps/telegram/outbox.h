@@ -77,6 +77,8 @@ struct outbox_keeper {
 };
 void outbox_on_kept(struct outbox *outbox, struct outbox_keeper keeper);
 
+/* How many posts are to be sent, changed or deleted. */
+unsigned outbox_length(const struct outbox *outbox);
 /* True when everything was delivered or given up. */
 bool outbox_is_empty(const struct outbox *outbox);
 /* Calls fn, from the loop, whenever the outbox becomes empty. */

@@ -134,6 +134,15 @@ static uint64_t trouble(const struct transport *transport, struct text *text)
     return deaf_s;
 }
 
+static void measure(const struct transport *transport, struct metrics *metrics)
+{
+    const struct telegram *telegram = of_const(transport);
+    api_measure(telegram->api, metrics);
+    metrics_one(metrics, METRICS_GAUGE, "pamtunnel_outbox_messages",
+                "Messages that are to be sent, changed or deleted.",
+                outbox_length(telegram->outbox));
+}
+
 static void introduce(struct transport *transport, const struct transport_profile *profile)
 {
     struct telegram *telegram = of(transport);
@@ -175,6 +184,7 @@ static const struct transport_ops OPS = {
     .is_online = is_online,
     .is_idle = is_idle,
     .trouble = trouble,
+    .measure = measure,
     .introduce = introduce,
     .post = post,
     .post_file = post_file,
@@ -216,6 +226,9 @@ static int make_parts(struct telegram *telegram)
                       &telegram->api);
     if (err < 0) {
         return err;
+    }
+    if (options->audit) {
+        api_use_audit(telegram->api, options->audit);
     }
     telegram->calls = calls_new(options->loop, options->log, telegram->api);
     telegram->outbox = outbox_new(options->loop, options->log, telegram->api);

@@ -33,6 +33,7 @@ static void read_from(struct update *update, const json_t *object)
     update->from_id = integer_at(from, "id");
     update->from_is_bot = json_is_true(json_object_get(from, "is_bot"));
     update->first_name = string_at(from, "first_name");
+    update->language = string_at(from, "language_code");
 }
 
 static void read_place(struct update *update, const json_t *message)
@@ -172,6 +173,7 @@ void update_as_incoming(const struct update *update, struct incoming *ret_incomi
         .what = update->what,
         .person = update->from_id,
         .name = update->first_name,
+        .language = update->language,
         .unfit = unfit(update),
         .forwarded = update->forwarded,
         .age_s = update->arrived - update->date,

@@ -26,6 +26,7 @@ struct update {
     int64_t from_id;
     bool from_is_bot;
     const char *first_name; /* their own word; NULL: none */
+    const char *language;   /* of their app: "de"; NULL: it does not say */
     /* Where: of the message, or of the message whose button was pressed. */
     int64_t chat_id;
     bool chat_is_private;

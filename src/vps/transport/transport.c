@@ -49,6 +49,11 @@ uint64_t transport_trouble(const struct transport *transport, struct text *text)
     return transport->ops->trouble(transport, text);
 }
 
+void transport_measure(const struct transport *transport, struct metrics *metrics)
+{
+    transport->ops->measure(transport, metrics);
+}
+
 void transport_introduce(struct transport *transport, const struct transport_profile *profile)
 {
     transport->ops->introduce(transport, profile);

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/metrics.h"
 #include "base/text.h"
 #include "base/why.h"
 #include "vps/grant/owner.h"
@@ -31,9 +32,10 @@ struct incoming {
         INCOMING_PRESS,   /* somebody pressed a button */
         INCOMING_OTHER,   /* nothing for the bot: only for the log */
     } kind;
-    const char *what; /* in the service's own words, for the log: "message", "edited_message" */
-    int64_t person;   /* who sent it; 0 or less: it does not say */
-    const char *name; /* what they call themselves; NULL: nothing */
+    const char *what;     /* in the service's own words, for the log: "message", "edited_message" */
+    int64_t person;       /* who sent it; 0 or less: it does not say */
+    const char *name;     /* what they call themselves; NULL: nothing */
+    const char *language; /* of their app, as "de" or "pt-br"; NULL: it does not say */
     /*
      * Why it must not be taken for what this person says to the bot alone, as a few words for
      * the log ("from a bot"); NULL: it may be.
@@ -88,6 +90,8 @@ struct transport_file {
 
 /* What the service shows of the bot before it says anything; all of it plain. */
 struct transport_profile {
+    const char
+        *language; /* for people of this one ("de"); "": for all who have none of their own */
     struct transport_command {
         const char *name, *help;
     } * commands;
@@ -105,6 +109,7 @@ struct transport_ops {
     bool (*is_online)(const struct transport *transport);
     bool (*is_idle)(const struct transport *transport);
     uint64_t (*trouble)(const struct transport *transport, struct text *text);
+    void (*measure)(const struct transport *transport, struct metrics *metrics);
     void (*introduce)(struct transport *transport, const struct transport_profile *profile);
     struct post *(*post)(struct transport *transport, int64_t person);
     struct post *(*post_file)(struct transport *transport, int64_t person,
@@ -142,7 +147,12 @@ bool transport_is_idle(const struct transport *transport);
  * for how many seconds nothing could be received.
  */
 uint64_t transport_trouble(const struct transport *transport, struct text *text);
-/* Tells the service what it shows of the bot. That it fails is no trouble. */
+/* Adds the service's own families of numbers. */
+void transport_measure(const struct transport *transport, struct metrics *metrics);
+/*
+ * Tells the service what it shows of the bot, once for each language: "" first. That it fails is
+ * no trouble.
+ */
 void transport_introduce(struct transport *transport, const struct transport_profile *profile);
 
 /* ---- messages -------------------------------------------------------------- */

@@ -1,0 +1,136 @@
+/*
+ * /status: whether anything is wrong, and what there is: to an administrator what pamctl status
+ * says, to everybody else what concerns them. command.def has its row, command.h the declaration.
+ */
+#include "base/clock.h"
+#include "vps/chat/command.h"
+#include "vps/chat/texts.h"
+#include "vps/gateways/gateways.h"
+#include "vps/transport/html.h"
+
+struct report {
+    const struct conversation *conversation;
+    const struct gateways *gateways; /* NULL: the agent is being stopped */
+    struct text *html;
+    bool to_administrator;
+    bool anything_wrong;
+};
+
+static void begin_trouble(struct report *report)
+{
+    report->anything_wrong = true;
+    text_add(report->html, "⚠️ ");
+}
+
+/* ---- what is wrong --------------------------------------------------------- */
+
+static void add_away(struct report *report)
+{
+    struct attendance_away away;
+    unsigned at = 0;
+    while (attendance_next_away(gateways_attendance(report->gateways), clock_ms(), &at, &away)) {
+        begin_trouble(report);
+        text_add(report->html, "Gateway ");
+        html_add(report->html, away.name);
+        text_add(report->html,
+                 away.from ? " has been away for " : " has not come since this server started, ");
+        text_add_seconds(report->html, away.seconds);
+        text_add(report->html, away.from ? ".\n" : " ago.\n");
+    }
+}
+
+static void add_troubles(struct report *report)
+{
+    char words[256] = "";
+    struct text trouble = text_over(words, sizeof words);
+    if (sessions_are_draining(report->conversation->sessions)) {
+        begin_trouble(report);
+        text_add(report->html, "The server is about to be restarted and opens no new sessions.\n");
+    }
+    if (report->gateways && !gateways_next(report->gateways, NULL)) {
+        begin_trouble(report);
+        text_add(report->html, "No gateway is online: no machine can be reached.\n");
+    }
+    if (report->gateways) {
+        add_away(report);
+    }
+    transport_trouble(report->conversation->transport, &trouble);
+    if (words[0] && report->to_administrator) { /* it comes through, but perhaps late */
+        begin_trouble(report);
+        text_add(report->html, "Telegram: ");
+        html_add_sentence(report->html, words);
+        text_add(report->html, "\n");
+    }
+    if (!report->anything_wrong) {
+        text_add(report->html, "🟢 All is well.\n");
+    }
+}
+
+/* ---- what there is --------------------------------------------------------- */
+
+static void add_gateways(struct report *report)
+{
+    const struct gateway *gateway = NULL;
+    while (report->gateways && (gateway = gateways_next(report->gateways, gateway))) {
+        struct gateway_view view;
+        gateway_view(gateway, &view);
+        text_add(report->html, "Gateway ");
+        html_add_in_tag(report->html, "b", view.name);
+        text_add(report->html, " is online");
+        if (report->to_administrator) {
+            char host[ADDR_HOST_MAX];
+            text_add(report->html, " for ");
+            text_add_seconds(report->html, view.seconds_online);
+            text_add(report->html, ", from ");
+            html_add_in_tag(report->html, "code", addr_host_text(&view.from, host));
+            text_add(report->html, ", round trip %.1f ms", (double)view.rtt_us / 1000);
+        }
+        text_add(report->html, ".\n");
+    }
+}
+
+static void add_sessions(struct report *report, int64_t person)
+{
+    const struct owner reader = transport_owner(report->conversation->transport, person);
+    unsigned own = 0, all = 0, connections = 0;
+    struct session *session = NULL;
+    while ((session = sessions_next(report->conversation->sessions, session))) {
+        struct session_view view;
+        session_view(session, &view);
+        bool is_own = owner_equal(&view.owner, &reader);
+        own += is_own;
+        all++;
+        connections += is_own || report->to_administrator ? view.connections : 0;
+    }
+    texts_status_sessions(report->html, report->to_administrator ? all : own, connections,
+                          report->to_administrator);
+}
+
+static void add_agent(struct report *report)
+{
+    text_add(report->html, "\nvps-agent " PAMTUNNEL_VERSION ", up for ");
+    text_add_seconds(report->html, (clock_ms() - report->conversation->began_ms) / 1000);
+    text_add(report->html, ".");
+}
+
+void status_run(struct conversation *conversation, const struct incoming *incoming,
+                const struct command *command)
+{
+    (void)command;
+    char buffer[TEXTS_SIZE];
+    struct text html = text_over(buffer, sizeof buffer);
+    struct report report = {
+        .conversation = conversation,
+        .gateways = sessions_all_gateways(conversation->sessions),
+        .html = &html,
+        .to_administrator = conversation_may(conversation, WHO_ADMINISTRATOR, incoming->person,
+                                             NULL),
+    };
+    add_troubles(&report);
+    add_gateways(&report);
+    add_sessions(&report, incoming->person);
+    if (report.to_administrator) {
+        add_agent(&report);
+    }
+    transport_say(conversation->transport, incoming->person, buffer);
+}

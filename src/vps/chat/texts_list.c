@@ -1,0 +1,101 @@
+/* What is said about several sessions at once, and about closing one of them. */
+#include "vps/chat/texts.h"
+#include "vps/transport/html.h"
+
+void texts_sessions_head(struct text *html, unsigned count, bool all)
+{
+    if (count == 0) {
+        text_add(html, all ? "No session is open." : "You have no open session.");
+    } else if (all) {
+        text_add(html, count == 1 ? "One session is open:" : "%u sessions are open:", count);
+    } else {
+        text_add(html, count == 1 ? "Your open session:" : "Your open sessions:");
+    }
+}
+
+void texts_sessions_tail(struct text *html, unsigned others, bool all)
+{
+    if (others > 0) {
+        text_add(html, "\nand %u more.", others);
+        if (all) {
+            text_add(html, " <code>pamctl sessions</code> on the server lists them all.");
+        }
+    }
+}
+
+/* What somebody who may want to close it has to know: is it in use? */
+static void add_state(struct text *html, const struct session_view *view)
+{
+    switch (view->state) {
+    case SESSION_OPENING:
+        text_add(html, ", opening");
+        break;
+    case SESSION_WAITING:
+        text_add(html, ", not used yet, time left to connect: ");
+        texts_add_time_left(html, view);
+        break;
+    case SESSION_CONNECTED:
+        text_add(html, ", connected for ");
+        text_add_seconds(html, view->seconds_connected);
+        break;
+    case SESSION_RECONNECTING:
+        text_add(html, ", disconnected, time left to come back: ");
+        texts_add_time_left(html, view);
+        break;
+    case SESSION_ENDED:
+        break;
+    }
+}
+
+void texts_open_session(struct text *html, unsigned number, const char *owner,
+                        const struct session_view *view)
+{
+    text_add(html, "\n%u. ", number);
+    if (owner) {
+        html_add(html, owner);
+        text_add(html, ": ");
+    }
+    texts_add_title(html, view);
+    add_state(html, view);
+    if (owner) { /* an administrator, who can name it */
+        text_add(html, " (");
+        html_add_in_tag(html, "code", view->id);
+        text_add(html, ")");
+    }
+}
+
+void texts_closed(struct text *html, const char *owner, const struct session_view *view)
+{
+    text_add(html, "Closed: ");
+    texts_add_title(html, view);
+    if (owner) {
+        text_add(html, " of ");
+        html_add(html, owner);
+        text_add(html, ", who has been told");
+    }
+    text_add(html, ".");
+}
+
+void texts_no_such_session(struct text *html, const char *id)
+{
+    html_add_in_tag(html, "code", id);
+    text_add(html, " is not the ID of an open session that you may close. /sessions lists them.");
+}
+
+void texts_status_sessions(struct text *html, unsigned count, unsigned connections, bool all)
+{
+    if (count == 0) {
+        text_add(html, all ? "No session is open." : "You have no open session.");
+        return;
+    }
+    if (all) {
+        text_add(html, count == 1 ? "%u session is open" : "%u sessions are open", count);
+    } else {
+        text_add(html, count == 1 ? "You have %u open session" : "You have %u open sessions",
+                 count);
+    }
+    text_add(html,
+             connections == 1 ? ", with %u connection: /sessions"
+                              : ", with %u connections: /sessions",
+             connections);
+}

@@ -1,0 +1,223 @@
+#include "vps/figures/figures.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "vps/figures/session_tally.h"
+
+struct figures {
+    struct figures_options options;
+    struct session_tally tally;
+};
+
+/* ---- sessions ------------------------------------------------------------- */
+
+/* What those that run add up to. */
+struct running {
+    uint64_t sessions[SESSION_ENDED][KIND_COUNT];
+    uint64_t connections, parked;
+    uint64_t bytes_to_target, bytes_to_client;
+};
+
+static struct running add_up(struct sessions *sessions)
+{
+    struct running running = {0};
+    struct session *session = NULL;
+    while ((session = sessions_next(sessions, session))) {
+        struct session_view view;
+        session_view(session, &view);
+        running.sessions[view.state][view.kind]++;
+        running.connections += view.connections;
+        running.parked += view.parked_count;
+        running.bytes_to_target += view.bytes_to_target;
+        running.bytes_to_client += view.bytes_to_client;
+    }
+    return running;
+}
+
+static void measure_states(const struct running *running, struct metrics *metrics)
+{
+    metrics_family(metrics, METRICS_GAUGE, "pamtunnel_sessions",
+                   "Sessions that are open, by state and kind.");
+    for (unsigned state = 0; state < SESSION_ENDED; state++) {
+        for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+            metrics_add(metrics, running->sessions[state][kind], "state",
+                        session_state_name((enum session_state)state), "kind",
+                        kind_name((enum kind)kind), NULL);
+        }
+    }
+}
+
+static void measure_sessions(const struct figures *figures, struct metrics *metrics)
+{
+    struct sessions *sessions = figures->options.sessions;
+    const struct session_tally *past = &figures->tally;
+    const struct running running = add_up(sessions);
+    measure_states(&running, metrics);
+    metrics_one(metrics, METRICS_GAUGE, "pamtunnel_connections",
+                "Users' connections, with those whose target is being dialled.",
+                running.connections);
+    metrics_one(metrics, METRICS_GAUGE, "pamtunnel_clients_waiting",
+                "Unknown clients that a person is asked about.", running.parked);
+    metrics_one(metrics, METRICS_GAUGE, "pamtunnel_relay_pairs",
+                "Pairs of connections that the relay carries.", sessions_relay_pairs(sessions));
+    metrics_one(metrics, METRICS_GAUGE, "pamtunnel_draining", "1 while no new session is opened.",
+                sessions_are_draining(sessions));
+    metrics_family(metrics, METRICS_COUNTER, "pamtunnel_relayed_bytes",
+                   "Bytes that were carried, by direction.");
+    metrics_add(metrics, past->bytes_to_target + running.bytes_to_target, "to", "target", NULL);
+    metrics_add(metrics, past->bytes_to_client + running.bytes_to_client, "to", "client", NULL);
+    session_tally_measure(past, metrics);
+}
+
+/* ---- gateways ------------------------------------------------------------- */
+
+static void measure_presence(const struct gateways *gateways, struct metrics *metrics)
+{
+    const struct gateway *gateway = NULL;
+    struct gateway_view view;
+    struct attendance_away away;
+    unsigned at = 0;
+    metrics_family(metrics, METRICS_GAUGE, "pamtunnel_gateway_up",
+                   "1 of a gateway that is online, 0 of one that was here or has a key of its "
+                   "own.");
+    while ((gateway = gateways_next(gateways, gateway))) {
+        gateway_view(gateway, &view);
+        metrics_add(metrics, 1, "gateway", view.name, NULL);
+    }
+    while (attendance_next_away(gateways_attendance(gateways), clock_ms(), &at, &away)) {
+        metrics_add(metrics, 0, "gateway", away.name, NULL);
+    }
+}
+
+static void measure_gateways(const struct gateways *gateways, struct metrics *metrics)
+{
+    const struct gateway *gateway = NULL;
+    struct gateway_view view;
+    unsigned online = 0;
+    metrics_family(metrics, METRICS_GAUGE, "pamtunnel_gateway_round_trip_seconds",
+                   "The last round trip to a gateway and back; absent before one was measured.");
+    while ((gateway = gateways_next(gateways, gateway))) {
+        gateway_view(gateway, &view);
+        if (view.rtt_us > 0) {
+            metrics_add_us(metrics, view.rtt_us, "gateway", view.name, NULL);
+        }
+        online++;
+    }
+    metrics_one(metrics, METRICS_GAUGE, "pamtunnel_gateways", "Gateways that are online.", online);
+    measure_presence(gateways, metrics);
+    metrics_one(metrics, METRICS_COUNTER, "pamtunnel_control_port_failures",
+                "Connections at the control port that came to no login.",
+                gateways_failures(gateways));
+}
+
+/* ---- the bot and the state file -------------------------------------------- */
+
+/* How long it has heard nothing; the reason goes to `text`. */
+static uint64_t deaf_for(const struct figures *figures, struct text *text)
+{
+    const struct transport *transport = figures->options.transport;
+    return transport ? transport_trouble(transport, text) : 0;
+}
+
+static void measure_bot(const struct figures *figures, struct metrics *metrics)
+{
+    const struct transport *transport = figures->options.transport;
+    char reason[256];
+    struct text text = text_over(reason, sizeof reason);
+    if (!transport) {
+        return;
+    }
+    metrics_one(metrics, METRICS_GAUGE, "pamtunnel_bot_up", "1 while Telegram answers.",
+                transport_is_online(transport));
+    metrics_one(metrics, METRICS_GAUGE, "pamtunnel_bot_deaf_seconds",
+                "How long nothing could be received from Telegram; 0 if all is well.",
+                deaf_for(figures, &text));
+    transport_measure(transport, metrics);
+}
+
+static void measure_store(struct store *store, struct metrics *metrics)
+{
+    const struct store_view view = store_view(store);
+    metrics_one(metrics, METRICS_GAUGE, "pamtunnel_store_up",
+                "1 while the state file can be written.", view.trouble == 0);
+    metrics_one(metrics, METRICS_GAUGE, "pamtunnel_store_waiting",
+                "Changes that are not in the state file yet.", view.waiting);
+}
+
+/* ---- who asks ------------------------------------------------------------- */
+
+static void measure(void *arg, struct metrics *metrics)
+{
+    const struct figures *figures = arg;
+    measure_sessions(figures, metrics);
+    measure_gateways(figures->options.gateways, metrics);
+    measure_bot(figures, metrics);
+    measure_store(figures->options.store, metrics);
+}
+
+static void complain_of_bot(const struct figures *figures, struct text *text)
+{
+    char reason[256], span[64];
+    struct text why = text_over(reason, sizeof reason), since = text_over(span, sizeof span);
+    uint64_t deaf_s = deaf_for(figures, &why);
+    if (deaf_s > FIGURES_DEAF_MAX_S) {
+        text_add_seconds(&since, deaf_s);
+        text_make_visible(reason); /* it may quote a server or a proxy */
+        text_add(text, "nothing was received from Telegram for %s: %s\n", span, reason);
+    }
+}
+
+static void complain(void *arg, struct text *text)
+{
+    const struct figures *figures = arg;
+    const struct store_view store = store_view(figures->options.store);
+    complain_of_bot(figures, text);
+    if (store.trouble < 0) {
+        text_add(text, "the state file cannot be written: %s\n", strerror(-store.trouble));
+    }
+    if (!gateways_next(figures->options.gateways, NULL)) {
+        text_add(text, "no gateway is online\n");
+    }
+}
+
+struct monitor_subject figures_subject(struct figures *figures)
+{
+    return (struct monitor_subject){
+        .program = "vps-agent", .measure = measure, .complain = complain, .arg = figures};
+}
+
+/* ---- life ----------------------------------------------------------------- */
+
+static void on_session_event(void *arg, const struct session_event *event)
+{
+    struct figures *figures = arg;
+    session_tally_event(&figures->tally, event);
+}
+
+int figures_new(const struct figures_options *options, struct figures **ret_figures)
+{
+    struct figures *figures = calloc(1, sizeof *figures);
+    if (!figures) {
+        return -ENOMEM;
+    }
+    figures->options = *options;
+    int err = sessions_watch(options->sessions,
+                             (struct session_watcher){.event = on_session_event, .arg = figures});
+    if (err < 0) {
+        free(figures);
+        return err;
+    }
+    *ret_figures = figures;
+    return 0;
+}
+
+void figures_free(struct figures *figures)
+{
+    if (figures) {
+        sessions_unwatch(figures->options.sessions, figures);
+        free(figures);
+    }
+}

@@ -1,0 +1,98 @@
+/*
+ * Keys come and go under gateways that are online, by a reload or by somebody's word. What is not
+ * finished was perhaps begun with what was good a moment ago, so it is dropped: a gateway tries
+ * again by itself. One that is online stays if the key with which it logged in still lets it in.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "vps/gateways/gateways_core.h"
+
+/* Offline, and told why. lost() comes last: after it their owner may have changed things. */
+static void shut_out(struct gateway *gateway, const char *text)
+{
+    struct gateways *gateways = gateway->gateways;
+    char name[GATEWAY_NAME_MAX + 1];
+    strcpy(name, channel_peer_name(gateway->channel));
+    log_warn(gateways->options.log, "gateway %s: offline: %s", name, text);
+    channel_goodbye(gateway->channel, GOODBYE_SHUTDOWN, text);
+    gateways_remove(gateway);
+    keyring_left(gateways->keyring, name);
+    attendance_left(&gateways->attendance, name, clock_ms());
+    gateways->options.events.lost(gateways->options.events.arg, name);
+}
+
+void gateways_drop_unfinished(struct gateways *gateways)
+{
+    list_each (struct gateway, g, &gateways->list, home) {
+        if (!g->open) {
+            gateways_remove(g);
+        }
+    }
+}
+
+static void keys_changed(struct gateways *gateways, const char *other, const char *none)
+{
+    gateways_drop_unfinished(gateways);
+    for (struct gateway *g = gateways_next(gateways, NULL), *next; g; g = next) {
+        const char *name = channel_peer_name(g->channel);
+        next = gateways_next(gateways, g);
+        if (!keyring_accepts(gateways->keyring, name, g->key_id)) {
+            shut_out(g, keyring_has(gateways->keyring, name) ? other : none);
+        }
+    }
+    attendance_keys_changed(&gateways->attendance);
+}
+
+void gateways_settings_changed(struct gateways *gateways, const struct vps_settings *before)
+{
+    if (!key_list_equal(&before->tunnel_key, &gateways->options.settings->tunnel_key)) {
+        keys_changed(gateways, "this gateway has another TUNNEL_KEY now",
+                     "this gateway has no TUNNEL_KEY any more");
+    }
+}
+
+/* ---- by somebody's word ----------------------------------------------------------- */
+
+int gateways_add(struct gateways *gateways, const struct keyring_entry *entry,
+                 statement_done_fn done, void *arg, struct why *why)
+{
+    int err = keyring_add(gateways->keyring, entry, done, arg, why);
+    if (err == 0) {
+        gateways_drop_unfinished(gateways);
+    }
+    return err;
+}
+
+int gateways_rotate(struct gateways *gateways, const struct keyring_entry *entry,
+                    statement_done_fn done, void *arg, struct why *why)
+{
+    int err = keyring_rotate(gateways->keyring, entry, done, arg, why);
+    if (err == 0) {
+        keys_changed(gateways, "this gateway has another key now", "");
+    }
+    return err;
+}
+
+int gateways_expel(struct gateways *gateways, const char *name, statement_done_fn done, void *arg,
+                   struct why *why)
+{
+    char gone[GATEWAY_NAME_MAX + 1] = "";
+    int err = keyring_remove(gateways->keyring, name, done, arg, why);
+    if (err < 0) {
+        return err;
+    }
+    memcpy(gone, name, strlen(name)); /* it may be of what goes away below */
+    /* First: the gateway is still there to be told that its tunnels are closed. */
+    if (!keyring_has(gateways->keyring, gone)) {
+        gateways->options.events.removed(gateways->options.events.arg, gone);
+    }
+    keys_changed(gateways, "this gateway was removed on the VPS, and has another key there now",
+                 "this gateway was removed on the VPS");
+    return 0;
+}
+
+void gateways_detach(struct gateways *gateways, const void *arg)
+{
+    keyring_detach(gateways->keyring, arg);
+}

@@ -1,0 +1,155 @@
+"""What people do in the chat beside opening sessions: lists, closing, the state of things, several users at once."""
+
+import contextlib
+import os
+
+import peers
+import pytest
+from agents import FRIEND, OWNER, World, port_of
+from util import TIME_SCALE, eventually
+
+ALICE, BOB = OWNER, FRIEND
+PATIENCE = 10 * TIME_SCALE
+POLICY = """\
+users:
+  alice: {{telegram: 42, uid: {uid}, roles: administrator}}
+  bob: {{telegram: 43}}
+targets:
+  office-pc: {{address: 127.0.0.1, ports: {{ssh: {port}}}}}
+rules:
+- who: "*"
+  targets: "*"
+  kinds: "*"
+"""
+
+
+@pytest.fixture(scope="module")
+def target():
+    with peers.Recorder(reply=peers.echo) as recorder:
+        yield recorder
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory, target):
+    path = tmp_path_factory.mktemp("policy") / "policy.yaml"
+    path.write_text(POLICY.format(uid=os.getuid(), port=target.port))
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def world(policy):
+    with World(vps={"ADMIT": "auto", "ALLOWED_USERS": None, "POLICY_FILE": policy}) as world:
+        yield world
+
+
+def answer(world, text, user):
+    """The first new message; those that are there may be edited meanwhile."""
+    before = {m.id for m in world.api.all_messages(user, deleted=True)}
+    world.api.say(user, text)
+    return world.api.wait_message(lambda m: m.id not in before, PATIENCE, 0, user)
+
+
+def toast(world, user, message, button, data=None):
+    reply = world.api.wait_answer(world.api.tap(user, message, button, data))
+    return reply["text"], reply.get("show_alert", False)
+
+
+def becomes(world, message, *words):
+    world.api.wait(lambda: message.says(*words), PATIENCE, f"{words} in {message.text}")
+
+
+@contextlib.contextmanager
+def connected(message):
+    with peers.dial(port_of(message.code[0])) as client:
+        client.sendall(peers.BANNER)
+        yield client
+
+
+# ---------------------------------------------------------------- /sessions, /close
+
+def test_everybody_sees_their_own_and_administrators_all(world, target):
+    assert answer(world, "/sessions", BOB).text == "You have no open session."
+    assert answer(world, "/sessions", ALICE).text == "No session is open."
+    bobs = world.ssh("office-pc", BOB)
+    with connected(bobs):
+        becomes(world, bobs, "Connected from")
+        shown = answer(world, "/sessions", BOB)
+        assert shown.says("Your open session:\n1. SSH to ", "connected for ") and "bob" not in shown.text
+        world.ssh("office-pc", ALICE)
+        listed = answer(world, "/sessions", ALICE)
+        assert listed.says("2 sessions are open:\n1. bob: SSH to ", "\n2. alice: SSH to ", "not used yet, time left to connect: 2 min")
+        assert [b["text"] for b in listed.buttons] == ["Close 1: 127.0.0.1 (bob)", "Close 2: 127.0.0.1 (alice)"]
+        assert toast(world, ALICE, listed, "Close 1") == ("Closed. Its user has been told.", False)
+        becomes(world, bobs, "has ended\nClosed by alice.\nConnected from 127.0.0.1")
+        becomes(world, listed, "One session is open:\n1. alice: ")
+        becomes(world, shown, "You have no open session.")
+        assert not shown.buttons and len(listed.buttons) == 1
+    assert toast(world, ALICE, listed, "Close 1") == ("Closed.", False)
+    becomes(world, listed, "No session is open.")
+
+
+def test_a_list_is_bounded_and_says_how_many_more(world, target):
+    for user in (BOB, ALICE):
+        for _ in range(5):
+            world.ssh("office-pc", user)
+    listed = answer(world, "/sessions", ALICE)
+    assert listed.says("10 sessions are open:", "and 2 more. pamctl sessions on the server lists them all.")
+    assert len(listed.buttons) == 8
+    assert len(answer(world, "/sessions", BOB).buttons) == 5
+
+
+def test_close_ends_the_only_one_or_asks_which(world, target):
+    assert answer(world, "/close", BOB).text == "You have no open session."
+    first = world.ssh("office-pc", BOB)
+    assert answer(world, "/close", BOB).text == f"Closed: SSH to 127.0.0.1:{target.port}."
+    becomes(world, first, "Closed on request.")
+    world.ssh("office-pc", BOB)
+    world.ssh("office-pc", BOB)
+    which = answer(world, "/close", BOB)
+    assert which.says("Your open sessions:\n1. SSH to ", "\n2. SSH to ") and len(which.buttons) == 2
+    assert len(world.sessions()) == 2
+
+
+def test_close_by_id_is_for_its_user_and_for_administrators(world, target):
+    alices = world.ssh("office-pc", ALICE)
+    alices_id = world.newest_session()["id"]
+    bobs = world.ssh("office-pc", BOB)
+    bobs_id = world.newest_session()["id"]
+    for name in (alices_id, "nonsense", "<b>"):
+        assert answer(world, f"/close {name}", BOB).text == \
+            f"{name} is not the ID of an open session that you may close. /sessions lists them."
+    assert answer(world, f"/close {bobs_id}", ALICE).says("Closed: SSH to ", " of bob, who has been told.")
+    becomes(world, bobs, "Closed by alice.")
+    assert not bobs.buttons and alices.buttons
+
+
+def test_without_a_policy_the_first_user_is_the_administrator(target):
+    with World(vps={"ADMIT": "auto"}) as world:
+        alices = world.ssh(target.name, ALICE).button("Close")["callback_data"]
+        bobs = world.ssh(target.name, BOB)
+        assert toast(world, BOB, bobs, "Close", alices) == ("This is somebody else's session.", True)
+        world.vps.wait_log(f"user 43 is not allowed to do this, and was refused: “{alices}”")
+        listed = answer(world, "/sessions", ALICE)
+        assert listed.says("1. telegram:42: SSH to ", "2. telegram:43: SSH to ")
+        assert toast(world, ALICE, listed, "Close 2")[0] == "Closed. Its user has been told."
+        becomes(world, bobs, "Closed by an administrator.")
+
+
+# ---------------------------------------------------------------- /status
+
+def test_the_status_says_what_is_wrong(world, target):
+    assert answer(world, "/status", BOB).text == "🟢 All is well.\nGateway lan is online.\nYou have no open session."
+    with connected(world.ssh("office-pc", BOB)):
+        eventually(lambda: world.newest_session()["connections"] == 1, "bob is in")
+        assert answer(world, "/status", BOB).says("You have 1 open session, with 1 connection: /sessions")
+        said = answer(world, "/status", ALICE)
+        assert said.says("🟢 All is well.\nGateway lan is online for ", ", from 127.0.0.1, round trip ", " ms.\n"
+                         "1 session is open, with 1 connection: /sessions\nvps-agent 0.", ", up for ")
+    world.pamctl("drain")
+    world.gateway.stop()
+    eventually(lambda: not world.status()["gateways"], "the gateway is gone")
+    said = answer(world, "/status", BOB)
+    assert said.says("⚠️ The server is about to be restarted and opens no new sessions.\n"
+                     "⚠️ No gateway is online: no machine can be reached.\n"
+                     "⚠️ Gateway lan has been away for ")

@@ -1,0 +1,160 @@
+/* Languages of the chat: their tables, whose is whose, and texts that know their reader. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "vps/chat/readers.h"
+
+enum { ANNA = 42, BERT = 43, ARGUMENTS_MAX = 9 };
+
+/* What a phrase takes, in the order of its arguments: "u s llu". False: it cannot be read. */
+static bool read_arguments(const char *phrase, char ret[ARGUMENTS_MAX][8])
+{
+    unsigned next = 0;
+    memset(ret, 0, ARGUMENTS_MAX * 8);
+    for (const char *at = strchr(phrase, '%'); at; at = strchr(at, '%')) {
+        unsigned place = next;
+        at++;
+        if (*at == '%') {
+            at++;
+            continue;
+        }
+        if (at[0] >= '1' && at[0] <= '9' && at[1] == '$') {
+            place = (unsigned)(at[0] - '1');
+            at += 2;
+        }
+        next = place + 1;
+        at += strspn(at, "0123456789.*-+ #"); /* how it looks may differ */
+        size_t len = strspn(at, "hljzt") + 1;
+        if (place >= ARGUMENTS_MAX || len >= 8 || !strchr("udscxfi", at[len - 1])) {
+            return false;
+        }
+        memcpy(ret[place], at, len);
+        at += len;
+    }
+    return true;
+}
+
+static void each_phrase_takes_what_its_english_takes(void **state)
+{
+    (void)state;
+    for (unsigned language = 0; language < LANGUAGE_COUNT; language++) {
+        struct phrase phrase;
+        for (unsigned i = 0; language_row((enum language)language, i, &phrase); i++) {
+            char english[ARGUMENTS_MAX][8], other[ARGUMENTS_MAX][8];
+            if (!read_arguments(phrase.english, english) || !read_arguments(phrase.other, other) ||
+                memcmp(english, other, sizeof english) != 0) {
+                fail_msg("\"%s\" takes other things than \"%s\"", phrase.other, phrase.english);
+            }
+        }
+    }
+}
+
+static unsigned count(const char *text, const char *what)
+{
+    unsigned found = 0;
+    for (const char *at = strstr(text, what); at; at = strstr(at + 1, what)) {
+        found++;
+    }
+    return found;
+}
+
+/* What is opened is closed, and lines, blanks and marks at both ends stay. */
+static void each_phrase_has_the_form_of_its_english(void **state)
+{
+    static const char *const FORMS[] = {"<b>", "</b>", "<code>", "</code>", "\n", "⚠", "<", "&"};
+    (void)state;
+    for (unsigned language = 0; language < LANGUAGE_COUNT; language++) {
+        struct phrase phrase;
+        for (unsigned i = 0; language_row((enum language)language, i, &phrase); i++) {
+            size_t english = strlen(phrase.english), other = strlen(phrase.other);
+            assert_true(english > 0 && other > 0);
+            for (unsigned form = 0; form < sizeof FORMS / sizeof *FORMS; form++) {
+                if (count(phrase.english, FORMS[form]) != count(phrase.other, FORMS[form])) {
+                    fail_msg("\"%s\" has another form than \"%s\"", phrase.other, phrase.english);
+                }
+            }
+            assert_int_equal(phrase.english[0] == ' ', phrase.other[0] == ' ');
+            assert_int_equal(phrase.english[english - 1] == ' ', phrase.other[other - 1] == ' ');
+        }
+    }
+}
+
+static void no_phrase_is_there_twice(void **state)
+{
+    (void)state;
+    for (unsigned language = 0; language < LANGUAGE_COUNT; language++) {
+        struct phrase phrase, earlier;
+        for (unsigned i = 0; language_row((enum language)language, i, &phrase); i++) {
+            for (unsigned j = 0; j < i; j++) {
+                assert_true(language_row((enum language)language, j, &earlier));
+                assert_string_not_equal(phrase.english, earlier.english);
+            }
+        }
+    }
+}
+
+static void a_code_is_one_of_ours_or_english(void **state)
+{
+    (void)state;
+    assert_int_equal(language_of("de"), LANGUAGE_GERMAN);
+    assert_int_equal(language_of("de-AT"), LANGUAGE_GERMAN);
+    assert_int_equal(language_of("DE_ch"), LANGUAGE_GERMAN);
+    assert_int_equal(language_of("en-GB"), LANGUAGE_ENGLISH);
+    assert_int_equal(language_of("den"), LANGUAGE_ENGLISH);
+    assert_int_equal(language_of("d"), LANGUAGE_ENGLISH);
+    assert_int_equal(language_of(""), LANGUAGE_ENGLISH);
+    assert_int_equal(language_of(NULL), LANGUAGE_ENGLISH);
+    for (unsigned language = 0; language < LANGUAGE_COUNT; language++) {
+        assert_int_equal(language_of(language_code((enum language)language)), language);
+    }
+}
+
+static void what_nobody_has_translated_is_english(void **state)
+{
+    char buffer[64];
+    struct text text = language_text(LANGUAGE_GERMAN, buffer, sizeof buffer);
+    (void)state;
+    text_add(&text, "Closed.");
+    text_add(&text, " %s", "Closed.");
+    assert_string_equal(buffer, "Beendet. Closed.");
+    assert_string_equal(text_phrase(&text, "Closed."), "Beendet.");
+    assert_string_equal(language_phrase(LANGUAGE_ENGLISH, "Closed."), "Closed.");
+}
+
+static void each_reader_has_a_language_and_may_change_it(void **state)
+{
+    struct readers readers = {0};
+    char buffer[64];
+    (void)state;
+    assert_int_equal(readers_language(&readers, ANNA), LANGUAGE_ENGLISH);
+    readers_learn(&readers, ANNA, LANGUAGE_GERMAN);
+    readers_learn(&readers, BERT, LANGUAGE_ENGLISH);
+    struct text text = readers_text(&readers, ANNA, buffer, sizeof buffer);
+    text_add(&text, "Closed.");
+    assert_string_equal(buffer, "Beendet.");
+    assert_int_equal(readers_language(&readers, BERT), LANGUAGE_ENGLISH);
+    readers_learn(&readers, ANNA, LANGUAGE_ENGLISH);
+    assert_int_equal(readers_language(&readers, ANNA), LANGUAGE_ENGLISH);
+    for (int64_t person = 1; person <= 2 * READERS_MAX; person++) {
+        readers_learn(&readers, person, LANGUAGE_GERMAN);
+        assert_int_equal(readers_language(&readers, person), LANGUAGE_GERMAN);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_phrase_takes_what_its_english_takes),
+        cmocka_unit_test(each_phrase_has_the_form_of_its_english),
+        cmocka_unit_test(no_phrase_is_there_twice),
+        cmocka_unit_test(a_code_is_one_of_ours_or_english),
+        cmocka_unit_test(what_nobody_has_translated_is_english),
+        cmocka_unit_test(each_reader_has_a_language_and_may_change_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
