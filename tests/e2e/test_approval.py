@@ -148,16 +148,16 @@ def test_two_are_two_people(world):
     asking = Asking(world, "vault", why="")
     until(world, asking.card, "⏳ SSH to vault waits for approval: 0 of 2\nWhy: not said\nExpires in 10 min")
     assert asking.press(BERT, "Approve") == "You approved it."
-    until(world, asking.card, "⏳ SSH to vault waits for approval: 1 of 2: bert\nWhy: not said\n…")
+    until(world, asking.card, "⏳ SSH to vault waits for approval: 1 of 2 (bert)\nWhy: not said\n…")
     world.api.wait(lambda: not asking.cards[BERT_AT_WORK].buttons, PATIENCE, "bert's other account has no button")
     assert not asking.cards[BERT].buttons and asking.cards[ANNA].buttons
-    assert asking.cards[ANNA].says("Approved: 1 of 2: bert")
+    assert asking.cards[ANNA].says("Approved: 1 of 2 (bert)")
     data = asking.cards[ANNA].button("Approve")["callback_data"]
     assert press(world, BERT_AT_WORK, asking.cards[BERT_AT_WORK], None, data)["text"] == "You have already approved it."
     assert not world.sessions()
     assert asking.press(ANNA, "Approve") == "You approved it."
     use(world, asking.card)
-    until(world, asking.cards[ADMIN], "…Approved by bert and anna.")
+    until(world, asking.cards[ADMIN], "…Approved by bert, anna.")
     world.close_all()
 
 
@@ -213,8 +213,8 @@ def test_it_expires(site):
         asking = Asking(world)
         assert asking.card.says("Expires in less than a minute")
         data = asking.cards[ANNA].button("Approve")["callback_data"]
-        until(world, asking.card, "⚪ SSH to office-pc was not approved in time\nApproved in time: 0 of 1.")
-        until(world, asking.cards[ANNA], "⚪ carl asked for SSH to office-pc\n…\nApproved in time: 0 of 1.")
+        until(world, asking.card, "⚪ SSH to office-pc was not approved in time\nApproved in time: 0 of 1")
+        until(world, asking.cards[ANNA], "⚪ carl asked for SSH to office-pc\n…\nApproved in time: 0 of 1")
         assert press(world, ANNA, asking.cards[ANNA], None, data)["text"] == "Too late: this request has expired."
         assert not world.sessions()
 
@@ -233,7 +233,7 @@ def test_what_nobody_could_approve_is_refused_at_once(world, site):
 def test_an_approver_who_is_removed_meanwhile_does_not_count(world, site):
     asking = Asking(world, "vault")
     assert asking.press(ANNA, "Approve") == "You approved it."
-    until(world, asking.card, "…1 of 2: anna…")
+    until(world, asking.card, "…1 of 2 (anna)…")
     site.write(site.text.replace("anna: {telegram: 50, roles: approver}", "anna: {telegram: 50}").replace(
         "paul: {telegram: 54}", "paul: {telegram: 54, roles: approver}"))
     since = world.api.mark()
@@ -324,7 +324,7 @@ def kept(world):
 def test_after_a_stop_and_after_a_crash_no_card_lies(world):
     asking = Asking(world, "vault")
     asking.press(ANNA, "Approve")
-    until(world, asking.card, "…1 of 2: anna…")
+    until(world, asking.card, "…1 of 2 (anna)…")
     world.vps.stop()
     until(world, asking.card, "⚪ SSH to vault is not asked for any more\nThe server is being stopped. Please ask again in a moment.")
     until(world, asking.cards[BERT], "⚪ carl asked for SSH to vault\n…\nThe server is being stopped. Please ask again in a moment.")

@@ -51,6 +51,12 @@ static struct texts_hold words_of(const struct approvals *approvals, const struc
                                .longest_s = approvals->conversation->settings->max_session_time};
 }
 
+/* buffer has TEXTS_SIZE bytes. */
+static struct text text_for(const struct approvals *approvals, int64_t person, char *buffer)
+{
+    return conversation_text(approvals->conversation, person, buffer, TEXTS_SIZE);
+}
+
 /* The person in this chat who asked; false: they are not in it. */
 static bool asked_here(const struct approvals *approvals, const struct hold_view *view,
                        int64_t *ret_person)
@@ -68,9 +74,9 @@ static void new_asker(struct approvals *approvals, struct approval *approval,
     struct transport *transport = approvals->conversation->transport;
     const struct texts_hold hold = words_of(approvals, view);
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
     int64_t person;
     if (asked_here(approvals, view, &person)) {
+        struct text html = text_for(approvals, person, buffer);
         approval->asker = transport_post(transport, person);
         texts_hold_asker_restarted(&html, &hold);
         transport_keep(transport, approval->asker, buffer);
@@ -82,8 +88,8 @@ static void show_asker(const struct approvals *approvals, const struct approval 
 {
     const struct texts_hold hold = words_of(approvals, view);
     char buffer[TEXTS_SIZE], data[BUTTON_DATA_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
-    const struct button button = {.label = BUTTONS[BUTTON_WITHDRAW].label,
+    struct text html = text_for(approvals, view->request->owner.id, buffer);
+    const struct button button = {.label = text_phrase(&html, BUTTONS[BUTTON_WITHDRAW].label),
                                   .data = button_format(BUTTON_WITHDRAW, view->id, 0, data)};
     texts_hold_asker(&html, &hold);
     transport_set(approvals->conversation->transport, approval->asker, buffer, &button,
@@ -97,11 +103,11 @@ static void hand_over(struct approvals *approvals, struct approval *approval,
     struct conversation *conversation = approvals->conversation;
     const struct texts_hold hold = words_of(approvals, event->view);
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
     int64_t person;
     if (!asked_here(approvals, event->view, &person)) {
         return;
     }
+    struct text html = text_for(approvals, person, buffer);
     opening_show(conversation, event->session, person, approval->asker);
     approval->asker = NULL;
     if (event->view->approvals > 0) {
@@ -129,7 +135,7 @@ static void add_ballot(struct approvals *approvals, struct approval *approval,
     const struct texts_hold hold = words_of(approvals, view);
     struct ballot *ballot = malloc(sizeof *ballot);
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = text_for(approvals, person, buffer);
     if (ballot) {
         *ballot = (struct ballot){.person = person, .post = transport_post(transport, person)};
         texts_hold_approver_restarted(&html, &hold);
@@ -169,7 +175,7 @@ static void renew_ballots(struct approvals *approvals, struct approval *approval
     list_each (struct ballot, ballot, &approval->ballots, home) {
         if (!may_decide(approvals, view, ballot->person)) {
             char buffer[TEXTS_SIZE];
-            struct text html = text_over(buffer, sizeof buffer);
+            struct text html = text_for(approvals, ballot->person, buffer);
             texts_hold_not_asked(&html, &hold);
             transport_set(conversation->transport, ballot->post, buffer, NULL, 0);
             drop_ballot(approvals, ballot);
@@ -190,24 +196,29 @@ static bool has_approved(const struct approvals *approvals, const struct hold_vi
     return false;
 }
 
-static void show_ballots(const struct approvals *approvals, const struct approval *approval,
-                         const struct hold_view *view)
+static void show_ballot(const struct approvals *approvals, const struct ballot *ballot,
+                        const struct hold_view *view)
 {
     const struct texts_hold hold = words_of(approvals, view);
     char buffer[TEXTS_SIZE], approve[BUTTON_DATA_SIZE], deny[BUTTON_DATA_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = text_for(approvals, ballot->person, buffer);
     const struct button buttons[] = {
-        {.label = BUTTONS[BUTTON_APPROVE].label,
+        {.label = text_phrase(&html, BUTTONS[BUTTON_APPROVE].label),
          .data = button_format(BUTTON_APPROVE, view->id, 0, approve)},
-        {.label = BUTTONS[BUTTON_DENY].label,
+        {.label = text_phrase(&html, BUTTONS[BUTTON_DENY].label),
          .data = button_format(BUTTON_DENY, view->id, 0, deny)},
     };
+    bool asks = view->state == HOLD_ASKING_APPROVAL &&
+                !has_approved(approvals, view, ballot->person);
     texts_hold_approver(&html, &hold);
+    transport_set(approvals->conversation->transport, ballot->post, buffer, buttons, asks ? 2 : 0);
+}
+
+static void show_ballots(const struct approvals *approvals, const struct approval *approval,
+                         const struct hold_view *view)
+{
     list_each (struct ballot, ballot, &approval->ballots, home) {
-        bool asks = view->state == HOLD_ASKING_APPROVAL &&
-                    !has_approved(approvals, view, ballot->person);
-        transport_set(approvals->conversation->transport, ballot->post, buffer, buttons,
-                      asks ? 2 : 0);
+        show_ballot(approvals, ballot, view);
     }
 }
 
@@ -293,18 +304,15 @@ static void on_hold(void *arg, const struct hold_event *event)
 
 /* ---- buttons ---------------------------------------------------------------------------- */
 
-static enum answer answer_of(int err, enum answer done)
+/* What comes of it; who tried what is not theirs is remembered. */
+static enum answer answer_of(int err, enum answer done, const struct conversation *conversation,
+                             const struct incoming *incoming)
 {
-    switch (err) {
-    case 0:
-        return done;
-    case -EPERM:
-        return ANSWER_OWN_REQUEST;
-    case -EAGAIN:
-        return ANSWER_FACTOR_FIRST;
-    default:
-        return ANSWER_NO_APPROVER;
+    if (err == 0 || err == -EAGAIN) {
+        return err == 0 ? done : ANSWER_FACTOR_FIRST;
     }
+    conversation_refuse(conversation, incoming->person, incoming->data);
+    return err == -EPERM ? ANSWER_OWN_REQUEST : ANSWER_NO_APPROVER;
 }
 
 enum answer approvals_button_approve(struct conversation *conversation,
@@ -319,14 +327,15 @@ enum answer approvals_button_approve(struct conversation *conversation,
         return view.state == HOLD_ASKING_APPROVAL ? ANSWER_APPROVED_ALREADY
                                                   : ANSWER_ENOUGH_APPROVED;
     }
-    return answer_of(err, ANSWER_APPROVED);
+    return answer_of(err, ANSWER_APPROVED, conversation, incoming);
 }
 
 enum answer approvals_button_deny(struct conversation *conversation,
                                   const struct incoming *incoming, const struct button_press *press)
 {
     const struct owner by = transport_owner(conversation->transport, incoming->person);
-    return answer_of(holds_deny(conversation->holds, press->hold, &by), ANSWER_DENIED);
+    int err = holds_deny(conversation->holds, press->hold, &by);
+    return answer_of(err, ANSWER_DENIED, conversation, incoming);
 }
 
 enum answer approvals_button_withdraw(struct conversation *conversation,

@@ -126,6 +126,7 @@ static enum answer run_of_hold(struct conversation *conversation, const struct i
     }
     hold_view(press->hold, &view);
     if (!conversation_may(conversation, row->who, incoming->person, &view.request->owner)) {
+        conversation_refuse(conversation, incoming->person, incoming->data);
         return ANSWER_NOT_YOUR_REQUEST;
     }
     return row->run(conversation, incoming, press);

@@ -140,9 +140,8 @@ enum command_result command_parse(const char *text, const char *bot_name,
     if (at && !same(at + 1, (size_t)(end - at - 1), bot_name)) {
         return COMMAND_ELSEWHERE;
     }
-    struct command command = {.row = find(name, (size_t)((at ? at : end) - name)),
-                              .rest = skip_space(end),
-                              .reason = ""};
+    struct command command = {
+        .row = find(name, (size_t)((at ? at : end) - name)), .rest = skip_space(end), .reason = ""};
     if (!command.row) {
         return COMMAND_UNKNOWN;
     }
