@@ -144,7 +144,13 @@ static void measure_store(struct store *store, struct metrics *metrics)
     metrics_one(metrics, METRICS_GAUGE, "pamtunnel_store_up",
                 "1 while the state file can be written.", view.trouble == 0);
     metrics_one(metrics, METRICS_GAUGE, "pamtunnel_store_waiting",
-                "Changes that are not in the state file yet.", view.waiting);
+                "Changes that are not in the state file yet.", view.changes);
+    metrics_one(metrics, METRICS_GAUGE, "pamtunnel_audit_waiting",
+                "Records that are not in the audit yet.", view.records);
+    metrics_family(metrics, METRICS_GAUGE, "pamtunnel_store_delay_seconds",
+                   "How long the oldest change or record has waited for the disk, or else how long "
+                   "the last one took.");
+    metrics_add_us(metrics, view.delay_us, NULL);
 }
 
 /* ---- who asks ------------------------------------------------------------- */

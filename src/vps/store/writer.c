@@ -15,10 +15,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/backoff.h"
+#include "base/clock.h"
 #include "base/thread.h"
 #include "vps/store/database.h"
 
@@ -44,6 +44,7 @@ struct writer {
     struct change_queue writing;  /* which the thread has under way */
     struct change_queue finished; /* whose owners are to be told */
     struct writer_news news;
+    uint64_t delay_us;      /* of the oldest change in the last transaction */
     struct chain_head head; /* the file's, as of the last attempt */
 };
 
@@ -53,6 +54,16 @@ struct writer {
 static void wake(struct writer *writer)
 {
     eventfd_write(writer->news_fd, 1);
+}
+
+/* With the lock. Since when the oldest change waits, by clock_us(); 0: none does. */
+static uint64_t oldest_us(const struct writer *writer)
+{
+    const struct change_queue *queue = change_queue_is_empty(&writer->writing) ? &writer->waiting
+                                                                               : &writer->writing;
+    return change_queue_is_empty(queue)
+               ? 0
+               : list_owner(queue->changes.next, struct change, home)->added_us;
 }
 
 /* With the lock. What was not written goes back to the front. */
@@ -66,6 +77,7 @@ static void take_stock(struct writer *writer, int err)
         change_queue_move(&writer->writing, &writer->waiting);
         change_queue_move(&writer->waiting, &writer->writing);
     } else {
+        writer->delay_us = clock_us() - oldest_us(writer);
         change_queue_move(&writer->finished, &writer->writing);
     }
     writer->news.trouble = err;
@@ -73,27 +85,11 @@ static void take_stock(struct writer *writer, int err)
     wake(writer);
 }
 
-static struct timespec time_in(uint64_t ms)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_nsec += (long)(ms % 1000) * 1000000;
-    at.tv_sec += (time_t)(ms / 1000) + at.tv_nsec / 1000000000;
-    at.tv_nsec %= 1000000000;
-    return at;
-}
-
-/* With the lock. True when it is that late; false when there may be something to do. */
-static bool wait_until(struct writer *writer, const struct timespec *at)
-{
-    return pthread_cond_timedwait(&writer->woken, &writer->mutex, at) == ETIMEDOUT;
-}
-
 /* With the lock. Whatever comes meanwhile. */
 static void rest(struct writer *writer, uint64_t ms)
 {
-    struct timespec at = time_in(ms);
-    while (!writer->stopping && !wait_until(writer, &at)) {
+    struct timespec at = thread_time_in(ms);
+    while (!writer->stopping && !thread_wait_until(&writer->woken, &writer->mutex, &at)) {
     }
 }
 
@@ -109,10 +105,11 @@ static void tidy(struct writer *writer)
 static void wait_for_work(struct writer *writer)
 {
     while (!writer->stopping && change_queue_is_empty(&writer->waiting)) {
-        struct timespec at = time_in(IDLE_MS);
+        struct timespec at = thread_time_in(IDLE_MS);
         if (!writer->file.database || database_untidiness(writer->file.database) == 0) {
             pthread_cond_wait(&writer->woken, &writer->mutex);
-        } else if (wait_until(writer, &at) && change_queue_is_empty(&writer->waiting)) {
+        } else if (thread_wait_until(&writer->woken, &writer->mutex, &at) &&
+                   change_queue_is_empty(&writer->waiting)) {
             tidy(writer);
         }
     }
@@ -180,6 +177,7 @@ static bool has_room(const struct writer *writer, const struct change *change)
 /* With the lock. */
 static void add(struct writer *writer, struct change *change)
 {
+    change->added_us = clock_us();
     change_queue_append(&writer->waiting, change);
     while (writer->waiting.plain > PLAIN_MAX) { /* what an attempt took comes back, too */
         drop_oldest(writer);
@@ -251,13 +249,18 @@ struct writer_news writer_tell(struct writer *writer)
     return news;
 }
 
-unsigned writer_waiting(struct writer *writer, int *ret_trouble)
+struct writer_view writer_view(struct writer *writer)
 {
     pthread_mutex_lock(&writer->mutex);
-    unsigned waiting = change_queue_count(&writer->waiting) + change_queue_count(&writer->writing);
-    *ret_trouble = writer->news.trouble;
+    uint64_t oldest = oldest_us(writer);
+    struct writer_view view = {
+        .plain = writer->waiting.plain + writer->writing.plain,
+        .chained = writer->waiting.chained + writer->writing.chained,
+        .delay_us = oldest > 0 ? clock_us() - oldest : writer->delay_us,
+        .trouble = writer->news.trouble,
+    };
     pthread_mutex_unlock(&writer->mutex);
-    return waiting;
+    return view;
 }
 
 /* ---- life ------------------------------------------------------------------ */
@@ -268,16 +271,12 @@ struct writer *writer_new(const char *path, const char *const *migrations, unsig
     if (!writer) {
         return NULL;
     }
-    pthread_condattr_t attributes;
     writer->file = (struct file){.path = path, .migrations = migrations, .schema = schema};
     change_queue_init(&writer->waiting);
     change_queue_init(&writer->writing);
     change_queue_init(&writer->finished);
     pthread_mutex_init(&writer->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&writer->woken, &attributes);
-    pthread_condattr_destroy(&attributes);
+    thread_condition_init(&writer->woken);
     writer->news_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (writer->news_fd < 0) {
         writer_free(writer);
