@@ -135,8 +135,8 @@ def test_one_approval_opens_it_and_all_are_told(world, site):
     for card in asking.cards.values():
         until(world, card, f"✅ carl asked for SSH to office-pc\n127.0.0.1:{site.port} through gateway lan, for at most "
                            "1 h 30 min\nWhy: printer\nApproved by bert.")
-        assert not card.buttons
-    assert asking.card.button("Close"), "it is the session's card now"
+        world.api.wait(lambda card=card: not card.buttons, PATIENCE, "no buttons are left")
+    world.api.wait(lambda: asking.card.button("Close"), PATIENCE, "it is the session's card now")
     session = use(world, asking.card)
     assert session["owner"] == f"telegram:{ASKER}"
     world.close_all()
