@@ -114,6 +114,7 @@ static const char *const OF_VPS[] = {
     "RDP_CLIPBOARD",
     "STATE_DIR",
     "APPROVAL_TIMEOUT",
+    "FACTOR_MINUTES",
     NULL,
 };
 
