@@ -1,5 +1,5 @@
 /*
- * factor: one person's, and its row in the state file. It is written as a whole whenever it changes,
+ * factor: one person's, and its row in the state file. It is written as a whole when it changes,
  * so that a restart takes no try back, and makes no code good again.
  */
 #ifndef PAMTUNNEL_VPS_FACTOR_FACTOR_H
