@@ -322,6 +322,7 @@ static int start_bot(struct agent *agent, struct why *why)
             .settings = agent->settings,
             .people = agent->people,
             .sessions = agent->sessions,
+            .holds = agent->holds,
             .transport = agent->transport,
             .refused = on_refused,
             .arg = agent,

@@ -8,8 +8,7 @@
  * Re-entrancy: everything happens on the loop's thread. Watchers call none of the verbs, so that
  * what is told needs no queue. finish() frees the request: nobody touches it after advance(),
  * and loops over all of them know the next one before they act on one. Opening a session tells the
- * sessions' watchers, this file's on_session() among them: it only acts on a gateway that came,
- * which no opening causes.
+ * sessions' watchers, this file's on_session() among them: it only acts on what no opening causes.
  */
 #include "vps/consent/holds.h"
 
@@ -236,10 +235,22 @@ void holds_settings_changed(struct holds *holds)
     }
 }
 
-static void on_session(void *arg, const struct session_event *event)
+static void withdraw_all(struct holds *holds, const char *reason)
 {
-    struct holds *holds = arg;
-    struct hold *hold = event->kind == SESSION_GATEWAY_CAME ? holds_next(holds, NULL) : NULL, *next;
+    struct hold *hold;
+    while ((hold = holds_next(holds, NULL))) {
+        finish_for(holds, hold, HOLD_WITHDRAWN, reason);
+    }
+}
+
+void holds_end_all(struct holds *holds)
+{
+    withdraw_all(holds, "The server is being stopped. Please ask again in a moment.");
+}
+
+static void try_ready(struct holds *holds)
+{
+    struct hold *hold = holds_next(holds, NULL), *next;
     for (; hold; hold = next) {
         next = holds_next(holds, hold);
         if (hold_state(hold) == HOLD_READY) {
@@ -248,12 +259,13 @@ static void on_session(void *arg, const struct session_event *event)
     }
 }
 
-void holds_end_all(struct holds *holds)
+static void on_session(void *arg, const struct session_event *event)
 {
-    struct hold *hold;
-    while ((hold = holds_next(holds, NULL))) {
-        finish_for(holds, hold, HOLD_WITHDRAWN,
-                   "The server is being stopped. Please ask again in a moment.");
+    struct holds *holds = arg;
+    if (event->kind == SESSION_GATEWAY_CAME) {
+        try_ready(holds);
+    } else if (event->kind == SESSION_SERVER_LOCKED) {
+        withdraw_all(holds, "The server was locked by an administrator.");
     }
 }
 
