@@ -124,6 +124,7 @@ static const char *const OF_VPS[] = {
     "KNOWN_DAYS",
     "RDP_CLIPBOARD",
     "APPROVAL_TIMEOUT",
+    "FACTOR_MINUTES",
     NULL,
 };
 
