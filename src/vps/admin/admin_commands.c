@@ -115,6 +115,7 @@ static json_t *do_status(struct admin_call *call, const json_t *request)
     json_object_set_new(
         reply, "keys",
         json_integer((json_int_t)keyring_count(gateways_keyring(options->gateways))));
+    json_object_set_new(reply, "locked", reply_lock(options->sessions));
     reply_add_telegram(reply, options->bot);
     return reply;
 }
@@ -150,6 +151,29 @@ static json_t *do_drain(struct admin_call *call, const json_t *request)
     }
     sessions_drain(sessions, on);
     return reply_drain(sessions);
+}
+
+static json_t *reply_locked(const struct sessions *sessions, bool changed, unsigned ended)
+{
+    return json_pack("{s:b, s:o, s:b, s:i}", "ok", 1, "locked", reply_lock(sessions), "changed",
+                     changed, "ended", (int)ended);
+}
+
+static json_t *do_panic(struct admin_call *call, const json_t *request)
+{
+    const struct owner by = {OWNER_LOCAL, call->uid};
+    unsigned ended = 0;
+    (void)request;
+    bool changed = sessions_lock(call->options->sessions, &by, &ended);
+    return reply_locked(call->options->sessions, changed, changed ? ended : 0);
+}
+
+static json_t *do_unlock(struct admin_call *call, const json_t *request)
+{
+    const struct owner by = {OWNER_LOCAL, call->uid};
+    (void)request;
+    bool changed = sessions_unlock(call->options->sessions, &by);
+    return reply_locked(call->options->sessions, changed, 0);
 }
 
 static json_t *do_sessions(struct admin_call *call, const json_t *request)
@@ -347,7 +371,7 @@ static const struct {
 } COMMANDS[] = {
     {"status", do_status}, {"sessions", do_sessions}, {"close", do_close}, {"admit", do_admit},
     {"block", do_block},   {"drain", do_drain},       {"known", do_known}, {"forget", do_forget},
-    {"keys", do_keys},     {"reload", do_reload},
+    {"keys", do_keys},     {"reload", do_reload},     {"panic", do_panic}, {"unlock", do_unlock},
 };
 
 json_t *admin_run(struct admin_call *call, const json_t *request)

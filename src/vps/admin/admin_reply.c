@@ -35,6 +35,16 @@ json_t *reply_drain(const struct sessions *sessions)
                      "sessions", (int)sessions_count(sessions));
 }
 
+json_t *reply_lock(const struct sessions *sessions)
+{
+    struct lockdown_view view;
+    char by[OWNER_TEXT_MAX];
+    return lockdown_view(sessions_lockdown(sessions), &view)
+               ? json_pack("{s:s, s:I}", "by", owner_text(&view.by, by), "since",
+                           (json_int_t)view.since_unix)
+               : json_null();
+}
+
 static json_t *reply_parked(const struct parked_view *parked)
 {
     char host[ADDR_HOST_MAX];

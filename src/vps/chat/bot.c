@@ -25,6 +25,7 @@
 #include "vps/chat/conversation.h"
 #include "vps/chat/expired.h"
 #include "vps/chat/opening.h"
+#include "vps/chat/panic.h"
 #include "vps/chat/readers.h"
 #include "vps/chat/reception.h"
 #include "vps/chat/session_list.h"
@@ -286,6 +287,8 @@ static void on_session(void *arg, const struct session_event *event)
     }
     if (event->kind == SESSION_CHANGED && event->to == SESSION_ENDED) {
         session_lists_update(bot->conversation.lists);
+    } else if (event->kind == SESSION_SERVER_LOCKED || event->kind == SESSION_SERVER_UNLOCKED) {
+        panic_tell(&bot->conversation, event);
     }
 }
 

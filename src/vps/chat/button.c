@@ -21,7 +21,9 @@ const struct button_row BUTTONS[BUTTON_COUNT] = {
 
 char *button_format(enum button_verb verb, const char *id, unsigned number, char *dst)
 {
-    if (BUTTONS[verb].takes == BUTTON_TAKES_CLIENT) {
+    if (BUTTONS[verb].takes == BUTTON_TAKES_NOTHING) {
+        snprintf(dst, BUTTON_DATA_SIZE, "%s:", BUTTONS[verb].word);
+    } else if (BUTTONS[verb].takes == BUTTON_TAKES_CLIENT) {
         snprintf(dst, BUTTON_DATA_SIZE, "%s:%s:%u", BUTTONS[verb].word, id, number);
     } else {
         snprintf(dst, BUTTON_DATA_SIZE, "%s:%s", BUTTONS[verb].word, id);
@@ -74,6 +76,9 @@ int button_parse(const char *data, struct button_press *ret_press)
         ret_press->command = data + len + 1;
         return 0;
     }
+    if (BUTTONS[verb].takes == BUTTON_TAKES_NOTHING) {
+        return data[len + 1] == '\0' ? 0 : -EINVAL;
+    }
     return parse_session(data + len + 1, BUTTONS[verb].takes == BUTTON_TAKES_CLIENT, ret_press);
 }
 
@@ -107,12 +112,12 @@ enum answer button_run(struct conversation *conversation, const struct incoming 
         return ANSWER_NO_BUTTON;
     }
     const struct button_row *row = &BUTTONS[press.verb];
-    if (row->takes != BUTTON_TAKES_COMMAND) {
+    if (row->takes == BUTTON_TAKES_SESSION || row->takes == BUTTON_TAKES_CLIENT) {
         return run_of_session(conversation, incoming, &press);
     }
     if (!conversation_may(conversation, row->who, incoming->person, NULL)) {
         conversation_refuse(conversation, incoming->person, incoming->data);
-        return ANSWER_NO_BUTTON;
+        return row->who == WHO_ADMINISTRATOR ? ANSWER_ADMINISTRATORS_ONLY : ANSWER_NO_BUTTON;
     }
     return row->run(conversation, incoming, &press);
 }

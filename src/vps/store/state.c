@@ -46,6 +46,10 @@ static const char *const MIGRATIONS[] = {
     "    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,"
     "    gateway TEXT NOT NULL COLLATE NOCASE, origin TEXT NOT NULL, since INTEGER NOT NULL,"
     "    until INTEGER NOT NULL, joined INTEGER NOT NULL, seen INTEGER NOT NULL) STRICT;",
+    /* Somebody has locked the server: there is one row, or none. */
+    "CREATE TABLE lockdown("
+    "    id INTEGER NOT NULL PRIMARY KEY CHECK(id = 1), by TEXT NOT NULL, since INTEGER NOT NULL)"
+    "    STRICT;",
 };
 
 char *state_path(const char *state_dir, char *dst)

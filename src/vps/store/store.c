@@ -12,13 +12,17 @@
 
 #include "base/watch.h"
 #include "vps/store/change_queue.h"
+#include "vps/store/reader.h"
 #include "vps/store/writer.h"
 
 struct store {
     struct store_options options;
     char *path; /* the options' */
     struct writer *writer;
-    struct watch *news; /* of the writer's; NULL: not on the loop (any more) */
+    struct reader *reader;
+    /* NULL: not on the loop (any more). */
+    struct watch *news;    /* of the writer's */
+    struct watch *answers; /* of the reader's */
     /* What the log was told. */
     int said_trouble;
     bool said_lost;
@@ -68,6 +72,13 @@ static void on_news(void *arg, int events)
     log_state(store, news.trouble, news.lost);
 }
 
+static void on_answers(void *arg, int events)
+{
+    struct store *store = arg;
+    (void)events;
+    reader_tell(store->reader);
+}
+
 /* ---- for the owners -------------------------------------------------------- */
 
 int store_read(struct store *store, const struct statement *statement, row_fn fn, void *arg)
@@ -105,6 +116,19 @@ int store_append(struct store *store, const struct chain_row *row, statement_don
                : add(store, &statement, true, done, arg);
 }
 
+int store_ask(struct store *store, const struct query *query, void *arg)
+{
+    struct task *task = store ? query_task(query, arg) : NULL;
+    if (!task) {
+        return store ? -ENOMEM : -ENODEV;
+    }
+    int err = reader_add(store->reader, task);
+    if (err < 0) {
+        task->free(task);
+    }
+    return err;
+}
+
 struct chain_head store_head(struct store *store)
 {
     return store ? writer_head(store->writer) : (struct chain_head){0};
@@ -126,6 +150,7 @@ void store_detach(struct store *store, const void *arg)
 {
     if (store) {
         writer_detach(store->writer, arg);
+        reader_detach(store->reader, arg);
     }
 }
 
@@ -141,7 +166,8 @@ static struct store *store_new(const struct store_options *options)
     store->options.path = store->path = strdup(options->path);
     store->writer = store->path ? writer_new(store->path, options->migrations, options->schema)
                                 : NULL;
-    if (!store->writer) {
+    store->reader = store->writer ? reader_new(store->path) : NULL;
+    if (!store->reader) {
         store_free(store);
         return NULL;
     }
@@ -174,14 +200,17 @@ int store_open(const struct store_options *options, struct store **ret_store, st
 int store_start(struct store *store, uv_loop_t *loop)
 {
     store->news = watch_start(loop, writer_news_fd(store->writer), WATCH_READ, on_news, store);
-    return store->news ? writer_start(store->writer) : -ENOMEM;
+    store->answers = watch_start(loop, reader_news_fd(store->reader), WATCH_READ, on_answers,
+                                 store);
+    return store->news && store->answers ? writer_start(store->writer) : -ENOMEM;
 }
 
 void store_stop(struct store *store)
 {
     if (store) {
         watch_free(store->news);
-        store->news = NULL;
+        watch_free(store->answers);
+        store->news = store->answers = NULL;
     }
 }
 
@@ -190,6 +219,7 @@ void store_free(struct store *store)
     if (!store) {
         return;
     }
+    reader_free(store->reader); /* first: the writer tidies up when nobody reads */
     writer_free(store->writer);
     free(store->path);
     free(store);

@@ -15,7 +15,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/backoff.h"
@@ -86,27 +85,11 @@ static void take_stock(struct writer *writer, int err)
     wake(writer);
 }
 
-static struct timespec time_in(uint64_t ms)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_nsec += (long)(ms % 1000) * 1000000;
-    at.tv_sec += (time_t)(ms / 1000) + at.tv_nsec / 1000000000;
-    at.tv_nsec %= 1000000000;
-    return at;
-}
-
-/* With the lock. True when it is that late; false when there may be something to do. */
-static bool wait_until(struct writer *writer, const struct timespec *at)
-{
-    return pthread_cond_timedwait(&writer->woken, &writer->mutex, at) == ETIMEDOUT;
-}
-
 /* With the lock. Whatever comes meanwhile. */
 static void rest(struct writer *writer, uint64_t ms)
 {
-    struct timespec at = time_in(ms);
-    while (!writer->stopping && !wait_until(writer, &at)) {
+    struct timespec at = thread_time_in(ms);
+    while (!writer->stopping && !thread_wait_until(&writer->woken, &writer->mutex, &at)) {
     }
 }
 
@@ -122,10 +105,11 @@ static void tidy(struct writer *writer)
 static void wait_for_work(struct writer *writer)
 {
     while (!writer->stopping && change_queue_is_empty(&writer->waiting)) {
-        struct timespec at = time_in(IDLE_MS);
+        struct timespec at = thread_time_in(IDLE_MS);
         if (!writer->file.database || database_untidiness(writer->file.database) == 0) {
             pthread_cond_wait(&writer->woken, &writer->mutex);
-        } else if (wait_until(writer, &at) && change_queue_is_empty(&writer->waiting)) {
+        } else if (thread_wait_until(&writer->woken, &writer->mutex, &at) &&
+                   change_queue_is_empty(&writer->waiting)) {
             tidy(writer);
         }
     }
@@ -287,16 +271,12 @@ struct writer *writer_new(const char *path, const char *const *migrations, unsig
     if (!writer) {
         return NULL;
     }
-    pthread_condattr_t attributes;
     writer->file = (struct file){.path = path, .migrations = migrations, .schema = schema};
     change_queue_init(&writer->waiting);
     change_queue_init(&writer->writing);
     change_queue_init(&writer->finished);
     pthread_mutex_init(&writer->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&writer->woken, &attributes);
-    pthread_condattr_destroy(&attributes);
+    thread_condition_init(&writer->woken);
     writer->news_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (writer->news_fd < 0) {
         writer_free(writer);
