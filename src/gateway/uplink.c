@@ -191,10 +191,12 @@ static void rest_after(struct uplink *uplink, bool was_open, enum channel_end en
                        const struct why *why)
 {
     if (end == CHANNEL_END_AUTH) {
-        uplink_fail(uplink,
-                    "%s does not accept our TUNNEL_KEY, or does not know the gateway \"%s\": both "
-                    "sides need the same key",
-                    uplink->where, uplink->options.gateway_name);
+        uplink_fail(
+            uplink,
+            "%s does not accept our TUNNEL_KEY, or does not know the gateway \"%s\": both "
+            "sides need the same key (pamctl gateway list, on the VPS, says which it knows; "
+            "add and rotate print a new join string)",
+            uplink->where, uplink->options.gateway_name);
     } else if (was_open) {
         uplink_fail(uplink, "lost the connection to %s: %s", uplink->where, why->text);
     } else {

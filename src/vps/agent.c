@@ -284,6 +284,7 @@ static int start_gateways(struct agent *agent, struct why *why)
         .log = agent->log,
         .settings = agent->settings,
         .store = agent->store,
+        .audit = agent->audit,
         .events = sessions_gateway_events(agent->sessions),
     };
     int err = gateways_new(&options, &agent->gateways, why);

@@ -10,7 +10,8 @@ import agents
 import pytest
 from archive import DIST, FOLDER, PREFIX, PROGRAMS, REPOSITORY, STATIC, TARGET, VERSION, program
 
-LINKED = {"sqlite3", "mbedtls", "curl", "libuv1", "jansson", "libyaml", "libseccomp", "ca-certificates"}
+LINKED = {"sqlite3", "mbedtls", "curl", "libuv1", "jansson", "libyaml", "qrencode", "libseccomp",
+          "ca-certificates"}
 LINKED |= {"musl"} if STATIC else set()
 CONTENTS = {
     "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "sbom.cdx.json", "install.sh",

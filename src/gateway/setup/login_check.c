@@ -66,8 +66,8 @@ static int say_auth(const struct login_check *check)
     return why_set(check->why, -EACCES,
                    "%s does not accept the key, or does not know the gateway \"%s\": if the key is "
                    "new, have vps-agent read it (sudo pamctl reload there); otherwise make a new "
-                   "join string there with vps-agent "
-                   "--invite %s",
+                   "join string there with pamctl gateway add or rotate, or with vps-agent "
+                   "--invite %s if its key is in TUNNEL_KEY",
                    check->where, check->request->gateway_name, check->request->gateway_name);
 }
 

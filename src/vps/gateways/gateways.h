@@ -18,8 +18,10 @@
 #include "base/net.h"
 #include "base/why.h"
 #include "control/message.h"
+#include "vps/audit/audit.h"
 #include "vps/gateways/attendance.h"
 #include "vps/gateways/keyring.h"
+#include "vps/grant/owner.h"
 #include "vps/settings/settings.h"
 
 enum {
@@ -55,6 +57,7 @@ struct gateways_options {
     const struct log *log;
     const struct vps_settings *settings;
     struct store *store; /* keys that were added, and which have been used; may be NULL */
+    struct audit *audit; /* may be NULL */
     struct gateways_events events;
 };
 
@@ -72,20 +75,18 @@ void gateways_free(struct gateways *gateways);
 /*
  * A gateway may log in from now on, with this key: as keyring_add(). With gateways_rotate() it may
  * log in with this one as well, and once it has, with this one only: as keyring_rotate(). It stays
- * online meanwhile.
+ * online meanwhile. `by` says so, for the records.
  */
 int gateways_add(struct gateways *gateways, const struct keyring_entry *entry,
-                 statement_done_fn done, void *arg, struct why *why);
+                 const struct owner *by, struct why *why);
 int gateways_rotate(struct gateways *gateways, const struct keyring_entry *entry,
-                    statement_done_fn done, void *arg, struct why *why);
+                    const struct owner *by, struct why *why);
 /*
  * Its key is gone, and it is offline at once; if no other key lets it in, it is removed. As
  * keyring_remove().
  */
-int gateways_expel(struct gateways *gateways, const char *name, statement_done_fn done, void *arg,
+int gateways_expel(struct gateways *gateways, const char *name, const struct owner *by,
                    struct why *why);
-/* Nobody is told any more of what this owner of a `done` has changed. */
-void gateways_detach(struct gateways *gateways, const void *arg);
 
 /*
  * The gateway for a target: by name, or the only one there is if name is empty.

@@ -69,6 +69,8 @@ void gateways_say_stranger(struct sieve *sieve, const char *cause, const struct 
 
 /* Which key they have shown, or will, may not be what it was: they have to begin anew. */
 void gateways_drop_unfinished(struct gateways *gateways);
+/* It is about to be offline: whoever keeps count of that hears of it, but for the events' owner. */
+void gateways_note_gone(const struct gateway *gateway, const char *why);
 
 /* ---- gateways_port ----------------------------------------------------------- */
 

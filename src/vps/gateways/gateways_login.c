@@ -187,6 +187,22 @@ static void note_key(struct gateway *gateway, int number)
     }
 }
 
+static void record(struct gateways *gateways, enum audit_event what, const char *name,
+                   const struct addr *from, const char *why)
+{
+    const struct audit_entry entry = {.what = what, .gateway = name, .address = from, .why = why};
+    audit_record(gateways->options.audit, &entry, NULL, NULL);
+}
+
+void gateways_note_gone(const struct gateway *gateway, const char *why)
+{
+    struct gateways *gateways = gateway->gateways;
+    const char *name = channel_peer_name(gateway->channel);
+    keyring_left(gateways->keyring, name);
+    attendance_left(&gateways->attendance, name, clock_ms());
+    record(gateways, AUDIT_GATEWAY_OFFLINE, name, &gateway->from, why);
+}
+
 static void on_opened(void *arg)
 {
     struct gateway *gateway = arg;
@@ -209,6 +225,7 @@ static void on_opened(void *arg)
     /* Only now, with the new one open: a sender always finds one of the two. */
     replace_older(gateway);
     attendance_came(&gateway->gateways->attendance, name, &gateway->from);
+    record(gateway->gateways, AUDIT_GATEWAY_ONLINE, name, &gateway->from, NULL);
     const struct gateways_events *events = &gateway->gateways->options.events;
     events->online(events->arg, channel_peer_name(gateway->channel));
 }
@@ -251,11 +268,12 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
         gateways->failure_count++;
         say_failure(gateways, &gateway->from, why->text);
     }
+    if (was_open) {
+        gateways_note_gone(gateway, why->text);
+    }
     gateways_count_false_start(gateways, gateway);
     gateways_remove(gateway);
     if (was_open) {
-        keyring_left(gateways->keyring, name);
-        attendance_left(&gateways->attendance, name, clock_ms());
         gateways->options.events.lost(gateways->options.events.arg, name);
     }
 }
