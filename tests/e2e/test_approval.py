@@ -1,6 +1,7 @@
 """Rules with `approvals`: others are asked in the chat, and what they say is what happens."""
 
 import contextlib
+import json
 import os
 import re
 import sqlite3
@@ -312,6 +313,36 @@ def test_a_reason_is_kept_where_nobody_has_to_approve(world, target):
     world.api.wait_message(lambda m: m.code and m.code[0].startswith("ssh "), PATIENCE, since, ASKER)
     world.vps.wait_log("session .*: why: the backup")
     world.close_all()
+
+
+def records(world, words):
+    """Of these events: word, session, by, and what the body has besides, once there are that many."""
+    def look():
+        connection = sqlite3.connect(world.state_dir / "state.db")
+        found = [{"what": what, "session": session, **json.loads(body)} for what, session, body in connection.execute(
+            "SELECT what, session, body FROM audit ORDER BY seq") if what in words]
+        connection.close()
+        return found if [r["what"] for r in found] == words else None
+    return eventually(look, f"records of {words}")
+
+
+def test_it_is_all_recorded_under_the_sessions_id(world):
+    asking = Asking(world, "vault")
+    asking.press(BERT, "Approve")
+    asking.press(ANNA, "Approve")
+    session = use(world, asking.card)
+    world.close_all()
+    Asking(world).press(ADMIN, "Deny")
+    asking = Asking(world)
+    press(world, ASKER, asking.card, "Withdraw")
+    found = records(world, ["approval.asked", "approval.given", "approval.given", "approval.asked", "approval.refused",
+                            "approval.asked", "approval.withdrawn"])
+    assert {r["session"] for r in found[:3]} == {session["id"]}
+    assert (found[0]["name"], found[0]["text"], found[0]["count"]) == ("carl", "printer", 2)
+    assert [(r["by_name"], r["by"], r["count"]) for r in found[1:3]] == [("bert", "telegram:51", 1), ("anna", "telegram:50", 2)]
+    assert found[4]["by_name"] == "root" and found[6]["by_name"] == "carl"
+    opened = records(world, ["session.asked", "session.opened", "session.ended", "session.asked", "session.asked"])
+    assert opened[0]["text"] == "printer" and opened[1]["session"] == session["id"]
 
 
 def kept(world):

@@ -47,7 +47,22 @@ def test_vps_agent_needs_no_key(value):
     assert "pamctl gateway" not in check("vps-agent", VPS).stdout
 
 
-@pytest.mark.parametrize("name", ["VPS_HOST", "TUNNEL_KEY"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_gateway_agent_needs_no_key(value, folder):
+    result = check("gateway-agent", {**GATEWAY, "TUNNEL_KEY": value, "GATEWAY_NAME": "office", "STATE_DIR": str(folder)})
+    assert result.returncode == 0 and f"gateway office will ask to be paired, and keep its key in {folder}" in result.stdout
+    assert "paired" not in check("gateway-agent", GATEWAY).stdout
+
+
+def test_an_empty_file_is_no_key_and_a_name_like_a_code_cannot_be_paired(folder):
+    (folder / "key").write_text("")
+    settings = {**GATEWAY, "TUNNEL_KEY": None, "TUNNEL_KEY_FILE": str(folder / "key"), "STATE_DIR": str(folder / "state")}
+    assert "will ask to be paired" in check("gateway-agent", settings).stdout
+    settings["GATEWAY_NAME"] = "482913"
+    assert "GATEWAY_NAME" in refused(check("gateway-agent", settings), "482913")
+
+
+@pytest.mark.parametrize("name", ["VPS_HOST"])
 def test_gateway_agent_names_what_is_missing(name):
     refused(check("gateway-agent", {**GATEWAY, name: None}), name)
 
@@ -384,10 +399,10 @@ def test_secrets_in_files_are_the_first_line_without_blanks(folder, content):
     assert check("gateway-agent", {**GATEWAY, "TUNNEL_KEY": None, "TUNNEL_KEY_FILE": folder / "key"}).returncode == 0
 
 
-@pytest.mark.parametrize("kind", ["absent", "a folder", "empty", "a blank line", "too long"])
+@pytest.mark.parametrize("kind", ["absent", "a folder", "a blank line", "too long"])
 def test_a_secret_file_that_cannot_be_used_is_named(folder, kind):
     path = folder / "key"
-    {"absent": lambda: None, "a folder": path.mkdir, "empty": path.touch,
+    {"absent": lambda: None, "a folder": path.mkdir,
      "a blank line": lambda: path.write_text(f"  \n{KEY}\n"), "too long": lambda: path.write_text(KEY * 200)}[kind]()
     line = refused(check("gateway-agent", {**GATEWAY, "TUNNEL_KEY": None, "TUNNEL_KEY_FILE": path}), "TUNNEL_KEY_FILE")
     assert str(path) in line

@@ -329,7 +329,7 @@ static void one_no_is_enough(void **state)
 {
     (void)state;
     enum hold_state fate;
-    char id[HOLD_ID_SIZE + 1];
+    char id[SESSION_ID_SIZE + 1];
     struct hold_view view;
     put_on_hold(CARL, "two");
     hold_view(hold, &view);

@@ -22,6 +22,7 @@
 #include "base/timer.h"
 #include "vps/consent/approver.h"
 #include "vps/consent/hold_run.h"
+#include "vps/consent/holds_audit.h"
 #include "vps/consent/patience.h"
 
 enum { FATES_MAX = 64 };
@@ -36,7 +37,7 @@ struct holds {
     struct hold_watcher watchers[HOLD_WATCHERS_MAX];
     unsigned watcher_count;
     struct {
-        char id[HOLD_ID_SIZE + 1];
+        char id[SESSION_ID_SIZE + 1];
         enum hold_state state;
     } fates[FATES_MAX]; /* of the latest, in a ring */
     unsigned next_fate;
@@ -70,6 +71,7 @@ static void tell(struct holds *holds, struct hold *hold, struct hold_event event
     hold_view(hold, &view);
     event.hold = hold;
     event.view = &view;
+    holds_audit(holds->options.audit, holds->options.people, &event);
     for (unsigned i = 0; i < holds->watcher_count; i++) {
         holds->watchers[i].event(holds->watchers[i].arg, &event);
     }
@@ -223,7 +225,7 @@ void holds_settings_changed(struct holds *holds)
 {
     struct hold *hold = holds_next(holds, NULL), *next;
     for (; hold; hold = next) {
-        char id[HOLD_ID_SIZE + 1];
+        char id[SESSION_ID_SIZE + 1];
         struct hold_view view;
         next = holds_next(holds, hold);
         hold_view(hold, &view);
@@ -407,6 +409,7 @@ static int ask_for(struct holds *holds, const struct session_request *request,
     int factor = check_factor(holds, &resolved, why);
     if (factor == 0 && resolved.needed.approvals == 0) {
         typed.given = resolved.given;
+        typed.again = true; /* that it was asked for is told already */
         typed.again = true;
         return sessions_open(holds->options.sessions, &typed, ret_session, why);
     }
