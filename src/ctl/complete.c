@@ -197,9 +197,15 @@ static void offer_of_agent(const struct completion *completion, const struct lin
     size_t index;
     json_t *entry;
     bool of_gateways = kind == ARGUMENT_GATEWAY;
-    const char *list = kind == ARGUMENT_KNOWN ? "known" : of_gateways ? "gateways" : "sessions";
+    const char *list = kind == ARGUMENT_KNOWN    ? "known"
+                       : kind == ARGUMENT_PERSON ? "people"
+                       : of_gateways             ? "gateways"
+                                                 : "sessions";
     ask_path(line->socket_path, path, sizeof path);
-    json_t *request = json_pack("{s:s}", "command", of_gateways ? "gateway list" : list);
+    json_t *request = json_pack("{s:s}", "command",
+                                of_gateways               ? "gateway list"
+                                : kind == ARGUMENT_PERSON ? "totp list"
+                                                          : list);
     json_t *reply = ask_anyhow(path, request);
     json_array_foreach(json_object_get(reply, list), index, entry)
     {
@@ -207,6 +213,10 @@ static void offer_of_agent(const struct completion *completion, const struct lin
             offer_id(completion, entry);
         } else if (kind == ARGUMENT_KNOWN) {
             completion_offer(completion, text_of(entry, "address"), text_of(entry, "owner"));
+        } else if (kind == ARGUMENT_PERSON) {
+            bool enrolled = json_is_true(json_object_get(entry, "enrolled"));
+            completion_offer(completion, text_of(entry, "person"),
+                             enrolled ? "has a second factor" : "has no second factor");
         } else if (of_gateways) {
             offer_gateway(completion, entry);
         } else if (strcmp(text_of(entry, "id"), line->args[0]) == 0) {
