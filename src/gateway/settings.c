@@ -104,6 +104,8 @@ static const char *const OF_VPS[] = {
     "TELEGRAM_TOKEN",
     "ALLOWED_USERS",
     "POLICY_FILE",
+    "AUDIT_FULL",
+    "AUDIT_DAYS",
     "TELEGRAM_API_URL",
     "TELEGRAM_PROXY",
     "PORT_RANGE_START",
@@ -117,9 +119,12 @@ static const char *const OF_VPS[] = {
     "MAX_SESSIONS",
     "ADMIT",
     "MAX_SESSIONS_PER_USER",
+    "AUDIT_FULL",
+    "AUDIT_DAYS",
     "KNOWN_DAYS",
     "RDP_CLIPBOARD",
     "APPROVAL_TIMEOUT",
+    "FACTOR_MINUTES",
     NULL,
 };
 

@@ -276,7 +276,8 @@ static int start_holds(struct agent *agent, struct why *why)
                                           .log = agent->log,
                                           .settings = agent->settings,
                                           .people = agent->people,
-                                          .sessions = agent->sessions};
+                                          .sessions = agent->sessions,
+                                          .audit = agent->audit};
     int err = holds_new(&options, &agent->holds);
     return err < 0 ? why_set(why, err, "cannot keep requests on hold: %s", strerror(-err)) : 0;
 }
@@ -326,6 +327,7 @@ static int start_bot(struct agent *agent, struct why *why)
             .settings = agent->settings,
             .people = agent->people,
             .sessions = agent->sessions,
+            .holds = agent->holds,
             .transport = agent->transport,
             .refused = on_refused,
             .arg = agent,

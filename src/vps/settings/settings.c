@@ -208,6 +208,8 @@ static const struct setting GENERAL[] = {
      .min = 0, .max = 36500},
     {"APPROVAL_TIMEOUT", "600", "seconds, 1 to 86400", &SETTING_NUMBER, FIELD(approval_timeout),
      .min = 1, .max = DAY},
+    {"FACTOR_MINUTES", "15", "minutes, 1 to 1440, or 0 for none", &SETTING_NUMBER,
+     FIELD(factor_minutes), .min = 0, .max = 1440},
     {"STATE_DIR", STATE_DIR_DEFAULT, "an absolute path of at most 90 characters", &SETTING_FOLDER,
      FIELD(state_dir), .max = STATE_DIR_MAX, .at_start = true},
     {"RDP_CLIPBOARD", "off", "on or off: whether .rdp files share the clipboard", &SETTING_SWITCH,
