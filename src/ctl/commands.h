@@ -34,6 +34,7 @@ enum argument_kind {
     ARGUMENT_KNOWN,
     ARGUMENT_GATEWAY, /* one whose key was added here */
     ARGUMENT_NAME,    /* a new one: there is nothing to offer */
+    ARGUMENT_CODE,    /* of the gateway that asks to be paired; its log has it, not the VPS */
     ARGUMENT_COMMAND
 };
 

@@ -20,7 +20,7 @@ CONTENTS = {
     "man/vps-agent.8", "man/gateway-agent.8", "man/pamctl.1",
     "systemd/pamtunnel-vps.service", "systemd/pamtunnel-gateway.service", "sysusers/pamtunnel.conf",
     "openrc/pamtunnel-vps", "openrc/pamtunnel-gateway", "openwrt/pamtunnel-gateway",
-    "logrotate/pamtunnel",
+    "logrotate/pamtunnel", "prometheus/pamtunnel.rules.yml", "grafana/pamtunnel.json",
     "bbr/sysctl.d/90-pamtunnel-bbr.conf", "bbr/modules-load.d/pamtunnel-bbr.conf",
 }
 CONTENTS |= {f"completions/{name.format(program)}" for program in PROGRAMS for name in ("bash/{}", "zsh/_{}", "fish/{}.fish")}

@@ -19,6 +19,7 @@
 #include "base/cooldown.h"
 #include "base/sieve.h"
 #include "base/timer.h"
+#include "vps/chat/approvals.h"
 #include "vps/chat/button.h"
 #include "vps/chat/cards.h"
 #include "vps/chat/command.h"
@@ -49,6 +50,7 @@ struct bot {
     struct readers readers;
     struct expired *expired;
     struct gateway_news *gateway_news;
+    struct approvals *approvals;
     char name[BOT_NAME_MAX + 1];
     struct cooldown strangers, only_text; /* who was told so, by person */
     struct sieve *ignored;                /* log lines, by the person ignored or refused */
@@ -316,6 +318,7 @@ static int make_parts(struct bot *bot)
                                               .settings = options->settings,
                                               .people = options->people,
                                               .sessions = options->sessions,
+                                              .holds = options->holds,
                                               .transport = options->transport,
                                               .cards = &bot->cards,
                                               .readers = &bot->readers,
@@ -326,10 +329,11 @@ static int make_parts(struct bot *bot)
     bot->expired = expired_new(options->loop, options->log, options->transport);
     bot->conversation.sieve = bot->ignored;
     bot->conversation.opening = opening_new(&bot->conversation);
+    bot->approvals = approvals_new(&bot->conversation);
     bot->conversation.lists = session_lists_new(&bot->conversation);
     bot->gateway_news = gateway_news_new(&bot->conversation);
     return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
-                   bot->conversation.lists && bot->gateway_news
+                   bot->approvals && bot->conversation.lists && bot->gateway_news
                ? 0
                : -ENOMEM;
 }
@@ -394,6 +398,7 @@ void bot_free(struct bot *bot)
         return;
     }
     sessions_unwatch(bot->options.sessions, bot);
+    approvals_free(bot->approvals);
     cards_free(&bot->cards);
     timer_free(bot->stop_timer);
     sieve_free(bot->ignored);
