@@ -25,6 +25,7 @@
 #include "vps/chat/command.h"
 #include "vps/chat/conversation.h"
 #include "vps/chat/expired.h"
+#include "vps/chat/gateway_news.h"
 #include "vps/chat/opening.h"
 #include "vps/chat/panic.h"
 #include "vps/chat/readers.h"
@@ -48,6 +49,7 @@ struct bot {
     struct cards cards;
     struct readers readers;
     struct expired *expired;
+    struct gateway_news *gateway_news;
     struct approvals *approvals;
     char name[BOT_NAME_MAX + 1];
     struct cooldown strangers, only_text; /* who was told so, by person */
@@ -284,6 +286,7 @@ static void on_idle(void *arg)
 static void on_session(void *arg, const struct session_event *event)
 {
     struct bot *bot = arg;
+    gateway_news_hear(bot->gateway_news, event);
     if (event->session) {
         cards_update(&bot->cards, event->session);
     }
@@ -328,8 +331,9 @@ static int make_parts(struct bot *bot)
     bot->conversation.opening = opening_new(&bot->conversation);
     bot->approvals = approvals_new(&bot->conversation);
     bot->conversation.lists = session_lists_new(&bot->conversation);
+    bot->gateway_news = gateway_news_new(&bot->conversation);
     return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
-                   bot->approvals && bot->conversation.lists
+                   bot->approvals && bot->conversation.lists && bot->gateway_news
                ? 0
                : -ENOMEM;
 }
@@ -399,6 +403,7 @@ void bot_free(struct bot *bot)
     timer_free(bot->stop_timer);
     sieve_free(bot->ignored);
     expired_free(bot->expired);
+    gateway_news_free(bot->gateway_news);
     opening_free(bot->conversation.opening);
     session_lists_free(bot->conversation.lists);
     free(bot);
