@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "ctl/show.h"
 #include "ctl/show_gateways.h"
+#include "ctl/show_users.h"
 #include "shared/kind.h"
 
 #define ID                                  \
@@ -40,6 +41,11 @@ static const struct command COMMANDS[] = {
      {{"NAME", "gateway", ARGUMENT_GATEWAY, false}}, OPTION_VALID, show_gateway_rotated},
     {"gateway remove", "cut a gateway off: its key and its sessions end",
      {{"NAME", "gateway", ARGUMENT_GATEWAY, false}}, 0, show_gateway_removed},
+    {"user list", "who is let in through the chat, and who is invited", {{0}}, 0, show_user_list},
+    {"user invite", "print a link, and a QR code, for one person to come in by",
+     {{"NAME", "user", ARGUMENT_USER, false}}, 0, show_user_invited},
+    {"user remove", "take away what an invitation gave: their sessions end",
+     {{"NAME", "user", ARGUMENT_USER, false}}, 0, show_user_removed},
     {"reload", "read the settings again, and say what changed; ends no session", {{0}}, 0,
      show_reloaded},
     {"drain", "before a restart: open no new sessions, and wait for the rest", {{0}},

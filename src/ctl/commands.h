@@ -34,6 +34,7 @@ enum argument_kind {
     ARGUMENT_KNOWN,
     ARGUMENT_GATEWAY, /* one whose key was added here */
     ARGUMENT_NAME,    /* a new one: there is nothing to offer */
+    ARGUMENT_USER,    /* somebody of the chat */
     ARGUMENT_COMMAND
 };
 

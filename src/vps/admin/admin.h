@@ -23,6 +23,7 @@ struct admin_options {
     uv_loop_t *loop;
     const struct log *log;
     const struct vps_settings *settings;
+    struct people *people;
     struct sessions *sessions;
     struct audit *audit; /* may be NULL */
     struct gateways *gateways;

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "vps/admin/admin_gateways.h"
 #include "vps/admin/admin_reply.h"
+#include "vps/admin/admin_users.h"
 #include "vps/grant/rdpfile.h"
 #include "vps/session/sessions_run.h"
 
@@ -382,6 +383,9 @@ static const struct {
     {"gateway add", admin_gateway_add},
     {"gateway rotate", admin_gateway_rotate},
     {"gateway remove", admin_gateway_remove},
+    {"user list", admin_user_list},
+    {"user invite", admin_user_invite},
+    {"user remove", admin_user_remove},
     {"keys", do_keys},
     {"reload", do_reload},
     {"panic", do_panic},

@@ -50,6 +50,13 @@ static const char *const MIGRATIONS[] = {
     "CREATE TABLE lockdown("
     "    id INTEGER NOT NULL PRIMARY KEY CHECK(id = 1), by TEXT NOT NULL, since INTEGER NOT NULL)"
     "    STRICT;",
+    /* People who were let in through an invitation, and invitations, by the hash of their token. */
+    "CREATE TABLE member("
+    "    account TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, since INTEGER NOT NULL,"
+    "    by TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE invitation("
+    "    hash TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, until INTEGER NOT NULL,"
+    "    by TEXT NOT NULL, opened_by TEXT NOT NULL) STRICT, WITHOUT ROWID;",
 };
 
 char *state_path(const char *state_dir, char *dst)
