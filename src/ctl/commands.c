@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "ctl/show.h"
+#include "ctl/show_applicants.h"
 #include "ctl/show_gateways.h"
 #include "ctl/show_users.h"
 #include "shared/kind.h"
@@ -11,6 +12,16 @@
 #define ID                                  \
     {                                       \
         "ID", "session", ARGUMENT_ID, false \
+    }
+
+/* "482913", "482 913" in quotes, or as two words. */
+#define CODE                                 \
+    {                                        \
+        "CODE", "code", ARGUMENT_CODE, false \
+    }
+#define CODE_REST                           \
+    {                                       \
+        "REST", "rest", ARGUMENT_NAME, true \
     }
 
 /* Of a command that opens a session, by what that gives its user. */
@@ -34,6 +45,14 @@ static const struct command COMMANDS[] = {
     {"known", "the addresses that are let in without asking", {{0}}, 0, show_known},
     {"forget", "ask again about clients from there",
      {{"ADDRESS", "address", ARGUMENT_KNOWN, false}}, 0, show_forgotten},
+    {"gateway pair", "hear gateways without a key that ask to be paired, for ten minutes", {{0}}, 0,
+     show_gateway_pending},
+    {"gateway pending", "the gateway that asks to be paired, and the code it shows", {{0}}, 0,
+     show_gateway_pending},
+    {"gateway accept", "let in the gateway whose own log shows this code", {CODE, CODE_REST}, 0,
+     show_gateway_accepted},
+    {"gateway deny", "refuse the gateway that shows this code", {CODE, CODE_REST}, 0,
+     show_gateway_denied},
     {"gateway list", "the gateways that may log in, and their keys", {{0}}, 0, show_gateway_list},
     {"gateway add", "let a new gateway log in, and print its join string",
      {{"NAME", "gateway", ARGUMENT_NAME, false}}, OPTION_VALID, show_gateway_added},

@@ -230,7 +230,7 @@ static void offer_argument(const struct completion *completion, const struct lin
     enum argument_kind kind = line->command->args[line->count].kind;
     if (kind == ARGUMENT_COMMAND) {
         offer_commands(completion);
-    } else if (kind != ARGUMENT_TARGET && kind != ARGUMENT_NAME) {
+    } else if (kind != ARGUMENT_TARGET && kind != ARGUMENT_NAME && kind != ARGUMENT_CODE) {
         offer_of_agent(completion, line, kind);
     }
 }

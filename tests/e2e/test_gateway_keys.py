@@ -357,7 +357,7 @@ def test_without_the_file_gateways_have_to_be_added_again():
             (world.state_dir / name).unlink(missing_ok=True)
         world.vps.start()
         world.vps.wait_log("is damaged: it is kept as")
-        assert world.vps.count_log("no gateway can log in yet") == 2
+        eventually(lambda: world.vps.count_log("no gateway can log in yet") == 2, "it says so again")
         start_joined(world, add(world, "home"))
 
 

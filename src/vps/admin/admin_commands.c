@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "vps/admin/admin_applicants.h"
 #include "vps/admin/admin_gateways.h"
 #include "vps/admin/admin_reply.h"
 #include "vps/admin/admin_users.h"
@@ -379,6 +380,10 @@ static const struct {
     {"drain", do_drain},
     {"known", do_known},
     {"forget", do_forget},
+    {"gateway pair", admin_gateway_pair},
+    {"gateway pending", admin_gateway_pending},
+    {"gateway accept", admin_gateway_accept},
+    {"gateway deny", admin_gateway_deny},
     {"gateway list", admin_gateway_list},
     {"gateway add", admin_gateway_add},
     {"gateway rotate", admin_gateway_rotate},

@@ -19,6 +19,7 @@
 #include "base/why.h"
 #include "control/message.h"
 #include "vps/audit/audit.h"
+#include "vps/gateways/applicants.h"
 #include "vps/gateways/attendance.h"
 #include "vps/gateways/keyring.h"
 #include "vps/grant/owner.h"
@@ -35,6 +36,9 @@ enum {
     GATEWAYS_FALSE_STARTS_PER_PARTY = 16,
     GATEWAYS_FALSE_STARTS_PER_NETWORK = 64,
     GATEWAYS_PER_SHARED_KEY = 16, /* online with a key that has no name */
+    /* Handshakes of those that have no key, at once and one more in each of these times. */
+    GATEWAYS_STRANGERS = 32,
+    GATEWAYS_STRANGERS_REFILL_MS = 50,
 };
 
 struct gateways;
@@ -117,6 +121,9 @@ const struct attendance *gateways_attendance(const struct gateways *gateways);
 
 /* Connections at the control port that ended without a login, and were no look. */
 uint64_t gateways_failures(const struct gateways *gateways);
+
+/* Those that have no key and ask to be paired. */
+struct applicants *gateways_applicants(const struct gateways *gateways);
 
 /* The keys with which they log in. */
 const struct keyring *gateways_keyring(const struct gateways *gateways);

@@ -24,7 +24,7 @@ static void shut_out(struct gateway *gateway, const char *text)
 void gateways_drop_unfinished(struct gateways *gateways)
 {
     list_each (struct gateway, g, &gateways->list, home) {
-        if (!g->open) {
+        if (!g->open && !g->met) {
             gateways_remove(g);
         }
     }
@@ -77,6 +77,17 @@ int gateways_rotate(struct gateways *gateways, const struct keyring_entry *entry
     int err = keyring_rotate(gateways->keyring, entry, why);
     if (err == 0) {
         record(gateways, AUDIT_GATEWAY_ROTATED, entry->gateway, by);
+        keys_changed(gateways, "this gateway has another key now", "");
+    }
+    return err;
+}
+
+int gateways_keep(struct gateways *gateways, const struct keyring_entry *entry, struct why *why)
+{
+    bool has = keyring_has_own(gateways->keyring, entry->gateway);
+    int err = has ? keyring_rotate(gateways->keyring, entry, why)
+                  : keyring_add(gateways->keyring, entry, why);
+    if (err == 0) {
         keys_changed(gateways, "this gateway has another key now", "");
     }
     return err;

@@ -26,11 +26,26 @@ _Static_assert((int)GATEWAYS_MAX <= (int)SIEVE_CAUSES_MAX, "keys");
 
 /* ---- keys ----------------------------------------------------------------- */
 
+/* Each costs a key exchange, and anybody can ask for one: beyond that, none is taken. */
+static int key_of_strangers(struct gateways *gateways, unsigned nth,
+                            uint8_t ret_key[CRYPTO_KEY_SIZE])
+{
+    if (nth > 0 || !bucket_take(&gateways->strangers, GATEWAYS_STRANGERS,
+                                GATEWAYS_STRANGERS_REFILL_MS, clock_ms())) {
+        return -ENOENT;
+    }
+    memcpy(ret_key, TLS_STRANGER_KEY, CRYPTO_KEY_SIZE);
+    return 0;
+}
+
 /* tls_key_fn */
 int gateways_key_of(void *arg, const char *identity, unsigned nth, uint8_t ret_key[CRYPTO_KEY_SIZE])
 {
-    const struct gateways *gateways = arg;
+    struct gateways *gateways = arg;
     struct keyring_view view;
+    if (strcmp(identity, TLS_STRANGER) == 0) {
+        return key_of_strangers(gateways, nth, ret_key);
+    }
     int number = keyring_find(gateways->keyring, identity, nth);
     if (number < 0) {
         return number;
@@ -75,10 +90,11 @@ void gateways_say_stranger(struct sieve *sieve, const char *cause, const struct 
     sieve_log(sieve, cause, LOG_WARN, "control port: %s: %s", addr_host_text(from, host), text);
 }
 
-static void say_failure(struct gateways *gateways, const struct addr *from, const char *text)
+void gateways_say_failure(struct gateways *gateways, const struct addr *from, const char *text)
 {
     char network[NETWORK_TEXT_MAX], cause[NETWORK_TEXT_MAX + 32];
     snprintf(cause, sizeof cause, "control port: %s", origin_network_text(from, network));
+    gateways->failure_count++;
     gateways_say_stranger(gateways->failures, cause, from, text);
 }
 
@@ -230,12 +246,34 @@ static void on_opened(void *arg)
     events->online(events->arg, channel_peer_name(gateway->channel));
 }
 
+/* Without a key it is told whether it would be heard. */
+static void look_for_stranger(const struct gateway *gateway, struct message_goodbye *ret_answer)
+{
+    struct text text = text_over(ret_answer->text, sizeof ret_answer->text);
+    struct why why = {""};
+    if (applicants_would_hear(gateway->gateways->applicants, &gateway->from, &why) < 0) {
+        ret_answer->reason = GOODBYE_UNPAIRED;
+        text_add(&text, "%s", why.text);
+    }
+}
+
+static void on_met(void *arg)
+{
+    struct gateway *gateway = arg;
+    gateway->met = true;
+    applicants_meet(gateway->gateways->applicants, gateway->channel, &gateway->from);
+}
+
 static void on_looked(void *arg, struct message_goodbye *ret_answer)
 {
     struct gateway *gateway = arg;
     struct gateways *gateways = gateway->gateways;
     const char *name = channel_peer_name(gateway->channel);
     char from[ADDR_TEXT_MAX];
+    if (channel_peer_is_stranger(gateway->channel)) {
+        look_for_stranger(gateway, ret_answer);
+        return;
+    }
     say(gateways, LOG_INFO, name, "asked from %s whether it would be let in",
         addr_text(&gateway->from, from));
     bool is_online = gateways_find(gateways, name) != NULL;
@@ -248,6 +286,10 @@ static void on_received(void *arg, const struct message *message)
 {
     struct gateway *gateway = arg;
     const struct gateways_events *events = &gateway->gateways->options.events;
+    if (gateway->met) {
+        applicants_take(gateway->gateways->applicants, gateway->channel, message);
+        return;
+    }
     events->received(events->arg, channel_peer_name(gateway->channel), message);
 }
 
@@ -262,11 +304,12 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
 
     if (was_open) {
         say(gateways, LOG_WARN, name, "offline: %s", why->text);
+    } else if (gateway->met) {
+        applicants_lost(gateways->applicants, gateway->channel);
     } else if (end == CHANNEL_END_VERSION) {
         say(gateways, LOG_ERROR, name, "%s", why->text);
     } else if (channel_peer_goodbye(gateway->channel) != GOODBYE_LOOK) {
-        gateways->failure_count++;
-        say_failure(gateways, &gateway->from, why->text);
+        gateways_say_failure(gateways, &gateway->from, why->text);
     }
     if (was_open) {
         gateways_note_gone(gateway, why->text);
@@ -279,4 +322,9 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
 }
 
 const struct channel_events GATEWAY_CHANNEL_EVENTS = {
-    .opened = on_opened, .received = on_received, .looked = on_looked, .closed = on_closed};
+    .opened = on_opened,
+    .received = on_received,
+    .closed = on_closed,
+    .looked = on_looked,
+    .met = on_met,
+};
