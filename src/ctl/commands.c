@@ -7,6 +7,7 @@
 #include "ctl/show_applicants.h"
 #include "ctl/show_gateways.h"
 #include "ctl/show_totp.h"
+#include "ctl/show_users.h"
 #include "shared/kind.h"
 
 #define PERSON                                   \
@@ -70,6 +71,11 @@ static const struct command COMMANDS[] = {
     {"totp remove", "take somebody's second factor away", {PERSON}, 0, show_totp_removed},
     {"totp unlock", "let somebody try again who gave too many wrong codes", {PERSON}, 0,
      show_totp_unlocked},
+    {"user list", "who is let in through the chat, and who is invited", {{0}}, 0, show_user_list},
+    {"user invite", "print a link, and a QR code, for one person to come in by",
+     {{"NAME", "user", ARGUMENT_USER, false}}, 0, show_user_invited},
+    {"user remove", "take away what an invitation gave: their sessions end",
+     {{"NAME", "user", ARGUMENT_USER, false}}, 0, show_user_removed},
     {"reload", "read the settings again, and say what changed; ends no session", {{0}}, 0,
      show_reloaded},
     {"drain", "before a restart: open no new sessions, and wait for the rest", {{0}},

@@ -20,6 +20,7 @@
 #include "vps/admin/admin_factors.h"
 #include "vps/admin/admin_gateways.h"
 #include "vps/admin/admin_reply.h"
+#include "vps/admin/admin_users.h"
 #include "vps/grant/rdpfile.h"
 #include "vps/session/sessions_run.h"
 
@@ -392,6 +393,9 @@ static const struct {
     {"totp list", admin_totp_list},
     {"totp remove", admin_totp_remove},
     {"totp unlock", admin_totp_unlock},
+    {"user list", admin_user_list},
+    {"user invite", admin_user_invite},
+    {"user remove", admin_user_remove},
     {"keys", do_keys},
     {"reload", do_reload},
     {"panic", do_panic},
