@@ -21,12 +21,15 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "base/crypto.h"
+#include "base/journal.h"
 #include "base/notify.h"
 #include "base/signals.h"
 #include "control/tls.h"
 #include "shared/monitor.h"
 #include "shared/program.h"
 #include "vps/admin/admin.h"
+#include "vps/audit/audit.h"
 #include "vps/chat/bot.h"
 #include "vps/consent/holds.h"
 #include "vps/figures/figures.h"
@@ -48,6 +51,8 @@ struct agent {
     struct signals *signals;
     int reserved; /* STATE_DIR is ours */
     struct store *store;
+    struct journal *journal; /* NULL: there is none */
+    struct audit *audit;
     struct people *people;
     struct sessions *sessions;
     struct holds *holds;
@@ -64,6 +69,41 @@ struct agent {
     struct why why;
 };
 
+/* ---- what is recorded of it ------------------------------------------------- */
+
+static void record(struct agent *agent, enum audit_event what, const char *text, const char *why)
+{
+    const struct audit_entry entry = {.what = what, .text = text, .why = why};
+    audit_record(agent->audit, &entry, NULL, NULL);
+}
+
+/* Which policy is in force, by the hash of its file. */
+static void record_policy(struct agent *agent)
+{
+    const struct policy *policy = agent->settings->policy_file.policy;
+    uint8_t hash[CRYPTO_HASH_SIZE];
+    char hex[2 * CRYPTO_HASH_SIZE + 1];
+    size_t len;
+    if (policy) {
+        const char *source = document_source(policy->document, &len);
+        crypto_hash(&(struct crypto_piece){source, len}, 1, hash);
+        crypto_hex(hash, sizeof hash, hex);
+        record(agent, AUDIT_POLICY_LOADED, hex, NULL);
+    }
+}
+
+static void record_changes(struct agent *agent, const struct changes *changes)
+{
+    static const char *const POLICY[] = {"POLICY_FILE", NULL};
+    char sentence[512];
+    struct text text = text_over(sentence, sizeof sentence);
+    changes_say(changes, &text);
+    record(agent, AUDIT_SETTINGS_RELOADED, sentence, NULL);
+    if (changes_have(changes, POLICY)) {
+        record_policy(agent);
+    }
+}
+
 /* ---- stopping ------------------------------------------------------------- */
 
 /* The second half, when the bot has said what there was to say. */
@@ -75,10 +115,12 @@ static void finish(void *arg)
     holds_free(agent->holds);
     sessions_free(agent->sessions);
     store_stop(agent->store);
+    audit_free(agent->audit);
     agent->bot = NULL;
     agent->transport = NULL;
     agent->holds = NULL;
     agent->sessions = NULL;
+    agent->audit = NULL;
 }
 
 /* Ends everything in order; the loop returns when the last handle is gone. */
@@ -97,6 +139,7 @@ static void stop(struct agent *agent)
         sessions_end_all(agent->sessions);
         sessions_use_gateways(agent->sessions, NULL);
     }
+    record(agent, AUDIT_AGENT_STOPPED, NULL, agent->err < 0 ? agent->why.text : NULL);
     admin_free(agent->admin);
     monitor_free(agent->monitor);
     figures_free(agent->figures);
@@ -169,7 +212,10 @@ static int renew(void *arg, struct changes *ret_changes, struct why *why)
                                  .gateways = agent->gateways};
     char status[STATUS_MAX];
     int err = reload_run(&parts, ret_changes, why);
-    if (err == 0) {
+    if (err < 0) {
+        record(agent, AUDIT_SETTINGS_RELOADED, NULL, why->text);
+    } else {
+        record_changes(agent, ret_changes);
         say_what_it_does(agent, status, sizeof status);
         say_doubts(agent);
         say_keys(agent);
@@ -213,6 +259,7 @@ static int confine(struct agent *agent, struct why *why)
     int err = state_reserve(settings->state_dir, agent->log, &agent->reserved, why);
     if (err == 0) {
         agent->metrics = monitor_open(settings->common.metrics_listen, agent->log);
+        agent->journal = journal_open(JOURNAL_PATH);
         program_confine(&VPS_VOCABULARY, agent->env_file, &settings->common, rules, agent->log,
                         &agent->notify);
     }
@@ -252,6 +299,7 @@ static int new_telegram(struct agent *agent)
         .loop = &agent->loop,
         .log = agent->log,
         .store = agent->store,
+        .audit = agent->audit,
         .state_dir = agent->settings->state_dir,
         .api_url = agent->settings->telegram_api_url,
         .token = agent->settings->telegram_token,
@@ -273,6 +321,7 @@ static int start_bot(struct agent *agent, struct why *why)
             .settings = agent->settings,
             .people = agent->people,
             .sessions = agent->sessions,
+            .audit = agent->audit,
             .transport = agent->transport,
             .refused = on_refused,
             .arg = agent,
@@ -289,6 +338,7 @@ static int start_admin(struct agent *agent, struct why *why)
         .log = agent->log,
         .settings = agent->settings,
         .sessions = agent->sessions,
+        .audit = agent->audit,
         .gateways = agent->gateways,
         .bot = agent->bot,
         .reload = reload,
@@ -316,6 +366,25 @@ static int start_monitor(struct agent *agent, struct why *why)
     return err < 0 ? why_set(why, err, "cannot serve METRICS_LISTEN: %s", strerror(-err)) : 0;
 }
 
+static int start_audit(struct agent *agent, struct why *why)
+{
+    const struct audit_options options = {
+        .loop = &agent->loop, .store = agent->store, .journal = agent->journal, .log = agent->log};
+    agent->audit = audit_new(&options);
+    return agent->audit ? 0 : why_set(why, -ENOMEM, "out of memory");
+}
+
+static int start_sessions(struct agent *agent, struct why *why)
+{
+    const struct sessions_options options = {.loop = &agent->loop,
+                                             .log = agent->log,
+                                             .settings = agent->settings,
+                                             .people = agent->people,
+                                             .store = agent->store};
+    int err = sessions_new(&options, &agent->sessions, why);
+    return err < 0 ? err : sessions_use_audit(agent->sessions, agent->audit);
+}
+
 static bool is_well(void *arg)
 {
     struct agent *agent = arg;
@@ -333,14 +402,8 @@ static int start(struct agent *agent, struct why *why)
         agent->people = people_new(agent->settings);
         err = agent->people ? 0 : why_set(why, -ENOMEM, "out of memory");
     }
-    if (err == 0) {
-        const struct sessions_options options = {.loop = &agent->loop,
-                                                 .log = agent->log,
-                                                 .settings = agent->settings,
-                                                 .people = agent->people,
-                                                 .store = agent->store};
-        err = sessions_new(&options, &agent->sessions, why);
-    }
+    err = err < 0 ? err : start_audit(agent, why);
+    err = err < 0 ? err : start_sessions(agent, why);
     err = err < 0 ? err : start_holds(agent, why);
     err = err < 0 ? err : start_gateways(agent, why);
     err = err < 0 ? err : start_bot(agent, why);
@@ -360,6 +423,8 @@ static void say_ready(struct agent *agent)
     char status[STATUS_MAX];
     say_what_it_does(agent, status, sizeof status);
     say_doubts(agent);
+    record(agent, AUDIT_AGENT_STARTED, PAMTUNNEL_VERSION, NULL);
+    record_policy(agent);
     log_info(agent->log, "vps-agent " PAMTUNNEL_VERSION ": %s", status);
     say_keys(agent);
     notify_ready(agent->notify);
@@ -385,6 +450,7 @@ int agent_run(struct vps_settings *settings, const char *env_file, struct log *l
     uv_run(&agent.loop, UV_RUN_DEFAULT);
     uv_loop_close(&agent.loop);
     store_free(agent.store);
+    journal_close(agent.journal);
     people_free(agent.people);
     if (agent.reserved >= 0) {
         close(agent.reserved);

@@ -1,8 +1,10 @@
 """What people do in the chat beside opening sessions: lists, closing, the state of things, several users at once."""
 
 import contextlib
+import json
 import os
 import socket
+import sqlite3
 import time
 
 import peers
@@ -71,6 +73,13 @@ def connected(message):
     with peers.dial(port_of(message.code[0])) as client:
         client.sendall(peers.BANNER)
         yield client
+
+
+def recorded(world, what):
+    """The bodies of the audit's records of this event, with who it was."""
+    with contextlib.closing(sqlite3.connect(world.state_dir / "state.db", timeout=10)) as file:
+        found = file.execute("SELECT person, body FROM audit WHERE what=? ORDER BY seq", (what,)).fetchall()
+    return [json.loads(body) | {"person": person} for person, body in found]
 
 
 # ---------------------------------------------------------------- /sessions, /close
@@ -177,6 +186,7 @@ def test_panic_ends_everything_until_somebody_on_the_server_unlocks(world, targe
         assert toast(world, ALICE, question, "No") == ("Nothing was changed.", False)
         world.api.wait(lambda: not question.buttons, PATIENCE, "the question is answered")
         assert bobs.says("Connected from") and not world.status()["locked"]
+        eventually(lambda: [(r["name"], r["text"]) for r in recorded(world, "button.refused")] == [("bob", "panic"), ("bob", "panic:")], "both are recorded")
         question = answer(world, "/panic", ALICE)
         before = world.api.mark()
         assert toast(world, ALICE, question, "Yes, end everything") == ("Everything is closed.", False)
@@ -203,6 +213,8 @@ def test_panic_ends_everything_until_somebody_on_the_server_unlocks(world, targe
     before = world.api.mark()
     assert world.pamctl("unlock").stdout == "Unlocked: sessions can be opened again.\n"
     world.api.wait_message(lambda m: m.text == "🔓 The server was unlocked by alice: sessions can be opened again.", PATIENCE, before, ALICE)
+    assert [r["by"] for r in recorded(world, "panic.begun")] == ["telegram:42"]
+    assert [r["by"] for r in recorded(world, "panic.ended")] == [f"uid:{os.getuid()}"]
     assert world.pamctl("unlock").stdout == "It was not locked.\n" and world.status()["locked"] is None
     world.vps.stop()
     world.vps.start()

@@ -244,6 +244,7 @@ WRONG_VPS = {
     "IDLE_TIMEOUT": ["604801", "-1"], "MAX_SESSION_TIME": ["604801", "1h"],
     "MAX_SESSIONS": ["10001"], "MAX_SESSIONS_PER_USER": ["0", "10001"], "RELAY_WORKERS": ["0", "65", "all"],
     "ADMIT": ["KNOWN", "auto,known", "yes"], "KNOWN_DAYS": ["0", "3651", "30d", "-1"], "STATE_DIR": [".", "~/state", "/" + "x" * 200],
+    "AUDIT_FULL": ["Refuse", "on", "refuse,continue"], "AUDIT_DAYS": ["-1", "36501", "30d"],
     "APPROVAL_TIMEOUT": ["0", "86401", "10m"],
     "RDP_CLIPBOARD": ["yes", "1", "ON"], "CONGESTION_CONTROL": ["BBR", "bbr,cubic", "x" * 16],
     "LOG_LEVEL": ["verbose", "3", "info,debug"],
@@ -265,6 +266,7 @@ TAKES = {
     "MAX_CONNECTIONS": "connections", "IDLE_TIMEOUT": "seconds",
     "MAX_SESSION_TIME": "seconds", "MAX_SESSIONS": "number", "MAX_SESSIONS_PER_USER": "number", "ADMIT": "auto, known or ask",
     "APPROVAL_TIMEOUT": "seconds", "KNOWN_DAYS": "days", "RDP_CLIPBOARD": "on or off",
+    "AUDIT_FULL": "refuse or continue", "AUDIT_DAYS": "days",
     "CONGESTION_CONTROL": "like cubic or bbr", "RELAY_WORKERS": "threads", "STATE_DIR": "absolute path", "LOG_LEVEL": "error, warn, info, debug or trace",
     "GATEWAY_NAME": "letters, digits", "KEEPALIVE_SECS": "seconds", "ALLOWED_TARGETS": "192.168.1.0/24:22,3389",
 }

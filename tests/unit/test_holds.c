@@ -112,7 +112,7 @@ int __wrap_sessions_open(struct sessions *sessions, const struct session_request
 void __wrap_sessions_refuse(struct sessions *sessions, const struct session_request *request,
                             int err, const char *reason)
 {
-    (void)err;
+    assert_true(err < 0);
     (void)sessions;
     (void)request;
     refused++;

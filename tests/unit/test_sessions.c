@@ -1300,6 +1300,9 @@ static void write_down(void *arg, const struct session_event *event)
     assert_int_equal(event->session != NULL, event->view != NULL);
     scribe->latest_ms = event->unix_ms;
     switch (event->kind) {
+    case SESSION_ASKED:
+        text_add(&text, "asked %s", event->request->target.host);
+        break;
     case SESSION_REFUSED:
         text_add(&text, "refused %s: %.18s", event->request->target.host, event->reason);
         break;
@@ -1377,6 +1380,7 @@ static void a_watcher_hears_the_whole_story_in_order(void **state)
     assert_int_equal(try_to_open(world, &request, &why), -ENOENT);
     peer_vanish(world, &world->peers[0]);
     assert_string_equal(scribe.lines, "home came\n"
+                                      "asked HOME-PC\n"
                                       "opened HOME-PC\n"
                                       "opening -> waiting\n"
                                       "parked 1\n"
@@ -1389,6 +1393,7 @@ static void a_watcher_hears_the_whole_story_in_order(void **state)
                                       "connected -> reconnecting\n"
                                       "reconnecting -> connected\n"
                                       "connected -> ended (closed, 4, 5)\n"
+                                      "asked HOME-PC\n"
                                       "refused HOME-PC: No gateway named p\n"
                                       "home went\n");
     close(clients[0]);
@@ -1410,7 +1415,8 @@ static void each_event_shows_the_session_as_it_was(void **state)
     int data = peer_attach(world, &world->peers[0]);
     peer_say_ready(&world->peers[0]);
     wait_until_ended(world);
-    assert_string_equal(scribe.lines, "opened HOME-PC\n"
+    assert_string_equal(scribe.lines, "asked HOME-PC\n"
+                                      "opened HOME-PC\n"
                                       "opening -> waiting\n"
                                       "waiting -> ended (closed, 0, 0)\n");
     world_lose(world, data);

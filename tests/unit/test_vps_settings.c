@@ -33,6 +33,7 @@ static const char *const NAMES[] = {
     "RELAY_WORKERS",      "RUST_LOG",
     "TELEGRAM_PROXY",     "RDP_CLIPBOARD",
     "CONGESTION_CONTROL", "POLICY_FILE",
+    "AUDIT_FULL",         "AUDIT_DAYS",
     "APPROVAL_TIMEOUT",
 };
 
@@ -244,6 +245,11 @@ static const struct {
     {"ADMIT", "ask", NULL},
     {"ADMIT", "never", "ADMIT is \"never\"; it takes auto, known or ask"},
     {"ADMIT", "Auto", "ADMIT is \"Auto\""},
+    {"AUDIT_FULL", "refuse", NULL},
+    {"AUDIT_FULL", "continue", NULL},
+    {"AUDIT_FULL", "stop", "AUDIT_FULL is \"stop\"; it takes refuse or continue"},
+    {"AUDIT_DAYS", "0", NULL},
+    {"AUDIT_DAYS", "36501", "it takes days, 1 to 36500, or 0 for ever"},
     {"STATE_DIR", "/tmp/x", NULL},
     {"STATE_DIR", "state", "not an absolute path"},
     {"STATE_DIR", "/" X50 X50, "longer than 90 characters"},

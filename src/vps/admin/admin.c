@@ -35,29 +35,68 @@ struct waiter {
     bool draining;           /* until no session is left */
 };
 
+/* An answer that waits until what it is about is on the disk. */
+struct held {
+    struct list home; /* among those that wait */
+    struct lines_client *client;
+    char *line;
+};
+
 struct admin {
     struct admin_options options;
     struct sockaddr_un at;
     uint64_t started_ms;
     struct lines *lines;
     struct list waiters;
+    struct list held;
 };
 
 /* ---- answers -------------------------------------------------------------- */
 
-/* Sends one line and drops the reference. */
-static void say(struct lines_client *client, json_t *reply)
+static void held_free(struct held *held)
+{
+    list_remove(&held->home);
+    crypto_wipe(held->line, strlen(held->line)); /* it may hold an .rdp file's secret */
+    free(held->line);
+    free(held);
+}
+
+/* First taken off the list: on_gone() may come from inside. */
+static void on_recorded(void *arg, int err)
+{
+    struct held *held = arg;
+    (void)err; /* whoever waits for an answer gets one */
+    list_remove(&held->home);
+    lines_say(held->client, held->line);
+    held_free(held);
+}
+
+/*
+ * Sends one line, when all that it is about is recorded, and drops the reference. This is the one
+ * place where answers go out.
+ */
+static void say(struct admin *admin, struct lines_client *client, json_t *reply)
 {
     /* 15 digits: as many as a double holds, and no tail behind them (0.035). */
     char *line = reply ? json_dumps(reply, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+    struct held *held = line ? malloc(sizeof *held) : NULL;
     json_decref(reply);
-    if (!line) {
+    if (!held) {
+        free(line);
         lines_hang_up(client);
         return;
     }
-    lines_say(client, line);
-    crypto_wipe(line, strlen(line)); /* it may hold an .rdp file's secret */
-    free(line);
+    *held = (struct held){.client = client, .line = line};
+    list_append(&admin->held, &held->home);
+    if (audit_barrier(admin->options.audit, on_recorded, held)) {
+        on_recorded(held, 0);
+    }
+}
+
+static void forget(struct admin *admin, struct held *held)
+{
+    audit_detach(admin->options.audit, held);
+    held_free(held);
 }
 
 static struct lines_client *end_waiting(struct waiter *waiter)
@@ -89,7 +128,7 @@ static void answer_drained(struct admin *admin)
 {
     struct lines_client *client;
     while ((client = take_waiter(admin, NULL))) {
-        say(client, reply_drain(admin->options.sessions));
+        say(admin, client, reply_drain(admin->options.sessions));
     }
 }
 
@@ -114,7 +153,7 @@ static void on_session_event(void *arg, const struct session_event *event)
     session_view(event->session, &view);
     struct lines_client *client = take_waiter(admin, event->session);
     if (client) {
-        say(client, became_of(event->session, view.state));
+        say(admin, client, became_of(event->session, view.state));
     }
     if (event->to == SESSION_ENDED && sessions_count(admin->options.sessions) == 0) {
         answer_drained(admin);
@@ -145,7 +184,7 @@ static void answer(struct admin *admin, struct lines_client *client, const json_
     if (!reply && (call.opening || call.draining)) {
         wait_until(admin, client, &call);
     } else {
-        say(client, reply);
+        say(admin, client, reply);
     }
     if (!sessions_are_draining(admin->options.sessions)) {
         answer_drained(admin); /* it was called off */
@@ -182,6 +221,11 @@ static void on_gone(void *arg, struct lines_client *client)
             end_waiting(waiter);
         }
     }
+    list_each (struct held, held, &admin->held, home) {
+        if (held->client == client) {
+            forget(admin, held);
+        }
+    }
 }
 
 /* ---- life ----------------------------------------------------------------- */
@@ -215,6 +259,7 @@ int admin_new(const struct admin_options *options, struct admin **ret_admin, str
     }
     admin->options = *options;
     list_init(&admin->waiters);
+    list_init(&admin->held);
     admin->started_ms = clock_ms();
     admin->at.sun_family = AF_UNIX;
     snprintf(admin->at.sun_path, sizeof admin->at.sun_path, "%s" STATE_DIR_SOCKET,
@@ -242,6 +287,9 @@ void admin_free(struct admin *admin)
         return;
     }
     sessions_unwatch(admin->options.sessions, admin);
+    list_each (struct held, held, &admin->held, home) {
+        forget(admin, held);
+    }
     if (admin->lines) {
         lines_free(admin->lines);
         unlink(admin->at.sun_path);

@@ -11,6 +11,7 @@
 #include "base/changes.h"
 #include "base/log.h"
 #include "base/why.h"
+#include "vps/audit/audit.h"
 #include "vps/chat/bot.h"
 #include "vps/gateways/gateways.h"
 #include "vps/session/sessions.h"
@@ -23,6 +24,7 @@ struct admin_options {
     const struct log *log;
     const struct vps_settings *settings;
     struct sessions *sessions;
+    struct audit *audit; /* may be NULL */
     struct gateways *gateways;
     struct bot *bot; /* NULL with --local */
     /* Reads the settings again, see reload_run(). */

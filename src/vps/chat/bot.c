@@ -313,6 +313,7 @@ static int make_parts(struct bot *bot)
                                               .settings = options->settings,
                                               .people = options->people,
                                               .sessions = options->sessions,
+                                              .audit = options->audit,
                                               .transport = options->transport,
                                               .cards = &bot->cards,
                                               .readers = &bot->readers,

@@ -12,6 +12,7 @@
 #include "vps/settings/settings.h"
 #include "vps/transport/transport.h"
 
+struct audit;
 struct cards;
 struct opening;
 struct readers;
@@ -25,6 +26,7 @@ struct conversation {
     const struct vps_settings *settings;
     const struct people *people;
     struct sessions *sessions;
+    struct audit *audit; /* may be NULL */
     struct transport *transport;
     struct opening *opening; /* opens sessions */
     struct cards *cards;     /* their messages */

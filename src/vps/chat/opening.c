@@ -38,16 +38,17 @@ static void add_card(struct conversation *conversation, struct session *session,
 }
 
 /*
- * text: the command as it was sent. Returns false, having done nothing, if it may_wait for a
- * gateway that is on its way.
+ * text: the command as it was sent. again: it was tried before. Returns false, having done
+ * nothing, if it may_wait for a gateway that is on its way.
  */
 static bool try(struct conversation *conversation, int64_t person, const char *text,
-                const struct command *command, bool may_wait)
+                const struct command *command, bool again, bool may_wait)
 {
     const struct session_request request = {
         .owner = transport_owner(conversation->transport, person),
         .kind = command->row->kind,
         .target = command->target,
+        .again = again,
     };
     struct session *session;
     struct why why = {""};
@@ -73,15 +74,15 @@ static bool try_again(void *arg, int64_t person, const char *text, bool last)
     struct why why;
     return command_parse(text, conversation->bot_name, &command, &why) != COMMAND_OK ||
            !conversation_may(conversation, command.row->who, person, NULL) ||
-           try(conversation, person, text, &command, !last);
+           try(conversation, person, text, &command, true, !last);
 }
 
 static void open_soon(struct conversation *conversation, int64_t person, const char *text,
                       const struct command *command)
 {
-    if (!try(conversation, person, text, command, true) &&
+    if (!try(conversation, person, text, command, false, true) &&
         !waiting_add(conversation->opening->waiting, person, text)) {
-        try(conversation, person, text, command, false);
+        try(conversation, person, text, command, true, false);
     }
 }
 

@@ -158,9 +158,11 @@ static void on_timer(void *arg)
 
 static void grant(struct holds *holds, struct hold *hold, const struct session_request *request)
 {
+    struct session_request wanted = *request;
     struct session *session;
     struct why why = {""};
-    int err = sessions_open(holds->options.sessions, request, &session, &why);
+    wanted.again = true;
+    int err = sessions_open(holds->options.sessions, &wanted, &session, &why);
     if (err < 0) {
         finish_for(holds, hold, HOLD_REFUSED, why.text);
     } else {
@@ -393,6 +395,7 @@ static int ask_for(struct holds *holds, const struct session_request *request,
     int factor = check_factor(holds, &resolved, why);
     if (factor == 0 && resolved.needed.approvals == 0) {
         typed.given = resolved.given;
+        typed.again = true;
         return sessions_open(holds->options.sessions, &typed, ret_session, why);
     }
     err = factor == -EINPROGRESS ? 0 : factor;

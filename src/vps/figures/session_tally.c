@@ -54,6 +54,7 @@ void session_tally_event(struct session_tally *tally, const struct session_event
         break;
     case SESSION_SERVER_LOCKED:
     case SESSION_SERVER_UNLOCKED:
+    case SESSION_ASKED:
     case SESSION_UNPARKED:
     case SESSION_NOTED:
     case SESSION_KNOCKING:

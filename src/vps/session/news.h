@@ -16,6 +16,7 @@ struct session;
 
 enum session_event_kind {
     /* ---- without a session ---- */
+    SESSION_ASKED,        /* for one, as `request` says; what comes of it follows */
     SESSION_REFUSED,      /* `request` was not opened: `reason`, `err` */
     SESSION_GATEWAY_CAME, /* `gateway` has logged in, perhaps anew */
     SESSION_GATEWAY_WENT, /* `gateway` is offline */
@@ -29,7 +30,7 @@ enum session_event_kind {
     SESSION_CHANGED,  /* its state: `from` and `to` */
     SESSION_PARKED,   /* the owner is to be asked about an unknown client: `number` */
     SESSION_UNPARKED, /* it was admitted (told after ADMITTED) or blocked, or went away: `number` */
-    SESSION_ADMITTED, /* its first client is in, from `address`; `by` a person, or NULL */
+    SESSION_ADMITTED, /* its first client is in, from `address`, by `word`; `by` a person, or NULL */
     SESSION_BLOCKED,  /* the party of client `number` at `address` is kept out; `by` a person */
     SESSION_NOTED,    /* its view has another note, or its gateway came or went */
     SESSION_KNOCKING, /* there is news of strangers: see struct knocking */
@@ -53,6 +54,7 @@ struct session_event {
     const char *reason; /* a sentence for a person */
     int err;            /* -errno of sessions_open() */
     const char *gateway;
+    const char *word; /* for programs, a constant: "secret", see insider_way_word() */
 };
 
 /*

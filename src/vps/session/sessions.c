@@ -18,8 +18,10 @@
 #include "base/watch.h"
 #include "shared/gateway_name.h"
 #include "vps/session/connections.h"
+#include "vps/session/explain.h"
 #include "vps/session/news.h"
 #include "vps/session/permission.h"
+#include "vps/session/session_audit.h"
 #include "vps/session/session_run.h"
 #include "vps/session/sessions_run.h"
 #include "vps/session/touched.h"
@@ -180,6 +182,14 @@ static int check_target(const struct sessions *sessions, const struct target *ta
                    target->host, target->host, target->host);
 }
 
+/* Whatever is opened now could not be recorded. */
+static int check_audit(const struct sessions *sessions, struct why *why)
+{
+    int err = audit_trouble(sessions->services.audit);
+    bool refuses = sessions->services.settings->audit_full == AUDIT_FULL_REFUSE;
+    return err < 0 && refuses ? explain_no_audit(err, why) : 0;
+}
+
 static int check_limits(struct sessions *sessions, const struct owner *owner, struct why *why)
 {
     const struct vps_settings *settings = sessions->services.settings;
@@ -225,6 +235,7 @@ static int check(struct sessions *sessions, struct session_request *request, con
     }
     int err = lockdown_check(sessions->lockdown, sessions->services.people, why);
     err = err < 0 ? err : check_limits(sessions, &request->owner, why);
+    err = err < 0 ? err : check_audit(sessions, why);
     err = err < 0 ? err : permission_resolve(settings, request, why);
     err = err < 0 ? err : check_target(sessions, &request->target, why);
     err = err < 0 ? err : permission_ask(settings, sessions->services.people, request, said, why);
@@ -254,6 +265,7 @@ int sessions_open(struct sessions *sessions, const struct session_request *reque
 {
     struct session_request wanted = *request;
     struct gateway *gateway;
+    tell(sessions, (struct session_event){.kind = SESSION_ASKED, .request = request});
     int err = check(sessions, &wanted, request->target.host, &gateway, why);
     if (err == 0) {
         err = session_new(&sessions->services, &wanted, gateway, ret_session, why);
@@ -419,7 +431,14 @@ static void on_gateway_online(void *arg, const char *gateway)
         }
     }
     /* Last: a session that a watcher opens now is of this login. */
-    tell(sessions, (struct session_event){.kind = SESSION_GATEWAY_CAME, .gateway = gateway});
+    const struct gateway *there = gateways_find(sessions->services.gateways, gateway);
+    struct gateway_view view;
+    if (there) {
+        gateway_view(there, &view);
+    }
+    tell(sessions, (struct session_event){.kind = SESSION_GATEWAY_CAME,
+                                          .gateway = gateway,
+                                          .address = there ? &view.from : NULL});
 }
 
 struct gateways_events sessions_gateway_events(struct sessions *sessions)
@@ -434,6 +453,12 @@ struct gateways_events sessions_gateway_events(struct sessions *sessions)
 void sessions_use_gateways(struct sessions *sessions, struct gateways *gateways)
 {
     sessions->services.gateways = gateways;
+}
+
+int sessions_use_audit(struct sessions *sessions, struct audit *audit)
+{
+    sessions->services.audit = audit;
+    return sessions_watch(sessions, session_audit_watcher(&sessions->services));
 }
 
 /* ---- life ----------------------------------------------------------------- */

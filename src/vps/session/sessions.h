@@ -36,10 +36,7 @@ int sessions_open(struct sessions *sessions, const struct session_request *reque
  * the request's target is the resolved one, with its gateway, and the rule's terms are filled in.
  */
 int sessions_ask(struct sessions *sessions, struct session_request *request, struct why *why);
-/*
- * Tells the watchers that it is not opened, for a reason that only the caller knows; err: -errno,
- * as of sessions_open().
- */
+/* Tells the watchers that it is not opened, -errno, for a reason that only the caller knows. */
 void sessions_refuse(struct sessions *sessions, const struct session_request *request, int err,
                      const char *reason);
 

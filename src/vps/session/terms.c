@@ -53,6 +53,7 @@ struct terms *terms_new(struct services *services, const struct session_request 
     terms->limits = limits_for(services->settings, request);
     terms->owner = request->owner;
     terms->port = target->port;
+    terms->rule_line = request->rule_line;
     terms->names_gateway = gateways_are_several(services->gateways);
     terms->opened_ms = clock_ms();
     terms->opened_unix = clock_unix();

@@ -28,6 +28,7 @@ struct terms {
     struct owner owner;
     char *user, *gateway; /* after `host` */
     struct session_limits limits;
+    unsigned rule_line; /* of the policy's rule that allows it; 0: there is none */
     uint16_t port;      /* with host: the target */
     bool names_gateway; /* there were several when it was opened */
     enum kind kind;

@@ -34,6 +34,7 @@ static const struct {
     [SESSION_END_LOCKED] = {"locked", "{by} locked the server"},
     [SESSION_END_SHUTDOWN] = {"shutdown", "the server is being stopped"},
     [SESSION_END_RELAY] = {"relay", "{why}"},
+    [SESSION_END_AUDIT] = {"audit", "{why}"},
 };
 _Static_assert(sizeof ENDS / sizeof *ENDS == SESSION_END_COUNT, "an end has no word");
 

@@ -39,6 +39,7 @@ enum session_end {
     SESSION_END_LOCKED,          /* an administrator has locked the server */
     SESSION_END_SHUTDOWN,        /* vps-agent stops */
     SESSION_END_RELAY,           /* nothing can be relayed: the server has run out of something */
+    SESSION_END_AUDIT,           /* it could not be recorded, and without that none is opened */
     SESSION_END_COUNT,
 };
 

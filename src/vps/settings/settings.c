@@ -93,19 +93,36 @@ static int parse_state_dir(const struct setting *s, const char *text, void *fiel
 
 static const struct setting_type STATE_DIR = {parse_state_dir, 0, NULL, NULL};
 
-static const char *const ADMIT_NAMES[] = {"auto", "known", "ask"};
+/* One of a few words, which are the enum's, in its order. */
+struct words {
+    const char *const *names;
+    unsigned count;
+};
 
-static int parse_admit(const struct setting *s, const char *text, void *field, struct why *why)
+static int parse_word(const struct words *words, const char *text, unsigned *ret_at)
 {
-    (void)s;
-    (void)why;
-    for (unsigned i = 0; i < sizeof ADMIT_NAMES / sizeof *ADMIT_NAMES; i++) {
-        if (strcmp(text, ADMIT_NAMES[i]) == 0) {
-            *(enum admit *)field = (enum admit)i;
+    for (unsigned i = 0; i < words->count; i++) {
+        if (strcmp(text, words->names[i]) == 0) {
+            *ret_at = i;
             return 0;
         }
     }
     return -EINVAL;
+}
+
+static const char *const ADMIT_NAMES[] = {"auto", "known", "ask"};
+static const struct words ADMIT_WORDS = {ADMIT_NAMES, 3};
+
+static int parse_admit(const struct setting *s, const char *text, void *field, struct why *why)
+{
+    unsigned at;
+    (void)s;
+    (void)why;
+    if (parse_word(&ADMIT_WORDS, text, &at) < 0) {
+        return -EINVAL;
+    }
+    *(enum admit *)field = (enum admit)at;
+    return 0;
 }
 
 static void show_admit(const struct setting *setting, const void *field, struct text *text)
@@ -115,6 +132,30 @@ static void show_admit(const struct setting *setting, const void *field, struct 
 }
 
 static const struct setting_type ADMIT = {parse_admit, sizeof(enum admit), show_admit, NULL};
+
+static const char *const AUDIT_FULL_NAMES[] = {"refuse", "continue"};
+static const struct words AUDIT_FULL_WORDS = {AUDIT_FULL_NAMES, 2};
+
+static int parse_audit_full(const struct setting *s, const char *text, void *field, struct why *why)
+{
+    unsigned at;
+    (void)s;
+    (void)why;
+    if (parse_word(&AUDIT_FULL_WORDS, text, &at) < 0) {
+        return -EINVAL;
+    }
+    *(enum audit_full *)field = (enum audit_full)at;
+    return 0;
+}
+
+static void show_audit_full(const struct setting *setting, const void *field, struct text *text)
+{
+    (void)setting;
+    text_add(text, "%s", AUDIT_FULL_NAMES[*(const enum audit_full *)field]);
+}
+
+static const struct setting_type AUDIT_FULL = {parse_audit_full, sizeof(enum audit_full),
+                                               show_audit_full, NULL};
 
 /* ---- the tables ----------------------------------------------------------- */
 
@@ -175,6 +216,11 @@ static const struct setting GENERAL[] = {
     {"ADMIT", "known", "auto, known or ask", &ADMIT, FIELD(admit)},
     {"KNOWN_DAYS", "30", "days, 1 to 3650", &SETTING_NUMBER, FIELD(known_days), .min = 1,
      .max = 3650},
+    {"AUDIT_FULL", "refuse",
+     "refuse or continue: whether new sessions are opened while they cannot be recorded",
+     &AUDIT_FULL, FIELD(audit_full)},
+    {"AUDIT_DAYS", "0", "days, 1 to 36500, or 0 for ever", &SETTING_NUMBER, FIELD(audit_days),
+     .min = 0, .max = 36500},
     {"APPROVAL_TIMEOUT", "600", "seconds, 1 to 86400", &SETTING_NUMBER, FIELD(approval_timeout),
      .min = 1, .max = DAY},
     {"STATE_DIR", STATE_DIR_DEFAULT, "an absolute path of at most 90 characters", &STATE_DIR,

@@ -227,6 +227,9 @@ static int make_parts(struct telegram *telegram)
     if (err < 0) {
         return err;
     }
+    if (options->audit) {
+        api_use_audit(telegram->api, options->audit);
+    }
     telegram->calls = calls_new(options->loop, options->log, telegram->api);
     telegram->outbox = outbox_new(options->loop, options->log, telegram->api);
     if (!telegram->calls || !telegram->outbox) {
