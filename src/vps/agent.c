@@ -322,6 +322,7 @@ static int start_bot(struct agent *agent, struct why *why)
             .people = agent->people,
             .sessions = agent->sessions,
             .audit = agent->audit,
+            .store = agent->store,
             .transport = agent->transport,
             .refused = on_refused,
             .arg = agent,

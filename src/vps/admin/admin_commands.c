@@ -214,6 +214,23 @@ static json_t *do_close(struct admin_call *call, const json_t *request)
     return reply;
 }
 
+static json_t *do_extend(struct admin_call *call, const json_t *request)
+{
+    json_t *reply;
+    const struct owner by = {OWNER_LOCAL, call->uid};
+    struct session *session = find_session(call, request, &reply);
+    if (!session) {
+        return reply;
+    }
+    if (!session_extend(session, &by)) {
+        return reply_error("nothing_to_extend", "There is nothing to extend: nobody is connected, "
+                                                "or a rule has set its longest time.");
+    }
+    reply = reply_ok();
+    json_object_set_new(reply, "session", reply_session(session));
+    return reply;
+}
+
 /* ADDRESS, or ADDRESS#NUMBER where several wait at one address. */
 struct who {
     struct addr address;
@@ -369,9 +386,10 @@ static const struct {
     const char *name;
     json_t *(*run)(struct admin_call *call, const json_t *request);
 } COMMANDS[] = {
-    {"status", do_status}, {"sessions", do_sessions}, {"close", do_close}, {"admit", do_admit},
-    {"block", do_block},   {"drain", do_drain},       {"known", do_known}, {"forget", do_forget},
-    {"keys", do_keys},     {"reload", do_reload},     {"panic", do_panic}, {"unlock", do_unlock},
+    {"status", do_status}, {"sessions", do_sessions}, {"close", do_close},   {"admit", do_admit},
+    {"block", do_block},   {"drain", do_drain},       {"known", do_known},   {"forget", do_forget},
+    {"keys", do_keys},     {"reload", do_reload},     {"extend", do_extend}, {"panic", do_panic},
+    {"unlock", do_unlock},
 };
 
 json_t *admin_run(struct admin_call *call, const json_t *request)

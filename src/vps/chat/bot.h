@@ -26,6 +26,7 @@ struct bot_options {
     const struct people *people;
     struct sessions *sessions;
     struct audit *audit;         /* may be NULL */
+    struct store *store;         /* may be NULL; not started yet */
     struct transport *transport; /* not started yet */
     /*
      * The transport will never let us in: called once, from the loop, with what is wrong. The agent

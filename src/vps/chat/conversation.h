@@ -16,6 +16,7 @@ struct audit;
 struct cards;
 struct opening;
 struct readers;
+struct recents;
 struct session_lists;
 struct sieve;
 
@@ -32,6 +33,7 @@ struct conversation {
     struct cards *cards;     /* their messages */
     struct session_lists *lists;
     struct readers *readers; /* which language they read */
+    struct recents *recents; /* where they were last */
     struct sieve *sieve;     /* log lines that users cause */
     uint64_t began_ms;       /* vps-agent did */
     const char *bot_name;    /* to tell commands to it from others; "" until it is online */

@@ -206,6 +206,11 @@ static void on_event(void *arg, const struct session_event *event)
     case SESSION_ADMITTED:
         on_decided(AUDIT_SESSION_ADMITTED, event);
         break;
+    case SESSION_SPARED:
+        if (event->by) {
+            on_decided(AUDIT_SESSION_EXTENDED, event);
+        }
+        break;
     case SESSION_BLOCKED:
         on_decided(AUDIT_SESSION_BLOCKED, event);
         break;

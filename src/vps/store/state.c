@@ -50,6 +50,10 @@ static const char *const MIGRATIONS[] = {
     "CREATE TABLE lockdown("
     "    id INTEGER NOT NULL PRIMARY KEY CHECK(id = 1), by TEXT NOT NULL, since INTEGER NOT NULL)"
     "    STRICT;",
+    /* The machines that people were at last: what they typed, and in which order. */
+    "CREATE TABLE recent("
+    "    owner TEXT NOT NULL, kind TEXT NOT NULL, target TEXT NOT NULL, number INTEGER NOT NULL,"
+    "    PRIMARY KEY(owner, kind, target)) STRICT, WITHOUT ROWID;",
 };
 
 char *state_path(const char *state_dir, char *dst)
