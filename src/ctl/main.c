@@ -59,6 +59,9 @@ static json_t *make_request(const struct invocation *invocation)
     if (request && (invocation->options & OPTION_OFF)) {
         json_object_set_new(request, "off", json_true());
     }
+    if (request && (invocation->options & OPTION_VALID)) {
+        json_object_set_new(request, "valid", json_integer(invocation->valid_s));
+    }
     return request;
 }
 

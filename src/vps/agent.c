@@ -187,8 +187,12 @@ static void say_keys(const struct agent *agent)
     const struct keyring *keyring = gateways_keyring(agent->gateways);
     struct keyring_view key;
     if (!keyring_has(keyring, "")) {
-        log_warn(agent->log, "no gateway can log in yet: pamctl gateway add NAME lets one in, and "
-                             "prints the join string for it");
+        log_warn(agent->log,
+                 "no gateway can log in yet: %s, or pamctl gateway add NAME prints a join string "
+                 "for one",
+                 applicants_open_for(gateways_applicants(agent->gateways)) > 0
+                     ? "start gateway-agent with nothing but VPS_HOST in the next ten minutes"
+                     : "after pamctl gateway pair, one that has nothing but VPS_HOST is heard");
     }
     for (unsigned i = 0; keyring_view(keyring, i, &key); i++) {
         if (key.idle) {
@@ -272,7 +276,8 @@ static int start_holds(struct agent *agent, struct why *why)
                                           .log = agent->log,
                                           .settings = agent->settings,
                                           .people = agent->people,
-                                          .sessions = agent->sessions};
+                                          .sessions = agent->sessions,
+                                          .audit = agent->audit};
     int err = holds_new(&options, &agent->holds);
     return err < 0 ? why_set(why, err, "cannot keep requests on hold: %s", strerror(-err)) : 0;
 }
@@ -284,6 +289,7 @@ static int start_gateways(struct agent *agent, struct why *why)
         .log = agent->log,
         .settings = agent->settings,
         .store = agent->store,
+        .audit = agent->audit,
         .events = sessions_gateway_events(agent->sessions),
     };
     int err = gateways_new(&options, &agent->gateways, why);
@@ -323,6 +329,7 @@ static int start_bot(struct agent *agent, struct why *why)
             .sessions = agent->sessions,
             .audit = agent->audit,
             .store = agent->store,
+            .holds = agent->holds,
             .transport = agent->transport,
             .refused = on_refused,
             .arg = agent,

@@ -23,6 +23,7 @@ struct session {
 
 static struct vps_settings settings;
 static struct people *people;
+static struct holds *holds;
 static struct log quiet;
 static struct bot *bot;
 static struct transport *transport;
@@ -64,7 +65,7 @@ int __wrap_sessions_watch(struct sessions *sessions, struct session_watcher watc
 void __wrap_sessions_unwatch(struct sessions *sessions, const void *arg)
 {
     (void)sessions;
-    assert_ptr_equal(arg, bot);
+    assert_true(arg == bot || arg == holds);
 }
 
 int __wrap_sessions_open(struct sessions *sessions, const struct session_request *wanted,
@@ -194,11 +195,14 @@ static int set_up(void **state)
     opened = closed = asked_more = refused = 0;
     transport = fake_transport();
     people = people_new(&settings);
+    const struct holds_options of_holds = {.log = &quiet, .settings = &settings, .people = people};
+    assert_int_equal(holds_new(&of_holds, &holds), 0);
     const struct lockdown_options locking = {.log = &quiet, .tell = tell};
     lockdown = lockdown_new(&locking);
     const struct bot_options options = {.log = &quiet,
                                         .settings = &settings,
                                         .people = people,
+                                        .holds = holds,
                                         .transport = transport,
                                         .refused = on_refused};
     return bot_new(&options, &bot);
@@ -208,6 +212,7 @@ static int tear_down(void **state)
 {
     (void)state;
     bot_free(bot);
+    holds_free(holds);
     people_free(people);
     lockdown_free(lockdown);
     transport_free(transport);

@@ -1,8 +1,9 @@
 /*
- * Most requests are answered in the call that brings them. The two that take as long as a person or
- * a network does, opening a session and waiting for the last one to end, leave a waiter behind: who
- * asked, and what for. It goes when that has happened (on_session_event), when the drain is called
- * off (answer), or when the client leaves (on_gone), whichever comes first.
+ * Most requests are answered in the call that brings them. Those that take as long as a person or
+ * a network does, opening a session, waiting for the last one to end, and pairing a gateway, leave
+ * a waiter behind: who asked, and what for. It goes when that has happened (on_session_event,
+ * on_applicant_event), when the drain is called off (answer), or when the client leaves (on_gone),
+ * whichever comes first.
  *
  * Re-entrancy: saying something to a client, and hanging up on it, may call on_gone() before it
  * returns, and that frees the client's waiter. A waiter is therefore taken off the list and freed
@@ -24,6 +25,7 @@
 #include "base/crypto.h"
 #include "base/lines.h"
 #include "base/list.h"
+#include "vps/admin/admin_applicants.h"
 #include "vps/admin/admin_commands.h"
 #include "vps/admin/admin_reply.h"
 
@@ -33,6 +35,7 @@ struct waiter {
     struct lines_client *client;
     struct session *opening; /* until it is ready or over */
     bool draining;           /* until no session is left */
+    unsigned pairing;        /* until this applicant is paired, or gone; 0: not for that */
 };
 
 /* An answer that waits until what it is about is on the disk. */
@@ -160,6 +163,28 @@ static void on_session_event(void *arg, const struct session_event *event)
     }
 }
 
+static struct lines_client *take_paired(struct admin *admin, unsigned id)
+{
+    list_each (struct waiter, waiter, &admin->waiters, home) {
+        if (waiter->pairing == id) {
+            return end_waiting(waiter);
+        }
+    }
+    return NULL;
+}
+
+static void on_applicant_event(void *arg, const struct applicant_event *event)
+{
+    struct admin *admin = arg;
+    json_t *reply = admin_applicant_became(event);
+    struct lines_client *client = reply ? take_paired(admin, event->view->id) : NULL;
+    if (client) {
+        say(admin, client, reply);
+    } else {
+        json_decref(reply);
+    }
+}
+
 /* ---- requests ------------------------------------------------------------- */
 
 static void wait_until(struct admin *admin, struct lines_client *client,
@@ -172,7 +197,11 @@ static void wait_until(struct admin *admin, struct lines_client *client,
         return;
     }
     *waiter = (struct waiter){
-        .client = client, .opening = call->opening, .draining = call->draining};
+        .client = client,
+        .opening = call->opening,
+        .draining = call->draining,
+        .pairing = call->pairing,
+    };
     list_append(&admin->waiters, &waiter->home);
 }
 
@@ -181,7 +210,7 @@ static void answer(struct admin *admin, struct lines_client *client, const json_
     struct admin_call call = {
         .options = &admin->options, .started_ms = admin->started_ms, .uid = lines_uid(client)};
     json_t *reply = admin_run(&call, request);
-    if (!reply && (call.opening || call.draining)) {
+    if (!reply && (call.opening || call.draining || call.pairing)) {
         wait_until(admin, client, &call);
     } else {
         say(admin, client, reply);
@@ -270,6 +299,11 @@ int admin_new(const struct admin_options *options, struct admin **ret_admin, str
         err = sessions_watch(options->sessions,
                              (struct session_watcher){.event = on_session_event, .arg = admin});
     }
+    if (err == 0 && options->gateways) {
+        err = applicants_watch(
+            gateways_applicants(options->gateways),
+            (struct applicant_watcher){.event = on_applicant_event, .arg = admin});
+    }
     if (err < 0) {
         why_set(why, err, "cannot open the admin socket %s: %s%s", admin->at.sun_path,
                 strerror(-err),
@@ -287,6 +321,9 @@ void admin_free(struct admin *admin)
         return;
     }
     sessions_unwatch(admin->options.sessions, admin);
+    if (admin->options.gateways) {
+        applicants_unwatch(gateways_applicants(admin->options.gateways), admin);
+    }
     list_each (struct held, held, &admin->held, home) {
         forget(admin, held);
     }

@@ -16,6 +16,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "vps/admin/admin_applicants.h"
+#include "vps/admin/admin_gateways.h"
 #include "vps/admin/admin_reply.h"
 #include "vps/grant/rdpfile.h"
 #include "vps/session/sessions_run.h"
@@ -386,9 +388,26 @@ static const struct {
     const char *name;
     json_t *(*run)(struct admin_call *call, const json_t *request);
 } COMMANDS[] = {
-    {"status", do_status}, {"sessions", do_sessions}, {"close", do_close},   {"admit", do_admit},
-    {"block", do_block},   {"drain", do_drain},       {"known", do_known},   {"forget", do_forget},
-    {"keys", do_keys},     {"reload", do_reload},     {"extend", do_extend}, {"panic", do_panic},
+    {"status", do_status},
+    {"sessions", do_sessions},
+    {"close", do_close},
+    {"admit", do_admit},
+    {"block", do_block},
+    {"drain", do_drain},
+    {"known", do_known},
+    {"forget", do_forget},
+    {"gateway pair", admin_gateway_pair},
+    {"gateway pending", admin_gateway_pending},
+    {"gateway accept", admin_gateway_accept},
+    {"gateway deny", admin_gateway_deny},
+    {"gateway list", admin_gateway_list},
+    {"gateway add", admin_gateway_add},
+    {"gateway rotate", admin_gateway_rotate},
+    {"gateway remove", admin_gateway_remove},
+    {"keys", do_keys},
+    {"reload", do_reload},
+    {"extend", do_extend},
+    {"panic", do_panic},
     {"unlock", do_unlock},
 };
 

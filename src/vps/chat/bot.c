@@ -19,6 +19,7 @@
 #include "base/cooldown.h"
 #include "base/sieve.h"
 #include "base/timer.h"
+#include "vps/chat/approvals.h"
 #include "vps/chat/button.h"
 #include "vps/chat/cards.h"
 #include "vps/chat/command.h"
@@ -50,6 +51,7 @@ struct bot {
     struct cards cards;
     struct readers readers;
     struct expired *expired;
+    struct approvals *approvals;
     char name[BOT_NAME_MAX + 1];
     struct cooldown strangers, only_text; /* who was told so, by person */
     struct sieve *ignored;                /* log lines, by the person ignored or refused */
@@ -349,6 +351,7 @@ static int make_parts(struct bot *bot)
                                               .people = options->people,
                                               .sessions = options->sessions,
                                               .audit = options->audit,
+                                              .holds = options->holds,
                                               .transport = options->transport,
                                               .cards = &bot->cards,
                                               .readers = &bot->readers,
@@ -359,10 +362,11 @@ static int make_parts(struct bot *bot)
     bot->expired = expired_new(options->loop, options->log, options->transport);
     bot->conversation.sieve = bot->ignored;
     bot->conversation.opening = opening_new(&bot->conversation);
+    bot->approvals = approvals_new(&bot->conversation);
     bot->conversation.lists = session_lists_new(&bot->conversation);
     bot->conversation.recents = recents_new(options->store);
     return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
-                   bot->conversation.lists && bot->conversation.recents
+                   bot->approvals && bot->conversation.lists && bot->conversation.recents
                ? 0
                : -ENOMEM;
 }
@@ -427,6 +431,7 @@ void bot_free(struct bot *bot)
         return;
     }
     sessions_unwatch(bot->options.sessions, bot);
+    approvals_free(bot->approvals);
     cards_free(&bot->cards);
     timer_free(bot->stop_timer);
     sieve_free(bot->ignored);

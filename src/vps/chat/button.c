@@ -110,6 +110,38 @@ static enum answer run_of_session(struct conversation *conversation,
     return row->run(conversation, incoming, press);
 }
 
+/* What became of a request that is gone: its message says so by now, but a press may be older. */
+static enum answer answer_of_fate(const struct conversation *conversation,
+                                  const struct button_press *press)
+{
+    enum hold_state fate;
+    if (!holds_fate(conversation->holds, press->id, &fate)) {
+        return BUTTONS[press->verb].over;
+    }
+    return fate == HOLD_DENIED    ? ANSWER_HOLD_DENIED
+           : fate == HOLD_EXPIRED ? ANSWER_HOLD_EXPIRED
+           : fate == HOLD_GRANTED ? ANSWER_HOLD_GRANTED
+                                  : ANSWER_HOLD_WITHDRAWN;
+}
+
+static enum answer run_of_hold(struct conversation *conversation, const struct incoming *incoming,
+                               struct button_press *press)
+{
+    const struct button_row *row = &BUTTONS[press->verb];
+    struct hold_view view;
+    press->hold = holds_find(conversation->holds, press->id);
+    if (!press->hold) {
+        transport_strip(conversation->transport, incoming->person, incoming->message_id);
+        return answer_of_fate(conversation, press);
+    }
+    hold_view(press->hold, &view);
+    if (!conversation_may(conversation, row->who, incoming->person, &view.request->owner)) {
+        conversation_refuse(conversation, incoming->person, incoming->data);
+        return ANSWER_NOT_YOUR_REQUEST;
+    }
+    return row->run(conversation, incoming, press);
+}
+
 enum answer button_run(struct conversation *conversation, const struct incoming *incoming)
 {
     struct button_press press;
@@ -117,6 +149,9 @@ enum answer button_run(struct conversation *conversation, const struct incoming 
         return ANSWER_NO_BUTTON;
     }
     const struct button_row *row = &BUTTONS[press.verb];
+    if (row->takes == BUTTON_TAKES_HOLD) {
+        return run_of_hold(conversation, incoming, &press);
+    }
     if (row->takes == BUTTON_TAKES_SESSION || row->takes == BUTTON_TAKES_CLIENT) {
         return run_of_session(conversation, incoming, &press);
     }

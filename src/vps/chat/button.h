@@ -26,6 +26,7 @@ struct button_row {
     enum {
         BUTTON_TAKES_SESSION,
         BUTTON_TAKES_CLIENT,
+        BUTTON_TAKES_HOLD,
         BUTTON_TAKES_COMMAND,
         BUTTON_TAKES_NOTHING,
     } takes;
@@ -39,6 +40,7 @@ struct button_press {
     enum button_verb verb;
     char id[SESSION_ID_SIZE + 1];
     struct session *session; /* whose ID that is, for the handler: it has not ended */
+    struct hold *hold;       /* the same of a request on hold */
     unsigned number;         /* of the parked client; 0 for the others */
     const char *command;     /* "/ssh HOST", a part of what was parsed; else NULL */
 };

@@ -25,6 +25,7 @@ struct card_options {
     const struct vps_settings *settings; /* outlive the card */
     const struct readers *readers;
     int64_t person;
+    struct post *post; /* a message that the card goes on with, and owns then; NULL: a new one */
 };
 
 /* For a session that was just opened. NULL when out of memory. */

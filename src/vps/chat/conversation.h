@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "base/log.h"
+#include "vps/consent/holds.h"
 #include "vps/people/people.h"
 #include "vps/session/sessions.h"
 #include "vps/settings/settings.h"
@@ -28,6 +29,7 @@ struct conversation {
     const struct people *people;
     struct sessions *sessions;
     struct audit *audit; /* may be NULL */
+    struct holds *holds;
     struct transport *transport;
     struct opening *opening; /* opens sessions */
     struct cards *cards;     /* their messages */

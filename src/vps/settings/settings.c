@@ -78,21 +78,6 @@ static int parse_bind(const struct setting *s, const char *text, void *field, st
 
 static const struct setting_type BIND = {parse_bind, 0, NULL, NULL};
 
-/*
- * Absolute, since pamctl, --doctor and the agent each look for the socket there from a folder of
- * their own. Its length is bounded so that the path of the socket fits in sun_path (108 bytes,
- * unix(7)).
- */
-static int parse_state_dir(const struct setting *s, const char *text, void *field, struct why *why)
-{
-    if (text[0] != '/') {
-        return why_set(why, -EINVAL, "not an absolute path");
-    }
-    return setting_text(s, text, field, why);
-}
-
-static const struct setting_type STATE_DIR = {parse_state_dir, 0, NULL, NULL};
-
 /* One of a few words, which are the enum's, in its order. */
 struct words {
     const char *const *names;
@@ -223,7 +208,9 @@ static const struct setting GENERAL[] = {
      .min = 0, .max = 36500},
     {"APPROVAL_TIMEOUT", "600", "seconds, 1 to 86400", &SETTING_NUMBER, FIELD(approval_timeout),
      .min = 1, .max = DAY},
-    {"STATE_DIR", STATE_DIR_DEFAULT, "an absolute path of at most 90 characters", &STATE_DIR,
+    {"FACTOR_MINUTES", "15", "minutes, 1 to 1440, or 0 for none", &SETTING_NUMBER,
+     FIELD(factor_minutes), .min = 0, .max = 1440},
+    {"STATE_DIR", STATE_DIR_DEFAULT, "an absolute path of at most 90 characters", &SETTING_FOLDER,
      FIELD(state_dir), .max = STATE_DIR_MAX, .at_start = true},
     {"RDP_CLIPBOARD", "off", "on or off: whether .rdp files share the clipboard", &SETTING_SWITCH,
      FIELD(rdp_clipboard)},

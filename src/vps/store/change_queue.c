@@ -1,36 +1,19 @@
 #include "vps/store/change_queue.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/crypto.h"
-
-static size_t size_of(const struct value *value)
-{
-    return value->kind == VALUE_TEXT   ? strlen(value->data) + 1
-           : value->kind == VALUE_BLOB ? (size_t)value->number
-                                       : 0;
-}
 
 /* One block for the change and its values, since it is freed on either thread. */
 struct change *change_new(const struct statement *statement, statement_done_fn done, void *arg)
 {
-    size_t sizes[STATEMENT_VALUES_MAX], sum = 0;
-    for (unsigned i = 0; i < STATEMENT_VALUES_MAX; i++) {
-        sum += sizes[i] = size_of(&statement->values[i]);
-    }
-    struct change *change = malloc(sizeof *change + sum);
+    size_t size = values_size(statement->values, STATEMENT_VALUES_MAX);
+    struct change *change = malloc(sizeof *change + size);
     if (!change) {
         return NULL;
     }
-    *change = (struct change){.statement = *statement, .done = done, .arg = arg, .size = sum};
-    char *at = change->data;
-    for (unsigned i = 0; i < STATEMENT_VALUES_MAX; i++) {
-        if (sizes[i] > 0) {
-            change->statement.values[i].data = memcpy(at, statement->values[i].data, sizes[i]);
-            at += sizes[i];
-        }
-    }
+    *change = (struct change){.statement = *statement, .done = done, .arg = arg, .size = size};
+    values_copy(change->statement.values, STATEMENT_VALUES_MAX, change->data);
     return change;
 }
 
@@ -38,11 +21,6 @@ void change_queue_init(struct change_queue *queue)
 {
     list_init(&queue->changes);
     queue->plain = queue->chained = 0;
-}
-
-unsigned change_queue_count(const struct change_queue *queue)
-{
-    return queue->plain + queue->chained;
 }
 
 bool change_queue_is_empty(const struct change_queue *queue)

@@ -19,6 +19,14 @@ struct database;
  */
 int database_open(const char *path, const char *const *migrations, unsigned schema,
                   struct database **ret_database, struct why *why);
+/*
+ * One that only reads, beside the one that writes and without holding it up, whatever thread that
+ * is in; a read sees what was committed when it began. While one is under way, is_in_vain is asked
+ * every millisecond or so, and if it says true, the read fails with -ECANCELED. The file must be
+ * there.
+ */
+int database_open_reader(const char *path, bool (*is_in_vain)(void *arg), void *arg,
+                         struct database **ret_database);
 /* Accepts NULL. */
 void database_close(struct database *database);
 
@@ -29,6 +37,10 @@ int database_begin(struct database *database);
 /* fn may be NULL. */
 int database_run(struct database *database, const struct statement *statement, row_fn fn,
                  void *arg);
+/* The same, while fn says true. */
+typedef bool (*each_fn)(void *arg, const struct row *row);
+int database_each(struct database *database, const struct statement *statement, each_fn fn,
+                  void *arg);
 int database_commit(struct database *database);
 void database_rollback(struct database *database);
 /*

@@ -8,6 +8,8 @@
 
 #include "vps/store/lock.h"
 
+static const char RESERVE[] = "/audit.reserve";
+
 /*
  * The n-th leads from schema n - 1 to schema n; one that was released is never changed.
  * Owners are texts like "telegram:42", times seconds of Unix time.
@@ -50,6 +52,14 @@ static const char *const MIGRATIONS[] = {
     "CREATE TABLE lockdown("
     "    id INTEGER NOT NULL PRIMARY KEY CHECK(id = 1), by TEXT NOT NULL, since INTEGER NOT NULL)"
     "    STRICT;",
+    /*
+     * Second factors, by people's names. since: of its enrolment; step: the last that was taken, of
+     * 30 s of Unix time; what follows are wrong codes (vps/factor/tries.h).
+     */
+    "CREATE TABLE factor("
+    "    person TEXT NOT NULL PRIMARY KEY, secret BLOB NOT NULL, since INTEGER NOT NULL,"
+    "    step INTEGER NOT NULL, in_a_row INTEGER NOT NULL, of_day INTEGER NOT NULL,"
+    "    day INTEGER NOT NULL, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
     /* The machines that people were at last: what they typed, and in which order. */
     "CREATE TABLE recent("
     "    owner TEXT NOT NULL, kind TEXT NOT NULL, target TEXT NOT NULL, number INTEGER NOT NULL,"
@@ -104,10 +114,12 @@ int state_reserve(const char *state_dir, const struct log *log, int *ret_fd, str
 int state_open(const char *state_dir, const struct log *log, struct store **ret_store,
                struct why *why)
 {
-    char path[STATE_PATH_MAX];
+    char path[STATE_PATH_MAX], reserve[STATE_DIR_MAX + sizeof RESERVE];
+    snprintf(reserve, sizeof reserve, "%s%s", state_dir, RESERVE);
     const struct store_options options = {.path = state_path(state_dir, path),
                                           .log = log,
                                           .migrations = MIGRATIONS,
-                                          .schema = state_schema()};
+                                          .schema = state_schema(),
+                                          .reserve = reserve};
     return store_open(&options, ret_store, why);
 }

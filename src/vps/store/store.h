@@ -4,7 +4,7 @@
  * need at the start, keep it in memory, and hand in what changes.
  *
  *     open    the file is opened, its schema brought up to date; reading is possible
- *     start   the thread takes over; from here on there is only writing
+ *     start   the thread takes over; who wants to read from here on asks, and is answered later
  *
  * Everything that is queued goes into one transaction. It is on the disk, safe from a kill -9 and
  * from a power failure, when `done` is told so (WAL, synchronous=FULL). What cannot be written (a
@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/why.h"
 #include "vps/store/chain.h"
+#include "vps/store/query.h"
 #include "vps/store/statement.h"
 
 struct store;
@@ -28,7 +29,8 @@ struct store_options {
     const struct log *log; /* as what follows, outlives the store */
     /* SQL, of one statement or several: the n-th makes schema n out of n - 1. */
     const char *const *migrations;
-    unsigned schema; /* how many there are: the schema that this program knows */
+    unsigned schema;     /* how many there are: the schema that this program knows */
+    const char *reserve; /* where room is kept for when the disk is full; copied. NULL: nowhere */
 };
 
 /*
@@ -67,13 +69,35 @@ int store_append(struct store *store, const struct chain_row *row, statement_don
  * row, or without a file. Accepts NULL.
  */
 struct chain_head store_head(struct store *store);
+/*
+ * Asks for a page of rows (query.h), of what was committed when it is read: whatever was told as
+ * written is among it. How long that takes holds up nobody but who asks next. The callbacks run on
+ * the loop, never from inside here. -ENODEV without a store, -EBUSY if too many ask, -ENOMEM; they
+ * are not called then.
+ */
+int store_ask(struct store *store, const struct query *query, void *arg);
 /* How it is; of a NULL store all is 0. */
 struct store_view {
-    unsigned waiting; /* changes that are not on the disk */
-    int trouble;      /* why nothing can be written, -errno; 0: it can */
+    unsigned changes, records; /* that are not on the disk: of store_write(), of store_append() */
+    uint64_t
+        delay_us; /* how long the oldest of them has waited, or else the last that was written */
+    int trouble;  /* why nothing can be written, -errno; 0: it can */
 };
 struct store_view store_view(struct store *store);
-/* The callbacks of this owner do not run any more; its writes do. Accepts NULL. */
+/*
+ * 0 if what is handed in now can be expected to be written; or why not, -errno. -ENOSPC begins
+ * when the disk is full and the reserve was given up: what happens goes on to be recorded in that
+ * room, as long as it lasts, but nothing more should be begun. It passes by itself when there is
+ * room again. Without a store, -ENODEV.
+ */
+int store_can_write(struct store *store);
+/* Has fn called on the loop whenever that changes, with what it is then. One can listen. */
+typedef void (*store_changed_fn)(void *arg, int err);
+void store_on_change(struct store *store, store_changed_fn fn, void *arg);
+/*
+ * The callbacks of this owner do not run any more; its writes do, and what it asked is given up.
+ * Accepts NULL.
+ */
 void store_detach(struct store *store, const void *arg);
 
 /* Leaves the loop: no callback runs any more. What is queued, is written. Accepts NULL. */

@@ -15,10 +15,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/backoff.h"
+#include "base/clock.h"
 #include "base/thread.h"
 #include "vps/store/database.h"
 
@@ -29,6 +29,7 @@ enum {
     FIRST_WAIT_MS = 1000,
     MAX_WAIT_MS = 60000,
     IDLE_MS = 2000, /* without a change: then is the time to sync the disk */
+    FULL_MS = 2000, /* until a disk that was full is looked at again */
 };
 
 struct writer {
@@ -44,6 +45,7 @@ struct writer {
     struct change_queue writing;  /* which the thread has under way */
     struct change_queue finished; /* whose owners are to be told */
     struct writer_news news;
+    uint64_t delay_us;      /* of the oldest change in the last transaction */
     struct chain_head head; /* the file's, as of the last attempt */
 };
 
@@ -53,6 +55,16 @@ struct writer {
 static void wake(struct writer *writer)
 {
     eventfd_write(writer->news_fd, 1);
+}
+
+/* With the lock. Since when the oldest change waits, by clock_us(); 0: none does. */
+static uint64_t oldest_us(const struct writer *writer)
+{
+    const struct change_queue *queue = change_queue_is_empty(&writer->writing) ? &writer->waiting
+                                                                               : &writer->writing;
+    return change_queue_is_empty(queue)
+               ? 0
+               : list_owner(queue->changes.next, struct change, home)->added_us;
 }
 
 /* With the lock. What was not written goes back to the front. */
@@ -66,34 +78,20 @@ static void take_stock(struct writer *writer, int err)
         change_queue_move(&writer->writing, &writer->waiting);
         change_queue_move(&writer->waiting, &writer->writing);
     } else {
+        writer->delay_us = clock_us() - oldest_us(writer);
         change_queue_move(&writer->finished, &writer->writing);
     }
     writer->news.trouble = err;
+    writer->news.full = writer->file.full;
     writer->head = writer->file.head;
     wake(writer);
-}
-
-static struct timespec time_in(uint64_t ms)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_nsec += (long)(ms % 1000) * 1000000;
-    at.tv_sec += (time_t)(ms / 1000) + at.tv_nsec / 1000000000;
-    at.tv_nsec %= 1000000000;
-    return at;
-}
-
-/* With the lock. True when it is that late; false when there may be something to do. */
-static bool wait_until(struct writer *writer, const struct timespec *at)
-{
-    return pthread_cond_timedwait(&writer->woken, &writer->mutex, at) == ETIMEDOUT;
 }
 
 /* With the lock. Whatever comes meanwhile. */
 static void rest(struct writer *writer, uint64_t ms)
 {
-    struct timespec at = time_in(ms);
-    while (!writer->stopping && !wait_until(writer, &at)) {
+    struct timespec at = thread_time_in(ms);
+    while (!writer->stopping && !thread_wait_until(&writer->woken, &writer->mutex, &at)) {
     }
 }
 
@@ -105,15 +103,46 @@ static void tidy(struct writer *writer)
     pthread_mutex_lock(&writer->mutex);
 }
 
+/* With the lock, which is let go meanwhile. Whether a disk that was full has room again. */
+static void look_for_room(struct writer *writer)
+{
+    pthread_mutex_unlock(&writer->mutex);
+    file_keep_reserve(&writer->file);
+    pthread_mutex_lock(&writer->mutex);
+    if (!writer->file.full) {
+        writer->news.full = false;
+        wake(writer);
+    }
+}
+
+/* With the lock. What there is to do when nothing comes for a while. */
+static bool has_chores(const struct writer *writer)
+{
+    const struct file *file = &writer->file;
+    return file->full || (file->database && database_untidiness(file->database) > 0);
+}
+
+/* With the lock, which is let go meanwhile. */
+static void do_chores(struct writer *writer)
+{
+    if (writer->file.full) {
+        look_for_room(writer);
+    }
+    if (writer->file.database && database_untidiness(writer->file.database) > 0) {
+        tidy(writer);
+    }
+}
+
 /* With the lock. Until there is something to write, or no more will come. */
 static void wait_for_work(struct writer *writer)
 {
     while (!writer->stopping && change_queue_is_empty(&writer->waiting)) {
-        struct timespec at = time_in(IDLE_MS);
-        if (!writer->file.database || database_untidiness(writer->file.database) == 0) {
+        struct timespec at = thread_time_in(writer->file.full ? FULL_MS : IDLE_MS);
+        if (!has_chores(writer)) {
             pthread_cond_wait(&writer->woken, &writer->mutex);
-        } else if (wait_until(writer, &at) && change_queue_is_empty(&writer->waiting)) {
-            tidy(writer);
+        } else if (thread_wait_until(&writer->woken, &writer->mutex, &at) &&
+                   change_queue_is_empty(&writer->waiting)) {
+            do_chores(writer);
         }
     }
 }
@@ -146,10 +175,14 @@ static void *thread_main(void *arg)
             break;
         }
         if (err < 0) {
-            rest(writer, backoff_next(&backoff));
+            uint64_t ms = backoff_next(&backoff);
+            rest(writer, writer->file.full && ms > FULL_MS ? FULL_MS : ms);
             continue;
         }
         backoff_reset(&backoff);
+        if (writer->file.full) {
+            look_for_room(writer);
+        }
         if (database_untidiness(writer->file.database) > 1) {
             tidy(writer);
         }
@@ -180,6 +213,7 @@ static bool has_room(const struct writer *writer, const struct change *change)
 /* With the lock. */
 static void add(struct writer *writer, struct change *change)
 {
+    change->added_us = clock_us();
     change_queue_append(&writer->waiting, change);
     while (writer->waiting.plain > PLAIN_MAX) { /* what an attempt took comes back, too */
         drop_oldest(writer);
@@ -251,33 +285,36 @@ struct writer_news writer_tell(struct writer *writer)
     return news;
 }
 
-unsigned writer_waiting(struct writer *writer, int *ret_trouble)
+struct writer_view writer_view(struct writer *writer)
 {
     pthread_mutex_lock(&writer->mutex);
-    unsigned waiting = change_queue_count(&writer->waiting) + change_queue_count(&writer->writing);
-    *ret_trouble = writer->news.trouble;
+    uint64_t oldest = oldest_us(writer);
+    struct writer_view view = {
+        .plain = writer->waiting.plain + writer->writing.plain,
+        .chained = writer->waiting.chained + writer->writing.chained,
+        .delay_us = oldest > 0 ? clock_us() - oldest : writer->delay_us,
+        .trouble = writer->news.trouble < 0 ? writer->news.trouble
+                   : writer->news.full      ? -ENOSPC
+                                            : 0,
+    };
     pthread_mutex_unlock(&writer->mutex);
-    return waiting;
+    return view;
 }
 
 /* ---- life ------------------------------------------------------------------ */
 
-struct writer *writer_new(const char *path, const char *const *migrations, unsigned schema)
+struct writer *writer_new(const struct file *file)
 {
     struct writer *writer = calloc(1, sizeof *writer);
     if (!writer) {
         return NULL;
     }
-    pthread_condattr_t attributes;
-    writer->file = (struct file){.path = path, .migrations = migrations, .schema = schema};
+    writer->file = *file;
     change_queue_init(&writer->waiting);
     change_queue_init(&writer->writing);
     change_queue_init(&writer->finished);
     pthread_mutex_init(&writer->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&writer->woken, &attributes);
-    pthread_condattr_destroy(&attributes);
+    thread_condition_init(&writer->woken);
     writer->news_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (writer->news_fd < 0) {
         writer_free(writer);
@@ -290,6 +327,7 @@ int writer_open(struct writer *writer, enum anew *ret_anew, struct why *why)
 {
     int err = file_open(&writer->file, ret_anew, why);
     writer->news.trouble = err;
+    writer->news.full = writer->file.full;
     writer->head = writer->file.head;
     return err;
 }

@@ -19,15 +19,13 @@ struct writer;
 /* How the file is, since it was asked the last time. */
 struct writer_news {
     int trouble;    /* why nothing can be written; 0: all is well */
+    bool full;      /* the disk, but for the reserve, which what is written goes into */
     enum anew anew; /* the last that befell it */
     unsigned lost;  /* changes for which there was no room */
 };
 
-/*
- * Of the file with this path and schema: as database_open() has them. They outlive it. NULL: no
- * memory.
- */
-struct writer *writer_new(const char *path, const char *const *migrations, unsigned schema);
+/* Of a file that is not open yet; what it names outlives the writer. NULL: no memory. */
+struct writer *writer_new(const struct file *file);
 /* Opens the file: 0, or -errno with why as store_open() has it, and it is tried again later. */
 int writer_open(struct writer *writer, enum anew *ret_anew, struct why *why);
 /* Before writer_start(). 0 or -errno; without a file there are no rows. */
@@ -46,8 +44,13 @@ struct chain_head writer_head(struct writer *writer);
 void writer_detach(struct writer *writer, const void *arg);
 /* Has the news, and calls whoever is to be told of a change, who may add and detach. */
 struct writer_news writer_tell(struct writer *writer);
-/* How many changes are not written yet. ret_trouble: why nothing can be; 0: all is well. */
-unsigned writer_waiting(struct writer *writer, int *ret_trouble);
+/* How it is at this moment. */
+struct writer_view {
+    unsigned plain, chained; /* changes that are not written yet */
+    uint64_t delay_us;       /* of the oldest of them, or else of the last that was written */
+    int trouble;             /* why nothing can be written; 0: all is well */
+};
+struct writer_view writer_view(struct writer *writer);
 /* Readable when there may be news, until writer_tell(). The writer's. */
 int writer_news_fd(const struct writer *writer);
 /* Writes what waits, if it can be written now, and ends the thread. Accepts NULL. */
