@@ -43,6 +43,7 @@ static const struct command COMMANDS[] = {
     {"status", "the agent, Telegram, and the gateways that are online", {{0}}, 0, show_status},
     {"sessions", "the open sessions, and who waits to be let in", {{0}}, 0, show_sessions},
     {"close", "end a session", {ID}, 0, show_closed},
+    {"extend", "let a session go on for longer", {ID}, 0, show_extended},
     {"admit", "let in the client that waits there",
      {ID, {"ADDRESS[#NUMBER]", "address", ARGUMENT_WAITING, false}}, 0, show_decided},
     {"block", "send that address away, for as long as the session lasts",

@@ -347,6 +347,8 @@ static int start_bot(struct agent *agent, struct why *why)
             .settings = agent->settings,
             .people = agent->people,
             .sessions = agent->sessions,
+            .audit = agent->audit,
+            .store = agent->store,
             .holds = agent->holds,
             .transport = agent->transport,
             .refused = on_refused,
