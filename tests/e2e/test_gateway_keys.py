@@ -10,7 +10,7 @@ import peers
 import pytest
 import sshd as openssh
 import util
-from agents import OWNER, World, run
+from agents import FRIEND, OWNER, World, run
 from util import TIME_SCALE, eventually, stays
 
 NO_KEYS = {"vps": {"TUNNEL_KEY": None, "ADMIT": "auto", "RECONNECT_GRACE": 1}, "gateways": ()}
@@ -120,7 +120,7 @@ class Client:
 
 def test_a_vps_agent_without_keys_waits_and_says_what_to_do():
     with Keys(**NO_KEYS) as world:
-        world.vps.wait_log("no gateway can log in yet: pamctl gateway add NAME")
+        world.vps.wait_log("no gateway can log in yet: .*pamctl gateway add NAME prints a join string")
         assert "none can log in yet: pamctl gateway add NAME" in world.pamctl("status").stdout
         assert world.status()["keys"] == 0
         assert world.pamctl("gateway", "list").stdout.startswith("No gateway can log in yet")
@@ -304,6 +304,29 @@ def test_a_gateway_that_is_removed_is_out_at_once(target):
         office.stop()
         start_joined(world, add(world, "office"))     # it may come again, with another key
         world.close_all()
+
+
+# ---------------------------------------------------------------- in the chat
+
+def test_the_administrator_is_told_of_one_that_has_gone_and_of_its_return():
+    with Keys(**NO_KEYS) as world:
+        home = start_joined(world, add(world, "home"))
+        office = start_joined(world, add(world, "office"))
+        for user in (OWNER, FRIEND):
+            before = world.api.mark()
+            world.api.say(user, "/help")
+            world.api.wait_message("/ssh", since=before, chat=user)
+        since = world.api.mark()
+        home.stop()
+        office.stop()
+        world.pamctl.json("gateway", "remove", "office")    # this one is nobody's loss
+        told = world.api.wait_message("has been offline for", 45 * TIME_SCALE, since, OWNER)
+        assert told.says("⚠️ Gateway home has been offline for 3") and told.says("127.0.0.1"), told
+        home.start()
+        back = world.api.wait_message("is back after", 15 * TIME_SCALE, since, OWNER)
+        assert back.says("✅ Gateway home is back after"), back
+        assert not world.api.all_messages(FRIEND, since), "the owner, and nobody else"
+        assert len(world.api.all_messages(OWNER, since)) == 2, world.api.transcript()
 
 
 # ---------------------------------------------------------------- the file
