@@ -306,6 +306,43 @@ def test_a_gateway_that_is_removed_is_out_at_once(target):
         world.close_all()
 
 
+# ---------------------------------------------------------------- --invite and --setup
+
+def test_invite_asks_the_agent_where_keys_are_its_own():
+    """Without TUNNEL_KEY: nothing is written, and nothing has to be read again."""
+    with Keys(**NO_KEYS, env_files=True) as world:
+        path = world.vps.env_file
+        before = path.read_bytes()
+
+        def invite(*args):
+            return run("vps-agent", "--invite", *args, "--env-file", path)
+
+        start_joined(world, string_in(invite("home"), "home"))
+        again = invite("home")
+        assert again.returncode == 1 and "pamctl gateway rotate home" in again.stderr and not again.stdout, again
+        assert invite("a b").returncode == 2
+        string_in(invite("home", "--new-key", "--valid", "7d"), "home")
+        assert "next" in listed(world)["home"]
+        assert path.read_bytes() == before
+
+
+def test_a_key_in_the_state_file_is_not_put_in_the_shade(target):
+    """--invite and --setup write into TUNNEL_KEY, which comes first: not a name that is kept already."""
+    key = "ef" * 32
+    with Keys(vps={"TUNNEL_KEY": f"lan:{key}", "ADMIT": "auto"}, gateways=("lan",), gateway={"TUNNEL_KEY": key},
+              env_files=True) as world:
+        home = start_joined(world, add(world, "home"))
+        path = world.vps.env_file
+        for args in (["--invite", "Home"], ["--invite", "home", "--new-key"], ["--setup", "--gateway", "home"]):
+            result = run("vps-agent", *args, "--env-file", path, timeout=60)
+            assert result.returncode == 1 and "pamctl gateway rotate" in result.stderr, result
+        assert settings_in(path)["TUNNEL_KEY"] == f"lan:{key}"
+        assert "office:" not in path.read_text()
+        assert run("vps-agent", "--invite", "office", "--env-file", path).returncode == 0
+        assert settings_in(path)["TUNNEL_KEY"].startswith(f"lan:{key},office:"), "and others as ever"
+        home.stop()
+
+
 # ---------------------------------------------------------------- in the chat
 
 def test_the_administrator_is_told_of_one_that_has_gone_and_of_its_return():
