@@ -4,11 +4,29 @@
 
 #include "base/text.h"
 #include "ctl/show.h"
+#include "ctl/show_applicants.h"
+#include "ctl/show_gateways.h"
+#include "ctl/show_totp.h"
+#include "ctl/show_users.h"
 #include "shared/kind.h"
 
+#define PERSON                                   \
+    {                                            \
+        "NAME", "person", ARGUMENT_PERSON, false \
+    }
 #define ID                                  \
     {                                       \
         "ID", "session", ARGUMENT_ID, false \
+    }
+
+/* "482913", "482 913" in quotes, or as two words. */
+#define CODE                                 \
+    {                                        \
+        "CODE", "code", ARGUMENT_CODE, false \
+    }
+#define CODE_REST                           \
+    {                                       \
+        "REST", "rest", ARGUMENT_NAME, true \
     }
 
 /* Of a command that opens a session, by what that gives its user. */
@@ -25,6 +43,7 @@ static const struct command COMMANDS[] = {
     {"status", "the agent, Telegram, and the gateways that are online", {{0}}, 0, show_status},
     {"sessions", "the open sessions, and who waits to be let in", {{0}}, 0, show_sessions},
     {"close", "end a session", {ID}, 0, show_closed},
+    {"extend", "let a session go on for longer", {ID}, 0, show_extended},
     {"admit", "let in the client that waits there",
      {ID, {"ADDRESS[#NUMBER]", "address", ARGUMENT_WAITING, false}}, 0, show_decided},
     {"block", "send that address away, for as long as the session lasts",
@@ -32,10 +51,39 @@ static const struct command COMMANDS[] = {
     {"known", "the addresses that are let in without asking", {{0}}, 0, show_known},
     {"forget", "ask again about clients from there",
      {{"ADDRESS", "address", ARGUMENT_KNOWN, false}}, 0, show_forgotten},
+    {"gateway pair", "hear gateways without a key that ask to be paired, for ten minutes", {{0}}, 0,
+     show_gateway_pending},
+    {"gateway pending", "the gateway that asks to be paired, and the code it shows", {{0}}, 0,
+     show_gateway_pending},
+    {"gateway accept", "let in the gateway whose own log shows this code", {CODE, CODE_REST}, 0,
+     show_gateway_accepted},
+    {"gateway deny", "refuse the gateway that shows this code", {CODE, CODE_REST}, 0,
+     show_gateway_denied},
+    {"gateway list", "the gateways that may log in, and their keys", {{0}}, 0, show_gateway_list},
+    {"gateway add", "let a new gateway log in, and print its join string",
+     {{"NAME", "gateway", ARGUMENT_NAME, false}}, OPTION_VALID, show_gateway_added},
+    {"gateway rotate", "give a gateway another key, and print its join string",
+     {{"NAME", "gateway", ARGUMENT_GATEWAY, false}}, OPTION_VALID, show_gateway_rotated},
+    {"gateway remove", "cut a gateway off: its key and its sessions end",
+     {{"NAME", "gateway", ARGUMENT_GATEWAY, false}}, 0, show_gateway_removed},
+    {"totp", "give somebody a second factor: a QR code for an authenticator app", {PERSON}, 0,
+     show_totp_enrolled},
+    {"totp list", "who has a second factor, and whose is locked", {{0}}, 0, show_totp_list},
+    {"totp remove", "take somebody's second factor away", {PERSON}, 0, show_totp_removed},
+    {"totp unlock", "let somebody try again who gave too many wrong codes", {PERSON}, 0,
+     show_totp_unlocked},
+    {"user list", "who is let in through the chat, and who is invited", {{0}}, 0, show_user_list},
+    {"user invite", "print a link, and a QR code, for one person to come in by",
+     {{"NAME", "user", ARGUMENT_USER, false}}, 0, show_user_invited},
+    {"user remove", "take away what an invitation gave: their sessions end",
+     {{"NAME", "user", ARGUMENT_USER, false}}, 0, show_user_removed},
     {"reload", "read the settings again, and say what changed; ends no session", {{0}}, 0,
      show_reloaded},
     {"drain", "before a restart: open no new sessions, and wait for the rest", {{0}},
      OPTION_WAIT | OPTION_TIMEOUT | OPTION_OFF, show_drain},
+    {"panic", "end every session, and open none until unlock, also after a restart", {{0}}, 0,
+     show_locked},
+    {"unlock", "open sessions again after panic", {{0}}, 0, show_locked},
     {"help", "all commands, or what one of them takes",
      {{"COMMAND", NULL, ARGUMENT_COMMAND, true}, {"WORD", NULL, ARGUMENT_COMMAND, true}}, 0, NULL},
     {"version", "print the version", {{0}}, 0, NULL},
@@ -48,6 +96,8 @@ static const struct command_option OPTIONS[] = {
     {"--timeout", NULL, "SECONDS", "stop waiting then, list what is left, and exit with 1",
      OPTION_TIMEOUT},
     {"--off", NULL, NULL, "open sessions again", OPTION_OFF},
+    {"--valid", NULL, "TIME", "how long the join string may wait to be used: 24h, 30m, 7d; 0: forever",
+     OPTION_VALID},
     {"--json", NULL, NULL, "print the answer as one line of JSON", OPTION_JSON},
     {"--socket", NULL, "PATH", "the admin socket of vps-agent", OPTION_SOCKET},
     {"--help", "-h", NULL, "print this, or what the command takes, and exit", OPTION_HELP},

@@ -20,6 +20,7 @@ enum option_bit {
     OPTION_WAIT = 64,
     OPTION_TIMEOUT = 128,
     OPTION_OFF = 256,
+    OPTION_VALID = 512,
 };
 
 /* These go with each command, and without one. */
@@ -31,6 +32,11 @@ enum argument_kind {
     ARGUMENT_ID,
     ARGUMENT_WAITING,
     ARGUMENT_KNOWN,
+    ARGUMENT_GATEWAY, /* one whose key was added here */
+    ARGUMENT_PERSON,  /* of the policy, or with a second factor */
+    ARGUMENT_NAME,    /* a new one: there is nothing to offer */
+    ARGUMENT_USER,    /* somebody of the chat */
+    ARGUMENT_CODE,    /* of the gateway that asks to be paired; its log has it, not the VPS */
     ARGUMENT_COMMAND
 };
 

@@ -11,6 +11,7 @@
 
 #include "base/nearest.h"
 #include "base/text.h"
+#include "shared/invite_paper.h"
 
 enum { TIMEOUT_MAX = 1000000 }; /* s; eleven days */
 
@@ -117,6 +118,9 @@ static int take_value(const struct command_option *option, const char *value,
     }
     if (option->bit == OPTION_TIMEOUT) {
         return take_timeout(value, invocation, why);
+    }
+    if (option->bit == OPTION_VALID) {
+        return invite_read_span(value, &invocation->valid_s, why);
     }
     /* The two options that are left take a path. */
     *(option->bit == OPTION_OUT ? &invocation->out : &invocation->socket_path) = value;

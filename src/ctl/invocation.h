@@ -3,6 +3,7 @@
 #define PAMTUNNEL_CTL_INVOCATION_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/why.h"
 #include "ctl/commands.h"
@@ -15,7 +16,8 @@ struct invocation {
     unsigned options; /* enum option_bit */
     const char *out;
     const char *socket_path;
-    int timeout_s; /* with OPTION_TIMEOUT */
+    int timeout_s;   /* with OPTION_TIMEOUT */
+    int64_t valid_s; /* with OPTION_VALID */
 };
 
 /*

@@ -21,17 +21,21 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "base/crypto.h"
+#include "base/journal.h"
 #include "base/notify.h"
 #include "base/signals.h"
 #include "control/tls.h"
 #include "shared/monitor.h"
 #include "shared/program.h"
 #include "vps/admin/admin.h"
+#include "vps/audit/audit.h"
 #include "vps/chat/bot.h"
 #include "vps/consent/holds.h"
+#include "vps/factor/factors.h"
 #include "vps/figures/figures.h"
 #include "vps/gateways/gateways.h"
-#include "vps/people/people.h"
+#include "vps/people/people_run.h"
 #include "vps/reload.h"
 #include "vps/session/sessions_run.h"
 #include "vps/store/state.h"
@@ -48,9 +52,12 @@ struct agent {
     struct signals *signals;
     int reserved; /* STATE_DIR is ours */
     struct store *store;
+    struct journal *journal; /* NULL: there is none */
+    struct audit *audit;
     struct people *people;
     struct sessions *sessions;
     struct holds *holds;
+    struct factors *factors;
     struct gateways *gateways;
     struct admin *admin;
     struct transport *transport; /* Telegram; NULL with --local, as is the bot */
@@ -64,6 +71,41 @@ struct agent {
     struct why why;
 };
 
+/* ---- what is recorded of it ------------------------------------------------- */
+
+static void record(struct agent *agent, enum audit_event what, const char *text, const char *why)
+{
+    const struct audit_entry entry = {.what = what, .text = text, .why = why};
+    audit_record(agent->audit, &entry, NULL, NULL);
+}
+
+/* Which policy is in force, by the hash of its file. */
+static void record_policy(struct agent *agent)
+{
+    const struct policy *policy = agent->settings->policy_file.policy;
+    uint8_t hash[CRYPTO_HASH_SIZE];
+    char hex[2 * CRYPTO_HASH_SIZE + 1];
+    size_t len;
+    if (policy) {
+        const char *source = document_source(policy->document, &len);
+        crypto_hash(&(struct crypto_piece){source, len}, 1, hash);
+        crypto_hex(hash, sizeof hash, hex);
+        record(agent, AUDIT_POLICY_LOADED, hex, NULL);
+    }
+}
+
+static void record_changes(struct agent *agent, const struct changes *changes)
+{
+    static const char *const POLICY[] = {"POLICY_FILE", NULL};
+    char sentence[512];
+    struct text text = text_over(sentence, sizeof sentence);
+    changes_say(changes, &text);
+    record(agent, AUDIT_SETTINGS_RELOADED, sentence, NULL);
+    if (changes_have(changes, POLICY)) {
+        record_policy(agent);
+    }
+}
+
 /* ---- stopping ------------------------------------------------------------- */
 
 /* The second half, when the bot has said what there was to say. */
@@ -73,12 +115,16 @@ static void finish(void *arg)
     bot_free(agent->bot);
     transport_free(agent->transport);
     holds_free(agent->holds);
+    factors_free(agent->factors);
     sessions_free(agent->sessions);
     store_stop(agent->store);
+    audit_free(agent->audit);
     agent->bot = NULL;
     agent->transport = NULL;
     agent->holds = NULL;
+    agent->factors = NULL;
     agent->sessions = NULL;
+    agent->audit = NULL;
 }
 
 /* Ends everything in order; the loop returns when the last handle is gone. */
@@ -97,6 +143,7 @@ static void stop(struct agent *agent)
         sessions_end_all(agent->sessions);
         sessions_use_gateways(agent->sessions, NULL);
     }
+    record(agent, AUDIT_AGENT_STOPPED, NULL, agent->err < 0 ? agent->why.text : NULL);
     admin_free(agent->admin);
     monitor_free(agent->monitor);
     figures_free(agent->figures);
@@ -144,8 +191,12 @@ static void say_keys(const struct agent *agent)
     const struct keyring *keyring = gateways_keyring(agent->gateways);
     struct keyring_view key;
     if (!keyring_has(keyring, "")) {
-        log_warn(agent->log, "no gateway can log in yet: pamctl gateway add NAME lets one in, and "
-                             "prints the join string for it");
+        log_warn(agent->log,
+                 "no gateway can log in yet: %s, or pamctl gateway add NAME prints a join string "
+                 "for one",
+                 applicants_open_for(gateways_applicants(agent->gateways)) > 0
+                     ? "start gateway-agent with nothing but VPS_HOST in the next ten minutes"
+                     : "after pamctl gateway pair, one that has nothing but VPS_HOST is heard");
     }
     for (unsigned i = 0; keyring_view(keyring, i, &key); i++) {
         if (key.idle) {
@@ -169,7 +220,10 @@ static int renew(void *arg, struct changes *ret_changes, struct why *why)
                                  .gateways = agent->gateways};
     char status[STATUS_MAX];
     int err = reload_run(&parts, ret_changes, why);
-    if (err == 0) {
+    if (err < 0) {
+        record(agent, AUDIT_SETTINGS_RELOADED, NULL, why->text);
+    } else {
+        record_changes(agent, ret_changes);
         say_what_it_does(agent, status, sizeof status);
         say_doubts(agent);
         say_keys(agent);
@@ -213,6 +267,7 @@ static int confine(struct agent *agent, struct why *why)
     int err = state_reserve(settings->state_dir, agent->log, &agent->reserved, why);
     if (err == 0) {
         agent->metrics = monitor_open(settings->common.metrics_listen, agent->log);
+        agent->journal = journal_open(JOURNAL_PATH);
         program_confine(&VPS_VOCABULARY, agent->env_file, &settings->common, rules, agent->log,
                         &agent->notify);
     }
@@ -225,9 +280,26 @@ static int start_holds(struct agent *agent, struct why *why)
                                           .log = agent->log,
                                           .settings = agent->settings,
                                           .people = agent->people,
-                                          .sessions = agent->sessions};
+                                          .sessions = agent->sessions,
+                                          .audit = agent->audit};
     int err = holds_new(&options, &agent->holds);
     return err < 0 ? why_set(why, err, "cannot keep requests on hold: %s", strerror(-err)) : 0;
+}
+
+static int start_factors(struct agent *agent, struct why *why)
+{
+    const struct factors_options options = {.log = agent->log,
+                                            .settings = agent->settings,
+                                            .people = agent->people,
+                                            .store = agent->store,
+                                            .audit = agent->audit};
+    agent->factors = factors_new(&options);
+    if (!agent->factors) {
+        return why_set(why, -ENOMEM, "out of memory");
+    }
+    holds_use_factor(agent->holds,
+                     (struct holds_factor){.check = factors_check, .arg = agent->factors});
+    return 0;
 }
 
 static int start_gateways(struct agent *agent, struct why *why)
@@ -237,6 +309,7 @@ static int start_gateways(struct agent *agent, struct why *why)
         .log = agent->log,
         .settings = agent->settings,
         .store = agent->store,
+        .audit = agent->audit,
         .events = sessions_gateway_events(agent->sessions),
     };
     int err = gateways_new(&options, &agent->gateways, why);
@@ -252,6 +325,7 @@ static int new_telegram(struct agent *agent)
         .loop = &agent->loop,
         .log = agent->log,
         .store = agent->store,
+        .audit = agent->audit,
         .state_dir = agent->settings->state_dir,
         .api_url = agent->settings->telegram_api_url,
         .token = agent->settings->telegram_token,
@@ -273,6 +347,9 @@ static int start_bot(struct agent *agent, struct why *why)
             .settings = agent->settings,
             .people = agent->people,
             .sessions = agent->sessions,
+            .audit = agent->audit,
+            .store = agent->store,
+            .holds = agent->holds,
             .transport = agent->transport,
             .refused = on_refused,
             .arg = agent,
@@ -288,7 +365,10 @@ static int start_admin(struct agent *agent, struct why *why)
         .loop = &agent->loop,
         .log = agent->log,
         .settings = agent->settings,
+        .people = agent->people,
         .sessions = agent->sessions,
+        .audit = agent->audit,
+        .factors = agent->factors,
         .gateways = agent->gateways,
         .bot = agent->bot,
         .reload = reload,
@@ -316,6 +396,52 @@ static int start_monitor(struct agent *agent, struct why *why)
     return err < 0 ? why_set(why, err, "cannot serve METRICS_LISTEN: %s", strerror(-err)) : 0;
 }
 
+static int start_audit(struct agent *agent, struct why *why)
+{
+    const struct audit_options options = {
+        .loop = &agent->loop, .store = agent->store, .journal = agent->journal, .log = agent->log};
+    agent->audit = audit_new(&options);
+    return agent->audit ? 0 : why_set(why, -ENOMEM, "out of memory");
+}
+
+/* Whoever has lost access loses what they have open. */
+static void on_lost_access(void *arg)
+{
+    struct agent *agent = arg;
+    if (agent->sessions) {
+        sessions_settings_changed(agent->sessions);
+    }
+    if (agent->holds) {
+        holds_settings_changed(agent->holds);
+    }
+}
+
+static int start_people(struct agent *agent, struct why *why)
+{
+    const struct people_options options = {.log = agent->log,
+                                           .store = agent->store,
+                                           .audit = agent->audit,
+                                           .lost = on_lost_access,
+                                           .arg = agent};
+    agent->people = people_new(agent->settings);
+    if (!agent->people) {
+        return why_set(why, -ENOMEM, "out of memory");
+    }
+    people_begin(agent->people, &options);
+    return 0;
+}
+
+static int start_sessions(struct agent *agent, struct why *why)
+{
+    const struct sessions_options options = {.loop = &agent->loop,
+                                             .log = agent->log,
+                                             .settings = agent->settings,
+                                             .people = agent->people,
+                                             .store = agent->store};
+    int err = sessions_new(&options, &agent->sessions, why);
+    return err < 0 ? err : sessions_use_audit(agent->sessions, agent->audit);
+}
+
 static bool is_well(void *arg)
 {
     struct agent *agent = arg;
@@ -329,19 +455,11 @@ static int start(struct agent *agent, struct why *why)
         return why_set(why, err, "cannot catch signals: %s", strerror(-err));
     }
     err = state_open(agent->settings->state_dir, agent->log, &agent->store, why);
-    if (err == 0) {
-        agent->people = people_new(agent->settings);
-        err = agent->people ? 0 : why_set(why, -ENOMEM, "out of memory");
-    }
-    if (err == 0) {
-        const struct sessions_options options = {.loop = &agent->loop,
-                                                 .log = agent->log,
-                                                 .settings = agent->settings,
-                                                 .people = agent->people,
-                                                 .store = agent->store};
-        err = sessions_new(&options, &agent->sessions, why);
-    }
+    err = err < 0 ? err : start_audit(agent, why);
+    err = err < 0 ? err : start_people(agent, why);
+    err = err < 0 ? err : start_sessions(agent, why);
     err = err < 0 ? err : start_holds(agent, why);
+    err = err < 0 ? err : start_factors(agent, why);
     err = err < 0 ? err : start_gateways(agent, why);
     err = err < 0 ? err : start_bot(agent, why);
     err = err < 0 ? err : start_admin(agent, why);
@@ -360,6 +478,8 @@ static void say_ready(struct agent *agent)
     char status[STATUS_MAX];
     say_what_it_does(agent, status, sizeof status);
     say_doubts(agent);
+    record(agent, AUDIT_AGENT_STARTED, PAMTUNNEL_VERSION, NULL);
+    record_policy(agent);
     log_info(agent->log, "vps-agent " PAMTUNNEL_VERSION ": %s", status);
     say_keys(agent);
     notify_ready(agent->notify);
@@ -385,6 +505,7 @@ int agent_run(struct vps_settings *settings, const char *env_file, struct log *l
     uv_run(&agent.loop, UV_RUN_DEFAULT);
     uv_loop_close(&agent.loop);
     store_free(agent.store);
+    journal_close(agent.journal);
     people_free(agent.people);
     if (agent.reserved >= 0) {
         close(agent.reserved);

@@ -204,7 +204,7 @@ def test_a_file_of_a_newer_version_is_refused_and_left_alone():
 
 
 def test_without_a_usable_file_it_works_but_forgets(target):
-    with World(bot=False, vps=NO_GRACE) as world:
+    with World(bot=False, vps={**NO_GRACE, "AUDIT_FULL": "continue"}) as world:
         world.vps.stop()
         for path in world.state_dir.glob("state.db*"):
             path.unlink()
@@ -219,8 +219,9 @@ def test_without_a_usable_file_it_works_but_forgets(target):
 
 
 def test_who_looks_into_the_file_disturbs_nobody(target):
-    """With sqlite3 beside the running agent: it reads, and its lock delays nothing on the loop."""
-    with World(bot=False, vps=NO_GRACE) as world:
+    """With sqlite3 beside the running agent: it reads, and its lock delays what is recorded, by some seconds, and
+    nothing else."""
+    with World(bot=False, vps={**NO_GRACE, "AUDIT_FULL": "continue"}) as world:
         admit(world, target, ADDRESS)
         connection = sqlite3.connect(database(world), isolation_level=None)
         (count,) = connection.execute("SELECT count(*) FROM known WHERE address=?", (ADDRESS,)).fetchone()
@@ -228,7 +229,7 @@ def test_who_looks_into_the_file_disturbs_nobody(target):
         connection.execute("BEGIN IMMEDIATE")
         began = time.monotonic()
         admit(world, target, OTHER)
-        assert time.monotonic() - began < 2 * util.TIME_SCALE
+        assert time.monotonic() - began < 15 * util.TIME_SCALE
         connection.execute("ROLLBACK")
         connection.close()
         restart(world)

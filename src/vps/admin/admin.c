@@ -1,8 +1,9 @@
 /*
- * Most requests are answered in the call that brings them. The two that take as long as a person or
- * a network does, opening a session and waiting for the last one to end, leave a waiter behind: who
- * asked, and what for. It goes when that has happened (on_session_event), when the drain is called
- * off (answer), or when the client leaves (on_gone), whichever comes first.
+ * Most requests are answered in the call that brings them. Those that take as long as a person, a
+ * network or a disk does (opening a session, waiting for the last one to end, pairing a gateway,
+ * keeping that a code was right) leave a waiter behind: who asked, and what for. It goes when that
+ * has happened (on_session_event, on_applicant_event, on_kept), when the drain is called off
+ * (answer), or when the client leaves (on_gone), whichever comes first.
  *
  * Re-entrancy: saying something to a client, and hanging up on it, may call on_gone() before it
  * returns, and that frees the client's waiter. A waiter is therefore taken off the list and freed
@@ -24,6 +25,7 @@
 #include "base/crypto.h"
 #include "base/lines.h"
 #include "base/list.h"
+#include "vps/admin/admin_applicants.h"
 #include "vps/admin/admin_commands.h"
 #include "vps/admin/admin_reply.h"
 
@@ -33,6 +35,16 @@ struct waiter {
     struct lines_client *client;
     struct session *opening; /* until it is ready or over */
     bool draining;           /* until no session is left */
+    unsigned pairing;        /* until this applicant is paired, or gone; 0: not for that */
+    struct admin *admin;
+    json_t *promised; /* the answer when a code that was right is on the disk */
+};
+
+/* An answer that waits until what it is about is on the disk. */
+struct held {
+    struct list home; /* among those that wait */
+    struct lines_client *client;
+    char *line;
 };
 
 struct admin {
@@ -41,29 +53,63 @@ struct admin {
     uint64_t started_ms;
     struct lines *lines;
     struct list waiters;
+    struct list held;
 };
 
 /* ---- answers -------------------------------------------------------------- */
 
-/* Sends one line and drops the reference. */
-static void say(struct lines_client *client, json_t *reply)
+static void held_free(struct held *held)
+{
+    list_remove(&held->home);
+    crypto_wipe(held->line, strlen(held->line)); /* it may hold an .rdp file's secret */
+    free(held->line);
+    free(held);
+}
+
+/* First taken off the list: on_gone() may come from inside. */
+static void on_recorded(void *arg, int err)
+{
+    struct held *held = arg;
+    (void)err; /* whoever waits for an answer gets one */
+    list_remove(&held->home);
+    lines_say(held->client, held->line);
+    held_free(held);
+}
+
+/*
+ * Sends one line, when all that it is about is recorded, and drops the reference. This is the one
+ * place where answers go out.
+ */
+static void say(struct admin *admin, struct lines_client *client, json_t *reply)
 {
     /* 15 digits: as many as a double holds, and no tail behind them (0.035). */
     char *line = reply ? json_dumps(reply, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+    struct held *held = line ? malloc(sizeof *held) : NULL;
     json_decref(reply);
-    if (!line) {
+    if (!held) {
+        free(line);
         lines_hang_up(client);
         return;
     }
-    lines_say(client, line);
-    crypto_wipe(line, strlen(line)); /* it may hold an .rdp file's secret */
-    free(line);
+    *held = (struct held){.client = client, .line = line};
+    list_append(&admin->held, &held->home);
+    if (audit_barrier(admin->options.audit, on_recorded, held)) {
+        on_recorded(held, 0);
+    }
+}
+
+static void forget(struct admin *admin, struct held *held)
+{
+    audit_detach(admin->options.audit, held);
+    held_free(held);
 }
 
 static struct lines_client *end_waiting(struct waiter *waiter)
 {
     /* First of all, since on_gone() looks for a waiter of whoever cannot be written to. */
     struct lines_client *client = waiter->client;
+    factors_detach(waiter->admin->options.factors, waiter);
+    json_decref(waiter->promised);
     list_remove(&waiter->home);
     free(waiter);
     return client;
@@ -89,7 +135,7 @@ static void answer_drained(struct admin *admin)
 {
     struct lines_client *client;
     while ((client = take_waiter(admin, NULL))) {
-        say(client, reply_drain(admin->options.sessions));
+        say(admin, client, reply_drain(admin->options.sessions));
     }
 }
 
@@ -114,38 +160,81 @@ static void on_session_event(void *arg, const struct session_event *event)
     session_view(event->session, &view);
     struct lines_client *client = take_waiter(admin, event->session);
     if (client) {
-        say(client, became_of(event->session, view.state));
+        say(admin, client, became_of(event->session, view.state));
     }
     if (event->to == SESSION_ENDED && sessions_count(admin->options.sessions) == 0) {
         answer_drained(admin);
     }
 }
 
+static struct lines_client *take_paired(struct admin *admin, unsigned id)
+{
+    list_each (struct waiter, waiter, &admin->waiters, home) {
+        if (waiter->pairing == id) {
+            return end_waiting(waiter);
+        }
+    }
+    return NULL;
+}
+
+static void on_applicant_event(void *arg, const struct applicant_event *event)
+{
+    struct admin *admin = arg;
+    json_t *reply = admin_applicant_became(event);
+    struct lines_client *client = reply ? take_paired(admin, event->view->id) : NULL;
+    if (client) {
+        say(admin, client, reply);
+    } else {
+        json_decref(reply);
+    }
+}
+
+/* What was right counts when it is on the disk. */
+static void on_kept(void *arg, const struct owner *owner, int err)
+{
+    struct waiter *waiter = arg;
+    struct admin *admin = waiter->admin;
+    json_t *reply = err < 0 ? reply_error("not_kept",
+                                          "The code was right, but that cannot be written down "
+                                          "now: the log of vps-agent says why.")
+                            : json_incref(waiter->promised);
+    (void)owner;
+    say(admin, end_waiting(waiter), reply);
+}
+
 /* ---- requests ------------------------------------------------------------- */
 
-static void wait_until(struct admin *admin, struct lines_client *client,
+/* Takes over the waiter. */
+static void wait_until(struct admin *admin, struct lines_client *client, struct waiter *waiter,
                        const struct admin_call *call)
 {
-    struct waiter *waiter = malloc(sizeof *waiter);
-    if (!waiter) {
-        /* The session stays: pamctl sessions shows it, and SESSION_TIMEOUT ends it. */
-        lines_hang_up(client);
-        return;
-    }
-    *waiter = (struct waiter){
-        .client = client, .opening = call->opening, .draining = call->draining};
+    waiter->client = client;
+    waiter->opening = call->opening;
+    waiter->draining = call->draining;
+    waiter->promised = call->promised;
+    waiter->pairing = call->pairing;
     list_append(&admin->waiters, &waiter->home);
 }
 
 static void answer(struct admin *admin, struct lines_client *client, const json_t *request)
 {
-    struct admin_call call = {
-        .options = &admin->options, .started_ms = admin->started_ms, .uid = lines_uid(client)};
+    struct waiter *waiter = calloc(1, sizeof *waiter);
+    struct admin_call call = {.options = &admin->options,
+                              .started_ms = admin->started_ms,
+                              .uid = lines_uid(client),
+                              .kept = on_kept,
+                              .kept_arg = waiter};
+    if (!waiter) { /* nothing that cannot be answered is begun */
+        lines_hang_up(client);
+        return;
+    }
+    waiter->admin = admin;
     json_t *reply = admin_run(&call, request);
-    if (!reply && (call.opening || call.draining)) {
-        wait_until(admin, client, &call);
+    if (!reply && (call.opening || call.draining || call.pairing || call.promised)) {
+        wait_until(admin, client, waiter, &call);
     } else {
-        say(client, reply);
+        free(waiter);
+        say(admin, client, reply);
     }
     if (!sessions_are_draining(admin->options.sessions)) {
         answer_drained(admin); /* it was called off */
@@ -182,6 +271,11 @@ static void on_gone(void *arg, struct lines_client *client)
             end_waiting(waiter);
         }
     }
+    list_each (struct held, held, &admin->held, home) {
+        if (held->client == client) {
+            forget(admin, held);
+        }
+    }
 }
 
 /* ---- life ----------------------------------------------------------------- */
@@ -215,6 +309,7 @@ int admin_new(const struct admin_options *options, struct admin **ret_admin, str
     }
     admin->options = *options;
     list_init(&admin->waiters);
+    list_init(&admin->held);
     admin->started_ms = clock_ms();
     admin->at.sun_family = AF_UNIX;
     snprintf(admin->at.sun_path, sizeof admin->at.sun_path, "%s" STATE_DIR_SOCKET,
@@ -224,6 +319,11 @@ int admin_new(const struct admin_options *options, struct admin **ret_admin, str
     if (err == 0) {
         err = sessions_watch(options->sessions,
                              (struct session_watcher){.event = on_session_event, .arg = admin});
+    }
+    if (err == 0 && options->gateways) {
+        err = applicants_watch(
+            gateways_applicants(options->gateways),
+            (struct applicant_watcher){.event = on_applicant_event, .arg = admin});
     }
     if (err < 0) {
         why_set(why, err, "cannot open the admin socket %s: %s%s", admin->at.sun_path,
@@ -242,6 +342,12 @@ void admin_free(struct admin *admin)
         return;
     }
     sessions_unwatch(admin->options.sessions, admin);
+    if (admin->options.gateways) {
+        applicants_unwatch(gateways_applicants(admin->options.gateways), admin);
+    }
+    list_each (struct held, held, &admin->held, home) {
+        forget(admin, held);
+    }
     if (admin->lines) {
         lines_free(admin->lines);
         unlink(admin->at.sun_path);

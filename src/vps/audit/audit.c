@@ -147,7 +147,7 @@ static void say_in_journal(const struct audit *audit, const struct audit_entry *
     }
 }
 
-/* Names and ids are ours, but a log may be read by a program that trusts it. */
+/* Columns are read by programs that trust them, so that nothing hidden gets in. */
 static const char *bounded(const char *text, char *dst, size_t cap)
 {
     struct text copy = text_over(dst, cap);
@@ -197,13 +197,12 @@ int audit_record(struct audit *audit, const struct audit_entry *entry, audit_don
 }
 
 /* Without memory for it nobody waits: who is told too early is better off than who is not told. */
-void audit_barrier(struct audit *audit, audit_done_fn fn, void *arg)
+bool audit_barrier(struct audit *audit, audit_done_fn fn, void *arg)
 {
-    struct barrier *barrier = audit && !list_is_empty(&audit->rows) ? malloc(sizeof *barrier)
-                                                                    : NULL;
+    bool waits = audit && !list_is_empty(&audit->rows);
+    struct barrier *barrier = waits ? malloc(sizeof *barrier) : NULL;
     if (!barrier) {
-        fn(arg, audit ? audit->last_err : 0);
-        return;
+        return true;
     }
     *barrier = (struct barrier){.behind = audit->recorded,
                                 .until_ms = clock_ms() + AUDIT_PATIENCE_MS,
@@ -211,6 +210,12 @@ void audit_barrier(struct audit *audit, audit_done_fn fn, void *arg)
                                 .arg = arg};
     list_append(&audit->barriers, &barrier->home);
     watch_first(audit);
+    return false;
+}
+
+int audit_trouble(const struct audit *audit)
+{
+    return audit ? audit->last_err : 0;
 }
 
 void audit_detach(struct audit *audit, const void *arg)

@@ -48,11 +48,13 @@ typedef void (*audit_done_fn)(void *arg, int err);
 int audit_record(struct audit *audit, const struct audit_entry *entry, audit_done_fn done,
                  void *arg);
 /*
- * Calls fn when all that was recorded so far is on the disk, or cannot be written, at the latest
- * after AUDIT_PATIENCE_MS (-ETIMEDOUT): from inside here, if nothing is under way. Several are
- * called in the order in which they came.
+ * True if all that was recorded so far is on the disk, or could not be written: go on. False: fn
+ * is called when that is so, at the latest after AUDIT_PATIENCE_MS (-ETIMEDOUT), from the loop.
+ * Several are called in the order in which they came.
  */
-void audit_barrier(struct audit *audit, audit_done_fn fn, void *arg);
+bool audit_barrier(struct audit *audit, audit_done_fn fn, void *arg);
+/* Why the last record could not be written, -errno; 0: it could. */
+int audit_trouble(const struct audit *audit);
 /* No callback of this arg's is called any more. */
 void audit_detach(struct audit *audit, const void *arg);
 

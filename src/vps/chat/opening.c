@@ -1,6 +1,7 @@
 /*
- * A command opens a session at once, or waits for its gateway, or is refused; which of the three is
- * decided in one place (try), for commands, for suggestions and for those that waited.
+ * A command opens a session at once, or waits for its gateway or for others (approvals.c), or is
+ * refused; which of these is decided in one place (try), for commands, for suggestions and for
+ * those that waited.
  */
 #include "vps/chat/opening.h"
 
@@ -15,7 +16,10 @@
 #include "vps/chat/refusal.h"
 #include "vps/chat/waiting.h"
 
-enum { SUGGESTION_MAX_AGE_S = 120 }; /* longer than a command's: it takes a moment to read, too */
+enum {
+    SUGGESTION_MAX_AGE_S = 120, /* longer than a command's: it takes a moment to read, too */
+    AGAIN_EVERY_MS = 5000,
+};
 
 struct opening {
     struct conversation *conversation;
@@ -23,37 +27,46 @@ struct opening {
     struct cooldown pressed; /* suggestions that were taken, by their messages */
 };
 
-static void add_card(struct conversation *conversation, struct session *session, int64_t person)
+void opening_show(struct conversation *conversation, struct session *session, int64_t person,
+                  struct post *post)
 {
     const struct card_options options = {.loop = conversation->loop,
                                          .transport = conversation->transport,
                                          .settings = conversation->settings,
-                                         .person = person};
+                                         .readers = conversation->readers,
+                                         .person = person,
+                                         .post = post};
     if (cards_add(conversation->cards, &options, session) < 0) {
         /* Nobody could see, admit or close it. */
         log_error(conversation->log, "%s: out of memory for a session's message",
                   transport_name(conversation->transport));
+        transport_release(conversation->transport, post);
         session_close(session);
     }
 }
 
 /*
- * text: the command as it was sent. Returns false, having done nothing, if it may_wait for a
- * gateway that is on its way.
+ * text: the command as it was sent. again: it was tried before. Returns false, having done
+ * nothing, if it may_wait for a gateway that is on its way.
  */
 static bool try(struct conversation *conversation, int64_t person, const char *text,
-                const struct command *command, bool may_wait)
+                const struct command *command, bool again, bool may_wait)
 {
-    const struct session_request request = {
+    struct session_request request = {
         .owner = transport_owner(conversation->transport, person),
         .kind = command->row->kind,
         .target = command->target,
+        .again = again,
     };
     struct session *session;
+    struct hold *hold;
     struct why why = {""};
-    int err = sessions_open(conversation->sessions, &request, &session, &why);
+    request_take_reason(&request, command->reason);
+    int err = holds_open(conversation->holds, &request, &session, &hold, &why);
     if (err == 0) {
-        add_card(conversation, session, person);
+        opening_show(conversation, session, person, NULL);
+    }
+    if (err == 0 || err == -EINPROGRESS) { /* approvals.c says what it waits for */
         return true;
     }
     /* No gateway, or not that one: it may log in again any moment, if one of us was restarted. */
@@ -73,15 +86,15 @@ static bool try_again(void *arg, int64_t person, const char *text, bool last)
     struct why why;
     return command_parse(text, conversation->bot_name, &command, &why) != COMMAND_OK ||
            !conversation_may(conversation, command.row->who, person, NULL) ||
-           try(conversation, person, text, &command, !last);
+           try(conversation, person, text, &command, true, !last);
 }
 
 static void open_soon(struct conversation *conversation, int64_t person, const char *text,
                       const struct command *command)
 {
-    if (!try(conversation, person, text, command, true) &&
+    if (!try(conversation, person, text, command, false, true) &&
         !waiting_add(conversation->opening->waiting, person, text)) {
-        try(conversation, person, text, command, false);
+        try(conversation, person, text, command, true, false);
     }
 }
 
@@ -111,6 +124,24 @@ enum answer opening_run_suggestion(struct conversation *conversation,
     if (!cooldown_allows(&conversation->opening->pressed, incoming->message_id,
                          SUGGESTION_MAX_AGE_S * 1000, clock_ms())) {
         return ANSWER_RUNNING_ALREADY;
+    }
+    open_soon(conversation, incoming->person, press->command, &command);
+    return ANSWER_RUNNING;
+}
+
+/* Below a session that has ended: at any time, but not twice by a finger that trembles. */
+enum answer opening_run_again(struct conversation *conversation, const struct incoming *incoming,
+                              const struct button_press *press)
+{
+    struct command command;
+    struct why why;
+    if (command_parse(press->command, conversation->bot_name, &command, &why) != COMMAND_OK ||
+        !command.row->opens) {
+        return ANSWER_NO_BUTTON;
+    }
+    if (!cooldown_allows(&conversation->opening->pressed, incoming->message_id, AGAIN_EVERY_MS,
+                         clock_ms())) {
+        return ANSWER_AGAIN_ALREADY;
     }
     open_soon(conversation, incoming->person, press->command, &command);
     return ANSWER_RUNNING;

@@ -133,6 +133,11 @@ void suggest_for(const char *typed, const char *bot_name, struct suggestions *re
     }
 }
 
+void suggest_command(struct suggestions *suggestions, const char *bot_name, const char *command)
+{
+    add(suggestions, bot_name, NULL, "%s", command);
+}
+
 void suggest_gateway(const char *typed, const char *bot_name, const char *gateway,
                      struct suggestions *suggestions)
 {
@@ -150,9 +155,9 @@ void suggest_gateway(const char *typed, const char *bot_name, const char *gatewa
 void suggest_machine_named(const struct command *command, const char *bot_name, const char *machine,
                            struct suggestions *suggestions)
 {
-    const char *user = command->target.user;
-    add(suggestions, bot_name, NULL, "/%s %s%s%s", command->row->name, user, *user ? "@" : "",
-        machine);
+    const char *user = command->target.user, *reason = command->reason;
+    add(suggestions, bot_name, NULL, "/%s %s%s%s%s%s", command->row->name, user, *user ? "@" : "",
+        machine, *reason ? " why: " : "", reason);
 }
 
 /* ---- saying it --------------------------------------------------------------- */

@@ -36,6 +36,14 @@ void texts_not_opened(struct text *html, const struct why *why);
 /* To somebody who is no administrator. */
 void texts_administrators_only(struct text *html);
 
+/* --- locking the server --- */
+
+/* The question. count: sessions that are open. */
+void texts_panic(struct text *html, unsigned count);
+/* by: a name, HTML. reason: why that is not in the state file yet; NULL: it is. */
+void texts_locked(struct text *html, const char *by, unsigned ended, const char *reason);
+void texts_unlocked(struct text *html, const char *by, const char *reason);
+
 /* --- lists of sessions --- */
 
 /* Above and below the lines of a list. all: of everybody; others: how many have no line. */
@@ -88,6 +96,11 @@ struct texts_more {
 void texts_more(struct text *html, const struct texts_more *more);
 /* how: the clause of session_end_text(). */
 void texts_ended(struct text *html, const struct session_view *view, const char *how);
+
+/* It ends in so many seconds; and the same later, when it goes on or has ended. */
+void texts_ending(struct text *html, const struct session_view *view, enum session_end end,
+                  unsigned seconds, bool can_extend);
+void texts_warning_over(struct text *html, const struct session_view *view);
 
 /* What it says if vps-agent was restarted in the meantime. */
 void texts_restarted(struct text *html, const struct session_view *view);

@@ -85,6 +85,23 @@ int explain_no_port(const struct services *services, int err, struct why *why)
                    PORTS_QUARANTINE_MS / 1000);
 }
 
+int explain_no_audit(int err, struct why *why)
+{
+    return why_set(why, -ENOSPC,
+                   "This server keeps a record of every session and cannot write it at the moment "
+                   "(%s), so that it opens none. Tell whoever administers it: it goes on by itself "
+                   "when that works again.",
+                   strerror(-err));
+}
+
+int explain_not_recorded(int err, struct why *why)
+{
+    return why_set(why, -ENOSPC,
+                   "the server keeps a record of every session and could not write that of this "
+                   "one (%s); tell whoever administers it",
+                   strerror(-err));
+}
+
 /* ---- ends ----------------------------------------------------------------- */
 
 static bool is_word(const char *at, size_t len, const char *word)

@@ -19,6 +19,13 @@ int explain_no_memory(struct why *why);
 int explain_no_port(const struct services *services, int err, struct why *why);
 
 /*
+ * What happens cannot be recorded, for this -errno. why: a sentence for the user who asks for a
+ * session, or a clause for the one whose session it was. Returns -ENOSPC.
+ */
+int explain_no_audit(int err, struct why *why);
+int explain_not_recorded(int err, struct why *why);
+
+/*
  * The end as a clause for a person. why, which may be NULL: the reason, where the end has one; by,
  * which may be NULL: at whose word.
  */

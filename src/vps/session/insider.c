@@ -35,6 +35,16 @@ const struct owner *insider_admitted_by(const struct insider *insider)
     return insider->way_in == WAY_PERSON ? &insider->admitted_by : NULL;
 }
 
+const char *insider_way_word(const struct insider *insider)
+{
+    static const char *const WORDS[] = {[WAY_NONE] = "",
+                                        [WAY_SECRET] = "secret",
+                                        [WAY_KNOWN] = "known",
+                                        [WAY_AUTO] = "auto",
+                                        [WAY_PERSON] = "person"};
+    return WORDS[insider->way_in];
+}
+
 void insider_add_way_in(const struct insider *insider, struct text *text)
 {
     static const char *const WAYS[] = {[WAY_NONE] = "not yet",

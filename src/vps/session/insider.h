@@ -37,6 +37,8 @@ void insider_forget(struct insider *insider);
 bool insider_is(const struct insider *insider, const struct addr *from);
 /* The person who admitted it; NULL: there was no need for one. */
 const struct owner *insider_admitted_by(const struct insider *insider);
+/* For programs, a word that never changes its meaning: "secret", "known", "auto", "person". */
+const char *insider_way_word(const struct insider *insider);
 /* "admitted by telegram:42", "known address", for the log. */
 void insider_add_way_in(const struct insider *insider, struct text *text);
 

@@ -16,18 +16,25 @@ struct session;
 
 enum session_event_kind {
     /* ---- without a session ---- */
+    SESSION_ASKED,        /* for one, as `request` says; what comes of it follows */
     SESSION_REFUSED,      /* `request` was not opened: `reason`, `err` */
     SESSION_GATEWAY_CAME, /* `gateway` has logged in, perhaps anew */
     SESSION_GATEWAY_WENT, /* `gateway` is offline */
+    /* `by` has locked the server, which ended `number` sessions; nothing is opened. It is kept in
+       the state file, or is not yet for this `reason`. */
+    SESSION_SERVER_LOCKED,
+    SESSION_SERVER_UNLOCKED, /* the same of `by` who has unlocked it */
 
     /* ---- of a session ---- */
     SESSION_OPENED,   /* the gateway is asked; from inside sessions_open(): no verbs yet */
     SESSION_CHANGED,  /* its state: `from` and `to` */
     SESSION_PARKED,   /* the owner is to be asked about an unknown client: `number` */
     SESSION_UNPARKED, /* it was admitted (told after ADMITTED) or blocked, or went away: `number` */
-    SESSION_ADMITTED, /* its first client is in, from `address`; `by` a person, or NULL */
+    SESSION_ADMITTED, /* its first client is in, from `address`, by `word`; `by` a person, or NULL */
     SESSION_BLOCKED,  /* the party of client `number` at `address` is kept out; `by` a person */
     SESSION_NOTED,    /* its view has another note, or its gateway came or went */
+    SESSION_ENDING,   /* it ends in `number` seconds, as `end` says, if nothing changes */
+    SESSION_SPARED,   /* it does not: `by` has extended it, or NULL: it is used again */
     SESSION_KNOCKING, /* there is news of strangers: see struct knocking */
 };
 
@@ -42,13 +49,15 @@ struct session_event {
     struct session *session;         /* lives on while it is told */
     const struct session_view *view; /* of the session */
     enum session_state from, to;     /* SESSION_CHANGED */
-    unsigned number;                 /* of an unknown client, within its session */
+    enum session_end end;            /* SESSION_ENDING */
+    unsigned number;                 /* of an unknown client, within its session; or how many */
     const struct addr *address;      /* of a client */
     const struct owner *by;          /* whose word it was */
     const struct session_request *request;
     const char *reason; /* a sentence for a person */
     int err;            /* -errno of sessions_open() */
     const char *gateway;
+    const char *word; /* for programs, a constant: "secret", see insider_way_word() */
 };
 
 /*

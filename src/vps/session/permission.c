@@ -53,10 +53,10 @@ int permission_ask(const struct vps_settings *settings, const struct people *peo
                                              .said = said,
                                              .unix_s = clock_unix()};
     const struct policy_answer answer = policy_decide(policy, &question);
+    request->rule_line = answer.rule ? answer.rule->line : 0;
     if (answer.verdict != POLICY_ALLOWED) {
         return refuse(policy, &question, &answer, &request->owner, why);
     }
-    request->rule_line = answer.rule->line;
     request->longest_s = answer.rule->longest_s;
     request->connections = answer.rule->connections;
     request->needed = (struct consents){.approvals = answer.rule->approvals,

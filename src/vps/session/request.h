@@ -2,9 +2,12 @@
 #ifndef PAMTUNNEL_VPS_SESSION_REQUEST_H
 #define PAMTUNNEL_VPS_SESSION_REQUEST_H
 
+#include <stdbool.h>
+
 #include "shared/kind.h"
 #include "shared/target.h"
 #include "vps/grant/owner.h"
+#include "vps/session/view.h"
 
 /* What a rule asks for before it opens. */
 struct consents {
@@ -19,8 +22,11 @@ struct session_request {
     enum kind kind;
     struct target target;
     char reason[REASON_MAX + 1]; /* what it is for, in its user's words: one line; "": not said */
-    struct consents given;       /* by those whom vps/consent has asked */
-    /* From the policy's rule that allows it, filled in by sessions_open(). 0: there is none, or it
+    /* It was asked before, and waits for its gateway, or for consents: nobody asks anew. */
+    bool again;
+    char id[SESSION_ID_SIZE + 1]; /* that it had while it waited, and the session keeps; "": none */
+    struct consents given;        /* by those whom vps/consent has asked */
+    /* From the policy's rule that decides, filled in by sessions_open(). 0: there is none, or it
        leaves that to the settings. */
     unsigned rule_line;
     long longest_s;

@@ -19,6 +19,7 @@
 #include "vps/session/ports.h"
 #include "vps/settings/settings.h"
 
+struct audit;
 struct session;
 struct session_event;
 
@@ -31,6 +32,7 @@ struct services {
     struct gateways *gateways; /* NULL: not yet, or no more */
     struct relay *relay;
     struct congestion congestion; /* of clients' connections and data channels */
+    struct audit *audit;          /* NULL: nothing is recorded */
     struct known *known;
     struct lately *lately;
     struct door_total door_total;

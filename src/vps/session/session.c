@@ -21,11 +21,11 @@
 #include "vps/session/connections.h"
 #include "vps/session/explain.h"
 #include "vps/session/front.h"
-#include "vps/session/lastwords.h"
 #include "vps/session/life.h"
 #include "vps/session/news.h"
 #include "vps/session/note.h"
 #include "vps/session/rear.h"
+#include "vps/session/record.h"
 #include "vps/session/session_parts.h"
 
 /* More than sshd's line before an exchange of keys, or a refusal of RDP. */
@@ -40,6 +40,7 @@ struct session {
     struct connections *connections;
     struct life *life;
     struct note note;
+    struct record record;
 };
 
 struct session_links *session_links(struct session *session)
@@ -72,6 +73,16 @@ struct connections *session_connections(const struct session *session)
     return session->connections;
 }
 
+struct note *session_notes(struct session *session)
+{
+    return &session->note;
+}
+
+struct record *session_record(struct session *session)
+{
+    return &session->record;
+}
+
 enum session_state session_state(const struct session *session)
 {
     return life_state(session->life);
@@ -90,24 +101,6 @@ void session_tell(struct session *session, struct session_event event)
     services->notify(services->arg, &event);
 }
 
-void session_note(struct session *session, bool passes, const char *format, ...)
-{
-    const struct services *services = session->terms->services;
-    char clause[SESSION_NOTE_MAX + 1], line[sizeof clause + 32];
-    struct text text = text_over(clause, sizeof clause);
-    va_list args;
-    va_start(args, format);
-    text_add_v(&text, format, args);
-    va_end(args);
-    snprintf(line, sizeof line, "session %s: %s", session->terms->id, clause);
-    if (note_set(&session->note, passes, clause, connections_total(session->connections))) {
-        log_warn(services->log, "%s", line);
-        services->touched(services->arg, session);
-    } else { /* a client that tries again and again must not fill the log */
-        sieve_log(services->sieve, line, LOG_WARN, "%s", line);
-    }
-}
-
 /* ---- the end -------------------------------------------------------------- */
 
 /*
@@ -120,6 +113,7 @@ void session_end_because(struct session *session, enum session_end end, const st
         return;
     }
     life_set_end(session->life, end, why);
+    record_done(&session->record, session->terms, session);
     front_sum_up(session->front);
     connections_cut_all(session->connections);
     front_close(session->front);
@@ -147,6 +141,15 @@ void session_end_short_of(struct session *session, int error)
     struct why why;
     why_set(&why, 0, "the server could not take the connection over: %s", strerror(error));
     session_end_because(session, SESSION_END_RELAY, &why);
+}
+
+bool session_extend(struct session *session, const struct owner *by)
+{
+    bool extended = life_extend(session->life);
+    if (extended) {
+        session_tell(session, (struct session_event){.kind = SESSION_SPARED, .by = by});
+    }
+    return extended;
 }
 
 void session_end_text(const struct session *session, struct text *text)
@@ -217,16 +220,6 @@ static void on_fewer(void *arg)
     session_on_nothing_carried(arg, false);
 }
 
-/* What the target said, if it was a word about why there is no login. */
-static void note_last_words(struct session *session, const struct connection_end *end)
-{
-    char clause[SESSION_NOTE_MAX];
-    struct text text = text_over(clause, sizeof clause);
-    if (lastwords_add(&text, session->terms->kind, end->said, end->said_len)) {
-        session_note(session, true, "%s", clause);
-    }
-}
-
 /*
  * A link that ends without a byte from the target is mostly a target that could not be dialled:
  * the gateway's reason comes on another connection, a moment later.
@@ -235,7 +228,7 @@ static void on_connection_ended(void *arg, const struct connection_end *end)
 {
     struct session *session = arg;
     note_review(&session->note, end->bytes_to_client >= WORKS_BYTES ? end->number : 0);
-    note_last_words(session, end);
+    session_note_last_words(session, end);
     session_on_nothing_carried(session, end->bytes_to_client == 0);
 }
 
@@ -281,6 +274,7 @@ static void on_admitted(void *arg, int client, bool is_first, const void *bytes,
         const struct insider *insider = front_insider(session->front);
         session_tell(session, (struct session_event){.kind = SESSION_ADMITTED,
                                                      .address = &insider->client,
+                                                     .word = insider_way_word(insider),
                                                      .by = insider_admitted_by(insider)});
     }
     if (session_has_ended(session)) { /* by a watcher */
@@ -353,17 +347,42 @@ static bool on_docked(void *arg, uint16_t channel, int fd)
     return connections_take_channel(session->connections, channel, fd);
 }
 
-static void on_ready(void *arg)
+static void end_unrecorded(struct session *session, int err)
 {
-    struct session *session = arg;
-    if (session_state(session) != SESSION_OPENING) {
-        return;
-    }
+    struct why why;
+    explain_not_recorded(err, &why);
+    session_end_because(session, SESSION_END_AUDIT, &why);
+}
+
+static void let_user_come(struct session *session)
+{
     if (front_open(session->front) < 0) {
         session_end_short_of(session, ENOMEM);
         return;
     }
     life_set(session->life, SESSION_WAITING);
+}
+
+/* Its reserve may have gone meanwhile; then another one is on its way, or the end. */
+static void on_recorded(void *arg, int err)
+{
+    struct session *session = arg;
+    session->record.state = RECORD_OVER;
+    if (err < 0 && session->terms->services->settings->audit_full == AUDIT_FULL_REFUSE) {
+        end_unrecorded(session, err);
+    } else if (rear_has_reserve(session->rear)) {
+        let_user_come(session);
+    }
+}
+
+static void on_ready(void *arg)
+{
+    struct session *session = arg;
+    if (session_state(session) == SESSION_OPENING &&
+        record_opened(&session->record, session->terms, front_port(session->front),
+                      rear_port(session->rear), on_recorded, session)) {
+        let_user_come(session);
+    }
 }
 
 static void on_reserve_gone(void *arg, bool another_comes)
@@ -410,12 +429,27 @@ static void on_changed(void *arg, enum session_state from, enum session_state to
 static void on_due(void *arg, enum session_end end)
 {
     struct session *session = arg;
+    if (session->record.state == RECORD_UNDER_WAY && rear_has_reserve(session->rear)) {
+        end_unrecorded(session, -ETIMEDOUT);
+        return;
+    }
     if (end == SESSION_END_NOBODY) {
         front_forget_client(session->front); /* who is in has said nothing */
     } else if (end == SESSION_END_DISCONNECTED && !rear_has_gateway(session->rear)) {
         end = SESSION_END_GATEWAY;
     }
     session_end(session, end);
+}
+
+static void on_ending(void *arg, enum session_end end, unsigned seconds)
+{
+    session_tell(arg,
+                 (struct session_event){.kind = SESSION_ENDING, .end = end, .number = seconds});
+}
+
+static void on_spared(void *arg)
+{
+    session_tell(arg, (struct session_event){.kind = SESSION_SPARED});
 }
 
 static void on_silent(void *arg)
@@ -434,6 +468,8 @@ static void on_silent(void *arg)
 static const struct life_events LIFE_EVENTS = {
     .changed = on_changed,
     .due = on_due,
+    .ending = on_ending,
+    .spared = on_spared,
     .silent = on_silent,
 };
 

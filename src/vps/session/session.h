@@ -33,6 +33,10 @@ void session_view(const struct session *session, struct session_view *ret_view);
 /* Those that wait to be let in, in the order in which they came. Returns how many. */
 unsigned session_parked(const struct session *session, struct parked_view ret_views[PARKED_MAX]);
 
+/* Those who came to its port and were not let in, also when it has ended: strangers.h. */
+struct strangers;
+const struct strangers *session_strangers(const struct session *session);
+
 /*
  * How it ended, as a clause for a person ("nobody connected within 2 min"), for
  * an ended session; for SESSION_END_REFUSED the reason and what to do about it. The word for
@@ -67,6 +71,12 @@ void session_target_text(const struct session *session, char *dst);
 void session_close(struct session *session);
 /* The same by this person, who may be somebody else: its user is told so. */
 void session_close_by(struct session *session, const struct owner *by);
+/*
+ * Somebody needs it for longer: the time without bytes begins anew, and so does its longest time,
+ * unless a rule of the policy has fixed that (view: time_is_fixed). False if nobody is connected,
+ * or there is nothing to extend.
+ */
+bool session_extend(struct session *session, const struct owner *by);
 /*
  * A person decides about a parked client, by number: its address is known from now on,
  * or is forgotten and kept out of this session. -ENOENT if the client has left.

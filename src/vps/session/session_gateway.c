@@ -5,6 +5,7 @@
 #include "vps/session/explain.h"
 #include "vps/session/front.h"
 #include "vps/session/rear.h"
+#include "vps/session/record.h"
 #include "vps/session/session_parts.h"
 
 /* Where a user reads what the session waits for. */
@@ -18,6 +19,9 @@ static void tell_of_gateway(struct session *session)
 
 void session_on_tunnel_ready(struct session *session, const struct message_tunnel_ready *ready)
 {
+    if (ready->channel == 0) {
+        record_target(session_record(session), ready->address);
+    }
     rear_on_tunnel_ready(session_rear(session), ready);
 }
 

@@ -10,10 +10,15 @@
 struct front;
 struct rear;
 struct connections;
+struct connection_end;
+struct note;
+struct record;
 
 struct front *session_front(const struct session *session);
 struct rear *session_rear(const struct session *session);
 struct connections *session_connections(const struct session *session);
+struct note *session_notes(struct session *session);
+struct record *session_record(struct session *session);
 enum session_state session_state(const struct session *session);
 
 /* session_tell() about an unknown client, unless the session has ended. */
@@ -21,6 +26,8 @@ void session_tell_of_client(struct session *session, enum session_event_kind kin
 /* Tells the log, and once the session's user, of what did not go well: see note.h. */
 void session_note(struct session *session, bool passes, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* What the target said is a note, if it was a word about why there is no login. */
+void session_note_last_words(struct session *session, const struct connection_end *end);
 /* Call it when there may be no connection left. maybe_last_words: the reason may still come. */
 void session_on_nothing_carried(struct session *session, bool maybe_last_words);
 /*

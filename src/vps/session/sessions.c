@@ -18,8 +18,10 @@
 #include "base/watch.h"
 #include "shared/gateway_name.h"
 #include "vps/session/connections.h"
+#include "vps/session/explain.h"
 #include "vps/session/news.h"
 #include "vps/session/permission.h"
+#include "vps/session/session_audit.h"
 #include "vps/session/session_run.h"
 #include "vps/session/sessions_run.h"
 #include "vps/session/touched.h"
@@ -34,6 +36,7 @@ struct sessions {
     struct touched *touched;
     unsigned live; /* those in the list that have not ended */
     bool draining;
+    struct lockdown *lockdown;
     struct news *news;
     struct watch *relay_watch;
     struct timer *reaper; /* frees ended sessions when nobody is inside one any more */
@@ -179,6 +182,14 @@ static int check_target(const struct sessions *sessions, const struct target *ta
                    target->host, target->host, target->host);
 }
 
+/* Whatever is opened now could not be recorded. */
+static int check_audit(const struct sessions *sessions, struct why *why)
+{
+    int err = audit_trouble(sessions->services.audit);
+    bool refuses = sessions->services.settings->audit_full == AUDIT_FULL_REFUSE;
+    return err < 0 && refuses ? explain_no_audit(err, why) : 0;
+}
+
 static int check_limits(struct sessions *sessions, const struct owner *owner, struct why *why)
 {
     const struct vps_settings *settings = sessions->services.settings;
@@ -222,7 +233,9 @@ static int check(struct sessions *sessions, struct session_request *request, con
                        "The server is about to be restarted and opens no new sessions. Try again "
                        "in a few minutes.");
     }
-    int err = check_limits(sessions, &request->owner, why);
+    int err = lockdown_check(sessions->lockdown, sessions->services.people, why);
+    err = err < 0 ? err : check_limits(sessions, &request->owner, why);
+    err = err < 0 ? err : check_audit(sessions, why);
     err = err < 0 ? err : permission_resolve(settings, request, why);
     err = err < 0 ? err : check_target(sessions, &request->target, why);
     err = err < 0 ? err : permission_ask(settings, sessions->services.people, request, said, why);
@@ -252,6 +265,7 @@ int sessions_open(struct sessions *sessions, const struct session_request *reque
 {
     struct session_request wanted = *request;
     struct gateway *gateway;
+    tell(sessions, (struct session_event){.kind = SESSION_ASKED, .request = request});
     int err = check(sessions, &wanted, request->target.host, &gateway, why);
     if (err == 0) {
         err = session_new(&sessions->services, &wanted, gateway, ret_session, why);
@@ -275,7 +289,8 @@ int sessions_open(struct sessions *sessions, const struct session_request *reque
 bool sessions_expect_gateway(const struct sessions *sessions, const struct target *target)
 {
     const struct gateways *gateways = sessions->services.gateways;
-    return gateways && !sessions->draining && gateways_expect(gateways, target->gateway);
+    return gateways && !sessions->draining && !lockdown_view(sessions->lockdown, NULL) &&
+           gateways_expect(gateways, target->gateway);
 }
 
 unsigned sessions_gateways(const struct sessions *sessions, const char *ret_names[], unsigned most)
@@ -307,6 +322,28 @@ void sessions_drain(struct sessions *sessions, bool on)
 bool sessions_are_draining(const struct sessions *sessions)
 {
     return sessions->draining;
+}
+
+bool sessions_lock(struct sessions *sessions, const struct owner *by, unsigned *ret_ended)
+{
+    *ret_ended = sessions->live;
+    if (!lockdown_begin(sessions->lockdown, by, sessions->live)) {
+        return false;
+    }
+    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
+        session_end_by(s, SESSION_END_LOCKED, by);
+    }
+    return true;
+}
+
+bool sessions_unlock(struct sessions *sessions, const struct owner *by)
+{
+    return lockdown_lift(sessions->lockdown, by);
+}
+
+const struct lockdown *sessions_lockdown(const struct sessions *sessions)
+{
+    return sessions->lockdown;
 }
 
 /* ---- gateways ------------------------------------------------------------- */
@@ -394,7 +431,14 @@ static void on_gateway_online(void *arg, const char *gateway)
         }
     }
     /* Last: a session that a watcher opens now is of this login. */
-    tell(sessions, (struct session_event){.kind = SESSION_GATEWAY_CAME, .gateway = gateway});
+    const struct gateway *there = gateways_find(sessions->services.gateways, gateway);
+    struct gateway_view view;
+    if (there) {
+        gateway_view(there, &view);
+    }
+    tell(sessions, (struct session_event){.kind = SESSION_GATEWAY_CAME,
+                                          .gateway = gateway,
+                                          .address = there ? &view.from : NULL});
 }
 
 struct gateways_events sessions_gateway_events(struct sessions *sessions)
@@ -409,6 +453,12 @@ struct gateways_events sessions_gateway_events(struct sessions *sessions)
 void sessions_use_gateways(struct sessions *sessions, struct gateways *gateways)
 {
     sessions->services.gateways = gateways;
+}
+
+int sessions_use_audit(struct sessions *sessions, struct audit *audit)
+{
+    sessions->services.audit = audit;
+    return sessions_watch(sessions, session_audit_watcher(&sessions->services));
 }
 
 /* ---- life ----------------------------------------------------------------- */
@@ -432,6 +482,9 @@ int sessions_new(const struct sessions_options *options, struct sessions **ret_s
                                   .touched = on_noted,
                                   .arg = sessions};
     services->sieve = sieve_new(loop, options->log, SIEVE_BURST, SIEVE_REFILL_MS);
+    const struct lockdown_options locking = {
+        .store = options->store, .log = options->log, .tell = notify, .arg = sessions};
+    sessions->lockdown = lockdown_new(&locking);
     services->known = known_new(options->store, settings->known_days);
     services->lately = lately_new();
     sessions->news = news_new();
@@ -448,7 +501,7 @@ int sessions_new(const struct sessions_options *options, struct sessions **ret_s
                                           sessions);
     }
     if (err < 0 || !services->sieve || !services->known || !services->lately || !sessions->news ||
-        !sessions->touched || !sessions->reaper || !sessions->relay_watch) {
+        !sessions->lockdown || !sessions->touched || !sessions->reaper || !sessions->relay_watch) {
         sessions_free(sessions);
         return why_set(why, err < 0 ? err : -ENOMEM, "cannot start the relay: %s",
                        strerror(err < 0 ? -err : ENOMEM));
@@ -537,6 +590,7 @@ void sessions_free(struct sessions *sessions)
     timer_free(sessions->reaper);
     stop_relay(sessions);
     ports_free(sessions->services.ports);
+    lockdown_free(sessions->lockdown);
     known_free(sessions->services.known);
     lately_free(sessions->services.lately);
     door_total_done(&sessions->services.door_total);

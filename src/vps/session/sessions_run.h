@@ -10,6 +10,7 @@
 
 #include "control/message.h"
 #include "vps/admission/known.h"
+#include "vps/audit/audit.h"
 #include "vps/gateways/gateways.h"
 #include "vps/people/people.h"
 #include "vps/session/sessions.h"
@@ -32,6 +33,11 @@ int sessions_new(const struct sessions_options *options, struct sessions **ret_s
 struct gateways_events sessions_gateway_events(struct sessions *sessions);
 /* NULL: nothing can be opened (any more). */
 void sessions_use_gateways(struct sessions *sessions, struct gateways *gateways);
+/*
+ * What happens from now on is recorded there, before those who watch are told: call it before
+ * anybody watches. The audit outlives the sessions. -ENOSPC as sessions_watch().
+ */
+int sessions_use_audit(struct sessions *sessions, struct audit *audit);
 /* The addresses that its users may come from without a question. */
 struct known *sessions_known(struct sessions *sessions);
 /* For a watchdog: see relay_is_alive(). */

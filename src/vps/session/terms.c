@@ -28,6 +28,7 @@ static struct session_limits limits_for(const struct vps_settings *settings,
         .grace_s = (uint32_t)settings->reconnect_grace,
         .idle_s = (uint32_t)settings->idle_timeout,
         .time_s = (uint32_t)longest,
+        .time_is_fixed = request->longest_s != 0,
         .connections = most > 0 ? (uint16_t)most : kind_row(request->kind)->most_connections,
     };
 }
@@ -53,10 +54,12 @@ struct terms *terms_new(struct services *services, const struct session_request 
     terms->limits = limits_for(services->settings, request);
     terms->owner = request->owner;
     terms->port = target->port;
+    terms->rule_line = request->rule_line;
     terms->names_gateway = gateways_are_several(services->gateways);
     terms->opened_ms = clock_ms();
     terms->opened_unix = clock_unix();
-    if (crypto_random_name(terms->id, SESSION_ID_SIZE) < 0 ||
+    strcpy(terms->id, request->id);
+    if ((!terms->id[0] && crypto_random_name(terms->id, SESSION_ID_SIZE) < 0) ||
         crypto_random(&terms->number, sizeof terms->number) < 0) {
         free(terms);
         return NULL;

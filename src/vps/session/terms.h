@@ -17,6 +17,7 @@
 struct session_limits {
     uint32_t timeout_s, grace_s, idle_s, time_s; /* SESSION_TIMEOUT, ...; 0 as in the settings */
     uint16_t connections;                        /* at once */
+    bool time_is_fixed;                          /* by a rule: Extend does not move it */
 };
 
 /* There may be thousands: names take no more than they need, and small fields stand together. */
@@ -28,6 +29,7 @@ struct terms {
     struct owner owner;
     char *user, *gateway; /* after `host` */
     struct session_limits limits;
+    unsigned rule_line; /* of the policy's rule that allows it; 0: there is none */
     uint16_t port;      /* with host: the target */
     bool names_gateway; /* there were several when it was opened */
     enum kind kind;
@@ -35,7 +37,8 @@ struct terms {
     char host[];
 };
 
-/* Draws its number and its id. NULL when out of memory or of random numbers. */
+/* Draws its number, and its id if the request has none. NULL when out of memory, or of random
+   numbers. */
 struct terms *terms_new(struct services *services, const struct session_request *request,
                         const struct gateway *gateway);
 /* Accepts NULL. */

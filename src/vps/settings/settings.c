@@ -78,34 +78,36 @@ static int parse_bind(const struct setting *s, const char *text, void *field, st
 
 static const struct setting_type BIND = {parse_bind, 0, NULL, NULL};
 
-/*
- * Absolute, since pamctl, --doctor and the agent each look for the socket there from a folder of
- * their own. Its length is bounded so that the path of the socket fits in sun_path (108 bytes,
- * unix(7)).
- */
-static int parse_state_dir(const struct setting *s, const char *text, void *field, struct why *why)
+/* One of a few words, which are the enum's, in its order. */
+struct words {
+    const char *const *names;
+    unsigned count;
+};
+
+static int parse_word(const struct words *words, const char *text, unsigned *ret_at)
 {
-    if (text[0] != '/') {
-        return why_set(why, -EINVAL, "not an absolute path");
-    }
-    return setting_text(s, text, field, why);
-}
-
-static const struct setting_type STATE_DIR = {parse_state_dir, 0, NULL, NULL};
-
-static const char *const ADMIT_NAMES[] = {"auto", "known", "ask"};
-
-static int parse_admit(const struct setting *s, const char *text, void *field, struct why *why)
-{
-    (void)s;
-    (void)why;
-    for (unsigned i = 0; i < sizeof ADMIT_NAMES / sizeof *ADMIT_NAMES; i++) {
-        if (strcmp(text, ADMIT_NAMES[i]) == 0) {
-            *(enum admit *)field = (enum admit)i;
+    for (unsigned i = 0; i < words->count; i++) {
+        if (strcmp(text, words->names[i]) == 0) {
+            *ret_at = i;
             return 0;
         }
     }
     return -EINVAL;
+}
+
+static const char *const ADMIT_NAMES[] = {"auto", "known", "ask"};
+static const struct words ADMIT_WORDS = {ADMIT_NAMES, 3};
+
+static int parse_admit(const struct setting *s, const char *text, void *field, struct why *why)
+{
+    unsigned at;
+    (void)s;
+    (void)why;
+    if (parse_word(&ADMIT_WORDS, text, &at) < 0) {
+        return -EINVAL;
+    }
+    *(enum admit *)field = (enum admit)at;
+    return 0;
 }
 
 static void show_admit(const struct setting *setting, const void *field, struct text *text)
@@ -115,6 +117,30 @@ static void show_admit(const struct setting *setting, const void *field, struct 
 }
 
 static const struct setting_type ADMIT = {parse_admit, sizeof(enum admit), show_admit, NULL};
+
+static const char *const AUDIT_FULL_NAMES[] = {"refuse", "continue"};
+static const struct words AUDIT_FULL_WORDS = {AUDIT_FULL_NAMES, 2};
+
+static int parse_audit_full(const struct setting *s, const char *text, void *field, struct why *why)
+{
+    unsigned at;
+    (void)s;
+    (void)why;
+    if (parse_word(&AUDIT_FULL_WORDS, text, &at) < 0) {
+        return -EINVAL;
+    }
+    *(enum audit_full *)field = (enum audit_full)at;
+    return 0;
+}
+
+static void show_audit_full(const struct setting *setting, const void *field, struct text *text)
+{
+    (void)setting;
+    text_add(text, "%s", AUDIT_FULL_NAMES[*(const enum audit_full *)field]);
+}
+
+static const struct setting_type AUDIT_FULL = {parse_audit_full, sizeof(enum audit_full),
+                                               show_audit_full, NULL};
 
 /* ---- the tables ----------------------------------------------------------- */
 
@@ -175,9 +201,16 @@ static const struct setting GENERAL[] = {
     {"ADMIT", "known", "auto, known or ask", &ADMIT, FIELD(admit)},
     {"KNOWN_DAYS", "30", "days, 1 to 3650", &SETTING_NUMBER, FIELD(known_days), .min = 1,
      .max = 3650},
+    {"AUDIT_FULL", "refuse",
+     "refuse or continue: whether new sessions are opened while they cannot be recorded",
+     &AUDIT_FULL, FIELD(audit_full)},
+    {"AUDIT_DAYS", "0", "days, 1 to 36500, or 0 for ever", &SETTING_NUMBER, FIELD(audit_days),
+     .min = 0, .max = 36500},
     {"APPROVAL_TIMEOUT", "600", "seconds, 1 to 86400", &SETTING_NUMBER, FIELD(approval_timeout),
      .min = 1, .max = DAY},
-    {"STATE_DIR", STATE_DIR_DEFAULT, "an absolute path of at most 90 characters", &STATE_DIR,
+    {"FACTOR_MINUTES", "15", "minutes, 1 to 1440, or 0 for none", &SETTING_NUMBER,
+     FIELD(factor_minutes), .min = 0, .max = 1440},
+    {"STATE_DIR", STATE_DIR_DEFAULT, "an absolute path of at most 90 characters", &SETTING_FOLDER,
      FIELD(state_dir), .max = STATE_DIR_MAX, .at_start = true},
     {"RDP_CLIPBOARD", "off", "on or off: whether .rdp files share the clipboard", &SETTING_SWITCH,
      FIELD(rdp_clipboard)},
@@ -257,25 +290,6 @@ static int check_together(const struct vps_settings *settings, struct why *why)
     return 0;
 }
 
-/* The bot listens to the policy's people and to nobody else. */
-static void use_policy(struct vps_settings *settings)
-{
-    const struct policy *policy = settings->policy_file.policy;
-    struct user_list *users = &settings->allowed_users;
-    if (!policy) {
-        return;
-    }
-    users->count = 0;
-    for (unsigned i = 0; i < policy->user_count; i++) {
-        const struct policy_user *user = &policy->users[i];
-        for (unsigned j = 0; j < user->account_count && users->count < USER_LIST_SIZE; j++) {
-            if (user->accounts[j].kind == OWNER_TELEGRAM) {
-                users->ids[users->count++] = user->accounts[j].id;
-            }
-        }
-    }
-}
-
 int vps_settings_load(const char *env_file, bool local, struct vps_settings *ret_settings,
                       struct why *why)
 {
@@ -284,7 +298,7 @@ int vps_settings_load(const char *env_file, bool local, struct vps_settings *ret
     err = err < 0 ? err : check_together(&settings, why);
     err = err < 0 ? err : policy_setting_read(&settings.policy_file, why);
     if (err == 0) {
-        use_policy(&settings);
+        policy_setting_name_users(&settings.policy_file, &settings.allowed_users);
         /* Not before all is well: a failed reload must not touch the settings in force. */
         *ret_settings = settings;
         settings.policy_file.policy = NULL; /* it has moved */

@@ -21,6 +21,9 @@ enum { TOKEN_MAX = 128, URL_MAX = 512 };
 
 enum admit { ADMIT_AUTO, ADMIT_KNOWN, ADMIT_ASK };
 
+/* What becomes of new sessions while nothing can be recorded. */
+enum audit_full { AUDIT_FULL_REFUSE, AUDIT_FULL_CONTINUE };
+
 struct vps_settings {
     bool local; /* --local: no Telegram */
     char telegram_token[TOKEN_MAX + 1];
@@ -43,7 +46,10 @@ struct vps_settings {
     long max_sessions;
     enum admit admit;
     long known_days;
+    enum audit_full audit_full;
+    long audit_days;       /* 0: for ever */
     long approval_timeout; /* seconds */
+    long factor_minutes;   /* 0: each time */
     char state_dir[STATE_DIR_MAX + 1];
     bool rdp_clipboard;
     struct common_settings common;

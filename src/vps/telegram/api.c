@@ -3,6 +3,9 @@
  * who repeat calls need: it is done, it may work later, it never will. Which it is goes by the
  * Bot API's error_code; a proxy or a captive portal that answers in its place means `later`.
  *
+ * Nobody is told what is not yet recorded: a call that changes what people see waits at the audit's
+ * barrier. Those that only read, whose methods begin with "get", do not.
+ *
  * The URL holds the token. It is wiped after use, and appears in no error.
  *
  * Re-entrancy: a call is freed before its callback runs, which may make and cancel others, but not
@@ -17,6 +20,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "vps/audit/audit.h"
 #include "vps/telegram/api_tally.h"
 #include "vps/telegram/http.h"
 
@@ -31,12 +35,17 @@ struct api {
     char *base; /* API_URL/botTOKEN/ */
     size_t base_len;
     struct api_tally tally;
+    struct audit *audit; /* or NULL */
 };
 
 struct api_call {
     struct api *api;
+    struct http_request *request; /* NULL: waits for the audit */
     const char *method;
-    struct http_request *request;
+    json_t *params;
+    bool has_file;
+    struct api_file file;
+    uint32_t timeout_ms;
     api_fn fn;
     void *arg;
 };
@@ -84,6 +93,11 @@ void api_free(struct api *api)
         free(api->base);
     }
     free(api);
+}
+
+void api_use_audit(struct api *api, struct audit *audit)
+{
+    api->audit = audit;
 }
 
 const char *api_ca_file(const struct api *api)
@@ -154,9 +168,24 @@ void api_read_reply(long status, uint32_t retry_after_s, const char *body, size_
     *ret_root = root;
 }
 
+static void call_free(struct api_call *call)
+{
+    json_decref(call->params);
+    free(call);
+}
+
+/* The call is gone before its owner hears of it. */
+static void call_over(struct api_call *call, const struct api_reply *reply)
+{
+    api_fn fn = call->fn;
+    void *arg = call->arg;
+    api_tally_add(&call->api->tally, call->method, reply->code);
+    call_free(call);
+    fn(arg, reply);
+}
+
 static void on_reply(void *arg, const struct http_reply *http_reply)
 {
-    struct api_call *call = arg;
     json_t *root = NULL;
     struct api_reply reply = {.outcome = API_LATER, .trouble = http_reply->failure};
     if (!http_reply->failure) {
@@ -164,11 +193,7 @@ static void on_reply(void *arg, const struct http_reply *http_reply)
                        http_reply->len, &reply, &root);
         reply.server_unix = http_reply->server_unix;
     }
-    api_tally_add(&call->api->tally, call->method, reply.code);
-    api_fn fn = call->fn;
-    void *fn_arg = call->arg;
-    free(call);
-    fn(fn_arg, &reply);
+    call_over(arg, &reply);
     json_decref(root);
 }
 
@@ -228,35 +253,71 @@ static struct http_request *post_form(struct api_call *call, struct http *http, 
     return request;
 }
 
+/* Sends it. False when out of memory. */
+static bool call_start(struct api_call *call)
+{
+    const struct api *api = call->api;
+    size_t size = api->base_len + METHOD_MAX + 1;
+    char *url = malloc(size);
+    if (!url) {
+        return false;
+    }
+    snprintf(url, size, "%s%.*s", api->base, METHOD_MAX, call->method);
+    call->request = call->has_file
+                        ? post_form(call, api->http, url, call->params, &call->file,
+                                    call->timeout_ms)
+                        : post_json(call, api->http, url, call->params, call->timeout_ms);
+    crypto_wipe(url, size);
+    free(url);
+    return call->request != NULL;
+}
+
+/* Whether it could be written is not asked: whoever waits for an answer gets one. */
+static void on_recorded(void *arg, int err)
+{
+    static const struct api_reply NO_MEMORY = {.outcome = API_LATER, .trouble = "out of memory"};
+    struct api_call *call = arg;
+    (void)err;
+    if (!call_start(call)) {
+        call_over(call, &NO_MEMORY);
+    }
+}
+
+static bool tells_people(const char *method)
+{
+    return strncmp(method, "get", 3) != 0;
+}
+
 struct api_call *api_call(struct api *api, const char *method, const json_t *params,
                           const struct api_file *file, uint32_t timeout_ms, api_fn fn, void *arg)
 {
-    size_t size = api->base_len + METHOD_MAX + 1;
-    char *url = malloc(size);
     struct api_call *call = malloc(sizeof *call);
-    if (!url || !call) {
-        goto fail;
+    if (!call) {
+        return NULL;
     }
-    snprintf(url, size, "%s%.*s", api->base, METHOD_MAX, method);
-    *call = (struct api_call){.api = api, .method = method, .fn = fn, .arg = arg};
-    call->request = file ? post_form(call, api->http, url, params, file, timeout_ms)
-                         : post_json(call, api->http, url, params, timeout_ms);
-    if (!call->request) {
-        goto fail;
+    *call = (struct api_call){.api = api,
+                              .method = method,
+                              .params = json_incref((json_t *)params),
+                              .has_file = file != NULL,
+                              .timeout_ms = timeout_ms,
+                              .fn = fn,
+                              .arg = arg};
+    if (file) {
+        call->file = *file;
     }
-    crypto_wipe(url, size);
-    free(url);
+    bool goes_now = !tells_people(method) || audit_barrier(api->audit, on_recorded, call);
+    if (goes_now && !call_start(call)) {
+        call_free(call);
+        return NULL;
+    }
     return call;
-fail:
-    free(call);
-    free(url);
-    return NULL;
 }
 
 void api_cancel(struct api_call *call)
 {
     if (call) {
+        audit_detach(call->api->audit, call);
         http_cancel(call->request);
-        free(call);
+        call_free(call);
     }
 }

@@ -14,6 +14,7 @@
 #include "base/metrics.h"
 
 struct api;
+struct audit;
 
 /*
  * api_url and token are copied, and proxy, which is empty for what the environment says.
@@ -23,6 +24,11 @@ int api_new(uv_loop_t *loop, const char *api_url, const char *token, const char 
             struct api **ret_api);
 /* Cancels the calls under way. Not from inside an api_fn. Accepts NULL. */
 void api_free(struct api *api);
+/*
+ * From now on, what tells people something waits until all that was recorded before is on the
+ * disk. The audit outlives the api.
+ */
+void api_use_audit(struct api *api, struct audit *audit);
 /* The file or folder with the authorities' certificates, "" if it is those built in. */
 const char *api_ca_file(const struct api *api);
 
@@ -61,8 +67,9 @@ struct api_call;
 typedef void (*api_fn)(void *arg, const struct api_reply *reply);
 
 /*
- * method is a constant. params is an object, read during the call of this function only. file may
- * be NULL; with one, the request is multipart. NULL when out of memory.
+ * method is a constant. params is an object, which is not changed from now on. file may be NULL;
+ * with one, the request is multipart, and what it points to outlives the call. NULL when out of
+ * memory.
  */
 struct api_call *api_call(struct api *api, const char *method, const json_t *params,
                           const struct api_file *file, uint32_t timeout_ms, api_fn fn, void *arg);

@@ -141,6 +141,9 @@ static void measure(const struct transport *transport, struct metrics *metrics)
     metrics_one(metrics, METRICS_GAUGE, "pamtunnel_outbox_messages",
                 "Messages that are to be sent, changed or deleted.",
                 outbox_length(telegram->outbox));
+    metrics_one(metrics, METRICS_GAUGE, "pamtunnel_clock_offset_seconds",
+                "How far this machine's clock is from Telegram's, either way.",
+                (uint64_t)llabs(poller_clock_offset(telegram->poller)));
 }
 
 static void introduce(struct transport *transport, const struct transport_profile *profile)
@@ -226,6 +229,9 @@ static int make_parts(struct telegram *telegram)
                       &telegram->api);
     if (err < 0) {
         return err;
+    }
+    if (options->audit) {
+        api_use_audit(telegram->api, options->audit);
     }
     telegram->calls = calls_new(options->loop, options->log, telegram->api);
     telegram->outbox = outbox_new(options->loop, options->log, telegram->api);

@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "base/log.h"
+#include "vps/audit/audit.h"
 #include "vps/store/store.h"
 #include "vps/transport/transport.h"
 
@@ -17,6 +18,7 @@ struct telegram_options {
     uv_loop_t *loop;
     const struct log *log;
     struct store *store; /* may be NULL; not started yet */
+    struct audit *audit; /* may be NULL */
     const char *state_dir;
     const char *api_url;
     const char *token;

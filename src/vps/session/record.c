@@ -1,0 +1,63 @@
+#include "vps/session/record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *record_name(const struct services *services, const struct owner *owner)
+{
+    const struct policy_user *user = owner ? people_user(services->people, owner) : NULL;
+    return user ? user->name : NULL;
+}
+
+struct audit_entry record_entry(enum audit_event what, const struct terms *terms)
+{
+    return (struct audit_entry){.what = what,
+                                .owner = &terms->owner,
+                                .name = record_name(terms->services, &terms->owner),
+                                .session = terms->id,
+                                .kind = kind_name(terms->kind),
+                                .gateway = terms->gateway,
+                                .host = terms->host,
+                                .port = terms->port};
+}
+
+void record_target(struct record *record, const char *address)
+{
+    if (!record->resolved && record->state == RECORD_NOT) {
+        record->resolved = strdup(address); /* without memory the row has the name alone */
+    }
+}
+
+bool record_opened(struct record *record, const struct terms *terms, uint16_t public_port,
+                   uint16_t data_port, void (*done)(void *arg, int err), void *arg)
+{
+    if (record->state != RECORD_NOT) {
+        return record->state == RECORD_OVER;
+    }
+    struct audit_entry entry = record_entry(AUDIT_SESSION_OPENED, terms);
+    entry.user = terms->user;
+    entry.resolved = record->resolved;
+    entry.rule = terms->rule_line;
+    entry.public_port = public_port;
+    entry.data_port = data_port;
+    int err = audit_record(terms->services->audit, &entry, done, arg);
+    free(record->resolved);
+    record->resolved = NULL;
+    record->state = err == 0 ? RECORD_UNDER_WAY : RECORD_OVER;
+    if (err < 0 && err != -ENODEV) {
+        done(arg, err);
+        return false;
+    }
+    return err < 0;
+}
+
+void record_done(struct record *record, const struct terms *terms, const void *arg)
+{
+    if (record->state == RECORD_UNDER_WAY) {
+        audit_detach(terms->services->audit, arg);
+        record->state = RECORD_OVER;
+    }
+    free(record->resolved);
+    record->resolved = NULL;
+}
