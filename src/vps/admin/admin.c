@@ -49,6 +49,7 @@ struct admin {
     struct lines *lines;
     struct list waiters;
     struct list held;
+    struct laters laters;
 };
 
 /* ---- answers -------------------------------------------------------------- */
@@ -91,6 +92,11 @@ static void say(struct admin *admin, struct lines_client *client, json_t *reply)
     if (audit_barrier(admin->options.audit, on_recorded, held)) {
         on_recorded(held, 0);
     }
+}
+
+static void say_later(void *arg, struct lines_client *client, json_t *reply)
+{
+    say(arg, client, reply);
 }
 
 static void forget(struct admin *admin, struct held *held)
@@ -178,12 +184,15 @@ static void wait_until(struct admin *admin, struct lines_client *client,
 
 static void answer(struct admin *admin, struct lines_client *client, const json_t *request)
 {
-    struct admin_call call = {
-        .options = &admin->options, .started_ms = admin->started_ms, .uid = lines_uid(client)};
+    struct admin_call call = {.options = &admin->options,
+                              .started_ms = admin->started_ms,
+                              .uid = lines_uid(client),
+                              .laters = &admin->laters,
+                              .client = client};
     json_t *reply = admin_run(&call, request);
     if (!reply && (call.opening || call.draining)) {
         wait_until(admin, client, &call);
-    } else {
+    } else if (!call.later) {
         say(admin, client, reply);
     }
     if (!sessions_are_draining(admin->options.sessions)) {
@@ -226,6 +235,7 @@ static void on_gone(void *arg, struct lines_client *client)
             forget(admin, held);
         }
     }
+    laters_end(&admin->laters, client);
 }
 
 /* ---- life ----------------------------------------------------------------- */
@@ -260,6 +270,9 @@ int admin_new(const struct admin_options *options, struct admin **ret_admin, str
     admin->options = *options;
     list_init(&admin->waiters);
     list_init(&admin->held);
+    list_init(&admin->laters.list);
+    admin->laters.say = say_later;
+    admin->laters.arg = admin;
     admin->started_ms = clock_ms();
     admin->at.sun_family = AF_UNIX;
     snprintf(admin->at.sun_path, sizeof admin->at.sun_path, "%s" STATE_DIR_SOCKET,
@@ -290,6 +303,7 @@ void admin_free(struct admin *admin)
     list_each (struct held, held, &admin->held, home) {
         forget(admin, held);
     }
+    laters_end(&admin->laters, NULL);
     if (admin->lines) {
         lines_free(admin->lines);
         unlink(admin->at.sun_path);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "vps/admin/admin_audit.h"
 #include "vps/admin/admin_reply.h"
 #include "vps/grant/rdpfile.h"
 #include "vps/session/sessions_run.h"
@@ -345,10 +346,16 @@ static const struct {
     const char *name;
     json_t *(*run)(struct admin_call *call, const json_t *request);
 } COMMANDS[] = {
-    {"status", do_status}, {"sessions", do_sessions}, {"close", do_close}, {"admit", do_admit},
-    {"block", do_block},   {"drain", do_drain},       {"known", do_known}, {"forget", do_forget},
-    {"keys", do_keys},     {"reload", do_reload},
+    {"status", do_status}, {"sessions", do_sessions}, {"close", do_close},    {"admit", do_admit},
+    {"block", do_block},   {"drain", do_drain},       {"known", do_known},    {"forget", do_forget},
+    {"keys", do_keys},     {"reload", do_reload},     {"audit", admin_audit},
 };
+
+struct later *admin_later(struct admin_call *call, void (*gone)(void *arg), void *arg)
+{
+    call->later = later_new(call->laters, call->client, gone, arg);
+    return call->later;
+}
 
 json_t *admin_run(struct admin_call *call, const json_t *request)
 {

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "vps/admin/admin.h"
+#include "vps/admin/later.h"
 
 struct admin_call {
     const struct admin_options *options;
@@ -17,7 +18,14 @@ struct admin_call {
     /* What the answer waits for, if there is none yet. */
     struct session *opening; /* is ready, or over */
     bool draining;           /* no session is left, or nobody wants that any more */
+    struct later *later;     /* whoever has it; see admin_later() */
+
+    struct laters *laters;
+    struct lines_client *client;
 };
+
+/* For a command whose answer takes a while: it returns NULL then. As later_new(). */
+struct later *admin_later(struct admin_call *call, void (*gone)(void *arg), void *arg);
 
 /* A new reference. NULL: later, or there is no memory. */
 json_t *admin_run(struct admin_call *call, const json_t *request);
