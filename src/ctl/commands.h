@@ -20,6 +20,14 @@ enum option_bit {
     OPTION_WAIT = 64,
     OPTION_TIMEOUT = 128,
     OPTION_OFF = 256,
+    OPTION_USER = 512,
+    OPTION_TARGET = 1024,
+    OPTION_GATEWAY = 2048,
+    OPTION_SINCE = 4096,
+    OPTION_UNTIL = 8192,
+    OPTION_FOLLOW = 16384,
+    OPTION_CSV = 32768,
+    OPTION_CEF = 65536,
 };
 
 /* These go with each command, and without one. */
@@ -71,7 +79,7 @@ const char *command_second_word(const struct command *command);
 int command_most(const struct command *command);
 int command_least(const struct command *command);
 /* "rdp [USER@]HOST[:PORT]", and with `options` what else it takes: " [--out FILE] [--force]". */
-enum { COMMAND_USAGE_MAX = 128 };
+enum { COMMAND_USAGE_MAX = 192 };
 void command_usage(const struct command *command, bool options, char dst[COMMAND_USAGE_MAX]);
 
 #endif

@@ -15,6 +15,7 @@ struct invocation {
     unsigned options; /* enum option_bit */
     const char *out;
     const char *socket_path;
+    const char *user, *target, *gateway, *since, *until;
     int timeout_s; /* with OPTION_TIMEOUT */
 };
 

@@ -6,6 +6,7 @@
  *     ask         one question over the socket   show        answers for people
  *     save        the .rdp file                  drain       waiting for the last session
  *     help        --help                         complete    for shells
+ *     audit       its records, page by page      record      each of them, in its formats
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 
 #include "base/text.h"
 #include "ctl/ask.h"
+#include "ctl/audit.h"
 #include "ctl/complete.h"
 #include "ctl/drain.h"
 #include "ctl/help.h"
@@ -135,6 +137,9 @@ static void show_reply(const struct run *run, const json_t *reply)
     bool ok = is_ok(reply);
     const char *out = run->invocation->out, *message = text_of(reply, "message");
     bool file_on_stdout = ok && out && strcmp(out, "-") == 0;
+    if (ok && run->invocation->command->show == show_nothing) {
+        return;
+    }
     if (has(run, OPTION_JSON) && !file_on_stdout) {
         print_json(reply);
     } else if (!ok) {
@@ -191,6 +196,7 @@ static int run_command(const struct invocation *invocation)
     bool gets_file = invocation->command->options & OPTION_OUT;
     json_t *reply = gets_file                    ? open_with_file(&run, request)
                     : strcmp(name, "drain") == 0 ? drain(&run, request)
+                    : strcmp(name, "audit") == 0 ? audit_print(invocation, run.path)
                                                  : ask_anyhow(run.path, request);
     int status = status_of(&run, reply);
     show_reply(&run, reply);
