@@ -37,8 +37,8 @@ def cards_after_kill(run):
     return Found(True, f"right after {took:.1f} s: “{waiting.text.splitlines()[0]}”", took)
 
 
-def small_disk(run, size="2m"):
-    """A folder on a file system of its own."""
+def small_disk(run, size="8m"):
+    """A folder on a file system of its own, with room for the reserve."""
     folder = run.folder / "disk"
     folder.mkdir()
     places.run("mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", folder)

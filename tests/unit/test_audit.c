@@ -25,6 +25,8 @@ static struct {
     unsigned count, told;
     int err; /* of store_append() */
     int trouble;
+    store_changed_fn changed;
+    void *changed_arg;
 } store;
 
 static struct {
@@ -37,7 +39,8 @@ static uint64_t now_ms;
 int __wrap_store_append(struct store *file, const struct chain_row *row, statement_done_fn done,
                         void *arg);
 void __wrap_store_detach(struct store *file, const void *arg);
-struct store_view __wrap_store_view(struct store *file);
+int __wrap_store_can_write(struct store *file);
+void __wrap_store_on_change(struct store *file, store_changed_fn fn, void *arg);
 uint64_t __wrap_clock_ms(void);
 struct timer *__wrap_timer_new(uv_loop_t *loop, timer_fn fn, void *arg);
 void __wrap_timer_set(struct timer *which, uint64_t ms);
@@ -63,10 +66,17 @@ int __wrap_store_append(struct store *file, const struct chain_row *row, stateme
     return 0;
 }
 
-struct store_view __wrap_store_view(struct store *file)
+void __wrap_store_on_change(struct store *file, store_changed_fn fn, void *arg)
 {
     (void)file;
-    return (struct store_view){.trouble = store.trouble};
+    store.changed = fn;
+    store.changed_arg = arg;
+}
+
+int __wrap_store_can_write(struct store *file)
+{
+    (void)file;
+    return store.trouble;
 }
 
 void __wrap_store_detach(struct store *file, const void *arg)
@@ -151,7 +161,7 @@ static int begin(void **state)
     heard[0] = '\0';
     now_ms = 1000;
     log = (struct log){.stream = fopen("/dev/null", "w"), .level = LOG_ERROR};
-    const struct audit_options options = {.log = &log};
+    const struct audit_options options = {.log = &log, .changed = hear, .arg = "changed"};
     *state = audit_new(&options);
     assert_non_null(*state);
     return 0;
@@ -286,6 +296,18 @@ static void test_may_be_used_from_inside(void **state)
     expect("inner behind");
 }
 
+static void test_a_full_disk_is_told_of(void **state)
+{
+    (void)state;
+    store.changed(store.changed_arg, -ENOSPC);
+    expect("changed!");
+    assert_string_equal(store.rows[0].what, "audit.full");
+    assert_string_equal(store.rows[0].body, "{\"why\":\"No space left on device\"}");
+    store.changed(store.changed_arg, 0);
+    expect("changed");
+    assert_string_equal(store.rows[1].what, "audit.recovered");
+}
+
 static void test_what_has_no_room_is_said(void **state)
 {
     store.err = -ENOSPC;
@@ -316,6 +338,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_disk_that_hangs_holds_nobody_for_ever, begin, end),
         cmocka_unit_test_setup_teardown(test_who_is_gone_is_not_called, begin, end),
         cmocka_unit_test_setup_teardown(test_may_be_used_from_inside, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_full_disk_is_told_of, begin, end),
         cmocka_unit_test_setup_teardown(test_what_has_no_room_is_said, begin, end),
         cmocka_unit_test(test_without_an_audit_nobody_waits),
     };

@@ -1,7 +1,6 @@
 /* The state file: what is in it after every kind of end, and what a sick disk does to the rest. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,6 +17,7 @@
 
 #include "base/backoff.h"
 #include "disk.h"
+#include "small_disk.h"
 #include "vps/store/database.h"
 #include "vps/store/lock.h"
 #include "vps/store/store.h"
@@ -63,7 +62,8 @@ static int set_up(void **state)
     }
     snprintf(f->path, sizeof f->path, "%s/state.db", f->folder);
     f->log = (struct log){.stream = open_memstream(&f->said, &f->said_len), .level = LOG_INFO};
-    f->options = (struct store_options){f->path, &f->log, MIGRATIONS, 1};
+    f->options = (struct store_options){
+        .path = f->path, .log = &f->log, .migrations = MIGRATIONS, .schema = 1};
     *state = f;
     return uv_loop_init(&f->loop);
 }
@@ -546,72 +546,12 @@ static void while_nothing_can_be_written_only_the_newest_wait(void **state)
 
 /* ---- a full disk -------------------------------------------------------------- */
 
-/* In the namespace of a user who is not root, that one is, or nothing can be made there. */
-static bool become_root(unsigned uid)
-{
-    char map[32];
-    int fd = open("/proc/self/uid_map", O_WRONLY);
-    int len = snprintf(map, sizeof map, "0 %u 1", uid);
-    bool done = fd >= 0 && write(fd, map, (size_t)len) == len;
-    close(fd);
-    return done;
-}
-
-static bool mount_small_disk(const char *folder)
-{
-    unsigned uid = geteuid();
-    bool alone = uid == 0 ? unshare(CLONE_NEWNS) == 0
-                          : unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && become_root(uid);
-    return alone && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-           mount("disk", folder, "tmpfs", 0, "size=2m") == 0;
-}
-
-static void fill(const struct fixture *f)
-{
-    static const char BLOCK[4096];
-    char path[96];
-    snprintf(path, sizeof path, "%s/ballast", f->folder);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
-    while (write(fd, BLOCK, sizeof BLOCK) == sizeof BLOCK) {
-    }
-    close(fd);
-}
-
-static void make_room(const struct fixture *f)
-{
-    char path[96];
-    snprintf(path, sizeof path, "%s/ballast", f->folder);
-    assert_int_equal(unlink(path), 0);
-}
-
-/* In a process of its own, since a mount is a process's and threads cannot get one. */
-static void on_small_disk(struct fixture *f, void (*test)(struct fixture *f))
-{
-    enum { CANNOT = 77 };
-    int status;
-    pid_t child = fork();
-    if (child == 0) {
-        if (!mount_small_disk(f->folder)) {
-            _exit(CANNOT);
-        }
-        uv_loop_fork(&f->loop);
-        test(f);
-        _exit(0);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == CANNOT) {
-        skip();
-    }
-    assert_int_equal(status, 0);
-}
-
-#define CHILD_CHECK(condition)                                                         \
-    do {                                                                               \
-        if (!(condition)) {                                                            \
-            fprintf(stderr, "%s:%d: not so: %s\n%s\n", __FILE__, __LINE__, #condition, \
-                    f->said ? f->said : "");                                           \
-            _exit(1);                                                                  \
-        }                                                                              \
+#define CHILD_CHECK(condition)                               \
+    do {                                                     \
+        if (!(condition)) {                                  \
+            fprintf(stderr, "%s\n", f->said ? f->said : ""); \
+            DISK_CHECK(condition);                           \
+        }                                                    \
     } while (0)
 
 static void child_wait(struct fixture *f, unsigned told)
@@ -622,12 +562,13 @@ static void child_wait(struct fixture *f, unsigned told)
     CHILD_CHECK(f->told == told);
 }
 
-static void fill_while_it_runs(struct fixture *f)
+static void fill_while_it_runs(void *arg)
 {
+    struct fixture *f = arg;
     start_store(f);
     insert(f, 1);
     child_wait(f, 1);
-    fill(f);
+    small_disk_fill(f->folder);
     char much[2048];
     snprintf(much, sizeof much, "%*s", (int)sizeof much - 1, "");
     for (int64_t i = 2; i <= 200; i++) {
@@ -637,7 +578,7 @@ static void fill_while_it_runs(struct fixture *f)
     CHILD_CHECK(f->err == -ENOSPC);
     loop_run_for(&f->loop, 50); /* attempts follow each other, and say nothing more */
     CHILD_CHECK(log_lines(f) == 1 && log_has(f, "No space left on device"));
-    make_room(f);
+    small_disk_make_room(f->folder);
     for (unsigned i = 0; i < 80 && !log_has(f, "can be written again"); i++) {
         loop_turn(&f->loop, 100);
     }
@@ -647,16 +588,18 @@ static void fill_while_it_runs(struct fixture *f)
 
 static void nothing_is_lost_when_the_disk_is_full_for_a_while(void **state)
 {
-    on_small_disk(*state, fill_while_it_runs);
+    struct fixture *f = *state;
+    small_disk_run(f->folder, 2, &f->loop, fill_while_it_runs, f);
 }
 
-static void restart_when_full(struct fixture *f)
+static void restart_when_full(void *arg)
 {
+    struct fixture *f = arg;
     start_store(f);
     insert(f, 1);
     child_wait(f, 1);
     close_store(f);
-    fill(f);
+    small_disk_fill(f->folder);
     start_store(f);
     count_rows(f);
     CHILD_CHECK(f->rows == 1 && log_lines(f) == 0);
@@ -665,18 +608,20 @@ static void restart_when_full(struct fixture *f)
 
 static void what_is_there_is_read_on_a_full_disk(void **state)
 {
-    on_small_disk(*state, restart_when_full);
+    struct fixture *f = *state;
+    small_disk_run(f->folder, 2, &f->loop, restart_when_full, f);
 }
 
-static void begin_when_full(struct fixture *f)
+static void begin_when_full(void *arg)
 {
-    fill(f);
+    struct fixture *f = arg;
+    small_disk_fill(f->folder);
     start_store(f);
     CHILD_CHECK(log_lines(f) == 1 && log_has(f, "cannot open"));
     insert(f, 1);
     child_wait(f, 1);
     CHILD_CHECK(f->err < 0 && f->err != -EINVAL);
-    make_room(f);
+    small_disk_make_room(f->folder);
     for (unsigned i = 0; i < 80 && !log_has(f, "can be written again"); i++) {
         loop_turn(&f->loop, 100);
     }
@@ -686,7 +631,8 @@ static void begin_when_full(struct fixture *f)
 
 static void a_new_file_waits_for_room(void **state)
 {
-    on_small_disk(*state, begin_when_full);
+    struct fixture *f = *state;
+    small_disk_run(f->folder, 2, &f->loop, begin_when_full, f);
 }
 
 /* ---- one agent for one folder -------------------------------------------------- */

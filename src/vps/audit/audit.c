@@ -88,6 +88,22 @@ static void on_written(void *arg, int err)
     open_barriers(audit, err);
 }
 
+/*
+ * Of a full disk there is a reserve, so that this is on it at once. Everything else that keeps the
+ * store from writing is told of when that is over.
+ */
+static void on_change(void *arg, int err)
+{
+    struct audit *audit = arg;
+    const struct audit_options *options = &audit->options;
+    const struct audit_entry entry = {.what = err < 0 ? AUDIT_AUDIT_FULL : AUDIT_AUDIT_RECOVERED,
+                                      .why = err < 0 ? strerror(-err) : NULL};
+    audit_record(audit, &entry, NULL, NULL);
+    if (options->changed) {
+        options->changed(options->arg, err);
+    }
+}
+
 /* ---- recording ------------------------------------------------------------- */
 
 /* syslog's, of what CEF calls severity. */
@@ -188,7 +204,7 @@ bool audit_barrier(struct audit *audit, audit_done_fn fn, void *arg)
 
 int audit_trouble(const struct audit *audit)
 {
-    return audit ? store_view(audit->options.store).trouble : 0;
+    return audit ? store_can_write(audit->options.store) : 0;
 }
 
 struct chain_head audit_head(const struct audit *audit)
@@ -242,6 +258,7 @@ struct audit *audit_new(const struct audit_options *options)
         free(audit);
         return NULL;
     }
+    store_on_change(options->store, on_change, audit);
     return audit;
 }
 
@@ -260,6 +277,7 @@ void audit_free(struct audit *audit)
         free(barrier);
     }
     audit_question_forget(audit, NULL);
+    store_on_change(audit->options.store, NULL, NULL);
     timer_free(audit->timer);
     free(audit);
 }

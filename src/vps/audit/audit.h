@@ -28,6 +28,9 @@ struct audit_options {
     struct store *store;     /* as what follows, outlives the audit */
     struct journal *journal; /* or NULL */
     const struct log *log;
+    /* From now on nothing can be recorded, -errno; or it can again, 0. May be NULL. */
+    void (*changed)(void *arg, int err);
+    void *arg;
 };
 
 /* NULL when out of memory. */

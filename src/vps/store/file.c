@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "vps/store/reserve.h"
 
 /* ---- the chain ------------------------------------------------------------- */
 
@@ -58,20 +59,6 @@ static int open_or_begin(struct file *file, enum anew *ret_anew, struct why *why
     return err;
 }
 
-int file_open(struct file *file, enum anew *ret_anew, struct why *why)
-{
-    struct change_queue none;
-    int err = open_or_begin(file, ret_anew, why);
-    change_queue_init(&none);
-    if (err == 0 && file->unsaid) {
-        return file_write(file, &none, ret_anew);
-    }
-    if (err == 0) {
-        load_chain(file, &file->head); /* if that fails, so does what comes, and says it */
-    }
-    return err;
-}
-
 /*
  * A statement that is wrong in itself (-EINVAL) would be wrong the next time, too, and hold up all
  * others for good: its owner hears of it, and the rest is written. Where the chain ends is read
@@ -100,7 +87,55 @@ static int make_changes(struct file *file, const struct change_queue *changes)
     return 0;
 }
 
-int file_write(struct file *file, const struct change_queue *changes, enum anew *ret_anew)
+static bool is_want_of_room(int err)
+{
+    return err == -ENOSPC || err == -EDQUOT;
+}
+
+void file_keep_reserve(struct file *file)
+{
+    file->full = file->reserve && is_want_of_room(reserve_make(file->reserve));
+}
+
+/*
+ * After a failure for want of room: true if there is some now, and another attempt is worth it.
+ * SQLite calls it EIO where it has to enlarge the index of its log, as when it opens the file.
+ */
+static bool make_room(struct file *file, int err)
+{
+    if (!file->reserve || !(is_want_of_room(err) || err == -EIO)) {
+        return false;
+    }
+    file->full = file->full || is_want_of_room(err);
+    return reserve_give(file->reserve);
+}
+
+static int open_once(struct file *file, enum anew *ret_anew, struct why *why)
+{
+    struct change_queue none;
+    int err = open_or_begin(file, ret_anew, why);
+    change_queue_init(&none);
+    if (err == 0 && file->unsaid) {
+        return make_changes(file, &none);
+    }
+    if (err == 0) {
+        load_chain(file, &file->head); /* if that fails, so does what comes, and says it */
+    }
+    return err;
+}
+
+int file_open(struct file *file, enum anew *ret_anew, struct why *why)
+{
+    int err = open_once(file, ret_anew, why);
+    if (err < 0 && make_room(file, err)) {
+        file_close(file);
+        err = open_once(file, ret_anew, why);
+    }
+    file_keep_reserve(file);
+    return err;
+}
+
+static int write_once(struct file *file, const struct change_queue *changes, enum anew *ret_anew)
 {
     if (file->database && database_has_gone(file->database)) {
         file_close(file);
@@ -114,6 +149,15 @@ int file_write(struct file *file, const struct change_queue *changes, enum anew 
      */
     if (err < 0 && err != -ENOSPC && err != -EBUSY) {
         file_close(file); /* opened anew, and looked through, the next time */
+    }
+    return err;
+}
+
+int file_write(struct file *file, const struct change_queue *changes, enum anew *ret_anew)
+{
+    int err = write_once(file, changes, ret_anew);
+    if (err < 0 && make_room(file, err)) {
+        err = write_once(file, changes, ret_anew);
     }
     return err;
 }

@@ -18,9 +18,11 @@ struct file {
     const char *path;
     const char *const *migrations;
     unsigned schema;
+    const char *reserve;       /* what to give up when the disk is full; NULL: nothing */
     struct database *database; /* NULL: cannot be opened */
     struct chain_head head;    /* as it was last seen */
     enum anew unsaid;          /* the chain has yet to tell */
+    bool full;                 /* the disk, but for what was kept in reserve */
 };
 
 /*
@@ -33,6 +35,8 @@ int file_open(struct file *file, enum anew *ret_anew, struct why *why);
  * file first if it is to be opened.
  */
 int file_write(struct file *file, const struct change_queue *changes, enum anew *ret_anew);
+/* Makes the reserve, if it is not there: as long as the disk has no room for it, it is full. */
+void file_keep_reserve(struct file *file);
 void file_close(struct file *file);
 
 #endif

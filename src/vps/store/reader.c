@@ -1,7 +1,7 @@
 /*
- * A task waits, is under way, or is over and to be told of; it is freed on the loop. The thread uses
- * the database without the lock; what is below `mutex` is the lock's. Giving up is a flag of the
- * task's, which the database asks for while it reads.
+ * A task waits, is under way, or is over and to be told of; it is freed on the loop. The thread
+ * uses the database without the lock; what is below `mutex` is the lock's. Giving up is a flag of
+ * the task's, which the database asks for while it reads.
  */
 #include "vps/store/reader.h"
 

@@ -8,6 +8,8 @@
 
 #include "vps/store/lock.h"
 
+static const char RESERVE[] = "/audit.reserve";
+
 /*
  * The n-th leads from schema n - 1 to schema n; one that was released is never changed.
  * Owners are texts like "telegram:42", times seconds of Unix time.
@@ -96,10 +98,12 @@ int state_reserve(const char *state_dir, const struct log *log, int *ret_fd, str
 int state_open(const char *state_dir, const struct log *log, struct store **ret_store,
                struct why *why)
 {
-    char path[STATE_PATH_MAX];
+    char path[STATE_PATH_MAX], reserve[STATE_DIR_MAX + sizeof RESERVE];
+    snprintf(reserve, sizeof reserve, "%s%s", state_dir, RESERVE);
     const struct store_options options = {.path = state_path(state_dir, path),
                                           .log = log,
                                           .migrations = MIGRATIONS,
-                                          .schema = state_schema()};
+                                          .schema = state_schema(),
+                                          .reserve = reserve};
     return store_open(&options, ret_store, why);
 }

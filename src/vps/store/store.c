@@ -13,11 +13,12 @@
 #include "base/watch.h"
 #include "vps/store/change_queue.h"
 #include "vps/store/reader.h"
+#include "vps/store/reserve.h"
 #include "vps/store/writer.h"
 
 struct store {
     struct store_options options;
-    char *path; /* the options' */
+    char *path, *reserve; /* the options' */
     struct writer *writer;
     struct reader *reader;
     /* NULL: not on the loop (any more). */
@@ -25,7 +26,10 @@ struct store {
     struct watch *answers; /* of the reader's */
     /* What the log was told. */
     int said_trouble;
-    bool said_lost;
+    bool said_full, said_lost;
+    int told; /* who listens, of what store_can_write() says */
+    store_changed_fn changed;
+    void *changed_arg;
 };
 
 /* ---- what the loop hears --------------------------------------------------- */
@@ -43,23 +47,41 @@ static void log_anew(const struct store_options *options, enum anew anew)
     }
 }
 
-static void log_state(struct store *store, int trouble, unsigned lost)
+static void log_state(struct store *store, const struct writer_news *news)
 {
     const struct log *log = store->options.log;
     const char *path = store->options.path;
-    if (trouble < 0 && store->said_trouble == 0) {
+    if (news->trouble < 0 && store->said_trouble == 0) {
         log_error(
             log,
             "cannot write %s (%s): trying again; a restart before that works forgets what is new",
-            path, strerror(-trouble));
-    } else if (trouble == 0 && store->said_trouble < 0) {
+            path, strerror(-news->trouble));
+    } else if (news->trouble == 0 && news->full && !store->said_full) {
+        log_error(
+            log,
+            "the disk of %s is full: what happens is recorded in the %u KiB that were kept for "
+            "that; make room, and it goes on as before by itself",
+            path, RESERVE_SIZE / 1024);
+    } else if (news->trouble == 0 && !news->full && (store->said_trouble < 0 || store->said_full)) {
         log_info(log, "%s can be written again", path);
         store->said_lost = false;
     }
-    store->said_trouble = trouble;
-    if (lost > 0 && !store->said_lost) {
+    store->said_trouble = news->trouble;
+    store->said_full = news->full;
+    if (news->lost > 0 && !store->said_lost) {
         log_warn(log, "%s: too many changes wait to be written, the oldest are dropped", path);
         store->said_lost = true;
+    }
+}
+
+static void tell_changed(struct store *store)
+{
+    int err = store_can_write(store);
+    if (err != store->told) {
+        store->told = err;
+        if (store->changed) {
+            store->changed(store->changed_arg, err);
+        }
     }
 }
 
@@ -69,7 +91,8 @@ static void on_news(void *arg, int events)
     (void)events;
     struct writer_news news = writer_tell(store->writer);
     log_anew(&store->options, news.anew);
-    log_state(store, news.trouble, news.lost);
+    log_state(store, &news);
+    tell_changed(store);
 }
 
 static void on_answers(void *arg, int events)
@@ -143,6 +166,19 @@ struct store_view store_view(struct store *store)
     return view;
 }
 
+int store_can_write(struct store *store)
+{
+    return store ? store_view(store).trouble : -ENODEV;
+}
+
+void store_on_change(struct store *store, store_changed_fn fn, void *arg)
+{
+    if (store) {
+        store->changed = fn;
+        store->changed_arg = arg;
+    }
+}
+
 void store_detach(struct store *store, const void *arg)
 {
     if (store) {
@@ -161,8 +197,13 @@ static struct store *store_new(const struct store_options *options)
     }
     store->options = *options;
     store->options.path = store->path = strdup(options->path);
-    store->writer = store->path ? writer_new(store->path, options->migrations, options->schema)
-                                : NULL;
+    store->options.reserve = store->reserve = options->reserve ? strdup(options->reserve) : NULL;
+    const struct file file = {.path = store->path,
+                              .migrations = options->migrations,
+                              .schema = options->schema,
+                              .reserve = store->reserve};
+    bool copied = store->path && !store->reserve == !options->reserve;
+    store->writer = copied ? writer_new(&file) : NULL;
     store->reader = store->writer ? reader_new(store->path) : NULL;
     if (!store->reader) {
         store_free(store);
@@ -190,6 +231,8 @@ int store_open(const struct store_options *options, struct store **ret_store, st
                   options->path, strerror(-err));
         store->said_trouble = err;
     }
+    store->told = store_can_write(store);
+    log_state(store, &(struct writer_news){.trouble = err, .full = err == 0 && store->told < 0});
     *ret_store = store;
     return 0;
 }
@@ -218,6 +261,7 @@ void store_free(struct store *store)
     }
     reader_free(store->reader); /* first: the writer tidies up when nobody reads */
     writer_free(store->writer);
+    free(store->reserve);
     free(store->path);
     free(store);
 }

@@ -29,7 +29,8 @@ struct store_options {
     const struct log *log; /* as what follows, outlives the store */
     /* SQL, of one statement or several: the n-th makes schema n out of n - 1. */
     const char *const *migrations;
-    unsigned schema; /* how many there are: the schema that this program knows */
+    unsigned schema;     /* how many there are: the schema that this program knows */
+    const char *reserve; /* where room is kept for when the disk is full; copied. NULL: nowhere */
 };
 
 /*
@@ -68,12 +69,6 @@ int store_append(struct store *store, const struct chain_row *row, statement_don
  * row, or without a file. Accepts NULL.
  */
 struct chain_head store_head(struct store *store);
-/* How it is; of a NULL store all is 0. */
-struct store_view {
-    unsigned waiting; /* changes that are not on the disk */
-    int trouble;      /* why nothing can be written, -errno; 0: it can */
-};
-struct store_view store_view(struct store *store);
 /*
  * Asks for a page of rows (query.h), of what was committed when it is read: whatever was told as
  * written is among it. How long that takes holds up nobody but who asks next. The callbacks run on
@@ -81,6 +76,22 @@ struct store_view store_view(struct store *store);
  * are not called then.
  */
 int store_ask(struct store *store, const struct query *query, void *arg);
+/* How it is; of a NULL store all is 0. */
+struct store_view {
+    unsigned waiting; /* changes that are not on the disk */
+    int trouble;      /* why nothing can be written, -errno; 0: it can */
+};
+struct store_view store_view(struct store *store);
+/*
+ * 0 if what is handed in now can be expected to be written; or why not, -errno. -ENOSPC begins
+ * when the disk is full and the reserve was given up: what happens goes on to be recorded in that
+ * room, as long as it lasts, but nothing more should be begun. It passes by itself when there is
+ * room again. Without a store, -ENODEV.
+ */
+int store_can_write(struct store *store);
+/* Has fn called on the loop whenever that changes, with what it is then. One can listen. */
+typedef void (*store_changed_fn)(void *arg, int err);
+void store_on_change(struct store *store, store_changed_fn fn, void *arg);
 /*
  * The callbacks of this owner do not run any more; its writes do, and what it asked is given up.
  * Accepts NULL.

@@ -28,6 +28,7 @@ enum {
     FIRST_WAIT_MS = 1000,
     MAX_WAIT_MS = 60000,
     IDLE_MS = 2000, /* without a change: then is the time to sync the disk */
+    FULL_MS = 2000, /* until a disk that was full is looked at again */
 };
 
 struct writer {
@@ -68,6 +69,7 @@ static void take_stock(struct writer *writer, int err)
         change_queue_move(&writer->finished, &writer->writing);
     }
     writer->news.trouble = err;
+    writer->news.full = writer->file.full;
     writer->head = writer->file.head;
     wake(writer);
 }
@@ -88,16 +90,46 @@ static void tidy(struct writer *writer)
     pthread_mutex_lock(&writer->mutex);
 }
 
+/* With the lock, which is let go meanwhile. Whether a disk that was full has room again. */
+static void look_for_room(struct writer *writer)
+{
+    pthread_mutex_unlock(&writer->mutex);
+    file_keep_reserve(&writer->file);
+    pthread_mutex_lock(&writer->mutex);
+    if (!writer->file.full) {
+        writer->news.full = false;
+        wake(writer);
+    }
+}
+
+/* With the lock. What there is to do when nothing comes for a while. */
+static bool has_chores(const struct writer *writer)
+{
+    const struct file *file = &writer->file;
+    return file->full || (file->database && database_untidiness(file->database) > 0);
+}
+
+/* With the lock, which is let go meanwhile. */
+static void do_chores(struct writer *writer)
+{
+    if (writer->file.full) {
+        look_for_room(writer);
+    }
+    if (writer->file.database && database_untidiness(writer->file.database) > 0) {
+        tidy(writer);
+    }
+}
+
 /* With the lock. Until there is something to write, or no more will come. */
 static void wait_for_work(struct writer *writer)
 {
     while (!writer->stopping && change_queue_is_empty(&writer->waiting)) {
-        struct timespec at = thread_time_in(IDLE_MS);
-        if (!writer->file.database || database_untidiness(writer->file.database) == 0) {
+        struct timespec at = thread_time_in(writer->file.full ? FULL_MS : IDLE_MS);
+        if (!has_chores(writer)) {
             pthread_cond_wait(&writer->woken, &writer->mutex);
         } else if (thread_wait_until(&writer->woken, &writer->mutex, &at) &&
                    change_queue_is_empty(&writer->waiting)) {
-            tidy(writer);
+            do_chores(writer);
         }
     }
 }
@@ -130,10 +162,14 @@ static void *thread_main(void *arg)
             break;
         }
         if (err < 0) {
-            rest(writer, backoff_next(&backoff));
+            uint64_t ms = backoff_next(&backoff);
+            rest(writer, writer->file.full && ms > FULL_MS ? FULL_MS : ms);
             continue;
         }
         backoff_reset(&backoff);
+        if (writer->file.full) {
+            look_for_room(writer);
+        }
         if (database_untidiness(writer->file.database) > 1) {
             tidy(writer);
         }
@@ -239,20 +275,22 @@ unsigned writer_waiting(struct writer *writer, int *ret_trouble)
 {
     pthread_mutex_lock(&writer->mutex);
     unsigned waiting = change_queue_count(&writer->waiting) + change_queue_count(&writer->writing);
-    *ret_trouble = writer->news.trouble;
+    *ret_trouble = writer->news.trouble < 0 ? writer->news.trouble
+                   : writer->news.full      ? -ENOSPC
+                                            : 0;
     pthread_mutex_unlock(&writer->mutex);
     return waiting;
 }
 
 /* ---- life ------------------------------------------------------------------ */
 
-struct writer *writer_new(const char *path, const char *const *migrations, unsigned schema)
+struct writer *writer_new(const struct file *file)
 {
     struct writer *writer = calloc(1, sizeof *writer);
     if (!writer) {
         return NULL;
     }
-    writer->file = (struct file){.path = path, .migrations = migrations, .schema = schema};
+    writer->file = *file;
     change_queue_init(&writer->waiting);
     change_queue_init(&writer->writing);
     change_queue_init(&writer->finished);
@@ -270,6 +308,7 @@ int writer_open(struct writer *writer, enum anew *ret_anew, struct why *why)
 {
     int err = file_open(&writer->file, ret_anew, why);
     writer->news.trouble = err;
+    writer->news.full = writer->file.full;
     writer->head = writer->file.head;
     return err;
 }

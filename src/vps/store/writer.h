@@ -19,15 +19,13 @@ struct writer;
 /* How the file is, since it was asked the last time. */
 struct writer_news {
     int trouble;    /* why nothing can be written; 0: all is well */
+    bool full;      /* the disk, but for the reserve, which what is written goes into */
     enum anew anew; /* the last that befell it */
     unsigned lost;  /* changes for which there was no room */
 };
 
-/*
- * Of the file with this path and schema: as database_open() has them. They outlive it. NULL: no
- * memory.
- */
-struct writer *writer_new(const char *path, const char *const *migrations, unsigned schema);
+/* Of a file that is not open yet; what it names outlives the writer. NULL: no memory. */
+struct writer *writer_new(const struct file *file);
 /* Opens the file: 0, or -errno with why as store_open() has it, and it is tried again later. */
 int writer_open(struct writer *writer, enum anew *ret_anew, struct why *why);
 /* Before writer_start(). 0 or -errno; without a file there are no rows. */
