@@ -73,6 +73,18 @@ int setting_text(const struct setting *s, const char *text, void *field, struct 
 
 const struct setting_type SETTING_TEXT = {setting_text, 0, NULL, NULL};
 
+/* Absolute, since the programs that look for it do so from folders of their own. */
+static int parse_folder(const struct setting *setting, const char *text, void *field,
+                        struct why *why)
+{
+    if (text[0] != '/') {
+        return why_set(why, -EINVAL, "not an absolute path");
+    }
+    return setting_text(setting, text, field, why);
+}
+
+const struct setting_type SETTING_FOLDER = {parse_folder, 0, NULL, NULL};
+
 /* What people write around the name of a machine, in other places. */
 static int explain_host(const char *text, struct why *why)
 {

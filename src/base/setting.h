@@ -42,6 +42,7 @@ struct setting_type {
 extern const struct setting_type SETTING_NUMBER;    /* long, min to max */
 extern const struct setting_type SETTING_PORT;      /* uint16_t */
 extern const struct setting_type SETTING_TEXT;      /* char[max + 1] */
+extern const struct setting_type SETTING_FOLDER;    /* char[max + 1], an absolute path */
 extern const struct setting_type SETTING_HOST;      /* char[HOST_MAX + 1] */
 extern const struct setting_type SETTING_SWITCH;    /* bool: on or off */
 extern const struct setting_type SETTING_LOG_LEVEL; /* enum log_level */

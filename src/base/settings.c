@@ -80,6 +80,10 @@ static int load_one(const struct settings_source *source, const struct setting *
                     void *field, char value[SETTING_VALUE_MAX], struct why *why)
 {
     int err = settings_find(source, setting->name, value, why);
+    if (err == -ENODATA) {
+        /* Containers get a file in any case: an empty one is none, where there may be none. */
+        err = setting->optional ? 0 : -EINVAL;
+    }
     if (err == 0 && !value[0]) {
         err = check_blank(source, setting, why);
     }

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/crypto.h"
 #include "base/envfile.h"
@@ -205,7 +206,14 @@ static const char *in_environment(const char *name)
     return value && value[0] ? value : NULL;
 }
 
-/* The first line of the file that NAME_FILE names. */
+/* Of its length, not of its content. */
+static bool is_empty(FILE *file)
+{
+    struct stat stat;
+    return fstat(fileno(file), &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_size == 0;
+}
+
+/* The first line of the file that NAME_FILE names. -ENODATA if there is nothing in it at all. */
 static int read_secret_file(const char *name, const char *path, char value[VALUE_MAX],
                             struct why *why)
 {
@@ -223,6 +231,7 @@ static int read_secret_file(const char *name, const char *path, char value[VALUE
     if (fgets(value, VALUE_MAX, file)) {
         err = envfile_skip_mark(value, &closer);
     }
+    bool empty = is_empty(file);
     bool whole = strlen(value) < VALUE_MAX - 1; /* else: a part of it might be taken for all */
     fclose(file);
     crypto_wipe(buffer, sizeof buffer);
@@ -237,7 +246,8 @@ static int read_secret_file(const char *name, const char *path, char value[VALUE
     char *trimmed = text_trim(value);
     memmove(value, trimmed, strlen(trimmed) + 1);
     return value[0] ? 0
-                    : why_set(why, -EINVAL, "%s_FILE is %s, whose first line is empty", name, path);
+                    : why_set(why, empty ? -ENODATA : -EINVAL,
+                              "%s_FILE is %s, whose first line is empty", name, path);
 }
 
 /* The environment comes before the env file, NAME before NAME_FILE in each. */

@@ -24,7 +24,7 @@ void settings_close(struct settings_source *source);
 
 /*
  * The text of one setting wherever it is set; empty if nowhere. -errno if its NAME_FILE
- * cannot be read.
+ * cannot be read; -ENODATA if that is an empty file.
  */
 enum { SETTING_VALUE_MAX = 8192 };
 int settings_find(const struct settings_source *source, const char *name,

@@ -65,6 +65,7 @@ struct channel {
 
     unsigned version; /* of the protocol, 0: none is agreed on */
     bool proven;      /* channel_peer_is_proven() */
+    bool stranger;    /* channel_peer_is_stranger() */
     enum goodbye_reason peer_goodbye;
     char peer_name[GATEWAY_NAME_MAX + 1];
     unsigned peer_key; /* of those of that name */
@@ -192,7 +193,7 @@ static void refuse_hello(struct channel *channel, int err, const char *why)
 /* The other side is there, and proven or not: the deadline is over, and life begins. */
 static void begin(struct channel *channel, const struct hello_terms *terms)
 {
-    bool pairs = channel->options.pair || strcmp(channel->peer_name, TLS_STRANGER) == 0;
+    bool pairs = channel->options.pair || channel->stranger;
     const struct channel_events *events = channel->options.events;
     if (pairs && !events->met) {
         fail(channel, CHANNEL_END_PROTOCOL, "a gateway without a key, which is not expected here");
@@ -353,6 +354,7 @@ static void shake_hands(struct channel *channel)
     struct why why = {""};
     int err = tls_handshake(channel->tls, &why);
     channel->proven = tls_peer_is_proven(channel->tls);
+    channel->stranger = tls_peer_is_stranger(channel->tls);
     if (err == TLS_WANT_READ || err == TLS_WANT_WRITE) {
         watch_set(channel->watch, err == TLS_WANT_READ ? WATCH_READ : WATCH_WRITE);
         go_on_soon(channel);
@@ -501,6 +503,11 @@ bool channel_lost_address(struct channel *channel, const struct addr *addr)
 bool channel_peer_is_proven(const struct channel *channel)
 {
     return channel->proven;
+}
+
+bool channel_peer_is_stranger(const struct channel *channel)
+{
+    return channel->stranger;
 }
 
 bool channel_is_shaken(const struct channel *channel)

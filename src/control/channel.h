@@ -105,6 +105,8 @@ bool channel_lost_address(struct channel *channel, const struct addr *addr);
  */
 bool channel_peer_is_proven(const struct channel *channel);
 bool channel_is_shaken(const struct channel *channel);
+/* On the VPS: it has no key, and never had any other intention than to be paired. */
+bool channel_peer_is_stranger(const struct channel *channel);
 /* The gateway's name, on the VPS once open. */
 const char *channel_peer_name(const struct channel *channel);
 /* And which of its keys it has shown (tls_key_number()). */

@@ -328,6 +328,11 @@ bool tls_peer_is_proven(const struct tls *tls)
     return tls->config->key_of && tls->proven && !tls->stranger;
 }
 
+bool tls_peer_is_stranger(const struct tls *tls)
+{
+    return tls->stranger;
+}
+
 const char *tls_identity(const struct tls *tls)
 {
     return tls->identity;

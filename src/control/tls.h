@@ -60,6 +60,8 @@ int tls_handshake(struct tls *tls, struct why *why);
  * the key, or plays back what one that does has said. Of a stranger it is always false.
  */
 bool tls_peer_is_proven(const struct tls *tls);
+/* On a server: it has begun as TLS_STRANGER. */
+bool tls_peer_is_stranger(const struct tls *tls);
 /* The peer's PSK identity, on a server after the handshake. */
 const char *tls_identity(const struct tls *tls);
 /* And which of its keys it holds: nth of tls_key_fn. */

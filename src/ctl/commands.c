@@ -4,11 +4,28 @@
 
 #include "base/text.h"
 #include "ctl/show.h"
+#include "ctl/show_applicants.h"
+#include "ctl/show_gateways.h"
+#include "ctl/show_totp.h"
 #include "shared/kind.h"
 
+#define PERSON                                   \
+    {                                            \
+        "NAME", "person", ARGUMENT_PERSON, false \
+    }
 #define ID                                  \
     {                                       \
         "ID", "session", ARGUMENT_ID, false \
+    }
+
+/* "482913", "482 913" in quotes, or as two words. */
+#define CODE                                 \
+    {                                        \
+        "CODE", "code", ARGUMENT_CODE, false \
+    }
+#define CODE_REST                           \
+    {                                       \
+        "REST", "rest", ARGUMENT_NAME, true \
     }
 
 /* Of a command that opens a session, by what that gives its user. */
@@ -32,6 +49,27 @@ static const struct command COMMANDS[] = {
     {"known", "the addresses that are let in without asking", {{0}}, 0, show_known},
     {"forget", "ask again about clients from there",
      {{"ADDRESS", "address", ARGUMENT_KNOWN, false}}, 0, show_forgotten},
+    {"gateway pair", "hear gateways without a key that ask to be paired, for ten minutes", {{0}}, 0,
+     show_gateway_pending},
+    {"gateway pending", "the gateway that asks to be paired, and the code it shows", {{0}}, 0,
+     show_gateway_pending},
+    {"gateway accept", "let in the gateway whose own log shows this code", {CODE, CODE_REST}, 0,
+     show_gateway_accepted},
+    {"gateway deny", "refuse the gateway that shows this code", {CODE, CODE_REST}, 0,
+     show_gateway_denied},
+    {"gateway list", "the gateways that may log in, and their keys", {{0}}, 0, show_gateway_list},
+    {"gateway add", "let a new gateway log in, and print its join string",
+     {{"NAME", "gateway", ARGUMENT_NAME, false}}, OPTION_VALID, show_gateway_added},
+    {"gateway rotate", "give a gateway another key, and print its join string",
+     {{"NAME", "gateway", ARGUMENT_GATEWAY, false}}, OPTION_VALID, show_gateway_rotated},
+    {"gateway remove", "cut a gateway off: its key and its sessions end",
+     {{"NAME", "gateway", ARGUMENT_GATEWAY, false}}, 0, show_gateway_removed},
+    {"totp", "give somebody a second factor: a QR code for an authenticator app", {PERSON}, 0,
+     show_totp_enrolled},
+    {"totp list", "who has a second factor, and whose is locked", {{0}}, 0, show_totp_list},
+    {"totp remove", "take somebody's second factor away", {PERSON}, 0, show_totp_removed},
+    {"totp unlock", "let somebody try again who gave too many wrong codes", {PERSON}, 0,
+     show_totp_unlocked},
     {"reload", "read the settings again, and say what changed; ends no session", {{0}}, 0,
      show_reloaded},
     {"drain", "before a restart: open no new sessions, and wait for the rest", {{0}},
@@ -39,6 +77,9 @@ static const struct command COMMANDS[] = {
     {"audit", "what happened: who was where, when, and how it ended", {{0}},
      OPTION_USER | OPTION_TARGET | OPTION_GATEWAY | OPTION_SINCE | OPTION_UNTIL | OPTION_FOLLOW |
      OPTION_CSV | OPTION_CEF, show_nothing},
+    {"panic", "end every session, and open none until unlock, also after a restart", {{0}}, 0,
+     show_locked},
+    {"unlock", "open sessions again after panic", {{0}}, 0, show_locked},
     {"help", "all commands, or what one of them takes",
      {{"COMMAND", NULL, ARGUMENT_COMMAND, true}, {"WORD", NULL, ARGUMENT_COMMAND, true}}, 0, NULL},
     {"version", "print the version", {{0}}, 0, NULL},
@@ -61,6 +102,8 @@ static const struct command_option OPTIONS[] = {
     {"--follow", NULL, NULL, "go on with what happens from now on", OPTION_FOLLOW},
     {"--csv", NULL, NULL, "for spreadsheets", OPTION_CSV},
     {"--cef", NULL, NULL, "Common Event Format, for log servers", OPTION_CEF},
+    {"--valid", NULL, "TIME", "how long the join string may wait to be used: 24h, 30m, 7d; 0: forever",
+     OPTION_VALID},
     {"--json", NULL, NULL, "print the answer as one line of JSON", OPTION_JSON},
     {"--socket", NULL, "PATH", "the admin socket of vps-agent", OPTION_SOCKET},
     {"--help", "-h", NULL, "print this, or what the command takes, and exit", OPTION_HELP},

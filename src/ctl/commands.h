@@ -20,14 +20,15 @@ enum option_bit {
     OPTION_WAIT = 64,
     OPTION_TIMEOUT = 128,
     OPTION_OFF = 256,
-    OPTION_USER = 512,
-    OPTION_TARGET = 1024,
-    OPTION_GATEWAY = 2048,
-    OPTION_SINCE = 4096,
-    OPTION_UNTIL = 8192,
-    OPTION_FOLLOW = 16384,
-    OPTION_CSV = 32768,
-    OPTION_CEF = 65536,
+    OPTION_VALID = 512,
+    OPTION_USER = 1024,
+    OPTION_TARGET = 2048,
+    OPTION_GATEWAY = 4096,
+    OPTION_SINCE = 8192,
+    OPTION_UNTIL = 16384,
+    OPTION_FOLLOW = 32768,
+    OPTION_CSV = 65536,
+    OPTION_CEF = 131072,
 };
 
 /* These go with each command, and without one. */
@@ -39,6 +40,10 @@ enum argument_kind {
     ARGUMENT_ID,
     ARGUMENT_WAITING,
     ARGUMENT_KNOWN,
+    ARGUMENT_GATEWAY, /* one whose key was added here */
+    ARGUMENT_PERSON,  /* of the policy, or with a second factor */
+    ARGUMENT_NAME,    /* a new one: there is nothing to offer */
+    ARGUMENT_CODE,    /* of the gateway that asks to be paired; its log has it, not the VPS */
     ARGUMENT_COMMAND
 };
 

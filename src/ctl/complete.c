@@ -180,6 +180,15 @@ static void offer_waiting(const struct completion *completion, const json_t *ses
     }
 }
 
+/* Those in TUNNEL_KEY are for the env file. */
+static void offer_gateway(const struct completion *completion, const json_t *gateway)
+{
+    const char *key = text_of(gateway, "key");
+    if (strcmp(key, "settings") != 0 && strcmp(key, "shared") != 0) {
+        completion_offer(completion, text_of(gateway, "name"), text_of(gateway, "state"));
+    }
+}
+
 static void offer_of_agent(const struct completion *completion, const struct line *line,
                            enum argument_kind kind)
 {
@@ -187,9 +196,16 @@ static void offer_of_agent(const struct completion *completion, const struct lin
     char path[256];
     size_t index;
     json_t *entry;
-    const char *list = kind == ARGUMENT_KNOWN ? "known" : "sessions";
+    bool of_gateways = kind == ARGUMENT_GATEWAY;
+    const char *list = kind == ARGUMENT_KNOWN    ? "known"
+                       : kind == ARGUMENT_PERSON ? "people"
+                       : of_gateways             ? "gateways"
+                                                 : "sessions";
     ask_path(line->socket_path, path, sizeof path);
-    json_t *request = json_pack("{s:s}", "command", list);
+    json_t *request = json_pack("{s:s}", "command",
+                                of_gateways               ? "gateway list"
+                                : kind == ARGUMENT_PERSON ? "totp list"
+                                                          : list);
     json_t *reply = ask_anyhow(path, request);
     json_array_foreach(json_object_get(reply, list), index, entry)
     {
@@ -197,6 +213,12 @@ static void offer_of_agent(const struct completion *completion, const struct lin
             offer_id(completion, entry);
         } else if (kind == ARGUMENT_KNOWN) {
             completion_offer(completion, text_of(entry, "address"), text_of(entry, "owner"));
+        } else if (kind == ARGUMENT_PERSON) {
+            bool enrolled = json_is_true(json_object_get(entry, "enrolled"));
+            completion_offer(completion, text_of(entry, "person"),
+                             enrolled ? "has a second factor" : "has no second factor");
+        } else if (of_gateways) {
+            offer_gateway(completion, entry);
         } else if (strcmp(text_of(entry, "id"), line->args[0]) == 0) {
             offer_waiting(completion, entry);
         }
@@ -210,7 +232,7 @@ static void offer_argument(const struct completion *completion, const struct lin
     enum argument_kind kind = line->command->args[line->count].kind;
     if (kind == ARGUMENT_COMMAND) {
         offer_commands(completion);
-    } else if (kind != ARGUMENT_TARGET) {
+    } else if (kind != ARGUMENT_TARGET && kind != ARGUMENT_NAME && kind != ARGUMENT_CODE) {
         offer_of_agent(completion, line, kind);
     }
 }

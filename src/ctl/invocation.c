@@ -11,6 +11,7 @@
 
 #include "base/nearest.h"
 #include "base/text.h"
+#include "shared/invite_paper.h"
 
 enum { TIMEOUT_MAX = 1000000 }; /* s; eleven days */
 
@@ -138,6 +139,9 @@ static int take_value(const struct command_option *option, const char *value,
     }
     if (option->bit == OPTION_TIMEOUT) {
         return take_timeout(value, invocation, why);
+    }
+    if (option->bit == OPTION_VALID) {
+        return invite_read_span(value, &invocation->valid_s, why);
     }
     *place_of(option->bit, invocation) = value;
     return 0;

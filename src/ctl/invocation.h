@@ -3,6 +3,7 @@
 #define PAMTUNNEL_CTL_INVOCATION_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/why.h"
 #include "ctl/commands.h"
@@ -16,7 +17,8 @@ struct invocation {
     const char *out;
     const char *socket_path;
     const char *user, *target, *gateway, *since, *until;
-    int timeout_s; /* with OPTION_TIMEOUT */
+    int timeout_s;   /* with OPTION_TIMEOUT */
+    int64_t valid_s; /* with OPTION_VALID */
 };
 
 /*

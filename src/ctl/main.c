@@ -5,6 +5,7 @@
  *     commands    the table of them              invocation  what somebody typed
  *     ask         one question over the socket   show        answers for people
  *     save        the .rdp file                  drain       waiting for the last session
+ *     enrol       a second factor                qr          QR codes
  *     help        --help                         complete    for shells
  *     audit       its records, page by page      record      each of them, in its formats
  */
@@ -18,10 +19,12 @@
 #include "ctl/audit.h"
 #include "ctl/complete.h"
 #include "ctl/drain.h"
+#include "ctl/enrol.h"
 #include "ctl/help.h"
 #include "ctl/invocation.h"
 #include "ctl/save.h"
 #include "ctl/show.h"
+#include "ctl/show_totp.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -60,6 +63,9 @@ static json_t *make_request(const struct invocation *invocation)
     }
     if (request && (invocation->options & OPTION_OFF)) {
         json_object_set_new(request, "off", json_true());
+    }
+    if (request && (invocation->options & OPTION_VALID)) {
+        json_object_set_new(request, "valid", json_integer(invocation->valid_s));
     }
     return request;
 }
@@ -194,7 +200,10 @@ static int run_command(const struct invocation *invocation)
     ask_path(invocation->socket_path, run.path, sizeof run.path);
     json_t *request = make_request(invocation);
     bool gets_file = invocation->command->options & OPTION_OUT;
-    json_t *reply = gets_file                    ? open_with_file(&run, request)
+    json_t *reply = gets_file ? open_with_file(&run, request)
+                    : strcmp(name, "totp") == 0
+                        ? enrol(run.path, request,
+                                has(&run, OPTION_JSON) ? print_json : show_totp_secret)
                     : strcmp(name, "drain") == 0 ? drain(&run, request)
                     : strcmp(name, "audit") == 0 ? audit_print(invocation, run.path)
                                                  : ask_anyhow(run.path, request);

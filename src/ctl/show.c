@@ -71,6 +71,17 @@ static void show_telegram(const json_t *reply)
     puts("");
 }
 
+/* "since 2026-11-26 12:03 UTC, by telegram:42" */
+static void show_lock(const json_t *lock)
+{
+    time_t since = (time_t)number_of(lock, "since");
+    char when[32];
+    struct tm utc;
+    strftime(when, sizeof when, "%Y-%m-%d %H:%M", gmtime_r(&since, &utc));
+    printf("locked:    since %s UTC, by %s: nothing is opened (pamctl unlock ends that)\n", when,
+           text_of(lock, "by"));
+}
+
 static void show_away(const json_t *away)
 {
     char buffer[64];
@@ -96,6 +107,9 @@ void show_status(const json_t *reply)
            json_is_true(json_object_get(reply, "draining"))
                ? ", and no new ones are opened (pamctl drain --off ends that)"
                : "");
+    if (json_is_object(json_object_get(reply, "locked"))) {
+        show_lock(json_object_get(reply, "locked"));
+    }
     json_array_foreach(gateways, index, gateway)
     {
         /* On one machine it is some microseconds, which would print as 0.0. */
@@ -339,4 +353,21 @@ void show_drain(const json_t *reply)
     }
     /* drain --wait prints this and then waits, perhaps for hours, perhaps into a pipe. */
     fflush(stdout);
+}
+
+/* Of panic, and of unlock. */
+void show_locked(const json_t *reply)
+{
+    json_int_t ended = number_of(reply, "ended");
+    bool changed = json_is_true(json_object_get(reply, "changed"));
+    if (!json_is_object(json_object_get(reply, "locked"))) {
+        puts(changed ? "Unlocked: sessions can be opened again." : "It was not locked.");
+    } else if (changed) {
+        printf("Locked: %" JSON_INTEGER_FORMAT
+               " session%s ended, every public port is closed, and nothing is opened until you say "
+               "pamctl unlock, also after a restart.\n",
+               ended, ended == 1 ? " has" : "s have");
+    } else {
+        puts("It is locked already; pamctl unlock ends that.");
+    }
 }

@@ -36,6 +36,7 @@ struct agent {
     struct congestion congestion;
     uv_loop_t loop;
     struct signals *signals;
+    struct credentials *credentials;
     struct uplink *uplink;
     struct tunnels *tunnels;
     struct health *health;
@@ -69,8 +70,18 @@ static void on_command(void *arg, const struct message *message, const struct ad
 
 static void say_connected(const struct agent *agent)
 {
+    const char *code = uplink_code(agent->uplink);
+    char text[64];
+    snprintf(text, sizeof text, "waits to be let in; its code is %s", code);
     notify_status(agent->notify, uplink_is_open(agent->uplink) ? "connected to the VPS"
+                                 : code[0]                     ? text
                                                                : "not connected to the VPS");
+}
+
+static void on_waits(void *arg, const char *code)
+{
+    (void)code;
+    say_connected(arg);
 }
 
 static void on_opened(void *arg)
@@ -95,7 +106,7 @@ static void on_answer(void *arg, const struct message *message)
 }
 
 static const struct uplink_events UPLINK_EVENTS = {
-    .received = on_command, .opened = on_opened, .lost = on_lost};
+    .received = on_command, .opened = on_opened, .lost = on_lost, .waits = on_waits};
 
 /* ---- other settings --------------------------------------------------------- */
 
@@ -106,8 +117,7 @@ static struct uplink_options uplink_options_for(struct agent *agent,
         .log = agent->log,
         .vps_host = settings->vps_host,
         .control_port = settings->control_port,
-        .gateway_name = settings->gateway_name,
-        .key = settings->tunnel_key,
+        .credentials = agent->credentials,
         .keepalive_secs = (unsigned)settings->keepalive_secs,
         .program = PROGRAM,
         .events = &UPLINK_EVENTS,
@@ -115,23 +125,21 @@ static struct uplink_options uplink_options_for(struct agent *agent,
     };
 }
 
-/* Nothing fails after the uplink has taken its part. */
-static int apply(struct agent *agent, struct gateway_settings *after, const struct changes *changes)
+/* Nothing fails here. The credentials are those of `after`. */
+static void apply(struct agent *agent, struct gateway_settings *after,
+                  const struct changes *changes, const struct credentials *credentials)
 {
     static const char *const OF_UPLINK[] = {"VPS_HOST",     "CONTROL_PORT",   "TUNNEL_KEY",
                                             "GATEWAY_NAME", "KEEPALIVE_SECS", NULL};
     struct uplink_options uplink = uplink_options_for(agent, after);
     if (changes_have(changes, OF_UPLINK)) {
-        int err = uplink_move(agent->uplink, &uplink);
-        if (err < 0) {
-            return err;
-        }
+        *agent->credentials = *credentials;
+        uplink_move(agent->uplink, &uplink);
     }
     /* The list of targets keeps its address; tunnels are asked to look at it again below. */
     gateway_settings_replace(agent->settings, after);
     agent->log->level = agent->settings->common.log_level;
     tunnels_targets_changed(agent->tunnels);
-    return 0;
 }
 
 /* By the settings, and by what the system allows now. */
@@ -148,10 +156,15 @@ static int renew(void *arg, struct changes *ret_changes, struct why *why)
     if (err < 0) {
         return err;
     }
-    err = apply(agent, &after, ret_changes);
+    struct credentials credentials = {0};
+    err = credentials_renew(&after, agent->credentials, &credentials, why);
+    if (err == 0) {
+        apply(agent, &after, ret_changes, &credentials);
+    }
     gateway_settings_done(&after);
+    credentials_wipe(&credentials);
     if (err < 0) {
-        return why_set(why, err, "%s", strerror(-err));
+        return err;
     }
     choose_congestion(agent);
     say_connected(agent);
@@ -183,7 +196,9 @@ static void on_signal(void *arg, int number)
 static void confine(struct agent *agent)
 {
     const struct gateway_settings *settings = agent->settings;
-    const struct sandbox_rules rules = {0}; /* it writes no file and listens nowhere */
+    /* It listens nowhere, and writes no file, but for the key that it has yet to get. */
+    const struct sandbox_rules rules = {
+        .state_dir = credentials_need_folder(agent->credentials) ? settings->state_dir : NULL};
     int err = health_listen(settings, agent->env_file, agent->health_fds);
     if (err < 0) {
         log_warn(agent->log, "--health will not find this agent: %s%s", strerror(-err),
@@ -278,10 +293,24 @@ static void stop(struct agent *agent)
     tls_library_free();
 }
 
-int agent_run(struct gateway_settings *settings, const char *env_file, struct log *log,
-              struct why *why)
+static void say_who(const struct agent *agent)
 {
-    struct agent agent = {.settings = settings, .env_file = env_file, .log = log};
+    const char *name = agent->credentials->name;
+    log_info(agent->log, PROGRAM " started as gateway %s", name);
+    if (!gateway_name_equal(name, agent->settings->gateway_name)) {
+        char path[CREDENTIALS_PATH_MAX];
+        log_warn(agent->log,
+                 "it was paired as %s, and goes on under that name; to be paired as %s, remove %s "
+                 "and restart it",
+                 name, agent->settings->gateway_name, credentials_path(agent->credentials, path));
+    }
+}
+
+int agent_run(struct gateway_settings *settings, struct credentials *credentials,
+              const char *env_file, struct log *log, struct why *why)
+{
+    struct agent agent = {
+        .settings = settings, .credentials = credentials, .env_file = env_file, .log = log};
     confine(&agent);
     int err = uv_loop_init(&agent.loop);
     if (err < 0) {
@@ -291,7 +320,7 @@ int agent_run(struct gateway_settings *settings, const char *env_file, struct lo
     if (err < 0) {
         why_set(why, err, "cannot start: %s", strerror(-err));
     } else {
-        log_info(log, PROGRAM " started as gateway %s", settings->gateway_name);
+        say_who(&agent);
         notify_status(agent.notify, "not connected to the VPS");
         notify_ready(agent.notify);
         uv_run(&agent.loop, UV_RUN_DEFAULT);

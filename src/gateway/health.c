@@ -70,10 +70,14 @@ static void on_called(void *arg, struct lines_client *client)
 {
     struct health *health = arg;
     unsigned tunnels = tunnels_count(health->tunnels);
+    const char *code = uplink_code(health->uplink);
     char line[HEALTH_ANSWER_MAX];
     snprintf(line, sizeof line, "%s, %u tunnel%s",
              uplink_is_open(health->uplink) ? CONNECTED : NOT_CONNECTED, tunnels,
              tunnels == 1 ? "" : "s");
+    if (code[0]) {
+        snprintf(line, sizeof line, "waits to be let in; its code is %s", code);
+    }
     /* Nothing secret: anybody on the machine may connect to an abstract socket. */
     lines_say(client, line);
     lines_hang_up(client);

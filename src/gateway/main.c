@@ -6,15 +6,18 @@
  *     settings  the configuration          targets   the list of what may be dialled
  *     agent     loop, signals, wiring      reach     the target: look-up, list, probe
  *     uplink    the control connection     attach    the data channel: dial, proof
+ *     credentials  name and key            applicant  how it gets a key: is paired
  *     tunnels   all of them, the relay     tunnel    the life of one
  *     failure   why one cannot be opened   health    what --health says
  *     reachable the targets that answered a moment ago
  *     setup/    --join: sets it up; --doctor: what is wrong, if something is
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "control/tls.h"
 #include "gateway/agent.h"
+#include "gateway/credentials.h"
 #include "gateway/health.h"
 #include "gateway/setup/doctor.h"
 #include "gateway/setup/join.h"
@@ -65,6 +68,37 @@ static const struct program PROGRAM = {
 
 /* ---- running -------------------------------------------------------------- */
 
+static int run(struct gateway_settings *settings, const char *env_file)
+{
+    struct credentials credentials;
+    struct why why;
+    int err = credentials_load(settings, &credentials, &why);
+    err = err < 0 ? err : credentials_prepare(&credentials, &why);
+    if (err < 0) {
+        return program_refuse(&PROGRAM, &why);
+    }
+    struct log log = program_start(&PROGRAM, env_file, &settings->common);
+    err = agent_run(settings, &credentials, env_file, &log, &why);
+    credentials_wipe(&credentials);
+    return program_end(&log, err, &why);
+}
+
+static int check(const struct gateway_settings *settings, const char *env_file)
+{
+    struct credentials credentials;
+    struct why why;
+    if (credentials_load(settings, &credentials, &why) < 0) {
+        return program_refuse(&PROGRAM, &why);
+    }
+    int status = program_say_complete(&PROGRAM, env_file, &settings->common);
+    if (credentials.source == CREDENTIALS_NONE) {
+        printf("It has no key yet: gateway %s will ask to be paired, and keep its key in %s.\n",
+               credentials.name, credentials.folder);
+    }
+    credentials_wipe(&credentials);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -79,12 +113,11 @@ int main(int argc, char **argv)
         return program_refuse(&PROGRAM, &why);
     }
     if (options.check) {
-        status = program_say_complete(&PROGRAM, env_file, &settings.common);
+        status = check(&settings, env_file);
     } else if (options.health) {
         status = health_check(&settings, env_file) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     } else {
-        struct log log = program_start(&PROGRAM, env_file, &settings.common);
-        status = program_end(&log, agent_run(&settings, env_file, &log, &why), &why);
+        status = run(&settings, env_file);
     }
     gateway_settings_done(&settings);
     return status;

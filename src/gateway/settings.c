@@ -19,6 +19,7 @@
 static int parse_key(const struct setting *setting, const char *text, void *field, struct why *why)
 {
     (void)setting;
+    struct tunnel_key *key = field;
     size_t len = strlen(text);
     if (strncmp(text, "0x", 2) == 0) {
         return why_set(why, -EINVAL, "leave out the 0x");
@@ -29,13 +30,15 @@ static int parse_key(const struct setting *setting, const char *text, void *fiel
     if (len != (size_t)CRYPTO_KEY_SIZE * 2) {
         return why_set(why, -EINVAL, "it has %zu characters", len);
     }
-    return crypto_unhex(text, field, CRYPTO_KEY_SIZE) < 0
-               ? why_set(why, -EINVAL,
-                         "it contains something that is not a hex digit (0 to 9, a to f)")
-               : 0;
+    if (crypto_unhex(text, key->bytes, CRYPTO_KEY_SIZE) < 0) {
+        return why_set(why, -EINVAL,
+                       "it contains something that is not a hex digit (0 to 9, a to f)");
+    }
+    key->given = true;
+    return 0;
 }
 
-static const struct setting_type KEY = {parse_key, CRYPTO_KEY_SIZE, NULL, NULL};
+static const struct setting_type KEY = {parse_key, sizeof(struct tunnel_key), NULL, NULL};
 
 static int parse_name(const struct setting *setting, const char *text, void *field, struct why *why)
 {
@@ -74,8 +77,10 @@ static const struct setting_type TARGETS = {parse_targets, sizeof(struct targets
 /* GATEWAY_NAME has its default in gateway_settings_load(). */
 static const struct setting OWN[] = {
     {"VPS_HOST", .takes = "the name or address of the VPS", .type = &SETTING_HOST, FIELD(vps_host)},
-    {"TUNNEL_KEY", .takes = "the 64 hex digits that vps-agent --generate-key prints", .type = &KEY,
-     FIELD(tunnel_key), .secret = true},
+    {"TUNNEL_KEY",
+     .takes = "the 64 hex digits that vps-agent --generate-key prints; if unset, the gateway asks "
+              "to be paired",
+     .type = &KEY, FIELD(tunnel_key), .secret = true, .optional = true},
     {"CONTROL_PORT", "9000", "a port, 1 to 65535", &SETTING_PORT, FIELD(control_port)},
     {"GATEWAY_NAME",
      .takes = "1 to 63 letters, digits, dots, hyphens or underscores; this machine's name if unset",
@@ -84,6 +89,8 @@ static const struct setting OWN[] = {
      FIELD(keepalive_secs), .min = 1, .max = 3600},
     {"ALLOWED_TARGETS", TARGETS_DEFAULT, "entries like 192.168.1.0/24:22,3389;HOME-PC:3389",
      &TARGETS, FIELD(allowed_targets), .no_blank = true},
+    {"STATE_DIR", GATEWAY_STATE_DIR_DEFAULT, "an absolute path of at most 90 characters",
+     &SETTING_FOLDER, FIELD(state_dir), .max = STATE_DIR_MAX, .at_start = true},
 };
 
 static const struct settings_table TABLES[] = {
@@ -97,6 +104,8 @@ static const char *const OF_VPS[] = {
     "TELEGRAM_TOKEN",
     "ALLOWED_USERS",
     "POLICY_FILE",
+    "AUDIT_FULL",
+    "AUDIT_DAYS",
     "TELEGRAM_API_URL",
     "TELEGRAM_PROXY",
     "PORT_RANGE_START",
@@ -114,8 +123,8 @@ static const char *const OF_VPS[] = {
     "AUDIT_DAYS",
     "KNOWN_DAYS",
     "RDP_CLIPBOARD",
-    "STATE_DIR",
     "APPROVAL_TIMEOUT",
+    "FACTOR_MINUTES",
     NULL,
 };
 
@@ -132,9 +141,11 @@ const struct vocabulary GATEWAY_VOCABULARY = {
 
 /* ---- reading -------------------------------------------------------------- */
 
+/* The key may be in the installed file, and only that one knows. */
 const char *gateway_settings_env_file(const char *named)
 {
-    return named ? named : settings_are_given(TABLES) ? NULL : envfile_installed(GATEWAY_ENV_FILE);
+    bool is_enough = settings_are_given(TABLES) && settings_is_given("TUNNEL_KEY");
+    return named ? named : is_enough ? NULL : envfile_installed(GATEWAY_ENV_FILE);
 }
 
 void gateway_name_from_host(const char *host, char dst[GATEWAY_NAME_MAX + 1])
@@ -209,5 +220,5 @@ void gateway_settings_done(struct gateway_settings *settings)
 {
     targets_free(settings->allowed_targets);
     settings->allowed_targets = NULL;
-    crypto_wipe(settings->tunnel_key, sizeof settings->tunnel_key);
+    crypto_wipe(&settings->tunnel_key, sizeof settings->tunnel_key);
 }

@@ -13,14 +13,19 @@
 #include "gateway/targets.h"
 #include "shared/common_settings.h"
 #include "shared/gateway_name.h"
+#include "shared/state_dir.h"
 
 struct gateway_settings {
     char vps_host[HOST_MAX + 1];
-    uint8_t tunnel_key[CRYPTO_KEY_SIZE];
+    struct tunnel_key {
+        uint8_t bytes[CRYPTO_KEY_SIZE];
+        bool given; /* else it is what pairing comes to: credentials.h */
+    } tunnel_key;
     uint16_t control_port;
     char gateway_name[GATEWAY_NAME_MAX + 1];
     long keepalive_secs;
     struct targets *allowed_targets;
+    char state_dir[STATE_DIR_MAX + 1];
     struct common_settings common;
 };
 

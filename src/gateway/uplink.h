@@ -3,9 +3,11 @@
  * dialled, greeted, and made again whenever it is lost.
  *
  *     resolving -> dialling -> greeting -> open -> resting -> resolving ...
+ *                                      \-> pairing -> resting
  *
  * and from every state to resting, with a time that doubles up to 15 s. Each round looks VPS_HOST
- * up again, so that a change of its address is noticed.
+ * up again, so that a change of its address is noticed. Without a key it asks to be paired, and
+ * logs in with what comes of that.
  */
 #ifndef PAMTUNNEL_GATEWAY_UPLINK_H
 #define PAMTUNNEL_GATEWAY_UPLINK_H
@@ -18,6 +20,7 @@
 #include "base/log.h"
 #include "base/net.h"
 #include "control/message.h"
+#include "gateway/credentials.h"
 
 struct uplink;
 
@@ -28,14 +31,15 @@ struct uplink_events {
     /* The connection is open, or was and is lost. */
     void (*opened)(void *arg);
     void (*lost)(void *arg);
+    /* It waits to be let in, and shows this code; "": not any more. May be NULL. */
+    void (*waits)(void *arg, const char *code);
 };
 
 struct uplink_options {
     const struct log *log;
     const char *vps_host;
     uint16_t control_port;
-    const char *gateway_name;
-    const uint8_t *key; /* CRYPTO_KEY_SIZE bytes */
+    struct credentials *credentials; /* outlive it, and change when it is paired */
     unsigned keepalive_secs;
     const char *program; /* "gateway-agent 0.1.0" */
     const struct uplink_events *events;
@@ -44,16 +48,15 @@ struct uplink_options {
 
 /* Starts to connect. 0 or -errno. `events`, `log` and `program` must outlive it. */
 int uplink_new(uv_loop_t *loop, const struct uplink_options *options, struct uplink **ret_uplink);
-/*
- * Switches to this VPS, name and key: ends the current connection, and makes a new one. 0, or
- * -errno, and then nothing has changed.
- */
-int uplink_move(struct uplink *uplink, const struct uplink_options *options);
+/* Switches to this VPS and these credentials: ends the current connection, and makes a new one. */
+void uplink_move(struct uplink *uplink, const struct uplink_options *options);
 /* Says goodbye if the connection is open. Accepts NULL. */
 void uplink_free(struct uplink *uplink);
 
 /* It is logged in, so uplink_send() can work. */
 bool uplink_is_open(const struct uplink *uplink);
+/* The code with which it waits to be let in, or "". */
+const char *uplink_code(const struct uplink *uplink);
 /* The last measured round trip in microseconds; 0: none yet, or not open. */
 uint64_t uplink_rtt_us(const struct uplink *uplink);
 /* How often it was logged in. */

@@ -32,6 +32,7 @@
 #include "vps/audit/audit.h"
 #include "vps/chat/bot.h"
 #include "vps/consent/holds.h"
+#include "vps/factor/factors.h"
 #include "vps/figures/figures.h"
 #include "vps/gateways/gateways.h"
 #include "vps/people/people.h"
@@ -56,6 +57,7 @@ struct agent {
     struct people *people;
     struct sessions *sessions;
     struct holds *holds;
+    struct factors *factors;
     struct gateways *gateways;
     struct admin *admin;
     struct transport *transport; /* Telegram; NULL with --local, as is the bot */
@@ -113,12 +115,14 @@ static void finish(void *arg)
     bot_free(agent->bot);
     transport_free(agent->transport);
     holds_free(agent->holds);
+    factors_free(agent->factors);
     sessions_free(agent->sessions);
     store_stop(agent->store);
     audit_free(agent->audit);
     agent->bot = NULL;
     agent->transport = NULL;
     agent->holds = NULL;
+    agent->factors = NULL;
     agent->sessions = NULL;
     agent->audit = NULL;
 }
@@ -187,8 +191,12 @@ static void say_keys(const struct agent *agent)
     const struct keyring *keyring = gateways_keyring(agent->gateways);
     struct keyring_view key;
     if (!keyring_has(keyring, "")) {
-        log_warn(agent->log, "no gateway can log in yet: pamctl gateway add NAME lets one in, and "
-                             "prints the join string for it");
+        log_warn(agent->log,
+                 "no gateway can log in yet: %s, or pamctl gateway add NAME prints a join string "
+                 "for one",
+                 applicants_open_for(gateways_applicants(agent->gateways)) > 0
+                     ? "start gateway-agent with nothing but VPS_HOST in the next ten minutes"
+                     : "after pamctl gateway pair, one that has nothing but VPS_HOST is heard");
     }
     for (unsigned i = 0; keyring_view(keyring, i, &key); i++) {
         if (key.idle) {
@@ -272,9 +280,26 @@ static int start_holds(struct agent *agent, struct why *why)
                                           .log = agent->log,
                                           .settings = agent->settings,
                                           .people = agent->people,
-                                          .sessions = agent->sessions};
+                                          .sessions = agent->sessions,
+                                          .audit = agent->audit};
     int err = holds_new(&options, &agent->holds);
     return err < 0 ? why_set(why, err, "cannot keep requests on hold: %s", strerror(-err)) : 0;
+}
+
+static int start_factors(struct agent *agent, struct why *why)
+{
+    const struct factors_options options = {.log = agent->log,
+                                            .settings = agent->settings,
+                                            .people = agent->people,
+                                            .store = agent->store,
+                                            .audit = agent->audit};
+    agent->factors = factors_new(&options);
+    if (!agent->factors) {
+        return why_set(why, -ENOMEM, "out of memory");
+    }
+    holds_use_factor(agent->holds,
+                     (struct holds_factor){.check = factors_check, .arg = agent->factors});
+    return 0;
 }
 
 static int start_gateways(struct agent *agent, struct why *why)
@@ -284,6 +309,7 @@ static int start_gateways(struct agent *agent, struct why *why)
         .log = agent->log,
         .settings = agent->settings,
         .store = agent->store,
+        .audit = agent->audit,
         .events = sessions_gateway_events(agent->sessions),
     };
     int err = gateways_new(&options, &agent->gateways, why);
@@ -321,6 +347,7 @@ static int start_bot(struct agent *agent, struct why *why)
             .settings = agent->settings,
             .people = agent->people,
             .sessions = agent->sessions,
+            .holds = agent->holds,
             .transport = agent->transport,
             .refused = on_refused,
             .arg = agent,
@@ -338,6 +365,8 @@ static int start_admin(struct agent *agent, struct why *why)
         .settings = agent->settings,
         .sessions = agent->sessions,
         .audit = agent->audit,
+        .people = agent->people,
+        .factors = agent->factors,
         .gateways = agent->gateways,
         .bot = agent->bot,
         .reload = reload,
@@ -404,6 +433,7 @@ static int start(struct agent *agent, struct why *why)
     err = err < 0 ? err : start_audit(agent, why);
     err = err < 0 ? err : start_sessions(agent, why);
     err = err < 0 ? err : start_holds(agent, why);
+    err = err < 0 ? err : start_factors(agent, why);
     err = err < 0 ? err : start_gateways(agent, why);
     err = err < 0 ? err : start_bot(agent, why);
     err = err < 0 ? err : start_admin(agent, why);

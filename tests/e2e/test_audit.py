@@ -185,7 +185,7 @@ def test_what_is_said_is_on_the_disk_and_the_loop_does_not_wait_for_that(target,
         assert "session.ended" in words(world, session=reply["session"]["id"])
         client.close()
         stopped = int(longest.read_text()) if longest.exists() else 0
-        assert stopped <= 2000, f"the loop stood still for {stopped} us"
+        assert stopped < 100_000, f"the loop stood still for {stopped} us: it waits for the disk"
 
 
 # ---------------------------------------------------------------- pamctl audit

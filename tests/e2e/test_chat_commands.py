@@ -2,11 +2,13 @@
 
 import contextlib
 import os
+import socket
+import time
 
 import peers
 import pytest
 from agents import FRIEND, OWNER, World, port_of
-from util import TIME_SCALE, eventually
+from util import TIME_SCALE, eventually, how_it_ends
 
 ALICE, BOB = OWNER, FRIEND
 PATIENCE = 10 * TIME_SCALE
@@ -57,6 +59,11 @@ def toast(world, user, message, button, data=None):
 
 def becomes(world, message, *words):
     world.api.wait(lambda: message.says(*words), PATIENCE, f"{words} in {message.text}")
+
+
+def is_listening(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextlib.contextmanager
@@ -153,3 +160,62 @@ def test_the_status_says_what_is_wrong(world, target):
     assert said.says("⚠️ The server is about to be restarted and opens no new sessions.\n"
                      "⚠️ No gateway is online: no machine can be reached.\n"
                      "⚠️ Gateway lan has been away for ")
+
+
+# ---------------------------------------------------------------- /panic
+
+def test_panic_ends_everything_until_somebody_on_the_server_unlocks(world, target):
+    bobs = world.ssh("office-pc", BOB)
+    port = port_of(bobs.code[0])
+    with connected(bobs) as client:
+        becomes(world, bobs, "Connected from")
+        assert answer(world, "/panic", BOB).text == "Only an administrator can do that."
+        question = answer(world, "/panic", ALICE)
+        assert question.says("Lock the server?\n1 open session ends at once, whoever uses it. Nothing can be opened, by nobody, until")
+        data = question.button("Yes")["callback_data"]
+        assert toast(world, BOB, bobs, "Close", data) == ("Only an administrator can do that.", True)
+        assert toast(world, ALICE, question, "No") == ("Nothing was changed.", False)
+        world.api.wait(lambda: not question.buttons, PATIENCE, "the question is answered")
+        assert bobs.says("Connected from") and not world.status()["locked"]
+        question = answer(world, "/panic", ALICE)
+        before = world.api.mark()
+        assert toast(world, ALICE, question, "Yes, end everything") == ("Everything is closed.", False)
+        said = world.api.wait_message(lambda m: m.says("🔒 The server was locked by alice. 1 session was ended, every public port is closed"), PATIENCE, before, ALICE)
+        assert said.says("until somebody on the server itself says pamctl unlock.")
+        becomes(world, bobs, "has ended\nAlice locked the server.")
+        how_it_ends(client)
+    eventually(lambda: not is_listening(port), "the port is closed")
+    for again in range(2):      # before and after a restart
+        refused = answer(world, "/ssh office-pc", BOB)
+        assert refused.says("The server has been locked by alice since ", " UTC: nothing can be opened. Only somebody on the server itself can unlock it, with pamctl unlock.")
+        assert answer(world, "/status", BOB).says("⚠️ The server has been locked by alice")
+        assert answer(world, "/panic", ALICE).says("The server has been locked by alice") and not world.sessions()
+        locked = world.status()["locked"]
+        assert locked["by"] == "telegram:42" and abs(locked["since"] - time.time()) < 60
+        assert "by telegram:42: nothing is opened (pamctl unlock ends that)" in world.pamctl("status").stdout
+        refused = world.pamctl.json("ssh", "office-pc", ok=False)
+        assert refused["error"] == "locked" and "This server is locked: alice ended every session" in refused["message"]
+        assert world.pamctl("panic").stdout == "It is locked already; pamctl unlock ends that.\n"
+        if not again:
+            world.vps.stop()
+            world.vps.start()
+            world.ready()
+    before = world.api.mark()
+    assert world.pamctl("unlock").stdout == "Unlocked: sessions can be opened again.\n"
+    world.api.wait_message(lambda m: m.text == "🔓 The server was unlocked by alice: sessions can be opened again.", PATIENCE, before, ALICE)
+    assert world.pamctl("unlock").stdout == "It was not locked.\n" and world.status()["locked"] is None
+    world.vps.stop()
+    world.vps.start()
+    world.ready()
+    assert world.ssh("office-pc", BOB)
+
+
+def test_panic_from_the_server_and_an_old_question(world, target):
+    bobs = world.ssh("office-pc", BOB)
+    question = answer(world, "/panic", ALICE)
+    question.date -= 121
+    assert toast(world, ALICE, question, "Yes") == ("This question is too old, and nothing was changed. Please send /panic again.", True)
+    said = world.pamctl("panic").stdout
+    assert said.startswith("Locked: 1 session has ended, every public port is closed, and nothing is opened until you say pamctl unlock")
+    becomes(world, bobs, "Alice locked the server.")
+    world.pamctl("unlock")

@@ -9,7 +9,7 @@ import pytest
 from agents import FRIEND, OWNER, STRANGER, World, run
 from util import TIME_SCALE
 
-BOB, GUEST = FRIEND, 44
+BOB = FRIEND
 PATIENCE = 10 * TIME_SCALE
 POLICY = """\
 timezone: "CET-1CEST,M3.5.0,M10.5.0/3"
@@ -99,7 +99,6 @@ def test_what_no_rule_allows_is_refused_and_the_name_that_was_meant_is_told(worl
     assert not answer(world, "/ssh valt", BOB).says("vault"), "he is not told what others may reach"
     assert answer(world, "/rdp office-pc", BOB).says("not there for RDP")
     assert answer(world, f"/ssh localhost:{target.port}", BOB).says("You may not reach")
-    assert answer(world, "/ssh vault", GUEST).says("approval")
     assert answer(world, "/help", STRANGER).says("This bot is private")
     world.vps.wait_log("user 666 ignored: from a user who is not in the policy")
     assert not world.sessions()

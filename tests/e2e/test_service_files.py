@@ -15,7 +15,7 @@ AGENTS = {"vps": "vps-agent", "gateway": "gateway-agent"}
 EXPOSURE_MAX = 1.5
 REQUIRED = {"vps-agent": {"TELEGRAM_TOKEN": "123456:ABC-DEF", "ALLOWED_USERS": "42", "VPS_HOST": "vps.example",
                           "TUNNEL_KEY": "ab" * 32},
-            "gateway-agent": {"VPS_HOST": "vps.example", "TUNNEL_KEY": "ab" * 32}}
+            "gateway-agent": {"VPS_HOST": "vps.example"}}
 
 
 def tool(name):
@@ -217,6 +217,7 @@ checkpath() { echo "checkpath $*"; }
 need() { echo "need $*"; }; use() { echo "use $*"; }; after() { echo "after $*"; }
 procd_open_instance() { echo open; }; procd_close_instance() { echo close; }
 procd_set_param() { echo "$*"; }
+chown() { echo "chown $*"; }
 procd_send_signal() { echo "procd_send_signal $*"; }
 """
 
@@ -240,7 +241,7 @@ def test_a_script_checks_the_settings_before_it_starts_anything(script, folder):
     start = "start_pre" if script.parent.name == "openrc" else "start_service"
     assert os.access(script, os.X_OK)
     assert subprocess.run([tool("busybox"), "sh", "-n", script]).returncode == 0
-    (folder / "env").write_text("VPS_HOST=vps.example\n")
+    (folder / "env").write_text("LOG_LEVEL=info\n")
     result = in_shell(script, folder, start)
     assert result.returncode != 0 and "is not set" in result.stderr and "open" not in result.stdout
     (folder / "env").write_text("".join(f"{n}={v}\n" for n, v in REQUIRED[agent].items()))
@@ -253,7 +254,7 @@ def test_a_script_checks_the_settings_before_it_has_them_read_again(script, fold
     agent = AGENTS[script.name.partition("-")[2]]
     openrc = script.parent.name == "openrc"
     reload = "RC_SVCNAME=it; reload" if openrc else "reload_service"
-    (folder / "env").write_text("VPS_HOST=vps.example\n")
+    (folder / "env").write_text("LOG_LEVEL=info\n")
     result = in_shell(script, folder, reload)
     assert result.returncode != 0 and "is not set" in result.stderr and not result.stdout
     (folder / "env").write_text("".join(f"{n}={v}\n" for n, v in REQUIRED[agent].items()))
@@ -285,6 +286,8 @@ def test_procd_has_what_it_starts(folder):
     (folder / "env").write_text("".join(f"{n}={v}\n" for n, v in REQUIRED["gateway-agent"].items()))
     result = in_shell(PACKAGING / "openwrt" / "pamtunnel-gateway", folder, "start_service")
     lines = result.stdout.splitlines()
-    assert lines[0] == "open" and lines[-1] == "close"
+    state = folder / "state"
+    assert lines[:2] == [f"chown pamtunnel:pamtunnel {state}", "open"] and lines[-1] == "close"
+    assert state.stat().st_mode & 0o777 == 0o700 and f"env STATE_DIR={state}" in lines
     assert f"command {plain('gateway-agent', folder)} --env-file {folder}/env" in lines
     assert "user pamtunnel" in lines and "respawn 3600 5 0" in lines

@@ -528,7 +528,7 @@ def test_pamctl_status_tells_who_is_there(world, target):
     text = world.pamctl("status").stdout
     status = world.pamctl.json("status")
     assert set(status) == {"ok", "version", "uptime", "telegram", "gateways", "sessions", "connections",
-                           "draining", "telegram_trouble", "telegram_deaf", "away"}
+                           "draining", "telegram_trouble", "telegram_deaf", "away", "keys", "locked"}
     assert status["away"] == []
     assert status["draining"] is False
     assert text.startswith(f"vps-agent {status['version']}, up for ")

@@ -47,7 +47,22 @@ def test_vps_agent_needs_no_key(value):
     assert "pamctl gateway" not in check("vps-agent", VPS).stdout
 
 
-@pytest.mark.parametrize("name", ["VPS_HOST", "TUNNEL_KEY"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_gateway_agent_needs_no_key(value, folder):
+    result = check("gateway-agent", {**GATEWAY, "TUNNEL_KEY": value, "GATEWAY_NAME": "office", "STATE_DIR": str(folder)})
+    assert result.returncode == 0 and f"gateway office will ask to be paired, and keep its key in {folder}" in result.stdout
+    assert "paired" not in check("gateway-agent", GATEWAY).stdout
+
+
+def test_an_empty_file_is_no_key_and_a_name_like_a_code_cannot_be_paired(folder):
+    (folder / "key").write_text("")
+    settings = {**GATEWAY, "TUNNEL_KEY": None, "TUNNEL_KEY_FILE": str(folder / "key"), "STATE_DIR": str(folder / "state")}
+    assert "will ask to be paired" in check("gateway-agent", settings).stdout
+    settings["GATEWAY_NAME"] = "482913"
+    assert "GATEWAY_NAME" in refused(check("gateway-agent", settings), "482913")
+
+
+@pytest.mark.parametrize("name", ["VPS_HOST"])
 def test_gateway_agent_names_what_is_missing(name):
     refused(check("gateway-agent", {**GATEWAY, name: None}), name)
 
@@ -245,7 +260,7 @@ WRONG_VPS = {
     "MAX_SESSIONS": ["10001"], "MAX_SESSIONS_PER_USER": ["0", "10001"], "RELAY_WORKERS": ["0", "65", "all"],
     "ADMIT": ["KNOWN", "auto,known", "yes"], "KNOWN_DAYS": ["0", "3651", "30d", "-1"], "STATE_DIR": [".", "~/state", "/" + "x" * 200],
     "AUDIT_FULL": ["Refuse", "on", "refuse,continue"], "AUDIT_DAYS": ["-1", "36501", "30d"],
-    "APPROVAL_TIMEOUT": ["0", "86401", "10m"],
+    "APPROVAL_TIMEOUT": ["0", "86401", "10m"], "FACTOR_MINUTES": ["-1", "1441", "15m"],
     "RDP_CLIPBOARD": ["yes", "1", "ON"], "CONGESTION_CONTROL": ["BBR", "bbr,cubic", "x" * 16],
     "LOG_LEVEL": ["verbose", "3", "info,debug"],
 }
@@ -265,7 +280,7 @@ TAKES = {
     "BIND_ADDRESS": "IP address", "SESSION_TIMEOUT": "seconds", "RECONNECT_GRACE": "seconds",
     "MAX_CONNECTIONS": "connections", "IDLE_TIMEOUT": "seconds",
     "MAX_SESSION_TIME": "seconds", "MAX_SESSIONS": "number", "MAX_SESSIONS_PER_USER": "number", "ADMIT": "auto, known or ask",
-    "APPROVAL_TIMEOUT": "seconds", "KNOWN_DAYS": "days", "RDP_CLIPBOARD": "on or off",
+    "APPROVAL_TIMEOUT": "seconds", "FACTOR_MINUTES": "minutes", "KNOWN_DAYS": "days", "RDP_CLIPBOARD": "on or off",
     "AUDIT_FULL": "refuse or continue", "AUDIT_DAYS": "days",
     "CONGESTION_CONTROL": "like cubic or bbr", "RELAY_WORKERS": "threads", "STATE_DIR": "absolute path", "LOG_LEVEL": "error, warn, info, debug or trace",
     "GATEWAY_NAME": "letters, digits", "KEEPALIVE_SECS": "seconds", "ALLOWED_TARGETS": "192.168.1.0/24:22,3389",
@@ -384,10 +399,10 @@ def test_secrets_in_files_are_the_first_line_without_blanks(folder, content):
     assert check("gateway-agent", {**GATEWAY, "TUNNEL_KEY": None, "TUNNEL_KEY_FILE": folder / "key"}).returncode == 0
 
 
-@pytest.mark.parametrize("kind", ["absent", "a folder", "empty", "a blank line", "too long"])
+@pytest.mark.parametrize("kind", ["absent", "a folder", "a blank line", "too long"])
 def test_a_secret_file_that_cannot_be_used_is_named(folder, kind):
     path = folder / "key"
-    {"absent": lambda: None, "a folder": path.mkdir, "empty": path.touch,
+    {"absent": lambda: None, "a folder": path.mkdir,
      "a blank line": lambda: path.write_text(f"  \n{KEY}\n"), "too long": lambda: path.write_text(KEY * 200)}[kind]()
     line = refused(check("gateway-agent", {**GATEWAY, "TUNNEL_KEY": None, "TUNNEL_KEY_FILE": path}), "TUNNEL_KEY_FILE")
     assert str(path) in line
@@ -675,7 +690,7 @@ def test_an_occupied_control_port_is_named_in_one_line(folder):
     assert result.returncode == 1
     errors = [line for line in result.stderr.splitlines() if " error " in line]
     assert len(errors) == 1 and "CONTROL_PORT" in errors[0] and str(port) in errors[0], result.stderr
-    assert all(name.startswith("state.db") for name in os.listdir(folder)), "nothing else is left behind"
+    assert all(name.startswith(("state.db", "audit.reserve")) for name in os.listdir(folder)), "nothing else is left behind"
 
 
 def test_an_address_that_is_not_ours_is_a_clear_error(folder):

@@ -93,11 +93,11 @@ def test_an_image_says_what_its_dockerfile_does(image):
     assert config["User"] == f"{USER}:{USER}"
     assert config["Entrypoint"] == [f"/{AGENTS[image]}"] and not config.get("Cmd")
     assert config["Healthcheck"]["Test"] == ["CMD", *healthcheck(image)]
-    assert set(config.get("Volumes") or {}) == ({"/var/lib/pamtunnel"} if image == "vps" else set())
+    place = "/var/lib/pamtunnel" if image == "vps" else "/var/lib/pamtunnel-gateway"
+    assert set(config["Volumes"]) == {place}
     assert config["Labels"]["org.opencontainers.image.title"] == f"pamtunnel-{image}"
-    if image == "vps":
-        state = (IMAGES / image / "var/lib/pamtunnel").stat()
-        assert (state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode)) == (USER, USER, 0o700)
+    state = (IMAGES / image / place[1:]).stat()
+    assert (state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode)) == (USER, USER, 0o700)
 
 
 @pytest.mark.parametrize("name", ["vps-agent", "gateway-agent", "pamctl"])

@@ -110,6 +110,8 @@ def test_a_package_says_what_it_needs_and_holds_what_it_should(agent, architectu
         f"usr/share/doc/{name}/changelog.gz", f"usr/share/doc/{name}/libraries/mbedtls.copyright",
         f"usr/share/{name}/{AGENTS[agent]}.env.example",
         f"usr/share/{name}/bbr/sysctl.d/90-pamtunnel-bbr.conf", f"usr/share/{name}/bbr/modules-load.d/pamtunnel-bbr.conf"}
+    watching = {f"usr/share/{name}/prometheus/pamtunnel.rules.yml", f"usr/share/{name}/grafana/pamtunnel.json"}
+    assert files & watching == (watching if agent == "vps" else set())
     assert not [f for f in files if f.startswith(("etc/sysctl.d", "usr/lib/sysctl.d", "usr/lib/modules-load.d"))], "off"
     assert files >= {path.format(program) for program in PROGRAMS[agent] for path in COMPLETIONS}
     assert not [f for f in files if f.startswith(("etc/pamtunnel", "var"))], "no secrets' place"

@@ -10,7 +10,8 @@ import agents
 import pytest
 from archive import DIST, FOLDER, PREFIX, PROGRAMS, REPOSITORY, STATIC, TARGET, VERSION, program
 
-LINKED = {"sqlite3", "mbedtls", "curl", "libuv1", "jansson", "libyaml", "libseccomp", "ca-certificates"}
+LINKED = {"sqlite3", "mbedtls", "curl", "libuv1", "jansson", "libyaml", "qrencode", "libseccomp",
+          "ca-certificates"}
 LINKED |= {"musl"} if STATIC else set()
 CONTENTS = {
     "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "sbom.cdx.json", "install.sh",
@@ -19,7 +20,7 @@ CONTENTS = {
     "man/vps-agent.8", "man/gateway-agent.8", "man/pamctl.1",
     "systemd/pamtunnel-vps.service", "systemd/pamtunnel-gateway.service", "sysusers/pamtunnel.conf",
     "openrc/pamtunnel-vps", "openrc/pamtunnel-gateway", "openwrt/pamtunnel-gateway",
-    "logrotate/pamtunnel",
+    "logrotate/pamtunnel", "prometheus/pamtunnel.rules.yml", "grafana/pamtunnel.json",
     "bbr/sysctl.d/90-pamtunnel-bbr.conf", "bbr/modules-load.d/pamtunnel-bbr.conf",
 }
 CONTENTS |= {f"completions/{name.format(program)}" for program in PROGRAMS for name in ("bash/{}", "zsh/_{}", "fish/{}.fish")}

@@ -11,7 +11,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 # The lowest version of each that will do.
 LOWEST = {"musl": "1.2.5", "sqlite3": "3.40", "mbedtls": "3.6.6", "curl": "8.14.1", "libuv1": "1.50.0",
-          "jansson": "2.14", "libyaml": "0.2.5", "libseccomp": "2.6.0", "ca-certificates": "20250419", "cmocka": "1.1.7"}
+          "jansson": "2.14", "libyaml": "0.2.5", "qrencode": "4.1.1", "libseccomp": "2.6.0",
+          "ca-certificates": "20250419", "cmocka": "1.1.7"}
 # What follows the lowest version, in the order in which they are to be taken.
 WANTED = {"trixie-security": ".3-1+deb13u1", "trixie-updates": ".3~git1-1", "trixie": ".1-1",
           "bookworm": "-1~deb12u1", "sid": ".5-1", "forky": ".4-1"}

@@ -23,6 +23,7 @@ struct session {
 
 static struct vps_settings settings;
 static struct people *people;
+static struct holds *holds;
 static struct log quiet;
 static struct bot *bot;
 static struct transport *transport;
@@ -34,6 +35,7 @@ static struct session_request request;
 static struct session_watcher watching;
 static struct owner closed_by;
 static bool draining;
+static struct lockdown *lockdown;
 
 int __wrap_sessions_watch(struct sessions *sessions, struct session_watcher watcher);
 void __wrap_sessions_unwatch(struct sessions *sessions, const void *arg);
@@ -48,6 +50,9 @@ void __wrap_session_view(const struct session *s, struct session_view *ret_view)
 void __wrap_session_close_by(struct session *s, const struct owner *by);
 const struct gateways *__wrap_sessions_all_gateways(const struct sessions *sessions);
 bool __wrap_sessions_are_draining(const struct sessions *sessions);
+unsigned __wrap_sessions_count(const struct sessions *sessions);
+bool __wrap_sessions_lock(struct sessions *sessions, const struct owner *by, unsigned *ret_ended);
+const struct lockdown *__wrap_sessions_lockdown(const struct sessions *sessions);
 unsigned __wrap_session_ask_more(struct session *s, unsigned most);
 
 int __wrap_sessions_watch(struct sessions *sessions, struct session_watcher watcher)
@@ -60,7 +65,7 @@ int __wrap_sessions_watch(struct sessions *sessions, struct session_watcher watc
 void __wrap_sessions_unwatch(struct sessions *sessions, const void *arg)
 {
     (void)sessions;
-    assert_ptr_equal(arg, bot);
+    assert_true(arg == bot || arg == holds);
 }
 
 int __wrap_sessions_open(struct sessions *sessions, const struct session_request *wanted,
@@ -125,6 +130,32 @@ const struct gateways *__wrap_sessions_all_gateways(const struct sessions *sessi
     return NULL;
 }
 
+unsigned __wrap_sessions_count(const struct sessions *sessions)
+{
+    (void)sessions;
+    return 1;
+}
+
+bool __wrap_sessions_lock(struct sessions *sessions, const struct owner *by, unsigned *ret_ended)
+{
+    (void)sessions;
+    *ret_ended = 1;
+    return lockdown_begin(lockdown, by, 1);
+}
+
+const struct lockdown *__wrap_sessions_lockdown(const struct sessions *sessions)
+{
+    (void)sessions;
+    return lockdown;
+}
+
+/* What the sessions do with it. */
+static void tell(void *arg, const struct session_event *event)
+{
+    (void)arg;
+    watching.event(watching.arg, event);
+}
+
 bool __wrap_sessions_are_draining(const struct sessions *sessions)
 {
     (void)sessions;
@@ -164,9 +195,14 @@ static int set_up(void **state)
     opened = closed = asked_more = refused = 0;
     transport = fake_transport();
     people = people_new(&settings);
+    const struct holds_options of_holds = {.log = &quiet, .settings = &settings, .people = people};
+    assert_int_equal(holds_new(&of_holds, &holds), 0);
+    const struct lockdown_options locking = {.log = &quiet, .tell = tell};
+    lockdown = lockdown_new(&locking);
     const struct bot_options options = {.log = &quiet,
                                         .settings = &settings,
                                         .people = people,
+                                        .holds = holds,
                                         .transport = transport,
                                         .refused = on_refused};
     return bot_new(&options, &bot);
@@ -176,7 +212,9 @@ static int tear_down(void **state)
 {
     (void)state;
     bot_free(bot);
+    holds_free(holds);
     people_free(people);
+    lockdown_free(lockdown);
     transport_free(transport);
     fakes_end();
     return 0;
@@ -222,7 +260,7 @@ static void it_introduces_itself_when_it_is_online(void **state)
     (void)state;
     assert_null(fake_transport_profile());
     fake_transport_goes_online("pam_bot");
-    assert_int_equal(fake_transport_profile()->command_count, COMMAND_COUNT);
+    assert_int_equal(fake_transport_profile()->command_count, COMMAND_COUNT - 1); /* not /panic */
     write_as(ANNA, "/help@pam_bot", 1);
     said(1, ANNA, "I connect you to your machines.");
     write_as(ANNA, "/help@other_bot", 1);
@@ -333,12 +371,18 @@ static void what_the_transport_calls_unfit_is_not_heard(void **state)
     assert_int_equal(opened, 0);
 }
 
+static bool is_of_session(unsigned verb)
+{
+    return BUTTONS[verb].takes == BUTTON_TAKES_SESSION ||
+           BUTTONS[verb].takes == BUTTON_TAKES_CLIENT;
+}
+
 /* Whatever the rows are: the wrong person, and an ended session. */
 static void no_button_of_a_session_obeys_anybody_else(void **state)
 {
     (void)state;
     for (unsigned verb = 0; verb < BUTTON_COUNT; verb++) {
-        if (BUTTONS[verb].takes != BUTTON_TAKES_COMMAND) {
+        if (is_of_session(verb)) {
             char data[BUTTON_DATA_SIZE];
             button_format((enum button_verb)verb, "abcdefgh", 1, data);
             assert_int_not_equal(BUTTONS[verb].who, WHO_ALLOWED);
@@ -348,7 +392,7 @@ static void no_button_of_a_session_obeys_anybody_else(void **state)
     }
     session.view.state = SESSION_ENDED;
     for (unsigned verb = 0; verb < BUTTON_COUNT; verb++) {
-        if (BUTTONS[verb].takes != BUTTON_TAKES_COMMAND) {
+        if (is_of_session(verb)) {
             char data[BUTTON_DATA_SIZE];
             button_format((enum button_verb)verb, "abcdefgh", 1, data);
             assert_string_equal(press_as(ANNA, data, 1), ANSWERS[BUTTONS[verb].over].text);
@@ -377,7 +421,7 @@ static void an_administrator_closes_anybodys_and_decides_nothing_else(void **sta
     (void)state;
     session.view.owner.id = BERT;
     for (unsigned verb = 0; verb < BUTTON_COUNT; verb++) {
-        if (BUTTONS[verb].takes != BUTTON_TAKES_COMMAND && BUTTONS[verb].who == WHO_OWNER) {
+        if (is_of_session(verb) && BUTTONS[verb].who == WHO_OWNER) {
             char data[BUTTON_DATA_SIZE];
             button_format((enum button_verb)verb, "abcdefgh", 1, data);
             assert_string_equal(press_as(ANNA, data, 1), ANSWERS[ANSWER_NOT_YOURS].text);
@@ -426,6 +470,46 @@ static void close_ends_the_only_one_or_the_one_that_is_named(void **state)
     assert_int_equal(closed, 2);
     assert_int_equal(closed_by.id, BERT);
     said(6, BERT, "Closed: <b>RDP to nas</b>.");
+}
+
+static void only_an_administrator_locks_the_server_and_only_after_a_question(void **state)
+{
+    (void)state;
+    write_as(BERT, "/panic", 1);
+    said(1, BERT, "Only an administrator can do that.");
+    assert_string_equal(press_as(BERT, "panic:", 1), ANSWERS[ANSWER_ADMINISTRATORS_ONLY].text);
+    assert_string_equal(press_as(BERT, "calm:", 1), ANSWERS[ANSWER_ADMINISTRATORS_ONLY].text);
+    write_as(ANNA, "/panic", 1);
+    said(2, ANNA, "<b>Lock the server?</b>\n1 open session ends at once");
+    assert_string_equal(fake_transport_post(1)->data[0], "panic:");
+    assert_string_equal(press_as(ANNA, "calm:", 1), "Nothing was changed.");
+    assert_int_equal(fake_transport_stripped(), 5);
+    assert_string_equal(press_as(ANNA, "panic:", 121), ANSWERS[ANSWER_PANIC_TOO_OLD].text);
+    assert_string_equal(press_as(ANNA, "panic:x", 1), ANSWERS[ANSWER_NO_BUTTON].text);
+    assert_false(lockdown_view(lockdown, NULL));
+    assert_string_equal(press_as(ANNA, "panic:", 1), "Everything is closed.");
+    assert_true(lockdown_view(lockdown, NULL));
+    /* There is no state file in this test, which is said. */
+    said(3, ANNA, "🔒 The server was locked by an administrator. 1 session was ended, every");
+    said(3, ANNA, "could not be written to the disk yet");
+    assert_string_equal(press_as(ANNA, "panic:", 1), "It is locked already.");
+}
+
+static void who_asks_while_it_is_locked_is_told(void **state)
+{
+    const struct owner anna = {OWNER_TELEGRAM, ANNA}, root = {OWNER_LOCAL, 0};
+    (void)state;
+    lockdown_begin(lockdown, &anna, 0);
+    open_err = -EPERM;
+    write_as(BERT, "/ssh nas", 1);
+    said(2, BERT, "The server has been locked by an administrator since 20");
+    write_as(BERT, "/status", 1);
+    said(3, BERT, "⚠️ The server has been locked by");
+    write_as(ANNA, "/panic", 1);
+    said(4, ANNA, "The server has been locked by");
+    assert_int_equal(fake_transport_post(3)->buttons, 0);
+    lockdown_lift(lockdown, &root);
+    said(5, ANNA, "🔓 The server was unlocked by an administrator");
 }
 
 static void the_status_says_what_is_wrong_and_to_administrators_more(void **state)
@@ -484,6 +568,8 @@ int main(void)
         TEST(an_administrator_closes_anybodys_and_decides_nothing_else),
         TEST(the_open_sessions_are_listed_and_the_list_stays_true),
         TEST(close_ends_the_only_one_or_the_one_that_is_named),
+        TEST(only_an_administrator_locks_the_server_and_only_after_a_question),
+        TEST(who_asks_while_it_is_locked_is_told),
         TEST(the_status_says_what_is_wrong_and_to_administrators_more),
         TEST(a_suggestion_runs_once_while_it_is_fresh),
         TEST(too_many_sessions_can_be_closed_from_the_refusal),

@@ -63,6 +63,38 @@ static void targets_are_read(void **state)
     }
 }
 
+static void what_it_is_for_follows_the_target(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *host, *reason;
+    } CASES[] = {
+        {"/rdp pc", "pc", ""},
+        {"/rdp pc why: the printer is out of toner", "pc", "the printer is out of toner"},
+        {"/rdp pc  Why:the printer", "pc", "the printer"},
+        {"/rdp pc\nwhy: two\nlines", "pc", "two\nlines"},
+        {"/rdp pc\u00a0WHY: \u00a0x", "pc", "x"},
+        {"/rdp pc why:", "pc", ""},
+        {"/rdp pc why: a why: b", "pc", "a why: b"},
+        {"/ssh First Last@pc why: x", "pc", "x"},
+        {"/ssh why:22", "why", ""}, /* that is a machine */
+        {"/ssh why:22 why: why", "why", "why"},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct command command;
+        if (parse(CASES[i].text, &command) != COMMAND_OK) {
+            fail_msg("\"%s\" is not understood", CASES[i].text);
+        }
+        assert_string_equal(command.target.host, CASES[i].host);
+        assert_string_equal(command.reason, CASES[i].reason);
+    }
+    struct command command;
+    assert_int_equal(parse("/rdp why: x", &command), COMMAND_BAD);
+    assert_int_equal(parse("/rdp pc because", &command), COMMAND_BAD);
+    assert_int_equal(parse("/help why: x", &command), COMMAND_OK);
+    assert_string_equal(command.reason, "");
+}
+
 static void help_takes_anything(void **state)
 {
     (void)state;
@@ -155,7 +187,7 @@ static void no_two_commands_have_one_name_and_each_is_handled(void **state)
     (void)state;
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         assert_non_null(COMMANDS[i].run);
-        assert_int_equal(COMMANDS[i].who, WHO_ALLOWED); /* there is no session yet to own */
+        assert_int_not_equal(COMMANDS[i].who, WHO_OWNER); /* there is no session yet to own */
         for (size_t k = 0; k < i; k++) {
             assert_string_not_equal(COMMANDS[i].name, COMMANDS[k].name);
         }
@@ -255,6 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(targets_are_read),
+        cmocka_unit_test(what_it_is_for_follows_the_target),
         cmocka_unit_test(help_takes_anything),
         cmocka_unit_test(bad_arguments_are_explained),
         cmocka_unit_test(the_rest_is_told_apart),

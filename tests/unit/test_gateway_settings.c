@@ -17,7 +17,7 @@ static const char KEY[] = "000102030405060708090a0b0c0d0e0f101112131415161718191
 static const char *const NAMES[] = {
     "VPS_HOST",     "TUNNEL_KEY",     "TUNNEL_KEY_FILE",    "CONTROL_PORT",
     "GATEWAY_NAME", "KEEPALIVE_SECS", "RELAY_WORKERS",      "ALLOWED_TARGETS",
-    "LOG_LEVEL",    "RUST_LOG",       "CONGESTION_CONTROL",
+    "LOG_LEVEL",    "RUST_LOG",       "CONGESTION_CONTROL", "STATE_DIR",
 };
 
 /* A clean environment that is just enough. */
@@ -32,15 +32,15 @@ static int set_up(void **state)
     return 0;
 }
 
-static void two_settings_are_enough(void **state)
+static void one_setting_and_a_key_are_enough(void **state)
 {
     struct gateway_settings settings;
     struct why why;
     (void)state;
     assert_int_equal(gateway_settings_load(NULL, &settings, &why), 0);
     assert_string_equal(settings.vps_host, "vps.example.com");
-    assert_int_equal(settings.tunnel_key[0], 0);
-    assert_int_equal(settings.tunnel_key[31], 31);
+    assert_int_equal(settings.tunnel_key.bytes[0], 0);
+    assert_int_equal(settings.tunnel_key.bytes[31], 31);
     assert_int_equal(settings.control_port, 9000);
     assert_true(gateway_name_is_valid(settings.gateway_name));
     assert_int_equal(settings.keepalive_secs, 30);
@@ -50,7 +50,29 @@ static void two_settings_are_enough(void **state)
     addr_parse("192.168.1.22", 22, &addr);
     assert_true(targets_allow_addr(settings.allowed_targets, &addr));
     gateway_settings_done(&settings);
-    assert_int_equal(settings.tunnel_key[31], 0);
+    assert_int_equal(settings.tunnel_key.bytes[31], 0);
+}
+
+static void without_a_key_one_setting_is_enough(void **state)
+{
+    struct gateway_settings settings;
+    struct why why;
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        if (round == 0) {
+            unsetenv("TUNNEL_KEY");
+        } else {
+            setenv("TUNNEL_KEY", "", 1);
+        }
+        assert_int_equal(gateway_settings_load(NULL, &settings, &why), 0);
+        assert_false(settings.tunnel_key.given);
+        assert_string_equal(settings.state_dir, "/var/lib/pamtunnel-gateway");
+        gateway_settings_done(&settings);
+    }
+    setenv("TUNNEL_KEY", KEY, 1);
+    assert_int_equal(gateway_settings_load(NULL, &settings, &why), 0);
+    assert_true(settings.tunnel_key.given);
+    gateway_settings_done(&settings);
 }
 
 static void wrong_ones_are_named(void **state)
@@ -62,7 +84,7 @@ static void wrong_ones_are_named(void **state)
     } cases[] = {
         {"VPS_HOST", "", "VPS_HOST is not set"},
         {"VPS_HOST", "not a host", "VPS_HOST is \"not a host\""},
-        {"TUNNEL_KEY", "", "TUNNEL_KEY is not set"},
+        {"STATE_DIR", "var/lib", "STATE_DIR is \"var/lib\""},
         {"TUNNEL_KEY", "abc", "it has 3 characters"},
         {"CONTROL_PORT", "0", "CONTROL_PORT is \"0\""},
         {"GATEWAY_NAME", "-x", "GATEWAY_NAME is \"-x\""},
@@ -166,7 +188,7 @@ static void what_has_changed_is_found_and_put_in_place(void **state)
     assert_true(targets_allow_addr(list, &addr));
     assert_string_equal(settings.gateway_name, "attic");
     assert_int_not_equal(settings.common.relay_workers, 60);
-    assert_int_equal(settings.tunnel_key[0], 0xff);
+    assert_int_equal(settings.tunnel_key.bytes[0], 0xff);
     gateway_settings_done(&settings);
 }
 
@@ -209,7 +231,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_setting_has_a_field_of_its_own),
         cmocka_unit_test(every_setting_can_be_compared_and_shown),
-        cmocka_unit_test_setup(two_settings_are_enough, set_up),
+        cmocka_unit_test_setup(one_setting_and_a_key_are_enough, set_up),
+        cmocka_unit_test_setup(without_a_key_one_setting_is_enough, set_up),
         cmocka_unit_test_setup(wrong_ones_are_named, set_up),
         cmocka_unit_test_setup(a_wrong_key_is_not_repeated, set_up),
         cmocka_unit_test_setup(the_log_level_has_an_older_name, set_up),

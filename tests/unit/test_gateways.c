@@ -47,13 +47,18 @@ struct login {
     struct tls *tls;
 };
 
-static struct login login_begin(struct world *world, const char *from)
+static struct login login_begin_with(struct world *world, const char *from, const uint8_t *key)
 {
     struct login login = {.fd = client_connect(from, world->settings.control_port)};
     assert_int_equal(fcntl(login.fd, F_SETFL, O_NONBLOCK), 0);
-    assert_int_equal(tls_config_client("office", KEY, &login.config), 0);
+    assert_int_equal(tls_config_client("office", key, &login.config), 0);
     assert_int_equal(tls_new(login.config, login.fd, &login.tls), 0);
     return login;
+}
+
+static struct login login_begin(struct world *world, const char *from)
+{
+    return login_begin_with(world, from, KEY);
 }
 
 static void login_end(struct login *login)
@@ -404,6 +409,145 @@ static unsigned lines_with(struct world *world, const char *text)
     return count;
 }
 
+/* ---- keys that come and go ---------------------------------------------------- */
+
+static const uint8_t FIRST[CRYPTO_KEY_SIZE] = "the first of thirty-two bytes...";
+static const uint8_t SECOND[CRYPTO_KEY_SIZE] = "the second of thirty-two bytes..";
+static const struct owner ROOT = {OWNER_LOCAL, 0};
+
+static struct keyring_entry of_office(const uint8_t *key)
+{
+    return (struct keyring_entry){.gateway = "office", .key = key, .origin = KEY_ADDED};
+}
+
+/* It is online with that key, or refused. */
+static struct login office_comes(struct world *world, const uint8_t *key)
+{
+    struct login login = login_begin_with(world, "127.0.0.1", key);
+    log_in_by_hand(world, &login);
+    WAIT_FOR(&world->stage, gateways_find(world->gateways, "office"));
+    return login;
+}
+
+static void expect_refused(struct world *world, const uint8_t *key)
+{
+    struct login login = login_begin_with(world, "127.0.0.1", key);
+    struct why why;
+    int err;
+    WAIT_FOR(&world->stage, (err = tls_handshake(login.tls, &why)) != TLS_WANT_READ);
+    assert_int_equal(err, -EACCES);
+    login_end(&login);
+}
+
+static void one_that_is_added_logs_in_at_once(void **state)
+{
+    struct world *world = *state;
+    struct keyring_entry entry = of_office(FIRST);
+    struct why why;
+    world_start(world);
+    expect_refused(world, FIRST);
+    struct login unfinished = login_begin(world, "127.0.0.5");
+    login_show_key(world, &unfinished); /* with the one that all share */
+    assert_int_equal(gateways_add(world->gateways, &entry, &ROOT, &why), 0);
+    assert_int_equal(gateways_add(world->gateways, &entry, &ROOT, &why), -EINVAL);
+    int err;
+    WAIT_FOR(&world->stage, (err = tls_handshake(unfinished.tls, &why)) != TLS_WANT_READ);
+    WAIT_FOR(&world->stage, client_was_sent_off(unfinished.fd)); /* it begins anew */
+    login_end(&unfinished);
+    struct login login = office_comes(world, FIRST);
+    assert_true(gateways_are_several(world->gateways));
+    expect_refused(world, KEY); /* it has one of its own now */
+    login_end(&login);
+    world_stop(world);
+}
+
+static void one_that_shared_a_key_is_not_cut_off_when_it_gets_its_own(void **state)
+{
+    struct world *world = *state;
+    struct keyring_entry entry = of_office(FIRST);
+    struct why why;
+    world_start(world);
+    struct login login = office_comes(world, KEY);
+    assert_int_equal(gateways_add(world->gateways, &entry, &ROOT, &why), 0);
+    assert_non_null(gateways_find(world->gateways, "office"));
+    struct login again = office_comes(world, KEY);
+    WAIT_FOR(&world->stage, world_logged(world, "gateway office: a new login replaces"));
+    struct login own = office_comes(world, FIRST);
+    WAIT_FOR(&world->stage, lines_with(world, "gateway office: a new login replaces") == 2);
+    expect_refused(world, KEY);
+    login_end(&login);
+    login_end(&again);
+    login_end(&own);
+    world_stop(world);
+}
+
+static void while_a_key_is_replaced_the_gateway_goes_on(void **state)
+{
+    struct world *world = *state;
+    struct keyring_entry entry = of_office(FIRST), next = of_office(SECOND);
+    struct why why;
+    world_start(world);
+    assert_int_equal(gateways_add(world->gateways, &entry, &ROOT, &why), 0);
+    struct login login = office_comes(world, FIRST);
+    assert_int_equal(gateways_rotate(world->gateways, &next, &ROOT, &why), 0);
+    assert_non_null(gateways_find(world->gateways, "office"));
+    struct login again = office_comes(world, FIRST); /* it came back, with what it has */
+    WAIT_FOR(&world->stage, world_logged(world, "gateway office: a new login replaces"));
+    assert_false(world_logged(world, "logged in with its new key"));
+    struct login new = office_comes(world, SECOND);
+    WAIT_FOR(&world->stage, world_logged(world, "gateway office: logged in with its new key"));
+    expect_refused(world, FIRST);
+    assert_non_null(gateways_find(world->gateways, "office"));
+    login_end(&login);
+    login_end(&again);
+    login_end(&new);
+    world_stop(world);
+}
+
+static void one_that_is_removed_is_out_at_once_and_so_are_its_sessions(void **state)
+{
+    struct world *world = *state;
+    struct keyring_entry entry = of_office(FIRST);
+    struct session_request request = {.owner = {OWNER_TELEGRAM, 42}, .kind = KIND_SSH};
+    struct session *session = NULL;
+    struct why why;
+    world_start(world);
+    world->settings.tunnel_key.count = 0; /* nobody shares one */
+    assert_int_equal(gateways_add(world->gateways, &entry, &ROOT, &why), 0);
+    struct login login = office_comes(world, FIRST);
+    strcpy(request.target.host, "HOME-PC");
+    strcpy(request.target.gateway, "office");
+    request.target.port = 22;
+    assert_int_equal(sessions_open(world->sessions, &request, &session, &why), 0);
+    assert_int_equal(gateways_expel(world->gateways, "Office", &ROOT, &why), 0);
+    assert_null(gateways_find(world->gateways, "office"));
+    assert_int_equal(world->ended, 1);
+    assert_int_equal(world->last.end, SESSION_END_GATEWAY_REMOVED);
+    assert_true(
+        world_logged(world, "gateway office: offline: this gateway was removed on the VPS"));
+    expect_refused(world, FIRST);
+    assert_int_equal(gateways_expel(world->gateways, "office", &ROOT, &why), -ENOENT);
+    assert_false(attendance_knows(gateways_attendance(world->gateways), "office"));
+    login_end(&login);
+    world_stop(world);
+}
+
+static void without_any_key_users_are_told_what_to_do(void **state)
+{
+    struct world *world = *state;
+    struct gateway *gateway;
+    struct why why;
+    world_start(world);
+    struct vps_settings before = world->settings;
+    world->settings.tunnel_key.count = 0;
+    gateways_settings_changed(world->gateways, &before);
+    assert_int_equal(gateways_pick(world->gateways, "", &gateway, &why), -ENOTCONN);
+    assert_non_null(strstr(why.text, "pamctl gateway add NAME"));
+    assert_false(gateways_expect(world->gateways, ""));
+    WAIT_FOR(&world->stage, !world->peers[0].channel);
+    world_stop(world);
+}
+
 static void who_has_a_key_does_not_fill_the_log(void **state)
 {
     enum { LOGINS = 150 };
@@ -517,6 +661,11 @@ int main(void)
         TEST(the_shared_key_is_not_for_who_has_one),
         TEST(gateways_with_keys_of_their_own_do_not_count_as_sharing),
         TEST(a_key_that_was_not_used_in_time_lets_nobody_in),
+        TEST(one_that_is_added_logs_in_at_once),
+        TEST(one_that_shared_a_key_is_not_cut_off_when_it_gets_its_own),
+        TEST(while_a_key_is_replaced_the_gateway_goes_on),
+        TEST(one_that_is_removed_is_out_at_once_and_so_are_its_sessions),
+        TEST(without_any_key_users_are_told_what_to_do),
         TEST(who_has_a_key_does_not_fill_the_log),
         TEST(a_noisy_network_does_not_keep_another_out_of_the_log),
         TEST(a_gateway_that_is_asked_for_a_tunnel_and_is_silent_is_offline_soon),

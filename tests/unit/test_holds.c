@@ -114,6 +114,7 @@ void __wrap_sessions_refuse(struct sessions *sessions, const struct session_requ
 {
     assert_true(err < 0);
     (void)sessions;
+    (void)err;
     (void)request;
     refused++;
     snprintf(refusal, sizeof refusal, "%s", reason);
@@ -328,7 +329,7 @@ static void one_no_is_enough(void **state)
 {
     (void)state;
     enum hold_state fate;
-    char id[HOLD_ID_SIZE + 1];
+    char id[SESSION_ID_SIZE + 1];
     struct hold_view view;
     put_on_hold(CARL, "two");
     hold_view(hold, &view);
@@ -525,6 +526,11 @@ static void the_end_of_all(void **state)
     story[0] = '\0';
     holds_end_all(holds);
     expect_story("[withdrawn: The server is being stopped. Please ask again in a moment.]");
+    const struct session_event locked = {.kind = SESSION_SERVER_LOCKED};
+    put_on_hold(CARL, "one");
+    story[0] = '\0';
+    on_sessions.event(on_sessions.arg, &locked);
+    expect_story("[withdrawn: The server was locked by an administrator.]");
     put_on_hold(CARL, "one"); /* and holds_free() takes it */
 }
 

@@ -269,14 +269,14 @@ static int add(const char *gateway, const uint8_t *key, int64_t until, struct wh
 {
     const struct keyring_entry new = entry(gateway, key, until);
     why->text[0] = '\0';
-    return keyring_add(kept, &new, NULL, NULL, why);
+    return keyring_add(kept, &new, why);
 }
 
 static int rotate(const char *gateway, const uint8_t *key, int64_t until, struct why *why)
 {
     const struct keyring_entry new = entry(gateway, key, until);
     why->text[0] = '\0';
-    return keyring_rotate(kept, &new, NULL, NULL, why);
+    return keyring_rotate(kept, &new, why);
 }
 
 /* The nth key that the gateway may show is that one (NULL: none). */
@@ -337,7 +337,7 @@ static void where_it_came_from_is_kept(void **state)
     struct keyring_view view;
     struct why why;
     paired.origin = KEY_PAIRED;
-    assert_int_equal(keyring_add(kept, &paired, NULL, NULL, &why), 0);
+    assert_int_equal(keyring_add(kept, &paired, &why), 0);
     restart(*state);
     assert_true(keyring_view(kept, 0, &view));
     assert_int_equal(view.origin, KEY_PAIRED);
@@ -426,13 +426,13 @@ static void one_that_is_removed_is_gone_for_good(void **state)
 {
     struct disk *disk = *state;
     struct why why;
-    assert_int_equal(keyring_remove(kept, "home", NULL, NULL, &why), -ENOENT);
+    assert_int_equal(keyring_remove(kept, "home", &why), -ENOENT);
     assert_non_null(strstr(why.text, "pamctl gateway list"));
     assert_int_equal(add("home", A, 0, &why), 0);
     assert_int_equal(add("office", B, 0, &why), 0);
     join("home", 0);
     assert_int_equal(rotate("home", C, 0, &why), 0);
-    assert_int_equal(keyring_remove(kept, "HOME", NULL, NULL, &why), 0);
+    assert_int_equal(keyring_remove(kept, "HOME", &why), 0);
     expect_key("home", 0, NULL);
     restart(disk);
     expect_key("home", 0, NULL);
@@ -460,8 +460,8 @@ static void a_name_in_the_settings_comes_before_one_that_is_kept(void **state)
     assert_int_equal(add("office", B, 0, &why), -EPERM);
     assert_non_null(strstr(why.text, "in TUNNEL_KEY"));
     assert_int_equal(rotate("home", B, 0, &why), -EPERM);
-    assert_int_equal(keyring_remove(kept, "office", NULL, NULL, &why), -EPERM);
-    assert_int_equal(keyring_remove(kept, "home", NULL, NULL, &why), 0); /* the idle one */
+    assert_int_equal(keyring_remove(kept, "office", &why), -EPERM);
+    assert_int_equal(keyring_remove(kept, "home", &why), 0); /* the idle one */
     assert_int_equal(keyring_find(kept, "home", 0), 0);
 }
 

@@ -362,16 +362,6 @@ static void a_command_that_waits_is_refused_once(void **state)
     assert_int_equal(disk.count, 3);
 }
 
-static void gateways_come_and_go(void **state)
-{
-    (void)state;
-    start();
-    peer_log_in(&world, &world.peers[1], "office");
-    peer_vanish(&world, &world.peers[1]);
-    expect_rows("gateway.online office\ngateway.offline office\n");
-    expect_text("gateway.online", "address", "127.0.0.1");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,7 +374,6 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(a_session_that_never_opened_was_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_command_that_waits_is_refused_once, begin, end),
-        cmocka_unit_test_setup_teardown(gateways_come_and_go, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1311,6 +1311,10 @@ static void write_down(void *arg, const struct session_event *event)
         text_add(&text, "%s %s", event->gateway,
                  event->kind == SESSION_GATEWAY_CAME ? "came" : "went");
         break;
+    case SESSION_SERVER_LOCKED:
+    case SESSION_SERVER_UNLOCKED:
+        text_add(&text, "%s", event->kind == SESSION_SERVER_LOCKED ? "locked" : "unlocked");
+        break;
     case SESSION_OPENED:
         text_add(&text, "opened %s", event->request->target.host);
         assert_int_equal(event->view->state, SESSION_OPENING);
@@ -1417,6 +1421,60 @@ static void each_event_shows_the_session_as_it_was(void **state)
                                       "waiting -> ended (closed, 0, 0)\n");
     world_lose(world, data);
     sessions_unwatch(world->sessions, &scribe);
+    world_stop(world);
+}
+
+static void a_locked_server_ends_all_and_opens_none(void **state)
+{
+    struct scribe scribe = {.lines = ""};
+    struct world *world = new_world();
+    struct session_request request = request_of(42);
+    struct why why;
+    unsigned ended = 0;
+    int data;
+    (void)state;
+    world_start(world);
+    world_ask_until_waiting(world, KIND_SSH, &data);
+    world_ask(world, KIND_RDP);
+    sessions_watch(world->sessions, (struct session_watcher){.event = write_down, .arg = &scribe});
+    assert_true(sessions_lock(world->sessions, &ADMIN, &ended));
+    assert_int_equal(ended, 2);
+    assert_int_equal(sessions_count(world->sessions), 0);
+    assert_string_equal(world->end_text, "an administrator locked the server");
+    assert_non_null(strstr(scribe.lines, "waiting -> ended (locked, 0, 0)\n"));
+    assert_non_null(strstr(scribe.lines, "opening -> ended (locked, 0, 0)\n"));
+    assert_non_null(strstr(scribe.lines, "locked\n"));
+    assert_int_equal(try_to_open(world, &request, &why), -EPERM);
+    assert_non_null(
+        strstr(why.text, "This server is locked: an administrator ended every session"));
+    assert_false(sessions_lock(world->sessions, &ADMIN, &ended));
+    assert_true(sessions_unlock(world->sessions, &ADMIN));
+    assert_false(sessions_unlock(world->sessions, &ADMIN));
+    world_ask(world, KIND_SSH);
+    world_lose(world, data);
+    sessions_unwatch(world->sessions, &scribe);
+    world_stop(world);
+}
+
+static void who_closes_somebody_elses_is_named(void **state)
+{
+    const struct owner chief = {OWNER_TELEGRAM, 7}, user = {OWNER_TELEGRAM, 42};
+    static const struct {
+        int by; /* ADMIN, chief, or its user */
+        const char *text;
+        enum session_end end;
+    } CASES[] = {{0, "closed on request", SESSION_END_CLOSED},
+                 {1, "closed by an administrator", SESSION_END_CLOSED_BY},
+                 {2, "closed on request", SESSION_END_CLOSED}};
+    const struct owner *people[] = {&ADMIN, &chief, &user};
+    struct world *world = new_world();
+    (void)state;
+    world_start(world);
+    for (unsigned i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        session_close_by(world_ask(world, KIND_SSH), people[CASES[i].by]);
+        assert_string_equal(world->end_text, CASES[i].text);
+        assert_int_equal(world->last.end, CASES[i].end);
+    }
     world_stop(world);
 }
 
@@ -1577,6 +1635,8 @@ int main(void)
         cmocka_unit_test(a_watcher_may_close_a_session_whose_parked_are_sent_off),
         cmocka_unit_test(a_watcher_hears_the_whole_story_in_order),
         cmocka_unit_test(each_event_shows_the_session_as_it_was),
+        cmocka_unit_test(a_locked_server_ends_all_and_opens_none),
+        cmocka_unit_test(who_closes_somebody_elses_is_named),
         cmocka_unit_test(each_end_has_a_word_of_its_own),
         cmocka_unit_test(each_end_is_a_clause_without_gaps),
         cmocka_unit_test(sessions_are_found_by_their_names_and_in_their_order),

@@ -568,6 +568,8 @@ static void fill_while_it_runs(void *arg)
     start_store(f);
     insert(f, 1);
     child_wait(f, 1);
+    struct store_view view = store_view(f->store);
+    CHILD_CHECK(view.changes == 0 && view.records == 0 && view.trouble == 0 && view.delay_us > 0);
     small_disk_fill(f->folder);
     char much[2048];
     snprintf(much, sizeof much, "%*s", (int)sizeof much - 1, "");
@@ -578,10 +580,14 @@ static void fill_while_it_runs(void *arg)
     CHILD_CHECK(f->err == -ENOSPC);
     loop_run_for(&f->loop, 50); /* attempts follow each other, and say nothing more */
     CHILD_CHECK(log_lines(f) == 1 && log_has(f, "No space left on device"));
+    view = store_view(f->store);
+    CHILD_CHECK(view.changes > 0 && view.trouble == -ENOSPC && view.delay_us > 50000);
     small_disk_make_room(f->folder);
     for (unsigned i = 0; i < 80 && !log_has(f, "can be written again"); i++) {
         loop_turn(&f->loop, 100);
     }
+    view = store_view(f->store);
+    CHILD_CHECK(view.changes == 0 && view.trouble == 0);
     close_store(f);
     CHILD_CHECK(rows_in_file(f) == 200 && f->told == 200 && log_lines(f) == 2);
 }

@@ -17,10 +17,13 @@
 
 #include "base/clock.h"
 #include "base/net.h"
+#include "control/accord.h"
 #include "control/channel.h"
 #include "gateway/uplink.h"
 
 enum { PATIENCE_MS = 8000 };
+
+static char folder[] = "/tmp/test_uplink.XXXXXX"; /* STATE_DIR */
 
 static const uint8_t KEY[CRYPTO_KEY_SIZE] = "a key of thirty-two bytes, yes..";
 static const uint8_t OTHER_KEY[CRYPTO_KEY_SIZE] = "a key of thirty-two bytes, no...";
@@ -33,6 +36,8 @@ struct world {
     struct log log;
     int listener;
     struct uplink *uplink;
+    struct credentials credentials;
+    char code[ACCORD_CODE_MAX];
     unsigned received, opened, lost;
     struct message last;
     struct addr last_from;
@@ -43,6 +48,8 @@ struct world {
     bool vps_open;
     enum channel_end vps_end;
     struct message vps_last;
+    bool vps_met, vps_forgets;
+    struct accord accord;
     unsigned vps_received, vps_closed;
 };
 
@@ -67,8 +74,15 @@ static void on_lost(void *arg)
     world->lost++;
 }
 
+static void on_waits(void *arg, const char *code)
+{
+    struct world *world = arg;
+    snprintf(world->code, sizeof world->code, "%s", code);
+    assert_string_equal(uplink_code(world->uplink), code);
+}
+
 static const struct uplink_events EVENTS = {
-    .received = on_received, .opened = on_opened, .lost = on_lost};
+    .received = on_received, .opened = on_opened, .lost = on_lost, .waits = on_waits};
 
 static void vps_on_opened(void *arg)
 {
@@ -89,17 +103,33 @@ static void vps_on_closed(void *arg, enum channel_end end, const struct why *why
     (void)why;
     world->vps_end = end;
     world->vps_closed++;
-    world->vps_open = false;
+    world->vps_open = world->vps_met = false;
     channel_free(world->channel);
     world->channel = NULL;
 }
 
-static const struct channel_events VPS_EVENTS = {
-    .opened = vps_on_opened, .received = vps_on_received, .closed = vps_on_closed};
+static void vps_on_met(void *arg)
+{
+    struct world *world = arg;
+    world->vps_met = true;
+}
 
+static const struct channel_events VPS_EVENTS = {.opened = vps_on_opened,
+                                                 .received = vps_on_received,
+                                                 .closed = vps_on_closed,
+                                                 .met = vps_on_met};
+
+/* "home" has KEY, and "office" the key that was paired. */
 static int key_of(void *arg, const char *identity, unsigned nth, uint8_t ret_key[CRYPTO_KEY_SIZE])
 {
-    (void)arg;
+    struct world *world = arg;
+    if (nth == 0 && strcmp(identity, TLS_STRANGER) == 0) {
+        memcpy(ret_key, TLS_STRANGER_KEY, CRYPTO_KEY_SIZE);
+        return 0;
+    }
+    if (nth == 0 && strcmp(identity, "office") == 0 && !world->vps_forgets) {
+        return accord_key(&world->accord, ret_key);
+    }
     if (nth > 0 || strcmp(identity, "home") != 0) {
         return -ENOENT;
     }
@@ -107,23 +137,35 @@ static int key_of(void *arg, const char *identity, unsigned nth, uint8_t ret_key
     return 0;
 }
 
+/* Without a key: none yet. */
+static struct credentials credentials_of(const char *name, const uint8_t *key)
+{
+    struct credentials credentials = {.source = key ? CREDENTIALS_SET : CREDENTIALS_NONE};
+    snprintf(credentials.name, sizeof credentials.name, "%s", name);
+    snprintf(credentials.folder, sizeof credentials.folder, "%s", folder);
+    if (key) {
+        memcpy(credentials.key, key, CRYPTO_KEY_SIZE);
+    }
+    return credentials;
+}
+
 static void world_open(struct world *world, const char *name, const uint8_t *key)
 {
     struct sockaddr_in at;
     socklen_t len = sizeof at;
     memset(world, 0, sizeof *world);
+    world->credentials = credentials_of(name, key);
     assert_int_equal(uv_loop_init(&world->loop), 0);
     world->log_file = open_memstream(&world->log_text, &world->log_size);
     world->log = (struct log){.stream = world->log_file, .level = LOG_DEBUG};
     world->listener = net_listen("127.0.0.1", 0, 8);
     assert_int_equal(getsockname(world->listener, (struct sockaddr *)&at, &len), 0);
-    assert_int_equal(tls_config_server(key_of, NULL, &world->tls), 0);
+    assert_int_equal(tls_config_server(key_of, world, &world->tls), 0);
     struct uplink_options options = {
         .log = &world->log,
         .vps_host = "127.0.0.1",
         .control_port = ntohs(at.sin_port),
-        .gateway_name = name,
-        .key = key,
+        .credentials = &world->credentials,
         .keepalive_secs = 30,
         .program = "gateway-agent test",
         .events = &EVENTS,
@@ -370,18 +412,18 @@ static void with_other_settings_it_leaves_and_comes_back(void **state)
     assert_int_equal(getsockname(world.listener, (struct sockaddr *)&at, &len), 0);
     vps_accept(&world);
     WAIT_FOR(&world, was_said(&world, "next try"));
+    struct credentials home = credentials_of("home", KEY);
     struct uplink_options options = {
         .log = &world.log,
         .vps_host = "127.0.0.1",
         .control_port = ntohs(at.sin_port),
-        .gateway_name = "home",
-        .key = KEY,
+        .credentials = &home,
         .keepalive_secs = 30,
         .program = "gateway-agent test",
         .events = &EVENTS,
         .arg = &world,
     };
-    assert_int_equal(uplink_move(world.uplink, &options), 0);
+    uplink_move(world.uplink, &options);
     WAIT_FOR(&world, world.channel == NULL);
     vps_accept(&world);
     WAIT_FOR(&world, world.vps_open && world.opened == 1);
@@ -390,13 +432,236 @@ static void with_other_settings_it_leaves_and_comes_back(void **state)
 
     /* An open connection is left with a word. */
     unsigned closed = world.vps_closed;
-    assert_int_equal(uplink_move(world.uplink, &options), 0);
+    uplink_move(world.uplink, &options);
     assert_int_equal(world.lost, 1);
     assert_false(uplink_is_open(world.uplink));
     WAIT_FOR(&world, world.vps_closed == closed + 1);
     assert_int_equal(world.vps_end, CHANNEL_END_GOODBYE);
     vps_accept(&world);
     WAIT_FOR(&world, world.opened == 2);
+    world_close(&world);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    return rmdir(folder);
+}
+
+/* ---- pairing ----------------------------------------------------------------- */
+
+static int key_of_an_old_vps(void *arg, const char *identity, unsigned nth,
+                             uint8_t ret_key[CRYPTO_KEY_SIZE])
+{
+    (void)arg;
+    (void)identity;
+    (void)nth;
+    (void)ret_key;
+    return -ENOENT;
+}
+
+static void vps_send(struct world *world, const struct message *message)
+{
+    assert_int_equal(channel_send(world->channel, message), 0);
+}
+
+/* A gateway without a key is met, and there is a code on both sides. */
+static void vps_meet(struct world *world)
+{
+    struct message answer;
+    unsigned before = world->vps_received;
+    accord_wipe(&world->accord);
+    vps_accept(world);
+    WAIT_FOR(world, world->vps_received == before + 1);
+    assert_true(world->vps_met);
+    assert_int_equal(accord_answer(&world->accord, &world->vps_last.pair_commit, &answer), 0);
+    vps_send(world, &answer);
+    WAIT_FOR(world, world->vps_received == before + 2);
+    assert_int_equal(accord_opened(&world->accord, &world->vps_last.pair_open), 0);
+    WAIT_FOR(world, world->code[0]);
+}
+
+static void vps_let_in(struct world *world)
+{
+    struct message accept;
+    unsigned before = world->vps_received;
+    assert_int_equal(accord_accept(&world->accord, &accept), 0);
+    vps_send(world, &accept);
+    WAIT_FOR(world, world->vps_received == before + 1);
+    assert_int_equal(accord_confirmed(&world->accord, &world->vps_last.pair_confirm), 0);
+}
+
+static bool there_is(const char *file)
+{
+    char path[100];
+    snprintf(path, sizeof path, "%s/%s", folder, file);
+    return access(path, F_OK) == 0;
+}
+
+static void forget_all(void)
+{
+    static const char *const FILES[] = {"key", "key.new", "key.tmp"};
+    for (size_t i = 0; i < 3; i++) {
+        char path[100];
+        snprintf(path, sizeof path, "%s/%s", folder, FILES[i]);
+        unlink(path);
+    }
+}
+
+static void without_a_key_it_is_paired_and_logs_in(void **state)
+{
+    struct world world;
+    char code[ACCORD_CODE_MAX], line[100];
+    (void)state;
+    world_open(&world, "office", NULL);
+    vps_meet(&world);
+    assert_string_equal(accord_code(&world.accord, code), world.code);
+    snprintf(line, sizeof line, "its code is %s. Let gateway office in", code);
+    assert_true(was_said(&world, line));
+    assert_false(uplink_is_open(world.uplink));
+    vps_let_in(&world);
+    assert_true(there_is("key.new"));
+    assert_false(there_is("key"));
+    channel_goodbye(world.channel, GOODBYE_PAIRED, "");
+    WAIT_FOR(&world, !world.code[0]);
+    vps_accept(&world);
+    WAIT_FOR(&world, world.opened == 1 && world.vps_open);
+    assert_string_equal(channel_peer_name(world.channel), "office");
+    assert_true(there_is("key"));
+    assert_false(there_is("key.new"));
+    assert_int_equal(world.credentials.source, CREDENTIALS_PAIRED);
+    world_close(&world);
+    forget_all();
+}
+
+/* Its end of the connection breaks when the VPS has the key: that is as good. */
+static void a_lost_word_at_the_end_costs_nothing(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world, "office", NULL);
+    vps_meet(&world);
+    vps_let_in(&world);
+    channel_free(world.channel);
+    vps_accept(&world);
+    WAIT_FOR(&world, world.opened == 1);
+    assert_true(there_is("key"));
+    world_close(&world);
+    forget_all();
+}
+
+/* It has kept the key, and the VPS has not: there is nothing that a person would have to mend. */
+static void a_key_that_the_vps_never_kept_is_thrown_away(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world, "office", NULL);
+    vps_meet(&world);
+    vps_let_in(&world);
+    world.vps_forgets = true;
+    channel_free(world.channel);
+    vps_accept(&world);
+    WAIT_FOR(&world, was_said(&world, "does not know the key that this gateway was paired with"));
+    assert_false(there_is("key.new"));
+    assert_int_equal(world.credentials.source, CREDENTIALS_NONE);
+    WAIT_FOR(&world, world.channel == NULL);
+    world.vps_forgets = false;
+    vps_meet(&world);
+    vps_let_in(&world);
+    channel_free(world.channel);
+    vps_accept(&world);
+    WAIT_FOR(&world, world.opened == 1);
+    world_close(&world);
+    forget_all();
+}
+
+/* One that was good once is for a person to throw away. */
+static void a_key_that_was_removed_is_kept_and_said(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world, "office", KEY);
+    world.credentials.source = CREDENTIALS_PAIRED;
+    world.vps_forgets = true;
+    vps_accept(&world);
+    WAIT_FOR(&world, was_said(&world, "next try"));
+    assert_true(was_said(&world, "does not accept the key of gateway \"office\" any more"));
+    assert_true(was_said(&world, "pamctl gateway pair on the VPS"));
+    assert_int_equal(world.credentials.source, CREDENTIALS_PAIRED);
+    world_close(&world);
+}
+
+static void who_was_let_down_after_a_code_waits_a_minute(void **state)
+{
+    struct world world;
+    struct message accept;
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        world_open(&world, "office", NULL);
+        vps_meet(&world);
+        if (round == 0) {
+            channel_goodbye(world.channel, GOODBYE_UNPAIRED, "an administrator said no");
+            WAIT_FOR(&world, was_said(&world, "an administrator said no; next try in 60.0 s"));
+        } else if (round == 1) {
+            channel_free(world.channel);
+            world.channel = NULL;
+            WAIT_FOR(&world, was_said(&world, "not paired with 127.0.0.1:"));
+            assert_true(was_said(&world, "next try in 60.0 s"));
+        } else { /* somebody has swapped the proof */
+            assert_int_equal(accord_accept(&world.accord, &accept), 0);
+            accept.pair_accept.mac[7] ^= 1;
+            vps_send(&world, &accept);
+            WAIT_FOR(&world, was_said(&world, "somebody is in between; next try in 60.0 s"));
+        }
+        assert_string_equal(world.code, "");
+        assert_false(there_is("key.new"));
+        world_close(&world);
+    }
+}
+
+static void who_is_turned_away_before_a_code_comes_again_soon(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world, "office", NULL);
+    vps_accept(&world);
+    WAIT_FOR(&world, world.vps_received == 1);
+    channel_goodbye(world.channel, GOODBYE_UNPAIRED, "run pamctl gateway pair on the VPS");
+    WAIT_FOR(&world, was_said(&world, "run pamctl gateway pair on the VPS; next try in 15.0 s"));
+    world_close(&world);
+}
+
+static void a_key_that_cannot_be_kept_is_none(void **state)
+{
+    struct world world;
+    struct message accept;
+    (void)state;
+    world_open(&world, "office", NULL);
+    strcpy(world.credentials.folder, "/nonexistent");
+    vps_meet(&world);
+    assert_int_equal(accord_accept(&world.accord, &accept), 0);
+    vps_send(&world, &accept);
+    WAIT_FOR(&world, was_said(&world, "cannot keep the key in STATE_DIR /nonexistent"));
+    assert_int_equal(world.vps_received, 2); /* it does not confirm */
+    assert_int_equal(world.credentials.source, CREDENTIALS_NONE);
+    world_close(&world);
+}
+
+static void a_vps_that_pairs_nobody_is_said_clearly(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world, "office", NULL);
+    tls_config_free(world.tls);
+    assert_int_equal(tls_config_server(key_of_an_old_vps, &world, &world.tls), 0);
+    vps_accept(&world);
+    WAIT_FOR(&world, was_said(&world, "does not pair gateways: it may be too old for that"));
     world_close(&world);
 }
 
@@ -414,6 +679,14 @@ int main(void)
         cmocka_unit_test(somebody_else_at_the_port_is_no_vps),
         cmocka_unit_test(a_gateway_that_stops_says_goodbye),
         cmocka_unit_test(with_other_settings_it_leaves_and_comes_back),
+        cmocka_unit_test(without_a_key_it_is_paired_and_logs_in),
+        cmocka_unit_test(a_lost_word_at_the_end_costs_nothing),
+        cmocka_unit_test(a_key_that_the_vps_never_kept_is_thrown_away),
+        cmocka_unit_test(a_key_that_was_removed_is_kept_and_said),
+        cmocka_unit_test(who_was_let_down_after_a_code_waits_a_minute),
+        cmocka_unit_test(who_is_turned_away_before_a_code_comes_again_soon),
+        cmocka_unit_test(a_key_that_cannot_be_kept_is_none),
+        cmocka_unit_test(a_vps_that_pairs_nobody_is_said_clearly),
     };
-    return cmocka_run_group_tests_name("uplink", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("uplink", tests, make_folder, remove_folder);
 }

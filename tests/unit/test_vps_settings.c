@@ -34,7 +34,7 @@ static const char *const NAMES[] = {
     "TELEGRAM_PROXY",     "RDP_CLIPBOARD",
     "CONGESTION_CONTROL", "POLICY_FILE",
     "AUDIT_FULL",         "AUDIT_DAYS",
-    "APPROVAL_TIMEOUT",
+    "APPROVAL_TIMEOUT",   "FACTOR_MINUTES",
 };
 
 /* A clean environment that is just enough. */
@@ -238,6 +238,9 @@ static const struct {
     {"KNOWN_DAYS", "3651", "KNOWN_DAYS is \"3651\""},
     {"APPROVAL_TIMEOUT", "86400", NULL},
     {"APPROVAL_TIMEOUT", "0", "APPROVAL_TIMEOUT is \"0\"; it takes seconds, 1 to 86400"},
+    {"FACTOR_MINUTES", "0", NULL},
+    {"FACTOR_MINUTES", "1441",
+     "FACTOR_MINUTES is \"1441\"; it takes minutes, 1 to 1440, or 0 for none"},
     {"RDP_CLIPBOARD", "on", NULL},
     {"RDP_CLIPBOARD", "off", NULL},
     {"RDP_CLIPBOARD", "yes", "RDP_CLIPBOARD is \"yes\"; it takes on or off"},
@@ -536,6 +539,15 @@ static void a_policy_takes_the_place_of_the_list_of_users(void **state)
     load(&settings);
     assert_int_equal(settings.allowed_users.count, 2);
     assert_true(user_list_has(&settings.allowed_users, 8));
+    assert_int_equal(settings.policy_file.policy->warning_count, 0);
+    vps_settings_wipe(&settings);
+    setenv("ALLOWED_USERS", "7,777", 1);
+    load(&settings);
+    assert_false(user_list_has(&settings.allowed_users, 777));
+    assert_string_equal(settings.policy_file.policy->warnings[0],
+                        "ALLOWED_USERS has 777, whom POLICY_FILE does not: with a policy only its "
+                        "users are let in");
+    unsetenv("ALLOWED_USERS");
     renew_policy(&settings, "nothing has changed");
     write_policy(path, "users: {bob: {telegram: 9}}\n");
     renew_policy(&settings,

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/credentials.h"
 #include "gateway/health.h"
 #include "gateway/settings.h"
 #include "gateway/setup/login_check.h"
@@ -30,12 +31,14 @@ struct finding {
 };
 
 /* The handshake of a login, without logging in: a gateway-agent that runs is not disturbed. */
-static struct finding check_login(const struct gateway_settings *settings, int family)
+static struct finding check_login(const struct gateway_settings *settings,
+                                  const struct credentials *credentials, int family)
 {
+    bool paired = credentials->source != CREDENTIALS_NONE;
     struct login_check_request request = {.vps_host = settings->vps_host,
                                           .control_port = settings->control_port,
-                                          .gateway_name = settings->gateway_name,
-                                          .key = settings->tunnel_key,
+                                          .gateway_name = credentials->name,
+                                          .key = paired ? credentials->key : NULL,
                                           .family = family};
     struct finding finding;
     finding.err = login_check(&request, &finding.result, &finding.why);
@@ -77,7 +80,8 @@ static const char *taken_by(const struct finding *finding, const struct agent *a
 }
 
 static void say_finding(struct checkup *checkup, const struct gateway_settings *settings,
-                        const struct finding *finding, const struct agent *agent)
+                        const struct credentials *credentials, const struct finding *finding,
+                        const struct agent *agent)
 {
     char address[ADDR_TEXT_MAX];
     int err = finding->err;
@@ -95,8 +99,17 @@ static void say_finding(struct checkup *checkup, const struct gateway_settings *
     }
     checkup_say(checkup, CHECKUP_OK, "VPS", "%s answers at %s", finding->result.program,
                 addr_text(&finding->result.vps, address));
-    checkup_say(checkup, CHECKUP_OK, "key", "both sides have the same one; gateway %s is %s",
-                settings->gateway_name, taken_by(finding, agent));
+    if (credentials->source != CREDENTIALS_NONE) {
+        checkup_say(checkup, CHECKUP_OK, "key", "both sides have the same one; gateway %s is %s",
+                    credentials->name, taken_by(finding, agent));
+    } else if (finding->result.unpaired[0]) {
+        checkup_say(checkup, CHECKUP_BAD, "key", "none yet, and %s", finding->result.unpaired);
+    } else {
+        checkup_say(checkup, CHECKUP_SKIPPED, "key",
+                    "none yet: gateway %s asks to be paired, and says a code to compare with the "
+                    "one in the chat",
+                    credentials->name);
+    }
 }
 
 /* Of the family that does not work, beside one that does. */
@@ -129,18 +142,19 @@ static bool has_family(const struct addr *addrs, unsigned count, int family)
 
 /* A name with addresses of both families may work over one of them alone. */
 static void check_vps(struct checkup *checkup, const struct gateway_settings *settings,
-                      const struct agent *agent, const struct addr *addrs, unsigned count)
+                      const struct credentials *credentials, const struct agent *agent,
+                      const struct addr *addrs, unsigned count)
 {
     struct finding first;
     if (!has_family(addrs, count, AF_INET) || !has_family(addrs, count, AF_INET6)) {
-        first = check_login(settings, AF_UNSPEC);
-        say_finding(checkup, settings, &first, agent);
+        first = check_login(settings, credentials, AF_UNSPEC);
+        say_finding(checkup, settings, credentials, &first, agent);
         return;
     }
-    first = check_login(settings, AF_INET);
-    struct finding second = check_login(settings, AF_INET6);
+    first = check_login(settings, credentials, AF_INET);
+    struct finding second = check_login(settings, credentials, AF_INET6);
     bool v4_says = first.err == 0 || second.err < 0;
-    say_finding(checkup, settings, v4_says ? &first : &second, agent);
+    say_finding(checkup, settings, credentials, v4_says ? &first : &second, agent);
     if (first.err == 0 || second.err == 0) {
         say_other(checkup, v4_says ? AF_INET6 : AF_INET, v4_says ? &second : &first);
     }
@@ -203,6 +217,7 @@ static void check_targets(struct checkup *checkup, const struct targets *targets
 int doctor_run(const char *env_file)
 {
     struct gateway_settings settings;
+    struct credentials credentials;
     struct checkup checkup = {0};
     struct agent agent;
     struct addr addrs[RESOLVE_MAX];
@@ -210,6 +225,11 @@ int doctor_run(const char *env_file)
     env_file = gateway_settings_env_file(env_file);
     if (gateway_settings_load(env_file, &settings, &why) < 0) {
         checkup_say(&checkup, CHECKUP_BAD, "settings", "%s", why.text);
+        return EXIT_USAGE;
+    }
+    if (credentials_load(&settings, &credentials, &why) < 0) {
+        checkup_say(&checkup, CHECKUP_BAD, "key", "%s", why.text);
+        gateway_settings_done(&settings);
         return EXIT_USAGE;
     }
     checkup_settings(&checkup, &GATEWAY_VOCABULARY, env_file);
@@ -226,9 +246,10 @@ int doctor_run(const char *env_file)
     agent.err = health_ask(&settings, env_file, agent.answer, &agent.why);
     unsigned count = checkup_name(&checkup, "VPS_HOST", settings.vps_host, addrs);
     if (count > 0) {
-        check_vps(&checkup, &settings, &agent, addrs, count);
+        check_vps(&checkup, &settings, &credentials, &agent, addrs, count);
     }
     say_agent(&checkup, env_file, &agent);
+    credentials_wipe(&credentials);
     gateway_settings_done(&settings);
     return checkup.bad ? EXIT_FAILURE : EXIT_SUCCESS;
 }

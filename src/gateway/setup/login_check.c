@@ -18,6 +18,7 @@
 #include "base/dial.h"
 #include "base/host.h"
 #include "base/resolve.h"
+#include "base/text.h"
 #include "control/channel.h"
 
 enum { RESOLVE_MS = 10000, DIAL_MS = 8000 };
@@ -63,11 +64,18 @@ static int say_unreachable(const struct login_check *check, int err)
  */
 static int say_auth(const struct login_check *check)
 {
+    if (!check->request->key) {
+        return why_set(check->why, -EACCES,
+                       "%s does not pair gateways: it may be too old for that, or too many ask "
+                       "there. Update vps-agent, or make a join string there with vps-agent "
+                       "--invite %s",
+                       check->where, check->request->gateway_name);
+    }
     return why_set(check->why, -EACCES,
                    "%s does not accept the key, or does not know the gateway \"%s\": if the key is "
                    "new, have vps-agent read it (sudo pamctl reload there); otherwise make a new "
-                   "join string there with vps-agent "
-                   "--invite %s",
+                   "join string there with pamctl gateway add or rotate, or with vps-agent "
+                   "--invite %s if its key is in TUNNEL_KEY",
                    check->where, check->request->gateway_name, check->request->gateway_name);
 }
 
@@ -91,11 +99,15 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
     enum goodbye_reason goodbye = channel_peer_goodbye(check->channel);
     snprintf(check->result.program, sizeof check->result.program, "%s", program);
     check->result.taken = goodbye == GOODBYE_REPLACED;
+    if (goodbye == GOODBYE_UNPAIRED) {
+        struct text text = text_over(check->result.unpaired, sizeof check->result.unpaired);
+        text_add(&text, "%s", why->text);
+    }
     /*
      * A vps-agent that does not know the question hangs up without a word, but after its HELLO: the
      * handshake, and with it the key, was right.
      */
-    if (goodbye == GOODBYE_LOOK || goodbye == GOODBYE_REPLACED ||
+    if (goodbye == GOODBYE_LOOK || goodbye == GOODBYE_REPLACED || goodbye == GOODBYE_UNPAIRED ||
         (end == CHANNEL_END_PEER && program[0])) {
         finish(check, 0);
     } else if (end == CHANNEL_END_AUTH) {
@@ -127,6 +139,7 @@ static void on_dialled(void *arg, int fd, const struct addr *addr)
                                       .keepalive_secs = 30,
                                       .program = "gateway-agent " PAMTUNNEL_VERSION,
                                       .look = true,
+                                      .pair = !check->request->key,
                                       .events = &EVENTS,
                                       .arg = check};
     check->dial = NULL;
@@ -186,7 +199,8 @@ static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned c
 static int start(struct login_check *check)
 {
     const struct login_check_request *request = check->request;
-    int err = tls_config_client(request->gateway_name, request->key, &check->tls);
+    int err = tls_config_client(request->key ? request->gateway_name : TLS_STRANGER,
+                                request->key ? request->key : TLS_STRANGER_KEY, &check->tls);
     if (err < 0) {
         return err;
     }

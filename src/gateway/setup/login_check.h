@@ -1,6 +1,7 @@
 /*
  * login_check: one try to reach the VPS with a key, without logging in: what --join and
- * --doctor check before a gateway-agent runs, and beside one that does.
+ * --doctor check before a gateway-agent runs, and beside one that does. Without a key it asks
+ * whether the VPS would pair a gateway.
  */
 #ifndef PAMTUNNEL_GATEWAY_SETUP_LOGIN_CHECK_H
 #define PAMTUNNEL_GATEWAY_SETUP_LOGIN_CHECK_H
@@ -15,7 +16,7 @@ struct login_check_request {
     const char *vps_host;
     uint16_t control_port;
     const char *gateway_name;
-    const uint8_t *key; /* CRYPTO_KEY_SIZE bytes */
+    const uint8_t *key; /* CRYPTO_KEY_SIZE bytes; NULL: there is none yet */
     int family;         /* AF_INET or AF_INET6 alone; AF_UNSPEC: whichever answers first */
 };
 
@@ -23,6 +24,8 @@ struct login_check_result {
     struct addr vps;  /* the address that answered */
     char program[64]; /* "vps-agent 0.1.0" */
     bool taken;       /* a gateway of this name is online */
+    /* Without a key: why the VPS pairs nobody now, and what to do; "": it does. */
+    char unpaired[200 + 1];
 };
 
 /*

@@ -13,7 +13,9 @@
 #include "base/why.h"
 #include "vps/audit/audit.h"
 #include "vps/chat/bot.h"
+#include "vps/factor/factors.h"
 #include "vps/gateways/gateways.h"
+#include "vps/people/people.h"
 #include "vps/session/sessions.h"
 #include "vps/settings/settings.h"
 
@@ -25,6 +27,8 @@ struct admin_options {
     const struct vps_settings *settings;
     struct sessions *sessions;
     struct audit *audit; /* may be NULL */
+    const struct people *people;
+    struct factors *factors;
     struct gateways *gateways;
     struct bot *bot; /* NULL with --local */
     /* Reads the settings again, see reload_run(). */

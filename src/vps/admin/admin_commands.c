@@ -16,7 +16,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "vps/admin/admin_applicants.h"
 #include "vps/admin/admin_audit.h"
+#include "vps/admin/admin_factors.h"
+#include "vps/admin/admin_gateways.h"
 #include "vps/admin/admin_reply.h"
 #include "vps/grant/rdpfile.h"
 #include "vps/session/sessions_run.h"
@@ -116,6 +119,7 @@ static json_t *do_status(struct admin_call *call, const json_t *request)
     json_object_set_new(
         reply, "keys",
         json_integer((json_int_t)keyring_count(gateways_keyring(options->gateways))));
+    json_object_set_new(reply, "locked", reply_lock(options->sessions));
     reply_add_telegram(reply, options->bot);
     return reply;
 }
@@ -151,6 +155,29 @@ static json_t *do_drain(struct admin_call *call, const json_t *request)
     }
     sessions_drain(sessions, on);
     return reply_drain(sessions);
+}
+
+static json_t *reply_locked(const struct sessions *sessions, bool changed, unsigned ended)
+{
+    return json_pack("{s:b, s:o, s:b, s:i}", "ok", 1, "locked", reply_lock(sessions), "changed",
+                     changed, "ended", (int)ended);
+}
+
+static json_t *do_panic(struct admin_call *call, const json_t *request)
+{
+    const struct owner by = {OWNER_LOCAL, call->uid};
+    unsigned ended = 0;
+    (void)request;
+    bool changed = sessions_lock(call->options->sessions, &by, &ended);
+    return reply_locked(call->options->sessions, changed, changed ? ended : 0);
+}
+
+static json_t *do_unlock(struct admin_call *call, const json_t *request)
+{
+    const struct owner by = {OWNER_LOCAL, call->uid};
+    (void)request;
+    bool changed = sessions_unlock(call->options->sessions, &by);
+    return reply_locked(call->options->sessions, changed, 0);
 }
 
 static json_t *do_sessions(struct admin_call *call, const json_t *request)
@@ -346,9 +373,31 @@ static const struct {
     const char *name;
     json_t *(*run)(struct admin_call *call, const json_t *request);
 } COMMANDS[] = {
-    {"status", do_status}, {"sessions", do_sessions}, {"close", do_close},    {"admit", do_admit},
-    {"block", do_block},   {"drain", do_drain},       {"known", do_known},    {"forget", do_forget},
-    {"keys", do_keys},     {"reload", do_reload},     {"audit", admin_audit},
+    {"status", do_status},
+    {"sessions", do_sessions},
+    {"close", do_close},
+    {"admit", do_admit},
+    {"block", do_block},
+    {"drain", do_drain},
+    {"known", do_known},
+    {"forget", do_forget},
+    {"gateway pair", admin_gateway_pair},
+    {"gateway pending", admin_gateway_pending},
+    {"gateway accept", admin_gateway_accept},
+    {"gateway deny", admin_gateway_deny},
+    {"gateway list", admin_gateway_list},
+    {"gateway add", admin_gateway_add},
+    {"gateway rotate", admin_gateway_rotate},
+    {"gateway remove", admin_gateway_remove},
+    {"totp", admin_totp},
+    {"totp list", admin_totp_list},
+    {"totp remove", admin_totp_remove},
+    {"totp unlock", admin_totp_unlock},
+    {"keys", do_keys},
+    {"reload", do_reload},
+    {"panic", do_panic},
+    {"unlock", do_unlock},
+    {"audit", admin_audit},
 };
 
 struct later *admin_later(struct admin_call *call, void (*gone)(void *arg), void *arg)

@@ -35,6 +35,16 @@ json_t *reply_drain(const struct sessions *sessions)
                      "sessions", (int)sessions_count(sessions));
 }
 
+json_t *reply_lock(const struct sessions *sessions)
+{
+    struct lockdown_view view;
+    char by[OWNER_TEXT_MAX];
+    return lockdown_view(sessions_lockdown(sessions), &view)
+               ? json_pack("{s:s, s:I}", "by", owner_text(&view.by, by), "since",
+                           (json_int_t)view.since_unix)
+               : json_null();
+}
+
 static json_t *reply_parked(const struct parked_view *parked)
 {
     char host[ADDR_HOST_MAX];
@@ -46,19 +56,17 @@ static json_t *reply_parked(const struct parked_view *parked)
 
 json_t *reply_keys(const struct keyring *keyring)
 {
-    static const char *const ORIGINS[] = {
-        [KEY_OF_SETTINGS] = "settings", [KEY_ADDED] = "added", [KEY_PAIRED] = "paired"};
     struct keyring_view key;
     json_t *keys = json_array();
     for (unsigned i = 0; keyring_view(keyring, i, &key); i++) {
         char id[KEYRING_ID_MAX];
         json_array_append_new(
-            keys,
-            json_pack("{s:s, s:s, s:s, s:I, s:b, s:b, s:I, s:I, s:I, s:b, s:b}", "gateway",
-                      key.gateway, "id", keyring_id(key.key, id), "origin", ORIGINS[key.origin],
-                      "until", (json_int_t)key.until, "used", key.used, "expired", key.expired,
-                      "since", (json_int_t)key.since, "joined", (json_int_t)key.joined, "seen",
-                      (json_int_t)key.seen, "replaces", key.replaces, "idle", key.idle));
+            keys, json_pack("{s:s, s:s, s:s, s:I, s:b, s:b, s:I, s:I, s:I, s:b, s:b}", "gateway",
+                            key.gateway, "id", keyring_id(key.key, id), "origin",
+                            key_origin_name(key.origin), "until", (json_int_t)key.until, "used",
+                            key.used, "expired", key.expired, "since", (json_int_t)key.since,
+                            "joined", (json_int_t)key.joined, "seen", (json_int_t)key.seen,
+                            "replaces", key.replaces, "idle", key.idle));
     }
     return json_pack("{s:b, s:o}", "ok", 1, "keys", keys);
 }

@@ -17,6 +17,8 @@ json_t *reply_errno(int err, const char *sentence);
 json_t *reply_ok(void);
 /* Whether new sessions are opened, and how many are left. */
 json_t *reply_drain(const struct sessions *sessions);
+/* By whom the server is locked, and since when; null: it is not. */
+json_t *reply_lock(const struct sessions *sessions);
 json_t *reply_session(const struct session *session);
 /* What its user gets, by its kind: the line to paste, or the file and its name. */
 json_t *reply_opened(const struct session *session);

@@ -1,6 +1,6 @@
 /*
- * audit_question: what somebody wants to know of the audit: a page of its records, by who, where, what
- * and when. Whoever wants more asks again, behind the last record of this page.
+ * audit_question: what somebody wants to know of the audit: a page of its records, by who, where,
+ * what and when. Whoever wants more asks again, behind the last record of this page.
  */
 #ifndef PAMTUNNEL_VPS_AUDIT_AUDIT_QUESTION_H
 #define PAMTUNNEL_VPS_AUDIT_AUDIT_QUESTION_H

@@ -19,12 +19,15 @@
 #include "base/cooldown.h"
 #include "base/sieve.h"
 #include "base/timer.h"
+#include "vps/chat/approvals.h"
 #include "vps/chat/button.h"
 #include "vps/chat/cards.h"
 #include "vps/chat/command.h"
 #include "vps/chat/conversation.h"
 #include "vps/chat/expired.h"
+#include "vps/chat/gateway_news.h"
 #include "vps/chat/opening.h"
+#include "vps/chat/panic.h"
 #include "vps/chat/readers.h"
 #include "vps/chat/reception.h"
 #include "vps/chat/session_list.h"
@@ -46,6 +49,8 @@ struct bot {
     struct cards cards;
     struct readers readers;
     struct expired *expired;
+    struct gateway_news *gateway_news;
+    struct approvals *approvals;
     char name[BOT_NAME_MAX + 1];
     struct cooldown strangers, only_text; /* who was told so, by person */
     struct sieve *ignored;                /* log lines, by the person ignored or refused */
@@ -281,11 +286,14 @@ static void on_idle(void *arg)
 static void on_session(void *arg, const struct session_event *event)
 {
     struct bot *bot = arg;
+    gateway_news_hear(bot->gateway_news, event);
     if (event->session) {
         cards_update(&bot->cards, event->session);
     }
     if (event->kind == SESSION_CHANGED && event->to == SESSION_ENDED) {
         session_lists_update(bot->conversation.lists);
+    } else if (event->kind == SESSION_SERVER_LOCKED || event->kind == SESSION_SERVER_UNLOCKED) {
+        panic_tell(&bot->conversation, event);
     }
 }
 
@@ -310,6 +318,7 @@ static int make_parts(struct bot *bot)
                                               .settings = options->settings,
                                               .people = options->people,
                                               .sessions = options->sessions,
+                                              .holds = options->holds,
                                               .transport = options->transport,
                                               .cards = &bot->cards,
                                               .readers = &bot->readers,
@@ -320,9 +329,11 @@ static int make_parts(struct bot *bot)
     bot->expired = expired_new(options->loop, options->log, options->transport);
     bot->conversation.sieve = bot->ignored;
     bot->conversation.opening = opening_new(&bot->conversation);
+    bot->approvals = approvals_new(&bot->conversation);
     bot->conversation.lists = session_lists_new(&bot->conversation);
+    bot->gateway_news = gateway_news_new(&bot->conversation);
     return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
-                   bot->conversation.lists
+                   bot->approvals && bot->conversation.lists && bot->gateway_news
                ? 0
                : -ENOMEM;
 }
@@ -387,10 +398,12 @@ void bot_free(struct bot *bot)
         return;
     }
     sessions_unwatch(bot->options.sessions, bot);
+    approvals_free(bot->approvals);
     cards_free(&bot->cards);
     timer_free(bot->stop_timer);
     sieve_free(bot->ignored);
     expired_free(bot->expired);
+    gateway_news_free(bot->gateway_news);
     opening_free(bot->conversation.opening);
     session_lists_free(bot->conversation.lists);
     free(bot);

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "vps/consent/holds.h"
 #include "vps/session/sessions.h"
 #include "vps/settings/settings.h"
 #include "vps/transport/transport.h"
@@ -24,6 +25,7 @@ struct bot_options {
     const struct vps_settings *settings;
     const struct people *people;
     struct sessions *sessions;
+    struct holds *holds;
     struct transport *transport; /* not started yet */
     /*
      * The transport will never let us in: called once, from the loop, with what is wrong. The agent

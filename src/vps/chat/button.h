@@ -23,7 +23,13 @@ enum button_verb {
 struct button_row {
     const char *word;
     const char *label; /* plain; "" if it is the command that it runs */
-    enum { BUTTON_TAKES_SESSION, BUTTON_TAKES_CLIENT, BUTTON_TAKES_COMMAND } takes;
+    enum {
+        BUTTON_TAKES_SESSION,
+        BUTTON_TAKES_CLIENT,
+        BUTTON_TAKES_HOLD,
+        BUTTON_TAKES_COMMAND,
+        BUTTON_TAKES_NOTHING,
+    } takes;
     enum who who;
     enum answer over;
     button_fn *run;
@@ -34,13 +40,14 @@ struct button_press {
     enum button_verb verb;
     char id[SESSION_ID_SIZE + 1];
     struct session *session; /* whose ID that is, for the handler: it has not ended */
+    struct hold *hold;       /* the same of a request on hold */
     unsigned number;         /* of the parked client; 0 for the others */
     const char *command;     /* "/ssh HOST", a part of what was parsed; else NULL */
 };
 
 enum { BUTTON_DATA_SIZE = BUTTON_DATA_MAX + 1 };
 
-/* dst: BUTTON_DATA_SIZE. number counts only where a client is taken. Returns dst. */
+/* dst: BUTTON_DATA_SIZE. id and number count only where they are taken. Returns dst. */
 char *button_format(enum button_verb verb, const char *id, unsigned number, char *dst);
 /* The same of BUTTON_RUN. -EMSGSIZE if the command is too long for a button. */
 int button_format_command(const char *command, char *dst);

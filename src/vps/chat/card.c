@@ -151,11 +151,13 @@ static void post_with_buttons(struct card *card, const struct session_view *view
 }
 
 /* The live message. After a crash it says that the session is over. */
-static struct post *new_live_post(const struct card *card, const struct session_view *view)
+static struct post *live_post(const struct card *card, const struct session_view *view)
 {
     char buffer[TEXTS_SIZE];
     struct text html = text_over(buffer, sizeof buffer);
-    struct post *post = transport_post(card->options.transport, card->options.person);
+    struct post *post = card->options.post
+                            ? card->options.post
+                            : transport_post(card->options.transport, card->options.person);
     texts_restarted(&html, view);
     transport_keep(card->options.transport, post, buffer);
     return post;
@@ -171,7 +173,7 @@ static void card_show(struct card *card, const struct session_view *view)
         add_more(card, view, &html);
     }
     if (!card->post) {
-        card->post = new_live_post(card, view);
+        card->post = live_post(card, view);
     }
     post_with_buttons(card, view, buffer, command);
     card->shown_connections = view->connections;
@@ -322,6 +324,11 @@ struct card *card_new(const struct card_options *options, struct session *sessio
     }
     questions_init(&card->questions, options->transport, options->person, session,
                    options->settings->admit == ADMIT_ASK);
+    if (options->post) { /* what it said is over */
+        struct session_view view;
+        session_view(session, &view);
+        card_show(card, &view);
+    }
     timer_set(card->timer, OPENING_AFTER_MS);
     return card;
 }

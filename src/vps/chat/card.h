@@ -23,6 +23,7 @@ struct card_options {
     struct transport *transport;
     const struct vps_settings *settings; /* outlive the card */
     int64_t person;
+    struct post *post; /* a message that the card goes on with, and owns then; NULL: a new one */
 };
 
 /* For a session that was just opened. NULL when out of memory. */

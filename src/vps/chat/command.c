@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+static const char WHY[] = "why:"; /* what it is for follows */
+
 const struct command_row COMMANDS[COMMAND_COUNT] = {
 #define KIND(NAME, number, word, greeting, gives, port, what, typed, does, ...) \
     {.name = #word,                                                             \
@@ -68,15 +70,27 @@ static const struct command_row *find(const char *name, size_t len)
     return NULL;
 }
 
-/* The end of the text, without the white space at it. */
-static const char *skip_all(const char *text)
+/* How much of so many bytes is left without the white space at their end. */
+static size_t trimmed(const char *text, size_t len)
 {
-    const char *end = text;
-    while (*text) {
-        end = skip_word(text);
-        text = skip_space(end);
+    const char *end = text, *at = text;
+    while (at < text + len) {
+        end = skip_word(at);
+        at = skip_space(end);
     }
-    return end;
+    return (size_t)(end - text);
+}
+
+/* The "why:" behind the target, or the end of the text. No machine is called that. */
+static const char *find_why(const char *text)
+{
+    for (const char *at = skip_word(text); *at; at = skip_word(at)) {
+        at = skip_space(at);
+        if (strncasecmp(at, WHY, strlen(WHY)) == 0) {
+            return at;
+        }
+    }
+    return text + strlen(text);
 }
 
 /* Blanks may be in a user name, and nowhere else. */
@@ -89,8 +103,8 @@ static bool has_blank(const char *text)
 /* The one argument of a command that opens something. */
 static enum command_result parse_target(const char *text, struct command *command, struct why *why)
 {
-    const char *start = skip_space(text);
-    size_t len = (size_t)(skip_all(start) - start);
+    const char *start = skip_space(text), *reason = find_why(start);
+    size_t len = trimmed(start, (size_t)(reason - start));
     char argument[2 * TARGET_ARGUMENT_MAX];
     if (len == 0) {
         why_set(why, 0, "Which machine?");
@@ -108,6 +122,7 @@ static enum command_result parse_target(const char *text, struct command *comman
                 "colon, as in HOST:2222.");
         return COMMAND_BAD;
     }
+    command->reason = *reason ? skip_space(reason + strlen(WHY)) : reason;
     int err = target_parse(argument, kind_row(command->row->kind)->port, &command->target, why);
     return err < 0 ? COMMAND_BAD : COMMAND_OK;
 }
@@ -125,8 +140,8 @@ enum command_result command_parse(const char *text, const char *bot_name,
     if (at && !same(at + 1, (size_t)(end - at - 1), bot_name)) {
         return COMMAND_ELSEWHERE;
     }
-    struct command command = {.row = find(name, (size_t)((at ? at : end) - name)),
-                              .rest = skip_space(end)};
+    struct command command = {
+        .row = find(name, (size_t)((at ? at : end) - name)), .rest = skip_space(end), .reason = ""};
     if (!command.row) {
         return COMMAND_UNKNOWN;
     }

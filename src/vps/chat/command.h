@@ -45,6 +45,7 @@ extern const struct command_row COMMANDS[COMMAND_COUNT];
 struct command {
     const struct command_row *row;
     struct target target; /* of a row that opens */
+    const char *reason;   /* what follows "why:" behind that, a part of the text; "": nothing */
     const char *rest;     /* what follows the name, without blanks before it; "" if nothing does */
 };
 

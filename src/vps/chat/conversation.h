@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "base/log.h"
+#include "vps/consent/holds.h"
 #include "vps/people/people.h"
 #include "vps/session/sessions.h"
 #include "vps/settings/settings.h"
@@ -25,6 +26,7 @@ struct conversation {
     const struct vps_settings *settings;
     const struct people *people;
     struct sessions *sessions;
+    struct holds *holds;
     struct transport *transport;
     struct opening *opening; /* opens sessions */
     struct cards *cards;     /* their messages */

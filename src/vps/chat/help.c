@@ -34,5 +34,9 @@ void help_run(struct conversation *conversation, const struct incoming *incoming
     char buffer[TEXTS_SIZE];
     struct text html = text_over(buffer, sizeof buffer);
     add_help(&html, conversation, incoming->person);
+    if (people_policy(conversation->people)) { /* that may ask for somebody's approval */
+        text_add(&html, "\n\nSay what it is for, if others have to approve it: "
+                        "<code>/rdp HOME-PC why: printer</code>");
+    }
     transport_say(conversation->transport, incoming->person, buffer);
 }

@@ -1,6 +1,7 @@
 /*
- * A command opens a session at once, or waits for its gateway, or is refused; which of the three is
- * decided in one place (try), for commands, for suggestions and for those that waited.
+ * A command opens a session at once, or waits for its gateway or for others (approvals.c), or is
+ * refused; which of these is decided in one place (try), for commands, for suggestions and for
+ * those that waited.
  */
 #include "vps/chat/opening.h"
 
@@ -23,16 +24,19 @@ struct opening {
     struct cooldown pressed; /* suggestions that were taken, by their messages */
 };
 
-static void add_card(struct conversation *conversation, struct session *session, int64_t person)
+void opening_show(struct conversation *conversation, struct session *session, int64_t person,
+                  struct post *post)
 {
     const struct card_options options = {.loop = conversation->loop,
                                          .transport = conversation->transport,
                                          .settings = conversation->settings,
-                                         .person = person};
+                                         .person = person,
+                                         .post = post};
     if (cards_add(conversation->cards, &options, session) < 0) {
         /* Nobody could see, admit or close it. */
         log_error(conversation->log, "%s: out of memory for a session's message",
                   transport_name(conversation->transport));
+        transport_release(conversation->transport, post);
         session_close(session);
     }
 }
@@ -44,17 +48,21 @@ static void add_card(struct conversation *conversation, struct session *session,
 static bool try(struct conversation *conversation, int64_t person, const char *text,
                 const struct command *command, bool again, bool may_wait)
 {
-    const struct session_request request = {
+    struct session_request request = {
         .owner = transport_owner(conversation->transport, person),
         .kind = command->row->kind,
         .target = command->target,
         .again = again,
     };
     struct session *session;
+    struct hold *hold;
     struct why why = {""};
-    int err = sessions_open(conversation->sessions, &request, &session, &why);
+    request_take_reason(&request, command->reason);
+    int err = holds_open(conversation->holds, &request, &session, &hold, &why);
     if (err == 0) {
-        add_card(conversation, session, person);
+        opening_show(conversation, session, person, NULL);
+    }
+    if (err == 0 || err == -EINPROGRESS) { /* approvals.c says what it waits for */
         return true;
     }
     /* No gateway, or not that one: it may log in again any moment, if one of us was restarted. */

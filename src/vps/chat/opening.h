@@ -12,6 +12,9 @@ struct opening;
 
 /* NULL when out of memory. conversation outlives it. */
 struct opening *opening_new(struct conversation *conversation);
+/* A session that is opening gets its message; post, which may be NULL: one that becomes it. */
+void opening_show(struct conversation *conversation, struct session *session, int64_t person,
+                  struct post *post);
 /* Tries what still waits for a gateway, for the last time. */
 void opening_end(struct opening *opening);
 /* Forgets what still waits. Accepts NULL. */

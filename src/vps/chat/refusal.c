@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "vps/chat/panic.h"
 #include "vps/chat/session_list.h"
 #include "vps/chat/suggest.h"
 #include "vps/chat/texts.h"
@@ -46,8 +47,10 @@ void refusal_say(const struct conversation *conversation, int64_t person, const 
                  int err, const struct why *why)
 {
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
-    texts_not_opened(&html, why);
+    struct text html = conversation_text(conversation, person, buffer, sizeof buffer);
+    if (!panic_add_lock(conversation, &html)) {
+        texts_not_opened(&html, why);
+    }
     if (err == -EDESTADDRREQ) { /* several gateways, and none was named */
         say_gateways(conversation, person, command, &html);
     } else if (err == -EACCES) { /* no rule of the policy allows it */

@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "vps/chat/command.h"
+#include "vps/chat/panic.h"
 #include "vps/chat/texts.h"
 #include "vps/gateways/gateways.h"
 #include "vps/transport/html.h"
@@ -43,6 +44,11 @@ static void add_troubles(struct report *report)
 {
     char words[256] = "";
     struct text trouble = text_over(words, sizeof words);
+    if (lockdown_view(sessions_lockdown(report->conversation->sessions), NULL)) {
+        begin_trouble(report);
+        panic_add_lock(report->conversation, report->html);
+        text_add(report->html, "\n");
+    }
     if (sessions_are_draining(report->conversation->sessions)) {
         begin_trouble(report);
         text_add(report->html, "The server is about to be restarted and opens no new sessions.\n");
@@ -118,7 +124,7 @@ void status_run(struct conversation *conversation, const struct incoming *incomi
 {
     (void)command;
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = conversation_text(conversation, incoming->person, buffer, sizeof buffer);
     struct report report = {
         .conversation = conversation,
         .gateways = sessions_all_gateways(conversation->sessions),

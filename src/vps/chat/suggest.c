@@ -150,9 +150,9 @@ void suggest_gateway(const char *typed, const char *bot_name, const char *gatewa
 void suggest_machine_named(const struct command *command, const char *bot_name, const char *machine,
                            struct suggestions *suggestions)
 {
-    const char *user = command->target.user;
-    add(suggestions, bot_name, NULL, "/%s %s%s%s", command->row->name, user, *user ? "@" : "",
-        machine);
+    const char *user = command->target.user, *reason = command->reason;
+    add(suggestions, bot_name, NULL, "/%s %s%s%s%s%s", command->row->name, user, *user ? "@" : "",
+        machine, *reason ? " why: " : "", reason);
 }
 
 /* ---- saying it --------------------------------------------------------------- */

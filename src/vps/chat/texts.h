@@ -36,6 +36,14 @@ void texts_not_opened(struct text *html, const struct why *why);
 /* To somebody who is no administrator. */
 void texts_administrators_only(struct text *html);
 
+/* --- locking the server --- */
+
+/* The question. count: sessions that are open. */
+void texts_panic(struct text *html, unsigned count);
+/* by: a name, HTML. reason: why that is not in the state file yet; NULL: it is. */
+void texts_locked(struct text *html, const char *by, unsigned ended, const char *reason);
+void texts_unlocked(struct text *html, const char *by, const char *reason);
+
 /* --- lists of sessions --- */
 
 /* Above and below the lines of a list. all: of everybody; others: how many have no line. */

@@ -99,3 +99,43 @@ void texts_status_sessions(struct text *html, unsigned count, unsigned connectio
                               : ", with %u connections: /sessions",
              connections);
 }
+
+/* ---- locking the server ------------------------------------------------------ */
+
+void texts_panic(struct text *html, unsigned count)
+{
+    text_add(html, "⚠️ <b>Lock the server?</b>\n");
+    if (count > 0) {
+        text_add(html,
+                 count == 1 ? "%u open session ends at once, whoever uses it. "
+                            : "All %u open sessions end at once, whoever uses them. ",
+                 count);
+    }
+    text_add(html, "Nothing can be opened, by nobody, until somebody on the server itself says "
+                   "<code>pamctl unlock</code>. It cannot be undone from here.");
+}
+
+void texts_locked(struct text *html, const char *by, unsigned ended, const char *reason)
+{
+    text_add(html, "🔒 The server was locked by %s. ", by);
+    text_add(html, ended == 1 ? "%u session was ended, " : "%u sessions were ended, ", ended);
+    text_add(html, "every public port is closed, and nothing can be opened until somebody on the "
+                   "server itself says <code>pamctl unlock</code>.");
+    if (reason) {
+        text_add(html,
+                 "\n⚠️ This could not be written to the disk yet: until that works, a restart "
+                 "unlocks the server. The reason: ");
+        html_add_sentence(html, reason);
+    }
+}
+
+void texts_unlocked(struct text *html, const char *by, const char *reason)
+{
+    text_add(html, "🔓 The server was unlocked by %s: sessions can be opened again.", by);
+    if (reason) {
+        text_add(html,
+                 "\n⚠️ This could not be written to the disk yet: until that works, a restart "
+                 "locks the server again. The reason: ");
+        html_add_sentence(html, reason);
+    }
+}

@@ -13,9 +13,8 @@
 
 struct hold {
     struct list home;
-    char id[HOLD_ID_SIZE + 1];
     enum hold_state state;
-    struct session_request request; /* resolved */
+    struct session_request request; /* resolved; it has the id */
     char said[HOST_MAX + 1];        /* the host as it was typed, */
     uint16_t said_port;             /* and its port */
     int64_t asked_unix;
@@ -75,7 +74,7 @@ void hold_view(const struct hold *hold, struct hold_view *ret_view)
     uint64_t now_ms = clock_ms();
     bool waits = !hold_state_is_end(hold->state) && hold->expires_ms > now_ms;
     *ret_view = (struct hold_view){
-        .id = hold->id,
+        .id = hold->request.id,
         .state = hold->state,
         .request = &hold->request,
         .said = hold->said,
@@ -122,9 +121,7 @@ void hold_recount(struct hold *hold, const struct people *people)
 
 void hold_renew(struct hold *hold, const struct session_request *resolved)
 {
-    const struct consents given = hold->request.given;
-    hold->request = *resolved;
-    hold->request.given = given;
+    hold->request = *resolved; /* made of hold_request(), so that it keeps what we have */
 }
 
 /* A name of the policy may stand for another machine by now: whoever opens it compares. */
@@ -149,7 +146,7 @@ void hold_move(struct hold *hold, enum hold_state to, const struct owner *by, co
         hold->has_by = true;
         text_add(&text, ", by %s", owner_text(by, person));
     }
-    log_info(log, "request %s: %s -> %s%s%s%s", hold->id, hold_state_name(hold->state),
+    log_info(log, "request %s: %s -> %s%s%s%s", hold->request.id, hold_state_name(hold->state),
              hold_state_name(to), who, reason ? ": " : "", reason ? reason : "");
     hold->state = to;
     struct text kept = text_over(hold->reason, sizeof hold->reason);
@@ -162,12 +159,16 @@ struct hold *hold_new(const struct session_request *said, const struct session_r
                       uint64_t expires_ms)
 {
     struct hold *hold = calloc(1, sizeof *hold);
-    if (!hold || crypto_random_name(hold->id, HOLD_ID_SIZE) < 0) {
-        free(hold);
+    if (!hold) {
         return NULL;
     }
     list_init(&hold->home);
     hold->request = *resolved;
+    hold->request.again = true; /* from now on */
+    if (crypto_random_name(hold->request.id, SESSION_ID_SIZE) < 0) {
+        free(hold);
+        return NULL;
+    }
     hold->state = HOLD_ASKING_FACTOR;
     strcpy(hold->said, said->target.host);
     hold->said_port = said->target.port;

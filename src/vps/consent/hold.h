@@ -30,11 +30,10 @@ enum hold_state {
     HOLD_REFUSED,   /* all agreed, and it could not be opened all the same */
 };
 
-enum { HOLD_ID_SIZE = 8 };
-
 /* What there is to see of it. Pointers live as long as it does. */
 struct hold_view {
-    const char *id; /* a name, as a session has one: it guards nothing by itself */
+    const char
+        *id; /* of the session, too, that it becomes: a name, which guards nothing by itself */
     enum hold_state state;
     const struct session_request *request; /* resolved: what is going to be opened */
     const char *said;                      /* the host as it was typed */

@@ -35,7 +35,7 @@ void hold_give_factor(struct hold *hold);
 int hold_approve(struct hold *hold, const struct owner *by, const struct people *people);
 /* Forgets the word of those who may not give it any more. */
 void hold_recount(struct hold *hold, const struct people *people);
-/* Other rules may ask for other consents, and allow other terms. */
+/* Other rules may ask for other consents, and allow other terms. resolved: of hold_request(). */
 void hold_renew(struct hold *hold, const struct session_request *resolved);
 /* What to ask for now: as it was typed, through the gateway that it had, with its consents. */
 struct session_request hold_request(const struct hold *hold);

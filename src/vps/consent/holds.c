@@ -8,8 +8,7 @@
  * Re-entrancy: everything happens on the loop's thread. Watchers call none of the verbs, so that
  * what is told needs no queue. finish() frees the request: nobody touches it after advance(),
  * and loops over all of them know the next one before they act on one. Opening a session tells the
- * sessions' watchers, this file's on_session() among them: it only acts on a gateway that came,
- * which no opening causes.
+ * sessions' watchers, this file's on_session() among them: it only acts on what no opening causes.
  */
 #include "vps/consent/holds.h"
 
@@ -23,6 +22,7 @@
 #include "base/timer.h"
 #include "vps/consent/approver.h"
 #include "vps/consent/hold_run.h"
+#include "vps/consent/holds_audit.h"
 #include "vps/consent/patience.h"
 
 enum { FATES_MAX = 64 };
@@ -37,7 +37,7 @@ struct holds {
     struct hold_watcher watchers[HOLD_WATCHERS_MAX];
     unsigned watcher_count;
     struct {
-        char id[HOLD_ID_SIZE + 1];
+        char id[SESSION_ID_SIZE + 1];
         enum hold_state state;
     } fates[FATES_MAX]; /* of the latest, in a ring */
     unsigned next_fate;
@@ -71,6 +71,7 @@ static void tell(struct holds *holds, struct hold *hold, struct hold_event event
     hold_view(hold, &view);
     event.hold = hold;
     event.view = &view;
+    holds_audit(holds->options.audit, holds->options.people, &event);
     for (unsigned i = 0; i < holds->watcher_count; i++) {
         holds->watchers[i].event(holds->watchers[i].arg, &event);
     }
@@ -224,7 +225,7 @@ void holds_settings_changed(struct holds *holds)
 {
     struct hold *hold = holds_next(holds, NULL), *next;
     for (; hold; hold = next) {
-        char id[HOLD_ID_SIZE + 1];
+        char id[SESSION_ID_SIZE + 1];
         struct hold_view view;
         next = holds_next(holds, hold);
         hold_view(hold, &view);
@@ -236,10 +237,22 @@ void holds_settings_changed(struct holds *holds)
     }
 }
 
-static void on_session(void *arg, const struct session_event *event)
+static void withdraw_all(struct holds *holds, const char *reason)
 {
-    struct holds *holds = arg;
-    struct hold *hold = event->kind == SESSION_GATEWAY_CAME ? holds_next(holds, NULL) : NULL, *next;
+    struct hold *hold;
+    while ((hold = holds_next(holds, NULL))) {
+        finish_for(holds, hold, HOLD_WITHDRAWN, reason);
+    }
+}
+
+void holds_end_all(struct holds *holds)
+{
+    withdraw_all(holds, "The server is being stopped. Please ask again in a moment.");
+}
+
+static void try_ready(struct holds *holds)
+{
+    struct hold *hold = holds_next(holds, NULL), *next;
     for (; hold; hold = next) {
         next = holds_next(holds, hold);
         if (hold_state(hold) == HOLD_READY) {
@@ -248,12 +261,13 @@ static void on_session(void *arg, const struct session_event *event)
     }
 }
 
-void holds_end_all(struct holds *holds)
+static void on_session(void *arg, const struct session_event *event)
 {
-    struct hold *hold;
-    while ((hold = holds_next(holds, NULL))) {
-        finish_for(holds, hold, HOLD_WITHDRAWN,
-                   "The server is being stopped. Please ask again in a moment.");
+    struct holds *holds = arg;
+    if (event->kind == SESSION_GATEWAY_CAME) {
+        try_ready(holds);
+    } else if (event->kind == SESSION_SERVER_LOCKED) {
+        withdraw_all(holds, "The server was locked by an administrator.");
     }
 }
 
@@ -395,6 +409,7 @@ static int ask_for(struct holds *holds, const struct session_request *request,
     int factor = check_factor(holds, &resolved, why);
     if (factor == 0 && resolved.needed.approvals == 0) {
         typed.given = resolved.given;
+        typed.again = true; /* that it was asked for is told already */
         typed.again = true;
         return sessions_open(holds->options.sessions, &typed, ret_session, why);
     }

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/why.h"
+#include "vps/audit/audit.h"
 #include "vps/consent/hold.h"
 #include "vps/people/people.h"
 #include "vps/session/sessions.h"
@@ -56,6 +57,7 @@ struct holds_options {
     const struct vps_settings *settings;
     const struct people *people;
     struct sessions *sessions;
+    struct audit *audit; /* or NULL */
 };
 
 /* 0 or -errno. */

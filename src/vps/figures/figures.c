@@ -19,7 +19,15 @@ struct running {
     uint64_t sessions[SESSION_ENDED][KIND_COUNT];
     uint64_t connections, parked;
     uint64_t bytes_to_target, bytes_to_client;
+    uint64_t strangers[STRANGER_REASONS];
 };
+
+static void add_strangers(struct running *running, const struct strangers *strangers)
+{
+    for (unsigned i = 0; i < STRANGER_REASONS; i++) {
+        running->strangers[i] += strangers->counts[i];
+    }
+}
 
 static struct running add_up(struct sessions *sessions)
 {
@@ -33,6 +41,7 @@ static struct running add_up(struct sessions *sessions)
         running.parked += view.parked_count;
         running.bytes_to_target += view.bytes_to_target;
         running.bytes_to_client += view.bytes_to_client;
+        add_strangers(&running, session_strangers(session));
     }
     return running;
 }
@@ -47,6 +56,17 @@ static void measure_states(const struct running *running, struct metrics *metric
                         session_state_name((enum session_state)state), "kind",
                         kind_name((enum kind)kind), NULL);
         }
+    }
+}
+
+static void measure_strangers(const struct session_tally *past, const struct running *running,
+                              struct metrics *metrics)
+{
+    metrics_family(metrics, METRICS_COUNTER, "pamtunnel_strangers",
+                   "Clients at sessions' ports that were not let in, by reason.");
+    for (unsigned i = 0; i < STRANGER_REASONS; i++) {
+        metrics_add(metrics, past->strangers[i] + running->strangers[i], "reason",
+                    stranger_word((enum stranger_reason)i), NULL);
     }
 }
 
@@ -69,6 +89,7 @@ static void measure_sessions(const struct figures *figures, struct metrics *metr
                    "Bytes that were carried, by direction.");
     metrics_add(metrics, past->bytes_to_target + running.bytes_to_target, "to", "target", NULL);
     metrics_add(metrics, past->bytes_to_client + running.bytes_to_client, "to", "client", NULL);
+    measure_strangers(past, &running, metrics);
     session_tally_measure(past, metrics);
 }
 
@@ -144,7 +165,13 @@ static void measure_store(struct store *store, struct metrics *metrics)
     metrics_one(metrics, METRICS_GAUGE, "pamtunnel_store_up",
                 "1 while the state file can be written.", view.trouble == 0);
     metrics_one(metrics, METRICS_GAUGE, "pamtunnel_store_waiting",
-                "Changes that are not in the state file yet.", view.waiting);
+                "Changes that are not in the state file yet.", view.changes);
+    metrics_one(metrics, METRICS_GAUGE, "pamtunnel_audit_waiting",
+                "Records that are not in the audit yet.", view.records);
+    metrics_family(metrics, METRICS_GAUGE, "pamtunnel_store_delay_seconds",
+                   "How long the oldest change or record has waited for the disk, or else how long "
+                   "the last one took.");
+    metrics_add_us(metrics, view.delay_us, NULL);
 }
 
 /* ---- who asks ------------------------------------------------------------- */

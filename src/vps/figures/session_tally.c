@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "vps/session/session.h"
+
 /* ---- counting ------------------------------------------------------------- */
 
 static void count_refusal(struct session_tally *tally, const char *word)
@@ -15,8 +17,13 @@ static void count_refusal(struct session_tally *tally, const char *word)
     }
 }
 
-static void count_end(struct session_tally *tally, const struct session_view *view)
+static void count_end(struct session_tally *tally, const struct session_event *event)
 {
+    const struct session_view *view = event->view;
+    const struct strangers *strangers = session_strangers(event->session);
+    for (unsigned i = 0; i < STRANGER_REASONS; i++) {
+        tally->strangers[i] += strangers->counts[i];
+    }
     tally->ended[view->end]++;
     tally->bytes_to_target += view->bytes_to_target;
     tally->bytes_to_client += view->bytes_to_client;
@@ -49,10 +56,12 @@ void session_tally_event(struct session_tally *tally, const struct session_event
         break;
     case SESSION_CHANGED:
         if (event->to == SESSION_ENDED) {
-            count_end(tally, event->view);
+            count_end(tally, event);
         }
         break;
     case SESSION_ASKED:
+    case SESSION_SERVER_LOCKED:
+    case SESSION_SERVER_UNLOCKED:
     case SESSION_UNPARKED:
     case SESSION_NOTED:
     case SESSION_KNOCKING:

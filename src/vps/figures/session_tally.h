@@ -4,6 +4,7 @@
 
 #include "base/metrics.h"
 #include "vps/session/news.h"
+#include "vps/session/strangers.h"
 
 enum { SESSION_TALLY_REFUSALS = 16 };
 
@@ -14,11 +15,13 @@ struct session_tally {
     uint64_t ended[SESSION_END_COUNT];
     uint64_t asked, by_person, by_itself, blocked; /* about clients */
     uint64_t gateways_came, gateways_went;
-    uint64_t bytes_to_target, bytes_to_client; /* of sessions that are over */
+    /* Of sessions that are over. */
+    uint64_t bytes_to_target, bytes_to_client;
+    uint64_t strangers[STRANGER_REASONS];
 };
 
 void session_tally_event(struct session_tally *tally, const struct session_event *event);
-/* Adds its families, but for the bytes, to which those of running sessions belong. */
+/* Adds its families, but for those to which running sessions belong. */
 void session_tally_measure(const struct session_tally *tally, struct metrics *metrics);
 
 #endif

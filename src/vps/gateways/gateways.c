@@ -193,6 +193,11 @@ int gateways_new(const struct gateways_options *options, struct gateways **ret_g
         goto fail;
     }
     attendance_begin(&gateways->attendance, gateways->keyring, clock_ms());
+    gateways->applicants = gateways_new_applicants(gateways);
+    if (!gateways->applicants) {
+        err = why_set(why, -ENOMEM, "out of memory");
+        goto fail;
+    }
     err = tls_config_server(gateways_key_of, gateways, &gateways->tls);
     if (err < 0) {
         why_set(why, err, "cannot set up TLS: %s", strerror(-err));
@@ -231,6 +236,7 @@ void gateways_free(struct gateways *gateways)
         gateways_remove(g);
     }
     tls_config_free(gateways->tls);
+    applicants_free(gateways->applicants);
     keyring_free(gateways->keyring);
     sieve_free(gateways->failures);
     sieve_free(gateways->attacks);
@@ -241,6 +247,11 @@ void gateways_free(struct gateways *gateways)
 uint64_t gateways_failures(const struct gateways *gateways)
 {
     return gateways->failure_count;
+}
+
+struct applicants *gateways_applicants(const struct gateways *gateways)
+{
+    return gateways->applicants;
 }
 
 const struct keyring *gateways_keyring(const struct gateways *gateways)

@@ -18,8 +18,11 @@
 #include "base/net.h"
 #include "base/why.h"
 #include "control/message.h"
+#include "vps/audit/audit.h"
+#include "vps/gateways/applicants.h"
 #include "vps/gateways/attendance.h"
 #include "vps/gateways/keyring.h"
+#include "vps/grant/owner.h"
 #include "vps/settings/settings.h"
 
 enum {
@@ -33,6 +36,9 @@ enum {
     GATEWAYS_FALSE_STARTS_PER_PARTY = 16,
     GATEWAYS_FALSE_STARTS_PER_NETWORK = 64,
     GATEWAYS_PER_SHARED_KEY = 16, /* online with a key that has no name */
+    /* Handshakes of those that have no key, at once and one more in each of these times. */
+    GATEWAYS_STRANGERS = 32,
+    GATEWAYS_STRANGERS_REFILL_MS = 50,
 };
 
 struct gateways;
@@ -55,6 +61,7 @@ struct gateways_options {
     const struct log *log;
     const struct vps_settings *settings;
     struct store *store; /* keys that were added, and which have been used; may be NULL */
+    struct audit *audit; /* may be NULL */
     struct gateways_events events;
 };
 
@@ -72,20 +79,18 @@ void gateways_free(struct gateways *gateways);
 /*
  * A gateway may log in from now on, with this key: as keyring_add(). With gateways_rotate() it may
  * log in with this one as well, and once it has, with this one only: as keyring_rotate(). It stays
- * online meanwhile.
+ * online meanwhile. `by` says so, for the records.
  */
 int gateways_add(struct gateways *gateways, const struct keyring_entry *entry,
-                 statement_done_fn done, void *arg, struct why *why);
+                 const struct owner *by, struct why *why);
 int gateways_rotate(struct gateways *gateways, const struct keyring_entry *entry,
-                    statement_done_fn done, void *arg, struct why *why);
+                    const struct owner *by, struct why *why);
 /*
  * Its key is gone, and it is offline at once; if no other key lets it in, it is removed. As
  * keyring_remove().
  */
-int gateways_expel(struct gateways *gateways, const char *name, statement_done_fn done, void *arg,
+int gateways_expel(struct gateways *gateways, const char *name, const struct owner *by,
                    struct why *why);
-/* Nobody is told any more of what this owner of a `done` has changed. */
-void gateways_detach(struct gateways *gateways, const void *arg);
 
 /*
  * The gateway for a target: by name, or the only one there is if name is empty.
@@ -116,6 +121,9 @@ const struct attendance *gateways_attendance(const struct gateways *gateways);
 
 /* Connections at the control port that ended without a login, and were no look. */
 uint64_t gateways_failures(const struct gateways *gateways);
+
+/* Those that have no key and ask to be paired. */
+struct applicants *gateways_applicants(const struct gateways *gateways);
 
 /* The keys with which they log in. */
 const struct keyring *gateways_keyring(const struct gateways *gateways);

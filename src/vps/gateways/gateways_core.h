@@ -4,6 +4,7 @@
  *     gateways         the list, and who is picked of it; their life
  *     gateways_login   what happens from a login to the end of its channel
  *     gateways_keys    keys come and go
+ *     gateways_applicants  those that have none yet
  *     gateways_port    the control port, and who has to make room at it
  */
 #ifndef PAMTUNNEL_VPS_GATEWAYS_GATEWAYS_CORE_H
@@ -11,12 +12,14 @@
 
 #include "base/addresses.h"
 #include "base/allowance.h"
+#include "base/bucket.h"
 #include "base/list.h"
 #include "base/listener.h"
 #include "base/sieve.h"
 #include "control/channel.h"
 #include "control/tls.h"
 #include "shared/gateway_name.h"
+#include "vps/gateways/applicants.h"
 #include "vps/gateways/attendance.h"
 #include "vps/gateways/gateways.h"
 
@@ -29,6 +32,7 @@ struct gateway {
     int64_t since_unix;
     uint64_t since_ms;
     bool open;
+    bool met;                    /* it has no key, and is the applicants' */
     char key_id[KEYRING_ID_MAX]; /* of the key with which it logged in */
     bool shares;                 /* it is the one without a name */
 };
@@ -36,6 +40,8 @@ struct gateway {
 struct gateways {
     struct gateways_options options;
     struct keyring *keyring;
+    struct applicants *applicants;
+    struct bucket strangers; /* handshakes of those without a key */
     struct tls_config *tls;
     struct listener *listener;
     struct addresses *addresses;           /* this machine's; NULL: the kernel does not tell */
@@ -61,6 +67,8 @@ extern const struct channel_events GATEWAY_CHANNEL_EVENTS;
 /* A tls_key_fn; arg is the gateways. */
 int gateways_key_of(void *arg, const char *identity, unsigned nth,
                     uint8_t ret_key[CRYPTO_KEY_SIZE]);
+/* And one about whose connection led to nothing, which is counted. */
+void gateways_say_failure(struct gateways *gateways, const struct addr *from, const char *text);
 /* A line about somebody who has shown no key. */
 void gateways_say_stranger(struct sieve *sieve, const char *cause, const struct addr *from,
                            const char *text);
@@ -69,12 +77,24 @@ void gateways_say_stranger(struct sieve *sieve, const char *cause, const struct 
 
 /* Which key they have shown, or will, may not be what it was: they have to begin anew. */
 void gateways_drop_unfinished(struct gateways *gateways);
+/* An applicant's, in the place of what it has here; who records that is the applicants. */
+int gateways_keep(struct gateways *gateways, const struct keyring_entry *entry, struct why *why);
+/* It is about to be offline: whoever keeps count of that hears of it, but for the events' owner. */
+void gateways_note_gone(const struct gateway *gateway, const char *why);
+
+/* ---- gateways_applicants ----------------------------------------------------- */
+
+/* NULL: out of memory. Open if no gateway has a key. */
+struct applicants *gateways_new_applicants(struct gateways *gateways);
 
 /* ---- gateways_port ----------------------------------------------------------- */
 
 /* 0, or -errno with what to do in why. */
 int gateways_open_port(struct gateways *gateways, struct why *why);
-/* Its channel is at an end: a login that was begun with a right key and not finished is counted. */
+/*
+ * Its channel is at an end: a login that was begun with a right key and not finished is counted,
+ * and so is each handshake of those that have no key.
+ */
 void gateways_count_false_start(struct gateways *gateways, const struct gateway *gateway);
 /* An address of this machine is gone; arg is the gateways. */
 void gateways_address_gone(void *arg, const struct addr *addr);

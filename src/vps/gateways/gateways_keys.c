@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "vps/gateways/gateways_core.h"
 
-/* Offline, and told why. lost() comes last: after it their owner may have changed things. */
+/* Offline, and told why. lost() comes last: its owner may have changed things. */
 static void shut_out(struct gateway *gateway, const char *text)
 {
     struct gateways *gateways = gateway->gateways;
@@ -16,16 +16,15 @@ static void shut_out(struct gateway *gateway, const char *text)
     strcpy(name, channel_peer_name(gateway->channel));
     log_warn(gateways->options.log, "gateway %s: offline: %s", name, text);
     channel_goodbye(gateway->channel, GOODBYE_SHUTDOWN, text);
+    gateways_note_gone(gateway, text);
     gateways_remove(gateway);
-    keyring_left(gateways->keyring, name);
-    attendance_left(&gateways->attendance, name, clock_ms());
     gateways->options.events.lost(gateways->options.events.arg, name);
 }
 
 void gateways_drop_unfinished(struct gateways *gateways)
 {
     list_each (struct gateway, g, &gateways->list, home) {
-        if (!g->open) {
+        if (!g->open && !g->met) {
             gateways_remove(g);
         }
     }
@@ -54,35 +53,56 @@ void gateways_settings_changed(struct gateways *gateways, const struct vps_setti
 
 /* ---- by somebody's word ----------------------------------------------------------- */
 
-int gateways_add(struct gateways *gateways, const struct keyring_entry *entry,
-                 statement_done_fn done, void *arg, struct why *why)
+static void record(struct gateways *gateways, enum audit_event what, const char *gateway,
+                   const struct owner *by)
 {
-    int err = keyring_add(gateways->keyring, entry, done, arg, why);
+    const struct audit_entry entry = {.what = what, .gateway = gateway, .by = by};
+    audit_record(gateways->options.audit, &entry, NULL, NULL);
+}
+
+int gateways_add(struct gateways *gateways, const struct keyring_entry *entry,
+                 const struct owner *by, struct why *why)
+{
+    int err = keyring_add(gateways->keyring, entry, why);
     if (err == 0) {
         gateways_drop_unfinished(gateways);
+        record(gateways, AUDIT_GATEWAY_ADDED, entry->gateway, by);
     }
     return err;
 }
 
 int gateways_rotate(struct gateways *gateways, const struct keyring_entry *entry,
-                    statement_done_fn done, void *arg, struct why *why)
+                    const struct owner *by, struct why *why)
 {
-    int err = keyring_rotate(gateways->keyring, entry, done, arg, why);
+    int err = keyring_rotate(gateways->keyring, entry, why);
+    if (err == 0) {
+        record(gateways, AUDIT_GATEWAY_ROTATED, entry->gateway, by);
+        keys_changed(gateways, "this gateway has another key now", "");
+    }
+    return err;
+}
+
+int gateways_keep(struct gateways *gateways, const struct keyring_entry *entry, struct why *why)
+{
+    bool has = keyring_has_own(gateways->keyring, entry->gateway);
+    int err = has ? keyring_rotate(gateways->keyring, entry, why)
+                  : keyring_add(gateways->keyring, entry, why);
     if (err == 0) {
         keys_changed(gateways, "this gateway has another key now", "");
     }
     return err;
 }
 
-int gateways_expel(struct gateways *gateways, const char *name, statement_done_fn done, void *arg,
+int gateways_expel(struct gateways *gateways, const char *name, const struct owner *by,
                    struct why *why)
 {
     char gone[GATEWAY_NAME_MAX + 1] = "";
-    int err = keyring_remove(gateways->keyring, name, done, arg, why);
+    int err = keyring_remove(gateways->keyring, name, why);
     if (err < 0) {
         return err;
     }
     memcpy(gone, name, strlen(name)); /* it may be of what goes away below */
+    record(gateways, AUDIT_GATEWAY_REMOVED, gone, by);
     /* First: the gateway is still there to be told that its tunnels are closed. */
     if (!keyring_has(gateways->keyring, gone)) {
         gateways->options.events.removed(gateways->options.events.arg, gone);
@@ -90,9 +110,4 @@ int gateways_expel(struct gateways *gateways, const char *name, statement_done_f
     keys_changed(gateways, "this gateway was removed on the VPS, and has another key there now",
                  "this gateway was removed on the VPS");
     return 0;
-}
-
-void gateways_detach(struct gateways *gateways, const void *arg)
-{
-    keyring_detach(gateways->keyring, arg);
 }

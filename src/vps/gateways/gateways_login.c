@@ -26,11 +26,26 @@ _Static_assert((int)GATEWAYS_MAX <= (int)SIEVE_CAUSES_MAX, "keys");
 
 /* ---- keys ----------------------------------------------------------------- */
 
+/* Each costs a key exchange, and anybody can ask for one: beyond that, none is taken. */
+static int key_of_strangers(struct gateways *gateways, unsigned nth,
+                            uint8_t ret_key[CRYPTO_KEY_SIZE])
+{
+    if (nth > 0 || !bucket_take(&gateways->strangers, GATEWAYS_STRANGERS,
+                                GATEWAYS_STRANGERS_REFILL_MS, clock_ms())) {
+        return -ENOENT;
+    }
+    memcpy(ret_key, TLS_STRANGER_KEY, CRYPTO_KEY_SIZE);
+    return 0;
+}
+
 /* tls_key_fn */
 int gateways_key_of(void *arg, const char *identity, unsigned nth, uint8_t ret_key[CRYPTO_KEY_SIZE])
 {
-    const struct gateways *gateways = arg;
+    struct gateways *gateways = arg;
     struct keyring_view view;
+    if (strcmp(identity, TLS_STRANGER) == 0) {
+        return key_of_strangers(gateways, nth, ret_key);
+    }
     int number = keyring_find(gateways->keyring, identity, nth);
     if (number < 0) {
         return number;
@@ -75,10 +90,11 @@ void gateways_say_stranger(struct sieve *sieve, const char *cause, const struct 
     sieve_log(sieve, cause, LOG_WARN, "control port: %s: %s", addr_host_text(from, host), text);
 }
 
-static void say_failure(struct gateways *gateways, const struct addr *from, const char *text)
+void gateways_say_failure(struct gateways *gateways, const struct addr *from, const char *text)
 {
     char network[NETWORK_TEXT_MAX], cause[NETWORK_TEXT_MAX + 32];
     snprintf(cause, sizeof cause, "control port: %s", origin_network_text(from, network));
+    gateways->failure_count++;
     gateways_say_stranger(gateways->failures, cause, from, text);
 }
 
@@ -187,6 +203,22 @@ static void note_key(struct gateway *gateway, int number)
     }
 }
 
+static void record(struct gateways *gateways, enum audit_event what, const char *name,
+                   const struct addr *from, const char *why)
+{
+    const struct audit_entry entry = {.what = what, .gateway = name, .address = from, .why = why};
+    audit_record(gateways->options.audit, &entry, NULL, NULL);
+}
+
+void gateways_note_gone(const struct gateway *gateway, const char *why)
+{
+    struct gateways *gateways = gateway->gateways;
+    const char *name = channel_peer_name(gateway->channel);
+    keyring_left(gateways->keyring, name);
+    attendance_left(&gateways->attendance, name, clock_ms());
+    record(gateways, AUDIT_GATEWAY_OFFLINE, name, &gateway->from, why);
+}
+
 static void on_opened(void *arg)
 {
     struct gateway *gateway = arg;
@@ -209,8 +241,27 @@ static void on_opened(void *arg)
     /* Only now, with the new one open: a sender always finds one of the two. */
     replace_older(gateway);
     attendance_came(&gateway->gateways->attendance, name, &gateway->from);
+    record(gateway->gateways, AUDIT_GATEWAY_ONLINE, name, &gateway->from, NULL);
     const struct gateways_events *events = &gateway->gateways->options.events;
     events->online(events->arg, channel_peer_name(gateway->channel));
+}
+
+/* Without a key it is told whether it would be heard. */
+static void look_for_stranger(const struct gateway *gateway, struct message_goodbye *ret_answer)
+{
+    struct text text = text_over(ret_answer->text, sizeof ret_answer->text);
+    struct why why = {""};
+    if (applicants_would_hear(gateway->gateways->applicants, &gateway->from, &why) < 0) {
+        ret_answer->reason = GOODBYE_UNPAIRED;
+        text_add(&text, "%s", why.text);
+    }
+}
+
+static void on_met(void *arg)
+{
+    struct gateway *gateway = arg;
+    gateway->met = true;
+    applicants_meet(gateway->gateways->applicants, gateway->channel, &gateway->from);
 }
 
 static void on_looked(void *arg, struct message_goodbye *ret_answer)
@@ -219,6 +270,10 @@ static void on_looked(void *arg, struct message_goodbye *ret_answer)
     struct gateways *gateways = gateway->gateways;
     const char *name = channel_peer_name(gateway->channel);
     char from[ADDR_TEXT_MAX];
+    if (channel_peer_is_stranger(gateway->channel)) {
+        look_for_stranger(gateway, ret_answer);
+        return;
+    }
     say(gateways, LOG_INFO, name, "asked from %s whether it would be let in",
         addr_text(&gateway->from, from));
     bool is_online = gateways_find(gateways, name) != NULL;
@@ -231,6 +286,10 @@ static void on_received(void *arg, const struct message *message)
 {
     struct gateway *gateway = arg;
     const struct gateways_events *events = &gateway->gateways->options.events;
+    if (gateway->met) {
+        applicants_take(gateway->gateways->applicants, gateway->channel, message);
+        return;
+    }
     events->received(events->arg, channel_peer_name(gateway->channel), message);
 }
 
@@ -245,20 +304,27 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
 
     if (was_open) {
         say(gateways, LOG_WARN, name, "offline: %s", why->text);
+    } else if (gateway->met) {
+        applicants_lost(gateways->applicants, gateway->channel);
     } else if (end == CHANNEL_END_VERSION) {
         say(gateways, LOG_ERROR, name, "%s", why->text);
     } else if (channel_peer_goodbye(gateway->channel) != GOODBYE_LOOK) {
-        gateways->failure_count++;
-        say_failure(gateways, &gateway->from, why->text);
+        gateways_say_failure(gateways, &gateway->from, why->text);
+    }
+    if (was_open) {
+        gateways_note_gone(gateway, why->text);
     }
     gateways_count_false_start(gateways, gateway);
     gateways_remove(gateway);
     if (was_open) {
-        keyring_left(gateways->keyring, name);
-        attendance_left(&gateways->attendance, name, clock_ms());
         gateways->options.events.lost(gateways->options.events.arg, name);
     }
 }
 
 const struct channel_events GATEWAY_CHANNEL_EVENTS = {
-    .opened = on_opened, .received = on_received, .looked = on_looked, .closed = on_closed};
+    .opened = on_opened,
+    .received = on_received,
+    .closed = on_closed,
+    .looked = on_looked,
+    .met = on_met,
+};

@@ -13,10 +13,18 @@ enum { BACKLOG = 128 };
 void gateways_count_false_start(struct gateways *gateways, const struct gateway *gateway)
 {
     /* A right key whose login never ended: a broken line, or a recording played back. */
-    if (channel_peer_is_proven(gateway->channel) && !channel_is_shaken(gateway->channel)) {
+    bool broken_off = channel_peer_is_proven(gateway->channel) &&
+                      !channel_is_shaken(gateway->channel);
+    if (broken_off || channel_peer_is_stranger(gateway->channel)) {
         allowance_use(&gateways->party_starts, &gateway->from, clock_ms());
         allowance_use(&gateways->network_starts, &gateway->from, clock_ms());
     }
+}
+
+/* The one that people are asked about keeps its place, as those do that are logged in. */
+static bool is_unfinished(const struct gateway *gateway)
+{
+    return !gateway->open && !gateway->met;
 }
 
 typedef bool (*alike_fn)(const struct addr *a, const struct addr *b);
@@ -34,7 +42,7 @@ static unsigned count_unfinished(const struct gateways *gateways, alike_fn alike
 {
     unsigned count = 0;
     list_each (const struct gateway, g, &gateways->list, home) {
-        count += !g->open && alike(&g->from, addr);
+        count += is_unfinished(g) && alike(&g->from, addr);
     }
     return count;
 }
@@ -51,11 +59,11 @@ static const struct gateway *one_of_the_most(const struct gateways *gateways, al
     unsigned most = 0;
     list_each (const struct gateway, g, &gateways->list, home) {
         unsigned count = 0;
-        if (g->open || channel_peer_is_proven(g->channel) || !alike(&g->from, addr)) {
+        if (!is_unfinished(g) || channel_peer_is_proven(g->channel) || !alike(&g->from, addr)) {
             continue;
         }
         list_each (const struct gateway, o, &gateways->list, home) {
-            count += !o->open && !channel_peer_is_proven(o->channel) &&
+            count += is_unfinished(o) && !channel_peer_is_proven(o->channel) &&
                      narrower(&o->from, &g->from);
         }
         if (count > most) {
@@ -73,7 +81,8 @@ static struct gateway *draw(const struct gateways *gateways, alike_fn alike,
     struct gateway *drawn = NULL;
     uint32_t seen = 0, chance = 0;
     list_each (struct gateway, g, &gateways->list, home) {
-        if (g->open || channel_peer_is_proven(g->channel) != proven || !alike(&g->from, addr)) {
+        if (!is_unfinished(g) || channel_peer_is_proven(g->channel) != proven ||
+            !alike(&g->from, addr)) {
             continue;
         }
         seen++;

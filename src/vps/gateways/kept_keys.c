@@ -20,14 +20,18 @@ static const char PUT[] =
 static const char DROP[] = "DELETE FROM gateway_key WHERE gateway=?1 AND key<>?2";
 static const char SET_TIMES[] = "UPDATE gateway_key SET until=?2, joined=?3, seen=?4 WHERE key=?1";
 
-static const char *const ORIGINS[] = {
-    [KEY_OF_SETTINGS] = "settings", [KEY_ADDED] = "added", [KEY_PAIRED] = "paired"};
-
 /* ---- reading ---------------------------------------------------------------- */
+
+const char *key_origin_name(enum key_origin origin)
+{
+    static const char *const NAMES[] = {
+        [KEY_OF_SETTINGS] = "settings", [KEY_ADDED] = "added", [KEY_PAIRED] = "paired"};
+    return NAMES[origin];
+}
 
 static enum key_origin origin_of(const char *name)
 {
-    return strcmp(name, ORIGINS[KEY_PAIRED]) == 0 ? KEY_PAIRED : KEY_ADDED;
+    return strcmp(name, key_origin_name(KEY_PAIRED)) == 0 ? KEY_PAIRED : KEY_ADDED;
 }
 
 /* What nobody could have put there is left alone: it lets nobody in. */
@@ -91,20 +95,18 @@ int kept_keys_find(const struct kept_keys *keys, const char *gateway, unsigned n
 
 /* ---- changing ---------------------------------------------------------------- */
 
-int kept_keys_put(struct kept_keys *keys, const struct kept_key *key, statement_done_fn done,
-                  void *arg)
+void kept_keys_put(struct kept_keys *keys, const struct kept_key *key)
 {
     char hex[KEY_HEX + 1];
     crypto_hex(key->key, sizeof key->key, hex);
     const struct statement statement = {PUT,
                                         {value_text(hex), value_text(key->gateway),
-                                         value_text(ORIGINS[key->origin]), value_number(key->since),
-                                         value_number(key->until), value_number(key->joined),
-                                         value_number(key->seen)}};
+                                         value_text(key_origin_name(key->origin)),
+                                         value_number(key->since), value_number(key->until),
+                                         value_number(key->joined), value_number(key->seen)}};
     keys->keys[keys->count++] = *key;
-    int err = store_write(keys->store, &statement, done, arg);
+    store_write(keys->store, &statement, NULL, NULL);
     crypto_wipe(hex, sizeof hex);
-    return err;
 }
 
 static void forget(struct kept_keys *keys, unsigned number)
@@ -115,8 +117,7 @@ static void forget(struct kept_keys *keys, unsigned number)
     crypto_wipe(&keys->keys[keys->count], sizeof keys->keys[0]);
 }
 
-int kept_keys_drop(struct kept_keys *keys, const char *gateway, const uint8_t *but,
-                   statement_done_fn done, void *arg)
+void kept_keys_drop(struct kept_keys *keys, const char *gateway, const uint8_t *but)
 {
     char hex[KEY_HEX + 1] = "", name[GATEWAY_NAME_MAX + 1] = "";
     for (unsigned i = keys->count; i-- > 0;) {
@@ -131,9 +132,8 @@ int kept_keys_drop(struct kept_keys *keys, const char *gateway, const uint8_t *b
         crypto_hex(but, CRYPTO_KEY_SIZE, hex);
     }
     const struct statement statement = {DROP, {value_text(name), value_text(hex)}};
-    int err = store_write(keys->store, &statement, done, arg);
+    store_write(keys->store, &statement, NULL, NULL);
     crypto_wipe(hex, sizeof hex);
-    return err;
 }
 
 void kept_keys_set_times(struct kept_keys *keys, unsigned number, int64_t until, int64_t joined,

@@ -18,6 +18,8 @@ enum { KEPT_KEYS_MAX = 2 * GATEWAYS_MAX };
 
 /* How a key came about; in the file by name. */
 enum key_origin { KEY_OF_SETTINGS, KEY_ADDED, KEY_PAIRED };
+/* "settings", "added", "paired". */
+const char *key_origin_name(enum key_origin origin);
 
 struct kept_key {
     char gateway[GATEWAY_NAME_MAX + 1];
@@ -41,16 +43,10 @@ const struct kept_key *kept_keys_at(const struct kept_keys *keys, unsigned numbe
 /* The number of the nth of that gateway's, the older one first, or -ENOENT. */
 int kept_keys_find(const struct kept_keys *keys, const char *gateway, unsigned nth);
 
-/*
- * Takes one more, for which there has to be room. done, which may be NULL, is told when it is in
- * the file, as store_write() has it; what that returns is returned.
- */
-int kept_keys_put(struct kept_keys *keys, const struct kept_key *key, statement_done_fn done,
-                  void *arg);
-/* Drops that gateway's, but for the one that is like `but` (NULL: all). Returns as kept_keys_put().
- */
-int kept_keys_drop(struct kept_keys *keys, const char *gateway, const uint8_t *but,
-                   statement_done_fn done, void *arg);
+/* Takes one more, for which there has to be room. */
+void kept_keys_put(struct kept_keys *keys, const struct kept_key *key);
+/* Drops that gateway's, but for the one that is like `but` (NULL: all). */
+void kept_keys_drop(struct kept_keys *keys, const char *gateway, const uint8_t *but);
 /* The times of that number are others now. */
 void kept_keys_set_times(struct kept_keys *keys, unsigned number, int64_t until, int64_t joined,
                          int64_t seen);

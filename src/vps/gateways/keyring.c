@@ -172,7 +172,7 @@ void keyring_joined(struct keyring *keyring, int number, bool *ret_dropped)
     unsigned at = (unsigned)number - keyring->settings->tunnel_key.count;
     kept_keys_set_times(keyring->kept, at, 0, key.joined ? key.joined : now, now);
     if (kept_keys_find(keyring->kept, key.gateway, 1) == (int)at) {
-        kept_keys_drop(keyring->kept, key.gateway, key.key, NULL, NULL);
+        kept_keys_drop(keyring->kept, key.gateway, key.key);
         *ret_dropped = true;
     }
     crypto_wipe(&key, sizeof key);

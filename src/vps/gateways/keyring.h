@@ -59,23 +59,17 @@ struct keyring_entry {
 /*
  * For a gateway that has none of its own: 0, or with a sentence in why -EINVAL (its name, or
  * another gateway's key), -EEXIST (it has one), -EPERM (it has one in TUNNEL_KEY), -ENOSPC.
- * done, which may be NULL, is told when it is in the file, as by store_write(); it is not called
- * if there is no file at all.
+ * It is on its way to the file then, in front of whatever is recorded or written next.
  */
-int keyring_add(struct keyring *keyring, const struct keyring_entry *entry, statement_done_fn done,
-                void *arg, struct why *why);
+int keyring_add(struct keyring *keyring, const struct keyring_entry *entry, struct why *why);
 /*
  * Another key for a gateway that has one here: that one stays good until its gateway has logged in
  * with this one. What was begun like this before is begun anew. -ENOENT if it has none; else as
  * keyring_add().
  */
-int keyring_rotate(struct keyring *keyring, const struct keyring_entry *entry,
-                   statement_done_fn done, void *arg, struct why *why);
+int keyring_rotate(struct keyring *keyring, const struct keyring_entry *entry, struct why *why);
 /* Drops what a gateway has here. 0, -ENOENT, or -EPERM with why: it is in TUNNEL_KEY alone. */
-int keyring_remove(struct keyring *keyring, const char *gateway, statement_done_fn done, void *arg,
-                   struct why *why);
-/* Nobody is told any more, of those that `arg` stands for. */
-void keyring_detach(struct keyring *keyring, const void *arg);
+int keyring_remove(struct keyring *keyring, const char *gateway, struct why *why);
 
 /* ---- looking --------------------------------------------------------------------- */
 

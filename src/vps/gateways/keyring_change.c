@@ -11,15 +11,16 @@ static int check_name(const struct keyring *keyring, const char *gateway, struct
 {
     if (!gateway_name_is_valid(gateway)) {
         return why_set(why, -EINVAL,
-                       "a gateway's name is 1 to %d letters, digits, dots, hyphens or underscores, "
-                       "and begins with a letter or a digit",
+                       "A gateway's name is 1 to %d letters, digits, dots, hyphens or underscores, "
+                       "and begins with a letter or a digit.",
                        GATEWAY_NAME_MAX);
     }
     if (keyring_own_in_settings(keyring, gateway)) {
-        return why_set(why, -EPERM,
-                       "the key of %s is in TUNNEL_KEY: change it there (vps-agent --invite %s "
-                       "--new-key writes a new one)",
-                       gateway, gateway);
+        return why_set(
+            why, -EPERM,
+            "The key of %s is in TUNNEL_KEY, so it is changed there: vps-agent --invite %s "
+            "--new-key makes a new one.",
+            gateway, gateway);
     }
     return 0;
 }
@@ -30,7 +31,7 @@ static int check_key(const struct keyring *keyring, const uint8_t *key, struct w
     struct keyring_view view;
     for (unsigned i = 0; keyring_view(keyring, i, &view); i++) {
         if (crypto_equal(view.key, key, CRYPTO_KEY_SIZE)) {
-            return why_set(why, -EINVAL, "that key is another one's already (%s)",
+            return why_set(why, -EINVAL, "That key is another one's already (%s).",
                            view.gateway[0] ? view.gateway : "the one without a name");
         }
     }
@@ -43,8 +44,8 @@ static int check_room(const struct keyring *keyring, struct why *why)
         return 0;
     }
     return why_set(why, -ENOSPC,
-                   "there are %d gateways already, which is the limit; pamctl gateway remove NAME "
-                   "makes room",
+                   "There are %d gateways already, which is the limit; pamctl gateway remove NAME "
+                   "makes room.",
                    GATEWAYS_MAX);
 }
 
@@ -58,29 +59,27 @@ static int check_entry(const struct keyring *keyring, const struct keyring_entry
 /* ---- changing -------------------------------------------------------------------- */
 
 /* What comes after the checks succeeds: without a file the key is good until the agent ends. */
-static void put(struct keyring *keyring, const struct keyring_entry *entry, statement_done_fn done,
-                void *arg)
+static void put(struct keyring *keyring, const struct keyring_entry *entry)
 {
     struct kept_key key = {.origin = entry->origin, .since = clock_unix(), .until = entry->until};
     strcpy(key.gateway, entry->gateway);
     memcpy(key.key, entry->key, sizeof key.key);
-    kept_keys_put(keyring->kept, &key, done, arg);
+    kept_keys_put(keyring->kept, &key);
     crypto_wipe(&key, sizeof key);
 }
 
-int keyring_add(struct keyring *keyring, const struct keyring_entry *entry, statement_done_fn done,
-                void *arg, struct why *why)
+int keyring_add(struct keyring *keyring, const struct keyring_entry *entry, struct why *why)
 {
     int err = check_entry(keyring, entry, why);
     if (err == 0 && kept_keys_find(keyring->kept, entry->gateway, 0) >= 0) {
         err = why_set(why, -EEXIST,
                       "%s has a key already; pamctl gateway rotate %s replaces it, and prints a "
-                      "new join string",
+                      "new join string.",
                       entry->gateway, entry->gateway);
     }
     err = err < 0 ? err : check_room(keyring, why);
     if (err == 0) {
-        put(keyring, entry, done, arg);
+        put(keyring, entry);
     }
     return err;
 }
@@ -90,44 +89,45 @@ static void make_way(struct keyring *keyring, const char *gateway)
 {
     int at = kept_keys_find(keyring->kept, gateway, 0);
     struct kept_key key = *kept_keys_at(keyring->kept, (unsigned)at);
-    kept_keys_drop(keyring->kept, gateway, key.joined ? key.key : NULL, NULL, NULL);
+    kept_keys_drop(keyring->kept, gateway, key.joined ? key.key : NULL);
     crypto_wipe(&key, sizeof key);
 }
 
-int keyring_rotate(struct keyring *keyring, const struct keyring_entry *entry,
-                   statement_done_fn done, void *arg, struct why *why)
+int keyring_rotate(struct keyring *keyring, const struct keyring_entry *entry, struct why *why)
 {
     int err = check_entry(keyring, entry, why);
     if (err == 0 && kept_keys_find(keyring->kept, entry->gateway, 0) < 0) {
-        err = why_set(why, -ENOENT, "no gateway %s was added; pamctl gateway add %s does that",
+        err = why_set(why, -ENOENT,
+                      "There is no gateway %s whose key could be replaced; pamctl gateway add %s "
+                      "adds one.",
                       entry->gateway, entry->gateway);
     }
     if (err == 0) {
         make_way(keyring, entry->gateway);
-        put(keyring, entry, done, arg);
+        put(keyring, entry);
     }
     return err;
 }
 
-int keyring_remove(struct keyring *keyring, const char *gateway, statement_done_fn done, void *arg,
-                   struct why *why)
+int keyring_remove(struct keyring *keyring, const char *gateway, struct why *why)
 {
     if (kept_keys_find(keyring->kept, gateway, 0) >= 0) {
-        kept_keys_drop(keyring->kept, gateway, NULL, done, arg);
+        kept_keys_drop(keyring->kept, gateway, NULL);
         return 0;
+    }
+    if (!gateway_name_is_valid(gateway)) {
+        return check_name(keyring, gateway, why);
     }
     if (keyring_own_in_settings(keyring, gateway)) {
         return why_set(why, -EPERM,
-                       "the key of %s is in TUNNEL_KEY: take it out there, and run pamctl reload",
+                       "The key of %s is in TUNNEL_KEY: take it out there, and run pamctl reload.",
                        gateway);
     }
+    bool shared = keyring_has(keyring, gateway);
     return why_set(why, -ENOENT,
-                   "there is no gateway %s with a key of its own; pamctl gateway list "
-                   "shows those that there are",
+                   shared ? "%s has no key of its own: it logs in with the key in TUNNEL_KEY that "
+                            "has no name, as others may."
+                          : "There is no gateway %s; pamctl gateway list shows those that there "
+                            "are.",
                    gateway);
-}
-
-void keyring_detach(struct keyring *keyring, const void *arg)
-{
-    store_detach(keyring->store, arg);
 }

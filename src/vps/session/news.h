@@ -20,6 +20,10 @@ enum session_event_kind {
     SESSION_REFUSED,      /* `request` was not opened: `reason`, `err` */
     SESSION_GATEWAY_CAME, /* `gateway` has logged in, perhaps anew */
     SESSION_GATEWAY_WENT, /* `gateway` is offline */
+    /* `by` has locked the server, which ended `number` sessions; nothing is opened. It is kept in
+       the state file, or is not yet for this `reason`. */
+    SESSION_SERVER_LOCKED,
+    SESSION_SERVER_UNLOCKED, /* the same of `by` who has unlocked it */
 
     /* ---- of a session ---- */
     SESSION_OPENED,   /* the gateway is asked; from inside sessions_open(): no verbs yet */
@@ -43,7 +47,7 @@ struct session_event {
     struct session *session;         /* lives on while it is told */
     const struct session_view *view; /* of the session */
     enum session_state from, to;     /* SESSION_CHANGED */
-    unsigned number;                 /* of an unknown client, within its session */
+    unsigned number;                 /* of an unknown client, within its session; or how many */
     const struct addr *address;      /* of a client */
     const struct owner *by;          /* whose word it was */
     const struct session_request *request;

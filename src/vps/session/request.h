@@ -7,6 +7,7 @@
 #include "shared/kind.h"
 #include "shared/target.h"
 #include "vps/grant/owner.h"
+#include "vps/session/view.h"
 
 /* What a rule asks for before it opens. */
 struct consents {
@@ -23,7 +24,8 @@ struct session_request {
     char reason[REASON_MAX + 1]; /* what it is for, in its user's words: one line; "": not said */
     /* It was asked before, and waits for its gateway, or for consents: nobody asks anew. */
     bool again;
-    struct consents given; /* by those whom vps/consent has asked */
+    char id[SESSION_ID_SIZE + 1]; /* that it had while it waited, and the session keeps; "": none */
+    struct consents given;        /* by those whom vps/consent has asked */
     /* From the policy's rule that decides, filled in by sessions_open(). 0: there is none, or it
        leaves that to the settings. */
     unsigned rule_line;

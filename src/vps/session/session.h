@@ -33,6 +33,10 @@ void session_view(const struct session *session, struct session_view *ret_view);
 /* Those that wait to be let in, in the order in which they came. Returns how many. */
 unsigned session_parked(const struct session *session, struct parked_view ret_views[PARKED_MAX]);
 
+/* Those who came to its port and were not let in, also when it has ended: strangers.h. */
+struct strangers;
+const struct strangers *session_strangers(const struct session *session);
+
 /*
  * How it ended, as a clause for a person ("nobody connected within 2 min"), for
  * an ended session; for SESSION_END_REFUSED the reason and what to do about it. The word for

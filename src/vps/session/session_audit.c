@@ -58,15 +58,6 @@ static void on_refused(const struct services *services, const struct session_eve
     }
 }
 
-static void on_gateway(const struct services *services, const struct session_event *event)
-{
-    struct audit_entry entry = {.what = event->kind == SESSION_GATEWAY_CAME ? AUDIT_GATEWAY_ONLINE
-                                                                            : AUDIT_GATEWAY_OFFLINE,
-                                .gateway = event->gateway,
-                                .address = event->address};
-    add(services, &entry, event);
-}
-
 /* ---- of a session ----------------------------------------------------------- */
 
 static const struct services *services_of(const struct session *session)
@@ -175,10 +166,6 @@ static void on_event(void *arg, const struct session_event *event)
         break;
     case SESSION_REFUSED:
         on_refused(services, event);
-        break;
-    case SESSION_GATEWAY_CAME:
-    case SESSION_GATEWAY_WENT:
-        on_gateway(services, event);
         break;
     case SESSION_CHANGED:
         on_changed(event);

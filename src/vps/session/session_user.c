@@ -41,3 +41,8 @@ unsigned session_parked(const struct session *session, struct parked_view ret_vi
 {
     return front_parked(session_front(session), ret_views);
 }
+
+const struct strangers *session_strangers(const struct session *session)
+{
+    return front_strangers(session_front(session));
+}

@@ -36,6 +36,7 @@ struct sessions {
     struct touched *touched;
     unsigned live; /* those in the list that have not ended */
     bool draining;
+    struct lockdown *lockdown;
     struct news *news;
     struct watch *relay_watch;
     struct timer *reaper; /* frees ended sessions when nobody is inside one any more */
@@ -232,7 +233,8 @@ static int check(struct sessions *sessions, struct session_request *request, con
                        "The server is about to be restarted and opens no new sessions. Try again "
                        "in a few minutes.");
     }
-    int err = check_limits(sessions, &request->owner, why);
+    int err = lockdown_check(sessions->lockdown, sessions->services.people, why);
+    err = err < 0 ? err : check_limits(sessions, &request->owner, why);
     err = err < 0 ? err : check_audit(sessions, why);
     err = err < 0 ? err : permission_resolve(settings, request, why);
     err = err < 0 ? err : check_target(sessions, &request->target, why);
@@ -287,7 +289,8 @@ int sessions_open(struct sessions *sessions, const struct session_request *reque
 bool sessions_expect_gateway(const struct sessions *sessions, const struct target *target)
 {
     const struct gateways *gateways = sessions->services.gateways;
-    return gateways && !sessions->draining && gateways_expect(gateways, target->gateway);
+    return gateways && !sessions->draining && !lockdown_view(sessions->lockdown, NULL) &&
+           gateways_expect(gateways, target->gateway);
 }
 
 unsigned sessions_gateways(const struct sessions *sessions, const char *ret_names[], unsigned most)
@@ -319,6 +322,28 @@ void sessions_drain(struct sessions *sessions, bool on)
 bool sessions_are_draining(const struct sessions *sessions)
 {
     return sessions->draining;
+}
+
+bool sessions_lock(struct sessions *sessions, const struct owner *by, unsigned *ret_ended)
+{
+    *ret_ended = sessions->live;
+    if (!lockdown_begin(sessions->lockdown, by, sessions->live)) {
+        return false;
+    }
+    for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
+        session_end_by(s, SESSION_END_LOCKED, by);
+    }
+    return true;
+}
+
+bool sessions_unlock(struct sessions *sessions, const struct owner *by)
+{
+    return lockdown_lift(sessions->lockdown, by);
+}
+
+const struct lockdown *sessions_lockdown(const struct sessions *sessions)
+{
+    return sessions->lockdown;
 }
 
 /* ---- gateways ------------------------------------------------------------- */
@@ -457,6 +482,9 @@ int sessions_new(const struct sessions_options *options, struct sessions **ret_s
                                   .touched = on_noted,
                                   .arg = sessions};
     services->sieve = sieve_new(loop, options->log, SIEVE_BURST, SIEVE_REFILL_MS);
+    const struct lockdown_options locking = {
+        .store = options->store, .log = options->log, .tell = notify, .arg = sessions};
+    sessions->lockdown = lockdown_new(&locking);
     services->known = known_new(options->store, settings->known_days);
     services->lately = lately_new();
     sessions->news = news_new();
@@ -473,7 +501,7 @@ int sessions_new(const struct sessions_options *options, struct sessions **ret_s
                                           sessions);
     }
     if (err < 0 || !services->sieve || !services->known || !services->lately || !sessions->news ||
-        !sessions->touched || !sessions->reaper || !sessions->relay_watch) {
+        !sessions->lockdown || !sessions->touched || !sessions->reaper || !sessions->relay_watch) {
         sessions_free(sessions);
         return why_set(why, err < 0 ? err : -ENOMEM, "cannot start the relay: %s",
                        strerror(err < 0 ? -err : ENOMEM));
@@ -562,6 +590,7 @@ void sessions_free(struct sessions *sessions)
     timer_free(sessions->reaper);
     stop_relay(sessions);
     ports_free(sessions->services.ports);
+    lockdown_free(sessions->lockdown);
     known_free(sessions->services.known);
     lately_free(sessions->services.lately);
     door_total_done(&sessions->services.door_total);

@@ -5,6 +5,7 @@
 #ifndef PAMTUNNEL_VPS_SESSION_SESSIONS_H
 #define PAMTUNNEL_VPS_SESSION_SESSIONS_H
 
+#include "vps/session/lockdown.h"
 #include "vps/session/news.h"
 #include "vps/session/request.h"
 #include "vps/session/session.h"
@@ -26,7 +27,7 @@ void sessions_unwatch(struct sessions *sessions, const void *arg);
  * -EINVAL the target is a gateway or a name of the policy that is not for this, -EDESTADDRREQ
  * several gateways and none named,
  * -EADDRINUSE no port free, -EDQUOT the user's limit, -ENFILE the limit of all, -ESHUTDOWN while
- * draining.
+ * draining, -EPERM while it is locked.
  */
 int sessions_open(struct sessions *sessions, const struct session_request *request,
                   struct session **ret_session, struct why *why);
@@ -53,6 +54,17 @@ const struct gateways *sessions_all_gateways(const struct sessions *sessions);
 /* Draining: those that are open go on, and no new one is opened. */
 void sessions_drain(struct sessions *sessions, bool on);
 bool sessions_are_draining(const struct sessions *sessions);
+
+/*
+ * Locks the server: ends every session, and opens none until it is unlocked; a restart changes
+ * nothing about that. Watchers are told when it is in the state file. *ret_ended: how many there
+ * were. False if it is locked already.
+ */
+bool sessions_lock(struct sessions *sessions, const struct owner *by, unsigned *ret_ended);
+/* False if it is not locked. */
+bool sessions_unlock(struct sessions *sessions, const struct owner *by);
+/* Whether it is, by whom and since when: lockdown_view(). */
+const struct lockdown *sessions_lockdown(const struct sessions *sessions);
 
 /* By its id, or NULL. */
 struct session *sessions_find(struct sessions *sessions, const char *id);

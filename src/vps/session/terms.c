@@ -57,7 +57,8 @@ struct terms *terms_new(struct services *services, const struct session_request 
     terms->names_gateway = gateways_are_several(services->gateways);
     terms->opened_ms = clock_ms();
     terms->opened_unix = clock_unix();
-    if (crypto_random_name(terms->id, SESSION_ID_SIZE) < 0 ||
+    strcpy(terms->id, request->id);
+    if ((!terms->id[0] && crypto_random_name(terms->id, SESSION_ID_SIZE) < 0) ||
         crypto_random(&terms->number, sizeof terms->number) < 0) {
         free(terms);
         return NULL;

@@ -36,7 +36,8 @@ struct terms {
     char host[];
 };
 
-/* Draws its number and its id. NULL when out of memory or of random numbers. */
+/* Draws its number, and its id if the request has none. NULL when out of memory, or of random
+   numbers. */
 struct terms *terms_new(struct services *services, const struct session_request *request,
                         const struct gateway *gateway);
 /* Accepts NULL. */

@@ -31,6 +31,7 @@ static const struct {
     [SESSION_END_GATEWAY_REMOVED] = {"gateway_removed",
                                      "gateway {gateway} no longer belongs to this server"},
     [SESSION_END_RULE_REMOVED] = {"rule_removed", "the right to it was taken away"},
+    [SESSION_END_LOCKED] = {"locked", "{by} locked the server"},
     [SESSION_END_SHUTDOWN] = {"shutdown", "the server is being stopped"},
     [SESSION_END_RELAY] = {"relay", "{why}"},
     [SESSION_END_AUDIT] = {"audit", "{why}"},
@@ -51,11 +52,17 @@ static const struct {
     int err;
     const char *word;
 } REFUSALS[] = {
-    {-EINVAL, "invalid"},         {-ENOTCONN, "no_gateway"},
-    {-ENOENT, "no_such_gateway"}, {-EDQUOT, "user_limit"},
-    {-ENFILE, "sessions_limit"},  {-EDESTADDRREQ, "which_gateway"},
-    {-EADDRINUSE, "no_port"},     {-ESHUTDOWN, "draining"},
-    {-EACCES, "not_allowed"},     {0, "failed"},
+    {-EINVAL, "invalid"},
+    {-ENOTCONN, "no_gateway"},
+    {-ENOENT, "no_such_gateway"},
+    {-EDQUOT, "user_limit"},
+    {-ENFILE, "sessions_limit"},
+    {-EDESTADDRREQ, "which_gateway"},
+    {-EADDRINUSE, "no_port"},
+    {-ESHUTDOWN, "draining"},
+    {-EACCES, "not_allowed"},
+    {-EPERM, "locked"},
+    {0, "failed"},
 };
 enum { REFUSALS_COUNT = sizeof REFUSALS / sizeof *REFUSALS };
 

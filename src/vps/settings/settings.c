@@ -78,21 +78,6 @@ static int parse_bind(const struct setting *s, const char *text, void *field, st
 
 static const struct setting_type BIND = {parse_bind, 0, NULL, NULL};
 
-/*
- * Absolute, since pamctl, --doctor and the agent each look for the socket there from a folder of
- * their own. Its length is bounded so that the path of the socket fits in sun_path (108 bytes,
- * unix(7)).
- */
-static int parse_state_dir(const struct setting *s, const char *text, void *field, struct why *why)
-{
-    if (text[0] != '/') {
-        return why_set(why, -EINVAL, "not an absolute path");
-    }
-    return setting_text(s, text, field, why);
-}
-
-static const struct setting_type STATE_DIR = {parse_state_dir, 0, NULL, NULL};
-
 /* One of a few words, which are the enum's, in its order. */
 struct words {
     const char *const *names;
@@ -223,7 +208,9 @@ static const struct setting GENERAL[] = {
      .min = 0, .max = 36500},
     {"APPROVAL_TIMEOUT", "600", "seconds, 1 to 86400", &SETTING_NUMBER, FIELD(approval_timeout),
      .min = 1, .max = DAY},
-    {"STATE_DIR", STATE_DIR_DEFAULT, "an absolute path of at most 90 characters", &STATE_DIR,
+    {"FACTOR_MINUTES", "15", "minutes, 1 to 1440, or 0 for none", &SETTING_NUMBER,
+     FIELD(factor_minutes), .min = 0, .max = 1440},
+    {"STATE_DIR", STATE_DIR_DEFAULT, "an absolute path of at most 90 characters", &SETTING_FOLDER,
      FIELD(state_dir), .max = STATE_DIR_MAX, .at_start = true},
     {"RDP_CLIPBOARD", "off", "on or off: whether .rdp files share the clipboard", &SETTING_SWITCH,
      FIELD(rdp_clipboard)},
@@ -303,25 +290,6 @@ static int check_together(const struct vps_settings *settings, struct why *why)
     return 0;
 }
 
-/* The bot listens to the policy's people and to nobody else. */
-static void use_policy(struct vps_settings *settings)
-{
-    const struct policy *policy = settings->policy_file.policy;
-    struct user_list *users = &settings->allowed_users;
-    if (!policy) {
-        return;
-    }
-    users->count = 0;
-    for (unsigned i = 0; i < policy->user_count; i++) {
-        const struct policy_user *user = &policy->users[i];
-        for (unsigned j = 0; j < user->account_count && users->count < USER_LIST_SIZE; j++) {
-            if (user->accounts[j].kind == OWNER_TELEGRAM) {
-                users->ids[users->count++] = user->accounts[j].id;
-            }
-        }
-    }
-}
-
 int vps_settings_load(const char *env_file, bool local, struct vps_settings *ret_settings,
                       struct why *why)
 {
@@ -330,7 +298,7 @@ int vps_settings_load(const char *env_file, bool local, struct vps_settings *ret
     err = err < 0 ? err : check_together(&settings, why);
     err = err < 0 ? err : policy_setting_read(&settings.policy_file, why);
     if (err == 0) {
-        use_policy(&settings);
+        policy_setting_name_users(&settings.policy_file, &settings.allowed_users);
         /* Not before all is well: a failed reload must not touch the settings in force. */
         *ret_settings = settings;
         settings.policy_file.policy = NULL; /* it has moved */

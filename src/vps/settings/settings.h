@@ -49,6 +49,7 @@ struct vps_settings {
     enum audit_full audit_full;
     long audit_days;       /* 0: for ever */
     long approval_timeout; /* seconds */
+    long factor_minutes;   /* 0: each time */
     char state_dir[STATE_DIR_MAX + 1];
     bool rdp_clipboard;
     struct common_settings common;

@@ -23,11 +23,6 @@ void change_queue_init(struct change_queue *queue)
     queue->plain = queue->chained = 0;
 }
 
-unsigned change_queue_count(const struct change_queue *queue)
-{
-    return queue->plain + queue->chained;
-}
-
 bool change_queue_is_empty(const struct change_queue *queue)
 {
     return list_is_empty(&queue->changes);

@@ -16,7 +16,8 @@ struct change {
     bool chained;           /* it is one of chain_statement(), and is never dropped */
     statement_done_fn done; /* NULL: nobody is to be told, or was told already */
     void *arg;
-    bool tried; /* there is something to tell: err */
+    uint64_t added_us; /* by clock_us() */
+    bool tried;        /* there is something to tell: err */
     int err;
     size_t size; /* of the data */
     char data[]; /* the statement's; wiped, since it may be a key */
@@ -37,7 +38,6 @@ struct change *change_queue_take(struct change_queue *queue);
 /* The first one that is not chained, or NULL. */
 struct change *change_queue_take_plain(struct change_queue *queue);
 bool change_queue_is_empty(const struct change_queue *queue);
-unsigned change_queue_count(const struct change_queue *queue);
 /* All of `from` comes behind what is in `to`. */
 void change_queue_move(struct change_queue *to, struct change_queue *from);
 /* The next one that was tried and whose owner has not been told; it stays in. NULL: none. */

@@ -48,6 +48,18 @@ static const char *const MIGRATIONS[] = {
     "    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,"
     "    gateway TEXT NOT NULL COLLATE NOCASE, origin TEXT NOT NULL, since INTEGER NOT NULL,"
     "    until INTEGER NOT NULL, joined INTEGER NOT NULL, seen INTEGER NOT NULL) STRICT;",
+    /* Somebody has locked the server: there is one row, or none. */
+    "CREATE TABLE lockdown("
+    "    id INTEGER NOT NULL PRIMARY KEY CHECK(id = 1), by TEXT NOT NULL, since INTEGER NOT NULL)"
+    "    STRICT;",
+    /*
+     * Second factors, by people's names. since: of its enrolment; step: the last that was taken, of
+     * 30 s of Unix time; what follows are wrong codes (vps/factor/tries.h).
+     */
+    "CREATE TABLE factor("
+    "    person TEXT NOT NULL PRIMARY KEY, secret BLOB NOT NULL, since INTEGER NOT NULL,"
+    "    step INTEGER NOT NULL, in_a_row INTEGER NOT NULL, of_day INTEGER NOT NULL,"
+    "    day INTEGER NOT NULL, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
 };
 
 char *state_path(const char *state_dir, char *dst)

@@ -159,11 +159,14 @@ struct chain_head store_head(struct store *store)
 
 struct store_view store_view(struct store *store)
 {
-    struct store_view view = {0};
-    if (store) {
-        view.waiting = writer_waiting(store->writer, &view.trouble);
+    if (!store) {
+        return (struct store_view){0};
     }
-    return view;
+    const struct writer_view view = writer_view(store->writer);
+    return (struct store_view){.changes = view.plain,
+                               .records = view.chained,
+                               .delay_us = view.delay_us,
+                               .trouble = view.trouble};
 }
 
 int store_can_write(struct store *store)

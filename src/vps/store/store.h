@@ -78,8 +78,10 @@ struct chain_head store_head(struct store *store);
 int store_ask(struct store *store, const struct query *query, void *arg);
 /* How it is; of a NULL store all is 0. */
 struct store_view {
-    unsigned waiting; /* changes that are not on the disk */
-    int trouble;      /* why nothing can be written, -errno; 0: it can */
+    unsigned changes, records; /* that are not on the disk: of store_write(), of store_append() */
+    uint64_t
+        delay_us; /* how long the oldest of them has waited, or else the last that was written */
+    int trouble;  /* why nothing can be written, -errno; 0: it can */
 };
 struct store_view store_view(struct store *store);
 /*

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/backoff.h"
+#include "base/clock.h"
 #include "base/thread.h"
 #include "vps/store/database.h"
 
@@ -44,6 +45,7 @@ struct writer {
     struct change_queue writing;  /* which the thread has under way */
     struct change_queue finished; /* whose owners are to be told */
     struct writer_news news;
+    uint64_t delay_us;      /* of the oldest change in the last transaction */
     struct chain_head head; /* the file's, as of the last attempt */
 };
 
@@ -53,6 +55,16 @@ struct writer {
 static void wake(struct writer *writer)
 {
     eventfd_write(writer->news_fd, 1);
+}
+
+/* With the lock. Since when the oldest change waits, by clock_us(); 0: none does. */
+static uint64_t oldest_us(const struct writer *writer)
+{
+    const struct change_queue *queue = change_queue_is_empty(&writer->writing) ? &writer->waiting
+                                                                               : &writer->writing;
+    return change_queue_is_empty(queue)
+               ? 0
+               : list_owner(queue->changes.next, struct change, home)->added_us;
 }
 
 /* With the lock. What was not written goes back to the front. */
@@ -66,6 +78,7 @@ static void take_stock(struct writer *writer, int err)
         change_queue_move(&writer->writing, &writer->waiting);
         change_queue_move(&writer->waiting, &writer->writing);
     } else {
+        writer->delay_us = clock_us() - oldest_us(writer);
         change_queue_move(&writer->finished, &writer->writing);
     }
     writer->news.trouble = err;
@@ -200,6 +213,7 @@ static bool has_room(const struct writer *writer, const struct change *change)
 /* With the lock. */
 static void add(struct writer *writer, struct change *change)
 {
+    change->added_us = clock_us();
     change_queue_append(&writer->waiting, change);
     while (writer->waiting.plain > PLAIN_MAX) { /* what an attempt took comes back, too */
         drop_oldest(writer);
@@ -271,15 +285,20 @@ struct writer_news writer_tell(struct writer *writer)
     return news;
 }
 
-unsigned writer_waiting(struct writer *writer, int *ret_trouble)
+struct writer_view writer_view(struct writer *writer)
 {
     pthread_mutex_lock(&writer->mutex);
-    unsigned waiting = change_queue_count(&writer->waiting) + change_queue_count(&writer->writing);
-    *ret_trouble = writer->news.trouble < 0 ? writer->news.trouble
+    uint64_t oldest = oldest_us(writer);
+    struct writer_view view = {
+        .plain = writer->waiting.plain + writer->writing.plain,
+        .chained = writer->waiting.chained + writer->writing.chained,
+        .delay_us = oldest > 0 ? clock_us() - oldest : writer->delay_us,
+        .trouble = writer->news.trouble < 0 ? writer->news.trouble
                    : writer->news.full      ? -ENOSPC
-                                            : 0;
+                                            : 0,
+    };
     pthread_mutex_unlock(&writer->mutex);
-    return waiting;
+    return view;
 }
 
 /* ---- life ------------------------------------------------------------------ */

@@ -44,8 +44,13 @@ struct chain_head writer_head(struct writer *writer);
 void writer_detach(struct writer *writer, const void *arg);
 /* Has the news, and calls whoever is to be told of a change, who may add and detach. */
 struct writer_news writer_tell(struct writer *writer);
-/* How many changes are not written yet. ret_trouble: why nothing can be; 0: all is well. */
-unsigned writer_waiting(struct writer *writer, int *ret_trouble);
+/* How it is at this moment. */
+struct writer_view {
+    unsigned plain, chained; /* changes that are not written yet */
+    uint64_t delay_us;       /* of the oldest of them, or else of the last that was written */
+    int trouble;             /* why nothing can be written; 0: all is well */
+};
+struct writer_view writer_view(struct writer *writer);
 /* Readable when there may be news, until writer_tell(). The writer's. */
 int writer_news_fd(const struct writer *writer);
 /* Writes what waits, if it can be written now, and ends the thread. Accepts NULL. */

@@ -426,6 +426,11 @@ uint64_t poller_trouble(const struct poller *poller, struct text *text)
     return 0;
 }
 
+int64_t poller_clock_offset(const struct poller *poller)
+{
+    return server_clock_offset(&poller->clock);
+}
+
 /* After a restart it would not come again: whoever wrote is told now, or never. */
 static void deal_with_what_waits(struct poller *poller)
 {

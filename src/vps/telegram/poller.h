@@ -46,6 +46,8 @@ bool poller_is_online(const struct poller *poller);
  * for how long nothing could be received, in seconds.
  */
 uint64_t poller_trouble(const struct poller *poller, struct text *text);
+/* How far this machine's clock is ahead of Telegram's, in seconds. */
+int64_t poller_clock_offset(const struct poller *poller);
 /* Passes on what was received and only waits for the state file; after that no callback comes. */
 void poller_stop(struct poller *poller);
 /* Not from inside `update` and `online`. Accepts NULL. */

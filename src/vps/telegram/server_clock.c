@@ -24,9 +24,14 @@ int64_t server_clock_now(const struct server_clock *clock)
     return clock->server_unix + (int64_t)((clock_ms() - clock->heard_ms) / 1000);
 }
 
+int64_t server_clock_offset(const struct server_clock *clock)
+{
+    return clock_unix() - server_clock_now(clock);
+}
+
 void server_clock_compare(struct server_clock *clock, const struct log *log)
 {
-    int64_t off = clock_unix() - server_clock_now(clock);
+    int64_t off = server_clock_offset(clock);
     if (off >= -CLOCK_FINE_S && off <= CLOCK_FINE_S) {
         clock->warned = false;
     } else if (!clock->warned) {

@@ -22,6 +22,8 @@ struct server_clock {
 /* server_unix: an answer's, 0 if it has none. */
 void server_clock_hear(struct server_clock *clock, int64_t server_unix);
 int64_t server_clock_now(const struct server_clock *clock);
+/* How far this machine's clock is ahead of it, in seconds; 0 if it was never heard. */
+int64_t server_clock_offset(const struct server_clock *clock);
 /*
  * Warns, once, if this machine's clock is another. To be called after an answer
  * that came at once.

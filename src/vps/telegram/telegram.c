@@ -141,6 +141,9 @@ static void measure(const struct transport *transport, struct metrics *metrics)
     metrics_one(metrics, METRICS_GAUGE, "pamtunnel_outbox_messages",
                 "Messages that are to be sent, changed or deleted.",
                 outbox_length(telegram->outbox));
+    metrics_one(metrics, METRICS_GAUGE, "pamtunnel_clock_offset_seconds",
+                "How far this machine's clock is from Telegram's, either way.",
+                (uint64_t)llabs(poller_clock_offset(telegram->poller)));
 }
 
 static void introduce(struct transport *transport, const struct transport_profile *profile)

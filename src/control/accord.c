@@ -1,5 +1,5 @@
 /*
- * Both sides of an introduction are one struct with the same fields, filled in another order, so
+ * Both sides of an accord are one struct with the same fields, filled in another order, so
  * that both make the same bytes of it: write_transcript() is all that either of them has said.
  * Everything that comes out of it is one MAC over a label and these bytes:
  *
@@ -14,7 +14,7 @@
  * Both are in SHOWN and ACCEPTED, which is why `vps` is a field: no step of one side is taken by
  * the other, and the key is there one step later on the VPS. A step that fails wipes everything.
  */
-#include "control/introduction.h"
+#include "control/accord.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@
 
 #include "base/bytes.h"
 
-_Static_assert((int)CRYPTO_KEY_SIZE == (int)INTRODUCTION_NONCE_SIZE, "a nonce keys the commitment");
+_Static_assert((int)CRYPTO_KEY_SIZE == (int)ACCORD_NONCE_SIZE, "a nonce keys the commitment");
 
 /* With their NUL: no label is the beginning of another. */
 static const char LABEL_COMMITMENT[] = "pamtunnel pairing 1 commitment";
@@ -34,8 +34,7 @@ static const char LABEL_GATEWAY[] = "pamtunnel pairing 1 gateway";
 enum {
     CODES = 1000000,
     NAME_SIZE = GATEWAY_NAME_MAX + 1,
-    TRANSCRIPT_SIZE = NAME_SIZE + CRYPTO_MAC_SIZE + 2 * CRYPTO_SHARE_SIZE +
-                      2 * INTRODUCTION_NONCE_SIZE,
+    TRANSCRIPT_SIZE = NAME_SIZE + CRYPTO_MAC_SIZE + 2 * CRYPTO_SHARE_SIZE + 2 * ACCORD_NONCE_SIZE,
 };
 
 /* ---- names ------------------------------------------------------------------- */
@@ -55,7 +54,7 @@ static bool are_digits(const char *text, size_t count)
     return true;
 }
 
-bool introduction_name_is_plain(const char *name)
+bool accord_name_is_plain(const char *name)
 {
     if (!gateway_name_is_valid(name)) {
         return false;
@@ -70,7 +69,7 @@ bool introduction_name_is_plain(const char *name)
 
 /* ---- what is made of what ------------------------------------------------------ */
 
-static void write_transcript(const struct introduction *it, uint8_t ret[TRANSCRIPT_SIZE])
+static void write_transcript(const struct accord *it, uint8_t ret[TRANSCRIPT_SIZE])
 {
     struct writer w = writer_over(ret, TRANSCRIPT_SIZE);
     write_bytes(&w, it->name, NAME_SIZE);
@@ -81,7 +80,7 @@ static void write_transcript(const struct introduction *it, uint8_t ret[TRANSCRI
     write_bytes(&w, it->gateway_nonce, sizeof it->gateway_nonce);
 }
 
-static int derive(const struct introduction *it, const char *label, uint8_t ret[CRYPTO_MAC_SIZE])
+static int derive(const struct accord *it, const char *label, uint8_t ret[CRYPTO_MAC_SIZE])
 {
     static const uint8_t FIRST_BLOCK = 1;
     uint8_t transcript[TRANSCRIPT_SIZE];
@@ -94,7 +93,7 @@ static int derive(const struct introduction *it, const char *label, uint8_t ret[
     return crypto_mac(it->root, pieces, sizeof pieces / sizeof *pieces, ret);
 }
 
-static int make_commitment(const struct introduction *it, uint8_t ret[CRYPTO_MAC_SIZE])
+static int make_commitment(const struct accord *it, uint8_t ret[CRYPTO_MAC_SIZE])
 {
     const struct crypto_piece pieces[] = {
         {LABEL_COMMITMENT, sizeof LABEL_COMMITMENT},
@@ -104,7 +103,7 @@ static int make_commitment(const struct introduction *it, uint8_t ret[CRYPTO_MAC
     return crypto_mac(it->gateway_nonce, pieces, sizeof pieces / sizeof *pieces, ret);
 }
 
-static int make_root(struct introduction *it, const uint8_t share[CRYPTO_SHARE_SIZE])
+static int make_root(struct accord *it, const uint8_t share[CRYPTO_SHARE_SIZE])
 {
     static const uint8_t NO_SALT[CRYPTO_KEY_SIZE];
     uint8_t agreed[CRYPTO_SHARE_SIZE];
@@ -119,7 +118,7 @@ static int make_root(struct introduction *it, const uint8_t share[CRYPTO_SHARE_S
 }
 
 /* 0, -EACCES if it is another MAC, or -errno. */
-static int check_proof(const struct introduction *it, const char *label, const uint8_t *mac)
+static int check_proof(const struct accord *it, const char *label, const uint8_t *mac)
 {
     uint8_t expected[CRYPTO_MAC_SIZE];
     int err = derive(it, label, expected);
@@ -133,43 +132,43 @@ static int check_proof(const struct introduction *it, const char *label, const u
 /* ---- steps ------------------------------------------------------------------- */
 
 /* The end of each: what came of it decides the state. */
-static int arrive(struct introduction *it, int err, enum introduction_state state)
+static int arrive(struct accord *it, int err, enum accord_state state)
 {
     if (err < 0) {
-        introduction_wipe(it);
-        state = INTRODUCTION_FAILED;
+        accord_wipe(it);
+        state = ACCORD_FAILED;
     }
     it->state = state;
     return err;
 }
 
 /* The beginning of each: 0 if it is this side's turn, and in this state. */
-static int expect(const struct introduction *it, bool vps, enum introduction_state state)
+static int expect(const struct accord *it, bool vps, enum accord_state state)
 {
     return it->state == state && it->vps == vps ? 0 : -EPROTO;
 }
 
 static int draw(uint8_t secret[CRYPTO_SHARE_SIZE], uint8_t share[CRYPTO_SHARE_SIZE],
-                uint8_t nonce[INTRODUCTION_NONCE_SIZE])
+                uint8_t nonce[ACCORD_NONCE_SIZE])
 {
     int err = crypto_share_new(secret, share);
-    return err < 0 ? err : crypto_random(nonce, INTRODUCTION_NONCE_SIZE);
+    return err < 0 ? err : crypto_random(nonce, ACCORD_NONCE_SIZE);
 }
 
-static int begin(struct introduction *it, bool vps, const char *name)
+static int begin(struct accord *it, bool vps, const char *name)
 {
-    if (it->state != INTRODUCTION_NEW) {
+    if (it->state != ACCORD_NEW) {
         return -EPROTO;
     }
-    *it = (struct introduction){.vps = vps};
-    if (!introduction_name_is_plain(name)) {
+    *it = (struct accord){.vps = vps};
+    if (!accord_name_is_plain(name)) {
         return -EINVAL;
     }
     snprintf(it->name, sizeof it->name, "%s", name);
     return 0;
 }
 
-int introduction_commit(struct introduction *it, const char *name, struct message *ret_commit)
+int accord_commit(struct accord *it, const char *name, struct message *ret_commit)
 {
     struct message message = {.type = MESSAGE_PAIR_COMMIT};
     int err = begin(it, false, name);
@@ -180,11 +179,11 @@ int introduction_commit(struct introduction *it, const char *name, struct messag
         memcpy(message.pair_commit.name, it->name, sizeof it->name);
         *ret_commit = message;
     }
-    return arrive(it, err, INTRODUCTION_COMMITTED);
+    return arrive(it, err, ACCORD_COMMITTED);
 }
 
-int introduction_answer(struct introduction *it, const struct message_pair_commit *commit,
-                        struct message *ret_answer)
+int accord_answer(struct accord *it, const struct message_pair_commit *commit,
+                  struct message *ret_answer)
 {
     struct message message = {.type = MESSAGE_PAIR_ANSWER};
     int err = begin(it, true, commit->name);
@@ -195,14 +194,14 @@ int introduction_answer(struct introduction *it, const struct message_pair_commi
         memcpy(message.pair_answer.nonce, it->vps_nonce, sizeof it->vps_nonce);
         *ret_answer = message;
     }
-    return arrive(it, err, INTRODUCTION_ANSWERED);
+    return arrive(it, err, ACCORD_ANSWERED);
 }
 
-int introduction_open(struct introduction *it, const struct message_pair_answer *answer,
-                      struct message *ret_open)
+int accord_open(struct accord *it, const struct message_pair_answer *answer,
+                struct message *ret_open)
 {
     struct message message = {.type = MESSAGE_PAIR_OPEN};
-    int err = expect(it, false, INTRODUCTION_COMMITTED);
+    int err = expect(it, false, ACCORD_COMMITTED);
     if (err == 0) {
         memcpy(it->vps_share, answer->share, sizeof it->vps_share);
         memcpy(it->vps_nonce, answer->nonce, sizeof it->vps_nonce);
@@ -213,13 +212,13 @@ int introduction_open(struct introduction *it, const struct message_pair_answer 
         memcpy(message.pair_open.nonce, it->gateway_nonce, sizeof it->gateway_nonce);
         *ret_open = message;
     }
-    return arrive(it, err, INTRODUCTION_SHOWN);
+    return arrive(it, err, ACCORD_SHOWN);
 }
 
-int introduction_opened(struct introduction *it, const struct message_pair_open *open)
+int accord_opened(struct accord *it, const struct message_pair_open *open)
 {
     uint8_t commitment[CRYPTO_MAC_SIZE];
-    int err = expect(it, true, INTRODUCTION_ANSWERED);
+    int err = expect(it, true, ACCORD_ANSWERED);
     if (err == 0) {
         memcpy(it->gateway_share, open->share, sizeof it->gateway_share);
         memcpy(it->gateway_nonce, open->nonce, sizeof it->gateway_nonce);
@@ -229,68 +228,68 @@ int introduction_opened(struct introduction *it, const struct message_pair_open 
         err = -EACCES;
     }
     err = err < 0 ? err : make_root(it, it->gateway_share);
-    return arrive(it, err, INTRODUCTION_SHOWN);
+    return arrive(it, err, ACCORD_SHOWN);
 }
 
-int introduction_accept(struct introduction *it, struct message *ret_accept)
+int accord_accept(struct accord *it, struct message *ret_accept)
 {
     struct message message = {.type = MESSAGE_PAIR_ACCEPT};
-    int err = expect(it, true, INTRODUCTION_SHOWN);
+    int err = expect(it, true, ACCORD_SHOWN);
     err = err < 0 ? err : derive(it, LABEL_VPS, message.pair_accept.mac);
     if (err == 0) {
         *ret_accept = message;
     }
-    return arrive(it, err, INTRODUCTION_ACCEPTED);
+    return arrive(it, err, ACCORD_ACCEPTED);
 }
 
-int introduction_accepted(struct introduction *it, const struct message_pair_accept *accept)
+int accord_accepted(struct accord *it, const struct message_pair_accept *accept)
 {
-    int err = expect(it, false, INTRODUCTION_SHOWN);
+    int err = expect(it, false, ACCORD_SHOWN);
     err = err < 0 ? err : check_proof(it, LABEL_VPS, accept->mac);
-    return arrive(it, err, INTRODUCTION_ACCEPTED);
+    return arrive(it, err, ACCORD_ACCEPTED);
 }
 
-int introduction_confirm(struct introduction *it, struct message *ret_confirm)
+int accord_confirm(struct accord *it, struct message *ret_confirm)
 {
     struct message message = {.type = MESSAGE_PAIR_CONFIRM};
-    int err = expect(it, false, INTRODUCTION_ACCEPTED);
+    int err = expect(it, false, ACCORD_ACCEPTED);
     err = err < 0 ? err : derive(it, LABEL_GATEWAY, message.pair_confirm.mac);
     if (err == 0) {
         *ret_confirm = message;
     }
-    return arrive(it, err, INTRODUCTION_DONE);
+    return arrive(it, err, ACCORD_DONE);
 }
 
-int introduction_confirmed(struct introduction *it, const struct message_pair_confirm *confirm)
+int accord_confirmed(struct accord *it, const struct message_pair_confirm *confirm)
 {
-    int err = expect(it, true, INTRODUCTION_ACCEPTED);
+    int err = expect(it, true, ACCORD_ACCEPTED);
     err = err < 0 ? err : check_proof(it, LABEL_GATEWAY, confirm->mac);
-    return arrive(it, err, INTRODUCTION_DONE);
+    return arrive(it, err, ACCORD_DONE);
 }
 
 /* ---- what it comes to ---------------------------------------------------------- */
 
-char *introduction_code(const struct introduction *it, char dst[INTRODUCTION_CODE_MAX])
+char *accord_code(const struct accord *it, char dst[ACCORD_CODE_MAX])
 {
     uint8_t bytes[CRYPTO_MAC_SIZE];
-    bool there = it->state >= INTRODUCTION_SHOWN && it->state <= INTRODUCTION_DONE;
+    bool there = it->state >= ACCORD_SHOWN && it->state <= ACCORD_DONE;
     dst[0] = '\0';
     if (there && derive(it, LABEL_CODE, bytes) == 0) {
         struct reader r = reader_over(bytes, sizeof bytes);
         /* Of 64 bits: that some codes are likelier by one in 10^13 is of no use to anybody. */
         unsigned code = (unsigned)(read_u64(&r) % CODES);
-        snprintf(dst, INTRODUCTION_CODE_MAX, "%03u %03u", code / 1000 % 1000, code % 1000);
+        snprintf(dst, ACCORD_CODE_MAX, "%03u %03u", code / 1000 % 1000, code % 1000);
     }
     return dst;
 }
 
-int introduction_key(const struct introduction *it, uint8_t ret_key[CRYPTO_KEY_SIZE])
+int accord_key(const struct accord *it, uint8_t ret_key[CRYPTO_KEY_SIZE])
 {
-    bool may = it->state == INTRODUCTION_DONE || (!it->vps && it->state == INTRODUCTION_ACCEPTED);
+    bool may = it->state == ACCORD_DONE || (!it->vps && it->state == ACCORD_ACCEPTED);
     return may ? derive(it, LABEL_KEY, ret_key) : -EPROTO;
 }
 
-void introduction_wipe(struct introduction *it)
+void accord_wipe(struct accord *it)
 {
     crypto_wipe(it, sizeof *it);
 }

@@ -13,71 +13,71 @@
 #include <cmocka.h>
 
 #include "base/crypto.h"
-#include "control/introduction.h"
+#include "control/accord.h"
 
-/* Somebody's introduction with each message that it has taken so far. */
+/* Somebody's accord with each message that it has taken so far. */
 struct exchange {
-    struct introduction gateway, vps;
+    struct accord gateway, vps;
     struct message commit, answer, open, accept, confirm;
 };
 
-static const char *code_of(const struct introduction *introduction)
+static const char *code_of(const struct accord *accord)
 {
-    static char text[2][INTRODUCTION_CODE_MAX];
+    static char text[2][ACCORD_CODE_MAX];
     static unsigned turn;
-    return introduction_code(introduction, text[turn++ % 2]);
+    return accord_code(accord, text[turn++ % 2]);
 }
 
 static void commit(struct exchange *x)
 {
     memset(x, 0, sizeof *x);
-    assert_int_equal(introduction_commit(&x->gateway, "office", &x->commit), 0);
+    assert_int_equal(accord_commit(&x->gateway, "office", &x->commit), 0);
 }
 
 static void answer(struct exchange *x)
 {
     commit(x);
-    assert_int_equal(introduction_answer(&x->vps, &x->commit.pair_commit, &x->answer), 0);
+    assert_int_equal(accord_answer(&x->vps, &x->commit.pair_commit, &x->answer), 0);
 }
 
 static void show(struct exchange *x)
 {
     answer(x);
-    assert_int_equal(introduction_open(&x->gateway, &x->answer.pair_answer, &x->open), 0);
-    assert_int_equal(introduction_opened(&x->vps, &x->open.pair_open), 0);
+    assert_int_equal(accord_open(&x->gateway, &x->answer.pair_answer, &x->open), 0);
+    assert_int_equal(accord_opened(&x->vps, &x->open.pair_open), 0);
 }
 
 static void accept(struct exchange *x)
 {
     show(x);
-    assert_int_equal(introduction_accept(&x->vps, &x->accept), 0);
-    assert_int_equal(introduction_accepted(&x->gateway, &x->accept.pair_accept), 0);
+    assert_int_equal(accord_accept(&x->vps, &x->accept), 0);
+    assert_int_equal(accord_accepted(&x->gateway, &x->accept.pair_accept), 0);
 }
 
 static void finish(struct exchange *x)
 {
     accept(x);
-    assert_int_equal(introduction_confirm(&x->gateway, &x->confirm), 0);
-    assert_int_equal(introduction_confirmed(&x->vps, &x->confirm.pair_confirm), 0);
+    assert_int_equal(accord_confirm(&x->gateway, &x->confirm), 0);
+    assert_int_equal(accord_confirmed(&x->vps, &x->confirm.pair_confirm), 0);
 }
 
 /* It knows nothing any more, and takes no step from there. */
-static void assert_failed(struct introduction *it)
+static void assert_failed(struct accord *it)
 {
-    static const struct introduction FAILED = {.state = INTRODUCTION_FAILED};
+    static const struct accord FAILED = {.state = ACCORD_FAILED};
     struct message message = {.type = MESSAGE_PAIR_COMMIT, .pair_commit.name = "office"};
     uint8_t key[CRYPTO_KEY_SIZE];
     assert_memory_equal(it, &FAILED, sizeof *it);
     assert_string_equal(code_of(it), "");
-    assert_int_equal(introduction_key(it, key), -EPROTO);
-    assert_int_equal(introduction_commit(it, "office", &message), -EPROTO);
-    assert_int_equal(introduction_answer(it, &message.pair_commit, &message), -EPROTO);
-    assert_int_equal(introduction_open(it, &message.pair_answer, &message), -EPROTO);
-    assert_int_equal(introduction_opened(it, &message.pair_open), -EPROTO);
-    assert_int_equal(introduction_accept(it, &message), -EPROTO);
-    assert_int_equal(introduction_accepted(it, &message.pair_accept), -EPROTO);
-    assert_int_equal(introduction_confirm(it, &message), -EPROTO);
-    assert_int_equal(introduction_confirmed(it, &message.pair_confirm), -EPROTO);
+    assert_int_equal(accord_key(it, key), -EPROTO);
+    assert_int_equal(accord_commit(it, "office", &message), -EPROTO);
+    assert_int_equal(accord_answer(it, &message.pair_commit, &message), -EPROTO);
+    assert_int_equal(accord_open(it, &message.pair_answer, &message), -EPROTO);
+    assert_int_equal(accord_opened(it, &message.pair_open), -EPROTO);
+    assert_int_equal(accord_accept(it, &message), -EPROTO);
+    assert_int_equal(accord_accepted(it, &message.pair_accept), -EPROTO);
+    assert_int_equal(accord_confirm(it, &message), -EPROTO);
+    assert_int_equal(accord_confirmed(it, &message.pair_confirm), -EPROTO);
     assert_memory_equal(it, &FAILED, sizeof *it);
 }
 
@@ -94,20 +94,20 @@ static void both_show_one_code_and_come_to_one_key(void **state)
     assert_string_equal(x.vps.name, "office");
     finish(&x);
     assert_string_equal(code_of(&x.gateway), code_of(&x.vps));
-    assert_int_equal(introduction_key(&x.gateway, gateway), 0);
-    assert_int_equal(introduction_key(&x.vps, vps), 0);
+    assert_int_equal(accord_key(&x.gateway, gateway), 0);
+    assert_int_equal(accord_key(&x.vps, vps), 0);
     assert_memory_equal(gateway, vps, sizeof vps);
 }
 
-static void nothing_of_two_introductions_is_the_same(void **state)
+static void nothing_of_two_applicants_is_the_same(void **state)
 {
     struct exchange a, b;
     uint8_t one[CRYPTO_KEY_SIZE], other[CRYPTO_KEY_SIZE];
     (void)state;
     finish(&a);
     finish(&b);
-    assert_int_equal(introduction_key(&a.vps, one), 0);
-    assert_int_equal(introduction_key(&b.vps, other), 0);
+    assert_int_equal(accord_key(&a.vps, one), 0);
+    assert_int_equal(accord_key(&b.vps, other), 0);
     assert_memory_not_equal(one, other, sizeof one);
     assert_memory_not_equal(&a.commit.pair_commit, &b.commit.pair_commit, 32);
     assert_memory_not_equal(&a.answer.pair_answer, &b.answer.pair_answer, 32);
@@ -128,13 +128,13 @@ static void the_bytes_are_those_of_the_protocol_document(void **state)
     uint8_t mac[32], agreed[32], root[32], key[32];
     (void)state;
     answer(&x);
-    struct introduction vps = x.vps;
-    assert_int_equal(introduction_open(&x.gateway, &x.answer.pair_answer, &x.open), 0);
+    struct accord vps = x.vps;
+    assert_int_equal(accord_open(&x.gateway, &x.answer.pair_answer, &x.open), 0);
     assert_int_equal(crypto_agree(vps.secret, x.open.pair_open.share, agreed), 0);
-    assert_int_equal(introduction_opened(&x.vps, &x.open.pair_open), 0);
-    assert_int_equal(introduction_accept(&x.vps, &x.accept), 0);
-    assert_int_equal(introduction_accepted(&x.gateway, &x.accept.pair_accept), 0);
-    assert_int_equal(introduction_confirm(&x.gateway, &x.confirm), 0);
+    assert_int_equal(accord_opened(&x.vps, &x.open.pair_open), 0);
+    assert_int_equal(accord_accept(&x.vps, &x.accept), 0);
+    assert_int_equal(accord_accepted(&x.gateway, &x.accept.pair_accept), 0);
+    assert_int_equal(accord_confirm(&x.gateway, &x.confirm), 0);
 
     const struct crypto_piece committed[] = {
         {"pamtunnel pairing 1 commitment", 31}, {name, 64}, {x.open.pair_open.share, 32}};
@@ -159,7 +159,7 @@ static void the_bytes_are_those_of_the_protocol_document(void **state)
     assert_memory_equal(x.confirm.pair_confirm.mac, mac, 32);
     pieces[0] = (struct crypto_piece){"pamtunnel pairing 1 key", 24};
     assert_int_equal(crypto_mac(root, pieces, 8, mac), 0);
-    assert_int_equal(introduction_key(&x.gateway, key), 0);
+    assert_int_equal(accord_key(&x.gateway, key), 0);
     assert_memory_equal(key, mac, 32);
     pieces[0] = (struct crypto_piece){"pamtunnel pairing 1 code", 25};
     assert_int_equal(crypto_mac(root, pieces, 8, mac), 0);
@@ -167,7 +167,7 @@ static void the_bytes_are_those_of_the_protocol_document(void **state)
     for (int i = 0; i < 8; i++) {
         number = number << 8 | mac[i];
     }
-    char code[INTRODUCTION_CODE_MAX];
+    char code[ACCORD_CODE_MAX];
     snprintf(code, sizeof code, "%03u %03u", (unsigned)(number % 1000000 / 1000),
              (unsigned)(number % 1000));
     assert_string_equal(code_of(&x.gateway), code);
@@ -176,12 +176,12 @@ static void the_bytes_are_those_of_the_protocol_document(void **state)
 /* A thousand codes: each digit of each place, and none twice as often as chance has it. */
 static void codes_are_spread_over_all_that_there_are(void **state)
 {
-    unsigned counts[INTRODUCTION_CODE_MAX][10] = {{0}};
+    unsigned counts[ACCORD_CODE_MAX][10] = {{0}};
     (void)state;
     for (int round = 0; round < 1000; round++) {
         struct exchange x;
         answer(&x);
-        assert_int_equal(introduction_open(&x.gateway, &x.answer.pair_answer, &x.open), 0);
+        assert_int_equal(accord_open(&x.gateway, &x.answer.pair_answer, &x.open), 0);
         const char *code = code_of(&x.gateway);
         assert_int_equal(code[3], ' ');
         for (int i = 0; i < 7; i++) {
@@ -203,45 +203,45 @@ static void a_key_is_there_when_the_other_side_has_proven_itself(void **state)
     uint8_t key[CRYPTO_KEY_SIZE];
     (void)state;
     commit(&x);
-    assert_int_equal(introduction_key(&x.gateway, key), -EPROTO);
+    assert_int_equal(accord_key(&x.gateway, key), -EPROTO);
     answer(&x);
-    assert_int_equal(introduction_key(&x.vps, key), -EPROTO);
+    assert_int_equal(accord_key(&x.vps, key), -EPROTO);
     assert_string_equal(code_of(&x.vps), "");
     assert_string_equal(code_of(&x.gateway), "");
     show(&x);
-    assert_int_equal(introduction_key(&x.gateway, key), -EPROTO);
-    assert_int_equal(introduction_key(&x.vps, key), -EPROTO);
+    assert_int_equal(accord_key(&x.gateway, key), -EPROTO);
+    assert_int_equal(accord_key(&x.vps, key), -EPROTO);
     accept(&x);
-    assert_int_equal(introduction_key(&x.gateway, key), 0);
-    assert_int_equal(introduction_key(&x.vps, key), -EPROTO);
+    assert_int_equal(accord_key(&x.gateway, key), 0);
+    assert_int_equal(accord_key(&x.vps, key), -EPROTO);
     finish(&x);
-    assert_int_equal(introduction_key(&x.vps, key), 0);
-    introduction_wipe(&x.vps);
-    assert_int_equal(introduction_key(&x.vps, key), -EPROTO);
+    assert_int_equal(accord_key(&x.vps, key), 0);
+    accord_wipe(&x.vps);
+    assert_int_equal(accord_key(&x.vps, key), -EPROTO);
 }
 
 enum { COMMIT, ANSWER, OPEN, OPENED, ACCEPT, ACCEPTED, CONFIRM, CONFIRMED, STEPS };
 
-static int take_step(struct introduction *it, int step, const struct exchange *x)
+static int take_step(struct accord *it, int step, const struct exchange *x)
 {
     struct message out;
     switch (step) {
     case COMMIT:
-        return introduction_commit(it, "office", &out);
+        return accord_commit(it, "office", &out);
     case ANSWER:
-        return introduction_answer(it, &x->commit.pair_commit, &out);
+        return accord_answer(it, &x->commit.pair_commit, &out);
     case OPEN:
-        return introduction_open(it, &x->answer.pair_answer, &out);
+        return accord_open(it, &x->answer.pair_answer, &out);
     case OPENED:
-        return introduction_opened(it, &x->open.pair_open);
+        return accord_opened(it, &x->open.pair_open);
     case ACCEPT:
-        return introduction_accept(it, &out);
+        return accord_accept(it, &out);
     case ACCEPTED:
-        return introduction_accepted(it, &x->accept.pair_accept);
+        return accord_accepted(it, &x->accept.pair_accept);
     case CONFIRM:
-        return introduction_confirm(it, &out);
+        return accord_confirm(it, &out);
     default:
-        return introduction_confirmed(it, &x->confirm.pair_confirm);
+        return accord_confirmed(it, &x->confirm.pair_confirm);
     }
 }
 
@@ -263,8 +263,8 @@ static void a_step_out_of_turn_is_the_end(void **state)
         for (int step = 0; step < STEPS; step++) {
             struct exchange x;
             ROWS[i].up_to(&x);
-            struct introduction *it = ROWS[i].vps ? &x.vps : &x.gateway;
-            bool is_new = it->state == INTRODUCTION_NEW && step == COMMIT;
+            struct accord *it = ROWS[i].vps ? &x.vps : &x.gateway;
+            bool is_new = it->state == ACCORD_NEW && step == COMMIT;
             if (step == ROWS[i].step || is_new) {
                 continue; /* all other tests take it */
             }
@@ -297,9 +297,9 @@ static void a_changed_commitment_is_noticed_when_it_is_opened(void **state)
         struct exchange x;
         commit(&x);
         x.commit.pair_commit.commitment[bit / 8] ^= (uint8_t)(1U << (bit % 8));
-        assert_int_equal(introduction_answer(&x.vps, &x.commit.pair_commit, &x.answer), 0);
-        assert_int_equal(introduction_open(&x.gateway, &x.answer.pair_answer, &x.open), 0);
-        assert_int_equal(introduction_opened(&x.vps, &x.open.pair_open), -EACCES);
+        assert_int_equal(accord_answer(&x.vps, &x.commit.pair_commit, &x.answer), 0);
+        assert_int_equal(accord_open(&x.gateway, &x.answer.pair_answer, &x.open), 0);
+        assert_int_equal(accord_opened(&x.vps, &x.open.pair_open), -EACCES);
         assert_failed(&x.vps);
     }
 }
@@ -312,9 +312,9 @@ static void another_name_is_noticed_when_it_is_opened(void **state)
         struct exchange x;
         commit(&x);
         strcpy(x.commit.pair_commit.name, NAMES[i]);
-        assert_int_equal(introduction_answer(&x.vps, &x.commit.pair_commit, &x.answer), 0);
-        assert_int_equal(introduction_open(&x.gateway, &x.answer.pair_answer, &x.open), 0);
-        assert_int_equal(introduction_opened(&x.vps, &x.open.pair_open), -EACCES);
+        assert_int_equal(accord_answer(&x.vps, &x.commit.pair_commit, &x.answer), 0);
+        assert_int_equal(accord_open(&x.gateway, &x.answer.pair_answer, &x.open), 0);
+        assert_int_equal(accord_opened(&x.vps, &x.open.pair_open), -EACCES);
         assert_failed(&x.vps);
     }
 }
@@ -327,15 +327,15 @@ static void what_is_opened_is_what_was_committed_to(void **state)
         struct exchange x, other;
         answer(&x);
         answer(&other);
-        assert_int_equal(introduction_open(&x.gateway, &x.answer.pair_answer, &x.open), 0);
-        assert_int_equal(introduction_open(&other.gateway, &x.answer.pair_answer, &other.open), 0);
+        assert_int_equal(accord_open(&x.gateway, &x.answer.pair_answer, &x.open), 0);
+        assert_int_equal(accord_open(&other.gateway, &x.answer.pair_answer, &other.open), 0);
         if (part != 0) {
             memcpy(x.open.pair_open.nonce, other.open.pair_open.nonce, 32);
         }
         if (part != 1) {
             memcpy(x.open.pair_open.share, other.open.pair_open.share, 32);
         }
-        assert_int_equal(introduction_opened(&x.vps, &x.open.pair_open), -EACCES);
+        assert_int_equal(accord_opened(&x.vps, &x.open.pair_open), -EACCES);
         assert_failed(&x.vps);
     }
 }
@@ -353,27 +353,27 @@ static void a_swapped_answer_makes_two_codes(void **state)
         } else {
             memcpy(x.answer.pair_answer.nonce, middle.answer.pair_answer.nonce, 32);
         }
-        assert_int_equal(introduction_open(&x.gateway, &x.answer.pair_answer, &x.open), 0);
-        assert_int_equal(introduction_opened(&x.vps, &x.open.pair_open), 0);
+        assert_int_equal(accord_open(&x.gateway, &x.answer.pair_answer, &x.open), 0);
+        assert_int_equal(accord_opened(&x.vps, &x.open.pair_open), 0);
         assert_string_not_equal(code_of(&x.gateway), code_of(&x.vps));
         /* Even if the person said yes. */
-        assert_int_equal(introduction_accept(&x.vps, &x.accept), 0);
-        assert_int_equal(introduction_accepted(&x.gateway, &x.accept.pair_accept), -EACCES);
+        assert_int_equal(accord_accept(&x.vps, &x.accept), 0);
+        assert_int_equal(accord_accepted(&x.gateway, &x.accept.pair_accept), -EACCES);
         assert_failed(&x.gateway);
     }
 }
 
 /* The middle passes on what it does not know the secret of: no proof of its own fits. */
-static void proofs_are_worth_something_in_their_own_introduction_alone(void **state)
+static void proofs_are_worth_something_in_their_own_accord_alone(void **state)
 {
     struct exchange x, old;
     (void)state;
     finish(&old);
     show(&x);
-    assert_int_equal(introduction_accepted(&x.gateway, &old.accept.pair_accept), -EACCES);
+    assert_int_equal(accord_accepted(&x.gateway, &old.accept.pair_accept), -EACCES);
     assert_failed(&x.gateway);
     accept(&x);
-    assert_int_equal(introduction_confirmed(&x.vps, &old.confirm.pair_confirm), -EACCES);
+    assert_int_equal(accord_confirmed(&x.vps, &old.confirm.pair_confirm), -EACCES);
     assert_failed(&x.vps);
 }
 
@@ -383,9 +383,9 @@ static void a_proof_with_a_changed_bit_is_none(void **state)
     for (size_t bit = 0; bit < 8 * 32; bit += 5) {
         struct exchange x;
         accept(&x);
-        assert_int_equal(introduction_confirm(&x.gateway, &x.confirm), 0);
+        assert_int_equal(accord_confirm(&x.gateway, &x.confirm), 0);
         x.confirm.pair_confirm.mac[bit / 8] ^= (uint8_t)(1U << (bit % 8));
-        assert_int_equal(introduction_confirmed(&x.vps, &x.confirm.pair_confirm), -EACCES);
+        assert_int_equal(accord_confirmed(&x.vps, &x.confirm.pair_confirm), -EACCES);
         assert_failed(&x.vps);
     }
 }
@@ -397,12 +397,12 @@ static void what_was_recorded_leads_to_another_code_and_no_key(void **state)
     uint8_t key[CRYPTO_KEY_SIZE];
     (void)state;
     finish(&old);
-    assert_int_equal(introduction_answer(&x.vps, &old.commit.pair_commit, &x.answer), 0);
-    assert_int_equal(introduction_opened(&x.vps, &old.open.pair_open), 0);
+    assert_int_equal(accord_answer(&x.vps, &old.commit.pair_commit, &x.answer), 0);
+    assert_int_equal(accord_opened(&x.vps, &old.open.pair_open), 0);
     assert_string_not_equal(code_of(&x.vps), code_of(&old.vps));
-    assert_int_equal(introduction_accept(&x.vps, &x.accept), 0);
-    assert_int_equal(introduction_confirmed(&x.vps, &old.confirm.pair_confirm), -EACCES);
-    assert_int_equal(introduction_key(&x.vps, key), -EPROTO);
+    assert_int_equal(accord_accept(&x.vps, &x.accept), 0);
+    assert_int_equal(accord_confirmed(&x.vps, &old.confirm.pair_confirm), -EACCES);
+    assert_int_equal(accord_key(&x.vps, key), -EPROTO);
 }
 
 /* What a gateway says, said back to it, is nothing that a VPS would say. */
@@ -412,20 +412,20 @@ static void an_echo_is_no_vps(void **state)
     struct message_pair_answer echo;
     (void)state;
     show(&x);
-    assert_int_equal(introduction_confirm(&x.gateway, &x.confirm), -EPROTO);
+    assert_int_equal(accord_confirm(&x.gateway, &x.confirm), -EPROTO);
     show(&x);
-    struct introduction copy = x.gateway;
+    struct accord copy = x.gateway;
     /* Its own proof, which it has not given yet. */
-    assert_int_equal(introduction_accept(&x.vps, &x.accept), 0);
-    assert_int_equal(introduction_accepted(&copy, &x.accept.pair_accept), 0);
-    assert_int_equal(introduction_confirm(&copy, &x.confirm), 0);
+    assert_int_equal(accord_accept(&x.vps, &x.accept), 0);
+    assert_int_equal(accord_accepted(&copy, &x.accept.pair_accept), 0);
+    assert_int_equal(accord_confirm(&copy, &x.confirm), 0);
     memcpy(x.accept.pair_accept.mac, x.confirm.pair_confirm.mac, 32);
-    assert_int_equal(introduction_accepted(&x.gateway, &x.accept.pair_accept), -EACCES);
+    assert_int_equal(accord_accepted(&x.gateway, &x.accept.pair_accept), -EACCES);
     /* Its own share, if that were known in time: then it agrees with itself, and shows no code. */
     commit(&x);
     memcpy(echo.share, x.gateway.gateway_share, 32);
     memcpy(echo.nonce, x.gateway.gateway_nonce, 32);
-    assert_int_equal(introduction_open(&x.gateway, &echo, &x.open), -EPROTO);
+    assert_int_equal(accord_open(&x.gateway, &echo, &x.open), -EPROTO);
     assert_failed(&x.gateway);
 }
 
@@ -447,7 +447,7 @@ static void shares_that_are_none_are_refused(void **state)
         struct exchange x;
         answer(&x);
         memcpy(x.answer.pair_answer.share, LOW[i], 32);
-        assert_int_equal(introduction_open(&x.gateway, &x.answer.pair_answer, &x.open), -EPROTO);
+        assert_int_equal(accord_open(&x.gateway, &x.answer.pair_answer, &x.open), -EPROTO);
         assert_failed(&x.gateway);
     }
 }
@@ -464,21 +464,21 @@ static void a_name_that_could_be_taken_for_a_code_is_refused(void **state)
                                       "a b",       "482x913", "offic\xc3\xa9",  "4829130"};
     (void)state;
     for (size_t i = 0; i < sizeof PLAIN / sizeof *PLAIN; i++) {
-        struct introduction it = {0};
+        struct accord it = {0};
         struct message message;
-        assert_true(introduction_name_is_plain(PLAIN[i]));
-        assert_int_equal(introduction_commit(&it, PLAIN[i], &message), 0);
+        assert_true(accord_name_is_plain(PLAIN[i]));
+        assert_int_equal(accord_commit(&it, PLAIN[i], &message), 0);
     }
     for (size_t i = 0; i < sizeof NOT / sizeof *NOT; i++) {
         struct exchange x;
-        struct introduction it = {0};
+        struct accord it = {0};
         struct message message;
-        assert_false(introduction_name_is_plain(NOT[i]));
-        assert_int_equal(introduction_commit(&it, NOT[i], &message), -EINVAL);
+        assert_false(accord_name_is_plain(NOT[i]));
+        assert_int_equal(accord_commit(&it, NOT[i], &message), -EINVAL);
         assert_failed(&it);
         commit(&x);
         strcpy(x.commit.pair_commit.name, NOT[i]);
-        assert_int_equal(introduction_answer(&x.vps, &x.commit.pair_commit, &x.answer), -EINVAL);
+        assert_int_equal(accord_answer(&x.vps, &x.commit.pair_commit, &x.answer), -EINVAL);
         assert_failed(&x.vps);
     }
 }
@@ -487,7 +487,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_show_one_code_and_come_to_one_key),
-        cmocka_unit_test(nothing_of_two_introductions_is_the_same),
+        cmocka_unit_test(nothing_of_two_applicants_is_the_same),
         cmocka_unit_test(the_bytes_are_those_of_the_protocol_document),
         cmocka_unit_test(codes_are_spread_over_all_that_there_are),
         cmocka_unit_test(a_key_is_there_when_the_other_side_has_proven_itself),
@@ -497,12 +497,12 @@ int main(void)
         cmocka_unit_test(another_name_is_noticed_when_it_is_opened),
         cmocka_unit_test(what_is_opened_is_what_was_committed_to),
         cmocka_unit_test(a_swapped_answer_makes_two_codes),
-        cmocka_unit_test(proofs_are_worth_something_in_their_own_introduction_alone),
+        cmocka_unit_test(proofs_are_worth_something_in_their_own_accord_alone),
         cmocka_unit_test(a_proof_with_a_changed_bit_is_none),
         cmocka_unit_test(what_was_recorded_leads_to_another_code_and_no_key),
         cmocka_unit_test(an_echo_is_no_vps),
         cmocka_unit_test(shares_that_are_none_are_refused),
         cmocka_unit_test(a_name_that_could_be_taken_for_a_code_is_refused),
     };
-    return cmocka_run_group_tests_name("introduction", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("accord", tests, NULL, NULL);
 }

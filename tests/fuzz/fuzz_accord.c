@@ -1,5 +1,5 @@
 /*
- * The messages of an introduction, as somebody would send them who wants a key without a person:
+ * The messages of an accord, as somebody would send them who wants a key without a person:
  * whatever they hold and in whichever order they come, neither side gives one.
  */
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/introduction.h"
+#include "control/accord.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -25,7 +25,7 @@ static void fill(void *body, size_t cap, const uint8_t *data, size_t size)
     memcpy(body, data, size < cap ? size : cap);
 }
 
-static void step_of_vps(struct introduction *it, unsigned step, const uint8_t *data, size_t size)
+static void step_of_vps(struct accord *it, unsigned step, const uint8_t *data, size_t size)
 {
     struct message out;
     struct message_pair_commit commit;
@@ -35,50 +35,49 @@ static void step_of_vps(struct introduction *it, unsigned step, const uint8_t *d
     case 0:
         fill(&commit, sizeof commit - 1, data, size);
         commit.name[sizeof commit.name - 1] = '\0';
-        introduction_answer(it, &commit, &out);
+        accord_answer(it, &commit, &out);
         break;
     case 1:
         fill(&open, sizeof open, data, size);
-        introduction_opened(it, &open);
+        accord_opened(it, &open);
         break;
     default:
         fill(&confirm, sizeof confirm, data, size);
-        require(introduction_confirmed(it, &confirm) < 0);
+        require(accord_confirmed(it, &confirm) < 0);
     }
 }
 
-static void step_of_gateway(struct introduction *it, unsigned step, const uint8_t *data,
-                            size_t size)
+static void step_of_gateway(struct accord *it, unsigned step, const uint8_t *data, size_t size)
 {
     struct message out;
     struct message_pair_answer answer;
     struct message_pair_accept accept;
     if (step % 2 == 0) {
         fill(&answer, sizeof answer, data, size);
-        introduction_open(it, &answer, &out);
+        accord_open(it, &answer, &out);
     } else {
         fill(&accept, sizeof accept, data, size);
-        require(introduction_accepted(it, &accept) < 0);
+        require(accord_accepted(it, &accept) < 0);
     }
 }
 
 /* Chunks: one byte that says which step, one how long. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct introduction vps = {0}, gateway = {0};
+    struct accord vps = {0}, gateway = {0};
     struct message out;
     uint8_t key[CRYPTO_KEY_SIZE];
-    require(introduction_commit(&gateway, "office", &out) == 0);
+    require(accord_commit(&gateway, "office", &out) == 0);
     while (size >= 2) {
         size_t len = data[1] < size - 2 ? data[1] : size - 2;
         step_of_vps(&vps, data[0], data + 2, len);
         step_of_gateway(&gateway, data[0], data + 2, len);
-        require(introduction_key(&vps, key) == -EPROTO);
-        require(introduction_key(&gateway, key) == -EPROTO);
+        require(accord_key(&vps, key) == -EPROTO);
+        require(accord_key(&gateway, key) == -EPROTO);
         data += 2 + len;
         size -= 2 + len;
     }
-    introduction_wipe(&vps);
-    introduction_wipe(&gateway);
+    accord_wipe(&vps);
+    accord_wipe(&gateway);
     return 0;
 }

@@ -1,0 +1,115 @@
+/*
+ * /panic ends every session and opens none, after a question; the rows are in command.def and
+ * button.def. Only somebody on the server unlocks it: who has a stolen phone in hand must not.
+ */
+#include "vps/chat/panic.h"
+
+#include <time.h>
+
+#include "vps/chat/button.h"
+#include "vps/chat/command.h"
+#include "vps/chat/texts.h"
+#include "vps/transport/html.h"
+
+/* Whoever comes upon the question later, does so by accident. */
+enum { QUESTION_MAX_AGE_S = 120, ADMINISTRATORS_MAX = 64 };
+
+/* By their name in the policy. A number says nothing: then by what they are. */
+static void add_name(const struct conversation *conversation, const struct owner *by,
+                     struct text *html)
+{
+    char name[PEOPLE_NAME_MAX];
+    if (people_user(conversation->people, by)) {
+        html_add(html, people_name(conversation->people, by, name));
+    } else {
+        text_add(html, "%s", text_phrase(html, "an administrator"));
+    }
+}
+
+bool panic_add_lock(const struct conversation *conversation, struct text *html)
+{
+    struct lockdown_view view;
+    char when[32], name_buffer[2 * PEOPLE_NAME_MAX];
+    struct text name = text_for_reader_of(html, name_buffer, sizeof name_buffer);
+    struct tm utc;
+    if (!lockdown_view(sessions_lockdown(conversation->sessions), &view)) {
+        return false;
+    }
+    time_t since = (time_t)view.since_unix;
+    strftime(when, sizeof when, "%Y-%m-%d %H:%M UTC", gmtime_r(&since, &utc));
+    add_name(conversation, &view.by, &name);
+    text_add(html,
+             "The server has been locked by %s since %s: nothing can be opened. Only somebody on "
+             "the server itself can unlock it, with <code>pamctl unlock</code>.",
+             name_buffer, when);
+    return true;
+}
+
+void panic_run(struct conversation *conversation, const struct incoming *incoming,
+               const struct command *command)
+{
+    (void)command;
+    char buffer[TEXTS_SIZE], yes[BUTTON_DATA_SIZE], no[BUTTON_DATA_SIZE];
+    struct text html = conversation_text(conversation, incoming->person, buffer, sizeof buffer);
+    if (panic_add_lock(conversation, &html)) {
+        transport_say(conversation->transport, incoming->person, buffer);
+        return;
+    }
+    const struct button buttons[] = {
+        {.label = text_phrase(&html, BUTTONS[BUTTON_PANIC].label),
+         .data = button_format(BUTTON_PANIC, NULL, 0, yes),
+         .wide = true},
+        {.label = text_phrase(&html, BUTTONS[BUTTON_NO_PANIC].label),
+         .data = button_format(BUTTON_NO_PANIC, NULL, 0, no),
+         .wide = true},
+    };
+    texts_panic(&html, sessions_count(conversation->sessions));
+    transport_say_with(conversation->transport, incoming->person, buffer, buttons, 2);
+}
+
+enum answer panic_button_yes(struct conversation *conversation, const struct incoming *incoming,
+                             const struct button_press *press)
+{
+    const struct owner by = transport_owner(conversation->transport, incoming->person);
+    unsigned ended;
+    (void)press;
+    transport_strip(conversation->transport, incoming->person, incoming->message_id);
+    if (incoming->age_s > QUESTION_MAX_AGE_S) {
+        return ANSWER_PANIC_TOO_OLD;
+    }
+    return sessions_lock(conversation->sessions, &by, &ended) ? ANSWER_LOCKED
+                                                              : ANSWER_LOCKED_ALREADY;
+}
+
+enum answer panic_button_no(struct conversation *conversation, const struct incoming *incoming,
+                            const struct button_press *press)
+{
+    (void)press;
+    transport_strip(conversation->transport, incoming->person, incoming->message_id);
+    return ANSWER_NOT_LOCKED;
+}
+
+static void tell(const struct conversation *conversation, int64_t person,
+                 const struct session_event *event)
+{
+    char buffer[TEXTS_SIZE], name_buffer[2 * PEOPLE_NAME_MAX];
+    struct text html = conversation_text(conversation, person, buffer, sizeof buffer);
+    struct text name = text_for_reader_of(&html, name_buffer, sizeof name_buffer);
+    add_name(conversation, event->by, &name);
+    if (event->kind == SESSION_SERVER_LOCKED) {
+        texts_locked(&html, name_buffer, event->number, event->reason);
+    } else {
+        texts_unlocked(&html, name_buffer, event->reason);
+    }
+    transport_say(conversation->transport, person, buffer);
+}
+
+void panic_tell(const struct conversation *conversation, const struct session_event *event)
+{
+    struct owner administrators[ADMINISTRATORS_MAX];
+    unsigned count = people_in_chat(conversation->people, POLICY_ADMINISTRATOR, administrators,
+                                    ADMINISTRATORS_MAX);
+    for (unsigned i = 0; i < count; i++) {
+        tell(conversation, administrators[i].id, event);
+    }
+}
