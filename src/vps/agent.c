@@ -348,6 +348,7 @@ static int start_bot(struct agent *agent, struct why *why)
             .people = agent->people,
             .sessions = agent->sessions,
             .holds = agent->holds,
+            .factors = agent->factors,
             .transport = agent->transport,
             .refused = on_refused,
             .arg = agent,

@@ -15,6 +15,7 @@
 #include "vps/transport/transport.h"
 
 struct bot;
+struct factors;
 
 enum bot_status { BOT_CONNECTING, BOT_ONLINE };
 
@@ -26,6 +27,7 @@ struct bot_options {
     const struct people *people;
     struct sessions *sessions;
     struct holds *holds;
+    struct factors *factors;     /* or NULL */
     struct transport *transport; /* not started yet */
     /*
      * The transport will never let us in: called once, from the loop, with what is wrong. The agent

@@ -14,6 +14,7 @@
 #include "vps/transport/transport.h"
 
 struct cards;
+struct factors;
 struct opening;
 struct readers;
 struct session_lists;
@@ -27,6 +28,7 @@ struct conversation {
     const struct people *people;
     struct sessions *sessions;
     struct holds *holds;
+    struct factors *factors; /* NULL: nobody has a second factor */
     struct transport *transport;
     struct opening *opening; /* opens sessions */
     struct cards *cards;     /* their messages */
