@@ -17,8 +17,10 @@
 
 #include "base/clock.h"
 #include "vps/admin/admin_applicants.h"
+#include "vps/admin/admin_factors.h"
 #include "vps/admin/admin_gateways.h"
 #include "vps/admin/admin_reply.h"
+#include "vps/admin/admin_users.h"
 #include "vps/grant/rdpfile.h"
 #include "vps/session/sessions_run.h"
 
@@ -387,6 +389,13 @@ static const struct {
     {"gateway add", admin_gateway_add},
     {"gateway rotate", admin_gateway_rotate},
     {"gateway remove", admin_gateway_remove},
+    {"totp", admin_totp},
+    {"totp list", admin_totp_list},
+    {"totp remove", admin_totp_remove},
+    {"totp unlock", admin_totp_unlock},
+    {"user list", admin_user_list},
+    {"user invite", admin_user_invite},
+    {"user remove", admin_user_remove},
     {"keys", do_keys},
     {"reload", do_reload},
     {"panic", do_panic},

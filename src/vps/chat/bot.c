@@ -25,6 +25,8 @@
 #include "vps/chat/command.h"
 #include "vps/chat/conversation.h"
 #include "vps/chat/expired.h"
+#include "vps/chat/gateway_news.h"
+#include "vps/chat/newcomers.h"
 #include "vps/chat/opening.h"
 #include "vps/chat/panic.h"
 #include "vps/chat/readers.h"
@@ -48,6 +50,7 @@ struct bot {
     struct cards cards;
     struct readers readers;
     struct expired *expired;
+    struct gateway_news *gateway_news;
     struct approvals *approvals;
     char name[BOT_NAME_MAX + 1];
     struct cooldown strangers, only_text; /* who was told so, by person */
@@ -219,6 +222,10 @@ static void on_incoming(void *arg, const struct incoming *incoming)
     const char *reason = NULL;
     enum reception reception = reception_judge(incoming, people_has(bot->options.people, &sender),
                                                &reason);
+    if (reception == RECEPTION_STRANGER && incoming->kind == INCOMING_MESSAGE &&
+        newcomers_knock(bot->conversation.newcomers, incoming)) {
+        return;
+    }
     if (reception == RECEPTION_STRANGER && bot->options.settings->policy_file.policy) {
         reason = "from a user who is not in the policy";
     }
@@ -284,6 +291,7 @@ static void on_idle(void *arg)
 static void on_session(void *arg, const struct session_event *event)
 {
     struct bot *bot = arg;
+    gateway_news_hear(bot->gateway_news, event);
     if (event->session) {
         cards_update(&bot->cards, event->session);
     }
@@ -328,8 +336,11 @@ static int make_parts(struct bot *bot)
     bot->conversation.opening = opening_new(&bot->conversation);
     bot->approvals = approvals_new(&bot->conversation);
     bot->conversation.lists = session_lists_new(&bot->conversation);
+    bot->gateway_news = gateway_news_new(&bot->conversation);
+    bot->conversation.newcomers = newcomers_new(&bot->conversation, options->people);
     return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
-                   bot->approvals && bot->conversation.lists
+                   bot->approvals && bot->conversation.lists && bot->gateway_news &&
+                   bot->conversation.newcomers
                ? 0
                : -ENOMEM;
 }
@@ -373,6 +384,11 @@ enum bot_status bot_status(const struct bot *bot)
     return transport_is_online(bot->options.transport) ? BOT_ONLINE : BOT_CONNECTING;
 }
 
+const char *bot_name(const struct bot *bot)
+{
+    return bot->name;
+}
+
 uint64_t bot_trouble(const struct bot *bot, struct text *text)
 {
     return transport_trouble(bot->options.transport, text);
@@ -385,6 +401,7 @@ void bot_stop(struct bot *bot, uint64_t grace_ms, void (*done)(void *arg), void 
     bot->stopped_arg = arg;
     transport_stop(bot->options.transport);
     opening_end(bot->conversation.opening);
+    newcomers_end(bot->conversation.newcomers);
     timer_set(bot->stop_timer, transport_is_idle(bot->options.transport) ? 0 : grace_ms);
 }
 
@@ -399,7 +416,9 @@ void bot_free(struct bot *bot)
     timer_free(bot->stop_timer);
     sieve_free(bot->ignored);
     expired_free(bot->expired);
+    gateway_news_free(bot->gateway_news);
     opening_free(bot->conversation.opening);
     session_lists_free(bot->conversation.lists);
+    newcomers_free(bot->conversation.newcomers);
     free(bot);
 }

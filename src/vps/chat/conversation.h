@@ -14,6 +14,7 @@
 #include "vps/transport/transport.h"
 
 struct cards;
+struct newcomers;
 struct opening;
 struct readers;
 struct session_lists;
@@ -31,6 +32,7 @@ struct conversation {
     struct opening *opening; /* opens sessions */
     struct cards *cards;     /* their messages */
     struct session_lists *lists;
+    struct newcomers *newcomers;
     struct readers *readers; /* which language they read */
     struct sieve *sieve;     /* log lines that users cause */
     uint64_t began_ms;       /* vps-agent did */
