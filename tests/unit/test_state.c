@@ -17,7 +17,7 @@
 #include "disk.h"
 #include "vps/store/database.h"
 
-/* As 0.1.0's predecessor wrote it, word for word. It stays as it is, whatever becomes of the code. */
+/* As the version before the audit wrote it, word for word: this text is never changed. */
 static const char SCHEMA_3[] =
     "PRAGMA journal_mode=WAL;"
     "CREATE TABLE known("
