@@ -1,4 +1,4 @@
-/* The state file from version to version: what an older one wrote is there, a newer one is refused. */
+/* The state file from version to version: what an older one wrote is there, a newer is refused. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
