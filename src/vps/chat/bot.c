@@ -20,6 +20,7 @@
 #include "base/sieve.h"
 #include "base/timer.h"
 #include "vps/chat/approvals.h"
+#include "vps/chat/audit_news.h"
 #include "vps/chat/button.h"
 #include "vps/chat/cards.h"
 #include "vps/chat/command.h"
@@ -50,6 +51,7 @@ struct bot {
     struct readers readers;
     struct expired *expired;
     struct gateway_news *gateway_news;
+    struct audit_news *audit_news;
     struct approvals *approvals;
     char name[BOT_NAME_MAX + 1];
     struct cooldown strangers, only_text; /* who was told so, by person */
@@ -319,6 +321,7 @@ static int make_parts(struct bot *bot)
                                               .people = options->people,
                                               .sessions = options->sessions,
                                               .holds = options->holds,
+                                              .audit = options->audit,
                                               .transport = options->transport,
                                               .cards = &bot->cards,
                                               .readers = &bot->readers,
@@ -332,8 +335,9 @@ static int make_parts(struct bot *bot)
     bot->approvals = approvals_new(&bot->conversation);
     bot->conversation.lists = session_lists_new(&bot->conversation);
     bot->gateway_news = gateway_news_new(&bot->conversation);
+    bot->audit_news = audit_news_new(&bot->conversation);
     return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
-                   bot->approvals && bot->conversation.lists && bot->gateway_news
+                   bot->approvals && bot->conversation.lists && bot->gateway_news && bot->audit_news
                ? 0
                : -ENOMEM;
 }
@@ -382,6 +386,11 @@ uint64_t bot_trouble(const struct bot *bot, struct text *text)
     return transport_trouble(bot->options.transport, text);
 }
 
+void bot_audit_changed(struct bot *bot, int err)
+{
+    audit_news_changed(bot->audit_news, err);
+}
+
 void bot_stop(struct bot *bot, uint64_t grace_ms, void (*done)(void *arg), void *arg)
 {
     bot->stopping = true;
@@ -404,6 +413,7 @@ void bot_free(struct bot *bot)
     sieve_free(bot->ignored);
     expired_free(bot->expired);
     gateway_news_free(bot->gateway_news);
+    audit_news_free(bot->audit_news);
     opening_free(bot->conversation.opening);
     session_lists_free(bot->conversation.lists);
     free(bot);

@@ -19,6 +19,7 @@
 struct card;
 
 struct card_options {
+    const struct audit *audit; /* may be NULL */
     uv_loop_t *loop;
     struct transport *transport;
     const struct vps_settings *settings; /* outlive the card */

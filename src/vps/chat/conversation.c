@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/sieve.h"
+#include "vps/audit/audit.h"
 #include "vps/chat/readers.h"
 
 /*
@@ -45,4 +46,11 @@ void conversation_refuse(const struct conversation *conversation, int64_t person
     sieve_log(conversation->sieve, cause, LOG_WARN,
               "%s: user %" PRId64 " is not allowed to do this, and was refused: “%s”", service,
               person, shown);
+    const struct owner owner = transport_owner(conversation->transport, person);
+    const struct policy_user *user = people_user(conversation->people, &owner);
+    const struct audit_entry entry = {.what = AUDIT_BUTTON_REFUSED,
+                                      .owner = &owner,
+                                      .name = user ? user->name : NULL,
+                                      .text = what};
+    audit_record(conversation->audit, &entry, NULL, NULL);
 }

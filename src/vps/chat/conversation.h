@@ -13,6 +13,7 @@
 #include "vps/settings/settings.h"
 #include "vps/transport/transport.h"
 
+struct audit;
 struct cards;
 struct opening;
 struct readers;
@@ -27,6 +28,7 @@ struct conversation {
     const struct people *people;
     struct sessions *sessions;
     struct holds *holds;
+    struct audit *audit; /* NULL: nothing is recorded */
     struct transport *transport;
     struct opening *opening; /* opens sessions */
     struct cards *cards;     /* their messages */

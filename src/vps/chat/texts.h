@@ -98,6 +98,8 @@ void texts_more(struct text *html, const struct texts_more *more);
 void texts_ended(struct text *html, const struct session_view *view, const char *how);
 
 /* What it says if vps-agent was restarted in the meantime. */
+/* Where the audit ends; "": nowhere. */
+void texts_audit_head(struct text *html, const char *head);
 void texts_restarted(struct text *html, const struct session_view *view);
 
 /* --- about an unknown client --- */

@@ -58,6 +58,17 @@ static void on_refused(const struct services *services, const struct session_eve
     }
 }
 
+/* `number` of the event are the sessions that it ended. */
+static void on_lock(enum audit_event what, const struct services *services,
+                    const struct session_event *event)
+{
+    struct audit_entry entry = {.what = what,
+                                .owner = event->by,
+                                .name = record_name(services, event->by),
+                                .count = event->number};
+    add(services, &entry, event);
+}
+
 /* ---- of a session ----------------------------------------------------------- */
 
 static const struct services *services_of(const struct session *session)
@@ -166,6 +177,12 @@ static void on_event(void *arg, const struct session_event *event)
         break;
     case SESSION_REFUSED:
         on_refused(services, event);
+        break;
+    case SESSION_SERVER_LOCKED:
+        on_lock(AUDIT_PANIC_BEGUN, services, event);
+        break;
+    case SESSION_SERVER_UNLOCKED:
+        on_lock(AUDIT_PANIC_ENDED, services, event);
         break;
     case SESSION_CHANGED:
         on_changed(event);
