@@ -58,13 +58,13 @@ static void on_refused(const struct services *services, const struct session_eve
     }
 }
 
-/* `number` of the event are the sessions that it ended. */
 static void on_lock(enum audit_event what, const struct services *services,
                     const struct session_event *event)
 {
     struct audit_entry entry = {.what = what,
-                                .owner = event->by,
-                                .name = record_name(services, event->by),
+                                .by = event->by,
+                                .by_name = record_name(services, event->by),
+                                .why = event->reason,
                                 .count = event->number};
     add(services, &entry, event);
 }
@@ -192,6 +192,11 @@ static void on_event(void *arg, const struct session_event *event)
         break;
     case SESSION_ADMITTED:
         on_decided(AUDIT_SESSION_ADMITTED, event);
+        break;
+    case SESSION_SPARED:
+        if (event->by) {
+            on_decided(AUDIT_SESSION_EXTENDED, event);
+        }
         break;
     case SESSION_BLOCKED:
         on_decided(AUDIT_SESSION_BLOCKED, event);
