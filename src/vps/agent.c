@@ -383,6 +383,7 @@ static int start_audit(struct agent *agent, struct why *why)
                                           .store = agent->store,
                                           .journal = agent->journal,
                                           .log = agent->log,
+                                          .days = &agent->settings->audit_days,
                                           .changed = on_audit_changed,
                                           .arg = agent};
     agent->audit = audit_new(&options);

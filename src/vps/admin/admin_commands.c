@@ -425,6 +425,8 @@ static const struct {
     {"panic", do_panic},
     {"unlock", do_unlock},
     {"audit", admin_audit},
+    {"audit verify", admin_audit_verify},
+    {"backup", admin_backup},
 };
 
 struct later *admin_later(struct admin_call *call, void (*gone)(void *arg), void *arg)
