@@ -7,6 +7,7 @@
 #include "ctl/show_applicants.h"
 #include "ctl/show_gateways.h"
 #include "ctl/show_totp.h"
+#include "ctl/show_users.h"
 #include "shared/kind.h"
 
 #define PERSON                                   \
@@ -42,6 +43,7 @@ static const struct command COMMANDS[] = {
     {"status", "the agent, Telegram, and the gateways that are online", {{0}}, 0, show_status},
     {"sessions", "the open sessions, and who waits to be let in", {{0}}, 0, show_sessions},
     {"close", "end a session", {ID}, 0, show_closed},
+    {"extend", "let a session go on for longer", {ID}, 0, show_extended},
     {"admit", "let in the client that waits there",
      {ID, {"ADDRESS[#NUMBER]", "address", ARGUMENT_WAITING, false}}, 0, show_decided},
     {"block", "send that address away, for as long as the session lasts",
@@ -70,10 +72,18 @@ static const struct command COMMANDS[] = {
     {"totp remove", "take somebody's second factor away", {PERSON}, 0, show_totp_removed},
     {"totp unlock", "let somebody try again who gave too many wrong codes", {PERSON}, 0,
      show_totp_unlocked},
+    {"user list", "who is let in through the chat, and who is invited", {{0}}, 0, show_user_list},
+    {"user invite", "print a link, and a QR code, for one person to come in by",
+     {{"NAME", "user", ARGUMENT_USER, false}}, 0, show_user_invited},
+    {"user remove", "take away what an invitation gave: their sessions end",
+     {{"NAME", "user", ARGUMENT_USER, false}}, 0, show_user_removed},
     {"reload", "read the settings again, and say what changed; ends no session", {{0}}, 0,
      show_reloaded},
     {"drain", "before a restart: open no new sessions, and wait for the rest", {{0}},
      OPTION_WAIT | OPTION_TIMEOUT | OPTION_OFF, show_drain},
+    {"audit", "what happened: who was where, when, and how it ended", {{0}},
+     OPTION_USER | OPTION_TARGET | OPTION_GATEWAY | OPTION_SINCE | OPTION_UNTIL | OPTION_FOLLOW |
+     OPTION_CSV | OPTION_CEF, show_nothing},
     {"panic", "end every session, and open none until unlock, also after a restart", {{0}}, 0,
      show_locked},
     {"unlock", "open sessions again after panic", {{0}}, 0, show_locked},
@@ -89,6 +99,16 @@ static const struct command_option OPTIONS[] = {
     {"--timeout", NULL, "SECONDS", "stop waiting then, list what is left, and exit with 1",
      OPTION_TIMEOUT},
     {"--off", NULL, NULL, "open sessions again", OPTION_OFF},
+    {"--user", NULL, "WHO", "records of this person: a name of the policy, or telegram:NUMBER",
+     OPTION_USER},
+    {"--target", NULL, "HOST[:PORT]", "records of this machine", OPTION_TARGET},
+    {"--gateway", NULL, "NAME", "records of this gateway", OPTION_GATEWAY},
+    {"--since", NULL, "WHEN", "from then on: 2026-11-26, \"2026-11-26 14:00\", 7d, 12h; UTC",
+     OPTION_SINCE},
+    {"--until", NULL, "WHEN", "until then; a day counts to its end", OPTION_UNTIL},
+    {"--follow", NULL, NULL, "go on with what happens from now on", OPTION_FOLLOW},
+    {"--csv", NULL, NULL, "for spreadsheets", OPTION_CSV},
+    {"--cef", NULL, NULL, "Common Event Format, for log servers", OPTION_CEF},
     {"--valid", NULL, "TIME", "how long the join string may wait to be used: 24h, 30m, 7d; 0: forever",
      OPTION_VALID},
     {"--json", NULL, NULL, "print the answer as one line of JSON", OPTION_JSON},

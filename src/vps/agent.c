@@ -35,7 +35,7 @@
 #include "vps/factor/factors.h"
 #include "vps/figures/figures.h"
 #include "vps/gateways/gateways.h"
-#include "vps/people/people.h"
+#include "vps/people/people_run.h"
 #include "vps/reload.h"
 #include "vps/session/sessions_run.h"
 #include "vps/store/state.h"
@@ -347,6 +347,8 @@ static int start_bot(struct agent *agent, struct why *why)
             .settings = agent->settings,
             .people = agent->people,
             .sessions = agent->sessions,
+            .audit = agent->audit,
+            .store = agent->store,
             .holds = agent->holds,
             .factors = agent->factors,
             .transport = agent->transport,
@@ -364,9 +366,9 @@ static int start_admin(struct agent *agent, struct why *why)
         .loop = &agent->loop,
         .log = agent->log,
         .settings = agent->settings,
+        .people = agent->people,
         .sessions = agent->sessions,
         .audit = agent->audit,
-        .people = agent->people,
         .factors = agent->factors,
         .gateways = agent->gateways,
         .bot = agent->bot,
@@ -403,6 +405,33 @@ static int start_audit(struct agent *agent, struct why *why)
     return agent->audit ? 0 : why_set(why, -ENOMEM, "out of memory");
 }
 
+/* Whoever has lost access loses what they have open. */
+static void on_lost_access(void *arg)
+{
+    struct agent *agent = arg;
+    if (agent->sessions) {
+        sessions_settings_changed(agent->sessions);
+    }
+    if (agent->holds) {
+        holds_settings_changed(agent->holds);
+    }
+}
+
+static int start_people(struct agent *agent, struct why *why)
+{
+    const struct people_options options = {.log = agent->log,
+                                           .store = agent->store,
+                                           .audit = agent->audit,
+                                           .lost = on_lost_access,
+                                           .arg = agent};
+    agent->people = people_new(agent->settings);
+    if (!agent->people) {
+        return why_set(why, -ENOMEM, "out of memory");
+    }
+    people_begin(agent->people, &options);
+    return 0;
+}
+
 static int start_sessions(struct agent *agent, struct why *why)
 {
     const struct sessions_options options = {.loop = &agent->loop,
@@ -427,11 +456,8 @@ static int start(struct agent *agent, struct why *why)
         return why_set(why, err, "cannot catch signals: %s", strerror(-err));
     }
     err = state_open(agent->settings->state_dir, agent->log, &agent->store, why);
-    if (err == 0) {
-        agent->people = people_new(agent->settings);
-        err = agent->people ? 0 : why_set(why, -ENOMEM, "out of memory");
-    }
     err = err < 0 ? err : start_audit(agent, why);
+    err = err < 0 ? err : start_people(agent, why);
     err = err < 0 ? err : start_sessions(agent, why);
     err = err < 0 ? err : start_holds(agent, why);
     err = err < 0 ? err : start_factors(agent, why);

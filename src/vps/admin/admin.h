@@ -25,9 +25,9 @@ struct admin_options {
     uv_loop_t *loop;
     const struct log *log;
     const struct vps_settings *settings;
+    struct people *people;
     struct sessions *sessions;
     struct audit *audit; /* may be NULL */
-    const struct people *people;
     struct factors *factors;
     struct gateways *gateways;
     struct bot *bot; /* NULL with --local */
