@@ -21,6 +21,7 @@ enum option_bit {
     OPTION_TIMEOUT = 128,
     OPTION_OFF = 256,
     OPTION_VALID = 512,
+    OPTION_WHY = 1024,
 };
 
 /* These go with each command, and without one. */
@@ -30,6 +31,7 @@ enum { OPTIONS_COMMON = OPTION_JSON | OPTION_SOCKET | OPTION_HELP | OPTION_VERSI
 enum argument_kind {
     ARGUMENT_TARGET,
     ARGUMENT_ID,
+    ARGUMENT_REQUEST, /* that waits for others */
     ARGUMENT_WAITING,
     ARGUMENT_KNOWN,
     ARGUMENT_GATEWAY, /* one whose key was added here */

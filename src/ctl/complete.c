@@ -189,6 +189,14 @@ static void offer_gateway(const struct completion *completion, const json_t *gat
     }
 }
 
+static void offer_request(const struct completion *completion, const json_t *request)
+{
+    char help[320];
+    snprintf(help, sizeof help, "%s %s for %s", text_of(request, "kind"), text_of(request, "said"),
+             text_of(request, "name"));
+    completion_offer(completion, text_of(request, "id"), help);
+}
+
 static void offer_of_agent(const struct completion *completion, const struct line *line,
                            enum argument_kind kind)
 {
@@ -197,7 +205,10 @@ static void offer_of_agent(const struct completion *completion, const struct lin
     size_t index;
     json_t *entry;
     bool of_gateways = kind == ARGUMENT_GATEWAY;
-    const char *list = kind == ARGUMENT_KNOWN ? "known" : of_gateways ? "gateways" : "sessions";
+    const char *list = kind == ARGUMENT_KNOWN     ? "known"
+                       : kind == ARGUMENT_REQUEST ? "approvals"
+                       : of_gateways              ? "gateways"
+                                                  : "sessions";
     ask_path(line->socket_path, path, sizeof path);
     json_t *request = json_pack("{s:s}", "command", of_gateways ? "gateway list" : list);
     json_t *reply = ask_anyhow(path, request);
@@ -207,6 +218,8 @@ static void offer_of_agent(const struct completion *completion, const struct lin
             offer_id(completion, entry);
         } else if (kind == ARGUMENT_KNOWN) {
             completion_offer(completion, text_of(entry, "address"), text_of(entry, "owner"));
+        } else if (kind == ARGUMENT_REQUEST) {
+            offer_request(completion, entry);
         } else if (of_gateways) {
             offer_gateway(completion, entry);
         } else if (strcmp(text_of(entry, "id"), line->args[0]) == 0) {

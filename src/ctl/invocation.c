@@ -122,6 +122,10 @@ static int take_value(const struct command_option *option, const char *value,
     if (option->bit == OPTION_VALID) {
         return invite_read_span(value, &invocation->valid_s, why);
     }
+    if (option->bit == OPTION_WHY) {
+        invocation->why = value;
+        return 0;
+    }
     /* The two options that are left take a path. */
     *(option->bit == OPTION_OUT ? &invocation->out : &invocation->socket_path) = value;
     return 0;

@@ -26,6 +26,7 @@
 #include "base/lines.h"
 #include "base/list.h"
 #include "vps/admin/admin_applicants.h"
+#include "vps/admin/admin_askers.h"
 #include "vps/admin/admin_commands.h"
 #include "vps/admin/admin_reply.h"
 
@@ -52,6 +53,7 @@ struct admin {
     struct lines *lines;
     struct list waiters;
     struct list held;
+    struct askers *askers; /* who wait for others */
 };
 
 /* ---- answers -------------------------------------------------------------- */
@@ -96,6 +98,11 @@ static void say(struct admin *admin, struct lines_client *client, json_t *reply)
     }
 }
 
+static void say_to_asker(void *arg, struct lines_client *client, json_t *reply)
+{
+    say(arg, client, reply);
+}
+
 static void forget(struct admin *admin, struct held *held)
 {
     audit_detach(admin->options.audit, held);
@@ -135,28 +142,16 @@ static void answer_drained(struct admin *admin)
     }
 }
 
-static json_t *became_of(const struct session *session, enum session_state state)
-{
-    if (state != SESSION_ENDED) {
-        return reply_opened(session);
-    }
-    char reason[512];
-    struct text text = text_over(reason, sizeof reason);
-    session_end_text(session, &text);
-    return reply_error("not_opened", reason);
-}
-
 static void on_session_event(void *arg, const struct session_event *event)
 {
     struct admin *admin = arg;
     if (event->kind != SESSION_CHANGED) {
         return;
     }
-    struct session_view view; /* as it is now, when another watcher may have closed it */
-    session_view(event->session, &view);
     struct lines_client *client = take_waiter(admin, event->session);
     if (client) {
-        say(admin, client, became_of(event->session, view.state));
+        /* As it is now, when another watcher may have closed it. */
+        say(admin, client, reply_became(event->session));
     }
     if (event->to == SESSION_ENDED && sessions_count(admin->options.sessions) == 0) {
         answer_drained(admin);
@@ -205,12 +200,31 @@ static void wait_until(struct admin *admin, struct lines_client *client,
     list_append(&admin->waiters, &waiter->home);
 }
 
+static void ask_others(struct admin *admin, struct lines_client *client,
+                       const struct admin_call *call)
+{
+    if (askers_add(admin->askers, client, call->on_hold, call->follows) < 0) {
+        lines_hang_up(client); /* the request stays: pamctl approvals shows it, and it expires */
+    }
+}
+
+static void wait_on(struct admin *admin, struct lines_client *client)
+{
+    if (!askers_wait(admin->askers, client)) {
+        say(admin, client, reply_error("nothing", "You have asked for nothing that waits."));
+    }
+}
+
 static void answer(struct admin *admin, struct lines_client *client, const json_t *request)
 {
     struct admin_call call = {
         .options = &admin->options, .started_ms = admin->started_ms, .uid = lines_uid(client)};
     json_t *reply = admin_run(&call, request);
-    if (!reply && (call.opening || call.draining || call.pairing)) {
+    if (call.on_hold) {
+        ask_others(admin, client, &call);
+    } else if (call.waits_on) {
+        wait_on(admin, client);
+    } else if (!reply && (call.opening || call.draining || call.pairing)) {
         wait_until(admin, client, &call);
     } else {
         say(admin, client, reply);
@@ -245,6 +259,7 @@ static void on_called(void *arg, struct lines_client *client)
 static void on_gone(void *arg, struct lines_client *client)
 {
     struct admin *admin = arg;
+    askers_gone(admin->askers, client);
     list_each (struct waiter, waiter, &admin->waiters, home) {
         if (waiter->client == client) {
             end_waiting(waiter);
@@ -299,6 +314,15 @@ int admin_new(const struct admin_options *options, struct admin **ret_admin, str
         err = sessions_watch(options->sessions,
                              (struct session_watcher){.event = on_session_event, .arg = admin});
     }
+    if (err == 0) {
+        const struct askers_options asking = {.loop = options->loop,
+                                              .holds = options->holds,
+                                              .sessions = options->sessions,
+                                              .people = options->people,
+                                              .say = say_to_asker,
+                                              .arg = admin};
+        err = askers_new(&asking, &admin->askers);
+    }
     if (err == 0 && options->gateways) {
         err = applicants_watch(
             gateways_applicants(options->gateways),
@@ -331,5 +355,6 @@ void admin_free(struct admin *admin)
         lines_free(admin->lines);
         unlink(admin->at.sun_path);
     }
+    askers_free(admin->askers);
     free(admin);
 }

@@ -13,6 +13,7 @@
 #include "base/why.h"
 #include "vps/audit/audit.h"
 #include "vps/chat/bot.h"
+#include "vps/consent/holds.h"
 #include "vps/gateways/gateways.h"
 #include "vps/session/sessions.h"
 #include "vps/settings/settings.h"
@@ -23,7 +24,9 @@ struct admin_options {
     uv_loop_t *loop;
     const struct log *log;
     const struct vps_settings *settings;
+    const struct people *people;
     struct sessions *sessions;
+    struct holds *holds;
     struct audit *audit; /* may be NULL */
     struct gateways *gateways;
     struct bot *bot; /* NULL with --local */

@@ -17,6 +17,9 @@ struct admin_call {
     /* What the answer waits for, if there is none yet. */
     struct session *opening; /* is ready, or over */
     bool draining;           /* no session is left, or nobody wants that any more */
+    struct hold *on_hold;    /* it is decided */
+    bool follows;            /* ... and the client wants to hear what happens until then */
+    bool waits_on;           /* the next news of that */
     unsigned pairing;        /* this question, 0: none, has come to its end */
 };
 
