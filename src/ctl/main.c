@@ -5,6 +5,7 @@
  *     commands    the table of them              invocation  what somebody typed
  *     ask         one question over the socket   show        answers for people
  *     save        the .rdp file                  drain       waiting for the last session
+ *     enrol       a second factor                qr          QR codes
  *     help        --help                         complete    for shells
  */
 #include <stdbool.h>
@@ -17,10 +18,12 @@
 #include "ctl/ask.h"
 #include "ctl/complete.h"
 #include "ctl/drain.h"
+#include "ctl/enrol.h"
 #include "ctl/help.h"
 #include "ctl/invocation.h"
 #include "ctl/save.h"
 #include "ctl/show.h"
+#include "ctl/show_totp.h"
 #include "shared/kind.h"
 
 enum { EXIT_USAGE = 2 };
@@ -198,7 +201,10 @@ static int run_command(const struct invocation *invocation)
     ask_path(invocation->socket_path, run.path, sizeof run.path);
     json_t *request = make_request(invocation);
     bool gets_file = invocation->command->options & OPTION_OUT;
-    json_t *reply = gets_file                    ? open_with_file(&run, request)
+    json_t *reply = gets_file ? open_with_file(&run, request)
+                    : strcmp(name, "totp") == 0
+                        ? enrol(run.path, request,
+                                has(&run, OPTION_JSON) ? print_json : show_totp_secret)
                     : strcmp(name, "drain") == 0 ? drain(&run, request)
                     : kind_find(name)            ? approval_ask(run.path, request)
                                                  : ask_anyhow(run.path, request);

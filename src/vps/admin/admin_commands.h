@@ -21,6 +21,9 @@ struct admin_call {
     bool follows;            /* ... and the client wants to hear what happens until then */
     bool waits_on;           /* the next news of that */
     unsigned pairing;        /* this question, 0: none, has come to its end */
+    json_t *promised;        /* this, when `kept` is called: that a code was right is on the disk */
+    factor_done_fn kept;
+    void *kept_arg;
 };
 
 /* A new reference. NULL: later, or there is no memory. */

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "vps/audit/audit.h"
 #include "vps/consent/holds.h"
 #include "vps/session/sessions.h"
 #include "vps/settings/settings.h"
@@ -23,8 +24,10 @@ struct bot_options {
     uv_loop_t *loop;
     const struct log *log;
     const struct vps_settings *settings;
-    const struct people *people;
+    struct people *people;
     struct sessions *sessions;
+    struct audit *audit; /* may be NULL */
+    struct store *store; /* may be NULL; not started yet */
     struct holds *holds;
     struct transport *transport; /* not started yet */
     /*
@@ -38,6 +41,8 @@ struct bot_options {
 /* Starts the transport. 0 or -errno. */
 int bot_new(const struct bot_options *options, struct bot **ret_bot);
 enum bot_status bot_status(const struct bot *bot);
+/* Its own name at the service; "" before it was online. */
+const char *bot_name(const struct bot *bot);
 /*
  * Adds what is wrong between us and the people, as a clause for a person: nothing if all is well.
  * Returns for how many seconds nothing could be received.
