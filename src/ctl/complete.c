@@ -205,17 +205,21 @@ static void offer_of_agent(const struct completion *completion, const struct lin
     size_t index;
     json_t *entry;
     /* What is asked, and where in the answer the list is. */
-    const char *asked = kind == ARGUMENT_KNOWN     ? "known"
-                        : kind == ARGUMENT_GATEWAY ? "gateway list"
-                        : kind == ARGUMENT_USER    ? "user list"
-                                                   : "sessions";
-    const char *list = kind == ARGUMENT_GATEWAY ? "gateways"
-                       : kind == ARGUMENT_USER  ? "users"
-                                                : asked;
+    static const struct {
+        const char *asked, *list;
+    } LISTS[] = {
+        [ARGUMENT_ID] = {"sessions", "sessions"},
+        [ARGUMENT_WAITING] = {"sessions", "sessions"},
+        [ARGUMENT_KNOWN] = {"known", "known"},
+        [ARGUMENT_GATEWAY] = {"gateway list", "gateways"},
+        [ARGUMENT_USER] = {"user list", "users"},
+        [ARGUMENT_PERSON] = {"totp list", "people"},
+        [ARGUMENT_REQUEST] = {"approvals", "approvals"},
+    };
     ask_path(line->socket_path, path, sizeof path);
-    json_t *request = json_pack("{s:s}", "command", asked);
+    json_t *request = json_pack("{s:s}", "command", LISTS[kind].asked);
     json_t *reply = ask_anyhow(path, request);
-    json_array_foreach(json_object_get(reply, list), index, entry)
+    json_array_foreach(json_object_get(reply, LISTS[kind].list), index, entry)
     {
         if (kind == ARGUMENT_ID) {
             offer_id(completion, entry);
