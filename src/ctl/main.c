@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "ctl/approval.h"
 #include "ctl/ask.h"
 #include "ctl/audit.h"
 #include "ctl/complete.h"
@@ -25,6 +26,7 @@
 #include "ctl/save.h"
 #include "ctl/show.h"
 #include "ctl/show_totp.h"
+#include "shared/kind.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -63,6 +65,10 @@ static json_t *make_request(const struct invocation *invocation)
     }
     if (request && (invocation->options & OPTION_OFF)) {
         json_object_set_new(request, "off", json_true());
+    }
+    if (request && (invocation->options & OPTION_WHY)) {
+        json_t *why = json_string(invocation->why);
+        json_object_set_new(request, "why", why ? why : json_string("?"));
     }
     if (request && (invocation->options & OPTION_VALID)) {
         json_object_set_new(request, "valid", json_integer(invocation->valid_s));
@@ -125,7 +131,7 @@ static json_t *open_with_file(const struct run *run, json_t *request)
         return take_file(run, look); /* refused; or opened, by an older vps-agent */
     }
     json_t *reply = save_check(&as, &why) < 0 ? ask_failure("not_written", why.text)
-                                              : take_file(run, ask_anyhow(run->path, request));
+                                              : take_file(run, approval_ask(run->path, request));
     json_decref(look);
     return reply;
 }
@@ -206,6 +212,7 @@ static int run_command(const struct invocation *invocation)
                                 has(&run, OPTION_JSON) ? print_json : show_totp_secret)
                     : strcmp(name, "drain") == 0 ? drain(&run, request)
                     : strcmp(name, "audit") == 0 ? audit_print(invocation, run.path)
+                    : kind_find(name)            ? approval_ask(run.path, request)
                                                  : ask_anyhow(run.path, request);
     int status = status_of(&run, reply);
     show_reply(&run, reply);

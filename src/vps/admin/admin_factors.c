@@ -1,12 +1,14 @@
 #include "vps/admin/admin_factors.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/crypto.h"
 #include "base/nearest.h"
 #include "base/text.h"
 #include "vps/admin/admin_reply.h"
+#include "vps/admin/later.h"
 
 static const char *text_of(const json_t *request, const char *key)
 {
@@ -84,17 +86,38 @@ static json_t *make_secret(const struct admin_call *call, const char *person)
     return reply;
 }
 
-static json_t *confirm(struct admin_call *call, const char *person, const char *typed)
+/* While it is being written that a code was right. */
+struct confirmation {
+    struct factors *factors;
+    struct later *later;
+    char person[PEOPLE_NAME_MAX];
+};
+
+static void on_gone(void *arg)
 {
-    const struct owner by = {OWNER_LOCAL, call->uid};
-    uint32_t code;
-    if (!totp_parse(typed, &code)) {
-        return reply_error("wrong_code", "A code is six digits.");
-    }
-    switch (
-        factors_confirm(call->options->factors, person, code, &by, call->kept, call->kept_arg)) {
+    struct confirmation *confirmation = arg;
+    factors_detach(confirmation->factors, confirmation);
+    free(confirmation);
+}
+
+static void on_kept(void *arg, const struct owner *by, int err)
+{
+    struct confirmation *confirmation = arg;
+    struct later *later = confirmation->later;
+    (void)by;
+    json_t *reply = err < 0 ? reply_error("not_kept",
+                                          "The code was right, but that cannot be written down "
+                                          "now: the log of vps-agent says why.")
+                            : json_pack("{s:b, s:s}", "ok", 1, "person", confirmation->person);
+    free(confirmation);
+    later_say(later, reply);
+}
+
+/* NULL: later. */
+static json_t *refused(enum factor_result result)
+{
+    switch (result) {
     case FACTOR_RIGHT:
-        call->promised = json_pack("{s:b, s:s}", "ok", 1, "person", person);
         return NULL;
     case FACTOR_WRONG:
         return reply_error("wrong_code",
@@ -103,9 +126,31 @@ static json_t *confirm(struct admin_call *call, const char *person, const char *
     case FACTOR_NONE:
         return reply_error("too_late", "That took too long: begin again.");
     default:
-        return reply_error("not_kept", "The state file cannot be written: the log of vps-agent "
-                                       "says why.");
+        return reply_error("not_kept",
+                           "The state file cannot be written: the log of vps-agent says why.");
     }
+}
+
+static json_t *confirm(struct admin_call *call, const char *person, const char *typed)
+{
+    const struct owner by = {OWNER_LOCAL, call->uid};
+    struct factors *factors = call->options->factors;
+    uint32_t code;
+    if (!totp_parse(typed, &code)) {
+        return reply_error("wrong_code", "A code is six digits.");
+    }
+    struct confirmation *confirmation = calloc(1, sizeof *confirmation);
+    if (!confirmation) {
+        return NULL;
+    }
+    confirmation->factors = factors;
+    strcpy(confirmation->person, person);
+    json_t *reply = refused(factors_confirm(factors, person, code, &by, on_kept, confirmation));
+    confirmation->later = reply ? NULL : admin_later(call, on_gone, confirmation);
+    if (!confirmation->later) {
+        on_gone(confirmation);
+    }
+    return reply;
 }
 
 json_t *admin_totp(struct admin_call *call, const json_t *request)
