@@ -223,7 +223,7 @@ def test_a_right_code_opens_it(chat):
     opens(chat, card)
     # for a while it is not asked for again
     opens(chat, say(chat, ALICE, "/ssh office-pc", "is ready"))
-    assert events(chat) == ["factor.enrolled", "factor.given"]
+    assert events(chat) == ["factor.enrolled", "factor.asked", "factor.given"]
 
 
 def test_whoever_has_the_account_alone_opens_nothing(chat):
@@ -250,7 +250,7 @@ def test_whoever_has_the_account_alone_opens_nothing(chat):
     assert not refused.buttons
     assert "alice  since" in listed(chat)[0] and "locked for 15 min, too many codes were wrong" in listed(chat)[0]
     assert len(chat.api.all_messages(BOB)) == 1         # he is no administrator
-    assert events(chat) == ["factor.enrolled", *["factor.failed"] * 6, "factor.locked"]
+    assert events(chat) == ["factor.enrolled", "factor.asked", *["factor.failed"] * 6, "factor.locked"]
     # an administrator lets her try again
     assert "alice may try again" in chat.pamctl("totp", "unlock", "alice").stdout
     card = ask(chat)
