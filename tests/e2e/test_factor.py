@@ -142,7 +142,7 @@ def test_who_can_have_one(world):
         assert done.returncode == 1
         return done.stderr
 
-    assert "Nobody in the policy is called alcie; did you mean alice?" in refused("alcie")
+    assert "Nobody here is called alcie; did you mean alice?" in refused("alcie")
     assert "telegram:99 is nobody whom this server lets in" in refused("telegram:99")
     assert "bob has no second factor; see pamctl totp list" in refused("remove", "bob")
     assert "bob has no second factor" in refused("unlock", "bob")
