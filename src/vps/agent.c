@@ -340,6 +340,7 @@ static int start_admin(struct agent *agent, struct why *why)
         .settings = agent->settings,
         .people = agent->people,
         .sessions = agent->sessions,
+        .holds = agent->holds,
         .audit = agent->audit,
         .factors = agent->factors,
         .gateways = agent->gateways,
