@@ -13,6 +13,7 @@
 #include "vps/consent/approver.h"
 #include "vps/consent/holds.h"
 #include "vps/consent/patience.h"
+#include "vps/people/people_run.h"
 #include "vps/policy/policy_file.h"
 #include "vps/session/permission.h"
 
@@ -374,6 +375,21 @@ static void who_could_not_be_asked_is_told_at_once(void **state)
     expect_story("");
 }
 
+static void who_came_by_an_invitation_can_be_asked(void **state)
+{
+    (void)state;
+    const struct people_options options = {.log = NULL};
+    const struct owner gina = of(99), anna = of(ANNA);
+    people_begin(people, &options);
+    use_policy("users:\n  carl: {telegram: 43}\n  anna: {telegram: 7}\n"
+               "  gina: {roles: approver}\n" TARGETS RULES);
+    expect_refused(CARL, "one", -ENOKEY, "there is nobody who could give it");
+    assert_int_equal(people_let_in(people, "gina", &gina, &anna), 0);
+    put_on_hold(CARL, "one");
+    assert_int_equal(approve(99), 0);
+    assert_int_equal(opened, 1);
+}
+
 /* ---- what changes meanwhile ----------------------------------------------------- */
 
 static void the_same_asked_again_replaces_it(void **state)
@@ -623,6 +639,7 @@ int main(void)
         TEST(one_no_is_enough),
         TEST(it_expires),
         TEST(who_could_not_be_asked_is_told_at_once),
+        TEST(who_came_by_an_invitation_can_be_asked),
         TEST(the_same_asked_again_replaces_it),
         TEST(who_asks_without_end_has_to_wait),
         TEST(not_too_many_wait),
