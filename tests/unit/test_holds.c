@@ -443,7 +443,7 @@ static void a_lost_right_loses_the_request(void **state)
                "  carl: {telegram: 43}\n" TARGETS
                "rules:\n  - {who: anna, targets: \"*\", kinds: \"*\"}\n");
     holds_settings_changed(holds);
-    expect_story("[withdrawn: You may not reach one by SSH.]");
+    expect_story("[refused: You may not reach one by SSH.]");
 }
 
 static void an_approver_who_is_none_any_more_does_not_count(void **state)
@@ -494,8 +494,8 @@ static void what_was_approved_is_what_is_opened(void **state)
     use_policy(USERS "targets:\n  one: {address: 192.168.1.66}\n"
                      "rules:\n  - {who: \"*\", targets: one, kinds: \"*\", approvals: 1}\n");
     assert_int_equal(approve(BERT), 0);
-    expect_story("[given by 42: 1][withdrawn: That name stands for another machine now. Please "
-                 "ask again.]");
+    expect_story("[given by 42: 1][withdrawn: That name stands for another machine now. It "
+                 "has to be asked for again.]");
     assert_int_equal(opened, 0);
 }
 
@@ -541,7 +541,8 @@ static void the_end_of_all(void **state)
     put_on_hold(CARL, "one");
     story[0] = '\0';
     holds_end_all(holds);
-    expect_story("[withdrawn: The server is being stopped. Please ask again in a moment.]");
+    expect_story(
+        "[withdrawn: The server is being stopped. It can be asked for again in a moment.]");
     const struct session_event locked = {.kind = SESSION_SERVER_LOCKED};
     put_on_hold(CARL, "one");
     story[0] = '\0';

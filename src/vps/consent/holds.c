@@ -157,16 +157,25 @@ static void ask(struct holds *holds, struct hold *hold)
     }
 }
 
+/* The sessions do not know that it was more than a question. */
+static void refuse(struct holds *holds, struct hold *hold, const struct session_request *request,
+                   int err, const char *reason)
+{
+    sessions_refuse(holds->options.sessions, request, err, reason);
+    finish_for(holds, hold, HOLD_REFUSED, reason);
+}
+
 /* It cannot be opened now. Is that for good? */
-static void put_off(struct holds *holds, struct hold *hold, int err, const char *reason)
+static void put_off(struct holds *holds, struct hold *hold, const struct session_request *request,
+                    int err, const char *reason)
 {
     bool complete = hold_is_complete(hold);
     if (err == -EACCES || err == -EINVAL) { /* no rule allows it any more, or it is another name */
-        finish_for(holds, hold, HOLD_WITHDRAWN, reason);
+        refuse(holds, hold, request, err, reason);
     } else if (complete && (err == -ENOTCONN || err == -ENOENT)) {
         move(holds, hold, HOLD_READY);
     } else if (complete) {
-        finish_for(holds, hold, HOLD_REFUSED, reason);
+        refuse(holds, hold, request, err, reason);
     } /* else there is time */
 }
 
@@ -179,10 +188,10 @@ static void advance(struct holds *holds, struct hold *hold)
     struct session_request resolved = typed;
     int err = sessions_ask(holds->options.sessions, &resolved, &why);
     if (err < 0 && err != -ENOKEY) {
-        put_off(holds, hold, err, why.text);
+        put_off(holds, hold, &resolved, err, why.text);
     } else if (!hold_is_for(hold, &resolved)) {
         finish_for(holds, hold, HOLD_WITHDRAWN,
-                   "That name stands for another machine now. Please ask again.");
+                   "That name stands for another machine now. It has to be asked for again.");
     } else if (err == -ENOKEY) {
         hold_renew(hold, &resolved);
         ask(holds, hold);
@@ -218,7 +227,7 @@ static void withdraw_all(struct holds *holds, const char *reason)
 
 void holds_end_all(struct holds *holds)
 {
-    withdraw_all(holds, "The server is being stopped. Please ask again in a moment.");
+    withdraw_all(holds, "The server is being stopped. It can be asked for again in a moment.");
 }
 
 static void try_ready(struct holds *holds)
