@@ -7,6 +7,7 @@
  *     save        the .rdp file                  drain       waiting for the last session
  *     enrol       a second factor                qr          QR codes
  *     help        --help                         complete    for shells
+ *     audit       its records, page by page      record      each of them, in its formats
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "base/text.h"
 #include "ctl/approval.h"
 #include "ctl/ask.h"
+#include "ctl/audit.h"
 #include "ctl/complete.h"
 #include "ctl/drain.h"
 #include "ctl/enrol.h"
@@ -147,6 +149,9 @@ static void show_reply(const struct run *run, const json_t *reply)
     bool ok = is_ok(reply);
     const char *out = run->invocation->out, *message = text_of(reply, "message");
     bool file_on_stdout = ok && out && strcmp(out, "-") == 0;
+    if (ok && run->invocation->command->show == show_nothing) {
+        return;
+    }
     if (has(run, OPTION_JSON) && !file_on_stdout) {
         print_json(reply);
     } else if (!ok) {
@@ -207,6 +212,7 @@ static int run_command(const struct invocation *invocation)
                                 has(&run, OPTION_JSON) ? print_json : show_totp_secret)
                     : strcmp(name, "drain") == 0 ? drain(&run, request)
                     : kind_find(name)            ? approval_ask(run.path, request)
+                    : strcmp(name, "audit") == 0 ? audit_print(invocation, run.path)
                                                  : ask_anyhow(run.path, request);
     int status = status_of(&run, reply);
     show_reply(&run, reply);

@@ -56,6 +56,7 @@ struct admin {
     struct list waiters;
     struct list held;
     struct askers *askers; /* who wait for others */
+    struct laters laters;
 };
 
 /* ---- answers -------------------------------------------------------------- */
@@ -100,7 +101,7 @@ static void say(struct admin *admin, struct lines_client *client, json_t *reply)
     }
 }
 
-static void say_to_asker(void *arg, struct lines_client *client, json_t *reply)
+static void say_later(void *arg, struct lines_client *client, json_t *reply)
 {
     say(arg, client, reply);
 }
@@ -230,6 +231,8 @@ static void answer(struct admin *admin, struct lines_client *client, const json_
     struct admin_call call = {.options = &admin->options,
                               .started_ms = admin->started_ms,
                               .uid = lines_uid(client),
+                              .laters = &admin->laters,
+                              .client = client,
                               .kept = on_kept,
                               .kept_arg = waiter};
     if (!waiter) { /* nothing that cannot be answered is begun */
@@ -245,7 +248,9 @@ static void answer(struct admin *admin, struct lines_client *client, const json_
         wait_until(admin, client, waiter, &call);
     } else {
         free(waiter);
-        say(admin, client, reply);
+        if (reply || !call.later) {
+            say(admin, client, reply);
+        }
     }
     if (!sessions_are_draining(admin->options.sessions)) {
         answer_drained(admin); /* it was called off */
@@ -288,6 +293,7 @@ static void on_gone(void *arg, struct lines_client *client)
             forget(admin, held);
         }
     }
+    laters_end(&admin->laters, client);
 }
 
 /* ---- life ----------------------------------------------------------------- */
@@ -322,6 +328,9 @@ int admin_new(const struct admin_options *options, struct admin **ret_admin, str
     admin->options = *options;
     list_init(&admin->waiters);
     list_init(&admin->held);
+    list_init(&admin->laters.list);
+    admin->laters.say = say_later;
+    admin->laters.arg = admin;
     admin->started_ms = clock_ms();
     admin->at.sun_family = AF_UNIX;
     snprintf(admin->at.sun_path, sizeof admin->at.sun_path, "%s" STATE_DIR_SOCKET,
@@ -337,7 +346,7 @@ int admin_new(const struct admin_options *options, struct admin **ret_admin, str
                                               .holds = options->holds,
                                               .sessions = options->sessions,
                                               .people = options->people,
-                                              .say = say_to_asker,
+                                              .say = say_later,
                                               .arg = admin};
         err = askers_new(&asking, &admin->askers);
     }
@@ -369,6 +378,7 @@ void admin_free(struct admin *admin)
     list_each (struct held, held, &admin->held, home) {
         forget(admin, held);
     }
+    laters_end(&admin->laters, NULL);
     if (admin->lines) {
         lines_free(admin->lines);
         unlink(admin->at.sun_path);
