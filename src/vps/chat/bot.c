@@ -33,6 +33,7 @@
 #include "vps/chat/reception.h"
 #include "vps/chat/retype.h"
 #include "vps/chat/session_list.h"
+#include "vps/chat/source.h"
 #include "vps/chat/suggest.h"
 #include "vps/chat/texts.h"
 
@@ -365,8 +366,10 @@ static int make_parts(struct bot *bot)
     bot->approvals = approvals_new(&bot->conversation);
     bot->conversation.lists = session_lists_new(&bot->conversation);
     bot->conversation.recents = recents_new(options->store);
+    bot->conversation.names = resolver_new(options->loop, SOURCE_LOOK_UPS_MAX);
     return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
-                   bot->approvals && bot->conversation.lists && bot->conversation.recents
+                   bot->approvals && bot->conversation.lists && bot->conversation.recents &&
+                   bot->conversation.names
                ? 0
                : -ENOMEM;
 }
@@ -439,5 +442,6 @@ void bot_free(struct bot *bot)
     opening_free(bot->conversation.opening);
     session_lists_free(bot->conversation.lists);
     recents_free(bot->conversation.recents);
+    resolver_free(bot->conversation.names);
     free(bot);
 }

@@ -21,6 +21,7 @@
 #include "vps/chat/button.h"
 #include "vps/chat/questions.h"
 #include "vps/chat/retype.h"
+#include "vps/chat/source.h"
 #include "vps/chat/warning.h"
 
 enum {
@@ -38,6 +39,7 @@ struct card {
     struct post *file;        /* the .rdp file */
     struct questions questions;
     struct warning warning;
+    struct source source;
     bool more;                  /* further lines are shown: scp, ssh_config */
     unsigned shown_connections; /* in the live message */
     unsigned shown_notes;
@@ -107,7 +109,7 @@ static void add_ended(struct card *card, const struct session_view *view, struct
     char buffer[512];
     struct text how = text_over(buffer, sizeof buffer);
     session_end_text(card->session, &how);
-    texts_ended(html, view, buffer);
+    texts_ended(html, view, buffer, card->source.name);
 }
 
 static void add_state(struct card *card, const struct session_view *view, struct text *html,
@@ -121,7 +123,7 @@ static void add_state(struct card *card, const struct session_view *view, struct
         add_waiting(card, view, html, command, command_size);
         break;
     case SESSION_CONNECTED:
-        texts_connected(html, view);
+        texts_connected(html, view, card->source.name);
         break;
     case SESSION_RECONNECTING:
         texts_reconnecting(html, view);
@@ -316,10 +318,24 @@ static bool has_news(const struct card *card, const struct session_view *view)
            (away_matters && view->gateway_is_away != card->shown_away);
 }
 
+/* It is shown with the next change as well, if that comes first. */
+static void on_name(void *arg)
+{
+    struct card *card = arg;
+    struct session_view view;
+    session_view(card->session, &view);
+    if (view.state == SESSION_CONNECTED) {
+        card_show(card, &view);
+    }
+}
+
 void card_update(struct card *card)
 {
     struct session_view view;
     session_view(card->session, &view);
+    if (view.has_client && view.state != SESSION_ENDED) {
+        source_set(&card->source, &view.client);
+    }
     if (view.state == SESSION_ENDED) {
         questions_done(&card->questions, &view);
         warning_over(&card->warning, &view);
@@ -378,6 +394,7 @@ struct card *card_new(const struct card_options *options, struct session *sessio
     }
     questions_init(&card->questions, options->transport, options->person, session,
                    options->settings->admit == ADMIT_ASK);
+    card->source = (struct source){.names = options->names, .found = on_name, .arg = card};
     card->warning = (struct warning){
         .transport = options->transport, .readers = options->readers, .person = options->person};
     if (options->post) { /* what it said is over */
@@ -398,6 +415,7 @@ void card_free(struct card *card)
 {
     if (card) {
         timer_free(card->timer);
+        source_done(&card->source);
         transport_release(card->options.transport, card->post);
         transport_release(card->options.transport, card->warning.post);
         transport_release(card->options.transport, card->file);

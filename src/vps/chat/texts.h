@@ -82,7 +82,8 @@ void texts_waiting_file(struct text *html, const struct session_view *view, cons
 /* Below the .rdp file; address: "HOST:PORT" of the public port. clipboard: it is shared. */
 void texts_rdp_caption(struct text *html, const struct session_view *view, const char *address,
                        bool clipboard);
-void texts_connected(struct text *html, const struct session_view *view);
+/* name: of the client's address; "": it has none, or it is not known. */
+void texts_connected(struct text *html, const struct session_view *view, const char *name);
 void texts_reconnecting(struct text *html, const struct session_view *view);
 /* Below these: lines for copying and for ~/.ssh/config, and what other clients ask for. */
 struct texts_more {
@@ -95,7 +96,8 @@ struct texts_more {
 };
 void texts_more(struct text *html, const struct texts_more *more);
 /* how: the clause of session_end_text(). */
-void texts_ended(struct text *html, const struct session_view *view, const char *how);
+void texts_ended(struct text *html, const struct session_view *view, const char *how,
+                 const char *name);
 
 /* It ends in so many seconds; and the same later, when it goes on or has ended. */
 void texts_ending(struct text *html, const struct session_view *view, enum session_end end,

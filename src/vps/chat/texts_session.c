@@ -143,14 +143,35 @@ void texts_rdp_caption(struct text *html, const struct session_view *view, const
     }
 }
 
-void texts_connected(struct text *html, const struct session_view *view)
+/* The name beside the address, never in its place: whoever owns the address has chosen it. */
+static void add_source(struct text *html, const struct session_view *view, const char *name)
+{
+    text_add(html, "\nConnected from ");
+    texts_add_client(html, &view->client);
+    if (name[0]) {
+        text_add(html, " (");
+        html_add_in_tag(html, "code", name);
+        text_add(html, ")");
+    }
+}
+
+/* Until its longest time is over. That it ends for want of bytes is said in time. */
+static void add_end(struct text *html, const struct session_view *view)
+{
+    if (view->time_left_s > 0) {
+        text_add(html, "\nTime left: ");
+        text_add_seconds(html, ((uint64_t)view->time_left_s + 4) / 5 * 5);
+    }
+}
+
+void texts_connected(struct text *html, const struct session_view *view, const char *name)
 {
     text_add(html, "🟢 ");
     texts_add_title(html, view);
-    text_add(html, "\nConnected from ");
-    texts_add_client(html, &view->client);
+    add_source(html, view, name);
     add_duration(html, view);
     add_traffic(html, view);
+    add_end(html, view);
     add_note(html, view);
 }
 
@@ -209,15 +230,15 @@ static bool never_opened(const struct session_view *view)
 }
 
 /* Red is for what needs its reader: that a session ends is no trouble, that it never began is. */
-void texts_ended(struct text *html, const struct session_view *view, const char *how)
+void texts_ended(struct text *html, const struct session_view *view, const char *how,
+                 const char *name)
 {
     text_add(html, never_opened(view) ? "🔴 " : "⚪ ");
     texts_add_title(html, view);
     text_add(html, never_opened(view) ? " could not be opened\n" : " has ended\n");
     html_add_sentence(html, how);
     if (view->connected_unix != 0) {
-        text_add(html, "\nConnected from ");
-        texts_add_client(html, &view->client);
+        add_source(html, view, name);
         add_duration(html, view);
         add_traffic(html, view);
     }
