@@ -6,8 +6,14 @@
 #include "ctl/show.h"
 #include "ctl/show_applicants.h"
 #include "ctl/show_gateways.h"
+#include "ctl/show_totp.h"
+#include "ctl/show_users.h"
 #include "shared/kind.h"
 
+#define PERSON                                   \
+    {                                            \
+        "NAME", "person", ARGUMENT_PERSON, false \
+    }
 #define ID                                  \
     {                                       \
         "ID", "session", ARGUMENT_ID, false \
@@ -60,10 +66,24 @@ static const struct command COMMANDS[] = {
      {{"NAME", "gateway", ARGUMENT_GATEWAY, false}}, OPTION_VALID, show_gateway_rotated},
     {"gateway remove", "cut a gateway off: its key and its sessions end",
      {{"NAME", "gateway", ARGUMENT_GATEWAY, false}}, 0, show_gateway_removed},
+    {"totp", "give somebody a second factor: a QR code for an authenticator app", {PERSON}, 0,
+     show_totp_enrolled},
+    {"totp list", "who has a second factor, and whose is locked", {{0}}, 0, show_totp_list},
+    {"totp remove", "take somebody's second factor away", {PERSON}, 0, show_totp_removed},
+    {"totp unlock", "let somebody try again who gave too many wrong codes", {PERSON}, 0,
+     show_totp_unlocked},
+    {"user list", "who is let in through the chat, and who is invited", {{0}}, 0, show_user_list},
+    {"user invite", "print a link, and a QR code, for one person to come in by",
+     {{"NAME", "user", ARGUMENT_USER, false}}, 0, show_user_invited},
+    {"user remove", "take away what an invitation gave: their sessions end",
+     {{"NAME", "user", ARGUMENT_USER, false}}, 0, show_user_removed},
     {"reload", "read the settings again, and say what changed; ends no session", {{0}}, 0,
      show_reloaded},
     {"drain", "before a restart: open no new sessions, and wait for the rest", {{0}},
      OPTION_WAIT | OPTION_TIMEOUT | OPTION_OFF, show_drain},
+    {"audit", "what happened: who was where, when, and how it ended", {{0}},
+     OPTION_USER | OPTION_TARGET | OPTION_GATEWAY | OPTION_SINCE | OPTION_UNTIL | OPTION_FOLLOW |
+     OPTION_CSV | OPTION_CEF, show_nothing},
     {"panic", "end every session, and open none until unlock, also after a restart", {{0}}, 0,
      show_locked},
     {"unlock", "open sessions again after panic", {{0}}, 0, show_locked},
@@ -79,6 +99,16 @@ static const struct command_option OPTIONS[] = {
     {"--timeout", NULL, "SECONDS", "stop waiting then, list what is left, and exit with 1",
      OPTION_TIMEOUT},
     {"--off", NULL, NULL, "open sessions again", OPTION_OFF},
+    {"--user", NULL, "WHO", "records of this person: a name of the policy, or telegram:NUMBER",
+     OPTION_USER},
+    {"--target", NULL, "HOST[:PORT]", "records of this machine", OPTION_TARGET},
+    {"--gateway", NULL, "NAME", "records of this gateway", OPTION_GATEWAY},
+    {"--since", NULL, "WHEN", "from then on: 2026-11-26, \"2026-11-26 14:00\", 7d, 12h; UTC",
+     OPTION_SINCE},
+    {"--until", NULL, "WHEN", "until then; a day counts to its end", OPTION_UNTIL},
+    {"--follow", NULL, NULL, "go on with what happens from now on", OPTION_FOLLOW},
+    {"--csv", NULL, NULL, "for spreadsheets", OPTION_CSV},
+    {"--cef", NULL, NULL, "Common Event Format, for log servers", OPTION_CEF},
     {"--valid", NULL, "TIME", "how long the join string may wait to be used: 24h, 30m, 7d; 0: forever",
      OPTION_VALID},
     {"--json", NULL, NULL, "print the answer as one line of JSON", OPTION_JSON},

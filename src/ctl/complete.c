@@ -196,10 +196,16 @@ static void offer_of_agent(const struct completion *completion, const struct lin
     char path[256];
     size_t index;
     json_t *entry;
-    bool of_gateways = kind == ARGUMENT_GATEWAY;
-    const char *list = kind == ARGUMENT_KNOWN ? "known" : of_gateways ? "gateways" : "sessions";
+    /* What is asked, and where in the answer the list is. */
+    const char *asked = kind == ARGUMENT_KNOWN     ? "known"
+                        : kind == ARGUMENT_GATEWAY ? "gateway list"
+                        : kind == ARGUMENT_USER    ? "user list"
+                                                   : "sessions";
+    const char *list = kind == ARGUMENT_GATEWAY ? "gateways"
+                       : kind == ARGUMENT_USER  ? "users"
+                                                : asked;
     ask_path(line->socket_path, path, sizeof path);
-    json_t *request = json_pack("{s:s}", "command", of_gateways ? "gateway list" : list);
+    json_t *request = json_pack("{s:s}", "command", asked);
     json_t *reply = ask_anyhow(path, request);
     json_array_foreach(json_object_get(reply, list), index, entry)
     {
@@ -207,8 +213,14 @@ static void offer_of_agent(const struct completion *completion, const struct lin
             offer_id(completion, entry);
         } else if (kind == ARGUMENT_KNOWN) {
             completion_offer(completion, text_of(entry, "address"), text_of(entry, "owner"));
-        } else if (of_gateways) {
+        } else if (kind == ARGUMENT_PERSON) {
+            bool enrolled = json_is_true(json_object_get(entry, "enrolled"));
+            completion_offer(completion, text_of(entry, "person"),
+                             enrolled ? "has a second factor" : "has no second factor");
+        } else if (kind == ARGUMENT_GATEWAY) {
             offer_gateway(completion, entry);
+        } else if (kind == ARGUMENT_USER) {
+            completion_offer(completion, text_of(entry, "name"), text_of(entry, "from"));
         } else if (strcmp(text_of(entry, "id"), line->args[0]) == 0) {
             offer_waiting(completion, entry);
         }

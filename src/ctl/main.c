@@ -5,7 +5,9 @@
  *     commands    the table of them              invocation  what somebody typed
  *     ask         one question over the socket   show        answers for people
  *     save        the .rdp file                  drain       waiting for the last session
+ *     enrol       a second factor                qr          QR codes
  *     help        --help                         complete    for shells
+ *     audit       its records, page by page      record      each of them, in its formats
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,12 +16,15 @@
 
 #include "base/text.h"
 #include "ctl/ask.h"
+#include "ctl/audit.h"
 #include "ctl/complete.h"
 #include "ctl/drain.h"
+#include "ctl/enrol.h"
 #include "ctl/help.h"
 #include "ctl/invocation.h"
 #include "ctl/save.h"
 #include "ctl/show.h"
+#include "ctl/show_totp.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -138,6 +143,9 @@ static void show_reply(const struct run *run, const json_t *reply)
     bool ok = is_ok(reply);
     const char *out = run->invocation->out, *message = text_of(reply, "message");
     bool file_on_stdout = ok && out && strcmp(out, "-") == 0;
+    if (ok && run->invocation->command->show == show_nothing) {
+        return;
+    }
     if (has(run, OPTION_JSON) && !file_on_stdout) {
         print_json(reply);
     } else if (!ok) {
@@ -192,8 +200,12 @@ static int run_command(const struct invocation *invocation)
     ask_path(invocation->socket_path, run.path, sizeof run.path);
     json_t *request = make_request(invocation);
     bool gets_file = invocation->command->options & OPTION_OUT;
-    json_t *reply = gets_file                    ? open_with_file(&run, request)
+    json_t *reply = gets_file ? open_with_file(&run, request)
+                    : strcmp(name, "totp") == 0
+                        ? enrol(run.path, request,
+                                has(&run, OPTION_JSON) ? print_json : show_totp_secret)
                     : strcmp(name, "drain") == 0 ? drain(&run, request)
+                    : strcmp(name, "audit") == 0 ? audit_print(invocation, run.path)
                                                  : ask_anyhow(run.path, request);
     int status = status_of(&run, reply);
     show_reply(&run, reply);

@@ -231,6 +231,11 @@ static void show_each(const json_t *sessions)
     }
 }
 
+void show_nothing(const json_t *reply)
+{
+    (void)reply;
+}
+
 void show_left(const json_t *reply)
 {
     show_each(json_object_get(reply, "left"));

@@ -32,9 +32,10 @@
 #include "vps/audit/audit.h"
 #include "vps/chat/bot.h"
 #include "vps/consent/holds.h"
+#include "vps/factor/factors.h"
 #include "vps/figures/figures.h"
 #include "vps/gateways/gateways.h"
-#include "vps/people/people.h"
+#include "vps/people/people_run.h"
 #include "vps/reload.h"
 #include "vps/session/sessions_run.h"
 #include "vps/store/state.h"
@@ -56,6 +57,7 @@ struct agent {
     struct people *people;
     struct sessions *sessions;
     struct holds *holds;
+    struct factors *factors;
     struct gateways *gateways;
     struct admin *admin;
     struct transport *transport; /* Telegram; NULL with --local, as is the bot */
@@ -113,12 +115,14 @@ static void finish(void *arg)
     bot_free(agent->bot);
     transport_free(agent->transport);
     holds_free(agent->holds);
+    factors_free(agent->factors);
     sessions_free(agent->sessions);
     store_stop(agent->store);
     audit_free(agent->audit);
     agent->bot = NULL;
     agent->transport = NULL;
     agent->holds = NULL;
+    agent->factors = NULL;
     agent->sessions = NULL;
     agent->audit = NULL;
 }
@@ -282,6 +286,22 @@ static int start_holds(struct agent *agent, struct why *why)
     return err < 0 ? why_set(why, err, "cannot keep requests on hold: %s", strerror(-err)) : 0;
 }
 
+static int start_factors(struct agent *agent, struct why *why)
+{
+    const struct factors_options options = {.log = agent->log,
+                                            .settings = agent->settings,
+                                            .people = agent->people,
+                                            .store = agent->store,
+                                            .audit = agent->audit};
+    agent->factors = factors_new(&options);
+    if (!agent->factors) {
+        return why_set(why, -ENOMEM, "out of memory");
+    }
+    holds_use_factor(agent->holds,
+                     (struct holds_factor){.check = factors_check, .arg = agent->factors});
+    return 0;
+}
+
 static int start_gateways(struct agent *agent, struct why *why)
 {
     struct gateways_options options = {
@@ -345,8 +365,10 @@ static int start_admin(struct agent *agent, struct why *why)
         .loop = &agent->loop,
         .log = agent->log,
         .settings = agent->settings,
+        .people = agent->people,
         .sessions = agent->sessions,
         .audit = agent->audit,
+        .factors = agent->factors,
         .gateways = agent->gateways,
         .bot = agent->bot,
         .reload = reload,
@@ -382,6 +404,33 @@ static int start_audit(struct agent *agent, struct why *why)
     return agent->audit ? 0 : why_set(why, -ENOMEM, "out of memory");
 }
 
+/* Whoever has lost access loses what they have open. */
+static void on_lost_access(void *arg)
+{
+    struct agent *agent = arg;
+    if (agent->sessions) {
+        sessions_settings_changed(agent->sessions);
+    }
+    if (agent->holds) {
+        holds_settings_changed(agent->holds);
+    }
+}
+
+static int start_people(struct agent *agent, struct why *why)
+{
+    const struct people_options options = {.log = agent->log,
+                                           .store = agent->store,
+                                           .audit = agent->audit,
+                                           .lost = on_lost_access,
+                                           .arg = agent};
+    agent->people = people_new(agent->settings);
+    if (!agent->people) {
+        return why_set(why, -ENOMEM, "out of memory");
+    }
+    people_begin(agent->people, &options);
+    return 0;
+}
+
 static int start_sessions(struct agent *agent, struct why *why)
 {
     const struct sessions_options options = {.loop = &agent->loop,
@@ -406,13 +455,11 @@ static int start(struct agent *agent, struct why *why)
         return why_set(why, err, "cannot catch signals: %s", strerror(-err));
     }
     err = state_open(agent->settings->state_dir, agent->log, &agent->store, why);
-    if (err == 0) {
-        agent->people = people_new(agent->settings);
-        err = agent->people ? 0 : why_set(why, -ENOMEM, "out of memory");
-    }
     err = err < 0 ? err : start_audit(agent, why);
+    err = err < 0 ? err : start_people(agent, why);
     err = err < 0 ? err : start_sessions(agent, why);
     err = err < 0 ? err : start_holds(agent, why);
+    err = err < 0 ? err : start_factors(agent, why);
     err = err < 0 ? err : start_gateways(agent, why);
     err = err < 0 ? err : start_bot(agent, why);
     err = err < 0 ? err : start_admin(agent, why);

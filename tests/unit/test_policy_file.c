@@ -28,7 +28,6 @@ static const struct {
      "p.yaml:1: \"userz\" is no key of a policy: did you mean \"users\"?"},
     {USERS "colour: red\n",
      "p.yaml:3: \"colour\" is no key of a policy; there is timezone, users, targets and rules"},
-    {"users:\n  alice: {}\n", "p.yaml:2: user alice has no \"telegram\" and no \"uid\""},
     {"users:\n  alice: {telegram: alice_b}\n",
      "p.yaml:2: telegram is \"alice_b\"; it takes a user's number"},
     {"users:\n  alice: {telegram: 42x}\n", "telegram is \"42x\"; it takes a number"},

@@ -17,8 +17,11 @@
 
 #include "base/clock.h"
 #include "vps/admin/admin_applicants.h"
+#include "vps/admin/admin_audit.h"
+#include "vps/admin/admin_factors.h"
 #include "vps/admin/admin_gateways.h"
 #include "vps/admin/admin_reply.h"
+#include "vps/admin/admin_users.h"
 #include "vps/grant/rdpfile.h"
 #include "vps/session/sessions_run.h"
 
@@ -404,12 +407,26 @@ static const struct {
     {"gateway add", admin_gateway_add},
     {"gateway rotate", admin_gateway_rotate},
     {"gateway remove", admin_gateway_remove},
+    {"totp", admin_totp},
+    {"totp list", admin_totp_list},
+    {"totp remove", admin_totp_remove},
+    {"totp unlock", admin_totp_unlock},
+    {"user list", admin_user_list},
+    {"user invite", admin_user_invite},
+    {"user remove", admin_user_remove},
     {"keys", do_keys},
     {"reload", do_reload},
     {"extend", do_extend},
     {"panic", do_panic},
     {"unlock", do_unlock},
+    {"audit", admin_audit},
 };
+
+struct later *admin_later(struct admin_call *call, void (*gone)(void *arg), void *arg)
+{
+    call->later = later_new(call->laters, call->client, gone, arg);
+    return call->later;
+}
 
 json_t *admin_run(struct admin_call *call, const json_t *request)
 {

@@ -25,7 +25,9 @@
 #include "vps/chat/command.h"
 #include "vps/chat/conversation.h"
 #include "vps/chat/expired.h"
+#include "vps/chat/gateway_news.h"
 #include "vps/chat/machines.h"
+#include "vps/chat/newcomers.h"
 #include "vps/chat/opening.h"
 #include "vps/chat/panic.h"
 #include "vps/chat/readers.h"
@@ -52,6 +54,7 @@ struct bot {
     struct cards cards;
     struct readers readers;
     struct expired *expired;
+    struct gateway_news *gateway_news;
     struct approvals *approvals;
     char name[BOT_NAME_MAX + 1];
     struct cooldown strangers, only_text; /* who was told so, by person */
@@ -229,6 +232,10 @@ static void on_incoming(void *arg, const struct incoming *incoming)
     const char *reason = NULL;
     enum reception reception = reception_judge(incoming, people_has(bot->options.people, &sender),
                                                &reason);
+    if (reception == RECEPTION_STRANGER && incoming->kind == INCOMING_MESSAGE &&
+        newcomers_knock(bot->conversation.newcomers, incoming)) {
+        return;
+    }
     if (reception == RECEPTION_STRANGER && bot->options.settings->policy_file.policy) {
         reason = "from a user who is not in the policy";
     }
@@ -318,6 +325,7 @@ static void show_on_card(struct bot *bot, const struct session_event *event)
 static void on_session(void *arg, const struct session_event *event)
 {
     struct bot *bot = arg;
+    gateway_news_hear(bot->gateway_news, event);
     if (event->session) {
         show_on_card(bot, event);
     }
@@ -365,10 +373,13 @@ static int make_parts(struct bot *bot)
     bot->conversation.opening = opening_new(&bot->conversation);
     bot->approvals = approvals_new(&bot->conversation);
     bot->conversation.lists = session_lists_new(&bot->conversation);
+    bot->gateway_news = gateway_news_new(&bot->conversation);
+    bot->conversation.newcomers = newcomers_new(&bot->conversation, options->people);
     bot->conversation.recents = recents_new(options->store);
     bot->conversation.names = resolver_new(options->loop, SOURCE_LOOK_UPS_MAX);
     return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
-                   bot->approvals && bot->conversation.lists && bot->conversation.recents &&
+                   bot->approvals && bot->conversation.lists && bot->gateway_news &&
+                   bot->conversation.newcomers && bot->conversation.recents &&
                    bot->conversation.names
                ? 0
                : -ENOMEM;
@@ -413,6 +424,11 @@ enum bot_status bot_status(const struct bot *bot)
     return transport_is_online(bot->options.transport) ? BOT_ONLINE : BOT_CONNECTING;
 }
 
+const char *bot_name(const struct bot *bot)
+{
+    return bot->name;
+}
+
 uint64_t bot_trouble(const struct bot *bot, struct text *text)
 {
     return transport_trouble(bot->options.transport, text);
@@ -425,6 +441,7 @@ void bot_stop(struct bot *bot, uint64_t grace_ms, void (*done)(void *arg), void 
     bot->stopped_arg = arg;
     transport_stop(bot->options.transport);
     opening_end(bot->conversation.opening);
+    newcomers_end(bot->conversation.newcomers);
     timer_set(bot->stop_timer, transport_is_idle(bot->options.transport) ? 0 : grace_ms);
 }
 
@@ -439,8 +456,10 @@ void bot_free(struct bot *bot)
     timer_free(bot->stop_timer);
     sieve_free(bot->ignored);
     expired_free(bot->expired);
+    gateway_news_free(bot->gateway_news);
     opening_free(bot->conversation.opening);
     session_lists_free(bot->conversation.lists);
+    newcomers_free(bot->conversation.newcomers);
     recents_free(bot->conversation.recents);
     resolver_free(bot->conversation.names);
     free(bot);

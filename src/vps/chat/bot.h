@@ -24,7 +24,7 @@ struct bot_options {
     uv_loop_t *loop;
     const struct log *log;
     const struct vps_settings *settings;
-    const struct people *people;
+    struct people *people;
     struct sessions *sessions;
     struct audit *audit; /* may be NULL */
     struct store *store; /* may be NULL; not started yet */
@@ -41,6 +41,8 @@ struct bot_options {
 /* Starts the transport. 0 or -errno. */
 int bot_new(const struct bot_options *options, struct bot **ret_bot);
 enum bot_status bot_status(const struct bot *bot);
+/* Its own name at the service; "" before it was online. */
+const char *bot_name(const struct bot *bot);
 /*
  * Adds what is wrong between us and the people, as a clause for a person: nothing if all is well.
  * Returns for how many seconds nothing could be received.

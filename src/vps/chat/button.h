@@ -28,6 +28,7 @@ struct button_row {
         BUTTON_TAKES_CLIENT,
         BUTTON_TAKES_HOLD,
         BUTTON_TAKES_COMMAND,
+        BUTTON_TAKES_NEWCOMER,
         BUTTON_TAKES_NOTHING,
     } takes;
     enum who who;

@@ -15,6 +15,7 @@
 
 struct audit;
 struct cards;
+struct newcomers;
 struct opening;
 struct readers;
 struct recents;
@@ -35,6 +36,7 @@ struct conversation {
     struct opening *opening; /* opens sessions */
     struct cards *cards;     /* their messages */
     struct session_lists *lists;
+    struct newcomers *newcomers;
     struct readers *readers; /* which language they read */
     struct recents *recents; /* where they were last */
     struct resolver *names;  /* of addresses */

@@ -1,7 +1,8 @@
 /*
  * people: who is let in, what they are called, and what they may decide. With a policy these are
- * its users; without one those of ALLOWED_USERS, of whom the first is the administrator, since
- * whoever set the bot up wrote themselves there first. Whoever reaches the admin socket is let in
+ * its users, some of whom may have come in by an invitation (people_run.h); without one those of
+ * ALLOWED_USERS, of whom the first is the administrator, since whoever set the bot up wrote
+ * themselves there first, and those who were invited. Whoever reaches the admin socket is let in
  * and an administrator, too: nobody gets there but root and those whom root let.
  *
  * Looked up each time: settings change, and nobody may keep an answer.
@@ -39,5 +40,12 @@ enum { PEOPLE_NAME_MAX = 64 };
 /* The chat accounts that have the role, up to `most`. Returns how many were stored. */
 unsigned people_in_chat(const struct people *people, enum policy_role role, struct owner ret[],
                         unsigned most);
+
+/* Those who came in by an invitation, by number; NULL behind the last one. */
+struct member;
+const struct member *people_member(const struct people *people, unsigned number);
+/* Invitations that wait; *at is 0 for the first. NULL at the end. */
+struct invitation;
+const struct invitation *people_next_invitation(const struct people *people, unsigned *at);
 
 #endif

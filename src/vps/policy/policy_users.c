@@ -130,14 +130,8 @@ static int read_user(struct reader *reader, const struct node *node)
     }
     policy->user_count++;
     snprintf(what, sizeof what, "user %.*s", SCHEMA_NAME_MAX, node->key);
-    err = SCHEMA_MAP(reader, node, what, USER_KEYS, user);
-    if (err == 0 && user->account_count == 0) {
-        err = schema_refuse(reader, node,
-                            "%s has no \"telegram\" and no \"uid\": it takes one of them, "
-                            "to be known by",
-                            what);
-    }
-    return err;
+    /* One without an account may get one by an invitation. */
+    return SCHEMA_MAP(reader, node, what, USER_KEYS, user);
 }
 
 int policy_read_users(struct reader *reader, const struct node *node, void *into)

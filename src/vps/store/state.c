@@ -60,6 +60,13 @@ static const char *const MIGRATIONS[] = {
     "    person TEXT NOT NULL PRIMARY KEY, secret BLOB NOT NULL, since INTEGER NOT NULL,"
     "    step INTEGER NOT NULL, in_a_row INTEGER NOT NULL, of_day INTEGER NOT NULL,"
     "    day INTEGER NOT NULL, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+    /* People who were let in through an invitation, and invitations, by the hash of their token. */
+    "CREATE TABLE member("
+    "    account TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, since INTEGER NOT NULL,"
+    "    by TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE invitation("
+    "    hash TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, until INTEGER NOT NULL,"
+    "    by TEXT NOT NULL, opened_by TEXT NOT NULL) STRICT, WITHOUT ROWID;",
     /* The machines that people were at last: what they typed, and in which order. */
     "CREATE TABLE recent("
     "    owner TEXT NOT NULL, kind TEXT NOT NULL, target TEXT NOT NULL, number INTEGER NOT NULL,"

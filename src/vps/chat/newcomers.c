@@ -1,0 +1,460 @@
+/*
+ * A link is opened by sending "/start TOKEN": the chat's app does that by itself when the link is
+ * followed. The token says which invitation it is; from then on a request goes by an ID of its own,
+ * which is in the buttons, so that no token ever stands in a message of ours.
+ *
+ *     knock ─► waits ─┬─ Let in ─► people_let_in()      each ends the request: every card says what
+ *                     ├─ No ─────► people_turn_away()   came of it, the newcomer is told, and the
+ *                     └─ time ───► people_turn_away()   place is free
+ *
+ * Requests are in memory. The invitation is not: after a restart its link can be opened again, by
+ * the same account, and administrators are asked anew.
+ *
+ * Nothing here is freed from inside a press but the request itself, at the end of it.
+ */
+#include "vps/chat/newcomers.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/timer.h"
+#include "vps/chat/button.h"
+#include "vps/chat/readers.h"
+#include "vps/chat/texts.h"
+#include "vps/transport/html.h"
+
+enum { CALLED_MAX = 64 };
+
+/* A message to one administrator. */
+struct asked {
+    int64_t person;
+    struct post *post;
+};
+
+struct newcomer {
+    struct newcomers *newcomers;
+    char id[SESSION_ID_SIZE + 1]; /* "": the place is free */
+    int64_t person;
+    enum language language;
+    char called[CALLED_MAX + 1]; /* what they call themselves; "": nothing */
+    char name[MEMBER_NAME_MAX + 1];
+    struct timer *deadline;
+    struct asked asked[NEWCOMERS_ADMINISTRATORS_MAX];
+    unsigned asked_count;
+};
+
+enum outcome { OUTCOME_LET_IN, OUTCOME_TURNED_AWAY, OUTCOME_EXPIRED, OUTCOME_NOT_IN_POLICY };
+
+struct newcomers {
+    struct conversation *conversation;
+    struct people *people;
+    struct newcomer *waiting[NEWCOMERS_MAX]; /* NULL: a free place */
+    /* The latest decisions, in a ring: a late press is told so. */
+    struct {
+        char id[SESSION_ID_SIZE + 1];
+        enum outcome outcome;
+    } decided[NEWCOMERS_DECIDED_MAX];
+    unsigned next_decided;
+};
+
+static struct transport *transport_of(const struct newcomer *newcomer)
+{
+    return newcomer->newcomers->conversation->transport;
+}
+
+/* ---- what is said --------------------------------------------------------- */
+
+enum { PERSON_SIZE = 1024, NAME_SIZE = 1024 };
+
+/* Who they are and whom the link was for, as HTML, for phrases of a whole sentence. */
+struct words {
+    char person[PERSON_SIZE], name[NAME_SIZE];
+};
+
+/* Others may have taken that name, nobody the number. */
+static void take_words(struct words *words, const struct text *html,
+                       const struct newcomer *newcomer)
+{
+    char called[PERSON_SIZE / 2];
+    struct text text = text_for_reader_of(html, called, sizeof called);
+    html_add_in_tag(&text, "code", newcomer->called);
+    text = text_for_reader_of(html, words->person, sizeof words->person);
+    if (newcomer->called[0]) {
+        text_add(&text, "%s (number %" PRId64 ")", called, newcomer->person);
+    } else {
+        text_add(&text, "Somebody without a name (number %" PRId64 ")", newcomer->person);
+    }
+    text = text_for_reader_of(html, words->name, sizeof words->name);
+    html_add_in_tag(&text, "b", newcomer->name);
+}
+
+/* What they could do who come in: it may be much. */
+static void add_roles(struct text *html, const struct newcomer *newcomer)
+{
+    const struct policy *policy = people_policy(newcomer->newcomers->people);
+    const struct policy_user *user = policy ? policy_user_named(policy, newcomer->name) : NULL;
+    if (user && (user->roles & POLICY_ADMINISTRATOR)) {
+        text_add(html, "\n⚠️ That user is an administrator.");
+    } else if (user && (user->roles & POLICY_APPROVER)) {
+        text_add(html, "\nThat user is an approver.");
+    }
+}
+
+static void add_question(struct text *html, const struct newcomer *newcomer)
+{
+    struct words words;
+    take_words(&words, html, newcomer);
+    text_add(html, "🔑 %s wants in as %s.", words.person, words.name);
+    add_roles(html, newcomer);
+    text_add(html, "\nThey have opened the link that was made for that name. Let them in only if "
+                   "you know that it is them: ask them, some other way.");
+}
+
+/* by: NULL if nobody decided. */
+static void add_outcome(struct text *html, const struct newcomer *newcomer, enum outcome outcome,
+                        const struct owner *by)
+{
+    char name[PEOPLE_NAME_MAX], said_by[NAME_SIZE];
+    struct words words;
+    struct text text = text_for_reader_of(html, said_by, sizeof said_by);
+    take_words(&words, html, newcomer);
+    html_add(&text, by ? people_name(newcomer->newcomers->people, by, name) : "");
+    switch (outcome) {
+    case OUTCOME_LET_IN:
+        text_add(html, "✅ %s was let in as %s, by %s.", words.person, words.name, said_by);
+        break;
+    case OUTCOME_TURNED_AWAY:
+        text_add(html, "❌ %s was not let in as %s: %s said no.", words.person, words.name, said_by);
+        break;
+    case OUTCOME_EXPIRED:
+        text_add(html, "❌ %s waited in vain to be let in as %s: the link has expired.",
+                 words.person, words.name);
+        break;
+    case OUTCOME_NOT_IN_POLICY:
+        text_add(html, "❌ %s cannot come in as %s: the policy has no such user any more.",
+                 words.person, words.name);
+        break;
+    }
+}
+
+static void add_restarted(struct text *html, const struct newcomer *newcomer)
+{
+    struct words words;
+    take_words(&words, html, newcomer);
+    text_add(html,
+             "%s wanted in as %s, and the server was restarted meanwhile: they can open their link "
+             "once more.",
+             words.person, words.name);
+}
+
+static void tell_newcomer(const struct newcomer *newcomer, enum outcome outcome)
+{
+    char buffer[TEXTS_SIZE];
+    struct text html = language_text(newcomer->language, buffer, sizeof buffer);
+    if (outcome == OUTCOME_LET_IN) {
+        text_add(&html, "✅ You are in. /help shows what I can do for you.");
+    } else if (outcome == OUTCOME_EXPIRED) {
+        text_add(&html, "Nobody has answered in time. Ask for another link.");
+    } else {
+        text_add(&html, "You were not let in.");
+    }
+    transport_say(transport_of(newcomer), newcomer->person, buffer);
+}
+
+/* ---- cards ---------------------------------------------------------------- */
+
+static void ask(struct newcomer *newcomer, struct asked *asked)
+{
+    const struct conversation *conversation = newcomer->newcomers->conversation;
+    char buffer[TEXTS_SIZE], yes[BUTTON_DATA_SIZE], no[BUTTON_DATA_SIZE];
+    struct text html = conversation_text(conversation, asked->person, buffer, sizeof buffer);
+    const struct button buttons[] = {
+        {.label = text_phrase(&html, BUTTONS[BUTTON_LET_IN].label),
+         .data = button_format(BUTTON_LET_IN, newcomer->id, 0, yes)},
+        {.label = text_phrase(&html, BUTTONS[BUTTON_TURN_AWAY].label),
+         .data = button_format(BUTTON_TURN_AWAY, newcomer->id, 0, no)},
+    };
+    asked->post = transport_post(conversation->transport, asked->person);
+    add_question(&html, newcomer);
+    transport_set(conversation->transport, asked->post, buffer, buttons, 2);
+    html = conversation_text(conversation, asked->person, buffer, sizeof buffer);
+    add_restarted(&html, newcomer);
+    transport_keep(conversation->transport, asked->post, buffer);
+}
+
+static void ask_all(struct newcomer *newcomer)
+{
+    struct owner administrators[NEWCOMERS_ADMINISTRATORS_MAX];
+    newcomer->asked_count = people_in_chat(newcomer->newcomers->people, POLICY_ADMINISTRATOR,
+                                           administrators, NEWCOMERS_ADMINISTRATORS_MAX);
+    for (unsigned i = 0; i < newcomer->asked_count; i++) {
+        newcomer->asked[i].person = administrators[i].id;
+        ask(newcomer, &newcomer->asked[i]);
+    }
+}
+
+static void settle_cards(struct newcomer *newcomer, enum outcome outcome, const struct owner *by)
+{
+    const struct conversation *conversation = newcomer->newcomers->conversation;
+    char buffer[TEXTS_SIZE];
+    for (unsigned i = 0; i < newcomer->asked_count; i++) {
+        struct asked *asked = &newcomer->asked[i];
+        struct text html = conversation_text(conversation, asked->person, buffer, sizeof buffer);
+        add_outcome(&html, newcomer, outcome, by);
+        transport_set(conversation->transport, asked->post, buffer, NULL, 0);
+        transport_release(conversation->transport, asked->post);
+    }
+    newcomer->asked_count = 0;
+}
+
+/* ---- the end of a request ------------------------------------------------- */
+
+static void leave(struct newcomer *newcomer)
+{
+    struct newcomers *newcomers = newcomer->newcomers;
+    for (unsigned i = 0; i < NEWCOMERS_MAX; i++) {
+        if (newcomers->waiting[i] == newcomer) {
+            newcomers->waiting[i] = NULL;
+        }
+    }
+    for (unsigned i = 0; i < newcomer->asked_count; i++) {
+        transport_release(transport_of(newcomer), newcomer->asked[i].post);
+    }
+    timer_free(newcomer->deadline);
+    free(newcomer);
+}
+
+static void decide(struct newcomer *newcomer, enum outcome outcome, const struct owner *by)
+{
+    struct newcomers *newcomers = newcomer->newcomers;
+    unsigned at = newcomers->next_decided++ % NEWCOMERS_DECIDED_MAX;
+    memcpy(newcomers->decided[at].id, newcomer->id, sizeof newcomer->id);
+    newcomers->decided[at].outcome = outcome;
+    settle_cards(newcomer, outcome, by);
+    tell_newcomer(newcomer, outcome);
+    leave(newcomer);
+}
+
+static void on_deadline(void *arg)
+{
+    struct newcomer *newcomer = arg;
+    const struct owner account = transport_owner(transport_of(newcomer), newcomer->person);
+    people_turn_away(newcomer->newcomers->people, newcomer->name, &account, NULL);
+    decide(newcomer, OUTCOME_EXPIRED, NULL);
+}
+
+/* ---- coming --------------------------------------------------------------- */
+
+/* "/start TOKEN", perhaps with the bot's name. NULL: something else. */
+static const char *token_of(const struct newcomers *newcomers, const struct incoming *incoming,
+                            char dst[INVITATION_TOKEN_SIZE])
+{
+    struct command command;
+    struct why why;
+    if (!incoming->text || command_parse(incoming->text, newcomers->conversation->bot_name,
+                                         &command, &why) != COMMAND_OK) {
+        return NULL;
+    }
+    size_t len = strcspn(command.rest, " \t\r\n");
+    if (strcmp(command.row->name, "start") != 0 || len != INVITATION_TOKEN_LEN) {
+        return NULL;
+    }
+    memcpy(dst, command.rest, len);
+    dst[len] = '\0';
+    return dst;
+}
+
+static struct newcomer *find(const struct newcomers *newcomers, int64_t person, const char *id)
+{
+    for (unsigned i = 0; i < NEWCOMERS_MAX; i++) {
+        struct newcomer *newcomer = newcomers->waiting[i];
+        if (newcomer && (id ? strcmp(newcomer->id, id) == 0 : newcomer->person == person)) {
+            return newcomer;
+        }
+    }
+    return NULL;
+}
+
+/* NULL: there are too many, or there is no memory. */
+static struct newcomer *add(struct newcomers *newcomers, const struct incoming *incoming,
+                            const struct invitation *invitation)
+{
+    unsigned at = 0;
+    while (at < NEWCOMERS_MAX && newcomers->waiting[at]) {
+        at++;
+    }
+    struct newcomer *newcomer = at < NEWCOMERS_MAX ? calloc(1, sizeof *newcomer) : NULL;
+    if (!newcomer) {
+        return NULL;
+    }
+    newcomer->newcomers = newcomers;
+    newcomer->person = incoming->person;
+    newcomer->language = language_of(incoming->language);
+    newcomer->deadline = timer_new(newcomers->conversation->loop, on_deadline, newcomer);
+    if (!newcomer->deadline || crypto_random_name(newcomer->id, SESSION_ID_SIZE) < 0) {
+        leave(newcomer);
+        return NULL;
+    }
+    struct text called = text_over(newcomer->called, sizeof newcomer->called);
+    text_add(&called, "%s", incoming->name ? incoming->name : "");
+    text_quote(newcomer->called);
+    strcpy(newcomer->name, invitation->name);
+    int64_t left = invitation->until - clock_unix();
+    timer_set(newcomer->deadline, left > 0 ? (uint64_t)left * 1000 : 0);
+    newcomers->waiting[at] = newcomer;
+    return newcomer;
+}
+
+static void answer(const struct newcomers *newcomers, const struct incoming *incoming,
+                   const char *phrase)
+{
+    char buffer[TEXTS_SIZE];
+    struct text html = language_text(language_of(incoming->language), buffer, sizeof buffer);
+    text_add(&html, "%s", text_phrase(&html, phrase));
+    transport_say(newcomers->conversation->transport, incoming->person, buffer);
+}
+
+/* Who opens it again, or another one beside it, has asked already. */
+static void welcome(struct newcomers *newcomers, const struct incoming *incoming,
+                    const struct invitation *invitation)
+{
+    struct newcomer *newcomer = find(newcomers, incoming->person, NULL);
+    if (newcomer) {
+        answer(newcomers, incoming, "I have asked already. You will hear from me here.");
+        return;
+    }
+    newcomer = add(newcomers, incoming, invitation);
+    if (!newcomer) {
+        answer(newcomers, incoming,
+               "Too many people are waiting to be let in. Please open the link again later.");
+        return;
+    }
+    log_info(newcomers->conversation->log,
+             "people: %s user %" PRId64 " (who goes by “%s”) has opened the link for %s",
+             transport_name(newcomers->conversation->transport), newcomer->person, newcomer->called,
+             newcomer->name);
+    ask_all(newcomer);
+    answer(newcomers, incoming,
+           "I have asked whether you may come in. You will hear from me here.");
+}
+
+bool newcomers_knock(struct newcomers *newcomers, const struct incoming *incoming)
+{
+    char token[INVITATION_TOKEN_SIZE];
+    const struct owner account = transport_owner(newcomers->conversation->transport,
+                                                 incoming->person);
+    if (!token_of(newcomers, incoming, token)) {
+        return false;
+    }
+    const struct invitation *invitation = people_open(newcomers->people, token, &account);
+    crypto_wipe(token, sizeof token);
+    if (invitation) {
+        welcome(newcomers, incoming, invitation);
+    }
+    return invitation != NULL;
+}
+
+/* ---- pressed buttons ------------------------------------------------------ */
+
+static enum answer too_late(const struct newcomers *newcomers, const char *id)
+{
+    for (unsigned i = 0; i < NEWCOMERS_DECIDED_MAX; i++) {
+        if (newcomers->decided[i].id[0] && strcmp(newcomers->decided[i].id, id) == 0) {
+            return newcomers->decided[i].outcome == OUTCOME_LET_IN ? ANSWER_NEWCOMER_IS_IN
+                   : newcomers->decided[i].outcome == OUTCOME_TURNED_AWAY
+                       ? ANSWER_NEWCOMER_WAS_TURNED_AWAY
+                       : ANSWER_NEWCOMER_IS_TOO_LATE;
+        }
+    }
+    return ANSWER_NEWCOMER_IS_GONE;
+}
+
+/* Whose request that is; NULL with the answer. */
+static struct newcomer *pressed(struct conversation *conversation, const struct incoming *incoming,
+                                const struct button_press *press, enum answer *ret_answer)
+{
+    struct newcomer *newcomer = find(conversation->newcomers, 0, press->id);
+    if (!newcomer) {
+        transport_strip(conversation->transport, incoming->person, incoming->message_id);
+        *ret_answer = too_late(conversation->newcomers, press->id);
+    }
+    return newcomer;
+}
+
+enum answer newcomers_button_let_in(struct conversation *conversation,
+                                    const struct incoming *incoming,
+                                    const struct button_press *press)
+{
+    const struct owner by = transport_owner(conversation->transport, incoming->person);
+    enum answer answer;
+    struct newcomer *newcomer = pressed(conversation, incoming, press, &answer);
+    if (!newcomer) {
+        return answer;
+    }
+    const struct owner account = transport_owner(conversation->transport, newcomer->person);
+    int err = people_let_in(newcomer->newcomers->people, newcomer->name, &account, &by);
+    decide(newcomer, err == 0 ? OUTCOME_LET_IN : OUTCOME_NOT_IN_POLICY, &by);
+    return err == 0 ? ANSWER_NEWCOMER_LET_IN : ANSWER_NEWCOMER_IS_TOO_LATE;
+}
+
+enum answer newcomers_button_turn_away(struct conversation *conversation,
+                                       const struct incoming *incoming,
+                                       const struct button_press *press)
+{
+    const struct owner by = transport_owner(conversation->transport, incoming->person);
+    enum answer answer;
+    struct newcomer *newcomer = pressed(conversation, incoming, press, &answer);
+    if (!newcomer) {
+        return answer;
+    }
+    const struct owner account = transport_owner(conversation->transport, newcomer->person);
+    people_turn_away(newcomer->newcomers->people, newcomer->name, &account, &by);
+    decide(newcomer, OUTCOME_TURNED_AWAY, &by);
+    return ANSWER_NEWCOMER_TURNED_AWAY;
+}
+
+/* ---- life ----------------------------------------------------------------- */
+
+struct newcomers *newcomers_new(struct conversation *conversation, struct people *people)
+{
+    struct newcomers *newcomers = calloc(1, sizeof *newcomers);
+    if (newcomers) {
+        newcomers->conversation = conversation;
+        newcomers->people = people;
+    }
+    return newcomers;
+}
+
+void newcomers_end(struct newcomers *newcomers)
+{
+    char buffer[TEXTS_SIZE];
+    for (unsigned i = 0; i < NEWCOMERS_MAX; i++) {
+        struct newcomer *newcomer = newcomers->waiting[i];
+        for (unsigned j = 0; newcomer && j < newcomer->asked_count; j++) {
+            struct text html = conversation_text(newcomers->conversation, newcomer->asked[j].person,
+                                                 buffer, sizeof buffer);
+            add_restarted(&html, newcomer);
+            transport_set(transport_of(newcomer), newcomer->asked[j].post, buffer, NULL, 0);
+        }
+        if (newcomer) {
+            leave(newcomer);
+        }
+    }
+}
+
+void newcomers_free(struct newcomers *newcomers)
+{
+    if (!newcomers) {
+        return;
+    }
+    for (unsigned i = 0; i < NEWCOMERS_MAX; i++) {
+        if (newcomers->waiting[i]) {
+            leave(newcomers->waiting[i]);
+        }
+    }
+    free(newcomers);
+}
