@@ -47,8 +47,10 @@ static void on_idle(void *arg)
     idle++;
 }
 
-static void file_stuck(struct text *html, const char *file_name)
+static void file_stuck(void *arg, int64_t person, struct text *html, const char *file_name)
 {
+    (void)arg;
+    (void)person;
     text_add(html, "stuck: %s", file_name);
 }
 

@@ -75,7 +75,8 @@ static void say(struct bot *bot, const struct incoming *incoming, const char *ht
 static void answer_unknown(struct bot *bot, const struct incoming *incoming)
 {
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = conversation_text(&bot->conversation, incoming->person, buffer,
+                                         sizeof buffer);
     struct suggestions suggestions;
     suggest_for(incoming->text, bot->name, &suggestions);
     if (suggestions.count > 0 || suggestions.nearest) {
@@ -89,7 +90,8 @@ static void answer_unknown(struct bot *bot, const struct incoming *incoming)
 static void answer_not_allowed(struct bot *bot, const struct incoming *incoming)
 {
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = conversation_text(&bot->conversation, incoming->person, buffer,
+                                         sizeof buffer);
     texts_administrators_only(&html);
     say(bot, incoming, buffer);
 }
@@ -138,7 +140,8 @@ static void on_text(struct bot *bot, const struct incoming *incoming)
 static void on_attached(struct bot *bot, const struct incoming *incoming)
 {
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = conversation_text(&bot->conversation, incoming->person, buffer,
+                                         sizeof buffer);
     if (incoming->age_s <= COMMAND_MAX_AGE_S &&
         cooldown_allows(&bot->only_text, incoming->person, ONLY_TEXT_EVERY_MS, clock_ms())) {
         texts_only_text(&html, incoming->caption);
@@ -153,7 +156,7 @@ static void on_attached(struct bot *bot, const struct incoming *incoming)
 static void on_stranger(struct bot *bot, const struct incoming *incoming)
 {
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = language_text(language_of(incoming->language), buffer, sizeof buffer);
     if (cooldown_allows(&bot->strangers, incoming->person, STRANGER_EVERY_MS, clock_ms())) {
         texts_private(&html, incoming->person);
         transport_say_to_stranger(bot->options.transport, incoming->person, buffer);
@@ -164,7 +167,8 @@ static void on_stranger(struct bot *bot, const struct incoming *incoming)
 static void on_forwarded(struct bot *bot, const struct incoming *incoming)
 {
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = conversation_text(&bot->conversation, incoming->person, buffer,
+                                         sizeof buffer);
     if (incoming->text && incoming->text[0] == '/') {
         texts_forwarded(&html);
         say(bot, incoming, buffer);
@@ -296,6 +300,13 @@ static void on_idle(void *arg)
     }
 }
 
+static void on_file_stuck(void *arg, int64_t person, struct text *html, const char *file_name)
+{
+    const struct bot *bot = arg;
+    *html = readers_text(&bot->readers, person, html->start, html->cap); /* nothing is in it yet */
+    texts_file_stuck(html, file_name);
+}
+
 /* ---- what sessions tell ------------------------------------------------------ */
 
 /* Where somebody's session was ready, they may want to go again. */
@@ -368,7 +379,7 @@ static int make_parts(struct bot *bot)
                                               .bot_name = bot->name};
     bot->ignored = sieve_new(options->loop, options->log, SIEVE_BURST, SIEVE_REFILL_MS);
     bot->stop_timer = timer_new(options->loop, stop_done, bot);
-    bot->expired = expired_new(options->loop, options->log, options->transport);
+    bot->expired = expired_new(options->loop, options->log, options->transport, &bot->readers);
     bot->conversation.sieve = bot->ignored;
     bot->conversation.opening = opening_new(&bot->conversation);
     bot->approvals = approvals_new(&bot->conversation);
@@ -392,7 +403,7 @@ static int start(struct bot *bot)
                                             .refused = on_refused,
                                             .incoming = on_incoming,
                                             .idle = on_idle,
-                                            .file_stuck = texts_file_stuck,
+                                            .file_stuck = on_file_stuck,
                                             .arg = bot};
     int err = transport_start(bot->options.transport, &events);
     return err < 0 ? err
