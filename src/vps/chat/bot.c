@@ -260,21 +260,31 @@ static void on_incoming(void *arg, const struct incoming *incoming)
     }
 }
 
-/* At each start, as another version may have other commands. */
-static void introduce(struct transport *transport)
+static void introduce_in(struct transport *transport, enum language language)
 {
     struct transport_command commands[COMMAND_COUNT];
     size_t count = 0;
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         if (COMMANDS[i].who == WHO_ALLOWED) { /* the menu is everybody's */
-            commands[count++] = (struct transport_command){COMMANDS[i].name, COMMANDS[i].help};
+            commands[count++] = (struct transport_command){
+                COMMANDS[i].name, language_phrase(language, COMMANDS[i].help)};
         }
     }
-    const struct transport_profile profile = {.commands = commands,
-                                              .command_count = count,
-                                              .description = TEXT_DESCRIPTION,
-                                              .short_description = TEXT_SHORT_DESCRIPTION};
+    const struct transport_profile profile = {
+        .language = language == LANGUAGE_ENGLISH ? "" : language_code(language),
+        .commands = commands,
+        .command_count = count,
+        .description = language_phrase(language, TEXT_DESCRIPTION),
+        .short_description = language_phrase(language, TEXT_SHORT_DESCRIPTION)};
     transport_introduce(transport, &profile);
+}
+
+/* At each start, as another version may have other commands. English is everybody's. */
+static void introduce(struct transport *transport)
+{
+    for (unsigned language = 0; language < LANGUAGE_COUNT; language++) {
+        introduce_in(transport, (enum language)language);
+    }
 }
 
 static void on_online(void *arg, const char *bot_name)
