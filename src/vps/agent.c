@@ -350,6 +350,7 @@ static int start_bot(struct agent *agent, struct why *why)
             .audit = agent->audit,
             .store = agent->store,
             .holds = agent->holds,
+            .factors = agent->factors,
             .transport = agent->transport,
             .refused = on_refused,
             .arg = agent,

@@ -120,13 +120,13 @@ class Client:
 
 def test_a_vps_agent_without_keys_waits_and_says_what_to_do():
     with Keys(**NO_KEYS) as world:
-        world.vps.wait_log("no gateway can log in yet: .*pamctl gateway add NAME prints a join string")
-        assert "none can log in yet: pamctl gateway add NAME" in world.pamctl("status").stdout
+        world.vps.wait_log("no gateway can log in yet: start gateway-agent with nothing but VPS_HOST.*pamctl gateway add NAME")
+        assert "none can log in yet: pamctl gateway pending" in world.pamctl("status").stdout
         assert world.status()["keys"] == 0
         assert world.pamctl("gateway", "list").stdout.startswith("No gateway can log in yet")
         since = world.api.mark()
         world.api.say(OWNER, "/ssh nas")
-        world.api.wait_message("pamctl gateway add NAME", since=since, chat=OWNER)
+        world.api.wait_message("pamctl gateway pair", since=since, chat=OWNER)
         doctor = run("vps-agent", "--doctor", env=world.vps.settings, timeout=60)
         assert doctor.returncode == 1 and "!!  keys: no gateway can log in yet" in doctor.stdout, doctor
         stranger = world.add_gateway("home")
