@@ -6,9 +6,14 @@
 #include "ctl/show.h"
 #include "ctl/show_applicants.h"
 #include "ctl/show_gateways.h"
+#include "ctl/show_totp.h"
 #include "ctl/show_users.h"
 #include "shared/kind.h"
 
+#define PERSON                                   \
+    {                                            \
+        "NAME", "person", ARGUMENT_PERSON, false \
+    }
 #define ID                                  \
     {                                       \
         "ID", "session", ARGUMENT_ID, false \
@@ -38,6 +43,7 @@ static const struct command COMMANDS[] = {
     {"status", "the agent, Telegram, and the gateways that are online", {{0}}, 0, show_status},
     {"sessions", "the open sessions, and who waits to be let in", {{0}}, 0, show_sessions},
     {"close", "end a session", {ID}, 0, show_closed},
+    {"extend", "let a session go on for longer", {ID}, 0, show_extended},
     {"admit", "let in the client that waits there",
      {ID, {"ADDRESS[#NUMBER]", "address", ARGUMENT_WAITING, false}}, 0, show_decided},
     {"block", "send that address away, for as long as the session lasts",
@@ -60,6 +66,12 @@ static const struct command COMMANDS[] = {
      {{"NAME", "gateway", ARGUMENT_GATEWAY, false}}, OPTION_VALID, show_gateway_rotated},
     {"gateway remove", "cut a gateway off: its key and its sessions end",
      {{"NAME", "gateway", ARGUMENT_GATEWAY, false}}, 0, show_gateway_removed},
+    {"totp", "give somebody a second factor: a QR code for an authenticator app", {PERSON}, 0,
+     show_totp_enrolled},
+    {"totp list", "who has a second factor, and whose is locked", {{0}}, 0, show_totp_list},
+    {"totp remove", "take somebody's second factor away", {PERSON}, 0, show_totp_removed},
+    {"totp unlock", "let somebody try again who gave too many wrong codes", {PERSON}, 0,
+     show_totp_unlocked},
     {"user list", "who is let in through the chat, and who is invited", {{0}}, 0, show_user_list},
     {"user invite", "print a link, and a QR code, for one person to come in by",
      {{"NAME", "user", ARGUMENT_USER, false}}, 0, show_user_invited},

@@ -33,6 +33,7 @@ enum argument_kind {
     ARGUMENT_WAITING,
     ARGUMENT_KNOWN,
     ARGUMENT_GATEWAY, /* one whose key was added here */
+    ARGUMENT_PERSON,  /* of the policy, or with a second factor */
     ARGUMENT_NAME,    /* a new one: there is nothing to offer */
     ARGUMENT_USER,    /* somebody of the chat */
     ARGUMENT_CODE,    /* of the gateway that asks to be paired; its log has it, not the VPS */

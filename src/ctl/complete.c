@@ -213,6 +213,10 @@ static void offer_of_agent(const struct completion *completion, const struct lin
             offer_id(completion, entry);
         } else if (kind == ARGUMENT_KNOWN) {
             completion_offer(completion, text_of(entry, "address"), text_of(entry, "owner"));
+        } else if (kind == ARGUMENT_PERSON) {
+            bool enrolled = json_is_true(json_object_get(entry, "enrolled"));
+            completion_offer(completion, text_of(entry, "person"),
+                             enrolled ? "has a second factor" : "has no second factor");
         } else if (kind == ARGUMENT_GATEWAY) {
             offer_gateway(completion, entry);
         } else if (kind == ARGUMENT_USER) {

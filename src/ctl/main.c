@@ -5,6 +5,7 @@
  *     commands    the table of them              invocation  what somebody typed
  *     ask         one question over the socket   show        answers for people
  *     save        the .rdp file                  drain       waiting for the last session
+ *     enrol       a second factor                qr          QR codes
  *     help        --help                         complete    for shells
  */
 #include <stdbool.h>
@@ -16,10 +17,12 @@
 #include "ctl/ask.h"
 #include "ctl/complete.h"
 #include "ctl/drain.h"
+#include "ctl/enrol.h"
 #include "ctl/help.h"
 #include "ctl/invocation.h"
 #include "ctl/save.h"
 #include "ctl/show.h"
+#include "ctl/show_totp.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -192,7 +195,10 @@ static int run_command(const struct invocation *invocation)
     ask_path(invocation->socket_path, run.path, sizeof run.path);
     json_t *request = make_request(invocation);
     bool gets_file = invocation->command->options & OPTION_OUT;
-    json_t *reply = gets_file                    ? open_with_file(&run, request)
+    json_t *reply = gets_file ? open_with_file(&run, request)
+                    : strcmp(name, "totp") == 0
+                        ? enrol(run.path, request,
+                                has(&run, OPTION_JSON) ? print_json : show_totp_secret)
                     : strcmp(name, "drain") == 0 ? drain(&run, request)
                                                  : ask_anyhow(run.path, request);
     int status = status_of(&run, reply);

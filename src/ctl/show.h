@@ -11,6 +11,7 @@ void show_sessions(const json_t *reply);
 void show_line(const json_t *reply);
 void show_file(const json_t *reply);
 void show_closed(const json_t *reply);
+void show_extended(const json_t *reply);
 void show_decided(const json_t *reply);
 void show_known(const json_t *reply);
 void show_forgotten(const json_t *reply);

@@ -32,6 +32,7 @@
 #include "vps/audit/audit.h"
 #include "vps/chat/bot.h"
 #include "vps/consent/holds.h"
+#include "vps/factor/factors.h"
 #include "vps/figures/figures.h"
 #include "vps/gateways/gateways.h"
 #include "vps/people/people_run.h"
@@ -56,6 +57,7 @@ struct agent {
     struct people *people;
     struct sessions *sessions;
     struct holds *holds;
+    struct factors *factors;
     struct gateways *gateways;
     struct admin *admin;
     struct transport *transport; /* Telegram; NULL with --local, as is the bot */
@@ -113,12 +115,14 @@ static void finish(void *arg)
     bot_free(agent->bot);
     transport_free(agent->transport);
     holds_free(agent->holds);
+    factors_free(agent->factors);
     sessions_free(agent->sessions);
     store_stop(agent->store);
     audit_free(agent->audit);
     agent->bot = NULL;
     agent->transport = NULL;
     agent->holds = NULL;
+    agent->factors = NULL;
     agent->sessions = NULL;
     agent->audit = NULL;
 }
@@ -282,6 +286,22 @@ static int start_holds(struct agent *agent, struct why *why)
     return err < 0 ? why_set(why, err, "cannot keep requests on hold: %s", strerror(-err)) : 0;
 }
 
+static int start_factors(struct agent *agent, struct why *why)
+{
+    const struct factors_options options = {.log = agent->log,
+                                            .settings = agent->settings,
+                                            .people = agent->people,
+                                            .store = agent->store,
+                                            .audit = agent->audit};
+    agent->factors = factors_new(&options);
+    if (!agent->factors) {
+        return why_set(why, -ENOMEM, "out of memory");
+    }
+    holds_use_factor(agent->holds,
+                     (struct holds_factor){.check = factors_check, .arg = agent->factors});
+    return 0;
+}
+
 static int start_gateways(struct agent *agent, struct why *why)
 {
     struct gateways_options options = {
@@ -327,6 +347,8 @@ static int start_bot(struct agent *agent, struct why *why)
             .settings = agent->settings,
             .people = agent->people,
             .sessions = agent->sessions,
+            .audit = agent->audit,
+            .store = agent->store,
             .holds = agent->holds,
             .transport = agent->transport,
             .refused = on_refused,
@@ -346,6 +368,7 @@ static int start_admin(struct agent *agent, struct why *why)
         .people = agent->people,
         .sessions = agent->sessions,
         .audit = agent->audit,
+        .factors = agent->factors,
         .gateways = agent->gateways,
         .bot = agent->bot,
         .reload = reload,
@@ -436,6 +459,7 @@ static int start(struct agent *agent, struct why *why)
     err = err < 0 ? err : start_people(agent, why);
     err = err < 0 ? err : start_sessions(agent, why);
     err = err < 0 ? err : start_holds(agent, why);
+    err = err < 0 ? err : start_factors(agent, why);
     err = err < 0 ? err : start_gateways(agent, why);
     err = err < 0 ? err : start_bot(agent, why);
     err = err < 0 ? err : start_admin(agent, why);

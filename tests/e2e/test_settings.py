@@ -690,7 +690,7 @@ def test_an_occupied_control_port_is_named_in_one_line(folder):
     assert result.returncode == 1
     errors = [line for line in result.stderr.splitlines() if " error " in line]
     assert len(errors) == 1 and "CONTROL_PORT" in errors[0] and str(port) in errors[0], result.stderr
-    assert all(name.startswith("state.db") for name in os.listdir(folder)), "nothing else is left behind"
+    assert all(name.startswith(("state.db", "audit.reserve")) for name in os.listdir(folder)), "nothing else is left behind"
 
 
 def test_an_address_that_is_not_ours_is_a_clear_error(folder):

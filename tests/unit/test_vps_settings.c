@@ -539,6 +539,15 @@ static void a_policy_takes_the_place_of_the_list_of_users(void **state)
     load(&settings);
     assert_int_equal(settings.allowed_users.count, 2);
     assert_true(user_list_has(&settings.allowed_users, 8));
+    assert_int_equal(settings.policy_file.policy->warning_count, 0);
+    vps_settings_wipe(&settings);
+    setenv("ALLOWED_USERS", "7,777", 1);
+    load(&settings);
+    assert_false(user_list_has(&settings.allowed_users, 777));
+    assert_string_equal(settings.policy_file.policy->warnings[0],
+                        "ALLOWED_USERS has 777, whom POLICY_FILE does not: with a policy only its "
+                        "users are let in");
+    unsetenv("ALLOWED_USERS");
     renew_policy(&settings, "nothing has changed");
     write_policy(path, "users: {bob: {telegram: 9}}\n");
     renew_policy(&settings,

@@ -13,7 +13,9 @@
 #include "base/why.h"
 #include "vps/audit/audit.h"
 #include "vps/chat/bot.h"
+#include "vps/factor/factors.h"
 #include "vps/gateways/gateways.h"
+#include "vps/people/people.h"
 #include "vps/session/sessions.h"
 #include "vps/settings/settings.h"
 
@@ -26,6 +28,7 @@ struct admin_options {
     struct people *people;
     struct sessions *sessions;
     struct audit *audit; /* may be NULL */
+    struct factors *factors;
     struct gateways *gateways;
     struct bot *bot; /* NULL with --local */
     /* Reads the settings again, see reload_run(). */

@@ -18,6 +18,9 @@ struct admin_call {
     struct session *opening; /* is ready, or over */
     bool draining;           /* no session is left, or nobody wants that any more */
     unsigned pairing;        /* this question, 0: none, has come to its end */
+    json_t *promised;        /* this, when `kept` is called: that a code was right is on the disk */
+    factor_done_fn kept;
+    void *kept_arg;
 };
 
 /* A new reference. NULL: later, or there is no memory. */

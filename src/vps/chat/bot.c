@@ -25,11 +25,15 @@
 #include "vps/chat/command.h"
 #include "vps/chat/conversation.h"
 #include "vps/chat/expired.h"
+#include "vps/chat/gateway_news.h"
+#include "vps/chat/machines.h"
 #include "vps/chat/newcomers.h"
 #include "vps/chat/opening.h"
 #include "vps/chat/panic.h"
 #include "vps/chat/readers.h"
+#include "vps/chat/recents.h"
 #include "vps/chat/reception.h"
+#include "vps/chat/retype.h"
 #include "vps/chat/session_list.h"
 #include "vps/chat/suggest.h"
 #include "vps/chat/texts.h"
@@ -49,6 +53,7 @@ struct bot {
     struct cards cards;
     struct readers readers;
     struct expired *expired;
+    struct gateway_news *gateway_news;
     struct approvals *approvals;
     char name[BOT_NAME_MAX + 1];
     struct cooldown strangers, only_text; /* who was told so, by person */
@@ -88,14 +93,20 @@ static void answer_not_allowed(struct bot *bot, const struct incoming *incoming)
     say(bot, incoming, buffer);
 }
 
+/* asks_where: nothing was said but the command, so that the machine can be chosen. */
 static void answer_usage(struct bot *bot, const struct incoming *incoming,
-                         const struct command_row *row, const struct why *why)
+                         const struct command_row *row, const struct why *why, bool asks_where)
 {
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = conversation_text(&bot->conversation, incoming->person, buffer,
+                                         sizeof buffer);
+    struct suggestions suggestions = {0};
     const char *none[1];
     texts_usage(&html, row, why, sessions_gateways(bot->options.sessions, none, 0) > 1);
-    say(bot, incoming, buffer);
+    if (asks_where) {
+        machines_suggest(&bot->conversation, incoming->person, row, &suggestions);
+    }
+    suggest_say(&suggestions, bot->options.transport, incoming->person, &html);
 }
 
 /* Whatever is too old is not run: its user may have given up on it, or asked again. */
@@ -116,7 +127,7 @@ static void on_text(struct bot *bot, const struct incoming *incoming)
         conversation_refuse(&bot->conversation, incoming->person, command.row->name);
         answer_not_allowed(bot, incoming);
     } else if (result == COMMAND_BAD) {
-        answer_usage(bot, incoming, command.row, &why);
+        answer_usage(bot, incoming, command.row, &why, command.rest[0] == '\0');
     } else {
         command.row->run(&bot->conversation, incoming, &command);
     }
@@ -286,13 +297,40 @@ static void on_idle(void *arg)
 
 /* ---- what sessions tell ------------------------------------------------------ */
 
+/* Where somebody's session was ready, they may want to go again. */
+static void note_target(const struct bot *bot, const struct session_event *event)
+{
+    char target[SUGGESTION_SIZE];
+    struct text text = text_over(target, sizeof target);
+    const struct owner *owner = &event->view->owner;
+    if (owner->kind != OWNER_LOCAL) {
+        retype_target(bot->options.settings, event->session, &text);
+        recents_add(bot->conversation.recents, owner, event->view->kind, target);
+    }
+}
+
+static void show_on_card(struct bot *bot, const struct session_event *event)
+{
+    struct card *card = cards_find(&bot->cards, event->session);
+    if (card && event->kind == SESSION_ENDING) {
+        card_warn(card, event->end, event->number);
+    } else if (card && event->kind == SESSION_SPARED) {
+        card_calm(card);
+    } else {
+        cards_update(&bot->cards, event->session);
+    }
+}
+
 static void on_session(void *arg, const struct session_event *event)
 {
     struct bot *bot = arg;
+    gateway_news_hear(bot->gateway_news, event);
     if (event->session) {
-        cards_update(&bot->cards, event->session);
+        show_on_card(bot, event);
     }
-    if (event->kind == SESSION_CHANGED && event->to == SESSION_ENDED) {
+    if (event->kind == SESSION_CHANGED && event->to == SESSION_WAITING) {
+        note_target(bot, event);
+    } else if (event->kind == SESSION_CHANGED && event->to == SESSION_ENDED) {
         session_lists_update(bot->conversation.lists);
     } else if (event->kind == SESSION_SERVER_LOCKED || event->kind == SESSION_SERVER_UNLOCKED) {
         panic_tell(&bot->conversation, event);
@@ -320,6 +358,7 @@ static int make_parts(struct bot *bot)
                                               .settings = options->settings,
                                               .people = options->people,
                                               .sessions = options->sessions,
+                                              .audit = options->audit,
                                               .holds = options->holds,
                                               .transport = options->transport,
                                               .cards = &bot->cards,
@@ -333,9 +372,12 @@ static int make_parts(struct bot *bot)
     bot->conversation.opening = opening_new(&bot->conversation);
     bot->approvals = approvals_new(&bot->conversation);
     bot->conversation.lists = session_lists_new(&bot->conversation);
+    bot->gateway_news = gateway_news_new(&bot->conversation);
     bot->conversation.newcomers = newcomers_new(&bot->conversation, options->people);
+    bot->conversation.recents = recents_new(options->store);
     return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
-                   bot->approvals && bot->conversation.lists && bot->conversation.newcomers
+                   bot->approvals && bot->conversation.lists && bot->gateway_news &&
+                   bot->conversation.newcomers && bot->conversation.recents
                ? 0
                : -ENOMEM;
 }
@@ -411,8 +453,10 @@ void bot_free(struct bot *bot)
     timer_free(bot->stop_timer);
     sieve_free(bot->ignored);
     expired_free(bot->expired);
+    gateway_news_free(bot->gateway_news);
     opening_free(bot->conversation.opening);
     session_lists_free(bot->conversation.lists);
     newcomers_free(bot->conversation.newcomers);
+    recents_free(bot->conversation.recents);
     free(bot);
 }

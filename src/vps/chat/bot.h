@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "vps/audit/audit.h"
 #include "vps/consent/holds.h"
 #include "vps/session/sessions.h"
 #include "vps/settings/settings.h"
@@ -25,6 +26,8 @@ struct bot_options {
     const struct vps_settings *settings;
     struct people *people;
     struct sessions *sessions;
+    struct audit *audit; /* may be NULL */
+    struct store *store; /* may be NULL; not started yet */
     struct holds *holds;
     struct transport *transport; /* not started yet */
     /*

@@ -13,10 +13,12 @@
 #include "vps/settings/settings.h"
 #include "vps/transport/transport.h"
 
+struct audit;
 struct cards;
 struct newcomers;
 struct opening;
 struct readers;
+struct recents;
 struct session_lists;
 struct sieve;
 
@@ -27,6 +29,7 @@ struct conversation {
     const struct vps_settings *settings;
     const struct people *people;
     struct sessions *sessions;
+    struct audit *audit; /* may be NULL */
     struct holds *holds;
     struct transport *transport;
     struct opening *opening; /* opens sessions */
@@ -34,6 +37,7 @@ struct conversation {
     struct session_lists *lists;
     struct newcomers *newcomers;
     struct readers *readers; /* which language they read */
+    struct recents *recents; /* where they were last */
     struct sieve *sieve;     /* log lines that users cause */
     uint64_t began_ms;       /* vps-agent did */
     const char *bot_name;    /* to tell commands to it from others; "" until it is online */

@@ -1,10 +1,12 @@
 #include "vps/settings/policy_setting.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/changes.h"
+#include "base/text.h"
 #include "vps/policy/policy_file.h"
 
 static int parse(const struct setting *setting, const char *text, void *field, struct why *why)
@@ -61,4 +63,48 @@ const struct setting_type SETTING_POLICY = {parse, sizeof(struct policy_setting)
 int policy_setting_read(struct policy_setting *setting, struct why *why)
 {
     return setting->path[0] ? policy_load(setting->path, &setting->policy, why) : 0;
+}
+
+static struct user_list users_of(const struct policy *policy)
+{
+    struct user_list users = {.count = 0};
+    for (unsigned i = 0; i < policy->user_count; i++) {
+        const struct policy_user *user = &policy->users[i];
+        for (unsigned j = 0; j < user->account_count && users.count < USER_LIST_SIZE; j++) {
+            if (user->accounts[j].kind == OWNER_TELEGRAM) {
+                users.ids[users.count++] = user->accounts[j].id;
+            }
+        }
+    }
+    return users;
+}
+
+/* Whoever adds a policy to settings that worked leaves ALLOWED_USERS there, and may rely on it. */
+static void warn_of_others(struct policy *policy, const struct user_list *listed,
+                           const struct user_list *users)
+{
+    char buffer[160];
+    struct text others = text_over(buffer, sizeof buffer);
+    for (unsigned i = 0; i < listed->count; i++) {
+        if (!user_list_has(users, listed->ids[i])) {
+            text_add(&others, "%s%" PRId64, others.len > 0 ? ", " : "", listed->ids[i]);
+        }
+    }
+    char *warning = NULL;
+    if (others.len > 0 && policy->warning_count < POLICY_WARNINGS_MAX &&
+        asprintf(&warning,
+                 "ALLOWED_USERS has %s%s, whom POLICY_FILE does not: with a policy only its users "
+                 "are let in",
+                 buffer, others.cut ? "…" : "") >= 0) {
+        policy->warnings[policy->warning_count++] = warning;
+    }
+}
+
+void policy_setting_name_users(struct policy_setting *setting, struct user_list *users)
+{
+    if (setting->policy) {
+        const struct user_list of_policy = users_of(setting->policy);
+        warn_of_others(setting->policy, users, &of_policy);
+        *users = of_policy;
+    }
 }

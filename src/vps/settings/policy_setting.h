@@ -4,6 +4,7 @@
 
 #include "base/setting.h"
 #include "vps/policy/policy.h"
+#include "vps/settings/user_list.h"
 
 enum { POLICY_PATH_MAX = 200 };
 
@@ -17,5 +18,10 @@ extern const struct setting_type SETTING_POLICY; /* struct policy_setting */
 
 /* Reads the file, if one was named. 0, or -errno with why. */
 int policy_setting_read(struct policy_setting *setting, struct why *why);
+/*
+ * With a policy, users become its people's, since the bot listens to nobody else; whom
+ * ALLOWED_USERS had besides becomes a warning of the policy's.
+ */
+void policy_setting_name_users(struct policy_setting *setting, struct user_list *users);
 
 #endif

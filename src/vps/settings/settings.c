@@ -290,25 +290,6 @@ static int check_together(const struct vps_settings *settings, struct why *why)
     return 0;
 }
 
-/* The bot listens to the policy's people and to nobody else. */
-static void use_policy(struct vps_settings *settings)
-{
-    const struct policy *policy = settings->policy_file.policy;
-    struct user_list *users = &settings->allowed_users;
-    if (!policy) {
-        return;
-    }
-    users->count = 0;
-    for (unsigned i = 0; i < policy->user_count; i++) {
-        const struct policy_user *user = &policy->users[i];
-        for (unsigned j = 0; j < user->account_count && users->count < USER_LIST_SIZE; j++) {
-            if (user->accounts[j].kind == OWNER_TELEGRAM) {
-                users->ids[users->count++] = user->accounts[j].id;
-            }
-        }
-    }
-}
-
 int vps_settings_load(const char *env_file, bool local, struct vps_settings *ret_settings,
                       struct why *why)
 {
@@ -317,7 +298,7 @@ int vps_settings_load(const char *env_file, bool local, struct vps_settings *ret
     err = err < 0 ? err : check_together(&settings, why);
     err = err < 0 ? err : policy_setting_read(&settings.policy_file, why);
     if (err == 0) {
-        use_policy(&settings);
+        policy_setting_name_users(&settings.policy_file, &settings.allowed_users);
         /* Not before all is well: a failed reload must not touch the settings in force. */
         *ret_settings = settings;
         settings.policy_file.policy = NULL; /* it has moved */
