@@ -123,7 +123,7 @@ void show_status(const json_t *reply)
     if (json_array_size(gateways) == 0) {
         const json_t *keys = json_object_get(reply, "keys"); /* not of an older vps-agent */
         puts(keys && json_integer_value(keys) == 0
-                 ? "gateway:   none can log in yet: pamctl gateway add NAME lets one in"
+                 ? "gateway:   none can log in yet: pamctl gateway pending, or gateway add NAME"
                  : "gateway:   none is online");
     }
     json_array_foreach(json_object_get(reply, "away"), index, gateway)
@@ -229,6 +229,11 @@ static void show_each(const json_t *sessions)
     {
         show_session(session, &widths);
     }
+}
+
+void show_nothing(const json_t *reply)
+{
+    (void)reply;
 }
 
 void show_left(const json_t *reply)

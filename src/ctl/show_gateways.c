@@ -120,7 +120,9 @@ void show_gateway_list(const json_t *reply)
         of_settings = of_settings || strcmp(text_of(gateway, "key"), "settings") == 0;
     }
     if (json_array_size(gateways) == 0) {
-        puts("No gateway can log in yet: pamctl gateway add NAME lets one in.");
+        puts("No gateway can log in yet: pamctl gateway pair hears one that asks to be paired, "
+             "pamctl "
+             "gateway add NAME prints a join string for one.");
     } else if (of_settings) {
         puts("Keys in TUNNEL_KEY are changed in the env file: vps-agent --invite NAME --new-key.");
     }

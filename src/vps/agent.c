@@ -350,6 +350,7 @@ static int start_bot(struct agent *agent, struct why *why)
             .audit = agent->audit,
             .store = agent->store,
             .holds = agent->holds,
+            .factors = agent->factors,
             .transport = agent->transport,
             .refused = on_refused,
             .arg = agent,
@@ -381,6 +382,7 @@ static int start_admin(struct agent *agent, struct why *why)
 static int start_monitor(struct agent *agent, struct why *why)
 {
     const struct figures_options options = {.sessions = agent->sessions,
+                                            .holds = agent->holds,
                                             .gateways = agent->gateways,
                                             .store = agent->store,
                                             .transport = agent->transport};

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "vps/admin/admin_applicants.h"
+#include "vps/admin/admin_audit.h"
 #include "vps/admin/admin_factors.h"
 #include "vps/admin/admin_gateways.h"
 #include "vps/admin/admin_reply.h"
@@ -418,7 +419,14 @@ static const struct {
     {"extend", do_extend},
     {"panic", do_panic},
     {"unlock", do_unlock},
+    {"audit", admin_audit},
 };
+
+struct later *admin_later(struct admin_call *call, void (*gone)(void *arg), void *arg)
+{
+    call->later = later_new(call->laters, call->client, gone, arg);
+    return call->later;
+}
 
 json_t *admin_run(struct admin_call *call, const json_t *request)
 {

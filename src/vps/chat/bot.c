@@ -22,6 +22,7 @@
 #include "vps/chat/approvals.h"
 #include "vps/chat/button.h"
 #include "vps/chat/cards.h"
+#include "vps/chat/code.h"
 #include "vps/chat/command.h"
 #include "vps/chat/conversation.h"
 #include "vps/chat/expired.h"
@@ -37,6 +38,7 @@
 #include "vps/chat/session_list.h"
 #include "vps/chat/suggest.h"
 #include "vps/chat/texts.h"
+#include "vps/factor/factors.h"
 
 enum {
     /* Above the 30 s after which a poll that died is noticed, and its retry. */
@@ -116,6 +118,9 @@ static void on_text(struct bot *bot, const struct incoming *incoming)
     struct why why;
     enum command_result result = command_parse(incoming->text, bot->name, &command, &why);
     bool expired = incoming->age_s > COMMAND_MAX_AGE_S;
+    if (result == COMMAND_NOT && code_take(&bot->conversation, incoming, expired)) {
+        return;
+    }
     if (result == COMMAND_ELSEWHERE || (result == COMMAND_NOT && expired)) {
         return;
     }
@@ -360,6 +365,7 @@ static int make_parts(struct bot *bot)
                                               .sessions = options->sessions,
                                               .audit = options->audit,
                                               .holds = options->holds,
+                                              .factors = options->factors,
                                               .transport = options->transport,
                                               .cards = &bot->cards,
                                               .readers = &bot->readers,
@@ -448,6 +454,7 @@ void bot_free(struct bot *bot)
         return;
     }
     sessions_unwatch(bot->options.sessions, bot);
+    factors_detach(bot->options.factors, &bot->conversation);
     approvals_free(bot->approvals);
     cards_free(&bot->cards);
     timer_free(bot->stop_timer);

@@ -16,6 +16,7 @@
 #include "vps/transport/transport.h"
 
 struct bot;
+struct factors;
 
 enum bot_status { BOT_CONNECTING, BOT_ONLINE };
 
@@ -29,6 +30,7 @@ struct bot_options {
     struct audit *audit; /* may be NULL */
     struct store *store; /* may be NULL; not started yet */
     struct holds *holds;
+    struct factors *factors;     /* or NULL */
     struct transport *transport; /* not started yet */
     /*
      * The transport will never let us in: called once, from the loop, with what is wrong. The agent

@@ -15,6 +15,7 @@
 
 struct audit;
 struct cards;
+struct factors;
 struct newcomers;
 struct opening;
 struct readers;
@@ -31,6 +32,7 @@ struct conversation {
     struct sessions *sessions;
     struct audit *audit; /* may be NULL */
     struct holds *holds;
+    struct factors *factors; /* NULL: nobody has a second factor */
     struct transport *transport;
     struct opening *opening; /* opens sessions */
     struct cards *cards;     /* their messages */

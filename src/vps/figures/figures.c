@@ -70,6 +70,17 @@ static void measure_strangers(const struct session_tally *past, const struct run
     }
 }
 
+static void measure_holds(struct holds *holds, struct metrics *metrics)
+{
+    struct hold *hold = NULL;
+    unsigned count = 0;
+    while (holds && (hold = holds_next(holds, hold))) {
+        count++;
+    }
+    metrics_one(metrics, METRICS_GAUGE, "pamtunnel_requests_on_hold",
+                "Requests that wait for approvals or a second factor.", count);
+}
+
 static void measure_sessions(const struct figures *figures, struct metrics *metrics)
 {
     struct sessions *sessions = figures->options.sessions;
@@ -81,6 +92,7 @@ static void measure_sessions(const struct figures *figures, struct metrics *metr
                 running.connections);
     metrics_one(metrics, METRICS_GAUGE, "pamtunnel_clients_waiting",
                 "Unknown clients that a person is asked about.", running.parked);
+    measure_holds(figures->options.holds, metrics);
     metrics_one(metrics, METRICS_GAUGE, "pamtunnel_relay_pairs",
                 "Pairs of connections that the relay carries.", sessions_relay_pairs(sessions));
     metrics_one(metrics, METRICS_GAUGE, "pamtunnel_draining", "1 while no new session is opened.",

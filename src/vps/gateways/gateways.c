@@ -102,8 +102,9 @@ static int say_none(const struct gateways *gateways, struct why *why)
 {
     if (!keyring_has(gateways->keyring, "")) {
         return why_set(why, -ENOTCONN,
-                       "No gateway is online: none has been added to this server yet. On the "
-                       "server, pamctl gateway add NAME does that.");
+                       "No gateway is online: none has been paired with this server yet. Start "
+                       "gateway-agent on a machine over there, with nothing but VPS_HOST; if its "
+                       "log says that it is not heard: pamctl gateway pair, on the server.");
     }
     char buffer[sizeof why->text];
     struct text text = text_over(buffer, sizeof buffer);

@@ -65,9 +65,11 @@ static void check_kept(struct checkup *checkup, const struct running_agent *runn
                     "TUNNEL_KEY is not set: which gateways were added with pamctl can be seen when "
                     "vps-agent is running (pamctl gateway list)");
     } else if (running->kept == 0) {
-        checkup_say(checkup, CHECKUP_BAD, ITEM,
-                    "no gateway can log in yet: pamctl gateway add NAME lets one in, and prints "
-                    "the join string for it");
+        checkup_say(
+            checkup, CHECKUP_BAD, ITEM,
+            "no gateway can log in yet: after pamctl gateway pair, one that has nothing but "
+            "VPS_HOST asks to be let in; or pamctl gateway add NAME prints a join string "
+            "for one");
     }
 }
 
