@@ -1,3 +1,11 @@
+/*
+ * Nothing is kept here but the tally of what happened: gauges are read from the parts when somebody
+ * asks, so that they cannot be wrong for longer than that. What sessions have carried is that of
+ * those that are over (session_tally) and of those that run; a session is one or the other, since
+ * the table passes over those that have ended.
+ *
+ * A scrape comes from the loop, never from inside an event: it sees everything settled.
+ */
 #include "vps/figures/figures.h"
 
 #include <errno.h>
