@@ -1,8 +1,8 @@
 /*
  * Most requests are answered in the call that brings them. Those that take as long as a person, a
- * network or a disk does, opening a session, waiting for the last one to end, pairing a gateway, and
- * keeping that a code was right, leave a waiter behind: who asked, and what for. It goes when that
- * has happened (on_session_event, on_applicant_event, on_kept), when the drain is called off
+ * network or a disk does, opening a session, waiting for the last one to end, pairing a gateway,
+ * and keeping that a code was right, leave a waiter behind: who asked, and what for. It goes when
+ * that has happened (on_session_event, on_applicant_event, on_kept), when the drain is called off
  * (answer), or when the client leaves (on_gone), whichever comes first.
  *
  * Re-entrancy: saying something to a client, and hanging up on it, may call on_gone() before it

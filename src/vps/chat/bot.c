@@ -26,6 +26,7 @@
 #include "vps/chat/conversation.h"
 #include "vps/chat/expired.h"
 #include "vps/chat/gateway_news.h"
+#include "vps/chat/gateway_questions.h"
 #include "vps/chat/newcomers.h"
 #include "vps/chat/opening.h"
 #include "vps/chat/panic.h"
@@ -338,9 +339,10 @@ static int make_parts(struct bot *bot)
     bot->conversation.lists = session_lists_new(&bot->conversation);
     bot->gateway_news = gateway_news_new(&bot->conversation);
     bot->conversation.newcomers = newcomers_new(&bot->conversation, options->people);
+    bot->conversation.gateway_questions = gateway_questions_new(&bot->conversation);
     return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
                    bot->approvals && bot->conversation.lists && bot->gateway_news &&
-                   bot->conversation.newcomers
+                   bot->conversation.newcomers && bot->conversation.gateway_questions
                ? 0
                : -ENOMEM;
 }
@@ -402,6 +404,7 @@ void bot_stop(struct bot *bot, uint64_t grace_ms, void (*done)(void *arg), void 
     transport_stop(bot->options.transport);
     opening_end(bot->conversation.opening);
     newcomers_end(bot->conversation.newcomers);
+    gateway_questions_end(bot->conversation.gateway_questions);
     timer_set(bot->stop_timer, transport_is_idle(bot->options.transport) ? 0 : grace_ms);
 }
 
@@ -417,6 +420,7 @@ void bot_free(struct bot *bot)
     sieve_free(bot->ignored);
     expired_free(bot->expired);
     gateway_news_free(bot->gateway_news);
+    gateway_questions_free(bot->conversation.gateway_questions);
     opening_free(bot->conversation.opening);
     session_lists_free(bot->conversation.lists);
     newcomers_free(bot->conversation.newcomers);

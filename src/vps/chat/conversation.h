@@ -14,6 +14,7 @@
 #include "vps/transport/transport.h"
 
 struct cards;
+struct gateway_questions;
 struct newcomers;
 struct opening;
 struct readers;
@@ -33,6 +34,7 @@ struct conversation {
     struct cards *cards;     /* their messages */
     struct session_lists *lists;
     struct newcomers *newcomers;
+    struct gateway_questions *gateway_questions;
     struct readers *readers; /* which language they read */
     struct sieve *sieve;     /* log lines that users cause */
     uint64_t began_ms;       /* vps-agent did */

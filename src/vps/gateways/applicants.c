@@ -286,6 +286,14 @@ int applicants_would_hear(const struct applicants *applicants, const struct addr
 
 /* ---- steps of the gateway's -------------------------------------------------------- */
 
+/* By chance: the buttons of a question outlive this process, and are good for no other. */
+static void draw_id(struct applicants *applicants)
+{
+    uint32_t id = 0;
+    crypto_random_below(APPLICANT_ID_MAX, &id);
+    applicants->id = id + 1;
+}
+
 void applicants_meet(struct applicants *applicants, struct channel *channel,
                      const struct addr *from)
 {
@@ -300,7 +308,7 @@ void applicants_meet(struct applicants *applicants, struct channel *channel,
     applicants->phase = MET;
     applicants->channel = channel;
     applicants->from = *from;
-    applicants->id++;
+    draw_id(applicants);
     snprintf(applicants->program, sizeof applicants->program, "%s", channel_peer_program(channel));
     timer_set(applicants->deadline, OPENING_MS);
 }
