@@ -31,12 +31,13 @@ static struct applicant_view view;
 static int verdict;               /* of the verbs */
 static unsigned accepted, denied; /* the questions that were answered so */
 static struct owner by;
-static bool stopping;
+static bool stopping, there_is_one;
 
 const struct gateways *__wrap_sessions_all_gateways(const struct sessions *sessions);
 struct applicants *__wrap_gateways_applicants(const struct gateways *gateways);
 int __wrap_applicants_watch(struct applicants *applicants, struct applicant_watcher it);
 void __wrap_applicants_unwatch(struct applicants *applicants, const void *arg);
+bool __wrap_applicants_view(const struct applicants *applicants, struct applicant_view *ret_view);
 int __wrap_applicants_accept(struct applicants *applicants, unsigned id, const struct owner *who);
 int __wrap_applicants_deny(struct applicants *applicants, unsigned id, const struct owner *who);
 
@@ -81,11 +82,18 @@ int __wrap_applicants_deny(struct applicants *applicants, unsigned id, const str
     return verdict;
 }
 
+bool __wrap_applicants_view(const struct applicants *applicants, struct applicant_view *ret_view)
+{
+    (void)applicants;
+    *ret_view = view;
+    return there_is_one;
+}
+
 static int set_up(void **state)
 {
     (void)state;
     fakes_start();
-    stopping = false;
+    stopping = there_is_one = false;
     verdict = 0;
     accepted = denied = 0;
     settings = (struct vps_settings){.allowed_users = {.ids = {OWNER, FRIEND}, .count = 2}};
@@ -220,6 +228,24 @@ static void each_end_is_said_on_the_card(void **state)
     }
 }
 
+/* The bot cannot write to whoever has not begun to talk to it: the first start of an owner. */
+static void who_begins_to_talk_is_asked_then(void **state)
+{
+    (void)state;
+    gateway_questions_remind(&conversation, OWNER);
+    assert_int_equal(fake_transport_posts(), 0);
+    happen(APPLICANT_ASKS, NULL, NULL);
+    there_is_one = true;
+    gateway_questions_remind(&conversation, FRIEND);
+    assert_int_equal(fake_transport_posts(), 1);
+    gateway_questions_remind(&conversation, OWNER);
+    assert_int_equal(fake_transport_posts(), 2);
+    assert_true(fake_transport_post(0)->deleted);
+    assert_string_equal(fake_transport_post(1)->data[0], YES);
+    happen(APPLICANT_PAIRED, &THE_OWNER, NULL);
+    assert_non_null(strstr(fake_transport_post(1)->html, "is paired"));
+}
+
 static void who_is_no_administrator_decides_nothing(void **state)
 {
     (void)state;
@@ -266,6 +292,7 @@ int main(void)
         TEST(a_yes_is_about_that_question_and_the_card_follows),
         TEST(a_no_is_one_and_a_late_press_hears_of_it),
         TEST(each_end_is_said_on_the_card),
+        TEST(who_begins_to_talk_is_asked_then),
         TEST(who_is_no_administrator_decides_nothing),
         TEST(what_is_no_such_button_is_no_answer_to_anything),
         TEST(a_question_that_is_open_when_the_agent_stops_says_so),

@@ -183,6 +183,39 @@ static void ask_all(struct gateway_questions *questions, const struct applicant_
     }
 }
 
+/* Their card's place, or another one; NULL: there are too many. */
+static struct asked *place_of(struct gateway_questions *questions, int64_t person)
+{
+    unsigned at = 0;
+    while (at < questions->asked_count && questions->asked[at].person != person) {
+        at++;
+    }
+    if (at == GATEWAY_QUESTIONS_ADMINISTRATORS_MAX) {
+        return NULL;
+    }
+    if (at == questions->asked_count) {
+        questions->asked[questions->asked_count++] = (struct asked){.person = person};
+    }
+    return &questions->asked[at];
+}
+
+void gateway_questions_remind(struct conversation *conversation, int64_t person)
+{
+    struct gateway_questions *questions = conversation->gateway_questions;
+    struct applicants *applicants = applicants_of(conversation);
+    struct applicant_view about;
+    if (!applicants || !applicants_view(applicants, &about) || about.let_in ||
+        !conversation_may(conversation, WHO_ADMINISTRATOR, person, NULL)) {
+        return;
+    }
+    struct asked *asked = place_of(questions, person);
+    if (asked) {
+        const struct applicant_event event = {.kind = APPLICANT_ASKS, .view = &about};
+        transport_delete(conversation->transport, asked->post);
+        ask(conversation, asked, &event);
+    }
+}
+
 /* Without buttons from now on; what is over is let go. */
 static void say_on_cards(struct gateway_questions *questions, const struct applicant_event *event)
 {

@@ -14,6 +14,11 @@ enum { GATEWAY_QUESTIONS_ADMINISTRATORS_MAX = 64, GATEWAY_QUESTIONS_DECIDED_MAX 
 
 /* Hears of gateways from now on. The conversation outlives it. NULL when out of memory. */
 struct gateway_questions *gateway_questions_new(struct conversation *conversation);
+/*
+ * An administrator has begun to talk to the bot, which could not write to them before: if there is
+ * a question, they are asked (once more).
+ */
+void gateway_questions_remind(struct conversation *conversation, int64_t person);
 /* The agent stops, and the gateways are gone already: a question that is open says so. */
 void gateway_questions_end(struct gateway_questions *questions);
 /* Accepts NULL. */
