@@ -21,6 +21,14 @@ enum option_bit {
     OPTION_TIMEOUT = 128,
     OPTION_OFF = 256,
     OPTION_VALID = 512,
+    OPTION_USER = 1024,
+    OPTION_TARGET = 2048,
+    OPTION_GATEWAY = 4096,
+    OPTION_SINCE = 8192,
+    OPTION_UNTIL = 16384,
+    OPTION_FOLLOW = 32768,
+    OPTION_CSV = 65536,
+    OPTION_CEF = 131072,
 };
 
 /* These go with each command, and without one. */
@@ -77,7 +85,7 @@ const char *command_second_word(const struct command *command);
 int command_most(const struct command *command);
 int command_least(const struct command *command);
 /* "rdp [USER@]HOST[:PORT]", and with `options` what else it takes: " [--out FILE] [--force]". */
-enum { COMMAND_USAGE_MAX = 128 };
+enum { COMMAND_USAGE_MAX = 192 };
 void command_usage(const struct command *command, bool options, char dst[COMMAND_USAGE_MAX]);
 
 #endif

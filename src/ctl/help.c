@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/help.h"
 #include "base/text.h"
@@ -80,13 +81,33 @@ bool help_group(const char *group)
     return true;
 }
 
-void help_command(const struct command *command)
+/* In lines of 100 columns, broken in front of a bracket. */
+static void print_usage(const struct command *command)
 {
+    static const char BEGINNING[] = "Usage: pamctl ";
     char usage[COMMAND_USAGE_MAX];
     command_usage(command, true, usage);
+    size_t column = sizeof BEGINNING - 1;
+    printf("%s", BEGINNING);
+    for (const char *at = usage; *at;) {
+        const char *next = strstr(at + 1, " [");
+        size_t len = next ? (size_t)(next - at) : strlen(at);
+        if (column + len > 100) {
+            printf("\n%*s", (int)sizeof BEGINNING - 2, "");
+            column = sizeof BEGINNING - 2;
+        }
+        printf("%.*s", (int)len, at);
+        column += len;
+        at += len;
+    }
+    puts("");
+}
+
+void help_command(const struct command *command)
+{
+    print_usage(command);
     /* The table's help is a clause; here it stands alone, as a sentence. */
-    printf("Usage: pamctl %s\n\n%c%s.\n", usage, toupper((unsigned char)command->help[0]),
-           command->help + 1);
+    printf("\n%c%s.\n", toupper((unsigned char)command->help[0]), command->help + 1);
     /* What an argument looks like, once for each kind that needs words. */
     for (int i = 0; i < command_most(command); i++) {
         if (command->args[i].kind == ARGUMENT_TARGET) {

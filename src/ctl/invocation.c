@@ -109,6 +109,27 @@ static int take_timeout(const char *value, struct invocation *invocation, struct
     return 0;
 }
 
+/* Of the value, as it was typed. */
+static const char **place_of(enum option_bit bit, struct invocation *invocation)
+{
+    switch (bit) {
+    case OPTION_OUT:
+        return &invocation->out;
+    case OPTION_USER:
+        return &invocation->user;
+    case OPTION_TARGET:
+        return &invocation->target;
+    case OPTION_GATEWAY:
+        return &invocation->gateway;
+    case OPTION_SINCE:
+        return &invocation->since;
+    case OPTION_UNTIL:
+        return &invocation->until;
+    default:
+        return &invocation->socket_path;
+    }
+}
+
 static int take_value(const struct command_option *option, const char *value,
                       struct invocation *invocation, struct why *why)
 {
@@ -122,8 +143,7 @@ static int take_value(const struct command_option *option, const char *value,
     if (option->bit == OPTION_VALID) {
         return invite_read_span(value, &invocation->valid_s, why);
     }
-    /* The two options that are left take a path. */
-    *(option->bit == OPTION_OUT ? &invocation->out : &invocation->socket_path) = value;
+    *place_of(option->bit, invocation) = value;
     return 0;
 }
 
@@ -187,6 +207,15 @@ static int take_argument(const char *arg, struct invocation *invocation, struct 
 
 /* ---- all of it ------------------------------------------------------------ */
 
+static unsigned count_bits(unsigned bits)
+{
+    unsigned count = 0;
+    for (; bits; bits &= bits - 1) {
+        count++;
+    }
+    return count;
+}
+
 /* Each option goes with the command, and with each other. */
 static int check_options(const struct invocation *invocation, struct why *why)
 {
@@ -196,6 +225,12 @@ static int check_options(const struct invocation *invocation, struct why *why)
         if (option->bit & invocation->options & ~(unsigned)OPTIONS_COMMON & ~command->options) {
             return not_its_usage(command, "takes no", option->name, why);
         }
+    }
+    if (count_bits(invocation->options & (OPTION_JSON | OPTION_CSV | OPTION_CEF)) > 1) {
+        return why_set(why, -EINVAL, "--json, --csv and --cef are three forms: choose one");
+    }
+    if ((invocation->options & OPTION_FOLLOW) && (invocation->options & OPTION_UNTIL)) {
+        return why_set(why, -EINVAL, "--follow has no end: leave out --until");
     }
     if ((invocation->options & OPTION_OFF) && (invocation->options & OPTION_WAIT)) {
         return why_set(why, -EINVAL, "--off opens sessions again: there is nothing to wait for");

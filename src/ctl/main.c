@@ -7,6 +7,7 @@
  *     save        the .rdp file                  drain       waiting for the last session
  *     enrol       a second factor                qr          QR codes
  *     help        --help                         complete    for shells
+ *     audit       its records, page by page      record      each of them, in its formats
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 
 #include "base/text.h"
 #include "ctl/ask.h"
+#include "ctl/audit.h"
 #include "ctl/complete.h"
 #include "ctl/drain.h"
 #include "ctl/enrol.h"
@@ -141,6 +143,9 @@ static void show_reply(const struct run *run, const json_t *reply)
     bool ok = is_ok(reply);
     const char *out = run->invocation->out, *message = text_of(reply, "message");
     bool file_on_stdout = ok && out && strcmp(out, "-") == 0;
+    if (ok && run->invocation->command->show == show_nothing) {
+        return;
+    }
     if (has(run, OPTION_JSON) && !file_on_stdout) {
         print_json(reply);
     } else if (!ok) {
@@ -200,6 +205,7 @@ static int run_command(const struct invocation *invocation)
                         ? enrol(run.path, request,
                                 has(&run, OPTION_JSON) ? print_json : show_totp_secret)
                     : strcmp(name, "drain") == 0 ? drain(&run, request)
+                    : strcmp(name, "audit") == 0 ? audit_print(invocation, run.path)
                                                  : ask_anyhow(run.path, request);
     int status = status_of(&run, reply);
     show_reply(&run, reply);

@@ -231,6 +231,11 @@ static void show_each(const json_t *sessions)
     }
 }
 
+void show_nothing(const json_t *reply)
+{
+    (void)reply;
+}
+
 void show_left(const json_t *reply)
 {
     show_each(json_object_get(reply, "left"));
@@ -277,6 +282,21 @@ void show_closed(const json_t *reply)
     if (note) {
         printf("%s.\n", note);
     }
+}
+
+void show_extended(const json_t *reply)
+{
+    char span_text[64];
+    const json_t *session = json_object_get(reply, "session");
+    json_int_t idle = number_of(session, "idle_ends_in"), time = number_of(session, "time_ends_in");
+    printf("Extended session %s.", text_of(session, "id"));
+    if (time > 0) {
+        printf(" It ends in %s at the latest.", span(span_text, sizeof span_text, (uint64_t)time));
+    }
+    if (idle > 0) {
+        printf(" Without a byte it ends in %s.", span(span_text, sizeof span_text, (uint64_t)idle));
+    }
+    putchar('\n');
 }
 
 void show_decided(const json_t *reply)

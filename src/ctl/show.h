@@ -11,6 +11,7 @@ void show_sessions(const json_t *reply);
 void show_line(const json_t *reply);
 void show_file(const json_t *reply);
 void show_closed(const json_t *reply);
+void show_extended(const json_t *reply);
 void show_decided(const json_t *reply);
 void show_known(const json_t *reply);
 void show_forgotten(const json_t *reply);
@@ -18,6 +19,8 @@ void show_forgotten(const json_t *reply);
 void show_reloaded(const json_t *reply);
 /* How many sessions are left, and whether a restart is safe. */
 void show_drain(const json_t *reply);
+/* It was printed already. */
+void show_nothing(const json_t *reply);
 void show_locked(const json_t *reply);
 /* The sessions in a failure that lists them. */
 void show_left(const json_t *reply);

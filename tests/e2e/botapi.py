@@ -370,6 +370,16 @@ def bot_user():
 
 
 @dataclasses.dataclass
+class Written:
+    """A message of a person."""
+    user_id: int
+    text: str
+    date: int
+    update_id: int
+    deleted: bool = False
+
+
+@dataclasses.dataclass
 class Query:
     """A tap on a button."""
     id: str
@@ -424,6 +434,7 @@ class BotApi:
         self.benign = []            # errors that a correct bot may meet
         self.calls = []             # every Call, in order
         self.messages = {}          # (chat_id, message_id) -> Message
+        self.written = {}           # the same of what people wrote -> Written
         self.commands = None        # what setMyCommands left
         self.webhook = False
         self.allowed_updates = None
@@ -546,8 +557,15 @@ class BotApi:
                 else:
                     message[key] = value
             self.started.add(message["chat"]["id"])
+            self.written[message["chat"]["id"], message["message_id"]] = Written(
+                user_id, text, message["date"], self._next_update)
             self._note(f"user {user_id}: {text}" + (f"   ({kind}, {overrides})" if overrides else ""))
             return self._push(kind, message)
+
+    def was_deleted(self, update_id):
+        """The bot has deleted the message of say()."""
+        with self.lock:
+            return any(w.deleted for w in self.written.values() if w.update_id == update_id)
 
     def tap(self, user_id, message, button, data=None):
         """A tap on a button of a message of the bot. Returns the Query.
@@ -933,7 +951,20 @@ class BotApi:
         rows = check_markup(params["reply_markup"]) if "reply_markup" in params else []
         return self._apply(message, message.html, message.text, message.entities, rows)
 
+    def _delete_written(self, chat_id, written):
+        """Bots may delete what people wrote to them in a private chat, for two days."""
+        if written.deleted:
+            raise BadRequest("Bad Request: message to delete not found", 400, False)
+        if chat_id < 0 or self.now() - written.date > 48 * 3600:
+            raise BadRequest("Bad Request: message can't be deleted")
+        written.deleted = True
+        self._note(f"bot deletes what user {written.user_id} wrote: {written.text}")
+        self.lock.notify_all()
+        return True
+
     def _do_deletemessage(self, params):
+        if written := self.written.get((params["chat_id"], params["message_id"])):
+            return self._delete_written(params["chat_id"], written)
         message = self.messages.get((params["chat_id"], params["message_id"]))
         if not message or message.deleted:
             raise BadRequest("Bad Request: message to delete not found", 400, False)

@@ -2,7 +2,9 @@
 it when the disk is slow or full, when the agent is killed, and when somebody is at the file."""
 
 import contextlib
+import csv
 import hashlib
+import io
 import json
 import os
 import pathlib
@@ -18,7 +20,7 @@ import peers
 import pytest
 import sshd as openssh
 import util
-from agents import FRIEND, OWNER, World, port_of
+from agents import FRIEND, OWNER, Daemon, World, environment, port_of, program
 from peers import BANNER, Recorder, dial, echo
 from util import SANITIZED, TIME_SCALE, eventually, read_exactly
 
@@ -184,3 +186,146 @@ def test_what_is_said_is_on_the_disk_and_the_loop_does_not_wait_for_that(target,
         client.close()
         stopped = int(longest.read_text()) if longest.exists() else 0
         assert stopped < 100_000, f"the loop stood still for {stopped} us: it waits for the disk"
+
+
+# ---------------------------------------------------------------- pamctl audit
+
+@pytest.fixture(autouse=True)
+def spare_descriptor(monkeypatch):
+    """SQLite keeps the descriptor of a reader that is gone for the next one, while the writer has the file."""
+    take = Daemon.take_baseline
+
+    def take_one_more(self):
+        take(self)
+        self.baseline += self.name == "vps-agent"
+    monkeypatch.setattr(Daemon, "take_baseline", take_one_more)
+
+
+def lines(world, *args):
+    result = world.pamctl("audit", *args)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.splitlines()
+
+
+def records(world, *args):
+    return [json.loads(line) for line in lines(world, "--json", *args)]
+
+
+def test_pamctl_prints_what_is_in_the_file(target):
+    with World(bot=False, vps={"RECONNECT_GRACE": 0}) as world:
+        for _ in range(30):    # more than a page
+            session = world.pamctl.json("ssh", target.name)["session"]
+            world.pamctl("close", session["id"])
+        found, stored = records(world), rows(world)
+        assert len(found) == len(stored) > 64
+        for record, row in zip(found, stored):
+            assert (record["seq"], record["at_ms"], record["what"]) == (row["seq"], row["at"], row["what"])
+            assert record["hash"] == row["hash"].hex()
+            for key in ("person", "target", "gateway", "session"):
+                assert record.get(key) == row[key]
+            assert row["body"].items() <= record.items()
+            assert 0 <= record["severity"] <= 10 and record["message"]
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", record["time"])
+        people = lines(world)
+        assert len(people) == len(stored)
+        opened = next(line for line in people if "session.opened" in line)
+        assert f"uid:{os.getuid()}" in opened and f"ssh lan/{target.name}" in opened
+
+
+def test_who_where_and_when(target):
+    with World(vps=AUTO, gateways=("home", "office")) as world:
+        for user, gateway in ((OWNER, "home"), (FRIEND, "office"), (OWNER, "office")):
+            world.api.tap(user, world.ssh(f"{gateway}/{target.name}", user), "Close")
+            wait_row(world, "session.ended", person=f"telegram:{user}", gateway=gateway)
+
+        def ended(*args):
+            return [(record["person"], record["gateway"]) for record in records(world, *args)
+                    if record["what"] == "session.ended"]
+        mine, friends = f"telegram:{OWNER}", f"telegram:{FRIEND}"
+        assert ended() == [(mine, "home"), (friends, "office"), (mine, "office")]
+        assert ended("--user", mine) == ended("--user", str(OWNER)) == [(mine, "home"), (mine, "office")]
+        assert ended("--gateway", "Office") == [(friends, "office"), (mine, "office")]
+        assert ended("--user", friends, "--gateway", "home") == []
+        host = target.name.rpartition(":")[0]
+        assert len(ended("--target", target.name)) == len(ended("--target", host)) == 3
+        assert len(ended("--target", f"home/{host}")) == 1
+        assert ended("--target", f"{host}:1") == ended("--target", "127.0.0") == []
+        today = time.strftime("%Y-%m-%d", time.gmtime())
+        assert len(ended("--since", "1h")) == len(ended("--since", today, "--until", today)) == 3
+        assert ended("--until", "2026-01-01") == ended("--since", "2099-01-01 00:00") == []
+        middle = records(world, "--user", friends)[0]["time"]
+        assert ended("--since", middle) == [(friends, "office"), (mine, "office")]
+        unknown = world.pamctl("audit", "--user", "nobody")
+        assert unknown.returncode == 2 and "Nobody is called nobody" in unknown.stderr
+        for wrong in ("yesterday", "2026-02-30", "7", "26-11-2026", "2026-11-26 25:00"):
+            result = world.pamctl("audit", "--since", wrong)
+            assert result.returncode == 2 and "--since takes" in result.stderr, wrong
+
+
+def test_follow_goes_on_with_what_happens(target):
+    with World(bot=False, vps={"RECONNECT_GRACE": 0}) as world:
+        world.pamctl.json("ssh", target.name)
+        world.close_all()
+        argv = [program("pamctl"), "audit", "--follow", "--json"]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment({"STATE_DIR": world.state_dir}), text=True) as pamctl:
+            time.sleep(1)
+            session = world.pamctl.json("ssh", target.name)["session"]
+            seen = []
+            while not seen or seen[-1]["what"] != "session.opened":
+                seen.append(json.loads(pamctl.stdout.readline()))
+            assert [record["what"] for record in seen] == ["session.asked", "session.opened"]
+            assert seen[-1]["session"] == session["id"]
+            world.vps.stop()
+            rest = [json.loads(line) for line in pamctl.stdout]
+            assert pamctl.wait() == 1 and rest[-1]["error"] == "unreachable"
+
+
+def test_forms_for_other_programs(target):
+    """Strictly read, with words in it that would be formulas, fields or lines of their own."""
+    with World(vps=AUTO) as world:
+        world.api.say(OWNER, "/ssh -x@nowhere.invalid")
+        world.api.say(OWNER, '/ssh "=cmd|x"@nowhere.invalid why: =1+1, "so", | = \\ done')
+        world.api.tap(OWNER, world.ssh(target.name), "Close")
+        wait_row(world, "session.ended")
+        expected = records(world)
+
+        table = csv.reader(io.StringIO(world.pamctl("audit", "--csv").stdout, newline=""), strict=True)
+        heading, *cells = list(table)
+        assert len(cells) == len(expected) and all(len(line) == len(heading) for line in cells)
+        for record, line in zip(expected, cells):
+            for name, cell in zip(heading, line):
+                value = str(record.get(name, ""))
+                assert cell == ("'" + value if value[:1] in "=+-@" and value else value)
+                assert not cell or cell[0] not in "=+-@"
+        raw = subprocess.run([program("pamctl"), "audit", "--csv"], env=environment({"STATE_DIR": world.state_dir}),
+                             stdout=subprocess.PIPE, check=True).stdout
+        assert all(line.endswith(b"\r") for line in raw.split(b"\n")[:-1])
+
+        for record, line in zip(expected, lines(world, "--cef"), strict=True):
+            header, extension = read_cef(line)
+            assert header[:3] == ["CEF:0", "pamtunnel", "vps-agent"]
+            assert header[4:] == [record["what"], record["message"], str(record["severity"])]
+            assert extension["rt"] == str(record["at_ms"]) and extension["externalId"] == str(record["seq"])
+            for key, name in (("person", "suser"), ("why", "reason"), ("text", "msg"), ("session", "cs1"),
+                              ("hash", "cs4"), ("to_target", "in"), ("address", "src")):
+                assert extension.get(name) == (str(record[key]) if key in record else None)
+        result = world.pamctl("audit", "--csv", "--cef")
+        assert result.returncode == 2 and "choose one" in result.stderr
+
+
+def read_cef(line):
+    """A line of Common Event Format: its seven fields, and what follows. Strict."""
+    header = []
+    for _ in range(7):
+        field = re.match(r"((?:[^\\|]|\\[\\|])*)\|", line)
+        assert field, line
+        header.append(re.sub(r"\\(.)", r"\1", field[1]))
+        line = line[field.end():]
+    extension = {}
+    pattern = re.compile(r"(\w+)=((?:[^\\=]|\\[\\=nr])*?)(?= \w+=|$)")
+    while line:
+        field = pattern.match(line)
+        assert field and field[1] not in extension, line
+        extension[field[1]] = re.sub(r"\\([\\=])", r"\1", field[2])
+        line = line[field.end():].removeprefix(" ")
+    return header, extension

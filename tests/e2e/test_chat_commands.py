@@ -1,8 +1,10 @@
 """What people do in the chat beside opening sessions: lists, closing, the state of things, several users at once."""
 
 import contextlib
+import json
 import os
 import socket
+import sqlite3
 import time
 
 import peers
@@ -31,9 +33,9 @@ def target():
         yield recorder
 
 
-@pytest.fixture(scope="module")
-def policy(tmp_path_factory, target):
-    path = tmp_path_factory.mktemp("policy") / "policy.yaml"
+@pytest.fixture
+def policy(tmp_path, target):
+    path = tmp_path / "policy.yaml"
     path.write_text(POLICY.format(uid=os.getuid(), port=target.port))
     path.chmod(0o600)
     return path
@@ -71,6 +73,13 @@ def connected(message):
     with peers.dial(port_of(message.code[0])) as client:
         client.sendall(peers.BANNER)
         yield client
+
+
+def recorded(world, what):
+    """The bodies of the audit's records of this event, with who it was."""
+    with contextlib.closing(sqlite3.connect(world.state_dir / "state.db", timeout=10)) as file:
+        found = file.execute("SELECT person, body FROM audit WHERE what=? ORDER BY seq", (what,)).fetchall()
+    return [json.loads(body) | {"person": person} for person, body in found]
 
 
 # ---------------------------------------------------------------- /sessions, /close
@@ -128,7 +137,7 @@ def test_close_by_id_is_for_its_user_and_for_administrators(world, target):
             f"{name} is not the ID of an open session that you may close. /sessions lists them."
     assert answer(world, f"/close {bobs_id}", ALICE).says("Closed: SSH to ", " of bob, who has been told.")
     becomes(world, bobs, "Closed by alice.")
-    assert not bobs.buttons and alices.buttons
+    assert bobs.button("Again") and alices.button("Close")
 
 
 def test_without_a_policy_the_first_user_is_the_administrator(target):
@@ -141,6 +150,98 @@ def test_without_a_policy_the_first_user_is_the_administrator(target):
         assert listed.says("1. telegram:42: SSH to ", "2. telegram:43: SSH to ")
         assert toast(world, ALICE, listed, "Close 2")[0] == "Closed. Its user has been told."
         becomes(world, bobs, "Closed by an administrator.")
+
+
+# ---------------------------------------------------------------- the end is near
+
+def test_a_quiet_session_is_announced_and_extended(policy, target):
+    settings = {"ADMIT": "auto", "ALLOWED_USERS": None, "POLICY_FILE": policy, "IDLE_TIMEOUT": 8}
+    with World(vps=settings) as world:
+        live = world.ssh("office-pc", BOB)
+        with connected(live) as client:
+            becomes(world, live, "Connected from")
+            assert [b["text"] for b in live.buttons] == ["scp, config", "Extend", "Close"]
+            warning = world.api.wait_message(lambda m: m.text.startswith("⏳"), PATIENCE, 0, BOB)
+            assert warning.says(" ends in 5 s, unless it is used: nothing was sent or received for 10 s.") and warning.id != live.id
+            assert [b["text"] for b in warning.buttons] == ["Extend", "Close"]
+            data = warning.button("Extend")["callback_data"]
+            for user, message in ((ALICE, world.ssh("office-pc", ALICE)),):
+                assert toast(world, user, message, "Close", data) == ("This is somebody else's session.", True)
+            assert toast(world, BOB, warning, "Extend") == ("Extended: its time begins anew.", False)
+            becomes(world, warning, f"🟢 SSH to 127.0.0.1:{target.port} goes on.")
+            assert not warning.buttons
+            eventually(lambda: [r["by"] for r in recorded(world, "session.extended")] == ["telegram:43"], "it is recorded")
+            since = world.api.mark()
+            warning = world.api.wait_message(lambda m: m.text.startswith("⏳"), PATIENCE, since, BOB)
+            client.sendall(b"x")
+            becomes(world, warning, " goes on.")
+            session = world.sessions()[0]
+            assert 5 <= session["idle_ends_in"] <= 8
+            said = world.pamctl("extend", session["id"]).stdout
+            assert said.startswith(f"Extended session {session['id']}. It ends in 12 h at the latest. Without a byte it ends in 8 s."), said
+            becomes(world, live, "Nothing was sent or received for 8 s.")
+        becomes(world, warning, "goes on.")
+        last = world.api.wait_message(lambda m: m.text == f"⚪ SSH to 127.0.0.1:{target.port} has ended.", PATIENCE, 0, BOB)
+        assert not last.buttons and len(world.api.all_messages(BOB)) == 4
+        assert toast(world, BOB, live, "Again", data) == ("This session has already ended.", False)
+
+
+def test_the_longest_time_of_a_rule_is_not_extended(policy, target):
+    policy.write_text(policy.read_text() + "  longest: 8s\n")
+    settings = {"ADMIT": "auto", "ALLOWED_USERS": None, "POLICY_FILE": policy, "IDLE_TIMEOUT": 0}
+    with World(vps=settings) as world:
+        live = world.ssh("office-pc", BOB)
+        with connected(live):
+            becomes(world, live, "Connected from")
+            session = world.newest_session()["id"]
+            assert [b["text"] for b in live.buttons] == ["scp, config", "Close"]
+            warning = world.api.wait_message(lambda m: m.text.startswith("⏳"), PATIENCE, 0, BOB)
+            assert warning.says(" ends in 5 s, when its time is over: 8 s. More is not allowed at a time; save your work. Afterwards you can open it again.")
+            assert [b["text"] for b in warning.buttons] == ["Close"]
+            assert toast(world, BOB, warning, "Close", f"extend:{session}") == ("There is nothing to extend.", False)
+            assert world.pamctl.json("extend", session, ok=False)["error"] == "nothing_to_extend"
+            becomes(world, live, "It reached the time limit for a session: 8 s.")
+            becomes(world, warning, "has ended.")
+
+
+# ---------------------------------------------------------------- what need not be typed
+
+def test_a_bare_command_offers_where_one_was_last_and_may_go(world, policy, target):
+    first = answer(world, "/ssh", BOB)
+    assert first.says("Which machine?\nUse: /ssh ") and [b["text"] for b in first.buttons] == ["/ssh office-pc"]
+    assert not answer(world, "/rdp", BOB).buttons
+    world.ssh(f"mxu@localhost:{target.port}", BOB)
+    world.ssh(f"mxu@127.0.0.1:{target.port}", BOB)    # whose name is office-pc
+    world.vps.stop()
+    world.vps.start()
+    world.ready()
+    last = answer(world, "/ssh", BOB)
+    assert [b["text"] for b in last.buttons] == ["/ssh mxu@office-pc", f"/ssh mxu@localhost:{target.port}", "/ssh office-pc"]
+    assert [b["text"] for b in answer(world, "/ssh", ALICE).buttons] == ["/ssh office-pc"]
+    policy.write_text(policy.read_text().replace('targets: "*"', "targets: office-pc"))
+    world.pamctl("reload")
+    last = answer(world, "/ssh", BOB)
+    assert [b["text"] for b in last.buttons] == ["/ssh mxu@office-pc", "/ssh office-pc"]
+    since = world.api.mark()
+    assert toast(world, BOB, last, "/ssh mxu@office-pc") == ("On its way.", False)
+    world.api.wait_message(lambda m: m.says("is ready"), PATIENCE, since, BOB)
+
+
+def test_again_below_a_session_that_has_ended(world, target):
+    live = world.ssh("mxu@office-pc", BOB)
+    first = world.newest_session()["id"]
+    assert toast(world, BOB, live, "Close") == ("Closed.", False)
+    world.api.wait(lambda: [b["text"] for b in live.buttons] == ["Again"], PATIENCE, "the button")
+    live.date -= 86400
+    since = world.api.mark()
+    data = live.buttons[0]["callback_data"]
+    assert toast(world, BOB, live, "Again") == ("On its way.", False)
+    assert toast(world, BOB, live, "Again", data) == ("It is on its way already.", False)
+    again = world.api.wait_message(lambda m: m.says("is ready") and m.id != live.id, PATIENCE, since, BOB)
+    assert again.code[0].endswith(" mxu@127.0.0.1") and world.newest_session()["id"] != first
+    assert len(world.sessions()) == 1
+    # it is no way around the rules, for whoever presses it
+    assert toast(world, BOB, live, "Again", "again:/help") == ("This button no longer does anything.", False)
 
 
 # ---------------------------------------------------------------- /status
@@ -177,6 +278,7 @@ def test_panic_ends_everything_until_somebody_on_the_server_unlocks(world, targe
         assert toast(world, ALICE, question, "No") == ("Nothing was changed.", False)
         world.api.wait(lambda: not question.buttons, PATIENCE, "the question is answered")
         assert bobs.says("Connected from") and not world.status()["locked"]
+        eventually(lambda: [(r["name"], r["text"]) for r in recorded(world, "button.refused")] == [("bob", "panic"), ("bob", "panic:")], "both are recorded")
         question = answer(world, "/panic", ALICE)
         before = world.api.mark()
         assert toast(world, ALICE, question, "Yes, end everything") == ("Everything is closed.", False)
@@ -203,6 +305,8 @@ def test_panic_ends_everything_until_somebody_on_the_server_unlocks(world, targe
     before = world.api.mark()
     assert world.pamctl("unlock").stdout == "Unlocked: sessions can be opened again.\n"
     world.api.wait_message(lambda m: m.text == "🔓 The server was unlocked by alice: sessions can be opened again.", PATIENCE, before, ALICE)
+    assert [r["by"] for r in recorded(world, "panic.begun")] == ["telegram:42"]
+    assert [r["by"] for r in recorded(world, "panic.ended")] == [f"uid:{os.getuid()}"]
     assert world.pamctl("unlock").stdout == "It was not locked.\n" and world.status()["locked"] is None
     world.vps.stop()
     world.vps.start()

@@ -476,7 +476,7 @@ def test_sigterm_ends_sessions_tells_the_users_and_exits_with_0(target):
         world.vps.stop(status=0)
         assert time.monotonic() - began < 3 * TIME_SCALE
         for message in (connected, waiting):
-            assert message.says("ended", "being stopped") and not message.buttons, message
+            assert message.says("ended", "being stopped") and [b["text"] for b in message.buttons] == ["Again"], message
         assert document.deleted, "the file is worth nothing any more"
         assert util.how_it_ends(client) in ("fin", "rst")
         assert target.talked[0].wait_end()
@@ -502,4 +502,4 @@ def test_sigterm_of_the_gateway_ends_its_sessions_and_says_so(target):
         assert target.talked[0].wait_end()
         world.wait_state(session, "ended")
         world.vps.wait_log("gateway lan: offline: gateway-agent stops")
-        world.api.wait(lambda: message.says("ended") and not message.buttons, 10 * TIME_SCALE, "the end is told")
+        world.api.wait(lambda: message.says("ended") and [b["text"] for b in message.buttons] == ["Again"], 10 * TIME_SCALE, "the end is told")

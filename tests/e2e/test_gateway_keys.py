@@ -10,7 +10,7 @@ import peers
 import pytest
 import sshd as openssh
 import util
-from agents import OWNER, World, run
+from agents import FRIEND, OWNER, World, run
 from util import TIME_SCALE, eventually, stays
 
 NO_KEYS = {"vps": {"TUNNEL_KEY": None, "ADMIT": "auto", "RECONNECT_GRACE": 1}, "gateways": ()}
@@ -304,6 +304,66 @@ def test_a_gateway_that_is_removed_is_out_at_once(target):
         office.stop()
         start_joined(world, add(world, "office"))     # it may come again, with another key
         world.close_all()
+
+
+# ---------------------------------------------------------------- --invite and --setup
+
+def test_invite_asks_the_agent_where_keys_are_its_own():
+    """Without TUNNEL_KEY: nothing is written, and nothing has to be read again."""
+    with Keys(**NO_KEYS, env_files=True) as world:
+        path = world.vps.env_file
+        before = path.read_bytes()
+
+        def invite(*args):
+            return run("vps-agent", "--invite", *args, "--env-file", path)
+
+        start_joined(world, string_in(invite("home"), "home"))
+        again = invite("home")
+        assert again.returncode == 1 and "pamctl gateway rotate home" in again.stderr and not again.stdout, again
+        assert invite("a b").returncode == 2
+        string_in(invite("home", "--new-key", "--valid", "7d"), "home")
+        assert "next" in listed(world)["home"]
+        assert path.read_bytes() == before
+
+
+def test_a_key_in_the_state_file_is_not_put_in_the_shade(target):
+    """--invite and --setup write into TUNNEL_KEY, which comes first: not a name that is kept already."""
+    key = "ef" * 32
+    with Keys(vps={"TUNNEL_KEY": f"lan:{key}", "ADMIT": "auto"}, gateways=("lan",), gateway={"TUNNEL_KEY": key},
+              env_files=True) as world:
+        home = start_joined(world, add(world, "home"))
+        path = world.vps.env_file
+        for args in (["--invite", "Home"], ["--invite", "home", "--new-key"], ["--setup", "--gateway", "home"]):
+            result = run("vps-agent", *args, "--env-file", path, timeout=60)
+            assert result.returncode == 1 and "pamctl gateway rotate" in result.stderr, result
+        assert settings_in(path)["TUNNEL_KEY"] == f"lan:{key}"
+        assert "office:" not in path.read_text()
+        assert run("vps-agent", "--invite", "office", "--env-file", path).returncode == 0
+        assert settings_in(path)["TUNNEL_KEY"].startswith(f"lan:{key},office:"), "and others as ever"
+        home.stop()
+
+
+# ---------------------------------------------------------------- in the chat
+
+def test_the_administrator_is_told_of_one_that_has_gone_and_of_its_return():
+    with Keys(**NO_KEYS) as world:
+        home = start_joined(world, add(world, "home"))
+        office = start_joined(world, add(world, "office"))
+        for user in (OWNER, FRIEND):
+            before = world.api.mark()
+            world.api.say(user, "/help")
+            world.api.wait_message("/ssh", since=before, chat=user)
+        since = world.api.mark()
+        home.stop()
+        office.stop()
+        world.pamctl.json("gateway", "remove", "office")    # this one is nobody's loss
+        told = world.api.wait_message("has been offline for", 45 * TIME_SCALE, since, OWNER)
+        assert told.says("⚠️ Gateway home has been offline for 3") and told.says("127.0.0.1"), told
+        home.start()
+        back = world.api.wait_message("is back after", 15 * TIME_SCALE, since, OWNER)
+        assert back.says("✅ Gateway home is back after"), back
+        assert not world.api.all_messages(FRIEND, since), "the owner, and nobody else"
+        assert len(world.api.all_messages(OWNER, since)) == 2, world.api.transcript()
 
 
 # ---------------------------------------------------------------- the file

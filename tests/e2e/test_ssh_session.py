@@ -91,7 +91,7 @@ def test_the_live_message_tells_the_whole_story(world, target):
     connection.socket.shutdown(1)
     wait_text(world, message, f"SSH to {target.name} has ended", "Disconnected.",
               "Connected from 127.0.0.1", f"1.5 kB received, {len(BANNER)} B sent")
-    assert not message.buttons
+    assert [b["text"] for b in message.buttons] == ["Again"]
     order = [next(i for i, (_, text) in enumerate(message.history) if words in text)
              for words in ("is ready", "Connected from", "has ended")]
     assert order == sorted(set(order)), message.history
@@ -113,7 +113,7 @@ def test_the_close_button_closes_both_ends_and_both_ports(world, target):
     assert util.how_it_ends(client) in ("fin", "rst")
     assert connection.wait_end() in ("fin", "rst")
     wait_text(world, message, "has ended", "Closed on request.")
-    assert not message.buttons and world.session(session["id"]) is None
+    assert [b["text"] for b in message.buttons] == ["Again"] and world.session(session["id"]) is None
     for port in (session["public_port"], session["data_port"]):
         assert not peers.listening(port)
 

@@ -15,7 +15,7 @@ static struct {
     struct post posts[FAKE_POSTS_MAX];
     unsigned count;
     char answer[256], last_answer[256];
-    int64_t stripped;
+    int64_t stripped, removed;
     struct transport_profile profile;
     bool introduced, stopped;
 } here;
@@ -134,6 +134,13 @@ static void strip(struct transport *transport, int64_t person, int64_t message_i
     here.stripped = message_id;
 }
 
+static void take_away(struct transport *transport, int64_t person, int64_t message_id)
+{
+    (void)transport;
+    (void)person;
+    here.removed = message_id;
+}
+
 static void measure(const struct transport *transport, struct metrics *metrics)
 {
     (void)transport;
@@ -160,6 +167,7 @@ static const struct transport_ops OPS = {
     .say_to_stranger = say_to_stranger,
     .answer = answer,
     .strip = strip,
+    .remove = take_away,
 };
 
 struct transport *fake_transport(void)
@@ -209,6 +217,13 @@ const char *fake_transport_answer(void)
 int64_t fake_transport_stripped(void)
 {
     return here.stripped;
+}
+
+int64_t fake_transport_removed(void)
+{
+    int64_t removed = here.removed;
+    here.removed = 0;
+    return removed;
 }
 
 const struct transport_profile *fake_transport_profile(void)

@@ -33,6 +33,8 @@ const struct fake_post *fake_transport_post(unsigned number);
 const char *fake_transport_answer(void);
 /* Of the message whose buttons were taken off last; 0: of none. */
 int64_t fake_transport_stripped(void);
+/* The message of a person's that was taken away last; 0: none, since this was asked. */
+int64_t fake_transport_removed(void);
 /* The latest introduction; NULL at first. */
 const struct transport_profile *fake_transport_profile(void);
 

@@ -24,6 +24,9 @@ static struct {
     } rows[ROWS_MAX];
     unsigned count, told;
     int err; /* of store_append() */
+    int trouble;
+    store_changed_fn changed;
+    void *changed_arg;
 } store;
 
 static struct {
@@ -36,6 +39,8 @@ static uint64_t now_ms;
 int __wrap_store_append(struct store *file, const struct chain_row *row, statement_done_fn done,
                         void *arg);
 void __wrap_store_detach(struct store *file, const void *arg);
+int __wrap_store_can_write(struct store *file);
+void __wrap_store_on_change(struct store *file, store_changed_fn fn, void *arg);
 uint64_t __wrap_clock_ms(void);
 struct timer *__wrap_timer_new(uv_loop_t *loop, timer_fn fn, void *arg);
 void __wrap_timer_set(struct timer *which, uint64_t ms);
@@ -59,6 +64,19 @@ int __wrap_store_append(struct store *file, const struct chain_row *row, stateme
     store.rows[at].done = done;
     store.rows[at].arg = arg;
     return 0;
+}
+
+void __wrap_store_on_change(struct store *file, store_changed_fn fn, void *arg)
+{
+    (void)file;
+    store.changed = fn;
+    store.changed_arg = arg;
+}
+
+int __wrap_store_can_write(struct store *file)
+{
+    (void)file;
+    return store.trouble;
 }
 
 void __wrap_store_detach(struct store *file, const void *arg)
@@ -106,6 +124,7 @@ static void disk_says(int err)
 {
     assert_in_range(store.told, 0, store.count - 1);
     unsigned at = store.told++;
+    store.trouble = err;
     store.rows[at].done(store.rows[at].arg, err);
 }
 
@@ -142,7 +161,7 @@ static int begin(void **state)
     heard[0] = '\0';
     now_ms = 1000;
     log = (struct log){.stream = fopen("/dev/null", "w"), .level = LOG_ERROR};
-    const struct audit_options options = {.log = &log};
+    const struct audit_options options = {.log = &log, .changed = hear, .arg = "changed"};
     *state = audit_new(&options);
     assert_non_null(*state);
     return 0;
@@ -277,11 +296,22 @@ static void test_may_be_used_from_inside(void **state)
     expect("inner behind");
 }
 
+static void test_a_full_disk_is_told_of(void **state)
+{
+    (void)state;
+    store.changed(store.changed_arg, -ENOSPC);
+    expect("changed!");
+    assert_string_equal(store.rows[0].what, "audit.full");
+    assert_string_equal(store.rows[0].body, "{\"why\":\"No space left on device\"}");
+    store.changed(store.changed_arg, 0);
+    expect("changed");
+    assert_string_equal(store.rows[1].what, "audit.recovered");
+}
+
 static void test_what_has_no_room_is_said(void **state)
 {
     store.err = -ENOSPC;
     assert_int_equal(audit_record(*state, &STARTED, hear, "a"), -ENOSPC);
-    assert_int_equal(audit_trouble(*state), -ENOSPC);
     wait_behind(*state, "b");
     expect("b");
 }
@@ -308,6 +338,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_disk_that_hangs_holds_nobody_for_ever, begin, end),
         cmocka_unit_test_setup_teardown(test_who_is_gone_is_not_called, begin, end),
         cmocka_unit_test_setup_teardown(test_may_be_used_from_inside, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_full_disk_is_told_of, begin, end),
         cmocka_unit_test_setup_teardown(test_what_has_no_room_is_said, begin, end),
         cmocka_unit_test(test_without_an_audit_nobody_waits),
     };

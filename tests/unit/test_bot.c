@@ -14,6 +14,7 @@
 #include "vps/chat/bot.h"
 #include "vps/chat/button.h"
 #include "vps/chat/command.h"
+#include "vps/people/people_run.h"
 
 enum { ANNA = 42, BERT = 43, STRANGER = 7 };
 
@@ -551,6 +552,82 @@ static void too_many_sessions_can_be_closed_from_the_refusal(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* ---- who comes by a link ------------------------------------------------------ */
+
+static void link_for(const char *name, char message[64])
+{
+    const struct owner root = {OWNER_LOCAL, 0};
+    char token[INVITATION_TOKEN_SIZE];
+    int64_t until;
+    struct why why;
+    people_begin(people, &(struct people_options){.log = &quiet});
+    assert_int_equal(people_invite(people, name, &root, token, &until, &why), 0);
+    snprintf(message, 64, "/start %s", token);
+}
+
+static void a_link_that_nobody_answers_expires(void **state)
+{
+    char message[64];
+    (void)state;
+    link_for("carl", message);
+    write_as(STRANGER, message, 0);
+    const struct fake_post *card = fake_transport_post(0);
+    said(2, STRANGER, "I have asked whether you may come in.");
+    assert_int_equal(card->person, ANNA);
+    assert_int_equal(card->buttons, 2);
+    fakes_advance((uint64_t)(INVITATION_VALID_S - 1) * 1000);
+    assert_int_equal(card->buttons, 2);
+    char press[BUTTON_DATA_SIZE];
+    strcpy(press, card->data[0]);
+    fakes_advance(1000);
+    assert_non_null(strstr(card->html, "waited in vain to be let in as <b>carl</b>"));
+    assert_int_equal(card->buttons, 0);
+    said(3, STRANGER, "Nobody has answered in time.");
+    assert_string_equal(press_as(ANNA, press, 0),
+                        "Too late: nobody can come in by this link any more.");
+    write_as(STRANGER, message, 0);
+    said(4, STRANGER, "This bot is private");
+}
+
+static void only_so_many_wait_to_be_let_in(void **state)
+{
+    char message[64], name[16];
+    (void)state;
+    for (int i = 0; i < 16; i++) {
+        snprintf(name, sizeof name, "carl%d", i);
+        link_for(name, message);
+        write_as(1000 + i, message, 0);
+    }
+    link_for("dora", message);
+    write_as(STRANGER, message, 0);
+    said(33, STRANGER, "Too many people are waiting to be let in.");
+    /* Somebody goes, and the link is still good. */
+    assert_string_equal(press_as(ANNA, fake_transport_post(0)->data[1], 0), "Not let in.");
+    write_as(STRANGER, message, 0);
+    said(36, STRANGER, "I have asked whether you may come in.");
+}
+
+static void a_press_lets_in_and_another_one_comes_too_late(void **state)
+{
+    char message[64], yes[BUTTON_DATA_SIZE], no[BUTTON_DATA_SIZE];
+    const struct owner stranger = {OWNER_TELEGRAM, STRANGER};
+    (void)state;
+    link_for("carl", message);
+    write_as(STRANGER, message, 0);
+    strcpy(yes, fake_transport_post(0)->data[0]);
+    strcpy(no, fake_transport_post(0)->data[1]);
+    assert_string_equal(press_as(BERT, yes, 0), "Only an administrator can do that.");
+    assert_string_equal(press_as(STRANGER, yes, 0), "");
+    assert_false(people_has(people, &stranger));
+    assert_string_equal(press_as(ANNA, yes, 0), "Let in.");
+    assert_true(people_has(people, &stranger));
+    assert_string_equal(press_as(ANNA, no, 0), "Too late: somebody has already let them in.");
+    assert_true(people_has(people, &stranger));
+    assert_string_equal(press_as(ANNA, "letin:zzzzzzzz", 0),
+                        "This question is over. Whoever still wants in opens the link again, or "
+                        "takes another one.");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -573,6 +650,9 @@ int main(void)
         TEST(the_status_says_what_is_wrong_and_to_administrators_more),
         TEST(a_suggestion_runs_once_while_it_is_fresh),
         TEST(too_many_sessions_can_be_closed_from_the_refusal),
+        TEST(a_link_that_nobody_answers_expires),
+        TEST(only_so_many_wait_to_be_let_in),
+        TEST(a_press_lets_in_and_another_one_comes_too_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

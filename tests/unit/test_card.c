@@ -13,6 +13,7 @@
 #include "vps/chat/button.h"
 #include "vps/chat/card.h"
 #include "vps/chat/questions.h"
+#include "vps/chat/readers.h"
 #include "vps/chat/texts.h"
 
 enum { ANNA = 42 };
@@ -193,6 +194,8 @@ static void nothing_more_is_said(void)
     assert_int_equal(fake_calls(), answered);
 }
 
+static const struct readers READERS;
+
 static void open_session(enum kind kind)
 {
     session = (struct session){
@@ -201,7 +204,7 @@ static void open_session(enum kind kind)
     };
     assert_int_equal(addr_parse("203.0.113.7", 1, &session.view.client), 0);
     const struct card_options options = {
-        .transport = transport, .settings = &SETTINGS, .person = ANNA};
+        .transport = transport, .settings = &SETTINGS, .readers = &READERS, .person = ANNA};
     session.card = card_new(&options, &session);
     assert_non_null(session.card);
 }
@@ -256,7 +259,8 @@ static void a_quick_ssh_session_is_one_message(void **state)
     call = edited("It is &lt;over&gt;.");
     assert_non_null(strstr(fake_string(call, "text"), "for 1 min 30 s"));
     assert_non_null(strstr(fake_string(call, "text"), "1.2 MB received, 35 B sent"));
-    assert_null(fake_button(call, 0, "text"));
+    assert_string_equal(fake_button(call, 0, "callback_data"), "again:/ssh HOME-PC");
+    assert_null(fake_button(call, 1, "text"));
     nothing_more_is_said();
     assert_true(transport_is_idle(transport));
 }
@@ -459,7 +463,59 @@ static void further_lines_are_shown_to_who_asks(void **state)
     assert_null(strstr(fake_string(call, "text"), "ssh -p"));
     become(SESSION_ENDED);
     call = edited("has ended");
-    assert_null(fake_button(call, 0, "text"));
+    assert_string_equal(fake_button(call, 0, "callback_data"), "again:/ssh CORP\\mxu@HOME-PC");
+}
+
+static void who_is_about_to_be_cut_off_is_warned_and_may_extend(void **state)
+{
+    (void)state;
+    open_session(KIND_SSH);
+    become(SESSION_WAITING);
+    sent("ssh");
+    session.view.idle_limit_s = 3600;
+    connect_client();
+    unsigned call = edited("Connected from");
+    assert_string_equal(fake_button(call, 1, "callback_data"), "extend:abcdefgh");
+    fakes_advance(2000);
+    while (answered < fake_calls()) {
+        edited("Connected");
+    }
+    card_warn(session.card, SESSION_END_IDLE, 298);
+    call = sent(
+        "⏳ <b>SSH to HOME-PC</b> ends in 5 min, unless it is used: nothing was sent or received "
+        "for 55 min 5 s.");
+    assert_string_equal(fake_button(call, 0, "callback_data"), "extend:abcdefgh");
+    assert_string_equal(fake_button(call, 1, "callback_data"), "close:abcdefgh");
+    session.view.seconds_connected = 3600;
+    card_calm(session.card);
+    edited("🟢 <b>SSH to HOME-PC</b> goes on.");
+    edited("Connected from");
+    session.view.time_limit_s = 43200;
+    session.view.time_is_fixed = true;
+    fakes_advance(2000);
+    card_warn(session.card, SESSION_END_MAX_TIME, 300);
+    call = sent("ends in 5 min, when its time is over: 12 h. More is not allowed at a time");
+    assert_string_equal(fake_button(call, 0, "callback_data"), "close:abcdefgh");
+    become(SESSION_ENDED);
+    edited("⚪ <b>SSH to HOME-PC</b> has ended.");
+    edited("has ended");
+    nothing_more_is_said();
+}
+
+static void what_was_taken_away_is_not_offered_again(void **state)
+{
+    static const enum session_end ENDS[] = {SESSION_END_USER_REMOVED, SESSION_END_RULE_REMOVED,
+                                            SESSION_END_GATEWAY_REMOVED, SESSION_END_LOCKED};
+    (void)state;
+    for (unsigned i = 0; i < sizeof ENDS / sizeof *ENDS; i++) {
+        open_session(KIND_SSH);
+        become(SESSION_WAITING);
+        fakes_advance(2000); /* a chat has a rate */
+        sent("ssh");
+        session.view.end = ENDS[i];
+        become(SESSION_ENDED);
+        assert_null(fake_button(edited("has ended"), 0, "text"));
+    }
 }
 
 static void a_client_is_asked_about_once(void **state)
@@ -659,6 +715,8 @@ int main(void)
         TEST(what_did_not_go_well_is_said_once),
         TEST(it_is_said_before_anybody_is_in_too),
         TEST(further_lines_are_shown_to_who_asks),
+        TEST(what_was_taken_away_is_not_offered_again),
+        TEST(who_is_about_to_be_cut_off_is_warned_and_may_extend),
         TEST(a_client_is_asked_about_once),
         TEST(a_client_that_went_is_not_asked_about_any_more),
         TEST(two_of_one_party_are_one_question_about_two),

@@ -305,6 +305,41 @@ static void a_file_that_was_damaged_is_told_of_in_the_next(void **state)
     assert_non_null(strstr(f->body, "{\"because\":\"damaged\",\"last_seq\":0,"));
 }
 
+/* One of many MB is not looked through at every start, but when something meets damage in it. */
+static void a_large_file_is_looked_through_when_there_is_a_reason(void **state)
+{
+    enum { ROWS = 1300, PAGE = 4096 };
+    struct fixture *f = *state;
+    struct stat file;
+    char path[STATE_PATH_MAX], *body = calloc(1, CHAIN_BODY_MAX + 1);
+    const struct chain_row row = {.what = "x", .body = memset(body, 'x', CHAIN_BODY_MAX)};
+    start(f);
+    for (unsigned i = 1; i <= ROWS; i++) {
+        append(f, &row);
+        if (i % 100 == 0) { /* however slow the disk is, there is room for the next ones */
+            WAIT_FOR(&f->disk->loop, f->told == i);
+        }
+    }
+    disk_close(f->disk);
+    int fd = open(state_path(f->disk->settings.state_dir, path), O_RDWR);
+    assert_int_equal(fstat(fd, &file), 0);
+    assert_true(file.st_size > 16 * 1024 * 1024);
+    for (off_t at = 32 * PAGE; at < file.st_size; at += PAGE) {
+        assert_int_equal(pwrite(fd, body, 64, at), 64);
+    }
+    close(fd);
+    start(f);
+    append(f, &STOPPED);
+    WAIT_FOR(&f->disk->loop, f->told == ROWS + 1);
+    assert_int_equal(f->err, -EUCLEAN);
+    WAIT_FOR(&f->disk->loop, store_head(f->disk->store).seq == 2);
+    disk_close(f->disk);
+    read_all(f);
+    assert_string_equal(f->words[0], CHAIN_BEGUN);
+    assert_string_equal(f->words[1], "agent.stopped");
+    free(body);
+}
+
 static void a_file_that_was_taken_away_is_told_of_in_the_next(void **state)
 {
     struct fixture *f = *state;
@@ -363,6 +398,7 @@ int main(void)
         TEST(what_could_not_be_recorded_is_told_once_and_written_later),
         TEST(rows_that_wait_are_not_dropped_but_bounded),
         TEST(a_file_that_was_damaged_is_told_of_in_the_next),
+        TEST(a_large_file_is_looked_through_when_there_is_a_reason),
         TEST(a_file_that_was_taken_away_is_told_of_in_the_next),
         TEST(it_is_on_the_disk_when_its_owner_is_told),
     };

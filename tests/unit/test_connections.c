@@ -21,6 +21,7 @@
 #include "base/net.h"
 #include "control/tls.h"
 #include "data/relay.h"
+#include "vps/session/session_run.h"
 #include "vps_world.h"
 
 static const struct owner ANNAS_HANDS = {OWNER_TELEGRAM, 42};
@@ -372,6 +373,105 @@ static void the_longest_time_holds_for_short_connections_too(void **state)
     assert_int_equal(world->last.end, SESSION_END_MAX_TIME);
     assert_in_range(stage_ms() - since, 1900, 4000);
     close_pair(&pair);
+    world_stop(world);
+}
+
+/* ---- the end is near ---------------------------------------------------------- */
+
+struct ear {
+    unsigned ending, spared, extended;
+    enum session_end end;
+    unsigned seconds;
+};
+
+static void on_news(void *arg, const struct session_event *event)
+{
+    struct ear *ear = arg;
+    if (event->kind == SESSION_ENDING) {
+        ear->ending++;
+        ear->end = event->end;
+        ear->seconds = event->number;
+    }
+    ear->spared += event->kind == SESSION_SPARED && !event->by;
+    ear->extended += event->kind == SESSION_SPARED && event->by;
+}
+
+static void who_does_nothing_is_warned_and_spared_when_used(void **state)
+{
+    const struct owner anna = {OWNER_TELEGRAM, 42};
+    struct world *world = new_world();
+    struct ear ear = {0};
+    struct pair pair;
+    (void)state;
+    world->settings.idle_timeout = 40;
+    world_start(world);
+    stage_hurry(20);
+    struct session *session = begin(world, KIND_SSH, &pair);
+    sessions_watch(world->sessions, (struct session_watcher){.event = on_news, .arg = &ear});
+    WAIT_FOR(&world->stage, ear.ending == 1);
+    assert_int_equal(ear.end, SESSION_END_IDLE);
+    assert_in_range(ear.seconds, 6, 10);
+    assert_in_range(view_of(session).idle_left_s, 1, 10);
+    talk(world, &pair);
+    assert_int_equal(view_of(session).idle_left_s, 40);
+    WAIT_FOR(&world->stage, ear.spared == 1);
+    WAIT_FOR(&world->stage, ear.ending == 2); /* and again, as it is quiet again */
+    assert_true(session_extend(session, &anna));
+    assert_int_equal(ear.extended, 1);
+    assert_in_range(view_of(session).idle_left_s, 38, 40);
+    WAIT_FOR(&world->stage, ear.ending == 3);
+    WAIT_FOR(&world->stage, world->ended == 1);
+    assert_int_equal(world->last.end, SESSION_END_IDLE);
+    assert_int_equal(ear.spared, 1);
+    sessions_unwatch(world->sessions, &ear);
+    close_pair(&pair);
+    world_stop(world);
+}
+
+/* What a rule has fixed stays. */
+static void the_longest_time_is_extended_unless_a_rule_says_it(void **state)
+{
+    const struct owner anna = {OWNER_TELEGRAM, 42};
+    (void)state;
+    for (int fixed = 0; fixed < 2; fixed++) {
+        struct world *world = new_world();
+        struct ear ear = {0};
+        struct pair pair;
+        world->settings.max_session_time = 40;
+        world->settings.idle_timeout = 0;
+        world_start(world);
+        stage_hurry(20);
+        struct session *session = begin(world, KIND_SSH, &pair);
+        ((struct terms *)session_terms(session))->limits.time_is_fixed = fixed;
+        sessions_watch(world->sessions, (struct session_watcher){.event = on_news, .arg = &ear});
+        uint64_t since = stage_ms();
+        WAIT_FOR(&world->stage, ear.ending == 1);
+        assert_int_equal(ear.end, SESSION_END_MAX_TIME);
+        assert_in_range(ear.seconds, 6, 10);
+        assert_int_equal(session_extend(session, &anna), !fixed);
+        assert_int_equal(ear.extended, !fixed);
+        WAIT_FOR(&world->stage, world->ended == 1);
+        assert_int_equal(world->last.end, SESSION_END_MAX_TIME);
+        assert_int_equal(ear.ending, fixed ? 1 : 2);
+        assert_in_range(stage_ms() - since, fixed ? 1900 : 3300, fixed ? 3300 : 6000);
+        sessions_unwatch(world->sessions, &ear);
+        close_pair(&pair);
+        world_stop(world);
+    }
+}
+
+static void there_is_nothing_to_extend_before_somebody_is_in(void **state)
+{
+    const struct owner anna = {OWNER_TELEGRAM, 42};
+    struct world *world = new_world();
+    int data;
+    (void)state;
+    world_start(world);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
+    assert_false(session_extend(session, &anna));
+    session_close(session);
+    assert_false(session_extend(session, &anna));
+    world_lose(world, data);
     world_stop(world);
 }
 
@@ -1127,6 +1227,9 @@ int main(void)
         cmocka_unit_test(the_strict_session_is_one_connection),
         cmocka_unit_test(without_a_grace_it_ends_with_its_last_connection),
         cmocka_unit_test(the_longest_time_holds_for_short_connections_too),
+        cmocka_unit_test(who_does_nothing_is_warned_and_spared_when_used),
+        cmocka_unit_test(the_longest_time_is_extended_unless_a_rule_says_it),
+        cmocka_unit_test(there_is_nothing_to_extend_before_somebody_is_in),
         cmocka_unit_test(strangers_stay_out_and_leave_a_line_in_the_log),
         cmocka_unit_test(a_noisy_network_does_not_keep_another_out_of_the_log),
         cmocka_unit_test(the_secret_from_elsewhere_is_told_to_the_user_once),

@@ -183,7 +183,7 @@ static int set_up(void **state)
     static struct log quiet = {.level = LOG_ERROR};
     quiet.stream = stderr;
     fakes_start();
-    settings = (struct vps_settings){.approval_timeout = 600};
+    settings = (struct vps_settings){.approval_timeout = 600, .factor_minutes = 15};
     people = people_new(&settings);
     use_policy(USERS TARGETS RULES);
     const struct holds_options options = {.log = &quiet, .settings = &settings, .people = people};
@@ -586,6 +586,40 @@ static void what_was_given_a_moment_ago_counts(void **state)
     assert_int_equal(opened, 3);
 }
 
+/* Whoever has stolen one account gets nothing by what is given with the other. */
+static void it_counts_for_the_account_that_gave_it(void **state)
+{
+    (void)state;
+    const struct owner bert = of(BERT), bert_too = of(142);
+    use_policy(USERS TARGETS
+               "rules:\n  - {who: \"*\", targets: \"*\", kinds: \"*\", second_factor: totp}\n");
+    holds_use_factor(holds, (struct holds_factor){check_factor, &factor_says});
+    factor_says = -EINPROGRESS;
+    put_on_hold(BERT, "one");
+    put_on_hold(BERT, "two");
+    assert_int_equal(holds_take_factor(holds, &bert_too), 0);
+    assert_int_equal(holds_take_factor(holds, &bert), 2);
+    assert_int_equal(opened, 2);
+}
+
+static void with_no_minutes_it_counts_for_the_last_request(void **state)
+{
+    (void)state;
+    const struct owner carl = of(CARL);
+    use_policy(USERS TARGETS
+               "rules:\n  - {who: \"*\", targets: \"*\", kinds: \"*\", second_factor: totp}\n");
+    holds_use_factor(holds, (struct holds_factor){check_factor, &factor_says});
+    factor_says = -EINPROGRESS;
+    settings.factor_minutes = 0;
+    put_on_hold(CARL, "one");
+    put_on_hold(CARL, "two");
+    assert_int_equal(holds_take_factor(holds, &carl), 1);
+    assert_string_equal(last_opened.target.host, "192.168.1.2");
+    assert_int_equal(holds_take_factor(holds, &carl), 1);
+    assert_string_equal(last_opened.target.host, "192.168.1.1");
+    assert_int_equal(holds_take_factor(holds, &carl), 0);
+}
+
 /* ---- reasons ------------------------------------------------------------------------ */
 
 static void expect_reason(const char *typed, const char *expected)
@@ -634,6 +668,8 @@ int main(void)
         TEST(what_cannot_be_opened_says_why),
         TEST(the_end_of_all),
         TEST(the_second_factor_comes_first),
+        TEST(it_counts_for_the_account_that_gave_it),
+        TEST(with_no_minutes_it_counts_for_the_last_request),
         TEST(what_was_given_a_moment_ago_counts),
         TEST(a_reason_is_one_plain_line),
     };

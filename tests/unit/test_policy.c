@@ -15,7 +15,7 @@ static const char FILE_TEXT[] =                       /* lines count from 1 */
     "users:\n"                                        /* 2 */
     "  alice: {telegram: 42, roles: administrator}\n" /* 3 */
     "  bob: {telegram: [43, 44], groups: [contractors], expires: 2026-12-31}\n"   /* 4 */
-    "  NO: {uid: 1000}\n"                                                         /* 5 */
+    "  NO: {uid: 1000, second_factor: required}\n"                                /* 5 */
     "targets:\n"                                                                  /* 6 */
     "  office-pc: {gateway: office, address: 192.168.1.22, ports: {rdp: 3390}}\n" /* 7 */
     "  nas: {address: nas.lan}\n"                                                 /* 8 */
@@ -145,6 +145,8 @@ static void test_a_rule_has_its_terms(void **state)
     assert_int_equal(policy->rules[4].approvals, 2);
     assert_true(policy->rules[4].second_factor);
     assert_false(policy->rules[0].second_factor);
+    assert_true(policy->users[2].second_factor);
+    assert_false(policy->users[0].second_factor);
     assert_int_equal(policy->warning_count, 0);
     policy_free(policy);
 }

@@ -82,6 +82,8 @@ static const struct {
     {USERS TARGETS RULE "  hours: 08:00-08:00\n", "a whole day is 00:00-24:00"},
     {USERS TARGETS RULE "  hours: 08:00-25:00\n", "times are two"},
     {USERS TARGETS RULE "  second_factor: yes\n", "\"yes\" is no second factor"},
+    {"users:\n  alice: {telegram: 42, second_factor: totp}\n",
+     "p.yaml:2: \"totp\" is no second factor of a user; there is required"},
     {USERS TARGETS RULE "  connections: 65\n", "connections is \"65\"; it takes a number, 1 to 64"},
     {USERS TARGETS RULE "  approvals: -1\n", "approvals is \"-1\""},
 };

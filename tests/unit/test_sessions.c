@@ -1338,6 +1338,12 @@ static void write_down(void *arg, const struct session_event *event)
     case SESSION_NOTED:
         text_add(&text, "noted %s", event->view->note ? event->view->note : "nothing");
         break;
+    case SESSION_ENDING:
+        text_add(&text, "ending (%s) in %u", session_end_word(event->end), event->number);
+        break;
+    case SESSION_SPARED:
+        text_add(&text, "spared%s", event->by ? " by its user" : "");
+        break;
     case SESSION_KNOCKING:
         text_add(&text, "knocking");
         break;

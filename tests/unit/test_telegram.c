@@ -174,6 +174,10 @@ static void presses_are_answered_and_buttons_taken_off(void **state)
     assert_string_equal(fake_string(call, "text"), "Closed.");
     transport_strip(transport, ANNA, 5);
     assert_int_equal(fake_integer(called("editMessageReplyMarkup"), "message_id"), 5);
+    transport_remove(transport, ANNA, 6);
+    unsigned removal = called("deleteMessage");
+    assert_int_equal(fake_integer(removal, "chat_id"), ANNA);
+    assert_int_equal(fake_integer(removal, "message_id"), 6);
 }
 
 static void the_menu_is_set_and_only_empty_descriptions_are(void **state)

@@ -1,8 +1,8 @@
 /*
  * Most requests are answered in the call that brings them. Those that take as long as a person, a
- * network or a disk does, opening a session, waiting for the last one to end, pairing a gateway,
- * and keeping that a code was right, leave a waiter behind: who asked, and what for. It goes when
- * that has happened (on_session_event, on_applicant_event, on_kept), when the drain is called off
+ * network or a disk does (opening a session, waiting for the last one to end, pairing a gateway,
+ * keeping that a code was right) leave a waiter behind: who asked, and what for. It goes when that
+ * has happened (on_session_event, on_applicant_event, on_kept), when the drain is called off
  * (answer), or when the client leaves (on_gone), whichever comes first.
  *
  * Re-entrancy: saying something to a client, and hanging up on it, may call on_gone() before it
@@ -54,6 +54,7 @@ struct admin {
     struct lines *lines;
     struct list waiters;
     struct list held;
+    struct laters laters;
 };
 
 /* ---- answers -------------------------------------------------------------- */
@@ -96,6 +97,11 @@ static void say(struct admin *admin, struct lines_client *client, json_t *reply)
     if (audit_barrier(admin->options.audit, on_recorded, held)) {
         on_recorded(held, 0);
     }
+}
+
+static void say_later(void *arg, struct lines_client *client, json_t *reply)
+{
+    say(arg, client, reply);
 }
 
 static void forget(struct admin *admin, struct held *held)
@@ -222,6 +228,8 @@ static void answer(struct admin *admin, struct lines_client *client, const json_
     struct admin_call call = {.options = &admin->options,
                               .started_ms = admin->started_ms,
                               .uid = lines_uid(client),
+                              .laters = &admin->laters,
+                              .client = client,
                               .kept = on_kept,
                               .kept_arg = waiter};
     if (!waiter) { /* nothing that cannot be answered is begun */
@@ -234,7 +242,9 @@ static void answer(struct admin *admin, struct lines_client *client, const json_
         wait_until(admin, client, waiter, &call);
     } else {
         free(waiter);
-        say(admin, client, reply);
+        if (reply || !call.later) {
+            say(admin, client, reply);
+        }
     }
     if (!sessions_are_draining(admin->options.sessions)) {
         answer_drained(admin); /* it was called off */
@@ -276,6 +286,7 @@ static void on_gone(void *arg, struct lines_client *client)
             forget(admin, held);
         }
     }
+    laters_end(&admin->laters, client);
 }
 
 /* ---- life ----------------------------------------------------------------- */
@@ -310,6 +321,9 @@ int admin_new(const struct admin_options *options, struct admin **ret_admin, str
     admin->options = *options;
     list_init(&admin->waiters);
     list_init(&admin->held);
+    list_init(&admin->laters.list);
+    admin->laters.say = say_later;
+    admin->laters.arg = admin;
     admin->started_ms = clock_ms();
     admin->at.sun_family = AF_UNIX;
     snprintf(admin->at.sun_path, sizeof admin->at.sun_path, "%s" STATE_DIR_SOCKET,
@@ -348,6 +362,7 @@ void admin_free(struct admin *admin)
     list_each (struct held, held, &admin->held, home) {
         forget(admin, held);
     }
+    laters_end(&admin->laters, NULL);
     if (admin->lines) {
         lines_free(admin->lines);
         unlink(admin->at.sun_path);

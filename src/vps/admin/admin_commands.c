@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "vps/admin/admin_applicants.h"
+#include "vps/admin/admin_audit.h"
 #include "vps/admin/admin_factors.h"
 #include "vps/admin/admin_gateways.h"
 #include "vps/admin/admin_reply.h"
@@ -218,6 +219,23 @@ static json_t *do_close(struct admin_call *call, const json_t *request)
     return reply;
 }
 
+static json_t *do_extend(struct admin_call *call, const json_t *request)
+{
+    json_t *reply;
+    const struct owner by = {OWNER_LOCAL, call->uid};
+    struct session *session = find_session(call, request, &reply);
+    if (!session) {
+        return reply;
+    }
+    if (!session_extend(session, &by)) {
+        return reply_error("nothing_to_extend", "There is nothing to extend: nobody is connected, "
+                                                "or a rule has set its longest time.");
+    }
+    reply = reply_ok();
+    json_object_set_new(reply, "session", reply_session(session));
+    return reply;
+}
+
 /* ADDRESS, or ADDRESS#NUMBER where several wait at one address. */
 struct who {
     struct addr address;
@@ -398,9 +416,17 @@ static const struct {
     {"user remove", admin_user_remove},
     {"keys", do_keys},
     {"reload", do_reload},
+    {"extend", do_extend},
     {"panic", do_panic},
     {"unlock", do_unlock},
+    {"audit", admin_audit},
 };
+
+struct later *admin_later(struct admin_call *call, void (*gone)(void *arg), void *arg)
+{
+    call->later = later_new(call->laters, call->client, gone, arg);
+    return call->later;
+}
 
 json_t *admin_run(struct admin_call *call, const json_t *request)
 {

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "vps/admin/admin.h"
+#include "vps/admin/later.h"
 
 struct admin_call {
     const struct admin_options *options;
@@ -21,7 +22,14 @@ struct admin_call {
     json_t *promised;        /* this, when `kept` is called: that a code was right is on the disk */
     factor_done_fn kept;
     void *kept_arg;
+    struct later *later; /* whoever has it; see admin_later() */
+
+    struct laters *laters;
+    struct lines_client *client;
 };
+
+/* For a command whose answer takes a while: it returns NULL then. As later_new(). */
+struct later *admin_later(struct admin_call *call, void (*gone)(void *arg), void *arg);
 
 /* A new reference. NULL: later, or there is no memory. */
 json_t *admin_run(struct admin_call *call, const json_t *request);

@@ -128,6 +128,10 @@ json_t *reply_session(const struct session *session)
     json_object_set_new(reply, "end",
                         view.state == SESSION_ENDED ? json_string(session_end_word(view.end))
                                                     : json_null());
+    json_object_set_new(reply, "idle_ends_in",
+                        view.idle_left_s ? json_integer(view.idle_left_s) : json_null());
+    json_object_set_new(reply, "time_ends_in",
+                        view.time_left_s ? json_integer(view.time_left_s) : json_null());
     json_object_set_new(reply, "age", json_integer(view.seconds_open));
     json_object_set_new(reply, "shown", json_string(shown));
     add_parked(reply, session);

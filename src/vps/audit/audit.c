@@ -12,38 +12,13 @@
 #include "vps/audit/audit.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/list.h"
-#include "base/timer.h"
-
-struct audit {
-    struct audit_options options;
-    struct list rows;     /* under way, the oldest first */
-    struct list barriers; /* the oldest first */
-    struct timer *timer;  /* of the first barrier */
-    uint64_t recorded;    /* rows so far */
-    int last_err;         /* of the row that was told of last */
-};
-
-struct row_under_way {
-    struct list home;
-    struct audit *audit;
-    uint64_t number;
-    audit_done_fn done; /* NULL: nobody wants to know */
-    void *arg;
-};
-
-struct barrier {
-    struct list home;
-    uint64_t behind; /* the row of this number */
-    uint64_t until_ms;
-    audit_done_fn fn;
-    void *arg;
-};
+#include "vps/audit/audit_core.h"
 
 /* ---- what the store tells -------------------------------------------------- */
 
@@ -80,11 +55,11 @@ static void watch_first(struct audit *audit)
     }
 }
 
-static void open_barriers(struct audit *audit)
+static void open_barriers(struct audit *audit, int err)
 {
     struct barrier *barrier;
     while ((barrier = first_barrier(audit)) && is_open(audit, barrier)) {
-        take_down(barrier, audit->last_err);
+        take_down(barrier, err);
     }
     watch_first(audit);
 }
@@ -107,11 +82,26 @@ static void on_written(void *arg, int err)
     void *done_arg = row->arg;
     list_remove(&row->home);
     free(row);
-    audit->last_err = err;
     if (done) {
         done(done_arg, err);
     }
-    open_barriers(audit);
+    open_barriers(audit, err);
+}
+
+/*
+ * Of a full disk there is a reserve, so that this is on it at once. Everything else that keeps the
+ * store from writing is told of when that is over.
+ */
+static void on_change(void *arg, int err)
+{
+    struct audit *audit = arg;
+    const struct audit_options *options = &audit->options;
+    const struct audit_entry entry = {.what = err < 0 ? AUDIT_AUDIT_FULL : AUDIT_AUDIT_RECOVERED,
+                                      .why = err < 0 ? strerror(-err) : NULL};
+    audit_record(audit, &entry, NULL, NULL);
+    if (options->changed) {
+        options->changed(options->arg, err);
+    }
 }
 
 /* ---- recording ------------------------------------------------------------- */
@@ -187,7 +177,6 @@ int audit_record(struct audit *audit, const struct audit_entry *entry, audit_don
         free(row);
         log_error(audit->options.log, "audit: %s is lost: %s", audit_event_row(entry->what)->word,
                   strerror(-err));
-        audit->last_err = err;
         return err;
     }
     *row = (struct row_under_way){
@@ -215,7 +204,24 @@ bool audit_barrier(struct audit *audit, audit_done_fn fn, void *arg)
 
 int audit_trouble(const struct audit *audit)
 {
-    return audit ? audit->last_err : 0;
+    return audit ? store_can_write(audit->options.store) : 0;
+}
+
+struct chain_head audit_head(const struct audit *audit)
+{
+    return store_head(audit ? audit->options.store : NULL);
+}
+
+char *audit_head_text(const struct audit *audit, char dst[AUDIT_HEAD_TEXT_MAX])
+{
+    const struct chain_head head = audit_head(audit);
+    char hex[CRYPTO_HASH_SIZE + 1] = "";
+    crypto_hex(head.hash, CRYPTO_HASH_SIZE / 2, hex);
+    snprintf(dst, AUDIT_HEAD_TEXT_MAX, "#%" PRId64 " %s", head.seq, hex);
+    if (head.seq == 0) {
+        dst[0] = '\0';
+    }
+    return dst;
 }
 
 void audit_detach(struct audit *audit, const void *arg)
@@ -232,6 +238,7 @@ void audit_detach(struct audit *audit, const void *arg)
             free(barrier);
         }
     }
+    audit_question_forget(audit, arg);
 }
 
 /* ---- life ------------------------------------------------------------------ */
@@ -245,11 +252,13 @@ struct audit *audit_new(const struct audit_options *options)
     audit->options = *options;
     list_init(&audit->rows);
     list_init(&audit->barriers);
+    list_init(&audit->asked);
     audit->timer = timer_new(options->loop, on_patience_over, audit);
     if (!audit->timer) {
         free(audit);
         return NULL;
     }
+    store_on_change(options->store, on_change, audit);
     return audit;
 }
 
@@ -267,6 +276,8 @@ void audit_free(struct audit *audit)
         list_remove(&barrier->home);
         free(barrier);
     }
+    audit_question_forget(audit, NULL);
+    store_on_change(audit->options.store, NULL, NULL);
     timer_free(audit->timer);
     free(audit);
 }

@@ -28,6 +28,9 @@ struct audit_options {
     struct store *store;     /* as what follows, outlives the audit */
     struct journal *journal; /* or NULL */
     const struct log *log;
+    /* From now on nothing can be recorded, -errno; or it can again, 0. May be NULL. */
+    void (*changed)(void *arg, int err);
+    void *arg;
 };
 
 /* NULL when out of memory. */
@@ -53,8 +56,13 @@ int audit_record(struct audit *audit, const struct audit_entry *entry, audit_don
  * Several are called in the order in which they came.
  */
 bool audit_barrier(struct audit *audit, audit_done_fn fn, void *arg);
-/* Why the last record could not be written, -errno; 0: it could. */
+/* Why nothing can be recorded at the moment, -errno; 0: it can. */
 int audit_trouble(const struct audit *audit);
+/* Where the chain ends: what was recorded last and is on the disk. seq is 0 before the first. */
+struct chain_head audit_head(const struct audit *audit);
+enum { AUDIT_HEAD_TEXT_MAX = 64 };
+/* "#1234 9f2c…", the number and half of the hash, to be noted elsewhere; "" if there is none. */
+char *audit_head_text(const struct audit *audit, char dst[AUDIT_HEAD_TEXT_MAX]);
 /* No callback of this arg's is called any more. */
 void audit_detach(struct audit *audit, const void *arg);
 

@@ -22,19 +22,24 @@
 #include "vps/chat/approvals.h"
 #include "vps/chat/button.h"
 #include "vps/chat/cards.h"
+#include "vps/chat/code.h"
 #include "vps/chat/command.h"
 #include "vps/chat/conversation.h"
 #include "vps/chat/expired.h"
 #include "vps/chat/gateway_news.h"
 #include "vps/chat/gateway_questions.h"
+#include "vps/chat/machines.h"
 #include "vps/chat/newcomers.h"
 #include "vps/chat/opening.h"
 #include "vps/chat/panic.h"
 #include "vps/chat/readers.h"
+#include "vps/chat/recents.h"
 #include "vps/chat/reception.h"
+#include "vps/chat/retype.h"
 #include "vps/chat/session_list.h"
 #include "vps/chat/suggest.h"
 #include "vps/chat/texts.h"
+#include "vps/factor/factors.h"
 
 enum {
     /* Above the 30 s after which a poll that died is noticed, and its retry. */
@@ -91,14 +96,20 @@ static void answer_not_allowed(struct bot *bot, const struct incoming *incoming)
     say(bot, incoming, buffer);
 }
 
+/* asks_where: nothing was said but the command, so that the machine can be chosen. */
 static void answer_usage(struct bot *bot, const struct incoming *incoming,
-                         const struct command_row *row, const struct why *why)
+                         const struct command_row *row, const struct why *why, bool asks_where)
 {
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = conversation_text(&bot->conversation, incoming->person, buffer,
+                                         sizeof buffer);
+    struct suggestions suggestions = {0};
     const char *none[1];
     texts_usage(&html, row, why, sessions_gateways(bot->options.sessions, none, 0) > 1);
-    say(bot, incoming, buffer);
+    if (asks_where) {
+        machines_suggest(&bot->conversation, incoming->person, row, &suggestions);
+    }
+    suggest_say(&suggestions, bot->options.transport, incoming->person, &html);
 }
 
 /* Whatever is too old is not run: its user may have given up on it, or asked again. */
@@ -108,6 +119,9 @@ static void on_text(struct bot *bot, const struct incoming *incoming)
     struct why why;
     enum command_result result = command_parse(incoming->text, bot->name, &command, &why);
     bool expired = incoming->age_s > COMMAND_MAX_AGE_S;
+    if (result == COMMAND_NOT && code_take(&bot->conversation, incoming, expired)) {
+        return;
+    }
     if (result == COMMAND_ELSEWHERE || (result == COMMAND_NOT && expired)) {
         return;
     }
@@ -119,7 +133,7 @@ static void on_text(struct bot *bot, const struct incoming *incoming)
         conversation_refuse(&bot->conversation, incoming->person, command.row->name);
         answer_not_allowed(bot, incoming);
     } else if (result == COMMAND_BAD) {
-        answer_usage(bot, incoming, command.row, &why);
+        answer_usage(bot, incoming, command.row, &why, command.rest[0] == '\0');
     } else {
         command.row->run(&bot->conversation, incoming, &command);
     }
@@ -289,14 +303,40 @@ static void on_idle(void *arg)
 
 /* ---- what sessions tell ------------------------------------------------------ */
 
+/* Where somebody's session was ready, they may want to go again. */
+static void note_target(const struct bot *bot, const struct session_event *event)
+{
+    char target[SUGGESTION_SIZE];
+    struct text text = text_over(target, sizeof target);
+    const struct owner *owner = &event->view->owner;
+    if (owner->kind != OWNER_LOCAL) {
+        retype_target(bot->options.settings, event->session, &text);
+        recents_add(bot->conversation.recents, owner, event->view->kind, target);
+    }
+}
+
+static void show_on_card(struct bot *bot, const struct session_event *event)
+{
+    struct card *card = cards_find(&bot->cards, event->session);
+    if (card && event->kind == SESSION_ENDING) {
+        card_warn(card, event->end, event->number);
+    } else if (card && event->kind == SESSION_SPARED) {
+        card_calm(card);
+    } else {
+        cards_update(&bot->cards, event->session);
+    }
+}
+
 static void on_session(void *arg, const struct session_event *event)
 {
     struct bot *bot = arg;
     gateway_news_hear(bot->gateway_news, event);
     if (event->session) {
-        cards_update(&bot->cards, event->session);
+        show_on_card(bot, event);
     }
-    if (event->kind == SESSION_CHANGED && event->to == SESSION_ENDED) {
+    if (event->kind == SESSION_CHANGED && event->to == SESSION_WAITING) {
+        note_target(bot, event);
+    } else if (event->kind == SESSION_CHANGED && event->to == SESSION_ENDED) {
         session_lists_update(bot->conversation.lists);
     } else if (event->kind == SESSION_SERVER_LOCKED || event->kind == SESSION_SERVER_UNLOCKED) {
         panic_tell(&bot->conversation, event);
@@ -324,7 +364,9 @@ static int make_parts(struct bot *bot)
                                               .settings = options->settings,
                                               .people = options->people,
                                               .sessions = options->sessions,
+                                              .audit = options->audit,
                                               .holds = options->holds,
+                                              .factors = options->factors,
                                               .transport = options->transport,
                                               .cards = &bot->cards,
                                               .readers = &bot->readers,
@@ -340,9 +382,11 @@ static int make_parts(struct bot *bot)
     bot->gateway_news = gateway_news_new(&bot->conversation);
     bot->conversation.newcomers = newcomers_new(&bot->conversation, options->people);
     bot->conversation.gateway_questions = gateway_questions_new(&bot->conversation);
+    bot->conversation.recents = recents_new(options->store);
     return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
                    bot->approvals && bot->conversation.lists && bot->gateway_news &&
-                   bot->conversation.newcomers && bot->conversation.gateway_questions
+                   bot->conversation.newcomers && bot->conversation.recents &&
+                   bot->conversation.gateway_questions
                ? 0
                : -ENOMEM;
 }
@@ -414,6 +458,7 @@ void bot_free(struct bot *bot)
         return;
     }
     sessions_unwatch(bot->options.sessions, bot);
+    factors_detach(bot->options.factors, &bot->conversation);
     approvals_free(bot->approvals);
     cards_free(&bot->cards);
     timer_free(bot->stop_timer);
@@ -424,5 +469,6 @@ void bot_free(struct bot *bot)
     opening_free(bot->conversation.opening);
     session_lists_free(bot->conversation.lists);
     newcomers_free(bot->conversation.newcomers);
+    recents_free(bot->conversation.recents);
     free(bot);
 }

@@ -9,12 +9,14 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "vps/audit/audit.h"
 #include "vps/consent/holds.h"
 #include "vps/session/sessions.h"
 #include "vps/settings/settings.h"
 #include "vps/transport/transport.h"
 
 struct bot;
+struct factors;
 
 enum bot_status { BOT_CONNECTING, BOT_ONLINE };
 
@@ -25,7 +27,10 @@ struct bot_options {
     const struct vps_settings *settings;
     struct people *people;
     struct sessions *sessions;
+    struct audit *audit; /* may be NULL */
+    struct store *store; /* may be NULL; not started yet */
     struct holds *holds;
+    struct factors *factors;     /* or NULL */
     struct transport *transport; /* not started yet */
     /*
      * The transport will never let us in: called once, from the loop, with what is wrong. The agent

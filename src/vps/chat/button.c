@@ -31,10 +31,15 @@ char *button_format(enum button_verb verb, const char *id, unsigned number, char
     return dst;
 }
 
+int button_format_of_command(enum button_verb verb, const char *command, char *dst)
+{
+    int len = snprintf(dst, BUTTON_DATA_SIZE, "%s:%s", BUTTONS[verb].word, command);
+    return len > BUTTON_DATA_MAX ? -EMSGSIZE : 0;
+}
+
 int button_format_command(const char *command, char *dst)
 {
-    int len = snprintf(dst, BUTTON_DATA_SIZE, "%s:%s", BUTTONS[BUTTON_RUN].word, command);
-    return len > BUTTON_DATA_MAX ? -EMSGSIZE : 0;
+    return button_format_of_command(BUTTON_RUN, command, dst);
 }
 
 /* One to nine digits, and nothing else. */

@@ -51,7 +51,9 @@ enum { BUTTON_DATA_SIZE = BUTTON_DATA_MAX + 1 };
 
 /* dst: BUTTON_DATA_SIZE. id and number count only where they are taken. Returns dst. */
 char *button_format(enum button_verb verb, const char *id, unsigned number, char *dst);
-/* The same of BUTTON_RUN. -EMSGSIZE if the command is too long for a button. */
+/* The same of one that takes a command. -EMSGSIZE if that is too long for a button. */
+int button_format_of_command(enum button_verb verb, const char *command, char *dst);
+/* ... of BUTTON_RUN. */
 int button_format_command(const char *command, char *dst);
 /* -EINVAL if it is anything else. */
 int button_parse(const char *data, struct button_press *ret_press);

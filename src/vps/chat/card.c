@@ -20,6 +20,8 @@
 #include "base/timer.h"
 #include "vps/chat/button.h"
 #include "vps/chat/questions.h"
+#include "vps/chat/retype.h"
+#include "vps/chat/warning.h"
 
 enum {
     OPENING_AFTER_MS = 400, /* most sessions are ready by then, and one message is enough */
@@ -35,6 +37,7 @@ struct card {
     struct post *post;        /* the live message, once there is something to say */
     struct post *file;        /* the .rdp file */
     struct questions questions;
+    struct warning warning;
     bool more;                  /* further lines are shown: scp, ssh_config */
     unsigned shown_connections; /* in the live message */
     unsigned shown_notes;
@@ -129,10 +132,38 @@ static void add_state(struct card *card, const struct session_view *view, struct
     }
 }
 
+static bool can_be_extended(const struct session_view *view)
+{
+    return view->state == SESSION_CONNECTED &&
+           (view->idle_limit_s > 0 || (view->time_limit_s > 0 && !view->time_is_fixed));
+}
+
+/* What was taken away from its user, or closed for all, is not offered again. */
+static bool may_come_again(const struct session_view *view)
+{
+    return view->state == SESSION_ENDED && view->end != SESSION_END_USER_REMOVED &&
+           view->end != SESSION_END_RULE_REMOVED && view->end != SESSION_END_GATEWAY_REMOVED &&
+           view->end != SESSION_END_LOCKED;
+}
+
+/* Data of the button for that. False: there is none. */
+static bool format_again(const struct card *card, const struct session_view *view, char *data)
+{
+    char command[BUTTON_DATA_SIZE + 1];
+    struct text text = text_over(command, sizeof command);
+    if (!may_come_again(view)) {
+        return false;
+    }
+    text_add(&text, "/%s ", kind_name(view->kind));
+    retype_target(card->options.settings, card->session, &text);
+    return button_format_of_command(BUTTON_AGAIN, command, data) == 0;
+}
+
 static void post_with_buttons(struct card *card, const struct session_view *view, const char *html,
                               const char *command)
 {
-    char close[BUTTON_DATA_SIZE], more[BUTTON_DATA_SIZE];
+    char close[BUTTON_DATA_SIZE], more[BUTTON_DATA_SIZE], again[BUTTON_DATA_SIZE];
+    char extend[BUTTON_DATA_SIZE];
     struct button buttons[1 + BUTTON_COUNT]; /* Copy, and each of the others once */
     unsigned count = 0;
     if (command[0]) {
@@ -143,9 +174,16 @@ static void post_with_buttons(struct card *card, const struct session_view *view
         buttons[count++] = (struct button){
             .label = card->more ? LABEL_LESS : BUTTONS[BUTTON_MORE].label, .data = more};
     }
+    if (can_be_extended(view)) {
+        button_format(BUTTON_EXTEND, view->id, 0, extend);
+        buttons[count++] = (struct button){.label = BUTTONS[BUTTON_EXTEND].label, .data = extend};
+    }
     if (view->state != SESSION_ENDED) {
         button_format(BUTTON_CLOSE, view->id, 0, close);
         buttons[count++] = (struct button){.label = BUTTONS[BUTTON_CLOSE].label, .data = close};
+    }
+    if (format_again(card, view, again)) {
+        buttons[count++] = (struct button){.label = BUTTONS[BUTTON_AGAIN].label, .data = again};
     }
     transport_set(card->options.transport, card->post, html, buttons, count);
 }
@@ -284,6 +322,7 @@ void card_update(struct card *card)
     session_view(card->session, &view);
     if (view.state == SESSION_ENDED) {
         questions_done(&card->questions, &view);
+        warning_over(&card->warning, &view);
     } else {
         questions_update(&card->questions, &view);
     }
@@ -292,6 +331,21 @@ void card_update(struct card *card)
     } else if (card->post && has_news(card, &view)) {
         card_show(card, &view);
     }
+}
+
+void card_warn(struct card *card, enum session_end end, unsigned seconds)
+{
+    struct session_view view;
+    session_view(card->session, &view);
+    warning_say(&card->warning, &view, end, seconds);
+}
+
+void card_calm(struct card *card)
+{
+    struct session_view view;
+    session_view(card->session, &view);
+    warning_over(&card->warning, &view);
+    card_show(card, &view);
 }
 
 enum answer card_show_more(struct card *card)
@@ -324,6 +378,8 @@ struct card *card_new(const struct card_options *options, struct session *sessio
     }
     questions_init(&card->questions, options->transport, options->person, session,
                    options->settings->admit == ADMIT_ASK);
+    card->warning = (struct warning){
+        .transport = options->transport, .readers = options->readers, .person = options->person};
     if (options->post) { /* what it said is over */
         struct session_view view;
         session_view(session, &view);
@@ -343,6 +399,7 @@ void card_free(struct card *card)
     if (card) {
         timer_free(card->timer);
         transport_release(card->options.transport, card->post);
+        transport_release(card->options.transport, card->warning.post);
         transport_release(card->options.transport, card->file);
         free(card);
     }

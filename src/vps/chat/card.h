@@ -17,11 +17,13 @@
 #include "vps/transport/transport.h"
 
 struct card;
+struct readers;
 
 struct card_options {
     uv_loop_t *loop;
     struct transport *transport;
     const struct vps_settings *settings; /* outlive the card */
+    const struct readers *readers;
     int64_t person;
     struct post *post; /* a message that the card goes on with, and owns then; NULL: a new one */
 };
@@ -34,6 +36,9 @@ const struct session *card_session(const struct card *card);
  * is to be freed before the session is gone.
  */
 void card_update(struct card *card);
+/* The session ends soon; or it does not any more. */
+void card_warn(struct card *card, enum session_end end, unsigned seconds);
+void card_calm(struct card *card);
 /* A button below a question was pressed; the answer to the user. */
 enum answer card_decide(struct card *card, unsigned number, bool admit);
 /* The button "scp, config" was pressed: shows these lines, or hides them. The answer. */

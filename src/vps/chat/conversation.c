@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/sieve.h"
+#include "vps/audit/audit.h"
 #include "vps/chat/readers.h"
 
 /*
@@ -42,6 +43,13 @@ void conversation_refuse(const struct conversation *conversation, int64_t person
     text_add(&text, "%s", what);
     text_quote(shown);
     snprintf(cause, sizeof cause, "%.16s: user %" PRId64 " refused", service, person);
+    const struct owner asking = transport_owner(conversation->transport, person);
+    const struct policy_user *user = people_user(conversation->people, &asking);
+    const struct audit_entry entry = {.what = AUDIT_BUTTON_REFUSED,
+                                      .owner = &asking,
+                                      .name = user ? user->name : NULL,
+                                      .text = shown};
+    audit_record(conversation->audit, &entry, NULL, NULL);
     sieve_log(conversation->sieve, cause, LOG_WARN,
               "%s: user %" PRId64 " is not allowed to do this, and was refused: “%s”", service,
               person, shown);

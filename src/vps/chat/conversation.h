@@ -13,11 +13,14 @@
 #include "vps/settings/settings.h"
 #include "vps/transport/transport.h"
 
+struct audit;
 struct cards;
+struct factors;
 struct gateway_questions;
 struct newcomers;
 struct opening;
 struct readers;
+struct recents;
 struct session_lists;
 struct sieve;
 
@@ -28,7 +31,9 @@ struct conversation {
     const struct vps_settings *settings;
     const struct people *people;
     struct sessions *sessions;
+    struct audit *audit; /* may be NULL */
     struct holds *holds;
+    struct factors *factors; /* NULL: nobody has a second factor */
     struct transport *transport;
     struct opening *opening; /* opens sessions */
     struct cards *cards;     /* their messages */
@@ -36,6 +41,7 @@ struct conversation {
     struct newcomers *newcomers;
     struct gateway_questions *gateway_questions;
     struct readers *readers; /* which language they read */
+    struct recents *recents; /* where they were last */
     struct sieve *sieve;     /* log lines that users cause */
     uint64_t began_ms;       /* vps-agent did */
     const char *bot_name;    /* to tell commands to it from others; "" until it is online */

@@ -202,7 +202,7 @@ static struct asked *place_of(struct gateway_questions *questions, int64_t perso
 void gateway_questions_remind(struct conversation *conversation, int64_t person)
 {
     struct gateway_questions *questions = conversation->gateway_questions;
-    struct applicants *applicants = applicants_of(conversation);
+    struct applicants *applicants = questions ? applicants_of(conversation) : NULL;
     struct applicant_view about;
     if (!applicants || !applicants_view(applicants, &about) || about.let_in ||
         !conversation_may(conversation, WHO_ADMINISTRATOR, person, NULL)) {

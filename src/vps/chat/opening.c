@@ -16,7 +16,10 @@
 #include "vps/chat/refusal.h"
 #include "vps/chat/waiting.h"
 
-enum { SUGGESTION_MAX_AGE_S = 120 }; /* longer than a command's: it takes a moment to read, too */
+enum {
+    SUGGESTION_MAX_AGE_S = 120, /* longer than a command's: it takes a moment to read, too */
+    AGAIN_EVERY_MS = 5000,
+};
 
 struct opening {
     struct conversation *conversation;
@@ -30,6 +33,7 @@ void opening_show(struct conversation *conversation, struct session *session, in
     const struct card_options options = {.loop = conversation->loop,
                                          .transport = conversation->transport,
                                          .settings = conversation->settings,
+                                         .readers = conversation->readers,
                                          .person = person,
                                          .post = post};
     if (cards_add(conversation->cards, &options, session) < 0) {
@@ -120,6 +124,24 @@ enum answer opening_run_suggestion(struct conversation *conversation,
     if (!cooldown_allows(&conversation->opening->pressed, incoming->message_id,
                          SUGGESTION_MAX_AGE_S * 1000, clock_ms())) {
         return ANSWER_RUNNING_ALREADY;
+    }
+    open_soon(conversation, incoming->person, press->command, &command);
+    return ANSWER_RUNNING;
+}
+
+/* Below a session that has ended: at any time, but not twice by a finger that trembles. */
+enum answer opening_run_again(struct conversation *conversation, const struct incoming *incoming,
+                              const struct button_press *press)
+{
+    struct command command;
+    struct why why;
+    if (command_parse(press->command, conversation->bot_name, &command, &why) != COMMAND_OK ||
+        !command.row->opens) {
+        return ANSWER_NO_BUTTON;
+    }
+    if (!cooldown_allows(&conversation->opening->pressed, incoming->message_id, AGAIN_EVERY_MS,
+                         clock_ms())) {
+        return ANSWER_AGAIN_ALREADY;
     }
     open_soon(conversation, incoming->person, press->command, &command);
     return ANSWER_RUNNING;

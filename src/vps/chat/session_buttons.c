@@ -15,6 +15,17 @@ enum answer session_button_close(struct conversation *conversation, const struct
     return is_own ? ANSWER_CLOSED : ANSWER_CLOSED_OF_OTHER;
 }
 
+enum answer session_button_extend(struct conversation *conversation,
+                                  const struct incoming *incoming, const struct button_press *press)
+{
+    const struct owner by = transport_owner(conversation->transport, incoming->person);
+    struct session_view view;
+    session_view(press->session, &view);
+    return !session_extend(press->session, &by)          ? ANSWER_NOT_EXTENDED
+           : view.time_is_fixed && view.time_limit_s > 0 ? ANSWER_EXTENDED_IDLE
+                                                         : ANSWER_EXTENDED;
+}
+
 enum answer session_button_more(struct conversation *conversation, const struct incoming *incoming,
                                 const struct button_press *press)
 {

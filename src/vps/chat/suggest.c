@@ -133,6 +133,11 @@ void suggest_for(const char *typed, const char *bot_name, struct suggestions *re
     }
 }
 
+void suggest_command(struct suggestions *suggestions, const char *bot_name, const char *command)
+{
+    add(suggestions, bot_name, NULL, "%s", command);
+}
+
 void suggest_gateway(const char *typed, const char *bot_name, const char *gateway,
                      struct suggestions *suggestions)
 {

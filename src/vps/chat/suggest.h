@@ -21,6 +21,8 @@ struct suggestions {
 
 /* typed is no command. bot_name: as for command_parse(). */
 void suggest_for(const char *typed, const char *bot_name, struct suggestions *ret_suggestions);
+/* This command, if it works. */
+void suggest_command(struct suggestions *suggestions, const char *bot_name, const char *command);
 /* For a command that opens something and names no gateway: the same through this one. */
 void suggest_gateway(const char *typed, const char *bot_name, const char *gateway,
                      struct suggestions *suggestions);

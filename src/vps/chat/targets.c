@@ -3,38 +3,22 @@
  */
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "vps/chat/button.h"
 #include "vps/chat/command.h"
+#include "vps/chat/reachable.h"
 #include "vps/chat/texts.h"
-#include "vps/policy/policy.h"
 #include "vps/transport/html.h"
 
 enum { BUTTONS_MAX = 24, LABEL_SIZE = 80 };
 
 struct list {
-    const struct policy *policy;
-    const struct policy_user *user;
+    const struct conversation *conversation;
+    int64_t person;
     struct text *html;
     char labels[BUTTONS_MAX][LABEL_SIZE], data[BUTTONS_MAX][BUTTON_DATA_SIZE];
     struct button buttons[BUTTONS_MAX];
     unsigned count, others;
 };
-
-static struct policy_answer ask(const struct list *list, const struct policy_target *target,
-                                enum kind kind)
-{
-    struct target wanted = {.port = kind_row(kind)->port};
-    struct text host = text_over(wanted.host, sizeof wanted.host);
-    struct why why;
-    text_add(&host, "%s", target->name);
-    if (target->ports[kind] == 0 || policy_resolve(list->policy, kind, &wanted, &why) < 0) {
-        return (struct policy_answer){.verdict = POLICY_NO_RULE};
-    }
-    const struct policy_question question = {
-        .user = list->user, .kind = kind, .target = &wanted, .unix_s = clock_unix()};
-    return policy_decide(list->policy, &question);
-}
 
 /* A button; or, where there are too many, the line to type. */
 static void add_open(struct list *list, const char *command)
@@ -54,7 +38,8 @@ static void add_open(struct list *list, const char *command)
 
 static void add(struct list *list, const struct policy_target *target, enum kind kind)
 {
-    const struct policy_answer answer = ask(list, target, kind);
+    const struct policy_answer answer = reachable_named(list->conversation, list->person, kind,
+                                                        target);
     char command[LABEL_SIZE];
     snprintf(command, sizeof command, "/%s %s", kind_name(kind), target->name);
     if (answer.verdict == POLICY_ALLOWED) {
@@ -68,33 +53,32 @@ static void add(struct list *list, const struct policy_target *target, enum kind
     }
 }
 
-static void say_list(const struct conversation *conversation, int64_t person, struct list *list)
+static void say_list(const struct policy *policy, struct list *list)
 {
-    const struct owner owner = transport_owner(conversation->transport, person);
-    list->user = people_user(conversation->people, &owner);
     text_add(list->html, "Your machines:");
-    for (unsigned i = 0; i < list->policy->target_count; i++) {
+    for (unsigned i = 0; i < policy->target_count; i++) {
         for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
-            add(list, &list->policy->targets[i], (enum kind)kind);
+            add(list, &policy->targets[i], (enum kind)kind);
         }
     }
     if (list->count + list->others == 0) {
         text_add(list->html, " none that have a name here. Your administrator's rules may still "
                              "allow some by their address.");
     }
-    transport_say_with(conversation->transport, person, list->html->start, list->buttons,
-                       list->count);
+    transport_say_with(list->conversation->transport, list->person, list->html->start,
+                       list->buttons, list->count);
 }
 
 void targets_run(struct conversation *conversation, const struct incoming *incoming,
                  const struct command *command)
 {
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    const struct policy *policy = conversation->settings->policy_file.policy;
+    struct text html = conversation_text(conversation, incoming->person, buffer, sizeof buffer);
     (void)command;
-    struct list list = {.policy = conversation->settings->policy_file.policy, .html = &html};
-    if (list.policy) {
-        say_list(conversation, incoming->person, &list);
+    struct list list = {.conversation = conversation, .person = incoming->person, .html = &html};
+    if (policy) {
+        say_list(policy, &list);
         return;
     }
     text_add(&html, "This server has no list of machines: you may open any that its gateway "

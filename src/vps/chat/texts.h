@@ -97,6 +97,11 @@ void texts_more(struct text *html, const struct texts_more *more);
 /* how: the clause of session_end_text(). */
 void texts_ended(struct text *html, const struct session_view *view, const char *how);
 
+/* It ends in so many seconds; and the same later, when it goes on or has ended. */
+void texts_ending(struct text *html, const struct session_view *view, enum session_end end,
+                  unsigned seconds, bool can_extend);
+void texts_warning_over(struct text *html, const struct session_view *view);
+
 /* What it says if vps-agent was restarted in the meantime. */
 void texts_restarted(struct text *html, const struct session_view *view);
 

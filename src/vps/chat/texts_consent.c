@@ -109,6 +109,16 @@ static void add_time_left(struct text *html, const struct hold_view *view)
     }
 }
 
+static bool needs_others(const struct hold_view *view)
+{
+    return view->request->needed.approvals > 0;
+}
+
+static bool lacks_factor(const struct hold_view *view)
+{
+    return view->request->needed.second_factor && !view->request->given.second_factor;
+}
+
 /* Why it ended, or who ended it. */
 static void add_end(struct text *html, const struct hold_view *view, const struct parts *parts)
 {
@@ -119,10 +129,10 @@ static void add_end(struct text *html, const struct hold_view *view, const struc
         text_add(html, "\n%s said no.", parts->by);
     } else if (view->state == HOLD_WITHDRAWN && view->by) {
         text_add(html, "\n%s withdrew it.", parts->by);
-    } else if (view->state == HOLD_EXPIRED && view->request->needed.approvals > 0) {
-        text_add(html, "\nApproved in time: %s", parts->progress);
-    } else if (view->state == HOLD_EXPIRED) {
+    } else if (view->state == HOLD_EXPIRED && lacks_factor(view)) {
         text_add(html, "\nThe second factor did not come in time.");
+    } else if (view->state == HOLD_EXPIRED) {
+        text_add(html, "\nApproved in time: %s", parts->progress);
     }
 }
 
@@ -134,14 +144,17 @@ void texts_hold_asker(struct text *html, const struct texts_hold *hold)
     const struct parts parts = parts_of(html, hold);
     switch (view->state) {
     case HOLD_ASKING_FACTOR:
-        text_add(html, "⏳ %s waits for your second factor", parts.title);
+        text_add(html, "🔑 %s needs a code from your authenticator app: send me the six digits.",
+                 parts.title);
         break;
     case HOLD_ASKING_APPROVAL:
         text_add(html, "⏳ %s waits for approval: %s", parts.title, parts.progress);
         break;
     case HOLD_READY:
         text_add(html,
-                 "⏳ %s is approved\nGateway %s is offline. It is opened when that comes back.",
+                 needs_others(view)
+                     ? "⏳ %s is approved\nGateway %s is offline. It is opened when that comes back."
+                     : "⏳ %s waits: gateway %s is offline. It is opened when that comes back.",
                  parts.title, parts.gateway);
         break;
     case HOLD_GRANTED:
@@ -151,19 +164,25 @@ void texts_hold_asker(struct text *html, const struct texts_hold *hold)
         text_add(html, "⛔ %s was not approved", parts.title);
         break;
     case HOLD_EXPIRED:
-        text_add(html, "⚪ %s was not approved in time", parts.title);
+        text_add(html, lacks_factor(view) ? "⚪ %s was not opened" : "⚪ %s was not approved in time",
+                 parts.title);
         break;
     case HOLD_WITHDRAWN:
         text_add(html, "⚪ %s is not asked for any more", parts.title);
         break;
     case HOLD_REFUSED:
-        text_add(html, "🔴 %s was approved, but could not be opened", parts.title);
+        text_add(html,
+                 needs_others(view) ? "🔴 %s was approved, but could not be opened"
+                                    : "🔴 %s could not be opened",
+                 parts.title);
         break;
     }
     if (hold_state_is_end(view->state)) {
         add_end(html, view, &parts);
     } else {
-        add_reason(html, view);
+        if (needs_others(view) || view->request->reason[0]) {
+            add_reason(html, view);
+        }
         add_time_left(html, view);
     }
 }

@@ -230,3 +230,37 @@ void texts_restarted(struct text *html, const struct session_view *view)
     texts_add_title(html, view);
     text_add(html, " has ended\nThe server was restarted. Please send the command again.");
 }
+
+/* In steps of 5 s, up: it was less than that a moment ago. */
+static void add_about(struct text *html, unsigned seconds)
+{
+    text_add_seconds(html, ((uint64_t)seconds + 4) / 5 * 5);
+}
+
+void texts_ending(struct text *html, const struct session_view *view, enum session_end end,
+                  unsigned seconds, bool can_extend)
+{
+    text_add(html, "⏳ ");
+    texts_add_title(html, view);
+    text_add(html, " ends in ");
+    add_about(html, seconds);
+    if (end == SESSION_END_IDLE) {
+        text_add(html, ", unless it is used: nothing was sent or received for ");
+        add_about(html, view->idle_limit_s - seconds);
+    } else {
+        text_add(html, ", when its time is over: ");
+        text_add_seconds(html, view->time_limit_s);
+    }
+    text_add(html, ".");
+    if (!can_extend) {
+        text_add(html, " More is not allowed at a time; save your work. Afterwards you can open it "
+                       "again.");
+    }
+}
+
+void texts_warning_over(struct text *html, const struct session_view *view)
+{
+    text_add(html, view->state == SESSION_ENDED ? "⚪ " : "🟢 ");
+    texts_add_title(html, view);
+    text_add(html, view->state == SESSION_ENDED ? " has ended." : " goes on.");
+}

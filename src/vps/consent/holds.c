@@ -431,14 +431,30 @@ int holds_open(struct holds *holds, const struct session_request *request,
 
 /* ---- deciding ---------------------------------------------------------------- */
 
+static bool waits_for_factor_of(const struct hold *hold, const struct owner *owner)
+{
+    return hold_state(hold) == HOLD_ASKING_FACTOR && owner_equal(hold_owner(hold), owner);
+}
+
+static const struct hold *last_waiting(struct holds *holds, const struct owner *owner)
+{
+    const struct hold *last = NULL;
+    for (struct hold *hold = holds_next(holds, NULL); hold; hold = holds_next(holds, hold)) {
+        last = waits_for_factor_of(hold, owner) ? hold : last;
+    }
+    return last;
+}
+
+/* An account, and not its person: whoever has stolen the one waits until the other one is used. */
 unsigned holds_take_factor(struct holds *holds, const struct owner *owner)
 {
     unsigned count = 0;
+    bool one = holds->options.settings->factor_minutes == 0;
+    const struct hold *last = last_waiting(holds, owner);
     struct hold *hold = holds_next(holds, NULL), *next;
     for (; hold; hold = next) {
         next = holds_next(holds, hold);
-        if (hold_state(hold) == HOLD_ASKING_FACTOR &&
-            approver_is_same(holds->options.people, hold_owner(hold), owner)) {
+        if (waits_for_factor_of(hold, owner) && (!one || hold == last)) {
             hold_give_factor(hold);
             tell(holds, hold, (struct hold_event){.kind = HOLD_GIVEN});
             advance(holds, hold);

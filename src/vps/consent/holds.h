@@ -85,7 +85,10 @@ struct holds_factor {
     void *arg;
 };
 void holds_use_factor(struct holds *holds, struct holds_factor factor);
-/* This person gave it: what waited for that goes on. Returns how many did. */
+/*
+ * This account gave it: what it waited for with that goes on; with FACTOR_MINUTES=0, where each
+ * session needs a code of its own, only what it asked for last. Returns how many did.
+ */
 unsigned holds_take_factor(struct holds *holds, const struct owner *owner);
 
 /* ---- asking ----------------------------------------------------------------- */

@@ -162,8 +162,8 @@ static int say_locked(const struct factor *factor, struct why *why)
     struct text text = text_over(span, sizeof span);
     if (tries_are_used_up(&factor->tries)) {
         return why_set(why, -EBUSY,
-                       "Your second factor is locked, since too many codes were wrong. An "
-                       "administrator can unlock it on the server: pamctl totp unlock %s",
+                       "Your second factor is locked, since too many codes were wrong. Ask an "
+                       "administrator: pamctl totp unlock %s on the server unlocks it.",
                        factor->person);
     }
     text_add_seconds(&text, tries_locked_s(&factor->tries, clock_unix()));
@@ -179,9 +179,9 @@ int factors_check(void *arg, const struct owner *owner, struct why *why)
     if (!factor) {
         char person[PEOPLE_NAME_MAX];
         return why_set(why, -ENOENT,
-                       "This needs a code from an authenticator app, and you have not set one up "
-                       "here yet. Ask an administrator to do that with you, on the server: pamctl "
-                       "totp %s",
+                       "This needs a code from an authenticator app, and you have none set up here "
+                       "yet. Ask an administrator to set one up with you: pamctl totp %s on the "
+                       "server does it.",
                        people_name(factors->options.people, owner, person));
     }
     if (factor_is_locked(factor)) {

@@ -59,9 +59,11 @@ void session_tally_event(struct session_tally *tally, const struct session_event
             count_end(tally, event);
         }
         break;
-    case SESSION_ASKED:
     case SESSION_SERVER_LOCKED:
     case SESSION_SERVER_UNLOCKED:
+    case SESSION_ASKED:
+    case SESSION_ENDING:
+    case SESSION_SPARED:
     case SESSION_UNPARKED:
     case SESSION_NOTED:
     case SESSION_KNOCKING:

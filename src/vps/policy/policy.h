@@ -43,6 +43,7 @@ struct policy_user {
     unsigned group_count;
     int64_t until;       /* of the local clock: the first moment when it is expired; 0: never */
     const char *expires; /* as it is written */
+    bool second_factor;  /* whatever a rule says */
 };
 
 struct policy_target {

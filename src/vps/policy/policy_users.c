@@ -113,9 +113,20 @@ static int read_expires(struct reader *reader, const struct node *node, void *in
                          node->kind == NODE_TEXT ? node->text : node_word(node));
 }
 
+/* There is one word: who needs none has no such key. */
+static int read_second_factor(struct reader *reader, const struct node *node, void *into)
+{
+    static const char *const WORDS[] = {"required"};
+    int err = schema_expect(reader, node, NODE_TEXT, "second_factor", "required");
+    int word = err < 0 ? err : schema_word(reader, node, "second factor of a user", WORDS, 1);
+    ((struct policy_user *)into)->second_factor = word == 0;
+    return word < 0 ? -EINVAL : 0;
+}
+
 static const struct key USER_KEYS[] = {
-    {"telegram", read_telegram, NULL}, {"uid", read_uid, NULL},         {"roles", read_roles, NULL},
-    {"groups", read_groups, NULL},     {"expires", read_expires, NULL},
+    {"telegram", read_telegram, NULL}, {"uid", read_uid, NULL},
+    {"roles", read_roles, NULL},       {"groups", read_groups, NULL},
+    {"expires", read_expires, NULL},   {"second_factor", read_second_factor, NULL},
 };
 
 static int read_user(struct reader *reader, const struct node *node)

@@ -22,6 +22,7 @@ enum {
     CHECK_MIN_MS = 250,
     CHECK_MAX_MS = 60000,
     LAST_WORDS_MS = 300,
+    WARN_MS = 300000, /* before an end, or a quarter of the time if that is less */
 };
 
 struct life {
@@ -35,9 +36,11 @@ struct life {
     uint64_t ended_ms;
     uint64_t left_ms;                 /* when the last connection went, while none has come since */
     uint64_t active_ms, active_bytes; /* the last time that bytes had moved */
+    uint64_t extended_ms;             /* when its longest time began anew; 0: it did not */
     struct why *why;                  /* of the end; NULL: it has none of its own */
     uint8_t state, end;               /* an enum session_state and session_end */
     bool was_ready;                   /* its user could have connected */
+    bool warned_of_idle, warned_of_time;
     bool has_ended_by;
     struct owner ended_by; /* if it was somebody's word */
 };
@@ -50,22 +53,66 @@ static void set_deadline(struct life *life, uint64_t ms)
     timer_set(life->timer, ms);
 }
 
-/* How long until MAX_SESSION_TIME is over. */
-static uint64_t time_left(const struct life *life)
+static uint64_t count_bytes(const struct life *life)
 {
-    uint64_t most = (uint64_t)life->terms->limits.time_s * 1000;
-    uint64_t passed = clock_ms() - front_insider(life->front)->since_ms;
+    uint64_t to_target, to_client;
+    connections_count_bytes(life->connections, &to_target, &to_client);
+    return to_target + to_client;
+}
+
+/* How long until a time is over that began then. It may be 0 for none: then forever. */
+static uint64_t left_of(uint32_t limit_s, uint64_t since_ms)
+{
+    uint64_t most = (uint64_t)limit_s * 1000, passed = clock_ms() - since_ms;
     return most == 0 ? UINT64_MAX : passed < most ? most - passed : 0;
 }
 
-/* A quarter of IDLE_TIMEOUT, so that a session ends when it is late by that at most. */
+/* How long until MAX_SESSION_TIME is over. */
+static uint64_t time_left(const struct life *life)
+{
+    uint64_t since = life->extended_ms ? life->extended_ms : front_insider(life->front)->since_ms;
+    return left_of(life->terms->limits.time_s, since);
+}
+
+/* How long until IDLE_TIMEOUT is over, by what is known of its bytes. */
+static uint64_t idle_left(const struct life *life)
+{
+    return left_of(life->terms->limits.idle_s, life->active_ms);
+}
+
+/* How long before its end a time is said to be ending. */
+static uint64_t warning_of(uint32_t limit_s)
+{
+    uint64_t quarter = (uint64_t)limit_s * 1000 / 4;
+    return quarter < WARN_MS ? quarter : WARN_MS;
+}
+
+/* How long until there is something to do about a time: to warn of its end, or to end. */
+static uint64_t until_due(uint64_t left, uint32_t limit_s, bool warned)
+{
+    uint64_t warning = warning_of(limit_s);
+    return left == UINT64_MAX || warned || left <= warning ? left : left - warning;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/*
+ * A quarter of IDLE_TIMEOUT, so that bytes are noticed: a session ends when it is late by that at
+ * most.
+ */
 static uint64_t check_interval(const struct life *life)
 {
-    uint64_t quarter = (uint64_t)life->terms->limits.idle_s * 1000 / 4;
+    const struct session_limits *limits = &life->terms->limits;
+    uint64_t quarter = (uint64_t)limits->idle_s * 1000 / 4;
     uint64_t interval = quarter > 0 && quarter < CHECK_MAX_MS ? quarter : CHECK_MAX_MS;
-    uint64_t left = time_left(life);
+    uint64_t idle_due = until_due(idle_left(life), limits->idle_s, life->warned_of_idle);
+    uint64_t time_due = until_due(time_left(life), limits->time_s, life->warned_of_time);
+    interval = least(interval, idle_due);
     interval = interval > CHECK_MIN_MS ? interval : CHECK_MIN_MS;
-    return left < interval ? left : interval;
+    return least(interval, time_due);
 }
 
 static void set_next_check(struct life *life, uint64_t ms)
@@ -101,31 +148,48 @@ void life_start(struct life *life)
     }
 }
 
-static uint64_t count_bytes(const struct life *life)
+static void notice_bytes(struct life *life)
 {
-    uint64_t to_target, to_client;
-    connections_count_bytes(life->connections, &to_target, &to_client);
-    return to_target + to_client;
+    uint64_t bytes = count_bytes(life);
+    if (bytes != life->active_bytes) {
+        life->active_bytes = bytes;
+        life->active_ms = clock_ms();
+    }
+}
+
+/* Goes on; the report comes last, since it may end the session. */
+static void go_on(struct life *life)
+{
+    const struct session_limits *limits = &life->terms->limits;
+    uint64_t idle = idle_left(life), time = time_left(life);
+    bool is_quiet = idle <= warning_of(limits->idle_s);
+    bool spared = life->warned_of_idle && !is_quiet;
+    bool warns_of_time = !life->warned_of_time && time <= warning_of(limits->time_s);
+    bool warns_of_idle = !life->warned_of_idle && is_quiet && !warns_of_time;
+    life->warned_of_idle = is_quiet && (life->warned_of_idle || warns_of_idle);
+    life->warned_of_time |= warns_of_time;
+    life_start(life);
+    if (warns_of_time || warns_of_idle) {
+        life->events->ending(life->arg, warns_of_time ? SESSION_END_MAX_TIME : SESSION_END_IDLE,
+                             (unsigned)((warns_of_time ? time : idle) / 1000));
+    } else if (spared && !life->warned_of_time) {
+        life->events->spared(life->arg);
+    }
 }
 
 static void check_limits(struct life *life)
 {
-    const struct session_limits *limits = &life->terms->limits;
-    uint64_t now = clock_ms(), bytes = count_bytes(life);
-    if (bytes != life->active_bytes) {
-        life->active_bytes = bytes;
-        life->active_ms = now;
-    }
+    notice_bytes(life);
     if (front_is_unclaimed(life->front) &&
-        now - life->terms->opened_ms >= (uint64_t)limits->timeout_s * 1000) {
+        left_of(life->terms->limits.timeout_s, life->terms->opened_ms) == 0) {
         /* strangers that come in turns must not keep it from ending */
         life->events->due(life->arg, SESSION_END_NOBODY);
     } else if (time_left(life) == 0) {
         life->events->due(life->arg, SESSION_END_MAX_TIME);
-    } else if (limits->idle_s > 0 && now - life->active_ms >= (uint64_t)limits->idle_s * 1000) {
+    } else if (idle_left(life) == 0) {
         life->events->due(life->arg, SESSION_END_IDLE);
     } else {
-        life_start(life);
+        go_on(life);
     }
 }
 
@@ -162,6 +226,23 @@ void life_await_words(struct life *life)
 void life_touch(struct life *life)
 {
     life->active_ms = clock_ms();
+}
+
+bool life_extend(struct life *life)
+{
+    const struct session_limits *limits = &life->terms->limits;
+    bool moves_time = limits->time_s > 0 && !limits->time_is_fixed;
+    if (life->state != SESSION_CONNECTED || (limits->idle_s == 0 && !moves_time)) {
+        return false;
+    }
+    life->active_ms = clock_ms();
+    life->warned_of_idle = false;
+    if (moves_time) {
+        life->extended_ms = clock_ms();
+        life->warned_of_time = false;
+    }
+    life_start(life);
+    return true;
 }
 
 /* ---- states --------------------------------------------------------------- */
@@ -242,6 +323,19 @@ static unsigned seconds_left(const struct life *life, uint64_t now)
     return counts ? (unsigned)((life->deadline_ms - now + 999) / 1000) : 0;
 }
 
+static unsigned in_seconds(uint64_t ms)
+{
+    return ms == UINT64_MAX ? 0 : (unsigned)((ms + 999) / 1000);
+}
+
+static void view_limits(const struct life *life, struct session_view *view)
+{
+    const struct session_limits *limits = &life->terms->limits;
+    bool is_used = count_bytes(life) != life->active_bytes;
+    view->idle_left_s = is_used ? limits->idle_s : in_seconds(idle_left(life));
+    view->time_left_s = in_seconds(time_left(life));
+}
+
 void life_view(const struct life *life, struct session_view *view)
 {
     uint64_t now = life->ended_ms ? life->ended_ms : clock_ms();
@@ -251,6 +345,12 @@ void life_view(const struct life *life, struct session_view *view)
     view->seconds_connected = (unsigned)(connected_ms(life) / 1000);
     view->was_ready = life->was_ready;
     view->end = life->end;
+    view->idle_limit_s = life->terms->limits.idle_s;
+    view->time_limit_s = life->terms->limits.time_s;
+    view->time_is_fixed = life->terms->limits.time_is_fixed;
+    if (life->state == SESSION_CONNECTED) {
+        view_limits(life, view);
+    }
     view->ended_by = life_ended_by(life);
 }
 

@@ -16,6 +16,10 @@ struct life_events {
     void (*changed)(void *arg, enum session_state from, enum session_state to);
     /* The time is over, of the state or of the session: it is to end like this. */
     void (*due)(void *arg, enum session_end end);
+    /* It is about to end like this, in so many seconds, if nothing changes. Once. */
+    void (*ending)(void *arg, enum session_end end, unsigned seconds);
+    /* That was said, and is not so any more: bytes flow again. */
+    void (*spared)(void *arg);
     /* There is no connection, and no last words of the gateway came: life_await_words(). */
     void (*silent)(void *arg);
 };
@@ -44,6 +48,12 @@ const struct owner *life_ended_by(const struct life *life);
 void life_await_words(struct life *life);
 /* Somebody came: the session is not idle. */
 void life_touch(struct life *life);
+
+/*
+ * Idle time begins anew, and so does the longest time if no rule has fixed it. False if there is
+ * nothing to extend: it is not connected, or has no such limits.
+ */
+bool life_extend(struct life *life);
 
 /* How it ended, as session_end_text() says. */
 void life_end_text(const struct life *life, struct text *text);

@@ -33,6 +33,8 @@ enum session_event_kind {
     SESSION_ADMITTED, /* its first client is in, from `address`, by `word`; `by` a person, or NULL */
     SESSION_BLOCKED,  /* the party of client `number` at `address` is kept out; `by` a person */
     SESSION_NOTED,    /* its view has another note, or its gateway came or went */
+    SESSION_ENDING,   /* it ends in `number` seconds, as `end` says, if nothing changes */
+    SESSION_SPARED,   /* it does not: `by` has extended it, or NULL: it is used again */
     SESSION_KNOCKING, /* there is news of strangers: see struct knocking */
 };
 
@@ -47,6 +49,7 @@ struct session_event {
     struct session *session;         /* lives on while it is told */
     const struct session_view *view; /* of the session */
     enum session_state from, to;     /* SESSION_CHANGED */
+    enum session_end end;            /* SESSION_ENDING */
     unsigned number;                 /* of an unknown client, within its session; or how many */
     const struct addr *address;      /* of a client */
     const struct owner *by;          /* whose word it was */

@@ -60,7 +60,8 @@ int permission_ask(const struct vps_settings *settings, const struct people *peo
     request->longest_s = answer.rule->longest_s;
     request->connections = answer.rule->connections;
     request->needed = (struct consents){.approvals = answer.rule->approvals,
-                                        .second_factor = answer.rule->second_factor};
+                                        .second_factor = answer.rule->second_factor ||
+                                                         question.user->second_factor};
     return check_consents(request, why);
 }
 

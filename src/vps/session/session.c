@@ -143,6 +143,15 @@ void session_end_short_of(struct session *session, int error)
     session_end_because(session, SESSION_END_RELAY, &why);
 }
 
+bool session_extend(struct session *session, const struct owner *by)
+{
+    bool extended = life_extend(session->life);
+    if (extended) {
+        session_tell(session, (struct session_event){.kind = SESSION_SPARED, .by = by});
+    }
+    return extended;
+}
+
 void session_end_text(const struct session *session, struct text *text)
 {
     life_end_text(session->life, text);
@@ -432,6 +441,17 @@ static void on_due(void *arg, enum session_end end)
     session_end(session, end);
 }
 
+static void on_ending(void *arg, enum session_end end, unsigned seconds)
+{
+    session_tell(arg,
+                 (struct session_event){.kind = SESSION_ENDING, .end = end, .number = seconds});
+}
+
+static void on_spared(void *arg)
+{
+    session_tell(arg, (struct session_event){.kind = SESSION_SPARED});
+}
+
 static void on_silent(void *arg)
 {
     struct session *session = arg;
@@ -448,6 +468,8 @@ static void on_silent(void *arg)
 static const struct life_events LIFE_EVENTS = {
     .changed = on_changed,
     .due = on_due,
+    .ending = on_ending,
+    .spared = on_spared,
     .silent = on_silent,
 };
 

@@ -72,6 +72,12 @@ void session_close(struct session *session);
 /* The same by this person, who may be somebody else: its user is told so. */
 void session_close_by(struct session *session, const struct owner *by);
 /*
+ * Somebody needs it for longer: the time without bytes begins anew, and so does its longest time,
+ * unless a rule of the policy has fixed that (view: time_is_fixed). False if nobody is connected,
+ * or there is nothing to extend.
+ */
+bool session_extend(struct session *session, const struct owner *by);
+/*
  * A person decides about a parked client, by number: its address is known from now on,
  * or is forgotten and kept out of this session. -ENOENT if the client has left.
  */

@@ -58,6 +58,17 @@ static void on_refused(const struct services *services, const struct session_eve
     }
 }
 
+static void on_lock(enum audit_event what, const struct services *services,
+                    const struct session_event *event)
+{
+    struct audit_entry entry = {.what = what,
+                                .by = event->by,
+                                .by_name = record_name(services, event->by),
+                                .why = event->reason,
+                                .count = event->number};
+    add(services, &entry, event);
+}
+
 /* ---- of a session ----------------------------------------------------------- */
 
 static const struct services *services_of(const struct session *session)
@@ -167,6 +178,12 @@ static void on_event(void *arg, const struct session_event *event)
     case SESSION_REFUSED:
         on_refused(services, event);
         break;
+    case SESSION_SERVER_LOCKED:
+        on_lock(AUDIT_PANIC_BEGUN, services, event);
+        break;
+    case SESSION_SERVER_UNLOCKED:
+        on_lock(AUDIT_PANIC_ENDED, services, event);
+        break;
     case SESSION_CHANGED:
         on_changed(event);
         break;
@@ -175,6 +192,11 @@ static void on_event(void *arg, const struct session_event *event)
         break;
     case SESSION_ADMITTED:
         on_decided(AUDIT_SESSION_ADMITTED, event);
+        break;
+    case SESSION_SPARED:
+        if (event->by) {
+            on_decided(AUDIT_SESSION_EXTENDED, event);
+        }
         break;
     case SESSION_BLOCKED:
         on_decided(AUDIT_SESSION_BLOCKED, event);

@@ -28,6 +28,7 @@ static struct session_limits limits_for(const struct vps_settings *settings,
         .grace_s = (uint32_t)settings->reconnect_grace,
         .idle_s = (uint32_t)settings->idle_timeout,
         .time_s = (uint32_t)longest,
+        .time_is_fixed = request->longest_s != 0,
         .connections = most > 0 ? (uint16_t)most : kind_row(request->kind)->most_connections,
     };
 }

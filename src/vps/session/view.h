@@ -81,6 +81,11 @@ struct session_view {
     bool was_ready;        /* its user could have connected */
     bool gateway_is_away;  /* is not online at the moment */
     enum session_end end;
+    unsigned idle_left_s;  /* until it ends for want of bytes; 0: that does not end it */
+    unsigned time_left_s;  /* until its longest time is over; 0: it has none */
+    uint32_t idle_limit_s; /* these when they begin */
+    uint32_t time_limit_s;
+    bool time_is_fixed;           /* by a rule: session_extend() does not move it */
     const struct owner *ended_by; /* whose word it was; NULL: nobody's, or its user's */
 };
 

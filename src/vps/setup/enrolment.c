@@ -97,20 +97,21 @@ int enrolment_name(const struct enrolment *enrolment, const char *given, bool as
 {
     const struct keys *keys = &enrolment->keys;
     const char *waiting = find_waiting(keys);
+    bool has_some = keys->count > 0 || enrolment->running.kept > 0;
     bool wanted = wish->renew || wish->until_said;
     /*
      * A gateway in use is only proposed to whoever asked for a new key or a time. Otherwise Enter,
      * in a second --setup, would print a join string that holds a key in use.
      */
-    const char *first = keys->count == 0        ? "home"
-                        : waiting[0] || !wanted ? waiting
-                                                : keys->keys[0].name;
+    const char *first = !has_some                                   ? "home"
+                        : waiting[0] || !wanted || keys->count == 0 ? waiting
+                                                                    : keys->keys[0].name;
     if (!given && ask) {
         const char *question =
-            keys->count == 0 ? "A name for the gateway, the machine in your LAN"
-            : first[0]       ? "The gateway to print a join string for, new or existing; - for none"
-                             : "A name for another gateway, or Enter for none";
-        return ask_for_name(first, question, keys->count > 0, ret_name, why);
+            !has_some  ? "A name for the gateway, the machine in your LAN"
+            : first[0] ? "The gateway to print a join string for, new or existing; - for none"
+                       : "A name for another gateway, or Enter for none";
+        return ask_for_name(first, question, has_some, ret_name, why);
     }
     struct text text = text_over(ret_name, GATEWAY_NAME_MAX + 1);
     text_add(&text, "%s", given ? given : first);
@@ -121,6 +122,11 @@ int enrolment_name(const struct enrolment *enrolment, const char *given, bool as
  * A TUNNEL_KEY that is written here would not be read by that agent, or would be read in the place
  * of the one that it has, and lock all its gateways out.
  */
+bool enrolment_is_of_agent(const struct enrolment *enrolment)
+{
+    return enrolment->keys.count == 0 && enrolment->running.tells && enrolment->running.count == 0;
+}
+
 int enrolment_check_source(const struct enrolment *enrolment, struct why *why)
 {
     if (enrolment->keys.count > 0 || enrolment->running.count == 0) {
@@ -136,6 +142,13 @@ int enrolment_choose(struct enrolment *enrolment, const char *gateway, const str
 {
     const struct gateway_key *key;
     unsigned before = enrolment->keys.count;
+    /* One in TUNNEL_KEY would come before that, and lock the gateway out. */
+    if (running_agent_keeps(&enrolment->running, gateway)) {
+        return why_set(why, -EEXIST,
+                       "gateway %s has a key that was added while vps-agent ran: pamctl gateway "
+                       "rotate %s makes another one, and prints its join string",
+                       gateway, gateway);
+    }
     int err = keys_for(&enrolment->keys, gateway, wish, &key, why);
     if (err == 0) {
         enrolment->key = *key;

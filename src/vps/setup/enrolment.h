@@ -33,9 +33,14 @@ int enrolment_begin(struct enrolment *enrolment, const struct draft *draft, stru
 int enrolment_name(const struct enrolment *enrolment, const char *given, bool ask,
                    const struct keys_wish *wish, char ret_name[GATEWAY_NAME_MAX + 1],
                    struct why *why);
+/*
+ * Keys of gateways are the running vps-agent's, in its state file, and TUNNEL_KEY has none: a new
+ * one is its to make (running_agent_invite()).
+ */
+bool enrolment_is_of_agent(const struct enrolment *enrolment);
 /* -EPERM with why if the vps-agent that runs has its keys from where they are not seen here. */
 int enrolment_check_source(const struct enrolment *enrolment, struct why *why);
-/* As keys_for(). */
+/* As keys_for(); -EEXIST for a gateway whose key is in the state file of the running vps-agent. */
 int enrolment_choose(struct enrolment *enrolment, const char *gateway, const struct keys_wish *wish,
                      struct why *why);
 /*

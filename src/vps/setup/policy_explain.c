@@ -77,7 +77,8 @@ static int read_question(const struct policy *policy, char *const *words, unsign
 
 /* ---- answering --------------------------------------------------------------- */
 
-static void add_conditions(const struct policy_rule *rule, struct text *text)
+static void add_conditions(const struct policy_rule *rule, const struct policy_user *user,
+                           struct text *text)
 {
     text_add(text, "open ");
     policy_add_hours(rule, text);
@@ -91,7 +92,10 @@ static void add_conditions(const struct policy_rule *rule, struct text *text)
     if (rule->approvals) {
         text_add(text, "; approvals: %u", rule->approvals);
     }
-    text_add(text, "%s", rule->second_factor ? "; with a second factor" : "");
+    if (rule->second_factor || user->second_factor) {
+        text_add(text, "; with a second factor%s%s", rule->second_factor ? "" : ", as always for ",
+                 rule->second_factor ? "" : user->name);
+    }
 }
 
 static void print_question(const struct policy *policy, const struct question *question)
@@ -124,7 +128,7 @@ static int answer(const struct policy_setting *setting, const struct question *a
         printf("refused; no rule allows it\n    %s\n", words);
         return EXIT_FAILURE;
     }
-    add_conditions(answer.rule, &text);
+    add_conditions(answer.rule, asked->user, &text);
     printf("%s\n    %s:%u: %s\n", allowed ? "allowed" : "refused; it is not the time",
            setting->path, answer.rule->line, words);
     return allowed ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/text.h"
+#include "base/why.h"
 #include "vps/gateways/keyring.h"
 #include "vps/settings/settings.h"
 
@@ -21,13 +22,30 @@ struct running_agent {
     bool tells; /* it said which keys it knows: those that follow */
     struct running_agent_key keys[GATEWAYS_MAX]; /* of TUNNEL_KEY */
     unsigned count;
-    unsigned kept; /* how many there are of gateways that were added while it ran */
+    /* Gateways that have keys in its state file. */
+    char kept_names[KEPT_KEYS_MAX][GATEWAY_NAME_MAX + 1];
+    unsigned kept;
 };
 
 void running_agent_ask(const char *state_dir, struct running_agent *ret_running);
 /* What it knows of a key; NULL: nothing. */
 const struct running_agent_key *running_agent_find(const struct running_agent *running,
                                                    const uint8_t key[CRYPTO_KEY_SIZE]);
+/* That gateway has a key in its state file. */
+bool running_agent_keeps(const struct running_agent *running, const char *gateway);
+
+/* What a person asks of it. */
+struct running_agent_wish {
+    const char *gateway;
+    bool renew;      /* another key for one that has one: pamctl gateway rotate; else add */
+    int64_t valid_s; /* how long the join string may wait to be used; 0: for ever */
+};
+/*
+ * It lets a gateway in, and its join string is printed (invite_print()). 0, or -errno with its
+ * reason in why: -EINVAL if what was wished makes no sense.
+ */
+int running_agent_invite(const char *state_dir, const struct running_agent_wish *wish,
+                         struct why *why);
 /* "sudo pamctl reload": the settings are read again. */
 void running_agent_add_reload(struct text *text, const char *state_dir);
 

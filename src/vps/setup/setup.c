@@ -335,6 +335,16 @@ static void say_how_by_hand(const char *gateway)
             gateway);
 }
 
+/* It knows the new key at once, and no reload is needed. */
+static int invite_by_agent(const struct setup *setup, struct why *why)
+{
+    const struct keys_wish *wish = &setup->wish;
+    const struct running_agent_wish asked = {.gateway = setup->options.gateway,
+                                             .renew = wish->renew,
+                                             .valid_s = wish->until ? wish->until - wish->now : 0};
+    return running_agent_invite(setup->enrolment.state_dir, &asked, why);
+}
+
 /*
  * The string is made from settings that can be loaded with the new key, and only then is the key
  * written: a key in TUNNEL_KEY whose string nobody has seen would have to be taken out by hand.
@@ -348,6 +358,10 @@ int setup_invite(const struct setup_options *options)
     bool is_given = draft_is_given("TUNNEL_KEY");
     int err = begin(&setup, options, &why);
     err = err < 0 ? err : enrolment_begin(&setup.enrolment, setup.interview.draft, &why);
+    if (err == 0 && enrolment_is_of_agent(&setup.enrolment)) {
+        err = invite_by_agent(&setup, &why);
+        return end(&setup, err, &why);
+    }
     err = err < 0 ? err : enrolment_check_source(&setup.enrolment, &why);
     err = err < 0 ? err : enrolment_choose(&setup.enrolment, options->gateway, &setup.wish, &why);
     int unwritten = err < 0 ? 0

@@ -1,12 +1,10 @@
 #include "vps/store/chain.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "vps/store/chain_inner.h"
 #include "vps/store/database.h"
-
-/* Those of a statement: what comes in, and what chain_append() adds to it. */
-enum { AT, WHAT, PERSON, TARGET, GATEWAY, SESSION, BODY, SEQ, PREV, HASH };
 
 /*
  * What is not there is NULL, so that the indexes have only rows that can be asked for. `at` in each
@@ -27,7 +25,7 @@ const char CHAIN_SCHEMA[] =
     "    SELECT RAISE(ABORT, 'what happened is not changed'); END;";
 
 static const char INSERT[] =
-    "INSERT INTO audit(at, what, person, target, gateway, session, body, seq, prev, hash)"
+    "INSERT INTO audit(" CHAIN_COLUMN_NAMES ")"
     " VALUES(?1, ?2, NULLIF(?3, ''), NULLIF(?4, ''), NULLIF(?5, ''), NULLIF(?6, ''), ?7, ?8, ?9,"
     " ?10)";
 
@@ -57,9 +55,8 @@ static void put_number(uint64_t number, uint8_t *dst, size_t len)
     }
 }
 
-/* Of a row whose prev is the head's hash, and whose number the one after. */
-static int hash_row(const struct chain_head *head, const struct value *values,
-                    uint8_t ret_hash[CRYPTO_HASH_SIZE])
+int chain_hash(const struct chain_head *head, const struct value *values,
+               uint8_t ret_hash[CRYPTO_HASH_SIZE])
 {
     enum { TEXTS = BODY - WHAT + 1, BEFORE = 3 };
     uint8_t seq[8], at[8], lengths[TEXTS][4];
@@ -68,7 +65,7 @@ static int hash_row(const struct chain_head *head, const struct value *values,
     put_number((uint64_t)head->seq + 1, seq, sizeof seq);
     put_number((uint64_t)values[AT].number, at, sizeof at);
     for (unsigned i = 0; i < TEXTS; i++) {
-        const char *text = values[WHAT + i].data;
+        const char *text = values[WHAT + i].kind == VALUE_TEXT ? values[WHAT + i].data : "";
         size_t len = strlen(text);
         put_number(len, lengths[i], sizeof lengths[i]);
         pieces[BEFORE + 2 * i] = (struct crypto_piece){lengths[i], sizeof lengths[i]};
@@ -79,7 +76,7 @@ static int hash_row(const struct chain_head *head, const struct value *values,
 
 /* ---- the table ------------------------------------------------------------- */
 
-static void take_head(void *arg, const struct row *row)
+void chain_take_head(void *arg, const struct row *row)
 {
     struct chain_head *head = arg;
     size_t len;
@@ -95,7 +92,7 @@ int chain_load(struct database *database, struct chain_head *ret_head)
     static const struct statement LAST = {"SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1",
                                           {{0}}};
     struct chain_head head = {0};
-    int err = database_run(database, &LAST, take_head, &head);
+    int err = database_run(database, &LAST, chain_take_head, &head);
     if (err == 0) {
         *ret_head = head;
     }
@@ -107,7 +104,7 @@ int chain_append(struct database *database, struct chain_head *head,
 {
     struct statement whole = *statement;
     struct chain_head next = {.seq = head->seq + 1};
-    int err = hash_row(head, whole.values, next.hash);
+    int err = chain_hash(head, whole.values, next.hash);
     if (err < 0) {
         return err;
     }
@@ -119,4 +116,60 @@ int chain_append(struct database *database, struct chain_head *head,
         *head = next;
     }
     return err;
+}
+
+/* ---- its beginning ----------------------------------------------------------- */
+
+struct cut {
+    int64_t before_ms, end; /* rows up to there may go */
+    int64_t rows;
+    struct chain_head last; /* of those that go */
+    bool more;
+};
+
+/* Only from the beginning on: what is behind a row that stays, stays, or the chain had a gap. */
+static bool take_old(void *arg, const struct row *row)
+{
+    struct cut *cut = arg;
+    if (row_number(row, 2) >= cut->before_ms || row_number(row, 0) >= cut->end) {
+        return false;
+    }
+    cut->more = cut->rows == CHAIN_CUT_MAX;
+    if (!cut->more) {
+        chain_take_head(&cut->last, row);
+        cut->rows++;
+    }
+    return !cut->more;
+}
+
+static int say_cut(struct database *database, struct chain_head *head, const struct cut *cut,
+                   int64_t now_ms)
+{
+    char hash[2 * CRYPTO_HASH_SIZE + 1], body[256];
+    crypto_hex(cut->last.hash, sizeof cut->last.hash, hash);
+    snprintf(body, sizeof body,
+             "{\"rows\":%lld,\"before\":%lld,\"last_seq\":%lld,\"last_hash\":\"%s\"}",
+             (long long)cut->rows, (long long)cut->before_ms, (long long)cut->last.seq, hash);
+    struct statement statement = chain_statement(
+        &(struct chain_row){.at_ms = now_ms, .what = CHAIN_PRUNED, .body = body});
+    return chain_append(database, head, &statement);
+}
+
+int chain_cut(struct database *database, struct chain_head *head, int64_t before_ms, int64_t now_ms)
+{
+    static const struct statement FIRST_ROWS = {"SELECT seq, hash, at FROM audit ORDER BY seq",
+                                                {{0}}};
+    struct cut cut = {.before_ms = before_ms, .end = head->seq};
+    int err = database_each(database, &FIRST_ROWS, take_old, &cut);
+    if (err < 0 || cut.rows == 0) {
+        return err;
+    }
+    err = say_cut(database, head, &cut, now_ms);
+    if (err == 0) {
+        err = database_run(
+            database,
+            &(struct statement){"DELETE FROM audit WHERE seq <= ?1", {value_number(cut.last.seq)}},
+            NULL, NULL);
+    }
+    return err < 0 ? err : cut.more;
 }

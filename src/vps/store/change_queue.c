@@ -5,14 +5,16 @@
 #include "base/crypto.h"
 
 /* One block for the change and its values, since it is freed on either thread. */
-struct change *change_new(const struct statement *statement, statement_done_fn done, void *arg)
+struct change *change_new(enum change_kind kind, const struct statement *statement,
+                          statement_done_fn done, void *arg)
 {
     size_t size = values_size(statement->values, STATEMENT_VALUES_MAX);
     struct change *change = malloc(sizeof *change + size);
     if (!change) {
         return NULL;
     }
-    *change = (struct change){.statement = *statement, .done = done, .arg = arg, .size = size};
+    *change = (struct change){
+        .kind = kind, .statement = *statement, .done = done, .arg = arg, .size = size};
     values_copy(change->statement.values, STATEMENT_VALUES_MAX, change->data);
     return change;
 }
@@ -30,7 +32,7 @@ bool change_queue_is_empty(const struct change_queue *queue)
 
 static void count(struct change_queue *queue, const struct change *change, int by)
 {
-    *(change->chained ? &queue->chained : &queue->plain) += (unsigned)by;
+    *(change->kind == CHANGE_PLAIN ? &queue->plain : &queue->chained) += (unsigned)by;
 }
 
 void change_queue_append(struct change_queue *queue, struct change *change)
@@ -56,7 +58,7 @@ struct change *change_queue_take(struct change_queue *queue)
 struct change *change_queue_take_plain(struct change_queue *queue)
 {
     list_each (struct change, change, &queue->changes, home) {
-        if (!change->chained) {
+        if (change->kind == CHANGE_PLAIN) {
             return take(queue, change);
         }
     }

@@ -10,10 +10,17 @@
 #include "base/list.h"
 #include "vps/store/statement.h"
 
+enum change_kind {
+    CHANGE_PLAIN,
+    /* The chain's, which are never dropped: */
+    CHANGE_ROW, /* a statement of chain_statement() */
+    CHANGE_CUT, /* without SQL; the value is chain_cut()'s before_ms */
+};
+
 struct change {
     struct list home; /* in a queue */
+    enum change_kind kind;
     struct statement statement;
-    bool chained;           /* it is one of chain_statement(), and is never dropped */
     statement_done_fn done; /* NULL: nobody is to be told, or was told already */
     void *arg;
     uint64_t added_us; /* by clock_us() */
@@ -29,13 +36,14 @@ struct change_queue {
 };
 
 /* With copies of the values, but not of the SQL. NULL: out of memory. To be given to free(). */
-struct change *change_new(const struct statement *statement, statement_done_fn done, void *arg);
+struct change *change_new(enum change_kind kind, const struct statement *statement,
+                          statement_done_fn done, void *arg);
 
 void change_queue_init(struct change_queue *queue);
 void change_queue_append(struct change_queue *queue, struct change *change);
 /* The first one, or NULL. */
 struct change *change_queue_take(struct change_queue *queue);
-/* The first one that is not chained, or NULL. */
+/* The first plain one, or NULL. */
 struct change *change_queue_take_plain(struct change_queue *queue);
 bool change_queue_is_empty(const struct change_queue *queue);
 /* All of `from` comes behind what is in `to`. */

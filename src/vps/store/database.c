@@ -183,6 +183,11 @@ int database_begin(struct database *database)
     return database_exec(database, "BEGIN IMMEDIATE");
 }
 
+int database_begin_reading(struct database *database)
+{
+    return database_exec(database, "BEGIN");
+}
+
 int database_commit(struct database *database)
 {
     return database_exec(database, "COMMIT");

@@ -13,12 +13,19 @@
 
 struct database;
 
+struct database_options {
+    const char *path;
+    const char *const *migrations; /* as store.h has them */
+    unsigned schema;
+    const char *large; /* a table that may be, and is then not looked through; or NULL */
+};
+
 /*
  * Opens the file, or makes it with mode 0600, looks it through, and brings its schema up
  * to date (store.h). -EPROTONOSUPPORT with a sentence if its schema is a newer one.
  */
-int database_open(const char *path, const char *const *migrations, unsigned schema,
-                  struct database **ret_database, struct why *why);
+int database_open(const struct database_options *options, struct database **ret_database,
+                  struct why *why);
 /*
  * One that only reads, beside the one that writes and without holding it up, whatever thread that
  * is in; a read sees what was committed when it began. While one is under way, is_in_vain is asked
@@ -34,6 +41,8 @@ void database_close(struct database *database);
 bool database_has_gone(struct database *database);
 
 int database_begin(struct database *database);
+/* All reads until the rollback see the same. */
+int database_begin_reading(struct database *database);
 /* fn may be NULL. */
 int database_run(struct database *database, const struct statement *statement, row_fn fn,
                  void *arg);

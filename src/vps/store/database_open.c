@@ -11,7 +11,10 @@
 #include "vps/store/database.h"
 #include "vps/store/database_inner.h"
 
-enum { BUSY_MS = 2000 }; /* for whoever looks into the file with sqlite3 */
+enum {
+    BUSY_MS = 2000,           /* for whoever looks into the file with sqlite3 */
+    LARGE = 16 * 1024 * 1024, /* bytes, which are looked through in a moment */
+};
 
 /* ---- one that writes -------------------------------------------------------- */
 
@@ -60,13 +63,46 @@ static void take_verdict(void *arg, const struct row *row)
     *(bool *)arg = strcmp(row_text(row, 0), "ok") == 0;
 }
 
-/* Damage is found now, and not by the first change that meets it. */
-static int look_through(struct database *database)
+static int check(struct database *database, const struct statement *statement)
 {
     bool well = false;
-    int err = database_run(database, &(struct statement){"PRAGMA quick_check(1)", {{0}}},
-                           take_verdict, &well);
+    int err = database_run(database, statement, take_verdict, &well);
     return err < 0 ? err : well ? 0 : -EUCLEAN;
+}
+
+struct look {
+    struct database *database;
+    const char *large;
+    int err;
+};
+
+static bool check_table(void *arg, const struct row *row)
+{
+    struct look *look = arg;
+    const struct statement statement = {"SELECT * FROM pragma_quick_check(?1) LIMIT 1",
+                                        {value_text(row_text(row, 0))}};
+    if (strcmp(row_text(row, 0), look->large) != 0) {
+        look->err = check(look->database, &statement);
+    }
+    return look->err == 0;
+}
+
+/*
+ * Damage is found now, and not by the first change that meets it: but for a table that takes
+ * seconds, whose damage is found when something meets it.
+ */
+static int look_through(struct database *database, const char *path, const char *large)
+{
+    static const struct statement ALL = {"PRAGMA quick_check(1)", {{0}}};
+    static const struct statement TABLES = {"SELECT name FROM sqlite_schema WHERE type = 'table'",
+                                            {{0}}};
+    struct look look = {.database = database, .large = large};
+    struct stat file;
+    if (!large || stat(path, &file) < 0 || file.st_size < LARGE) {
+        return check(database, &ALL);
+    }
+    int err = database_each(database, &TABLES, check_table, &look);
+    return err < 0 ? err : look.err;
 }
 
 /*
@@ -92,9 +128,10 @@ static int migrate(struct database *database, const char *const *migrations, uns
     return 0;
 }
 
-static int bring_up_to_date(struct database *database, const char *path,
-                            const char *const *migrations, unsigned schema, struct why *why)
+static int bring_up_to_date(struct database *database, const struct database_options *options,
+                            struct why *why)
 {
+    const unsigned schema = options->schema;
     int64_t found = 0;
     int err = database_number(database, "PRAGMA user_version", &found);
     if (err < 0 || found == schema) {
@@ -104,26 +141,26 @@ static int bring_up_to_date(struct database *database, const char *path,
         return why_set(why, -EPROTONOSUPPORT,
                        "%s was written by a newer version (its schema is %lld, this one knows %u): "
                        "install that version again, or move the file away to start a new one",
-                       path, (long long)found, schema);
+                       options->path, (long long)found, schema);
     }
-    return migrate(database, migrations, (unsigned)found, schema);
+    return migrate(database, options->migrations, (unsigned)found, schema);
 }
 
-int database_open(const char *path, const char *const *migrations, unsigned schema,
-                  struct database **ret_database, struct why *why)
+int database_open(const struct database_options *options, struct database **ret_database,
+                  struct why *why)
 {
     struct database *database = calloc(1, sizeof *database);
     if (!database) {
         return -ENOMEM;
     }
-    int err = make_file(path);
+    int err = make_file(options->path);
     if (err == 0) {
         int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-        int result = sqlite3_open_v2(path, &database->sqlite, flags, NULL);
+        int result = sqlite3_open_v2(options->path, &database->sqlite, flags, NULL);
         err = result == SQLITE_OK ? configure(database) : database_error(database->sqlite, result);
     }
-    err = err < 0 ? err : look_through(database);
-    err = err < 0 ? err : bring_up_to_date(database, path, migrations, schema, why);
+    err = err < 0 ? err : look_through(database, options->path, options->large);
+    err = err < 0 ? err : bring_up_to_date(database, options, why);
     if (err < 0) {
         database_close(database);
         return err;

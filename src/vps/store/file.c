@@ -35,6 +35,11 @@ static int load_chain(struct file *file, struct chain_head *ret_head)
 
 /* ---- the file -------------------------------------------------------------- */
 
+static bool is_want_of_room(int err)
+{
+    return err == -ENOSPC || err == -EDQUOT;
+}
+
 void file_close(struct file *file)
 {
     database_close(file->database);
@@ -43,7 +48,11 @@ void file_close(struct file *file)
 
 static int open_database(struct file *file, struct why *why)
 {
-    return database_open(file->path, file->migrations, file->schema, &file->database, why);
+    const struct database_options options = {.path = file->path,
+                                             .migrations = file->migrations,
+                                             .schema = file->schema,
+                                             .large = file->suspect ? NULL : CHAIN_TABLE};
+    return database_open(&options, &file->database, why);
 }
 
 static int open_or_begin(struct file *file, enum anew *ret_anew, struct why *why)
@@ -59,6 +68,19 @@ static int open_or_begin(struct file *file, enum anew *ret_anew, struct why *why
     return err;
 }
 
+static int make_change(struct file *file, const struct change *change, struct chain_head *head)
+{
+    switch (change->kind) {
+    case CHANGE_ROW:
+        return chain_append(file->database, head, &change->statement);
+    case CHANGE_CUT:
+        return chain_cut(file->database, head, change->statement.values[0].number, clock_unix_ms());
+    case CHANGE_PLAIN:
+        break;
+    }
+    return database_run(file->database, &change->statement, NULL, NULL);
+}
+
 /*
  * A statement that is wrong in itself (-EINVAL) would be wrong the next time, too, and hold up all
  * others for good: its owner hears of it, and the rest is written. Where the chain ends is read
@@ -71,10 +93,9 @@ static int make_changes(struct file *file, const struct change_queue *changes)
     err = err < 0 ? err : load_chain(file, &head);
     list_each (struct change, change, &changes->changes, home) {
         if (err == 0) {
-            change->err = change->chained
-                              ? chain_append(file->database, &head, &change->statement)
-                              : database_run(file->database, &change->statement, NULL, NULL);
-            err = change->err == -EINVAL ? 0 : change->err; /* its own fault alone */
+            change->err = make_change(file, change, &head);
+            bool whole = change->err >= 0 || change->err == -EINVAL; /* its own fault alone */
+            err = whole ? 0 : change->err;
         }
     }
     err = err < 0 ? err : database_commit(file->database);
@@ -85,11 +106,6 @@ static int make_changes(struct file *file, const struct change_queue *changes)
     file->head = head;
     file->unsaid = ANEW_NOT;
     return 0;
-}
-
-static bool is_want_of_room(int err)
-{
-    return err == -ENOSPC || err == -EDQUOT;
 }
 
 void file_keep_reserve(struct file *file)
@@ -143,12 +159,13 @@ static int write_once(struct file *file, const struct change_queue *changes, enu
     }
     int err = file->database ? 0 : open_or_begin(file, ret_anew, NULL);
     err = err < 0 ? err : make_changes(file, changes);
+    file->suspect = err == -EUCLEAN;
     /*
      * A full disk and a lock pass by themselves. Anything else may be damage, which only opening
-     * anew finds (quick_check).
+     * anew finds, and looking it all through.
      */
-    if (err < 0 && err != -ENOSPC && err != -EBUSY) {
-        file_close(file); /* opened anew, and looked through, the next time */
+    if (err < 0 && !is_want_of_room(err) && err != -EBUSY) {
+        file_close(file);
     }
     return err;
 }

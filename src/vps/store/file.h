@@ -22,6 +22,7 @@ struct file {
     struct database *database; /* NULL: cannot be opened */
     struct chain_head head;    /* as it was last seen */
     enum anew unsaid;          /* the chain has yet to tell */
+    bool suspect;              /* something met damage in it */
     bool full;                 /* the disk, but for what was kept in reserve */
 };
 

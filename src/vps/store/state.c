@@ -67,6 +67,10 @@ static const char *const MIGRATIONS[] = {
     "CREATE TABLE invitation("
     "    hash TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, until INTEGER NOT NULL,"
     "    by TEXT NOT NULL, opened_by TEXT NOT NULL) STRICT, WITHOUT ROWID;",
+    /* The machines that people were at last: what they typed, and in which order. */
+    "CREATE TABLE recent("
+    "    owner TEXT NOT NULL, kind TEXT NOT NULL, target TEXT NOT NULL, number INTEGER NOT NULL,"
+    "    PRIMARY KEY(owner, kind, target)) STRICT, WITHOUT ROWID;",
 };
 
 char *state_path(const char *state_dir, char *dst)

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { STATEMENT_VALUES_MAX = 10, ROW_COLUMNS_MAX = 16 };
+enum { STATEMENT_VALUES_MAX = 12, ROW_COLUMNS_MAX = 16 };
 
 struct value {
     enum { VALUE_NONE, VALUE_NUMBER, VALUE_TEXT, VALUE_BLOB } kind;

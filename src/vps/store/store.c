@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/watch.h"
+#include "vps/store/backup.h"
 #include "vps/store/change_queue.h"
 #include "vps/store/reader.h"
 #include "vps/store/reserve.h"
@@ -109,14 +110,13 @@ int store_read(struct store *store, const struct statement *statement, row_fn fn
     return store ? writer_read(store->writer, statement, fn, arg) : 0;
 }
 
-static int add(struct store *store, const struct statement *statement, bool chained,
+static int add(struct store *store, enum change_kind kind, const struct statement *statement,
                statement_done_fn done, void *arg)
 {
-    struct change *change = store ? change_new(statement, done, arg) : NULL;
+    struct change *change = store ? change_new(kind, statement, done, arg) : NULL;
     if (!change) {
         return store ? -ENOMEM : -ENODEV;
     }
-    change->chained = chained;
     int err = writer_add(store->writer, change);
     if (err < 0) {
         free(change);
@@ -127,7 +127,7 @@ static int add(struct store *store, const struct statement *statement, bool chai
 int store_write(struct store *store, const struct statement *statement, statement_done_fn done,
                 void *arg)
 {
-    return add(store, statement, false, done, arg);
+    return add(store, CHANGE_PLAIN, statement, done, arg);
 }
 
 int store_append(struct store *store, const struct chain_row *row, statement_done_fn done,
@@ -136,20 +136,40 @@ int store_append(struct store *store, const struct chain_row *row, statement_don
     struct statement statement = chain_statement(row);
     return row->body && strlen(row->body) > CHAIN_BODY_MAX
                ? -EMSGSIZE
-               : add(store, &statement, true, done, arg);
+               : add(store, CHANGE_ROW, &statement, done, arg);
+}
+
+int store_prune(struct store *store, int64_t before_ms, statement_done_fn done, void *arg)
+{
+    const struct statement cut = {NULL, {value_number(before_ms)}};
+    return add(store, CHANGE_CUT, &cut, done, arg);
+}
+
+/* Takes the task, or NULL: no memory for it. */
+static int read_beside(struct store *store, struct task *task)
+{
+    int err = task ? reader_add(store->reader, task) : -ENOMEM;
+    if (task && err < 0) {
+        task->free(task);
+    }
+    return err;
 }
 
 int store_ask(struct store *store, const struct query *query, void *arg)
 {
-    struct task *task = store ? query_task(query, arg) : NULL;
-    if (!task) {
-        return store ? -ENOMEM : -ENODEV;
-    }
-    int err = reader_add(store->reader, task);
-    if (err < 0) {
-        task->free(task);
-    }
-    return err;
+    return store ? read_beside(store, query_task(query, arg)) : -ENODEV;
+}
+
+int store_verify(struct store *store, const struct chain_anchor *anchor, verify_done_fn done,
+                 void *arg)
+{
+    static const struct chain_anchor NONE;
+    return store ? read_beside(store, verify_task(anchor ? anchor : &NONE, done, arg)) : -ENODEV;
+}
+
+int store_backup(struct store *store, const char *path, statement_done_fn done, void *arg)
+{
+    return store ? read_beside(store, backup_task(path, done, arg)) : -ENODEV;
 }
 
 struct chain_head store_head(struct store *store)

@@ -21,6 +21,7 @@
 #include "vps/store/chain.h"
 #include "vps/store/query.h"
 #include "vps/store/statement.h"
+#include "vps/store/verify.h"
 
 struct store;
 
@@ -76,6 +77,26 @@ struct chain_head store_head(struct store *store);
  * are not called then.
  */
 int store_ask(struct store *store, const struct query *query, void *arg);
+/*
+ * Removes what the chain has from before that time (Unix milliseconds), from its beginning on, and
+ * puts a row in its place (CHAIN_PRUNED), so that it still verifies. done is told 1 if there is
+ * more of it, which takes another call; or 0, or -errno, and it is tried again. Errors as
+ * store_append() has them.
+ */
+int store_prune(struct store *store, int64_t before_ms, statement_done_fn done, void *arg);
+/*
+ * Looks at the whole chain, as store_ask() reads: a million rows take some seconds. anchor may be
+ * NULL. Errors as store_ask() has them.
+ */
+int store_verify(struct store *store, const struct chain_anchor *anchor, verify_done_fn done,
+                 void *arg);
+/*
+ * Copies all that is in the file at one moment into a new one, of mode 0600, whole by itself and
+ * synced to the disk, which a vps-agent that is stopped takes for its state.db. done is told
+ * -EEXIST if there is one of that name already. Where the sandbox is closed, only STATE_DIR can be
+ * written to. Errors as store_ask() has them.
+ */
+int store_backup(struct store *store, const char *path, statement_done_fn done, void *arg);
 /* How it is; of a NULL store all is 0. */
 struct store_view {
     unsigned changes, records; /* that are not on the disk: of store_write(), of store_append() */

@@ -207,7 +207,8 @@ static void drop_oldest(struct writer *writer)
 /* With the lock. What an attempt took may come back, and counts. */
 static bool has_room(const struct writer *writer, const struct change *change)
 {
-    return !change->chained || writer->waiting.chained + writer->writing.chained < CHAINED_MAX;
+    return change->kind == CHANGE_PLAIN ||
+           writer->waiting.chained + writer->writing.chained < CHAINED_MAX;
 }
 
 /* With the lock. */

@@ -186,3 +186,10 @@ void calls_strip_buttons(struct calls *calls, int64_t chat_id, int64_t message_i
               json_pack("{s:I,s:I,s:{s:[]}}", "chat_id", (json_int_t)chat_id, "message_id",
                         (json_int_t)message_id, "reply_markup", "inline_keyboard"));
 }
+
+void calls_delete_message(struct calls *calls, int64_t chat_id, int64_t message_id)
+{
+    calls_run(calls, "deleteMessage",
+              json_pack("{s:I,s:I}", "chat_id", (json_int_t)chat_id, "message_id",
+                        (json_int_t)message_id));
+}

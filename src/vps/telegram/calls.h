@@ -36,5 +36,7 @@ void calls_ask(struct calls *calls, const char *method, json_t *params,
 void calls_answer(struct calls *calls, const char *callback_id, const char *text, bool is_alert);
 /* Takes the buttons off a message that no card or question keeps. */
 void calls_strip_buttons(struct calls *calls, int64_t chat_id, int64_t message_id);
+/* Deletes a message that somebody wrote. Bots may do so in private chats. */
+void calls_delete_message(struct calls *calls, int64_t chat_id, int64_t message_id);
 
 #endif

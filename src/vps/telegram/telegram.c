@@ -178,6 +178,11 @@ static void strip(struct transport *transport, int64_t person, int64_t message_i
     calls_strip_buttons(of(transport)->calls, person, message_id);
 }
 
+static void take_away(struct transport *transport, int64_t person, int64_t message_id)
+{
+    calls_delete_message(of(transport)->calls, person, message_id);
+}
+
 static const struct transport_ops OPS = {
     .name = "telegram",
     .people = OWNER_TELEGRAM,
@@ -198,6 +203,7 @@ static const struct transport_ops OPS = {
     .say_to_stranger = say_to_stranger,
     .answer = answer,
     .strip = strip,
+    .remove = take_away,
 };
 
 /* ---- life ------------------------------------------------------------------ */

@@ -131,3 +131,10 @@ void transport_strip(struct transport *transport, int64_t person, int64_t messag
 {
     transport->ops->strip(transport, person, message_id);
 }
+
+/* ---- what people wrote ------------------------------------------------------ */
+
+void transport_remove(struct transport *transport, int64_t person, int64_t message_id)
+{
+    transport->ops->remove(transport, person, message_id);
+}

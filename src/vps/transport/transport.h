@@ -44,14 +44,14 @@ struct incoming {
     bool forwarded; /* somebody else wrote it */
     /* Since it was sent, by the service's clock; of a press, since its message was. In seconds. */
     int64_t age_s;
+    int64_t message_id; /* or that of the message whose button it is */
     /* Of a message. */
     const char *text;    /* plain; NULL: it has none */
     bool attached;       /* a photo, a place, … is */
     const char *caption; /* below that, plain; NULL: none */
     /* Of a press. */
-    const char *data;   /* the button's; NULL: none */
-    const char *press;  /* for transport_answer(); NULL: it cannot be answered */
-    int64_t message_id; /* whose button it is, for transport_strip() */
+    const char *data;  /* the button's; NULL: none */
+    const char *press; /* for transport_answer(); NULL: it cannot be answered */
 };
 
 struct transport_events {
@@ -121,6 +121,7 @@ struct transport_ops {
     void (*say_to_stranger)(struct transport *transport, int64_t person, const char *html);
     void (*answer)(struct transport *transport, const char *press, const char *text, bool is_alert);
     void (*strip)(struct transport *transport, int64_t person, int64_t message_id);
+    void (*remove)(struct transport *transport, int64_t person, int64_t message_id);
 };
 
 struct transport {
@@ -195,5 +196,10 @@ void transport_answer(struct transport *transport, const char *press, const char
                       bool is_alert);
 /* Takes the buttons off a message whose post is gone. */
 void transport_strip(struct transport *transport, int64_t person, int64_t message_id);
+
+/* ---- what people wrote ------------------------------------------------------ */
+
+/* Takes away a message that this person wrote to the bot, at once. */
+void transport_remove(struct transport *transport, int64_t person, int64_t message_id);
 
 #endif

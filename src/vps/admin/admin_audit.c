@@ -1,0 +1,269 @@
+/*
+ * A page at a time: whoever reads slowly asks slowly, and nothing is kept for them in between. One
+ * who follows is answered when there is something new; until then the agent looks at the number of
+ * the newest record now and then, and asks the file only if that has moved on.
+ *
+ * An inquiry lives from the request to its answer, or until its client has left. Its callbacks come
+ * from the loop, and none of them frees it but its end.
+ */
+#include "vps/admin/admin_audit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/timer.h"
+#include "vps/admin/admin_reply.h"
+#include "vps/admin/later.h"
+#include "vps/audit/audit_question.h"
+
+enum { LOOK_MS = 500, WORD_MAX = 256 };
+
+struct inquiry {
+    struct audit *audit;
+    struct later *later;
+    struct timer *timer;
+    struct audit_question question;
+    struct owner accounts[AUDIT_ACCOUNTS_MAX];
+    char texts[3][WORD_MAX]; /* targets and gateway */
+    char events[AUDIT_EVENTS_MAX][32];
+    json_t *records;
+    bool follows;
+    int64_t seen_seq; /* the newest record when the file was asked */
+    uint64_t until_ms;
+};
+
+static void inquiry_free(struct inquiry *inquiry)
+{
+    audit_detach(inquiry->audit, inquiry);
+    timer_free(inquiry->timer);
+    json_decref(inquiry->records);
+    free(inquiry);
+}
+
+static void on_gone(void *arg)
+{
+    inquiry_free(arg);
+}
+
+static void answer(struct inquiry *inquiry, json_t *reply)
+{
+    struct later *later = inquiry->later;
+    inquiry_free(inquiry);
+    later_say(later, reply);
+}
+
+/* ---- the answer ------------------------------------------------------------ */
+
+/* What is no UTF-8 was not written by us. */
+static void set_text(json_t *object, const char *key, const char *text)
+{
+    json_t *value = text[0] ? json_string(text) : NULL;
+    if (text[0]) {
+        json_object_set_new(object, key, value ? value : json_string("?"));
+    }
+}
+
+static void on_record(void *arg, const struct audit_record_view *view)
+{
+    struct inquiry *inquiry = arg;
+    const struct audit_event_row *event = audit_event_find(view->what);
+    char hash[2 * CRYPTO_HASH_SIZE + 1] = "";
+    json_t *record = json_pack("{s:I, s:I}", "seq", (json_int_t)view->seq, "at_ms",
+                               (json_int_t)view->at_ms);
+    set_text(record, "what", view->what);
+    if (event) {
+        json_object_set_new(record, "severity", json_integer(event->severity));
+        set_text(record, "message", event->sentence);
+    }
+    set_text(record, "person", view->person);
+    set_text(record, "target", view->target);
+    set_text(record, "gateway", view->gateway);
+    set_text(record, "session", view->session);
+    set_text(record, "body", view->body);
+    if (view->hash) {
+        crypto_hex(view->hash, CRYPTO_HASH_SIZE, hash);
+    }
+    set_text(record, "hash", hash);
+    json_array_append_new(inquiry->records, record);
+    inquiry->question.after_ms = view->at_ms;
+    inquiry->question.after_seq = view->seq;
+}
+
+static json_t *page_of(struct inquiry *inquiry, bool more)
+{
+    const struct audit_question *question = &inquiry->question;
+    return json_pack("{s:b, s:O, s:b, s:I, s:I}", "ok", 1, "records", inquiry->records, "more",
+                     more, "after_ms", (json_int_t)question->after_ms, "after_seq",
+                     (json_int_t)question->after_seq);
+}
+
+static void on_done(void *arg, int err, bool more)
+{
+    struct inquiry *inquiry = arg;
+    if (err < 0) {
+        char sentence[160];
+        snprintf(sentence, sizeof sentence, "The audit cannot be read: %s.", strerror(-err));
+        answer(inquiry, reply_error("no_audit", sentence));
+    } else if (inquiry->follows && json_array_size(inquiry->records) == 0) {
+        timer_set(inquiry->timer, LOOK_MS);
+    } else {
+        answer(inquiry, page_of(inquiry, more));
+    }
+}
+
+static const struct audit_answer ANSWER = {.record = on_record, .done = on_done};
+
+static int ask(struct inquiry *inquiry)
+{
+    inquiry->seen_seq = audit_head(inquiry->audit).seq;
+    return audit_ask(inquiry->audit, &inquiry->question, &ANSWER, inquiry);
+}
+
+static void on_look(void *arg)
+{
+    struct inquiry *inquiry = arg;
+    if (clock_ms() >= inquiry->until_ms) {
+        answer(inquiry, page_of(inquiry, false));
+    } else if (audit_head(inquiry->audit).seq == inquiry->seen_seq || ask(inquiry) < 0) {
+        timer_set(inquiry->timer, LOOK_MS);
+    }
+}
+
+/* ---- the question ---------------------------------------------------------- */
+
+static const char *text_of(const json_t *request, const char *key)
+{
+    const char *text = json_string_value(json_object_get(request, key));
+    return text ? text : "";
+}
+
+/* "alice" of the policy with all of her accounts, "telegram:42", or 42 alone. */
+static int read_user(struct inquiry *inquiry, const struct vps_settings *settings, const char *user)
+{
+    const struct policy *policy = settings->policy_file.policy;
+    const struct policy_user *known = policy ? policy_user_named(policy, user) : NULL;
+    char person[OWNER_TEXT_MAX];
+    unsigned count = 1;
+    if (known) {
+        count = known->account_count;
+        memcpy(inquiry->accounts, known->accounts, count * sizeof *known->accounts);
+    } else if (owner_parse(user, &inquiry->accounts[0]) < 0) {
+        snprintf(person, sizeof person, "telegram:%.20s", user);
+        if (owner_parse(person, &inquiry->accounts[0]) < 0) {
+            return -EINVAL;
+        }
+    }
+    inquiry->question.accounts = inquiry->accounts;
+    inquiry->question.account_count = count;
+    return 0;
+}
+
+static const char *keep(struct inquiry *inquiry, unsigned at, const char *text, size_t len)
+{
+    snprintf(inquiry->texts[at], sizeof inquiry->texts[at], "%.*s", (int)len, text);
+    return inquiry->texts[at];
+}
+
+/* [GATEWAY/]HOST[:PORT]; a name of the policy is under its address, and as it was typed. */
+static void read_target(struct inquiry *inquiry, const struct vps_settings *settings,
+                        const char *target)
+{
+    const struct policy *policy = settings->policy_file.policy;
+    const struct policy_target *named = policy ? policy_target_named(policy, target) : NULL;
+    const char *slash = strchr(target, '/');
+    const char *host = slash ? slash + 1 : target;
+    if (slash) {
+        inquiry->question.gateway = keep(inquiry, 2, target, (size_t)(slash - target));
+    }
+    inquiry->question.targets[0] = keep(inquiry, 0, host, strlen(host));
+    if (named) {
+        inquiry->question.targets[1] = keep(inquiry, 1, named->address, strlen(named->address));
+    }
+}
+
+static void read_events(struct inquiry *inquiry, const json_t *events)
+{
+    size_t index;
+    json_t *event;
+    json_array_foreach(events, index, event)
+    {
+        const char *word = json_string_value(event);
+        if (word && index < AUDIT_EVENTS_MAX) {
+            snprintf(inquiry->events[index], sizeof inquiry->events[index], "%s", word);
+            inquiry->question.events[index] = inquiry->events[index];
+        }
+    }
+}
+
+static int64_t number_of(const json_t *request, const char *key)
+{
+    return json_integer_value(json_object_get(request, key));
+}
+
+static int read_question(struct inquiry *inquiry, const struct vps_settings *settings,
+                         const json_t *request, struct why *why)
+{
+    const char *user = text_of(request, "user"), *gateway = text_of(request, "gateway");
+    if (user[0] && read_user(inquiry, settings, user) < 0) {
+        return why_set(why, -EINVAL,
+                       "Nobody is called %.40s in the policy; an account is telegram:NUMBER or "
+                       "uid:NUMBER.",
+                       user);
+    }
+    if (text_of(request, "target")[0]) {
+        read_target(inquiry, settings, text_of(request, "target"));
+    }
+    if (gateway[0]) {
+        inquiry->question.gateway = keep(inquiry, 2, gateway, strlen(gateway));
+    }
+    read_events(inquiry, json_object_get(request, "events"));
+    inquiry->question.since_ms = number_of(request, "since_ms");
+    inquiry->question.until_ms = number_of(request, "until_ms");
+    inquiry->question.after_ms = number_of(request, "after_ms");
+    inquiry->question.after_seq = number_of(request, "after_seq");
+    inquiry->follows = inquiry->question.newer = json_is_true(json_object_get(request, "follow"));
+    /* Nothing that was there before. */
+    if (inquiry->follows && !json_object_get(request, "after_seq")) {
+        inquiry->question.after_seq = audit_head(inquiry->audit).seq;
+    }
+    return 0;
+}
+
+/* ---- the command ----------------------------------------------------------- */
+
+static struct inquiry *inquiry_new(const struct admin_options *options)
+{
+    struct inquiry *inquiry = calloc(1, sizeof *inquiry);
+    if (!inquiry) {
+        return NULL;
+    }
+    inquiry->audit = options->audit;
+    inquiry->until_ms = clock_ms() + ADMIN_FOLLOW_MS;
+    inquiry->records = json_array();
+    inquiry->timer = timer_new(options->loop, on_look, inquiry);
+    if (!inquiry->records || !inquiry->timer) {
+        inquiry_free(inquiry);
+        return NULL;
+    }
+    return inquiry;
+}
+
+json_t *admin_audit(struct admin_call *call, const json_t *request)
+{
+    struct why why = {"The audit cannot be read now. Try again in a moment."};
+    struct inquiry *inquiry = inquiry_new(call->options);
+    int err = inquiry ? read_question(inquiry, call->options->settings, request, &why) : -ENOMEM;
+    err = err < 0 ? err : ask(inquiry);
+    if (err == 0) {
+        inquiry->later = admin_later(call, on_gone, inquiry);
+        err = inquiry->later ? 0 : -ENOMEM;
+    }
+    if (err < 0 && inquiry) {
+        inquiry_free(inquiry);
+    }
+    return err < 0 ? reply_error(err == -EINVAL ? "invalid" : "no_audit", why.text) : NULL;
+}
