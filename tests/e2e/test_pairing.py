@@ -6,6 +6,7 @@ import os
 import re
 import sqlite3
 import stat
+import subprocess
 
 import accord
 import peers
@@ -14,6 +15,7 @@ import util
 import wire
 from accord import PaperGateway, PaperVps
 from agents import FRIEND, OWNER, World, run
+from terminal import Terminal
 from util import TIME_SCALE, eventually, stays
 
 PATIENCE = 15 * TIME_SCALE
@@ -539,6 +541,68 @@ def test_without_a_place_for_the_key_it_does_not_start(folder):
     assert result.returncode == 2 and "others may write to the folder" in result.stderr and "TUNNEL_KEY" in result.stderr
     result = run("gateway-agent", "--env-file", "/dev/null", env={**settings, "STATE_DIR": "/proc/nothing"}, timeout=20)
     assert result.returncode == 2 and "STATE_DIR /proc/nothing" in result.stderr
+
+
+# ---------------------------------------------------------------- with somebody at the gateway's terminal
+
+def join(world, path, *more):
+    return Terminal("gateway-agent", "--join", f"127.0.0.1:{world.control_port}", "--env-file", path, *more)
+
+
+def settings_in(path):
+    return dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line and not line.startswith("#"))
+
+
+def test_who_joins_by_hand_says_that_it_was_they_who_let_it_in(world, target):
+    path = world.folder / "joined.env"
+    path.write_text("GATEWAY_NAME=office\n")
+    path.chmod(0o600)
+    with join(world, path) as terminal:
+        code = terminal.wait(r"Asking 127.0.0.1 port \d+ to pair gateway office...(?:.|\n)* (\d{3} \d{3})\n")[1]
+        world.tap(OWNER, world.card(code), "let in")
+        assert world.pamctl.json("gateway", "list")["gateways"] == [], "not before the person has said so"
+        terminal.answer(r"Was it you, .* at this code\?.*: ?", "y")
+        status, text = terminal.end()
+    assert status == 0 and "accepts the key" in text and f"Wrote {path}" in text, text
+    settings = settings_in(path)
+    assert settings["GATEWAY_NAME"] == "office" and settings["TUNNEL_KEY"] not in text
+    world.add_gateway("office", **settings)
+    world.ready(["office"])
+    works(world, target, "office")
+
+
+def test_who_joins_by_hand_can_tell_that_it_was_somebody_else(world):
+    """Whoever takes the place of the VPS can let the gateway in, but not make the person say so."""
+    path, port = world.folder / "joined.env", util.free_port()
+    with PaperVps(port) as middle:
+        eventually(lambda: peers.listening(port), "openssl listens")
+        with Terminal("gateway-agent", "--join", f"127.0.0.1:{port}", "--env-file", path) as terminal:
+            code = middle.meet()
+            terminal.wait(code)
+            middle.send(wire.frame(accord.ACCEPT, middle.side.derived(b"vps")))
+            terminal.answer(r"Was it you, .*: ?", "n")
+            status, text = terminal.end()
+    assert status == 1 and "somebody else answers in the server's place" in text
+    assert not path.exists() and not questions(world)
+
+
+def test_who_joins_by_hand_is_told_why_it_does_not_work(world):
+    path = world.folder / "joined.env"
+    with join(world, path) as terminal:
+        code = terminal.wait(r" (\d{3} \d{3})\n")[1]
+        world.tap(OWNER, world.card(code), "No")
+        status, text = terminal.end()
+    assert status == 1 and "somebody there has refused it" in text and not path.exists()
+    with join(world, path) as terminal:
+        status, text = terminal.end()
+    assert status == 1 and "run pamctl gateway pair on the VPS" in text
+    result = run("gateway-agent", "--join", "127.0.0.1", "--env-file", path, stdin=subprocess.DEVNULL)
+    assert result.returncode == 2 and "put VPS_HOST=127.0.0.1 into" in result.stderr
+    path.write_text("GATEWAY_NAME=482913\n")
+    path.chmod(0o600)
+    with join(world, path) as terminal:
+        status, text = terminal.end()
+    assert status == 2 and "could be taken for the code" in text
 
 
 # ---------------------------------------------------------------- what is on record

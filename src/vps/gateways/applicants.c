@@ -4,7 +4,7 @@
  *
  *     MET       its share               10 s     from a machine
  *     ASKED     a person's answer       10 min
- *     LET_IN    its confirmation        30 s     it writes a file meanwhile
+ *     LET_IN    its confirmation        2 min    it writes a file, or asks a person, meanwhile
  *     KEEPING   our disk                –        its channel may be gone by then (NULL)
  *
  * Its key is on the disk when the record of its pairing is, which was handed in behind it.
@@ -28,7 +28,7 @@
 
 enum {
     OPENING_MS = 10000,
-    CONFIRMING_MS = 30000,
+    CONFIRMING_MS = 2 * 60 * 1000, /* somebody may be asked at the gateway's terminal */
     NETWORK_REFILL_MS = 2 * 60 * 1000,
 };
 
