@@ -1,6 +1,6 @@
 /*
- * join: gateway-agent --join: from a join string, or from nothing but the server's name and somebody
- * who lets it in there (join_ask.h), to an env file that is known to work.
+ * join: gateway-agent --join: from a join string, or from nothing but the server's name and
+ * somebody who lets it in there (join_ask.h), to an env file that is known to work.
  */
 #ifndef PAMTUNNEL_GATEWAY_SETUP_JOIN_H
 #define PAMTUNNEL_GATEWAY_SETUP_JOIN_H
