@@ -84,6 +84,8 @@ static const struct command COMMANDS[] = {
     {"audit", "what happened: who was where, when, and how it ended", {{0}},
      OPTION_USER | OPTION_TARGET | OPTION_GATEWAY | OPTION_SINCE | OPTION_UNTIL | OPTION_FOLLOW |
      OPTION_CSV | OPTION_CEF, show_nothing},
+    {"report", "the audit as one page of HTML: sessions by day, person, machine and gateway", {{0}},
+     OPTION_OUT | OPTION_FORCE | OPTION_SINCE | OPTION_UNTIL, show_report},
     {"panic", "end every session, and open none until unlock, also after a restart", {{0}}, 0,
      show_locked},
     {"unlock", "open sessions again after panic", {{0}}, 0, show_locked},
@@ -93,8 +95,8 @@ static const struct command COMMANDS[] = {
 };
 
 static const struct command_option OPTIONS[] = {
-    {"--out", NULL, "FILE", "where to write the .rdp file; - is standard output", OPTION_OUT},
-    {"--force", NULL, NULL, "replace the .rdp file if there is one of that name", OPTION_FORCE},
+    {"--out", NULL, "FILE", "where to write the file; - is standard output", OPTION_OUT},
+    {"--force", NULL, NULL, "replace the file if there is one of that name", OPTION_FORCE},
     {"--wait", NULL, NULL, "return when no session is left", OPTION_WAIT},
     {"--timeout", NULL, "SECONDS", "stop waiting then, list what is left, and exit with 1",
      OPTION_TIMEOUT},
