@@ -15,7 +15,7 @@ struct save_as {
 
 /* The path of the file. */
 const char *save_path(const struct save_as *as);
-/* Before it is made, or a session is opened for it: 0, or -errno with why if the file could not be written. */
+/* Before it is made or opens a session: 0, or -errno with why if it cannot be written. */
 int save_check(const struct save_as *as, struct why *why);
 /* Writes the content, with mode 0600 even if the file existed. 0 or -errno with why. */
 int save(const struct save_as *as, const char *content, struct why *why);
