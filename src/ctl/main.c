@@ -7,6 +7,7 @@
  *     save        the .rdp file                  drain       waiting for the last session
  *     enrol       a second factor                qr          QR codes
  *     help        --help                         complete    for shells
+ *     backup      a copy of the state file
  *     audit       its records, page by page      record      each of them, in its formats
  */
 #include <stdbool.h>
@@ -18,11 +19,13 @@
 #include "ctl/approval.h"
 #include "ctl/ask.h"
 #include "ctl/audit.h"
+#include "ctl/backup.h"
 #include "ctl/complete.h"
 #include "ctl/drain.h"
 #include "ctl/enrol.h"
 #include "ctl/help.h"
 #include "ctl/invocation.h"
+#include "ctl/report_make.h"
 #include "ctl/save.h"
 #include "ctl/show.h"
 #include "ctl/show_totp.h"
@@ -93,7 +96,8 @@ static json_t *take_back(const char *path, const json_t *reply, const struct why
 static json_t *take_file(const struct run *run, json_t *reply)
 {
     const char *content = text_of(reply, run->invocation->command->name);
-    struct save_as as = {run->invocation->out, text_of(reply, "file"), has(run, OPTION_FORCE)};
+    struct save_as as = {run->invocation->out, text_of(reply, "file"), has(run, OPTION_FORCE),
+                         true};
     struct why why;
     if (!content || !as.name) {
         return reply;
@@ -123,7 +127,7 @@ static json_t *ask_for_name(const struct run *run, json_t *request)
 static json_t *open_with_file(const struct run *run, json_t *request)
 {
     /* Without --out the name is vps-agent's to choose, so it is asked first. */
-    struct save_as as = {run->invocation->out, NULL, has(run, OPTION_FORCE)};
+    struct save_as as = {run->invocation->out, NULL, has(run, OPTION_FORCE), true};
     struct why why;
     json_t *look = as.out ? NULL : ask_for_name(run, request);
     as.name = text_of(look, "file");
@@ -193,6 +197,10 @@ static int status_of(const struct run *run, const json_t *reply)
         /* What was typed can never be right, and only vps-agent knows in how far. */
         return error && strcmp(error, "invalid") == 0 ? EXIT_USAGE : EXIT_FAILURE;
     }
+    const char *verdict = text_of(reply, "verdict");
+    if (verdict && strcmp(verdict, "whole") != 0) {
+        return EXIT_FAILURE;
+    }
     bool called_off = has(run, OPTION_WAIT) && !json_is_true(json_object_get(reply, "draining"));
     return called_off ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -206,14 +214,16 @@ static int run_command(const struct invocation *invocation)
     ask_path(invocation->socket_path, run.path, sizeof run.path);
     json_t *request = make_request(invocation);
     bool gets_file = invocation->command->options & OPTION_OUT;
-    json_t *reply = gets_file ? open_with_file(&run, request)
+    json_t *reply = strcmp(name, "report") == 0 ? report_make(invocation, run.path)
+                    : gets_file                 ? open_with_file(&run, request)
                     : strcmp(name, "totp") == 0
                         ? enrol(run.path, request,
                                 has(&run, OPTION_JSON) ? print_json : show_totp_secret)
-                    : strcmp(name, "drain") == 0 ? drain(&run, request)
-                    : strcmp(name, "audit") == 0 ? audit_print(invocation, run.path)
-                    : kind_find(name)            ? approval_ask(run.path, request)
-                                                 : ask_anyhow(run.path, request);
+                    : strcmp(name, "drain") == 0  ? drain(&run, request)
+                    : strcmp(name, "audit") == 0  ? audit_print(invocation, run.path)
+                    : strcmp(name, "backup") == 0 ? backup(invocation, run.path)
+                    : kind_find(name)             ? approval_ask(run.path, request)
+                                                  : ask_anyhow(run.path, request);
     int status = status_of(&run, reply);
     show_reply(&run, reply);
     json_decref(request);

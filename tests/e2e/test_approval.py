@@ -137,7 +137,7 @@ def test_one_approval_opens_it_and_all_are_told(world, site):
     assert len(world.api.all_messages(PLAIN)) == 1 and not world.sessions()
     since = world.api.mark()
     assert asking.press(BERT, "Approve") == "You approved it."
-    world.api.wait_message(lambda m: m.text == "✅ bert approved SSH to office-pc. It is in the message above.", PATIENCE, since, ASKER)
+    world.api.wait_message(lambda m: m.text == "✅ SSH to office-pc was approved by bert. It is in the message above.", PATIENCE, since, ASKER)
     for card in asking.cards.values():
         until(world, card, f"✅ carl asked for SSH to office-pc\n127.0.0.1:{site.port} through gateway lan, for at most "
                            "1 h 30 min\nWhy: printer\nApproved by bert.")
@@ -152,9 +152,9 @@ def test_one_approval_opens_it_and_all_are_told(world, site):
 
 def test_two_are_two_people(world):
     asking = Asking(world, "vault", why="")
-    until(world, asking.card, "⏳ SSH to vault waits for approval: 0 of 2\nWhy: not said\nExpires in 10 min")
+    until(world, asking.card, "⏳ SSH to vault waits for approval: 0 of 2\nNo reason was given.\nExpires in 10 min")
     assert asking.press(BERT, "Approve") == "You approved it."
-    until(world, asking.card, "⏳ SSH to vault waits for approval: 1 of 2 (bert)\nWhy: not said\n…")
+    until(world, asking.card, "⏳ SSH to vault waits for approval: 1 of 2 (bert)\nNo reason was given.\n…")
     world.api.wait(lambda: not asking.cards[BERT_AT_WORK].buttons, PATIENCE, "bert's other account has no button")
     assert not asking.cards[BERT].buttons and asking.cards[ANNA].buttons
     assert asking.cards[ANNA].says("Approved: 1 of 2 (bert)")
@@ -260,13 +260,15 @@ def test_an_asker_who_lost_the_right_loses_the_request(world, site):
     asking = Asking(world)
     site.write(site.text.replace('"*", targets: office-pc', 'anna, targets: office-pc'))
     world.vps.reload()
-    until(world, asking.card, "⚪ SSH to office-pc is not asked for any more\nYou may not reach office-pc by SSH.")
-    until(world, asking.cards[ADMIN], "⚪ carl asked for SSH to office-pc\n…\nYou may not reach office-pc by SSH.")
+    until(world, asking.card, "🔴 SSH to office-pc cannot be opened any more\nYou may not reach office-pc by SSH.")
+    until(world, asking.cards[ADMIN], "🔴 carl asked for SSH to office-pc\n…\nIt cannot be opened any more.")
     asking = Asking(world, "vault")
     site.write(site.text.replace("  carl: {telegram: 42}\n", ""))
     world.vps.reload()
-    until(world, asking.cards[ADMIN], "⚪ telegram:42 asked for SSH to vault\n…")
+    until(world, asking.cards[ADMIN], "🔴 telegram:42 asked for SSH to vault\n…")
     assert not world.sessions()
+    found = records(world, ["session.asked", "session.refused", "session.asked", "session.refused"])
+    assert found[1]["session"] and found[1]["why"] == "You may not reach office-pc by SSH."
 
 
 def test_asking_again_replaces_the_request(world):
@@ -362,8 +364,8 @@ def test_after_a_stop_and_after_a_crash_no_card_lies(world):
     asking.press(ANNA, "Approve")
     until(world, asking.card, "…1 of 2 (anna)…")
     world.vps.stop()
-    until(world, asking.card, "⚪ SSH to vault is not asked for any more\nThe server is being stopped. Please ask again in a moment.")
-    until(world, asking.cards[BERT], "⚪ carl asked for SSH to vault\n…\nThe server is being stopped. Please ask again in a moment.")
+    until(world, asking.card, "⚪ SSH to vault is not asked for any more\nThe server is being stopped. It can be asked for again in a moment.")
+    until(world, asking.cards[BERT], "⚪ carl asked for SSH to vault\n…\nThe server is being stopped. It can be asked for again in a moment.")
     world.vps.start()
     world.ready(timeout=30)
     asking = Asking(world, "vault")
