@@ -89,6 +89,11 @@ static const struct command COMMANDS[] = {
     {"audit", "what happened: who was where, when, and how it ended", {{0}},
      OPTION_USER | OPTION_TARGET | OPTION_GATEWAY | OPTION_SINCE | OPTION_UNTIL | OPTION_FOLLOW |
      OPTION_CSV | OPTION_CEF, show_nothing},
+    {"audit verify", "whether the audit is as it was written, up to what was noted elsewhere",
+     {{"SEQ", "seq", ARGUMENT_NAME, true}, {"HASH", "hash", ARGUMENT_NAME, true}}, 0,
+     show_verdict},
+    {"backup", "copy the state file: the audit, keys, known addresses",
+     {{"FILE", "file", ARGUMENT_NAME, false}}, OPTION_FORCE, show_backup},
     {"panic", "end every session, and open none until unlock, also after a restart", {{0}}, 0,
      show_locked},
     {"unlock", "open sessions again after panic", {{0}}, 0, show_locked},
@@ -99,7 +104,7 @@ static const struct command COMMANDS[] = {
 
 static const struct command_option OPTIONS[] = {
     {"--out", NULL, "FILE", "where to write the .rdp file; - is standard output", OPTION_OUT},
-    {"--force", NULL, NULL, "replace the .rdp file if there is one of that name", OPTION_FORCE},
+    {"--force", NULL, NULL, "replace the file if there is one of that name", OPTION_FORCE},
     {"--why", NULL, "TEXT", "what it is for, for those who have to approve it", OPTION_WHY},
     {"--wait", NULL, NULL, "return when no session is left", OPTION_WAIT},
     {"--timeout", NULL, "SECONDS", "stop waiting then, list what is left, and exit with 1",

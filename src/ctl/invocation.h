@@ -16,7 +16,8 @@ struct invocation {
     unsigned options; /* enum option_bit */
     const char *out;
     const char *socket_path;
-    const char *user, *target, *gateway, *since, *until, *why;
+    const char *user, *target, *gateway, *since, *until;
+    const char *why;
     int timeout_s;   /* with OPTION_TIMEOUT */
     int64_t valid_s; /* with OPTION_VALID */
 };

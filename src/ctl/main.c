@@ -7,6 +7,7 @@
  *     save        the .rdp file                  drain       waiting for the last session
  *     enrol       a second factor                qr          QR codes
  *     help        --help                         complete    for shells
+ *     backup      a copy of the state file
  *     audit       its records, page by page      record      each of them, in its formats
  */
 #include <stdbool.h>
@@ -18,6 +19,7 @@
 #include "ctl/approval.h"
 #include "ctl/ask.h"
 #include "ctl/audit.h"
+#include "ctl/backup.h"
 #include "ctl/complete.h"
 #include "ctl/drain.h"
 #include "ctl/enrol.h"
@@ -193,6 +195,10 @@ static int status_of(const struct run *run, const json_t *reply)
         /* What was typed can never be right, and only vps-agent knows in how far. */
         return error && strcmp(error, "invalid") == 0 ? EXIT_USAGE : EXIT_FAILURE;
     }
+    const char *verdict = text_of(reply, "verdict");
+    if (verdict && strcmp(verdict, "whole") != 0) {
+        return EXIT_FAILURE;
+    }
     bool called_off = has(run, OPTION_WAIT) && !json_is_true(json_object_get(reply, "draining"));
     return called_off ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -210,10 +216,11 @@ static int run_command(const struct invocation *invocation)
                     : strcmp(name, "totp") == 0
                         ? enrol(run.path, request,
                                 has(&run, OPTION_JSON) ? print_json : show_totp_secret)
-                    : strcmp(name, "drain") == 0 ? drain(&run, request)
-                    : kind_find(name)            ? approval_ask(run.path, request)
-                    : strcmp(name, "audit") == 0 ? audit_print(invocation, run.path)
-                                                 : ask_anyhow(run.path, request);
+                    : strcmp(name, "drain") == 0  ? drain(&run, request)
+                    : strcmp(name, "audit") == 0  ? audit_print(invocation, run.path)
+                    : strcmp(name, "backup") == 0 ? backup(invocation, run.path)
+                    : kind_find(name)             ? approval_ask(run.path, request)
+                                                  : ask_anyhow(run.path, request);
     int status = status_of(&run, reply);
     show_reply(&run, reply);
     json_decref(request);

@@ -21,6 +21,7 @@
 
 struct asker {
     struct list home;
+    struct askers *askers;
     struct lines_client *client; /* NULL: it has left */
     struct hold *hold;           /* NULL: it has ended */
     struct session *session;     /* that it has become, until that is ready */
@@ -38,6 +39,7 @@ struct askers {
 
 static void drop(struct asker *asker)
 {
+    factors_detach(asker->askers->options.factors, asker);
     list_remove(&asker->home);
     json_decref(asker->news);
     free(asker);
@@ -80,6 +82,12 @@ static struct asker *find(const struct askers *askers, const struct hold *hold,
     return NULL;
 }
 
+/* The second factor was given: what comes of it is told in a moment. */
+static bool is_on_its_way(const struct hold_event *event)
+{
+    return event->kind == HOLD_GIVEN && event->view->state == HOLD_ASKING_FACTOR;
+}
+
 static void on_hold(void *arg, const struct hold_event *event)
 {
     struct askers *askers = arg;
@@ -93,7 +101,7 @@ static void on_hold(void *arg, const struct hold_event *event)
         if (!asker->session) { /* of which we hear soon */
             tell(askers, asker, reply_hold_ended(event->view, askers->options.people));
         }
-    } else if (asker->follows) {
+    } else if (asker->follows && !is_on_its_way(event)) {
         tell(askers, asker, reply_hold(event->view, askers->options.people));
     }
 }
@@ -129,12 +137,16 @@ int askers_add(struct askers *askers, struct lines_client *client, struct hold *
         return -ENOMEM;
     }
     hold_view(hold, &view);
-    *asker = (struct asker){.client = client,
+    *asker = (struct asker){.askers = askers,
+                            .client = client,
                             .hold = hold,
                             .owner = view.request->owner,
                             .is_owed = true,
                             .follows = follows};
     list_append(&askers->list, &asker->home);
+    if (view.state == HOLD_ASKING_FACTOR) { /* which a phone has that may lie elsewhere */
+        lines_bear_with(client, (uint64_t)view.seconds_left * 1000);
+    }
     if (follows) {
         tell(askers, asker, reply_hold(&view, askers->options.people));
     }
@@ -149,6 +161,93 @@ bool askers_wait(struct askers *askers, struct lines_client *client)
         speak(askers, asker);
     }
     return asker != NULL;
+}
+
+/* Its request waits on, and the client may try again. */
+static void refuse_code(struct askers *askers, struct asker *asker, const char *word,
+                        const char *sentence)
+{
+    struct hold_view view;
+    hold_view(asker->hold, &view);
+    json_t *reply = reply_error(word, sentence), *hold = reply_hold(&view, askers->options.people);
+    json_object_set(reply, "request", json_object_get(hold, "request"));
+    json_decref(hold);
+    tell(askers, asker, reply);
+}
+
+static void on_kept(void *arg, const struct owner *owner, int err)
+{
+    struct asker *asker = arg;
+    struct askers *askers = asker->askers;
+    if (err == 0) {
+        holds_take_factor(askers->options.holds, owner);
+    } else if (asker->hold) {
+        refuse_code(askers, asker, "not_kept",
+                    "The code was right, but that cannot be written down now: the log of vps-agent "
+                    "says why.");
+    }
+}
+
+/* It was wrong, or is not looked at: how many more there are, or that there are none. */
+static void refuse_wrong(struct askers *askers, struct asker *asker)
+{
+    char person[PEOPLE_NAME_MAX];
+    struct factor_view view = {0};
+    struct why why = {""};
+    if (factors_check(askers->options.factors, &asker->owner, &why) != -EINPROGRESS) {
+        refuse_code(askers, asker, "factor_locked", why.text);
+        return;
+    }
+    factors_view(askers->options.factors,
+                 people_name(askers->options.people, &asker->owner, person), &view);
+    why_set(&why, 0, "That code is wrong. Tries that are left: %u.", view.tries_left);
+    refuse_code(askers, asker, "wrong_code", why.text);
+}
+
+static void try_code(struct askers *askers, struct asker *asker, uint32_t code)
+{
+    switch (factors_try(askers->options.factors, &asker->owner, code, on_kept, asker)) {
+    case FACTOR_RIGHT:
+        break;
+    case FACTOR_WRONG:
+    case FACTOR_LOCKED:
+    case FACTOR_NONE:
+        refuse_wrong(askers, asker);
+        break;
+    case FACTOR_USED:
+        refuse_code(askers, asker, "wrong_code",
+                    "That code has been used already: wait until the app shows the next one.");
+        break;
+    case FACTOR_FAILED:
+        refuse_code(askers, asker, "not_kept",
+                    "The state file cannot be written: the log of vps-agent says why.");
+        break;
+    }
+}
+
+bool askers_take_code(struct askers *askers, struct lines_client *client, const char *code)
+{
+    struct asker *asker = find_client(askers, client);
+    uint32_t number;
+    struct hold_view view = {.state = HOLD_READY};
+    if (!asker) {
+        return false;
+    }
+    if (asker->hold) {
+        hold_view(asker->hold, &view);
+    }
+    if (view.state != HOLD_ASKING_FACTOR || !askers->options.factors) {
+        return askers_wait(askers, client);
+    }
+    json_decref(asker->news); /* that a code is needed */
+    asker->news = NULL;
+    asker->is_owed = true;
+    if (totp_parse(code, &number)) {
+        try_code(askers, asker, number);
+    } else {
+        refuse_code(askers, asker, "wrong_code", "A code is six digits.");
+    }
+    return true;
 }
 
 void askers_gone(struct askers *askers, struct lines_client *client)

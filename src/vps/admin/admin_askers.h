@@ -12,6 +12,7 @@
 
 #include "base/lines.h"
 #include "vps/consent/holds.h"
+#include "vps/factor/factors.h"
 #include "vps/people/people.h"
 #include "vps/session/sessions.h"
 
@@ -23,6 +24,7 @@ struct askers_options {
     struct holds *holds;
     struct sessions *sessions;
     const struct people *people;
+    struct factors *factors; /* or NULL */
     /* Sends an answer, whose reference it takes. The client may be gone when it returns. */
     void (*say)(void *arg, struct lines_client *client, json_t *reply);
     void *arg;
@@ -39,6 +41,8 @@ void askers_free(struct askers *askers);
 int askers_add(struct askers *askers, struct lines_client *client, struct hold *hold, bool follows);
 /* It wants to hear what comes next. False: it waits for nothing. */
 bool askers_wait(struct askers *askers, struct lines_client *client);
+/* The same, with a code of the second factor, if it waits for that. */
+bool askers_take_code(struct askers *askers, struct lines_client *client, const char *code);
 /* It has left. */
 void askers_gone(struct askers *askers, struct lines_client *client);
 

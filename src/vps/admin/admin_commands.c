@@ -70,6 +70,14 @@ static json_t *do_wait(struct admin_call *call, const json_t *request)
     return NULL;
 }
 
+/* A code of the second factor, for that. */
+static json_t *do_code(struct admin_call *call, const json_t *request)
+{
+    call->waits_on = true;
+    call->code = text_of(request, "code");
+    return NULL;
+}
+
 /* {"look":true}: only what the file would be called, so that pamctl can see whether it may be. */
 static json_t *name_of_file(struct admin_call *call, const json_t *request,
                             const struct kind_row *kind)
@@ -132,6 +140,7 @@ static json_t *do_status(struct admin_call *call, const json_t *request)
         reply, "keys",
         json_integer((json_int_t)keyring_count(gateways_keyring(options->gateways))));
     json_object_set_new(reply, "locked", reply_lock(options->sessions));
+    json_object_set_new(reply, "audit", reply_audit(options->audit, options->settings));
     reply_add_telegram(reply, options->bot);
     return reply;
 }
@@ -381,6 +390,10 @@ static json_t *do_forget(struct admin_call *call, const json_t *request)
     }
     log_info(call->options->log, "uid %u: %s is no longer a known address", (unsigned)call->uid,
              text);
+    const struct owner by = {OWNER_LOCAL, call->uid};
+    const struct audit_entry entry = {
+        .what = AUDIT_ADDRESS_FORGOTTEN, .by = &by, .address = &addr, .count = gone};
+    audit_record(call->options->audit, &entry, NULL, NULL);
     return json_pack("{s:b, s:s, s:i}", "ok", 1, "address", text, "forgotten", (int)gone);
 }
 
@@ -422,6 +435,7 @@ static const struct {
     {"approve", admin_approve},
     {"deny", admin_deny},
     {"wait", do_wait},
+    {"code", do_code},
     {"totp", admin_totp},
     {"totp list", admin_totp_list},
     {"totp remove", admin_totp_remove},
@@ -435,6 +449,8 @@ static const struct {
     {"panic", do_panic},
     {"unlock", do_unlock},
     {"audit", admin_audit},
+    {"audit verify", admin_audit_verify},
+    {"backup", admin_backup},
 };
 
 struct later *admin_later(struct admin_call *call, void (*gone)(void *arg), void *arg)

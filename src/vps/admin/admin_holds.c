@@ -55,6 +55,7 @@ json_t *reply_hold_ended(const struct hold_view *view, const struct people *peop
     char name[PEOPLE_NAME_MAX] = "", sentence[sizeof((struct why *)0)->text + PEOPLE_NAME_MAX];
     struct text text = text_over(sentence, sizeof sentence);
     const char *word = "not_opened";
+    const struct consents *needed = &view->request->needed;
     if (view->by) {
         people_name(people, view->by, name);
     }
@@ -63,6 +64,10 @@ json_t *reply_hold_ended(const struct hold_view *view, const struct people *peop
         text_add(&text, "It was not approved: %s said no.", name);
     } else if (view->state == HOLD_EXPIRED) {
         word = "expired";
+        if (needed->second_factor && !view->request->given.second_factor) {
+            text_add(&text, "The second factor did not come in time.");
+            return reply_error(word, sentence);
+        }
         text_add(&text, "It was not approved in time: %u of %u.", view->approvals,
                  view->request->needed.approvals);
     } else {

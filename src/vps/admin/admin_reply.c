@@ -10,6 +10,7 @@
 #include "vps/admin/admin_reply.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -241,6 +242,15 @@ json_t *reply_away(const struct attendance *attendance)
                                               "missed", away.missed));
     }
     return list;
+}
+
+json_t *reply_audit(const struct audit *audit, const struct vps_settings *settings)
+{
+    char head[AUDIT_HEAD_TEXT_MAX];
+    int err = audit_trouble(audit);
+    return json_pack("{s:s, s:s?, s:b}", "head", audit_head_text(audit, head), "trouble",
+                     err < 0 ? strerror(-err) : NULL, "refuses",
+                     err < 0 && settings->audit_full == AUDIT_FULL_REFUSE);
 }
 
 void reply_add_telegram(json_t *reply, const struct bot *bot)

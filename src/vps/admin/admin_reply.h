@@ -6,6 +6,7 @@
 
 #include "base/changes.h"
 #include "vps/admission/known.h"
+#include "vps/audit/audit.h"
 #include "vps/chat/bot.h"
 #include "vps/gateways/gateways.h"
 #include "vps/session/sessions.h"
@@ -32,6 +33,8 @@ json_t *reply_gateway(const struct gateway *gateway);
 json_t *reply_away(const struct attendance *attendance);
 /* The keys of gateways, without what is secret. */
 json_t *reply_keys(const struct keyring *keyring);
+/* Where the audit ends, and whether it can go on. */
+json_t *reply_audit(const struct audit *audit, const struct vps_settings *settings);
 /* What is wrong with Telegram, and for how long nothing came from there. bot may be NULL. */
 void reply_add_telegram(json_t *reply, const struct bot *bot);
 
