@@ -64,6 +64,7 @@ static const struct {
     {-EPERM, "locked"},
     {-ENOKEY, "no_consent"},
     {-EBUSY, "requests_limit"},
+    {-ENOSPC, "audit_full"},
     {0, "failed"},
 };
 enum { REFUSALS_COUNT = sizeof REFUSALS / sizeof *REFUSALS };
