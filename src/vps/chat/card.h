@@ -20,10 +20,12 @@ struct card;
 struct readers;
 
 struct card_options {
+    const struct audit *audit; /* may be NULL */
     uv_loop_t *loop;
     struct transport *transport;
     const struct vps_settings *settings; /* outlive the card */
     const struct readers *readers;
+    struct resolver *names; /* of clients' addresses; NULL: they are not looked up */
     int64_t person;
     struct post *post; /* a message that the card goes on with, and owns then; NULL: a new one */
 };
