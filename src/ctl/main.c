@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "ctl/approval.h"
 #include "ctl/ask.h"
 #include "ctl/audit.h"
 #include "ctl/backup.h"
@@ -27,6 +28,7 @@
 #include "ctl/save.h"
 #include "ctl/show.h"
 #include "ctl/show_totp.h"
+#include "shared/kind.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -65,6 +67,10 @@ static json_t *make_request(const struct invocation *invocation)
     }
     if (request && (invocation->options & OPTION_OFF)) {
         json_object_set_new(request, "off", json_true());
+    }
+    if (request && (invocation->options & OPTION_WHY)) {
+        json_t *why = json_string(invocation->why);
+        json_object_set_new(request, "why", why ? why : json_string("?"));
     }
     if (request && (invocation->options & OPTION_VALID)) {
         json_object_set_new(request, "valid", json_integer(invocation->valid_s));
@@ -127,7 +133,7 @@ static json_t *open_with_file(const struct run *run, json_t *request)
         return take_file(run, look); /* refused; or opened, by an older vps-agent */
     }
     json_t *reply = save_check(&as, &why) < 0 ? ask_failure("not_written", why.text)
-                                              : take_file(run, ask_anyhow(run->path, request));
+                                              : take_file(run, approval_ask(run->path, request));
     json_decref(look);
     return reply;
 }
@@ -213,6 +219,7 @@ static int run_command(const struct invocation *invocation)
                     : strcmp(name, "drain") == 0  ? drain(&run, request)
                     : strcmp(name, "audit") == 0  ? audit_print(invocation, run.path)
                     : strcmp(name, "backup") == 0 ? backup(invocation, run.path)
+                    : kind_find(name)             ? approval_ask(run.path, request)
                                                   : ask_anyhow(run.path, request);
     int status = status_of(&run, reply);
     show_reply(&run, reply);

@@ -323,3 +323,45 @@ def test_panic_from_the_server_and_an_old_question(world, target):
     assert said.startswith("Locked: 1 session has ended, every public port is closed, and nothing is opened until you say pamctl unlock")
     becomes(world, bobs, "Alice locked the server.")
     world.pamctl("unlock")
+
+
+# ---------------------------------------------------------------- in German
+
+def test_everybody_is_spoken_to_in_their_language(world, target):
+    world.api.languages = {BOB: "de-AT", ALICE: "pt-br"}
+    help_ = answer(world, "/help", BOB)
+    assert help_.text.startswith("Ich verbinde Sie mit Ihren Rechnern.") and help_.says("\n/sessions\nDie offenen Sitzungen")
+    assert answer(world, "/help", ALICE).text.startswith("I connect you to your machines.")
+    assert answer(world, "/panic", BOB).text == "Das dürfen nur Administratoren."
+    assert answer(world, "/ssh", BOB).text == "Welcher Rechner?\nSo geht es: /ssh [USER@]HOST[:PORT], zum Beispiel /ssh root@192.168.1.22"
+    live = world.ssh("office-pc", BOB)
+    assert live.text.startswith("🟡 SSH zu 127.0.0.1:") and live.says(" ist bereit:\n", "\nZeit zum Verbinden: noch 2 min")
+    assert [b["text"] for b in live.buttons] == ["Kopieren", "scp, config", "Beenden"]
+    with connected(live):
+        becomes(world, live, "\nVerbunden von 127.0.0.1", "\nVerbleibende Zeit: 12 h")
+        assert answer(world, "/status", BOB).text == ("🟢 Alles in Ordnung.\nGateway lan ist da.\n"
+                                                      "Sie haben 1 offene Sitzung, mit 1 Verbindung: /sessions")
+        listed = answer(world, "/sessions", ALICE)
+        assert listed.says("One session is open:\n1. bob: SSH to ", ", connected for")
+        assert toast(world, BOB, live, "Verlängern") == ("Verlängert: Die Zeit beginnt von vorn.", False)
+        assert toast(world, ALICE, listed, "Close 1") == ("Closed. Its user has been told.", False)
+    becomes(world, live, " ist zu Ende\nVon alice beendet.\nVerbunden von 127.0.0.1")
+    assert [b["text"] for b in live.buttons] == ["Noch einmal"]
+    assert answer(world, "/close", BOB).text == "Sie haben keine offene Sitzung."
+    world.api.languages = {}        # the app was switched over
+    assert answer(world, "/close", BOB).text == "You have no open session."
+
+
+def test_the_menu_and_the_description_are_there_in_german():
+    with World(gateways=()) as world:
+        world.api.wait(lambda: len(world.api.descriptions_in) == 2, PATIENCE, "the descriptions")
+        assert world.api.descriptions_in["de", "description"].startswith("Ein privater Bot: ")
+        menu = {c["command"]: c["description"] for c in world.api.commands_in["de"]}
+        assert menu["close"] == "Eine Sitzung beenden" and set(menu) == {c["command"] for c in world.api.commands}
+        assert "panic" not in menu
+
+
+def test_a_stranger_is_answered_in_their_language():
+    with World(gateways=()) as world:
+        world.api.languages = {777: "de"}
+        assert answer(world, "/start", 777).text.startswith("Dieser Bot ist privat. Ihre Nummer ist 777. ")

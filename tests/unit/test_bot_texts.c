@@ -11,6 +11,7 @@
 #include "fake_transport.h"
 #include "vps/chat/answer.h"
 #include "vps/chat/texts.h"
+#include "vps/chat/texts_consent.h"
 #include "vps/telegram/content.h"
 #include "vps/transport/html.h"
 
@@ -320,6 +321,48 @@ static void words_of_others_are_no_links(void **state)
     assert_non_null(strstr(buffer, "Not <code>@evil</code>.\n"));
 }
 
+/* The longest of everything, and in each state. */
+static void requests_on_hold_are_within_the_limits(void **state)
+{
+    (void)state;
+    static void (*const TEXTS[])(struct text * html, const struct texts_hold *hold) = {
+        texts_hold_asker,     texts_hold_granted,         texts_hold_approver,
+        texts_hold_not_asked, texts_hold_asker_restarted, texts_hold_approver_restarted};
+    static const struct vps_settings settings = {0};
+    struct people *people = people_new(&settings);
+    struct owner approvers[POLICY_APPROVALS_MAX];
+    struct session_request request = {.owner = {OWNER_TELEGRAM, INT64_MAX},
+                                      .kind = KIND_RDP,
+                                      .target.port = 65535,
+                                      .longest_s = 359999,
+                                      .needed = {POLICY_APPROVALS_MAX, true}};
+    struct hold_view view = {.request = &request,
+                             .said = request.target.host,
+                             .seconds_left = 86399,
+                             .approvals = POLICY_APPROVALS_MAX,
+                             .approved_by = approvers,
+                             .by = &request.owner};
+    memset(request.target.host, 'h', sizeof request.target.host - 1);
+    memset(request.target.gateway, 'g', sizeof request.target.gateway - 1);
+    memset(request.reason, '&', REASON_MAX);
+    for (unsigned i = 0; i < POLICY_APPROVALS_MAX; i++) {
+        approvers[i] = request.owner;
+    }
+    const struct texts_hold hold = {.view = &view, .people = people};
+    for (view.state = HOLD_ASKING_FACTOR; view.state <= HOLD_REFUSED; view.state++) {
+        char reason[sizeof((struct why *)0)->text];
+        memset(reason, '<', sizeof reason - 1);
+        reason[sizeof reason - 1] = '\0';
+        view.reason = view.state >= HOLD_WITHDRAWN ? reason : "";
+        for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
+            html = text_over(buffer, sizeof buffer);
+            TEXTS[i](&html, &hold);
+            assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
+        }
+    }
+    people_free(people);
+}
+
 static void every_message_is_within_the_limits(void **state)
 {
     (void)state;
@@ -346,13 +389,13 @@ static void every_message_is_within_the_limits(void **state)
         texts_waiting_file(&html, &view, target.host);
         assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         start(NULL);
-        texts_connected(&html, &view);
+        texts_connected(&html, &view, "");
         assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         start(NULL);
         texts_reconnecting(&html, &view);
         assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         start(NULL);
-        texts_ended(&html, &view, worst);
+        texts_ended(&html, &view, worst, "");
         assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         struct parked_view parked = longest_client();
         const struct parked_view *clients[TEXTS_CLIENTS_MAX] = {&parked, &parked, &parked, &parked};
@@ -502,17 +545,24 @@ static void numbers_that_say_nothing_are_left_out(void **state)
     (void)state;
     struct target target;
     struct session_view view = short_view(KIND_SSH, &target);
-    texts_connected(&html, &view);
+    texts_connected(&html, &view, "");
     assert_string_equal(buffer,
                         "🟢 <b>SSH to HOME-PC</b>\nConnected from <code>203.0.113.7</code>");
     start(NULL);
     view.seconds_connected = 61;
     view.bytes_to_client = 1500000;
     view.bytes_to_target = 7;
-    texts_connected(&html, &view);
+    texts_connected(&html, &view, "");
     assert_string_equal(buffer,
                         "🟢 <b>SSH to HOME-PC</b>\nConnected from <code>203.0.113.7</code> "
                         "for 1 min 1 s\n1.5 MB received, 7 B sent");
+    start(NULL);
+    view.time_left_s = 43138;
+    texts_connected(&html, &view, "<b>.example");
+    assert_string_equal(buffer,
+                        "🟢 <b>SSH to HOME-PC</b>\nConnected from <code>203.0.113.7</code> "
+                        "(<code>&lt;b&gt;.example</code>) for 1 min 1 s\n"
+                        "1.5 MB received, 7 B sent\nTime left: 11 h 59 min");
 }
 
 static void an_end_is_a_sentence(void **state)
@@ -521,20 +571,20 @@ static void an_end_is_a_sentence(void **state)
     struct target target;
     struct session_view view = short_view(KIND_SSH, &target);
     view.end = SESSION_END_NOBODY;
-    texts_ended(&html, &view, "nobody connected within 2 min");
+    texts_ended(&html, &view, "nobody connected within 2 min", "");
     assert_string_equal(buffer,
                         "⚪ <b>SSH to HOME-PC</b> has ended\nNobody connected within 2 min.");
     start(NULL);
     view.end = SESSION_END_REFUSED;
-    texts_ended(&html, &view, "refused: is it on?");
+    texts_ended(&html, &view, "refused: is it on?", "");
     assert_string_equal(buffer, "🔴 <b>SSH to HOME-PC</b> could not be opened\nRefused: is it on?");
     start(NULL);
     view.end = SESSION_END_GATEWAY;
-    texts_ended(&html, &view, "gateway lan went offline or did not answer");
+    texts_ended(&html, &view, "gateway lan went offline or did not answer", "");
     assert_non_null(strstr(buffer, "</b> could not be opened\n"));
     start(NULL);
     view.was_ready = true; /* then it had been opened */
-    texts_ended(&html, &view, "gateway lan went offline or did not answer");
+    texts_ended(&html, &view, "gateway lan went offline or did not answer", "");
     assert_string_equal(buffer, "⚪ <b>SSH to HOME-PC</b> has ended\n"
                                 "Gateway lan went offline or did not answer.");
 }
@@ -567,6 +617,7 @@ int main(void)
         TEST(usage_mentions_gateways_if_there_are_several),
         TEST(strangers_are_counted),
         TEST(words_of_others_are_no_links),
+        TEST(requests_on_hold_are_within_the_limits),
         TEST(every_message_is_within_the_limits),
         TEST(plain_texts_are_sound),
         TEST(help_names_every_command_that_opens_something),

@@ -63,6 +63,21 @@ static unsigned count(const char *text, const char *what)
     return found;
 }
 
+/* "{gateway}" and the like, in any order. */
+static void what_a_clause_stands_for_stays(void **state)
+{
+    static const char *const FACTS[] = {"{why}",     "{by}",   "{gateway}",
+                                        "{timeout}", "{idle}", "{time}"};
+    struct phrase phrase;
+    (void)state;
+    for (unsigned i = 0; language_row(LANGUAGE_GERMAN, i, &phrase); i++) {
+        assert_int_equal(count(phrase.english, "{"), count(phrase.other, "{"));
+        for (unsigned fact = 0; fact < sizeof FACTS / sizeof *FACTS; fact++) {
+            assert_int_equal(count(phrase.english, FACTS[fact]), count(phrase.other, FACTS[fact]));
+        }
+    }
+}
+
 /* What is opened is closed, and lines, blanks and marks at both ends stay. */
 static void each_phrase_has_the_form_of_its_english(void **state)
 {
@@ -151,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_phrase_takes_what_its_english_takes),
         cmocka_unit_test(each_phrase_has_the_form_of_its_english),
+        cmocka_unit_test(what_a_clause_stands_for_stays),
         cmocka_unit_test(no_phrase_is_there_twice),
         cmocka_unit_test(a_code_is_one_of_ours_or_english),
         cmocka_unit_test(what_nobody_has_translated_is_english),

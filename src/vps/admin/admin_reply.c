@@ -173,6 +173,19 @@ json_t *reply_opened(const struct session *session)
     return reply;
 }
 
+json_t *reply_became(const struct session *session)
+{
+    struct session_view view;
+    char reason[512];
+    struct text text = text_over(reason, sizeof reason);
+    session_view(session, &view);
+    if (view.state != SESSION_ENDED) {
+        return reply_opened(session);
+    }
+    session_end_text(session, &text);
+    return reply_error("not_opened", reason);
+}
+
 json_t *reply_reloaded(const struct changes *changes)
 {
     char sentence[900];

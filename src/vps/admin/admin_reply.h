@@ -23,6 +23,8 @@ json_t *reply_lock(const struct sessions *sessions);
 json_t *reply_session(const struct session *session);
 /* What its user gets, by its kind: the line to paste, or the file and its name. */
 json_t *reply_opened(const struct session *session);
+/* The same, if it is open; or that it is not, and why. */
+json_t *reply_became(const struct session *session);
 /* What has changed, each by itself and all in a sentence. */
 json_t *reply_reloaded(const struct changes *changes);
 json_t *reply_known(const struct known *known);

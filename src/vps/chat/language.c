@@ -1,5 +1,6 @@
 #include "vps/chat/language.h"
 
+#include <inttypes.h>
 #include <stddef.h>
 #include <string.h>
 #include <strings.h>
