@@ -1,6 +1,7 @@
 #include "ctl/audit.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "ctl/ask.h"
@@ -65,6 +66,13 @@ static json_t *question_of(const struct invocation *invocation, json_t **ret_fai
 
 /* ---- pages ------------------------------------------------------------------ */
 
+struct printing {
+    const char *socket_path;
+    const struct record_format *format;
+    json_t *request;
+    int fd; /* of the connection; -1: not yet */
+};
+
 static void print_page(const struct record_format *format, const json_t *reply)
 {
     size_t index;
@@ -96,64 +104,89 @@ static json_int_t newest_of(const json_t *reply, json_int_t so_far)
     return so_far;
 }
 
-/* One page, and the request asks for the next one then. */
-static json_t *next_page(const char *socket_path, json_t *request,
-                         const struct record_format *format)
+/* fd: -1 until vps-agent was asked. */
+static json_t *ask_on(struct printing *printing)
 {
-    json_t *reply = ask_anyhow(socket_path, request);
+    struct why why;
+    json_t *reply = NULL;
+    int err;
+    if (printing->fd < 0) {
+        printing->fd = err = ask_send(printing->socket_path, printing->request, &why);
+        err = err < 0 ? err : ask_hear(printing->fd, &reply, &why);
+    } else {
+        err = ask_more(printing->fd, printing->request, &reply, &why);
+    }
+    return err < 0 ? ask_failure("unreachable", why.text) : reply;
+}
+
+/* One page, and the request asks for the next one then. */
+static json_t *next_page(struct printing *printing)
+{
+    json_t *request = printing->request, *reply = ask_on(printing);
     if (is_ok(reply)) {
-        print_page(format, reply);
+        print_page(printing->format, reply);
         json_object_set(request, "after_ms", json_object_get(reply, "after_ms"));
         json_object_set(request, "after_seq", json_object_get(reply, "after_seq"));
     }
     return reply;
 }
 
-static json_t *print_what_there_is(const char *socket_path, json_t *request,
-                                   const struct record_format *format, json_int_t *ret_newest)
+static json_t *print_what_there_is(struct printing *printing, json_int_t *ret_newest)
 {
     json_t *reply = NULL;
     do {
         json_decref(reply);
-        reply = next_page(socket_path, request, format);
+        reply = next_page(printing);
         *ret_newest = newest_of(reply, *ret_newest);
     } while (is_ok(reply) && json_is_true(json_object_get(reply, "more")) && !ferror(stdout));
     return reply;
 }
 
-static json_t *print_what_comes(const char *socket_path, json_t *request,
-                                const struct record_format *format)
+static json_t *print_what_comes(struct printing *printing)
 {
     json_t *reply = NULL;
     do {
         json_decref(reply);
-        reply = next_page(socket_path, request, format);
+        reply = next_page(printing);
     } while (is_ok(reply) && !ferror(stdout));
+    return reply;
+}
+
+static json_t *print_all(struct printing *printing, const struct invocation *invocation)
+{
+    bool follows = has(invocation, OPTION_FOLLOW);
+    json_int_t newest = 0;
+    json_t *reply = NULL;
+    if (!follows || invocation->since) {
+        reply = print_what_there_is(printing, &newest);
+        json_object_set_new(printing->request, "after_seq", json_integer(newest));
+    }
+    if (follows && (!reply || is_ok(reply))) {
+        json_decref(reply);
+        json_object_set_new(printing->request, "follow", json_true());
+        json_object_del(printing->request, "after_ms");
+        reply = print_what_comes(printing);
+    }
     return reply;
 }
 
 json_t *audit_print(const struct invocation *invocation, const char *socket_path)
 {
-    const struct record_format *format = format_of(invocation);
-    bool follows = has(invocation, OPTION_FOLLOW);
-    json_int_t newest = 0;
-    json_t *reply = NULL, *request = question_of(invocation, &reply);
-    if (!request) {
+    json_t *reply = NULL;
+    struct printing printing = {.socket_path = socket_path,
+                                .format = format_of(invocation),
+                                .request = question_of(invocation, &reply),
+                                .fd = -1};
+    if (!printing.request) {
         return reply;
     }
-    if (format->begin) {
-        format->begin(stdout);
+    if (printing.format->begin) {
+        printing.format->begin(stdout);
     }
-    if (!follows || invocation->since) {
-        reply = print_what_there_is(socket_path, request, format, &newest);
-        json_object_set_new(request, "after_seq", json_integer(newest));
+    reply = print_all(&printing, invocation);
+    json_decref(printing.request);
+    if (printing.fd >= 0) {
+        close(printing.fd);
     }
-    if (follows && (!reply || is_ok(reply))) {
-        json_decref(reply);
-        json_object_set_new(request, "follow", json_true());
-        json_object_del(request, "after_ms");
-        reply = print_what_comes(socket_path, request, format);
-    }
-    json_decref(request);
     return reply;
 }
