@@ -352,6 +352,20 @@ def test_everybody_is_spoken_to_in_their_language(world, target):
     assert answer(world, "/close", BOB).text == "You have no open session."
 
 
+def test_why_it_did_not_open_is_said_in_german(world, target):
+    world.api.languages = {BOB: "de"}
+    answer(world, "/help", ALICE)       # a bot may only write to whom it has heard
+    assert answer(world, "/ssh a b", BOB).says("Ein Rechner auf einmal, ohne Leerzeichen und Optionen: ")
+    assert answer(world, "/ssh nowhere/nas", BOB).text == "Kein Gateway namens nowhere ist da, nur lan."
+    refused = answer(world, "/rdp 127.0.0.1:9", BOB)
+    becomes(world, refused, "🔴 RDP zu 127.0.0.1:9 ließ sich nicht öffnen\nAbgelehnt: 127.0.0.1 ist da, aber auf Port 9 lauscht nichts; läuft dort Remote Desktop?")
+    world.pamctl("drain")
+    assert answer(world, "/ssh nas", BOB).text == "Der Server wird bald neu gestartet und öffnet keine neuen Sitzungen. Versuchen Sie es in ein paar Minuten noch einmal."
+    world.pamctl("panic")
+    assert answer(world, "/ssh nas", BOB).text.startswith("Der Server ist gesperrt, von alice, seit ")
+    world.pamctl("unlock")
+
+
 def test_the_menu_and_the_description_are_there_in_german():
     with World(gateways=()) as world:
         world.api.wait(lambda: len(world.api.descriptions_in) == 2, PATIENCE, "the descriptions")
