@@ -1,6 +1,7 @@
 #include "ctl/audit.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "ctl/ask.h"
@@ -64,22 +65,46 @@ json_t *audit_question(const struct invocation *invocation, json_t **ret_failure
 
 /* ---- pages ------------------------------------------------------------------ */
 
+/* One question, page after page over one connection. */
+struct reading {
+    const char *socket_path;
+    json_t *request;
+    int fd; /* -1: vps-agent was not asked yet */
+    audit_record_fn fn;
+    void *arg;
+};
+
 static bool is_ok(const json_t *reply)
 {
     return json_is_true(json_object_get(reply, "ok"));
 }
 
-json_t *audit_page(const char *socket_path, json_t *request, audit_record_fn fn, void *arg)
+static json_t *ask_on(struct reading *reading)
+{
+    struct why why;
+    json_t *reply = NULL;
+    int err;
+    if (reading->fd < 0) {
+        reading->fd = err = ask_send(reading->socket_path, reading->request, &why);
+        err = err < 0 ? err : ask_hear(reading->fd, &reply, &why);
+    } else {
+        err = ask_more(reading->fd, reading->request, &reply, &why);
+    }
+    return err < 0 ? ask_failure("unreachable", why.text) : reply;
+}
+
+/* One page, and the request asks for the next one then. */
+static json_t *read_page(struct reading *reading)
 {
     size_t index;
-    json_t *sent, *reply = ask_anyhow(socket_path, request);
+    json_t *sent, *request = reading->request, *reply = ask_on(reading);
     if (!is_ok(reply)) {
         return reply;
     }
     json_array_foreach(json_object_get(reply, "records"), index, sent)
     {
         json_t *record = record_flatten(sent);
-        fn(arg, record);
+        reading->fn(reading->arg, record);
         json_decref(record);
     }
     json_object_set(request, "after_ms", json_object_get(reply, "after_ms"));
@@ -87,13 +112,22 @@ json_t *audit_page(const char *socket_path, json_t *request, audit_record_fn fn,
     return reply;
 }
 
+static void end_reading(struct reading *reading)
+{
+    if (reading->fd >= 0) {
+        close(reading->fd);
+    }
+}
+
 json_t *audit_pages(const char *socket_path, json_t *request, audit_record_fn fn, void *arg)
 {
+    struct reading reading = {socket_path, request, -1, fn, arg};
     json_t *reply = NULL;
     do {
         json_decref(reply);
-        reply = audit_page(socket_path, request, fn, arg);
+        reply = read_page(&reading);
     } while (is_ok(reply) && json_is_true(json_object_get(reply, "more")) && !ferror(stdout));
+    end_reading(&reading);
     return reply;
 }
 
@@ -114,12 +148,14 @@ static void print(void *arg, const json_t *record)
 
 static json_t *print_what_comes(const char *socket_path, json_t *request, struct printer *printer)
 {
+    struct reading reading = {socket_path, request, -1, print, printer};
     json_t *reply = NULL;
     do {
         json_decref(reply);
-        reply = audit_page(socket_path, request, print, printer);
+        reply = read_page(&reading);
         fflush(stdout);
     } while (is_ok(reply) && !ferror(stdout));
+    end_reading(&reading);
     return reply;
 }
 

@@ -5,17 +5,15 @@
 #include "ctl/invocation.h"
 
 /*
- * The question that the options ask, by who, where and when, for audit_page(). A new reference;
+ * The question that the options ask, by who, where and when, for audit_pages(). A new reference;
  * NULL with a failure (ask.h) in *ret_failure if they make no sense.
  */
 json_t *audit_question(const struct invocation *invocation, json_t **ret_failure);
 /*
- * Asks for a page, calls fn with each of its records, which are flat ones (record.h), and has the
- * request ask for the next page then. Returns the answer, a new reference.
+ * Reads page after page over one connection, and calls fn with each record, which is a flat one
+ * (record.h). Returns the last answer, a new reference.
  */
 typedef void (*audit_record_fn)(void *arg, const json_t *record);
-json_t *audit_page(const char *socket_path, json_t *request, audit_record_fn fn, void *arg);
-/* Page after page, until there are no more. Returns the last answer. */
 json_t *audit_pages(const char *socket_path, json_t *request, audit_record_fn fn, void *arg);
 
 /*

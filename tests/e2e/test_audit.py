@@ -555,7 +555,10 @@ def test_kill_9_at_any_point_loses_nothing_that_was_acted_on(target):
             over.set()
             for worker in workers:
                 worker.join()
+            world.gateway.kill()    # it would wait ever longer before it tries again
             world.vps.start()
+            world.ready([])
+            world.gateway.start()
             world.ready(timeout=30)
         found = rows(world)
         assert is_chained(found) and verify(world)[0] == "whole"
