@@ -40,11 +40,12 @@ struct lines_client {
     struct watch *watch;
     struct timer *idle; /* runs unless an answer is owed */
     uint64_t idle_since_ms;
-    bool owed;    /* its line was not answered yet */
-    bool leaving; /* goes when all is sent */
-    bool gone;    /* off the list and without a socket */
-    bool busy;    /* on the stack: see leave() */
-    char *out;    /* what is unsent, or NULL */
+    uint64_t idle_ms; /* that it may be silent; 0: as all are */
+    bool owed;        /* its line was not answered yet */
+    bool leaving;     /* goes when all is sent */
+    bool gone;        /* off the list and without a socket */
+    bool busy;        /* on the stack: see leave() */
+    char *out;        /* what is unsent, or NULL */
     size_t out_len, sent;
     size_t have;
     char in[LINES_LEN_MAX];
@@ -120,7 +121,8 @@ static void on_idle(void *arg)
 static void wait_for(struct lines_client *client, int events)
 {
     /* Sending counts too: whoever does not read its answer is as silent as one who does not ask. */
-    uint64_t idle_ms = client->lines->rules.idle_ms;
+    uint64_t all_ms = client->lines->rules.idle_ms, idle_ms = client->idle_ms;
+    idle_ms = idle_ms ? idle_ms : all_ms;
     client->idle_since_ms = clock_ms();
     timer_set(client->idle, idle_ms ? idle_ms : LINES_IDLE_MS);
     watch_set(client->watch, events);
@@ -183,6 +185,11 @@ void lines_hang_up(struct lines_client *client)
     if (!client->out) {
         drop(client);
     }
+}
+
+void lines_bear_with(struct lines_client *client, uint64_t idle_ms)
+{
+    client->idle_ms = idle_ms;
 }
 
 uid_t lines_uid(const struct lines_client *client)

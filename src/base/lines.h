@@ -60,6 +60,8 @@ void lines_free(struct lines *lines);
 uid_t lines_uid(const struct lines_client *client);
 /* Sends a line and a newline. The copy that may be held until it is sent is wiped afterwards. */
 void lines_say(struct lines_client *client, const char *line);
+/* From the next answer on it may be silent for so long: a person has to type something. */
+void lines_bear_with(struct lines_client *client, uint64_t idle_ms);
 /* Instead of an answer to its line: the next one is waited for. */
 void lines_read_on(struct lines_client *client);
 /* Hangs up as soon as what was said to it has been sent. */

@@ -104,16 +104,27 @@ int ask_send(const char *socket_path, const json_t *request, struct why *why)
     return fd;
 }
 
-int ask_receive(int fd, json_t **ret_reply, struct why *why)
+int ask_hear(int fd, json_t **ret_reply, struct why *why)
 {
     /* The agent answers with one line and keeps the connection open. */
     json_t *reply = json_loadfd(fd, JSON_DISABLE_EOF_CHECK, NULL);
-    close(fd);
     if (!reply) {
         return hung_up(why);
     }
     *ret_reply = reply;
     return 0;
+}
+
+int ask_more(int fd, const json_t *request, json_t **ret_reply, struct why *why)
+{
+    return send_line(fd, request) < 0 ? hung_up(why) : ask_hear(fd, ret_reply, why);
+}
+
+int ask_receive(int fd, json_t **ret_reply, struct why *why)
+{
+    int err = ask_hear(fd, ret_reply, why);
+    close(fd);
+    return err;
 }
 
 int ask(const char *socket_path, const json_t *request, json_t **ret_reply, struct why *why)
@@ -131,7 +142,7 @@ json_t *ask_anyhow(const char *socket_path, const json_t *request)
 {
     struct why why;
     /* So that callers, --json above all, have one form of answer to deal with. */
-    json_t *reply;
+    json_t *reply = NULL;
     return ask(socket_path, request, &reply, &why) < 0 ? ask_failure("unreachable", why.text)
                                                        : reply;
 }

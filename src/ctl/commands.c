@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "ctl/show.h"
 #include "ctl/show_applicants.h"
+#include "ctl/show_approvals.h"
 #include "ctl/show_gateways.h"
 #include "ctl/show_totp.h"
 #include "ctl/show_users.h"
@@ -30,7 +31,7 @@
     }
 
 /* Of a command that opens a session, by what that gives its user. */
-enum { OPTIONS_OF_line = 0, OPTIONS_OF_file = OPTION_OUT | OPTION_FORCE };
+enum { OPTIONS_OF_line = OPTION_WHY, OPTIONS_OF_file = OPTION_OUT | OPTION_FORCE | OPTION_WHY };
 
 /* clang-format off */
 static const struct command COMMANDS[] = {
@@ -48,6 +49,10 @@ static const struct command COMMANDS[] = {
      {ID, {"ADDRESS[#NUMBER]", "address", ARGUMENT_WAITING, false}}, 0, show_decided},
     {"block", "send that address away, for as long as the session lasts",
      {ID, {"ADDRESS", "address", ARGUMENT_WAITING, false}}, 0, show_decided},
+    {"approvals", "the sessions that wait until others approve them", {{0}}, 0, show_approvals},
+    {"approve", "agree to a session that somebody asks for",
+     {{"ID", "request", ARGUMENT_REQUEST, false}}, 0, show_approved},
+    {"deny", "say no to it", {{"ID", "request", ARGUMENT_REQUEST, false}}, 0, show_denied},
     {"known", "the addresses that are let in without asking", {{0}}, 0, show_known},
     {"forget", "ask again about clients from there",
      {{"ADDRESS", "address", ARGUMENT_KNOWN, false}}, 0, show_forgotten},
@@ -84,6 +89,11 @@ static const struct command COMMANDS[] = {
     {"audit", "what happened: who was where, when, and how it ended", {{0}},
      OPTION_USER | OPTION_TARGET | OPTION_GATEWAY | OPTION_SINCE | OPTION_UNTIL | OPTION_FOLLOW |
      OPTION_CSV | OPTION_CEF, show_nothing},
+    {"audit verify", "whether the audit is as it was written, up to what was noted elsewhere",
+     {{"SEQ", "seq", ARGUMENT_NAME, true}, {"HASH", "hash", ARGUMENT_NAME, true}}, 0,
+     show_verdict},
+    {"backup", "copy the state file: the audit, keys, known addresses",
+     {{"FILE", "file", ARGUMENT_NAME, false}}, OPTION_FORCE, show_backup},
     {"panic", "end every session, and open none until unlock, also after a restart", {{0}}, 0,
      show_locked},
     {"unlock", "open sessions again after panic", {{0}}, 0, show_locked},
@@ -94,7 +104,8 @@ static const struct command COMMANDS[] = {
 
 static const struct command_option OPTIONS[] = {
     {"--out", NULL, "FILE", "where to write the .rdp file; - is standard output", OPTION_OUT},
-    {"--force", NULL, NULL, "replace the .rdp file if there is one of that name", OPTION_FORCE},
+    {"--force", NULL, NULL, "replace the file if there is one of that name", OPTION_FORCE},
+    {"--why", NULL, "TEXT", "what it is for, for those who have to approve it", OPTION_WHY},
     {"--wait", NULL, NULL, "return when no session is left", OPTION_WAIT},
     {"--timeout", NULL, "SECONDS", "stop waiting then, list what is left, and exit with 1",
      OPTION_TIMEOUT},

@@ -29,6 +29,7 @@ enum option_bit {
     OPTION_FOLLOW = 32768,
     OPTION_CSV = 65536,
     OPTION_CEF = 131072,
+    OPTION_WHY = 262144,
 };
 
 /* These go with each command, and without one. */
@@ -38,6 +39,7 @@ enum { OPTIONS_COMMON = OPTION_JSON | OPTION_SOCKET | OPTION_HELP | OPTION_VERSI
 enum argument_kind {
     ARGUMENT_TARGET,
     ARGUMENT_ID,
+    ARGUMENT_REQUEST, /* that waits for others */
     ARGUMENT_WAITING,
     ARGUMENT_KNOWN,
     ARGUMENT_GATEWAY, /* one whose key was added here */

@@ -189,6 +189,14 @@ static void offer_gateway(const struct completion *completion, const json_t *gat
     }
 }
 
+static void offer_request(const struct completion *completion, const json_t *request)
+{
+    char help[320];
+    snprintf(help, sizeof help, "%s %s for %s", text_of(request, "kind"), text_of(request, "said"),
+             text_of(request, "name"));
+    completion_offer(completion, text_of(request, "id"), help);
+}
+
 static void offer_of_agent(const struct completion *completion, const struct line *line,
                            enum argument_kind kind)
 {
@@ -197,22 +205,28 @@ static void offer_of_agent(const struct completion *completion, const struct lin
     size_t index;
     json_t *entry;
     /* What is asked, and where in the answer the list is. */
-    const char *asked = kind == ARGUMENT_KNOWN     ? "known"
-                        : kind == ARGUMENT_GATEWAY ? "gateway list"
-                        : kind == ARGUMENT_USER    ? "user list"
-                                                   : "sessions";
-    const char *list = kind == ARGUMENT_GATEWAY ? "gateways"
-                       : kind == ARGUMENT_USER  ? "users"
-                                                : asked;
+    static const struct {
+        const char *asked, *list;
+    } LISTS[] = {
+        [ARGUMENT_ID] = {"sessions", "sessions"},
+        [ARGUMENT_WAITING] = {"sessions", "sessions"},
+        [ARGUMENT_KNOWN] = {"known", "known"},
+        [ARGUMENT_GATEWAY] = {"gateway list", "gateways"},
+        [ARGUMENT_USER] = {"user list", "users"},
+        [ARGUMENT_PERSON] = {"totp list", "people"},
+        [ARGUMENT_REQUEST] = {"approvals", "approvals"},
+    };
     ask_path(line->socket_path, path, sizeof path);
-    json_t *request = json_pack("{s:s}", "command", asked);
+    json_t *request = json_pack("{s:s}", "command", LISTS[kind].asked);
     json_t *reply = ask_anyhow(path, request);
-    json_array_foreach(json_object_get(reply, list), index, entry)
+    json_array_foreach(json_object_get(reply, LISTS[kind].list), index, entry)
     {
         if (kind == ARGUMENT_ID) {
             offer_id(completion, entry);
         } else if (kind == ARGUMENT_KNOWN) {
             completion_offer(completion, text_of(entry, "address"), text_of(entry, "owner"));
+        } else if (kind == ARGUMENT_REQUEST) {
+            offer_request(completion, entry);
         } else if (kind == ARGUMENT_PERSON) {
             bool enrolled = json_is_true(json_object_get(entry, "enrolled"));
             completion_offer(completion, text_of(entry, "person"),

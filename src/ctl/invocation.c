@@ -125,6 +125,8 @@ static const char **place_of(enum option_bit bit, struct invocation *invocation)
         return &invocation->since;
     case OPTION_UNTIL:
         return &invocation->until;
+    case OPTION_WHY:
+        return &invocation->why;
     default:
         return &invocation->socket_path;
     }

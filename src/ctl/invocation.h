@@ -17,6 +17,7 @@ struct invocation {
     const char *out;
     const char *socket_path;
     const char *user, *target, *gateway, *since, *until;
+    const char *why;
     int timeout_s;   /* with OPTION_TIMEOUT */
     int64_t valid_s; /* with OPTION_VALID */
 };

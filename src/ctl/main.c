@@ -7,6 +7,7 @@
  *     save        the .rdp file                  drain       waiting for the last session
  *     enrol       a second factor                qr          QR codes
  *     help        --help                         complete    for shells
+ *     backup      a copy of the state file
  *     audit       its records, page by page      record      each of them, in its formats
  */
 #include <stdbool.h>
@@ -15,8 +16,10 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "ctl/approval.h"
 #include "ctl/ask.h"
 #include "ctl/audit.h"
+#include "ctl/backup.h"
 #include "ctl/complete.h"
 #include "ctl/drain.h"
 #include "ctl/enrol.h"
@@ -25,6 +28,7 @@
 #include "ctl/save.h"
 #include "ctl/show.h"
 #include "ctl/show_totp.h"
+#include "shared/kind.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -63,6 +67,10 @@ static json_t *make_request(const struct invocation *invocation)
     }
     if (request && (invocation->options & OPTION_OFF)) {
         json_object_set_new(request, "off", json_true());
+    }
+    if (request && (invocation->options & OPTION_WHY)) {
+        json_t *why = json_string(invocation->why);
+        json_object_set_new(request, "why", why ? why : json_string("?"));
     }
     if (request && (invocation->options & OPTION_VALID)) {
         json_object_set_new(request, "valid", json_integer(invocation->valid_s));
@@ -125,7 +133,7 @@ static json_t *open_with_file(const struct run *run, json_t *request)
         return take_file(run, look); /* refused; or opened, by an older vps-agent */
     }
     json_t *reply = save_check(&as, &why) < 0 ? ask_failure("not_written", why.text)
-                                              : take_file(run, ask_anyhow(run->path, request));
+                                              : take_file(run, approval_ask(run->path, request));
     json_decref(look);
     return reply;
 }
@@ -187,6 +195,10 @@ static int status_of(const struct run *run, const json_t *reply)
         /* What was typed can never be right, and only vps-agent knows in how far. */
         return error && strcmp(error, "invalid") == 0 ? EXIT_USAGE : EXIT_FAILURE;
     }
+    const char *verdict = text_of(reply, "verdict");
+    if (verdict && strcmp(verdict, "whole") != 0) {
+        return EXIT_FAILURE;
+    }
     bool called_off = has(run, OPTION_WAIT) && !json_is_true(json_object_get(reply, "draining"));
     return called_off ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -204,9 +216,11 @@ static int run_command(const struct invocation *invocation)
                     : strcmp(name, "totp") == 0
                         ? enrol(run.path, request,
                                 has(&run, OPTION_JSON) ? print_json : show_totp_secret)
-                    : strcmp(name, "drain") == 0 ? drain(&run, request)
-                    : strcmp(name, "audit") == 0 ? audit_print(invocation, run.path)
-                                                 : ask_anyhow(run.path, request);
+                    : strcmp(name, "drain") == 0  ? drain(&run, request)
+                    : strcmp(name, "audit") == 0  ? audit_print(invocation, run.path)
+                    : strcmp(name, "backup") == 0 ? backup(invocation, run.path)
+                    : kind_find(name)             ? approval_ask(run.path, request)
+                                                  : ask_anyhow(run.path, request);
     int status = status_of(&run, reply);
     show_reply(&run, reply);
     json_decref(request);

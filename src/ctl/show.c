@@ -94,6 +94,20 @@ static void show_away(const json_t *away)
     }
 }
 
+/* Nothing of an older vps-agent. */
+static void show_audit(const json_t *audit)
+{
+    const char *trouble = json_string_value(json_object_get(audit, "trouble"));
+    if (trouble) {
+        printf("audit:     cannot be written: %s%s\n", trouble,
+               json_is_true(json_object_get(audit, "refuses"))
+                   ? "; no new sessions are opened until it can"
+                   : "; sessions are opened all the same (AUDIT_FULL)");
+    } else if (text_of(audit, "head")[0] == '#') {
+        printf("audit:     %s\n", text_of(audit, "head"));
+    }
+}
+
 void show_status(const json_t *reply)
 {
     char buffer[64];
@@ -107,6 +121,7 @@ void show_status(const json_t *reply)
            json_is_true(json_object_get(reply, "draining"))
                ? ", and no new ones are opened (pamctl drain --off ends that)"
                : "");
+    show_audit(json_object_get(reply, "audit"));
     if (json_is_object(json_object_get(reply, "locked"))) {
         show_lock(json_object_get(reply, "locked"));
     }

@@ -19,6 +19,8 @@ void show_forgotten(const json_t *reply);
 void show_reloaded(const json_t *reply);
 /* How many sessions are left, and whether a restart is safe. */
 void show_drain(const json_t *reply);
+void show_verdict(const json_t *reply);
+void show_backup(const json_t *reply);
 /* It was printed already. */
 void show_nothing(const json_t *reply);
 void show_locked(const json_t *reply);

@@ -39,7 +39,9 @@ static void add_presence(struct text *text, const json_t *gateway)
     } else if (strcmp(state, "away") == 0) {
         text_add(text, "away for ");
         text_add_seconds(text, (uint64_t)number_of(gateway, "seconds"));
-        text_add(text, address[0] ? " (was at %s)" : "", address);
+        if (address[0]) {
+            text_add(text, " (was at %s)", address);
+        }
     } else if (is(gateway, "idle")) {
         text_add(text, "not used: the key in TUNNEL_KEY is");
     } else if (!text_of(gateway, "name")[0]) {

@@ -21,7 +21,6 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "base/crypto.h"
 #include "base/journal.h"
 #include "base/notify.h"
 #include "base/signals.h"
@@ -77,33 +76,6 @@ static void record(struct agent *agent, enum audit_event what, const char *text,
 {
     const struct audit_entry entry = {.what = what, .text = text, .why = why};
     audit_record(agent->audit, &entry, NULL, NULL);
-}
-
-/* Which policy is in force, by the hash of its file. */
-static void record_policy(struct agent *agent)
-{
-    const struct policy *policy = agent->settings->policy_file.policy;
-    uint8_t hash[CRYPTO_HASH_SIZE];
-    char hex[2 * CRYPTO_HASH_SIZE + 1];
-    size_t len;
-    if (policy) {
-        const char *source = document_source(policy->document, &len);
-        crypto_hash(&(struct crypto_piece){source, len}, 1, hash);
-        crypto_hex(hash, sizeof hash, hex);
-        record(agent, AUDIT_POLICY_LOADED, hex, NULL);
-    }
-}
-
-static void record_changes(struct agent *agent, const struct changes *changes)
-{
-    static const char *const POLICY[] = {"POLICY_FILE", NULL};
-    char sentence[512];
-    struct text text = text_over(sentence, sizeof sentence);
-    changes_say(changes, &text);
-    record(agent, AUDIT_SETTINGS_RELOADED, sentence, NULL);
-    if (changes_have(changes, POLICY)) {
-        record_policy(agent);
-    }
 }
 
 /* ---- stopping ------------------------------------------------------------- */
@@ -223,7 +195,7 @@ static int renew(void *arg, struct changes *ret_changes, struct why *why)
     if (err < 0) {
         record(agent, AUDIT_SETTINGS_RELOADED, NULL, why->text);
     } else {
-        record_changes(agent, ret_changes);
+        reload_record(agent->audit, agent->settings, ret_changes);
         say_what_it_does(agent, status, sizeof status);
         say_doubts(agent);
         say_keys(agent);
@@ -368,6 +340,7 @@ static int start_admin(struct agent *agent, struct why *why)
         .settings = agent->settings,
         .people = agent->people,
         .sessions = agent->sessions,
+        .holds = agent->holds,
         .audit = agent->audit,
         .factors = agent->factors,
         .gateways = agent->gateways,
@@ -397,10 +370,24 @@ static int start_monitor(struct agent *agent, struct why *why)
     return err < 0 ? why_set(why, err, "cannot serve METRICS_LISTEN: %s", strerror(-err)) : 0;
 }
 
+/* The log has it from the store. */
+static void on_audit_changed(void *arg, int err)
+{
+    struct agent *agent = arg;
+    if (agent->bot && !agent->stopping) {
+        bot_audit_changed(agent->bot, err);
+    }
+}
+
 static int start_audit(struct agent *agent, struct why *why)
 {
-    const struct audit_options options = {
-        .loop = &agent->loop, .store = agent->store, .journal = agent->journal, .log = agent->log};
+    const struct audit_options options = {.loop = &agent->loop,
+                                          .store = agent->store,
+                                          .journal = agent->journal,
+                                          .log = agent->log,
+                                          .days = &agent->settings->audit_days,
+                                          .changed = on_audit_changed,
+                                          .arg = agent};
     agent->audit = audit_new(&options);
     return agent->audit ? 0 : why_set(why, -ENOMEM, "out of memory");
 }
@@ -480,7 +467,7 @@ static void say_ready(struct agent *agent)
     say_what_it_does(agent, status, sizeof status);
     say_doubts(agent);
     record(agent, AUDIT_AGENT_STARTED, PAMTUNNEL_VERSION, NULL);
-    record_policy(agent);
+    reload_record_policy(agent->audit, agent->settings);
     log_info(agent->log, "vps-agent " PAMTUNNEL_VERSION ": %s", status);
     say_keys(agent);
     notify_ready(agent->notify);

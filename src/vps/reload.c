@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/crypto.h"
+
 /* The ports are first, since they take memory: after that nothing fails. */
 static int apply(const struct reload *reload, struct vps_settings *after, struct why *why)
 {
@@ -40,4 +42,33 @@ int reload_run(const struct reload *reload, struct changes *ret_changes, struct 
     }
     vps_settings_wipe(&after);
     return err;
+}
+
+void reload_record_policy(struct audit *audit, const struct vps_settings *settings)
+{
+    const struct policy *policy = settings->policy_file.policy;
+    uint8_t hash[CRYPTO_HASH_SIZE];
+    char hex[2 * CRYPTO_HASH_SIZE + 1];
+    size_t len;
+    if (policy) {
+        const char *source = document_source(policy->document, &len);
+        crypto_hash(&(struct crypto_piece){source, len}, 1, hash);
+        crypto_hex(hash, sizeof hash, hex);
+        const struct audit_entry entry = {.what = AUDIT_POLICY_LOADED, .text = hex};
+        audit_record(audit, &entry, NULL, NULL);
+    }
+}
+
+void reload_record(struct audit *audit, const struct vps_settings *settings,
+                   const struct changes *changes)
+{
+    static const char *const POLICY[] = {"POLICY_FILE", NULL};
+    char sentence[512];
+    struct text text = text_over(sentence, sizeof sentence);
+    changes_say(changes, &text);
+    const struct audit_entry entry = {.what = AUDIT_SETTINGS_RELOADED, .text = sentence};
+    audit_record(audit, &entry, NULL, NULL);
+    if (changes_have(changes, POLICY)) {
+        reload_record_policy(audit, settings);
+    }
 }

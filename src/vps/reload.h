@@ -12,6 +12,7 @@
 
 #include "base/changes.h"
 #include "base/log.h"
+#include "vps/audit/audit.h"
 #include "vps/consent/holds.h"
 #include "vps/gateways/gateways.h"
 #include "vps/session/sessions_run.h"
@@ -31,5 +32,11 @@ struct reload {
  * -errno with why.
  */
 int reload_run(const struct reload *reload, struct changes *ret_changes, struct why *why);
+
+/* The audit says what has changed, and which policy is in force, by the hash of its file. */
+void reload_record(struct audit *audit, const struct vps_settings *settings,
+                   const struct changes *changes);
+/* Of the policy alone, as it is at the start. */
+void reload_record_policy(struct audit *audit, const struct vps_settings *settings);
 
 #endif

@@ -4,11 +4,14 @@ import contextlib
 import json
 import os
 import re
+import signal
+import socket
 import sqlite3
+import subprocess
 
 import peers
 import pytest
-from agents import World
+from agents import World, environment, program
 from util import TIME_SCALE, eventually
 
 ASKER, ANNA, BERT, BERT_AT_WORK, ADMIN, PLAIN, STRANGER = 42, 50, 51, 52, 53, 54, 666
@@ -24,10 +27,12 @@ users:
 targets:
   office-pc: {{gateway: lan, address: 127.0.0.1, ports: {{ssh: {port}}}}}
   vault: {{gateway: lan, address: 127.0.0.2, ports: {{ssh: {port}}}}}
+  desk: {{gateway: lan, address: 127.0.0.4, ports: {{rdp: {port}}}}}
   fort: {{gateway: lan, address: 127.0.0.3, ports: {{ssh: {port}}}}}
 rules:
 - {{who: "*", targets: office-pc, kinds: ssh, longest: 90m, approvals: 1}}
 - {{who: "*", targets: vault, kinds: ssh, approvals: 2}}
+- {{who: "*", targets: desk, kinds: rdp, approvals: 1}}
 - {{who: "*", targets: fort, kinds: ssh, approvals: 9}}
 - {{who: "*", targets: 127.0.0.9, kinds: ssh}}
 """
@@ -132,7 +137,7 @@ def test_one_approval_opens_it_and_all_are_told(world, site):
     assert len(world.api.all_messages(PLAIN)) == 1 and not world.sessions()
     since = world.api.mark()
     assert asking.press(BERT, "Approve") == "You approved it."
-    world.api.wait_message(lambda m: m.text == "✅ bert approved SSH to office-pc. It is in the message above.", PATIENCE, since, ASKER)
+    world.api.wait_message(lambda m: m.text == "✅ SSH to office-pc was approved by bert. It is in the message above.", PATIENCE, since, ASKER)
     for card in asking.cards.values():
         until(world, card, f"✅ carl asked for SSH to office-pc\n127.0.0.1:{site.port} through gateway lan, for at most "
                            "1 h 30 min\nWhy: printer\nApproved by bert.")
@@ -147,9 +152,9 @@ def test_one_approval_opens_it_and_all_are_told(world, site):
 
 def test_two_are_two_people(world):
     asking = Asking(world, "vault", why="")
-    until(world, asking.card, "⏳ SSH to vault waits for approval: 0 of 2\nWhy: not said\nExpires in 10 min")
+    until(world, asking.card, "⏳ SSH to vault waits for approval: 0 of 2\nNo reason was given.\nExpires in 10 min")
     assert asking.press(BERT, "Approve") == "You approved it."
-    until(world, asking.card, "⏳ SSH to vault waits for approval: 1 of 2 (bert)\nWhy: not said\n…")
+    until(world, asking.card, "⏳ SSH to vault waits for approval: 1 of 2 (bert)\nNo reason was given.\n…")
     world.api.wait(lambda: not asking.cards[BERT_AT_WORK].buttons, PATIENCE, "bert's other account has no button")
     assert not asking.cards[BERT].buttons and asking.cards[ANNA].buttons
     assert asking.cards[ANNA].says("Approved: 1 of 2 (bert)")
@@ -255,13 +260,15 @@ def test_an_asker_who_lost_the_right_loses_the_request(world, site):
     asking = Asking(world)
     site.write(site.text.replace('"*", targets: office-pc', 'anna, targets: office-pc'))
     world.vps.reload()
-    until(world, asking.card, "⚪ SSH to office-pc is not asked for any more\nYou may not reach office-pc by SSH.")
-    until(world, asking.cards[ADMIN], "⚪ carl asked for SSH to office-pc\n…\nYou may not reach office-pc by SSH.")
+    until(world, asking.card, "🔴 SSH to office-pc cannot be opened any more\nYou may not reach office-pc by SSH.")
+    until(world, asking.cards[ADMIN], "🔴 carl asked for SSH to office-pc\n…\nIt cannot be opened any more.")
     asking = Asking(world, "vault")
     site.write(site.text.replace("  carl: {telegram: 42}\n", ""))
     world.vps.reload()
-    until(world, asking.cards[ADMIN], "⚪ telegram:42 asked for SSH to vault\n…")
+    until(world, asking.cards[ADMIN], "🔴 telegram:42 asked for SSH to vault\n…")
     assert not world.sessions()
+    found = records(world, ["session.asked", "session.refused", "session.asked", "session.refused"])
+    assert found[1]["session"] and found[1]["why"] == "You may not reach office-pc by SSH."
 
 
 def test_asking_again_replaces_the_request(world):
@@ -357,8 +364,8 @@ def test_after_a_stop_and_after_a_crash_no_card_lies(world):
     asking.press(ANNA, "Approve")
     until(world, asking.card, "…1 of 2 (anna)…")
     world.vps.stop()
-    until(world, asking.card, "⚪ SSH to vault is not asked for any more\nThe server is being stopped. Please ask again in a moment.")
-    until(world, asking.cards[BERT], "⚪ carl asked for SSH to vault\n…\nThe server is being stopped. Please ask again in a moment.")
+    until(world, asking.card, "⚪ SSH to vault is not asked for any more\nThe server is being stopped. It can be asked for again in a moment.")
+    until(world, asking.cards[BERT], "⚪ carl asked for SSH to vault\n…\nThe server is being stopped. It can be asked for again in a moment.")
     world.vps.start()
     world.ready(timeout=30)
     asking = Asking(world, "vault")
@@ -376,3 +383,125 @@ def test_after_a_stop_and_after_a_crash_no_card_lies(world):
         late = press(world, ANNA, asking.cards[ANNA], None, callback)
         assert late["text"] == "This request is over. Whoever still needs it has to ask again." and late["show_alert"]
     assert not world.sessions()
+
+
+# ---------------------------------------------------------------- pamctl: its user is bert, by the uid
+
+class Pamctl:
+    """One that waits."""
+
+    def __init__(self, world, *args, deciders=(ANNA, ADMIN)):
+        since = world.api.mark()
+        self.process = subprocess.Popen([program("pamctl"), *args], env=environment({"STATE_DIR": world.state_dir}), text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=world.folder)
+        self.first = self.process.stderr.readline()
+        assert self.first.startswith("Request "), self.first + self.process.stderr.read()
+        self.id = self.first.split()[1]
+        self.cards = {u: world.api.wait_message("asks for", PATIENCE, since, u) for u in deciders}
+
+    def end(self, signal=None):
+        if signal:
+            self.process.send_signal(signal)
+        out, err = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, out, err
+
+
+def test_pamctl_waits_until_others_agree(world, site):
+    pamctl = Pamctl(world, "ssh", "root@vault", "--why", "kernel  update")
+    assert pamctl.first == f"Request {pamctl.id} waits for approval: 0 of 2. It expires in 10 min; Ctrl-C withdraws it.\n"
+    until(world, pamctl.cards[ANNA], f"🔐 bert asks for SSH to vault\n127.0.0.2:{site.port} through gateway lan, for at most 12 h\n"
+                                     "Why: kernel  update\nApproved: 0 of 2\nExpires in 10 min")
+    refused = world.pamctl("approve", pamctl.id)
+    assert (refused.returncode, refused.stderr) == (1, "pamctl: This is your own request: somebody else has to approve it.\n")
+    assert world.pamctl.json("deny", pamctl.id, ok=False)["error"] == "own_request"
+    press(world, ANNA, pamctl.cards[ANNA], "Approve")
+    assert pamctl.process.stderr.readline().startswith(f"Request {pamctl.id} waits for approval: 1 of 2 (anna). It expires in ")
+    press(world, ADMIN, pamctl.cards[ADMIN], "Approve")
+    status, out, err = pamctl.end()
+    assert status == 0 and out.startswith("ssh -p ") and f"Session {pamctl.id} to " in out, (status, out, err)
+    assert err == f"Request {pamctl.id} is approved: 2 of 2 (anna, root).\n"
+    assert world.newest_session()["id"] == pamctl.id
+    world.close_all()
+
+
+def test_pamctl_writes_the_rdp_file_when_it_is_approved(world):
+    pamctl = Pamctl(world, "rdp", "desk", "--json")
+    press(world, ANNA, pamctl.cards[ANNA], "Approve")
+    status, out, err = pamctl.end()
+    assert status == 0 and err == f"Request {pamctl.id} is approved: 1 of 1 (anna).\n"
+    reply = json.loads(out)
+    assert reply["session"]["id"] == pamctl.id and (world.folder / reply["file"]).read_bytes().startswith(b"full address")
+    world.close_all()
+
+
+def test_who_leaves_withdraws(world):
+    pamctl = Pamctl(world, "ssh", "office-pc")
+    status, out, err = pamctl.end(signal.SIGINT)
+    assert status == -signal.SIGINT and not out and not err
+    until(world, pamctl.cards[ANNA], "⚪ bert asked for SSH to office-pc\n…\nbert withdrew it.")
+    assert world.pamctl("approvals").stdout == "Nothing waits for approval.\n"
+
+
+def test_pamctl_says_why_there_is_no_session(site):
+    with new_world(site, APPROVAL_TIMEOUT=3) as world:
+        assert world.pamctl.json("ssh", "fort", ok=False)["error"] == "no_consent"
+        pamctl = Pamctl(world, "ssh", "office-pc", "--json")
+        press(world, ANNA, pamctl.cards[ANNA], "Deny")
+        status, out, _ = pamctl.end()
+        reply = json.loads(out)
+        assert (status, reply["error"], reply["message"]) == (1, "denied", "It was not approved: anna said no.")
+        status, out, err = Pamctl(world, "ssh", "office-pc").end()
+        assert (status, out, err) == (1, "", "pamctl: It was not approved in time: 0 of 1.\n")
+        assert not world.sessions()
+
+
+def test_pamctl_lists_and_decides(world, site):
+    asking = Asking(world, "vault")
+    (request,) = world.pamctl.json("approvals")["approvals"]
+    assert {key: request[key] for key in ("state", "kind", "said", "target", "gateway", "owner", "name", "why", "needed", "approved_by",
+                                          "second_factor", "longest")} == {
+        "state": "asking_approval", "kind": "ssh", "said": "vault", "target": f"127.0.0.2:{site.port}", "gateway": "lan",
+        "owner": "telegram:42", "name": "carl", "why": "printer", "needed": 2, "approved_by": [], "second_factor": False,
+        "longest": None}
+    name = request["id"]
+    listed = world.pamctl("approvals").stdout
+    assert re.fullmatch(rf"{name}  ssh vault for carl \(127.0.0.2:{site.port} through lan\): approved by 0 of 2, expires in .*\n"
+                        rf"          why: printer\n          pamctl approve {name}, or pamctl deny {name}\n", listed), listed
+    assert world.pamctl("approve", name).stdout == "ssh vault for carl is approved by 1 of 2 (bert).\n"
+    assert world.pamctl.json("approve", name, ok=False)["error"] == "already"
+    asking.press(ANNA, "Approve")
+    use(world, asking.card)
+    world.close_all()
+    asking = Asking(world)
+    (request,) = world.pamctl.json("approvals")["approvals"]
+    assert world.pamctl("deny", request["id"]).stdout == "ssh office-pc for carl is not approved.\n"
+    until(world, asking.card, "⛔ SSH to office-pc was not approved\nbert said no.")
+    asking = Asking(world)
+    (request,) = world.pamctl.json("approvals")["approvals"]
+    assert world.pamctl("approve", request["id"]).stdout == "ssh office-pc for carl is approved, and is being opened.\n"
+    use(world, asking.card)
+    world.close_all()
+    assert world.pamctl.json("approve", "nosuchid", ok=False)["error"] == "no_such_request"
+
+
+def test_root_without_a_name_can_only_say_no(world, site):
+    site.write(site.text.replace(f" uid: {os.getuid()},", ""))
+    world.vps.reload()
+    asking = Asking(world)
+    (request,) = world.pamctl.json("approvals")["approvals"]
+    refused = world.pamctl("approve", request["id"])
+    assert refused.returncode == 1 and f"Nobody in the policy has uid {os.getuid()}, so nobody knows who approves" in refused.stderr
+    assert world.pamctl("deny", request["id"]).returncode == 0
+    until(world, asking.card, f"⛔ SSH to office-pc was not approved\nuid:{os.getuid()} said no.")
+
+
+def test_an_older_pamctl_is_answered_at_the_end(world):
+    since = world.api.mark()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(world.state_dir / "pamtunnel.sock"))
+        client.sendall(b'{"command":"ssh","target":"office-pc"}\n')
+        card = world.api.wait_message("asks for", PATIENCE, since, ANNA)
+        press(world, ANNA, card, "Approve")
+        client.settimeout(PATIENCE)
+        assert json.loads(client.makefile().readline())["session"]["owner"] == f"uid:{os.getuid()}"
+    world.close_all()

@@ -11,6 +11,7 @@ import pathlib
 import random
 import re
 import shutil
+import socket
 import sqlite3
 import subprocess
 import threading
@@ -52,15 +53,20 @@ def wait_row(world, what, **of):
     return eventually(look, f"{what} is recorded")[-1]
 
 
+def hash_of(row):
+    """As docs/audit.md says it."""
+    pieces = [row["prev"], row["seq"].to_bytes(8, "big"), row["at"].to_bytes(8, "big")]
+    for text in (row["what"], row["person"], row["target"], row["gateway"], row["session"], row["stored"]):
+        data = (text or "").encode()
+        pieces += [len(data).to_bytes(4, "big"), data]
+    return hashlib.sha256(b"".join(pieces)).digest()
+
+
 def is_chained(found):
-    """As docs/audit.md says it: each row has the hash of the one before."""
+    """Each row has the hash of the one before."""
     before = None
     for row in found:
-        pieces = [row["prev"], row["seq"].to_bytes(8, "big"), row["at"].to_bytes(8, "big")]
-        for text in (row["what"], row["person"], row["target"], row["gateway"], row["session"], row["stored"]):
-            data = (text or "").encode()
-            pieces += [len(data).to_bytes(4, "big"), data]
-        if hashlib.sha256(b"".join(pieces)).digest() != row["hash"]:
+        if hash_of(row) != row["hash"]:
             return False
         if before and (row["prev"] != before["hash"] or row["seq"] != before["seq"] + 1):
             return False
@@ -329,3 +335,270 @@ def read_cef(line):
         extension[field[1]] = re.sub(r"\\([\\=])", r"\1", field[2])
         line = line[field.end():].removeprefix(" ")
     return header, extension
+
+
+# ---------------------------------------------------------------- the chain, and what is noted elsewhere
+
+def verify(world, *anchor):
+    result = world.pamctl("audit", "verify", *anchor, "--json")
+    reply = json.loads(result.stdout)
+    assert (result.returncode == 0) == (reply.get("verdict") == "whole"), result
+    people = world.pamctl("audit", "verify", *anchor)
+    assert people.returncode == result.returncode and "records hold together" in people.stdout
+    return reply["verdict"], people.stdout
+
+
+def at_the_file(world, statement, *values):
+    """Somebody who can write the file, and knows how to do that beside the agent."""
+    with contextlib.closing(sqlite3.connect(world.state_dir / "state.db", timeout=10)) as file:
+        file.execute("DROP TRIGGER IF EXISTS audit_stays")
+        file.execute(statement, values)
+        file.commit()
+
+
+def three_sessions(world, target):
+    for _ in range(3):
+        session = world.pamctl.json("ssh", target.name)["session"]
+        world.pamctl("close", session["id"])
+    wait_row(world, "session.ended", session=session["id"])
+    return verify_head(world)
+
+
+def verify_head(world):
+    head = world.pamctl.json("audit", "verify")["head"]
+    return str(head["seq"]), head["hash"]
+
+
+def test_verify_says_what_was_changed(target):
+    with World(bot=False, vps={"RECONNECT_GRACE": 0}) as world:
+        seq, digest = three_sessions(world, target)
+        assert verify(world)[0] == "whole"
+        verdict, words = verify(world, seq, digest)
+        assert verdict == "whole" and "nothing up to it was changed" in words
+        verdict, words = verify(world, f"#{int(seq) - 2}", rows(world)[int(seq) - 3]["hash"].hex()[:16])
+        assert verdict == "whole" and "The 2 after it are not proven" in words
+        copy = world.folder / "older.db"
+        assert world.pamctl("backup", copy).returncode == 0
+        for wrong in ((seq,), (seq, digest[:6]), (seq, "x" * 32), ("0", digest), ("a", digest)):
+            assert world.pamctl("audit", "verify", *wrong).returncode == 2
+        assert verify(world, seq, "0" * 32)[0] == "anchor_differs"
+        # A word of it.
+        at_the_file(world, "UPDATE audit SET person='telegram:43' WHERE seq=4")
+        verdict, words = verify(world, seq, digest)
+        assert verdict == "altered" and "#4 was changed" in words
+        at_the_file(world, "UPDATE audit SET person=? WHERE seq=4", f"uid:{os.getuid()}")
+        assert verify(world, seq, digest)[0] == "whole"
+        # One of them.
+        at_the_file(world, "DELETE FROM audit WHERE seq=5")
+        verdict, words = verify(world)
+        assert verdict == "torn" and "#6 does not follow" in words
+        # Its end.
+        at_the_file(world, "DELETE FROM audit WHERE seq>=5")
+        assert verify(world)[0] == "whole"      # as docs/audit.md says: nothing is proven without an anchor
+        verdict, words = verify(world, seq, digest)
+        assert verdict == "anchor_missing" and "the end was cut off" in words
+        # Its beginning.
+        at_the_file(world, "DELETE FROM audit WHERE seq<3")
+        assert verify(world)[0] == "headless"
+        # An older copy in its place.
+        world.vps.stop()
+        for name in ("state.db-wal", "state.db-shm"):
+            (world.state_dir / name).unlink(missing_ok=True)
+        shutil.copy(copy, world.state_dir / "state.db")
+        world.vps.start()
+        world.ready()
+        assert verify(world, seq, digest)[0] == "whole"
+        world.pamctl.json("ssh", target.name)
+        assert verify(world, *verify_head(world))[0] == "whole"
+
+
+def test_heads_are_in_the_chat(target):
+    with World(vps=AUTO) as world:
+        message = world.ssh(target.name)
+        world.api.tap(OWNER, message, "Close")
+        world.api.wait(lambda: message.says("has ended"), 10 * TIME_SCALE, "the end")
+        seq, digest = re.search(r"Audit #(\d+) ([0-9a-f]{32})", message.text).groups()
+        verdict, words = verify(world, seq, digest)
+        assert verdict == "whole" and int(seq) >= wait_row(world, "session.opened")["seq"]
+
+
+def test_a_backup_is_whole_and_can_be_restored(target):
+    with World(bot=False, vps={"RECONNECT_GRACE": 0}) as world:
+        seq, digest = three_sessions(world, target)
+        file = world.folder / "backup"
+        result = world.pamctl("backup", file)
+        assert result.returncode == 0 and "keys among it" in result.stdout, result.stderr
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert sorted(path.name for path in world.state_dir.iterdir() if "backup" in path.name) == []
+        again = world.pamctl("backup", file)
+        assert again.returncode == 1 and "--force" in again.stderr
+        assert world.pamctl("backup", file, "--force").returncode == 0
+        assert world.pamctl("backup", world.folder / "no" / "where").returncode == 1
+        world.vps.stop()
+        for path in world.state_dir.glob("state.db*"):
+            path.unlink()
+        shutil.copy(file, world.state_dir / "state.db")
+        world.vps.start()
+        world.ready()
+        assert verify(world, seq, digest)[0] == "whole"
+
+
+def test_old_records_are_removed_and_what_is_left_verifies(target):
+    with World(bot=False, env_files=True, vps={"RECONNECT_GRACE": 0}) as world:
+        seq, digest = three_sessions(world, target)
+        world.vps.stop()
+        long_ago = int((time.time() - 10 * 86400) * 1000)
+        rewrite(world, lambda row: {**row, "at": long_ago + row["seq"]})
+        world.vps.write_settings(AUDIT_DAYS=5)
+        world.vps.start()
+        world.ready()
+        pruned = wait_row(world, "audit.pruned")
+        assert pruned["body"]["rows"] >= int(seq) and words(world)[0] in ("agent.started", "audit.pruned")
+        assert verify(world)[0] == "whole"
+        assert verify(world, seq, digest)[0] == "anchor_pruned"
+
+
+def rewrite(world, change):
+    """The whole chain anew, as somebody could who has the file."""
+    found, before = rows(world), bytes(32)
+    with contextlib.closing(sqlite3.connect(world.state_dir / "state.db")) as file:
+        file.execute("DROP TRIGGER audit_stays")
+        for row in map(change, found):
+            digest = hash_of({**row, "prev": before})
+            file.execute("UPDATE audit SET at=?, prev=?, hash=? WHERE seq=?", (row["at"], before, digest, row["seq"]))
+            before = digest
+        file.commit()
+
+
+# ---------------------------------------------------------------- a full disk, and kill -9
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a file system of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("mounts a file system")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs", tmp_path], check=True)
+    yield tmp_path
+    subprocess.run(["umount", "-l", tmp_path], check=True)
+
+
+def fill(folder):
+    with contextlib.suppress(OSError), open(folder / "filler", "wb", buffering=0) as out:
+        while out.write(bytes(4096)):
+            pass
+
+
+def test_a_full_disk_opens_nothing_new_and_recovers_by_itself(target, small_disk):
+    state = small_disk / "state"
+    state.mkdir(mode=0o700)
+    with World(vps={**AUTO, "STATE_DIR": state}, wait_ready=False) as world:
+        world.state_dir = world.pamctl.state_dir = state
+        world.ready()
+        for daemon in world.daemons():
+            daemon.take_baseline()
+        message = world.ssh(target.name)
+        client = dial(port_of(message.code[0]))
+        client.sendall(BANNER)
+        assert read_exactly(client, len(BANNER)) == BANNER
+        fill(small_disk)
+        told = world.api.mark()
+        eventually(lambda: is_refused(world, target), "a session is refused", 20)
+        world.api.wait_message("cannot be recorded", 20 * TIME_SCALE, told, OWNER)
+        world.api.say(FRIEND, f"/ssh {target.name}")
+        world.api.wait_message("keeps a record of every session and cannot write it", 10 * TIME_SCALE, told, FRIEND)
+        status = world.pamctl("status").stdout
+        assert "audit:     cannot be written: No space left on device; no new sessions are opened" in status
+        client.sendall(b"goes on")
+        assert read_exactly(client, 7) == b"goes on"
+        (small_disk / "filler").unlink()
+        since = world.api.mark()
+        eventually(lambda: world.pamctl("ssh", target.name).returncode == 0, "it opens sessions again", 90)
+        world.api.wait_message("recorded again", 10 * TIME_SCALE, told, OWNER)
+        client.close()
+        found = words(world)
+        assert found.count("audit.full") == found.count("audit.recovered") == 1
+        assert found.index("audit.full") < found.index("audit.recovered")
+        assert is_chained(rows(world)) and verify(world)[0] == "whole"
+        assert since >= told
+
+
+def is_refused(world, target):
+    result = world.pamctl("ssh", target.name)
+    return result.returncode == 1 and "record" in result.stderr
+
+
+ROUNDS = int(os.environ.get("PAMTUNNEL_KILLS") or 10)
+
+
+def test_kill_9_at_any_point_loses_nothing_that_was_acted_on(target):
+    """Sessions are opened and closed all the time; whatever somebody was told of is there afterwards."""
+    answered = {}   # by session: the row that has to be there
+
+    def work(world, over):
+        while not over.is_set():
+            result = world.pamctl("ssh", target.name, "--json")
+            if result.returncode != 0:
+                continue
+            session = json.loads(result.stdout)["session"]["id"]
+            answered[session] = "session.opened"
+            if world.pamctl("close", session).returncode == 0:
+                answered[session] = "session.ended"
+
+    with World(bot=False, vps={"RECONNECT_GRACE": 0, "MAX_SESSIONS_PER_USER": 100}) as world:
+        for _ in range(ROUNDS):
+            over = threading.Event()
+            workers = [threading.Thread(target=work, args=(world, over)) for _ in range(3)]
+            for worker in workers:
+                worker.start()
+            time.sleep(random.uniform(0.05, 0.6))
+            world.vps.kill()
+            over.set()
+            for worker in workers:
+                worker.join()
+            world.vps.start()
+            world.ready(timeout=30)
+        found = rows(world)
+        assert is_chained(found) and verify(world)[0] == "whole"
+        there = {(row["session"], row["what"]) for row in found}
+        assert answered and set(answered.items()) <= there
+        assert sum(row["what"] == "agent.started" for row in found) == ROUNDS + 1
+        world.vps.take_baseline()
+
+
+# ---------------------------------------------------------------- the journal
+
+def test_records_are_in_the_journal_with_their_fields(target, tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("puts a socket at the journal's path")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.bind(str(tmp_path / "socket"))
+        journal.settimeout(10 * TIME_SCALE)
+        with World(bot=False, vps={"RECONNECT_GRACE": 0}, wait_ready=False) as world:
+            world.vps.kill()
+            world.vps.namespace = Journal(tmp_path)
+            world.vps.start()
+            world.ready()
+            world.pamctl.json("ssh", target.name)
+            world.close_all()
+            seen = []
+            while not seen or seen[-1]["PAMTUNNEL_EVENT"] != "session.ended":
+                seen.append(dict(line.split("=", 1) for line in journal.recv(65536).decode().splitlines()))
+            opened = next(fields for fields in seen if fields["PAMTUNNEL_EVENT"] == "session.opened")
+            assert opened["PAMTUNNEL_TARGET"] == target.name and opened["PAMTUNNEL_USER"] == f"uid:{os.getuid()}"
+            assert re.fullmatch("[0-9a-f]{32}", opened["MESSAGE_ID"]) and opened["PRIORITY"] == "6"
+            assert json.loads(opened["PAMTUNNEL_RECORD"])["kind"] == "ssh"
+            assert len({fields["MESSAGE_ID"] for fields in seen}) == len({fields["PAMTUNNEL_EVENT"] for fields in seen})
+            for daemon in world.daemons():
+                daemon.take_baseline()
+
+
+class Journal:
+    """A mount namespace in which a folder is the journal's; the rest is as outside."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def command(self, *argv):
+        script = ('mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/journal && '
+                  'mount --bind "$0" /run/systemd/journal && exec "$@"')
+        return ["unshare", "-m", "sh", "-c", script, str(self.folder), *argv]

@@ -25,6 +25,7 @@ ANSWERS = {
          "waiting": [{**CLIENT, "address": "2001:db8::7"}, {**CLIENT, "address": "203.0.113.7", "of_its_address": 2, "number": 3}]},
         {"id": "zz22zz22", "kind": "rdp", "target": "HOME-PC:3389", "state": "connected", "owner": "telegram:42", "waiting": []},
     ]},
+    "approvals": {"ok": True, "approvals": [{"id": "m7n8p9qr", "kind": "rdp", "said": "office-pc", "name": "carl"}]},
     "known": {"ok": True, "known": [{"address": "2001:db8:1::/64", "owner": "telegram:42"}]},
 }
 
@@ -150,6 +151,8 @@ def shell(request, place):
     ("pamctl admit k3f9q2wx 2", None),      # there are two
     ("pamctl admit k3f9q2wx 2001:", "pamctl admit k3f9q2wx 2001:db8::7"),
     ("pamctl admit k3f9q2wx 203", "pamctl admit k3f9q2wx 203.0.113.7#3"),
+    ("pamctl approve m", "pamctl approve m7n8p9qr"),
+    ("pamctl deny m", "pamctl deny m7n8p9qr"),
     ("pamctl forget 20", "pamctl forget 2001:db8:1::/64"),
     ("pamctl rdp HOME-PC --out unc", "pamctl rdp HOME-PC --out uncommon.env"),
     ("pamctl rdp HOME-PC --out=unc", "pamctl rdp HOME-PC --out=uncommon.env"),

@@ -142,7 +142,7 @@ def test_who_can_have_one(world):
         assert done.returncode == 1
         return done.stderr
 
-    assert "Nobody in the policy is called alcie; did you mean alice?" in refused("alcie")
+    assert "Nobody here is called alcie; did you mean alice?" in refused("alcie")
     assert "telegram:99 is nobody whom this server lets in" in refused("telegram:99")
     assert "bob has no second factor; see pamctl totp list" in refused("remove", "bob")
     assert "bob has no second factor" in refused("unlock", "bob")
@@ -223,7 +223,7 @@ def test_a_right_code_opens_it(chat):
     opens(chat, card)
     # for a while it is not asked for again
     opens(chat, say(chat, ALICE, "/ssh office-pc", "is ready"))
-    assert events(chat) == ["factor.enrolled", "factor.given"]
+    assert events(chat) == ["factor.enrolled", "factor.asked", "factor.given"]
 
 
 def test_whoever_has_the_account_alone_opens_nothing(chat):
@@ -250,7 +250,7 @@ def test_whoever_has_the_account_alone_opens_nothing(chat):
     assert not refused.buttons
     assert "alice  since" in listed(chat)[0] and "locked for 15 min, too many codes were wrong" in listed(chat)[0]
     assert len(chat.api.all_messages(BOB)) == 1         # he is no administrator
-    assert events(chat) == ["factor.enrolled", *["factor.failed"] * 6, "factor.locked"]
+    assert events(chat) == ["factor.enrolled", "factor.asked", *["factor.failed"] * 6, "factor.locked"]
     # an administrator lets her try again
     assert "alice may try again" in chat.pamctl("totp", "unlock", "alice").stdout
     card = ask(chat)
@@ -358,3 +358,58 @@ def test_a_person_may_always_need_it(folder, target):
         explained = run("vps-agent", "--explain", "alice", "ssh", "vault", env={
             "VPS_HOST": "vps.example", "TELEGRAM_TOKEN": "1:a", "POLICY_FILE": world.vps.settings["POLICY_FILE"]})
         assert explained.stdout.endswith("open always; with a second factor, as always for alice\n")
+
+
+# ---------------------------------------------------------------- with pamctl
+
+def test_pamctl_asks_on_the_terminal(world):
+    phone = enrol(world)
+    asks = "The six digits that your authenticator app shows"
+    with terminal(world, "ssh", "office-pc") as screen:
+        screen.wait("Request [a-z0-9]{8} waits for your second factor. It expires in 10 min; Ctrl-C withdraws it")
+        screen.answer(asks, phone.wrong())
+        screen.wait("That code is wrong. Tries that are left: 4")
+        screen.answer(asks, "12 34")
+        screen.wait("A code is six digits")
+        screen.answer(asks, phone.again())
+        screen.wait("has been used already: wait until the app shows the next one")
+        screen.answer(asks, phone.code())
+        status, text = screen.end()
+        assert status == 0 and re.search(r"^ssh -p \d+", text, re.M)
+    # for a while it is not asked for again
+    assert world.pamctl("ssh", "office-pc").stdout.startswith("ssh -p")
+    world.close_all()
+
+
+def test_pamctl_reads_a_code_where_there_is_no_terminal(world):
+    phone = enrol(world)
+    done = world.pamctl("ssh", "office-pc", input=phone.wrong() + "\n" + phone.code() + "\n")
+    assert done.returncode == 1 and "That code is wrong" in done.stderr and not world.sessions()
+    done = world.pamctl("ssh", "office-pc", input="")
+    assert done.returncode == 1 and "No code was given, so nothing is opened." in done.stderr
+    world.api.wait(lambda: world.pamctl.json("approvals")["approvals"] == [], PATIENCE, "it is withdrawn")
+    done = world.pamctl("ssh", "office-pc", input=phone.again() + "\n")
+    assert done.returncode == 0 and done.stdout.startswith("ssh -p")
+    world.close_all()
+
+
+def test_pamctl_says_when_it_is_locked(world):
+    phone = enrol(world)
+    with terminal(world, "ssh", "office-pc") as screen:
+        for _ in range(5):
+            screen.answer("The six digits", phone.wrong())
+        status, text = screen.end()
+        assert status == 1 and "Your second factor is locked for another 15 min" in text
+    done = world.pamctl("ssh", "office-pc")
+    assert done.returncode == 1 and "locked for another 15 min" in done.stderr
+
+
+def test_a_code_at_the_terminal_opens_nothing_in_the_chat(chat):
+    """Whoever has the chat cannot wait until she uses the other one."""
+    phone = enrol(chat)
+    card = ask(chat)
+    done = chat.pamctl("ssh", "office-pc", input=phone.code() + "\n")
+    assert done.returncode == 0
+    assert card.says("needs a code") and len(chat.sessions()) == 1
+    assert say(chat, ALICE, "/ssh office-pc", "needs a code")
+    chat.close_all()

@@ -68,11 +68,12 @@ static inline void disk_close(struct disk *disk)
     store_stop(disk->store);
     uv_run(&disk->loop, UV_RUN_NOWAIT);
     store_free(disk->store);
+    disk->store = NULL;
 }
 
-/* Of one that is closed. */
 static inline void disk_tear_down(struct disk *disk)
 {
+    disk_close(disk); /* as a test that failed leaves it */
     loop_end(&disk->loop);
     folder_clear(disk->settings.state_dir);
     rmdir(disk->settings.state_dir);

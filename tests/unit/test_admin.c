@@ -31,6 +31,7 @@ enum { REQUEST_MAX = LINES_LEN_MAX, NOBODY = 65534 };
 struct office {
     struct world world;
     struct admin_options options;
+    struct holds *holds;
     struct admin *admin;
     struct sockaddr_un at;
 };
@@ -56,9 +57,17 @@ static struct office *office_prepare(void)
 static void office_start_world(struct office *office)
 {
     world_start(&office->world);
+    const struct holds_options of_holds = {.loop = &office->world.stage.loop,
+                                           .log = &office->world.log,
+                                           .settings = &office->world.settings,
+                                           .people = office->world.people,
+                                           .sessions = office->world.sessions};
+    assert_int_equal(holds_new(&of_holds, &office->holds), 0);
     office->options = (struct admin_options){.loop = &office->world.stage.loop,
                                              .log = &office->world.log,
                                              .settings = &office->world.settings,
+                                             .people = office->world.people,
+                                             .holds = office->holds,
                                              .sessions = office->world.sessions,
                                              .gateways = office->world.gateways};
 }
@@ -84,6 +93,7 @@ static void office_close(struct office *office)
 {
     sessions_end_all(office->world.sessions);
     admin_free(office->admin);
+    holds_free(office->holds);
     world_stop(&office->world);
     assert_int_equal(access(office->at.sun_path, F_OK), -1);
     assert_int_equal(rmdir(office->world.settings.state_dir), 0);

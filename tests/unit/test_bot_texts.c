@@ -11,6 +11,7 @@
 #include "fake_transport.h"
 #include "vps/chat/answer.h"
 #include "vps/chat/texts.h"
+#include "vps/chat/texts_consent.h"
 #include "vps/telegram/content.h"
 #include "vps/transport/html.h"
 
@@ -320,6 +321,48 @@ static void words_of_others_are_no_links(void **state)
     assert_non_null(strstr(buffer, "Not <code>@evil</code>.\n"));
 }
 
+/* The longest of everything, and in each state. */
+static void requests_on_hold_are_within_the_limits(void **state)
+{
+    (void)state;
+    static void (*const TEXTS[])(struct text * html, const struct texts_hold *hold) = {
+        texts_hold_asker,     texts_hold_granted,         texts_hold_approver,
+        texts_hold_not_asked, texts_hold_asker_restarted, texts_hold_approver_restarted};
+    static const struct vps_settings settings = {0};
+    struct people *people = people_new(&settings);
+    struct owner approvers[POLICY_APPROVALS_MAX];
+    struct session_request request = {.owner = {OWNER_TELEGRAM, INT64_MAX},
+                                      .kind = KIND_RDP,
+                                      .target.port = 65535,
+                                      .longest_s = 359999,
+                                      .needed = {POLICY_APPROVALS_MAX, true}};
+    struct hold_view view = {.request = &request,
+                             .said = request.target.host,
+                             .seconds_left = 86399,
+                             .approvals = POLICY_APPROVALS_MAX,
+                             .approved_by = approvers,
+                             .by = &request.owner};
+    memset(request.target.host, 'h', sizeof request.target.host - 1);
+    memset(request.target.gateway, 'g', sizeof request.target.gateway - 1);
+    memset(request.reason, '&', REASON_MAX);
+    for (unsigned i = 0; i < POLICY_APPROVALS_MAX; i++) {
+        approvers[i] = request.owner;
+    }
+    const struct texts_hold hold = {.view = &view, .people = people};
+    for (view.state = HOLD_ASKING_FACTOR; view.state <= HOLD_REFUSED; view.state++) {
+        char reason[sizeof((struct why *)0)->text];
+        memset(reason, '<', sizeof reason - 1);
+        reason[sizeof reason - 1] = '\0';
+        view.reason = view.state >= HOLD_WITHDRAWN ? reason : "";
+        for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
+            html = text_over(buffer, sizeof buffer);
+            TEXTS[i](&html, &hold);
+            assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
+        }
+    }
+    people_free(people);
+}
+
 static void every_message_is_within_the_limits(void **state)
 {
     (void)state;
@@ -567,6 +610,7 @@ int main(void)
         TEST(usage_mentions_gateways_if_there_are_several),
         TEST(strangers_are_counted),
         TEST(words_of_others_are_no_links),
+        TEST(requests_on_hold_are_within_the_limits),
         TEST(every_message_is_within_the_limits),
         TEST(plain_texts_are_sound),
         TEST(help_names_every_command_that_opens_something),

@@ -60,6 +60,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
+    disk_close(f->disk);
     fclose(f->disk->log.stream);
     disk_tear_down(f->disk);
     free(f);
@@ -330,8 +331,6 @@ static void a_large_file_is_looked_through_when_there_is_a_reason(void **state)
     close(fd);
     start(f);
     append(f, &STOPPED);
-    WAIT_FOR(&f->disk->loop, f->told == ROWS + 1);
-    assert_int_equal(f->err, -EUCLEAN);
     WAIT_FOR(&f->disk->loop, store_head(f->disk->store).seq == 2);
     disk_close(f->disk);
     read_all(f);

@@ -13,6 +13,7 @@
 #include "vps/consent/approver.h"
 #include "vps/consent/holds.h"
 #include "vps/consent/patience.h"
+#include "vps/people/people_run.h"
 #include "vps/policy/policy_file.h"
 #include "vps/session/permission.h"
 
@@ -374,6 +375,21 @@ static void who_could_not_be_asked_is_told_at_once(void **state)
     expect_story("");
 }
 
+static void who_came_by_an_invitation_can_be_asked(void **state)
+{
+    (void)state;
+    const struct people_options options = {.log = NULL};
+    const struct owner gina = of(99), anna = of(ANNA);
+    people_begin(people, &options);
+    use_policy("users:\n  carl: {telegram: 43}\n  anna: {telegram: 7}\n"
+               "  gina: {roles: approver}\n" TARGETS RULES);
+    expect_refused(CARL, "one", -ENOKEY, "there is nobody who could give it");
+    assert_int_equal(people_let_in(people, "gina", &gina, &anna), 0);
+    put_on_hold(CARL, "one");
+    assert_int_equal(approve(99), 0);
+    assert_int_equal(opened, 1);
+}
+
 /* ---- what changes meanwhile ----------------------------------------------------- */
 
 static void the_same_asked_again_replaces_it(void **state)
@@ -427,7 +443,7 @@ static void a_lost_right_loses_the_request(void **state)
                "  carl: {telegram: 43}\n" TARGETS
                "rules:\n  - {who: anna, targets: \"*\", kinds: \"*\"}\n");
     holds_settings_changed(holds);
-    expect_story("[withdrawn: You may not reach one by SSH.]");
+    expect_story("[refused: You may not reach one by SSH.]");
 }
 
 static void an_approver_who_is_none_any_more_does_not_count(void **state)
@@ -478,8 +494,8 @@ static void what_was_approved_is_what_is_opened(void **state)
     use_policy(USERS "targets:\n  one: {address: 192.168.1.66}\n"
                      "rules:\n  - {who: \"*\", targets: one, kinds: \"*\", approvals: 1}\n");
     assert_int_equal(approve(BERT), 0);
-    expect_story("[given by 42: 1][withdrawn: That name stands for another machine now. Please "
-                 "ask again.]");
+    expect_story("[given by 42: 1][withdrawn: That name stands for another machine now. It "
+                 "has to be asked for again.]");
     assert_int_equal(opened, 0);
 }
 
@@ -525,7 +541,8 @@ static void the_end_of_all(void **state)
     put_on_hold(CARL, "one");
     story[0] = '\0';
     holds_end_all(holds);
-    expect_story("[withdrawn: The server is being stopped. Please ask again in a moment.]");
+    expect_story(
+        "[withdrawn: The server is being stopped. It can be asked for again in a moment.]");
     const struct session_event locked = {.kind = SESSION_SERVER_LOCKED};
     put_on_hold(CARL, "one");
     story[0] = '\0';
@@ -657,6 +674,7 @@ int main(void)
         TEST(one_no_is_enough),
         TEST(it_expires),
         TEST(who_could_not_be_asked_is_told_at_once),
+        TEST(who_came_by_an_invitation_can_be_asked),
         TEST(the_same_asked_again_replaces_it),
         TEST(who_asks_without_end_has_to_wait),
         TEST(not_too_many_wait),

@@ -335,6 +335,23 @@ static void who_is_silent_is_sent_off(void **state)
     house_close(house);
 }
 
+static void one_may_be_silent_for_longer(void **state)
+{
+    struct house *house = house_prepare();
+    (void)state;
+    house->rules.idle_ms = IDLE_MS;
+    house_start(house);
+    int waits = call(house, 0);
+    say(waits, "wait\n");
+    WAIT_FOR(&house->loop, house->waits);
+    lines_bear_with(house->waits, 60000);
+    lines_say(house->waits, "now");
+    expect(house, waits, "now");
+    loop_run_for(&house->loop, 3 * IDLE_MS);
+    assert_false(was_sent_off(waits));
+    house_close(house);
+}
+
 static void the_one_who_has_been_silent_for_the_longest_makes_room(void **state)
 {
     struct house *house = house_open();
@@ -503,6 +520,7 @@ int main(void)
         cmocka_unit_test(nothing_is_read_while_an_answer_is_unsent),
         cmocka_unit_test(there_are_no_two_answers),
         cmocka_unit_test(who_is_silent_is_sent_off),
+        cmocka_unit_test(one_may_be_silent_for_longer),
         cmocka_unit_test(the_one_who_has_been_silent_for_the_longest_makes_room),
         cmocka_unit_test(also_when_all_of_them_wait_for_an_answer),
         cmocka_unit_test(without_descriptors_one_at_a_time_is_heard),

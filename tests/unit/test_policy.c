@@ -39,7 +39,7 @@ static const char FILE_TEXT[] =                       /* lines count from 1 */
     "  - who: NO\n" /* 26 */
     "    targets: [nas, far/*]\n"
     "    kinds: ssh\n"
-    "    approvals: 2\n"
+    "    approvals: 1\n"
     "    second_factor: totp\n";
 
 static struct policy *read_policy(const char *text)
@@ -142,7 +142,7 @@ static void test_a_rule_has_its_terms(void **state)
     (void)state;
     assert_int_equal(policy->rules[0].longest_s, 4 * 3600);
     assert_int_equal(policy->rules[0].connections, 2);
-    assert_int_equal(policy->rules[4].approvals, 2);
+    assert_int_equal(policy->rules[4].approvals, 1);
     assert_true(policy->rules[4].second_factor);
     assert_false(policy->rules[0].second_factor);
     assert_true(policy->users[2].second_factor);

@@ -155,6 +155,20 @@ static void test_a_rule_that_nothing_reaches_is_a_warning(void **state)
                    NULL);
 }
 
+static void test_more_approvals_than_approvers_are_a_warning(void **state)
+{
+    (void)state;
+    static const char TWO[] = "rules:\n- {who: '*', targets: '*', kinds: ssh, approvals: 2}\n";
+    char text[400];
+    snprintf(text, sizeof text, "users:\n  a: {roles: approver}\n  b: {telegram: 1}\n%s", TWO);
+    expect_warning(text,
+                   "p.yaml:5: nobody gets in by this rule: it takes 2 approvals, and approvers "
+                   "and administrators together are only 1");
+    snprintf(text, sizeof text, "users:\n  a: {roles: approver}\n  b: {roles: administrator}\n%s",
+             TWO);
+    expect_warning(text, NULL);
+}
+
 static void test_a_group_without_anybody_is_a_warning(void **state)
 {
     (void)state;
@@ -215,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_a_mistake_is_named_with_its_line_and_what_is_expected),
         cmocka_unit_test(test_it_is_bounded_in_size),
         cmocka_unit_test(test_a_rule_that_nothing_reaches_is_a_warning),
+        cmocka_unit_test(test_more_approvals_than_approvers_are_a_warning),
         cmocka_unit_test(test_a_group_without_anybody_is_a_warning),
         cmocka_unit_test(test_a_file_that_others_can_write_is_refused),
         cmocka_unit_test(test_a_file_that_is_none_is_refused),

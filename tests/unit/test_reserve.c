@@ -41,6 +41,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
+    disk_close(f->disk);
     fclose(f->disk->log.stream);
     disk_tear_down(f->disk);
     free(f->said);

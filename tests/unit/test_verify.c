@@ -35,7 +35,6 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-    disk_close(f->disk);
     disk_tear_down(f->disk);
     free(f);
     return 0;

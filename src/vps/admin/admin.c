@@ -1,9 +1,10 @@
 /*
  * Most requests are answered in the call that brings them. Those that take as long as a person, a
- * network or a disk does (opening a session, waiting for the last one to end, pairing a gateway,
- * keeping that a code was right) leave a waiter behind: who asked, and what for. It goes when that
- * has happened (on_session_event, on_applicant_event, on_kept), when the drain is called off
- * (answer), or when the client leaves (on_gone), whichever comes first.
+ * network or a disk does leave somebody behind who answers: a waiter, who knows who asked and what
+ * for (opening a session, waiting for the last one to end, pairing a gateway, keeping that a code
+ * was right), or whoever works on it (later.h). A waiter goes when that has happened
+ * (on_session_event, on_applicant_event, on_kept), when the drain is called off (answer), or when
+ * the client leaves (on_gone), whichever comes first.
  *
  * Re-entrancy: saying something to a client, and hanging up on it, may call on_gone() before it
  * returns, and that frees the client's waiter. A waiter is therefore taken off the list and freed
@@ -26,6 +27,7 @@
 #include "base/lines.h"
 #include "base/list.h"
 #include "vps/admin/admin_applicants.h"
+#include "vps/admin/admin_askers.h"
 #include "vps/admin/admin_commands.h"
 #include "vps/admin/admin_reply.h"
 
@@ -36,8 +38,6 @@ struct waiter {
     struct session *opening; /* until it is ready or over */
     bool draining;           /* until no session is left */
     unsigned pairing;        /* until this applicant is paired, or gone; 0: not for that */
-    struct admin *admin;
-    json_t *promised; /* the answer when a code that was right is on the disk */
 };
 
 /* An answer that waits until what it is about is on the disk. */
@@ -55,6 +55,7 @@ struct admin {
     struct list waiters;
     struct list held;
     struct laters laters;
+    struct askers *askers; /* who wait for others */
 };
 
 /* ---- answers -------------------------------------------------------------- */
@@ -114,8 +115,6 @@ static struct lines_client *end_waiting(struct waiter *waiter)
 {
     /* First of all, since on_gone() looks for a waiter of whoever cannot be written to. */
     struct lines_client *client = waiter->client;
-    factors_detach(waiter->admin->options.factors, waiter);
-    json_decref(waiter->promised);
     list_remove(&waiter->home);
     free(waiter);
     return client;
@@ -145,28 +144,16 @@ static void answer_drained(struct admin *admin)
     }
 }
 
-static json_t *became_of(const struct session *session, enum session_state state)
-{
-    if (state != SESSION_ENDED) {
-        return reply_opened(session);
-    }
-    char reason[512];
-    struct text text = text_over(reason, sizeof reason);
-    session_end_text(session, &text);
-    return reply_error("not_opened", reason);
-}
-
 static void on_session_event(void *arg, const struct session_event *event)
 {
     struct admin *admin = arg;
     if (event->kind != SESSION_CHANGED) {
         return;
     }
-    struct session_view view; /* as it is now, when another watcher may have closed it */
-    session_view(event->session, &view);
     struct lines_client *client = take_waiter(admin, event->session);
     if (client) {
-        say(admin, client, became_of(event->session, view.state));
+        /* As it is now, when another watcher may have closed it. */
+        say(admin, client, reply_became(event->session));
     }
     if (event->to == SESSION_ENDED && sessions_count(admin->options.sessions) == 0) {
         answer_drained(admin);
@@ -195,56 +182,54 @@ static void on_applicant_event(void *arg, const struct applicant_event *event)
     }
 }
 
-/* What was right counts when it is on the disk. */
-static void on_kept(void *arg, const struct owner *owner, int err)
-{
-    struct waiter *waiter = arg;
-    struct admin *admin = waiter->admin;
-    json_t *reply = err < 0 ? reply_error("not_kept",
-                                          "The code was right, but that cannot be written down "
-                                          "now: the log of vps-agent says why.")
-                            : json_incref(waiter->promised);
-    (void)owner;
-    say(admin, end_waiting(waiter), reply);
-}
-
 /* ---- requests ------------------------------------------------------------- */
 
-/* Takes over the waiter. */
-static void wait_until(struct admin *admin, struct lines_client *client, struct waiter *waiter,
+static void wait_until(struct admin *admin, struct lines_client *client,
                        const struct admin_call *call)
 {
-    waiter->client = client;
-    waiter->opening = call->opening;
-    waiter->draining = call->draining;
-    waiter->promised = call->promised;
-    waiter->pairing = call->pairing;
+    struct waiter *waiter = malloc(sizeof *waiter);
+    if (!waiter) {
+        /* The session stays: pamctl sessions shows it, and SESSION_TIMEOUT ends it. */
+        lines_hang_up(client);
+        return;
+    }
+    *waiter = (struct waiter){
+        .client = client,
+        .opening = call->opening,
+        .draining = call->draining,
+        .pairing = call->pairing,
+    };
     list_append(&admin->waiters, &waiter->home);
+}
+
+/* A request is on hold; or its client asks what became of it. */
+static void ask_others(struct admin *admin, struct lines_client *client,
+                       const struct admin_call *call)
+{
+    if (call->on_hold) {
+        if (askers_add(admin->askers, client, call->on_hold, call->follows) < 0) {
+            lines_hang_up(client); /* it stays: pamctl approvals shows it, and it expires */
+        }
+    } else if (!(call->code ? askers_take_code(admin->askers, client, call->code)
+                            : askers_wait(admin->askers, client))) {
+        say(admin, client, reply_error("nothing", "You have asked for nothing that waits."));
+    }
 }
 
 static void answer(struct admin *admin, struct lines_client *client, const json_t *request)
 {
-    struct waiter *waiter = calloc(1, sizeof *waiter);
     struct admin_call call = {.options = &admin->options,
                               .started_ms = admin->started_ms,
                               .uid = lines_uid(client),
                               .laters = &admin->laters,
-                              .client = client,
-                              .kept = on_kept,
-                              .kept_arg = waiter};
-    if (!waiter) { /* nothing that cannot be answered is begun */
-        lines_hang_up(client);
-        return;
-    }
-    waiter->admin = admin;
+                              .client = client};
     json_t *reply = admin_run(&call, request);
-    if (!reply && (call.opening || call.draining || call.pairing || call.promised)) {
-        wait_until(admin, client, waiter, &call);
-    } else {
-        free(waiter);
-        if (reply || !call.later) {
-            say(admin, client, reply);
-        }
+    if (call.on_hold || call.waits_on) {
+        ask_others(admin, client, &call);
+    } else if (!reply && (call.opening || call.draining || call.pairing)) {
+        wait_until(admin, client, &call);
+    } else if (reply || !call.later) {
+        say(admin, client, reply);
     }
     if (!sessions_are_draining(admin->options.sessions)) {
         answer_drained(admin); /* it was called off */
@@ -276,6 +261,7 @@ static void on_called(void *arg, struct lines_client *client)
 static void on_gone(void *arg, struct lines_client *client)
 {
     struct admin *admin = arg;
+    askers_gone(admin->askers, client);
     list_each (struct waiter, waiter, &admin->waiters, home) {
         if (waiter->client == client) {
             end_waiting(waiter);
@@ -334,6 +320,16 @@ int admin_new(const struct admin_options *options, struct admin **ret_admin, str
         err = sessions_watch(options->sessions,
                              (struct session_watcher){.event = on_session_event, .arg = admin});
     }
+    if (err == 0) {
+        const struct askers_options asking = {.loop = options->loop,
+                                              .holds = options->holds,
+                                              .sessions = options->sessions,
+                                              .people = options->people,
+                                              .factors = options->factors,
+                                              .say = say_later,
+                                              .arg = admin};
+        err = askers_new(&asking, &admin->askers);
+    }
     if (err == 0 && options->gateways) {
         err = applicants_watch(
             gateways_applicants(options->gateways),
@@ -367,5 +363,6 @@ void admin_free(struct admin *admin)
         lines_free(admin->lines);
         unlink(admin->at.sun_path);
     }
+    askers_free(admin->askers);
     free(admin);
 }

@@ -13,6 +13,7 @@
 #include "base/why.h"
 #include "vps/audit/audit.h"
 #include "vps/chat/bot.h"
+#include "vps/consent/holds.h"
 #include "vps/factor/factors.h"
 #include "vps/gateways/gateways.h"
 #include "vps/people/people.h"
@@ -27,6 +28,7 @@ struct admin_options {
     const struct vps_settings *settings;
     struct people *people;
     struct sessions *sessions;
+    struct holds *holds;
     struct audit *audit; /* may be NULL */
     struct factors *factors;
     struct gateways *gateways;

@@ -11,4 +11,9 @@
 json_t *admin_audit(struct admin_call *call, const json_t *request);
 enum { ADMIN_FOLLOW_MS = 25000 };
 
+/* Whether the chain holds together, and has the head that somebody noted. NULL: later. */
+json_t *admin_audit_verify(struct admin_call *call, const json_t *request);
+/* Copies the state file to a name in STATE_DIR, for whoever asks to take away. NULL: later. */
+json_t *admin_backup(struct admin_call *call, const json_t *request);
+
 #endif

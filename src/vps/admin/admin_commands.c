@@ -20,6 +20,7 @@
 #include "vps/admin/admin_audit.h"
 #include "vps/admin/admin_factors.h"
 #include "vps/admin/admin_gateways.h"
+#include "vps/admin/admin_holds.h"
 #include "vps/admin/admin_reply.h"
 #include "vps/admin/admin_users.h"
 #include "vps/grant/rdpfile.h"
@@ -53,10 +54,28 @@ static json_t *open_session(struct admin_call *call, const json_t *request,
     struct session_request wanted = {.owner = {OWNER_LOCAL, call->uid}, .kind = kind->kind};
     struct why why = {""};
     int err = read_target(request, kind, &wanted.target, &why);
+    request_take_reason(&wanted, text_of(request, "why"));
     if (err == 0) {
-        err = sessions_open(call->options->sessions, &wanted, &call->opening, &why);
+        err = holds_open(call->options->holds, &wanted, &call->opening, &call->on_hold, &why);
     }
-    return err < 0 ? not_opened(err, &why) : NULL;
+    call->follows = json_is_true(json_object_get(request, "follows"));
+    return err < 0 && err != -EINPROGRESS ? not_opened(err, &why) : NULL;
+}
+
+/* Of the client whose request is on hold. */
+static json_t *do_wait(struct admin_call *call, const json_t *request)
+{
+    (void)request;
+    call->waits_on = true;
+    return NULL;
+}
+
+/* A code of the second factor, for that. */
+static json_t *do_code(struct admin_call *call, const json_t *request)
+{
+    call->waits_on = true;
+    call->code = text_of(request, "code");
+    return NULL;
 }
 
 /* {"look":true}: only what the file would be called, so that pamctl can see whether it may be. */
@@ -121,6 +140,7 @@ static json_t *do_status(struct admin_call *call, const json_t *request)
         reply, "keys",
         json_integer((json_int_t)keyring_count(gateways_keyring(options->gateways))));
     json_object_set_new(reply, "locked", reply_lock(options->sessions));
+    json_object_set_new(reply, "audit", reply_audit(options->audit, options->settings));
     reply_add_telegram(reply, options->bot);
     return reply;
 }
@@ -370,6 +390,10 @@ static json_t *do_forget(struct admin_call *call, const json_t *request)
     }
     log_info(call->options->log, "uid %u: %s is no longer a known address", (unsigned)call->uid,
              text);
+    const struct owner by = {OWNER_LOCAL, call->uid};
+    const struct audit_entry entry = {
+        .what = AUDIT_ADDRESS_FORGOTTEN, .by = &by, .address = &addr, .count = gone};
+    audit_record(call->options->audit, &entry, NULL, NULL);
     return json_pack("{s:b, s:s, s:i}", "ok", 1, "address", text, "forgotten", (int)gone);
 }
 
@@ -407,6 +431,11 @@ static const struct {
     {"gateway add", admin_gateway_add},
     {"gateway rotate", admin_gateway_rotate},
     {"gateway remove", admin_gateway_remove},
+    {"approvals", admin_approvals},
+    {"approve", admin_approve},
+    {"deny", admin_deny},
+    {"wait", do_wait},
+    {"code", do_code},
     {"totp", admin_totp},
     {"totp list", admin_totp_list},
     {"totp remove", admin_totp_remove},
@@ -420,6 +449,8 @@ static const struct {
     {"panic", do_panic},
     {"unlock", do_unlock},
     {"audit", admin_audit},
+    {"audit verify", admin_audit_verify},
+    {"backup", admin_backup},
 };
 
 struct later *admin_later(struct admin_call *call, void (*gone)(void *arg), void *arg)

@@ -18,11 +18,12 @@ struct admin_call {
     /* What the answer waits for, if there is none yet. */
     struct session *opening; /* is ready, or over */
     bool draining;           /* no session is left, or nobody wants that any more */
+    struct hold *on_hold;    /* it is decided */
+    bool follows;            /* ... and the client wants to hear what happens until then */
+    bool waits_on;           /* the next news of that */
+    const char *code;        /* ... with this code of the second factor; NULL: none was given */
     unsigned pairing;        /* this question, 0: none, has come to its end */
-    json_t *promised;        /* this, when `kept` is called: that a code was right is on the disk */
-    factor_done_fn kept;
-    void *kept_arg;
-    struct later *later; /* whoever has it; see admin_later() */
+    struct later *later;     /* whoever has it; see admin_later() */
 
     struct laters *laters;
     struct lines_client *client;

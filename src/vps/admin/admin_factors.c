@@ -1,12 +1,15 @@
 #include "vps/admin/admin_factors.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/crypto.h"
 #include "base/nearest.h"
 #include "base/text.h"
 #include "vps/admin/admin_reply.h"
+#include "vps/admin/later.h"
+#include "vps/people/members.h"
 
 static const char *text_of(const json_t *request, const char *key)
 {
@@ -16,30 +19,42 @@ static const char *text_of(const json_t *request, const char *key)
 
 /* ---- whose ----------------------------------------------------------------------- */
 
-/* "telegram:42", or anything that is no name. */
-static int take_number(const struct people *people, const char *typed, char name[PEOPLE_NAME_MAX],
-                       struct why *why)
+/* Names of people who are let in, one after the other: of the policy, then of invitations. */
+static const char *name_at(const struct people *people, unsigned number)
 {
-    struct owner owner;
-    if (owner_parse(typed, &owner) < 0) {
-        return why_set(why, -ENOENT,
-                       "There is no policy with names, and so people are known by their numbers: "
-                       "pamctl totp telegram:42");
+    const struct policy *policy = people_policy(people);
+    unsigned count = policy ? policy->user_count : 0;
+    if (number < count) {
+        return policy->users[number].name;
     }
-    if (!people_has(people, &owner)) {
-        return why_set(why, -ENOENT, "%s is nobody whom this server lets in.", typed);
-    }
-    people_name(people, &owner, name);
-    return 0;
+    const struct member *member = people_member(people, number - count);
+    return member ? member->name : NULL;
 }
 
-static int not_in_policy(const struct policy *policy, const char *typed, struct why *why)
+static bool is_name(const struct people *people, const char *typed)
+{
+    const char *name;
+    for (unsigned i = 0; (name = name_at(people, i)); i++) {
+        if (strcmp(name, typed) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int nobody(const struct people *people, const char *typed, struct why *why)
 {
     struct nearest nearest = nearest_to(typed);
-    for (unsigned i = 0; i < policy->user_count; i++) {
-        nearest_try(&nearest, policy->users[i].name);
+    const char *name;
+    for (unsigned i = 0; (name = name_at(people, i)); i++) {
+        nearest_try(&nearest, name);
     }
-    return why_set(why, -ENOENT, "Nobody in the policy is called %.60s%s%s%s", typed,
+    if (!name_at(people, 0)) {
+        return why_set(why, -ENOENT,
+                       "Nobody here has a name, and so people are known by their numbers: pamctl "
+                       "totp telegram:42");
+    }
+    return why_set(why, -ENOENT, "Nobody here is called %.60s%s%s%s", typed,
                    nearest.word ? "; did you mean " : ".", nearest.word ? nearest.word : "",
                    nearest.word ? "?" : "");
 }
@@ -49,18 +64,22 @@ static int read_person(const struct admin_call *call, const json_t *request,
                        char name[PEOPLE_NAME_MAX], struct why *why)
 {
     const struct people *people = call->options->people;
-    const struct policy *policy = people_policy(people);
     const char *typed = text_of(request, "person");
     struct factor_view view;
     struct owner owner;
-    bool is_name = factors_view(call->options->factors, typed, &view) ||
-                   (policy && policy_user_named(policy, typed));
-    if (is_name && strlen(typed) < PEOPLE_NAME_MAX) {
+    if (strlen(typed) < PEOPLE_NAME_MAX &&
+        (is_name(people, typed) || factors_view(call->options->factors, typed, &view))) {
         strcpy(name, typed);
         return 0;
     }
-    return policy && owner_parse(typed, &owner) < 0 ? not_in_policy(policy, typed, why)
-                                                    : take_number(people, typed, name, why);
+    if (owner_parse(typed, &owner) < 0) {
+        return nobody(people, typed, why);
+    }
+    if (!people_has(people, &owner)) {
+        return why_set(why, -ENOENT, "%.60s is nobody whom this server lets in.", typed);
+    }
+    people_name(people, &owner, name);
+    return 0;
 }
 
 /* ---- enrolling ----------------------------------------------------------------------- */
@@ -84,17 +103,38 @@ static json_t *make_secret(const struct admin_call *call, const char *person)
     return reply;
 }
 
-static json_t *confirm(struct admin_call *call, const char *person, const char *typed)
+/* While it is being written that a code was right. */
+struct confirmation {
+    struct factors *factors;
+    struct later *later;
+    char person[PEOPLE_NAME_MAX];
+};
+
+static void on_gone(void *arg)
 {
-    const struct owner by = {OWNER_LOCAL, call->uid};
-    uint32_t code;
-    if (!totp_parse(typed, &code)) {
-        return reply_error("wrong_code", "A code is six digits.");
-    }
-    switch (
-        factors_confirm(call->options->factors, person, code, &by, call->kept, call->kept_arg)) {
+    struct confirmation *confirmation = arg;
+    factors_detach(confirmation->factors, confirmation);
+    free(confirmation);
+}
+
+static void on_kept(void *arg, const struct owner *by, int err)
+{
+    struct confirmation *confirmation = arg;
+    struct later *later = confirmation->later;
+    (void)by;
+    json_t *reply = err < 0 ? reply_error("not_kept",
+                                          "The code was right, but that cannot be written down "
+                                          "now: the log of vps-agent says why.")
+                            : json_pack("{s:b, s:s}", "ok", 1, "person", confirmation->person);
+    free(confirmation);
+    later_say(later, reply);
+}
+
+/* NULL: later. */
+static json_t *refused(enum factor_result result)
+{
+    switch (result) {
     case FACTOR_RIGHT:
-        call->promised = json_pack("{s:b, s:s}", "ok", 1, "person", person);
         return NULL;
     case FACTOR_WRONG:
         return reply_error("wrong_code",
@@ -103,9 +143,31 @@ static json_t *confirm(struct admin_call *call, const char *person, const char *
     case FACTOR_NONE:
         return reply_error("too_late", "That took too long: begin again.");
     default:
-        return reply_error("not_kept", "The state file cannot be written: the log of vps-agent "
-                                       "says why.");
+        return reply_error("not_kept",
+                           "The state file cannot be written: the log of vps-agent says why.");
     }
+}
+
+static json_t *confirm(struct admin_call *call, const char *person, const char *typed)
+{
+    const struct owner by = {OWNER_LOCAL, call->uid};
+    struct factors *factors = call->options->factors;
+    uint32_t code;
+    if (!totp_parse(typed, &code)) {
+        return reply_error("wrong_code", "A code is six digits.");
+    }
+    struct confirmation *confirmation = calloc(1, sizeof *confirmation);
+    if (!confirmation) {
+        return NULL;
+    }
+    confirmation->factors = factors;
+    strcpy(confirmation->person, person);
+    json_t *reply = refused(factors_confirm(factors, person, code, &by, on_kept, confirmation));
+    confirmation->later = reply ? NULL : admin_later(call, on_gone, confirmation);
+    if (!confirmation->later) {
+        on_gone(confirmation);
+    }
+    return reply;
 }
 
 json_t *admin_totp(struct admin_call *call, const json_t *request)
@@ -128,20 +190,31 @@ static json_t *of_factor(const struct factor_view *view)
                      "needs_unlock", (int)view->used_up, "tries_left", (int)view->tries_left);
 }
 
+/* Somebody of the policy may have come with an invitation, too. */
+static bool is_named_before(const struct people *people, unsigned number)
+{
+    for (unsigned i = 0; i < number; i++) {
+        if (strcmp(name_at(people, i), name_at(people, number)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 json_t *admin_totp_list(struct admin_call *call, const json_t *request)
 {
-    const struct policy *policy = people_policy(call->options->people);
+    const struct people *people = call->options->people;
     struct factors *factors = call->options->factors;
     struct factor_view view;
+    const char *name;
     json_t *list = json_array();
     (void)request;
     for (const char *last = NULL; factors_next(factors, last, &view); last = view.person) {
         json_array_append_new(list, of_factor(&view));
     }
-    for (unsigned i = 0; policy && i < policy->user_count; i++) {
-        if (!factors_view(factors, policy->users[i].name, &view)) {
-            json_array_append_new(
-                list, json_pack("{s:s, s:b}", "person", policy->users[i].name, "enrolled", 0));
+    for (unsigned i = 0; (name = name_at(people, i)); i++) {
+        if (!factors_view(factors, name, &view) && !is_named_before(people, i)) {
+            json_array_append_new(list, json_pack("{s:s, s:b}", "person", name, "enrolled", 0));
         }
     }
     return json_pack("{s:b, s:o}", "ok", 1, "people", list);

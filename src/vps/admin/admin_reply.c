@@ -10,6 +10,7 @@
 #include "vps/admin/admin_reply.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -172,6 +173,19 @@ json_t *reply_opened(const struct session *session)
     return reply;
 }
 
+json_t *reply_became(const struct session *session)
+{
+    struct session_view view;
+    char reason[512];
+    struct text text = text_over(reason, sizeof reason);
+    session_view(session, &view);
+    if (view.state != SESSION_ENDED) {
+        return reply_opened(session);
+    }
+    session_end_text(session, &text);
+    return reply_error("not_opened", reason);
+}
+
 json_t *reply_reloaded(const struct changes *changes)
 {
     char sentence[900];
@@ -228,6 +242,15 @@ json_t *reply_away(const struct attendance *attendance)
                                               "missed", away.missed));
     }
     return list;
+}
+
+json_t *reply_audit(const struct audit *audit, const struct vps_settings *settings)
+{
+    char head[AUDIT_HEAD_TEXT_MAX];
+    int err = audit_trouble(audit);
+    return json_pack("{s:s, s:s?, s:b}", "head", audit_head_text(audit, head), "trouble",
+                     err < 0 ? strerror(-err) : NULL, "refuses",
+                     err < 0 && settings->audit_full == AUDIT_FULL_REFUSE);
 }
 
 void reply_add_telegram(json_t *reply, const struct bot *bot)

@@ -6,6 +6,7 @@
 
 #include "base/changes.h"
 #include "vps/admission/known.h"
+#include "vps/audit/audit.h"
 #include "vps/chat/bot.h"
 #include "vps/gateways/gateways.h"
 #include "vps/session/sessions.h"
@@ -22,6 +23,8 @@ json_t *reply_lock(const struct sessions *sessions);
 json_t *reply_session(const struct session *session);
 /* What its user gets, by its kind: the line to paste, or the file and its name. */
 json_t *reply_opened(const struct session *session);
+/* The same, if it is open; or that it is not, and why. */
+json_t *reply_became(const struct session *session);
 /* What has changed, each by itself and all in a sentence. */
 json_t *reply_reloaded(const struct changes *changes);
 json_t *reply_known(const struct known *known);
@@ -30,6 +33,8 @@ json_t *reply_gateway(const struct gateway *gateway);
 json_t *reply_away(const struct attendance *attendance);
 /* The keys of gateways, without what is secret. */
 json_t *reply_keys(const struct keyring *keyring);
+/* Where the audit ends, and whether it can go on. */
+json_t *reply_audit(const struct audit *audit, const struct vps_settings *settings);
 /* What is wrong with Telegram, and for how long nothing came from there. bot may be NULL. */
 void reply_add_telegram(json_t *reply, const struct bot *bot);
 

@@ -202,6 +202,17 @@ bool audit_barrier(struct audit *audit, audit_done_fn fn, void *arg)
     return false;
 }
 
+int audit_verify(struct audit *audit, const struct chain_anchor *anchor, verify_done_fn done,
+                 void *arg)
+{
+    return audit ? store_verify(audit->options.store, anchor, done, arg) : -ENODEV;
+}
+
+int audit_backup(struct audit *audit, const char *path, audit_done_fn done, void *arg)
+{
+    return audit ? store_backup(audit->options.store, path, done, arg) : -ENODEV;
+}
+
 int audit_trouble(const struct audit *audit)
 {
     return audit ? store_can_write(audit->options.store) : 0;
@@ -239,6 +250,7 @@ void audit_detach(struct audit *audit, const void *arg)
         }
     }
     audit_question_forget(audit, arg);
+    store_detach(audit->options.store, arg);
 }
 
 /* ---- life ------------------------------------------------------------------ */
@@ -256,6 +268,10 @@ struct audit *audit_new(const struct audit_options *options)
     audit->timer = timer_new(options->loop, on_patience_over, audit);
     if (!audit->timer) {
         free(audit);
+        return NULL;
+    }
+    if (audit_prune_start(audit) < 0) {
+        audit_free(audit);
         return NULL;
     }
     store_on_change(options->store, on_change, audit);
@@ -278,6 +294,8 @@ void audit_free(struct audit *audit)
     }
     audit_question_forget(audit, NULL);
     store_on_change(audit->options.store, NULL, NULL);
+    store_detach(audit->options.store, audit);
+    timer_free(audit->prune_timer);
     timer_free(audit->timer);
     free(audit);
 }

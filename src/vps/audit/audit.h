@@ -28,6 +28,7 @@ struct audit_options {
     struct store *store;     /* as what follows, outlives the audit */
     struct journal *journal; /* or NULL */
     const struct log *log;
+    const long *days; /* after which records are removed; 0: never. It may change; NULL: never */
     /* From now on nothing can be recorded, -errno; or it can again, 0. May be NULL. */
     void (*changed)(void *arg, int err);
     void *arg;
@@ -56,6 +57,11 @@ int audit_record(struct audit *audit, const struct audit_entry *entry, audit_don
  * Several are called in the order in which they came.
  */
 bool audit_barrier(struct audit *audit, audit_done_fn fn, void *arg);
+/* What came of looking at the whole chain; see store_verify() and chain.h. */
+int audit_verify(struct audit *audit, const struct chain_anchor *anchor, verify_done_fn done,
+                 void *arg);
+/* See store_backup(). */
+int audit_backup(struct audit *audit, const char *path, audit_done_fn done, void *arg);
 /* Why nothing can be recorded at the moment, -errno; 0: it can. */
 int audit_trouble(const struct audit *audit);
 /* Where the chain ends: what was recorded last and is on the disk. seq is 0 before the first. */

@@ -12,7 +12,10 @@ struct audit {
     struct list barriers; /* the oldest first */
     struct list asked;    /* questions that the store has yet to answer */
     struct timer *timer;  /* of the first barrier */
-    uint64_t recorded;    /* rows so far */
+    struct timer *prune_timer;
+    int64_t pruned_day; /* of Unix time, and */
+    long pruned_days;   /* what AUDIT_DAYS was then */
+    uint64_t recorded;  /* rows so far */
 };
 
 struct row_under_way {
@@ -37,6 +40,8 @@ struct asked {
     void *arg;
 };
 
+/* Keeps to AUDIT_DAYS. 0 or -ENOMEM. */
+int audit_prune_start(struct audit *audit);
 /* Those of this arg are not answered any more; NULL: none of them. */
 void audit_question_forget(struct audit *audit, const void *arg);
 

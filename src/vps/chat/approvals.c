@@ -294,7 +294,9 @@ static void on_hold(void *arg, const struct hold_event *event)
     if (granted && approval) {
         hand_over(approvals, approval, event);
     }
-    if (approval) {
+    if (approval && event->kind == HOLD_GIVEN) { /* what that leads to may be told next */
+        timer_set(approvals->timer, 0);
+    } else if (approval) {
         show(approvals, approval, event->view);
     }
     if (approval && hold_state_is_end(event->view->state)) {

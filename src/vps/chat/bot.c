@@ -20,6 +20,7 @@
 #include "base/sieve.h"
 #include "base/timer.h"
 #include "vps/chat/approvals.h"
+#include "vps/chat/audit_news.h"
 #include "vps/chat/button.h"
 #include "vps/chat/cards.h"
 #include "vps/chat/code.h"
@@ -57,6 +58,7 @@ struct bot {
     struct readers readers;
     struct expired *expired;
     struct gateway_news *gateway_news;
+    struct audit_news *audit_news;
     struct approvals *approvals;
     char name[BOT_NAME_MAX + 1];
     struct cooldown strangers, only_text; /* who was told so, by person */
@@ -380,12 +382,13 @@ static int make_parts(struct bot *bot)
     bot->approvals = approvals_new(&bot->conversation);
     bot->conversation.lists = session_lists_new(&bot->conversation);
     bot->gateway_news = gateway_news_new(&bot->conversation);
+    bot->audit_news = audit_news_new(&bot->conversation);
     bot->conversation.newcomers = newcomers_new(&bot->conversation, options->people);
     bot->conversation.gateway_questions = gateway_questions_new(&bot->conversation);
     bot->conversation.recents = recents_new(options->store);
     return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
                    bot->approvals && bot->conversation.lists && bot->gateway_news &&
-                   bot->conversation.newcomers && bot->conversation.recents &&
+                   bot->audit_news && bot->conversation.newcomers && bot->conversation.recents &&
                    bot->conversation.gateway_questions
                ? 0
                : -ENOMEM;
@@ -440,6 +443,11 @@ uint64_t bot_trouble(const struct bot *bot, struct text *text)
     return transport_trouble(bot->options.transport, text);
 }
 
+void bot_audit_changed(struct bot *bot, int err)
+{
+    audit_news_changed(bot->audit_news, err);
+}
+
 void bot_stop(struct bot *bot, uint64_t grace_ms, void (*done)(void *arg), void *arg)
 {
     bot->stopping = true;
@@ -466,6 +474,7 @@ void bot_free(struct bot *bot)
     expired_free(bot->expired);
     gateway_news_free(bot->gateway_news);
     gateway_questions_free(bot->conversation.gateway_questions);
+    audit_news_free(bot->audit_news);
     opening_free(bot->conversation.opening);
     session_lists_free(bot->conversation.lists);
     newcomers_free(bot->conversation.newcomers);

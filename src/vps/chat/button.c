@@ -121,6 +121,7 @@ static enum answer answer_of_fate(const struct conversation *conversation,
     return fate == HOLD_DENIED    ? ANSWER_HOLD_DENIED
            : fate == HOLD_EXPIRED ? ANSWER_HOLD_EXPIRED
            : fate == HOLD_GRANTED ? ANSWER_HOLD_GRANTED
+           : fate == HOLD_REFUSED ? ANSWER_HOLD_OVER
                                   : ANSWER_HOLD_WITHDRAWN;
 }
 

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/timer.h"
+#include "vps/audit/audit.h"
 #include "vps/chat/button.h"
 #include "vps/chat/questions.h"
 #include "vps/chat/retype.h"
@@ -104,10 +105,11 @@ static bool has_more(const struct session_view *view)
 
 static void add_ended(struct card *card, const struct session_view *view, struct text *html)
 {
-    char buffer[512];
+    char buffer[512], head[AUDIT_HEAD_TEXT_MAX];
     struct text how = text_over(buffer, sizeof buffer);
     session_end_text(card->session, &how);
     texts_ended(html, view, buffer);
+    texts_audit_head(html, audit_head_text(card->options.audit, head));
 }
 
 static void add_state(struct card *card, const struct session_view *view, struct text *html,

@@ -20,6 +20,7 @@ struct card;
 struct readers;
 
 struct card_options {
+    const struct audit *audit; /* may be NULL */
     uv_loop_t *loop;
     struct transport *transport;
     const struct vps_settings *settings; /* outlive the card */

@@ -30,7 +30,8 @@ struct opening {
 void opening_show(struct conversation *conversation, struct session *session, int64_t person,
                   struct post *post)
 {
-    const struct card_options options = {.loop = conversation->loop,
+    const struct card_options options = {.audit = conversation->audit,
+                                         .loop = conversation->loop,
                                          .transport = conversation->transport,
                                          .settings = conversation->settings,
                                          .readers = conversation->readers,

@@ -103,6 +103,8 @@ void texts_ending(struct text *html, const struct session_view *view, enum sessi
 void texts_warning_over(struct text *html, const struct session_view *view);
 
 /* What it says if vps-agent was restarted in the meantime. */
+/* Where the audit ends; "": nowhere. */
+void texts_audit_head(struct text *html, const char *head);
 void texts_restarted(struct text *html, const struct session_view *view);
 
 /* --- about an unknown client --- */

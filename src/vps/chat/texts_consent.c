@@ -91,7 +91,7 @@ static void add_reason(struct text *html, const struct hold_view *view)
         html_add_in_tag(&reason, "code", view->request->reason);
         text_add(html, "\nWhy: %s", buffer);
     } else {
-        text_add(html, "\nWhy: not said");
+        text_add(html, "\nNo reason was given.");
     }
 }
 
@@ -171,10 +171,7 @@ void texts_hold_asker(struct text *html, const struct texts_hold *hold)
         text_add(html, "⚪ %s is not asked for any more", parts.title);
         break;
     case HOLD_REFUSED:
-        text_add(html,
-                 needs_others(view) ? "🔴 %s was approved, but could not be opened"
-                                    : "🔴 %s could not be opened",
-                 parts.title);
+        text_add(html, "🔴 %s cannot be opened any more", parts.title);
         break;
     }
     if (hold_state_is_end(view->state)) {
@@ -190,7 +187,8 @@ void texts_hold_asker(struct text *html, const struct texts_hold *hold)
 void texts_hold_granted(struct text *html, const struct texts_hold *hold)
 {
     const struct parts parts = parts_of(html, hold);
-    text_add(html, "✅ %s approved %s. It is in the message above.", parts.approvers, parts.title);
+    text_add(html, "✅ %s was approved by %s. It is in the message above.", parts.title,
+             parts.approvers);
 }
 
 /* ---- to those who may approve it ------------------------------------------------------ */
@@ -252,6 +250,8 @@ void texts_hold_approver(struct text *html, const struct texts_hold *hold)
         text_add(html, "\nApproved by %s; its gateway is offline.", parts.approvers);
     } else if (view->state == HOLD_GRANTED) {
         text_add(html, "\nApproved by %s.", parts.approvers);
+    } else if (view->state == HOLD_REFUSED) { /* why is for who asked */
+        text_add(html, "\nIt cannot be opened any more.");
     } else {
         add_end(html, view, &parts);
     }

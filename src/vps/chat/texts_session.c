@@ -224,6 +224,13 @@ void texts_ended(struct text *html, const struct session_view *view, const char 
     add_note(html, view);
 }
 
+void texts_audit_head(struct text *html, const char *head)
+{
+    if (head[0]) {
+        text_add(html, "\nAudit <code>%s</code>", head);
+    }
+}
+
 void texts_restarted(struct text *html, const struct session_view *view)
 {
     text_add(html, "⚪ ");

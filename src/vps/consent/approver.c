@@ -32,11 +32,17 @@ int approver_check(const struct people *people, const struct owner *asker, const
     return check_person(people, by);
 }
 
-static bool may_with_some_account(const struct people *people, const struct owner *asker,
-                                  const struct policy_user *user)
+/* With one of those that the policy has, or with one that came by an invitation. */
+static bool may_somehow(const struct people *people, const struct owner *asker,
+                        const struct policy_user *user, const struct owner chat[], unsigned count)
 {
     for (unsigned i = 0; i < user->account_count; i++) {
         if (approver_check(people, asker, &user->accounts[i]) == 0) {
+            return true;
+        }
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (people_user(people, &chat[i]) == user && approver_check(people, asker, &chat[i]) == 0) {
             return true;
         }
     }
@@ -46,9 +52,10 @@ static bool may_with_some_account(const struct people *people, const struct owne
 unsigned approvers_count(const struct people *people, const struct owner *asker)
 {
     const struct policy *policy = people_policy(people);
-    unsigned count = 0;
+    struct owner chat[POLICY_USERS_MAX];
+    unsigned in_chat = people_in_chat(people, POLICY_APPROVER, chat, POLICY_USERS_MAX), count = 0;
     for (unsigned i = 0; policy && i < policy->user_count; i++) {
-        count += may_with_some_account(people, asker, &policy->users[i]);
+        count += may_somehow(people, asker, &policy->users[i], chat, in_chat);
     }
     return count;
 }

@@ -27,7 +27,7 @@ enum hold_state {
     HOLD_DENIED,          /* somebody said no */
     HOLD_EXPIRED,
     HOLD_WITHDRAWN, /* by who asked, or since it cannot come to anything any more */
-    HOLD_REFUSED,   /* all agreed, and it could not be opened all the same */
+    HOLD_REFUSED,   /* it may not be opened any more, or could not: `reason`, for who asked */
 };
 
 /* What there is to see of it. Pointers live as long as it does. */

@@ -6,7 +6,7 @@
  * saw the machine that the name stood for then.
  *
  * Re-entrancy: everything happens on the loop's thread. Watchers call none of the verbs, so that
- * what is told needs no queue. finish() frees the request: nobody touches it after advance(),
+ * what is told needs no queue. holds_finish() frees the request: nobody touches it after advance(),
  * and loops over all of them know the next one before they act on one. Opening a session tells the
  * sessions' watchers, this file's on_session() among them: it only acts on what no opening causes.
  */
@@ -17,31 +17,10 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/list.h"
 #include "base/text.h"
-#include "base/timer.h"
 #include "vps/consent/approver.h"
-#include "vps/consent/hold_run.h"
 #include "vps/consent/holds_audit.h"
-#include "vps/consent/patience.h"
-
-enum { FATES_MAX = 64 };
-
-struct holds {
-    struct holds_options options;
-    struct holds_factor factor;
-    struct list list;
-    unsigned count;
-    struct timer *timer; /* of the one that expires next */
-    struct patience patience;
-    struct hold_watcher watchers[HOLD_WATCHERS_MAX];
-    unsigned watcher_count;
-    struct {
-        char id[SESSION_ID_SIZE + 1];
-        enum hold_state state;
-    } fates[FATES_MAX]; /* of the latest, in a ring */
-    unsigned next_fate;
-};
+#include "vps/consent/holds_core.h"
 
 /* ---- telling ---------------------------------------------------------------- */
 
@@ -65,7 +44,7 @@ void holds_unwatch(struct holds *holds, const void *arg)
     holds->watcher_count = kept;
 }
 
-static void tell(struct holds *holds, struct hold *hold, struct hold_event event)
+void holds_tell(struct holds *holds, struct hold *hold, struct hold_event event)
 {
     struct hold_view view;
     hold_view(hold, &view);
@@ -79,7 +58,7 @@ static void tell(struct holds *holds, struct hold *hold, struct hold_event event
 
 /* ---- states ----------------------------------------------------------------- */
 
-static void set_timer(struct holds *holds)
+void holds_set_timer(struct holds *holds)
 {
     uint64_t first_ms = UINT64_MAX, now_ms = clock_ms();
     for (struct hold *hold = holds_next(holds, NULL); hold; hold = holds_next(holds, hold)) {
@@ -97,7 +76,7 @@ static void move(struct holds *holds, struct hold *hold, enum hold_state to)
     enum hold_state from = hold_state(hold);
     if (from != to) {
         hold_move(hold, to, NULL, NULL, holds->options.log);
-        tell(holds, hold, (struct hold_event){.kind = HOLD_CHANGED, .from = from, .to = to});
+        holds_tell(holds, hold, (struct hold_event){.kind = HOLD_CHANGED, .from = from, .to = to});
     }
 }
 
@@ -110,35 +89,27 @@ static void remember(struct holds *holds, const struct hold *hold, enum hold_sta
     holds->fates[at].state = state;
 }
 
-/* How it ends. */
-struct end {
-    enum hold_state state;
-    const struct owner *by;
-    const char *reason;
-    struct session *session;
-};
-
-static void finish(struct holds *holds, struct hold *hold, const struct end *end)
+void holds_finish(struct holds *holds, struct hold *hold, const struct hold_end *end)
 {
     enum hold_state from = hold_state(hold);
     list_remove(hold_home(hold)); /* whoever looks meanwhile does not find it */
     holds->count--;
     remember(holds, hold, end->state);
     hold_move(hold, end->state, end->by, end->reason, holds->options.log);
-    tell(holds, hold,
-         (struct hold_event){.kind = HOLD_CHANGED,
-                             .from = from,
-                             .to = end->state,
-                             .by = end->by,
-                             .session = end->session});
+    holds_tell(holds, hold,
+               (struct hold_event){.kind = HOLD_CHANGED,
+                                   .from = from,
+                                   .to = end->state,
+                                   .by = end->by,
+                                   .session = end->session});
     hold_free(hold);
-    set_timer(holds);
+    holds_set_timer(holds);
 }
 
 static void finish_for(struct holds *holds, struct hold *hold, enum hold_state state,
                        const char *reason)
 {
-    finish(holds, hold, &(struct end){.state = state, .reason = reason});
+    holds_finish(holds, hold, &(struct hold_end){.state = state, .reason = reason});
 }
 
 static void on_timer(void *arg)
@@ -152,7 +123,7 @@ static void on_timer(void *arg)
             finish_for(holds, hold, HOLD_EXPIRED, NULL);
         }
     }
-    set_timer(holds);
+    holds_set_timer(holds);
 }
 
 /* ---- moving on --------------------------------------------------------------- */
@@ -167,7 +138,7 @@ static void grant(struct holds *holds, struct hold *hold, const struct session_r
     if (err < 0) {
         finish_for(holds, hold, HOLD_REFUSED, why.text);
     } else {
-        finish(holds, hold, &(struct end){.state = HOLD_GRANTED, .session = session});
+        holds_finish(holds, hold, &(struct hold_end){.state = HOLD_GRANTED, .session = session});
     }
 }
 
@@ -186,16 +157,25 @@ static void ask(struct holds *holds, struct hold *hold)
     }
 }
 
+/* The sessions do not know that it was more than a question. */
+static void refuse(struct holds *holds, struct hold *hold, const struct session_request *request,
+                   int err, const char *reason)
+{
+    sessions_refuse(holds->options.sessions, request, err, reason);
+    finish_for(holds, hold, HOLD_REFUSED, reason);
+}
+
 /* It cannot be opened now. Is that for good? */
-static void put_off(struct holds *holds, struct hold *hold, int err, const char *reason)
+static void put_off(struct holds *holds, struct hold *hold, const struct session_request *request,
+                    int err, const char *reason)
 {
     bool complete = hold_is_complete(hold);
     if (err == -EACCES || err == -EINVAL) { /* no rule allows it any more, or it is another name */
-        finish_for(holds, hold, HOLD_WITHDRAWN, reason);
+        refuse(holds, hold, request, err, reason);
     } else if (complete && (err == -ENOTCONN || err == -ENOENT)) {
         move(holds, hold, HOLD_READY);
     } else if (complete) {
-        finish_for(holds, hold, HOLD_REFUSED, reason);
+        refuse(holds, hold, request, err, reason);
     } /* else there is time */
 }
 
@@ -208,10 +188,10 @@ static void advance(struct holds *holds, struct hold *hold)
     struct session_request resolved = typed;
     int err = sessions_ask(holds->options.sessions, &resolved, &why);
     if (err < 0 && err != -ENOKEY) {
-        put_off(holds, hold, err, why.text);
+        put_off(holds, hold, &resolved, err, why.text);
     } else if (!hold_is_for(hold, &resolved)) {
         finish_for(holds, hold, HOLD_WITHDRAWN,
-                   "That name stands for another machine now. Please ask again.");
+                   "That name stands for another machine now. It has to be asked for again.");
     } else if (err == -ENOKEY) {
         hold_renew(hold, &resolved);
         ask(holds, hold);
@@ -232,7 +212,7 @@ void holds_settings_changed(struct holds *holds)
         strcpy(id, view.id);
         advance(holds, hold);
         if (holds_find(holds, id)) {
-            tell(holds, hold, (struct hold_event){.kind = HOLD_RENEWED});
+            holds_tell(holds, hold, (struct hold_event){.kind = HOLD_RENEWED});
         }
     }
 }
@@ -247,7 +227,7 @@ static void withdraw_all(struct holds *holds, const char *reason)
 
 void holds_end_all(struct holds *holds)
 {
-    withdraw_all(holds, "The server is being stopped. Please ask again in a moment.");
+    withdraw_all(holds, "The server is being stopped. It can be asked for again in a moment.");
 }
 
 static void try_ready(struct holds *holds)
@@ -269,164 +249,6 @@ static void on_session(void *arg, const struct session_event *event)
     } else if (event->kind == SESSION_SERVER_LOCKED) {
         withdraw_all(holds, "The server was locked by an administrator.");
     }
-}
-
-/* ---- asking ------------------------------------------------------------------ */
-
-void holds_use_factor(struct holds *holds, struct holds_factor factor)
-{
-    holds->factor = factor;
-}
-
-/* 0: it is given, or not needed; -EINPROGRESS: it can be asked for. */
-static int check_factor(const struct holds *holds, struct session_request *request, struct why *why)
-{
-    const struct holds_factor *factor = &holds->factor;
-    if (!request->needed.second_factor) {
-        return 0;
-    }
-    if (!factor->check) {
-        return why_set(why, -ENOKEY, "This needs a second factor, which this server cannot take.");
-    }
-    int err = factor->check(factor->arg, &request->owner, why);
-    request->given.second_factor = err == 0;
-    return err == 0 || err == -EINPROGRESS ? err : -ENOKEY;
-}
-
-static int check_approvers(const struct holds *holds, const struct session_request *request,
-                           struct why *why)
-{
-    unsigned needed = request->needed.approvals;
-    unsigned count = approvers_count(holds->options.people, &request->owner);
-    if (count >= needed) {
-        return 0;
-    }
-    if (count == 0) {
-        return why_set(why, -ENOKEY,
-                       "This needs somebody's approval, and there is nobody who could give it: an "
-                       "administrator has to name an approver in the policy.");
-    }
-    return why_set(why, -ENOKEY,
-                   "This needs the approval of %u people, and there %s only %u who could give it: "
-                   "an administrator has to name more approvers in the policy.",
-                   needed, count == 1 ? "is" : "are", count);
-}
-
-static unsigned count_of(struct holds *holds, const struct owner *owner)
-{
-    unsigned count = 0;
-    for (struct hold *hold = holds_next(holds, NULL); hold; hold = holds_next(holds, hold)) {
-        count += approver_is_same(holds->options.people, hold_owner(hold), owner);
-    }
-    return count;
-}
-
-static int check_room(struct holds *holds, const struct owner *owner, struct why *why)
-{
-    if (count_of(holds, owner) >= HOLDS_PER_PERSON) {
-        return why_set(why, -EBUSY,
-                       "You are waiting for %d approvals already. Withdraw a request first, or "
-                       "wait until one is decided.",
-                       HOLDS_PER_PERSON);
-    }
-    if (holds->count >= HOLDS_MAX) {
-        return why_set(why, -EBUSY,
-                       "Too many requests are waiting for approval on this server. Try again "
-                       "later.");
-    }
-    return 0;
-}
-
-static void withdraw_same(struct holds *holds, const struct session_request *resolved)
-{
-    struct hold *hold = holds_next(holds, NULL), *next;
-    for (; hold; hold = next) {
-        next = holds_next(holds, hold);
-        if (hold_is_for(hold, resolved)) {
-            finish(holds, hold,
-                   &(struct end){.state = HOLD_WITHDRAWN,
-                                 .by = &resolved->owner,
-                                 .reason = "The same was asked for again."});
-        }
-    }
-}
-
-static void log_asked(const struct holds *holds, const struct hold *hold)
-{
-    struct hold_view view;
-    char person[OWNER_TEXT_MAX], target[TARGET_TEXT_MAX];
-    hold_view(hold, &view);
-    const struct session_request *request = view.request;
-    target_format(request->target.host, request->target.port, target);
-    log_info(holds->options.log,
-             "request %s: %s to %s through gateway %s for %s needs%s approval of %u%s%s", view.id,
-             kind_name(request->kind), target, request->target.gateway,
-             owner_text(&request->owner, person),
-             request->needed.second_factor ? " a second factor and the" : " the",
-             request->needed.approvals, request->reason[0] ? "; why: " : "", request->reason);
-}
-
-static int add(struct holds *holds, const struct session_request *typed,
-               const struct session_request *resolved, struct hold **ret_hold, struct why *why)
-{
-    const struct holds_options *options = &holds->options;
-    uint64_t expires_ms = clock_ms() + (uint64_t)options->settings->approval_timeout * 1000;
-    if (!patience_take(&holds->patience, &resolved->owner, clock_ms())) {
-        return why_set(why, -EBUSY,
-                       "You have asked very often in a short time. Try again in %d min.",
-                       PATIENCE_EACH_MS / 60000);
-    }
-    withdraw_same(holds, resolved);
-    int err = check_room(holds, &resolved->owner, why);
-    if (err < 0) {
-        return err;
-    }
-    struct hold *hold = hold_new(typed, resolved, expires_ms);
-    if (!hold) {
-        return why_set(why, -ENOMEM, "The server is out of memory or of random numbers.");
-    }
-    list_append(&holds->list, hold_home(hold));
-    holds->count++;
-    log_asked(holds, hold);
-    if (resolved->given.second_factor || !resolved->needed.second_factor) {
-        hold_move(hold, HOLD_ASKING_APPROVAL, NULL, NULL, options->log);
-    }
-    set_timer(holds);
-    tell(holds, hold, (struct hold_event){.kind = HOLD_ASKED});
-    *ret_hold = hold;
-    return -EINPROGRESS;
-}
-
-/* With -ENOKEY of sessions_open(): what is missing can be asked for, or is here already. */
-static int ask_for(struct holds *holds, const struct session_request *request,
-                   struct session **ret_session, struct hold **ret_hold, struct why *why)
-{
-    struct session_request resolved = *request, typed = *request;
-    int err = sessions_ask(holds->options.sessions, &resolved, why);
-    if (err != -ENOKEY) {
-        return err; /* cannot be: it was asked a moment ago */
-    }
-    int factor = check_factor(holds, &resolved, why);
-    if (factor == 0 && resolved.needed.approvals == 0) {
-        typed.given = resolved.given;
-        typed.again = true; /* that it was asked for is told already */
-        typed.again = true;
-        return sessions_open(holds->options.sessions, &typed, ret_session, why);
-    }
-    err = factor == -EINPROGRESS ? 0 : factor;
-    err = err < 0 ? err : check_approvers(holds, &resolved, why);
-    err = err < 0 ? err : add(holds, &typed, &resolved, ret_hold, why);
-    if (err != -EINPROGRESS) {
-        sessions_refuse(holds->options.sessions, &resolved, err, why->text);
-    }
-    return err;
-}
-
-int holds_open(struct holds *holds, const struct session_request *request,
-               struct session **ret_session, struct hold **ret_hold, struct why *why)
-{
-    int err = sessions_open(holds->options.sessions, request, ret_session, why);
-    return err == -ENOKEY ? ask_for(holds, request, ret_session, ret_hold, why) : err;
 }
 
 /* ---- deciding ---------------------------------------------------------------- */
@@ -456,7 +278,7 @@ unsigned holds_take_factor(struct holds *holds, const struct owner *owner)
         next = holds_next(holds, hold);
         if (waits_for_factor_of(hold, owner) && (!one || hold == last)) {
             hold_give_factor(hold);
-            tell(holds, hold, (struct hold_event){.kind = HOLD_GIVEN});
+            holds_tell(holds, hold, (struct hold_event){.kind = HOLD_GIVEN});
             advance(holds, hold);
             count++;
         }
@@ -482,7 +304,7 @@ int holds_approve(struct holds *holds, struct hold *hold, const struct owner *by
     hold_view(hold, &view);
     log_info(holds->options.log, "request %s: approved by %s, %u of %u", view.id,
              owner_text(by, person), view.approvals, view.request->needed.approvals);
-    tell(holds, hold, (struct hold_event){.kind = HOLD_GIVEN, .by = by});
+    holds_tell(holds, hold, (struct hold_event){.kind = HOLD_GIVEN, .by = by});
     advance(holds, hold);
     return 0;
 }
@@ -493,13 +315,13 @@ int holds_deny(struct holds *holds, struct hold *hold, const struct owner *by)
     if (err < 0 && err != -ENOENT) {
         return err;
     }
-    finish(holds, hold, &(struct end){.state = HOLD_DENIED, .by = by});
+    holds_finish(holds, hold, &(struct hold_end){.state = HOLD_DENIED, .by = by});
     return 0;
 }
 
 void holds_withdraw(struct holds *holds, struct hold *hold, const struct owner *by)
 {
-    finish(holds, hold, &(struct end){.state = HOLD_WITHDRAWN, .by = by});
+    holds_finish(holds, hold, &(struct hold_end){.state = HOLD_WITHDRAWN, .by = by});
 }
 
 /* ---- looking ----------------------------------------------------------------- */

@@ -42,6 +42,13 @@ static void on_asked(struct audit *audit, const struct people *people,
     record(audit, &entry);
 }
 
+static void on_factor_asked(struct audit *audit, const struct people *people,
+                            const struct hold_event *event)
+{
+    const struct audit_entry entry = entry_of(AUDIT_FACTOR_ASKED, people, event);
+    record(audit, &entry);
+}
+
 static void on_given(struct audit *audit, const struct people *people,
                      const struct hold_event *event)
 {
@@ -79,7 +86,9 @@ static void on_changed(struct audit *audit, const struct people *people,
     case HOLD_WITHDRAWN:
         on_end(audit, people, AUDIT_APPROVAL_WITHDRAWN, event);
         break;
-    case HOLD_ASKING_FACTOR: /* whoever asks for it records that */
+    case HOLD_ASKING_FACTOR: /* what comes of it is recorded by vps/factor */
+        on_factor_asked(audit, people, event);
+        break;
     case HOLD_READY:
     case HOLD_GRANTED: /* the sessions record what comes of these */
     case HOLD_REFUSED:
@@ -91,6 +100,8 @@ void holds_audit(struct audit *audit, const struct people *people, const struct 
 {
     if (event->kind == HOLD_ASKED && event->view->state == HOLD_ASKING_APPROVAL) {
         on_asked(audit, people, event);
+    } else if (event->kind == HOLD_ASKED) {
+        on_factor_asked(audit, people, event);
     } else if (event->kind == HOLD_GIVEN && event->by) {
         on_given(audit, people, event);
     } else if (event->kind == HOLD_CHANGED) {

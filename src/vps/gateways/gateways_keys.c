@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "vps/gateways/gateways_core.h"
 
 /* Offline, and told why. lost() comes last: its owner may have changed things. */
@@ -96,12 +97,13 @@ int gateways_keep(struct gateways *gateways, const struct keyring_entry *entry, 
 int gateways_expel(struct gateways *gateways, const char *name, const struct owner *by,
                    struct why *why)
 {
-    char gone[GATEWAY_NAME_MAX + 1] = "";
+    char gone[GATEWAY_NAME_MAX + 1];
+    struct text copy = text_over(gone, sizeof gone);
     int err = keyring_remove(gateways->keyring, name, why);
     if (err < 0) {
         return err;
     }
-    memcpy(gone, name, strlen(name)); /* it may be of what goes away below */
+    text_add(&copy, "%s", name); /* it may be of what goes away below */
     record(gateways, AUDIT_GATEWAY_REMOVED, gone, by);
     /* First: the gateway is still there to be told that its tunnels are closed. */
     if (!keyring_has(gateways->keyring, gone)) {

@@ -160,8 +160,36 @@ static int find_empty_groups(struct policy *policy, const char *name)
     return err;
 }
 
+/* ---- more approvals than people ----------------------------------------------------- */
+
+static unsigned count_approvers(const struct policy *policy)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < policy->user_count; i++) {
+        count += (policy->users[i].roles & (POLICY_APPROVER | POLICY_ADMINISTRATOR)) != 0;
+    }
+    return count;
+}
+
+static int find_too_few_approvers(struct policy *policy, const char *name)
+{
+    unsigned count = count_approvers(policy);
+    int err = 0;
+    for (unsigned i = 0; err == 0 && i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+        if (rule->approvals > count) {
+            err = warn(policy, name, rule->line,
+                       "nobody gets in by this rule: it takes %u approvals, and approvers and "
+                       "administrators together are only %u",
+                       rule->approvals, count);
+        }
+    }
+    return err;
+}
+
 int policy_find_doubts(struct policy *policy, const char *name)
 {
     int err = find_unreachable(policy, name);
-    return err < 0 ? err : find_empty_groups(policy, name);
+    err = err < 0 ? err : find_empty_groups(policy, name);
+    return err < 0 ? err : find_too_few_approvers(policy, name);
 }

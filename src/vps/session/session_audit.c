@@ -30,6 +30,7 @@ static struct audit_entry entry_of_request(enum audit_event what, const struct s
     return (struct audit_entry){.what = what,
                                 .owner = &request->owner,
                                 .name = record_name(services, &request->owner),
+                                .session = request->id[0] ? request->id : NULL,
                                 .kind = kind_name(request->kind),
                                 .gateway = request->target.gateway,
                                 .user = request->target.user,

@@ -62,6 +62,8 @@ static const struct {
     {-ESHUTDOWN, "draining"},
     {-EACCES, "not_allowed"},
     {-EPERM, "locked"},
+    {-ENOKEY, "no_consent"},
+    {-EBUSY, "requests_limit"},
     {0, "failed"},
 };
 enum { REFUSALS_COUNT = sizeof REFUSALS / sizeof *REFUSALS };

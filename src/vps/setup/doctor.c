@@ -178,7 +178,8 @@ static void check_clock_against(struct checkup *checkup, int64_t server_unix)
     } else if (off > CLOCK_FINE_S || off < -CLOCK_FINE_S) {
         checkup_say(checkup, CHECKUP_BAD, "clock",
                     "it is %lld s %s the Bot API's: turn on time synchronisation (timedatectl "
-                    "set-ntp true); otherwise commands look stale",
+                    "set-ntp true); otherwise commands look stale, and codes of second factors are "
+                    "wrong",
                     (long long)(off < 0 ? -off : off), off < 0 ? "behind" : "ahead of");
     } else {
         checkup_say(checkup, CHECKUP_OK, "clock", "the same as the Bot API's, within %d s",

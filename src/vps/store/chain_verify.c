@@ -32,9 +32,9 @@ static int check_beginning(struct database *database, const struct chain_head *b
     int64_t told = 0;
     crypto_hex(before->hash, sizeof before->hash, hash);
     const struct statement statement = {
-        "SELECT count(*) FROM audit WHERE what = ?1 AND json_extract(body, '$.last_seq') = ?2"
-        " AND json_extract(body, '$.last_hash') = ?3",
-        {value_text(CHAIN_PRUNED), value_number(before->seq), value_text(hash)}};
+        "SELECT count(*) FROM audit WHERE what = '" CHAIN_PRUNED "'"
+        " AND json_extract(body, '$.last_seq') = ?1 AND json_extract(body, '$.last_hash') = ?2",
+        {value_number(before->seq), value_text(hash)}};
     int err = database_run(database, &statement, take_count, &told);
     *ret_sound = told > 0 ||
                  (before->seq == 0 && memcmp(before->hash, NOTHING.hash, sizeof before->hash) == 0);

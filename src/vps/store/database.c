@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "vps/store/database_inner.h"
 
@@ -115,19 +116,24 @@ static int bind_values(sqlite3_stmt *prepared, const struct value *values)
     return result;
 }
 
+static int step_through(struct database *database, sqlite3_stmt *prepared,
+                        const struct value *values, each_fn fn, void *arg)
+{
+    int result = bind_values(prepared, values);
+    if (result == SQLITE_OK) {
+        while ((result = sqlite3_step(prepared)) == SQLITE_ROW && hand_over(prepared, fn, arg)) {
+        }
+    }
+    return database_error(database->sqlite, result);
+}
+
 int database_each(struct database *database, const struct statement *statement, each_fn fn,
                   void *arg)
 {
     sqlite3_stmt *prepared = NULL;
     int result = sqlite3_prepare_v2(database->sqlite, statement->sql, -1, &prepared, NULL);
-    if (result == SQLITE_OK) {
-        result = bind_values(prepared, statement->values);
-    }
-    if (result == SQLITE_OK) {
-        while ((result = sqlite3_step(prepared)) == SQLITE_ROW && hand_over(prepared, fn, arg)) {
-        }
-    }
-    int err = database_error(database->sqlite, result);
+    int err = result == SQLITE_OK ? step_through(database, prepared, statement->values, fn, arg)
+                                  : database_error(database->sqlite, result);
     sqlite3_finalize(prepared);
     return err;
 }
@@ -149,6 +155,43 @@ static bool pass_on(void *arg, const struct row *row)
 int database_run(struct database *database, const struct statement *statement, row_fn fn, void *arg)
 {
     return database_each(database, statement, pass_on, &(struct receiver){fn, arg});
+}
+
+/* The place of a statement, which may be empty yet. */
+static sqlite3_stmt **find_kept(struct database *database, const char *sql)
+{
+    for (unsigned i = 0; i < DATABASE_OFTEN; i++) {
+        sqlite3_stmt **kept = &database->often[i];
+        if (!*kept || strcmp(sqlite3_sql(*kept), sql) == 0) {
+            return kept;
+        }
+    }
+    return NULL;
+}
+
+int database_run_often(struct database *database, const struct statement *statement, row_fn fn,
+                       void *arg)
+{
+    sqlite3_stmt **kept = find_kept(database, statement->sql);
+    if (!kept || (*kept && sqlite3_stmt_busy(*kept))) {
+        return database_run(database, statement, fn, arg);
+    }
+    int result = *kept ? SQLITE_OK
+                       : sqlite3_prepare_v3(database->sqlite, statement->sql, -1,
+                                            SQLITE_PREPARE_PERSISTENT, kept, NULL);
+    if (result != SQLITE_OK) {
+        return database_error(database->sqlite, result);
+    }
+    int err = step_through(database, *kept, statement->values, pass_on,
+                           &(struct receiver){fn, arg});
+    sqlite3_reset(*kept);
+    sqlite3_clear_bindings(*kept);
+    return err;
+}
+
+static int run_often(struct database *database, const char *sql)
+{
+    return database_run_often(database, &(struct statement){sql, {{0}}}, NULL, NULL);
 }
 
 static void take_number(void *arg, const struct row *row)
@@ -180,7 +223,7 @@ bool database_has_gone(struct database *database)
 int database_begin(struct database *database)
 {
     /* A plain BEGIN takes the lock for writing only at its first change, and could fail there. */
-    return database_exec(database, "BEGIN IMMEDIATE");
+    return run_often(database, "BEGIN IMMEDIATE");
 }
 
 int database_begin_reading(struct database *database)
@@ -190,7 +233,7 @@ int database_begin_reading(struct database *database)
 
 int database_commit(struct database *database)
 {
-    return database_exec(database, "COMMIT");
+    return run_often(database, "COMMIT");
 }
 
 void database_rollback(struct database *database)

@@ -50,6 +50,9 @@ int database_run(struct database *database, const struct statement *statement, r
 typedef bool (*each_fn)(void *arg, const struct row *row);
 int database_each(struct database *database, const struct statement *statement, each_fn fn,
                   void *arg);
+/* As database_run(), and keeps the statement for the next time: for what each change takes. */
+int database_run_often(struct database *database, const struct statement *statement, row_fn fn,
+                       void *arg);
 int database_commit(struct database *database);
 void database_rollback(struct database *database);
 /*

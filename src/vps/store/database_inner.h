@@ -7,10 +7,13 @@
 
 #include "vps/store/database.h"
 
+enum { DATABASE_OFTEN = 4 }; /* statements that are kept: a row of the chain takes four */
+
 struct database {
     sqlite3 *sqlite;
-    bool reads; /* and nothing else */
-    int untidy; /* pages in the write-ahead log */
+    sqlite3_stmt *often[DATABASE_OFTEN]; /* up to the first NULL */
+    bool reads;                          /* and nothing else */
+    int untidy;                          /* pages in the write-ahead log */
     /* Of one that reads: */
     bool (*is_in_vain)(void *arg);
     void *arg;

@@ -207,6 +207,9 @@ int database_open_reader(const char *path, bool (*is_in_vain)(void *arg), void *
 
 void database_close(struct database *database)
 {
+    for (unsigned i = 0; database && i < DATABASE_OFTEN; i++) {
+        sqlite3_finalize(database->often[i]);
+    }
     if (database && database->sqlite) {
         if (!database->reads) {
             /* The file is whole by itself then, to be copied; those beside it stay, but empty. */

@@ -79,7 +79,7 @@ static void do_next(struct reader *reader)
     eventfd_write(reader->news_fd, 1);
 }
 
-/* With the lock. Until there is a task, or no more will come. */
+/* With the lock, which is let go meanwhile. Until there is a task, or no more will come. */
 static void wait_for_work(struct reader *reader)
 {
     struct timespec at = thread_time_in(IDLE_MS);
@@ -87,7 +87,9 @@ static void wait_for_work(struct reader *reader)
         if (!reader->database) {
             pthread_cond_wait(&reader->woken, &reader->mutex);
         } else if (thread_wait_until(&reader->woken, &reader->mutex, &at)) {
+            pthread_mutex_unlock(&reader->mutex);
             close_database(reader);
+            pthread_mutex_lock(&reader->mutex);
         }
     }
 }

@@ -1,0 +1,135 @@
+/*
+ * vps-agent may write in STATE_DIR alone, so that the copy is made there, beside its socket, and
+ * moved by pamctl: copied under another name first, so that there is a whole file of the name that
+ * was asked for, or none.
+ */
+#include "ctl/backup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl/ask.h"
+
+static json_t *failure(const char *path, int err)
+{
+    char sentence[PATH_MAX + 128];
+    snprintf(sentence, sizeof sentence, "cannot write %.200s: %s%s", path, strerror(-err),
+             err == -EEXIST ? "; choose another name, or replace it with --force" : "");
+    return ask_failure("not_written", sentence);
+}
+
+/* What is not a plain file was put there by somebody else. */
+static int open_from(const char *path, int *ret_fd)
+{
+    struct stat file;
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        return -errno;
+    }
+    if (fstat(fd, &file) < 0 || !S_ISREG(file.st_mode)) {
+        close(fd);
+        return -EINVAL;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+static int copy_all(int to, int from)
+{
+    ssize_t copied;
+    while ((copied = sendfile(to, from, NULL, 1 << 24)) > 0) {
+    }
+    return copied < 0 || fsync(to) < 0 ? -errno : 0;
+}
+
+static int sync_folder_of(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1,
+             slash ? path : ".");
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int err = fd < 0 || fsync(fd) < 0 ? -errno : 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return err;
+}
+
+/* link(2) fails where rename(2) would replace. */
+static int give_name(const char *part, const char *to, bool replace)
+{
+    if (replace) {
+        return rename(part, to) < 0 ? -errno : 0;
+    }
+    int err = link(part, to) < 0 ? -errno : 0;
+    unlink(part);
+    return err;
+}
+
+static int copy_file(const char *from, const char *to, bool replace)
+{
+    char part[PATH_MAX];
+    int from_fd = -1, err = open_from(from, &from_fd);
+    if (err < 0) {
+        return err;
+    }
+    int len = snprintf(part, sizeof part, "%s.part", to);
+    int fd = len < (int)sizeof part
+                 ? open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)
+                 : -1;
+    err = fd < 0 ? -errno : fchmod(fd, 0600) < 0 ? -errno : copy_all(fd, from_fd);
+    close(from_fd);
+    if (fd >= 0) {
+        close(fd);
+    }
+    err = err < 0 ? err : give_name(part, to, replace);
+    if (err < 0 && fd >= 0) {
+        unlink(part);
+    }
+    return err < 0 ? err : sync_folder_of(to);
+}
+
+/* One that somebody left behind who was interrupted is in the way. */
+static void remove_left_over(const char *socket_path)
+{
+    char path[PATH_MAX];
+    const char *slash = strrchr(socket_path, '/');
+    if (slash) {
+        snprintf(path, sizeof path, "%.*s/backup.db", (int)(slash - socket_path), socket_path);
+        unlink(path);
+    }
+}
+
+json_t *backup(const struct invocation *invocation, const char *socket_path)
+{
+    const char *to = invocation->args[0];
+    bool replace = invocation->options & OPTION_FORCE;
+    struct stat file;
+    if (!replace && lstat(to, &file) == 0) { /* before the work is done */
+        return failure(to, -EEXIST);
+    }
+    remove_left_over(socket_path);
+    json_t *request = json_pack("{s:s}", "command", "backup");
+    json_t *reply = ask_anyhow(socket_path, request);
+    const char *from = json_string_value(json_object_get(reply, "file"));
+    json_decref(request);
+    if (!from) {
+        return reply;
+    }
+    int err = copy_file(from, to, replace);
+    unlink(from);
+    if (err < 0) {
+        json_decref(reply);
+        return failure(to, err);
+    }
+    json_object_set_new(reply, "file", json_string(to));
+    return reply;
+}

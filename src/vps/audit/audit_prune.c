@@ -1,0 +1,53 @@
+/*
+ * Records that are older than AUDIT_DAYS are removed once a day, at the start, and when the setting
+ * is another one. Each step removes some thousand, so that what happens meanwhile is not held up.
+ */
+#include "vps/audit/audit_core.h"
+
+#include "base/clock.h"
+
+enum { FIRST_MS = 1000, LOOK_MS = 60000, DAY_S = 86400 };
+
+static void on_pruned(void *arg, int err);
+
+static void prune(struct audit *audit)
+{
+    int64_t before_ms = clock_unix_ms() - (int64_t)audit->pruned_days * DAY_S * 1000;
+    store_prune(audit->options.store, before_ms, on_pruned, audit);
+}
+
+static void on_pruned(void *arg, int err)
+{
+    struct audit *audit = arg;
+    if (err == 1) { /* there is more */
+        prune(audit);
+    }
+}
+
+static void on_look(void *arg)
+{
+    struct audit *audit = arg;
+    int64_t day = clock_unix() / DAY_S;
+    long days = *audit->options.days;
+    timer_set(audit->prune_timer, LOOK_MS);
+    if (day != audit->pruned_day || days != audit->pruned_days) {
+        audit->pruned_day = day;
+        audit->pruned_days = days;
+        if (days > 0) {
+            prune(audit);
+        }
+    }
+}
+
+int audit_prune_start(struct audit *audit)
+{
+    if (!audit->options.days) {
+        return 0;
+    }
+    audit->prune_timer = timer_new(audit->options.loop, on_look, audit);
+    if (!audit->prune_timer) {
+        return -1;
+    }
+    timer_set(audit->prune_timer, FIRST_MS);
+    return 0;
+}

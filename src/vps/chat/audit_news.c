@@ -1,0 +1,116 @@
+#include "vps/chat/audit_news.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/timer.h"
+#include "vps/audit/audit.h"
+#include "vps/chat/texts.h"
+
+enum { ADMINISTRATORS_MAX = 64, LOOK_MS = 60000, DAY_S = 86400 };
+
+struct audit_news {
+    const struct conversation *conversation;
+    struct timer *timer;
+    int64_t day;      /* of Unix time: on which it was told last, or began */
+    int64_t told_seq; /* of the head that was told last */
+};
+
+/* ---- in words -------------------------------------------------------------- */
+
+static void add_change(struct text *html, const struct conversation *conversation, int err)
+{
+    if (err == 0) {
+        text_add(html, "✅ What happens is recorded again.");
+    } else if (conversation->settings->audit_full == AUDIT_FULL_REFUSE) {
+        text_add(
+            html,
+            "⚠️ What happens cannot be recorded (%s). No new session is opened until it can; "
+            "those that are open go on. Make room on the server's disk.",
+            strerror(-err));
+    } else {
+        text_add(
+            html,
+            "⚠️ What happens cannot be recorded (%s). Sessions are opened all the same. Make "
+            "room on the server's disk.",
+            strerror(-err));
+    }
+}
+
+static void add_head(struct text *html, const char *head)
+{
+    text_add(html,
+             "Today the audit ends at <code>%s</code>. Forward this message, or write that down: "
+             "<code>pamctl audit verify %s</code> proves later that nothing before it was changed.",
+             head, head + 1);
+}
+
+/* head: NULL to tell of a change. */
+static void tell(const struct audit_news *news, const char *head, int err)
+{
+    const struct conversation *conversation = news->conversation;
+    struct owner to[ADMINISTRATORS_MAX];
+    unsigned people = people_in_chat(conversation->people, POLICY_ADMINISTRATOR, to,
+                                     ADMINISTRATORS_MAX);
+    for (unsigned i = 0; i < people; i++) {
+        char buffer[TEXTS_SIZE];
+        struct text html = conversation_text(conversation, to[i].id, buffer, sizeof buffer);
+        if (head) {
+            add_head(&html, head);
+        } else {
+            add_change(&html, conversation, err);
+        }
+        transport_say(conversation->transport, to[i].id, buffer);
+    }
+}
+
+void audit_news_changed(const struct audit_news *news, int err)
+{
+    tell(news, NULL, err);
+}
+
+/* ---- once a day ------------------------------------------------------------- */
+
+/* At the end of a day on which something happened; by the clock, which may be set at any time. */
+static void on_timer(void *arg)
+{
+    struct audit_news *news = arg;
+    int64_t day = clock_unix() / DAY_S, seq = audit_head(news->conversation->audit).seq;
+    char head[AUDIT_HEAD_TEXT_MAX];
+    timer_set(news->timer, LOOK_MS);
+    if (day == news->day) {
+        return;
+    }
+    news->day = day;
+    if (seq != news->told_seq) {
+        news->told_seq = seq;
+        tell(news, audit_head_text(news->conversation->audit, head), 0);
+        log_info(news->conversation->log, "audit: ends at %s today", head);
+    }
+}
+
+struct audit_news *audit_news_new(const struct conversation *conversation)
+{
+    struct audit_news *news = calloc(1, sizeof *news);
+    if (!news) {
+        return NULL;
+    }
+    news->conversation = conversation;
+    news->day = clock_unix() / DAY_S;
+    news->timer = timer_new(conversation->loop, on_timer, news);
+    if (!news->timer) {
+        free(news);
+        return NULL;
+    }
+    timer_set(news->timer, LOOK_MS);
+    return news;
+}
+
+void audit_news_free(struct audit_news *news)
+{
+    if (news) {
+        timer_free(news->timer);
+        free(news);
+    }
+}
