@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import pathlib
+import re
 import socket
 import sqlite3
 import time
@@ -14,6 +16,7 @@ from util import TIME_SCALE, eventually, how_it_ends
 
 ALICE, BOB = OWNER, FRIEND
 PATIENCE = 10 * TIME_SCALE
+BUTTON_DEF = pathlib.Path(__file__).resolve().parents[2] / "src" / "vps" / "chat" / "button.def"
 POLICY = """\
 users:
   alice: {{telegram: 42, uid: {uid}, roles: administrator}}
@@ -204,6 +207,43 @@ def test_the_longest_time_of_a_rule_is_not_extended(policy, target):
             becomes(world, warning, "has ended.")
 
 
+# ---------------------------------------------------------------- the wrong person
+
+def buttons():
+    """(word, what it takes, who may) of each row of button.def."""
+    rows = re.findall(r'^BUTTON\(\w+, "(\w+)", "[^"]*", (\w+), (\w+),', BUTTON_DEF.read_text(), re.M)
+    assert len(rows) == BUTTON_DEF.read_text().count("\nBUTTON(") > 12
+    return rows
+
+
+@pytest.mark.parametrize("word, takes, who", [b for b in buttons() if b[2] != "WHO_ALLOWED"])
+def test_the_wrong_person_presses_in_vain(world, word, takes, who):
+    """Whatever button: bob, who is nobody special, on alice's, and alice on bob's if it is an owner's alone."""
+    sessions = {}
+    lives = {user: world.ssh("office-pc", user) for user in (ALICE, BOB)}
+    for session in world.sessions():
+        sessions[int(session["owner"].split(":")[1])] = session["id"]
+    before = [s["id"] for s in world.sessions()], world.status()["locked"]
+
+    def data_of(owner):
+        return {"SESSION": f"{word}:{sessions[owner]}", "CLIENT": f"{word}:{sessions[owner]}:1", "NOTHING": f"{word}:"}.get(
+            takes, f"{word}:abcdefgh")
+
+    said, is_alert = toast(world, BOB, lives[BOB], "Close", data_of(ALICE))
+    assert is_alert and said in (
+        "This is somebody else's session.", "Only an administrator can do that.",
+        # nobody tells a request, or somebody who wants in, from one that there never was
+        "This request is over. Whoever still needs it has to ask again.",
+        "This question is over. Whoever still wants in opens the link again, or takes another one."), said
+    if takes in ("SESSION", "CLIENT", "NOTHING"):
+        eventually(lambda: [(r["name"], r["text"]) for r in recorded(world, "button.refused")] == [("bob", data_of(ALICE))], "it is recorded")
+        world.vps.wait_log(f"user 43 is not allowed to do this, and was refused: “{data_of(ALICE)}”")
+    if who == "WHO_OWNER" and takes in ("SESSION", "CLIENT"):
+        assert toast(world, ALICE, lives[ALICE], "Close", data_of(BOB)) == ("This is somebody else's session.", True)
+    assert ([s["id"] for s in world.sessions()], world.status()["locked"]) == before
+    assert world.session(sessions[ALICE])["state"] == "waiting"
+
+
 # ---------------------------------------------------------------- what need not be typed
 
 def test_a_bare_command_offers_where_one_was_last_and_may_go(world, policy, target):
@@ -350,6 +390,20 @@ def test_everybody_is_spoken_to_in_their_language(world, target):
     assert answer(world, "/close", BOB).text == "Sie haben keine offene Sitzung."
     world.api.languages = {}        # the app was switched over
     assert answer(world, "/close", BOB).text == "You have no open session."
+
+
+def test_why_it_did_not_open_is_said_in_german(world, target):
+    world.api.languages = {BOB: "de"}
+    answer(world, "/help", ALICE)       # a bot may only write to whom it has heard
+    assert answer(world, "/ssh a b", BOB).says("Ein Rechner auf einmal, ohne Leerzeichen und Optionen: ")
+    assert answer(world, "/ssh nowhere/nas", BOB).text == "Kein Gateway namens nowhere ist da, nur lan."
+    refused = answer(world, "/rdp 127.0.0.1:9", BOB)
+    becomes(world, refused, "🔴 RDP zu 127.0.0.1:9 ließ sich nicht öffnen\nAbgelehnt: 127.0.0.1 ist da, aber auf Port 9 lauscht nichts; läuft dort Remote Desktop?")
+    world.pamctl("drain")
+    assert answer(world, "/ssh nas", BOB).text == "Der Server wird bald neu gestartet und öffnet keine neuen Sitzungen. Versuchen Sie es in ein paar Minuten noch einmal."
+    world.pamctl("panic")
+    assert answer(world, "/ssh nas", BOB).text.startswith("Der Server ist gesperrt, von alice, seit ")
+    world.pamctl("unlock")
 
 
 def test_the_menu_and_the_description_are_there_in_german():

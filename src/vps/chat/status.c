@@ -2,7 +2,10 @@
  * /status: whether anything is wrong, and what there is: to an administrator what pamctl status
  * says, to everybody else what concerns them. command.def has its row, command.h the declaration.
  */
+#include <string.h>
+
 #include "base/clock.h"
+#include "vps/audit/audit.h"
 #include "vps/chat/command.h"
 #include "vps/chat/panic.h"
 #include "vps/chat/texts.h"
@@ -41,6 +44,15 @@ static void add_away(struct report *report)
     }
 }
 
+static void add_audit(struct report *report)
+{
+    int err = audit_trouble(report->conversation->audit);
+    if (err < 0) {
+        begin_trouble(report);
+        text_add(report->html, "What happens cannot be recorded (%s).\n", strerror(-err));
+    }
+}
+
 static void add_troubles(struct report *report)
 {
     char words[256] = "";
@@ -54,6 +66,7 @@ static void add_troubles(struct report *report)
         begin_trouble(report);
         text_add(report->html, "The server is about to be restarted and opens no new sessions.\n");
     }
+    add_audit(report);
     if (report->gateways && !gateways_next(report->gateways, NULL)) {
         begin_trouble(report);
         text_add(report->html, "No gateway is online: no machine can be reached.\n");

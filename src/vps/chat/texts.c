@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "vps/chat/language.h"
 #include "vps/transport/html.h"
 
 enum { CAPTION_SHOWN_MAX = 400 };
@@ -47,7 +48,8 @@ void texts_usage(struct text *html, const struct command_row *row, const struct 
     char takes[TEXTS_PART_SIZE], example[TEXTS_PART_SIZE];
     struct text text = text_over(takes, sizeof takes);
     html_add(&text, row->takes);
-    html_add_words(html, text_phrase(html, why->text));
+    char said[sizeof why->text];
+    html_add_words(html, language_sentence(html, why->text, said, sizeof said));
     text_add(html, "\nUse: /%s %s, for example %s", row->name, takes,
              texts_in_tag(html, "code", row->example, example));
     if (several) {
@@ -123,5 +125,6 @@ void texts_forwarded(struct text *html)
 
 void texts_not_opened(struct text *html, const struct why *why)
 {
-    html_add_sentence(html, text_phrase(html, why->text));
+    char said[sizeof why->text];
+    html_add_sentence(html, language_sentence(html, why->text, said, sizeof said));
 }

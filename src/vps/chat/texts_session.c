@@ -2,6 +2,7 @@
  * What the live message of a session says: one function for each of its states, and the parts that
  * several of them share. Names of machines and users, and whatever a peer said, go through html.h.
  */
+#include "vps/chat/language.h"
 #include "vps/chat/texts.h"
 #include "vps/transport/html.h"
 
@@ -100,7 +101,8 @@ static void add_note(struct text *html, const struct session_view *view)
 {
     if (view->note) {
         text_add(html, "\n⚠️ ");
-        html_add_sentence(html, text_phrase(html, view->note));
+        char said[SESSION_NOTE_MAX + 1];
+        html_add_sentence(html, language_sentence(html, view->note, said, sizeof said));
     }
 }
 
@@ -261,10 +263,10 @@ static bool never_opened(const struct session_view *view)
 void texts_ended(struct text *html, const struct session_view *view, const char *how,
                  const char *name)
 {
-    char title[TEXTS_PART_SIZE];
+    char title[TEXTS_PART_SIZE], said[TEXTS_PART_SIZE];
     text_add(html, never_opened(view) ? "🔴 %s could not be opened\n" : "⚪ %s has ended\n",
              texts_title(html, view, title));
-    html_add_sentence(html, how);
+    html_add_sentence(html, language_sentence(html, how, said, sizeof said));
     if (view->connected_unix != 0) {
         add_source(html, view, name);
         add_traffic(html, view);

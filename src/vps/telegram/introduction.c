@@ -33,8 +33,8 @@ static void name_commands(struct calls *calls, const struct transport_profile *p
 }
 
 /*
- * What the owner wrote with BotFather stays: only what is empty, or ours in everybody's language, is
- * filled in. *has_own: it is the owner's.
+ * What the owner wrote with BotFather stays: only what is empty, or ours in everybody's language,
+ * is filled in. *has_own: it is the owner's.
  */
 static void fill_in(const struct introduction *introduction, const char *method, const char *name,
                     const char *text, const char *everybodys, bool *has_own, const json_t *result)
