@@ -96,11 +96,13 @@ make_settings() {
     chmod 640 "$settings"
 }
 
+# A gateway has one for the key that pairing comes to; on OpenWrt, where /var is in memory, its
+# script makes it elsewhere.
 make_state() {
-    [ "$side" = vps ] || return 0
-    mkdir -p $state
-    chown pamtunnel:pamtunnel $state
-    chmod 700 $state
+    [ "$side" = vps ] || state=$state-gateway
+    mkdir -p "$state"
+    chown pamtunnel:pamtunnel "$state"
+    chmod 700 "$state"
 }
 
 # --- the service ------------------------------------------------------------------------------------
@@ -189,8 +191,9 @@ install_it() {
         say "next, set it up and start it:"
         echo "    sudo vps-agent --setup"
     else
-        say "next, with the line that vps-agent --setup or --invite printed on the server:"
-        echo "    sudo gateway-agent --join -"
+        say "next, with the name or address of the server, where the bot then asks about it:"
+        echo "    sudo gateway-agent --join HOST"
+        say "(or, with a join string from there: sudo gateway-agent --join -)"
     fi
     echo "    $(restart_command)"
 }

@@ -147,9 +147,15 @@ int ask_hear(int fd, json_t **ret_reply, struct why *why)
     return 0;
 }
 
+int ask_send_on(int fd, const json_t *request, struct why *why)
+{
+    return send_line(fd, request) < 0 ? hung_up(why) : 0;
+}
+
 int ask_more(int fd, const json_t *request, json_t **ret_reply, struct why *why)
 {
-    return send_line(fd, request) < 0 ? hung_up(why) : ask_hear(fd, ret_reply, why);
+    int err = ask_send_on(fd, request, why);
+    return err < 0 ? err : ask_hear(fd, ret_reply, why);
 }
 
 int ask_receive(int fd, json_t **ret_reply, struct why *why)

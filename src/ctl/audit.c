@@ -1,10 +1,10 @@
 #include "ctl/audit.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "ctl/ask.h"
+#include "ctl/pages.h"
 #include "ctl/record.h"
 #include "ctl/when.h"
 
@@ -63,75 +63,32 @@ json_t *audit_question(const struct invocation *invocation, json_t **ret_failure
     return request;
 }
 
-/* ---- pages ------------------------------------------------------------------ */
-
-/* One question, page after page over one connection. */
-struct reading {
-    const char *socket_path;
-    json_t *request;
-    int fd; /* -1: vps-agent was not asked yet */
-    audit_record_fn fn;
-    void *arg;
-};
+/* ---- records ---------------------------------------------------------------- */
 
 static bool is_ok(const json_t *reply)
 {
     return json_is_true(json_object_get(reply, "ok"));
 }
 
-static json_t *ask_on(struct reading *reading)
-{
-    struct why why;
-    json_t *reply = NULL;
-    int err;
-    if (reading->fd < 0) {
-        reading->fd = err = ask_send(reading->socket_path, reading->request, &why);
-        err = err < 0 ? err : ask_hear(reading->fd, &reply, &why);
-    } else {
-        err = ask_more(reading->fd, reading->request, &reply, &why);
-    }
-    return err < 0 ? ask_failure("unreachable", why.text) : reply;
-}
-
-/* One page, and the request asks for the next one then. */
-static json_t *read_page(struct reading *reading)
-{
-    size_t index;
-    json_t *sent, *request = reading->request, *reply = ask_on(reading);
-    if (!is_ok(reply)) {
-        return reply;
-    }
-    json_array_foreach(json_object_get(reply, "records"), index, sent)
-    {
-        json_t *record = record_flatten(sent);
-        reading->fn(reading->arg, record);
-        json_decref(record);
-    }
-    json_object_set(request, "after_ms", json_object_get(reply, "after_ms"));
-    json_object_set(request, "after_seq", json_object_get(reply, "after_seq"));
-    return reply;
-}
-
-static void end_reading(struct reading *reading)
-{
-    if (reading->fd >= 0) {
-        close(reading->fd);
-    }
-}
-
 json_t *audit_pages(const char *socket_path, json_t *request, audit_record_fn fn, void *arg)
 {
-    struct reading reading = {socket_path, request, -1, fn, arg};
-    json_t *reply = NULL;
-    do {
-        json_decref(reply);
-        reply = read_page(&reading);
-    } while (is_ok(reply) && json_is_true(json_object_get(reply, "more")) && !ferror(stdout));
-    end_reading(&reading);
-    return reply;
+    struct pages *pages = pages_new(socket_path, json_deep_copy(request));
+    json_t *last = NULL, *page, *sent;
+    size_t index;
+    while (pages && !ferror(stdout) && (page = pages_next(pages))) {
+        json_decref(last);
+        last = page;
+        json_array_foreach(json_object_get(page, "records"), index, sent)
+        {
+            json_t *record = record_flatten(sent);
+            fn(arg, record);
+            json_decref(record);
+        }
+        fflush(stdout); /* of those who print */
+    }
+    pages_free(pages);
+    return last;
 }
-
-/* ---- printing ---------------------------------------------------------------- */
 
 struct printer {
     const struct record_format *format;
@@ -144,19 +101,6 @@ static void print(void *arg, const json_t *record)
     json_int_t seq = json_integer_value(json_object_get(record, "seq"));
     printer->format->write(record, stdout);
     printer->newest = seq > printer->newest ? seq : printer->newest;
-}
-
-static json_t *print_what_comes(const char *socket_path, json_t *request, struct printer *printer)
-{
-    struct reading reading = {socket_path, request, -1, print, printer};
-    json_t *reply = NULL;
-    do {
-        json_decref(reply);
-        reply = read_page(&reading);
-        fflush(stdout);
-    } while (is_ok(reply) && !ferror(stdout));
-    end_reading(&reading);
-    return reply;
 }
 
 json_t *audit_print(const struct invocation *invocation, const char *socket_path)
@@ -173,13 +117,11 @@ json_t *audit_print(const struct invocation *invocation, const char *socket_path
     if (!follows || invocation->since) {
         reply = audit_pages(socket_path, request, print, &printer);
         json_object_set_new(request, "after_seq", json_integer(printer.newest));
-        fflush(stdout);
     }
     if (follows && (!reply || is_ok(reply))) {
         json_decref(reply);
         json_object_set_new(request, "follow", json_true());
-        json_object_del(request, "after_ms");
-        reply = print_what_comes(socket_path, request, &printer);
+        reply = audit_pages(socket_path, request, print, &printer);
     }
     json_decref(request);
     return reply;

@@ -10,7 +10,7 @@
  */
 json_t *audit_question(const struct invocation *invocation, json_t **ret_failure);
 /*
- * Reads page after page over one connection, and calls fn with each record, which is a flat one
+ * Reads page after page (pages.h), and calls fn with each record, which is a flat one
  * (record.h). Returns the last answer, a new reference.
  */
 typedef void (*audit_record_fn)(void *arg, const json_t *record);

@@ -196,17 +196,6 @@ def test_what_is_said_is_on_the_disk_and_the_loop_does_not_wait_for_that(target,
 
 # ---------------------------------------------------------------- pamctl audit
 
-@pytest.fixture(autouse=True)
-def spare_descriptor(monkeypatch):
-    """SQLite keeps the descriptor of a reader that is gone for the next one, while the writer has the file."""
-    take = Daemon.take_baseline
-
-    def take_one_more(self):
-        take(self)
-        self.baseline += self.name == "vps-agent"
-    monkeypatch.setattr(Daemon, "take_baseline", take_one_more)
-
-
 def lines(world, *args):
     result = world.pamctl("audit", *args)
     assert result.returncode == 0, result.stderr

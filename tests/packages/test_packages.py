@@ -158,7 +158,8 @@ def test_settings_survive_everything_but_a_purge(architecture, tmp_path):
         assert debian.run("id", "-nG", "pamtunnel").stdout.split() == ["pamtunnel"]
         assert debian.run("getent", "passwd", "pamtunnel").stdout.strip().endswith("nologin")
         assert owner_and_mode(debian, "/etc/pamtunnel") == "root:pamtunnel 750"
-        assert owner_and_mode(debian, "/var/lib/pamtunnel") == "pamtunnel:pamtunnel 700"
+        for state in ("/var/lib/pamtunnel", "/var/lib/pamtunnel-gateway"):
+            assert owner_and_mode(debian, state) == "pamtunnel:pamtunnel 700"
         wants = debian.file("/etc/systemd/system/multi-user.target.wants")
         for agent, name in zip(AGENTS, NAMES):
             example = util.REPOSITORY / f"{AGENTS[agent]}/{AGENTS[agent]}.env.example"
@@ -180,6 +181,7 @@ def test_settings_survive_everything_but_a_purge(architecture, tmp_path):
 
         debian.file("/var/lib/pamtunnel/telegram.offset").write_text("1\n")
         debian.dpkg("-P", "pamtunnel-gateway")
+        assert not debian.file("/var/lib/pamtunnel-gateway").exists()
         assert not settings_file(debian, "gateway").exists()
         assert content(debian, "vps") == edited["vps"], "the other package's"
         assert debian.file("/var/lib/pamtunnel/telegram.offset").exists()
@@ -386,7 +388,7 @@ class Unpacked(Services):
 def test_an_archive_installs_itself_as_a_service_and_goes_again():
     with Unpacked() as services:
         debian = services.debian
-        assert "vps-agent --setup" in services.said and "gateway-agent --join -" in services.said
+        assert "vps-agent --setup" in services.said and "gateway-agent --join HOST" in services.said
         for agent, name in zip(AGENTS, NAMES):
             assert debian.unit(name, "UnitFileState", "ActiveState") == ["enabled", "inactive"]
             assert owner_and_mode(debian, f"/etc/pamtunnel/{AGENTS[agent]}.env") == "root:pamtunnel 640"

@@ -1,30 +1,26 @@
 /*
  * At most one applicant is there, from the moment in which it is met; `phase` says how far it has
- * come, and NOBODY that there is none. Its timer is what the phase waits for:
+ * come, and APPLICANT_NOBODY that there is none. Its timer is what the phase waits for:
  *
  *     MET       its share               10 s     from a machine
  *     ASKED     a person's answer       10 min
- *     LET_IN    its confirmation        2 min    it writes a file, or asks a person, meanwhile
+ *     ACCEPTED  its confirmation        2 min    it writes a file, or asks a person, meanwhile
  *     KEEPING   our disk                –        its channel may be gone by then (NULL)
  *
  * Its key is on the disk when the record of its pairing is, which was handed in behind it.
  *
- * over() is the one way out: it forgets all secrets and hangs up before it tells anybody. What
- * comes after hang_up() must not touch the channel, since its owner frees it, also when it is the
- * channel that has called.
+ * applicants_over() is the one way out: it forgets all secrets and hangs up before it tells
+ * anybody. What comes after that must not touch the channel, since its owner frees it, also when
+ * it is the channel that has called.
  */
-#include "vps/gateways/applicants.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/allowance.h"
 #include "base/clock.h"
-#include "base/origin.h"
-#include "base/text.h"
-#include "base/timer.h"
+#include "base/crypto.h"
+#include "vps/gateways/applicants_core.h"
 
 enum {
     OPENING_MS = 10000,
@@ -32,193 +28,24 @@ enum {
     NETWORK_REFILL_MS = 2 * 60 * 1000,
 };
 
-enum phase { NOBODY, MET, ASKED, LET_IN, KEEPING };
-
-struct applicants {
-    struct applicants_options options;
-    struct applicant_watcher watchers[APPLICANTS_WATCHERS_MAX];
-    unsigned watcher_count;
-
-    uint64_t open_until_ms; /* 0: shut */
-    struct timer *shutting;
-    unsigned questions;       /* since it was opened */
-    struct allowance tries;   /* by network */
-    struct allowance refused; /* since it was opened */
-
-    enum phase phase;
-    struct timer *deadline;
-    struct channel *channel;
-    struct addr from;
-    struct accord accord;
-    unsigned id;
-    char code[ACCORD_CODE_MAX];
-    char program[64];
-    char resembles[GATEWAY_NAME_MAX + 1];
-    bool replaces;
-    uint64_t answer_by_ms;
-    struct owner by;
-};
-
-/* ---- telling ------------------------------------------------------------------- */
-
-static void view(const struct applicants *applicants, struct applicant_view *ret_view)
-{
-    uint64_t now = clock_ms(), end = applicants->answer_by_ms;
-    *ret_view = (struct applicant_view){
-        .id = applicants->id,
-        .name = applicants->accord.name,
-        .code = applicants->code,
-        .program = applicants->program,
-        .from = applicants->from,
-        .seconds_left = now < end ? (unsigned)((end - now + 999) / 1000) : 0,
-        .let_in = applicants->phase > ASKED,
-        .replaces = applicants->replaces,
-        .resembles = applicants->resembles[0] ? applicants->resembles : NULL,
-    };
-}
-
-/* -errno: done, which may be NULL, is not called. */
-static int record(struct applicants *applicants, enum audit_event what, const char *word,
-                  const struct applicant_event *event, audit_done_fn done)
-{
-    const struct applicant_view *about = event->view;
-    const struct audit_entry entry = {.what = what,
-                                      .word = word,
-                                      .gateway = about->name,
-                                      .address = &about->from,
-                                      .client = about->program,
-                                      .text = about->code,
-                                      .by = event->by,
-                                      .why = event->why};
-    return audit_record(applicants->options.audit, &entry, done, applicants);
-}
-
-/* What is told; that one is paired is recorded before that (keep_key()). */
-static void record_event(struct applicants *applicants, const struct applicant_event *event)
-{
-    static const struct {
-        enum audit_event what;
-        const char *word;
-    } ROWS[] = {
-        [APPLICANT_ASKS] = {AUDIT_GATEWAY_PENDING, NULL},
-        [APPLICANT_DENIED] = {AUDIT_GATEWAY_DENIED, "denied"},
-        [APPLICANT_EXPIRED] = {AUDIT_GATEWAY_DENIED, "expired"},
-        [APPLICANT_LEFT] = {AUDIT_GATEWAY_DENIED, "left"},
-        [APPLICANT_FAILED] = {AUDIT_GATEWAY_DENIED, "failed"},
-    };
-    if (event->kind != APPLICANT_LET_IN && event->kind != APPLICANT_PAIRED) {
-        record(applicants, ROWS[event->kind].what, ROWS[event->kind].word, event, NULL);
-    }
-}
-
-static void tell(struct applicants *applicants, const struct applicant_event *event)
-{
-    record_event(applicants, event);
-    for (unsigned i = 0; i < applicants->watcher_count; i++) {
-        applicants->watchers[i].event(applicants->watchers[i].arg, event);
-    }
-}
-
-static void say_end(const struct applicants *applicants, const struct applicant_event *event)
-{
-    static const char *const CLAUSES[] = {
-        [APPLICANT_PAIRED] = "is paired",
-        [APPLICANT_DENIED] = "was refused",
-        [APPLICANT_EXPIRED] = "was not answered in time; it asks again if it is heard",
-        [APPLICANT_LEFT] = "has gone before it was paired; it asks again if it is heard",
-        [APPLICANT_FAILED] = "was not paired",
-    };
-    const struct applicant_view *about = event->view;
-    char by[OWNER_TEXT_MAX] = "", host[ADDR_HOST_MAX];
-    if (event->by) {
-        owner_text(event->by, by);
-    }
-    log_write(applicants->options.log, event->kind == APPLICANT_PAIRED ? LOG_INFO : LOG_WARN,
-              "gateway %s at %s, which showed %s, %s%s%s%s%s", about->name,
-              addr_host_text(&about->from, host), about->code, CLAUSES[event->kind],
-              by[0] ? " by " : "", by, event->why ? ": " : "", event->why ? event->why : "");
-}
-
-/* ---- the end of one -------------------------------------------------------------- */
-
-static void forget(struct applicants *applicants)
-{
-    timer_stop(applicants->deadline);
-    accord_wipe(&applicants->accord);
-    applicants->phase = NOBODY;
-    applicants->channel = NULL;
-    applicants->code[0] = '\0';
-}
-
-static void hang_up(struct applicants *applicants, struct channel *channel,
-                    enum goodbye_reason reason, const char *text)
-{
-    channel_goodbye(channel, reason, text);
-    applicants->options.hang_up(applicants->options.arg, channel);
-}
-
-/* The name outlives the accord that it is from. */
-static void over(struct applicants *applicants, enum applicant_event_kind kind, const char *why,
-                 const char *farewell)
-{
-    struct channel *channel = applicants->channel;
-    bool asked = applicants->phase >= ASKED;
-    char name[GATEWAY_NAME_MAX + 1], code[ACCORD_CODE_MAX];
-    struct owner by = applicants->by;
-    struct applicant_view about;
-    bool has_by = kind == APPLICANT_PAIRED || kind == APPLICANT_DENIED;
-    view(applicants, &about);
-    memcpy(name, applicants->accord.name, sizeof name);
-    memcpy(code, applicants->code, sizeof code);
-    about.name = name;
-    about.code = code;
-    forget(applicants);
-    if (channel) {
-        hang_up(applicants, channel, kind == APPLICANT_PAIRED ? GOODBYE_PAIRED : GOODBYE_UNPAIRED,
-                farewell);
-    }
-    if (asked) {
-        const struct applicant_event event = {
-            .kind = kind, .view = &about, .by = has_by ? &by : NULL, .why = why};
-        say_end(applicants, &event);
-        tell(applicants, &event);
-    }
-}
-
-/* A line for the log, about somebody who was told why. name may be NULL. */
-static void say_away(const struct applicants *applicants, const struct addr *from, const char *name,
-                     const char *why)
-{
-    char line[512];
-    struct text text = text_over(line, sizeof line);
-    text_add(&text, "wanted to be paired%s%s%s, and was told: %s", name ? " as \"" : "",
-             name ? name : "", name ? "\"" : "", why);
-    applicants->options.turned_away(applicants->options.arg, from, line);
-}
-
-/* Before anybody was asked about it: only the log hears of it. */
-static void turn_away(struct applicants *applicants, const char *text, const char *farewell)
-{
-    struct addr from = applicants->from;
-    over(applicants, APPLICANT_LEFT, NULL, farewell);
-    applicants->options.turned_away(applicants->options.arg, &from, text);
-}
-
 static void on_deadline(void *arg)
 {
     struct applicants *applicants = arg;
     switch (applicants->phase) {
-    case MET:
-        turn_away(applicants, "wanted to be paired, and did not say with what in time", "too slow");
+    case APPLICANT_MET:
+        applicants_turn_away(applicants, "wanted to be paired, and did not say with what in time",
+                             "too slow");
         break;
-    case ASKED:
-        over(applicants, APPLICANT_EXPIRED, NULL,
-             "nobody there has answered for ten minutes; run pamctl gateway pair on the VPS and "
-             "have somebody look into the chat");
+    case APPLICANT_ASKED:
+        applicants_over(
+            applicants, APPLICANT_EXPIRED, NULL,
+            "nobody there has answered for ten minutes; run pamctl gateway pair on the VPS and "
+            "have somebody look into the chat");
         break;
     default:
-        over(applicants, APPLICANT_FAILED, "it was let in, and did not say that it has its key",
-             "it took too long to keep the key");
+        applicants_over(applicants, APPLICANT_FAILED,
+                        "it was let in, and did not say that it has its key",
+                        "it took too long to keep the key");
     }
 }
 
@@ -278,7 +105,7 @@ int applicants_would_hear(const struct applicants *applicants, const struct addr
         return why_set(why, -EAGAIN,
                        "too many have asked to be paired from here: wait two minutes");
     }
-    if (applicants->phase != NOBODY) {
+    if (applicants->phase != APPLICANT_NOBODY) {
         return why_set(why, -EBUSY, "another gateway is being paired there at the moment");
     }
     return 0;
@@ -300,12 +127,12 @@ void applicants_meet(struct applicants *applicants, struct channel *channel,
     struct why why;
     if (applicants_would_hear(applicants, from, &why) < 0) {
         struct addr peer = *from; /* which is perhaps the channel's owner's */
-        hang_up(applicants, channel, GOODBYE_UNPAIRED, why.text);
-        say_away(applicants, &peer, NULL, why.text);
+        applicants_hang_up(applicants, channel, GOODBYE_UNPAIRED, why.text);
+        applicants_say_away(applicants, &peer, NULL, why.text);
         return;
     }
     allowance_use(&applicants->tries, from, clock_ms());
-    applicants->phase = MET;
+    applicants->phase = APPLICANT_MET;
     applicants->channel = channel;
     applicants->from = *from;
     draw_id(applicants);
@@ -333,12 +160,13 @@ static void on_pair_commit(struct applicants *applicants, const struct message_p
     struct message answer;
     struct why why;
     if (applicants->accord.state != ACCORD_NEW) {
-        turn_away(applicants, "asked twice to be paired", "that was said before");
+        applicants_turn_away(applicants, "asked twice to be paired", "that was said before");
     } else if (check_name(applicants, commit->name, &why) < 0) {
-        over(applicants, APPLICANT_FAILED, NULL, why.text);
-        say_away(applicants, &from, commit->name, why.text);
+        applicants_over(applicants, APPLICANT_FAILED, NULL, why.text);
+        applicants_say_away(applicants, &from, commit->name, why.text);
     } else if (accord_answer(&applicants->accord, commit, &answer) < 0) {
-        turn_away(applicants, "wanted to be paired, but there are no random numbers", "no answer");
+        applicants_turn_away(applicants, "wanted to be paired, but there are no random numbers",
+                             "no answer");
     } else {
         channel_send(applicants->channel, &answer); /* if it is broken, that is told */
     }
@@ -348,17 +176,17 @@ static void ask(struct applicants *applicants)
 {
     char host[ADDR_HOST_MAX];
     struct applicant_view about;
-    applicants->phase = ASKED;
+    applicants->phase = APPLICANT_ASKED;
     applicants->answer_by_ms = clock_ms() + APPLICANTS_QUESTION_MS;
     timer_set(applicants->deadline, APPLICANTS_QUESTION_MS);
     accord_code(&applicants->accord, applicants->code);
-    view(applicants, &about);
+    applicants_look(applicants, &about);
     log_warn(applicants->options.log,
              "gateway %s at %s asks to be paired, and shows %s: if its own log says the same code, "
              "pamctl gateway accept %.3s%s lets it in",
              about.name, addr_host_text(&about.from, host), about.code, about.code, about.code + 4);
     const struct applicant_event event = {.kind = APPLICANT_ASKS, .view = &about};
-    tell(applicants, &event);
+    applicants_tell(applicants, &event);
     if (++applicants->questions >= APPLICANTS_QUESTIONS) {
         shut(applicants, "too many have asked");
     }
@@ -366,14 +194,15 @@ static void ask(struct applicants *applicants)
 
 static void on_pair_open(struct applicants *applicants, const struct message_pair_open *open)
 {
-    if (applicants->phase != MET) {
-        over(applicants, APPLICANT_FAILED, "it said again with what it wants to be paired",
-             "that was said before");
+    if (applicants->phase != APPLICANT_MET) {
+        applicants_over(applicants, APPLICANT_FAILED,
+                        "it said again with what it wants to be paired", "that was said before");
     } else if (accord_opened(&applicants->accord, open) < 0) {
-        turn_away(applicants,
-                  "wanted to be paired, and showed something else than it had committed to: "
-                  "somebody may be in between",
-                  "that is not what was committed to");
+        applicants_turn_away(
+            applicants,
+            "wanted to be paired, and showed something else than it had committed to: "
+            "somebody may be in between",
+            "that is not what was committed to");
     } else {
         ask(applicants);
     }
@@ -385,11 +214,11 @@ static void on_kept(void *arg, int err)
     struct applicants *applicants = arg;
     if (err < 0) {
         applicants->options.drop(applicants->options.arg, applicants->accord.name);
-        over(applicants, APPLICANT_FAILED, "its key could not be written to STATE_DIR",
-             "the VPS cannot write to its STATE_DIR");
+        applicants_over(applicants, APPLICANT_FAILED, "its key could not be written to STATE_DIR",
+                        "the VPS cannot write to its STATE_DIR");
         return;
     }
-    over(applicants, APPLICANT_PAIRED, NULL, "");
+    applicants_over(applicants, APPLICANT_PAIRED, NULL, "");
     shut(applicants, "a gateway was paired");
 }
 
@@ -405,10 +234,10 @@ static int keep_key(struct applicants *applicants, struct why *why)
     if (err < 0) {
         return err;
     }
-    view(applicants, &about);
+    applicants_look(applicants, &about);
     const struct applicant_event event = {
         .kind = APPLICANT_PAIRED, .view = &about, .by = &applicants->by};
-    if (record(applicants, AUDIT_GATEWAY_PAIRED, NULL, &event, on_kept) < 0) {
+    if (applicants_record(applicants, AUDIT_GATEWAY_PAIRED, NULL, &event, on_kept) < 0) {
         on_kept(applicants, 0); /* nothing is written at all */
     }
     return 0;
@@ -418,14 +247,16 @@ static void on_pair_confirm(struct applicants *applicants,
                             const struct message_pair_confirm *confirm)
 {
     struct why why;
-    if (applicants->phase != LET_IN || accord_confirmed(&applicants->accord, confirm) < 0) {
-        over(applicants, APPLICANT_FAILED, "it is not the one that was let in", "wrong proof");
+    if (applicants->phase != APPLICANT_ACCEPTED ||
+        accord_confirmed(&applicants->accord, confirm) < 0) {
+        applicants_over(applicants, APPLICANT_FAILED, "it is not the one that was let in",
+                        "wrong proof");
         return;
     }
-    applicants->phase = KEEPING;
+    applicants->phase = APPLICANT_KEEPING;
     timer_stop(applicants->deadline);
     if (keep_key(applicants, &why) < 0) {
-        over(applicants, APPLICANT_FAILED, why.text, why.text);
+        applicants_over(applicants, APPLICANT_FAILED, why.text, why.text);
     }
 }
 
@@ -453,10 +284,10 @@ void applicants_lost(struct applicants *applicants, const struct channel *channe
         return;
     }
     applicants->channel = NULL; /* its owner is about to free it */
-    if (applicants->phase == MET) {
-        turn_away(applicants, "wanted to be paired, and hung up", "");
-    } else if (applicants->phase != KEEPING) { /* there it has its key, and so will we */
-        over(applicants, APPLICANT_LEFT, NULL, "");
+    if (applicants->phase == APPLICANT_MET) {
+        applicants_turn_away(applicants, "wanted to be paired, and hung up", "");
+    } else if (applicants->phase != APPLICANT_KEEPING) { /* there it has its key, and so will we */
+        applicants_over(applicants, APPLICANT_LEFT, NULL, "");
     }
 }
 
@@ -464,9 +295,9 @@ void applicants_lost(struct applicants *applicants, const struct channel *channe
 
 bool applicants_view(const struct applicants *applicants, struct applicant_view *ret_view)
 {
-    bool asked = applicants->phase >= ASKED;
+    bool asked = applicants->phase >= APPLICANT_ASKED;
     if (asked) {
-        view(applicants, ret_view);
+        applicants_look(applicants, ret_view);
     }
     return asked;
 }
@@ -484,9 +315,9 @@ bool applicants_shows(const struct applicants *applicants, const char *code)
 
 static int find(const struct applicants *applicants, unsigned id)
 {
-    return applicants->phase < ASKED || applicants->id != id ? -ENOENT
-           : applicants->phase > ASKED                       ? -EALREADY
-                                                             : 0;
+    return applicants->phase < APPLICANT_ASKED || applicants->id != id ? -ENOENT
+           : applicants->phase > APPLICANT_ASKED                       ? -EALREADY
+                                                                       : 0;
 }
 
 int applicants_accept(struct applicants *applicants, unsigned id, const struct owner *by)
@@ -498,13 +329,13 @@ int applicants_accept(struct applicants *applicants, unsigned id, const struct o
     if (err < 0) {
         return err;
     }
-    applicants->phase = LET_IN;
+    applicants->phase = APPLICANT_ACCEPTED;
     applicants->by = *by;
     timer_set(applicants->deadline, CONFIRMING_MS);
     channel_send(applicants->channel, &accept); /* if it is broken, that is told */
-    view(applicants, &about);
+    applicants_look(applicants, &about);
     const struct applicant_event event = {.kind = APPLICANT_LET_IN, .view = &about, .by = by};
-    tell(applicants, &event);
+    applicants_tell(applicants, &event);
     return 0;
 }
 
@@ -514,8 +345,9 @@ int applicants_deny(struct applicants *applicants, unsigned id, const struct own
     if (err == 0) {
         applicants->by = *by;
         allowance_use(&applicants->refused, &applicants->from, clock_ms());
-        over(applicants, APPLICANT_DENIED, NULL,
-             "somebody there has refused it; run pamctl gateway pair on the VPS to be asked again");
+        applicants_over(
+            applicants, APPLICANT_DENIED, NULL,
+            "somebody there has refused it; run pamctl gateway pair on the VPS to be asked again");
     }
     return err;
 }
