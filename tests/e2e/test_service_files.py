@@ -125,8 +125,9 @@ def test_the_man_page_has_every_command_of_pamctl():
 def usages_of_pamctl():
     """{command: "rdp [USER@]HOST[:PORT] [--out FILE] [--force]"}"""
     commands = re.findall(r"^  ([a-z]+(?: [a-z]+)?) ", run("pamctl", "--help").stdout, re.M)
-    return {command: run("pamctl", *command.split(), "--help").stdout.splitlines()[0].removeprefix("Usage: pamctl ")
-            for command in commands}
+    helps = {command: run("pamctl", *command.split(), "--help").stdout for command in commands}
+    return {command: " ".join(text.partition("\n\n")[0].split()).removeprefix("Usage: pamctl ")
+            for command, text in helps.items()}
 
 
 def test_man_page_and_readme_have_the_commands_of_pamctl_as_they_are():
@@ -134,6 +135,7 @@ def test_man_page_and_readme_have_the_commands_of_pamctl_as_they_are():
     usages = usages_of_pamctl()
     page, readme = text_of("pamctl.1"), (REPOSITORY / "README.md").read_text()
     listed = page[page.index("The commands are as follows:"):page.index("A host is a name")]
+    listed = re.sub(r"\n +(?=\[--)", " ", listed).replace("[--csv | --cef]", "[--csv] [--cef]")
     assert re.findall(r"^     (\S.*?)(?:  .*)?$", listed, re.M) == sorted(usage.lower() for usage in usages.values())
     table = readme[readme.index("\n## Commands\n"):readme.index("\n## Settings\n")]
     in_table = set(re.findall(r"`pamctl ([^`]*)`", table))
