@@ -1,6 +1,7 @@
 #include "ctl/audit.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "ctl/ask.h"
@@ -48,8 +49,7 @@ static bool set_time(json_t *request, const char *key, const char *option, const
     return true;
 }
 
-/* NULL with a failure in *ret_failure. */
-static json_t *question_of(const struct invocation *invocation, json_t **ret_failure)
+json_t *audit_question(const struct invocation *invocation, json_t **ret_failure)
 {
     json_t *request = json_pack("{s:s}", "command", "audit");
     set_text(request, "user", invocation->user);
@@ -65,94 +65,121 @@ static json_t *question_of(const struct invocation *invocation, json_t **ret_fai
 
 /* ---- pages ------------------------------------------------------------------ */
 
-static void print_page(const struct record_format *format, const json_t *reply)
-{
-    size_t index;
-    json_t *sent;
-    json_array_foreach(json_object_get(reply, "records"), index, sent)
-    {
-        json_t *record = record_flatten(sent);
-        format->write(record, stdout);
-        json_decref(record);
-    }
-    fflush(stdout);
-}
+/* One question, page after page over one connection. */
+struct reading {
+    const char *socket_path;
+    json_t *request;
+    int fd; /* -1: vps-agent was not asked yet */
+    audit_record_fn fn;
+    void *arg;
+};
 
 static bool is_ok(const json_t *reply)
 {
     return json_is_true(json_object_get(reply, "ok"));
 }
 
-/* The newest of all that were shown, by which those are told that come later. */
-static json_int_t newest_of(const json_t *reply, json_int_t so_far)
+static json_t *ask_on(struct reading *reading)
 {
-    size_t index;
-    json_t *sent;
-    json_array_foreach(json_object_get(reply, "records"), index, sent)
-    {
-        json_int_t seq = json_integer_value(json_object_get(sent, "seq"));
-        so_far = seq > so_far ? seq : so_far;
+    struct why why;
+    json_t *reply = NULL;
+    int err;
+    if (reading->fd < 0) {
+        reading->fd = err = ask_send(reading->socket_path, reading->request, &why);
+        err = err < 0 ? err : ask_hear(reading->fd, &reply, &why);
+    } else {
+        err = ask_more(reading->fd, reading->request, &reply, &why);
     }
-    return so_far;
+    return err < 0 ? ask_failure("unreachable", why.text) : reply;
 }
 
 /* One page, and the request asks for the next one then. */
-static json_t *next_page(const char *socket_path, json_t *request,
-                         const struct record_format *format)
+static json_t *read_page(struct reading *reading)
 {
-    json_t *reply = ask_anyhow(socket_path, request);
-    if (is_ok(reply)) {
-        print_page(format, reply);
-        json_object_set(request, "after_ms", json_object_get(reply, "after_ms"));
-        json_object_set(request, "after_seq", json_object_get(reply, "after_seq"));
+    size_t index;
+    json_t *sent, *request = reading->request, *reply = ask_on(reading);
+    if (!is_ok(reply)) {
+        return reply;
     }
+    json_array_foreach(json_object_get(reply, "records"), index, sent)
+    {
+        json_t *record = record_flatten(sent);
+        reading->fn(reading->arg, record);
+        json_decref(record);
+    }
+    json_object_set(request, "after_ms", json_object_get(reply, "after_ms"));
+    json_object_set(request, "after_seq", json_object_get(reply, "after_seq"));
     return reply;
 }
 
-static json_t *print_what_there_is(const char *socket_path, json_t *request,
-                                   const struct record_format *format, json_int_t *ret_newest)
+static void end_reading(struct reading *reading)
 {
+    if (reading->fd >= 0) {
+        close(reading->fd);
+    }
+}
+
+json_t *audit_pages(const char *socket_path, json_t *request, audit_record_fn fn, void *arg)
+{
+    struct reading reading = {socket_path, request, -1, fn, arg};
     json_t *reply = NULL;
     do {
         json_decref(reply);
-        reply = next_page(socket_path, request, format);
-        *ret_newest = newest_of(reply, *ret_newest);
+        reply = read_page(&reading);
     } while (is_ok(reply) && json_is_true(json_object_get(reply, "more")) && !ferror(stdout));
+    end_reading(&reading);
     return reply;
 }
 
-static json_t *print_what_comes(const char *socket_path, json_t *request,
-                                const struct record_format *format)
+/* ---- printing ---------------------------------------------------------------- */
+
+struct printer {
+    const struct record_format *format;
+    json_int_t newest; /* of all that were shown, by which those are told that come later */
+};
+
+static void print(void *arg, const json_t *record)
 {
+    struct printer *printer = arg;
+    json_int_t seq = json_integer_value(json_object_get(record, "seq"));
+    printer->format->write(record, stdout);
+    printer->newest = seq > printer->newest ? seq : printer->newest;
+}
+
+static json_t *print_what_comes(const char *socket_path, json_t *request, struct printer *printer)
+{
+    struct reading reading = {socket_path, request, -1, print, printer};
     json_t *reply = NULL;
     do {
         json_decref(reply);
-        reply = next_page(socket_path, request, format);
+        reply = read_page(&reading);
+        fflush(stdout);
     } while (is_ok(reply) && !ferror(stdout));
+    end_reading(&reading);
     return reply;
 }
 
 json_t *audit_print(const struct invocation *invocation, const char *socket_path)
 {
-    const struct record_format *format = format_of(invocation);
+    struct printer printer = {.format = format_of(invocation)};
     bool follows = has(invocation, OPTION_FOLLOW);
-    json_int_t newest = 0;
-    json_t *reply = NULL, *request = question_of(invocation, &reply);
+    json_t *reply = NULL, *request = audit_question(invocation, &reply);
     if (!request) {
         return reply;
     }
-    if (format->begin) {
-        format->begin(stdout);
+    if (printer.format->begin) {
+        printer.format->begin(stdout);
     }
     if (!follows || invocation->since) {
-        reply = print_what_there_is(socket_path, request, format, &newest);
-        json_object_set_new(request, "after_seq", json_integer(newest));
+        reply = audit_pages(socket_path, request, print, &printer);
+        json_object_set_new(request, "after_seq", json_integer(printer.newest));
+        fflush(stdout);
     }
     if (follows && (!reply || is_ok(reply))) {
         json_decref(reply);
         json_object_set_new(request, "follow", json_true());
         json_object_del(request, "after_ms");
-        reply = print_what_comes(socket_path, request, format);
+        reply = print_what_comes(socket_path, request, &printer);
     }
     json_decref(request);
     return reply;

@@ -49,8 +49,9 @@ static int examine(const struct options *options)
 /* ---- the command line ----------------------------------------------------- */
 
 static const struct option_flag FLAGS[] = {
-    {"--join", "set up with the string that vps-agent --invite prints; - asks for it", FLAG_JOIN,
-     "STRING", .action = join},
+    {"--join",
+     "set up: asks the server of that name to be paired; or with a join string, which - asks for",
+     FLAG_JOIN, "HOST", .action = join},
     {"--force", "with --join: write the settings even if the check fails", FLAG_FORCE, NULL,
      .with = FLAG_JOIN},
     {"--doctor", "check everything, say what to do about what is wrong, and exit", FLAG_DOCTOR,

@@ -113,9 +113,9 @@ def test_from_nothing_to_a_gateway_that_is_online(api, place):
                         r"gateways elsewhere need the public name(.|\n)*anyway.*: ?", "n")
         terminal.answer(r"IP address.*: ", "127.0.0.1")
         terminal.answer(r"127.0.0.1 is this machine's own name for itself(.|\n)*anyway.*: ?", "y")
-        terminal.answer(r"gateway.*\[home\]: ", "Home LAN")
+        terminal.answer(r"name of a gateway.*: ", "Home LAN")
         terminal.wait("1 to 63 letters, digits, dots, hyphens or underscores")
-        terminal.answer(r"gateway.*\[home\]: ", "")
+        terminal.answer(r"name of a gateway.*: ", "home")
         terminal.wait(r"\nStart it: ")
         terminal.wait(r"\nsudo gateway-agent --join -\n")
         string = terminal.wait(r"\n(pamtunnel2\.\S+)\n")[1]
@@ -143,6 +143,38 @@ def test_from_nothing_to_a_gateway_that_is_online(api, place):
         gateway.wait_log("connected to the VPS")
         api.wait_polling()
         assert not api.called("sendMessage")[2:], "the /start of the set-up is not dealt with again"
+    finally:
+        if gateway:
+            gateway.stop()
+        vps.stop()
+
+
+def test_from_nothing_to_a_gateway_that_is_online_by_comparing_a_code(api, place):
+    """As the README has it: no key is carried anywhere."""
+    with Terminal("vps-agent", "--setup", "--env-file", place["vps"],
+                  env={**place["env"], "TELEGRAM_TOKEN": TOKEN, "VPS_HOST": "127.0.0.1"}) as terminal:
+        terminal.answer(r"user ID.*: ", "")
+        api.say(42, "/start " + terminal.wait(r"/start (\d{6})\n")[1])
+        terminal.answer(r"name of a gateway.*or Enter: it asks in the chat to be let in.*: ", "")
+        port = place["env"]["CONTROL_PORT"]
+        terminal.wait(rf"Gateway:   sudo gateway-agent --join 127.0.0.1:{port}\n +on a Linux machine in your LAN, within ten minutes")
+        status, text = terminal.end()
+    assert status == 0 and "pamtunnel2." not in text and "TUNNEL_KEY" not in settings_in(place["vps"]), text
+
+    vps = Daemon("vps-agent", place["folder"], {}, ["--env-file", str(place["vps"])]).start()
+    gateway = None
+    try:
+        vps.wait_log("telegram: online")
+        with Terminal("gateway-agent", "--join", f"127.0.0.1:{port}", "--env-file", place["gateway"]) as terminal:
+            code = terminal.wait(r" (\d{3} \d{3})\n")[1]
+            card = api.wait_message(lambda m: m.says("asks to be paired", code), chat=42)
+            api.wait_answer(api.tap(42, card, f"It shows {code}: let in"))
+            terminal.answer(r"Was it you, .*: ?", "y")
+            status, text = terminal.end()
+        assert status == 0 and f"Wrote {place['gateway']}" in text, text
+        gateway = Daemon("gateway-agent", place["folder"], {}, ["--env-file", str(place["gateway"])]).start()
+        gateway.wait_log("connected to the VPS")
+        assert settings_in(place["gateway"])["TUNNEL_KEY"] not in text + vps.log + gateway.log
     finally:
         if gateway:
             gateway.stop()

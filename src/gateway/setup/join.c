@@ -4,20 +4,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/envfile.h"
 #include "base/log.h"
 #include "base/prompt.h"
 #include "base/secret_file.h"
+#include "base/settings_source.h"
+#include "control/accord.h"
 #include "gateway/settings.h"
+#include "gateway/setup/join_ask.h"
 #include "gateway/setup/login_check.h"
 #include "shared/draft.h"
 #include "shared/invite.h"
 #include "shared/program.h"
 #include "shared/service.h"
+#include "shared/target.h"
 
-enum { PASTED_MAX = 4 * INVITE_TEXT_MAX };
+enum { PASTED_MAX = 4 * INVITE_TEXT_MAX, CONTROL_PORT_DEFAULT = 9000 };
 
 /* ---- the string ----------------------------------------------------------- */
 
@@ -48,6 +54,61 @@ static int read_invite(const struct join_options *options, struct invite *invite
         err = invite_decode(text, invite, why);
     }
     crypto_wipe(text, sizeof text);
+    return err;
+}
+
+/* ---- asking for it --------------------------------------------------------- */
+
+/* "vps.example.org:9001"; "-", and what begins as a join string does or has its length, is none. */
+static bool is_host(const char *text, struct target *ret_target)
+{
+    struct why why;
+    return strcmp(text, "-") != 0 && !strstr(text, "pamtunnel1.") && !strstr(text, "pamtunnel2.") &&
+           strlen(text) <= HOST_MAX + sizeof ":65535" &&
+           target_parse(text, CONTROL_PORT_DEFAULT, ret_target, &why) == 0 &&
+           !ret_target->gateway[0] && !ret_target->user[0];
+}
+
+/* What the env file has it called, or else its machine. */
+static int choose_name(const char *path, char name[GATEWAY_NAME_MAX + 1], struct why *why)
+{
+    char host[HOST_MAX + 1] = "", value[SETTING_VALUE_MAX];
+    int err = settings_peek(envfile_installed(path), "GATEWAY_NAME", value, why);
+    if (err < 0) {
+        return err;
+    }
+    gethostname(host, sizeof host - 1);
+    gateway_name_from_host(host, name);
+    if (value[0] && strlen(value) <= GATEWAY_NAME_MAX) {
+        strcpy(name, value);
+    }
+    return accord_name_is_plain(name)
+               ? 0
+               : why_set(why, -EINVAL,
+                         "GATEWAY_NAME is \"%.70s\", which is no name, or could be taken for the "
+                         "code: give this gateway another one in %.100s",
+                         value[0] ? value : name, path);
+}
+
+/* Somebody has to say that it was they: otherwise gateway-agent can as well ask by itself. */
+static int ask(const struct target *target, const char *path, struct invite *invite,
+               struct why *why)
+{
+    *invite = (struct invite){.port = target->port};
+    strcpy(invite->host, target->host);
+    int err = choose_name(path, invite->gateway, why);
+    if (err == 0 && !prompt_is_possible()) {
+        err = why_set(why, -ENOTTY,
+                      "this asks a person, and there is no terminal: put VPS_HOST=%s into %.100s "
+                      "and start gateway-agent, which then asks to be paired by itself",
+                      target->host, path);
+    }
+    if (err == 0) {
+        printf("Asking %s port %u to pair gateway %s...\n", invite->host, invite->port,
+               invite->gateway);
+        fflush(stdout);
+        err = join_ask(invite, why);
+    }
     return err;
 }
 
@@ -169,7 +230,13 @@ int join_run(const struct join_options *options)
     if (vocabulary_check_file(&GATEWAY_VOCABULARY, path, &why) < 0) { /* before anybody is asked */
         return refuse(&why, EXIT_USAGE);
     }
-    if (read_invite(options, &invite, &why) < 0) {
+    struct target target;
+    if (is_host(options->string, &target)) {
+        int err = ask(&target, path, &invite, &why);
+        if (err < 0) {
+            return refuse(&why, err == -EINVAL || err == -ENOTTY ? EXIT_USAGE : EXIT_FAILURE);
+        }
+    } else if (read_invite(options, &invite, &why) < 0) {
         return refuse(&why, EXIT_USAGE);
     }
     if (check(options, &invite)) {

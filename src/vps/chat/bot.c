@@ -28,6 +28,7 @@
 #include "vps/chat/conversation.h"
 #include "vps/chat/expired.h"
 #include "vps/chat/gateway_news.h"
+#include "vps/chat/gateway_questions.h"
 #include "vps/chat/machines.h"
 #include "vps/chat/newcomers.h"
 #include "vps/chat/opening.h"
@@ -405,12 +406,13 @@ static int make_parts(struct bot *bot)
     bot->gateway_news = gateway_news_new(&bot->conversation);
     bot->audit_news = audit_news_new(&bot->conversation);
     bot->conversation.newcomers = newcomers_new(&bot->conversation, options->people);
+    bot->conversation.gateway_questions = gateway_questions_new(&bot->conversation);
     bot->conversation.recents = recents_new(options->store);
     bot->conversation.names = resolver_new(options->loop, SOURCE_LOOK_UPS_MAX);
     return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
                    bot->approvals && bot->conversation.lists && bot->gateway_news &&
                    bot->audit_news && bot->conversation.newcomers && bot->conversation.recents &&
-                   bot->conversation.names
+                   bot->conversation.names && bot->conversation.gateway_questions
                ? 0
                : -ENOMEM;
 }
@@ -477,6 +479,7 @@ void bot_stop(struct bot *bot, uint64_t grace_ms, void (*done)(void *arg), void 
     transport_stop(bot->options.transport);
     opening_end(bot->conversation.opening);
     newcomers_end(bot->conversation.newcomers);
+    gateway_questions_end(bot->conversation.gateway_questions);
     timer_set(bot->stop_timer, transport_is_idle(bot->options.transport) ? 0 : grace_ms);
 }
 
@@ -494,6 +497,7 @@ void bot_free(struct bot *bot)
     expired_free(bot->expired);
     gateway_news_free(bot->gateway_news);
     audit_news_free(bot->audit_news);
+    gateway_questions_free(bot->conversation.gateway_questions);
     opening_free(bot->conversation.opening);
     session_lists_free(bot->conversation.lists);
     newcomers_free(bot->conversation.newcomers);

@@ -16,6 +16,7 @@
 struct audit;
 struct cards;
 struct factors;
+struct gateway_questions;
 struct newcomers;
 struct opening;
 struct readers;
@@ -39,6 +40,7 @@ struct conversation {
     struct cards *cards;     /* their messages */
     struct session_lists *lists;
     struct newcomers *newcomers;
+    struct gateway_questions *gateway_questions;
     struct readers *readers; /* which language they read */
     struct recents *recents; /* where they were last */
     struct resolver *names;  /* of addresses */

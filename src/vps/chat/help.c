@@ -1,5 +1,6 @@
 /* /help and /start; command.def has their rows, command.h the declaration. */
 #include "vps/chat/command.h"
+#include "vps/chat/gateway_questions.h"
 #include "vps/chat/texts.h"
 #include "vps/transport/html.h"
 
@@ -39,4 +40,5 @@ void help_run(struct conversation *conversation, const struct incoming *incoming
                         "<code>/rdp HOME-PC why: printer</code>");
     }
     transport_say(conversation->transport, incoming->person, buffer);
+    gateway_questions_remind(conversation, incoming->person);
 }

@@ -4,7 +4,7 @@
  *
  *     MET       its share               10 s     from a machine
  *     ASKED     a person's answer       10 min
- *     LET_IN    its confirmation        30 s     it writes a file meanwhile
+ *     LET_IN    its confirmation        2 min    it writes a file, or asks a person, meanwhile
  *     KEEPING   our disk                –        its channel may be gone by then (NULL)
  *
  * Its key is on the disk when the record of its pairing is, which was handed in behind it.
@@ -28,7 +28,7 @@
 
 enum {
     OPENING_MS = 10000,
-    CONFIRMING_MS = 30000,
+    CONFIRMING_MS = 2 * 60 * 1000, /* somebody may be asked at the gateway's terminal */
     NETWORK_REFILL_MS = 2 * 60 * 1000,
 };
 
@@ -286,6 +286,14 @@ int applicants_would_hear(const struct applicants *applicants, const struct addr
 
 /* ---- steps of the gateway's -------------------------------------------------------- */
 
+/* By chance: the buttons of a question outlive this process, and are good for no other. */
+static void draw_id(struct applicants *applicants)
+{
+    uint32_t id = 0;
+    crypto_random_below(APPLICANT_ID_MAX, &id);
+    applicants->id = id + 1;
+}
+
 void applicants_meet(struct applicants *applicants, struct channel *channel,
                      const struct addr *from)
 {
@@ -300,7 +308,7 @@ void applicants_meet(struct applicants *applicants, struct channel *channel,
     applicants->phase = MET;
     applicants->channel = channel;
     applicants->from = *from;
-    applicants->id++;
+    draw_id(applicants);
     snprintf(applicants->program, sizeof applicants->program, "%s", channel_peer_program(channel));
     timer_set(applicants->deadline, OPENING_MS);
 }

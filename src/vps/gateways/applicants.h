@@ -33,12 +33,13 @@ enum {
     APPLICANTS_QUESTIONS = 16,               /* in one opening; each is a try for the middle */
     APPLICANTS_PER_NETWORK = 4,              /* at once, and one more every two minutes */
     APPLICANTS_WATCHERS_MAX = 4,
+    APPLICANT_ID_MAX = 99999999, /* of eight digits */
 };
 
 /* ---- what happens ---------------------------------------------------------------- */
 
 struct applicant_view {
-    unsigned id;      /* of the question, never 0: no other has it */
+    unsigned id;      /* of the question, 1 to APPLICANT_ID_MAX; no other has it */
     const char *name; /* what it wants to be called */
     const char *code; /* "482 913" */
     const char *program;

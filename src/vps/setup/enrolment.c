@@ -69,8 +69,8 @@ static const char *find_waiting(const struct keys *keys)
     return "";
 }
 
-/* Where there are gateways, another one is nothing that has to be: - is none. */
-static int ask_for_name(const char *proposal, const char *question, bool may_be_none,
+/* None has to be: a gateway asks by itself to be let in. - is none. */
+static int ask_for_name(const char *proposal, const char *question,
                         char ret_name[GATEWAY_NAME_MAX + 1], struct why *why)
 {
     for (;;) {
@@ -78,7 +78,7 @@ static int ask_for_name(const char *proposal, const char *question, bool may_be_
         if (err < 0 && err != -EMSGSIZE) {
             return why_set(why, err, "nothing was written");
         }
-        bool is_none = err == 0 && may_be_none && (!ret_name[0] || strcmp(ret_name, "-") == 0);
+        bool is_none = err == 0 && (!ret_name[0] || strcmp(ret_name, "-") == 0);
         if (is_none) {
             ret_name[0] = '\0';
         }
@@ -103,15 +103,17 @@ int enrolment_name(const struct enrolment *enrolment, const char *given, bool as
      * A gateway in use is only proposed to whoever asked for a new key or a time. Otherwise Enter,
      * in a second --setup, would print a join string that holds a key in use.
      */
-    const char *first = !has_some                                   ? "home"
+    const char *first = !has_some                                   ? ask ? "" : "home"
                         : waiting[0] || !wanted || keys->count == 0 ? waiting
                                                                     : keys->keys[0].name;
     if (!given && ask) {
         const char *question =
-            !has_some  ? "A name for the gateway, the machine in your LAN"
+            !has_some
+                ? "The name of a gateway, to print a join string for it; or Enter: it asks in "
+                  "the chat to be let in"
             : first[0] ? "The gateway to print a join string for, new or existing; - for none"
                        : "A name for another gateway, or Enter for none";
-        return ask_for_name(first, question, has_some, ret_name, why);
+        return ask_for_name(first, question, ret_name, why);
     }
     struct text text = text_over(ret_name, GATEWAY_NAME_MAX + 1);
     text_add(&text, "%s", given ? given : first);

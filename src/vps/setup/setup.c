@@ -24,12 +24,15 @@
 #include "shared/invite_paper.h"
 #include "shared/program.h"
 #include "shared/service.h"
+#include "shared/target.h"
 #include "vps/settings/settings.h"
 #include "vps/setup/enrolment.h"
 #include "vps/setup/interview.h"
 #include "vps/setup/own_host.h"
 #include "vps/setup/sync_api.h"
 #include "vps/setup/users.h"
+
+enum { CONTROL_PORT_USUAL = 9000 };
 
 struct setup {
     struct setup_options options;
@@ -207,6 +210,18 @@ static void say_how_to_invite(const struct setup *setup, const char *path)
            setup->enrolment.key.name, where);
 }
 
+/* There is none yet, and none was named: the first one asks by itself. */
+static void say_how_to_pair(const struct vps_settings *settings)
+{
+    char where[TARGET_TEXT_MAX];
+    bool usual = settings->control_port == CONTROL_PORT_USUAL;
+    target_format(settings->vps_host, settings->control_port, where);
+    printf("Gateway:   sudo gateway-agent --join %s\n"
+           "           on a Linux machine in your LAN, within ten minutes of the start: it shows a "
+           "code,\n           and the bot asks you whether that is the same as its own\n",
+           usual ? settings->vps_host : where);
+}
+
 static void say_how_to_start(const struct setup *setup, const char *path,
                              const struct vps_settings *settings)
 {
@@ -222,6 +237,9 @@ static void say_how_to_start(const struct setup *setup, const char *path,
     }
     if (!isatty(STDOUT_FILENO) && setup->enrolment.key.name[0]) {
         say_how_to_invite(setup, path);
+    }
+    if (setup->enrolment.keys.count == 0 && setup->enrolment.running.kept == 0) {
+        say_how_to_pair(settings);
     }
 }
 
