@@ -72,8 +72,8 @@ void texts_status_sessions(struct text *html, unsigned count, unsigned connectio
  */
 enum { TEXTS_PART_SIZE = 1024 };
 /*
- * "office-pc", as the policy calls it; else "HOME-PC", with its gateway if there are several, and its
- * port if that is not the usual one.
+ * "office-pc", as the policy calls it; else "HOME-PC", with its gateway if there are several, and
+ * its port if that is not the usual one.
  */
 char *texts_target(const struct text *html, const struct session_view *view, char *dst);
 /* "RDP to HOME-PC"; and that in bold. */
