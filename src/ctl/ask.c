@@ -14,6 +14,8 @@
 #include "shared/service.h"
 #include "shared/state_dir.h"
 
+enum { ANSWER_MIN = 8192, ANSWER_MAX = 64 << 20 };
+
 /* That of vps-agent, if this user may read what it was told. */
 void ask_path(const char *given, char *dst, size_t cap)
 {
@@ -104,10 +106,40 @@ int ask_send(const char *socket_path, const json_t *request, struct why *why)
     return fd;
 }
 
+/* Up to the newline, with nothing behind it: the agent says no more than it is asked. */
+static char *hear_line(int fd, size_t *ret_len)
+{
+    char *line = NULL;
+    size_t len = 0, size = 0;
+    while (len == 0 || line[len - 1] != '\n') {
+        if (len == size) {
+            char *larger = size < ANSWER_MAX ? realloc(line, size += size ? size : ANSWER_MIN)
+                                             : NULL;
+            if (!larger) {
+                break;
+            }
+            line = larger;
+        }
+        ssize_t got = read(fd, line + len, size - len);
+        if (got == 0 || (got < 0 && errno != EINTR)) {
+            break;
+        }
+        len += got > 0 ? (size_t)got : 0;
+    }
+    *ret_len = len;
+    return line;
+}
+
 int ask_hear(int fd, json_t **ret_reply, struct why *why)
 {
-    /* The agent answers with one line and keeps the connection open. */
-    json_t *reply = json_loadfd(fd, JSON_DISABLE_EOF_CHECK, NULL);
+    /* Not by json_loadfd(), which takes a system call for each byte. */
+    size_t len;
+    char *line = hear_line(fd, &len);
+    json_t *reply = line ? json_loadb(line, len, 0, NULL) : NULL;
+    if (line) {
+        explicit_bzero(line, len); /* it may hold a secret */
+    }
+    free(line);
     if (!reply) {
         return hung_up(why);
     }
@@ -115,9 +147,15 @@ int ask_hear(int fd, json_t **ret_reply, struct why *why)
     return 0;
 }
 
+int ask_send_on(int fd, const json_t *request, struct why *why)
+{
+    return send_line(fd, request) < 0 ? hung_up(why) : 0;
+}
+
 int ask_more(int fd, const json_t *request, json_t **ret_reply, struct why *why)
 {
-    return send_line(fd, request) < 0 ? hung_up(why) : ask_hear(fd, ret_reply, why);
+    int err = ask_send_on(fd, request, why);
+    return err < 0 ? err : ask_hear(fd, ret_reply, why);
 }
 
 int ask_receive(int fd, json_t **ret_reply, struct why *why)

@@ -23,8 +23,9 @@ int ask(const char *socket_path, const json_t *request, json_t **ret_reply, stru
 int ask_send(const char *socket_path, const json_t *request, struct why *why);
 /* 0 with a new reference, or -EIO with why. Closes fd in any case. */
 int ask_receive(int fd, json_t **ret_reply, struct why *why);
-/* The same, but fd stays open; and another question on it. */
+/* The same, but fd stays open; another question on it, alone and with its answer. */
 int ask_hear(int fd, json_t **ret_reply, struct why *why);
+int ask_send_on(int fd, const json_t *request, struct why *why);
 int ask_more(int fd, const json_t *request, json_t **ret_reply, struct why *why);
 
 /*

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "ctl/ask.h"
+#include "ctl/pages.h"
 #include "ctl/record.h"
 #include "ctl/when.h"
 
@@ -48,8 +49,7 @@ static bool set_time(json_t *request, const char *key, const char *option, const
     return true;
 }
 
-/* NULL with a failure in *ret_failure. */
-static json_t *question_of(const struct invocation *invocation, json_t **ret_failure)
+json_t *audit_question(const struct invocation *invocation, json_t **ret_failure)
 {
     json_t *request = json_pack("{s:s}", "command", "audit");
     set_text(request, "user", invocation->user);
@@ -63,96 +63,65 @@ static json_t *question_of(const struct invocation *invocation, json_t **ret_fai
     return request;
 }
 
-/* ---- pages ------------------------------------------------------------------ */
-
-static void print_page(const struct record_format *format, const json_t *reply)
-{
-    size_t index;
-    json_t *sent;
-    json_array_foreach(json_object_get(reply, "records"), index, sent)
-    {
-        json_t *record = record_flatten(sent);
-        format->write(record, stdout);
-        json_decref(record);
-    }
-    fflush(stdout);
-}
+/* ---- records ---------------------------------------------------------------- */
 
 static bool is_ok(const json_t *reply)
 {
     return json_is_true(json_object_get(reply, "ok"));
 }
 
-/* The newest of all that were shown, by which those are told that come later. */
-static json_int_t newest_of(const json_t *reply, json_int_t so_far)
+json_t *audit_pages(const char *socket_path, json_t *request, audit_record_fn fn, void *arg)
 {
+    struct pages *pages = pages_new(socket_path, json_deep_copy(request));
+    json_t *last = NULL, *page, *sent;
     size_t index;
-    json_t *sent;
-    json_array_foreach(json_object_get(reply, "records"), index, sent)
-    {
-        json_int_t seq = json_integer_value(json_object_get(sent, "seq"));
-        so_far = seq > so_far ? seq : so_far;
+    while (pages && !ferror(stdout) && (page = pages_next(pages))) {
+        json_decref(last);
+        last = page;
+        json_array_foreach(json_object_get(page, "records"), index, sent)
+        {
+            json_t *record = record_flatten(sent);
+            fn(arg, record);
+            json_decref(record);
+        }
+        fflush(stdout); /* of those who print */
     }
-    return so_far;
+    pages_free(pages);
+    return last;
 }
 
-/* One page, and the request asks for the next one then. */
-static json_t *next_page(const char *socket_path, json_t *request,
-                         const struct record_format *format)
-{
-    json_t *reply = ask_anyhow(socket_path, request);
-    if (is_ok(reply)) {
-        print_page(format, reply);
-        json_object_set(request, "after_ms", json_object_get(reply, "after_ms"));
-        json_object_set(request, "after_seq", json_object_get(reply, "after_seq"));
-    }
-    return reply;
-}
+struct printer {
+    const struct record_format *format;
+    json_int_t newest; /* of all that were shown, by which those are told that come later */
+};
 
-static json_t *print_what_there_is(const char *socket_path, json_t *request,
-                                   const struct record_format *format, json_int_t *ret_newest)
+static void print(void *arg, const json_t *record)
 {
-    json_t *reply = NULL;
-    do {
-        json_decref(reply);
-        reply = next_page(socket_path, request, format);
-        *ret_newest = newest_of(reply, *ret_newest);
-    } while (is_ok(reply) && json_is_true(json_object_get(reply, "more")) && !ferror(stdout));
-    return reply;
-}
-
-static json_t *print_what_comes(const char *socket_path, json_t *request,
-                                const struct record_format *format)
-{
-    json_t *reply = NULL;
-    do {
-        json_decref(reply);
-        reply = next_page(socket_path, request, format);
-    } while (is_ok(reply) && !ferror(stdout));
-    return reply;
+    struct printer *printer = arg;
+    json_int_t seq = json_integer_value(json_object_get(record, "seq"));
+    printer->format->write(record, stdout);
+    printer->newest = seq > printer->newest ? seq : printer->newest;
 }
 
 json_t *audit_print(const struct invocation *invocation, const char *socket_path)
 {
-    const struct record_format *format = format_of(invocation);
+    struct printer printer = {.format = format_of(invocation)};
     bool follows = has(invocation, OPTION_FOLLOW);
-    json_int_t newest = 0;
-    json_t *reply = NULL, *request = question_of(invocation, &reply);
+    json_t *reply = NULL, *request = audit_question(invocation, &reply);
     if (!request) {
         return reply;
     }
-    if (format->begin) {
-        format->begin(stdout);
+    if (printer.format->begin) {
+        printer.format->begin(stdout);
     }
     if (!follows || invocation->since) {
-        reply = print_what_there_is(socket_path, request, format, &newest);
-        json_object_set_new(request, "after_seq", json_integer(newest));
+        reply = audit_pages(socket_path, request, print, &printer);
+        json_object_set_new(request, "after_seq", json_integer(printer.newest));
     }
     if (follows && (!reply || is_ok(reply))) {
         json_decref(reply);
         json_object_set_new(request, "follow", json_true());
-        json_object_del(request, "after_ms");
-        reply = print_what_comes(socket_path, request, format);
+        reply = audit_pages(socket_path, request, print, &printer);
     }
     json_decref(request);
     return reply;

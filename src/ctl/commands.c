@@ -94,6 +94,8 @@ static const struct command COMMANDS[] = {
      show_verdict},
     {"backup", "copy the state file: the audit, keys, known addresses",
      {{"FILE", "file", ARGUMENT_NAME, false}}, OPTION_FORCE, show_backup},
+    {"report", "the audit as one page of HTML: sessions by day, person, machine and gateway", {{0}},
+     OPTION_OUT | OPTION_FORCE | OPTION_SINCE | OPTION_UNTIL, show_report},
     {"panic", "end every session, and open none until unlock, also after a restart", {{0}}, 0,
      show_locked},
     {"unlock", "open sessions again after panic", {{0}}, 0, show_locked},
@@ -103,7 +105,7 @@ static const struct command COMMANDS[] = {
 };
 
 static const struct command_option OPTIONS[] = {
-    {"--out", NULL, "FILE", "where to write the .rdp file; - is standard output", OPTION_OUT},
+    {"--out", NULL, "FILE", "where to write the file; - is standard output", OPTION_OUT},
     {"--force", NULL, NULL, "replace the file if there is one of that name", OPTION_FORCE},
     {"--why", NULL, "TEXT", "what it is for, for those who have to approve it", OPTION_WHY},
     {"--wait", NULL, NULL, "return when no session is left", OPTION_WAIT},

@@ -25,6 +25,7 @@
 #include "ctl/enrol.h"
 #include "ctl/help.h"
 #include "ctl/invocation.h"
+#include "ctl/report_make.h"
 #include "ctl/save.h"
 #include "ctl/show.h"
 #include "ctl/show_totp.h"
@@ -95,7 +96,8 @@ static json_t *take_back(const char *path, const json_t *reply, const struct why
 static json_t *take_file(const struct run *run, json_t *reply)
 {
     const char *content = text_of(reply, run->invocation->command->name);
-    struct save_as as = {run->invocation->out, text_of(reply, "file"), has(run, OPTION_FORCE)};
+    struct save_as as = {run->invocation->out, text_of(reply, "file"), has(run, OPTION_FORCE),
+                         true};
     struct why why;
     if (!content || !as.name) {
         return reply;
@@ -125,7 +127,7 @@ static json_t *ask_for_name(const struct run *run, json_t *request)
 static json_t *open_with_file(const struct run *run, json_t *request)
 {
     /* Without --out the name is vps-agent's to choose, so it is asked first. */
-    struct save_as as = {run->invocation->out, NULL, has(run, OPTION_FORCE)};
+    struct save_as as = {run->invocation->out, NULL, has(run, OPTION_FORCE), true};
     struct why why;
     json_t *look = as.out ? NULL : ask_for_name(run, request);
     as.name = text_of(look, "file");
@@ -212,7 +214,8 @@ static int run_command(const struct invocation *invocation)
     ask_path(invocation->socket_path, run.path, sizeof run.path);
     json_t *request = make_request(invocation);
     bool gets_file = invocation->command->options & OPTION_OUT;
-    json_t *reply = gets_file ? open_with_file(&run, request)
+    json_t *reply = strcmp(name, "report") == 0 ? report_make(invocation, run.path)
+                    : gets_file                 ? open_with_file(&run, request)
                     : strcmp(name, "totp") == 0
                         ? enrol(run.path, request,
                                 has(&run, OPTION_JSON) ? print_json : show_totp_secret)

@@ -290,8 +290,8 @@ static void write_text(const json_t *record, FILE *out)
     add(&line, "  from ", text_of(record, "address"), "");
     add(&line, " (", text_of(record, "client"), ")");
     add_person(&line, record, "by", "by_name", "  by ");
-    if (number_of(record, "count") > 0) {
-        text_add(&line, "  %" JSON_INTEGER_FORMAT " times", number_of(record, "count"));
+    if (number_of(record, "count") > 1) { /* of strangers, of approvals, of sessions */
+        text_add(&line, "  ×%" JSON_INTEGER_FORMAT, number_of(record, "count"));
     }
     add(&line, "  ", why[0] ? why : text_of(record, "word"), "");
     add(&line, "  ", text_of(record, "text"), "");

@@ -74,7 +74,7 @@ static int cannot(const struct save_as *as, int err, const char *session, struct
     return why_set(why, err, "cannot write %.150s: %s%s; %s", save_path(as), strerror(-err),
                    err == -EEXIST ? "; choose a name with --out FILE, or replace it with --force"
                                   : "",
-                   session);
+                   as->of_session ? session : "nothing was written");
 }
 
 /* The folder that a file is to be made in. */

@@ -246,6 +246,14 @@ static void show_each(const json_t *sessions)
     }
 }
 
+void show_report(const json_t *reply)
+{
+    printf("%s\n", text_of(reply, "file"));
+    printf("Open it in a browser: it holds %" JSON_INTEGER_FORMAT
+           " records, and nothing outside.\n",
+           number_of(reply, "records"));
+}
+
 void show_nothing(const json_t *reply)
 {
     (void)reply;

@@ -22,6 +22,7 @@ void show_drain(const json_t *reply);
 void show_verdict(const json_t *reply);
 void show_backup(const json_t *reply);
 /* It was printed already. */
+void show_report(const json_t *reply);
 void show_nothing(const json_t *reply);
 void show_locked(const json_t *reply);
 /* The sessions in a failure that lists them. */

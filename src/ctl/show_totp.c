@@ -64,7 +64,7 @@ static void show_factor(const json_t *entry, int width)
         printf("; locked, too many codes were wrong: pamctl totp unlock %s", person);
     } else if (locked_s > 0) {
         struct text text = text_over(span, sizeof span);
-        text_add_seconds(&text, (uint64_t)locked_s);
+        text_add_seconds(&text, (uint64_t)(locked_s + 59) / 60 * 60);
         printf("; locked for %s, too many codes were wrong", span);
     }
     putchar('\n');

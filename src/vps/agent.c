@@ -355,6 +355,7 @@ static int start_admin(struct agent *agent, struct why *why)
 static int start_monitor(struct agent *agent, struct why *why)
 {
     const struct figures_options options = {.sessions = agent->sessions,
+                                            .holds = agent->holds,
                                             .gateways = agent->gateways,
                                             .store = agent->store,
                                             .transport = agent->transport};

@@ -120,8 +120,8 @@ static const struct program PROGRAM = {
 static void say_keys(const struct vps_settings *settings)
 {
     if (settings->tunnel_key.count == 0) {
-        puts("TUNNEL_KEY is not set: gateways are added while vps-agent runs, with pamctl gateway "
-             "add NAME.");
+        puts("TUNNEL_KEY is not set: gateways are paired (pamctl gateway pair) or added (pamctl "
+             "gateway add NAME) while vps-agent runs.");
     }
 }
 

@@ -436,6 +436,9 @@ class BotApi:
         self.messages = {}          # (chat_id, message_id) -> Message
         self.written = {}           # the same of what people wrote -> Written
         self.commands = None        # what setMyCommands left
+        self.commands_in = {}       # the same for those who read a language
+        self.descriptions_in = {}   # {(language, "description"): text}
+        self.languages = {}         # of people's apps, by their number
         self.webhook = False
         self.allowed_updates = None
         self.started = set()        # chats that the bot may write to
@@ -531,6 +534,10 @@ class BotApi:
 
     # -- the person's side
 
+    def _person(self, user_id):
+        person = {"id": user_id, "is_bot": False, "first_name": f"User{user_id}"}
+        return person | ({"language_code": self.languages[user_id]} if user_id in self.languages else {})
+
     def say(self, user_id, text, /, *, kind="message", entities=None, **overrides):
         """A message of a person to the bot. Returns its update_id.
 
@@ -540,7 +547,7 @@ class BotApi:
         with self.lock:
             message = {
                 "message_id": next(self._message_ids),
-                "from": {"id": user_id, "is_bot": False, "first_name": f"User{user_id}"},
+                "from": self._person(user_id),
                 "chat": {"id": user_id, "type": "private", "first_name": f"User{user_id}"},
                 "date": int(self.now()),
                 "text": text,
@@ -582,7 +589,7 @@ class BotApi:
             self._note(f"user {user_id} taps [{button}] on #{message.id}")
             self._push("callback_query", {
                 "id": query.id, "chat_instance": "-3141592653589793238", "data": data,
-                "from": {"id": user_id, "is_bot": False, "first_name": f"User{user_id}"},
+                "from": self._person(user_id),
                 "message": message.api(),
             })
             return query
@@ -999,17 +1006,33 @@ class BotApi:
                   "chat", "chat_administrators", "chat_member")
         if params.get("scope", {"type": "default"}).get("type") not in scopes:
             raise BadRequest("Bad Request: can't parse scope")
-        self.commands = commands
+        if "language_code" in params:
+            self._check_language(params["language_code"])
+            self.commands_in[params["language_code"]] = commands
+        else:
+            self.commands = commands
         self.lock.notify_all()
         return True
 
+    def _check_language(self, code):
+        if not re.fullmatch(r"[a-z]{2}", code):
+            raise BadRequest("Bad Request: invalid language code specified")
 
     def _describe(self, params, name, most):
         if len(params.get(name, "")) > most:
             raise BadRequest(f"Bad Request: {name} is too long")
-        self.descriptions[name] = params.get(name, "")
+        if "language_code" in params:
+            self._check_language(params["language_code"])
+            self.descriptions_in[params["language_code"], name] = params.get(name, "")
+        else:
+            self.descriptions[name] = params.get(name, "")
         self.lock.notify_all()
         return True
+
+    def _described(self, params, name):
+        """Everybody's, where there is none in that language."""
+        own = self.descriptions_in.get((params.get("language_code"), name))
+        return {name: own or self.descriptions[name]}
 
     def _do_setmydescription(self, params):
         return self._describe(params, "description", 512)
@@ -1018,10 +1041,10 @@ class BotApi:
         return self._describe(params, "short_description", 120)
 
     def _do_getmydescription(self, params):
-        return {"description": self.descriptions["description"]}
+        return self._described(params, "description")
 
     def _do_getmyshortdescription(self, params):
-        return {"short_description": self.descriptions["short_description"]}
+        return self._described(params, "short_description")
 
 
 def gone(connection):

@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import pathlib
+import re
 import socket
 import sqlite3
 import time
@@ -14,6 +16,7 @@ from util import TIME_SCALE, eventually, how_it_ends
 
 ALICE, BOB = OWNER, FRIEND
 PATIENCE = 10 * TIME_SCALE
+BUTTON_DEF = pathlib.Path(__file__).resolve().parents[2] / "src" / "vps" / "chat" / "button.def"
 POLICY = """\
 users:
   alice: {{telegram: 42, uid: {uid}, roles: administrator}}
@@ -204,6 +207,43 @@ def test_the_longest_time_of_a_rule_is_not_extended(policy, target):
             becomes(world, warning, "has ended.")
 
 
+# ---------------------------------------------------------------- the wrong person
+
+def buttons():
+    """(word, what it takes, who may) of each row of button.def."""
+    rows = re.findall(r'^BUTTON\(\w+, "(\w+)", "[^"]*", (\w+), (\w+),', BUTTON_DEF.read_text(), re.M)
+    assert len(rows) == BUTTON_DEF.read_text().count("\nBUTTON(") > 12
+    return rows
+
+
+@pytest.mark.parametrize("word, takes, who", [b for b in buttons() if b[2] != "WHO_ALLOWED"])
+def test_the_wrong_person_presses_in_vain(world, word, takes, who):
+    """Whatever button: bob, who is nobody special, on alice's, and alice on bob's if it is an owner's alone."""
+    sessions = {}
+    lives = {user: world.ssh("office-pc", user) for user in (ALICE, BOB)}
+    for session in world.sessions():
+        sessions[int(session["owner"].split(":")[1])] = session["id"]
+    before = [s["id"] for s in world.sessions()], world.status()["locked"]
+
+    def data_of(owner):
+        return {"SESSION": f"{word}:{sessions[owner]}", "CLIENT": f"{word}:{sessions[owner]}:1", "NOTHING": f"{word}:"}.get(
+            takes, f"{word}:abcdefgh")
+
+    said, is_alert = toast(world, BOB, lives[BOB], "Close", data_of(ALICE))
+    assert is_alert and said in (
+        "This is somebody else's session.", "Only an administrator can do that.",
+        # nobody tells a request, or somebody who wants in, from one that there never was
+        "This request is over. Whoever still needs it has to ask again.",
+        "This question is over. Whoever still wants in opens the link again, or takes another one."), said
+    if takes in ("SESSION", "CLIENT", "NOTHING"):
+        eventually(lambda: [(r["name"], r["text"]) for r in recorded(world, "button.refused")] == [("bob", data_of(ALICE))], "it is recorded")
+        world.vps.wait_log(f"user 43 is not allowed to do this, and was refused: “{data_of(ALICE)}”")
+    if who == "WHO_OWNER" and takes in ("SESSION", "CLIENT"):
+        assert toast(world, ALICE, lives[ALICE], "Close", data_of(BOB)) == ("This is somebody else's session.", True)
+    assert ([s["id"] for s in world.sessions()], world.status()["locked"]) == before
+    assert world.session(sessions[ALICE])["state"] == "waiting"
+
+
 # ---------------------------------------------------------------- what need not be typed
 
 def test_a_bare_command_offers_where_one_was_last_and_may_go(world, policy, target):
@@ -323,3 +363,59 @@ def test_panic_from_the_server_and_an_old_question(world, target):
     assert said.startswith("Locked: 1 session has ended, every public port is closed, and nothing is opened until you say pamctl unlock")
     becomes(world, bobs, "Alice locked the server.")
     world.pamctl("unlock")
+
+
+# ---------------------------------------------------------------- in German
+
+def test_everybody_is_spoken_to_in_their_language(world, target):
+    world.api.languages = {BOB: "de-AT", ALICE: "pt-br"}
+    help_ = answer(world, "/help", BOB)
+    assert help_.text.startswith("Ich verbinde Sie mit Ihren Rechnern.") and help_.says("\n/sessions\nDie offenen Sitzungen")
+    assert answer(world, "/help", ALICE).text.startswith("I connect you to your machines.")
+    assert answer(world, "/panic", BOB).text == "Das dürfen nur Administratoren."
+    assert answer(world, "/ssh", BOB).text == "Welcher Rechner?\nSo geht es: /ssh [USER@]HOST[:PORT], zum Beispiel /ssh root@192.168.1.22"
+    live = world.ssh("office-pc", BOB)
+    assert live.text.startswith("🟡 SSH zu 127.0.0.1:") and live.says(" ist bereit:\n", "\nZeit zum Verbinden: noch 2 min")
+    assert [b["text"] for b in live.buttons] == ["Kopieren", "scp, config", "Beenden"]
+    with connected(live):
+        becomes(world, live, "\nVerbunden von 127.0.0.1", "\nVerbleibende Zeit: 12 h")
+        assert answer(world, "/status", BOB).text == ("🟢 Alles in Ordnung.\nGateway lan ist da.\n"
+                                                      "Sie haben 1 offene Sitzung, mit 1 Verbindung: /sessions")
+        listed = answer(world, "/sessions", ALICE)
+        assert listed.says("One session is open:\n1. bob: SSH to ", ", connected for")
+        assert toast(world, BOB, live, "Verlängern") == ("Verlängert: Die Zeit beginnt von vorn.", False)
+        assert toast(world, ALICE, listed, "Close 1") == ("Closed. Its user has been told.", False)
+    becomes(world, live, " ist zu Ende\nVon alice beendet.\nVerbunden von 127.0.0.1")
+    assert [b["text"] for b in live.buttons] == ["Noch einmal"]
+    assert answer(world, "/close", BOB).text == "Sie haben keine offene Sitzung."
+    world.api.languages = {}        # the app was switched over
+    assert answer(world, "/close", BOB).text == "You have no open session."
+
+
+def test_why_it_did_not_open_is_said_in_german(world, target):
+    world.api.languages = {BOB: "de"}
+    answer(world, "/help", ALICE)       # a bot may only write to whom it has heard
+    assert answer(world, "/ssh a b", BOB).says("Ein Rechner auf einmal, ohne Leerzeichen und Optionen: ")
+    assert answer(world, "/ssh nowhere/nas", BOB).text == "Kein Gateway namens nowhere ist da, nur lan."
+    refused = answer(world, "/rdp 127.0.0.1:9", BOB)
+    becomes(world, refused, "🔴 RDP zu 127.0.0.1:9 ließ sich nicht öffnen\nAbgelehnt: 127.0.0.1 ist da, aber auf Port 9 lauscht nichts; läuft dort Remote Desktop?")
+    world.pamctl("drain")
+    assert answer(world, "/ssh nas", BOB).text == "Der Server wird bald neu gestartet und öffnet keine neuen Sitzungen. Versuchen Sie es in ein paar Minuten noch einmal."
+    world.pamctl("panic")
+    assert answer(world, "/ssh nas", BOB).text.startswith("Der Server ist gesperrt, von alice, seit ")
+    world.pamctl("unlock")
+
+
+def test_the_menu_and_the_description_are_there_in_german():
+    with World(gateways=()) as world:
+        world.api.wait(lambda: len(world.api.descriptions_in) == 2, PATIENCE, "the descriptions")
+        assert world.api.descriptions_in["de", "description"].startswith("Ein privater Bot: ")
+        menu = {c["command"]: c["description"] for c in world.api.commands_in["de"]}
+        assert menu["close"] == "Eine Sitzung beenden" and set(menu) == {c["command"] for c in world.api.commands}
+        assert "panic" not in menu
+
+
+def test_a_stranger_is_answered_in_their_language():
+    with World(gateways=()) as world:
+        world.api.languages = {777: "de"}
+        assert answer(world, "/start", 777).text.startswith("Dieser Bot ist privat. Ihre Nummer ist 777. ")

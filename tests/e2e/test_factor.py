@@ -328,7 +328,7 @@ def test_it_comes_before_the_others_are_asked(folder, target):
         assert not world.api.all_messages(ROOT, before)
         send(world, phone.code())
         question = world.api.wait_message("asks for", PATIENCE, before, ROOT)
-        assert card.says("waits for approval: 0 of 1")
+        world.api.wait(lambda: card.says("waits for approval: 0 of 1"), PATIENCE, "the next question")
         world.api.tap(ROOT, question, "Approve")
         opens(world, card)
 

@@ -1,5 +1,6 @@
 """A colleague comes in by a link and an administrator's word, and goes again; nothing is restarted."""
 
+import json
 import os
 import re
 import sqlite3
@@ -330,6 +331,28 @@ def test_who_is_removed_loses_the_session_and_is_told(world, target):
     client.close()
     gone = world.pamctl("user", "remove", "bob")
     assert gone.returncode == 1 and "Nobody called bob is in" in gone.stderr
+
+
+def test_all_of_it_is_in_the_audit(world):
+    knock(world, invite(world, "bob"))
+    press(world, OWNER, card(world), "Let in")
+    eventually(lambda: "bob" in users(world), "bob is in")
+    since = world.api.mark()
+    knock(world, invite(world, "berta"), OTHER, "Berta")
+    press(world, OWNER, card(world, since=since), "No")
+    world.pamctl("user", "remove", "bob")
+    def look():
+        with sqlite3.connect(f"file:{world.state_dir}/state.db?mode=ro", uri=True) as file:
+            found = file.execute("SELECT what, person, body FROM audit WHERE what LIKE 'people.%' ORDER BY seq").fetchall()
+        return found if len(found) == 5 else None
+    rows = eventually(look, "five rows")
+    assert [(what, person or None) for what, person, _ in rows] == [
+        ("people.invited", None), ("people.let_in", "telegram:777"), ("people.invited", None),
+        ("people.denied", "telegram:778"), ("people.removed", "telegram:777")]
+    bodies = [json.loads(body) for _, _, body in rows]
+    assert [body["name"] for body in bodies] == ["bob", "bob", "berta", "berta", "bob"]
+    assert [body["by"] for body in bodies] == [f"uid:{os.getuid()}", f"telegram:{OWNER}", f"uid:{os.getuid()}",
+                                               f"telegram:{OWNER}", f"uid:{os.getuid()}"]
 
 
 def test_those_of_a_file_are_removed_there(world, ruled):

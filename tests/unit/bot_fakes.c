@@ -227,6 +227,11 @@ const char *fake_method(unsigned call)
     return get(call)->method;
 }
 
+const json_t *fake_params(unsigned call)
+{
+    return calls[call].params;
+}
+
 const char *fake_string(unsigned call, const char *name)
 {
     const char *value = json_string_value(json_object_get(get(call)->params, name));

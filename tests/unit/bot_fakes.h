@@ -31,6 +31,8 @@ int64_t fakes_true_unix(void);
 /* Calls are numbered from 0 in the order in which they were made. */
 unsigned fake_calls(void);
 const char *fake_method(unsigned call);
+/* All parameters. */
+const json_t *fake_params(unsigned call);
 /* A parameter; the test fails if it is not there. */
 const char *fake_string(unsigned call, const char *name);
 int64_t fake_integer(unsigned call, const char *name);

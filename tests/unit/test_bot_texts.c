@@ -389,13 +389,13 @@ static void every_message_is_within_the_limits(void **state)
         texts_waiting_file(&html, &view, target.host);
         assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         start(NULL);
-        texts_connected(&html, &view);
+        texts_connected(&html, &view, "");
         assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         start(NULL);
         texts_reconnecting(&html, &view);
         assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         start(NULL);
-        texts_ended(&html, &view, worst);
+        texts_ended(&html, &view, worst, "");
         assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         struct parked_view parked = longest_client();
         const struct parked_view *clients[TEXTS_CLIENTS_MAX] = {&parked, &parked, &parked, &parked};
@@ -545,17 +545,24 @@ static void numbers_that_say_nothing_are_left_out(void **state)
     (void)state;
     struct target target;
     struct session_view view = short_view(KIND_SSH, &target);
-    texts_connected(&html, &view);
+    texts_connected(&html, &view, "");
     assert_string_equal(buffer,
                         "🟢 <b>SSH to HOME-PC</b>\nConnected from <code>203.0.113.7</code>");
     start(NULL);
     view.seconds_connected = 61;
     view.bytes_to_client = 1500000;
     view.bytes_to_target = 7;
-    texts_connected(&html, &view);
+    texts_connected(&html, &view, "");
     assert_string_equal(buffer,
                         "🟢 <b>SSH to HOME-PC</b>\nConnected from <code>203.0.113.7</code> "
                         "for 1 min 1 s\n1.5 MB received, 7 B sent");
+    start(NULL);
+    view.time_left_s = 43138;
+    texts_connected(&html, &view, "<b>.example");
+    assert_string_equal(buffer,
+                        "🟢 <b>SSH to HOME-PC</b>\nConnected from <code>203.0.113.7</code> "
+                        "(<code>&lt;b&gt;.example</code>) for 1 min 1 s\n"
+                        "1.5 MB received, 7 B sent\nTime left: 11 h 59 min");
 }
 
 static void an_end_is_a_sentence(void **state)
@@ -564,20 +571,20 @@ static void an_end_is_a_sentence(void **state)
     struct target target;
     struct session_view view = short_view(KIND_SSH, &target);
     view.end = SESSION_END_NOBODY;
-    texts_ended(&html, &view, "nobody connected within 2 min");
+    texts_ended(&html, &view, "nobody connected within 2 min", "");
     assert_string_equal(buffer,
                         "⚪ <b>SSH to HOME-PC</b> has ended\nNobody connected within 2 min.");
     start(NULL);
     view.end = SESSION_END_REFUSED;
-    texts_ended(&html, &view, "refused: is it on?");
+    texts_ended(&html, &view, "refused: is it on?", "");
     assert_string_equal(buffer, "🔴 <b>SSH to HOME-PC</b> could not be opened\nRefused: is it on?");
     start(NULL);
     view.end = SESSION_END_GATEWAY;
-    texts_ended(&html, &view, "gateway lan went offline or did not answer");
+    texts_ended(&html, &view, "gateway lan went offline or did not answer", "");
     assert_non_null(strstr(buffer, "</b> could not be opened\n"));
     start(NULL);
     view.was_ready = true; /* then it had been opened */
-    texts_ended(&html, &view, "gateway lan went offline or did not answer");
+    texts_ended(&html, &view, "gateway lan went offline or did not answer", "");
     assert_string_equal(buffer, "⚪ <b>SSH to HOME-PC</b> has ended\n"
                                 "Gateway lan went offline or did not answer.");
 }

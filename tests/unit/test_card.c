@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/resolve.h"
 #include "bot_fakes.h"
 #include "vps/chat/button.h"
 #include "vps/chat/card.h"
@@ -195,6 +196,7 @@ static void nothing_more_is_said(void)
 }
 
 static const struct readers READERS;
+static struct resolver *names;
 
 static void open_session(enum kind kind)
 {
@@ -203,8 +205,11 @@ static void open_session(enum kind kind)
         .target = {.host = "HOME-PC", .port = kind == KIND_SSH ? 22 : 3389},
     };
     assert_int_equal(addr_parse("203.0.113.7", 1, &session.view.client), 0);
-    const struct card_options options = {
-        .transport = transport, .settings = &SETTINGS, .readers = &READERS, .person = ANNA};
+    const struct card_options options = {.transport = transport,
+                                         .settings = &SETTINGS,
+                                         .readers = &READERS,
+                                         .names = names,
+                                         .person = ANNA};
     session.card = card_new(&options, &session);
     assert_non_null(session.card);
 }
@@ -214,6 +219,67 @@ static void connect_client(void)
     session.view.connected_unix = 1;
     session.view.seconds_left = 0;
     become(SESSION_CONNECTED);
+}
+
+/* ---- names of addresses ---- */
+
+static struct {
+    struct addr addr;
+    resolve_name_fn fn;
+    void *arg;
+    unsigned count, cancelled;
+} look_up;
+
+struct resolve *__wrap_resolve_name_start(struct resolver *resolver, const struct addr *addr,
+                                          uint64_t timeout_ms, resolve_name_fn fn, void *arg);
+void __wrap_resolve_cancel(struct resolve *resolve);
+
+struct resolve *__wrap_resolve_name_start(struct resolver *resolver, const struct addr *addr,
+                                          uint64_t timeout_ms, resolve_name_fn fn, void *arg)
+{
+    (void)resolver;
+    assert_in_range(timeout_ms, 1, 10000);
+    look_up.addr = *addr;
+    look_up.fn = fn;
+    look_up.arg = arg;
+    look_up.count++;
+    return (struct resolve *)&look_up;
+}
+
+void __wrap_resolve_cancel(struct resolve *resolve)
+{
+    look_up.cancelled += resolve != NULL;
+}
+
+static void the_name_of_the_address_stands_beside_it(void **state)
+{
+    (void)state;
+    memset(&look_up, 0, sizeof look_up);
+    names = (struct resolver *)&look_up;
+    open_session(KIND_SSH);
+    names = NULL;
+    become(SESSION_WAITING);
+    sent("ssh");
+    assert_int_equal(look_up.count, 0); /* nobody is there yet */
+    session.view.has_client = true;
+    connect_client();
+    edited("Connected from <code>203.0.113.7</code>");
+    assert_int_equal(look_up.count, 1);
+    card_update(session.card);
+    assert_int_equal(look_up.count, 1);
+    look_up.fn(look_up.arg, "host.example");
+    fakes_advance(2000);
+    edited("Connected from <code>203.0.113.7</code> (<code>host.example</code>)");
+    /* Another one of the same party: its name is not that of the first. */
+    assert_int_equal(addr_parse("203.0.113.9", 1, &session.view.client), 0);
+    card_update(session.card);
+    assert_int_equal(look_up.count, 2);
+    session.view.seconds_connected = 60;
+    become(SESSION_ENDED);
+    assert_int_equal(look_up.cancelled, 1);
+    assert_null(
+        strstr(fake_string(edited("Connected from <code>203.0.113.9</code>"), "text"), "host"));
+    nothing_more_is_said();
 }
 
 static int set_up(void **state)
@@ -716,6 +782,7 @@ int main(void)
         TEST(it_is_said_before_anybody_is_in_too),
         TEST(further_lines_are_shown_to_who_asks),
         TEST(what_was_taken_away_is_not_offered_again),
+        TEST(the_name_of_the_address_stands_beside_it),
         TEST(who_is_about_to_be_cut_off_is_warned_and_may_extend),
         TEST(a_client_is_asked_about_once),
         TEST(a_client_that_went_is_not_asked_about_any_more),

@@ -44,7 +44,7 @@ struct fixture {
     unsigned rows;          /* that were read */
     struct chain_head last; /* of them */
     char words[8][32];      /* what happened, of the first ones */
-    char body[256];         /* of the first one */
+    char bodies[8][256];
 };
 
 static int set_up(void **state)
@@ -115,11 +115,9 @@ static void check_row(void *arg, const struct row *row)
     assert_memory_equal(prev, f->last.hash, len);
     f->last.seq = row_number(row, 0);
     memcpy(f->last.hash, hash, len);
-    if (f->rows == 0) {
-        snprintf(f->body, sizeof f->body, "%s", row_text(row, 4));
-    }
     if (f->rows < 8) {
         snprintf(f->words[f->rows], sizeof *f->words, "%s", row_text(row, 3));
+        snprintf(f->bodies[f->rows], sizeof *f->bodies, "%s", row_text(row, 4));
     }
     f->rows++;
 }
@@ -169,7 +167,7 @@ static void a_hash_is_that_of_the_stored_bytes_and_the_one_before(void **state)
     assert_int_equal(f->rows, 2);
     check_hash(&f->last, 2, SECOND);
     assert_string_equal(f->words[0], "session.opened");
-    assert_string_equal(f->body, "{\"port\":40000}");
+    assert_string_equal(f->bodies[0], "{\"port\":40000}");
 }
 
 static void it_goes_on_after_a_restart(void **state)
@@ -202,11 +200,14 @@ static void no_row_is_ever_changed(void **state)
 }
 
 /* With the sqlite3 program, while we run. */
-static void a_row_of_somebody_else_s_holds_up_none_of_ours(void **state)
+static void what_somebody_else_wrote_is_told_of_and_holds_up_nothing(void **state)
 {
     struct fixture *f = *state;
+    char hash[2 * CRYPTO_HASH_SIZE + 1], wanted[256];
     start(f);
     append(f, &OPENED);
+    WAIT_FOR(&f->disk->loop, f->told == 1);
+    crypto_hex(f->head.hash, sizeof f->head.hash, hash);
     change(f, "INSERT INTO audit(at, what, body, prev, hash)"
               " SELECT 1, 'forged', '{}', hash, zeroblob(32) FROM audit");
     WAIT_FOR(&f->disk->loop, f->told == 2);
@@ -215,7 +216,32 @@ static void a_row_of_somebody_else_s_holds_up_none_of_ours(void **state)
     WAIT_FOR(&f->disk->loop, f->told == 4);
     disk_close(f->disk);
     read_all(f);
-    assert_int_equal(f->rows, 4);
+    assert_int_equal(f->rows, 5);
+    assert_string_equal(f->words[1], "forged");
+    assert_string_equal(f->words[2], CHAIN_TOUCHED);
+    assert_string_equal(f->words[3], "agent.stopped");
+    snprintf(wanted, sizeof wanted, "{\"because\":\"altered\",\"last_seq\":1,\"last_hash\":\"%s\"}",
+             hash);
+    assert_string_equal(f->bodies[2], wanted);
+}
+
+/* Its end, cut off. */
+static void what_somebody_else_removed_is_told_of(void **state)
+{
+    struct fixture *f = *state;
+    start(f);
+    append(f, &OPENED);
+    append(f, &OPENED);
+    WAIT_FOR(&f->disk->loop, f->told == 2);
+    change(f, "DELETE FROM audit WHERE seq = 2");
+    WAIT_FOR(&f->disk->loop, f->told == 3);
+    append(f, &STOPPED);
+    disk_close(f->disk);
+    read_all(f);
+    assert_int_equal(f->rows, 3);
+    assert_string_equal(f->words[1], CHAIN_TOUCHED);
+    assert_non_null(strstr(f->bodies[1], "\"last_seq\":2,"));
+    assert_string_equal(f->words[2], "agent.stopped");
 }
 
 static void a_row_without_end_is_refused(void **state)
@@ -303,7 +329,7 @@ static void a_file_that_was_damaged_is_told_of_in_the_next(void **state)
     read_all(f); /* before anything else is written */
     assert_int_equal(f->rows, 1);
     assert_string_equal(f->words[0], CHAIN_BEGUN);
-    assert_non_null(strstr(f->body, "{\"because\":\"damaged\",\"last_seq\":0,"));
+    assert_non_null(strstr(f->bodies[0], "{\"because\":\"damaged\",\"last_seq\":0,"));
 }
 
 /* One of many MB is not looked through at every start, but when something meets damage in it. */
@@ -358,7 +384,7 @@ static void a_file_that_was_taken_away_is_told_of_in_the_next(void **state)
     assert_string_equal(f->words[1], "agent.stopped");
     snprintf(wanted, sizeof wanted, "{\"because\":\"gone\",\"last_seq\":2,\"last_hash\":\"%s\"}",
              hash);
-    assert_string_equal(f->body, wanted);
+    assert_string_equal(f->bodies[0], wanted);
 }
 
 /* ---- the disk ------------------------------------------------------------------- */
@@ -391,7 +417,8 @@ int main(void)
         TEST(a_hash_is_that_of_the_stored_bytes_and_the_one_before),
         TEST(it_goes_on_after_a_restart),
         TEST(no_row_is_ever_changed),
-        TEST(a_row_of_somebody_else_s_holds_up_none_of_ours),
+        TEST(what_somebody_else_wrote_is_told_of_and_holds_up_nothing),
+        TEST(what_somebody_else_removed_is_told_of),
         TEST(a_row_without_end_is_refused),
         TEST(without_a_store_nothing_is_recorded),
         TEST(what_could_not_be_recorded_is_told_once_and_written_later),

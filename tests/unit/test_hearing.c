@@ -242,7 +242,7 @@ static void expired_commands_have_one_notice_per_chat_and_fresh_answers_go_first
 {
     (void)state;
     struct transport *transport = fakes_telegram();
-    struct expired *expired = expired_new(NULL, &log_here, transport);
+    struct expired *expired = expired_new(NULL, &log_here, transport, NULL);
     for (unsigned i = 0; i < 7; i++) {
         expired_add(expired, ANNA, 600 - i);
     }

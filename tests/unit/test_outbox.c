@@ -23,13 +23,20 @@ static void on_empty(void *arg)
     emptied++;
 }
 
+static void file_stuck(void *arg, int64_t person, struct text *html, const char *file_name)
+{
+    (void)arg;
+    (void)person;
+    texts_file_stuck(html, file_name);
+}
+
 static int set_up(void **state)
 {
     (void)state;
     fakes_start();
     emptied = 0;
     outbox = outbox_new(NULL, NULL, NULL);
-    outbox_on_stuck(outbox, texts_file_stuck);
+    outbox_on_stuck(outbox, file_stuck, NULL);
     outbox_on_empty(outbox, on_empty, NULL);
     return outbox ? 0 : -1;
 }

@@ -47,8 +47,10 @@ static void on_idle(void *arg)
     idle++;
 }
 
-static void file_stuck(struct text *html, const char *file_name)
+static void file_stuck(void *arg, int64_t person, struct text *html, const char *file_name)
 {
+    (void)arg;
+    (void)person;
     text_add(html, "stuck: %s", file_name);
 }
 
@@ -180,20 +182,58 @@ static void presses_are_answered_and_buttons_taken_off(void **state)
     assert_int_equal(fake_integer(removal, "message_id"), 6);
 }
 
+static struct transport_command menu[] = {{"ssh", "SSH to a machine"}, {"start", "Help"}};
+
+static void introduce(const char *language, const char *description)
+{
+    const struct transport_profile profile = {.language = language,
+                                              .commands = menu,
+                                              .command_count = 2,
+                                              .description = description,
+                                              .short_description = "short"};
+    transport_introduce(transport, &profile);
+}
+
+/* The latest of these calls that is of this language; "": of none. */
+static unsigned called_in(const char *method, const char *language)
+{
+    for (unsigned call = fake_calls(); call > 0; call--) {
+        const char *code = json_string_value(
+            json_object_get(fake_params(call - 1), "language_code"));
+        if (strcmp(fake_method(call - 1), method) == 0 && strcmp(code ? code : "", language) == 0) {
+            return call - 1;
+        }
+    }
+    fail_msg("%s was not called in \"%s\"", method, language);
+    return 0;
+}
+
 static void the_menu_is_set_and_only_empty_descriptions_are(void **state)
 {
     (void)state;
-    struct transport_command commands[] = {{"ssh", "SSH to a machine"}, {"start", "Help"}};
-    const struct transport_profile profile = {.commands = commands,
-                                              .command_count = 2,
-                                              .description = "long",
-                                              .short_description = "short"};
-    transport_introduce(transport, &profile);
-    called("setMyCommands");
-    fake_done(called("getMyDescription"), "{\"description\":\"\"}");
-    assert_string_equal(fake_string(called("setMyDescription"), "description"), "long");
+    introduce("", "long");
+    called_in("setMyCommands", "");
+    fake_done(called_in("getMyDescription", ""), "{\"description\":\"\"}");
+    assert_string_equal(fake_string(called_in("setMyDescription", ""), "description"), "long");
     unsigned before = fake_calls();
     fake_done(called("getMyShortDescription"), "{\"short_description\":\"the owner's\"}");
+    assert_int_equal(fake_calls(), before);
+}
+
+/* Telegram answers with everybody's where there is none of that language. */
+static void each_language_has_its_own_unless_the_owner_wrote_one(void **state)
+{
+    (void)state;
+    introduce("", "long");
+    introduce("de", "lang");
+    called_in("setMyCommands", "");
+    called_in("setMyCommands", "de");
+    fake_done(called_in("getMyDescription", ""), "{\"description\":\"long\"}");
+    fake_done(called_in("getMyShortDescription", ""), "{\"short_description\":\"the owner's\"}");
+    fake_done(called_in("getMyDescription", "de"), "{\"description\":\"long\"}");
+    assert_string_equal(fake_string(called_in("setMyDescription", "de"), "description"), "lang");
+    unsigned before = fake_calls();
+    fake_done(called_in("getMyShortDescription", "de"), "{\"short_description\":\"\"}");
     assert_int_equal(fake_calls(), before);
 }
 
@@ -208,6 +248,7 @@ int main(void)
         TEST(a_file_that_is_stuck_is_told_of),
         TEST(presses_are_answered_and_buttons_taken_off),
         TEST(the_menu_is_set_and_only_empty_descriptions_are),
+        TEST(each_language_has_its_own_unless_the_owner_wrote_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

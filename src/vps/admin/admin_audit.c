@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -19,6 +20,7 @@
 #include "vps/admin/admin_reply.h"
 #include "vps/admin/later.h"
 #include "vps/audit/audit_question.h"
+#include "vps/people/members.h"
 
 enum { LOOK_MS = 500, WORD_MAX = 256 };
 
@@ -141,24 +143,49 @@ static const char *text_of(const json_t *request, const char *key)
     return text ? text : "";
 }
 
-/* "alice" of the policy with all of her accounts, "telegram:42", or 42 alone. */
-static int read_user(struct inquiry *inquiry, const struct vps_settings *settings, const char *user)
+/* Also those that were bound to the name by an invitation, with a policy or without. */
+static unsigned accounts_named(const struct admin_options *options, const char *name,
+                               struct owner ret_accounts[AUDIT_ACCOUNTS_MAX], bool *ret_known)
 {
-    const struct policy *policy = settings->policy_file.policy;
-    const struct policy_user *known = policy ? policy_user_named(policy, user) : NULL;
-    char person[OWNER_TEXT_MAX];
-    unsigned count = 1;
-    if (known) {
-        count = known->account_count;
-        memcpy(inquiry->accounts, known->accounts, count * sizeof *known->accounts);
-    } else if (owner_parse(user, &inquiry->accounts[0]) < 0) {
-        snprintf(person, sizeof person, "telegram:%.20s", user);
-        if (owner_parse(person, &inquiry->accounts[0]) < 0) {
-            return -EINVAL;
+    const struct policy *policy = options->settings->policy_file.policy;
+    const struct policy_user *user = policy ? policy_user_named(policy, name) : NULL;
+    unsigned count = user ? user->account_count : 0;
+    if (user) {
+        memcpy(ret_accounts, user->accounts, count * sizeof *user->accounts);
+    }
+    const struct member *member;
+    for (unsigned i = 0; (member = people_member(options->people, i)); i++) {
+        if (strcasecmp(member->name, name) == 0 && count < AUDIT_ACCOUNTS_MAX) {
+            ret_accounts[count++] = member->account;
         }
     }
+    *ret_known = user || count > 0;
+    return count;
+}
+
+/* "alice" with all of her accounts, "telegram:42", or 42 alone. */
+static int read_user(struct inquiry *inquiry, const struct admin_options *options, const char *user,
+                     struct why *why)
+{
+    char person[OWNER_TEXT_MAX];
+    bool is_known;
+    unsigned count = accounts_named(options, user, inquiry->accounts, &is_known);
+    if (is_known && count == 0) { /* which is not everybody's */
+        return why_set(why, -EINVAL,
+                       "%.40s has no account at the moment: see pamctl user list. Records of one "
+                       "that was theirs are found with telegram:NUMBER or uid:NUMBER.",
+                       user);
+    }
+    snprintf(person, sizeof person, "telegram:%.20s", user);
+    if (!is_known && owner_parse(user, &inquiry->accounts[0]) < 0 &&
+        owner_parse(person, &inquiry->accounts[0]) < 0) {
+        return why_set(why, -EINVAL,
+                       "Nobody is called %.40s in the policy; an account is telegram:NUMBER or "
+                       "uid:NUMBER.",
+                       user);
+    }
     inquiry->question.accounts = inquiry->accounts;
-    inquiry->question.account_count = count;
+    inquiry->question.account_count = is_known ? count : 1;
     return 0;
 }
 
@@ -204,18 +231,16 @@ static int64_t number_of(const json_t *request, const char *key)
     return json_integer_value(json_object_get(request, key));
 }
 
-static int read_question(struct inquiry *inquiry, const struct vps_settings *settings,
+static int read_question(struct inquiry *inquiry, const struct admin_options *options,
                          const json_t *request, struct why *why)
 {
     const char *user = text_of(request, "user"), *gateway = text_of(request, "gateway");
-    if (user[0] && read_user(inquiry, settings, user) < 0) {
-        return why_set(why, -EINVAL,
-                       "Nobody is called %.40s in the policy; an account is telegram:NUMBER or "
-                       "uid:NUMBER.",
-                       user);
+    int err = user[0] ? read_user(inquiry, options, user, why) : 0;
+    if (err < 0) {
+        return err;
     }
     if (text_of(request, "target")[0]) {
-        read_target(inquiry, settings, text_of(request, "target"));
+        read_target(inquiry, options->settings, text_of(request, "target"));
     }
     if (gateway[0]) {
         inquiry->question.gateway = keep(inquiry, 2, gateway, strlen(gateway));
@@ -256,7 +281,7 @@ json_t *admin_audit(struct admin_call *call, const json_t *request)
 {
     struct why why = {"The audit cannot be read now. Try again in a moment."};
     struct inquiry *inquiry = inquiry_new(call->options);
-    int err = inquiry ? read_question(inquiry, call->options->settings, request, &why) : -ENOMEM;
+    int err = inquiry ? read_question(inquiry, call->options, request, &why) : -ENOMEM;
     err = err < 0 ? err : ask(inquiry);
     if (err == 0) {
         inquiry->later = admin_later(call, on_gone, inquiry);

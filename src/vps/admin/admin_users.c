@@ -1,3 +1,10 @@
+/*
+ * Who is let in stands in three places: a policy, or ALLOWED_USERS where there is none, and the
+ * members of people. The list says of each account where it comes from, since that is where it is
+ * taken away: by pamctl user remove, or in a file.
+ *
+ * A link's token is made, put into the answer and wiped here. It is in no log.
+ */
 #include "vps/admin/admin_users.h"
 
 #include <errno.h>

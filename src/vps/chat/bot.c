@@ -38,6 +38,7 @@
 #include "vps/chat/reception.h"
 #include "vps/chat/retype.h"
 #include "vps/chat/session_list.h"
+#include "vps/chat/source.h"
 #include "vps/chat/suggest.h"
 #include "vps/chat/texts.h"
 #include "vps/factor/factors.h"
@@ -79,7 +80,8 @@ static void say(struct bot *bot, const struct incoming *incoming, const char *ht
 static void answer_unknown(struct bot *bot, const struct incoming *incoming)
 {
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = conversation_text(&bot->conversation, incoming->person, buffer,
+                                         sizeof buffer);
     struct suggestions suggestions;
     suggest_for(incoming->text, bot->name, &suggestions);
     if (suggestions.count > 0 || suggestions.nearest) {
@@ -93,7 +95,8 @@ static void answer_unknown(struct bot *bot, const struct incoming *incoming)
 static void answer_not_allowed(struct bot *bot, const struct incoming *incoming)
 {
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = conversation_text(&bot->conversation, incoming->person, buffer,
+                                         sizeof buffer);
     texts_administrators_only(&html);
     say(bot, incoming, buffer);
 }
@@ -145,7 +148,8 @@ static void on_text(struct bot *bot, const struct incoming *incoming)
 static void on_attached(struct bot *bot, const struct incoming *incoming)
 {
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = conversation_text(&bot->conversation, incoming->person, buffer,
+                                         sizeof buffer);
     if (incoming->age_s <= COMMAND_MAX_AGE_S &&
         cooldown_allows(&bot->only_text, incoming->person, ONLY_TEXT_EVERY_MS, clock_ms())) {
         texts_only_text(&html, incoming->caption);
@@ -160,7 +164,7 @@ static void on_attached(struct bot *bot, const struct incoming *incoming)
 static void on_stranger(struct bot *bot, const struct incoming *incoming)
 {
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = language_text(language_of(incoming->language), buffer, sizeof buffer);
     if (cooldown_allows(&bot->strangers, incoming->person, STRANGER_EVERY_MS, clock_ms())) {
         texts_private(&html, incoming->person);
         transport_say_to_stranger(bot->options.transport, incoming->person, buffer);
@@ -171,7 +175,8 @@ static void on_stranger(struct bot *bot, const struct incoming *incoming)
 static void on_forwarded(struct bot *bot, const struct incoming *incoming)
 {
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = conversation_text(&bot->conversation, incoming->person, buffer,
+                                         sizeof buffer);
     if (incoming->text && incoming->text[0] == '/') {
         texts_forwarded(&html);
         say(bot, incoming, buffer);
@@ -263,21 +268,31 @@ static void on_incoming(void *arg, const struct incoming *incoming)
     }
 }
 
-/* At each start, as another version may have other commands. */
-static void introduce(struct transport *transport)
+static void introduce_in(struct transport *transport, enum language language)
 {
     struct transport_command commands[COMMAND_COUNT];
     size_t count = 0;
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         if (COMMANDS[i].who == WHO_ALLOWED) { /* the menu is everybody's */
-            commands[count++] = (struct transport_command){COMMANDS[i].name, COMMANDS[i].help};
+            commands[count++] = (struct transport_command){
+                COMMANDS[i].name, language_phrase(language, COMMANDS[i].help)};
         }
     }
-    const struct transport_profile profile = {.commands = commands,
-                                              .command_count = count,
-                                              .description = TEXT_DESCRIPTION,
-                                              .short_description = TEXT_SHORT_DESCRIPTION};
+    const struct transport_profile profile = {
+        .language = language == LANGUAGE_ENGLISH ? "" : language_code(language),
+        .commands = commands,
+        .command_count = count,
+        .description = language_phrase(language, TEXT_DESCRIPTION),
+        .short_description = language_phrase(language, TEXT_SHORT_DESCRIPTION)};
     transport_introduce(transport, &profile);
+}
+
+/* At each start, as another version may have other commands. English is everybody's. */
+static void introduce(struct transport *transport)
+{
+    for (unsigned language = 0; language < LANGUAGE_COUNT; language++) {
+        introduce_in(transport, (enum language)language);
+    }
 }
 
 static void on_online(void *arg, const char *bot_name)
@@ -301,6 +316,13 @@ static void on_idle(void *arg)
     if (bot->stopping) {
         timer_set(bot->stop_timer, 0);
     }
+}
+
+static void on_file_stuck(void *arg, int64_t person, struct text *html, const char *file_name)
+{
+    const struct bot *bot = arg;
+    *html = readers_text(&bot->readers, person, html->start, html->cap); /* nothing is in it yet */
+    texts_file_stuck(html, file_name);
 }
 
 /* ---- what sessions tell ------------------------------------------------------ */
@@ -376,7 +398,7 @@ static int make_parts(struct bot *bot)
                                               .bot_name = bot->name};
     bot->ignored = sieve_new(options->loop, options->log, SIEVE_BURST, SIEVE_REFILL_MS);
     bot->stop_timer = timer_new(options->loop, stop_done, bot);
-    bot->expired = expired_new(options->loop, options->log, options->transport);
+    bot->expired = expired_new(options->loop, options->log, options->transport, &bot->readers);
     bot->conversation.sieve = bot->ignored;
     bot->conversation.opening = opening_new(&bot->conversation);
     bot->approvals = approvals_new(&bot->conversation);
@@ -386,10 +408,11 @@ static int make_parts(struct bot *bot)
     bot->conversation.newcomers = newcomers_new(&bot->conversation, options->people);
     bot->conversation.gateway_questions = gateway_questions_new(&bot->conversation);
     bot->conversation.recents = recents_new(options->store);
+    bot->conversation.names = resolver_new(options->loop, SOURCE_LOOK_UPS_MAX);
     return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
                    bot->approvals && bot->conversation.lists && bot->gateway_news &&
                    bot->audit_news && bot->conversation.newcomers && bot->conversation.recents &&
-                   bot->conversation.gateway_questions
+                   bot->conversation.names && bot->conversation.gateway_questions
                ? 0
                : -ENOMEM;
 }
@@ -401,7 +424,7 @@ static int start(struct bot *bot)
                                             .refused = on_refused,
                                             .incoming = on_incoming,
                                             .idle = on_idle,
-                                            .file_stuck = texts_file_stuck,
+                                            .file_stuck = on_file_stuck,
                                             .arg = bot};
     int err = transport_start(bot->options.transport, &events);
     return err < 0 ? err
@@ -473,11 +496,12 @@ void bot_free(struct bot *bot)
     sieve_free(bot->ignored);
     expired_free(bot->expired);
     gateway_news_free(bot->gateway_news);
-    gateway_questions_free(bot->conversation.gateway_questions);
     audit_news_free(bot->audit_news);
+    gateway_questions_free(bot->conversation.gateway_questions);
     opening_free(bot->conversation.opening);
     session_lists_free(bot->conversation.lists);
     newcomers_free(bot->conversation.newcomers);
     recents_free(bot->conversation.recents);
+    resolver_free(bot->conversation.names);
     free(bot);
 }

@@ -21,7 +21,9 @@
 #include "vps/audit/audit.h"
 #include "vps/chat/button.h"
 #include "vps/chat/questions.h"
+#include "vps/chat/readers.h"
 #include "vps/chat/retype.h"
+#include "vps/chat/source.h"
 #include "vps/chat/warning.h"
 
 enum {
@@ -39,6 +41,7 @@ struct card {
     struct post *file;        /* the .rdp file */
     struct questions questions;
     struct warning warning;
+    struct source source;
     bool more;                  /* further lines are shown: scp, ssh_config */
     unsigned shown_connections; /* in the live message */
     unsigned shown_notes;
@@ -53,6 +56,16 @@ static uint64_t bytes_of(const struct session_view *view)
 }
 
 /* --- what there is to say --- */
+
+static struct text card_text(const struct card *card, char *buffer, size_t size)
+{
+    return readers_text(card->options.readers, card->options.person, buffer, size);
+}
+
+static const char *label_of(const struct card *card, const char *label)
+{
+    return language_phrase(readers_language(card->options.readers, card->options.person), label);
+}
 
 static bool gives_file(const struct session_view *view)
 {
@@ -106,9 +119,9 @@ static bool has_more(const struct session_view *view)
 static void add_ended(struct card *card, const struct session_view *view, struct text *html)
 {
     char buffer[512], head[AUDIT_HEAD_TEXT_MAX];
-    struct text how = text_over(buffer, sizeof buffer);
+    struct text how = text_for_reader_of(html, buffer, sizeof buffer);
     session_end_text(card->session, &how);
-    texts_ended(html, view, buffer);
+    texts_ended(html, view, buffer, card->source.name);
     texts_audit_head(html, audit_head_text(card->options.audit, head));
 }
 
@@ -123,7 +136,7 @@ static void add_state(struct card *card, const struct session_view *view, struct
         add_waiting(card, view, html, command, command_size);
         break;
     case SESSION_CONNECTED:
-        texts_connected(html, view);
+        texts_connected(html, view, card->source.name);
         break;
     case SESSION_RECONNECTING:
         texts_reconnecting(html, view);
@@ -169,23 +182,27 @@ static void post_with_buttons(struct card *card, const struct session_view *view
     struct button buttons[1 + BUTTON_COUNT]; /* Copy, and each of the others once */
     unsigned count = 0;
     if (command[0]) {
-        buttons[count++] = (struct button){.label = LABEL_COPY, .copy = command};
+        buttons[count++] = (struct button){.label = label_of(card, LABEL_COPY), .copy = command};
     }
     if (has_more(view)) {
         button_format(BUTTON_MORE, view->id, 0, more);
         buttons[count++] = (struct button){
-            .label = card->more ? LABEL_LESS : BUTTONS[BUTTON_MORE].label, .data = more};
+            .label = label_of(card, card->more ? LABEL_LESS : BUTTONS[BUTTON_MORE].label),
+            .data = more};
     }
     if (can_be_extended(view)) {
         button_format(BUTTON_EXTEND, view->id, 0, extend);
-        buttons[count++] = (struct button){.label = BUTTONS[BUTTON_EXTEND].label, .data = extend};
+        buttons[count++] = (struct button){.label = label_of(card, BUTTONS[BUTTON_EXTEND].label),
+                                           .data = extend};
     }
     if (view->state != SESSION_ENDED) {
         button_format(BUTTON_CLOSE, view->id, 0, close);
-        buttons[count++] = (struct button){.label = BUTTONS[BUTTON_CLOSE].label, .data = close};
+        buttons[count++] = (struct button){.label = label_of(card, BUTTONS[BUTTON_CLOSE].label),
+                                           .data = close};
     }
     if (format_again(card, view, again)) {
-        buttons[count++] = (struct button){.label = BUTTONS[BUTTON_AGAIN].label, .data = again};
+        buttons[count++] = (struct button){.label = label_of(card, BUTTONS[BUTTON_AGAIN].label),
+                                           .data = again};
     }
     transport_set(card->options.transport, card->post, html, buttons, count);
 }
@@ -194,7 +211,7 @@ static void post_with_buttons(struct card *card, const struct session_view *view
 static struct post *live_post(const struct card *card, const struct session_view *view)
 {
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = card_text(card, buffer, sizeof buffer);
     struct post *post = card->options.post
                             ? card->options.post
                             : transport_post(card->options.transport, card->options.person);
@@ -207,7 +224,7 @@ static struct post *live_post(const struct card *card, const struct session_view
 static void card_show(struct card *card, const struct session_view *view)
 {
     char buffer[TEXTS_SIZE], command[SESSION_LINE_MAX] = "";
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = card_text(card, buffer, sizeof buffer);
     add_state(card, view, &html, command, sizeof command);
     if (card->more && has_more(view)) {
         add_more(card, view, &html);
@@ -231,7 +248,7 @@ static void card_send_file(struct card *card, const struct session_view *view)
     session_rdp_file(card->session, &file);
     session_rdp_file_name(card->session, name);
     target_format(card->options.settings->vps_host, view->public_port, address);
-    struct text caption = text_over(buffer, sizeof buffer);
+    struct text caption = card_text(card, buffer, sizeof buffer);
     texts_rdp_caption(&caption, view, address, card->options.settings->rdp_clipboard);
     const struct transport_file document = {.name = name,
                                             .type = "application/x-rdp",
@@ -318,10 +335,24 @@ static bool has_news(const struct card *card, const struct session_view *view)
            (away_matters && view->gateway_is_away != card->shown_away);
 }
 
+/* It is shown with the next change as well, if that comes first. */
+static void on_name(void *arg)
+{
+    struct card *card = arg;
+    struct session_view view;
+    session_view(card->session, &view);
+    if (view.state == SESSION_CONNECTED) {
+        card_show(card, &view);
+    }
+}
+
 void card_update(struct card *card)
 {
     struct session_view view;
     session_view(card->session, &view);
+    if (view.has_client && view.state != SESSION_ENDED) {
+        source_set(&card->source, &view.client);
+    }
     if (view.state == SESSION_ENDED) {
         questions_done(&card->questions, &view);
         warning_over(&card->warning, &view);
@@ -378,8 +409,9 @@ struct card *card_new(const struct card_options *options, struct session *sessio
         free(card);
         return NULL;
     }
-    questions_init(&card->questions, options->transport, options->person, session,
+    questions_init(&card->questions, options->transport, options->readers, options->person, session,
                    options->settings->admit == ADMIT_ASK);
+    card->source = (struct source){.names = options->names, .found = on_name, .arg = card};
     card->warning = (struct warning){
         .transport = options->transport, .readers = options->readers, .person = options->person};
     if (options->post) { /* what it said is over */
@@ -400,6 +432,7 @@ void card_free(struct card *card)
 {
     if (card) {
         timer_free(card->timer);
+        source_done(&card->source);
         transport_release(card->options.transport, card->post);
         transport_release(card->options.transport, card->warning.post);
         transport_release(card->options.transport, card->file);

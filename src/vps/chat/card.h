@@ -25,6 +25,7 @@ struct card_options {
     struct transport *transport;
     const struct vps_settings *settings; /* outlive the card */
     const struct readers *readers;
+    struct resolver *names; /* of clients' addresses; NULL: they are not looked up */
     int64_t person;
     struct post *post; /* a message that the card goes on with, and owns then; NULL: a new one */
 };

@@ -41,7 +41,7 @@ static void close_it(struct conversation *conversation, int64_t person, struct s
 {
     const struct owner by = transport_owner(conversation->transport, person);
     char buffer[TEXTS_SIZE], name[PEOPLE_NAME_MAX];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = conversation_text(conversation, person, buffer, sizeof buffer);
     struct session_view view;
     session_view(session, &view);
     bool is_own = owner_equal(&view.owner, &by);
@@ -54,7 +54,7 @@ static void close_it(struct conversation *conversation, int64_t person, struct s
 static void say_unknown(const struct conversation *conversation, int64_t person, const char *id)
 {
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = conversation_text(conversation, person, buffer, sizeof buffer);
     texts_no_such_session(&html, id);
     transport_say(conversation->transport, person, buffer);
 }

@@ -21,6 +21,7 @@ struct newcomers;
 struct opening;
 struct readers;
 struct recents;
+struct resolver;
 struct session_lists;
 struct sieve;
 
@@ -42,6 +43,7 @@ struct conversation {
     struct gateway_questions *gateway_questions;
     struct readers *readers; /* which language they read */
     struct recents *recents; /* where they were last */
+    struct resolver *names;  /* of addresses */
     struct sieve *sieve;     /* log lines that users cause */
     uint64_t began_ms;       /* vps-agent did */
     const char *bot_name;    /* to tell commands to it from others; "" until it is online */

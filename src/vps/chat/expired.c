@@ -15,6 +15,7 @@ enum { NOTICE_AFTER_MS = 1000 }; /* after the last one that came */
 struct expired {
     const struct log *log;
     struct transport *transport;
+    const struct readers *readers;
     struct timer *timer;
     struct notice *notices;
 };
@@ -30,7 +31,7 @@ struct notice {
 static void send_notice(struct expired *expired, const struct notice *notice)
 {
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = readers_text(expired->readers, notice->person, buffer, sizeof buffer);
     log_info(expired->log,
              "%s: %u command%s of user %" PRId64 " expired, the last one %" PRId64 " s old",
              transport_name(expired->transport), notice->count, notice->count == 1 ? "" : "s",
@@ -58,13 +59,14 @@ static void on_timer(void *arg)
     }
 }
 
-struct expired *expired_new(uv_loop_t *loop, const struct log *log, struct transport *transport)
+struct expired *expired_new(uv_loop_t *loop, const struct log *log, struct transport *transport,
+                            const struct readers *readers)
 {
     struct expired *expired = malloc(sizeof *expired);
     if (!expired) {
         return NULL;
     }
-    *expired = (struct expired){.log = log, .transport = transport};
+    *expired = (struct expired){.log = log, .transport = transport, .readers = readers};
     expired->timer = timer_new(loop, on_timer, expired);
     if (!expired->timer) {
         free(expired);

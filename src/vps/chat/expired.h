@@ -9,12 +9,14 @@
 #include <uv.h>
 
 #include "base/log.h"
+#include "vps/chat/readers.h"
 #include "vps/transport/transport.h"
 
 struct expired;
 
-/* NULL when out of memory. transport outlives it. */
-struct expired *expired_new(uv_loop_t *loop, const struct log *log, struct transport *transport);
+/* NULL when out of memory. The rest outlives it. */
+struct expired *expired_new(uv_loop_t *loop, const struct log *log, struct transport *transport,
+                            const struct readers *readers);
 /* Drops the notices that are not sent yet. Accepts NULL. */
 void expired_free(struct expired *expired);
 /* Another command of the user, so old, was not run. */

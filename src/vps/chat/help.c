@@ -15,13 +15,13 @@ static void add_help(struct text *html, const struct conversation *conversation,
             continue;
         }
         if (row->opens) {
+            char example[TEXTS_PART_SIZE];
             text_add(html, "\n/%s ", row->name);
             html_add(html, row->takes);
-            text_add(html, "\n%s, for example ", row->help);
-            html_add_in_tag(html, "code", row->example);
-            text_add(html, "\n");
+            text_add(html, "\n%s, for example %s\n", text_phrase(html, row->help),
+                     texts_in_tag(html, "code", row->example, example));
         } else if (row->run != help_run) {
-            text_add(html, "\n/%s\n%s\n", row->name, row->help);
+            text_add(html, "\n/%s\n%s\n", row->name, text_phrase(html, row->help));
         }
     }
     text_add(html, "\nWith several gateways, put the name of one in front: "
@@ -33,7 +33,7 @@ void help_run(struct conversation *conversation, const struct incoming *incoming
 {
     (void)command;
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = conversation_text(conversation, incoming->person, buffer, sizeof buffer);
     add_help(&html, conversation, incoming->person);
     if (people_policy(conversation->people)) { /* that may ask for somebody's approval */
         text_add(&html, "\n\nSay what it is for, if others have to approve it: "

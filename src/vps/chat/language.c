@@ -1,13 +1,17 @@
 #include "vps/chat/language.h"
 
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
-#define PHRASE(english, other) {english, other},
+#define PHRASE(english, other)   {english, other, false},
+#define SENTENCE(english, other) {english, other, true},
 static const struct phrase GERMAN[] = {
 #include "vps/chat/german.def"
 };
+#undef SENTENCE
 #undef PHRASE
 
 static const struct {
@@ -65,4 +69,103 @@ struct text language_text(enum language language, char *buffer, size_t size)
     struct text text = text_over(buffer, size);
     text.translate = language == LANGUAGE_GERMAN ? in_german : NULL;
     return text;
+}
+
+/* ---- sentences from below ---------------------------------------------------- */
+
+enum { FACTS_MAX = 9 };
+
+/* What stands in the place of the placeholders. */
+struct facts {
+    struct fact {
+        const char *start;
+        size_t len;
+    } list[FACTS_MAX];
+    unsigned count;
+};
+
+/* Behind a placeholder: "%.64s", "%2$u". *number (may be NULL): which one it is, from 0. */
+static const char *skip_placeholder(const char *at, unsigned *number)
+{
+    at++;
+    if (at[0] >= '1' && at[0] <= '9' && at[1] == '$') {
+        if (number) {
+            *number = (unsigned)(at[0] - '1');
+        }
+        at += 2;
+    }
+    at += strspn(at, "0123456789.lhz");
+    return *at ? at + 1 : at;
+}
+
+/* The words of a form up to its next placeholder stand here. Returns how many, or SIZE_MAX. */
+static size_t match_words(const char *form, const char *at)
+{
+    size_t len = strcspn(form, "%");
+    return strncmp(form, at, len) == 0 ? len : SIZE_MAX;
+}
+
+/* Where these words begin at the earliest; "": the end. NULL: nowhere. */
+static const char *find_words(const char *form, const char *at)
+{
+    size_t len = strcspn(form, "%");
+    while (*at && (len == 0 || strncmp(form, at, len) != 0)) {
+        at++;
+    }
+    return len == 0 || strncmp(form, at, len) == 0 ? at : NULL;
+}
+
+/* The shortest that fits, from left to right: names and numbers hold no words of ours. */
+static bool match(const char *form, const char *sentence, struct facts *ret_facts)
+{
+    size_t len = match_words(form, sentence);
+    ret_facts->count = 0;
+    while (len != SIZE_MAX) {
+        form += len;
+        sentence += len;
+        if (!*form) {
+            return !*sentence;
+        }
+        form = skip_placeholder(form, NULL);
+        const char *end = find_words(form, sentence);
+        if (!end || end == sentence || ret_facts->count == FACTS_MAX) {
+            return false;
+        }
+        ret_facts->list[ret_facts->count++] = (struct fact){sentence, (size_t)(end - sentence)};
+        sentence = end;
+        len = match_words(form, sentence);
+    }
+    return false;
+}
+
+static void fill_in(const char *form, const struct facts *facts, struct text *text)
+{
+    unsigned next = 0;
+    while (*form) {
+        size_t len = strcspn(form, "%");
+        text_add(text, "%.*s", (int)len, form);
+        form += len;
+        if (*form) {
+            unsigned number = next++;
+            form = skip_placeholder(form, &number);
+            const struct fact *fact = &facts->list[number < facts->count ? number : 0];
+            text_add(text, "%.*s", (int)fact->len, fact->start);
+        }
+    }
+}
+
+const char *language_sentence(const struct text *reader, const char *sentence, char *dst,
+                              size_t size)
+{
+    enum language language = reader->translate == in_german ? LANGUAGE_GERMAN : LANGUAGE_ENGLISH;
+    struct facts facts;
+    for (unsigned i = 0; i < LANGUAGES[language].count; i++) {
+        const struct phrase *row = &LANGUAGES[language].phrases[i];
+        if (row->is_sentence && match(row->english, sentence, &facts)) {
+            struct text text = text_over(dst, size);
+            fill_in(row->other, &facts, &text);
+            return dst;
+        }
+    }
+    return sentence;
 }

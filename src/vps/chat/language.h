@@ -18,12 +18,19 @@ const char *language_code(enum language language);
 /* What this phrase of the program is there; the phrase itself, if nobody has translated it. */
 const char *language_phrase(enum language language, const char *phrase)
     __attribute__((format_arg(2)));
+/*
+ * The same of a sentence that was put together below the chat, about why something failed: rows
+ * SENTENCE of a table are what it may look like. Returns dst, or the sentence itself.
+ */
+const char *language_sentence(const struct text *reader, const char *sentence, char *dst,
+                              size_t size);
 /* As text_over(), for somebody who reads it in this language. */
 struct text language_text(enum language language, char *buffer, size_t size);
 
 /* For tests: the rows of a table, one after the other. False at the end. */
 struct phrase {
     const char *english, *other;
+    bool is_sentence;
 };
 bool language_row(enum language language, unsigned number, struct phrase *ret_phrase);
 

@@ -23,9 +23,9 @@
 #include "base/crypto.h"
 #include "base/timer.h"
 #include "vps/chat/button.h"
+#include "vps/chat/newcomer_texts.h"
 #include "vps/chat/readers.h"
 #include "vps/chat/texts.h"
-#include "vps/transport/html.h"
 
 enum { CALLED_MAX = 64 };
 
@@ -47,8 +47,6 @@ struct newcomer {
     unsigned asked_count;
 };
 
-enum outcome { OUTCOME_LET_IN, OUTCOME_TURNED_AWAY, OUTCOME_EXPIRED, OUTCOME_NOT_IN_POLICY };
-
 struct newcomers {
     struct conversation *conversation;
     struct people *people;
@@ -56,7 +54,7 @@ struct newcomers {
     /* The latest decisions, in a ring: a late press is told so. */
     struct {
         char id[SESSION_ID_SIZE + 1];
-        enum outcome outcome;
+        enum newcomer_outcome outcome;
     } decided[NEWCOMERS_DECIDED_MAX];
     unsigned next_decided;
 };
@@ -68,100 +66,21 @@ static struct transport *transport_of(const struct newcomer *newcomer)
 
 /* ---- what is said --------------------------------------------------------- */
 
-enum { PERSON_SIZE = 1024, NAME_SIZE = 1024 };
-
-/* Who they are and whom the link was for, as HTML, for phrases of a whole sentence. */
-struct words {
-    char person[PERSON_SIZE], name[NAME_SIZE];
-};
-
-/* Others may have taken that name, nobody the number. */
-static void take_words(struct words *words, const struct text *html,
-                       const struct newcomer *newcomer)
-{
-    char called[PERSON_SIZE / 2];
-    struct text text = text_for_reader_of(html, called, sizeof called);
-    html_add_in_tag(&text, "code", newcomer->called);
-    text = text_for_reader_of(html, words->person, sizeof words->person);
-    if (newcomer->called[0]) {
-        text_add(&text, "%s (number %" PRId64 ")", called, newcomer->person);
-    } else {
-        text_add(&text, "Somebody without a name (number %" PRId64 ")", newcomer->person);
-    }
-    text = text_for_reader_of(html, words->name, sizeof words->name);
-    html_add_in_tag(&text, "b", newcomer->name);
-}
-
-/* What they could do who come in: it may be much. */
-static void add_roles(struct text *html, const struct newcomer *newcomer)
+static struct newcomer_who who_of(const struct newcomer *newcomer)
 {
     const struct policy *policy = people_policy(newcomer->newcomers->people);
     const struct policy_user *user = policy ? policy_user_named(policy, newcomer->name) : NULL;
-    if (user && (user->roles & POLICY_ADMINISTRATOR)) {
-        text_add(html, "\n⚠️ That user is an administrator.");
-    } else if (user && (user->roles & POLICY_APPROVER)) {
-        text_add(html, "\nThat user is an approver.");
-    }
+    return (struct newcomer_who){.person = newcomer->person,
+                                 .called = newcomer->called,
+                                 .name = newcomer->name,
+                                 .roles = user ? user->roles : 0};
 }
 
-static void add_question(struct text *html, const struct newcomer *newcomer)
-{
-    struct words words;
-    take_words(&words, html, newcomer);
-    text_add(html, "🔑 %s wants in as %s.", words.person, words.name);
-    add_roles(html, newcomer);
-    text_add(html, "\nThey have opened the link that was made for that name. Let them in only if "
-                   "you know that it is them: ask them, some other way.");
-}
-
-/* by: NULL if nobody decided. */
-static void add_outcome(struct text *html, const struct newcomer *newcomer, enum outcome outcome,
-                        const struct owner *by)
-{
-    char name[PEOPLE_NAME_MAX], said_by[NAME_SIZE];
-    struct words words;
-    struct text text = text_for_reader_of(html, said_by, sizeof said_by);
-    take_words(&words, html, newcomer);
-    html_add(&text, by ? people_name(newcomer->newcomers->people, by, name) : "");
-    switch (outcome) {
-    case OUTCOME_LET_IN:
-        text_add(html, "✅ %s was let in as %s, by %s.", words.person, words.name, said_by);
-        break;
-    case OUTCOME_TURNED_AWAY:
-        text_add(html, "❌ %s was not let in as %s: %s said no.", words.person, words.name, said_by);
-        break;
-    case OUTCOME_EXPIRED:
-        text_add(html, "❌ %s waited in vain to be let in as %s: the link has expired.",
-                 words.person, words.name);
-        break;
-    case OUTCOME_NOT_IN_POLICY:
-        text_add(html, "❌ %s cannot come in as %s: the policy has no such user any more.",
-                 words.person, words.name);
-        break;
-    }
-}
-
-static void add_restarted(struct text *html, const struct newcomer *newcomer)
-{
-    struct words words;
-    take_words(&words, html, newcomer);
-    text_add(html,
-             "%s wanted in as %s, and the server was restarted meanwhile: they can open their link "
-             "once more.",
-             words.person, words.name);
-}
-
-static void tell_newcomer(const struct newcomer *newcomer, enum outcome outcome)
+static void tell_newcomer(const struct newcomer *newcomer, enum newcomer_outcome outcome)
 {
     char buffer[TEXTS_SIZE];
     struct text html = language_text(newcomer->language, buffer, sizeof buffer);
-    if (outcome == OUTCOME_LET_IN) {
-        text_add(&html, "✅ You are in. /help shows what I can do for you.");
-    } else if (outcome == OUTCOME_EXPIRED) {
-        text_add(&html, "Nobody has answered in time. Ask for another link.");
-    } else {
-        text_add(&html, "You were not let in.");
-    }
+    newcomer_texts_told(&html, outcome);
     transport_say(transport_of(newcomer), newcomer->person, buffer);
 }
 
@@ -170,6 +89,7 @@ static void tell_newcomer(const struct newcomer *newcomer, enum outcome outcome)
 static void ask(struct newcomer *newcomer, struct asked *asked)
 {
     const struct conversation *conversation = newcomer->newcomers->conversation;
+    const struct newcomer_who who = who_of(newcomer);
     char buffer[TEXTS_SIZE], yes[BUTTON_DATA_SIZE], no[BUTTON_DATA_SIZE];
     struct text html = conversation_text(conversation, asked->person, buffer, sizeof buffer);
     const struct button buttons[] = {
@@ -179,10 +99,10 @@ static void ask(struct newcomer *newcomer, struct asked *asked)
          .data = button_format(BUTTON_TURN_AWAY, newcomer->id, 0, no)},
     };
     asked->post = transport_post(conversation->transport, asked->person);
-    add_question(&html, newcomer);
+    newcomer_texts_question(&html, &who);
     transport_set(conversation->transport, asked->post, buffer, buttons, 2);
     html = conversation_text(conversation, asked->person, buffer, sizeof buffer);
-    add_restarted(&html, newcomer);
+    newcomer_texts_restarted(&html, &who);
     transport_keep(conversation->transport, asked->post, buffer);
 }
 
@@ -197,14 +117,19 @@ static void ask_all(struct newcomer *newcomer)
     }
 }
 
-static void settle_cards(struct newcomer *newcomer, enum outcome outcome, const struct owner *by)
+static void settle_cards(struct newcomer *newcomer, enum newcomer_outcome outcome,
+                         const struct owner *by)
 {
     const struct conversation *conversation = newcomer->newcomers->conversation;
-    char buffer[TEXTS_SIZE];
+    const struct newcomer_who who = who_of(newcomer);
+    char buffer[TEXTS_SIZE], name[PEOPLE_NAME_MAX] = "";
+    if (by) {
+        people_name(conversation->people, by, name);
+    }
     for (unsigned i = 0; i < newcomer->asked_count; i++) {
         struct asked *asked = &newcomer->asked[i];
         struct text html = conversation_text(conversation, asked->person, buffer, sizeof buffer);
-        add_outcome(&html, newcomer, outcome, by);
+        newcomer_texts_outcome(&html, &who, outcome, name);
         transport_set(conversation->transport, asked->post, buffer, NULL, 0);
         transport_release(conversation->transport, asked->post);
     }
@@ -228,7 +153,7 @@ static void leave(struct newcomer *newcomer)
     free(newcomer);
 }
 
-static void decide(struct newcomer *newcomer, enum outcome outcome, const struct owner *by)
+static void decide(struct newcomer *newcomer, enum newcomer_outcome outcome, const struct owner *by)
 {
     struct newcomers *newcomers = newcomer->newcomers;
     unsigned at = newcomers->next_decided++ % NEWCOMERS_DECIDED_MAX;
@@ -244,7 +169,7 @@ static void on_deadline(void *arg)
     struct newcomer *newcomer = arg;
     const struct owner account = transport_owner(transport_of(newcomer), newcomer->person);
     people_turn_away(newcomer->newcomers->people, newcomer->name, &account, NULL);
-    decide(newcomer, OUTCOME_EXPIRED, NULL);
+    decide(newcomer, NEWCOMER_EXPIRED, NULL);
 }
 
 /* ---- coming --------------------------------------------------------------- */
@@ -364,8 +289,8 @@ static enum answer too_late(const struct newcomers *newcomers, const char *id)
 {
     for (unsigned i = 0; i < NEWCOMERS_DECIDED_MAX; i++) {
         if (newcomers->decided[i].id[0] && strcmp(newcomers->decided[i].id, id) == 0) {
-            return newcomers->decided[i].outcome == OUTCOME_LET_IN ? ANSWER_NEWCOMER_IS_IN
-                   : newcomers->decided[i].outcome == OUTCOME_TURNED_AWAY
+            return newcomers->decided[i].outcome == NEWCOMER_LET_IN ? ANSWER_NEWCOMER_IS_IN
+                   : newcomers->decided[i].outcome == NEWCOMER_TURNED_AWAY
                        ? ANSWER_NEWCOMER_WAS_TURNED_AWAY
                        : ANSWER_NEWCOMER_IS_TOO_LATE;
         }
@@ -397,7 +322,7 @@ enum answer newcomers_button_let_in(struct conversation *conversation,
     }
     const struct owner account = transport_owner(conversation->transport, newcomer->person);
     int err = people_let_in(newcomer->newcomers->people, newcomer->name, &account, &by);
-    decide(newcomer, err == 0 ? OUTCOME_LET_IN : OUTCOME_NOT_IN_POLICY, &by);
+    decide(newcomer, err == 0 ? NEWCOMER_LET_IN : NEWCOMER_NOT_IN_POLICY, &by);
     return err == 0 ? ANSWER_NEWCOMER_LET_IN : ANSWER_NEWCOMER_IS_TOO_LATE;
 }
 
@@ -413,7 +338,7 @@ enum answer newcomers_button_turn_away(struct conversation *conversation,
     }
     const struct owner account = transport_owner(conversation->transport, newcomer->person);
     people_turn_away(newcomer->newcomers->people, newcomer->name, &account, &by);
-    decide(newcomer, OUTCOME_TURNED_AWAY, &by);
+    decide(newcomer, NEWCOMER_TURNED_AWAY, &by);
     return ANSWER_NEWCOMER_TURNED_AWAY;
 }
 
@@ -437,7 +362,8 @@ void newcomers_end(struct newcomers *newcomers)
         for (unsigned j = 0; newcomer && j < newcomer->asked_count; j++) {
             struct text html = conversation_text(newcomers->conversation, newcomer->asked[j].person,
                                                  buffer, sizeof buffer);
-            add_restarted(&html, newcomer);
+            const struct newcomer_who who = who_of(newcomer);
+            newcomer_texts_restarted(&html, &who);
             transport_set(transport_of(newcomer), newcomer->asked[j].post, buffer, NULL, 0);
         }
         if (newcomer) {

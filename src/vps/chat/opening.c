@@ -35,6 +35,7 @@ void opening_show(struct conversation *conversation, struct session *session, in
                                          .transport = conversation->transport,
                                          .settings = conversation->settings,
                                          .readers = conversation->readers,
+                                         .names = conversation->names,
                                          .person = person,
                                          .post = post};
     if (cards_add(conversation->cards, &options, session) < 0) {

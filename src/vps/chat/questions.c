@@ -17,11 +17,20 @@
 #include "vps/chat/button.h"
 #include "vps/chat/texts.h"
 
-void questions_init(struct questions *questions, struct transport *transport, int64_t person,
-                    struct session *session, bool asks_always)
+void questions_init(struct questions *questions, struct transport *transport,
+                    const struct readers *readers, int64_t person, struct session *session,
+                    bool asks_always)
 {
-    *questions = (struct questions){
-        .transport = transport, .person = person, .session = session, .asks_always = asks_always};
+    *questions = (struct questions){.transport = transport,
+                                    .readers = readers,
+                                    .person = person,
+                                    .session = session,
+                                    .asks_always = asks_always};
+}
+
+static struct text text_of(const struct questions *questions, char *buffer, size_t size)
+{
+    return readers_text(questions->readers, questions->person, buffer, size);
 }
 
 /* ---- one question --------------------------------------------------------- */
@@ -67,9 +76,10 @@ static void put(const struct questions *questions, const struct question *questi
     char data[TEXTS_CLIENTS_MAX + 1][BUTTON_DATA_SIZE], labels[TEXTS_CLIENTS_MAX][24];
     char buffer[TEXTS_SIZE];
     struct button buttons[TEXTS_CLIENTS_MAX + 1];
+    struct text html = text_of(questions, buffer, sizeof buffer);
     for (unsigned i = 0; i < count; i++) {
         snprintf(labels[i], sizeof labels[i], count == 1 ? "%s" : "%s %u",
-                 BUTTONS[BUTTON_ADMIT].label, i + 1);
+                 text_phrase(&html, BUTTONS[BUTTON_ADMIT].label), i + 1);
         button_format(BUTTON_ADMIT, view->id, clients[i]->number, data[i]);
         buttons[i] = (struct button){.label = labels[i], .data = data[i]};
     }
@@ -78,11 +88,11 @@ static void put(const struct questions *questions, const struct question *questi
      * of the party.
      */
     button_format(BUTTON_BLOCK, view->id, clients[0]->number, data[count]);
-    buttons[count] = (struct button){.label = BUTTONS[BUTTON_BLOCK].label, .data = data[count]};
-    struct text html = text_over(buffer, sizeof buffer);
+    buttons[count] = (struct button){.label = text_phrase(&html, BUTTONS[BUTTON_BLOCK].label),
+                                     .data = data[count]};
     texts_question(&html, view, clients, count, questions->asks_always);
     transport_set(questions->transport, question->post, buffer, buttons, count + 1);
-    html = text_over(buffer, sizeof buffer);
+    html = text_of(questions, buffer, sizeof buffer);
     texts_answered(&html, view, &question->from, TEXTS_GONE);
     /* What the next vps-agent changes the message to, if this one is killed. */
     transport_keep(questions->transport, question->post, buffer);
@@ -115,7 +125,7 @@ static void close_question(const struct questions *questions, struct question *q
                            const struct session_view *view, bool waits)
 {
     char buffer[TEXTS_SIZE];
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = text_of(questions, buffer, sizeof buffer);
     texts_answered(&html, view, &question->from,
                    question->admitting  ? TEXTS_ADMITTED
                    : question->blocking ? TEXTS_BLOCKED
@@ -136,15 +146,15 @@ static bool can_be_admitted(const struct session_view *view)
 static void put_knocking(struct questions *questions, const struct session_view *view)
 {
     char buffer[TEXTS_SIZE], data[BUTTON_DATA_SIZE];
-    const struct button button = {.label = BUTTONS[BUTTON_WHO_WAITS].label,
+    struct text html = text_of(questions, buffer, sizeof buffer);
+    const struct button button = {.label = text_phrase(&html, BUTTONS[BUTTON_WHO_WAITS].label),
                                   .data = button_format(BUTTON_WHO_WAITS, view->id, 0, data)};
-    struct text html = text_over(buffer, sizeof buffer);
     questions->knocking_ms = clock_ms();
     questions->knocking_is_open = can_be_admitted(view);
     texts_knocking(&html, view, questions->knocking_is_open);
     transport_set(questions->transport, questions->knocking, buffer, &button,
                   questions->knocking_is_open);
-    html = text_over(buffer, sizeof buffer);
+    html = text_of(questions, buffer, sizeof buffer);
     texts_knocking(&html, view, false);
     transport_keep(questions->transport, questions->knocking, buffer);
 }

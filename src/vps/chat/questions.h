@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "vps/chat/answer.h"
+#include "vps/chat/readers.h"
 #include "vps/session/session.h"
 #include "vps/transport/transport.h"
 
@@ -24,6 +25,7 @@ struct question {
 /* Embedded in a card. */
 struct questions {
     struct transport *transport;
+    const struct readers *readers;
     int64_t person;
     struct session *session;
     bool asks_always; /* also about addresses from which the user came before */
@@ -39,8 +41,9 @@ struct questions {
     bool knocking_is_open; /* the user could still admit one of them */
 };
 
-void questions_init(struct questions *questions, struct transport *transport, int64_t person,
-                    struct session *session, bool asks_always);
+void questions_init(struct questions *questions, struct transport *transport,
+                    const struct readers *readers, int64_t person, struct session *session,
+                    bool asks_always);
 /* Asks about those who are to be asked about, and closes the questions about those who left. */
 void questions_update(struct questions *questions, const struct session_view *view);
 /*

@@ -29,7 +29,7 @@ void readers_learn(struct readers *readers, int64_t person, enum language langua
 
 enum language readers_language(const struct readers *readers, int64_t person)
 {
-    unsigned place = find(readers, person);
+    unsigned place = readers ? find(readers, person) : READERS_MAX;
     return place < READERS_MAX ? readers->others[place].language : LANGUAGE_ENGLISH;
 }
 

@@ -21,7 +21,7 @@ struct readers {
     unsigned next; /* the place to take when none is free */
 };
 
-/* This person's app says that. */
+/* This person's app says that. Of NULL all read English. */
 void readers_learn(struct readers *readers, int64_t person, enum language language);
 enum language readers_language(const struct readers *readers, int64_t person);
 /* As text_over(): what this person will read. */

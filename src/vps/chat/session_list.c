@@ -47,7 +47,8 @@ static void add_row(struct rows *rows, const struct session_view *view)
     const bool is_named = rows->scope == SESSION_LIST_ALL;
     people_name(rows->conversation->people, &view->owner, name);
     struct text label = text_over(rows->labels[i], LABEL_SIZE);
-    text_add(&label, "%s %u: %s", BUTTONS[BUTTON_CLOSE].label, i + 1, view->host);
+    text_add(&label, "%s %u: %s", text_phrase(rows->html, BUTTONS[BUTTON_CLOSE].label), i + 1,
+             view->host);
     if (is_named) {
         text_add(&label, " (%s)", name);
     }
@@ -76,8 +77,8 @@ static void show(const struct session_lists *lists, const struct session_list *l
     const struct conversation *conversation = lists->conversation;
     const struct owner reader = transport_owner(conversation->transport, list->person);
     char body_buffer[TEXTS_SIZE], buffer[TEXTS_SIZE];
-    struct text body = text_over(body_buffer, sizeof body_buffer);
-    struct text html = text_over(buffer, sizeof buffer);
+    struct text html = conversation_text(conversation, list->person, buffer, sizeof buffer);
+    struct text body = text_for_reader_of(&html, body_buffer, sizeof body_buffer);
     struct rows rows = {.conversation = conversation, .scope = list->scope, .html = &body};
     add_rows(&rows, &reader);
     if (head) {

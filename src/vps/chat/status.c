@@ -2,7 +2,10 @@
  * /status: whether anything is wrong, and what there is: to an administrator what pamctl status
  * says, to everybody else what concerns them. command.def has its row, command.h the declaration.
  */
+#include <string.h>
+
 #include "base/clock.h"
+#include "vps/audit/audit.h"
 #include "vps/chat/command.h"
 #include "vps/chat/panic.h"
 #include "vps/chat/texts.h"
@@ -27,16 +30,26 @@ static void begin_trouble(struct report *report)
 
 static void add_away(struct report *report)
 {
+    char name_buffer[TEXTS_PART_SIZE], span[TEXTS_PART_SIZE];
     struct attendance_away away;
     unsigned at = 0;
     while (attendance_next_away(gateways_attendance(report->gateways), clock_ms(), &at, &away)) {
+        struct text name = text_over(name_buffer, sizeof name_buffer);
         begin_trouble(report);
-        text_add(report->html, "Gateway ");
-        html_add(report->html, away.name);
+        html_add(&name, away.name);
         text_add(report->html,
-                 away.from ? " has been away for " : " has not come since this server started, ");
-        text_add_seconds(report->html, away.seconds);
-        text_add(report->html, away.from ? ".\n" : " ago.\n");
+                 away.from ? "Gateway %s has been away for %s.\n"
+                           : "Gateway %s has not come since this server started, %s ago.\n",
+                 name_buffer, texts_span(report->html, away.seconds, span));
+    }
+}
+
+static void add_audit(struct report *report)
+{
+    int err = audit_trouble(report->conversation->audit);
+    if (err < 0) {
+        begin_trouble(report);
+        text_add(report->html, "What happens cannot be recorded (%s).\n", strerror(-err));
     }
 }
 
@@ -53,6 +66,7 @@ static void add_troubles(struct report *report)
         begin_trouble(report);
         text_add(report->html, "The server is about to be restarted and opens no new sessions.\n");
     }
+    add_audit(report);
     if (report->gateways && !gateways_next(report->gateways, NULL)) {
         begin_trouble(report);
         text_add(report->html, "No gateway is online: no machine can be reached.\n");
@@ -78,20 +92,18 @@ static void add_gateways(struct report *report)
 {
     const struct gateway *gateway = NULL;
     while (report->gateways && (gateway = gateways_next(report->gateways, gateway))) {
+        char name[TEXTS_PART_SIZE], span[TEXTS_PART_SIZE], from[TEXTS_PART_SIZE];
         struct gateway_view view;
         gateway_view(gateway, &view);
-        text_add(report->html, "Gateway ");
-        html_add_in_tag(report->html, "b", view.name);
-        text_add(report->html, " is online");
+        texts_in_tag(report->html, "b", view.name, name);
         if (report->to_administrator) {
-            char host[ADDR_HOST_MAX];
-            text_add(report->html, " for ");
-            text_add_seconds(report->html, view.seconds_online);
-            text_add(report->html, ", from ");
-            html_add_in_tag(report->html, "code", addr_host_text(&view.from, host));
-            text_add(report->html, ", round trip %.1f ms", (double)view.rtt_us / 1000);
+            texts_span(report->html, view.seconds_online, span);
+            texts_client(report->html, &view.from, from);
+            text_add(report->html, "Gateway %s is online for %s, from %s, round trip %.1f ms.\n",
+                     name, span, from, (double)view.rtt_us / 1000);
+        } else {
+            text_add(report->html, "Gateway %s is online.\n", name);
         }
-        text_add(report->html, ".\n");
     }
 }
 
@@ -114,9 +126,10 @@ static void add_sessions(struct report *report, int64_t person)
 
 static void add_agent(struct report *report)
 {
-    text_add(report->html, "\nvps-agent " PAMTUNNEL_VERSION ", up for ");
-    text_add_seconds(report->html, (clock_ms() - report->conversation->began_ms) / 1000);
-    text_add(report->html, ".");
+    char span[TEXTS_PART_SIZE];
+    uint64_t seconds = (clock_ms() - report->conversation->began_ms) / 1000;
+    text_add(report->html, "\nvps-agent %s, up for %s.", PAMTUNNEL_VERSION,
+             texts_span(report->html, seconds, span));
 }
 
 void status_run(struct conversation *conversation, const struct incoming *incoming,

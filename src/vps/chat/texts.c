@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "vps/chat/language.h"
 #include "vps/transport/html.h"
 
 enum { CAPTION_SHOWN_MAX = 400 };
@@ -14,9 +15,10 @@ void texts_unknown(struct text *html)
 /* It takes a machine, and none was said. */
 static void add_example(struct text *html, const struct command_row *row)
 {
+    char example[TEXTS_PART_SIZE];
     if (row->opens) {
-        text_add(html, " Say which machine, for example ");
-        html_add_in_tag(html, "code", row->example);
+        text_add(html, " Say which machine, for example %s",
+                 texts_in_tag(html, "code", row->example, example));
     }
 }
 
@@ -25,10 +27,14 @@ void texts_did_you_mean(struct text *html, const struct suggestions *suggestions
 {
     text_add(html, "I did not understand that. ");
     if (suggestions->may_be_a_word) {
-        text_add(html, "/help shows what I can do. If that is the name of a machine, send %s:",
-                 suggestions->count == 1 ? "this" : "one of these");
+        text_add(html, suggestions->count == 1
+                           ? "/help shows what I can do. If that is the name of a machine, send "
+                             "this:"
+                           : "/help shows what I can do. If that is the name of a machine, send "
+                             "one of these:");
     } else if (suggestions->count > 0) {
-        text_add(html, "Did you mean %s?", suggestions->count == 1 ? "this" : "one of these");
+        text_add(html,
+                 suggestions->count == 1 ? "Did you mean this?" : "Did you mean one of these?");
     } else {
         text_add(html, "Did you mean /%s?", suggestions->nearest->name);
         add_example(html, suggestions->nearest);
@@ -39,11 +45,13 @@ void texts_did_you_mean(struct text *html, const struct suggestions *suggestions
 void texts_usage(struct text *html, const struct command_row *row, const struct why *why,
                  bool several)
 {
-    html_add_words(html, why->text);
-    text_add(html, "\nUse: /%s ", row->name);
-    html_add(html, row->takes);
-    text_add(html, ", for example ");
-    html_add_in_tag(html, "code", row->example);
+    char takes[TEXTS_PART_SIZE], example[TEXTS_PART_SIZE];
+    struct text text = text_over(takes, sizeof takes);
+    html_add(&text, row->takes);
+    char said[sizeof why->text];
+    html_add_words(html, language_sentence(html, why->text, said, sizeof said));
+    text_add(html, "\nUse: /%s %s, for example %s", row->name, takes,
+             texts_in_tag(html, "code", row->example, example));
     if (several) {
         text_add(html,
                  "\nSeveral gateways are online: put the name of one in front, <code>/%s "
@@ -76,9 +84,9 @@ void texts_expired(struct text *html, unsigned count, int64_t age_s)
                  count);
         return;
     }
-    text_add(html, "That was sent ");
-    text_add_seconds(html, age_s > 0 ? (uint64_t)age_s : 0);
-    text_add(html, " ago and has expired. Please send it again.");
+    char age[TEXTS_PART_SIZE];
+    text_add(html, "That was sent %s ago and has expired. Please send it again.",
+             texts_span(html, age_s > 0 ? (uint64_t)age_s : 0, age));
 }
 
 /*
@@ -96,9 +104,13 @@ void texts_private(struct text *html, int64_t user_id)
 /* Such a file is needed now, and there is another way to it. */
 void texts_file_stuck(struct text *html, const char *file_name)
 {
-    html_add(html, file_name);
-    text_add(html, " cannot be sent yet: Telegram is not accepting it. I will keep trying. You can "
-                   "also make such a file on the server, with <code>pamctl rdp</code>.");
+    char name[TEXTS_PART_SIZE];
+    struct text text = text_over(name, sizeof name);
+    html_add(&text, file_name);
+    text_add(html,
+             "%s cannot be sent yet: Telegram is not accepting it. I will keep trying. You can "
+             "also make such a file on the server, with <code>pamctl rdp</code>.",
+             name);
 }
 
 void texts_administrators_only(struct text *html)
@@ -113,5 +125,6 @@ void texts_forwarded(struct text *html)
 
 void texts_not_opened(struct text *html, const struct why *why)
 {
-    html_add_sentence(html, why->text);
+    char said[sizeof why->text];
+    html_add_sentence(html, language_sentence(html, why->text, said, sizeof said));
 }

@@ -66,13 +66,22 @@ void texts_status_sessions(struct text *html, unsigned count, unsigned connectio
 
 /* --- a session's message --- */
 
-/* Parts of many messages: "HOME-PC", with its port if that is not the usual one; an address. */
-void texts_add_target(struct text *html, const struct session_view *view);
-void texts_add_client(struct text *html, const struct addr *client);
-/* "RDP to HOME-PC", in bold. */
-void texts_add_title(struct text *html, const struct session_view *view);
-/* "2 min", of the state's time; in steps of 5 s, so that it is not "1 min 59 s" a moment later. */
-void texts_add_time_left(struct text *html, const struct session_view *view);
+/*
+ * Parts of phrases, as HTML for the reader of `html`: each into a buffer of its own, which takes
+ * TEXTS_PART_SIZE and is returned. A phrase is whole, since other languages have another order.
+ */
+enum { TEXTS_PART_SIZE = 1024 };
+/* "HOME-PC", with its gateway if there are several, and its port if that is not the usual one. */
+char *texts_target(const struct text *html, const struct session_view *view, char *dst);
+/* "RDP to HOME-PC"; and that in bold. */
+char *texts_what(const struct text *html, const struct session_view *view, char *dst);
+char *texts_title(const struct text *html, const struct session_view *view, char *dst);
+char *texts_client(const struct text *html, const struct addr *client, char *dst);
+/* plain, in a tag: "code", "b". */
+char *texts_in_tag(const struct text *html, const char *tag, const char *plain, char *dst);
+/* "2 min 5 s"; and in steps of 5 s, up, so that it is not "1 min 59 s" a moment later. */
+char *texts_span(const struct text *html, uint64_t seconds, char *dst);
+char *texts_about(const struct text *html, uint64_t seconds, char *dst);
 
 void texts_opening(struct text *html, const struct session_view *view);
 /* command: the line to paste, of session_line(). */
@@ -82,7 +91,8 @@ void texts_waiting_file(struct text *html, const struct session_view *view, cons
 /* Below the .rdp file; address: "HOST:PORT" of the public port. clipboard: it is shared. */
 void texts_rdp_caption(struct text *html, const struct session_view *view, const char *address,
                        bool clipboard);
-void texts_connected(struct text *html, const struct session_view *view);
+/* name: of the client's address; "": it has none, or it is not known. */
+void texts_connected(struct text *html, const struct session_view *view, const char *name);
 void texts_reconnecting(struct text *html, const struct session_view *view);
 /* Below these: lines for copying and for ~/.ssh/config, and what other clients ask for. */
 struct texts_more {
@@ -95,7 +105,8 @@ struct texts_more {
 };
 void texts_more(struct text *html, const struct texts_more *more);
 /* how: the clause of session_end_text(). */
-void texts_ended(struct text *html, const struct session_view *view, const char *how);
+void texts_ended(struct text *html, const struct session_view *view, const char *how,
+                 const char *name);
 
 /* It ends in so many seconds; and the same later, when it goes on or has ended. */
 void texts_ending(struct text *html, const struct session_view *view, enum session_end end,

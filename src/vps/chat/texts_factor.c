@@ -3,11 +3,17 @@
 #include "vps/factor/tries.h"
 #include "vps/transport/html.h"
 
+/* In whole minutes, so that a moment later it is not "14 min 59 s". */
+static void add_minutes(struct text *text, unsigned seconds)
+{
+    text_add_seconds(text, (seconds + 59) / 60 * 60);
+}
+
 void texts_factor_wrong(struct text *html, const struct factor_view *view)
 {
     char span[64];
     struct text text = text_for_reader_of(html, span, sizeof span);
-    text_add_seconds(&text, view->locked_s);
+    add_minutes(&text, view->locked_s);
     if (view->used_up) {
         text_add(html, "🔒 Too many codes were wrong: your second factor is locked. An "
                        "administrator can unlock it on the server.");
@@ -27,7 +33,7 @@ void texts_factor_locked(struct text *html, const struct factor_view *view)
     struct text bold = text_over(name, sizeof name), code = text_over(command, sizeof command);
     char unlock[PEOPLE_NAME_MAX + 32];
     struct text words = text_over(unlock, sizeof unlock);
-    text_add_seconds(&text, view->locked_s);
+    add_minutes(&text, view->locked_s);
     html_add_in_tag(&bold, "b", view->person);
     text_add(&words, "pamctl totp unlock %s", view->person);
     html_add_in_tag(&code, "code", unlock);

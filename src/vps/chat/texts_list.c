@@ -26,21 +26,21 @@ void texts_sessions_tail(struct text *html, unsigned others, bool all)
 /* What somebody who may want to close it has to know: is it in use? */
 static void add_state(struct text *html, const struct session_view *view)
 {
+    char span[TEXTS_PART_SIZE];
     switch (view->state) {
     case SESSION_OPENING:
         text_add(html, ", opening");
         break;
     case SESSION_WAITING:
-        text_add(html, ", not used yet, time left to connect: ");
-        texts_add_time_left(html, view);
+        text_add(html, ", not used yet, time left to connect: %s",
+                 texts_about(html, view->seconds_left, span));
         break;
     case SESSION_CONNECTED:
-        text_add(html, ", connected for ");
-        text_add_seconds(html, view->seconds_connected);
+        text_add(html, ", connected for %s", texts_span(html, view->seconds_connected, span));
         break;
     case SESSION_RECONNECTING:
-        text_add(html, ", disconnected, time left to come back: ");
-        texts_add_time_left(html, view);
+        text_add(html, ", disconnected, time left to come back: %s",
+                 texts_about(html, view->seconds_left, span));
         break;
     case SESSION_ENDED:
         break;
@@ -50,36 +50,37 @@ static void add_state(struct text *html, const struct session_view *view)
 void texts_open_session(struct text *html, unsigned number, const char *owner,
                         const struct session_view *view)
 {
+    char title[TEXTS_PART_SIZE], id[TEXTS_PART_SIZE];
     text_add(html, "\n%u. ", number);
     if (owner) {
         html_add(html, owner);
         text_add(html, ": ");
     }
-    texts_add_title(html, view);
+    text_add(html, "%s", texts_title(html, view, title));
     add_state(html, view);
     if (owner) { /* an administrator, who can name it */
-        text_add(html, " (");
-        html_add_in_tag(html, "code", view->id);
-        text_add(html, ")");
+        text_add(html, " (%s)", texts_in_tag(html, "code", view->id, id));
     }
 }
 
 void texts_closed(struct text *html, const char *owner, const struct session_view *view)
 {
-    text_add(html, "Closed: ");
-    texts_add_title(html, view);
+    char title[TEXTS_PART_SIZE], name[TEXTS_PART_SIZE];
+    struct text text = text_over(name, sizeof name);
+    texts_title(html, view, title);
     if (owner) {
-        text_add(html, " of ");
-        html_add(html, owner);
-        text_add(html, ", who has been told");
+        html_add(&text, owner);
+        text_add(html, "Closed: %s of %s, who has been told.", title, name);
+    } else {
+        text_add(html, "Closed: %s.", title);
     }
-    text_add(html, ".");
 }
 
 void texts_no_such_session(struct text *html, const char *id)
 {
-    html_add_in_tag(html, "code", id);
-    text_add(html, " is not the ID of an open session that you may close. /sessions lists them.");
+    char tagged[TEXTS_PART_SIZE];
+    text_add(html, "%s is not the ID of an open session that you may close. /sessions lists them.",
+             texts_in_tag(html, "code", id, tagged));
 }
 
 void texts_status_sessions(struct text *html, unsigned count, unsigned connections, bool all)
@@ -118,9 +119,14 @@ void texts_panic(struct text *html, unsigned count)
 void texts_locked(struct text *html, const char *by, unsigned ended, const char *reason)
 {
     text_add(html, "🔒 The server was locked by %s. ", by);
-    text_add(html, ended == 1 ? "%u session was ended, " : "%u sessions were ended, ", ended);
-    text_add(html, "every public port is closed, and nothing can be opened until somebody on the "
-                   "server itself says <code>pamctl unlock</code>.");
+    text_add(html,
+             ended == 1 ? "%u session was ended, every public port is closed, and nothing can be "
+                          "opened until somebody on the server itself says "
+                          "<code>pamctl unlock</code>."
+                        : "%u sessions were ended, every public port is closed, and nothing can be "
+                          "opened until somebody on the server itself says "
+                          "<code>pamctl unlock</code>.",
+             ended);
     if (reason) {
         text_add(html,
                  "\n⚠️ This could not be written to the disk yet: until that works, a restart "

@@ -2,38 +2,80 @@
  * What the live message of a session says: one function for each of its states, and the parts that
  * several of them share. Names of machines and users, and whatever a peer said, go through html.h.
  */
-#include <stdio.h>
-
+#include "vps/chat/language.h"
 #include "vps/chat/texts.h"
 #include "vps/transport/html.h"
 
-void texts_add_target(struct text *html, const struct session_view *view)
+/* ---- parts of phrases --------------------------------------------------------- */
+
+char *texts_target(const struct text *html, const struct session_view *view, char *dst)
 {
+    struct text text = text_for_reader_of(html, dst, TEXTS_PART_SIZE);
     char with_port[TARGET_TEXT_MAX];
     if (view->names_gateway) {
-        html_add(html, view->gateway);
-        text_add(html, "/");
+        html_add(&text, view->gateway);
+        text_add(&text, "/");
     }
     if (view->port == kind_row(view->kind)->port) {
-        html_add(html, view->host);
+        html_add(&text, view->host);
     } else {
         target_format(view->host, view->port, with_port);
-        html_add(html, with_port);
+        html_add(&text, with_port);
     }
+    return dst;
 }
 
-void texts_add_title(struct text *html, const struct session_view *view)
+char *texts_what(const struct text *html, const struct session_view *view, char *dst)
 {
-    text_add(html, "<b>%s to ", kind_row(view->kind)->label);
-    texts_add_target(html, view);
-    text_add(html, "</b>");
+    struct text text = text_for_reader_of(html, dst, TEXTS_PART_SIZE);
+    char target[TEXTS_PART_SIZE];
+    text_add(&text, "%s to %s", kind_row(view->kind)->label, texts_target(html, view, target));
+    return dst;
 }
 
-void texts_add_client(struct text *html, const struct addr *client)
+char *texts_title(const struct text *html, const struct session_view *view, char *dst)
 {
+    struct text text = text_for_reader_of(html, dst, TEXTS_PART_SIZE);
+    char what[TEXTS_PART_SIZE];
+    text_add(&text, "<b>%s</b>", texts_what(html, view, what));
+    return dst;
+}
+
+char *texts_client(const struct text *html, const struct addr *client, char *dst)
+{
+    struct text text = text_for_reader_of(html, dst, TEXTS_PART_SIZE);
     char host[ADDR_HOST_MAX];
-    html_add_in_tag(html, "code", addr_host_text(client, host));
+    html_add_in_tag(&text, "code", addr_host_text(client, host));
+    return dst;
 }
+
+char *texts_in_tag(const struct text *html, const char *tag, const char *plain, char *dst)
+{
+    struct text text = text_for_reader_of(html, dst, TEXTS_PART_SIZE);
+    html_add_in_tag(&text, tag, plain);
+    return dst;
+}
+
+char *texts_span(const struct text *html, uint64_t seconds, char *dst)
+{
+    struct text text = text_for_reader_of(html, dst, TEXTS_PART_SIZE);
+    text_add_seconds(&text, seconds);
+    return dst;
+}
+
+char *texts_about(const struct text *html, uint64_t seconds, char *dst)
+{
+    return texts_span(html, (seconds + 4) / 5 * 5, dst);
+}
+
+static char *bytes_text(const struct text *html, uint64_t bytes, char *dst)
+{
+    struct text text = text_for_reader_of(html, dst, TEXTS_PART_SIZE);
+    text_add_bytes(&text, bytes);
+    return dst;
+}
+
+/* ---- the states ---------------------------------------------------------------- */
 
 /*
  * A line "2 connections, 1.2 MB received, 35 kB sent", from the user's side. The number of
@@ -41,19 +83,16 @@ void texts_add_client(struct text *html, const struct addr *client)
  */
 static void add_traffic(struct text *html, const struct session_view *view)
 {
-    const char *comma = "\n";
-    if (view->connections_total > 1) {
-        unsigned count = view->state == SESSION_CONNECTED ? view->connections
-                                                          : view->connections_total;
-        text_add(html, "%s%u connection%s", comma, count, count == 1 ? "" : "s");
-        comma = ", ";
+    unsigned count = view->state == SESSION_CONNECTED ? view->connections : view->connections_total;
+    bool counts = view->connections_total > 1;
+    char received[TEXTS_PART_SIZE], sent[TEXTS_PART_SIZE];
+    if (counts) {
+        text_add(html, count == 1 ? "\n%u connection" : "\n%u connections", count);
     }
     if (view->bytes_to_client > 0 || view->bytes_to_target > 0) {
-        text_add(html, "%s", comma);
-        text_add_bytes(html, view->bytes_to_client);
-        text_add(html, " received, ");
-        text_add_bytes(html, view->bytes_to_target);
-        text_add(html, " sent");
+        text_add(html, counts ? ", %s received, %s sent" : "\n%s received, %s sent",
+                 bytes_text(html, view->bytes_to_client, received),
+                 bytes_text(html, view->bytes_to_target, sent));
     }
 }
 
@@ -62,60 +101,52 @@ static void add_note(struct text *html, const struct session_view *view)
 {
     if (view->note) {
         text_add(html, "\n⚠️ ");
-        html_add_sentence(html, view->note);
+        char said[SESSION_NOTE_MAX + 1];
+        html_add_sentence(html, language_sentence(html, view->note, said, sizeof said));
     }
 }
 
-static void add_duration(struct text *html, const struct session_view *view)
+static void add_time_to_connect(struct text *html, const struct session_view *view)
 {
-    if (view->seconds_connected > 0) {
-        text_add(html, " for ");
-        text_add_seconds(html, view->seconds_connected);
-    }
-}
-
-void texts_add_time_left(struct text *html, const struct session_view *view)
-{
-    text_add_seconds(html, ((uint64_t)view->seconds_left + 4) / 5 * 5);
+    char left[TEXTS_PART_SIZE];
+    text_add(html, "\nTime left to connect: %s", texts_about(html, view->seconds_left, left));
 }
 
 void texts_opening(struct text *html, const struct session_view *view)
 {
-    text_add(html, "🟡 ");
-    texts_add_title(html, view);
-    text_add(html, "\nOpening…");
+    char title[TEXTS_PART_SIZE];
+    text_add(html, "🟡 %s\nOpening…", texts_title(html, view, title));
 }
 
 /* Where a client waits in silence until the user answers. */
 static void add_admit_hint(struct text *html, const struct session_view *view, enum admit admit)
 {
     if (admit != ADMIT_AUTO) {
-        text_add(html, "\n%s%s waits until you press <b>Admit</b> here.",
-                 admit == ADMIT_ASK ? "" : "From a new address, ", kind_name(view->kind));
+        text_add(html,
+                 admit == ADMIT_ASK
+                     ? "\n%s waits until you press <b>Admit</b> here."
+                     : "\nFrom a new address, %s waits until you press <b>Admit</b> here.",
+                 kind_name(view->kind));
     }
 }
 
 void texts_waiting_line(struct text *html, const struct session_view *view, const char *command,
                         enum admit admit)
 {
-    text_add(html, "🟡 ");
-    texts_add_title(html, view);
-    text_add(html, " is ready:\n");
+    char title[TEXTS_PART_SIZE];
+    text_add(html, "🟡 %s is ready:\n", texts_title(html, view, title));
     html_add_in_tag(html, "code", command);
     add_admit_hint(html, view, admit);
-    text_add(html, "\nTime left to connect: ");
-    texts_add_time_left(html, view);
+    add_time_to_connect(html, view);
     add_note(html, view);
 }
 
 void texts_waiting_file(struct text *html, const struct session_view *view, const char *file_name)
 {
-    text_add(html, "🟡 ");
-    texts_add_title(html, view);
-    text_add(html, " is ready: open ");
-    html_add_in_tag(html, "b", file_name);
-    text_add(html, "\nTime left to connect: ");
-    texts_add_time_left(html, view);
+    char title[TEXTS_PART_SIZE], file[TEXTS_PART_SIZE];
+    text_add(html, "🟡 %s is ready: open %s", texts_title(html, view, title),
+             texts_in_tag(html, "b", file_name, file));
+    add_time_to_connect(html, view);
     add_note(html, view);
 }
 
@@ -126,49 +157,73 @@ void texts_waiting_file(struct text *html, const struct session_view *view, cons
 void texts_rdp_caption(struct text *html, const struct session_view *view, const char *address,
                        bool clipboard)
 {
-    text_add(html, "Open this file within ");
-    texts_add_time_left(html, view);
-    text_add(html, " to reach ");
-    texts_add_target(html, view);
+    char left[TEXTS_PART_SIZE], target[TEXTS_PART_SIZE], at[TEXTS_PART_SIZE];
     text_add(html,
-             ".\n\nWindows warns “Caution: Unknown remote connection” because the file is not "
-             "signed. Check that the address is ");
-    html_add_in_tag(html, "code", address);
-    text_add(html,
-             " and press <b>Connect</b>. A second warning, about the name in the certificate, "
-             "is normal: the machine made that certificate itself.");
+             "Open this file within %s to reach %s.\n\n"
+             "Windows warns “Caution: Unknown remote connection” because the file is not signed. "
+             "Check that the address is %s and press <b>Connect</b>. A second warning, about the "
+             "name in the certificate, is normal: the machine made that certificate itself.",
+             texts_about(html, view->seconds_left, left), texts_target(html, view, target),
+             texts_in_tag(html, "code", address, at));
     if (clipboard) {
         text_add(html, "\n\nThe clipboard is shared: what you copy on either side can be pasted, "
                        "and read, on the other.");
     }
 }
 
-void texts_connected(struct text *html, const struct session_view *view)
+/* The name beside the address, never in its place: whoever owns the address has chosen it. */
+static void add_source(struct text *html, const struct session_view *view, const char *name)
 {
-    text_add(html, "🟢 ");
-    texts_add_title(html, view);
-    text_add(html, "\nConnected from ");
-    texts_add_client(html, &view->client);
-    add_duration(html, view);
+    char address[TEXTS_PART_SIZE], tagged[TEXTS_PART_SIZE], span[TEXTS_PART_SIZE];
+    char source_buffer[2 * TEXTS_PART_SIZE];
+    struct text source = text_for_reader_of(html, source_buffer, sizeof source_buffer);
+    text_add(&source, "%s", texts_client(html, &view->client, address));
+    if (name[0]) {
+        text_add(&source, " (%s)", texts_in_tag(html, "code", name, tagged));
+    }
+    if (view->seconds_connected > 0) {
+        text_add(html, "\nConnected from %s for %s", source_buffer,
+                 texts_span(html, view->seconds_connected, span));
+    } else {
+        text_add(html, "\nConnected from %s", source_buffer);
+    }
+}
+
+/* Until its longest time is over. That it ends for want of bytes is said in time. */
+static void add_end(struct text *html, const struct session_view *view)
+{
+    char left[TEXTS_PART_SIZE];
+    if (view->time_left_s > 0) {
+        text_add(html, "\nTime left: %s", texts_about(html, view->time_left_s, left));
+    }
+}
+
+void texts_connected(struct text *html, const struct session_view *view, const char *name)
+{
+    char title[TEXTS_PART_SIZE];
+    text_add(html, "🟢 %s", texts_title(html, view, title));
+    add_source(html, view, name);
     add_traffic(html, view);
+    add_end(html, view);
     add_note(html, view);
 }
 
 /* A gateway that is gone is named: its reader may be the one who can turn it on again. */
 void texts_reconnecting(struct text *html, const struct session_view *view)
 {
-    text_add(html, "🟠 ");
-    texts_add_title(html, view);
-    text_add(html, "\n");
+    char title[TEXTS_PART_SIZE], who[TEXTS_PART_SIZE], left[TEXTS_PART_SIZE];
+    struct text gateway = text_over(who, sizeof who);
+    text_add(html, "🟠 %s\n", texts_title(html, view, title));
+    texts_about(html, view->seconds_left, left);
     if (view->gateway_is_away) {
-        text_add(html, "Gateway ");
-        html_add(html, view->gateway);
-        text_add(html, " is offline. If it comes back, you can connect again; time left: ");
+        html_add(&gateway, view->gateway);
+        text_add(html,
+                 "Gateway %s is offline. If it comes back, you can connect again; time left: %s",
+                 who, left);
     } else {
-        texts_add_client(html, &view->client);
-        text_add(html, " disconnected and can come back within ");
+        text_add(html, "%s disconnected and can come back within %s",
+                 texts_client(html, &view->client, who), left);
     }
-    texts_add_time_left(html, view);
     add_traffic(html, view);
     add_note(html, view);
 }
@@ -176,15 +231,11 @@ void texts_reconnecting(struct text *html, const struct session_view *view)
 /* For clients with a window, where each goes into a field of its own. */
 static void add_parts(struct text *html, const struct texts_more *more)
 {
-    char port[8];
-    snprintf(port, sizeof port, "%u", more->port);
-    text_add(html, "\n\nPuTTY, FileZilla (SFTP) and apps:\nHost ");
-    html_add_in_tag(html, "code", more->host);
-    text_add(html, "\nPort ");
-    html_add_in_tag(html, "code", port);
+    char host[TEXTS_PART_SIZE], user[TEXTS_PART_SIZE];
+    text_add(html, "\n\nPuTTY, FileZilla (SFTP) and apps:\nHost %s\nPort <code>%u</code>",
+             texts_in_tag(html, "code", more->host, host), more->port);
     if (more->user[0]) {
-        text_add(html, "\nUser ");
-        html_add_in_tag(html, "code", more->user);
+        text_add(html, "\nUser %s", texts_in_tag(html, "code", more->user, user));
     }
 }
 
@@ -209,16 +260,15 @@ static bool never_opened(const struct session_view *view)
 }
 
 /* Red is for what needs its reader: that a session ends is no trouble, that it never began is. */
-void texts_ended(struct text *html, const struct session_view *view, const char *how)
+void texts_ended(struct text *html, const struct session_view *view, const char *how,
+                 const char *name)
 {
-    text_add(html, never_opened(view) ? "🔴 " : "⚪ ");
-    texts_add_title(html, view);
-    text_add(html, never_opened(view) ? " could not be opened\n" : " has ended\n");
-    html_add_sentence(html, how);
+    char title[TEXTS_PART_SIZE], said[TEXTS_PART_SIZE];
+    text_add(html, never_opened(view) ? "🔴 %s could not be opened\n" : "⚪ %s has ended\n",
+             texts_title(html, view, title));
+    html_add_sentence(html, language_sentence(html, how, said, sizeof said));
     if (view->connected_unix != 0) {
-        text_add(html, "\nConnected from ");
-        texts_add_client(html, &view->client);
-        add_duration(html, view);
+        add_source(html, view, name);
         add_traffic(html, view);
     }
     add_note(html, view);
@@ -233,32 +283,26 @@ void texts_audit_head(struct text *html, const char *head)
 
 void texts_restarted(struct text *html, const struct session_view *view)
 {
-    text_add(html, "⚪ ");
-    texts_add_title(html, view);
-    text_add(html, " has ended\nThe server was restarted. Please send the command again.");
+    char title[TEXTS_PART_SIZE];
+    text_add(html, "⚪ %s has ended\nThe server was restarted. Please send the command again.",
+             texts_title(html, view, title));
 }
 
-/* In steps of 5 s, up: it was less than that a moment ago. */
-static void add_about(struct text *html, unsigned seconds)
-{
-    text_add_seconds(html, ((uint64_t)seconds + 4) / 5 * 5);
-}
+/* ---- an end that is near -------------------------------------------------------- */
 
 void texts_ending(struct text *html, const struct session_view *view, enum session_end end,
                   unsigned seconds, bool can_extend)
 {
-    text_add(html, "⏳ ");
-    texts_add_title(html, view);
-    text_add(html, " ends in ");
-    add_about(html, seconds);
+    char title[TEXTS_PART_SIZE], left[TEXTS_PART_SIZE], span[TEXTS_PART_SIZE];
+    texts_title(html, view, title);
+    texts_about(html, seconds, left);
     if (end == SESSION_END_IDLE) {
-        text_add(html, ", unless it is used: nothing was sent or received for ");
-        add_about(html, view->idle_limit_s - seconds);
+        text_add(html, "⏳ %s ends in %s, unless it is used: nothing was sent or received for %s.",
+                 title, left, texts_about(html, view->idle_limit_s - seconds, span));
     } else {
-        text_add(html, ", when its time is over: ");
-        text_add_seconds(html, view->time_limit_s);
+        text_add(html, "⏳ %s ends in %s, when its time is over: %s.", title, left,
+                 texts_span(html, view->time_limit_s, span));
     }
-    text_add(html, ".");
     if (!can_extend) {
         text_add(html, " More is not allowed at a time; save your work. Afterwards you can open it "
                        "again.");
@@ -267,7 +311,7 @@ void texts_ending(struct text *html, const struct session_view *view, enum sessi
 
 void texts_warning_over(struct text *html, const struct session_view *view)
 {
-    text_add(html, view->state == SESSION_ENDED ? "⚪ " : "🟢 ");
-    texts_add_title(html, view);
-    text_add(html, view->state == SESSION_ENDED ? " has ended." : " goes on.");
+    char title[TEXTS_PART_SIZE];
+    text_add(html, view->state == SESSION_ENDED ? "⚪ %s has ended." : "🟢 %s goes on.",
+             texts_title(html, view, title));
 }

@@ -89,16 +89,19 @@ static void withdraw_same(struct holds *holds, const struct session_request *res
 static void log_asked(const struct holds *holds, const struct hold *hold)
 {
     struct hold_view view;
-    char person[OWNER_TEXT_MAX], target[TARGET_TEXT_MAX];
+    char person[OWNER_TEXT_MAX], target[TARGET_TEXT_MAX], approval[32] = "";
     hold_view(hold, &view);
     const struct session_request *request = view.request;
+    bool has_factor = request->needed.second_factor;
     target_format(request->target.host, request->target.port, target);
-    log_info(holds->options.log,
-             "request %s: %s to %s through gateway %s for %s needs%s approval of %u%s%s", view.id,
-             kind_name(request->kind), target, request->target.gateway,
-             owner_text(&request->owner, person),
-             request->needed.second_factor ? " a second factor and the" : " the",
-             request->needed.approvals, request->reason[0] ? "; why: " : "", request->reason);
+    if (request->needed.approvals > 0) {
+        snprintf(approval, sizeof approval, "%sthe approval of %u", has_factor ? " and " : " ",
+                 request->needed.approvals);
+    }
+    log_info(holds->options.log, "request %s: %s to %s through gateway %s for %s needs%s%s%s%s",
+             view.id, kind_name(request->kind), target, request->target.gateway,
+             owner_text(&request->owner, person), has_factor ? " a second factor" : "", approval,
+             request->reason[0] ? "; why: " : "", request->reason);
 }
 
 static int add(struct holds *holds, const struct session_request *typed,

@@ -166,7 +166,8 @@ static int say_locked(const struct factor *factor, struct why *why)
                        "administrator: pamctl totp unlock %s on the server unlocks it.",
                        factor->person);
     }
-    text_add_seconds(&text, tries_locked_s(&factor->tries, clock_unix()));
+    unsigned left_s = tries_locked_s(&factor->tries, clock_unix());
+    text_add_seconds(&text, (left_s + 59) / 60 * 60);
     return why_set(why, -EBUSY,
                    "Your second factor is locked for another %s, since too many codes were wrong.",
                    span);

@@ -1,3 +1,11 @@
+/*
+ * Nothing is kept here but the tally of what happened: gauges are read from the parts when somebody
+ * asks, so that they cannot be wrong for longer than that. What sessions have carried is that of
+ * those that are over (session_tally) and of those that run; a session is one or the other, since
+ * the table passes over those that have ended.
+ *
+ * A scrape comes from the loop, never from inside an event: it sees everything settled.
+ */
 #include "vps/figures/figures.h"
 
 #include <errno.h>
@@ -70,6 +78,17 @@ static void measure_strangers(const struct session_tally *past, const struct run
     }
 }
 
+static void measure_holds(struct holds *holds, struct metrics *metrics)
+{
+    struct hold *hold = NULL;
+    unsigned count = 0;
+    while (holds && (hold = holds_next(holds, hold))) {
+        count++;
+    }
+    metrics_one(metrics, METRICS_GAUGE, "pamtunnel_requests_on_hold",
+                "Requests that wait for approvals or a second factor.", count);
+}
+
 static void measure_sessions(const struct figures *figures, struct metrics *metrics)
 {
     struct sessions *sessions = figures->options.sessions;
@@ -81,6 +100,7 @@ static void measure_sessions(const struct figures *figures, struct metrics *metr
                 running.connections);
     metrics_one(metrics, METRICS_GAUGE, "pamtunnel_clients_waiting",
                 "Unknown clients that a person is asked about.", running.parked);
+    measure_holds(figures->options.holds, metrics);
     metrics_one(metrics, METRICS_GAUGE, "pamtunnel_relay_pairs",
                 "Pairs of connections that the relay carries.", sessions_relay_pairs(sessions));
     metrics_one(metrics, METRICS_GAUGE, "pamtunnel_draining", "1 while no new session is opened.",

@@ -6,6 +6,7 @@
 #define PAMTUNNEL_VPS_FIGURES_FIGURES_H
 
 #include "shared/monitor.h"
+#include "vps/consent/holds.h"
 #include "vps/gateways/gateways.h"
 #include "vps/session/sessions_run.h"
 #include "vps/store/store.h"
@@ -16,6 +17,7 @@ struct figures;
 /* All of it outlives the figures. */
 struct figures_options {
     struct sessions *sessions;
+    struct holds *holds; /* may be NULL */
     const struct gateways *gateways;
     struct store *store;               /* may be NULL */
     const struct transport *transport; /* NULL with --local */

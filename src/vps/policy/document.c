@@ -37,8 +37,9 @@ struct reader {
 
 /* ---- what is wrong ---------------------------------------------------------- */
 
-static int refuse_v(const struct document *document, unsigned line, struct why *why,
-                    const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static int refuse_v(const struct document *document,
+                                                          unsigned line, struct why *why,
+                                                          const char *format, va_list args)
 {
     char sentence[sizeof why->text];
     vsnprintf(sentence, sizeof sentence, format, args);

@@ -115,7 +115,8 @@ static void add_person(struct text *text, const struct terms *terms, const struc
     char name[PEOPLE_NAME_MAX];
     const struct people *people = terms->services ? terms->services->people : NULL;
     bool has_name = by && people && people_user(people, by);
-    text_add(text, "%s", has_name ? people_name(people, by, name) : "an administrator");
+    text_add(text, "%s",
+             has_name ? people_name(people, by, name) : text_phrase(text, "an administrator"));
 }
 
 /* What stands between { and }. */
@@ -126,7 +127,7 @@ static void add_fact(struct text *text, const struct terms *terms, const struct 
     if (is_word(name, len, "gateway")) {
         text_add(text, "%s", terms->gateway);
     } else if (is_word(name, len, "why")) { /* without memory for it, it is in the log */
-        text_add(text, "%s", why ? why->text : "the gateway could not open it");
+        text_add(text, "%s", text_phrase(text, why ? why->text : "the gateway could not open it"));
     } else if (is_word(name, len, "by")) {
         add_person(text, terms, by);
     } else if (is_word(name, len, "timeout")) {
@@ -143,7 +144,7 @@ static void add_fact(struct text *text, const struct terms *terms, const struct 
 void explain_end(const struct terms *terms, enum session_end end, const struct why *why,
                  const struct owner *by, struct text *text)
 {
-    const char *at = session_end_clause(end);
+    const char *at = text_phrase(text, session_end_clause(end));
     while (*at) {
         size_t plain = strcspn(at, "{");
         text_add(text, "%.*s", (int)plain, at);

@@ -52,19 +52,13 @@ static const struct {
     int err;
     const char *word;
 } REFUSALS[] = {
-    {-EINVAL, "invalid"},
-    {-ENOTCONN, "no_gateway"},
-    {-ENOENT, "no_such_gateway"},
-    {-EDQUOT, "user_limit"},
-    {-ENFILE, "sessions_limit"},
-    {-EDESTADDRREQ, "which_gateway"},
-    {-EADDRINUSE, "no_port"},
-    {-ESHUTDOWN, "draining"},
-    {-EACCES, "not_allowed"},
-    {-EPERM, "locked"},
-    {-ENOKEY, "no_consent"},
-    {-EBUSY, "requests_limit"},
-    {0, "failed"},
+    {-EINVAL, "invalid"},         {-ENOTCONN, "no_gateway"},
+    {-ENOENT, "no_such_gateway"}, {-EDQUOT, "user_limit"},
+    {-ENFILE, "sessions_limit"},  {-EDESTADDRREQ, "which_gateway"},
+    {-EADDRINUSE, "no_port"},     {-ESHUTDOWN, "draining"},
+    {-EACCES, "not_allowed"},     {-EPERM, "locked"},
+    {-ENOKEY, "no_consent"},      {-EBUSY, "requests_limit"},
+    {-ENOSPC, "audit_full"},      {0, "failed"},
 };
 enum { REFUSALS_COUNT = sizeof REFUSALS / sizeof *REFUSALS };
 

@@ -27,15 +27,20 @@ enum { CHAIN_BODY_MAX = 16 * 1024 };
  * What the first row of a chain says that another one came before: {"because": "damaged" or "gone",
  * "last_seq", "last_hash": its head, as far as was known, or 0}.
  */
-#define CHAIN_BEGUN  "audit.begun"
+#define CHAIN_BEGUN   "audit.begun"
+/*
+ * What is recorded when the chain does not end as this process left it: somebody else has written
+ * to it: {"because": "altered", and as CHAIN_BEGUN has it}.
+ */
+#define CHAIN_TOUCHED "audit.damaged"
 /*
  * What stands for rows that were removed from the beginning of the chain: {"rows": how many,
  * "before": those of before that time, in Unix milliseconds, "last_seq", "last_hash": the last of
  * them}.
  */
-#define CHAIN_PRUNED "audit.pruned"
+#define CHAIN_PRUNED  "audit.pruned"
 
-#define CHAIN_TABLE  "audit"
+#define CHAIN_TABLE   "audit"
 /* That table with its indexes: a step of a schema. */
 extern const char CHAIN_SCHEMA[];
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "vps/store/reserve.h"
@@ -14,19 +15,32 @@
  */
 static int say_anew(struct file *file, struct chain_head *head)
 {
+    static const char *const REASONS[] = {
+        [ANEW_DAMAGED] = "damaged", [ANEW_GONE] = "gone", [ANEW_ALTERED] = "altered"};
     char hash[2 * CRYPTO_HASH_SIZE + 1], body[160];
     crypto_hex(file->head.hash, sizeof file->head.hash, hash);
     snprintf(body, sizeof body, "{\"because\":\"%s\",\"last_seq\":%lld,\"last_hash\":\"%s\"}",
-             file->unsaid == ANEW_DAMAGED ? "damaged" : "gone", (long long)file->head.seq, hash);
+             REASONS[file->unsaid], (long long)file->head.seq, hash);
     struct statement statement = chain_statement(
-        &(struct chain_row){.at_ms = clock_unix_ms(), .what = CHAIN_BEGUN, .body = body});
+        &(struct chain_row){.at_ms = clock_unix_ms(),
+                            .what = file->unsaid == ANEW_ALTERED ? CHAIN_TOUCHED : CHAIN_BEGUN,
+                            .body = body});
     return chain_append(file->database, head, &statement);
 }
 
-/* A schema without a chain is all right. */
-static int load_chain(struct file *file, struct chain_head *ret_head)
+static bool is_as_we_left_it(const struct file *file, const struct chain_head *head)
+{
+    return !file->known || (head->seq == file->head.seq &&
+                            memcmp(head->hash, file->head.hash, sizeof head->hash) == 0);
+}
+
+/* Where to go on; a schema without a chain is all right. */
+static int load_chain(struct file *file, struct chain_head *ret_head, enum anew *ret_anew)
 {
     int err = chain_load(file->database, ret_head);
+    if (err == 0 && !file->unsaid && !is_as_we_left_it(file, ret_head)) {
+        *ret_anew = file->unsaid = ANEW_ALTERED;
+    }
     if (err == 0 && file->unsaid) {
         return say_anew(file, ret_head);
     }
@@ -44,6 +58,7 @@ void file_close(struct file *file)
 {
     database_close(file->database);
     file->database = NULL;
+    file->known = false;
 }
 
 static int open_database(struct file *file, struct why *why)
@@ -86,11 +101,11 @@ static int make_change(struct file *file, const struct change *change, struct ch
  * others for good: its owner hears of it, and the rest is written. Where the chain ends is read
  * each time, so that a row that somebody else put there holds up none of ours.
  */
-static int make_changes(struct file *file, const struct change_queue *changes)
+static int make_changes(struct file *file, const struct change_queue *changes, enum anew *ret_anew)
 {
     struct chain_head head = {0};
     int err = database_begin(file->database);
-    err = err < 0 ? err : load_chain(file, &head);
+    err = err < 0 ? err : load_chain(file, &head, ret_anew);
     list_each (struct change, change, &changes->changes, home) {
         if (err == 0) {
             change->err = make_change(file, change, &head);
@@ -104,6 +119,7 @@ static int make_changes(struct file *file, const struct change_queue *changes)
         return err;
     }
     file->head = head;
+    file->known = true;
     file->unsaid = ANEW_NOT;
     return 0;
 }
@@ -132,10 +148,10 @@ static int open_once(struct file *file, enum anew *ret_anew, struct why *why)
     int err = open_or_begin(file, ret_anew, why);
     change_queue_init(&none);
     if (err == 0 && file->unsaid) {
-        return make_changes(file, &none);
+        return make_changes(file, &none, ret_anew);
     }
     if (err == 0) {
-        load_chain(file, &file->head); /* if that fails, so does what comes, and says it */
+        file->known = chain_load(file->database, &file->head) == 0;
     }
     return err;
 }
@@ -158,7 +174,7 @@ static int write_once(struct file *file, const struct change_queue *changes, enu
         *ret_anew = file->unsaid = ANEW_GONE;
     }
     int err = file->database ? 0 : open_or_begin(file, ret_anew, NULL);
-    err = err < 0 ? err : make_changes(file, changes);
+    err = err < 0 ? err : make_changes(file, changes, ret_anew);
     file->suspect = err == -EUCLEAN;
     /*
      * A full disk and a lock pass by themselves. Anything else may be damage, which only opening

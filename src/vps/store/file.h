@@ -11,8 +11,8 @@
 #include "vps/store/change_queue.h"
 #include "vps/store/database.h"
 
-/* Why there is another file than before. */
-enum anew { ANEW_NOT, ANEW_DAMAGED, ANEW_GONE };
+/* Why there is another file than before, or (ALTERED) another end of its chain. */
+enum anew { ANEW_NOT, ANEW_DAMAGED, ANEW_GONE, ANEW_ALTERED };
 
 struct file {
     const char *path;
@@ -20,7 +20,8 @@ struct file {
     unsigned schema;
     const char *reserve;       /* what to give up when the disk is full; NULL: nothing */
     struct database *database; /* NULL: cannot be opened */
-    struct chain_head head;    /* as it was last seen */
+    struct chain_head head;    /* as it was last seen, */
+    bool known;                /* in the file that is open */
     enum anew unsaid;          /* the chain has yet to tell */
     bool suspect;              /* something met damage in it */
     bool full;                 /* the disk, but for what was kept in reserve */

@@ -45,6 +45,11 @@ static void log_anew(const struct store_options *options, enum anew anew)
                   "%s was removed or replaced under the running agent: it is opened anew, and what "
                   "the old one held is forgotten at the next start",
                   options->path);
+    } else if (anew == ANEW_ALTERED) {
+        log_error(options->log,
+                  "the audit in %s does not end as vps-agent left it: somebody else has written to "
+                  "it; pamctl audit verify says what is still whole",
+                  options->path);
     }
 }
 

@@ -45,9 +45,13 @@ struct post *post_new(struct outbox *outbox, int64_t chat_id)
     return post;
 }
 
-void outbox_on_stuck(struct outbox *outbox, void (*write)(struct text *html, const char *file_name))
+void outbox_on_stuck(struct outbox *outbox,
+                     void (*write)(void *arg, int64_t person, struct text *html,
+                                   const char *file_name),
+                     void *arg)
 {
     outbox->stuck = write;
+    outbox->stuck_arg = arg;
 }
 
 struct post *post_new_file(struct outbox *outbox, int64_t chat_id,

@@ -42,7 +42,9 @@ struct post *post_new_file(struct outbox *outbox, int64_t chat_id,
                            const struct transport_file *file);
 /* write() says, in HTML, what users are told of a file that the server does not take for now. */
 void outbox_on_stuck(struct outbox *outbox,
-                     void (*write)(struct text *html, const char *file_name));
+                     void (*write)(void *arg, int64_t person, struct text *html,
+                                   const char *file_name),
+                     void *arg);
 /* Says what the post shows from now on. Nothing happens if it shows that already. */
 void post_set(struct post *post, const char *html, const struct button *buttons, unsigned count);
 /* What was set is still delivered; the owner does not use the post any more. */

@@ -32,7 +32,8 @@ struct outbox {
     struct outbox_keeper keeper;
     void (*on_empty)(void *arg);
     void *on_empty_arg;
-    void (*stuck)(struct text *html, const char *file_name);
+    void (*stuck)(void *arg, int64_t person, struct text *html, const char *file_name);
+    void *stuck_arg;
 };
 
 struct chat {

@@ -103,7 +103,7 @@ static void say_stuck(struct post *post)
     struct text html = text_over(buffer, sizeof buffer);
     post->stuck_is_said = true;
     if (outbox->stuck) {
-        outbox->stuck(&html, post->file.name);
+        outbox->stuck(outbox->stuck_arg, post->chat->id, &html, post->file.name);
         outbox_say(outbox, post->chat->id, buffer);
     }
 }

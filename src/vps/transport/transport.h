@@ -64,7 +64,7 @@ struct transport_events {
     /* Everything was delivered or given up. The transport must not be freed from inside of it. */
     void (*idle)(void *arg);
     /* Adds what a person is told of a file that the service does not take for a while. */
-    void (*file_stuck)(struct text *html, const char *file_name);
+    void (*file_stuck)(void *arg, int64_t person, struct text *html, const char *file_name);
     void *arg;
 };
 

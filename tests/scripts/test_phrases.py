@@ -1,0 +1,143 @@
+"""Each phrase that people read in the chat is there in each language, and none is of nothing."""
+
+import pathlib
+import re
+
+import pytest
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2] / "src"
+TRANSLATES = {"text_add": 1, "text_phrase": 1, "language_phrase": 1}     # which argument is a phrase
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|//[^\n]*|/\*.*?\*/|\w+|\s+|.', re.S)
+# What is the same in all languages, and what is a mark, a tag or a placeholder and nothing else.
+NO_WORDS = re.compile(r"(?:%(?:\d\$)?[-+ #0-9.*]*(?:PRId64|PRIu64|[hlz]*[a-zA-Z])|</?(?:b|code|pre)>|[^A-Za-z])*")
+SAME_EVERYWHERE = {"RDP", "SSH", "MB"}
+
+
+def tokens(path):
+    return [t for t in TOKEN.findall(path.read_text()) if not t.isspace() and not t.startswith(("//", "/*"))]
+
+
+def literals(part):
+    """The string literals in an expression, neighbours joined; a macro of inttypes.h stands for itself."""
+    found, joined = [], None
+    for token in [*part, None]:
+        if token and token.startswith('"'):
+            joined = (joined or "") + unquote(token)
+        elif token and token.startswith("PRI") and joined is not None:
+            joined += token
+        elif joined is not None:
+            found.append(joined)
+            joined = None
+    return found
+
+
+def unquote(token):
+    return token[1:-1].encode("latin-1", "backslashreplace").decode("unicode_escape").encode(
+        "utf-16", "surrogatepass").decode("utf-16")
+
+
+def arguments(stream, start):
+    """Of the call whose "(" is at start: a list of lists of tokens; and where it ends."""
+    depth, parts, at = 0, [[]], start
+    while True:
+        token = stream[at]
+        depth += (token in "([{") - (token in ")]}") if len(token) == 1 else 0
+        if depth == 0:
+            return parts, at
+        if token == "," and depth == 1:
+            parts.append([])
+        elif at > start:
+            parts[-1].append(token)
+        at += 1
+
+
+def calls(path):
+    """(function, its arguments) of all that write what people read."""
+    stream = tokens(path)
+    for at, token in enumerate(stream[:-1]):
+        if token in TRANSLATES and stream[at + 1] == "(":
+            yield token, arguments(stream, at + 1)[0]
+
+
+def lists(path, part):
+    """The literals in NAME[] = {...}, for NAME[i]."""
+    stream = tokens(path)
+    names = {name for name in part if re.fullmatch("[A-Z]{3,}", name)}
+    return [phrase for at, token in enumerate(stream) if token in names and stream[at + 1:at + 4] == ["[", "]", "="]
+            for element in arguments(stream, at + 4)[0] for phrase in literals(element)]
+
+
+def rows(path, macro, *columns):
+    """The literals in these columns of a table."""
+    stream = tokens(path)
+    for at, token in enumerate(stream[:-1]):
+        if token == macro and stream[at + 1] == "(" and stream[at - 1] != "define":
+            parts = arguments(stream, at + 1)[0]
+            for column in columns:
+                if column < len(parts):
+                    yield from literals(parts[column])
+
+
+def has_words(phrase):
+    return not NO_WORDS.fullmatch(phrase) and phrase not in SAME_EVERYWHERE and not phrase.startswith("pamctl ")
+
+
+def chat_sources():
+    return sorted((SOURCE / "vps" / "chat").glob("*.c"))
+
+
+def phrases():
+    """All that may be said: {phrase: where}."""
+    found = {}
+    for path in chat_sources():
+        for _, parts in calls(path):
+            for phrase in literals(parts[1]) + lists(path, parts[1]) if len(parts) > 1 else []:
+                found.setdefault(phrase, path.name)
+    for name, macro, *columns in [("answer.def", "ANSWER", 2), ("button.def", "BUTTON", 2), ("command.def", "COMMAND", 2)]:
+        for phrase in rows(SOURCE / "vps" / "chat" / name, macro, *columns):
+            found.setdefault(phrase, name)
+    for phrase in rows(SOURCE / "shared" / "kinds.def", "KIND", 8):
+        found.setdefault(phrase, "kinds.def")
+    for path, pattern in [("vps/session/view.c", r'\[SESSION_END_\w+\]\s*=\s*\{\s*"[a-z_]*",\s*("(?:[^"\\]|\\.)*")'),
+                          ("vps/chat/texts.h", r'#define (?:LABEL|TEXT)_\w+[\s\\]+((?:"(?:[^"\\]|\\.)*"[\s\\]*)+)')]:
+        for words in re.findall(pattern, (SOURCE / path).read_text()):
+            found.setdefault("".join(unquote(t) for t in re.findall(r'"(?:[^"\\]|\\.)*"', words)), path)
+    return {phrase: where for phrase, where in found.items() if has_words(phrase)}
+
+
+def translated(language):
+    return list(rows(SOURCE / "vps" / "chat" / f"{language}.def", "PHRASE", 0))
+
+
+@pytest.mark.parametrize("language", ["german"])
+def test_every_phrase_is_translated(language):
+    missing = {phrase: where for phrase, where in phrases().items() if phrase not in set(translated(language))}
+    assert not missing, f"{len(missing)} phrases are missing in {language}.def:\n" + "\n".join(
+        f"{where}: {phrase!r}" for phrase, where in sorted(missing.items(), key=lambda item: item[1]))
+
+
+@pytest.mark.parametrize("language", ["german"])
+def test_no_translation_is_of_nothing(language):
+    said = phrases()
+    sources = "\n".join(path.read_text() for path in SOURCE.rglob("*.[ch]"))
+    sources = re.sub(r'"\s*"', "", sources)
+    idle = [phrase for phrase in translated(language) if phrase not in said]
+    for sentence in rows(SOURCE / "vps" / "chat" / f"{language}.def", "SENTENCE", 0):
+        for part in re.split(r"%[.0-9]*l?[a-z]|(?<=[.?]) ", sentence):
+            part = part.strip().replace("\\", "\\\\")
+            if len(part) >= 12 and part not in sources:
+                idle.append(f"{sentence}: {part}")
+    assert not idle, "\n".join(idle)
+
+
+def test_what_is_put_into_a_phrase_has_no_words():
+    """"%s" in the place of an "s", or of a word: it would not be translated."""
+    found = []
+    for path in chat_sources():
+        for name, parts in calls(path):
+            for part in parts[2:] if name == "text_add" else []:
+                if any(token in TRANSLATES for token in part):
+                    continue
+                own = [t for t in literals(part) if re.search("[A-Za-z]", t)] if not re.search(r"\b\w+ \(", " ".join(part)) else []
+                found += [f"{path.name}: {words!r}" for words in own]
+    assert not found, "\n".join(found)
