@@ -109,6 +109,9 @@ def test_a_colleague_comes_in_by_a_link_and_works(world, target):
     world.ssh(target.name, NEWCOMER)
     assert world.newest_session()["owner"] == "telegram:777"
     assert world.vps.pid == pid
+    records = [json.loads(line) for line in world.pamctl("audit", "--user", "Bob", "--json").stdout.splitlines()]
+    assert records and {record["person"] for record in records} == {"telegram:777"}
+    world.vps.take_baseline()   # SQLite keeps a reader's descriptor for the next one
     listed = users(world)
     assert set(listed) == {str(OWNER), str(FRIEND), "bob"}
     assert listed[str(OWNER)]["roles"] == ["administrator"] and listed[str(OWNER)]["from"] == "settings"
