@@ -96,9 +96,10 @@ def test_everybody_sees_their_own_and_administrators_all(world, target):
         shown = answer(world, "/sessions", BOB)
         assert shown.says("Your open session:\n1. SSH to ", "connected for ") and "bob" not in shown.text
         world.ssh("office-pc", ALICE)
+        assert {(s["name"], s["target"]) for s in world.sessions()} == {("office-pc", target.name)}
         listed = answer(world, "/sessions", ALICE)
         assert listed.says("2 sessions are open:\n1. bob: SSH to ", "\n2. alice: SSH to ", "not used yet, time left to connect: 2 min")
-        assert [b["text"] for b in listed.buttons] == ["Close 1: 127.0.0.1 (bob)", "Close 2: 127.0.0.1 (alice)"]
+        assert [b["text"] for b in listed.buttons] == ["Close 1: office-pc (bob)", "Close 2: office-pc (alice)"]
         assert toast(world, ALICE, listed, "Close 1") == ("Closed. Its user has been told.", False)
         becomes(world, bobs, "has ended\nClosed by alice.\nConnected from 127.0.0.1")
         becomes(world, listed, "One session is open:\n1. alice: ")
@@ -121,7 +122,7 @@ def test_a_list_is_bounded_and_says_how_many_more(world, target):
 def test_close_ends_the_only_one_or_asks_which(world, target):
     assert answer(world, "/close", BOB).text == "You have no open session."
     first = world.ssh("office-pc", BOB)
-    assert answer(world, "/close", BOB).text == f"Closed: SSH to 127.0.0.1:{target.port}."
+    assert answer(world, "/close", BOB).text == "Closed: SSH to office-pc."
     becomes(world, first, "Closed on request.")
     world.ssh("office-pc", BOB)
     world.ssh("office-pc", BOB)
@@ -171,7 +172,7 @@ def test_a_quiet_session_is_announced_and_extended(policy, target):
             for user, message in ((ALICE, world.ssh("office-pc", ALICE)),):
                 assert toast(world, user, message, "Close", data) == ("This is somebody else's session.", True)
             assert toast(world, BOB, warning, "Extend") == ("Extended: its time begins anew.", False)
-            becomes(world, warning, f"🟢 SSH to 127.0.0.1:{target.port} goes on.")
+            becomes(world, warning, "🟢 SSH to office-pc goes on.")
             assert not warning.buttons
             eventually(lambda: [r["by"] for r in recorded(world, "session.extended")] == ["telegram:43"], "it is recorded")
             since = world.api.mark()
@@ -184,7 +185,7 @@ def test_a_quiet_session_is_announced_and_extended(policy, target):
             assert said.startswith(f"Extended session {session['id']}. It ends in 12 h at the latest. Without a byte it ends in 8 s."), said
             becomes(world, live, "Nothing was sent or received for 8 s.")
         becomes(world, warning, "goes on.")
-        last = world.api.wait_message(lambda m: m.text == f"⚪ SSH to 127.0.0.1:{target.port} has ended.", PATIENCE, 0, BOB)
+        last = world.api.wait_message(lambda m: m.text == "⚪ SSH to office-pc has ended.", PATIENCE, 0, BOB)
         assert not last.buttons and len(world.api.all_messages(BOB)) == 4
         assert toast(world, BOB, live, "Again", data) == ("This session has already ended.", False)
 
@@ -375,7 +376,7 @@ def test_everybody_is_spoken_to_in_their_language(world, target):
     assert answer(world, "/panic", BOB).text == "Das dürfen nur Administratoren."
     assert answer(world, "/ssh", BOB).text == "Welcher Rechner?\nSo geht es: /ssh [USER@]HOST[:PORT], zum Beispiel /ssh root@192.168.1.22"
     live = world.ssh("office-pc", BOB)
-    assert live.text.startswith("🟡 SSH zu 127.0.0.1:") and live.says(" ist bereit:\n", "\nZeit zum Verbinden: noch 2 min")
+    assert live.text.startswith("🟡 SSH zu office-pc ist bereit:\n") and live.says( "\nZeit zum Verbinden: noch 2 min")
     assert [b["text"] for b in live.buttons] == ["Kopieren", "scp, config", "Beenden"]
     with connected(live):
         becomes(world, live, "\nVerbunden von 127.0.0.1", "\nVerbleibende Zeit: 12 h")
@@ -402,6 +403,7 @@ def test_why_it_did_not_open_is_said_in_german(world, target):
     world.pamctl("drain")
     assert answer(world, "/ssh nas", BOB).text == "Der Server wird bald neu gestartet und öffnet keine neuen Sitzungen. Versuchen Sie es in ein paar Minuten noch einmal."
     world.pamctl("panic")
+    world.api.wait_message(lambda m: m.says("🔒 The server was locked by alice. No session was open. Every public port is closed, and nothing can"), PATIENCE, 0, ALICE)
     assert answer(world, "/ssh nas", BOB).text.startswith("Der Server ist gesperrt, von alice, seit ")
     world.pamctl("unlock")
 

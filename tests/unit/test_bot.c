@@ -36,6 +36,7 @@ static struct session_request request;
 static struct session_watcher watching;
 static struct owner closed_by;
 static bool draining;
+static int audit_err;
 static struct lockdown *lockdown;
 
 int __wrap_sessions_watch(struct sessions *sessions, struct session_watcher watcher);
@@ -131,6 +132,13 @@ const struct gateways *__wrap_sessions_all_gateways(const struct sessions *sessi
     return NULL;
 }
 
+int __wrap_audit_trouble(const struct audit *audit);
+int __wrap_audit_trouble(const struct audit *audit)
+{
+    (void)audit;
+    return audit_err;
+}
+
 unsigned __wrap_sessions_count(const struct sessions *sessions)
 {
     (void)sessions;
@@ -193,6 +201,7 @@ static int set_up(void **state)
     };
     open_err = 0;
     gateway_comes = draining = false;
+    audit_err = 0;
     opened = closed = asked_more = refused = 0;
     transport = fake_transport();
     people = people_new(&settings);
@@ -524,6 +533,9 @@ static void the_status_says_what_is_wrong_and_to_administrators_more(void **stat
     draining = true;
     write_as(BERT, "/status", 1);
     said(3, BERT, "⚠️ The server is about to be restarted and opens no new sessions.\nYou");
+    audit_err = -ENOSPC;
+    write_as(BERT, "/status", 1);
+    said(4, BERT, "⚠️ What happens cannot be recorded (No space left on device).\nYou");
 }
 
 static void a_suggestion_runs_once_while_it_is_fresh(void **state)

@@ -529,6 +529,7 @@ static void without_a_key_it_is_paired_and_logs_in(void **state)
     assert_true(there_is("key.new"));
     assert_false(there_is("key"));
     channel_goodbye(world.channel, GOODBYE_PAIRED, "");
+    channel_free(world.channel);
     WAIT_FOR(&world, !world.code[0]);
     vps_accept(&world);
     WAIT_FOR(&world, world.opened == 1 && world.vps_open);

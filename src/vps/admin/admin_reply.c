@@ -129,6 +129,7 @@ json_t *reply_session(const struct session *session)
     json_object_set_new(reply, "end",
                         view.state == SESSION_ENDED ? json_string(session_end_word(view.end))
                                                     : json_null());
+    json_object_set_new(reply, "name", view.name[0] ? json_string(view.name) : json_null());
     json_object_set_new(reply, "idle_ends_in",
                         view.idle_left_s ? json_integer(view.idle_left_s) : json_null());
     json_object_set_new(reply, "time_ends_in",

@@ -182,6 +182,9 @@ int audit_record(struct audit *audit, const struct audit_entry *entry, audit_don
     *row = (struct row_under_way){
         .audit = audit, .number = ++audit->recorded, .done = done, .arg = arg};
     list_append(&audit->rows, &row->home);
+    if (done) {
+        store_hurry(audit->options.store);
+    }
     return 0;
 }
 
@@ -199,6 +202,7 @@ bool audit_barrier(struct audit *audit, audit_done_fn fn, void *arg)
                                 .arg = arg};
     list_append(&audit->barriers, &barrier->home);
     watch_first(audit);
+    store_hurry(audit->options.store);
     return false;
 }
 

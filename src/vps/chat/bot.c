@@ -33,6 +33,7 @@
 #include "vps/chat/newcomers.h"
 #include "vps/chat/opening.h"
 #include "vps/chat/panic.h"
+#include "vps/chat/profile.h"
 #include "vps/chat/readers.h"
 #include "vps/chat/recents.h"
 #include "vps/chat/reception.h"
@@ -268,39 +269,12 @@ static void on_incoming(void *arg, const struct incoming *incoming)
     }
 }
 
-static void introduce_in(struct transport *transport, enum language language)
-{
-    struct transport_command commands[COMMAND_COUNT];
-    size_t count = 0;
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (COMMANDS[i].who == WHO_ALLOWED) { /* the menu is everybody's */
-            commands[count++] = (struct transport_command){
-                COMMANDS[i].name, language_phrase(language, COMMANDS[i].help)};
-        }
-    }
-    const struct transport_profile profile = {
-        .language = language == LANGUAGE_ENGLISH ? "" : language_code(language),
-        .commands = commands,
-        .command_count = count,
-        .description = language_phrase(language, TEXT_DESCRIPTION),
-        .short_description = language_phrase(language, TEXT_SHORT_DESCRIPTION)};
-    transport_introduce(transport, &profile);
-}
-
-/* At each start, as another version may have other commands. English is everybody's. */
-static void introduce(struct transport *transport)
-{
-    for (unsigned language = 0; language < LANGUAGE_COUNT; language++) {
-        introduce_in(transport, (enum language)language);
-    }
-}
-
 static void on_online(void *arg, const char *bot_name)
 {
     struct bot *bot = arg;
     struct text name = text_over(bot->name, sizeof bot->name);
     text_add(&name, "%s", bot_name);
-    introduce(bot->options.transport);
+    profile_show(bot->options.transport);
 }
 
 static void on_refused(void *arg, const struct why *why)

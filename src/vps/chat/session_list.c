@@ -48,7 +48,7 @@ static void add_row(struct rows *rows, const struct session_view *view)
     people_name(rows->conversation->people, &view->owner, name);
     struct text label = text_over(rows->labels[i], LABEL_SIZE);
     text_add(&label, "%s %u: %s", text_phrase(rows->html, BUTTONS[BUTTON_CLOSE].label), i + 1,
-             view->host);
+             view->name && view->name[0] ? view->name : view->host);
     if (is_named) {
         text_add(&label, " (%s)", name);
     }

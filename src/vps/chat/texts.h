@@ -71,7 +71,10 @@ void texts_status_sessions(struct text *html, unsigned count, unsigned connectio
  * TEXTS_PART_SIZE and is returned. A phrase is whole, since other languages have another order.
  */
 enum { TEXTS_PART_SIZE = 1024 };
-/* "HOME-PC", with its gateway if there are several, and its port if that is not the usual one. */
+/*
+ * "office-pc", as the policy calls it; else "HOME-PC", with its gateway if there are several, and
+ * its port if that is not the usual one.
+ */
 char *texts_target(const struct text *html, const struct session_view *view, char *dst);
 /* "RDP to HOME-PC"; and that in bold. */
 char *texts_what(const struct text *html, const struct session_view *view, char *dst);

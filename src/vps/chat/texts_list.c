@@ -119,14 +119,21 @@ void texts_panic(struct text *html, unsigned count)
 void texts_locked(struct text *html, const char *by, unsigned ended, const char *reason)
 {
     text_add(html, "🔒 The server was locked by %s. ", by);
-    text_add(html,
-             ended == 1 ? "%u session was ended, every public port is closed, and nothing can be "
-                          "opened until somebody on the server itself says "
-                          "<code>pamctl unlock</code>."
-                        : "%u sessions were ended, every public port is closed, and nothing can be "
-                          "opened until somebody on the server itself says "
-                          "<code>pamctl unlock</code>.",
-             ended);
+    if (ended == 0) {
+        text_add(html,
+                 "No session was open. Every public port is closed, and nothing can be opened "
+                 "until somebody on the server itself says <code>pamctl unlock</code>.");
+    } else {
+        text_add(html,
+                 ended == 1
+                     ? "%u session was ended, every public port is closed, and nothing can be "
+                       "opened until somebody on the server itself says "
+                       "<code>pamctl unlock</code>."
+                     : "%u sessions were ended, every public port is closed, and nothing can be "
+                       "opened until somebody on the server itself says "
+                       "<code>pamctl unlock</code>.",
+                 ended);
+    }
     if (reason) {
         text_add(html,
                  "\n⚠️ This could not be written to the disk yet: until that works, a restart "

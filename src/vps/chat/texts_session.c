@@ -12,6 +12,10 @@ char *texts_target(const struct text *html, const struct session_view *view, cha
 {
     struct text text = text_for_reader_of(html, dst, TEXTS_PART_SIZE);
     char with_port[TARGET_TEXT_MAX];
+    if (view->name && view->name[0]) {
+        html_add(&text, view->name);
+        return dst;
+    }
     if (view->names_gateway) {
         html_add(&text, view->gateway);
         text_add(&text, "/");

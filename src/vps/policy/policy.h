@@ -22,6 +22,7 @@
 enum {
     POLICY_ACCOUNTS_MAX = 4,
     POLICY_USERS_MAX = 256,
+    POLICY_NAME_MAX = 63, /* bytes of a user's, a group's or a target's name */
     POLICY_WARNINGS_MAX = 16,
     POLICY_APPROVALS_MAX = 9,
 };

@@ -27,7 +27,7 @@ struct key {
     const char *missing; /* what it takes, if it has to be there; else NULL */
 };
 
-enum { SCHEMA_NAME_MAX = 63 };
+enum { SCHEMA_NAME_MAX = POLICY_NAME_MAX };
 
 #define schema_refuse(reader, node, ...) \
     document_refuse((reader)->policy->document, (node)->line, (reader)->why, __VA_ARGS__)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -11,7 +12,15 @@ int permission_resolve(const struct vps_settings *settings, struct session_reque
                        struct why *why)
 {
     const struct policy *policy = settings->policy_file.policy;
-    return policy ? policy_resolve(policy, request->kind, &request->target, why) : 0;
+    if (!policy) {
+        return 0;
+    }
+    const struct policy_target *named = policy_target_named(policy, request->target.host);
+    int err = policy_resolve(policy, request->kind, &request->target, why);
+    if (err == 0 && named) {
+        snprintf(request->name, sizeof request->name, "%s", named->name);
+    }
+    return err;
 }
 
 /* The second factor first: it is the asker's own, and nobody is asked about who has not got it. */

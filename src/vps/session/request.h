@@ -7,6 +7,7 @@
 #include "shared/kind.h"
 #include "shared/target.h"
 #include "vps/grant/owner.h"
+#include "vps/policy/policy.h"
 #include "vps/session/view.h"
 
 /* What a rule asks for before it opens. */
@@ -21,6 +22,7 @@ struct session_request {
     struct owner owner;
     enum kind kind;
     struct target target;
+    char name[POLICY_NAME_MAX + 1]; /* of the target in the policy, filled in by sessions_open() */
     char reason[REASON_MAX + 1]; /* what it is for, in its user's words: one line; "": not said */
     /* It was asked before, and waits for its gateway, or for consents: nobody asks anew. */
     bool again;

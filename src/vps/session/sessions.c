@@ -228,13 +228,16 @@ static int check(struct sessions *sessions, struct session_request *request, con
     if (!sessions->services.gateways) {
         return why_set(why, -ENOTCONN, "The server is being stopped. Try again in a moment.");
     }
+    int err = lockdown_check(sessions->lockdown, sessions->services.people, why);
+    if (err < 0) {
+        return err;
+    }
     if (sessions->draining) {
         return why_set(why, -ESHUTDOWN,
                        "The server is about to be restarted and opens no new sessions. Try again "
                        "in a few minutes.");
     }
-    int err = lockdown_check(sessions->lockdown, sessions->services.people, why);
-    err = err < 0 ? err : check_limits(sessions, &request->owner, why);
+    err = check_limits(sessions, &request->owner, why);
     err = err < 0 ? err : check_audit(sessions, why);
     err = err < 0 ? err : permission_resolve(settings, request, why);
     err = err < 0 ? err : check_target(sessions, &request->target, why);

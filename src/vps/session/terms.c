@@ -7,11 +7,13 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 
-static void set_names(struct terms *terms, const struct target *target, const char *gateway)
+static void set_names(struct terms *terms, const struct target *target, const char *gateway,
+                      const char *name)
 {
     terms->user = stpcpy(terms->host, target->host) + 1;
     terms->gateway = stpcpy(terms->user, target->user) + 1;
-    strcpy(terms->gateway, gateway);
+    terms->name = stpcpy(terms->gateway, gateway) + 1;
+    strcpy(terms->name, name);
 }
 
 /*
@@ -43,12 +45,13 @@ struct terms *terms_new(struct services *services, const struct session_request 
      * One block, as long as its names are: with room for the longest host in each, 5,000 idle
      * sessions held 1.8 MB of zeros.
      */
-    size_t names = strlen(target->host) + strlen(target->user) + strlen(view.name) + 3;
+    size_t names = strlen(target->host) + strlen(target->user) + strlen(view.name) +
+                   strlen(request->name) + 4;
     struct terms *terms = calloc(1, offsetof(struct terms, host) + names);
     if (!terms) {
         return NULL;
     }
-    set_names(terms, target, view.name);
+    set_names(terms, target, view.name, request->name);
     terms->services = services;
     terms->kind = request->kind;
     terms->limits = limits_for(services->settings, request);
@@ -83,6 +86,7 @@ void terms_view(const struct terms *terms, struct session_view *view)
     view->kind = terms->kind;
     view->owner = terms->owner;
     view->host = terms->host;
+    view->name = terms->name;
     view->port = terms->port;
     view->gateway = terms->gateway;
     view->names_gateway = terms->names_gateway;

@@ -28,6 +28,7 @@ struct terms {
     int64_t opened_unix;
     struct owner owner;
     char *user, *gateway; /* after `host` */
+    char *name;           /* too: of the target in the policy; "": it has none */
     struct session_limits limits;
     unsigned rule_line; /* of the policy's rule that allows it; 0: there is none */
     uint16_t port;      /* with host: the target */

@@ -54,6 +54,7 @@ struct session_view {
     enum kind kind;
     enum session_state state;
     struct owner owner;
+    const char *name; /* of the target in the policy; "" or NULL: it has none */
     const char *host; /* the target */
     uint16_t port;
     const char *gateway;

@@ -177,6 +177,13 @@ int store_backup(struct store *store, const char *path, statement_done_fn done, 
     return store ? read_beside(store, backup_task(path, done, arg)) : -ENODEV;
 }
 
+void store_hurry(struct store *store)
+{
+    if (store) {
+        writer_hurry(store->writer);
+    }
+}
+
 struct chain_head store_head(struct store *store)
 {
     return store ? writer_head(store->writer) : (struct chain_head){0};

@@ -66,6 +66,11 @@ int store_write(struct store *store, const struct statement *statement, statemen
 int store_append(struct store *store, const struct chain_row *row, statement_done_fn done,
                  void *arg);
 /*
+ * Somebody waits for what was appended: it is written now, and not some milliseconds later together
+ * with what comes meanwhile. Accepts NULL.
+ */
+void store_hurry(struct store *store);
+/*
  * Where the chain ends: in a done of store_append() at or behind its row; seq 0 before the first
  * row, or without a file. Accepts NULL.
  */

@@ -30,6 +30,7 @@ enum {
     MAX_WAIT_MS = 60000,
     IDLE_MS = 2000, /* without a change: then is the time to sync the disk */
     FULL_MS = 2000, /* until a disk that was full is looked at again */
+    LINGER_MS = 50, /* of what is chained and nobody waits for: more may come meanwhile */
 };
 
 struct writer {
@@ -41,6 +42,7 @@ struct writer {
     pthread_mutex_t mutex;
     pthread_cond_t woken;
     bool stopping;
+    bool hurried;                 /* something that waits is to be written now */
     struct change_queue waiting;  /* to be written */
     struct change_queue writing;  /* which the thread has under way */
     struct change_queue finished; /* whose owners are to be told */
@@ -147,11 +149,22 @@ static void wait_for_work(struct writer *writer)
     }
 }
 
+/* With the lock. A sync of the disk for each change costs more than all else about it. */
+static void linger(struct writer *writer)
+{
+    uint64_t passed_ms = (clock_us() - oldest_us(writer)) / 1000;
+    struct timespec at = thread_time_in(passed_ms < LINGER_MS ? LINGER_MS - passed_ms : 0);
+    while (!writer->stopping && !writer->hurried &&
+           !thread_wait_until(&writer->woken, &writer->mutex, &at)) {
+    }
+}
+
 /* With the lock, which is let go meanwhile. One attempt for all that waits. */
 static int attempt(struct writer *writer)
 {
     enum anew anew = ANEW_NOT;
     change_queue_move(&writer->writing, &writer->waiting);
+    writer->hurried = false;
     pthread_mutex_unlock(&writer->mutex);
     int err = file_write(&writer->file, &writer->writing, &anew);
     pthread_mutex_lock(&writer->mutex);
@@ -170,6 +183,7 @@ static void *thread_main(void *arg)
         if (change_queue_is_empty(&writer->waiting)) {
             break;
         }
+        linger(writer);
         int err = attempt(writer);
         if (err < 0 && writer->stopping) {
             break;
@@ -216,6 +230,7 @@ static void add(struct writer *writer, struct change *change)
 {
     change->added_us = clock_us();
     change_queue_append(&writer->waiting, change);
+    writer->hurried = writer->hurried || change->kind == CHANGE_PLAIN;
     while (writer->waiting.plain > PLAIN_MAX) { /* what an attempt took comes back, too */
         drop_oldest(writer);
     }
@@ -237,6 +252,14 @@ int writer_add(struct writer *writer, struct change *change)
     }
     pthread_mutex_unlock(&writer->mutex);
     return err;
+}
+
+void writer_hurry(struct writer *writer)
+{
+    pthread_mutex_lock(&writer->mutex);
+    writer->hurried = !change_queue_is_empty(&writer->waiting);
+    pthread_cond_signal(&writer->woken);
+    pthread_mutex_unlock(&writer->mutex);
 }
 
 struct chain_head writer_head(struct writer *writer)
