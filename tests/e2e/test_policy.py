@@ -121,7 +121,7 @@ def test_pamctl_goes_by_the_policy_as_well(world, site):
     site.write(site.text.replace(f", uid: {os.getuid()}", ""))
     world.vps.reload()
     refused = world.pamctl("ssh", "vault")
-    assert refused.returncode == 1 and f"Nobody in the policy has uid {os.getuid()}" in refused.stderr
+    assert refused.returncode == 1 and f"Nobody in the policy has uid {os.getuid()}: give" in refused.stderr and "pamctl reload" in refused.stderr
 
 
 def test_who_lost_a_right_loses_the_session_and_is_told(world, site):

@@ -41,7 +41,11 @@ static int refuse(const struct policy *policy, const struct policy_question *que
     char words[sizeof why->text];
     struct text text = text_over(words, sizeof words);
     if (answer->verdict == POLICY_STRANGER && owner->kind == OWNER_LOCAL) {
-        text_add(&text, "Nobody in the policy has uid %" PRId64 ".", owner->id);
+        text_add(&text,
+                 "Nobody in the policy has uid %" PRId64
+                 ": give the person whose sessions these are to be \"uid: %" PRId64
+                 "\" there, and run pamctl reload.",
+                 owner->id, owner->id);
     } else {
         policy_say(policy, question, answer, &text);
     }
