@@ -119,6 +119,19 @@ def test_a_list_is_bounded_and_says_how_many_more(world, target):
     assert len(answer(world, "/sessions", BOB).buttons) == 5
 
 
+def test_history_has_ones_own_and_administrators_all(world, target):
+    assert answer(world, "/history", BOB).text == "No session has ended yet."
+    for user in (BOB, ALICE):
+        message = world.ssh("office-pc", user)
+        with connected(message):
+            world.api.wait_answer(world.api.tap(user, message, "Close"))
+    own = answer(world, "/history", BOB).text
+    assert own.startswith("The last sessions, by when they ended (UTC):\n") and own.count("\n") == 1
+    assert "connected for" in own or "nobody connected" in own
+    everybodys = answer(world, "/history", ALICE).text.splitlines()
+    assert len(everybodys) == 3 and everybodys[1].endswith(", alice") and everybodys[2].endswith(", bob")
+
+
 def test_close_ends_the_only_one_or_asks_which(world, target):
     assert answer(world, "/close", BOB).text == "You have no open session."
     first = world.ssh("office-pc", BOB)

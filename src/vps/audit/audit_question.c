@@ -31,9 +31,15 @@ enum { SEQ, AT, WHAT, PERSON, TARGET, GATEWAY, SESSION, BODY, HASH };
 /* What has a + is not looked for by an index, whose rows would have to be sorted by seq. */
 #define NEWER   THE_REST("+at") " AND seq > ?10 ORDER BY seq"
 
-static const char *const SQL[2][2] = {
-    {SELECT ANYBODY IN_TIME, SELECT ONE_PERSON("person") IN_TIME},
-    {SELECT ANYBODY NEWER, SELECT ONE_PERSON("+person") NEWER},
+/* ?9 and ?10 are of no account, but have to be in it. */
+#define LATEST  THE_REST("at") " AND ?9 IS NOT NULL AND ?10 IS NOT NULL ORDER BY at DESC, seq DESC"
+
+enum { ORDER_TIME, ORDER_NEWER, ORDER_LATEST };
+
+static const char *const SQL[3][2] = {
+    [ORDER_TIME] = {SELECT ANYBODY IN_TIME, SELECT ONE_PERSON("person") IN_TIME},
+    [ORDER_NEWER] = {SELECT ANYBODY NEWER, SELECT ONE_PERSON("+person") NEWER},
+    [ORDER_LATEST] = {SELECT ANYBODY LATEST, SELECT ONE_PERSON("person") LATEST},
 };
 
 /* All that is in `target` from `from` on, and before `before`. */
@@ -133,8 +139,9 @@ int audit_ask(struct audit *audit, const struct audit_question *question,
     int64_t since_ms = question->since_ms > question->after_ms || question->newer
                            ? question->since_ms
                            : question->after_ms;
+    unsigned order = question->latest ? ORDER_LATEST : question->newer ? ORDER_NEWER : ORDER_TIME;
     const struct query query = {
-        .statement = {SQL[question->newer][question->account_count == 1],
+        .statement = {SQL[order][question->account_count == 1],
                       {value_text(list_accounts(question, accounts)), value_text(spans[0].from),
                        value_text(spans[0].before), value_text(spans[1].from),
                        value_text(spans[1].before),

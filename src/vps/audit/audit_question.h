@@ -19,7 +19,8 @@ struct audit_question {
     int64_t since_ms, until_ms; /* of Unix time: from the one on, before the other; 0: open */
     /* Behind this record: by its time and number, or with newer by its number alone. */
     int64_t after_ms, after_seq;
-    bool newer; /* those that were recorded later, in that order; else in the order of time */
+    bool newer;  /* those that were recorded later, in that order; else in the order of time */
+    bool latest; /* backwards, the latest first; there is no page behind this one */
 };
 
 /* Valid during the call. */

@@ -29,6 +29,7 @@
 #include "vps/chat/expired.h"
 #include "vps/chat/gateway_news.h"
 #include "vps/chat/gateway_questions.h"
+#include "vps/chat/history.h"
 #include "vps/chat/machines.h"
 #include "vps/chat/newcomers.h"
 #include "vps/chat/opening.h"
@@ -377,6 +378,7 @@ static int make_parts(struct bot *bot)
     bot->conversation.opening = opening_new(&bot->conversation);
     bot->approvals = approvals_new(&bot->conversation);
     bot->conversation.lists = session_lists_new(&bot->conversation);
+    bot->conversation.history = history_new(&bot->conversation);
     bot->gateway_news = gateway_news_new(&bot->conversation);
     bot->audit_news = audit_news_new(&bot->conversation);
     bot->conversation.newcomers = newcomers_new(&bot->conversation, options->people);
@@ -384,9 +386,10 @@ static int make_parts(struct bot *bot)
     bot->conversation.recents = recents_new(options->store);
     bot->conversation.names = resolver_new(options->loop, SOURCE_LOOK_UPS_MAX);
     return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
-                   bot->approvals && bot->conversation.lists && bot->gateway_news &&
-                   bot->audit_news && bot->conversation.newcomers && bot->conversation.recents &&
-                   bot->conversation.names && bot->conversation.gateway_questions
+                   bot->approvals && bot->conversation.lists && bot->conversation.history &&
+                   bot->gateway_news && bot->audit_news && bot->conversation.newcomers &&
+                   bot->conversation.recents && bot->conversation.names &&
+                   bot->conversation.gateway_questions
                ? 0
                : -ENOMEM;
 }
@@ -474,6 +477,7 @@ void bot_free(struct bot *bot)
     gateway_questions_free(bot->conversation.gateway_questions);
     opening_free(bot->conversation.opening);
     session_lists_free(bot->conversation.lists);
+    history_free(bot->conversation.history);
     newcomers_free(bot->conversation.newcomers);
     recents_free(bot->conversation.recents);
     resolver_free(bot->conversation.names);

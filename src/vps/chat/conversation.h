@@ -17,6 +17,7 @@ struct audit;
 struct cards;
 struct factors;
 struct gateway_questions;
+struct history;
 struct newcomers;
 struct opening;
 struct readers;
@@ -39,6 +40,7 @@ struct conversation {
     struct opening *opening; /* opens sessions */
     struct cards *cards;     /* their messages */
     struct session_lists *lists;
+    struct history *history;
     struct newcomers *newcomers;
     struct gateway_questions *gateway_questions;
     struct readers *readers; /* which language they read */
