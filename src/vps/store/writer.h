@@ -38,7 +38,7 @@ int writer_start(struct writer *writer);
  * Chained ones are not lost: -ENOSPC, and it is not taken, while too many wait.
  */
 int writer_add(struct writer *writer, struct change *change);
-/* What waits is written now: chained changes stay for a moment otherwise, until others have come. */
+/* What waits is written now: what is chained waits a moment otherwise, for others to come. */
 void writer_hurry(struct writer *writer);
 /* Where the chain ends, of what owners have been or are being told of. */
 struct chain_head writer_head(struct writer *writer);
