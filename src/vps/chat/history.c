@@ -110,7 +110,7 @@ static void on_done(void *arg, int err, bool more)
 
 /* ---- the question ----------------------------------------------------------- */
 
-/* A place for who asks; whoever asks again before the answer has one already. NULL: there is none. */
+/* A place for who asks. NULL: there is none, or they have one already. */
 static struct asker *take_place(struct history *history, int64_t person)
 {
     struct asker *place = NULL;
