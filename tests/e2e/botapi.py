@@ -320,10 +320,11 @@ class Message:
 
     @property
     def code(self):
-        """The texts in <code> and <pre>."""
+        """The texts in <code> and <pre>, but for the audit's head below a session that has ended."""
         units = self.text.encode("utf-16-le")
-        return [units[2 * e["offset"]:2 * (e["offset"] + e["length"])].decode("utf-16-le")
-                for e in self.entities if e["type"] in ("code", "pre")]
+        found = [units[2 * e["offset"]:2 * (e["offset"] + e["length"])].decode("utf-16-le")
+                 for e in self.entities if e["type"] in ("code", "pre")]
+        return [text for text in found if not re.fullmatch(r"#\d+ [0-9a-f]{32}", text)]
 
     @property
     def buttons(self):

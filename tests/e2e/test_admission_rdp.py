@@ -225,7 +225,7 @@ def test_close_deletes_the_document(world, target):
     world.api.wait_answer(world.api.tap(OWNER, grant.live, "close"))
     assert how_it_ends(client) == "rst" or True
     grant.wait_over()
-    assert not grant.live.buttons and grant.live.says("closed")
+    assert not grant.live.button("Close") and grant.live.says("closed")
 
 
 def test_the_target_is_not_dialled_before_the_user_comes(world, target):

@@ -161,7 +161,9 @@ def test_commands_are_understood_however_a_phone_writes_them(world, target, text
 def test_the_menu_holds_the_commands_and_only_in_private_chats(world):
     names = {c["command"]: c["description"] for c in world.api.commands}
     assert {"rdp", "ssh", "help"} <= set(names) and all(names.values())
-    assert [c.params["scope"] for c in world.api.called("setMyCommands")] == [{"type": "all_private_chats"}]
+    calls = world.api.called("setMyCommands")
+    assert [c.params["scope"] for c in calls] == [{"type": "all_private_chats"}] * len(calls)
+    assert [c.params.get("language_code", "") for c in calls] == ["", "de"]
 
 
 def test_many_commands_at_once_from_two_users_are_all_answered_to_the_right_one(world, target):

@@ -360,6 +360,7 @@ def test_keepalives_go_both_ways_and_only_as_often_as_the_gateway_says():
         assert gateway.wait_end(5)
         took = time.monotonic() - began
         assert 4.5 * KEEPALIVE < took < 5 * KEEPALIVE + TIME_SCALE, "unanswered from the third on"
+        world.vps.wait_log("paper: offline: .*unanswered")
         assert world.vps.count_log("paper: offline: .*unanswered") == 1
 
 

@@ -158,7 +158,7 @@ def test_health_of_an_agent_that_hangs_is_told_within_three_seconds():
 
 
 def test_health_with_wrong_settings_is_status_2(folder):
-    result = run("gateway-agent", "--health", env={"VPS_HOST": "x"})
+    result = run("gateway-agent", "--health", env={"VPS_HOST": "x", "TUNNEL_KEY": "short"})
     assert result.returncode == 2 and "TUNNEL_KEY" in result.stderr
 
 

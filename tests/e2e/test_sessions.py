@@ -27,7 +27,7 @@ SESSION_KEYS = {"id", "kind", "target", "gateway", "state", "owner", "public_por
                 "since", "age", "expires_in", "bytes_to_target", "bytes_to_client", "connections",
                 "connections_total", "note", "parked", "reason"}
 
-SESSION_KEYS |= {"waiting", "knocking", "shown", "end"}
+SESSION_KEYS |= {"waiting", "knocking", "shown", "end", "name", "time_ends_in", "idle_ends_in"}
 
 
 @pytest.fixture
@@ -528,7 +528,7 @@ def test_pamctl_status_tells_who_is_there(world, target):
     text = world.pamctl("status").stdout
     status = world.pamctl.json("status")
     assert set(status) == {"ok", "version", "uptime", "telegram", "gateways", "sessions", "connections",
-                           "draining", "telegram_trouble", "telegram_deaf", "away", "keys", "locked"}
+                           "draining", "telegram_trouble", "telegram_deaf", "away", "keys", "locked", "audit"}
     assert status["away"] == []
     assert status["draining"] is False
     assert text.startswith(f"vps-agent {status['version']}, up for ")
