@@ -49,7 +49,7 @@ def silent_name_servers(run):
     world = run.world()
     since = world.api.mark()
     world.api.say(OWNER, "/ssh a.lan:22")
-    told = lambda: [m for m in world.api.all_messages(OWNER, since) if not m.buttons and not m.says("opening")]
+    told = lambda: [m for m in world.api.all_messages(OWNER, since) if not m.button("close") and not m.says("opening")]
     took = run.until(told, 30)
     need(took, "no answer")
     text = " ".join(told()[0].text.split())
