@@ -170,12 +170,12 @@ static void put_off(struct holds *holds, struct hold *hold, const struct session
                     int err, const char *reason)
 {
     bool complete = hold_is_complete(hold);
-    if (err == -EACCES || err == -EINVAL) { /* no rule allows it any more, or it is another name */
+    bool is_allowed = err != -EACCES && err != -EINVAL; /* by a rule, and it is the same machine */
+    bool is_away = err == -ENOTCONN || err == -ENOENT;
+    if (!is_allowed || (complete && !is_away)) {
         refuse(holds, hold, request, err, reason);
-    } else if (complete && (err == -ENOTCONN || err == -ENOENT)) {
-        move(holds, hold, HOLD_READY);
     } else if (complete) {
-        refuse(holds, hold, request, err, reason);
+        move(holds, hold, HOLD_READY);
     } /* else there is time */
 }
 
