@@ -22,7 +22,7 @@ static struct {
         statement_done_fn done;
         void *arg;
     } rows[ROWS_MAX];
-    unsigned count, told;
+    unsigned count, told, hurried;
     int err; /* of store_append() */
     int trouble;
     store_changed_fn changed;
@@ -39,6 +39,7 @@ static uint64_t now_ms;
 int __wrap_store_append(struct store *file, const struct chain_row *row, statement_done_fn done,
                         void *arg);
 void __wrap_store_detach(struct store *file, const void *arg);
+void __wrap_store_hurry(struct store *file);
 int __wrap_store_can_write(struct store *file);
 void __wrap_store_on_change(struct store *file, store_changed_fn fn, void *arg);
 uint64_t __wrap_clock_ms(void);
@@ -77,6 +78,12 @@ int __wrap_store_can_write(struct store *file)
 {
     (void)file;
     return store.trouble;
+}
+
+void __wrap_store_hurry(struct store *file)
+{
+    (void)file;
+    store.hurried++;
 }
 
 void __wrap_store_detach(struct store *file, const void *arg)
@@ -296,6 +303,20 @@ static void test_may_be_used_from_inside(void **state)
     expect("inner behind");
 }
 
+/* What nobody waits for is written some milliseconds later, together with other records. */
+static void test_the_disk_is_hurried_when_somebody_waits(void **state)
+{
+    record(*state, NULL);
+    assert_int_equal(store.hurried, 0);
+    wait_behind(*state, "a");
+    assert_int_equal(store.hurried, 1);
+    record(*state, "b");
+    assert_int_equal(store.hurried, 2);
+    disk_says(0);
+    disk_says(0);
+    expect("a b");
+}
+
 static void test_a_full_disk_is_told_of(void **state)
 {
     (void)state;
@@ -338,6 +359,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_disk_that_hangs_holds_nobody_for_ever, begin, end),
         cmocka_unit_test_setup_teardown(test_who_is_gone_is_not_called, begin, end),
         cmocka_unit_test_setup_teardown(test_may_be_used_from_inside, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_disk_is_hurried_when_somebody_waits, begin, end),
         cmocka_unit_test_setup_teardown(test_a_full_disk_is_told_of, begin, end),
         cmocka_unit_test_setup_teardown(test_what_has_no_room_is_said, begin, end),
         cmocka_unit_test(test_without_an_audit_nobody_waits),
