@@ -8,12 +8,7 @@
 #include "base/prompt.h"
 #include "base/text.h"
 #include "ctl/ask.h"
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
+#include "ctl/field.h"
 
 /* "1 of 2 (bert)" */
 static void add_progress(struct text *text, const json_t *request)
@@ -32,20 +27,20 @@ static void add_progress(struct text *text, const json_t *request)
 /* All have agreed: it is about to be opened. */
 static bool is_complete(const json_t *request)
 {
-    return strcmp(text_of(request, "state"), "asking_approval") == 0 &&
+    return strcmp(field_text(request, "state"), "asking_approval") == 0 &&
            (json_int_t)json_array_size(json_object_get(request, "approved_by")) >=
                json_integer_value(json_object_get(request, "needed"));
 }
 
 static void add_state(struct text *text, const json_t *request)
 {
-    const char *state = text_of(request, "state");
+    const char *state = field_text(request, "state");
     if (strcmp(state, "asking_factor") == 0) {
         text_add(text, "waits for your second factor");
     } else if (strcmp(state, "ready") == 0) {
         bool needs_others = json_integer_value(json_object_get(request, "needed")) > 0;
         text_add(text, "%s gateway %s is offline, and it is opened when that comes back",
-                 needs_others ? "is approved;" : "waits:", text_of(request, "gateway"));
+                 needs_others ? "is approved;" : "waits:", field_text(request, "gateway"));
     } else {
         text_add(text, is_complete(request) ? "is approved: " : "waits for approval: ");
         add_progress(text, request);
@@ -57,7 +52,7 @@ static void say_what_it_waits_for(const json_t *request)
 {
     char buffer[1024];
     struct text text = text_over(buffer, sizeof buffer);
-    text_add(&text, "Request %s ", text_of(request, "id"));
+    text_add(&text, "Request %s ", field_text(request, "id"));
     add_state(&text, request);
     if (!is_complete(request)) {
         text_add(&text, ". It expires in ");
@@ -77,13 +72,13 @@ static bool waits(const json_t *reply)
 /* Its user's second factor is missing. */
 static bool needs_code(const json_t *reply)
 {
-    return strcmp(text_of(json_object_get(reply, "request"), "state"), "asking_factor") == 0;
+    return strcmp(field_text(json_object_get(reply, "request"), "state"), "asking_factor") == 0;
 }
 
 /* A code that was not right; another one may be. */
 static bool may_try_again(const json_t *reply)
 {
-    return strcmp(text_of(reply, "error"), "wrong_code") == 0 && prompt_is_possible();
+    return strcmp(field_text(reply, "error"), "wrong_code") == 0 && prompt_is_possible();
 }
 
 /* What to ask vps-agent for next: NULL if there is nobody to give a code. */
@@ -100,8 +95,8 @@ static json_t *next_question(const json_t *reply)
 
 static void say_news(const json_t *reply)
 {
-    if (text_of(reply, "error")[0]) {
-        fprintf(stderr, "%s\n", text_of(reply, "message"));
+    if (field_text(reply, "error")[0]) {
+        fprintf(stderr, "%s\n", field_text(reply, "message"));
     } else {
         say_what_it_waits_for(json_object_get(reply, "request"));
     }
@@ -110,7 +105,7 @@ static void say_news(const json_t *reply)
 /* An error ends it, unless there is somebody to try again. */
 static bool goes_on(const json_t *reply)
 {
-    return waits(reply) && (!text_of(reply, "error")[0] || may_try_again(reply));
+    return waits(reply) && (!field_text(reply, "error")[0] || may_try_again(reply));
 }
 
 json_t *approval_ask(const char *socket_path, json_t *request)

@@ -6,6 +6,7 @@
 
 #include "ctl/ask.h"
 #include "ctl/commands.h"
+#include "ctl/field.h"
 
 enum { PATIENCE_S = 1 };
 
@@ -147,18 +148,13 @@ static void offer_second_words(const struct completion *completion, const struct
     }
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
 static void offer_id(const struct completion *completion, const json_t *session)
 {
     char help[320];
-    snprintf(help, sizeof help, "%s %s, %s, %s", text_of(session, "kind"),
-             text_of(session, "target"), text_of(session, "state"), text_of(session, "owner"));
-    completion_offer(completion, text_of(session, "id"), help);
+    snprintf(help, sizeof help, "%s %s, %s, %s", field_text(session, "kind"),
+             field_text(session, "target"), field_text(session, "state"),
+             field_text(session, "owner"));
+    completion_offer(completion, field_text(session, "id"), help);
 }
 
 /* "203.0.113.7", or "203.0.113.7#2" where several wait at one address. */
@@ -169,32 +165,32 @@ static void offer_waiting(const struct completion *completion, const json_t *ses
     json_array_foreach(json_object_get(session, "waiting"), index, client)
     {
         char word[128];
-        const char *address = text_of(client, "address");
+        const char *address = field_text(client, "address");
         snprintf(word, sizeof word, "%s", address);
         /* As pamctl admit takes it: the number only where it is needed. */
         if (json_integer_value(json_object_get(client, "of_its_address")) > 1) {
             snprintf(word, sizeof word, "%s#%d", address,
                      (int)json_integer_value(json_object_get(client, "number")));
         }
-        completion_offer(completion, word, text_of(client, "words"));
+        completion_offer(completion, word, field_text(client, "words"));
     }
 }
 
 /* Those in TUNNEL_KEY are for the env file. */
 static void offer_gateway(const struct completion *completion, const json_t *gateway)
 {
-    const char *key = text_of(gateway, "key");
+    const char *key = field_text(gateway, "key");
     if (strcmp(key, "settings") != 0 && strcmp(key, "shared") != 0) {
-        completion_offer(completion, text_of(gateway, "name"), text_of(gateway, "state"));
+        completion_offer(completion, field_text(gateway, "name"), field_text(gateway, "state"));
     }
 }
 
 static void offer_request(const struct completion *completion, const json_t *request)
 {
     char help[320];
-    snprintf(help, sizeof help, "%s %s for %s", text_of(request, "kind"), text_of(request, "said"),
-             text_of(request, "name"));
-    completion_offer(completion, text_of(request, "id"), help);
+    snprintf(help, sizeof help, "%s %s for %s", field_text(request, "kind"),
+             field_text(request, "said"), field_text(request, "name"));
+    completion_offer(completion, field_text(request, "id"), help);
 }
 
 static void offer_of_agent(const struct completion *completion, const struct line *line,
@@ -224,18 +220,18 @@ static void offer_of_agent(const struct completion *completion, const struct lin
         if (kind == ARGUMENT_ID) {
             offer_id(completion, entry);
         } else if (kind == ARGUMENT_KNOWN) {
-            completion_offer(completion, text_of(entry, "address"), text_of(entry, "owner"));
+            completion_offer(completion, field_text(entry, "address"), field_text(entry, "owner"));
         } else if (kind == ARGUMENT_REQUEST) {
             offer_request(completion, entry);
         } else if (kind == ARGUMENT_PERSON) {
             bool enrolled = json_is_true(json_object_get(entry, "enrolled"));
-            completion_offer(completion, text_of(entry, "person"),
+            completion_offer(completion, field_text(entry, "person"),
                              enrolled ? "has a second factor" : "has no second factor");
         } else if (kind == ARGUMENT_GATEWAY) {
             offer_gateway(completion, entry);
         } else if (kind == ARGUMENT_USER) {
-            completion_offer(completion, text_of(entry, "name"), text_of(entry, "from"));
-        } else if (strcmp(text_of(entry, "id"), line->args[0]) == 0) {
+            completion_offer(completion, field_text(entry, "name"), field_text(entry, "from"));
+        } else if (strcmp(field_text(entry, "id"), line->args[0]) == 0) {
             offer_waiting(completion, entry);
         }
     }

@@ -5,14 +5,9 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "ctl/field.h"
 
 enum { SPAN_MAX = 64 };
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
 
 static const char *span_of(const json_t *object, const char *key, char dst[SPAN_MAX])
 {
@@ -24,16 +19,17 @@ static const char *span_of(const json_t *object, const char *key, char dst[SPAN_
 static void show_applicant(const json_t *applicant)
 {
     char span[SPAN_MAX];
-    const char *name = text_of(applicant, "name"), *code = text_of(applicant, "code");
+    const char *name = field_text(applicant, "name"), *code = field_text(applicant, "code");
     printf("Gateway %s at %s (%s) asks to be paired, and shows %s.\n", name,
-           text_of(applicant, "address"), text_of(applicant, "version"), code);
+           field_text(applicant, "address"), field_text(applicant, "version"), code);
     if (json_is_true(json_object_get(applicant, "replaces"))) {
         printf("There is a gateway %s already, which is away: letting this one in gives it "
                "another key.\n",
                name);
     }
-    if (text_of(applicant, "resembles")[0]) {
-        printf("It is not %s, which is another gateway here.\n", text_of(applicant, "resembles"));
+    if (field_text(applicant, "resembles")[0]) {
+        printf("It is not %s, which is another gateway here.\n",
+               field_text(applicant, "resembles"));
     }
     if (json_is_true(json_object_get(applicant, "let_in"))) {
         puts("Somebody has let it in: it is about to keep its key.");
@@ -65,11 +61,11 @@ void show_gateway_pending(const json_t *reply)
 void show_gateway_accepted(const json_t *reply)
 {
     printf("Gateway %s is paired: it logs in with a key of its own from now on.\n",
-           text_of(reply, "gateway"));
+           field_text(reply, "gateway"));
 }
 
 void show_gateway_denied(const json_t *reply)
 {
     printf("Gateway %s was refused. Nothing from its network is heard until pamctl gateway pair.\n",
-           text_of(reply, "gateway"));
+           field_text(reply, "gateway"));
 }

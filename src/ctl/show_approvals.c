@@ -5,12 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
+#include "ctl/field.h"
 
 static int number_of(const json_t *object, const char *key)
 {
@@ -33,19 +28,19 @@ static void print_progress(const json_t *request)
 /* "SSH" is the chat's; here kinds are commands. */
 static void print_what(const json_t *request)
 {
-    printf("%s %s for %s", text_of(request, "kind"), text_of(request, "said"),
-           text_of(request, "name"));
+    printf("%s %s for %s", field_text(request, "kind"), field_text(request, "said"),
+           field_text(request, "name"));
 }
 
 static void print_state(const json_t *request)
 {
-    const char *state = text_of(request, "state"), *id = text_of(request, "id");
+    const char *state = field_text(request, "state"), *id = field_text(request, "id");
     if (strcmp(state, "asking_approval") == 0) {
         printf("          pamctl approve %s, or pamctl deny %s\n", id, id);
     } else if (strcmp(state, "asking_factor") == 0) {
         printf("          waits for the second factor of who asks\n");
     } else {
-        printf("          is approved, and waits for gateway %s\n", text_of(request, "gateway"));
+        printf("          is approved, and waits for gateway %s\n", field_text(request, "gateway"));
     }
 }
 
@@ -54,14 +49,14 @@ static void show_request(const json_t *request)
     char buffer[64];
     struct text left = text_over(buffer, sizeof buffer);
     text_add_seconds(&left, (uint64_t)number_of(request, "expires_in"));
-    printf("%s  ", text_of(request, "id"));
+    printf("%s  ", field_text(request, "id"));
     print_what(request);
-    printf(" (%s through %s): approved by ", text_of(request, "target"),
-           text_of(request, "gateway"));
+    printf(" (%s through %s): approved by ", field_text(request, "target"),
+           field_text(request, "gateway"));
     print_progress(request);
     printf(", expires in %s\n", buffer);
     if (json_is_string(json_object_get(request, "why"))) {
-        printf("          why: %s\n", text_of(request, "why"));
+        printf("          why: %s\n", field_text(request, "why"));
     }
     print_state(request);
 }
@@ -82,12 +77,12 @@ void show_approvals(const json_t *reply)
 void show_approved(const json_t *reply)
 {
     const json_t *request = json_object_get(reply, "request");
-    const char *state = text_of(request, "state");
+    const char *state = field_text(request, "state");
     print_what(request);
     if (strcmp(state, "granted") == 0) {
         puts(" is approved, and is being opened.");
     } else if (strcmp(state, "ready") == 0) {
-        printf(" is approved, and waits for gateway %s.\n", text_of(request, "gateway"));
+        printf(" is approved, and waits for gateway %s.\n", field_text(request, "gateway"));
     } else if (strcmp(state, "asking_approval") == 0) {
         printf(" is approved by ");
         print_progress(request);

@@ -3,13 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/field.h"
 #include "ctl/show.h"
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
 
 static int64_t number_of(const json_t *object, const char *key)
 {
@@ -22,7 +17,7 @@ static void show_whole(const json_t *reply)
     const json_t *head = json_object_get(reply, "head");
     printf("%" PRId64 " records hold together, from #%" PRId64 " to #%" PRId64 " %.32s.\n",
            number_of(reply, "records"), number_of(reply, "first"), number_of(head, "seq"),
-           text_of(head, "hash"));
+           field_text(head, "hash"));
 }
 
 /* What the anchor proves, and what follows it. */
@@ -53,7 +48,7 @@ void show_verdict(const json_t *reply)
         {"torn", "Record #", "does not follow on the one before: some were taken out."},
         {"headless", "What was before record #", "is gone, and nothing tells of that."},
     };
-    const char *verdict = text_of(reply, "verdict");
+    const char *verdict = field_text(reply, "verdict");
     for (size_t i = 0; i < sizeof SENTENCES / sizeof *SENTENCES; i++) {
         if (strcmp(SENTENCES[i].verdict, verdict) == 0) {
             printf("%s%" PRId64 " %s\n", SENTENCES[i].before, number_of(reply, "at"),
@@ -83,5 +78,5 @@ void show_backup(const json_t *reply)
     printf("%s has it all, and keys among it: keep it to yourself. To restore it, stop vps-agent, "
            "copy it to\nstate.db in STATE_DIR, take away state.db-wal and state.db-shm, and start "
            "vps-agent.\n",
-           text_of(reply, "file"));
+           field_text(reply, "file"));
 }

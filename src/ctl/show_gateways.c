@@ -7,44 +7,29 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "ctl/field.h"
 #include "shared/invite_paper.h"
 
 enum { SPAN_MAX = 64 };
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
-static int64_t number_of(const json_t *object, const char *key)
-{
-    return json_integer_value(json_object_get(object, key));
-}
-
-static bool is(const json_t *object, const char *key)
-{
-    return json_is_true(json_object_get(object, key));
-}
 
 /* ---- list -------------------------------------------------------------------------- */
 
 /* "online from 203.0.113.7 for 3 h" */
 static void add_presence(struct text *text, const json_t *gateway)
 {
-    const char *state = text_of(gateway, "state"), *address = text_of(gateway, "address");
+    const char *state = field_text(gateway, "state"), *address = field_text(gateway, "address");
     if (strcmp(state, "online") == 0) {
         text_add(text, "online from %s for ", address);
-        text_add_seconds(text, (uint64_t)number_of(gateway, "age"));
+        text_add_seconds(text, (uint64_t)field_number(gateway, "age"));
     } else if (strcmp(state, "away") == 0) {
         text_add(text, "away for ");
-        text_add_seconds(text, (uint64_t)number_of(gateway, "seconds"));
+        text_add_seconds(text, (uint64_t)field_number(gateway, "seconds"));
         if (address[0]) {
             text_add(text, " (was at %s)", address);
         }
-    } else if (is(gateway, "idle")) {
+    } else if (field_is(gateway, "idle")) {
         text_add(text, "not used: the key in TUNNEL_KEY is");
-    } else if (!text_of(gateway, "name")[0]) {
+    } else if (!field_text(gateway, "name")[0]) {
         text_add(text, "for gateways that have no key of their own");
     } else {
         text_add(text, "has not joined yet");
@@ -54,14 +39,14 @@ static void add_presence(struct text *text, const json_t *gateway)
 /* "key added 2026-11-26 18:04 UTC" */
 static void add_key(struct text *text, const json_t *gateway)
 {
-    const char *key = text_of(gateway, "key");
+    const char *key = field_text(gateway, "key");
     char when[CLOCK_TEXT_MAX];
     if (strcmp(key, "settings") == 0) {
         text_add(text, "key in TUNNEL_KEY");
     } else if (strcmp(key, "shared") == 0) {
         text_add(text, "the key without a name");
     } else {
-        text_add(text, "key %s %s", key, clock_text(number_of(gateway, "since"), when));
+        text_add(text, "key %s %s", key, clock_text(field_number(gateway, "since"), when));
     }
 }
 
@@ -70,10 +55,10 @@ static void show_waiting(const json_t *gateway, const char *name)
 {
     const json_t *next = json_object_get(gateway, "next");
     const json_t *waits = next ? next : gateway;
-    int64_t until = number_of(waits, "until");
-    bool is_kept = strcmp(text_of(gateway, "key"), "settings") != 0;
+    int64_t until = field_number(waits, "until");
+    bool is_kept = strcmp(field_text(gateway, "key"), "settings") != 0;
     char when[CLOCK_TEXT_MAX];
-    if (is(waits, "expired")) {
+    if (field_is(waits, "expired")) {
         printf("    its%s join string expired at %s; make a new one: %s %s%s\n", next ? " new" : "",
                clock_text(until, when), is_kept ? "pamctl gateway rotate" : "vps-agent --invite",
                name, is_kept ? "" : " --new-key");
@@ -92,7 +77,7 @@ static int widest_name(const json_t *gateways)
     int width = 0;
     json_array_foreach(gateways, index, gateway)
     {
-        int len = (int)strlen(text_of(gateway, "name"));
+        int len = (int)strlen(field_text(gateway, "name"));
         width = len > width ? len : width;
     }
     return width;
@@ -102,7 +87,7 @@ static void show_one(const json_t *gateway, int width)
 {
     char buffer[400];
     struct text text = text_over(buffer, sizeof buffer);
-    const char *name = text_of(gateway, "name");
+    const char *name = field_text(gateway, "name");
     add_presence(&text, gateway);
     text_add(&text, "; ");
     add_key(&text, gateway);
@@ -119,7 +104,7 @@ void show_gateway_list(const json_t *reply)
     json_array_foreach(gateways, index, gateway)
     {
         show_one(gateway, width);
-        of_settings = of_settings || strcmp(text_of(gateway, "key"), "settings") == 0;
+        of_settings = of_settings || strcmp(field_text(gateway, "key"), "settings") == 0;
     }
     if (json_array_size(gateways) == 0) {
         puts("No gateway can log in yet: pamctl gateway pair hears one that asks to be paired, "
@@ -134,35 +119,36 @@ void show_gateway_list(const json_t *reply)
 
 static void show_invite(const json_t *reply)
 {
-    invite_print(text_of(reply, "gateway"), number_of(reply, "until"), text_of(reply, "join"));
+    invite_print(field_text(reply, "gateway"), field_number(reply, "until"),
+                 field_text(reply, "join"));
 }
 
 void show_gateway_added(const json_t *reply)
 {
     show_invite(reply);
-    if (is(reply, "shared")) {
+    if (field_is(reply, "shared")) {
         fprintf(stderr,
                 "\nOnce %s has joined, it cannot log in with the key that has no name any more.\n",
-                text_of(reply, "gateway"));
+                field_text(reply, "gateway"));
     }
 }
 
 void show_gateway_rotated(const json_t *reply)
 {
     show_invite(reply);
-    if (is(reply, "replaces")) {
+    if (field_is(reply, "replaces")) {
         fprintf(stderr,
                 "\n%s goes on with the key that it has until it has joined with this string; then "
                 "that key is good for nothing any more.\n",
-                text_of(reply, "gateway"));
+                field_text(reply, "gateway"));
     }
 }
 
 void show_gateway_removed(const json_t *reply)
 {
-    int64_t sessions = number_of(reply, "sessions");
-    const char *name = text_of(reply, "gateway");
-    if (is(reply, "still")) {
+    int64_t sessions = field_number(reply, "sessions");
+    const char *name = field_text(reply, "gateway");
+    if (field_is(reply, "still")) {
         printf("The key of %s is gone. It can still log in with a key in TUNNEL_KEY.\n", name);
         return;
     }

@@ -6,13 +6,8 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "ctl/field.h"
 #include "ctl/qr.h"
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
 
 /* ---- enrolling ------------------------------------------------------------------- */
 
@@ -27,13 +22,13 @@ static void print_groups(const char *letters)
 
 void show_totp_secret(const json_t *reply)
 {
-    const char *person = text_of(reply, "person");
+    const char *person = field_text(reply, "person");
     putchar('\n');
-    if (qr_draw(text_of(reply, "uri"), qr_form_for(stdout), stdout) < 0) {
+    if (qr_draw(field_text(reply, "uri"), qr_form_for(stdout), stdout) < 0) {
         puts("(The QR code cannot be drawn.)");
     }
     printf("\n%s scans this with an authenticator app, or types in the key:\n    ", person);
-    print_groups(text_of(reply, "secret"));
+    print_groups(field_text(reply, "secret"));
     if (json_is_true(json_object_get(reply, "replaces"))) {
         printf("%s has a second factor already: it is good until the new one is confirmed.\n",
                person);
@@ -44,7 +39,7 @@ void show_totp_secret(const json_t *reply)
 void show_totp_enrolled(const json_t *reply)
 {
     printf("%s has a second factor now. Clear this screen: whoever sees it has it, too.\n",
-           text_of(reply, "person"));
+           field_text(reply, "person"));
 }
 
 /* ---- the others ------------------------------------------------------------------- */
@@ -52,7 +47,7 @@ void show_totp_enrolled(const json_t *reply)
 static void show_factor(const json_t *entry, int width)
 {
     char when[CLOCK_TEXT_MAX], span[64];
-    const char *person = text_of(entry, "person");
+    const char *person = field_text(entry, "person");
     json_int_t locked_s = json_integer_value(json_object_get(entry, "locked_for"));
     if (!json_is_true(json_object_get(entry, "enrolled"))) {
         printf("%-*s  none\n", width, person);
@@ -77,7 +72,7 @@ void show_totp_list(const json_t *reply)
     int width = 0;
     json_array_foreach(people, index, entry)
     {
-        int len = (int)strlen(text_of(entry, "person"));
+        int len = (int)strlen(field_text(entry, "person"));
         width = len > width ? len : width;
     }
     json_array_foreach(people, index, entry)
@@ -91,10 +86,10 @@ void show_totp_list(const json_t *reply)
 
 void show_totp_removed(const json_t *reply)
 {
-    printf("%s has no second factor any more.\n", text_of(reply, "person"));
+    printf("%s has no second factor any more.\n", field_text(reply, "person"));
 }
 
 void show_totp_unlocked(const json_t *reply)
 {
-    printf("%s may try again.\n", text_of(reply, "person"));
+    printf("%s may try again.\n", field_text(reply, "person"));
 }

@@ -7,23 +7,8 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "ctl/field.h"
 #include "ctl/qr.h"
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
-static int64_t number_of(const json_t *object, const char *key)
-{
-    return json_integer_value(json_object_get(object, key));
-}
-
-static bool is(const json_t *object, const char *key)
-{
-    return json_is_true(json_object_get(object, key));
-}
 
 /* ---- list ----------------------------------------------------------------- */
 
@@ -31,9 +16,9 @@ static bool is(const json_t *object, const char *key)
 static void add_account(struct text *text, const json_t *account)
 {
     char when[CLOCK_TEXT_MAX];
-    text_add(text, "%s", text_of(account, "account"));
+    text_add(text, "%s", field_text(account, "account"));
     if (json_object_get(account, "since")) {
-        text_add(text, " (invited %s)", clock_text(number_of(account, "since"), when));
+        text_add(text, " (invited %s)", clock_text(field_number(account, "since"), when));
     }
 }
 
@@ -61,13 +46,13 @@ static void add_role(struct text *text, const json_t *user)
 
 static void add_source(struct text *text, const json_t *user)
 {
-    const char *from = text_of(user, "from");
+    const char *from = field_text(user, "from");
     if (strcmp(from, "policy") == 0) {
-        text_add(text, "; policy, line %d", (int)number_of(user, "line"));
-        text_add(text, is(user, "expired") ? "; expired" : "");
+        text_add(text, "; policy, line %d", (int)field_number(user, "line"));
+        text_add(text, field_is(user, "expired") ? "; expired" : "");
     } else if (strcmp(from, "settings") == 0) {
         text_add(text, "; ALLOWED_USERS");
-    } else if (is(user, "expired")) {
+    } else if (field_is(user, "expired")) {
         text_add(text, "; not in the policy: has no access");
     }
 }
@@ -79,7 +64,7 @@ static int widest_name(const json_t *users)
     int width = 0;
     json_array_foreach(users, index, user)
     {
-        int len = (int)strlen(text_of(user, "name"));
+        int len = (int)strlen(field_text(user, "name"));
         width = len > width ? len : width;
     }
     return width;
@@ -92,10 +77,11 @@ static void show_invitations(const json_t *invitations)
     json_array_foreach(invitations, index, invitation)
     {
         char when[CLOCK_TEXT_MAX];
-        printf("invited: %s, until %s%s\n", text_of(invitation, "name"),
-               clock_text(number_of(invitation, "until"), when),
-               is(invitation, "opened") ? "; the link was opened, an administrator has to say yes"
-                                        : "");
+        printf("invited: %s, until %s%s\n", field_text(invitation, "name"),
+               clock_text(field_number(invitation, "until"), when),
+               field_is(invitation, "opened")
+                   ? "; the link was opened, an administrator has to say yes"
+                   : "");
     }
 }
 
@@ -111,7 +97,7 @@ void show_user_list(const json_t *reply)
         add_accounts(&text, json_object_get(user, "accounts"));
         add_role(&text, user);
         add_source(&text, user);
-        printf("%-*s  %s\n", width, text_of(user, "name"), buffer);
+        printf("%-*s  %s\n", width, field_text(user, "name"), buffer);
     }
     if (json_array_size(users) == 0) {
         puts("Nobody is let in through the chat.");
@@ -124,19 +110,19 @@ void show_user_list(const json_t *reply)
 void show_user_invited(const json_t *reply)
 {
     char when[CLOCK_TEXT_MAX];
-    const char *link = text_of(reply, "link");
+    const char *link = field_text(reply, "link");
     printf("%s\n\n", link);
     qr_draw(link, qr_form_for(stdout), stdout);
     printf("\nGive the link to %s, or have the code scanned. It works once, until %s.\n"
            "Who opens it is let in when an administrator says so in the chat.\n",
-           text_of(reply, "user"), clock_text(number_of(reply, "until"), when));
+           field_text(reply, "user"), clock_text(field_number(reply, "until"), when));
 }
 
 void show_user_removed(const json_t *reply)
 {
-    const char *name = text_of(reply, "user");
-    int sessions = (int)number_of(reply, "sessions");
-    if (number_of(reply, "accounts") == 0) {
+    const char *name = field_text(reply, "user");
+    int sessions = (int)field_number(reply, "sessions");
+    if (field_number(reply, "accounts") == 0) {
         printf("The invitation of %s is good for nothing any more.\n", name);
     } else {
         printf("%s is removed", name);
@@ -146,7 +132,7 @@ void show_user_removed(const json_t *reply)
         }
         puts(".");
     }
-    if (is(reply, "still")) {
+    if (field_is(reply, "still")) {
         printf("The policy still lets %s in, by the accounts that stand there.\n", name);
     }
 }
