@@ -132,7 +132,7 @@ static int skip_scheme(char **text, bool *ret_slash, struct why *why)
         (*text)[all - 1] = '\0';
         /*
          * nas/ is nas, unless there is a gateway of that name: then the machine was forgotten,
-         * which the table of gateways has to say (sessions.c).
+         * which the table of gateways has to say (clearance.c).
          */
         *ret_slash = !end;
     }

@@ -14,61 +14,19 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <uv.h>
 
-#include "base/journal.h"
-#include "base/notify.h"
-#include "base/signals.h"
 #include "control/tls.h"
-#include "shared/monitor.h"
 #include "shared/program.h"
-#include "vps/admin/admin.h"
-#include "vps/audit/audit.h"
-#include "vps/chat/bot.h"
-#include "vps/consent/holds.h"
-#include "vps/factor/factors.h"
-#include "vps/figures/figures.h"
-#include "vps/gateways/gateways.h"
-#include "vps/people/people_run.h"
+#include "vps/agent_core.h"
 #include "vps/reload.h"
-#include "vps/session/sessions_run.h"
 #include "vps/store/state.h"
-#include "vps/telegram/telegram.h"
 
 /* For the messages that tell users how their sessions ended. */
 enum { FAREWELL_MS = 3000, STATUS_MAX = 128 };
-
-struct agent {
-    struct vps_settings *settings;
-    const char *env_file;
-    struct log *log;
-    uv_loop_t loop;
-    struct signals *signals;
-    int reserved; /* STATE_DIR is ours */
-    struct store *store;
-    struct journal *journal; /* NULL: there is none */
-    struct audit *audit;
-    struct people *people;
-    struct sessions *sessions;
-    struct holds *holds;
-    struct factors *factors;
-    struct gateways *gateways;
-    struct admin *admin;
-    struct transport *transport; /* Telegram; NULL with --local, as is the bot */
-    struct bot *bot;
-    struct figures *figures; /* of METRICS_LISTEN, as the next two; or NULL */
-    struct monitor *monitor;
-    struct monitor_place metrics; /* until `monitor` has it */
-    struct notify *notify;
-    bool stopping;
-    int err; /* why the agent ends, if not on request */
-    struct why why;
-};
 
 /* ---- what is recorded of it ------------------------------------------------- */
 
@@ -99,8 +57,7 @@ static void finish(void *arg)
     agent->audit = NULL;
 }
 
-/* Ends everything in order; the loop returns when the last handle is gone. */
-static void stop(struct agent *agent)
+void agent_stop(struct agent *agent)
 {
     if (agent->stopping) {
         return;
@@ -127,14 +84,6 @@ static void stop(struct agent *agent)
     } else {
         finish(agent);
     }
-}
-
-static void on_refused(void *arg, const struct why *why)
-{
-    struct agent *agent = arg;
-    agent->err = -EACCES;
-    agent->why = *why;
-    stop(agent);
 }
 
 /* ---- other settings -------------------------------------------------------- */
@@ -203,8 +152,7 @@ static int renew(void *arg, struct changes *ret_changes, struct why *why)
     return err;
 }
 
-/* For pamctl, and for SIGHUP. */
-static int reload(void *arg, struct changes *ret_changes, struct why *why)
+int agent_reload(void *arg, struct changes *ret_changes, struct why *why)
 {
     struct agent *agent = arg;
     const struct program_reload steps = {
@@ -218,10 +166,10 @@ static void on_signal(void *arg, int number)
     struct changes changes;
     struct why why;
     if (number == SIGHUP) {
-        reload(agent, &changes, &why); /* the log has it all */
+        agent_reload(agent, &changes, &why); /* the log has it all */
     } else {
         log_info(agent->log, "stopping on %s", strsignal(number));
-        stop(agent);
+        agent_stop(agent);
     }
 }
 
@@ -246,191 +194,6 @@ static int confine(struct agent *agent, struct why *why)
     return err;
 }
 
-static int start_holds(struct agent *agent, struct why *why)
-{
-    const struct holds_options options = {.loop = &agent->loop,
-                                          .log = agent->log,
-                                          .settings = agent->settings,
-                                          .people = agent->people,
-                                          .sessions = agent->sessions,
-                                          .audit = agent->audit};
-    int err = holds_new(&options, &agent->holds);
-    return err < 0 ? why_set(why, err, "cannot keep requests on hold: %s", strerror(-err)) : 0;
-}
-
-static int start_factors(struct agent *agent, struct why *why)
-{
-    const struct factors_options options = {.log = agent->log,
-                                            .settings = agent->settings,
-                                            .people = agent->people,
-                                            .store = agent->store,
-                                            .audit = agent->audit};
-    agent->factors = factors_new(&options);
-    if (!agent->factors) {
-        return why_set(why, -ENOMEM, "out of memory");
-    }
-    holds_use_factor(agent->holds,
-                     (struct holds_factor){.check = factors_check, .arg = agent->factors});
-    return 0;
-}
-
-static int start_gateways(struct agent *agent, struct why *why)
-{
-    struct gateways_options options = {
-        .loop = &agent->loop,
-        .log = agent->log,
-        .settings = agent->settings,
-        .store = agent->store,
-        .audit = agent->audit,
-        .events = sessions_gateway_events(agent->sessions),
-    };
-    int err = gateways_new(&options, &agent->gateways, why);
-    if (err == 0) {
-        sessions_use_gateways(agent->sessions, agent->gateways);
-    }
-    return err;
-}
-
-static int new_telegram(struct agent *agent)
-{
-    const struct telegram_options options = {
-        .loop = &agent->loop,
-        .log = agent->log,
-        .store = agent->store,
-        .audit = agent->audit,
-        .state_dir = agent->settings->state_dir,
-        .api_url = agent->settings->telegram_api_url,
-        .token = agent->settings->telegram_token,
-        .proxy = agent->settings->telegram_proxy,
-    };
-    return telegram_new(&options, &agent->transport);
-}
-
-static int start_bot(struct agent *agent, struct why *why)
-{
-    if (agent->settings->local) {
-        return 0;
-    }
-    int err = new_telegram(agent);
-    if (err == 0) {
-        const struct bot_options options = {
-            .loop = &agent->loop,
-            .log = agent->log,
-            .settings = agent->settings,
-            .people = agent->people,
-            .sessions = agent->sessions,
-            .audit = agent->audit,
-            .store = agent->store,
-            .holds = agent->holds,
-            .factors = agent->factors,
-            .transport = agent->transport,
-            .refused = on_refused,
-            .arg = agent,
-        };
-        err = bot_new(&options, &agent->bot);
-    }
-    return err < 0 ? why_set(why, err, "cannot start the bot: %s", strerror(-err)) : 0;
-}
-
-static int start_admin(struct agent *agent, struct why *why)
-{
-    struct admin_options options = {
-        .loop = &agent->loop,
-        .log = agent->log,
-        .settings = agent->settings,
-        .people = agent->people,
-        .sessions = agent->sessions,
-        .holds = agent->holds,
-        .audit = agent->audit,
-        .factors = agent->factors,
-        .gateways = agent->gateways,
-        .bot = agent->bot,
-        .reload = reload,
-        .arg = agent,
-    };
-    return admin_new(&options, &agent->admin, why);
-}
-
-/* For METRICS_LISTEN. */
-static int start_monitor(struct agent *agent, struct why *why)
-{
-    const struct figures_options options = {.sessions = agent->sessions,
-                                            .holds = agent->holds,
-                                            .gateways = agent->gateways,
-                                            .store = agent->store,
-                                            .transport = agent->transport};
-    if (agent->metrics.socket < 0) {
-        return 0;
-    }
-    int err = figures_new(&options, &agent->figures);
-    if (err == 0) {
-        const struct monitor_subject subject = figures_subject(agent->figures);
-        agent->monitor = monitor_new(&agent->loop, &agent->metrics, &subject);
-        err = agent->monitor ? 0 : -ENOMEM;
-    }
-    return err < 0 ? why_set(why, err, "cannot serve METRICS_LISTEN: %s", strerror(-err)) : 0;
-}
-
-/* The log has it from the store. */
-static void on_audit_changed(void *arg, int err)
-{
-    struct agent *agent = arg;
-    if (agent->bot && !agent->stopping) {
-        bot_audit_changed(agent->bot, err);
-    }
-}
-
-static int start_audit(struct agent *agent, struct why *why)
-{
-    const struct audit_options options = {.loop = &agent->loop,
-                                          .store = agent->store,
-                                          .journal = agent->journal,
-                                          .log = agent->log,
-                                          .days = &agent->settings->audit_days,
-                                          .changed = on_audit_changed,
-                                          .arg = agent};
-    agent->audit = audit_new(&options);
-    return agent->audit ? 0 : why_set(why, -ENOMEM, "out of memory");
-}
-
-/* Whoever has lost access loses what they have open. */
-static void on_lost_access(void *arg)
-{
-    struct agent *agent = arg;
-    if (agent->sessions) {
-        sessions_settings_changed(agent->sessions);
-    }
-    if (agent->holds) {
-        holds_settings_changed(agent->holds);
-    }
-}
-
-static int start_people(struct agent *agent, struct why *why)
-{
-    const struct people_options options = {.log = agent->log,
-                                           .store = agent->store,
-                                           .audit = agent->audit,
-                                           .lost = on_lost_access,
-                                           .arg = agent};
-    agent->people = people_new(agent->settings);
-    if (!agent->people) {
-        return why_set(why, -ENOMEM, "out of memory");
-    }
-    people_begin(agent->people, &options);
-    return 0;
-}
-
-static int start_sessions(struct agent *agent, struct why *why)
-{
-    const struct sessions_options options = {.loop = &agent->loop,
-                                             .log = agent->log,
-                                             .settings = agent->settings,
-                                             .people = agent->people,
-                                             .store = agent->store};
-    int err = sessions_new(&options, &agent->sessions, why);
-    return err < 0 ? err : sessions_use_audit(agent->sessions, agent->audit);
-}
-
 static bool is_well(void *arg)
 {
     struct agent *agent = arg;
@@ -443,19 +206,7 @@ static int start(struct agent *agent, struct why *why)
     if (err < 0) {
         return why_set(why, err, "cannot catch signals: %s", strerror(-err));
     }
-    err = state_open(agent->settings->state_dir, agent->log, &agent->store, why);
-    err = err < 0 ? err : start_audit(agent, why);
-    err = err < 0 ? err : start_people(agent, why);
-    err = err < 0 ? err : start_sessions(agent, why);
-    err = err < 0 ? err : start_holds(agent, why);
-    err = err < 0 ? err : start_factors(agent, why);
-    err = err < 0 ? err : start_gateways(agent, why);
-    err = err < 0 ? err : start_bot(agent, why);
-    err = err < 0 ? err : start_admin(agent, why);
-    err = err < 0 ? err : start_monitor(agent, why);
-    if (err == 0 && (err = store_start(agent->store, &agent->loop)) < 0) {
-        err = why_set(why, err, "cannot start the thread that keeps the state: %s", strerror(-err));
-    }
+    err = agent_make_parts(agent, why);
     if (err == 0 && notify_beat(agent->notify, &agent->loop, is_well, agent) < 0) {
         err = why_set(why, -ENOMEM, "out of memory");
     }
@@ -487,7 +238,7 @@ int agent_run(struct vps_settings *settings, const char *env_file, struct log *l
     }
     err = start(&agent, why);
     if (err < 0) {
-        stop(&agent);
+        agent_stop(&agent);
     } else {
         say_ready(&agent);
     }

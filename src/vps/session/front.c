@@ -19,39 +19,17 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
-#include "vps/admission/door.h"
-#include "vps/grant/rdpfile.h"
-#include "vps/session/blocklist.h"
 #include "vps/session/explain.h"
-#include "vps/session/insider.h"
-#include "vps/session/strangers.h"
+#include "vps/session/front_core.h"
 
 enum { CLAIM_BYTES = 256 }; /* see front_is_unclaimed() */
-
-struct front {
-    const struct terms *terms;
-    const struct front_events *events;
-    void *arg;
-    struct door *door;
-    int listener; /* -1 once the door has it */
-    uint16_t port;
-    char secret[RDPFILE_SECRET_LEN + 1];
-    bool told_of_other; /* the user was told that the secret came from elsewhere */
-    struct insider in;
-    struct blocklist blocked;
-    struct strangers strangers;
-    struct knocking *knocked; /* what there was to tell of strangers when the door went; or NULL */
-};
 
 static const struct vps_settings *settings_of(const struct front *front)
 {
     return front->terms->services->settings;
 }
 
-static void note(struct front *front, bool passes, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void note(struct front *front, bool passes, const char *format, ...)
+void front_note(struct front *front, bool passes, const char *format, ...)
 {
     char clause[SESSION_NOTE_MAX + 1];
     struct text text = text_over(clause, sizeof clause);
@@ -80,128 +58,12 @@ void front_forget_client(struct front *front)
     insider_forget(&front->in);
 }
 
-static bool is_known(const struct front *front, const struct addr *from)
-{
-    return known_has(front->terms->services->known, &front->terms->owner, from);
-}
-
-/* ---- who is turned away ---------------------------------------------------- */
-
-static void turn_away(struct front *front, const struct visit *visit, const struct addr *from)
-{
-    char host[ADDR_HOST_MAX];
-    if (visit->blocked) {
-        strangers_turned_away(&front->strangers, front->terms, from, STRANGER_BLOCKED);
-    } else if (visit->from_that_party && visit->is_full) {
-        strangers_count(&front->strangers, STRANGER_TOO_MANY);
-        note(front, true,
-             "one more connection from %s was turned away: %u at once is the limit "
-             "(MAX_CONNECTIONS)",
-             addr_host_text(from, host), front->terms->limits.connections);
-    } else if (!visit->has_secret) {
-        strangers_turned_away(&front->strangers, front->terms, from, STRANGER_TOO_LATE);
-    } else if (front->told_of_other) {
-        strangers_turned_away(&front->strangers, front->terms, from, STRANGER_ELSEWHERE);
-    } else {
-        front->told_of_other = true;
-        strangers_count(&front->strangers, STRANGER_ELSEWHERE);
-        note(front, false,
-             "a client at %s came with the right file, but from another address, and was "
-             "turned away",
-             addr_host_text(from, host));
-    }
-}
-
-/* A client that the owner may miss is worth a note; the others are strangers. */
-static void drop_silent(struct front *front, const struct visit *visit, const struct addr *from)
-{
-    struct addr last;
-    int64_t when;
-    char host[ADDR_HOST_MAX];
-    bool is_missed = !front->in.is_in && !visit->blocked &&
-                     (visit->known || (lately_find(front->terms->services->lately,
-                                                   &front->terms->owner, &last, &when) &&
-                                       addr_same_party(&last, from)));
-    if (is_missed) {
-        strangers_count(&front->strangers, STRANGER_SILENT);
-        note(front, true,
-             "a client at %s said nothing and was dropped: one that waits for the "
-             "server's first word is let in only from an address that needs no Admit",
-             addr_host_text(from, host));
-    } else {
-        strangers_silent(&front->strangers, front->terms, from);
-    }
-}
-
-static struct visit visit_of(const struct front *front, const struct addr *from, bool has_secret)
-{
-    return (struct visit){
-        .kind = kind_row(front->terms->kind),
-        .admit = settings_of(front)->admit,
-        .has_secret = has_secret,
-        .known = is_known(front, from),
-        .blocked = blocklist_has(&front->blocked, from),
-        .somebody_is_in = front->in.is_in,
-        .from_that_party = insider_is(&front->in, from),
-        .that_had_no_secret = front->in.way_in != WAY_SECRET,
-        .is_full = front->events->is_full(front->arg),
-        .is_the_only_one = terms_are_strict(front->terms),
-    };
-}
-
-static bool on_expects(void *arg, const struct addr *from)
-{
-    const struct front *front = arg;
-    return insider_is(&front->in, from) || is_known(front, from);
-}
-
-/* An old gateway dials at a client's first byte alone. False: said, and it is turned away. */
-static bool can_be_silent(struct front *front, const struct addr *from)
-{
-    char host[ADDR_HOST_MAX];
-    if (front->events->can_dial_target(front->arg)) {
-        return true;
-    }
-    note(front, true,
-         "a client at %s waited for the server to speak first, which gateway %s does "
-         "not support: upgrade gateway-agent there",
-         addr_host_text(from, host), front->terms->gateway);
-    return false;
-}
-
-/*
- * Who has not claimed the session stands in nobody's way who speaks. Two that are silent are
- * equally doubtful, and the first one may be the user.
- */
-static enum verdict on_judge(void *arg, const struct addr *from, bool has_secret, bool spoke)
-{
-    struct front *front = arg;
-    struct visit visit = visit_of(front, from, has_secret);
-    visit.somebody_is_in &= !(spoke && front_is_unclaimed(front));
-    enum verdict verdict = judge_visit(&visit);
-    if (verdict == VERDICT_DROP) {
-        turn_away(front, &visit, from);
-    }
-    return verdict != VERDICT_ADMIT || spoke || can_be_silent(front, from) ? verdict : VERDICT_DROP;
-}
-
-static bool on_silent(void *arg, const struct addr *from)
-{
-    struct front *front = arg;
-    struct visit visit = visit_of(front, from, false);
-    if (judge_silent(&visit) != VERDICT_ADMIT) {
-        drop_silent(front, &visit, from);
-        return false;
-    }
-    return can_be_silent(front, from);
-}
-
 /* ---- who comes in ---------------------------------------------------------- */
 
 /* Nothing but ADMIT=auto speaks for it. */
 static bool is_doubtful(const struct front *front, const struct addr *from)
 {
-    return settings_of(front)->admit == ADMIT_AUTO && !is_known(front, from);
+    return settings_of(front)->admit == ADMIT_AUTO && !front_knows(front, from);
 }
 
 /* What is said of strangers last has their numbers, though the door is gone by then. */
@@ -252,9 +114,9 @@ static bool has_descriptors(struct front *front, int fd)
     if (!front->in.is_in || !net_descriptors_are_short(fd)) {
         return true;
     }
-    note(front, true,
-         "one more connection was turned away: the server has most of its file "
-         "descriptors in use");
+    front_note(front, true,
+               "one more connection was turned away: the server has most of its file "
+               "descriptors in use");
     return false;
 }
 
@@ -351,10 +213,10 @@ void front_forget_hasty_admit(struct front *front)
     char host[ADDR_HOST_MAX];
     if (hasty &&
         known_forget(front->terms->services->known, &front->terms->owner, &front->in.client) > 0) {
-        note(front, false,
-             "%s was admitted less than a minute ago, and is forgotten again: it will be "
-             "asked about the next time",
-             addr_host_text(&front->in.client, host));
+        front_note(front, false,
+                   "%s was admitted less than a minute ago, and is forgotten again: it will be "
+                   "asked about the next time",
+                   addr_host_text(&front->in.client, host));
     }
 }
 
@@ -436,9 +298,9 @@ void front_view(const struct front *front, struct session_view *view)
 /* ---- life ------------------------------------------------------------------ */
 
 static const struct door_events DOOR_EVENTS = {
-    .expects = on_expects,
-    .judge = on_judge,
-    .admits_silent = on_silent,
+    .expects = front_expects,
+    .judge = front_judge,
+    .admits_silent = front_admits_silent,
     .admitted = on_admitted,
     .parked = on_parked,
     .left = on_left,

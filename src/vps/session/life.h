@@ -1,6 +1,7 @@
 /*
- * life: the states of a session, how long each of them may last, and how it ended. The session
- * (session.c) alone says which state comes next; here is whether it may, and the one timer.
+ * life: the states of a session, how long each of them may last, and how it ended. The session's
+ * own files (session.c, session_*.c) say which state comes next; here is whether it may, and the
+ * one timer.
  */
 #ifndef PAMTUNNEL_VPS_SESSION_LIFE_H
 #define PAMTUNNEL_VPS_SESSION_LIFE_H

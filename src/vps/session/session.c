@@ -2,9 +2,9 @@
  * A session from its birth to its end, with what leads from one state to the next. It has parts,
  * which know nothing of its state and report to it: the front (the user's side), the rear (the
  * gateway's side), the connections, which take their channels from the rear, and its life (the
- * states with their clock), which nobody but this file moves on. What its gateway says of it is in
- * session_gateway.c, what its user does in session_user.c: they end it, or report
- * that nothing is carried any more.
+ * states with their clock), which nobody but the session moves on. What comes from its gateway is
+ * in session_gateway.c, what comes from its public port in session_front.c, what its user does in
+ * session_user.c.
  *
  * Each report of a part, and each watcher that is told of an event, may end the session: what
  * comes after such a call looks at the state anew. Ending closes the parts and frees none; all
@@ -71,6 +71,11 @@ struct rear *session_rear(const struct session *session)
 struct connections *session_connections(const struct session *session)
 {
     return session->connections;
+}
+
+struct life *session_life(const struct session *session)
+{
+    return session->life;
 }
 
 struct note *session_notes(struct session *session)
@@ -238,169 +243,6 @@ static const struct connections_events CONNECTIONS_EVENTS = {
     .ended = on_connection_ended,
 };
 
-/* ---- what the front asks and reports --------------------------------------- */
-
-static uint64_t on_bytes_to_target(void *arg)
-{
-    const struct session *session = arg;
-    uint64_t to_target, to_client;
-    connections_count_bytes(session->connections, &to_target, &to_client);
-    return to_target;
-}
-
-static bool on_is_full(void *arg)
-{
-    const struct session *session = arg;
-    return connections_count(session->connections) >= session->terms->limits.connections;
-}
-
-static bool on_can_dial_target(void *arg)
-{
-    const struct session *session = arg;
-    return rear_can_dial_target(session->rear);
-}
-
-static void on_displaced(void *arg)
-{
-    struct session *session = arg;
-    connections_cut_all(session->connections);
-}
-
-static void on_admitted(void *arg, int client, bool is_first, const void *bytes, size_t len)
-{
-    struct session *session = arg;
-    life_touch(session->life);
-    if (is_first && !session_has_ended(session)) {
-        const struct insider *insider = front_insider(session->front);
-        session_tell(session, (struct session_event){.kind = SESSION_ADMITTED,
-                                                     .address = &insider->client,
-                                                     .word = insider_way_word(insider),
-                                                     .by = insider_admitted_by(insider)});
-    }
-    if (session_has_ended(session)) { /* by a watcher */
-        net_reset(client);
-        return;
-    }
-    if (!is_first && on_is_full(session)) {
-        connections_cut_oldest(session->connections);
-    }
-    /* A first client counts even if it fails: its session is not for anybody else any more. */
-    bool came = connections_add(session->connections, client, bytes, len) == 0;
-    if ((came || session_state(session) == SESSION_WAITING) &&
-        session_state(session) != SESSION_CONNECTED && !session_has_ended(session)) {
-        life_set(session->life, SESSION_CONNECTED);
-    }
-    session_on_nothing_carried(session, false);
-}
-
-void session_tell_of_client(struct session *session, enum session_event_kind kind, unsigned number)
-{
-    if (!session_has_ended(session)) {
-        session_tell(session, (struct session_event){.kind = kind, .number = number});
-    }
-}
-
-static void on_parked(void *arg, unsigned number)
-{
-    session_tell_of_client(arg, SESSION_PARKED, number);
-}
-
-static void on_left(void *arg, unsigned number)
-{
-    session_tell_of_client(arg, SESSION_UNPARKED, number);
-}
-
-static void on_knocking(void *arg)
-{
-    session_tell_of_client(arg, SESSION_KNOCKING, 0);
-}
-
-static void on_blocked(void *arg, unsigned number, const struct addr *from, const struct owner *by)
-{
-    session_tell(arg, (struct session_event){
-                          .kind = SESSION_BLOCKED, .number = number, .address = from, .by = by});
-}
-
-static void on_noted(void *arg, bool passes, const char *clause)
-{
-    session_note(arg, passes, "%s", clause);
-}
-
-static const struct front_events FRONT_EVENTS = {
-    .bytes_to_target = on_bytes_to_target,
-    .is_full = on_is_full,
-    .can_dial_target = on_can_dial_target,
-    .displaced = on_displaced,
-    .admitted = on_admitted,
-    .parked = on_parked,
-    .left = on_left,
-    .knocking = on_knocking,
-    .blocked = on_blocked,
-    .noted = on_noted,
-};
-
-/* ---- what the rear reports -------------------------------------------------- */
-
-static bool on_docked(void *arg, uint16_t channel, int fd)
-{
-    struct session *session = arg;
-    return connections_take_channel(session->connections, channel, fd);
-}
-
-static void end_unrecorded(struct session *session, int err)
-{
-    struct why why;
-    explain_not_recorded(err, &why);
-    session_end_because(session, SESSION_END_AUDIT, &why);
-}
-
-static void let_user_come(struct session *session)
-{
-    if (front_open(session->front) < 0) {
-        session_end_short_of(session, ENOMEM);
-        return;
-    }
-    life_set(session->life, SESSION_WAITING);
-}
-
-/* Its reserve may have gone meanwhile; then another one is on its way, or the end. */
-static void on_recorded(void *arg, int err)
-{
-    struct session *session = arg;
-    session->record.state = RECORD_OVER;
-    if (err < 0 && session->terms->services->settings->audit_full == AUDIT_FULL_REFUSE) {
-        end_unrecorded(session, err);
-    } else if (rear_has_reserve(session->rear)) {
-        let_user_come(session);
-    }
-}
-
-static void on_ready(void *arg)
-{
-    struct session *session = arg;
-    if (session_state(session) == SESSION_OPENING &&
-        record_opened(&session->record, session->terms, front_port(session->front),
-                      rear_port(session->rear), on_recorded, session)) {
-        let_user_come(session);
-    }
-}
-
-static void on_reserve_gone(void *arg, bool another_comes)
-{
-    struct session *session = arg;
-    if (session_state(session) == SESSION_OPENING) { /* the gateway's reason may still come */
-        life_await_words(session->life);
-    } else if (session_state(session) == SESSION_WAITING && !another_comes) {
-        session_end(session, SESSION_END_GATEWAY);
-    }
-}
-
-static const struct rear_events REAR_EVENTS = {
-    .docked = on_docked,
-    .ready = on_ready,
-    .reserve_gone = on_reserve_gone,
-};
-
 /* ---- what there is to see -------------------------------------------------- */
 
 void session_view(const struct session *session, struct session_view *ret_view)
@@ -430,7 +272,7 @@ static void on_due(void *arg, enum session_end end)
 {
     struct session *session = arg;
     if (session->record.state == RECORD_UNDER_WAY && rear_has_reserve(session->rear)) {
-        end_unrecorded(session, -ETIMEDOUT);
+        session_end_unrecorded(session, -ETIMEDOUT);
         return;
     }
     if (end == SESSION_END_NOBODY) {
@@ -477,8 +319,9 @@ static const struct life_events LIFE_EVENTS = {
 
 static int make_parts(struct session *session, struct why *why)
 {
-    int err = front_new(session->terms, &FRONT_EVENTS, session, &session->front, why);
-    err = err < 0 ? err : rear_new(session->terms, &REAR_EVENTS, session, &session->rear, why);
+    int err = front_new(session->terms, &SESSION_FRONT_EVENTS, session, &session->front, why);
+    err = err < 0 ? err
+                  : rear_new(session->terms, &SESSION_REAR_EVENTS, session, &session->rear, why);
     if (err < 0) {
         return err;
     }

@@ -1,12 +1,18 @@
-/* What a session's gateway says of it, and what becomes of that. */
+/*
+ * The gateway's side of a session: what its gateway says of it, what its rear reports, and what
+ * becomes of that.
+ */
 #include <errno.h>
 
 #include "vps/session/connections.h"
 #include "vps/session/explain.h"
 #include "vps/session/front.h"
+#include "vps/session/life.h"
 #include "vps/session/rear.h"
 #include "vps/session/record.h"
 #include "vps/session/session_parts.h"
+
+/* ---- what its gateway says -------------------------------------------------- */
 
 /* Where a user reads what the session waits for. */
 static void tell_of_gateway(struct session *session)
@@ -91,3 +97,66 @@ void session_on_gateway_online(struct session *session)
         tell_of_gateway(session);
     }
 }
+
+/* ---- what its rear reports -------------------------------------------------- */
+
+static bool on_docked(void *arg, uint16_t channel, int fd)
+{
+    struct session *session = arg;
+    return connections_take_channel(session_connections(session), channel, fd);
+}
+
+void session_end_unrecorded(struct session *session, int err)
+{
+    struct why why;
+    explain_not_recorded(err, &why);
+    session_end_because(session, SESSION_END_AUDIT, &why);
+}
+
+static void let_user_come(struct session *session)
+{
+    if (front_open(session_front(session)) < 0) {
+        session_end_short_of(session, ENOMEM);
+        return;
+    }
+    life_set(session_life(session), SESSION_WAITING);
+}
+
+/* Its reserve may have gone meanwhile; then another one is on its way, or the end. */
+static void on_recorded(void *arg, int err)
+{
+    struct session *session = arg;
+    session_record(session)->state = RECORD_OVER;
+    if (err < 0 && session_terms(session)->services->settings->audit_full == AUDIT_FULL_REFUSE) {
+        session_end_unrecorded(session, err);
+    } else if (rear_has_reserve(session_rear(session))) {
+        let_user_come(session);
+    }
+}
+
+static void on_ready(void *arg)
+{
+    struct session *session = arg;
+    if (session_state(session) == SESSION_OPENING &&
+        record_opened(session_record(session), session_terms(session),
+                      front_port(session_front(session)), rear_port(session_rear(session)),
+                      on_recorded, session)) {
+        let_user_come(session);
+    }
+}
+
+static void on_reserve_gone(void *arg, bool another_comes)
+{
+    struct session *session = arg;
+    if (session_state(session) == SESSION_OPENING) { /* the gateway's reason may still come */
+        life_await_words(session_life(session));
+    } else if (session_state(session) == SESSION_WAITING && !another_comes) {
+        session_end(session, SESSION_END_GATEWAY);
+    }
+}
+
+const struct rear_events SESSION_REAR_EVENTS = {
+    .docked = on_docked,
+    .ready = on_ready,
+    .reserve_gone = on_reserve_gone,
+};

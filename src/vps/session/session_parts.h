@@ -8,8 +8,11 @@
 #include "vps/session/session_run.h"
 
 struct front;
+struct front_events;
 struct rear;
+struct rear_events;
 struct connections;
+struct life;
 struct connection_end;
 struct note;
 struct record;
@@ -17,8 +20,12 @@ struct record;
 struct front *session_front(const struct session *session);
 struct rear *session_rear(const struct session *session);
 struct connections *session_connections(const struct session *session);
+struct life *session_life(const struct session *session);
 struct note *session_notes(struct session *session);
 struct record *session_record(struct session *session);
+/* What it hears of its front and its rear; arg is the session. */
+extern const struct front_events SESSION_FRONT_EVENTS;
+extern const struct rear_events SESSION_REAR_EVENTS;
 enum session_state session_state(const struct session *session);
 
 /* session_tell() about an unknown client, unless the session has ended. */
@@ -38,6 +45,9 @@ void session_end_because(struct session *session, enum session_end end, const st
 
 /* The same, because the server has run out of something: errno. */
 void session_end_short_of(struct session *session, int error);
+
+/* The same, because its opening could not be recorded: -errno of the audit. */
+void session_end_unrecorded(struct session *session, int err);
 
 void session_log_birth(const struct session *session);
 void session_log_end(const struct session *session);

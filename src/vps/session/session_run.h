@@ -1,5 +1,5 @@
 /*
- * session_run: what the table of sessions (sessions.c) needs of a session beyond session.h.
+ * session_run: what the table of sessions and sessions.c need of a session beyond session.h.
  */
 #ifndef PAMTUNNEL_VPS_SESSION_SESSION_RUN_H
 #define PAMTUNNEL_VPS_SESSION_SESSION_RUN_H

@@ -1,0 +1,124 @@
+/*
+ * Who may come in: the facts about a client, what admission/judge makes of them, and what is said
+ * of who is turned away.
+ */
+#include "vps/admission/judge.h"
+#include "vps/session/front_core.h"
+
+bool front_knows(const struct front *front, const struct addr *from)
+{
+    return known_has(front->terms->services->known, &front->terms->owner, from);
+}
+
+/* ---- who is turned away ---------------------------------------------------- */
+
+static void turn_away(struct front *front, const struct visit *visit, const struct addr *from)
+{
+    char host[ADDR_HOST_MAX];
+    if (visit->blocked) {
+        strangers_turned_away(&front->strangers, front->terms, from, STRANGER_BLOCKED);
+    } else if (visit->from_that_party && visit->is_full) {
+        strangers_count(&front->strangers, STRANGER_TOO_MANY);
+        front_note(front, true,
+                   "one more connection from %s was turned away: %u at once is the limit "
+                   "(MAX_CONNECTIONS)",
+                   addr_host_text(from, host), front->terms->limits.connections);
+    } else if (!visit->has_secret) {
+        strangers_turned_away(&front->strangers, front->terms, from, STRANGER_TOO_LATE);
+    } else if (front->told_of_other) {
+        strangers_turned_away(&front->strangers, front->terms, from, STRANGER_ELSEWHERE);
+    } else {
+        front->told_of_other = true;
+        strangers_count(&front->strangers, STRANGER_ELSEWHERE);
+        front_note(front, false,
+                   "a client at %s came with the right file, but from another address, and was "
+                   "turned away",
+                   addr_host_text(from, host));
+    }
+}
+
+/* A client that the owner may miss is worth a note; the others are strangers. */
+static void drop_silent(struct front *front, const struct visit *visit, const struct addr *from)
+{
+    struct addr last;
+    int64_t when;
+    char host[ADDR_HOST_MAX];
+    bool is_missed = !front->in.is_in && !visit->blocked &&
+                     (visit->known || (lately_find(front->terms->services->lately,
+                                                   &front->terms->owner, &last, &when) &&
+                                       addr_same_party(&last, from)));
+    if (is_missed) {
+        strangers_count(&front->strangers, STRANGER_SILENT);
+        front_note(front, true,
+                   "a client at %s said nothing and was dropped: one that waits for the "
+                   "server's first word is let in only from an address that needs no Admit",
+                   addr_host_text(from, host));
+    } else {
+        strangers_silent(&front->strangers, front->terms, from);
+    }
+}
+
+/* ---- what the door asks ------------------------------------------------------ */
+
+static struct visit visit_of(const struct front *front, const struct addr *from, bool has_secret)
+{
+    return (struct visit){
+        .kind = kind_row(front->terms->kind),
+        .admit = front->terms->services->settings->admit,
+        .has_secret = has_secret,
+        .known = front_knows(front, from),
+        .blocked = blocklist_has(&front->blocked, from),
+        .somebody_is_in = front->in.is_in,
+        .from_that_party = insider_is(&front->in, from),
+        .that_had_no_secret = front->in.way_in != WAY_SECRET,
+        .is_full = front->events->is_full(front->arg),
+        .is_the_only_one = terms_are_strict(front->terms),
+    };
+}
+
+bool front_expects(void *arg, const struct addr *from)
+{
+    const struct front *front = arg;
+    return insider_is(&front->in, from) || front_knows(front, from);
+}
+
+/* An old gateway dials at a client's first byte alone. False: said, and it is turned away. */
+static bool can_be_silent(struct front *front, const struct addr *from)
+{
+    char host[ADDR_HOST_MAX];
+    if (front->events->can_dial_target(front->arg)) {
+        return true;
+    }
+    front_note(front, true,
+               "a client at %s waited for the server to speak first, which gateway %s does "
+               "not support: upgrade gateway-agent there",
+               addr_host_text(from, host), front->terms->gateway);
+    return false;
+}
+
+/*
+ * Who has not claimed the session stands in nobody's way who speaks. Two that are silent are
+ * equally doubtful, and the first one may be the user.
+ */
+enum verdict front_judge(void *arg, const struct addr *from, bool has_secret, bool spoke)
+{
+    struct front *front = arg;
+    struct visit visit = visit_of(front, from, has_secret);
+    visit.somebody_is_in &= !(spoke && front_is_unclaimed(front));
+    enum verdict verdict = judge_visit(&visit);
+    if (verdict == VERDICT_DROP) {
+        turn_away(front, &visit, from);
+    }
+    return verdict != VERDICT_ADMIT || spoke || can_be_silent(front, from) ? verdict : VERDICT_DROP;
+}
+
+bool front_admits_silent(void *arg, const struct addr *from)
+{
+    struct front *front = arg;
+    struct visit visit = visit_of(front, from, false);
+    if (judge_silent(&visit) != VERDICT_ADMIT) {
+        drop_silent(front, &visit, from);
+        return false;
+    }
+    return can_be_silent(front, from);
+}

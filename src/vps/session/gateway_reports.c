@@ -1,0 +1,107 @@
+#include "vps/session/gateway_reports.h"
+
+#include "base/clock.h"
+#include "shared/gateway_name.h"
+#include "vps/session/news.h"
+#include "vps/session/session_run.h"
+
+/* What happens to the gateway, whatever its sessions. */
+static void tell(const struct gateway_reports *reports, struct session_event event)
+{
+    event.unix_ms = clock_unix_ms();
+    reports->services->notify(reports->services->arg, &event);
+}
+
+/* It goes through the gateway of this name. */
+static bool is_of(const struct session *session, const char *gateway)
+{
+    return gateway_name_equal(session_terms(session)->gateway, gateway);
+}
+
+/* ---- what it says of one session. It speaks for its own only. --------------- */
+
+static void on_tunnel_ready(const struct gateway_reports *reports, const char *gateway,
+                            const struct message_tunnel_ready *ready)
+{
+    struct session *session = table_of_gateway(reports->table, gateway, ready->session);
+    if (session) {
+        session_on_tunnel_ready(session, ready);
+    }
+}
+
+static void on_tunnel_failed(const struct gateway_reports *reports, const char *gateway,
+                             const struct message_tunnel_failed *failed)
+{
+    struct session *session = table_of_gateway(reports->table, gateway, failed->session);
+    if (session) {
+        session_on_tunnel_failed(session, failed);
+    }
+}
+
+/* Without an on_NAME() for each message that a gateway may send, this does not compile. */
+static void on_message(void *arg, const char *gateway, const struct message *message)
+{
+    switch (message->type) {
+#define MESSAGE_OF_GATEWAY(NAME, name)           \
+    case MESSAGE_##NAME:                         \
+        on_##name(arg, gateway, &message->name); \
+        break;
+#include "control/messages.def"
+    default: /* no other comes from a gateway */
+        break;
+    }
+}
+
+/* ---- what happens to it ---------------------------------------------------- */
+
+static void on_gateway_lost(void *arg, const char *gateway)
+{
+    const struct gateway_reports *reports = arg;
+    tell(reports, (struct session_event){.kind = SESSION_GATEWAY_WENT, .gateway = gateway});
+    for (struct session *s = table_next(reports->table, NULL); s;
+         s = table_next(reports->table, s)) {
+        if (is_of(s, gateway)) {
+            session_on_gateway_lost(s);
+        }
+    }
+}
+
+static void on_gateway_removed(void *arg, const char *gateway)
+{
+    const struct gateway_reports *reports = arg;
+    for (struct session *s = table_next(reports->table, NULL); s;
+         s = table_next(reports->table, s)) {
+        if (is_of(s, gateway)) {
+            session_end(s, SESSION_END_GATEWAY_REMOVED);
+        }
+    }
+}
+
+static void on_gateway_online(void *arg, const char *gateway)
+{
+    const struct gateway_reports *reports = arg;
+    for (struct session *s = table_next(reports->table, NULL); s;
+         s = table_next(reports->table, s)) {
+        if (is_of(s, gateway)) {
+            session_on_gateway_online(s);
+        }
+    }
+    /* Last: a session that a watcher opens now is of this login. */
+    const struct gateway *there = gateways_find(reports->services->gateways, gateway);
+    struct gateway_view view;
+    if (there) {
+        gateway_view(there, &view);
+    }
+    tell(reports, (struct session_event){.kind = SESSION_GATEWAY_CAME,
+                                         .gateway = gateway,
+                                         .address = there ? &view.from : NULL});
+}
+
+struct gateways_events gateway_reports_events(struct gateway_reports *reports)
+{
+    return (struct gateways_events){.received = on_message,
+                                    .online = on_gateway_online,
+                                    .lost = on_gateway_lost,
+                                    .removed = on_gateway_removed,
+                                    .arg = reports};
+}
