@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "base/backoff.h"
 #include "disk.h"
@@ -26,6 +28,7 @@ uint32_t __wrap_backoff_next(struct backoff *backoff)
 
 /* A disk that takes its time, on the writer's thread. */
 static unsigned sync_ms, syncs;
+static atomic_uint syncs_that_fail; /* from now on */
 
 int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd);
@@ -33,6 +36,11 @@ int __wrap_fdatasync(int fd)
 {
     usleep(sync_ms * 1000);
     syncs++;
+    if (syncs_that_fail > 0) {
+        syncs_that_fail--;
+        errno = EIO;
+        return -1;
+    }
     return __real_fdatasync(fd);
 }
 
@@ -52,7 +60,7 @@ static int set_up(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     f->disk = disk_set_up();
     f->disk->log.stream = fopen("/dev/null", "w"); /* what is said is test_store's business */
-    sync_ms = 0;
+    sync_ms = syncs_that_fail = 0;
     *state = f;
     return f->disk && f->disk->log.stream ? 0 : -1;
 }
@@ -365,6 +373,71 @@ static void a_large_file_is_looked_through_when_there_is_a_reason(void **state)
     free(body);
 }
 
+/* As somebody else's sqlite3 does. */
+static void run_beside(struct fixture *f, const char *sql)
+{
+    char path[STATE_PATH_MAX];
+    sqlite3 *sqlite;
+    assert_int_equal(sqlite3_open(state_path(f->disk->settings.state_dir, path), &sqlite), 0);
+    assert_int_equal(sqlite3_busy_timeout(sqlite, 1000), 0);
+    assert_int_equal(sqlite3_exec(sqlite, sql, NULL, NULL, NULL), 0);
+    sqlite3_close(sqlite);
+}
+
+/* It is whole for SQLite; but what happens must not go nowhere, and nobody notice. */
+static void a_table_that_takes_no_row_is_put_aside(void **state)
+{
+    static const char *const WAYS[] = {
+        "DROP TABLE audit",
+        "ALTER TABLE audit DROP COLUMN gateway",
+        "CREATE TRIGGER deaf BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END",
+        "INSERT INTO audit(seq, at, what, body, prev, hash)"
+        " VALUES(9223372036854775807, 1, 'x', '{}', x'00', x'00')",
+        "INSERT INTO audit(seq, at, what, body, prev, hash)"
+        " VALUES(-7, 1, 'x', '{}', x'00', x'00'); DELETE FROM audit WHERE seq > 0",
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof WAYS / sizeof *WAYS; i++) {
+        start(f);
+        f->told = 0;
+        append(f, &OPENED);
+        WAIT_FOR(&f->disk->loop, f->told == 1);
+        run_beside(f, "DROP INDEX audit_gateway");
+        run_beside(f, WAYS[i]);
+        append(f, &STOPPED);
+        store_hurry(f->disk->store);
+        WAIT_FOR(&f->disk->loop, f->told == 2 && store_can_write(f->disk->store) == 0 &&
+                                     store_view(f->disk->store).records == 0);
+        disk_close(f->disk);
+        read_all(f);
+        assert_string_equal(f->words[0], CHAIN_BEGUN);
+        assert_string_equal(f->words[1], "agent.stopped");
+        folder_clear(f->disk->settings.state_dir);
+    }
+}
+
+/* The first one that is put aside may be the one that has it all. */
+static void what_was_put_aside_stays(void **state)
+{
+    struct fixture *f = *state;
+    char path[STATE_PATH_MAX], aside[STATE_PATH_MAX + 16];
+    for (unsigned i = 1; i <= 11; i++) {
+        start(f);
+        append(f, &OPENED);
+        WAIT_FOR(&f->disk->loop, f->told == i);
+        disk_close(f->disk);
+        int fd = open(state_path(f->disk->settings.state_dir, path), O_RDWR);
+        assert_int_equal(pwrite(fd, path, 16, 0), 16);
+        close(fd);
+    }
+    for (unsigned i = 1; i <= 9; i++) {
+        snprintf(aside, sizeof aside, i == 1 ? "%s.damaged" : "%s.damaged.%u", path, i);
+        assert_int_equal(access(aside, F_OK), 0);
+    }
+    snprintf(aside, sizeof aside, "%s.damaged.10", path);
+    assert_int_equal(access(aside, F_OK), -1);
+}
+
 static void a_file_that_was_taken_away_is_told_of_in_the_next(void **state)
 {
     struct fixture *f = *state;
@@ -410,6 +483,32 @@ static void it_is_on_the_disk_when_its_owner_is_told(void **state)
     disk_close(f->disk);
 }
 
+/*
+ * A sync that fails leaves it open whether what was written is on the disk. Whichever of the syncs
+ * fail, of the commit and of what follows, each row is in the chain once.
+ */
+static void after_trouble_with_the_disk_a_row_is_there_once(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned fail = 1; fail <= 6; fail++) {
+        disk_open(f->disk);
+        disk_write(f->disk);
+        f->told = 0;
+        append(f, &OPENED);
+        WAIT_FOR(&f->disk->loop, f->told == 1);
+        syncs_that_fail = fail;
+        append(f, &STOPPED);
+        WAIT_FOR(&f->disk->loop, f->told == 2);
+        append(f, &OPENED);
+        store_hurry(f->disk->store);
+        WAIT_FOR(&f->disk->loop, f->told == 3 && store_can_write(f->disk->store) == 0 &&
+                                     store_view(f->disk->store).records == 0);
+        disk_close(f->disk);
+        read_all(f);
+        assert_int_equal(f->rows, 3 * fail);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -425,8 +524,11 @@ int main(void)
         TEST(rows_that_wait_are_not_dropped_but_bounded),
         TEST(a_file_that_was_damaged_is_told_of_in_the_next),
         TEST(a_large_file_is_looked_through_when_there_is_a_reason),
+        TEST(a_table_that_takes_no_row_is_put_aside),
+        TEST(what_was_put_aside_stays),
         TEST(a_file_that_was_taken_away_is_told_of_in_the_next),
         TEST(it_is_on_the_disk_when_its_owner_is_told),
+        TEST(after_trouble_with_the_disk_a_row_is_there_once),
     };
     return cmocka_run_group_tests_name("chain", tests, NULL, NULL);
 }

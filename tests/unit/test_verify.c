@@ -153,6 +153,9 @@ static void a_row_that_was_altered_is_found(void **state)
         "UPDATE audit SET person = NULL, target = 'telegram:42' WHERE seq = 7",
         "UPDATE audit SET hash = zeroblob(32) WHERE seq = 7",
         "UPDATE audit SET hash = x'00' WHERE seq = 7",
+        /* Nobody who asks for telegram:42 would find it. */
+        "UPDATE audit SET person = person || char(0) WHERE seq = 7",
+        "UPDATE audit SET body = body || char(0) || 'x' WHERE seq = 7",
     };
     struct fixture *f = *state;
     append_rows(f, 10);
@@ -227,6 +230,28 @@ static void what_is_old_goes_and_the_rest_is_whole(void **state)
     check(f, &anchor, CHAIN_ANCHOR_PRUNED, 0);
 }
 
+/* A clock that was wrong for a day must not keep all that follows for good. */
+static void a_row_of_a_time_to_come_goes_with_the_old_ones(void **state)
+{
+    static const int64_t IN_2099 = INT64_C(4070908800000);
+    struct fixture *f = *state;
+    append_rows(f, 2);
+    append(f, IN_2099, "{}");
+    append(f, IN_2099, "{}");
+    WAIT_FOR(&f->disk->loop, f->told == 4);
+    append_rows(f, 3);
+    append(f, 9, "{}");
+    append(f, IN_2099, "{}");
+    append(f, 9, "{}");
+    WAIT_FOR(&f->disk->loop, f->told == 10);
+    prune(f, 4, 0);
+    check(f, NULL, CHAIN_WHOLE, 0);
+    assert_int_equal(f->verdict.first, 8);
+    prune(f, 4, 0);
+    check(f, NULL, CHAIN_WHOLE, 0);
+    assert_int_equal(f->verdict.first, 8);
+}
+
 static void it_is_never_without_a_row(void **state)
 {
     struct fixture *f = *state;
@@ -266,6 +291,15 @@ static void a_beginning_that_somebody_removed_is_found(void **state)
     check(f, NULL, CHAIN_HEADLESS, 6);
 }
 
+static void a_row_about_the_beginning_that_cannot_be_read_is_found(void **state)
+{
+    struct fixture *f = *state;
+    append_rows(f, 10);
+    prune(f, 4, 0);
+    tamper(f, "UPDATE audit SET body = '{\"last_seq\":3' WHERE what = 'audit.pruned'");
+    check(f, NULL, CHAIN_HEADLESS, 4);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -275,9 +309,11 @@ int main(void)
         TEST(a_row_that_is_missing_is_found),
         TEST(an_end_that_was_written_anew_is_found_by_an_anchor),
         TEST(what_is_old_goes_and_the_rest_is_whole),
+        TEST(a_row_of_a_time_to_come_goes_with_the_old_ones),
         TEST(it_is_never_without_a_row),
         TEST(much_goes_in_several_steps),
         TEST(a_beginning_that_somebody_removed_is_found),
+        TEST(a_row_about_the_beginning_that_cannot_be_read_is_found),
     };
     return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
 }

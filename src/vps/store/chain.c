@@ -1,5 +1,6 @@
 #include "vps/store/chain.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -94,6 +95,9 @@ int chain_load(struct database *database, struct chain_head *ret_head)
                                           {{0}}};
     struct chain_head head = {0};
     int err = database_run_often(database, &LAST, chain_take_head, &head);
+    if (err == 0 && (head.seq < 0 || head.seq == INT64_MAX)) {
+        err = -EUCLEAN; /* somebody was at it */
+    }
     if (err == 0) {
         *ret_head = head;
     }
@@ -122,23 +126,32 @@ int chain_append(struct database *database, struct chain_head *head,
 /* ---- its beginning ----------------------------------------------------------- */
 
 struct cut {
-    int64_t before_ms, end; /* rows up to there may go */
+    int64_t before_ms, now_ms, end; /* rows up to there may go */
     int64_t rows;
     struct chain_head last; /* of those that go */
+    int64_t ahead;          /* rows behind that one */
     bool more;
 };
 
-/* Only from the beginning on: what is behind a row that stays, stays, or the chain had a gap. */
+/*
+ * Only from the beginning on: what is behind a row that stays, stays, or the chain had a gap. A row
+ * of a time to come is one of a clock that was wrong: it goes with the old ones that follow it.
+ */
 static bool take_old(void *arg, const struct row *row)
 {
     struct cut *cut = arg;
-    if (row_number(row, 2) >= cut->before_ms || row_number(row, 0) >= cut->end) {
+    int64_t at_ms = row_number(row, 2);
+    bool is_ahead = at_ms > cut->now_ms;
+    if ((at_ms >= cut->before_ms && !is_ahead) || row_number(row, 0) >= cut->end) {
         return false;
     }
-    cut->more = cut->rows == CHAIN_CUT_MAX;
-    if (!cut->more) {
+    cut->more = cut->rows + cut->ahead == CHAIN_CUT_MAX;
+    if (!cut->more && is_ahead) {
+        cut->ahead++;
+    } else if (!cut->more) {
         chain_take_head(&cut->last, row);
-        cut->rows++;
+        cut->rows += 1 + cut->ahead;
+        cut->ahead = 0;
     }
     return !cut->more;
 }
@@ -160,7 +173,7 @@ int chain_cut(struct database *database, struct chain_head *head, int64_t before
 {
     static const struct statement FIRST_ROWS = {"SELECT seq, hash, at FROM audit ORDER BY seq",
                                                 {{0}}};
-    struct cut cut = {.before_ms = before_ms, .end = head->seq};
+    struct cut cut = {.before_ms = before_ms, .now_ms = now_ms, .end = head->seq};
     int err = database_each(database, &FIRST_ROWS, take_old, &cut);
     if (err < 0 || cut.rows == 0) {
         return err;

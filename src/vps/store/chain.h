@@ -88,14 +88,15 @@ struct statement chain_statement(const struct chain_row *row);
 
 /* What follows is for the thread that has the database. 0 or -errno. */
 
-/* Where the chain ends. -EINVAL if there is no such table. */
+/* Where the chain ends. -EINVAL if there is no such table, -EUCLEAN if nothing can follow it. */
 int chain_load(struct database *database, struct chain_head *ret_head);
 /* Runs a statement of chain_statement() behind *head, and moves that on. Within a transaction. */
 int chain_append(struct database *database, struct chain_head *head,
                  const struct statement *statement);
 /*
- * Removes rows of before that time from the beginning of the chain, CHAIN_CUT_MAX at most, and
- * appends one that stands for them. 1 if there are more of them, 0 or -errno. Within a transaction.
+ * Removes rows of before that time from the beginning of the chain, CHAIN_CUT_MAX at most, with
+ * those among them that are of a time after now, and appends one that stands for them. 1 if there
+ * are more of them, 0 or -errno. Within a transaction.
  */
 enum { CHAIN_CUT_MAX = 5000 };
 int chain_cut(struct database *database, struct chain_head *head, int64_t before_ms,

@@ -31,14 +31,33 @@ static int check_beginning(struct database *database, const struct chain_head *b
     char hash[2 * CRYPTO_HASH_SIZE + 1];
     int64_t told = 0;
     crypto_hex(before->hash, sizeof before->hash, hash);
-    const struct statement statement = {
-        "SELECT count(*) FROM audit WHERE what = '" CHAIN_PRUNED "'"
-        " AND json_extract(body, '$.last_seq') = ?1 AND json_extract(body, '$.last_hash') = ?2",
-        {value_number(before->seq), value_text(hash)}};
+    const struct statement statement = {"SELECT count(*) FROM audit WHERE what = '" CHAIN_PRUNED
+                                        "' AND CASE WHEN json_valid(body)"
+                                        " THEN json_extract(body, '$.last_seq') = ?1 AND "
+                                        "json_extract(body, '$.last_hash') = ?2 END",
+                                        {value_number(before->seq), value_text(hash)}};
     int err = database_run(database, &statement, take_count, &told);
     *ret_sound = told > 0 ||
                  (before->seq == 0 && memcmp(before->hash, NOTHING.hash, sizeof before->hash) == 0);
     return err;
+}
+
+/*
+ * Behind a NUL there may be anything that the hash does not cover, and the text would be found by
+ * nobody who looks for it.
+ */
+static bool ends_where_it_seems_to(const struct value *text)
+{
+    return text->kind != VALUE_TEXT || strlen(text->data) == (size_t)text->number;
+}
+
+static bool has_no_more_than_it_shows(const struct row *row)
+{
+    bool shows_all = true;
+    for (unsigned column = WHAT; column <= BODY; column++) {
+        shows_all = shows_all && ends_where_it_seems_to(&row->values[column]);
+    }
+    return shows_all;
 }
 
 /* Of a row behind the head. */
@@ -53,8 +72,8 @@ static enum chain_finding look_at(struct walk *walk, const struct row *row,
         return CHAIN_TORN;
     }
     walk->err = chain_hash(head, row->values, ret_hash);
-    return len == CRYPTO_HASH_SIZE && memcmp(hash, ret_hash, len) == 0 ? CHAIN_WHOLE
-                                                                       : CHAIN_ALTERED;
+    bool is_the_one = len == CRYPTO_HASH_SIZE && memcmp(hash, ret_hash, len) == 0;
+    return is_the_one && has_no_more_than_it_shows(row) ? CHAIN_WHOLE : CHAIN_ALTERED;
 }
 
 static bool is_anchored(const struct chain_anchor *anchor, const struct chain_head *head)

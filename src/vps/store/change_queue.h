@@ -25,6 +25,8 @@ struct change {
     void *arg;
     uint64_t added_us; /* by clock_us() */
     bool tried;        /* there is something to tell: err */
+    bool doubtful;     /* was in a transaction of which nobody knows whether it is on the disk, */
+    bool is_there;     /* and it is */
     int err;
     size_t size; /* of the data */
     char data[]; /* the statement's; wiped, since it may be a key */

@@ -66,8 +66,11 @@ static struct value value_of(sqlite3_stmt *prepared, int column)
     switch (sqlite3_column_type(prepared, column)) {
     case SQLITE_INTEGER:
         return value_number(sqlite3_column_int64(prepared, column));
-    case SQLITE_TEXT:
-        return value_text((const char *)sqlite3_column_text(prepared, column));
+    case SQLITE_TEXT: {
+        struct value text = value_text((const char *)sqlite3_column_text(prepared, column));
+        text.number = sqlite3_column_bytes(prepared, column);
+        return text;
+    }
     case SQLITE_BLOB: {
         const void *data = sqlite3_column_blob(prepared, column);
         return value_blob(data, (size_t)sqlite3_column_bytes(prepared, column));

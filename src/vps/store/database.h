@@ -63,7 +63,10 @@ int database_untidiness(const struct database *database);
 /* Does that. It syncs the disk, which may take long; so that the next commit need not. */
 void database_tidy(struct database *database);
 
-/* Renames a damaged file to PATH.damaged, in the place of an older one. 0 or -errno. */
+/*
+ * Renames a damaged file to PATH.damaged, or where there is one to PATH.damaged.2 and so on; the
+ * ninth is in the place of the one before. 0 or -errno.
+ */
 int database_put_aside(const char *path);
 /*
  * The schema of a file that perhaps nobody has opened, without opening it as a database:

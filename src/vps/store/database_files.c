@@ -9,18 +9,34 @@
 
 #include "vps/store/database.h"
 
-enum { SIDE_NAME_MAX = 32 };
+enum { SIDE_NAME_MAX = 32, ASIDE_MOST = 9 };
 
 /* What SQLite keeps beside PATH. */
 static const char *const SIDES[] = {"", "-wal", "-shm", "-journal"};
 
+/* ".damaged", or where there is one ".damaged.2" and so on: an older one may be the fuller one. */
+static void name_aside(const char *path, char name[SIDE_NAME_MAX])
+{
+    char to[PATH_MAX + SIDE_NAME_MAX];
+    snprintf(name, SIDE_NAME_MAX, ".damaged");
+    for (unsigned i = 2; i <= ASIDE_MOST; i++) {
+        snprintf(to, sizeof to, "%s%s", path, name);
+        if (access(to, F_OK) < 0) {
+            return;
+        }
+        snprintf(name, SIDE_NAME_MAX, ".damaged.%u", i);
+    }
+}
+
 int database_put_aside(const char *path)
 {
+    char name[SIDE_NAME_MAX];
     int err = 0;
+    name_aside(path, name);
     for (size_t i = 0; i < sizeof SIDES / sizeof *SIDES; i++) {
-        char from[PATH_MAX], to[PATH_MAX + SIDE_NAME_MAX];
+        char from[PATH_MAX], to[PATH_MAX + 2 * SIDE_NAME_MAX];
         snprintf(from, sizeof from, "%s%s", path, SIDES[i]);
-        snprintf(to, sizeof to, "%s.damaged%s", path, SIDES[i]);
+        snprintf(to, sizeof to, "%s%s%s", path, name, SIDES[i]);
         unlink(to); /* of an older one, which may have had more files */
         if (rename(from, to) < 0 && errno != ENOENT && err == 0) {
             err = -errno;

@@ -28,16 +28,50 @@ static int say_anew(struct file *file, struct chain_head *head)
     return chain_append(file->database, head, &statement);
 }
 
+static bool is_same(const struct chain_head *one, const struct chain_head *other)
+{
+    return one->seq == other->seq && memcmp(one->hash, other->hash, sizeof one->hash) == 0;
+}
+
 static bool is_as_we_left_it(const struct file *file, const struct chain_head *head)
 {
-    return !file->known || (head->seq == file->head.seq &&
-                            memcmp(head->hash, file->head.hash, sizeof head->hash) == 0);
+    return !file->known || is_same(head, &file->head);
+}
+
+/*
+ * A commit that failed on the disk (EIO) may be found in the log when the file is opened again: the
+ * chain ends where it would have ended then, and what was in it is not done once more.
+ */
+static void settle_doubts(struct file *file, const struct change_queue *changes,
+                          const struct chain_head *head)
+{
+    bool is_there = file->doubts && is_same(head, &file->doubtful);
+    list_each (struct change, change, &changes->changes, home) {
+        change->is_there = change->is_there || (change->doubtful && is_there);
+        change->doubtful = false;
+    }
+    file->doubts = false;
+}
+
+/* What was in the transaction that nobody knows of; the chain tells, if it grew by it. */
+static void doubt(struct file *file, const struct change_queue *changes,
+                  const struct chain_head *before, const struct chain_head *head)
+{
+    file->doubts = head->seq > before->seq;
+    file->doubtful = *head;
+    list_each (struct change, change, &changes->changes, home) {
+        change->doubtful = file->doubts;
+    }
 }
 
 /* Where to go on; a schema without a chain is all right. */
-static int load_chain(struct file *file, struct chain_head *ret_head, enum anew *ret_anew)
+static int load_chain(struct file *file, const struct change_queue *changes,
+                      struct chain_head *ret_head, enum anew *ret_anew)
 {
     int err = chain_load(file->database, ret_head);
+    if (err == 0) {
+        settle_doubts(file, changes, ret_head);
+    }
     if (err == 0 && !file->unsaid && !is_as_we_left_it(file, ret_head)) {
         *ret_anew = file->unsaid = ANEW_ALTERED;
     }
@@ -72,10 +106,11 @@ static int open_database(struct file *file, struct why *why)
 
 static int open_or_begin(struct file *file, enum anew *ret_anew, struct why *why)
 {
-    int err = open_database(file, why);
+    int err = file->condemned ? -EUCLEAN : open_database(file, why);
     if (err == -EUCLEAN) {
         err = database_put_aside(file->path);
         if (err == 0) {
+            file->condemned = file->suspect = false;
             *ret_anew = file->unsaid = ANEW_DAMAGED;
             err = open_database(file, why);
         }
@@ -83,13 +118,20 @@ static int open_or_begin(struct file *file, enum anew *ret_anew, struct why *why
     return err;
 }
 
+/* Our own statements: a table that does not take one is not as we made it. */
+static int of_chain(int err)
+{
+    return err == -EINVAL ? -EUCLEAN : err;
+}
+
 static int make_change(struct file *file, const struct change *change, struct chain_head *head)
 {
     switch (change->kind) {
     case CHANGE_ROW:
-        return chain_append(file->database, head, &change->statement);
+        return of_chain(chain_append(file->database, head, &change->statement));
     case CHANGE_CUT:
-        return chain_cut(file->database, head, change->statement.values[0].number, clock_unix_ms());
+        return of_chain(
+            chain_cut(file->database, head, change->statement.values[0].number, clock_unix_ms()));
     case CHANGE_PLAIN:
         break;
     }
@@ -97,23 +139,28 @@ static int make_change(struct file *file, const struct change *change, struct ch
 }
 
 /*
- * A statement that is wrong in itself (-EINVAL) would be wrong the next time, too, and hold up all
- * others for good: its owner hears of it, and the rest is written. Where the chain ends is read
- * each time, so that a row that somebody else put there holds up none of ours.
+ * A statement of an owner's that is wrong in itself (-EINVAL) would be wrong the next time, too,
+ * and hold up all others for good: its owner hears of it, and the rest is written. Where the chain
+ * ends is read each time, so that a row that somebody else put there holds up none of ours.
  */
 static int make_changes(struct file *file, const struct change_queue *changes, enum anew *ret_anew)
 {
     struct chain_head head = {0};
     int err = database_begin(file->database);
-    err = err < 0 ? err : load_chain(file, &head, ret_anew);
+    err = err < 0 ? err : load_chain(file, changes, &head, ret_anew);
+    const struct chain_head before = head;
     list_each (struct change, change, &changes->changes, home) {
-        if (err == 0) {
+        if (err == 0 && change->is_there) {
+            change->err = 0;
+        } else if (err == 0) {
             change->err = make_change(file, change, &head);
             bool whole = change->err >= 0 || change->err == -EINVAL; /* its own fault alone */
             err = whole ? 0 : change->err;
         }
     }
-    err = err < 0 ? err : database_commit(file->database);
+    if (err == 0 && (err = database_commit(file->database)) < 0) {
+        doubt(file, changes, &before, &head);
+    }
     if (err < 0) {
         database_rollback(file->database);
         return err;
@@ -175,6 +222,7 @@ static int write_once(struct file *file, const struct change_queue *changes, enu
     }
     int err = file->database ? 0 : open_or_begin(file, ret_anew, NULL);
     err = err < 0 ? err : make_changes(file, changes, ret_anew);
+    file->condemned = file->suspect && err == -EUCLEAN;
     file->suspect = err == -EUCLEAN;
     /*
      * A full disk and a lock pass by themselves. Anything else may be damage, which only opening

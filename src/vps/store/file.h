@@ -18,13 +18,16 @@ struct file {
     const char *path;
     const char *const *migrations;
     unsigned schema;
-    const char *reserve;       /* what to give up when the disk is full; NULL: nothing */
-    struct database *database; /* NULL: cannot be opened */
-    struct chain_head head;    /* as it was last seen, */
-    bool known;                /* in the file that is open */
-    enum anew unsaid;          /* the chain has yet to tell */
-    bool suspect;              /* something met damage in it */
-    bool full;                 /* the disk, but for what was kept in reserve */
+    const char *reserve;        /* what to give up when the disk is full; NULL: nothing */
+    struct database *database;  /* NULL: cannot be opened */
+    struct chain_head head;     /* as it was last seen, */
+    bool known;                 /* in the file that is open */
+    enum anew unsaid;           /* the chain has yet to tell */
+    bool suspect;               /* something met damage in it; */
+    bool condemned;             /* and again, after it was looked through whole */
+    struct chain_head doubtful; /* where the chain ends if a commit that failed was none the less */
+    bool doubts;                /* there is such a one */
+    bool full;                  /* the disk, but for what was kept in reserve */
 };
 
 /*

@@ -9,7 +9,7 @@ enum { STATEMENT_VALUES_MAX = 12, ROW_COLUMNS_MAX = 16 };
 
 struct value {
     enum { VALUE_NONE, VALUE_NUMBER, VALUE_TEXT, VALUE_BLOB } kind;
-    int64_t number;   /* or the length of a blob */
+    int64_t number;   /* or the length of a blob, or of a text that was read, with all its NULs */
     const void *data; /* of a text, with its NUL, or of a blob */
 };
 

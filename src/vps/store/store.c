@@ -38,8 +38,11 @@ struct store {
 static void log_anew(const struct store_options *options, enum anew anew)
 {
     if (anew == ANEW_DAMAGED) {
-        log_error(options->log, "%s is damaged: it is kept as %s.damaged, and a new one is started",
-                  options->path, options->path);
+        log_error(
+            options->log,
+            "%s is damaged: it is kept as %s.damaged (or .damaged.2 and so on, where there was one "
+            "already), and a new one is started",
+            options->path, options->path);
     } else if (anew == ANEW_GONE) {
         log_error(options->log,
                   "%s was removed or replaced under the running agent: it is opened anew, and what "

@@ -58,8 +58,7 @@ int store_write(struct store *store, const struct statement *statement, statemen
  * never dropped: done(arg, 0) means that it is on the disk; an error, that the first attempt
  * failed. The row waits then and will be written as soon as that works, if this process lives to
  * see it, and nobody is told of that; so it says what was asked or what happened, and whoever
- * goes on only if it was recorded gives up and appends a row that says so. After trouble with the
- * disk itself (EIO), a row may be in the chain twice.
+ * goes on only if it was recorded gives up and appends a row that says so.
  *
  * -ENOSPC while too many rows wait, -EMSGSIZE if the body is too long; done is not called then.
  */
