@@ -33,6 +33,7 @@ static const char LABEL_GATEWAY[] = "pamtunnel pairing 1 gateway";
 
 enum {
     CODES = 1000000,
+    CODE_DIGITS = 6,
     NAME_SIZE = GATEWAY_NAME_MAX + 1,
     TRANSCRIPT_SIZE = NAME_SIZE + CRYPTO_MAC_SIZE + 2 * CRYPTO_SHARE_SIZE + 2 * ACCORD_NONCE_SIZE,
 };
@@ -60,11 +61,24 @@ bool accord_name_is_plain(const char *name)
         return false;
     }
     for (const char *at = name; *at; at++) {
-        if (are_digits(at, 3) && (are_digits(at + 3, 3) || (at[3] && are_digits(at + 4, 3)))) {
+        if (are_digits(at, 3) &&
+            (are_digits(at + 3 + strspn(at + 3, "._-"), 3) || (at[3] && are_digits(at + 4, 3)))) {
             return false;
         }
     }
     return true;
+}
+
+void accord_make_plain(char *words)
+{
+    size_t digits = 0;
+    for (char *at = words; *at; at++) {
+        digits += is_digit(*at);
+        *at = (unsigned char)*at < 0x80 ? *at : '?';
+    }
+    for (char *at = words; digits >= CODE_DIGITS && *at; at++) {
+        *at = is_digit(*at) ? '*' : *at;
+    }
 }
 
 /* ---- what is made of what ------------------------------------------------------ */

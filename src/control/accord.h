@@ -50,10 +50,16 @@ struct accord {
 
 /*
  * A valid name that nobody can take for a code: no six digits in a row, also not as three and
- * three with a sign in between. Who sits in between could be called like the code that the
+ * three with signs in between. Who sits in between could be called like the code that the
  * person waits for.
  */
 bool accord_name_is_plain(const char *name);
+/*
+ * Other words of a side that has proven nothing, which people see beside a code: whoever is in
+ * between could have them say the code of the other side. What is not ASCII becomes "?", since
+ * there are digits elsewhere, and where there are enough digits for a code, each becomes "*".
+ */
+void accord_make_plain(char *words);
 
 /* ---- the gateway's steps: 0, or -errno ------------------------------------- */
 

@@ -35,6 +35,7 @@
 #include "base/text.h"
 #include "base/timer.h"
 #include "base/watch.h"
+#include "control/accord.h"
 #include "control/frame.h"
 #include "control/hello.h"
 #include "control/keepalive.h"
@@ -76,6 +77,12 @@ struct channel {
 static bool is_live(const struct channel *channel)
 {
     return channel->state == STATE_OPEN || channel->state == STATE_PAIRING;
+}
+
+/* Neither side has proven anything: what the peer says of itself is shown beside a code. */
+static bool pairs(const struct channel *channel)
+{
+    return channel->options.pair || channel->stranger;
 }
 
 /* ---- ending --------------------------------------------------------------- */
@@ -193,17 +200,17 @@ static void refuse_hello(struct channel *channel, int err, const char *why)
 /* The other side is there, and proven or not: the deadline is over, and life begins. */
 static void begin(struct channel *channel, const struct hello_terms *terms)
 {
-    bool pairs = channel->options.pair || channel->stranger;
+    bool stays_pairing = pairs(channel);
     const struct channel_events *events = channel->options.events;
-    if (pairs && !events->met) {
+    if (stays_pairing && !events->met) {
         fail(channel, CHANNEL_END_PROTOCOL, "a gateway without a key, which is not expected here");
         return;
     }
     channel->version = terms->version;
-    channel->state = pairs ? STATE_PAIRING : STATE_OPEN;
+    channel->state = stays_pairing ? STATE_PAIRING : STATE_OPEN;
     timer_stop(channel->deadline);
     keepalive_begin(channel->keepalive, terms->keepalive_secs * (uint64_t)1000);
-    if (pairs) {
+    if (stays_pairing) {
         events->met(channel->options.arg);
     } else {
         events->opened(channel->options.arg);
@@ -216,6 +223,9 @@ static void on_hello(struct channel *channel, const struct message_hello *hello)
     struct hello_terms terms;
     struct why why;
     memcpy(channel->peer_program, hello->program, sizeof channel->peer_program);
+    if (pairs(channel)) {
+        accord_make_plain(channel->peer_program);
+    }
     int err = hello_agree(&ours.hello, hello, &terms, &why);
     if (err < 0) {
         refuse_hello(channel, err, why.text);
@@ -240,7 +250,11 @@ static void on_goodbye(struct channel *channel, const struct message_goodbye *go
         }
         send_goodbye(channel, (enum goodbye_reason)answer.reason, answer.text);
     }
-    fail(channel, CHANNEL_END_GOODBYE, goodbye->text);
+    struct message_goodbye last = *goodbye;
+    if (pairs(channel)) {
+        accord_make_plain(last.text);
+    }
+    fail(channel, CHANNEL_END_GOODBYE, last.text);
 }
 
 static void on_ping(struct channel *channel, const struct message_ping *ping)

@@ -71,14 +71,16 @@ class Side:
 class PaperGateway:
     """Asks a real vps-agent to be paired; moved step by step."""
 
-    def __init__(self, port, name="paper", host="127.0.0.1"):
-        self.control = wire.Control(port, STRANGER_KEY, STRANGER, host)
+    def __init__(self, port, name="paper", host="127.0.0.1", *, source=None, program="paper-gateway 1"):
+        flags = ("-bind", f"{source}:0") if source else ()
+        self.control = wire.Control(port, STRANGER_KEY, STRANGER, host, *flags)
+        self.program = program
         self.side = Side(name)
         self.name = name
 
     def __enter__(self):
         self.control.__enter__()
-        self.control.greet(minimum=1, maximum=2)
+        self.control.greet(minimum=1, maximum=2, program=self.program)
         return self
 
     def __exit__(self, *args):

@@ -357,6 +357,36 @@ def test_what_is_changed_on_the_way_is_noticed_before_anybody_is_asked(world, ch
     assert world.pending() is None and not questions(world)
 
 
+def test_no_word_of_who_is_in_between_can_be_taken_for_a_code(world):
+    """Otherwise it would have each side say the code that the other one shows."""
+    port, other = util.free_port(), "482 913"
+    with PaperVps(port) as to_gateway:
+        eventually(lambda: peers.listening(port), "openssl listens")
+        gateway = world.begin(CONTROL_PORT=port)
+        to_gateway.meet()
+        words = f"this gateway is not paired yet: its code is {other}, or \uff14\uff18\uff12\uff19\uff11\uff13"
+        to_gateway.send(wire.goodbye(accord.UNPAIRED, words))
+        gateway.wait_log(r"not paired with 127.0.0.1:.*its code is \*\*\* \*\*\*, or \?+")
+    assert other not in gateway.log and "\uff14" not in gateway.log
+    with PaperGateway(world.control_port, "office", program=f"shows {other} (no") as paper:
+        code = paper.ask()
+        world.asked(code=code, version="shows *** *** (no")
+        assert other not in world.pamctl("gateway", "pending").stdout
+
+
+def test_who_asks_for_the_code_alone_has_tried_as_well(world):
+    """The VPS's nonce says which code it is going to show: who hangs up at each that does not fit is soon not heard."""
+    for number in range(16):
+        with PaperGateway(world.control_port, "office", source=f"127.0.{number}.9") as paper:
+            paper.control.send(wire.frame(accord.COMMIT, paper.side.commitment() + wire.text("office")))
+            paper.control.receive(accord.ANSWER)
+        eventually(lambda: world.vps.log.count("wanted to be paired, and hung up") > number, "it has gone")
+    assert world.pamctl.json("gateway", "pending")["open_for"] == 0
+    world.api.wait_message(lambda m: m.says("16 gateways have asked to be paired"), PATIENCE, 0, OWNER)
+    assert [body["why"] for _, _, body in world.recorded("gateway.denied")] == 16 * ["wanted to be paired, and hung up"]
+    assert not questions(world)
+
+
 def test_without_the_proof_nobody_gets_a_key(world):
     with PaperGateway(world.control_port, "office") as paper:
         card = world.card(paper.ask())

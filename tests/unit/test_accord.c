@@ -429,6 +429,15 @@ static void an_echo_is_no_vps(void **state)
     assert_failed(&x.gateway);
 }
 
+static void refuse_share(const uint8_t share[32])
+{
+    struct exchange x;
+    answer(&x);
+    memcpy(x.answer.pair_answer.share, share, 32);
+    assert_int_equal(accord_open(&x.gateway, &x.answer.pair_answer, &x.open), -EPROTO);
+    assert_failed(&x.gateway);
+}
+
 /* RFC 7748, 6.1: points of a low order make the same of every secret. */
 static void shares_that_are_none_are_refused(void **state)
 {
@@ -443,25 +452,58 @@ static void shares_that_are_none_are_refused(void **state)
          0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f, 0x11, 0x57},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof LOW / sizeof *LOW; i++) {
-        struct exchange x;
-        answer(&x);
-        memcpy(x.answer.pair_answer.share, LOW[i], 32);
-        assert_int_equal(accord_open(&x.gateway, &x.answer.pair_answer, &x.open), -EPROTO);
-        assert_failed(&x.gateway);
+    /* Each also with the highest bit, which does not count. */
+    for (size_t i = 0; i < 2 * sizeof LOW / sizeof *LOW; i++) {
+        uint8_t share[32];
+        memcpy(share, LOW[i / 2], 32);
+        share[31] = (uint8_t)(share[31] | (i % 2 ? 0x80 : 0));
+        refuse_share(share);
+    }
+    /* p - 1, p and p + 1 for the p of the curve, in the place of -1, 0 and 1. */
+    for (unsigned last = 0xec; last <= 0xee; last++) {
+        uint8_t share[32];
+        memset(share, 0xff, sizeof share);
+        share[0] = (uint8_t)last;
+        refuse_share(share);
+        share[31] = 0x7f;
+        refuse_share(share);
     }
 }
 
 /* ---- names ----------------------------------------------------------------- */
+
+static void other_words_hold_no_code(void **state)
+{
+    static const struct {
+        const char *words, *plain;
+    } ROWS[] = {
+        {"gateway-agent 0.1.0", "gateway-agent 0.1.0"},
+        {"gateway-agent 482 913", "gateway-agent *** ***"},
+        {"4 and 8, then 2.9.1 and 3", "* and *, then *.*.* and *"},
+        {"12345", "12345"},
+        {"", ""},
+        /* digits of another script, and what looks like one */
+        {"\xef\xbc\x94\xef\xbc\x98", "??????"},
+        {"\xe2\x91\xa3 482913", "??? ******"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        char words[64];
+        strcpy(words, ROWS[i].words);
+        accord_make_plain(words);
+        assert_string_equal(words, ROWS[i].plain);
+    }
+}
 
 static void a_name_that_could_be_taken_for_a_code_is_refused(void **state)
 {
     static const char *const PLAIN[] = {"office",      "a",       "pi-2024", "ip-172-31-10-5",
                                         "srv12345",    "1.2.3.4", "12345",   "123-45-678",
                                         "DESKTOP-4F8", "12-34-56"};
-    static const char *const NOT[] = {"",          "482913",  "482-913",        "482.913",
-                                      "x482_913y", "-x",      "code-482913-ok", "1234567",
-                                      "a b",       "482x913", "offic\xc3\xa9",  "4829130"};
+    static const char *const NOT[] = {"",          "482913",   "482-913",        "482.913",
+                                      "x482_913y", "-x",       "code-482913-ok", "1234567",
+                                      "a b",       "482x913",  "offic\xc3\xa9",  "4829130",
+                                      "482--913",  "482-.913", "482_._913"};
     (void)state;
     for (size_t i = 0; i < sizeof PLAIN / sizeof *PLAIN; i++) {
         struct accord it = {0};
@@ -502,6 +544,7 @@ int main(void)
         cmocka_unit_test(what_was_recorded_leads_to_another_code_and_no_key),
         cmocka_unit_test(an_echo_is_no_vps),
         cmocka_unit_test(shares_that_are_none_are_refused),
+        cmocka_unit_test(other_words_hold_no_code),
         cmocka_unit_test(a_name_that_could_be_taken_for_a_code_is_refused),
     };
     return cmocka_run_group_tests_name("accord", tests, NULL, NULL);

@@ -30,6 +30,7 @@ struct stranger {
     bool met, heard; /* heard: PAIR_ANSWER came */
     bool misopens;   /* what it opens is something else */
     bool silent;     /* says nothing once it is met */
+    bool leaves;     /* does not open anything */
     bool accepted;
     struct message accept;
     enum channel_end end;
@@ -61,6 +62,9 @@ static void on_received(void *arg, const struct message *message)
     struct message open;
     if (message->type == MESSAGE_PAIR_ANSWER) {
         stranger->heard = true;
+        if (stranger->leaves) {
+            return;
+        }
         assert_int_equal(accord_open(&stranger->accord, &message->pair_answer, &open), 0);
         open.pair_open.nonce[0] ^= stranger->misopens;
         channel_send(stranger->channel, &open);
@@ -137,7 +141,7 @@ static void come_in_vain(struct world *world, const char *from, const char *name
 /* ---- who is told --------------------------------------------------------------- */
 
 struct watch {
-    unsigned counts[APPLICANT_FAILED + 1];
+    unsigned counts[APPLICANT_CROWD + 1];
     enum applicant_event_kind last;
     struct owner by;
     bool has_by;
@@ -148,6 +152,10 @@ static void on_event(void *arg, const struct applicant_event *event)
 {
     struct watch *watch = arg;
     watch->counts[event->kind]++;
+    if (event->kind == APPLICANT_CROWD) {
+        assert_null(event->view);
+        return;
+    }
     watch->last = event->kind;
     watch->has_by = event->by != NULL;
     if (event->by) {
@@ -507,15 +515,15 @@ static void a_network_has_four_tries(void **state)
     ask(test, &test->b, "127.0.1.2", "attic");
 }
 
-static void each_question_is_a_try_and_there_are_sixteen(void **state)
+static void each_answer_is_a_try_and_there_are_sixteen(void **state)
 {
     struct test *test = *state;
-    for (unsigned i = 0; i < APPLICANTS_QUESTIONS; i++) {
+    for (unsigned i = 0; i < APPLICANTS_TRIES; i++) {
         char from[32];
         snprintf(from, sizeof from, "127.0.%u.2", i);
         accord_wipe(&test->a.accord);
         ask(test, &test->a, from, "office");
-        if (i < APPLICANTS_QUESTIONS - 1) {
+        if (i < APPLICANTS_TRIES - 1) {
             assert_true(applicants_open_for(test->applicants) > 0);
             go(&test->a);
             WAIT_FOR(&test->world.stage, test->watch.counts[APPLICANT_LEFT] == i + 1);
@@ -523,12 +531,54 @@ static void each_question_is_a_try_and_there_are_sixteen(void **state)
     }
     assert_int_equal(applicants_open_for(test->applicants), 0);
     assert_true(world_logged(&test->world, "too many have asked"));
+    assert_int_equal(test->watch.counts[APPLICANT_CROWD], 1);
     /* The last one may still be let in. */
     struct applicant_view view;
     assert_true(applicants_view(test->applicants, &view));
     assert_int_equal(applicants_accept(test->applicants, view.id, &ALICE), 0);
     confirm(test, &test->a);
     WAIT_FOR(&test->world.stage, test->watch.last == APPLICANT_PAIRED);
+}
+
+/*
+ * Whoever is in between knows the code with the answer, and could hang up as long as it is not the
+ * one that the gateway has said: a person would be asked at the right one alone.
+ */
+static void who_hangs_up_at_the_answer_has_tried_as_well(void **state)
+{
+    struct test *test = *state;
+    applicants_open(test->applicants);
+    for (unsigned i = 0; i < APPLICANTS_TRIES; i++) {
+        char from[32];
+        snprintf(from, sizeof from, "127.0.%u.2", i);
+        assert_true(applicants_open_for(test->applicants) > 0);
+        accord_wipe(&test->a.accord);
+        test->a.heard = false;
+        test->a.leaves = true;
+        come(&test->world, &test->a, from, "office");
+        WAIT_FOR(&test->world.stage, test->a.heard);
+        go(&test->a);
+        WAIT_FOR(&test->world.stage, world_logged(&test->world, from));
+        stage_is_quiet(&test->world.stage, 5);
+    }
+    assert_int_equal(applicants_open_for(test->applicants), 0);
+    assert_int_equal(test->watch.counts[APPLICANT_ASKS], 0);
+    assert_int_equal(test->watch.counts[APPLICANT_CROWD], 1);
+    assert_true(world_logged(&test->world, "wanted to be paired, and hung up"));
+    come_in_vain(&test->world, "127.0.99.2", "attic", "no gateways are paired");
+}
+
+/* Their answers are asked for at the time of the question: by the end another may have come. */
+static void one_whose_name_came_online_meanwhile_gets_no_key(void **state)
+{
+    struct test *test = *state;
+    struct applicant_view view = ask(test, &test->a, "127.0.0.2", "office");
+    peer_log_in(&test->world, &test->world.peers[1], "office");
+    assert_int_equal(applicants_accept(test->applicants, view.id, &ALICE), 0);
+    confirm(test, &test->a);
+    WAIT_FOR(&test->world.stage, test->watch.last == APPLICANT_FAILED);
+    assert_non_null(strstr(test->watch.why, "has come online meanwhile"));
+    assert_int_equal(keyring_count(gateways_keyring(test->world.gateways)), 1);
 }
 
 /* Each costs a key exchange: an address has sixteen, as with right keys that lead to no login. */
@@ -607,7 +657,9 @@ int main(void)
         TEST(a_name_much_like_another_is_told),
         TEST(one_that_was_paired_before_gets_another_key_and_the_question_says_so),
         TEST(a_network_has_four_tries),
-        TEST(each_question_is_a_try_and_there_are_sixteen),
+        TEST(each_answer_is_a_try_and_there_are_sixteen),
+        TEST(who_hangs_up_at_the_answer_has_tried_as_well),
+        TEST(one_whose_name_came_online_meanwhile_gets_no_key),
         TEST(an_address_that_asks_again_and_again_is_not_even_answered),
         TEST(the_one_that_is_asked_about_is_not_pushed_out),
         TEST(other_settings_leave_it_where_it_is),

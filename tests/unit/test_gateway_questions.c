@@ -143,6 +143,18 @@ static const char YES[] = "pair:12345678", NO[] = "nopair:12345678";
 
 /* ---- the tests ------------------------------------------------------------- */
 
+static void a_crowd_at_the_door_is_told(void **state)
+{
+    const struct applicant_event crowd = {.kind = APPLICANT_CROWD};
+    (void)state;
+    happen(APPLICANT_ASKS, NULL, NULL);
+    watcher.event(watcher.arg, &crowd);
+    assert_int_equal(fake_transport_posts(), 2);
+    assert_non_null(strstr(fake_transport_post(1)->html, "16 gateways have asked to be paired"));
+    happen(APPLICANT_PAIRED, &THE_OWNER, NULL);
+    assert_non_null(strstr(fake_transport_post(0)->html, "is paired"));
+}
+
 static void administrators_are_asked_with_name_address_and_code(void **state)
 {
     (void)state;
@@ -288,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(administrators_are_asked_with_name_address_and_code),
+        TEST(a_crowd_at_the_door_is_told),
         TEST(what_may_be_wrong_with_it_is_said),
         TEST(a_yes_is_about_that_question_and_the_card_follows),
         TEST(a_no_is_one_and_a_late_press_hears_of_it),

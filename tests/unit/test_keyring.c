@@ -422,6 +422,27 @@ static void one_that_replaces_too_late_changes_nothing(void **state)
     assert_int_equal(keyring_use(kept, keyring_find(kept, "home", 0)), 0);
 }
 
+/* It could not be kept: what it was to replace is as good as before, and all there is. */
+static void one_that_is_taken_back_leaves_the_one_before(void **state)
+{
+    struct disk *disk = *state;
+    struct why why;
+    assert_int_equal(add("home", A, 0, &why), 0);
+    join("home", 0);
+    assert_int_equal(rotate("home", B, 0, &why), 0);
+    keyring_take_back(kept, "office", B);
+    expect_key("home", 1, B);
+    keyring_take_back(kept, "HOME", B);
+    expect_key("home", 0, A);
+    expect_key("home", 1, NULL);
+    restart(disk);
+    expect_key("home", 0, A);
+    expect_key("home", 1, NULL);
+    keyring_take_back(kept, "home", A);
+    restart(disk);
+    expect_key("home", 0, NULL);
+}
+
 static void one_that_is_removed_is_gone_for_good(void **state)
 {
     struct disk *disk = *state;
@@ -530,6 +551,7 @@ int main(void)
         TEST(one_that_expired_is_refused_and_replaced),
         TEST(while_one_replaces_another_both_are_good),
         TEST(one_that_replaces_too_late_changes_nothing),
+        TEST(one_that_is_taken_back_leaves_the_one_before),
         TEST(one_that_is_removed_is_gone_for_good),
         TEST(a_name_in_the_settings_comes_before_one_that_is_kept),
         TEST(beside_a_new_one_the_one_without_a_name_is_good_until_it_was_used),

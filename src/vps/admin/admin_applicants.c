@@ -112,6 +112,7 @@ json_t *admin_applicant_became(const struct applicant_event *event)
     switch (event->kind) {
     case APPLICANT_ASKS:
     case APPLICANT_LET_IN:
+    case APPLICANT_CROWD:
         return NULL;
     case APPLICANT_PAIRED:
         return json_pack("{s:b, s:s}", "ok", 1, "gateway", event->view->name);

@@ -104,6 +104,7 @@ static void add_outcome(struct text *html, const struct conversation *conversati
     take_words(&words, conversation, html, event);
     switch (event->kind) {
     case APPLICANT_ASKS:
+    case APPLICANT_CROWD:
         break;
     case APPLICANT_LET_IN:
         text_add(html, "⏳ Gateway %s, which shows %s, was let in by %s, and gets its key.",
@@ -237,9 +238,32 @@ static void let_go(struct gateway_questions *questions)
     questions->asked_count = 0;
 }
 
+static void tell_of_crowd(const struct conversation *conversation)
+{
+    struct owner to[GATEWAY_QUESTIONS_ADMINISTRATORS_MAX];
+    unsigned people = people_in_chat(conversation->people, POLICY_ADMINISTRATOR, to,
+                                     GATEWAY_QUESTIONS_ADMINISTRATORS_MAX);
+    for (unsigned i = 0; i < people; i++) {
+        char buffer[TEXTS_SIZE];
+        struct text html = conversation_text(conversation, to[i].id, buffer, sizeof buffer);
+        text_add(
+            &html,
+            "⚠️ %d gateways have asked to be paired, and no other one is heard: somebody may "
+            "be trying to be taken for yours. On the server, <code>pamctl gateway pair</code> "
+            "has them heard again, and <code>pamctl gateway add</code> makes a join string "
+            "for yours instead.",
+            APPLICANTS_TRIES);
+        transport_say(conversation->transport, to[i].id, buffer);
+    }
+}
+
 static void on_event(void *arg, const struct applicant_event *event)
 {
     struct gateway_questions *questions = arg;
+    if (event->kind == APPLICANT_CROWD) {
+        tell_of_crowd(questions->conversation);
+        return;
+    }
     if (event->kind == APPLICANT_ASKS) {
         let_go(questions);
         ask_all(questions, event);

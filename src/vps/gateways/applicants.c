@@ -71,7 +71,7 @@ static void on_time_over(void *arg)
 void applicants_open(struct applicants *applicants)
 {
     applicants->open_until_ms = clock_ms() + APPLICANTS_OPEN_MS;
-    applicants->questions = 0;
+    applicants->answers = 0;
     applicants->refused = (struct allowance){
         .v4_bits = NETWORK_V4_BITS, .v6_bits = NETWORK_V6_BITS, .most = 1, .refill_ms = UINT32_MAX};
     timer_set(applicants->shutting, APPLICANTS_OPEN_MS);
@@ -154,6 +154,20 @@ static int check_name(struct applicants *applicants, const char *name, struct wh
     return err;
 }
 
+/*
+ * With the answer it can work out the code that will be shown here, and hang up if that is not the
+ * one that it needs: so this is its try, and not the question that it may never come to.
+ */
+static void count_answer(struct applicants *applicants)
+{
+    memcpy(applicants->name, applicants->accord.name, sizeof applicants->name);
+    if (++applicants->answers >= APPLICANTS_TRIES) {
+        const struct applicant_event event = {.kind = APPLICANT_CROWD};
+        shut(applicants, "too many have asked");
+        applicants_tell(applicants, &event);
+    }
+}
+
 static void on_pair_commit(struct applicants *applicants, const struct message_pair_commit *commit)
 {
     struct addr from = applicants->from;
@@ -169,6 +183,7 @@ static void on_pair_commit(struct applicants *applicants, const struct message_p
                              "no answer");
     } else {
         channel_send(applicants->channel, &answer); /* if it is broken, that is told */
+        count_answer(applicants);
     }
 }
 
@@ -187,9 +202,6 @@ static void ask(struct applicants *applicants)
              about.name, addr_host_text(&about.from, host), about.code, about.code, about.code + 4);
     const struct applicant_event event = {.kind = APPLICANT_ASKS, .view = &about};
     applicants_tell(applicants, &event);
-    if (++applicants->questions >= APPLICANTS_QUESTIONS) {
-        shut(applicants, "too many have asked");
-    }
 }
 
 static void on_pair_open(struct applicants *applicants, const struct message_pair_open *open)
@@ -208,12 +220,21 @@ static void on_pair_open(struct applicants *applicants, const struct message_pai
     }
 }
 
+static void take_back(struct applicants *applicants)
+{
+    uint8_t key[CRYPTO_KEY_SIZE];
+    if (accord_key(&applicants->accord, key) == 0) {
+        applicants->options.drop(applicants->options.arg, applicants->name, key);
+    }
+    crypto_wipe(key, sizeof key);
+}
+
 /* audit_done_fn: it can log in from now on, after a crash as well. */
 static void on_kept(void *arg, int err)
 {
     struct applicants *applicants = arg;
     if (err < 0) {
-        applicants->options.drop(applicants->options.arg, applicants->accord.name);
+        take_back(applicants);
         applicants_over(applicants, APPLICANT_FAILED, "its key could not be written to STATE_DIR",
                         "the VPS cannot write to its STATE_DIR");
         return;
@@ -228,8 +249,7 @@ static int keep_key(struct applicants *applicants, struct why *why)
     struct applicant_view about;
     int err = accord_key(&applicants->accord, key);
     err = err < 0 ? why_set(why, err, "there is no key")
-                  : applicants->options.keep(applicants->options.arg, applicants->accord.name, key,
-                                             why);
+                  : applicants->options.keep(applicants->options.arg, applicants->name, key, why);
     crypto_wipe(key, sizeof key);
     if (err < 0) {
         return err;

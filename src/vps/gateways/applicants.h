@@ -30,7 +30,7 @@ struct applicants;
 enum {
     APPLICANTS_OPEN_MS = 10 * 60 * 1000,
     APPLICANTS_QUESTION_MS = 10 * 60 * 1000, /* for a person to answer */
-    APPLICANTS_QUESTIONS = 16,               /* in one opening; each is a try for the middle */
+    APPLICANTS_TRIES = 16,                   /* in one opening, for the middle */
     APPLICANTS_PER_NETWORK = 4,              /* at once, and one more every two minutes */
     APPLICANTS_WATCHERS_MAX = 4,
     APPLICANT_ID_MAX = 99999999, /* of eight digits */
@@ -58,14 +58,15 @@ enum applicant_event_kind {
     APPLICANT_EXPIRED,
     APPLICANT_LEFT,   /* it hung up, or its line broke */
     APPLICANT_FAILED, /* it was not who had asked, or its key could not be kept: `why` */
+    APPLICANT_CROWD,  /* so many have asked that no other is heard: of no view and no one */
 };
 
 /* Pointers are valid while it is told. */
 struct applicant_event {
     enum applicant_event_kind kind;
-    const struct applicant_view *view;
-    const struct owner *by; /* NULL where it is nobody's word */
-    const char *why;        /* of APPLICANT_FAILED, a clause */
+    const struct applicant_view *view; /* NULL of APPLICANT_CROWD */
+    const struct owner *by;            /* NULL where it is nobody's word */
+    const char *why;                   /* of APPLICANT_FAILED, a clause */
 };
 
 /* Called from the loop, or from inside the verbs below. It may call none of those. */
@@ -89,10 +90,10 @@ struct applicants_options {
                       struct why *why);
     /*
      * Keeps the key, in front of what is recorded next: 0, or -errno with why. drop() takes that
-     * back, since it did not come to the disk.
+     * one back, since it did not come to the disk.
      */
     int (*keep)(void *arg, const char *name, const uint8_t key[CRYPTO_KEY_SIZE], struct why *why);
-    void (*drop)(void *arg, const char *name);
+    void (*drop)(void *arg, const char *name, const uint8_t key[CRYPTO_KEY_SIZE]);
     /* Nothing more is to be said over this channel, which the owner frees. */
     void (*hang_up)(void *arg, struct channel *channel);
     /* Somebody was not heard; text is for the log. */

@@ -27,7 +27,7 @@ struct applicants {
 
     uint64_t open_until_ms; /* 0: shut */
     struct timer *shutting;
-    unsigned questions;       /* since it was opened */
+    unsigned answers;         /* since it was opened: each is a try for the middle */
     struct allowance tries;   /* by network */
     struct allowance refused; /* since it was opened */
 
@@ -36,6 +36,7 @@ struct applicants {
     struct channel *channel;
     struct addr from;
     struct accord accord;
+    char name[GATEWAY_NAME_MAX + 1]; /* once it was answered: it outlives the accord */
     unsigned id;
     char code[ACCORD_CODE_MAX];
     char program[64];

@@ -13,7 +13,7 @@ void applicants_look(const struct applicants *applicants, struct applicant_view 
     uint64_t now = clock_ms(), end = applicants->answer_by_ms;
     *ret_view = (struct applicant_view){
         .id = applicants->id,
-        .name = applicants->accord.name,
+        .name = applicants->name,
         .code = applicants->code,
         .program = applicants->program,
         .from = applicants->from,
@@ -43,16 +43,18 @@ int applicants_record(struct applicants *applicants, enum audit_event what, cons
 static void record_event(struct applicants *applicants, const struct applicant_event *event)
 {
     static const struct {
+        bool is_recorded;
         enum audit_event what;
         const char *word;
     } ROWS[] = {
-        [APPLICANT_ASKS] = {AUDIT_GATEWAY_PENDING, NULL},
-        [APPLICANT_DENIED] = {AUDIT_GATEWAY_DENIED, "denied"},
-        [APPLICANT_EXPIRED] = {AUDIT_GATEWAY_DENIED, "expired"},
-        [APPLICANT_LEFT] = {AUDIT_GATEWAY_DENIED, "left"},
-        [APPLICANT_FAILED] = {AUDIT_GATEWAY_DENIED, "failed"},
+        [APPLICANT_ASKS] = {true, AUDIT_GATEWAY_PENDING, NULL},
+        [APPLICANT_DENIED] = {true, AUDIT_GATEWAY_DENIED, "denied"},
+        [APPLICANT_EXPIRED] = {true, AUDIT_GATEWAY_DENIED, "expired"},
+        [APPLICANT_LEFT] = {true, AUDIT_GATEWAY_DENIED, "left"},
+        [APPLICANT_FAILED] = {true, AUDIT_GATEWAY_DENIED, "failed"},
     };
-    if (event->kind != APPLICANT_LET_IN && event->kind != APPLICANT_PAIRED) {
+    bool is_there = event->kind < sizeof ROWS / sizeof *ROWS && ROWS[event->kind].is_recorded;
+    if (is_there) {
         applicants_record(applicants, ROWS[event->kind].what, ROWS[event->kind].word, event, NULL);
     }
 }
@@ -93,7 +95,7 @@ static void forget(struct applicants *applicants)
     accord_wipe(&applicants->accord);
     applicants->phase = APPLICANT_NOBODY;
     applicants->channel = NULL;
-    applicants->code[0] = '\0';
+    applicants->code[0] = applicants->name[0] = '\0';
 }
 
 void applicants_hang_up(struct applicants *applicants, struct channel *channel,
@@ -103,7 +105,6 @@ void applicants_hang_up(struct applicants *applicants, struct channel *channel,
     applicants->options.hang_up(applicants->options.arg, channel);
 }
 
-/* The name outlives the accord that it is from. */
 void applicants_over(struct applicants *applicants, enum applicant_event_kind kind, const char *why,
                      const char *farewell)
 {
@@ -114,7 +115,7 @@ void applicants_over(struct applicants *applicants, enum applicant_event_kind ki
     struct applicant_view about;
     bool has_by = kind == APPLICANT_PAIRED || kind == APPLICANT_DENIED;
     applicants_look(applicants, &about);
-    memcpy(name, applicants->accord.name, sizeof name);
+    memcpy(name, applicants->name, sizeof name);
     memcpy(code, applicants->code, sizeof code);
     about.name = name;
     about.code = code;
@@ -144,6 +145,13 @@ void applicants_say_away(const struct applicants *applicants, const struct addr 
 void applicants_turn_away(struct applicants *applicants, const char *text, const char *farewell)
 {
     struct addr from = applicants->from;
+    if (applicants->name[0]) { /* it was answered, so that it counts as a try */
+        struct applicant_view about;
+        applicants_look(applicants, &about);
+        const struct applicant_event event = {
+            .kind = APPLICANT_FAILED, .view = &about, .why = text};
+        record_event(applicants, &event);
+    }
     applicants_over(applicants, APPLICANT_LEFT, NULL, farewell);
     applicants->options.turned_away(applicants->options.arg, &from, text);
 }

@@ -66,18 +66,18 @@ static int check_name(void *arg, const char *name, bool *ret_replaces, const cha
 
 static int keep(void *arg, const char *name, const uint8_t key[CRYPTO_KEY_SIZE], struct why *why)
 {
+    struct gateways *gateways = arg;
     const struct keyring_entry entry = {.gateway = name, .key = key, .origin = KEY_PAIRED};
-    return gateways_keep(arg, &entry, why);
+    /* People were asked when none was: a yes to that is none to throw this one out. */
+    if (gateways_find(gateways, name)) {
+        return why_set(why, -EEXIST, "a gateway named %s has come online meanwhile", name);
+    }
+    return gateways_keep(gateways, &entry, why);
 }
 
-/* A key that replaces another one stays beside it: as long as it was not used, that counts, too. */
-static void drop(void *arg, const char *name)
+static void drop(void *arg, const char *name, const uint8_t key[CRYPTO_KEY_SIZE])
 {
-    struct gateways *gateways = arg;
-    struct why why;
-    if (keyring_find(gateways->keyring, name, 1) < 0) {
-        gateways_expel(gateways, name, NULL, &why);
-    }
+    gateways_take_back(arg, name, key);
 }
 
 /* ---- connections ------------------------------------------------------------------- */

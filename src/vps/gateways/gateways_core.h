@@ -79,6 +79,9 @@ void gateways_say_stranger(struct sieve *sieve, const char *cause, const struct 
 void gateways_drop_unfinished(struct gateways *gateways);
 /* An applicant's, in the place of what it has here; who records that is the applicants. */
 int gateways_keep(struct gateways *gateways, const struct keyring_entry *entry, struct why *why);
+/* That one again: what it was to replace is as good as before. */
+void gateways_take_back(struct gateways *gateways, const char *name,
+                        const uint8_t key[CRYPTO_KEY_SIZE]);
 /* It is about to be offline: whoever keeps count of that hears of it, but for the events' owner. */
 void gateways_note_gone(const struct gateway *gateway, const char *why);
 

@@ -94,6 +94,14 @@ int gateways_keep(struct gateways *gateways, const struct keyring_entry *entry, 
     return err;
 }
 
+void gateways_take_back(struct gateways *gateways, const char *name,
+                        const uint8_t key[CRYPTO_KEY_SIZE])
+{
+    keyring_take_back(gateways->keyring, name, key);
+    keys_changed(gateways, "this gateway's new key could not be kept",
+                 "this gateway's key could not be kept");
+}
+
 int gateways_expel(struct gateways *gateways, const char *name, const struct owner *by,
                    struct why *why)
 {

@@ -18,6 +18,7 @@ static const char PUT[] =
     "INSERT INTO gateway_key(key, gateway, origin, since, until, joined, seen)"
     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 static const char DROP[] = "DELETE FROM gateway_key WHERE gateway=?1 AND key<>?2";
+static const char TAKE_BACK[] = "DELETE FROM gateway_key WHERE key=?1";
 static const char SET_TIMES[] = "UPDATE gateway_key SET until=?2, joined=?3, seen=?4 WHERE key=?1";
 
 /* ---- reading ---------------------------------------------------------------- */
@@ -133,6 +134,21 @@ void kept_keys_drop(struct kept_keys *keys, const char *gateway, const uint8_t *
     }
     const struct statement statement = {DROP, {value_text(name), value_text(hex)}};
     store_write(keys->store, &statement, NULL, NULL);
+    crypto_wipe(hex, sizeof hex);
+}
+
+void kept_keys_take_back(struct kept_keys *keys, const char *gateway, const uint8_t *key)
+{
+    char hex[KEY_HEX + 1];
+    crypto_hex(key, CRYPTO_KEY_SIZE, hex);
+    const struct statement statement = {TAKE_BACK, {value_text(hex)}};
+    for (unsigned i = keys->count; i-- > 0;) {
+        if (gateway_name_equal(keys->keys[i].gateway, gateway) &&
+            crypto_equal(keys->keys[i].key, key, CRYPTO_KEY_SIZE)) {
+            forget(keys, i);
+            store_write(keys->store, &statement, NULL, NULL);
+        }
+    }
     crypto_wipe(hex, sizeof hex);
 }
 

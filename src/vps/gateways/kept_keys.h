@@ -47,6 +47,8 @@ int kept_keys_find(const struct kept_keys *keys, const char *gateway, unsigned n
 void kept_keys_put(struct kept_keys *keys, const struct kept_key *key);
 /* Drops that gateway's, but for the one that is like `but` (NULL: all). */
 void kept_keys_drop(struct kept_keys *keys, const char *gateway, const uint8_t *but);
+/* Drops that one of the gateway's alone. */
+void kept_keys_take_back(struct kept_keys *keys, const char *gateway, const uint8_t *key);
 /* The times of that number are others now. */
 void kept_keys_set_times(struct kept_keys *keys, unsigned number, int64_t until, int64_t joined,
                          int64_t seen);

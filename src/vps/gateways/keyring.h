@@ -68,6 +68,8 @@ int keyring_add(struct keyring *keyring, const struct keyring_entry *entry, stru
  * keyring_add().
  */
 int keyring_rotate(struct keyring *keyring, const struct keyring_entry *entry, struct why *why);
+/* Drops that key of a gateway's alone, if it is kept here. */
+void keyring_take_back(struct keyring *keyring, const char *gateway, const uint8_t *key);
 /* Drops what a gateway has here. 0, -ENOENT, or -EPERM with why: it is in TUNNEL_KEY alone. */
 int keyring_remove(struct keyring *keyring, const char *gateway, struct why *why);
 

@@ -109,6 +109,11 @@ int keyring_rotate(struct keyring *keyring, const struct keyring_entry *entry, s
     return err;
 }
 
+void keyring_take_back(struct keyring *keyring, const char *gateway, const uint8_t *key)
+{
+    kept_keys_take_back(keyring->kept, gateway, key);
+}
+
 int keyring_remove(struct keyring *keyring, const char *gateway, struct why *why)
 {
     if (kept_keys_find(keyring->kept, gateway, 0) >= 0) {
