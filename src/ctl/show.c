@@ -78,8 +78,14 @@ static void show_lock(const json_t *lock)
     char when[32];
     struct tm utc;
     strftime(when, sizeof when, "%Y-%m-%d %H:%M", gmtime_r(&since, &utc));
-    printf("locked:    since %s UTC, by %s: nothing is opened (pamctl unlock ends that)\n", when,
-           text_of(lock, "by"));
+    if (strcmp(text_of(lock, "by"), "state_file") == 0) {
+        printf("locked:    since %s UTC, as the state file could not be read: nothing is opened "
+               "(pamctl unlock ends that)\n",
+               when);
+    } else {
+        printf("locked:    since %s UTC, by %s: nothing is opened (pamctl unlock ends that)\n",
+               when, text_of(lock, "by"));
+    }
 }
 
 static void show_away(const json_t *away)

@@ -176,6 +176,15 @@ def test_what_close_takes_back_is_said(target):
         client.close()
 
 
+def unlock_what_is_in_doubt(world):
+    """Nobody knows whether somebody had locked it: so it is, until somebody on the server says otherwise."""
+    assert "locked:    since " in world.pamctl("status").stdout
+    assert world.pamctl.json("status")["locked"]["by"] == "state_file"
+    refused = world.pamctl.json("ssh", "127.0.0.1", ok=False)
+    assert refused["error"] == "locked" and "its state file could not be read" in refused["message"]
+    assert world.pamctl.json("unlock")["changed"]
+
+
 def test_a_damaged_file_is_put_aside_and_said_once(target):
     with World(bot=False, vps=NO_GRACE) as world:
         world.vps.stop()
@@ -184,6 +193,9 @@ def test_a_damaged_file_is_put_aside_and_said_once(target):
         world.ready(timeout=30)
         assert world.vps.count_log("is damaged") == 1
         assert database(world).with_name("state.db.damaged").exists()
+        assert world.vps.count_log("nobody can tell whether the server was locked") == 1
+        restart(world)
+        unlock_what_is_in_doubt(world)
         admit(world, target, ADDRESS)
         restart(world)
         assert world.vps.count_log("is damaged") == 1
@@ -212,6 +224,7 @@ def test_without_a_usable_file_it_works_but_forgets(target):
         world.vps.start()
         world.ready(timeout=30)
         assert world.vps.count_log("going on without what was kept in it") == 1
+        unlock_what_is_in_doubt(world)
         admit(world, target, ADDRESS)
         assert is_let_in(come(world, target, ADDRESS)[1])
         restart(world)

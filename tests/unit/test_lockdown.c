@@ -4,7 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -25,7 +27,7 @@ static void tell(void *arg, const struct session_event *event)
     told.locked += event->kind == SESSION_SERVER_LOCKED;
     told.unlocked += event->kind == SESSION_SERVER_UNLOCKED;
     told.number = event->number;
-    told.by = *event->by;
+    told.by = event->by ? *event->by : (struct owner){0};
     told.reason = event->reason;
 }
 
@@ -110,6 +112,120 @@ static void the_last_word_counts_when_words_come_quickly(void **state)
     end(disk, lockdown);
 }
 
+static void write_to_state_file(struct disk *disk, const char *bytes)
+{
+    char path[STATE_PATH_MAX];
+    FILE *file = fopen(state_path(disk->settings.state_dir, path), "r+");
+    assert_non_null(file);
+    assert_true(fputs(bytes, file) >= 0);
+    fclose(file);
+}
+
+static void check_it_is_in_doubt(struct lockdown *lockdown)
+{
+    struct lockdown_view view;
+    struct why why = {""};
+    assert_true(lockdown_view(lockdown, &view));
+    assert_true(view.is_in_doubt);
+    assert_int_equal(lockdown_check(lockdown, NULL, &why), -EPERM);
+    assert_non_null(strstr(why.text, "its state file could not be read"));
+}
+
+/* Whoever damages the file must not unlock the server by it: what is not known is locked. */
+static void a_file_that_is_damaged_locks(void **state)
+{
+    struct disk *disk = *state;
+    disk->log.stream = fopen("/dev/null", "w");
+    end(disk, begin(disk));
+    write_to_state_file(disk, "no database");
+    struct lockdown *lockdown = begin(disk);
+    check_it_is_in_doubt(lockdown);
+    while (told.locked == 0) {
+        uv_run(&disk->loop, UV_RUN_ONCE);
+    }
+    end(disk, lockdown);
+
+    lockdown = begin(disk); /* the new file says it */
+    check_it_is_in_doubt(lockdown);
+    assert_true(lockdown_lift(lockdown, &ROOT));
+    end(disk, lockdown);
+    lockdown = begin(disk);
+    assert_false(lockdown_view(lockdown, NULL));
+    end(disk, lockdown);
+    fclose(disk->log.stream);
+    disk->log.stream = stderr;
+}
+
+/* A folder in the place of the file, and then the file again, which says that it was ANNA. */
+static void a_file_that_cannot_be_opened_locks(void **state)
+{
+    struct disk *disk = *state;
+    struct lockdown_view view;
+    char path[STATE_PATH_MAX], aside[STATE_PATH_MAX + 8];
+    disk->log.stream = fopen("/dev/null", "w");
+    struct lockdown *lockdown = begin(disk);
+    assert_true(lockdown_begin(lockdown, &ANNA, 0));
+    end(disk, lockdown);
+    snprintf(aside, sizeof aside, "%s.aside", state_path(disk->settings.state_dir, path));
+    assert_int_equal(rename(path, aside), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    lockdown = begin(disk);
+    check_it_is_in_doubt(lockdown);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rename(aside, path), 0);
+    end(disk, lockdown); /* is written at the latest then */
+    lockdown = begin(disk);
+    assert_true(lockdown_view(lockdown, &view));
+    assert_false(view.is_in_doubt);
+    assert_true(owner_equal(&view.by, &ANNA));
+    end(disk, lockdown);
+    fclose(disk->log.stream);
+    disk->log.stream = stderr;
+}
+
+/* The table is gone, and all else is there. */
+static void a_lock_that_cannot_be_read_locks(void **state)
+{
+    struct disk *disk = *state;
+    static const struct statement DROP = {"DROP TABLE lockdown", {{0}}};
+    disk->log.stream = fopen("/dev/null", "w");
+    end(disk, begin(disk));
+    disk_open(disk);
+    disk_write(disk);
+    assert_int_equal(store_write(disk->store, &DROP, NULL, NULL), 0);
+    disk_close(disk);
+    struct lockdown *lockdown = begin(disk);
+    check_it_is_in_doubt(lockdown);
+    end(disk, lockdown);
+    fclose(disk->log.stream);
+    disk->log.stream = stderr;
+}
+
+/* Taken away under the running agent: the next file has the lock, too. */
+static void a_new_file_is_locked_as_the_old_one_was(void **state)
+{
+    struct disk *disk = *state;
+    struct lockdown_view view;
+    static const struct statement OTHER = {"DELETE FROM queue", {{0}}};
+    char path[STATE_PATH_MAX];
+    disk->log.stream = fopen("/dev/null", "w");
+    struct lockdown *lockdown = begin(disk);
+    assert_true(lockdown_begin(lockdown, &ANNA, 0));
+    while (told.locked == 0) {
+        uv_run(&disk->loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(unlink(state_path(disk->settings.state_dir, path)), 0);
+    assert_int_equal(store_write(disk->store, &OTHER, NULL, NULL), 0);
+    loop_run_for(&disk->loop, 200);
+    end(disk, lockdown);
+    lockdown = begin(disk);
+    assert_true(lockdown_view(lockdown, &view));
+    assert_true(owner_equal(&view.by, &ANNA));
+    end(disk, lockdown);
+    fclose(disk->log.stream);
+    disk->log.stream = stderr;
+}
+
 /* Without a state file it holds until the process ends, and whoever asked for it is told so. */
 static void what_cannot_be_kept_is_said(void **state)
 {
@@ -133,6 +249,10 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_last_word_counts_when_words_come_quickly, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_is_damaged_locks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_cannot_be_opened_locks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_lock_that_cannot_be_read_locks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_new_file_is_locked_as_the_old_one_was, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_kept_is_said, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,7 +41,8 @@ json_t *reply_lock(const struct sessions *sessions)
     struct lockdown_view view;
     char by[OWNER_TEXT_MAX];
     return lockdown_view(sessions_lockdown(sessions), &view)
-               ? json_pack("{s:s, s:I}", "by", owner_text(&view.by, by), "since",
+               ? json_pack("{s:s, s:I}", "by",
+                           view.is_in_doubt ? "state_file" : owner_text(&view.by, by), "since",
                            (json_int_t)view.since_unix)
                : json_null();
 }

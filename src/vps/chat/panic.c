@@ -37,6 +37,10 @@ bool panic_add_lock(const struct conversation *conversation, struct text *html)
     }
     time_t since = (time_t)view.since_unix;
     strftime(when, sizeof when, "%Y-%m-%d %H:%M UTC", gmtime_r(&since, &utc));
+    if (view.is_in_doubt) {
+        texts_lock_in_doubt(html, when);
+        return true;
+    }
     add_name(conversation, &view.by, &name);
     text_add(html,
              "The server has been locked by %s since %s: nothing can be opened. Only somebody on "
@@ -95,6 +99,11 @@ static void tell(const struct conversation *conversation, int64_t person,
     char buffer[TEXTS_SIZE], name_buffer[2 * PEOPLE_NAME_MAX];
     struct text html = conversation_text(conversation, person, buffer, sizeof buffer);
     struct text name = text_for_reader_of(&html, name_buffer, sizeof name_buffer);
+    if (!event->by) {
+        panic_add_lock(conversation, &html);
+        transport_say(conversation->transport, person, buffer);
+        return;
+    }
     add_name(conversation, event->by, &name);
     if (event->kind == SESSION_SERVER_LOCKED) {
         texts_locked(&html, name_buffer, event->number, event->reason);

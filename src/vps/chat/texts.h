@@ -43,6 +43,8 @@ void texts_panic(struct text *html, unsigned count);
 /* by: a name, HTML. reason: why that is not in the state file yet; NULL: it is. */
 void texts_locked(struct text *html, const char *by, unsigned ended, const char *reason);
 void texts_unlocked(struct text *html, const char *by, const char *reason);
+/* Since its state file could not be read; since: when that was. */
+void texts_lock_in_doubt(struct text *html, const char *since);
 
 /* --- lists of sessions --- */
 

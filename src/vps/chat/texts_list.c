@@ -142,6 +142,17 @@ void texts_locked(struct text *html, const char *by, unsigned ended, const char 
     }
 }
 
+void texts_lock_in_doubt(struct text *html, const char *since)
+{
+    text_add(html,
+             "🔒 The server is locked since %s: its state file could not be read, so that nobody "
+             "can tell whether somebody had locked it before. Nothing can be opened until somebody "
+             "on the server itself says <code>pamctl unlock</code>. Gateways that were paired, "
+             "people who were invited and second factors were in that file: see the log of the "
+             "server, and restore a backup if there is one.",
+             since);
+}
+
 void texts_unlocked(struct text *html, const char *by, const char *reason)
 {
     text_add(html, "🔓 The server was unlocked by %s: sessions can be opened again.", by);

@@ -1,7 +1,8 @@
 /*
  * lockdown: somebody has locked the server: every session was ended, and none is opened until it
  * is unlocked on the server itself. It is kept in the state file, so that a restart changes
- * nothing about it.
+ * nothing about it; where the file could not be read at the start, nobody knows whether somebody
+ * had, and the server is locked, too.
  */
 #ifndef PAMTUNNEL_VPS_SESSION_LOCKDOWN_H
 #define PAMTUNNEL_VPS_SESSION_LOCKDOWN_H
@@ -32,6 +33,7 @@ struct lockdown *lockdown_new(const struct lockdown_options *options);
 void lockdown_free(struct lockdown *lockdown);
 
 struct lockdown_view {
+    bool is_in_doubt; /* whether somebody locked it: `by` says nothing then */
     struct owner by;
     int64_t since_unix;
 };

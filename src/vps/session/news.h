@@ -21,7 +21,8 @@ enum session_event_kind {
     SESSION_GATEWAY_CAME, /* `gateway` has logged in, perhaps anew */
     SESSION_GATEWAY_WENT, /* `gateway` is offline */
     /* `by` has locked the server, which ended `number` sessions; nothing is opened. It is kept in
-       the state file, or is not yet for this `reason`. */
+       the state file, or is not yet for this `reason`. Without `by`: it is locked since that file
+       could not be read at the start. */
     SESSION_SERVER_LOCKED,
     SESSION_SERVER_UNLOCKED, /* the same of `by` who has unlocked it */
 

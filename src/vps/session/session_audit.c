@@ -67,6 +67,9 @@ static void on_lock(enum audit_event what, const struct services *services,
                                 .by_name = record_name(services, event->by),
                                 .why = event->reason,
                                 .count = event->number};
+    if (!event->by && !event->reason) {
+        entry.why = "the state file could not be read: nobody can tell whether it was locked";
+    }
     add(services, &entry, event);
 }
 

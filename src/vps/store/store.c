@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/watch.h"
 #include "vps/store/backup.h"
@@ -31,6 +32,9 @@ struct store {
     int told; /* who listens, of what store_can_write() says */
     store_changed_fn changed;
     void *changed_arg;
+    bool has_forgotten; /* what was in the file at the start */
+    store_anew_fn anew;
+    void *anew_arg;
 };
 
 /* ---- what the loop hears --------------------------------------------------- */
@@ -100,6 +104,9 @@ static void on_news(void *arg, int events)
     (void)events;
     struct writer_news news = writer_tell(store->writer);
     log_anew(&store->options, news.anew);
+    if (store->anew && (news.anew == ANEW_DAMAGED || news.anew == ANEW_GONE)) {
+        store->anew(store->anew_arg);
+    }
     log_state(store, &news);
     tell_changed(store);
 }
@@ -112,6 +119,19 @@ static void on_answers(void *arg, int events)
 }
 
 /* ---- for the owners -------------------------------------------------------- */
+
+bool store_has_forgotten(const struct store *store)
+{
+    return store && store->has_forgotten;
+}
+
+void store_on_anew(struct store *store, store_anew_fn fn, void *arg)
+{
+    if (store) {
+        store->anew = fn;
+        store->anew_arg = arg;
+    }
+}
 
 int store_read(struct store *store, const struct statement *statement, row_fn fn, void *arg)
 {
@@ -250,15 +270,24 @@ static struct store *store_new(const struct store_options *options)
     return store;
 }
 
+/* Whatever is there and is no empty file: a folder in its place, too. */
+static bool has_something(const char *path)
+{
+    struct stat file;
+    return lstat(path, &file) == 0 ? !S_ISREG(file.st_mode) || file.st_size > 0 : errno != ENOENT;
+}
+
 int store_open(const struct store_options *options, struct store **ret_store, struct why *why)
 {
     enum anew anew = ANEW_NOT;
+    bool had_something = has_something(options->path);
     struct store *store = store_new(options);
     if (!store) {
         return why_set(why, -ENOMEM, "out of memory");
     }
     int err = writer_open(store->writer, &anew, why);
     log_anew(options, anew);
+    store->has_forgotten = anew == ANEW_DAMAGED || (err < 0 && had_something);
     if (err == -EPROTONOSUPPORT) {
         store_free(store);
         return err;

@@ -14,6 +14,7 @@
 #ifndef PAMTUNNEL_VPS_STORE_STORE_H
 #define PAMTUNNEL_VPS_STORE_STORE_H
 
+#include <stdbool.h>
 #include <uv.h>
 
 #include "base/log.h"
@@ -40,6 +41,17 @@ struct store_options {
  * a sentence in why if the file is of a newer schema (-EPROTONOSUPPORT), or -ENOMEM.
  */
 int store_open(const struct store_options *options, struct store **ret_store, struct why *why);
+/*
+ * True if there was something in the file and nobody knows what: it was damaged and put aside, or
+ * could not be opened at the start. Accepts NULL.
+ */
+bool store_has_forgotten(const struct store *store);
+/*
+ * Has fn called on the loop when another file was begun in the place of the one that was open: what
+ * an owner keeps in it has to be written once more. One can listen. Accepts NULL.
+ */
+typedef void (*store_anew_fn)(void *arg);
+void store_on_anew(struct store *store, store_anew_fn fn, void *arg);
 /* Calls fn with each row. Before store_start() only. A NULL store has no rows. 0 or -errno. */
 int store_read(struct store *store, const struct statement *statement, row_fn fn, void *arg);
 /* 0 or -errno. */
