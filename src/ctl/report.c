@@ -99,7 +99,8 @@ static int add_ended(struct report_sums *sums, const json_t *row, int64_t at_ms)
     struct text kind = text_over(session.kind, sizeof session.kind);
     text_add(&kind, "%s", text_of(row, "kind"));
     sums->sessions++;
-    sums->used += number_of(row, "connections") > 0;
+    /* After a crash nobody knows. */
+    sums->used += number_of(row, "connections") > 0 || !json_object_get(row, "connections");
     sums->seconds += session.seconds;
     sums->bytes += session.bytes;
     if (session.seconds > 0) {

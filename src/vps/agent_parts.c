@@ -162,7 +162,17 @@ static int start_audit(struct agent *agent, struct why *why)
                                           .changed = on_audit_changed,
                                           .arg = agent};
     agent->audit = audit_new(&options);
-    return agent->audit ? 0 : why_set(why, -ENOMEM, "out of memory");
+    if (!agent->audit) {
+        return why_set(why, -ENOMEM, "out of memory");
+    }
+    unsigned ended = audit_after_crash(agent->audit);
+    if (ended > 0) {
+        log_warn(agent->log,
+                 "the last vps-agent came to a sudden end: %u session%s and requests that were "
+                 "open are recorded as ended",
+                 ended, ended == 1 ? "" : "s");
+    }
+    return 0;
 }
 
 /* Whoever has lost access loses what they have open. */

@@ -553,6 +553,11 @@ def test_kill_9_at_any_point_loses_nothing_that_was_acted_on(target):
         assert is_chained(found) and verify(world)[0] == "whole"
         there = {(row["session"], row["what"]) for row in found}
         assert answered and set(answered.items()) <= there
+        # Whoever was told that it is closed closed it; what was open when it was killed has an end, too, and one only.
+        closed = {row["session"] for row in found if row["what"] == "session.ended" and row["body"]["word"] == "closed"}
+        assert {session for session, what in answered.items() if what == "session.ended"} <= closed
+        opened = sorted(row["session"] for row in found if row["what"] == "session.opened")
+        assert opened == sorted(row["session"] for row in found if row["what"] == "session.ended")
         assert sum(row["what"] == "agent.started" for row in found) == ROUNDS + 1
         world.vps.take_baseline()
 

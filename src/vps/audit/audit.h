@@ -52,6 +52,13 @@ typedef void (*audit_done_fn)(void *arg, int err);
 int audit_record(struct audit *audit, const struct audit_entry *entry, audit_done_fn done,
                  void *arg);
 /*
+ * Records an end, with the word AUDIT_END_CRASH, for each session and each request that was open
+ * when the last agent came to a sudden end. Before store_start(), and before this agent records
+ * that it has started. How many there are.
+ */
+unsigned audit_after_crash(struct audit *audit);
+#define AUDIT_END_CRASH "crash"
+/*
  * True if all that was recorded so far is on the disk, or could not be written: go on. False: fn
  * is called when that is so, at the latest after AUDIT_PATIENCE_MS (-ETIMEDOUT), from the loop.
  * Several are called in the order in which they came.
