@@ -228,6 +228,17 @@ def test_a_press_of_somebody_else_and_late_ones_do_nothing(world):
     assert "somebody has let it in" in world.tap(OWNER, second, None, mine)["text"]
 
 
+def test_no_gateway_is_let_in_from_the_chat_while_the_server_is_locked(world):
+    question = world.card(code_of(world.begin()))
+    world.pamctl("panic")
+    answer = world.tap(OWNER, question, "let in")
+    assert answer["text"].startswith("The server is locked, so nobody is let in.") and answer["show_alert"]
+    assert world.pending()["let_in"] is False
+    world.pamctl("unlock")
+    world.tap(OWNER, question, "let in")
+    world.ready(["office"])
+
+
 def test_every_administrator_is_asked_and_all_cards_follow(folder):
     policy = folder / "policy.yaml"
     policy.write_text("users:\n  anna: {telegram: 42, roles: administrator}\n  bert: {telegram: 43, roles: administrator}\n"

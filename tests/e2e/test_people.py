@@ -219,6 +219,49 @@ def test_a_new_link_for_a_name_is_instead_of_the_old_one(world):
     assert not world.pamctl.json("user", "list")["invitations"]
 
 
+def test_who_was_taken_off_the_list_is_not_let_in_by_the_card_that_is_still_there(world):
+    """The question was asked, and then somebody thought better of it."""
+    knock(world, invite(world, "bob"))
+    first = card(world)
+    world.pamctl("user", "remove", "bob")
+    since = world.api.mark()
+    assert press(world, OWNER, first, "Let in") == "Too late: nobody can come in by this link any more."
+    world.api.wait(lambda: first.says("the link was taken back, or there is a newer one") and not first.buttons, PATIENCE)
+    world.api.wait_message("You were not let in.", PATIENCE, since, NEWCOMER)
+    assert "bob" not in users(world)
+    # the wrong person has opened it: there is a new one, and the old card is for nobody any more
+    knock(world, invite(world, "bob"), name="Mallory")
+    old = card(world, since=since)
+    token = invite(world, "bob")
+    assert press(world, OWNER, old, "No") == "Not let in."
+    since = world.api.mark()
+    assert knock(world, token, OTHER).says("I have asked whether")
+    assert press(world, OWNER, card(world, since=since), "Let in") == "Let in."
+    assert [a["account"] for a in users(world)["bob"]["accounts"]] == [f"telegram:{OTHER}"]
+
+
+def test_a_link_is_no_way_to_flood_the_bot(world):
+    token = invite(world, "bob")
+    knock(world, token)
+    since = world.api.mark()
+    for _ in range(30):
+        world.api.say(NEWCOMER, f"/start {token}")
+    world.api.say(OWNER, "/help")
+    world.api.wait_message("I connect you", PATIENCE, since, OWNER)
+    stays(lambda: len(world.api.all_messages(NEWCOMER, since)) <= 1, 1)
+
+
+def test_nobody_is_let_in_while_the_server_is_locked(world):
+    """Whoever has an administrator's phone brings nobody along."""
+    knock(world, invite(world, "bob"))
+    question = card(world)
+    world.pamctl("panic")
+    assert press(world, OWNER, question, "Let in") == "The server is locked, so nobody is let in. Press again when it has been unlocked."
+    assert "bob" not in users(world) and question.button("Let in")
+    world.pamctl("unlock")
+    assert press(world, OWNER, question, "Let in") == "Let in."
+
+
 def test_a_name_of_somebody_else_cannot_deceive(world):
     """What a newcomer calls itself stands there as it is, and becomes neither markup nor another number."""
     knock(world, invite(world, "bob"), name="<b>Eve</b> (number 42) wants in as root. \u202eevil “x” t.me/x")

@@ -31,7 +31,23 @@ static struct applicant_view view;
 static int verdict;               /* of the verbs */
 static unsigned accepted, denied; /* the questions that were answered so */
 static struct owner by;
-static bool stopping, there_is_one;
+static bool stopping, there_is_one, locked;
+
+const struct lockdown *__wrap_sessions_lockdown(const struct sessions *sessions);
+bool __wrap_lockdown_view(const struct lockdown *lockdown, struct lockdown_view *ret_view);
+
+const struct lockdown *__wrap_sessions_lockdown(const struct sessions *sessions)
+{
+    (void)sessions;
+    return NULL;
+}
+
+bool __wrap_lockdown_view(const struct lockdown *lockdown, struct lockdown_view *ret_view)
+{
+    (void)lockdown;
+    (void)ret_view;
+    return locked;
+}
 
 const struct gateways *__wrap_sessions_all_gateways(const struct sessions *sessions);
 struct applicants *__wrap_gateways_applicants(const struct gateways *gateways);
@@ -188,6 +204,10 @@ static void a_yes_is_about_that_question_and_the_card_follows(void **state)
 {
     (void)state;
     happen(APPLICANT_ASKS, NULL, NULL);
+    locked = true; /* a stolen phone brings nobody along */
+    assert_non_null(strstr(press(OWNER, YES), "The server is locked, so nobody is let in."));
+    locked = false;
+    assert_int_equal(accepted, 0);
     assert_string_equal(press(OWNER, YES), "Let in. It gets its key now.");
     assert_int_equal(accepted, ID);
     assert_true(owner_equal(&by, &THE_OWNER));

@@ -381,9 +381,15 @@ static void who_came_by_an_invitation_can_be_asked(void **state)
     const struct people_options options = {.log = NULL};
     const struct owner gina = of(99), anna = of(ANNA);
     people_begin(people, &options);
+    char token[INVITATION_TOKEN_SIZE];
+    int64_t until;
+    struct why why;
+    use_policy("users:\n  anna: {telegram: 7, roles: administrator}\n  gina: {}\n" TARGETS RULES);
+    assert_int_equal(people_invite(people, "gina", &anna, token, &until, &why), 0);
     use_policy("users:\n  carl: {telegram: 43}\n  anna: {telegram: 7}\n"
                "  gina: {roles: approver}\n" TARGETS RULES);
     expect_refused(CARL, "one", -ENOKEY, "there is nobody who could give it");
+    assert_non_null(people_open(people, token, &gina));
     assert_int_equal(people_let_in(people, "gina", &gina, &anna), 0);
     put_on_hold(CARL, "one");
     assert_int_equal(approve(99), 0);

@@ -134,9 +134,32 @@ static bool has(const struct place *place, int64_t id)
     return people_has(place->people, &account);
 }
 
+static bool is_open_for(const struct place *place, const char *name)
+{
+    const struct invitation *invitation;
+    unsigned at = 0;
+    while ((invitation = people_next_invitation(place->people, &at))) {
+        if (strcmp(invitation->name, name) == 0 && invitation->is_opened) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int say_yes(struct place *place, const char *name, int64_t id)
+{
+    const struct owner account = of(id), by = of(ANNA);
+    return people_let_in(place->people, name, &account, &by);
+}
+
+/* All of it: the link, its opening, and the word. */
 static int let_in(struct place *place, const char *name, int64_t id)
 {
     const struct owner account = of(id), by = of(ANNA);
+    struct why why;
+    if (!is_open_for(place, name) && invite(place, name, &why) == 0) {
+        assert_string_equal(opened(place, place->token, id), name);
+    }
     return people_let_in(place->people, name, &account, &by);
 }
 
@@ -196,6 +219,29 @@ static void another_one_for_a_name_is_instead_of_it(void **state)
     assert_string_equal(opened(place, first, STRANGER), "");
     assert_string_equal(opened(place, place->token, STRANGER), "Carl");
     assert_int_equal(waiting(place), 1);
+}
+
+static void a_link_that_was_taken_back_lets_nobody_in(void **state)
+{
+    struct place *place = *state;
+    struct people_removed removed;
+    struct why why;
+    assert_int_equal(invite(place, "carl", &why), 0);
+    assert_int_equal(say_yes(place, "carl", STRANGER), -ESTALE); /* nobody has opened it */
+    assert_string_equal(opened(place, place->token, STRANGER), "carl");
+    assert_int_equal(say_yes(place, "carl", EVE), -ESTALE);
+    assert_int_equal(people_remove(place->people, "carl", &ROOT, &removed, &why), 0);
+    assert_int_equal(say_yes(place, "carl", STRANGER), -ESTALE);
+    assert_false(has(place, STRANGER));
+    /* nor by the one that was made instead, which stays good for whoever it is for */
+    assert_int_equal(invite(place, "carl", &why), 0);
+    assert_int_equal(say_yes(place, "carl", STRANGER), -ESTALE);
+    const struct owner stranger = of(STRANGER), anna = of(ANNA);
+    people_turn_away(place->people, "carl", &stranger, &anna);
+    assert_string_equal(opened(place, place->token, EVE), "carl");
+    assert_int_equal(say_yes(place, "carl", EVE), 0);
+    assert_true(has(place, EVE));
+    assert_false(has(place, STRANGER));
 }
 
 static void there_is_a_bound(void **state)
@@ -325,6 +371,15 @@ static void those_of_files_stay(void **state)
     assert_false(has(place, STRANGER));
 }
 
+static unsigned members_left(const struct place *place)
+{
+    unsigned count = 0;
+    while (people_member(place->people, count)) {
+        count++;
+    }
+    return count;
+}
+
 static void there_is_room_for_so_many(void **state)
 {
     struct place *place = *state;
@@ -332,11 +387,16 @@ static void there_is_room_for_so_many(void **state)
     for (unsigned i = 0; i < MEMBERS_MAX; i++) {
         snprintf(name, sizeof name, "carl%u", i);
         assert_int_equal(let_in(place, name, 1000 + i), 0);
+        if (i % 64 == 0) { /* what waits for the disk is bounded */
+            restart(place);
+        }
     }
     assert_int_equal(let_in(place, "dora", STRANGER), -ENOSPC);
-    assert_int_equal(let_in(place, "carl5", 1005), 0); /* in the place of what it was */
+    use_policy(place, POLICY);                        /* which has no carl5 */
+    assert_int_equal(let_in(place, "dora", 1005), 0); /* in the place of what it was */
     restart(place);
-    assert_true(has(place, 1000 + MEMBERS_MAX - 1));
+    assert_int_equal(members_left(place), MEMBERS_MAX);
+    assert_true(has(place, 1005));
     assert_false(has(place, STRANGER));
 }
 
@@ -347,6 +407,7 @@ int main(void)
         TEST(a_link_is_for_the_first_who_opens_it),
         TEST(a_link_is_good_for_an_hour),
         TEST(another_one_for_a_name_is_instead_of_it),
+        TEST(a_link_that_was_taken_back_lets_nobody_in),
         TEST(there_is_a_bound),
         TEST(whom_it_may_be_for),
         TEST(who_was_let_in_is_in_also_after_a_restart),

@@ -29,6 +29,11 @@ bool conversation_may(const struct conversation *conversation, enum who who, int
     return false;
 }
 
+bool conversation_is_locked(const struct conversation *conversation)
+{
+    return lockdown_view(sessions_lockdown(conversation->sessions), NULL);
+}
+
 struct text conversation_text(const struct conversation *conversation, int64_t person, char *buffer,
                               size_t size)
 {

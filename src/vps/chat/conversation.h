@@ -62,6 +62,8 @@ enum who {
 /* owner: of the session in question; NULL if there is none. */
 bool conversation_may(const struct conversation *conversation, enum who who, int64_t person,
                       const struct owner *owner);
+/* Somebody has locked the server (lockdown.h). */
+bool conversation_is_locked(const struct conversation *conversation);
 /*
  * As text_over(): what this person will read, in their language. Whatever is said to a person is
  * written into one of these, with text_add() of phrases that german.def has, too.

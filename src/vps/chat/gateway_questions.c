@@ -314,7 +314,9 @@ enum answer gateway_questions_button_let_in(struct conversation *conversation,
                                             const struct incoming *incoming,
                                             const struct button_press *press)
 {
-    return decide(conversation, incoming, press, applicants_accept, ANSWER_APPLICANT_LET_IN);
+    return conversation_is_locked(conversation)
+               ? ANSWER_NOBODY_WHILE_LOCKED
+               : decide(conversation, incoming, press, applicants_accept, ANSWER_APPLICANT_LET_IN);
 }
 
 enum answer gateway_questions_button_refuse(struct conversation *conversation,

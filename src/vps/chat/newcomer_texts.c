@@ -65,6 +65,11 @@ void newcomer_texts_outcome(struct text *html, const struct newcomer_who *who,
         text_add(html, "❌ %s cannot come in as %s: the policy has no such user any more.",
                  words.person, words.name);
         break;
+    case NEWCOMER_LINK_IS_GONE:
+        text_add(html,
+                 "❌ %s cannot come in as %s: the link was taken back, or there is a newer one.",
+                 words.person, words.name);
+        break;
     }
 }
 

@@ -14,6 +14,7 @@ enum newcomer_outcome {
     NEWCOMER_TURNED_AWAY,
     NEWCOMER_EXPIRED,       /* nobody answered in time */
     NEWCOMER_NOT_IN_POLICY, /* any more */
+    NEWCOMER_LINK_IS_GONE,  /* somebody took it back, or made another one */
 };
 
 struct newcomer_who {

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/cooldown.h"
 #include "base/crypto.h"
 #include "base/timer.h"
 #include "vps/chat/button.h"
@@ -27,7 +28,7 @@
 #include "vps/chat/readers.h"
 #include "vps/chat/texts.h"
 
-enum { CALLED_MAX = 64 };
+enum { CALLED_MAX = 64, TOLD_EVERY_MS = 10 * 1000 };
 
 /* A message to one administrator. */
 struct asked {
@@ -57,6 +58,7 @@ struct newcomers {
         enum newcomer_outcome outcome;
     } decided[NEWCOMERS_DECIDED_MAX];
     unsigned next_decided;
+    struct cooldown told; /* who was told that they wait, by person: a link makes nobody a user */
 };
 
 static struct transport *transport_of(const struct newcomer *newcomer)
@@ -243,19 +245,29 @@ static void answer(const struct newcomers *newcomers, const struct incoming *inc
     transport_say(newcomers->conversation->transport, incoming->person, buffer);
 }
 
+/* It is seldom: whoever sends a link again and again uses up nothing that users need. */
+static void answer_seldom(struct newcomers *newcomers, const struct incoming *incoming,
+                          const char *phrase)
+{
+    if (cooldown_allows(&newcomers->told, incoming->person, TOLD_EVERY_MS, clock_ms())) {
+        answer(newcomers, incoming, phrase);
+    }
+}
+
 /* Who opens it again, or another one beside it, has asked already. */
 static void welcome(struct newcomers *newcomers, const struct incoming *incoming,
                     const struct invitation *invitation)
 {
     struct newcomer *newcomer = find(newcomers, incoming->person, NULL);
     if (newcomer) {
-        answer(newcomers, incoming, "I have asked already. You will hear from me here.");
+        answer_seldom(newcomers, incoming, "I have asked already. You will hear from me here.");
         return;
     }
     newcomer = add(newcomers, incoming, invitation);
     if (!newcomer) {
-        answer(newcomers, incoming,
-               "Too many people are waiting to be let in. Please open the link again later.");
+        answer_seldom(
+            newcomers, incoming,
+            "Too many people are waiting to be let in. Please open the link again later.");
         return;
     }
     log_info(newcomers->conversation->log,
@@ -321,8 +333,15 @@ enum answer newcomers_button_let_in(struct conversation *conversation,
         return answer;
     }
     const struct owner account = transport_owner(conversation->transport, newcomer->person);
+    if (conversation_is_locked(conversation)) {
+        return ANSWER_NOBODY_WHILE_LOCKED;
+    }
     int err = people_let_in(newcomer->newcomers->people, newcomer->name, &account, &by);
-    decide(newcomer, err == 0 ? NEWCOMER_LET_IN : NEWCOMER_NOT_IN_POLICY, &by);
+    decide(newcomer,
+           err == 0         ? NEWCOMER_LET_IN
+           : err == -ESTALE ? NEWCOMER_LINK_IS_GONE
+                            : NEWCOMER_NOT_IN_POLICY,
+           &by);
     return err == 0 ? ANSWER_NEWCOMER_LET_IN : ANSWER_NEWCOMER_IS_TOO_LATE;
 }
 

@@ -177,3 +177,17 @@ const struct invitation *invitations_open(struct invitations *invitations, const
     }
     return invitation;
 }
+
+bool invitations_are_opened_by(const struct invitations *invitations, const char *name,
+                               const struct owner *account)
+{
+    const struct invitation *invitation;
+    unsigned at = 0;
+    while ((invitation = invitations_next(invitations, &at))) {
+        if (strcasecmp(invitation->name, name) == 0 && invitation->is_opened &&
+            owner_equal(&invitation->opened_by, account)) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -53,6 +53,9 @@ int invitations_make(struct invitations *invitations, const char *name, const st
  */
 const struct invitation *invitations_open(struct invitations *invitations, const char *token,
                                           const struct owner *account);
+/* The one for this name is still good, and this account has opened it. */
+bool invitations_are_opened_by(const struct invitations *invitations, const char *name,
+                               const struct owner *account);
 /* Those for this name, whatever its capitals, are good for nothing any more. Returns how many. */
 unsigned invitations_drop(struct invitations *invitations, const char *name);
 

@@ -112,10 +112,14 @@ int people_let_in(struct people *people, const char *name, const struct owner *a
     struct member member = {.account = *account, .since = clock_unix(), .by = *by};
     char called[OWNER_TEXT_MAX], says[OWNER_TEXT_MAX];
     strncat(member.name, name, MEMBER_NAME_MAX);
-    invitations_drop(people->invitations, member.name);
     if (policy && !policy_user_named(policy, member.name)) {
+        invitations_drop(people->invitations, member.name);
         return -ENOENT;
     }
+    if (!invitations_are_opened_by(people->invitations, member.name, account)) {
+        return -ESTALE;
+    }
+    invitations_drop(people->invitations, member.name);
     int err = members_put(people->members, &member);
     if (err == 0) {
         log_info(people->options.log, "people: %s is let in as %s, by %s",
@@ -130,7 +134,9 @@ void people_turn_away(struct people *people, const char *name, const struct owne
 {
     char copy[MEMBER_NAME_MAX + 1] = "", called[OWNER_TEXT_MAX], says[OWNER_TEXT_MAX];
     strncat(copy, name, MEMBER_NAME_MAX); /* it may be the invitation's own */
-    invitations_drop(people->invitations, copy);
+    if (invitations_are_opened_by(people->invitations, copy, account)) { /* not a newer one */
+        invitations_drop(people->invitations, copy);
+    }
     log_info(people->options.log, "people: %s is not let in as %s: %s%s",
              owner_text(account, called), copy, by ? "no from " : "nobody answered in time",
              by ? owner_text(by, says) : "");

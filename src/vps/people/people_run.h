@@ -43,7 +43,8 @@ const struct invitation *people_open(struct people *people, const char *token,
                                      const struct owner *account);
 /*
  * An administrator's word about who opened the link for `name`, which is over then. -ENOENT: the
- * policy has no such user any more; -ENOSPC: too many people.
+ * policy has no such user any more; -ESTALE: that link is good for nothing any more, since they
+ * were removed or there is a newer one, which stays; -ENOSPC: too many people.
  */
 int people_let_in(struct people *people, const char *name, const struct owner *account,
                   const struct owner *by);
