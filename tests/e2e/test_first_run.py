@@ -329,6 +329,19 @@ def test_options_and_a_token_from_standard_input(api, place):
     assert invite(place, "office") == invite(place, "OFFICE".lower()), "the same key again"
 
 
+def test_without_a_terminal_pairing_comes_first_as_well(api, place):
+    """A key that nobody has asked for would keep gateways without one from being heard."""
+    result = set_up(place)
+    assert result.returncode == 0 and "TUNNEL_KEY" not in settings_in(place["vps"]), result
+    assert "sudo gateway-agent --join 127.0.0.1:" in result.stdout and "--invite" not in result.stdout, result
+    daemon = Daemon("vps-agent", place["folder"], {}, ["--env-file", str(place["vps"])]).start()
+    daemon.wait_log("gateways that have no key and ask to be paired are heard for ten minutes")
+    daemon.stop()
+    # who speaks of a join string wants one
+    assert set_up(place, "--valid", "1h").returncode == 0
+    assert settings_in(place["vps"])["TUNNEL_KEY"].startswith("home:")
+
+
 def test_an_ipv6_address_as_the_server_is_advised_against(api, place):
     for host, advised in (("2001:db8::1", True), ("192.0.2.1", False), ("vps.example.org", False)):
         result = set_up(place, VPS_HOST=host)
@@ -351,7 +364,7 @@ def test_a_secret_in_a_file_of_its_own_stays_there(api, place):
 
 
 def test_a_key_changes_on_request_only(api, place):
-    assert set_up(place).returncode == 0
+    assert set_up(place, "--gateway", "home").returncode == 0
     before = place["vps"].read_text()
     first = invite(place)
     assert invite(place) == first and place["vps"].read_text() == before

@@ -100,10 +100,11 @@ int enrolment_name(const struct enrolment *enrolment, const char *given, bool as
     bool has_some = keys->count > 0 || enrolment->running.kept > 0;
     bool wanted = wish->renew || wish->until_said;
     /*
-     * A gateway in use is only proposed to whoever asked for a new key or a time. Otherwise Enter,
-     * in a second --setup, would print a join string that holds a key in use.
+     * Without any, the first one asks to be paired, and a key that nobody wants would keep it from
+     * being heard. A gateway in use is only proposed to whoever asked for a new key or a time.
+     * Otherwise Enter, in a second --setup, would print a join string that holds a key in use.
      */
-    const char *first = !has_some                                   ? ask ? "" : "home"
+    const char *first = !has_some                                   ? ask || !wanted ? "" : "home"
                         : waiting[0] || !wanted || keys->count == 0 ? waiting
                                                                     : keys->keys[0].name;
     if (!given && ask) {
