@@ -33,68 +33,27 @@
 #include "base/host.h"
 #include "base/net.h"
 #include "base/text.h"
-#include "base/timer.h"
-#include "base/watch.h"
-#include "control/accord.h"
-#include "control/frame.h"
+#include "control/channel_core.h"
 #include "control/hello.h"
-#include "control/keepalive.h"
-#include "control/queue.h"
-#include "shared/gateway_name.h"
 
-enum { READS_PER_TURN = 64 /* so that one busy peer does not hold up the loop */ };
-
-enum state { STATE_HANDSHAKE, STATE_HELLO, STATE_OPEN, STATE_PAIRING, STATE_CLOSED };
-
-struct channel {
-    struct channel_options options;
-    enum state state;
-    int fd;
-    struct tls *tls;
-    struct watch *watch;
-    struct timer *deadline; /* of the handshake and HELLO */
-    struct timer *soon;     /* runs the channel again in the next turn of the loop */
-    struct keepalive *keepalive;
-    struct frame in;
-    struct queue out;
-
-    enum channel_end end; /* of a failure that is to be told from the loop */
-    struct why end_why;
-    bool failed;
-    bool running; /* inside run(): memory must outlive it */
-    bool freed;
-
-    unsigned version; /* of the protocol, 0: none is agreed on */
-    bool proven;      /* channel_peer_is_proven() */
-    bool stranger;    /* channel_peer_is_stranger() */
-    enum goodbye_reason peer_goodbye;
-    char peer_name[GATEWAY_NAME_MAX + 1];
-    unsigned peer_key; /* of those of that name */
-    char peer_program[64];
-};
-
-/* The HELLOs are exchanged, so messages can be. */
-static bool is_live(const struct channel *channel)
+bool channel_is_live(const struct channel *channel)
 {
     return channel->state == STATE_OPEN || channel->state == STATE_PAIRING;
 }
 
-/* Neither side has proven anything: what the peer says of itself is shown beside a code. */
-static bool pairs(const struct channel *channel)
+bool channel_pairs(const struct channel *channel)
 {
     return channel->options.pair || channel->stranger;
 }
 
 /* ---- ending --------------------------------------------------------------- */
 
-/* Nothing more is read: it failed, or the owner has ended it in one of its callbacks. */
-static bool is_over(const struct channel *channel)
+bool channel_is_over(const struct channel *channel)
 {
     return channel->freed || channel->failed || channel->state == STATE_CLOSED;
 }
 
-/* Remembers the first failure; run() tells the owner. Returns -1 for `return fail(...)`. */
-static int fail(struct channel *channel, enum channel_end end, const char *text)
+int channel_fail(struct channel *channel, enum channel_end end, const char *text)
 {
     if (!channel->failed) {
         channel->failed = true;
@@ -104,14 +63,13 @@ static int fail(struct channel *channel, enum channel_end end, const char *text)
     return -1;
 }
 
-/* 0: the end of the stream, or the -errno of tls_read() and tls_write(). */
-static int fail_io(struct channel *channel, long err)
+int channel_fail_io(struct channel *channel, long err)
 {
     if (err == -EPROTO) {
-        return fail(channel, CHANNEL_END_PROTOCOL, "broken TLS records");
+        return channel_fail(channel, CHANNEL_END_PROTOCOL, "broken TLS records");
     }
-    return fail(channel, CHANNEL_END_PEER,
-                err == 0 ? "the peer closed the connection" : strerror((int)-err));
+    return channel_fail(channel, CHANNEL_END_PEER,
+                        err == 0 ? "the peer closed the connection" : strerror((int)-err));
 }
 
 static void release(struct channel *channel)
@@ -139,33 +97,32 @@ static int flush(struct channel *channel)
 {
     int err = queue_send(&channel->out, channel->tls);
     if (err < 0) {
-        return fail_io(channel, err);
+        return channel_fail_io(channel, err);
     }
     watch_set(channel->watch, WATCH_READ | (queue_is_empty(&channel->out) ? 0 : WATCH_WRITE));
     return 0;
 }
 
-/* What goes out or comes in before one is agreed on is of the first. */
-static unsigned wire_version(const struct channel *channel)
+unsigned channel_wire_version(const struct channel *channel)
 {
     return channel->version ? channel->version : PROTOCOL_FIRST_VERSION;
 }
 
-static int enqueue(struct channel *channel, const struct message *message)
+int channel_enqueue(struct channel *channel, const struct message *message)
 {
-    int err = queue_add(&channel->out, message, wire_version(channel));
+    int err = queue_add(&channel->out, message, channel_wire_version(channel));
     if (err == -ENOBUFS) {
-        return fail(channel, CHANNEL_END_PEER, "the peer does not read what it is sent");
+        return channel_fail(channel, CHANNEL_END_PEER, "the peer does not read what it is sent");
     }
     return err < 0 ? err : flush(channel);
 }
 
 int channel_send(struct channel *channel, const struct message *message)
 {
-    if (!is_live(channel) || channel->failed) {
+    if (!channel_is_live(channel) || channel->failed) {
         return -ENOTCONN;
     }
-    int err = enqueue(channel, message);
+    int err = channel_enqueue(channel, message);
     if (channel->failed) {
         timer_set(channel->soon, 0); /* the owner learns of it from the loop */
         return -ENOBUFS;
@@ -173,192 +130,16 @@ int channel_send(struct channel *channel, const struct message *message)
     return err;
 }
 
-static void send_goodbye(struct channel *channel, enum goodbye_reason reason, const char *text)
+void channel_send_goodbye(struct channel *channel, enum goodbye_reason reason, const char *text)
 {
     struct message message = {.type = MESSAGE_GOODBYE};
     message.goodbye.reason = (uint8_t)reason;
     struct text reason_text = text_over(message.goodbye.text, sizeof message.goodbye.text);
     text_add(&reason_text, "%s", text);
-    enqueue(channel, &message);
+    channel_enqueue(channel, &message);
     if (reason != GOODBYE_LOOK || channel->options.self == SENDER_VPS) {
         tls_close_notify(channel->tls); /* else there is an answer to come */
     }
-}
-
-/* ---- receiving ------------------------------------------------------------ */
-
-static void refuse_hello(struct channel *channel, int err, const char *why)
-{
-    if (err == -EPROTONOSUPPORT) {
-        send_goodbye(channel, GOODBYE_VERSION, why);
-        fail(channel, CHANNEL_END_VERSION, why);
-    } else {
-        fail(channel, CHANNEL_END_PROTOCOL, why);
-    }
-}
-
-/* The other side is there, and proven or not: the deadline is over, and life begins. */
-static void begin(struct channel *channel, const struct hello_terms *terms)
-{
-    bool stays_pairing = pairs(channel);
-    const struct channel_events *events = channel->options.events;
-    if (stays_pairing && !events->met) {
-        fail(channel, CHANNEL_END_PROTOCOL, "a gateway without a key, which is not expected here");
-        return;
-    }
-    channel->version = terms->version;
-    channel->state = stays_pairing ? STATE_PAIRING : STATE_OPEN;
-    timer_stop(channel->deadline);
-    keepalive_begin(channel->keepalive, terms->keepalive_secs * (uint64_t)1000);
-    if (stays_pairing) {
-        events->met(channel->options.arg);
-    } else {
-        events->opened(channel->options.arg);
-    }
-}
-
-static void on_hello(struct channel *channel, const struct message_hello *hello)
-{
-    struct message ours = hello_make(channel->options.program, channel->options.keepalive_secs);
-    struct hello_terms terms;
-    struct why why;
-    memcpy(channel->peer_program, hello->program, sizeof channel->peer_program);
-    if (pairs(channel)) {
-        accord_make_plain(channel->peer_program);
-    }
-    int err = hello_agree(&ours.hello, hello, &terms, &why);
-    if (err < 0) {
-        refuse_hello(channel, err, why.text);
-        return;
-    }
-    if (channel->options.look) {
-        send_goodbye(channel, GOODBYE_LOOK, "");
-        return;
-    }
-    begin(channel, &terms);
-}
-
-static void on_goodbye(struct channel *channel, const struct message_goodbye *goodbye)
-{
-    channel->peer_goodbye = (enum goodbye_reason)goodbye->reason;
-    if (goodbye->reason == GOODBYE_LOOK && channel->state == STATE_HELLO &&
-        channel->options.events->looked) {
-        struct message_goodbye answer = {.reason = GOODBYE_LOOK};
-        channel->options.events->looked(channel->options.arg, &answer);
-        if (is_over(channel)) {
-            return;
-        }
-        send_goodbye(channel, (enum goodbye_reason)answer.reason, answer.text);
-    }
-    struct message_goodbye last = *goodbye;
-    if (pairs(channel)) {
-        accord_make_plain(last.text);
-    }
-    fail(channel, CHANNEL_END_GOODBYE, last.text);
-}
-
-static void on_ping(struct channel *channel, const struct message_ping *ping)
-{
-    struct message pong = {.type = MESSAGE_PONG, .pong.sent_us = ping->sent_us};
-    enqueue(channel, &pong);
-}
-
-static void on_pong(struct channel *channel, const struct message_pong *pong)
-{
-    keepalive_answered(channel->keepalive, pong->sent_us);
-}
-
-/* Without an on_NAME() for each message that both sides may send, this does not compile. */
-static void on_message(struct channel *channel, const struct message *message)
-{
-    switch (message->type) {
-#define MESSAGE_OF_BOTH(NAME, name)         \
-    case MESSAGE_##NAME:                    \
-        on_##name(channel, &message->name); \
-        break;
-#include "control/messages.def"
-    default: /* the owner's */
-        channel->options.events->received(channel->options.arg, message);
-    }
-}
-
-static enum message_when state_of(const struct channel *channel)
-{
-    return channel->state == STATE_OPEN      ? WHEN_OPEN
-           : channel->state == STATE_PAIRING ? WHEN_PAIRING
-                                             : WHEN_GREETING;
-}
-
-static const char *out_of_place(const struct channel *channel, enum message_type type)
-{
-    return !is_live(channel)       ? "a message before HELLO"
-           : type == MESSAGE_HELLO ? "a second HELLO"
-                                   : "a message that is out of place";
-}
-
-static void on_frame(struct channel *channel, const uint8_t *body, size_t len)
-{
-    enum message_sender peer = channel->options.self == SENDER_VPS ? SENDER_GATEWAY : SENDER_VPS;
-    struct message message = {0};
-    int err = message_decode(body, len, peer, wire_version(channel), &message);
-    if (err < 0) {
-        fail(channel, CHANNEL_END_PROTOCOL,
-             err == -EPROTONOSUPPORT ? "a message of a later version"
-                                     : "a message that makes no sense");
-    } else if (!message_may_come(message.type, state_of(channel))) {
-        fail(channel, CHANNEL_END_PROTOCOL, out_of_place(channel, message.type));
-    } else {
-        on_message(channel, &message);
-    }
-    crypto_wipe(&message, sizeof message); /* it may have held a token */
-}
-
-static void feed(struct channel *channel, const uint8_t *data, size_t len)
-{
-    while (len > 0 && !is_over(channel)) {
-        long taken = frame_feed(&channel->in, data, len);
-        if (taken < 0) {
-            fail(channel, CHANNEL_END_PROTOCOL, "a frame of impossible length");
-            return;
-        }
-        data += taken;
-        len -= (size_t)taken;
-        size_t body_len;
-        const uint8_t *body = frame_body(&channel->in, &body_len);
-        if (body) {
-            on_frame(channel, body, body_len);
-            frame_reset(&channel->in);
-        }
-    }
-}
-
-/* What TLS has taken from the socket wakes nobody. */
-static void go_on_soon(struct channel *channel)
-{
-    if (!is_over(channel) && tls_holds_bytes(channel->tls)) {
-        timer_set(channel->soon, 0);
-    }
-}
-
-static void receive(struct channel *channel)
-{
-    uint8_t buf[FRAME_MAX];
-    for (int i = 0; i < READS_PER_TURN && !is_over(channel); i++) {
-        long got = tls_read(channel->tls, buf, sizeof buf);
-        if (got == TLS_WANT_READ || got == TLS_WANT_WRITE) {
-            break;
-        }
-        if (got <= 0) {
-            fail_io(channel, got);
-            return;
-        }
-        keepalive_heard(channel->keepalive);
-        feed(channel, buf, (size_t)got);
-        if (!is_over(channel) && !tls_holds_bytes(channel->tls)) {
-            return; /* and what the socket still has wakes us again */
-        }
-    }
-    go_on_soon(channel);
 }
 
 /* ---- the states ----------------------------------------------------------- */
@@ -371,11 +152,11 @@ static void shake_hands(struct channel *channel)
     channel->stranger = tls_peer_is_stranger(channel->tls);
     if (err == TLS_WANT_READ || err == TLS_WANT_WRITE) {
         watch_set(channel->watch, err == TLS_WANT_READ ? WATCH_READ : WATCH_WRITE);
-        go_on_soon(channel);
+        channel_go_on_soon(channel);
         return;
     }
     if (err < 0) {
-        fail(channel, err == -EACCES ? CHANNEL_END_AUTH : CHANNEL_END_PEER, why.text);
+        channel_fail(channel, err == -EACCES ? CHANNEL_END_AUTH : CHANNEL_END_PEER, why.text);
         return;
     }
     memcpy(channel->peer_name, tls_identity(channel->tls), sizeof channel->peer_name);
@@ -384,7 +165,7 @@ static void shake_hands(struct channel *channel)
     if (!channel->options.look) {
         struct message hello = hello_make(channel->options.program,
                                           channel->options.keepalive_secs);
-        enqueue(channel, &hello);
+        channel_enqueue(channel, &hello);
     }
 }
 
@@ -396,8 +177,8 @@ static void run(void *arg)
     if (channel->state == STATE_HANDSHAKE && !channel->failed) {
         shake_hands(channel);
     }
-    if (channel->state != STATE_HANDSHAKE && !is_over(channel) && flush(channel) == 0) {
-        receive(channel);
+    if (channel->state != STATE_HANDSHAKE && !channel_is_over(channel) && flush(channel) == 0) {
+        channel_receive(channel);
     }
     channel->running = false;
 
@@ -421,14 +202,14 @@ static void on_ping_due(void *arg, uint64_t sent_us)
 {
     struct channel *channel = arg;
     struct message message = {.type = MESSAGE_PING, .ping.sent_us = sent_us};
-    if (enqueue(channel, &message) < 0) {
+    if (channel_enqueue(channel, &message) < 0) {
         timer_set(channel->soon, 0); /* the owner may be the one who presses */
     }
 }
 
 static void on_dead(void *arg, const char *why)
 {
-    fail(arg, CHANNEL_END_TIMEOUT, why);
+    channel_fail(arg, CHANNEL_END_TIMEOUT, why);
     run(arg);
 }
 
@@ -485,8 +266,8 @@ void channel_free(struct channel *channel)
 
 void channel_goodbye(struct channel *channel, enum goodbye_reason reason, const char *text)
 {
-    if (is_live(channel) && !channel->failed) {
-        send_goodbye(channel, reason, text);
+    if (channel_is_live(channel) && !channel->failed) {
+        channel_send_goodbye(channel, reason, text);
         shutdown(channel->fd, SHUT_WR);
     }
     release(channel);
@@ -509,7 +290,7 @@ bool channel_lost_address(struct channel *channel, const struct addr *addr)
     }
     snprintf(text, sizeof text, "this machine does not have the address %s any more",
              addr_host_text(addr, host));
-    fail(channel, CHANNEL_END_PEER, text);
+    channel_fail(channel, CHANNEL_END_PEER, text);
     timer_set(channel->soon, 0);
     return true;
 }
