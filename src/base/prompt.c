@@ -55,6 +55,11 @@ static int read_line(char *dst, size_t cap)
     return 0;
 }
 
+void prompt_forget(void)
+{
+    tcflush(STDIN_FILENO, TCIFLUSH);
+}
+
 int prompt_line(const char *question, const char *proposal, char *dst, size_t cap)
 {
     bool proposed = proposal && proposal[0];

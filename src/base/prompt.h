@@ -28,5 +28,7 @@ int prompt_secret_lines(const char *question, bool (*goes_on)(const char *text),
                         size_t cap);
 /* An empty line or the end of the input means no; anything but yes or no is asked again. */
 bool prompt_yes(const char *question);
+/* What has been typed by now is no answer to the question that follows. */
+void prompt_forget(void);
 
 #endif

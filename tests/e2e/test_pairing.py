@@ -627,6 +627,45 @@ def test_who_joins_by_hand_can_tell_that_it_was_somebody_else(world):
     assert not path.exists() and not questions(world)
 
 
+def test_what_was_typed_before_the_question_is_no_answer_to_it(world):
+    path = world.folder / "joined.env"
+    with join(world, path) as terminal:
+        code = terminal.wait(r" (\d{3} \d{3})\n(?:.|\n)*Waiting")[1]
+        terminal.type("y")
+        world.tap(OWNER, world.card(code), "let in")
+        terminal.answer(r"Was it you, .* at this code\?.*: ?", "n")
+        status, text = terminal.end()
+    assert status == 1 and "nothing was written" in text and not path.exists()
+
+
+def test_a_server_that_falls_silent_at_the_end_does_not_keep_who_joins_by_hand(world):
+    path, port = world.folder / "joined.env", util.free_port()
+    with PaperVps(port) as silent:
+        eventually(lambda: peers.listening(port), "openssl listens")
+        with Terminal("gateway-agent", "--join", f"127.0.0.1:{port}", "--env-file", path) as terminal:
+            silent.meet()
+            silent.send(wire.frame(accord.ACCEPT, silent.side.derived(b"vps")))
+            terminal.answer(r"Was it you, .*: ?", "y")
+            status, text = terminal.end(timeout=40)
+    assert status == 1 and "it says nothing any more" in text and not path.exists()
+
+
+def test_who_joins_by_hand_finds_the_port_that_is_set(world):
+    path = world.folder / "joined.env"
+    path.write_text(f"CONTROL_PORT={world.control_port}\nGATEWAY_NAME=office\n")
+    path.chmod(0o600)
+    with Terminal("gateway-agent", "--join", "127.0.0.1", "--env-file", path) as terminal:
+        terminal.wait(rf"Asking 127.0.0.1 port {world.control_port} to pair gateway office")
+        terminal.wait(r" \d{3} \d{3}\n")
+    with Terminal("gateway-agent", "--join", "127.0.0.1", "--env-file", "/dev/null", env={"CONTROL_PORT": "1"}) as terminal:
+        terminal.wait("cannot reach 127.0.0.1:1 .*is the port right")
+        assert terminal.end()[0] == 1
+    path.write_text("CONTROL_PORT=many\n")
+    with Terminal("gateway-agent", "--join", "127.0.0.1", "--env-file", path) as terminal:
+        status, text = terminal.end()
+    assert status == 2 and 'CONTROL_PORT is "many"' in text
+
+
 def test_who_joins_by_hand_is_told_why_it_does_not_work(world):
     path = world.folder / "joined.env"
     with join(world, path) as terminal:

@@ -23,7 +23,7 @@
 #include "shared/service.h"
 #include "shared/target.h"
 
-enum { PASTED_MAX = 4 * INVITE_TEXT_MAX, CONTROL_PORT_DEFAULT = 9000 };
+enum { PASTED_MAX = 4 * INVITE_TEXT_MAX, CONTROL_PORT_USUAL = 9000 };
 
 /* ---- the string ----------------------------------------------------------- */
 
@@ -60,13 +60,30 @@ static int read_invite(const struct join_options *options, struct invite *invite
 /* ---- asking for it --------------------------------------------------------- */
 
 /* "vps.example.org:9001"; "-", and what begins as a join string does or has its length, is none. */
-static bool is_host(const char *text, struct target *ret_target)
+static bool is_host(const char *text, uint16_t usual_port, struct target *ret_target)
 {
     struct why why;
     return strcmp(text, "-") != 0 && !strstr(text, "pamtunnel1.") && !strstr(text, "pamtunnel2.") &&
            strlen(text) <= HOST_MAX + sizeof ":65535" &&
-           target_parse(text, CONTROL_PORT_DEFAULT, ret_target, &why) == 0 &&
-           !ret_target->gateway[0] && !ret_target->user[0];
+           target_parse(text, usual_port, ret_target, &why) == 0 && !ret_target->gateway[0] &&
+           !ret_target->user[0];
+}
+
+/* Where none stands behind the host: what is set already. */
+static int choose_port(const char *path, uint16_t *ret_port, struct why *why)
+{
+    char value[SETTING_VALUE_MAX], *end = value;
+    int err = settings_peek(envfile_installed(path), "CONTROL_PORT", value, why);
+    unsigned long port = value[0] ? strtoul(value, &end, 10) : CONTROL_PORT_USUAL;
+    if (err < 0) {
+        return err;
+    }
+    if (*end || port < 1 || port > UINT16_MAX) {
+        return why_set(why, -EINVAL, "CONTROL_PORT is \"%.70s\": it takes a port, 1 to 65535",
+                       value);
+    }
+    *ret_port = (uint16_t)port;
+    return 0;
 }
 
 /* What the env file has it called, or else its machine. */
@@ -231,8 +248,11 @@ int join_run(const struct join_options *options)
         return refuse(&why, EXIT_USAGE);
     }
     struct target target;
-    if (is_host(options->string, &target)) {
-        int err = ask(&target, path, &invite, &why);
+    if (is_host(options->string, CONTROL_PORT_USUAL, &target)) {
+        uint16_t port = 0;
+        int err = choose_port(path, &port, &why);
+        is_host(options->string, port, &target); /* as before, but for that */
+        err = err < 0 ? err : ask(&target, path, &invite, &why);
         if (err < 0) {
             return refuse(&why, err == -EINVAL || err == -ENOTTY ? EXIT_USAGE : EXIT_FAILURE);
         }

@@ -1,67 +1,60 @@
 /*
- * look-up -> dial -> TLS -> both HELLOs -> the code is shown -> the VPS lets it in -> the person
- * says that it was they -> confirmed -> the VPS says that it has the key
+ * call -> the code is shown -> the VPS lets it in -> the person says that it was they -> confirmed
+ * -> the VPS says that it has the key
  *
- * On a loop of its own, which stands still while the person is asked: nothing else happens here,
- * and the VPS was told not to expect a sign of life meanwhile (KEEPALIVE_SECS). finish() only notes
- * the end; what is still under way is freed when join_ask() is out of the loop, but for the
- * channel, which may be freed in its own callbacks.
+ * The loop stands still while the person is asked: nothing else happens here, and the VPS was told
+ * not to expect a sign of life meanwhile (KEEPALIVE_SECS). So it is a timer of our own that ends
+ * the waiting for somebody who says nothing.
  */
 #include "gateway/setup/join_ask.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-#include <uv.h>
 
-#include "base/dial.h"
-#include "base/host.h"
 #include "base/prompt.h"
-#include "base/resolve.h"
 #include "base/timer.h"
 #include "control/accord.h"
-#include "control/channel.h"
+#include "gateway/setup/vps_call.h"
 
 enum {
-    RESOLVE_MS = 10000,
-    DIAL_MS = 8000,
     PATIENCE_MS = 11 * 60 * 1000, /* the VPS ends it after ten */
+    KEEPING_MS = 15 * 1000,       /* its disk may be slow */
     KEEPALIVE_SECS = 900,
 };
 
 struct join_ask {
     struct invite *invite;
     struct why *why;
-    uv_loop_t loop;
-    struct tls_config *tls;
-    struct resolver *resolver;
-    struct resolve *resolve;
-    struct dial *dial;
-    struct channel *channel;
+    struct vps_call *call;
     struct timer *patience;
     struct accord accord;
-    char where[TARGET_TEXT_MAX];
-    bool confirmed, done;
-    int err;
+    bool confirmed;
 };
 
 /* ---- the end -------------------------------------------------------------- */
 
-static void finish(struct join_ask *ask, int err)
-{
-    ask->err = err;
-    ask->done = true;
-}
-
 static void give_up(struct join_ask *ask, const char *because)
 {
-    finish(ask, why_set(ask->why, -EPROTO, "%s", because));
+    vps_call_end(ask->call, why_set(ask->why, -EPROTO, "%s", because));
+}
+
+static void say_unkept(struct join_ask *ask, const char *because)
+{
+    vps_call_end(ask->call, why_set(ask->why, -EPROTO,
+                                    "the connection broke when the server was about to keep the "
+                                    "key (%s): try again",
+                                    because));
 }
 
 static void on_patience_over(void *arg)
 {
-    give_up(arg, "nobody has let this gateway in");
+    struct join_ask *ask = arg;
+    if (ask->confirmed) {
+        say_unkept(ask, "it says nothing any more");
+    } else {
+        give_up(ask, "nobody has let this gateway in");
+    }
 }
 
 /* ---- steps ---------------------------------------------------------------- */
@@ -81,30 +74,39 @@ static void show_code(const struct join_ask *ask)
 static void on_pair_answer(struct join_ask *ask, const struct message_pair_answer *answer)
 {
     struct message open;
-    if (accord_open(&ask->accord, answer, &open) < 0 || channel_send(ask->channel, &open) < 0) {
+    if (accord_open(&ask->accord, answer, &open) < 0 ||
+        channel_send(vps_call_channel(ask->call), &open) < 0) {
         give_up(ask, "what the server answers makes no sense");
         return;
     }
     show_code(ask);
 }
 
+/* What was typed before the question is no answer to it. */
+static bool agrees(const char *question)
+{
+    prompt_forget();
+    return prompt_yes(question);
+}
+
 static void on_pair_accept(struct join_ask *ask, const struct message_pair_accept *accept)
 {
     struct message confirm;
-    timer_stop(ask->patience);
+    timer_stop(ask->patience); /* a person is not hurried; the VPS waits for two minutes */
     if (accord_accepted(&ask->accord, accept) < 0) {
         give_up(ask, "it was let in by somebody else than who has answered: somebody is in "
                      "between");
-    } else if (!prompt_yes("The server says that it was let in. Was it you, or somebody you know "
-                           "of, who did that, at this code?")) {
+    } else if (!agrees("The server says that it was let in. Was it you, or somebody you know "
+                       "of, who did that, at this code?")) {
         give_up(ask, "not confirmed, so nothing was written: if nobody has let it in there, "
                      "somebody else answers in the server's place");
     } else if (accord_key(&ask->accord, ask->invite->key) < 0 ||
                accord_confirm(&ask->accord, &confirm) < 0 ||
-               channel_send(ask->channel, &confirm) < 0) {
+               channel_send(vps_call_channel(ask->call), &confirm) < 0) {
         give_up(ask, "the connection broke when it had been let in");
     } else {
         ask->confirmed = true;
+        timer_set(ask->patience, KEEPING_MS);
     }
 }
 
@@ -120,7 +122,7 @@ static void on_met(void *arg)
     struct join_ask *ask = arg;
     struct message commit;
     if (accord_commit(&ask->accord, ask->invite->gateway, &commit) < 0 ||
-        channel_send(ask->channel, &commit) < 0) {
+        channel_send(vps_call_channel(ask->call), &commit) < 0) {
         give_up(ask, "cannot begin to ask");
         return;
     }
@@ -144,108 +146,46 @@ static void on_received(void *arg, const struct message *message)
 static void on_closed(void *arg, enum channel_end end, const struct why *why)
 {
     struct join_ask *ask = arg;
-    enum goodbye_reason goodbye = channel_peer_goodbye(ask->channel);
-    channel_free(ask->channel);
-    ask->channel = NULL;
+    enum goodbye_reason goodbye = channel_peer_goodbye(vps_call_channel(ask->call));
+    const char *where = vps_call_where(ask->call);
     if (goodbye == GOODBYE_PAIRED && ask->confirmed) {
-        finish(ask, 0);
+        vps_call_end(ask->call, 0);
     } else if (end == CHANNEL_END_AUTH) {
-        finish(ask, why_set(ask->why, -EACCES,
-                            "%s does not pair gateways: it may be too old for that, or too many "
-                            "ask there",
-                            ask->where));
+        vps_call_end(ask->call,
+                     why_set(ask->why, -EACCES,
+                             "%s does not pair gateways: it may be too old for that, or too many "
+                             "ask there",
+                             where));
     } else if (ask->confirmed) {
-        finish(ask, why_set(ask->why, -EPROTO,
-                            "the connection broke when the server was about to keep the key (%s): "
-                            "try again",
-                            why->text));
+        say_unkept(ask, why->text);
     } else {
-        finish(ask, why_set(ask->why, -EPROTO, "%s: %s", ask->where, why->text));
+        vps_call_end(ask->call, why_set(ask->why, -EPROTO, "%s: %s", where, why->text));
     }
 }
 
 static const struct channel_events EVENTS = {
     .opened = on_opened, .received = on_received, .closed = on_closed, .met = on_met};
 
-/* ---- the way there ------------------------------------------------------------ */
-
-static void on_dialled(void *arg, int fd, const struct addr *addr)
-{
-    struct join_ask *ask = arg;
-    struct channel_options options = {.self = SENDER_GATEWAY,
-                                      .keepalive_secs = KEEPALIVE_SECS,
-                                      .program = "gateway-agent " PAMTUNNEL_VERSION,
-                                      .pair = true,
-                                      .events = &EVENTS,
-                                      .arg = ask};
-    (void)addr;
-    ask->dial = NULL;
-    int err = fd < 0 ? fd : channel_new(&ask->loop, ask->tls, fd, &options, &ask->channel);
-    if (err < 0) {
-        if (fd >= 0) {
-            close(fd);
-        }
-        finish(ask, why_set(ask->why, -EHOSTUNREACH,
-                            "cannot reach %s: %s. Is vps-agent running there, and does its "
-                            "firewall let that TCP port in?",
-                            ask->where, strerror(-err)));
-    }
-}
-
-static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned count)
-{
-    struct join_ask *ask = arg;
-    ask->resolve = NULL;
-    if (err < 0) {
-        finish(ask, why_set(ask->why, -ENOENT, "cannot look up %s: %s", ask->invite->host,
-                            err == -ENOENT ? "no such name; is it spelled right?"
-                                           : "no name server answers; is this machine online?"));
-        return;
-    }
-    ask->dial = dial_start(&ask->loop, addrs, count, DIAL_MS, false, on_dialled, ask);
-    if (!ask->dial) {
-        finish(ask, why_set(ask->why, -ENOMEM, "out of memory"));
-    }
-}
-
 /* ---- all of it ------------------------------------------------------------------ */
-
-static int start(struct join_ask *ask)
-{
-    int err = tls_config_client(TLS_STRANGER, TLS_STRANGER_KEY, &ask->tls);
-    if (err < 0) {
-        return err;
-    }
-    ask->patience = timer_new(&ask->loop, on_patience_over, ask);
-    ask->resolver = resolver_new(&ask->loop, 1);
-    ask->resolve = ask->patience && ask->resolver
-                       ? resolve_start(ask->resolver, ask->invite->host, ask->invite->port,
-                                       RESOLVE_MS, on_resolved, ask)
-                       : NULL;
-    return ask->resolve ? 0 : -ENOMEM;
-}
 
 int join_ask(struct invite *invite, struct why *why)
 {
     struct join_ask ask = {.invite = invite, .why = why};
-    int err = uv_loop_init(&ask.loop);
-    if (err < 0) {
-        return why_set(why, err, "cannot start the event loop: %s", uv_strerror(err));
+    const struct vps_call_request call = {.host = invite->host,
+                                          .port = invite->port,
+                                          .gateway = invite->gateway,
+                                          .keepalive_secs = KEEPALIVE_SECS,
+                                          .events = &EVENTS,
+                                          .arg = &ask,
+                                          .why = why};
+    int err = vps_call_new(&call, &ask.call);
+    if (err == 0) {
+        ask.patience = timer_new(vps_call_loop(ask.call), on_patience_over, &ask);
+        err = ask.patience ? 0 : -ENOMEM;
     }
-    target_format(invite->host, invite->port, ask.where);
-    err = start(&ask);
-    if (err < 0) {
-        finish(&ask, why_set(why, err, "cannot start: %s", strerror(-err)));
-    }
-    while (!ask.done) {
-        uv_run(&ask.loop, UV_RUN_ONCE);
-    }
-    channel_free(ask.channel);
+    err = err < 0 ? why_set(why, err, "cannot start: %s", strerror(-err)) : vps_call_wait(ask.call);
     timer_free(ask.patience);
-    resolver_free(ask.resolver);
-    uv_run(&ask.loop, UV_RUN_DEFAULT);
-    tls_config_free(ask.tls);
-    uv_loop_close(&ask.loop);
+    vps_call_free(ask.call);
     accord_wipe(&ask.accord);
-    return ask.err;
+    return err;
 }
