@@ -1,0 +1,86 @@
+/*
+ * Two halves side by side, in whichever order they end: reach says whether the target may be
+ * dialled and answers, attach has the data channel made and proven. With the second one the tunnel
+ * is open.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/tunnel_core.h"
+
+static void opened_one_half(struct tunnel *tunnel)
+{
+    if (!tunnel->reach && !tunnel->attach) {
+        tunnel_start_waiting(tunnel);
+    }
+}
+
+static void on_reached(void *arg, const struct failure *failure, const struct addr *addrs,
+                       unsigned count)
+{
+    struct tunnel *tunnel = arg;
+    tunnel->reach = NULL;
+    if (failure) {
+        tunnel_fail(tunnel, failure);
+        return;
+    }
+    tunnel->addrs = malloc(count * sizeof *addrs);
+    if (!tunnel->addrs) {
+        struct failure no_memory = failure_of_target(-ENOMEM, tunnel->target);
+        tunnel_fail(tunnel, &no_memory);
+        return;
+    }
+    memcpy(tunnel->addrs, addrs, count * sizeof *addrs);
+    tunnel->addr_count = count;
+    if (!tunnel_is_allowed(tunnel)) { /* the list has changed while it was probed */
+        struct failure not_allowed = tunnel_not_allowed(tunnel);
+        tunnel_fail(tunnel, &not_allowed);
+        return;
+    }
+    opened_one_half(tunnel);
+}
+
+static void on_attached(void *arg, const struct failure *failure, int fd)
+{
+    struct tunnel *tunnel = arg;
+    tunnel->attach = NULL;
+    if (failure) {
+        tunnel_fail(tunnel, failure);
+        return;
+    }
+    tunnel->data = fd;
+    if (net_descriptors_are_short(fd)) { /* what runs needs some: pipes, the target's ends */
+        struct failure few = failure_make(TUNNEL_BUSY, "the gateway is short of file descriptors");
+        tunnel_fail(tunnel, &few);
+        return;
+    }
+    opened_one_half(tunnel);
+}
+
+/* Both call back from the loop only, so that the tunnel is whole by then. */
+int tunnel_start_opening(struct tunnel *tunnel, const struct message_open_tunnel *command,
+                         const struct addr *vps)
+{
+    struct reach_request reach = {
+        .host = command->host,
+        .port = command->port,
+        .allowed = tunnel->host->allowed,
+        .resolver = tunnel->host->resolver,
+        .reachable = tunnel->host->reachable,
+        .probe = command->channel == 0, /* later ones: the user is there, and waits */
+    };
+    struct attach_request attach = {
+        .vps = *vps,
+        .session = command->session,
+        .channel = command->channel,
+        .token = command->token,
+    };
+
+    addr_set_port(&attach.vps, command->data_port);
+    tunnel->reach = reach_start(tunnel->host->loop, &reach, on_reached, tunnel);
+    if (!tunnel->reach) {
+        return -ENOMEM;
+    }
+    return attach_start(tunnel->host->loop, &attach, on_attached, tunnel, &tunnel->attach);
+}
