@@ -81,6 +81,7 @@ static int send_line(int fd, const json_t *request)
         }
         at += sent > 0 ? (size_t)sent : 0;
     }
+    explicit_bzero(line, len); /* it may hold a code */
     free(line);
     return err;
 }

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/wipe.h"
 #include "ctl/approval.h"
 #include "ctl/ask.h"
 #include "ctl/audit.h"
@@ -278,6 +279,7 @@ int main(int argc, char **argv)
     struct invocation invocation;
     struct completion completion;
     struct why why;
+    json_set_alloc_funcs(malloc, wipe_free); /* keys and codes go through it */
     if (completion_is_asked(argc, argv, &completion)) {
         complete(&completion);
         return EXIT_SUCCESS;

@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <jansson.h>
+
 #include "base/crypto.h"
+#include "base/wipe.h"
 #include "control/tls.h"
 #include "shared/program.h"
 #include "vps/admin/health.h"
@@ -139,6 +142,7 @@ int main(int argc, char **argv)
     struct vps_settings settings;
     struct why why;
     int status;
+    json_set_alloc_funcs(malloc, wipe_free); /* keys and .rdp files go through it */
     if (program_answers(&PROGRAM, argc, argv, &options, &status)) {
         return status;
     }

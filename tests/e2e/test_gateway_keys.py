@@ -386,6 +386,26 @@ def test_keys_survive_a_restart_and_the_file_is_for_nobody_else(target):
         world.close_all()
 
 
+def memory_of(pid):
+    """All that a process can write to."""
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            where, rights = line.split()[:2]
+            start, end = (int(part, 16) for part in where.split("-"))
+            if rights.startswith("rw") and "[vvar" not in line:
+                memory.seek(start)
+                yield memory.read(end - start)
+
+
+def test_a_join_string_does_not_stay_in_memory():
+    with World(vps={"TUNNEL_KEY": None, "ADMIT": "auto"}, gateways=(), bot=False) as world:
+        strings = [world.pamctl.json("gateway", "add", f"office{number}")["join"] for number in range(8)]
+        world.pamctl.json("status")
+        found = [string for page in memory_of(world.vps.process.pid) for string in strings
+                 if string.encode()[20:60] in page]
+        assert not found
+
+
 def test_one_who_copied_the_file_is_out_after_a_removal(target):
     """A copy is as good as the keys, as the documentation says: removing the gateway ends that."""
     with Keys(**NO_KEYS) as world:
