@@ -123,7 +123,7 @@ static struct request *request_of(struct monitor *monitor, const struct lines_cl
 static bool begins_with(const char *line, size_t len, const char *words)
 {
     size_t size = strlen(words);
-    return len > size && memcmp(line, words, size) == 0 && strchr(" ?", line[size]) != NULL;
+    return len > size && memcmp(line, words, size) == 0 && (line[size] == ' ' || line[size] == '?');
 }
 
 /* "GET /metrics HTTP/1.1"; a query changes nothing. */

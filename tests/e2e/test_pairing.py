@@ -7,6 +7,7 @@ import re
 import sqlite3
 import stat
 import subprocess
+from concurrent import futures
 
 import accord
 import peers
@@ -158,6 +159,7 @@ def test_a_gateway_is_let_in_with_pamctl(target):
         assert refused.returncode == 1 and "somebody is in between" in refused.stderr
         assert world.pamctl.json("gateway", "accept", wrong, ok=False)["error"] == "another_code"
         assert world.pamctl.json("gateway", "accept", code[:3], ok=False)["error"] == "another_code"
+        world.vps.wait_log(f"uid {os.getuid()} has answered with another code than the {code} that gateway .* shows")
         assert world.pending()["let_in"] is False
 
         accepted = world.pamctl("gateway", "accept", *code.split())
@@ -281,6 +283,27 @@ def test_where_gateways_have_keys_none_is_heard_until_somebody_says_so(target):
         assert world.pamctl.json("gateway", "pending")["open_for"] == 0, "one was paired"
         gateway.stop()
         world.gateways = {tag: daemon for tag, daemon in world.gateways.items() if daemon is not gateway}
+
+
+def test_of_all_who_answer_at_once_one_counts(world):
+    gateway = world.begin()
+    code = code_of(gateway)
+    card = world.card(code)
+    yes, no = (card.button(label)["callback_data"] for label in ("let in", "No"))
+    words = ("accept", "deny", "accept", "deny", "accept")
+    with futures.ThreadPoolExecutor(len(words)) as pool:
+        commands = [pool.submit(world.pamctl.json, "gateway", word, code, ok=None) for word in words]
+        taps = [world.api.tap(OWNER, card, None, data) for data in (no, yes, no)]
+        answers = [world.api.wait_answer(tap)["text"] for tap in taps]
+        results = [command.result() for command in commands]
+    decided = [word for word, result in zip(words, results) if result["ok"]]
+    decided += ["accept" for text in answers if text.startswith("Let in.")]
+    decided += ["deny" for text in answers if text.startswith("Refused.")]
+    assert len(decided) == 1, (answers, results)
+    assert all(result["ok"] or result["error"] in ("decided", "nobody_waits") for result in results), results
+    word = {"accept": "gateway.paired", "deny": "gateway.denied"}[decided[0]]
+    eventually(lambda: world.recorded(word), "it is on record")
+    assert len(world.recorded("gateway.paired", "gateway.denied")) == 1
 
 
 def test_one_gateway_at_a_time(world):

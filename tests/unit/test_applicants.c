@@ -18,6 +18,20 @@
 #include "control/accord.h"
 #include "vps_world.h"
 
+/* What comes of the record that a gateway was paired: -ENODEV where nothing is recorded at all. */
+static int pairing_record;
+
+int __wrap_audit_record(struct audit *audit, const struct audit_entry *entry, audit_done_fn done,
+                        void *arg);
+int __wrap_audit_record(struct audit *audit, const struct audit_entry *entry, audit_done_fn done,
+                        void *arg)
+{
+    (void)audit;
+    (void)done;
+    (void)arg;
+    return entry->what == AUDIT_GATEWAY_PAIRED ? pairing_record : -ENODEV;
+}
+
 static const struct owner ALICE = {OWNER_TELEGRAM, 42};
 static const struct owner ROOT = {OWNER_LOCAL, 0};
 
@@ -175,6 +189,7 @@ struct test {
 static int set_up(void **state)
 {
     struct test *test = calloc(1, sizeof *test);
+    pairing_record = -ENODEV;
     world_init(&test->world);
     world_start(&test->world);
     test->applicants = gateways_applicants(test->world.gateways);
@@ -455,6 +470,21 @@ static void an_accept_that_comes_too_late_is_told_as_what_it_is(void **state)
     pair(test, &test->a, "127.0.0.2", "office"); /* and it may ask anew */
 }
 
+/* Its key would be gone with the next restart, and nobody would know why. */
+static void one_that_cannot_be_recorded_gets_no_key(void **state)
+{
+    struct test *test = *state;
+    struct applicant_view view = ask(test, &test->a, "127.0.0.2", "office");
+    pairing_record = -ENOBUFS;
+    assert_int_equal(applicants_accept(test->applicants, view.id, &ALICE), 0);
+    confirm(test, &test->a);
+    WAIT_FOR(&test->world.stage, test->watch.last == APPLICANT_FAILED);
+    assert_string_equal(test->watch.why, "its key could not be written to STATE_DIR");
+    assert_false(has_key(test, "office", &test->a));
+    WAIT_FOR(&test->world.stage, !test->a.channel);
+    assert_int_equal(test->a.goodbye, GOODBYE_UNPAIRED);
+}
+
 /* ---- names ------------------------------------------------------------------------ */
 
 static void names_that_are_taken_or_look_like_a_code_are_refused(void **state)
@@ -653,6 +683,7 @@ int main(void)
         TEST(a_wrong_proof_is_told_and_gives_no_key),
         TEST(who_does_not_wait_for_the_answer_is_hung_up_on),
         TEST(an_accept_that_comes_too_late_is_told_as_what_it_is),
+        TEST(one_that_cannot_be_recorded_gets_no_key),
         TEST(names_that_are_taken_or_look_like_a_code_are_refused),
         TEST(a_name_much_like_another_is_told),
         TEST(one_that_was_paired_before_gets_another_key_and_the_question_says_so),

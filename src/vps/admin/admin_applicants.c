@@ -60,6 +60,11 @@ static bool find_question(struct admin_call *call, const json_t *request,
                                                  "pair has those heard that do.");
     } else if (!applicants_shows(applicants, code)) {
         char sentence[200];
+        log_warn(
+            call->options->log,
+            "uid %u has answered with another code than the %s that gateway %s shows: somebody "
+            "may be in between",
+            (unsigned)call->uid, ret_view->code, ret_view->name);
         snprintf(sentence, sizeof sentence,
                  "Gateway %s shows %s here. If its own log says another code, somebody is in "
                  "between: pamctl gateway deny %.3s%s.",

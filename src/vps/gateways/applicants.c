@@ -257,8 +257,9 @@ static int keep_key(struct applicants *applicants, struct why *why)
     applicants_look(applicants, &about);
     const struct applicant_event event = {
         .kind = APPLICANT_PAIRED, .view = &about, .by = &applicants->by};
-    if (applicants_record(applicants, AUDIT_GATEWAY_PAIRED, NULL, &event, on_kept) < 0) {
-        on_kept(applicants, 0); /* nothing is written at all */
+    err = applicants_record(applicants, AUDIT_GATEWAY_PAIRED, NULL, &event, on_kept);
+    if (err < 0) {
+        on_kept(applicants, err == -ENODEV ? 0 : err); /* nothing is written at all, or not this */
     }
     return 0;
 }
