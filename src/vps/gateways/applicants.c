@@ -25,7 +25,6 @@
 enum {
     OPENING_MS = 10000,
     CONFIRMING_MS = 2 * 60 * 1000, /* somebody may be asked at the gateway's terminal */
-    NETWORK_REFILL_MS = 2 * 60 * 1000,
 };
 
 static void on_deadline(void *arg)
@@ -47,68 +46,6 @@ static void on_deadline(void *arg)
                         "it was let in, and did not say that it has its key",
                         "it took too long to keep the key");
     }
-}
-
-/* ---- opening -------------------------------------------------------------------- */
-
-static void shut(struct applicants *applicants, const char *because)
-{
-    if (applicants->open_until_ms > 0) {
-        applicants->open_until_ms = 0;
-        timer_stop(applicants->shutting);
-        log_info(applicants->options.log,
-                 "gateways without a key are not heard any more: %s; pamctl gateway pair hears "
-                 "them again",
-                 because);
-    }
-}
-
-static void on_time_over(void *arg)
-{
-    shut(arg, "ten minutes are over");
-}
-
-void applicants_open(struct applicants *applicants)
-{
-    applicants->open_until_ms = clock_ms() + APPLICANTS_OPEN_MS;
-    applicants->answers = 0;
-    applicants->refused = (struct allowance){
-        .v4_bits = NETWORK_V4_BITS, .v6_bits = NETWORK_V6_BITS, .most = 1, .refill_ms = UINT32_MAX};
-    timer_set(applicants->shutting, APPLICANTS_OPEN_MS);
-    log_info(applicants->options.log, "gateways that have no key and ask to be paired are heard "
-                                      "for ten minutes");
-}
-
-unsigned applicants_open_for(const struct applicants *applicants)
-{
-    uint64_t now = clock_ms();
-    return now < applicants->open_until_ms
-               ? (unsigned)((applicants->open_until_ms - now + 999) / 1000)
-               : 0;
-}
-
-int applicants_would_hear(const struct applicants *applicants, const struct addr *from,
-                          struct why *why)
-{
-    uint64_t now = clock_ms();
-    if (applicants_open_for(applicants) == 0) {
-        return why_set(why, -EPERM,
-                       "no gateways are paired there at the moment: run pamctl "
-                       "gateway pair on the VPS, which allows it for ten minutes");
-    }
-    if (allowance_is_used_up(&applicants->refused, from, now)) {
-        return why_set(why, -EACCES,
-                       "somebody there has refused a gateway from here: run pamctl "
-                       "gateway pair on the VPS to be asked again");
-    }
-    if (allowance_is_used_up(&applicants->tries, from, now)) {
-        return why_set(why, -EAGAIN,
-                       "too many have asked to be paired from here: wait two minutes");
-    }
-    if (applicants->phase != APPLICANT_NOBODY) {
-        return why_set(why, -EBUSY, "another gateway is being paired there at the moment");
-    }
-    return 0;
 }
 
 /* ---- steps of the gateway's -------------------------------------------------------- */
@@ -154,20 +91,6 @@ static int check_name(struct applicants *applicants, const char *name, struct wh
     return err;
 }
 
-/*
- * With the answer it can work out the code that will be shown here, and hang up if that is not the
- * one that it needs: so this is its try, and not the question that it may never come to.
- */
-static void count_answer(struct applicants *applicants)
-{
-    memcpy(applicants->name, applicants->accord.name, sizeof applicants->name);
-    if (++applicants->answers >= APPLICANTS_TRIES) {
-        const struct applicant_event event = {.kind = APPLICANT_CROWD};
-        shut(applicants, "too many have asked");
-        applicants_tell(applicants, &event);
-    }
-}
-
 static void on_pair_commit(struct applicants *applicants, const struct message_pair_commit *commit)
 {
     struct addr from = applicants->from;
@@ -183,7 +106,7 @@ static void on_pair_commit(struct applicants *applicants, const struct message_p
                              "no answer");
     } else {
         channel_send(applicants->channel, &answer); /* if it is broken, that is told */
-        count_answer(applicants);
+        applicants_count_answer(applicants);
     }
 }
 
@@ -240,7 +163,7 @@ static void on_kept(void *arg, int err)
         return;
     }
     applicants_over(applicants, APPLICANT_PAIRED, NULL, "");
-    shut(applicants, "a gateway was paired");
+    applicants_shut(applicants, "a gateway was paired");
 }
 
 static int keep_key(struct applicants *applicants, struct why *why)
@@ -382,13 +305,8 @@ struct applicants *applicants_new(const struct applicants_options *options)
         return NULL;
     }
     applicants->options = *options;
-    applicants->tries = (struct allowance){.v4_bits = NETWORK_V4_BITS,
-                                           .v6_bits = NETWORK_V6_BITS,
-                                           .most = APPLICANTS_PER_NETWORK,
-                                           .refill_ms = NETWORK_REFILL_MS};
     applicants->deadline = timer_new(options->loop, on_deadline, applicants);
-    applicants->shutting = timer_new(options->loop, on_time_over, applicants);
-    if (!applicants->deadline || !applicants->shutting) {
+    if (!applicants->deadline || applicants_begin(applicants) < 0) {
         applicants_free(applicants);
         return NULL;
     }

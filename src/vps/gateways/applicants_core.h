@@ -1,8 +1,9 @@
 /*
  * What the parts of applicants share:
  *
- *     applicants       when they are heard, what they and people say; their life
- *     applicants_end   who is told of it, and how one comes to its end
+ *     applicants           what they and people say; their life
+ *     applicants_opening   when they are heard
+ *     applicants_end       who is told of it, and how one comes to its end
  */
 #ifndef PAMTUNNEL_VPS_GATEWAYS_APPLICANTS_CORE_H
 #define PAMTUNNEL_VPS_GATEWAYS_APPLICANTS_CORE_H
@@ -45,6 +46,15 @@ struct applicants {
     uint64_t answer_by_ms;
     struct owner by;
 };
+
+/* ---- applicants_opening ------------------------------------------------------ */
+
+/* The beginning of their life: shut. -ENOMEM. */
+int applicants_begin(struct applicants *applicants);
+/* None is heard any more; because is a clause for the log. */
+void applicants_shut(struct applicants *applicants, const char *because);
+/* The one that is there was answered, which is a try: perhaps the last one. */
+void applicants_count_answer(struct applicants *applicants);
 
 /* ---- applicants_end ---------------------------------------------------------- */
 
