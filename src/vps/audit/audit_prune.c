@@ -4,16 +4,21 @@
  */
 #include "vps/audit/audit_core.h"
 
+#include <errno.h>
+
 #include "base/clock.h"
 
 enum { FIRST_MS = 1000, LOOK_MS = 60000, DAY_S = 86400 };
 
 static void on_pruned(void *arg, int err);
 
+/* By the setting as it is now: with another one, steps that were begun do not go on as they were. */
 static void prune(struct audit *audit)
 {
-    int64_t before_ms = clock_unix_ms() - (int64_t)audit->pruned_days * DAY_S * 1000;
-    store_prune(audit->options.store, before_ms, on_pruned, audit);
+    int64_t days = *audit->options.days;
+    if (days > 0) {
+        store_prune(audit->options.store, clock_unix_ms() - days * DAY_S * 1000, on_pruned, audit);
+    }
 }
 
 static void on_pruned(void *arg, int err)
@@ -33,9 +38,7 @@ static void on_look(void *arg)
     if (day != audit->pruned_day || days != audit->pruned_days) {
         audit->pruned_day = day;
         audit->pruned_days = days;
-        if (days > 0) {
-            prune(audit);
-        }
+        prune(audit);
     }
 }
 
@@ -46,7 +49,7 @@ int audit_prune_start(struct audit *audit)
     }
     audit->prune_timer = timer_new(audit->options.loop, on_look, audit);
     if (!audit->prune_timer) {
-        return -1;
+        return -ENOMEM;
     }
     timer_set(audit->prune_timer, FIRST_MS);
     return 0;
