@@ -459,6 +459,28 @@ static void the_open_sessions_are_listed_and_the_list_stays_true(void **state)
     assert_string_equal(fake_transport_post(1)->html, "You have no open session.");
 }
 
+/* Another session; the one that the list has goes on. */
+static void one_ends_beside_it(void)
+{
+    struct session other = {.view = session.view};
+    other.view.state = SESSION_ENDED;
+    const struct session_event event = {
+        .kind = SESSION_CHANGED, .session = &other, .view = &other.view, .to = SESSION_ENDED};
+    watching.event(watching.arg, &event);
+}
+
+static void who_is_no_administrator_any_more_sees_no_others_on_their_list(void **state)
+{
+    (void)state;
+    session.view.owner.id = BERT;
+    write_as(ANNA, "/sessions", 1);
+    said(1, ANNA, "One session is open:\n1. telegram:43: <b>RDP to nas");
+    settings.allowed_users = (struct user_list){.ids = {BERT, ANNA}, .count = 2};
+    one_ends_beside_it();
+    said(1, ANNA, "You have no open session.");
+    assert_int_equal(fake_transport_post(0)->buttons, 0);
+}
+
 static void close_ends_the_only_one_or_the_one_that_is_named(void **state)
 {
     (void)state;
@@ -656,6 +678,7 @@ int main(void)
         TEST(the_owners_presses_are_obeyed),
         TEST(an_administrator_closes_anybodys_and_decides_nothing_else),
         TEST(the_open_sessions_are_listed_and_the_list_stays_true),
+        TEST(who_is_no_administrator_any_more_sees_no_others_on_their_list),
         TEST(close_ends_the_only_one_or_the_one_that_is_named),
         TEST(only_an_administrator_locks_the_server_and_only_after_a_question),
         TEST(who_asks_while_it_is_locked_is_told),

@@ -116,11 +116,20 @@ void session_lists_say(struct session_lists *lists, int64_t person, enum session
     show(lists, list, head);
 }
 
+/* Who was an administrator when they asked may be none by now. */
+static void update(const struct session_lists *lists, struct session_list *list)
+{
+    if (!conversation_may(lists->conversation, WHO_ADMINISTRATOR, list->person, NULL)) {
+        list->scope = SESSION_LIST_OWN;
+    }
+    show(lists, list, NULL);
+}
+
 void session_lists_update(struct session_lists *lists)
 {
     for (unsigned i = 0; i < READERS_MAX; i++) {
         if (lists->lists[i].post) {
-            show(lists, &lists->lists[i], NULL);
+            update(lists, &lists->lists[i]);
         }
     }
 }
