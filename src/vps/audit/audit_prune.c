@@ -12,7 +12,7 @@ enum { FIRST_MS = 1000, LOOK_MS = 60000, DAY_S = 86400 };
 
 static void on_pruned(void *arg, int err);
 
-/* By the setting as it is now: with another one, steps that were begun do not go on as they were. */
+/* By the setting as it is now, which may be another one than when the first step was made. */
 static void prune(struct audit *audit)
 {
     int64_t days = *audit->options.days;
