@@ -1,12 +1,15 @@
 #include "ctl/audit.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "ctl/ask.h"
 #include "ctl/pages.h"
 #include "ctl/record.h"
 #include "ctl/when.h"
+
+enum { WHILE_MS = 500 }; /* whoever may not ask is hung up on at once */
 
 static bool has(const struct invocation *invocation, enum option_bit bit)
 {
@@ -45,7 +48,7 @@ static bool set_time(json_t *request, const char *key, const char *option, const
         *ret_failure = ask_failure("invalid", why);
         return false;
     }
-    json_object_set_new(request, key, json_integer(at_ms));
+    json_object_set_new(request, key, json_integer(at_ms ? at_ms : -1)); /* 0 says: open */
     return true;
 }
 
@@ -57,6 +60,14 @@ json_t *audit_question(const struct invocation *invocation, json_t **ret_failure
     set_text(request, "gateway", invocation->gateway);
     if (!set_time(request, "since_ms", "--since", invocation->since, false, ret_failure) ||
         !set_time(request, "until_ms", "--until", invocation->until, true, ret_failure)) {
+        json_decref(request);
+        return NULL;
+    }
+    const json_t *since = json_object_get(request, "since_ms");
+    const json_t *until = json_object_get(request, "until_ms");
+    if (since && until && json_integer_value(since) >= json_integer_value(until)) {
+        *ret_failure = ask_failure("invalid", "--since is not before --until: there is no time "
+                                              "between them");
         json_decref(request);
         return NULL;
     }
@@ -103,6 +114,23 @@ static void print(void *arg, const json_t *record)
     printer->newest = seq > printer->newest ? seq : printer->newest;
 }
 
+/* Of one that followed for a while, and was hung up on: nothing is wrong with what was read. */
+static json_t *end_of_following(json_t *reply)
+{
+    const char *error = json_string_value(json_object_get(reply, "error"));
+    char now[CLOCK_TEXT_MAX], sentence[200];
+    if (!error || strcmp(error, "unreachable") != 0) {
+        return reply;
+    }
+    json_decref(reply);
+    clock_text(clock_unix(), now);
+    snprintf(sentence, sizeof sentence,
+             "vps-agent has stopped, or was restarted. When it is there again, go on with: pamctl "
+             "audit --follow --since \"%.16s\"",
+             now);
+    return ask_failure("unreachable", sentence);
+}
+
 json_t *audit_print(const struct invocation *invocation, const char *socket_path)
 {
     struct printer printer = {.format = format_of(invocation)};
@@ -121,7 +149,9 @@ json_t *audit_print(const struct invocation *invocation, const char *socket_path
     if (follows && (!reply || is_ok(reply))) {
         json_decref(reply);
         json_object_set_new(request, "follow", json_true());
+        uint64_t since = clock_ms();
         reply = audit_pages(socket_path, request, print, &printer);
+        reply = clock_ms() - since > WHILE_MS ? end_of_following(reply) : reply;
     }
     json_decref(request);
     return reply;

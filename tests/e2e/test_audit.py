@@ -247,6 +247,9 @@ def test_who_where_and_when(target):
         assert ended("--target", f"{host}:1") == ended("--target", "127.0.0") == []
         today = time.strftime("%Y-%m-%d", time.gmtime())
         assert len(ended("--since", "1h")) == len(ended("--since", today, "--until", today)) == 3
+        crossed = world.pamctl("audit", "--since", "2026-01-02", "--until", "2026-01-01")
+        assert crossed.returncode == 2 and "--since is not before --until" in crossed.stderr
+        assert ended("--until", "1969-12-31") == []
         assert ended("--until", "2026-01-01") == ended("--since", "2099-01-01 00:00") == []
         middle = records(world, "--user", friends)[0]["time"]
         assert ended("--since", middle) == [(friends, "office"), (mine, "office")]
@@ -273,6 +276,68 @@ def test_follow_goes_on_with_what_happens(target):
             world.vps.stop()
             rest = [json.loads(line) for line in pamctl.stdout]
             assert pamctl.wait() == 1 and rest[-1]["error"] == "unreachable"
+            assert "vps-agent has stopped, or was restarted" in rest[-1]["message"]
+
+
+def test_whoever_only_looks_does_not_wait_for_the_disk(target):
+    """Somebody is at the file, so that nothing is recorded for a while; what asks for a session waits for that."""
+    with World(bot=False, vps={"RECONNECT_GRACE": 0}) as world:
+        with contextlib.closing(sqlite3.connect(world.state_dir / "state.db", isolation_level=None)) as file:
+            file.execute("BEGIN IMMEDIATE")
+            argv = [program("pamctl"), "ssh", target.name, "--json"]
+            with subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment({"STATE_DIR": world.state_dir})) as pamctl:
+                time.sleep(0.5)
+                began = time.monotonic()
+                assert world.pamctl("status").returncode == 0 and records(world)
+                assert time.monotonic() - began < 1 * TIME_SCALE
+                assert pamctl.poll() is None
+                file.execute("ROLLBACK")
+                assert pamctl.wait() == 0
+        world.close_all()
+
+
+def test_who_follows_is_told_of_a_file_that_was_begun_anew(target):
+    """Its records begin with the number 1 again, far below the last one that was shown."""
+    with World(bot=False, vps={"RECONNECT_GRACE": 0}) as world:
+        for _ in range(3):
+            world.pamctl.json("ssh", target.name)
+            world.close_all()
+        argv = [program("pamctl"), "audit", "--follow", "--json"]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment({"STATE_DIR": world.state_dir}), text=True) as pamctl:
+            time.sleep(1)
+            (world.state_dir / "state.db").unlink()
+            world.pamctl.json("ssh", target.name)
+            seen = [json.loads(pamctl.stdout.readline()) for _ in range(3)]
+            assert [record["what"] for record in seen] == ["audit.begun", "session.asked", "session.opened"]
+            assert seen[0]["seq"] == 1
+            pamctl.terminate()
+        world.close_all()
+
+
+def test_a_name_finds_what_was_recorded_under_it(tmp_path, target):
+    """Also when the account is somebody else's by now, and when the name is not in the policy any more."""
+    policy = tmp_path / "policy.yaml"
+
+    def people(**accounts):
+        users = "".join(f"  {name}: {{telegram: {number}}}\n" for name, number in accounts.items())
+        policy.write_text(f"users:\n{users}rules:\n  - {{who: '*', targets: '*', kinds: '*'}}\n")
+
+    def found(name):
+        return [row["person"] for row in records(world, "--user", name) if row["what"] == "session.ended"]
+    people(anna=OWNER, bert=FRIEND)
+    with World(vps=AUTO | {"POLICY_FILE": str(policy), "ALLOWED_USERS": ""}) as world:
+        world.api.tap(OWNER, world.ssh(target.name, OWNER), "Close")
+        wait_row(world, "session.ended", person=f"telegram:{OWNER}")
+        people(anna=FRIEND, carla=OWNER)
+        world.pamctl.json("reload")
+        world.api.tap(FRIEND, world.ssh(target.name, FRIEND), "Close")
+        wait_row(world, "session.ended", person=f"telegram:{FRIEND}")
+        assert found("Anna") == [f"telegram:{OWNER}", f"telegram:{FRIEND}"]
+        assert found("carla") == [f"telegram:{OWNER}"], "whatever its name was then"
+        people(bert=FRIEND)
+        world.pamctl.json("reload")
+        assert found("anna") == [f"telegram:{OWNER}", f"telegram:{FRIEND}"]
+        assert "Nobody is called dora" in world.pamctl("audit", "--user", "dora").stderr
 
 
 def test_forms_for_other_programs(target):

@@ -78,11 +78,21 @@ static void on_recorded(void *arg, int err)
     held_free(held);
 }
 
+static bool is_held(const struct admin *admin, const struct lines_client *client)
+{
+    list_each (struct held, held, &admin->held, home) {
+        if (held->client == client) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /*
- * Sends one line, when all that it is about is recorded, and drops the reference. This is the one
- * place where answers go out.
+ * Sends one line, when all that it is about is recorded, or at once, but not in front of what its
+ * client was answered before; and drops the reference. This is the one place where answers go out.
  */
-static void say(struct admin *admin, struct lines_client *client, json_t *reply)
+static void send_line(struct admin *admin, struct lines_client *client, json_t *reply, bool at_once)
 {
     /* 15 digits: as many as a double holds, and no tail behind them (0.035). */
     char *line = reply ? json_dumps(reply, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
@@ -93,11 +103,22 @@ static void say(struct admin *admin, struct lines_client *client, json_t *reply)
         lines_hang_up(client);
         return;
     }
+    at_once = at_once && !is_held(admin, client);
     *held = (struct held){.client = client, .line = line};
     list_append(&admin->held, &held->home);
-    if (audit_barrier(admin->options.audit, on_recorded, held)) {
+    if (at_once || audit_barrier(admin->options.audit, on_recorded, held)) {
         on_recorded(held, 0);
     }
+}
+
+static void say(struct admin *admin, struct lines_client *client, json_t *reply)
+{
+    send_line(admin, client, reply, false);
+}
+
+static void send_line_later(void *arg, struct lines_client *client, json_t *reply, bool at_once)
+{
+    send_line(arg, client, reply, at_once);
 }
 
 static void say_later(void *arg, struct lines_client *client, json_t *reply)
@@ -229,7 +250,7 @@ static void answer(struct admin *admin, struct lines_client *client, const json_
     } else if (!reply && (call.opening || call.draining || call.pairing)) {
         wait_until(admin, client, &call);
     } else if (reply || !call.later) {
-        say(admin, client, reply);
+        send_line(admin, client, reply, call.at_once);
     }
     if (!sessions_are_draining(admin->options.sessions)) {
         answer_drained(admin); /* it was called off */
@@ -308,7 +329,7 @@ int admin_new(const struct admin_options *options, struct admin **ret_admin, str
     list_init(&admin->waiters);
     list_init(&admin->held);
     list_init(&admin->laters.list);
-    admin->laters.say = say_later;
+    admin->laters.say = send_line_later;
     admin->laters.arg = admin;
     admin->started_ms = clock_ms();
     admin->at.sun_family = AF_UNIX;

@@ -30,9 +30,10 @@ struct inquiry {
     struct timer *timer;
     struct audit_question question;
     struct owner accounts[AUDIT_ACCOUNTS_MAX];
-    char texts[3][WORD_MAX]; /* targets and gateway */
+    char texts[4][WORD_MAX]; /* targets, gateway and name */
     char events[AUDIT_EVENTS_MAX][32];
     json_t *records;
+    bool is_known; /* who is asked for, at the moment */
     bool follows;
     int64_t seen_seq; /* the newest record when the file was asked */
     uint64_t until_ms;
@@ -55,7 +56,7 @@ static void answer(struct inquiry *inquiry, json_t *reply)
 {
     struct later *later = inquiry->later;
     inquiry_free(inquiry);
-    later_say(later, reply);
+    later_say_at_once(later, reply);
 }
 
 /* ---- the answer ------------------------------------------------------------ */
@@ -103,10 +104,33 @@ static json_t *page_of(struct inquiry *inquiry, bool more)
                      (json_int_t)question->after_seq);
 }
 
+/* Rather a mistake in writing than somebody who has done nothing. */
+static bool is_nobody(const struct inquiry *inquiry)
+{
+    const struct audit_question *question = &inquiry->question;
+    return question->name && question->account_count == 0 && question->after_seq == 0 &&
+           json_array_size(inquiry->records) == 0;
+}
+
+static json_t *no_such_user(const struct inquiry *inquiry)
+{
+    char sentence[200];
+    snprintf(sentence, sizeof sentence,
+             inquiry->is_known
+                 ? "%.40s has no account at the moment, and nothing was recorded under that name "
+                   "in this time; see pamctl user list."
+                 : "Nobody is called %.40s in the policy, or was when something was recorded in "
+                   "this time; an account is telegram:NUMBER or uid:NUMBER.",
+             inquiry->question.name);
+    return reply_error("invalid", sentence);
+}
+
 static void on_done(void *arg, int err, bool more)
 {
     struct inquiry *inquiry = arg;
-    if (err < 0) {
+    if (err == 0 && is_nobody(inquiry)) {
+        answer(inquiry, no_such_user(inquiry));
+    } else if (err < 0) {
         char sentence[160];
         snprintf(sentence, sizeof sentence, "The audit cannot be read: %s.", strerror(-err));
         answer(inquiry, reply_error("no_audit", sentence));
@@ -125,9 +149,19 @@ static int ask(struct inquiry *inquiry)
     return audit_ask(inquiry->audit, &inquiry->question, &ANSWER, inquiry);
 }
 
+/* Of a file that was begun anew: all of it is new to who followed the old one. */
+static void follow_anew(struct inquiry *inquiry)
+{
+    int64_t head = audit_head(inquiry->audit).seq;
+    if (head > 0 && head < inquiry->question.after_seq) {
+        inquiry->question.after_seq = 0;
+    }
+}
+
 static void on_look(void *arg)
 {
     struct inquiry *inquiry = arg;
+    follow_anew(inquiry);
     if (clock_ms() >= inquiry->until_ms) {
         answer(inquiry, page_of(inquiry, false));
     } else if (audit_head(inquiry->audit).seq == inquiry->seen_seq || ask(inquiry) < 0) {
@@ -163,36 +197,31 @@ static unsigned accounts_named(const struct admin_options *options, const char *
     return count;
 }
 
-/* "alice" with all of her accounts, "telegram:42", or 42 alone. */
-static int read_user(struct inquiry *inquiry, const struct admin_options *options, const char *user,
-                     struct why *why)
-{
-    char person[OWNER_TEXT_MAX];
-    bool is_known;
-    unsigned count = accounts_named(options, user, inquiry->accounts, &is_known);
-    if (is_known && count == 0) { /* which is not everybody's */
-        return why_set(why, -EINVAL,
-                       "%.40s has no account at the moment: see pamctl user list. Records of one "
-                       "that was theirs are found with telegram:NUMBER or uid:NUMBER.",
-                       user);
-    }
-    snprintf(person, sizeof person, "telegram:%.20s", user);
-    if (!is_known && owner_parse(user, &inquiry->accounts[0]) < 0 &&
-        owner_parse(person, &inquiry->accounts[0]) < 0) {
-        return why_set(why, -EINVAL,
-                       "Nobody is called %.40s in the policy; an account is telegram:NUMBER or "
-                       "uid:NUMBER.",
-                       user);
-    }
-    inquiry->question.accounts = inquiry->accounts;
-    inquiry->question.account_count = is_known ? count : 1;
-    return 0;
-}
-
 static const char *keep(struct inquiry *inquiry, unsigned at, const char *text, size_t len)
 {
     snprintf(inquiry->texts[at], sizeof inquiry->texts[at], "%.*s", (int)len, text);
     return inquiry->texts[at];
+}
+
+/*
+ * "alice" with all of her accounts, and what was recorded under her name, whoever's account that
+ * was; "telegram:42", or 42 alone.
+ */
+static void read_user(struct inquiry *inquiry, const struct admin_options *options,
+                      const char *user)
+{
+    char person[OWNER_TEXT_MAX];
+    unsigned count = accounts_named(options, user, inquiry->accounts, &inquiry->is_known);
+    snprintf(person, sizeof person, "telegram:%.20s", user);
+    if (!inquiry->is_known && (owner_parse(user, &inquiry->accounts[0]) == 0 ||
+                               owner_parse(person, &inquiry->accounts[0]) == 0)) {
+        inquiry->is_known = true;
+        count = 1;
+    } else {
+        inquiry->question.name = keep(inquiry, 3, user, strlen(user));
+    }
+    inquiry->question.accounts = inquiry->accounts;
+    inquiry->question.account_count = count;
 }
 
 /* [GATEWAY/]HOST[:PORT]; a name of the policy is under its address, and as it was typed. */
@@ -231,13 +260,12 @@ static int64_t number_of(const json_t *request, const char *key)
     return json_integer_value(json_object_get(request, key));
 }
 
-static int read_question(struct inquiry *inquiry, const struct admin_options *options,
-                         const json_t *request, struct why *why)
+static void read_question(struct inquiry *inquiry, const struct admin_options *options,
+                          const json_t *request)
 {
     const char *user = text_of(request, "user"), *gateway = text_of(request, "gateway");
-    int err = user[0] ? read_user(inquiry, options, user, why) : 0;
-    if (err < 0) {
-        return err;
+    if (user[0]) {
+        read_user(inquiry, options, user);
     }
     if (text_of(request, "target")[0]) {
         read_target(inquiry, options->settings, text_of(request, "target"));
@@ -255,7 +283,6 @@ static int read_question(struct inquiry *inquiry, const struct admin_options *op
     if (inquiry->follows && !json_object_get(request, "after_seq")) {
         inquiry->question.after_seq = audit_head(inquiry->audit).seq;
     }
-    return 0;
 }
 
 /* ---- the command ----------------------------------------------------------- */
@@ -279,10 +306,12 @@ static struct inquiry *inquiry_new(const struct admin_options *options)
 
 json_t *admin_audit(struct admin_call *call, const json_t *request)
 {
-    struct why why = {"The audit cannot be read now. Try again in a moment."};
     struct inquiry *inquiry = inquiry_new(call->options);
-    int err = inquiry ? read_question(inquiry, call->options, request, &why) : -ENOMEM;
-    err = err < 0 ? err : ask(inquiry);
+    int err = -ENOMEM;
+    if (inquiry) {
+        read_question(inquiry, call->options, request);
+        err = ask(inquiry);
+    }
     if (err == 0) {
         inquiry->later = admin_later(call, on_gone, inquiry);
         err = inquiry->later ? 0 : -ENOMEM;
@@ -290,5 +319,6 @@ json_t *admin_audit(struct admin_call *call, const json_t *request)
     if (err < 0 && inquiry) {
         inquiry_free(inquiry);
     }
-    return err < 0 ? reply_error(err == -EINVAL ? "invalid" : "no_audit", why.text) : NULL;
+    return err < 0 ? reply_error("no_audit", "The audit cannot be read now. Try again in a moment.")
+                   : NULL;
 }

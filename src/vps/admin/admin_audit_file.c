@@ -27,7 +27,7 @@ static void answer(struct errand *errand, json_t *reply)
 {
     struct later *later = errand->later;
     free(errand);
-    later_say(later, reply);
+    later_say_at_once(later, reply);
 }
 
 /* NULL: the errand was begun. Otherwise it is gone, and that is the answer. */

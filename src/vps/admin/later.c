@@ -22,13 +22,23 @@ struct later *later_new(struct laters *laters, struct lines_client *client, void
 }
 
 /* Gone first of all: to speak to a client may end in laters_end(). */
-void later_say(struct later *later, json_t *reply)
+static void say(struct later *later, json_t *reply, bool at_once)
 {
     const struct laters *laters = later->laters;
     struct lines_client *client = later->client;
     list_remove(&later->home);
     free(later);
-    laters->say(laters->arg, client, reply);
+    laters->say(laters->arg, client, reply, at_once);
+}
+
+void later_say(struct later *later, json_t *reply)
+{
+    say(later, reply, false);
+}
+
+void later_say_at_once(struct later *later, json_t *reply)
+{
+    say(later, reply, true);
 }
 
 void laters_end(struct laters *laters, const struct lines_client *client)

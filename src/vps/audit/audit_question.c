@@ -20,9 +20,14 @@ enum { SEQ, AT, WHAT, PERSON, TARGET, GATEWAY, SESSION, BODY, HASH };
 
 #define SELECT \
     "SELECT seq, at, what, person, target, gateway, session, body, hash FROM audit WHERE "
-/* Of several accounts, or of none: ?1 is a list with blanks around each of them. */
-#define ONE_PERSON(person) person " = ?1"
-#define ANYBODY            "(?1 = '' OR instr(?1, ' ' || person || ' ') > 0)"
+/*
+ * Of several accounts, or of none: ?1 is a list with blanks around each of them. A name is the
+ * first that a body has: ?12 is how it begins then.
+ */
+#define ONE_PERSON(person) person " = ?1 AND ?12 = ''"
+#define ANYBODY                                                      \
+    "((?1 = '' AND ?12 = '') OR instr(?1, ' ' || person || ' ') > 0" \
+    " OR (?12 <> '' AND substr(body, 1, length(?12)) = ?12 COLLATE NOCASE))"
 #define THE_REST(at)                                                                     \
     " AND (?2 = '' OR (target >= ?2 AND target < ?3) OR (target >= ?4 AND target < ?5))" \
     " AND (?6 = '' OR gateway = ?6 COLLATE NOCASE) AND " at " >= ?7 AND " at " < ?8"     \
@@ -72,11 +77,28 @@ static struct span span_of(const char *target)
 
 enum { WORDS_MAX = 640 };
 
+static bool is_one_account(const struct audit_question *question)
+{
+    return question->account_count == 1 && !question->name;
+}
+
+/* {"name":"anna" */
+static const char *begin_body(const struct audit_question *question, char dst[AUDIT_BODY_MAX])
+{
+    const struct audit_entry entry = {.name = question->name};
+    struct text text = text_over(dst, AUDIT_BODY_MAX);
+    if (question->name) {
+        audit_entry_write(&entry, &text);
+        dst[strlen(dst) - 1] = '\0'; /* it goes on */
+    }
+    return dst;
+}
+
 static const char *list_accounts(const struct audit_question *question, char dst[WORDS_MAX])
 {
     struct text text = text_over(dst, WORDS_MAX);
     char person[OWNER_TEXT_MAX];
-    if (question->account_count == 1) {
+    if (is_one_account(question)) {
         return owner_text(&question->accounts[0], dst);
     }
     for (unsigned i = 0; i < question->account_count && i < AUDIT_ACCOUNTS_MAX; i++) {
@@ -128,7 +150,7 @@ static void on_done(void *arg, int err, bool more)
 int audit_ask(struct audit *audit, const struct audit_question *question,
               const struct audit_answer *answer, void *arg)
 {
-    char accounts[WORDS_MAX] = "", events[WORDS_MAX] = "";
+    char accounts[WORDS_MAX] = "", events[WORDS_MAX] = "", begin[AUDIT_BODY_MAX] = "";
     const struct span spans[] = {span_of(question->targets[0]), span_of(question->targets[1])};
     struct asked *asked = audit ? malloc(sizeof *asked) : NULL;
     if (!asked) {
@@ -141,15 +163,14 @@ int audit_ask(struct audit *audit, const struct audit_question *question,
                            : question->after_ms;
     unsigned order = question->latest ? ORDER_LATEST : question->newer ? ORDER_NEWER : ORDER_TIME;
     const struct query query = {
-        .statement = {SQL[order][question->account_count == 1],
-                      {value_text(list_accounts(question, accounts)), value_text(spans[0].from),
-                       value_text(spans[0].before), value_text(spans[1].from),
-                       value_text(spans[1].before),
-                       value_text(question->gateway ? question->gateway : ""),
-                       value_number(since_ms),
-                       value_number(question->until_ms ? question->until_ms : INT64_MAX),
-                       value_number(question->after_ms), value_number(question->after_seq),
-                       value_text(list_events(question, events))}},
+        .statement =
+            {SQL[order][is_one_account(question)],
+             {value_text(list_accounts(question, accounts)), value_text(spans[0].from),
+              value_text(spans[0].before), value_text(spans[1].from), value_text(spans[1].before),
+              value_text(question->gateway ? question->gateway : ""), value_number(since_ms),
+              value_number(question->until_ms ? question->until_ms : INT64_MAX),
+              value_number(question->after_ms), value_number(question->after_seq),
+              value_text(list_events(question, events)), value_text(begin_body(question, begin))}},
         .rows = AUDIT_PAGE_MAX,
         .row = on_row,
         .done = on_done,

@@ -13,6 +13,7 @@ enum { AUDIT_PAGE_MAX = 64, AUDIT_ACCOUNTS_MAX = 8, AUDIT_EVENTS_MAX = 16 };
 struct audit_question {
     const struct owner *accounts;         /* whose records; none: everybody's */
     unsigned account_count;               /* AUDIT_ACCOUNTS_MAX at most */
+    const char *name;                     /* and those recorded under this name; or NULL */
     const char *targets[2];               /* "HOME-PC:22", or "HOME-PC" for all ports; NULL: all */
     const char *gateway;                  /* NULL: all */
     const char *events[AUDIT_EVENTS_MAX]; /* words; none: all */

@@ -1,5 +1,6 @@
 #include "vps/chat/audit_news.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,16 @@ struct audit_news {
 
 /* ---- in words -------------------------------------------------------------- */
 
+static void add_advice(struct text *html, int err)
+{
+    if (err == -ENOSPC || err == -EDQUOT) {
+        text_add(html, "Make room on the server's disk.");
+    } else {
+        text_add(html, "Look at the server: vps-agent tries again by itself, but its disk, or the "
+                       "file state.db in STATE_DIR, may be in trouble.");
+    }
+}
+
 static void add_change(struct text *html, const struct conversation *conversation, int err)
 {
     if (err == 0) {
@@ -27,14 +38,14 @@ static void add_change(struct text *html, const struct conversation *conversatio
         text_add(
             html,
             "⚠️ What happens cannot be recorded (%s). No new session is opened until it can; "
-            "those that are open go on. Make room on the server's disk.",
+            "those that are open go on. ",
             strerror(-err));
+        add_advice(html, err);
     } else {
-        text_add(
-            html,
-            "⚠️ What happens cannot be recorded (%s). Sessions are opened all the same. Make "
-            "room on the server's disk.",
-            strerror(-err));
+        text_add(html,
+                 "⚠️ What happens cannot be recorded (%s). Sessions are opened all the same. ",
+                 strerror(-err));
+        add_advice(html, err);
     }
 }
 
