@@ -76,15 +76,14 @@ static int give_name(const char *part, const char *to, bool replace)
 
 static int copy_file(const char *from, const char *to, bool replace)
 {
-    char part[PATH_MAX];
+    char part[PATH_MAX]; /* of a name that nobody has, so that nothing of theirs is in it */
     int from_fd = -1, err = open_from(from, &from_fd);
     if (err < 0) {
         return err;
     }
-    int len = snprintf(part, sizeof part, "%s.part", to);
-    int fd = len < (int)sizeof part
-                 ? open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)
-                 : -1;
+    int len = snprintf(part, sizeof part, "%s.XXXXXX", to);
+    errno = ENAMETOOLONG;
+    int fd = len < (int)sizeof part ? mkostemp(part, O_CLOEXEC) : -1;
     err = fd < 0 ? -errno : fchmod(fd, 0600) < 0 ? -errno : copy_all(fd, from_fd);
     close(from_fd);
     if (fd >= 0) {
@@ -108,11 +107,33 @@ static void remove_left_over(const char *socket_path)
     }
 }
 
+/* The file that is to be copied, or one of those beside it: the agent has them open. */
+static bool is_live(const char *to, const char *socket_path)
+{
+    static const char *const FILES[] = {"state.db", "state.db-wal", "state.db-shm",
+                                        "audit.reserve"};
+    char path[PATH_MAX];
+    struct stat file, live;
+    const char *slash = strrchr(socket_path, '/');
+    for (size_t i = 0; slash && stat(to, &file) == 0 && i < sizeof FILES / sizeof *FILES; i++) {
+        snprintf(path, sizeof path, "%.*s/%s", (int)(slash - socket_path), socket_path, FILES[i]);
+        if (stat(path, &live) == 0 && live.st_dev == file.st_dev && live.st_ino == file.st_ino) {
+            return true;
+        }
+    }
+    return false;
+}
+
 json_t *backup(const struct invocation *invocation, const char *socket_path)
 {
     const char *to = invocation->args[0];
     bool replace = invocation->options & OPTION_FORCE;
     struct stat file;
+    if (is_live(to, socket_path)) {
+        return ask_failure("not_written", "that is the file that vps-agent works with: a copy in "
+                                          "its place would be taken for somebody's work; choose "
+                                          "another name");
+    }
     if (!replace && lstat(to, &file) == 0) { /* before the work is done */
         return failure(to, -EEXIST);
     }

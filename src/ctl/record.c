@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "base/utf8.h"
 
 static const char *text_of(const json_t *record, const char *key)
 {
@@ -61,7 +62,7 @@ json_t *record_flatten(const json_t *sent)
     }
     json_object_foreach(body, key, value)
     {
-        if (!has(record, key)) {
+        if (!has(record, key) && strcmp(key, "hash") != 0) {
             json_object_set(record, key, value);
         }
     }
@@ -70,11 +71,51 @@ json_t *record_flatten(const json_t *sent)
     return record;
 }
 
+/* ---- what nobody sees -------------------------------------------------------- */
+
+static size_t hidden_len(const char *at)
+{
+    uint32_t character;
+    size_t len = utf8_decode(at, strlen(at), &character);
+    return len == 0 ? 1 : utf8_is_hidden(character) ? len : 0;
+}
+
+/* One character that shows, or "?" for one that would end a line or do something to a terminal. */
+static size_t put_visible(const char *at, const char *before, FILE *out)
+{
+    uint32_t character;
+    size_t hidden = hidden_len(at), len = hidden ? hidden : utf8_decode(at, strlen(at), &character);
+    fputs(before, out);
+    if (hidden) {
+        putc('?', out);
+    } else {
+        fwrite(at, 1, len, out);
+    }
+    return len;
+}
+
 /* ---- JSON lines ------------------------------------------------------------- */
 
+static bool has_hidden(const json_t *record)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)record, key, value)
+    {
+        for (const char *at = json_string_value(value); at && *at; at++) {
+            if (((*at & 0xc0) != 0x80) && hidden_len(at)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Exactly what was recorded; where nobody sees some of it, as \uXXXX. */
 static void write_json(const json_t *record, FILE *out)
 {
-    json_dumpf(record, out, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    size_t flags = JSON_COMPACT | JSON_PRESERVE_ORDER;
+    json_dumpf(record, out, has_hidden(record) ? flags | JSON_ENSURE_ASCII : flags);
     putc('\n', out);
 }
 
@@ -102,19 +143,26 @@ static void begin_csv(FILE *out)
 
 /*
  * A spreadsheet takes what begins like this for a formula, which may fetch and run things; with an
- * apostrophe in front it is a text.
+ * apostrophe in front it is a text. Some of them do not mind blanks in front of it, nor the wide
+ * forms of East Asia.
  */
 static bool is_formula(const char *text)
 {
-    return text[0] && strchr("=+-@\t\r", text[0]);
+    static const char *const WIDE[] = {"＝", "＋", "－", "＠"};
+    text += strspn(text, " \t\r\n\v\f");
+    for (size_t i = 0; i < sizeof WIDE / sizeof *WIDE; i++) {
+        if (strncmp(text, WIDE[i], strlen(WIDE[i])) == 0) {
+            return true;
+        }
+    }
+    return text[0] && strchr("=+-@", text[0]);
 }
 
 static void write_csv_text(const char *text, FILE *out)
 {
     fputs(is_formula(text) ? "\"'" : "\"", out);
-    for (; *text; text++) {
-        fputs(*text == '"' ? "\"" : "", out);
-        putc(*text, out);
+    while (*text) {
+        text += put_visible(text, *text == '"' ? "\"" : "", out);
     }
     putc('"', out);
 }
@@ -140,12 +188,12 @@ const struct record_format RECORD_CSV = {.begin = begin_csv, .write = write_csv}
 /* A line is a record: what would end it is written as \n, and `special` gets a backslash. */
 static void write_cef_text(const char *text, const char *special, FILE *out)
 {
-    for (; *text; text++) {
+    while (*text) {
         if (*text == '\n' || *text == '\r') {
             fputs(*text == '\n' ? "\\n" : "\\r", out);
+            text++;
         } else {
-            fputs(*text == '\\' || strchr(special, *text) ? "\\" : "", out);
-            putc(*text, out);
+            text += put_visible(text, *text == '\\' || strchr(special, *text) ? "\\" : "", out);
         }
     }
 }

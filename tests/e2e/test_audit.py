@@ -279,6 +279,29 @@ def test_follow_goes_on_with_what_happens(target):
             assert "vps-agent has stopped, or was restarted" in rest[-1]["message"]
 
 
+HOSTILE = "\u202egnp.exe\u2028\x1b]0;owned\x07\x9b2J\r\nCEF:0|x"
+
+
+def test_words_that_somebody_wrote_to_the_file_do_nothing_to_who_reads_them(target):
+    with World(bot=False, vps={"RECONNECT_GRACE": 0}) as world:
+        body = json.dumps({"name": " =1+1", "why": "＝1+1", "text": HOSTILE, "hash": "00"}, ensure_ascii=False)
+        with contextlib.closing(sqlite3.connect(world.state_dir / "state.db")) as file:
+            file.execute("INSERT INTO audit(seq, at, what, person, target, body, prev, hash) VALUES"
+                         "((SELECT max(seq) + 1 FROM audit), 9223372036854775806, ?, ?, ?, ?, x'', x'')",
+                         ("session.ended\x1b[2J", "telegram:1\u200b", "[::1]:22\n", body))
+            file.commit()
+        for form in (("--json",), ("--csv",), ("--cef",), ()):
+            shown = world.pamctl("audit", *form).stdout
+            assert not any(bad in shown for bad in "\u202e\u2028\x1b\x07\x9b\u200b"), form
+            assert len(shown.replace("\r\n", "\n").splitlines()) == len(records(world)) + (form == ("--csv",))
+        row = records(world)[-1]
+        assert row["text"] == HOSTILE and "hash" not in row, "as it stands there"
+        table = list(csv.DictReader(io.StringIO(world.pamctl("audit", "--csv").stdout, newline=""), strict=True))
+        assert table[-1]["name"] == "' =1+1" and table[-1]["why"] == "'＝1+1"
+        assert world.pamctl("report", "--until", "9999-12-31", "--out", world.folder / "report.html").returncode == 0
+        assert verify(world)[0] == "torn"
+
+
 def test_whoever_only_looks_does_not_wait_for_the_disk(target):
     """Somebody is at the file, so that nothing is recorded for a while; what asks for a session waits for that."""
     with World(bot=False, vps={"RECONNECT_GRACE": 0}) as world:
@@ -488,6 +511,16 @@ def test_a_backup_is_whole_and_can_be_restored(target):
         assert again.returncode == 1 and "--force" in again.stderr
         assert world.pamctl("backup", file, "--force").returncode == 0
         assert world.pamctl("backup", world.folder / "no" / "where").returncode == 1
+        # Not onto the file that is copied, by whatever name, and nothing of somebody else's on the way.
+        linked = world.folder / "linked"
+        linked.symlink_to(world.state_dir / "state.db")
+        for live in (world.state_dir / "state.db", world.state_dir / "state.db-wal", linked):
+            result = world.pamctl("backup", live, "--force")
+            assert result.returncode == 1 and "works with" in result.stderr
+        assert world.vps.count_log("removed or replaced") == 0
+        mine = world.folder / "backup.part"
+        mine.write_text("mine")
+        assert world.pamctl("backup", file, "--force").returncode == 0 and mine.read_text() == "mine"
         world.vps.stop()
         for path in world.state_dir.glob("state.db*"):
             path.unlink()
