@@ -496,7 +496,7 @@ def test_heads_are_in_the_chat(target):
         world.api.wait(lambda: message.says("has ended"), 10 * TIME_SCALE, "the end")
         seq, digest = re.search(r"Audit #(\d+) ([0-9a-f]{32})", message.text).groups()
         verdict, words = verify(world, seq, digest)
-        assert verdict == "whole" and int(seq) >= wait_row(world, "session.opened")["seq"]
+        assert verdict == "whole" and int(seq) >= wait_row(world, "session.ended")["seq"], "it has that of its own end"
 
 
 def test_a_backup_is_whole_and_can_be_restored(target):

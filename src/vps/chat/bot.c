@@ -453,6 +453,7 @@ void bot_stop(struct bot *bot, uint64_t grace_ms, void (*done)(void *arg), void 
     bot->stopping = true;
     bot->stopped = done;
     bot->stopped_arg = arg;
+    cards_end(&bot->cards);
     transport_stop(bot->options.transport);
     opening_end(bot->conversation.opening);
     newcomers_end(bot->conversation.newcomers);

@@ -18,8 +18,8 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/timer.h"
-#include "vps/audit/audit.h"
 #include "vps/chat/button.h"
+#include "vps/chat/farewell.h"
 #include "vps/chat/questions.h"
 #include "vps/chat/readers.h"
 #include "vps/chat/retype.h"
@@ -118,11 +118,10 @@ static bool has_more(const struct session_view *view)
 
 static void add_ended(struct card *card, const struct session_view *view, struct text *html)
 {
-    char buffer[512], head[AUDIT_HEAD_TEXT_MAX];
+    char buffer[512];
     struct text how = text_for_reader_of(html, buffer, sizeof buffer);
     session_end_text(card->session, &how);
     texts_ended(html, view, buffer, card->source.name);
-    texts_audit_head(html, audit_head_text(card->options.audit, head));
 }
 
 static void add_state(struct card *card, const struct session_view *view, struct text *html,
@@ -161,24 +160,24 @@ static bool may_come_again(const struct session_view *view)
            view->end != SESSION_END_LOCKED;
 }
 
-/* Data of the button for that. False: there is none. */
-static bool format_again(const struct card *card, const struct session_view *view, char *data)
+/* Data of the button for that, which is left alone if there is none. */
+static void format_again(const struct card *card, const struct session_view *view, char *data)
 {
     char command[BUTTON_DATA_SIZE + 1];
     struct text text = text_over(command, sizeof command);
-    if (!may_come_again(view)) {
-        return false;
+    if (may_come_again(view)) {
+        text_add(&text, "/%s ", kind_name(view->kind));
+        retype_target(card->options.settings, card->session, &text);
+        if (button_format_of_command(BUTTON_AGAIN, command, data) < 0) {
+            data[0] = '\0';
+        }
     }
-    text_add(&text, "/%s ", kind_name(view->kind));
-    retype_target(card->options.settings, card->session, &text);
-    return button_format_of_command(BUTTON_AGAIN, command, data) == 0;
 }
 
 static void post_with_buttons(struct card *card, const struct session_view *view, const char *html,
                               const char *command)
 {
-    char close[BUTTON_DATA_SIZE], more[BUTTON_DATA_SIZE], again[BUTTON_DATA_SIZE];
-    char extend[BUTTON_DATA_SIZE];
+    char close[BUTTON_DATA_SIZE], more[BUTTON_DATA_SIZE], extend[BUTTON_DATA_SIZE];
     struct button buttons[1 + BUTTON_COUNT]; /* Copy, and each of the others once */
     unsigned count = 0;
     if (command[0]) {
@@ -195,16 +194,26 @@ static void post_with_buttons(struct card *card, const struct session_view *view
         buttons[count++] = (struct button){.label = label_of(card, BUTTONS[BUTTON_EXTEND].label),
                                            .data = extend};
     }
-    if (view->state != SESSION_ENDED) {
-        button_format(BUTTON_CLOSE, view->id, 0, close);
-        buttons[count++] = (struct button){.label = label_of(card, BUTTONS[BUTTON_CLOSE].label),
-                                           .data = close};
-    }
-    if (format_again(card, view, again)) {
-        buttons[count++] = (struct button){.label = label_of(card, BUTTONS[BUTTON_AGAIN].label),
-                                           .data = again};
-    }
+    button_format(BUTTON_CLOSE, view->id, 0, close);
+    buttons[count++] = (struct button){.label = label_of(card, BUTTONS[BUTTON_CLOSE].label),
+                                       .data = close};
     transport_set(card->options.transport, card->post, html, buttons, count);
+}
+
+/* The last that is shown; the message is the farewell's then. */
+static void say_farewell(struct card *card, const struct session_view *view, const char *html)
+{
+    char again[BUTTON_DATA_SIZE] = "";
+    const struct farewell_options options = {.audit = card->options.audit,
+                                             .transport = card->options.transport,
+                                             .readers = card->options.readers,
+                                             .person = card->options.person,
+                                             .post = card->post,
+                                             .html = html,
+                                             .again = again};
+    format_again(card, view, again);
+    card->post = NULL;
+    farewell_say(card->options.farewells, &options);
 }
 
 /* The live message. After a crash it says that the session is over. */
@@ -232,7 +241,11 @@ static void card_show(struct card *card, const struct session_view *view)
     if (!card->post) {
         card->post = live_post(card, view);
     }
-    post_with_buttons(card, view, buffer, command);
+    if (view->state == SESSION_ENDED) {
+        say_farewell(card, view, buffer);
+    } else {
+        post_with_buttons(card, view, buffer, command);
+    }
     card->shown_connections = view->connections;
     card->shown_notes = view->notes;
     card->shown_away = view->gateway_is_away;

@@ -18,9 +18,11 @@
 
 struct card;
 struct readers;
+struct farewells;
 
 struct card_options {
-    const struct audit *audit; /* may be NULL */
+    struct audit *audit;         /* may be NULL */
+    struct farewells *farewells; /* who has the last word, when that is recorded; NULL: the card */
     uv_loop_t *loop;
     struct transport *transport;
     const struct vps_settings *settings; /* outlive the card */

@@ -11,7 +11,9 @@ struct entry {
 int cards_add(struct cards *cards, const struct card_options *options, struct session *session)
 {
     struct entry *entry = malloc(sizeof *entry);
-    struct card *card = card_new(options, session);
+    struct card_options with = *options;
+    with.farewells = &cards->farewells;
+    struct card *card = card_new(&with, session);
     if (!entry || !card) {
         free(entry);
         card_free(card);
@@ -58,8 +60,14 @@ void cards_update(struct cards *cards, const struct session *session)
     }
 }
 
+void cards_end(struct cards *cards)
+{
+    farewells_end(&cards->farewells);
+}
+
 void cards_free(struct cards *cards)
 {
+    farewells_end(&cards->farewells);
     while (cards->first) {
         drop(&cards->first);
     }
