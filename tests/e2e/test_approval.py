@@ -505,3 +505,20 @@ def test_an_older_pamctl_is_answered_at_the_end(world):
         client.settimeout(PATIENCE)
         assert json.loads(client.makefile().readline())["session"]["owner"] == f"uid:{os.getuid()}"
     world.close_all()
+
+
+def test_what_was_approved_is_not_extended(site):
+    """Those who agreed read for how long."""
+    with new_world(site, MAX_SESSION_TIME=3600, IDLE_TIMEOUT=0) as world:
+        asking = Asking(world, "vault")
+        assert all(card.says("for at most 1 h") for card in asking.cards.values())
+        asking.press(ANNA, "Approve")
+        asking.press(BERT, "Approve")
+        world.api.wait(lambda: asking.card.button("Close"), PATIENCE, "it is the session's card now")
+        session = world.newest_session()
+        with peers.dial(session["public_port"]) as client:
+            client.sendall(peers.BANNER)
+            world.wait_state(session["id"], "connected")
+            world.api.wait(lambda: asking.card.says("Connected from"), PATIENCE)
+            assert [b["text"] for b in asking.card.buttons] == ["scp, config", "Close"]
+            assert press(world, ASKER, asking.card, "Close", f"extend:{session['id']}")["text"] == "There is nothing to extend."

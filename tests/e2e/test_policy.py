@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import json
 import os
 
 import peers
@@ -169,6 +170,34 @@ def test_hours_that_are_over_refuse_and_say_when_it_is_open(world, site):
     world.vps.reload()
     assert answer(world, "/ssh office-pc", BOB).says("You may not do this now: it is open")
     assert answer(world, "/targets", BOB).says("/ssh office-pc")
+
+
+def test_what_runs_is_not_extended_after_its_hours_and_ends_with_its_user(site):
+    with World(vps={"ADMIT": "auto", "ALLOWED_USERS": None, "POLICY_FILE": site.path, "MAX_SESSION_TIME": 3600,
+                    "IDLE_TIMEOUT": 0}, env_files=True) as world:
+        text = site.text.replace("  longest: 90m\n", "")
+        site.write(text)
+        world.vps.reload()
+        message = world.ssh("office-pc", BOB)
+        session = world.newest_session()
+        with connect(session) as client:
+            world.wait_state(session["id"], "connected")
+            extend = world.api.wait(lambda: message.button("Extend"), PATIENCE)["callback_data"]
+            assert world.api.wait_answer(world.api.tap(BOB, message, "Extend"))["text"] == "Extended: its time begins anew."
+            site.write(text.replace("  connections: 1\n", "  hours: {0:%a} {1:%H}:00-{1:%H}:01\n".format(*far_from_now()).lower()))
+            world.vps.reload()
+            assert world.sessions()[0]["state"] == "connected", "it goes on"
+            reply = world.api.wait_answer(world.api.tap(BOB, message, "Extend", data=extend))
+            assert reply["text"].startswith("It could not be opened now, so it is not extended") and reply["show_alert"]
+            assert world.pamctl.json("extend", session["id"], ok=False)["error"] == "not_allowed"
+            site.write(text.replace("groups: contractors}", "groups: contractors, expires: 2026-01-01}"))
+            world.vps.reload()
+            world.api.wait(lambda: message.says("The time of its user's access is over"), PATIENCE, "bob is told")
+            assert not message.buttons and client.recv(100) is not None
+        assert world.sessions() == []
+        records = [json.loads(line)["what"] for line in world.pamctl("audit", "--json").stdout.splitlines()]
+        assert records.count("session.extended") == 1
+        world.vps.take_baseline()   # a reader of SQLite keeps its descriptor
 
 
 def far_from_now():

@@ -21,6 +21,7 @@
 #include "base/net.h"
 #include "control/tls.h"
 #include "data/relay.h"
+#include "vps/session/permission.h"
 #include "vps/session/session_run.h"
 #include "vps_world.h"
 
@@ -33,6 +34,20 @@ enum { MANY = 10 };
 static bool nobody_acknowledges;
 static int relay_refuses; /* -errno */
 static bool gateways_speak_version_1;
+static struct permission_end policy_end; /* what the policy's clock is about to end */
+
+struct permission_end __wrap_permission_ends(const struct vps_settings *settings,
+                                             const struct people *people,
+                                             const struct terms *terms);
+
+struct permission_end __wrap_permission_ends(const struct vps_settings *settings,
+                                             const struct people *people, const struct terms *terms)
+{
+    (void)settings;
+    (void)people;
+    (void)terms;
+    return policy_end;
+}
 
 /* With 64 bits of time on machines of 32, glibc has another name for it. */
 #if defined __GLIBC__ && defined __USE_TIME_BITS64 && __TIMESIZE == 32
@@ -416,7 +431,7 @@ static void who_does_nothing_is_warned_and_spared_when_used(void **state)
     assert_int_equal(view_of(session).idle_left_s, 40);
     WAIT_FOR(&world->stage, ear.spared == 1);
     WAIT_FOR(&world->stage, ear.ending == 2); /* and again, as it is quiet again */
-    assert_true(session_extend(session, &anna));
+    assert_int_equal(session_extend(session, &anna), 0);
     assert_int_equal(ear.extended, 1);
     assert_in_range(view_of(session).idle_left_s, 38, 40);
     WAIT_FOR(&world->stage, ear.ending == 3);
@@ -448,7 +463,7 @@ static void the_longest_time_is_extended_unless_a_rule_says_it(void **state)
         WAIT_FOR(&world->stage, ear.ending == 1);
         assert_int_equal(ear.end, SESSION_END_MAX_TIME);
         assert_in_range(ear.seconds, 6, 10);
-        assert_int_equal(session_extend(session, &anna), !fixed);
+        assert_int_equal(session_extend(session, &anna), fixed ? -ENODATA : 0);
         assert_int_equal(ear.extended, !fixed);
         WAIT_FOR(&world->stage, world->ended == 1);
         assert_int_equal(world->last.end, SESSION_END_MAX_TIME);
@@ -460,6 +475,42 @@ static void the_longest_time_is_extended_unless_a_rule_says_it(void **state)
     }
 }
 
+static void the_end_of_its_hours_is_announced_once_and_comes(void **state)
+{
+    struct world *world = new_world();
+    struct ear ear = {0};
+    struct pair pair;
+    (void)state;
+    world->settings.max_session_time = 0;
+    world->settings.idle_timeout = 0;
+    world_start(world);
+    stage_hurry(20);
+    struct session *session = begin(world, KIND_SSH, &pair);
+    sessions_watch(world->sessions, (struct session_watcher){.event = on_news, .arg = &ear});
+    policy_end = (struct permission_end){SESSION_END_HOURS, 90};
+    WAIT_FOR(&world->stage, ear.ending == 1);
+    assert_int_equal(ear.end, SESSION_END_HOURS);
+    assert_int_equal(ear.seconds, 90);
+    pass_time(world, 200);
+    policy_end = (struct permission_end){SESSION_END_NONE, 0}; /* another policy */
+    pass_time(world, 4000);
+    policy_end = (struct permission_end){SESSION_END_EXPIRED, 50};
+    WAIT_FOR(&world->stage, ear.ending == 2);
+    assert_int_equal(ear.end, SESSION_END_EXPIRED);
+    talk(world, &pair);
+    policy_end.seconds = 0;
+    WAIT_FOR(&world->stage, world->ended == 1);
+    assert_int_equal(world->last.end, SESSION_END_EXPIRED);
+    assert_string_equal(world->end_text, "the time of its user's access is over");
+    assert_int_equal(ear.ending, 2);
+    assert_int_equal(ear.spared, 0);
+    (void)session;
+    policy_end = (struct permission_end){SESSION_END_NONE, 0};
+    sessions_unwatch(world->sessions, &ear);
+    close_pair(&pair);
+    world_stop(world);
+}
+
 static void there_is_nothing_to_extend_before_somebody_is_in(void **state)
 {
     const struct owner anna = {OWNER_TELEGRAM, 42};
@@ -468,9 +519,9 @@ static void there_is_nothing_to_extend_before_somebody_is_in(void **state)
     (void)state;
     world_start(world);
     struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
-    assert_false(session_extend(session, &anna));
+    assert_int_equal(session_extend(session, &anna), -ENODATA);
     session_close(session);
-    assert_false(session_extend(session, &anna));
+    assert_int_equal(session_extend(session, &anna), -ENODATA);
     world_lose(world, data);
     world_stop(world);
 }
@@ -1229,6 +1280,7 @@ int main(void)
         cmocka_unit_test(the_longest_time_holds_for_short_connections_too),
         cmocka_unit_test(who_does_nothing_is_warned_and_spared_when_used),
         cmocka_unit_test(the_longest_time_is_extended_unless_a_rule_says_it),
+        cmocka_unit_test(the_end_of_its_hours_is_announced_once_and_comes),
         cmocka_unit_test(there_is_nothing_to_extend_before_somebody_is_in),
         cmocka_unit_test(strangers_stay_out_and_leave_a_line_in_the_log),
         cmocka_unit_test(a_noisy_network_does_not_keep_another_out_of_the_log),

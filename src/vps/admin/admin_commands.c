@@ -248,7 +248,13 @@ static json_t *do_extend(struct admin_call *call, const json_t *request)
     if (!session) {
         return reply;
     }
-    if (!session_extend(session, &by)) {
+    int err = session_extend(session, &by);
+    if (err == -EACCES) {
+        return reply_error("not_allowed",
+                           "The policy does not allow this session now: its hours are over, or the "
+                           "right to it. It ends when its time is over.");
+    }
+    if (err < 0) {
         return reply_error("nothing_to_extend", "There is nothing to extend: nobody is connected, "
                                                 "or a rule has set its longest time.");
     }

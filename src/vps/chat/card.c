@@ -157,7 +157,7 @@ static bool may_come_again(const struct session_view *view)
 {
     return view->state == SESSION_ENDED && view->end != SESSION_END_USER_REMOVED &&
            view->end != SESSION_END_RULE_REMOVED && view->end != SESSION_END_GATEWAY_REMOVED &&
-           view->end != SESSION_END_LOCKED;
+           view->end != SESSION_END_LOCKED && view->end != SESSION_END_EXPIRED;
 }
 
 /* Data of the button for that, which is left alone if there is none. */

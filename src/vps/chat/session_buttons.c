@@ -1,4 +1,6 @@
 /* The buttons of a session's messages; button.def has their rows, button.h their declarations. */
+#include <errno.h>
+
 #include "vps/chat/button.h"
 #include "vps/chat/cards.h"
 
@@ -21,7 +23,9 @@ enum answer session_button_extend(struct conversation *conversation,
     const struct owner by = transport_owner(conversation->transport, incoming->person);
     struct session_view view;
     session_view(press->session, &view);
-    return !session_extend(press->session, &by)          ? ANSWER_NOT_EXTENDED
+    int err = session_extend(press->session, &by);
+    return err == -EACCES                                ? ANSWER_MAY_NOT_EXTEND
+           : err < 0                                     ? ANSWER_NOT_EXTENDED
            : view.time_is_fixed && view.time_limit_s > 0 ? ANSWER_EXTENDED_IDLE
                                                          : ANSWER_EXTENDED;
 }

@@ -303,11 +303,17 @@ void texts_ending(struct text *html, const struct session_view *view, enum sessi
     if (end == SESSION_END_IDLE) {
         text_add(html, "⏳ %s ends in %s, unless it is used: nothing was sent or received for %s.",
                  title, left, texts_about(html, view->idle_limit_s - seconds, span));
+    } else if (end == SESSION_END_HOURS) {
+        text_add(html, "⏳ %s ends in %s, with the hours in which it is allowed. Save your work.",
+                 title, left);
+    } else if (end == SESSION_END_EXPIRED) {
+        text_add(html, "⏳ %s ends in %s, with your access to this server. Save your work.", title,
+                 left);
     } else {
         text_add(html, "⏳ %s ends in %s, when its time is over: %s.", title, left,
                  texts_span(html, view->time_limit_s, span));
     }
-    if (!can_extend) {
+    if (!can_extend && end == SESSION_END_MAX_TIME) {
         text_add(html, " More is not allowed at a time; save your work. Afterwards you can open it "
                        "again.");
     }

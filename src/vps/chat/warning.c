@@ -20,7 +20,8 @@ void warning_say(struct warning *warning, const struct session_view *view, enum 
     struct text html = readers_text(warning->readers, warning->person, buffer, sizeof buffer);
     struct button buttons[2];
     unsigned count = 0;
-    bool can_extend = end == SESSION_END_IDLE || !view->time_is_fixed;
+    bool can_extend = end == SESSION_END_IDLE ||
+                      (end == SESSION_END_MAX_TIME && !view->time_is_fixed);
     if (can_extend) {
         buttons[count++] = (struct button){
             .label = text_phrase(&html, BUTTONS[BUTTON_EXTEND].label),

@@ -84,6 +84,7 @@ struct policy_rule {
     long connections;   /* 0: as the settings say */
     unsigned approvals; /* of how many people */
     bool second_factor;
+    bool ends_with_hours; /* a session that runs, too */
 };
 
 struct policy {

@@ -187,9 +187,25 @@ static int find_too_few_approvers(struct policy *policy, const char *name)
     return err;
 }
 
+/* ---- an end of hours that never comes ------------------------------------------------ */
+
+static int find_ends_without_hours(struct policy *policy, const char *name)
+{
+    int err = 0;
+    for (unsigned i = 0; err == 0 && i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+        if (rule->ends_with_hours && rule->hours_count == 0) {
+            err = warn(policy, name, rule->line,
+                       "at_end_of_hours does nothing here: the rule has no hours");
+        }
+    }
+    return err;
+}
+
 int policy_find_doubts(struct policy *policy, const char *name)
 {
     int err = find_unreachable(policy, name);
     err = err < 0 ? err : find_empty_groups(policy, name);
+    err = err < 0 ? err : find_ends_without_hours(policy, name);
     return err < 0 ? err : find_too_few_approvers(policy, name);
 }

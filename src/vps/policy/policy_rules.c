@@ -223,6 +223,15 @@ static int read_second_factor(struct reader *reader, const struct node *node, vo
     return word < 0 ? -EINVAL : 0;
 }
 
+static int read_end_of_hours(struct reader *reader, const struct node *node, void *into)
+{
+    static const char *const WORDS[] = {"keep", "close"};
+    int err = schema_expect(reader, node, NODE_TEXT, "at_end_of_hours", "close or keep");
+    int word = err < 0 ? err : schema_word(reader, node, "end of hours", WORDS, 2);
+    ((struct policy_rule *)into)->ends_with_hours = word == 1;
+    return word < 0 ? -EINVAL : 0;
+}
+
 static int read_connections(struct reader *reader, const struct node *node, void *into)
 {
     int64_t number;
@@ -238,6 +247,7 @@ static const struct key RULE_KEYS[] = {
     {"targets", read_places, "names of targets, addresses or \"*\""},
     {"kinds", read_kinds, "kinds of sessions, or \"*\""},
     {"hours", read_hours, NULL},
+    {"at_end_of_hours", read_end_of_hours, NULL},
     {"longest", read_longest, NULL},
     {"approvals", read_approvals, NULL},
     {"second_factor", read_second_factor, NULL},

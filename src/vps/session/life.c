@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/timer.h"
 #include "vps/session/explain.h"
+#include "vps/session/permission.h"
 
 enum {
     OPENING_MS = 20000,
@@ -40,7 +41,7 @@ struct life {
     struct why *why;                  /* of the end; NULL: it has none of its own */
     uint8_t state, end;               /* an enum session_state and session_end */
     bool was_ready;                   /* its user could have connected */
-    bool warned_of_idle, warned_of_time;
+    bool warned_of_idle, warned_of_time, warned_of_hours;
     bool has_ended_by;
     struct owner ended_by; /* if it was somebody's word */
 };
@@ -80,6 +81,13 @@ static uint64_t idle_left(const struct life *life)
     return left_of(life->terms->limits.idle_s, life->active_ms);
 }
 
+/* What the policy's clock is about to end, in its own seconds. */
+static struct permission_end policy_end(const struct life *life)
+{
+    const struct services *services = life->terms->services;
+    return permission_ends(services->settings, services->people, life->terms);
+}
+
 /* How long before its end a time is said to be ending. */
 static uint64_t warning_of(uint32_t limit_s)
 {
@@ -110,7 +118,11 @@ static uint64_t check_interval(const struct life *life)
     uint64_t interval = quarter > 0 && quarter < CHECK_MAX_MS ? quarter : CHECK_MAX_MS;
     uint64_t idle_due = until_due(idle_left(life), limits->idle_s, life->warned_of_idle);
     uint64_t time_due = until_due(time_left(life), limits->time_s, life->warned_of_time);
+    const struct permission_end policy = policy_end(life);
     interval = least(interval, idle_due);
+    if (policy.end != SESSION_END_NONE) {
+        interval = least(interval, (uint64_t)policy.seconds * 1000);
+    }
     interval = interval > CHECK_MIN_MS ? interval : CHECK_MIN_MS;
     return least(interval, time_due);
 }
@@ -157,39 +169,62 @@ static void notice_bytes(struct life *life)
     }
 }
 
-/* Goes on; the report comes last, since it may end the session. */
-static void go_on(struct life *life)
+/* What there is to say first of ends that are near, once each. SESSION_END_NONE: nothing. */
+static enum session_end first_warning(struct life *life, const struct permission_end *policy)
 {
     const struct session_limits *limits = &life->terms->limits;
-    uint64_t idle = idle_left(life), time = time_left(life);
-    bool is_quiet = idle <= warning_of(limits->idle_s);
-    bool spared = life->warned_of_idle && !is_quiet;
-    bool warns_of_time = !life->warned_of_time && time <= warning_of(limits->time_s);
-    bool warns_of_idle = !life->warned_of_idle && is_quiet && !warns_of_time;
-    life->warned_of_idle = is_quiet && (life->warned_of_idle || warns_of_idle);
-    life->warned_of_time |= warns_of_time;
+    bool is_quiet = idle_left(life) <= warning_of(limits->idle_s);
+    bool is_late = policy->end != SESSION_END_NONE;
+    life->warned_of_idle &= is_quiet;
+    life->warned_of_hours &= is_late;
+    if (!life->warned_of_time && time_left(life) <= warning_of(limits->time_s)) {
+        life->warned_of_time = true;
+        return SESSION_END_MAX_TIME;
+    }
+    if (!life->warned_of_hours && is_late) {
+        life->warned_of_hours = true;
+        return policy->end;
+    }
+    if (!life->warned_of_idle && is_quiet) {
+        life->warned_of_idle = true;
+        return SESSION_END_IDLE;
+    }
+    return SESSION_END_NONE;
+}
+
+/* Goes on; the report comes last, since it may end the session. */
+static void go_on(struct life *life, const struct permission_end *policy)
+{
+    bool was_quiet = life->warned_of_idle;
+    enum session_end warning = first_warning(life, policy);
+    bool spared = was_quiet && !life->warned_of_idle;
     life_start(life);
-    if (warns_of_time || warns_of_idle) {
-        life->events->ending(life->arg, warns_of_time ? SESSION_END_MAX_TIME : SESSION_END_IDLE,
-                             (unsigned)((warns_of_time ? time : idle) / 1000));
-    } else if (spared && !life->warned_of_time) {
+    if (warning != SESSION_END_NONE) {
+        uint64_t left_ms = warning == SESSION_END_MAX_TIME ? time_left(life)
+                           : warning == SESSION_END_IDLE   ? idle_left(life)
+                                                           : (uint64_t)policy->seconds * 1000;
+        life->events->ending(life->arg, warning, (unsigned)(left_ms / 1000));
+    } else if (spared && !life->warned_of_time && !life->warned_of_hours) {
         life->events->spared(life->arg);
     }
 }
 
 static void check_limits(struct life *life)
 {
+    const struct permission_end policy = policy_end(life);
     notice_bytes(life);
     if (front_is_unclaimed(life->front) &&
         left_of(life->terms->limits.timeout_s, life->terms->opened_ms) == 0) {
         /* strangers that come in turns must not keep it from ending */
         life->events->due(life->arg, SESSION_END_NOBODY);
+    } else if (policy.end != SESSION_END_NONE && policy.seconds == 0) {
+        life->events->due(life->arg, policy.end);
     } else if (time_left(life) == 0) {
         life->events->due(life->arg, SESSION_END_MAX_TIME);
     } else if (idle_left(life) == 0) {
         life->events->due(life->arg, SESSION_END_IDLE);
     } else {
-        go_on(life);
+        go_on(life, &policy);
     }
 }
 

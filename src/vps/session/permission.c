@@ -72,20 +72,18 @@ int permission_ask(const struct vps_settings *settings, const struct people *peo
     }
     request->longest_s = answer.rule->longest_s;
     request->connections = answer.rule->connections;
+    request->ends_with_hours = answer.rule->ends_with_hours;
     request->needed = (struct consents){.approvals = answer.rule->approvals,
                                         .second_factor = answer.rule->second_factor ||
                                                          question.user->second_factor};
     return check_consents(request, why);
 }
 
-bool permission_holds(const struct vps_settings *settings, const struct people *people,
-                      const struct terms *terms)
+/* About what was opened, at that time; or, whenever, of any. There is a policy. */
+static struct policy_answer decide(const struct policy *policy, const struct people *people,
+                                   const struct terms *terms, int64_t unix_s, bool whenever)
 {
-    const struct policy *policy = settings->policy_file.policy;
     struct target target = {.port = terms->port};
-    if (!policy) {
-        return true;
-    }
     struct text host = text_over(target.host, sizeof target.host);
     struct text gateway = text_over(target.gateway, sizeof target.gateway);
     text_add(&host, "%s", terms->host);
@@ -93,7 +91,54 @@ bool permission_holds(const struct vps_settings *settings, const struct people *
     const struct policy_question question = {.user = people_user(people, &terms->owner),
                                              .kind = terms->kind,
                                              .target = &target,
-                                             .unix_s = clock_unix(),
-                                             .whenever = true};
-    return policy_decide(policy, &question).verdict == POLICY_ALLOWED;
+                                             .unix_s = unix_s,
+                                             .whenever = whenever};
+    return policy_decide(policy, &question);
+}
+
+bool permission_holds(const struct vps_settings *settings, const struct people *people,
+                      const struct terms *terms)
+{
+    const struct policy *policy = settings->policy_file.policy;
+    return !policy || decide(policy, people, terms, clock_unix(), true).verdict == POLICY_ALLOWED;
+}
+
+bool permission_is_now(const struct vps_settings *settings, const struct people *people,
+                       const struct terms *terms)
+{
+    const struct policy *policy = settings->policy_file.policy;
+    return !policy || decide(policy, people, terms, clock_unix(), false).verdict == POLICY_ALLOWED;
+}
+
+/* SESSION_END_NONE: not by the clock. */
+static enum session_end end_at(const struct policy *policy, const struct people *people,
+                               const struct terms *terms, int64_t unix_s)
+{
+    switch (decide(policy, people, terms, unix_s, false).verdict) {
+    case POLICY_EXPIRED:
+        return SESSION_END_EXPIRED;
+    case POLICY_NOT_NOW:
+        return terms->limits.ends_with_hours ? SESSION_END_HOURS : SESSION_END_NONE;
+    default:
+        return SESSION_END_NONE;
+    }
+}
+
+/* Hours and days begin with minutes. */
+struct permission_end permission_ends(const struct vps_settings *settings,
+                                      const struct people *people, const struct terms *terms)
+{
+    const struct policy *policy = settings->policy_file.policy;
+    const struct policy_user *user = policy ? people_user(people, &terms->owner) : NULL;
+    int64_t now = clock_unix();
+    if (!user || (!terms->limits.ends_with_hours && !user->until)) {
+        return (struct permission_end){.end = SESSION_END_NONE};
+    }
+    for (int64_t at = now; at <= now + PERMISSION_AHEAD_S; at += 60 - at % 60) {
+        enum session_end end = end_at(policy, people, terms, at);
+        if (end != SESSION_END_NONE) {
+            return (struct permission_end){end, (unsigned)(at - now)};
+        }
+    }
+    return (struct permission_end){.end = SESSION_END_NONE};
 }

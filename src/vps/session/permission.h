@@ -28,5 +28,18 @@ int permission_ask(const struct vps_settings *settings, const struct people *peo
 /* Some rule still allows what was opened, at whatever hour. */
 bool permission_holds(const struct vps_settings *settings, const struct people *people,
                       const struct terms *terms);
+/* It could be opened now: its hours are not over, nor is its user's time. */
+bool permission_is_now(const struct vps_settings *settings, const struct people *people,
+                       const struct terms *terms);
+
+enum { PERMISSION_AHEAD_S = 360 };
+
+/* What the clock is about to end: of SESSION_END_HOURS, _EXPIRED, or _NONE within that time. */
+struct permission_end {
+    enum session_end end;
+    unsigned seconds; /* until then; 0: it is so now */
+};
+struct permission_end permission_ends(const struct vps_settings *settings,
+                                      const struct people *people, const struct terms *terms);
 
 #endif

@@ -33,6 +33,7 @@ struct session_request {
     unsigned rule_line;
     long longest_s;
     long connections;
+    bool ends_with_hours;
     struct consents needed;
 };
 

@@ -24,6 +24,7 @@
 #include "vps/session/life.h"
 #include "vps/session/news.h"
 #include "vps/session/note.h"
+#include "vps/session/permission.h"
 #include "vps/session/rear.h"
 #include "vps/session/record.h"
 #include "vps/session/session_parts.h"
@@ -148,13 +149,17 @@ void session_end_short_of(struct session *session, int error)
     session_end_because(session, SESSION_END_RELAY, &why);
 }
 
-bool session_extend(struct session *session, const struct owner *by)
+int session_extend(struct session *session, const struct owner *by)
 {
-    bool extended = life_extend(session->life);
-    if (extended) {
-        session_tell(session, (struct session_event){.kind = SESSION_SPARED, .by = by});
+    const struct services *services = session->terms->services;
+    if (!permission_is_now(services->settings, services->people, session->terms)) {
+        return -EACCES;
     }
-    return extended;
+    if (!life_extend(session->life)) {
+        return -ENODATA;
+    }
+    session_tell(session, (struct session_event){.kind = SESSION_SPARED, .by = by});
+    return 0;
 }
 
 void session_end_text(const struct session *session, struct text *text)

@@ -76,7 +76,7 @@ void session_close_by(struct session *session, const struct owner *by);
  * unless a rule of the policy has fixed that (view: time_is_fixed). False if nobody is connected,
  * or there is nothing to extend.
  */
-bool session_extend(struct session *session, const struct owner *by);
+int session_extend(struct session *session, const struct owner *by);
 /*
  * A person decides about a parked client, by number: its address is known from now on,
  * or is forgotten and kept out of this session. -ENOENT if the client has left.

@@ -298,6 +298,12 @@ static void end_without_right(struct session *session, const struct services *se
         session_end(session, SESSION_END_GATEWAY_REMOVED);
     } else if (!permission_holds(settings, services->people, session_terms(session))) {
         session_end(session, SESSION_END_RULE_REMOVED);
+    } else {
+        const struct permission_end clock = permission_ends(settings, services->people,
+                                                            session_terms(session));
+        if (clock.end != SESSION_END_NONE && clock.seconds == 0) {
+            session_end(session, clock.end);
+        }
     }
 }
 

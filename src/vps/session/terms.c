@@ -16,6 +16,13 @@ static void set_names(struct terms *terms, const struct target *target, const ch
     strcpy(terms->name, name);
 }
 
+/* What others have agreed to, or a second factor was given for, is what was said then. */
+static bool has_fixed_time(const struct session_request *request)
+{
+    return request->longest_s != 0 || request->needed.approvals > 0 ||
+           request->needed.second_factor;
+}
+
 /*
  * Copied, since a reload may change the settings at any time: the user of an open session keeps
  * what it was opened with.
@@ -30,7 +37,8 @@ static struct session_limits limits_for(const struct vps_settings *settings,
         .grace_s = (uint32_t)settings->reconnect_grace,
         .idle_s = (uint32_t)settings->idle_timeout,
         .time_s = (uint32_t)longest,
-        .time_is_fixed = request->longest_s != 0,
+        .time_is_fixed = has_fixed_time(request),
+        .ends_with_hours = request->ends_with_hours,
         .connections = most > 0 ? (uint16_t)most : kind_row(request->kind)->most_connections,
     };
 }

@@ -18,6 +18,7 @@ struct session_limits {
     uint32_t timeout_s, grace_s, idle_s, time_s; /* SESSION_TIMEOUT, ...; 0 as in the settings */
     uint16_t connections;                        /* at once */
     bool time_is_fixed;                          /* by a rule: Extend does not move it */
+    bool ends_with_hours;                        /* of its rule */
 };
 
 /* There may be thousands: names take no more than they need, and small fields stand together. */

@@ -36,6 +36,8 @@ enum session_end {
     SESSION_END_USER_REMOVED,    /* its owner is not in ALLOWED_USERS any more */
     SESSION_END_GATEWAY_REMOVED, /* its gateway has no key in TUNNEL_KEY any more */
     SESSION_END_RULE_REMOVED,    /* no rule of the policy allows it any more */
+    SESSION_END_HOURS,           /* those of its rule are over */
+    SESSION_END_EXPIRED,         /* its owner's time in the policy is */
     SESSION_END_LOCKED,          /* an administrator has locked the server */
     SESSION_END_SHUTDOWN,        /* vps-agent stops */
     SESSION_END_RELAY,           /* nothing can be relayed: the server has run out of something */

@@ -82,6 +82,9 @@ static void add_conditions(const struct policy_rule *rule, const struct policy_u
 {
     text_add(text, "open ");
     policy_add_hours(rule, text);
+    if (rule->ends_with_hours && rule->hours_count > 0) {
+        text_add(text, ", and closed when they end");
+    }
     if (rule->longest_s) {
         text_add(text, "; for at most ");
         text_add_seconds(text, (uint64_t)rule->longest_s);
