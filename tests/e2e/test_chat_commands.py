@@ -298,6 +298,17 @@ def test_again_below_a_session_that_has_ended(world, target):
     assert toast(world, BOB, live, "Again", "again:/help") == ("This button no longer does anything.", False)
 
 
+def test_again_asks_for_the_same_reason(world, policy, target):
+    live = answer(world, "/ssh office-pc why: printer & <b>scanner</b>, third floor, the one behind the plant", BOB)
+    world.api.wait(lambda: live.button("Close"), PATIENCE)
+    toast(world, BOB, live, "Close")
+    world.api.wait(lambda: live.button("Again"), PATIENCE)
+    assert toast(world, BOB, live, "Again") == ("On its way.", False)
+    eventually(lambda: len(recorded(world, "session.asked")) == 2, "it was asked for twice")
+    said = [record["text"] for record in recorded(world, "session.asked")]
+    assert said == ["printer & <b>scanner</b>, third floor, the one behind the plant"] * 2
+
+
 # ---------------------------------------------------------------- /status
 
 def test_the_status_says_what_is_wrong(world, target):

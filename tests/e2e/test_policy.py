@@ -145,7 +145,8 @@ def test_who_lost_a_right_loses_the_session_and_is_told(world, site):
 def test_who_is_not_in_the_policy_any_more_is_a_stranger(world, site):
     message = world.ssh("office-pc", BOB)
     site.write("".join(line for line in site.text.splitlines(True) if not line.startswith("  bob:")))
-    assert "bob removed" in world.vps.reload()
+    line = world.vps.reload()
+    assert "bob removed" in line and "ALLOWED_USERS" not in line, "the policy has taken him away"
     world.api.wait(lambda: message.says("access was taken away"), PATIENCE, "bob is told")
     assert answer(world, "/ssh office-pc", BOB).says("This bot is private")
 

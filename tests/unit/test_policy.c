@@ -180,8 +180,15 @@ static void test_a_named_target_is_reached_as_it_is_written_down(void **state)
     expect_unresolved(policy, KIND_SSH, "office-pc", "not there for SSH");
     expect_unresolved(policy, KIND_RDP, "office-pc:22", "own port");
     expect_unresolved(policy, KIND_RDP, "home/office-pc", "behind gateway office");
+    /* its port is for its own kind alone, under its address as well */
+    expect_unresolved(policy, KIND_SSH, "office/192.168.1.22:3390",
+                      "Port 3390 of 192.168.1.22 is for RDP: send /rdp instead.");
+    expect_unresolved(policy, KIND_SSH, "[::ffff:192.168.1.22]:3390", "is for RDP");
+    expect_unresolved(policy, KIND_RDP, "NAS.lan:22", "is for SSH");
     struct target target;
     struct why why;
+    assert_int_equal(target_parse("192.168.1.22:3391", 22, &target, &why), 0);
+    assert_int_equal(policy_resolve(policy, KIND_SSH, &target, &why), 0);
     assert_int_equal(target_parse("root@nas", 22, &target, &why), 0);
     assert_int_equal(policy_resolve(policy, KIND_SSH, &target, &why), 0);
     assert_string_equal(target.host, "nas.lan");

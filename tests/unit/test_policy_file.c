@@ -176,6 +176,27 @@ static void test_a_group_without_anybody_is_a_warning(void **state)
                    "p.yaml:4: nobody is in the group \"temps\"");
 }
 
+static void test_hours_that_never_end_and_second_names_are_warnings(void **state)
+{
+    (void)state;
+    static const char SSH[] = "rules:\n- {who: '*', targets: '*', kinds: ssh}\n";
+    char text[500];
+    expect_warning(USERS "rules:\n- {who: '*', targets: '*', kinds: ssh, at_end_of_hours: close}\n",
+                   "p.yaml:4: at_end_of_hours does nothing here: the rule has no hours");
+    snprintf(text, sizeof text,
+             USERS "targets:\n  db: {address: 10.0.0.5}\n  root-db: {address: "
+                   "10.0.0.5, ports: {ssh: 22}}\n%s",
+             SSH);
+    expect_warning(text, "p.yaml:5: \"root-db\" is the machine that line 4 calls \"db\": the rules "
+                         "for that name count for both");
+    snprintf(text, sizeof text,
+             USERS "targets:\n  db: {address: 10.0.0.5, gateway: a}\n  db2: "
+                   "{address: 10.0.0.5, gateway: b}\n  db3: {address: 10.0.0.5, "
+                   "ports: {ssh: 2222}}\n%s",
+             SSH);
+    expect_warning(text, NULL);
+}
+
 /* ---- the file itself ------------------------------------------------------------ */
 
 static char folder[] = "/tmp/pamtunnel-policy.XXXXXX", path[64];
@@ -231,6 +252,7 @@ int main(void)
         cmocka_unit_test(test_a_rule_that_nothing_reaches_is_a_warning),
         cmocka_unit_test(test_more_approvals_than_approvers_are_a_warning),
         cmocka_unit_test(test_a_group_without_anybody_is_a_warning),
+        cmocka_unit_test(test_hours_that_never_end_and_second_names_are_warnings),
         cmocka_unit_test(test_a_file_that_others_can_write_is_refused),
         cmocka_unit_test(test_a_file_that_is_none_is_refused),
     };

@@ -310,7 +310,8 @@ static void note_target(const struct bot *bot, const struct session_event *event
     const struct owner *owner = &event->view->owner;
     if (owner->kind != OWNER_LOCAL) {
         retype_target(bot->options.settings, event->session, &text);
-        recents_add(bot->conversation.recents, owner, event->view->kind, target);
+        recents_add(bot->conversation.recents, owner, event->view->kind, target,
+                    event->view->reason ? event->view->reason : "");
     }
 }
 

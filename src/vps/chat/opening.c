@@ -13,6 +13,7 @@
 #include "vps/chat/button.h"
 #include "vps/chat/cards.h"
 #include "vps/chat/command.h"
+#include "vps/chat/recents.h"
 #include "vps/chat/refusal.h"
 #include "vps/chat/waiting.h"
 
@@ -20,6 +21,8 @@ enum {
     SUGGESTION_MAX_AGE_S = 120, /* longer than a command's: it takes a moment to read, too */
     AGAIN_EVERY_MS = 5000,
 };
+
+static const char WHY[] = " why: "; /* as it is typed */
 
 struct opening {
     struct conversation *conversation;
@@ -131,10 +134,24 @@ enum answer opening_run_suggestion(struct conversation *conversation,
     return ANSWER_RUNNING;
 }
 
+/* With what was said the last time of what it is for: a button has no room for that. */
+static void add_reason(const struct conversation *conversation, int64_t person,
+                       const struct command *command, struct text *text)
+{
+    const struct owner owner = transport_owner(conversation->transport, person);
+    const char *reason = recents_reason(conversation->recents, &owner, command->row->kind,
+                                        command->rest);
+    if (reason[0]) {
+        text_add(text, "%s%s", WHY, reason);
+    }
+}
+
 /* Below a session that has ended: at any time, but not twice by a finger that trembles. */
 enum answer opening_run_again(struct conversation *conversation, const struct incoming *incoming,
                               const struct button_press *press)
 {
+    char typed[BUTTON_DATA_SIZE + sizeof WHY + REASON_MAX];
+    struct text text = text_over(typed, sizeof typed);
     struct command command;
     struct why why;
     if (command_parse(press->command, conversation->bot_name, &command, &why) != COMMAND_OK ||
@@ -145,7 +162,11 @@ enum answer opening_run_again(struct conversation *conversation, const struct in
                          clock_ms())) {
         return ANSWER_AGAIN_ALREADY;
     }
-    open_soon(conversation, incoming->person, press->command, &command);
+    text_add(&text, "%s", press->command);
+    add_reason(conversation, incoming->person, &command, &text);
+    if (command_parse(typed, conversation->bot_name, &command, &why) == COMMAND_OK) {
+        open_soon(conversation, incoming->person, typed, &command);
+    }
     return ANSWER_RUNNING;
 }
 

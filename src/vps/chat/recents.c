@@ -12,6 +12,7 @@ struct recent {
     struct owner owner;
     enum kind kind;
     char target[RECENTS_TARGET_MAX + 1];
+    char *reason; /* NULL: none is known */
 };
 
 struct recents {
@@ -51,7 +52,7 @@ static void drop(const struct recents *recents, const struct recent *recent)
 static void load(void *arg, const struct row *row)
 {
     struct recents *recents = arg;
-    struct recent recent;
+    struct recent recent = {.reason = NULL};
     const struct kind_row *kind = kind_find(row_text(row, 1));
     const char *target = row_text(row, 2);
     int64_t number = row_number(row, 3);
@@ -85,6 +86,9 @@ struct recents *recents_new(struct store *store)
 void recents_free(struct recents *recents)
 {
     if (recents) {
+        for (unsigned i = 0; i < recents->count; i++) {
+            free(recents->entries[i].reason);
+        }
         free(recents->entries);
         free(recents);
     }
@@ -99,6 +103,7 @@ static bool is_of(const struct recent *recent, const struct owner *owner, enum k
 
 static void take_out(struct recents *recents, unsigned at)
 {
+    free(recents->entries[at].reason);
     recents->count--;
     memmove(&recents->entries[at], &recents->entries[at + 1],
             (recents->count - at) * sizeof *recents->entries);
@@ -130,7 +135,7 @@ static unsigned find(const struct recents *recents, const struct owner *owner, e
 }
 
 void recents_add(struct recents *recents, const struct owner *owner, enum kind kind,
-                 const char *target)
+                 const char *target, const char *reason)
 {
     unsigned at = find(recents, owner, kind, target);
     if (strlen(target) > RECENTS_TARGET_MAX) {
@@ -145,8 +150,17 @@ void recents_add(struct recents *recents, const struct owner *owner, enum kind k
     struct recent *recent = &recents->entries[recents->count++];
     *recent = (struct recent){.owner = *owner, .kind = kind};
     strcpy(recent->target, target);
+    recent->reason = reason[0] ? strdup(reason) : NULL;
     recents->newest++;
     keep(recents, recent);
+}
+
+const char *recents_reason(const struct recents *recents, const struct owner *owner, enum kind kind,
+                           const char *target)
+{
+    unsigned at = find(recents, owner, kind, target);
+    bool is_known = at < recents->count && recents->entries[at].reason;
+    return is_known ? recents->entries[at].reason : "";
 }
 
 const char *recents_next(const struct recents *recents, const struct owner *owner, enum kind kind,

@@ -21,9 +21,15 @@ struct recents;
 struct recents *recents_new(struct store *store);
 /* Accepts NULL. */
 void recents_free(struct recents *recents);
-/* This person was there. target: what is typed behind the name of the command. */
+/*
+ * This person was there. target: what is typed behind the name of the command. reason: what for, ""
+ * if that was not said; it is forgotten at a restart.
+ */
 void recents_add(struct recents *recents, const struct owner *owner, enum kind kind,
-                 const char *target);
+                 const char *target, const char *reason);
+/* The latest reason; "" if there is none. */
+const char *recents_reason(const struct recents *recents, const struct owner *owner, enum kind kind,
+                           const char *target);
 /* The latest first. *at is 0 for the first one. NULL at the end. */
 const char *recents_next(const struct recents *recents, const struct owner *owner, enum kind kind,
                          unsigned *at);

@@ -72,12 +72,29 @@ static const struct policy_target *target_at(const struct policy *policy, enum k
     return NULL;
 }
 
+/* /ssh to the port that a named target has for RDP would be no session of its rules for RDP. */
+static int check_kind(const struct policy *policy, enum kind kind, const struct target *target,
+                      struct why *why)
+{
+    if (target_at(policy, kind, target)) {
+        return 0;
+    }
+    for (unsigned other = 0; other < KIND_COUNT; other++) {
+        if (target_at(policy, (enum kind)other, target)) {
+            return why_set(why, -EINVAL, "Port %u of %.64s is for %s: send /%s instead.",
+                           target->port, target->host, kind_row((enum kind)other)->label,
+                           kind_name((enum kind)other));
+        }
+    }
+    return 0;
+}
+
 int policy_resolve(const struct policy *policy, enum kind kind, struct target *target,
                    struct why *why)
 {
     const struct policy_target *named = policy_target_named(policy, target->host);
     if (!named) {
-        return 0;
+        return check_kind(policy, kind, target, why);
     }
     if (named->ports[kind] == 0) {
         return why_set(why, -EINVAL, "%.64s is not there for %s.", named->name,

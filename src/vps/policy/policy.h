@@ -114,7 +114,8 @@ const struct policy_target *policy_target_named(const struct policy *policy, con
 
 /*
  * A target's friendly name becomes its address, port and gateway; anything else stays. -EINVAL
- * with a sentence if the named target is not for this kind, or not at that port or gateway.
+ * with a sentence if the named target is not for this kind, or not at that port or gateway, and if
+ * the port that was typed is a named target's for another kind.
  */
 int policy_resolve(const struct policy *policy, enum kind kind, struct target *target,
                    struct why *why);

@@ -187,6 +187,37 @@ static int find_too_few_approvers(struct policy *policy, const char *name)
     return err;
 }
 
+/* ---- two names of one machine --------------------------------------------------------- */
+
+/* At the same port, and behind the same gateway if the one above says one. */
+static bool is_same_machine(const struct policy_target *a, const struct policy_target *b)
+{
+    bool same_port = false;
+    for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+        same_port |= a->ports[kind] != 0 && a->ports[kind] == b->ports[kind];
+    }
+    return same_port && strcasecmp(a->address, b->address) == 0 &&
+           (!a->gateway[0] || gateway_name_equal(a->gateway, b->gateway));
+}
+
+static int find_second_names(struct policy *policy, const char *name)
+{
+    int err = 0;
+    for (unsigned i = 1; err == 0 && i < policy->target_count; i++) {
+        for (unsigned j = 0; j < i; j++) {
+            if (is_same_machine(&policy->targets[j], &policy->targets[i])) {
+                err = warn(policy, name, policy->targets[i].line,
+                           "\"%.63s\" is the machine that line %u calls \"%.63s\": the rules for "
+                           "that name count for both",
+                           policy->targets[i].name, policy->targets[j].line,
+                           policy->targets[j].name);
+                break;
+            }
+        }
+    }
+    return err;
+}
+
 /* ---- an end of hours that never comes ------------------------------------------------ */
 
 static int find_ends_without_hours(struct policy *policy, const char *name)
@@ -206,6 +237,7 @@ int policy_find_doubts(struct policy *policy, const char *name)
 {
     int err = find_unreachable(policy, name);
     err = err < 0 ? err : find_empty_groups(policy, name);
+    err = err < 0 ? err : find_second_names(policy, name);
     err = err < 0 ? err : find_ends_without_hours(policy, name);
     return err < 0 ? err : find_too_few_approvers(policy, name);
 }

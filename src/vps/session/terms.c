@@ -7,13 +7,15 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 
-static void set_names(struct terms *terms, const struct target *target, const char *gateway,
-                      const char *name)
+static void set_names(struct terms *terms, const struct session_request *request,
+                      const char *gateway)
 {
+    const struct target *target = &request->target;
     terms->user = stpcpy(terms->host, target->host) + 1;
     terms->gateway = stpcpy(terms->user, target->user) + 1;
     terms->name = stpcpy(terms->gateway, gateway) + 1;
-    strcpy(terms->name, name);
+    terms->reason = stpcpy(terms->name, request->name) + 1;
+    strcpy(terms->reason, request->reason);
 }
 
 /* What others have agreed to, or a second factor was given for, is what was said then. */
@@ -54,12 +56,12 @@ struct terms *terms_new(struct services *services, const struct session_request 
      * sessions held 1.8 MB of zeros.
      */
     size_t names = strlen(target->host) + strlen(target->user) + strlen(view.name) +
-                   strlen(request->name) + 4;
+                   strlen(request->name) + strlen(request->reason) + 5;
     struct terms *terms = calloc(1, offsetof(struct terms, host) + names);
     if (!terms) {
         return NULL;
     }
-    set_names(terms, target, view.name, request->name);
+    set_names(terms, request, view.name);
     terms->services = services;
     terms->kind = request->kind;
     terms->limits = limits_for(services->settings, request);
@@ -95,6 +97,7 @@ void terms_view(const struct terms *terms, struct session_view *view)
     view->owner = terms->owner;
     view->host = terms->host;
     view->name = terms->name;
+    view->reason = terms->reason;
     view->port = terms->port;
     view->gateway = terms->gateway;
     view->names_gateway = terms->names_gateway;

@@ -30,6 +30,7 @@ struct terms {
     struct owner owner;
     char *user, *gateway; /* after `host` */
     char *name;           /* too: of the target in the policy; "": it has none */
+    char *reason;         /* too: what it is for, in its user's words; "": not said */
     struct session_limits limits;
     unsigned rule_line; /* of the policy's rule that allows it; 0: there is none */
     uint16_t port;      /* with host: the target */

@@ -56,8 +56,9 @@ struct session_view {
     enum kind kind;
     enum session_state state;
     struct owner owner;
-    const char *name; /* of the target in the policy; "" or NULL: it has none */
-    const char *host; /* the target */
+    const char *name;   /* of the target in the policy; "" or NULL: it has none */
+    const char *reason; /* what it is for, in its user's words; "" or NULL: not said */
+    const char *host;   /* the target */
     uint16_t port;
     const char *gateway;
     bool names_gateway; /* there are several: it is shown with the target */

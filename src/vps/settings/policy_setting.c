@@ -67,7 +67,7 @@ int policy_setting_read(struct policy_setting *setting, struct why *why)
 
 static struct user_list users_of(const struct policy *policy)
 {
-    struct user_list users = {.count = 0};
+    struct user_list users = {.is_of_policy = true};
     for (unsigned i = 0; i < policy->user_count; i++) {
         const struct policy_user *user = &policy->users[i];
         for (unsigned j = 0; j < user->account_count && users.count < USER_LIST_SIZE; j++) {

@@ -30,6 +30,7 @@ static int parse(const struct setting *setting, const char *text, void *field, s
     const char *whole = text;
     (void)setting;
     users->count = 0;
+    users->is_of_policy = false;
     while (*text) {
         char *end;
         errno = 0;
@@ -71,8 +72,18 @@ static void add_missing_users(const struct user_list *from, const struct user_li
     }
 }
 
+/* Whom a policy brings or takes is said of the policy, by name. */
 static void differ(const void *before, const void *after, struct text *text)
 {
+    const struct user_list *from = before, *to = after;
+    if (from->is_of_policy && to->is_of_policy) {
+        return;
+    }
+    if (from->is_of_policy != to->is_of_policy) {
+        changes_add_item(text, to->is_of_policy ? "those of POLICY_FILE" : "those of the env file",
+                         "count now");
+        return;
+    }
     add_missing_users(after, before, "added", text);
     add_missing_users(before, after, "removed", text);
 }

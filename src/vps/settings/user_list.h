@@ -13,6 +13,7 @@ enum { USERS_MAX = 64, USER_LIST_SIZE = 1024 };
 struct user_list {
     int64_t ids[USER_LIST_SIZE]; /* in the order in which they are written */
     unsigned count;
+    bool is_of_policy; /* they are the policy's, and not the env file's */
 };
 
 extern const struct setting_type SETTING_USER_LIST; /* struct user_list */
