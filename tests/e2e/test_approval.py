@@ -507,6 +507,26 @@ def test_an_older_pamctl_is_answered_at_the_end(world):
     world.close_all()
 
 
+def test_who_never_pressed_start_is_named_and_asked_when_they_do(site):
+    with new_world(site) as world:
+        world.api.started.discard(ANNA)
+        since = world.api.mark()
+        asking = Asking(world, "vault", deciders=(BERT, BERT_AT_WORK, ADMIN))
+        until(world, asking.card, "⏳ SSH to vault waits for approval: 0 of 2\nWhy: printer\n"
+                                  "⚠️ I cannot ask anna: who has never pressed Start in this bot hears nothing from me.\nExpires in 10 min")
+        world.api.wait_message("I cannot write to anna, who is to decide about others", PATIENCE, since, ADMIN)
+        world.vps.wait_log("user 50 cannot be asked about others: they have to press Start")
+        say(world, ANNA, "/start", "I connect you")
+        card = world.api.wait_message("asks for", PATIENCE, since, ANNA)
+        world.api.wait(lambda: not asking.card.says("I cannot ask"), PATIENCE, "she can be asked")
+        assert press(world, ANNA, card, "Approve")["text"] == "You approved it."
+        # said once, not at each request
+        asking.press(BERT, "Deny")
+        assert len([m for m in world.api.all_messages(ADMIN, since) if m.says("I cannot write to")]) == 1
+        refused, world.api.violations = world.api.violations, []
+        assert refused and all("can't initiate conversation" in line for line in refused)
+
+
 def test_what_was_approved_is_not_extended(site):
     """Those who agreed read for how long."""
     with new_world(site, MAX_SESSION_TIME=3600, IDLE_TIMEOUT=0) as world:

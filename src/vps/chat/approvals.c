@@ -21,14 +21,16 @@
 #include "vps/chat/texts.h"
 #include "vps/chat/texts_consent.h"
 #include "vps/consent/approver.h"
+#include "vps/transport/html.h"
 
-enum { SHOW_EVERY_MS = 30 * 1000, APPROVERS_MAX = 256 };
+enum { SHOW_EVERY_MS = 30 * 1000, APPROVERS_MAX = 256, MISSED_SIZE = 512 };
 
 /* A message to one who may agree. */
 struct ballot {
     struct list home;
     int64_t person;
     struct post *post;
+    bool is_missed; /* they have not pressed Start: nothing reaches them */
 };
 
 struct approval {
@@ -83,10 +85,29 @@ static void new_asker(struct approvals *approvals, struct approval *approval,
     }
 }
 
+/* Of those who do not know that they are waited for. */
+static void add_missed(const struct approvals *approvals, const struct approval *approval,
+                       struct text *names)
+{
+    const struct conversation *conversation = approvals->conversation;
+    list_each (struct ballot, ballot, &approval->ballots, home) {
+        const struct owner account = transport_owner(conversation->transport, ballot->person);
+        char name[PEOPLE_NAME_MAX];
+        if (ballot->is_missed) {
+            text_add(names, "%s", names->len > 0 ? ", " : "");
+            html_add(names, people_name(conversation->people, &account, name));
+        }
+    }
+}
+
 static void show_asker(const struct approvals *approvals, const struct approval *approval,
                        const struct hold_view *view)
 {
-    const struct texts_hold hold = words_of(approvals, view);
+    struct texts_hold hold = words_of(approvals, view);
+    char missed[MISSED_SIZE];
+    struct text names = text_over(missed, sizeof missed);
+    add_missed(approvals, approval, &names);
+    hold.missed = missed;
     char buffer[TEXTS_SIZE], data[BUTTON_DATA_SIZE];
     struct text html = text_for(approvals, view->request->owner.id, buffer);
     const struct button button = {.label = text_phrase(&html, BUTTONS[BUTTON_WITHDRAW].label),
@@ -347,6 +368,32 @@ enum answer approvals_button_withdraw(struct conversation *conversation,
     const struct owner by = transport_owner(conversation->transport, incoming->person);
     holds_withdraw(conversation->holds, press->hold, &by);
     return ANSWER_WITHDRAWN;
+}
+
+/* ---- who cannot be asked ------------------------------------------------------------------ */
+
+/* Nothing is said before the timer: this comes from inside of what delivers. */
+void approvals_miss(struct approvals *approvals, int64_t person)
+{
+    list_each (struct approval, approval, &approvals->list, home) {
+        struct ballot *ballot = find_ballot(approval, person);
+        if (ballot && !ballot->is_missed) {
+            ballot->is_missed = true;
+            timer_set(approvals->timer, 0);
+        }
+    }
+}
+
+/* The message that did not reach them is lost: there is another one. */
+void approvals_ask(struct approvals *approvals, int64_t person)
+{
+    list_each (struct approval, approval, &approvals->list, home) {
+        struct ballot *ballot = find_ballot(approval, person);
+        if (ballot && ballot->is_missed) {
+            drop_ballot(approvals, ballot);
+            timer_set(approvals->timer, 0);
+        }
+    }
 }
 
 /* ---- life ------------------------------------------------------------------------------- */

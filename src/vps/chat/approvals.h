@@ -15,4 +15,9 @@ struct approvals *approvals_new(struct conversation *conversation);
 /* What was said stays in the chat. Accepts NULL. */
 void approvals_free(struct approvals *approvals);
 
+/* This person cannot be written to, which whoever waits for them is told soon. */
+void approvals_miss(struct approvals *approvals, int64_t person);
+/* They can be again, and are asked about what waits. */
+void approvals_ask(struct approvals *approvals, int64_t person);
+
 #endif

@@ -43,6 +43,7 @@
 #include "vps/chat/source.h"
 #include "vps/chat/suggest.h"
 #include "vps/chat/texts.h"
+#include "vps/chat/unreached.h"
 #include "vps/factor/factors.h"
 
 enum {
@@ -63,6 +64,7 @@ struct bot {
     struct gateway_news *gateway_news;
     struct audit_news *audit_news;
     struct approvals *approvals;
+    struct unreached *unreached;
     char name[BOT_NAME_MAX + 1];
     struct cooldown strangers, only_text; /* who was told so, by person */
     struct sieve *ignored;                /* log lines, by the person ignored or refused */
@@ -257,6 +259,9 @@ static void on_incoming(void *arg, const struct incoming *incoming)
         log_ignored(bot, incoming, reason);
     } else {
         readers_learn(&bot->readers, incoming->person, language_of(incoming->language));
+        if (unreached_forget(bot->unreached, incoming->person)) {
+            approvals_ask(bot->approvals, incoming->person);
+        }
     }
     switch (incoming->kind) {
     case INCOMING_MESSAGE:
@@ -298,6 +303,13 @@ static void on_file_stuck(void *arg, int64_t person, struct text *html, const ch
     const struct bot *bot = arg;
     *html = readers_text(&bot->readers, person, html->start, html->cap); /* nothing is in it yet */
     texts_file_stuck(html, file_name);
+}
+
+static void on_unreachable(void *arg, int64_t person)
+{
+    struct bot *bot = arg;
+    unreached_add(bot->unreached, person);
+    approvals_miss(bot->approvals, person);
 }
 
 /* ---- what sessions tell ------------------------------------------------------ */
@@ -378,6 +390,7 @@ static int make_parts(struct bot *bot)
     bot->conversation.sieve = bot->ignored;
     bot->conversation.opening = opening_new(&bot->conversation);
     bot->approvals = approvals_new(&bot->conversation);
+    bot->unreached = unreached_new(&bot->conversation);
     bot->conversation.lists = session_lists_new(&bot->conversation);
     bot->conversation.history = history_new(&bot->conversation);
     bot->gateway_news = gateway_news_new(&bot->conversation);
@@ -387,10 +400,10 @@ static int make_parts(struct bot *bot)
     bot->conversation.recents = recents_new(options->store);
     bot->conversation.names = resolver_new(options->loop, SOURCE_LOOK_UPS_MAX);
     return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
-                   bot->approvals && bot->conversation.lists && bot->conversation.history &&
-                   bot->gateway_news && bot->audit_news && bot->conversation.newcomers &&
-                   bot->conversation.recents && bot->conversation.names &&
-                   bot->conversation.gateway_questions
+                   bot->approvals && bot->unreached && bot->conversation.lists &&
+                   bot->conversation.history && bot->gateway_news && bot->audit_news &&
+                   bot->conversation.newcomers && bot->conversation.recents &&
+                   bot->conversation.names && bot->conversation.gateway_questions
                ? 0
                : -ENOMEM;
 }
@@ -403,6 +416,7 @@ static int start(struct bot *bot)
                                             .incoming = on_incoming,
                                             .idle = on_idle,
                                             .file_stuck = on_file_stuck,
+                                            .unreachable = on_unreachable,
                                             .arg = bot};
     int err = transport_start(bot->options.transport, &events);
     return err < 0 ? err
@@ -470,6 +484,7 @@ void bot_free(struct bot *bot)
     sessions_unwatch(bot->options.sessions, bot);
     factors_detach(bot->options.factors, &bot->conversation);
     approvals_free(bot->approvals);
+    unreached_free(bot->unreached);
     cards_free(&bot->cards);
     timer_free(bot->stop_timer);
     sieve_free(bot->ignored);

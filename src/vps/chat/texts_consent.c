@@ -180,6 +180,12 @@ void texts_hold_asker(struct text *html, const struct texts_hold *hold)
         if (needs_others(view) || view->request->reason[0]) {
             add_reason(html, view);
         }
+        if (hold->missed && hold->missed[0] && view->state == HOLD_ASKING_APPROVAL) {
+            text_add(html,
+                     "\n⚠️ I cannot ask %s: who has never pressed Start in this bot hears "
+                     "nothing from me.",
+                     hold->missed);
+        }
         add_time_left(html, view);
     }
 }

@@ -11,6 +11,7 @@ struct texts_hold {
     const struct hold_view *view;
     const struct people *people; /* their names */
     long longest_s;              /* of a session that no rule makes shorter; 0: for ever */
+    const char *missed; /* those who may approve it and cannot be asked, as HTML; NULL, "" */
 };
 
 /* To whoever asks: while it waits, and how it ended, but for HOLD_GRANTED. */

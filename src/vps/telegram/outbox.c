@@ -11,8 +11,8 @@
  * in either order, and a message must not stand above the one that it answers. A chat is gone with
  * its last post.
  *
- * Re-entrancy: the owner of a post is never called back. keeper, stuck and on_empty are, from
- * the answer to a request or from a chat's timer: keeper and stuck must leave the outbox alone,
+ * Re-entrancy: the owner of a post is never called back. keeper, stuck, shut and on_empty are, from
+ * the answer to a request or from a chat's timer: keeper, stuck and shut leave the outbox alone,
  * on_empty may make and set posts, and none may free it. post_release() and post_delete() may
  * free the post and its chat at once.
  */
@@ -52,6 +52,12 @@ void outbox_on_stuck(struct outbox *outbox,
 {
     outbox->stuck = write;
     outbox->stuck_arg = arg;
+}
+
+void outbox_on_shut(struct outbox *outbox, void (*shut)(void *arg, int64_t chat), void *arg)
+{
+    outbox->shut = shut;
+    outbox->shut_arg = arg;
 }
 
 struct post *post_new_file(struct outbox *outbox, int64_t chat_id,

@@ -45,6 +45,8 @@ void outbox_on_stuck(struct outbox *outbox,
                      void (*write)(void *arg, int64_t person, struct text *html,
                                    const char *file_name),
                      void *arg);
+/* Whoever has this chat has never begun it, or has blocked the bot: nothing can be said there. */
+void outbox_on_shut(struct outbox *outbox, void (*shut)(void *arg, int64_t chat), void *arg);
 /* Says what the post shows from now on. Nothing happens if it shows that already. */
 void post_set(struct post *post, const char *html, const struct button *buttons, unsigned count);
 /* What was set is still delivered; the owner does not use the post any more. */

@@ -34,6 +34,8 @@ struct outbox {
     void *on_empty_arg;
     void (*stuck)(void *arg, int64_t person, struct text *html, const char *file_name);
     void *stuck_arg;
+    void (*shut)(void *arg, int64_t chat);
+    void *shut_arg;
 };
 
 struct chat {

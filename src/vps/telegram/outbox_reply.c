@@ -41,7 +41,7 @@ static bool message_is_out_of_reach(const struct api_reply *reply)
            says(reply, "message can't be");
 }
 
-/* 403: the user blocked the bot, or never pressed Start. Neither is worth a warning. */
+/* 403: the user blocked the bot, or never pressed Start. Whether that matters, others know. */
 static void post_refused(struct post *post, enum work work, const struct api_reply *reply)
 {
     struct outbox *outbox = post->chat->outbox;
@@ -54,6 +54,9 @@ static void post_refused(struct post *post, enum work work, const struct api_rep
     post->lost = post->lost || out_of_reach || reply->code == 403;
     char cause[64];
     snprintf(cause, sizeof cause, "telegram: refused in chat %" PRId64, post->chat->id);
+    if (reply->code == 403 && !post->to_stranger && outbox->shut) {
+        outbox->shut(outbox->shut_arg, post->chat->id);
+    }
     if (out_of_reach || reply->code == 403) {
         log_debug(outbox->log, "telegram: %s: %.120s", post_method(work), reply->trouble);
     } else {

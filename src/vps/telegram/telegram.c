@@ -92,6 +92,7 @@ static int start(struct transport *transport, const struct transport_events *eve
     };
     telegram->events = *events;
     outbox_on_stuck(telegram->outbox, events->file_stuck, events->arg);
+    outbox_on_shut(telegram->outbox, events->unreachable, events->arg);
     outbox_on_empty(telegram->outbox, events->idle, events->arg);
     return poller_new(&options, &telegram->poller);
 }

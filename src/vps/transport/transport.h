@@ -65,6 +65,11 @@ struct transport_events {
     void (*idle)(void *arg);
     /* Adds what a person is told of a file that the service does not take for a while. */
     void (*file_stuck)(void *arg, int64_t person, struct text *html, const char *file_name);
+    /*
+     * Nothing can be said to this person before they have said something to the bot. May be NULL;
+     * says nothing itself, since it is called from inside of what delivers.
+     */
+    void (*unreachable)(void *arg, int64_t person);
     void *arg;
 };
 
