@@ -20,6 +20,8 @@
 
 /* What comes of the record that a gateway was paired: -ENODEV where nothing is recorded at all. */
 static int pairing_record;
+static audit_done_fn pairing_kept; /* if it is 0 */
+static void *pairing_arg;
 
 int __wrap_audit_record(struct audit *audit, const struct audit_entry *entry, audit_done_fn done,
                         void *arg);
@@ -27,8 +29,10 @@ int __wrap_audit_record(struct audit *audit, const struct audit_entry *entry, au
                         void *arg)
 {
     (void)audit;
-    (void)done;
-    (void)arg;
+    if (entry->what == AUDIT_GATEWAY_PAIRED) {
+        pairing_kept = done;
+        pairing_arg = arg;
+    }
     return entry->what == AUDIT_GATEWAY_PAIRED ? pairing_record : -ENODEV;
 }
 
@@ -446,6 +450,17 @@ static void a_wrong_proof_is_told_and_gives_no_key(void **state)
     assert_int_equal(keyring_count(gateways_keyring(test->world.gateways)), 1);
 }
 
+static void who_begins_anew_while_people_are_asked_is_hung_up_on(void **state)
+{
+    struct test *test = *state;
+    struct message commit = {.type = MESSAGE_PAIR_COMMIT, .pair_commit = {"c", "office"}};
+    ask(test, &test->a, "127.0.0.2", "office");
+    assert_int_equal(channel_send(test->a.channel, &commit), 0);
+    WAIT_FOR(&test->world.stage, test->watch.last == APPLICANT_FAILED);
+    WAIT_FOR(&test->world.stage, !test->a.channel);
+    assert_int_equal(test->watch.counts[APPLICANT_LEFT], 0);
+}
+
 /* A confirmation before anybody has said yes is no confirmation. */
 static void who_does_not_wait_for_the_answer_is_hung_up_on(void **state)
 {
@@ -468,6 +483,36 @@ static void an_accept_that_comes_too_late_is_told_as_what_it_is(void **state)
     accord_wipe(&test->a.accord);
     test->a.accepted = false;
     pair(test, &test->a, "127.0.0.2", "office"); /* and it may ask anew */
+}
+
+/*
+ * Its key is on the way to the disk and good from then on: what it says now does not change what
+ * people are told, and ends nobody else's question.
+ */
+static void one_that_goes_on_talking_is_paired_all_the_same(void **state)
+{
+    static const enum message_type MORE[] = {MESSAGE_PAIR_CONFIRM, MESSAGE_PAIR_COMMIT,
+                                             MESSAGE_PAIR_OPEN};
+    struct test *test = *state;
+    pairing_record = 0;
+    for (unsigned i = 0; i < sizeof MORE / sizeof *MORE; i++) {
+        struct message more = {.type = MORE[i]};
+        char from[32];
+        snprintf(from, sizeof from, "127.0.%u.2", i);
+        accord_wipe(&test->a.accord);
+        test->a.accepted = false;
+        pairing_kept = NULL;
+        struct applicant_view view = ask(test, &test->a, from, "office");
+        assert_int_equal(applicants_accept(test->applicants, view.id, &ALICE), 0);
+        confirm(test, &test->a);
+        assert_int_equal(channel_send(test->a.channel, &more), 0);
+        WAIT_FOR(&test->world.stage, pairing_kept && !test->a.channel);
+        assert_int_equal(test->watch.last, APPLICANT_LET_IN);
+        come_in_vain(&test->world, "127.0.77.2", "attic", "another gateway is being paired");
+        pairing_kept(pairing_arg, 0);
+        assert_int_equal(test->watch.last, APPLICANT_PAIRED);
+        assert_true(has_key(test, "office", &test->a));
+    }
 }
 
 /* Its key would be gone with the next restart, and nobody would know why. */
@@ -682,7 +727,9 @@ int main(void)
         TEST(who_opens_something_else_is_not_even_asked_about),
         TEST(a_wrong_proof_is_told_and_gives_no_key),
         TEST(who_does_not_wait_for_the_answer_is_hung_up_on),
+        TEST(who_begins_anew_while_people_are_asked_is_hung_up_on),
         TEST(an_accept_that_comes_too_late_is_told_as_what_it_is),
+        TEST(one_that_goes_on_talking_is_paired_all_the_same),
         TEST(one_that_cannot_be_recorded_gets_no_key),
         TEST(names_that_are_taken_or_look_like_a_code_are_refused),
         TEST(a_name_much_like_another_is_told),

@@ -211,6 +211,11 @@ void applicants_take(struct applicants *applicants, struct channel *channel,
     if (channel != applicants->channel) {
         return; /* it was hung up on */
     }
+    if (applicants->phase == APPLICANT_KEEPING) { /* what it has said holds */
+        applicants->channel = NULL;
+        applicants_hang_up(applicants, channel, GOODBYE_UNPAIRED, "nothing more was expected");
+        return;
+    }
     switch (message->type) {
 #define MESSAGE_OF_GATEWAY_PAIRING(NAME, name) \
     case MESSAGE_##NAME:                       \

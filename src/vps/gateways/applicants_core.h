@@ -74,7 +74,7 @@ void applicants_hang_up(struct applicants *applicants, struct channel *channel,
  */
 void applicants_over(struct applicants *applicants, enum applicant_event_kind kind, const char *why,
                      const char *farewell);
-/* The same before anybody was asked: only the log hears of it. */
+/* The same of one that does not keep to the rules: the log hears of it, too. */
 void applicants_turn_away(struct applicants *applicants, const char *text, const char *farewell);
 /* A line for the log, about somebody who was told why. name may be NULL. */
 void applicants_say_away(const struct applicants *applicants, const struct addr *from,

@@ -145,13 +145,13 @@ void applicants_say_away(const struct applicants *applicants, const struct addr 
 void applicants_turn_away(struct applicants *applicants, const char *text, const char *farewell)
 {
     struct addr from = applicants->from;
-    if (applicants->name[0]) { /* it was answered, so that it counts as a try */
+    if (applicants->phase == APPLICANT_MET && applicants->name[0]) { /* it counts as a try */
         struct applicant_view about;
         applicants_look(applicants, &about);
         const struct applicant_event event = {
             .kind = APPLICANT_FAILED, .view = &about, .why = text};
         record_event(applicants, &event);
     }
-    applicants_over(applicants, APPLICANT_LEFT, NULL, farewell);
+    applicants_over(applicants, APPLICANT_FAILED, text, farewell);
     applicants->options.turned_away(applicants->options.arg, &from, text);
 }
