@@ -58,7 +58,8 @@ static int parse(char *line, struct credentials *credentials)
 static int read_file(const char *path, struct credentials *credentials, struct why *why)
 {
     char line[KEY_LINE_MAX + 1];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* A pipe would keep us waiting for somebody to write to it. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         int err = -errno;
         return err == -ENOENT ? err

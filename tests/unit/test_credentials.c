@@ -180,6 +180,18 @@ static void a_file_of_somebody_elses_is_said(void **state)
     }
 }
 
+/* Nobody writes to it, and the agent starts with an answer all the same. */
+static void a_pipe_is_no_key(void **state)
+{
+    struct credentials credentials;
+    struct why why = {""};
+    (void)state;
+    assert_int_equal(mkfifo(path_of("key"), 0600), 0);
+    assert_int_equal(credentials_load(&settings, &credentials, &why), -EINVAL);
+    assert_non_null(strstr(why.text, "/key does not hold what pairing has left there"));
+    unlink(path_of("key"));
+}
+
 static void a_folder_that_others_may_write_to_is_none(void **state)
 {
     struct credentials credentials;
@@ -245,6 +257,7 @@ int main(void)
         TEST(a_key_on_trial_can_be_thrown_away),
         TEST(a_try_that_was_cut_off_is_in_nobodys_way),
         TEST(a_file_of_somebody_elses_is_said),
+        TEST(a_pipe_is_no_key),
         TEST(a_folder_that_others_may_write_to_is_none),
         TEST(a_name_that_looks_like_a_code_cannot_be_paired),
         TEST(other_settings_take_what_there_is),

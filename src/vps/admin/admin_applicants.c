@@ -124,7 +124,8 @@ json_t *admin_applicant_became(const struct applicant_event *event)
     default:
         snprintf(sentence, sizeof sentence, "It was let in, but %s.",
                  event->why ? event->why
-                            : "its connection has ended before it had its key; it asks again");
+                            : "its connection has ended before it had its key; its own log "
+                              "says why, and it asks again");
         return reply_error("not_paired", sentence);
     }
 }
