@@ -509,6 +509,53 @@ static void after_trouble_with_the_disk_a_row_is_there_once(void **state)
     }
 }
 
+/* Whatever comes in one turn of the loop, or soon after what nobody waits for, shares one sync. */
+static void what_comes_together_is_synced_once(void **state)
+{
+    enum { ROWS = 40 };
+    struct fixture *f = *state;
+    start(f);
+    append(f, &OPENED);
+    store_hurry(f->disk->store);
+    WAIT_FOR(&f->disk->loop, f->told == 1);
+    unsigned before = syncs;
+    for (unsigned i = 0; i < ROWS; i++) {
+        append(f, &STOPPED);
+        store_hurry(f->disk->store);
+    }
+    WAIT_FOR(&f->disk->loop, f->told == 1 + ROWS);
+    assert_int_equal(syncs, before + 1);
+    for (unsigned i = 0; i < ROWS; i++) {
+        append(f, &STOPPED);
+        uv_run(&f->disk->loop, UV_RUN_NOWAIT);
+    }
+    WAIT_FOR(&f->disk->loop, f->told == 1 + 2 * ROWS);
+    assert_in_range(syncs, before + 2, before + ROWS / 2); /* one, but on a busy machine */
+    disk_close(f->disk);
+}
+
+/* And it comes to be written by itself, but not before others had the time to join it. */
+static void what_nobody_waits_for_lingers(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t took = 0;
+    start(f);
+    for (unsigned i = 0; i < 20 && (i == 0 || took >= 45); i++) { /* the machine may be busy */
+        uint64_t since = uv_hrtime();
+        f->told = 0;
+        append(f, &OPENED);
+        WAIT_FOR(&f->disk->loop, f->told == 1);
+        assert_in_range((uv_hrtime() - since) / 1000000, 45, UINT64_MAX);
+        since = uv_hrtime();
+        append(f, &OPENED);
+        change(f, "DELETE FROM known"); /* which hurries */
+        WAIT_FOR(&f->disk->loop, f->told == 3);
+        took = (uv_hrtime() - since) / 1000000;
+    }
+    assert_in_range(took, 0, 45);
+    disk_close(f->disk);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -529,6 +576,8 @@ int main(void)
         TEST(a_file_that_was_taken_away_is_told_of_in_the_next),
         TEST(it_is_on_the_disk_when_its_owner_is_told),
         TEST(after_trouble_with_the_disk_a_row_is_there_once),
+        TEST(what_comes_together_is_synced_once),
+        TEST(what_nobody_waits_for_lingers),
     };
     return cmocka_run_group_tests_name("chain", tests, NULL, NULL);
 }

@@ -108,7 +108,8 @@ static void stop_poller(void)
 /* Until the state file knows it, and what then happens has happened. */
 static void settle(void)
 {
-    WAIT_FOR(&loop, writes_under_way == 0);
+    /* The store hands over by a timer, at the end of a turn. */
+    WAIT_FOR(&loop, (fakes_advance(0), writes_under_way == 0));
 }
 
 /* An answer, with everything that comes of it. */

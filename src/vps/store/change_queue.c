@@ -19,6 +19,12 @@ struct change *change_new(enum change_kind kind, const struct statement *stateme
     return change;
 }
 
+void change_free(struct change *change)
+{
+    crypto_wipe(change->data, change->size);
+    free(change);
+}
+
 void change_queue_init(struct change_queue *queue)
 {
     list_init(&queue->changes);
@@ -77,8 +83,7 @@ void change_queue_clear(struct change_queue *queue)
 {
     struct change *change;
     while ((change = change_queue_take(queue))) {
-        crypto_wipe(change->data, change->size);
-        free(change);
+        change_free(change);
     }
 }
 

@@ -37,9 +37,11 @@ struct change_queue {
     unsigned plain, chained; /* how many */
 };
 
-/* With copies of the values, but not of the SQL. NULL: out of memory. To be given to free(). */
+/* With copies of the values, but not of the SQL. NULL: out of memory. */
 struct change *change_new(enum change_kind kind, const struct statement *statement,
                           statement_done_fn done, void *arg);
+/* Of one that is in no queue (any more); wipes it. */
+void change_free(struct change *change);
 
 void change_queue_init(struct change_queue *queue);
 void change_queue_append(struct change_queue *queue, struct change *change);

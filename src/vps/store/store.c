@@ -11,12 +11,19 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/timer.h"
 #include "base/watch.h"
 #include "vps/store/backup.h"
 #include "vps/store/change_queue.h"
 #include "vps/store/reader.h"
 #include "vps/store/reserve.h"
 #include "vps/store/writer.h"
+
+/* Of what is chained and nobody waits for: more may come meanwhile. */
+enum { LINGER_MS = 50 };
+
+/* When what was handed in since the last time is given to the disk. */
+enum due { DUE_NOT, DUE_SOON, DUE_NOW };
 
 struct store {
     struct store_options options;
@@ -26,6 +33,8 @@ struct store {
     /* NULL: not on the loop (any more). */
     struct watch *news;    /* of the writer's */
     struct watch *answers; /* of the reader's */
+    struct timer *timer;   /* of what is due */
+    enum due due;
     /* What the log was told. */
     int said_trouble;
     bool said_full, said_lost;
@@ -118,6 +127,27 @@ static void on_answers(void *arg, int events)
     reader_tell(store->reader);
 }
 
+/* ---- when it is written ---------------------------------------------------- */
+
+static void on_due(void *arg)
+{
+    struct store *store = arg;
+    store->due = DUE_NOT;
+    writer_hurry(store->writer);
+}
+
+/*
+ * At the end of this turn of the loop at the soonest: a sync of the disk, and waking the thread up,
+ * cost more than all else about a change, and what one turn brings shares them.
+ */
+static void expect(struct store *store, enum due due)
+{
+    if (store->timer && due > store->due) {
+        store->due = due;
+        timer_set(store->timer, due == DUE_NOW ? 0 : LINGER_MS);
+    }
+}
+
 /* ---- for the owners -------------------------------------------------------- */
 
 bool store_has_forgotten(const struct store *store)
@@ -147,7 +177,9 @@ static int add(struct store *store, enum change_kind kind, const struct statemen
     }
     int err = writer_add(store->writer, change);
     if (err < 0) {
-        free(change);
+        change_free(change);
+    } else {
+        expect(store, kind == CHANGE_PLAIN ? DUE_NOW : DUE_SOON);
     }
     return err;
 }
@@ -202,8 +234,8 @@ int store_backup(struct store *store, const char *path, statement_done_fn done, 
 
 void store_hurry(struct store *store)
 {
-    if (store) {
-        writer_hurry(store->writer);
+    if (store && store->due == DUE_SOON) {
+        expect(store, DUE_NOW);
     }
 }
 
@@ -309,7 +341,12 @@ int store_start(struct store *store, uv_loop_t *loop)
     store->news = watch_start(loop, writer_news_fd(store->writer), WATCH_READ, on_news, store);
     store->answers = watch_start(loop, reader_news_fd(store->reader), WATCH_READ, on_answers,
                                  store);
-    return store->news && store->answers ? writer_start(store->writer) : -ENOMEM;
+    store->timer = timer_new(loop, on_due, store);
+    if (!store->news || !store->answers || !store->timer) {
+        return -ENOMEM;
+    }
+    writer_hurry(store->writer); /* what was handed in before */
+    return writer_start(store->writer);
 }
 
 void store_stop(struct store *store)
@@ -317,7 +354,9 @@ void store_stop(struct store *store)
     if (store) {
         watch_free(store->news);
         watch_free(store->answers);
+        timer_free(store->timer);
         store->news = store->answers = NULL;
+        store->timer = NULL;
     }
 }
 

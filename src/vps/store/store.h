@@ -77,8 +77,8 @@ int store_write(struct store *store, const struct statement *statement, statemen
 int store_append(struct store *store, const struct chain_row *row, statement_done_fn done,
                  void *arg);
 /*
- * Somebody waits for what was appended: it is written now, and not some milliseconds later together
- * with what comes meanwhile. Accepts NULL.
+ * Somebody waits for what was appended: it is written at the end of this turn of the loop, and not
+ * some milliseconds later together with what comes meanwhile. Accepts NULL.
  */
 void store_hurry(struct store *store);
 /*

@@ -30,7 +30,6 @@ enum {
     MAX_WAIT_MS = 60000,
     IDLE_MS = 2000, /* without a change: then is the time to sync the disk */
     FULL_MS = 2000, /* until a disk that was full is looked at again */
-    LINGER_MS = 50, /* of what is chained and nobody waits for: more may come meanwhile */
 };
 
 struct writer {
@@ -42,7 +41,7 @@ struct writer {
     pthread_mutex_t mutex;
     pthread_cond_t woken;
     bool stopping;
-    bool hurried;                 /* something that waits is to be written now */
+    bool hurried;                 /* what waits is to be written now, and there is something */
     struct change_queue waiting;  /* to be written */
     struct change_queue writing;  /* which the thread has under way */
     struct change_queue finished; /* whose owners are to be told */
@@ -79,6 +78,7 @@ static void take_stock(struct writer *writer, int err)
     if (err < 0) {
         change_queue_move(&writer->writing, &writer->waiting);
         change_queue_move(&writer->waiting, &writer->writing);
+        writer->hurried = true;
     } else {
         writer->delay_us = clock_us() - oldest_us(writer);
         change_queue_move(&writer->finished, &writer->writing);
@@ -135,27 +135,16 @@ static void do_chores(struct writer *writer)
     }
 }
 
-/* With the lock. Until there is something to write, or no more will come. */
+/* With the lock. Until something is to be written, or no more will come. */
 static void wait_for_work(struct writer *writer)
 {
-    while (!writer->stopping && change_queue_is_empty(&writer->waiting)) {
+    while (!writer->stopping && !writer->hurried) {
         struct timespec at = thread_time_in(writer->file.full ? FULL_MS : IDLE_MS);
         if (!has_chores(writer)) {
             pthread_cond_wait(&writer->woken, &writer->mutex);
-        } else if (thread_wait_until(&writer->woken, &writer->mutex, &at) &&
-                   change_queue_is_empty(&writer->waiting)) {
+        } else if (thread_wait_until(&writer->woken, &writer->mutex, &at) && !writer->hurried) {
             do_chores(writer);
         }
-    }
-}
-
-/* With the lock. A sync of the disk for each change costs more than all else about it. */
-static void linger(struct writer *writer)
-{
-    uint64_t passed_ms = (clock_us() - oldest_us(writer)) / 1000;
-    struct timespec at = thread_time_in(passed_ms < LINGER_MS ? LINGER_MS - passed_ms : 0);
-    while (!writer->stopping && !writer->hurried &&
-           !thread_wait_until(&writer->woken, &writer->mutex, &at)) {
     }
 }
 
@@ -183,7 +172,6 @@ static void *thread_main(void *arg)
         if (change_queue_is_empty(&writer->waiting)) {
             break;
         }
-        linger(writer);
         int err = attempt(writer);
         if (err < 0 && writer->stopping) {
             break;
@@ -230,7 +218,6 @@ static void add(struct writer *writer, struct change *change)
 {
     change->added_us = clock_us();
     change_queue_append(&writer->waiting, change);
-    writer->hurried = writer->hurried || change->kind == CHANGE_PLAIN;
     while (writer->waiting.plain > PLAIN_MAX) { /* what an attempt took comes back, too */
         drop_oldest(writer);
     }
@@ -240,7 +227,6 @@ static void add(struct writer *writer, struct change *change)
         change->err = writer->news.trouble;
         wake(writer);
     }
-    pthread_cond_signal(&writer->woken);
 }
 
 int writer_add(struct writer *writer, struct change *change)
@@ -257,9 +243,12 @@ int writer_add(struct writer *writer, struct change *change)
 void writer_hurry(struct writer *writer)
 {
     pthread_mutex_lock(&writer->mutex);
-    writer->hurried = !change_queue_is_empty(&writer->waiting);
-    pthread_cond_signal(&writer->woken);
+    bool is_new = !writer->hurried && !change_queue_is_empty(&writer->waiting);
+    writer->hurried = writer->hurried || is_new;
     pthread_mutex_unlock(&writer->mutex);
+    if (is_new) { /* without the lock, or the thread would wake up to wait for that */
+        pthread_cond_signal(&writer->woken);
+    }
 }
 
 struct chain_head writer_head(struct writer *writer)
@@ -280,20 +269,30 @@ void writer_detach(struct writer *writer, const void *arg)
 }
 
 /* With the lock, which is let go meanwhile. */
-static void tell_owners(struct writer *writer)
+static void tell_owner(struct writer *writer, struct change *change)
 {
-    struct change *change;
-    while ((change = change_queue_find_untold(&writer->finished)) ||
-           (change = change_queue_find_untold(&writer->waiting))) {
-        statement_done_fn done = change->done;
-        void *arg = change->arg;
-        int err = change->err;
-        change->done = NULL;
+    statement_done_fn done = change->done;
+    void *arg = change->arg;
+    int err = change->err;
+    change->done = NULL;
+    if (done) {
         pthread_mutex_unlock(&writer->mutex);
         done(arg, err); /* may write, and detach */
         pthread_mutex_lock(&writer->mutex);
     }
-    change_queue_clear(&writer->finished);
+}
+
+/* With the lock, which is let go meanwhile. */
+static void tell_owners(struct writer *writer)
+{
+    struct change *change;
+    while ((change = change_queue_take(&writer->finished))) {
+        tell_owner(writer, change);
+        change_free(change);
+    }
+    while (writer->news.trouble < 0 && (change = change_queue_find_untold(&writer->waiting))) {
+        tell_owner(writer, change);
+    }
 }
 
 struct writer_news writer_tell(struct writer *writer)

@@ -34,11 +34,12 @@ int writer_read(struct writer *writer, const struct statement *statement, row_fn
 int writer_start(struct writer *writer);
 
 /*
- * Takes a change of change_new(): 0. Of too many the oldest one is lost, and its owner told so.
+ * Takes a change of change_new(): 0. It is written with all others at the next writer_hurry(), or
+ * earlier. Of too many the oldest one is lost, and its owner told so.
  * Chained ones are not lost: -ENOSPC, and it is not taken, while too many wait.
  */
 int writer_add(struct writer *writer, struct change *change);
-/* What waits is written now: else chained changes stay for a moment, until others have come. */
+/* What waits is written now. */
 void writer_hurry(struct writer *writer);
 /* Where the chain ends, of what owners have been or are being told of. */
 struct chain_head writer_head(struct writer *writer);
