@@ -402,7 +402,6 @@ static void a_table_that_takes_no_row_is_put_aside(void **state)
         f->told = 0;
         append(f, &OPENED);
         WAIT_FOR(&f->disk->loop, f->told == 1);
-        run_beside(f, "DROP INDEX audit_gateway");
         run_beside(f, WAYS[i]);
         append(f, &STOPPED);
         store_hurry(f->disk->store);

@@ -195,6 +195,20 @@ static void an_upgraded_file_is_like_a_new_one(void **state)
     disk_close(f->disk);
 }
 
+/* Each that a row is in is a page more to write and to sync with it. */
+static void the_audit_has_the_indexes_that_questions_use(void **state)
+{
+    static const struct statement INDEXES = {
+        "SELECT group_concat(name, ' ') FROM (SELECT name FROM pragma_index_list('audit') "
+        "ORDER BY name)",
+        {{0}}};
+    struct fixture *f = *state;
+    disk_open(f->disk);
+    assert_int_equal(store_read(f->disk->store, &INDEXES, take_content, f), 0);
+    assert_string_equal(f->content, "audit_at audit_person audit_pruned");
+    disk_close(f->disk);
+}
+
 static void a_newer_file_is_refused_and_left_alone(void **state)
 {
     struct fixture *f = *state;
@@ -221,6 +235,7 @@ int main(void)
         TEST(a_file_of_the_version_before_is_upgraded_with_all_its_rows),
         TEST(so_is_one_that_a_crash_left),
         TEST(an_upgraded_file_is_like_a_new_one),
+        TEST(the_audit_has_the_indexes_that_questions_use),
         TEST(a_newer_file_is_refused_and_left_alone),
     };
     return cmocka_run_group_tests_name("state", tests, NULL, NULL);

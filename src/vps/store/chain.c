@@ -10,7 +10,8 @@
 /*
  * What is not there is NULL, so that the indexes have only rows that can be asked for. `at` in each
  * of them puts the rows of one person in the order of time, and a day of theirs side by side. Every
- * index costs each row a page in the log, so there is none for what is seldom asked.
+ * index costs each row a page in the log, so there is none for what is seldom asked: three of these
+ * are removed again, see state.c.
  */
 const char CHAIN_SCHEMA[] =
     "CREATE TABLE audit("
