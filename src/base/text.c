@@ -68,6 +68,22 @@ void text_add(struct text *text, const char *format, ...)
     va_end(args);
 }
 
+void text_put(struct text *text, const char *bytes, size_t len)
+{
+    size_t room = text->cap - 1 - text->len;
+    size_t fits = len < room ? len : room;
+    if (text->cut) {
+        return;
+    }
+    memcpy(text->start + text->len, bytes, fits);
+    text->len += fits;
+    if (fits < len) {
+        text->len = whole_characters(text->start, text->len);
+        text->cut = true;
+    }
+    text->start[text->len] = '\0';
+}
+
 char *text_trim(char *text)
 {
     while (isspace((unsigned char)*text)) {
@@ -87,6 +103,11 @@ void text_make_visible(char *line)
     char *to = line;
     while (left > 0) {
         uint32_t character;
+        if (*from >= ' ' && *from <= '~') { /* nearly always */
+            *to++ = *from++;
+            left--;
+            continue;
+        }
         size_t len = utf8_decode(from, left, &character);
         if (len == 0 || utf8_is_hidden(character)) {
             *to++ = '?';

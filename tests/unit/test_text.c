@@ -38,6 +38,7 @@ static void what_does_not_fit_is_cut_and_nothing_follows(void **state)
     assert_int_equal(text.len, 5);
     text_add(&text, "x"); /* a hole in the middle would change the meaning */
     text_add(&text, "%s", "");
+    text_put(&text, "x", 1);
     assert_string_equal(buffer, "abcde");
     assert_memory_equal(buffer + 6, "78", 2);
 }
@@ -66,6 +67,12 @@ static void it_is_cut_between_two_characters(void **state)
         char buffer[8];
         struct text text = text_over(buffer, ROWS[i].cap);
         text_add(&text, "%s", ROWS[i].add);
+        assert_string_equal(buffer, ROWS[i].left);
+        assert_int_equal(text.len, strlen(buffer));
+        assert_int_equal(text.cut, strcmp(ROWS[i].add, ROWS[i].left) != 0);
+        text = text_over(buffer, ROWS[i].cap);
+        text_put(&text, ROWS[i].add, strlen(ROWS[i].add));
+        text_put(&text, "", 0);
         assert_string_equal(buffer, ROWS[i].left);
         assert_int_equal(text.len, strlen(buffer));
         assert_int_equal(text.cut, strcmp(ROWS[i].add, ROWS[i].left) != 0);

@@ -132,16 +132,14 @@ static void say_in_journal(const struct audit *audit, const struct audit_entry *
         {"PAMTUNNEL_ADDRESS", entry->address ? addr_host_text(entry->address, address) : NULL},
         {"PAMTUNNEL_RECORD", row->body},
     };
-    if (audit->options.journal) {
-        journal_send(audit->options.journal, fields, sizeof fields / sizeof *fields);
-    }
+    journal_send(audit->options.journal, fields, sizeof fields / sizeof *fields);
 }
 
 /* Columns are read by programs that trust them, so that nothing hidden gets in. */
 static const char *bounded(const char *text, char *dst, size_t cap)
 {
     struct text copy = text_over(dst, cap);
-    text_add(&copy, "%s", text ? text : "");
+    text_put(&copy, text ? text : "", text ? strlen(text) : 0);
     text_make_visible(dst);
     return dst;
 }
@@ -161,7 +159,9 @@ static int append(struct audit *audit, const struct audit_entry *entry, struct r
         .session = bounded(entry->session, session, sizeof session),
         .body = body,
     };
-    say_in_journal(audit, entry, &columns);
+    if (audit->options.journal) {
+        say_in_journal(audit, entry, &columns);
+    }
     return store_append(audit->options.store, &columns, on_written, row);
 }
 

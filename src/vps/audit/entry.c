@@ -35,9 +35,16 @@ const struct audit_event_row *audit_event_find(const char *word)
 
 /* ---- JSON ------------------------------------------------------------------ */
 
+static void add_mark(struct text *body, const char *mark)
+{
+    text_put(body, mark, strlen(mark));
+}
+
 static void add_key(struct text *body, const char *key)
 {
-    text_add(body, "%s\"%s\":", body->len > 1 ? "," : "", key);
+    add_mark(body, body->len > 1 ? ",\"" : "\"");
+    add_mark(body, key);
+    add_mark(body, "\":");
 }
 
 /* Control characters and what is no UTF-8 are gone: there is no other byte to escape. */
@@ -48,19 +55,19 @@ static void add_string(struct text *body, const char *key, const char *value, si
         return;
     }
     struct text cut = text_over(kept, most + 1);
-    text_add(&cut, "%s", value);
+    text_put(&cut, value, strlen(value));
     text_make_visible(kept);
     add_key(body, key);
-    text_add(body, "\"");
+    add_mark(body, "\"");
     for (const char *at = kept; *at;) {
         size_t plain = strcspn(at, "\"\\");
-        text_add(body, "%.*s", (int)plain, at);
+        text_put(body, at, plain);
         at += plain;
         if (*at) {
-            text_add(body, "\\%c", *at++);
+            text_put(body, (const char[]){'\\', *at++}, 2);
         }
     }
-    text_add(body, "\"");
+    add_mark(body, "\"");
 }
 
 static void add_number(struct text *body, const char *key, uint64_t value)
@@ -132,7 +139,7 @@ static void add_sum(const struct audit_entry *entry, struct text *body)
 
 void audit_entry_write(const struct audit_entry *entry, struct text *body)
 {
-    text_add(body, "{");
+    add_mark(body, "{");
     add_people(entry, body);
     add_session(entry, body);
     add_address(body, entry->address);
@@ -146,5 +153,5 @@ void audit_entry_write(const struct audit_entry *entry, struct text *body)
     if (entry->is_over) {
         add_sum(entry, body);
     }
-    text_add(body, "}");
+    add_mark(body, "}");
 }
