@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -346,6 +347,17 @@ void net_reset(int fd)
     struct linger linger = {.l_onoff = 1, .l_linger = 0};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
     close(fd);
+}
+
+void net_keep_standard_descriptors(void)
+{
+    /* O_PATH: a descriptor for nothing but its number, which needs no /dev/null. */
+    for (int fd = open("/", O_PATH | O_CLOEXEC); fd >= 0; fd = open("/", O_PATH | O_CLOEXEC)) {
+        if (fd > STDERR_FILENO) {
+            close(fd);
+            break;
+        }
+    }
 }
 
 unsigned long net_raise_descriptor_limit(void)

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/net.h"
 #include "base/text.h"
 #include "base/wipe.h"
 #include "ctl/approval.h"
@@ -279,6 +280,7 @@ int main(int argc, char **argv)
     struct invocation invocation;
     struct completion completion;
     struct why why;
+    net_keep_standard_descriptors();
     json_set_alloc_funcs(malloc, wipe_free); /* keys and codes go through it */
     if (completion_is_asked(argc, argv, &completion)) {
         complete(&completion);

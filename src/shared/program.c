@@ -37,6 +37,7 @@ bool program_answers(const struct program *program, int argc, char **argv,
     struct completion completion;
     struct why why;
     option_action_fn action;
+    net_keep_standard_descriptors();
     if (completion_is_asked(argc, argv, &completion)) {
         options_complete(&program->options, &completion);
         *ret_status = EXIT_SUCCESS;
@@ -95,8 +96,11 @@ static void say_source(const struct program *program, const char *env_file, cons
 /* SIGHUP is for the agent once it runs; until then it must not end it, and SIGUSR1 and 2 never. */
 static void ignore_signals(void)
 {
-    /* SIGPIPE: a peer that hangs up is an error of send(2), not the end of the agent. */
-    static const int NUMBERS[] = {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2};
+    /*
+     * SIGPIPE: a peer that hangs up is an error of send(2), not the end of the agent. SIGXFSZ: so is
+     * a limit to the size of files, of write(2).
+     */
+    static const int NUMBERS[] = {SIGPIPE, SIGXFSZ, SIGHUP, SIGUSR1, SIGUSR2};
     for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
         signal(NUMBERS[i], SIG_IGN);
     }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -297,6 +298,42 @@ static void public_addresses_are_told_from_others(void **state)
     }
 }
 
+/* In a process of its own, whose descriptors may go. Returns what ran wrong, 0: nothing. */
+static int live_without_descriptors(void)
+{
+    char byte = 'x';
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        close(fd);
+    }
+    net_keep_standard_descriptors();
+    int fd = net_listen("127.0.0.1", 0, 1);
+    for (int held = STDIN_FILENO; held <= STDERR_FILENO; held++) {
+        if (fcntl(held, F_GETFD) < 0 || write(held, &byte, 1) >= 0 || read(held, &byte, 1) >= 0) {
+            return 1 + held;
+        }
+    }
+    return fd > STDERR_FILENO ? 0 : 10;
+}
+
+static void no_socket_takes_the_place_of_stderr(void **state)
+{
+    int status;
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(live_without_descriptors());
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    int before = dup(STDIN_FILENO), after;
+    net_keep_standard_descriptors(); /* takes nothing where nothing is missing */
+    after = dup(STDIN_FILENO);
+    assert_int_equal(after, before + 1);
+    close(before);
+    close(after);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +348,7 @@ int main(void)
         cmocka_unit_test(a_bad_address_to_listen_on_is_an_error),
         cmocka_unit_test(a_refused_connection_is_an_error_at_once_or_later),
         cmocka_unit_test(a_reset_reaches_the_peer_as_one),
+        cmocka_unit_test(no_socket_takes_the_place_of_stderr),
     };
     return cmocka_run_group_tests_name("net", tests, NULL, NULL);
 }

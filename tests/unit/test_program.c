@@ -4,8 +4,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -110,11 +114,36 @@ static void changes_are_handed_on_only_if_they_are_in_force(void **state)
     assert_string_equal(changes.list[0].name, "A");
 }
 
+/* In a process of its own: 0 if no file may grow, and the process is there to see that. */
+static int write_beyond_the_limit(void)
+{
+    const struct common_settings settings = {.log_level = LOG_ERROR};
+    const struct rlimit none = {0, 0};
+    FILE *file = tmpfile();
+    program_start(&PROGRAM, NULL, &settings);
+    setrlimit(RLIMIT_FSIZE, &none);
+    return file && write(fileno(file), "x", 1) < 0 && errno == EFBIG ? 0 : 1;
+}
+
+static void a_limit_to_the_size_of_files_is_an_error_and_not_the_end(void **state)
+{
+    int status;
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(write_beyond_the_limit());
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_no_run_is_answered),
         cmocka_unit_test(the_rest_is_left_to_the_program),
+        cmocka_unit_test(a_limit_to_the_size_of_files_is_an_error_and_not_the_end),
         cmocka_unit_test(changes_are_handed_on_only_if_they_are_in_force),
     };
     return cmocka_run_group_tests_name("program", tests, NULL, NULL);
