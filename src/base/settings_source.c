@@ -297,7 +297,7 @@ bool settings_is_given(const char *name)
 
 int settings_peek(const char *env_file, const char *name, char value[VALUE_MAX], struct why *why)
 {
-    struct settings_source *source;
+    struct settings_source *source = NULL;
     int err = settings_open(settings_is_given(name) ? NULL : env_file, &source, why);
     if (err == 0) {
         err = settings_find(source, name, value, why);

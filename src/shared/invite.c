@@ -291,19 +291,30 @@ static size_t litter(const char *text)
     return isspace((unsigned char)*text) ? 1 : 0;
 }
 
-void invite_extract(char *pasted)
+/* True if there was litter. */
+static bool leave_out_litter(char *pasted)
 {
     const char *from = find_prefix(pasted);
     char *to = pasted;
+    bool found = false;
     while (from && *from) {
         size_t skipped = litter(from);
         from += skipped;
+        found |= skipped > 0;
         if (skipped == 0) {
             *to++ = *from++;
         }
     }
     if (from) {
         crypto_wipe(to, (size_t)(from - to));
+    }
+    return found;
+}
+
+void invite_extract(char *pasted)
+{
+    /* Once more, since the halves of a quote may have stood around another one. */
+    while (leave_out_litter(pasted)) {
     }
 }
 

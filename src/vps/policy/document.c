@@ -148,7 +148,7 @@ static int add(struct reader *reader, const yaml_event_t *event, enum node_kind 
 
 static int open_node(struct reader *reader, const yaml_event_t *event, enum node_kind kind)
 {
-    struct node *node;
+    struct node *node = NULL;
     int err = check_place(reader, event);
     if (err == 0 && reader->depth == DOCUMENT_DEPTH_MAX) {
         err = document_refuse(reader->document, line_of(event), reader->why,
