@@ -10,7 +10,7 @@ set -eu
 umask 022
 here=$(cd "$(dirname "$0")" && pwd)
 etc=/etc/pamtunnel
-state=/var/lib/pamtunnel
+home=/var/lib/pamtunnel # of the user
 
 say() { echo "install.sh: $*"; }
 die() {
@@ -38,6 +38,9 @@ files_of() { # vps|gateway
     # Off until they are copied to /etc. OpenWrt has a package for that.
     [ "$manager" = procd ] || for file in sysctl.d/90-pamtunnel-bbr.conf modules-load.d/pamtunnel-bbr.conf; do
         echo "644 bbr/$file /usr/share/pamtunnel-$1/bbr/$file"
+    done
+    [ "$1" != vps ] || for file in env/policy.yaml.example prometheus/pamtunnel.rules.yml grafana/pamtunnel.json; do
+        echo "644 $file /usr/share/pamtunnel-vps/${file#env/}"
     done
     case $manager in
         systemd)
@@ -73,13 +76,13 @@ make_user() {
     if have systemd-sysusers; then
         systemd-sysusers "$here/sysusers/pamtunnel.conf"
     elif have useradd; then
-        useradd --system --user-group --home-dir $state --no-create-home --shell /sbin/nologin pamtunnel
+        useradd --system --user-group --home-dir $home --no-create-home --shell /sbin/nologin pamtunnel
     elif have adduser && have addgroup; then # busybox
         addgroup -S pamtunnel
-        adduser -S -D -H -h $state -s /sbin/nologin -G pamtunnel pamtunnel
+        adduser -S -D -H -h $home -s /sbin/nologin -G pamtunnel pamtunnel
     else # OpenWrt
         echo 'pamtunnel:x:390:' >>/etc/group
-        echo "pamtunnel:x:390:390:pamtunnel:$state:/bin/false" >>/etc/passwd
+        echo "pamtunnel:x:390:390:pamtunnel:$home:/bin/false" >>/etc/passwd
     fi
     id pamtunnel >/dev/null || die "cannot create the user pamtunnel"
 }
@@ -92,14 +95,22 @@ make_settings() {
     fi
     if [ -e "$settings" ] || [ -L "$settings" ]; then return; fi
     (umask 077 && cp "$here/env/$agent.env.example" "$settings")
+    # There /var is in memory. In the settings, so that --doctor looks where the service does.
+    [ "$manager" != procd ] || printf '\nSTATE_DIR=%s\n' "$state" >>"$settings"
     chown root:pamtunnel "$settings"
     chmod 640 "$settings"
 }
 
-# A gateway has one for the key that pairing comes to; on OpenWrt, where /var is in memory, its
-# script makes it elsewhere.
+# A gateway has one for the key that pairing comes to.
+state_folder() {
+    case $manager:$side in
+        procd:*) echo $etc/state ;; # as in its script
+        *:vps) echo /var/lib/pamtunnel ;;
+        *) echo /var/lib/pamtunnel-gateway ;;
+    esac
+}
+
 make_state() {
-    [ "$side" = vps ] || state=$state-gateway
     mkdir -p "$state"
     chown pamtunnel:pamtunnel "$state"
     chmod 700 "$state"
@@ -243,4 +254,5 @@ done
 agent=$side-agent service=pamtunnel-$side
 [ "$(id -u)" = 0 ] || die "this has to run as root: sudo $0 $*"
 manager=$(service_manager)
+state=$(state_folder)
 $action

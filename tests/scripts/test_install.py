@@ -12,7 +12,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 BUILD = pathlib.Path(os.environ.get("PAMTUNNEL_BUILD") or ROOT / "build")
 AGENTS = {"vps": "vps-agent", "gateway": "gateway-agent"}
-FOLDERS = ["man", "systemd", "sysusers", "openrc", "openwrt", "logrotate", "bbr"]
+FOLDERS = ["man", "systemd", "sysusers", "openrc", "openwrt", "logrotate", "bbr", "prometheus", "grafana"]
 # What is called, by name: a line in /calls, and nothing else happens.
 MANAGERS = {"systemd": ["systemctl"], "openrc": ["openrc-run", "rc-update", "rc-service"], "procd": [], "nothing": []}
 
@@ -62,6 +62,7 @@ class Machine:
             self._copy_with_libraries(BUILD / name, f"archive/bin/{name}")
         for name in AGENTS.values():
             shutil.copy(ROOT / name / f"{name}.env.example", archive / "env")
+        shutil.copy(ROOT / "vps-agent/policy.yaml.example", archive / "env")
         shutil.copy(ROOT / "packaging/install.sh", archive)
         for program in ("gateway-agent", "pamctl"):
             for name in (f"bash/{program}", f"zsh/_{program}", f"fish/{program}.fish"):
@@ -130,6 +131,9 @@ ENABLED = {"systemd": "systemctl --quiet enable pamtunnel-gateway", "openrc": "r
            "procd": "/etc/init.d/pamtunnel-gateway enable"}
 
 
+STATES = {"procd": "etc/pamtunnel/state"}
+
+
 def test_everything_that_a_gateway_needs_is_put_in_its_place_and_taken_away_again(machine):
     said = machine.installed("gateway")
     assert "sudo gateway-agent --join -" in said and ("systemctl restart" in said) == (machine.manager == "systemd")
@@ -145,14 +149,26 @@ def test_everything_that_a_gateway_needs_is_put_in_its_place_and_taken_away_agai
     assert machine.owner("etc/pamtunnel") == "root:pamtunnel 750"
     assert machine.owner("etc/pamtunnel/gateway-agent.env") == "root:pamtunnel 640"
     assert machine.owner("usr/bin/gateway-agent") == "root:root 755"
+    assert machine.owner(STATES.get(machine.manager, "var/lib/pamtunnel-gateway")) == "pamtunnel:pamtunnel 700"
     if machine.manager != "nothing":
         assert ENABLED[machine.manager] in machine.calls
     assert not [call for call in machine.calls if call.endswith((" start", " restart"))], "it is started by its owner"
 
     said = machine.installed("gateway", "--uninstall")
     assert set(machine.files()) == {"etc/pamtunnel/gateway-agent.env"} and "still there" in said
+    assert f"state in /{STATES.get(machine.manager, 'var/lib/pamtunnel-gateway')} " in said
     if machine.manager != "nothing":
         assert ENABLED[machine.manager].replace(" enable", " disable").replace(" add ", " delete ") in machine.calls
+
+
+def test_the_key_of_a_gateway_outlives_a_reboot_where_var_is_in_memory(tmp_path):
+    """Service, --doctor and whoever else reads the settings know the same place for it."""
+    machine = Machine(tmp_path, "procd")
+    machine.installed("gateway")
+    settings = (machine.root / "etc/pamtunnel/gateway-agent.env").read_text()
+    script = (machine.root / "etc/init.d/pamtunnel-gateway").read_text()
+    assert "\nSTATE_DIR=/etc/pamtunnel/state\n" in settings
+    assert "grep -q '^STATE_DIR='" in script and "STATE_FOLDER=${ENV_FILE%/*}/state" in script
 
 
 def test_a_server_gets_pamctl_and_a_place_for_its_state(openrc):
@@ -164,6 +180,9 @@ def test_a_server_gets_pamctl_and_a_place_for_its_state(openrc):
     completion = openrc.root / "usr/local/share/zsh/site-functions/_pamctl"
     assert completion.read_text() == "# completion of pamctl\n"
     assert openrc.owner("var/lib/pamtunnel") == "pamtunnel:pamtunnel 700"
+    shared = {f"usr/share/pamtunnel-vps/{file}" for file in (
+        "policy.yaml.example", "prometheus/pamtunnel.rules.yml", "grafana/pamtunnel.json")}
+    assert shared <= set(openrc.files())    # as in the package, where docs/administration.md looks for them
 
 
 def test_again_it_upgrades_and_leaves_settings_and_what_runs_alone(openrc):
