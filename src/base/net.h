@@ -104,9 +104,9 @@ void net_end_stalls(int fd);
 /* Closes with an RST instead of a FIN. */
 void net_reset(int fd);
 /*
- * Takes the numbers 0, 1 and 2 if whoever started the program has closed them: otherwise a socket or
- * a file would get one, and whatever is said on stderr would go into it. As before, nothing can be
- * read from them or written to them.
+ * Takes the numbers 0, 1 and 2 if whoever started the program has closed them: otherwise a socket
+ * or a file would get one, and whatever is said on stderr would go into it. As before, nothing can
+ * be read from them or written to them.
  */
 void net_keep_standard_descriptors(void);
 /* Raises RLIMIT_NOFILE to its hard limit; returns what holds now. */

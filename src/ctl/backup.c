@@ -17,6 +17,11 @@
 
 #include "ctl/ask.h"
 
+static bool is_stdout(const char *path)
+{
+    return strcmp(path, "-") == 0;
+}
+
 static json_t *failure(const char *path, int err)
 {
     char sentence[PATH_MAX + 128];
@@ -47,6 +52,22 @@ static int copy_all(int to, int from)
     while ((copied = sendfile(to, from, NULL, 1 << 24)) > 0) {
     }
     return copied < 0 || fsync(to) < 0 ? -errno : 0;
+}
+
+/* Whatever it is: sendfile(2) does not append to a file, and nothing syncs a pipe. */
+static int copy_to_stdout(const char *from)
+{
+    char bytes[16384];
+    int fd = -1, err = open_from(from, &fd);
+    ssize_t len = 0;
+    while (err == 0 && (len = read(fd, bytes, sizeof bytes)) > 0) {
+        err = fwrite(bytes, 1, (size_t)len, stdout) < (size_t)len ? -errno : 0;
+    }
+    err = err == 0 && (len < 0 || fflush(stdout) == EOF) ? -errno : err;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return err;
 }
 
 static int sync_folder_of(const char *path)
@@ -134,7 +155,10 @@ json_t *backup(const struct invocation *invocation, const char *socket_path)
                                           "its place would be taken for somebody's work; choose "
                                           "another name");
     }
-    if (!replace && lstat(to, &file) == 0) { /* before the work is done */
+    if (is_stdout(to) && isatty(STDOUT_FILENO)) {
+        return ask_failure("not_written", "standard output is a terminal: send it to a file");
+    }
+    if (!is_stdout(to) && !replace && lstat(to, &file) == 0) { /* before the work is done */
         return failure(to, -EEXIST);
     }
     remove_left_over(socket_path);
@@ -145,7 +169,7 @@ json_t *backup(const struct invocation *invocation, const char *socket_path)
     if (!from) {
         return reply;
     }
-    int err = copy_file(from, to, replace);
+    int err = is_stdout(to) ? copy_to_stdout(from) : copy_file(from, to, replace);
     unlink(from);
     if (err < 0) {
         json_decref(reply);

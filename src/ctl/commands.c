@@ -92,7 +92,7 @@ static const struct command COMMANDS[] = {
     {"audit verify", "whether the audit is as it was written, up to what was noted elsewhere",
      {{"SEQ", "seq", ARGUMENT_NAME, true}, {"HASH", "hash", ARGUMENT_NAME, true}}, 0,
      show_verdict},
-    {"backup", "copy the state file: the audit, keys, known addresses",
+    {"backup", "copy the state file: the audit, keys, known addresses; - is standard output",
      {{"FILE", "file", ARGUMENT_NAME, false}}, OPTION_FORCE, show_backup},
     {"report", "the audit as one page of HTML: sessions by day, person, machine and gateway", {{0}},
      OPTION_OUT | OPTION_FORCE | OPTION_SINCE | OPTION_UNTIL, show_report},

@@ -153,8 +153,8 @@ static void print_json(const json_t *reply)
 static void show_reply(const struct run *run, const json_t *reply)
 {
     bool ok = is_ok(reply);
-    const char *out = run->invocation->out, *message = text_of(reply, "message");
-    bool file_on_stdout = ok && out && strcmp(out, "-") == 0;
+    const char *file = text_of(reply, "file"), *message = text_of(reply, "message");
+    bool file_on_stdout = ok && file && strcmp(file, "-") == 0;
     if (ok && run->invocation->command->show == show_nothing) {
         return;
     }

@@ -97,8 +97,8 @@ static void say_source(const struct program *program, const char *env_file, cons
 static void ignore_signals(void)
 {
     /*
-     * SIGPIPE: a peer that hangs up is an error of send(2), not the end of the agent. SIGXFSZ: so is
-     * a limit to the size of files, of write(2).
+     * SIGPIPE: a peer that hangs up is an error of send(2), not the end of the agent. SIGXFSZ: so
+     * is a limit to the size of files, of write(2).
      */
     static const int NUMBERS[] = {SIGPIPE, SIGXFSZ, SIGHUP, SIGUSR1, SIGUSR2};
     for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {

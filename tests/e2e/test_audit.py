@@ -521,6 +521,11 @@ def test_a_backup_is_whole_and_can_be_restored(target):
         mine = world.folder / "backup.part"
         mine.write_text("mine")
         assert world.pamctl("backup", file, "--force").returncode == 0 and mine.read_text() == "mine"
+        file.unlink()
+        with open(file, "ab") as out:       # >>, which sendfile(2) does not take
+            subprocess.run([program("pamctl"), "--socket", world.state_dir / "pamtunnel.sock", "backup", "-"],
+                           stdout=out, timeout=20 * TIME_SCALE, check=True)
+        file.chmod(0o600)
         world.vps.stop()
         for path in world.state_dir.glob("state.db*"):
             path.unlink()
