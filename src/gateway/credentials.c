@@ -63,8 +63,11 @@ static int read_file(const char *path, struct credentials *credentials, struct w
     if (fd < 0) {
         int err = -errno;
         return err == -ENOENT ? err
-                              : why_set(why, err, "cannot read %s, this gateway's key: %s", path,
-                                        strerror(-err));
+                              : why_set(why, err, "cannot read %s, this gateway's key: %s%s", path,
+                                        strerror(-err),
+                                        err == -EACCES ? "; run gateway-agent as the user that "
+                                                         "it belongs to"
+                                                       : "");
     }
     ssize_t len = read(fd, line, sizeof line - 1);
     int err = len < 0 ? -errno : 0;
@@ -170,15 +173,8 @@ int credentials_prepare(const struct credentials *credentials, struct why *why)
     if (!credentials_need_folder(credentials)) {
         return 0;
     }
-    if (mkdir(credentials->folder, 0700) < 0 && errno != EEXIST) {
-        return why_set(why, -errno, "%s: cannot make STATE_DIR %s: %s", ADVICE, credentials->folder,
-                       strerror(errno));
-    }
-    if (access(credentials->folder, W_OK | X_OK) < 0) {
-        return why_set(why, -errno, "%s: cannot write to STATE_DIR %s: %s", ADVICE,
-                       credentials->folder, strerror(errno));
-    }
-    int err = secret_file_is_safe(path_of(credentials, KEY_FILE, path), &closer);
+    int err = state_dir_make("gateway-agent", credentials->folder, &closer);
+    err = err < 0 ? err : secret_file_is_safe(path_of(credentials, KEY_FILE, path), &closer);
     return err < 0 ? why_set(why, err, "%s: %s", ADVICE, closer.text) : 0;
 }
 

@@ -63,8 +63,11 @@ static void check_uri(const char *words)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct owner somebody = {OWNER_TELEGRAM, 42};
-    char *words = strndup((const char *)data, size);
+    char *words = calloc(1, size + 1);
     require(words != NULL);
+    if (size > 0) {
+        memcpy(words, data, size);
+    }
     check_code(words);
     check_sentence(words);
     check_uri(words);

@@ -25,10 +25,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
     struct why why = {""};
-    char *rule = strndup((const char *)data, size);
+    char *rule = calloc(1, size + 1);
     zone = NULL;
     if (!rule) {
         abort();
+    }
+    if (size > 0) {
+        memcpy(rule, data, size);
     }
     if (zone_new("/nonexistent", rule, &zone, &why) == 0) {
         ask(zone);

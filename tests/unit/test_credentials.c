@@ -205,6 +205,9 @@ static void a_folder_that_others_may_write_to_is_none(void **state)
     assert_true(credentials_prepare(&credentials, &why) < 0);
     assert_non_null(strstr(why.text, "no TUNNEL_KEY"));
     assert_non_null(strstr(why.text, "STATE_DIR /proc/nothing"));
+    snprintf(credentials.folder, sizeof credentials.folder, "%.40s/no/where", folder);
+    assert_int_equal(credentials_prepare(&credentials, &why), -ENOENT);
+    assert_non_null(strstr(why.text, "make its parent folder first"));
 }
 
 static void a_name_that_looks_like_a_code_cannot_be_paired(void **state)

@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "vps/store/lock.h"
 
@@ -88,19 +86,9 @@ unsigned state_schema(void)
 
 int state_reserve(const char *state_dir, const struct log *log, int *ret_fd, struct why *why)
 {
-    if (mkdir(state_dir, 0700) < 0 && errno != EEXIST) {
-        int err = -errno;
-        return why_set(why, err, "cannot make STATE_DIR %s: %s%s", state_dir, strerror(-err),
-                       err == -ENOENT   ? " (make its parent folder first)"
-                       : err == -EACCES ? "; set STATE_DIR to a folder that this user can write to"
-                                        : "");
-    }
-    if (access(state_dir, W_OK | X_OK) < 0) {
-        int err = -errno;
-        return why_set(why, err,
-                       "cannot write in STATE_DIR %s: %s; run vps-agent as the user that it "
-                       "belongs to, or give it another folder",
-                       state_dir, strerror(-err));
+    int err = state_dir_make("vps-agent", state_dir, why);
+    if (err < 0) {
+        return err;
     }
     int fd = lock_folder(state_dir);
     if (fd == -EWOULDBLOCK) {
