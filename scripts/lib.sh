@@ -14,6 +14,12 @@ die() {
     exit 1
 }
 
+# What they call fails without a place for temporary files, in words of its own.
+if [ -n "${TMPDIR-}" ] && { [ ! -d "$TMPDIR" ] || [ ! -w "$TMPDIR" ]; }; then
+    say "nothing can be written to TMPDIR, $TMPDIR: /tmp takes its place"
+    unset TMPDIR
+fi
+
 # Asked for help, a script prints its head and does nothing else; own_help=yes in those whose
 # program has an answer of its own.
 for argument; do

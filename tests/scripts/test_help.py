@@ -45,3 +45,9 @@ def test_what_pytest_does_not_know_is_said_before_anything_is_built():
     done = run("test", "--quik", env={**os.environ, "PAMTUNNEL_CACHE": "/proc/none"})
     assert done.returncode == 2 and "usage: " in done.stderr and "--quik" in done.stderr
     assert "/proc/none" not in done.stderr
+
+
+def test_a_place_for_temporary_files_that_is_none_is_said_once_and_not_used(nothing):
+    done = subprocess.run(["bash", "-c", f'. "{SCRIPTS}/lib.sh"; mktemp -u; "{SCRIPTS}/deps" --targets'],
+                          env={**nothing, "TMPDIR": "/nonexistent"}, capture_output=True, text=True, timeout=30)
+    assert done.stdout.startswith("/tmp/") and done.stderr.count("TMPDIR") == 1, done

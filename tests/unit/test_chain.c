@@ -60,7 +60,8 @@ static int set_up(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     f->disk = disk_set_up();
     f->disk->log.stream = fopen("/dev/null", "w"); /* what is said is test_store's business */
-    sync_ms = syncs_that_fail = 0;
+    sync_ms = 0;
+    syncs_that_fail = 0;
     *state = f;
     return f->disk && f->disk->log.stream ? 0 : -1;
 }
