@@ -538,14 +538,17 @@ def test_a_backup_is_whole_and_can_be_restored(target):
 def test_old_records_are_removed_and_what_is_left_verifies(target):
     with World(bot=False, env_files=True, vps={"RECONNECT_GRACE": 0}) as world:
         seq, digest = three_sessions(world, target)
+        three_sessions(world, target)
         world.vps.stop()
         long_ago = int((time.time() - 10 * 86400) * 1000)
-        rewrite(world, lambda row: {**row, "at": long_ago + row["seq"]})
+        *_, yesterday, today = (row["seq"] for row in rows(world))
+        recent = {yesterday: int((time.time() - 86400) * 1000) - 60000, today: int(time.time() * 1000)}
+        rewrite(world, lambda row: {**row, "at": recent.get(row["seq"], long_ago + row["seq"])})
         world.vps.write_settings(AUDIT_DAYS=5)
         world.vps.start()
         world.ready()
         pruned = wait_row(world, "audit.pruned")
-        assert pruned["body"]["rows"] >= int(seq) and words(world)[0] in ("agent.started", "audit.pruned")
+        assert pruned["body"]["rows"] >= int(seq) and words(world)[0] in ("agent.started", "session.ended", "audit.pruned")
         assert verify(world)[0] == "whole"
         assert verify(world, seq, digest)[0] == "anchor_pruned"
 

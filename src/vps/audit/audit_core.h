@@ -15,7 +15,10 @@ struct audit {
     struct timer *prune_timer;
     int64_t pruned_day; /* of Unix time, and */
     long pruned_days;   /* what AUDIT_DAYS was then */
-    uint64_t recorded;  /* rows so far */
+    /* The clocks at the last look, and until when the one of Unix time is not trusted. */
+    int64_t seen_unix_ms;
+    uint64_t seen_ms, distrusted_until_ms;
+    uint64_t recorded; /* rows so far */
 };
 
 struct row_under_way {
