@@ -153,7 +153,13 @@ void text_add_bytes(struct text *text, uint64_t bytes)
         value /= 1000;
         unit++;
     }
-    text_add(text, value < 9.95 ? "%.1f %s" : "%.0f %s", value, UNITS[unit]);
+    if (value >= 9.95) {
+        text_add(text, "%.0f %s", value, UNITS[unit]);
+        return;
+    }
+    /* In whole numbers, since the mark between them is the reader's (translate). */
+    unsigned tenths = (unsigned)(value * 10 + 0.5);
+    text_add(text, "%u.%u %s", tenths / 10, tenths % 10, UNITS[unit]);
 }
 
 void text_add_seconds(struct text *text, uint64_t seconds)

@@ -189,7 +189,7 @@ def test_the_wrong_person_presses_every_button(world):
         answer = forge(world, ASKER, data)
         assert answer["text"] == "This is your own request: somebody else has to approve it." and answer["show_alert"]
         answer = forge(world, PLAIN, data)
-        assert answer["text"] == "Only approvers decide about this, and you are none." and answer["show_alert"]
+        assert answer["text"] == "Only approvers can decide about this, and you are not one." and answer["show_alert"]
         world.api.tap(STRANGER, asking.card, None, data)
     for user in (PLAIN, ADMIN, ANNA):
         answer = forge(world, user, withdraw)

@@ -317,7 +317,7 @@ def test_the_status_says_what_is_wrong(world, target):
         eventually(lambda: world.newest_session()["connections"] == 1, "bob is in")
         assert answer(world, "/status", BOB).says("You have 1 open session, with 1 connection: /sessions")
         said = answer(world, "/status", ALICE)
-        assert said.says("🟢 All is well.\nGateway lan is online for ", ", from 127.0.0.1, round trip ", " ms.\n"
+        assert said.says("🟢 All is well.\nGateway lan has been online for ", ", from 127.0.0.1, round trip ", " ms.\n"
                          "1 session is open, with 1 connection: /sessions\nvps-agent 0.", ", up for ")
     world.pamctl("drain")
     world.gateway.stop()
@@ -337,7 +337,7 @@ def test_panic_ends_everything_until_somebody_on_the_server_unlocks(world, targe
         becomes(world, bobs, "Connected from")
         assert answer(world, "/panic", BOB).text == "Only an administrator can do that."
         question = answer(world, "/panic", ALICE)
-        assert question.says("Lock the server?\n1 open session ends at once, whoever uses it. Nothing can be opened, by nobody, until")
+        assert question.says("Lock the server?\n1 open session ends at once, whoever uses it. Nobody can open anything until")
         data = question.button("Yes")["callback_data"]
         assert toast(world, BOB, bobs, "Close", data) == ("Only an administrator can do that.", True)
         assert toast(world, ALICE, question, "No") == ("Nothing was changed.", False)
@@ -404,7 +404,7 @@ def test_everybody_is_spoken_to_in_their_language(world, target):
     assert [b["text"] for b in live.buttons] == ["Kopieren", "scp, config", "Beenden"]
     with connected(live):
         becomes(world, live, "\nVerbunden von 127.0.0.1", "\nVerbleibende Zeit: 12 h")
-        assert answer(world, "/status", BOB).text == ("🟢 Alles in Ordnung.\nGateway lan ist da.\n"
+        assert answer(world, "/status", BOB).text == ("🟢 Alles in Ordnung.\nGateway lan ist online.\n"
                                                       "Sie haben 1 offene Sitzung, mit 1 Verbindung: /sessions")
         listed = answer(world, "/sessions", ALICE)
         assert listed.says("One session is open:\n1. bob: SSH to ", ", connected for")
@@ -421,7 +421,7 @@ def test_why_it_did_not_open_is_said_in_german(world, target):
     world.api.languages = {BOB: "de"}
     answer(world, "/help", ALICE)       # a bot may only write to whom it has heard
     assert answer(world, "/ssh a b", BOB).says("Ein Rechner auf einmal, ohne Leerzeichen und Optionen: ")
-    assert answer(world, "/ssh nowhere/nas", BOB).text == "Kein Gateway namens nowhere ist da, nur lan."
+    assert answer(world, "/ssh nowhere/nas", BOB).text == "Kein Gateway namens nowhere ist online, nur lan."
     refused = answer(world, "/rdp 127.0.0.1:9", BOB)
     becomes(world, refused, "🔴 RDP zu 127.0.0.1:9 ließ sich nicht öffnen\nAbgelehnt: 127.0.0.1 ist da, aber auf Port 9 lauscht nichts; läuft dort Remote Desktop?")
     world.pamctl("drain")

@@ -1,16 +1,25 @@
 """Each phrase that people read in the chat is there in each language, and none is of nothing."""
 
+import errno
+import os
 import pathlib
 import re
 
 import pytest
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2] / "src"
-TRANSLATES = {"text_add": 1, "text_phrase": 1, "language_phrase": 1}     # which argument is a phrase
+TRANSLATES = {"text_add": 1, "text_phrase": 1, "language_phrase": 1, "answer": 2}   # which argument is a phrase
+# What comes up from below the chat, as a whole sentence.
+BELOW = {"why_set": 2, "session_note": 2, "front_note": 2}
+FROM_BELOW = ["vps/session", "vps/consent", "vps/policy/policy.c", "vps/gateways/gateways.c", "shared/target.c"]
+# Parts that are put together, with forms of their own in the table; and what no chat has to do with.
+PUT_TOGETHER = {"No gateway is online.%s", "No gateway named %s is online; %.180s %s.",
+                "This needs a second factor.", "This needs somebody's approval.", "cannot start the relay: %s",
+                "cannot set up TLS: %s"}
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|//[^\n]*|/\*.*?\*/|\w+|\s+|.', re.S)
 # What is the same in all languages, and what is a mark, a tag or a placeholder and nothing else.
 NO_WORDS = re.compile(r"(?:%(?:\d\$)?[-+ #0-9.*]*(?:PRId64|PRIu64|[hlz]*[a-zA-Z])|</?(?:b|code|pre)>|[^A-Za-z])*")
-SAME_EVERYWHERE = {"RDP", "SSH", "MB"}
+SAME_EVERYWHERE = {"RDP", "SSH", "MB", "%PRIu64 B", "%PRIu64 s"}
 
 
 def tokens(path):
@@ -51,11 +60,11 @@ def arguments(stream, start):
         at += 1
 
 
-def calls(path):
+def calls(path, functions=TRANSLATES):
     """(function, its arguments) of all that write what people read."""
     stream = tokens(path)
     for at, token in enumerate(stream[:-1]):
-        if token in TRANSLATES and stream[at + 1] == "(":
+        if token in functions and stream[at + 1] == "(":
             yield token, arguments(stream, at + 1)[0]
 
 
@@ -83,15 +92,16 @@ def has_words(phrase):
 
 
 def chat_sources():
-    return sorted((SOURCE / "vps" / "chat").glob("*.c"))
+    return [*sorted((SOURCE / "vps" / "chat").glob("*.c")), SOURCE / "base" / "text.c"]
 
 
-def phrases():
+def phrases(with_words=True):
     """All that may be said: {phrase: where}."""
     found = {}
     for path in chat_sources():
-        for _, parts in calls(path):
-            for phrase in literals(parts[1]) + lists(path, parts[1]) if len(parts) > 1 else []:
+        for name, parts in calls(path):
+            part = parts[TRANSLATES[name]] if len(parts) > TRANSLATES[name] else []
+            for phrase in literals(part) + lists(path, part):
                 found.setdefault(phrase, path.name)
     for name, macro, *columns in [("answer.def", "ANSWER", 2), ("button.def", "BUTTON", 2), ("command.def", "COMMAND", 2)]:
         for phrase in rows(SOURCE / "vps" / "chat" / name, macro, *columns):
@@ -102,7 +112,17 @@ def phrases():
                           ("vps/chat/texts.h", r'#define (?:LABEL|TEXT)_\w+[\s\\]+((?:"(?:[^"\\]|\\.)*"[\s\\]*)+)')]:
         for words in re.findall(pattern, (SOURCE / path).read_text()):
             found.setdefault("".join(unquote(t) for t in re.findall(r'"(?:[^"\\]|\\.)*"', words)), path)
-    return {phrase: where for phrase, where in found.items() if has_words(phrase)}
+    return {phrase: where for phrase, where in found.items() if not with_words or has_words(phrase)}
+
+
+def sentences():
+    """All that comes from below: {sentence: where}."""
+    found = {}
+    for path in [path for place in FROM_BELOW for path in ([SOURCE / place] if place.endswith(".c") else sorted((SOURCE / place).glob("*.c")))]:
+        for name, parts in calls(path, BELOW):
+            for sentence in literals(parts[BELOW[name]]) if len(parts) > BELOW[name] else []:
+                found.setdefault(sentence, path.name)
+    return {sentence: where for sentence, where in found.items() if has_words(sentence) and sentence not in PUT_TOGETHER}
 
 
 def translated(language):
@@ -117,10 +137,19 @@ def test_every_phrase_is_translated(language):
 
 
 @pytest.mark.parametrize("language", ["german"])
+def test_every_sentence_from_below_is_translated(language):
+    said = sentences()
+    assert len(said) > 40
+    known = set(rows(SOURCE / "vps" / "chat" / f"{language}.def", "SENTENCE", 0))
+    missing = {sentence: where for sentence, where in said.items() if sentence not in known}
+    assert not missing, "\n".join(f"{where}: {sentence!r}" for sentence, where in sorted(missing.items(), key=lambda item: item[1]))
+
+
+@pytest.mark.parametrize("language", ["german"])
 def test_no_translation_is_of_nothing(language):
-    said = phrases()
+    said = phrases(with_words=False)
     sources = "\n".join(path.read_text() for path in SOURCE.rglob("*.[ch]"))
-    sources = re.sub(r'"\s*"', "", sources)
+    sources = re.sub(r'"\s*"', "", sources) + "\n".join(os.strerror(number) for number in errno.errorcode)
     idle = [phrase for phrase in translated(language) if phrase not in said]
     for sentence in rows(SOURCE / "vps" / "chat" / f"{language}.def", "SENTENCE", 0):
         for part in re.split(r"%[.0-9]*l?[a-z]|(?<=[.?]) ", sentence):

@@ -542,7 +542,7 @@ static void without_any_key_users_are_told_what_to_do(void **state)
     world->settings.tunnel_key.count = 0;
     gateways_settings_changed(world->gateways, &before);
     assert_int_equal(gateways_pick(world->gateways, "", &gateway, &why), -ENOTCONN);
-    assert_non_null(strstr(why.text, "pamctl gateway pair, on the server"));
+    assert_non_null(strstr(why.text, "pamctl gateway pair on the server"));
     assert_false(gateways_expect(world->gateways, ""));
     WAIT_FOR(&world->stage, !world->peers[0].channel);
     world_stop(world);

@@ -168,14 +168,14 @@ static void sentences_from_below_are_told_with_what_is_in_them(void **state)
     (void)state;
     assert_string_equal(
         in_german("You have too many sessions open: 8 is the limit. Close one first."),
-        "Sie haben zu viele Sitzungen offen: Die Grenze ist 8. Beenden Sie zuerst eine.");
+        "Sie haben zu viele Sitzungen offen: Höchstens 8 sind erlaubt. Beenden Sie zuerst eine.");
     assert_string_equal(
         in_german("refused: nas is there, but nothing listens on port 22; is an SSH "
                   "server running?"),
-        "abgelehnt: nas ist da, aber auf Port 22 lauscht nichts; läuft dort an SSH "
-        "server?");
+        "abgelehnt: nas ist da, aber auf Port 22 lauscht nichts; läuft dort ein "
+        "SSH-Server?");
     assert_string_equal(in_german("No gateway named x is online; a, b are."),
-                        "Kein Gateway namens x ist da, nur a, b.");
+                        "Kein Gateway namens x ist online, nur a, b.");
     assert_string_equal(in_german("You may not reach vault by SSH. Did you mean office?"),
                         "Sie dürfen vault nicht per SSH erreichen. Meinten Sie office?");
     assert_string_equal(in_german("You may not reach vault by SSH."),
@@ -185,6 +185,49 @@ static void sentences_from_below_are_told_with_what_is_in_them(void **state)
     assert_string_equal(in_german("refused: is there, but"), "refused: is there, but");
     assert_string_equal(in_german(""), "");
     assert_string_equal(language_sentence(&english, "Which machine?", unused, 1), "Which machine?");
+}
+
+/* One sentence in another: what a gateway found out, and what the system says. */
+static void a_sentence_may_hold_others(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        in_german("a connection could not be opened: unknown name: gateway lan cannot find nas; "
+                  "check the spelling, or use its IP address"),
+        "eine Verbindung ließ sich nicht öffnen: unbekannter Name: Gateway lan findet nas nicht; "
+        "prüfen Sie die Schreibweise, oder nehmen Sie die IP-Adresse");
+    assert_string_equal(in_german("a connection could not be opened: the gateway is offline"),
+                        "eine Verbindung ließ sich nicht öffnen: das Gateway ist offline");
+    assert_string_equal(in_german("No port could be opened: No space left on device."),
+                        "Es ließ sich kein Port öffnen: kein Platz mehr auf dem Datenträger.");
+    assert_string_equal(
+        in_german("the machine said: “Exceeded MaxStartups”; too many logins are under way there: "
+                  "try again in a moment"),
+        "der Rechner sagte: “Exceeded MaxStartups”; dort laufen gerade zu viele Anmeldungen: "
+        "Versuchen Sie es gleich noch einmal");
+    assert_string_equal(in_german("the machine has no certificate for TLS"),
+                        "der Rechner hat kein Zertifikat für TLS");
+    assert_string_equal(in_german("No gateway is online. Gateway a was last here 3 s ago, from "
+                                  "192.0.2.1; b has not logged in since vps-agent started 5 s ago; "
+                                  "and 2 more. Try again in a moment."),
+                        "Kein Gateway ist online. Gateway a war zuletzt vor 3 s online, von "
+                        "192.0.2.1; b hat sich nicht angemeldet, seit vps-agent vor 5 s gestartet "
+                        "ist; und 2 weitere. Versuchen Sie es gleich noch einmal.");
+    /* Others' words stay, whatever they say. */
+    assert_string_equal(in_german("gateway x could not open it: “Permission denied”"),
+                        "Gateway x konnte es nicht öffnen: “Permission denied”");
+}
+
+static void numbers_have_the_mark_of_their_reader(void **state)
+{
+    char buffer[64];
+    struct text german = language_text(LANGUAGE_GERMAN, buffer, sizeof buffer);
+    (void)state;
+    text_add_bytes(&german, 1440000);
+    assert_string_equal(buffer, "1,4 MB");
+    struct text english = language_text(LANGUAGE_ENGLISH, buffer, sizeof buffer);
+    text_add_bytes(&english, 1440000);
+    assert_string_equal(buffer, "1.4 MB");
 }
 
 static void each_reader_has_a_language_and_may_change_it(void **state)
@@ -217,6 +260,8 @@ int main(void)
         cmocka_unit_test(a_code_is_one_of_ours_or_english),
         cmocka_unit_test(what_nobody_has_translated_is_english),
         cmocka_unit_test(sentences_from_below_are_told_with_what_is_in_them),
+        cmocka_unit_test(a_sentence_may_hold_others),
+        cmocka_unit_test(numbers_have_the_mark_of_their_reader),
         cmocka_unit_test(each_reader_has_a_language_and_may_change_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,8 +177,8 @@ static void test_a_named_target_is_reached_as_it_is_written_down(void **state)
 {
     struct policy *policy = read_policy(FILE_TEXT);
     (void)state;
-    expect_unresolved(policy, KIND_SSH, "office-pc", "not there for SSH");
-    expect_unresolved(policy, KIND_RDP, "office-pc:22", "own port");
+    expect_unresolved(policy, KIND_SSH, "office-pc", "cannot reach office-pc by SSH");
+    expect_unresolved(policy, KIND_RDP, "office-pc:22", "Leave the :22 out");
     expect_unresolved(policy, KIND_RDP, "home/office-pc", "behind gateway office");
     /* its port is for its own kind alone, under its address as well */
     expect_unresolved(policy, KIND_SSH, "office/192.168.1.22:3390",

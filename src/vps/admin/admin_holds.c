@@ -112,7 +112,8 @@ static json_t *not_decided(int err, uid_t uid)
                 (unsigned)uid, (unsigned)uid);
         return reply_error("nobody", why.text);
     default:
-        return reply_error("no_approver", "Only approvers decide about this, and you are none.");
+        return reply_error("no_approver",
+                           "Only approvers can decide about this, and you are not one.");
     }
 }
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/timer.h"
 #include "vps/audit/audit.h"
+#include "vps/chat/language.h"
 #include "vps/chat/texts.h"
 
 enum { ADMINISTRATORS_MAX = 64, LOOK_MS = 60000, DAY_S = 86400 };
@@ -32,6 +33,8 @@ static void add_advice(struct text *html, int err)
 
 static void add_change(struct text *html, const struct conversation *conversation, int err)
 {
+    char said[128];
+    const char *why = language_sentence(html, strerror(-err), said, sizeof said);
     if (err == 0) {
         text_add(html, "✅ What happens is recorded again.");
     } else if (conversation->settings->audit_full == AUDIT_FULL_REFUSE) {
@@ -39,12 +42,12 @@ static void add_change(struct text *html, const struct conversation *conversatio
             html,
             "⚠️ What happens cannot be recorded (%s). No new session is opened until it can; "
             "those that are open go on. ",
-            strerror(-err));
+            why);
         add_advice(html, err);
     } else {
         text_add(html,
                  "⚠️ What happens cannot be recorded (%s). Sessions are opened all the same. ",
-                 strerror(-err));
+                 why);
         add_advice(html, err);
     }
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "vps/chat/button.h"
+#include "vps/chat/language.h"
 #include "vps/chat/texts.h"
 #include "vps/gateways/gateways.h"
 #include "vps/transport/html.h"
@@ -96,10 +97,10 @@ static void add_question(struct text *html, const struct conversation *conversat
                    "somebody else's.");
 }
 
-/* What is not translated: FAILED comes with a clause for the log as well. */
 static void add_outcome(struct text *html, const struct conversation *conversation,
                         const struct applicant_event *event)
 {
+    char said[256];
     struct words words;
     take_words(&words, conversation, html, event);
     switch (event->kind) {
@@ -133,7 +134,7 @@ static void add_outcome(struct text *html, const struct conversation *conversati
         break;
     case APPLICANT_FAILED:
         text_add(html, "❌ Gateway %s at %s, which showed %s, was not paired: %s.", words.name,
-                 words.place, words.code, text_phrase(html, event->why));
+                 words.place, words.code, language_sentence(html, event->why, said, sizeof said));
         break;
     }
 }

@@ -73,7 +73,8 @@ struct text language_text(enum language language, char *buffer, size_t size)
 
 /* ---- sentences from below ---------------------------------------------------- */
 
-enum { FACTS_MAX = 9 };
+/* NESTED_MAX: a reason in a sentence, and what the system says in that reason; or a list. */
+enum { FACTS_MAX = 9, FACT_SIZE = 512, NESTED_MAX = 4 };
 
 /* What stands in the place of the placeholders. */
 struct facts {
@@ -138,8 +139,35 @@ static bool match(const char *form, const char *sentence, struct facts *ret_fact
     return false;
 }
 
-static void fill_in(const char *form, const struct facts *facts, struct text *text)
+static void add_sentence(const struct text *reader, const char *sentence, unsigned depth,
+                         struct text *text);
+
+/* A name is no sentence, whatever it is; several words may be one of ours within another. */
+static void add_fact(const struct text *reader, const struct fact *fact, unsigned depth,
+                     struct text *text)
 {
+    char words[FACT_SIZE];
+    struct text copy = text_over(words, sizeof words);
+    text_add(&copy, "%.*s", (int)fact->len, fact->start);
+    if (depth == 0 || copy.cut || !strchr(words, ' ')) {
+        text_add(text, "%.*s", (int)fact->len, fact->start);
+    } else {
+        add_sentence(reader, words, depth - 1, text);
+    }
+}
+
+/* What stands in quotes is somebody else's words, and stays. */
+static bool is_quoted(const char *start, const char *at)
+{
+    static const char MARK[] = "“";
+    size_t len = sizeof MARK - 1;
+    return (size_t)(at - start) >= len && memcmp(at - len, MARK, len) == 0;
+}
+
+static void fill_in(const struct text *reader, const char *form, const struct facts *facts,
+                    unsigned depth, struct text *text)
+{
+    const char *start = form;
     unsigned next = 0;
     while (*form) {
         size_t len = strcspn(form, "%");
@@ -147,25 +175,47 @@ static void fill_in(const char *form, const struct facts *facts, struct text *te
         form += len;
         if (*form) {
             unsigned number = next++;
+            bool quoted = is_quoted(start, form);
             form = skip_placeholder(form, &number);
-            const struct fact *fact = &facts->list[number < facts->count ? number : 0];
-            text_add(text, "%.*s", (int)fact->len, fact->start);
+            add_fact(reader, &facts->list[number < facts->count ? number : 0], quoted ? 0 : depth,
+                     text);
         }
+    }
+}
+
+/* Which row it is of, and what stands in its placeholders. NULL: none. */
+static const struct phrase *find_form(enum language language, const char *sentence,
+                                      struct facts *ret_facts)
+{
+    for (unsigned i = 0; i < LANGUAGES[language].count; i++) {
+        const struct phrase *row = &LANGUAGES[language].phrases[i];
+        if (row->is_sentence && match(row->english, sentence, ret_facts)) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static void add_sentence(const struct text *reader, const char *sentence, unsigned depth,
+                         struct text *text)
+{
+    enum language language = reader->translate == in_german ? LANGUAGE_GERMAN : LANGUAGE_ENGLISH;
+    struct facts facts;
+    const struct phrase *row = find_form(language, sentence, &facts);
+    if (row) {
+        fill_in(reader, row->other, &facts, depth, text);
+    } else {
+        text_add(text, "%s", text_phrase(reader, sentence));
     }
 }
 
 const char *language_sentence(const struct text *reader, const char *sentence, char *dst,
                               size_t size)
 {
-    enum language language = reader->translate == in_german ? LANGUAGE_GERMAN : LANGUAGE_ENGLISH;
-    struct facts facts;
-    for (unsigned i = 0; i < LANGUAGES[language].count; i++) {
-        const struct phrase *row = &LANGUAGES[language].phrases[i];
-        if (row->is_sentence && match(row->english, sentence, &facts)) {
-            struct text text = text_over(dst, size);
-            fill_in(row->other, &facts, &text);
-            return dst;
-        }
+    struct text text = text_over(dst, size);
+    if (!reader->translate) {
+        return sentence;
     }
-    return sentence;
+    add_sentence(reader, sentence, NESTED_MAX, &text);
+    return dst;
 }

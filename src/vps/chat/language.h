@@ -20,7 +20,8 @@ const char *language_phrase(enum language language, const char *phrase)
     __attribute__((format_arg(2)));
 /*
  * The same of a sentence that was put together below the chat, about why something failed: rows
- * SENTENCE of a table are what it may look like. Returns dst, or the sentence itself.
+ * SENTENCE of a table are what it may look like, and what is put into one may be another. Returns
+ * dst, or the sentence itself.
  */
 const char *language_sentence(const struct text *reader, const char *sentence, char *dst,
                               size_t size);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "vps/audit/audit.h"
 #include "vps/chat/command.h"
+#include "vps/chat/language.h"
 #include "vps/chat/panic.h"
 #include "vps/chat/texts.h"
 #include "vps/gateways/gateways.h"
@@ -48,8 +49,10 @@ static void add_audit(struct report *report)
 {
     int err = audit_trouble(report->conversation->audit);
     if (err < 0) {
+        char said[128];
         begin_trouble(report);
-        text_add(report->html, "What happens cannot be recorded (%s).\n", strerror(-err));
+        text_add(report->html, "What happens cannot be recorded (%s).\n",
+                 language_sentence(report->html, strerror(-err), said, sizeof said));
     }
 }
 
@@ -88,6 +91,17 @@ static void add_troubles(struct report *report)
 
 /* ---- what there is --------------------------------------------------------- */
 
+/* On one machine it is some microseconds. */
+static void add_round_trip(struct text *html, uint64_t rtt_us)
+{
+    unsigned tenths = (unsigned)((rtt_us + 50) / 100);
+    if (tenths == 0) {
+        text_add(html, ", round trip under 0.1 ms.\n");
+    } else {
+        text_add(html, ", round trip %u.%u ms.\n", tenths / 10, tenths % 10);
+    }
+}
+
 static void add_gateways(struct report *report)
 {
     const struct gateway *gateway = NULL;
@@ -99,8 +113,8 @@ static void add_gateways(struct report *report)
         if (report->to_administrator) {
             texts_span(report->html, view.seconds_online, span);
             texts_client(report->html, &view.from, from);
-            text_add(report->html, "Gateway %s is online for %s, from %s, round trip %.1f ms.\n",
-                     name, span, from, (double)view.rtt_us / 1000);
+            text_add(report->html, "Gateway %s has been online for %s, from %s", name, span, from);
+            add_round_trip(report->html, view.rtt_us);
         } else {
             text_add(report->html, "Gateway %s is online.\n", name);
         }

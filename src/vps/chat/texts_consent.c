@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "vps/chat/language.h"
 #include "vps/transport/html.h"
 
 /* ---- parts --------------------------------------------------------------------- */
@@ -123,8 +124,9 @@ static bool lacks_factor(const struct hold_view *view)
 static void add_end(struct text *html, const struct hold_view *view, const struct parts *parts)
 {
     if (view->reason[0]) {
+        char said[512];
         text_add(html, "\n");
-        html_add_sentence(html, text_phrase(html, view->reason));
+        html_add_sentence(html, language_sentence(html, view->reason, said, sizeof said));
     } else if (view->state == HOLD_DENIED && view->by) {
         text_add(html, "\n%s said no.", parts->by);
     } else if (view->state == HOLD_WITHDRAWN && view->by) {

@@ -1,4 +1,5 @@
 /* What is said about several sessions at once, and about closing one of them. */
+#include "vps/chat/language.h"
 #include "vps/chat/texts.h"
 #include "vps/transport/html.h"
 
@@ -112,7 +113,7 @@ void texts_panic(struct text *html, unsigned count)
                             : "All %u open sessions end at once, whoever uses them. ",
                  count);
     }
-    text_add(html, "Nothing can be opened, by nobody, until somebody on the server itself says "
+    text_add(html, "Nobody can open anything until somebody on the server itself says "
                    "<code>pamctl unlock</code>. It cannot be undone from here.");
 }
 
@@ -135,10 +136,11 @@ void texts_locked(struct text *html, const char *by, unsigned ended, const char 
                  ended);
     }
     if (reason) {
+        char said[128];
         text_add(html,
                  "\n⚠️ This could not be written to the disk yet: until that works, a restart "
                  "unlocks the server. The reason: ");
-        html_add_sentence(html, reason);
+        html_add_sentence(html, language_sentence(html, reason, said, sizeof said));
     }
 }
 
@@ -157,9 +159,10 @@ void texts_unlocked(struct text *html, const char *by, const char *reason)
 {
     text_add(html, "🔓 The server was unlocked by %s: sessions can be opened again.", by);
     if (reason) {
+        char said[128];
         text_add(html,
                  "\n⚠️ This could not be written to the disk yet: until that works, a restart "
                  "locks the server again. The reason: ");
-        html_add_sentence(html, reason);
+        html_add_sentence(html, language_sentence(html, reason, said, sizeof said));
     }
 }

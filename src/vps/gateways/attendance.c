@@ -104,12 +104,6 @@ static void say_last(const struct attendant *one, uint64_t now_ms, struct text *
     text_add(text, ", from %s", addr_host_text(&one->from, host));
 }
 
-static void say_start(const struct attendance *attendance, uint64_t now_ms, struct text *text)
-{
-    text_add(text, "logged in since vps-agent started ");
-    add_ago(text, now_ms - attendance->began_ms);
-}
-
 static bool was_seen(const struct attendance *attendance, const char *name)
 {
     return find(attendance, name) < attendance->count;
@@ -132,8 +126,8 @@ bool attendance_say(const struct attendance *attendance, const char *name, uint6
     if (!keyring_has_own(attendance->keyring, name)) {
         return false;
     }
-    text_add(text, "has not ");
-    say_start(attendance, now_ms, text);
+    text_add(text, "has not logged in since vps-agent started ");
+    add_ago(text, now_ms - attendance->began_ms);
     return true;
 }
 
@@ -184,8 +178,8 @@ void attendance_say_all(const struct attendance *attendance, uint64_t now_ms, st
     if (said > SAID_MAX) {
         text_add(text, "; and %u more", said - SAID_MAX);
     } else if (said == 0) {
-        text_add(text, " None has ");
-        say_start(attendance, now_ms, text);
+        text_add(text, " None has logged in since vps-agent started ");
+        add_ago(text, now_ms - attendance->began_ms);
     }
     text_add(text, ".");
 }

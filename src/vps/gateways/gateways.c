@@ -102,9 +102,10 @@ static int say_none(const struct gateways *gateways, struct why *why)
 {
     if (!keyring_has(gateways->keyring, "")) {
         return why_set(why, -ENOTCONN,
-                       "No gateway is online: none has been paired with this server yet. Start "
-                       "gateway-agent on a machine over there, with nothing but VPS_HOST; if its "
-                       "log says that it is not heard: pamctl gateway pair, on the server.");
+                       "No gateway is online: none has been paired with this server yet. Run "
+                       "gateway-agent --join, with the name of this server, on a Linux machine "
+                       "over there. If it is not heard, say pamctl gateway pair on the server "
+                       "first.");
     }
     char buffer[sizeof why->text];
     struct text text = text_over(buffer, sizeof buffer);

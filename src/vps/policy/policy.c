@@ -97,16 +97,17 @@ int policy_resolve(const struct policy *policy, enum kind kind, struct target *t
         return check_kind(policy, kind, target, why);
     }
     if (named->ports[kind] == 0) {
-        return why_set(why, -EINVAL, "%.64s is not there for %s.", named->name,
-                       kind_row(kind)->label);
+        return why_set(why, -EINVAL,
+                       "You cannot reach %.64s by %s: the policy has no port for that.",
+                       named->name, kind_row(kind)->label);
     }
     if (target->port != kind_row(kind)->port && target->port != named->ports[kind]) {
-        return why_set(why, -EINVAL, "%.64s is reached at its own port: leave the :%u out.",
-                       named->name, target->port);
+        return why_set(why, -EINVAL, "Leave the :%u out: the policy says at which port %.64s is.",
+                       target->port, named->name);
     }
     if (!may_be_behind(target->gateway, named->gateway)) {
-        return why_set(why, -EINVAL, "%.64s is behind gateway %.64s: leave the %.64s/ out.",
-                       named->name, named->gateway, target->gateway);
+        return why_set(why, -EINVAL, "Leave the %.64s/ out: %.64s is behind gateway %.64s.",
+                       target->gateway, named->name, named->gateway);
     }
     target->port = named->ports[kind];
     text_add(&(struct text){.start = target->host, .cap = sizeof target->host}, "%s",
