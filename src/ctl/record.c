@@ -124,11 +124,11 @@ const struct record_format RECORD_JSON = {.write = write_json};
 /* ---- CSV --------------------------------------------------------------------- */
 
 static const char *const CSV_NAMES[] = {
-    "seq",     "time",      "what",        "severity",    "person",  "name",
-    "by",      "by_name",   "session",     "kind",        "gateway", "user",
-    "target",  "resolved",  "public_port", "data_port",   "address", "client",
-    "number",  "rule",      "word",        "why",         "text",    "count",
-    "seconds", "to_target", "to_client",   "connections", "hash",
+    "seq",    "time",        "what",      "severity",    "person",      "name",
+    "by",     "by_name",     "session",   "kind",        "gateway",     "user",
+    "target", "target_name", "resolved",  "public_port", "data_port",   "address",
+    "client", "number",      "rule",      "word",        "why",         "text",
+    "count",  "seconds",     "to_target", "to_client",   "connections", "hash",
 };
 
 enum { CSV_COUNT = sizeof CSV_NAMES / sizeof *CSV_NAMES };
@@ -248,6 +248,7 @@ static const struct {
     {"by", "cs3", "by"},
     {"hash", "cs4", "hash"},
     {"name", "cs5", "name"},
+    {"target_name", "cs6", "target_name"},
     {"rule", "cn1", "rule"},
     {"seconds", "cn2", "seconds"},
     {"connections", "cn3", "connections"},
@@ -334,6 +335,7 @@ static void write_text(const json_t *record, FILE *out)
     add(&line, text_of(record, "kind")[0] ? " " : "  ", text_of(record, "gateway"),
         text_of(record, "target")[0] ? "/" : "");
     add(&line, text_of(record, "gateway")[0] ? "" : " ", text_of(record, "target"), "");
+    add(&line, " (", text_of(record, "target_name"), ")");
     add(&line, "  ", text_of(record, "session"), "");
     add(&line, "  from ", text_of(record, "address"), "");
     add(&line, " (", text_of(record, "client"), ")");

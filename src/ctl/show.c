@@ -20,10 +20,18 @@ static const char *text_of(const json_t *object, const char *key)
     return text ? text : "-";
 }
 
-/* With the gateway if there are several; an older agent does not say. */
+/* By its name in the policy; or with the gateway if there are several. An older agent says less. */
 static const char *target_of(const json_t *session)
 {
-    return text_of(session, json_object_get(session, "shown") ? "shown" : "target");
+    return text_of(session, json_is_string(json_object_get(session, "name")) ? "name"
+                            : json_object_get(session, "shown")              ? "shown"
+                                                                             : "target");
+}
+
+/* An older agent does not know what people are called. */
+static const char *person_of(const json_t *object)
+{
+    return text_of(object, json_object_get(object, "person") ? "person" : "owner");
 }
 
 static json_int_t number_of(const json_t *object, const char *key)
@@ -221,7 +229,7 @@ static void show_session(const json_t *session, const struct widths *widths)
     if (json_is_integer(json_object_get(session, "expires_in"))) {
         printf("  %" JSON_INTEGER_FORMAT " s left", number_of(session, "expires_in"));
     }
-    printf("  (%s)\n", text_of(session, "owner"));
+    printf("  (%s)\n", person_of(session));
     show_client(session);
     if (json_is_string(json_object_get(session, "note"))) {
         printf("          %s\n", text_of(session, "note"));
@@ -351,11 +359,11 @@ void show_known(const json_t *reply)
         puts("No address is known: every client is asked about.");
         return;
     }
-    printf("%-24s %-20s %-16s  %s\n", "address", "owner", "last used, UTC", "until");
+    printf("%-24s %-20s %-16s  %s\n", "address", "person", "last used, UTC", "until");
     json_array_foreach(list, index, entry)
     {
         char used[32], until[32];
-        printf("%-24s %-20s %s  %s\n", text_of(entry, "address"), text_of(entry, "owner"),
+        printf("%-24s %-20s %s  %s\n", text_of(entry, "address"), person_of(entry),
                day(used, sizeof used, number_of(entry, "used")),
                day(until, sizeof until, number_of(entry, "until")));
     }

@@ -128,8 +128,21 @@ def test_history_has_ones_own_and_administrators_all(world, target):
     own = answer(world, "/history", BOB).text
     assert own.startswith("The last sessions, by when they ended (UTC):\n") and own.count("\n") == 1
     assert "connected for" in own or "nobody connected" in own
+    assert "SSH to office-pc" in own, "as the message of the session called it"
     everybodys = answer(world, "/history", ALICE).text.splitlines()
     assert len(everybodys) == 3 and everybodys[1].endswith(", alice") and everybodys[2].endswith(", bob")
+
+
+def test_lists_and_records_call_people_and_machines_by_their_names(world, target):
+    world.ssh("office-pc", BOB)
+    line = next(line for line in world.pamctl("sessions").stdout.splitlines() if " waiting " in line)
+    assert re.search(r"  ssh office-pc  waiting .*  \(bob\)$", line), line
+    records = [json.loads(line) for line in world.pamctl("audit", "--target", "office-pc", "--since", "1m", "--json").stdout.splitlines()]
+    asked, opened = [r for r in records if r["name"] == "bob" and r["what"] in ("session.asked", "session.opened")][-2:]
+    port = opened["target"].rpartition(":")[2]
+    assert asked["target"] == f"office-pc:{port}", "the port that the policy has, not the usual one"
+    assert port != "22" and asked["target_name"] == opened["target_name"] == "office-pc"
+    assert f"{opened['target']} (office-pc)" in world.pamctl("audit", "--user", "bob").stdout
 
 
 def test_close_ends_the_only_one_or_asks_which(world, target):

@@ -209,7 +209,11 @@ static json_t *do_sessions(struct admin_call *call, const json_t *request)
     json_t *list = json_array();
     struct session *session = NULL;
     while ((session = sessions_next(sessions, session))) {
-        json_array_append_new(list, reply_session(session));
+        struct session_view view;
+        json_t *reply = reply_session(session);
+        session_view(session, &view);
+        reply_add_person(reply, call->options->people, &view.owner);
+        json_array_append_new(list, reply);
     }
     return json_pack("{s:b, s:o}", "ok", 1, "sessions", list);
 }
@@ -367,7 +371,7 @@ static json_t *do_block(struct admin_call *call, const json_t *request)
 static json_t *do_known(struct admin_call *call, const json_t *request)
 {
     (void)request;
-    return reply_known(sessions_known(call->options->sessions));
+    return reply_known(sessions_known(call->options->sessions), call->options->people);
 }
 
 /* ADDRESS, or ADDRESS/64 as the list shows it. */

@@ -203,19 +203,26 @@ json_t *reply_reloaded(const struct changes *changes)
     return json_pack("{s:b, s:s, s:o}", "ok", 1, "message", sentence, "changes", list);
 }
 
-json_t *reply_known(const struct known *known)
+void reply_add_person(json_t *reply, const struct people *people, const struct owner *owner)
+{
+    char name[PEOPLE_NAME_MAX];
+    json_object_set_new(reply, "person", json_string(people_name(people, owner, name)));
+}
+
+json_t *reply_known(const struct known *known, const struct people *people)
 {
     json_t *list = json_array();
     struct known_view view;
     unsigned at = 0;
     while (known_next(known, &at, &view)) {
         char owner[OWNER_TEXT_MAX], by[OWNER_TEXT_MAX];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "owner",
-                                              owner_text(&view.owner, owner), "address", view.party,
-                                              "admitted_by", owner_text(&view.admitted_by, by),
-                                              "since", (json_int_t)view.since_unix, "used",
-                                              (json_int_t)view.used_unix, "until",
-                                              (json_int_t)view.until_unix));
+        json_t *entry = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "owner",
+                                  owner_text(&view.owner, owner), "address", view.party,
+                                  "admitted_by", owner_text(&view.admitted_by, by), "since",
+                                  (json_int_t)view.since_unix, "used", (json_int_t)view.used_unix,
+                                  "until", (json_int_t)view.until_unix);
+        reply_add_person(entry, people, &view.owner);
+        json_array_append_new(list, entry);
     }
     return json_pack("{s:b, s:o}", "ok", 1, "known", list);
 }

@@ -9,6 +9,7 @@
 #include "vps/audit/audit.h"
 #include "vps/chat/bot.h"
 #include "vps/gateways/gateways.h"
+#include "vps/people/people.h"
 #include "vps/session/sessions.h"
 
 /* All return a new reference, or NULL when out of memory. */
@@ -21,13 +22,15 @@ json_t *reply_drain(const struct sessions *sessions);
 /* By whom the server is locked, and since when; null: it is not. */
 json_t *reply_lock(const struct sessions *sessions);
 json_t *reply_session(const struct session *session);
+/* What somebody is called, for whoever reads a list: "alice", or "telegram:42". */
+void reply_add_person(json_t *reply, const struct people *people, const struct owner *owner);
 /* What its user gets, by its kind: the line to paste, or the file and its name. */
 json_t *reply_opened(const struct session *session);
 /* The same, if it is open; or that it is not, and why. */
 json_t *reply_became(const struct session *session);
 /* What has changed, each by itself and all in a sentence. */
 json_t *reply_reloaded(const struct changes *changes);
-json_t *reply_known(const struct known *known);
+json_t *reply_known(const struct known *known, const struct people *people);
 json_t *reply_gateway(const struct gateway *gateway);
 /* Those that are away. */
 json_t *reply_away(const struct attendance *attendance);

@@ -47,6 +47,7 @@ struct audit_entry {
     const char *gateway;
     const char *user, *host; /* the target, as it is asked of the gateway */
     uint16_t port;
+    const char *target_name;         /* of the policy, whatever the host and port were then */
     const char *resolved;            /* the address that the gateway dials, "192.168.1.22:22" */
     uint16_t public_port, data_port; /* of the session */
     const struct addr *address;      /* of the client, the visitor, the gateway */

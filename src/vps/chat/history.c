@@ -68,11 +68,26 @@ static void add_person(struct text *html, const json_t *body, const char *accoun
     html_add(html, name ? name : account);
 }
 
+/* As the session's own message called it. */
+static void add_what(struct text *html, const json_t *body, const char *address)
+{
+    char buffer[TEXTS_PART_SIZE], tagged[TEXTS_PART_SIZE];
+    struct text target = text_for_reader_of(html, buffer, sizeof buffer);
+    const char *name = json_string_value(json_object_get(body, "target_name"));
+    const char *kind = json_string_value(json_object_get(body, "kind"));
+    const struct kind_row *row = kind ? kind_find(kind) : NULL;
+    texts_in_tag(html, "b", name ? name : address, tagged);
+    if (row) {
+        text_add(&target, "%s to %s", row->label, tagged);
+    }
+    text_add(html, "%s", row ? buffer : tagged);
+}
+
 static void on_record(void *arg, const struct audit_record_view *view)
 {
     struct asker *asker = arg;
     struct text *html = &asker->html;
-    char target[TEXTS_PART_SIZE], at[TEXTS_PART_SIZE], span[TEXTS_PART_SIZE];
+    char at[TEXTS_PART_SIZE], span[TEXTS_PART_SIZE];
     if (asker->count == ROWS_MAX) {
         return;
     }
@@ -81,8 +96,8 @@ static void on_record(void *arg, const struct audit_record_view *view)
     if (asker->count++ == 0) {
         text_add(html, "The last sessions, by when they ended (UTC):");
     }
-    text_add(html, "\n%s  %s", when(view->at_ms, at),
-             texts_in_tag(html, "b", view->target, target));
+    text_add(html, "\n%s  ", when(view->at_ms, at));
+    add_what(html, body, view->target);
     if (seconds > 0) {
         text_add(html, ", connected for %s", texts_span(html, (uint64_t)seconds, span));
     } else {

@@ -25,6 +25,7 @@ static struct audit_entry entry_of(enum audit_event what, const struct people *p
                                 .user = request->target.user,
                                 .host = request->target.host,
                                 .port = request->target.port,
+                                .target_name = request->name,
                                 .rule = request->rule_line};
 }
 

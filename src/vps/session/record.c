@@ -19,7 +19,8 @@ struct audit_entry record_entry(enum audit_event what, const struct terms *terms
                                 .kind = kind_name(terms->kind),
                                 .gateway = terms->gateway,
                                 .host = terms->host,
-                                .port = terms->port};
+                                .port = terms->port,
+                                .target_name = terms->name};
 }
 
 void record_target(struct record *record, const char *address)

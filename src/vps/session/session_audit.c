@@ -10,6 +10,7 @@
 
 #include <errno.h>
 
+#include "vps/policy/policy.h"
 #include "vps/session/front.h"
 #include "vps/session/record.h"
 #include "vps/session/session_parts.h"
@@ -35,13 +36,31 @@ static struct audit_entry entry_of_request(enum audit_event what, const struct s
                                 .gateway = request->target.gateway,
                                 .user = request->target.user,
                                 .host = request->target.host,
-                                .port = request->target.port};
+                                .port = request->target.port,
+                                .target_name = request->name[0] ? request->name : NULL};
+}
+
+/* A name of the policy is not looked up yet: whoever types none means the port that it has there. */
+static void name_target(struct audit_entry *entry, const struct services *services,
+                        const struct session_request *request)
+{
+    const struct policy *policy = services->settings->policy_file.policy;
+    const struct policy_target *named = policy ? policy_target_named(policy, request->target.host)
+                                               : NULL;
+    if (!named) {
+        return;
+    }
+    entry->target_name = named->name;
+    if (named->ports[request->kind] && request->target.port == kind_row(request->kind)->port) {
+        entry->port = named->ports[request->kind];
+    }
 }
 
 static void on_asked(const struct services *services, const struct session_event *event)
 {
     struct audit_entry entry = entry_of_request(AUDIT_SESSION_ASKED, services, event->request);
     entry.text = event->request->reason;
+    name_target(&entry, services, event->request);
     if (!event->request->again) {
         add(services, &entry, event);
     }
@@ -52,6 +71,7 @@ static void on_refused(const struct services *services, const struct session_eve
 {
     struct audit_entry entry = entry_of_request(AUDIT_SESSION_REFUSED, services, event->request);
     bool waits = event->err == -ENOTCONN || event->err == -ENOENT;
+    name_target(&entry, services, event->request);
     entry.why = event->reason;
     entry.rule = event->request->rule_line;
     if (!event->request->again || !waits) {
