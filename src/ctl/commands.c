@@ -94,7 +94,7 @@ static const struct command COMMANDS[] = {
      show_verdict},
     {"backup", "copy the state file: the audit, keys, known addresses; - is standard output",
      {{"FILE", "file", ARGUMENT_NAME, false}}, OPTION_FORCE, show_backup},
-    {"report", "the audit as one page of HTML: sessions by day, person, machine and gateway", {{0}},
+    {"report", "the audit of the last 30 days, or since --since, as one page of HTML", {{0}},
      OPTION_OUT | OPTION_FORCE | OPTION_SINCE | OPTION_UNTIL, show_report},
     {"panic", "end every session, and open none until unlock, also after a restart", {{0}}, 0,
      show_locked},

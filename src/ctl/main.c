@@ -25,6 +25,7 @@
 #include "ctl/complete.h"
 #include "ctl/drain.h"
 #include "ctl/enrol.h"
+#include "ctl/field.h"
 #include "ctl/help.h"
 #include "ctl/invocation.h"
 #include "ctl/report_make.h"
@@ -49,7 +50,7 @@ static bool has(const struct run *run, enum option_bit bit)
 
 static bool is_ok(const json_t *reply)
 {
-    return json_is_true(json_object_get(reply, "ok"));
+    return field_is(reply, "ok");
 }
 
 static const char *text_of(const json_t *object, const char *key)
@@ -183,7 +184,7 @@ static json_t *wait_for_the_rest(struct run *run, json_t *reply)
                       &run->signal);
 }
 
-static json_t *drain(struct run *run, const json_t *request)
+static json_t *ask_to_drain(struct run *run, json_t *request)
 {
     if (!has(run, OPTION_WAIT)) {
         return ask_anyhow(run->path, request);
@@ -209,23 +210,68 @@ static int status_of(const struct run *run, const json_t *reply)
 
 /* ---- all of it ------------------------------------------------------------ */
 
+/* ---- ways to an answer ------------------------------------------------------ */
+
+static json_t *ask_plainly(struct run *run, json_t *request)
+{
+    return ask_anyhow(run->path, request);
+}
+
+static json_t *ask_for_session(struct run *run, json_t *request)
+{
+    return run->invocation->command->options & OPTION_OUT ? open_with_file(run, request)
+                                                          : approval_ask(run->path, request);
+}
+
+static json_t *ask_to_enrol(struct run *run, json_t *request)
+{
+    return enrol(run->path, request, has(run, OPTION_JSON) ? print_json : show_totp_secret);
+}
+
+static json_t *ask_for_report(struct run *run, json_t *request)
+{
+    (void)request;
+    return report_make(run->invocation, run->path);
+}
+
+static json_t *ask_for_audit(struct run *run, json_t *request)
+{
+    (void)request;
+    return audit_print(run->invocation, run->path);
+}
+
+static json_t *ask_for_backup(struct run *run, json_t *request)
+{
+    (void)request;
+    return backup(run->invocation, run->path);
+}
+
+/* All that take more than one question, or another one; a new reference to the last answer. */
+typedef json_t *(*way_fn)(struct run *run, json_t *request);
+
+static way_fn way_of(const char *name)
+{
+    static const struct {
+        const char *name;
+        way_fn way;
+    } WAYS[] = {
+        {"report", ask_for_report}, {"totp", ask_to_enrol},     {"drain", ask_to_drain},
+        {"audit", ask_for_audit},   {"backup", ask_for_backup},
+    };
+    for (size_t i = 0; i < sizeof WAYS / sizeof *WAYS; i++) {
+        if (strcmp(WAYS[i].name, name) == 0) {
+            return WAYS[i].way;
+        }
+    }
+    return kind_find(name) ? ask_for_session : ask_plainly;
+}
+
 static int run_command(const struct invocation *invocation)
 {
     struct run run = {.invocation = invocation};
-    const char *name = invocation->command->name;
     ask_path(invocation->socket_path, run.path, sizeof run.path);
     json_t *request = make_request(invocation);
-    bool gets_file = invocation->command->options & OPTION_OUT;
-    json_t *reply = strcmp(name, "report") == 0 ? report_make(invocation, run.path)
-                    : gets_file                 ? open_with_file(&run, request)
-                    : strcmp(name, "totp") == 0
-                        ? enrol(run.path, request,
-                                has(&run, OPTION_JSON) ? print_json : show_totp_secret)
-                    : strcmp(name, "drain") == 0  ? drain(&run, request)
-                    : strcmp(name, "audit") == 0  ? audit_print(invocation, run.path)
-                    : strcmp(name, "backup") == 0 ? backup(invocation, run.path)
-                    : kind_find(name)             ? approval_ask(run.path, request)
-                                                  : ask_anyhow(run.path, request);
+    json_t *reply = way_of(invocation->command->name)(&run, request);
     int status = status_of(&run, reply);
     show_reply(&run, reply);
     json_decref(request);

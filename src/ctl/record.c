@@ -12,17 +12,7 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
-
-static const char *text_of(const json_t *record, const char *key)
-{
-    const char *text = json_string_value(json_object_get(record, key));
-    return text ? text : "";
-}
-
-static json_int_t number_of(const json_t *record, const char *key)
-{
-    return json_integer_value(json_object_get(record, key));
-}
+#include "ctl/field.h"
 
 static bool has(const json_t *record, const char *key)
 {
@@ -32,7 +22,7 @@ static bool has(const json_t *record, const char *key)
 /* ---- flat ------------------------------------------------------------------ */
 
 /* "2026-11-26T14:00:00.123Z" */
-static json_t *time_of(json_int_t at_ms)
+static json_t *time_of(int64_t at_ms)
 {
     char day[32], whole[48];
     time_t at = (time_t)(at_ms / 1000);
@@ -47,10 +37,10 @@ static json_t *time_of(json_int_t at_ms)
 json_t *record_flatten(const json_t *sent)
 {
     json_t *record = json_object(), *value;
-    json_t *body = json_loads(text_of(sent, "body"), 0, NULL);
+    json_t *body = json_loads(field_text(sent, "body"), 0, NULL);
     const char *key;
     json_object_set(record, "seq", json_object_get(sent, "seq"));
-    json_object_set_new(record, "time", time_of(number_of(sent, "at_ms")));
+    json_object_set_new(record, "time", time_of(field_number(sent, "at_ms")));
     json_object_foreach((json_t *)sent, key, value)
     {
         if (strcmp(key, "body") != 0 && strcmp(key, "hash") != 0) {
@@ -201,12 +191,12 @@ static void write_cef_text(const char *text, const char *special, FILE *out)
 static void write_cef_header(const json_t *record, FILE *out)
 {
     fputs("CEF:0|pamtunnel|vps-agent|" PAMTUNNEL_VERSION "|", out);
-    write_cef_text(text_of(record, "what"), "|", out);
+    write_cef_text(field_text(record, "what"), "|", out);
     putc('|', out);
-    write_cef_text(text_of(record, "message"), "|", out);
-    fprintf(out, "|%" JSON_INTEGER_FORMAT "|rt=%" JSON_INTEGER_FORMAT,
-            has(record, "severity") ? number_of(record, "severity") : 5,
-            number_of(record, "at_ms"));
+    write_cef_text(field_text(record, "message"), "|", out);
+    fprintf(out, "|%" PRId64 "|rt=%" PRId64,
+            has(record, "severity") ? field_number(record, "severity") : 5,
+            field_number(record, "at_ms"));
 }
 
 static void write_cef_field(const char *name, const char *label, const json_t *value, FILE *out)
@@ -281,8 +271,8 @@ static void write_cef(const json_t *record, FILE *out)
         write_cef_field(CEF_FIELDS[i].name, CEF_FIELDS[i].label,
                         json_object_get(record, CEF_FIELDS[i].key), out);
     }
-    write_cef_endpoint("dhost", "dpt", text_of(record, "target"), out);
-    write_cef_endpoint("dst", NULL, text_of(record, "resolved"), out);
+    write_cef_endpoint("dhost", "dpt", field_text(record, "target"), out);
+    write_cef_endpoint("dst", NULL, field_text(record, "resolved"), out);
     putc('\n', out);
 }
 
@@ -305,19 +295,19 @@ static void add(struct text *line, const char *before, const char *words, const 
 static void add_person(struct text *line, const json_t *record, const char *key,
                        const char *name_key, const char *before)
 {
-    bool has_name = text_of(record, name_key)[0];
-    add(line, before, text_of(record, has_name ? name_key : key), "");
+    bool has_name = field_text(record, name_key)[0];
+    add(line, before, field_text(record, has_name ? name_key : key), "");
 }
 
 static void add_sums(struct text *line, const json_t *record)
 {
     if (has(record, "seconds")) {
         text_add(line, "; ");
-        text_add_seconds(line, (uint64_t)number_of(record, "seconds"));
+        text_add_seconds(line, (uint64_t)field_number(record, "seconds"));
         text_add(line, ", ");
-        text_add_bytes(line, (uint64_t)number_of(record, "to_client"));
+        text_add_bytes(line, (uint64_t)field_number(record, "to_client"));
         text_add(line, " received, ");
-        text_add_bytes(line, (uint64_t)number_of(record, "to_target"));
+        text_add_bytes(line, (uint64_t)field_number(record, "to_target"));
         text_add(line, " sent");
     }
 }
@@ -327,24 +317,24 @@ static void write_text(const json_t *record, FILE *out)
 {
     char buffer[2048];
     struct text line = text_over(buffer, sizeof buffer);
-    const char *time = text_of(record, "time"), *why = text_of(record, "why");
+    const char *time = field_text(record, "time"), *why = field_text(record, "why");
     text_add(&line, "%.10s %.8s  ", time, strlen(time) > 11 ? time + 11 : "");
-    add(&line, "", text_of(record, "what"), "");
+    add(&line, "", field_text(record, "what"), "");
     add_person(&line, record, "person", "name", "  ");
-    add(&line, "  ", text_of(record, "kind"), "");
-    add(&line, text_of(record, "kind")[0] ? " " : "  ", text_of(record, "gateway"),
-        text_of(record, "target")[0] ? "/" : "");
-    add(&line, text_of(record, "gateway")[0] ? "" : " ", text_of(record, "target"), "");
-    add(&line, " (", text_of(record, "target_name"), ")");
-    add(&line, "  ", text_of(record, "session"), "");
-    add(&line, "  from ", text_of(record, "address"), "");
-    add(&line, " (", text_of(record, "client"), ")");
+    add(&line, "  ", field_text(record, "kind"), "");
+    add(&line, field_text(record, "kind")[0] ? " " : "  ", field_text(record, "gateway"),
+        field_text(record, "target")[0] ? "/" : "");
+    add(&line, field_text(record, "gateway")[0] ? "" : " ", field_text(record, "target"), "");
+    add(&line, " (", field_text(record, "target_name"), ")");
+    add(&line, "  ", field_text(record, "session"), "");
+    add(&line, "  from ", field_text(record, "address"), "");
+    add(&line, " (", field_text(record, "client"), ")");
     add_person(&line, record, "by", "by_name", "  by ");
-    if (number_of(record, "count") > 1) { /* of strangers, of approvals, of sessions */
-        text_add(&line, "  ×%" JSON_INTEGER_FORMAT, number_of(record, "count"));
+    if (field_number(record, "count") > 1) { /* of strangers, of approvals, of sessions */
+        text_add(&line, "  ×%" PRId64, field_number(record, "count"));
     }
-    add(&line, "  ", why[0] ? why : text_of(record, "word"), "");
-    add(&line, "  ", text_of(record, "text"), "");
+    add(&line, "  ", why[0] ? why : field_text(record, "word"), "");
+    add(&line, "  ", field_text(record, "text"), "");
     add_sums(&line, record);
     fprintf(out, "%s\n", buffer);
 }

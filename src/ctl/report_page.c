@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/entity.h"
 #include "base/text.h"
 #include "ctl/report_sums.h"
 
@@ -57,20 +58,10 @@ static const char STYLE[] =
 static void put(FILE *page, const char *text)
 {
     for (; *text; text++) {
-        switch (*text) {
-        case '&':
-            fputs("&amp;", page);
-            break;
-        case '<':
-            fputs("&lt;", page);
-            break;
-        case '>':
-            fputs("&gt;", page);
-            break;
-        case '"':
-            fputs("&quot;", page);
-            break;
-        default:
+        const char *entity = entity_of(*text);
+        if (entity) {
+            fputs(entity, page);
+        } else {
             fputc(*text, page);
         }
     }

@@ -1,23 +1,18 @@
 #include "ctl/show_approvals.h"
 
-#include <stdint.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "ctl/field.h"
 
-static int number_of(const json_t *object, const char *key)
-{
-    return (int)json_integer_value(json_object_get(object, key));
-}
-
 /* "1 of 2 (bert)" */
 static void print_progress(const json_t *request)
 {
     const json_t *names = json_object_get(request, "approved_by"), *name;
     size_t index;
-    printf("%zu of %d", json_array_size(names), number_of(request, "needed"));
+    printf("%zu of %" PRId64, json_array_size(names), field_number(request, "needed"));
     json_array_foreach(names, index, name)
     {
         printf("%s%s", index == 0 ? " (" : ", ", json_string_value(name));
@@ -48,7 +43,7 @@ static void show_request(const json_t *request)
 {
     char buffer[64];
     struct text left = text_over(buffer, sizeof buffer);
-    text_add_seconds(&left, (uint64_t)number_of(request, "expires_in"));
+    text_add_seconds(&left, (uint64_t)field_number(request, "expires_in"));
     printf("%s  ", field_text(request, "id"));
     print_what(request);
     printf(" (%s through %s): approved by ", field_text(request, "target"),

@@ -6,25 +6,20 @@
 #include "ctl/field.h"
 #include "ctl/show.h"
 
-static int64_t number_of(const json_t *object, const char *key)
-{
-    return (int64_t)json_integer_value(json_object_get(object, key));
-}
-
 /* Those that hold together, and where that ends. */
 static void show_whole(const json_t *reply)
 {
     const json_t *head = json_object_get(reply, "head");
     printf("%" PRId64 " records hold together, from #%" PRId64 " to #%" PRId64 " %.32s.\n",
-           number_of(reply, "records"), number_of(reply, "first"), number_of(head, "seq"),
+           field_number(reply, "records"), field_number(reply, "first"), field_number(head, "seq"),
            field_text(head, "hash"));
 }
 
 /* What the anchor proves, and what follows it. */
 static void show_proof(const json_t *reply)
 {
-    int64_t anchor = number_of(reply, "anchor");
-    int64_t after = number_of(json_object_get(reply, "head"), "seq") - anchor;
+    int64_t anchor = field_number(reply, "anchor");
+    int64_t after = field_number(json_object_get(reply, "head"), "seq") - anchor;
     if (anchor == 0) {
         puts("That proves nothing against somebody who could write the file: give a number and a "
              "hash\nthat were noted elsewhere, as a message of the bot has them.");
@@ -51,7 +46,7 @@ void show_verdict(const json_t *reply)
     const char *verdict = field_text(reply, "verdict");
     for (size_t i = 0; i < sizeof SENTENCES / sizeof *SENTENCES; i++) {
         if (strcmp(SENTENCES[i].verdict, verdict) == 0) {
-            printf("%s%" PRId64 " %s\n", SENTENCES[i].before, number_of(reply, "at"),
+            printf("%s%" PRId64 " %s\n", SENTENCES[i].before, field_number(reply, "at"),
                    SENTENCES[i].behind);
         }
     }
@@ -61,15 +56,15 @@ void show_verdict(const json_t *reply)
     } else if (strcmp(verdict, "anchor_differs") == 0) {
         printf("But #%" PRId64 " is another record than the one that was noted: the audit was "
                "written anew.\n",
-               number_of(reply, "anchor"));
+               field_number(reply, "anchor"));
     } else if (strcmp(verdict, "anchor_missing") == 0) {
         printf("But #%" PRId64 ", which was noted, is not among them: the end was cut off, or this "
                "is an older copy.\n",
-               number_of(reply, "anchor"));
+               field_number(reply, "anchor"));
     } else if (strcmp(verdict, "anchor_pruned") == 0) {
         printf("#%" PRId64 " was removed for its age (AUDIT_DAYS), so that nothing can be said of "
                "it.\n",
-               number_of(reply, "anchor"));
+               field_number(reply, "anchor"));
     }
 }
 

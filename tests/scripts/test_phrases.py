@@ -8,7 +8,7 @@ import re
 import pytest
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2] / "src"
-TRANSLATES = {"text_add": 1, "text_phrase": 1, "language_phrase": 1, "answer": 2}   # which argument is a phrase
+TRANSLATES = {"text_add": 1, "text_phrase": 1, "language_phrase": 1, "answer": 2, "answer_seldom": 2}   # which argument is a phrase
 # What comes up from below the chat, as a whole sentence.
 BELOW = {"why_set": 2, "session_note": 2, "front_note": 2}
 FROM_BELOW = ["vps/session", "vps/consent", "vps/policy/policy.c", "vps/gateways/gateways.c", "shared/target.c"]

@@ -310,55 +310,57 @@ static enum answer too_late(const struct newcomers *newcomers, const char *id)
     return ANSWER_NEWCOMER_IS_GONE;
 }
 
-/* Whose request that is; NULL with the answer. */
-static struct newcomer *pressed(struct conversation *conversation, const struct incoming *incoming,
-                                const struct button_press *press, enum answer *ret_answer)
+static enum answer let_in(struct newcomer *newcomer, const struct owner *account,
+                          const struct owner *by)
 {
+    if (conversation_is_locked(newcomer->newcomers->conversation)) {
+        return ANSWER_NOBODY_WHILE_LOCKED;
+    }
+    int err = people_let_in(newcomer->newcomers->people, newcomer->name, account, by);
+    decide(newcomer,
+           err == 0         ? NEWCOMER_LET_IN
+           : err == -ESTALE ? NEWCOMER_LINK_IS_GONE
+                            : NEWCOMER_NOT_IN_POLICY,
+           by);
+    return err == 0 ? ANSWER_NEWCOMER_LET_IN : ANSWER_NEWCOMER_IS_TOO_LATE;
+}
+
+static enum answer turn_away(struct newcomer *newcomer, const struct owner *account,
+                             const struct owner *by)
+{
+    people_turn_away(newcomer->newcomers->people, newcomer->name, account, by);
+    decide(newcomer, NEWCOMER_TURNED_AWAY, by);
+    return ANSWER_NEWCOMER_TURNED_AWAY;
+}
+
+/* What is to be done with the request that the button is of, if it still waits. */
+static enum answer pressed(struct conversation *conversation, const struct incoming *incoming,
+                           const struct button_press *press,
+                           enum answer (*act)(struct newcomer *newcomer,
+                                              const struct owner *account, const struct owner *by))
+{
+    const struct owner by = transport_owner(conversation->transport, incoming->person);
     struct newcomer *newcomer = find(conversation->newcomers, 0, press->id);
     if (!newcomer) {
         transport_strip(conversation->transport, incoming->person, incoming->message_id);
-        *ret_answer = too_late(conversation->newcomers, press->id);
+        return too_late(conversation->newcomers, press->id);
     }
-    return newcomer;
+    const struct owner account = transport_owner(conversation->transport, newcomer->person);
+    return act(newcomer, &account, &by);
 }
 
 enum answer newcomers_button_let_in(struct conversation *conversation,
                                     const struct incoming *incoming,
                                     const struct button_press *press)
 {
-    const struct owner by = transport_owner(conversation->transport, incoming->person);
-    enum answer answer;
-    struct newcomer *newcomer = pressed(conversation, incoming, press, &answer);
-    if (!newcomer) {
-        return answer;
-    }
-    const struct owner account = transport_owner(conversation->transport, newcomer->person);
-    if (conversation_is_locked(conversation)) {
-        return ANSWER_NOBODY_WHILE_LOCKED;
-    }
-    int err = people_let_in(newcomer->newcomers->people, newcomer->name, &account, &by);
-    decide(newcomer,
-           err == 0         ? NEWCOMER_LET_IN
-           : err == -ESTALE ? NEWCOMER_LINK_IS_GONE
-                            : NEWCOMER_NOT_IN_POLICY,
-           &by);
-    return err == 0 ? ANSWER_NEWCOMER_LET_IN : ANSWER_NEWCOMER_IS_TOO_LATE;
+    return pressed(conversation, incoming, press, let_in);
 }
 
 enum answer newcomers_button_turn_away(struct conversation *conversation,
                                        const struct incoming *incoming,
                                        const struct button_press *press)
 {
-    const struct owner by = transport_owner(conversation->transport, incoming->person);
-    enum answer answer;
-    struct newcomer *newcomer = pressed(conversation, incoming, press, &answer);
-    if (!newcomer) {
-        return answer;
-    }
-    const struct owner account = transport_owner(conversation->transport, newcomer->person);
-    people_turn_away(newcomer->newcomers->people, newcomer->name, &account, &by);
-    decide(newcomer, NEWCOMER_TURNED_AWAY, &by);
-    return ANSWER_NEWCOMER_TURNED_AWAY;
+    return pressed(conversation, incoming, press, turn_away);
 }
 
 /* ---- life ----------------------------------------------------------------- */

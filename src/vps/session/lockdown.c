@@ -57,11 +57,12 @@ int lockdown_check(const struct lockdown *lockdown, const struct people *people,
     }
     strftime(when, sizeof when, "%d %b, %H:%M UTC", gmtime_r(&since, &utc));
     if (view->is_in_doubt) {
-        return why_set(why, -EPERM,
-                       "This server is locked since %s: its state file could not be read, so that "
-                       "nobody can tell whether somebody had locked it before. None can be opened "
-                       "until it is unlocked on the server itself, with pamctl unlock.",
-                       when);
+        return why_set(
+            why, -EPERM,
+            "This server has been locked since %s: its state file could not be read, so that "
+            "nobody can tell whether somebody had locked it before. No session can be "
+            "opened until it is unlocked on the server itself, with pamctl unlock.",
+            when);
     }
     return why_set(why, -EPERM,
                    "This server is locked: %s ended every session on %s, and none can be opened "

@@ -40,7 +40,7 @@ static struct audit_entry entry_of_request(enum audit_event what, const struct s
                                 .target_name = request->name[0] ? request->name : NULL};
 }
 
-/* A name of the policy is not looked up yet: whoever types none means the port that it has there. */
+/* A name of the policy is not looked up yet; who types no port means the one that it has there. */
 static void name_target(struct audit_entry *entry, const struct services *services,
                         const struct session_request *request)
 {

@@ -4,31 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/entity.h"
+
 enum { SENTENCE_MAX = 640 }; /* and no word is longer */
 
 void html_add(struct text *html, const char *plain)
 {
     while (*plain) {
-        size_t len = strcspn(plain, "&<>\"");
+        size_t len = strcspn(plain, ENTITY_CHARACTERS);
         text_add(html, "%.*s", (int)len, plain);
         plain += len;
-        switch (*plain) {
-        case '&':
-            text_add(html, "&amp;");
-            break;
-        case '<':
-            text_add(html, "&lt;");
-            break;
-        case '>':
-            text_add(html, "&gt;");
-            break;
-        case '"':
-            text_add(html, "&quot;");
-            break;
-        default:
-            return;
+        if (*plain) {
+            text_add(html, "%s", entity_of(*plain++));
         }
-        plain++;
     }
 }
 
