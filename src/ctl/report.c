@@ -57,6 +57,12 @@ static const char *person_of(const json_t *row)
     return text_of(row, json_object_get(row, "name") ? "name" : "person");
 }
 
+/* By the name that the policy had for it. */
+static const char *machine_of(const json_t *row)
+{
+    return text_of(row, json_object_get(row, "target_name") ? "target_name" : "target");
+}
+
 static int count_day(struct report_sums *sums, int64_t at_ms, uint64_t seconds, uint64_t bytes)
 {
     char day[REPORT_DAY_MAX];
@@ -94,7 +100,7 @@ static int add_ended(struct report_sums *sums, const json_t *row, int64_t at_ms)
     struct report_session session = {.ended_ms = at_ms, .seconds = number_of(row, "seconds")};
     session.bytes = number_of(row, "to_target") + number_of(row, "to_client");
     copy(session.person, person_of(row));
-    copy(session.target, text_of(row, "target"));
+    copy(session.target, machine_of(row));
     copy(session.gateway, text_of(row, "gateway"));
     struct text kind = text_over(session.kind, sizeof session.kind);
     text_add(&kind, "%s", text_of(row, "kind"));
@@ -110,8 +116,7 @@ static int add_ended(struct report_sums *sums, const json_t *row, int64_t at_ms)
     err = err < 0 ? err
                   : tally_add(&sums->people, person_of(row), 1, session.seconds, session.bytes);
     err = err < 0 ? err
-                  : tally_add(&sums->targets, text_of(row, "target"), 1, session.seconds,
-                              session.bytes);
+                  : tally_add(&sums->targets, machine_of(row), 1, session.seconds, session.bytes);
     err = err < 0 ? err
                   : tally_add(&sums->gateways, text_of(row, "gateway"), 1, session.seconds,
                               session.bytes);
@@ -129,7 +134,7 @@ static int add_visitors(struct report_sums *sums, const json_t *row)
 {
     uint64_t count = number_of(row, "count");
     sums->stranger_count += count;
-    return tally_add(&sums->strangers, text_of(row, "target"), count, 0, 0);
+    return tally_add(&sums->strangers, machine_of(row), count, 0, 0);
 }
 
 int report_add(struct report *report, const json_t *row)

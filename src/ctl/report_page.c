@@ -110,7 +110,7 @@ static void put_tiles(FILE *page, const struct report_sums *sums)
     char value[AMOUNT_MAX];
     fputs("<div class=\"tiles\">\n", page);
     put_count_tile(page, sums->sessions, "sessions");
-    put_count_tile(page, sums->sessions - sums->used, "of them nobody connected to");
+    put_count_tile(page, sums->sessions - sums->used, "never connected to");
     put_count_tile(page, sums->people.count, "people");
     put_count_tile(page, sums->targets.count, "machines");
     put_tile(page, span(sums->seconds, value), "connected");

@@ -82,7 +82,7 @@ static void sessions_are_summed_up(void **state)
     add_ended(NOON, "bob", "office-pc:3389", 0, 0);
     write_page(0);
     assert_has("<b>3</b><span>sessions</span>");
-    assert_has("<b>1</b><span>of them nobody connected to</span>");
+    assert_has("<b>1</b><span>never connected to</span>");
     assert_has("<b>2</b><span>people</span>");
     assert_has("<b>5 h</b><span>connected</span>");
     assert_has("2026-11-24: 1 sessions, 2 h");

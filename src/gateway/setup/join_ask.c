@@ -96,8 +96,8 @@ static void on_pair_accept(struct join_ask *ask, const struct message_pair_accep
     if (accord_accepted(&ask->accord, accept) < 0) {
         give_up(ask, "it was let in by somebody else than who has answered: somebody is in "
                      "between");
-    } else if (!agrees("The server says that it was let in. Was it you, or somebody you know "
-                       "of, who did that, at this code?")) {
+    } else if (!agrees("The server says that it was let in. Was it you, or somebody you know, "
+                       "who let it in at this code?")) {
         give_up(ask, "not confirmed, so nothing was written: if nobody has let it in there, "
                      "somebody else answers in the server's place");
     } else if (accord_key(&ask->accord, ask->invite->key) < 0 ||
