@@ -240,6 +240,20 @@ def test_who_was_taken_off_the_list_is_not_let_in_by_the_card_that_is_still_ther
     assert [a["account"] for a in users(world)["bob"]["accounts"]] == [f"telegram:{OTHER}"]
 
 
+def test_an_administrator_who_never_pressed_start_is_asked_when_they_do(ruled):
+    ruled.api.started.discard(ADMIN)
+    since = ruled.api.mark()
+    knock(ruled, invite(ruled, "bob"))
+    first = card(ruled)
+    ruled.api.wait_message("I cannot write to anna, who is to decide about others", PATIENCE, since, OWNER)
+    ruled.vps.wait_log(f"user {ADMIN} cannot be asked about others")
+    ruled.api.say(ADMIN, "/start")
+    assert press(ruled, ADMIN, card(ruled, ADMIN, since), "Let in") == "Let in."
+    ruled.api.wait(lambda: first.says("was let in as bob, by anna") and not first.buttons, PATIENCE)
+    refused, ruled.api.violations = ruled.api.violations, []
+    assert refused and all("can't initiate conversation" in line for line in refused)
+
+
 def test_a_link_is_no_way_to_flood_the_bot(world):
     token = invite(world, "bob")
     knock(world, token)

@@ -261,6 +261,7 @@ static void on_incoming(void *arg, const struct incoming *incoming)
         readers_learn(&bot->readers, incoming->person, language_of(incoming->language));
         if (unreached_forget(bot->unreached, incoming->person)) {
             approvals_ask(bot->approvals, incoming->person);
+            newcomers_ask(bot->conversation.newcomers, incoming->person);
         }
     }
     switch (incoming->kind) {

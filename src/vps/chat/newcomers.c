@@ -295,6 +295,27 @@ bool newcomers_knock(struct newcomers *newcomers, const struct incoming *incomin
     return invitation != NULL;
 }
 
+/* The message that did not reach them is lost. */
+static void ask_once_more(struct newcomer *newcomer, int64_t person)
+{
+    for (unsigned i = 0; i < newcomer->asked_count; i++) {
+        if (newcomer->asked[i].person == person) {
+            transport_release(transport_of(newcomer), newcomer->asked[i].post);
+            ask(newcomer, &newcomer->asked[i]);
+        }
+    }
+}
+
+void newcomers_ask(struct newcomers *newcomers, int64_t person)
+{
+    for (unsigned i = 0; i < NEWCOMERS_MAX; i++) {
+        if (newcomers->waiting[i] &&
+            conversation_may(newcomers->conversation, WHO_ADMINISTRATOR, person, NULL)) {
+            ask_once_more(newcomers->waiting[i], person);
+        }
+    }
+}
+
 /* ---- pressed buttons ------------------------------------------------------ */
 
 static enum answer too_late(const struct newcomers *newcomers, const char *id)

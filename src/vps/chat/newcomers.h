@@ -27,5 +27,7 @@ void newcomers_free(struct newcomers *newcomers);
  * their answer.
  */
 bool newcomers_knock(struct newcomers *newcomers, const struct incoming *incoming);
+/* This administrator can be written to by now: what they were to be asked is asked once more. */
+void newcomers_ask(struct newcomers *newcomers, int64_t person);
 
 #endif
