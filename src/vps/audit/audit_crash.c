@@ -21,16 +21,18 @@ enum { PERSON, TARGET, GATEWAY, SESSION, NAME, KIND, RULE };
 static const char BEFORE_RUN[] =
     "SELECT coalesce((SELECT seq FROM audit WHERE what = 'agent.started' AND seq > head - ?1"
     " ORDER BY seq DESC LIMIT 1), head - ?1) FROM (SELECT max(seq) AS head FROM audit)";
-/* ?1 words that begin something, ?2 words that end it: each between blanks; ?3 behind that row. */
+/*
+ * ?1 words that begin something, ?2 words that end it: each between blanks; ?3 behind that row. An
+ * index of sessions would lead through all that there ever were.
+ */
 #define OF_RUN(words) \
     "seq > ?3 AND session IS NOT NULL AND instr(" words ", ' ' || what || ' ') > 0"
 #define OF_BODY(key) "CASE WHEN json_valid(body) THEN json_extract(body, '$." key "') END"
-static const char LEFT_OPEN[] =
-    "SELECT person, target, gateway, session, " OF_BODY("name") ", " OF_BODY("kind") ", " OF_BODY(
-        "rule") " FROM audit WHERE " OF_RUN("?1") " AND session NOT IN (SELECT session FROM audit "
-                                                  "WHERE " OF_RUN("?2") ")"
-                                                                        " GROUP BY session ORDER "
-                                                                        "BY min(seq)";
+#define COLUMNS \
+    "person, target, gateway, session, " OF_BODY("name") ", " OF_BODY("kind") ", " OF_BODY("rule")
+#define OVER "SELECT session FROM audit NOT INDEXED WHERE " OF_RUN("?2")
+static const char LEFT_OPEN[] = "SELECT " COLUMNS " FROM audit NOT INDEXED WHERE " OF_RUN(
+    "?1") " AND session NOT IN (" OVER ") GROUP BY session ORDER BY min(seq)";
 static const char LAST[] = "SELECT what, at FROM audit ORDER BY seq DESC LIMIT 1";
 
 static const struct {
