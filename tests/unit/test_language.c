@@ -213,6 +213,9 @@ static void a_sentence_may_hold_others(void **state)
                         "Kein Gateway ist online. Gateway a war zuletzt vor 3 s online, von "
                         "192.0.2.1; b hat sich nicht angemeldet, seit vps-agent vor 5 s gestartet "
                         "ist; und 2 weitere. Versuchen Sie es gleich noch einmal.");
+    assert_string_equal(
+        in_german("No gateway named lan is online. It was last here 3 s ago, from 192.0.2.1."),
+        "Kein Gateway namens lan ist online. Es war zuletzt vor 3 s online, von 192.0.2.1.");
     /* Others' words stay, whatever they say. */
     assert_string_equal(in_german("gateway x could not open it: “Permission denied”"),
                         "Gateway x konnte es nicht öffnen: “Permission denied”");

@@ -106,10 +106,16 @@ static size_t match_words(const char *form, const char *at)
     return strncmp(form, at, len) == 0 ? len : SIZE_MAX;
 }
 
-/* Where these words begin at the earliest; "": the end. NULL: nowhere. */
+/*
+ * Where these words begin at the earliest; the last ones of a form end the sentence, in which an
+ * address has full stops as well. NULL: nowhere.
+ */
 static const char *find_words(const char *form, const char *at)
 {
-    size_t len = strcspn(form, "%");
+    size_t len = strcspn(form, "%"), left = strlen(at);
+    if (!form[len]) {
+        return left >= len && strcmp(at + left - len, form) == 0 ? at + left - len : NULL;
+    }
     while (*at && (len == 0 || strncmp(form, at, len) != 0)) {
         at++;
     }
