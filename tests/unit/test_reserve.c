@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,6 +27,21 @@ struct fixture {
     unsigned told, failed, changes;
     int err, now; /* the last of both */
 };
+
+/* How many syncs fail from now on, for no want of room. */
+static atomic_int bad_syncs;
+
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+int __wrap_fdatasync(int fd)
+{
+    if (bad_syncs > 0) {
+        bad_syncs--;
+        errno = EIO;
+        return -1;
+    }
+    return __real_fdatasync(fd);
+}
 
 static int set_up(void **state)
 {
@@ -226,6 +242,28 @@ static void an_agent_starts_on_a_full_disk(void **state)
     small_disk_run(f->disk->settings.state_dir, MIB, &f->disk->loop, restart_without_its_index, f);
 }
 
+/* It may be the room, and so the reserve is given; but there has to be one when there is none. */
+static void fail_otherwise(void *arg)
+{
+    struct fixture *f = arg;
+    start(f);
+    bad_syncs = 1;
+    DISK_CHECK(append(f, 10) == 0 && bad_syncs == 0);
+    DISK_CHECK(size_of(f->reserve) == RESERVE_SIZE && f->changes == 0);
+    bad_syncs = 1000; /* both attempts, and what closing the file syncs */
+    DISK_CHECK(append(f, 10) == -EIO && size_of(f->reserve) == -1);
+    bad_syncs = 0;
+    wait_for(f, 0);
+    DISK_CHECK(append(f, 10) == 0 && size_of(f->reserve) == RESERVE_SIZE);
+    disk_close(f->disk);
+}
+
+static void what_was_given_for_another_trouble_is_kept_again(void **state)
+{
+    struct fixture *f = *state;
+    small_disk_run(f->disk->settings.state_dir, MIB, &f->disk->loop, fail_otherwise, f);
+}
+
 static void keep_and_give(void *arg)
 {
     struct fixture *f = arg;
@@ -261,6 +299,7 @@ int main(void)
         TEST(a_full_disk_is_told_of_and_recovers_by_itself),
         TEST(what_no_longer_goes_into_the_reserve_waits),
         TEST(an_agent_starts_on_a_full_disk),
+        TEST(what_was_given_for_another_trouble_is_kept_again),
         TEST(it_takes_what_it_keeps),
         TEST(without_a_store_nothing_can_be_written),
     };

@@ -173,7 +173,9 @@ static int make_changes(struct file *file, const struct change_queue *changes, e
 
 void file_keep_reserve(struct file *file)
 {
-    file->full = file->reserve && is_want_of_room(reserve_make(file->reserve));
+    int err = file->reserve ? reserve_make(file->reserve) : 0;
+    file->full = is_want_of_room(err);
+    file->spent = err < 0;
 }
 
 /*
@@ -186,7 +188,9 @@ static bool make_room(struct file *file, int err)
         return false;
     }
     file->full = file->full || is_want_of_room(err);
-    return reserve_give(file->reserve);
+    bool given = reserve_give(file->reserve);
+    file->spent = file->spent || given;
+    return given;
 }
 
 static int open_once(struct file *file, enum anew *ret_anew, struct why *why)
@@ -239,6 +243,9 @@ int file_write(struct file *file, const struct change_queue *changes, enum anew 
     int err = write_once(file, changes, ret_anew);
     if (err < 0 && make_room(file, err)) {
         err = write_once(file, changes, ret_anew);
+    }
+    if (err == 0 && file->spent && !file->full) { /* it was given for something else than room */
+        file_keep_reserve(file);
     }
     return err;
 }

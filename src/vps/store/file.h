@@ -28,6 +28,7 @@ struct file {
     struct chain_head doubtful; /* where the chain ends if a commit that failed was none the less */
     bool doubts;                /* there is such a one */
     bool full;                  /* the disk, but for what was kept in reserve */
+    bool spent;                 /* the reserve was given up, and is not back */
 };
 
 /*
