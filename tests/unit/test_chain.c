@@ -556,6 +556,30 @@ static void what_nobody_waits_for_lingers(void **state)
     disk_close(f->disk);
 }
 
+/* It may be found in the file, and be on no disk: it is told when something has been synced. */
+static void no_row_is_told_as_written_while_no_sync_succeeds(void **state)
+{
+    struct fixture *f = *state;
+    disk_open(f->disk);
+    disk_write(f->disk);
+    append(f, &OPENED);
+    WAIT_FOR(&f->disk->loop, f->told == 1);
+    assert_int_equal(f->err, 0);
+    syncs_that_fail = 1000000;
+    append(f, &STOPPED);
+    WAIT_FOR(&f->disk->loop, f->told == 2);
+    assert_int_equal(f->err, -EIO);
+    for (unsigned i = 0; i < 20; i++) {
+        loop_run_for(&f->disk->loop, 5);
+        assert_int_equal(store_can_write(f->disk->store), -EIO);
+    }
+    syncs_that_fail = 0;
+    WAIT_FOR(&f->disk->loop, store_can_write(f->disk->store) == 0);
+    disk_close(f->disk);
+    read_all(f);
+    assert_int_equal(f->rows, 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -578,6 +602,7 @@ int main(void)
         TEST(after_trouble_with_the_disk_a_row_is_there_once),
         TEST(what_comes_together_is_synced_once),
         TEST(what_nobody_waits_for_lingers),
+        TEST(no_row_is_told_as_written_while_no_sync_succeeds),
     };
     return cmocka_run_group_tests_name("chain", tests, NULL, NULL);
 }

@@ -253,6 +253,13 @@ int database_untidiness(const struct database *database)
     return database->untidy >= UNTIDY_PAGES ? 2 : database->untidy >= TIDY_PAGES;
 }
 
+int database_settle(struct database *database)
+{
+    return database_error(
+        database->sqlite,
+        sqlite3_wal_checkpoint_v2(database->sqlite, NULL, SQLITE_CHECKPOINT_FULL, NULL, NULL));
+}
+
 void database_tidy(struct database *database)
 {
     char line[48];

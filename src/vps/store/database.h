@@ -62,6 +62,8 @@ void database_rollback(struct database *database);
 int database_untidiness(const struct database *database);
 /* Does that. It syncs the disk, which may take long; so that the next commit need not. */
 void database_tidy(struct database *database);
+/* Moves all of it there, synced: 0, or -errno. -EBUSY: others have read for too long. */
+int database_settle(struct database *database);
 
 /*
  * Renames a damaged file to PATH.damaged, or where there is one to PATH.damaged.2 and so on; the

@@ -40,7 +40,8 @@ static bool is_as_we_left_it(const struct file *file, const struct chain_head *h
 
 /*
  * A commit that failed on the disk (EIO) may be found in the log when the file is opened again: the
- * chain ends where it would have ended then, and what was in it is not done once more.
+ * chain ends where it would have ended then, and what was in it is not done once more. That it can
+ * be read there does not mean that the disk has it, so that open_again() has settled it before.
  */
 static void settle_doubts(struct file *file, const struct change_queue *changes,
                           const struct chain_head *head)
@@ -218,13 +219,20 @@ int file_open(struct file *file, enum anew *ret_anew, struct why *why)
     return err;
 }
 
+/* After trouble: what may be found in it is made to last first. */
+static int open_again(struct file *file, enum anew *ret_anew)
+{
+    int err = open_or_begin(file, ret_anew, NULL);
+    return err == 0 && file->doubts ? database_settle(file->database) : err;
+}
+
 static int write_once(struct file *file, const struct change_queue *changes, enum anew *ret_anew)
 {
     if (file->database && database_has_gone(file->database)) {
         file_close(file);
         *ret_anew = file->unsaid = ANEW_GONE;
     }
-    int err = file->database ? 0 : open_or_begin(file, ret_anew, NULL);
+    int err = file->database ? 0 : open_again(file, ret_anew);
     err = err < 0 ? err : make_changes(file, changes, ret_anew);
     file->condemned = file->suspect && err == -EUCLEAN;
     file->suspect = err == -EUCLEAN;
