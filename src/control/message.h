@@ -42,6 +42,20 @@ enum tunnel_failure {
     TUNNEL_BUSY = 7,             /* the gateway is at its limits */
     TUNNEL_ERROR = 8,            /* anything else; detail says what */
     TUNNEL_NAME_SERVERS = 9,     /* they do not answer the gateway; peers of 0.1.0 take it for 8 */
+    TUNNEL_IDENTITY = 10,        /* the target shows another key or certificate than it has to */
+};
+
+/* What a tunnel carries: one more than the number of a kind in shared/kinds.def. */
+enum tunnel_kind { TUNNEL_KIND_UNSAID = 0, TUNNEL_KIND_FIRST = 1 };
+
+enum tunnel_flag { TUNNEL_LOOK = 1 /* who the target is, in the place of the probe */ };
+
+/* Who knew the name of a target. */
+enum tunnel_found_by {
+    TUNNEL_FOUND_BY_DNS = 0, /* or it was an address */
+    TUNNEL_FOUND_BY_MDNS = 1,
+    TUNNEL_FOUND_BY_LLMNR = 2,
+    TUNNEL_FOUND_BY_NETBIOS = 3,
 };
 
 enum message_sender {

@@ -10,6 +10,7 @@ static const char *const REASONS[] = {
     [TUNNEL_BUSY] = "busy",
     [TUNNEL_ERROR] = "error",
     [TUNNEL_NAME_SERVERS] = "name_servers",
+    [TUNNEL_IDENTITY] = "identity",
 };
 _Static_assert(sizeof REASONS / sizeof *REASONS == TUNNEL_REASON_MAX + 1, "a reason has no word");
 

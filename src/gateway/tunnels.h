@@ -49,7 +49,7 @@ void tunnels_targets_changed(struct tunnels *tunnels);
 unsigned tunnels_count(const struct tunnels *tunnels);
 
 /* Of a failure, the last one in the enum. */
-enum { TUNNEL_REASON_MAX = TUNNEL_NAME_SERVERS };
+enum { TUNNEL_REASON_MAX = TUNNEL_IDENTITY };
 /* What has come of them since the start. */
 struct tunnels_tally {
     unsigned running;                       /* links, at this moment */

@@ -6,6 +6,7 @@ test_internet.py has the line that goes dead and the server that moves.
 import contextlib
 import os
 import re
+import struct
 import threading
 import time
 
@@ -84,7 +85,7 @@ def talks(client, target, number=0):
 def test_who_has_the_key_is_greeted_whatever_it_can_do_of_the_listed_things(world, flags):
     with control(world, *flags) as gateway:
         greeting = gateway.greet()
-        assert greeting[:6] == b"\0\1\0\2\0\0", "versions 1 to 2, and no keepalive of its own"
+        assert greeting[:6] == struct.pack(">HHH", wire.OLDEST, wire.NEWEST, 0), "and no keepalive of its own"
         world.ready(["lan", "paper"])
 
 
@@ -282,7 +283,7 @@ def test_what_a_gateway_says_is_no_link_in_the_chat(world):
     assert message.says(f"Gateway paper could not open it: {message.code[0]}.")
 
 
-@pytest.mark.parametrize("versions, outdated", [((3, 9), "vps-agent"), ((0, 0), "paper-gateway")],
+@pytest.mark.parametrize("versions, outdated", [((wire.NEWEST + 1, 9), "vps-agent"), ((0, 0), "paper-gateway")],
                          ids=["too new", "too old"])
 def test_another_version_is_told_who_has_to_be_upgraded(world, versions, outdated):
     with control(world) as gateway:
@@ -295,13 +296,13 @@ def test_another_version_is_told_who_has_to_be_upgraded(world, versions, outdate
 def test_a_gateway_of_the_next_version_serves_here_too(world, target):
     """It speaks this version as well, and its HELLO has fields that nobody here knows."""
     with control(world, name="next") as gateway:
-        later = wire.frame(wire.HELLO, wire.hello(1, 3, program="gateway-agent 9")[3:] + b"\0\4zstd\7")
+        later = wire.frame(wire.HELLO, wire.hello(wire.OLDEST, wire.NEWEST + 1, program="gateway-agent 9")[3:] + b"\0\4zstd\7")
         gateway.send(later)
         gateway.receive(wire.HELLO)
         eventually(lambda: "next" in {g["name"] for g in world.status()["gateways"]}, "it is online")
         asking = threading.Thread(target=lambda: world.pamctl("ssh", f"next/{target.name}"))
         asking.start()
-        session = wire.read_open_tunnel(gateway.receive(wire.OPEN_TUNNEL))[0]
+        session = wire.read_open_tunnel(gateway.receive(wire.OPEN_TUNNEL), wire.NEWEST)[0]
         gateway.send(wire.tunnel_failed(session, reason=3))
         asking.join()
 

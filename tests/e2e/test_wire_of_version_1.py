@@ -1,8 +1,9 @@
-"""Today's agents and those that speak version 1 of the protocol, in both directions.
+"""Today's agents and those that speak version 1 or 2 of the protocol, in both directions.
 
-The bytes stand here as the agents of that version sent them (its last commit is the one before
+The bytes stand here as the agents of version 1 sent them (its last commit is the one before
 DIAL_TARGET), and not as anything else here would make them: what they cannot read today, the
-agents out there cannot read either. Only numbers that are drawn by lot are filled in.
+agents out there cannot read either. Only numbers that are drawn by lot are filled in. Version 2
+has the same bytes in all of these messages.
 """
 
 import contextlib
@@ -27,6 +28,11 @@ VPS_HELLO = bytes.fromhex("0018 01 0001 0001 0000 000f") + b"vps-agent 0.1.0"
 GATEWAY_GOODBYE = bytes.fromhex("0017 02 01 0013") + b"gateway-agent stops"
 VPS_GOODBYE = bytes.fromhex("001e 02 01 001a") + b"vps-agent is being stopped"
 
+def of_version(hello, version):
+    """A HELLO that offers all versions up to this one."""
+    return hello[:5] + struct.pack(">H", version) + hello[7:]
+
+
 SESSION = bytes.fromhex("0102030405060708")     # where the test is the VPS
 TOKEN = bytes(range(32))
 
@@ -48,7 +54,7 @@ def next_frame(control, kind, timeout=10):
 def is_hello_of_today(got, keepalive, program):
     """Its versions are those that an agent of version 1 takes for a common one."""
     name = got[11:]
-    return got[2:11] == struct.pack(">BHHHH", HELLO, 1, 2, keepalive, len(name)) and name.startswith(program)
+    return got[2:11] == struct.pack(">BHHHH", HELLO, 1, wire.NEWEST, keepalive, len(name)) and name.startswith(program)
 
 
 def data_mac(token, label, opening, nonce):
@@ -140,8 +146,9 @@ def waiting_session(world, gateway):
         yield session, data
 
 
-def test_a_gateway_of_version_1_serves_a_session_from_asking_to_the_end(vps):
-    with OldGateway(vps) as gateway, waiting_session(vps, gateway) as (session, data):
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_old_gateway_serves_a_session_from_asking_to_the_end(vps, version):
+    with OldGateway(vps, of_version(GATEWAY_HELLO, version)) as gateway, waiting_session(vps, gateway) as (session, data):
         with peers.dial(session["public_port"]) as client:
             client.sendall(peers.BANNER)
             assert util.read_exactly(data, len(peers.BANNER)) == peers.BANNER
@@ -179,8 +186,7 @@ def test_a_gateway_of_version_1_says_why_not_and_asks_and_leaves(vps):
 @pytest.mark.parametrize("version", [1, 2])
 def test_dial_target_is_for_gateways_that_know_it(vps, version):
     """A client that waits for the server's line: without that message nobody would ever speak."""
-    hello = GATEWAY_HELLO.replace(bytes.fromhex("0001 001e"), struct.pack(">HH", version, 30))
-    with OldGateway(vps, hello) as gateway, waiting_session(vps, gateway) as (session, _), \
+    with OldGateway(vps, of_version(GATEWAY_HELLO, version)) as gateway, waiting_session(vps, gateway) as (session, _), \
             peers.dial(session["public_port"]) as silent:
         if version == 1:
             assert util.how_it_ends(silent) in ("fin", "rst")
@@ -197,8 +203,9 @@ def test_dial_target_is_for_gateways_that_know_it(vps, version):
 class OldVps(wire.Vps):
     """A gateway-agent has logged in to it."""
 
-    def __init__(self, folder, port=None):
-        self.port, key = port or util.free_port(), secrets.token_hex(32)
+    def __init__(self, folder, version=1):
+        self.hello = of_version(VPS_HELLO, version)
+        self.port, key = util.free_port(), secrets.token_hex(32)
         super().__init__(self.port, key, "lan")
         self.gateway = Daemon("gateway-agent", folder, {
             "VPS_HOST": "127.0.0.1", "CONTROL_PORT": self.port, "TUNNEL_KEY": key, "GATEWAY_NAME": "lan",
@@ -211,7 +218,7 @@ class OldVps(wire.Vps):
         eventually(lambda: peers.listening(self.port), "openssl listens")
         self.gateway.start()
         assert is_hello_of_today(next_frame(self, HELLO), 30, b"gateway-agent ")
-        self.send(VPS_HELLO)
+        self.send(self.hello)
         self.gateway.wait_log("connected to the VPS")
         return self
 
@@ -242,8 +249,9 @@ def old_vps():
         yield vps
 
 
-def test_todays_gateway_serves_a_vps_of_version_1_from_asking_to_the_end(old_vps):
-    with peers.Recorder(reply=peers.echo) as target:
+@pytest.mark.parametrize("version", [1, 2])
+def test_todays_gateway_serves_an_old_vps_from_asking_to_the_end(version):
+    with util.Folder() as folder, OldVps(folder, version) as old_vps, peers.Recorder(reply=peers.echo) as target:
         old_vps.open(target.port)
         address = target.name.encode()
         with old_vps.accept() as data:

@@ -15,6 +15,7 @@ from util import TIME_SCALE
 
 HELLO, GOODBYE, PING, PONG = 1, 2, 3, 4
 OPEN_TUNNEL, TUNNEL_READY, TUNNEL_FAILED, CLOSE_TUNNEL = 16, 17, 18, 19
+OLDEST, NEWEST = 1, 3           # versions of the protocol that today's agents speak
 SHUTDOWN, VERSION, REPLACED, PROTOCOL, LOOK = 1, 2, 3, 4, 5     # reasons of GOODBYE
 
 
@@ -115,11 +116,12 @@ class Vps(Control):
         self.frames = queue.Queue()
 
 
-def read_open_tunnel(fields):
+def read_open_tunnel(fields, version=1):
     """(session, channel, port, data port, host, token)"""
     session, channel, port, data_port, length = struct.unpack(">QHHHH", fields[:16])
-    host, token = fields[16:16 + length].decode(), fields[16 + length:]
-    assert len(token) == 32, "the token has 32 bytes and nothing follows it"
+    host, token, rest = fields[16:16 + length].decode(), fields[16 + length:48 + length], fields[48 + length:]
+    assert len(token) == 32, "the token has 32 bytes"
+    assert len(rest) == (0 if version < 3 else 34), "kind, flags and identity, and nothing else"
     return session, channel, port, data_port, host, token
 
 

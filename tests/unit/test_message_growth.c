@@ -34,20 +34,21 @@ static void assert_wire(const struct message *message, unsigned version, const u
 
 static const struct message OPEN = {
     .type = MESSAGE_OPEN_TUNNEL,
-    .open_tunnel = {2, 1, 22, 20000, "h", "0123456789abcdef", 2, 1, "who it has to be"}};
+    .open_tunnel = {2, 1, 22, 20000, "h", "0123456789abcdef", 2, 1, "who it has to be", 90}};
 
-#define OPEN_OF_TODAY                                                                       \
-    "\x10\0\0\0\0\0\0\0\2\0\1\0\x16\x4e\x20\0\1h0123456789abcdef\0\0\0\0\0\0\0\0\0\0\0\0\0" \
-    "\0\0\0"
-#define OPEN_OF_VERSION_3 OPEN_OF_TODAY "\2\1who it has to be\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+#define B16               "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+#define OPEN_OF_VERSION_2 "\x10\0\0\0\0\0\0\0\2\0\1\0\x16\x4e\x20\0\1h0123456789abcdef" B16
+#define OPEN_OF_VERSION_3 OPEN_OF_VERSION_2 "\2\1who it has to be" B16
+#define OPEN_OF_VERSION_4 OPEN_OF_VERSION_3 "\0\x5a"
 
 static void a_field_is_on_the_wire_from_its_version_on(void **state)
 {
     (void)state;
-    assert_wire(&OPEN, 1, WIRE(OPEN_OF_TODAY));
-    assert_wire(&OPEN, 2, WIRE(OPEN_OF_TODAY));
+    assert_wire(&OPEN, 1, WIRE(OPEN_OF_VERSION_2));
+    assert_wire(&OPEN, 2, WIRE(OPEN_OF_VERSION_2));
     assert_wire(&OPEN, 3, WIRE(OPEN_OF_VERSION_3));
-    assert_wire(&OPEN, 4, WIRE(OPEN_OF_VERSION_3));
+    assert_wire(&OPEN, 4, WIRE(OPEN_OF_VERSION_4));
+    assert_wire(&OPEN, 5, WIRE(OPEN_OF_VERSION_4));
 }
 
 static void a_field_that_is_not_on_the_wire_is_zero(void **state)
@@ -55,7 +56,7 @@ static void a_field_that_is_not_on_the_wire_is_zero(void **state)
     static const uint8_t ZEROS[32];
     struct message got;
     (void)state;
-    assert_int_equal(decode(WIRE(OPEN_OF_TODAY), SENDER_VPS, 2, &got), 0);
+    assert_int_equal(decode(WIRE(OPEN_OF_VERSION_2), SENDER_VPS, 2, &got), 0);
     assert_string_equal(got.open_tunnel.host, "h");
     assert_int_equal(got.open_tunnel.kind | got.open_tunnel.flags, 0);
     assert_memory_equal(got.open_tunnel.identity, ZEROS, sizeof ZEROS);
@@ -64,6 +65,7 @@ static void a_field_that_is_not_on_the_wire_is_zero(void **state)
     assert_int_equal(got.open_tunnel.kind, 2);
     assert_int_equal(got.open_tunnel.flags, 1);
     assert_string_equal((const char *)got.open_tunnel.identity, "who it has to be");
+    assert_int_equal(got.open_tunnel.patience_secs, 0);
 }
 
 static void fields_that_the_agreed_version_has_not_are_refused(void **state)
@@ -71,8 +73,9 @@ static void fields_that_the_agreed_version_has_not_are_refused(void **state)
     struct message got;
     (void)state;
     assert_int_equal(decode(WIRE(OPEN_OF_VERSION_3), SENDER_VPS, 2, &got), -EBADMSG);
-    assert_int_equal(decode(WIRE(OPEN_OF_TODAY), SENDER_VPS, 3, &got), -EBADMSG);
-    assert_int_equal(decode(WIRE(OPEN_OF_TODAY "\2"), SENDER_VPS, 3, &got), -EBADMSG);
+    assert_int_equal(decode(WIRE(OPEN_OF_VERSION_4), SENDER_VPS, 3, &got), -EBADMSG);
+    assert_int_equal(decode(WIRE(OPEN_OF_VERSION_2), SENDER_VPS, 3, &got), -EBADMSG);
+    assert_int_equal(decode(WIRE(OPEN_OF_VERSION_2 "\2"), SENDER_VPS, 3, &got), -EBADMSG);
 }
 
 /* RSA keys of 4096 bits are the longest that are usual. */
@@ -103,8 +106,8 @@ static void a_message_is_there_from_its_version_on(void **state)
         enum message_sender sender;
         unsigned since;
     } ROWS_OF[] = {{MESSAGE_DIAL_TARGET, SENDER_VPS, 2},
-                   {MESSAGE_LATER_ORDER, SENDER_VPS, 3},
-                   {MESSAGE_LATER_ANSWER, SENDER_GATEWAY, 4}};
+                   {MESSAGE_LATER_ORDER, SENDER_VPS, 4},
+                   {MESSAGE_LATER_ANSWER, SENDER_GATEWAY, 5}};
     (void)state;
     for (size_t i = 0; i < sizeof ROWS_OF / sizeof *ROWS_OF; i++) {
         struct message message = {.type = ROWS_OF[i].type}, got;
@@ -137,8 +140,9 @@ static void a_hello_is_of_the_highest_version_that_it_offers(void **state)
     } HELLOS[] = {
         {1, WIRE(HELLO_TO("\1")), 0, ""},
         {2, WIRE(HELLO_TO("\2")), 0, ""},
-        {3, WIRE(HELLO_TO("\3") "\0\0\0\5"), 5, ""},
-        {4, WIRE(HELLO_TO("\4") "\0\0\0\5\0\3UTC"), 5, "UTC"},
+        {3, WIRE(HELLO_TO("\3")), 0, ""},
+        {4, WIRE(HELLO_TO("\4") "\0\0\0\5"), 5, ""},
+        {5, WIRE(HELLO_TO("\5") "\0\0\0\5\0\3UTC"), 5, "UTC"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof HELLOS / sizeof *HELLOS; i++) {
@@ -157,11 +161,11 @@ static void a_hello_of_a_version_still_later_may_be_longer(void **state)
 {
     struct message got;
     (void)state;
-    assert_int_equal(decode(WIRE(HELLO_TO("\5") "\0\0\0\5\0\3UTC\7more"), SENDER_VPS, 1, &got), 0);
+    assert_int_equal(decode(WIRE(HELLO_TO("\6") "\0\0\0\5\0\3UTC\7more"), SENDER_VPS, 1, &got), 0);
     assert_string_equal(got.hello.zone, "UTC");
-    assert_int_equal(decode(WIRE(HELLO_TO("\4") "\0\0\0\5\0\3UTC\7more"), SENDER_VPS, 1, &got),
+    assert_int_equal(decode(WIRE(HELLO_TO("\5") "\0\0\0\5\0\3UTC\7more"), SENDER_VPS, 1, &got),
                      -EBADMSG);
-    assert_int_equal(decode(WIRE(HELLO_TO("\5") "\0\0\0\5"), SENDER_VPS, 1, &got), -EBADMSG);
+    assert_int_equal(decode(WIRE(HELLO_TO("\6") "\0\0\0\5"), SENDER_VPS, 1, &got), -EBADMSG);
     assert_int_equal(decode(WIRE(HELLO_TO("\2") "\0\0\0\5"), SENDER_VPS, 1, &got), -EBADMSG);
 }
 

@@ -79,6 +79,7 @@ static void write_request(const struct rear *rear, struct message *ret_message)
     open->data_port = rear->port;
     strcpy(open->host, rear->terms->host); /* HOST_MAX at most */
     memcpy(open->token, dock_token(rear->dock), sizeof open->token);
+    open->kind = (uint8_t)(TUNNEL_KIND_FIRST + rear->terms->kind);
 }
 
 static int request_channel(struct rear *rear)
