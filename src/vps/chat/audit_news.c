@@ -7,10 +7,10 @@
 #include "base/clock.h"
 #include "base/timer.h"
 #include "vps/audit/audit.h"
+#include "vps/chat/administrators.h"
 #include "vps/chat/language.h"
-#include "vps/chat/texts.h"
 
-enum { ADMINISTRATORS_MAX = 64, LOOK_MS = 60000, DAY_S = 86400 };
+enum { LOOK_MS = 60000, DAY_S = 86400 };
 
 struct audit_news {
     const struct conversation *conversation;
@@ -31,8 +31,11 @@ static void add_advice(struct text *html, int err)
     }
 }
 
-static void add_change(struct text *html, const struct conversation *conversation, int err)
+/* about: why nothing can be recorded, -errno; 0: it can. */
+static void write_change(const struct conversation *conversation, struct text *html,
+                         const void *about)
 {
+    int err = *(const int *)about;
     char said[128];
     const char *why = language_sentence(html, strerror(-err), said, sizeof said);
     if (err == 0) {
@@ -52,36 +55,21 @@ static void add_change(struct text *html, const struct conversation *conversatio
     }
 }
 
-static void add_head(struct text *html, const char *head)
+/* about: the head, as audit_head_text() writes it. */
+static void write_head(const struct conversation *conversation, struct text *html,
+                       const void *about)
 {
+    const char *head = about;
+    (void)conversation;
     text_add(html,
              "Today the audit ends at <code>%s</code>. Forward this message, or write that down: "
              "<code>pamctl audit verify %s</code> proves later that nothing before it was changed.",
              head, head + 1);
 }
 
-/* head: NULL to tell of a change. */
-static void tell(const struct audit_news *news, const char *head, int err)
-{
-    const struct conversation *conversation = news->conversation;
-    struct owner to[ADMINISTRATORS_MAX];
-    unsigned people = people_in_chat(conversation->people, POLICY_ADMINISTRATOR, to,
-                                     ADMINISTRATORS_MAX);
-    for (unsigned i = 0; i < people; i++) {
-        char buffer[TEXTS_SIZE];
-        struct text html = conversation_text(conversation, to[i].id, buffer, sizeof buffer);
-        if (head) {
-            add_head(&html, head);
-        } else {
-            add_change(&html, conversation, err);
-        }
-        transport_say(conversation->transport, to[i].id, buffer);
-    }
-}
-
 void audit_news_changed(const struct audit_news *news, int err)
 {
-    tell(news, NULL, err);
+    administrators_tell(news->conversation, 0, write_change, &err);
 }
 
 /* ---- once a day ------------------------------------------------------------- */
@@ -99,7 +87,8 @@ static void on_timer(void *arg)
     news->day = day;
     if (seq != news->told_seq) {
         news->told_seq = seq;
-        tell(news, audit_head_text(news->conversation->audit, head), 0);
+        audit_head_text(news->conversation->audit, head);
+        administrators_tell(news->conversation, 0, write_head, head);
         log_info(news->conversation->log, "audit: ends at %s today", head);
     }
 }

@@ -2,11 +2,10 @@
 
 #include <errno.h>
 
+#include "vps/chat/administrators.h"
 #include "vps/chat/texts.h"
 #include "vps/chat/texts_factor.h"
 #include "vps/factor/factors.h"
-
-enum { ADMINISTRATORS_MAX = 256 };
 
 static void say(const struct conversation *conversation, int64_t person,
                 void (*write)(struct text *html))
@@ -40,21 +39,11 @@ static void say_wrong(const struct conversation *conversation, int64_t person,
     transport_say(conversation->transport, person, buffer);
 }
 
-/* It may be somebody who has their account: others have to know, too. */
-static void warn_administrators(const struct conversation *conversation, int64_t person,
-                                const struct factor_view *view)
+static void write_locked(const struct conversation *conversation, struct text *html,
+                         const void *about)
 {
-    struct owner accounts[ADMINISTRATORS_MAX];
-    unsigned count = people_in_chat(conversation->people, POLICY_ADMINISTRATOR, accounts,
-                                    ADMINISTRATORS_MAX);
-    for (unsigned i = 0; i < count; i++) {
-        char buffer[TEXTS_SIZE];
-        struct text html = conversation_text(conversation, accounts[i].id, buffer, sizeof buffer);
-        if (accounts[i].id != person) {
-            texts_factor_locked(&html, view);
-            transport_say(conversation->transport, accounts[i].id, buffer);
-        }
-    }
+    (void)conversation;
+    texts_factor_locked(html, about);
 }
 
 /* The card says what came of it, unless nothing can. */
@@ -85,7 +74,8 @@ static void say_result(struct conversation *conversation, int64_t person,
     case FACTOR_LOCKED:
         say_wrong(conversation, person, &view);
         if (result == FACTOR_WRONG && (view.locked_s > 0 || view.used_up)) {
-            warn_administrators(conversation, person, &view);
+            /* It may be somebody who has their account: others have to know, too. */
+            administrators_tell(conversation, person, write_locked, &view);
         }
         break;
     case FACTOR_FAILED:

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/timer.h"
 #include "vps/chat/absences.h"
+#include "vps/chat/administrators.h"
 #include "vps/chat/texts.h"
 #include "vps/gateways/gateways.h"
 #include "vps/transport/html.h"
@@ -16,7 +17,6 @@
 enum {
     GATHER_MS = 2000,
     TOLD_AT_ONCE_MAX = 16, /* of gateways, in a message */
-    ADMINISTRATORS_MAX = 64,
 };
 
 struct gateway_news {
@@ -73,21 +73,20 @@ static void add_tiding(struct text *html, const struct absence_tiding *tiding)
     }
 }
 
-static void tell(const struct gateway_news *news, const struct absence_tiding tidings[],
-                 unsigned count)
+/* What is told at once. */
+struct tidings {
+    struct absence_tiding list[TOLD_AT_ONCE_MAX];
+    unsigned count;
+};
+
+static void write_tidings(const struct conversation *conversation, struct text *html,
+                          const void *about)
 {
-    const struct conversation *conversation = news->conversation;
-    struct owner to[ADMINISTRATORS_MAX];
-    unsigned people = people_in_chat(conversation->people, POLICY_ADMINISTRATOR, to,
-                                     ADMINISTRATORS_MAX);
-    for (unsigned i = 0; i < people; i++) {
-        char buffer[TEXTS_SIZE];
-        struct text html = conversation_text(conversation, to[i].id, buffer, sizeof buffer);
-        for (unsigned k = 0; k < count; k++) {
-            text_add(&html, "%s", k ? "\n" : "");
-            add_tiding(&html, &tidings[k]);
-        }
-        transport_say(conversation->transport, to[i].id, buffer);
+    const struct tidings *tidings = about;
+    (void)conversation;
+    for (unsigned i = 0; i < tidings->count; i++) {
+        text_add(html, "%s", i ? "\n" : "");
+        add_tiding(html, &tidings->list[i]);
     }
 }
 
@@ -139,8 +138,7 @@ static void on_timer(void *arg)
 {
     struct gateway_news *news = arg;
     const struct attendance *attendance = attendance_of(news);
-    struct absence_tiding tidings[TOLD_AT_ONCE_MAX];
-    unsigned count = 0;
+    struct tidings tidings = {.count = 0};
     news->fires_ms = UINT64_MAX;
     if (!attendance) { /* the agent is being stopped */
         return;
@@ -149,12 +147,12 @@ static void on_timer(void *arg)
     if (!news->looked && clock_ms() >= news->began_ms + ABSENCE_START_MS) {
         look_for_missed(news, attendance);
     }
-    while (count < TOLD_AT_ONCE_MAX &&
-           absences_next(&news->absences, clock_ms(), &tidings[count])) {
-        count++;
+    while (tidings.count < TOLD_AT_ONCE_MAX &&
+           absences_next(&news->absences, clock_ms(), &tidings.list[tidings.count])) {
+        tidings.count++;
     }
-    if (count > 0) {
-        tell(news, tidings, count);
+    if (tidings.count > 0) {
+        administrators_tell(news->conversation, 0, write_tidings, &tidings);
     }
     set_timer(news);
 }

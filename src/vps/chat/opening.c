@@ -109,15 +109,22 @@ void opening_run(struct conversation *conversation, const struct incoming *incom
     open_soon(conversation, incoming->person, incoming->text, command);
 }
 
+/* A command that a button has; false: it is none that opens anything. */
+static bool read_command(const struct conversation *conversation, const char *typed,
+                         struct command *ret_command)
+{
+    struct why why;
+    return command_parse(typed, conversation->bot_name, ret_command, &why) == COMMAND_OK &&
+           ret_command->row->opens;
+}
+
 /* The same as sending that command, for as long as the suggestion is fresh, and once. */
 enum answer opening_run_suggestion(struct conversation *conversation,
                                    const struct incoming *incoming,
                                    const struct button_press *press)
 {
     struct command command;
-    struct why why;
-    if (command_parse(press->command, conversation->bot_name, &command, &why) != COMMAND_OK ||
-        !command.row->opens) {
+    if (!read_command(conversation, press->command, &command)) {
         return ANSWER_NO_BUTTON;
     }
     /* Before anything else, and whatever comes of it: none of these is to be pressed again. */
@@ -153,9 +160,7 @@ enum answer opening_run_again(struct conversation *conversation, const struct in
     char typed[BUTTON_DATA_SIZE + sizeof WHY + REASON_MAX];
     struct text text = text_over(typed, sizeof typed);
     struct command command;
-    struct why why;
-    if (command_parse(press->command, conversation->bot_name, &command, &why) != COMMAND_OK ||
-        !command.row->opens) {
+    if (!read_command(conversation, press->command, &command)) {
         return ANSWER_NO_BUTTON;
     }
     if (!cooldown_allows(&conversation->opening->pressed, incoming->message_id, AGAIN_EVERY_MS,
@@ -164,7 +169,7 @@ enum answer opening_run_again(struct conversation *conversation, const struct in
     }
     text_add(&text, "%s", press->command);
     add_reason(conversation, incoming->person, &command, &text);
-    if (command_parse(typed, conversation->bot_name, &command, &why) == COMMAND_OK) {
+    if (read_command(conversation, typed, &command)) {
         open_soon(conversation, incoming->person, typed, &command);
     }
     return ANSWER_RUNNING;

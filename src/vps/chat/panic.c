@@ -6,13 +6,14 @@
 
 #include <time.h>
 
+#include "vps/chat/administrators.h"
 #include "vps/chat/button.h"
 #include "vps/chat/command.h"
 #include "vps/chat/texts.h"
 #include "vps/transport/html.h"
 
 /* Whoever comes upon the question later, does so by accident. */
-enum { QUESTION_MAX_AGE_S = 120, ADMINISTRATORS_MAX = 64 };
+enum { QUESTION_MAX_AGE_S = 120 };
 
 /* By their name in the policy. A number says nothing: then by what they are. */
 static void add_name(const struct conversation *conversation, const struct owner *by,
@@ -93,32 +94,25 @@ enum answer panic_button_no(struct conversation *conversation, const struct inco
     return ANSWER_NOT_LOCKED;
 }
 
-static void tell(const struct conversation *conversation, int64_t person,
-                 const struct session_event *event)
+static void write_news(const struct conversation *conversation, struct text *html,
+                       const void *about)
 {
-    char buffer[TEXTS_SIZE], name_buffer[2 * PEOPLE_NAME_MAX];
-    struct text html = conversation_text(conversation, person, buffer, sizeof buffer);
-    struct text name = text_for_reader_of(&html, name_buffer, sizeof name_buffer);
+    const struct session_event *event = about;
+    char name_buffer[2 * PEOPLE_NAME_MAX];
+    struct text name = text_for_reader_of(html, name_buffer, sizeof name_buffer);
     if (!event->by) {
-        panic_add_lock(conversation, &html);
-        transport_say(conversation->transport, person, buffer);
+        panic_add_lock(conversation, html);
         return;
     }
     add_name(conversation, event->by, &name);
     if (event->kind == SESSION_SERVER_LOCKED) {
-        texts_locked(&html, name_buffer, event->number, event->reason);
+        texts_locked(html, name_buffer, event->number, event->reason);
     } else {
-        texts_unlocked(&html, name_buffer, event->reason);
+        texts_unlocked(html, name_buffer, event->reason);
     }
-    transport_say(conversation->transport, person, buffer);
 }
 
 void panic_tell(const struct conversation *conversation, const struct session_event *event)
 {
-    struct owner administrators[ADMINISTRATORS_MAX];
-    unsigned count = people_in_chat(conversation->people, POLICY_ADMINISTRATOR, administrators,
-                                    ADMINISTRATORS_MAX);
-    for (unsigned i = 0; i < count; i++) {
-        tell(conversation, administrators[i].id, event);
-    }
+    administrators_tell(conversation, 0, write_news, event);
 }
