@@ -529,6 +529,32 @@ static void what_cannot_be_added_is_explained(void **state)
     assert_int_equal(rotate("home", B, 0, &why), 0); /* needs no place of its own */
 }
 
+/* One key each of more gateways than there may be; each that is known can be given another. */
+static void a_file_that_somebody_filled_has_no_more_than_there_is_room_for(void **state)
+{
+    static const char PUT[] = "INSERT INTO gateway_key(key, gateway, origin, since, until, joined, "
+                              "seen) VALUES(?1, ?2, 'added', 0, 0, 1, 1)";
+    struct disk *disk = *state;
+    struct why why;
+    for (unsigned i = 0; i < KEPT_KEYS_MAX; i++) {
+        char name[16], hex[2 * CRYPTO_KEY_SIZE + 1];
+        snprintf(name, sizeof name, "gateway-%02u", i);
+        snprintf(hex, sizeof hex, "%064x", i + 1);
+        const struct statement statement = {PUT, {value_text(hex), value_text(name)}};
+        store_write(disk->store, &statement, NULL, NULL);
+    }
+    restart(disk);
+    assert_int_equal(keyring_count(kept), GATEWAYS_MAX);
+    for (unsigned i = 0; i < GATEWAYS_MAX; i++) {
+        uint8_t key[CRYPTO_KEY_SIZE] = {0xff, (uint8_t)i};
+        char name[16];
+        snprintf(name, sizeof name, "gateway-%02u", i);
+        assert_int_equal(rotate(name, key, 0, &why), 0);
+        expect_key(name, 1, key);
+    }
+    assert_int_equal(rotate("gateway-40", A, 0, &why), -ENOENT);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -556,6 +582,7 @@ int main(void)
         TEST(a_name_in_the_settings_comes_before_one_that_is_kept),
         TEST(beside_a_new_one_the_one_without_a_name_is_good_until_it_was_used),
         TEST(what_cannot_be_added_is_explained),
+        TEST(a_file_that_somebody_filled_has_no_more_than_there_is_room_for),
     };
     return cmocka_run_group_tests_name("keyring", tests, NULL, NULL);
 }

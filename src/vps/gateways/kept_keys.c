@@ -35,6 +35,22 @@ static enum key_origin origin_of(const char *name)
     return strcmp(name, key_origin_name(KEY_PAIRED)) == 0 ? KEY_PAIRED : KEY_ADDED;
 }
 
+static unsigned count_gateways(const struct kept_keys *keys)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < keys->count; i++) {
+        count += kept_keys_find(keys, keys->keys[i].gateway, 0) == (int)i;
+    }
+    return count;
+}
+
+/* Two keys of as many gateways as there may be: each of them can be given another one. */
+static bool has_room_for(const struct kept_keys *keys, const char *gateway)
+{
+    return kept_keys_find(keys, gateway, 0) < 0 ? count_gateways(keys) < GATEWAYS_MAX
+                                                : kept_keys_find(keys, gateway, 1) < 0;
+}
+
 /* What nobody could have put there is left alone: it lets nobody in. */
 static void load(void *arg, const struct row *row)
 {
@@ -45,10 +61,9 @@ static void load(void *arg, const struct row *row)
                            .joined = row_number(row, 5),
                            .seen = row_number(row, 6)};
     const char *name = row_text(row, 1);
-    if (keys->count < KEPT_KEYS_MAX && gateway_name_is_valid(name) &&
+    if (gateway_name_is_valid(name) && has_room_for(keys, name) &&
         strlen(row_text(row, 0)) == KEY_HEX &&
-        crypto_unhex(row_text(row, 0), key.key, sizeof key.key) == 0 &&
-        kept_keys_find(keys, name, 1) < 0) {
+        crypto_unhex(row_text(row, 0), key.key, sizeof key.key) == 0) {
         strcpy(key.gateway, name);
         keys->keys[keys->count++] = key;
     }
