@@ -429,6 +429,8 @@ def test_one_who_copied_the_file_is_out_after_a_removal(target):
 
 def test_without_the_file_gateways_have_to_be_added_again():
     with Keys(**NO_KEYS) as world:
+        world.api.say(OWNER, "/start")      # who will be told that the server is locked
+        world.api.wait_message("nothing stays open afterwards", chat=OWNER)
         gateway = start_joined(world, add(world, "home"))
         gateway.stop()
         world.vps.stop()
@@ -438,6 +440,7 @@ def test_without_the_file_gateways_have_to_be_added_again():
         world.vps.start()
         world.vps.wait_log("is damaged: it is kept as")
         eventually(lambda: world.vps.count_log("no gateway can log in yet") == 2, "it says so again")
+        world.api.wait_message("server is locked", chat=OWNER)
         start_joined(world, add(world, "home"))
 
 

@@ -98,7 +98,7 @@ def test_what_no_rule_allows_is_refused_and_the_name_that_was_meant_is_told(worl
     assert message.says("Did you mean office-pc?")
     assert [b["text"] for b in message.buttons] == ["/ssh root@office-pc"]
     assert not answer(world, "/ssh valt", BOB).says("vault"), "he is not told what others may reach"
-    assert answer(world, "/rdp office-pc", BOB).says("not there for RDP")
+    assert answer(world, "/rdp office-pc", BOB).says("the policy has no port for that")
     assert answer(world, f"/ssh localhost:{target.port}", BOB).says("You may not reach")
     assert answer(world, "/help", STRANGER).says("This bot is private")
     world.vps.wait_log("user 666 ignored: from a user who is not in the policy")
