@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/resolve.h"
 #include "base/text.h"
+#include "gateway/neighbours.h"
 #include "gateway/tunnel_core.h"
 
 /*
@@ -69,6 +70,7 @@ static void send_ready(const struct tunnel *tunnel)
     ready->session = tunnel->session;
     ready->channel = tunnel->channel;
     addr_text(&tunnel->addrs[0], ready->address);
+    neighbours_mac(&tunnel->addrs[0], ready->mac); /* it answered a moment ago */
     tunnel->host->send(tunnel->host->arg, &message);
 }
 
