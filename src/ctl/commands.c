@@ -9,6 +9,7 @@
 #include "ctl/show_gateways.h"
 #include "ctl/show_totp.h"
 #include "ctl/show_users.h"
+#include "ctl/show_waking.h"
 #include "shared/kind.h"
 
 #define PERSON                                   \
@@ -99,6 +100,7 @@ static const struct command COMMANDS[] = {
     {"panic", "end every session, and open none until unlock, also after a restart", {{0}}, 0,
      show_locked},
     {"unlock", "open sessions again after panic", {{0}}, 0, show_locked},
+    {"wake list", "the machines whose MAC address is known", {{0}}, 0, show_wake_list},
     {"help", "all commands, or what one of them takes",
      {{"COMMAND", NULL, ARGUMENT_COMMAND, true}, {"WORD", NULL, ARGUMENT_COMMAND, true}}, 0, NULL},
     {"version", "print the version", {{0}}, 0, NULL},

@@ -85,7 +85,6 @@ int neighbours_read_route(const void *bytes, size_t len, int *ret_interface)
 int neighbours_read_mac(const void *bytes, size_t len, uint8_t ret_mac[MAC_SIZE])
 {
     enum { KNOWN = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT };
-    static const uint8_t NONE[MAC_SIZE];
     struct ndmsg neighbour;
     const uint8_t *body;
     size_t body_len, size;
@@ -94,9 +93,7 @@ int neighbours_read_mac(const void *bytes, size_t len, uint8_t ret_mac[MAC_SIZE]
         return err;
     }
     const uint8_t *mac = find(body, body_len, NDA_LLADDR, &size);
-    /* The lowest bit of the first byte: a group's, and nobody's own. */
-    if (!(neighbour.ndm_state & KNOWN) || !mac || size != MAC_SIZE || (mac[0] & 1) ||
-        memcmp(mac, NONE, MAC_SIZE) == 0) {
+    if (!(neighbour.ndm_state & KNOWN) || !mac || size != MAC_SIZE || !mac_is_one(mac)) {
         return -ENOENT;
     }
     memcpy(ret_mac, mac, MAC_SIZE);

@@ -9,9 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/mac.h"
 #include "base/net.h"
-
-enum { MAC_SIZE = 6 };
 
 /*
  * 0, or -errno and zeros: -EHOSTUNREACH it is behind a router, or this machine itself; -ENOENT the
@@ -24,7 +23,8 @@ int neighbours_mac(const struct addr *addr, uint8_t ret_mac[MAC_SIZE]);
 
 /*
  * The answer to RTM_GETROUTE: *ret_interface is where packets leave. -EHOSTUNREACH if the next
- * machine on their way is another one, -EBADMSG for what is no such answer, or the error that it is.
+ * machine on their way is another one, -EBADMSG for what is no such answer, or the error that it
+ * says.
  */
 int neighbours_read_route(const void *bytes, size_t len, int *ret_interface);
 /* The same to RTM_GETNEIGH. -ENOENT if it has no MAC address, or one that nobody has confirmed. */

@@ -44,6 +44,7 @@ static void finish(void *arg)
     struct agent *agent = arg;
     bot_free(agent->bot);
     transport_free(agent->transport);
+    wakings_free(agent->wakings);
     holds_free(agent->holds);
     factors_free(agent->factors);
     sessions_free(agent->sessions);
@@ -52,6 +53,7 @@ static void finish(void *arg)
     agent->bot = NULL;
     agent->transport = NULL;
     agent->holds = NULL;
+    agent->wakings = NULL;
     agent->factors = NULL;
     agent->sessions = NULL;
     agent->audit = NULL;

@@ -20,6 +20,7 @@
 #include "vps/gateways/gateways.h"
 #include "vps/people/people_run.h"
 #include "vps/session/sessions_run.h"
+#include "vps/waking/wakings.h"
 
 struct agent {
     struct vps_settings *settings;
@@ -34,6 +35,7 @@ struct agent {
     struct people *people;
     struct sessions *sessions;
     struct holds *holds;
+    struct wakings *wakings;
     struct factors *factors;
     struct gateways *gateways;
     struct admin *admin;

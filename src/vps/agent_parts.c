@@ -21,6 +21,14 @@ static int start_holds(struct agent *agent, struct why *why)
     return err < 0 ? why_set(why, err, "cannot keep requests on hold: %s", strerror(-err)) : 0;
 }
 
+static int start_wakings(struct agent *agent, struct why *why)
+{
+    const struct wakings_options options = {
+        .log = agent->log, .store = agent->store, .sessions = agent->sessions};
+    int err = wakings_new(&options, &agent->wakings);
+    return err < 0 ? why_set(why, err, "cannot wake machines: %s", strerror(-err)) : 0;
+}
+
 static int start_factors(struct agent *agent, struct why *why)
 {
     const struct factors_options options = {.log = agent->log,
@@ -113,6 +121,7 @@ static int start_admin(struct agent *agent, struct why *why)
         .people = agent->people,
         .sessions = agent->sessions,
         .holds = agent->holds,
+        .wakings = agent->wakings,
         .audit = agent->audit,
         .factors = agent->factors,
         .gateways = agent->gateways,
@@ -220,6 +229,7 @@ int agent_make_parts(struct agent *agent, struct why *why)
     err = err < 0 ? err : start_people(agent, why);
     err = err < 0 ? err : start_sessions(agent, why);
     err = err < 0 ? err : start_holds(agent, why);
+    err = err < 0 ? err : start_wakings(agent, why);
     err = err < 0 ? err : start_factors(agent, why);
     err = err < 0 ? err : start_gateways(agent, why);
     err = err < 0 ? err : start_bot(agent, why);

@@ -19,6 +19,7 @@
 #include "vps/people/people.h"
 #include "vps/session/sessions.h"
 #include "vps/settings/settings.h"
+#include "vps/waking/wakings.h"
 
 struct admin;
 
@@ -29,6 +30,7 @@ struct admin_options {
     struct people *people;
     struct sessions *sessions;
     struct holds *holds;
+    struct wakings *wakings;
     struct audit *audit; /* may be NULL */
     struct factors *factors;
     struct gateways *gateways;

@@ -23,6 +23,7 @@
 #include "vps/admin/admin_holds.h"
 #include "vps/admin/admin_reply.h"
 #include "vps/admin/admin_users.h"
+#include "vps/admin/admin_waking.h"
 #include "vps/grant/rdpfile.h"
 #include "vps/session/sessions_run.h"
 
@@ -462,6 +463,7 @@ static const struct {
     {"audit", admin_audit},
     {"audit verify", admin_audit_verify},
     {"backup", admin_backup},
+    {"wake list", admin_wake_list},
 };
 
 struct later *admin_later(struct admin_call *call, void (*gone)(void *arg), void *arg)

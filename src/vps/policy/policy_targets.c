@@ -1,12 +1,13 @@
 /* The targets of a policy file: policy_sections.h. */
 #include "vps/policy/policy_sections.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/mac.h"
 
 static int read_gateway(struct reader *reader, const struct node *node, void *into)
 {
@@ -53,15 +54,8 @@ static int read_ports(struct reader *reader, const struct node *node, void *into
 
 static int read_mac(struct reader *reader, const struct node *node, void *into)
 {
-    const char *at = node->kind == NODE_TEXT ? node->text : "";
-    unsigned digits = 0;
-    for (; isxdigit((unsigned char)*at); digits++) {
-        at++;
-        if (digits % 2 && digits < 11 && *at++ != ':') {
-            break;
-        }
-    }
-    if (digits != 12 || *at) {
+    uint8_t mac[MAC_SIZE];
+    if (node->kind != NODE_TEXT || mac_parse(node->text, mac) < 0 || !mac_is_one(mac)) {
         return schema_refuse(reader, node, "mac is \"%.40s\"; it takes one like 00:11:22:33:44:55",
                              node->kind == NODE_TEXT ? node->text : node_word(node));
     }

@@ -9,6 +9,7 @@
 
 #include <uv.h>
 
+#include "base/mac.h"
 #include "vps/session/request.h"
 #include "vps/session/view.h"
 
@@ -37,6 +38,7 @@ enum session_event_kind {
     SESSION_ENDING,   /* it ends in `number` seconds, as `end` says, if nothing changes */
     SESSION_SPARED,   /* it does not: `by` has extended it, or NULL: it is used again */
     SESSION_KNOCKING, /* there is news of strangers: see struct knocking */
+    SESSION_MAC_SEEN, /* its target answers, and has this `mac` */
 };
 
 /*
@@ -59,6 +61,7 @@ struct session_event {
     int err;            /* -errno of sessions_open() */
     const char *gateway;
     const char *word; /* for programs, a constant: "secret", see insider_way_word() */
+    uint8_t mac[MAC_SIZE];
 };
 
 /*

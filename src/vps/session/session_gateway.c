@@ -3,11 +3,13 @@
  * becomes of that.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "vps/session/connections.h"
 #include "vps/session/explain.h"
 #include "vps/session/front.h"
 #include "vps/session/life.h"
+#include "vps/session/news.h"
 #include "vps/session/rear.h"
 #include "vps/session/record.h"
 #include "vps/session/session_parts.h"
@@ -23,10 +25,20 @@ static void tell_of_gateway(struct session *session)
     }
 }
 
+static void tell_mac(struct session *session, const uint8_t mac[MAC_SIZE])
+{
+    struct session_event event = {.kind = SESSION_MAC_SEEN};
+    if (mac_is_one(mac)) { /* and not all zeros, for want of one */
+        memcpy(event.mac, mac, MAC_SIZE);
+        session_tell(session, event);
+    }
+}
+
 void session_on_tunnel_ready(struct session *session, const struct message_tunnel_ready *ready)
 {
     if (ready->channel == 0) {
         record_target(session_record(session), ready->address);
+        tell_mac(session, ready->mac);
     }
     rear_on_tunnel_ready(session_rear(session), ready);
 }

@@ -71,6 +71,14 @@ static const char *const MIGRATIONS[] = {
     "    PRIMARY KEY(owner, kind, target)) STRICT, WITHOUT ROWID;",
     /* No question is answered by these, and each cost a row a page in the log. */
     "DROP INDEX audit_target; DROP INDEX audit_gateway; DROP INDEX audit_session;",
+    /*
+     * MAC addresses of machines behind gateways. port: at which it answered last; since: it was
+     * first seen with this one; seen: last, give or take a day.
+     */
+    "CREATE TABLE mac("
+    "    gateway TEXT NOT NULL COLLATE NOCASE, host TEXT NOT NULL COLLATE NOCASE,"
+    "    mac TEXT NOT NULL, port INTEGER NOT NULL, since INTEGER NOT NULL, seen INTEGER NOT NULL,"
+    "    PRIMARY KEY(gateway, host)) STRICT, WITHOUT ROWID;",
 };
 
 char *state_path(const char *state_dir, char *dst)
