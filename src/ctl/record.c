@@ -114,11 +114,11 @@ const struct record_format RECORD_JSON = {.write = write_json};
 /* ---- CSV --------------------------------------------------------------------- */
 
 static const char *const CSV_NAMES[] = {
-    "seq",    "time",        "what",      "severity",    "person",      "name",
-    "by",     "by_name",     "session",   "kind",        "gateway",     "user",
-    "target", "target_name", "resolved",  "public_port", "data_port",   "address",
-    "client", "number",      "rule",      "word",        "why",         "text",
-    "count",  "seconds",     "to_target", "to_client",   "connections", "hash",
+    "seq",         "time",        "what",      "severity", "person",  "name",      "by",
+    "by_name",     "session",     "kind",      "gateway",  "user",    "target",    "target_name",
+    "resolved",    "public_port", "data_port", "address",  "client",  "number",    "rule",
+    "word",        "why",         "text",      "count",    "seconds", "to_target", "to_client",
+    "connections", "hash",        "found_by",
 };
 
 enum { CSV_COUNT = sizeof CSV_NAMES / sizeof *CSV_NAMES };
@@ -326,6 +326,7 @@ static void write_text(const json_t *record, FILE *out)
         field_text(record, "target")[0] ? "/" : "");
     add(&line, field_text(record, "gateway")[0] ? "" : " ", field_text(record, "target"), "");
     add(&line, " (", field_text(record, "target_name"), ")");
+    add(&line, "  found by ", field_text(record, "found_by"), "");
     add(&line, "  ", field_text(record, "session"), "");
     add(&line, "  from ", field_text(record, "address"), "");
     add(&line, " (", field_text(record, "client"), ")");

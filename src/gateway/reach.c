@@ -1,7 +1,8 @@
 /*
- * look-up -> list -> probe, and out at whichever of them says no. The list is asked twice: whether
- * it could have such a target at all, before a name is looked up, and whether it has the addresses
- * that came of it; and once more after the probe, since it may be another list by then.
+ * look-up (-> search in the LAN) -> list -> probe, and out at whichever of them says no. The list
+ * is asked twice: whether it could have such a target at all, before a name is looked up, and
+ * whether it has the addresses that came of it; and once more after the probe, since it may be
+ * another list by then.
  *
  * It ends itself, once, before it calls back (reach_finish()), and never from inside reach_start():
  * even what is refused at once is refused in the next turn of the loop, so that whoever starts it
@@ -9,6 +10,7 @@
  */
 #include "gateway/reach.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,11 @@
 #include "base/resolve.h"
 #include "base/text.h"
 #include "base/timer.h"
+
+static_assert((int)TUNNEL_FOUND_BY_MDNS == (int)LAN_MDNS &&
+                  (int)TUNNEL_FOUND_BY_LLMNR == (int)LAN_LLMNR &&
+                  (int)TUNNEL_FOUND_BY_NETBIOS == (int)LAN_NETBIOS,
+              "the wire's numbers are those of the protocols");
 
 enum {
     RESOLVE_MS = 5000,
@@ -34,7 +41,12 @@ struct reach {
     char host[HOST_MAX + 1];
     uint16_t port;
     bool probe;
+    enum tunnel_found_by found_by;
+    struct addr said_by;
+    int unresolved; /* what the look-up came to, while the LAN is asked */
+    struct lan_searches *searches;
     struct resolve *resolve;
+    struct lan_search *search;
     struct timer *refuse; /* in the next turn: what needs no look-up to be refused */
     struct dial *dial;
 };
@@ -42,6 +54,7 @@ struct reach {
 static void reach_free(struct reach *reach)
 {
     resolve_cancel(reach->resolve);
+    lan_search_cancel(reach->search);
     timer_free(reach->refuse);
     dial_cancel(reach->dial);
     free(reach);
@@ -52,9 +65,10 @@ static void reach_finish(struct reach *reach, const struct failure *failure,
 {
     reach_fn fn = reach->fn;
     void *arg = reach->arg;
-
+    struct reach_result result = {
+        .addrs = addrs, .count = count, .found_by = reach->found_by, .said_by = reach->said_by};
     reach_free(reach);
-    fn(arg, failure, addrs, count);
+    fn(arg, failure, failure ? NULL : &result);
 }
 
 static void reach_fail(struct reach *reach, int err)
@@ -149,23 +163,81 @@ static void reach_probe(struct reach *reach, const struct addr *addrs, unsigned 
     }
 }
 
-static void reach_resolved(void *arg, int err, const struct addr *addrs, unsigned count)
+static void reach_found(struct reach *reach, const struct addr *addrs, unsigned count)
 {
-    struct reach *reach = arg;
     struct addr kept[RESOLVE_MAX];
-    unsigned n;
-    reach->resolve = NULL;
-    if (err < 0) {
-        reach_fail(reach, err);
-        return;
-    }
-    n = keep_allowed(reach, addrs, count, kept);
+    unsigned n = keep_allowed(reach, addrs, count, kept);
     if (n == 0) {
         reach_refuse(reach, &addrs[0]);
     } else if (!reach->probe) {
         reach_finish(reach, NULL, kept, n);
     } else {
         reach_probe(reach, kept, n);
+    }
+}
+
+/* Neither name servers nor the LAN. */
+static void reach_fail_unknown(struct reach *reach)
+{
+    struct failure failure = failure_make(
+        TUNNEL_UNKNOWN_NAME,
+        "%.100s is not known to the gateway's name servers, and no machine in its network answers "
+        "to it",
+        reach->host);
+    reach_finish(reach, &failure, NULL, 0);
+}
+
+static void reach_fail_busy(struct reach *reach)
+{
+    struct failure failure = failure_make(
+        TUNNEL_ERROR, "it asks its network for too many other names already: try again");
+    reach_finish(reach, &failure, NULL, 0);
+}
+
+static void reach_searched(void *arg, int err, const struct lan_found *found)
+{
+    struct reach *reach = arg;
+    reach->search = NULL;
+    if (err == -EBUSY) {
+        reach_fail_busy(reach);
+    } else if (err == -ENOENT && reach->unresolved == -ENOENT) {
+        reach_fail_unknown(reach);
+    } else if (err < 0) {
+        reach_fail(reach, reach->unresolved);
+    } else {
+        reach->found_by = (enum tunnel_found_by)found->by;
+        reach->said_by = found->said_by;
+        reach_found(reach, found->addrs, found->count);
+    }
+}
+
+/*
+ * What name servers said no to, or nothing, the LAN may know. All that comes of it is in a network
+ * that this machine is in, so that a name on the list allows nothing beyond.
+ */
+static void reach_search(struct reach *reach, int err)
+{
+    bool may_help = err == -ENOENT || err == -EAGAIN;
+    if (!may_help || !lan_question_is_for(reach->host)) {
+        reach_fail(reach, err);
+        return;
+    }
+    reach->unresolved = err;
+    reach->search = lan_search_start(reach->searches, reach->host, reach->port, reach_searched,
+                                     reach);
+    if (!reach->search) {
+        reach_fail(reach, -ENOMEM);
+    }
+}
+
+static void reach_resolved(void *arg, int err, const struct addr *addrs, unsigned count)
+{
+    struct reach *reach = arg;
+    reach->resolve = NULL;
+    if (err < 0) {
+        reach_search(reach, err);
+    } else {
+        reach_found(reach, addrs, count);
     }
 }
 
@@ -205,6 +277,7 @@ struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, 
     reach->arg = arg;
     reach->allowed = request->allowed;
     reach->reachable = request->reachable;
+    reach->searches = request->searches;
     reach->port = request->port;
     reach->probe = request->probe;
     snprintf(reach->host, sizeof reach->host, "%s", request->host);

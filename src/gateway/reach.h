@@ -1,8 +1,9 @@
 /*
- * reach: from what the user asked for to addresses that may be dialled: whether the list
- * of allowed targets could have it at all, the look-up, what the list says to the
- * addresses, and a connection that proves that somebody answers there and is closed
- * again at once. None is made to a target that answered a moment ago (reachable.h).
+ * reach: from what the user asked for to addresses that may be dialled: whether the list of
+ * allowed targets could have it at all, the look-up (at the name servers, and in the LAN if they
+ * do not know the name), what the list says to the addresses, and a connection that proves that
+ * somebody answers there and is closed again at once. None is made to a target that answered a
+ * moment ago (reachable.h).
  */
 #ifndef PAMTUNNEL_GATEWAY_REACH_H
 #define PAMTUNNEL_GATEWAY_REACH_H
@@ -13,7 +14,9 @@
 
 #include "base/net.h"
 #include "base/resolve.h"
+#include "control/message.h"
 #include "gateway/failure.h"
+#include "gateway/names/lan_search.h"
 #include "gateway/reachable.h"
 #include "gateway/targets.h"
 
@@ -23,18 +26,29 @@ struct reach_request {
     const char *host;
     uint16_t port;
     const struct targets *allowed;
-    struct resolver *resolver; /* for names */
+    struct resolver *resolver;     /* for names */
+    struct lan_searches *searches; /* for those that name servers do not know */
     struct reachable *reachable;
     bool probe; /* connect, and answer with the one address that took it */
 };
 
 /*
- * failure is NULL on success, and the addresses (1 to RESOLVE_MAX, with the port)
- * are then all allowed. They are the ones to dial: no second look-up, which could
- * answer otherwise. Called once, from the loop; the reach is gone afterwards.
+ * The addresses (1 to RESOLVE_MAX, with the port) are all allowed. They are the ones to dial: no
+ * second look-up, which could answer otherwise.
  */
-typedef void (*reach_fn)(void *arg, const struct failure *failure, const struct addr *addrs,
-                         unsigned count);
+struct reach_result {
+    const struct addr *addrs;
+    unsigned count;
+    enum tunnel_found_by found_by;
+    struct addr said_by; /* unless the name servers knew it */
+};
+
+/*
+ * Either is NULL: the failure on success, else the result. Called once, from the loop; the reach
+ * is gone afterwards.
+ */
+typedef void (*reach_fn)(void *arg, const struct failure *failure,
+                         const struct reach_result *result);
 
 /* NULL when out of memory. What the request points to must outlive it, except for host (copied). */
 struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, reach_fn fn,

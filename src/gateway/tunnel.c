@@ -71,6 +71,7 @@ static void send_ready(const struct tunnel *tunnel)
     ready->channel = tunnel->channel;
     addr_text(&tunnel->addrs[0], ready->address);
     neighbours_mac(&tunnel->addrs[0], ready->mac); /* it answered a moment ago */
+    ready->found_by = (uint8_t)tunnel->found_by;
     tunnel->host->send(tunnel->host->arg, &message);
 }
 

@@ -36,6 +36,7 @@ struct tunnel_host {
     const struct targets *allowed;
     const struct congestion *congestion; /* of data channels */
     struct resolver *resolver;
+    struct lan_searches *searches;
     struct reachable *reachable;
     struct relay *relay;
     /* TUNNEL_READY or TUNNEL_FAILED to the VPS. */

@@ -37,6 +37,7 @@ struct tunnel {
     struct addr *addrs;  /* to dial; only until that is done */
     struct addr dialled; /* then: the one that answered */
     unsigned addr_count;
+    enum tunnel_found_by found_by;
     int data; /* the data channel, -1: none (yet, or any more) */
     struct reach *reach;
     struct attach *attach;

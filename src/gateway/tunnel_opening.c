@@ -16,8 +16,19 @@ static void opened_one_half(struct tunnel *tunnel)
     }
 }
 
-static void on_reached(void *arg, const struct failure *failure, const struct addr *addrs,
-                       unsigned count)
+/* Nobody in the LAN can prove that a name is theirs: so who said so is in the log. */
+static void log_who_said_so(const struct tunnel *tunnel, const struct reach_result *result)
+{
+    char address[ADDR_HOST_MAX], sender[ADDR_HOST_MAX];
+    if (result->found_by != TUNNEL_FOUND_BY_DNS) {
+        tunnel_log(tunnel, LOG_INFO, "it is %s, said %s by %s",
+                   addr_host_text(&result->addrs[0], address),
+                   addr_host_text(&result->said_by, sender),
+                   lan_protocol_name((enum lan_protocol)result->found_by));
+    }
+}
+
+static void on_reached(void *arg, const struct failure *failure, const struct reach_result *result)
 {
     struct tunnel *tunnel = arg;
     tunnel->reach = NULL;
@@ -25,14 +36,16 @@ static void on_reached(void *arg, const struct failure *failure, const struct ad
         tunnel_fail(tunnel, failure);
         return;
     }
-    tunnel->addrs = malloc(count * sizeof *addrs);
+    log_who_said_so(tunnel, result);
+    tunnel->found_by = result->found_by;
+    tunnel->addrs = malloc(result->count * sizeof *result->addrs);
     if (!tunnel->addrs) {
         struct failure no_memory = failure_of_target(-ENOMEM, tunnel->target);
         tunnel_fail(tunnel, &no_memory);
         return;
     }
-    memcpy(tunnel->addrs, addrs, count * sizeof *addrs);
-    tunnel->addr_count = count;
+    memcpy(tunnel->addrs, result->addrs, result->count * sizeof *result->addrs);
+    tunnel->addr_count = result->count;
     if (!tunnel_is_allowed(tunnel)) { /* the list has changed while it was probed */
         struct failure not_allowed = tunnel_not_allowed(tunnel);
         tunnel_fail(tunnel, &not_allowed);
@@ -67,6 +80,7 @@ int tunnel_start_opening(struct tunnel *tunnel, const struct message_open_tunnel
         .port = command->port,
         .allowed = tunnel->host->allowed,
         .resolver = tunnel->host->resolver,
+        .searches = tunnel->host->searches,
         .reachable = tunnel->host->reachable,
         .probe = command->channel == 0, /* later ones: the user is there, and waits */
     };

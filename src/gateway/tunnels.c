@@ -19,6 +19,7 @@
 #include "base/watch.h"
 #include "data/relay.h"
 #include "gateway/failure.h"
+#include "gateway/names/lan_search.h"
 #include "gateway/tunnel.h"
 
 /* Each has a thread, for as long as dead name servers let it wait. */
@@ -31,6 +32,7 @@ struct tunnels {
     struct tunnel_host host; /* what each of them sees */
     struct relay *relay;
     struct resolver *resolver;
+    struct lan_searches *searches;
     struct reachable *reachable;
     struct watch *ended_links;
     struct sieve *lines, *refusals;
@@ -224,10 +226,11 @@ int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
     tunnels->refusals = sieve_new(loop, options->log, SIEVE_BURST, SIEVE_REFILL_MS);
     tunnels->all = calloc(options->most, sizeof(struct tunnel *));
     tunnels->resolver = resolver_new(loop, LOOK_UPS_MAX);
+    tunnels->searches = lan_searches_new(loop);
     tunnels->reachable = reachable_new();
     int err = -ENOMEM;
-    if (!tunnels->all || !tunnels->resolver || !tunnels->reachable || !tunnels->lines ||
-        !tunnels->refusals) {
+    if (!tunnels->all || !tunnels->resolver || !tunnels->searches || !tunnels->reachable ||
+        !tunnels->lines || !tunnels->refusals) {
         goto fail;
     }
     err = relay_new(options->workers, &tunnels->relay);
@@ -241,6 +244,7 @@ int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
         .allowed = options->allowed,
         .congestion = options->congestion,
         .resolver = tunnels->resolver,
+        .searches = tunnels->searches,
         .reachable = tunnels->reachable,
         .relay = tunnels->relay,
         .send = on_send,
@@ -278,6 +282,7 @@ void tunnels_free(struct tunnels *tunnels)
         tunnel_free(tunnels->all[i]);
     }
     resolver_free(tunnels->resolver);
+    lan_searches_free(tunnels->searches);
     reachable_free(tunnels->reachable);
     sieve_free(tunnels->lines);
     sieve_free(tunnels->refusals);

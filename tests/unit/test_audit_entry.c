@@ -42,6 +42,7 @@ static void test_says_all_it_has(void **state)
                                       .port = 22,
                                       .user = "root",
                                       .resolved = "[fd00::1]:22",
+                                      .found_by = "mdns",
                                       .public_port = 20001,
                                       .data_port = 20002,
                                       .address = &from,
@@ -55,7 +56,8 @@ static void test_says_all_it_has(void **state)
     write_entry(&entry, body);
     assert_string_equal(body,
                         "{\"name\":\"anna\",\"by\":\"uid:0\",\"kind\":\"ssh\",\"user\":\"root\","
-                        "\"resolved\":\"[fd00::1]:22\",\"public_port\":20001,\"data_port\":20002,"
+                        "\"resolved\":\"[fd00::1]:22\",\"found_by\":\"mdns\",\"public_port\":20001,"
+                        "\"data_port\":20002,"
                         "\"address\":\"203.0.113.7\",\"number\":3,\"rule\":23,\"word\":\"closed\","
                         "\"why\":\"closed on request\",\"seconds\":61,"
                         "\"to_target\":18446744073709551615,\"to_client\":0,\"connections\":0}");

@@ -126,6 +126,7 @@ static void add_session(const struct audit_entry *entry, struct text *body)
     add_string(body, "user", entry->user, NAME_MAX_BYTES);
     add_string(body, "target_name", entry->target_name, NAME_MAX_BYTES);
     add_string(body, "resolved", entry->resolved, NAME_MAX_BYTES);
+    add_string(body, "found_by", entry->found_by, NAME_MAX_BYTES);
     add_given(body, "public_port", entry->public_port);
     add_given(body, "data_port", entry->data_port);
 }

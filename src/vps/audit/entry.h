@@ -49,6 +49,7 @@ struct audit_entry {
     uint16_t port;
     const char *target_name;         /* of the policy, whatever the host and port were then */
     const char *resolved;            /* the address that the gateway dials, "192.168.1.22:22" */
+    const char *found_by;            /* who in the LAN said so: "mdns", "llmnr", "netbios" */
     uint16_t public_port, data_port; /* of the session */
     const struct addr *address;      /* of the client, the visitor, the gateway */
     const char *client;              /* what it says that it is, and its name: "SSH-2.0-PuTTY" */

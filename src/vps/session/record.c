@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/message.h"
+
 const char *record_name(const struct services *services, const struct owner *owner)
 {
     const struct policy_user *user = owner ? people_user(services->people, owner) : NULL;
@@ -23,9 +25,18 @@ struct audit_entry record_entry(enum audit_event what, const struct terms *terms
                                 .target_name = terms->name};
 }
 
-void record_target(struct record *record, const char *address)
+const char *record_found_by(unsigned found_by)
+{
+    static const char *const WORDS[] = {[TUNNEL_FOUND_BY_MDNS] = "mdns",
+                                        [TUNNEL_FOUND_BY_LLMNR] = "llmnr",
+                                        [TUNNEL_FOUND_BY_NETBIOS] = "netbios"};
+    return found_by < sizeof WORDS / sizeof *WORDS ? WORDS[found_by] : NULL;
+}
+
+void record_target(struct record *record, const char *address, unsigned found_by)
 {
     if (!record->resolved && record->state == RECORD_NOT) {
+        record->found_by = record_found_by(found_by);
         record->resolved = strdup(address); /* without memory the row has the name alone */
     }
 }
@@ -39,6 +50,7 @@ bool record_opened(struct record *record, const struct terms *terms, uint16_t pu
     struct audit_entry entry = record_entry(AUDIT_SESSION_OPENED, terms);
     entry.user = terms->user;
     entry.resolved = record->resolved;
+    entry.found_by = record->found_by;
     entry.rule = terms->rule_line;
     entry.public_port = public_port;
     entry.data_port = data_port;

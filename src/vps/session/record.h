@@ -19,12 +19,15 @@ struct audit_entry record_entry(enum audit_event what, const struct terms *terms
 
 /* Zero-initialised is not begun. */
 struct record {
-    char *resolved; /* what the gateway dials, until it is recorded; NULL: it did not say */
+    char *resolved;       /* what the gateway dials, until it is recorded; NULL: it did not say */
+    const char *found_by; /* whom it has that from; NULL: its name servers, or it was an address */
     enum { RECORD_NOT, RECORD_UNDER_WAY, RECORD_OVER } state;
 };
 
+/* Who knew a name, as the gateway says (enum tunnel_found_by): "mdns". NULL: its name servers. */
+const char *record_found_by(unsigned found_by);
 /* Of TUNNEL_READY. The first one counts. */
-void record_target(struct record *record, const char *address);
+void record_target(struct record *record, const char *address, unsigned found_by);
 /*
  * Records it, once: true if that is over, or if there is no audit. False: done(arg, err) will be
  * called, from the loop, unless record_done() comes before; err is -errno if it could not be

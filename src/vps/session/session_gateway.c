@@ -34,10 +34,22 @@ static void tell_mac(struct session *session, const uint8_t mac[MAC_SIZE])
     }
 }
 
+/* Nobody in a LAN can prove that a name is theirs. */
+static void log_who_said_so(const struct session *session, const struct message_tunnel_ready *ready)
+{
+    const struct terms *terms = session_terms(session);
+    const char *found_by = record_found_by(ready->found_by);
+    if (found_by) {
+        log_info(log_of(terms), "session %s: %s is %s, as %s says in the network of gateway %s",
+                 terms->id, terms->host, ready->address, found_by, terms->gateway);
+    }
+}
+
 void session_on_tunnel_ready(struct session *session, const struct message_tunnel_ready *ready)
 {
     if (ready->channel == 0) {
-        record_target(session_record(session), ready->address);
+        record_target(session_record(session), ready->address, ready->found_by);
+        log_who_said_so(session, ready);
         tell_mac(session, ready->mac);
     }
     rear_on_tunnel_ready(session_rear(session), ready);
