@@ -4,6 +4,10 @@
  * whether it has the addresses that came of it; and once more after the probe, since it may be
  * another list by then.
  *
+ * Who has to be somebody (`identity`) is known by what was seen at an address within a day, or else
+ * by a look. One that shows nothing is refused then: if it were let through, whoever wants to pass
+ * for the target would only have to be silent while it is looked at.
+ *
  * It ends itself, once, before it calls back (reach_finish()), and never from inside reach_start():
  * even what is refused at once is refused in the next turn of the loop, so that whoever starts it
  * has it in hand when it ends.
@@ -14,6 +18,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/dial.h"
@@ -21,6 +26,8 @@
 #include "base/resolve.h"
 #include "base/text.h"
 #include "base/timer.h"
+#include "control/message.h"
+#include "gateway/look/look.h"
 
 static_assert((int)TUNNEL_FOUND_BY_MDNS == (int)LAN_MDNS &&
                   (int)TUNNEL_FOUND_BY_LLMNR == (int)LAN_LLMNR &&
@@ -49,6 +56,14 @@ struct reach {
     struct lan_search *search;
     struct timer *refuse; /* in the next turn: what needs no look-up to be refused */
     struct dial *dial;
+    struct addr answered; /* while it is looked at */
+    struct look *look;
+    bool wants_look;
+    unsigned kind;    /* enum tunnel_kind */
+    bool is_demanded; /* the identity */
+    uint8_t identity[SIGHT_IDENTITY_SIZE];
+    struct sights *sights;
+    struct sieve *lines;
 };
 
 static void reach_free(struct reach *reach)
@@ -57,6 +72,7 @@ static void reach_free(struct reach *reach)
     lan_search_cancel(reach->search);
     timer_free(reach->refuse);
     dial_cancel(reach->dial);
+    look_cancel(reach->look);
     free(reach);
 }
 
@@ -118,32 +134,140 @@ static unsigned keep_allowed(const struct reach *reach, const struct addr *addrs
     return n;
 }
 
+/* ---- who it is ------------------------------------------------------------- */
+
+/* Whether there is anything that it could show, by its kind. */
+static bool is_known_kind(const struct reach *reach)
+{
+    return reach->kind >= TUNNEL_KIND_FIRST && reach->kind - TUNNEL_KIND_FIRST < KIND_COUNT &&
+           look_is_possible((enum kind)(reach->kind - TUNNEL_KIND_FIRST));
+}
+
+static enum kind kind_of(const struct reach *reach)
+{
+    return (enum kind)(reach->kind - TUNNEL_KIND_FIRST);
+}
+
+/* Nobody in particular, or it was seen there within a day. */
+static bool is_the_one(const struct reach *reach, const struct addr *addr)
+{
+    const struct sight *sight;
+    if (!reach->is_demanded) {
+        return true;
+    }
+    sight = is_known_kind(reach) ? sights_find(reach->sights, addr, kind_of(reach)) : NULL;
+    return sight && memcmp(sight->identity, reach->identity, sizeof reach->identity) == 0;
+}
+
+static bool must_look(const struct reach *reach, const struct addr *addr)
+{
+    if (reach->is_demanded) {
+        return !is_the_one(reach, addr);
+    }
+    return reach->wants_look && is_known_kind(reach) &&
+           !sights_find(reach->sights, addr, kind_of(reach)) &&
+           !sights_blind(reach->sights, addr, kind_of(reach));
+}
+
+static void reach_succeed(struct reach *reach)
+{
+    struct addr answered = reach->answered;
+    reach_finish(reach, NULL, &answered, 1);
+}
+
+static void reach_fail_unseen(struct reach *reach, const struct why *why)
+{
+    char demanded[SIGHT_TEXT_MAX];
+    struct failure failure = failure_make(TUNNEL_IDENTITY, "%.60s has to show %s, but %.64s",
+                                          reach->host, sight_text(reach->identity, demanded),
+                                          why->text);
+    reach_finish(reach, &failure, NULL, 0);
+}
+
+static void reach_fail_other(struct reach *reach, const struct sight *sight)
+{
+    char demanded[SIGHT_TEXT_MAX], shown[SIGHT_TEXT_MAX];
+    struct failure failure = failure_make(TUNNEL_IDENTITY, "%.60s shows %s, and has to show %s",
+                                          reach->host, sight_text(sight->identity, shown),
+                                          sight_text(reach->identity, demanded));
+    reach_finish(reach, &failure, NULL, 0);
+}
+
+static void log_look(const struct reach *reach, const struct sight *sight, const struct why *why)
+{
+    char target[TARGET_TEXT_MAX], address[ADDR_TEXT_MAX], shown[SIGHT_TEXT_MAX];
+    target_format(reach->host, reach->port, target);
+    addr_text(&reach->answered, address);
+    if (sight) {
+        sieve_log(reach->lines, "looks at targets", LOG_INFO, "target %s (%s) shows %s %s", target,
+                  address, kind_row(kind_of(reach))->label, sight_text(sight->identity, shown));
+    } else {
+        sieve_log(reach->lines, "looks at targets", LOG_WARN,
+                  "target %s (%s) shows nothing to know it by: %s", target, address, why->text);
+    }
+}
+
+static void reach_looked(void *arg, const struct sight *sight, const struct why *why)
+{
+    struct reach *reach = arg;
+    reach->look = NULL;
+    log_look(reach, sight, why);
+    sights_note(reach->sights, &reach->answered, kind_of(reach), sight);
+    if (is_the_one(reach, &reach->answered)) {
+        reach_succeed(reach);
+    } else if (sight) {
+        reach_fail_other(reach, sight);
+    } else {
+        reach_fail_unseen(reach, why);
+    }
+}
+
+/* Takes over the connection. */
+static void reach_look(struct reach *reach, int fd)
+{
+    if (!is_known_kind(reach)) {
+        struct why why;
+        close(fd);
+        why_set(&why, -EPROTONOSUPPORT, "sessions of this kind have nothing to know it by");
+        reach_fail_unseen(reach, &why);
+        return;
+    }
+    reach->look = look_start(reach->loop, fd, kind_of(reach), reach_looked, reach);
+    if (!reach->look) {
+        reach_fail(reach, -ENOMEM);
+    }
+}
+
+/* ---- whether it answers ---------------------------------------------------- */
+
 /* A probe may take a while: the list may be another one by now. */
 static void reach_probed(void *arg, int fd, const struct addr *addr)
 {
     struct reach *reach = arg;
-    struct addr answered;
     reach->dial = NULL;
     if (fd < 0) {
         reach_fail(reach, fd);
         return;
     }
-    /* Closed, not kept for the session: an idle login would time out before its user comes. */
-    close(fd);
     reachable_note(reach->reachable, addr);
-    if (keep_allowed(reach, addr, 1, &answered) == 0) {
+    if (keep_allowed(reach, addr, 1, &reach->answered) == 0) {
+        close(fd);
         reach_refuse(reach, addr);
-        return;
+    } else if (must_look(reach, addr)) {
+        reach_look(reach, fd);
+    } else {
+        /* Closed, not kept for the session: an idle login would time out before its user comes. */
+        close(fd);
+        reach_succeed(reach);
     }
-    reach_finish(reach, NULL, &answered, 1);
 }
 
-/* One that answered a moment ago, NULL: none did. */
+/* One that answered a moment ago, and need not be looked at, NULL: none did. */
 static const struct addr *find_answered(const struct reach *reach, const struct addr *addrs,
                                         unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        if (reachable_lately(reach->reachable, &addrs[i])) {
+        if (reachable_lately(reach->reachable, &addrs[i]) && !must_look(reach, &addrs[i])) {
             return &addrs[i];
         }
     }
@@ -163,16 +287,39 @@ static void reach_probe(struct reach *reach, const struct addr *addrs, unsigned 
     }
 }
 
+/* Moves those to the front that are known to be the one; how many that are. */
+static unsigned sort_known(const struct reach *reach, struct addr *addrs, unsigned count)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (is_the_one(reach, &addrs[i])) {
+            struct addr known = addrs[i];
+            addrs[i] = addrs[n];
+            addrs[n++] = known;
+        }
+    }
+    return n;
+}
+
+/* One of them is dialled: with an identity, only where it was seen, or will be in a moment. */
+static void reach_choose(struct reach *reach, struct addr *addrs, unsigned count)
+{
+    unsigned known = sort_known(reach, addrs, count);
+    if (reach->probe || known == 0) {
+        reach_probe(reach, addrs, known > 0 ? known : count);
+    } else {
+        reach_finish(reach, NULL, addrs, known);
+    }
+}
+
 static void reach_found(struct reach *reach, const struct addr *addrs, unsigned count)
 {
     struct addr kept[RESOLVE_MAX];
     unsigned n = keep_allowed(reach, addrs, count, kept);
     if (n == 0) {
         reach_refuse(reach, &addrs[0]);
-    } else if (!reach->probe) {
-        reach_finish(reach, NULL, kept, n);
     } else {
-        reach_probe(reach, kept, n);
+        reach_choose(reach, kept, n);
     }
 }
 
@@ -265,6 +412,19 @@ static int start(struct reach *reach, const struct reach_request *request)
     return reach->resolve ? 0 : -ENOMEM;
 }
 
+static void take_demand(struct reach *reach, const struct reach_request *request)
+{
+    static const uint8_t ANY[SIGHT_IDENTITY_SIZE];
+    reach->wants_look = request->look;
+    reach->kind = request->kind;
+    reach->sights = request->sights;
+    reach->lines = request->lines;
+    if (request->identity) {
+        memcpy(reach->identity, request->identity, sizeof reach->identity);
+        reach->is_demanded = memcmp(reach->identity, ANY, sizeof ANY) != 0;
+    }
+}
+
 struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, reach_fn fn,
                           void *arg)
 {
@@ -281,6 +441,7 @@ struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, 
     reach->port = request->port;
     reach->probe = request->probe;
     snprintf(reach->host, sizeof reach->host, "%s", request->host);
+    take_demand(reach, request);
     if (start(reach, request) < 0) {
         reach_free(reach);
         return NULL;

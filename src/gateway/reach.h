@@ -4,6 +4,9 @@
  * do not know the name), what the list says to the addresses, and a connection that proves that
  * somebody answers there and is closed again at once. None is made to a target that answered a
  * moment ago (reachable.h).
+ *
+ * The same connection is used to look who that is (look/look.h), if that is wanted and was not
+ * done today; and where somebody in particular has to answer, nobody else is let through.
  */
 #ifndef PAMTUNNEL_GATEWAY_REACH_H
 #define PAMTUNNEL_GATEWAY_REACH_H
@@ -14,8 +17,10 @@
 
 #include "base/net.h"
 #include "base/resolve.h"
+#include "base/sieve.h"
 #include "control/message.h"
 #include "gateway/failure.h"
+#include "gateway/look/sights.h"
 #include "gateway/names/lan_search.h"
 #include "gateway/reachable.h"
 #include "gateway/targets.h"
@@ -30,6 +35,13 @@ struct reach_request {
     struct lan_searches *searches; /* for those that name servers do not know */
     struct reachable *reachable;
     bool probe; /* connect, and answer with the one address that took it */
+    /* Only if `look`, or an identity is given: */
+    struct sights *sights; /* takes what was seen */
+    struct sieve *lines;   /* the log's, about it */
+    unsigned kind;         /* enum tunnel_kind */
+    bool look;             /* with `probe`: who it is */
+    /* What the target has to show (sight.h), copied; NULL or zeros: anything. */
+    const uint8_t *identity;
 };
 
 /*

@@ -13,6 +13,7 @@
  */
 #include "gateway/tunnel.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -63,6 +64,36 @@ void tunnel_set_state(struct tunnel *tunnel, enum tunnel_state state, const char
     tunnel->since_ms = clock_ms();
 }
 
+/* NULL: of no kind that is known here, or it was not said. */
+static const struct kind_row *kind_of(const struct tunnel *tunnel)
+{
+    unsigned kind = tunnel->kind - TUNNEL_KIND_FIRST;
+    return tunnel->kind >= TUNNEL_KIND_FIRST && kind < KIND_COUNT ? kind_row((enum kind)kind)
+                                                                  : NULL;
+}
+
+static_assert(sizeof((struct message_tunnel_ready *)NULL)->host_key == SIGHT_HOST_KEY_MAX + 1 &&
+                  sizeof((struct message_tunnel_ready *)NULL)->certificate == SIGHT_IDENTITY_SIZE,
+              "what is seen fits into the message");
+
+static void tell_sight(const struct tunnel *tunnel, struct message_tunnel_ready *ready)
+{
+    const struct kind_row *kind = tunnel->tells_sight ? kind_of(tunnel) : NULL;
+    const struct sight *sight = kind ? sights_find(tunnel->host->sights, &tunnel->addrs[0],
+                                                   kind->kind)
+                                     : NULL;
+    if (!sight) {
+        return;
+    }
+    memcpy(ready->host_key, sight->host_key, sizeof ready->host_key);
+    if (!sight->host_key[0]) {
+        memcpy(ready->certificate, sight->identity, sizeof ready->certificate);
+        memcpy(ready->certificate_sha1, sight->certificate_sha1, sizeof ready->certificate_sha1);
+        ready->certificate_from = sight->certificate_from;
+        ready->certificate_until = sight->certificate_until;
+    }
+}
+
 static void send_ready(const struct tunnel *tunnel)
 {
     struct message message = {.type = MESSAGE_TUNNEL_READY};
@@ -72,6 +103,7 @@ static void send_ready(const struct tunnel *tunnel)
     addr_text(&tunnel->addrs[0], ready->address);
     neighbours_mac(&tunnel->addrs[0], ready->mac); /* it answered a moment ago */
     ready->found_by = (uint8_t)tunnel->found_by;
+    tell_sight(tunnel, ready);
     tunnel->host->send(tunnel->host->arg, &message);
 }
 
@@ -164,6 +196,8 @@ int tunnel_new(const struct tunnel_host *host, const struct message_open_tunnel 
     tunnel->data = -1;
     tunnel->since_ms = clock_ms();
     tunnel->port = command->port;
+    tunnel->kind = command->kind;
+    tunnel->tells_sight = (command->flags & TUNNEL_LOOK) != 0;
     target_format(command->host, command->port, tunnel->target);
     tunnel->linger = timer_new(host->loop, on_linger, tunnel);
     if (tunnel->linger) {
@@ -173,7 +207,8 @@ int tunnel_new(const struct tunnel_host *host, const struct message_open_tunnel 
         tunnel_free(tunnel);
         return err;
     }
-    tunnel_log(tunnel, LOG_INFO, "opening");
+    const struct kind_row *kind = kind_of(tunnel);
+    tunnel_log(tunnel, LOG_INFO, "opening%s%s", kind ? " for " : "", kind ? kind->label : "");
     *ret_tunnel = tunnel;
     return 0;
 }

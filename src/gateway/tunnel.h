@@ -23,6 +23,7 @@
 #include "base/sieve.h"
 #include "control/message.h"
 #include "data/relay.h"
+#include "gateway/look/sights.h"
 #include "gateway/reachable.h"
 #include "gateway/targets.h"
 
@@ -38,6 +39,7 @@ struct tunnel_host {
     struct resolver *resolver;
     struct lan_searches *searches;
     struct reachable *reachable;
+    struct sights *sights;
     struct relay *relay;
     /* TUNNEL_READY or TUNNEL_FAILED to the VPS. */
     void (*send)(void *arg, const struct message *message);

@@ -34,6 +34,8 @@ struct tunnel {
     bool dial_at_once;            /* tunnel_dial() */
     char target[TARGET_TEXT_MAX]; /* as it was asked for */
     uint16_t port;
+    unsigned kind;       /* enum tunnel_kind */
+    bool tells_sight;    /* the VPS wants to know who the target is */
     struct addr *addrs;  /* to dial; only until that is done */
     struct addr dialled; /* then: the one that answered */
     unsigned addr_count;

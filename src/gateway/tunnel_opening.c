@@ -83,6 +83,11 @@ int tunnel_start_opening(struct tunnel *tunnel, const struct message_open_tunnel
         .searches = tunnel->host->searches,
         .reachable = tunnel->host->reachable,
         .probe = command->channel == 0, /* later ones: the user is there, and waits */
+        .sights = tunnel->host->sights,
+        .lines = tunnel->host->lines,
+        .kind = command->kind,
+        .look = tunnel->tells_sight,
+        .identity = command->identity,
     };
     struct attach_request attach = {
         .vps = *vps,

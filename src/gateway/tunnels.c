@@ -34,6 +34,7 @@ struct tunnels {
     struct resolver *resolver;
     struct lan_searches *searches;
     struct reachable *reachable;
+    struct sights *sights;
     struct watch *ended_links;
     struct sieve *lines, *refusals;
     struct tunnel **all;
@@ -228,9 +229,10 @@ int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
     tunnels->resolver = resolver_new(loop, LOOK_UPS_MAX);
     tunnels->searches = lan_searches_new(loop);
     tunnels->reachable = reachable_new();
+    tunnels->sights = sights_new();
     int err = -ENOMEM;
     if (!tunnels->all || !tunnels->resolver || !tunnels->searches || !tunnels->reachable ||
-        !tunnels->lines || !tunnels->refusals) {
+        !tunnels->sights || !tunnels->lines || !tunnels->refusals) {
         goto fail;
     }
     err = relay_new(options->workers, &tunnels->relay);
@@ -246,6 +248,7 @@ int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
         .resolver = tunnels->resolver,
         .searches = tunnels->searches,
         .reachable = tunnels->reachable,
+        .sights = tunnels->sights,
         .relay = tunnels->relay,
         .send = on_send,
         .ended = on_ended,
@@ -284,6 +287,7 @@ void tunnels_free(struct tunnels *tunnels)
     resolver_free(tunnels->resolver);
     lan_searches_free(tunnels->searches);
     reachable_free(tunnels->reachable);
+    sights_free(tunnels->sights);
     sieve_free(tunnels->lines);
     sieve_free(tunnels->refusals);
     free(tunnels->all);

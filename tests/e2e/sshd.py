@@ -16,17 +16,19 @@ USER = getpass.getuser()
 class Sshd:
     """An sshd with its own keys on a free port. Logs in the user who runs the tests."""
 
-    def __init__(self, host="127.0.0.1", namespace=None, port=None):
+    def __init__(self, host="127.0.0.1", namespace=None, port=None, keygen=("-t", "ed25519")):
+        """keygen: what makes its host key"""
         self.host = host
         self.namespace = namespace
         self.port = port or util.free_port()
+        self.keygen = keygen
 
     def __enter__(self):
         self._folder = util.Folder()
         self.folder = self._folder.path
         self.key = self.folder / "id_ed25519"
-        for name in ("host_key", "id_ed25519"):
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f",
+        for name, keygen in ("host_key", self.keygen), ("id_ed25519", ("-t", "ed25519")):
+            subprocess.run(["ssh-keygen", "-q", *keygen, "-N", "", "-C", "", "-f",
                             str(self.folder / name)], check=True)
         (self.folder / "authorized_keys").write_text((self.folder / "id_ed25519.pub").read_text())
         (self.folder / "sshd_config").write_text(f"""\

@@ -116,6 +116,27 @@ class Vps(Control):
         self.frames = queue.Queue()
 
 
+RDP_KIND, SSH_KIND = 2, 1       # of OPEN_TUNNEL: one more than in kinds.def
+TUNNEL_LOOK = 1                 # a flag of it
+TUNNEL_IDENTITY = 10            # a reason of TUNNEL_FAILED
+
+
+def open_tunnel(session, channel, host, port, data_port, token, kind=0, flags=0, identity=bytes(32)):
+    """As version 3 has it."""
+    return frame(OPEN_TUNNEL, struct.pack(">QHHH", session, channel, port, data_port) + text(host) + token +
+                 struct.pack(">BB", kind, flags) + identity)
+
+
+def read_tunnel_ready(fields):
+    """What version 3 tells of the target: (address, host key, certificate's SHA-256 and SHA-1, from, until)"""
+    length = int.from_bytes(fields[10:12], "big")
+    address, rest = fields[12:12 + length].decode(), fields[12 + length + 7:]
+    length = int.from_bytes(rest[:2], "big")
+    host_key, rest = rest[2:2 + length].decode(), rest[2 + length:]
+    assert len(rest) == 32 + 20 + 8 + 8
+    return address, host_key, rest[:32], rest[32:52], *struct.unpack(">QQ", rest[52:])
+
+
 def read_open_tunnel(fields, version=1):
     """(session, channel, port, data port, host, token)"""
     session, channel, port, data_port, length = struct.unpack(">QHHHH", fields[:16])

@@ -1,0 +1,34 @@
+/*
+ * host_key: how to have an SSH server show its host key (RFC 4253, RFC 5656, RFC 8731), without
+ * any cryptography: the server's answer to a key exchange begins with its key, and comes before
+ * anything is encrypted. That the server has the private half as well is not checked, as
+ * ssh-keyscan does not: whoever shows another's key is found out by the user's client.
+ *
+ * Bytes in and bytes out; it knows no socket. The algorithms are asked for in the order in which
+ * OpenSSH's client prefers them, so that it comes to the same key.
+ */
+#ifndef PAMTUNNEL_GATEWAY_LOOK_HOST_KEY_H
+#define PAMTUNNEL_GATEWAY_LOOK_HOST_KEY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/why.h"
+#include "gateway/look/sight.h"
+
+struct host_key;
+
+/* NULL when out of memory. What is to be said first is written (2048 bytes are enough). */
+struct host_key *host_key_new(struct writer *answer);
+/* Accepts NULL. */
+void host_key_free(struct host_key *key);
+/*
+ * Takes what the server says, in pieces of any size, and writes what is to be said to it next. 1:
+ * ret_sight has its key, and nothing more is to be read; 0: there is more to come; -errno, with a
+ * clause about the server in `why`: it cannot be had.
+ */
+int host_key_take(struct host_key *key, const uint8_t *data, size_t len, struct writer *answer,
+                  struct sight *ret_sight, struct why *why);
+
+#endif

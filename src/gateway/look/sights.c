@@ -1,0 +1,91 @@
+#include "gateway/look/sights.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+struct looked {
+    struct addr target;
+    enum kind kind;
+    bool blind;
+    uint64_t when_ms;
+    struct sight sight;
+};
+
+/* In no order, as in reachable.c. */
+struct sights {
+    unsigned count;
+    struct looked all[SIGHTS_MAX];
+};
+
+struct sights *sights_new(void)
+{
+    return calloc(1, sizeof(struct sights));
+}
+
+void sights_free(struct sights *sights)
+{
+    free(sights);
+}
+
+/* Its place, or where the count ends. */
+static unsigned find(const struct sights *sights, const struct addr *target, enum kind kind)
+{
+    unsigned i = 0;
+    while (i < sights->count && !(addr_same_host(&sights->all[i].target, target) &&
+                                  addr_port(&sights->all[i].target) == addr_port(target) &&
+                                  sights->all[i].kind == kind)) {
+        i++;
+    }
+    return i;
+}
+
+static unsigned oldest(const struct sights *sights)
+{
+    unsigned best = 0;
+    for (unsigned i = 1; i < sights->count; i++) {
+        if (sights->all[i].when_ms < sights->all[best].when_ms) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+void sights_note(struct sights *sights, const struct addr *target, enum kind kind,
+                 const struct sight *sight)
+{
+    unsigned at = find(sights, target, kind);
+    /* find() returned the count, and all places are taken. */
+    if (at == SIGHTS_MAX) {
+        at = oldest(sights);
+    } else if (at == sights->count) {
+        sights->count++;
+    }
+    struct looked *looked = &sights->all[at];
+    *looked = (struct looked){
+        .target = *target, .kind = kind, .blind = !sight, .when_ms = clock_ms()};
+    if (sight) {
+        looked->sight = *sight;
+    }
+}
+
+static const struct looked *find_since(const struct sights *sights, const struct addr *target,
+                                       enum kind kind, uint64_t ms)
+{
+    unsigned at = find(sights, target, kind);
+    return at < sights->count && clock_ms() - sights->all[at].when_ms < ms ? &sights->all[at]
+                                                                           : NULL;
+}
+
+const struct sight *sights_find(const struct sights *sights, const struct addr *target,
+                                enum kind kind)
+{
+    const struct looked *looked = find_since(sights, target, kind, SIGHT_MS);
+    return looked && !looked->blind ? &looked->sight : NULL;
+}
+
+bool sights_blind(const struct sights *sights, const struct addr *target, enum kind kind)
+{
+    const struct looked *looked = find_since(sights, target, kind, BLIND_MS);
+    return looked && looked->blind;
+}

@@ -1,0 +1,371 @@
+/*
+ * Who is let through on the way to a target: by what it shows, at most one look a day, and nobody
+ * else where somebody in particular has to answer. The target is the test's.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "gateway/reach.h"
+#include "on_loop.h"
+#include "ssh_server.h"
+
+enum { SSH = TUNNEL_KIND_FIRST + KIND_SSH };
+
+/* Days may pass, also while a connection is made. */
+static uint64_t later_ms;
+
+uint64_t __real_clock_ms(void);
+uint64_t __wrap_clock_ms(void);
+uint64_t __wrap_clock_ms(void)
+{
+    return __real_clock_ms() + later_ms;
+}
+
+struct world {
+    uv_loop_t loop;
+    struct log log;
+    struct targets *allowed;
+    struct resolver *resolver;
+    struct reachable *reachable;
+    struct sights *sights;
+    struct sieve *lines;
+    int target; /* a listening socket */
+    /* what came of the last one */
+    bool over, reached;
+    struct failure failure;
+    struct addr addr;
+};
+
+static void world_open(struct world *world)
+{
+    *world = (struct world){.log = {.stream = stderr, .level = LOG_ERROR}};
+    assert_int_equal(uv_loop_init(&world->loop), 0);
+    assert_int_equal(targets_parse("127.0.0.0/8:1-65535", &world->allowed, NULL), 0);
+    world->resolver = resolver_new(&world->loop, 4);
+    world->reachable = reachable_new();
+    world->sights = sights_new();
+    world->lines = sieve_new(&world->loop, &world->log, 100, 100);
+    world->target = net_listen("127.0.0.1", 0, 8);
+    assert_true(world->target >= 0);
+}
+
+static void world_close(struct world *world)
+{
+    struct addr peer;
+    assert_int_equal(net_accept(world->target, &peer), -EAGAIN); /* no look too many */
+    close(world->target);
+    sieve_free(world->lines);
+    sights_free(world->sights);
+    reachable_free(world->reachable);
+    resolver_free(world->resolver);
+    loop_end(&world->loop);
+    targets_free(world->allowed);
+}
+
+static void on_reached(void *arg, const struct failure *failure, const struct reach_result *result)
+{
+    struct world *world = arg;
+    world->over = true;
+    world->reached = !failure;
+    if (failure) {
+        world->failure = *failure;
+    } else {
+        assert_int_equal(result->count, 1);
+        world->addr = result->addrs[0];
+    }
+}
+
+struct demand {
+    unsigned kind;
+    bool probe, look;
+    const uint8_t *identity;
+};
+
+static struct reach *start(struct world *world, struct demand demand)
+{
+    struct addr at = address_of(world->target);
+    struct reach_request request = {
+        .host = "127.0.0.1",
+        .port = addr_port(&at),
+        .allowed = world->allowed,
+        .resolver = world->resolver,
+        .reachable = world->reachable,
+        .sights = world->sights,
+        .lines = world->lines,
+        .kind = demand.kind,
+        .probe = demand.probe,
+        .look = demand.look,
+        .identity = demand.identity,
+    };
+    world->over = false;
+    struct reach *reach = reach_start(&world->loop, &request, on_reached, world);
+    assert_non_null(reach);
+    return reach;
+}
+
+static int accept_one(struct world *world)
+{
+    struct addr peer;
+    int fd = -1;
+    WAIT_FOR(&world->loop, (fd = net_accept(world->target, &peer)) >= 0);
+    return fd;
+}
+
+static void say(int fd, const struct said *said)
+{
+    assert_int_equal(send(fd, said->bytes, said->len, MSG_NOSIGNAL), (ssize_t)said->len);
+}
+
+/* Somebody comes and is shown a key of this `fill`. */
+static void show(struct world *world, uint8_t fill)
+{
+    struct said said = {0};
+    int fd = accept_one(world);
+    say_ed25519(&said, fill);
+    say(fd, &said);
+    WAIT_FOR(&world->loop, world->over);
+    close(fd);
+}
+
+static void identity_of(uint8_t fill, uint8_t identity[SIGHT_IDENTITY_SIZE])
+{
+    uint8_t blob[64];
+    const struct crypto_piece piece = {blob, make_key(blob, sizeof blob, "ssh-ed25519", 32, fill)};
+    assert_int_equal(crypto_hash(&piece, 1, identity), 0);
+}
+
+static const struct sight *seen(const struct world *world)
+{
+    return sights_find(world->sights, &world->addr, KIND_SSH);
+}
+
+/* ---- looking --------------------------------------------------------------- */
+
+static void a_target_is_looked_at_once_a_day(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world);
+    start(&world, (struct demand){.kind = SSH, .probe = true, .look = true});
+    show(&world, 'a');
+    assert_true(world.reached);
+    assert_memory_equal(seen(&world)->host_key, "ssh-ed25519 AAAA", 16);
+    later_ms += REACHABLE_MS; /* the next one is a plain probe */
+    start(&world, (struct demand){.kind = SSH, .probe = true, .look = true});
+    int fd = accept_one(&world);
+    WAIT_FOR(&world.loop, world.over);
+    char byte;
+    assert_int_equal(recv(fd, &byte, 1, 0), 0); /* not a word was said */
+    close(fd);
+    assert_true(world.reached && seen(&world) != NULL);
+    later_ms += SIGHT_MS;
+    start(&world, (struct demand){.kind = SSH, .probe = true, .look = true});
+    show(&world, 'b');
+    assert_true(world.reached);
+    world_close(&world);
+}
+
+static void one_that_took_a_connection_a_moment_ago_is_looked_at_all_the_same(void **state)
+{
+    struct world world;
+    (void)state;
+    world_open(&world);
+    struct addr target = address_of(world.target);
+    reachable_note(world.reachable, &target);
+    start(&world, (struct demand){.kind = SSH, .probe = true, .look = true});
+    show(&world, 'a');
+    assert_non_null(seen(&world));
+    world_close(&world);
+}
+
+static void nobody_looks_without_being_asked_or_with_nothing_to_see(void **state)
+{
+    static const struct demand ROWS[] = {
+        {.kind = SSH, .probe = true},
+        {.kind = TUNNEL_KIND_UNSAID, .probe = true, .look = true},
+        {.kind = 255, .probe = true, .look = true},
+    };
+    struct world world;
+    (void)state;
+    world_open(&world);
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        later_ms += REACHABLE_MS;
+        start(&world, ROWS[i]);
+        close(accept_one(&world));
+        WAIT_FOR(&world.loop, world.over);
+        assert_true(world.reached);
+        assert_null(seen(&world));
+    }
+    world_close(&world);
+}
+
+/* A machine that a look does not understand is as welcome as ever. */
+static void a_target_that_shows_nothing_answers(void **state)
+{
+    struct world world;
+    struct said said = {0};
+    (void)state;
+    world_open(&world);
+    for (unsigned i = 0; i < 3; i++) {
+        start(&world, (struct demand){.kind = SSH, .probe = true, .look = true});
+        int fd = accept_one(&world);
+        if (i == 0) {
+            close(fd);
+        } else if (i == 1) {
+            net_reset(fd);
+        } else {
+            say_text(&said, "SSH-1.5-old\n");
+            say(fd, &said);
+        }
+        WAIT_FOR(&world.loop, world.over);
+        assert_true(world.reached);
+        assert_null(seen(&world));
+        assert_true(sights_blind(world.sights, &world.addr, KIND_SSH));
+        if (i == 2) {
+            close(fd);
+        }
+        later_ms += BLIND_MS;
+    }
+    start(&world, (struct demand){.kind = SSH, .probe = true, .look = true});
+    int fd = accept_one(&world); /* and says nothing at all */
+    WAIT_FOR(&world.loop, world.over);
+    assert_true(world.reached && sights_blind(world.sights, &world.addr, KIND_SSH));
+    close(fd);
+    start(&world, (struct demand){.kind = SSH, .probe = true, .look = true});
+    WAIT_FOR(&world.loop, world.over); /* no second look soon after */
+    assert_true(world.reached);
+    world_close(&world);
+}
+
+/* ---- somebody in particular -------------------------------------------------- */
+
+static void who_was_seen_within_a_day_is_let_through_and_looked_at_after_it(void **state)
+{
+    struct world world;
+    uint8_t a[SIGHT_IDENTITY_SIZE];
+    (void)state;
+    world_open(&world);
+    identity_of('a', a);
+    for (unsigned day = 0; day < 2; day++) {
+        start(&world, (struct demand){.kind = SSH, .identity = a});
+        show(&world, 'a');
+        assert_true(world.reached);
+        for (unsigned i = 0; i < 3; i++) {
+            start(&world, (struct demand){.kind = SSH, .identity = a});
+            WAIT_FOR(&world.loop, world.over);
+            assert_true(world.reached);
+        }
+        later_ms += SIGHT_MS;
+    }
+    world_close(&world);
+}
+
+static void another_one_is_refused_with_both_fingerprints(void **state)
+{
+    struct world world;
+    uint8_t a[SIGHT_IDENTITY_SIZE], b[SIGHT_IDENTITY_SIZE];
+    char first[SIGHT_TEXT_MAX], second[SIGHT_TEXT_MAX], detail[256];
+    (void)state;
+    world_open(&world);
+    identity_of('a', a);
+    identity_of('b', b);
+    for (unsigned i = 0; i < 2; i++) { /* with the probe and without */
+        start(&world, (struct demand){.kind = SSH, .probe = i == 0, .identity = a});
+        show(&world, 'b');
+        assert_false(world.reached);
+        assert_int_equal(world.failure.reason, TUNNEL_IDENTITY);
+        snprintf(detail, sizeof detail, "127.0.0.1 shows %s, and has to show %s",
+                 sight_text(b, first), sight_text(a, second));
+        assert_string_equal(world.failure.detail, detail);
+    }
+    start(&world, (struct demand){.kind = SSH, .identity = b}); /* that one was seen there */
+    WAIT_FOR(&world.loop, world.over);
+    assert_true(world.reached);
+    start(&world, (struct demand){.kind = SSH, .identity = a}); /* it is back */
+    show(&world, 'a');
+    assert_true(world.reached);
+    world_close(&world);
+}
+
+/* Else it would be enough to be silent while one is looked at. */
+static void who_shows_nothing_is_not_who_it_has_to_be(void **state)
+{
+    struct world world;
+    uint8_t a[SIGHT_IDENTITY_SIZE];
+    (void)state;
+    world_open(&world);
+    identity_of('a', a);
+    start(&world, (struct demand){.kind = SSH, .identity = a});
+    close(accept_one(&world));
+    WAIT_FOR(&world.loop, world.over);
+    assert_false(world.reached);
+    assert_int_equal(world.failure.reason, TUNNEL_IDENTITY);
+    assert_non_null(strstr(world.failure.detail, ", but it ends the connection"));
+    start(&world, (struct demand){.kind = TUNNEL_KIND_UNSAID, .identity = a});
+    close(accept_one(&world));
+    WAIT_FOR(&world.loop, world.over);
+    assert_int_equal(world.failure.reason, TUNNEL_IDENTITY);
+    world_close(&world);
+}
+
+static void one_that_does_not_answer_at_all_is_told_so(void **state)
+{
+    struct world world;
+    uint8_t a[SIGHT_IDENTITY_SIZE];
+    (void)state;
+    world_open(&world);
+    identity_of('a', a);
+    struct addr at = address_of(world.target);
+    close(world.target);
+    world.target = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK,
+                          0); /* has the port, does not listen */
+    assert_int_equal(bind(world.target, &at.sa, addr_len(&at)), 0);
+    start(&world, (struct demand){.kind = SSH, .identity = a});
+    WAIT_FOR(&world.loop, world.over);
+    assert_int_equal(world.failure.reason, TUNNEL_REFUSED);
+    close(world.target);
+    world.target = net_listen("127.0.0.1", 0, 8);
+    world_close(&world);
+}
+
+static void a_look_can_be_given_up(void **state)
+{
+    struct world world;
+    char byte;
+    (void)state;
+    world_open(&world);
+    struct reach *reach = start(&world, (struct demand){.kind = SSH, .probe = true, .look = true});
+    int fd = accept_one(&world);
+    WAIT_FOR(&world.loop, recv(fd, &byte, 1, MSG_PEEK) == 1); /* it has begun */
+    reach_cancel(reach);
+    loop_run_for(&world.loop, 20);
+    assert_false(world.over);
+    close(fd);
+    world_close(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_target_is_looked_at_once_a_day),
+        cmocka_unit_test(one_that_took_a_connection_a_moment_ago_is_looked_at_all_the_same),
+        cmocka_unit_test(nobody_looks_without_being_asked_or_with_nothing_to_see),
+        cmocka_unit_test(a_target_that_shows_nothing_answers),
+        cmocka_unit_test(who_was_seen_within_a_day_is_let_through_and_looked_at_after_it),
+        cmocka_unit_test(another_one_is_refused_with_both_fingerprints),
+        cmocka_unit_test(who_shows_nothing_is_not_who_it_has_to_be),
+        cmocka_unit_test(one_that_does_not_answer_at_all_is_told_so),
+        cmocka_unit_test(a_look_can_be_given_up),
+    };
+    return cmocka_run_group_tests_name("reach", tests, NULL, NULL);
+}

@@ -1,0 +1,88 @@
+/* What targets showed, for a day. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "gateway/look/sights.h"
+
+static uint64_t now_ms = 1000000;
+
+uint64_t __wrap_clock_ms(void);
+uint64_t __wrap_clock_ms(void)
+{
+    return now_ms;
+}
+
+static struct addr target(const char *host, uint16_t port)
+{
+    struct addr addr;
+    assert_int_equal(addr_parse(host, port, &addr), 0);
+    return addr;
+}
+
+static void a_sight_counts_for_a_day_one_port_and_one_kind(void **state)
+{
+    struct sights *sights = sights_new();
+    const struct addr nas = target("10.0.0.1", 22), other = target("10.0.0.1", 2222);
+    const struct sight seen = {.host_key = "ssh-ed25519 AAAA"};
+    (void)state;
+    assert_null(sights_find(sights, &nas, KIND_SSH));
+    sights_note(sights, &nas, KIND_SSH, &seen);
+    assert_null(sights_find(sights, &other, KIND_SSH));
+    assert_null(sights_find(sights, &nas, KIND_RDP));
+    now_ms += SIGHT_MS - 1;
+    assert_string_equal(sights_find(sights, &nas, KIND_SSH)->host_key, seen.host_key);
+    assert_false(sights_blind(sights, &nas, KIND_SSH));
+    now_ms += 1;
+    assert_null(sights_find(sights, &nas, KIND_SSH));
+    sights_free(sights);
+    sights_free(NULL);
+}
+
+static void a_look_in_vain_takes_the_place_of_what_was_seen(void **state)
+{
+    struct sights *sights = sights_new();
+    const struct addr nas = target("10.0.0.1", 22);
+    const struct sight seen = {.host_key = "ssh-ed25519 AAAA"};
+    (void)state;
+    sights_note(sights, &nas, KIND_SSH, &seen);
+    sights_note(sights, &nas, KIND_SSH, NULL);
+    assert_null(sights_find(sights, &nas, KIND_SSH));
+    assert_true(sights_blind(sights, &nas, KIND_SSH));
+    now_ms += BLIND_MS;
+    assert_false(sights_blind(sights, &nas, KIND_SSH));
+    sights_note(sights, &nas, KIND_SSH, &seen);
+    assert_non_null(sights_find(sights, &nas, KIND_SSH));
+    sights_free(sights);
+}
+
+static void the_oldest_makes_room(void **state)
+{
+    struct sights *sights = sights_new();
+    const struct sight seen = {.host_key = "ssh-ed25519 AAAA"};
+    (void)state;
+    for (unsigned i = 0; i <= SIGHTS_MAX; i++) {
+        struct addr addr = target("10.0.0.1", (uint16_t)(1 + i));
+        now_ms++;
+        sights_note(sights, &addr, KIND_SSH, &seen);
+    }
+    for (unsigned i = 0; i <= SIGHTS_MAX; i++) {
+        struct addr addr = target("10.0.0.1", (uint16_t)(1 + i));
+        assert_int_equal(sights_find(sights, &addr, KIND_SSH) != NULL, i > 0);
+    }
+    sights_free(sights);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_sight_counts_for_a_day_one_port_and_one_kind),
+        cmocka_unit_test(a_look_in_vain_takes_the_place_of_what_was_seen),
+        cmocka_unit_test(the_oldest_makes_room),
+    };
+    return cmocka_run_group_tests_name("sights", tests, NULL, NULL);
+}
