@@ -122,6 +122,7 @@ static const char *const OF_VPS[] = {
     "AUDIT_FULL",
     "AUDIT_DAYS",
     "KNOWN_DAYS",
+    "DATA_PORT",
     "RDP_CLIPBOARD",
     "APPROVAL_TIMEOUT",
     "FACTOR_MINUTES",

@@ -93,7 +93,8 @@ void agent_stop(struct agent *agent)
 static void say_what_it_does(struct agent *agent, char *ret_status, size_t size)
 {
     const struct vps_settings *settings = agent->settings;
-    snprintf(ret_status, size, "gateways on port %u, sessions on ports %u to %u%s",
+    snprintf(ret_status, size, "gateways%s on port %u, sessions on ports %u to %u%s",
+             settings->data_port == DATA_PORT_CONTROL ? " and data channels" : "",
              settings->control_port, settings->port_range_start, settings->port_range_end,
              settings->local ? ", without Telegram" : "");
     notify_status(agent->notify, ret_status);

@@ -253,6 +253,7 @@ WRONG_VPS = {
                    f"lan {KEY}", f"lan:{KEY},", "0x" + KEY[2:]],
     "CONTROL_PORT": ["70000", "+9000", "9000.0", "0x2328", " 9000 9001", "99999999999999999999", "25000"],
     "PORT_RANGE_START": ["0", "30000", "30001"], "PORT_RANGE_END": ["0", "65536", "20000"],
+    "DATA_PORT": ["9000", "Control", "on", "random,control"],
     "BIND_ADDRESS": ["localhost", "1.2.3", "::g", "0.0.0.0:9000", "[::]"],
     "MAX_CONNECTIONS": ["0", "65", "few"],
     "SESSION_TIMEOUT": ["86401", "1.5", "-0"], "RECONNECT_GRACE": ["-1", "3601"],
@@ -276,7 +277,7 @@ WRONG_GATEWAY = {
 }
 TAKES = {
     "TELEGRAM_TOKEN": "@BotFather", "ALLOWED_USERS": "numeric", "VPS_HOST": "name or", "TUNNEL_KEY": "64 hex digits",
-    "TELEGRAM_API_URL": "http", "CONTROL_PORT": "port", "PORT_RANGE_START": "port", "PORT_RANGE_END": "port",
+    "TELEGRAM_API_URL": "http", "CONTROL_PORT": "port", "PORT_RANGE_START": "port", "PORT_RANGE_END": "port", "DATA_PORT": "random or control",
     "BIND_ADDRESS": "IP address", "SESSION_TIMEOUT": "seconds", "RECONNECT_GRACE": "seconds",
     "MAX_CONNECTIONS": "connections", "IDLE_TIMEOUT": "seconds",
     "MAX_SESSION_TIME": "seconds", "MAX_SESSIONS": "number", "MAX_SESSIONS_PER_USER": "number", "ADMIT": "auto, known or ask",

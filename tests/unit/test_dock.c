@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -342,6 +343,83 @@ static void the_port_is_open_only_while_a_channel_is_expected(void **state)
     quay_close(&quay);
 }
 
+/* ---- brought from elsewhere ---------------------------------------------- */
+
+/* What the control port does with it: HELLO is read there. */
+static void bring(struct quay *quay, struct ship *ship, uint16_t channel)
+{
+    int ends[2];
+    struct addr from;
+    assert_int_equal(
+        proof_hello(&ship->proof, NUMBER, channel, dock_token(quay->dock), ship->hello), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+    assert_int_equal(addr_parse("192.0.2.7", 4711, &from), 0);
+    ship->fd = ends[0];
+    dock_bring(quay->dock, ends[1], &from, ship->hello);
+}
+
+static void who_is_brought_goes_on_as_if_it_had_come(void **state)
+{
+    struct quay quay;
+    struct ship ship, late;
+    char got[8] = "";
+    (void)state;
+    quay_open(&quay);
+    dock_expect_nothing(quay.dock); /* closes the port */
+    assert_int_equal(dock_open(quay.dock, DOCK_NO_LISTENER), 0);
+    dock_expect(quay.dock, 5);
+    bring(&quay, &ship, 5);
+    ship_hear_answer(&quay, &ship);
+    assert_int_equal(proof_final(&ship.proof, ship.answer, ship.final), 0);
+    client_say(ship.fd, ship.final, sizeof ship.final);
+    client_say(ship.fd, "ahoy", 4);
+    WAIT_FOR(&quay.stage, quay.docked == 1);
+    assert_int_equal(quay.channel, 5);
+    assert_int_equal(client_hear(quay.fd, got, sizeof got), 4);
+    assert_memory_equal(got, "ahoy", 4);
+    assert_false(dock_is_open(quay.dock));
+    bring(&quay, &late, 5); /* nothing is expected any more */
+    expect_sent_off_in_silence(&quay, late.fd);
+    close(ship.fd);
+    quay_close(&quay);
+}
+
+static void who_is_brought_and_not_expected_takes_no_place(void **state)
+{
+    struct quay quay;
+    struct ship ship, strangers[2 * PLACES];
+    (void)state;
+    quay_open(&quay);
+    dock_expect(quay.dock, 1);
+    bring(&quay, &ship, 1); /* it waits for our answer to be read */
+    for (unsigned i = 0; i < 2 * PLACES; i++) {
+        bring(&quay, &strangers[i], 2);
+        expect_sent_off_in_silence(&quay, strangers[i].fd);
+    }
+    ship_hear_answer(&quay, &ship);
+    assert_int_equal(proof_final(&ship.proof, ship.answer, ship.final), 0);
+    client_say(ship.fd, ship.final, sizeof ship.final);
+    WAIT_FOR(&quay.stage, quay.docked == 1);
+    close(ship.fd);
+    quay_close(&quay);
+}
+
+static void who_is_brought_and_says_no_more_is_sent_off(void **state)
+{
+    struct quay quay;
+    struct ship ship;
+    (void)state;
+    quay_open(&quay);
+    dock_expect(quay.dock, 1);
+    bring(&quay, &ship, 1);
+    ship_hear_answer(&quay, &ship);
+    stage_hurry(DOCK_PATIENCE_MS);
+    expect_sent_off_in_silence(&quay, ship.fd);
+    stage_hurry(1);
+    assert_int_equal(quay.docked, 0);
+    quay_close(&quay);
+}
+
 static void what_will_not_come_is_not_waited_for(void **state)
 {
     struct quay quay;
@@ -580,6 +658,9 @@ int main(void)
         cmocka_unit_test(a_channel_comes_in_once),
         cmocka_unit_test(several_channels_come_in_side_by_side_and_in_any_order),
         cmocka_unit_test(the_port_is_open_only_while_a_channel_is_expected),
+        cmocka_unit_test(who_is_brought_goes_on_as_if_it_had_come),
+        cmocka_unit_test(who_is_brought_and_not_expected_takes_no_place),
+        cmocka_unit_test(who_is_brought_and_says_no_more_is_sent_off),
         cmocka_unit_test(what_will_not_come_is_not_waited_for),
         cmocka_unit_test(of_too_many_channels_the_first_are_not_expected_any_more),
         cmocka_unit_test(recorded_bytes_are_worth_nothing),

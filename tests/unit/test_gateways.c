@@ -18,6 +18,7 @@
 
 #include "base/sieve.h"
 #include "control/tls.h"
+#include "data/proof.h"
 #include "vps_world.h"
 
 enum { HELLO_MAX = 2048, CROWD_MAX = 700 };
@@ -191,6 +192,132 @@ static void who_is_alone_in_a_network_keeps_the_place_without_a_word(void **stat
     crowd_go(&crowd);
     crowd_go(&alone);
     world_stop(world);
+}
+
+/* ---- data channels at the same port ---------------------------------------- */
+
+/* So many that begin a data channel, and do not go on. */
+static void crowd_says(struct crowd *crowd, const void *bytes, size_t len)
+{
+    for (unsigned i = 0; i < crowd->count; i++) {
+        send(crowd->fds[i], bytes, len, MSG_NOSIGNAL);
+    }
+}
+
+static void a_session_works_over_the_control_port_alone(void **state)
+{
+    struct world *world = *state;
+    int data;
+    world->settings.data_port = DATA_PORT_CONTROL;
+    world_start(world);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
+    assert_int_equal(data_port(session), world->settings.control_port);
+    assert_int_equal(world->peers[0].last.data_port, world->settings.control_port);
+    int client = come_with_ssh(session, "127.0.0.1");
+    world_hear(world, data, SSH_ID, strlen(SSH_ID));
+    /* And one more connection, with a channel of its own. */
+    int second = come_with_ssh(session, "127.0.0.1");
+    WAIT_FOR(&world->stage, world->peers[0].opens == 2);
+    assert_int_equal(world->peers[0].last.channel, 1);
+    int more = peer_attach(world, &world->peers[0]);
+    world_hear(world, more, SSH_ID, strlen(SSH_ID));
+    close(client);
+    close(second);
+    close(data);
+    close(more);
+    world_stop(world);
+}
+
+static void who_is_at_the_control_port_says_it_in_pieces(void **state)
+{
+    struct world *world = *state;
+    struct proof proof;
+    uint8_t hello[PROOF_HELLO_SIZE];
+    char byte;
+    world->settings.data_port = DATA_PORT_CONTROL;
+    world_start(world);
+    world_ask(world, KIND_RDP);
+    const struct message_open_tunnel *asked = &world->peers[0].last;
+    assert_int_equal(proof_hello(&proof, asked->session, 0, asked->token, hello), 0);
+    int fd = client_connect("127.0.0.9", world->settings.control_port);
+    for (size_t i = 0; i < sizeof hello; i++) {
+        assert_false(has_an_answer(fd));
+        client_say(fd, &hello[i], 1);
+        stage_turn(&world->stage);
+        stage_turn(&world->stage);
+    }
+    WAIT_FOR(&world->stage, has_an_answer(fd));
+    close(fd);
+
+    static const size_t WRONG[] = {1, 4, 5, 7, 15}; /* magic, version, channel, session */
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+        uint8_t other[PROOF_HELLO_SIZE];
+        memcpy(other, hello, sizeof other);
+        other[WRONG[i]] ^= 1;
+        fd = client_connect("127.0.0.9", world->settings.control_port);
+        client_say(fd, other, sizeof other);
+        WAIT_FOR(&world->stage, client_was_sent_off(fd));
+        assert_int_equal(client_hear(fd, &byte, 1), 0);
+        close(fd);
+    }
+    world_stop(world);
+}
+
+static void a_crowd_at_one_door_does_not_close_the_other(void **state)
+{
+    static const char *const SAID[] = {"", "PMTD", "\x16\x03\x01"};
+    struct world *world = *state;
+    world->settings.data_port = DATA_PORT_CONTROL;
+    world_start(world);
+    for (size_t i = 0; i < sizeof SAID / sizeof *SAID; i++) {
+        struct crowd crowd = {.count = 0};
+        int data, err;
+        struct why why;
+        crowd_come(world, &crowd, 150, &NINE);
+        crowd_says(&crowd, SAID[i], strlen(SAID[i]));
+        for (int turn = 0; turn < 100; turn++) {
+            stage_turn(&world->stage);
+        }
+        assert_in_range(crowd_left(&crowd), 1, GATEWAYS_UNFINISHED_MAX);
+        struct login login = login_begin(world, "127.9.9.9");
+        WAIT_FOR(&world->stage, (err = tls_handshake(login.tls, &why)) != TLS_WANT_READ);
+        assert_int_equal(err, 0);
+        login_end(&login);
+        struct session *session = world_ask_until_waiting(world, KIND_RDP, &data);
+        session_close(session);
+        close(data);
+        crowd_go(&crowd);
+        for (int turn = 0; turn < 400; turn++) {
+            stage_turn(&world->stage);
+        }
+    }
+    world_stop(world);
+}
+
+static void who_does_not_say_what_it_is_goes(void **state)
+{
+    struct world *world = *state;
+    char byte;
+    world->settings.data_port = DATA_PORT_CONTROL;
+    world_start(world);
+    int silent = client_connect("127.0.0.9", world->settings.control_port);
+    int half = client_connect("127.0.0.9", world->settings.control_port);
+    client_say(half, "PMTD", 4);
+    for (int turn = 0; turn < 10; turn++) {
+        stage_turn(&world->stage);
+    }
+    assert_false(client_was_sent_off(half));
+    stage_hurry(CHANNEL_HANDSHAKE_MS);
+    WAIT_FOR(&world->stage, client_was_sent_off(silent) && client_was_sent_off(half));
+    stage_hurry(1);
+    assert_int_equal(client_hear(half, &byte, 1), 0);
+    assert_true(world_logged(world, "it took too long to say what it is"));
+    close(silent);
+    close(half);
+    int waiting = client_connect("127.0.0.9", world->settings.control_port);
+    stage_turn(&world->stage);
+    close(waiting);
+    world_stop(world); /* with one that has not said it */
 }
 
 /* ---- what is played back -------------------------------------------------- */
@@ -655,6 +782,10 @@ int main(void)
         TEST(who_has_shown_the_key_is_not_pushed_out),
         TEST(each_party_and_each_network_has_its_places),
         TEST(who_is_alone_in_a_network_keeps_the_place_without_a_word),
+        TEST(a_session_works_over_the_control_port_alone),
+        TEST(who_is_at_the_control_port_says_it_in_pieces),
+        TEST(a_crowd_at_one_door_does_not_close_the_other),
+        TEST(who_does_not_say_what_it_is_goes),
         TEST(a_login_that_is_played_back_is_served_only_so_often),
         TEST(so_many_gateways_share_a_key_and_no_more),
         TEST(with_one_key_several_names_make_several_gateways),

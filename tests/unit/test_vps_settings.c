@@ -35,6 +35,7 @@ static const char *const NAMES[] = {
     "CONGESTION_CONTROL", "POLICY_FILE",
     "AUDIT_FULL",         "AUDIT_DAYS",
     "APPROVAL_TIMEOUT",   "FACTOR_MINUTES",
+    "DATA_PORT",
 };
 
 /* A clean environment that is just enough. */
@@ -232,6 +233,9 @@ static const struct {
     {"MAX_CONNECTIONS", "65", "MAX_CONNECTIONS is \"65\""},
     {"MAX_SESSIONS", "10000", NULL},
     {"MAX_SESSIONS", "10001", "MAX_SESSIONS is \"10001\""},
+    {"DATA_PORT", "control", NULL},
+    {"DATA_PORT", "random", NULL},
+    {"DATA_PORT", "9000", "DATA_PORT is \"9000\"; it takes random or control"},
     {"KNOWN_DAYS", "1", NULL},
     {"KNOWN_DAYS", "3650", NULL},
     {"KNOWN_DAYS", "0", "KNOWN_DAYS is \"0\"; it takes days, 1 to 3650"},

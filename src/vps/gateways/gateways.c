@@ -34,6 +34,7 @@ enum {
 void gateways_remove(struct gateway *gateway)
 {
     list_remove(&gateway->home);
+    gateways_undecided_free(gateway->undecided);
     channel_free(gateway->channel);
     free(gateway);
 }
@@ -234,7 +235,9 @@ void gateways_free(struct gateways *gateways)
         if (g->open) {
             keyring_left(gateways->keyring, channel_peer_name(g->channel));
         }
-        channel_goodbye(g->channel, GOODBYE_SHUTDOWN, "vps-agent is being stopped");
+        if (g->channel) {
+            channel_goodbye(g->channel, GOODBYE_SHUTDOWN, "vps-agent is being stopped");
+        }
         gateways_remove(g);
     }
     tls_config_free(gateways->tls);

@@ -6,6 +6,7 @@
  * all, per network and per party. Where a bound is hit, one of those that have shown no
  * key makes room, of the network and the party that have the most; which one is left to
  * chance, so that the last to come does not always win. Those that have shown a key go last.
+ * With DATA_PORT=control that port takes data channels as well, and hands them on.
  */
 #ifndef PAMTUNNEL_VPS_GATEWAYS_GATEWAYS_H
 #define PAMTUNNEL_VPS_GATEWAYS_GATEWAYS_H
@@ -53,6 +54,11 @@ struct gateways_events {
     void (*lost)(void *arg, const char *gateway);
     /* It is none of this server's any more, whether or not it was online. */
     void (*removed)(void *arg, const char *gateway);
+    /*
+     * With DATA_PORT=control: the HELLO of a data channel, PROOF_HELLO_SIZE bytes, by which nobody
+     * has proven anything. fd is the callee's. NULL: none is expected.
+     */
+    void (*data_channel)(void *arg, int fd, const struct addr *from, const uint8_t *hello);
     void *arg;
 };
 

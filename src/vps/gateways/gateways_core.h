@@ -6,6 +6,7 @@
  *     gateways_keys    keys come and go
  *     gateways_applicants  those that have none yet
  *     gateways_port    the control port, and who has to make room at it
+ *     gateways_arrivals  who it is, where data channels come to it as well
  */
 #ifndef PAMTUNNEL_VPS_GATEWAYS_GATEWAYS_CORE_H
 #define PAMTUNNEL_VPS_GATEWAYS_GATEWAYS_CORE_H
@@ -23,10 +24,13 @@
 #include "vps/gateways/attendance.h"
 #include "vps/gateways/gateways.h"
 
+struct undecided;
+
 /* A connection at the control port; a gateway once its channel is open. */
 struct gateway {
     struct list home; /* in the list of all */
     struct gateways *gateways;
+    struct undecided *undecided; /* it has not said yet what it is, and has no channel; or NULL */
     struct channel *channel;
     struct addr from;
     int64_t since_unix;
@@ -92,6 +96,10 @@ struct applicants *gateways_new_applicants(struct gateways *gateways);
 
 /* ---- gateways_port ----------------------------------------------------------- */
 
+/* A login begins. Takes over the connection. */
+void gateways_begin_login(struct gateways *gateways, int fd, const struct addr *from);
+/* If there is no place for one more that has not logged in, one of them goes. */
+void gateways_make_room(struct gateways *gateways, const struct addr *from);
 /* 0, or -errno with what to do in why. */
 int gateways_open_port(struct gateways *gateways, struct why *why);
 /*
@@ -101,5 +109,12 @@ int gateways_open_port(struct gateways *gateways, struct why *why);
 void gateways_count_false_start(struct gateways *gateways, const struct gateway *gateway);
 /* An address of this machine is gone; arg is the gateways. */
 void gateways_address_gone(void *arg, const struct addr *addr);
+
+/* ---- gateways_arrivals ------------------------------------------------------- */
+
+/* A listener_fn: in the place of gateways_begin_login() with DATA_PORT=control. */
+void gateways_on_arrival(void *arg, int fd, const struct addr *from);
+/* With its connection. Accepts NULL. */
+void gateways_undecided_free(struct undecided *undecided);
 
 #endif

@@ -25,7 +25,7 @@ static void shut_out(struct gateway *gateway, const char *text)
 void gateways_drop_unfinished(struct gateways *gateways)
 {
     list_each (struct gateway, g, &gateways->list, home) {
-        if (!g->open && !g->met) {
+        if (!g->open && !g->met && g->channel) {
             gateways_remove(g);
         }
     }

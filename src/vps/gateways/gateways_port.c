@@ -8,10 +8,19 @@
 #include "base/crypto.h"
 #include "vps/gateways/gateways_core.h"
 
-enum { BACKLOG = 128 };
+enum { BACKLOG = 128, BACKLOG_WITH_DATA = 1024 };
+
+/* One whose first bytes are not there yet has shown nothing. */
+static bool is_proven(const struct gateway *gateway)
+{
+    return gateway->channel && channel_peer_is_proven(gateway->channel);
+}
 
 void gateways_count_false_start(struct gateways *gateways, const struct gateway *gateway)
 {
+    if (!gateway->channel) {
+        return;
+    }
     /* A right key whose login never ended: a broken line, or a recording played back. */
     bool broken_off = channel_peer_is_proven(gateway->channel) &&
                       !channel_is_shaken(gateway->channel);
@@ -59,12 +68,11 @@ static const struct gateway *one_of_the_most(const struct gateways *gateways, al
     unsigned most = 0;
     list_each (const struct gateway, g, &gateways->list, home) {
         unsigned count = 0;
-        if (!is_unfinished(g) || channel_peer_is_proven(g->channel) || !alike(&g->from, addr)) {
+        if (!is_unfinished(g) || is_proven(g) || !alike(&g->from, addr)) {
             continue;
         }
         list_each (const struct gateway, o, &gateways->list, home) {
-            count += is_unfinished(o) && !channel_peer_is_proven(o->channel) &&
-                     narrower(&o->from, &g->from);
+            count += is_unfinished(o) && !is_proven(o) && narrower(&o->from, &g->from);
         }
         if (count > most) {
             most = count;
@@ -81,8 +89,7 @@ static struct gateway *draw(const struct gateways *gateways, alike_fn alike,
     struct gateway *drawn = NULL;
     uint32_t seen = 0, chance = 0;
     list_each (struct gateway, g, &gateways->list, home) {
-        if (!is_unfinished(g) || channel_peer_is_proven(g->channel) != proven ||
-            !alike(&g->from, addr)) {
+        if (!is_unfinished(g) || is_proven(g) != proven || !alike(&g->from, addr)) {
             continue;
         }
         seen++;
@@ -109,7 +116,7 @@ static struct gateway *find_victim(const struct gateways *gateways, alike_fn ali
 }
 
 /* The newest is not in the list yet: it is never the one to go. */
-static void make_room(struct gateways *gateways, const struct addr *from)
+void gateways_make_room(struct gateways *gateways, const struct addr *from)
 {
     static const struct {
         alike_fn alike;
@@ -145,15 +152,14 @@ static bool starts_falsely(struct gateways *gateways, const struct addr *from)
     return true;
 }
 
-static void on_connection(void *arg, int fd, const struct addr *from)
+void gateways_begin_login(struct gateways *gateways, int fd, const struct addr *from)
 {
-    struct gateways *gateways = arg;
     /* Before anything is allocated: a replayed login costs a close(2), not a key exchange. */
     if (starts_falsely(gateways, from)) {
         close(fd);
         return;
     }
-    make_room(gateways, from);
+    gateways_make_room(gateways, from);
     struct gateway *gateway = calloc(1, sizeof *gateway);
     struct channel_options options = {
         .self = SENDER_VPS,
@@ -172,27 +178,40 @@ static void on_connection(void *arg, int fd, const struct addr *from)
     list_prepend(&gateways->list, &gateway->home);
 }
 
+static void on_connection(void *arg, int fd, const struct addr *from)
+{
+    gateways_begin_login(arg, fd, from);
+}
+
 /* The connections to it are dead: gateways are offline until they come to another one. */
 void gateways_address_gone(void *arg, const struct addr *addr)
 {
     struct gateways *gateways = arg;
     list_each (struct gateway, g, &gateways->list, home) {
-        channel_lost_address(g->channel, addr);
+        if (g->channel) {
+            channel_lost_address(g->channel, addr);
+        }
     }
 }
 
 int gateways_open_port(struct gateways *gateways, struct why *why)
 {
     const struct vps_settings *settings = gateways->options.settings;
+    bool with_data = settings->data_port == DATA_PORT_CONTROL;
     /* A long queue: after a restart all gateways come back within seconds. */
-    int fd = net_listen(settings->bind_address, settings->control_port, BACKLOG);
+    int fd = net_listen(settings->bind_address, settings->control_port,
+                        with_data ? BACKLOG_WITH_DATA : BACKLOG);
     if (fd < 0) {
         return why_set(why, fd,
                        "cannot listen on CONTROL_PORT %u at BIND_ADDRESS %s: %s. Is another "
                        "vps-agent running?",
                        settings->control_port, settings->bind_address, strerror(-fd));
     }
-    gateways->listener = listener_new(gateways->options.loop, fd, on_connection, gateways);
+    if (with_data) {
+        net_narrow(fd); /* as a data port (session/ports.c) */
+    }
+    gateways->listener = listener_new(gateways->options.loop, fd,
+                                      with_data ? gateways_on_arrival : on_connection, gateways);
     if (!gateways->listener) {
         close(fd);
         return why_set(why, -ENOMEM, "out of memory");

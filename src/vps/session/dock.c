@@ -43,7 +43,7 @@ struct caller {
 
 /* An idle session has none: there may be thousands of them. */
 struct port {
-    struct listener *listener;
+    struct listener *listener; /* NULL: they are brought */
     struct caller *callers;
     struct addr gateway; /* of no family: it is not known where it is */
     unsigned expected_count;
@@ -291,16 +291,16 @@ static void wait_for(struct caller *caller)
     timer_set(caller->patience, DOCK_PATIENCE_MS);
 }
 
-static void on_guest(void *arg, int fd, const struct addr *from)
+/* NULL when out of memory: fd is closed. */
+static struct caller *receive(struct dock *dock, int fd, const struct addr *from)
 {
-    struct dock *dock = arg;
     struct port *port = dock->port;
     bool from_gateway = port->gateway.sa.sa_family != 0 && addr_same_party(from, &port->gateway);
     make_room(port, from_gateway);
     struct caller *caller = calloc(1, sizeof *caller);
     if (!caller) {
         close(fd);
-        return;
+        return NULL;
     }
     *caller = (struct caller){.next = port->callers,
                               .dock = dock,
@@ -308,8 +308,34 @@ static void on_guest(void *arg, int fd, const struct addr *from)
                               .place.from = origin_of(from),
                               .from_gateway = from_gateway};
     port->callers = caller;
-    if (hear(caller)) { /* mostly its hello is there already */
+    return caller;
+}
+
+static void on_guest(void *arg, int fd, const struct addr *from)
+{
+    struct caller *caller = receive(arg, fd, from);
+    if (caller && hear(caller)) { /* mostly its hello is there already */
         wait_for(caller);
+    }
+}
+
+void dock_bring(struct dock *dock, int fd, const struct addr *from, const uint8_t *hello)
+{
+    uint64_t session;
+    uint16_t channel;
+    /* Who is not expected takes nobody's place. */
+    bool welcome_here = dock->port && proof_peek(hello, &session, &channel) == 0 &&
+                        is_expected(dock->port, channel);
+    struct caller *caller = welcome_here ? receive(dock, fd, from) : NULL;
+    if (!welcome_here) {
+        close(fd);
+    } else if (caller) {
+        memcpy(caller->bytes, hello, PROOF_HELLO_SIZE);
+        if (answer(caller) < 0) {
+            send_off(caller);
+        } else {
+            wait_for(caller);
+        }
     }
 }
 
@@ -345,8 +371,10 @@ int dock_open(struct dock *dock, int listener)
     if (!port) {
         return -ENOMEM;
     }
-    port->listener = listener_new(dock->loop, listener, on_guest, dock);
-    if (!port->listener) {
+    if (listener != DOCK_NO_LISTENER) {
+        port->listener = listener_new(dock->loop, listener, on_guest, dock);
+    }
+    if (listener != DOCK_NO_LISTENER && !port->listener) {
         free(port);
         return -ENOMEM;
     }

@@ -5,7 +5,9 @@
  * session no harm: strangers take no place from the gateway's own address, and a
  * crowd takes none from a connection that comes from elsewhere
  * (vps/admission/places.h). When the last expected channel is there the port is
- * closed; the session opens it again when it expects another one.
+ * closed; the session opens it again when it expects another one. With
+ * DATA_PORT=control there is no such port: who said at the control port that it is a
+ * channel of this session is brought here, and goes on as if it had come by itself.
  */
 #ifndef PAMTUNNEL_VPS_SESSION_DOCK_H
 #define PAMTUNNEL_VPS_SESSION_DOCK_H
@@ -22,6 +24,8 @@
  * many again from the gateway's address.
  */
 enum { DOCK_PATIENCE_MS = 5000, DOCK_CALLERS_MAX = 16, DOCK_EXPECTED_MAX = 64 };
+/* In the place of a listening socket: its callers are brought. */
+enum { DOCK_NO_LISTENER = -1 };
 
 struct dock;
 /* A data channel is there: fd is the callee's. The dock may be freed in here. */
@@ -37,6 +41,11 @@ void dock_free(struct dock *dock);
 bool dock_is_open(const struct dock *dock);
 /* Takes over a listening socket once more. On failure (-ENOMEM) it stays the caller's. */
 int dock_open(struct dock *dock, int listener);
+/*
+ * Somebody who has said this HELLO elsewhere (PROOF_HELLO_SIZE bytes). Takes over the connection;
+ * if that is no channel that is expected here it is closed in silence.
+ */
+void dock_bring(struct dock *dock, int fd, const struct addr *from, const uint8_t *hello);
 /* PROOF_TOKEN_SIZE bytes that the gateway has to know; wiped with the dock. */
 const uint8_t *dock_token(const struct dock *dock);
 /*

@@ -53,6 +53,14 @@ void explain_failure(const struct terms *terms, const struct message_tunnel_fail
                 terms->gateway, host, port);
         break;
     case TUNNEL_DATA_UNREACHABLE:
+        if (settings->data_port == DATA_PORT_CONTROL) {
+            why_set(why, 0,
+                    "gateway %s is logged in at port %u of this server, and cannot reach it a "
+                    "second time; CONTROL_PORT has to be the same on both, and what is in between "
+                    "must not limit its connections",
+                    terms->gateway, settings->control_port);
+            break;
+        }
         why_set(why, 0,
                 "gateway %s cannot reach the data port of this server; let TCP ports %u to "
                 "%u through its firewall",
@@ -76,6 +84,13 @@ void explain_failure(const struct terms *terms, const struct message_tunnel_fail
 int explain_no_memory(struct why *why)
 {
     return why_set(why, -ENOMEM, "The server is out of memory or of random numbers.");
+}
+
+int explain_no_descriptors(struct why *why)
+{
+    return why_set(why, -ENFILE,
+                   "This server has most of its file descriptors in use. Try again later, or "
+                   "give vps-agent more (LimitNOFILE=, ulimit -n).");
 }
 
 int explain_no_port(const struct services *services, int err, struct why *why)

@@ -15,6 +15,8 @@ void explain_failure(const struct terms *terms, const struct message_tunnel_fail
                      struct why *ret_why);
 /* Memory or random numbers have run out. Returns -ENOMEM; why: a sentence for the user. */
 int explain_no_memory(struct why *why);
+/* Those that are left are for the sessions there are. Returns -ENFILE; why: for the user. */
+int explain_no_descriptors(struct why *why);
 /* No port could be opened, for this -errno, which is returned. why: a sentence for the user. */
 int explain_no_port(const struct services *services, int err, struct why *why);
 

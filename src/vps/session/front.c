@@ -339,6 +339,15 @@ int front_new(const struct terms *terms, const struct front_events *events, void
         front_free(front);
         return explain_no_port(terms->services, err, why);
     }
+    /*
+     * What is left belongs to the sessions there are: one that waits has its public port
+     * and a data channel, and takes a third descriptor when its user comes.
+     */
+    if (net_descriptors_are_short(front->listener)) {
+        front_close(front);
+        front_free(front);
+        return explain_no_descriptors(why);
+    }
     *ret_front = front;
     return 0;
 }

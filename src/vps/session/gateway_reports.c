@@ -1,6 +1,9 @@
 #include "vps/session/gateway_reports.h"
 
+#include <unistd.h>
+
 #include "base/clock.h"
+#include "data/proof.h"
 #include "shared/gateway_name.h"
 #include "vps/session/news.h"
 #include "vps/session/session_run.h"
@@ -49,6 +52,22 @@ static void on_message(void *arg, const char *gateway, const struct message *mes
 #include "control/messages.def"
     default: /* no other comes from a gateway */
         break;
+    }
+}
+
+/* Whoever says it has proven nothing: what is wrong with it meets silence. */
+static void on_data_channel(void *arg, int fd, const struct addr *from, const uint8_t *hello)
+{
+    const struct gateway_reports *reports = arg;
+    uint64_t number;
+    uint16_t channel;
+    struct session *session = proof_peek(hello, &number, &channel) < 0
+                                  ? NULL
+                                  : table_of_number(reports->table, number);
+    if (session) {
+        session_on_data_channel(session, fd, from, hello);
+    } else {
+        close(fd);
     }
 }
 
@@ -103,5 +122,6 @@ struct gateways_events gateway_reports_events(struct gateway_reports *reports)
                                     .online = on_gateway_online,
                                     .lost = on_gateway_lost,
                                     .removed = on_gateway_removed,
+                                    .data_channel = on_data_channel,
                                     .arg = reports};
 }

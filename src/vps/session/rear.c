@@ -35,6 +35,7 @@ struct rear {
     uint16_t reserve_channel; /* its number */
     uint16_t channel;         /* the latest that was asked for */
     uint16_t port;
+    bool has_port;       /* of its own: its data channels do not come to the control port */
     bool target_answers; /* TUNNEL_READY of channel 0 came */
 };
 
@@ -61,12 +62,20 @@ static int open_dock(struct rear *rear)
     if (dock_is_open(rear->dock)) {
         return 0;
     }
+    if (!rear->has_port) {
+        return dock_open(rear->dock, DOCK_NO_LISTENER);
+    }
     int fd = ports_relisten(rear->terms->services->ports, rear->port);
     int err = fd < 0 ? fd : dock_open(rear->dock, fd);
     if (fd >= 0 && err < 0) {
         close(fd);
     }
     return err;
+}
+
+void rear_on_data_channel(struct rear *rear, int fd, const struct addr *from, const uint8_t *hello)
+{
+    dock_bring(rear->dock, fd, from, hello);
 }
 
 static void write_request(const struct rear *rear, struct message *ret_message)
@@ -246,26 +255,29 @@ void rear_view(const struct rear *rear, struct session_view *view)
 
 /* ---- life ------------------------------------------------------------------ */
 
+static int open_at_control_port(struct rear *rear, struct why *why)
+{
+    const struct services *services = rear->terms->services;
+    rear->port = services->settings->control_port;
+    rear->dock = dock_new(services->loop, DOCK_NO_LISTENER, rear->terms->number, on_docked, rear);
+    return rear->dock ? 0 : explain_no_memory(why);
+}
+
 static int open_port(struct rear *rear, struct why *why)
 {
     const struct services *services = rear->terms->services;
+    if (services->settings->data_port == DATA_PORT_CONTROL) {
+        return open_at_control_port(rear, why);
+    }
     int fd = ports_listen(services->ports, clock_ms(), &rear->port);
     if (fd < 0) {
         return explain_no_port(services, fd, why);
     }
+    rear->has_port = true;
     rear->dock = dock_new(services->loop, fd, rear->terms->number, on_docked, rear);
     if (!rear->dock) {
         close(fd);
         return explain_no_memory(why);
-    }
-    /*
-     * What is left belongs to the sessions there are: one that waits has its public port
-     * and a data channel, and takes a third descriptor when its user comes.
-     */
-    if (net_descriptors_are_short(fd)) {
-        return why_set(why, -ENFILE,
-                       "This server has most of its file descriptors in use. Try again later, or "
-                       "give vps-agent more (LimitNOFILE=, ulimit -n).");
     }
     return 0;
 }
@@ -293,7 +305,9 @@ void rear_close(struct rear *rear)
     rear_drop_reserve(rear);
     dock_free(rear->dock);
     rear->dock = NULL;
-    ports_release(rear->terms->services->ports, clock_ms(), rear->port);
+    if (rear->has_port) {
+        ports_release(rear->terms->services->ports, clock_ms(), rear->port);
+    }
 }
 
 void rear_free(struct rear *rear)

@@ -1,7 +1,8 @@
 /*
- * rear: a session's side to its gateway: the data port with its dock, what the gateway is
- * asked, the numbers of the data channels, and the reserve, a channel that waits for the next
- * client. It knows nothing of states and of clients.
+ * rear: a session's side to its gateway: the data port with its dock (or the dock alone, where
+ * data channels come to the control port: DATA_PORT=control), what the gateway is asked, the
+ * numbers of the data channels, and the reserve, a channel that waits for the next client. It
+ * knows nothing of states and of clients.
  *
  * Whatever is reported may close the rear (rear_close()) from inside; none may free it.
  */
@@ -23,7 +24,7 @@ struct rear_events {
 };
 
 /*
- * Listens at a data port, and asks for nothing yet. 0, or -errno with a sentence for the user
+ * Opens the dock, and asks for nothing yet. 0, or -errno with a sentence for the user
  * in why. events are the caller's, and outlive the rear.
  */
 int rear_new(const struct terms *terms, const struct rear_events *events, void *arg,
@@ -52,6 +53,8 @@ void rear_say_closed(struct rear *rear);
 
 /* Its gateway says that the target answers. */
 void rear_on_tunnel_ready(struct rear *rear, const struct message_tunnel_ready *ready);
+/* With DATA_PORT=control: the HELLO of a data channel, from anybody. fd is the callee's. */
+void rear_on_data_channel(struct rear *rear, int fd, const struct addr *from, const uint8_t *hello);
 /* This channel will not come. Returns whether it is the latest that was asked for. */
 bool rear_give_up(struct rear *rear, uint16_t channel);
 /* The gateway has gone, or logged in anew: what it was asked before will not come. */

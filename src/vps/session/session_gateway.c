@@ -45,6 +45,12 @@ static void log_who_said_so(const struct session *session, const struct message_
     }
 }
 
+void session_on_data_channel(struct session *session, int fd, const struct addr *from,
+                             const uint8_t *hello)
+{
+    rear_on_data_channel(session_rear(session), fd, from, hello);
+}
+
 void session_on_tunnel_ready(struct session *session, const struct message_tunnel_ready *ready)
 {
     if (ready->channel == 0) {

@@ -41,6 +41,9 @@ void session_tell(struct session *session, struct session_event event);
 void session_on_tunnel_ready(struct session *session, const struct message_tunnel_ready *ready);
 void session_on_tunnel_failed(struct session *session, const struct message_tunnel_failed *failed);
 void session_on_gateway_lost(struct session *session);
+/* The HELLO of a data channel that names it, from anybody. fd is the callee's. */
+void session_on_data_channel(struct session *session, int fd, const struct addr *from,
+                             const uint8_t *hello);
 /* The gateway has logged in: what it was asked before is forgotten. */
 void session_on_gateway_online(struct session *session);
 

@@ -36,14 +36,19 @@ struct session *table_find(const struct table *table, const char *id)
     return session;
 }
 
-struct session *table_of_gateway(const struct table *table, const char *gateway, uint64_t number)
+struct session *table_of_number(const struct table *table, uint64_t number)
 {
     struct session *session = table->by_number[number % TABLE_BUCKETS];
-    while (session && (session_terms(session)->number != number ||
-                       !gateway_name_equal(session_terms(session)->gateway, gateway))) {
+    while (session && session_terms(session)->number != number) {
         session = session_links(session)->same_bucket;
     }
     return session && !session_has_ended(session) ? session : NULL;
+}
+
+struct session *table_of_gateway(const struct table *table, const char *gateway, uint64_t number)
+{
+    struct session *session = table_of_number(table, number);
+    return session && gateway_name_equal(session_terms(session)->gateway, gateway) ? session : NULL;
 }
 
 unsigned table_count_of(const struct table *table, const struct owner *owner)

@@ -37,8 +37,9 @@ struct session *table_take_ended(struct table *table);
 
 /* One after the other in the order of opening: NULL to start, NULL at the end. */
 struct session *table_next(const struct table *table, const struct session *after);
-/* By its id; by its number, if it goes through that gateway. Or NULL. */
+/* By its id; by its number; by that, if it goes through that gateway. Or NULL. */
 struct session *table_find(const struct table *table, const char *id);
+struct session *table_of_number(const struct table *table, uint64_t number);
 struct session *table_of_gateway(const struct table *table, const char *gateway, uint64_t number);
 unsigned table_count_of(const struct table *table, const struct owner *owner);
 

@@ -142,6 +142,30 @@ static void show_audit_full(const struct setting *setting, const void *field, st
 static const struct setting_type AUDIT_FULL = {parse_audit_full, sizeof(enum audit_full),
                                                show_audit_full, NULL};
 
+static const char *const DATA_PORT_NAMES[] = {"random", "control"};
+static const struct words DATA_PORT_WORDS = {DATA_PORT_NAMES, 2};
+
+static int parse_data_port(const struct setting *s, const char *text, void *field, struct why *why)
+{
+    unsigned at;
+    (void)s;
+    (void)why;
+    if (parse_word(&DATA_PORT_WORDS, text, &at) < 0) {
+        return -EINVAL;
+    }
+    *(enum data_port *)field = (enum data_port)at;
+    return 0;
+}
+
+static void show_data_port(const struct setting *setting, const void *field, struct text *text)
+{
+    (void)setting;
+    text_add(text, "%s", DATA_PORT_NAMES[*(const enum data_port *)field]);
+}
+
+static const struct setting_type DATA_PORT = {parse_data_port, sizeof(enum data_port),
+                                              show_data_port, NULL};
+
 /* ---- the tables ----------------------------------------------------------- */
 
 #define FIELD(name) \
@@ -179,6 +203,10 @@ static const struct setting GENERAL[] = {
      .type = &SETTING_KEY_LIST, FIELD(tunnel_key), .secret = true, .optional = true},
     {"CONTROL_PORT", "9000", "a port, 1 to 65535", &SETTING_PORT, FIELD(control_port),
      .at_start = true},
+    {"DATA_PORT", "random",
+     "random or control: whether each session's data channels have a port of the range, or come "
+     "to CONTROL_PORT",
+     &DATA_PORT, FIELD(data_port), .at_start = true},
     {"PORT_RANGE_START", "20000", "a port, 1 to 65535", &SETTING_PORT, FIELD(port_range_start)},
     {"PORT_RANGE_END", "30000", "a port, 1 to 65535", &SETTING_PORT, FIELD(port_range_end)},
     {"BIND_ADDRESS", "::", "an IP address of this server; :: is all addresses, IPv4 and IPv6",
@@ -275,7 +303,13 @@ const char *vps_settings_env_file(const char *named, bool local)
 static int check_together(const struct vps_settings *settings, struct why *why)
 {
     unsigned first = settings->port_range_start, last = settings->port_range_end;
-    if (last < first + 1) {
+    if (settings->data_port == DATA_PORT_CONTROL && last < first) {
+        return why_set(why, -EINVAL,
+                       "PORT_RANGE_END is \"%u\"; it takes a port that is not below "
+                       "PORT_RANGE_START, which is %u",
+                       last, first);
+    }
+    if (settings->data_port == DATA_PORT_RANDOM && last < first + 1) {
         return why_set(why, -EINVAL,
                        "PORT_RANGE_END is \"%u\"; it takes a port above PORT_RANGE_START, which is "
                        "%u: a session needs two ports",

@@ -24,6 +24,9 @@ enum admit { ADMIT_AUTO, ADMIT_KNOWN, ADMIT_ASK };
 /* What becomes of new sessions while nothing can be recorded. */
 enum audit_full { AUDIT_FULL_REFUSE, AUDIT_FULL_CONTINUE };
 
+/* Where data channels come in. */
+enum data_port { DATA_PORT_RANDOM, DATA_PORT_CONTROL };
+
 struct vps_settings {
     bool local; /* --local: no Telegram */
     char telegram_token[TOKEN_MAX + 1];
@@ -34,6 +37,7 @@ struct vps_settings {
     char vps_host[HOST_MAX + 1];
     struct key_list tunnel_key;
     uint16_t control_port;
+    enum data_port data_port;
     uint16_t port_range_start;
     uint16_t port_range_end;
     char bind_address[ADDR_HOST_MAX];

@@ -157,19 +157,22 @@ static void check_control_port(struct checkup *checkup, const struct vps_setting
 }
 
 /* Sessions that find no port: a small range that is free is a choice, a full one a fault. */
-static void say_range(struct checkup *checkup, unsigned first, unsigned last, unsigned taken)
+static void say_range(struct checkup *checkup, const struct vps_settings *settings, unsigned taken)
 {
-    unsigned size = last - first + 1, room = (size - taken) / 2;
+    bool takes_one = settings->data_port == DATA_PORT_CONTROL;
+    const char *each = takes_one ? "one" : "two";
+    unsigned first = settings->port_range_start, last = settings->port_range_end;
+    unsigned size = last - first + 1, room = (size - taken) / (takes_one ? 1 : 2);
     if (room == 0 || (size >= FEW_PORTS && size - taken < FEW_PORTS)) {
         checkup_say(checkup, CHECKUP_BAD, "ports",
-                    "only %u of %u to %u are free, and a session takes two: widen PORT_RANGE_START "
+                    "only %u of %u to %u are free, and a session takes %s: widen PORT_RANGE_START "
                     "and PORT_RANGE_END",
-                    size - taken, first, last);
+                    size - taken, first, last, each);
     } else if (size < FEW_PORTS) {
         checkup_say(checkup, CHECKUP_OK, "ports",
                     "%u of the %u from %u to %u are in use: room for %u more session%s, as each "
-                    "takes two and used ones rest for a minute",
-                    taken, size, first, last, room, room == 1 ? "" : "s");
+                    "takes %s and used ones rest for a minute",
+                    taken, size, first, last, room, room == 1 ? "" : "s", each);
     } else {
         checkup_say(checkup, CHECKUP_OK, "ports", "%u of the %u from %u to %u are in use", taken,
                     size, first, last);
@@ -199,7 +202,7 @@ static void check_range(struct checkup *checkup, const struct vps_settings *sett
             return;
         }
     }
-    say_range(checkup, first, last, taken);
+    say_range(checkup, settings, taken);
 }
 
 /*
