@@ -245,6 +245,7 @@ static int allow_paths(int ruleset, uint64_t handled, const struct sandbox_rules
         }
     }
     err = err < 0 ? err : allow_files(ruleset, rules->files);
+    err = err < 0 ? err : allow_files(ruleset, rules->other_files);
     if (err == 0 && rules->state_dir) {
         err = allow_path(ruleset, rules->state_dir, (READS | WRITES) & handled);
     }

@@ -50,7 +50,9 @@ struct sandbox_rules {
     const char *ca_file;    /* a file that may be read, with its folder. NULL: the system's only */
     /* Files that are read anew (settings, secrets), with the folder of each; ends with NULL. */
     const char *const *files; /* NULL: none */
-    bool listens;             /* TCP ports may be bound and listened on */
+    /* More of these, whose own folder may differ from that of what they are links to. */
+    const char *const *other_files;
+    bool listens; /* TCP ports may be bound and listened on */
 };
 
 /*

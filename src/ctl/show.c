@@ -122,6 +122,22 @@ static void show_audit(const json_t *audit)
     }
 }
 
+/* Nothing where files are not to be signed, or of an older vps-agent. */
+static void show_signing(const json_t *signing)
+{
+    char when[32];
+    struct tm utc;
+    const char *doubt = json_string_value(json_object_get(signing, "doubt"));
+    if (json_is_string(json_object_get(signing, "trouble"))) {
+        printf("rdp files: not signed: %s\n", text_of(signing, "trouble"));
+    } else if (json_is_object(signing)) {
+        time_t until = (time_t)number_of(signing, "until");
+        strftime(when, sizeof when, "%Y-%m-%d %H:%M", gmtime_r(&until, &utc));
+        printf("rdp files: signed as %s, until %s UTC%s%s\n", text_of(signing, "publisher"), when,
+               doubt ? "; but " : "", doubt ? doubt : "");
+    }
+}
+
 void show_status(const json_t *reply)
 {
     char buffer[64];
@@ -136,6 +152,7 @@ void show_status(const json_t *reply)
                ? ", and no new ones are opened (pamctl drain --off ends that)"
                : "");
     show_audit(json_object_get(reply, "audit"));
+    show_signing(json_object_get(reply, "signing"));
     if (json_is_object(json_object_get(reply, "locked"))) {
         show_lock(json_object_get(reply, "locked"));
     }

@@ -48,6 +48,7 @@ static void finish(void *arg)
     holds_free(agent->holds);
     factors_free(agent->factors);
     sessions_free(agent->sessions);
+    publisher_free(agent->publisher);
     store_stop(agent->store);
     audit_free(agent->audit);
     agent->bot = NULL;
@@ -56,6 +57,7 @@ static void finish(void *arg)
     agent->wakings = NULL;
     agent->factors = NULL;
     agent->sessions = NULL;
+    agent->publisher = NULL;
     agent->audit = NULL;
 }
 
@@ -132,6 +134,14 @@ static void say_keys(const struct agent *agent)
     }
 }
 
+static void use_publisher(struct agent *agent)
+{
+    const struct vps_settings *settings = agent->settings;
+    const struct publisher_files files = publisher_files_of(
+        settings->rdp_sign_cert, settings->rdp_sign_key, settings->vps_host);
+    publisher_use(agent->publisher, &files);
+}
+
 /* Reads and applies them, and says what the agent does from then on. */
 static int renew(void *arg, struct changes *ret_changes, struct why *why)
 {
@@ -151,6 +161,7 @@ static int renew(void *arg, struct changes *ret_changes, struct why *why)
         say_what_it_does(agent, status, sizeof status);
         say_doubts(agent);
         say_keys(agent);
+        use_publisher(agent);
     }
     return err;
 }
@@ -181,10 +192,14 @@ static void on_signal(void *arg, int number)
 static int confine(struct agent *agent, struct why *why)
 {
     const struct vps_settings *settings = agent->settings;
+    const char *const signing[] = {settings->rdp_sign_cert[0] == '/' ? settings->rdp_sign_cert
+                                                                     : NULL,
+                                   settings->rdp_sign_key, NULL};
     const struct sandbox_rules rules = {
         .state_dir = settings->state_dir,
         .rules_file = settings->policy_file.path[0] ? settings->policy_file.path : NULL,
         .ca_file = getenv("SSL_CERT_FILE"),
+        .other_files = signing,
         .listens = true,
     };
     int err = state_reserve(settings->state_dir, agent->log, &agent->reserved, why);
@@ -225,6 +240,7 @@ static void say_ready(struct agent *agent)
     reload_record_policy(agent->audit, agent->settings);
     log_info(agent->log, "vps-agent " PAMTUNNEL_VERSION ": %s", status);
     say_keys(agent);
+    use_publisher(agent);
     notify_ready(agent->notify);
 }
 

@@ -18,6 +18,7 @@
 #include "vps/factor/factors.h"
 #include "vps/figures/figures.h"
 #include "vps/gateways/gateways.h"
+#include "vps/grant/publisher.h"
 #include "vps/people/people_run.h"
 #include "vps/session/sessions_run.h"
 #include "vps/waking/wakings.h"
@@ -33,6 +34,7 @@ struct agent {
     struct journal *journal; /* NULL: there is none */
     struct audit *audit;
     struct people *people;
+    struct publisher *publisher; /* of .rdp files */
     struct sessions *sessions;
     struct holds *holds;
     struct wakings *wakings;

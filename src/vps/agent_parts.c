@@ -125,6 +125,7 @@ static int start_admin(struct agent *agent, struct why *why)
         .audit = agent->audit,
         .factors = agent->factors,
         .gateways = agent->gateways,
+        .publisher = agent->publisher,
         .bot = agent->bot,
         .reload = agent_reload,
         .arg = agent,
@@ -211,12 +212,37 @@ static int start_people(struct agent *agent, struct why *why)
     return 0;
 }
 
+/* By which certificate .rdp files are signed, or that they are not any more. */
+static void on_publisher_changed(void *arg)
+{
+    struct agent *agent = arg;
+    const struct rdp_certificate *certificate = publisher_certificate(agent->publisher);
+    const struct audit_entry entry = {
+        .what = AUDIT_RDP_PUBLISHER,
+        .text = certificate ? rdp_certificate_view(certificate)->sha256 : NULL,
+        .why = publisher_trouble(agent->publisher)};
+    audit_record(agent->audit, &entry, NULL, NULL);
+    if (agent->bot && !agent->stopping) {
+        bot_publisher_changed(agent->bot, publisher_trouble(agent->publisher));
+    }
+}
+
+/* It reads no files yet: what it finds is something to record, and to tell. */
+static int start_publisher(struct agent *agent, struct why *why)
+{
+    const struct publisher_options options = {
+        .loop = &agent->loop, .log = agent->log, .changed = on_publisher_changed, .arg = agent};
+    agent->publisher = publisher_new(&options);
+    return agent->publisher ? 0 : why_set(why, -ENOMEM, "out of memory");
+}
+
 static int start_sessions(struct agent *agent, struct why *why)
 {
     const struct sessions_options options = {.loop = &agent->loop,
                                              .log = agent->log,
                                              .settings = agent->settings,
                                              .people = agent->people,
+                                             .publisher = agent->publisher,
                                              .store = agent->store};
     int err = sessions_new(&options, &agent->sessions, why);
     return err < 0 ? err : sessions_use_audit(agent->sessions, agent->audit);
@@ -227,6 +253,7 @@ int agent_make_parts(struct agent *agent, struct why *why)
     int err = state_open(agent->settings->state_dir, agent->log, &agent->store, why);
     err = err < 0 ? err : start_audit(agent, why);
     err = err < 0 ? err : start_people(agent, why);
+    err = err < 0 ? err : start_publisher(agent, why);
     err = err < 0 ? err : start_sessions(agent, why);
     err = err < 0 ? err : start_holds(agent, why);
     err = err < 0 ? err : start_wakings(agent, why);

@@ -412,11 +412,17 @@ static void every_message_is_within_the_limits(void **state)
             texts_answered(&html, &view, &view.client, (enum texts_fate)fate);
             assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         }
-        start(NULL);
-        texts_rdp_caption(&html, &view, address, true);
-        size_t caption = visible_length();
-        if (caption > CONTENT_CAPTION_MAX) {
-            fail_msg("a caption of %zu characters", caption);
+        for (unsigned signs = 0; signs <= 2; signs++) {
+            struct rdp_certificate_view signer = {.is_its_own = signs == 2};
+            const struct texts_rdp rdp = {
+                .address = address, .signer = signs ? &signer : NULL, .clipboard = true};
+            memset(signer.publisher, 'p', RDP_PUBLISHER_MAX - 1);
+            start(NULL);
+            texts_rdp_caption(&html, &view, &rdp);
+            size_t caption = visible_length();
+            if (caption > CONTENT_CAPTION_MAX) {
+                fail_msg("a caption of %zu characters", caption);
+            }
         }
     }
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
@@ -533,11 +539,34 @@ static void a_shared_clipboard_is_told_of(void **state)
     (void)state;
     struct target target;
     struct session_view view = short_view(KIND_RDP, &target);
-    texts_rdp_caption(&html, &view, "vps:20001", false);
+    texts_rdp_caption(&html, &view, &(struct texts_rdp){.address = "vps:20001"});
     assert_null(strstr(buffer, "clipboard"));
     start(NULL);
-    texts_rdp_caption(&html, &view, "vps:20001", true);
+    texts_rdp_caption(&html, &view, &(struct texts_rdp){.address = "vps:20001", .clipboard = true});
     assert_non_null(strstr(buffer, "The clipboard is shared"));
+}
+
+static void the_caption_says_what_windows_will_show(void **state)
+{
+    (void)state;
+    struct target target;
+    struct session_view view = short_view(KIND_RDP, &target);
+    struct rdp_certificate_view signer = {.publisher = "vps.<b>.org"};
+    struct texts_rdp rdp = {.address = "vps:20001"};
+    texts_rdp_caption(&html, &view, &rdp);
+    assert_non_null(strstr(buffer, "“Caution: Unknown remote connection” because the file is not"));
+    rdp.signer = &signer;
+    start(NULL);
+    texts_rdp_caption(&html, &view, &rdp);
+    assert_non_null(
+        strstr(buffer, "Windows asks “Verify the publisher of this remote connection”"));
+    assert_non_null(strstr(buffer,
+                           "publisher is <b>vps.&lt;b&gt;.org</b>, not unknown, and the address "
+                           "<code>vps:20001</code>"));
+    signer.is_its_own = true;
+    start(NULL);
+    texts_rdp_caption(&html, &view, &rdp);
+    assert_non_null(strstr(buffer, "any other warns “Caution: Unknown remote connection”"));
 }
 
 static void numbers_that_say_nothing_are_left_out(void **state)
@@ -626,6 +655,7 @@ int main(void)
         TEST(a_usual_port_is_left_out),
         TEST(of_several_gateways_the_one_is_named),
         TEST(a_shared_clipboard_is_told_of),
+        TEST(the_caption_says_what_windows_will_show),
         TEST(numbers_that_say_nothing_are_left_out),
         TEST(an_end_is_a_sentence),
         TEST(the_time_left_is_rounded_up),

@@ -35,7 +35,8 @@ static unsigned answered; /* calls up to this one were looked at */
 
 void __wrap_session_view(const struct session *s, struct session_view *ret_view);
 void __wrap_session_line(const struct session *s, struct text *text);
-void __wrap_session_rdp_file(const struct session *s, struct text *text);
+const struct rdp_certificate_view *__wrap_session_rdp_file(const struct session *s,
+                                                           struct text *text);
 void __wrap_session_rdp_file_name(const struct session *s, char *dst);
 void __wrap_session_end_text(const struct session *s, struct text *text);
 unsigned __wrap_session_parked(const struct session *s, struct parked_view ret_views[PARKED_MAX]);
@@ -58,10 +59,12 @@ void __wrap_session_line(const struct session *s, struct text *text)
     text_add(text, "ssh -p %u vps", s->view.public_port);
 }
 
-void __wrap_session_rdp_file(const struct session *s, struct text *text)
+const struct rdp_certificate_view *__wrap_session_rdp_file(const struct session *s,
+                                                           struct text *text)
 {
     (void)s;
     text_add(text, "secret:s:x\r\n");
+    return NULL;
 }
 
 void __wrap_session_rdp_file_name(const struct session *s, char *dst)

@@ -35,7 +35,8 @@ static const char *const NAMES[] = {
     "CONGESTION_CONTROL", "POLICY_FILE",
     "AUDIT_FULL",         "AUDIT_DAYS",
     "APPROVAL_TIMEOUT",   "FACTOR_MINUTES",
-    "DATA_PORT",
+    "DATA_PORT",          "RDP_SIGN_CERT",
+    "RDP_SIGN_KEY",
 };
 
 /* A clean environment that is just enough. */
@@ -248,6 +249,11 @@ static const struct {
     {"RDP_CLIPBOARD", "on", NULL},
     {"RDP_CLIPBOARD", "off", NULL},
     {"RDP_CLIPBOARD", "yes", "RDP_CLIPBOARD is \"yes\"; it takes on or off"},
+    {"RDP_SIGN_CERT", "off", NULL},
+    {"RDP_SIGN_CERT", "cert.pem", "RDP_SIGN_CERT is \"cert.pem\": not an absolute path; it takes"},
+    {"RDP_SIGN_CERT", "/cert.pem", "RDP_SIGN_CERT is set, and RDP_SIGN_KEY is not"},
+    {"RDP_SIGN_KEY", "/key.pem", "RDP_SIGN_KEY is set, and RDP_SIGN_CERT is not"},
+    {"RDP_SIGN_KEY", "key.pem", "RDP_SIGN_KEY is \"key.pem\": not an absolute path; it takes"},
     {"ADMIT", "auto", NULL},
     {"ADMIT", "ask", NULL},
     {"ADMIT", "never", "ADMIT is \"never\"; it takes auto, known or ask"},

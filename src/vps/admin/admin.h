@@ -16,6 +16,7 @@
 #include "vps/consent/holds.h"
 #include "vps/factor/factors.h"
 #include "vps/gateways/gateways.h"
+#include "vps/grant/publisher.h"
 #include "vps/people/people.h"
 #include "vps/session/sessions.h"
 #include "vps/settings/settings.h"
@@ -34,7 +35,8 @@ struct admin_options {
     struct audit *audit; /* may be NULL */
     struct factors *factors;
     struct gateways *gateways;
-    struct bot *bot; /* NULL with --local */
+    struct publisher *publisher; /* NULL: .rdp files are not signed */
+    struct bot *bot;             /* NULL with --local */
     /* Reads the settings again, see reload_run(). */
     int (*reload)(void *arg, struct changes *ret_changes, struct why *why);
     void *arg;

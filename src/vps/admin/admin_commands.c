@@ -143,6 +143,7 @@ static json_t *do_status(struct admin_call *call, const json_t *request)
         json_integer((json_int_t)keyring_count(gateways_keyring(options->gateways))));
     json_object_set_new(reply, "locked", reply_lock(options->sessions));
     json_object_set_new(reply, "audit", reply_audit(options->audit, options->settings));
+    json_object_set_new(reply, "signing", reply_signing(options->publisher));
     reply_add_telegram(reply, options->bot);
     return reply;
 }

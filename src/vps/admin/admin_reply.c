@@ -262,6 +262,19 @@ json_t *reply_audit(const struct audit *audit, const struct vps_settings *settin
                      err < 0 && settings->audit_full == AUDIT_FULL_REFUSE);
 }
 
+json_t *reply_signing(struct publisher *publisher)
+{
+    const struct rdp_certificate *certificate = publisher_certificate(publisher);
+    const char *trouble = publisher_trouble(publisher);
+    if (!certificate) {
+        return trouble ? json_pack("{s:s}", "trouble", trouble) : json_null();
+    }
+    const struct rdp_certificate_view *view = rdp_certificate_view(certificate);
+    return json_pack("{s:s, s:I, s:s, s:s, s:s?}", "publisher", view->publisher, "until",
+                     (json_int_t)view->until_unix, "sha256", view->sha256, "thumbprint", view->sha1,
+                     "doubt", view->doubt.text[0] ? view->doubt.text : NULL);
+}
+
 void reply_add_telegram(json_t *reply, const struct bot *bot)
 {
     char trouble[256] = "";

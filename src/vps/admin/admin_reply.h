@@ -9,6 +9,7 @@
 #include "vps/audit/audit.h"
 #include "vps/chat/bot.h"
 #include "vps/gateways/gateways.h"
+#include "vps/grant/publisher.h"
 #include "vps/people/people.h"
 #include "vps/session/sessions.h"
 
@@ -38,6 +39,8 @@ json_t *reply_away(const struct attendance *attendance);
 json_t *reply_keys(const struct keyring *keyring);
 /* Where the audit ends, and whether it can go on. */
 json_t *reply_audit(const struct audit *audit, const struct vps_settings *settings);
+/* Who signs .rdp files, or why nobody does that should; null: nobody. */
+json_t *reply_signing(struct publisher *publisher);
 /* What is wrong with Telegram, and for how long nothing came from there. bot may be NULL. */
 void reply_add_telegram(json_t *reply, const struct bot *bot);
 

@@ -35,6 +35,7 @@
 #include "vps/chat/opening.h"
 #include "vps/chat/panic.h"
 #include "vps/chat/profile.h"
+#include "vps/chat/publisher_news.h"
 #include "vps/chat/readers.h"
 #include "vps/chat/recents.h"
 #include "vps/chat/reception.h"
@@ -63,6 +64,7 @@ struct bot {
     struct expired *expired;
     struct gateway_news *gateway_news;
     struct audit_news *audit_news;
+    struct publisher_news publisher_news;
     struct approvals *approvals;
     struct unreached *unreached;
     char name[BOT_NAME_MAX + 1];
@@ -395,6 +397,7 @@ static int make_parts(struct bot *bot)
     bot->conversation.lists = session_lists_new(&bot->conversation);
     bot->conversation.history = history_new(&bot->conversation);
     bot->gateway_news = gateway_news_new(&bot->conversation);
+    bot->publisher_news.conversation = &bot->conversation;
     bot->audit_news = audit_news_new(&bot->conversation);
     bot->conversation.newcomers = newcomers_new(&bot->conversation, options->people);
     bot->conversation.gateway_questions = gateway_questions_new(&bot->conversation);
@@ -462,6 +465,11 @@ uint64_t bot_trouble(const struct bot *bot, struct text *text)
 void bot_audit_changed(struct bot *bot, int err)
 {
     audit_news_changed(bot->audit_news, err);
+}
+
+void bot_publisher_changed(struct bot *bot, const char *trouble)
+{
+    publisher_news_changed(&bot->publisher_news, trouble);
 }
 
 void bot_stop(struct bot *bot, uint64_t grace_ms, void (*done)(void *arg), void *arg)

@@ -258,11 +258,13 @@ static void card_send_file(struct card *card, const struct session_view *view)
     char content[SESSION_RDP_FILE_MAX], name[SESSION_FILE_NAME_SIZE], address[TARGET_TEXT_MAX];
     char buffer[TEXTS_SIZE];
     struct text file = text_over(content, sizeof content);
-    session_rdp_file(card->session, &file);
+    const struct rdp_certificate_view *signer = session_rdp_file(card->session, &file);
     session_rdp_file_name(card->session, name);
     target_format(card->options.settings->vps_host, view->public_port, address);
     struct text caption = card_text(card, buffer, sizeof buffer);
-    texts_rdp_caption(&caption, view, address, card->options.settings->rdp_clipboard);
+    const struct texts_rdp rdp = {
+        .address = address, .signer = signer, .clipboard = card->options.settings->rdp_clipboard};
+    texts_rdp_caption(&caption, view, &rdp);
     const struct transport_file document = {.name = name,
                                             .type = "application/x-rdp",
                                             .data = content,

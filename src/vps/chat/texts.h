@@ -93,9 +93,14 @@ void texts_opening(struct text *html, const struct session_view *view);
 void texts_waiting_line(struct text *html, const struct session_view *view, const char *command,
                         enum admit admit);
 void texts_waiting_file(struct text *html, const struct session_view *view, const char *file_name);
-/* Below the .rdp file; address: "HOST:PORT" of the public port. clipboard: it is shared. */
-void texts_rdp_caption(struct text *html, const struct session_view *view, const char *address,
-                       bool clipboard);
+/* Below the .rdp file. */
+struct texts_rdp {
+    const char *address;                       /* "HOST:PORT" of the public port */
+    const struct rdp_certificate_view *signer; /* NULL: it is not signed */
+    bool clipboard;                            /* it is shared */
+};
+void texts_rdp_caption(struct text *html, const struct session_view *view,
+                       const struct texts_rdp *rdp);
 /* name: of the client's address; "": it has none, or it is not known. */
 void texts_connected(struct text *html, const struct session_view *view, const char *name);
 void texts_reconnecting(struct text *html, const struct session_view *view);

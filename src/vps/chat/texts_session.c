@@ -6,6 +6,8 @@
 #include "vps/chat/texts.h"
 #include "vps/transport/html.h"
 
+enum { PUBLISHER_SHOWN_MAX = 40 };
+
 /* ---- parts of phrases --------------------------------------------------------- */
 
 char *texts_target(const struct text *html, const struct session_view *view, char *dst)
@@ -154,22 +156,56 @@ void texts_waiting_file(struct text *html, const struct session_view *view, cons
     add_note(html, view);
 }
 
+/* Whether a PC knows who vouches for the publisher, only that PC can say. */
+static void add_signed(struct text *html, const struct rdp_certificate_view *signer,
+                       const char *left, const char *target, const char *address)
+{
+    char shown[PUBLISHER_SHOWN_MAX + 1], name[TEXTS_PART_SIZE];
+    struct text cut = text_over(shown, sizeof shown);
+    text_add(&cut, "%s", signer->publisher);
+    texts_in_tag(html, "b", shown, name);
+    if (signer->is_its_own) {
+        text_add(html,
+                 "Open this file within %s to reach %s.\n\n"
+                 "It is signed by %s. A PC that trusts that certificate asks less; any other warns "
+                 "“Caution: Unknown remote connection”. Check that the address is %s and press "
+                 "<b>Connect</b>. A second warning, about the name in the certificate, is normal: "
+                 "the machine made that one itself.",
+                 left, target, name, address);
+    } else {
+        text_add(html,
+                 "Open this file within %s to reach %s.\n\n"
+                 "Windows asks “Verify the publisher of this remote connection”. Check that the "
+                 "publisher is %s, not unknown, and the address %s, and press <b>Connect</b>. A "
+                 "second warning, about the name in the certificate, is normal: the machine made "
+                 "that one itself.",
+                 left, target, name, address);
+    }
+}
+
 /*
  * The warnings are quoted as Windows shows them, so that their reader knows them again, and says
  * what to check first: a user who is told to ignore warnings ignores the next one, too.
  */
-void texts_rdp_caption(struct text *html, const struct session_view *view, const char *address,
-                       bool clipboard)
+void texts_rdp_caption(struct text *html, const struct session_view *view,
+                       const struct texts_rdp *rdp)
 {
     char left[TEXTS_PART_SIZE], target[TEXTS_PART_SIZE], at[TEXTS_PART_SIZE];
-    text_add(html,
-             "Open this file within %s to reach %s.\n\n"
-             "Windows warns “Caution: Unknown remote connection” because the file is not signed. "
-             "Check that the address is %s and press <b>Connect</b>. A second warning, about the "
-             "name in the certificate, is normal: the machine made that certificate itself.",
-             texts_about(html, view->seconds_left, left), texts_target(html, view, target),
-             texts_in_tag(html, "code", address, at));
-    if (clipboard) {
+    texts_about(html, view->seconds_left, left);
+    texts_target(html, view, target);
+    texts_in_tag(html, "code", rdp->address, at);
+    if (rdp->signer) {
+        add_signed(html, rdp->signer, left, target, at);
+    } else {
+        text_add(html,
+                 "Open this file within %s to reach %s.\n\n"
+                 "Windows warns “Caution: Unknown remote connection” because the file is not "
+                 "signed. Check that the address is %s and press <b>Connect</b>. A second warning, "
+                 "about the name in the certificate, is normal: the machine made that certificate "
+                 "itself.",
+                 left, target, at);
+    }
+    if (rdp->clipboard) {
         text_add(html, "\n\nThe clipboard is shared: what you copy on either side can be pasted, "
                        "and read, on the other.");
     }

@@ -6,6 +6,7 @@
 
 #include "base/host.h"
 #include "shared/gateway_name.h"
+#include "vps/grant/rdp_signature.h"
 
 /*
  * Nothing of the user's machine is lent to the target, which may be in wrong hands: no drive,
@@ -40,11 +41,14 @@ static void add_user(const char *user, struct text *text)
     }
 }
 
-void rdpfile_write(const struct rdpfile *file, struct text *text)
+bool rdpfile_write(const struct rdpfile *file, struct text *text)
 {
     char address[TARGET_TEXT_MAX];
     target_format(file->host, file->port, address);
     text_add(text, "full address:s:%s\r\n", address);
+    if (file->signer) { /* or somebody could add another one, which counts then */
+        text_add(text, "alternate full address:s:%s\r\n", address);
+    }
     add_user(file->user, text);
     /*
      * A client sends loadbalanceinfo as it stands in its first packet, before TLS (MS-RDPBCGR
@@ -52,6 +56,7 @@ void rdpfile_write(const struct rdpfile *file, struct text *text)
      */
     text_add(text, "%sredirectclipboard:i:%d\r\nloadbalanceinfo:s:%s%s\r\n", SETTINGS,
              file->clipboard, RDPFILE_COOKIE, file->secret);
+    return file->signer && rdp_signature_add(file->signer, text) == 0;
 }
 
 /* Windows opens the device, whatever stands behind the first dot. */

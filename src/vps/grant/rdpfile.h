@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/text.h"
+#include "vps/grant/rdp_certificate.h"
 
 /* "Cookie: mstshash=SECRET", which the client sends in its first packet. */
 #define RDPFILE_COOKIE "Cookie: mstshash="
@@ -25,9 +26,14 @@ struct rdpfile {
     const char *secret;
     const char *user; /* as target_parse() takes it; "": the client asks for it */
     bool clipboard;
+    struct rdp_certificate *signer; /* NULL: it is not signed */
 };
 
-void rdpfile_write(const struct rdpfile *file, struct text *text);
+/*
+ * text is empty before. Returns whether the file is signed: without room or memory for that it is
+ * whole all the same.
+ */
+bool rdpfile_write(const struct rdpfile *file, struct text *text);
 
 /*
  * "HOME-PC.rdp", or "office-HOME-PC.rdp" with a gateway: everything outside of

@@ -15,6 +15,7 @@
 #include "vps/admission/lately.h"
 #include "vps/admission/lobby.h"
 #include "vps/gateways/gateways.h"
+#include "vps/grant/publisher.h"
 #include "vps/people/people.h"
 #include "vps/session/ports.h"
 #include "vps/settings/settings.h"
@@ -28,6 +29,7 @@ struct services {
     const struct log *log;
     const struct vps_settings *settings;
     const struct people *people;
+    struct publisher *publisher; /* NULL: .rdp files are not signed */
     struct ports *ports;
     struct gateways *gateways; /* NULL: not yet, or no more */
     struct relay *relay;

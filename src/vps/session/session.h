@@ -25,6 +25,7 @@
 #include "shared/target.h"
 #include "vps/grant/owner.h"
 #include "vps/grant/parked.h"
+#include "vps/grant/rdp_signature.h"
 #include "vps/session/view.h"
 
 struct session;
@@ -48,9 +49,15 @@ void session_end_text(const struct session *session, struct text *text);
  * What the user gets, valid while waiting: by its kind the line to paste into a shell, or the
  * whole .rdp file (ASCII, CRLF), which holds the one-time secret: wipe the buffer.
  */
-enum { SESSION_LINE_MAX = 1536, SESSION_SSH_CONFIG_MAX = 1536, SESSION_RDP_FILE_MAX = 2048 };
+enum {
+    SESSION_LINE_MAX = 1536,
+    SESSION_SSH_CONFIG_MAX = 1536,
+    SESSION_RDP_FILE_MAX = 2560 + RDP_SIGNATURE_MAX,
+};
 void session_line(const struct session *session, struct text *text);
-void session_rdp_file(const struct session *session, struct text *text);
+/* Returns who has signed it, until the next call; NULL: nobody. */
+const struct rdp_certificate_view *session_rdp_file(const struct session *session,
+                                                    struct text *text);
 /* More of SSH: for copying a file, and a block for ~/.ssh/config; good for as long as it lives. */
 void session_scp_command(const struct session *session, struct text *text);
 void session_ssh_config(const struct session *session, struct text *text);

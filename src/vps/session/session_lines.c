@@ -114,7 +114,8 @@ void session_target_text(const struct session *session, char *dst)
     text_add(&text, "%s", target);
 }
 
-void session_rdp_file(const struct session *session, struct text *text)
+const struct rdp_certificate_view *session_rdp_file(const struct session *session,
+                                                    struct text *text)
 {
     const struct rdpfile file = {
         .host = session_vps_host(session),
@@ -122,8 +123,9 @@ void session_rdp_file(const struct session *session, struct text *text)
         .secret = front_secret(session_front(session)),
         .user = session_terms(session)->user,
         .clipboard = session_terms(session)->services->settings->rdp_clipboard,
+        .signer = publisher_certificate(session_terms(session)->services->publisher),
     };
-    rdpfile_write(&file, text);
+    return rdpfile_write(&file, text) ? rdp_certificate_view(file.signer) : NULL;
 }
 
 void session_rdp_file_name(const struct session *session, char *dst)

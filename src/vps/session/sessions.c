@@ -245,6 +245,7 @@ int sessions_new(const struct sessions_options *options, struct sessions **ret_s
                                   .log = options->log,
                                   .settings = settings,
                                   .people = options->people,
+                                  .publisher = options->publisher,
                                   .notify = notify,
                                   .touched = on_noted,
                                   .arg = sessions};

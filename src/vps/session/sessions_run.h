@@ -12,6 +12,7 @@
 #include "vps/admission/known.h"
 #include "vps/audit/audit.h"
 #include "vps/gateways/gateways.h"
+#include "vps/grant/publisher.h"
 #include "vps/people/people.h"
 #include "vps/session/sessions.h"
 #include "vps/settings/settings.h"
@@ -23,7 +24,8 @@ struct sessions_options {
     const struct log *log;
     const struct vps_settings *settings;
     const struct people *people;
-    struct store *store; /* NULL: addresses are forgotten at a restart */
+    struct store *store;         /* NULL: addresses are forgotten at a restart */
+    struct publisher *publisher; /* NULL: .rdp files are not signed */
 };
 
 /* 0, or -errno with why. Takes no gateways yet: see sessions_use_gateways(). */

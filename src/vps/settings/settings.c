@@ -78,6 +78,15 @@ static int parse_bind(const struct setting *s, const char *text, void *field, st
 
 static const struct setting_type BIND = {parse_bind, 0, NULL, NULL};
 
+static int parse_sign_path(const struct setting *s, const char *text, void *field, struct why *why)
+{
+    return text[0] == '/' || strcmp(text, "off") == 0
+               ? setting_text(s, text, field, why)
+               : why_set(why, -EINVAL, "not an absolute path");
+}
+
+static const struct setting_type SIGN_PATH = {parse_sign_path, 0, NULL, NULL};
+
 /* One of a few words, which are the enum's, in its order. */
 struct words {
     const char *const *names;
@@ -242,6 +251,12 @@ static const struct setting GENERAL[] = {
      FIELD(state_dir), .max = STATE_DIR_MAX, .at_start = true},
     {"RDP_CLIPBOARD", "off", "on or off: whether .rdp files share the clipboard", &SETTING_SWITCH,
      FIELD(rdp_clipboard)},
+    {"RDP_SIGN_CERT",
+     .takes = "the absolute path of a certificate in PEM, with its chain, by which .rdp files are "
+              "signed; or off",
+     .type = &SIGN_PATH, FIELD(rdp_sign_cert), .max = SIGN_PATH_MAX, .optional = true},
+    {"RDP_SIGN_KEY", .takes = "the absolute path of its key", .type = &SETTING_FOLDER,
+     FIELD(rdp_sign_key), .max = SIGN_PATH_MAX, .optional = true},
 };
 
 static const struct settings_table TABLES[] = {
@@ -299,6 +314,20 @@ const char *vps_settings_env_file(const char *named, bool local)
                                                    : envfile_installed(VPS_ENV_FILE);
 }
 
+/* One without the other signs nothing, and nobody would notice. */
+static int check_signing(const struct vps_settings *settings, struct why *why)
+{
+    const char *certificate = settings->rdp_sign_cert, *key = settings->rdp_sign_key;
+    bool needs_key = certificate[0] == '/';
+    if (needs_key != (key[0] != '\0') && strcmp(certificate, "off") != 0) {
+        return why_set(
+            why, -EINVAL, "%s is set, and %s is not; it takes the absolute path of its %s",
+            needs_key ? "RDP_SIGN_CERT" : "RDP_SIGN_KEY",
+            needs_key ? "RDP_SIGN_KEY" : "RDP_SIGN_CERT", needs_key ? "key" : "certificate");
+    }
+    return 0;
+}
+
 /* What no row can say by itself. Asked again for settings that are held back until a restart. */
 static int check_together(const struct vps_settings *settings, struct why *why)
 {
@@ -321,7 +350,7 @@ static int check_together(const struct vps_settings *settings, struct why *why)
             "CONTROL_PORT is \"%u\"; it takes a port outside the range for sessions, %u to %u",
             settings->control_port, first, last);
     }
-    return 0;
+    return check_signing(settings, why);
 }
 
 int vps_settings_load(const char *env_file, bool local, struct vps_settings *ret_settings,

@@ -17,7 +17,7 @@
 #include "vps/settings/policy_setting.h"
 #include "vps/settings/user_list.h"
 
-enum { TOKEN_MAX = 128, URL_MAX = 512 };
+enum { TOKEN_MAX = 128, URL_MAX = 512, SIGN_PATH_MAX = 200 };
 
 enum admit { ADMIT_AUTO, ADMIT_KNOWN, ADMIT_ASK };
 
@@ -56,6 +56,8 @@ struct vps_settings {
     long factor_minutes;   /* 0: each time */
     char state_dir[STATE_DIR_MAX + 1];
     bool rdp_clipboard;
+    char rdp_sign_cert[SIGN_PATH_MAX + 1]; /* "off"; "": what certbot keeps (publisher.h) */
+    char rdp_sign_key[SIGN_PATH_MAX + 1];
     struct common_settings common;
 };
 

@@ -20,6 +20,7 @@
 #include "shared/program.h"
 #include "shared/service.h"
 #include "vps/admin/health.h"
+#include "vps/grant/publisher.h"
 #include "vps/settings/settings.h"
 #include "vps/setup/doctor_keys.h"
 #include "vps/setup/doctor_state.h"
@@ -121,6 +122,17 @@ static void check_gateways(struct checkup *checkup, const struct vps_settings *s
     }
 }
 
+/* What it can read, and this program perhaps can not, or the other way round. */
+static void check_signing_agent(struct checkup *checkup, const json_t *status)
+{
+    const char *trouble = json_string_value(
+        json_object_get(json_object_get(status, "signing"), "trouble"));
+    if (trouble) {
+        checkup_say(checkup, CHECKUP_BAD, "signing", "vps-agent does not sign .rdp files: %s",
+                    trouble);
+    }
+}
+
 static void say_not_running(struct checkup *checkup, const struct vps_settings *settings,
                             const char *env_file)
 {
@@ -149,6 +161,7 @@ static bool check_agent(struct checkup *checkup, const struct vps_settings *sett
         const char *version = json_string_value(json_object_get(status, "version"));
         checkup_say(checkup, CHECKUP_OK, "vps-agent", "%s is running", version ? version : "?");
         check_gateways(checkup, settings, status);
+        check_signing_agent(checkup, status);
         json_decref(status);
         return true;
     }
@@ -270,6 +283,31 @@ static unsigned long most_descriptors(const struct vps_settings *settings)
     return (unsigned long)(settings->max_sessions * each + DESCRIPTORS_OTHERS);
 }
 
+/*
+ * As whoever runs this: the agent's user may not be allowed to read what root can. So of an agent
+ * that runs, its own word counts (check_agent()).
+ */
+static void check_signing(struct checkup *checkup, const struct vps_settings *settings)
+{
+    const struct publisher_files files = publisher_files_of(
+        settings->rdp_sign_cert, settings->rdp_sign_key, settings->vps_host);
+    struct why why;
+    char until[CLOCK_TEXT_MAX];
+    struct rdp_certificate *certificate = publisher_read(&files, &why);
+    if (certificate && rdp_certificate_check_time(certificate, clock_unix(), &why) == 0) {
+        const struct rdp_certificate_view *view = rdp_certificate_view(certificate);
+        checkup_say(checkup, view->doubt.text[0] ? CHECKUP_BAD : CHECKUP_OK, "signing",
+                    ".rdp files are signed as %s until %s%s%s%s", view->publisher,
+                    clock_text(view->until_unix, until), view->doubt.text[0] ? "; but " : "",
+                    view->doubt.text,
+                    view->is_rsa ? ""
+                                 : "; whether Windows takes a key that is not RSA is not known");
+    } else if (why.text[0]) {
+        checkup_say(checkup, CHECKUP_BAD, "signing", ".rdp files are not signed: %s", why.text);
+    }
+    rdp_certificate_free(certificate);
+}
+
 static void check_policy(struct checkup *checkup, const struct policy_setting *setting)
 {
     const struct policy *policy = setting->policy;
@@ -287,6 +325,7 @@ static void check_all(struct checkup *checkup, const struct vps_settings *settin
 {
     check_state_dir(checkup, settings->state_dir);
     check_policy(checkup, &settings->policy_file);
+    check_signing(checkup, settings);
     doctor_check_state(checkup, settings);
     checkup_descriptors(checkup, most_descriptors(settings));
     const struct congestion_system system = congestion_look(CONGESTION_FOLDER);

@@ -1,0 +1,371 @@
+/*
+ * Files are small, regular ones and read whole: a pipe would be waited for. What is read of the key
+ * is wiped as soon as the library has made numbers of it, which it wipes itself when it is freed.
+ *
+ * The library has no writer for PKCS #7, and none is needed: all of it but the signature are
+ * constants and pieces of the certificate as they stand there.
+ */
+#include "vps/grant/rdp_certificate.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <mbedtls/asn1.h>
+#include <mbedtls/oid.h>
+#include <mbedtls/pk.h>
+#include <mbedtls/sha1.h>
+#include <mbedtls/x509_crt.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/text.h"
+
+enum { FILE_MAX = 32768, CHAIN_MAX = 6, SHA1_SIZE = 20 };
+
+struct rdp_certificate {
+    mbedtls_x509_crt chain;
+    mbedtls_pk_context key;
+    struct rdp_certificate_view view;
+};
+
+static int random_bytes(void *arg, unsigned char *buf, size_t len)
+{
+    (void)arg;
+    return crypto_random(buf, len) < 0 ? MBEDTLS_ERR_PK_BAD_INPUT_DATA : 0;
+}
+
+/* ---- the files -------------------------------------------------------------- */
+
+static int read_all(int fd, uint8_t *content, size_t *ret_len)
+{
+    size_t len = 0;
+    ssize_t got;
+    while ((got = read(fd, content + len, FILE_MAX - len)) > 0) {
+        len += (size_t)got;
+    }
+    *ret_len = len;
+    return got < 0 ? -errno : len == FILE_MAX ? -EFBIG : 0;
+}
+
+static int read_open(int fd, const char *path, uint8_t *content, size_t *ret_len,
+                     struct stat *ret_file, struct why *why)
+{
+    if (fstat(fd, ret_file) < 0 || !S_ISREG(ret_file->st_mode)) {
+        return why_set(why, -EINVAL, "%s is not a file", path);
+    }
+    int err = read_all(fd, content, ret_len);
+    return err < 0 ? why_set(why, err, "%s cannot be read: %s", path, strerror(-err)) : 0;
+}
+
+/* content takes FILE_MAX and a NUL, which the library's reader of PEM wants to see. */
+static int read_file(const char *path, uint8_t *content, size_t *ret_len, struct stat *ret_file,
+                     struct why *why)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) {
+        int err = -errno;
+        return why_set(why, err, "%s cannot be read: %s%s", path, strerror(-err),
+                       err == -EACCES ? "; vps-agent reads it as its own user" : "");
+    }
+    int err = read_open(fd, path, content, ret_len, ret_file, why);
+    close(fd);
+    if (err == 0) {
+        content[*ret_len] = '\0';
+        (*ret_len)++;
+    }
+    return err;
+}
+
+static int read_chain(struct rdp_certificate *certificate, const char *path, struct why *why)
+{
+    uint8_t *content = malloc(FILE_MAX + 1);
+    struct stat file;
+    size_t len;
+    int err = content ? read_file(path, content, &len, &file, why)
+                      : why_set(why, -ENOMEM, "out of memory");
+    if (err == 0 && mbedtls_x509_crt_parse(&certificate->chain, content, len) != 0) {
+        err = why_set(why, -EINVAL, "%s holds no certificates in PEM that can be read", path);
+    }
+    free(content);
+    return err;
+}
+
+/* Who is neither root, nor us, nor of our group, has no business with the key. */
+static void doubt_rights(const char *path, const struct stat *file, struct why *why)
+{
+    bool by_group = (file->st_mode & 040) && file->st_gid != getegid() && file->st_gid != 0;
+    if ((file->st_mode & 06) || by_group) {
+        why_set(why, 0,
+                "others can read the key %s (mode %04o): chmod 600 %s, or 640 with the "
+                "group of vps-agent",
+                path, (unsigned)file->st_mode & 07777, path);
+    }
+}
+
+static int read_key(struct rdp_certificate *certificate, const char *path, struct why *why)
+{
+    uint8_t *content = malloc(FILE_MAX + 1);
+    struct stat file;
+    size_t len;
+    int err = content ? read_file(path, content, &len, &file, why)
+                      : why_set(why, -ENOMEM, "out of memory");
+    if (err == 0 &&
+        mbedtls_pk_parse_key(&certificate->key, content, len, NULL, 0, random_bytes, NULL) != 0) {
+        err = why_set(why, -EINVAL, "%s holds no key in PEM without a password", path);
+    }
+    if (err == 0) {
+        doubt_rights(path, &file, &certificate->view.doubt);
+    }
+    if (content) {
+        crypto_wipe(content, FILE_MAX + 1);
+    }
+    free(content);
+    return err;
+}
+
+/* ---- what is in them -------------------------------------------------------- */
+
+/* Any of these is what rdpsign(1) takes; a certificate that says nothing may do all. */
+static bool may_sign(const mbedtls_x509_crt *leaf)
+{
+    static const char REMOTE_DESKTOP[] = "\x2b\x06\x01\x04\x01\x82\x37\x36\x01\x02";
+    static const struct {
+        const char *oid;
+        size_t len;
+    } USAGES[] = {
+        {MBEDTLS_OID_SERVER_AUTH, MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH)},
+        {MBEDTLS_OID_CODE_SIGNING, MBEDTLS_OID_SIZE(MBEDTLS_OID_CODE_SIGNING)},
+        {REMOTE_DESKTOP, sizeof REMOTE_DESKTOP - 1},
+    };
+    for (size_t i = 0; i < sizeof USAGES / sizeof *USAGES; i++) {
+        if (mbedtls_x509_crt_check_extended_key_usage(leaf, USAGES[i].oid, USAGES[i].len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int check(struct rdp_certificate *certificate, struct why *why)
+{
+    const mbedtls_x509_crt *leaf = &certificate->chain;
+    unsigned count = 0;
+    for (const mbedtls_x509_crt *one = leaf; one; one = one->next) {
+        count++;
+    }
+    if (count > CHAIN_MAX) {
+        return why_set(why, -EINVAL, "its file holds more than %d certificates", CHAIN_MAX);
+    }
+    if (!mbedtls_pk_can_do(&certificate->key, MBEDTLS_PK_RSA) &&
+        !mbedtls_pk_can_do(&certificate->key, MBEDTLS_PK_ECDSA)) {
+        return why_set(why, -EINVAL, "its key is neither RSA nor of an elliptic curve");
+    }
+    if (mbedtls_pk_check_pair(&leaf->pk, &certificate->key, random_bytes, NULL) != 0) {
+        return why_set(why, -EINVAL,
+                       "the key does not belong to the certificate: one of the two is another's, "
+                       "or the server's own is not the first in its file");
+    }
+    if (!may_sign(leaf)) {
+        return why_set(why, -EINVAL,
+                       "the certificate is for other things than servers, code or Remote Desktop");
+    }
+    return 0;
+}
+
+static int64_t unix_of(const mbedtls_x509_time *at)
+{
+    struct tm utc = {.tm_year = at->year - 1900,
+                     .tm_mon = at->mon - 1,
+                     .tm_mday = at->day,
+                     .tm_hour = at->hour,
+                     .tm_min = at->min,
+                     .tm_sec = at->sec};
+    return timegm(&utc);
+}
+
+static void copy_name(const mbedtls_x509_buf *name, char *dst)
+{
+    snprintf(dst, RDP_PUBLISHER_MAX, "%.*s", (int)name->len, (const char *)name->p);
+}
+
+/* Its common name; those of authorities that give none have the server's among the others. */
+static void name_publisher(const mbedtls_x509_crt *leaf, char *dst)
+{
+    const mbedtls_x509_name *part = &leaf->subject;
+    while (part && MBEDTLS_OID_CMP(MBEDTLS_OID_AT_CN, &part->oid) != 0) {
+        part = part->next;
+    }
+    if (part) {
+        copy_name(&part->val, dst);
+    }
+    for (const mbedtls_x509_sequence *other = &leaf->subject_alt_names; other && !dst[0];
+         other = other->next) {
+        if (other->buf.tag == (MBEDTLS_ASN1_CONTEXT_SPECIFIC | MBEDTLS_X509_SAN_DNS_NAME)) {
+            copy_name(&other->buf, dst);
+        }
+    }
+    text_quote(dst);
+}
+
+static int describe(struct rdp_certificate *certificate, struct why *why)
+{
+    const mbedtls_x509_crt *leaf = &certificate->chain;
+    struct rdp_certificate_view *view = &certificate->view;
+    uint8_t sha1[SHA1_SIZE], sha256[CRYPTO_HASH_SIZE];
+    if (mbedtls_sha1(leaf->raw.p, leaf->raw.len, sha1) != 0 ||
+        crypto_hash(&(struct crypto_piece){leaf->raw.p, leaf->raw.len}, 1, sha256) < 0) {
+        return why_set(why, -EIO, "its fingerprint cannot be calculated");
+    }
+    crypto_hex(sha1, sizeof sha1, view->sha1);
+    for (char *c = view->sha1; *c; c++) {
+        *c = (char)toupper((unsigned char)*c);
+    }
+    crypto_hex(sha256, sizeof sha256, view->sha256);
+    name_publisher(leaf, view->publisher);
+    view->is_its_own = leaf->subject_raw.len == leaf->issuer_raw.len &&
+                       memcmp(leaf->subject_raw.p, leaf->issuer_raw.p, leaf->issuer_raw.len) == 0;
+    view->is_rsa = mbedtls_pk_can_do(&certificate->key, MBEDTLS_PK_RSA);
+    view->bits = (unsigned)mbedtls_pk_get_bitlen(&certificate->key);
+    view->from_unix = unix_of(&leaf->valid_from);
+    view->until_unix = unix_of(&leaf->valid_to);
+    return 0;
+}
+
+/* ---- life ------------------------------------------------------------------- */
+
+int rdp_certificate_read(const char *certificate_path, const char *key_path,
+                         struct rdp_certificate **ret_certificate, struct why *why)
+{
+    struct rdp_certificate *certificate = calloc(1, sizeof *certificate);
+    if (!certificate) {
+        return why_set(why, -ENOMEM, "out of memory");
+    }
+    mbedtls_x509_crt_init(&certificate->chain);
+    mbedtls_pk_init(&certificate->key);
+    int err = read_chain(certificate, certificate_path, why);
+    err = err < 0 ? err : read_key(certificate, key_path, why);
+    err = err < 0 ? err : check(certificate, why);
+    err = err < 0 ? err : describe(certificate, why);
+    if (err < 0) {
+        rdp_certificate_free(certificate);
+        return err;
+    }
+    *ret_certificate = certificate;
+    return 0;
+}
+
+void rdp_certificate_free(struct rdp_certificate *certificate)
+{
+    if (certificate) {
+        mbedtls_pk_free(&certificate->key);
+        mbedtls_x509_crt_free(&certificate->chain);
+        free(certificate);
+    }
+}
+
+/* ---- use -------------------------------------------------------------------- */
+
+const struct rdp_certificate_view *rdp_certificate_view(const struct rdp_certificate *certificate)
+{
+    return &certificate->view;
+}
+
+int rdp_certificate_check_time(const struct rdp_certificate *certificate, int64_t now_unix,
+                               struct why *why)
+{
+    const struct rdp_certificate_view *view = &certificate->view;
+    char when[CLOCK_TEXT_MAX];
+    if (now_unix < view->from_unix) {
+        return why_set(why, -EKEYEXPIRED, "the certificate is not valid before %.10s",
+                       clock_text(view->from_unix, when));
+    }
+    if (now_unix > view->until_unix) {
+        return why_set(why, -EKEYEXPIRED, "the certificate expired on %.10s: renew it",
+                       clock_text(view->until_unix, when));
+    }
+    return 0;
+}
+
+/* AlgorithmIdentifiers and the like, whole. */
+static const uint8_t SHA256[] = {0x30, 13, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0};
+static const uint8_t RSA[] = {0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0};
+static const uint8_t ECDSA_SHA256[] = {0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2};
+static const uint8_t OF_DATA[] = {0x30, 11, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1};
+static const uint8_t OF_SIGNED_DATA[] = {6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2};
+static const uint8_t VERSION_1[] = {2, 1, 1};
+
+/* SignerInfo: who signed, by issuer and number, and the signature. */
+static void put_signer(struct der *der, const struct rdp_certificate *certificate,
+                       const uint8_t *signature, size_t len)
+{
+    const mbedtls_x509_crt *leaf = &certificate->chain;
+    const uint8_t *all = der_here(der);
+    der_put(der, signature, len);
+    der_head(der, DER_OCTETS, all);
+    if (certificate->view.is_rsa) {
+        der_put(der, RSA, sizeof RSA);
+    } else {
+        der_put(der, ECDSA_SHA256, sizeof ECDSA_SHA256);
+    }
+    der_put(der, SHA256, sizeof SHA256);
+    const uint8_t *who = der_here(der);
+    der_put(der, leaf->serial.p, leaf->serial.len);
+    der_head(der, DER_INTEGER, who);
+    der_put(der, leaf->issuer_raw.p, leaf->issuer_raw.len);
+    der_head(der, DER_SEQUENCE, who);
+    der_put(der, VERSION_1, sizeof VERSION_1);
+    der_head(der, DER_SEQUENCE, all);
+}
+
+static void put_chain(struct der *der, const mbedtls_x509_crt *leaf)
+{
+    const mbedtls_x509_crt *chain[CHAIN_MAX];
+    const uint8_t *end = der_here(der);
+    unsigned count = 0;
+    for (const mbedtls_x509_crt *one = leaf; one && count < CHAIN_MAX; one = one->next) {
+        chain[count++] = one;
+    }
+    while (count-- > 0) {
+        der_put(der, chain[count]->raw.p, chain[count]->raw.len);
+    }
+    der_head(der, DER_CONTEXT_0, end);
+}
+
+/* ContentInfo of SignedData; each part ends where the one behind it begins. */
+static void put_all(struct der *der, const struct rdp_certificate *certificate,
+                    const uint8_t *signature, size_t len)
+{
+    const uint8_t *all = der_here(der);
+    put_signer(der, certificate, signature, len);
+    der_head(der, DER_SET, all);
+    put_chain(der, &certificate->chain);
+    der_put(der, OF_DATA, sizeof OF_DATA);
+    const uint8_t *digests = der_here(der);
+    der_put(der, SHA256, sizeof SHA256);
+    der_head(der, DER_SET, digests);
+    der_put(der, VERSION_1, sizeof VERSION_1);
+    der_head(der, DER_SEQUENCE, all);
+    der_head(der, DER_CONTEXT_0, all);
+    der_put(der, OF_SIGNED_DATA, sizeof OF_SIGNED_DATA);
+    der_head(der, DER_SEQUENCE, all);
+}
+
+int rdp_certificate_sign(struct rdp_certificate *certificate, const void *message, size_t len,
+                         struct der *der)
+{
+    uint8_t hash[CRYPTO_HASH_SIZE], signature[MBEDTLS_PK_SIGNATURE_MAX_SIZE];
+    size_t signature_len;
+    if (crypto_hash(&(struct crypto_piece){message, len}, 1, hash) < 0 ||
+        mbedtls_pk_sign(&certificate->key, MBEDTLS_MD_SHA256, hash, sizeof hash, signature,
+                        sizeof signature, &signature_len, random_bytes, NULL) != 0) {
+        return -EIO;
+    }
+    put_all(der, certificate, signature, signature_len);
+    return der->full ? -ENOSPC : 0;
+}

@@ -1,0 +1,244 @@
+"""Signed .rdp files: verified by openssl and by a second implementation, and what becomes of them when the certificate is
+renewed, expires or cannot be read while vps-agent runs."""
+
+import datetime
+import os
+import re
+import shutil
+import subprocess
+
+import peers
+import pytest
+import rdp
+import rdp_signature
+import util
+from agents import OWNER, World, run
+from peers import CONNECTION_CONFIRM, RdpFile
+
+pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl to make certificates with")
+NAME = "vps.example.org"
+
+
+def openssl(*args, **options):
+    result = subprocess.run(["openssl", *map(str, args)], capture_output=True, **options)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+class Authority:
+    """With an intermediate one, as public ones have. What it issues goes to cert.pem and key.pem, as certbot leaves it:
+    a new file in the place of the old one."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.certificate, self.key = folder / "cert.pem", folder / "key.pem"
+        self.root, self.middle = folder / "root.pem", folder / "middle.pem"
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", folder / "root.key", "-out", self.root,
+                "-days", 30, "-subj", "/CN=Root")
+        self._sign("middle", "rsa", "/CN=Middle", "basicConstraints=critical,CA:true\nkeyUsage=keyCertSign", "root", 30)
+
+    def _sign(self, name, kind, subject, extensions, by, days, start=None):
+        files = {what: self.folder / f"{name}.{what}" for what in ("csr", "ext", "pem", "key")}
+        how = ["rsa:2048"] if kind == "rsa" else ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+        openssl("req", "-new", "-newkey", *how, "-nodes", "-keyout", files["key"], "-out", files["csr"], "-subj", subject)
+        files["ext"].write_text(extensions)
+        (self.folder / "index.txt").write_text("")
+        (self.folder / "ca.cnf").write_text(
+            "[ca]\ndefault_ca=x\n[x]\nrand_serial=yes\ndatabase=index.txt\nnew_certs_dir=.\npolicy=p\ndefault_md=sha256\n"
+            "unique_subject=no\n[p]\ncommonName=optional\norganizationName=optional\n")
+        begin = start or datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
+        end = begin + datetime.timedelta(days=days)
+        openssl("ca", "-batch", "-notext", "-config", "ca.cnf", "-in", files["csr"], "-out", files["pem"],
+                "-cert", f"{by}.pem", "-keyfile", f"{by}.key", "-extfile", files["ext"],
+                "-startdate", f"{begin:%y%m%d%H%M%SZ}", "-enddate", f"{end:%y%m%d%H%M%SZ}", cwd=self.folder)
+        return files["pem"], files["key"]
+
+    def issue(self, kind="rsa", days=20, start=None, usage="serverAuth"):
+        pem, key = self._sign("leaf", kind, f"/CN={NAME}", f"subjectAltName=DNS:{NAME}\nextendedKeyUsage={usage}", "middle",
+                              days, start)
+        util_replace(self.certificate, pem.read_bytes() + self.middle.read_bytes())
+        util_replace(self.key, key.read_bytes())
+        return self
+
+    @property
+    def settings(self):
+        return {"RDP_SIGN_CERT": self.certificate, "RDP_SIGN_KEY": self.key}
+
+    def sha256(self):
+        shown = openssl("x509", "-in", self.certificate, "-noout", "-fingerprint", "-sha256").decode()
+        return shown.strip().split("=")[1].replace(":", "").lower()
+
+
+def util_replace(path, content):
+    other = path.with_suffix(".new")
+    other.touch(mode=0o600)
+    other.write_bytes(content)
+    os.replace(other, path)
+
+
+@pytest.fixture
+def authority(folder):
+    return Authority(folder)
+
+
+@pytest.fixture
+def target():
+    with peers.Recorder(reply=lambda _: CONNECTION_CONFIRM) as recorder:
+        yield recorder
+
+
+def openssl_says(data, authority, folder):
+    """Whether openssl takes the signature for that of somebody who is vouched for by the root."""
+    text = data.decode()
+    (folder / "message").write_bytes(rdp_signature.message_of(text))
+    (folder / "signature.der").write_bytes(rdp_signature.der_of(text))
+    return subprocess.run(["openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", folder / "signature.der",
+                           "-content", folder / "message", "-CAfile", authority.root, "-purpose", "any",
+                           "-out", "/dev/null"], capture_output=True).returncode == 0
+
+
+def is_signed(data):
+    return b"\r\nsignature:s:" in data
+
+
+def flipped(data):
+    """Each of these files with one bit of what is signed or of the signature changed."""
+    for what, bit in ((b"full address:s:1", 1), (b"loadbalanceinfo:s:Cookie: mstshash=a", 2), (b"redirectclipboard:i:0", 1)):
+        at = re.search(re.escape(what[:-1]) + b"(.)", data).start(1)
+        yield data[:at] + bytes([data[at] ^ bit]) + data[at + 1:]
+    last = data.rindex(b"\r\n") - 8
+    yield data[:last] + (b"B" if data[last:last + 1] == b"A" else b"A") + data[last + 1:]
+
+
+# ---------------------------------------------------------------- the signature
+
+@pytest.mark.parametrize("kind", ["rsa", "ec"])
+def test_a_signed_file_verifies_and_one_flipped_bit_does_not(authority, target, folder, kind):
+    authority.issue(kind)
+    with World(vps=authority.settings) as world:
+        document, live = world.rdp(target.name)
+        data = document.document.data
+        file = RdpFile(data)    # what all clients read
+        assert file.settings["alternate full address"] == file.settings["full address"]
+        holds, chain = rdp_signature.verify(data)
+        assert holds and len(chain) == 2, "with the intermediate certificate, or a PC without it shows red"
+        assert openssl_says(data, authority, folder)
+        for other in flipped(data):
+            assert not rdp_signature.verify(other)[0] and not openssl_says(other, authority, folder)
+        assert document.says("Verify the publisher", NAME, f"127.0.0.1:{file.port}") and not document.says("Caution")
+        assert live.says("is ready")
+        client = peers.dial(file.port)
+        client.sendall(peers.connection_request(peers.cookie(file.secret)))
+        assert util.read_exactly(client, len(CONNECTION_CONFIRM)) == CONNECTION_CONFIRM
+
+
+def test_pamctl_gets_the_signed_file_and_says_by_whom(authority, target):
+    authority.issue()
+    with World(vps=authority.settings, bot=False) as world:
+        path = authority.folder / "saved.rdp"
+        world.pamctl.json("rdp", f"CORP\\anna@{target.name}", "--out", path)
+        assert rdp_signature.verify(path.read_bytes())[0]
+        world.secrets.append(RdpFile(path.read_bytes()).secret)
+        assert f"rdp files: signed as {NAME}, until " in world.pamctl("status").stdout
+        signing = world.status()["signing"]
+        assert signing["publisher"] == NAME and signing["sha256"] == authority.sha256()
+        lines = world.pamctl("audit", "--json").stdout.splitlines()
+        assert any("rdp.publisher" in line and authority.sha256() in line for line in lines), lines
+        assert "PRIVATE" not in world.vps.log
+
+
+def test_freerdp_loads_a_signed_file(authority, target, folder):
+    authority.issue()
+    with rdp.Display() as display, World(vps=authority.settings) as world:
+        path = folder / "signed.rdp"
+        path.write_bytes(world.rdp(target.name)[0].document.data)
+        with rdp.Client(display, path, "/p:x", log_path=folder / "log") as client:
+            assert util.eventually(lambda: client.process.poll() is not None, "xfreerdp gives up", 20)
+            assert "[WARN][com.freerdp.client" not in client.log, client.log
+        assert target.connections, "it came as far as the target"
+
+
+def test_without_the_settings_nothing_is_signed(target):
+    with World() as world:
+        document, _ = world.rdp(target.name)
+        assert not is_signed(document.document.data) and document.says("Caution: Unknown remote connection")
+        assert b"alternate full address" not in document.document.data
+        assert world.status()["signing"] is None
+
+
+# ---------------------------------------------------------------- over time
+
+def told(world, since, *words):
+    return world.api.wait_message(lambda m: m.says(*words), 10 * util.TIME_SCALE, since, OWNER)
+
+
+def test_a_renewed_certificate_signs_the_next_file(authority, target):
+    authority.issue()
+    with World(vps=authority.settings) as world:
+        first = world.rdp(target.name)[0].document.data
+        authority.issue("ec")
+        second = world.rdp(target.name)[0].document.data
+        assert all(rdp_signature.verify(data)[0] for data in (first, second))
+        assert rdp_signature.verify(first)[1][0] != rdp_signature.verify(second)[1][0]
+        assert world.vps.count_log(".rdp files are signed as") == 2
+        assert world.status()["signing"]["sha256"] == authority.sha256()
+
+
+def test_what_cannot_sign_is_told_once_and_files_come_unsigned(authority, target):
+    authority.issue()
+    with World(vps=authority.settings) as world:
+        assert is_signed(world.rdp(target.name)[0].document.data)
+        since = world.api.mark()
+        authority.key.unlink()
+        document = world.rdp(target.name)[0]
+        assert not is_signed(document.document.data) and document.says("Caution: Unknown remote connection")
+        told(world, since, ".rdp files are not signed", "key.pem", "No such file")
+        world.rdp(target.name)
+        assert world.vps.count_log(".rdp files are not signed") == 1
+        assert "rdp files: not signed: " in world.pamctl("status").stdout
+        since = world.api.mark()
+        authority.issue()
+        assert is_signed(world.rdp(target.name)[0].document.data)
+        told(world, since, ".rdp files are signed again")
+
+
+@pytest.mark.parametrize("wrong", ["expired", "not yet", "of another", "for mail", "no PEM"])
+def test_a_certificate_of_no_use_is_no_reason_not_to_start(authority, target, wrong):
+    now = datetime.datetime.now(datetime.UTC)
+    begin = {"expired": now - datetime.timedelta(days=3), "not yet": now + datetime.timedelta(days=1)}
+    authority.issue(days=2, start=begin.get(wrong), usage="emailProtection" if wrong == "for mail" else "serverAuth")
+    if wrong == "of another":
+        authority.key.write_bytes((authority.folder / "root.key").read_bytes())
+    if wrong == "no PEM":
+        authority.certificate.write_text("hello\n")
+    why = {"expired": "expired on", "not yet": "not valid before", "of another": "does not belong",
+           "for mail": "for other things", "no PEM": "holds no certificates"}[wrong]
+    with World(vps=authority.settings, bot=False) as world:
+        assert why in world.status()["signing"]["trouble"]
+        path = authority.folder / "saved.rdp"
+        world.pamctl.json("rdp", target.name, "--out", path)
+        assert not is_signed(path.read_bytes())
+        assert world.vps.count_log(".rdp files are not signed") == 1
+        result = run("vps-agent", "--doctor", "--local", env=world.vps.settings, timeout=60)
+        assert re.search(f"^!!  signing: .*{why}", result.stdout, re.M), result.stdout
+        assert result.returncode == 1
+
+
+def test_doctor_says_by_whom_and_what_is_doubtful(authority):
+    authority.issue()
+    with World(vps=authority.settings) as world:
+        result = run("vps-agent", "--doctor", env=world.vps.settings, timeout=60)
+        assert re.search(f"^ok  signing: .rdp files are signed as {NAME} until 2", result.stdout, re.M), result.stdout
+        authority.key.chmod(0o644)
+        result = run("vps-agent", "--doctor", env=world.vps.settings, timeout=60)
+        assert re.search("^!!  signing: .*others can read the key .*chmod 600", result.stdout, re.M), result.stdout
+
+
+def test_a_reload_takes_other_files_and_off(authority, target):
+    authority.issue()
+    with World(vps=authority.settings, env_files=True) as world:
+        world.vps.reload(RDP_SIGN_CERT="off", RDP_SIGN_KEY=None)
+        assert not is_signed(world.rdp(target.name)[0].document.data)
+        assert world.status()["signing"] is None
+        world.vps.reload(**authority.settings)
+        assert is_signed(world.rdp(target.name)[0].document.data)

@@ -1,0 +1,219 @@
+/* The files of RDP_SIGN_CERT and RDP_SIGN_KEY over time: renewed, expired, gone, and back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/timer.h"
+#include "rdp_keys.h"
+#include "vps/grant/publisher.h"
+
+enum { OCTOBER_2026 = 1790000000, IN_2030 = 1900000000 };
+
+static int64_t now;
+static timer_fn look;
+static void *look_arg;
+static unsigned changes;
+static char folder[] = "/tmp/publisher.XXXXXX";
+static struct publisher_files files;
+
+int64_t __wrap_clock_unix(void);
+int64_t __wrap_clock_unix(void)
+{
+    return now;
+}
+
+struct timer *__wrap_timer_new(uv_loop_t *loop, timer_fn fn, void *arg);
+struct timer *__wrap_timer_new(uv_loop_t *loop, timer_fn fn, void *arg)
+{
+    (void)loop;
+    look = fn;
+    look_arg = arg;
+    return (struct timer *)&look;
+}
+
+void __wrap_timer_set(struct timer *timer, uint64_t ms);
+void __wrap_timer_set(struct timer *timer, uint64_t ms)
+{
+    (void)timer;
+    (void)ms;
+}
+
+void __wrap_timer_free(struct timer *timer);
+void __wrap_timer_free(struct timer *timer)
+{
+    (void)timer;
+}
+
+static void on_changed(void *arg)
+{
+    (void)arg;
+    changes++;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(files.certificate, sizeof files.certificate, "%s/cert.pem", folder);
+    snprintf(files.key, sizeof files.key, "%s/key.pem", folder);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    unlink(files.certificate);
+    unlink(files.key);
+    return rmdir(folder);
+}
+
+/* As certbot does: another file in the place of the old one. */
+static void put(const char *path, const char *content)
+{
+    char other[PUBLISHER_PATH_MAX + 8];
+    snprintf(other, sizeof other, "%s.new", path);
+    FILE *file = fopen(other, "w");
+    assert_non_null(file);
+    fputs(content, file);
+    fclose(file);
+    chmod(other, 0600);
+    rename(other, path);
+}
+
+static struct publisher *publisher_at(int64_t when, const char *chain, const char *key)
+{
+    static struct log log = {.level = LOG_ERROR};
+    const struct publisher_options options = {.log = &log, .changed = on_changed};
+    now = when;
+    changes = 0;
+    put(files.certificate, chain);
+    put(files.key, key);
+    struct publisher *publisher = publisher_new(&options);
+    publisher_use(publisher, &files);
+    return publisher;
+}
+
+static const char *signs_as(struct publisher *publisher)
+{
+    const struct rdp_certificate *certificate = publisher_certificate(publisher);
+    return !certificate ? NULL : rdp_certificate_view(certificate)->is_rsa ? "rsa" : "ec";
+}
+
+static void a_certificate_that_is_renewed_signs_from_then_on(void **state)
+{
+    struct publisher *publisher = publisher_at(IN_2030, RSA_CHAIN, RSA_KEY);
+    (void)state;
+    assert_string_equal(signs_as(publisher), "rsa");
+    assert_null(publisher_trouble(publisher));
+    assert_int_equal(changes, 1);
+    put(files.certificate, EC_CHAIN); /* between the two */
+    assert_null(signs_as(publisher));
+    assert_non_null(strstr(publisher_trouble(publisher), "does not belong"));
+    put(files.key, EC_KEY);
+    assert_string_equal(signs_as(publisher), "ec");
+    assert_null(publisher_trouble(publisher));
+    assert_int_equal(changes, 3);
+    look(look_arg);
+    assert_int_equal(changes, 3);
+    publisher_free(publisher);
+}
+
+static void one_whose_time_is_over_or_not_come_signs_nothing(void **state)
+{
+    struct publisher *publisher = publisher_at(OCTOBER_2026, RSA_CHAIN, RSA_KEY);
+    (void)state;
+    assert_null(signs_as(publisher));
+    assert_non_null(strstr(publisher_trouble(publisher), "not valid before"));
+    now = IN_2030;
+    assert_string_equal(signs_as(publisher), "rsa");
+    now = INT64_C(2500000000);
+    look(look_arg); /* nobody needs to ask for a file */
+    assert_int_equal(changes, 3);
+    assert_non_null(strstr(publisher_trouble(publisher), "expired"));
+    assert_null(signs_as(publisher));
+    for (int i = 0; i < 5; i++) {
+        look(look_arg);
+    }
+    assert_int_equal(changes, 3);
+    publisher_free(publisher);
+}
+
+static void files_that_go_and_come_back_are_noticed(void **state)
+{
+    struct publisher *publisher = publisher_at(IN_2030, RSA_CHAIN, RSA_KEY);
+    (void)state;
+    unlink(files.key);
+    look(look_arg);
+    assert_non_null(strstr(publisher_trouble(publisher), "cannot be read"));
+    assert_null(signs_as(publisher));
+    put(files.key, RSA_KEY);
+    look(look_arg);
+    assert_null(publisher_trouble(publisher));
+    assert_int_equal(changes, 3);
+    publisher_free(publisher);
+}
+
+static void what_nobody_has_named_is_no_trouble(void **state)
+{
+    files.by_default = true;
+    struct publisher *publisher = publisher_at(IN_2030, MAIL, EC_KEY);
+    (void)state;
+    assert_null(signs_as(publisher));
+    assert_null(publisher_trouble(publisher));
+    assert_int_equal(changes, 0);
+    put(files.certificate, EC_CHAIN); /* nobody knows whether Windows takes that */
+    assert_null(signs_as(publisher));
+    assert_int_equal(changes, 0);
+    put(files.certificate, RSA_CHAIN);
+    put(files.key, RSA_KEY);
+    assert_string_equal(signs_as(publisher), "rsa");
+    now = INT64_C(2500000000); /* but it was of use */
+    assert_null(signs_as(publisher));
+    assert_non_null(publisher_trouble(publisher));
+    publisher_free(publisher);
+    files.by_default = false;
+}
+
+static void the_paths_come_from_settings_or_from_certbot(void **state)
+{
+    (void)state;
+    struct publisher_files found = publisher_files_of("", "", "vps.example.org");
+    assert_string_equal(found.certificate, "/etc/letsencrypt/live/vps.example.org/fullchain.pem");
+    assert_string_equal(found.key, "/etc/letsencrypt/live/vps.example.org/privkey.pem");
+    assert_true(found.by_default);
+    found = publisher_files_of("/a", "/b", "vps.example.org");
+    assert_string_equal(found.certificate, "/a");
+    assert_string_equal(found.key, "/b");
+    assert_false(found.by_default);
+    found = publisher_files_of("off", "", "vps.example.org");
+    assert_string_equal(found.certificate, "");
+    assert_false(found.by_default);
+}
+
+static void without_one_nothing_is_signed(void **state)
+{
+    (void)state;
+    assert_null(publisher_certificate(NULL));
+    assert_null(publisher_trouble(NULL));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_certificate_that_is_renewed_signs_from_then_on),
+        cmocka_unit_test(one_whose_time_is_over_or_not_come_signs_nothing),
+        cmocka_unit_test(files_that_go_and_come_back_are_noticed),
+        cmocka_unit_test(what_nobody_has_named_is_no_trouble),
+        cmocka_unit_test(the_paths_come_from_settings_or_from_certbot),
+        cmocka_unit_test(without_one_nothing_is_signed),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
