@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import datetime
 import hashlib
 import os
 import re
@@ -15,6 +16,7 @@ import threading
 import pytest
 
 import peers
+import rdp
 import sshd as openssh
 import util
 import wire
@@ -227,16 +229,16 @@ def test_a_silent_target_is_ready_when_the_look_is_given_up(vps):
         vps.gateway.wait_log("shows nothing to know it by: it does not say enough within 5 s")
 
 
-def unpacked(package, program):
+def unpacked(package, program, *libraries):
     """A daemon of Debian's, not installed: its path."""
     if found := shutil.which(program):
         return found
     folder = util.BUILD / "daemons" / package
     if not folder.exists():
         folder.mkdir(parents=True)
-        if subprocess.run(["apt-get", "download", "-q", package], cwd=folder, capture_output=True).returncode == 0:
-            subprocess.run(["sh", "-c", "dpkg -x *.deb ."], cwd=folder, check=True)
-    for found in folder.glob(f"**/{program}"):
+        if subprocess.run(["apt-get", "download", "-q", package, *libraries], cwd=folder, capture_output=True).returncode == 0:
+            subprocess.run(["sh", "-c", "for each in *.deb; do dpkg -x $each .; done"], cwd=folder, check=True)
+    for found in folder.glob(f"usr/**/{program}"):
         return str(found)
     return pytest.skip(f"no {program} here")
 
@@ -255,5 +257,138 @@ def test_the_host_key_of_a_dropbear(vps, kind):
             try:
                 eventually(lambda: peers.listening(port), "dropbear listens")
                 assert vps.look(port)[1] == " ".join(key.split()[:2])
+            finally:
+                process.kill()
+
+
+# ---------------------------------------------------------------- Remote Desktop
+
+class Certificate:
+    def __init__(self, folder, *newkey):
+        self.key, self.path = folder / "key.pem", folder / "cert.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", *newkey, "-nodes", "-days", "180", "-keyout", str(self.key),
+                        "-out", str(self.path), "-subj", "/CN=HOME-PC"], check=True, capture_output=True)
+
+    def told(self):
+        return told_by_openssl(self.path)
+
+
+def told_by_openssl(path):
+    """What TUNNEL_READY has to have of it, by another program."""
+    def ask(*words):
+        return subprocess.run(["openssl", "x509", "-in", str(path), "-noout", *words], capture_output=True, text=True,
+                              check=True).stdout.split("=", 1)[1].strip()
+
+    def when(word):
+        return int(datetime.datetime.strptime(ask(word), "%b %d %H:%M:%S %Y GMT").replace(tzinfo=datetime.UTC).timestamp())
+
+    sha256, sha1 = (bytes.fromhex(ask("-fingerprint", word).replace(":", "")) for word in ("-sha256", "-sha1"))
+    return ("", sha256, sha1, when("-startdate"), when("-enddate"))
+
+
+def confirm(kind=2, value=1):
+    return bytes.fromhex("03000013 0ed00000123400") + struct.pack("<BBHI", kind, 0, 8, value)
+
+
+@contextlib.contextmanager
+def tls_server(certificate, *flags):
+    """What stands behind the front; its port."""
+    port = util.free_port()
+    with subprocess.Popen(["openssl", "s_server", "-quiet", "-accept", f"127.0.0.1:{port}", "-cert", str(certificate.path),
+                           "-key", str(certificate.key), *flags], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as process:
+        try:
+            eventually(lambda: peers.listening(port), "openssl listens")
+            yield port
+        finally:
+            process.kill()
+
+
+def front(port, choice=1):
+    """A server that is asked for TLS in RDP's way, and hands on to one that speaks it."""
+    def serve(sock):
+        assert util.read_exactly(sock, 19) == bytes.fromhex("03000013 0ee000000000000100080003000000")
+        sock.sendall(confirm(value=choice))
+        with socket.create_connection(("127.0.0.1", port)) as server:
+            hand_on = threading.Thread(target=pump, args=(server, sock), daemon=True)
+            hand_on.start()
+            pump(sock, server)
+            hand_on.join()
+
+    def pump(source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(4096):
+                for at in range(0, len(data), 700):
+                    sink.sendall(data[at:at + 700])
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
+    return OddServer(serve)
+
+
+@pytest.mark.parametrize("newkey, flags, choice", [
+    (("rsa:2048",), ("-tls1_2",), 1), (("rsa:2048",), ("-tls1_3",), 2), (("rsa:4096",), (), 8),
+    (("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), ("-tls1_2",), 1),
+    (("ec", "-pkeyopt", "ec_paramgen_curve:P-384"), ("-tls1_3",), 1),
+    (("rsa:2048", "-sha1"), ("-tls1_2",), 2)], ids=str)
+def test_a_certificate_is_told_as_openssl_tells_it(vps, newkey, flags, choice):
+    with util.Folder() as folder:
+        certificate = Certificate(folder, *newkey)
+        with tls_server(certificate, *flags) as port, front(port, choice) as server:
+            for _ in range(2):
+                assert vps.look(server.port, kind=wire.RDP_KIND)[1:] == certificate.told()
+            assert server.visits == 1
+            digest = certificate.told()[1]
+            vps.gateway.wait_log(f"shows RDP {re.escape(fingerprint(digest))}")
+            vps.ask(server.port, kind=wire.RDP_KIND, identity=digest)
+            vps.accept().close()
+            vps.receive(wire.TUNNEL_READY)
+            vps.ask(server.port, kind=wire.RDP_KIND, identity=b"i" * 32)
+            assert vps.refusal()[0] == wire.TUNNEL_IDENTITY
+
+
+@pytest.mark.parametrize("speech, said", [
+    (bytes.fromhex("0300000b 06d00000123400"), "it has no TLS"),
+    (confirm(value=0), "it has no TLS"),
+    (confirm(kind=3, value=5), "it insists on NLA, and refuses it"),
+    (confirm(kind=3, value=99), "it refuses, for a reason that is not known here"),
+    (confirm(kind=7), "it does not speak RDP"),
+    (b"HTTP/1.1 400 Bad Request\r\n\r\n", "it does not speak RDP"),
+    (b"SSH-2.0-OpenSSH\r\n", "it does not speak RDP"),
+    (confirm() + b"\x15\x03\x01\x00\x02\x02\x28", "it speaks no TLS that is known here"),
+    (confirm() + os.urandom(4096), "its TLS cannot be read"),
+    (confirm(), "it ends the connection"),
+], ids=["plain", "rdp", "nla", "99", "odd", "http", "ssh", "alert", "garbage", "nothing"])
+def test_a_remote_desktop_that_shows_nothing_answers_all_the_same(vps, speech, said):
+    def serve(sock):
+        sock.sendall(speech)
+        sock.shutdown(socket.SHUT_WR)
+        sock.settimeout(10)
+        while sock.recv(4096):
+            pass
+
+    with OddServer(serve) as server:
+        assert vps.look(server.port, kind=wire.RDP_KIND)[1:] == ("", bytes(32), bytes(20), 0, 0)
+        vps.gateway.wait_log(f"shows nothing to know it by: {said}")
+
+
+def test_the_certificate_of_an_xrdp(vps):
+    with rdp.Xrdp() as server:
+        assert vps.look(server.port, kind=wire.RDP_KIND)[1:] == told_by_openssl(server.folder / "cert.pem")
+
+
+def test_the_certificate_of_a_windows_like_server_that_insists_on_nla(vps):
+    daemon = unpacked("freerdp2-shadow-x11", "freerdp-shadow-cli", "libfreerdp-shadow-subsystem2-2",
+                      "libfreerdp-shadow2-2", "libfreerdp-server2-2", "libwinpr-tools2-2")
+    libraries = {str(path.parent) for path in (util.BUILD / "daemons").glob("freerdp2*/**/lib*.so.*")}
+    port = util.free_port()
+    with util.Folder() as home, rdp.Display() as display:
+        environment = {**os.environ, "DISPLAY": display.name, "HOME": str(home), "LD_LIBRARY_PATH": ":".join(libraries)}
+        with subprocess.Popen([daemon, f"/port:{port}", "/bind-address:127.0.0.1", "/sec:nla", "-auth"], env=environment,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            try:
+                eventually(lambda: peers.listening(port) or process.poll() is not None, "the server listens")
+                if process.poll() is not None:
+                    pytest.skip("freerdp-shadow-cli does not run here")
+                assert vps.look(port, kind=wire.RDP_KIND)[1:] == told_by_openssl(next(home.glob("**/shadow.crt")))
             finally:
                 process.kill()

@@ -15,6 +15,7 @@
 
 #include "base/timer.h"
 #include "base/watch.h"
+#include "gateway/look/certificate.h"
 #include "gateway/look/host_key.h"
 
 enum { ANSWER_MAX = 4096, PIECE = 4096 };
@@ -55,7 +56,24 @@ static void end_host_key(void *talk)
     host_key_free(talk);
 }
 
+static void *start_certificate(struct writer *answer)
+{
+    return certificate_new(answer);
+}
+
+static int take_certificate(void *talk, const uint8_t *data, size_t len, struct writer *answer,
+                            struct sight *ret_sight, struct why *why)
+{
+    return certificate_take(talk, data, len, answer, ret_sight, why);
+}
+
+static void end_certificate(void *talk)
+{
+    certificate_free(talk);
+}
+
 static const struct way WAYS[KIND_COUNT] = {
+    [KIND_RDP] = {start_certificate, take_certificate, end_certificate},
     [KIND_SSH] = {start_host_key, take_host_key, end_host_key},
 };
 

@@ -3,8 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <mbedtls/base64.h>
+#include <mbedtls/sha1.h>
+#include <mbedtls/x509_crt.h>
 
 #include "base/bytes.h"
 #include "base/crypto.h"
@@ -57,4 +60,34 @@ int sight_of_host_key(const uint8_t *blob, size_t len, struct sight *ret_sight)
         *ret_sight = sight;
     }
     return err;
+}
+
+/* A certificate's times are of UTC. Before 1970 as 0. */
+static uint64_t unix_time(const mbedtls_x509_time *when)
+{
+    struct tm tm = {
+        .tm_year = when->year - 1900,
+        .tm_mon = when->mon - 1,
+        .tm_mday = when->day,
+        .tm_hour = when->hour,
+        .tm_min = when->min,
+        .tm_sec = when->sec,
+    };
+    time_t seconds = timegm(&tm);
+    return seconds > 0 ? (uint64_t)seconds : 0;
+}
+
+int sight_of_certificate(const struct mbedtls_x509_crt *certificate, struct sight *ret_sight)
+{
+    struct sight sight = {
+        .certificate_from = unix_time(&certificate->valid_from),
+        .certificate_until = unix_time(&certificate->valid_to),
+    };
+    const struct crypto_piece der = {certificate->raw.p, certificate->raw.len};
+    if (crypto_hash(&der, 1, sight.identity) < 0 ||
+        mbedtls_sha1(der.data, der.len, sight.certificate_sha1) != 0) {
+        return -EIO;
+    }
+    *ret_sight = sight;
+    return 0;
 }

@@ -31,4 +31,8 @@ char *sight_text(const uint8_t identity[SIGHT_IDENTITY_SIZE], char *dst);
  */
 int sight_of_host_key(const uint8_t *blob, size_t len, struct sight *ret_sight);
 
+/* Takes over a certificate. 0 or -EIO. */
+struct mbedtls_x509_crt;
+int sight_of_certificate(const struct mbedtls_x509_crt *certificate, struct sight *ret_sight);
+
 #endif
