@@ -313,9 +313,24 @@ static void show_what_next(const json_t *session)
     show_parked(session);
 }
 
+/* What else the address is for; an older agent says nothing of it. */
+static void show_hints(const json_t *reply)
+{
+    size_t i;
+    json_t *hint;
+    json_array_foreach(json_object_get(reply, "hints"), i, hint)
+    {
+        printf("%s %s\n", text_of(hint, "for"), text_of(hint, "line"));
+    }
+    if (json_is_string(json_object_get(reply, "warning"))) {
+        printf("%s\n", text_of(reply, "warning"));
+    }
+}
+
 void show_line(const json_t *reply)
 {
     puts(text_of(reply, "command"));
+    show_hints(reply);
     show_what_next(json_object_get(reply, "session"));
 }
 

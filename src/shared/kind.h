@@ -22,14 +22,23 @@ enum kind {
 /* What its user gets. */
 enum kind_gives { KIND_GIVES_line, KIND_GIVES_file };
 
+/* What to do with a session's address, besides pasting it as it is. */
+struct kind_hint {
+    const char *what; /* "In a browser:", for people; NULL: no more of them */
+    /* {host} is the server's name or address, {port} its public port, {at} both: [fd00::1]:443. */
+    const char *line;
+};
+enum { KIND_HINTS_MAX = 2 };
+
 struct kind_row {
     enum kind kind;
     const char *name; /* "ssh" */
     enum kind_gives gives;
-    uint16_t port; /* of a target, unless its user says another one */
+    uint16_t port; /* of a target, unless its user says another one; 0: it has to be said */
 
     const char *label;         /* for titles: "SSH" */
     const char *service;       /* what a target has to run, in a sentence: "an SSH server" */
+    const char *client;        /* who waits to be let in, within a sentence: "ssh" */
     uint16_t most_connections; /* of a session at once, unless MAX_CONNECTIONS says so */
     /*
      * Its file holds a secret, which the client sends back in its first packet. Who comes
@@ -40,10 +49,19 @@ struct kind_row {
     bool newest_wins;
     /* A client may wait for the server's first word. */
     bool may_be_silent;
+    /*
+     * Its server may speak first, so that a client which says nothing is as good as any: it is
+     * judged, and asked about, by its address alone.
+     */
+    bool server_may_begin;
+    /* A smaller "port" is the number of a display, which counts from the usual port. */
+    uint16_t displays;
     /* A client's words are a user name, or none; otherwise what it calls itself. */
     bool words_are_user;
     /* There are session_scp_command() and session_ssh_config() besides. */
     bool has_more_lines;
+    struct kind_hint hints[KIND_HINTS_MAX + 1];
+    const char *warning; /* what its user should know before using it; NULL: nothing */
 };
 
 /* The row of a kind; it is constant. */

@@ -18,6 +18,7 @@
 
 #include "base/utf8.h"
 #include "shared/gateway_name.h"
+#include "shared/kind.h"
 
 #define LETTERS "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -50,7 +51,16 @@ static bool user_is_valid(const char *text)
     return domains <= 1;
 }
 
-/* HOST, HOST:PORT, ADDRESS6 or [ADDRESS6]:PORT. Returns the port's text or NULL. */
+/* HOST::PORT, as VNC viewers write it; fd00::5901 is an address. */
+static bool has_double_colon(const char *text, const char *colon)
+{
+    return colon && colon[1] == ':' && colon[2] &&
+           colon[2 + strspn(colon + 2, "0123456789")] == '\0' && host_kind(text) == HOST_INVALID;
+}
+
+/*
+ * HOST, HOST:PORT, HOST::PORT, ADDRESS6 or [ADDRESS6]:PORT. Returns the port's text or NULL.
+ */
 static const char *split_port(const char *text, char host[TARGET_ARGUMENT_MAX + 1])
 {
     size_t len = strlen(text);
@@ -67,6 +77,9 @@ static const char *split_port(const char *text, char host[TARGET_ARGUMENT_MAX + 
     } else if (colon && !strchr(colon + 1, ':')) {
         len = (size_t)(colon - text);
         port = colon + 1;
+    } else if (has_double_colon(text, colon)) {
+        len = (size_t)(colon - text);
+        port = colon + 2;
     }
     snprintf(host, TARGET_ARGUMENT_MAX + 1, "%.*s", (int)len, start);
     return port;
@@ -235,6 +248,16 @@ int target_parse(const char *text, uint16_t default_port, struct target *ret_tar
     err = err < 0 ? err : take_host(host, &target, why);
     if (err == 0) {
         *ret_target = target;
+    }
+    return err;
+}
+
+int target_parse_for(const struct kind_row *kind, const char *text, struct target *ret_target,
+                     struct why *why)
+{
+    int err = target_parse(text, kind->port, ret_target, why);
+    if (err == 0 && ret_target->port < kind->displays) {
+        ret_target->port = (uint16_t)(ret_target->port + kind->port);
     }
     return err;
 }

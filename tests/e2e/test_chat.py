@@ -32,7 +32,7 @@ def toast(world, message, button, data=None):
 # ---------------------------------------------------------------- what is no command
 
 @pytest.mark.parametrize("text, labels", [
-    ("/shh {}", ["/ssh {}"]), ("ssh {}", ["/ssh {}"]), ("rdp lan/{}", ["/rdp lan/{}"]), ("{}", ["/rdp {}", "/ssh {}"]),
+    ("/shh {}", ["/ssh {}"]), ("ssh {}", ["/ssh {}"]), ("rdp lan/{}", ["/rdp lan/{}"]), ("{}", ["/rdp {}", "/ssh {}", "/vnc {}", "/tcp {}"]),
 ])
 def test_a_suggestion_is_a_button_that_does_it(world, target, text, labels):
     message = answer(world, text.format(target.name))

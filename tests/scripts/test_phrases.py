@@ -8,7 +8,7 @@ import re
 import pytest
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2] / "src"
-TRANSLATES = {"text_add": 1, "text_phrase": 1, "language_phrase": 1, "answer": 2, "answer_seldom": 2}   # which argument is a phrase
+TRANSLATES = {"text_add": 1, "text_phrase": 1, "language_phrase": 1, "texts_hint": 1, "answer": 2, "answer_seldom": 2}   # which argument is a phrase
 # What comes up from below the chat, as a whole sentence.
 BELOW = {"why_set": 2, "session_note": 2, "front_note": 2}
 FROM_BELOW = ["vps/session", "vps/consent", "vps/policy/policy.c", "vps/gateways/gateways.c", "shared/target.c"]
@@ -19,7 +19,7 @@ PUT_TOGETHER = {"No gateway is online.%s", "No gateway named %s is online; %.180
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|//[^\n]*|/\*.*?\*/|\w+|\s+|.', re.S)
 # What is the same in all languages, and what is a mark, a tag or a placeholder and nothing else.
 NO_WORDS = re.compile(r"(?:%(?:\d\$)?[-+ #0-9.*]*(?:PRId64|PRIu64|[hlz]*[a-zA-Z])|</?(?:b|code|pre)>|[^A-Za-z])*")
-SAME_EVERYWHERE = {"RDP", "SSH", "MB", "%PRIu64 B", "%PRIu64 s"}
+SAME_EVERYWHERE = {"RDP", "SSH", "VNC", "TCP", "ssh", "PostgreSQL:", "MB", "%PRIu64 B", "%PRIu64 s"}
 
 
 def tokens(path):
@@ -87,6 +87,18 @@ def rows(path, macro, *columns):
                     yield from literals(parts[column])
 
 
+def facts_of_kinds():
+    """What a kind's named facts say to people: of a hint what it is for, and not its line."""
+    stream = tokens(SOURCE / "shared" / "kinds.def")
+    for at, token in enumerate(stream[:-1]):
+        if token == "KIND" and stream[at + 1] == "(":
+            for fact in arguments(stream, at + 1)[0][10:]:
+                if fact[1:2] in (["client"], ["warning"]):
+                    yield from literals(fact)
+                elif fact[1:2] == ["hints"]:
+                    yield from literals(fact)[::2]
+
+
 def has_words(phrase):
     return not NO_WORDS.fullmatch(phrase) and phrase not in SAME_EVERYWHERE and not phrase.startswith("pamctl ")
 
@@ -107,6 +119,8 @@ def phrases(with_words=True):
         for phrase in rows(SOURCE / "vps" / "chat" / name, macro, *columns):
             found.setdefault(phrase, name)
     for phrase in rows(SOURCE / "shared" / "kinds.def", "KIND", 8):
+        found.setdefault(phrase, "kinds.def")
+    for phrase in facts_of_kinds():
         found.setdefault(phrase, "kinds.def")
     for path, pattern in [("vps/session/view.c", r'\[SESSION_END_\w+\]\s*=\s*\{\s*"[a-z_]*",\s*("(?:[^"\\]|\\.)*")'),
                           ("vps/chat/texts.h", r'#define (?:LABEL|TEXT)_\w+[\s\\]+((?:"(?:[^"\\]|\\.)*"[\s\\]*)+)')]:

@@ -85,6 +85,12 @@ static bool on_expects(void *arg, const struct addr *from)
     return house->expected && strcmp(house->expected, addr_host_text(from, host)) == 0;
 }
 
+static bool on_has_in(void *arg, const struct addr *from)
+{
+    const struct house *house = arg;
+    return house->admitted > 0 && addr_same_party(from, &house->from);
+}
+
 static void on_knocking(void *arg)
 {
     struct house *house = arg;
@@ -112,6 +118,7 @@ void house_open(struct house *house, enum kind kind)
     stage_open(&house->stage);
     static const struct door_events EVENTS = {
         .expects = on_expects,
+        .has_in = on_has_in,
         .judge = on_judge,
         .admits_silent = on_silent,
         .admitted = on_admitted,

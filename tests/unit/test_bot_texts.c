@@ -230,7 +230,7 @@ static void that_ssh_waits_for_the_user_is_said(void **state)
     assert_non_null(strstr(buffer, "\nFrom a new address, ssh waits until you press <b>Admit</b>"));
     start(NULL);
     texts_waiting_line(&html, &view, "ssh", ADMIT_ASK);
-    assert_non_null(strstr(buffer, "\nssh waits until you press <b>Admit</b> here."));
+    assert_non_null(strstr(buffer, "\nUntil you press <b>Admit</b> here, ssh waits."));
     start(NULL);
     texts_waiting_line(&html, &view, "ssh", ADMIT_AUTO);
     assert_null(strstr(buffer, "Admit"));

@@ -31,45 +31,83 @@ struct watch *__wrap_watch_start(uv_loop_t *loop, int fd, int events, watch_fn f
     return __real_watch_start(loop, fd, events, fn, arg);
 }
 
-/* ---- a kind whose server speaks first -------------------------------------- */
+/* ---- where the server may begin ------------------------------------------------ */
 
-static const struct greeting_reader *other_reader; /* NULL: the kind's own */
-
-const struct greeting_reader *__real_greeting_reader(enum kind kind);
-const struct greeting_reader *__wrap_greeting_reader(enum kind kind);
-
-const struct greeting_reader *__wrap_greeting_reader(enum kind kind)
+static void who_says_nothing_is_listened_to_for_a_moment_and_may_wait_in_silence(void **state)
 {
-    return other_reader ? other_reader : __real_greeting_reader(kind);
-}
-
-static long nothing_is_missing(const uint8_t *data, size_t len)
-{
-    (void)data;
-    (void)len;
-    return 0;
-}
-
-static void who_has_nothing_to_say_is_judged_at_once_and_may_wait_in_silence(void **state)
-{
-    static const struct greeting_reader SILENCE = {.missing = nothing_is_missing,
-                                                   .words = words_clean};
+    static const enum kind KINDS[] = {KIND_VNC, KIND_TCP};
     struct parked_view parked[PARKED_MAX];
     struct house house;
     (void)state;
-    other_reader = &SILENCE;
-    house_open(&house, KIND_SSH);
-    house.without = VERDICT_ASK;
-    int fd = client_connect(ANNA, house.port);
-    WAIT_FOR(&house.stage, house.parked_count == 1);
-    other_reader = NULL;
-    assert_int_equal(door_parked(house.door, parked), 1);
-    assert_string_equal(parked[0].words, "");
-    assert_int_equal(house.admitted + house.silent, 0);
-    assert_int_equal(house.judged_silent, 1);
-    assert_int_equal(door_admit(house.door, house.parked[0]), 0);
-    assert_int_equal(house.admitted, 1);
-    assert_int_equal(house.len, 0);
+    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
+        house_open(&house, KINDS[i]);
+        stage_hurry(HURRY);
+        house.without = VERDICT_ASK;
+        uint64_t since = stage_ms();
+        int fd = client_connect(ANNA, house.port);
+        WAIT_FOR(&house.stage, house.judged == 1);
+        assert_true(stage_ms() - since >= DOOR_LISTEN_MS / HURRY - 5);
+        WAIT_FOR(&house.stage, house.parked_count == 1);
+        assert_int_equal(door_parked(house.door, parked), 1);
+        assert_string_equal(parked[0].words, "");
+        assert_int_equal(house.admitted + house.silent, 0);
+        assert_int_equal(house.judged_silent, 1);
+        assert_int_equal(door_admit(house.door, house.parked[0]), 0);
+        assert_int_equal(house.admitted, 1);
+        assert_int_equal(house.len, 0);
+        close(fd);
+        house_close(&house);
+    }
+}
+
+static void with_one_of_its_party_in_nobody_listens(void **state)
+{
+    struct house house;
+    (void)state;
+    house_open(&house, KIND_VNC);
+    stage_hurry(1);
+    house.without = VERDICT_ADMIT;
+    int first = client_connect(ANNA, house.port);
+    WAIT_FOR(&house.stage, house.admitted == 1);
+    net_reset(house.fd);
+    uint64_t since = stage_ms();
+    int second = client_connect(ANNA, house.port);
+    WAIT_FOR(&house.stage, house.admitted == 2);
+    assert_true(stage_ms() - since < DOOR_LISTEN_MS / 2);
+    close(first);
+    close(second);
+    house_close(&house);
+}
+
+static void who_speaks_where_only_the_server_begins_is_no_client(void **state)
+{
+    struct house house;
+    (void)state;
+    house_open(&house, KIND_VNC);
+    house.without = VERDICT_ADMIT;
+    int fd = come(&house, ANNA, "GET / HTTP/1.1\r\n", 16);
+    WAIT_FOR(&house.stage, client_was_sent_off(fd));
+    assert_int_equal(house.judged + house.admitted, 0);
+    close(fd);
+    house_close(&house);
+}
+
+static void whatever_a_tcp_client_says_first_is_handed_on(void **state)
+{
+    uint8_t sent[GREETING_MAX + 100], got[sizeof sent];
+    struct house house;
+    (void)state;
+    memset(sent, 'x', sizeof sent);
+    memcpy(sent, "\0\0\0\x08\4\xd2\x16\x2f", 8); /* as psql begins */
+    house_open(&house, KIND_TCP);
+    house.without = VERDICT_ADMIT;
+    int fd = come(&house, ANNA, sent, sizeof sent);
+    WAIT_FOR(&house.stage, house.admitted == 1);
+    assert_in_range(house.len, 1, GREETING_MAX);
+    memcpy(got, house.bytes, house.len);
+    WAIT_FOR(&house.stage, client_hear(house.fd, got + house.len, sizeof got - house.len) ==
+                               sizeof got - house.len);
+    assert_memory_equal(got, sent, sizeof sent);
     close(fd);
     house_close(&house);
 }
@@ -533,7 +571,10 @@ static void no_stranger_takes_a_place_from_one_who_came_before(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(who_has_nothing_to_say_is_judged_at_once_and_may_wait_in_silence),
+        cmocka_unit_test(who_says_nothing_is_listened_to_for_a_moment_and_may_wait_in_silence),
+        cmocka_unit_test(with_one_of_its_party_in_nobody_listens),
+        cmocka_unit_test(who_speaks_where_only_the_server_begins_is_no_client),
+        cmocka_unit_test(whatever_a_tcp_client_says_first_is_handed_on),
         cmocka_unit_test(the_right_secret_comes_in_and_is_cut_out),
         cmocka_unit_test(a_packet_may_come_byte_by_byte),
         cmocka_unit_test(what_follows_the_packet_stays_in_the_socket),

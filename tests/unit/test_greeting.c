@@ -103,6 +103,30 @@ static void no_reader_asks_for_more_than_there_is_room_for(void **state)
     }
 }
 
+/* Whether silence is a greeting is said by the row: a reader waits for the first byte. */
+static void no_reader_takes_nothing_for_a_greeting(void **state)
+{
+    (void)state;
+    for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
+        assert_in_range(greeting_reader(kind)->missing((const uint8_t *)"", 0), 1, GREETING_MAX);
+    }
+}
+
+static void a_vnc_client_has_nothing_to_say_first_and_a_tcp_client_anything(void **state)
+{
+    static const char *const FIRST[] = {"RFB 003.008\n", "GET / HTTP/1.1\r\n", "SSH-2.0-x\r\n",
+                                        "\x16\x03\x01", "x"};
+    (void)state;
+    for (size_t i = 0; i < sizeof FIRST / sizeof *FIRST; i++) {
+        const uint8_t *first = (const uint8_t *)FIRST[i];
+        char words[WORDS_SIZE] = "x";
+        assert_int_equal(greeting_silence.missing(first, strlen(FIRST[i])), -EBADMSG);
+        assert_int_equal(greeting_anything.missing(first, strlen(FIRST[i])), 0);
+        greeting_anything.words(first, strlen(FIRST[i]), words);
+        assert_string_equal(words, "");
+    }
+}
+
 static void a_reader_looks_for_a_secret_if_its_kind_has_one(void **state)
 {
     (void)state;
@@ -137,6 +161,8 @@ int main(void)
         cmocka_unit_test(rdp_clients_name_a_user),
         cmocka_unit_test(secrets_are_not_shown),
         cmocka_unit_test(no_reader_asks_for_more_than_there_is_room_for),
+        cmocka_unit_test(no_reader_takes_nothing_for_a_greeting),
+        cmocka_unit_test(a_vnc_client_has_nothing_to_say_first_and_a_tcp_client_anything),
         cmocka_unit_test(a_reader_looks_for_a_secret_if_its_kind_has_one),
         cmocka_unit_test(only_the_whole_secret_is_it),
     };

@@ -14,10 +14,11 @@
 
 enum { FACTS = 1 << 7 };
 enum answer { NO, YES, ANY };
+enum { ADDRESS_ONLY = -2 }; /* nothing but its address says who a client is */
 
 struct rule {
     const char *says;
-    int kind;  /* enum kind, or -1 for any */
+    int kind;  /* enum kind, -1 for any, or ADDRESS_ONLY */
     int admit; /* enum admit, or -1 for any */
     enum answer secret, known, blocked, somebody, same_party, that_had_none, full;
     enum verdict verdict;
@@ -28,17 +29,17 @@ static const struct rule RULES[] = {
     /*                                                kind         admit        secret known block some same none full */
     {"who was blocked stays out",                     -1,          -1,          ANY, ANY, YES, ANY, ANY, ANY, ANY, VERDICT_DROP},
     {"nobody comes back from another address",        -1,          -1,          ANY, ANY, ANY, YES, NO,  ANY, ANY, VERDICT_DROP},
-    {"an SSH client comes again",                     KIND_SSH, -1,          ANY, ANY, ANY, YES, YES, ANY, NO,  VERDICT_ADMIT},
-    {"but not while there are as many as may be",     KIND_SSH, -1,          ANY, ANY, ANY, YES, YES, ANY, YES, VERDICT_DROP},
+    {"a client comes again",                          ADDRESS_ONLY, -1,          ANY, ANY, ANY, YES, YES, ANY, NO,  VERDICT_ADMIT},
+    {"but not while there are as many as may be",     ADDRESS_ONLY, -1,          ANY, ANY, ANY, YES, YES, ANY, YES, VERDICT_DROP},
     {"an RDP client comes again with its secret, and the oldest makes room",
                                                       KIND_RDP, -1,          YES, ANY, ANY, YES, YES, ANY, ANY, VERDICT_ADMIT},
     {"or as it was admitted, without",                KIND_RDP, -1,          NO,  ANY, ANY, YES, YES, YES, ANY, VERDICT_ADMIT},
     {"but not without what let it in",                KIND_RDP, -1,          NO,  ANY, ANY, YES, YES, NO,  ANY, VERDICT_DROP},
     {"the secret opens an RDP session",               KIND_RDP, -1,          YES, ANY, ANY, NO,  ANY, ANY, ANY, VERDICT_ADMIT},
-    {"ADMIT=auto takes the first SSH client",         KIND_SSH, ADMIT_AUTO,  ANY, ANY, ANY, NO,  ANY, ANY, ANY, VERDICT_ADMIT},
-    {"a known address is enough for SSH",             KIND_SSH, ADMIT_KNOWN, ANY, YES, ANY, NO,  ANY, ANY, ANY, VERDICT_ADMIT},
-    {"an unknown one is asked about",                 KIND_SSH, ADMIT_KNOWN, ANY, NO,  ANY, NO,  ANY, ANY, ANY, VERDICT_ASK},
-    {"ADMIT=ask always asks",                         KIND_SSH, ADMIT_ASK,   ANY, ANY, ANY, NO,  ANY, ANY, ANY, VERDICT_ASK},
+    {"ADMIT=auto takes the first client",             ADDRESS_ONLY, ADMIT_AUTO,  ANY, ANY, ANY, NO,  ANY, ANY, ANY, VERDICT_ADMIT},
+    {"a known address is enough",                     ADDRESS_ONLY, ADMIT_KNOWN, ANY, YES, ANY, NO,  ANY, ANY, ANY, VERDICT_ADMIT},
+    {"an unknown one is asked about",                 ADDRESS_ONLY, ADMIT_KNOWN, ANY, NO,  ANY, NO,  ANY, ANY, ANY, VERDICT_ASK},
+    {"ADMIT=ask always asks",                         ADDRESS_ONLY, ADMIT_ASK,   ANY, ANY, ANY, NO,  ANY, ANY, ANY, VERDICT_ASK},
     {"RDP without the secret is like SSH from an unknown address",
                                                       KIND_RDP, -1,          NO,  ANY, ANY, NO,  ANY, ANY, ANY, VERDICT_ASK},
 };
@@ -53,8 +54,10 @@ static const struct rule *rule_for(const struct visit *visit)
 {
     for (size_t i = 0; i < sizeof RULES / sizeof *RULES; i++) {
         const struct rule *rule = &RULES[i];
-        if ((rule->kind < 0 || rule->kind == (int)visit->kind->kind) &&
-            (rule->admit < 0 || rule->admit == (int)visit->admit) &&
+        bool of_kind = rule->kind == ADDRESS_ONLY
+                           ? !visit->kind->has_secret
+                           : rule->kind < 0 || rule->kind == (int)visit->kind->kind;
+        if (of_kind && (rule->admit < 0 || rule->admit == (int)visit->admit) &&
             fits(rule->secret, visit->has_secret) && fits(rule->known, visit->known) &&
             fits(rule->blocked, visit->blocked) && fits(rule->somebody, visit->somebody_is_in) &&
             fits(rule->same_party, visit->from_that_party) &&
@@ -157,6 +160,23 @@ static void a_kind_is_judged_by_its_facts(void **state)
     }
 }
 
+/* Whose server may begin: silence is judged like words, but takes no session from its user. */
+static void who_may_be_silent_is_judged_by_its_address(void **state)
+{
+    (void)state;
+    for (unsigned bits = 0; bits < FACTS * 2; bits++) {
+        for (enum admit admit = ADMIT_AUTO; admit <= ADMIT_ASK; admit++) {
+            struct visit visit = visit_of(bits, KIND_VNC, admit);
+            visit.is_silent = true;
+            visit.is_the_only_one = bits & FACTS;
+            enum verdict expected = rule_for(&visit)->verdict;
+            bool gives_away = admit == ADMIT_AUTO && visit.is_the_only_one && !visit.known &&
+                              !visit.somebody_is_in && !visit.blocked;
+            assert_int_equal(judge_visit(&visit), gives_away ? VERDICT_ASK : expected);
+        }
+    }
+}
+
 /* What must never happen, whatever else holds. */
 static void nothing_lets_a_stranger_into_a_session_with_a_client(void **state)
 {
@@ -180,6 +200,7 @@ int main(void)
         cmocka_unit_test(a_silent_client_is_judged_as_one_that_spoke_but_not_asked_about),
         cmocka_unit_test(nobody_is_let_in_silently_by_rdp_or_unknown_or_with_ask),
         cmocka_unit_test(a_kind_is_judged_by_its_facts),
+        cmocka_unit_test(who_may_be_silent_is_judged_by_its_address),
         cmocka_unit_test(nothing_lets_a_stranger_into_a_session_with_a_client),
     };
     return cmocka_run_group_tests_name("judge", tests, NULL, NULL);

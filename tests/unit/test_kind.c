@@ -32,12 +32,33 @@ static void every_row_is_whole(void **state)
         size_t len = strlen(row->name);
         assert_in_range(len, 1, 8);
         assert_int_equal(strspn(row->name, "abcdefghijklmnopqrstuvwxyz"), len);
-        assert_in_range(row->port, 1, 65535);
         assert_non_null(row->label);
         assert_non_null(row->service);
+        assert_non_null(row->client);
         assert_in_range(row->most_connections, 1, 64);
         /* There is no place for a secret in a line. */
         assert_true(!row->has_secret || row->gives == KIND_GIVES_file);
+    }
+}
+
+/* A display counts from the usual port, and is no port that anybody means. */
+static void what_displays_count_from_is_a_usual_port(void **state)
+{
+    (void)state;
+    for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
+        const struct kind_row *row = kind_row(kind);
+        assert_true(row->displays == 0 || (row->port > row->displays && row->displays < 512));
+    }
+}
+
+/* Silence is waited out in one way: as a greeting, or as what may be one from whom is known. */
+static void a_silent_client_is_one_thing_of_a_kind(void **state)
+{
+    (void)state;
+    for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
+        const struct kind_row *row = kind_row(kind);
+        assert_false(row->may_be_silent && row->server_may_begin);
+        assert_false(row->has_secret && row->server_may_begin);
     }
 }
 
@@ -57,6 +78,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_is_found_by_its_number_and_by_its_name),
         cmocka_unit_test(every_row_is_whole),
+        cmocka_unit_test(what_displays_count_from_is_a_usual_port),
+        cmocka_unit_test(a_silent_client_is_one_thing_of_a_kind),
         cmocka_unit_test(no_two_kinds_share_a_port),
     };
     return cmocka_run_group_tests_name("kind", tests, NULL, NULL);

@@ -197,6 +197,57 @@ static void test_a_named_target_is_reached_as_it_is_written_down(void **state)
     policy_free(policy);
 }
 
+/* However wide a rule is: what has no usual port goes to those that are written down. */
+static void test_tcp_goes_to_listed_ports_alone(void **state)
+{
+    static const char FILE[] = "users: {bob: {telegram: 1}}\n"
+                               "targets:\n"
+                               "  db: {address: 192.168.1.5, ports: {tcp: 5432}}\n"
+                               "  nas: {address: 192.168.1.6}\n"
+                               "  screen: {address: 192.168.1.7, ports: {vnc: 5901}}\n"
+                               "rules:\n"
+                               "  - {who: \"*\", targets: \"*\", kinds: \"*\"}\n";
+    static const struct {
+        enum kind kind;
+        const char *typed;
+        bool resolves, allowed;
+        uint16_t port;
+    } ROWS[] = {
+        {KIND_TCP, "db", true, true, 5432},
+        {KIND_TCP, "db:5432", true, true, 5432},
+        {KIND_TCP, "192.168.1.5:5432", true, true, 5432},
+        {KIND_TCP, "db:5433", false, false, 0},
+        {KIND_TCP, "192.168.1.5:5433", true, false, 5433},
+        {KIND_TCP, "192.168.1.9:80", true, false, 80},
+        {KIND_TCP, "nas", false, false, 0},
+        {KIND_TCP, "192.168.1.9", true, false, 0}, /* no port at all */
+        {KIND_SSH, "192.168.1.5:5432", false, false, 0},
+        {KIND_VNC, "nas", true, true, 5900},
+        {KIND_VNC, "screen", true, true, 5901},
+        {KIND_VNC, "screen:1", true, true, 5901},
+        {KIND_VNC, "192.168.1.9:5907", true, true, 5907},
+    };
+    struct policy *policy = read_policy(FILE);
+    (void)state;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        struct target target;
+        struct why why = {""};
+        assert_int_equal(target_parse_for(kind_row(ROWS[i].kind), ROWS[i].typed, &target, &why), 0);
+        bool resolves = policy_resolve(policy, ROWS[i].kind, &target, &why) == 0;
+        if (resolves != ROWS[i].resolves) {
+            fail_msg("%s: %s", ROWS[i].typed, why.text);
+        }
+        const struct policy_question question = {
+            .user = policy_user_named(policy, "bob"), .kind = ROWS[i].kind, .target = &target};
+        if (resolves) {
+            assert_int_equal(target.port, ROWS[i].port);
+            assert_int_equal(policy_decide(policy, &question).verdict,
+                             ROWS[i].allowed ? POLICY_ALLOWED : POLICY_NO_RULE);
+        }
+    }
+    policy_free(policy);
+}
+
 static void say(const struct policy *policy, size_t i, char *dst, size_t size)
 {
     struct target target;
@@ -260,6 +311,7 @@ int main(void)
         cmocka_unit_test(test_a_rule_has_its_terms),
         cmocka_unit_test(test_people_are_found_by_each_of_their_accounts),
         cmocka_unit_test(test_a_named_target_is_reached_as_it_is_written_down),
+        cmocka_unit_test(test_tcp_goes_to_listed_ports_alone),
         cmocka_unit_test(test_refusals_say_what_would_do),
         cmocka_unit_test(test_running_sessions_outlast_hours_and_expiry),
     };

@@ -200,6 +200,37 @@ static void no_two_machines_have_one_name_in_the_config(void **state)
     }
 }
 
+static const char *hint_of(const struct session *session, unsigned i)
+{
+    static char buffer[SESSION_LINE_MAX];
+    struct text text = text_over(buffer, sizeof buffer);
+    session_hint(session, &kind_row(session->terms.kind)->hints[i], &text);
+    assert_false(text.cut);
+    return buffer;
+}
+
+static void an_address_is_written_as_each_client_takes_it(void **state)
+{
+    char user[] = "";
+    struct session session = session_to(user, "nas", 5900);
+    (void)state;
+    strcpy(settings.vps_host, "vps.example.com");
+    session.terms.kind = KIND_VNC;
+    check(session_line, &session, "vps.example.com::20123");
+    assert_string_equal(hint_of(&session, 0), "vnc://vps.example.com:20123");
+    session.terms.kind = KIND_TCP;
+    check(session_line, &session, "vps.example.com:20123");
+    assert_string_equal(hint_of(&session, 0), "http://vps.example.com:20123/");
+    assert_string_equal(hint_of(&session, 1), "psql -h vps.example.com -p 20123");
+    strcpy(settings.vps_host, "fd00::1");
+    check(session_line, &session, "[fd00::1]:20123");
+    assert_string_equal(hint_of(&session, 0), "http://[fd00::1]:20123/");
+    assert_string_equal(hint_of(&session, 1), "psql -h fd00::1 -p 20123");
+    session.terms.kind = KIND_VNC;
+    check(session_line, &session, "[fd00::1]::20123");
+    strcpy(settings.vps_host, "vps.example.com");
+}
+
 static void the_longest_lines_fit(void **state)
 {
     char user[USER_MAX + 1] = "", host[HOST_MAX + 1] = "", gateway[GATEWAY_NAME_MAX + 1] = "";
@@ -230,6 +261,7 @@ int main(void)
         cmocka_unit_test(a_plain_name_stands_as_it_is_and_others_in_double_quotes),
         cmocka_unit_test(with_several_gateways_each_name_says_which),
         cmocka_unit_test(no_two_machines_have_one_name_in_the_config),
+        cmocka_unit_test(an_address_is_written_as_each_client_takes_it),
         cmocka_unit_test(the_longest_lines_fit),
     };
     return cmocka_run_group_tests_name("session_lines", tests, NULL, NULL);

@@ -39,13 +39,17 @@ static void what_was_meant_is_offered(void **state)
         {"ssh nas", "/ssh nas"},
         {"Rdp HOME-PC", "/rdp HOME-PC"},
         {"shh nas", "/ssh nas"},
-        {"192.168.1.22", "/rdp 192.168.1.22, /ssh 192.168.1.22"},
-        {" HOME-PC\n", "/rdp HOME-PC, /ssh HOME-PC"},
-        {"office/nas.lan", "/rdp office/nas.lan, /ssh office/nas.lan"},
-        {"fd00::22", "/rdp fd00::22, /ssh fd00::22"},
+        {"192.168.1.22", "/rdp 192.168.1.22, /ssh 192.168.1.22, /vnc 192.168.1.22"},
+        {" HOME-PC\n", "/rdp HOME-PC, /ssh HOME-PC, /vnc HOME-PC"},
+        {"office/nas.lan", "/rdp office/nas.lan, /ssh office/nas.lan, /vnc office/nas.lan"},
+        {"fd00::22", "/rdp fd00::22, /ssh fd00::22, /vnc fd00::22"},
         {"nas-2:22", "/ssh nas-2:22"},
         {"nas-2:3389", "/rdp nas-2:3389"},
-        {"nas-2:2222", "/rdp nas-2:2222, /ssh nas-2:2222"},
+        {"nas-2:5900", "/vnc nas-2:5900"},
+        {"nas-2::5901", "/rdp nas-2::5901, /ssh nas-2::5901, /vnc nas-2::5901, /tcp nas-2::5901"},
+        {"vnc://nas-2:5901/", "/vnc vnc://nas-2:5901/"},
+        {"/tpc nas:5432", "/tcp nas:5432"},
+        {"nas-2:2222", "/rdp nas-2:2222, /ssh nas-2:2222, /vnc nas-2:2222, /tcp nas-2:2222"},
         /* It would not work, or could be anything. */
         {"/shh", ""},
         {"/shh a b", ""},
@@ -136,7 +140,7 @@ static void a_word_is_hardly_a_machine(void **state)
     (void)state;
     offered("hello");
     assert_true(suggestions.may_be_a_word);
-    assert_int_equal(suggestions.count, 2);
+    assert_int_equal(suggestions.count, 3);
     offered("HOME-PC");
     assert_false(suggestions.may_be_a_word);
 }

@@ -148,7 +148,7 @@ static void a_target_that_is_none_is_refused_with_what_to_write_instead(void **s
         {L63 "a/a", NO_GATEWAY},
         {"home/anna@office/a", NO_GATEWAY},
         {"http://a/", "Leave out the ://"},
-        {"vnc://anna@a", "Leave out the ://"},
+        {"ftp://anna@a", "Leave out the ://"},
         {"192.168.1.0/24", "one machine, not a whole network"},
         {"fd00::/64", NO_GATEWAY},
         {"[HOME-PC]", "only an IPv6 address goes in brackets"},

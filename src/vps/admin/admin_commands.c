@@ -36,7 +36,7 @@ static const char *text_of(const json_t *request, const char *key)
 static int read_target(const json_t *request, const struct kind_row *kind,
                        struct target *ret_target, struct why *why)
 {
-    return target_parse(text_of(request, "target"), kind->port, ret_target, why);
+    return target_parse_for(kind, text_of(request, "target"), ret_target, why);
 }
 
 static json_t *not_opened(int err, struct why *why)

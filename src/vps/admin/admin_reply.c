@@ -149,6 +149,20 @@ static void add_line(json_t *reply, const struct session *session)
     json_object_set_new(reply, "command", json_string(command));
 }
 
+/* What else its user may want to know of the address. */
+static void add_hints(json_t *reply, const struct session *session, const struct kind_row *kind)
+{
+    json_t *hints = json_array();
+    for (const struct kind_hint *hint = kind->hints; hint->what; hint++) {
+        char line[SESSION_LINE_MAX];
+        struct text text = text_over(line, sizeof line);
+        session_hint(session, hint, &text);
+        json_array_append_new(hints, json_pack("{s:s, s:s}", "for", hint->what, "line", line));
+    }
+    json_object_set_new(reply, "hints", hints);
+    json_object_set_new(reply, "warning", kind->warning ? json_string(kind->warning) : json_null());
+}
+
 /* The whole of it goes under the name of its kind. */
 static void add_file(json_t *reply, const char *key, const struct session *session)
 {
@@ -171,6 +185,7 @@ json_t *reply_opened(const struct session *session)
         add_file(reply, kind->name, session);
     } else if (reply) {
         add_line(reply, session);
+        add_hints(reply, session, kind);
     }
     return reply;
 }

@@ -5,15 +5,15 @@
  *
  *     on_visitor ─► hear ──► decide ─► let_in, lobby_park, or nothing
  *                   ▲  │
- *            on_bytes  └───► wait_for ─► on_patience_over ─► let_in_silent, or nothing
+ *            on_bytes  └───► wait_for ─► on_patience_over ─► let_in_silent, decide, or nothing
  *
  * Most clients have spoken before the loop sees them: so hear() comes first, and who says all
  * at once costs neither a watch nor a timer, nor is it ever one of a crowd.
  *
  * Re-entrancy: `admitted` and the lobby's events may free the door. So a visitor leaves the
  * list before its fate is told, its watch goes before its descriptor is another's, and nothing
- * touches the door after these calls. `expects`, `judge` and `admits_silent` are questions and
- * free nothing.
+ * touches the door after these calls. `expects`, `has_in`, `judge` and `admits_silent` are
+ * questions and free nothing.
  *
  * No protocol is known here: what kinds of sessions differ in comes from the kind's row
  * (shared/kinds.def) and from its greeting's reader.
@@ -256,14 +256,22 @@ static void on_patience_over(void *arg)
 {
     struct visitor *visitor = arg;
     const struct door *door = visitor->door;
-    bool is_silent = door->kind->may_be_silent && visitor->have == 0;
-    if (!is_silent) {
+    bool is_silent = visitor->have == 0;
+    if (is_silent && door->kind->server_may_begin) {
+        decide(visitor);
+    } else if (!is_silent || !door->kind->may_be_silent) {
         send_off_unfit(visitor);
     } else if (door->events->admits_silent(door->arg, &visitor->from)) {
         let_in_silent(visitor);
     } else {
         send_off(visitor);
     }
+}
+
+static unsigned patience_ms(const struct visitor *visitor)
+{
+    bool may_be_all = visitor->have == 0 && visitor->door->kind->server_may_begin;
+    return may_be_all ? DOOR_LISTEN_MS : DOOR_PATIENCE_MS;
 }
 
 /* For the rest of its greeting. */
@@ -276,7 +284,20 @@ static void wait_for(struct visitor *visitor)
         send_off(visitor);
         return;
     }
-    timer_set(visitor->patience, DOOR_PATIENCE_MS);
+    timer_set(visitor->patience, patience_ms(visitor));
+}
+
+/* It has not said all yet. With one of its party in there is nothing to find out. */
+static void await(struct visitor *visitor)
+{
+    const struct door *door = visitor->door;
+    bool is_silent = visitor->have == 0;
+    if (is_silent && door->kind->server_may_begin &&
+        door->events->has_in(door->arg, &visitor->from)) {
+        decide(visitor);
+    } else {
+        wait_for(visitor);
+    }
 }
 
 static void on_visitor(void *arg, int fd, const struct addr *from)
@@ -293,8 +314,8 @@ static void on_visitor(void *arg, int fd, const struct addr *from)
     *visitor = (struct visitor){.door = door, .fd = fd, .from = *from, .expected = expected};
     visitor->place.from = origin_of(from);
     link_visitor(visitor);
-    if (hear(visitor) == -EAGAIN) { /* mostly it has spoken already: no crowd comes between */
-        wait_for(visitor);
+    if (hear(visitor) < 0) { /* mostly it has spoken already: no crowd comes between */
+        await(visitor);
     }
 }
 

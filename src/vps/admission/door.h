@@ -5,6 +5,10 @@
  * dropped after DOOR_PATIENCE_MS and costs the session nothing, unless it may be a client that
  * waits for the server's first word, and the owner knows it (judge_silent()).
  *
+ * Where the server may begin, silence is as good a greeting as any: who has said nothing for
+ * DOOR_LISTEN_MS is asked about like the others, and who belongs to the client that is in does not
+ * have to wait.
+ *
  * Clients that have said nothing yet have places of their own (places.h). Those from
  * parties that the user came from before take none from strangers, and strangers none
  * from them. Each door keeps a few places to itself, so that a crowd at the others does
@@ -25,6 +29,7 @@
 
 enum {
     DOOR_PATIENCE_MS = 5000,
+    DOOR_LISTEN_MS = 500, /* for who speaks first, where silence is a greeting */
     DOOR_SILENT_MAX = 32,
     DOOR_EXPECTED_MAX = 16,
     DOOR_RESERVED = 4, /* of each door, whatever goes on at the others */
@@ -33,6 +38,8 @@ enum {
 struct door_events {
     /* Whether the user came from this party before. A pure question. */
     bool (*expects)(void *arg, const struct addr *from);
+    /* Whether the client that is in is of this party. A pure question. */
+    bool (*has_in)(void *arg, const struct addr *from);
     /*
      * What to do with a client whose greeting is whole. It may be noted, and frees nothing. spoke:
      * it has said something; a client of a kind whose server speaks first has not.

@@ -19,9 +19,8 @@ struct greeting_reader {
     /*
      * How many more bytes may be read behind these `len` ones, at most GREETING_MAX in all;
      * 0: they are a whole greeting; -EBADMSG: no client of this kind begins like that. Never
-     * -EAGAIN. A kind whose server speaks first has nothing to read: its reader returns 0 for
-     * no bytes, and the client is judged (as one that has not spoken), or waits for a person, in
-     * silence; may_be_silent of its row then says nothing.
+     * -EAGAIN, and not 0 for no bytes: whether silence is a greeting is its row's to say
+     * (may_be_silent, server_may_begin).
      */
     long (*missing)(const uint8_t *data, size_t len);
     /* Of a whole greeting: what the client says about itself, cleaned for people; or "". */

@@ -23,13 +23,16 @@ enum verdict judge_visit(const struct visit *visit)
         return visit->has_secret ? VERDICT_ADMIT : VERDICT_ASK;
     }
     bool known_client = visit->known && visit->admit == ADMIT_KNOWN;
-    return known_client || visit->admit == ADMIT_AUTO ? VERDICT_ADMIT : VERDICT_ASK;
+    /* A scanner that waits for banners must not get what cannot be given back. */
+    bool is_lost = visit->is_silent && visit->is_the_only_one && !visit->known;
+    bool any_client = visit->admit == ADMIT_AUTO && !is_lost;
+    return known_client || any_client ? VERDICT_ADMIT : VERDICT_ASK;
 }
 
 enum verdict judge_silent(const struct visit *visit)
 {
-    /* With ADMIT=auto a scanner that waits for banners must not get what cannot be given back. */
-    bool is_lost = visit->is_the_only_one && !visit->known && !visit->somebody_is_in;
-    bool is_in = visit->kind->may_be_silent && judge_visit(visit) == VERDICT_ADMIT;
-    return is_in && !is_lost ? VERDICT_ADMIT : VERDICT_DROP;
+    struct visit silent = *visit;
+    silent.is_silent = true;
+    bool is_in = visit->kind->may_be_silent && judge_visit(&silent) == VERDICT_ADMIT;
+    return is_in ? VERDICT_ADMIT : VERDICT_DROP;
 }

@@ -21,6 +21,7 @@ struct visit {
     const struct kind_row *kind; /* of the session */
     enum admit admit;            /* the setting */
     bool has_secret;             /* the secret of its file, compared already */
+    bool is_silent;              /* it has said nothing */
     bool known;                  /* its party was admitted for this user before */
     bool blocked;                /* its party was blocked in this session */
     bool somebody_is_in;         /* this session admitted a client already */
@@ -30,7 +31,7 @@ struct visit {
     bool is_the_only_one;        /* whoever comes in first is the last: the port is closed */
 };
 
-/* About a client that has said what it is. */
+/* About a client that has said what it is, or may be what it is without a word. */
 enum verdict judge_visit(const struct visit *visit);
 /*
  * About one that said nothing until its patience was over. It may be an SSH client that

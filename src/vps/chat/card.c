@@ -42,7 +42,7 @@ struct card {
     struct questions questions;
     struct warning warning;
     struct source source;
-    bool more;                  /* further lines are shown: scp, ssh_config */
+    bool more;                  /* further lines are shown: scp, ssh_config; or the hints again */
     unsigned shown_connections; /* in the live message */
     unsigned shown_notes;
     bool shown_away;
@@ -72,6 +72,19 @@ static bool gives_file(const struct session_view *view)
     return kind_row(view->kind)->gives == KIND_GIVES_file;
 }
 
+/* What the address is for, and what to know before it is used. */
+static void add_hints(const struct card *card, const struct session_view *view, struct text *html)
+{
+    const struct kind_row *kind = kind_row(view->kind);
+    for (const struct kind_hint *hint = kind->hints; hint->what; hint++) {
+        char buffer[SESSION_LINE_MAX];
+        struct text line = text_over(buffer, sizeof buffer);
+        session_hint(card->session, hint, &line);
+        texts_hint(html, hint->what, buffer);
+    }
+    texts_kind_warning(html, kind->warning);
+}
+
 static void add_waiting(struct card *card, const struct session_view *view, struct text *html,
                         char *command, size_t command_size)
 {
@@ -83,11 +96,22 @@ static void add_waiting(struct card *card, const struct session_view *view, stru
         struct text line = text_over(command, command_size);
         session_line(card->session, &line);
         texts_waiting_line(html, view, command, card->options.settings->admit);
+        add_hints(card, view, html);
     }
 }
 
+/* The address again, for one more connection. */
+static void add_address(const struct card *card, const struct session_view *view, struct text *html)
+{
+    char buffer[SESSION_LINE_MAX];
+    struct text line = text_over(buffer, sizeof buffer);
+    session_line(card->session, &line);
+    texts_hint(html, "To connect again:", buffer);
+    add_hints(card, view, html);
+}
+
 /* What else can be done with the port, if the user asked for that. */
-static void add_more(struct card *card, const struct session_view *view, struct text *html)
+static void add_more_of_ssh(struct card *card, const struct session_view *view, struct text *html)
 {
     char buffers[3][SESSION_LINE_MAX] = {"", "", ""};
     struct text ssh = text_over(buffers[0], sizeof buffers[0]);
@@ -109,11 +133,27 @@ static void add_more(struct card *card, const struct session_view *view, struct 
     texts_more(html, &more);
 }
 
+static void add_more(struct card *card, const struct session_view *view, struct text *html)
+{
+    if (kind_row(view->kind)->has_more_lines) {
+        add_more_of_ssh(card, view, html);
+    } else {
+        add_address(card, view, html);
+    }
+}
+
+/* While waiting, hints stand there anyway. */
 static bool has_more(const struct session_view *view)
 {
-    return kind_row(view->kind)->has_more_lines &&
-           (view->state == SESSION_WAITING || view->state == SESSION_CONNECTED ||
-            view->state == SESSION_RECONNECTING);
+    const struct kind_row *kind = kind_row(view->kind);
+    return (view->state == SESSION_WAITING && kind->has_more_lines) ||
+           ((view->state == SESSION_CONNECTED || view->state == SESSION_RECONNECTING) &&
+            (kind->has_more_lines || kind->hints[0].what));
+}
+
+static const char *more_label(const struct session_view *view)
+{
+    return kind_row(view->kind)->has_more_lines ? BUTTONS[BUTTON_MORE].label : LABEL_ADDRESS;
 }
 
 static void add_ended(struct card *card, const struct session_view *view, struct text *html)
@@ -186,8 +226,7 @@ static void post_with_buttons(struct card *card, const struct session_view *view
     if (has_more(view)) {
         button_format(BUTTON_MORE, view->id, 0, more);
         buttons[count++] = (struct button){
-            .label = label_of(card, card->more ? LABEL_LESS : BUTTONS[BUTTON_MORE].label),
-            .data = more};
+            .label = label_of(card, card->more ? LABEL_LESS : more_label(view)), .data = more};
     }
     if (can_be_extended(view)) {
         button_format(BUTTON_EXTEND, view->id, 0, extend);

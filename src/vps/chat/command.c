@@ -123,7 +123,7 @@ static enum command_result parse_target(const char *text, struct command *comman
         return COMMAND_BAD;
     }
     command->reason = *reason ? skip_space(reason + strlen(WHY)) : reason;
-    int err = target_parse(argument, kind_row(command->row->kind)->port, &command->target, why);
+    int err = target_parse_for(kind_row(command->row->kind), argument, &command->target, why);
     return err < 0 ? COMMAND_BAD : COMMAND_OK;
 }
 

@@ -88,13 +88,19 @@ static bool is_of_scheme(const struct command_row *row, const char *word)
 /* A machine and nothing else: by every command that can open it. */
 static void suggest_machine(const char *word, const char *bot_name, struct suggestions *suggestions)
 {
+    struct target said = {.port = 0}; /* its port as it was typed, which may be a display's */
+    target_parse(word, 0, &said, NULL);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         const struct command_row *row = &COMMANDS[i];
         struct command command;
         if (row->opens && is_of_scheme(row, word) &&
             add(suggestions, bot_name, &command, "/%s %s", row->name, word)) {
-            /* nas:3389 without a command is taken for RDP, though /ssh could dial it, too. */
-            suggestions->count -= is_for_another(row, command.target.port);
+            /*
+             * nas:3389 without a command is taken for RDP, though /ssh could dial it, too; and a
+             * name alone is nothing for /tcp.
+             */
+            suggestions->count -= command.target.port == 0 ||
+                                  (said.port != 0 && is_for_another(row, said.port));
         }
     }
     suggestions->may_be_a_word = suggestions->count > 0 && is_a_word(word);

@@ -130,9 +130,9 @@ static void add_admit_hint(struct text *html, const struct session_view *view, e
     if (admit != ADMIT_AUTO) {
         text_add(html,
                  admit == ADMIT_ASK
-                     ? "\n%s waits until you press <b>Admit</b> here."
+                     ? "\nUntil you press <b>Admit</b> here, %s waits."
                      : "\nFrom a new address, %s waits until you press <b>Admit</b> here.",
-                 kind_name(view->kind));
+                 text_phrase(html, kind_row(view->kind)->client));
     }
 }
 
@@ -266,6 +266,19 @@ void texts_reconnecting(struct text *html, const struct session_view *view)
     }
     add_traffic(html, view);
     add_note(html, view);
+}
+
+void texts_hint(struct text *html, const char *what, const char *line)
+{
+    text_add(html, "\n\n%s\n", text_phrase(html, what));
+    html_add_in_tag(html, "code", line);
+}
+
+void texts_kind_warning(struct text *html, const char *warning)
+{
+    if (warning) {
+        text_add(html, "\n\n⚠️ %s", text_phrase(html, warning));
+    }
 }
 
 /* For clients with a window, where each goes into a field of its own. */

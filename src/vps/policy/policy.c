@@ -64,7 +64,8 @@ static const struct policy_target *target_at(const struct policy *policy, enum k
 {
     for (unsigned i = 0; i < policy->target_count; i++) {
         const struct policy_target *at = &policy->targets[i];
-        if (at->ports[kind] == target->port && is_same_host(at->address, target->host) &&
+        if (at->ports[kind] != 0 && at->ports[kind] == target->port &&
+            is_same_host(at->address, target->host) &&
             may_be_behind(target->gateway, at->gateway)) {
             return at;
         }
@@ -167,6 +168,12 @@ static bool place_fits(const struct policy_place *place, const struct target *ta
     return false;
 }
 
+/* What has no usual port goes to those that are written down, however wide a rule is. */
+static bool port_is_listed(enum kind kind, const struct policy_target *named)
+{
+    return kind_row(kind)->port != 0 || named;
+}
+
 static bool target_fits(const struct policy_rule *rule, const struct target *target,
                         const struct policy_target *named)
 {
@@ -210,7 +217,7 @@ struct policy_answer policy_decide(const struct policy *policy,
     for (unsigned i = 0; i < policy->rule_count; i++) {
         const struct policy_rule *rule = &policy->rules[i];
         if (!(rule->kinds >> question->kind & 1) || !who_fits(rule, user) ||
-            !target_fits(rule, question->target, named)) {
+            !port_is_listed(question->kind, named) || !target_fits(rule, question->target, named)) {
             continue;
         }
         if (question->whenever || hours_fit(rule, &now)) {
@@ -310,6 +317,8 @@ void policy_say(const struct policy *policy, const struct policy_question *quest
         text_add(text, "You may not reach %.64s by %s.", said_host(question), kind);
         if (near) {
             text_add(text, " Did you mean %s?", near);
+        } else if (kind_row(question->kind)->port == 0) {
+            text_add(text, " Only ports that the policy lists for a machine can be.");
         }
         break;
     }

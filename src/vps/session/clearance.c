@@ -6,10 +6,14 @@
 #include "vps/session/explain.h"
 #include "vps/session/permission.h"
 
-/* "office/": a gateway, and no machine. */
+/* "office/": a gateway, and no machine. Or a machine, and no port, where there is no usual one. */
 static int check_target(const struct clearance *clearance, const struct target *target,
                         struct why *why)
 {
+    if (target->port == 0) {
+        return why_set(why, -EINVAL, "Which port? Write it behind a colon, as in %.64s:5432.",
+                       target->host);
+    }
     const struct attendance *attendance = gateways_attendance(clearance->services->gateways);
     if (!target->slash || target->gateway[0] || !attendance_knows(attendance, target->host)) {
         return 0;

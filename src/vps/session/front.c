@@ -299,6 +299,7 @@ void front_view(const struct front *front, struct session_view *view)
 
 static const struct door_events DOOR_EVENTS = {
     .expects = front_expects,
+    .has_in = front_has_in,
     .judge = front_judge,
     .admits_silent = front_admits_silent,
     .admitted = on_admitted,

@@ -34,6 +34,7 @@ bool front_knows(const struct front *front, const struct addr *from);
 /* ---- what the door asks: see struct door_events. arg is the front. ---------- */
 
 bool front_expects(void *arg, const struct addr *from);
+bool front_has_in(void *arg, const struct addr *from);
 enum verdict front_judge(void *arg, const struct addr *from, bool has_secret, bool spoke);
 bool front_admits_silent(void *arg, const struct addr *from);
 

@@ -76,6 +76,11 @@ static struct visit visit_of(const struct front *front, const struct addr *from,
     };
 }
 
+bool front_has_in(void *arg, const struct addr *from)
+{
+    return insider_is(&((const struct front *)arg)->in, from);
+}
+
 bool front_expects(void *arg, const struct addr *from)
 {
     const struct front *front = arg;
@@ -104,12 +109,13 @@ enum verdict front_judge(void *arg, const struct addr *from, bool has_secret, bo
 {
     struct front *front = arg;
     struct visit visit = visit_of(front, from, has_secret);
+    visit.is_silent = !spoke;
     visit.somebody_is_in &= !(spoke && front_is_unclaimed(front));
     enum verdict verdict = judge_visit(&visit);
     if (verdict == VERDICT_DROP) {
         turn_away(front, &visit, from);
     }
-    return verdict != VERDICT_ADMIT || spoke || can_be_silent(front, from) ? verdict : VERDICT_DROP;
+    return verdict == VERDICT_DROP || spoke || can_be_silent(front, from) ? verdict : VERDICT_DROP;
 }
 
 bool front_admits_silent(void *arg, const struct addr *from)

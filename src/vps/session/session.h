@@ -61,6 +61,8 @@ const struct rdp_certificate_view *session_rdp_file(const struct session *sessio
 /* More of SSH: for copying a file, and a block for ~/.ssh/config; good for as long as it lives. */
 void session_scp_command(const struct session *session, struct text *text);
 void session_ssh_config(const struct session *session, struct text *text);
+/* The line of one of its kind's hints. */
+void session_hint(const struct session *session, const struct kind_hint *hint, struct text *text);
 /* "HOME-PC.rdp", with several gateways "office-HOME-PC.rdp": only [A-Za-z0-9._-]. */
 enum { SESSION_FILE_NAME_SIZE = 256 };
 void session_rdp_file_name(const struct session *session, char *dst);

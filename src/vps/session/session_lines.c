@@ -41,6 +41,49 @@ static void add_ssh_line(const struct session *session, struct text *text)
     text_add(text, "%s", session_vps_host(session));
 }
 
+/* As TigerVNC, RealVNC and others take it: one colon would be a display's. */
+static void add_vnc_line(const struct session *session, struct text *text)
+{
+    const char *host = session_vps_host(session);
+    bool v6 = host_kind(host) == HOST_IPV6;
+    text_add(text, "%s%s%s::%u", v6 ? "[" : "", host, v6 ? "]" : "",
+             front_port(session_front(session)));
+}
+
+static void add_tcp_line(const struct session *session, struct text *text)
+{
+    char address[TARGET_TEXT_MAX];
+    target_format(session_vps_host(session), front_port(session_front(session)), address);
+    text_add(text, "%s", address);
+}
+
+/* {host}, {port} and {at}: see kind_hint. */
+static void add_place(const struct session *session, const char *name, size_t len,
+                      struct text *text)
+{
+    if (strncmp(name, "host", len) == 0) {
+        text_add(text, "%s", session_vps_host(session));
+    } else if (strncmp(name, "port", len) == 0) {
+        text_add(text, "%u", front_port(session_front(session)));
+    } else {
+        add_tcp_line(session, text);
+    }
+}
+
+void session_hint(const struct session *session, const struct kind_hint *hint, struct text *text)
+{
+    for (const char *at = hint->line; *at;) {
+        size_t plain = strcspn(at, "{");
+        text_add(text, "%.*s", (int)plain, at);
+        at += plain;
+        if (*at) {
+            size_t len = strcspn(at + 1, "}");
+            add_place(session, at + 1, len, text);
+            at += len + 2;
+        }
+    }
+}
+
 void session_line(const struct session *session, struct text *text)
 {
 #define WRITER_line(word) add_##word##_line

@@ -42,8 +42,11 @@ static int read_target(const struct policy *policy, const char *kind, const char
         return why_set(why, -EINVAL, "there is no kind of session \"%.60s\"", kind);
     }
     question->kind = row->kind;
-    int err = target_parse(target, row->port, &question->target, why);
-    return err < 0 ? err : policy_resolve(policy, row->kind, &question->target, why);
+    int err = target_parse_for(row, target, &question->target, why);
+    err = err < 0 ? err : policy_resolve(policy, row->kind, &question->target, why);
+    return err == 0 && question->target.port == 0
+               ? why_set(why, -EINVAL, "%s has no usual port: write HOST:PORT", row->label)
+               : err;
 }
 
 /* A wall clock's time has the offset that holds then; asked twice, it has settled. */
