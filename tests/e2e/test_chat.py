@@ -84,7 +84,7 @@ def test_a_command_without_its_machine_is_named(world):
     assert answer(world, "/shh").says("Did you mean /ssh? Say which machine, for example /ssh root@192.168.1.22")
     assert answer(world, "/ssh").says("Which machine?", "[USER@]HOST[:PORT]")
     assert answer(world, "/ssh nas -p 2222").says("a port goes after a colon, as in HOST:2222", "Use: /ssh")
-    assert answer(world, "hello").code == ["/rdp hello", "/ssh hello"]
+    assert answer(world, "hello").code == ["/rdp hello", "/ssh hello", "/vnc hello"]
 
 
 @pytest.mark.parametrize("what", ["photo", "voice", "sticker", "location", "contact"])
