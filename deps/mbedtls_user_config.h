@@ -84,15 +84,12 @@
 #undef MBEDTLS_DHM_C
 #undef MBEDTLS_ECJPAKE_C
 #undef MBEDTLS_LMS_C
-#undef MBEDTLS_GENPRIME
 
-/* Certificates are read, never written; no key is kept in files of the library's own. */
-#undef MBEDTLS_X509_CREATE_C
-#undef MBEDTLS_X509_CRT_WRITE_C
+/* Certificates are read, and one is written, with an RSA key: vps-agent --make-rdp-certificate. No
+ * key is kept in files of the library's own. */
 #undef MBEDTLS_X509_CSR_WRITE_C
 #undef MBEDTLS_X509_CSR_PARSE_C
 #undef MBEDTLS_X509_CRL_PARSE_C
-#undef MBEDTLS_PEM_WRITE_C
 #undef MBEDTLS_PK_RSA_ALT_SUPPORT
 #undef MBEDTLS_PKCS5_C
 #undef MBEDTLS_PKCS7_C

@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include <mbedtls/constant_time.h>
+#include <mbedtls/entropy.h>
 #include <mbedtls/md.h>
 #include <mbedtls/platform_util.h>
 #include <mbedtls/sha256.h>
@@ -26,6 +27,12 @@ int crypto_random(void *buf, size_t len)
         len -= (size_t)got;
     }
     return 0;
+}
+
+int crypto_random_library(void *arg, unsigned char *buf, size_t len)
+{
+    (void)arg;
+    return crypto_random(buf, len) < 0 ? MBEDTLS_ERR_ENTROPY_SOURCE_FAILED : 0;
 }
 
 int crypto_random_below(uint32_t bound, uint32_t *ret_value)

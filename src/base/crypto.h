@@ -18,6 +18,8 @@ enum {
 
 /* Fills buf from the kernel's CSPRNG (getrandom(2)). -errno if it has none. */
 int crypto_random(void *buf, size_t len);
+/* The same, as Mbed TLS asks for it: 0, or one of its errors. */
+int crypto_random_library(void *arg, unsigned char *buf, size_t len);
 /* A uniform number in [0, bound), bound > 0. */
 int crypto_random_below(uint32_t bound, uint32_t *ret_value);
 /*

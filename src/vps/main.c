@@ -15,6 +15,7 @@
 #include "vps/agent.h"
 #include "vps/setup/doctor.h"
 #include "vps/setup/policy_explain.h"
+#include "vps/setup/rdp_maker.h"
 #include "vps/setup/setup.h"
 
 enum {
@@ -29,6 +30,7 @@ enum {
     FLAG_DOCTOR = 256,
     FLAG_VALID = 512,
     FLAG_EXPLAIN = 1024,
+    FLAG_RDP_CERTIFICATE = 2048,
     EXPLAIN_WORDS = 3,
 };
 
@@ -73,6 +75,14 @@ static int examine(const struct options *options)
     return status;
 }
 
+static int make_rdp_certificate(const struct options *options)
+{
+    const struct rdp_maker_options maker = {.env_file = options->env_file,
+                                            .host = options_value(options, FLAG_HOST),
+                                            .folder = options_value(options, FLAG_RDP_CERTIFICATE)};
+    return rdp_maker_run(&maker);
+}
+
 /* USER, and KIND TARGET [TIME] behind it. */
 static int explain(const struct options *options)
 {
@@ -88,7 +98,8 @@ static int explain(const struct options *options)
 static const struct option_flag FLAGS[] = {
     {"--setup", "ask for what is needed, write the env file, and say what to do next", FLAG_SETUP,
      NULL, .action = set_up},
-    {"--host", "with --setup: VPS_HOST", FLAG_HOST, "HOST", .with = FLAG_SETUP},
+    {"--host", "with --setup: VPS_HOST; with --make-rdp-certificate: in whose name", FLAG_HOST,
+     "HOST", .with = FLAG_SETUP | FLAG_RDP_CERTIFICATE},
     {"--user", "with --setup: ALLOWED_USERS", FLAG_USER, "ID,...", .with = FLAG_SETUP},
     {"--gateway", "with --setup: the name of the gateway", FLAG_GATEWAY, "NAME",
      .with = FLAG_SETUP},
@@ -102,6 +113,9 @@ static const struct option_flag FLAGS[] = {
      NULL, .action = examine},
     {"--explain", "say which rule of POLICY_FILE decides, and exit", FLAG_EXPLAIN,
      "USER KIND TARGET [TIME]", .words = EXPLAIN_WORDS, .action = explain},
+    {"--make-rdp-certificate",
+     "make a certificate that signs .rdp files for PCs that you manage, and exit",
+     FLAG_RDP_CERTIFICATE, "FOLDER", .action = make_rdp_certificate},
     {"--local", "run without Telegram; pamctl opens the sessions", FLAG_LOCAL, NULL,
      .with = OPTION_RUN | OPTION_CHECK | OPTION_HEALTH | FLAG_DOCTOR},
     {"--generate-key", "print a new TUNNEL_KEY and exit", FLAG_GENERATE_KEY, NULL,

@@ -242,3 +242,33 @@ def test_a_reload_takes_other_files_and_off(authority, target):
         assert world.status()["signing"] is None
         world.vps.reload(**authority.settings)
         assert is_signed(world.rdp(target.name)[0].document.data)
+
+
+# ---------------------------------------------------------------- a certificate of one's own
+
+def test_a_certificate_of_its_own_signs_and_is_not_replaced(target, folder):
+    folder.chmod(0o700)
+    made = run("vps-agent", "--make-rdp-certificate", folder, "--host", NAME, timeout=60)
+    assert made.returncode == 0, made.stderr
+    certificate, key = folder / "rdp-sign.crt", folder / "rdp-sign.key"
+    assert key.stat().st_mode & 0o007 == 0
+    shown = openssl("x509", "-in", certificate, "-noout", "-fingerprint", "-sha1", "-text").decode()
+    thumbprint = re.search("Fingerprint=(.*)", shown)[1].replace(":", "")
+    assert f"/d {thumbprint} /f" in made.stdout and "certutil -addstore Root rdp-sign.crt" in made.stdout
+    assert "Code Signing" in shown and "CA:FALSE" in shown and "3072 bit" in shown and f"CN = {NAME}" in shown
+    settings = dict(re.findall("^  (RDP_SIGN_[A-Z]+)=(.*)$", made.stdout, re.M))
+    assert settings == {"RDP_SIGN_CERT": str(certificate), "RDP_SIGN_KEY": str(key)}
+    again = run("vps-agent", "--make-rdp-certificate", folder, "--host", NAME, timeout=60)
+    assert again.returncode == 1 and "is there already" in again.stderr
+    with World(vps=settings) as world:
+        document, _ = world.rdp(target.name)
+        holds, chain = rdp_signature.verify(document.document.data)
+        assert holds and len(chain) == 1
+        assert document.says(f"It is signed by {NAME}", "any other warns")
+
+
+def test_a_certificate_needs_a_name_and_a_place(folder):
+    for arguments, why in (([folder], "in whose name"), ([folder, "--host", "a b"], "a name or an IP address"),
+                           ([folder / "none", "--host", NAME], "No such file")):
+        result = run("vps-agent", "--env-file", "/dev/null", "--make-rdp-certificate", *arguments, env={}, timeout=60)
+        assert result.returncode == 1 and why in result.stderr, result

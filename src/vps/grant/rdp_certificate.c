@@ -35,12 +35,6 @@ struct rdp_certificate {
     struct rdp_certificate_view view;
 };
 
-static int random_bytes(void *arg, unsigned char *buf, size_t len)
-{
-    (void)arg;
-    return crypto_random(buf, len) < 0 ? MBEDTLS_ERR_PK_BAD_INPUT_DATA : 0;
-}
-
 /* ---- the files -------------------------------------------------------------- */
 
 static int read_all(int fd, uint8_t *content, size_t *ret_len)
@@ -116,8 +110,8 @@ static int read_key(struct rdp_certificate *certificate, const char *path, struc
     size_t len;
     int err = content ? read_file(path, content, &len, &file, why)
                       : why_set(why, -ENOMEM, "out of memory");
-    if (err == 0 &&
-        mbedtls_pk_parse_key(&certificate->key, content, len, NULL, 0, random_bytes, NULL) != 0) {
+    if (err == 0 && mbedtls_pk_parse_key(&certificate->key, content, len, NULL, 0,
+                                         crypto_random_library, NULL) != 0) {
         err = why_set(why, -EINVAL, "%s holds no key in PEM without a password", path);
     }
     if (err == 0) {
@@ -166,7 +160,7 @@ static int check(struct rdp_certificate *certificate, struct why *why)
         !mbedtls_pk_can_do(&certificate->key, MBEDTLS_PK_ECDSA)) {
         return why_set(why, -EINVAL, "its key is neither RSA nor of an elliptic curve");
     }
-    if (mbedtls_pk_check_pair(&leaf->pk, &certificate->key, random_bytes, NULL) != 0) {
+    if (mbedtls_pk_check_pair(&leaf->pk, &certificate->key, crypto_random_library, NULL) != 0) {
         return why_set(why, -EINVAL,
                        "the key does not belong to the certificate: one of the two is another's, "
                        "or the server's own is not the first in its file");
@@ -363,7 +357,7 @@ int rdp_certificate_sign(struct rdp_certificate *certificate, const void *messag
     size_t signature_len;
     if (crypto_hash(&(struct crypto_piece){message, len}, 1, hash) < 0 ||
         mbedtls_pk_sign(&certificate->key, MBEDTLS_MD_SHA256, hash, sizeof hash, signature,
-                        sizeof signature, &signature_len, random_bytes, NULL) != 0) {
+                        sizeof signature, &signature_len, crypto_random_library, NULL) != 0) {
         return -EIO;
     }
     put_all(der, certificate, signature, signature_len);
