@@ -24,6 +24,8 @@
 #include "base/resolve.h"
 #include "data/proof.h"
 #include "gateway/tunnels.h"
+#include "shared/kind.h"
+#include "ssh_server.h"
 
 enum { SESSION = 7001, PATIENCE_MS = 5000, ANSWERS_MAX = 8 };
 
@@ -614,6 +616,72 @@ static void a_target_is_dialled_without_a_first_byte_if_the_vps_says_so(void **s
     }
 }
 
+/* ---- who the target is --------------------------------------------------------- */
+
+static void open_with(struct world *world, uint16_t channel, uint8_t flags, const uint8_t *identity)
+{
+    struct message command = command_to(world, "127.0.0.1", port_of(world->target), channel);
+    command.open_tunnel.kind = TUNNEL_KIND_FIRST + KIND_SSH;
+    command.open_tunnel.flags = flags;
+    memcpy(command.open_tunnel.identity, identity, sizeof command.open_tunnel.identity);
+    tunnels_command(world->tunnels, &command, &world->vps);
+}
+
+static void show_key(struct world *world)
+{
+    struct said said = {0};
+    int fd = accept_one(world, world->target);
+    say_ed25519(&said, 'k');
+    assert_int_equal(send(fd, said.bytes, said.len, MSG_NOSIGNAL), (ssize_t)said.len);
+    WAIT_FOR(world, recv(fd, said.bytes, sizeof said.bytes, 0) == 0 || errno == ECONNRESET);
+    close(fd);
+}
+
+static void what_a_target_shows_is_told_to_who_asks(void **state)
+{
+    static const uint8_t ANY[32];
+    struct world world;
+    (void)state;
+    world_open(&world, LOOPBACK);
+    for (unsigned i = 0; i < 3; i++) { /* the last one does not ask */
+        open_with(&world, 0, i < 2 ? TUNNEL_LOOK : 0, ANY);
+        if (i == 0) {
+            show_key(&world);
+        }
+        int data = dock(&world, 0);
+        WAIT_FOR(&world, world.answer_count == 1);
+        assert_string_equal(
+            world.answers[0].tunnel_ready.host_key,
+            i < 2 ? "ssh-ed25519 "
+                    "AAAAC3NzaC1lZDI1NTE5AAAAIGtra2tra2tra2tra2tra2tra2tra2tra2tra2tra2tr"
+                  : "");
+        assert_memory_equal(world.answers[0].tunnel_ready.certificate, ANY, sizeof ANY);
+        world.answer_count = 0;
+        close(data);
+        WAIT_FOR(&world, tunnels_count(world.tunnels) == 0);
+    }
+    assert_true(nobody_came(world.target));
+    world_close(&world);
+}
+
+static void a_tunnel_to_somebody_else_fails_on_every_channel(void **state)
+{
+    static const uint8_t ANOTHER[32] = "the SHA-256 of another host key";
+    struct world world;
+    (void)state;
+    world_open(&world, LOOPBACK);
+    for (uint16_t channel = 0; channel < 2; channel++) {
+        open_with(&world, channel, 0, ANOTHER);
+        int data = dock(&world, channel);
+        show_key(&world);
+        assert_failed(&world, TUNNEL_IDENTITY, channel);
+        assert_is_over(&world, data, 0);
+    }
+    assert_int_equal(tunnels_tally(world.tunnels).failed[TUNNEL_IDENTITY], 2);
+    assert_int_equal(tunnels_count(world.tunnels), 0);
+    world_close(&world);
+}
+
 static void a_second_command_for_the_same_channel_is_refused(void **state)
 {
     struct world world;
@@ -922,6 +990,8 @@ int main(void)
         cmocka_unit_test(a_target_that_is_gone_since_its_last_answer_is_told_and_probed_again),
         cmocka_unit_test(a_connection_that_was_made_spares_the_next_probe_too),
         cmocka_unit_test(a_target_is_dialled_without_a_first_byte_if_the_vps_says_so),
+        cmocka_unit_test(what_a_target_shows_is_told_to_who_asks),
+        cmocka_unit_test(a_tunnel_to_somebody_else_fails_on_every_channel),
         cmocka_unit_test(a_second_command_for_the_same_channel_is_refused),
         cmocka_unit_test(a_reconnect_is_a_channel_of_its_own_without_a_probe),
         cmocka_unit_test(a_command_that_makes_no_sense_is_refused),
