@@ -27,6 +27,7 @@
 #include "base/text.h"
 #include "base/timer.h"
 #include "control/message.h"
+#include "gateway/demand.h"
 #include "gateway/look/look.h"
 
 static_assert((int)TUNNEL_FOUND_BY_MDNS == (int)LAN_MDNS &&
@@ -58,11 +59,7 @@ struct reach {
     struct dial *dial;
     struct addr answered; /* while it is looked at */
     struct look *look;
-    bool wants_look;
-    unsigned kind;    /* enum tunnel_kind */
-    bool is_demanded; /* the identity */
-    uint8_t identity[SIGHT_IDENTITY_SIZE];
-    struct sights *sights;
+    struct demand demand;
     struct sieve *lines;
 };
 
@@ -136,60 +133,15 @@ static unsigned keep_allowed(const struct reach *reach, const struct addr *addrs
 
 /* ---- who it is ------------------------------------------------------------- */
 
-/* Whether there is anything that it could show, by its kind. */
-static bool is_known_kind(const struct reach *reach)
-{
-    return reach->kind >= TUNNEL_KIND_FIRST && reach->kind - TUNNEL_KIND_FIRST < KIND_COUNT &&
-           look_is_possible((enum kind)(reach->kind - TUNNEL_KIND_FIRST));
-}
-
-static enum kind kind_of(const struct reach *reach)
-{
-    return (enum kind)(reach->kind - TUNNEL_KIND_FIRST);
-}
-
-/* Nobody in particular, or it was seen there within a day. */
-static bool is_the_one(const struct reach *reach, const struct addr *addr)
-{
-    const struct sight *sight;
-    if (!reach->is_demanded) {
-        return true;
-    }
-    sight = is_known_kind(reach) ? sights_find(reach->sights, addr, kind_of(reach)) : NULL;
-    return sight && memcmp(sight->identity, reach->identity, sizeof reach->identity) == 0;
-}
-
-static bool must_look(const struct reach *reach, const struct addr *addr)
-{
-    if (reach->is_demanded) {
-        return !is_the_one(reach, addr);
-    }
-    return reach->wants_look && is_known_kind(reach) &&
-           !sights_find(reach->sights, addr, kind_of(reach)) &&
-           !sights_blind(reach->sights, addr, kind_of(reach));
-}
-
 static void reach_succeed(struct reach *reach)
 {
     struct addr answered = reach->answered;
     reach_finish(reach, NULL, &answered, 1);
 }
 
-static void reach_fail_unseen(struct reach *reach, const struct why *why)
+static void reach_fail_demand(struct reach *reach, const struct sight *sight, const struct why *why)
 {
-    char demanded[SIGHT_TEXT_MAX];
-    struct failure failure = failure_make(TUNNEL_IDENTITY, "%.60s has to show %s, but %.64s",
-                                          reach->host, sight_text(reach->identity, demanded),
-                                          why->text);
-    reach_finish(reach, &failure, NULL, 0);
-}
-
-static void reach_fail_other(struct reach *reach, const struct sight *sight)
-{
-    char demanded[SIGHT_TEXT_MAX], shown[SIGHT_TEXT_MAX];
-    struct failure failure = failure_make(TUNNEL_IDENTITY, "%.60s shows %s, and has to show %s",
-                                          reach->host, sight_text(sight->identity, shown),
-                                          sight_text(reach->identity, demanded));
+    struct failure failure = demand_failure(&reach->demand, reach->host, sight, why);
     reach_finish(reach, &failure, NULL, 0);
 }
 
@@ -200,7 +152,8 @@ static void log_look(const struct reach *reach, const struct sight *sight, const
     addr_text(&reach->answered, address);
     if (sight) {
         sieve_log(reach->lines, "looks at targets", LOG_INFO, "target %s (%s) shows %s %s", target,
-                  address, kind_row(kind_of(reach))->label, sight_text(sight->identity, shown));
+                  address, kind_row(demand_kind(&reach->demand))->label,
+                  sight_text(sight->identity, shown));
     } else {
         sieve_log(reach->lines, "looks at targets", LOG_WARN,
                   "target %s (%s) shows nothing to know it by: %s", target, address, why->text);
@@ -212,27 +165,25 @@ static void reach_looked(void *arg, const struct sight *sight, const struct why 
     struct reach *reach = arg;
     reach->look = NULL;
     log_look(reach, sight, why);
-    sights_note(reach->sights, &reach->answered, kind_of(reach), sight);
-    if (is_the_one(reach, &reach->answered)) {
+    demand_note(&reach->demand, &reach->answered, sight);
+    if (demand_is_met(&reach->demand, &reach->answered)) {
         reach_succeed(reach);
-    } else if (sight) {
-        reach_fail_other(reach, sight);
     } else {
-        reach_fail_unseen(reach, why);
+        reach_fail_demand(reach, sight, why);
     }
 }
 
 /* Takes over the connection. */
 static void reach_look(struct reach *reach, int fd)
 {
-    if (!is_known_kind(reach)) {
+    if (!demand_can_look(&reach->demand)) {
         struct why why;
         close(fd);
         why_set(&why, -EPROTONOSUPPORT, "sessions of this kind have nothing to know it by");
-        reach_fail_unseen(reach, &why);
+        reach_fail_demand(reach, NULL, &why);
         return;
     }
-    reach->look = look_start(reach->loop, fd, kind_of(reach), reach_looked, reach);
+    reach->look = look_start(reach->loop, fd, demand_kind(&reach->demand), reach_looked, reach);
     if (!reach->look) {
         reach_fail(reach, -ENOMEM);
     }
@@ -253,7 +204,7 @@ static void reach_probed(void *arg, int fd, const struct addr *addr)
     if (keep_allowed(reach, addr, 1, &reach->answered) == 0) {
         close(fd);
         reach_refuse(reach, addr);
-    } else if (must_look(reach, addr)) {
+    } else if (demand_wants_look(&reach->demand, addr)) {
         reach_look(reach, fd);
     } else {
         /* Closed, not kept for the session: an idle login would time out before its user comes. */
@@ -267,7 +218,8 @@ static const struct addr *find_answered(const struct reach *reach, const struct 
                                         unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        if (reachable_lately(reach->reachable, &addrs[i]) && !must_look(reach, &addrs[i])) {
+        if (reachable_lately(reach->reachable, &addrs[i]) &&
+            !demand_wants_look(&reach->demand, &addrs[i])) {
             return &addrs[i];
         }
     }
@@ -292,7 +244,7 @@ static unsigned sort_known(const struct reach *reach, struct addr *addrs, unsign
 {
     unsigned n = 0;
     for (unsigned i = 0; i < count; i++) {
-        if (is_the_one(reach, &addrs[i])) {
+        if (demand_is_met(&reach->demand, &addrs[i])) {
             struct addr known = addrs[i];
             addrs[i] = addrs[n];
             addrs[n++] = known;
@@ -412,19 +364,6 @@ static int start(struct reach *reach, const struct reach_request *request)
     return reach->resolve ? 0 : -ENOMEM;
 }
 
-static void take_demand(struct reach *reach, const struct reach_request *request)
-{
-    static const uint8_t ANY[SIGHT_IDENTITY_SIZE];
-    reach->wants_look = request->look;
-    reach->kind = request->kind;
-    reach->sights = request->sights;
-    reach->lines = request->lines;
-    if (request->identity) {
-        memcpy(reach->identity, request->identity, sizeof reach->identity);
-        reach->is_demanded = memcmp(reach->identity, ANY, sizeof ANY) != 0;
-    }
-}
-
 struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, reach_fn fn,
                           void *arg)
 {
@@ -441,7 +380,8 @@ struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, 
     reach->port = request->port;
     reach->probe = request->probe;
     snprintf(reach->host, sizeof reach->host, "%s", request->host);
-    take_demand(reach, request);
+    reach->demand = demand_make(request->kind, request->look, request->identity, request->sights);
+    reach->lines = request->lines;
     if (start(reach, request) < 0) {
         reach_free(reach);
         return NULL;

@@ -80,7 +80,7 @@ static void tell_sight(const struct tunnel *tunnel, struct message_tunnel_ready 
 {
     const struct kind_row *kind = tunnel->tells_sight ? kind_of(tunnel) : NULL;
     const struct sight *sight = kind ? sights_find(tunnel->host->sights, &tunnel->addrs[0],
-                                                   kind->kind)
+                                                   kind->kind, ready->mac)
                                      : NULL;
     if (!sight) {
         return;

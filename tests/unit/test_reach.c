@@ -41,6 +41,18 @@ void __wrap_timer_set(struct timer *timer, uint64_t ms)
     __real_timer_set(timer, ms == LOOK_MS ? 200 : ms);
 }
 
+/* The machine that is there, as the kernel's neighbour table has it. */
+static uint8_t machine;
+
+int __wrap_neighbours_mac(const struct addr *addr, uint8_t ret_mac[MAC_SIZE]);
+int __wrap_neighbours_mac(const struct addr *addr, uint8_t ret_mac[MAC_SIZE])
+{
+    (void)addr;
+    memset(ret_mac, 0, MAC_SIZE);
+    ret_mac[MAC_SIZE - 1] = machine;
+    return 0;
+}
+
 struct world {
     uv_loop_t loop;
     struct log log;
@@ -95,13 +107,13 @@ static void on_reached(void *arg, const struct failure *failure, const struct re
     }
 }
 
-struct demand {
+struct wish {
     unsigned kind;
     bool probe, look;
     const uint8_t *identity;
 };
 
-static struct reach *start(struct world *world, struct demand demand)
+static struct reach *start(struct world *world, struct wish wish)
 {
     struct addr at = address_of(world->target);
     struct reach_request request = {
@@ -112,10 +124,10 @@ static struct reach *start(struct world *world, struct demand demand)
         .reachable = world->reachable,
         .sights = world->sights,
         .lines = world->lines,
-        .kind = demand.kind,
-        .probe = demand.probe,
-        .look = demand.look,
-        .identity = demand.identity,
+        .kind = wish.kind,
+        .probe = wish.probe,
+        .look = wish.look,
+        .identity = wish.identity,
     };
     world->over = false;
     struct reach *reach = reach_start(&world->loop, &request, on_reached, world);
@@ -156,7 +168,7 @@ static void identity_of(uint8_t fill, uint8_t identity[SIGHT_IDENTITY_SIZE])
 
 static const struct sight *seen(const struct world *world)
 {
-    return sights_find(world->sights, &world->addr, KIND_SSH);
+    return sights_find(world->sights, &world->addr, KIND_SSH, (const uint8_t[MAC_SIZE]){0});
 }
 
 /* ---- looking --------------------------------------------------------------- */
@@ -166,12 +178,12 @@ static void a_target_is_looked_at_once_a_day(void **state)
     struct world world;
     (void)state;
     world_open(&world);
-    start(&world, (struct demand){.kind = SSH, .probe = true, .look = true});
+    start(&world, (struct wish){.kind = SSH, .probe = true, .look = true});
     show(&world, 'a');
     assert_true(world.reached);
     assert_memory_equal(seen(&world)->host_key, "ssh-ed25519 AAAA", 16);
     later_ms += REACHABLE_MS; /* the next one is a plain probe */
-    start(&world, (struct demand){.kind = SSH, .probe = true, .look = true});
+    start(&world, (struct wish){.kind = SSH, .probe = true, .look = true});
     int fd = accept_one(&world);
     WAIT_FOR(&world.loop, world.over);
     char byte;
@@ -179,7 +191,7 @@ static void a_target_is_looked_at_once_a_day(void **state)
     close(fd);
     assert_true(world.reached && seen(&world) != NULL);
     later_ms += SIGHT_MS;
-    start(&world, (struct demand){.kind = SSH, .probe = true, .look = true});
+    start(&world, (struct wish){.kind = SSH, .probe = true, .look = true});
     show(&world, 'b');
     assert_true(world.reached);
     world_close(&world);
@@ -192,7 +204,7 @@ static void one_that_took_a_connection_a_moment_ago_is_looked_at_all_the_same(vo
     world_open(&world);
     struct addr target = address_of(world.target);
     reachable_note(world.reachable, &target);
-    start(&world, (struct demand){.kind = SSH, .probe = true, .look = true});
+    start(&world, (struct wish){.kind = SSH, .probe = true, .look = true});
     show(&world, 'a');
     assert_non_null(seen(&world));
     world_close(&world);
@@ -200,7 +212,7 @@ static void one_that_took_a_connection_a_moment_ago_is_looked_at_all_the_same(vo
 
 static void nobody_looks_without_being_asked_or_with_nothing_to_see(void **state)
 {
-    static const struct demand ROWS[] = {
+    static const struct wish ROWS[] = {
         {.kind = SSH, .probe = true},
         {.kind = TUNNEL_KIND_UNSAID, .probe = true, .look = true},
         {.kind = 255, .probe = true, .look = true},
@@ -227,7 +239,7 @@ static void a_target_that_shows_nothing_answers(void **state)
     (void)state;
     world_open(&world);
     for (unsigned i = 0; i < 3; i++) {
-        start(&world, (struct demand){.kind = SSH, .probe = true, .look = true});
+        start(&world, (struct wish){.kind = SSH, .probe = true, .look = true});
         int fd = accept_one(&world);
         if (i == 0) {
             close(fd);
@@ -246,12 +258,12 @@ static void a_target_that_shows_nothing_answers(void **state)
         }
         later_ms += BLIND_MS;
     }
-    start(&world, (struct demand){.kind = SSH, .probe = true, .look = true});
+    start(&world, (struct wish){.kind = SSH, .probe = true, .look = true});
     int fd = accept_one(&world); /* and says nothing at all */
     WAIT_FOR(&world.loop, world.over);
     assert_true(world.reached && sights_blind(world.sights, &world.addr, KIND_SSH));
     close(fd);
-    start(&world, (struct demand){.kind = SSH, .probe = true, .look = true});
+    start(&world, (struct wish){.kind = SSH, .probe = true, .look = true});
     WAIT_FOR(&world.loop, world.over); /* no second look soon after */
     assert_true(world.reached);
     world_close(&world);
@@ -267,16 +279,37 @@ static void who_was_seen_within_a_day_is_let_through_and_looked_at_after_it(void
     world_open(&world);
     identity_of('a', a);
     for (unsigned day = 0; day < 2; day++) {
-        start(&world, (struct demand){.kind = SSH, .identity = a});
+        start(&world, (struct wish){.kind = SSH, .identity = a});
         show(&world, 'a');
         assert_true(world.reached);
         for (unsigned i = 0; i < 3; i++) {
-            start(&world, (struct demand){.kind = SSH, .identity = a});
+            start(&world, (struct wish){.kind = SSH, .identity = a});
             WAIT_FOR(&world.loop, world.over);
             assert_true(world.reached);
         }
         later_ms += SIGHT_MS;
     }
+    world_close(&world);
+}
+
+/* The address may have got another owner within the day. */
+static void another_machine_at_the_same_address_is_looked_at(void **state)
+{
+    struct world world;
+    uint8_t a[SIGHT_IDENTITY_SIZE];
+    (void)state;
+    world_open(&world);
+    identity_of('a', a);
+    for (machine = 1; machine < 3; machine++) {
+        later_ms += REACHABLE_MS;
+        start(&world, (struct wish){.kind = SSH, .probe = true, .identity = a});
+        show(&world, machine == 1 ? 'a' : 'b');
+        assert_int_equal(world.reached, machine == 1);
+        start(&world, (struct wish){.kind = SSH, .probe = true, .look = true});
+        WAIT_FOR(&world.loop, world.over);
+        assert_true(world.reached);
+    }
+    machine = 0;
     world_close(&world);
 }
 
@@ -290,7 +323,7 @@ static void another_one_is_refused_with_both_fingerprints(void **state)
     identity_of('a', a);
     identity_of('b', b);
     for (unsigned i = 0; i < 2; i++) { /* with the probe and without */
-        start(&world, (struct demand){.kind = SSH, .probe = i == 0, .identity = a});
+        start(&world, (struct wish){.kind = SSH, .probe = i == 0, .identity = a});
         show(&world, 'b');
         assert_false(world.reached);
         assert_int_equal(world.failure.reason, TUNNEL_IDENTITY);
@@ -298,10 +331,10 @@ static void another_one_is_refused_with_both_fingerprints(void **state)
                  sight_text(b, first), sight_text(a, second));
         assert_string_equal(world.failure.detail, detail);
     }
-    start(&world, (struct demand){.kind = SSH, .identity = b}); /* that one was seen there */
+    start(&world, (struct wish){.kind = SSH, .identity = b}); /* that one was seen there */
     WAIT_FOR(&world.loop, world.over);
     assert_true(world.reached);
-    start(&world, (struct demand){.kind = SSH, .identity = a}); /* it is back */
+    start(&world, (struct wish){.kind = SSH, .identity = a}); /* it is back */
     show(&world, 'a');
     assert_true(world.reached);
     world_close(&world);
@@ -315,13 +348,13 @@ static void who_shows_nothing_is_not_who_it_has_to_be(void **state)
     (void)state;
     world_open(&world);
     identity_of('a', a);
-    start(&world, (struct demand){.kind = SSH, .identity = a});
+    start(&world, (struct wish){.kind = SSH, .identity = a});
     close(accept_one(&world));
     WAIT_FOR(&world.loop, world.over);
     assert_false(world.reached);
     assert_int_equal(world.failure.reason, TUNNEL_IDENTITY);
     assert_non_null(strstr(world.failure.detail, ", but it ends the connection"));
-    start(&world, (struct demand){.kind = TUNNEL_KIND_UNSAID, .identity = a});
+    start(&world, (struct wish){.kind = TUNNEL_KIND_UNSAID, .identity = a});
     close(accept_one(&world));
     WAIT_FOR(&world.loop, world.over);
     assert_int_equal(world.failure.reason, TUNNEL_IDENTITY);
@@ -340,7 +373,7 @@ static void one_that_does_not_answer_at_all_is_told_so(void **state)
     world.target = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK,
                           0); /* has the port, does not listen */
     assert_int_equal(bind(world.target, &at.sa, addr_len(&at)), 0);
-    start(&world, (struct demand){.kind = SSH, .identity = a});
+    start(&world, (struct wish){.kind = SSH, .identity = a});
     WAIT_FOR(&world.loop, world.over);
     assert_int_equal(world.failure.reason, TUNNEL_REFUSED);
     close(world.target);
@@ -354,7 +387,7 @@ static void a_look_can_be_given_up(void **state)
     char byte;
     (void)state;
     world_open(&world);
-    struct reach *reach = start(&world, (struct demand){.kind = SSH, .probe = true, .look = true});
+    struct reach *reach = start(&world, (struct wish){.kind = SSH, .probe = true, .look = true});
     int fd = accept_one(&world);
     WAIT_FOR(&world.loop, recv(fd, &byte, 1, MSG_PEEK) == 1); /* it has begun */
     reach_cancel(reach);
@@ -372,6 +405,7 @@ int main(void)
         cmocka_unit_test(nobody_looks_without_being_asked_or_with_nothing_to_see),
         cmocka_unit_test(a_target_that_shows_nothing_answers),
         cmocka_unit_test(who_was_seen_within_a_day_is_let_through_and_looked_at_after_it),
+        cmocka_unit_test(another_machine_at_the_same_address_is_looked_at),
         cmocka_unit_test(another_one_is_refused_with_both_fingerprints),
         cmocka_unit_test(who_shows_nothing_is_not_who_it_has_to_be),
         cmocka_unit_test(one_that_does_not_answer_at_all_is_told_so),

@@ -9,6 +9,7 @@
 
 #include "gateway/look/sights.h"
 
+static const uint8_t UNKNOWN[MAC_SIZE];
 static uint64_t now_ms = 1000000;
 
 uint64_t __wrap_clock_ms(void);
@@ -30,15 +31,15 @@ static void a_sight_counts_for_a_day_one_port_and_one_kind(void **state)
     const struct addr nas = target("10.0.0.1", 22), other = target("10.0.0.1", 2222);
     const struct sight seen = {.host_key = "ssh-ed25519 AAAA"};
     (void)state;
-    assert_null(sights_find(sights, &nas, KIND_SSH));
-    sights_note(sights, &nas, KIND_SSH, &seen);
-    assert_null(sights_find(sights, &other, KIND_SSH));
-    assert_null(sights_find(sights, &nas, KIND_RDP));
+    assert_null(sights_find(sights, &nas, KIND_SSH, UNKNOWN));
+    sights_note(sights, &nas, KIND_SSH, UNKNOWN, &seen);
+    assert_null(sights_find(sights, &other, KIND_SSH, UNKNOWN));
+    assert_null(sights_find(sights, &nas, KIND_RDP, UNKNOWN));
     now_ms += SIGHT_MS - 1;
-    assert_string_equal(sights_find(sights, &nas, KIND_SSH)->host_key, seen.host_key);
+    assert_string_equal(sights_find(sights, &nas, KIND_SSH, UNKNOWN)->host_key, seen.host_key);
     assert_false(sights_blind(sights, &nas, KIND_SSH));
     now_ms += 1;
-    assert_null(sights_find(sights, &nas, KIND_SSH));
+    assert_null(sights_find(sights, &nas, KIND_SSH, UNKNOWN));
     sights_free(sights);
     sights_free(NULL);
 }
@@ -49,14 +50,30 @@ static void a_look_in_vain_takes_the_place_of_what_was_seen(void **state)
     const struct addr nas = target("10.0.0.1", 22);
     const struct sight seen = {.host_key = "ssh-ed25519 AAAA"};
     (void)state;
-    sights_note(sights, &nas, KIND_SSH, &seen);
-    sights_note(sights, &nas, KIND_SSH, NULL);
-    assert_null(sights_find(sights, &nas, KIND_SSH));
+    sights_note(sights, &nas, KIND_SSH, UNKNOWN, &seen);
+    sights_note(sights, &nas, KIND_SSH, UNKNOWN, NULL);
+    assert_null(sights_find(sights, &nas, KIND_SSH, UNKNOWN));
     assert_true(sights_blind(sights, &nas, KIND_SSH));
     now_ms += BLIND_MS;
     assert_false(sights_blind(sights, &nas, KIND_SSH));
-    sights_note(sights, &nas, KIND_SSH, &seen);
-    assert_non_null(sights_find(sights, &nas, KIND_SSH));
+    sights_note(sights, &nas, KIND_SSH, UNKNOWN, &seen);
+    assert_non_null(sights_find(sights, &nas, KIND_SSH, UNKNOWN));
+    sights_free(sights);
+}
+
+static void another_machine_at_the_same_address_was_not_seen(void **state)
+{
+    static const uint8_t MAC[MAC_SIZE] = {2, 0, 0, 0, 0, 1}, OTHER[MAC_SIZE] = {2, 0, 0, 0, 0, 2};
+    struct sights *sights = sights_new();
+    const struct addr nas = target("10.0.0.1", 22);
+    const struct sight seen = {.host_key = "ssh-ed25519 AAAA"};
+    (void)state;
+    sights_note(sights, &nas, KIND_SSH, MAC, &seen);
+    assert_non_null(sights_find(sights, &nas, KIND_SSH, MAC));
+    assert_non_null(sights_find(sights, &nas, KIND_SSH, UNKNOWN));
+    assert_null(sights_find(sights, &nas, KIND_SSH, OTHER));
+    sights_note(sights, &nas, KIND_SSH, UNKNOWN, &seen);
+    assert_non_null(sights_find(sights, &nas, KIND_SSH, OTHER));
     sights_free(sights);
 }
 
@@ -68,11 +85,11 @@ static void the_oldest_makes_room(void **state)
     for (unsigned i = 0; i <= SIGHTS_MAX; i++) {
         struct addr addr = target("10.0.0.1", (uint16_t)(1 + i));
         now_ms++;
-        sights_note(sights, &addr, KIND_SSH, &seen);
+        sights_note(sights, &addr, KIND_SSH, UNKNOWN, &seen);
     }
     for (unsigned i = 0; i <= SIGHTS_MAX; i++) {
         struct addr addr = target("10.0.0.1", (uint16_t)(1 + i));
-        assert_int_equal(sights_find(sights, &addr, KIND_SSH) != NULL, i > 0);
+        assert_int_equal(sights_find(sights, &addr, KIND_SSH, UNKNOWN) != NULL, i > 0);
     }
     sights_free(sights);
 }
@@ -82,6 +99,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sight_counts_for_a_day_one_port_and_one_kind),
         cmocka_unit_test(a_look_in_vain_takes_the_place_of_what_was_seen),
+        cmocka_unit_test(another_machine_at_the_same_address_was_not_seen),
         cmocka_unit_test(the_oldest_makes_room),
     };
     return cmocka_run_group_tests_name("sights", tests, NULL, NULL);

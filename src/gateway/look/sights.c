@@ -1,6 +1,7 @@
 #include "gateway/look/sights.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 
@@ -8,6 +9,7 @@ struct looked {
     struct addr target;
     enum kind kind;
     bool blind;
+    uint8_t mac[MAC_SIZE];
     uint64_t when_ms;
     struct sight sight;
 };
@@ -52,7 +54,7 @@ static unsigned oldest(const struct sights *sights)
 }
 
 void sights_note(struct sights *sights, const struct addr *target, enum kind kind,
-                 const struct sight *sight)
+                 const uint8_t mac[MAC_SIZE], const struct sight *sight)
 {
     unsigned at = find(sights, target, kind);
     /* find() returned the count, and all places are taken. */
@@ -64,6 +66,7 @@ void sights_note(struct sights *sights, const struct addr *target, enum kind kin
     struct looked *looked = &sights->all[at];
     *looked = (struct looked){
         .target = *target, .kind = kind, .blind = !sight, .when_ms = clock_ms()};
+    memcpy(looked->mac, mac, sizeof looked->mac);
     if (sight) {
         looked->sight = *sight;
     }
@@ -77,11 +80,18 @@ static const struct looked *find_since(const struct sights *sights, const struct
                                                                            : NULL;
 }
 
+static bool may_be_one(const uint8_t a[MAC_SIZE], const uint8_t b[MAC_SIZE])
+{
+    static const uint8_t UNKNOWN[MAC_SIZE];
+    return memcmp(a, UNKNOWN, MAC_SIZE) == 0 || memcmp(b, UNKNOWN, MAC_SIZE) == 0 ||
+           memcmp(a, b, MAC_SIZE) == 0;
+}
+
 const struct sight *sights_find(const struct sights *sights, const struct addr *target,
-                                enum kind kind)
+                                enum kind kind, const uint8_t mac[MAC_SIZE])
 {
     const struct looked *looked = find_since(sights, target, kind, SIGHT_MS);
-    return looked && !looked->blind ? &looked->sight : NULL;
+    return looked && !looked->blind && may_be_one(looked->mac, mac) ? &looked->sight : NULL;
 }
 
 bool sights_blind(const struct sights *sights, const struct addr *target, enum kind kind)

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "base/mac.h"
 #include "base/net.h"
 #include "gateway/look/sight.h"
 #include "shared/kind.h"
@@ -24,12 +25,15 @@ struct sights *sights_new(void);
 /* Accepts NULL. */
 void sights_free(struct sights *sights);
 
-/* It was looked at just now, and showed this, or nothing (NULL). */
+/*
+ * It was looked at just now, and showed this, or nothing (NULL). mac is of the machine at that
+ * address, zeros: not known; of two that are known and differ, one is another machine.
+ */
 void sights_note(struct sights *sights, const struct addr *target, enum kind kind,
-                 const struct sight *sight);
+                 const uint8_t mac[MAC_SIZE], const struct sight *sight);
 /* What it showed last, within SIGHT_MS, until the next note; NULL: nothing, or nobody looked. */
 const struct sight *sights_find(const struct sights *sights, const struct addr *target,
-                                enum kind kind);
+                                enum kind kind, const uint8_t mac[MAC_SIZE]);
 /* It was looked at within the last BLIND_MS, and showed nothing. */
 bool sights_blind(const struct sights *sights, const struct addr *target, enum kind kind);
 
