@@ -58,6 +58,14 @@ enum tunnel_found_by {
     TUNNEL_FOUND_BY_NETBIOS = 3,
 };
 
+/* What FOUND says: a machine, or why no other one follows. */
+enum found_state {
+    FOUND_MACHINE = 0,
+    FOUND_ALL = 1,  /* there are no more */
+    FOUND_OFF = 2,  /* the gateway's DISCOVER is off */
+    FOUND_BUSY = 3, /* it has just looked, or still does */
+};
+
 enum message_sender {
     SENDER_VPS = 1,
     SENDER_GATEWAY = 2,

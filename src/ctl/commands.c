@@ -57,6 +57,8 @@ static const struct command COMMANDS[] = {
     {"known", "the addresses that are let in without asking", {{0}}, 0, show_known},
     {"forget", "ask again about clients from there",
      {{"ADDRESS", "address", ARGUMENT_KNOWN, false}}, 0, show_forgotten},
+    {"discover", "the machines that say their names in a gateway's network",
+     {{"GATEWAY", "gateway", ARGUMENT_GATEWAY, true}}, 0, show_discovered},
     {"gateway pair", "hear gateways without a key that ask to be paired, for ten minutes", {{0}}, 0,
      show_gateway_pending},
     {"gateway pending", "the gateway that asks to be paired, and the code it shows", {{0}}, 0,

@@ -159,3 +159,29 @@ void show_gateway_removed(const json_t *reply)
     }
     puts(".");
 }
+
+/* ---- discover ------------------------------------------------------------------------ */
+
+static const char *spoken(const char *found_by)
+{
+    return strcmp(found_by, "mdns") == 0      ? "mDNS"
+           : strcmp(found_by, "netbios") == 0 ? "NetBIOS"
+                                              : found_by;
+}
+
+void show_discovered(const json_t *reply)
+{
+    const json_t *machine, *machines = json_object_get(reply, "machines");
+    size_t index;
+    int width = widest_name(machines);
+    json_array_foreach(machines, index, machine)
+    {
+        printf("%-*s  %-15s  %s\n", width, field_text(machine, "name"),
+               field_text(machine, "address"), spoken(field_text(machine, "found_by")));
+    }
+    if (json_array_size(machines) == 0) {
+        printf("No machine in the network of gateway %s says its name. They may be there all the "
+               "same, under their addresses.\n",
+               field_text(reply, "gateway"));
+    }
+}

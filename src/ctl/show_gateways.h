@@ -9,5 +9,7 @@ void show_gateway_list(const json_t *reply);
 void show_gateway_added(const json_t *reply);
 void show_gateway_rotated(const json_t *reply);
 void show_gateway_removed(const json_t *reply);
+/* One machine a line: its name, its address, and by what it was found. */
+void show_discovered(const json_t *reply);
 
 #endif

@@ -250,6 +250,7 @@ static int start(struct agent *agent)
     struct tunnels_options tunnels = {
         .log = agent->log,
         .allowed = settings->allowed_targets,
+        .discover = &agent->settings->discover,
         .congestion = &agent->congestion,
         .workers = (unsigned)settings->common.relay_workers,
         .most = tunnels_for_descriptors(),

@@ -89,6 +89,9 @@ static const struct setting OWN[] = {
      FIELD(keepalive_secs), .min = 1, .max = 3600},
     {"ALLOWED_TARGETS", TARGETS_DEFAULT, "entries like 192.168.1.0/24:22,3389;HOME-PC:3389",
      &TARGETS, FIELD(allowed_targets), .no_blank = true},
+    {"DISCOVER", "off",
+     "on or off: whether administrators may ask which machines are in this network",
+     &SETTING_SWITCH, FIELD(discover)},
     {"STATE_DIR", GATEWAY_STATE_DIR_DEFAULT, "an absolute path of at most 90 characters",
      &SETTING_FOLDER, FIELD(state_dir), .max = STATE_DIR_MAX, .at_start = true},
 };

@@ -25,6 +25,7 @@ struct gateway_settings {
     char gateway_name[GATEWAY_NAME_MAX + 1];
     long keepalive_secs;
     struct targets *allowed_targets;
+    bool discover; /* the VPS may ask which machines are in the LAN */
     char state_dir[STATE_DIR_MAX + 1];
     struct common_settings common;
 };

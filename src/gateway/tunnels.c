@@ -18,6 +18,7 @@
 #include "base/resolve.h"
 #include "base/watch.h"
 #include "data/relay.h"
+#include "gateway/discovery.h"
 #include "gateway/failure.h"
 #include "gateway/names/lan_search.h"
 #include "gateway/tunnel.h"
@@ -33,6 +34,7 @@ struct tunnels {
     struct relay *relay;
     struct resolver *resolver;
     struct lan_searches *searches;
+    struct discovery *discovery;
     struct reachable *reachable;
     struct sights *sights;
     struct watch *ended_links;
@@ -181,6 +183,13 @@ static void on_dial_target(struct tunnels *tunnels, const struct message_dial_ta
     }
 }
 
+static void on_discover(struct tunnels *tunnels, const struct message_discover *command,
+                        const struct addr *vps)
+{
+    (void)vps;
+    discovery_ask(tunnels->discovery, command);
+}
+
 /* Without an on_NAME() for each message that the VPS may send, this does not compile. */
 void tunnels_command(struct tunnels *tunnels, const struct message *command, const struct addr *vps)
 {
@@ -213,6 +222,13 @@ void tunnels_targets_changed(struct tunnels *tunnels)
 
 /* ---- life ------------------------------------------------------------------ */
 
+static struct discovery *make_discovery(struct tunnels *tunnels, uv_loop_t *loop, const bool *is_on)
+{
+    const struct discovery_options options = {
+        .loop = loop, .lines = tunnels->lines, .is_on = is_on, .send = on_send, .arg = tunnels};
+    return discovery_new(&options);
+}
+
 int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
                 struct tunnels **ret_tunnels)
 {
@@ -230,9 +246,10 @@ int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
     tunnels->searches = lan_searches_new(loop);
     tunnels->reachable = reachable_new();
     tunnels->sights = sights_new();
+    tunnels->discovery = make_discovery(tunnels, loop, options->discover);
     int err = -ENOMEM;
     if (!tunnels->all || !tunnels->resolver || !tunnels->searches || !tunnels->reachable ||
-        !tunnels->sights || !tunnels->lines || !tunnels->refusals) {
+        !tunnels->discovery || !tunnels->sights || !tunnels->lines || !tunnels->refusals) {
         goto fail;
     }
     err = relay_new(options->workers, &tunnels->relay);
@@ -286,6 +303,7 @@ void tunnels_free(struct tunnels *tunnels)
     }
     resolver_free(tunnels->resolver);
     lan_searches_free(tunnels->searches);
+    discovery_free(tunnels->discovery);
     reachable_free(tunnels->reachable);
     sights_free(tunnels->sights);
     sieve_free(tunnels->lines);

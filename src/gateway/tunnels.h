@@ -18,6 +18,7 @@ struct tunnels;
 struct tunnels_options {
     const struct log *log;
     const struct targets *allowed;
+    const bool *discover;                /* DISCOVER, as it is at the moment */
     const struct congestion *congestion; /* of data channels */
     unsigned workers;                    /* of the relay */
     unsigned most;                       /* tunnels at once */

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/host.h"
 #include "gateway/names/dns_message.h"
+#include "gateway/names/lan_listing.h"
 #include "gateway/names/lan_question.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -49,8 +51,24 @@ static void read_as(enum lan_protocol protocol, int family, const uint8_t *data,
     check(count == 0 || lan_question_read(&question, data, size, addrs) == 0);
 }
 
+/* As answers to what can be asked without a name. */
+static void read_listing(const uint8_t *data, size_t size)
+{
+    struct lan_listed listed[LAN_LISTED_MAX];
+    char name[LAN_NAME_SIZE] = "";
+    unsigned count = lan_listing_read_services(data, size, 0x1234, listed);
+    check(count <= LAN_LISTED_MAX);
+    for (unsigned i = 0; i < count; i++) {
+        check(host_kind(listed[i].name) == HOST_NAME && !strchr(listed[i].name, '.'));
+    }
+    lan_listing_is_somebody(data, size, 0x1234);
+    bool named = lan_listing_read_status(data, size, 0x1234, name);
+    check(named ? host_kind(name) == HOST_NAME : !name[0]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    read_listing(data, size);
     read_all(data, size);
     for (unsigned i = LAN_MDNS; i <= LAN_PROTOCOLS; i++) {
         read_as((enum lan_protocol)i, AF_INET, data, size);

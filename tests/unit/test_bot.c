@@ -270,7 +270,8 @@ static void it_introduces_itself_when_it_is_online(void **state)
     (void)state;
     assert_null(fake_transport_profile());
     fake_transport_goes_online("pam_bot");
-    assert_int_equal(fake_transport_profile()->command_count, COMMAND_COUNT - 1); /* not /panic */
+    assert_int_equal(fake_transport_profile()->command_count,
+                     COMMAND_COUNT - 2); /* not /panic, /discover */
     write_as(ANNA, "/help@pam_bot", 1);
     said(1, ANNA, "I connect you to your machines.");
     write_as(ANNA, "/help@other_bot", 1);

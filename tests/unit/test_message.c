@@ -317,6 +317,10 @@ static void the_wire_is_what_the_protocol_says(void **state)
          WIRE("\x12\0\0\0\0\0\0\0\3\0\1\4\0\1d")},
         {{.type = MESSAGE_CLOSE_TUNNEL, .close_tunnel = {4}}, WIRE("\x13\0\0\0\0\0\0\0\4")},
         {{.type = MESSAGE_DIAL_TARGET, .dial_target = {5, 2}}, WIRE("\x14\0\0\0\0\0\0\0\5\0\2")},
+        {{.type = MESSAGE_DISCOVER, .discover = {6}}, WIRE("\x20\0\0\0\6")},
+        {{.type = MESSAGE_FOUND,
+          .found = {6, FOUND_MACHINE, TUNNEL_FOUND_BY_NETBIOS, "PC", "1.2.3.4"}},
+         WIRE("\x21\0\0\0\6\0\3\0\2PC\0\0071.2.3.4")},
     };
     (void)state;
     _Static_assert(sizeof GOLDEN / sizeof *GOLDEN == ROW_COUNT, "each message has its bytes here");

@@ -19,8 +19,8 @@ enum {
     DNS_TYPE_A = 1,
     DNS_TYPE_PTR = 12,
     DNS_TYPE_AAAA = 28,
-    DNS_TYPE_NB = 32, /* RFC 1002, section 4.2.1.3; SRV's number, too */
-    DNS_TYPE_NBSTAT = 33,
+    DNS_TYPE_NB = 32,     /* RFC 1002, section 4.2.1.3 */
+    DNS_TYPE_NBSTAT = 33, /* and SRV's */
     DNS_TYPE_SRV = 33,
     DNS_FLAG_TENTATIVE = 0x0100, /* LLMNR: nobody should rely on it */
 };

@@ -1,15 +1,8 @@
 /*
- * One socket for each of the machine's networks, bound to the own address there: so questions to a
- * group leave on that interface, and answers come to it, without any privilege. All protocols
- * share it, since each question has its number, and each protocol its port.
- *
  * Questions go out in rounds, because datagrams get lost: IPv4 at once, then once more (NetBIOS
  * for the other thing a machine may be by its name) with IPv6 beside it, and a third time. The
  * first good answer ends the search. It ends itself before it calls back (finish()), and never
  * from inside lan_search_start().
- *
- * A neighbour may send as many answers as it likes: of each socket a bounded number is read, in
- * turns, and the next one is closed.
  */
 #include "gateway/names/lan_search.h"
 
@@ -18,16 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include "base/host.h"
 #include "base/timer.h"
-#include "base/watch.h"
-#include "gateway/names/dns_message.h"
-#include "gateway/names/lan_socket.h"
+#include "gateway/names/lan_ears.h"
 #include "gateway/names/netbios_name.h"
-
-enum { DATAGRAMS_PER_TURN = 32, DATAGRAMS_MAX = 512 };
 
 /* When each round begins, and the end of the last one. */
 static const uint64_t ROUNDS_MS[] = {0, 250, 600, LAN_SEARCH_MS};
@@ -36,14 +24,6 @@ enum { ROUNDS = sizeof ROUNDS_MS / sizeof *ROUNDS_MS - 1, ROUND_OF_V6 = 1 };
 struct lan_searches {
     uv_loop_t *loop;
     unsigned running;
-};
-
-struct ear {
-    struct lan_search *search;
-    const struct own_network *network;
-    int fd;
-    struct watch *watch;
-    unsigned heard; /* datagrams */
 };
 
 struct lan_search {
@@ -55,10 +35,8 @@ struct lan_search {
     uint16_t port;
     uint16_t ids[LAN_PROTOCOLS + 1];
     struct timer *timer;
-    unsigned round; /* the next one */
-    unsigned network_count, ear_count;
-    struct own_network networks[OWN_NETWORKS_MAX];
-    struct ear ears[2 * LAN_SEARCH_SOCKETS];
+    unsigned round;        /* the next one */
+    struct lan_ears *ears; /* from the first round on */
 };
 
 /* ---- life ------------------------------------------------------------------- */
@@ -77,21 +55,9 @@ void lan_searches_free(struct lan_searches *searches)
     free(searches);
 }
 
-static void close_ear(struct ear *ear)
-{
-    watch_free(ear->watch);
-    ear->watch = NULL;
-    if (ear->fd >= 0) {
-        close(ear->fd);
-    }
-    ear->fd = -1;
-}
-
 static void search_free(struct lan_search *search)
 {
-    for (unsigned i = 0; i < search->ear_count; i++) {
-        close_ear(&search->ears[i]);
-    }
+    lan_ears_free(search->ears);
     timer_free(search->timer);
     search->searches->running -= search->counted;
     free(search);
@@ -115,134 +81,98 @@ void lan_search_cancel(struct lan_search *search)
 /* ---- answers ---------------------------------------------------------------- */
 
 /* Keeps those that are in the network of the interface that was asked. */
-static unsigned keep_near(const struct ear *ear, struct addr *addrs, unsigned count)
+static unsigned keep_near(const struct lan_search *search, const struct lan_ear *ear,
+                          struct addr *addrs, unsigned count)
 {
-    const struct lan_search *search = ear->search;
     unsigned kept = 0;
     for (unsigned i = 0; i < count; i++) {
         struct addr addr = addrs[i];
-        if (own_networks_have(search->networks, search->network_count, ear->network->index,
-                              &addr)) {
-            addr_set_port(&addr, search->port);
-            lan_socket_add_scope(ear->network, &addr);
+        addr_set_port(&addr, search->port);
+        if (lan_ear_is_near(ear, &addr)) {
             addrs[kept++] = addr;
         }
     }
     return kept;
 }
 
-static struct lan_question question_of(const struct ear *ear, enum lan_protocol protocol)
+static struct lan_question question_of(const struct lan_search *search, const struct lan_ear *ear,
+                                       enum lan_protocol protocol)
 {
-    const struct lan_search *search = ear->search;
     return (struct lan_question){.protocol = protocol,
                                  .name = search->name,
-                                 .family = ear->network->addr.sa.sa_family,
+                                 .family = lan_ear_network(ear)->addr.sa.sa_family,
                                  .id = search->ids[protocol]};
 }
 
-/* True: it is the answer. */
-static bool judge(const struct ear *ear, const uint8_t *bytes, size_t len,
-                  const struct addr *sender, struct lan_found *ret_found)
+/* The protocol that speaks from this port; 0: none. */
+static unsigned protocol_at(uint16_t port)
 {
-    const struct lan_search *search = ear->search;
-    if (!own_networks_have(search->networks, search->network_count, ear->network->index, sender)) {
-        return false;
+    unsigned protocol = LAN_PROTOCOLS;
+    while (protocol > 0 && lan_protocol_port((enum lan_protocol)protocol) != port) {
+        protocol--;
     }
-    for (unsigned i = LAN_MDNS; i <= LAN_PROTOCOLS; i++) {
-        const struct lan_question question = question_of(ear, (enum lan_protocol)i);
-        if (addr_port(sender) != lan_protocol_port(question.protocol)) {
-            continue;
-        }
-        unsigned count = lan_question_read(&question, bytes, len, ret_found->addrs);
-        ret_found->count = keep_near(ear, ret_found->addrs, count);
-        ret_found->by = question.protocol;
-        ret_found->said_by = *sender;
-        memcpy(ret_found->interface, ear->network->interface, IF_NAMESIZE);
-        return ret_found->count > 0;
-    }
-    return false;
+    return protocol;
 }
 
-static void on_datagrams(void *arg, int events)
+static bool on_datagram(void *arg, const struct lan_ear *ear, const uint8_t *bytes, size_t len,
+                        const struct addr *sender)
 {
-    struct ear *ear = arg;
-    uint8_t bytes[DNS_MESSAGE_MAX];
-    struct addr sender;
-    struct lan_found found = {0};
-    (void)events;
-    for (unsigned i = 0; i < DATAGRAMS_PER_TURN; i++) {
-        long len = lan_socket_hear(ear->fd, bytes, sizeof bytes, &sender);
-        if (len < 0) {
-            return;
-        }
-        if (judge(ear, bytes, (size_t)len, &sender, &found)) {
-            finish(ear->search, 0, &found);
-            return;
-        }
-        if (++ear->heard == DATAGRAMS_MAX) {
-            close_ear(ear);
-            return;
-        }
+    struct lan_search *search = arg;
+    struct lan_found found = {.said_by = *sender};
+    unsigned protocol = protocol_at(addr_port(sender));
+    if (protocol == 0) {
+        return false;
     }
+    found.by = (enum lan_protocol)protocol;
+    const struct lan_question question = question_of(search, ear, found.by);
+    unsigned count = lan_question_read(&question, bytes, len, found.addrs);
+    found.count = keep_near(search, ear, found.addrs, count);
+    if (found.count == 0) {
+        return false;
+    }
+    finish(search, 0, &found);
+    return true;
 }
 
 /* ---- questions -------------------------------------------------------------- */
 
-static void ask(const struct ear *ear, unsigned round)
+static void ask(const struct lan_search *search, const struct lan_ear *ear, unsigned round)
 {
     for (unsigned i = LAN_MDNS; i <= LAN_PROTOCOLS; i++) {
         uint8_t bytes[LAN_QUESTION_MAX];
-        struct lan_question question = question_of(ear, (enum lan_protocol)i);
+        struct lan_question question = question_of(search, ear, (enum lan_protocol)i);
         question.suffix = round == 1 ? NETBIOS_WORKSTATION : NETBIOS_FILE_SERVER;
-        size_t len = lan_question_write(&question, bytes);
-        if (len > 0) {
-            lan_socket_ask(ear->fd, ear->network, question.protocol, bytes, len);
-        }
+        lan_ear_ask(ear, question.protocol, bytes, lan_question_write(&question, bytes));
     }
 }
 
-/* One socket for each network of that family. What cannot be asked is left out. */
-static void open_ears(struct lan_search *search, int family)
+/* -ENOMEM */
+static int open_more(struct lan_search *search, unsigned round)
 {
-    unsigned opened = 0;
-    for (unsigned i = 0; i < search->network_count && opened < LAN_SEARCH_SOCKETS; i++) {
-        const struct own_network *network = &search->networks[i];
-        struct ear *ear = &search->ears[search->ear_count];
-        if (!lan_socket_is_for(network, family)) {
-            continue;
-        }
-        *ear = (struct ear){.search = search, .network = network, .fd = lan_socket_open(network)};
-        if (ear->fd < 0) {
-            continue;
-        }
-        ear->watch = watch_start(search->searches->loop, ear->fd, WATCH_READ, on_datagrams, ear);
-        if (!ear->watch) {
-            close_ear(ear);
-            continue;
-        }
-        search->ear_count++;
-        opened++;
+    if (round == 0) {
+        search->ears = lan_ears_new(search->searches->loop, on_datagram, search);
     }
+    if (!search->ears) {
+        return -ENOMEM;
+    }
+    if (round == 0 || round == ROUND_OF_V6) {
+        lan_ears_open(search->ears, round == 0 ? AF_INET : AF_INET6);
+    }
+    return 0;
 }
 
 static void on_round(void *arg)
 {
     struct lan_search *search = arg;
     unsigned round = search->round++;
-    if (!search->counted || round == ROUNDS) {
-        finish(search, search->counted ? -ENOENT : -EBUSY, NULL);
+    int err = !search->counted ? -EBUSY : round == ROUNDS ? -ENOENT : open_more(search, round);
+    if (err < 0) {
+        finish(search, err, NULL);
         return;
     }
-    if (round == 0) {
-        search->network_count = own_networks_list(search->networks);
-        open_ears(search, AF_INET);
-    } else if (round == ROUND_OF_V6) {
-        open_ears(search, AF_INET6);
-    }
-    for (unsigned i = 0; i < search->ear_count; i++) {
-        if (search->ears[i].fd >= 0) {
-            ask(&search->ears[i], round);
-        }
+    const struct lan_ear *ear = NULL;
+    while ((ear = lan_ears_next(search->ears, ear))) {
+        ask(search, ear, round);
     }
     timer_set(search->timer, ROUNDS_MS[round + 1] - ROUNDS_MS[round]);
 }

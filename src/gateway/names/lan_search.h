@@ -10,12 +10,10 @@
 #include <uv.h>
 
 #include "gateway/names/lan_question.h"
-#include "gateway/names/own_network.h"
 
 enum {
-    LAN_SEARCH_MS = 1000,   /* as long as nobody answers */
-    LAN_SEARCHES_MAX = 4,   /* at once */
-    LAN_SEARCH_SOCKETS = 8, /* of one: interfaces of IPv4, and then of IPv6 */
+    LAN_SEARCH_MS = 1000, /* as long as nobody answers */
+    LAN_SEARCHES_MAX = 4, /* at once */
 };
 
 /* How many there are at once is counted here. */
@@ -27,7 +25,6 @@ void lan_searches_free(struct lan_searches *searches);
 
 struct lan_found {
     enum lan_protocol by;
-    char interface[IF_NAMESIZE];
     struct addr said_by;
     unsigned count; /* 1 or more */
     struct addr addrs[LAN_ADDRS_MAX];

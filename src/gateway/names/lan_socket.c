@@ -63,7 +63,12 @@ int lan_socket_ask(int fd, const struct own_network *network, enum lan_protocol 
         addr_set_port(&to, lan_protocol_port(protocol));
     }
     lan_socket_add_scope(network, &to);
-    return sendto(fd, bytes, len, MSG_NOSIGNAL, &to.sa, addr_len(&to)) < 0 ? -errno : 0;
+    return lan_socket_ask_one(fd, &to, bytes, len);
+}
+
+int lan_socket_ask_one(int fd, const struct addr *whom, const void *bytes, size_t len)
+{
+    return sendto(fd, bytes, len, MSG_NOSIGNAL, &whom->sa, addr_len(whom)) < 0 ? -errno : 0;
 }
 
 long lan_socket_hear(int fd, void *bytes, size_t size, struct addr *ret_sender)

@@ -15,6 +15,8 @@ int lan_socket_open(const struct own_network *network);
 /* To those who answer in this protocol. 0 or -errno; -EAFNOSUPPORT: it is not for this network. */
 int lan_socket_ask(int fd, const struct own_network *network, enum lan_protocol protocol,
                    const void *bytes, size_t len);
+/* To one of them. */
+int lan_socket_ask_one(int fd, const struct addr *whom, const void *bytes, size_t len);
 /* The next datagram's length, or -errno: -EAGAIN if there is none. */
 long lan_socket_hear(int fd, void *bytes, size_t size, struct addr *ret_sender);
 /* A link-local address that was heard there says nothing of the link that it is on. */

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "vps/admin/admin_applicants.h"
 #include "vps/admin/admin_audit.h"
+#include "vps/admin/admin_discovery.h"
 #include "vps/admin/admin_factors.h"
 #include "vps/admin/admin_gateways.h"
 #include "vps/admin/admin_holds.h"
@@ -461,6 +462,7 @@ static const struct {
     {"extend", do_extend},
     {"panic", do_panic},
     {"unlock", do_unlock},
+    {"discover", admin_discover},
     {"audit", admin_audit},
     {"audit verify", admin_audit_verify},
     {"backup", admin_backup},

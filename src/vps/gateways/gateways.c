@@ -21,6 +21,7 @@
 #include "base/text.h"
 #include "shared/gateway_name.h"
 #include "vps/gateways/gateways_core.h"
+#include "vps/gateways/gateways_discovery.h"
 
 enum {
     FALSE_START_REFILL_MS = 1000,
@@ -180,6 +181,7 @@ int gateways_new(const struct gateways_options *options, struct gateways **ret_g
     }
     gateways->options = *options;
     list_init(&gateways->list);
+    list_init(&gateways->discoveries);
     gateways->party_starts = (struct allowance){.v4_bits = PARTY_V4_BITS,
                                                 .v6_bits = PARTY_V6_BITS,
                                                 .most = GATEWAYS_FALSE_STARTS_PER_PARTY,
@@ -230,6 +232,7 @@ void gateways_free(struct gateways *gateways)
     }
     /* First: nobody may come while the others are seen off. */
     listener_free(gateways->listener);
+    gateways_end_discoveries(gateways);
     addresses_free(gateways->addresses);
     list_each (struct gateway, g, &gateways->list, home) {
         if (g->open) {

@@ -5,6 +5,7 @@
  *     gateways_login   what happens from a login to the end of its channel
  *     gateways_keys    keys come and go
  *     gateways_applicants  those that have none yet
+ *     gateways_discovery   what gateways are asked about their networks
  *     gateways_port    the control port, and who has to make room at it
  *     gateways_arrivals  who it is, where data channels come to it as well
  */
@@ -57,6 +58,8 @@ struct gateways {
     /* Log lines about strangers: failures by network, and what does not hide behind them. */
     struct sieve *failures, *attacks;
     uint64_t failure_count;
+    struct list discoveries; /* that gateways have not answered yet */
+    uint32_t discovery_count;
     struct sieve *logins; /* about who has a key, by its number */
 };
 

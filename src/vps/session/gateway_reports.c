@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "data/proof.h"
 #include "shared/gateway_name.h"
+#include "vps/gateways/gateways_discovery.h"
 #include "vps/session/news.h"
 #include "vps/session/session_run.h"
 
@@ -39,6 +40,13 @@ static void on_tunnel_failed(const struct gateway_reports *reports, const char *
     if (session) {
         session_on_tunnel_failed(session, failed);
     }
+}
+
+/* It concerns no session. */
+static void on_found(const struct gateway_reports *reports, const char *gateway,
+                     const struct message_found *found)
+{
+    gateways_heard(reports->services->gateways, gateway, found);
 }
 
 /* Without an on_NAME() for each message that a gateway may send, this does not compile. */

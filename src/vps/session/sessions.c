@@ -169,6 +169,15 @@ const struct gateways *sessions_all_gateways(const struct sessions *sessions)
     return sessions->services.gateways;
 }
 
+int sessions_discover(struct sessions *sessions, const char *gateway, const struct owner *by,
+                      discovery_fn fn, void *arg, struct why *why)
+{
+    if (!sessions->services.gateways) {
+        return why_set(why, -ENOTCONN, "The server is being stopped. Try again in a moment.");
+    }
+    return gateways_discover(sessions->services.gateways, gateway, by, fn, arg, NULL, why);
+}
+
 void sessions_drain(struct sessions *sessions, bool on)
 {
     sessions->clearance.draining = on;

@@ -5,6 +5,7 @@
 #ifndef PAMTUNNEL_VPS_SESSION_SESSIONS_H
 #define PAMTUNNEL_VPS_SESSION_SESSIONS_H
 
+#include "vps/gateways/gateways_discovery.h"
 #include "vps/session/lockdown.h"
 #include "vps/session/news.h"
 #include "vps/session/request.h"
@@ -50,6 +51,10 @@ unsigned sessions_gateways(const struct sessions *sessions, const char *ret_name
 
 /* Who is there, and who is away. NULL once the agent stops. */
 const struct gateways *sessions_all_gateways(const struct sessions *sessions);
+
+/* As gateways_discover(); it cannot be cancelled, but ends with the gateways. */
+int sessions_discover(struct sessions *sessions, const char *gateway, const struct owner *by,
+                      discovery_fn fn, void *arg, struct why *why);
 
 /* Draining: those that are open go on, and no new one is opened. */
 void sessions_drain(struct sessions *sessions, bool on);
