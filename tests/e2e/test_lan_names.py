@@ -2,10 +2,11 @@
 
 import contextlib
 import json
+import subprocess
 
 import netns
 import pytest
-from agents import World
+from agents import World, environment, program
 from lan_names import A, AAAA, LLMNR, MDNS, NB, NETBIOS, Responder
 from util import eventually
 
@@ -200,6 +201,33 @@ def test_what_is_found_has_to_be_on_the_list(internet, target):
             answering(internet, LLMNR):
         assert "not among the ALLOWED_TARGETS" in refusal(world, "NAS-1")
         assert f"ALLOWED_TARGETS has neither the name nor {MACHINE}:22" in world.gateway.log
+
+
+def doctor(internet, gateway, namespace):
+    result = subprocess.run(namespace.command(program("gateway-agent"), "--doctor"), capture_output=True, text=True,
+                            env=environment(gateway.settings), timeout=60)
+    return [line for line in result.stdout.splitlines() if line[4:].startswith("names: ")]
+
+
+def test_doctor_says_what_is_asked_and_where(lan_world, internet):
+    line, = doctor(internet, lan_world.gateway, internet.gateway)
+    assert line.startswith("ok  names: those that name servers do not know are asked for by ")
+    assert f"mDNS, LLMNR and NetBIOS on lan ({netns.GATEWAY_IN_LAN})" in line
+    assert f"on wan ({netns.GATEWAY})" in line and "DISCOVER" not in line
+
+
+def test_doctor_says_what_a_container_does_not_hear(lan_world, internet):
+    hidden = netns.Namespace(f"{internet.gateway.name}-c")
+    try:
+        line, = doctor(internet, lan_world.gateway, hidden)
+        assert line.startswith("--  names: this machine is in no network with neighbours")
+        hidden.ip("link", "add", "eth0", "type", "veth", "peer", "name", "other")
+        hidden.ip("address", "add", "172.17.0.2/16", "dev", "eth0")
+        hidden.ip("link", "set", "eth0", "up")
+        line, = doctor(internet, lan_world.gateway, hidden)
+        assert line.startswith("--  names: mDNS, LLMNR and NetBIOS on eth0 (172.17.0.2); if this is a container")
+    finally:
+        hidden.delete()
 
 
 def test_without_name_servers_a_name_without_a_dot_is_found_all_the_same(lan_world, internet, target):

@@ -17,6 +17,7 @@
 #include "gateway/health.h"
 #include "gateway/settings.h"
 #include "gateway/setup/login_check.h"
+#include "gateway/setup/names_check.h"
 #include "gateway/targets.h"
 #include "shared/checkup.h"
 #include "shared/program.h"
@@ -239,6 +240,7 @@ int doctor_run(const char *env_file)
     checkup_congestion(&checkup, &system, settings.common.congestion_control,
                        "connections to the VPS", "/usr/share/pamtunnel-gateway/bbr");
     check_targets(&checkup, settings.allowed_targets);
+    names_check(&checkup, settings.discover);
     /*
      * Asked before the VPS and said after it: only this agent can tell whether the gateway that is
      * online is itself, or another machine under the same name.
