@@ -203,6 +203,27 @@ def test_what_is_found_has_to_be_on_the_list(internet, target):
         assert f"ALLOWED_TARGETS has neither the name nor {MACHINE}:22" in world.gateway.log
 
 
+class Lowered:
+    """A namespace whose programs run as somebody without any privilege."""
+
+    def __init__(self, namespace, prefix):
+        self.namespace, self.prefix = namespace, prefix
+
+    def command(self, *argv):
+        return self.namespace.command(*self.prefix, *argv)
+
+
+@pytest.mark.parametrize("protocol", [MDNS, LLMNR, NETBIOS])
+def test_nothing_of_it_takes_a_privilege(internet, target, as_nobody, protocol):
+    """Inside the sandbox, which all of these tests have."""
+    with World(net=internet, bot=False, start_gateways=False, wait_ready=False) as world:
+        world.gateway.namespace = Lowered(internet.gateway, as_nobody)
+        world.gateway.start()
+        world.ready()
+        with answering(internet, protocol):
+            assert open_session(world, "NAS-1")["found_by"] == protocol
+
+
 def doctor(internet, gateway, namespace):
     result = subprocess.run(namespace.command(program("gateway-agent"), "--doctor"), capture_output=True, text=True,
                             env=environment(gateway.settings), timeout=60)
