@@ -182,6 +182,13 @@ static void what_shows_no_certificate_is_told_in_words(void **state)
         assert_true(hear(&talk, &said, said.len) < 0);
         assert_string_equal(talk.why.text, ROWS[i].why);
     }
+    for (uint8_t size = 0; size < 40; size++) { /* no other is that of a confirm */
+        said.len = 0;
+        say_confirm(&said, 2, 1);
+        say_confirm(&said, 2, 1);
+        said.bytes[3] = size;
+        assert_true(size == 11 || size == 19 || hear(&talk, &said, 1) == -EBADMSG);
+    }
     said.len = 0;
     say_confirm(&said, 2, 1);
     say_record(&said, 21, ALERT, sizeof ALERT);

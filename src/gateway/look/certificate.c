@@ -164,15 +164,18 @@ static int hear_choice(const uint8_t *confirm, struct why *why)
     return value == NO_TLS ? why_set(why, -EPROTONOSUPPORT, "it has no TLS") : 1;
 }
 
-/* How long it is, 0: not known yet; -EBADMSG. */
+/* How long it is, one of the two sizes; 0: not known yet; -EBADMSG. */
 static long confirm_size(const uint8_t *confirm, size_t len)
 {
-    size_t size = len < TPKT_SIZE ? 0 : (size_t)confirm[2] << 8 | confirm[3];
     if ((len > 0 && confirm[0] != 3) || (len > 1 && confirm[1] != 0) ||
         (len > 5 && (confirm[5] & 0xf0) != CONNECTION_CONFIRM)) {
         return -EBADMSG;
     }
-    return size == 0 || size == PLAIN_CONFIRM_SIZE || size == CONFIRM_SIZE ? (long)size : -EBADMSG;
+    if (len < TPKT_SIZE) {
+        return 0;
+    }
+    long size = confirm[2] << 8 | confirm[3];
+    return size == PLAIN_CONFIRM_SIZE || size == CONFIRM_SIZE ? size : -EBADMSG;
 }
 
 /* Takes the confirm's bytes out of this call's. 1: it is whole, and TLS begins; 0: not yet. */
