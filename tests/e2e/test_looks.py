@@ -261,6 +261,24 @@ def test_the_host_key_of_a_dropbear(vps, kind):
                 process.kill()
 
 
+def test_the_host_key_of_a_tinyssh(vps):
+    daemon, folder = unpacked("tinysshd", "tinysshd"), util.BUILD / "daemons" / "tinysshd"
+    makekey = shutil.which("tinysshd-makekey") or next(folder.glob("usr/**/tinysshd-makekey"))
+    printkey = shutil.which("tinysshd-printkey") or next(folder.glob("usr/**/tinysshd-printkey"))
+    with util.Folder() as home:
+        subprocess.run([str(makekey), str(home / "keys")], check=True, capture_output=True)
+        shown = subprocess.run([str(printkey), str(home / "keys")], check=True, capture_output=True, text=True).stdout
+        key = next(line for line in shown.splitlines() if "ssh-ed25519 " in line)
+
+        def serve(sock):
+            sock.settimeout(None)
+            subprocess.run([daemon, str(home / "keys")], stdin=sock, stdout=sock, stderr=subprocess.DEVNULL, timeout=30)
+
+        with OddServer(serve) as server:
+            seen = vps.look(server.port)[1]
+            assert seen and seen in key
+
+
 # ---------------------------------------------------------------- Remote Desktop
 
 class Certificate:
