@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/crypto.h"
 #include "base/host.h"
 #include "base/text.h"
 
@@ -106,11 +107,9 @@ static bool is_within(const char *host, size_t len, const char *domain, size_t d
  * no_proxy: domains, with a dot in front or without, or a * for all. Networks are
  * libcurl's alone.
  */
-static bool is_excepted(const char *api_url)
+static bool is_excepted(const char *host, size_t len)
 {
     const char *lower = getenv("no_proxy"), *list = lower ? lower : getenv("NO_PROXY");
-    const char *host = strstr(api_url, "://");
-    size_t len = host ? strcspn(host += 3, ":/") : 0;
     while (list && *list) {
         list += strspn(list, " ,");
         size_t size = strcspn(list, " ,");
@@ -129,12 +128,13 @@ const char *proxy_find(const char *url, const char *api_url, const char **ret_va
     static const char *const HTTP[] = {"http_proxy", "all_proxy", "ALL_PROXY"};
     /* As libcurl: HTTP_PROXY in capitals is ignored, since a CGI request can set it. */
     bool secure = strncmp(api_url, "https:", 6) == 0;
+    const char *slashes = strstr(api_url, "://"), *host = slashes ? slashes + 3 : "";
     unsigned count = secure ? 4 : 3;
     if (url[0]) {
         *ret_variable = "TELEGRAM_PROXY";
         return url;
     }
-    for (unsigned i = 0; i < count && !is_excepted(api_url); i++) {
+    for (unsigned i = 0; i < count && !is_excepted(host, strcspn(host, ":/")); i++) {
         const char *name = secure ? HTTPS[i] : HTTP[i], *value = getenv(name);
         if (value && value[0]) {
             *ret_variable = name;
@@ -142,4 +142,115 @@ const char *proxy_find(const char *url, const char *api_url, const char **ret_va
         }
     }
     return NULL;
+}
+
+/* ---- for CONNECT ------------------------------------------------------------ */
+
+static bool unescape(const char *from, size_t len, char *to)
+{
+    for (size_t i = 0; i < len; i++) {
+        uint8_t byte = (uint8_t)from[i];
+        if (byte == '%') {
+            char digits[3] = {i + 1 < len ? from[i + 1] : 'x', i + 2 < len ? from[i + 2] : 'x', 0};
+            if (crypto_unhex(digits, &byte, 1) < 0 || byte == 0) {
+                return false;
+            }
+            i += 2;
+        }
+        *to++ = (char)byte;
+    }
+    *to = '\0';
+    return true;
+}
+
+static int take_login(const char *url, struct proxy *proxy, struct why *why)
+{
+    const char *start = strstr(url, "://") + 3, *host = host_of(url);
+    size_t len = host > start ? (size_t)(host - start) - 1 : 0;
+    const char *colon = memchr(start, ':', len);
+    if (len == 0) {
+        return 0;
+    }
+    if (!colon) {
+        return why_set(why, -EINVAL, "in front of the @ it takes USER:PASSWORD");
+    }
+    /* A name cannot hold a colon (RFC 7617, 2): of two, the first one would end it. */
+    const char *escaped = memmem(start, (size_t)(colon - start), "%3", 2);
+    if ((escaped && (escaped[2] == 'a' || escaped[2] == 'A')) ||
+        !unescape(start, len, proxy->login)) {
+        return why_set(why, -EINVAL, "its user name or password holds a %% that is none of %%XX");
+    }
+    return 0;
+}
+
+/* The URL is one that check_host() has taken. */
+static void take_host(const char *url, struct proxy *proxy)
+{
+    const char *host = host_of(url);
+    bool bracketed = *host == '[';
+    size_t len = strcspn(host += bracketed, bracketed ? "]" : ":");
+    memcpy(proxy->host, host, len);
+    proxy->host[len] = '\0';
+    proxy->port = (uint16_t)strtol(host + len + bracketed + 1, NULL, 10);
+}
+
+static int take_apart(const char *url, struct proxy *proxy, struct why *why)
+{
+    if (strlen(url) > PROXY_URL_MAX) {
+        return why_set(why, -EINVAL, "it is too long");
+    }
+    if (strncmp(url, "http://", 7) != 0) {
+        return why_set(why, -EINVAL,
+                       "it must begin with http://: no other kind of proxy can be used here");
+    }
+    int err = proxy_check(url, why);
+    err = err < 0 ? err : take_login(url, proxy, why);
+    if (err == 0) {
+        take_host(url, proxy);
+    }
+    return err;
+}
+
+int proxy_check_plain(const char *url, struct why *why)
+{
+    struct proxy proxy = {.host = ""};
+    int err = take_apart(url, &proxy, why);
+    crypto_wipe(&proxy, sizeof proxy);
+    return err;
+}
+
+/* HOST:PORT alone is usual there. */
+static int take_environment(const char *value, struct proxy *proxy, struct why *why)
+{
+    char url[PROXY_URL_MAX + sizeof "http://"];
+    struct text text = text_over(url, sizeof url);
+    struct why closer;
+    text_add(&text, "%s%s", strstr(value, "://") ? "" : "http://", value);
+    int err = take_apart(url, proxy, &closer);
+    crypto_wipe(url, sizeof url);
+    return err < 0
+               ? why_set(why, err, "%s in the environment: %.200s", proxy->variable, closer.text)
+               : 0;
+}
+
+int proxy_choose(const char *setting, const char *url, const char *host, struct proxy *ret_proxy,
+                 struct why *why)
+{
+    struct proxy proxy = {.variable = setting};
+    const char *lower = getenv("https_proxy"), *upper = getenv("HTTPS_PROXY");
+    const char *value = lower && lower[0] ? lower : upper;
+    struct why closer;
+    int err = 0;
+    if (url[0]) {
+        err = take_apart(url, &proxy, &closer);
+        err = err < 0 ? why_set(why, err, "%s: %.200s", setting, closer.text) : 0;
+    } else if (value && value[0] && !is_excepted(host, strlen(host))) {
+        proxy.variable = value == lower ? "https_proxy" : "HTTPS_PROXY";
+        err = take_environment(value, &proxy, why);
+    }
+    if (err == 0) {
+        *ret_proxy = proxy;
+    }
+    crypto_wipe(&proxy, sizeof proxy);
+    return err;
 }

@@ -117,6 +117,7 @@ static struct uplink_options uplink_options_for(struct agent *agent,
         .log = agent->log,
         .vps_host = settings->vps_host,
         .control_port = settings->control_port,
+        .proxy = &settings->proxy,
         .credentials = agent->credentials,
         .keepalive_secs = (unsigned)settings->keepalive_secs,
         .program = PROGRAM,
@@ -129,8 +130,9 @@ static struct uplink_options uplink_options_for(struct agent *agent,
 static void apply(struct agent *agent, struct gateway_settings *after,
                   const struct changes *changes, const struct credentials *credentials)
 {
-    static const char *const OF_UPLINK[] = {"VPS_HOST",     "CONTROL_PORT",   "TUNNEL_KEY",
-                                            "GATEWAY_NAME", "KEEPALIVE_SECS", NULL};
+    static const char *const OF_UPLINK[] = {
+        "VPS_HOST",       "CONTROL_PORT", "TUNNEL_KEY", "GATEWAY_NAME",
+        "KEEPALIVE_SECS", "VPS_PROXY",    NULL};
     struct uplink_options uplink = uplink_options_for(agent, after);
     if (changes_have(changes, OF_UPLINK)) {
         *agent->credentials = *credentials;
@@ -252,6 +254,7 @@ static int start(struct agent *agent)
         .allowed = settings->allowed_targets,
         .discover = &agent->settings->discover,
         .congestion = &agent->congestion,
+        .way = {.host = settings->vps_host, .proxy = &settings->proxy},
         .workers = (unsigned)settings->common.relay_workers,
         .most = tunnels_for_descriptors(),
         .send = on_answer,
@@ -298,6 +301,12 @@ static void say_who(const struct agent *agent)
 {
     const char *name = agent->credentials->name;
     log_info(agent->log, PROGRAM " started as gateway %s", name);
+    if (agent->settings->proxy.host[0]) {
+        char where[TARGET_TEXT_MAX];
+        target_format(agent->settings->proxy.host, agent->settings->proxy.port, where);
+        log_info(agent->log, "to the VPS through the proxy http://%s (%s)", where,
+                 agent->settings->proxy.variable);
+    }
     if (!gateway_name_equal(name, agent->settings->gateway_name)) {
         char path[CREDENTIALS_PATH_MAX];
         log_warn(agent->log,

@@ -1,7 +1,7 @@
 /*
- * dialling -> STEP_HELLO -> STEP_ANSWER -> STEP_FINAL -> STEP_DONE: one part of the proof is sent
- * or read at a time, in one buffer. Nothing is read beyond the answer, since what follows it in the
- * connection is the user's and goes to the relay.
+ * approaching -> STEP_HELLO -> STEP_ANSWER -> STEP_FINAL -> STEP_DONE: one part of the proof is
+ * sent or read at a time, in one buffer. Nothing is read beyond the answer, since what follows it
+ * in the connection is the user's and goes to the relay.
  *
  * It ends itself, once, before it calls back: attach_fail() and attach_succeed() free everything
  * first, so the callback may start another one, or free whoever owned this. After that nothing here
@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "base/crypto.h"
-#include "base/dial.h"
 #include "base/timer.h"
 #include "base/watch.h"
 #include "data/proof.h"
@@ -36,7 +35,7 @@ struct attach {
     void *arg;
     uv_loop_t *loop;
     struct addr vps;
-    struct dial *dial;
+    struct approach *approach;
     struct watch *watch;
     struct timer *slow; /* ends a proof */
     int fd;
@@ -50,7 +49,7 @@ struct attach {
 /* All but the socket, which may have become somebody else's. */
 static void attach_free(struct attach *attach)
 {
-    dial_cancel(attach->dial);
+    approach_cancel(attach->approach);
     watch_free(attach->watch);
     timer_free(attach->slow);
     proof_wipe(&attach->proof);
@@ -178,11 +177,29 @@ static void attach_slow(void *arg)
     attach_fail(arg, "accepts the connection but does not prove that it is the VPS", -ETIMEDOUT);
 }
 
-static void attach_dialled(void *arg, int fd, const struct addr *addr)
+/* It refuses most ports: what can be done about that is done on the VPS. */
+static void not_let_through(struct attach *attach, const struct why *why)
+{
+    attach_fn fn = attach->fn;
+    void *arg = attach->arg;
+    /* The reason whose words the VPS passes on. */
+    struct failure failure = failure_make(TUNNEL_ERROR,
+                                          "%.120s; DATA_PORT=control on the server "
+                                          "helps if it is the port",
+                                          why->text);
+    attach_cancel(attach);
+    fn(arg, &failure, -1);
+}
+
+static void attach_approached(void *arg, int fd, const struct addr *addr, const struct why *why)
 {
     struct attach *attach = arg;
     (void)addr;
-    attach->dial = NULL;
+    attach->approach = NULL;
+    if (fd < 0 && why->text[0]) {
+        not_let_through(attach, why);
+        return;
+    }
     if (fd < 0) {
         attach_fail(attach, "cannot be reached: is the VPS's firewall open for its range of ports?",
                     fd);
@@ -214,9 +231,15 @@ int attach_start(uv_loop_t *loop, const struct attach_request *request, attach_f
     }
     begin_step(attach, STEP_HELLO, PROOF_HELLO_SIZE);
     err = -ENOMEM;
+    addr_set_port(&attach->vps, approach_port(&request->way, request->data_port));
+    const struct approach_request approach = {.way = request->way,
+                                              .port = request->data_port,
+                                              .addrs = &attach->vps,
+                                              .count = 1,
+                                              .timeout_ms = DIAL_MS};
     attach->slow = timer_new(loop, attach_slow, attach);
-    attach->dial = dial_start(loop, &attach->vps, 1, DIAL_MS, false, attach_dialled, attach);
-    if (!attach->slow || !attach->dial) {
+    attach->approach = approach_start(loop, &approach, attach_approached, attach);
+    if (!attach->slow || !attach->approach) {
         goto fail;
     }
     *ret_attach = attach;

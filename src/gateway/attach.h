@@ -10,12 +10,16 @@
 #include <uv.h>
 
 #include "base/net.h"
+#include "gateway/approach.h"
 #include "gateway/failure.h"
 
 struct attach;
 
 struct attach_request {
-    struct addr vps; /* with the data port */
+    struct addr
+        vps; /* as the control connection has reached it: with a proxy, that one's address */
+    struct approach_way way;
+    uint16_t data_port;
     uint64_t session;
     uint16_t channel;
     const uint8_t *token; /* PROOF_TOKEN_SIZE bytes */

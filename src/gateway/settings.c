@@ -68,6 +68,14 @@ static void differ_in_targets(const void *before, const void *after, struct text
 static const struct setting_type TARGETS = {parse_targets, sizeof(struct targets *), NULL,
                                             differ_in_targets};
 
+static int parse_proxy(const struct setting *s, const char *text, void *field, struct why *why)
+{
+    int err = proxy_check_plain(text, why);
+    return err < 0 ? err : setting_text(s, text, field, why);
+}
+
+static const struct setting_type PROXY = {parse_proxy, 0, NULL, NULL};
+
 /* ---- the tables ----------------------------------------------------------- */
 
 #define FIELD(name)                                    \
@@ -82,6 +90,8 @@ static const struct setting OWN[] = {
               "to be paired",
      .type = &KEY, FIELD(tunnel_key), .secret = true, .optional = true},
     {"CONTROL_PORT", "9000", "a port, 1 to 65535", &SETTING_PORT, FIELD(control_port)},
+    {"VPS_PROXY", .takes = "the proxy on the way to the VPS: http://[USER:PASSWORD@]HOST:PORT",
+     .type = &PROXY, FIELD(vps_proxy), .max = PROXY_URL_MAX, .secret = true, .optional = true},
     {"GATEWAY_NAME",
      .takes = "1 to 63 letters, digits, dots, hyphens or underscores; this machine's name if unset",
      .type = &NAME, FIELD(gateway_name), .optional = true},
@@ -137,7 +147,8 @@ static const char *const OF_VPS[] = {
 };
 
 static const char *const OF_ENVIRONMENT[] = {
-    "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM", "TZ", "LANG", "PATH", NULL,
+    "https_proxy",  "HTTPS_PROXY",    "no_proxy", "NO_PROXY", "NOTIFY_SOCKET", "WATCHDOG_USEC",
+    "WATCHDOG_PID", "JOURNAL_STREAM", "TZ",       "LANG",     "PATH",          NULL,
 };
 
 const struct vocabulary GATEWAY_VOCABULARY = {
@@ -176,6 +187,13 @@ void gateway_name_from_host(const char *host, char dst[GATEWAY_NAME_MAX + 1])
     }
 }
 
+static void wipe_secrets(struct gateway_settings *settings)
+{
+    crypto_wipe(&settings->tunnel_key, sizeof settings->tunnel_key);
+    crypto_wipe(settings->vps_proxy, sizeof settings->vps_proxy);
+    crypto_wipe(&settings->proxy, sizeof settings->proxy);
+}
+
 int gateway_settings_load(const char *env_file, struct gateway_settings *ret_settings,
                           struct why *why)
 {
@@ -184,12 +202,15 @@ int gateway_settings_load(const char *env_file, struct gateway_settings *ret_set
     gethostname(host, sizeof host - 1);
     gateway_name_from_host(host, settings.gateway_name);
     int err = vocabulary_load(&GATEWAY_VOCABULARY, TABLES, env_file, &settings, why);
+    err = err < 0 ? err
+                  : proxy_choose("VPS_PROXY", settings.vps_proxy, settings.vps_host,
+                                 &settings.proxy, why);
     if (err < 0) {
         gateway_settings_done(&settings);
         return err;
     }
     *ret_settings = settings;
-    crypto_wipe(&settings.tunnel_key, sizeof settings.tunnel_key);
+    wipe_secrets(&settings);
     return 0;
 }
 
@@ -228,5 +249,5 @@ void gateway_settings_done(struct gateway_settings *settings)
 {
     targets_free(settings->allowed_targets);
     settings->allowed_targets = NULL;
-    crypto_wipe(&settings->tunnel_key, sizeof settings->tunnel_key);
+    wipe_secrets(settings);
 }

@@ -8,6 +8,7 @@
 #include "base/changes.h"
 #include "base/crypto.h"
 #include "base/host.h"
+#include "base/proxy.h"
 #include "base/vocabulary.h"
 #include "base/why.h"
 #include "gateway/targets.h"
@@ -17,6 +18,8 @@
 
 struct gateway_settings {
     char vps_host[HOST_MAX + 1];
+    char vps_proxy[PROXY_URL_MAX + 1]; /* on the way there; empty: as the environment says */
+    struct proxy proxy;                /* what comes of that; without a host: none */
     struct tunnel_key {
         uint8_t bytes[CRYPTO_KEY_SIZE];
         bool given; /* else it is what pairing comes to: credentials.h */

@@ -23,6 +23,7 @@
 #include "base/sieve.h"
 #include "control/message.h"
 #include "data/relay.h"
+#include "gateway/approach.h"
 #include "gateway/look/sights.h"
 #include "gateway/reachable.h"
 #include "gateway/targets.h"
@@ -36,6 +37,7 @@ struct tunnel_host {
     struct sieve *lines; /* about all tunnels: a VPS in the wrong hands can cause any number */
     const struct targets *allowed;
     const struct congestion *congestion; /* of data channels */
+    struct approach_way way;             /* to the VPS */
     struct resolver *resolver;
     struct lan_searches *searches;
     struct reachable *reachable;

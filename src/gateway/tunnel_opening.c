@@ -91,12 +91,13 @@ int tunnel_start_opening(struct tunnel *tunnel, const struct message_open_tunnel
     };
     struct attach_request attach = {
         .vps = *vps,
+        .way = tunnel->host->way,
+        .data_port = command->data_port,
         .session = command->session,
         .channel = command->channel,
         .token = command->token,
     };
 
-    addr_set_port(&attach.vps, command->data_port);
     tunnel->reach = reach_start(tunnel->host->loop, &reach, on_reached, tunnel);
     if (!tunnel->reach) {
         return -ENOMEM;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/net.h"
 #include "control/message.h"
+#include "gateway/approach.h"
 #include "gateway/targets.h"
 
 struct tunnels;
@@ -20,6 +21,7 @@ struct tunnels_options {
     const struct targets *allowed;
     const bool *discover;                /* DISCOVER, as it is at the moment */
     const struct congestion *congestion; /* of data channels */
+    struct approach_way way;             /* of data channels to the VPS */
     unsigned workers;                    /* of the relay */
     unsigned most;                       /* tunnels at once */
     void (*send)(void *arg, const struct message *message);

@@ -3,8 +3,8 @@
  *        ^                   |            |             |          |
  *        +-------------------+------------+-------------+----------+
  *
- * Exactly one of timer, resolve, dial and channel is at work, by the state. Every failure ends in
- * rest(), which sets the timer; there is no state in which nothing will happen. Rests double up
+ * Exactly one of timer, resolve, approach and channel is at work, by the state. Every failure ends
+ * in rest(), which sets the timer; there is no state in which nothing will happen. Rests double up
  * to 15 s; trouble that only a person can end (a wrong version, an expired key) rests a minute.
  *
  * Without a key, each try asks to be paired (applicant). Who has said a code and was let down rests
@@ -97,13 +97,21 @@ void uplink_fail(struct uplink *uplink, const char *format, ...)
 /* ---- resolving and dialling ------------------------------------------------ */
 
 /* If there were others, which failed before, those come first in the next try. */
-static void dial_failed(struct uplink *uplink, int err)
+static void approach_failed(struct uplink *uplink, int err, const struct why *why)
 {
     /* Only the good ones were dialled: let the others have their turn. */
     for (unsigned i = 0; !uplink->dialled_all && i < uplink->dialled_count; i++) {
         dial_history_failed(&uplink->history, &uplink->dialled[i], clock_ms());
     }
-    uplink_fail(uplink, "cannot reach %s: %s", uplink->where, strerror(-err));
+    if (err == -EACCES && why->text[0]) { /* too many wrong passwords, and a proxy locks one out */
+        char trouble[sizeof uplink->said];
+        struct text text = text_over(trouble, sizeof trouble);
+        text_add(&text, "cannot reach %s: %s", uplink->where, why->text);
+        uplink_rest(uplink, UPLINK_LONG_REST_MS, trouble);
+        return;
+    }
+    uplink_fail(uplink, "cannot reach %s: %s", uplink->where,
+                why->text[0] ? why->text : strerror(-err));
 }
 
 /* Made anew for each connection: pairing changes who we are. */
@@ -117,13 +125,13 @@ static int choose_tls(struct uplink *uplink)
                              stranger ? TLS_STRANGER_KEY : own->key, &uplink->tls);
 }
 
-static void on_dialled(void *arg, int fd, const struct addr *addr)
+static void on_approached(void *arg, int fd, const struct addr *addr, const struct why *why)
 {
     struct uplink *uplink = arg;
 
-    uplink->dial = NULL;
+    uplink->approach = NULL;
     if (fd < 0) {
-        dial_failed(uplink, fd);
+        approach_failed(uplink, fd, why);
         return;
     }
     net_tune(fd);
@@ -151,7 +159,15 @@ static void look_up_failed(struct uplink *uplink, int err)
     const char *clause = err == -ENOENT                    ? "no such name"
                          : err == -EAGAIN || err == -EBUSY ? "no name server answers"
                                                            : strerror(-err);
-    uplink_fail(uplink, "cannot look up %s (VPS_HOST): %s", uplink->options.vps_host, clause);
+    bool by_proxy = uplink->proxy.host[0] != '\0';
+    uplink_fail(uplink, "cannot look up %s (%s): %s",
+                by_proxy ? uplink->proxy.host : uplink->options.vps_host,
+                by_proxy ? uplink->proxy.variable : "VPS_HOST", clause);
+}
+
+static struct approach_way way_of(const struct uplink *uplink)
+{
+    return (struct approach_way){.host = uplink->options.vps_host, .proxy = &uplink->proxy};
 }
 
 static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned count)
@@ -167,9 +183,13 @@ static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned c
     unsigned good = dial_history_sort(&uplink->history, uplink->dialled, count, clock_ms());
     uplink->dialled_count = good > 0 ? good : count;
     uplink->dialled_all = good == count;
-    uplink->dial = dial_start(uplink->loop, uplink->dialled, uplink->dialled_count, DIAL_MS, false,
-                              on_dialled, uplink);
-    if (!uplink->dial) {
+    const struct approach_request request = {.way = way_of(uplink),
+                                             .port = uplink->options.control_port,
+                                             .addrs = uplink->dialled,
+                                             .count = uplink->dialled_count,
+                                             .timeout_ms = DIAL_MS};
+    uplink->approach = approach_start(uplink->loop, &request, on_approached, uplink);
+    if (!uplink->approach) {
         uplink_fail(uplink, "out of memory");
         return;
     }
@@ -178,8 +198,10 @@ static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned c
 
 static void try_once(struct uplink *uplink)
 {
-    uplink->resolve = resolve_start(uplink->resolver, uplink->options.vps_host,
-                                    uplink->options.control_port, RESOLVE_MS, on_resolved, uplink);
+    const struct approach_way way = way_of(uplink);
+    uplink->resolve = resolve_start(uplink->resolver, approach_host(&way),
+                                    approach_port(&way, uplink->options.control_port), RESOLVE_MS,
+                                    on_resolved, uplink);
     if (!uplink->resolve) {
         uplink_fail(uplink, "out of memory");
         return;
@@ -232,6 +254,8 @@ static void take_options(struct uplink *uplink, const struct uplink_options *opt
     uplink->options = *options;
     snprintf(uplink->vps_host, sizeof uplink->vps_host, "%s", options->vps_host);
     uplink->options.vps_host = uplink->vps_host;
+    uplink->proxy = options->proxy ? *options->proxy : (struct proxy){.host = ""};
+    uplink->options.proxy = &uplink->proxy;
     target_format(options->vps_host, options->control_port, uplink->where);
 }
 
@@ -245,10 +269,10 @@ static void leave(struct uplink *uplink, const char *because)
     uplink->applicant = NULL;
     uplink->code[0] = '\0';
     resolve_cancel(uplink->resolve);
-    dial_cancel(uplink->dial);
+    approach_cancel(uplink->approach);
     uplink->channel = NULL;
     uplink->resolve = NULL;
-    uplink->dial = NULL;
+    uplink->approach = NULL;
 }
 
 void uplink_move(struct uplink *uplink, const struct uplink_options *options)
@@ -302,6 +326,7 @@ void uplink_free(struct uplink *uplink)
     timer_free(uplink->timer);
     sieve_free(uplink->sieve);
     tls_config_free(uplink->tls);
+    crypto_wipe(&uplink->proxy, sizeof uplink->proxy);
     free(uplink);
 }
 

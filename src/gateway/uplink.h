@@ -19,6 +19,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/net.h"
+#include "base/proxy.h"
 #include "control/message.h"
 #include "gateway/credentials.h"
 
@@ -39,6 +40,7 @@ struct uplink_options {
     const struct log *log;
     const char *vps_host;
     uint16_t control_port;
+    const struct proxy *proxy;       /* on the way there; copied; NULL or without a host: none */
     struct credentials *credentials; /* outlive it, and change when it is paired */
     unsigned keepalive_secs;
     const char *program; /* "gateway-agent 0.1.0" */

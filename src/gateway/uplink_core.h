@@ -9,7 +9,6 @@
 
 #include "base/addresses.h"
 #include "base/backoff.h"
-#include "base/dial.h"
 #include "base/dial_history.h"
 #include "base/host.h"
 #include "base/resolve.h"
@@ -19,6 +18,7 @@
 #include "control/channel.h"
 #include "control/tls.h"
 #include "gateway/applicant.h"
+#include "gateway/approach.h"
 #include "gateway/uplink.h"
 
 /*
@@ -42,14 +42,15 @@ enum uplink_state {
 
 struct uplink {
     uv_loop_t *loop;
-    struct uplink_options options; /* vps_host is this: */
+    struct uplink_options options; /* vps_host and proxy are these: */
     char vps_host[HOST_MAX + 1];
+    struct proxy proxy;
     enum uplink_state state;
     struct tls_config *tls;
     struct timer *timer;
     struct resolver *resolver; /* its own: targets' look-ups do not get into its way */
     struct resolve *resolve;
-    struct dial *dial;
+    struct approach *approach;
     struct channel *channel;
     struct applicant *applicant; /* while pairing */
     char code[ACCORD_CODE_MAX];  /* that it has shown */

@@ -8,10 +8,14 @@ import threading
 
 
 class Proxy:
-    """A proxy that wants USER:PASSWORD, or nothing: a context manager. `seen` holds what was asked of it."""
+    """A proxy that wants USER:PASSWORD, or nothing: a context manager. `seen` holds what was asked of it.
 
-    def __init__(self, kind="http", credentials=None, tls=None):
+    address: where it listens. ports: the only ones that it CONNECTs to. says: its answer to everything, in its place.
+    """
+
+    def __init__(self, kind="http", credentials=None, tls=None, address=("127.0.0.1", 0), ports=None, says=None):
         self.kind, self.credentials, self.tls, self.seen = kind, credentials, tls, []
+        self.ports, self.says = ports, says
         proxy = self
 
         class Handler(socketserver.BaseRequestHandler):
@@ -25,7 +29,7 @@ class Proxy:
 
         socketserver.ThreadingTCPServer.daemon_threads = True
         socketserver.ThreadingTCPServer.allow_reuse_address = True
-        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self.server = socketserver.ThreadingTCPServer(address, Handler)
         self.port = self.server.server_address[1]
 
     def __enter__(self):
@@ -58,9 +62,15 @@ class Proxy:
             client.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n"
                            b'Proxy-Authenticate: Basic realm="x"\r\nConnection: close\r\n\r\n')
             return
+        if self.says is not None:
+            client.sendall(self.says)
+            return
         if method == "CONNECT":
             host, _, port = target.rpartition(":")
-            with socket.create_connection((host, int(port)), 10) as server:
+            if self.ports is not None and int(port) not in self.ports:
+                client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nno!\n")
+                return
+            with socket.create_connection((host.strip("[]"), int(port)), 10) as server:
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 pump(client, server)
             return

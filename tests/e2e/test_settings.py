@@ -269,6 +269,7 @@ WRONG_VPS = {
 WRONG_GATEWAY = {
     "VPS_HOST": ["1.2.3", "http://vps", "vps:9000"],
     "TUNNEL_KEY": [KEY[:63], "g" * 64, f"lan:{KEY}", f"{KEY},{KEY}"],
+    "VPS_PROXY": ["proxy:3128", "https://proxy:3128", "http://proxy", "http://me@proxy:3128", "socks5h://proxy:1080"],
     "CONTROL_PORT": ["0", "65536", "x"], "GATEWAY_NAME": ["-x", ".x", "x" * 64, "a/b", "a:b", "ö"],
     "KEEPALIVE_SECS": ["0", "3601", "30s", "-1"], "RELAY_WORKERS": ["0", "65"], "LOG_LEVEL": ["verbose"],
     "CONGESTION_CONTROL": ["Bbr", "b.b.r"],
@@ -286,9 +287,9 @@ TAKES = {
     "RDP_SIGN_CERT": "absolute path", "RDP_SIGN_KEY": "absolute path",
     "AUDIT_FULL": "refuse or continue", "AUDIT_DAYS": "days",
     "CONGESTION_CONTROL": "like cubic or bbr", "RELAY_WORKERS": "threads", "STATE_DIR": "absolute path", "LOG_LEVEL": "error, warn, info, debug or trace",
-    "GATEWAY_NAME": "letters, digits", "KEEPALIVE_SECS": "seconds", "ALLOWED_TARGETS": "192.168.1.0/24:22,3389",
+    "GATEWAY_NAME": "letters, digits", "VPS_PROXY": "http://[USER:PASSWORD@]HOST:PORT", "KEEPALIVE_SECS": "seconds", "ALLOWED_TARGETS": "192.168.1.0/24:22,3389",
 }
-SECRETS = ("TELEGRAM_TOKEN", "TUNNEL_KEY")
+SECRETS = ("TELEGRAM_TOKEN", "TUNNEL_KEY", "VPS_PROXY")
 
 
 @pytest.mark.parametrize("program, name", [*(("vps-agent", name) for name in WRONG_VPS),

@@ -1,4 +1,5 @@
 /* The proxy to the Bot API: which one, and what of it is shown. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -90,6 +91,88 @@ static void what_the_environment_excepts_is_not_said_to_take_its_proxy(void **st
     }
 }
 
+static void who_connects_by_itself_gets_its_parts(void **state)
+{
+    static const struct {
+        const char *setting, *lower, *upper, *none;
+        const char *host;
+        unsigned port;
+        const char *login, *variable;
+    } ROWS[] = {
+        {"http://p:1", NULL, NULL, NULL, "p", 1, "", "VPS_PROXY"},
+        {"http://[2001:db8::1]:3128/", NULL, NULL, NULL, "2001:db8::1", 3128, "", "VPS_PROXY"},
+        {"http://me:hu%40s%3Ah%25@p.lan:1", NULL, NULL, NULL, "p.lan", 1, "me:hu@s:h%",
+         "VPS_PROXY"},
+        {"http://me:@p.lan:1", NULL, NULL, NULL, "p.lan", 1, "me:", "VPS_PROXY"},
+        {"http://p:1", "http://q:2", NULL, "*", "p", 1, "", "VPS_PROXY"},
+        {"", "http://q:2", "http://r:3", NULL, "q", 2, "", "https_proxy"},
+        {"", NULL, "r:3", NULL, "r", 3, "", "HTTPS_PROXY"},
+        {"", "", "a:b@r:3", NULL, "r", 3, "a:b", "HTTPS_PROXY"},
+        {"", "http://q:2", NULL, "example.org", "", 0, "", NULL},
+        {"", "http://q:2", NULL, "x.lan, .example.org", "", 0, "", NULL},
+        {"", "http://q:2", NULL, "example.com", "q", 2, "", "https_proxy"},
+        {"", NULL, NULL, NULL, "", 0, "", NULL},
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        struct proxy proxy;
+        struct why why = {""};
+        clean_environment(NULL);
+        if (ROWS[i].lower) {
+            setenv("https_proxy", ROWS[i].lower, 1);
+        }
+        if (ROWS[i].upper) {
+            setenv("HTTPS_PROXY", ROWS[i].upper, 1);
+        }
+        if (ROWS[i].none) {
+            setenv("no_proxy", ROWS[i].none, 1);
+        }
+        if (proxy_choose("VPS_PROXY", ROWS[i].setting, "vps.example.org", &proxy, &why) < 0) {
+            fail_msg("row %u: %s", i, why.text);
+        }
+        assert_string_equal(proxy.host, ROWS[i].host);
+        assert_int_equal(proxy.port, ROWS[i].port);
+        assert_string_equal(proxy.login, ROWS[i].login);
+        if (ROWS[i].variable) {
+            assert_string_equal(proxy.variable, ROWS[i].variable);
+        }
+    }
+}
+
+static void what_cannot_be_used_is_said_without_its_password(void **state)
+{
+    static const char *const ROWS[][2] = {
+        {"https://me:hush@p:1", "it must begin with http://"},
+        {"socks5h://me:hush@p:1", "it must begin with http://"},
+        {"me:hush@p:1", "it must begin with http://"},
+        {"http://me:hush@p", "it has no port"},
+        {"http://me:hush@:1", "it has no host"},
+        {"http://hush@p:1", "in front of the @ it takes USER:PASSWORD"},
+        {"http://me:hush%@p:1", "none of %XX"},
+        {"http://me:hush%4@p:1", "none of %XX"},
+        {"http://me:hush%00@p:1", "none of %XX"},
+        {"http://m%3ae:hush@p:1", "none of %XX"},
+        {"http://me:hu sh@p:1", "a space"},
+        {"http://me:hush@p:65536", "a port from 1 to 65535"},
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        struct proxy proxy = {.host = "untouched"};
+        struct why why = {""};
+        assert_int_equal(proxy_choose("VPS_PROXY", ROWS[i][0], "v", &proxy, &why), -EINVAL);
+        if (!strstr(why.text, ROWS[i][1]) || strstr(why.text, "hush")) {
+            fail_msg("%s: %s", ROWS[i][0], why.text);
+        }
+        assert_string_equal(proxy.host, "untouched");
+        assert_int_equal(proxy_check_plain(ROWS[i][0], &why), -EINVAL);
+    }
+    struct proxy proxy;
+    struct why why = {""};
+    setenv("HTTPS_PROXY", "https://me:hush@p:1", 1);
+    assert_int_equal(proxy_choose("VPS_PROXY", "", "v", &proxy, &why), -EINVAL);
+    assert_non_null(strstr(why.text, "HTTPS_PROXY in the environment: it must begin with http://"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +180,8 @@ int main(void)
         cmocka_unit_test_setup(what_the_environment_excepts_is_not_said_to_take_its_proxy,
                                clean_environment),
         cmocka_unit_test_setup(the_setting_comes_before_the_environment, clean_environment),
+        cmocka_unit_test_setup(who_connects_by_itself_gets_its_parts, clean_environment),
+        cmocka_unit_test_setup(what_cannot_be_used_is_said_without_its_password, clean_environment),
     };
     return cmocka_run_group_tests_name("proxy", tests, NULL, NULL);
 }

@@ -38,6 +38,7 @@ static struct finding check_login(const struct gateway_settings *settings,
     bool paired = credentials->source != CREDENTIALS_NONE;
     struct login_check_request request = {.vps_host = settings->vps_host,
                                           .control_port = settings->control_port,
+                                          .proxy = &settings->proxy,
                                           .gateway_name = credentials->name,
                                           .key = paired ? credentials->key : NULL,
                                           .family = family};
@@ -98,8 +99,13 @@ static void say_finding(struct checkup *checkup, const struct gateway_settings *
         checkup_say(checkup, CHECKUP_BAD, what, "%s", finding->why.text);
         return;
     }
-    checkup_say(checkup, CHECKUP_OK, "VPS", "%s answers at %s", finding->result.program,
-                addr_text(&finding->result.vps, address));
+    if (settings->proxy.host[0]) {
+        checkup_say(checkup, CHECKUP_OK, "VPS", "%s answers through the proxy",
+                    finding->result.program);
+    } else {
+        checkup_say(checkup, CHECKUP_OK, "VPS", "%s answers at %s", finding->result.program,
+                    addr_text(&finding->result.vps, address));
+    }
     if (credentials->source != CREDENTIALS_NONE) {
         checkup_say(checkup, CHECKUP_OK, "key", "both sides have the same one; gateway %s is %s",
                     credentials->name, taken_by(finding, agent));
@@ -159,6 +165,20 @@ static void check_vps(struct checkup *checkup, const struct gateway_settings *se
     if (first.err == 0 || second.err == 0) {
         say_other(checkup, v4_says ? AF_INET6 : AF_INET, v4_says ? &second : &first);
     }
+}
+
+/* It is the proxy that looks the VPS up, and chooses the family. */
+static void check_vps_by_proxy(struct checkup *checkup, const struct gateway_settings *settings,
+                               const struct credentials *credentials, const struct agent *agent)
+{
+    char where[TARGET_TEXT_MAX];
+    struct finding finding = check_login(settings, credentials, AF_UNSPEC);
+    target_format(settings->proxy.host, settings->proxy.port, where);
+    checkup_say(checkup, CHECKUP_OK, "proxy",
+                "the VPS is reached through http://%s (from %s); proxies let few ports through: "
+                "the VPS should have DATA_PORT=control",
+                where, settings->proxy.variable);
+    say_finding(checkup, settings, credentials, &finding, agent);
 }
 
 /* ---- what may be reached -------------------------------------------------- */
@@ -246,7 +266,12 @@ int doctor_run(const char *env_file)
      * online is itself, or another machine under the same name.
      */
     agent.err = health_ask(&settings, env_file, agent.answer, &agent.why);
-    unsigned count = checkup_name(&checkup, "VPS_HOST", settings.vps_host, addrs);
+    unsigned count = 0;
+    if (settings.proxy.host[0]) {
+        check_vps_by_proxy(&checkup, &settings, &credentials, &agent);
+    } else {
+        count = checkup_name(&checkup, "VPS_HOST", settings.vps_host, addrs);
+    }
     if (count > 0) {
         check_vps(&checkup, &settings, &credentials, &agent, addrs, count);
     }

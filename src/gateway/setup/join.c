@@ -107,9 +107,24 @@ static int choose_name(const char *path, char name[GATEWAY_NAME_MAX + 1], struct
                          value[0] ? value : name, path);
 }
 
+/* What the agent will take when it runs, or what the environment says here alone. */
+static int choose_proxy(const char *path, const char *host, struct proxy *ret_proxy,
+                        struct why *why)
+{
+    char value[SETTING_VALUE_MAX], where[TARGET_TEXT_MAX];
+    int err = settings_peek(envfile_installed(path), "VPS_PROXY", value, why);
+    err = err < 0 ? err : proxy_choose("VPS_PROXY", value, host, ret_proxy, why);
+    crypto_wipe(value, sizeof value);
+    if (err == 0 && ret_proxy->host[0]) {
+        target_format(ret_proxy->host, ret_proxy->port, where);
+        printf("Through the proxy http://%s (%s).\n", where, ret_proxy->variable);
+    }
+    return err;
+}
+
 /* Somebody has to say that it was they: otherwise gateway-agent can as well ask by itself. */
 static int ask(const struct target *target, const char *path, struct invite *invite,
-               struct why *why)
+               struct proxy *ret_proxy, struct why *why)
 {
     *invite = (struct invite){.port = target->port};
     strcpy(invite->host, target->host);
@@ -120,11 +135,12 @@ static int ask(const struct target *target, const char *path, struct invite *inv
                       "and start gateway-agent, which then asks to be paired by itself",
                       target->host, path);
     }
+    err = err < 0 ? err : choose_proxy(path, invite->host, ret_proxy, why);
     if (err == 0) {
         printf("Asking %s port %u to pair gateway %s...\n", invite->host, invite->port,
                invite->gateway);
         fflush(stdout);
-        err = join_ask(invite, why);
+        err = join_ask(invite, ret_proxy, why);
     }
     return err;
 }
@@ -156,10 +172,12 @@ static bool go_on_anyway(const struct join_options *options, const char *questio
 }
 
 /* True if the settings are to be written. */
-static bool check(const struct join_options *options, const struct invite *invite)
+static bool check(const struct join_options *options, const struct invite *invite,
+                  const struct proxy *proxy)
 {
     struct login_check_request request = {.vps_host = invite->host,
                                           .control_port = invite->port,
+                                          .proxy = proxy,
                                           .gateway_name = invite->gateway,
                                           .key = invite->key};
     struct login_check_result result;
@@ -185,7 +203,22 @@ static bool check(const struct join_options *options, const struct invite *invit
 
 /* ---- the env file --------------------------------------------------------- */
 
-static int put_all(struct draft *draft, const struct invite *invite, struct why *why)
+/* From the environment: that of the service is another one. */
+static int put_proxy(struct draft *draft, const struct proxy *proxy, struct why *why)
+{
+    const char *value = proxy->host[0] ? getenv(proxy->variable) : NULL;
+    char url[SETTING_VALUE_MAX];
+    if (!value || strcmp(proxy->variable, "VPS_PROXY") == 0) {
+        return 0;
+    }
+    snprintf(url, sizeof url, "%s%s", strstr(value, "://") ? "" : "http://", value);
+    int err = draft_put(draft, "VPS_PROXY", url, why);
+    crypto_wipe(url, sizeof url);
+    return err;
+}
+
+static int put_all(struct draft *draft, const struct invite *invite, const struct proxy *proxy,
+                   struct why *why)
 {
     char port[8], hex[2 * CRYPTO_KEY_SIZE + 1];
     snprintf(port, sizeof port, "%u", invite->port);
@@ -194,6 +227,7 @@ static int put_all(struct draft *draft, const struct invite *invite, struct why 
     err = err < 0 ? err : draft_put(draft, "CONTROL_PORT", port, why);
     err = err < 0 ? err : draft_put(draft, "GATEWAY_NAME", invite->gateway, why);
     err = err < 0 ? err : draft_put(draft, "TUNNEL_KEY", hex, why);
+    err = err < 0 ? err : put_proxy(draft, proxy, why);
     crypto_wipe(hex, sizeof hex);
     return err;
 }
@@ -210,14 +244,15 @@ static void say_what_next(const char *path, bool changed)
  * The key goes to where TUNNEL_KEY is kept already, be it a file of its own (draft.h), and no file
  * is touched before all values have been taken.
  */
-static int save(const char *path, const struct invite *invite, struct why *why)
+static int save(const char *path, const struct invite *invite, const struct proxy *proxy,
+                struct why *why)
 {
     struct draft *draft;
     int err = draft_open(path, &draft, why);
     if (err < 0) {
         return err;
     }
-    err = put_all(draft, invite, why);
+    err = put_all(draft, invite, proxy, why);
     err = err < 0 ? err : draft_save(draft, why);
     if (err == 0) {
         say_what_next(path, draft_changes(draft));
@@ -234,12 +269,34 @@ static int refuse(const struct why *why, int status)
     return status;
 }
 
+/* By somebody who lets it in there, or by a join string: the exit status if that fails. */
+static int get_invite(const struct join_options *options, const char *path, struct invite *invite,
+                      struct proxy *proxy)
+{
+    struct why why = {""};
+    struct target target;
+    if (is_host(options->string, CONTROL_PORT_USUAL, &target)) {
+        uint16_t port = 0;
+        int err = choose_port(path, &port, &why);
+        is_host(options->string, port, &target); /* as before, but for that */
+        err = err < 0 ? err : ask(&target, path, invite, proxy, &why);
+        return err == 0
+                   ? EXIT_SUCCESS
+                   : refuse(&why, err == -EINVAL || err == -ENOTTY ? EXIT_USAGE : EXIT_FAILURE);
+    }
+    if (read_invite(options, invite, &why) < 0 ||
+        choose_proxy(path, invite->host, proxy, &why) < 0) {
+        return refuse(&why, EXIT_USAGE);
+    }
+    return EXIT_SUCCESS;
+}
+
 int join_run(const struct join_options *options)
 {
     const char *path = options->env_file ? options->env_file : GATEWAY_ENV_FILE;
     struct invite invite;
+    struct proxy proxy = {.host = ""};
     struct why why = {""};
-    int status = EXIT_FAILURE;
     /* The file is looked at first: nobody should paste a key for a file that cannot be written. */
     if (secret_file_check(path, &why) < 0) {
         return refuse(&why, EXIT_FAILURE);
@@ -247,21 +304,13 @@ int join_run(const struct join_options *options)
     if (vocabulary_check_file(&GATEWAY_VOCABULARY, path, &why) < 0) { /* before anybody is asked */
         return refuse(&why, EXIT_USAGE);
     }
-    struct target target;
-    if (is_host(options->string, CONTROL_PORT_USUAL, &target)) {
-        uint16_t port = 0;
-        int err = choose_port(path, &port, &why);
-        is_host(options->string, port, &target); /* as before, but for that */
-        err = err < 0 ? err : ask(&target, path, &invite, &why);
-        if (err < 0) {
-            return refuse(&why, err == -EINVAL || err == -ENOTTY ? EXIT_USAGE : EXIT_FAILURE);
-        }
-    } else if (read_invite(options, &invite, &why) < 0) {
-        return refuse(&why, EXIT_USAGE);
-    }
-    if (check(options, &invite)) {
-        status = save(path, &invite, &why) < 0 ? refuse(&why, EXIT_FAILURE) : EXIT_SUCCESS;
+    int status = get_invite(options, path, &invite, &proxy);
+    if (status == EXIT_SUCCESS) {
+        status = !check(options, &invite, &proxy)        ? EXIT_FAILURE
+                 : save(path, &invite, &proxy, &why) < 0 ? refuse(&why, EXIT_FAILURE)
+                                                         : EXIT_SUCCESS;
     }
     crypto_wipe(&invite, sizeof invite);
+    crypto_wipe(&proxy, sizeof proxy);
     return status;
 }

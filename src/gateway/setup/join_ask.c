@@ -168,11 +168,12 @@ static const struct channel_events EVENTS = {
 
 /* ---- all of it ------------------------------------------------------------------ */
 
-int join_ask(struct invite *invite, struct why *why)
+int join_ask(struct invite *invite, const struct proxy *proxy, struct why *why)
 {
     struct join_ask ask = {.invite = invite, .why = why};
     const struct vps_call_request call = {.host = invite->host,
                                           .port = invite->port,
+                                          .proxy = proxy,
                                           .gateway = invite->gateway,
                                           .keepalive_secs = KEEPALIVE_SECS,
                                           .events = &EVENTS,

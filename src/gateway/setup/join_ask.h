@@ -9,13 +9,15 @@
 #ifndef PAMTUNNEL_GATEWAY_SETUP_JOIN_ASK_H
 #define PAMTUNNEL_GATEWAY_SETUP_JOIN_ASK_H
 
+#include "base/proxy.h"
 #include "base/why.h"
 #include "shared/invite.h"
 
 /*
- * In: host, port and the gateway's name. Shows the code, waits for ten minutes, asks. 0 with the
- * key, which both sides have kept then; or -errno with a sentence in why.
+ * In: host, port and the gateway's name; and the proxy on the way there, if it has a host. Shows
+ * the code, waits for ten minutes, asks. 0 with the key, which both sides have kept then; or
+ * -errno with a sentence in why.
  */
-int join_ask(struct invite *invite, struct why *why);
+int join_ask(struct invite *invite, const struct proxy *proxy, struct why *why);
 
 #endif

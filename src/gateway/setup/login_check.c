@@ -105,6 +105,7 @@ int login_check(const struct login_check_request *request, struct login_check_re
     struct login_check check = {.request = request, .why = why};
     const struct vps_call_request call = {.host = request->vps_host,
                                           .port = request->control_port,
+                                          .proxy = request->proxy,
                                           .family = request->family,
                                           .gateway = request->gateway_name,
                                           .key = request->key,

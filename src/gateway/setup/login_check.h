@@ -10,18 +10,20 @@
 #include <stdint.h>
 
 #include "base/net.h"
+#include "base/proxy.h"
 #include "base/why.h"
 
 struct login_check_request {
     const char *vps_host;
     uint16_t control_port;
+    const struct proxy *proxy; /* on the way there; NULL or without a host: none */
     const char *gateway_name;
     const uint8_t *key; /* CRYPTO_KEY_SIZE bytes; NULL: there is none yet */
     int family;         /* AF_INET or AF_INET6 alone; AF_UNSPEC: whichever answers first */
 };
 
 struct login_check_result {
-    struct addr vps;  /* the address that answered */
+    struct addr vps;  /* the address that answered: the proxy's, if there is one */
     char program[64]; /* "vps-agent 0.1.0" */
     bool taken;       /* a gateway of this name is online */
     /* Without a key: why the VPS pairs nobody now, and what to do; "": it does. */

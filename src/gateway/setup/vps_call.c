@@ -1,5 +1,5 @@
 /*
- * look-up -> dial -> channel, each of which begins in the callback of the one before it.
+ * look-up -> approach -> channel, each of which begins in the callback of the one before it.
  *
  * vps_call_end() only notes the end. What is still under way then is freed, and the loop run dry,
  * by vps_call_free(): so no callback frees what has called it.
@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/dial.h"
 #include "base/host.h"
 #include "base/resolve.h"
+#include "gateway/approach.h"
 
 enum { RESOLVE_MS = 10000, DIAL_MS = 8000 };
 
@@ -23,7 +23,7 @@ struct vps_call {
     struct tls_config *tls;
     struct resolver *resolver;
     struct resolve *resolve;
-    struct dial *dial;
+    struct approach *approach;
     struct channel *channel;
     struct addr address;
     char where[TARGET_TEXT_MAX];
@@ -37,6 +37,11 @@ void vps_call_end(struct vps_call *call, int err)
     call->done = true;
 }
 
+static struct approach_way way_of(const struct vps_call *call)
+{
+    return (struct approach_way){.host = call->request.host, .proxy = call->request.proxy};
+}
+
 /* ---- what goes wrong on the way ------------------------------------------- */
 
 static void no_name(struct vps_call *call, int err)
@@ -44,12 +49,18 @@ static void no_name(struct vps_call *call, int err)
     const char *clause = err == -ENOENT   ? "no such name; is it spelled right?"
                          : err == -EAGAIN ? "no name server answers; is this machine online?"
                                           : strerror(-err);
+    const struct approach_way way = way_of(call);
     vps_call_end(call, why_set(call->request.why, -ENOENT, "cannot look up %s: %s",
-                               call->request.host, clause));
+                               approach_host(&way), clause));
 }
 
-static void no_connection(struct vps_call *call, int err)
+static void no_connection(struct vps_call *call, int err, const struct why *why)
 {
+    if (why->text[0]) {
+        vps_call_end(call, why_set(call->request.why, -EHOSTUNREACH, "cannot reach %.80s: %s",
+                                   call->where, why->text));
+        return;
+    }
     const char *advice = err == -ECONNREFUSED
                              ? "the server is there, but no vps-agent is listening on that port: "
                                "is it running, and is the port right?"
@@ -62,7 +73,7 @@ static void no_connection(struct vps_call *call, int err)
 
 /* ---- the way -------------------------------------------------------------- */
 
-static void on_dialled(void *arg, int fd, const struct addr *addr)
+static void on_approached(void *arg, int fd, const struct addr *addr, const struct why *why)
 {
     struct vps_call *call = arg;
     const struct vps_call_request *request = &call->request;
@@ -73,9 +84,9 @@ static void on_dialled(void *arg, int fd, const struct addr *addr)
                                             .pair = !request->key,
                                             .events = request->events,
                                             .arg = request->arg};
-    call->dial = NULL;
+    call->approach = NULL;
     if (fd < 0) {
-        no_connection(call, fd);
+        no_connection(call, fd, why);
         return;
     }
     call->address = *addr;
@@ -112,8 +123,13 @@ static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned c
         no_name(call, err < 0 ? err : -ENOENT);
         return;
     }
-    call->dial = dial_start(&call->loop, chosen, n, DIAL_MS, false, on_dialled, call);
-    if (!call->dial) {
+    const struct approach_request approach = {.way = way_of(call),
+                                              .port = call->request.port,
+                                              .addrs = chosen,
+                                              .count = n,
+                                              .timeout_ms = DIAL_MS};
+    call->approach = approach_start(&call->loop, &approach, on_approached, call);
+    if (!call->approach) {
         vps_call_end(call, why_set(call->request.why, -ENOMEM, "out of memory"));
     }
 }
@@ -129,8 +145,10 @@ static int begin(struct vps_call *call)
         return err;
     }
     call->resolver = resolver_new(&call->loop, 1);
-    call->resolve = call->resolver ? resolve_start(call->resolver, request->host, request->port,
-                                                   RESOLVE_MS, on_resolved, call)
+    const struct approach_way way = way_of(call);
+    call->resolve = call->resolver ? resolve_start(call->resolver, approach_host(&way),
+                                                   approach_port(&way, request->port), RESOLVE_MS,
+                                                   on_resolved, call)
                                    : NULL;
     return call->resolve ? 0 : -ENOMEM;
 }
@@ -168,7 +186,7 @@ void vps_call_free(struct vps_call *call)
         return;
     }
     channel_free(call->channel);
-    dial_cancel(call->dial);
+    approach_cancel(call->approach);
     resolve_cancel(call->resolve);
     resolver_free(call->resolver);
     uv_run(&call->loop, UV_RUN_DEFAULT);

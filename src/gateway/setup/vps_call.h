@@ -13,6 +13,7 @@
 #include <uv.h>
 
 #include "base/net.h"
+#include "base/proxy.h"
 #include "base/why.h"
 #include "control/channel.h"
 
@@ -21,10 +22,11 @@ struct vps_call;
 struct vps_call_request {
     const char *host;
     uint16_t port;
-    int family;          /* AF_INET or AF_INET6 alone; AF_UNSPEC: whichever answers first */
-    const char *gateway; /* under whose name */
-    const uint8_t *key;  /* CRYPTO_KEY_SIZE bytes; NULL: as a gateway that has none */
-    bool look;           /* see channel.h */
+    const struct proxy *proxy; /* on the way there; NULL or without a host: none */
+    int family;                /* AF_INET or AF_INET6 alone; AF_UNSPEC: whichever answers first */
+    const char *gateway;       /* under whose name */
+    const uint8_t *key;        /* CRYPTO_KEY_SIZE bytes; NULL: as a gateway that has none */
+    bool look;                 /* see channel.h */
     unsigned keepalive_secs;
     /* The channel's, which are not to free it. */
     const struct channel_events *events;
@@ -50,7 +52,7 @@ uv_loop_t *vps_call_loop(struct vps_call *call);
 struct channel *vps_call_channel(const struct vps_call *call);
 /* "vps.example.org:9000" */
 const char *vps_call_where(const struct vps_call *call);
-/* The address that has answered. */
+/* The address that has answered: the proxy's, if there is one. */
 const struct addr *vps_call_address(const struct vps_call *call);
 
 #endif

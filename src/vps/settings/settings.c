@@ -274,7 +274,7 @@ static const struct settings_table *tables_for(bool local)
 
 /* What gateway-agent alone has; a test compares them. */
 static const char *const OF_GATEWAY[] = {"GATEWAY_NAME", "KEEPALIVE_SECS", "ALLOWED_TARGETS",
-                                         "DISCOVER", NULL};
+                                         "VPS_PROXY",    "DISCOVER",       NULL};
 
 /*
  * What libraries and service managers read there: known, so that it is not taken for a misspelt
