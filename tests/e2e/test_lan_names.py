@@ -219,7 +219,7 @@ def test_nothing_of_it_takes_a_privilege(internet, target, as_nobody, protocol):
     with World(net=internet, bot=False, start_gateways=False, wait_ready=False) as world:
         world.gateway.namespace = Lowered(internet.gateway, as_nobody)
         world.gateway.start()
-        world.ready()
+        world.ready(["lan"])
         with answering(internet, protocol):
             assert open_session(world, "NAS-1")["found_by"] == protocol
 
