@@ -2,12 +2,14 @@
 
 import json
 import struct
+import threading
 import time
 
 import lan_daemons
 import pytest
 from agents import FRIEND, OWNER, World
-from lan_names import MDNS, NB, NETBIOS, Responder, dns_name, netbios_name
+from lan_names import MDNS, NB, NETBIOS, Responder, dns_name
+from test_wire_of_version_1 import GATEWAY_HELLO, OldGateway, of_version
 from util import TIME_SCALE, Folder, eventually
 
 MACHINE = "192.168.1.30"
@@ -150,3 +152,54 @@ def test_real_daemons_are_found(lan_world, internet, daemon, found_by):
     with Folder() as folder, lan_daemons.Daemon(internet.lan, folder, daemon, "nas-7", workstation=True) as machine:
         eventually(lambda: ask() or (machine.process.poll() is not None and pytest.fail(machine.log)),
                    f"{daemon} is listed", 40)
+
+
+# ---------------------------------------------------------------- gateways by hand
+
+DISCOVER, FOUND = 32, 33
+MACHINE_STATE, ALL = 0, 1
+
+
+def found(request, state, name="", address="", by=1):
+    fields = request + bytes([state, by])
+    for text in (name, address):
+        fields += struct.pack(">H", len(text)) + text.encode()
+    return struct.pack(">HB", 1 + len(fields), FOUND) + fields
+
+
+@pytest.fixture(scope="module")
+def lonely():
+    with World(bot=False, gateways=()) as world:
+        yield world
+
+
+def test_a_gateway_of_an_older_version_is_not_asked(lonely):
+    with OldGateway(lonely, of_version(GATEWAY_HELLO, 2)):
+        said = lonely.pamctl("discover")
+        assert said.returncode != 0 and "is of a version that cannot look" in said.stderr
+
+
+def test_what_could_be_no_machine_is_not_passed_on(lonely):
+    """A gateway's words become commands that people press."""
+    with OldGateway(lonely, of_version(GATEWAY_HELLO, 3)) as gateway:
+        answers = []
+        asking = threading.Thread(target=lambda: answers.append(lonely.pamctl.json("discover")))
+        asking.start()
+        request = gateway.until(DISCOVER)[-1][3:7]
+        other = bytes([request[0] ^ 1]) + request[1:]
+        for name, address in (("nas", "192.168.1.30"), ("a b", "192.168.1.31"), ("x;reboot", "192.168.1.32"),
+                              ("", "192.168.1.33"), ("nas-2", "not an address"), ("nas-3", "")):
+            gateway.send(found(request, MACHINE_STATE, name, address))
+        gateway.send(found(other, MACHINE_STATE, "other", "192.168.1.34"))
+        gateway.send(found(request, ALL))
+        asking.join(20 * TIME_SCALE)
+        assert [m["name"] for m in answers[0]["machines"]] == ["nas"]
+        gateway.send(found(request, MACHINE_STATE, "late", "192.168.1.35"))    # nobody waits for it
+
+
+@pytest.mark.slow
+def test_a_gateway_that_says_nothing_is_not_waited_for(lonely):
+    with OldGateway(lonely, of_version(GATEWAY_HELLO, 3)):
+        said = lonely.pamctl("discover")
+        assert said.returncode != 0 and "does not say which machines it sees" in said.stderr
+        assert records(lonely)[-1]["word"] == "silent"
