@@ -17,7 +17,7 @@
 struct demand {
     unsigned kind;   /* enum tunnel_kind */
     bool look;       /* to know who it is */
-    bool is_for_one; /* ... or it has to be this one: */
+    bool is_for_one; /* it has to be this one; with `look`, somebody who is known by anything */
     uint8_t identity[SIGHT_IDENTITY_SIZE];
     struct sights *sights; /* NULL if neither is wanted */
 };

@@ -166,7 +166,8 @@ static void reach_looked(void *arg, const struct sight *sight, const struct why 
     reach->look = NULL;
     log_look(reach, sight, why);
     demand_note(&reach->demand, &reach->answered, sight);
-    if (demand_is_met(&reach->demand, &reach->answered)) {
+    /* Who wants to know is told, and judges: a certificate may have been renewed. */
+    if (demand_is_met(&reach->demand, &reach->answered) || (sight && reach->demand.look)) {
         reach_succeed(reach);
     } else {
         reach_fail_demand(reach, sight, why);

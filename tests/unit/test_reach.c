@@ -340,6 +340,30 @@ static void another_one_is_refused_with_both_fingerprints(void **state)
     world_close(&world);
 }
 
+/* Whoever asks who it is judges; but there has to be somebody. */
+static void another_one_is_told_to_who_asks_and_nobody_is_not(void **state)
+{
+    struct world world;
+    uint8_t a[SIGHT_IDENTITY_SIZE], b[SIGHT_IDENTITY_SIZE];
+    (void)state;
+    world_open(&world);
+    identity_of('a', a);
+    identity_of('b', b);
+    start(&world, (struct wish){.kind = SSH, .probe = true, .look = true, .identity = a});
+    show(&world, 'b');
+    assert_true(world.reached);
+    assert_memory_equal(seen(&world)->identity, b, sizeof b);
+    start(&world, (struct wish){.kind = SSH, .probe = true, .look = true, .identity = b});
+    WAIT_FOR(&world.loop, world.over); /* it was seen there */
+    assert_true(world.reached);
+    start(&world, (struct wish){.kind = SSH, .probe = true, .look = true, .identity = a});
+    close(accept_one(&world));
+    WAIT_FOR(&world.loop, world.over);
+    assert_false(world.reached);
+    assert_int_equal(world.failure.reason, TUNNEL_IDENTITY);
+    world_close(&world);
+}
+
 /* Else it would be enough to be silent while one is looked at. */
 static void who_shows_nothing_is_not_who_it_has_to_be(void **state)
 {
@@ -407,6 +431,7 @@ int main(void)
         cmocka_unit_test(who_was_seen_within_a_day_is_let_through_and_looked_at_after_it),
         cmocka_unit_test(another_machine_at_the_same_address_is_looked_at),
         cmocka_unit_test(another_one_is_refused_with_both_fingerprints),
+        cmocka_unit_test(another_one_is_told_to_who_asks_and_nobody_is_not),
         cmocka_unit_test(who_shows_nothing_is_not_who_it_has_to_be),
         cmocka_unit_test(one_that_does_not_answer_at_all_is_told_so),
         cmocka_unit_test(a_look_can_be_given_up),
