@@ -245,7 +245,8 @@ static int start_sessions(struct agent *agent, struct why *why)
                                              .publisher = agent->publisher,
                                              .store = agent->store};
     int err = sessions_new(&options, &agent->sessions, why);
-    return err < 0 ? err : sessions_use_audit(agent->sessions, agent->audit);
+    err = err < 0 ? err : sessions_use_audit(agent->sessions, agent->audit);
+    return err < 0 ? err : sessions_open_entrance(agent->sessions, why);
 }
 
 int agent_make_parts(struct agent *agent, struct why *why)

@@ -15,6 +15,7 @@ FROM_BELOW = ["vps/session", "vps/consent", "vps/policy/policy.c", "vps/gateways
 # Parts that are put together, with forms of their own in the table; and what no chat has to do with.
 PUT_TOGETHER = {"No gateway is online.%s", "No gateway named %s is online; %.180s %s.",
                 "This needs a second factor.", "This needs somebody's approval.", "cannot start the relay: %s",
+                "cannot listen on ENTRANCE_PORT %u at BIND_ADDRESS %s: %s%s",
                 "cannot set up TLS: %s"}
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|//[^\n]*|/\*.*?\*/|\w+|\s+|.', re.S)
 # What is the same in all languages, and what is a mark, a tag or a placeholder and nothing else.

@@ -25,7 +25,7 @@ struct session {
 
 const struct terms *__wrap_session_terms(const struct session *session);
 struct front *__wrap_session_front(const struct session *session);
-uint16_t __wrap_front_port(const struct front *front);
+uint16_t __wrap_front_shown_port(const struct front *front);
 
 const struct terms *__wrap_session_terms(const struct session *session)
 {
@@ -38,7 +38,7 @@ struct front *__wrap_session_front(const struct session *session)
     return NULL;
 }
 
-uint16_t __wrap_front_port(const struct front *front)
+uint16_t __wrap_front_shown_port(const struct front *front)
 {
     (void)front;
     return 20123;

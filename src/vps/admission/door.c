@@ -343,6 +343,11 @@ struct door *door_new(uv_loop_t *loop, int listener, const struct kind_row *kind
     return door;
 }
 
+void door_take(struct door *door, int fd, const struct addr *from)
+{
+    on_visitor(door, fd, from);
+}
+
 void door_free(struct door *door)
 {
     if (!door) {

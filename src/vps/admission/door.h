@@ -74,6 +74,11 @@ struct door;
 struct door *door_new(uv_loop_t *loop, int listener, const struct kind_row *kind,
                       const char *secret, struct door_total *total,
                       const struct door_events *events, void *arg);
+/*
+ * One that came elsewhere, of whom nothing was read: all is as if it had come here. The descriptor
+ * is taken over, and the door may be freed in here.
+ */
+void door_take(struct door *door, int fd, const struct addr *from);
 /* Closes the port and everybody who is not in. Accepts NULL. */
 void door_free(struct door *door);
 

@@ -98,6 +98,7 @@ static void add_waiting(struct card *card, const struct session_view *view, stru
         texts_waiting_line(html, view, command, card->options.settings->admit);
         add_hints(card, view, html);
     }
+    texts_entrance(html, view);
 }
 
 /* The address again, for one more connection. */
@@ -127,7 +128,7 @@ static void add_more_of_ssh(struct card *card, const struct session_view *view, 
         .scp = buffers[1],
         .config = buffers[2],
         .host = session_vps_host(card->session),
-        .port = view->public_port,
+        .port = view->at_entrance ? view->entrance_port : view->public_port,
         .user = session_user(card->session),
     };
     texts_more(html, &more);
@@ -186,6 +187,12 @@ static void add_state(struct card *card, const struct session_view *view, struct
     }
 }
 
+/* While there is a line or a file to use. */
+static bool can_switch_port(const struct session_view *view)
+{
+    return view->entrance_port > 0 && view->state == SESSION_WAITING;
+}
+
 static bool can_be_extended(const struct session_view *view)
 {
     return view->state == SESSION_CONNECTED &&
@@ -218,6 +225,7 @@ static void post_with_buttons(struct card *card, const struct session_view *view
                               const char *command)
 {
     char close[BUTTON_DATA_SIZE], more[BUTTON_DATA_SIZE], extend[BUTTON_DATA_SIZE];
+    char strict[BUTTON_DATA_SIZE];
     struct button buttons[1 + BUTTON_COUNT]; /* Copy, and each of the others once */
     unsigned count = 0;
     if (command[0]) {
@@ -227,6 +235,13 @@ static void post_with_buttons(struct card *card, const struct session_view *view
         button_format(BUTTON_MORE, view->id, 0, more);
         buttons[count++] = (struct button){
             .label = label_of(card, card->more ? LABEL_LESS : more_label(view)), .data = more};
+    }
+    if (can_switch_port(view)) {
+        button_format(BUTTON_STRICT, view->id, 0, strict);
+        buttons[count++] = (struct button){
+            .label = label_of(card,
+                              view->at_entrance ? LABEL_OWN_PORT : BUTTONS[BUTTON_STRICT].label),
+            .data = strict};
     }
     if (can_be_extended(view)) {
         button_format(BUTTON_EXTEND, view->id, 0, extend);
@@ -299,7 +314,8 @@ static void card_send_file(struct card *card, const struct session_view *view)
     struct text file = text_over(content, sizeof content);
     const struct rdp_certificate_view *signer = session_rdp_file(card->session, &file);
     session_rdp_file_name(card->session, name);
-    target_format(card->options.settings->vps_host, view->public_port, address);
+    target_format(card->options.settings->vps_host,
+                  view->at_entrance ? view->entrance_port : view->public_port, address);
     struct text caption = card_text(card, buffer, sizeof buffer);
     const struct texts_rdp rdp = {
         .address = address, .signer = signer, .clipboard = card->options.settings->rdp_clipboard};
@@ -442,6 +458,24 @@ enum answer card_show_more(struct card *card)
     card->more = !card->more;
     card_show(card, &view);
     return card->more ? ANSWER_MORE : ANSWER_LESS;
+}
+
+enum answer card_switch_port(struct card *card)
+{
+    struct session_view view;
+    session_view(card->session, &view);
+    if (!can_switch_port(&view)) {
+        return ANSWER_SESSION_OVER;
+    }
+    session_use_entrance(card->session, !view.at_entrance);
+    session_view(card->session, &view);
+    if (card->file) { /* the other one has another port in it */
+        transport_delete(card->options.transport, card->file);
+        card->file = NULL;
+        card_send_file(card, &view);
+    }
+    card_show(card, &view);
+    return view.at_entrance ? ANSWER_STRICT : ANSWER_NOT_STRICT;
 }
 
 enum answer card_decide(struct card *card, unsigned number, bool admit)

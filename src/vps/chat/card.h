@@ -47,6 +47,8 @@ void card_calm(struct card *card);
 enum answer card_decide(struct card *card, unsigned number, bool admit);
 /* The button "scp, config" was pressed: shows these lines, or hides them. The answer. */
 enum answer card_show_more(struct card *card);
+/* "Strict network?" was pressed: line or file are for ENTRANCE_PORT, or its own again. */
+enum answer card_switch_port(struct card *card);
 /* What was said stays in the chat. Accepts NULL. */
 void card_free(struct card *card);
 

@@ -39,6 +39,14 @@ enum answer session_button_more(struct conversation *conversation, const struct 
     return card ? card_show_more(card) : ANSWER_SESSION_OVER;
 }
 
+enum answer session_button_strict(struct conversation *conversation,
+                                  const struct incoming *incoming, const struct button_press *press)
+{
+    (void)incoming;
+    struct card *card = cards_find(conversation->cards, press->session);
+    return card ? card_switch_port(card) : ANSWER_SESSION_OVER;
+}
+
 enum answer session_button_who_waits(struct conversation *conversation,
                                      const struct incoming *incoming,
                                      const struct button_press *press)

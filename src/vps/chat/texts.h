@@ -104,6 +104,8 @@ void texts_rdp_caption(struct text *html, const struct session_view *view,
 /* name: of the client's address; "": it has none, or it is not known. */
 void texts_connected(struct text *html, const struct session_view *view, const char *name);
 void texts_reconnecting(struct text *html, const struct session_view *view);
+/* Below the first two: what the entrance is, if line or file are for it. */
+void texts_entrance(struct text *html, const struct session_view *view);
 /* Below these: what to do with the address in a client, and what to know before; NULL: nothing. */
 void texts_hint(struct text *html, const char *what, const char *line);
 void texts_kind_warning(struct text *html, const char *warning);
@@ -151,8 +153,9 @@ void texts_answered(struct text *html, const struct session_view *view, const st
  * Labels of buttons that button.def does not have: one that copies, and "scp,
  * config" once pressed.
  */
-#define LABEL_COPY    "Copy"
-#define LABEL_LESS    "Less"
-#define LABEL_ADDRESS "Address"
+#define LABEL_COPY     "Copy"
+#define LABEL_LESS     "Less"
+#define LABEL_ADDRESS  "Address"
+#define LABEL_OWN_PORT "Own port"
 
 #endif

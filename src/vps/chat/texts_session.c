@@ -142,7 +142,9 @@ void texts_waiting_line(struct text *html, const struct session_view *view, cons
     char title[TEXTS_PART_SIZE];
     text_add(html, "🟡 %s is ready:\n", texts_title(html, view, title));
     html_add_in_tag(html, "code", command);
-    add_admit_hint(html, view, admit);
+    if (!view->at_entrance) { /* where nobody is asked about */
+        add_admit_hint(html, view, admit);
+    }
     add_time_to_connect(html, view);
     add_note(html, view);
 }
@@ -266,6 +268,20 @@ void texts_reconnecting(struct text *html, const struct session_view *view)
     }
     add_traffic(html, view);
     add_note(html, view);
+}
+
+/* Who has no secret to show is told from strangers by its address. */
+void texts_entrance(struct text *html, const struct session_view *view)
+{
+    if (view->at_entrance && !kind_row(view->kind)->has_secret) {
+        text_add(html,
+                 "\n\nPort %u is for all sessions, and nobody is asked about who comes there: it "
+                 "lets in only from an address that you were admitted from before.",
+                 view->entrance_port);
+    } else if (view->at_entrance) {
+        text_add(html, "\n\nThe file is for port %u, which strict networks let out.",
+                 view->entrance_port);
+    }
 }
 
 void texts_hint(struct text *html, const char *what, const char *line)

@@ -274,6 +274,16 @@ uint16_t front_port(const struct front *front)
     return front->port;
 }
 
+uint16_t front_shown_port(const struct front *front)
+{
+    return front->shows_entrance ? settings_of(front)->entrance_port : front->port;
+}
+
+void front_show_entrance(struct front *front, bool on)
+{
+    front->shows_entrance = on && settings_of(front)->entrance_port > 0;
+}
+
 const char *front_secret(const struct front *front)
 {
     return front->secret;
@@ -282,6 +292,8 @@ const char *front_secret(const struct front *front)
 void front_view(const struct front *front, struct session_view *view)
 {
     view->public_port = front->port;
+    view->entrance_port = settings_of(front)->entrance_port;
+    view->at_entrance = front->shows_entrance;
     view->has_client = front->in.is_in;
     view->client = front->in.client;
     view->connected_unix = front->in.since_unix;

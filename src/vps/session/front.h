@@ -10,6 +10,7 @@
 #define PAMTUNNEL_VPS_SESSION_FRONT_H
 
 #include "base/why.h"
+#include "vps/admission/whose.h"
 #include "vps/session/insider.h"
 #include "vps/session/terms.h"
 
@@ -89,9 +90,22 @@ const struct strangers *front_strangers(const struct front *front);
 /* The log hears how many there were: before front_close(). */
 void front_sum_up(const struct front *front);
 
+/* ---- who came to the entrance, which is no session's (entrance.h) ---------- */
+
+/* Its party is in here, or would not be a stranger. A pure question. */
+bool front_knows_party(const struct front *front, const struct addr *from);
+/* What this session says of a client that has said these bytes so far. */
+void front_claim(const struct front *front, const struct addr *from, const void *bytes, size_t len,
+                 struct whose_claim *ret_claim);
+/* It is this session's: as if it had come to its port. The descriptor is taken over. */
+void front_take(struct front *front, int fd, const struct addr *from);
+
 /* ---- what there is to see -------------------------------------------------- */
 
 uint16_t front_port(const struct front *front);
+/* For lines and files: that, or ENTRANCE_PORT. */
+uint16_t front_shown_port(const struct front *front);
+void front_show_entrance(struct front *front, bool on);
 /* Of a kind whose file holds one; "" otherwise, and when it is closed. */
 const char *front_secret(const struct front *front);
 void front_view(const struct front *front, struct session_view *view);

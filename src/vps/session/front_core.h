@@ -18,7 +18,8 @@ struct front {
     int listener; /* -1 once the door has it */
     uint16_t port;
     char secret[RDPFILE_SECRET_LEN + 1];
-    bool told_of_other; /* the user was told that the secret came from elsewhere */
+    bool shows_entrance; /* what its user gets is for ENTRANCE_PORT */
+    bool told_of_other;  /* the user was told that the secret came from elsewhere */
     struct insider in;
     struct blocklist blocked;
     struct strangers strangers;

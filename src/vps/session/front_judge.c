@@ -2,6 +2,9 @@
  * Who may come in: the facts about a client, what admission/judge makes of them, and what is said
  * of who is turned away.
  */
+#include <unistd.h>
+
+#include "vps/admission/greeting.h"
 #include "vps/admission/judge.h"
 #include "vps/session/front_core.h"
 
@@ -127,4 +130,61 @@ bool front_admits_silent(void *arg, const struct addr *from)
         return false;
     }
     return can_be_silent(front, from);
+}
+
+/* ---- who came to the entrance -------------------------------------------------- */
+
+/* By its address alone: nothing but the secret says whose a client of a file is. */
+static bool is_in_by_address(const struct front *front, const struct addr *from)
+{
+    return insider_is(&front->in, from) && front->in.way_in != WAY_SECRET;
+}
+
+static bool would_not_be_strange(const struct front *front, const struct addr *from)
+{
+    struct visit visit = visit_of(front, from, false);
+    bool is_known = visit.known && !visit.kind->has_secret && !visit.blocked;
+    visit.somebody_is_in &= !front_is_unclaimed(front);
+    return !visit.somebody_is_in && (is_known || judge_visit(&visit) == VERDICT_ADMIT);
+}
+
+bool front_knows_party(const struct front *front, const struct addr *from)
+{
+    return front->door && (is_in_by_address(front, from) || would_not_be_strange(front, from));
+}
+
+static enum whose_fit fit_of(const struct kind_row *kind, const void *bytes, size_t len)
+{
+    long missing = len > 0 ? greeting_reader(kind->kind)->missing(bytes, len) : 0;
+    if (len == 0) { /* and says nothing more */
+        return kind->server_may_begin ? WHOSE_FIT_ANY : WHOSE_FIT_NOT;
+    }
+    return missing < 0              ? WHOSE_FIT_NOT
+           : missing > 0            ? WHOSE_FIT_LATER
+           : kind->server_may_begin ? WHOSE_FIT_ANY
+                                    : WHOSE_FIT_OWN;
+}
+
+void front_claim(const struct front *front, const struct addr *from, const void *bytes, size_t len,
+                 struct whose_claim *ret_claim)
+{
+    const struct kind_row *kind = kind_row(front->terms->kind);
+    *ret_claim = (struct whose_claim){.fit = WHOSE_FIT_NOT, .owner = front->terms->owner};
+    if (!front->door) {
+        return;
+    }
+    ret_claim->fit = fit_of(kind, bytes, len);
+    ret_claim->has_secret = ret_claim->fit == WHOSE_FIT_OWN && kind->has_secret &&
+                            greeting_reader(kind->kind)->has_secret(bytes, len, front->secret);
+    ret_claim->is_in = is_in_by_address(front, from);
+    ret_claim->expects = would_not_be_strange(front, from);
+}
+
+void front_take(struct front *front, int fd, const struct addr *from)
+{
+    if (front->door) {
+        door_take(front->door, fd, from);
+    } else {
+        close(fd);
+    }
 }

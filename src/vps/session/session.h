@@ -58,6 +58,8 @@ void session_line(const struct session *session, struct text *text);
 /* Returns who has signed it, until the next call; NULL: nobody. */
 const struct rdp_certificate_view *session_rdp_file(const struct session *session,
                                                     struct text *text);
+/* Whether these and the following are for ENTRANCE_PORT, if there is one, or for its own port. */
+void session_use_entrance(struct session *session, bool on);
 /* More of SSH: for copying a file, and a block for ~/.ssh/config; good for as long as it lives. */
 void session_scp_command(const struct session *session, struct text *text);
 void session_ssh_config(const struct session *session, struct text *text);

@@ -31,7 +31,7 @@ static void add_ssh_line(const struct session *session, struct text *text)
 {
     char alias[HOSTKEY_ALIAS_SIZE];
     bool plain = user_name_is_plain(session_terms(session)->user);
-    text_add(text, "ssh -p %u -o HostKeyAlias=%s ", front_port(session_front(session)),
+    text_add(text, "ssh -p %u -o HostKeyAlias=%s ", front_shown_port(session_front(session)),
              alias_of(session, alias));
     if (!plain) {
         text_add(text, "-l \"%s\" ", session_terms(session)->user);
@@ -47,13 +47,13 @@ static void add_vnc_line(const struct session *session, struct text *text)
     const char *host = session_vps_host(session);
     bool v6 = host_kind(host) == HOST_IPV6;
     text_add(text, "%s%s%s::%u", v6 ? "[" : "", host, v6 ? "]" : "",
-             front_port(session_front(session)));
+             front_shown_port(session_front(session)));
 }
 
 static void add_tcp_line(const struct session *session, struct text *text)
 {
     char address[TARGET_TEXT_MAX];
-    target_format(session_vps_host(session), front_port(session_front(session)), address);
+    target_format(session_vps_host(session), front_shown_port(session_front(session)), address);
     text_add(text, "%s", address);
 }
 
@@ -64,7 +64,7 @@ static void add_place(const struct session *session, const char *name, size_t le
     if (strncmp(name, "host", len) == 0) {
         text_add(text, "%s", session_vps_host(session));
     } else if (strncmp(name, "port", len) == 0) {
-        text_add(text, "%u", front_port(session_front(session)));
+        text_add(text, "%u", front_shown_port(session_front(session)));
     } else {
         add_tcp_line(session, text);
     }
@@ -82,6 +82,11 @@ void session_hint(const struct session *session, const struct kind_hint *hint, s
             at += len + 2;
         }
     }
+}
+
+void session_use_entrance(struct session *session, bool on)
+{
+    front_show_entrance(session_front(session), on);
 }
 
 void session_line(const struct session *session, struct text *text)
@@ -109,7 +114,7 @@ void session_scp_command(const struct session *session, struct text *text)
     bool v6 = host_kind(host) == HOST_IPV6;
     bool blank = strchr(user, ' ') != NULL;
     bool option = !blank && !user_name_is_plain(user);
-    text_add(text, "scp -P %u -o HostKeyAlias=%s ", front_port(session_front(session)),
+    text_add(text, "scp -P %u -o HostKeyAlias=%s ", front_shown_port(session_front(session)),
              alias_of(session, alias));
     if (option) {
         text_add(text, "-o \"User=%s\" ", user);
@@ -138,7 +143,7 @@ void session_ssh_config(const struct session *session, struct text *text)
     text_add(text, "Host ");
     add_name(alias, text);
     text_add(text, "\n    HostName %s\n    Port %u\n    HostKeyAlias %s\n",
-             session_vps_host(session), front_port(session_front(session)), alias);
+             session_vps_host(session), front_shown_port(session_front(session)), alias);
     if (session_terms(session)->user[0]) {
         const char *quote = user_name_is_plain(session_terms(session)->user) ? "" : "\"";
         text_add(text, "    User %s%s%s\n", quote, session_terms(session)->user, quote);
@@ -162,7 +167,7 @@ const struct rdp_certificate_view *session_rdp_file(const struct session *sessio
 {
     const struct rdpfile file = {
         .host = session_vps_host(session),
-        .port = front_port(session_front(session)),
+        .port = front_shown_port(session_front(session)),
         .secret = front_secret(session_front(session)),
         .user = session_terms(session)->user,
         .clipboard = session_terms(session)->services->settings->rdp_clipboard,

@@ -14,6 +14,7 @@
 #include "base/watch.h"
 #include "vps/session/clearance.h"
 #include "vps/session/connections.h"
+#include "vps/session/entrance.h"
 #include "vps/session/gateway_reports.h"
 #include "vps/session/news.h"
 #include "vps/session/permission.h"
@@ -31,6 +32,7 @@ struct sessions {
     struct touched *touched;
     struct lockdown *lockdown;
     struct news *news;
+    struct entrance *entrance; /* NULL: there is none */
     struct watch *relay_watch;
     struct timer *reaper; /* frees ended sessions when nobody is inside one any more */
 };
@@ -333,8 +335,18 @@ void sessions_choose_congestion(struct sessions *sessions)
                       services->log);
 }
 
+int sessions_open_entrance(struct sessions *sessions, struct why *why)
+{
+    const struct vps_settings *settings = sessions->services.settings;
+    return settings->entrance_port == 0
+               ? 0
+               : entrance_new(&sessions->services, &sessions->table, &sessions->entrance, why);
+}
+
 void sessions_end_all(struct sessions *sessions)
 {
+    entrance_free(sessions->entrance);
+    sessions->entrance = NULL;
     for (struct session *s = sessions_next(sessions, NULL); s; s = sessions_next(sessions, s)) {
         session_end(s, SESSION_END_SHUTDOWN);
     }
@@ -370,6 +382,7 @@ void sessions_free(struct sessions *sessions)
     if (!sessions) {
         return;
     }
+    entrance_free(sessions->entrance);
     reap(sessions);
     watch_free(sessions->relay_watch);
     touched_free(sessions->touched);

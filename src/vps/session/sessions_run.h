@@ -46,6 +46,8 @@ struct known *sessions_known(struct sessions *sessions);
 bool sessions_relay_is_alive(struct sessions *sessions);
 /* How many pairs of connections the relay carries at this moment. */
 unsigned sessions_relay_pairs(const struct sessions *sessions);
+/* Listens at ENTRANCE_PORT, if there is one. 0, or -errno with why. */
+int sessions_open_entrance(struct sessions *sessions, struct why *why);
 /* New sessions take their ports from here. -ENOMEM. */
 int sessions_use_ports(struct sessions *sessions, uint16_t first, uint16_t last);
 /*

@@ -61,7 +61,9 @@ struct session_view {
     const char *host;   /* the target */
     uint16_t port;
     const char *gateway;
-    bool names_gateway; /* there are several: it is shown with the target */
+    bool names_gateway;     /* there are several: it is shown with the target */
+    uint16_t entrance_port; /* ENTRANCE_PORT; 0: there is none */
+    bool at_entrance;       /* its line or file are for that */
     uint16_t public_port;
     uint16_t data_port;
     bool has_client;

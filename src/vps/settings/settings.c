@@ -212,6 +212,8 @@ static const struct setting GENERAL[] = {
      .type = &SETTING_KEY_LIST, FIELD(tunnel_key), .secret = true, .optional = true},
     {"CONTROL_PORT", "9000", "a port, 1 to 65535", &SETTING_PORT, FIELD(control_port),
      .at_start = true},
+    {"ENTRANCE_PORT", .takes = "a port, 1 to 65535, for all sessions beside their own",
+     .type = &SETTING_PORT, FIELD(entrance_port), .optional = true, .at_start = true},
     {"DATA_PORT", "random",
      "random or control: whether each session's data channels have a port of the range, or come "
      "to CONTROL_PORT",
@@ -350,6 +352,13 @@ static int check_together(const struct vps_settings *settings, struct why *why)
             why, -EINVAL,
             "CONTROL_PORT is \"%u\"; it takes a port outside the range for sessions, %u to %u",
             settings->control_port, first, last);
+    }
+    if ((settings->entrance_port >= first && settings->entrance_port <= last) ||
+        settings->entrance_port == settings->control_port) {
+        return why_set(why, -EINVAL,
+                       "ENTRANCE_PORT is \"%u\"; it takes a port that is not CONTROL_PORT, and "
+                       "outside the range for sessions, %u to %u",
+                       settings->entrance_port, first, last);
     }
     return check_signing(settings, why);
 }

@@ -37,6 +37,7 @@ struct vps_settings {
     char vps_host[HOST_MAX + 1];
     struct key_list tunnel_key;
     uint16_t control_port;
+    uint16_t entrance_port; /* 0: there is none */
     enum data_port data_port;
     uint16_t port_range_start;
     uint16_t port_range_end;

@@ -156,6 +156,31 @@ static void check_control_port(struct checkup *checkup, const struct vps_setting
     }
 }
 
+static void check_entrance(struct checkup *checkup, const struct vps_settings *settings,
+                           bool agent_runs)
+{
+    unsigned port = settings->entrance_port;
+    int err = port == 0 ? 0 : try_port(settings, settings->entrance_port);
+    if (port == 0) {
+        return;
+    }
+    if (err == 0 || (err == -EADDRINUSE && agent_runs)) {
+        checkup_say(checkup, err == 0 && agent_runs ? CHECKUP_BAD : CHECKUP_OK, "ENTRANCE_PORT",
+                    err < 0 ? "%u is in use, with vps-agent running; let it through the firewall"
+                    : agent_runs ? "nothing is listening on %u, although vps-agent is running: "
+                                   "restart it"
+                                 : "%u is free; let it through the firewall",
+                    port);
+    } else {
+        checkup_say(checkup, CHECKUP_BAD, "ENTRANCE_PORT", "cannot listen on %u at %s: %s%s", port,
+                    settings->bind_address, strerror(-err),
+                    err == -EADDRINUSE ? "; ss -ltnp shows what does: stop it, or set another port"
+                    : err == -EACCES   ? "; a port below 1024 takes CAP_NET_BIND_SERVICE, see "
+                                         "ENTRANCE_PORT in vps-agent(8)"
+                                       : "");
+    }
+}
+
 /* Sessions that find no port: a small range that is free is a choice, a full one a fault. */
 static void say_range(struct checkup *checkup, const struct vps_settings *settings, unsigned taken)
 {
@@ -232,6 +257,7 @@ void doctor_check_ports(struct checkup *checkup, const struct vps_settings *sett
 {
     bool *used = calloc(PORTS, sizeof *used);
     check_control_port(checkup, settings, agent_runs);
+    check_entrance(checkup, settings, agent_runs);
     if (used) {
         read_table("/proc/net/tcp", used);
         read_table("/proc/net/tcp6", used);
