@@ -201,7 +201,9 @@ static void reach_probed(void *arg, int fd, const struct addr *addr)
         reach_fail(reach, fd);
         return;
     }
-    reachable_note(reach->reachable, addr);
+    if (reach->reachable) {
+        reachable_note(reach->reachable, addr);
+    }
     if (keep_allowed(reach, addr, 1, &reach->answered) == 0) {
         close(fd);
         reach_refuse(reach, addr);
@@ -229,7 +231,7 @@ static const struct addr *find_answered(const struct reach *reach, const struct 
 
 static void reach_probe(struct reach *reach, const struct addr *addrs, unsigned count)
 {
-    const struct addr *answered = find_answered(reach, addrs, count);
+    const struct addr *answered = reach->reachable ? find_answered(reach, addrs, count) : NULL;
     if (answered) {
         reach_finish(reach, NULL, answered, 1);
         return;

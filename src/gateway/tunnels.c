@@ -22,6 +22,7 @@
 #include "gateway/failure.h"
 #include "gateway/names/lan_search.h"
 #include "gateway/tunnel.h"
+#include "gateway/waker.h"
 
 /* Each has a thread, for as long as dead name servers let it wait. */
 enum { LOOK_UPS_MAX = 32 };
@@ -37,6 +38,7 @@ struct tunnels {
     struct discovery *discovery;
     struct reachable *reachable;
     struct sights *sights;
+    struct waker *waker;
     struct watch *ended_links;
     struct sieve *lines, *refusals;
     struct tunnel **all;
@@ -170,6 +172,14 @@ static void on_close_tunnel(struct tunnels *tunnels, const struct message_close_
             tunnel_close(tunnels->all[i]);
         }
     }
+    waker_close(tunnels->waker, command->session);
+}
+
+static void on_wake(struct tunnels *tunnels, const struct message_wake *command,
+                    const struct addr *vps)
+{
+    (void)vps;
+    waker_wake(tunnels->waker, command);
 }
 
 /* One that is not there any more has said why. */
@@ -211,6 +221,7 @@ void tunnels_control_lost(struct tunnels *tunnels)
             tunnel_close(tunnels->all[i]);
         }
     }
+    waker_close_all(tunnels->waker);
 }
 
 void tunnels_targets_changed(struct tunnels *tunnels)
@@ -227,6 +238,20 @@ static struct discovery *make_discovery(struct tunnels *tunnels, uv_loop_t *loop
     const struct discovery_options options = {
         .loop = loop, .lines = tunnels->lines, .is_on = is_on, .send = on_send, .arg = tunnels};
     return discovery_new(&options);
+}
+
+static struct waker *make_waker(const struct tunnels *tunnels, uv_loop_t *loop,
+                                const struct tunnels_options *options)
+{
+    const struct waker_options waking = {.loop = loop,
+                                         .lines = tunnels->lines,
+                                         .allowed = options->allowed,
+                                         .resolver = tunnels->resolver,
+                                         .searches = tunnels->searches,
+                                         .reachable = tunnels->reachable,
+                                         .send = options->send,
+                                         .arg = options->arg};
+    return waker_new(&waking);
 }
 
 int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
@@ -247,9 +272,11 @@ int tunnels_new(uv_loop_t *loop, const struct tunnels_options *options,
     tunnels->reachable = reachable_new();
     tunnels->sights = sights_new();
     tunnels->discovery = make_discovery(tunnels, loop, options->discover);
+    tunnels->waker = make_waker(tunnels, loop, options);
     int err = -ENOMEM;
     if (!tunnels->all || !tunnels->resolver || !tunnels->searches || !tunnels->reachable ||
-        !tunnels->discovery || !tunnels->sights || !tunnels->lines || !tunnels->refusals) {
+        !tunnels->discovery || !tunnels->sights || !tunnels->waker || !tunnels->lines ||
+        !tunnels->refusals) {
         goto fail;
     }
     err = relay_new(options->workers, &tunnels->relay);
@@ -302,6 +329,7 @@ void tunnels_free(struct tunnels *tunnels)
     for (unsigned i = 0; i < tunnels->count; i++) {
         tunnel_free(tunnels->all[i]);
     }
+    waker_free(tunnels->waker);
     resolver_free(tunnels->resolver);
     lan_searches_free(tunnels->searches);
     discovery_free(tunnels->discovery);

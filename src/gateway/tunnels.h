@@ -1,5 +1,5 @@
 /*
- * tunnels: all tunnels of a gateway, and the relay that carries them. Takes the
+ * tunnels: all tunnels of a gateway, the relay that carries them, and what wakes their targets. Takes the
  * commands of the VPS and gives its answers to `send`.
  */
 #ifndef PAMTUNNEL_GATEWAY_TUNNELS_H

@@ -107,6 +107,8 @@ static const struct text_row {
     {MESSAGE_PAIR_COMMIT, SENDER_GATEWAY, 33, 63},
     {MESSAGE_TUNNEL_READY, SENDER_GATEWAY, 11, 63},
     {MESSAGE_TUNNEL_FAILED, SENDER_GATEWAY, 12, 200},
+    {MESSAGE_WAKE, SENDER_VPS, 19, 253},
+    {MESSAGE_AWAKE, SENDER_GATEWAY, 9, 63},
 };
 
 enum { TEXT_COUNT = sizeof TEXTS / sizeof *TEXTS };
@@ -317,6 +319,11 @@ static void the_wire_is_what_the_protocol_says(void **state)
          WIRE("\x12\0\0\0\0\0\0\0\3\0\1\4\0\1d")},
         {{.type = MESSAGE_CLOSE_TUNNEL, .close_tunnel = {4}}, WIRE("\x13\0\0\0\0\0\0\0\4")},
         {{.type = MESSAGE_DIAL_TARGET, .dial_target = {5, 2}}, WIRE("\x14\0\0\0\0\0\0\0\5\0\2")},
+        {{.type = MESSAGE_WAKE, .wake = {6, 22, 120, "\2\0\0\0\0\7", "h"}},
+         WIRE("\x15\0\0\0\0\0\0\0\6\0\x16\0\x78\2\0\0\0\0\7\0\1h")},
+        {{.type = MESSAGE_AWAKE, .awake = {7, "1.2.3.4:5"}},
+         WIRE("\x16\0\0\0\0\0\0\0\7\0\x09"
+              "1.2.3.4:5")},
         {{.type = MESSAGE_DISCOVER, .discover = {6}}, WIRE("\x20\0\0\0\6")},
         {{.type = MESSAGE_FOUND,
           .found = {6, FOUND_MACHINE, TUNNEL_FOUND_BY_NETBIOS, "PC", "1.2.3.4"}},

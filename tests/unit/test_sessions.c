@@ -1327,6 +1327,9 @@ static void write_down(void *arg, const struct session_event *event)
         text_add(&text, "%s %u", event->kind == SESSION_PARKED ? "parked" : "unparked",
                  event->number);
         break;
+    case SESSION_GATEWAY_WOKE:
+        text_add(&text, "woke");
+        break;
     case SESSION_MAC_SEEN:
         text_add(&text, "mac");
         break;

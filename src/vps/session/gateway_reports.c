@@ -39,7 +39,21 @@ static void on_tunnel_failed(const struct gateway_reports *reports, const char *
     struct session *session = table_of_gateway(reports->table, gateway, failed->session);
     if (session) {
         session_on_tunnel_failed(session, failed);
+    } else { /* of a session that is over, or of a machine that was to be woken */
+        tell(reports, (struct session_event){.kind = SESSION_GATEWAY_WOKE,
+                                             .gateway = gateway,
+                                             .number_on_wire = failed->session,
+                                             .failed = failed->reason,
+                                             .reason = failed->detail});
     }
+}
+
+static void on_awake(const struct gateway_reports *reports, const char *gateway,
+                     const struct message_awake *awake)
+{
+    tell(reports, (struct session_event){.kind = SESSION_GATEWAY_WOKE,
+                                         .gateway = gateway,
+                                         .number_on_wire = awake->session});
 }
 
 /* It concerns no session. */

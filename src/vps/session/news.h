@@ -21,6 +21,9 @@ enum session_event_kind {
     SESSION_REFUSED,      /* `request` was not opened: `reason`, `err` */
     SESSION_GATEWAY_CAME, /* `gateway` has logged in, perhaps anew */
     SESSION_GATEWAY_WENT, /* `gateway` is offline */
+    /* `gateway` says how the waking of `number_on_wire` ended: it is awake, or it `failed`, in its
+       words the `reason` */
+    SESSION_GATEWAY_WOKE,
     /* `by` has locked the server, which ended `number` sessions; nothing is opened. It is kept in
        the state file, or is not yet for this `reason`. Without `by`: it is locked since that file
        could not be read at the start. */
@@ -62,6 +65,8 @@ struct session_event {
     const char *gateway;
     const char *word; /* for programs, a constant: "secret", see insider_way_word() */
     uint8_t mac[MAC_SIZE];
+    uint64_t number_on_wire;
+    unsigned failed; /* enum tunnel_failure; 0: not at all */
 };
 
 /*
