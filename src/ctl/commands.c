@@ -102,6 +102,8 @@ static const struct command COMMANDS[] = {
     {"panic", "end every session, and open none until unlock, also after a restart", {{0}}, 0,
      show_locked},
     {"unlock", "open sessions again after panic", {{0}}, 0, show_locked},
+    {"wake", "wake a machine that sleeps, and wait until it answers",
+     {{"HOST[:PORT]", "target", ARGUMENT_TARGET, false}}, 0, show_woken},
     {"wake list", "the machines whose MAC address is known", {{0}}, 0, show_wake_list},
     {"help", "all commands, or what one of them takes",
      {{"COMMAND", NULL, ARGUMENT_COMMAND, true}, {"WORD", NULL, ARGUMENT_COMMAND, true}}, 0, NULL},

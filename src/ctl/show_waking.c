@@ -9,6 +9,13 @@
 
 enum { MACHINE_SIZE = 512 };
 
+void show_woken(const json_t *reply)
+{
+    const json_t *waking = json_object_get(reply, "waking");
+    printf("%s is awake, after %d s.\n", field_text(waking, "target"),
+           (int)field_number(waking, "seconds"));
+}
+
 /* "office/192.168.1.22 (office-pc)" */
 static struct text describe(const json_t *machine, char buffer[MACHINE_SIZE])
 {

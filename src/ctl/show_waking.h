@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+void show_woken(const json_t *reply);
 void show_wake_list(const json_t *reply);
 
 #endif

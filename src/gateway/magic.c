@@ -20,7 +20,21 @@ static bool can_broadcast(const struct ifaddrs *interface)
 {
     const unsigned needed = IFF_UP | IFF_BROADCAST;
     return (interface->ifa_flags & needed) == needed && interface->ifa_addr &&
-           interface->ifa_addr->sa_family == AF_INET && interface->ifa_broadaddr;
+           interface->ifa_addr->sa_family == AF_INET && interface->ifa_netmask;
+}
+
+/*
+ * The last address of its network. The interface itself has it only if somebody has said so (ip
+ * address add ... brd +), the routes always.
+ */
+static struct addr broadcast_of(const struct ifaddrs *interface, const struct addr *own)
+{
+    struct sockaddr_in mask;
+    struct addr last = *own;
+    memcpy(&mask, interface->ifa_netmask, sizeof mask); /* its family may be left out */
+    last.v4.sin_addr.s_addr |= ~mask.sin_addr.s_addr;
+    addr_set_port(&last, MAGIC_PORT);
+    return last;
 }
 
 /*
@@ -30,12 +44,12 @@ static bool can_broadcast(const struct ifaddrs *interface)
 static int send_through(const struct ifaddrs *interface, const uint8_t packet[MAGIC_SIZE])
 {
     static const int ON = 1;
-    struct addr from, to;
-    if (addr_from(interface->ifa_addr, &from) < 0 || addr_from(interface->ifa_broadaddr, &to) < 0) {
+    struct addr from;
+    if (addr_from(interface->ifa_addr, &from) < 0) {
         return -EAFNOSUPPORT;
     }
+    const struct addr to = broadcast_of(interface, &from);
     addr_set_port(&from, 0);
-    addr_set_port(&to, MAGIC_PORT);
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return -errno;

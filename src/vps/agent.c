@@ -69,6 +69,9 @@ void agent_stop(struct agent *agent)
     agent->stopping = true;
     notify_stopping(agent->notify);
     signals_free(agent->signals);
+    if (agent->wakings) {
+        wakings_end_all(agent->wakings);
+    }
     if (agent->holds) {
         holds_end_all(agent->holds);
     }
@@ -151,6 +154,7 @@ static int renew(void *arg, struct changes *ret_changes, struct why *why)
                                  .log = agent->log,
                                  .sessions = agent->sessions,
                                  .holds = agent->holds,
+                                 .wakings = agent->wakings,
                                  .gateways = agent->gateways};
     char status[STATUS_MAX];
     int err = reload_run(&parts, ret_changes, why);

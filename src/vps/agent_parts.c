@@ -23,8 +23,13 @@ static int start_holds(struct agent *agent, struct why *why)
 
 static int start_wakings(struct agent *agent, struct why *why)
 {
-    const struct wakings_options options = {
-        .log = agent->log, .store = agent->store, .sessions = agent->sessions};
+    const struct wakings_options options = {.loop = &agent->loop,
+                                            .log = agent->log,
+                                            .people = agent->people,
+                                            .store = agent->store,
+                                            .sessions = agent->sessions,
+                                            .holds = agent->holds,
+                                            .audit = agent->audit};
     int err = wakings_new(&options, &agent->wakings);
     return err < 0 ? why_set(why, err, "cannot wake machines: %s", strerror(-err)) : 0;
 }
@@ -102,6 +107,7 @@ static int start_bot(struct agent *agent, struct why *why)
             .audit = agent->audit,
             .store = agent->store,
             .holds = agent->holds,
+            .wakings = agent->wakings,
             .factors = agent->factors,
             .transport = agent->transport,
             .refused = on_refused,
@@ -194,6 +200,9 @@ static void on_lost_access(void *arg)
     }
     if (agent->holds) {
         holds_settings_changed(agent->holds);
+    }
+    if (agent->wakings) {
+        wakings_settings_changed(agent->wakings);
     }
 }
 

@@ -17,6 +17,7 @@ static int apply(const struct reload *reload, struct vps_settings *after, struct
         sessions_settings_changed(reload->sessions);
         gateways_settings_changed(reload->gateways, &before);
         holds_settings_changed(reload->holds);
+        wakings_settings_changed(reload->wakings);
     } else {
         why_set(why, err, "out of memory");
     }

@@ -17,6 +17,7 @@
 #include "vps/gateways/gateways.h"
 #include "vps/session/sessions_run.h"
 #include "vps/settings/settings.h"
+#include "vps/waking/wakings.h"
 
 struct reload {
     struct vps_settings *settings; /* what everybody reads; changed in place */
@@ -24,6 +25,7 @@ struct reload {
     struct log *log;
     struct sessions *sessions;
     struct holds *holds;
+    struct wakings *wakings;
     struct gateways *gateways;
 };
 

@@ -39,6 +39,7 @@ static struct office {
     struct sessions *sessions;
     struct gateways *gateways;
     struct holds *holds;
+    struct wakings *wakings;
     struct factors *factors;
     struct admin *admin;
     struct sockaddr_un at;
@@ -114,12 +115,19 @@ static void start(void)
     office.factors = factors_new(&(struct factors_options){
         .log = &office.log, .settings = &office.settings, .people = office.people});
     require(office.factors && holds_new(&of_holds, &office.holds) == 0);
+    const struct wakings_options of_wakings = {.loop = &office.loop,
+                                               .log = &office.log,
+                                               .people = office.people,
+                                               .sessions = office.sessions,
+                                               .holds = office.holds};
+    require(wakings_new(&of_wakings, &office.wakings) == 0);
     const struct admin_options of_admin = {.loop = &office.loop,
                                            .log = &office.log,
                                            .settings = &office.settings,
                                            .people = office.people,
                                            .sessions = office.sessions,
                                            .holds = office.holds,
+                                           .wakings = office.wakings,
                                            .factors = office.factors,
                                            .gateways = office.gateways,
                                            .reload = on_reload};

@@ -32,6 +32,7 @@ struct office {
     struct world world;
     struct admin_options options;
     struct holds *holds;
+    struct wakings *wakings;
     struct admin *admin;
     struct sockaddr_un at;
 };
@@ -63,11 +64,18 @@ static void office_start_world(struct office *office)
                                            .people = office->world.people,
                                            .sessions = office->world.sessions};
     assert_int_equal(holds_new(&of_holds, &office->holds), 0);
+    const struct wakings_options of_wakings = {.loop = &office->world.stage.loop,
+                                               .log = &office->world.log,
+                                               .people = office->world.people,
+                                               .sessions = office->world.sessions,
+                                               .holds = office->holds};
+    assert_int_equal(wakings_new(&of_wakings, &office->wakings), 0);
     office->options = (struct admin_options){.loop = &office->world.stage.loop,
                                              .log = &office->world.log,
                                              .settings = &office->world.settings,
                                              .people = office->world.people,
                                              .holds = office->holds,
+                                             .wakings = office->wakings,
                                              .sessions = office->world.sessions,
                                              .gateways = office->world.gateways};
 }
@@ -93,6 +101,7 @@ static void office_close(struct office *office)
 {
     sessions_end_all(office->world.sessions);
     admin_free(office->admin);
+    wakings_free(office->wakings);
     holds_free(office->holds);
     world_stop(&office->world);
     assert_int_equal(access(office->at.sun_path, F_OK), -1);

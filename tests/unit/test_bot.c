@@ -25,6 +25,7 @@ struct session {
 static struct vps_settings settings;
 static struct people *people;
 static struct holds *holds;
+static struct wakings *wakings;
 static struct log quiet;
 static struct bot *bot;
 static struct transport *transport;
@@ -67,7 +68,7 @@ int __wrap_sessions_watch(struct sessions *sessions, struct session_watcher watc
 void __wrap_sessions_unwatch(struct sessions *sessions, const void *arg)
 {
     (void)sessions;
-    assert_true(arg == bot || arg == holds);
+    assert_true(arg == bot || arg == holds || arg == wakings);
 }
 
 int __wrap_sessions_open(struct sessions *sessions, const struct session_request *wanted,
@@ -207,12 +208,15 @@ static int set_up(void **state)
     people = people_new(&settings);
     const struct holds_options of_holds = {.log = &quiet, .settings = &settings, .people = people};
     assert_int_equal(holds_new(&of_holds, &holds), 0);
+    const struct wakings_options of_wakings = {.log = &quiet, .people = people, .holds = holds};
+    assert_int_equal(wakings_new(&of_wakings, &wakings), 0);
     const struct lockdown_options locking = {.log = &quiet, .tell = tell};
     lockdown = lockdown_new(&locking);
     const struct bot_options options = {.log = &quiet,
                                         .settings = &settings,
                                         .people = people,
                                         .holds = holds,
+                                        .wakings = wakings,
                                         .transport = transport,
                                         .refused = on_refused};
     return bot_new(&options, &bot);
@@ -222,6 +226,7 @@ static int tear_down(void **state)
 {
     (void)state;
     bot_free(bot);
+    wakings_free(wakings);
     holds_free(holds);
     people_free(people);
     lockdown_free(lockdown);

@@ -1,7 +1,7 @@
 /*
  * Most requests are answered in the call that brings them. Those that take as long as a person, a
  * network or a disk does leave somebody behind who answers: a waiter, who knows who asked and what
- * for (opening a session, waiting for the last one to end, pairing a gateway, keeping that a code
+ * for (opening a session, waking a machine, waiting for the last one to end, pairing a gateway, keeping that a code
  * was right), or whoever works on it (later.h). A waiter goes when that has happened
  * (on_session_event, on_applicant_event, on_kept), when the drain is called off (answer), or when
  * the client leaves (on_gone), whichever comes first.
@@ -30,6 +30,7 @@
 #include "vps/admin/admin_askers.h"
 #include "vps/admin/admin_commands.h"
 #include "vps/admin/admin_reply.h"
+#include "vps/admin/admin_waking.h"
 
 /* A client that is answered later. */
 struct waiter {
@@ -37,6 +38,7 @@ struct waiter {
     struct lines_client *client;
     struct session *opening; /* until it is ready or over */
     bool draining;           /* until no session is left */
+    struct waking *waking;   /* until its machine is awake, or it is over */
     unsigned pairing;        /* until this applicant is paired, or gone; 0: not for that */
 };
 
@@ -141,16 +143,11 @@ static struct lines_client *end_waiting(struct waiter *waiter)
     return client;
 }
 
-static bool is_for(const struct waiter *waiter, const struct session *session)
-{
-    return session ? waiter->opening == session : waiter->draining;
-}
-
-/* One that waits for the session, or with NULL for the drain; it does no longer. */
-static struct lines_client *take_waiter(struct admin *admin, const struct session *session)
+/* One that waits for the drain; it does no longer. */
+static struct lines_client *take_waiter(struct admin *admin)
 {
     list_each (struct waiter, waiter, &admin->waiters, home) {
-        if (is_for(waiter, session)) {
+        if (waiter->draining) {
             return end_waiting(waiter);
         }
     }
@@ -160,8 +157,70 @@ static struct lines_client *take_waiter(struct admin *admin, const struct sessio
 static void answer_drained(struct admin *admin)
 {
     struct lines_client *client;
-    while ((client = take_waiter(admin, NULL))) {
+    while ((client = take_waiter(admin))) {
         say(admin, client, reply_drain(admin->options.sessions));
+    }
+}
+
+/*
+ * Its session has failed. If the policy has its machine woken, it waits for what comes of that.
+ */
+static json_t *became(const struct admin *admin, const struct session *session,
+                      struct waiter *waiter)
+{
+    struct session_view view;
+    struct waking_view asleep;
+    session_view(session, &view);
+    struct waking *waking = view.state == SESSION_ENDED
+                                ? wakings_of_session(admin->options.wakings, view.id)
+                                : NULL;
+    if (!waking) {
+        return reply_became(session);
+    }
+    waking_view(waking, &asleep);
+    if (asleep.state != WAKING_ASLEEP) {
+        return admin_session_asleep(session);
+    }
+    waiter->opening = NULL;
+    waiter->waking = waking;
+    return NULL;
+}
+
+static void answer_opened(struct admin *admin, const struct session *session)
+{
+    list_each (struct waiter, waiter, &admin->waiters, home) {
+        if (waiter->opening == session) {
+            json_t *reply = became(admin, session, waiter);
+            if (reply) {
+                say(admin, end_waiting(waiter), reply);
+            }
+            return;
+        }
+    }
+}
+
+static struct waiter *find_waking(struct admin *admin, const struct waking *waking)
+{
+    list_each (struct waiter, waiter, &admin->waiters, home) {
+        if (waiter->waking == waking) {
+            return waiter;
+        }
+    }
+    return NULL;
+}
+
+static void on_waking(void *arg, const struct waking_event *event)
+{
+    struct admin *admin = arg;
+    struct waiter *waiter = waking_state_is_end(event->view->state)
+                                ? find_waking(admin, event->waking)
+                                : NULL;
+    if (waiter && event->session) {
+        waiter->waking = NULL;
+        waiter->opening = event->session;
+    } else if (waiter) {
+        json_t *reply = admin_waking_became(event);
+        say(admin, end_waiting(waiter), reply);
     }
 }
 
@@ -171,11 +230,8 @@ static void on_session_event(void *arg, const struct session_event *event)
     if (event->kind != SESSION_CHANGED) {
         return;
     }
-    struct lines_client *client = take_waiter(admin, event->session);
-    if (client) {
-        /* As it is now, when another watcher may have closed it. */
-        say(admin, client, reply_became(event->session));
-    }
+    /* As it is now, when another watcher may have closed it. */
+    answer_opened(admin, event->session);
     if (event->to == SESSION_ENDED && sessions_count(admin->options.sessions) == 0) {
         answer_drained(admin);
     }
@@ -218,6 +274,7 @@ static void wait_until(struct admin *admin, struct lines_client *client,
         .client = client,
         .opening = call->opening,
         .draining = call->draining,
+        .waking = call->waking,
         .pairing = call->pairing,
     };
     list_append(&admin->waiters, &waiter->home);
@@ -247,7 +304,7 @@ static void answer(struct admin *admin, struct lines_client *client, const json_
     json_t *reply = admin_run(&call, request);
     if (call.on_hold || call.waits_on) {
         ask_others(admin, client, &call);
-    } else if (!reply && (call.opening || call.draining || call.pairing)) {
+    } else if (!reply && (call.opening || call.draining || call.waking || call.pairing)) {
         wait_until(admin, client, &call);
     } else if (reply || !call.later) {
         send_line(admin, client, reply, call.at_once);
@@ -342,6 +399,10 @@ int admin_new(const struct admin_options *options, struct admin **ret_admin, str
                              (struct session_watcher){.event = on_session_event, .arg = admin});
     }
     if (err == 0) {
+        err = wakings_watch(options->wakings,
+                            (struct waking_watcher){.event = on_waking, .arg = admin});
+    }
+    if (err == 0) {
         const struct askers_options asking = {.loop = options->loop,
                                               .holds = options->holds,
                                               .sessions = options->sessions,
@@ -373,6 +434,7 @@ void admin_free(struct admin *admin)
         return;
     }
     sessions_unwatch(admin->options.sessions, admin);
+    wakings_unwatch(admin->options.wakings, admin);
     if (admin->options.gateways) {
         applicants_unwatch(gateways_applicants(admin->options.gateways), admin);
     }

@@ -466,6 +466,7 @@ static const struct {
     {"audit", admin_audit},
     {"audit verify", admin_audit_verify},
     {"backup", admin_backup},
+    {"wake", admin_wake},
     {"wake list", admin_wake_list},
 };
 

@@ -22,6 +22,7 @@ struct admin_call {
     bool follows;            /* ... and the client wants to hear what happens until then */
     bool waits_on;           /* the next news of that */
     const char *code;        /* ... with this code of the second factor; NULL: none was given */
+    struct waking *waking;   /* its machine is awake, or it is over */
     unsigned pairing;        /* this question, 0: none, has come to its end */
     bool at_once;            /* it tells of nothing that was done: no disk is waited for */
     struct later *later;     /* whoever has it; see admin_later() */

@@ -21,6 +21,7 @@
 #include "base/timer.h"
 #include "vps/chat/approvals.h"
 #include "vps/chat/audit_news.h"
+#include "vps/chat/awakenings.h"
 #include "vps/chat/button.h"
 #include "vps/chat/cards.h"
 #include "vps/chat/code.h"
@@ -66,6 +67,7 @@ struct bot {
     struct audit_news *audit_news;
     struct publisher_news publisher_news;
     struct approvals *approvals;
+    struct awakenings *awakenings;
     struct unreached *unreached;
     char name[BOT_NAME_MAX + 1];
     struct cooldown strangers, only_text; /* who was told so, by person */
@@ -381,6 +383,7 @@ static int make_parts(struct bot *bot)
                                               .sessions = options->sessions,
                                               .audit = options->audit,
                                               .holds = options->holds,
+                                              .wakings = options->wakings,
                                               .factors = options->factors,
                                               .transport = options->transport,
                                               .cards = &bot->cards,
@@ -393,6 +396,7 @@ static int make_parts(struct bot *bot)
     bot->conversation.sieve = bot->ignored;
     bot->conversation.opening = opening_new(&bot->conversation);
     bot->approvals = approvals_new(&bot->conversation);
+    bot->awakenings = awakenings_new(&bot->conversation);
     bot->unreached = unreached_new(&bot->conversation);
     bot->conversation.lists = session_lists_new(&bot->conversation);
     bot->conversation.history = history_new(&bot->conversation);
@@ -404,7 +408,7 @@ static int make_parts(struct bot *bot)
     bot->conversation.recents = recents_new(options->store);
     bot->conversation.names = resolver_new(options->loop, SOURCE_LOOK_UPS_MAX);
     return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
-                   bot->approvals && bot->unreached && bot->conversation.lists &&
+                   bot->approvals && bot->awakenings && bot->unreached && bot->conversation.lists &&
                    bot->conversation.history && bot->gateway_news && bot->audit_news &&
                    bot->conversation.newcomers && bot->conversation.recents &&
                    bot->conversation.names && bot->conversation.gateway_questions
@@ -493,6 +497,7 @@ void bot_free(struct bot *bot)
     sessions_unwatch(bot->options.sessions, bot);
     factors_detach(bot->options.factors, &bot->conversation);
     approvals_free(bot->approvals);
+    awakenings_free(bot->awakenings);
     unreached_free(bot->unreached);
     cards_free(&bot->cards);
     timer_free(bot->stop_timer);

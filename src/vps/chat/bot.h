@@ -14,6 +14,7 @@
 #include "vps/session/sessions.h"
 #include "vps/settings/settings.h"
 #include "vps/transport/transport.h"
+#include "vps/waking/wakings.h"
 
 struct bot;
 struct factors;
@@ -30,6 +31,7 @@ struct bot_options {
     struct audit *audit; /* may be NULL */
     struct store *store; /* may be NULL; not started yet */
     struct holds *holds;
+    struct wakings *wakings;
     struct factors *factors;     /* or NULL */
     struct transport *transport; /* not started yet */
     /*

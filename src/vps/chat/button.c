@@ -143,6 +143,24 @@ static enum answer run_of_hold(struct conversation *conversation, const struct i
     return row->run(conversation, incoming, press);
 }
 
+static enum answer run_of_waking(struct conversation *conversation, const struct incoming *incoming,
+                                 struct button_press *press)
+{
+    const struct button_row *row = &BUTTONS[press->verb];
+    struct waking_view view;
+    press->waking = wakings_find(conversation->wakings, press->id);
+    if (!press->waking) {
+        transport_strip(conversation->transport, incoming->person, incoming->message_id);
+        return row->over;
+    }
+    waking_view(press->waking, &view);
+    if (!conversation_may(conversation, row->who, incoming->person, &view.request->owner)) {
+        conversation_refuse(conversation, incoming->person, incoming->data);
+        return ANSWER_NOT_YOURS;
+    }
+    return row->run(conversation, incoming, press);
+}
+
 enum answer button_run(struct conversation *conversation, const struct incoming *incoming)
 {
     struct button_press press;
@@ -152,6 +170,9 @@ enum answer button_run(struct conversation *conversation, const struct incoming 
     const struct button_row *row = &BUTTONS[press.verb];
     if (row->takes == BUTTON_TAKES_HOLD) {
         return run_of_hold(conversation, incoming, &press);
+    }
+    if (row->takes == BUTTON_TAKES_WAKING) {
+        return run_of_waking(conversation, incoming, &press);
     }
     if (row->takes == BUTTON_TAKES_SESSION || row->takes == BUTTON_TAKES_CLIENT) {
         return run_of_session(conversation, incoming, &press);

@@ -27,6 +27,7 @@ struct button_row {
         BUTTON_TAKES_SESSION,
         BUTTON_TAKES_CLIENT,
         BUTTON_TAKES_HOLD,
+        BUTTON_TAKES_WAKING,
         BUTTON_TAKES_COMMAND,
         BUTTON_TAKES_NEWCOMER,
         BUTTON_TAKES_APPLICANT,
@@ -43,6 +44,7 @@ struct button_press {
     char id[SESSION_ID_SIZE + 1];
     struct session *session; /* whose ID that is, for the handler: it has not ended */
     struct hold *hold;       /* the same of a request on hold */
+    struct waking *waking;   /* ... and of one that waits for its machine */
     unsigned number;         /* of the parked client; 0 for the others */
     const char *command;     /* "/ssh HOST", a part of what was parsed; else NULL */
 };

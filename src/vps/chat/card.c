@@ -43,6 +43,7 @@ struct card {
     struct warning warning;
     struct source source;
     bool more;                  /* further lines are shown: scp, ssh_config; or the hints again */
+    bool is_handed_over;        /* the live message is somebody else's */
     unsigned shown_connections; /* in the live message */
     unsigned shown_notes;
     bool shown_away;
@@ -288,6 +289,9 @@ static void card_show(struct card *card, const struct session_view *view)
 {
     char buffer[TEXTS_SIZE], command[SESSION_LINE_MAX] = "";
     struct text html = card_text(card, buffer, sizeof buffer);
+    if (card->is_handed_over) {
+        return;
+    }
     add_state(card, view, &html, command, sizeof command);
     if (card->more && has_more(view)) {
         add_more(card, view, &html);
@@ -476,6 +480,19 @@ enum answer card_switch_port(struct card *card)
     }
     card_show(card, &view);
     return view.at_entrance ? ANSWER_STRICT : ANSWER_NOT_STRICT;
+}
+
+struct post *card_hand_over(struct card *card, struct text *html, char ret_again[])
+{
+    struct session_view view;
+    session_view(card->session, &view);
+    struct post *post = card->post ? card->post : live_post(card, &view);
+    add_ended(card, &view, html);
+    ret_again[0] = '\0';
+    format_again(card, &view, ret_again);
+    card->post = NULL;
+    card->is_handed_over = true;
+    return post;
 }
 
 enum answer card_decide(struct card *card, unsigned number, bool admit)

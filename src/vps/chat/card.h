@@ -43,6 +43,12 @@ void card_update(struct card *card);
 /* The session ends soon; or it does not any more. */
 void card_warn(struct card *card, enum session_end end, unsigned seconds);
 void card_calm(struct card *card);
+/*
+ * Its session has ended, and somebody else goes on with its message, which is theirs from now on:
+ * with what it would say now, and the data of its button Again ("": there is none). The card says
+ * nothing any more.
+ */
+struct post *card_hand_over(struct card *card, struct text *html, char ret_again[]);
 /* A button below a question was pressed; the answer to the user. */
 enum answer card_decide(struct card *card, unsigned number, bool admit);
 /* The button "scp, config" was pressed: shows these lines, or hides them. The answer. */

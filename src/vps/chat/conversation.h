@@ -12,6 +12,7 @@
 #include "vps/session/sessions.h"
 #include "vps/settings/settings.h"
 #include "vps/transport/transport.h"
+#include "vps/waking/wakings.h"
 
 struct audit;
 struct cards;
@@ -35,6 +36,7 @@ struct conversation {
     struct sessions *sessions;
     struct audit *audit; /* may be NULL */
     struct holds *holds;
+    struct wakings *wakings;
     struct factors *factors; /* NULL: nobody has a second factor */
     struct transport *transport;
     struct opening *opening; /* opens sessions */

@@ -58,6 +58,18 @@ static bool may_be_behind(const char *said, const char *gateway)
     return !said[0] || !gateway[0] || gateway_name_equal(said, gateway);
 }
 
+const struct policy_target *policy_target_of(const struct policy *policy, const char *gateway,
+                                             const char *host)
+{
+    for (unsigned i = 0; i < policy->target_count; i++) {
+        const struct policy_target *at = &policy->targets[i];
+        if (is_same_host(at->address, host) && may_be_behind(gateway, at->gateway)) {
+            return at;
+        }
+    }
+    return NULL;
+}
+
 /* Who knows a target's address gets no other rules than those for its name. */
 static const struct policy_target *target_at(const struct policy *policy, enum kind kind,
                                              const struct target *target)

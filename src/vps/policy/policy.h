@@ -47,6 +47,12 @@ struct policy_user {
     bool second_factor;  /* whatever a rule says */
 };
 
+enum policy_wake {
+    POLICY_WAKE_ASK,  /* it is offered */
+    POLICY_WAKE_AUTO, /* at once */
+    POLICY_WAKE_OFF,
+};
+
 struct policy_target {
     const char *name;
     unsigned line;
@@ -54,6 +60,7 @@ struct policy_target {
     const char *address;
     uint16_t ports[KIND_COUNT]; /* 0: not of this kind */
     const char *mac;            /* NULL: not said */
+    enum policy_wake wake;      /* if it sleeps */
 };
 
 /* One of a rule's `who`. */
@@ -111,6 +118,10 @@ bool policy_has_expired(const struct policy *policy, const struct policy_user *u
                         int64_t unix_s);
 /* Upper and lower case are the same. NULL: none. */
 const struct policy_target *policy_target_named(const struct policy *policy, const char *name);
+
+/* The first one that is this machine, at whatever port. NULL: none. */
+const struct policy_target *policy_target_of(const struct policy *policy, const char *gateway,
+                                             const char *host);
 
 /*
  * A target's friendly name becomes its address, port and gateway; anything else stays. -EINVAL

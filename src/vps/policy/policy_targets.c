@@ -63,11 +63,22 @@ static int read_mac(struct reader *reader, const struct node *node, void *into)
     return 0;
 }
 
+static int read_wake(struct reader *reader, const struct node *node, void *into)
+{
+    static const char *const WORDS[] = {
+        [POLICY_WAKE_ASK] = "ask", [POLICY_WAKE_AUTO] = "auto", [POLICY_WAKE_OFF] = "off"};
+    int err = schema_expect(reader, node, NODE_TEXT, "wake", "ask, auto or off");
+    int word = err < 0 ? err : schema_word(reader, node, "way to wake", WORDS, 3);
+    if (word >= 0) {
+        ((struct policy_target *)into)->wake = (enum policy_wake)word;
+    }
+    return word < 0 ? -EINVAL : 0;
+}
+
 static const struct key TARGET_KEYS[] = {
-    {"gateway", read_gateway, NULL},
-    {"address", read_address, "a host's name or IP address"},
-    {"ports", read_ports, NULL},
-    {"mac", read_mac, NULL},
+    {"gateway", read_gateway, NULL}, {"address", read_address, "a host's name or IP address"},
+    {"ports", read_ports, NULL},     {"mac", read_mac, NULL},
+    {"wake", read_wake, NULL},
 };
 
 static int read_target(struct reader *reader, const struct node *node)

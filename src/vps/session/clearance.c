@@ -63,10 +63,35 @@ static int ask_again(const struct clearance *clearance, struct session_request *
                           why);
 }
 
+static int check_right(const struct clearance *clearance, struct session_request *request,
+                       const char *said, struct gateway **ret_gateway, struct why *why)
+{
+    const struct vps_settings *settings = clearance->services->settings;
+    const struct people *people = clearance->services->people;
+    int err = permission_resolve(settings, request, why);
+    err = err < 0 ? err : check_target(clearance, &request->target, why);
+    err = err < 0 ? err : permission_ask(settings, people, request, said, why);
+    if (err == 0 || err == -ENOKEY) {
+        err = gateways_pick(clearance->services->gateways, request->target.gateway, ret_gateway,
+                            why);
+    }
+    return err < 0 ? err : ask_again(clearance, request, said, *ret_gateway, why);
+}
+
+int clearance_check_reach(const struct clearance *clearance, struct session_request *request,
+                          const char *said, struct gateway **ret_gateway, struct why *why)
+{
+    if (!clearance->services->gateways) {
+        return why_set(why, -ENOTCONN, "The server is being stopped. Try again in a moment.");
+    }
+    int err = lockdown_check(clearance->lockdown, clearance->services->people, why);
+    err = err < 0 ? err : check_audit(clearance, why);
+    return err < 0 ? err : check_right(clearance, request, said, ret_gateway, why);
+}
+
 int clearance_check(const struct clearance *clearance, struct session_request *request,
                     const char *said, struct gateway **ret_gateway, struct why *why)
 {
-    const struct vps_settings *settings = clearance->services->settings;
     if (!clearance->services->gateways) {
         return why_set(why, -ENOTCONN, "The server is being stopped. Try again in a moment.");
     }
@@ -81,12 +106,5 @@ int clearance_check(const struct clearance *clearance, struct session_request *r
     }
     err = check_limits(clearance, &request->owner, why);
     err = err < 0 ? err : check_audit(clearance, why);
-    err = err < 0 ? err : permission_resolve(settings, request, why);
-    err = err < 0 ? err : check_target(clearance, &request->target, why);
-    err = err < 0 ? err : permission_ask(settings, clearance->services->people, request, said, why);
-    if (err == 0 || err == -ENOKEY) {
-        err = gateways_pick(clearance->services->gateways, request->target.gateway, ret_gateway,
-                            why);
-    }
-    return err < 0 ? err : ask_again(clearance, request, said, *ret_gateway, why);
+    return err < 0 ? err : check_right(clearance, request, said, ret_gateway, why);
 }

@@ -30,5 +30,8 @@ struct clearance {
  */
 int clearance_check(const struct clearance *clearance, struct session_request *request,
                     const char *said, struct gateway **ret_gateway, struct why *why);
+/* The same of the right to reach it alone, whatever room there is for one more. */
+int clearance_check_reach(const struct clearance *clearance, struct session_request *request,
+                          const char *said, struct gateway **ret_gateway, struct why *why);
 
 #endif

@@ -40,6 +40,7 @@ struct life {
     uint64_t extended_ms;             /* when its longest time began anew; 0: it did not */
     struct why *why;                  /* of the end; NULL: it has none of its own */
     uint8_t state, end;               /* an enum session_state and session_end */
+    uint8_t failed;                   /* an enum tunnel_failure */
     bool was_ready;                   /* its user could have connected */
     bool warned_of_idle, warned_of_time, warned_of_hours;
     bool has_ended_by;
@@ -326,6 +327,11 @@ void life_set_end(struct life *life, enum session_end end, const struct why *why
     }
 }
 
+void life_set_failed(struct life *life, uint8_t failed)
+{
+    life->failed = failed;
+}
+
 void life_set_ended_by(struct life *life, const struct owner *by)
 {
     life->ended_by = *by;
@@ -380,6 +386,7 @@ void life_view(const struct life *life, struct session_view *view)
     view->seconds_connected = (unsigned)(connected_ms(life) / 1000);
     view->was_ready = life->was_ready;
     view->end = life->end;
+    view->failed = life->failed;
     view->idle_limit_s = life->terms->limits.idle_s;
     view->time_limit_s = life->terms->limits.time_s;
     view->time_is_fixed = life->terms->limits.time_is_fixed;

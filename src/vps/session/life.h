@@ -41,6 +41,8 @@ enum session_state life_state(const struct life *life);
 void life_set(struct life *life, enum session_state state);
 /* How it is about to end; SESSION_ENDED comes next. why may be NULL. Both are kept. */
 void life_set_end(struct life *life, enum session_end end, const struct why *why);
+/* The same: what its gateway has said of the target, of enum tunnel_failure. */
+void life_set_failed(struct life *life, uint8_t failed);
 /* At whose word it is about to end. */
 void life_set_ended_by(struct life *life, const struct owner *by);
 /* NULL: nobody's. */

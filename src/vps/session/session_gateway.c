@@ -82,6 +82,7 @@ void session_on_tunnel_failed(struct session *session, const struct message_tunn
         session_note(session, true, "a connection could not be opened: %s", why.text);
         session_on_nothing_carried(session, false);
     } else {
+        life_set_failed(session_life(session), failed->reason);
         session_end_because(session,
                             session_state(session) == SESSION_OPENING ? SESSION_END_REFUSED
                                                                       : SESSION_END_TARGET,

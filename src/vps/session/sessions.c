@@ -110,6 +110,14 @@ int sessions_ask(struct sessions *sessions, struct session_request *request, str
     return clearance_check(&sessions->clearance, request, said, &gateway, why);
 }
 
+int sessions_ask_reach(struct sessions *sessions, struct session_request *request, struct why *why)
+{
+    char said[sizeof request->target.host];
+    struct gateway *gateway;
+    strcpy(said, request->target.host);
+    return clearance_check_reach(&sessions->clearance, request, said, &gateway, why);
+}
+
 void sessions_refuse(struct sessions *sessions, const struct session_request *request, int err,
                      const char *reason)
 {

@@ -37,6 +37,11 @@ int sessions_open(struct sessions *sessions, const struct session_request *reque
  * the request's target is the resolved one, with its gateway, and the rule's terms are filled in.
  */
 int sessions_ask(struct sessions *sessions, struct session_request *request, struct why *why);
+/*
+ * The same of the right alone, whatever room there is for one more: whether this person may reach
+ * that machine now. -ENOKEY: yes, with consents.
+ */
+int sessions_ask_reach(struct sessions *sessions, struct session_request *request, struct why *why);
 /* Tells the watchers that it is not opened, -errno, for a reason that only the caller knows. */
 void sessions_refuse(struct sessions *sessions, const struct session_request *request, int err,
                      const char *reason);

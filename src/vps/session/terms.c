@@ -68,6 +68,7 @@ struct terms *terms_new(struct services *services, const struct session_request 
     terms->owner = request->owner;
     terms->port = target->port;
     terms->rule_line = request->rule_line;
+    terms->given = request->given;
     terms->names_gateway = gateways_are_several(services->gateways);
     terms->opened_ms = clock_ms();
     terms->opened_unix = clock_unix();
@@ -95,6 +96,8 @@ void terms_view(const struct terms *terms, struct session_view *view)
     view->id = terms->id;
     view->kind = terms->kind;
     view->owner = terms->owner;
+    view->approvals_given = terms->given.approvals;
+    view->factor_given = terms->given.second_factor;
     view->host = terms->host;
     view->name = terms->name;
     view->reason = terms->reason;

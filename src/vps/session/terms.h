@@ -32,6 +32,7 @@ struct terms {
     char *name;           /* too: of the target in the policy; "": it has none */
     char *reason;         /* too: what it is for, in its user's words; "": not said */
     struct session_limits limits;
+    struct consents given;
     unsigned rule_line; /* of the policy's rule that allows it; 0: there is none */
     uint16_t port;      /* with host: the target */
     bool names_gateway; /* there were several when it was opened */

@@ -87,6 +87,9 @@ struct session_view {
     bool was_ready;        /* its user could have connected */
     bool gateway_is_away;  /* is not online at the moment */
     enum session_end end;
+    unsigned failed; /* enum tunnel_failure: what the gateway said of the target; 0: none */
+    unsigned approvals_given; /* what others had consented to when it was opened */
+    bool factor_given;
     unsigned idle_left_s;  /* until it ends for want of bytes; 0: that does not end it */
     unsigned time_left_s;  /* until its longest time is over; 0: it has none */
     uint32_t idle_limit_s; /* these when they begin */
