@@ -33,8 +33,8 @@ struct reach_request {
     const struct targets *allowed;
     struct resolver *resolver;     /* for names */
     struct lan_searches *searches; /* for those that name servers do not know */
-    struct reachable *reachable; /* NULL: a probe is made in any case */
-    bool probe; /* connect, and answer with the one address that took it */
+    struct reachable *reachable;   /* NULL: a probe is made in any case */
+    bool probe;                    /* connect, and answer with the one address that took it */
     /* Only if `look`, or an identity is given: */
     struct sights *sights; /* takes what was seen */
     struct sieve *lines;   /* the log's, about it */

@@ -1,6 +1,6 @@
 /*
- * tunnels: all tunnels of a gateway, the relay that carries them, and what wakes their targets. Takes the
- * commands of the VPS and gives its answers to `send`.
+ * tunnels: all tunnels of a gateway, the relay that carries them, and what wakes their targets.
+ * Takes the commands of the VPS and gives its answers to `send`.
  */
 #ifndef PAMTUNNEL_GATEWAY_TUNNELS_H
 #define PAMTUNNEL_GATEWAY_TUNNELS_H

@@ -29,7 +29,7 @@ class Sleeper:
         self.mac, self.ports, self.wakes_up, self.slow = mac, ports, wakes_up, slow
         self.packets = []       # magic packets for this card, by when they came
         self.recorders = []
-        self.is_awake = False
+        self.is_awake = self.is_waking = False
 
     def __enter__(self):
         self.namespace = netns.Namespace(f"pt{uuid.uuid4().hex[:6]}-pc")
@@ -75,13 +75,15 @@ class Sleeper:
             # as the card does it: anywhere in a frame, whatever carries it
             if b"\xff" * 6 + 16 * mac_bytes(self.mac) in frame:
                 self.packets.append(frame)
-                if self.wakes_up and not self.is_awake:
+                if self.wakes_up and not self.is_waking:
+                    self.is_waking = True
                     threading.Timer(self.slow, self.wake).start()
 
     def sleep(self):
         for recorder in self.recorders:
             recorder.__exit__(None, None, None)
         self.recorders = []
+        self.packets.clear()
         if self.is_awake:
             self.is_awake = False
             self.namespace.ip("address", "flush", "dev", "card")
@@ -93,7 +95,7 @@ class Sleeper:
 
     def wake(self):
         if not self.is_awake:
-            self.is_awake = True
+            self.is_awake, self.is_waking = True, False
             self.namespace.ip("address", "add", f"{self.address}/24", "dev", "card")
             for port in self.ports:
                 recorder = Recorder(echo, listener=self.namespace.listen("0.0.0.0", port))

@@ -1,12 +1,13 @@
 """Machines that sleep: their MAC addresses are learnt when they answer."""
 
 import itertools
+import json
 
 import netns
 import pytest
-from agents import OWNER, World
+from agents import FRIEND, OWNER, World
 from sleeper import Sleeper
-from util import TIME_SCALE
+from util import TIME_SCALE, eventually
 
 NUMBERS = itertools.count(20)
 
@@ -139,5 +140,184 @@ def test_a_session_that_finds_it_asleep_wakes_it(lan_world, pc):
     session = lan_world.newest_session()
     assert (session["target"], session["state"]) == (f"{pc.address}:3389", "waiting")
     assert len(pc.packets) in (2, 3), "at 0, 1 and 3 s, until it is awake"
-    what = [record["what"] for record in lan_world.pamctl.json("audit")["records"]]
-    assert what.index("target.wake_asked") < what.index("target.woke")
+    assert happened(lan_world)[-3:] == ["target.wake_asked", "target.woke", "session.opened"]
+
+
+def happened(world):
+    return [json.loads(line)["what"] for line in world.pamctl("audit", "--json").stdout.splitlines()]
+
+
+def says(world, message, text, timeout=10):
+    world.api.wait(lambda: message.says(text), timeout * TIME_SCALE, f"it says {text!r}")
+
+
+def wakes(world, since, user=OWNER):
+    return world.api.wait_message(lambda m: m.says("Waking") and m.button("stop"), 5 * TIME_SCALE, since, user)
+
+
+def test_one_is_woken_for_its_own_sake(lan_world, pc):
+    falls_asleep(lan_world, pc)
+    message = wakes(lan_world, ask(lan_world, f"/wake {pc.address}"))
+    says(lan_world, message, "is awake: it answered after")
+    assert lan_world.sessions() == []
+    since = lan_world.api.mark()
+    lan_world.api.tap(OWNER, message, f"/ssh lan/{pc.address}")
+    lan_world.api.wait_message(lambda m: m.code and m.code[0].startswith("ssh -p"), 10 * TIME_SCALE, since, OWNER)
+
+
+def test_with_pamctl(lan_world, pc):
+    falls_asleep(lan_world, pc)
+    failed = lan_world.pamctl("ssh", f"{pc.address}:3389")
+    assert failed.returncode == 1 and f"pamctl wake lan/{pc.address} wakes it" in failed.stderr
+    woken = lan_world.pamctl.json("wake", f"lan/{pc.address}")["waking"]
+    assert (woken["state"], woken["mac"], woken["target"]) == ("awake", pc.mac, f"{pc.address}:22")
+    assert "is awake, after" in lan_world.pamctl("wake", pc.address).stdout, "it was awake already"
+
+
+def test_what_refuses_is_awake_and_not_offered(lan_world, pc):
+    answers(lan_world, pc.address)
+    pc.recorders.pop().close()  # nothing listens at 3389 any more
+    since = ask(lan_world, f"/ssh {pc.address}:3389")
+    message = lan_world.api.wait_message(lambda m: m.says("refused"), SETTLED * TIME_SCALE, since, OWNER)
+    assert not message.button("wake") and message.button("again")
+
+
+def test_what_has_never_answered_is_not_offered(lan_world, pc):
+    pc.sleep()
+    since = ask(lan_world, f"/ssh {pc.address}")
+    message = lan_world.api.wait_message(lambda m: m.says("no route"), SETTLED * TIME_SCALE, since, OWNER)
+    assert not message.button("wake")
+    since = ask(lan_world, f"/wake {pc.address}")
+    lan_world.api.wait_message(lambda m: m.says("do not know the MAC address"), 5, since, OWNER)
+    assert "target.wake_refused" in happened(lan_world)
+
+
+def test_a_press_of_somebody_else_wakes_nothing(lan_world, pc):
+    falls_asleep(lan_world, pc)
+    message = offered(lan_world, ask(lan_world, f"/ssh {pc.address}:3389"))
+    data = message.button("wake")["callback_data"]
+    since = ask(lan_world, "/sessions", user=FRIEND)
+    own = lan_world.api.wait_message(lambda m: True, 5 * TIME_SCALE, since, FRIEND)
+    answer = lan_world.api.wait_answer(lan_world.api.tap(FRIEND, own, None, data))
+    assert "somebody else's" in answer["text"]
+    assert happened(lan_world)[-1] == "button.refused"
+    assert not pc.packets
+
+
+def test_two_who_wait_for_one_machine_share_what_is_sent(lan_world, pc):
+    falls_asleep(lan_world, pc)
+    pc.wakes_up = False
+    first = wakes(lan_world, ask(lan_world, f"/wake {pc.address}"))
+    second = wakes(lan_world, ask(lan_world, f"/wake lan/{pc.address}", user=FRIEND), FRIEND)
+    eventually(lambda: len(pc.packets) == 3, "all packets have come", 8)
+    lan_world.api.wait_answer(lan_world.api.tap(OWNER, first, "stop"))
+    says(lan_world, first, "nobody wakes it any more")
+    pc.wake()
+    says(lan_world, second, "is awake")
+    assert len(pc.packets) == 3
+
+
+def test_a_lock_ends_it(lan_world, pc):
+    falls_asleep(lan_world, pc)
+    pc.wakes_up = False
+    message = wakes(lan_world, ask(lan_world, f"/wake {pc.address}"))
+    lan_world.pamctl("panic")
+    try:
+        says(lan_world, message, "locked by an administrator")
+        assert lan_world.pamctl.json("wake", pc.address, ok=False)["error"] == "locked"
+        lan_world.gateway.wait_log("nobody wants it any more")
+    finally:
+        lan_world.pamctl("unlock")
+
+
+def test_a_gateway_that_goes_ends_it(lan_world, pc):
+    falls_asleep(lan_world, pc)
+    pc.wakes_up = False
+    message = wakes(lan_world, ask(lan_world, f"/wake {pc.address}"))
+    lan_world.gateway.stop()
+    says(lan_world, message, "Its gateway went offline meanwhile")
+    lan_world.gateway.start()
+    lan_world.ready()
+
+
+def test_into_every_network_of_the_gateway(lan_world, internet, pc):
+    """Nobody knows in which one it is, and there is no default route."""
+    falls_asleep(lan_world, pc)
+    with Sleeper(internet, device="lan3", address="192.168.6.22", gateway="192.168.6.1", mac=pc.mac) as other:
+        other.sleep()
+        other.wakes_up = False
+        lan_world.pamctl.json("wake", pc.address)
+        assert other.packets and pc.is_awake
+
+
+def test_a_name_that_is_gone_while_it_sleeps(lan_world, internet, pc):
+    internet.dns.answers["sleepy"] = pc.address
+    answers(lan_world, "sleepy")
+    pc.sleep()
+    del internet.dns.answers["sleepy"]
+    message = offered(lan_world, ask(lan_world, "/ssh sleepy:3389"))
+    assert message.says("unknown name")
+    pc.slow = 3
+    lan_world.api.tap(OWNER, message, "wake")
+    says(lan_world, message, "Waking the machine")
+    internet.dns.answers["sleepy"] = pc.address
+    lan_world.api.wait(lambda: message.code, 20 * TIME_SCALE, "the command is there")
+
+
+# ---------------------------------------------------------------- by the policy
+
+POLICY = """\
+users:
+  anna: {{telegram: 42, roles: administrator}}
+  bert: {{telegram: 43}}
+targets:
+  office-pc: {{address: {address}, ports: {{ssh: 3389}}, mac: "{mac}", wake: {wake}}}
+rules:
+  - {{who: {who}, targets: office-pc, kinds: ssh}}
+"""
+
+
+@pytest.fixture
+def site(internet, pc, folder):
+    path = folder / "policy.yaml"
+
+    def write(wake="auto", who="anna"):
+        path.write_text(POLICY.format(address=pc.address, mac=pc.mac, wake=wake, who=who))
+        path.chmod(0o600)
+
+    write()
+    with World(net=internet, env_files=True, vps={"ADMIT": "auto", "ALLOWED_USERS": None, "POLICY_FILE": path}) as world:
+        world.write_policy = write
+        yield world
+
+
+def test_the_policy_has_it_woken_at_once(site, pc):
+    pc.sleep()
+    pc.slow = 1
+    since = ask(site, "/ssh office-pc")
+    message = site.api.wait_message(lambda m: m.code, 20 * TIME_SCALE, since, OWNER)
+    assert message.says("SSH to office-pc") and pc.packets
+    assert happened(site)[-3:] == ["target.wake_asked", "target.woke", "session.opened"]
+
+
+def test_who_may_not_reach_it_may_not_wake_it(site, pc):
+    pc.sleep()
+    since = ask(site, "/wake office-pc", user=FRIEND)
+    site.api.wait_message(lambda m: not m.says("Waking"), 5 * TIME_SCALE, since, FRIEND)
+    assert happened(site)[-1] == "target.wake_refused"
+    site.write_policy(wake="off")
+    site.vps.reload()
+    since = ask(site, "/wake office-pc")
+    site.api.wait_message(lambda m: m.says("policy says that office-pc is not woken"), 5 * TIME_SCALE, since, OWNER)
+    message = site.api.wait_message(lambda m: m.says("no route"), SETTLED * TIME_SCALE, ask(site, "/ssh office-pc"), OWNER)
+    assert not message.button("wake") and not pc.packets
+
+
+def test_a_right_that_is_taken_away_ends_it(site, pc):
+    pc.sleep()
+    pc.wakes_up = False
+    message = wakes(site, ask(site, "/wake office-pc"))
+    site.write_policy(who="bert")
+    site.vps.reload()
+    says(site, message, "nobody wakes it any more")
+    site.gateway.wait_log("nobody wants it any more")

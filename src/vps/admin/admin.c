@@ -1,10 +1,10 @@
 /*
  * Most requests are answered in the call that brings them. Those that take as long as a person, a
  * network or a disk does leave somebody behind who answers: a waiter, who knows who asked and what
- * for (opening a session, waking a machine, waiting for the last one to end, pairing a gateway, keeping that a code
- * was right), or whoever works on it (later.h). A waiter goes when that has happened
- * (on_session_event, on_applicant_event, on_kept), when the drain is called off (answer), or when
- * the client leaves (on_gone), whichever comes first.
+ * for (opening a session, waking a machine, waiting for the last one to end, pairing a gateway,
+ * keeping that a code was right), or whoever works on it (later.h). A waiter goes when that has
+ * happened (on_session_event, on_waking, on_applicant_event, on_kept), when the drain is called off
+ * (answer), or when the client leaves (on_gone), whichever comes first.
  *
  * Re-entrancy: saying something to a client, and hanging up on it, may call on_gone() before it
  * returns, and that frees the client's waiter. A waiter is therefore taken off the list and freed

@@ -1,4 +1,7 @@
-/* admin_waking: pamctl wake: wakes a machine, and which can be woken. Handlers as admin_commands has them. */
+/*
+ * admin_waking: pamctl wake: wakes a machine, and says which can be woken. Each is a handler as
+ * admin_commands has them.
+ */
 #ifndef PAMTUNNEL_VPS_ADMIN_ADMIN_WAKING_H
 #define PAMTUNNEL_VPS_ADMIN_ADMIN_WAKING_H
 

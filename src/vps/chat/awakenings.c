@@ -325,7 +325,7 @@ static void add_machine(const struct conversation *conversation, int64_t person,
     struct why why;
     char line[LABEL_SIZE];
     struct text text = text_over(line, sizeof line);
-    text_add(&text, "/wake %s", machine);
+    text_add(&text, "/%s %s", COMMANDS[COMMAND_OF_wake].name, machine);
     if (*count < LISTED_MAX && !text.cut && target_parse(machine, 0, &request.target, &why) == 0 &&
         wakings_can_wake(conversation->wakings, &request, &why) == 0) {
         char tagged[TEXTS_PART_SIZE];
