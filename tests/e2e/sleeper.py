@@ -29,6 +29,7 @@ class Sleeper:
         self.mac, self.ports, self.wakes_up, self.slow = mac, ports, wakes_up, slow
         self.packets = []       # magic packets for this card, by when they came
         self.recorders = []
+        self.timer = None
         self.is_awake = self.is_waking = False
 
     def __enter__(self):
@@ -47,9 +48,12 @@ class Sleeper:
         return self
 
     def __exit__(self, *_):
-        self.sleep()
         self.card.close()
         self.thread.join(2)
+        if self.timer:
+            self.timer.cancel()
+            self.timer.join()
+        self.sleep()
         self.internet.gateway.ip("link", "del", self.device)    # at once; with its namespace, some time
         self.namespace.delete()
 
@@ -77,7 +81,8 @@ class Sleeper:
                 self.packets.append(frame)
                 if self.wakes_up and not self.is_waking:
                     self.is_waking = True
-                    threading.Timer(self.slow, self.wake).start()
+                    self.timer = threading.Timer(self.slow, self.wake)
+                    self.timer.start()
 
     def sleep(self):
         for recorder in self.recorders:

@@ -146,6 +146,9 @@ static void peer_on_received(void *arg, const struct message *message)
     } else if (message->type == MESSAGE_DIAL_TARGET) {
         peer->dials++;
         peer->dialled = message->dial_target;
+    } else if (message->type == MESSAGE_WAKE) {
+        peer->wakes++;
+        peer->woken = message->wake;
     }
 }
 

@@ -23,6 +23,8 @@ struct peer {
     unsigned opens, closes, dials; /* OPEN_TUNNEL, CLOSE_TUNNEL and DIAL_TARGET that came */
     struct message_open_tunnel last;
     struct message_dial_target dialled;
+    unsigned wakes; /* WAKE that came */
+    struct message_wake woken;
     uint64_t closed;
     enum goodbye_reason goodbye;
 };

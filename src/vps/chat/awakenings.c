@@ -61,8 +61,9 @@ struct choices {
     unsigned count;
 };
 
+/* This kind of session, at its usual port there. only: if that is the one that has answered. */
 static void add_choice(const struct awakenings *awakenings, const struct waking_view *view,
-                       enum kind kind, struct choices *choices)
+                       enum kind kind, bool only, struct choices *choices)
 {
     struct session_request request = *view->request;
     struct why why;
@@ -70,16 +71,32 @@ static void add_choice(const struct awakenings *awakenings, const struct waking_
     struct text label = text_over(choices->labels[i], LABEL_SIZE);
     request.kind = kind;
     request.target.port = kind_row(kind)->port;
+    if (request.name[0]) { /* which the policy knows the port of */
+        struct text host = text_over(request.target.host, sizeof request.target.host);
+        text_add(&host, "%s", request.name);
+    }
     int err = sessions_ask_reach(awakenings->conversation->sessions, &request, &why);
     text_add(&label, "/%s ", kind_name(kind));
     if (!request.name[0]) {
         text_add(&label, "%s/", request.target.gateway);
     }
     text_add(&label, "%s", request.name[0] ? request.name : request.target.host);
-    if ((err == 0 || err == -ENOKEY) && !label.cut &&
+    if ((err == 0 || err == -ENOKEY) && request.target.port != 0 && !label.cut &&
+        (!only || request.target.port == view->request->target.port) &&
         button_format_of_command(BUTTON_AGAIN, choices->labels[i], choices->data[i]) == 0) {
         choices->buttons[choices->count++] = (struct button){
             .label = choices->labels[i], .data = choices->data[i], .wide = true};
+    }
+}
+
+static void add_choices(const struct awakenings *awakenings, const struct waking_view *view,
+                        struct choices *choices)
+{
+    for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+        add_choice(awakenings, view, (enum kind)kind, true, choices);
+    }
+    for (unsigned kind = 0; choices->count == 0 && kind < KIND_COUNT; kind++) {
+        add_choice(awakenings, view, (enum kind)kind, false, choices);
     }
 }
 
@@ -92,8 +109,8 @@ static void show_awake(const struct awakenings *awakenings, const struct awakeni
     struct text html = conversation_text(awakenings->conversation, awakening->person, buffer,
                                          sizeof buffer);
     texts_waking_awake(&html, &words, waits);
-    for (unsigned kind = 0; !view->opens && kind < KIND_COUNT; kind++) {
-        add_choice(awakenings, view, (enum kind)kind, &choices);
+    if (!view->opens) {
+        add_choices(awakenings, view, &choices);
     }
     if (view->opens && !waits && awakening->again[0]) {
         choices.buttons[choices.count++] = button_of(&html, BUTTON_AGAIN, awakening->again);

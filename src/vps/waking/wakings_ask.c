@@ -73,6 +73,9 @@ static int ask_kind(const struct wakings *wakings, const struct session_request 
         ret_request->target.port = kind_row(kind)->port;
     }
     int err = sessions_ask_reach(wakings->options.sessions, ret_request, why);
+    if ((err == 0 || err == -ENOKEY) && ret_request->target.port == 0) {
+        return why_set(why, -EINVAL, "Say at which port it answers, as in HOST:PORT.");
+    }
     return err == -ENOKEY ? 0 : err; /* whoever reaches it with consents may wake it without */
 }
 
