@@ -119,6 +119,7 @@ class Pamtunnel(Contender):
     name, title = "pamtunnel", "pamtunnel"
     whole_sessions = True
     congestion_control = None   # what the agents take by themselves
+    multipath = False
 
     @classmethod
     def version(cls, options):
@@ -141,12 +142,15 @@ class Pamtunnel(Contender):
                 "TUNNEL_KEY_FILE": str(self.file("key", key, 0o600))}
         if self.congestion_control:
             both["CONGESTION_CONTROL"] = self.congestion_control
+        if self.multipath:
+            both["MULTIPATH"] = "on"
         if self.bench.workers:
             both["RELAY_WORKERS"] = str(self.bench.workers)
         first, last = hosts.SESSION_PORTS
         self.run("vps", "vps-agent", build / "vps-agent", "--local", env={
             **both, "VPS_HOST": self.place.public, "BIND_ADDRESS": self.place.bind,
             "STATE_DIR": str(state), "ADMIT": "auto",
+            **({"DATA_PORT": "control"} if self.multipath else {}),
             "PORT_RANGE_START": str(first), "PORT_RANGE_END": str(last),
             "MAX_SESSIONS": "10000", "MAX_SESSIONS_PER_USER": "10000"})
         self.run("gateway", "gateway-agent", build / "gateway-agent", env={
@@ -195,6 +199,12 @@ class PamtunnelSystem(Pamtunnel):
 class PamtunnelBbr(PamtunnelSystem):
     name, title = "pamtunnel-bbr", "pamtunnel, bbr"
     congestion_control = "bbr"
+
+
+class PamtunnelMultipath(PamtunnelSystem):
+    name, title = "pamtunnel-multipath", "pamtunnel, MULTIPATH=on"
+    congestion_control = None
+    multipath = True
 
 
 class PamtunnelNobody(Pamtunnel):
@@ -421,5 +431,5 @@ class Bore(Peer):
         self.public_port(public)
 
 
-ALL = (Direct, Pamtunnel, PamtunnelBefore, PamtunnelNobody, PamtunnelSystem, PamtunnelBbr,
+ALL = (Direct, Pamtunnel, PamtunnelBefore, PamtunnelNobody, PamtunnelSystem, PamtunnelBbr, PamtunnelMultipath,
        Haproxy, Nginx, Socat, Ssh, Rathole, Frp, Bore)

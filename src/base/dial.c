@@ -19,7 +19,7 @@ struct attempt {
 
 struct dial {
     uv_loop_t *loop;
-    bool narrow;
+    enum dial_how how;
     dial_fn fn;
     void *arg;
     struct timer *deadline;
@@ -101,7 +101,9 @@ static void on_connect(void *arg, int events)
 /* -errno: it has failed at once, and is as before. */
 static int attempt_start(struct attempt *attempt)
 {
-    int fd = net_connect(&attempt->to, attempt->dial->narrow);
+    enum dial_how how = attempt->dial->how;
+    int fd = how == DIAL_MULTIPATH ? net_connect_multipath(&attempt->to)
+                                   : net_connect(&attempt->to, how == DIAL_NARROW);
     if (fd < 0) {
         return fd;
     }
@@ -150,13 +152,13 @@ static void on_deadline(void *arg)
 }
 
 struct dial *dial_start(uv_loop_t *loop, const struct addr *addrs, unsigned count,
-                        uint64_t timeout_ms, bool narrow, dial_fn fn, void *arg)
+                        uint64_t timeout_ms, enum dial_how how, dial_fn fn, void *arg)
 {
     struct dial *dial = calloc(1, sizeof *dial);
     if (!dial) {
         return NULL;
     }
-    *dial = (struct dial){.loop = loop, .narrow = narrow, .fn = fn, .arg = arg};
+    *dial = (struct dial){.loop = loop, .how = how, .fn = fn, .arg = arg};
     /* Copied: the caller's list need not outlive this call. */
     dial->count = count < RESOLVE_MAX ? count : RESOLVE_MAX;
     for (unsigned i = 0; i < dial->count; i++) {

@@ -21,9 +21,12 @@ struct dial;
  */
 typedef void (*dial_fn)(void *arg, int fd, const struct addr *addr);
 
-/* addrs is copied; count is 1 to RESOLVE_MAX. narrow: see net_connect(). NULL: out of memory. */
+/* See net_connect() and net_connect_multipath(). */
+enum dial_how { DIAL_PLAIN, DIAL_NARROW, DIAL_MULTIPATH };
+
+/* addrs is copied; count is 1 to RESOLVE_MAX. NULL: out of memory. */
 struct dial *dial_start(uv_loop_t *loop, const struct addr *addrs, unsigned count,
-                        uint64_t timeout_ms, bool narrow, dial_fn fn, void *arg);
+                        uint64_t timeout_ms, enum dial_how how, dial_fn fn, void *arg);
 /* The callback will not run; everything half-open is closed. Accepts NULL. */
 void dial_cancel(struct dial *dial);
 

@@ -217,11 +217,34 @@ char *addr_text(const struct addr *addr, char *dst)
     return dst;
 }
 
-static int listen_on(const struct addr *addr, int backlog)
+/*
+ * By one path whatever the reason is that there are not several: a kernel built without MPTCP or
+ * where it is switched off, a container that forbids it.
+ */
+static int new_socket(int family, int protocol)
 {
-    int fd = socket(addr->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+    if (fd < 0 && protocol != 0) {
+        fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    }
+    return fd < 0 ? -errno : fd;
+}
+
+int net_check_multipath(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, NET_MPTCP);
     if (fd < 0) {
         return -errno;
+    }
+    close(fd);
+    return 0;
+}
+
+static int listen_on(const struct addr *addr, int backlog, int protocol)
+{
+    int fd = new_socket(addr->sa.sa_family, protocol);
+    if (fd < 0) {
+        return fd;
     }
     /* Without SO_REUSEADDR a restart waits a minute for connections in TIME_WAIT. */
     int on = 1, off = 0;
@@ -238,21 +261,31 @@ static int listen_on(const struct addr *addr, int backlog)
     return fd;
 }
 
-int net_listen(const char *bind_address, uint16_t port, int backlog)
+static int listen_by(int protocol, const char *bind_address, uint16_t port, int backlog)
 {
     struct addr addr;
     int err = addr_parse(bind_address, port, &addr);
     if (err < 0) {
         return err;
     }
-    int fd = listen_on(&addr, backlog);
+    int fd = listen_on(&addr, backlog, protocol);
     /* ipv6.disable=1 gives the first error, disable_ipv6=1 the second. */
     bool no_ipv6 = fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL;
     if (no_ipv6 && addr.sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&addr.v6.sin6_addr)) {
         addr_parse("0.0.0.0", port, &addr);
-        fd = listen_on(&addr, backlog);
+        fd = listen_on(&addr, backlog, protocol);
     }
     return fd;
+}
+
+int net_listen(const char *bind_address, uint16_t port, int backlog)
+{
+    return listen_by(0, bind_address, port, backlog);
+}
+
+int net_listen_multipath(const char *bind_address, uint16_t port, int backlog)
+{
+    return listen_by(NET_MPTCP, bind_address, port, backlog);
 }
 
 int net_accept(int listener, struct addr *ret_peer)
@@ -297,23 +330,34 @@ void net_narrow(int fd)
     }
 }
 
-int net_connect(const struct addr *to, bool narrow)
+/* Writable later: net_error() says how it went. */
+static int begin_to_connect(int fd, const struct addr *to)
 {
-    int fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return -errno;
-    }
-    if (narrow) {
-        set_tcp(fd, TCP_MAXSEG, NARROW_SEGMENT);
-        net_narrow(fd);
-    }
-    /* Writable later: net_error() says how it went. */
     if (connect(fd, &to->sa, addr_len(to)) < 0 && errno != EINPROGRESS) {
         int err = -errno;
         close(fd);
         return err;
     }
     return fd;
+}
+
+int net_connect(const struct addr *to, bool narrow)
+{
+    int fd = new_socket(to->sa.sa_family, 0);
+    if (fd < 0) {
+        return fd;
+    }
+    if (narrow) {
+        set_tcp(fd, TCP_MAXSEG, NARROW_SEGMENT);
+        net_narrow(fd);
+    }
+    return begin_to_connect(fd, to);
+}
+
+int net_connect_multipath(const struct addr *to)
+{
+    int fd = new_socket(to->sa.sa_family, NET_MPTCP);
+    return fd < 0 ? fd : begin_to_connect(fd, to);
 }
 
 int net_error(int fd)

@@ -14,6 +14,9 @@
 /* A peer that says nothing for this long, while it is asked this often, is gone. */
 enum { NET_DEAD_AFTER_S = 120, NET_DEAD_PROBES = 4 };
 
+/* IPPROTO_MPTCP, which C libraries of some years ago do not have. */
+enum { NET_MPTCP = 262 };
+
 /* An IPv4 or IPv6 address with a port. IPv4-mapped ones are always unmapped. */
 struct addr {
     union {
@@ -71,6 +74,11 @@ char *addr_text(const struct addr *addr, char *dst);
  */
 int net_listen(const char *bind_address, uint16_t port, int backlog);
 /*
+ * The same for connections that may take several paths at once (MPTCP, RFC 8684). Peers without it
+ * are served as before, and so are all where the kernel has none.
+ */
+int net_listen_multipath(const char *bind_address, uint16_t port, int backlog);
+/*
  * accept4(2) of one connection; -EAGAIN if there is none. It inherits what net_listen()
  * tuned. The peer at a Unix socket is of no family (AF_UNSPEC).
  */
@@ -89,6 +97,10 @@ void net_narrow(int fd);
  * buffer has room for twenty.
  */
 int net_connect(const struct addr *to, bool narrow);
+/* The same, not narrow, by several paths if the kernel and the peer can do that; else by one. */
+int net_connect_multipath(const struct addr *to);
+/* 0 if this kernel can; else -errno of socket(2). */
+int net_check_multipath(void);
 /* The pending error of a socket (SO_ERROR), as 0 or -errno. */
 int net_error(int fd);
 /* TCP_NODELAY, and keepalive, which ends connections to idle peers after NET_DEAD_AFTER_S. */

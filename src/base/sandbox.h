@@ -52,7 +52,8 @@ struct sandbox_rules {
     const char *const *files; /* NULL: none */
     /* More of these, whose own folder may differ from that of what they are links to. */
     const char *const *other_files;
-    bool listens; /* TCP ports may be bound and listened on */
+    bool multipath; /* MPTCP sockets, beside those of TCP (net_listen_multipath()) */
+    bool listens;   /* TCP ports may be bound and listened on */
 };
 
 /*

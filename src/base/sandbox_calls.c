@@ -25,6 +25,8 @@
 #include <linux/netlink.h>
 #include <linux/sockios.h>
 
+#include "base/net.h"
+
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
 /* Some have several numbers, for times and offsets of 64 bits; a target has not all of them. */
@@ -150,16 +152,18 @@ static int restrict_mapping(scmp_filter_ctx filter)
     return err;
 }
 
-/* Others are modules that the kernel would load for anybody. */
-static int restrict_sockets(scmp_filter_ctx filter)
+/* Others are modules that the kernel would load for anybody. The last two: if they are wanted. */
+static int restrict_sockets(scmp_filter_ctx filter, const struct sandbox_rules *rules)
 {
     static const struct {
         unsigned family, protocol;
-    } KINDS[] = {{AF_INET, 0},  {AF_INET, IPPROTO_TCP},     {AF_INET, IPPROTO_UDP},
-                 {AF_INET6, 0}, {AF_INET6, IPPROTO_TCP},    {AF_INET6, IPPROTO_UDP},
-                 {AF_UNIX, 0},  {AF_NETLINK, NETLINK_ROUTE}};
+    } KINDS[] = {{AF_INET, 0},         {AF_INET, IPPROTO_TCP},      {AF_INET, IPPROTO_UDP},
+                 {AF_INET6, 0},        {AF_INET6, IPPROTO_TCP},     {AF_INET6, IPPROTO_UDP},
+                 {AF_UNIX, 0},         {AF_NETLINK, NETLINK_ROUTE}, {AF_INET, NET_MPTCP},
+                 {AF_INET6, NET_MPTCP}};
+    const size_t count = rules->multipath ? COUNT(KINDS) : COUNT(KINDS) - 2;
     int err = allow_if(filter, SCMP_SYS(socketpair), 0, UINT32_MAX, AF_UNIX);
-    for (size_t i = 0; i < COUNT(KINDS) && err == 0; i++) {
+    for (size_t i = 0; i < count && err == 0; i++) {
         struct scmp_arg_cmp kind[] = {
             SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, KINDS[i].family),
             SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, UINT32_MAX, KINDS[i].protocol),
@@ -169,7 +173,7 @@ static int restrict_sockets(scmp_filter_ctx filter)
     return err;
 }
 
-static int restrict_arguments(scmp_filter_ctx filter)
+static int restrict_arguments(scmp_filter_ctx filter, const struct sandbox_rules *rules)
 {
     static const unsigned REQUESTS[] = {FIONBIO,    FIONREAD,     FIOCLEX,     TCGETS,
                                         TIOCGWINSZ, SIOCGIFINDEX, SIOCGIFNAME, SIOCOUTQ};
@@ -178,7 +182,7 @@ static int restrict_arguments(scmp_filter_ctx filter)
                                 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
     unsigned self = (unsigned)getpid();
 
-    int err = restrict_sockets(filter);
+    int err = restrict_sockets(filter, rules);
     err = err < 0 ? err : allow_values(filter, SCMP_SYS(ioctl), 1, REQUESTS, COUNT(REQUESTS));
     err = err < 0 ? err : allow_values(filter, SCMP_SYS(prctl), 0, OPTIONS, COUNT(OPTIONS));
     /* A thread, not a process. */
@@ -212,7 +216,7 @@ static int fill(scmp_filter_ctx filter, const struct sandbox_rules *rules)
                      1); /* the kernel's errors, not the library's */
     int err = add_all(filter, SCMP_ACT_ALLOW, ALLOWED, COUNT(ALLOWED));
     err = err < 0 ? err : add_all(filter, kill, DEADLY, COUNT(DEADLY));
-    err = err < 0 ? err : restrict_arguments(filter);
+    err = err < 0 ? err : restrict_arguments(filter, rules);
     err = err < 0 ? err : restrict_files(filter, rules);
     if (err == 0 && rules->listens) {
         err = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(listen), 0, NULL);

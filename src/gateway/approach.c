@@ -117,8 +117,9 @@ struct approach *approach_start(uv_loop_t *loop, const struct approach_request *
         approach->proxy = *request->way.proxy;
         snprintf(approach->host, sizeof approach->host, "%s", request->way.host);
     }
-    approach->dial = dial_start(loop, request->addrs, request->count, request->timeout_ms, false,
-                                on_dialled, approach);
+    approach->dial = dial_start(loop, request->addrs, request->count, request->timeout_ms,
+                                request->way.multipath ? DIAL_MULTIPATH : DIAL_PLAIN, on_dialled,
+                                approach);
     if (!approach->dial) {
         approach_free(approach);
         return NULL;

@@ -5,6 +5,7 @@
 #ifndef PAMTUNNEL_GATEWAY_APPROACH_H
 #define PAMTUNNEL_GATEWAY_APPROACH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -18,6 +19,7 @@ struct approach;
 struct approach_way {
     const char *host;          /* VPS_HOST */
     const struct proxy *proxy; /* NULL, or without a host: none */
+    bool multipath;            /* MULTIPATH; a proxy has one path */
 };
 
 /* The host and the port whose addresses are to be dialled: the proxy's if there is one. */

@@ -236,7 +236,7 @@ static void reach_probe(struct reach *reach, const struct addr *addrs, unsigned 
         reach_finish(reach, NULL, answered, 1);
         return;
     }
-    reach->dial = dial_start(reach->loop, addrs, count, PROBE_MS, false, reach_probed, reach);
+    reach->dial = dial_start(reach->loop, addrs, count, PROBE_MS, DIAL_PLAIN, reach_probed, reach);
     if (!reach->dial) {
         reach_fail(reach, -ENOMEM);
     }

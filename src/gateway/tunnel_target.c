@@ -112,8 +112,8 @@ void tunnel_start_dialling(struct tunnel *tunnel)
     watch_free(tunnel->watch);
     tunnel->watch = NULL;
     tunnel_set_state(tunnel, STATE_DIALLING, "");
-    tunnel->dial = dial_start(tunnel->host->loop, tunnel->addrs, tunnel->addr_count, DIAL_MS, true,
-                              on_dialled, tunnel);
+    tunnel->dial = dial_start(tunnel->host->loop, tunnel->addrs, tunnel->addr_count, DIAL_MS,
+                              DIAL_NARROW, on_dialled, tunnel);
     if (!tunnel->dial) {
         struct failure failure = failure_of_target(-ENOMEM, tunnel->target);
         tunnel_dialling_failed(tunnel, &failure);

@@ -167,7 +167,9 @@ static void look_up_failed(struct uplink *uplink, int err)
 
 static struct approach_way way_of(const struct uplink *uplink)
 {
-    return (struct approach_way){.host = uplink->options.vps_host, .proxy = &uplink->proxy};
+    return (struct approach_way){.host = uplink->options.vps_host,
+                                 .proxy = &uplink->proxy,
+                                 .multipath = uplink->options.multipath};
 }
 
 static void on_resolved(void *arg, int err, const struct addr *addrs, unsigned count)

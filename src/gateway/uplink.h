@@ -43,6 +43,7 @@ struct uplink_options {
     const struct proxy *proxy;       /* on the way there; copied; NULL or without a host: none */
     struct credentials *credentials; /* outlive it, and change when it is paired */
     unsigned keepalive_secs;
+    bool multipath;      /* MULTIPATH */
     const char *program; /* "gateway-agent 0.1.0" */
     const struct uplink_events *events;
     void *arg;

@@ -11,7 +11,8 @@ enum { WORKERS_DEFAULT_MAX = 4, WORKERS_MAX = 64 };
 
 /*
  * Worker threads and the sandbox are made once, before the first connection, what the sandbox has
- * given up cannot be had back, and the monitor's socket is bound before it: those take a restart.
+ * given up cannot be had back (MPTCP's sockets among it), and the monitor's socket is bound before
+ * it: those take a restart.
  */
 const struct setting COMMON_SETTINGS[COMMON_SETTINGS_COUNT] = {
     {"RELAY_WORKERS",
@@ -27,6 +28,9 @@ const struct setting COMMON_SETTINGS[COMMON_SETTINGS_COUNT] = {
               "socket: metrics are served there",
      .type = &SETTING_LOCAL_ADDRESS, FIELD(metrics_listen), .max = LOCAL_ADDRESS_MAX,
      .optional = true, .at_start = true},
+    {"MULTIPATH", "off",
+     "on or off: whether connections between VPS and gateway may take several paths (MPTCP)",
+     &SETTING_SWITCH, FIELD(multipath), .at_start = true},
     {"SANDBOX", "on", "on, or off for debugging", &SETTING_SWITCH, FIELD(sandbox),
      .at_start = true},
     {"RUST_LOG", .takes = "the old name of LOG_LEVEL", .type = &SETTING_RUST_LOG, FIELD(log_level),

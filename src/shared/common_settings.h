@@ -13,11 +13,12 @@ struct common_settings {
     long relay_workers; /* threads */
     char congestion_control[CONGESTION_NAME_MAX + 1];
     char metrics_listen[LOCAL_ADDRESS_MAX + 1]; /* empty: nowhere */
+    bool multipath;                             /* between the agents */
     bool sandbox;
     enum log_level log_level;
 };
 
-enum { COMMON_SETTINGS_COUNT = 6 };
+enum { COMMON_SETTINGS_COUNT = 7 };
 extern const struct setting COMMON_SETTINGS[COMMON_SETTINGS_COUNT];
 
 /* The table in the list of an agent whose struct has them at this offset. */

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/congestion.h"
 #include "base/net.h"
@@ -138,9 +139,16 @@ void program_confine(const struct vocabulary *vocabulary, const char *env_file,
     struct why why;
     /* They were read a moment ago: what is wrong with a file now is told when it is read anew. */
     sources_find(&sources, env_file, vocabulary, NULL);
+    rules.multipath = settings->multipath;
     rules.files = (const char *const *)sources.paths;
     if (notify_open(ret_notify, &why) < 0) {
         log_warn(log, "%s", why.text);
+    }
+    int err = settings->multipath ? net_check_multipath() : 0;
+    if (err < 0) {
+        log_warn(log,
+                 "MULTIPATH is on, but this system has no MPTCP (%s): connections take one path",
+                 strerror(-err));
     }
     if (!settings->sandbox) {
         log_warn(log, "running without a sandbox: SANDBOX is off");

@@ -263,7 +263,7 @@ WRONG_VPS = {
     "AUDIT_FULL": ["Refuse", "on", "refuse,continue"], "AUDIT_DAYS": ["-1", "36501", "30d"],
     "APPROVAL_TIMEOUT": ["0", "86401", "10m"], "FACTOR_MINUTES": ["-1", "1441", "15m"],
     "RDP_SIGN_CERT": ["on", "cert.pem", "/" + "x" * 201], "RDP_SIGN_KEY": ["off", "~/key.pem"],
-    "RDP_CLIPBOARD": ["yes", "1", "ON"], "CONGESTION_CONTROL": ["BBR", "bbr,cubic", "x" * 16],
+    "MULTIPATH": ["yes", "mptcp"], "RDP_CLIPBOARD": ["yes", "1", "ON"], "CONGESTION_CONTROL": ["BBR", "bbr,cubic", "x" * 16],
     "LOG_LEVEL": ["verbose", "3", "info,debug"],
 }
 WRONG_GATEWAY = {
@@ -283,7 +283,7 @@ TAKES = {
     "BIND_ADDRESS": "IP address", "SESSION_TIMEOUT": "seconds", "RECONNECT_GRACE": "seconds",
     "MAX_CONNECTIONS": "connections", "IDLE_TIMEOUT": "seconds",
     "MAX_SESSION_TIME": "seconds", "MAX_SESSIONS": "number", "MAX_SESSIONS_PER_USER": "number", "ADMIT": "auto, known or ask",
-    "APPROVAL_TIMEOUT": "seconds", "FACTOR_MINUTES": "minutes", "KNOWN_DAYS": "days", "RDP_CLIPBOARD": "on or off",
+    "APPROVAL_TIMEOUT": "seconds", "FACTOR_MINUTES": "minutes", "KNOWN_DAYS": "days", "RDP_CLIPBOARD": "on or off", "MULTIPATH": "on or off",
     "RDP_SIGN_CERT": "absolute path", "RDP_SIGN_KEY": "absolute path",
     "AUDIT_FULL": "refuse or continue", "AUDIT_DAYS": "days",
     "CONGESTION_CONTROL": "like cubic or bbr", "RELAY_WORKERS": "threads", "STATE_DIR": "absolute path", "LOG_LEVEL": "error, warn, info, debug or trace",

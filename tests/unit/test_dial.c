@@ -81,7 +81,7 @@ static void world_free(struct world *world)
 static void dial(struct world *world, const struct addr *addrs, unsigned count, uint64_t ms)
 {
     world->since = uv_hrtime();
-    world->dial = dial_start(&world->loop, addrs, count, ms, false, on_dialled, world);
+    world->dial = dial_start(&world->loop, addrs, count, ms, DIAL_PLAIN, on_dialled, world);
     assert_non_null(world->dial);
     assert_int_equal(world->called, 0); /* never from inside dial_start() */
 }

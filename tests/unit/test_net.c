@@ -245,6 +245,34 @@ static void a_refused_connection_is_an_error_at_once_or_later(void **state)
     assert_int_equal(net_error(-1), -EBADF);
 }
 
+/* Whether the kernel has MPTCP or not, and whichever of the two knows it. */
+static void several_paths_serve_who_knows_one(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        bool listens = i & 1, connects = i & 2;
+        struct addr peer;
+        char byte = 0;
+        int listener = listens ? net_listen_multipath("127.0.0.1", 0, 1)
+                               : net_listen("127.0.0.1", 0, 1);
+        assert_true(listener >= 0);
+        struct addr to = addr_of("127.0.0.1", port_of(listener));
+        int client = connects ? net_connect_multipath(&to) : net_connect(&to, false);
+        assert_true(client >= 0);
+        await(listener, POLLIN);
+        int server = net_accept(listener, &peer);
+        await(client, POLLOUT);
+        assert_int_equal(net_error(client), 0);
+        assert_int_equal(send(client, "x", 1, 0), 1);
+        await(server, POLLIN);
+        assert_int_equal(recv(server, &byte, 1, 0), 1);
+        assert_int_equal(byte, 'x');
+        close(server);
+        close(client);
+        close(listener);
+    }
+}
+
 static void a_reset_reaches_the_peer_as_one(void **state)
 {
     struct addr peer;
@@ -347,6 +375,7 @@ int main(void)
         cmocka_unit_test(a_port_taken_in_one_family_is_taken),
         cmocka_unit_test(a_bad_address_to_listen_on_is_an_error),
         cmocka_unit_test(a_refused_connection_is_an_error_at_once_or_later),
+        cmocka_unit_test(several_paths_serve_who_knows_one),
         cmocka_unit_test(a_reset_reaches_the_peer_as_one),
         cmocka_unit_test(no_socket_takes_the_place_of_stderr),
     };

@@ -38,6 +38,7 @@
 #include <sqlite3.h>
 #include <uv.h>
 
+#include "base/net.h"
 #include "base/sandbox.h"
 
 static char folder[64]; /* holds state/ and a file `secret` */
@@ -200,6 +201,26 @@ static void open_odd_sockets(void)
     CHECK(socket(AF_VSOCK, SOCK_STREAM, 0) < 0 && errno == ENOSYS);
     CHECK(socket(AF_NETLINK, SOCK_RAW, 12 /* NETFILTER */) < 0 && errno == ENOSYS);
     CHECK(socket(AF_INET, SOCK_STREAM, 132 /* SCTP */) < 0 && errno == ENOSYS);
+}
+
+static void open_multipath(void)
+{
+    CHECK(socket(AF_INET, SOCK_STREAM, 263) < 0 && errno == ENOSYS);
+    CHECK(net_check_multipath() != -ENOSYS); /* the kernel may have none */
+}
+
+static void open_no_multipath(void)
+{
+    CHECK(net_check_multipath() == -ENOSYS);
+}
+
+static void several_paths_are_for_who_wants_them(void **state)
+{
+    struct sandbox_rules rules = SERVER;
+    (void)state;
+    assert_int_equal(inside(&rules, open_no_multipath), 0);
+    rules.multipath = true;
+    assert_int_equal(inside(&rules, open_multipath), 0);
 }
 
 static void sockets_are_of_the_kinds_that_it_needs(void **state)
@@ -661,6 +682,7 @@ int main(void)
         cmocka_unit_test(a_file_of_certificates_and_its_successor_can_be_read),
         cmocka_unit_test(only_who_listens_can_listen),
         cmocka_unit_test(sockets_are_of_the_kinds_that_it_needs),
+        cmocka_unit_test(several_paths_are_for_who_wants_them),
         cmocka_unit_test(threads_can_be_started_and_are_in_it_too),
         cmocka_unit_test(what_is_not_on_the_list_is_an_error),
         cmocka_unit_test(what_was_written_cannot_be_run),

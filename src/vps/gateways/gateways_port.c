@@ -199,8 +199,10 @@ int gateways_open_port(struct gateways *gateways, struct why *why)
     const struct vps_settings *settings = gateways->options.settings;
     bool with_data = settings->data_port == DATA_PORT_CONTROL;
     /* A long queue: after a restart all gateways come back within seconds. */
-    int fd = net_listen(settings->bind_address, settings->control_port,
-                        with_data ? BACKLOG_WITH_DATA : BACKLOG);
+    int backlog = with_data ? BACKLOG_WITH_DATA : BACKLOG;
+    int fd = settings->common.multipath
+                 ? net_listen_multipath(settings->bind_address, settings->control_port, backlog)
+                 : net_listen(settings->bind_address, settings->control_port, backlog);
     if (fd < 0) {
         return why_set(why, fd,
                        "cannot listen on CONTROL_PORT %u at BIND_ADDRESS %s: %s. Is another "
