@@ -238,7 +238,7 @@ def unpacked(package, program, *libraries):
         folder.mkdir(parents=True)
         if subprocess.run(["apt-get", "download", "-q", package, *libraries], cwd=folder, capture_output=True).returncode == 0:
             subprocess.run(["sh", "-c", "for each in *.deb; do dpkg -x $each .; done"], cwd=folder, check=True)
-    for found in folder.glob(f"usr/**/{program}"):
+    for found in folder.glob(f"usr/*bin/{program}"):
         return str(found)
     return pytest.skip(f"no {program} here")
 
