@@ -32,7 +32,10 @@
     }
 
 /* Of a command that opens a session, by what that gives its user. */
-enum { OPTIONS_OF_line = OPTION_WHY, OPTIONS_OF_file = OPTION_OUT | OPTION_FORCE | OPTION_WHY };
+enum {
+    OPTIONS_OF_line = OPTION_WHY | OPTION_ENTRANCE,
+    OPTIONS_OF_file = OPTIONS_OF_line | OPTION_OUT | OPTION_FORCE
+};
 
 /* clang-format off */
 static const struct command COMMANDS[] = {
@@ -114,6 +117,8 @@ static const struct command_option OPTIONS[] = {
     {"--out", NULL, "FILE", "where to write the file; - is standard output", OPTION_OUT},
     {"--force", NULL, NULL, "replace the file if there is one of that name", OPTION_FORCE},
     {"--why", NULL, "TEXT", "what it is for, for those who have to approve it", OPTION_WHY},
+    {"--entrance", NULL, NULL, "for a network that lets out little: by ENTRANCE_PORT",
+     OPTION_ENTRANCE},
     {"--wait", NULL, NULL, "return when no session is left", OPTION_WAIT},
     {"--timeout", NULL, "SECONDS", "stop waiting then, list what is left, and exit with 1",
      OPTION_TIMEOUT},

@@ -30,6 +30,7 @@ enum option_bit {
     OPTION_CSV = 65536,
     OPTION_CEF = 131072,
     OPTION_WHY = 262144,
+    OPTION_ENTRANCE = 524288,
 };
 
 /* These go with each command, and without one. */

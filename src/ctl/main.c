@@ -72,6 +72,9 @@ static json_t *make_request(const struct invocation *invocation)
     if (request && (invocation->options & OPTION_OFF)) {
         json_object_set_new(request, "off", json_true());
     }
+    if (request && (invocation->options & OPTION_ENTRANCE)) {
+        json_object_set_new(request, "entrance", json_true());
+    }
     if (request && (invocation->options & OPTION_WHY)) {
         json_t *why = json_string(invocation->why);
         json_object_set_new(request, "why", why ? why : json_string("?"));

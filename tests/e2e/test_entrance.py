@@ -206,6 +206,20 @@ def test_those_who_hang_up_or_dribble_cost_nothing(world, target, address):
         assert how_it_ends(slow, 8) in ("fin", "rst")
 
 
+def test_pamctl_gives_line_and_file_for_the_entrance(world, target, rdp_target, folder):
+    answer = world.pamctl.json("ssh", target.name, "--entrance")
+    assert f"ssh -p {ENTRANCE} " in answer["command"]
+    assert answer["session"]["public_port"] != ENTRANCE
+    assert world.pamctl("vnc", target.name, "--entrance").stdout.splitlines()[0] == f"127.0.0.1::{ENTRANCE}"
+    path = folder / "x.rdp"
+    assert world.pamctl("rdp", rdp_target.name, "--entrance", "--out", str(path)).returncode == 0
+    file = RdpFile(path.read_bytes())
+    world.secrets.append(file.secret)
+    assert file.port == ENTRANCE
+    with come("127.0.5.9", connection_request(cookie(file.secret))) as client:
+        assert read_exactly(client, len(CONNECTION_CONFIRM)) == CONNECTION_CONFIRM
+
+
 # ---------------------------------------------------------------- real clients, two sessions at once
 
 @pytest.fixture(scope="module")
@@ -268,6 +282,8 @@ def test_without_the_setting_nothing_is_offered(target):
     with World() as world:
         live = world.ssh(target.name)
         assert not live.button("strict")
+        refused = world.pamctl("ssh", target.name, "--entrance")
+        assert refused.returncode != 0 and "ENTRANCE_PORT is not set" in refused.stderr
         world.settle()
 
 

@@ -56,6 +56,10 @@ static json_t *open_session(struct admin_call *call, const json_t *request,
     struct session_request wanted = {.owner = {OWNER_LOCAL, call->uid}, .kind = kind->kind};
     struct why why = {""};
     int err = read_target(request, kind, &wanted.target, &why);
+    wanted.at_entrance = json_is_true(json_object_get(request, "entrance"));
+    if (err == 0 && wanted.at_entrance && call->options->settings->entrance_port == 0) {
+        err = why_set(&why, -EINVAL, "This server has no entrance: ENTRANCE_PORT is not set.");
+    }
     request_take_reason(&wanted, text_of(request, "why"));
     if (err == 0) {
         err = holds_open(call->options->holds, &wanted, &call->opening, &call->on_hold, &why);

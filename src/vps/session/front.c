@@ -344,6 +344,7 @@ int front_new(const struct terms *terms, const struct front_events *events, void
         return explain_no_memory(why);
     }
     front->terms = terms;
+    front_show_entrance(front, terms->at_entrance);
     front->events = events;
     front->arg = arg;
     front->listener = ports_listen(terms->services->ports, clock_ms(), &front->port);

@@ -26,6 +26,7 @@ struct session_request {
     char reason[REASON_MAX + 1]; /* what it is for, in its user's words: one line; "": not said */
     /* It was asked before, and waits for its gateway, or for consents: nobody asks anew. */
     bool again;
+    bool at_entrance;             /* its user wants the line or the file for ENTRANCE_PORT */
     char id[SESSION_ID_SIZE + 1]; /* that it had while it waited, and the session keeps; "": none */
     struct consents given;        /* by those whom vps/consent has asked */
     /* From the policy's rule that decides, filled in by sessions_open(). 0: there is none, or it

@@ -69,6 +69,7 @@ struct terms *terms_new(struct services *services, const struct session_request 
     terms->port = target->port;
     terms->rule_line = request->rule_line;
     terms->given = request->given;
+    terms->at_entrance = request->at_entrance;
     terms->names_gateway = gateways_are_several(services->gateways);
     terms->opened_ms = clock_ms();
     terms->opened_unix = clock_unix();

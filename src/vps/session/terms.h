@@ -35,6 +35,7 @@ struct terms {
     struct consents given;
     unsigned rule_line; /* of the policy's rule that allows it; 0: there is none */
     uint16_t port;      /* with host: the target */
+    bool at_entrance;   /* its user wants the line or the file for ENTRANCE_PORT */
     bool names_gateway; /* there were several when it was opened */
     enum kind kind;
     char id[SESSION_ID_SIZE + 1];
