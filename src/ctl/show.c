@@ -327,10 +327,20 @@ static void show_hints(const json_t *reply)
     }
 }
 
+/* An older agent has none. */
+static void show_link(const json_t *reply)
+{
+    if (json_is_string(json_object_get(reply, "link"))) {
+        printf("Or let a computer in from there: open this page on it, and press its button:\n%s\n",
+               text_of(reply, "link"));
+    }
+}
+
 void show_line(const json_t *reply)
 {
     puts(text_of(reply, "command"));
     show_hints(reply);
+    show_link(reply);
     show_what_next(json_object_get(reply, "session"));
 }
 
@@ -341,6 +351,7 @@ void show_file(const json_t *reply)
            "use the session: keep it to yourself.\n",
            text_of(reply, "file"), text_of(session, "id"), target_of(session),
            number_of(session, "expires_in"));
+    show_link(reply);
 }
 
 void show_closed(const json_t *reply)

@@ -25,7 +25,10 @@ enum kind_gives { KIND_GIVES_line, KIND_GIVES_file };
 /* What to do with a session's address, besides pasting it as it is. */
 struct kind_hint {
     const char *what; /* "In a browser:", for people; NULL: no more of them */
-    /* {host} is the server's name or address, {port} its public port, {at} both: [fd00::1]:443. */
+    /*
+     * {host} is the server's name or address, {port} its public port, {at} both: [fd00::1]:443.
+     * {user} is the user's name with an @ behind it, or nothing.
+     */
     const char *line;
 };
 enum { KIND_HINTS_MAX = 2 };
@@ -61,6 +64,7 @@ struct kind_row {
     /* There are session_scp_command() and session_ssh_config() besides. */
     bool has_more_lines;
     struct kind_hint hints[KIND_HINTS_MAX + 1];
+    const char *uri;     /* opens a client: a line as in its hints; NULL: none does */
     const char *warning; /* what its user should know before using it; NULL: nothing */
 };
 

@@ -15,6 +15,7 @@
 #include "base/net.h"
 
 const char SECRET[28] = "abcdefghijkmnpqrstuvwxyz234";
+const char LATCHKEY[33] = "abcdefghijkmnpqrstuvwxyz23456789";
 const char SSH_ID[] = "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n";
 const char ANNA[] = "127.0.0.2", BERT[] = "127.77.0.3";
 
@@ -109,6 +110,32 @@ static void on_departed(void *arg, const struct addr *from, const char *words,
     strcpy(house->words, words);
 }
 
+static void on_page(void *arg, const struct addr *from, bool pressed, struct latch_page *ret_page)
+{
+    struct house *house = arg;
+    house->pages++;
+    house->pressed += pressed;
+    ret_page->state = pressed ? LATCH_OPEN : LATCH_SHUT;
+    ret_page->label = "SSH";
+    addr_host_text(from, ret_page->address);
+}
+
+static void on_opened(void *arg, const struct addr *from)
+{
+    struct house *house = arg;
+    (void)from;
+    house->opened++;
+    if (house->close_when_opened) {
+        house_close_door(house);
+    }
+}
+
+static void on_unfit(void *arg)
+{
+    struct house *house = arg;
+    house->unfit++;
+}
+
 void house_open(struct house *house, enum kind kind)
 {
     memset(house, 0, sizeof *house);
@@ -126,10 +153,13 @@ void house_open(struct house *house, enum kind kind)
         .left = on_left,
         .knocking = on_knocking,
         .departed = on_departed,
+        .page = on_page,
+        .opened = on_opened,
+        .unfit = on_unfit,
     };
     int listener = stage_listen(&house->port);
     house->door = door_new(&house->stage.loop, listener, kind_row(kind),
-                           kind == KIND_RDP ? SECRET : "", &house->total, &EVENTS, house);
+                           kind == KIND_RDP ? SECRET : "", LATCHKEY, &house->total, &EVENTS, house);
     assert_non_null(house->door);
 }
 

@@ -11,7 +11,7 @@
 
 enum { EVENTS_MAX = 200, HURRY = 20 };
 
-extern const char SECRET[28], SSH_ID[], ANNA[], BERT[];
+extern const char SECRET[28], LATCHKEY[33], SSH_ID[], ANNA[], BERT[];
 
 struct house {
     struct stage stage;
@@ -32,6 +32,9 @@ struct house {
     bool has_secret;
     uint8_t bytes[1024];
     size_t len;
+
+    unsigned pages, pressed, opened, unfit; /* of those with the link; and of no client */
+    bool close_when_opened;
 
     unsigned parked[EVENTS_MAX], parked_count;
     unsigned left[EVENTS_MAX], left_count;

@@ -35,6 +35,7 @@ static unsigned answered; /* calls up to this one were looked at */
 
 void __wrap_session_view(const struct session *s, struct session_view *ret_view);
 void __wrap_session_line(const struct session *s, struct text *text);
+void __wrap_session_link(const struct session *s, struct text *text);
 const struct rdp_certificate_view *__wrap_session_rdp_file(const struct session *s,
                                                            struct text *text);
 void __wrap_session_rdp_file_name(const struct session *s, char *dst);
@@ -57,6 +58,11 @@ void __wrap_session_view(const struct session *s, struct session_view *ret_view)
 void __wrap_session_line(const struct session *s, struct text *text)
 {
     text_add(text, "ssh -p %u vps", s->view.public_port);
+}
+
+void __wrap_session_link(const struct session *s, struct text *text)
+{
+    text_add(text, "http://vps:%u/key", s->view.public_port);
 }
 
 const struct rdp_certificate_view *__wrap_session_rdp_file(const struct session *s,

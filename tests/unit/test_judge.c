@@ -120,6 +120,26 @@ static void a_silent_client_is_judged_as_one_that_spoke_but_not_asked_about(void
     }
 }
 
+/* As if a person admitted it; but for the one party that is in, and for the blocked. */
+static void who_pressed_the_button_needs_no_other_word(void **state)
+{
+    (void)state;
+    for (unsigned bits = 0; bits < FACTS; bits++) {
+        for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
+            struct visit visit = visit_of(bits, kind, ADMIT_ASK);
+            enum verdict without = judge_visit(&visit);
+            visit.linked = visit.is_the_only_one = true;
+            bool alone = !visit.blocked && !visit.somebody_is_in;
+            enum verdict expected = alone ? VERDICT_ADMIT : without;
+            assert_int_equal(judge_visit(&visit), expected);
+            if (alone) {
+                assert_int_equal(judge_silent(&visit),
+                                 visit.kind->may_be_silent ? VERDICT_ADMIT : VERDICT_DROP);
+            }
+        }
+    }
+}
+
 static void nobody_is_let_in_silently_by_rdp_or_unknown_or_with_ask(void **state)
 {
     (void)state;
@@ -198,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_combination_of_facts_is_judged_by_the_rules),
         cmocka_unit_test(a_silent_client_is_judged_as_one_that_spoke_but_not_asked_about),
+        cmocka_unit_test(who_pressed_the_button_needs_no_other_word),
         cmocka_unit_test(nobody_is_let_in_silently_by_rdp_or_unknown_or_with_ask),
         cmocka_unit_test(a_kind_is_judged_by_its_facts),
         cmocka_unit_test(who_may_be_silent_is_judged_by_its_address),

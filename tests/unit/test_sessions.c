@@ -1330,6 +1330,9 @@ static void write_down(void *arg, const struct session_event *event)
     case SESSION_GATEWAY_WOKE:
         text_add(&text, "woke");
         break;
+    case SESSION_LINKED:
+        text_add(&text, "linked");
+        break;
     case SESSION_MAC_SEEN:
         text_add(&text, "mac");
         break;

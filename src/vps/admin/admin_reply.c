@@ -163,6 +163,15 @@ static void add_hints(json_t *reply, const struct session *session, const struct
     json_object_set_new(reply, "warning", kind->warning ? json_string(kind->warning) : json_null());
 }
 
+static void add_link(json_t *reply, const struct session *session)
+{
+    char link[SESSION_LINE_MAX];
+    struct text text = text_over(link, sizeof link);
+    session_link(session, &text);
+    json_object_set_new(reply, "link", json_string(link));
+    crypto_wipe(link, sizeof link);
+}
+
 /* The whole of it goes under the name of its kind. */
 static void add_file(json_t *reply, const char *key, const struct session *session)
 {
@@ -186,6 +195,9 @@ json_t *reply_opened(const struct session *session)
     } else if (reply) {
         add_line(reply, session);
         add_hints(reply, session, kind);
+    }
+    if (reply) {
+        add_link(reply, session);
     }
     return reply;
 }

@@ -3,7 +3,7 @@
  * over. Then it is let in, which hands its descriptor to the session; parked, which hands it
  * to the lobby; or dropped:
  *
- *     on_visitor ─► hear ──► decide ─► let_in, lobby_park, or nothing
+ *     on_visitor ─► hear ──► decide ─► let_in, lobby_park, or nothing; or latch_take
  *                   ▲  │
  *            on_bytes  └───► wait_for ─► on_patience_over ─► let_in_silent, decide, or nothing
  *
@@ -33,6 +33,7 @@
 #include "base/timer.h"
 #include "base/watch.h"
 #include "vps/admission/greeting.h"
+#include "vps/admission/latch.h"
 #include "vps/admission/places.h"
 
 enum { SILENT_MAX = DOOR_SILENT_MAX + DOOR_EXPECTED_MAX };
@@ -60,6 +61,7 @@ struct door {
     void *arg;
     struct list visitors; /* the oldest one first */
     struct lobby *lobby;  /* NULL: no stranger came yet */
+    struct latch *latch;
 };
 
 /* ---- visitors ------------------------------------------------------------- */
@@ -208,12 +210,53 @@ static void decide(struct visitor *visitor)
     visitor_free(visitor);
 }
 
+/* ---- the page -------------------------------------------------------------- */
+
+static void on_page(void *arg, const struct addr *from, bool pressed, struct latch_page *ret_page)
+{
+    const struct door *door = arg;
+    door->events->page(door->arg, from, pressed, ret_page);
+}
+
+static void on_opened(void *arg, const struct addr *from)
+{
+    const struct door *door = arg;
+    door->events->opened(door->arg, from);
+}
+
+static const struct latch_events LATCH_EVENTS = {.page = on_page, .opened = on_opened};
+
+static void show_page(struct visitor *visitor)
+{
+    struct door *door = visitor->door;
+    int fd = visitor->fd;
+    unlink_visitor(visitor);
+    watch_free(visitor->watch);
+    visitor->watch = NULL;
+    visitor->fd = -1;
+    /* `opened` may free the door. */
+    struct visitor copy = *visitor;
+    visitor_free(visitor);
+    latch_take(door->latch, fd, &copy.from, copy.bytes, copy.have);
+    crypto_wipe(copy.bytes, sizeof copy.bytes);
+}
+
+/* How many bytes more tell a browser that has the link, or else a client, from a stranger. */
+static long missing_of(const struct visitor *visitor, bool *ret_wants_page)
+{
+    const struct door *door = visitor->door;
+    long missing = visitor->have > 0 ? latch_missing(door->latch, visitor->bytes, visitor->have)
+                                     : -EBADMSG;
+    *ret_wants_page = missing == 0;
+    return missing >= 0 ? missing : greeting_of(door)->missing(visitor->bytes, visitor->have);
+}
+
 /* Reads what is there: -EAGAIN if that is not the whole greeting yet; else the visitor is gone. */
 static int hear(struct visitor *visitor)
 {
-    const struct greeting_reader *greeting = greeting_of(visitor->door);
     long missing;
-    while ((missing = greeting->missing(visitor->bytes, visitor->have)) > 0) {
+    bool wants_page;
+    while ((missing = missing_of(visitor, &wants_page)) > 0) {
         size_t room = sizeof visitor->bytes - visitor->have;
         size_t most = (size_t)missing < room ? (size_t)missing : room;
         ssize_t got = recv(visitor->fd, visitor->bytes + visitor->have, most, 0);
@@ -228,6 +271,8 @@ static int hear(struct visitor *visitor)
     }
     if (missing < 0) {
         send_off_unfit(visitor);
+    } else if (wants_page) {
+        show_page(visitor);
     } else {
         decide(visitor);
     }
@@ -257,7 +302,9 @@ static void on_patience_over(void *arg)
     struct visitor *visitor = arg;
     const struct door *door = visitor->door;
     bool is_silent = visitor->have == 0;
-    if (is_silent && door->kind->server_may_begin) {
+    bool is_whole = is_silent ? door->kind->server_may_begin
+                              : greeting_of(door)->missing(visitor->bytes, visitor->have) == 0;
+    if (is_whole) { /* perhaps it began like a browser, and said no more */
         decide(visitor);
     } else if (!is_silent || !door->kind->may_be_silent) {
         send_off_unfit(visitor);
@@ -322,7 +369,7 @@ static void on_visitor(void *arg, int fd, const struct addr *from)
 /* ---- the door ------------------------------------------------------------- */
 
 struct door *door_new(uv_loop_t *loop, int listener, const struct kind_row *kind,
-                      const char *secret, struct door_total *total,
+                      const char *secret, const char *latchkey, struct door_total *total,
                       const struct door_events *events, void *arg)
 {
     struct door *door = calloc(1, sizeof *door);
@@ -335,8 +382,10 @@ struct door *door_new(uv_loop_t *loop, int listener, const struct kind_row *kind
     door->arg = arg;
     list_init(&door->visitors);
     door->secret = secret;
-    door->listener = listener_new(loop, listener, on_visitor, door);
+    door->latch = latch_new(loop, latchkey, &LATCH_EVENTS, door);
+    door->listener = door->latch ? listener_new(loop, listener, on_visitor, door) : NULL;
     if (!door->listener) {
+        latch_free(door->latch);
         free(door);
         return NULL;
     }
@@ -358,6 +407,7 @@ void door_free(struct door *door)
         send_off(visitor);
     }
     lobby_free(door->lobby);
+    latch_free(door->latch);
     free(door);
 }
 

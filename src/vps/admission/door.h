@@ -24,6 +24,7 @@
 #include "base/net.h"
 #include "shared/kind.h"
 #include "vps/admission/judge.h"
+#include "vps/admission/latch_page.h"
 #include "vps/admission/lobby.h"
 #include "vps/grant/parked.h"
 
@@ -60,6 +61,9 @@ struct door_events {
     void (*knocking)(void *arg);
     void (*departed)(void *arg, const struct addr *from, const char *words,
                      enum departure departure);
+    /* Somebody who has the session's link: see latch_events. `opened` may free the door. */
+    void (*page)(void *arg, const struct addr *from, bool pressed, struct latch_page *ret_page);
+    void (*opened)(void *arg, const struct addr *from);
     /* One did not speak as a client does, or not to the end. May be NULL. */
     void (*unfit)(void *arg);
 };
@@ -69,10 +73,10 @@ struct door;
 /*
  * Takes over the listening socket; on failure (NULL) it stays the caller's.
  * kind: the session's, with its greeting's reader. secret: "" if the kind has none; it outlives the
- * door, as events do.
+ * door, as latchkey (latch.h) and events do.
  */
 struct door *door_new(uv_loop_t *loop, int listener, const struct kind_row *kind,
-                      const char *secret, struct door_total *total,
+                      const char *secret, const char *latchkey, struct door_total *total,
                       const struct door_events *events, void *arg);
 /*
  * One that came elsewhere, of whom nothing was read: all is as if it had come here. The descriptor

@@ -18,6 +18,9 @@ enum verdict judge_visit(const struct visit *visit)
     if (visit->somebody_is_in) {
         return judge_return(visit);
     }
+    if (visit->linked) {
+        return VERDICT_ADMIT;
+    }
     if (visit->kind->has_secret) {
         /* Without the secret it is a stranger, even at a known address, even with ADMIT=auto. */
         return visit->has_secret ? VERDICT_ADMIT : VERDICT_ASK;

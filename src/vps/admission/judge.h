@@ -23,6 +23,7 @@ struct visit {
     bool has_secret;             /* the secret of its file, compared already */
     bool is_silent;              /* it has said nothing */
     bool known;                  /* its party was admitted for this user before */
+    bool linked;                 /* its party pressed the button of the session's page */
     bool blocked;                /* its party was blocked in this session */
     bool somebody_is_in;         /* this session admitted a client already */
     bool from_that_party;        /* ... and this one comes from the same address (IPv6: /64) */

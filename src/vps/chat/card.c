@@ -86,6 +86,16 @@ static void add_hints(const struct card *card, const struct session_view *view, 
     texts_kind_warning(html, kind->warning);
 }
 
+/* For who may be asked about otherwise: a phone has no use for the file, and knows no ssh. */
+static void add_link(const struct card *card, struct text *html)
+{
+    char buffer[SESSION_LINE_MAX];
+    struct text link = text_over(buffer, sizeof buffer);
+    session_link(card->session, &link);
+    texts_link(html, buffer);
+    crypto_wipe(buffer, sizeof buffer);
+}
+
 static void add_waiting(struct card *card, const struct session_view *view, struct text *html,
                         char *command, size_t command_size)
 {
@@ -93,10 +103,14 @@ static void add_waiting(struct card *card, const struct session_view *view, stru
         char name[SESSION_FILE_NAME_SIZE];
         session_rdp_file_name(card->session, name);
         texts_waiting_file(html, view, name);
+        add_link(card, html);
     } else {
         struct text line = text_over(command, command_size);
         session_line(card->session, &line);
         texts_waiting_line(html, view, command, card->options.settings->admit);
+        if (card->options.settings->admit != ADMIT_AUTO) {
+            add_link(card, html);
+        }
         add_hints(card, view, html);
     }
     texts_entrance(html, view);

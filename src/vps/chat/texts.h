@@ -106,6 +106,8 @@ void texts_connected(struct text *html, const struct session_view *view, const c
 void texts_reconnecting(struct text *html, const struct session_view *view);
 /* Below the first two: what the entrance is, if line or file are for it. */
 void texts_entrance(struct text *html, const struct session_view *view);
+/* Below these: the page that lets its visitor in. */
+void texts_link(struct text *html, const char *link);
 /* Below these: what to do with the address in a client, and what to know before; NULL: nothing. */
 void texts_hint(struct text *html, const char *what, const char *line);
 void texts_kind_warning(struct text *html, const char *warning);

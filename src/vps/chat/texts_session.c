@@ -158,6 +158,13 @@ void texts_waiting_file(struct text *html, const struct session_view *view, cons
     add_note(html, view);
 }
 
+void texts_link(struct text *html, const char *link)
+{
+    text_add(html,
+             "\nOr let a computer in from there: open this page on it, and press its button:\n");
+    html_add(html, link);
+}
+
 /* Whether a PC knows who vouches for the publisher, only that PC can say. */
 static void add_signed(struct text *html, const struct rdp_certificate_view *signer,
                        const char *left, const char *target, const char *address)

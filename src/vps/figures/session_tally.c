@@ -69,6 +69,7 @@ void session_tally_event(struct session_tally *tally, const struct session_event
     case SESSION_KNOCKING:
     case SESSION_MAC_SEEN:
     case SESSION_GATEWAY_WOKE:
+    case SESSION_LINKED:
         break;
     }
 }

@@ -63,7 +63,8 @@ void front_forget_client(struct front *front)
 /* Nothing but ADMIT=auto speaks for it. */
 static bool is_doubtful(const struct front *front, const struct addr *from)
 {
-    return settings_of(front)->admit == ADMIT_AUTO && !front_knows(front, from);
+    return settings_of(front)->admit == ADMIT_AUTO && !front_knows(front, from) &&
+           !front_is_linked(front, from);
 }
 
 /* What is said of strangers last has their numbers, though the door is gone by then. */
@@ -86,6 +87,11 @@ static void first_client(struct front *front, bool has_secret, bool silent)
 {
     front->in.is_silent = silent && is_doubtful(front, &front->in.client);
     front->in.silent_from = front->events->bytes_to_target(front->arg);
+    bool is_linked = !has_secret && front_is_linked(front, &front->in.client);
+    if (is_linked && front->in.way_in != WAY_PERSON) {
+        front->in.way_in = WAY_LINK;
+        front->in.admitted_by = front->terms->owner;
+    }
     insider_enter(&front->in, has_secret, settings_of(front)->admit);
     if (!front->in.is_silent) {
         lately_add(front->terms->services->lately, &front->terms->owner, &front->in.client,
@@ -289,6 +295,11 @@ const char *front_secret(const struct front *front)
     return front->secret;
 }
 
+const char *front_latchkey(const struct front *front)
+{
+    return front->latchkey;
+}
+
 void front_view(const struct front *front, struct session_view *view)
 {
     view->public_port = front->port;
@@ -319,6 +330,8 @@ static const struct door_events DOOR_EVENTS = {
     .left = on_left,
     .knocking = on_knocking,
     .departed = on_departed,
+    .page = front_page,
+    .opened = front_opened,
     .unfit = on_unfit,
 };
 
@@ -326,7 +339,8 @@ int front_open(struct front *front)
 {
     const struct terms *terms = front->terms;
     front->door = door_new(terms->services->loop, front->listener, kind_row(terms->kind),
-                           front->secret, &terms->services->door_total, &DOOR_EVENTS, front);
+                           front->secret, front->latchkey, &terms->services->door_total,
+                           &DOOR_EVENTS, front);
     if (!front->door) {
         return -ENOMEM;
     }
@@ -334,12 +348,18 @@ int front_open(struct front *front)
     return 0;
 }
 
+static int draw_secrets(struct front *front, const struct kind_row *kind)
+{
+    int err = crypto_random_name(front->latchkey, LATCH_KEY_LEN);
+    return err == 0 && kind->has_secret ? crypto_random_name(front->secret, RDPFILE_SECRET_LEN)
+                                        : err;
+}
+
 int front_new(const struct terms *terms, const struct front_events *events, void *arg,
               struct front **ret_front, struct why *why)
 {
     struct front *front = calloc(1, sizeof *front);
-    if (!front || (kind_row(terms->kind)->has_secret &&
-                   crypto_random_name(front->secret, RDPFILE_SECRET_LEN) < 0)) {
+    if (!front || draw_secrets(front, kind_row(terms->kind)) < 0) {
         free(front);
         return explain_no_memory(why);
     }
@@ -366,6 +386,12 @@ int front_new(const struct terms *terms, const struct front_events *events, void
     return 0;
 }
 
+static void wipe_secrets(struct front *front)
+{
+    crypto_wipe(front->secret, sizeof front->secret);
+    crypto_wipe(front->latchkey, sizeof front->latchkey);
+}
+
 void front_close(struct front *front)
 {
     close_door(front);
@@ -374,13 +400,13 @@ void front_close(struct front *front)
         front->listener = -1;
     }
     ports_release(front->terms->services->ports, clock_ms(), front->port);
-    crypto_wipe(front->secret, sizeof front->secret);
+    wipe_secrets(front);
 }
 
 void front_free(struct front *front)
 {
     if (front) {
-        crypto_wipe(front->secret, sizeof front->secret);
+        wipe_secrets(front);
         blocklist_done(&front->blocked);
         free(front->knocked);
         free(front);

@@ -15,6 +15,7 @@
 #include "vps/session/terms.h"
 
 struct front;
+struct latch_page;
 struct strangers;
 
 struct front_events {
@@ -25,6 +26,8 @@ struct front_events {
     bool (*is_full)(void *arg);
     /* The target's first word can be fetched before a client's. */
     bool (*can_dial_target)(void *arg);
+    /* What the page says of the session: all but `state` and the addresses. */
+    void (*describe)(void *arg, struct latch_page *page);
 
     /* ---- reports ---- */
     /* Who was in without a word gives way to another party: its connections are to be cut. */
@@ -41,19 +44,21 @@ struct front_events {
     void (*knocking)(void *arg);
     /* A person has blocked that one's party; `left` follows if the user had been asked about it. */
     void (*blocked)(void *arg, unsigned number, const struct addr *from, const struct owner *by);
+    /* The page's button was pressed at that address, which is let in from now on. */
+    void (*linked)(void *arg, const struct addr *from);
     /* Worth telling the user: a clause, which lives no longer than the call. See note.h. */
     void (*noted)(void *arg, bool passes, const char *clause);
 };
 
 /*
- * Draws the secret and listens at a port; nobody is let in before front_open(). 0, or -errno
+ * Draws the secrets and listens at a port; nobody is let in before front_open(). 0, or -errno
  * with a sentence for the user in why. events are the caller's, and outlive the front.
  */
 int front_new(const struct terms *terms, const struct front_events *events, void *arg,
               struct front **ret_front, struct why *why);
 /* 0 or -ENOMEM. */
 int front_open(struct front *front);
-/* Closes the port for good and wipes the secret; who was in is still to be seen. */
+/* Closes the port for good and wipes the secrets; who was in is still to be seen. */
 void front_close(struct front *front);
 /* It is closed. Accepts NULL. */
 void front_free(struct front *front);
@@ -108,6 +113,8 @@ uint16_t front_shown_port(const struct front *front);
 void front_show_entrance(struct front *front, bool on);
 /* Of a kind whose file holds one; "" otherwise, and when it is closed. */
 const char *front_secret(const struct front *front);
+/* Of the link to the page that lets its visitor in (admission/latch.h); "" when it is closed. */
+const char *front_latchkey(const struct front *front);
 void front_view(const struct front *front, struct session_view *view);
 
 #endif

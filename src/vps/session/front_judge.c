@@ -70,6 +70,7 @@ static struct visit visit_of(const struct front *front, const struct addr *from,
         .admit = front->terms->services->settings->admit,
         .has_secret = has_secret,
         .known = front_knows(front, from),
+        .linked = front_is_linked(front, from),
         .blocked = blocklist_has(&front->blocked, from),
         .somebody_is_in = front->in.is_in,
         .from_that_party = insider_is(&front->in, from),
@@ -87,7 +88,7 @@ bool front_has_in(void *arg, const struct addr *from)
 bool front_expects(void *arg, const struct addr *from)
 {
     const struct front *front = arg;
-    return insider_is(&front->in, from) || front_knows(front, from);
+    return insider_is(&front->in, from) || front_knows(front, from) || front_is_linked(front, from);
 }
 
 /* An old gateway dials at a client's first byte alone. False: said, and it is turned away. */

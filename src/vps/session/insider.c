@@ -10,9 +10,10 @@ void insider_enter(struct insider *insider, bool has_secret, enum admit admit)
     insider->since_ms = clock_ms();
     insider->since_unix = clock_unix();
     insider->is_admitted = insider->way_in == WAY_PERSON;
-    if (has_secret && !insider->is_admitted) {
+    bool is_said = insider->is_admitted || insider->way_in == WAY_LINK;
+    if (has_secret && !is_said) {
         insider->way_in = WAY_SECRET;
-    } else if (!insider->is_admitted) {
+    } else if (!is_said) {
         insider->way_in = admit == ADMIT_AUTO ? WAY_AUTO : WAY_KNOWN;
     }
 }
@@ -32,16 +33,15 @@ bool insider_is(const struct insider *insider, const struct addr *from)
 
 const struct owner *insider_admitted_by(const struct insider *insider)
 {
-    return insider->way_in == WAY_PERSON ? &insider->admitted_by : NULL;
+    bool is_said = insider->way_in == WAY_PERSON || insider->way_in == WAY_LINK;
+    return is_said ? &insider->admitted_by : NULL;
 }
 
 const char *insider_way_word(const struct insider *insider)
 {
-    static const char *const WORDS[] = {[WAY_NONE] = "",
-                                        [WAY_SECRET] = "secret",
-                                        [WAY_KNOWN] = "known",
-                                        [WAY_AUTO] = "auto",
-                                        [WAY_PERSON] = "person"};
+    static const char *const WORDS[] = {
+        [WAY_NONE] = "",     [WAY_SECRET] = "secret", [WAY_KNOWN] = "known",
+        [WAY_AUTO] = "auto", [WAY_PERSON] = "person", [WAY_LINK] = "link"};
     return WORDS[insider->way_in];
 }
 
@@ -50,7 +50,8 @@ void insider_add_way_in(const struct insider *insider, struct text *text)
     static const char *const WAYS[] = {[WAY_NONE] = "not yet",
                                        [WAY_SECRET] = "secret",
                                        [WAY_KNOWN] = "known address",
-                                       [WAY_AUTO] = "ADMIT=auto"};
+                                       [WAY_AUTO] = "ADMIT=auto",
+                                       [WAY_LINK] = "its link"};
     char person[OWNER_TEXT_MAX];
     if (insider->way_in == WAY_PERSON) {
         text_add(text, "admitted by %s", owner_text(&insider->admitted_by, person));

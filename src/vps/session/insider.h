@@ -14,19 +14,19 @@
 #include "vps/settings/settings.h"
 
 /* By what the first client was let in. */
-enum way_in { WAY_NONE, WAY_SECRET, WAY_KNOWN, WAY_AUTO, WAY_PERSON };
+enum way_in { WAY_NONE, WAY_SECRET, WAY_KNOWN, WAY_AUTO, WAY_PERSON, WAY_LINK };
 
 /* Zero-initialised is nobody. */
 struct insider {
     bool is_in;
     bool is_silent;           /* came without a word, by ADMIT=auto: front_is_unclaimed() */
     bool is_admitted;         /* by a person, and in */
-    uint8_t way_in;           /* an enum way_in; WAY_PERSON before the one admitted is in */
+    uint8_t way_in;           /* an enum way_in; WAY_PERSON and WAY_LINK before that one is in */
     struct addr client;       /* by its latest address */
     uint64_t since_ms;        /* by clock_ms(); 0: nobody is in */
     int64_t since_unix;       /* 0: nobody is in */
     uint64_t silent_from;     /* what had gone to the target before a silent one came */
-    struct owner admitted_by; /* WAY_PERSON */
+    struct owner admitted_by; /* WAY_PERSON; WAY_LINK: whose link it was */
 };
 
 /* Its first client is in, at `client`. admit is the setting. */
@@ -35,9 +35,12 @@ void insider_enter(struct insider *insider, bool has_secret, enum admit admit);
 void insider_forget(struct insider *insider);
 /* Somebody is in, and this one comes from the same party. */
 bool insider_is(const struct insider *insider, const struct addr *from);
-/* The person who admitted it; NULL: there was no need for one. */
+/* The person who admitted it, or whose link did; NULL: there was no need for one. */
 const struct owner *insider_admitted_by(const struct insider *insider);
-/* For programs, a word that never changes its meaning: "secret", "known", "auto", "person". */
+/*
+ * For programs, a word that never changes its meaning: "secret", "known", "auto", "person",
+ * "link".
+ */
 const char *insider_way_word(const struct insider *insider);
 /* "admitted by telegram:42", "known address", for the log. */
 void insider_add_way_in(const struct insider *insider, struct text *text);

@@ -36,6 +36,7 @@ enum session_event_kind {
     SESSION_PARKED,   /* the owner is to be asked about an unknown client: `number` */
     SESSION_UNPARKED, /* it was admitted (told after ADMITTED) or blocked, or went away: `number` */
     SESSION_ADMITTED, /* its first client is in, from `address`, by `word`; `by` a person, or NULL */
+    SESSION_LINKED,   /* `address` may come in: the button of its page was pressed there */
     SESSION_BLOCKED,  /* the party of client `number` at `address` is kept out; `by` a person */
     SESSION_NOTED,    /* its view has another note, or its gateway came or went */
     SESSION_ENDING,   /* it ends in `number` seconds, as `end` says, if nothing changes */

@@ -217,6 +217,9 @@ static void on_event(void *arg, const struct session_event *event)
     case SESSION_ADMITTED:
         on_decided(AUDIT_SESSION_ADMITTED, event);
         break;
+    case SESSION_LINKED:
+        on_decided(AUDIT_SESSION_LINKED, event);
+        break;
     case SESSION_SPARED:
         if (event->by) {
             on_decided(AUDIT_SESSION_EXTENDED, event);

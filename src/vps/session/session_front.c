@@ -31,6 +31,11 @@ static bool on_can_dial_target(void *arg)
     return rear_can_dial_target(session_rear(session));
 }
 
+static void on_describe(void *arg, struct latch_page *page)
+{
+    session_describe(arg, page);
+}
+
 static void on_displaced(void *arg)
 {
     struct session *session = arg;
@@ -92,6 +97,14 @@ static void on_blocked(void *arg, unsigned number, const struct addr *from, cons
                           .kind = SESSION_BLOCKED, .number = number, .address = from, .by = by});
 }
 
+static void on_linked(void *arg, const struct addr *from)
+{
+    struct session *session = arg;
+    session_tell(session, (struct session_event){.kind = SESSION_LINKED,
+                                                 .address = from,
+                                                 .by = &session_terms(session)->owner});
+}
+
 static void on_noted(void *arg, bool passes, const char *clause)
 {
     session_note(arg, passes, "%s", clause);
@@ -101,11 +114,13 @@ const struct front_events SESSION_FRONT_EVENTS = {
     .bytes_to_target = on_bytes_to_target,
     .is_full = on_is_full,
     .can_dial_target = on_can_dial_target,
+    .describe = on_describe,
     .displaced = on_displaced,
     .admitted = on_admitted,
     .parked = on_parked,
     .left = on_left,
     .knocking = on_knocking,
     .blocked = on_blocked,
+    .linked = on_linked,
     .noted = on_noted,
 };

@@ -1,6 +1,8 @@
 /* What a session's user gets, by its kind: a line to paste, or a file; and more lines for SSH. */
+#include <ctype.h>
 #include <string.h>
 
+#include "vps/admission/latch_page.h"
 #include "vps/grant/hostkey.h"
 #include "vps/grant/rdpfile.h"
 #include "vps/session/front.h"
@@ -57,7 +59,19 @@ static void add_tcp_line(const struct session *session, struct text *text)
     text_add(text, "%s", address);
 }
 
-/* {host}, {port} and {at}: see kind_hint. */
+/* As it stands in a URI (RFC 3986), with an @ behind it. */
+static void add_user(const struct session *session, struct text *text)
+{
+    for (const char *c = session_user(session); *c; c++) {
+        bool plain = isalnum((unsigned char)*c) || strchr("-._~", *c);
+        text_add(text, plain ? "%c" : "%%%02X", (unsigned char)*c);
+    }
+    if (session_user(session)[0]) {
+        text_add(text, "@");
+    }
+}
+
+/* {host}, {port}, {at} and {user}: see kind_hint. */
 static void add_place(const struct session *session, const char *name, size_t len,
                       struct text *text)
 {
@@ -65,6 +79,8 @@ static void add_place(const struct session *session, const char *name, size_t le
         text_add(text, "%s", session_vps_host(session));
     } else if (strncmp(name, "port", len) == 0) {
         text_add(text, "%u", front_shown_port(session_front(session)));
+    } else if (strncmp(name, "user", len) == 0) {
+        add_user(session, text);
     } else {
         add_tcp_line(session, text);
     }
@@ -89,6 +105,13 @@ void session_use_entrance(struct session *session, bool on)
     front_show_entrance(session_front(session), on);
 }
 
+void session_link(const struct session *session, struct text *text)
+{
+    text_add(text, "http://");
+    add_tcp_line(session, text);
+    text_add(text, "/%s", front_latchkey(session_front(session)));
+}
+
 void session_line(const struct session *session, struct text *text)
 {
 #define WRITER_line(word) add_##word##_line
@@ -101,6 +124,24 @@ void session_line(const struct session *session, struct text *text)
     if (WRITERS[session_terms(session)->kind]) {
         WRITERS[session_terms(session)->kind](session, text);
     }
+}
+
+void session_describe(const struct session *session, struct latch_page *page)
+{
+    const struct kind_row *kind = kind_row(session_terms(session)->kind);
+    const struct kind_hint uri = {.line = kind->uri ? kind->uri : ""};
+    struct text line = text_over(page->line, sizeof page->line);
+    struct text text = text_over(page->uri, sizeof page->uri);
+    struct text target = text_over(page->target, sizeof page->target);
+    char shown[SESSION_TARGET_SIZE];
+    session_target_text(session, shown);
+    text_add(&target, "%s", session_terms(session)->name[0] ? session_terms(session)->name : shown);
+    session_hint(session, &uri, &text);
+    session_line(session, &line);
+    if (line.len == 0) { /* it is a file, which cannot be had here */
+        add_tcp_line(session, &line);
+    }
+    page->label = kind->label;
 }
 
 /*

@@ -49,6 +49,10 @@ void session_end_short_of(struct session *session, int error);
 /* The same, because its opening could not be recorded: -errno of the audit. */
 void session_end_unrecorded(struct session *session, int err);
 
+struct latch_page;
+/* What the page at its port says of it: see front_events. */
+void session_describe(const struct session *session, struct latch_page *page);
+
 void session_log_birth(const struct session *session);
 void session_log_end(const struct session *session);
 

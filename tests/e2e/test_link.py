@@ -1,0 +1,247 @@
+"""The link to a session's page: what its button lets in, and that nothing else does. Addresses of 127.0.0.0/8 stand
+for clients all over the Internet.
+"""
+
+import http.client
+import itertools
+import json
+import re
+import shutil
+import socket
+import time
+
+import browser
+import pytest
+from agents import OWNER, World
+from peers import Recorder, connection_request, dial, echo
+from sshd import USER, Sshd, ssh
+from util import TIME_SCALE, eventually, how_it_ends, read_exactly, stays
+
+WORLD = {"vps": {"ADMIT": "ask"}}
+HELLO = b"SSH-2.0-client\r\n"
+BOT = "TelegramBot (like TwitterBot)"
+_addresses = itertools.count(10)
+
+
+@pytest.fixture
+def address():
+    return f"127.0.5.{next(_addresses)}"
+
+
+@pytest.fixture
+def target():
+    with Recorder(echo) as recorder:
+        yield recorder
+
+
+class Link:
+    """A session of this kind, and the link that the chat has for it."""
+
+    def __init__(self, world, kind, target):
+        self.world = world
+        if kind == "rdp":
+            _, self.live = world.rdp(target)
+        else:
+            since = world.api.mark()
+            world.api.say(OWNER, f"/{kind} {target}")
+            self.live = world.api.wait_message(lambda m: m.says("is ready"), 10 * TIME_SCALE, since, OWNER)
+        self.url = re.search(r"http://\S+", self.live.text.rpartition("its button:")[2])[0]
+        match = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/([a-z2-9]{32})", self.url)
+        self.session = world.newest_session()
+        self.port, self.key = int(match[1]), match[2]
+        assert self.port == self.session["public_port"]
+        world.secrets.append(self.key)
+
+    def ask(self, method, source, path=None, **headers):
+        """The answer's status, its head and its text."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10, source_address=(source, 0))
+        try:
+            connection.request(method, f"/{self.key}" if path is None else path, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read().decode()
+        finally:
+            connection.close()
+
+    def press(self, source):
+        status, _, page = self.ask("POST", source)
+        return status, page
+
+    def state(self):
+        return self.world.session(self.session["id"])
+
+
+def is_in(port, source, hello=HELLO, answer=HELLO):
+    client = dial(port, source)
+    client.sendall(hello)
+    assert read_exactly(client, len(answer)) == answer
+    return client
+
+
+def test_the_button_lets_an_address_in_and_looking_does_not(world, target, address):
+    link = Link(world, "ssh", target.name)
+    for method in "GET", "HEAD", "OPTIONS":
+        status, headers, page = link.ask(method, address, **{"User-Agent": BOT})
+        assert (status, address in page) == ((400, False) if method == "OPTIONS" else (200, method == "GET"))
+        assert headers["Cache-Control"] == "no-store" and headers["Connection"] == "close"
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+    since = world.api.mark()
+    with dial(link.port, address) as waiting:
+        waiting.sendall(HELLO)
+        world.api.wait_message(lambda m: m.says(address, "wants in") and m.button("admit"), 10 * TIME_SCALE, since, OWNER)
+        status, page = link.press(address)
+        assert status == 200 and "let in" in page and "ssh -p" in page and f"ssh://127.0.0.1:{link.port}" in page
+        assert read_exactly(waiting, len(HELLO)) == HELLO, "who waits is in at once"
+        world.wait_state(link.session["id"], "connected")
+        with is_in(link.port, address):
+            pass
+        status, page = link.press("127.0.6.1")
+        assert status == 403 and "another address" in page
+        with dial(link.port, "127.0.6.1") as other:
+            other.sendall(HELLO)
+            assert how_it_ends(other) in ("fin", "rst")
+    rows = world.pamctl.json("audit", "--session", link.session["id"])["records"]
+    told = [row for row in rows if row["what"] in ("session.linked", "session.admitted")]
+    assert [row["what"] for row in told] == ["session.linked", "session.admitted"]
+    assert all(row["address"] == address and row["by"] == f"telegram:{OWNER}" for row in told)
+    assert told[1]["word"] == "link"
+    assert not world.pamctl.json("known")["known"], "for this session alone"
+
+
+def test_of_rdp_it_needs_no_file(world, target, address):
+    link = Link(world, "rdp", target.name)
+    assert f"rdp://full%20address=s:127.0.0.1:{link.port}" in link.press(address)[1]
+    plain = connection_request()
+    with is_in(link.port, address, plain, plain):
+        with is_in(link.port, address, plain, plain):
+            pass
+    assert target.talked[0].data == plain
+
+
+def test_another_address_is_asked_about_as_before(world, target, address):
+    link = Link(world, "ssh", target.name)
+    since = world.api.mark()
+    with dial(link.port, "127.0.6.2") as other:
+        other.sendall(HELLO)
+        asked = world.api.wait_message(lambda m: m.says("127.0.6.2", "wants in"), 10 * TIME_SCALE, since, OWNER)
+        _, page = link.press(address)
+        assert "127.0.6.2" in page, "perhaps it is the user's other address"
+        stays(lambda: asked.button("admit") and not target.talked, "nobody let it in", 0.3)
+        world.api.wait_answer(world.api.tap(OWNER, asked, "block"))
+    assert link.press("127.0.6.2")[0] == 403
+    with is_in(link.port, address):
+        pass
+
+
+@pytest.mark.parametrize("said", [
+    b"GET / HTTP/1.1\r\n\r\n", b"GET /favicon.ico HTTP/1.1\r\n\r\n", b"POST /%b HTTP/1.1\r\n\r\n" % (b"a" * 32),
+    b"GET /%b HTTP/1.0\r\n\r\n" % (b"a" * 32), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x02\x00\x01"])
+def test_without_the_key_it_is_a_strangers_port(world, target, address, said):
+    link = Link(world, "ssh", target.name)
+    with dial(link.port, address) as stranger:
+        stranger.sendall(said)
+        stranger.settimeout(10 * TIME_SCALE)
+        try:
+            assert stranger.recv(100) == b"", "it learns nothing"
+        except ConnectionResetError:
+            pass
+    assert not target.talked
+
+
+def test_pipelined_huge_slow_and_old_requests(world, target, address):
+    link = Link(world, "ssh", target.name)
+    line = f"/{link.key} HTTP/1.1\r\n"
+    with dial(link.port, address) as client:
+        client.sendall(f"GET {line}\r\nPOST {line}\r\n".encode())
+        answer = b""
+        client.settimeout(10)
+        while part := client.recv(65536):
+            answer += part
+        assert answer.count(b"HTTP/1.1 200") == 1
+    with dial(link.port, address) as client:
+        client.sendall(f"POST {line}Cookie: {'x' * 100000}\r\n\r\n".encode())
+        assert client.recv(12) == b"HTTP/1.1 400"
+    with dial(link.port, address) as client:
+        client.sendall(f"GET /{link.key} HTTP/1.0\r\n\r\n".encode())
+        assert client.recv(12) == b"HTTP/1.1 200"
+    with dial(link.port, address) as client:
+        begun = time.monotonic()
+        client.sendall(f"POST {line}".encode())
+        client.settimeout(1)
+        while True:
+            try:
+                client.sendall(b"a: b\r\n")
+                time.sleep(0.3)
+            except OSError:
+                break
+            assert time.monotonic() - begun < 15 * TIME_SCALE
+        assert time.monotonic() - begun > 3
+    with dial(link.port, address) as client:
+        client.sendall(HELLO)
+        stays(lambda: not target.talked, "nothing of that let anybody in", 0.3)
+
+
+def test_a_session_that_is_over_has_no_link(world, target, address):
+    first = Link(world, "ssh", target.name)
+    world.pamctl("close", first.session["id"])
+    eventually(lambda: first.key not in first.live.text, "the chat has it no more")
+    with pytest.raises(OSError):
+        first.ask("POST", address)
+    second = Link(world, "ssh", target.name)
+    assert second.key != first.key
+    with pytest.raises((OSError, http.client.HTTPException)):
+        second.ask("POST", address, path=f"/{first.key}")
+
+
+def test_two_hundred_strangers_do_not_keep_it_from_working(world, target, address):
+    link = Link(world, "ssh", target.name)
+    crowd = []
+    for i in range(200):
+        stranger = dial(link.port, f"127.1.{i}.1")
+        stranger.sendall(b"GET /%b" % (b"a" * (i % 40)))
+        crowd.append(stranger)
+    assert link.press(address)[0] == 200
+    with is_in(link.port, address):
+        pass
+    for stranger in crowd:
+        stranger.close()
+
+
+def test_pamctl_prints_it_and_lists_do_not(world, target, address):
+    opened = world.pamctl.json("ssh", target.name)
+    match = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/([a-z2-9]{32})", opened["link"])
+    world.secrets.append(match[2])
+    assert match[2] not in json.dumps(world.sessions())
+    shown = world.pamctl("ssh", target.name).stdout
+    assert "press its button:\nhttp://127.0.0.1:" in shown
+
+
+@pytest.mark.skipif(not shutil.which("ssh"), reason="no OpenSSH here")
+def test_openssh_comes_in_after_the_button(world):
+    with Sshd() as server:
+        link = Link(world, "ssh", f"{USER}@{server.name}")
+        _, page = link.press("127.0.0.1")
+        assert f"ssh://{USER}@127.0.0.1:{link.port}" in page
+        result = ssh(link.live.code[0], server.client_config("127.0.0.1"), "echo", "in")
+        assert result.stdout == b"in\n", result
+
+
+@pytest.mark.skipif(not browser.CHROMIUM, reason="no browser here")
+@pytest.mark.parametrize("look", ["narrow", "wide", "dark"])
+def test_in_a_browser(world, target, tmp_path, look):
+    link = Link(world, "tcp" if look == "wide" else "ssh", target.name)
+    width = 360 if look == "narrow" else 1200
+    with browser.Browser(width, 800, dark=look == "dark") as page:
+        page.open(link.url)
+        assert page.run("document.querySelectorAll('script,img,iframe').length") == 0
+        assert page.run("document.documentElement.scrollWidth") <= width, "nothing sticks out"
+        assert page.run("getComputedStyle(document.querySelector('button')).backgroundColor") == "rgb(20, 99, 197)"
+        page.picture(tmp_path / "before.png")
+        stays(lambda: not link.state()["client"], "looking lets nobody in", 0.2)
+        page.press("button")
+        eventually(lambda: "let in" in page.run("document.body.innerText") and
+                   not page.run("document.querySelectorAll('button').length"), "the page says so")
+        page.picture(tmp_path / "after.png")
+        assert page.run("document.body.innerText").count("127.0.0.1") >= 2
+        assert not page.complaints, page.complaints
+    with is_in(link.port, "127.0.0.1"):
+        pass
