@@ -71,17 +71,15 @@ static const struct words ENGLISH = {
     .button = "Let this address in",
     .shared = "<small>Whoever shares this address, as in an office, a hotel or a mobile network, "
               "can reach the login of the machine as well, until the session is over.</small>",
-    .is_open = "<p>✅ This address is let in for this session.",
+    .is_open = "<p>This address is let in for this session.",
     .connect = "<p>Connect from here with<br>{}",
     .app = "Open the app",
     .close = "<p>This page can be closed.",
-    .elsewhere =
-        "<p>⚠️ A client is waiting at {}. If that is yours: it leaves by another address "
-        "than this browser, as with IPv6 beside IPv4 or a VPN. Press Admit for it in the "
-        "chat.",
-    .taken =
-        "<p>⚠️ Somebody at another address is using this session. Open a new one in the chat.",
-    .blocked = "<p>⚠️ This address was blocked for this session. Open a new one in the chat.",
+    .elsewhere = "<p>A client is waiting at {}. If that is yours: it leaves by another address "
+                 "than this browser, as with IPv6 beside IPv4 or a VPN. Press Admit for it in the "
+                 "chat.",
+    .taken = "<p>Somebody at another address is using this session. Open a new one in the chat.",
+    .blocked = "<p>This address was blocked for this session. Open a new one in the chat.",
 };
 
 static const struct words GERMAN = {
@@ -93,21 +91,18 @@ static const struct words GERMAN = {
     .button = "Diese Adresse einlassen",
     .shared = "<small>Wer dieselbe Adresse hat, etwa im Büro, im Hotel oder im Mobilfunk, erreicht "
               "bis zum Ende der Sitzung ebenfalls die Anmeldung des Rechners.</small>",
-    .is_open = "<p>✅ Diese Adresse ist für diese Sitzung eingelassen.",
+    .is_open = "<p>Diese Adresse ist für diese Sitzung eingelassen.",
     .connect = "<p>Verbinden Sie sich von hier aus mit<br>{}",
     .app = "App öffnen",
     .close = "<p>Diese Seite kann geschlossen werden.",
-    .elsewhere =
-        "<p>⚠️ Ein Client wartet bei {}. Wenn das Ihrer ist: Er kommt von einer anderen "
-        "Adresse als dieser Browser, etwa mit IPv6 neben IPv4 oder über ein VPN. Drücken "
-        "Sie für ihn im Chat auf Einlassen.",
-    .taken =
-        "<p>⚠️ Jemand mit einer anderen Adresse benutzt diese Sitzung. Öffnen Sie im Chat "
-        "eine "
-        "neue.",
-    .blocked =
-        "<p>⚠️ Diese Adresse wurde für diese Sitzung blockiert. Öffnen Sie im Chat eine "
-        "neue.",
+    .elsewhere = "<p>Ein Client wartet bei {}. Wenn das Ihrer ist: Er kommt von einer anderen "
+                 "Adresse als dieser Browser, etwa mit IPv6 neben IPv4 oder über ein VPN. Drücken "
+                 "Sie für ihn im Chat auf Einlassen.",
+    .taken = "<p>Jemand mit einer anderen Adresse benutzt diese Sitzung. Öffnen Sie im Chat "
+             "eine "
+             "neue.",
+    .blocked = "<p>Diese Adresse wurde für diese Sitzung blockiert. Öffnen Sie im Chat eine "
+               "neue.",
 };
 
 /* ---- the page ------------------------------------------------------------------ */

@@ -21,7 +21,7 @@ enum whose_fit {
 /* What one session says of the client. */
 struct whose_claim {
     enum whose_fit fit;
-    bool has_secret; /* of the session's file */
+    bool has_secret; /* of the session's file, or its link */
     bool is_in;      /* its party is in there, and may come again */
     bool expects;    /* nobody is in there, and its party would not be a stranger */
     struct owner owner;

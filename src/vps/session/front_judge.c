@@ -5,6 +5,9 @@
 #include <unistd.h>
 
 #include "vps/admission/greeting.h"
+#include <errno.h>
+
+#include "vps/admission/http_request.h"
 #include "vps/admission/judge.h"
 #include "vps/session/front_core.h"
 
@@ -174,11 +177,18 @@ void front_claim(const struct front *front, const struct addr *from, const void 
     if (!front->door) {
         return;
     }
+    ret_claim->is_in = is_in_by_address(front, from);
+    ret_claim->expects = would_not_be_strange(front, from);
+    long page = len > 0 ? http_request_missing(bytes, len, front->latchkey, LATCH_KEY_LEN)
+                        : -EBADMSG;
+    if (page >= 0) { /* a browser that has the link, or may have it */
+        ret_claim->fit = page > 0 ? WHOSE_FIT_LATER : WHOSE_FIT_OWN;
+        ret_claim->has_secret = page == 0;
+        return;
+    }
     ret_claim->fit = fit_of(kind, bytes, len);
     ret_claim->has_secret = ret_claim->fit == WHOSE_FIT_OWN && kind->has_secret &&
                             greeting_reader(kind->kind)->has_secret(bytes, len, front->secret);
-    ret_claim->is_in = is_in_by_address(front, from);
-    ret_claim->expects = would_not_be_strange(front, from);
 }
 
 void front_take(struct front *front, int fd, const struct addr *from)
