@@ -48,6 +48,7 @@ class Browser:
         self.complaints = []
         self._number = 0
         self._buffer = b""
+        self._loaded = False
 
     def __enter__(self):
         self._home = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
@@ -91,6 +92,7 @@ class Browser:
         message = json.loads(message)
         if message.get("method") == "Log.entryAdded":
             self.complaints.append(message["params"]["entry"]["text"])
+        self._loaded |= message.get("method") == "Page.loadEventFired"
         return message
 
     def _call(self, method, **params):
@@ -105,10 +107,11 @@ class Browser:
         return message["result"]
 
     def open(self, url):
+        self._loaded = False
         answer = self._call("Page.navigate", url=url)
         assert not answer.get("errorText"), answer
-        while self._hear().get("method") != "Page.loadEventFired":
-            pass
+        while not self._loaded:     # it may have been before the answer
+            self._hear()
 
     def run(self, expression):
         return self._call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")

@@ -11,11 +11,11 @@ import time
 
 import browser
 import pytest
-from agents import OWNER
+from agents import OWNER, World
 from peers import Recorder, connection_request, dial, echo
 from sshd import USER, Sshd, ssh
 from test_audit import rows
-from util import TIME_SCALE, eventually, how_it_ends, read_exactly, stays
+from util import TIME_SCALE, eventually, free_port, how_it_ends, read_exactly, stays
 
 WORLD = {"vps": {"ADMIT": "ask"}}
 HELLO = b"SSH-2.0-client\r\n"
@@ -245,3 +245,21 @@ def test_in_a_browser(world, target, tmp_path, look):
         assert not page.complaints, page.complaints
     with is_in(link.port, "127.0.0.1"):
         pass
+
+
+def test_it_works_at_the_entrance_as_well(target):
+    port = free_port()
+    with World(vps={"ENTRANCE_PORT": port, "ADMIT": "ask"}) as world:
+        other, link = Link(world, "tcp", target.name), Link(world, "ssh", target.name)
+        stranger = Link.__new__(Link)
+        stranger.port, stranger.key = port, "a" * 32
+        with pytest.raises((OSError, http.client.HTTPException)):
+            stranger.press("127.0.5.250")
+        world.api.tap(OWNER, link.live, "strict")
+        eventually(lambda: f"http://127.0.0.1:{port}/{link.key}" in link.live.text, "the chat has it with that port")
+        link.port = other.port = port
+        assert f"ssh -p {port}" in link.press("127.0.5.250")[1]
+        with is_in(port, "127.0.5.250"):
+            world.wait_state(link.session["id"], "connected")
+        assert other.ask("GET", "127.0.5.251")[0] == 200
+        assert not other.state()["client"], "each has its own"
