@@ -6,6 +6,7 @@ Addresses of 127.0.0.0/8 stand for clients all over the Internet.
 
 import contextlib
 import itertools
+import time
 
 import pytest
 import rdp
@@ -200,8 +201,10 @@ def test_those_who_hang_up_or_dribble_cost_nothing(world, target, address):
             client.sendall(b"SSH-2.0"[:n % 7])
             if n % 2:
                 util.reset(client)
-    with dial(ENTRANCE, address) as slow:
+    with dial(ENTRANCE, address) as slow, dial(ENTRANCE, address) as silent:
+        time.sleep(0.2)     # it was looked at before, and had said nothing
         slow.sendall(b"SSH-2")
+        stays(lambda: is_open(silent), "who says nothing has it, too", 1)
         stays(lambda: is_open(slow), "it has its time", 1)
         assert how_it_ends(slow, 8) in ("fin", "rst")
 

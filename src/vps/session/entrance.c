@@ -156,7 +156,7 @@ static int look(struct visitor *visitor, bool is_over)
     }
     visitor->seen = is_silent ? 0 : (size_t)got;
     int whose = find(entrance, &visitor->from, bytes, visitor->seen, &session);
-    if (whose == WHOSE_LATER && !is_over) {
+    if (!session && !is_over && (is_silent || whose == WHOSE_LATER)) {
         return -EAGAIN;
     }
     if (whose == WHOSE_SEVERAL) {
@@ -191,9 +191,12 @@ static void on_bytes(void *arg, int events)
 static void on_patience_over(void *arg)
 {
     struct visitor *visitor = arg;
-    bool is_over = visitor->was_heard || visitor->seen > 0;
+    if (visitor->was_heard) {
+        look(visitor, true);
+        return;
+    }
     visitor->was_heard = true;
-    if (look(visitor, is_over) == -EAGAIN) {
+    if (visitor->seen > 0 || look(visitor, false) == -EAGAIN) {
         timer_set(visitor->patience, DOOR_PATIENCE_MS - DOOR_LISTEN_MS);
     }
 }
