@@ -1,6 +1,7 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 uint64_t clock_ms(void)
@@ -37,5 +38,12 @@ char *clock_text(int64_t unix_s, char *dst)
     if (!gmtime_r(&at, &utc) || strftime(dst, CLOCK_TEXT_MAX, "%Y-%m-%d %H:%M UTC", &utc) == 0) {
         snprintf(dst, CLOCK_TEXT_MAX, "no time");
     }
+    return dst;
+}
+
+char *clock_day(int64_t unix_s, char *dst)
+{
+    clock_text(unix_s, dst);
+    dst[strcspn(dst, " ")] = '\0';
     return dst;
 }

@@ -16,5 +16,7 @@ int64_t clock_unix_ms(void);
 enum { CLOCK_TEXT_MAX = 40 };
 /* "2026-11-26 18:04 UTC"; dst takes CLOCK_TEXT_MAX. Returns dst. */
 char *clock_text(int64_t unix_s, char *dst);
+/* The day of that alone, "2026-11-26". */
+char *clock_day(int64_t unix_s, char *dst);
 
 #endif

@@ -42,6 +42,7 @@ struct kind_row {
     const char *label;         /* for titles: "SSH" */
     const char *service;       /* what a target has to run, in a sentence: "an SSH server" */
     const char *client;        /* who waits to be let in, within a sentence: "ssh" */
+    const char *shows;         /* by what it can be told from others; NULL: by nothing */
     uint16_t most_connections; /* of a session at once, unless MAX_CONNECTIONS says so */
     /*
      * Its file holds a secret, which the client sends back in its first packet. Who comes

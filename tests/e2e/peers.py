@@ -1,6 +1,7 @@
 """Raw clients and targets: what they say is chosen byte by byte."""
 
 import contextlib
+import re
 import socket
 import struct
 import threading
@@ -84,6 +85,10 @@ class Connection:
         return self.end
 
 
+SSH_LOOK = re.compile(rb"SSH-2\.0-pamtunnel_\d")                         # gateway/look/host_key.c
+RDP_LOOK = bytes.fromhex("030000130ee000000000000100080003000000")     # gateway/look/certificate.c
+
+
 class Recorder:
     """A target that writes down everything it gets.
 
@@ -140,6 +145,9 @@ class Recorder:
                 self.on_connect(connection)
                 return
             while data := connection.socket.recv(65536):
+                if self._is_look(connection, data):
+                    connection.socket.close()
+                    return
                 connection.data += data
                 answer = self.reply(data) if self.reply else None
                 if answer:
@@ -148,9 +156,13 @@ class Recorder:
         except OSError:
             connection.end = "rst"
 
+    def _is_look(self, connection, data):
+        """The gateway looks who the target is, once, in the place of its probe: this one shows nothing."""
+        return bool(SSH_LOOK.match(data)) or (data == RDP_LOOK and connection is self.connections[0])
+
     @property
     def talked(self):
-        """The connections that brought bytes: not the gateway's probes."""
+        """The connections that brought bytes: not the gateway's probes and looks."""
         return [c for c in self.connections if c.data]
 
     def wait_client(self, number=1, timeout=10):

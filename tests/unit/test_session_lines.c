@@ -26,6 +26,15 @@ struct session {
 const struct terms *__wrap_session_terms(const struct session *session);
 struct front *__wrap_session_front(const struct session *session);
 uint16_t __wrap_front_shown_port(const struct front *front);
+const struct identity *__wrap_session_identity(const struct session *session);
+
+static struct identity shown;
+
+const struct identity *__wrap_session_identity(const struct session *session)
+{
+    (void)session;
+    return &shown;
+}
 
 const struct terms *__wrap_session_terms(const struct session *session)
 {
@@ -253,10 +262,36 @@ static void the_longest_lines_fit(void **state)
     }
 }
 
+#define KEY "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+
+/* As long as a button can copy the whole line; else it stands among the further ones. */
+static void a_key_that_is_known_goes_along(void **state)
+{
+    char root[] = "root", known[1024];
+    struct session session = session_to(root, "HOME-PC", 22);
+    struct session far = session_to(
+        root, "a-rather-long-name-of-a-machine.in-a-department.of-a-company.example.com", 2222);
+    struct text text = text_over(known, sizeof known);
+    (void)state;
+    assert_false(session_known_hosts(&session, &text));
+    assert_int_equal(identity_of_key(KEY, &shown), 0);
+    check(session_line, &session,
+          "ssh -p 20123 -o HostKeyAlias=home-pc -o IgnoreUnknown=KnownHostsCommand "
+          "-o KnownHostsCommand=\"/bin/echo home-pc " KEY "\" root@vps.example.com");
+    check(session_line, &far,
+          "ssh -p 20123 -o "
+          "HostKeyAlias=a-rather-long-name-of-a-machine.in-a-department.of-a-company.example.com+"
+          "2222 root@vps.example.com");
+    assert_true(session_known_hosts(&session, &text));
+    assert_string_equal(known, "home-pc " KEY);
+    identity_done(&shown);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_alias_is_one_machines),
+        cmocka_unit_test(a_key_that_is_known_goes_along),
         cmocka_unit_test(the_longest_alias_fits),
         cmocka_unit_test(a_plain_name_stands_as_it_is_and_others_in_double_quotes),
         cmocka_unit_test(with_several_gateways_each_name_says_which),

@@ -1336,6 +1336,10 @@ static void write_down(void *arg, const struct session_event *event)
     case SESSION_MAC_SEEN:
         text_add(&text, "mac");
         break;
+    case SESSION_KEY_DOUBTED:
+    case SESSION_KEY_DECIDED:
+        text_add(&text, "key %s", event->word ? event->word : "doubted");
+        break;
     case SESSION_ADMITTED:
         text_add(&text, "admitted");
         add_client(&text, event);

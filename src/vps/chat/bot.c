@@ -31,6 +31,7 @@
 #include "vps/chat/gateway_news.h"
 #include "vps/chat/gateway_questions.h"
 #include "vps/chat/history.h"
+#include "vps/chat/key_questions.h"
 #include "vps/chat/machines.h"
 #include "vps/chat/newcomers.h"
 #include "vps/chat/opening.h"
@@ -69,6 +70,7 @@ struct bot {
     struct approvals *approvals;
     struct awakenings *awakenings;
     struct unreached *unreached;
+    struct key_questions *key_questions;
     char name[BOT_NAME_MAX + 1];
     struct cooldown strangers, only_text; /* who was told so, by person */
     struct sieve *ignored;                /* log lines, by the person ignored or refused */
@@ -348,6 +350,7 @@ static void on_session(void *arg, const struct session_event *event)
 {
     struct bot *bot = arg;
     gateway_news_hear(bot->gateway_news, event);
+    key_questions_event(bot->key_questions, event);
     if (event->session) {
         show_on_card(bot, event);
     }
@@ -405,12 +408,13 @@ static int make_parts(struct bot *bot)
     bot->audit_news = audit_news_new(&bot->conversation);
     bot->conversation.newcomers = newcomers_new(&bot->conversation, options->people);
     bot->conversation.gateway_questions = gateway_questions_new(&bot->conversation);
+    bot->key_questions = key_questions_new(&bot->conversation);
     bot->conversation.recents = recents_new(options->store);
     bot->conversation.names = resolver_new(options->loop, SOURCE_LOOK_UPS_MAX);
     return bot->ignored && bot->stop_timer && bot->expired && bot->conversation.opening &&
-                   bot->approvals && bot->awakenings && bot->unreached && bot->conversation.lists &&
-                   bot->conversation.history && bot->gateway_news && bot->audit_news &&
-                   bot->conversation.newcomers && bot->conversation.recents &&
+                   bot->approvals && bot->awakenings && bot->key_questions && bot->unreached &&
+                   bot->conversation.lists && bot->conversation.history && bot->gateway_news &&
+                   bot->audit_news && bot->conversation.newcomers && bot->conversation.recents &&
                    bot->conversation.names && bot->conversation.gateway_questions
                ? 0
                : -ENOMEM;
@@ -506,6 +510,7 @@ void bot_free(struct bot *bot)
     gateway_news_free(bot->gateway_news);
     audit_news_free(bot->audit_news);
     gateway_questions_free(bot->conversation.gateway_questions);
+    key_questions_free(bot->key_questions);
     opening_free(bot->conversation.opening);
     session_lists_free(bot->conversation.lists);
     history_free(bot->conversation.history);

@@ -31,6 +31,7 @@ struct button_row {
         BUTTON_TAKES_COMMAND,
         BUTTON_TAKES_NEWCOMER,
         BUTTON_TAKES_APPLICANT,
+        BUTTON_TAKES_DOUBT,
         BUTTON_TAKES_NOTHING,
     } takes;
     enum who who;

@@ -129,7 +129,7 @@ static void add_address(const struct card *card, const struct session_view *view
 /* What else can be done with the port, if the user asked for that. */
 static void add_more_of_ssh(struct card *card, const struct session_view *view, struct text *html)
 {
-    char buffers[3][SESSION_LINE_MAX] = {"", "", ""};
+    char buffers[4][SESSION_LINE_MAX] = {"", "", "", ""}, fingerprint[IDENTITY_TEXT_MAX] = "";
     struct text ssh = text_over(buffers[0], sizeof buffers[0]);
     struct text scp = text_over(buffers[1], sizeof buffers[1]);
     struct text config = text_over(buffers[2], sizeof buffers[2]);
@@ -138,10 +138,16 @@ static void add_more_of_ssh(struct card *card, const struct session_view *view, 
     }
     session_scp_command(card->session, &scp);
     session_ssh_config(card->session, &config);
+    struct text known = text_over(buffers[3], sizeof buffers[3]);
+    if (session_known_hosts(card->session, &known)) {
+        identity_text(view->identity, fingerprint);
+    }
     const struct texts_more more = {
         .ssh = buffers[0],
         .scp = buffers[1],
         .config = buffers[2],
+        .known_hosts = buffers[3],
+        .fingerprint = fingerprint,
         .host = session_vps_host(card->session),
         .port = view->at_entrance ? view->entrance_port : view->public_port,
         .user = session_user(card->session),

@@ -116,9 +116,11 @@ struct texts_more {
     const char *ssh; /* "" if it stands above */
     const char *scp;
     const char *config;
-    const char *host; /* VPS_HOST */
-    uint16_t port;    /* the public one */
-    const char *user; /* "" if it was not said */
+    const char *known_hosts; /* "": the host key is not known */
+    const char *fingerprint; /* of it */
+    const char *host;        /* VPS_HOST */
+    uint16_t port;           /* the public one */
+    const char *user;        /* "" if it was not said */
 };
 void texts_more(struct text *html, const struct texts_more *more);
 /* how: the clause of session_end_text(). */

@@ -2,6 +2,7 @@
  * What the live message of a session says: one function for each of its states, and the parts that
  * several of them share. Names of machines and users, and whatever a peer said, go through html.h.
  */
+#include "base/clock.h"
 #include "vps/chat/language.h"
 #include "vps/chat/texts.h"
 #include "vps/transport/html.h"
@@ -136,12 +137,31 @@ static void add_admit_hint(struct text *html, const struct session_view *view, e
     }
 }
 
+/* By what it can be told from others: a client may show the same. */
+static void add_host_key(struct text *html, const struct session_view *view)
+{
+    char fingerprint[IDENTITY_TEXT_MAX], since[CLOCK_TEXT_MAX];
+    const struct identity *identity = view->identity;
+    if (!identity || !identity->key) {
+        return;
+    }
+    identity_text(identity, fingerprint); /* base64: nothing in it means anything in HTML */
+    if (view->identity_is_new) {
+        text_add(html, "\nHost key: %s %s, seen for the first time", identity_algorithm(identity),
+                 fingerprint);
+    } else {
+        text_add(html, "\nHost key: %s %s, known since %s", identity_algorithm(identity),
+                 fingerprint, clock_day(view->identity_since, since));
+    }
+}
+
 void texts_waiting_line(struct text *html, const struct session_view *view, const char *command,
                         enum admit admit)
 {
     char title[TEXTS_PART_SIZE];
     text_add(html, "🟡 %s is ready:\n", texts_title(html, view, title));
     html_add_in_tag(html, "code", command);
+    add_host_key(html, view);
     if (!view->at_entrance) { /* where nobody is asked about */
         add_admit_hint(html, view, admit);
     }
@@ -163,6 +183,30 @@ void texts_link(struct text *html, const char *link)
     text_add(html,
              "\nOr let a computer in from there: open this page on it, and press its button:\n");
     html_add(html, link);
+}
+
+/* As Windows shows it ("View certificate", Thumbprint), and as others do. */
+static void add_certificate(struct text *html, const struct session_view *view)
+{
+    char hex[2 * IDENTITY_SHA1_SIZE + 1], sha1[TEXTS_PART_SIZE], sha256[TEXTS_PART_SIZE];
+    char text[IDENTITY_TEXT_MAX], since[CLOCK_TEXT_MAX];
+    const struct identity *identity = view->identity;
+    if (!identity || identity->key) {
+        return;
+    }
+    crypto_hex(identity->sha1, sizeof identity->sha1, hex);
+    texts_in_tag(html, "code", hex, sha1);
+    texts_in_tag(html, "code", identity_text(identity, text), sha256);
+    clock_day(view->identity_since, since);
+    text_add(html, "\n\nIts certificate has the thumbprint %s (SHA-256 %s)", sha1, sha256);
+    if (view->identity_is_renewed) {
+        text_add(html,
+                 ". It is a new one, as was to be expected: the time of the old one is over.");
+    } else if (view->identity_is_new) {
+        text_add(html, ", seen for the first time.");
+    } else {
+        text_add(html, ", known since %s.", since);
+    }
 }
 
 /* Whether a PC knows who vouches for the publisher, only that PC can say. */
@@ -214,6 +258,7 @@ void texts_rdp_caption(struct text *html, const struct session_view *view,
                  "itself.",
                  left, target, at);
     }
+    add_certificate(html, view);
     if (rdp->clipboard) {
         text_add(html, "\n\nThe clipboard is shared: what you copy on either side can be pasted, "
                        "and read, on the other.");
@@ -325,6 +370,13 @@ void texts_more(struct text *html, const struct texts_more *more)
     html_add_in_tag(html, "code", more->scp);
     text_add(html, "\n\nOr, for everything that uses ssh, in ~/.ssh/config:\n");
     html_add_in_tag(html, "pre", more->config);
+    if (more->known_hosts[0]) {
+        char fingerprint[TEXTS_PART_SIZE];
+        text_add(html, "\n\nIts host key, for ~/.ssh/known_hosts:\n");
+        html_add_in_tag(html, "code", more->known_hosts);
+        text_add(html, "\nPuTTY: <code>-hostkey</code> %s",
+                 texts_in_tag(html, "code", more->fingerprint, fingerprint));
+    }
     add_parts(html, more);
 }
 
@@ -332,7 +384,8 @@ void texts_more(struct text *html, const struct texts_more *more)
 static bool never_opened(const struct session_view *view)
 {
     return !view->was_ready &&
-           (view->end == SESSION_END_REFUSED || view->end == SESSION_END_GATEWAY);
+           (view->end == SESSION_END_REFUSED || view->end == SESSION_END_IDENTITY ||
+            view->end == SESSION_END_GATEWAY);
 }
 
 /* Red is for what needs its reader: that a session ends is no trouble, that it never began is. */

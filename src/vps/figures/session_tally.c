@@ -70,6 +70,8 @@ void session_tally_event(struct session_tally *tally, const struct session_event
     case SESSION_MAC_SEEN:
     case SESSION_GATEWAY_WOKE:
     case SESSION_LINKED:
+    case SESSION_KEY_DOUBTED:
+    case SESSION_KEY_DECIDED:
         break;
     }
 }

@@ -66,12 +66,6 @@ void explain_failure(const struct terms *terms, const struct message_tunnel_fail
                 "%u through its firewall",
                 terms->gateway, settings->port_range_start, settings->port_range_end);
         break;
-    case TUNNEL_IDENTITY:
-        why_set(why, 0,
-                "another machine: %s shows another %s than it did when you asked; ask again to "
-                "see which",
-                host, terms->kind == KIND_RDP ? "certificate" : "host key");
-        break;
     case TUNNEL_BUSY:
         why_set(why, 0, "gateway %s has too many tunnels open (%s); close a session first",
                 terms->gateway, detail);

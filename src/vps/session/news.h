@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "base/mac.h"
+#include "vps/pins/pins.h"
 #include "vps/session/request.h"
 #include "vps/session/view.h"
 
@@ -29,6 +30,7 @@ enum session_event_kind {
        could not be read at the start. */
     SESSION_SERVER_LOCKED,
     SESSION_SERVER_UNLOCKED, /* the same of `by` who has unlocked it */
+    SESSION_KEY_DECIDED,     /* `by` has: `word` is "accepted" or "left", of the doubt `doubt` */
 
     /* ---- of a session ---- */
     SESSION_OPENED,   /* the gateway is asked; from inside sessions_open(): no verbs yet */
@@ -41,8 +43,9 @@ enum session_event_kind {
     SESSION_NOTED,    /* its view has another note, or its gateway came or went */
     SESSION_ENDING,   /* it ends in `number` seconds, as `end` says, if nothing changes */
     SESSION_SPARED,   /* it does not: `by` has extended it, or NULL: it is used again */
-    SESSION_KNOCKING, /* there is news of strangers: see struct knocking */
-    SESSION_MAC_SEEN, /* its target answers, and has this `mac` */
+    SESSION_KNOCKING,    /* there is news of strangers: see struct knocking */
+    SESSION_KEY_DOUBTED, /* its target is another one, it seems: pins_doubt() of its id */
+    SESSION_MAC_SEEN,    /* its target answers, and has this `mac` */
 };
 
 /*
@@ -64,6 +67,7 @@ struct session_event {
     const char *reason; /* a sentence for a person */
     int err;            /* -errno of sessions_open() */
     const char *gateway;
+    char doubt[PIN_DOUBT_ID_MAX + 1];
     const char *word; /* for programs, a constant: "secret", see insider_way_word() */
     uint8_t mac[MAC_SIZE];
     uint64_t number_on_wire;

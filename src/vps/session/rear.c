@@ -20,6 +20,7 @@
 #include "base/watch.h"
 #include "vps/session/dock.h"
 #include "vps/session/explain.h"
+#include "vps/session/shown.h"
 
 /* A reserve that came just now needs no trial. */
 enum { FRESH_MS = 1000 };
@@ -89,6 +90,7 @@ static void write_request(const struct rear *rear, struct message *ret_message)
     strcpy(open->host, rear->terms->host); /* HOST_MAX at most */
     memcpy(open->token, dock_token(rear->dock), sizeof open->token);
     open->kind = (uint8_t)(TUNNEL_KIND_FIRST + rear->terms->kind);
+    shown_ask(rear->terms, rear->channel, open);
 }
 
 static int request_channel(struct rear *rear)

@@ -33,6 +33,25 @@ const char *record_found_by(unsigned found_by)
     return found_by < sizeof WORDS / sizeof *WORDS ? WORDS[found_by] : NULL;
 }
 
+void record_decided_key(const struct services *services, const struct pin_doubt *doubt, bool accept,
+                        const struct owner *by)
+{
+    char text[IDENTITY_TEXT_MAX], was[IDENTITY_TEXT_MAX];
+    const struct audit_entry entry = {.what = accept ? AUDIT_KEY_ACCEPTED : AUDIT_KEY_LEFT,
+                                      .owner = &doubt->owner,
+                                      .name = record_name(services, &doubt->owner),
+                                      .by = by,
+                                      .by_name = record_name(services, by),
+                                      .session = doubt->id,
+                                      .kind = kind_name(doubt->pin.kind),
+                                      .gateway = doubt->pin.gateway,
+                                      .host = doubt->pin.host,
+                                      .port = doubt->pin.port,
+                                      .text = identity_text(&doubt->shown, text),
+                                      .why = identity_text(&doubt->pin.identity, was)};
+    audit_record(services->audit, &entry, NULL, NULL);
+}
+
 void record_target(struct record *record, const char *address, unsigned found_by)
 {
     if (!record->resolved && record->state == RECORD_NOT) {

@@ -24,6 +24,10 @@ struct record {
     enum { RECORD_NOT, RECORD_UNDER_WAY, RECORD_OVER } state;
 };
 
+/* Somebody has decided about what a target showed. */
+void record_decided_key(const struct services *services, const struct pin_doubt *doubt, bool accept,
+                        const struct owner *by);
+
 /* Who knew a name, as the gateway says (enum tunnel_found_by): "mdns". NULL: its name servers. */
 const char *record_found_by(unsigned found_by);
 /* Of TUNNEL_READY. The first one counts. */

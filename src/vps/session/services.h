@@ -17,6 +17,7 @@
 #include "vps/gateways/gateways.h"
 #include "vps/grant/publisher.h"
 #include "vps/people/people.h"
+#include "vps/pins/pins.h"
 #include "vps/session/ports.h"
 #include "vps/settings/settings.h"
 
@@ -36,6 +37,7 @@ struct services {
     struct congestion congestion; /* of clients' connections and data channels */
     struct audit *audit;          /* NULL: nothing is recorded */
     struct known *known;
+    struct pins *pins; /* who each target is */
     struct lately *lately;
     struct door_total door_total;
     struct sieve *sieve; /* log lines that strangers cause, by session and network */

@@ -28,6 +28,7 @@
 #include "vps/session/rear.h"
 #include "vps/session/record.h"
 #include "vps/session/session_parts.h"
+#include "vps/session/shown.h"
 
 /* More than sshd's line before an exchange of keys, or a refusal of RDP. */
 enum { WORKS_BYTES = 256 };
@@ -42,6 +43,7 @@ struct session {
     struct life *life;
     struct note note;
     struct record record;
+    struct shown shown;
 };
 
 struct session_links *session_links(struct session *session)
@@ -87,6 +89,16 @@ struct note *session_notes(struct session *session)
 struct record *session_record(struct session *session)
 {
     return &session->record;
+}
+
+struct shown *session_shown(struct session *session)
+{
+    return &session->shown;
+}
+
+const struct identity *session_identity(const struct session *session)
+{
+    return &session->shown.identity;
 }
 
 enum session_state session_state(const struct session *session)
@@ -260,6 +272,7 @@ void session_view(const struct session *session, struct session_view *ret_view)
     front_view(session->front, ret_view);
     rear_view(session->rear, ret_view);
     connections_view(session->connections, ret_view);
+    shown_view(&session->shown, ret_view);
 }
 
 /* ---- its time is over ------------------------------------------------------ */
@@ -388,6 +401,7 @@ void session_free(struct session *session)
         rear_free(session->rear);
         terms_free(session->terms);
         note_done(&session->note);
+        shown_done(&session->shown);
         free(session);
     }
 }

@@ -55,6 +55,10 @@ enum {
     SESSION_RDP_FILE_MAX = 2560 + RDP_SIGNATURE_MAX,
 };
 void session_line(const struct session *session, struct text *text);
+/* What a button copies at most (Bot API, CopyTextButton): a longer line does without the key. */
+enum { SESSION_COPY_MAX = 256 };
+/* The line for ~/.ssh/known_hosts, under the name that ssh is given; false if no key is known. */
+bool session_known_hosts(const struct session *session, struct text *text);
 /* Returns who has signed it, until the next call; NULL: nobody. */
 const struct rdp_certificate_view *session_rdp_file(const struct session *session,
                                                     struct text *text);

@@ -13,6 +13,7 @@
 #include "vps/session/rear.h"
 #include "vps/session/record.h"
 #include "vps/session/session_parts.h"
+#include "vps/session/shown.h"
 
 /* ---- what its gateway says -------------------------------------------------- */
 
@@ -51,8 +52,21 @@ void session_on_data_channel(struct session *session, int fd, const struct addr 
     rear_on_data_channel(session_rear(session), fd, from, hello);
 }
 
+/* A person has to decide about it first: SESSION_KEY_DOUBTED asks them. */
+static void end_of_another(struct session *session, const struct why *why)
+{
+    session_tell(session, (struct session_event){.kind = SESSION_KEY_DOUBTED});
+    session_end_because(session, SESSION_END_IDENTITY, why);
+}
+
 void session_on_tunnel_ready(struct session *session, const struct message_tunnel_ready *ready)
 {
+    struct why why;
+    if (ready->channel == 0 && session_state(session) == SESSION_OPENING &&
+        shown_take(session_shown(session), session_terms(session), ready, &why) < 0) {
+        end_of_another(session, &why);
+        return;
+    }
     if (ready->channel == 0) {
         record_target(session_record(session), ready->address, ready->found_by);
         log_who_said_so(session, ready);
@@ -76,7 +90,11 @@ void session_on_tunnel_failed(struct session *session, const struct message_tunn
     }
     bool others = connections_have_others(session_connections(session), failed->channel);
     bool passing = failed->reason == TUNNEL_BUSY && front_insider(session_front(session))->is_in;
-    explain_failure(session_terms(session), failed, &why);
+    if (failed->reason == TUNNEL_IDENTITY) {
+        shown_refused(session_terms(session), failed, &why);
+    } else {
+        explain_failure(session_terms(session), failed, &why);
+    }
     connections_give_up_channel(session_connections(session), failed->channel);
     if (others || passing) {
         session_note(session, true, "a connection could not be opened: %s", why.text);
@@ -84,8 +102,9 @@ void session_on_tunnel_failed(struct session *session, const struct message_tunn
     } else {
         life_set_failed(session_life(session), failed->reason);
         session_end_because(session,
-                            session_state(session) == SESSION_OPENING ? SESSION_END_REFUSED
-                                                                      : SESSION_END_TARGET,
+                            failed->reason == TUNNEL_IDENTITY           ? SESSION_END_IDENTITY
+                            : session_state(session) == SESSION_OPENING ? SESSION_END_REFUSED
+                                                                        : SESSION_END_TARGET,
                             &why);
     }
 }

@@ -26,21 +26,61 @@ const char *session_user(const struct session *session)
 }
 
 /*
+ * Has ssh know the host key without asking, and refuse any other (OpenSSH 8.5; an older one skips
+ * what it does not know, and asks). Of a line that is too long for a button to copy it is left out,
+ * and stands among the further lines.
+ */
+static void add_known_key(const struct session *session, const char *alias, struct text *text)
+{
+    const struct identity *identity = session_identity(session);
+    if (identity->key) {
+        text_add(text,
+                 "-o IgnoreUnknown=KnownHostsCommand -o KnownHostsCommand=\"/bin/echo %s %s\" ",
+                 alias, identity->key);
+    }
+}
+
+/*
  * People paste this line into a shell. In double quotes all that a user name may hold (target.c)
  * means nothing to sh, zsh, fish, cmd or PowerShell.
  */
-static void add_ssh_line(const struct session *session, struct text *text)
+static void add_ssh_words(const struct session *session, bool with_key, struct text *text)
 {
     char alias[HOSTKEY_ALIAS_SIZE];
     bool plain = user_name_is_plain(session_terms(session)->user);
     text_add(text, "ssh -p %u -o HostKeyAlias=%s ", front_shown_port(session_front(session)),
              alias_of(session, alias));
+    if (with_key) {
+        add_known_key(session, alias, text);
+    }
     if (!plain) {
         text_add(text, "-l \"%s\" ", session_terms(session)->user);
     } else if (session_terms(session)->user[0]) {
         text_add(text, "%s@", session_terms(session)->user);
     }
     text_add(text, "%s", session_vps_host(session));
+}
+
+static void add_ssh_line(const struct session *session, struct text *text)
+{
+    char line[SESSION_LINE_MAX];
+    struct text whole = text_over(line, sizeof line);
+    add_ssh_words(session, true, &whole);
+    if (whole.len <= SESSION_COPY_MAX) {
+        text_add(text, "%s", line);
+    } else {
+        add_ssh_words(session, false, text);
+    }
+}
+
+bool session_known_hosts(const struct session *session, struct text *text)
+{
+    char alias[HOSTKEY_ALIAS_SIZE];
+    const struct identity *identity = session_identity(session);
+    if (identity->key) {
+        text_add(text, "%s %s", alias_of(session, alias), identity->key);
+    }
+    return identity->key != NULL;
 }
 
 /* As TigerVNC, RealVNC and others take it: one colon would be a display's. */

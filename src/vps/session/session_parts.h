@@ -16,6 +16,7 @@ struct life;
 struct connection_end;
 struct note;
 struct record;
+struct shown;
 
 struct front *session_front(const struct session *session);
 struct rear *session_rear(const struct session *session);
@@ -23,6 +24,9 @@ struct connections *session_connections(const struct session *session);
 struct life *session_life(const struct session *session);
 struct note *session_notes(struct session *session);
 struct record *session_record(struct session *session);
+struct shown *session_shown(struct session *session);
+/* Zero if nothing is known. */
+const struct identity *session_identity(const struct session *session);
 /* What it hears of its front and its rear; arg is the session. */
 extern const struct front_events SESSION_FRONT_EVENTS;
 extern const struct rear_events SESSION_REAR_EVENTS;

@@ -18,6 +18,7 @@
 #include "vps/session/gateway_reports.h"
 #include "vps/session/news.h"
 #include "vps/session/permission.h"
+#include "vps/session/record.h"
 #include "vps/session/session_audit.h"
 #include "vps/session/session_run.h"
 #include "vps/session/sessions_run.h"
@@ -277,6 +278,7 @@ int sessions_new(const struct sessions_options *options, struct sessions **ret_s
     sessions->reports = (struct gateway_reports){.services = services, .table = &sessions->table};
     services->known = known_new(options->store, settings->known_days);
     services->lately = lately_new();
+    services->pins = pins_new(options->store);
     sessions->news = news_new();
     sessions->touched = touched_new(loop);
     sessions->reaper = timer_new(loop, reap, sessions);
@@ -290,8 +292,9 @@ int sessions_new(const struct sessions_options *options, struct sessions **ret_s
         sessions->relay_watch = watch_new(loop, relay_events_fd(services->relay), on_links_ended,
                                           sessions);
     }
-    if (err < 0 || !services->sieve || !services->known || !services->lately || !sessions->news ||
-        !sessions->lockdown || !sessions->touched || !sessions->reaper || !sessions->relay_watch) {
+    if (err < 0 || !services->sieve || !services->known || !services->lately || !services->pins ||
+        !sessions->news || !sessions->lockdown || !sessions->touched || !sessions->reaper ||
+        !sessions->relay_watch) {
         sessions_free(sessions);
         return why_set(why, err < 0 ? err : -ENOMEM, "cannot start the relay: %s",
                        strerror(err < 0 ? -err : ENOMEM));
@@ -301,6 +304,38 @@ int sessions_new(const struct sessions_options *options, struct sessions **ret_s
     watch_set(sessions->relay_watch, WATCH_READ);
     *ret_sessions = sessions;
     return 0;
+}
+
+/* ---- who targets are ------------------------------------------------------ */
+
+const struct pins *sessions_pins(const struct sessions *sessions)
+{
+    return sessions->services.pins;
+}
+
+bool sessions_may_decide_key(const struct sessions *sessions, const struct pin_doubt *doubt,
+                             const struct owner *by)
+{
+    const struct people *people = sessions->services.people;
+    return people_may(people, by, POLICY_ADMINISTRATOR) ||
+           (!people_policy(people) && owner_equal(by, &doubt->owner) && people_has(people, by));
+}
+
+int sessions_decide_key(struct sessions *sessions, const char *id, bool accept,
+                        const struct owner *by)
+{
+    const struct services *services = &sessions->services;
+    const struct pin_doubt *doubt = pins_doubt(services->pins, id);
+    if (!doubt) {
+        return -ENOENT;
+    }
+    struct session_event event = {
+        .kind = SESSION_KEY_DECIDED, .by = by, .word = accept ? "accepted" : "left"};
+    snprintf(event.doubt, sizeof event.doubt, "%s", id);
+    record_decided_key(services, doubt, accept, by);
+    tell(sessions, event);
+    return accept ? pins_accept(services->pins, event.doubt, clock_unix())
+                  : pins_leave(services->pins, event.doubt);
 }
 
 int sessions_use_ports(struct sessions *sessions, uint16_t first, uint16_t last)
@@ -399,6 +434,7 @@ void sessions_free(struct sessions *sessions)
     ports_free(sessions->services.ports);
     lockdown_free(sessions->lockdown);
     known_free(sessions->services.known);
+    pins_free(sessions->services.pins);
     lately_free(sessions->services.lately);
     door_total_done(&sessions->services.door_total);
     sieve_free(sessions->services.sieve);

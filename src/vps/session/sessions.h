@@ -76,6 +76,18 @@ bool sessions_unlock(struct sessions *sessions, const struct owner *by);
 /* Whether it is, by whom and since when: lockdown_view(). */
 const struct lockdown *sessions_lockdown(const struct sessions *sessions);
 
+/* Who each target is, as far as is known. */
+const struct pins *sessions_pins(const struct sessions *sessions);
+/* May they decide about that doubt? Administrators; without a policy, whose session it was, too. */
+bool sessions_may_decide_key(const struct sessions *sessions, const struct pin_doubt *doubt,
+                             const struct owner *by);
+/*
+ * Somebody who may has decided: what the target showed is right from now on, or what was known
+ * before stays. Recorded, and told to the watchers. -ENOENT: there is no such doubt any more.
+ */
+int sessions_decide_key(struct sessions *sessions, const char *doubt, bool accept,
+                        const struct owner *by);
+
 /* By its id, or NULL. */
 struct session *sessions_find(struct sessions *sessions, const char *id);
 unsigned sessions_count(const struct sessions *sessions);

@@ -31,6 +31,7 @@ static const struct {
     [SESSION_END_GATEWAY_REMOVED] = {"gateway_removed",
                                      "gateway {gateway} no longer belongs to this server"},
     [SESSION_END_RULE_REMOVED] = {"rule_removed", "the right to it was taken away"},
+    [SESSION_END_IDENTITY] = {"identity", "{why}"},
     [SESSION_END_HOURS] = {"hours", "the hours in which it is allowed are over"},
     [SESSION_END_EXPIRED] = {"expired", "the time of its user's access is over"},
     [SESSION_END_LOCKED] = {"locked", "{by} locked the server"},

@@ -11,6 +11,7 @@
 
 #include "base/net.h"
 #include "shared/kind.h"
+#include "vps/grant/identity.h"
 #include "vps/grant/owner.h"
 #include "vps/grant/parked.h"
 
@@ -36,6 +37,7 @@ enum session_end {
     SESSION_END_USER_REMOVED,    /* its owner is not in ALLOWED_USERS any more */
     SESSION_END_GATEWAY_REMOVED, /* its gateway has no key in TUNNEL_KEY any more */
     SESSION_END_RULE_REMOVED,    /* no rule of the policy allows it any more */
+    SESSION_END_IDENTITY,        /* the target shows another key or certificate than before */
     SESSION_END_HOURS,           /* those of its rule are over */
     SESSION_END_EXPIRED,         /* its owner's time in the policy is */
     SESSION_END_LOCKED,          /* an administrator has locked the server */
@@ -94,7 +96,10 @@ struct session_view {
     unsigned time_left_s;  /* until its longest time is over; 0: it has none */
     uint32_t idle_limit_s; /* these when they begin */
     uint32_t time_limit_s;
-    bool time_is_fixed;           /* by a rule: session_extend() does not move it */
+    bool time_is_fixed;              /* by a rule: session_extend() does not move it */
+    const struct identity *identity; /* what the target has shown; NULL: nothing is known */
+    int64_t identity_since;          /* ... for how long it is known, Unix time */
+    bool identity_is_new, identity_is_renewed;
     const struct owner *ended_by; /* whose word it was; NULL: nobody's, or its user's */
 };
 

@@ -79,6 +79,16 @@ static const char *const MIGRATIONS[] = {
     "    gateway TEXT NOT NULL COLLATE NOCASE, host TEXT NOT NULL COLLATE NOCASE,"
     "    mac TEXT NOT NULL, port INTEGER NOT NULL, since INTEGER NOT NULL, seen INTEGER NOT NULL,"
     "    PRIMARY KEY(gateway, host)) STRICT, WITHOUT ROWID;",
+    /*
+     * What targets have shown. key: of SSH, else "" and it is a certificate; sha1 and the times are
+     * of that. since: it is known; looked: it was seen last.
+     */
+    "CREATE TABLE pin("
+    "    gateway TEXT NOT NULL COLLATE NOCASE, host TEXT NOT NULL COLLATE NOCASE,"
+    "    port INTEGER NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, sha256 TEXT NOT NULL,"
+    "    sha1 TEXT NOT NULL, valid_from INTEGER NOT NULL, valid_until INTEGER NOT NULL,"
+    "    since INTEGER NOT NULL, looked INTEGER NOT NULL,"
+    "    PRIMARY KEY(gateway, host, port, kind)) STRICT, WITHOUT ROWID;",
 };
 
 char *state_path(const char *state_dir, char *dst)

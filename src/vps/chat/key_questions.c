@@ -1,0 +1,236 @@
+#include "vps/chat/key_questions.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "vps/chat/button.h"
+#include "vps/chat/texts.h"
+#include "vps/transport/html.h"
+
+enum { DECIDERS_MAX = 64, PART_SIZE = 512 };
+
+/* A message to one person. */
+struct asked {
+    char doubt[PIN_DOUBT_ID_MAX + 1];
+    int64_t person;
+    struct post *post;
+};
+
+struct key_questions {
+    const struct conversation *conversation;
+    struct asked asked[KEY_QUESTIONS_MAX]; /* the oldest first */
+    unsigned count;
+};
+
+/* ---- what is said ---------------------------------------------------------- */
+
+/* The parts of a sentence, as HTML. */
+struct words {
+    char target[PART_SIZE], then[PART_SIZE], now[PART_SIZE], since[PART_SIZE];
+};
+
+static void add_identity(struct text *text, const struct identity *identity)
+{
+    char fingerprint[IDENTITY_TEXT_MAX];
+    if (identity->key) {
+        text_add(text, "%s ", identity_algorithm(identity));
+    }
+    html_add_in_tag(text, "code", identity_text(identity, fingerprint));
+}
+
+static void take_words(struct words *words, const struct conversation *conversation,
+                       const struct text *html, const struct pin_doubt *doubt)
+{
+    char target[TARGET_TEXT_MAX], since[CLOCK_TEXT_MAX];
+    const struct pin *pin = &doubt->pin;
+    const char *gateways[2];
+    struct text text = text_for_reader_of(html, words->target, sizeof words->target);
+    target_format(pin->host, pin->port, target);
+    text_add(&text, "<b>");
+    if (sessions_gateways(conversation->sessions, gateways, 2) > 1) {
+        html_add(&text, pin->gateway);
+        text_add(&text, "/");
+    }
+    html_add(&text, pin->port == kind_row(pin->kind)->port ? pin->host : target);
+    text_add(&text, "</b>");
+    text = text_for_reader_of(html, words->then, sizeof words->then);
+    add_identity(&text, &pin->identity);
+    text = text_for_reader_of(html, words->now, sizeof words->now);
+    add_identity(&text, &doubt->shown);
+    text = text_for_reader_of(html, words->since, sizeof words->since);
+    text_add(&text, "%s", clock_day(pin->since, since));
+}
+
+static void add_question(struct text *html, const struct conversation *conversation,
+                         const struct pin_doubt *doubt)
+{
+    struct words words;
+    take_words(&words, conversation, html, doubt);
+    text_add(html,
+             doubt->pin.identity.key
+                 ? "🔑 %s shows another host key than since %s, so nothing was opened.\nThen: %s\n"
+                   "Now: %s"
+                 : "🔑 %s shows another certificate than since %s, so nothing was opened.\n"
+                   "Then: %s\nNow: %s",
+             words.target, words.since, words.then, words.now);
+    text_add(html, "\nIf the machine was reinstalled, or got another address, that is as it should "
+                   "be. If you know of nothing of the kind, leave it and look at the machine: "
+                   "another one may have taken its place.");
+}
+
+static void add_outcome(struct text *html, const struct conversation *conversation,
+                        const struct pin_doubt *doubt, const struct session_event *event)
+{
+    char name[PEOPLE_NAME_MAX], by[PART_SIZE];
+    struct words words;
+    struct text text = text_for_reader_of(html, by, sizeof by);
+    html_add(&text, people_name(conversation->people, event->by, name));
+    take_words(&words, conversation, html, doubt);
+    if (strcmp(event->word, "accepted") == 0) {
+        text_add(html, "✅ What %s shows now is right, said %s: %s\nIt can be opened again.",
+                 words.target, by, words.now);
+    } else {
+        text_add(html, "❌ What %s shows now was left by %s: %s\nNothing is opened while it does.",
+                 words.target, by, words.now);
+    }
+}
+
+/* ---- messages -------------------------------------------------------------- */
+
+static void forget_oldest(struct key_questions *questions)
+{
+    transport_release(questions->conversation->transport, questions->asked[0].post);
+    questions->count--;
+    memmove(&questions->asked[0], &questions->asked[1],
+            questions->count * sizeof questions->asked[0]);
+}
+
+static void ask(struct key_questions *questions, int64_t person, const struct pin_doubt *doubt)
+{
+    const struct conversation *conversation = questions->conversation;
+    char buffer[TEXTS_SIZE], yes[BUTTON_DATA_SIZE], no[BUTTON_DATA_SIZE];
+    struct text html = conversation_text(conversation, person, buffer, sizeof buffer);
+    const struct button buttons[] = {
+        {.label = text_phrase(&html, BUTTONS[BUTTON_REINSTALLED].label),
+         .data = button_format(BUTTON_REINSTALLED, doubt->id, 0, yes)},
+        {.label = text_phrase(&html, BUTTONS[BUTTON_LEAVE_KEY].label),
+         .data = button_format(BUTTON_LEAVE_KEY, doubt->id, 0, no)},
+    };
+    if (questions->count == KEY_QUESTIONS_MAX) {
+        forget_oldest(questions);
+    }
+    struct asked *asked = &questions->asked[questions->count++];
+    *asked = (struct asked){.person = person};
+    snprintf(asked->doubt, sizeof asked->doubt, "%s", doubt->id);
+    asked->post = transport_post(conversation->transport, person);
+    add_question(&html, conversation, doubt);
+    transport_set(conversation->transport, asked->post, buffer, buttons, 2);
+}
+
+static void ask_all(struct key_questions *questions, const struct pin_doubt *doubt)
+{
+    const struct conversation *conversation = questions->conversation;
+    struct owner deciders[DECIDERS_MAX];
+    unsigned count = people_in_chat(conversation->people, POLICY_ADMINISTRATOR, deciders,
+                                    DECIDERS_MAX);
+    bool is_asked = false;
+    for (unsigned i = 0; i < count; i++) {
+        is_asked = is_asked || owner_equal(&deciders[i], &doubt->owner);
+        ask(questions, deciders[i].id, doubt);
+    }
+    if (!is_asked && doubt->owner.kind != OWNER_LOCAL &&
+        sessions_may_decide_key(conversation->sessions, doubt, &doubt->owner)) {
+        ask(questions, doubt->owner.id, doubt);
+    }
+}
+
+static void show_outcome(struct key_questions *questions, const struct session_event *event)
+{
+    const struct conversation *conversation = questions->conversation;
+    const struct pin_doubt *doubt = pins_doubt(sessions_pins(conversation->sessions), event->doubt);
+    unsigned kept = 0;
+    for (unsigned i = 0; i < questions->count; i++) {
+        struct asked *asked = &questions->asked[i];
+        char buffer[TEXTS_SIZE];
+        if (strcmp(asked->doubt, event->doubt) != 0) {
+            questions->asked[kept++] = *asked;
+            continue;
+        }
+        if (doubt) {
+            struct text html = conversation_text(conversation, asked->person, buffer,
+                                                 sizeof buffer);
+            add_outcome(&html, conversation, doubt, event);
+            transport_set(conversation->transport, asked->post, buffer, NULL, 0);
+        }
+        transport_release(conversation->transport, asked->post);
+    }
+    questions->count = kept;
+}
+
+void key_questions_event(struct key_questions *questions, const struct session_event *event)
+{
+    if (event->kind == SESSION_KEY_DECIDED) {
+        show_outcome(questions, event);
+    } else if (event->kind == SESSION_KEY_DOUBTED) {
+        const struct pins *pins = sessions_pins(questions->conversation->sessions);
+        const struct pin_doubt *doubt = pins_doubt(pins, event->view->id);
+        if (doubt) {
+            ask_all(questions, doubt);
+        }
+    }
+}
+
+/* ---- pressed buttons -------------------------------------------------------- */
+
+static enum answer decide(struct conversation *conversation, const struct incoming *incoming,
+                          const struct button_press *press, bool accept)
+{
+    const struct owner by = transport_owner(conversation->transport, incoming->person);
+    const struct pin_doubt *doubt = pins_doubt(sessions_pins(conversation->sessions), press->id);
+    if (!doubt) {
+        transport_strip(conversation->transport, incoming->person, incoming->message_id);
+        return ANSWER_KEY_GONE;
+    }
+    if (!sessions_may_decide_key(conversation->sessions, doubt, &by)) {
+        conversation_refuse(conversation, incoming->person, incoming->data);
+        return ANSWER_ADMINISTRATORS_ONLY;
+    }
+    sessions_decide_key(conversation->sessions, press->id, accept, &by);
+    return accept ? ANSWER_KEY_ACCEPTED : ANSWER_KEY_LEFT;
+}
+
+enum answer key_questions_button_reinstalled(struct conversation *conversation,
+                                             const struct incoming *incoming,
+                                             const struct button_press *press)
+{
+    return decide(conversation, incoming, press, true);
+}
+
+enum answer key_questions_button_leave(struct conversation *conversation,
+                                       const struct incoming *incoming,
+                                       const struct button_press *press)
+{
+    return decide(conversation, incoming, press, false);
+}
+
+/* ---- life ------------------------------------------------------------------- */
+
+struct key_questions *key_questions_new(const struct conversation *conversation)
+{
+    struct key_questions *questions = calloc(1, sizeof *questions);
+    if (questions) {
+        questions->conversation = conversation;
+    }
+    return questions;
+}
+
+void key_questions_free(struct key_questions *questions)
+{
+    while (questions && questions->count > 0) {
+        forget_oldest(questions);
+    }
+    free(questions);
+}

@@ -1,0 +1,155 @@
+#include "vps/session/shown.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "vps/session/record.h"
+
+struct pin_target shown_target(const struct terms *terms)
+{
+    return (struct pin_target){
+        .gateway = terms->gateway, .host = terms->host, .port = terms->port, .kind = terms->kind};
+}
+
+/* A look costs the target a connection without a login, which some servers count. */
+void shown_ask(const struct terms *terms, uint16_t channel, struct message_open_tunnel *open)
+{
+    const struct pins *pins = terms->services->pins;
+    const struct pin_target target = shown_target(terms);
+    if (!pins || !kind_row(terms->kind)->shows) {
+        return;
+    }
+    const struct pin *pin = pins_find(pins, &target);
+    if (channel == 0 && pins_want_look(pins, &target, clock_unix())) {
+        open->flags = TUNNEL_LOOK;
+    }
+    if (pin) {
+        memcpy(open->identity, pin->identity.sha256, sizeof open->identity);
+    }
+}
+
+/* ---- what the gateway says ---------------------------------------------------- */
+
+/* -ENOENT: it has not looked, or there was nothing to see. -EINVAL: that is no key. */
+static int read_identity(const struct message_tunnel_ready *ready, struct identity *ret_identity)
+{
+    static const uint8_t NOTHING[CRYPTO_HASH_SIZE];
+    struct identity identity = {.from = (int64_t)(ready->certificate_from & INT64_MAX),
+                                .until = (int64_t)(ready->certificate_until & INT64_MAX)};
+    if (ready->host_key[0]) {
+        return identity_of_key(ready->host_key, ret_identity);
+    }
+    if (memcmp(ready->certificate, NOTHING, sizeof NOTHING) == 0) {
+        return -ENOENT;
+    }
+    memcpy(identity.sha256, ready->certificate, sizeof identity.sha256);
+    memcpy(identity.sha1, ready->certificate_sha1, sizeof identity.sha1);
+    *ret_identity = identity;
+    return 0;
+}
+
+static void record_key(enum audit_event what, const struct terms *terms,
+                       const struct identity *identity, const struct identity *before)
+{
+    char text[IDENTITY_TEXT_MAX], was[IDENTITY_TEXT_MAX];
+    struct audit_entry entry = record_entry(what, terms);
+    entry.text = identity_text(identity, text);
+    if (before->key || before->until) {
+        entry.why = identity_text(before, was);
+    }
+    audit_record(terms->services->audit, &entry, NULL, NULL);
+    log_info(log_of(terms), "session %s: %s shows %s%s%s", terms->id, terms->host, entry.text,
+             entry.why ? ", before that " : "", entry.why ? entry.why : "");
+}
+
+static int another(const struct terms *terms, const struct pin_sight *sight, struct why *why)
+{
+    char since[CLOCK_TEXT_MAX];
+    bool decides = !people_policy(terms->services->people);
+    return why_set(why, -EKEYREJECTED,
+                   decides
+                       ? "it shows another %s than on %s; nothing is opened until you have said "
+                         "whether that is right"
+                       : "it shows another %s than on %s; nothing is opened until an "
+                         "administrator has said whether that is right",
+                   kind_row(terms->kind)->shows, clock_day(sight->since, since));
+}
+
+/* What was known before, where the gateway has not looked, or saw nothing. */
+static void take_pin(struct shown *shown, const struct terms *terms)
+{
+    const struct pin_target target = shown_target(terms);
+    const struct pins *pins = terms->services->pins;
+    const struct pin *pin = pins ? pins_find(pins, &target) : NULL;
+    if (pin && identity_copy(&pin->identity, &shown->identity) == 0) {
+        shown->since = pin->since;
+    }
+}
+
+int shown_take(struct shown *shown, const struct terms *terms,
+               const struct message_tunnel_ready *ready, struct why *why)
+{
+    const struct pin_target target = shown_target(terms);
+    struct pin_sight sight;
+    struct identity identity;
+    shown_done(shown);
+    bool shows = terms->services->pins && kind_row(terms->kind)->shows;
+    int err = shows ? read_identity(ready, &identity) : -ENOENT;
+    if (err == -EINVAL) {
+        log_warn(log_of(terms), "session %s: gateway %s says what is no host key", terms->id,
+                 terms->gateway);
+    }
+    if (err < 0) {
+        take_pin(shown, terms);
+        return 0;
+    }
+    pins_judge(terms->services->pins, &target, &identity, clock_unix(), terms->id, &terms->owner,
+               &sight);
+    if (sight.verdict == PIN_IS_NEW || sight.verdict == PIN_IS_RENEWED) {
+        record_key(AUDIT_KEY_NEW, terms, &identity, &sight.before);
+    } else if (sight.verdict == PIN_IS_ANOTHER) {
+        record_key(AUDIT_KEY_CHANGED, terms, &identity, &sight.before);
+        err = another(terms, &sight, why);
+    }
+    identity_done(&sight.before);
+    *shown = (struct shown){.identity = identity,
+                            .since = sight.since,
+                            .is_new = sight.verdict == PIN_IS_NEW,
+                            .is_renewed = sight.verdict == PIN_IS_RENEWED};
+    return err;
+}
+
+void shown_refused(const struct terms *terms, const struct message_tunnel_failed *failed,
+                   struct why *why)
+{
+    const struct pin_target target = shown_target(terms);
+    struct audit_entry entry = record_entry(AUDIT_KEY_CHANGED, terms);
+    entry.why = failed->detail;
+    audit_record(terms->services->audit, &entry, NULL, NULL);
+    if (terms->services->pins) {
+        pins_distrust(terms->services->pins, &target);
+    }
+    why_set(why, -EKEYREJECTED,
+            "it does not show the %s by which it is known, so nothing was opened; ask for it again "
+            "to see what it shows",
+            kind_row(terms->kind)->shows ? kind_row(terms->kind)->shows : "key");
+}
+
+/* ---- what there is to see ----------------------------------------------------- */
+
+void shown_view(const struct shown *shown, struct session_view *view)
+{
+    if (shown->since != 0) {
+        view->identity = &shown->identity;
+        view->identity_since = shown->since;
+        view->identity_is_new = shown->is_new;
+        view->identity_is_renewed = shown->is_renewed;
+    }
+}
+
+void shown_done(struct shown *shown)
+{
+    identity_done(&shown->identity);
+    *shown = (struct shown){.since = 0};
+}

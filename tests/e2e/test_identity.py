@@ -1,0 +1,126 @@
+"""Who the target is: pinned, shown, and asked about when it shows something else. Real sshd, real ssh."""
+
+import json
+import re
+import subprocess
+
+import pytest
+
+from agents import FRIEND, OWNER, World
+from sshd import Sshd, ssh
+from util import TIME_SCALE
+
+
+@pytest.fixture
+def world():
+    with World(vps={"ADMIT": "auto", "RECONNECT_GRACE": 1, "ALLOWED_USERS": f"{OWNER},{FRIEND}"}) as world:
+        yield world
+
+
+def fingerprint(server):
+    said = subprocess.run(["ssh-keygen", "-lf", str(server.folder / "host_key.pub")], capture_output=True, text=True)
+    return said.stdout.split()[1]
+
+
+def who_knows_nothing(server):
+    """The configuration of a client that has never heard of the machine, and asks nobody."""
+    config = server.client_config("127.0.0.1")
+    (server.folder / "known_hosts").write_text("")
+    return config
+
+
+def wait(world, *words, chat=OWNER, since=0):
+    return world.api.wait_message(lambda m: m.says(*words), 15 * TIME_SCALE, since, chat)
+
+
+def press(world, message, label, person=OWNER):
+    return world.api.wait_answer(world.api.tap(person, message, label))["text"]
+
+
+def gateway_forgets(world):
+    """What it has seen is in its memory alone."""
+    world.gateway.stop()
+    world.gateway.start()
+    world.ready()
+
+
+def test_ssh_knows_the_key_without_a_question_and_refuses_another(world):
+    with Sshd() as server, Sshd() as impostor:
+        live = world.ssh(server.name)
+        assert live.says("Host key: ED25519", fingerprint(server), "seen for the first time"), live
+        command = live.code[0]
+        assert len(command) <= 256 and live.button("copy")["copy_text"]["text"] == command
+        result = ssh(command, who_knows_nothing(server), "echo", "in")
+        assert result.stdout == b"in\n", result
+        # The same line, and another machine answers: it fails, and loudly.
+        elsewhere = re.sub(r"-p \d+", f"-p {impostor.port}", command)
+        result = ssh(elsewhere, who_knows_nothing(impostor), "true")
+        assert result.returncode == 255 and b"verification failed" in result.stderr, result
+        again = world.ssh(server.name)
+        assert again.says(fingerprint(server), "known since 20")
+        press(world, again, "scp, config")
+        again = wait(world, "for ~/.ssh/known_hosts", "-hostkey", fingerprint(server))
+        public = (server.folder / "host_key.pub").read_text().split()
+        assert f"127.0.0.1+{server.port} {public[0]} {public[1]}" in again.code
+
+
+def test_one_look_a_day_is_all_that_the_machine_sees(world):
+    with Sshd() as server:
+        for _ in range(3):
+            world.ssh(server.name)
+            world.pamctl("close", world.newest_session()["id"])
+        assert server.log.count("Connection from") == 1, server.log
+
+
+def test_a_machine_that_shows_another_key_is_asked_about_first(world):
+    with Sshd() as server:
+        world.ssh(server.name)
+        world.pamctl("close", world.newest_session()["id"])
+        world.api.say(FRIEND, "/start")
+        hello = world.api.wait_message("nothing stays open afterwards", chat=FRIEND)
+        old = fingerprint(server)
+        server.process.terminate()
+        server.process.wait(10)
+        with Sshd(port=server.port) as other:
+            gateway_forgets(world)
+            since = world.api.mark()
+            world.api.say(OWNER, f"/ssh {other.name}")      # the gateway compares, and dials nothing
+            card = wait(world, "could not be opened", "does not show the host key by which it is known", since=since)
+            assert not card.code and not card.button("copy")
+
+            since = world.api.mark()
+            world.api.say(OWNER, f"/ssh {other.name}")
+            card = wait(world, "could not be opened", "until you have said", since=since)
+            question = wait(world, "shows another host key than since", old, fingerprint(other), since=since)
+            assert not card.code and not card.button("copy")
+            data = question.button("reinstalled")["callback_data"]
+            query = world.api.tap(FRIEND, hello, None, data)
+            assert "administrator" in world.api.wait_answer(query)["text"], "it is not theirs"
+            assert press(world, question, "Leave it") == "Left as it was."
+            wait(world, "was left by", fingerprint(other), since=since)
+            query = world.api.tap(FRIEND, hello, None, data)
+            assert "This question is over" in world.api.wait_answer(query)["text"]
+
+            since = world.api.mark()
+            world.api.say(OWNER, f"/ssh {other.name}")
+            question = wait(world, "shows another host key than since", since=since)
+            press(world, question, "reinstalled")
+            wait(world, "is right, said", fingerprint(other), since=since)
+            live = world.ssh(other.name)
+            assert live.says(fingerprint(other), "known since")
+            assert ssh(live.code[0], who_knows_nothing(other), "true").returncode == 0
+    records = [json.loads(line) for line in world.pamctl("audit", "--json").stdout.splitlines()]
+    keys = [record for record in records if record["what"].startswith("key.")]
+    assert [record["what"] for record in keys] == ["key.new", "key.changed", "key.changed", "key.left", "key.changed",
+                                                    "key.accepted"]
+    assert keys[-1]["text"] == fingerprint(other) and keys[-1]["why"] == old
+
+
+def test_the_key_outlives_a_restart(world):
+    with Sshd() as server:
+        world.ssh(server.name)
+        world.vps.stop()
+        world.vps.start()
+        world.ready()
+        assert world.ssh(server.name).says(fingerprint(server), "known since")
+        assert server.log.count("Connection from") == 1, server.log

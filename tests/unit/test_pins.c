@@ -1,0 +1,290 @@
+/* Who each target is: what is pinned, what is a doubt, who decides, and what outlives a restart. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "disk.h"
+#include "vps/pins/pins.h"
+
+enum { DAY = 24 * 3600, NOW = 1795694400 };
+
+/* Of ssh-keygen; their fingerprints are what `ssh-keygen -l` says. */
+#define ED25519 "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+#define ANOTHER "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICAhIiMkJSYnKCkqKywtLi8wMTIzNDU2Nzg5Ojs8PT4/"
+
+static const struct pin_target HOME = {"home", "HOME-PC", 22, KIND_SSH};
+static const struct owner ALICE = {OWNER_TELEGRAM, 42};
+
+static struct identity key(const char *text)
+{
+    struct identity identity;
+    assert_int_equal(identity_of_key(text, &identity), 0);
+    return identity;
+}
+
+static struct identity certificate(uint8_t first, int64_t from, int64_t until)
+{
+    return (struct identity){.sha256 = {first, 1}, .sha1 = {first}, .from = from, .until = until};
+}
+
+static enum pin_verdict judge(struct pins *pins, const struct pin_target *target,
+                              struct identity shown, int64_t now, const char *id)
+{
+    struct pin_sight sight;
+    pins_judge(pins, target, &shown, now, id, &ALICE, &sight);
+    identity_done(&sight.before);
+    identity_done(&shown);
+    return sight.verdict;
+}
+
+/* ---- keys -------------------------------------------------------------------- */
+
+static void a_key_is_taken_and_told(void **state)
+{
+    struct identity identity = key(ED25519), copy;
+    char text[IDENTITY_TEXT_MAX];
+    (void)state;
+    assert_string_equal(identity_text(&identity, text),
+                        "SHA256:ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncCA");
+    assert_string_equal(identity_algorithm(&identity), "ED25519");
+    assert_int_equal(identity_copy(&identity, &copy), 0);
+    assert_true(identity_equal(&identity, &copy));
+    identity_done(&identity);
+    identity_done(&copy);
+    assert_null(identity.key);
+}
+
+/* It comes from a gateway, and stands in a line that people paste. */
+static void what_is_no_key_is_refused(void **state)
+{
+    static const char *const WRONG[] = {
+        "",
+        "ssh-ed25519",
+        "ssh-ed25519 ",
+        "ssh-ed25519  AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f",
+        ED25519 " comment",
+        ED25519 "\n",
+        ED25519 "\";reboot",
+        "ssh-dss AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f",
+        "ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA\nAAAA",
+        "ssh-ed25519 ====",
+        "ssh-ed25519 AAA",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+        struct identity identity;
+        assert_int_equal(identity_of_key(WRONG[i], &identity), -EINVAL);
+    }
+}
+
+/* ---- pinning ----------------------------------------------------------------- */
+
+static void what_is_shown_first_is_right(void **state)
+{
+    struct pins *pins = pins_new(NULL);
+    const struct pin_target other_port = {"home", "HOME-PC", 2222, KIND_SSH};
+    const struct pin_target other_gateway = {"office", "HOME-PC", 22, KIND_SSH};
+    (void)state;
+    assert_true(pins_want_look(pins, &HOME, NOW));
+    assert_int_equal(judge(pins, &HOME, key(ED25519), NOW, "s1"), PIN_IS_NEW);
+    assert_int_equal(judge(pins, &HOME, key(ED25519), NOW + 9, "s2"), PIN_IS_SAME);
+    assert_int_equal(pins_find(pins, &HOME)->since, NOW);
+    assert_int_equal(judge(pins, &other_port, key(ANOTHER), NOW, "s3"), PIN_IS_NEW);
+    assert_int_equal(judge(pins, &other_gateway, key(ANOTHER), NOW, "s4"), PIN_IS_NEW);
+    assert_null(pins_doubt_at(pins, 0));
+    pins_free(pins);
+}
+
+static void it_is_looked_at_once_a_day(void **state)
+{
+    struct pins *pins = pins_new(NULL);
+    (void)state;
+    judge(pins, &HOME, key(ED25519), NOW, "s1");
+    assert_false(pins_want_look(pins, &HOME, NOW + DAY - 1));
+    assert_true(pins_want_look(pins, &HOME, NOW + DAY));
+    assert_true(pins_want_look(pins, &HOME, NOW - 1)); /* the clock was wrong */
+    pins_distrust(pins, &HOME);
+    assert_true(pins_want_look(pins, &HOME, NOW + 1));
+    pins_free(pins);
+}
+
+static void another_key_changes_nothing_until_somebody_decides(void **state)
+{
+    struct pins *pins = pins_new(NULL);
+    struct identity old = key(ED25519), new = key(ANOTHER);
+    (void)state;
+    judge(pins, &HOME, key(ED25519), NOW, "s1");
+    assert_int_equal(judge(pins, &HOME, key(ANOTHER), NOW + DAY, "s2"), PIN_IS_ANOTHER);
+    assert_int_equal(judge(pins, &HOME, key(ANOTHER), NOW + DAY, "s3"), PIN_IS_ANOTHER);
+    assert_null(pins_doubt(pins, "s2")); /* one for each target: the newest */
+    const struct pin_doubt *doubt = pins_doubt(pins, "s3");
+    assert_true(identity_equal(&doubt->shown, &new) && owner_equal(&doubt->owner, &ALICE));
+    assert_true(identity_equal(&pins_find(pins, &HOME)->identity, &old));
+
+    assert_int_equal(pins_leave(pins, "s3"), 0);
+    assert_int_equal(pins_leave(pins, "s3"), -ENOENT);
+    assert_int_equal(judge(pins, &HOME, key(ANOTHER), NOW + DAY, "s4"), PIN_IS_ANOTHER);
+    assert_int_equal(pins_accept(pins, "s4", NOW + DAY + 5), 0);
+    assert_int_equal(pins_accept(pins, "s4", NOW), -ENOENT);
+    assert_true(identity_equal(&pins_find(pins, &HOME)->identity, &new));
+    assert_int_equal(pins_find(pins, &HOME)->since, NOW + DAY + 5);
+    assert_int_equal(judge(pins, &HOME, key(ED25519), NOW + 2 * DAY, "s5"), PIN_IS_ANOTHER);
+    identity_done(&old);
+    identity_done(&new);
+    pins_free(pins);
+}
+
+/* A doubt is over when the right one is back. */
+static void what_is_right_again_is_no_doubt(void **state)
+{
+    struct pins *pins = pins_new(NULL);
+    (void)state;
+    judge(pins, &HOME, key(ED25519), NOW, "s1");
+    judge(pins, &HOME, key(ANOTHER), NOW, "s2");
+    judge(pins, &HOME, key(ED25519), NOW, "s3");
+    assert_null(pins_doubt(pins, "s2"));
+    assert_int_equal(judge(pins, &HOME, key(ANOTHER), NOW, "s4"), PIN_IS_ANOTHER);
+    assert_int_equal(pins_forget(pins, &HOME), 0);
+    assert_null(pins_doubt(pins, "s4"));
+    assert_int_equal(pins_forget(pins, &HOME), -ENOENT);
+    assert_int_equal(judge(pins, &HOME, key(ANOTHER), NOW, "s5"), PIN_IS_NEW);
+    pins_free(pins);
+}
+
+static void very_many_doubts_push_out_the_oldest(void **state)
+{
+    struct pins *pins = pins_new(NULL);
+    (void)state;
+    for (unsigned i = 0; i <= PIN_DOUBTS_MAX; i++) {
+        char host[16], id[PIN_DOUBT_ID_MAX + 1];
+        snprintf(host, sizeof host, "pc-%u", i);
+        snprintf(id, sizeof id, "s%u", i);
+        const struct pin_target target = {"home", host, 22, KIND_SSH};
+        judge(pins, &target, key(ED25519), NOW, "first");
+        judge(pins, &target, key(ANOTHER), NOW, id);
+    }
+    assert_null(pins_doubt(pins, "s0"));
+    assert_non_null(pins_doubt(pins, "s1"));
+    assert_non_null(pins_doubt(pins, "s64"));
+    pins_free(pins);
+}
+
+static void very_many_targets_push_out_the_one_that_rests(void **state)
+{
+    struct pins *pins = pins_new(NULL);
+    (void)state;
+    for (unsigned i = 0; i <= PINS_MAX; i++) {
+        char host[16];
+        snprintf(host, sizeof host, "pc-%u", i);
+        const struct pin_target target = {"home", host, 22, KIND_SSH};
+        assert_int_equal(judge(pins, &target, key(ED25519), NOW + i, "s"), PIN_IS_NEW);
+    }
+    assert_null(pins_find(pins, &(struct pin_target){"home", "pc-0", 22, KIND_SSH}));
+    assert_non_null(pins_find(pins, &(struct pin_target){"home", "pc-1", 22, KIND_SSH}));
+    pins_free(pins);
+}
+
+/* ---- certificates ------------------------------------------------------------ */
+
+static void a_certificate_is_renewed_when_its_time_is_over(void **state)
+{
+    const struct pin_target pc = {"home", "HOME-PC", 3389, KIND_RDP};
+    static const struct {
+        int64_t from, until;
+        enum pin_verdict verdict;
+    } ROWS[] = {
+        {NOW + 180 * DAY, NOW + 363 * DAY, PIN_IS_RENEWED}, /* the day after, as Windows does */
+        {NOW + 170 * DAY, NOW + 350 * DAY, PIN_IS_RENEWED},
+        {NOW + 90 * DAY, NOW + 270 * DAY, PIN_IS_ANOTHER},  /* in the middle of its time */
+        {NOW + 400 * DAY, NOW + 600 * DAY, PIN_IS_ANOTHER}, /* begins in the future */
+        {NOW + 180 * DAY, NOW + 180 * DAY, PIN_IS_ANOTHER}, /* ends as the old one did */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        struct pins *pins = pins_new(NULL);
+        judge(pins, &pc, certificate(1, NOW, NOW + 180 * DAY), NOW, "s1");
+        assert_int_equal(
+            judge(pins, &pc, certificate(2, ROWS[i].from, ROWS[i].until), NOW + 200 * DAY, "s2"),
+            ROWS[i].verdict);
+        assert_int_equal(pins_find(pins, &pc)->identity.sha256[0],
+                         ROWS[i].verdict == PIN_IS_RENEWED ? 2 : 1);
+        pins_free(pins);
+    }
+}
+
+/* ---- the file ---------------------------------------------------------------- */
+
+static void what_is_pinned_outlives_a_restart(void **state)
+{
+    const struct pin_target pc = {"home", "HOME-PC", 3389, KIND_RDP};
+    struct disk *disk = *state;
+    disk_open(disk);
+    struct pins *pins = pins_new(disk->store);
+    disk_write(disk);
+    judge(pins, &HOME, key(ED25519), NOW, "s1");
+    judge(pins, &pc, certificate(7, NOW, NOW + DAY), NOW + 1, "s2");
+    judge(pins, &HOME, key(ANOTHER), NOW + DAY, "s3");
+    pins_free(pins);
+    disk_close(disk);
+
+    disk_open(disk);
+    pins = pins_new(disk->store);
+    disk_write(disk);
+    struct identity old = key(ED25519);
+    assert_true(identity_equal(&pins_find(pins, &HOME)->identity, &old));
+    assert_string_equal(pins_find(pins, &HOME)->identity.key, ED25519);
+    assert_int_equal(pins_find(pins, &pc)->identity.sha256[0], 7);
+    assert_int_equal(pins_find(pins, &pc)->identity.until, NOW + DAY);
+    assert_int_equal(pins_find(pins, &pc)->since, NOW + 1);
+    assert_null(pins_doubt_at(pins, 0));
+    assert_int_equal(pins_forget(pins, &pc), 0);
+    identity_done(&old);
+    pins_free(pins);
+    disk_close(disk);
+
+    disk_open(disk);
+    pins = pins_new(disk->store);
+    disk_write(disk);
+    assert_null(pins_find(pins, &pc));
+    assert_non_null(pins_at(pins, 0));
+    assert_null(pins_at(pins, 1));
+    pins_free(pins);
+    disk_close(disk);
+}
+
+static int set_up(void **state)
+{
+    *state = disk_set_up();
+    return *state ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    disk_tear_down(*state);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_key_is_taken_and_told),
+        cmocka_unit_test(what_is_no_key_is_refused),
+        cmocka_unit_test(what_is_shown_first_is_right),
+        cmocka_unit_test(it_is_looked_at_once_a_day),
+        cmocka_unit_test(another_key_changes_nothing_until_somebody_decides),
+        cmocka_unit_test(what_is_right_again_is_no_doubt),
+        cmocka_unit_test(very_many_doubts_push_out_the_oldest),
+        cmocka_unit_test(very_many_targets_push_out_the_one_that_rests),
+        cmocka_unit_test(a_certificate_is_renewed_when_its_time_is_over),
+        cmocka_unit_test_setup_teardown(what_is_pinned_outlives_a_restart, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("pins", tests, NULL, NULL);
+}
