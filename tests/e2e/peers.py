@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import select
 import socket
 import struct
 import threading
@@ -142,7 +143,11 @@ class Recorder:
     def _serve(self, connection):
         try:
             if self.on_connect:
-                self.on_connect(connection)
+                ready, _, _ = select.select([connection.socket], [], [], 0.2)
+                if ready and self._is_look(connection, connection.socket.recv(64, socket.MSG_PEEK)):
+                    connection.socket.close()
+                else:
+                    self.on_connect(connection)
                 return
             while data := connection.socket.recv(65536):
                 if self._is_look(connection, data):

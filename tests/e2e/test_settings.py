@@ -622,7 +622,7 @@ def test_help_is_at_most_100_columns_wide_and_has_short_names(program):
 
 
 @pytest.mark.parametrize("program, arguments, says", [
-    ("vps-agent", ["--host", "x", "--check"], "no effect with --check: --host (goes with --setup)"),
+    ("vps-agent", ["--host", "x", "--check"], "no effect with --check: --host (goes with --setup, --make-rdp-certificate)"),
     ("vps-agent", ["--gateway", "y", "--new-key", "--check"], "--gateway (goes with --setup), --new-key (goes with "),
     ("vps-agent", ["--doctor", "--setup"], "only one of --setup, --doctor at a time"),
     ("vps-agent", ["--local", "--setup"], "no effect with --setup: --local"),
