@@ -7,6 +7,7 @@
 #include "ctl/show_applicants.h"
 #include "ctl/show_approvals.h"
 #include "ctl/show_gateways.h"
+#include "ctl/show_keys.h"
 #include "ctl/show_totp.h"
 #include "ctl/show_users.h"
 #include "ctl/show_waking.h"
@@ -105,6 +106,13 @@ static const struct command COMMANDS[] = {
     {"panic", "end every session, and open none until unlock, also after a restart", {{0}}, 0,
      show_locked},
     {"unlock", "open sessions again after panic", {{0}}, 0, show_locked},
+    {"key list", "which key or certificate each machine has shown", {{0}}, 0, show_key_list},
+    {"key accept", "what a machine shows now is right: it was reinstalled",
+     {{"ID", "doubt", ARGUMENT_NAME, false}}, 0, show_key_accepted},
+    {"key leave", "what a machine shows now is not right: nothing is opened",
+     {{"ID", "doubt", ARGUMENT_NAME, false}}, 0, show_key_left},
+    {"key forget", "take what a machine shows next for right",
+     {{"GATEWAY/HOST:PORT", "target", ARGUMENT_TARGET, false}}, 0, show_key_forgotten},
     {"wake", "wake a machine that sleeps, and wait until it answers",
      {{"HOST[:PORT]", "target", ARGUMENT_TARGET, false}}, 0, show_woken},
     {"wake list", "the machines whose MAC address is known", {{0}}, 0, show_wake_list},

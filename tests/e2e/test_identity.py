@@ -117,6 +117,37 @@ def test_a_machine_that_shows_another_key_is_asked_about_first(world):
     assert keys[-1]["text"] == new and keys[-1]["why"] == old
 
 
+def test_the_same_with_pamctl(world):
+    with Sshd() as server:
+        world.api.say(OWNER, "/start")      # who will be asked
+        world.api.wait_message("nothing stays open afterwards", chat=OWNER)
+        assert "No machine has shown a key yet" in world.pamctl("key", "list").stdout
+        world.pamctl("ssh", server.name)
+        listed = world.pamctl("key", "list").stdout
+        assert f"lan/{server.name} (ssh)" in listed and f"ED25519 {fingerprint(server)}, known since 20" in listed
+        old = fingerprint(server)
+        server.process.terminate()
+        server.process.wait(10)
+        with Sshd(port=server.port) as other:
+            gateway_forgets(world)
+            refused = world.pamctl("ssh", other.name)
+            assert refused.returncode == 1 and "does not show the host key" in refused.stderr, refused
+            refused = world.pamctl("ssh", other.name)
+            assert refused.returncode == 1 and "until" in refused.stderr, refused
+            listed = world.pamctl("key", "list").stdout
+            assert f"then ED25519 {old}" in listed and f"now  ED25519 {fingerprint(other)}" in listed
+            doubt, = world.pamctl.json("key", "list")["doubts"]
+            assert world.pamctl.json("key", "accept", "nothing", ok=False)["error"] == "no_such_doubt"
+            assert "Taken over" in world.pamctl("key", "accept", doubt["id"]).stdout
+            assert world.pamctl("ssh", other.name).returncode == 0
+            assert "Forgotten" in world.pamctl("key", "forget", f"lan/{other.name}").stdout
+            assert world.pamctl.json("key", "forget", f"lan/{other.name}", ok=False)["error"] == "not_known"
+            assert world.pamctl("ssh", other.name).returncode == 0
+    records = [json.loads(line) for line in world.pamctl("audit", "--json").stdout.splitlines()]
+    assert [record["what"] for record in records if record["what"].startswith("key.")] == [
+        "key.new", "key.changed", "key.changed", "key.accepted", "key.forgotten", "key.new"]
+
+
 def test_the_key_outlives_a_restart(world):
     with Sshd() as server:
         world.ssh(server.name)

@@ -22,6 +22,7 @@
 #include "vps/admin/admin_factors.h"
 #include "vps/admin/admin_gateways.h"
 #include "vps/admin/admin_holds.h"
+#include "vps/admin/admin_keys.h"
 #include "vps/admin/admin_reply.h"
 #include "vps/admin/admin_users.h"
 #include "vps/admin/admin_waking.h"
@@ -458,6 +459,10 @@ static const struct {
     {"totp list", admin_totp_list},
     {"totp remove", admin_totp_remove},
     {"totp unlock", admin_totp_unlock},
+    {"key list", admin_key_list},
+    {"key accept", admin_key_accept},
+    {"key leave", admin_key_leave},
+    {"key forget", admin_key_forget},
     {"user list", admin_user_list},
     {"user invite", admin_user_invite},
     {"user remove", admin_user_remove},

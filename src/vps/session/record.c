@@ -52,6 +52,21 @@ void record_decided_key(const struct services *services, const struct pin_doubt 
     audit_record(services->audit, &entry, NULL, NULL);
 }
 
+void record_forgotten_key(const struct services *services, const struct pin *pin,
+                          const struct owner *by)
+{
+    char text[IDENTITY_TEXT_MAX];
+    const struct audit_entry entry = {.what = AUDIT_KEY_FORGOTTEN,
+                                      .by = by,
+                                      .by_name = record_name(services, by),
+                                      .kind = kind_name(pin->kind),
+                                      .gateway = pin->gateway,
+                                      .host = pin->host,
+                                      .port = pin->port,
+                                      .text = identity_text(&pin->identity, text)};
+    audit_record(services->audit, &entry, NULL, NULL);
+}
+
 void record_target(struct record *record, const char *address, unsigned found_by)
 {
     if (!record->resolved && record->state == RECORD_NOT) {

@@ -28,6 +28,9 @@ struct record {
 void record_decided_key(const struct services *services, const struct pin_doubt *doubt, bool accept,
                         const struct owner *by);
 
+void record_forgotten_key(const struct services *services, const struct pin *pin,
+                          const struct owner *by);
+
 /* Who knew a name, as the gateway says (enum tunnel_found_by): "mdns". NULL: its name servers. */
 const char *record_found_by(unsigned found_by);
 /* Of TUNNEL_READY. The first one counts. */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/timer.h"
@@ -336,6 +337,33 @@ int sessions_decide_key(struct sessions *sessions, const char *id, bool accept,
     tell(sessions, event);
     return accept ? pins_accept(services->pins, event.doubt, clock_unix())
                   : pins_leave(services->pins, event.doubt);
+}
+
+static bool is_pin_of(const struct pin *pin, const struct target *target)
+{
+    return pin->port == target->port && strcasecmp(pin->host, target->host) == 0 &&
+           (!target->gateway[0] || gateway_name_equal(pin->gateway, target->gateway));
+}
+
+int sessions_forget_keys(struct sessions *sessions, const struct target *target,
+                         const struct owner *by, unsigned *ret_forgotten)
+{
+    const struct services *services = &sessions->services;
+    const struct pin *pin;
+    unsigned forgotten = 0;
+    for (unsigned i = 0; (pin = pins_at(services->pins, i));) {
+        if (!is_pin_of(pin, target)) {
+            i++;
+            continue;
+        }
+        const struct pin found = *pin; /* the last one takes its place */
+        const struct pin_target which = {found.gateway, found.host, found.port, found.kind};
+        record_forgotten_key(services, pin, by);
+        pins_forget(services->pins, &which);
+        forgotten++;
+    }
+    *ret_forgotten = forgotten;
+    return forgotten > 0 ? 0 : -ENOENT;
 }
 
 int sessions_use_ports(struct sessions *sessions, uint16_t first, uint16_t last)

@@ -87,6 +87,12 @@ bool sessions_may_decide_key(const struct sessions *sessions, const struct pin_d
  */
 int sessions_decide_key(struct sessions *sessions, const char *doubt, bool accept,
                         const struct owner *by);
+/*
+ * What a target shows next is taken for right, whatever the kind. Recorded. Without a gateway's
+ * name in the target it is any gateway's. -ENOENT: nothing is known of it.
+ */
+int sessions_forget_keys(struct sessions *sessions, const struct target *target,
+                         const struct owner *by, unsigned *ret_forgotten);
 
 /* By its id, or NULL. */
 struct session *sessions_find(struct sessions *sessions, const char *id);
