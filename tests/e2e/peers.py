@@ -146,12 +146,14 @@ class Recorder:
                 ready, _, _ = select.select([connection.socket], [], [], 0.2)
                 if ready and self._is_look(connection, connection.socket.recv(64, socket.MSG_PEEK)):
                     connection.socket.close()
+                    connection.end = "fin"
                 else:
                     self.on_connect(connection)
                 return
             while data := connection.socket.recv(65536):
                 if self._is_look(connection, data):
                     connection.socket.close()
+                    connection.end = "fin"
                     return
                 connection.data += data
                 answer = self.reply(data) if self.reply else None

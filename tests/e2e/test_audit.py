@@ -83,8 +83,10 @@ def test_a_session_from_the_command_to_its_end(sshd):
         assert openssh.ssh(line, sshd.client_config("127.0.0.1"), "echo hello").stdout == b"hello\n"
         ended = wait_row(world, "session.ended", session=session["id"])
         mine = [row for row in rows(world) if row["session"] == session["id"]]
-        assert [row["what"] for row in mine] == ["session.opened", "session.admitted", "session.connected",
+        assert [row["what"] for row in mine] == ["key.new", "session.opened", "session.admitted", "session.connected",
                                                  "session.ended"]
+        key, *mine = mine
+        assert key["body"]["text"].startswith("SHA256:")
         asked = wait_row(world, "session.asked")
         assert asked["seq"] < mine[0]["seq"]
         for row in [asked, *mine]:

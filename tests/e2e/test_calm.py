@@ -89,14 +89,14 @@ def slow(internet, line, mbit=10):
 
 
 def accept(listener):
-    """The connection that says something; the gateway's probes do not."""
+    """The connection of the client; the gateway's look at who we are is none."""
     listener.settimeout(10 * TIME_SCALE)
     while True:
         sock, _ = listener.accept()
         with contextlib.suppress(OSError, AssertionError):
-            read_exactly(sock, len(BANNER))
-            sock.settimeout(None)
-            return sock
+            if read_exactly(sock, len(BANNER)) == BANNER:
+                sock.settimeout(None)
+                return sock
         sock.close()
 
 

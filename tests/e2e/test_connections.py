@@ -3,6 +3,7 @@ they have, one after the other and side by side; who is turned away; and a gatew
 
 import contextlib
 import os
+import re
 import shlex
 import subprocess
 import time
@@ -163,8 +164,9 @@ def test_the_session_ends_after_the_grace_and_not_before(sshd, folder):
 def test_the_lines_for_scp_and_for_ssh_config_work_as_they_stand(line):
     assert line.live.code == [line.command], "they are shown to who asks"
     assert line.world.api.wait_answer(line.world.api.tap(OWNER, line.live, "scp, config"))["text"]
-    eventually(lambda: len(line.live.code) > 3, "the lines are there")
-    _, scp, block, *parts = line.live.code
+    eventually(lambda: len(line.live.code) > 6, "the lines are there")
+    _, scp, block, known_host, option, fingerprint, *parts = line.live.code
+    assert re.fullmatch(r"\S+ ssh-ed25519 AAAA\S+", known_host) and (option, fingerprint[:7]) == ("-hostkey", "SHA256:")
     assert parts == ["127.0.0.1", line.port, USER], "to be copied apart, for PuTTY and FileZilla"
     file = line.folder / "file"
     file.write_bytes(os.urandom(1000))

@@ -19,7 +19,7 @@ MALFORMED = [
     "host:", ":22", "host:22:22", "host: 22", "-host", "host-", ".host", "host..name", "a" * 64,
     "a." * 130 + "a", "x" * 300, "host/22", "http://host", "ssh://host?x", "host?x", "host#x", "ho%73t", "ho%00st",
     "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.4/24", "0x7f.1", "127.1", "2130706433", "[::1", "::1]",
-    "[::1]:", "[::1]:0", "[host]:22", "fe80::1%eth0", ":::1", "1::2::3", "[]", "[]:22", "g::1",
+    "[::1]:", "[::1]:0", "[host]:22", "fe80::1%eth0", ":::1", "1::2::3", "[]", "[]:22", "g::x",
     "host;reboot", "host&&reboot", "host|cat", "$(reboot)", "`reboot`", "${HOME}", "host>x", "host<x",
     "host'x", 'host"x', "host\\x", "host\nname", "host\rname", "host\tname", "host\x1b[2J",
     "<b>host</b>", "&amp;", "host&lt;", "<script>", "хост", "hôst", "主机", "h\u202eöst", "😀", "host\u2028x", "*", "ho*st", "host,other", "host=x", "host!", "(host)", "{host}", "~",

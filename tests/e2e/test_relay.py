@@ -68,7 +68,7 @@ def test_the_target_is_dialled_when_the_first_bytes_come(world):
     """sshd's LoginGraceTime does not run while nobody is there."""
     with Recorder() as recorder:
         session = world.pamctl.json("ssh", recorder.name)["session"]
-        eventually(lambda: all(c.end for c in recorder.connections), "the probe is closed")
+        eventually(lambda: all(c.end for c in recorder.connections), "the look is over")
         probes = len(recorder.connections)
         assert probes <= 1
         with dial(session["public_port"]) as client:
