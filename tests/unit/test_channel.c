@@ -286,7 +286,12 @@ static void both_open_and_exchange_messages(void **state)
     unsigned before = open_descriptors();
     struct world *world = world_new(KEY);
     struct message command = {.type = MESSAGE_OPEN_TUNNEL,
-                              .open_tunnel = {7, 1, 22, 20000, "HOME-PC", "token"}};
+                              .open_tunnel = {.session = 7,
+                                              .channel = 1,
+                                              .port = 22,
+                                              .data_port = 20000,
+                                              .host = "HOME-PC",
+                                              .token = "token"}};
     struct message answer = {.type = MESSAGE_TUNNEL_FAILED, .tunnel_failed = {7, 1, 4, "slow"}};
     (void)state;
     make_both(world, 30);
@@ -610,12 +615,19 @@ static void a_gateway_without_a_key_is_met_and_never_open(void **state)
 static void nothing_but_pairing_comes_while_pairing(void **state)
 {
     static const struct message COMMANDS[] = {
-        {.type = MESSAGE_OPEN_TUNNEL, .open_tunnel = {7, 1, 22, 20000, "HOME-PC", "token"}},
+        {.type = MESSAGE_OPEN_TUNNEL,
+         .open_tunnel = {.session = 7,
+                         .channel = 1,
+                         .port = 22,
+                         .data_port = 20000,
+                         .host = "HOME-PC",
+                         .token = "token"}},
         {.type = MESSAGE_CLOSE_TUNNEL, .close_tunnel = {7}},
         {.type = MESSAGE_DIAL_TARGET, .dial_target = {7, 1}},
     };
     static const struct message ANSWERS[] = {
-        {.type = MESSAGE_TUNNEL_READY, .tunnel_ready = {7, 1, "a"}},
+        {.type = MESSAGE_TUNNEL_READY,
+         .tunnel_ready = {.session = 7, .channel = 1, .address = "a"}},
         {.type = MESSAGE_TUNNEL_FAILED, .tunnel_failed = {7, 1, 2, "a"}},
         {.type = MESSAGE_HELLO, .hello = {1, 2, 30, "a"}},
     };
@@ -753,7 +765,8 @@ static void a_record_that_tls_refuses_ends_it(void **state)
 
 static void messages_come_whole_however_they_are_cut(void **state)
 {
-    struct message ready = {.type = MESSAGE_TUNNEL_READY, .tunnel_ready = {9, 0, "10.0.0.1:22"}};
+    struct message ready = {.type = MESSAGE_TUNNEL_READY,
+                            .tunnel_ready = {.session = 9, .address = "10.0.0.1:22"}};
     struct world *world = world_with_raw(true);
     uint8_t frame[FRAME_MAX], many[16000];
     size_t len = framed(&HELLO, frame);

@@ -226,7 +226,8 @@ static void a_command_arrives_with_the_address_of_the_vps_and_is_answered(void *
 {
     struct world world;
     struct message command = {.type = MESSAGE_CLOSE_TUNNEL, .close_tunnel.session = 77};
-    struct message answer = {.type = MESSAGE_TUNNEL_READY, .tunnel_ready = {77, 0, "10.0.0.1:22"}};
+    struct message answer = {.type = MESSAGE_TUNNEL_READY,
+                             .tunnel_ready = {.session = 77, .address = "10.0.0.1:22"}};
     struct addr loopback;
     (void)state;
     world_open(&world, "home", KEY);
