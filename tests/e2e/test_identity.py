@@ -117,6 +117,52 @@ def test_a_machine_that_shows_another_key_is_asked_about_first(world):
     assert keys[-1]["text"] == new and keys[-1]["why"] == old
 
 
+POLICY = """\
+users:
+  carl: {{telegram: 42}}
+  root: {{telegram: 43, roles: administrator}}
+targets:
+  vault: {{gateway: lan, address: 127.0.0.1, ports: {{ssh: {port}}}}}
+rules:
+- {{who: "*", targets: vault, kinds: ssh}}
+"""
+
+
+def test_with_a_policy_an_administrator_decides_and_not_whose_session_it_was(folder):
+    path = folder / "policy.yaml"
+    with Sshd() as server:
+        path.write_text(POLICY.format(port=server.port))
+        path.chmod(0o600)
+        with World(vps={"ADMIT": "auto", "POLICY_FILE": path, "ALLOWED_USERS": None}) as world:
+            for person in (OWNER, FRIEND):
+                world.api.say(person, "/start")
+                world.api.wait(lambda person=person: world.api.all_messages(person), 10 * TIME_SCALE, "a greeting")
+            assert world.ssh("vault").says(fingerprint(server))
+            world.pamctl("close", world.newest_session()["id"])
+            server.process.terminate()
+            server.process.wait(10)
+            with Sshd(port=server.port) as other:
+                gateway_forgets(world)
+                world.api.say(OWNER, "/ssh vault")
+                wait(world, "does not show the host key by which it is known")
+                since = world.api.mark()
+                world.api.say(OWNER, "/ssh vault")
+                wait(world, "until an administrator has said", since=since)
+                question = wait(world, "shows another host key than since", fingerprint(other), chat=FRIEND)
+                asked = [m for m in world.api.all_messages(OWNER) if m.button("reinstalled")]
+                assert not asked, "it is not theirs to say"
+                query = world.api.tap(OWNER, world.api.all_messages(OWNER)[0], None,
+                                      question.button("reinstalled")["callback_data"])
+                assert "administrator" in world.api.wait_answer(query)["text"]
+                press(world, question, "reinstalled", FRIEND)
+                wait(world, "is right, said root", fingerprint(other), chat=FRIEND)
+                assert world.ssh("vault").says(fingerprint(other))
+            records = [json.loads(line) for line in world.pamctl("audit", "--json").stdout.splitlines()]
+            accepted = [record for record in records if record["what"] == "key.accepted"]
+            assert len(accepted) == 1 and accepted[0]["by_name"] == "root", accepted
+            assert any(record["what"] == "button.refused" for record in records)
+
+
 def test_the_same_with_pamctl(world):
     with Sshd() as server:
         world.api.say(OWNER, "/start")      # who will be asked

@@ -171,12 +171,6 @@ static void on_look(void *arg)
 
 /* ---- the question ---------------------------------------------------------- */
 
-static const char *text_of(const json_t *request, const char *key)
-{
-    const char *text = json_string_value(json_object_get(request, key));
-    return text ? text : "";
-}
-
 /* Also those that were bound to the name by an invitation, with a policy or without. */
 static unsigned accounts_named(const struct admin_options *options, const char *name,
                                struct owner ret_accounts[AUDIT_ACCOUNTS_MAX], bool *ret_known)
@@ -263,12 +257,12 @@ static int64_t number_of(const json_t *request, const char *key)
 static void read_question(struct inquiry *inquiry, const struct admin_options *options,
                           const json_t *request)
 {
-    const char *user = text_of(request, "user"), *gateway = text_of(request, "gateway");
+    const char *user = admin_text(request, "user"), *gateway = admin_text(request, "gateway");
     if (user[0]) {
         read_user(inquiry, options, user);
     }
-    if (text_of(request, "target")[0]) {
-        read_target(inquiry, options->settings, text_of(request, "target"));
+    if (admin_text(request, "target")[0]) {
+        read_target(inquiry, options->settings, admin_text(request, "target"));
     }
     if (gateway[0]) {
         inquiry->question.gateway = keep(inquiry, 2, gateway, strlen(gateway));

@@ -29,7 +29,7 @@
 #include "vps/grant/rdpfile.h"
 #include "vps/session/sessions_run.h"
 
-static const char *text_of(const json_t *request, const char *key)
+const char *admin_text(const json_t *request, const char *key)
 {
     const char *text = json_string_value(json_object_get(request, key));
     return text ? text : "";
@@ -38,7 +38,7 @@ static const char *text_of(const json_t *request, const char *key)
 static int read_target(const json_t *request, const struct kind_row *kind,
                        struct target *ret_target, struct why *why)
 {
-    return target_parse_for(kind, text_of(request, "target"), ret_target, why);
+    return target_parse_for(kind, admin_text(request, "target"), ret_target, why);
 }
 
 static json_t *not_opened(int err, struct why *why)
@@ -61,7 +61,7 @@ static json_t *open_session(struct admin_call *call, const json_t *request,
     if (err == 0 && wanted.at_entrance && call->options->settings->entrance_port == 0) {
         err = why_set(&why, -EINVAL, "This server has no entrance: ENTRANCE_PORT is not set.");
     }
-    request_take_reason(&wanted, text_of(request, "why"));
+    request_take_reason(&wanted, admin_text(request, "why"));
     if (err == 0) {
         err = holds_open(call->options->holds, &wanted, &call->opening, &call->on_hold, &why);
     }
@@ -81,7 +81,7 @@ static json_t *do_wait(struct admin_call *call, const json_t *request)
 static json_t *do_code(struct admin_call *call, const json_t *request)
 {
     call->waits_on = true;
-    call->code = text_of(request, "code");
+    call->code = admin_text(request, "code");
     return NULL;
 }
 
@@ -230,7 +230,8 @@ static json_t *do_sessions(struct admin_call *call, const json_t *request)
 static struct session *find_session(struct admin_call *call, const json_t *request,
                                     json_t **ret_reply)
 {
-    struct session *session = sessions_find(call->options->sessions, text_of(request, "session"));
+    struct session *session = sessions_find(call->options->sessions,
+                                            admin_text(request, "session"));
     if (!session) {
         *ret_reply = reply_error("no_such_session",
                                  "There is no open session with that ID; see pamctl sessions.");
@@ -348,9 +349,9 @@ static json_t *decide(struct admin_call *call, const json_t *request, bool any_w
     if (!session) {
         return reply;
     }
-    int err = read_who(text_of(request, "address"), &who);
+    int err = read_who(admin_text(request, "address"), &who);
     if (err == -EINVAL) {
-        return no_address(text_of(request, "address"));
+        return no_address(admin_text(request, "address"));
     }
     err = err < 0 ? err : find_parked(session, &who, &number);
     if (err == -EDESTADDRREQ && !(any_will_do && number)) {
@@ -399,7 +400,7 @@ static int read_party(const char *text, struct addr *ret_addr)
 static json_t *do_forget(struct admin_call *call, const json_t *request)
 {
     struct addr addr;
-    const char *text = text_of(request, "address");
+    const char *text = admin_text(request, "address");
     if (read_party(text, &addr) < 0) {
         return reply_error("invalid", "forget takes an address as pamctl known shows it.");
     }
@@ -487,7 +488,7 @@ struct later *admin_later(struct admin_call *call, void (*gone)(void *arg), void
 
 json_t *admin_run(struct admin_call *call, const json_t *request)
 {
-    const char *name = text_of(request, "command");
+    const char *name = admin_text(request, "command");
     /* Kinds first: a new one is a row of theirs, and nothing has to be added here. */
     const struct kind_row *kind = kind_find(name);
     if (kind) {

@@ -31,6 +31,8 @@ struct admin_call {
     struct lines_client *client;
 };
 
+/* What a request says under that name; "" if that is no text, or not there. */
+const char *admin_text(const json_t *request, const char *key);
 /* For a command whose answer takes a while: it returns NULL then. As later_new(). */
 struct later *admin_later(struct admin_call *call, void (*gone)(void *arg), void *arg);
 

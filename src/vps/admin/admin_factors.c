@@ -11,12 +11,6 @@
 #include "vps/admin/later.h"
 #include "vps/people/members.h"
 
-static const char *text_of(const json_t *request, const char *key)
-{
-    const char *text = json_string_value(json_object_get(request, key));
-    return text ? text : "";
-}
-
 /* ---- whose ----------------------------------------------------------------------- */
 
 /* Names of people who are let in, one after the other: of the policy, then of invitations. */
@@ -64,7 +58,7 @@ static int read_person(const struct admin_call *call, const json_t *request,
                        char name[PEOPLE_NAME_MAX], struct why *why)
 {
     const struct people *people = call->options->people;
-    const char *typed = text_of(request, "person");
+    const char *typed = admin_text(request, "person");
     struct factor_view view;
     struct owner owner;
     if (strlen(typed) < PEOPLE_NAME_MAX &&

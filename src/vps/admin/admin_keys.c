@@ -5,12 +5,6 @@
 
 #include "vps/admin/admin_reply.h"
 
-static const char *text_of(const json_t *request, const char *key)
-{
-    const char *text = json_string_value(json_object_get(request, key));
-    return text ? text : "";
-}
-
 /* ---- list ----------------------------------------------------------------- */
 
 static json_t *of_identity(const struct identity *identity)
@@ -63,7 +57,7 @@ json_t *admin_key_list(struct admin_call *call, const json_t *request)
 static json_t *decide(struct admin_call *call, const json_t *request, bool accept)
 {
     const struct owner by = {OWNER_LOCAL, call->uid};
-    const char *id = text_of(request, "doubt");
+    const char *id = admin_text(request, "doubt");
     if (sessions_decide_key(call->options->sessions, id, accept, &by) < 0) {
         return reply_error("no_such_doubt", "Nothing waits for an answer under that ID; pamctl key "
                                             "list shows what does.");
@@ -87,7 +81,7 @@ json_t *admin_key_forget(struct admin_call *call, const json_t *request)
     struct target target;
     struct why why;
     unsigned forgotten = 0;
-    int err = target_parse(text_of(request, "target"), kind_row(KIND_SSH)->port, &target, &why);
+    int err = target_parse(admin_text(request, "target"), kind_row(KIND_SSH)->port, &target, &why);
     if (err < 0) {
         return reply_errno(err, why.text);
     }

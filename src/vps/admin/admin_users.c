@@ -32,8 +32,7 @@ static json_t *not_done(int err, const struct why *why)
 
 static const char *name_in(const json_t *request)
 {
-    const char *name = json_string_value(json_object_get(request, "user"));
-    return name ? name : "";
+    return admin_text(request, "user");
 }
 
 /* ---- list ----------------------------------------------------------------- */
