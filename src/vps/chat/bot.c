@@ -1,7 +1,6 @@
 /*
  * What comes in goes one way: reception decides whether it is listened to at all, command and
- * button look up what it is in their tables, and the row's handler acts. The bot itself keeps
- * what is said seldom (to strangers, about what is ignored) and who was told.
+ * button look up what it is in their tables, and the row's handler acts.
  *
  * Re-entrancy: events of the transport and of sessions come from the loop. A handler may end a
  * session, whose event comes back here (on_session) before the handler returns; nothing here
@@ -16,203 +15,31 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/cooldown.h"
 #include "base/sieve.h"
 #include "base/timer.h"
 #include "vps/chat/approvals.h"
 #include "vps/chat/audit_news.h"
 #include "vps/chat/awakenings.h"
+#include "vps/chat/bot_core.h"
 #include "vps/chat/button.h"
-#include "vps/chat/cards.h"
-#include "vps/chat/code.h"
-#include "vps/chat/command.h"
-#include "vps/chat/conversation.h"
 #include "vps/chat/expired.h"
 #include "vps/chat/gateway_news.h"
 #include "vps/chat/gateway_questions.h"
 #include "vps/chat/history.h"
 #include "vps/chat/key_questions.h"
-#include "vps/chat/machines.h"
 #include "vps/chat/newcomers.h"
 #include "vps/chat/opening.h"
 #include "vps/chat/panic.h"
 #include "vps/chat/profile.h"
-#include "vps/chat/publisher_news.h"
-#include "vps/chat/readers.h"
 #include "vps/chat/recents.h"
-#include "vps/chat/reception.h"
 #include "vps/chat/retype.h"
 #include "vps/chat/session_list.h"
 #include "vps/chat/source.h"
-#include "vps/chat/suggest.h"
 #include "vps/chat/texts.h"
 #include "vps/chat/unreached.h"
 #include "vps/factor/factors.h"
 
-enum {
-    /* Above the 30 s after which a poll that died is noticed, and its retry. */
-    COMMAND_MAX_AGE_S = 60,
-    STRANGER_EVERY_MS = 3600 * 1000,
-    ONLY_TEXT_EVERY_MS = 10 * 1000,
-    BOT_NAME_MAX = 64,
-    NAME_SHOWN_MAX = 64,
-};
-
-struct bot {
-    struct bot_options options;
-    struct conversation conversation;
-    struct cards cards;
-    struct readers readers;
-    struct expired *expired;
-    struct gateway_news *gateway_news;
-    struct audit_news *audit_news;
-    struct publisher_news publisher_news;
-    struct approvals *approvals;
-    struct awakenings *awakenings;
-    struct unreached *unreached;
-    struct key_questions *key_questions;
-    char name[BOT_NAME_MAX + 1];
-    struct cooldown strangers, only_text; /* who was told so, by person */
-    struct sieve *ignored;                /* log lines, by the person ignored or refused */
-    bool stopping;
-    struct timer *stop_timer;
-    void (*stopped)(void *arg);
-    void *stopped_arg;
-};
-
-static void say(struct bot *bot, const struct incoming *incoming, const char *html)
-{
-    transport_say(bot->options.transport, incoming->person, html);
-}
-
-/* ---- messages --------------------------------------------------------------- */
-
-static void answer_unknown(struct bot *bot, const struct incoming *incoming)
-{
-    char buffer[TEXTS_SIZE];
-    struct text html = conversation_text(&bot->conversation, incoming->person, buffer,
-                                         sizeof buffer);
-    struct suggestions suggestions;
-    suggest_for(incoming->text, bot->name, &suggestions);
-    if (suggestions.count > 0 || suggestions.nearest) {
-        texts_did_you_mean(&html, &suggestions);
-    } else {
-        texts_unknown(&html);
-    }
-    suggest_say(&suggestions, bot->options.transport, incoming->person, &html);
-}
-
-static void answer_not_allowed(struct bot *bot, const struct incoming *incoming)
-{
-    char buffer[TEXTS_SIZE];
-    struct text html = conversation_text(&bot->conversation, incoming->person, buffer,
-                                         sizeof buffer);
-    texts_administrators_only(&html);
-    say(bot, incoming, buffer);
-}
-
-/* asks_where: nothing was said but the command, so that the machine can be chosen. */
-static void answer_usage(struct bot *bot, const struct incoming *incoming,
-                         const struct command_row *row, const struct why *why, bool asks_where)
-{
-    char buffer[TEXTS_SIZE];
-    struct text html = conversation_text(&bot->conversation, incoming->person, buffer,
-                                         sizeof buffer);
-    struct suggestions suggestions = {0};
-    const char *none[1];
-    texts_usage(&html, row, why, sessions_gateways(bot->options.sessions, none, 0) > 1);
-    if (asks_where) {
-        machines_suggest(&bot->conversation, incoming->person, row, &suggestions);
-    }
-    suggest_say(&suggestions, bot->options.transport, incoming->person, &html);
-}
-
-/* Whatever is too old is not run: its user may have given up on it, or asked again. */
-static void on_text(struct bot *bot, const struct incoming *incoming)
-{
-    struct command command;
-    struct why why;
-    enum command_result result = command_parse(incoming->text, bot->name, &command, &why);
-    bool expired = incoming->age_s > COMMAND_MAX_AGE_S;
-    if (result == COMMAND_NOT && code_take(&bot->conversation, incoming, expired)) {
-        return;
-    }
-    if (result == COMMAND_ELSEWHERE || (result == COMMAND_NOT && expired)) {
-        return;
-    }
-    if (expired) {
-        expired_add(bot->expired, incoming->person, incoming->age_s);
-    } else if (result == COMMAND_NOT || result == COMMAND_UNKNOWN) {
-        answer_unknown(bot, incoming);
-    } else if (!conversation_may(&bot->conversation, command.row->who, incoming->person, NULL)) {
-        conversation_refuse(&bot->conversation, incoming->person, command.row->name);
-        answer_not_allowed(bot, incoming);
-    } else if (result == COMMAND_BAD) {
-        answer_usage(bot, incoming, command.row, &why, command.rest[0] == '\0');
-    } else {
-        command.row->run(&bot->conversation, incoming, &command);
-    }
-}
-
-/* Not met with silence, but an album of ten photos is ten messages. */
-static void on_attached(struct bot *bot, const struct incoming *incoming)
-{
-    char buffer[TEXTS_SIZE];
-    struct text html = conversation_text(&bot->conversation, incoming->person, buffer,
-                                         sizeof buffer);
-    if (incoming->age_s <= COMMAND_MAX_AGE_S &&
-        cooldown_allows(&bot->only_text, incoming->person, ONLY_TEXT_EVERY_MS, clock_ms())) {
-        texts_only_text(&html, incoming->caption);
-        say(bot, incoming, buffer);
-    }
-}
-
-/*
- * Answered at all, because that is how new users learn their number; once an hour, since whoever
- * floods the bot must not use up the rate that its users need.
- */
-static void on_stranger(struct bot *bot, const struct incoming *incoming)
-{
-    char buffer[TEXTS_SIZE];
-    struct text html = language_text(language_of(incoming->language), buffer, sizeof buffer);
-    if (cooldown_allows(&bot->strangers, incoming->person, STRANGER_EVERY_MS, clock_ms())) {
-        texts_private(&html, incoming->person);
-        transport_say_to_stranger(bot->options.transport, incoming->person, buffer);
-    }
-}
-
-/* Somebody else chose the words: an address that looks right may lead to another machine. */
-static void on_forwarded(struct bot *bot, const struct incoming *incoming)
-{
-    char buffer[TEXTS_SIZE];
-    struct text html = conversation_text(&bot->conversation, incoming->person, buffer,
-                                         sizeof buffer);
-    if (incoming->text && incoming->text[0] == '/') {
-        texts_forwarded(&html);
-        say(bot, incoming, buffer);
-    }
-}
-
-static void on_message(struct bot *bot, const struct incoming *incoming, enum reception reception)
-{
-    switch (reception) {
-    case RECEPTION_IGNORE:
-        break;
-    case RECEPTION_STRANGER:
-        on_stranger(bot, incoming);
-        break;
-    case RECEPTION_FORWARDED:
-        on_forwarded(bot, incoming);
-        break;
-    case RECEPTION_USER:
-        if (incoming->text) {
-            on_text(bot, incoming);
-        } else if (incoming->attached) {
-            on_attached(bot, incoming);
-        }
-        break;
-    }
-}
+enum { NAME_SHOWN_MAX = 64 };
 
 /* ---- buttons ---------------------------------------------------------------- */
 
@@ -272,7 +99,7 @@ static void on_incoming(void *arg, const struct incoming *incoming)
     }
     switch (incoming->kind) {
     case INCOMING_MESSAGE:
-        on_message(bot, incoming, reception);
+        bot_take_message(bot, incoming, reception);
         break;
     case INCOMING_PRESS:
         on_press(bot, incoming, reception);

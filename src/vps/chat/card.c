@@ -19,12 +19,9 @@
 #include "base/crypto.h"
 #include "base/timer.h"
 #include "vps/chat/button.h"
+#include "vps/chat/card_core.h"
 #include "vps/chat/farewell.h"
-#include "vps/chat/questions.h"
 #include "vps/chat/readers.h"
-#include "vps/chat/retype.h"
-#include "vps/chat/source.h"
-#include "vps/chat/warning.h"
 
 enum {
     OPENING_AFTER_MS = 400, /* most sessions are ready by then, and one message is enough */
@@ -32,253 +29,17 @@ enum {
     STILL_EVERY_S = 600, /* when connected and no bytes flow */
 };
 
-struct card {
-    struct card_options options;
-    struct session *session;
-    struct timer *timer;
-    enum session_state state; /* as last seen */
-    struct post *post;        /* the live message, once there is something to say */
-    struct post *file;        /* the .rdp file */
-    struct questions questions;
-    struct warning warning;
-    struct source source;
-    bool more;                  /* further lines are shown: scp, ssh_config; or the hints again */
-    bool is_handed_over;        /* the live message is somebody else's */
-    unsigned shown_connections; /* in the live message */
-    unsigned shown_notes;
-    bool shown_away;
-    uint64_t shown_bytes;
-    uint64_t shown_ms; /* when it was set */
-};
-
 static uint64_t bytes_of(const struct session_view *view)
 {
     return view->bytes_to_client + view->bytes_to_target;
 }
 
-/* --- what there is to say --- */
-
-static struct text card_text(const struct card *card, char *buffer, size_t size)
-{
-    return readers_text(card->options.readers, card->options.person, buffer, size);
-}
-
-static const char *label_of(const struct card *card, const char *label)
-{
-    return language_phrase(readers_language(card->options.readers, card->options.person), label);
-}
-
-static bool gives_file(const struct session_view *view)
-{
-    return kind_row(view->kind)->gives == KIND_GIVES_file;
-}
-
-/* What the address is for, and what to know before it is used. */
-static void add_hints(const struct card *card, const struct session_view *view, struct text *html)
-{
-    const struct kind_row *kind = kind_row(view->kind);
-    for (const struct kind_hint *hint = kind->hints; hint->what; hint++) {
-        char buffer[SESSION_LINE_MAX];
-        struct text line = text_over(buffer, sizeof buffer);
-        session_hint(card->session, hint, &line);
-        texts_hint(html, hint->what, buffer);
-    }
-    texts_kind_warning(html, kind->warning);
-}
-
-/* For who may be asked about otherwise: a phone has no use for the file, and knows no ssh. */
-static void add_link(const struct card *card, struct text *html)
-{
-    char buffer[SESSION_LINE_MAX];
-    struct text link = text_over(buffer, sizeof buffer);
-    session_link(card->session, &link);
-    texts_link(html, buffer);
-    crypto_wipe(buffer, sizeof buffer);
-}
-
-static void add_waiting(struct card *card, const struct session_view *view, struct text *html,
-                        char *command, size_t command_size)
-{
-    if (gives_file(view)) {
-        char name[SESSION_FILE_NAME_SIZE];
-        session_rdp_file_name(card->session, name);
-        texts_waiting_file(html, view, name);
-        add_link(card, html);
-    } else {
-        struct text line = text_over(command, command_size);
-        session_line(card->session, &line);
-        texts_waiting_line(html, view, command, card->options.settings->admit);
-        if (card->options.settings->admit != ADMIT_AUTO) {
-            add_link(card, html);
-        }
-        add_hints(card, view, html);
-    }
-    texts_entrance(html, view);
-}
-
-/* The address again, for one more connection. */
-static void add_address(const struct card *card, const struct session_view *view, struct text *html)
-{
-    char buffer[SESSION_LINE_MAX];
-    struct text line = text_over(buffer, sizeof buffer);
-    session_line(card->session, &line);
-    texts_hint(html, "To connect again:", buffer);
-    add_hints(card, view, html);
-}
-
-/* What else can be done with the port, if the user asked for that. */
-static void add_more_of_ssh(struct card *card, const struct session_view *view, struct text *html)
-{
-    char buffers[4][SESSION_LINE_MAX] = {"", "", "", ""}, fingerprint[IDENTITY_TEXT_MAX] = "";
-    struct text ssh = text_over(buffers[0], sizeof buffers[0]);
-    struct text scp = text_over(buffers[1], sizeof buffers[1]);
-    struct text config = text_over(buffers[2], sizeof buffers[2]);
-    if (view->state != SESSION_WAITING) { /* there it stands above */
-        session_line(card->session, &ssh);
-    }
-    session_scp_command(card->session, &scp);
-    session_ssh_config(card->session, &config);
-    struct text known = text_over(buffers[3], sizeof buffers[3]);
-    if (session_known_hosts(card->session, &known)) {
-        identity_text(view->identity, fingerprint);
-    }
-    const struct texts_more more = {
-        .ssh = buffers[0],
-        .scp = buffers[1],
-        .config = buffers[2],
-        .known_hosts = buffers[3],
-        .fingerprint = fingerprint,
-        .host = session_vps_host(card->session),
-        .port = view->at_entrance ? view->entrance_port : view->public_port,
-        .user = session_user(card->session),
-    };
-    texts_more(html, &more);
-}
-
-static void add_more(struct card *card, const struct session_view *view, struct text *html)
-{
-    if (kind_row(view->kind)->has_more_lines) {
-        add_more_of_ssh(card, view, html);
-    } else {
-        add_address(card, view, html);
-    }
-}
-
-/* While waiting, hints stand there anyway. */
-static bool has_more(const struct session_view *view)
-{
-    const struct kind_row *kind = kind_row(view->kind);
-    return (view->state == SESSION_WAITING && kind->has_more_lines) ||
-           ((view->state == SESSION_CONNECTED || view->state == SESSION_RECONNECTING) &&
-            (kind->has_more_lines || kind->hints[0].what));
-}
-
-static const char *more_label(const struct session_view *view)
-{
-    return kind_row(view->kind)->has_more_lines ? BUTTONS[BUTTON_MORE].label : LABEL_ADDRESS;
-}
-
-static void add_ended(struct card *card, const struct session_view *view, struct text *html)
-{
-    char buffer[512];
-    struct text how = text_for_reader_of(html, buffer, sizeof buffer);
-    session_end_text(card->session, &how);
-    texts_ended(html, view, buffer, card->source.name);
-}
-
-static void add_state(struct card *card, const struct session_view *view, struct text *html,
-                      char *command, size_t command_size)
-{
-    switch (view->state) {
-    case SESSION_OPENING:
-        texts_opening(html, view);
-        break;
-    case SESSION_WAITING:
-        add_waiting(card, view, html, command, command_size);
-        break;
-    case SESSION_CONNECTED:
-        texts_connected(html, view, card->source.name);
-        break;
-    case SESSION_RECONNECTING:
-        texts_reconnecting(html, view);
-        break;
-    case SESSION_ENDED:
-        add_ended(card, view, html);
-        break;
-    }
-}
-
-/* While there is a line or a file to use. */
-static bool can_switch_port(const struct session_view *view)
-{
-    return view->entrance_port > 0 && view->state == SESSION_WAITING;
-}
-
-static bool can_be_extended(const struct session_view *view)
-{
-    return view->state == SESSION_CONNECTED &&
-           (view->idle_limit_s > 0 || (view->time_limit_s > 0 && !view->time_is_fixed));
-}
-
-/* What was taken away from its user, or closed for all, is not offered again. */
-static bool may_come_again(const struct session_view *view)
-{
-    return view->state == SESSION_ENDED && view->end != SESSION_END_USER_REMOVED &&
-           view->end != SESSION_END_RULE_REMOVED && view->end != SESSION_END_GATEWAY_REMOVED &&
-           view->end != SESSION_END_LOCKED && view->end != SESSION_END_EXPIRED;
-}
-
-/* Data of the button for that, which is left alone if there is none. */
-static void format_again(const struct card *card, const struct session_view *view, char *data)
-{
-    char command[BUTTON_DATA_SIZE + 1];
-    struct text text = text_over(command, sizeof command);
-    if (may_come_again(view)) {
-        text_add(&text, "/%s ", kind_name(view->kind));
-        retype_target(card->options.settings, card->session, &text);
-        if (button_format_of_command(BUTTON_AGAIN, command, data) < 0) {
-            data[0] = '\0';
-        }
-    }
-}
-
-static void post_with_buttons(struct card *card, const struct session_view *view, const char *html,
-                              const char *command)
-{
-    char close[BUTTON_DATA_SIZE], more[BUTTON_DATA_SIZE], extend[BUTTON_DATA_SIZE];
-    char strict[BUTTON_DATA_SIZE];
-    struct button buttons[1 + BUTTON_COUNT]; /* Copy, and each of the others once */
-    unsigned count = 0;
-    if (command[0]) {
-        buttons[count++] = (struct button){.label = label_of(card, LABEL_COPY), .copy = command};
-    }
-    if (has_more(view)) {
-        button_format(BUTTON_MORE, view->id, 0, more);
-        buttons[count++] = (struct button){
-            .label = label_of(card, card->more ? LABEL_LESS : more_label(view)), .data = more};
-    }
-    if (can_switch_port(view)) {
-        button_format(BUTTON_STRICT, view->id, 0, strict);
-        buttons[count++] = (struct button){
-            .label = label_of(card,
-                              view->at_entrance ? LABEL_OWN_PORT : BUTTONS[BUTTON_STRICT].label),
-            .data = strict};
-    }
-    if (can_be_extended(view)) {
-        button_format(BUTTON_EXTEND, view->id, 0, extend);
-        buttons[count++] = (struct button){.label = label_of(card, BUTTONS[BUTTON_EXTEND].label),
-                                           .data = extend};
-    }
-    button_format(BUTTON_CLOSE, view->id, 0, close);
-    buttons[count++] = (struct button){.label = label_of(card, BUTTONS[BUTTON_CLOSE].label),
-                                       .data = close};
-    transport_set(card->options.transport, card->post, html, buttons, count);
-}
+/* --- saying it --- */
 
 /* The last that is shown; the message is the farewell's then. */
 static void say_farewell(struct card *card, const struct session_view *view, const char *html)
 {
-    char again[BUTTON_DATA_SIZE] = "";
+    char again[BUTTON_DATA_SIZE];
     const struct farewell_options options = {.audit = card->options.audit,
                                              .transport = card->options.transport,
                                              .readers = card->options.readers,
@@ -286,7 +47,7 @@ static void say_farewell(struct card *card, const struct session_view *view, con
                                              .post = card->post,
                                              .html = html,
                                              .again = again};
-    format_again(card, view, again);
+    card_format_again(card, view, again);
     card->post = NULL;
     farewell_say(card->options.farewells, &options);
 }
@@ -312,9 +73,9 @@ static void card_show(struct card *card, const struct session_view *view)
     if (card->is_handed_over) {
         return;
     }
-    add_state(card, view, &html, command, sizeof command);
-    if (card->more && has_more(view)) {
-        add_more(card, view, &html);
+    card_text_state(card, view, &html, command);
+    if (card->more && card_has_more(view)) {
+        card_text_more(card, view, &html);
     }
     if (!card->post) {
         card->post = live_post(card, view);
@@ -322,7 +83,7 @@ static void card_show(struct card *card, const struct session_view *view)
     if (view->state == SESSION_ENDED) {
         say_farewell(card, view, buffer);
     } else {
-        post_with_buttons(card, view, buffer, command);
+        card_set(card, view, buffer, command);
     }
     card->shown_connections = view->connections;
     card->shown_notes = view->notes;
@@ -410,7 +171,7 @@ static void on_timer(void *arg)
 static void card_follow(struct card *card, const struct session_view *view)
 {
     card->state = view->state;
-    if (view->state == SESSION_WAITING && gives_file(view) && !card->file) {
+    if (view->state == SESSION_WAITING && card_gives_file(view) && !card->file) {
         card_send_file(card, view); /* first the file, then what is said about it */
     }
     if (view->state == SESSION_ENDED) {
@@ -488,7 +249,7 @@ enum answer card_switch_port(struct card *card)
 {
     struct session_view view;
     session_view(card->session, &view);
-    if (!can_switch_port(&view)) {
+    if (!card_can_switch_port(&view)) {
         return ANSWER_SESSION_OVER;
     }
     session_use_entrance(card->session, !view.at_entrance);
@@ -507,9 +268,8 @@ struct post *card_hand_over(struct card *card, struct text *html, char ret_again
     struct session_view view;
     session_view(card->session, &view);
     struct post *post = card->post ? card->post : live_post(card, &view);
-    add_ended(card, &view, html);
-    ret_again[0] = '\0';
-    format_again(card, &view, ret_again);
+    card_text_ended(card, &view, html);
+    card_format_again(card, &view, ret_again);
     card->post = NULL;
     card->is_handed_over = true;
     return post;
