@@ -184,6 +184,15 @@ int net_own_end(int fd, struct addr *ret_addr)
                : addr_from((struct sockaddr *)&own, ret_addr);
 }
 
+int net_other_end(int fd, struct addr *ret_addr)
+{
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof peer;
+    return getpeername(fd, (struct sockaddr *)&peer, &len) < 0
+               ? -errno
+               : addr_from((struct sockaddr *)&peer, ret_addr);
+}
+
 /* Connecting a UDP socket sends nothing: it only asks the routing table. */
 int net_own_address(int family, struct addr *ret_addr)
 {

@@ -57,6 +57,8 @@ bool addr_is_public(const struct addr *addr);
 const char *addr_not_public(const struct addr *addr);
 /* The address of a socket's own end. 0 or -errno. */
 int net_own_end(int fd, struct addr *ret_addr);
+/* And of its peer. */
+int net_other_end(int fd, struct addr *ret_addr);
 /*
  * The address of this machine that packets to the Internet leave from. -errno if there is no
  * route in that family.

@@ -126,7 +126,8 @@ static int find_key(void *arg, mbedtls_ssl_context *ssl, const unsigned char *id
     } else if (!is_name(identity, len, tls->identity)) {
         tls->identity[0] = '\0';
     }
-    bool has = tls->identity[0] && config->key_of(config->arg, tls->identity, tls->nth, key) == 0;
+    bool has = tls->identity[0] &&
+               config->key_of(config->arg, tls->fd, tls->identity, tls->nth, key) == 0;
     tls->known = tls->known || has;
     int err = mbedtls_ssl_set_hs_psk(ssl, key, sizeof key);
     crypto_wipe(key, sizeof key);

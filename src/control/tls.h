@@ -32,9 +32,9 @@ extern const uint8_t TLS_STRANGER_KEY[CRYPTO_KEY_SIZE];
 /*
  * Looks up the keys of a gateway: the first, or the second (nth is 1). 0, or -ENOENT if there is no
  * such key: a gateway that is not known fails as one with a wrong key does. identity is a valid
- * gateway name, or TLS_STRANGER, which has one key.
+ * gateway name, or TLS_STRANGER, which has one key. fd is the connection of whoever shows it.
  */
-typedef int (*tls_key_fn)(void *arg, const char *identity, unsigned nth,
+typedef int (*tls_key_fn)(void *arg, int fd, const char *identity, unsigned nth,
                           uint8_t ret_key[CRYPTO_KEY_SIZE]);
 
 int tls_config_server(tls_key_fn key_of, void *arg, struct tls_config **ret_config);

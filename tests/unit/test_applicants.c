@@ -656,19 +656,23 @@ static void one_whose_name_came_online_meanwhile_gets_no_key(void **state)
     assert_int_equal(keyring_count(gateways_keyring(test->world.gateways)), 1);
 }
 
-/* Each costs a key exchange: an address has sixteen, as with right keys that lead to no login. */
+/*
+ * Each costs a key exchange: an address has sixteen. Everybody knows that key, so gateways behind
+ * the same address (a NAT, a proxy) log in as ever.
+ */
 static void an_address_that_asks_again_and_again_is_not_even_answered(void **state)
 {
     struct test *test = *state;
     unsigned told = 0;
     for (unsigned i = 0; i < GATEWAYS_FALSE_STARTS_PER_PARTY + 4; i++) {
         struct stranger stranger = {0};
-        come(&test->world, &stranger, "127.0.0.2", "office");
+        come(&test->world, &stranger, "127.0.0.1", "office");
         WAIT_FOR(&test->world.stage, !stranger.channel);
         told += stranger.goodbye == GOODBYE_UNPAIRED;
         stranger_done(&stranger);
     }
     assert_in_range(told, GATEWAYS_FALSE_STARTS_PER_PARTY, GATEWAYS_FALSE_STARTS_PER_PARTY + 2);
+    peer_log_in(&test->world, &test->world.peers[1], "office");
 }
 
 /* It keeps its place, as who has logged in does, however many press in. */

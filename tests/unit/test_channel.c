@@ -123,8 +123,10 @@ struct world {
     struct frame in;
 };
 
-static int key_of(void *arg, const char *identity, unsigned nth, uint8_t ret_key[CRYPTO_KEY_SIZE])
+static int key_of(void *arg, int fd, const char *identity, unsigned nth,
+                  uint8_t ret_key[CRYPTO_KEY_SIZE])
 {
+    (void)fd;
     (void)arg;
     if (strcmp(identity, TLS_STRANGER) == 0) {
         memcpy(ret_key, TLS_STRANGER_KEY, CRYPTO_KEY_SIZE);

@@ -40,9 +40,11 @@ struct pair {
 };
 
 /* "office" has two. */
-static int key_of(void *arg, const char *identity, unsigned nth, uint8_t ret_key[CRYPTO_KEY_SIZE])
+static int key_of(void *arg, int fd, const char *identity, unsigned nth,
+                  uint8_t ret_key[CRYPTO_KEY_SIZE])
 {
     struct pair *pair = arg;
+    (void)fd;
     pair->asked++;
     if (nth == 0 && strcmp(identity, TLS_STRANGER) == 0 && pair->takes_strangers) {
         memcpy(ret_key, TLS_STRANGER_KEY, CRYPTO_KEY_SIZE);

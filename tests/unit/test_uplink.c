@@ -120,9 +120,11 @@ static const struct channel_events VPS_EVENTS = {.opened = vps_on_opened,
                                                  .met = vps_on_met};
 
 /* "home" has KEY, and "office" the key that was paired. */
-static int key_of(void *arg, const char *identity, unsigned nth, uint8_t ret_key[CRYPTO_KEY_SIZE])
+static int key_of(void *arg, int fd, const char *identity, unsigned nth,
+                  uint8_t ret_key[CRYPTO_KEY_SIZE])
 {
     struct world *world = arg;
+    (void)fd;
     if (nth == 0 && strcmp(identity, TLS_STRANGER) == 0) {
         memcpy(ret_key, TLS_STRANGER_KEY, CRYPTO_KEY_SIZE);
         return 0;
@@ -457,9 +459,10 @@ static int remove_folder(void **state)
 
 /* ---- pairing ----------------------------------------------------------------- */
 
-static int key_of_an_old_vps(void *arg, const char *identity, unsigned nth,
+static int key_of_an_old_vps(void *arg, int fd, const char *identity, unsigned nth,
                              uint8_t ret_key[CRYPTO_KEY_SIZE])
 {
+    (void)fd;
     (void)arg;
     (void)identity;
     (void)nth;

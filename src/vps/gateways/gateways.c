@@ -191,6 +191,8 @@ int gateways_new(const struct gateways_options *options, struct gateways **ret_g
                                                   .v6_bits = NETWORK_V6_BITS,
                                                   .most = GATEWAYS_FALSE_STARTS_PER_NETWORK,
                                                   .refill_ms = FALSE_START_REFILL_MS / 4};
+    gateways->party_strangers = gateways->party_starts;
+    gateways->network_strangers = gateways->network_starts;
     gateways->keyring = keyring_new(options->settings, options->store);
     int err = gateways->keyring ? make_sieves(gateways) : -ENOMEM;
     if (err < 0) {

@@ -87,7 +87,6 @@ static void hang_up(void *arg, struct channel *channel)
     struct gateways *gateways = arg;
     list_each (struct gateway, g, &gateways->list, home) {
         if (g->channel == channel) {
-            gateways_count_false_start(gateways, g);
             gateways_remove(g);
             return;
         }

@@ -54,7 +54,8 @@ struct gateways {
     char first_name[GATEWAY_NAME_MAX + 1]; /* of the first to log in */
     bool more_names;                       /* others have logged in since */
     struct attendance attendance;
-    struct allowance party_starts, network_starts; /* false ones */
+    struct allowance party_starts, network_starts;       /* false ones */
+    struct allowance party_strangers, network_strangers; /* handshakes without a key */
     /* Log lines about strangers: failures by network, and what does not hide behind them. */
     struct sieve *failures, *attacks;
     uint64_t failure_count;
@@ -72,7 +73,7 @@ void gateways_note_name(struct gateways *gateways, const char *name);
 
 extern const struct channel_events GATEWAY_CHANNEL_EVENTS;
 /* A tls_key_fn; arg is the gateways. */
-int gateways_key_of(void *arg, const char *identity, unsigned nth,
+int gateways_key_of(void *arg, int fd, const char *identity, unsigned nth,
                     uint8_t ret_key[CRYPTO_KEY_SIZE]);
 /* And one about whose connection led to nothing, which is counted. */
 void gateways_say_failure(struct gateways *gateways, const struct addr *from, const char *text);
@@ -105,10 +106,7 @@ void gateways_begin_login(struct gateways *gateways, int fd, const struct addr *
 void gateways_make_room(struct gateways *gateways, const struct addr *from);
 /* 0, or -errno with what to do in why. */
 int gateways_open_port(struct gateways *gateways, struct why *why);
-/*
- * Its channel is at an end: a login that was begun with a right key and not finished is counted,
- * and so is each handshake of those that have no key.
- */
+/* Its channel is at an end: a login that was begun with a right key and not finished is counted. */
 void gateways_count_false_start(struct gateways *gateways, const struct gateway *gateway);
 /* An address of this machine is gone; arg is the gateways. */
 void gateways_address_gone(void *arg, const struct addr *addr);

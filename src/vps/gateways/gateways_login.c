@@ -26,25 +26,36 @@ _Static_assert((int)GATEWAYS_MAX <= (int)SIEVE_CAUSES_MAX, "keys");
 
 /* ---- keys ----------------------------------------------------------------- */
 
-/* Each costs a key exchange, and anybody can ask for one: beyond that, none is taken. */
-static int key_of_strangers(struct gateways *gateways, unsigned nth,
+/*
+ * Each costs a key exchange, and anybody can ask for one: beyond that, none is taken. Of one
+ * address so many as of false starts, but counted apart from those: the key is known to all, and
+ * whoever shares an address with gateways (a NAT, a proxy) must not keep them out with it.
+ */
+static int key_of_strangers(struct gateways *gateways, int fd, unsigned nth,
                             uint8_t ret_key[CRYPTO_KEY_SIZE])
 {
-    if (nth > 0 || !bucket_take(&gateways->strangers, GATEWAYS_STRANGERS,
-                                GATEWAYS_STRANGERS_REFILL_MS, clock_ms())) {
+    struct addr from;
+    uint64_t now = clock_ms();
+    if (nth > 0 || net_other_end(fd, &from) < 0 ||
+        allowance_is_used_up(&gateways->party_strangers, &from, now) ||
+        allowance_is_used_up(&gateways->network_strangers, &from, now) ||
+        !bucket_take(&gateways->strangers, GATEWAYS_STRANGERS, GATEWAYS_STRANGERS_REFILL_MS, now)) {
         return -ENOENT;
     }
+    allowance_use(&gateways->party_strangers, &from, now);
+    allowance_use(&gateways->network_strangers, &from, now);
     memcpy(ret_key, TLS_STRANGER_KEY, CRYPTO_KEY_SIZE);
     return 0;
 }
 
 /* tls_key_fn */
-int gateways_key_of(void *arg, const char *identity, unsigned nth, uint8_t ret_key[CRYPTO_KEY_SIZE])
+int gateways_key_of(void *arg, int fd, const char *identity, unsigned nth,
+                    uint8_t ret_key[CRYPTO_KEY_SIZE])
 {
     struct gateways *gateways = arg;
     struct keyring_view view;
     if (strcmp(identity, TLS_STRANGER) == 0) {
-        return key_of_strangers(gateways, nth, ret_key);
+        return key_of_strangers(gateways, fd, nth, ret_key);
     }
     int number = keyring_find(gateways->keyring, identity, nth);
     if (number < 0) {

@@ -24,7 +24,7 @@ void gateways_count_false_start(struct gateways *gateways, const struct gateway 
     /* A right key whose login never ended: a broken line, or a recording played back. */
     bool broken_off = channel_peer_is_proven(gateway->channel) &&
                       !channel_is_shaken(gateway->channel);
-    if (broken_off || channel_peer_is_stranger(gateway->channel)) {
+    if (broken_off) {
         allowance_use(&gateways->party_starts, &gateway->from, clock_ms());
         allowance_use(&gateways->network_starts, &gateway->from, clock_ms());
     }
