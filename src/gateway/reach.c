@@ -1,8 +1,6 @@
 /*
- * look-up (-> search in the LAN) -> list -> probe, and out at whichever of them says no. The list
- * is asked twice: whether it could have such a target at all, before a name is looked up, and
- * whether it has the addresses that came of it; and once more after the probe, since it may be
- * another list by then.
+ * whereabouts -> probe, and out at whichever of them says no. The list is asked once more after the
+ * probe, since it may be another one by then.
  *
  * Who has to be somebody (`identity`) is known by what was seen at an address within a day, or else
  * by a look. One that shows nothing is refused then: if it were let through, whoever wants to pass
@@ -14,7 +12,6 @@
  */
 #include "gateway/reach.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,22 +20,11 @@
 
 #include "base/dial.h"
 #include "base/host.h"
-#include "base/resolve.h"
-#include "base/text.h"
-#include "base/timer.h"
-#include "control/message.h"
 #include "gateway/demand.h"
 #include "gateway/look/look.h"
+#include "gateway/whereabouts.h"
 
-static_assert((int)TUNNEL_FOUND_BY_MDNS == (int)LAN_MDNS &&
-                  (int)TUNNEL_FOUND_BY_LLMNR == (int)LAN_LLMNR &&
-                  (int)TUNNEL_FOUND_BY_NETBIOS == (int)LAN_NETBIOS,
-              "the wire's numbers are those of the protocols");
-
-enum {
-    RESOLVE_MS = 5000,
-    PROBE_MS = 5000,
-};
+enum { PROBE_MS = 5000 };
 
 struct reach {
     uv_loop_t *loop;
@@ -50,12 +36,8 @@ struct reach {
     uint16_t port;
     bool probe;
     enum tunnel_found_by found_by;
-    struct addr said_by;
-    int unresolved; /* what the look-up came to, while the LAN is asked */
-    struct lan_searches *searches;
-    struct resolve *resolve;
-    struct lan_search *search;
-    struct timer *refuse; /* in the next turn: what needs no look-up to be refused */
+    struct addr said_by, rival;
+    struct whereabouts *whereabouts;
     struct dial *dial;
     struct addr answered; /* while it is looked at */
     struct look *look;
@@ -65,9 +47,7 @@ struct reach {
 
 static void reach_free(struct reach *reach)
 {
-    resolve_cancel(reach->resolve);
-    lan_search_cancel(reach->search);
-    timer_free(reach->refuse);
+    whereabouts_cancel(reach->whereabouts);
     dial_cancel(reach->dial);
     look_cancel(reach->look);
     free(reach);
@@ -78,8 +58,11 @@ static void reach_finish(struct reach *reach, const struct failure *failure,
 {
     reach_fn fn = reach->fn;
     void *arg = reach->arg;
-    struct reach_result result = {
-        .addrs = addrs, .count = count, .found_by = reach->found_by, .said_by = reach->said_by};
+    struct reach_result result = {.addrs = addrs,
+                                  .count = count,
+                                  .found_by = reach->found_by,
+                                  .said_by = reach->said_by,
+                                  .rival = reach->rival};
     reach_free(reach);
     fn(arg, failure, failure ? NULL : &result);
 }
@@ -89,46 +72,8 @@ static void reach_fail(struct reach *reach, int err)
     char what[TARGET_TEXT_MAX];
     struct failure failure;
     target_format(reach->host, reach->port, what);
-    /* Of a name that leads nowhere, the port does not matter. */
-    bool name = err == -ENOENT || err == -EAGAIN || err == -EBUSY;
-    failure = failure_of_target(err, name ? reach->host : what);
+    failure = failure_of_target(err, what);
     reach_finish(reach, &failure, NULL, 0);
-}
-
-/*
- * What the name resolved to stays here: it is nobody's business outside the LAN. addr is
- * NULL if it was not looked up.
- */
-static void reach_refuse(struct reach *reach, const struct addr *addr)
-{
-    char what[TARGET_TEXT_MAX];
-    char address[ADDR_TEXT_MAX];
-    struct failure failure;
-    struct text note;
-    target_format(reach->host, reach->port, what);
-    failure = failure_make(TUNNEL_NOT_ALLOWED,
-                           "%.100s is not among the ALLOWED_TARGETS of this gateway", what);
-    note = text_over(failure.note, sizeof failure.note);
-    if (addr) {
-        text_add(&note, "ALLOWED_TARGETS has neither the name nor %s", addr_text(addr, address));
-    } else {
-        text_add(&note, "ALLOWED_TARGETS has neither the name nor a network with port %u",
-                 reach->port);
-    }
-    reach_finish(reach, &failure, NULL, 0);
-}
-
-static unsigned keep_allowed(const struct reach *reach, const struct addr *addrs, unsigned count,
-                             struct addr *kept)
-{
-    bool all = targets_allow_name(reach->allowed, reach->host, reach->port);
-    unsigned n = 0;
-    for (unsigned i = 0; i < count && n < RESOLVE_MAX; i++) {
-        if (all || targets_allow_addr(reach->allowed, &addrs[i])) {
-            kept[n++] = addrs[i];
-        }
-    }
-    return n;
 }
 
 /* ---- who it is ------------------------------------------------------------- */
@@ -204,9 +149,10 @@ static void reach_probed(void *arg, int fd, const struct addr *addr)
     if (reach->reachable) {
         reachable_note(reach->reachable, addr);
     }
-    if (keep_allowed(reach, addr, 1, &reach->answered) == 0) {
+    if (whereabouts_keep_allowed(reach->allowed, reach->host, addr, 1, &reach->answered) == 0) {
+        struct failure failure = whereabouts_not_allowed(reach->host, reach->port, addr);
         close(fd);
-        reach_refuse(reach, addr);
+        reach_finish(reach, &failure, NULL, 0);
     } else if (demand_wants_look(&reach->demand, addr)) {
         reach_look(reach, fd);
     } else {
@@ -267,104 +213,21 @@ static void reach_choose(struct reach *reach, struct addr *addrs, unsigned count
     }
 }
 
-static void reach_found(struct reach *reach, const struct addr *addrs, unsigned count)
-{
-    struct addr kept[RESOLVE_MAX];
-    unsigned n = keep_allowed(reach, addrs, count, kept);
-    if (n == 0) {
-        reach_refuse(reach, &addrs[0]);
-    } else {
-        reach_choose(reach, kept, n);
-    }
-}
-
-/* Neither name servers nor the LAN. */
-static void reach_fail_unknown(struct reach *reach)
-{
-    struct failure failure = failure_make(
-        TUNNEL_UNKNOWN_NAME,
-        "%.100s is not known to the gateway's name servers, and no machine in its network answers "
-        "to it",
-        reach->host);
-    reach_finish(reach, &failure, NULL, 0);
-}
-
-static void reach_fail_busy(struct reach *reach)
-{
-    struct failure failure = failure_make(
-        TUNNEL_ERROR, "it asks its network for too many other names already: try again");
-    reach_finish(reach, &failure, NULL, 0);
-}
-
-static void reach_searched(void *arg, int err, const struct lan_found *found)
+static void reach_found(void *arg, const struct failure *failure,
+                        const struct whereabouts_found *found)
 {
     struct reach *reach = arg;
-    reach->search = NULL;
-    if (err == -EBUSY) {
-        reach_fail_busy(reach);
-    } else if (err == -ENOENT && reach->unresolved == -ENOENT) {
-        reach_fail_unknown(reach);
-    } else if (err < 0) {
-        reach_fail(reach, reach->unresolved);
-    } else {
-        reach->found_by = (enum tunnel_found_by)found->by;
-        reach->said_by = found->said_by;
-        reach_found(reach, found->addrs, found->count);
-    }
-}
-
-/*
- * What name servers said no to, or nothing, the LAN may know. All that comes of it is in a network
- * that this machine is in, so that a name on the list allows nothing beyond.
- */
-static void reach_search(struct reach *reach, int err)
-{
-    bool may_help = err == -ENOENT || err == -EAGAIN;
-    if (!may_help || !lan_question_is_for(reach->host)) {
-        reach_fail(reach, err);
+    struct addr addrs[RESOLVE_MAX];
+    reach->whereabouts = NULL;
+    if (failure) {
+        reach_finish(reach, failure, NULL, 0);
         return;
     }
-    reach->unresolved = err;
-    reach->search = lan_search_start(reach->searches, reach->host, reach->port, reach_searched,
-                                     reach);
-    if (!reach->search) {
-        reach_fail(reach, -ENOMEM);
-    }
-}
-
-static void reach_resolved(void *arg, int err, const struct addr *addrs, unsigned count)
-{
-    struct reach *reach = arg;
-    reach->resolve = NULL;
-    if (err < 0) {
-        reach_search(reach, err);
-    } else {
-        reach_found(reach, addrs, count);
-    }
-}
-
-static void on_refuse(void *arg)
-{
-    reach_refuse(arg, NULL);
-}
-
-/*
- * The list is asked before the name servers: a name that nothing on it could allow is not
- * looked up, so that the VPS does not learn by it which names there are.
- */
-static int start(struct reach *reach, const struct reach_request *request)
-{
-    if (!targets_might_allow(reach->allowed, reach->host, reach->port)) {
-        reach->refuse = timer_new(reach->loop, on_refuse, reach);
-        if (!reach->refuse) {
-            return -ENOMEM;
-        }
-        timer_set(reach->refuse, 0);
-        return 0;
-    }
-    reach->resolve = resolve_start(request->resolver, reach->host, reach->port, RESOLVE_MS,
-                                   reach_resolved, reach);
-    return reach->resolve ? 0 : -ENOMEM;
+    reach->found_by = found->found_by;
+    reach->said_by = found->said_by;
+    reach->rival = found->rival;
+    memcpy(addrs, found->addrs, found->count * sizeof *addrs);
+    reach_choose(reach, addrs, found->count);
 }
 
 struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, reach_fn fn,
@@ -379,13 +242,18 @@ struct reach *reach_start(uv_loop_t *loop, const struct reach_request *request, 
     reach->arg = arg;
     reach->allowed = request->allowed;
     reach->reachable = request->reachable;
-    reach->searches = request->searches;
     reach->port = request->port;
     reach->probe = request->probe;
     snprintf(reach->host, sizeof reach->host, "%s", request->host);
     reach->demand = demand_make(request->kind, request->look, request->identity, request->sights);
     reach->lines = request->lines;
-    if (start(reach, request) < 0) {
+    const struct whereabouts_request name = {.host = request->host,
+                                             .port = request->port,
+                                             .allowed = request->allowed,
+                                             .resolver = request->resolver,
+                                             .searches = request->searches};
+    reach->whereabouts = whereabouts_start(loop, &name, reach_found, reach);
+    if (!reach->whereabouts) {
         reach_free(reach);
         return NULL;
     }

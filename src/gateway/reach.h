@@ -1,9 +1,7 @@
 /*
- * reach: from what the user asked for to addresses that may be dialled: whether the list of
- * allowed targets could have it at all, the look-up (at the name servers, and in the LAN if they
- * do not know the name), what the list says to the addresses, and a connection that proves that
- * somebody answers there and is closed again at once. None is made to a target that answered a
- * moment ago (reachable.h).
+ * reach: from what the user asked for to addresses that may be dialled: where it is
+ * (whereabouts.h), and a connection that proves that somebody answers there and is closed again at
+ * once. None is made to a target that answered a moment ago (reachable.h).
  *
  * The same connection is used to look who that is (look/look.h), if that is wanted and was not
  * done today; and where somebody in particular has to answer, nobody else is let through.
@@ -53,6 +51,7 @@ struct reach_result {
     unsigned count;
     enum tunnel_found_by found_by;
     struct addr said_by; /* unless the name servers knew it */
+    struct addr rival;   /* of no family: nobody else answered to the name */
 };
 
 /*

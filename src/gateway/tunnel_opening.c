@@ -26,6 +26,12 @@ static void log_who_said_so(const struct tunnel *tunnel, const struct reach_resu
                    addr_host_text(&result->said_by, sender),
                    lan_protocol_name((enum lan_protocol)result->found_by));
     }
+    if (result->rival.sa.sa_family != AF_UNSPEC) {
+        tunnel_log(tunnel, LOG_WARN,
+                   "%s answers to this name with another address: there are two machines of one "
+                   "name, or one of them lies",
+                   addr_host_text(&result->rival, address));
+    }
 }
 
 static void on_reached(void *arg, const struct failure *failure, const struct reach_result *result)

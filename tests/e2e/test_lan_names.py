@@ -1,14 +1,17 @@
 """Names that no name server knows: what the machines of the LAN say, and what of it is believed."""
 
+import concurrent.futures
 import contextlib
 import json
 import subprocess
+import time
 
 import netns
 import pytest
 from agents import World, environment, program
 from lan_names import A, AAAA, LLMNR, MDNS, NB, NETBIOS, Responder
-from util import eventually
+from sleeper import Sleeper
+from util import TIME_SCALE, eventually
 
 MACHINE = "192.168.1.30"
 MACHINE6 = "fd00:1::30"
@@ -24,7 +27,7 @@ def lan_world(internet):
     # That the way back is another one must not keep the liar's datagrams from being heard.
     for place in ("all", "lan"):
         netns.run(*internet.gateway.command("sysctl", "-qw", f"net.ipv4.conf.{place}.rp_filter=0"))
-    with World(net=internet, bot=False) as world:
+    with World(net=internet, bot=False, vps={"MAX_SESSIONS_PER_USER": "64"}) as world:
         yield world
 
 
@@ -131,6 +134,10 @@ def lies(question, address):
         question.answer(OUTSIDE),
         question.answer("198.51.100.1"),
         question.answer("127.0.0.1"),
+        question.answer("192.168.1.255"),
+        question.answer("192.168.1.0"),
+        question.answer("224.0.0.251"),
+        question.answer(netns.GATEWAY_IN_LAN),      # that it is the gateway, nobody else may say
     ] + ([question.answer(address, group=True)] if question.protocol == NETBIOS else [])
 
 
@@ -174,11 +181,19 @@ def test_ten_thousand_answers_of_a_liar_do_no_harm(lan_world, internet, target):
     eventually(lambda: lan_world.pamctl("status").returncode == 0, "all is well")
 
 
+def test_several_at_once_wait_for_their_turn(lan_world, internet, target):
+    names = [f"nas-{n}" for n in range(10, 18)]
+    with answering(internet, LLMNR, dict.fromkeys(names, MACHINE)), \
+            concurrent.futures.ThreadPoolExecutor(len(names)) as pool:
+        sessions = list(pool.map(lambda name: lan_world.pamctl.json("ssh", name)["session"], names))
+    for session in sessions:
+        lan_world.pamctl("close", session["id"])
+
+
 def test_more_at_once_than_may_be_asked_are_refused_and_nothing_is_left_open(lan_world, internet):
-    import concurrent.futures
     before = len(lan_world.gateway.descriptors())
-    with concurrent.futures.ThreadPoolExecutor(12) as pool:
-        words = list(pool.map(lambda n: refusal(lan_world, f"nas-{n}"), range(10, 22)))
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        words = list(pool.map(lambda n: refusal(lan_world, f"nas-{n}"), range(10, 50)))
     assert any("too many other names" in w for w in words), words
     eventually(lambda: len(lan_world.gateway.descriptors()) <= before, "all sockets are closed")
 
@@ -255,6 +270,54 @@ def test_without_name_servers_a_name_without_a_dot_is_found_all_the_same(lan_wor
     internet.dns.silent = True
     try:
         with answering(internet, LLMNR):
+            began = time.monotonic()
             assert open_session(lan_world, "NAS-1")["found_by"] == LLMNR
+            assert time.monotonic() - began < 4 * TIME_SCALE, "their time-out was not waited for"
     finally:
         internet.dns.silent = False
+
+
+def test_name_servers_that_know_every_name_do_not_hide_the_lan(lan_world, internet, target):
+    internet.dns.answers["nas-1"] = "203.0.113.9"
+    try:
+        with answering(internet, LLMNR):
+            assert open_session(lan_world, "NAS-1")["resolved"] == f"{MACHINE}:22"
+        assert "ALLOWED_TARGETS has neither the name nor 203.0.113.9:22" in refusal(lan_world, "NAS-1")
+    finally:
+        del internet.dns.answers["nas-1"]
+
+
+def test_two_machines_of_one_name_are_told_of(lan_world, internet, target):
+    """Which of them lies, if one does, only they know: who answered first is taken."""
+    with answering(internet, LLMNR), answering(internet, MDNS, {"nas-1": "192.168.1.22"}, source="192.168.1.22",
+                                               delay=0.03):
+        before = len(lan_world.gateway.log)
+        assert open_session(lan_world, "NAS-1")["resolved"] == f"{MACHINE}:22"
+        assert "192.168.1.22 answers to this name with another address" in lan_world.gateway.log[before:]
+    with answering(internet, LLMNR), answering(internet, NETBIOS, delay=0.03):
+        before = len(lan_world.gateway.log)
+        open_session(lan_world, "NAS-1")
+        assert "another address" not in lan_world.gateway.log[before:]
+
+
+def test_the_gateway_itself_may_say_that_it_is_one(lan_world, internet):
+    with Responder(internet.gateway, LLMNR, {"box": netns.GATEWAY_IN_LAN}, netns.GATEWAY_IN_LAN, "lan"), \
+            internet.gateway.listen(netns.GATEWAY_IN_LAN, 22):
+        assert open_session(lan_world, "box")["resolved"] == f"{netns.GATEWAY_IN_LAN}:22"
+
+
+def test_among_many_bridges(lan_world, internet, target):
+    """A machine with many containers has as many interfaces, most of them before the one that came last."""
+    bridges = [f"br{n}" for n in range(20)]
+    for n, bridge in enumerate(bridges):
+        internet.gateway.ip("link", "add", bridge, "type", "veth", "peer", "name", f"in{n}")
+        internet.gateway.ip("address", "add", f"172.30.{n}.1/24", "dev", bridge)
+        for end in (bridge, f"in{n}"):
+            internet.gateway.ip("link", "set", end, "up")
+    try:
+        with Sleeper(internet, ports=(22,)) as machine, \
+                Responder(machine.namespace, LLMNR, {"nas-9": machine.address}, machine.address, "card"):
+            assert open_session(lan_world, "nas-9")["resolved"] == f"{machine.address}:22"
+    finally:
+        for bridge in bridges:
+            internet.gateway.ip("link", "del", bridge)

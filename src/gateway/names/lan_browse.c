@@ -71,14 +71,14 @@ static void ask_for_address(struct lan_browse *browse, const struct lan_ear *ear
 }
 
 static void take_services(struct lan_browse *browse, const struct lan_ear *ear,
-                          const uint8_t *bytes, size_t len)
+                          const uint8_t *bytes, size_t len, const struct addr *sender)
 {
     struct lan_listed listed[LAN_LISTED_MAX];
     unsigned count = lan_listing_read_services(bytes, len, browse->id, listed);
     for (unsigned i = 0; i < count; i++) {
         if (!listed[i].has_addr) {
             ask_for_address(browse, ear, listed[i].name);
-        } else if (lan_ear_is_near(ear, &listed[i].addr)) {
+        } else if (lan_ear_believes(ear, &listed[i].addr, sender)) {
             add(browse, LAN_MDNS, listed[i].name, &listed[i].addr);
         }
     }
@@ -100,7 +100,7 @@ static bool on_datagram(void *arg, const struct lan_ear *ear, const uint8_t *byt
                         const struct addr *sender)
 {
     if (addr_port(sender) == lan_protocol_port(LAN_MDNS)) {
-        take_services(arg, ear, bytes, len);
+        take_services(arg, ear, bytes, len, sender);
     } else if (addr_port(sender) == lan_protocol_port(LAN_NETBIOS)) {
         take_netbios(arg, ear, bytes, len, sender);
     }

@@ -140,3 +140,11 @@ bool lan_ear_is_near(const struct lan_ear *ear, struct addr *addr)
     return own_networks_have(ear->ears->networks, ear->ears->network_count, ear->network->index,
                              addr);
 }
+
+bool lan_ear_believes(const struct lan_ear *ear, struct addr *addr, const struct addr *sender)
+{
+    const struct lan_ears *ears = ear->ears;
+    return lan_ear_is_near(ear, addr) &&
+           (!own_networks_are_at(ears->networks, ears->network_count, addr) ||
+            own_networks_are_at(ears->networks, ears->network_count, sender));
+}

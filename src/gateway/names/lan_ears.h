@@ -10,7 +10,7 @@
 #include "gateway/names/lan_question.h"
 #include "gateway/names/own_network.h"
 
-enum { LAN_EARS_MAX = 8 /* of each family; further interfaces are not asked */ };
+enum { LAN_EARS_MAX = 32 /* of each family; further interfaces are not asked */ };
 
 struct lan_ears;
 struct lan_ear;
@@ -39,5 +39,10 @@ void lan_ear_ask_one(const struct lan_ear *ear, const struct addr *whom, const v
                      size_t len);
 /* The address is in the network of the interface; a link-local one gets its scope. */
 bool lan_ear_is_near(const struct lan_ear *ear, struct addr *addr);
+/*
+ * The same, of an address that this sender has given for a name: that it is this machine, nobody
+ * else is believed.
+ */
+bool lan_ear_believes(const struct lan_ear *ear, struct addr *addr, const struct addr *sender);
 
 #endif

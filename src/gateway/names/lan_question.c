@@ -49,7 +49,7 @@ static bool is_local(const char *name)
 
 bool lan_question_is_for(const char *name)
 {
-    return !strchr(name, '.') || is_local(name);
+    return (!strchr(name, '.') && strcasecmp(name, "localhost") != 0) || is_local(name);
 }
 
 /* As this protocol has it. False: it has no such names. */

@@ -37,7 +37,8 @@ int lan_protocol_group(enum lan_protocol protocol, int family, struct addr *ret_
 
 /*
  * A name that the LAN may be asked for: one without a dot, or under .local. Others are DNS's
- * affair, and who mistypes one does not want to be sent to whoever answers to it.
+ * affair, and who mistypes one does not want to be sent to whoever answers to it; "localhost" is
+ * nobody else's name.
  */
 bool lan_question_is_for(const char *name);
 /* Returns its length, or 0 if this protocol has no such names. */

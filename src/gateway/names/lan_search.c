@@ -1,8 +1,10 @@
 /*
  * Questions go out in rounds, because datagrams get lost: IPv4 at once, then once more (NetBIOS
  * for the other thing a machine may be by its name) with IPv6 beside it, and a third time. The
- * first good answer ends the search. It ends itself before it calls back (finish()), and never
- * from inside lan_search_start().
+ * first good answer is taken, and in a moment of grace it is heard whether somebody says otherwise:
+ * that is no reason not to take it, since whoever lies would only have to say so, but it is one to
+ * tell people. One timer beats for its turn, the rounds and the grace. It ends itself before it
+ * calls back (finish()), and never from inside lan_search_start().
  */
 #include "gateway/names/lan_search.h"
 
@@ -20,6 +22,7 @@
 /* When each round begins, and the end of the last one. */
 static const uint64_t ROUNDS_MS[] = {0, 250, 600, LAN_SEARCH_MS};
 enum { ROUNDS = sizeof ROUNDS_MS / sizeof *ROUNDS_MS - 1, ROUND_OF_V6 = 1 };
+enum { TURN_EVERY_MS = 100 };
 
 struct lan_searches {
     uv_loop_t *loop;
@@ -30,13 +33,15 @@ struct lan_search {
     struct lan_searches *searches;
     lan_search_fn fn;
     void *arg;
-    bool counted;
+    bool has_turn;
+    uint64_t waits_ms; /* for its turn */
     char name[HOST_MAX + 1];
     uint16_t port;
     uint16_t ids[LAN_PROTOCOLS + 1];
     struct timer *timer;
-    unsigned round;        /* the next one */
-    struct lan_ears *ears; /* from the first round on */
+    unsigned round;         /* the next one */
+    struct lan_ears *ears;  /* from the first round on */
+    struct lan_found found; /* of no address: nobody has answered yet */
 };
 
 /* ---- life ------------------------------------------------------------------- */
@@ -59,16 +64,17 @@ static void search_free(struct lan_search *search)
 {
     lan_ears_free(search->ears);
     timer_free(search->timer);
-    search->searches->running -= search->counted;
+    search->searches->running -= search->has_turn;
     free(search);
 }
 
-static void finish(struct lan_search *search, int err, const struct lan_found *found)
+static void finish(struct lan_search *search, int err)
 {
+    const struct lan_found found = search->found;
     lan_search_fn fn = search->fn;
     void *arg = search->arg;
     search_free(search);
-    fn(arg, err, found);
+    fn(arg, err, err < 0 ? NULL : &found);
 }
 
 void lan_search_cancel(struct lan_search *search)
@@ -80,19 +86,36 @@ void lan_search_cancel(struct lan_search *search)
 
 /* ---- answers ---------------------------------------------------------------- */
 
-/* Keeps those that are in the network of the interface that was asked. */
-static unsigned keep_near(const struct lan_search *search, const struct lan_ear *ear,
-                          struct addr *addrs, unsigned count)
+/* Keeps those that are in the network of the interface that was asked, and may be believed. */
+static void keep_near(const struct lan_search *search, const struct lan_ear *ear,
+                      struct lan_found *found)
 {
-    unsigned kept = 0;
+    unsigned count = found->count;
+    found->count = 0;
     for (unsigned i = 0; i < count; i++) {
-        struct addr addr = addrs[i];
+        struct addr addr = found->addrs[i];
         addr_set_port(&addr, search->port);
-        if (lan_ear_is_near(ear, &addr)) {
-            addrs[kept++] = addr;
+        if (lan_ear_believes(ear, &addr, &found->said_by)) {
+            found->addrs[found->count++] = addr;
         }
     }
-    return kept;
+}
+
+static bool have_common(const struct lan_found *one, const struct lan_found *other)
+{
+    for (unsigned i = 0; i < one->count * other->count; i++) {
+        if (addr_same_host(&one->addrs[i / other->count], &other->addrs[i % other->count])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of one family: of the other one, every machine has another address. */
+static bool contradict(const struct lan_found *one, const struct lan_found *other)
+{
+    return one->said_by.sa.sa_family == other->said_by.sa.sa_family &&
+           !addr_same_host(&one->said_by, &other->said_by) && !have_common(one, other);
 }
 
 static struct lan_question question_of(const struct lan_search *search, const struct lan_ear *ear,
@@ -125,13 +148,15 @@ static bool on_datagram(void *arg, const struct lan_ear *ear, const uint8_t *byt
     }
     found.by = (enum lan_protocol)protocol;
     const struct lan_question question = question_of(search, ear, found.by);
-    unsigned count = lan_question_read(&question, bytes, len, found.addrs);
-    found.count = keep_near(search, ear, found.addrs, count);
-    if (found.count == 0) {
-        return false;
+    found.count = lan_question_read(&question, bytes, len, found.addrs);
+    keep_near(search, ear, &found);
+    if (found.count > 0 && search->found.count == 0) {
+        search->found = found;
+        timer_set(search->timer, LAN_SEARCH_GRACE_MS);
+    } else if (found.count > 0 && contradict(&search->found, &found)) {
+        search->found.rival = found.said_by;
     }
-    finish(search, 0, &found);
-    return true;
+    return false;
 }
 
 /* ---- questions -------------------------------------------------------------- */
@@ -161,20 +186,46 @@ static int open_more(struct lan_search *search, unsigned round)
     return 0;
 }
 
-static void on_round(void *arg)
+static void begin_round(struct lan_search *search)
 {
-    struct lan_search *search = arg;
     unsigned round = search->round++;
-    int err = !search->counted ? -EBUSY : round == ROUNDS ? -ENOENT : open_more(search, round);
+    const struct lan_ear *ear = NULL;
+    int err = round == ROUNDS ? -ENOENT : open_more(search, round);
     if (err < 0) {
-        finish(search, err, NULL);
+        finish(search, err);
         return;
     }
-    const struct lan_ear *ear = NULL;
+    timer_set(search->timer, ROUNDS_MS[round + 1] - ROUNDS_MS[round]);
     while ((ear = lan_ears_next(search->ears, ear))) {
         ask(search, ear, round);
     }
-    timer_set(search->timer, ROUNDS_MS[round + 1] - ROUNDS_MS[round]);
+}
+
+/* False: it waits, or has waited long enough and is over. */
+static bool take_turn(struct lan_search *search)
+{
+    struct lan_searches *searches = search->searches;
+    search->has_turn = searches->running < LAN_SEARCHES_MAX;
+    searches->running += search->has_turn;
+    if (!search->has_turn && search->waits_ms >= LAN_SEARCH_TURN_MS) {
+        finish(search, -EBUSY);
+        return false;
+    }
+    if (!search->has_turn) {
+        search->waits_ms += TURN_EVERY_MS;
+        timer_set(search->timer, TURN_EVERY_MS);
+    }
+    return search->has_turn;
+}
+
+static void on_timer(void *arg)
+{
+    struct lan_search *search = arg;
+    if (search->found.count > 0) {
+        finish(search, 0);
+    } else if (search->has_turn || take_turn(search)) {
+        begin_round(search);
+    }
 }
 
 static int draw_ids(struct lan_search *search)
@@ -199,9 +250,7 @@ struct lan_search *lan_search_start(struct lan_searches *searches, const char *n
     search->arg = arg;
     search->port = port;
     snprintf(search->name, sizeof search->name, "%s", name);
-    search->counted = searches->running < LAN_SEARCHES_MAX;
-    searches->running += search->counted;
-    search->timer = timer_new(searches->loop, on_round, search);
+    search->timer = timer_new(searches->loop, on_timer, search);
     if (!search->timer || draw_ids(search) < 0) {
         search_free(search);
         return NULL;

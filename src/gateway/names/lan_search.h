@@ -13,7 +13,9 @@
 
 enum {
     LAN_SEARCH_MS = 1000, /* as long as nobody answers */
-    LAN_SEARCHES_MAX = 4, /* at once */
+    LAN_SEARCHES_MAX = 4, /* at once; further ones wait for their turn */
+    LAN_SEARCH_TURN_MS = 3000,
+    LAN_SEARCH_GRACE_MS = 100, /* from the first answer on, for somebody who says otherwise */
 };
 
 /* How many there are at once is counted here. */
@@ -28,10 +30,11 @@ struct lan_found {
     struct addr said_by;
     unsigned count; /* 1 or more */
     struct addr addrs[LAN_ADDRS_MAX];
+    struct addr rival; /* who gave another address, of the same family; AF_UNSPEC: nobody did */
 };
 
 /*
- * 0 with the first answer, -ENOENT if there was none, -EBUSY if others are looked for already, or
+ * 0 with the first answer, -ENOENT if there was none, -EBUSY if too many others are looked for, or
  * another negative errno value. Called once, from the loop; the search is gone afterwards.
  */
 typedef void (*lan_search_fn)(void *arg, int err, const struct lan_found *found);

@@ -70,14 +70,36 @@ unsigned own_networks_list(struct own_network networks[OWN_NETWORKS_MAX])
     return count;
 }
 
+/* Nobody's own: of IPv4, the first and the last one of a network with more than two. */
+static bool is_of_all(const struct own_network *network, const struct addr *addr)
+{
+    uint32_t rest = network->bits < 32 ? UINT32_MAX >> network->bits : 0;
+    if (network->addr.sa.sa_family != AF_INET || network->bits > 30) {
+        return false;
+    }
+    uint32_t machine = ntohl(addr->v4.sin_addr.s_addr) & rest;
+    return machine == 0 || machine == rest;
+}
+
 bool own_networks_have(const struct own_network *networks, unsigned count, unsigned index,
                        const struct addr *addr)
 {
     for (unsigned i = 0; i < count; i++) {
         if (networks[i].index == index &&
-            addr_in_network(addr, &networks[i].addr, networks[i].bits)) {
+            addr_in_network(addr, &networks[i].addr, networks[i].bits) &&
+            !is_of_all(&networks[i], addr)) {
             return true;
         }
     }
     return false;
+}
+
+bool own_networks_are_at(const struct own_network *networks, unsigned count,
+                         const struct addr *addr)
+{
+    unsigned i = 0;
+    while (i < count && !addr_same_host(&networks[i].addr, addr)) {
+        i++;
+    }
+    return i < count;
 }

@@ -10,7 +10,7 @@
 
 #include "base/net.h"
 
-enum { OWN_NETWORKS_MAX = 32 };
+enum { OWN_NETWORKS_MAX = 64 };
 
 struct own_network {
     char interface[IF_NAMESIZE];
@@ -23,8 +23,14 @@ struct own_network {
 
 /* Returns how many there are, at most OWN_NETWORKS_MAX; 0 also where they cannot be listed. */
 unsigned own_networks_list(struct own_network networks[OWN_NETWORKS_MAX]);
-/* The address is in one of those of that interface. */
+/*
+ * The address is in one of those of that interface, and could be a machine's: it is not the
+ * network's own, nor the one of all that are in it.
+ */
 bool own_networks_have(const struct own_network *networks, unsigned count, unsigned index,
                        const struct addr *addr);
+/* The address is this machine's, on whichever interface. */
+bool own_networks_are_at(const struct own_network *networks, unsigned count,
+                         const struct addr *addr);
 
 #endif
