@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/crypto.h"
+#include "base/passage_refusal.h"
 #include "base/text.h"
 #include "base/timer.h"
 #include "base/watch.h"
@@ -105,35 +106,6 @@ static void finish(struct passage *passage, int err, const struct why *why)
     fn(arg, fd, why);
 }
 
-static int say_status(const struct passage *passage, unsigned status, struct why *why)
-{
-    bool wants_login = status == 407 || status == 401; /* which is what tinyproxy answers */
-    if (wants_login && passage->has_login) {
-        return why_set(why, -EACCES, "the proxy does not accept the user name or password (%u)",
-                       status);
-    }
-    if (wants_login) {
-        return why_set(why, -EACCES,
-                       "the proxy wants a user name and a password (%u): write them into its "
-                       "address, http://USER:PASSWORD@HOST:PORT",
-                       status);
-    }
-    if (status == 502 || status == 503 || status == 504) {
-        return why_set(why, -EHOSTUNREACH,
-                       "the proxy cannot reach %.100s (%u): is that right, does the server run, "
-                       "and does its firewall let the proxy in?",
-                       passage->where, status);
-    }
-    if (status >= 400 && status < 500) {
-        return why_set(why, -ECONNREFUSED,
-                       "the proxy does not let connections to %.100s through (%u): many allow "
-                       "port 443 alone",
-                       passage->where, status);
-    }
-    return why_set(why, -EPROTO, "the proxy answers CONNECT %.100s with status %u", passage->where,
-                   status);
-}
-
 static void fail(struct passage *passage, int err, const char *text)
 {
     struct why why;
@@ -157,8 +129,24 @@ static void on_deadline(void *arg)
 
 static void on_reply(struct passage *passage, unsigned status)
 {
+    const struct passage_refusal refusal = {.status = status,
+                                            .head = passage->reply,
+                                            .len = passage->have,
+                                            .had_login = passage->has_login,
+                                            .where = passage->where};
     struct why why = {""};
-    int err = status >= 200 && status < 300 ? 0 : say_status(passage, status, &why);
+    if (status >= 100 && status < 200) { /* not the answer yet (RFC 9110, 15.2) */
+        passage->have = 0;
+        return;
+    }
+    int err = status >= 200 && status < 300 ? 0 : passage_refusal_explain(&refusal, &why);
+    finish(passage, err, &why);
+}
+
+static void on_no_http(struct passage *passage, size_t len)
+{
+    struct why why;
+    int err = passage_refusal_no_http(passage->reply, len, &why);
     finish(passage, err, &why);
 }
 
@@ -177,7 +165,7 @@ static void hear(struct passage *passage)
     size_t whole = passage->have + (size_t)got;
     long len = passage_read_reply(passage->reply, whole, &status);
     if (len < 0 || (len == 0 && whole == sizeof passage->reply)) {
-        fail(passage, -EPROTO, "what listens there does not answer like an HTTP proxy");
+        on_no_http(passage, whole);
         return;
     }
     size_t taken = (len > 0 ? (size_t)len : whole) - passage->have;

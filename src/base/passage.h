@@ -13,7 +13,7 @@
 #include "base/proxy.h"
 #include "base/why.h"
 
-enum { PASSAGE_REPLY_MAX = 4096 };
+enum { PASSAGE_REPLY_MAX = 16 * 1024 }; /* some add pages of cookies and policies */
 
 struct passage;
 

@@ -2,14 +2,17 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/crypto.h"
 #include "base/host.h"
+#include "base/net.h"
 #include "base/text.h"
 
 enum { PORT_DIGITS = 5, PORT_MAX = 65535 };
@@ -103,18 +106,43 @@ static bool is_within(const char *host, size_t len, const char *domain, size_t d
            (domain_len == len || host[len - domain_len - 1] == '.');
 }
 
+/* An address, or NETWORK/BITS, that holds the host, which is an address as well. */
+static bool is_network_of(const char *host, size_t len, const char *entry, size_t size)
+{
+    char text[2][HOST_MAX + 1];
+    struct addr addr, network;
+    if (len > HOST_MAX || size > HOST_MAX) {
+        return false;
+    }
+    snprintf(text[0], sizeof text[0], "%.*s", (int)len, host);
+    snprintf(text[1], sizeof text[1], "%.*s", (int)size, entry);
+    char *slash = strchr(text[1], '/');
+    if (slash) {
+        *slash++ = '\0';
+    }
+    if (addr_parse(text[0], 0, &addr) < 0 || addr_parse(text[1], 0, &network) < 0) {
+        return false;
+    }
+    unsigned most = addr.sa.sa_family == AF_INET ? 32 : 128;
+    unsigned long bits = !slash                           ? most
+                         : isdigit((unsigned char)*slash) ? strtoul(slash, NULL, 10)
+                                                          : UINT_MAX;
+    return bits <= most && addr_in_network(&addr, &network, (unsigned)bits);
+}
+
 /*
- * no_proxy: domains, with a dot in front or without, or a * for all. Networks are
- * libcurl's alone.
+ * no_proxy: domains, with a dot in front or without, addresses, networks, or a * for all. As for
+ * libcurl, an empty one is none.
  */
 static bool is_excepted(const char *host, size_t len)
 {
-    const char *lower = getenv("no_proxy"), *list = lower ? lower : getenv("NO_PROXY");
+    const char *lower = getenv("no_proxy"), *list = lower && lower[0] ? lower : getenv("NO_PROXY");
     while (list && *list) {
         list += strspn(list, " ,");
         size_t size = strcspn(list, " ,");
         size_t dot = *list == '.';
-        if ((size == 1 && *list == '*') || is_within(host, len, list + dot, size - dot)) {
+        if ((size == 1 && *list == '*') || is_within(host, len, list + dot, size - dot) ||
+            is_network_of(host, len, list, size)) {
             return true;
         }
         list += size;
@@ -163,6 +191,16 @@ static bool unescape(const char *from, size_t len, char *to)
     return true;
 }
 
+/* A name cannot (RFC 7617, 2): of two, the first one would end it. */
+static bool holds_colon(const char *name, size_t len)
+{
+    size_t i = 0;
+    while (i + 3 <= len && strncasecmp(name + i, "%3a", 3) != 0) {
+        i++;
+    }
+    return i + 3 <= len;
+}
+
 static int take_login(const char *url, struct proxy *proxy, struct why *why)
 {
     const char *start = strstr(url, "://") + 3, *host = host_of(url);
@@ -174,10 +212,11 @@ static int take_login(const char *url, struct proxy *proxy, struct why *why)
     if (!colon) {
         return why_set(why, -EINVAL, "in front of the @ it takes USER:PASSWORD");
     }
-    /* A name cannot hold a colon (RFC 7617, 2): of two, the first one would end it. */
-    const char *escaped = memmem(start, (size_t)(colon - start), "%3", 2);
-    if ((escaped && (escaped[2] == 'a' || escaped[2] == 'A')) ||
-        !unescape(start, len, proxy->login)) {
+    if (holds_colon(start, (size_t)(colon - start))) {
+        return why_set(why, -EINVAL,
+                       "its user name holds a colon (%%3A), which this kind of login cannot carry");
+    }
+    if (!unescape(start, len, proxy->login)) {
         return why_set(why, -EINVAL, "its user name or password holds a %% that is none of %%XX");
     }
     return 0;

@@ -74,6 +74,14 @@ static bool rest_long(struct uplink *uplink, enum channel_end end, enum goodbye_
     return true;
 }
 
+/* It ends the TLS that passes through it with its own, and our key fits neither half. */
+static const char *doubt_about_proxy(const struct uplink *uplink)
+{
+    return uplink->proxy.host[0]
+               ? ". Or the proxy looks into TLS: have it pass this server as it is"
+               : "";
+}
+
 /* Whose key it is decides what a person can do. */
 static void say_refused(struct uplink *uplink)
 {
@@ -84,8 +92,8 @@ static void say_refused(struct uplink *uplink)
         uplink_fail(uplink,
                     "%s does not accept our TUNNEL_KEY, or does not know the gateway \"%s\": both "
                     "sides need the same key (pamctl gateway list, on the VPS, says which it "
-                    "knows; add and rotate print a new join string)",
-                    uplink->where, uplink->options.credentials->name);
+                    "knows; add and rotate print a new join string)%s",
+                    uplink->where, uplink->options.credentials->name, doubt_about_proxy(uplink));
         break;
     case CREDENTIALS_PAIRED:
         uplink_fail(uplink,
@@ -151,8 +159,9 @@ static void rest_after(struct uplink *uplink, bool was_open, enum channel_end en
     } else if (was_open) {
         uplink_fail(uplink, "lost the connection to %s: %s", uplink->where, why->text);
     } else {
-        uplink_fail(uplink, "%s accepts the connection but does not greet us like a vps-agent: %s",
-                    uplink->where, why->text);
+        uplink_fail(uplink,
+                    "%s accepts the connection but does not greet us like a vps-agent: %s%s",
+                    uplink->where, why->text, doubt_about_proxy(uplink));
     }
 }
 

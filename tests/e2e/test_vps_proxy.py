@@ -113,12 +113,16 @@ SAYS = [
     (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "wants a user name and a password (407)"),
     (b"HTTP/1.1 403 Forbidden\r\n\r\n", "does not let connections to 127.0.0.1:{port} through (403)"),
     (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", "cannot reach 127.0.0.1:{port} (502)"),
+    (b"HTTP/1.1 302 Found\r\nLocation: http://login.lan/\r\n\r\n", "a page of its own (302), as networks do where one has to log in"),
+    (b"HTTP/1.1 407 No\r\nProxy-Authenticate: NTLM\r\nContent-Length: 2\r\n\r\nno", "another kind of login than basic (407)"),
+    (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403 Forbidden\r\n\r\n", "does not let connections to 127.0.0.1:{port} through (403)"),
     (b"SSH-2.0-OpenSSH_9.2\r\n", "does not answer like an HTTP proxy"),
+    (b"\x15\3\1\0\2\2\x46", "it speaks TLS, and is to be asked without"),
     (b"", "the proxy broke the connection off"),
 ]
 
 
-@pytest.mark.parametrize("says, words", SAYS, ids=["407", "403", "502", "ssh", "nothing"])
+@pytest.mark.parametrize("says, words", SAYS, ids=["407", "403", "502", "302", "NTLM", "100", "ssh", "TLS", "nothing"])
 def test_why_it_does_not_work_is_said(says, words):
     with Proxy(says=says) as proxy, world_behind(proxy, None) as world:
         words = words.format(port=world.control_port)
@@ -126,6 +130,14 @@ def test_why_it_does_not_work_is_said(says, words):
         told = run("gateway-agent", "--doctor", env=world.gateway.settings, timeout=60).stdout
         assert f"!!  VPS: cannot reach 127.0.0.1:{world.control_port}: " in told and words in told, told
         assert not eventually(world.status, "vps-agent answers")["gateways"], "nothing else was tried"
+
+
+def test_one_that_looks_into_tls_is_thought_of():
+    """As one that answers in the server's place: what it says there is no vps-agent's."""
+    with Proxy(says=b"HTTP/1.1 200 OK\r\n\r\n<html>") as proxy, world_behind(proxy, None) as world:
+        world.gateway.wait_log("Or the proxy looks into TLS: have it pass this server as it is")
+        told = run("gateway-agent", "--doctor", env=world.gateway.settings, timeout=60).stdout
+        assert "does the proxy pass TLS to it without looking into it?" in told, told
 
 
 def test_a_wrong_password_is_not_tried_over_and_over():

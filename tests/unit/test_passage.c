@@ -115,10 +115,12 @@ static void what_follows_the_answer_is_the_servers(void **state)
         "HTTP/1.1 200 Connection established\r\n\r\n",
         "HTTP/1.0 200\r\nProxy-agent: tinyproxy/1.11.1\r\n\r\n",
         "HTTP/1.1 201 x\nVia: 1.1 squid\n\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 "
+        "\r\n\r\n",
     };
     (void)state;
     for (size_t i = 0; i < sizeof REPLIES / sizeof *REPLIES; i++) {
-        for (size_t piece = 1; piece < 80; piece += 13) {
+        for (size_t piece = 1; piece < 100; piece += 13) {
             struct world world;
             char request[1024], all[256], got[8] = "";
             snprintf(all, sizeof all, "%sSSH-2.0", REPLIES[i]);
@@ -154,7 +156,15 @@ static void a_refusal_is_said_in_words(void **state)
         {"", "HTTP/1.1 502 x\r\n\r\n", -EHOSTUNREACH, "the proxy cannot reach v:9000 (502)"},
         {"", "HTTP/1.1 503 x\r\n\r\n", -EHOSTUNREACH, "the proxy cannot reach v:9000 (503)"},
         {"", "HTTP/1.1 504 x\r\n\r\n", -EHOSTUNREACH, "does its firewall let the proxy in"},
-        {"", "HTTP/1.1 302 x\r\n\r\n", -EPROTO, "answers CONNECT v:9000 with status 302"},
+        {"", "HTTP/1.1 302 x\r\n\r\n", -EPROTO, "CONNECT v:9000 with a page of its own (302)"},
+        {"", "HTTP/1.1 511 x\r\n\r\n", -EPROTO, "one has to log in first"},
+        {"a:b", "HTTP/1.1 407 x\r\nVia: basic\r\nproxy-authenticate: NTLM\r\n\r\n", -EACCES,
+         "wants another kind of login than basic (407)"},
+        {"", "HTTP/1.1 407 x\nProxy-Authenticate: Negotiate, Digest\nX: y\n\n", -EACCES,
+         "wants another kind of login than basic (407)"},
+        {"a:b", "HTTP/1.1 407 x\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate: BASIC r\r\n\r\n",
+         -EACCES, "does not accept the user name or password"},
+        {"", "\x15\x03\x01", -EPROTO, "it speaks TLS, and is to be asked without"},
         {"", "HTTP/1.1 500 x\r\n\r\n", -EPROTO, "with status 500"},
         {"", "SSH-2.0-OpenSSH_9.2\r\n", -EPROTO, "does not answer like an HTTP proxy"},
         {"", "HTTP/2.0 200\r\n\r\n", -EPROTO, "does not answer like an HTTP proxy"},

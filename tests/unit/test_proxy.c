@@ -151,7 +151,8 @@ static void what_cannot_be_used_is_said_without_its_password(void **state)
         {"http://me:hush%@p:1", "none of %XX"},
         {"http://me:hush%4@p:1", "none of %XX"},
         {"http://me:hush%00@p:1", "none of %XX"},
-        {"http://m%3ae:hush@p:1", "none of %XX"},
+        {"http://m%3ae:hush@p:1", "its user name holds a colon"},
+        {"http://a%3Bm%3A:hush@p:1", "its user name holds a colon"},
         {"http://me:hu sh@p:1", "a space"},
         {"http://me:hush@p:65536", "a port from 1 to 65535"},
     };
@@ -173,12 +174,41 @@ static void what_cannot_be_used_is_said_without_its_password(void **state)
     assert_non_null(strstr(why.text, "HTTPS_PROXY in the environment: it must begin with http://"));
 }
 
+/* As libcurl has it: an empty no_proxy does not hide NO_PROXY. */
+static void addresses_and_networks_are_excepted_as_well(void **state)
+{
+    static const struct {
+        const char *list, *host;
+        bool excepted;
+    } ROWS[] = {
+        {"10.0.0.0/8", "10.200.3.4", true},      {"192.168.0.0/16,10.0.0.0/8", "10.200.3.4", true},
+        {"10.0.0.0/8", "11.0.0.1", false},       {"10.200.3.4", "10.200.3.4", true},
+        {"2001:db8::/32", "2001:db8::5", true},  {"2001:db8::5", "2001:DB8:0::5", true},
+        {"2001:db8::/32", "2001:db9::5", false}, {"10.0.0.0/33", "10.0.0.1", false},
+        {"10.0.0.0/", "10.0.0.1", false},        {"10.0.0.0/8", "vps.example.org", false},
+        {"0.0.0.0/0", "2001:db8::5", false},
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        struct proxy proxy;
+        struct why why = {""};
+        setenv("https_proxy", "http://q:2", 1);
+        setenv("no_proxy", "", 1);
+        setenv("NO_PROXY", ROWS[i].list, 1);
+        assert_int_equal(proxy_choose("VPS_PROXY", "", ROWS[i].host, &proxy, &why), 0);
+        if ((proxy.host[0] == '\0') != ROWS[i].excepted) {
+            fail_msg("NO_PROXY=%s, %s", ROWS[i].list, ROWS[i].host);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(name_and_password_are_never_shown, clean_environment),
         cmocka_unit_test_setup(what_the_environment_excepts_is_not_said_to_take_its_proxy,
                                clean_environment),
+        cmocka_unit_test_setup(addresses_and_networks_are_excepted_as_well, clean_environment),
         cmocka_unit_test_setup(the_setting_comes_before_the_environment, clean_environment),
         cmocka_unit_test_setup(who_connects_by_itself_gets_its_parts, clean_environment),
         cmocka_unit_test_setup(what_cannot_be_used_is_said_without_its_password, clean_environment),

@@ -22,6 +22,11 @@ struct login_check {
 
 /* ---- what it is told ------------------------------------------------------ */
 
+static bool through_proxy(const struct login_check *check)
+{
+    return check->request->proxy && check->request->proxy->host[0];
+}
+
 /*
  * vps-agent answers an unknown name as it answers a wrong key, so that nobody finds out names; so
  * the sentence has to speak of both.
@@ -34,6 +39,14 @@ static int say_auth(const struct login_check *check)
                        "there. Update vps-agent, or make a join string there with vps-agent "
                        "--invite %s",
                        vps_call_where(check->call), check->request->gateway_name);
+    }
+    if (through_proxy(check)) {
+        return why_set(
+            check->why, -EACCES,
+            "%s does not accept the key, or does not know the gateway \"%s\", or the "
+            "proxy looks into TLS: have it pass this server as it is, and see there what "
+            "pamctl gateway list says",
+            vps_call_where(check->call), check->request->gateway_name);
     }
     return why_set(check->why, -EACCES,
                    "%s does not accept the key, or does not know the gateway \"%s\": if the key is "
@@ -89,8 +102,11 @@ static void on_closed(void *arg, enum channel_end end, const struct why *why)
         vps_call_end(check->call,
                      why_set(check->why, -EPROTO,
                              "what listens on %s does not answer like a vps-agent: %s; is "
-                             "the port right?",
-                             vps_call_where(check->call), why->text));
+                             "the port right%s?",
+                             vps_call_where(check->call), why->text,
+                             through_proxy(check)
+                                 ? ", and does the proxy pass TLS to it without looking into it"
+                                 : ""));
     }
 }
 
