@@ -1,6 +1,7 @@
 """A real browser, to see what somebody sees who opens a page of ours."""
 
 import base64
+import fcntl
 import json
 import os
 import pathlib
@@ -40,6 +41,12 @@ def printed(page, path):
     _run(page, "--no-pdf-header-footer", f"--print-to-pdf={path}")
 
 
+def _move_up(fd):
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10)
+    os.close(fd)
+    return moved
+
+
 class Browser:
     """A page that is open in Chromium, driven through its debugging pipe: a context manager."""
 
@@ -52,8 +59,8 @@ class Browser:
 
     def __enter__(self):
         self._home = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        theirs_in, self._out = os.pipe()
-        self._in, theirs_out = os.pipe()
+        # none of the two numbers that it uses
+        theirs_in, self._out, self._in, theirs_out = map(_move_up, (*os.pipe(), *os.pipe()))
         command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                    "--hide-scrollbars", f"--user-data-dir={self._home.name}", "--remote-debugging-pipe",
                    f"--window-size={self.width},{self.height}", "about:blank"]

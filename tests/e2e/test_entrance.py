@@ -170,6 +170,25 @@ def test_silence_is_for_a_server_that_begins(world, target, vnc, address):
         assert read_exactly(viewer, 12) == b"RFB 003.008\n"
 
 
+def test_an_ssh_client_may_wait_for_the_server_as_at_its_own_port(world, target, address):
+    _, first, client = learn(world, target, address)
+    client.close()
+
+    def greet(connection):
+        connection.send(BANNER)
+        with contextlib.suppress(OSError):
+            while connection.socket.recv(65536):
+                pass
+        connection.socket.close()
+    with Recorder(on_connect=greet) as sshd:
+        world.ssh(sshd.name)
+        with dial(ENTRANCE, address) as silent, dial(ENTRANCE, "127.0.5.200") as stranger:
+            begun = time.monotonic()
+            assert read_exactly(silent, len(BANNER)) == BANNER
+            assert time.monotonic() - begun < 8 * TIME_SCALE, "it is not listened to twice"
+            assert how_it_ends(stranger, 8) in ("fin", "rst")
+
+
 def test_a_blocked_one_stays_out(world, target, address):
     since = world.api.mark()
     world.ssh(target.name)

@@ -247,6 +247,39 @@ def test_in_a_browser(world, target, tmp_path, look):
         pass
 
 
+def speak_first(connection):
+    connection.send(b"RFB 003.008\n")
+    try:
+        while connection.socket.recv(65536):
+            pass
+    except OSError:
+        pass
+    connection.socket.close()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not browser.CHROMIUM, reason="no browser here")
+@pytest.mark.parametrize("kind", ["ssh", "vnc", "tcp"])
+def test_what_a_browser_leaves_idle_uses_nothing_up(kind):
+    # Chromium opens a connection more than it needs with each page, and may ask for the next one over it.
+    with Recorder(on_connect=speak_first) as viewed, World(vps={"ADMIT": "ask", "MAX_CONNECTIONS": 1, "RECONNECT_GRACE": 0}) as world:
+        link, since = Link(world, kind, viewed.name), world.api.mark()
+        looks = len(viewed.connections)
+        with browser.Browser(800, 800) as page:
+            page.open(link.url)
+            time.sleep(3)       # as long as somebody reads
+            page.press("button")
+            eventually(lambda: "let in for" in (page.run("document.body?.innerText") or ""), "the page says so")
+            stays(lambda: len(viewed.connections) == looks and link.state()["state"] == "waiting", "nothing has come in", 7)
+            assert not any(m.says("wants in") for m in world.api.all_messages(OWNER, since)), "nobody was asked about it"
+            with dial(link.port, "127.0.0.1") as client:
+                if kind != "vnc":
+                    client.sendall(HELLO)
+                assert read_exactly(client, 12) == b"RFB 003.008\n"
+        world.wait_state(link.session["id"], "ended")
+        world.settle()
+
+
 def test_it_works_at_the_entrance_as_well(target):
     port = free_port()
     with World(vps={"ENTRANCE_PORT": port, "ADMIT": "ask"}) as world:

@@ -343,6 +343,116 @@ static void the_page_arrives_even_if_its_button_closes_the_port(void **state)
     house_close(&house);
 }
 
+/* ---- a browser's idle connections ------------------------------------------------ */
+
+static void close_page(struct house *house, const char *method)
+{
+    int fd = ask_for(house, method, LATCHKEY, "Content-Length: 0\r\n" HOST);
+    expect_answer(house, fd, "</html>");
+    close(fd);
+}
+
+static void what_a_browser_leaves_idle_is_no_client(void **state)
+{
+    static const enum kind KINDS[] = {KIND_SSH, KIND_VNC, KIND_TCP};
+    struct house house;
+    (void)state;
+    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
+        house_open(&house, KINDS[i]);
+        stage_hurry(HURRY);
+        house.without = VERDICT_ADMIT;
+        house.silent_are_in = true;
+        int before = client_connect(ANNA, house.port);
+        close_page(&house, "GET");
+        int after = client_connect(ANNA, house.port);
+        close_page(&house, "POST");
+        let_pass(&house, DOOR_PATIENCE_MS + 1000);
+        assert_int_equal(house.judged + house.silent + house.admitted, 0);
+        assert_false(client_was_sent_off(before) || client_was_sent_off(after));
+        int viewer = client_connect(ANNA, house.port);
+        WAIT_FOR(&house.stage, house.admitted == 1);
+        close(house.fd);
+        int other = client_connect(BERT, house.port); /* who has read nothing */
+        WAIT_FOR(&house.stage, house.admitted == 2);
+        WAIT_FOR(&house.stage, client_was_sent_off(before) && client_was_sent_off(after));
+        assert_int_equal(house.admitted, 2);
+        close_all((int[]){before, after, viewer, other}, 4);
+        close(house.fd);
+        house.fd = -1;
+        house_close(&house);
+    }
+}
+
+static void the_page_may_be_asked_for_over_an_idle_one(void **state)
+{
+    struct house house;
+    char post[200];
+    (void)state;
+    int len = snprintf(post, sizeof post, "POST /%s HTTP/1.1\r\n" HOST, LATCHKEY);
+    house_open(&house, KIND_VNC);
+    stage_hurry(HURRY);
+    close_page(&house, "GET");
+    int idle = client_connect(ANNA, house.port);
+    let_pass(&house, DOOR_PATIENCE_MS);
+    client_say(idle, post, (size_t)len);
+    expect_answer(&house, idle, "</html>");
+    assert_int_equal(house.opened, 1);
+    assert_int_equal(house.judged, 0);
+    close(idle);
+    house_close(&house);
+}
+
+static void who_waits_in_silence_may_turn_out_to_be_a_browser(void **state)
+{
+    static const enum kind KINDS[] = {KIND_VNC, KIND_TCP};
+    struct house house;
+    char get[200];
+    (void)state;
+    int len = snprintf(get, sizeof get, "GET /%s HTTP/1.1\r\n" HOST, LATCHKEY);
+    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
+        house_open(&house, KINDS[i]);
+        stage_hurry(HURRY);
+        house.without = VERDICT_ASK;
+        int browser = client_connect(ANNA, house.port), viewer = client_connect(BERT, house.port);
+        WAIT_FOR(&house.stage, house.parked_count == 2);
+        client_say(viewer, "x", 1); /* which stays where it is */
+        let_pass(&house, 1000);
+        assert_int_equal(house.left_count, 0);
+        client_say(browser, get, (size_t)len);
+        expect_answer(&house, browser, "</html>");
+        assert_int_equal(house.pages, 1);
+        assert_int_equal(house.left_count, 1);
+        assert_int_equal(house.left[0], 1);
+        assert_int_equal(door_admit(house.door, 1), -ENOENT);
+        assert_int_equal(door_admit(house.door, 2), 0);
+        assert_int_equal(house.admitted, 1);
+        assert_int_equal(house.len, 0);
+        close(browser);
+        close(viewer);
+        house_close(&house);
+    }
+}
+
+static void its_button_may_close_the_port_then_as_well(void **state)
+{
+    struct house house;
+    char post[200];
+    (void)state;
+    int len = snprintf(post, sizeof post, "POST /%s HTTP/1.1\r\n" HOST, LATCHKEY);
+    house_open(&house, KIND_VNC);
+    stage_hurry(HURRY);
+    house.without = VERDICT_ASK;
+    house.close_when_opened = true;
+    int browser = client_connect(ANNA, house.port);
+    WAIT_FOR(&house.stage, house.parked_count == 1);
+    client_say(browser, post, (size_t)len);
+    expect_answer(&house, browser, "</html>");
+    assert_null(house.door);
+    assert_int_equal(house.left_count, 1);
+    close(browser);
+    house_close(&house);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +471,10 @@ int main(void)
         cmocka_unit_test(who_is_slow_or_long_winded_is_sent_off),
         cmocka_unit_test(a_crowd_with_the_key_takes_a_few_places),
         cmocka_unit_test(the_page_arrives_even_if_its_button_closes_the_port),
+        cmocka_unit_test(what_a_browser_leaves_idle_is_no_client),
+        cmocka_unit_test(the_page_may_be_asked_for_over_an_idle_one),
+        cmocka_unit_test(who_waits_in_silence_may_turn_out_to_be_a_browser),
+        cmocka_unit_test(its_button_may_close_the_port_then_as_well),
     };
     return cmocka_run_group_tests_name("latch", tests, NULL, NULL);
 }

@@ -3,9 +3,11 @@
  * over. Then it is let in, which hands its descriptor to the session; parked, which hands it
  * to the lobby; or dropped:
  *
- *     on_visitor ─► hear ──► decide ─► let_in, lobby_park, or nothing; or latch_take
- *                   ▲  │
- *            on_bytes  └───► wait_for ─► on_patience_over ─► let_in_silent, decide, or nothing
+ *     enter ─► hear ──► decide ─► let_in, lobby_park, or nothing; or latch_take
+ *              ▲  │
+ *       on_bytes  └───► wait_for ─► on_patience_over ─► let_in_silent, decide, or nothing
+ *                          ▲              │
+ *                          └──────────────┘ once more, for a browser's idle connection
  *
  * Most clients have spoken before the loop sees them: so hear() comes first, and who says all
  * at once costs neither a watch nor a timer, nor is it ever one of a crowd.
@@ -18,7 +20,7 @@
  * No protocol is known here: what kinds of sessions differ in comes from the kind's row
  * (shared/kinds.def) and from its greeting's reader.
  */
-#include "vps/admission/door.h"
+#include "vps/admission/door_core.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -27,6 +29,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/list.h"
 #include "base/listener.h"
@@ -37,32 +40,6 @@
 #include "vps/admission/places.h"
 
 enum { SILENT_MAX = DOOR_SILENT_MAX + DOOR_EXPECTED_MAX };
-
-/* A client that has not said yet what it is. */
-struct visitor {
-    struct list home; /* in the door's list */
-    struct door *door;
-    int fd;
-    struct addr from;
-    struct place place;
-    struct watch *watch; /* both NULL until it turns out that it has to be waited for */
-    struct timer *patience;
-    bool expected;
-    size_t have;
-    uint8_t bytes[GREETING_MAX];
-};
-
-struct door {
-    struct listener *listener;
-    const struct kind_row *kind;
-    const char *secret; /* "" if the kind has none */
-    struct door_total *total;
-    const struct door_events *events;
-    void *arg;
-    struct list visitors; /* the oldest one first */
-    struct lobby *lobby;  /* NULL: no stranger came yet */
-    struct latch *latch;
-};
 
 /* ---- visitors ------------------------------------------------------------- */
 
@@ -77,14 +54,13 @@ static void link_visitor(struct visitor *visitor)
     visitor->door->total->visitors += !visitor->expected;
 }
 
-/* Takes the visitor out of the door's list; what it holds is not touched. */
-static void unlink_visitor(struct visitor *visitor)
+void door_unlink_visitor(struct visitor *visitor)
 {
     list_remove(&visitor->home);
     visitor->door->total->visitors -= !visitor->expected;
 }
 
-static void visitor_free(struct visitor *visitor)
+void door_free_visitor(struct visitor *visitor)
 {
     watch_free(visitor->watch);
     timer_free(visitor->patience);
@@ -97,8 +73,8 @@ static void visitor_free(struct visitor *visitor)
 
 static void send_off(struct visitor *visitor)
 {
-    unlink_visitor(visitor);
-    visitor_free(visitor);
+    door_unlink_visitor(visitor);
+    door_free_visitor(visitor);
 }
 
 static void send_off_unfit(struct visitor *visitor)
@@ -151,6 +127,8 @@ static struct lobby *lobby_of(struct door *door)
             .knocking = events->knocking,
             .departed = events->departed,
             .arg = door->arg,
+            .spoke = door_on_parked_spoke,
+            .door = door,
         };
         door->lobby = lobby_new(listener_loop(door->listener), door->total, &lobby_events);
     }
@@ -197,7 +175,7 @@ static void decide(struct visitor *visitor)
         .words = words,
     };
     struct lobby *lobby = verdict == VERDICT_ASK ? lobby_of(door) : NULL;
-    unlink_visitor(visitor);
+    door_unlink_visitor(visitor);
     watch_free(visitor->watch);
     visitor->watch = NULL;
     if (verdict == VERDICT_ADMIT) {
@@ -207,38 +185,7 @@ static void decide(struct visitor *visitor)
         visitor->fd = -1;
         lobby_park(lobby, &newcomer);
     }
-    visitor_free(visitor);
-}
-
-/* ---- the page -------------------------------------------------------------- */
-
-static void on_page(void *arg, const struct addr *from, bool pressed, struct latch_page *ret_page)
-{
-    const struct door *door = arg;
-    door->events->page(door->arg, from, pressed, ret_page);
-}
-
-static void on_opened(void *arg, const struct addr *from)
-{
-    const struct door *door = arg;
-    door->events->opened(door->arg, from);
-}
-
-static const struct latch_events LATCH_EVENTS = {.page = on_page, .opened = on_opened};
-
-static void show_page(struct visitor *visitor)
-{
-    struct door *door = visitor->door;
-    int fd = visitor->fd;
-    unlink_visitor(visitor);
-    watch_free(visitor->watch);
-    visitor->watch = NULL;
-    visitor->fd = -1;
-    /* `opened` may free the door. */
-    struct visitor copy = *visitor;
-    visitor_free(visitor);
-    latch_take(door->latch, fd, &copy.from, copy.bytes, copy.have);
-    crypto_wipe(copy.bytes, sizeof copy.bytes);
+    door_free_visitor(visitor);
 }
 
 /* How many bytes more tell a browser that has the link, or else a client, from a stranger. */
@@ -272,12 +219,14 @@ static int hear(struct visitor *visitor)
     if (missing < 0) {
         send_off_unfit(visitor);
     } else if (wants_page) {
-        show_page(visitor);
+        door_show_page(visitor);
     } else {
         decide(visitor);
     }
     return 0;
 }
+
+static void wait_for(struct visitor *visitor, uint64_t ms);
 
 static void on_bytes(void *arg, int events)
 {
@@ -289,12 +238,19 @@ static void let_in_silent(struct visitor *visitor)
 {
     const struct newcomer newcomer = {.fd = visitor->fd, .from = visitor->from, .bytes = ""};
     struct door *door = visitor->door;
-    unlink_visitor(visitor);
+    door_unlink_visitor(visitor);
     watch_free(visitor->watch); /* before the descriptor is another's */
     visitor->watch = NULL;
     visitor->fd = -1;
-    visitor_free(visitor);
+    door_free_visitor(visitor);
     let_in(door, &newcomer);
+}
+
+static bool is_whole(const struct visitor *visitor)
+{
+    const struct door *door = visitor->door;
+    return visitor->have == 0 ? door->kind->server_may_begin
+                              : greeting_of(door)->missing(visitor->bytes, visitor->have) == 0;
 }
 
 static void on_patience_over(void *arg)
@@ -302,9 +258,12 @@ static void on_patience_over(void *arg)
     struct visitor *visitor = arg;
     const struct door *door = visitor->door;
     bool is_silent = visitor->have == 0;
-    bool is_whole = is_silent ? door->kind->server_may_begin
-                              : greeting_of(door)->missing(visitor->bytes, visitor->have) == 0;
-    if (is_whole) { /* perhaps it began like a browser, and said no more */
+    if (is_silent && visitor->is_idle) {
+        send_off(visitor);
+    } else if (door_is_beside_page(visitor)) {
+        visitor->is_idle = true;
+        wait_for(visitor, DOOR_IDLE_MS);
+    } else if (is_whole(visitor)) { /* perhaps it began like a browser, and said no more */
         decide(visitor);
     } else if (!is_silent || !door->kind->may_be_silent) {
         send_off_unfit(visitor);
@@ -315,41 +274,44 @@ static void on_patience_over(void *arg)
     }
 }
 
-static unsigned patience_ms(const struct visitor *visitor)
+static uint64_t patience_ms(const struct visitor *visitor)
 {
     bool may_be_all = visitor->have == 0 && visitor->door->kind->server_may_begin;
     return may_be_all ? DOOR_LISTEN_MS : DOOR_PATIENCE_MS;
 }
 
 /* For the rest of its greeting. */
-static void wait_for(struct visitor *visitor)
+static void wait_for(struct visitor *visitor, uint64_t ms)
 {
     uv_loop_t *loop = listener_loop(visitor->door->listener);
-    visitor->watch = watch_start(loop, visitor->fd, WATCH_READ, on_bytes, visitor);
-    visitor->patience = timer_new(loop, on_patience_over, visitor);
+    if (!visitor->watch) {
+        visitor->watch = watch_start(loop, visitor->fd, WATCH_READ, on_bytes, visitor);
+        visitor->patience = timer_new(loop, on_patience_over, visitor);
+    }
     if (!visitor->watch || !visitor->patience) {
         send_off(visitor);
         return;
     }
-    timer_set(visitor->patience, patience_ms(visitor));
+    timer_set(visitor->patience, ms);
 }
 
 /* It has not said all yet. With one of its party in there is nothing to find out. */
-static void await(struct visitor *visitor)
+static void await(struct visitor *visitor, uint64_t silent_ms)
 {
     const struct door *door = visitor->door;
+    uint64_t ms = patience_ms(visitor);
     bool is_silent = visitor->have == 0;
-    if (is_silent && door->kind->server_may_begin &&
-        door->events->has_in(door->arg, &visitor->from)) {
-        decide(visitor);
+    bool has_in = is_silent && door->kind->server_may_begin &&
+                  door->events->has_in(door->arg, &visitor->from);
+    if (has_in || (is_silent && silent_ms >= ms)) {
+        on_patience_over(visitor);
     } else {
-        wait_for(visitor);
+        wait_for(visitor, ms);
     }
 }
 
-static void on_visitor(void *arg, int fd, const struct addr *from)
+static void enter(struct door *door, int fd, const struct addr *from, uint64_t silent_ms)
 {
-    struct door *door = arg;
     /* Before a place is looked for: those from a user's earlier addresses have their own. */
     bool expected = door->events->expects(door->arg, from);
     make_room(door, from, expected, fd);
@@ -359,11 +321,16 @@ static void on_visitor(void *arg, int fd, const struct addr *from)
         return;
     }
     *visitor = (struct visitor){.door = door, .fd = fd, .from = *from, .expected = expected};
-    visitor->place.from = origin_of(from);
+    visitor->place = (struct place){origin_of(from), clock_ms() - silent_ms};
     link_visitor(visitor);
     if (hear(visitor) < 0) { /* mostly it has spoken already: no crowd comes between */
-        await(visitor);
+        await(visitor, silent_ms);
     }
+}
+
+static void on_visitor(void *arg, int fd, const struct addr *from)
+{
+    enter(arg, fd, from, 0);
 }
 
 /* ---- the door ------------------------------------------------------------- */
@@ -382,7 +349,7 @@ struct door *door_new(uv_loop_t *loop, int listener, const struct kind_row *kind
     door->arg = arg;
     list_init(&door->visitors);
     door->secret = secret;
-    door->latch = latch_new(loop, latchkey, &LATCH_EVENTS, door);
+    door->latch = latch_new(loop, latchkey, &DOOR_LATCH_EVENTS, door);
     door->listener = door->latch ? listener_new(loop, listener, on_visitor, door) : NULL;
     if (!door->listener) {
         latch_free(door->latch);
@@ -392,9 +359,9 @@ struct door *door_new(uv_loop_t *loop, int listener, const struct kind_row *kind
     return door;
 }
 
-void door_take(struct door *door, int fd, const struct addr *from)
+void door_take(struct door *door, int fd, const struct addr *from, uint64_t silent_ms)
 {
-    on_visitor(door, fd, from);
+    enter(door, fd, from, silent_ms);
 }
 
 void door_free(struct door *door)

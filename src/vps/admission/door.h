@@ -9,6 +9,10 @@
  * DOOR_LISTEN_MS is asked about like the others, and who belongs to the client that is in does not
  * have to wait.
  *
+ * A browser opens more connections than it uses, and leaves them idle. Who says nothing and comes
+ * from where the session's page was just asked for, or is asked for meanwhile, is taken for one of
+ * these: it can still ask for the page, and is neither let in nor asked about.
+ *
  * Clients that have said nothing yet have places of their own (places.h). Those from
  * parties that the user came from before take none from strangers, and strangers none
  * from them. Each door keeps a few places to itself, so that a crowd at the others does
@@ -30,7 +34,9 @@
 
 enum {
     DOOR_PATIENCE_MS = 5000,
-    DOOR_LISTEN_MS = 500, /* for who speaks first, where silence is a greeting */
+    DOOR_LISTEN_MS = 500,  /* for who speaks first, where silence is a greeting */
+    DOOR_BESIDE_MS = 1500, /* from a page to the last idle connection that goes with it */
+    DOOR_IDLE_MS = 30000,  /* longer than browsers keep one that they do not use */
     DOOR_SILENT_MAX = 32,
     DOOR_EXPECTED_MAX = 16,
     DOOR_RESERVED = 4, /* of each door, whatever goes on at the others */
@@ -79,10 +85,11 @@ struct door *door_new(uv_loop_t *loop, int listener, const struct kind_row *kind
                       const char *secret, const char *latchkey, struct door_total *total,
                       const struct door_events *events, void *arg);
 /*
- * One that came elsewhere, of whom nothing was read: all is as if it had come here. The descriptor
- * is taken over, and the door may be freed in here.
+ * One that came elsewhere, of whom nothing was read: all is as if it had come here, and had been
+ * listened to for silent_ms without a word. The descriptor is taken over, and the door may be freed
+ * in here.
  */
-void door_take(struct door *door, int fd, const struct addr *from);
+void door_take(struct door *door, int fd, const struct addr *from, uint64_t silent_ms);
 /* Closes the port and everybody who is not in. Accepts NULL. */
 void door_free(struct door *door);
 

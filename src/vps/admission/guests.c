@@ -12,11 +12,11 @@
 _Static_assert((int)WORDS_SIZE == (int)PARKED_WORDS_SIZE, "words");
 _Static_assert((int)RESOLVE_NAME_SIZE == (int)PARKED_NAME_SIZE, "names");
 
-struct guest *guest_new(uv_loop_t *loop, const struct newcomer *newcomer, watch_fn hung_up)
+struct guest *guest_new(uv_loop_t *loop, const struct newcomer *newcomer, watch_fn fn)
 {
     /* Its first packet lies behind it, 512 bytes at most (door.c). */
     struct guest *guest = calloc(1, sizeof *guest + newcomer->len);
-    struct watch *watch = watch_new(loop, newcomer->fd, hung_up, guest);
+    struct watch *watch = watch_new(loop, newcomer->fd, fn, guest);
     if (!guest || !watch) {
         watch_free(watch);
         free(guest);
@@ -31,8 +31,8 @@ struct guest *guest_new(uv_loop_t *loop, const struct newcomer *newcomer, watch_
     strcpy(guest->words, newcomer->words);
     guest->len = newcomer->len;
     memcpy(guest->bytes, newcomer->bytes, newcomer->len);
-    /* Only hanging up: its bytes stay in the kernel, which stops the client by itself. */
-    watch_set(watch, WATCH_HANGUP);
+    /* Its bytes stay in the kernel, which stops the client by itself. */
+    watch_set(watch, newcomer->len > 0 ? WATCH_HANGUP : WATCH_HANGUP | WATCH_READ);
     return guest;
 }
 

@@ -40,8 +40,11 @@ struct guest {
     uint8_t bytes[];
 };
 
-/* Takes over the newcomer's descriptor, unless it fails (NULL: out of memory). */
-struct guest *guest_new(uv_loop_t *loop, const struct newcomer *newcomer, watch_fn hung_up);
+/*
+ * Takes over the newcomer's descriptor, unless it fails (NULL: out of memory). fn hears that it has
+ * hung up, and of one that has said nothing that it does.
+ */
+struct guest *guest_new(uv_loop_t *loop, const struct newcomer *newcomer, watch_fn fn);
 /* It must not be in a list any more. */
 void guest_free(struct guest *guest);
 

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/list.h"
 #include "base/timer.h"
@@ -30,6 +31,11 @@ struct talk {
     uint8_t bytes[HTTP_REQUEST_MAX]; /* the key stands in them */
 };
 
+struct reader {
+    struct addr from;
+    uint64_t at_ms; /* the last time; 0: nobody */
+};
+
 struct latch {
     uv_loop_t *loop;
     const char *key;
@@ -37,6 +43,7 @@ struct latch {
     void *arg;
     struct list talks; /* the oldest one first */
     unsigned count;
+    struct reader readers[LATCH_READERS_MAX];
 };
 
 static void hang_up(struct talk *talk)
@@ -155,6 +162,33 @@ long latch_missing(const struct latch *latch, const uint8_t *data, size_t len)
     return http_request_missing(data, len, latch->key, LATCH_KEY_LEN);
 }
 
+/* In its own place, or in that of whoever asked last the longest time ago. */
+static void note_reader(struct latch *latch, const struct addr *from)
+{
+    struct reader *place = &latch->readers[0];
+    for (unsigned i = 0; i < LATCH_READERS_MAX; i++) {
+        struct reader *reader = &latch->readers[i];
+        bool is_own = reader->at_ms > 0 && addr_same_party(&reader->from, from);
+        if (is_own) {
+            place = reader;
+            break;
+        }
+        place = reader->at_ms < place->at_ms ? reader : place;
+    }
+    *place = (struct reader){.from = *from, .at_ms = clock_ms()};
+}
+
+bool latch_was_read(const struct latch *latch, const struct addr *from, uint64_t since_ms)
+{
+    unsigned i = 0;
+    while (i < LATCH_READERS_MAX &&
+           (latch->readers[i].at_ms == 0 || latch->readers[i].at_ms < since_ms ||
+            !addr_same_party(&latch->readers[i].from, from))) {
+        i++;
+    }
+    return i < LATCH_READERS_MAX;
+}
+
 static void make_room(struct latch *latch)
 {
     list_each (struct talk, talk, &latch->talks, home) {
@@ -168,6 +202,7 @@ static void make_room(struct latch *latch)
 void latch_take(struct latch *latch, int fd, const struct addr *from, const uint8_t *bytes,
                 size_t len)
 {
+    note_reader(latch, from);
     make_room(latch);
     struct talk *talk = calloc(1, sizeof *talk);
     if (!talk) {

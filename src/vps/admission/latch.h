@@ -20,6 +20,7 @@ enum {
     LATCH_PATIENCE_MS = 5000,
     LATCH_TALKS_MAX = 8,       /* at once; then the oldest goes */
     LATCH_DRAIN_MAX = 1 << 16, /* bytes behind the request that are read and forgotten */
+    LATCH_READERS_MAX = 8,     /* parties that are remembered */
 };
 
 struct latch_events {
@@ -47,6 +48,8 @@ void latch_free(struct latch *latch);
  * another page is a stranger like any other.
  */
 long latch_missing(const struct latch *latch, const uint8_t *data, size_t len);
+/* Whether that party has asked for the page, at since_ms (of clock_ms()) or later. */
+bool latch_was_read(const struct latch *latch, const struct addr *from, uint64_t since_ms);
 /* Takes over who asked for it, with what was read so far, at most HTTP_REQUEST_MAX bytes. */
 void latch_take(struct latch *latch, int fd, const struct addr *from, const uint8_t *bytes,
                 size_t len);

@@ -135,10 +135,19 @@ static void send_off(struct guest *guest, enum departure departure)
     }
 }
 
-static void on_hang_up(void *arg, int events)
+/* What it says stays where it is, unless it is no client at all. */
+static void on_guest(void *arg, int events)
 {
-    (void)events;
-    send_off(arg, DEPARTURE_UNASKED);
+    struct guest *guest = arg;
+    const struct lobby_events *lobby_events = &guest->lobby->events;
+    if (events & WATCH_HANGUP) {
+        send_off(guest, DEPARTURE_UNASKED);
+        return;
+    }
+    watch_set(guest->watch, WATCH_HANGUP);
+    if (lobby_events->spoke) {
+        lobby_events->spoke(lobby_events->door, guest->number, guest->fd, guest->asked);
+    }
 }
 
 static void on_name(void *arg, const char *name)
@@ -357,8 +366,7 @@ void lobby_park(struct lobby *lobby, const struct newcomer *newcomer)
         knocks_count(&lobby->knocks, &newcomer->from);
     }
     int place = find_place(lobby, newcomer, &victim);
-    struct guest *guest = place == PLACES_NONE ? NULL
-                                               : guest_new(lobby->loop, newcomer, on_hang_up);
+    struct guest *guest = place == PLACES_NONE ? NULL : guest_new(lobby->loop, newcomer, on_guest);
     if (!guest) {
         turn_away(lobby, newcomer);
         return;
@@ -395,6 +403,9 @@ int lobby_admit(struct lobby *lobby, unsigned number,
     guest->fd = -1;
     watch_free(guest->watch);
     guest->watch = NULL;
+    if (guest->asked) {
+        set_alarm(lobby, 0); /* there is room for a question */
+    }
     admit(arg, &newcomer);
     guest_free(guest);
     return 0;

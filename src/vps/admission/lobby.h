@@ -58,6 +58,13 @@ struct lobby_events {
     void (*departed)(void *arg, const struct addr *from, const char *words,
                      enum departure departure);
     void *arg;
+
+    /*
+     * One that waited in silence has said something, which is still in its socket: it may be a
+     * browser, and lobby_admit() hands it on. asked: its user was asked about it. May be NULL.
+     */
+    void (*spoke)(void *door, unsigned number, int fd, bool asked);
+    void *door;
 };
 
 struct lobby;

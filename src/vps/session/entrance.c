@@ -89,7 +89,7 @@ static bool make_claims_room(struct entrance *entrance)
 
 /* WHOSE_NOBODY and so on, or 0 with the session. */
 static int find(struct entrance *entrance, const struct addr *from, const void *bytes, size_t len,
-                struct session **ret_session)
+                bool is_over, struct session **ret_session)
 {
     struct session *sessions[1];
     unsigned count = 0;
@@ -98,7 +98,7 @@ static int find(struct entrance *entrance, const struct addr *from, const void *
     }
     for (struct session *s = table_next(entrance->table, NULL); s && count < entrance->room;
          s = table_next(entrance->table, s)) {
-        front_claim(session_front(s), from, bytes, len, &entrance->claims[count++]);
+        front_claim(session_front(s), from, bytes, len, is_over, &entrance->claims[count++]);
     }
     int index = whose_session(entrance->claims, count);
     sessions[0] = index < 0 ? NULL : table_next(entrance->table, NULL);
@@ -125,8 +125,9 @@ static void tell_of_several(struct entrance *entrance, const struct addr *from)
     }
 }
 
-static void hand_on(struct visitor *visitor, struct session *session)
+static void hand_on(struct visitor *visitor, struct session *session, bool is_over)
 {
+    uint64_t silent_ms = visitor->seen > 0 ? 0 : is_over ? DOOR_PATIENCE_MS : DOOR_LISTEN_MS;
     int fd = visitor->fd;
     const struct addr from = visitor->from;
     list_remove(&visitor->home);
@@ -135,7 +136,7 @@ static void hand_on(struct visitor *visitor, struct session *session)
     visitor->fd = -1;
     visitor_free(visitor);
     setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &(int){1}, sizeof(int));
-    front_take(session_front(session), fd, &from);
+    front_take(session_front(session), fd, &from, silent_ms);
 }
 
 /* -EAGAIN: it has to be waited for; else the visitor is gone. */
@@ -155,7 +156,7 @@ static int look(struct visitor *visitor, bool is_over)
         return -EAGAIN;
     }
     visitor->seen = is_silent ? 0 : (size_t)got;
-    int whose = find(entrance, &visitor->from, bytes, visitor->seen, &session);
+    int whose = find(entrance, &visitor->from, bytes, visitor->seen, is_over, &session);
     if (!session && !is_over && (is_silent || whose == WHOSE_LATER)) {
         return -EAGAIN;
     }
@@ -163,7 +164,7 @@ static int look(struct visitor *visitor, bool is_over)
         tell_of_several(entrance, &visitor->from);
     }
     if (session) {
-        hand_on(visitor, session);
+        hand_on(visitor, session, is_over);
     } else {
         send_off(visitor);
     }

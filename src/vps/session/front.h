@@ -99,11 +99,14 @@ void front_sum_up(const struct front *front);
 
 /* Its party is in here, or would not be a stranger. A pure question. */
 bool front_knows_party(const struct front *front, const struct addr *from);
-/* What this session says of a client that has said these bytes so far. */
+/* What this session says of a client that has said these bytes so far; is_over: and no more. */
 void front_claim(const struct front *front, const struct addr *from, const void *bytes, size_t len,
-                 struct whose_claim *ret_claim);
-/* It is this session's: as if it had come to its port. The descriptor is taken over. */
-void front_take(struct front *front, int fd, const struct addr *from);
+                 bool is_over, struct whose_claim *ret_claim);
+/*
+ * It is this session's: as if it had come to its port, and had said nothing there for silent_ms.
+ * The descriptor is taken over.
+ */
+void front_take(struct front *front, int fd, const struct addr *from, uint64_t silent_ms);
 
 /* ---- what there is to see -------------------------------------------------- */
 

@@ -157,11 +157,14 @@ bool front_knows_party(const struct front *front, const struct addr *from)
     return front->door && (is_in_by_address(front, from) || would_not_be_strange(front, from));
 }
 
-static enum whose_fit fit_of(const struct kind_row *kind, const void *bytes, size_t len)
+/* Who has said nothing for a moment may be a client whose server begins, or in the end SSH's. */
+static enum whose_fit fit_of(const struct kind_row *kind, const void *bytes, size_t len,
+                             bool is_over)
 {
     long missing = len > 0 ? greeting_reader(kind->kind)->missing(bytes, len) : 0;
-    if (len == 0) { /* and says nothing more */
-        return kind->server_may_begin ? WHOSE_FIT_ANY : WHOSE_FIT_NOT;
+    if (len == 0) {
+        bool may_be = kind->server_may_begin || (kind->may_be_silent && is_over);
+        return may_be ? WHOSE_FIT_ANY : WHOSE_FIT_NOT;
     }
     return missing < 0              ? WHOSE_FIT_NOT
            : missing > 0            ? WHOSE_FIT_LATER
@@ -170,7 +173,7 @@ static enum whose_fit fit_of(const struct kind_row *kind, const void *bytes, siz
 }
 
 void front_claim(const struct front *front, const struct addr *from, const void *bytes, size_t len,
-                 struct whose_claim *ret_claim)
+                 bool is_over, struct whose_claim *ret_claim)
 {
     const struct kind_row *kind = kind_row(front->terms->kind);
     *ret_claim = (struct whose_claim){.fit = WHOSE_FIT_NOT, .owner = front->terms->owner};
@@ -186,15 +189,15 @@ void front_claim(const struct front *front, const struct addr *from, const void 
         ret_claim->has_secret = page == 0;
         return;
     }
-    ret_claim->fit = fit_of(kind, bytes, len);
+    ret_claim->fit = fit_of(kind, bytes, len, is_over);
     ret_claim->has_secret = ret_claim->fit == WHOSE_FIT_OWN && kind->has_secret &&
                             greeting_reader(kind->kind)->has_secret(bytes, len, front->secret);
 }
 
-void front_take(struct front *front, int fd, const struct addr *from)
+void front_take(struct front *front, int fd, const struct addr *from, uint64_t silent_ms)
 {
     if (front->door) {
-        door_take(front->door, fd, from);
+        door_take(front->door, fd, from, silent_ms);
     } else {
         close(fd);
     }
