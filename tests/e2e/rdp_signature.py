@@ -13,7 +13,7 @@ Alternate Shell;Shell Working Directory;RemoteApplicationProgram;RemoteApplicati
 RemoteApplicationGuid;RemoteApplicationName;RemoteApplicationIcon;RemoteApplicationFile;RemoteApplicationFileExtensions;
 RemoteApplicationCmdLine;RemoteApplicationExpandCmdLine;Prompt For Credentials;Authentication Level;AudioMode;RedirectDrives;
 RedirectPrinters;RedirectCOMPorts;RedirectSmartCards;RedirectPOSDevices;RedirectClipboard;DevicesToRedirect;DrivesToRedirect;
-LoadBalanceInfo;RedirectDirectX;RDGIsKDCProxy;KDCProxyName;EnableRdsAadAuth""".replace("\n", "").split(";")
+LoadBalanceInfo;RedirectDirectX;RDGIsKDCProxy;KDCProxyName;EventLogUploadAddress;RedirectWebAuthn;EnableRdsAadAuth""".replace("\n", "").split(";")
 SHA256_RSA = bytes.fromhex("3031300d060960864801650304020105000420")    # RFC 8017, 9.2
 P256 = {"p": 2**256 - 2**224 + 2**192 + 2**96 - 1, "a": -3,
         "n": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,

@@ -101,11 +101,19 @@ def is_signed(data):
     return b"\r\nsignature:s:" in data
 
 
-def flipped(data):
-    """Each of these files with one bit of what is signed or of the signature changed."""
-    for what, bit in ((b"full address:s:1", 1), (b"loadbalanceinfo:s:Cookie: mstshash=a", 2), (b"redirectclipboard:i:0", 1)):
-        at = re.search(re.escape(what[:-1]) + b"(.)", data).start(1)
-        yield data[:at] + bytes([data[at] ^ bit]) + data[at + 1:]
+# What somebody who gets hold of a file must not change, nor add: where it goes, what it starts, what it lends.
+PRECIOUS = """full address;alternate full address;loadbalanceinfo;gatewayusagemethod;authentication level;enablecredsspsupport;
+negotiate security layer;prompt for credentials;alternate shell;shell working directory;remoteapplicationmode;redirectdrives;
+drivestoredirect;devicestoredirect;redirectclipboard;redirectprinters;redirectsmartcards;redirectcomports;redirectposdevices;
+redirectwebauthn;kdcproxyname;rdgiskdcproxy;use redirection server name""".replace("\n", "").split(";")
+
+
+def forged(data):
+    """This file with each of the precious settings changed, and with one bit of its signature."""
+    for name in PRECIOUS:
+        line = re.search(f"(?m)^{name}:([is]):(.*)\r$".encode(), data)
+        other = line[2] + b"1" if line[2] else b"evil.example.net"
+        yield data[:line.start(2)] + other + data[line.end(2):]
     last = data.rindex(b"\r\n") - 8
     yield data[:last] + (b"B" if data[last:last + 1] == b"A" else b"A") + data[last + 1:]
 
@@ -113,7 +121,7 @@ def flipped(data):
 # ---------------------------------------------------------------- the signature
 
 @pytest.mark.parametrize("kind", ["rsa", "ec"])
-def test_a_signed_file_verifies_and_one_flipped_bit_does_not(authority, target, folder, kind):
+def test_a_signed_file_verifies_and_none_that_was_changed(authority, target, folder, kind):
     authority.issue(kind)
     with World(vps=authority.settings) as world:
         document, live = world.rdp(target.name)
@@ -123,7 +131,7 @@ def test_a_signed_file_verifies_and_one_flipped_bit_does_not(authority, target, 
         holds, chain = rdp_signature.verify(data)
         assert holds and len(chain) == 2, "with the intermediate certificate, or a PC without it shows red"
         assert openssl_says(data, authority, folder)
-        for other in flipped(data):
+        for other in forged(data):
             assert not rdp_signature.verify(other)[0] and not openssl_says(other, authority, folder)
         assert document.says("Verify the publisher", NAME, f"127.0.0.1:{file.port}") and not document.says("Caution")
         assert live.says("is ready")

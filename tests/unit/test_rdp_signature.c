@@ -175,24 +175,35 @@ static void a_key_that_others_can_read_is_in_doubt(void **state)
 
 static const char LINES[] = "full address:s:vps.example.org:20123\r\n"
                             "alternate full address:s:vps.example.org:20123\r\n"
+                            "use redirection server name:i:0\r\n"
                             "negotiate security layer:i:1\r\n"
                             "enablecredsspsupport:i:1\r\n"
                             "autoreconnection enabled:i:1\r\n"
                             "gatewayusagemethod:i:0\r\n"
+                            "alternate shell:s:\r\n"
+                            "shell working directory:s:\r\n"
+                            "remoteapplicationmode:i:0\r\n"
                             "prompt for credentials:i:1\r\n"
                             "authentication level:i:2\r\n"
+                            "redirectdrives:i:0\r\n"
                             "redirectprinters:i:0\r\n"
                             "redirectcomports:i:0\r\n"
                             "redirectsmartcards:i:0\r\n"
+                            "redirectposdevices:i:0\r\n"
                             "redirectclipboard:i:0\r\n"
                             "devicestoredirect:s:\r\n"
                             "drivestoredirect:s:\r\n"
-                            "loadbalanceinfo:s:Cookie: mstshash=abcdefghijkmnpqrstuvwxyz234\r\n";
+                            "loadbalanceinfo:s:Cookie: mstshash=abcdefghijkmnpqrstuvwxyz234\r\n"
+                            "rdgiskdcproxy:i:0\r\n"
+                            "kdcproxyname:s:\r\n"
+                            "redirectwebauthn:i:0\r\n";
 static const char SCOPE[] =
-    "signscope:s:Full Address,Alternate Full Address,Negotiate Security Layer,EnableCredSspSupport,"
-    "AutoReconnection Enabled,GatewayUsageMethod,Prompt For Credentials,Authentication Level,"
-    "RedirectPrinters,RedirectCOMPorts,RedirectSmartCards,RedirectClipboard,DevicesToRedirect,"
-    "DrivesToRedirect,LoadBalanceInfo\r\n";
+    "signscope:s:Full Address,Alternate Full Address,Use Redirection Server Name,"
+    "Negotiate Security Layer,EnableCredSspSupport,AutoReconnection Enabled,GatewayUsageMethod,"
+    "Alternate Shell,Shell Working Directory,RemoteApplicationMode,Prompt For Credentials,"
+    "Authentication Level,RedirectDrives,RedirectPrinters,RedirectCOMPorts,RedirectSmartCards,"
+    "RedirectPOSDevices,RedirectClipboard,DevicesToRedirect,DrivesToRedirect,LoadBalanceInfo,"
+    "RDGIsKDCProxy,KDCProxyName,RedirectWebAuthn\r\n";
 
 static struct text write_file(struct rdp_certificate *signer, char *buffer, size_t size)
 {
@@ -276,7 +287,16 @@ static void what_is_signed_are_the_lines_on_the_list(void **state)
     check_signature(EC_CHAIN, EC_KEY);
 }
 
-static void the_file_is_the_same_but_for_three_lines(void **state)
+/* Takes a piece out of it, which has to be there once. */
+static void cut_out(char *file, const char *piece)
+{
+    char *at = strstr(file, piece);
+    assert_non_null(at);
+    memmove(at, at + strlen(piece), strlen(at + strlen(piece)) + 1);
+    assert_null(strstr(file, piece));
+}
+
+static void a_signed_file_has_nothing_that_another_has_not_but_what_is_signed(void **state)
 {
     struct rdp_certificate *certificate = certificate_of(EC_CHAIN, EC_KEY);
     char with[2048 + RDP_SIGNATURE_MAX], without[2048];
@@ -284,9 +304,12 @@ static void the_file_is_the_same_but_for_three_lines(void **state)
     (void)state;
     write_file(certificate, with, sizeof with);
     write_file(NULL, without, sizeof without);
-    char *line = strstr(with, SECOND);
-    assert_ptr_equal(line, strstr(with, "\r\n") + 2); /* the second one */
-    memmove(line, line + strlen(SECOND), strlen(line + strlen(SECOND)) + 1);
+    assert_ptr_equal(strstr(with, SECOND), strstr(with, "\r\n") + 2); /* the second one */
+    cut_out(with, SECOND);
+    cut_out(with, "use redirection server name:i:0\r\nalternate shell:s:\r\n"
+                  "shell working directory:s:\r\nremoteapplicationmode:i:0\r\n"
+                  "redirectdrives:i:0\r\nredirectposdevices:i:0\r\nrdgiskdcproxy:i:0\r\n"
+                  "kdcproxyname:s:\r\n");
     assert_memory_equal(with, without, strlen(without));
     assert_memory_equal(with + strlen(without), "signscope:s:", 12);
     rdp_certificate_free(certificate);
@@ -315,7 +338,7 @@ int main(void)
         cmocka_unit_test(a_file_that_is_none_is_not_waited_for),
         cmocka_unit_test(a_key_that_others_can_read_is_in_doubt),
         cmocka_unit_test(what_is_signed_are_the_lines_on_the_list),
-        cmocka_unit_test(the_file_is_the_same_but_for_three_lines),
+        cmocka_unit_test(a_signed_file_has_nothing_that_another_has_not_but_what_is_signed),
         cmocka_unit_test(without_room_the_file_is_whole_and_unsigned),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

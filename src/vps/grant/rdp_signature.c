@@ -12,16 +12,34 @@
 enum { LINES_MAX = 3072, HEAD_SIZE = 12, PIECE = 48, PIECE_BASE64_SIZE = 65 };
 
 /*
- * Those of rdpsign's list that our files have, in its order, with its spelling. Newer versions have
- * more names; one that a client does not know would be worth no signature to it, so
- * redirectwebauthn is left out.
+ * Those of rdpsign's list that our files have, in its order, with its spelling. Windows takes no
+ * file that has one of them which is not signed: RedirectWebAuthn is on the list since 2022.
  */
 static const char *const NAMES[] = {
-    "Full Address",           "Alternate Full Address",   "Negotiate Security Layer",
-    "EnableCredSspSupport",   "AutoReconnection Enabled", "GatewayUsageMethod",
-    "Prompt For Credentials", "Authentication Level",     "RedirectPrinters",
-    "RedirectCOMPorts",       "RedirectSmartCards",       "RedirectClipboard",
-    "DevicesToRedirect",      "DrivesToRedirect",         "LoadBalanceInfo",
+    "Full Address",
+    "Alternate Full Address",
+    "Use Redirection Server Name",
+    "Negotiate Security Layer",
+    "EnableCredSspSupport",
+    "AutoReconnection Enabled",
+    "GatewayUsageMethod",
+    "Alternate Shell",
+    "Shell Working Directory",
+    "RemoteApplicationMode",
+    "Prompt For Credentials",
+    "Authentication Level",
+    "RedirectDrives",
+    "RedirectPrinters",
+    "RedirectCOMPorts",
+    "RedirectSmartCards",
+    "RedirectPOSDevices",
+    "RedirectClipboard",
+    "DevicesToRedirect",
+    "DrivesToRedirect",
+    "LoadBalanceInfo",
+    "RDGIsKDCProxy",
+    "KDCProxyName",
+    "RedirectWebAuthn",
 };
 
 struct scratch {

@@ -17,7 +17,7 @@
 #include "vps/grant/rdp_certificate.h"
 
 /* What it adds to a file at most. */
-enum { RDP_SIGNATURE_MAX = 512 + (RDP_SIGNATURE_DER_MAX + 14) / 3 * 4 * 66 / 64 + 66 };
+enum { RDP_SIGNATURE_MAX = 640 + (RDP_SIGNATURE_DER_MAX + 14) / 3 * 4 * 66 / 64 + 66 };
 
 /*
  * Adds signscope and signature to a file, which is whole and nothing else is added to. On failure

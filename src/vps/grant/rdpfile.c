@@ -29,6 +29,20 @@ static const char SETTINGS[] =
     "devicestoredirect:s:\r\n"
     "camerastoredirect:s:\r\n";
 
+/*
+ * What else is on the list of what can be signed, and would lend or start something if somebody
+ * added it: drives by their older name, a program at the target, a KDC in between. mstsc has them
+ * in every file that it saves, as they are here. (server port counts less than the address has.)
+ */
+static const char SIGNED_SETTINGS[] = "use redirection server name:i:0\r\n"
+                                      "alternate shell:s:\r\n"
+                                      "shell working directory:s:\r\n"
+                                      "remoteapplicationmode:i:0\r\n"
+                                      "redirectdrives:i:0\r\n"
+                                      "redirectposdevices:i:0\r\n"
+                                      "rdgiskdcproxy:i:0\r\n"
+                                      "kdcproxyname:s:\r\n";
+
 /* mstsc and FreeRDP read a domain in a line of its own. */
 static void add_user(const char *user, struct text *text)
 {
@@ -54,8 +68,8 @@ bool rdpfile_write(const struct rdpfile *file, struct text *text)
      * A client sends loadbalanceinfo as it stands in its first packet, before TLS (MS-RDPBCGR
      * 2.2.1.1): that is how the secret comes back to us, and why others on the path can see it.
      */
-    text_add(text, "%sredirectclipboard:i:%d\r\nloadbalanceinfo:s:%s%s\r\n", SETTINGS,
-             file->clipboard, RDPFILE_COOKIE, file->secret);
+    text_add(text, "%s%sredirectclipboard:i:%d\r\nloadbalanceinfo:s:%s%s\r\n", SETTINGS,
+             file->signer ? SIGNED_SETTINGS : "", file->clipboard, RDPFILE_COOKIE, file->secret);
     return file->signer && rdp_signature_add(file->signer, text) == 0;
 }
 
