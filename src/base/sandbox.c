@@ -212,19 +212,28 @@ static int allow_reading(int ruleset, const char *path)
     return allow_path(ruleset, find_folder(path, folder) < 0 ? path : folder, FS_READ_FILE);
 }
 
+/* A file that is not there yet may come, into a folder that is. */
+static bool has_folder(const char *path)
+{
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s", path);
+    cut_to_folder(folder);
+    return access(folder, F_OK) == 0;
+}
+
 /* What is read anew: where it stands, and where it really is, if that is a link. */
 static int allow_files(int ruleset, const char *const *files)
 {
     char real[PATH_MAX];
     int err = 0;
     for (; files && *files && err == 0; files++) {
-        if (realpath(*files, real)) {
-            char absolute[PATH_MAX] = "";
-            bool relative = (*files)[0] != '/' && getcwd(absolute, sizeof absolute - NAME_MAX);
-            size_t len = strlen(absolute);
-            snprintf(absolute + len, sizeof absolute - len, "%s%s", relative ? "/" : "", *files);
-            err = allow_reading(ruleset, absolute);
-            err = err < 0 ? err : allow_reading(ruleset, real);
+        char absolute[PATH_MAX] = "";
+        bool relative = (*files)[0] != '/' && getcwd(absolute, sizeof absolute - NAME_MAX);
+        size_t len = strlen(absolute);
+        snprintf(absolute + len, sizeof absolute - len, "%s%s", relative ? "/" : "", *files);
+        err = has_folder(absolute) ? allow_reading(ruleset, absolute) : 0;
+        if (err == 0 && realpath(*files, real)) {
+            err = allow_reading(ruleset, real);
         }
     }
     return err;

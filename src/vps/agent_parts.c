@@ -232,7 +232,7 @@ static void on_publisher_changed(void *arg)
         .why = publisher_trouble(agent->publisher)};
     audit_record(agent->audit, &entry, NULL, NULL);
     if (agent->bot && !agent->stopping) {
-        bot_publisher_changed(agent->bot, publisher_trouble(agent->publisher));
+        bot_publisher_changed(agent->bot, publisher_trouble(agent->publisher), certificate);
     }
 }
 

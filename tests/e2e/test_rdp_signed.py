@@ -198,9 +198,10 @@ def test_what_cannot_sign_is_told_once_and_files_come_unsigned(authority, target
         assert is_signed(world.rdp(target.name)[0].document.data)
         since = world.api.mark()
         authority.key.unlink()
+        assert is_signed(world.rdp(target.name)[0].document.data), "it may be in the middle of a renewal"
+        told(world, since, ".rdp files are not signed", "key.pem", "No such file")
         document = world.rdp(target.name)[0]
         assert not is_signed(document.document.data) and document.says("Caution: Unknown remote connection")
-        told(world, since, ".rdp files are not signed", "key.pem", "No such file")
         world.rdp(target.name)
         assert world.vps.count_log(".rdp files are not signed") == 1
         assert "rdp files: not signed: " in world.pamctl("status").stdout
@@ -208,6 +209,124 @@ def test_what_cannot_sign_is_told_once_and_files_come_unsigned(authority, target
         authority.issue()
         assert is_signed(world.rdp(target.name)[0].document.data)
         told(world, since, ".rdp files are signed again")
+
+
+def test_a_renewal_as_certbot_does_it_is_seen_by_nobody(authority, target):
+    """One link after the other, each gone for a moment; and by its hook, which writes files from their beginning."""
+    live = authority.folder / "live"
+    live.mkdir()
+    links = {"fullchain.pem": authority.certificate, "privkey.pem": authority.key}
+
+    def renew(kind, how):
+        authority.issue(kind)
+        for name, source in links.items():
+            (live / name).unlink(missing_ok=True)
+            yield
+            content = source.read_bytes()
+            if how == "hook":
+                (live / name).touch(mode=0o600)
+                (live / name).write_bytes(content[:len(content) // 2])
+                yield
+                (live / name).write_bytes(content)
+            else:
+                kept = authority.folder / f"{name}.{kind}"
+                kept.touch(mode=0o600)
+                kept.write_bytes(content)
+                (live / name).symlink_to(kept)
+            yield
+
+    list(renew("rsa", "certbot"))
+    with World(vps={"RDP_SIGN_CERT": live / "fullchain.pem", "RDP_SIGN_KEY": live / "privkey.pem",
+                    "MAX_SESSIONS_PER_USER": 20}) as world:
+        chains = []
+        for kind, how in (("ec", "certbot"), ("rsa", "hook")):
+            for _ in renew(kind, how):
+                path = authority.folder / "saved.rdp"
+                path.unlink(missing_ok=True)
+                world.pamctl.json("rdp", target.name, "--out", path)
+                world.secrets.append(RdpFile(path.read_bytes()).secret)
+                holds, chain = rdp_signature.verify(path.read_bytes())
+                assert holds
+                chains.append(chain[0])
+            assert world.status()["signing"]["sha256"] == authority.sha256()
+        assert len(set(chains)) == 3
+        assert not world.vps.count_log("not signed") and world.vps.count_log(".rdp files are signed as") == 3
+
+
+def test_to_switch_it_off_in_trouble_is_no_good_news(authority, target):
+    authority.issue()
+    with World(vps=authority.settings, env_files=True) as world:
+        world.rdp(target.name)
+        since = world.api.mark()
+        authority.certificate.write_bytes(b"")
+        world.status()  # it looks, as each minute
+        told(world, since, ".rdp files are not signed", "holds no certificates")
+        world.vps.reload(RDP_SIGN_CERT="off", RDP_SIGN_KEY=None)
+        assert world.status()["signing"] is None
+        assert not is_signed(world.rdp(target.name)[0].document.data)
+        with pytest.raises(AssertionError, match="in vain"):
+            world.api.wait_message(lambda m: m.says("signed again"), 1, since, OWNER)
+
+
+def test_a_certificate_that_comes_after_the_start_is_taken(authority, target):
+    """Into a folder that was there, and so is in the sandbox."""
+    with World(vps=authority.settings, bot=False) as world:
+        assert "cert.pem cannot be read: No such file" in world.status()["signing"]["trouble"]
+        authority.issue()
+        path = authority.folder / "saved.rdp"
+        world.pamctl.json("rdp", target.name, "--out", path)
+        assert is_signed(path.read_bytes())
+
+
+def make(folder, kind, *options, subject=f"/CN={NAME}"):
+    """A certificate and its key in PEM, by itself."""
+    how = {"p384": ["ec", "-pkeyopt", "ec_paramgen_curve:secp384r1"], "ed25519": ["ed25519"]}.get(kind, [kind])
+    openssl("req", "-x509", "-newkey", *how, *(options or ["-nodes"]), "-keyout", folder / "x.key", "-out", folder / "x.pem",
+            "-days", 20, "-subj", subject)
+    return (folder / "x.pem").read_bytes(), (folder / "x.key").read_bytes()
+
+
+def chain_of(folder, *others):
+    chain, key = make(folder, "rsa:2048")
+    return chain + b"".join(others), key
+
+
+def long_chain(folder):
+    names = ",".join(f"DNS:{i}.{'x' * 60}.example.org" for i in range(40))
+    other, _ = make(folder, "rsa:2048", "-nodes", "-addext", f"subjectAltName={names}")
+    return chain_of(folder, other * 5)
+
+
+BROKEN = b"-----BEGIN CERTIFICATE-----\nMIIBAAAA\n-----END CERTIFICATE-----\n"
+FILES = {
+    "RSA of 4096 bits": (lambda f: make(f, "rsa:4096"), None),
+    "P-384": (lambda f: make(f, "p384"), "ok .*not RSA is not known"),
+    "line ends of Windows": (lambda f: [part.replace(b"\n", b"\r\n") for part in make(f, "rsa:2048")], None),
+    "a mark in front": (lambda f: [b"\xef\xbb\xbfBag Attributes\n" + part for part in make(f, "rsa:2048")], None),
+    "both in each": (lambda f: [b"".join(make(f, "rsa:2048")[::-1])] * 2, None),
+    "RSA of 1024 bits": (lambda f: make(f, "rsa:1024"), "!! .*of 1024 bits can be broken"),
+    "RSA of 6144 bits": (lambda f: make(f, "rsa:6144"), "!! .*of 6144 bits makes everybody wait"),
+    "Ed25519": (lambda f: make(f, "ed25519"), "!! .*cannot be read|!! .*holds no|!! .*neither RSA"),
+    "a password": (lambda f: make(f, "rsa:2048", "-passout", "pass:secret"), "!! .*holds no key in PEM without a password"),
+    "seven": (lambda f: chain_of(f, *[make(f, "rsa:2048")[0]] * 6), "!! .*more than 6 certificates"),
+    "long ones": (long_chain, "!! .*certificates of more than 12288 bytes"),
+    "a broken one": (lambda f: chain_of(f, BROKEN), "!! .*1 of the certificates in .* cannot be read"),
+    "too much": (lambda f: chain_of(f, b"#" * 40000), "!! .*cannot be read: File too large"),
+    "UTF-16": (lambda f: [part.decode().encode("utf-16") for part in make(f, "rsa:2048")], "!! .*holds no certificates"),
+    "nothing": (lambda f: (b"", b""), "!! .*holds no certificates"),
+}
+
+
+@pytest.mark.parametrize("what", FILES)
+def test_files_as_people_have_them(folder, what):
+    how, says = FILES[what]
+    settings = {"VPS_HOST": NAME, "TUNNEL_KEY": "11" * 32, "RDP_SIGN_CERT": folder / "cert.pem", "RDP_SIGN_KEY": folder / "key.pem",
+                "STATE_DIR": folder, "CONTROL_PORT": 1}
+    for path, content in zip((folder / "cert.pem", folder / "key.pem"), how(folder)):
+        util_replace(path, content)
+    result = run("vps-agent", "--doctor", "--local", env=settings, timeout=60)
+    says = says or f"ok .*signed as {NAME} until"
+    assert re.search("|".join(f"^{one[:2]}  signing: {one[3:]}" for one in says.split("|")), result.stdout, re.M), result.stdout
 
 
 @pytest.mark.parametrize("wrong", ["expired", "not yet", "of another", "for mail", "no PEM"])

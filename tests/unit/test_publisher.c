@@ -18,6 +18,7 @@
 enum { OCTOBER_2026 = 1790000000, IN_2030 = 1900000000 };
 
 static int64_t now;
+static uint64_t now_ms, timer_ms;
 static timer_fn look;
 static void *look_arg;
 static unsigned changes;
@@ -28,6 +29,12 @@ int64_t __wrap_clock_unix(void);
 int64_t __wrap_clock_unix(void)
 {
     return now;
+}
+
+uint64_t __wrap_clock_ms(void);
+uint64_t __wrap_clock_ms(void)
+{
+    return now_ms;
 }
 
 struct timer *__wrap_timer_new(uv_loop_t *loop, timer_fn fn, void *arg);
@@ -43,7 +50,7 @@ void __wrap_timer_set(struct timer *timer, uint64_t ms);
 void __wrap_timer_set(struct timer *timer, uint64_t ms)
 {
     (void)timer;
-    (void)ms;
+    timer_ms = ms;
 }
 
 void __wrap_timer_free(struct timer *timer);
@@ -107,6 +114,15 @@ static const char *signs_as(struct publisher *publisher)
     return !certificate ? NULL : rdp_certificate_view(certificate)->is_rsa ? "rsa" : "ec";
 }
 
+/* What was read before serves for 5 s; then somebody should know. */
+static void settle(void)
+{
+    assert_int_equal(timer_ms, 5000);
+    now_ms += timer_ms;
+    look(look_arg);
+    assert_int_equal(timer_ms, 60000);
+}
+
 static void a_certificate_that_is_renewed_signs_from_then_on(void **state)
 {
     struct publisher *publisher = publisher_at(IN_2030, RSA_CHAIN, RSA_KEY);
@@ -115,14 +131,53 @@ static void a_certificate_that_is_renewed_signs_from_then_on(void **state)
     assert_null(publisher_trouble(publisher));
     assert_int_equal(changes, 1);
     put(files.certificate, EC_CHAIN); /* between the two */
+    now_ms += 4999;
+    assert_string_equal(signs_as(publisher), "rsa");
+    now_ms += 4999;
+    assert_string_equal(signs_as(publisher), "rsa");
+    assert_null(publisher_trouble(publisher));
+    put(files.key, EC_KEY);
+    assert_string_equal(signs_as(publisher), "ec");
+    assert_null(publisher_trouble(publisher));
+    assert_int_equal(changes, 2);
+    look(look_arg);
+    assert_int_equal(changes, 2);
+    publisher_free(publisher);
+}
+
+static void a_renewal_that_stays_half_done_is_trouble(void **state)
+{
+    struct publisher *publisher = publisher_at(IN_2030, RSA_CHAIN, RSA_KEY);
+    (void)state;
+    put(files.certificate, "-----BEGIN CERTIFICATE-----\nMII");
+    assert_string_equal(signs_as(publisher), "rsa");
+    settle();
+    assert_null(signs_as(publisher));
+    assert_non_null(strstr(publisher_trouble(publisher), "holds no certificates"));
+    assert_int_equal(changes, 2);
+    put(files.certificate, EC_CHAIN); /* nothing serves any more: at once */
     assert_null(signs_as(publisher));
     assert_non_null(strstr(publisher_trouble(publisher), "does not belong"));
     put(files.key, EC_KEY);
     assert_string_equal(signs_as(publisher), "ec");
-    assert_null(publisher_trouble(publisher));
-    assert_int_equal(changes, 3);
-    look(look_arg);
-    assert_int_equal(changes, 3);
+    assert_int_equal(changes, 4);
+    unlink(files.key);
+    assert_string_equal(signs_as(publisher), "ec");
+    publisher_use(publisher, &files); /* somebody says: now */
+    assert_null(signs_as(publisher));
+    publisher_free(publisher);
+}
+
+static void rights_that_change_are_noticed(void **state)
+{
+    struct publisher *publisher = publisher_at(IN_2030, RSA_CHAIN, RSA_KEY);
+    (void)state;
+    assert_string_equal(rdp_certificate_view(publisher_certificate(publisher))->doubt.text, "");
+    chmod(files.key, 0644);
+    assert_non_null(strstr(rdp_certificate_view(publisher_certificate(publisher))->doubt.text,
+                           "others can read"));
+    chmod(files.key, 0600);
+    assert_string_equal(rdp_certificate_view(publisher_certificate(publisher))->doubt.text, "");
     publisher_free(publisher);
 }
 
@@ -152,6 +207,7 @@ static void files_that_go_and_come_back_are_noticed(void **state)
     (void)state;
     unlink(files.key);
     look(look_arg);
+    settle();
     assert_non_null(strstr(publisher_trouble(publisher), "cannot be read"));
     assert_null(signs_as(publisher));
     put(files.key, RSA_KEY);
@@ -177,7 +233,13 @@ static void what_nobody_has_named_is_no_trouble(void **state)
     assert_string_equal(signs_as(publisher), "rsa");
     now = INT64_C(2500000000); /* but it was of use */
     assert_null(signs_as(publisher));
-    assert_non_null(publisher_trouble(publisher));
+    assert_non_null(strstr(publisher_trouble(publisher), "expired"));
+    now = IN_2030;
+    put(files.certificate, EC_CHAIN);
+    put(files.key, EC_KEY);
+    look(look_arg);
+    settle();
+    assert_non_null(strstr(publisher_trouble(publisher), "is not RSA"));
     publisher_free(publisher);
     files.by_default = false;
 }
@@ -209,6 +271,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_certificate_that_is_renewed_signs_from_then_on),
+        cmocka_unit_test(a_renewal_that_stays_half_done_is_trouble),
+        cmocka_unit_test(rights_that_change_are_noticed),
         cmocka_unit_test(one_whose_time_is_over_or_not_come_signs_nothing),
         cmocka_unit_test(files_that_go_and_come_back_are_noticed),
         cmocka_unit_test(what_nobody_has_named_is_no_trouble),

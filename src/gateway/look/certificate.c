@@ -74,7 +74,7 @@ static int say_bytes(void *arg, const unsigned char *buf, size_t len)
 static int on_certificate(void *arg, mbedtls_x509_crt *chain, int depth, uint32_t *flags)
 {
     struct certificate *certificate = arg;
-    (void)flags;
+    *flags = 0; /* who vouches for it is not asked here */
     if (depth == 0) {
         int err = sight_of_certificate(chain, &certificate->sight);
         certificate->seen = err == 0;

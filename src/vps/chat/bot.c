@@ -302,9 +302,9 @@ void bot_audit_changed(struct bot *bot, int err)
     audit_news_changed(bot->audit_news, err);
 }
 
-void bot_publisher_changed(struct bot *bot, const char *trouble)
+void bot_publisher_changed(struct bot *bot, const char *trouble, bool signs)
 {
-    publisher_news_changed(&bot->publisher_news, trouble);
+    publisher_news_changed(&bot->publisher_news, trouble, signs);
 }
 
 void bot_stop(struct bot *bot, uint64_t grace_ms, void (*done)(void *arg), void *arg)

@@ -54,8 +54,8 @@ const char *bot_name(const struct bot *bot);
 uint64_t bot_trouble(const struct bot *bot, struct text *text);
 /* 0, or why nothing can be recorded from now on, -errno: administrators are told. */
 void bot_audit_changed(struct bot *bot, int err);
-/* Why .rdp files are not signed that should be, or NULL: administrators are told. */
-void bot_publisher_changed(struct bot *bot, const char *trouble);
+/* See publisher_news_changed(): administrators are told. */
+void bot_publisher_changed(struct bot *bot, const char *trouble, bool signs);
 /*
  * Stops listening, lets the messages that are still on their way out (how sessions ended)
  * arrive for at most grace_ms, and then calls done, from the loop. Call it after all sessions

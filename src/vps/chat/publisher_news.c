@@ -25,9 +25,9 @@ static void write_news(const struct conversation *conversation, struct text *htm
     }
 }
 
-void publisher_news_changed(struct publisher_news *news, const char *trouble)
+void publisher_news_changed(struct publisher_news *news, const char *trouble, bool signs)
 {
-    if (trouble || news->told) {
+    if (trouble || (news->told && signs)) {
         administrators_tell(news->conversation, 0, write_news, trouble);
     }
     news->told = trouble != NULL;

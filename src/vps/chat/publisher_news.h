@@ -12,7 +12,10 @@ struct publisher_news {
     bool told; /* that there is trouble */
 };
 
-/* trouble: of publisher_trouble(), which may be NULL. A certificate that was renewed is no news. */
-void publisher_news_changed(struct publisher_news *news, const char *trouble);
+/*
+ * trouble: of publisher_trouble(), which may be NULL; signs: whether files are. A certificate that
+ * was renewed is no news, nor that they are not to be signed any more: somebody has set that.
+ */
+void publisher_news_changed(struct publisher_news *news, const char *trouble, bool signs);
 
 #endif

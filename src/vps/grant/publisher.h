@@ -2,7 +2,8 @@
  * publisher: in whose name .rdp files are signed. It looks after the two files that RDP_SIGN_CERT
  * and RDP_SIGN_KEY name, or those that certbot keeps for this server: reads them again when they
  * have changed, each minute and before a file is made, and says when files cannot be signed any
- * more. What is asked of it never fails: files are unsigned then.
+ * more. In the seconds of a renewal, when they do not fit together, what was read before serves.
+ * What is asked of it never fails: files are unsigned then.
  */
 #ifndef PAMTUNNEL_VPS_GRANT_PUBLISHER_H
 #define PAMTUNNEL_VPS_GRANT_PUBLISHER_H
@@ -19,8 +20,9 @@ struct publisher_files {
     char certificate[PUBLISHER_PATH_MAX]; /* "": files are not signed */
     char key[PUBLISHER_PATH_MAX];
     /*
-     * Nobody has named them. They are used if they can be, and are for that; else there is nothing
-     * to complain about. Of RSA only: whether Windows takes other keys, nobody has told yet.
+     * Nobody has named them. They are used if they can be, and are for that; if they never were,
+     * there is nothing to complain about. Of RSA only: whether Windows takes other keys, nobody
+     * has told yet.
      */
     bool by_default;
 };

@@ -1,9 +1,6 @@
 /*
  * Files are small, regular ones and read whole: a pipe would be waited for. What is read of the key
  * is wiped as soon as the library has made numbers of it, which it wipes itself when it is freed.
- *
- * The library has no writer for PKCS #7, and none is needed: all of it but the signature are
- * constants and pieces of the certificate as they stand there.
  */
 #include "vps/grant/rdp_certificate.h"
 
@@ -26,8 +23,15 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/text.h"
+#include "vps/grant/pkcs7.h"
 
-enum { FILE_MAX = 32768, CHAIN_MAX = 6, SHA1_SIZE = 20 };
+enum {
+    FILE_MAX = 32768,
+    SHA1_SIZE = 20,
+    /* Less can be forged; more makes everybody wait while a small board calculates. */
+    RSA_BITS_MIN = 2048,
+    RSA_BITS_MAX = 4096,
+};
 
 struct rdp_certificate {
     mbedtls_x509_crt chain;
@@ -66,7 +70,10 @@ static int read_file(const char *path, uint8_t *content, size_t *ret_len, struct
     if (fd < 0) {
         int err = -errno;
         return why_set(why, err, "%s cannot be read: %s%s", path, strerror(-err),
-                       err == -EACCES ? "; vps-agent reads it as its own user" : "");
+                       err == -EACCES
+                           ? "; vps-agent reads it as its own user, and in another folder "
+                             "than at its start not before a restart"
+                           : "");
     }
     int err = read_open(fd, path, content, ret_len, ret_file, why);
     close(fd);
@@ -84,7 +91,10 @@ static int read_chain(struct rdp_certificate *certificate, const char *path, str
     size_t len;
     int err = content ? read_file(path, content, &len, &file, why)
                       : why_set(why, -ENOMEM, "out of memory");
-    if (err == 0 && mbedtls_x509_crt_parse(&certificate->chain, content, len) != 0) {
+    int left = err == 0 ? mbedtls_x509_crt_parse(&certificate->chain, content, len) : 0;
+    if (left > 0) { /* a PC could not follow the chain */
+        err = why_set(why, -EINVAL, "%d of the certificates in %s cannot be read", left, path);
+    } else if (left < 0) {
         err = why_set(why, -EINVAL, "%s holds no certificates in PEM that can be read", path);
     }
     free(content);
@@ -153,8 +163,8 @@ static int check(struct rdp_certificate *certificate, struct why *why)
     for (const mbedtls_x509_crt *one = leaf; one; one = one->next) {
         count++;
     }
-    if (count > CHAIN_MAX) {
-        return why_set(why, -EINVAL, "its file holds more than %d certificates", CHAIN_MAX);
+    if (count > PKCS7_CHAIN_MAX) {
+        return why_set(why, -EINVAL, "its file holds more than %d certificates", PKCS7_CHAIN_MAX);
     }
     if (!mbedtls_pk_can_do(&certificate->key, MBEDTLS_PK_RSA) &&
         !mbedtls_pk_can_do(&certificate->key, MBEDTLS_PK_ECDSA)) {
@@ -207,6 +217,15 @@ static void name_publisher(const mbedtls_x509_crt *leaf, char *dst)
     text_quote(dst);
 }
 
+static void doubt_bits(struct rdp_certificate_view *view)
+{
+    if (!view->doubt.text[0] && view->is_rsa &&
+        (view->bits < RSA_BITS_MIN || view->bits > RSA_BITS_MAX)) {
+        why_set(&view->doubt, 0, "a key of %u bits %s: take one of 2048 or 3072", view->bits,
+                view->bits < RSA_BITS_MIN ? "can be broken" : "makes everybody wait for each file");
+    }
+}
+
 static int describe(struct rdp_certificate *certificate, struct why *why)
 {
     const mbedtls_x509_crt *leaf = &certificate->chain;
@@ -226,9 +245,28 @@ static int describe(struct rdp_certificate *certificate, struct why *why)
                        memcmp(leaf->subject_raw.p, leaf->issuer_raw.p, leaf->issuer_raw.len) == 0;
     view->is_rsa = mbedtls_pk_can_do(&certificate->key, MBEDTLS_PK_RSA);
     view->bits = (unsigned)mbedtls_pk_get_bitlen(&certificate->key);
+    doubt_bits(view);
     view->from_unix = unix_of(&leaf->valid_from);
     view->until_unix = unix_of(&leaf->valid_to);
     return 0;
+}
+
+/* What cannot be used is found now, and not with the first file, which would be unsigned. */
+static int try_it(struct rdp_certificate *certificate, struct why *why)
+{
+    uint8_t *buffer = malloc(RDP_SIGNATURE_DER_MAX);
+    if (!buffer) {
+        return why_set(why, -ENOMEM, "out of memory");
+    }
+    struct der der = der_over(buffer, RDP_SIGNATURE_DER_MAX);
+    int err = rdp_certificate_sign(certificate, "", 0, &der);
+    free(buffer);
+    return err == -ENOSPC ? why_set(why, -EINVAL,
+                                    "its file holds certificates of more than %d bytes together: "
+                                    "those that lead to its authority are enough",
+                                    RDP_SIGNATURE_DER_MAX)
+           : err < 0      ? why_set(why, -EINVAL, "nothing can be signed with its key")
+                          : 0;
 }
 
 /* ---- life ------------------------------------------------------------------- */
@@ -246,6 +284,7 @@ int rdp_certificate_read(const char *certificate_path, const char *key_path,
     err = err < 0 ? err : read_key(certificate, key_path, why);
     err = err < 0 ? err : check(certificate, why);
     err = err < 0 ? err : describe(certificate, why);
+    err = err < 0 ? err : try_it(certificate, why);
     if (err < 0) {
         rdp_certificate_free(certificate);
         return err;
@@ -286,70 +325,6 @@ int rdp_certificate_check_time(const struct rdp_certificate *certificate, int64_
     return 0;
 }
 
-/* AlgorithmIdentifiers and the like, whole. */
-static const uint8_t SHA256[] = {0x30, 13, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0};
-static const uint8_t RSA[] = {0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0};
-static const uint8_t ECDSA_SHA256[] = {0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2};
-static const uint8_t OF_DATA[] = {0x30, 11, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1};
-static const uint8_t OF_SIGNED_DATA[] = {6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2};
-static const uint8_t VERSION_1[] = {2, 1, 1};
-
-/* SignerInfo: who signed, by issuer and number, and the signature. */
-static void put_signer(struct der *der, const struct rdp_certificate *certificate,
-                       const uint8_t *signature, size_t len)
-{
-    const mbedtls_x509_crt *leaf = &certificate->chain;
-    const uint8_t *all = der_here(der);
-    der_put(der, signature, len);
-    der_head(der, DER_OCTETS, all);
-    if (certificate->view.is_rsa) {
-        der_put(der, RSA, sizeof RSA);
-    } else {
-        der_put(der, ECDSA_SHA256, sizeof ECDSA_SHA256);
-    }
-    der_put(der, SHA256, sizeof SHA256);
-    const uint8_t *who = der_here(der);
-    der_put(der, leaf->serial.p, leaf->serial.len);
-    der_head(der, DER_INTEGER, who);
-    der_put(der, leaf->issuer_raw.p, leaf->issuer_raw.len);
-    der_head(der, DER_SEQUENCE, who);
-    der_put(der, VERSION_1, sizeof VERSION_1);
-    der_head(der, DER_SEQUENCE, all);
-}
-
-static void put_chain(struct der *der, const mbedtls_x509_crt *leaf)
-{
-    const mbedtls_x509_crt *chain[CHAIN_MAX];
-    const uint8_t *end = der_here(der);
-    unsigned count = 0;
-    for (const mbedtls_x509_crt *one = leaf; one && count < CHAIN_MAX; one = one->next) {
-        chain[count++] = one;
-    }
-    while (count-- > 0) {
-        der_put(der, chain[count]->raw.p, chain[count]->raw.len);
-    }
-    der_head(der, DER_CONTEXT_0, end);
-}
-
-/* ContentInfo of SignedData; each part ends where the one behind it begins. */
-static void put_all(struct der *der, const struct rdp_certificate *certificate,
-                    const uint8_t *signature, size_t len)
-{
-    const uint8_t *all = der_here(der);
-    put_signer(der, certificate, signature, len);
-    der_head(der, DER_SET, all);
-    put_chain(der, &certificate->chain);
-    der_put(der, OF_DATA, sizeof OF_DATA);
-    const uint8_t *digests = der_here(der);
-    der_put(der, SHA256, sizeof SHA256);
-    der_head(der, DER_SET, digests);
-    der_put(der, VERSION_1, sizeof VERSION_1);
-    der_head(der, DER_SEQUENCE, all);
-    der_head(der, DER_CONTEXT_0, all);
-    der_put(der, OF_SIGNED_DATA, sizeof OF_SIGNED_DATA);
-    der_head(der, DER_SEQUENCE, all);
-}
-
 int rdp_certificate_sign(struct rdp_certificate *certificate, const void *message, size_t len,
                          struct der *der)
 {
@@ -360,6 +335,7 @@ int rdp_certificate_sign(struct rdp_certificate *certificate, const void *messag
                         sizeof signature, &signature_len, crypto_random_library, NULL) != 0) {
         return -EIO;
     }
-    put_all(der, certificate, signature, signature_len);
+    pkcs7_put(der, &certificate->chain, certificate->view.is_rsa,
+              &(struct crypto_piece){signature, signature_len});
     return der->full ? -ENOSPC : 0;
 }

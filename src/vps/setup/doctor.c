@@ -122,17 +122,6 @@ static void check_gateways(struct checkup *checkup, const struct vps_settings *s
     }
 }
 
-/* What it can read, and this program perhaps can not, or the other way round. */
-static void check_signing_agent(struct checkup *checkup, const json_t *status)
-{
-    const char *trouble = json_string_value(
-        json_object_get(json_object_get(status, "signing"), "trouble"));
-    if (trouble) {
-        checkup_say(checkup, CHECKUP_BAD, "signing", "vps-agent does not sign .rdp files: %s",
-                    trouble);
-    }
-}
-
 static void say_not_running(struct checkup *checkup, const struct vps_settings *settings,
                             const char *env_file)
 {
@@ -149,10 +138,10 @@ static void say_not_running(struct checkup *checkup, const struct vps_settings *
 
 /*
  * Returns whether one runs. The answer is what --health gets (health_ask()), so that the two never
- * disagree.
+ * disagree; the caller releases it.
  */
 static bool check_agent(struct checkup *checkup, const struct vps_settings *settings,
-                        const char *env_file)
+                        const char *env_file, json_t **ret_status)
 {
     json_t *status;
     struct why why;
@@ -161,8 +150,7 @@ static bool check_agent(struct checkup *checkup, const struct vps_settings *sett
         const char *version = json_string_value(json_object_get(status, "version"));
         checkup_say(checkup, CHECKUP_OK, "vps-agent", "%s is running", version ? version : "?");
         check_gateways(checkup, settings, status);
-        check_signing_agent(checkup, status);
-        json_decref(status);
+        *ret_status = status;
         return true;
     }
     /*
@@ -283,27 +271,57 @@ static unsigned long most_descriptors(const struct vps_settings *settings)
     return (unsigned long)(settings->max_sessions * each + DESCRIPTORS_OTHERS);
 }
 
+static void say_signs(struct checkup *checkup, const struct rdp_certificate_view *view)
+{
+    char until[CLOCK_TEXT_MAX];
+    checkup_say(checkup, view->doubt.text[0] ? CHECKUP_BAD : CHECKUP_OK, "signing",
+                ".rdp files are signed as %s until %s%s%s%s", view->publisher,
+                clock_text(view->until_unix, until), view->doubt.text[0] ? "; but " : "",
+                view->doubt.text,
+                view->is_rsa ? "" : "; whether Windows takes a key that is not RSA is not known");
+}
+
+/* They would do, and an agent runs that does nothing with them. */
+static void say_idle(struct checkup *checkup, const struct publisher_files *files)
+{
+    if (files->by_default) {
+        checkup_say(checkup, CHECKUP_SKIPPED, "signing",
+                    ".rdp files are not signed: %s would do, but vps-agent's user cannot read it. "
+                    "docs/signing.md says how certbot hands it over; RDP_SIGN_CERT=off, if that is "
+                    "not wanted",
+                    files->certificate);
+    } else {
+        checkup_say(checkup, CHECKUP_BAD, "signing",
+                    "vps-agent does not sign .rdp files yet: sudo pamctl reload");
+    }
+}
+
 /*
- * As whoever runs this: the agent's user may not be allowed to read what root can. So of an agent
- * that runs, its own word counts (check_agent()).
+ * signing: what an agent that runs says of it, or NULL. We read as whoever runs this, who may be
+ * allowed what the agent's user is not, or the other way round: so its own word counts.
  */
-static void check_signing(struct checkup *checkup, const struct vps_settings *settings)
+static void check_signing(struct checkup *checkup, const struct vps_settings *settings,
+                          const json_t *signing)
 {
     const struct publisher_files files = publisher_files_of(
         settings->rdp_sign_cert, settings->rdp_sign_key, settings->vps_host);
+    const char *trouble = json_string_value(json_object_get(signing, "trouble"));
     struct why why;
-    char until[CLOCK_TEXT_MAX];
     struct rdp_certificate *certificate = publisher_read(&files, &why);
-    if (certificate && rdp_certificate_check_time(certificate, clock_unix(), &why) == 0) {
-        const struct rdp_certificate_view *view = rdp_certificate_view(certificate);
-        checkup_say(checkup, view->doubt.text[0] ? CHECKUP_BAD : CHECKUP_OK, "signing",
-                    ".rdp files are signed as %s until %s%s%s%s", view->publisher,
-                    clock_text(view->until_unix, until), view->doubt.text[0] ? "; but " : "",
-                    view->doubt.text,
-                    view->is_rsa ? ""
-                                 : "; whether Windows takes a key that is not RSA is not known");
-    } else if (why.text[0]) {
+    bool signs = certificate && rdp_certificate_check_time(certificate, clock_unix(), &why) == 0;
+    if (trouble) {
+        checkup_say(checkup, CHECKUP_BAD, "signing", "vps-agent does not sign .rdp files: %s",
+                    trouble);
+    } else if (signs && json_is_null(signing)) {
+        say_idle(checkup, &files);
+    } else if (signs) {
+        say_signs(checkup, rdp_certificate_view(certificate));
+    } else if (why.text[0] && !json_object_get(signing, "publisher")) {
         checkup_say(checkup, CHECKUP_BAD, "signing", ".rdp files are not signed: %s", why.text);
+    } else if (why.text[0]) {
+        checkup_say(checkup, CHECKUP_SKIPPED, "signing",
+                    "vps-agent signs .rdp files; its certificate cannot be looked at from here: %s",
+                    why.text);
     }
     rdp_certificate_free(certificate);
 }
@@ -325,7 +343,6 @@ static void check_all(struct checkup *checkup, const struct vps_settings *settin
 {
     check_state_dir(checkup, settings->state_dir);
     check_policy(checkup, &settings->policy_file);
-    check_signing(checkup, settings);
     doctor_check_state(checkup, settings);
     checkup_descriptors(checkup, most_descriptors(settings));
     const struct congestion_system system = congestion_look(CONGESTION_FOLDER);
@@ -333,7 +350,10 @@ static void check_all(struct checkup *checkup, const struct vps_settings *settin
                        "connections to clients and gateways", "/usr/share/pamtunnel-vps/bbr");
     doctor_check_host(checkup, settings);
     /* Before the ports: whether a taken CONTROL_PORT is right depends on who has taken it. */
-    bool agent_runs = check_agent(checkup, settings, env_file);
+    json_t *status = NULL;
+    bool agent_runs = check_agent(checkup, settings, env_file, &status);
+    check_signing(checkup, settings, json_object_get(status, "signing"));
+    json_decref(status);
     doctor_check_keys(checkup, settings);
     doctor_check_ports(checkup, settings, agent_runs);
     check_firewall(checkup, settings);
