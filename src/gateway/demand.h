@@ -1,6 +1,6 @@
 /*
  * demand: what the VPS wants to know of a target, or wants it to be, against what was seen at an
- * address within a day (look/sights.h). Another machine at the same address, by its MAC address,
+ * address (look/sights.h). Another machine at the same address, by its MAC address,
  * was not seen.
  */
 #ifndef PAMTUNNEL_GATEWAY_DEMAND_H
@@ -31,12 +31,21 @@ enum kind demand_kind(const struct demand *demand);
 
 /* Anybody will do, or who has to be there was seen there. */
 bool demand_is_met(const struct demand *demand, const struct addr *addr);
-/* It is not known enough about who is there. */
+/* Moves those where it is met to the front; how many that are. */
+unsigned demand_sort(const struct demand *demand, struct addr *addrs, unsigned count);
+/* It is not known enough about who is there, and nobody has looked just now. */
 bool demand_wants_look(const struct demand *demand, const struct addr *addr);
-/* A look at that address has shown this, or nothing (NULL). */
-void demand_note(const struct demand *demand, const struct addr *addr, const struct sight *sight);
-/* What is said of a target that shows somebody else; of one that shows nothing, sight is NULL. */
-struct failure demand_failure(const struct demand *demand, const char *host,
-                              const struct sight *sight, const struct why *why);
+/* The type of host key that a look asks for first (look/host_key.h); 0: the usual one. */
+unsigned demand_first_type(const struct demand *demand, const struct addr *addr);
+/* A look at that address has shown this; or nothing (NULL), and why. */
+void demand_note(const struct demand *demand, const struct addr *addr, const struct sight *sight,
+                 const struct why *why);
+/*
+ * Whether it may be dialled, by what is known now: anybody will do, or it is the one; or the VPS
+ * wants to know who it is, and can be told: it judges then, as a certificate may have been renewed.
+ * If not, ret_failure says so.
+ */
+bool demand_allows(const struct demand *demand, const struct addr *addr, const char *host,
+                   struct failure *ret_failure);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * States are in tunnel.h. A tunnel owns one thing at a time that may call back (reach and attach
- * together while opening, then watch, dial, the link), and a callback that ends its object
+ * together while opening, then watch, probe, dial, the link), and a callback that ends its object
  * clears the pointer first, so tunnel_free() can cancel whatever is left in any state but relaying:
  * the link is the relay's, which goes first.
  *
@@ -76,7 +76,8 @@ static_assert(sizeof((struct message_tunnel_ready *)NULL)->host_key == SIGHT_HOS
                   sizeof((struct message_tunnel_ready *)NULL)->certificate == SIGHT_IDENTITY_SIZE,
               "what is seen fits into the message");
 
-static void tell_sight(const struct tunnel *tunnel, struct message_tunnel_ready *ready)
+/* Whoever is told is who is dialled: the VPS judges whether that is right. */
+static void tell_sight(struct tunnel *tunnel, struct message_tunnel_ready *ready)
 {
     const struct kind_row *kind = tunnel->tells_sight ? kind_of(tunnel) : NULL;
     const struct sight *sight = kind ? sights_find(tunnel->host->sights, &tunnel->addrs[0],
@@ -85,6 +86,7 @@ static void tell_sight(const struct tunnel *tunnel, struct message_tunnel_ready 
     if (!sight) {
         return;
     }
+    tunnel->demand = demand_make(tunnel->kind, false, sight->identity, tunnel->host->sights);
     memcpy(ready->host_key, sight->host_key, sizeof ready->host_key);
     if (!sight->host_key[0]) {
         memcpy(ready->certificate, sight->identity, sizeof ready->certificate);
@@ -94,7 +96,7 @@ static void tell_sight(const struct tunnel *tunnel, struct message_tunnel_ready 
     }
 }
 
-static void send_ready(const struct tunnel *tunnel)
+static void send_ready(struct tunnel *tunnel)
 {
     struct message message = {.type = MESSAGE_TUNNEL_READY};
     struct message_tunnel_ready *ready = &message.tunnel_ready;
@@ -198,6 +200,7 @@ int tunnel_new(const struct tunnel_host *host, const struct message_open_tunnel 
     tunnel->port = command->port;
     tunnel->kind = command->kind;
     tunnel->tells_sight = (command->flags & TUNNEL_LOOK) != 0;
+    tunnel->demand = demand_make(command->kind, false, command->identity, host->sights);
     target_format(command->host, command->port, tunnel->target);
     tunnel->linger = timer_new(host->loop, on_linger, tunnel);
     if (tunnel->linger) {
@@ -221,6 +224,7 @@ void tunnel_free(struct tunnel *tunnel)
     reach_cancel(tunnel->reach);
     attach_cancel(tunnel->attach);
     watch_free(tunnel->watch);
+    probe_cancel(tunnel->probing);
     dial_cancel(tunnel->dial);
     timer_free(tunnel->linger);
     free(tunnel->addrs);

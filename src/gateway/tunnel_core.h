@@ -13,7 +13,9 @@
 #include "base/timer.h"
 #include "base/watch.h"
 #include "gateway/attach.h"
+#include "gateway/demand.h"
 #include "gateway/failure.h"
+#include "gateway/probe.h"
 #include "gateway/reach.h"
 #include "gateway/tunnel.h"
 
@@ -34,16 +36,18 @@ struct tunnel {
     bool dial_at_once;            /* tunnel_dial() */
     char target[TARGET_TEXT_MAX]; /* as it was asked for */
     uint16_t port;
-    unsigned kind;       /* enum tunnel_kind */
-    bool tells_sight;    /* the VPS wants to know who the target is */
-    struct addr *addrs;  /* to dial; only until that is done */
-    struct addr dialled; /* then: the one that answered */
+    unsigned kind;        /* enum tunnel_kind */
+    bool tells_sight;     /* the VPS wants to know who the target is */
+    struct demand demand; /* of it, when it is dialled */
+    struct addr *addrs;   /* to dial; only until that is done */
+    struct addr dialled;  /* then: the one that answered */
     unsigned addr_count;
     enum tunnel_found_by found_by;
     int data; /* the data channel, -1: none (yet, or any more) */
     struct reach *reach;
     struct attach *attach;
     struct watch *watch;
+    struct probe *probing; /* while dialling: what was seen there does not count any more */
     struct dial *dial;
     struct link *link;
     struct timer *linger;

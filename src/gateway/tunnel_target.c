@@ -106,17 +106,64 @@ static void on_dialled(void *arg, int fd, const struct addr *addr)
     tunnel_set_state(tunnel, STATE_RELAYING, addr_text(addr, address));
 }
 
+static void dial_target(struct tunnel *tunnel)
+{
+    tunnel->dial = dial_start(tunnel->host->loop, tunnel->addrs, tunnel->addr_count, DIAL_MS,
+                              DIAL_NARROW, on_dialled, tunnel);
+    if (!tunnel->dial) {
+        struct failure failure = failure_of_target(-ENOMEM, tunnel->target);
+        tunnel_dialling_failed(tunnel, &failure);
+    }
+}
+
+static void on_probed(void *arg, const struct failure *failure, const struct addr *addr)
+{
+    struct tunnel *tunnel = arg;
+    tunnel->probing = NULL;
+    if (failure) {
+        tunnel_dialling_failed(tunnel, failure);
+        return;
+    }
+    tunnel->addrs[0] = *addr;
+    tunnel->addr_count = 1;
+    if (tunnel_is_allowed(tunnel)) {
+        dial_target(tunnel);
+    } else { /* the list has changed while it was probed */
+        struct failure not_allowed = tunnel_not_allowed(tunnel);
+        tunnel_dialling_failed(tunnel, &not_allowed);
+    }
+}
+
+/* Hours may have passed since it was open: who is there now? */
+static void probe_target(struct tunnel *tunnel)
+{
+    char host[TARGET_TEXT_MAX];
+    write_host(tunnel, host);
+    const struct probe_request request = {.addrs = tunnel->addrs,
+                                          .count = tunnel->addr_count,
+                                          .host = host,
+                                          .port = tunnel->port,
+                                          .demand = tunnel->demand,
+                                          .lines = tunnel->host->lines};
+    tunnel->probing = probe_start(tunnel->host->loop, &request, on_probed, tunnel);
+    if (!tunnel->probing) {
+        struct failure failure = failure_of_target(-ENOMEM, tunnel->target);
+        tunnel_dialling_failed(tunnel, &failure);
+    }
+}
+
 void tunnel_start_dialling(struct tunnel *tunnel)
 {
     /* Bytes and even a FIN may follow meanwhile: they wait in the socket for the relay. */
     watch_free(tunnel->watch);
     tunnel->watch = NULL;
     tunnel_set_state(tunnel, STATE_DIALLING, "");
-    tunnel->dial = dial_start(tunnel->host->loop, tunnel->addrs, tunnel->addr_count, DIAL_MS,
-                              DIAL_NARROW, on_dialled, tunnel);
-    if (!tunnel->dial) {
-        struct failure failure = failure_of_target(-ENOMEM, tunnel->target);
-        tunnel_dialling_failed(tunnel, &failure);
+    unsigned known = demand_sort(&tunnel->demand, tunnel->addrs, tunnel->addr_count);
+    if (known == 0) {
+        probe_target(tunnel);
+    } else {
+        tunnel->addr_count = known;
+        dial_target(tunnel);
     }
 }
 

@@ -17,12 +17,14 @@ USER = getpass.getuser()
 class Sshd:
     """An sshd with its own keys on a free port. Logs in the user who runs the tests."""
 
-    def __init__(self, host="127.0.0.1", namespace=None, port=None, keygen=("-t", "ed25519")):
-        """keygen: what makes its host key"""
+    def __init__(self, host="127.0.0.1", namespace=None, port=None, keygen=("-t", "ed25519"), second=None, config=""):
+        """keygen: what makes its host key, and maybe a second one; config: more lines for sshd_config"""
         self.host = host
         self.namespace = namespace
         self.port = port or util.free_port()
         self.keygen = keygen
+        self.second = second
+        self.config = config
 
     def __enter__(self):
         self._folder = util.Folder()
@@ -31,6 +33,10 @@ class Sshd:
         for name, keygen in ("host_key", self.keygen), ("id_ed25519", ("-t", "ed25519")):
             subprocess.run(["ssh-keygen", "-q", *keygen, "-N", "", "-C", "", "-f",
                             str(self.folder / name)], check=True)
+        if self.second:
+            subprocess.run(["ssh-keygen", "-q", *self.second, "-N", "", "-C", "", "-f", str(self.folder / "second_key")],
+                           check=True)
+            self.config += f"HostKey {self.folder}/second_key\n"
         (self.folder / "authorized_keys").write_text((self.folder / "id_ed25519.pub").read_text())
         (self.folder / "sshd_config").write_text(f"""\
 AddressFamily any
@@ -48,7 +54,7 @@ PrintMotd no
 LogLevel VERBOSE
 MaxStartups 1000
 Subsystem sftp internal-sftp
-""")
+{self.config}""")
         # As root it insists on this folder, which a service manager makes elsewhere. It
         # stays: another sshd that runs beside this one needs it for every login.
         if os.geteuid() == 0:

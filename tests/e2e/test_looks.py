@@ -69,6 +69,11 @@ class LookingVps(wire.Vps):
         assert util.read_exactly(sock, wire.FINAL_SIZE) == wire.mac(self.token, b"gateway", opening, nonce)
         return sock
 
+    def accept_nothing(self):
+        """A data channel that the gateway gives up in its middle."""
+        self.data.settimeout(10 * TIME_SCALE)
+        self.data.accept()[0].close()
+
     def look(self, port, **more):
         """A session that is opened with a look, and closed; what was told of its target."""
         self.ask(port, flags=wire.TUNNEL_LOOK, **more)
@@ -117,6 +122,27 @@ def test_the_host_key_of_an_sshd_is_told_and_read_once_a_day(vps, keygen):
         eventually(lambda: "pamtunnel has read the host key" in server.log, "the target's log tells what that was")
         vps.gateway.wait_log(f"shows SSH {re.escape(fingerprint(identity(key)))}")
         vps.gateway.wait_log("opening for SSH")
+
+
+def test_a_server_that_has_got_a_better_key_is_the_same_and_one_that_lost_its_key_is_not(vps):
+    with openssh.Sshd(keygen=("-t", "rsa"), second=("-t", "ed25519")) as server:
+        key = public_key(server)
+        assert vps.look(server.port, identity=identity(key))[1] == key, "as ssh, which knows that one, would ask for it"
+        assert len(re.findall(r"Connection from 127.0.0.1", server.log)) == 2, "for the best one first"
+        for _ in range(2):
+            assert vps.look(server.port, identity=identity(key))[1] == key
+        assert len(re.findall(r"Connection from 127.0.0.1", server.log)) == 2, "once a day"
+        vps.ask(server.port, identity=b"i" * 32)
+        vps.accept_nothing()
+        assert vps.refusal()[0] == wire.TUNNEL_IDENTITY
+
+
+@pytest.mark.parametrize("exchange", [
+    "sntrup761x25519-sha512@openssh.com", "curve25519-sha256", "ecdh-sha2-nistp256", "diffie-hellman-group16-sha512",
+    "diffie-hellman-group14-sha1"])
+def test_a_server_of_one_key_exchange_is_read(vps, exchange):
+    with openssh.Sshd(config=f"KexAlgorithms {exchange}\n") as server:
+        assert vps.look(server.port)[1] == public_key(server)
 
 
 def test_somebody_else_is_refused_and_the_right_one_served(vps):

@@ -36,15 +36,22 @@ static inline void say_packet(struct said *said, const uint8_t *payload, size_t 
     say_bytes(said, "pamtunnel tests.", padding);
 }
 
-/* Of the lists, only the first one matters. */
-static inline void say_kexinit(struct said *said, const char *exchanges)
+/* Of the lists, only the first two matter. */
+static inline void say_kexinit_of(struct said *said, const char *exchanges, const char *keys)
 {
     uint8_t payload[1024] = {20};
     struct writer w = writer_over(payload + 17, sizeof payload - 17);
     write_u32(&w, (uint32_t)strlen(exchanges));
     write_bytes(&w, exchanges, strlen(exchanges));
-    write_bytes(&w, (uint8_t[9 * 4 + 5]){0}, 9 * 4 + 5);
+    write_u32(&w, (uint32_t)strlen(keys));
+    write_bytes(&w, keys, strlen(keys));
+    write_bytes(&w, (uint8_t[8 * 4 + 5]){0}, 8 * 4 + 5);
     say_packet(said, payload, sizeof payload - w.left);
+}
+
+static inline void say_kexinit(struct said *said, const char *exchanges)
+{
+    say_kexinit_of(said, exchanges, "");
 }
 
 static inline size_t make_key(uint8_t *dst, size_t cap, const char *type, size_t len, uint8_t fill)

@@ -9,41 +9,20 @@
 
 #include <cmocka.h>
 
+#include <mbedtls/pk.h>
+#include <mbedtls/ssl.h>
+#include <psa/crypto.h>
+
 #include "base/crypto.h"
 #include "gateway/look/certificate.h"
+#include "rdp_keys.h"
 
 enum { ANSWER_MAX = 4096 };
 
-/* openssl req -x509 -key EC-KEY -subj /CN=HOME-PC -days 180 */
-static const uint8_t CERTIFICATE[] = {
-    0x30, 0x82, 0x01, 0x66, 0x30, 0x82, 0x01, 0x0c, 0xa0, 0x03, 0x02, 0x01, 0x02, 0x02, 0x01, 0x07,
-    0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02, 0x30, 0x12, 0x31, 0x10,
-    0x30, 0x0e, 0x06, 0x03, 0x55, 0x04, 0x03, 0x0c, 0x07, 0x48, 0x4f, 0x4d, 0x45, 0x2d, 0x50, 0x43,
-    0x30, 0x1e, 0x17, 0x0d, 0x32, 0x36, 0x31, 0x31, 0x32, 0x36, 0x31, 0x35, 0x32, 0x39, 0x35, 0x36,
-    0x5a, 0x17, 0x0d, 0x32, 0x37, 0x30, 0x35, 0x32, 0x35, 0x31, 0x35, 0x32, 0x39, 0x35, 0x36, 0x5a,
-    0x30, 0x12, 0x31, 0x10, 0x30, 0x0e, 0x06, 0x03, 0x55, 0x04, 0x03, 0x0c, 0x07, 0x48, 0x4f, 0x4d,
-    0x45, 0x2d, 0x50, 0x43, 0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02,
-    0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04, 0xfb,
-    0x3a, 0xe3, 0x0b, 0x3e, 0xdb, 0x16, 0x76, 0x92, 0x6a, 0x95, 0x05, 0x38, 0x8c, 0xfb, 0xc2, 0x0c,
-    0xc6, 0x82, 0xb4, 0x73, 0x34, 0xcc, 0xf0, 0x7c, 0x0e, 0x15, 0x15, 0x55, 0xcc, 0x03, 0x84, 0xea,
-    0xd1, 0xc6, 0x51, 0xfa, 0x34, 0x61, 0xdf, 0xf7, 0x68, 0x12, 0xb4, 0x9a, 0x6f, 0x7c, 0x8d, 0x45,
-    0x57, 0xf8, 0x98, 0x67, 0xa3, 0x46, 0x12, 0x90, 0xfc, 0xda, 0xc4, 0x91, 0x63, 0x0b, 0xb0, 0xa3,
-    0x53, 0x30, 0x51, 0x30, 0x1d, 0x06, 0x03, 0x55, 0x1d, 0x0e, 0x04, 0x16, 0x04, 0x14, 0x21, 0x62,
-    0x70, 0x93, 0xba, 0xf2, 0x3d, 0x8a, 0xa0, 0xd6, 0x9f, 0xde, 0x4c, 0xf8, 0x2b, 0x5a, 0x27, 0x1a,
-    0xe1, 0x25, 0x30, 0x1f, 0x06, 0x03, 0x55, 0x1d, 0x23, 0x04, 0x18, 0x30, 0x16, 0x80, 0x14, 0x21,
-    0x62, 0x70, 0x93, 0xba, 0xf2, 0x3d, 0x8a, 0xa0, 0xd6, 0x9f, 0xde, 0x4c, 0xf8, 0x2b, 0x5a, 0x27,
-    0x1a, 0xe1, 0x25, 0x30, 0x0f, 0x06, 0x03, 0x55, 0x1d, 0x13, 0x01, 0x01, 0xff, 0x04, 0x05, 0x30,
-    0x03, 0x01, 0x01, 0xff, 0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02,
-    0x03, 0x48, 0x00, 0x30, 0x45, 0x02, 0x21, 0x00, 0x90, 0xaa, 0xdc, 0xe4, 0xe8, 0x80, 0xd5, 0x7b,
-    0x25, 0x7a, 0x95, 0x7e, 0xcd, 0x80, 0x38, 0x5c, 0x6f, 0xb7, 0x0b, 0x84, 0x38, 0x74, 0x74, 0xa8,
-    0x84, 0xe5, 0x18, 0xf2, 0x5e, 0xe3, 0xf1, 0x88, 0x02, 0x20, 0x50, 0x83, 0x8c, 0xae, 0xca, 0x9f,
-    0x0a, 0x7e, 0x4b, 0x3e, 0xc8, 0x81, 0x1f, 0xd5, 0x82, 0xf6, 0xda, 0x9a, 0x54, 0x69, 0xce, 0x3a,
-    0xd6, 0x15, 0x76, 0xc0, 0x21, 0x36, 0x1f, 0x39, 0xb9, 0x95,
-};
-/* As openssl x509 -fingerprint -dates tells them. */
-static const char SHA256[] = "bbfbef23ad875dbe7bb150f45f529ecf1c748c559617300cd9f88687c8aebfd2";
-static const char SHA1[] = "bc87b6cbe4544a53ae2faae5ef8fd4cde9a7e7f4";
-enum { FROM = 1795706996, UNTIL = 1811258996 };
+/* printf "$RSA_CHAIN" | openssl x509 -noout -fingerprint -sha256 -dates; and with -sha1 */
+static const char SHA256[] = "3789a5d04c3b55a499b6327c521fde61c78e7baae74239a08eb61aa99de07020";
+static const char SHA1[] = "c97bae81d3351dd4ba5024480cac777dbf8e74d3";
+enum { FROM = 1795705989, UNTIL = 2426425989 };
 
 struct said {
     uint8_t bytes[80000];
@@ -71,28 +50,84 @@ static void say_record(struct said *said, uint8_t type, const uint8_t *data, siz
     say(said, data, len);
 }
 
-static void say_handshake(struct said *said, uint8_t type, const uint8_t *data, size_t len)
+/* ---- a server ---------------------------------------------------------------- */
+
+static int random_for_server(void *arg, unsigned char *buf, size_t len)
 {
-    uint8_t message[1024] = {type, 0, (uint8_t)(len >> 8), (uint8_t)len};
-    memcpy(message + 4, data, len);
-    say_record(said, 22, message, 4 + len);
+    (void)arg;
+    return crypto_random(buf, len);
 }
 
-/* TLS 1.2 in the clear: a ServerHello (ECDHE_ECDSA with AES-128-GCM), and the certificate. */
-static void say_tls(struct said *said)
+/* A Remote Desktop server: what it has heard and not read, and what it says. */
+struct server {
+    mbedtls_ssl_config config;
+    mbedtls_ssl_context ssl;
+    mbedtls_x509_crt chain;
+    mbedtls_pk_context key;
+    struct said heard, said;
+    size_t read;
+};
+
+static int server_hear(void *arg, unsigned char *buf, size_t len)
 {
-    uint8_t hello[38] = {3, 3}, list[512];
-    struct writer w = writer_over(list, sizeof list);
-    memset(hello + 2, 'r', 32);
-    hello[35] = 0xc0;
-    hello[36] = 0x2b;
-    write_u8(&w, 0);
-    write_u16(&w, (uint16_t)(3 + sizeof CERTIFICATE));
-    write_u8(&w, 0);
-    write_u16(&w, (uint16_t)sizeof CERTIFICATE);
-    write_bytes(&w, CERTIFICATE, sizeof CERTIFICATE);
-    say_handshake(said, 2, hello, sizeof hello);
-    say_handshake(said, 11, list, sizeof list - w.left);
+    struct server *server = arg;
+    size_t n = server->heard.len - server->read < len ? server->heard.len - server->read : len;
+    memcpy(buf, server->heard.bytes + server->read, n);
+    server->read += n;
+    return n == 0 ? MBEDTLS_ERR_SSL_WANT_READ : (int)n;
+}
+
+static int server_say(void *arg, const unsigned char *buf, size_t len)
+{
+    say(&((struct server *)arg)->said, buf, len);
+    return (int)len;
+}
+
+/* NULL: a key of its own, which is not that of any certificate. */
+static void parse_key(mbedtls_pk_context *key, const char *text)
+{
+    mbedtls_pk_init(key);
+    if (!text) {
+        assert_int_equal(mbedtls_pk_setup(key, mbedtls_pk_info_from_type(MBEDTLS_PK_RSA)), 0);
+        assert_int_equal(
+            mbedtls_rsa_gen_key(mbedtls_pk_rsa(*key), random_for_server, NULL, 2048, 65537), 0);
+        return;
+    }
+    assert_int_equal(mbedtls_pk_parse_key(key, (const uint8_t *)text, strlen(text) + 1, NULL, 0,
+                                          random_for_server, NULL),
+                     0);
+}
+
+static void server_begin(struct server *server, mbedtls_ssl_protocol_version version,
+                         const char *chain, const char *key)
+{
+    memset(server, 0, sizeof *server);
+    assert_int_equal(psa_crypto_init(), PSA_SUCCESS);
+    mbedtls_ssl_config_init(&server->config);
+    mbedtls_ssl_init(&server->ssl);
+    mbedtls_x509_crt_init(&server->chain);
+    parse_key(&server->key, key);
+    assert_int_equal(
+        mbedtls_x509_crt_parse(&server->chain, (const uint8_t *)chain, strlen(chain) + 1), 0);
+    assert_int_equal(mbedtls_ssl_config_defaults(&server->config, MBEDTLS_SSL_IS_SERVER,
+                                                 MBEDTLS_SSL_TRANSPORT_STREAM,
+                                                 MBEDTLS_SSL_PRESET_DEFAULT),
+                     0);
+    mbedtls_ssl_conf_rng(&server->config, random_for_server, NULL);
+    mbedtls_ssl_conf_min_tls_version(&server->config, version);
+    mbedtls_ssl_conf_max_tls_version(&server->config, version);
+    assert_int_equal(mbedtls_ssl_conf_own_cert(&server->config, &server->chain, &server->key), 0);
+    assert_int_equal(mbedtls_ssl_setup(&server->ssl, &server->config), 0);
+    mbedtls_ssl_set_bio(&server->ssl, server, server_say, server_hear, NULL);
+    say_confirm(&server->said, 2, 1);
+}
+
+static void server_end(struct server *server)
+{
+    mbedtls_ssl_free(&server->ssl);
+    mbedtls_ssl_config_free(&server->config);
+    mbedtls_x509_crt_free(&server->chain);
+    mbedtls_pk_free(&server->key);
 }
 
 struct talk {
@@ -120,24 +155,82 @@ static int hear(struct talk *talk, const struct said *said, size_t piece)
     return heard;
 }
 
+/* Both talk until somebody has had enough: as certificate_take(). */
+static int talk_to(struct server *server, struct talk *talk, size_t piece)
+{
+    enum { REQUEST_SIZE = 19 };
+    size_t told = 0, passed = REQUEST_SIZE; /* of what is said to each */
+    int heard = 0;
+    memset(talk, 0, sizeof *talk);
+    struct writer writer = writer_over(talk->answer, sizeof talk->answer);
+    struct certificate *certificate = certificate_new(&writer);
+    assert_non_null(certificate);
+    while (heard == 0 && told < server->said.len) {
+        size_t left = server->said.len - told, len = left < piece ? left : piece;
+        heard = certificate_take(certificate, server->said.bytes + told, len, &writer, &talk->sight,
+                                 &talk->why);
+        told += len;
+        talk->answered = sizeof talk->answer - writer.left;
+        say(&server->heard, talk->answer + passed, talk->answered - passed);
+        passed = talk->answered;
+        if (told == server->said.len) {
+            mbedtls_ssl_handshake(&server->ssl);
+        }
+    }
+    assert_false(writer.failed);
+    certificate_free(certificate);
+    return heard;
+}
+
 static void a_certificate_is_read_in_whatever_pieces_it_comes(void **state)
 {
     static const size_t PIECES[] = {1, 2, 7, 100, 80000};
-    char text[2 * CRYPTO_HASH_SIZE + 1];
+    static const mbedtls_ssl_protocol_version VERSIONS[] = {MBEDTLS_SSL_VERSION_TLS1_2,
+                                                            MBEDTLS_SSL_VERSION_TLS1_3};
+    static struct server server;
     (void)state;
-    for (size_t i = 0; i < sizeof PIECES / sizeof *PIECES; i++) {
-        struct said said = {0};
+    for (size_t i = 0; i < 2 * sizeof PIECES / sizeof *PIECES; i++) {
+        struct sight right;
         struct talk talk;
-        say_confirm(&said, 2, i % 2 == 0 ? 1 : 2);
-        say_tls(&said);
-        assert_int_equal(hear(&talk, &said, PIECES[i]), 1);
-        crypto_hex(talk.sight.identity, sizeof talk.sight.identity, text);
-        assert_string_equal(text, SHA256);
-        crypto_hex(talk.sight.certificate_sha1, sizeof talk.sight.certificate_sha1, text);
-        assert_string_equal(text, SHA1);
-        assert_int_equal(talk.sight.certificate_from, FROM);
-        assert_int_equal(talk.sight.certificate_until, UNTIL);
+        server_begin(&server, VERSIONS[i % 2], RSA_CHAIN, RSA_KEY);
+        assert_int_equal(talk_to(&server, &talk, PIECES[i / 2]), 1);
+        assert_int_equal(sight_of_certificate(&server.chain, &right), 0);
+        assert_memory_equal(talk.sight.identity, right.identity, sizeof right.identity);
         assert_string_equal(talk.sight.host_key, "");
+        server_end(&server);
+    }
+}
+
+static void a_certificate_is_told_as_openssl_tells_it(void **state)
+{
+    static struct server server;
+    char text[2 * CRYPTO_HASH_SIZE + 1];
+    struct talk talk;
+    (void)state;
+    server_begin(&server, MBEDTLS_SSL_VERSION_TLS1_3, RSA_CHAIN, RSA_KEY);
+    assert_int_equal(talk_to(&server, &talk, 4096), 1);
+    crypto_hex(talk.sight.identity, sizeof talk.sight.identity, text);
+    assert_string_equal(text, SHA256);
+    crypto_hex(talk.sight.certificate_sha1, sizeof talk.sight.certificate_sha1, text);
+    assert_string_equal(text, SHA1);
+    assert_int_equal(talk.sight.certificate_from, FROM);
+    assert_int_equal(talk.sight.certificate_until, UNTIL);
+    server_end(&server);
+}
+
+/* Anybody can send a certificate that was seen elsewhere. */
+static void a_certificate_without_its_key_is_nobodys(void **state)
+{
+    static const mbedtls_ssl_protocol_version VERSIONS[] = {MBEDTLS_SSL_VERSION_TLS1_2,
+                                                            MBEDTLS_SSL_VERSION_TLS1_3};
+    static struct server server;
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct talk talk;
+        server_begin(&server, VERSIONS[i], RSA_CHAIN, NULL);
+        assert_true(talk_to(&server, &talk, 4096) < 0);
+        assert_non_null(strstr(talk.why.text, "does not prove that it is its own"));
+        server_end(&server);
     }
 }
 
@@ -207,13 +300,15 @@ static void nothing_goes_on_for_ever(void **state)
         say_record(&said, 21, WARNING, sizeof WARNING);
     }
     assert_true(hear(&talk, &said, 4096) < 0);
-    assert_string_equal(talk.why.text, "it says too much before it shows a certificate");
+    assert_string_equal(talk.why.text, "it says too much before it has proven who it is");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_certificate_is_read_in_whatever_pieces_it_comes),
+        cmocka_unit_test(a_certificate_is_told_as_openssl_tells_it),
+        cmocka_unit_test(a_certificate_without_its_key_is_nobodys),
         cmocka_unit_test(tls_or_nla_is_asked_for_and_tls_begun),
         cmocka_unit_test(what_shows_no_certificate_is_told_in_words),
         cmocka_unit_test(nothing_goes_on_for_ever),

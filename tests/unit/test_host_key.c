@@ -27,7 +27,7 @@ static void talk_begin(struct talk *talk)
 {
     memset(talk, 0, sizeof *talk);
     talk->writer = writer_over(talk->answer, sizeof talk->answer);
-    talk->key = host_key_new(&talk->writer);
+    talk->key = host_key_new(0, &talk->writer);
     assert_non_null(talk->key);
 }
 

@@ -190,7 +190,7 @@ static void a_target_is_looked_at_once_a_day(void **state)
     assert_int_equal(recv(fd, &byte, 1, 0), 0); /* not a word was said */
     close(fd);
     assert_true(world.reached && seen(&world) != NULL);
-    later_ms += SIGHT_MS;
+    later_ms += SIGHT_HOST_KEY_MS;
     start(&world, (struct wish){.kind = SSH, .probe = true, .look = true});
     show(&world, 'b');
     assert_true(world.reached);
@@ -287,7 +287,7 @@ static void who_was_seen_within_a_day_is_let_through_and_looked_at_after_it(void
             WAIT_FOR(&world.loop, world.over);
             assert_true(world.reached);
         }
-        later_ms += SIGHT_MS;
+        later_ms += SIGHT_HOST_KEY_MS;
     }
     world_close(&world);
 }
@@ -322,9 +322,13 @@ static void another_one_is_refused_with_both_fingerprints(void **state)
     world_open(&world);
     identity_of('a', a);
     identity_of('b', b);
-    for (unsigned i = 0; i < 2; i++) { /* with the probe and without */
+    for (unsigned i = 0; i < 3; i++) { /* with the probe and without; it was looked at just now */
+        later_ms += i < 2 ? SIGHT_FRESH_MS : 0;
         start(&world, (struct wish){.kind = SSH, .probe = i == 0, .identity = a});
-        show(&world, 'b');
+        if (i < 2) {
+            show(&world, 'b');
+        }
+        WAIT_FOR(&world.loop, world.over);
         assert_false(world.reached);
         assert_int_equal(world.failure.reason, TUNNEL_IDENTITY);
         snprintf(detail, sizeof detail, "127.0.0.1 shows %s, and has to show %s",
@@ -334,6 +338,7 @@ static void another_one_is_refused_with_both_fingerprints(void **state)
     start(&world, (struct wish){.kind = SSH, .identity = b}); /* that one was seen there */
     WAIT_FOR(&world.loop, world.over);
     assert_true(world.reached);
+    later_ms += SIGHT_FRESH_MS;
     start(&world, (struct wish){.kind = SSH, .identity = a}); /* it is back */
     show(&world, 'a');
     assert_true(world.reached);
@@ -356,11 +361,73 @@ static void another_one_is_told_to_who_asks_and_nobody_is_not(void **state)
     start(&world, (struct wish){.kind = SSH, .probe = true, .look = true, .identity = b});
     WAIT_FOR(&world.loop, world.over); /* it was seen there */
     assert_true(world.reached);
-    start(&world, (struct wish){.kind = SSH, .probe = true, .look = true, .identity = a});
-    close(accept_one(&world));
+    later_ms += SIGHT_FRESH_MS;
+    for (unsigned i = 0; i < 2; i++) {
+        start(&world, (struct wish){.kind = SSH, .probe = true, .look = true, .identity = a});
+        if (i == 0) {
+            close(accept_one(&world));
+        }
+        WAIT_FOR(&world.loop, world.over);
+        assert_false(world.reached);
+        assert_int_equal(world.failure.reason, TUNNEL_IDENTITY);
+    }
+    assert_non_null(strstr(world.failure.detail, "but it ends the connection"));
+    world_close(&world);
+}
+
+/* A server with two keys, which shows the one that is asked for first. */
+static void show_one_of_two(struct world *world, const char *last)
+{
+    struct said said = {0};
+    uint8_t heard[4096];
+    size_t len = 0;
+    int fd = accept_one(world);
+    say_text(&said, "SSH-2.0-server\r\n");
+    say(fd, &said);
+    while (len < 1024) { /* ssh's KEXINIT is longer */
+        ssize_t n = 0;
+        WAIT_FOR(&world->loop, (n = recv(fd, heard + len, sizeof heard - 1 - len, 0)) > 0);
+        len += (size_t)n;
+    }
+    heard[len] = '\0';
+    const uint8_t *ed25519 = memmem(heard, len, "ssh-ed25519", 11);
+    const uint8_t *rsa = memmem(heard, len, "rsa-sha2-512", 12);
+    bool is_rsa = rsa && ed25519 && rsa < ed25519;
+    said.len = 0;
+    say_kexinit_of(&said, "curve25519-sha256", "rsa-sha2-512,rsa-sha2-256,ssh-ed25519");
+    say_reply(&said, is_rsa ? "ssh-rsa" : "ssh-ed25519", 32, is_rsa ? 'r' : 'e');
+    assert_string_equal(is_rsa ? "rsa" : "ed25519", last);
+    say(fd, &said);
+    close(fd);
+}
+
+/* ssh asks for the type that it knows, too. */
+static void a_server_that_has_got_a_better_key_is_the_same(void **state)
+{
+    struct world world;
+    uint8_t rsa[SIGHT_IDENTITY_SIZE], another[SIGHT_IDENTITY_SIZE], blob[64];
+    const struct crypto_piece piece = {blob, make_key(blob, sizeof blob, "ssh-rsa", 32, 'r')};
+    (void)state;
+    world_open(&world);
+    identity_of('x', another);
+    assert_int_equal(crypto_hash(&piece, 1, rsa), 0);
+    start(&world, (struct wish){.kind = SSH, .probe = true, .look = true, .identity = rsa});
+    show_one_of_two(&world, "ed25519");
+    show_one_of_two(&world, "rsa");
+    WAIT_FOR(&world.loop, world.over);
+    assert_true(world.reached);
+    assert_memory_equal(seen(&world)->identity, rsa, sizeof rsa);
+    later_ms += SIGHT_HOST_KEY_MS; /* one look is enough from now on */
+    start(&world, (struct wish){.kind = SSH, .identity = rsa});
+    show_one_of_two(&world, "rsa");
+    WAIT_FOR(&world.loop, world.over);
+    assert_true(world.reached);
+    later_ms += SIGHT_FRESH_MS;
+    start(&world, (struct wish){.kind = SSH, .identity = another}); /* it has neither */
+    show_one_of_two(&world, "rsa");
+    show_one_of_two(&world, "ed25519");
     WAIT_FOR(&world.loop, world.over);
     assert_false(world.reached);
-    assert_int_equal(world.failure.reason, TUNNEL_IDENTITY);
     world_close(&world);
 }
 
@@ -379,7 +446,6 @@ static void who_shows_nothing_is_not_who_it_has_to_be(void **state)
     assert_int_equal(world.failure.reason, TUNNEL_IDENTITY);
     assert_non_null(strstr(world.failure.detail, ", but it ends the connection"));
     start(&world, (struct wish){.kind = TUNNEL_KIND_UNSAID, .identity = a});
-    close(accept_one(&world));
     WAIT_FOR(&world.loop, world.over);
     assert_int_equal(world.failure.reason, TUNNEL_IDENTITY);
     world_close(&world);
@@ -432,6 +498,7 @@ int main(void)
         cmocka_unit_test(another_machine_at_the_same_address_is_looked_at),
         cmocka_unit_test(another_one_is_refused_with_both_fingerprints),
         cmocka_unit_test(another_one_is_told_to_who_asks_and_nobody_is_not),
+        cmocka_unit_test(a_server_that_has_got_a_better_key_is_the_same),
         cmocka_unit_test(who_shows_nothing_is_not_who_it_has_to_be),
         cmocka_unit_test(one_that_does_not_answer_at_all_is_told_so),
         cmocka_unit_test(a_look_can_be_given_up),

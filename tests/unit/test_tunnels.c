@@ -23,6 +23,7 @@
 #include "base/net.h"
 #include "base/resolve.h"
 #include "data/proof.h"
+#include "gateway/look/sights.h"
 #include "gateway/tunnels.h"
 #include "shared/kind.h"
 #include "ssh_server.h"
@@ -48,6 +49,16 @@ struct world {
 /* ---- names ------------------------------------------------------------------ */
 
 static unsigned look_ups; /* that were begun */
+
+/* Hours may pass. */
+static uint64_t later_ms;
+
+uint64_t __real_clock_ms(void);
+uint64_t __wrap_clock_ms(void);
+uint64_t __wrap_clock_ms(void)
+{
+    return __real_clock_ms() + later_ms;
+}
 
 struct resolve *__real_resolve_start(struct resolver *resolver, const char *host, uint16_t port,
                                      uint64_t timeout_ms, resolve_fn fn, void *arg);
@@ -627,11 +638,11 @@ static void open_with(struct world *world, uint16_t channel, uint8_t flags, cons
     tunnels_command(world->tunnels, &command, &world->vps);
 }
 
-static void show_key(struct world *world)
+static void show_key(struct world *world, uint8_t fill)
 {
     struct said said = {0};
     int fd = accept_one(world, world->target);
-    say_ed25519(&said, 'k');
+    say_ed25519(&said, fill);
     assert_int_equal(send(fd, said.bytes, said.len, MSG_NOSIGNAL), (ssize_t)said.len);
     WAIT_FOR(world, recv(fd, said.bytes, sizeof said.bytes, 0) == 0 || errno == ECONNRESET);
     close(fd);
@@ -646,7 +657,7 @@ static void what_a_target_shows_is_told_to_who_asks(void **state)
     for (unsigned i = 0; i < 3; i++) { /* the last one does not ask */
         open_with(&world, 0, i < 2 ? TUNNEL_LOOK : 0, ANY);
         if (i == 0) {
-            show_key(&world);
+            show_key(&world, 'k');
         }
         int data = dock(&world, 0);
         WAIT_FOR(&world, world.answer_count == 1);
@@ -670,16 +681,46 @@ static void a_tunnel_to_somebody_else_fails_on_every_channel(void **state)
     struct world world;
     (void)state;
     world_open(&world, LOOPBACK);
-    for (uint16_t channel = 0; channel < 2; channel++) {
-        open_with(&world, channel, 0, ANOTHER);
-        int data = dock(&world, channel);
-        show_key(&world);
-        assert_failed(&world, TUNNEL_IDENTITY, channel);
-        assert_is_over(&world, data, 0);
-    }
+    open_with(&world, 0, 0, ANOTHER);
+    int data = dock(&world, 0);
+    show_key(&world, 'k');
+    assert_failed(&world, TUNNEL_IDENTITY, 0);
+    assert_is_over(&world, data, 0);
+    open_with(&world, 1, 0, ANOTHER); /* it was looked at just now */
+    assert_failed(&world, TUNNEL_IDENTITY, 1);
+    assert_true(nobody_came(world.target));
     assert_int_equal(tunnels_tally(world.tunnels).failed[TUNNEL_IDENTITY], 2);
     assert_int_equal(tunnels_count(world.tunnels), 0);
     world_close(&world);
+}
+
+/* Hours may pass until the user comes. */
+static void who_is_there_is_asked_again_if_the_answer_is_too_old(void **state)
+{
+    static const uint8_t ANY[32];
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct world world;
+        world_open(&world, LOOPBACK);
+        open_with(&world, 0, TUNNEL_LOOK, ANY);
+        show_key(&world, 'k');
+        int data = dock(&world, 0);
+        WAIT_FOR(&world, world.answer_count == 1);
+        world.answer_count = 0;
+        later_ms += SIGHT_HOST_KEY_MS;
+        write_to(data, "SSH-2.0-client\r\n");
+        show_key(&world, i == 0 ? 'k' : 'l');
+        if (i == 0) {
+            int target = accept_one(&world, world.target);
+            assert_reads(&world, target, "SSH-2.0-client\r\n");
+            close(target);
+        } else {
+            assert_failed(&world, TUNNEL_IDENTITY, 0);
+        }
+        assert_is_over(&world, data, i == 0 ? 0 : -ECONNRESET);
+        assert_true(nobody_came(world.target));
+        world_close(&world);
+    }
 }
 
 static void a_second_command_for_the_same_channel_is_refused(void **state)
@@ -992,6 +1033,7 @@ int main(void)
         cmocka_unit_test(a_target_is_dialled_without_a_first_byte_if_the_vps_says_so),
         cmocka_unit_test(what_a_target_shows_is_told_to_who_asks),
         cmocka_unit_test(a_tunnel_to_somebody_else_fails_on_every_channel),
+        cmocka_unit_test(who_is_there_is_asked_again_if_the_answer_is_too_old),
         cmocka_unit_test(a_second_command_for_the_same_channel_is_refused),
         cmocka_unit_test(a_reconnect_is_a_channel_of_its_own_without_a_probe),
         cmocka_unit_test(a_command_that_makes_no_sense_is_refused),

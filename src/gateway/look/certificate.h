@@ -1,8 +1,7 @@
 /*
  * certificate: how to have a Remote Desktop server show its certificate (MS-RDPBCGR, 2.2.1.1 and
- * 2.2.1.2; RFC 5246, RFC 8446): ask for TLS, and begin its handshake. No CredSSP and no log-in
- * follow. That the server has the certificate's key is not checked, and nobody has to have signed
- * it: it is looked at, not trusted.
+ * 2.2.1.2; RFC 5246, RFC 8446): ask for TLS, and go through its handshake, so that the server proves
+ * that the certificate is its own. No CredSSP and no log-in follow. Nobody has to have signed it.
  *
  * Bytes in and bytes out; it knows no socket.
  */

@@ -6,10 +6,12 @@
 #include "gateway/look/host_key.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/crypto.h"
+#include "base/text.h"
 
 /* RFC 4253, 12. The reply to an ECDH key and to a number have the same form up to the host key. */
 enum {
@@ -35,12 +37,20 @@ enum {
 struct host_key {
     enum { IDENTIFICATION, KEXINIT, REPLY } awaited;
     unsigned skipped;
+    unsigned wanted;  /* a type that is asked for first, 0: none */
+    unsigned offered; /* types of keys that it has */
     size_t len;
     uint8_t in[4 + PACKET_MAX];
 };
 
-/* What a public key is made of. */
-enum form { FORM_X25519, FORM_P256, FORM_NUMBER };
+/*
+ * What a public key is made of. With the hybrid ones, that of the other method comes before that of
+ * X25519: zeros are one of Streamlined NTRU Prime as good as any, and pass the check of ML-KEM's
+ * (FIPS 203, 7.2).
+ */
+enum form { FORM_X25519, FORM_P256, FORM_NUMBER, FORM_MLKEM, FORM_SNTRUP };
+
+enum { MLKEM_SIZE = 1184, SNTRUP_SIZE = 1158 };
 
 static const struct exchange {
     const char *name;
@@ -53,12 +63,21 @@ static const struct exchange {
     {"diffie-hellman-group16-sha512", FORM_NUMBER},
     {"diffie-hellman-group18-sha512", FORM_NUMBER},
     {"diffie-hellman-group14-sha1", FORM_NUMBER},
+    {"mlkem768x25519-sha256", FORM_MLKEM},
+    {"sntrup761x25519-sha512", FORM_SNTRUP},
+    {"sntrup761x25519-sha512@openssh.com", FORM_SNTRUP},
 };
 enum { EXCHANGES_COUNT = sizeof EXCHANGES / sizeof *EXCHANGES };
 
+/* A bit of host_key.h for each, in the order in which OpenSSH's client prefers them. */
+static const char *const KEYS[] = {
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521",
+    "rsa-sha2-512,rsa-sha2-256,ssh-rsa",
+};
+enum { KEYS_COUNT = sizeof KEYS / sizeof *KEYS };
+
 /* Nothing is ever encrypted: all that a server could have is good enough. */
-static const char KEYS[] = "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,"
-                           "ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256,ssh-rsa";
 static const char CIPHERS[] = "aes128-ctr,aes256-ctr,aes192-ctr,chacha20-poly1305@openssh.com,"
                               "aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-cbc,"
                               "aes256-cbc,3des-cbc";
@@ -113,11 +132,25 @@ static void write_exchanges(struct writer *w)
     }
 }
 
-/* RFC 4253, 7.1. */
-static void say_kexinit(struct writer *answer)
+/* The one that is wanted, and then the others, so that there is an answer in any case. */
+static void write_keys(struct writer *w, unsigned wanted)
 {
-    const char *const lists[] = {KEYS,         CIPHERS,      CIPHERS, MACS, MACS,
-                                 COMPRESSIONS, COMPRESSIONS, "",      ""};
+    char list[192];
+    struct text text = text_over(list, sizeof list);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < KEYS_COUNT; i++) {
+            if (((wanted >> i & 1) == 1) == (round == 0)) {
+                text_add(&text, "%s%s", text.len > 0 ? "," : "", KEYS[i]);
+            }
+        }
+    }
+    write_text(w, list);
+}
+
+/* RFC 4253, 7.1. */
+static void say_kexinit(struct writer *answer, unsigned wanted)
+{
+    const char *const lists[] = {CIPHERS, CIPHERS, MACS, MACS, COMPRESSIONS, COMPRESSIONS, "", ""};
     uint8_t payload[1536];
     uint8_t cookie[COOKIE_SIZE] = {0};
     struct writer w = writer_over(payload, sizeof payload);
@@ -125,6 +158,7 @@ static void say_kexinit(struct writer *answer)
     write_u8(&w, MSG_KEXINIT);
     write_bytes(&w, cookie, sizeof cookie);
     write_exchanges(&w);
+    write_keys(&w, wanted);
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         write_text(&w, lists[i]);
     }
@@ -133,9 +167,19 @@ static void say_kexinit(struct writer *answer)
     write_packet(answer, payload, sizeof payload - w.left);
 }
 
+/* The other method's zeros come first; none of the others has any. */
+static void write_hybrid(struct writer *w, enum form form, const uint8_t number[RANDOM_SIZE])
+{
+    static const uint8_t ZEROS[MLKEM_SIZE];
+    size_t zeros = form == FORM_MLKEM ? MLKEM_SIZE : form == FORM_SNTRUP ? SNTRUP_SIZE : 0;
+    write_u32(w, (uint32_t)zeros + RANDOM_SIZE);
+    write_bytes(w, ZEROS, zeros);
+    write_bytes(w, number, RANDOM_SIZE);
+}
+
 static int say_public_key(struct writer *answer, enum form form)
 {
-    uint8_t payload[128];
+    uint8_t payload[128 + MLKEM_SIZE];
     uint8_t number[RANDOM_SIZE];
     struct writer w = writer_over(payload, sizeof payload);
     int err = crypto_random(number, sizeof number);
@@ -147,7 +191,7 @@ static int say_public_key(struct writer *answer, enum form form)
     if (form == FORM_P256) {
         write_counted(&w, P256_GENERATOR, sizeof P256_GENERATOR);
     } else {
-        write_counted(&w, number, sizeof number);
+        write_hybrid(&w, form, number);
     }
     write_packet(answer, payload, sizeof payload - w.left);
     return 0;
@@ -198,7 +242,7 @@ static long hear_line(struct host_key *key, struct writer *answer, struct why *w
         return why_set(why, -EBADMSG, "it speaks SSH of a version other than 2");
     }
     key->awaited = KEXINIT;
-    say_kexinit(answer);
+    say_kexinit(answer, key->wanted);
     return (long)len;
 }
 
@@ -238,6 +282,26 @@ static bool list_has(const uint8_t *list, size_t len, const char *name)
     return false;
 }
 
+/* One of the names that `names` has, with commas between them. */
+static bool list_has_any(const uint8_t *list, size_t len, const char *names)
+{
+    char name[64];
+    for (; *names; names += strcspn(names, ","), names += *names == ',') {
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(names, ","), names);
+        if (list_has(list, len, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note_offered(struct host_key *key, const uint8_t *list, size_t len)
+{
+    for (unsigned i = 0; i < KEYS_COUNT; i++) {
+        key->offered |= list_has_any(list, len, KEYS[i]) ? 1U << i : 0;
+    }
+}
+
 /* The first of ours that it has, too, is the one (RFC 4253, 7.1). */
 static int hear_kexinit(struct host_key *key, struct reader *payload, struct writer *answer,
                         struct why *why)
@@ -245,9 +309,12 @@ static int hear_kexinit(struct host_key *key, struct reader *payload, struct wri
     read_bytes(payload, COOKIE_SIZE);
     uint32_t len = read_u32(payload);
     const uint8_t *list = read_bytes(payload, len);
-    if (!list) {
+    uint32_t keys_len = read_u32(payload);
+    const uint8_t *keys = read_bytes(payload, keys_len);
+    if (!list || !keys) {
         return no_ssh(why);
     }
+    note_offered(key, keys, keys_len);
     for (size_t i = 0; i < EXCHANGES_COUNT; i++) {
         if (list_has(list, len, EXCHANGES[i].name)) {
             key->awaited = REPLY;
@@ -257,8 +324,8 @@ static int hear_kexinit(struct host_key *key, struct reader *payload, struct wri
     return why_set(why, -EPROTONOSUPPORT, "it has no key exchange that is known here");
 }
 
-static int hear_reply(struct reader *payload, struct writer *answer, struct sight *ret_sight,
-                      struct why *why)
+static int hear_reply(const struct host_key *key, struct reader *payload, struct writer *answer,
+                      struct sight *ret_sight, struct why *why)
 {
     uint32_t len = read_u32(payload);
     const uint8_t *blob = read_bytes(payload, len);
@@ -269,6 +336,7 @@ static int hear_reply(struct reader *payload, struct writer *answer, struct sigh
     if (err < 0) {
         return why_set(why, err, "its host key is of no type that was asked for");
     }
+    ret_sight->host_keys = key->offered;
     say_goodbye(answer);
     return 1;
 }
@@ -287,7 +355,7 @@ static int hear_payload(struct host_key *key, struct reader payload, struct writ
         return hear_kexinit(key, &payload, answer, why);
     }
     if (type == MSG_KEX_REPLY && key->awaited == REPLY) {
-        return hear_reply(&payload, answer, ret_sight, why);
+        return hear_reply(key, &payload, answer, ret_sight, why);
     }
     return why_set(why, -EBADMSG, "it sends SSH's message %u at the wrong time", type);
 }
@@ -309,13 +377,27 @@ static long packet_size(const struct host_key *key, struct why *why)
 
 /* ---- the conversation ------------------------------------------------------ */
 
-struct host_key *host_key_new(struct writer *answer)
+unsigned host_key_type(const char *host_key)
+{
+    char type[64];
+    snprintf(type, sizeof type, "%.*s", (int)strcspn(host_key, " "), host_key);
+    for (unsigned i = 0; i < KEYS_COUNT; i++) {
+        if (list_has_any((const uint8_t *)type, strlen(type), KEYS[i])) {
+            return 1U << i;
+        }
+    }
+    return 0;
+}
+
+struct host_key *host_key_new(unsigned wanted, struct writer *answer)
 {
     static const char OURS[] = "SSH-2.0-pamtunnel_" PAMTUNNEL_VERSION "\r\n";
     struct host_key *key = malloc(sizeof *key);
     if (key) {
         key->awaited = IDENTIFICATION;
         key->skipped = 0;
+        key->wanted = wanted;
+        key->offered = 0;
         key->len = 0;
         write_bytes(answer, OURS, sizeof OURS - 1);
     }

@@ -5,7 +5,8 @@
  * ssh-keyscan does not: whoever shows another's key is found out by the user's client.
  *
  * Bytes in and bytes out; it knows no socket. The algorithms are asked for in the order in which
- * OpenSSH's client prefers them, so that it comes to the same key.
+ * OpenSSH's client prefers them, so that it comes to the same key. A client that knows a key of
+ * another type asks for that type first, and so can this.
  */
 #ifndef PAMTUNNEL_GATEWAY_LOOK_HOST_KEY_H
 #define PAMTUNNEL_GATEWAY_LOOK_HOST_KEY_H
@@ -19,8 +20,17 @@
 
 struct host_key;
 
-/* NULL when out of memory. What is to be said first is written (2048 bytes are enough). */
-struct host_key *host_key_new(struct writer *answer);
+/* Types of keys, as bits (sight.h: host_keys), the best one first. */
+enum { HOST_KEY_ED25519 = 1, HOST_KEY_ECDSA = 2, HOST_KEY_RSA = 4 };
+
+/* Of a key as in known_hosts; 0: none of them. */
+unsigned host_key_type(const char *host_key);
+
+/*
+ * wanted: a type that is asked for before the others, 0: as usual. NULL when out of memory. What is
+ * to be said first is written (2048 bytes are enough).
+ */
+struct host_key *host_key_new(unsigned wanted, struct writer *answer);
 /* Accepts NULL. */
 void host_key_free(struct host_key *key);
 /*

@@ -22,7 +22,7 @@ enum { ANSWER_MAX = 4096, PIECE = 4096 };
 
 /* host_key.h has what the functions mean. */
 struct way {
-    void *(*start)(struct writer *answer);
+    void *(*start)(unsigned wanted, struct writer *answer);
     int (*take)(void *talk, const uint8_t *data, size_t len, struct writer *answer,
                 struct sight *ret_sight, struct why *why);
     void (*end)(void *talk);
@@ -40,9 +40,9 @@ struct look {
 
 /* ---- the kinds ------------------------------------------------------------- */
 
-static void *start_host_key(struct writer *answer)
+static void *start_host_key(unsigned wanted, struct writer *answer)
 {
-    return host_key_new(answer);
+    return host_key_new(wanted, answer);
 }
 
 static int take_host_key(void *talk, const uint8_t *data, size_t len, struct writer *answer,
@@ -56,8 +56,9 @@ static void end_host_key(void *talk)
     host_key_free(talk);
 }
 
-static void *start_certificate(struct writer *answer)
+static void *start_certificate(unsigned wanted, struct writer *answer)
 {
+    (void)wanted;
     return certificate_new(answer);
 }
 
@@ -150,7 +151,8 @@ static void on_timer(void *arg)
     look_finish(arg, NULL, &why);
 }
 
-struct look *look_start(uv_loop_t *loop, int fd, enum kind kind, look_fn fn, void *arg)
+struct look *look_start(uv_loop_t *loop, int fd, enum kind kind, unsigned wanted, look_fn fn,
+                        void *arg)
 {
     uint8_t answer[ANSWER_MAX];
     struct writer writer = writer_over(answer, sizeof answer);
@@ -160,7 +162,7 @@ struct look *look_start(uv_loop_t *loop, int fd, enum kind kind, look_fn fn, voi
         return NULL;
     }
     *look = (struct look){.way = &WAYS[kind], .fd = fd, .fn = fn, .arg = arg};
-    look->talk = look->way->start(&writer);
+    look->talk = look->way->start(wanted, &writer);
     look->timer = timer_new(loop, on_timer, look);
     look->watch = watch_start(loop, fd, WATCH_READ, on_readable, look);
     if (!look->talk || !look->timer || !look->watch) {

@@ -23,8 +23,12 @@ typedef void (*look_fn)(void *arg, const struct sight *sight, const struct why *
 
 /* Targets of this kind show anything. */
 bool look_is_possible(enum kind kind);
-/* Takes over the connection, also on failure. NULL when out of memory. */
-struct look *look_start(uv_loop_t *loop, int fd, enum kind kind, look_fn fn, void *arg);
+/*
+ * Takes over the connection, also on failure. wanted: the type of host key that is to be seen, if
+ * there are several; 0: the best one (host_key.h). NULL when out of memory.
+ */
+struct look *look_start(uv_loop_t *loop, int fd, enum kind kind, unsigned wanted, look_fn fn,
+                        void *arg);
 /* The callback will not run. Accepts NULL. */
 void look_cancel(struct look *look);
 

@@ -18,6 +18,7 @@ enum {
 struct sight {
     uint8_t identity[SIGHT_IDENTITY_SIZE]; /* SHA-256 of the key's blob, or of the certificate */
     char host_key[SIGHT_HOST_KEY_MAX + 1]; /* "TYPE BASE64"; empty: it is a certificate */
+    unsigned host_keys;                    /* types that it has (host_key.h) */
     uint8_t certificate_sha1[SIGHT_SHA1_SIZE];
     uint64_t certificate_from, certificate_until; /* Unix time */
 };

@@ -1,14 +1,16 @@
 #include "gateway/look/sights.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "gateway/look/host_key.h"
 
 struct looked {
     struct addr target;
     enum kind kind;
-    bool blind;
+    char blind[80]; /* why it showed nothing; "": it did */
     uint8_t mac[MAC_SIZE];
     uint64_t when_ms;
     struct sight sight;
@@ -54,7 +56,7 @@ static unsigned oldest(const struct sights *sights)
 }
 
 void sights_note(struct sights *sights, const struct addr *target, enum kind kind,
-                 const uint8_t mac[MAC_SIZE], const struct sight *sight)
+                 const uint8_t mac[MAC_SIZE], const struct sight *sight, const struct why *why)
 {
     unsigned at = find(sights, target, kind);
     /* find() returned the count, and all places are taken. */
@@ -64,11 +66,12 @@ void sights_note(struct sights *sights, const struct addr *target, enum kind kin
         sights->count++;
     }
     struct looked *looked = &sights->all[at];
-    *looked = (struct looked){
-        .target = *target, .kind = kind, .blind = !sight, .when_ms = clock_ms()};
+    *looked = (struct looked){.target = *target, .kind = kind, .when_ms = clock_ms()};
     memcpy(looked->mac, mac, sizeof looked->mac);
     if (sight) {
         looked->sight = *sight;
+    } else {
+        snprintf(looked->blind, sizeof looked->blind, "%.79s", why->text);
     }
 }
 
@@ -90,12 +93,26 @@ static bool may_be_one(const uint8_t a[MAC_SIZE], const uint8_t b[MAC_SIZE])
 const struct sight *sights_find(const struct sights *sights, const struct addr *target,
                                 enum kind kind, const uint8_t mac[MAC_SIZE])
 {
-    const struct looked *looked = find_since(sights, target, kind, SIGHT_MS);
-    return looked && !looked->blind && may_be_one(looked->mac, mac) ? &looked->sight : NULL;
+    uint64_t ms = kind == KIND_SSH ? SIGHT_HOST_KEY_MS : SIGHT_CERTIFICATE_MS;
+    const struct looked *looked = find_since(sights, target, kind, ms);
+    return looked && !looked->blind[0] && may_be_one(looked->mac, mac) ? &looked->sight : NULL;
 }
 
-bool sights_blind(const struct sights *sights, const struct addr *target, enum kind kind)
+const char *sights_blind(const struct sights *sights, const struct addr *target, enum kind kind)
 {
     const struct looked *looked = find_since(sights, target, kind, BLIND_MS);
-    return looked && looked->blind;
+    return looked && looked->blind[0] ? looked->blind : NULL;
+}
+
+bool sights_fresh(const struct sights *sights, const struct addr *target, enum kind kind,
+                  const uint8_t mac[MAC_SIZE])
+{
+    const struct looked *looked = find_since(sights, target, kind, SIGHT_FRESH_MS);
+    return looked && may_be_one(looked->mac, mac);
+}
+
+unsigned sights_host_key_type(const struct sights *sights, const struct addr *target)
+{
+    unsigned at = find(sights, target, KIND_SSH);
+    return at < sights->count ? host_key_type(sights->all[at].sight.host_key) : 0;
 }
