@@ -1,7 +1,7 @@
 /*
  * probe: a connection to the first of a target's addresses that answers, which is closed again at
- * once. If it is not known enough about who is there (demand.h), the same connection is used to look
- * (look/look.h); and where somebody in particular has to be there, nobody else is let through.
+ * once. If it is not known enough about who is there (demand.h), the same connection is used to
+ * look (look/look.h); and where somebody in particular has to be there, nobody else is let through.
  */
 #ifndef PAMTUNNEL_GATEWAY_PROBE_H
 #define PAMTUNNEL_GATEWAY_PROBE_H

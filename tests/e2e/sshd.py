@@ -124,7 +124,7 @@ def with_config(command, config):
 
 def without_key(command):
     """The bot's command line as it was for a machine whose host key is not known: test_identity.py has that."""
-    return re.sub(r'-o IgnoreUnknown=KnownHostsCommand -o KnownHostsCommand="[^"]*" ', "", command)
+    return re.sub(r'-o "IgnoreUnknown=\*" -o KnownHostsCommand="[^"]*" ', "", command)
 
 
 def ssh(command, config, *remote, data=b"", namespace=None, timeout=60):

@@ -56,6 +56,10 @@ def test_ssh_knows_the_key_without_a_question_and_refuses_another(world):
         elsewhere = re.sub(r"-p \d+", f"-p {impostor.port}", command)
         result = ssh(elsewhere, who_knows_nothing(impostor), "true")
         assert result.returncode == 255 and b"verification failed" in result.stderr, result
+        # What this ssh does not know and its user told it to ignore stays ignored.
+        config = who_knows_nothing(server)
+        config.write_text("IgnoreUnknown UseKeychain\nUseKeychain yes\nHashKnownHosts yes\n" + config.read_text())
+        assert ssh(command, config, "echo", "in").stdout == b"in\n"
         again = world.ssh(server.name)
         assert again.says(fingerprint(server), "known since 20")
         press(world, again, "scp, config")

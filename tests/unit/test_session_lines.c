@@ -276,7 +276,7 @@ static void a_key_that_is_known_goes_along(void **state)
     assert_false(session_known_hosts(&session, &text));
     assert_int_equal(identity_of_key(KEY, &shown), 0);
     check(session_line, &session,
-          "ssh -p 20123 -o HostKeyAlias=home-pc -o IgnoreUnknown=KnownHostsCommand "
+          "ssh -p 20123 -o HostKeyAlias=home-pc -o \"IgnoreUnknown=*\" "
           "-o KnownHostsCommand=\"/bin/echo home-pc " KEY "\" root@vps.example.com");
     check(session_line, &far,
           "ssh -p 20123 -o "

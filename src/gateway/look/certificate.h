@@ -1,7 +1,8 @@
 /*
  * certificate: how to have a Remote Desktop server show its certificate (MS-RDPBCGR, 2.2.1.1 and
- * 2.2.1.2; RFC 5246, RFC 8446): ask for TLS, and go through its handshake, so that the server proves
- * that the certificate is its own. No CredSSP and no log-in follow. Nobody has to have signed it.
+ * 2.2.1.2; RFC 5246, RFC 8446): ask for TLS, and go through its handshake, so that the server
+ * proves that the certificate is its own. No CredSSP and no log-in follow. Nobody has to have
+ * signed it.
  *
  * Bytes in and bytes out; it knows no socket.
  */

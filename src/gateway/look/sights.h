@@ -1,8 +1,8 @@
 /*
  * sights: what targets showed of themselves, by address, port and kind, for as long as that counts.
- * A host key counts for a day, so that each target is looked at once a day and not more often, since
- * some count a look as a failed login; and whoever logs in somewhere else finds out, since ssh
- * compares by itself. A certificate counts for a minute: a client of Remote Desktop does not
+ * A host key counts for a day, so that each target is looked at once a day and not more often,
+ * since some count a look as a failed login; and whoever logs in somewhere else finds out, since
+ * ssh compares by itself. A certificate counts for a minute: a client of Remote Desktop does not
  * compare, its user seldom, and nobody counts handshakes.
  */
 #ifndef PAMTUNNEL_GATEWAY_LOOK_SIGHTS_H

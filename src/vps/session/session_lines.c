@@ -27,16 +27,17 @@ const char *session_user(const struct session *session)
 
 /*
  * Has ssh know the host key without asking, and refuse any other (OpenSSH 8.5; an older one skips
- * what it does not know, and asks). Of a line that is too long for a button to copy it is left out,
- * and stands among the further lines.
+ * what it does not know, and asks). What it skips is everything, since this takes the place of the
+ * IgnoreUnknown in its user's own file, which mostly has something of a Mac's, as UseKeychain.
+ * Of a line that is too long for a button to copy it is left out, and stands among the further
+ * lines.
  */
 static void add_known_key(const struct session *session, const char *alias, struct text *text)
 {
     const struct identity *identity = session_identity(session);
     if (identity->key) {
-        text_add(text,
-                 "-o IgnoreUnknown=KnownHostsCommand -o KnownHostsCommand=\"/bin/echo %s %s\" ",
-                 alias, identity->key);
+        text_add(text, "-o \"IgnoreUnknown=*\" -o KnownHostsCommand=\"/bin/echo %s %s\" ", alias,
+                 identity->key);
     }
 }
 
