@@ -117,9 +117,9 @@ struct approach *approach_start(uv_loop_t *loop, const struct approach_request *
         approach->proxy = *request->way.proxy;
         snprintf(approach->host, sizeof approach->host, "%s", request->way.host);
     }
+    bool multipath = request->way.multipath && !has_proxy(&request->way);
     approach->dial = dial_start(loop, request->addrs, request->count, request->timeout_ms,
-                                request->way.multipath ? DIAL_MULTIPATH : DIAL_PLAIN, on_dialled,
-                                approach);
+                                multipath ? DIAL_MULTIPATH : DIAL_PLAIN, on_dialled, approach);
     if (!approach->dial) {
         approach_free(approach);
         return NULL;

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "shared/multipath.h"
 
 enum { RESOLVE_MS = 8000, LINE_SIZE = 1024, YEAR_2025 = 1735689600 };
 
@@ -201,6 +202,20 @@ void checkup_congestion(struct checkup *checkup, const struct congestion_system 
     } else {
         congestion_choose(setting, system, &congestion, &why);
         say_congestion(checkup, &congestion, system, ways);
+    }
+}
+
+/* ---- several paths -------------------------------------------------------- */
+
+void checkup_multipath(struct checkup *checkup, bool is_on)
+{
+    struct why why;
+    if (is_on && multipath_check(&why) < 0) {
+        checkup_say(checkup, CHECKUP_BAD, "MULTIPATH", "%s", why.text);
+    } else if (is_on) {
+        checkup_say(checkup, CHECKUP_OK, "MULTIPATH",
+                    "this system has MPTCP; ip mptcp endpoint lists the lines that it may use "
+                    "besides the usual one");
     }
 }
 

@@ -10,6 +10,7 @@
 #ifndef PAMTUNNEL_SHARED_CHECKUP_H
 #define PAMTUNNEL_SHARED_CHECKUP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -43,6 +44,8 @@ void checkup_descriptors(struct checkup *checkup, unsigned long needed);
  */
 void checkup_congestion(struct checkup *checkup, const struct congestion_system *system,
                         const char *setting, const char *ways, const char *folder);
+/* Where MULTIPATH is on: whether this system can do that. */
+void checkup_multipath(struct checkup *checkup, bool is_on);
 /* The clock by itself: small machines without a battery start in 1970. */
 void checkup_clock(struct checkup *checkup);
 /* No agent was found; `start` is how to start it. Process 1 of another container cannot tell. */

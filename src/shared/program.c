@@ -9,6 +9,7 @@
 #include "base/net.h"
 #include "base/secret_file.h"
 #include "base/sources.h"
+#include "shared/multipath.h"
 
 /* ---- main ----------------------------------------------------------------- */
 
@@ -75,6 +76,9 @@ int program_say_complete(const struct program *program, const char *env_file,
     if (congestion_doubt(settings->congestion_control, &system, &why) < 0) {
         printf("But CONGESTION_CONTROL is \"%s\", and %s: --doctor says how to allow it.\n",
                settings->congestion_control, why.text);
+    }
+    if (settings->multipath && multipath_check(&why) < 0) {
+        printf("But MULTIPATH is on, and %s.\n", why.text);
     }
     return EXIT_SUCCESS;
 }
@@ -144,11 +148,8 @@ void program_confine(const struct vocabulary *vocabulary, const char *env_file,
     if (notify_open(ret_notify, &why) < 0) {
         log_warn(log, "%s", why.text);
     }
-    int err = settings->multipath ? net_check_multipath() : 0;
-    if (err < 0) {
-        log_warn(log,
-                 "MULTIPATH is on, but this system has no MPTCP (%s): connections take one path",
-                 strerror(-err));
+    if (settings->multipath && multipath_check(&why) < 0) {
+        log_warn(log, "MULTIPATH is on, but %s", why.text);
     }
     if (!settings->sandbox) {
         log_warn(log, "running without a sandbox: SANDBOX is off");

@@ -30,9 +30,9 @@ def program(name):
     return str(path)
 
 
-def run(name, *args, env=None, timeout=20, **options):
-    """Runs a program to its end; CompletedProcess with text."""
-    return subprocess.run([program(name), *map(str, args)], env=environment(env or {}),
+def run(name, *args, env=None, timeout=20, prefix=(), **options):
+    """Runs a program to its end; CompletedProcess with text. prefix: of its command, as of a namespace."""
+    return subprocess.run([*prefix, program(name), *map(str, args)], env=environment(env or {}),
                           capture_output=True, text=True, timeout=timeout * TIME_SCALE, **options)
 
 

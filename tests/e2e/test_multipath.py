@@ -5,15 +5,19 @@ import threading
 import time
 
 import netns
+import peers
 import pytest
 import sshd as openssh
-from agents import World
+from agents import World, run
+from proxies import Proxy
 from sshd import USER, Sshd
 from util import TIME_SCALE, eventually
 
 IPPROTO_MPTCP = 262
 SECOND = {"vps": "198.51.101.1", "gateway": "198.51.101.2"}
 WORLD = {"vps": {"ADMIT": "auto", "MULTIPATH": "on", "DATA_PORT": "control"}, "gateway": {"MULTIPATH": "on", "KEEPALIVE_SECS": 2}}
+RANDOM = {**WORLD, "vps": {**WORLD["vps"], "DATA_PORT": "random"}}
+ENDPOINT = ["mptcp", "endpoint", "add", SECOND["gateway"], "dev", "wan2", "subflow", "fullmesh"]
 
 
 def kernel_can(namespace):
@@ -39,7 +43,7 @@ def two_lines(internet):
     for namespace in (internet.vps, internet.gateway):
         namespace.ip("mptcp", "limits", "set", "subflows", "2", "add_addr_accepted", "2")
     internet.vps.ip("mptcp", "endpoint", "add", SECOND["vps"], "dev", "gw2", "signal")
-    internet.gateway.ip("mptcp", "endpoint", "add", SECOND["gateway"], "dev", "wan2", "subflow", "fullmesh")
+    internet.gateway.ip(*ENDPOINT)
     yield internet
     internet.mend()
     for namespace in (internet.vps, internet.gateway):
@@ -75,8 +79,9 @@ def established(namespace, kind):
 
 
 @pytest.mark.slow
-def test_a_session_outlives_one_of_two_lines(two_lines):
-    with World(net=two_lines, **WORLD) as world, Sshd("0.0.0.0", two_lines.lan, 22) as server:
+@pytest.mark.parametrize("settings", [WORLD, RANDOM], ids=["control", "random"])
+def test_a_session_outlives_one_of_two_lines(two_lines, settings):
+    with World(net=two_lines, **settings) as world, Sshd("0.0.0.0", two_lines.lan, 22) as server:
         config = server.client_config("HOME-PC")
         command = world.ssh(f"{USER}@HOME-PC").code[0]
         ticks = Ticks(command, config, two_lines.client, 100)
@@ -93,6 +98,41 @@ def test_a_session_outlives_one_of_two_lines(two_lines):
         assert world.status()["gateways"], "the gateway's login goes on over the other line"
         assert "MULTIPATH is on, but" not in world.vps.log + world.gateway.log
         two_lines.mend()
+
+
+def joined(namespace):
+    """The ports of the VPS to which something takes the second line."""
+    lines = [line.split()[4] for line in established(namespace, "tcp") if SECOND["gateway"] in line.split()[3]]
+    return [int(peer.rpartition(":")[2]) for peer in lines]
+
+
+@pytest.mark.slow
+def test_a_line_that_comes_later_is_taken_up(two_lines):
+    """At a data port of its own: it is listened on for as long as its session lives, and closed with it."""
+    for namespace in (two_lines.gateway, two_lines.vps):
+        namespace.ip("mptcp", "endpoint", "flush")
+    with World(net=two_lines, **RANDOM) as world, Sshd("0.0.0.0", two_lines.lan, 22) as server:
+        config = server.client_config("HOME-PC")
+        command = world.ssh(f"{USER}@HOME-PC").code[0]
+        session = world.sessions()[0]
+        ticks = Ticks(command, config, two_lines.client, 100)
+        try:
+            assert eventually(lambda: len(ticks.heard) > 10, "ssh runs", 20), world.vps.log
+            assert not joined(two_lines.gateway)
+            assert peers.listening(session["data_port"], world.vps.pid)
+            with two_lines.client.connect(netns.VPS, session["data_port"], netns.CLIENT) as stranger:
+                assert stranger.recv(1) == b"", "nobody else gets in there"
+            two_lines.gateway.ip(*ENDPOINT)
+            assert eventually(lambda: session["data_port"] in joined(two_lines.gateway), "it is taken up", 10)
+            two_lines.cut()
+            gap = ticks.end(60 * TIME_SCALE)
+        finally:
+            ticks.process.kill()
+        assert len(ticks.heard) == 100, (len(ticks.heard), world.vps.log[-3000:])
+        assert gap < 5 * TIME_SCALE, f"nothing came for {gap:.1f} s"
+        two_lines.mend()
+        world.close_all()
+        eventually(lambda: not peers.listening(session["data_port"], world.vps.pid), "its port is closed")
 
 
 def test_public_ports_and_targets_take_one_path(two_lines):
@@ -122,6 +162,27 @@ def test_a_side_without_it_is_served_over_one_path(two_lines, side):
         assert result.stdout == b"done\n", result
 
 
+def test_doctor_says_that_a_kernel_has_it(two_lines):
+    with World(net=two_lines, **WORLD) as world:
+        for agent in (world.vps, world.gateway):
+            told = run(agent.name, "--doctor", env=agent.settings, timeout=60, prefix=agent.namespace.command()).stdout
+            assert "ok  MULTIPATH: this system has MPTCP" in told, told
+            told = run(agent.name, "--doctor", env={**agent.settings, "MULTIPATH": "off"}, timeout=60,
+                       prefix=agent.namespace.command()).stdout
+            assert "MULTIPATH" not in told, told
+
+
+def test_with_a_proxy_there_is_one_path_and_doctor_says_so(two_lines):
+    proxy = two_lines.vps.inside(lambda: Proxy(address=("198.51.100.1", 3128)).__enter__())
+    try:
+        with World(net=two_lines, vps=WORLD["vps"], gateway={**WORLD["gateway"], "VPS_PROXY": "http://198.51.100.1:3128"}) as world:
+            assert not established(two_lines.gateway, "mptcp")
+            told = run("gateway-agent", "--doctor", env=world.gateway.settings, timeout=60, prefix=two_lines.gateway.command()).stdout
+            assert "--  MULTIPATH: a proxy has one path" in told, told
+    finally:
+        proxy.__exit__()
+
+
 def test_a_kernel_without_it_is_said_once_and_does_no_harm(internet):
     switch = ["sysctl", "-qw", "net.mptcp.enabled="]
     if not kernel_can(internet.gateway):
@@ -132,6 +193,10 @@ def test_a_kernel_without_it_is_said_once_and_does_no_harm(internet):
         with World(net=internet, **WORLD) as world, Sshd("0.0.0.0", internet.lan, 22) as server:
             for agent in (world.vps, world.gateway):
                 assert agent.count_log("MULTIPATH is on, but this system has no MPTCP") == 1
+                told = run(agent.name, "--check", env=agent.settings, prefix=agent.namespace.command()).stdout
+                assert "But MULTIPATH is on, and this system has no MPTCP" in told, told
+                told = run(agent.name, "--doctor", env=agent.settings, timeout=60, prefix=agent.namespace.command()).stdout
+                assert "!!  MULTIPATH: this system has no MPTCP" in told and "sudo sysctl net.mptcp.enabled=1" in told, told
             config = server.client_config("HOME-PC")
             result = openssh.ssh(world.ssh(f"{USER}@HOME-PC").code[0], config, "echo done", namespace=internet.client)
             assert result.stdout == b"done\n", result

@@ -343,6 +343,43 @@ static void the_port_is_open_only_while_a_channel_is_expected(void **state)
     quay_close(&quay);
 }
 
+/* A further path of a channel that is there joins at its port; nobody else gets anything there. */
+static void with_several_paths_it_stays_open_and_lets_nobody_in(void **state)
+{
+    struct quay quay;
+    struct ship ship;
+    (void)state;
+    quay_open(&quay);
+    dock_stay_open(quay.dock);
+    dock_expect(quay.dock, 0);
+    int early = client_connect("127.0.0.3", quay.port);
+    stage_turn(&quay.stage);
+    ship_land(&quay, &ship, 0);
+    close(ship.fd);
+    WAIT_FOR(&quay.stage, client_was_sent_off(early));
+    close(early);
+    assert_true(dock_is_open(quay.dock));
+    for (unsigned i = 0; i < 3; i++) {
+        int late = client_connect("127.0.0.3", quay.port);
+        expect_sent_off_in_silence(&quay, late);
+    }
+    ship_hail(&quay, &ship, 0, dock_token(quay.dock)); /* a channel comes in once */
+    expect_sent_off_in_silence(&quay, ship.fd);
+
+    assert_int_equal(dock_expect(quay.dock, 1), 0); /* without dock_open() */
+    ship_land(&quay, &ship, 1);
+    assert_int_equal(quay.channel, 1);
+    close(ship.fd);
+    dock_expect(quay.dock, 2);
+    dock_expect_nothing(quay.dock);
+    ship_hail(&quay, &ship, 2, dock_token(quay.dock));
+    expect_sent_off_in_silence(&quay, ship.fd);
+    dock_free(quay.dock);
+    quay.dock = NULL;
+    assert_true(port_is_closed(quay.port));
+    quay_close(&quay);
+}
+
 /* ---- brought from elsewhere ---------------------------------------------- */
 
 /* What the control port does with it: HELLO is read there. */
@@ -658,6 +695,7 @@ int main(void)
         cmocka_unit_test(a_channel_comes_in_once),
         cmocka_unit_test(several_channels_come_in_side_by_side_and_in_any_order),
         cmocka_unit_test(the_port_is_open_only_while_a_channel_is_expected),
+        cmocka_unit_test(with_several_paths_it_stays_open_and_lets_nobody_in),
         cmocka_unit_test(who_is_brought_goes_on_as_if_it_had_come),
         cmocka_unit_test(who_is_brought_and_not_expected_takes_no_place),
         cmocka_unit_test(who_is_brought_and_says_no_more_is_sent_off),

@@ -45,7 +45,7 @@ static unsigned take_all(struct range *range, uint64_t now_ms, unsigned seen[RAN
     uint16_t port = 0;
     unsigned taken = 0;
     int fd;
-    while ((fd = ports_listen(range->ports, now_ms, &port)) >= 0) {
+    while ((fd = ports_listen(range->ports, now_ms, false, &port)) >= 0) {
         assert_in_range(port, range->first, range->first + RANGE - 1);
         assert_in_range(range->count, 0, RANGE - 1);
         range->fds[range->count++] = fd;
@@ -84,7 +84,7 @@ static void the_port_that_is_told_is_the_one_that_listens(void **state)
     socklen_t len = sizeof at;
     (void)state;
     range_open(&range, "::");
-    int fd = ports_listen(range.ports, 1000, &port);
+    int fd = ports_listen(range.ports, 1000, false, &port);
     assert_true(fd >= 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
     assert_int_equal(ntohs(at.sin6_port), port);
@@ -108,7 +108,7 @@ static void ports_are_drawn_in_no_order(void **state)
     range_open(&range, "127.0.0.1");
     for (unsigned i = 0; i < 50; i++) {
         uint16_t port = 0;
-        int fd = ports_listen(range.ports, 1000 + (i + 1) * PORTS_QUARANTINE_MS, &port);
+        int fd = ports_listen(range.ports, 1000 + (i + 1) * PORTS_QUARANTINE_MS, false, &port);
         assert_true(fd >= 0);
         close(fd);
         ports_release(range.ports, 1000 + i * PORTS_QUARANTINE_MS, port);
@@ -135,9 +135,9 @@ static void a_used_port_rests(void **state)
         close(range.fds[--range.count]);
     }
     ports_release(range.ports, released, (uint16_t)(range.first + 7));
-    assert_int_equal(ports_listen(range.ports, again - 1, &port), -EADDRINUSE);
+    assert_int_equal(ports_listen(range.ports, again - 1, false, &port), -EADDRINUSE);
     assert_int_equal(port, 0);
-    int fd = ports_listen(range.ports, again, &port);
+    int fd = ports_listen(range.ports, again, false, &port);
     assert_true(fd >= 0);
     assert_int_equal(port, range.first + 7);
     close(fd);
@@ -175,7 +175,7 @@ static void a_port_outside_of_the_range_is_not_put_back(void **state)
     ports_release(range.ports, 1000, 65535);
     ports_release(range.ports, 1000, (uint16_t)(range.first - 1));
     ports_release(range.ports, 1000, (uint16_t)(range.first + RANGE));
-    assert_int_equal(ports_listen(range.ports, 1000000, &port), -EADDRINUSE);
+    assert_int_equal(ports_listen(range.ports, 1000000, false, &port), -EADDRINUSE);
     range_close(&range);
 }
 
@@ -210,7 +210,7 @@ static void when_others_hold_all_ports_there_is_none(void **state)
     for (unsigned i = 0; i < RANGE; i++) {
         fds[i] = someone_elses(i % 2 ? "127.0.0.1" : "::1", (uint16_t)(range.first + i));
     }
-    assert_int_equal(ports_listen(range.ports, 1000, &port), -EADDRINUSE);
+    assert_int_equal(ports_listen(range.ports, 1000, false, &port), -EADDRINUSE);
     for (unsigned i = 0; i < RANGE; i++) {
         close(fds[i]);
     }
@@ -223,7 +223,7 @@ static void an_address_that_this_machine_lacks_is_an_error_of_its_own(void **sta
     uint16_t port = 0;
     (void)state;
     range_open(&range, "192.0.2.1");
-    assert_int_equal(ports_listen(range.ports, 1000, &port), -EADDRNOTAVAIL);
+    assert_int_equal(ports_listen(range.ports, 1000, false, &port), -EADDRNOTAVAIL);
     range_close(&range);
 }
 
@@ -243,12 +243,12 @@ static void another_range_is_for_new_sessions(void **state)
     /* The upper half: what is taken and what rests there stays so. */
     assert_int_equal(
         ports_use_range(range.ports, (uint16_t)(first + half), (uint16_t)(first + RANGE - 1)), 0);
-    assert_int_equal(ports_listen(range.ports, again - 1, &port), -EADDRINUSE);
+    assert_int_equal(ports_listen(range.ports, again - 1, false, &port), -EADDRINUSE);
     close(range.fds[--range.count]);
     while (range.count > 0) {
         close(range.fds[--range.count]);
     }
-    int fd = ports_listen(range.ports, again, &port);
+    int fd = ports_listen(range.ports, again, false, &port);
     assert_true(fd >= 0);
     assert_int_equal(port, first + RANGE - 1);
     close(fd);

@@ -233,6 +233,15 @@ static void check_targets(struct checkup *checkup, const struct targets *targets
     }
 }
 
+static void check_paths(struct checkup *checkup, const struct gateway_settings *settings)
+{
+    if (settings->common.multipath && settings->proxy.host[0]) {
+        checkup_say(checkup, CHECKUP_SKIPPED, "MULTIPATH", "a proxy has one path");
+    } else {
+        checkup_multipath(checkup, settings->common.multipath);
+    }
+}
+
 /* ---- all of it ------------------------------------------------------------ */
 
 int doctor_run(const char *env_file)
@@ -259,6 +268,7 @@ int doctor_run(const char *env_file)
     const struct congestion_system system = congestion_look(CONGESTION_FOLDER);
     checkup_congestion(&checkup, &system, settings.common.congestion_control,
                        "connections to the VPS", "/usr/share/pamtunnel-gateway/bbr");
+    check_paths(&checkup, &settings);
     check_targets(&checkup, settings.allowed_targets);
     names_check(&checkup, settings.discover);
     /*

@@ -56,6 +56,7 @@ struct dock {
     uint8_t token[PROOF_TOKEN_SIZE];
     dock_fn fn;
     void *arg;
+    bool stays_open;
     struct port *port; /* NULL: it is closed */
 };
 
@@ -128,15 +129,30 @@ static void make_room(struct port *port, bool from_gateway)
     free(places);
 }
 
-static void close_port(struct dock *dock)
+static void shut(struct dock *dock)
 {
     struct port *port = dock->port;
-    listener_free(port->listener);
     while (port->callers) {
         send_off(port->callers);
     }
+    listener_free(port->listener);
     free(port);
     dock->port = NULL;
+}
+
+/* Nothing is expected any more. */
+static void close_port(struct dock *dock)
+{
+    struct port *port = dock->port;
+    if (!dock->stays_open) {
+        shut(dock);
+        return;
+    }
+    while (port->callers) {
+        send_off(port->callers);
+    }
+    port->expected_count = 0;
+    port->gateway = (struct addr){.sa.sa_family = AF_UNSPEC};
 }
 
 /* ---- what is expected ----------------------------------------------------- */
@@ -313,6 +329,11 @@ static struct caller *receive(struct dock *dock, int fd, const struct addr *from
 
 static void on_guest(void *arg, int fd, const struct addr *from)
 {
+    const struct dock *dock = arg;
+    if (dock->port->expected_count == 0 && dock->stays_open) {
+        close(fd);
+        return;
+    }
     struct caller *caller = receive(arg, fd, from);
     if (caller && hear(caller)) { /* mostly its hello is there already */
         wait_for(caller);
@@ -360,6 +381,11 @@ const uint8_t *dock_token(const struct dock *dock)
     return dock->token;
 }
 
+void dock_stay_open(struct dock *dock)
+{
+    dock->stays_open = true;
+}
+
 bool dock_is_open(const struct dock *dock)
 {
     return dock->port != NULL;
@@ -387,7 +413,9 @@ void dock_free(struct dock *dock)
     if (!dock) {
         return;
     }
-    dock_expect_nothing(dock);
+    if (dock->port) {
+        shut(dock);
+    }
     crypto_wipe(dock->token, sizeof dock->token);
     free(dock);
 }

@@ -8,6 +8,8 @@
  * closed; the session opens it again when it expects another one. With
  * DATA_PORT=control there is no such port: who said at the control port that it is a
  * channel of this session is brought here, and goes on as if it had come by itself.
+ * With MULTIPATH the port stays open (dock_stay_open()), and whoever comes while
+ * nothing is expected is sent off at once.
  */
 #ifndef PAMTUNNEL_VPS_SESSION_DOCK_H
 #define PAMTUNNEL_VPS_SESSION_DOCK_H
@@ -39,6 +41,11 @@ struct dock *dock_new(uv_loop_t *loop, int listener, uint64_t session, dock_fn f
 /* Closes the port. Accepts NULL. */
 void dock_free(struct dock *dock);
 bool dock_is_open(const struct dock *dock);
+/*
+ * From now on the port is closed with the dock alone: a connection by several paths (MPTCP) can
+ * take up a further one only where its port is listened on. Those are not seen here.
+ */
+void dock_stay_open(struct dock *dock);
 /* Takes over a listening socket once more. On failure (-ENOMEM) it stays the caller's. */
 int dock_open(struct dock *dock, int listener);
 /*

@@ -367,7 +367,7 @@ int front_new(const struct terms *terms, const struct front_events *events, void
     front_show_entrance(front, terms->at_entrance);
     front->events = events;
     front->arg = arg;
-    front->listener = ports_listen(terms->services->ports, clock_ms(), &front->port);
+    front->listener = ports_listen(terms->services->ports, clock_ms(), false, &front->port);
     if (front->listener < 0) {
         int err = front->listener;
         front_free(front);

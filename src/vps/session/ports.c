@@ -93,23 +93,32 @@ static void end_rests(struct ports *ports, uint64_t now_ms)
     }
 }
 
+static int listen_on(const struct ports *ports, uint16_t port, bool multipath)
+{
+    int fd = multipath ? net_listen_multipath(ports->bind_address, port, BACKLOG)
+                       : net_listen(ports->bind_address, port, BACKLOG);
+    if (fd >= 0) {
+        net_narrow(fd); /* for uploads */
+    }
+    return fd;
+}
+
 /* -EADDRINUSE is also another program's port, which only listening on it finds out. */
-static int try_port(struct ports *ports, uint32_t index, uint16_t *ret_port)
+static int try_port(struct ports *ports, uint32_t index, bool multipath, uint16_t *ret_port)
 {
     uint16_t port = (uint16_t)(ports->first + index);
     if (is_taken(ports, port)) {
         return -EADDRINUSE;
     }
-    int fd = net_listen(ports->bind_address, port, BACKLOG);
+    int fd = listen_on(ports, port, multipath);
     if (fd >= 0) {
-        net_narrow(fd); /* for uploads */
         flip(ports, port);
         *ret_port = port;
     }
     return fd;
 }
 
-int ports_listen(struct ports *ports, uint64_t now_ms, uint16_t *ret_port)
+int ports_listen(struct ports *ports, uint64_t now_ms, bool multipath, uint16_t *ret_port)
 {
     end_rests(ports, now_ms);
     /* Random draws first; where the range is nearly full, a scan from a random place. */
@@ -123,7 +132,7 @@ int ports_listen(struct ports *ports, uint64_t now_ms, uint16_t *ret_port)
         } else {
             index = (index + 1) % ports->count;
         }
-        int fd = try_port(ports, index, ret_port);
+        int fd = try_port(ports, index, multipath, ret_port);
         if (fd != -EADDRINUSE && fd != -EACCES) {
             return fd;
         }
@@ -134,7 +143,7 @@ int ports_listen(struct ports *ports, uint64_t now_ms, uint16_t *ret_port)
 /* A session keeps its port while it is closed (taken), so no other one can get it meanwhile. */
 int ports_relisten(struct ports *ports, uint16_t port)
 {
-    return net_listen(ports->bind_address, port, BACKLOG);
+    return listen_on(ports, port, false);
 }
 
 void ports_release(struct ports *ports, uint64_t now_ms, uint16_t port)

@@ -6,6 +6,7 @@
 #ifndef PAMTUNNEL_VPS_SESSION_PORTS_H
 #define PAMTUNNEL_VPS_SESSION_PORTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { PORTS_QUARANTINE_MS = 60000 };
@@ -20,9 +21,10 @@ int ports_use_range(struct ports *ports, uint16_t first, uint16_t last);
 
 /*
  * A listening socket on a random free port, or -EADDRINUSE if there is none, or
- * another -errno. Ports that other programs hold are passed over.
+ * another -errno. Ports that other programs hold are passed over. multipath: as
+ * net_listen_multipath().
  */
-int ports_listen(struct ports *ports, uint64_t now_ms, uint16_t *ret_port);
+int ports_listen(struct ports *ports, uint64_t now_ms, bool multipath, uint16_t *ret_port);
 /* A listening socket on a port that is held still, though its socket was closed. -errno. */
 int ports_relisten(struct ports *ports, uint16_t port);
 /* Puts a port back, once, when its socket is closed. 0 is no port and does nothing. */

@@ -6,7 +6,8 @@
  *
  * The dock lives as long as the session, for its token; its port is open only while a channel is
  * expected. It is not closed for good with the first client, since each further connection
- * needs a channel of its own (RDP negotiates on one and works on the next).
+ * needs a channel of its own (RDP negotiates on one and works on the next). With MULTIPATH it
+ * stays open: a further path joins a channel at its port, at any time.
  */
 #include "vps/session/rear.h"
 
@@ -271,7 +272,8 @@ static int open_port(struct rear *rear, struct why *why)
     if (services->settings->data_port == DATA_PORT_CONTROL) {
         return open_at_control_port(rear, why);
     }
-    int fd = ports_listen(services->ports, clock_ms(), &rear->port);
+    bool multipath = services->settings->common.multipath && net_check_multipath() == 0;
+    int fd = ports_listen(services->ports, clock_ms(), multipath, &rear->port);
     if (fd < 0) {
         return explain_no_port(services, fd, why);
     }
@@ -280,6 +282,9 @@ static int open_port(struct rear *rear, struct why *why)
     if (!rear->dock) {
         close(fd);
         return explain_no_memory(why);
+    }
+    if (multipath) {
+        dock_stay_open(rear->dock);
     }
     return 0;
 }

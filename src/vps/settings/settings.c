@@ -331,17 +331,6 @@ static int check_signing(const struct vps_settings *settings, struct why *why)
     return 0;
 }
 
-/* A further path joins at the port of its connection; a session's own is closed by then. */
-static int check_paths(const struct vps_settings *settings, struct why *why)
-{
-    return !settings->common.multipath || settings->data_port == DATA_PORT_CONTROL
-               ? 0
-               : why_set(
-                     why, -EINVAL,
-                     "MULTIPATH is \"on\"; it takes DATA_PORT=control as well, since a line that "
-                     "is added later finds no other port open");
-}
-
 /* What no row can say by itself. Asked again for settings that are held back until a restart. */
 static int check_together(const struct vps_settings *settings, struct why *why)
 {
@@ -371,8 +360,7 @@ static int check_together(const struct vps_settings *settings, struct why *why)
                        "outside the range for sessions, %u to %u",
                        settings->entrance_port, first, last);
     }
-    int err = check_paths(settings, why);
-    return err < 0 ? err : check_signing(settings, why);
+    return check_signing(settings, why);
 }
 
 int vps_settings_load(const char *env_file, bool local, struct vps_settings *ret_settings,

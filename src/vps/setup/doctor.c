@@ -348,6 +348,7 @@ static void check_all(struct checkup *checkup, const struct vps_settings *settin
     const struct congestion_system system = congestion_look(CONGESTION_FOLDER);
     checkup_congestion(checkup, &system, settings->common.congestion_control,
                        "connections to clients and gateways", "/usr/share/pamtunnel-vps/bbr");
+    checkup_multipath(checkup, settings->common.multipath);
     doctor_check_host(checkup, settings);
     /* Before the ports: whether a taken CONTROL_PORT is right depends on who has taken it. */
     json_t *status = NULL;
