@@ -255,6 +255,15 @@ def test_pamctl_names_one_of_several_behind_an_address(session):
     assert how_it_ends(user) in ("fin", "rst")
 
 
+def test_a_question_that_pamctl_answers_says_so(session):
+    user = session.knock(USER)
+    question = session.question(USER)
+    session.wait_waiting(USER)
+    assert session.world.pamctl("admit", session.id, USER).returncode == 0
+    session.assert_in(user)
+    session.world.api.wait(lambda: question.says("was admitted to"), what="it is closed as what it was")
+
+
 def test_a_dead_first_one_makes_room_for_the_second(session):
     first = session.knock(USER)
     question = session.question(USER)

@@ -89,6 +89,9 @@ def test_the_button_lets_an_address_in_and_looking_does_not(world, target, addre
         waiting.sendall(HELLO)
         world.api.wait_message(lambda m: m.says(address, "wants in") and m.button("admit"), 10 * TIME_SCALE, since, OWNER)
         status, page = link.press(address)
+        world.api.wait(lambda: any(m.says(address, "was let in to", "by the session's link") for m in world.api.all_messages(OWNER, since)),
+                       what="the question says what became of it")
+        eventually(lambda: link.live.says("Connected from", "Let in by the link from", address), "the card says how")
         assert status == 200 and "let in" in page and "ssh -p" in page and f"ssh://127.0.0.1:{link.port}" in page
         assert read_exactly(waiting, len(HELLO)) == HELLO, "who waits is in at once"
         world.wait_state(link.session["id"], "connected")
@@ -105,6 +108,51 @@ def test_the_button_lets_an_address_in_and_looking_does_not(world, target, addre
     assert all(row["body"]["address"] == address and row["body"]["by"] == f"telegram:{OWNER}" for row in told)
     assert told[1]["body"]["word"] == "link"
     assert not world.pamctl.json("known")["known"], "for this session alone"
+
+
+def test_the_card_says_at_once_whom_it_has_let_in(world, target, address):
+    link = Link(world, "tcp", target.name)
+    link.press(address)
+    eventually(lambda: link.live.says("is ready", "Let in by the link from", address), "before anybody has come")
+    link.press("127.0.6.9")
+    eventually(lambda: link.live.says(address, "127.0.6.9"), "both of them")
+    with is_in(link.port, "127.0.6.9"):
+        eventually(lambda: link.live.says("Connected from", "Let in by the link from 127.0.6.9"), "and who came")
+    status, _, page = link.ask("POST", address, Origin="http://evil.example")
+    assert status == 403
+
+
+def test_a_press_on_another_page_lets_nobody_in(world, target, address):
+    link = Link(world, "ssh", target.name)
+    for fields in {"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site", "Origin": "null"}:
+        status, headers, page = link.ask("POST", address, **fields)
+        assert status == 200 and "<form" in page and headers["X-Frame-Options"] == "DENY"
+    since = world.api.mark()
+    with dial(link.port, address) as client:
+        client.sendall(HELLO)
+        world.api.wait_message(lambda m: m.says(address, "wants in"), 10 * TIME_SCALE, since, OWNER)
+
+
+def test_its_page_is_in_the_language_of_the_chat(world, target, address):
+    link = Link(world, "ssh", target.name)
+    assert 'lang="en"' in link.ask("GET", address, **{"Accept-Language": "de"})[2]
+    since = world.api.mark()
+    world.api.languages[OWNER] = "de"
+    try:
+        world.api.say(OWNER, f"/ssh {target.name}")
+        card = world.api.wait_message(lambda m: m.says("http://", "ist bereit"), 10 * TIME_SCALE, since, OWNER)
+    finally:
+        del world.api.languages[OWNER]
+        world.api.say(OWNER, "/status")
+    match = re.search(r"http://127\.0\.0\.1:(\d+)(/[a-z2-9]{32})", card.text)
+    link.port = int(match[1])
+    world.secrets.append(match[2])
+    assert 'lang="de"' in link.ask("GET", address, path=match[2], **{"Accept-Language": "en"})[2]
+    assert "Diese Adresse ist" in link.ask("POST", address, path=match[2])[2]
+    opened = world.pamctl.json("ssh", target.name)["link"]
+    link.port, path = int(opened.split(":")[2].split("/")[0]), "/" + opened.rpartition("/")[2]
+    world.secrets.append(path)
+    assert 'lang="de"' in link.ask("GET", address, path=path, **{"Accept-Language": "de"})[2], "nobody's chat"
 
 
 def test_of_rdp_it_needs_no_file(world, target, address):

@@ -57,6 +57,40 @@ static void a_request_is_read_when_it_is_whole(void **state)
     }
 }
 
+static void a_press_on_another_page_is_known(void **state)
+{
+    static const struct {
+        const char *fields;
+        bool foreign;
+    } ROWS[] = {
+        {"Host: vps:20123\r\n", false}, /* curl, and browsers that do not say */
+        {"Host: vps:20123\r\nOrigin: http://vps:20123\r\n", false},
+        {"Origin: https://VPS\r\nHost:vps \r\n", false},
+        {"Host: vps:20123\r\nOrigin: null\r\n", false}, /* our page has no referrer */
+        {"Host: vps:20123\r\nOrigin: http://evil.example\r\n", true},
+        {"Host: vps:20123\r\nOrigin: http://vps\r\n", true},
+        {"Host: vps:20123\r\nOrigin: http://vps:201234\r\n", true},
+        {"Host: vps\r\nOrigin: vps\r\n", true},
+        {"Origin: http://vps\r\n", true},
+        {"Host: vps\r\nOrigin: \r\n", true},
+        {"Host: vps\r\nOrigin: null\r\nSec-Fetch-Site: same-origin\r\n", false},
+        {"Host: vps\r\nSec-Fetch-Site: none\r\n", false},
+        {"Host: vps\r\nsec-fetch-site: cross-site\r\nOrigin: null\r\n", true},
+        {"Host: vps\r\nSec-Fetch-Site: same-site\r\n", true},
+        {"Host: vps\r\nSec-Fetch-Site:\r\n", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        char text[300];
+        struct http_request request;
+        int len = snprintf(text, sizeof text, "POST /x HTTP/1.1\r\n%s\r\n", ROWS[i].fields);
+        assert_int_equal(http_request_parse((const uint8_t *)text, (size_t)len, &request), 0);
+        if (request.is_foreign != ROWS[i].foreign) {
+            fail_msg("%s", text);
+        }
+    }
+}
+
 static void a_head_has_a_longest_length(void **state)
 {
     static uint8_t head[HTTP_REQUEST_MAX + 100];
@@ -136,6 +170,30 @@ static void a_page_says_what_to_do_and_holds_nothing_live(void **state)
     assert_null(strstr(written(LATCH_BLOCKED, true, false), "<form"));
 }
 
+static void it_speaks_its_sessions_language(void **state)
+{
+    static const struct {
+        const char *session;
+        bool browser_is_german, german;
+    } ROWS[] = {{"", true, true}, {"", false, false}, {"de", false, true}, {"en", true, false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        char buffer[LATCH_PAGE_SIZE];
+        struct latch_page page = PAGE;
+        struct text text = text_over(buffer, sizeof buffer);
+        strcpy(page.language, ROWS[i].session);
+        latch_page_write(&page, ROWS[i].browser_is_german, false, &text);
+        assert_non_null(strstr(buffer, ROWS[i].german ? "lang=\"de\"" : "lang=\"en\""));
+    }
+}
+
+static void who_waits_elsewhere_is_named_before_the_press_as_well(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(written(LATCH_SHUT, false, false), "waiting at <b>2001:db8::7</b>"));
+    assert_non_null(strstr(written(LATCH_SHUT, true, false), "<b>2001:db8::7</b>"));
+}
+
 static void its_head_allows_it_nothing(void **state)
 {
     static const char *const FIELDS[] = {
@@ -145,6 +203,7 @@ static void its_head_allows_it_nothing(void **state)
         "Referrer-Policy: no-referrer\r\n",
         "default-src 'none'",
         "frame-ancestors 'none'",
+        "X-Frame-Options: DENY\r\n",
         "base-uri 'none'",
     };
     (void)state;
@@ -207,6 +266,19 @@ static void the_button_alone_lets_an_address_in(void **state)
         close(fd);
         house_close(&house);
     }
+}
+
+static void another_pages_button_lets_nobody_in(void **state)
+{
+    struct house house;
+    (void)state;
+    house_open(&house, KIND_SSH);
+    int fd = ask_for(&house, "POST", LATCHKEY, "Origin: http://evil.example\r\n" HOST);
+    expect_answer(&house, fd, "<form"); /* it is the page, to press there */
+    assert_int_equal(house.pages, 1);
+    assert_int_equal(house.pressed + house.opened, 0);
+    close(fd);
+    house_close(&house);
 }
 
 static void a_wrong_key_is_a_strangers(void **state)
@@ -457,12 +529,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_is_read_when_it_is_whole),
+        cmocka_unit_test(a_press_on_another_page_is_known),
         cmocka_unit_test(a_head_has_a_longest_length),
         cmocka_unit_test(only_the_whole_key_is_the_key),
         cmocka_unit_test(a_page_says_what_to_do_and_holds_nothing_live),
+        cmocka_unit_test(it_speaks_its_sessions_language),
+        cmocka_unit_test(who_waits_elsewhere_is_named_before_the_press_as_well),
         cmocka_unit_test(its_head_allows_it_nothing),
         cmocka_unit_test(its_style_is_the_one_that_its_head_allows),
         cmocka_unit_test(the_button_alone_lets_an_address_in),
+        cmocka_unit_test(another_pages_button_lets_nobody_in),
         cmocka_unit_test(a_wrong_key_is_a_strangers),
         cmocka_unit_test(who_speaks_http_to_a_tcp_target_is_its_client),
         cmocka_unit_test(a_tcp_client_that_begins_so_and_says_no_more_is_one),

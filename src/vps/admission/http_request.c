@@ -103,13 +103,60 @@ static bool prefers_german(const char *at, const char *end)
     return false;
 }
 
-static void parse_field(const uint8_t *at, const uint8_t *end, struct http_request *request)
+struct value {
+    const char *start; /* NULL: there is no such field */
+    size_t len;
+};
+
+static bool is_value(const struct value *value, const char *word)
 {
-    static const char LANGUAGE[] = "accept-language:";
-    size_t name_len = sizeof LANGUAGE - 1;
-    if ((size_t)(end - at) > name_len && strncasecmp((const char *)at, LANGUAGE, name_len) == 0) {
-        request->wants_german = prefers_german((const char *)at + name_len, (const char *)end);
+    return value->len == strlen(word) && strncasecmp(value->start, word, value->len) == 0;
+}
+
+/* The fields that matter, by their numbers. */
+enum { FIELD_LANGUAGE, FIELD_HOST, FIELD_ORIGIN, FIELD_SITE, FIELDS };
+
+static void parse_field(const char *at, const char *end, struct value values[FIELDS])
+{
+    static const char *const NAMES[FIELDS] = {
+        "accept-language:", "host:", "origin:", "sec-fetch-site:"};
+    for (unsigned i = 0; i < FIELDS; i++) {
+        size_t name_len = strlen(NAMES[i]);
+        if ((size_t)(end - at) >= name_len && strncasecmp(at, NAMES[i], name_len) == 0) {
+            for (at += name_len; at < end && (*at == ' ' || *at == '\t');) {
+                at++;
+            }
+            while (end > at && (end[-1] == ' ' || end[-1] == '\t')) {
+                end--;
+            }
+            values[i] = (struct value){at, (size_t)(end - at)};
+            return;
+        }
     }
+}
+
+/*
+ * Newer browsers say so themselves, where TLS is; others name the page's origin. "null" is anybody,
+ * and our own page, which has no referrer.
+ */
+static bool is_foreign(const struct value *host, const struct value *origin,
+                       const struct value *site)
+{
+    static const char SCHEME_END[] = "://";
+    if (site->start) {
+        return !is_value(site, "same-origin") && !is_value(site, "none");
+    }
+    if (!origin->start || is_value(origin, "null")) {
+        return false;
+    }
+    size_t scheme = 0, end_len = sizeof SCHEME_END - 1;
+    while (scheme + end_len < origin->len &&
+           memcmp(origin->start + scheme, SCHEME_END, end_len) != 0) {
+        scheme++;
+    }
+    struct value authority = {origin->start + scheme + end_len, origin->len - scheme - end_len};
+    return scheme + end_len >= origin->len || authority.len != host->len ||
+           strncasecmp(authority.start, host->start, host->len) != 0;
 }
 
 int http_request_parse(const uint8_t *data, size_t len, struct http_request *ret_request)
@@ -117,6 +164,7 @@ int http_request_parse(const uint8_t *data, size_t len, struct http_request *ret
     struct http_request request = {0};
     const uint8_t *next = NULL, *end = data + (len < HTTP_REQUEST_MAX ? len : HTTP_REQUEST_MAX);
     const uint8_t *first = line_end(data, end, &next);
+    struct value values[FIELDS] = {0};
     int more = len < HTTP_REQUEST_MAX ? -EAGAIN : -EBADMSG;
     if (!first) {
         return more;
@@ -126,10 +174,15 @@ int http_request_parse(const uint8_t *data, size_t len, struct http_request *ret
     }
     for (const uint8_t *at = next, *stop; (stop = line_end(at, end, &next)) != NULL; at = next) {
         if (stop == at) {
+            const struct value *language = &values[FIELD_LANGUAGE];
+            request.wants_german = language->start &&
+                                   prefers_german(language->start, language->start + language->len);
+            request.is_foreign = is_foreign(&values[FIELD_HOST], &values[FIELD_ORIGIN],
+                                            &values[FIELD_SITE]);
             *ret_request = request;
             return 0;
         }
-        parse_field(at, stop, &request);
+        parse_field((const char *)at, (const char *)stop, values);
     }
     return more;
 }

@@ -17,6 +17,7 @@ enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_OTHER };
 struct http_request {
     enum http_method method;
     bool wants_german; /* of German and English it names German first */
+    bool is_foreign;   /* a page of another origin has the browser ask, as far as that says so */
 };
 
 /*

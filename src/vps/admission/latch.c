@@ -70,7 +70,7 @@ static void answer(struct talk *talk, const struct http_request *request)
     const struct latch_events *events = talk->latch->events;
     void *arg = talk->latch->arg;
     struct addr from = talk->from;
-    bool pressed = request->method == HTTP_POST;
+    bool pressed = request->method == HTTP_POST && !request->is_foreign;
     struct latch_page page = {.state = LATCH_SHUT};
     char buffer[LATCH_PAGE_SIZE];
     struct text text = text_over(buffer, sizeof buffer);

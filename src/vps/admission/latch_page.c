@@ -60,7 +60,7 @@ static void put_sentence(struct text *text, const char *sentence, const char *na
 
 struct words {
     const char *language, *title, *you_are, *offer, *button, *shared, *is_open, *connect, *app,
-        *close, *elsewhere, *taken, *blocked;
+        *only, *close, *elsewhere, *taken, *blocked;
 };
 
 static const struct words ENGLISH = {
@@ -74,6 +74,8 @@ static const struct words ENGLISH = {
     .is_open = "<p>This address is let in for this session.",
     .connect = "<p>Connect from here with<br>{}",
     .app = "Open the app",
+    .only = "<p>From this address alone: a program that leaves by another one, as with IPv6 beside "
+            "IPv4 or a VPN, is not let in by that.",
     .close = "<p>This page can be closed.",
     .elsewhere = "<p>A client is waiting at {}. If that is yours: it leaves by another address "
                  "than this browser, as with IPv6 beside IPv4 or a VPN. Press Admit for it in the "
@@ -94,6 +96,8 @@ static const struct words GERMAN = {
     .is_open = "<p>Diese Adresse ist für diese Sitzung eingelassen.",
     .connect = "<p>Verbinden Sie sich von hier aus mit<br>{}",
     .app = "App öffnen",
+    .only = "<p>Nur von dieser Adresse aus: Ein Programm, das von einer anderen kommt, etwa mit "
+            "IPv6 neben IPv4 oder über ein VPN, ist damit nicht eingelassen.",
     .close = "<p>Diese Seite kann geschlossen werden.",
     .elsewhere = "<p>Ein Client wartet bei {}. Wenn das Ihrer ist: Er kommt von einer anderen "
                  "Adresse als dieser Browser, etwa mit IPv6 neben IPv4 oder über ein VPN. Drücken "
@@ -107,9 +111,17 @@ static const struct words GERMAN = {
 
 /* ---- the page ------------------------------------------------------------------ */
 
+static void put_elsewhere(const struct latch_page *page, const struct words *words,
+                          struct text *text)
+{
+    if (page->elsewhere[0]) {
+        put_sentence(text, words->elsewhere, page->elsewhere, "b");
+    }
+}
+
 static void put_offer(const struct latch_page *page, const struct words *words, struct text *text)
 {
-    (void)page;
+    put_elsewhere(page, words, text);
     put(text, words->offer);
     put(text, "<form method=\"post\"><button>");
     put(text, words->button);
@@ -128,9 +140,8 @@ static void put_open(const struct latch_page *page, const struct words *words, s
         put(text, words->app);
         put(text, "</a>");
     }
-    if (page->elsewhere[0]) {
-        put_sentence(text, words->elsewhere, page->elsewhere, "b");
-    }
+    put(text, page->elsewhere[0] ? "" : words->only);
+    put_elsewhere(page, words, text);
     put(text, words->close);
 }
 
@@ -175,6 +186,7 @@ static void put_head(const char *status, size_t len, struct text *text)
              "Connection: close\r\n"
              "Cache-Control: no-store\r\n"
              "X-Content-Type-Options: nosniff\r\n"
+             "X-Frame-Options: DENY\r\n"
              "Referrer-Policy: no-referrer\r\n"
              "Content-Security-Policy: default-src 'none'; style-src 'sha256-%s'; img-src data:; "
              "form-action 'self'; base-uri 'none'; frame-ancestors 'none'\r\n\r\n",
@@ -185,8 +197,9 @@ void latch_page_write(const struct latch_page *page, bool german, bool head_only
 {
     char buffer[LATCH_PAGE_SIZE];
     struct text body = text_over(buffer, sizeof buffer);
+    bool in_german = page->language[0] ? strcmp(page->language, "de") == 0 : german;
     bool is_refused = page->state == LATCH_TAKEN || page->state == LATCH_BLOCKED;
-    put_body(page, german ? &GERMAN : &ENGLISH, &body);
+    put_body(page, in_german ? &GERMAN : &ENGLISH, &body);
     put_head(is_refused ? "403 Forbidden" : "200 OK", body.len, text);
     if (!head_only) {
         text_put(text, buffer, body.len);

@@ -17,19 +17,23 @@ enum latch_state {
     LATCH_BLOCKED, /* a person has kept this address out of the session */
 };
 
-enum { LATCH_PAGE_SIZE = 10240, LATCH_WORDS_SIZE = 1024 };
+enum { LATCH_PAGE_SIZE = 10240, LATCH_WORDS_SIZE = 1024, LATCH_LANGUAGE_SIZE = 4 };
 
 struct latch_page {
     enum latch_state state;
-    char address[ADDR_HOST_MAX];   /* the visitor's */
-    char elsewhere[ADDR_HOST_MAX]; /* a client that waits comes from here; "": none does */
-    const char *label;             /* "SSH" */
-    char target[LATCH_WORDS_SIZE]; /* "office/HOME-PC" */
-    char line[LATCH_WORDS_SIZE];   /* to connect with: a command or an address */
-    char uri[LATCH_WORDS_SIZE];    /* opens a client: "ssh://…"; "": none does */
+    char address[ADDR_HOST_MAX];        /* the visitor's */
+    char elsewhere[ADDR_HOST_MAX];      /* a client that waits comes from here; "": none does */
+    const char *label;                  /* "SSH" */
+    char target[LATCH_WORDS_SIZE];      /* "office/HOME-PC" */
+    char line[LATCH_WORDS_SIZE];        /* to connect with: a command or an address */
+    char uri[LATCH_WORDS_SIZE];         /* opens a client: "ssh://…"; "": none does */
+    char language[LATCH_LANGUAGE_SIZE]; /* "de"; "": that of the browser */
 };
 
-/* The whole answer, with its head; of HEAD there is the head alone. */
+/*
+ * The whole answer, with its head; of HEAD there is the head alone. german: the browser's reader
+ * wants that.
+ */
 void latch_page_write(const struct latch_page *page, bool german, bool head_only,
                       struct text *text);
 /* The answer to what is no request, or one for something that there is not. */

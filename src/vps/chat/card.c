@@ -87,6 +87,7 @@ static void card_show(struct card *card, const struct session_view *view)
     }
     card->shown_connections = view->connections;
     card->shown_notes = view->notes;
+    card->shown_links = view->links;
     card->shown_away = view->gateway_is_away;
     card->shown_bytes = bytes_of(view);
     card->shown_ms = clock_ms();
@@ -186,7 +187,7 @@ static void card_follow(struct card *card, const struct session_view *view)
 static bool has_news(const struct card *card, const struct session_view *view)
 {
     bool away_matters = view->state == SESSION_RECONNECTING;
-    return view->notes != card->shown_notes ||
+    return view->notes != card->shown_notes || view->links != card->shown_links ||
            (away_matters && view->gateway_is_away != card->shown_away);
 }
 

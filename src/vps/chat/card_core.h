@@ -23,7 +23,7 @@ struct card {
     bool more;                  /* further lines are shown: scp, ssh_config; or the hints again */
     bool is_handed_over;        /* the live message is somebody else's */
     unsigned shown_connections; /* in the live message */
-    unsigned shown_notes;
+    unsigned shown_notes, shown_links;
     bool shown_away;
     uint64_t shown_bytes;
     uint64_t shown_ms; /* when it was set */

@@ -67,6 +67,8 @@ static bool try(struct conversation *conversation, int64_t person, const char *t
     struct hold *hold;
     struct why why = {""};
     request_take_reason(&request, command->reason);
+    snprintf(request.language, sizeof request.language, "%s",
+             language_code(readers_language(conversation->readers, person)));
     int err = holds_open(conversation->holds, &request, &session, &hold, &why);
     if (err == 0) {
         opening_show(conversation, session, person, NULL);

@@ -121,6 +121,17 @@ static bool still_waits(const struct parked_view *parked, unsigned count, const 
     return i < count;
 }
 
+/* What became of it by another's word than a press here: the link's, or pamctl's. */
+static enum texts_fate fate_of(const struct session_view *view, const struct addr *party,
+                               bool waits)
+{
+    bool is_in = view->has_client && addr_same_party(&view->client, party);
+    return is_in && view->is_by_link     ? TEXTS_LINKED
+           : is_in && view->is_by_person ? TEXTS_ADMITTED
+           : waits                       ? TEXTS_PUT_OFF
+                                         : TEXTS_GONE;
+}
+
 static void close_question(const struct questions *questions, struct question *question,
                            const struct session_view *view, bool waits)
 {
@@ -129,8 +140,7 @@ static void close_question(const struct questions *questions, struct question *q
     texts_answered(&html, view, &question->from,
                    question->admitting  ? TEXTS_ADMITTED
                    : question->blocking ? TEXTS_BLOCKED
-                   : waits              ? TEXTS_PUT_OFF
-                                        : TEXTS_GONE);
+                                        : fate_of(view, &question->from, waits));
     transport_set(questions->transport, question->post, buffer, NULL, 0);
     transport_release(questions->transport, question->post);
     question->post = NULL;

@@ -149,7 +149,7 @@ void texts_question(struct text *html, const struct session_view *view,
 /* There are many strangers. is_open: the user could be among those who wait. */
 void texts_knocking(struct text *html, const struct session_view *view, bool is_open);
 /* PUT_OFF: others are asked about first. */
-enum texts_fate { TEXTS_ADMITTED, TEXTS_BLOCKED, TEXTS_PUT_OFF, TEXTS_GONE };
+enum texts_fate { TEXTS_ADMITTED, TEXTS_LINKED, TEXTS_BLOCKED, TEXTS_PUT_OFF, TEXTS_GONE };
 void texts_answered(struct text *html, const struct session_view *view, const struct addr *from,
                     enum texts_fate fate);
 

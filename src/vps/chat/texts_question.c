@@ -187,6 +187,9 @@ void texts_answered(struct text *html, const struct session_view *view, const st
     case TEXTS_ADMITTED:
         text_add(html, "✅ %s was admitted to %s.", who, target);
         break;
+    case TEXTS_LINKED:
+        text_add(html, "✅ %s was let in to %s by the session's link.", who, target);
+        break;
     case TEXTS_BLOCKED:
         text_add(html, "⛔ %s was blocked from %s for this session.", who, target);
         break;

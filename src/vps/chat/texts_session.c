@@ -113,6 +113,20 @@ static void add_note(struct text *html, const struct session_view *view)
     }
 }
 
+/* Who may come by the word of whoever has the link, not by Admit. */
+static void add_linked(struct text *html, const struct session_view *view)
+{
+    char address[TEXTS_PART_SIZE];
+    if (view->is_by_link) {
+        text_add(html, "\nLet in by the link from %s", texts_client(html, &view->client, address));
+        return;
+    }
+    for (unsigned i = 0; !view->has_client && i < view->linked_count; i++) {
+        text_add(html, i == 0 ? "\nLet in by the link from %s" : ", %s",
+                 texts_client(html, &view->linked[i], address));
+    }
+}
+
 static void add_time_to_connect(struct text *html, const struct session_view *view)
 {
     char left[TEXTS_PART_SIZE];
@@ -165,6 +179,7 @@ void texts_waiting_line(struct text *html, const struct session_view *view, cons
     if (!view->at_entrance) { /* where nobody is asked about */
         add_admit_hint(html, view, admit);
     }
+    add_linked(html, view);
     add_time_to_connect(html, view);
     add_note(html, view);
 }
@@ -174,6 +189,7 @@ void texts_waiting_file(struct text *html, const struct session_view *view, cons
     char title[TEXTS_PART_SIZE], file[TEXTS_PART_SIZE];
     text_add(html, "🟡 %s is ready: open %s", texts_title(html, view, title),
              texts_in_tag(html, "b", file_name, file));
+    add_linked(html, view);
     add_time_to_connect(html, view);
     add_note(html, view);
 }
@@ -281,6 +297,7 @@ static void add_source(struct text *html, const struct session_view *view, const
     } else {
         text_add(html, "\nConnected from %s", source_buffer);
     }
+    add_linked(html, view);
 }
 
 /* Until its longest time is over. That it ends for want of bytes is said in time. */
@@ -328,7 +345,8 @@ void texts_entrance(struct text *html, const struct session_view *view)
     if (view->at_entrance && !kind_row(view->kind)->has_secret) {
         text_add(html,
                  "\n\nPort %u is for all sessions, and nobody is asked about who comes there: it "
-                 "lets in only from an address that you were admitted from before.",
+                 "lets in only from an address that you were admitted from before, or that the "
+                 "link has let in.",
                  view->entrance_port);
     } else if (view->at_entrance) {
         text_add(html, "\n\nThe file is for port %u, which strict networks let out.",

@@ -307,6 +307,11 @@ void front_view(const struct front *front, struct session_view *view)
     view->at_entrance = front->shows_entrance;
     view->has_client = front->in.is_in;
     view->client = front->in.client;
+    view->is_by_link = front->in.is_in && front->in.way_in == WAY_LINK;
+    view->is_by_person = front->in.is_in && front->in.way_in == WAY_PERSON;
+    view->linked_count = front->linked_count;
+    view->links = front->links;
+    memcpy(view->linked, front->linked, sizeof view->linked);
     view->connected_unix = front->in.since_unix;
     if (front->door) {
         view->parked_count = door_parked_count(front->door);

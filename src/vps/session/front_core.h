@@ -11,9 +11,6 @@
 #include "vps/session/front.h"
 #include "vps/session/strangers.h"
 
-/* More addresses than a person has; then the one that pressed first has to press again. */
-enum { FRONT_LINKED_MAX = 4 };
-
 struct front {
     const struct terms *terms;
     const struct front_events *events;
@@ -25,8 +22,8 @@ struct front {
     bool shows_entrance; /* what its user gets is for ENTRANCE_PORT */
     bool told_of_other;  /* the user was told that the secret came from elsewhere */
     char latchkey[LATCH_KEY_LEN + 1];
-    struct addr linked[FRONT_LINKED_MAX]; /* who pressed the page's button, the latest last */
-    unsigned linked_count;
+    struct addr linked[SESSION_LINKED_MAX]; /* who pressed the page's button, the latest last */
+    unsigned linked_count, links;
     struct insider in;
     struct blocklist blocked;
     struct strangers strangers;

@@ -18,7 +18,8 @@ bool front_is_linked(const struct front *front, const struct addr *from)
 static void link_party(struct front *front, const struct addr *from)
 {
     char host[ADDR_HOST_MAX];
-    if (front->linked_count == FRONT_LINKED_MAX) {
+    front->links++;
+    if (front->linked_count == SESSION_LINKED_MAX) {
         memmove(front->linked, front->linked + 1, sizeof front->linked - sizeof *front->linked);
         front->linked_count--;
     }
@@ -60,6 +61,7 @@ void front_page(void *arg, const struct addr *from, bool pressed, struct latch_p
     ret_page->state = pressed && state == LATCH_SHUT ? LATCH_OPEN : state; /* see front_opened() */
     addr_host_text(from, ret_page->address);
     find_elsewhere(front, from, ret_page->elsewhere);
+    strcpy(ret_page->language, front->terms->language);
     front->events->describe(front->arg, ret_page);
 }
 

@@ -16,7 +16,7 @@ struct consents {
     bool second_factor; /* of who asks */
 };
 
-enum { REASON_MAX = 200 };
+enum { REASON_MAX = 200, LANGUAGE_CODE_SIZE = 4 };
 
 struct session_request {
     struct owner owner;
@@ -26,7 +26,8 @@ struct session_request {
     char reason[REASON_MAX + 1]; /* what it is for, in its user's words: one line; "": not said */
     /* It was asked before, and waits for its gateway, or for consents: nobody asks anew. */
     bool again;
-    bool at_entrance;             /* its user wants the line or the file for ENTRANCE_PORT */
+    char language[LANGUAGE_CODE_SIZE]; /* its user reads this one: "de"; "": nobody knows */
+    bool at_entrance;                  /* its user wants the line or the file for ENTRANCE_PORT */
     char id[SESSION_ID_SIZE + 1]; /* that it had while it waited, and the session keeps; "": none */
     struct consents given;        /* by those whom vps/consent has asked */
     /* From the policy's rule that decides, filled in by sessions_open(). 0: there is none, or it

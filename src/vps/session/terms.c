@@ -74,6 +74,7 @@ struct terms *terms_new(struct services *services, const struct session_request 
     terms->opened_ms = clock_ms();
     terms->opened_unix = clock_unix();
     strcpy(terms->id, request->id);
+    strcpy(terms->language, request->language);
     if ((!terms->id[0] && crypto_random_name(terms->id, SESSION_ID_SIZE) < 0) ||
         crypto_random(&terms->number, sizeof terms->number) < 0) {
         free(terms);
@@ -102,6 +103,7 @@ void terms_view(const struct terms *terms, struct session_view *view)
     view->host = terms->host;
     view->name = terms->name;
     view->reason = terms->reason;
+    view->language = terms->language;
     view->port = terms->port;
     view->gateway = terms->gateway;
     view->names_gateway = terms->names_gateway;

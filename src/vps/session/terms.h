@@ -39,6 +39,7 @@ struct terms {
     bool names_gateway; /* there were several when it was opened */
     enum kind kind;
     char id[SESSION_ID_SIZE + 1];
+    char language[LANGUAGE_CODE_SIZE]; /* of its user, or "" */
     char host[];
 };
 

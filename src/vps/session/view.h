@@ -47,7 +47,11 @@ enum session_end {
     SESSION_END_COUNT,
 };
 
-enum { SESSION_ID_SIZE = 8, SESSION_NOTE_MAX = 400 };
+enum {
+    SESSION_ID_SIZE = 8,
+    SESSION_NOTE_MAX = 400,
+    SESSION_LINKED_MAX = 4, /* more addresses than a person has: the first one has to press again */
+};
 
 /*
  * What there is to see of a session at one moment. Pointers live as long as the session, but for
@@ -58,9 +62,10 @@ struct session_view {
     enum kind kind;
     enum session_state state;
     struct owner owner;
-    const char *name;   /* of the target in the policy; "" or NULL: it has none */
-    const char *reason; /* what it is for, in its user's words; "" or NULL: not said */
-    const char *host;   /* the target */
+    const char *name;     /* of the target in the policy; "" or NULL: it has none */
+    const char *reason;   /* what it is for, in its user's words; "" or NULL: not said */
+    const char *language; /* that its user reads; "": nobody knows */
+    const char *host;     /* the target */
     uint16_t port;
     const char *gateway;
     bool names_gateway;     /* there are several: it is shown with the target */
@@ -69,7 +74,13 @@ struct session_view {
     uint16_t public_port;
     uint16_t data_port;
     bool has_client;
-    struct addr client;         /* the one that is connected, or was last */
+    struct addr client; /* the one that is connected, or was last */
+    bool is_by_link;    /* ... let in by the session's link */
+    bool is_by_person;  /* ... or by a person's word */
+    struct addr
+        linked[SESSION_LINKED_MAX]; /* where the link's button was pressed, the latest last */
+    unsigned linked_count;
+    unsigned links;             /* how often it let somebody in */
     int64_t opened_unix;        /* when it was asked for */
     int64_t connected_unix;     /* when the user first came, 0: not yet */
     unsigned seconds_left;      /* of the state's deadline; 0: there is none */

@@ -470,7 +470,9 @@ static struct session_request request_of(const struct session *session,
     fill(request.target.host, sizeof request.target.host, view->host);
     fill(request.name, sizeof request.name, view->name);
     fill(request.reason, sizeof request.reason, view->reason);
+    fill(request.language, sizeof request.language, view->language);
     request.target.port = view->port;
+    request.at_entrance = view->at_entrance;
     request.given = (struct consents){view->approvals_given, view->factor_given};
     return request;
 }
