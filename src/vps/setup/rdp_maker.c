@@ -162,8 +162,14 @@ static int find_place(struct maker *maker, const char *folder, struct why *why)
 static int write_files(struct maker *maker, struct why *why)
 {
     int err = secret_file_replace(maker->key_path, (char *)maker->private_key, why);
-    return err < 0 ? err
-                   : secret_file_replace(maker->certificate_path, (char *)maker->certificate, why);
+    if (err < 0) {
+        return err;
+    }
+    err = secret_file_replace(maker->certificate_path, (char *)maker->certificate, why);
+    if (err < 0) {
+        unlink(maker->key_path); /* of no use, and in the way of the next try */
+    }
+    return err;
 }
 
 /* ---- what to do with it --------------------------------------------------------- */
