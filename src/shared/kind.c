@@ -27,6 +27,15 @@ const char *kind_name(enum kind kind)
     return kind_row(kind)->name;
 }
 
+bool kind_hint_serves(const struct kind_row *row, const struct kind_hint *hint, uint16_t port)
+{
+    bool has_own = false;
+    for (const struct kind_hint *other = row->hints; other->what; other++) {
+        has_own = has_own || (port != 0 && other->port == port);
+    }
+    return has_own ? hint->port == port : hint->port == 0;
+}
+
 const struct kind_row *kind_find(const char *name)
 {
     for (size_t i = 0; i < KIND_COUNT; i++) {

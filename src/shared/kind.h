@@ -30,8 +30,9 @@ struct kind_hint {
      * {user} is the user's name with an @ behind it, or nothing.
      */
     const char *line;
+    uint16_t port; /* of a target, and of no other; 0: of those that have none of their own */
 };
-enum { KIND_HINTS_MAX = 2 };
+enum { KIND_HINTS_MAX = 8 };
 
 struct kind_row {
     enum kind kind;
@@ -72,6 +73,8 @@ struct kind_row {
 /* The row of a kind; it is constant. */
 const struct kind_row *kind_row(enum kind kind);
 const char *kind_name(enum kind kind);
+/* Whether a hint of this row is for a target with this port. */
+bool kind_hint_serves(const struct kind_row *row, const struct kind_hint *hint, uint16_t port);
 /* By its name, in lower case; NULL if there is none. */
 const struct kind_row *kind_find(const char *name);
 

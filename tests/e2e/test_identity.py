@@ -95,21 +95,21 @@ def test_a_machine_that_shows_another_key_is_asked_about_first(world):
             since = world.api.mark()
             world.api.say(OWNER, f"/ssh {other.name}")
             card = wait(world, "could not be opened", "until you have said", since=since)
-            question = wait(world, "shows another host key than since", old, fingerprint(other), since=since)
+            question = wait(world, "shows another host key than the one known since", old, fingerprint(other), since=since)
             assert not card.code and not card.button("copy")
             data = question.button("reinstalled")["callback_data"]
             query = world.api.tap(FRIEND, hello, None, data)
             assert "administrator" in world.api.wait_answer(query)["text"], "it is not theirs"
             assert press(world, question, "Leave it") == "Left as it was."
-            wait(world, "was left by", fingerprint(other), since=since)
+            wait(world, "is not opened while it shows this", fingerprint(other), since=since)
             query = world.api.tap(FRIEND, hello, None, data)
             assert "This question is over" in world.api.wait_answer(query)["text"]
 
             since = world.api.mark()
             world.api.say(OWNER, f"/ssh {other.name}")
-            question = wait(world, "shows another host key than since", since=since)
+            question = wait(world, "shows another host key than the one known since", since=since)
             press(world, question, "reinstalled")
-            wait(world, "is right, said", fingerprint(other), since=since)
+            wait(world, "can be opened again", fingerprint(other), since=since)
             live = world.ssh(other.name)
             assert live.says(fingerprint(other), "known since")
             assert ssh(live.code[0], who_knows_nothing(other), "true").returncode == 0
@@ -152,14 +152,14 @@ def test_with_a_policy_an_administrator_decides_and_not_whose_session_it_was(fol
                 since = world.api.mark()
                 world.api.say(OWNER, "/ssh vault")
                 wait(world, "until an administrator has said", since=since)
-                question = wait(world, "shows another host key than since", fingerprint(other), chat=FRIEND)
+                question = wait(world, "shows another host key than the one known since", fingerprint(other), chat=FRIEND)
                 asked = [m for m in world.api.all_messages(OWNER) if m.button("reinstalled")]
                 assert not asked, "it is not theirs to say"
                 query = world.api.tap(OWNER, world.api.all_messages(OWNER)[0], None,
                                       question.button("reinstalled")["callback_data"])
                 assert "administrator" in world.api.wait_answer(query)["text"]
                 press(world, question, "reinstalled", FRIEND)
-                wait(world, "is right, said root", fingerprint(other), chat=FRIEND)
+                wait(world, "can be opened again", fingerprint(other), chat=FRIEND)
                 assert world.ssh("vault").says(fingerprint(other))
             records = [json.loads(line) for line in world.pamctl("audit", "--json").stdout.splitlines()]
             accepted = [record for record in records if record["what"] == "key.accepted"]

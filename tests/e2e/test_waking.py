@@ -161,7 +161,7 @@ def test_one_is_woken_for_its_own_sake(lan_world, pc):
     says(lan_world, message, "is awake: it answered after")
     assert lan_world.sessions() == []
     since = lan_world.api.mark()
-    lan_world.api.tap(OWNER, message, f"/ssh lan/{pc.address}")
+    lan_world.api.tap(OWNER, message, f"/ssh {pc.address}")
     lan_world.api.wait_message(lambda m: m.code and m.code[0].startswith("ssh -p"), 10 * TIME_SCALE, since, OWNER)
 
 
@@ -211,7 +211,7 @@ def test_two_who_wait_for_one_machine_share_what_is_sent(lan_world, pc):
     second = wakes(lan_world, ask(lan_world, f"/wake lan/{pc.address}", user=FRIEND), FRIEND)
     eventually(lambda: len(pc.packets) == 3, "all packets have come", 8)
     lan_world.api.wait_answer(lan_world.api.tap(OWNER, first, "stop"))
-    says(lan_world, first, "nobody wakes it any more")
+    says(lan_world, first, "is not being woken any more")
     pc.wake()
     says(lan_world, second, "is awake")
     assert len(pc.packets) == 3
@@ -319,5 +319,5 @@ def test_a_right_that_is_taken_away_ends_it(site, pc):
     message = wakes(site, ask(site, "/wake office-pc"))
     site.write_policy(who="bert")
     site.vps.reload()
-    says(site, message, "nobody wakes it any more")
+    says(site, message, "is not being woken any more")
     site.gateway.wait_log("nobody wants it any more")

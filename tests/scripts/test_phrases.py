@@ -20,7 +20,7 @@ PUT_TOGETHER = {"No gateway is online.%s", "No gateway named %s is online; %.180
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|//[^\n]*|/\*.*?\*/|\w+|\s+|.', re.S)
 # What is the same in all languages, and what is a mark, a tag or a placeholder and nothing else.
 NO_WORDS = re.compile(r"(?:%(?:\d\$)?[-+ #0-9.*]*(?:PRId64|PRIu64|[hlz]*[a-zA-Z])|</?(?:b|code|pre)>|[^A-Za-z])*")
-SAME_EVERYWHERE = {"RDP", "SSH", "VNC", "TCP", "ssh", "PostgreSQL:", "MB", "%PRIu64 B", "%PRIu64 s"}
+SAME_EVERYWHERE = {"RDP", "SSH", "VNC", "TCP", "ssh", "Remote Desktop", "PostgreSQL:", "MB", "%PRIu64 B", "%PRIu64 s"}
 
 
 def tokens(path):
@@ -88,15 +88,15 @@ def rows(path, macro, *columns):
                     yield from literals(parts[column])
 
 
-def facts_of_kinds():
+def facts_of_kinds(facts=("client", "warning")):
     """What a kind's named facts say to people: of a hint what it is for, and not its line."""
     stream = tokens(SOURCE / "shared" / "kinds.def")
     for at, token in enumerate(stream[:-1]):
         if token == "KIND" and stream[at + 1] == "(":
             for fact in arguments(stream, at + 1)[0][10:]:
-                if fact[1:2] in (["client"], ["warning"]):
+                if fact[1:2] and fact[1] in facts:
                     yield from literals(fact)
-                elif fact[1:2] == ["hints"]:
+                elif fact[1:2] == ["hints"] and "warning" in facts:
                     yield from literals(fact)[::2]
 
 
@@ -137,6 +137,8 @@ def sentences():
         for name, parts in calls(path, BELOW):
             for sentence in literals(parts[BELOW[name]]) if len(parts) > BELOW[name] else []:
                 found.setdefault(sentence, path.name)
+    for service in facts_of_kinds(("service", "shows")):
+        found.setdefault(service, "kinds.def")
     return {sentence: where for sentence, where in found.items() if has_words(sentence) and sentence not in PUT_TOGETHER}
 
 
@@ -163,7 +165,7 @@ def test_every_sentence_from_below_is_translated(language):
 @pytest.mark.parametrize("language", ["german"])
 def test_no_translation_is_of_nothing(language):
     said = phrases(with_words=False)
-    sources = "\n".join(path.read_text() for path in SOURCE.rglob("*.[ch]"))
+    sources = "\n".join(path.read_text() for path in [*SOURCE.rglob("*.[ch]"), SOURCE / "shared" / "kinds.def"])
     sources = re.sub(r'"\s*"', "", sources) + "\n".join(os.strerror(number) for number in errno.errorcode)
     idle = [phrase for phrase in translated(language) if phrase not in said]
     for sentence in rows(SOURCE / "vps" / "chat" / f"{language}.def", "SENTENCE", 0):

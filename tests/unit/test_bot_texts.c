@@ -226,13 +226,13 @@ static void that_ssh_waits_for_the_user_is_said(void **state)
     (void)state;
     struct target target;
     struct session_view view = short_view(KIND_SSH, &target);
-    texts_waiting_line(&html, &view, "ssh", ADMIT_KNOWN);
+    texts_waiting_rules(&html, &view, ADMIT_KNOWN);
     assert_non_null(strstr(buffer, "\nFrom a new address, ssh waits until you press <b>Admit</b>"));
     start(NULL);
-    texts_waiting_line(&html, &view, "ssh", ADMIT_ASK);
+    texts_waiting_rules(&html, &view, ADMIT_ASK);
     assert_non_null(strstr(buffer, "\nUntil you press <b>Admit</b> here, ssh waits."));
     start(NULL);
-    texts_waiting_line(&html, &view, "ssh", ADMIT_AUTO);
+    texts_waiting_rules(&html, &view, ADMIT_AUTO);
     assert_null(strstr(buffer, "Admit"));
 }
 
@@ -383,7 +383,8 @@ static void every_message_is_within_the_limits(void **state)
         texts_opening(&html, &view);
         assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         start(NULL);
-        texts_waiting_line(&html, &view, command, ADMIT_KNOWN);
+        texts_waiting_line(&html, &view, command);
+        texts_waiting_rules(&html, &view, ADMIT_KNOWN);
         assert_in_range(visible_length(), 1, CONTENT_MESSAGE_MAX);
         start(NULL);
         texts_waiting_file(&html, &view, target.host);
@@ -623,12 +624,49 @@ static void the_time_left_is_rounded_up(void **state)
     (void)state;
     struct target target;
     struct session_view view = short_view(KIND_SSH, &target);
-    texts_waiting_line(&html, &view, "ssh", ADMIT_AUTO);
+    texts_waiting_rules(&html, &view, ADMIT_AUTO);
     assert_non_null(strstr(buffer, ": 2 min"));
     start(NULL);
     view.seconds_left = 1;
-    texts_waiting_line(&html, &view, "ssh", ADMIT_AUTO);
+    texts_waiting_rules(&html, &view, ADMIT_AUTO);
     assert_non_null(strstr(buffer, ": 5 s"));
+}
+
+/* Of what the chat is sent: how many buttons are in each row, as "2 1 2". */
+static void check_rows(const struct button *buttons, unsigned count, const char *rows)
+{
+    json_t *content = content_of_message("x", buttons, count), *row;
+    json_t *keyboard = json_object_get(json_object_get(content, "reply_markup"), "inline_keyboard");
+    char found[64] = "";
+    struct text text = text_over(found, sizeof found);
+    size_t i;
+    json_array_foreach(keyboard, i, row)
+    {
+        text_add(&text, "%s%zu", i ? " " : "", json_array_size(row));
+    }
+    assert_string_equal(found, rows);
+    json_decref(content);
+}
+
+/* Which a phone would cut: "Strict netw…". */
+static void no_four_buttons_share_a_row(void **state)
+{
+    char too_long[CONTENT_COPY_TEXT_MAX + 2];
+    struct button buttons[5];
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        buttons[i] = (struct button){.label = "Close", .data = "close:x"};
+    }
+    check_rows(buttons, 0, "");
+    check_rows(buttons, 3, "3");
+    check_rows(buttons, 4, "2 2");
+    check_rows(buttons, 5, "2 2 1");
+    memset(too_long, 'x', sizeof too_long - 1);
+    too_long[sizeof too_long - 1] = '\0';
+    buttons[0] = (struct button){.label = "Copy", .copy = too_long};
+    check_rows(buttons, 4, "3");
+    buttons[1].wide = buttons[4].wide = true;
+    check_rows(buttons, 5, "1 2 1");
 }
 
 #define TEST(name) cmocka_unit_test_setup(name, start)
@@ -659,6 +697,7 @@ int main(void)
         TEST(numbers_that_say_nothing_are_left_out),
         TEST(an_end_is_a_sentence),
         TEST(the_time_left_is_rounded_up),
+        TEST(no_four_buttons_share_a_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

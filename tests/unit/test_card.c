@@ -524,7 +524,7 @@ static void further_lines_are_shown_to_who_asks(void **state)
     assert_string_equal(fake_button(call, 1, "callback_data"), "more:abcdefgh");
     assert_int_equal(card_show_more(session.card), ANSWER_MORE);
     call = edited("<code>scp -P 20001 FILE vps:</code>");
-    assert_non_null(strstr(fake_string(call, "text"), "<pre>Host pam-x\n    Port 20001\n</pre>"));
+    assert_non_null(strstr(fake_string(call, "text"), "<pre>Host pam-x\n    Port 20001</pre>"));
     /* each by itself, since PuTTY and FileZilla have a field for each */
     assert_non_null(strstr(fake_string(call, "text"), "\nHost <code>vps.example.com</code>\n"
                                                       "Port <code>20001</code>\n"

@@ -51,6 +51,30 @@ static void what_displays_count_from_is_a_usual_port(void **state)
     }
 }
 
+/* Of one kind, for a target's port: the first hint's line, after that many. */
+static const char *hint(enum kind kind, uint16_t port, unsigned after)
+{
+    for (const struct kind_hint *hint = kind_row(kind)->hints; hint->what; hint++) {
+        if (kind_hint_serves(kind_row(kind), hint, port) && after-- == 0) {
+            return hint->line;
+        }
+    }
+    return NULL;
+}
+
+static void a_port_has_the_hints_that_are_its_own(void **state)
+{
+    (void)state;
+    assert_string_equal(hint(KIND_TCP, 5432, 0), "psql -h {host} -p {port}");
+    assert_null(hint(KIND_TCP, 5432, 1));
+    assert_string_equal(hint(KIND_TCP, 443, 0), "https://{at}/");
+    assert_null(hint(KIND_TCP, 443, 1));
+    assert_string_equal(hint(KIND_TCP, 8123, 0), "http://{at}/");
+    assert_null(hint(KIND_TCP, 8123, 1));
+    assert_string_equal(hint(KIND_VNC, 5901, 0), "vnc://{at}");
+    assert_null(hint(KIND_SSH, 22, 0));
+}
+
 /* Silence is waited out in one way: as a greeting, or as what may be one from whom is known. */
 static void a_silent_client_is_one_thing_of_a_kind(void **state)
 {
@@ -79,6 +103,7 @@ int main(void)
         cmocka_unit_test(a_row_is_found_by_its_number_and_by_its_name),
         cmocka_unit_test(every_row_is_whole),
         cmocka_unit_test(what_displays_count_from_is_a_usual_port),
+        cmocka_unit_test(a_port_has_the_hints_that_are_its_own),
         cmocka_unit_test(a_silent_client_is_one_thing_of_a_kind),
         cmocka_unit_test(no_two_kinds_share_a_port),
     };

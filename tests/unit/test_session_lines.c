@@ -229,12 +229,11 @@ static void an_address_is_written_as_each_client_takes_it(void **state)
     assert_string_equal(hint_of(&session, 0), "vnc://vps.example.com:20123");
     session.terms.kind = KIND_TCP;
     check(session_line, &session, "vps.example.com:20123");
-    assert_string_equal(hint_of(&session, 0), "http://vps.example.com:20123/");
-    assert_string_equal(hint_of(&session, 1), "psql -h vps.example.com -p 20123");
+    assert_string_equal(hint_of(&session, 0), "psql -h vps.example.com -p 20123");
     strcpy(settings.vps_host, "fd00::1");
     check(session_line, &session, "[fd00::1]:20123");
-    assert_string_equal(hint_of(&session, 0), "http://[fd00::1]:20123/");
-    assert_string_equal(hint_of(&session, 1), "psql -h fd00::1 -p 20123");
+    assert_string_equal(hint_of(&session, 2), "http://[fd00::1]:20123/");
+    assert_string_equal(hint_of(&session, 0), "psql -h fd00::1 -p 20123");
     session.terms.kind = KIND_VNC;
     check(session_line, &session, "[fd00::1]::20123");
     strcpy(settings.vps_host, "vps.example.com");

@@ -152,12 +152,16 @@ static void add_line(json_t *reply, const struct session *session)
 /* What else its user may want to know of the address. */
 static void add_hints(json_t *reply, const struct session *session, const struct kind_row *kind)
 {
+    struct session_view view;
     json_t *hints = json_array();
+    session_view(session, &view);
     for (const struct kind_hint *hint = kind->hints; hint->what; hint++) {
         char line[SESSION_LINE_MAX];
         struct text text = text_over(line, sizeof line);
-        session_hint(session, hint, &text);
-        json_array_append_new(hints, json_pack("{s:s, s:s}", "for", hint->what, "line", line));
+        if (kind_hint_serves(kind, hint, view.port)) {
+            session_hint(session, hint, &text);
+            json_array_append_new(hints, json_pack("{s:s, s:s}", "for", hint->what, "line", line));
+        }
     }
     json_object_set_new(reply, "hints", hints);
     json_object_set_new(reply, "warning", kind->warning ? json_string(kind->warning) : json_null());

@@ -76,7 +76,7 @@ static void add_choice(const struct awakenings *awakenings, const struct waking_
     }
     int err = sessions_ask_reach(awakenings->conversation->sessions, &request, &why);
     text_add(&label, "/%s ", kind_name(kind));
-    if (!request.name[0]) {
+    if (!request.name[0] && words_of(awakenings, view).names_gateway) {
         text_add(&label, "%s/", request.target.gateway);
     }
     text_add(&label, "%s", request.name[0] ? request.name : request.target.host);

@@ -18,47 +18,51 @@ bool card_gives_file(const struct session_view *view)
     return kind_row(view->kind)->gives == KIND_GIVES_file;
 }
 
-/* What the address is for, and what to know before it is used. */
+/* What the address is for. */
 static void add_hints(const struct card *card, const struct session_view *view, struct text *html)
 {
     const struct kind_row *kind = kind_row(view->kind);
     for (const struct kind_hint *hint = kind->hints; hint->what; hint++) {
         char buffer[SESSION_LINE_MAX];
         struct text line = text_over(buffer, sizeof buffer);
-        session_hint(card->session, hint, &line);
-        texts_hint(html, hint->what, buffer);
+        if (kind_hint_serves(kind, hint, view->port)) {
+            session_hint(card->session, hint, &line);
+            texts_hint(html, hint->what, buffer);
+        }
     }
-    texts_kind_warning(html, kind->warning);
 }
 
 /* For who may be asked about otherwise: a phone has no use for the file, and knows no ssh. */
-static void add_link(const struct card *card, struct text *html)
+static void add_link(const struct card *card, const struct session_view *view, struct text *html)
 {
     char buffer[SESSION_LINE_MAX];
     struct text link = text_over(buffer, sizeof buffer);
     session_link(card->session, &link);
-    texts_link(html, buffer);
+    texts_link(html, view, buffer);
     crypto_wipe(buffer, sizeof buffer);
 }
 
 static void add_waiting(const struct card *card, const struct session_view *view, struct text *html,
                         char *command)
 {
+    enum admit admit = card->options.settings->admit;
     if (card_gives_file(view)) {
         char name[SESSION_FILE_NAME_SIZE];
         session_rdp_file_name(card->session, name);
         texts_waiting_file(html, view, name);
-        add_link(card, html);
+        add_link(card, view, html);
     } else {
         struct text line = text_over(command, SESSION_LINE_MAX);
         session_line(card->session, &line);
-        texts_waiting_line(html, view, command, card->options.settings->admit);
-        if (card->options.settings->admit != ADMIT_AUTO) {
-            add_link(card, html);
-        }
+        texts_waiting_line(html, view, command);
         add_hints(card, view, html);
+        texts_waiting_rules(html, view, admit);
+        if (admit != ADMIT_AUTO) {
+            add_link(card, view, html);
+        }
+        texts_host_key(html, view);
+        texts_kind_warning(html, kind_row(view->kind)->warning);
     }
-    texts_entrance(html, view);
 }
 
 /* The address again, for one more connection. */
@@ -69,6 +73,7 @@ static void add_address(const struct card *card, const struct session_view *view
     session_line(card->session, &line);
     texts_hint(html, "To connect again:", buffer);
     add_hints(card, view, html);
+    texts_kind_warning(html, kind_row(view->kind)->warning);
 }
 
 /* What else can be done with the port, if the user asked for that. */
@@ -91,7 +96,7 @@ static void add_more_of_ssh(const struct card *card, const struct session_view *
     const struct texts_more more = {
         .ssh = buffers[0],
         .scp = buffers[1],
-        .config = buffers[2],
+        .config = text_trim(buffers[2]),
         .known_hosts = buffers[3],
         .fingerprint = fingerprint,
         .host = session_vps_host(card->session),

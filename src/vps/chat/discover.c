@@ -59,14 +59,13 @@ static void add_all(struct list *list, const struct discovery_result *result)
     texts_in_tag(list->html, "b", result->gateway, name);
     if (result->count == 0) {
         text_add(list->html,
-                 "No machine in the network of gateway %s says its name. They may be there all the "
-                 "same, under their addresses.",
+                 "No machine in the network of gateway %s says its name. You may reach them all "
+                 "the same, by their addresses.",
                  name);
         return;
     }
-    text_add(
-        list->html,
-        "These say that they are in the network of gateway %s. Nobody has proven a name:", name);
+    text_add(list->html,
+             "In the network of gateway %s, by the names that they give themselves:", name);
     for (unsigned i = 0; i < result->count; i++) {
         add(list, &result->machines[i]);
     }
@@ -111,10 +110,8 @@ void discover_run(struct conversation *conversation, const struct incoming *inco
                                 &why);
     if (err < 0) {
         html_add(&html, language_sentence(&html, why.text, said, sizeof said));
-    } else {
-        text_add(&html, "Looking…");
-    }
-    transport_say(conversation->transport, incoming->person, buffer);
+        transport_say(conversation->transport, incoming->person, buffer);
+    } /* else the answer follows within seconds */
 }
 
 /* ---- a machine was pressed --------------------------------------------------- */

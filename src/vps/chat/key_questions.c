@@ -71,18 +71,19 @@ static void add_question(struct text *html, const struct conversation *conversat
     take_words(&words, conversation, html, doubt);
     text_add(html,
              doubt->pin.identity.key
-                 ? "🔑 %s shows another host key than since %s, so nothing was opened.\nThen: %s\n"
-                   "Now: %s"
-                 : "🔑 %s shows another certificate than since %s, so nothing was opened.\n"
-                   "Then: %s\nNow: %s",
+                 ? "🔑 %s shows another host key than the one known since %s. Nothing was opened.\n"
+                   "Before: %s\nNow: %s"
+                 : "🔑 %s shows another certificate than the one known since %s. Nothing was "
+                   "opened.\nBefore: %s\nNow: %s",
              words.target, words.since, words.then, words.now);
-    text_add(html, "\nIf the machine was reinstalled, or got another address, that is as it should "
-                   "be. If you know of nothing of the kind, leave it and look at the machine: "
-                   "another one may have taken its place.");
+    text_add(html, "\n\nWas it reinstalled, or is another machine at this address now? Then that "
+                   "is as it should be. If you know of nothing of the kind, press <b>Leave it</b> "
+                   "and look at the machine: another one may have taken its place.");
 }
 
 static void add_outcome(struct text *html, const struct conversation *conversation,
-                        const struct pin_doubt *doubt, const struct session_event *event)
+                        const struct pin_doubt *doubt, const struct session_event *event,
+                        int64_t reader)
 {
     char name[PEOPLE_NAME_MAX], by[PART_SIZE];
     struct words words;
@@ -90,11 +91,14 @@ static void add_outcome(struct text *html, const struct conversation *conversati
     html_add(&text, people_name(conversation->people, event->by, name));
     take_words(&words, conversation, html, doubt);
     if (strcmp(event->word, "accepted") == 0) {
-        text_add(html, "✅ What %s shows now is right, said %s: %s\nIt can be opened again.",
-                 words.target, by, words.now);
+        text_add(html, "✅ %s can be opened again. It is known by what it shows now:\n%s",
+                 words.target, words.now);
     } else {
-        text_add(html, "❌ What %s shows now was left by %s: %s\nNothing is opened while it does.",
-                 words.target, by, words.now);
+        text_add(html, "❌ %s is not opened while it shows this:\n%s", words.target, words.now);
+    }
+    const struct owner self = transport_owner(conversation->transport, reader);
+    if (!owner_equal(&self, event->by)) {
+        text_add(html, "\nDecided by %s.", by);
     }
 }
 
@@ -162,7 +166,7 @@ static void show_outcome(struct key_questions *questions, const struct session_e
         if (doubt) {
             struct text html = conversation_text(conversation, asked->person, buffer,
                                                  sizeof buffer);
-            add_outcome(&html, conversation, doubt, event);
+            add_outcome(&html, conversation, doubt, event, asked->person);
             transport_set(conversation->transport, asked->post, buffer, NULL, 0);
         }
         transport_release(conversation->transport, asked->post);

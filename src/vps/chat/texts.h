@@ -89,9 +89,12 @@ char *texts_span(const struct text *html, uint64_t seconds, char *dst);
 char *texts_about(const struct text *html, uint64_t seconds, char *dst);
 
 void texts_opening(struct text *html, const struct session_view *view);
-/* command: the line to paste, of session_line(). */
-void texts_waiting_line(struct text *html, const struct session_view *view, const char *command,
-                        enum admit admit);
+/* command: the line to paste, of session_line(). Below it what else to do with the address. */
+void texts_waiting_line(struct text *html, const struct session_view *view, const char *command);
+/* Below these: for how long, and who is let in. */
+void texts_waiting_rules(struct text *html, const struct session_view *view, enum admit admit);
+/* Below these: the machine's key, if that is known. */
+void texts_host_key(struct text *html, const struct session_view *view);
 void texts_waiting_file(struct text *html, const struct session_view *view, const char *file_name);
 /* Below the .rdp file. */
 struct texts_rdp {
@@ -104,10 +107,8 @@ void texts_rdp_caption(struct text *html, const struct session_view *view,
 /* name: of the client's address; "": it has none, or it is not known. */
 void texts_connected(struct text *html, const struct session_view *view, const char *name);
 void texts_reconnecting(struct text *html, const struct session_view *view);
-/* Below the first two: what the entrance is, if line or file are for it. */
-void texts_entrance(struct text *html, const struct session_view *view);
-/* Below these: the page that lets its visitor in. */
-void texts_link(struct text *html, const char *link);
+/* Below rules or file: the page that lets its visitor in. */
+void texts_link(struct text *html, const struct session_view *view, const char *link);
 /* Below these: what to do with the address in a client, and what to know before; NULL: nothing. */
 void texts_hint(struct text *html, const char *what, const char *line);
 void texts_kind_warning(struct text *html, const char *warning);

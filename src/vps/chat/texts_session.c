@@ -139,10 +139,15 @@ void texts_opening(struct text *html, const struct session_view *view)
     text_add(html, "🟡 %s\nOpening…", texts_title(html, view, title));
 }
 
-/* Where a client waits in silence until the user answers. */
+/* Where a client waits in silence until the user answers, and where nobody is asked. */
 static void add_admit_hint(struct text *html, const struct session_view *view, enum admit admit)
 {
-    if (admit != ADMIT_AUTO) {
+    if (view->at_entrance) {
+        text_add(html,
+                 "\nAt port %u you are not asked: it lets in only from an address that you were "
+                 "admitted from before.",
+                 view->entrance_port);
+    } else if (admit != ADMIT_AUTO) {
         text_add(html,
                  admit == ADMIT_ASK
                      ? "\nUntil you press <b>Admit</b> here, %s waits."
@@ -152,7 +157,7 @@ static void add_admit_hint(struct text *html, const struct session_view *view, e
 }
 
 /* By what it can be told from others: a client may show the same. */
-static void add_host_key(struct text *html, const struct session_view *view)
+void texts_host_key(struct text *html, const struct session_view *view)
 {
     char fingerprint[IDENTITY_TEXT_MAX], since[CLOCK_TEXT_MAX];
     const struct identity *identity = view->identity;
@@ -169,19 +174,20 @@ static void add_host_key(struct text *html, const struct session_view *view)
     }
 }
 
-void texts_waiting_line(struct text *html, const struct session_view *view, const char *command,
-                        enum admit admit)
+void texts_waiting_line(struct text *html, const struct session_view *view, const char *command)
 {
     char title[TEXTS_PART_SIZE];
     text_add(html, "🟡 %s is ready:\n", texts_title(html, view, title));
     html_add_in_tag(html, "code", command);
-    add_host_key(html, view);
-    if (!view->at_entrance) { /* where nobody is asked about */
-        add_admit_hint(html, view, admit);
-    }
+}
+
+void texts_waiting_rules(struct text *html, const struct session_view *view, enum admit admit)
+{
+    text_add(html, "\n");
     add_linked(html, view);
     add_time_to_connect(html, view);
     add_note(html, view);
+    add_admit_hint(html, view, admit);
 }
 
 void texts_waiting_file(struct text *html, const struct session_view *view, const char *file_name)
@@ -189,15 +195,21 @@ void texts_waiting_file(struct text *html, const struct session_view *view, cons
     char title[TEXTS_PART_SIZE], file[TEXTS_PART_SIZE];
     text_add(html, "🟡 %s is ready: open %s", texts_title(html, view, title),
              texts_in_tag(html, "b", file_name, file));
+    if (view->at_entrance) {
+        text_add(html, "\nIt is for port %u, which strict networks let out.", view->entrance_port);
+    }
     add_linked(html, view);
     add_time_to_connect(html, view);
     add_note(html, view);
 }
 
-void texts_link(struct text *html, const char *link)
+/* The person at the computer need not reach for the phone; and a phone may not take the file. */
+void texts_link(struct text *html, const struct session_view *view, const char *link)
 {
-    text_add(html,
-             "\nOr let a computer in from there: open this page on it, and press its button:\n");
+    text_add(html, kind_row(view->kind)->has_secret
+                       ? "\nWithout the file, as on a phone: open this page there, and press its "
+                         "button:\n"
+                       : "\nOr open this page on that computer, and press its button:\n");
     html_add(html, link);
 }
 
@@ -214,15 +226,15 @@ static void add_certificate(struct text *html, const struct session_view *view)
     texts_in_tag(html, "code", hex, sha1);
     texts_in_tag(html, "code", identity_text(identity, text), sha256);
     clock_day(view->identity_since, since);
-    text_add(html, "\n\nIts certificate has the thumbprint %s (SHA-256 %s)", sha1, sha256);
     if (view->identity_is_renewed) {
-        text_add(html,
-                 ". It is a new one, as was to be expected: the time of the old one is over.");
+        text_add(html, "\n\nThe machine has a new certificate, as was to be expected: the time of "
+                       "the old one is over.");
     } else if (view->identity_is_new) {
-        text_add(html, ", seen for the first time.");
+        text_add(html, "\n\nThe machine's certificate, seen for the first time.");
     } else {
-        text_add(html, ", known since %s.", since);
+        text_add(html, "\n\nThe machine's certificate, known since %s.", since);
     }
+    text_add(html, "\nThumbprint %s\nSHA-256 %s", sha1, sha256);
 }
 
 /* Whether a PC knows who vouches for the publisher, only that PC can say. */
@@ -339,21 +351,6 @@ void texts_reconnecting(struct text *html, const struct session_view *view)
     add_note(html, view);
 }
 
-/* Who has no secret to show is told from strangers by its address. */
-void texts_entrance(struct text *html, const struct session_view *view)
-{
-    if (view->at_entrance && !kind_row(view->kind)->has_secret) {
-        text_add(html,
-                 "\n\nPort %u is for all sessions, and nobody is asked about who comes there: it "
-                 "lets in only from an address that you were admitted from before, or that the "
-                 "link has let in.",
-                 view->entrance_port);
-    } else if (view->at_entrance) {
-        text_add(html, "\n\nThe file is for port %u, which strict networks let out.",
-                 view->entrance_port);
-    }
-}
-
 void texts_hint(struct text *html, const char *what, const char *line)
 {
     text_add(html, "\n\n%s\n", text_phrase(html, what));
@@ -376,6 +373,9 @@ static void add_parts(struct text *html, const struct texts_more *more)
     if (more->user[0]) {
         text_add(html, "\nUser %s", texts_in_tag(html, "code", more->user, user));
     }
+    if (more->fingerprint[0]) { /* base64: nothing in it means anything in HTML */
+        text_add(html, "\nPuTTY: <code>-hostkey %s</code>", more->fingerprint);
+    }
 }
 
 void texts_more(struct text *html, const struct texts_more *more)
@@ -388,14 +388,11 @@ void texts_more(struct text *html, const struct texts_more *more)
     html_add_in_tag(html, "code", more->scp);
     text_add(html, "\n\nOr, for everything that uses ssh, in ~/.ssh/config:\n");
     html_add_in_tag(html, "pre", more->config);
-    if (more->known_hosts[0]) {
-        char fingerprint[TEXTS_PART_SIZE];
-        text_add(html, "\n\nIts host key, for ~/.ssh/known_hosts:\n");
-        html_add_in_tag(html, "code", more->known_hosts);
-        text_add(html, "\nPuTTY: <code>-hostkey</code> %s",
-                 texts_in_tag(html, "code", more->fingerprint, fingerprint));
-    }
     add_parts(html, more);
+    if (more->known_hosts[0]) {
+        text_add(html, "\n\nThe machine's host key, for ~/.ssh/known_hosts:\n");
+        html_add_in_tag(html, "code", more->known_hosts);
+    }
 }
 
 /* It never came to be what the user asked for. */

@@ -102,7 +102,7 @@ void texts_waking_silent(struct text *html, const struct texts_waking *waking)
                  target->port);
         break;
     case WAKING_NOT_ALLOWED:
-        text_add(html, "🔴 %s: gateway %s does not serve it; see its ALLOWED_TARGETS.", what,
+        text_add(html, "🔴 %s: gateway %s does not allow it; see ALLOWED_TARGETS there.", what,
                  gateway);
         break;
     case WAKING_BUSY:
@@ -110,7 +110,7 @@ void texts_waking_silent(struct text *html, const struct texts_waking *waking)
                  gateway);
         break;
     case WAKING_NO_ANSWER:
-        text_add(html, "🔴 %s: still silent after %s.", what,
+        text_add(html, "🔴 %s did not answer within %s.", what,
                  texts_about(html, waking->view->seconds, span));
         add_causes(html);
     }
@@ -119,7 +119,7 @@ void texts_waking_silent(struct text *html, const struct texts_waking *waking)
 void texts_waking_ended(struct text *html, const struct texts_waking *waking)
 {
     char what[TEXTS_PART_SIZE];
-    text_add(html, "⚪ %s: nobody wakes it any more.", title(html, waking, what));
+    text_add(html, "⚪ %s is not being woken any more.", title(html, waking, what));
     add_reason(html, waking->view->reason);
 }
 

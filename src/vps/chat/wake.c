@@ -51,39 +51,53 @@ static char *read_machine(const char *rest, char *buffer, size_t size)
     return text_trim(buffer);
 }
 
-/* The machines that this person can have woken, as lines to press. */
-static void add_machine(const struct conversation *conversation, int64_t person,
-                        const char *machine, unsigned *count, struct text *html)
+/* ---- /wake alone: the machines that this person can have woken, as buttons ----------- */
+
+struct list {
+    const struct conversation *conversation;
+    int64_t person;
+    char labels[LISTED_MAX][LINE_SIZE], data[LISTED_MAX][BUTTON_DATA_SIZE];
+    struct button buttons[LISTED_MAX];
+    unsigned count;
+};
+
+static void add_machine(struct list *list, const char *machine)
 {
-    struct session_request request = {.owner = transport_owner(conversation->transport, person)};
+    const struct conversation *conversation = list->conversation;
+    struct session_request request = {
+        .owner = transport_owner(conversation->transport, list->person)};
+    unsigned i = list->count;
     struct why why;
-    char line[LINE_SIZE];
-    struct text text = text_over(line, sizeof line);
-    text_add(&text, "/%s %s", COMMANDS[COMMAND_OF_wake].name, machine);
-    if (*count < LISTED_MAX && !text.cut && target_parse(machine, 0, &request.target, &why) == 0 &&
-        wakings_can_wake(conversation->wakings, &request, &why) == 0) {
-        char tagged[TEXTS_PART_SIZE];
-        text_add(html, "\n%s", texts_in_tag(html, "code", line, tagged));
-        (*count)++;
+    if (i == LISTED_MAX || target_parse(machine, 0, &request.target, &why) < 0 ||
+        wakings_can_wake(conversation->wakings, &request, &why) < 0) {
+        return;
+    }
+    struct text label = text_over(list->labels[i], LINE_SIZE);
+    text_add(&label, "/%s %s", COMMANDS[COMMAND_OF_wake].name, machine);
+    if (!label.cut &&
+        button_format_of_command(BUTTON_WAKE_UP, list->labels[i], list->data[i]) == 0) {
+        list->buttons[list->count++] = (struct button){
+            .label = list->labels[i], .data = list->data[i], .wide = true};
     }
 }
 
-static void list_machines(const struct conversation *conversation, int64_t person,
-                          struct text *html)
+static void list_machines(struct list *list)
 {
+    const struct conversation *conversation = list->conversation;
     const struct policy *policy = people_policy(conversation->people);
     const struct macs *macs = wakings_macs(conversation->wakings);
     const struct mac_entry *entry;
-    unsigned count = 0;
+    const char *none[1];
+    bool several = sessions_gateways(conversation->sessions, none, 0) > 1;
     for (unsigned i = 0; policy && i < policy->target_count; i++) {
-        add_machine(conversation, person, policy->targets[i].name, &count, html);
+        add_machine(list, policy->targets[i].name);
     }
     for (unsigned i = 0; (entry = macs_at(macs, i)); i++) {
         char machine[GATEWAY_NAME_MAX + 1 + HOST_MAX + 1];
         struct text text = text_over(machine, sizeof machine);
-        text_add(&text, "%s/%s", entry->gateway, entry->host);
+        text_add(&text, "%s%s%s", several ? entry->gateway : "", several ? "/" : "", entry->host);
         if (!policy || !policy_target_of(policy, entry->gateway, entry->host)) {
-            add_machine(conversation, person, machine, &count, html);
+            add_machine(list, machine);
         }
     }
 }
@@ -92,26 +106,53 @@ static void say_usage(const struct conversation *conversation, int64_t person)
 {
     char buffer[TEXTS_SIZE];
     struct text html = conversation_text(conversation, person, buffer, sizeof buffer);
+    struct list list = {.conversation = conversation, .person = person};
     text_add(&html, "Which machine? As in <code>/wake HOME-PC</code>");
-    list_machines(conversation, person, &html);
-    transport_say(conversation->transport, person, buffer);
+    list_machines(&list);
+    transport_say_with(conversation->transport, person, buffer, list.buttons, list.count);
+}
+
+/* ---- waking one ------------------------------------------------------------------ */
+
+/* 0; or an error, of which the person has been told. */
+static int wake(const struct conversation *conversation, int64_t person, const char *machine)
+{
+    struct session_request request = {.owner = transport_owner(conversation->transport, person)};
+    struct waking *waking;
+    struct why why = {""};
+    int err = target_parse(machine, 0, &request.target, &why);
+    if (err == 0) {
+        err = wakings_wake(conversation->wakings, &request, &waking, &why);
+    }
+    if (err < 0) {
+        say_refused(conversation, person, &why);
+    } /* else on_waking() has a message for it */
+    return err;
 }
 
 void wake_run(struct conversation *conversation, const struct incoming *incoming,
               const struct command *command)
 {
-    struct session_request request = {
-        .owner = transport_owner(conversation->transport, incoming->person)};
     char buffer[TARGET_ARGUMENT_MAX];
-    struct waking *waking;
-    struct why why = {""};
     const char *machine = read_machine(command->rest, buffer, sizeof buffer);
-    if (!machine[0]) {
+    if (machine[0]) {
+        wake(conversation, incoming->person, machine);
+    } else {
         say_usage(conversation, incoming->person);
-        return;
     }
-    if (target_parse(machine, 0, &request.target, &why) < 0 ||
-        wakings_wake(conversation->wakings, &request, &waking, &why) < 0) {
-        say_refused(conversation, incoming->person, &why);
-    } /* else on_waking() has a message for it */
+}
+
+enum answer wake_button_up(struct conversation *conversation, const struct incoming *incoming,
+                           const struct button_press *press)
+{
+    char buffer[TARGET_ARGUMENT_MAX];
+    struct command command;
+    struct why why;
+    if (command_parse(press->command, conversation->bot_name, &command, &why) != COMMAND_OK ||
+        command.row != &COMMANDS[COMMAND_OF_wake]) {
+        return ANSWER_NO_BUTTON;
+    }
+    int err = wake(conversation, incoming->person,
+                   read_machine(command.rest, buffer, sizeof buffer));
+    return err < 0 ? ANSWER_NOT_WOKEN : ANSWER_WAKING;
 }
