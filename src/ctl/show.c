@@ -327,12 +327,11 @@ static void show_hints(const json_t *reply)
     }
 }
 
-/* An older agent has none. */
-static void show_link(const json_t *reply)
+/* An older agent has none. how: with words before it. */
+static void show_link(const json_t *reply, const char *how)
 {
     if (json_is_string(json_object_get(reply, "link"))) {
-        printf("Or let a computer in from there: open this page on it, and press its button:\n%s\n",
-               text_of(reply, "link"));
+        printf("%s, and press its button:\n%s\n", how, text_of(reply, "link"));
     }
 }
 
@@ -340,7 +339,7 @@ void show_line(const json_t *reply)
 {
     puts(text_of(reply, "command"));
     show_hints(reply);
-    show_link(reply);
+    show_link(reply, "Or open this page on that computer");
     show_what_next(json_object_get(reply, "session"));
 }
 
@@ -351,7 +350,7 @@ void show_file(const json_t *reply)
            "use the session: keep it to yourself.\n",
            text_of(reply, "file"), text_of(session, "id"), target_of(session),
            number_of(session, "expires_in"));
-    show_link(reply);
+    show_link(reply, "Without the file, as on a phone: open this page there");
 }
 
 void show_closed(const json_t *reply)

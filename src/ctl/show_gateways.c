@@ -180,8 +180,8 @@ void show_discovered(const json_t *reply)
                field_text(machine, "address"), spoken(field_text(machine, "found_by")));
     }
     if (json_array_size(machines) == 0) {
-        printf("No machine in the network of gateway %s says its name. They may be there all the "
-               "same, under their addresses.\n",
+        printf("No machine in the network of gateway %s says its name. You may reach them all the "
+               "same, by their addresses.\n",
                field_text(reply, "gateway"));
     }
 }

@@ -62,7 +62,7 @@ void show_key_list(const json_t *reply)
 void show_key_accepted(const json_t *reply)
 {
     (void)reply;
-    puts("Taken over: it can be opened again.");
+    puts("Noted: it can be opened again.");
 }
 
 void show_key_left(const json_t *reply)

@@ -188,7 +188,7 @@ def test_the_same_with_pamctl(world):
             assert f"then ED25519 {old}" in listed and f"now  ED25519 {fingerprint(other)}" in listed
             doubt, = world.pamctl.json("key", "list")["doubts"]
             assert world.pamctl.json("key", "accept", "nothing", ok=False)["error"] == "no_such_doubt"
-            assert "Taken over" in world.pamctl("key", "accept", doubt["id"]).stdout
+            assert "can be opened again" in world.pamctl("key", "accept", doubt["id"]).stdout
             assert world.pamctl("ssh", other.name).returncode == 0
             assert "Forgotten" in world.pamctl("key", "forget", f"lan/{other.name}").stdout
             assert world.pamctl.json("key", "forget", f"lan/{other.name}", ok=False)["error"] == "not_known"

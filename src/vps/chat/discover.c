@@ -132,7 +132,9 @@ enum answer discover_button_machine(struct conversation *conversation,
     for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
         char typed[SUGGESTION_SIZE];
         snprintf(typed, sizeof typed, "/%s %s", kind_name((enum kind)kind), command.rest);
-        suggest_command(&suggestions, conversation->bot_name, typed);
+        if (kind_row((enum kind)kind)->port != 0) { /* the name alone is nothing for the others */
+            suggest_command(&suggestions, conversation->bot_name, typed);
+        }
     }
     text_add(&html, "What do you want to open there?");
     suggest_say(&suggestions, conversation->transport, incoming->person, &html);
