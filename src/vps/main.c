@@ -123,12 +123,13 @@ static const struct option_flag FLAGS[] = {
 };
 
 static const struct program PROGRAM = {
-    .options = {.program = "vps-agent",
-                .summary =
-                    "Opens RDP and SSH sessions into a LAN on command from Telegram or pamctl.",
-                .flags = FLAGS,
-                .count = sizeof FLAGS / sizeof *FLAGS,
-                .without_file = FLAG_GENERATE_KEY},
+    .options =
+        {.program = "vps-agent",
+         .summary =
+             "Opens RDP, SSH and VNC sessions into a LAN on command from Telegram or pamctl.",
+         .flags = FLAGS,
+         .count = sizeof FLAGS / sizeof *FLAGS,
+         .without_file = FLAG_GENERATE_KEY},
     .vocabulary = &VPS_VOCABULARY,
 };
 

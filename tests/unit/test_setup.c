@@ -284,12 +284,13 @@ static void put(const char *path, const char *content)
     fclose(file);
 }
 
+static struct firewall_ports ports = {.control = 9000, .first = 20000, .last = 30000};
+
 static void assert_firewall(enum firewall_verdict verdict, const char *says)
 {
-    static const struct firewall_ports PORTS = {9000, 20000, 30000};
     char sentence[400];
     struct text text = text_over(sentence, sizeof sentence);
-    assert_int_equal(firewall_look(root, &PORTS, &text), verdict);
+    assert_int_equal(firewall_look(root, &ports, &text), verdict);
     if (!strstr(sentence, says)) {
         fail_msg("\"%s\" does not say \"%s\"", sentence, says);
     }
@@ -313,6 +314,21 @@ static void each_firewall_is_told_with_its_command(void **state)
     put("/etc/ufw/user.rules", "*filter\n### tuple ### allow tcp 9000 0.0.0.0/0 any 0.0.0.0/0 in\n"
                                "### tuple ### allow tcp 20000:30000 0.0.0.0/0 any 0.0.0.0/0 in\n");
     assert_firewall(FIREWALL_OPEN, "ufw lets in TCP 9000 and 20000 to 30000");
+}
+
+/* The port for strict networks is of no use behind a firewall that nobody told. */
+static void the_entrance_is_let_in_too(void **state)
+{
+    (void)state;
+    ports.entrance = 443;
+    assert_firewall(FIREWALL_CLOSED, "9000/tcp; ufw allow 443/tcp; ufw allow 20000:30000/tcp");
+    put("/etc/ufw/user.rules", "*filter\n### tuple ### allow tcp 9000 0.0.0.0/0 any 0.0.0.0/0 in\n"
+                               "### tuple ### allow tcp 443 0.0.0.0/0 any 0.0.0.0/0 in\n"
+                               "### tuple ### allow tcp 20000:30000 0.0.0.0/0 any 0.0.0.0/0 in\n");
+    assert_firewall(FIREWALL_OPEN, "ufw lets in TCP 9000, 443 and 20000 to 30000");
+    put("/etc/ufw/ufw.conf", "ENABLED=no\n");
+    assert_firewall(FIREWALL_UNKNOWN, "9000/tcp --add-port=443/tcp --add-port=20000-30000/tcp");
+    ports.entrance = 0;
 }
 
 static int make_root(void **state)
@@ -344,6 +360,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_is_refused),
         cmocka_unit_test(users_are_added_to_those_that_are_there),
         cmocka_unit_test(each_firewall_is_told_with_its_command),
+        cmocka_unit_test(the_entrance_is_let_in_too),
     };
     return cmocka_run_group_tests_name("setup", tests, make_root, remove_root);
 }

@@ -237,7 +237,8 @@ static void say_what_next(const char *path, bool changed)
     printf("%s %s.\n\n", changed ? "Wrote" : "Nothing has changed in", path);
     service_print_commands(&SERVICE_GATEWAY, path, NULL);
     puts("\nIt gives access to SSH and Remote Desktop in private networks; ALLOWED_TARGETS in that "
-         "file changes that.");
+         "file changes that (for VNC, add port 5900). With DISCOVER=on there, administrators can "
+         "ask which machines there are.");
 }
 
 /*

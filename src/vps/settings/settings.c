@@ -227,7 +227,8 @@ static const struct setting GENERAL[] = {
     {"RECONNECT_GRACE", "30", "seconds, 0 to 3600", &SETTING_NUMBER, FIELD(reconnect_grace),
      .min = 0, .max = 3600},
     {"MAX_CONNECTIONS",
-     .takes = "connections of a session at once, 1 to 64; if unset, 8 for SSH and 3 for RDP",
+     .takes = "connections of a session at once, 1 to 64; if unset, 8 for SSH, 3 for RDP, "
+              "4 for VNC and 32 for TCP",
      .type = &SETTING_NUMBER, FIELD(max_connections), .min = 1, .max = 64, .optional = true},
     {"IDLE_TIMEOUT", "3600", "seconds, 1 to 604800, or 0 for none", &SETTING_NUMBER,
      FIELD(idle_timeout), .min = 0, .max = 7 * DAY},

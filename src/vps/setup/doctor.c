@@ -251,8 +251,7 @@ static void check_firewall(struct checkup *checkup, const struct vps_settings *s
     static const enum checkup_mark MARKS[] = {[FIREWALL_OPEN] = CHECKUP_OK,
                                               [FIREWALL_CLOSED] = CHECKUP_BAD,
                                               [FIREWALL_UNKNOWN] = CHECKUP_SKIPPED};
-    struct firewall_ports ports = {settings->control_port, settings->port_range_start,
-                                   settings->port_range_end};
+    const struct firewall_ports ports = firewall_ports_of(settings);
     char sentence[400];
     struct text text = text_over(sentence, sizeof sentence);
     enum firewall_verdict verdict = firewall_look("", &ports, &text);

@@ -53,7 +53,34 @@ static bool module_is_used(const char *root, const char *name)
     return read && atoi(line) > 0;
 }
 
+struct firewall_ports firewall_ports_of(const struct vps_settings *settings)
+{
+    return (struct firewall_ports){.control = settings->control_port,
+                                   .entrance = settings->entrance_port,
+                                   .first = settings->port_range_start,
+                                   .last = settings->port_range_end};
+}
+
+void firewall_add_ports(const struct firewall_ports *ports, struct text *text)
+{
+    text_add(text, "TCP %u", ports->control);
+    if (ports->entrance != 0) {
+        text_add(text, ", %u", ports->entrance);
+    }
+    text_add(text, " and %u to %u", ports->first, ports->last);
+}
+
 /* ---- the kinds ------------------------------------------------------------ */
+
+static bool ufw_allows(const char *root, uint16_t first, uint16_t last)
+{
+    char rule[64], range[8] = "";
+    if (last != first) {
+        snprintf(range, sizeof range, ":%u", last);
+    }
+    snprintf(rule, sizeof rule, "### tuple ### allow tcp %u%s ", first, range);
+    return has_line(root, "/etc/ufw/user.rules", rule);
+}
 
 /*
  * ufw keeps its rules as "### tuple ### allow tcp 9000 ..." in a file that only root reads.
@@ -63,14 +90,11 @@ static bool module_is_used(const char *root, const char *name)
 static enum firewall_verdict look_at_ufw(const char *root, const struct firewall_ports *ports,
                                          struct text *text)
 {
-    char one[64], range[64];
-    snprintf(one, sizeof one, "### tuple ### allow tcp %u ", ports->control);
-    snprintf(range, sizeof range, "### tuple ### allow tcp %u:%u ", ports->first, ports->last);
-    bool has_one = has_line(root, "/etc/ufw/user.rules", one);
-    bool has_range = has_line(root, "/etc/ufw/user.rules", range);
-    if (has_one && has_range) {
-        text_add(text, "ufw lets in TCP %u and %u to %u", ports->control, ports->first,
-                 ports->last);
+    if (ufw_allows(root, ports->control, ports->control) &&
+        (ports->entrance == 0 || ufw_allows(root, ports->entrance, ports->entrance)) &&
+        ufw_allows(root, ports->first, ports->last)) {
+        text_add(text, "ufw lets in ");
+        firewall_add_ports(ports, text);
         return FIREWALL_OPEN;
     }
     text_add(text, "ufw is on");
@@ -78,8 +102,11 @@ static enum firewall_verdict look_at_ufw(const char *root, const struct firewall
         !has_line(root, "/etc/ufw/user.rules", "*filter")) {
         text_add(text, ", and only root sees its rules; if they lack them");
     }
-    text_add(text, ": ufw allow %u/tcp; ufw allow %u:%u/tcp", ports->control, ports->first,
-             ports->last);
+    text_add(text, ": ufw allow %u/tcp; ", ports->control);
+    if (ports->entrance != 0) {
+        text_add(text, "ufw allow %u/tcp; ", ports->entrance);
+    }
+    text_add(text, "ufw allow %u:%u/tcp", ports->first, ports->last);
     return has_line(root, "/etc/ufw/user.rules", "*filter") ? FIREWALL_CLOSED : FIREWALL_UNKNOWN;
 }
 
@@ -87,16 +114,21 @@ static enum firewall_verdict say_firewalld(const struct firewall_ports *ports, s
 {
     text_add(text,
              "firewalld is on; if these are not open yet: firewall-cmd --permanent "
-             "--add-port=%u/tcp --add-port=%u-%u/tcp && firewall-cmd --reload",
-             ports->control, ports->first, ports->last);
+             "--add-port=%u/tcp ",
+             ports->control);
+    if (ports->entrance != 0) {
+        text_add(text, "--add-port=%u/tcp ", ports->entrance);
+    }
+    text_add(text, "--add-port=%u-%u/tcp && firewall-cmd --reload", ports->first, ports->last);
     return FIREWALL_UNKNOWN;
 }
 
 static enum firewall_verdict say_rules(const char *what, const char *command,
                                        const struct firewall_ports *ports, struct text *text)
 {
-    text_add(text, "%s may have rules; they have to let in TCP %u and %u to %u: see %s", what,
-             ports->control, ports->first, ports->last, command);
+    text_add(text, "%s may have rules; they have to let in ", what);
+    firewall_add_ports(ports, text);
+    text_add(text, ": see %s", command);
     return FIREWALL_UNKNOWN;
 }
 
@@ -121,7 +153,7 @@ enum firewall_verdict firewall_look(const char *root, const struct firewall_port
     }
     text_add(text,
              "none found on this machine; a provider may have one in front of it, which has to "
-             "let TCP %u and %u to %u in",
-             ports->control, ports->first, ports->last);
+             "let in ");
+    firewall_add_ports(ports, text);
     return FIREWALL_UNKNOWN;
 }

@@ -27,6 +27,7 @@
 #include "shared/target.h"
 #include "vps/settings/settings.h"
 #include "vps/setup/enrolment.h"
+#include "vps/setup/firewall.h"
 #include "vps/setup/interview.h"
 #include "vps/setup/own_host.h"
 #include "vps/setup/sync_api.h"
@@ -196,8 +197,11 @@ static int settle_key(struct setup *setup, struct why *why)
 
 static void say_firewall(const struct vps_settings *settings)
 {
-    printf("Firewall:  let in TCP %u and %u to %u\n", settings->control_port,
-           settings->port_range_start, settings->port_range_end);
+    const struct firewall_ports ports = firewall_ports_of(settings);
+    char buffer[64];
+    struct text text = text_over(buffer, sizeof buffer);
+    firewall_add_ports(&ports, &text);
+    printf("Firewall:  let in %s\n", buffer);
 }
 
 /* Where the join string cannot be shown, since this is written to a file. */
