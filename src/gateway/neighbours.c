@@ -43,7 +43,7 @@ static int read_head(const uint8_t *bytes, size_t len, unsigned type, void *fixe
 }
 
 /* The value of the attribute of that type, and its length. NULL: there is none. */
-static const uint8_t *find(const uint8_t *bytes, size_t len, unsigned type, size_t *ret_len)
+static const uint8_t *find_part(const uint8_t *bytes, size_t len, unsigned type, size_t *ret_len)
 {
     struct rtattr part;
     for (size_t at = 0; at < len && len - at >= sizeof part; at += RTA_ALIGN(part.rta_len)) {
@@ -59,27 +59,58 @@ static const uint8_t *find(const uint8_t *bytes, size_t len, unsigned type, size
     return NULL;
 }
 
-int neighbours_read_route(const void *bytes, size_t len, int *ret_interface)
+static int read_interface(const uint8_t *body, size_t len, int *ret_interface)
 {
-    struct rtmsg route;
-    const uint8_t *body;
-    size_t body_len, size;
+    size_t size;
     int interface;
-    int err = read_head(bytes, len, RTM_NEWROUTE, &route, sizeof route, &body, &body_len);
-    if (err < 0) {
-        return err;
-    }
-    if (route.rtm_type != RTN_UNICAST || find(body, body_len, RTA_GATEWAY, &size) ||
-        find(body, body_len, RTA_VIA, &size)) {
-        return -EHOSTUNREACH;
-    }
-    const uint8_t *out = find(body, body_len, RTA_OIF, &size);
+    const uint8_t *out = find_part(body, len, RTA_OIF, &size);
     if (!out || size != sizeof interface) {
         return -EBADMSG;
     }
     memcpy(&interface, out, sizeof interface);
     *ret_interface = interface;
     return 0;
+}
+
+int neighbours_read_route(const void *bytes, size_t len, int *ret_interface)
+{
+    struct rtmsg route;
+    const uint8_t *body;
+    size_t body_len, size;
+    int err = read_head(bytes, len, RTM_NEWROUTE, &route, sizeof route, &body, &body_len);
+    if (err < 0) {
+        return err;
+    }
+    if (route.rtm_type != RTN_UNICAST || find_part(body, body_len, RTA_GATEWAY, &size) ||
+        find_part(body, body_len, RTA_VIA, &size)) {
+        return -EHOSTUNREACH;
+    }
+    return read_interface(body, body_len, ret_interface);
+}
+
+int neighbours_read_router(const void *bytes, size_t len, int *ret_interface,
+                           struct addr *ret_router)
+{
+    struct rtmsg route;
+    const uint8_t *body;
+    size_t body_len, size;
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    int err = read_head(bytes, len, RTM_NEWROUTE, &route, sizeof route, &body, &body_len);
+    if (err < 0) {
+        return err;
+    }
+    const uint8_t *router = find_part(body, body_len, RTA_GATEWAY, &size);
+    if (router && size == sizeof v4.sin_addr) {
+        memcpy(&v4.sin_addr, router, size);
+        addr_from((const struct sockaddr *)&v4, ret_router);
+    } else if (router && size == sizeof v6.sin6_addr) {
+        memcpy(&v6.sin6_addr, router, size);
+        addr_from((const struct sockaddr *)&v6, ret_router);
+    } else {
+        return -EHOSTUNREACH;
+    }
+    return read_interface(body, body_len, ret_interface);
 }
 
 int neighbours_read_mac(const void *bytes, size_t len, uint8_t ret_mac[MAC_SIZE])
@@ -92,7 +123,7 @@ int neighbours_read_mac(const void *bytes, size_t len, uint8_t ret_mac[MAC_SIZE]
     if (err < 0) {
         return err;
     }
-    const uint8_t *mac = find(body, body_len, NDA_LLADDR, &size);
+    const uint8_t *mac = find_part(body, body_len, NDA_LLADDR, &size);
     if (!(neighbour.ndm_state & KNOWN) || !mac || size != MAC_SIZE || !mac_is_one(mac)) {
         return -ENOENT;
     }
@@ -147,15 +178,21 @@ static ssize_t ask(int fd, const union question *question, uint8_t answer[ANSWER
     return len < 0 ? -errno : from.nl_pid == 0 ? len : -EBADMSG;
 }
 
-static int find_interface(int fd, const struct addr *addr, int *ret_interface)
+/* Which way packets to it would take: the length of the kernel's answer, or -errno. */
+static ssize_t ask_route(int fd, const struct addr *addr, uint8_t answer[ANSWER_SIZE])
 {
     union question question = {.bytes = {0}};
-    uint8_t answer[ANSWER_SIZE];
     const void *address;
     struct rtmsg route = {.rtm_family = (uint8_t)addr->sa.sa_family,
                           .rtm_dst_len = (uint8_t)(8 * address_bytes(addr, &address))};
     ask_of(&question, RTM_GETROUTE, &route, sizeof route, RTA_DST, addr);
-    ssize_t len = ask(fd, &question, answer);
+    return ask(fd, &question, answer);
+}
+
+static int find_interface(int fd, const struct addr *addr, int *ret_interface)
+{
+    uint8_t answer[ANSWER_SIZE];
+    ssize_t len = ask_route(fd, addr, answer);
     return len < 0 ? (int)len : neighbours_read_route(answer, (size_t)len, ret_interface);
 }
 
@@ -169,16 +206,42 @@ static int find_mac(int fd, const struct addr *addr, int interface, uint8_t ret_
     return len < 0 ? (int)len : neighbours_read_mac(answer, (size_t)len, ret_mac);
 }
 
+/* The router's, through which everything far away goes; an address for documents stands for that. */
+static int find_router(int fd, int family, uint8_t ret_mac[MAC_SIZE])
+{
+    uint8_t answer[ANSWER_SIZE];
+    struct addr far, router;
+    int interface;
+    addr_parse(family == AF_INET ? "192.0.2.1" : "2001:db8::1", 0, &far);
+    ssize_t len = ask_route(fd, &far, answer);
+    int err = len < 0 ? (int)len : neighbours_read_router(answer, (size_t)len, &interface, &router);
+    return err < 0 ? err : find_mac(fd, &router, interface, ret_mac);
+}
+
+static int find(int fd, const struct addr *addr, uint8_t ret_mac[MAC_SIZE])
+{
+    uint8_t mac[MAC_SIZE], router[MAC_SIZE];
+    int interface;
+    int err = find_interface(fd, addr, &interface);
+    err = err < 0 ? err : find_mac(fd, addr, interface, mac);
+    if (err < 0) {
+        return err;
+    }
+    if (find_router(fd, addr->sa.sa_family, router) == 0 && memcmp(mac, router, MAC_SIZE) == 0) {
+        return -EHOSTUNREACH;
+    }
+    memcpy(ret_mac, mac, MAC_SIZE);
+    return 0;
+}
+
 int neighbours_mac(const struct addr *addr, uint8_t ret_mac[MAC_SIZE])
 {
-    int interface;
     memset(ret_mac, 0, MAC_SIZE);
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
     if (fd < 0) {
         return -errno;
     }
-    int err = find_interface(fd, addr, &interface);
-    err = err < 0 ? err : find_mac(fd, addr, interface, ret_mac);
+    int err = find(fd, addr, ret_mac);
     close(fd);
     return err;
 }

@@ -85,6 +85,21 @@ def test_behind_a_router_none_is_learnt(lan_world, internet, pc):
     assert behind not in known(lan_world)
 
 
+def test_behind_a_router_that_answers_in_its_place_none_is_learnt(lan_world, internet, pc):
+    """Proxy ARP: it looks as if it were in the gateway's network, with the router's MAC address."""
+    behind = "192.168.5.200"
+    pc.namespace.ip("address", "add", f"{behind}/32", "dev", "lo")
+    answers(lan_world, pc.address)
+    internet.gateway.ip("route", "add", "default", "via", pc.address, "metric", "5")
+    try:
+        answers(lan_world, behind)
+        answers(lan_world, f"{pc.address}:3389")
+    finally:
+        internet.gateway.ip("route", "del", "default", "via", pc.address)
+    assert behind not in known(lan_world)
+    assert known(lan_world)[pc.address] == pc.mac, "what was known before stays"
+
+
 def test_of_the_gateway_itself_none_is_learnt(lan_world, internet, pc):
     own = internet.gateway.listen(pc.gateway, 22)
     with own:

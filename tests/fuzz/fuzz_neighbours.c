@@ -13,6 +13,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (neighbours_read_mac(data, size, mac) == 0 && (mac[0] & 1)) {
         abort();
     }
+    struct addr router;
+    if (neighbours_read_router(data, size, &interface, &router) == 0 &&
+        router.sa.sa_family != AF_INET && router.sa.sa_family != AF_INET6) {
+        abort();
+    }
     if (neighbours_read_route(data, size, &interface) > 0) {
         abort();
     }

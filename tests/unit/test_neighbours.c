@@ -97,6 +97,30 @@ static void test_only_what_is_in_a_network_of_this_machine(void **state)
     assert_int_equal(read_route(&via), -EHOSTUNREACH);
 }
 
+static void test_the_router_on_the_way(void **state)
+{
+    (void)state;
+    struct answer direct = route(RTN_UNICAST), behind = route(RTN_UNICAST),
+                  odd = route(RTN_UNICAST), six = route(RTN_UNICAST), none = error(-ENETUNREACH);
+    struct addr router;
+    int interface = 0;
+    add(&behind, RTA_GATEWAY, "\xc0\xa8\x01\x01", 4);
+    add(&odd, RTA_GATEWAY, "\xc0\xa8\x01\x01\x02", 5);
+    add(&six, RTA_GATEWAY, "\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x01", 16);
+    assert_int_equal(neighbours_read_router(direct.bytes, direct.len, &interface, &router),
+                     -EHOSTUNREACH);
+    assert_int_equal(neighbours_read_router(odd.bytes, odd.len, &interface, &router),
+                     -EHOSTUNREACH);
+    assert_int_equal(neighbours_read_router(none.bytes, none.len, &interface, &router),
+                     -ENETUNREACH);
+    assert_int_equal(neighbours_read_router(behind.bytes, behind.len, &interface, &router), 0);
+    char text[ADDR_HOST_MAX];
+    assert_int_equal(interface, 7);
+    assert_string_equal(addr_host_text(&router, text), "192.168.1.1");
+    assert_int_equal(neighbours_read_router(six.bytes, six.len, &interface, &router), 0);
+    assert_string_equal(addr_host_text(&router, text), "fe80::1");
+}
+
 static void test_what_the_kernel_refuses(void **state)
 {
     (void)state;
@@ -175,6 +199,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_what_is_in_a_network_of_this_machine),
+        cmocka_unit_test(test_the_router_on_the_way),
         cmocka_unit_test(test_what_the_kernel_refuses),
         cmocka_unit_test(test_a_mac_that_was_confirmed),
         cmocka_unit_test(test_what_is_no_mac),
