@@ -313,6 +313,26 @@ static void test_a_gateway_goes_and_comes(void **state)
     close_scene();
 }
 
+/* It logs in once more, as after a change of its line: it is asked anew, once for each machine. */
+static void test_a_gateway_that_comes_again_is_asked_anew(void **state)
+{
+    struct peer *again = &scene.world.peers[1];
+    struct why why = {""};
+    (void)state;
+    open_scene(NULL);
+    answers();
+    assert_int_equal(wake(42, &why), 0);
+    assert_int_equal(wake(43, &why), 0);
+    WAIT_FOR(&scene.world.stage, home()->wakes == 1);
+    peer_log_in(&scene.world, again, "home");
+    WAIT_FOR(&scene.world.stage, again->wakes > 0);
+    assert_true(stage_is_quiet(&scene.world.stage, 50));
+    assert_int_equal(again->wakes, 1); /* of the same number twice, it would refuse the second */
+    assert_true(again->woken.session == home()->woken.session);
+    expect("new asleep, new asleep");
+    close_scene();
+}
+
 static const char POLICY[] = "users:\n"
                              "  anna: {telegram: 42}\n"
                              "targets:\n"
@@ -373,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_who_wants_the_same_shares_it),
         cmocka_unit_test(test_nobody_has_machines_woken_without_end),
         cmocka_unit_test(test_a_gateway_goes_and_comes),
+        cmocka_unit_test(test_a_gateway_that_comes_again_is_asked_anew),
         cmocka_unit_test(test_by_the_policy),
         cmocka_unit_test(test_a_right_that_is_taken_away),
     };

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "vps/gateways/gateways.h"
 #include "vps/waking/wakings_core.h"
 
@@ -110,4 +111,39 @@ int wakings_can_wake(const struct wakings *wakings, const struct session_request
     struct waking_means means;
     int err = wakings_check_reach(wakings, &wanted, why);
     return err < 0 ? err : wakings_find_means(wakings, &wanted.target, &means, why);
+}
+
+/* ---- and how often -------------------------------------------------------------- */
+
+static int check_patience(struct wakings *wakings, const struct owner *owner, struct why *why)
+{
+    return patience_take(&wakings->patience, owner, clock_ms())
+               ? 0
+               : why_set(why, -EBUSY,
+                         "You have had machines woken very often in a short time. Try again in %d "
+                         "min.",
+                         PATIENCE_EACH_MS / 60000);
+}
+
+int wakings_prepare(struct wakings *wakings, struct session_request *request,
+                    struct waking_means *ret_means, struct why *why)
+{
+    bool has_port = request->target.port != 0;
+    int err = wakings_check_reach(wakings, request, why);
+    err = err < 0 ? err : wakings_find_means(wakings, &request->target, ret_means, why);
+    err = err < 0 ? err : check_patience(wakings, &request->owner, why);
+    if (err == 0 && !has_port && ret_means->port != 0) {
+        request->target.port = ret_means->port;
+    }
+    return err;
+}
+
+int wakings_check_offer(struct wakings *wakings, const struct waking *waking, struct why *why)
+{
+    struct session_request request = waking->request;
+    struct waking_means means;
+    int err = sessions_ask(wakings->options.sessions, &request, why);
+    err = err == -ENOKEY ? 0 : err;
+    err = err < 0 ? err : wakings_find_means(wakings, &request.target, &means, why);
+    return err < 0 ? err : check_patience(wakings, &request.owner, why);
 }
