@@ -1,11 +1,14 @@
 """Machines that sleep: their MAC addresses are learnt when they answer."""
 
+import concurrent.futures
 import itertools
 import json
+import re
 
 import netns
 import pytest
 from agents import FRIEND, OWNER, World
+from hurry import Hurry
 from sleeper import Sleeper
 from util import TIME_SCALE, eventually
 
@@ -277,6 +280,40 @@ def test_a_name_that_is_gone_while_it_sleeps(lan_world, internet, pc):
     says(lan_world, message, "Waking the machine")
     internet.dns.answers["sleepy"] = pc.address
     lan_world.api.wait(lambda: message.code, 20 * TIME_SCALE, "the command is there")
+
+
+LEAP = 10       # seconds: less than after which a silent gateway would be taken for gone
+
+
+def test_one_that_stays_silent_says_what_may_be_wrong(internet, pc, folder):
+    """All of its two minutes, in the chat and with pamctl."""
+    hurry = Hurry(folder)
+    with World(net=internet, vps={"ADMIT": "auto", **hurry.settings}, gateway=hurry.settings) as world, \
+            concurrent.futures.ThreadPoolExecutor(1) as pool:
+        falls_asleep(world, pc)
+        pc.wakes_up = False
+        message = offered(world, ask(world, f"/ssh {pc.address}:3389"))
+        since = world.api.mark()
+        world.api.tap(OWNER, message, "wake")
+        says(world, message, "Waking the machine")
+        asked = pool.submit(world.pamctl, "wake", f"{pc.address}:3389")
+        eventually(lambda: happened(world)[-2:] == ["target.wake_asked"] * 2, "pamctl waits for the same machine")
+        eventually(lambda: len(pc.packets) == 3, "all packets have come", 8)
+        while not message.says("still silent"):
+            before = message.text
+            hurry.leap(LEAP)
+            world.api.wait(lambda: message.text != before, 10 * TIME_SCALE, "it says how long that takes")
+        assert hurry.ahead <= 140, "two minutes, and not much more"
+        for cause in ("still silent after 2 min", "Fast Startup", "powercfg /h off", "Wake on Magic Packet", "Wi-Fi",
+                      "without power", "another router"):
+            assert message.says(cause), message.text
+        assert message.button("again") and not message.button("stop")
+        assert world.api.all_messages(OWNER, since) == [message], "all of it in one message"
+        failed = asked.result()
+        assert failed.returncode == 1 and "Fast Startup" in failed.stderr
+        assert re.search(r"still silent after 1[2-4]\d s", failed.stderr)
+        assert happened(world)[-2:] == ["target.silent"] * 2
+        assert len(pc.packets) == 3 and world.sessions() == []
 
 
 # ---------------------------------------------------------------- by the policy
