@@ -63,10 +63,23 @@ static void say_what_it_waits_for(const json_t *request)
     fprintf(stderr, "%s.\n", buffer);
 }
 
-/* It is on hold, and more is to come. */
+static bool is_waking(const json_t *reply)
+{
+    return strcmp(field_text(json_object_get(reply, "waking"), "state"), "asleep") == 0;
+}
+
+/* It is on hold, or its machine is woken: more is to come. */
 static bool waits(const json_t *reply)
 {
-    return json_is_object(json_object_get(reply, "request"));
+    return json_is_object(json_object_get(reply, "request")) || is_waking(reply);
+}
+
+static void say_that_it_wakes(const json_t *waking)
+{
+    fprintf(stderr,
+            "Waking %s, behind gateway %s, for up to two minutes. Ctrl-C ends that; what was sent "
+            "until then may wake it all the same.\n",
+            field_text(waking, "target"), field_text(waking, "gateway"));
 }
 
 /* Its user's second factor is missing. */
@@ -97,6 +110,8 @@ static void say_news(const json_t *reply)
 {
     if (field_text(reply, "error")[0]) {
         fprintf(stderr, "%s\n", field_text(reply, "message"));
+    } else if (is_waking(reply)) {
+        say_that_it_wakes(json_object_get(reply, "waking"));
     } else {
         say_what_it_waits_for(json_object_get(reply, "request"));
     }
@@ -113,8 +128,10 @@ json_t *approval_ask(const char *socket_path, json_t *request)
     struct why why;
     json_t *reply = NULL;
     json_object_set_new(request, "follows", json_true());
+    json_object_set_new(request, "follows_waking", json_true());
     int fd = ask_send(socket_path, request, &why);
     json_object_del(request, "follows");
+    json_object_del(request, "follows_waking");
     int err = fd < 0 ? fd : ask_hear(fd, &reply, &why);
     while (err == 0 && goes_on(reply)) {
         say_news(reply);

@@ -226,6 +226,11 @@ static json_t *ask_for_session(struct run *run, json_t *request)
                                                           : approval_ask(run->path, request);
 }
 
+static json_t *ask_to_wake(struct run *run, json_t *request)
+{
+    return approval_ask(run->path, request);
+}
+
 static json_t *ask_to_enrol(struct run *run, json_t *request)
 {
     return enrol(run->path, request, has(run, OPTION_JSON) ? print_json : show_totp_secret);
@@ -259,7 +264,7 @@ static way_fn way_of(const char *name)
         way_fn way;
     } WAYS[] = {
         {"report", ask_for_report}, {"totp", ask_to_enrol},     {"drain", ask_to_drain},
-        {"audit", ask_for_audit},   {"backup", ask_for_backup},
+        {"audit", ask_for_audit},   {"backup", ask_for_backup}, {"wake", ask_to_wake},
     };
     for (size_t i = 0; i < sizeof WAYS / sizeof *WAYS; i++) {
         if (strcmp(WAYS[i].name, name) == 0) {

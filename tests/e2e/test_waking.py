@@ -3,11 +3,14 @@
 import concurrent.futures
 import itertools
 import json
+import os
 import re
+import signal
+import subprocess
 
 import netns
 import pytest
-from agents import FRIEND, OWNER, World
+from agents import FRIEND, OWNER, World, environment, program
 from hurry import Hurry
 from sleeper import Sleeper
 from util import TIME_SCALE, eventually
@@ -192,6 +195,36 @@ def test_with_pamctl(lan_world, pc):
     assert "is awake, after" in lan_world.pamctl("wake", pc.address).stdout, "it was awake already"
 
 
+def started(world, *args):
+    """pamctl, which says on standard error that it wakes something."""
+    process = subprocess.Popen([program("pamctl"), *args], env=environment({"STATE_DIR": world.state_dir}), text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    line = process.stderr.readline()
+    return process, line
+
+
+def test_ctrl_c_ends_it(lan_world, pc):
+    falls_asleep(lan_world, pc)
+    pc.wakes_up = False
+    process, line = started(lan_world, "wake", pc.address)
+    assert line == (f"Waking {pc.address}:22, behind gateway lan, for up to two minutes. Ctrl-C ends that; what was sent "
+                    "until then may wake it all the same.\n")
+    message = wakes(lan_world, ask(lan_world, f"/wake {pc.address}", user=FRIEND), FRIEND)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert process.returncode == -signal.SIGINT
+    eventually(lambda: happened(lan_world)[-1] == "target.wake_ended", "it is recorded")
+    other, _ = started(lan_world, "wake", pc.address)
+    pc.wake()       # the gateway went on, since somebody else waited
+    says(lan_world, message, "is awake")
+    assert other.communicate(timeout=10)[0].startswith(f"{pc.address}:22 is awake, after ") and other.returncode == 0
+    pc.sleep()
+    process, line = started(lan_world, "wake", pc.address)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    lan_world.gateway.wait_log(f"waking {pc.address}:22: nobody wants it any more")
+
+
 def test_what_refuses_is_awake_and_not_offered(lan_world, pc):
     answers(lan_world, pc.address)
     pc.recorders.pop().close()  # nothing listens at 3389 any more
@@ -339,7 +372,7 @@ def site(internet, pc, folder):
 
     write()
     with World(net=internet, env_files=True, vps={"ADMIT": "auto", "ALLOWED_USERS": None, "POLICY_FILE": path}) as world:
-        world.write_policy = write
+        world.write_policy, world.policy_path = write, path
         yield world
 
 
@@ -373,3 +406,41 @@ def test_a_right_that_is_taken_away_ends_it(site, pc):
     site.vps.reload()
     says(site, message, "is not being woken any more")
     site.gateway.wait_log("nobody wants it any more")
+
+
+APPROVED = """\
+users:
+  anna: {{telegram: 42, roles: approver}}
+  bert: {{uid: {uid}}}
+targets:
+  office-pc: {{address: {address}, ports: {{ssh: 3389}}, mac: "{mac}", wake: auto}}
+rules:
+  - {{who: bert, targets: office-pc, kinds: ssh, approvals: 1}}
+"""
+
+
+@pytest.mark.parametrize("wakes_up", [True, False])
+def test_a_script_hears_what_comes_of_it_at_last(site, pc, wakes_up):
+    """Of a session that is approved, whose machine is woken then."""
+    site.policy_path.write_text(APPROVED.format(uid=os.getuid(), address=pc.address, mac=pc.mac))
+    site.vps.reload()
+    pc.sleep()
+    pc.wakes_up = wakes_up
+    site.api.wait_message(lambda m: True, 10 * TIME_SCALE, ask(site, "/start"), OWNER)
+    since = site.api.mark()
+    process, line = started(site, "ssh", "office-pc", "--json")
+    assert "waits for approval" in line
+    card = site.api.wait_message(lambda m: m.button("Approve"), 10 * TIME_SCALE, since, OWNER)
+    site.api.tap(OWNER, card, "Approve")
+    said = [process.stderr.readline() for _ in range(2)]
+    assert "is approved" in said[0] and said[1].startswith(f"Waking {pc.address}:3389, behind gateway lan"), said
+    if wakes_up:
+        out, err = process.communicate(timeout=20)
+        assert process.returncode == 0 and err == ""
+        assert json.loads(out)["session"]["state"] == "waiting"
+        assert happened(site)[-3:] == ["target.wake_asked", "target.woke", "session.opened"]
+    else:
+        site.pamctl("panic")
+        out, err = process.communicate(timeout=20)
+        assert process.returncode == 1 and json.loads(out)["error"] == "ended" and "locked" in json.loads(out)["message"]
+        site.pamctl("unlock")

@@ -1,10 +1,10 @@
 /*
  * Most requests are answered in the call that brings them. Those that take as long as a person, a
- * network or a disk does leave somebody behind who answers: a waiter, who knows who asked and what
- * for (opening a session, waking a machine, waiting for the last one to end, pairing a gateway,
- * keeping that a code was right), or whoever works on it (later.h). A waiter goes when that has
- * happened (on_session_event, on_waking, on_applicant_event, on_kept), when the drain is called off
- * (answer), or when the client leaves (on_gone), whichever comes first.
+ * network or a disk does leave somebody behind who answers: an asker, who waits for a session or a
+ * machine (admin_askers.h), a waiter, who knows what for (the last session to end, pairing a
+ * gateway), or whoever works on it (later.h). A waiter goes when that has happened
+ * (on_session_event, on_applicant_event), when the drain is called off (answer), or when the client
+ * leaves (on_gone), whichever comes first.
  *
  * Re-entrancy: saying something to a client, and hanging up on it, may call on_gone() before it
  * returns, and that frees the client's waiter. A waiter is therefore taken off the list and freed
@@ -30,16 +30,13 @@
 #include "vps/admin/admin_askers.h"
 #include "vps/admin/admin_commands.h"
 #include "vps/admin/admin_reply.h"
-#include "vps/admin/admin_waking.h"
 
 /* A client that is answered later. */
 struct waiter {
     struct list home; /* among those that wait */
     struct lines_client *client;
-    struct session *opening; /* until it is ready or over */
-    bool draining;           /* until no session is left */
-    struct waking *waking;   /* until its machine is awake, or it is over */
-    unsigned pairing;        /* until this applicant is paired, or gone; 0: not for that */
+    bool draining;    /* until no session is left */
+    unsigned pairing; /* until this applicant is paired, or gone; 0: not for that */
 };
 
 /* An answer that waits until what it is about is on the disk. */
@@ -162,77 +159,11 @@ static void answer_drained(struct admin *admin)
     }
 }
 
-/*
- * Its session has failed. If the policy has its machine woken, it waits for what comes of that.
- */
-static json_t *became(const struct admin *admin, const struct session *session,
-                      struct waiter *waiter)
-{
-    struct session_view view;
-    struct waking_view asleep;
-    session_view(session, &view);
-    struct waking *waking = view.state == SESSION_ENDED
-                                ? wakings_of_session(admin->options.wakings, view.id)
-                                : NULL;
-    if (!waking) {
-        return reply_became(session);
-    }
-    waking_view(waking, &asleep);
-    if (asleep.state != WAKING_ASLEEP) {
-        return admin_session_asleep(session);
-    }
-    waiter->opening = NULL;
-    waiter->waking = waking;
-    return NULL;
-}
-
-static void answer_opened(struct admin *admin, const struct session *session)
-{
-    list_each (struct waiter, waiter, &admin->waiters, home) {
-        if (waiter->opening == session) {
-            json_t *reply = became(admin, session, waiter);
-            if (reply) {
-                say(admin, end_waiting(waiter), reply);
-            }
-            return;
-        }
-    }
-}
-
-static struct waiter *find_waking(struct admin *admin, const struct waking *waking)
-{
-    list_each (struct waiter, waiter, &admin->waiters, home) {
-        if (waiter->waking == waking) {
-            return waiter;
-        }
-    }
-    return NULL;
-}
-
-static void on_waking(void *arg, const struct waking_event *event)
-{
-    struct admin *admin = arg;
-    struct waiter *waiter = waking_state_is_end(event->view->state)
-                                ? find_waking(admin, event->waking)
-                                : NULL;
-    if (waiter && event->session) {
-        waiter->waking = NULL;
-        waiter->opening = event->session;
-    } else if (waiter) {
-        json_t *reply = admin_waking_became(event);
-        say(admin, end_waiting(waiter), reply);
-    }
-}
-
 static void on_session_event(void *arg, const struct session_event *event)
 {
     struct admin *admin = arg;
-    if (event->kind != SESSION_CHANGED) {
-        return;
-    }
-    /* As it is now, when another watcher may have closed it. */
-    answer_opened(admin, event->session);
-    if (event->to == SESSION_ENDED && sessions_count(admin->options.sessions) == 0) {
+    if (event->kind == SESSION_CHANGED && event->to == SESSION_ENDED &&
+        sessions_count(admin->options.sessions) == 0) {
         answer_drained(admin);
     }
 }
@@ -266,31 +197,25 @@ static void wait_until(struct admin *admin, struct lines_client *client,
 {
     struct waiter *waiter = malloc(sizeof *waiter);
     if (!waiter) {
-        /* The session stays: pamctl sessions shows it, and SESSION_TIMEOUT ends it. */
         lines_hang_up(client);
         return;
     }
     *waiter = (struct waiter){
-        .client = client,
-        .opening = call->opening,
-        .draining = call->draining,
-        .waking = call->waking,
-        .pairing = call->pairing,
-    };
+        .client = client, .draining = call->draining, .pairing = call->pairing};
     list_append(&admin->waiters, &waiter->home);
 }
 
-/* A request is on hold; or its client asks what became of it. */
-static void ask_others(struct admin *admin, struct lines_client *client,
-                       const struct admin_call *call)
+/* Something was asked for that takes a while; or its client asks what became of it. */
+static void ask_on(struct admin *admin, struct lines_client *client, const struct admin_call *call)
 {
-    if (call->on_hold) {
-        if (askers_add(admin->askers, client, call->on_hold, call->follows) < 0) {
-            lines_hang_up(client); /* it stays: pamctl approvals shows it, and it expires */
+    if (call->waits_on) {
+        if (!(call->code ? askers_take_code(admin->askers, client, call->code)
+                         : askers_wait(admin->askers, client))) {
+            say(admin, client, reply_error("nothing", "You have asked for nothing that waits."));
         }
-    } else if (!(call->code ? askers_take_code(admin->askers, client, call->code)
-                            : askers_wait(admin->askers, client))) {
-        say(admin, client, reply_error("nothing", "You have asked for nothing that waits."));
+    } else if (askers_add(admin->askers, client, &call->asked) < 0) {
+        /* It stays: pamctl sessions and approvals show it, and it expires. */
+        lines_hang_up(client);
     }
 }
 
@@ -302,9 +227,10 @@ static void answer(struct admin *admin, struct lines_client *client, const json_
                               .laters = &admin->laters,
                               .client = client};
     json_t *reply = admin_run(&call, request);
-    if (call.on_hold || call.waits_on) {
-        ask_others(admin, client, &call);
-    } else if (!reply && (call.opening || call.draining || call.waking || call.pairing)) {
+    bool is_asked = call.asked.hold || call.asked.session || call.asked.waking;
+    if (call.waits_on || (!reply && is_asked)) {
+        ask_on(admin, client, &call);
+    } else if (!reply && (call.draining || call.pairing)) {
         wait_until(admin, client, &call);
     } else if (reply || !call.later) {
         send_line(admin, client, reply, call.at_once);
@@ -399,13 +325,10 @@ int admin_new(const struct admin_options *options, struct admin **ret_admin, str
                              (struct session_watcher){.event = on_session_event, .arg = admin});
     }
     if (err == 0) {
-        err = wakings_watch(options->wakings,
-                            (struct waking_watcher){.event = on_waking, .arg = admin});
-    }
-    if (err == 0) {
         const struct askers_options asking = {.loop = options->loop,
                                               .holds = options->holds,
                                               .sessions = options->sessions,
+                                              .wakings = options->wakings,
                                               .people = options->people,
                                               .factors = options->factors,
                                               .say = say_later,
@@ -434,7 +357,6 @@ void admin_free(struct admin *admin)
         return;
     }
     sessions_unwatch(admin->options.sessions, admin);
-    wakings_unwatch(admin->options.wakings, admin);
     if (admin->options.gateways) {
         applicants_unwatch(gateways_applicants(admin->options.gateways), admin);
     }

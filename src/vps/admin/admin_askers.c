@@ -1,7 +1,10 @@
 /*
  *     waiting (hold) --granted--> opening (session) --ready or over--> answered
+ *            ^                           |   ^
+ *            |              it is asleep v   | it is awake
+ *            +-- a consent has gone -- waking
  *
- * and from waiting to answered if nothing comes of it. What there is to say is kept as `news` until
+ * and from each to answered if nothing comes of it. What there is to say is kept as `news` until
  * the client asks for it: the newest alone, and the last one ends it.
  *
  * Re-entrancy: events come from inside the holds' verbs, and saying something to a client may have
@@ -18,6 +21,7 @@
 #include "base/timer.h"
 #include "vps/admin/admin_holds.h"
 #include "vps/admin/admin_reply.h"
+#include "vps/admin/admin_waking.h"
 
 struct asker {
     struct list home;
@@ -25,10 +29,11 @@ struct asker {
     struct lines_client *client; /* NULL: it has left */
     struct hold *hold;           /* NULL: it has ended */
     struct session *session;     /* that it has become, until that is ready */
+    struct waking *waking;       /* its machine's, until that is over */
     struct owner owner;
-    json_t *news; /* not said yet; NULL: none */
-    bool is_owed; /* the client waits for it */
-    bool follows; /* it wants more than the end */
+    json_t *news;                 /* not said yet; NULL: none */
+    bool is_owed;                 /* the client waits for it */
+    bool follows, follows_waking; /* it wants more than the end */
 };
 
 struct askers {
@@ -50,7 +55,7 @@ static void speak(struct askers *askers, struct asker *asker)
 {
     struct lines_client *client = asker->client;
     json_t *news = asker->news;
-    bool is_over = !asker->hold && !asker->session;
+    bool is_over = !asker->hold && !asker->session && !asker->waking;
     if (!asker->is_owed || !news) {
         return;
     }
@@ -72,14 +77,42 @@ static void tell(struct askers *askers, struct asker *asker, json_t *news)
 /* ---- what happens ------------------------------------------------------------- */
 
 static struct asker *find(const struct askers *askers, const struct hold *hold,
-                          const struct session *session)
+                          const struct session *session, const struct waking *waking)
 {
     list_each (struct asker, asker, &askers->list, home) {
-        if ((hold && asker->hold == hold) || (session && asker->session == session)) {
+        if ((hold && asker->hold == hold) || (session && asker->session == session) ||
+            (waking && asker->waking == waking)) {
             return asker;
         }
     }
     return NULL;
+}
+
+/* From now on it waits for that. */
+static void take_hold(struct asker *asker, struct hold *hold)
+{
+    struct askers *askers = asker->askers;
+    struct hold_view view;
+    hold_view(hold, &view);
+    asker->hold = hold;
+    asker->owner = view.request->owner;
+    /* Of whom a second factor is asked, which a phone has that may lie elsewhere. */
+    if (view.state == HOLD_ASKING_FACTOR && asker->client) {
+        lines_bear_with(asker->client, (uint64_t)view.seconds_left * 1000);
+    }
+    if (asker->follows) {
+        tell(askers, asker, reply_hold(&view, askers->options.people));
+    }
+}
+
+static void take_waking(struct asker *asker, struct waking *waking)
+{
+    struct waking_view view;
+    asker->waking = waking;
+    if (asker->follows_waking) {
+        waking_view(waking, &view);
+        tell(asker->askers, asker, admin_waking_begun(&view));
+    }
 }
 
 /* The second factor was given: what comes of it is told in a moment. */
@@ -91,7 +124,7 @@ static bool is_on_its_way(const struct hold_event *event)
 static void on_hold(void *arg, const struct hold_event *event)
 {
     struct askers *askers = arg;
-    struct asker *asker = find(askers, event->hold, NULL);
+    struct asker *asker = find(askers, event->hold, NULL, NULL);
     if (!asker) {
         return;
     }
@@ -106,14 +139,52 @@ static void on_hold(void *arg, const struct hold_event *event)
     }
 }
 
+/* It is ready, or over: unless its machine sleeps, and the policy has it woken. */
+static void take_outcome(struct asker *asker, const struct session *session)
+{
+    struct askers *askers = asker->askers;
+    struct session_view view;
+    struct waking_view asleep;
+    session_view(session, &view);
+    struct waking *waking = view.state == SESSION_ENDED
+                                ? wakings_of_session(askers->options.wakings, view.id)
+                                : NULL;
+    asker->session = NULL;
+    if (!waking) {
+        tell(askers, asker, reply_became(session));
+        return;
+    }
+    waking_view(waking, &asleep);
+    if (asleep.state == WAKING_ASLEEP) {
+        take_waking(asker, waking);
+    } else {
+        tell(askers, asker, admin_session_asleep(session));
+    }
+}
+
 static void on_session(void *arg, const struct session_event *event)
 {
-    struct askers *askers = arg;
-    struct asker *asker = event->kind == SESSION_CHANGED ? find(askers, NULL, event->session)
+    struct asker *asker = event->kind == SESSION_CHANGED ? find(arg, NULL, event->session, NULL)
                                                          : NULL;
-    if (asker) {
-        asker->session = NULL;
-        tell(askers, asker, reply_became(event->session));
+    if (asker) { /* as it is now, when another watcher may have closed it */
+        take_outcome(asker, event->session);
+    }
+}
+
+static void on_waking(void *arg, const struct waking_event *event)
+{
+    struct asker *asker = waking_state_is_end(event->view->state)
+                              ? find(arg, NULL, NULL, event->waking)
+                              : NULL;
+    if (!asker) {
+        return;
+    }
+    asker->waking = NULL;
+    asker->session = event->session;
+    if (event->hold) {
+        take_hold(asker, event->hold);
+    } else if (!event->session) {
+        tell(arg, asker, admin_waking_became(event));
     }
 }
 
@@ -129,26 +200,23 @@ static struct asker *find_client(const struct askers *askers, const struct lines
     return NULL;
 }
 
-int askers_add(struct askers *askers, struct lines_client *client, struct hold *hold, bool follows)
+int askers_add(struct askers *askers, struct lines_client *client, const struct asked *asked)
 {
     struct asker *asker = malloc(sizeof *asker);
-    struct hold_view view;
     if (!asker) {
         return -ENOMEM;
     }
-    hold_view(hold, &view);
     *asker = (struct asker){.askers = askers,
                             .client = client,
-                            .hold = hold,
-                            .owner = view.request->owner,
+                            .session = asked->session,
                             .is_owed = true,
-                            .follows = follows};
+                            .follows = asked->follows,
+                            .follows_waking = asked->follows_waking};
     list_append(&askers->list, &asker->home);
-    if (view.state == HOLD_ASKING_FACTOR) { /* which a phone has that may lie elsewhere */
-        lines_bear_with(client, (uint64_t)view.seconds_left * 1000);
-    }
-    if (follows) {
-        tell(askers, asker, reply_hold(&view, askers->options.people));
+    if (asked->hold) {
+        take_hold(asker, asked->hold);
+    } else if (asked->waking) {
+        take_waking(asker, asked->waking);
     }
     return 0;
 }
@@ -260,17 +328,26 @@ void askers_gone(struct askers *askers, struct lines_client *client)
     }
 }
 
+/* Its end is told in here, and is nobody's any more. A session that opens stays. */
+static void withdraw(struct askers *askers, struct asker *asker)
+{
+    struct hold *hold = asker->hold;
+    struct waking *waking = asker->waking;
+    const struct owner owner = asker->owner;
+    drop(asker);
+    if (hold) {
+        holds_withdraw(askers->options.holds, hold, &owner);
+    } else if (waking) {
+        wakings_cancel(askers->options.wakings, waking);
+    }
+}
+
 static void on_timer(void *arg)
 {
     struct askers *askers = arg;
     list_each (struct asker, asker, &askers->list, home) {
         if (!asker->client) {
-            struct hold *hold = asker->hold;
-            const struct owner owner = asker->owner;
-            drop(asker);
-            if (hold) { /* its end is told in here, and is nobody's any more */
-                holds_withdraw(askers->options.holds, hold, &owner);
-            }
+            withdraw(askers, asker);
         }
     }
 }
@@ -294,6 +371,10 @@ int askers_new(const struct askers_options *options, struct askers **ret_askers)
         err = sessions_watch(options->sessions,
                              (struct session_watcher){.event = on_session, .arg = askers});
     }
+    if (err == 0) {
+        err = wakings_watch(options->wakings,
+                            (struct waking_watcher){.event = on_waking, .arg = askers});
+    }
     if (err < 0) {
         askers_free(askers);
         return err;
@@ -309,6 +390,7 @@ void askers_free(struct askers *askers)
     }
     holds_unwatch(askers->options.holds, askers);
     sessions_unwatch(askers->options.sessions, askers);
+    wakings_unwatch(askers->options.wakings, askers);
     list_each (struct asker, asker, &askers->list, home) {
         drop(asker);
     }

@@ -63,9 +63,11 @@ static json_t *open_session(struct admin_call *call, const json_t *request,
     }
     request_take_reason(&wanted, admin_text(request, "why"));
     if (err == 0) {
-        err = holds_open(call->options->holds, &wanted, &call->opening, &call->on_hold, &why);
+        err = holds_open(call->options->holds, &wanted, &call->asked.session, &call->asked.hold,
+                         &why);
     }
-    call->follows = json_is_true(json_object_get(request, "follows"));
+    call->asked.follows = json_is_true(json_object_get(request, "follows"));
+    call->asked.follows_waking = json_is_true(json_object_get(request, "follows_waking"));
     return err < 0 && err != -EINPROGRESS ? not_opened(err, &why) : NULL;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "vps/admin/admin.h"
+#include "vps/admin/admin_askers.h"
 #include "vps/admin/later.h"
 
 struct admin_call {
@@ -16,16 +17,13 @@ struct admin_call {
     uid_t uid;           /* who asks */
 
     /* What the answer waits for, if there is none yet. */
-    struct session *opening; /* is ready, or over */
-    bool draining;           /* no session is left, or nobody wants that any more */
-    struct hold *on_hold;    /* it is decided */
-    bool follows;            /* ... and the client wants to hear what happens until then */
-    bool waits_on;           /* the next news of that */
-    const char *code;        /* ... with this code of the second factor; NULL: none was given */
-    struct waking *waking;   /* its machine is awake, or it is over */
-    unsigned pairing;        /* this question, 0: none, has come to its end */
-    bool at_once;            /* it tells of nothing that was done: no disk is waited for */
-    struct later *later;     /* whoever has it; see admin_later() */
+    struct asked asked;  /* it has come to something */
+    bool waits_on;       /* the next news of that */
+    const char *code;    /* ... with this code of the second factor; NULL: none was given */
+    bool draining;       /* no session is left, or nobody wants that any more */
+    unsigned pairing;    /* this question, 0: none, has come to its end */
+    bool at_once;        /* it tells of nothing that was done: no disk is waited for */
+    struct later *later; /* whoever has it; see admin_later() */
 
     struct laters *laters;
     struct lines_client *client;

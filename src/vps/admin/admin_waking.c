@@ -21,7 +21,8 @@ json_t *admin_wake(struct admin_call *call, const json_t *request)
     const char *typed = json_string_value(json_object_get(request, "target"));
     struct why why = {""};
     int err = target_parse(typed ? typed : "", 0, &wanted.target, &why);
-    err = err < 0 ? err : wakings_wake(call->options->wakings, &wanted, &call->waking, &why);
+    err = err < 0 ? err : wakings_wake(call->options->wakings, &wanted, &call->asked.waking, &why);
+    call->asked.follows_waking = json_is_true(json_object_get(request, "follows_waking"));
     return err < 0 ? not_woken(err, &why) : NULL;
 }
 
@@ -60,6 +61,11 @@ static void say_silent(const struct waking_view *view, struct text *text)
     }
 }
 
+json_t *admin_waking_begun(const struct waking_view *view)
+{
+    return json_pack("{s:b, s:o}", "ok", 1, "waking", describe(view));
+}
+
 json_t *admin_waking_became(const struct waking_event *event)
 {
     const struct waking_view *view = event->view;
@@ -72,12 +78,7 @@ json_t *admin_waking_became(const struct waking_event *event)
     if (view->state == WAKING_AWAKE && !view->opens) {
         return json_pack("{s:b, s:o}", "ok", 1, "waking", describe(view));
     }
-    if (event->hold) {
-        text_add(&text, "The machine is awake, and the session waits for a consent: see pamctl "
-                        "approvals.");
-    } else {
-        text_add(&text, "%s", view->reason[0] ? view->reason : "It was stopped.");
-    }
+    text_add(&text, "%s", view->reason[0] ? view->reason : "It was stopped.");
     return reply_error(view->state == WAKING_AWAKE ? "not_opened" : "ended", sentence);
 }
 

@@ -9,6 +9,8 @@
 
 /* Waits until the machine answers, or does not. */
 json_t *admin_wake(struct admin_call *call, const json_t *request);
+/* Its gateway wakes it from now on. */
+json_t *admin_waking_begun(const struct waking_view *view);
 /* What has become of it, at its end, when no session follows. */
 json_t *admin_waking_became(const struct waking_event *event);
 /* The session has failed since its machine may be asleep, which nobody wakes yet. */

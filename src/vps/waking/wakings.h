@@ -42,7 +42,7 @@ struct waking_event {
     enum waking_state from;  /* else */
     struct session *failed;  /* of a new one: this has just ended for it */
     struct session *session; /* of WAKING_AWAKE: it is opening */
-    const struct hold *hold; /* or it waits for a consent */
+    struct hold *hold;       /* or it waits for a consent */
 };
 
 /* Called from the loop, or from inside the verbs below, none of which it may call. */
