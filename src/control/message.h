@@ -56,6 +56,7 @@ enum tunnel_found_by {
     TUNNEL_FOUND_BY_MDNS = 1,
     TUNNEL_FOUND_BY_LLMNR = 2,
     TUNNEL_FOUND_BY_NETBIOS = 3,
+    TUNNEL_FOUND_BY_MAX = TUNNEL_FOUND_BY_NETBIOS,
 };
 
 /* What FOUND says: a machine, or why no other one follows. */

@@ -14,6 +14,14 @@ static const char *const REASONS[] = {
 };
 _Static_assert(sizeof REASONS / sizeof *REASONS == TUNNEL_REASON_MAX + 1, "a reason has no word");
 
+static const char *const WAYS[] = {
+    [TUNNEL_FOUND_BY_DNS] = "dns",
+    [TUNNEL_FOUND_BY_MDNS] = "mdns",
+    [TUNNEL_FOUND_BY_LLMNR] = "llmnr",
+    [TUNNEL_FOUND_BY_NETBIOS] = "netbios",
+};
+_Static_assert(sizeof WAYS / sizeof *WAYS == TUNNEL_FOUND_BY_MAX + 1, "a way has no word");
+
 static void measure_uplink(const struct uplink *uplink, struct metrics *metrics)
 {
     metrics_one(metrics, METRICS_GAUGE, "pamtunnel_uplink_up",
@@ -37,6 +45,16 @@ static void measure_dials(const struct tunnels_tally *tally, struct metrics *met
     }
 }
 
+static void measure_names(const struct tunnels_tally *tally, struct metrics *metrics)
+{
+    metrics_family(metrics, METRICS_COUNTER, "pamtunnel_targets_found",
+                   "Targets that answered, by what knew where they are: name servers (or no name "
+                   "was needed), or a machine in the network.");
+    for (unsigned i = 0; i <= TUNNEL_FOUND_BY_MAX; i++) {
+        metrics_add(metrics, tally->found[i], "by", WAYS[i], NULL);
+    }
+}
+
 static void measure_tunnels(const struct tunnels *tunnels, struct metrics *metrics)
 {
     const struct tunnels_tally tally = tunnels_tally(tunnels);
@@ -45,6 +63,7 @@ static void measure_tunnels(const struct tunnels *tunnels, struct metrics *metri
     metrics_one(metrics, METRICS_GAUGE, "pamtunnel_relay_pairs",
                 "Pairs of connections that the relay carries.", tally.running);
     measure_dials(&tally, metrics);
+    measure_names(&tally, metrics);
     metrics_family(metrics, METRICS_COUNTER, "pamtunnel_relayed_bytes",
                    "Bytes that were carried, by direction.");
     metrics_add(metrics, tally.bytes_to_target, "to", "target", NULL);

@@ -206,7 +206,7 @@ static int find_mac(int fd, const struct addr *addr, int interface, uint8_t ret_
     return len < 0 ? (int)len : neighbours_read_mac(answer, (size_t)len, ret_mac);
 }
 
-/* The router's, through which everything far away goes; an address for documents stands for that. */
+/* The router's, by which all that is far away goes: an address for documents stands for that. */
 static int find_router(int fd, int family, uint8_t ret_mac[MAC_SIZE])
 {
     uint8_t answer[ANSWER_SIZE];

@@ -14,9 +14,9 @@
 #include "base/net.h"
 
 /*
- * 0, or -errno and zeros: -EHOSTUNREACH it is behind the router, or that, or this machine itself; -ENOENT the
- * kernel knows none, or its network has none of six bytes; -EOPNOTSUPP Linux before 5.0. Waits
- * for nothing: the kernel has answered when it was asked.
+ * 0, or -errno and zeros: -EHOSTUNREACH it is behind a router, or one, or this machine itself;
+ * -ENOENT the kernel knows none, or its network has none of six bytes; -EOPNOTSUPP Linux before
+ * 5.0. Waits for nothing: the kernel has answered when it was asked.
  */
 int neighbours_mac(const struct addr *addr, uint8_t ret_mac[MAC_SIZE]);
 

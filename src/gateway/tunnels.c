@@ -55,6 +55,8 @@ static void tell(struct tunnels *tunnels, const struct message *message)
 {
     if (message->type == MESSAGE_TUNNEL_FAILED) {
         tunnels->past.failed[message->tunnel_failed.reason]++;
+    } else if (message->type == MESSAGE_TUNNEL_READY) {
+        tunnels->past.found[message->tunnel_ready.found_by]++;
     }
     tunnels->send(tunnels->arg, message);
 }

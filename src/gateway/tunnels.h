@@ -55,9 +55,10 @@ unsigned tunnels_count(const struct tunnels *tunnels);
 enum { TUNNEL_REASON_MAX = TUNNEL_IDENTITY };
 /* What has come of them since the start. */
 struct tunnels_tally {
-    unsigned running;                       /* links, at this moment */
-    uint64_t connected;                     /* targets that were, with those that are */
-    uint64_t failed[TUNNEL_REASON_MAX + 1]; /* by reason */
+    unsigned running;                        /* links, at this moment */
+    uint64_t connected;                      /* targets that were, with those that are */
+    uint64_t failed[TUNNEL_REASON_MAX + 1];  /* by reason */
+    uint64_t found[TUNNEL_FOUND_BY_MAX + 1]; /* targets that answered, by enum tunnel_found_by */
     uint64_t bytes_to_target, bytes_to_client;
 };
 struct tunnels_tally tunnels_tally(const struct tunnels *tunnels);

@@ -144,6 +144,7 @@ static int start_monitor(struct agent *agent, struct why *why)
 {
     const struct figures_options options = {.sessions = agent->sessions,
                                             .holds = agent->holds,
+                                            .wakings = agent->wakings,
                                             .gateways = agent->gateways,
                                             .store = agent->store,
                                             .transport = agent->transport};

@@ -70,6 +70,8 @@ def test_an_ssh_session_leaves_its_numbers_with_both(places, sshd):
             assert 50_000 < page("pamtunnel_relayed_bytes_total", to="target") < 100_000
             assert 50_000 < page("pamtunnel_relayed_bytes_total", to="client") < 100_000
         assert gateway_page("pamtunnel_dials_total", result="connected") == 1
+        assert gateway_page("pamtunnel_targets_found_total", by="dns") == 1
+        assert gateway_page("pamtunnel_targets_found_total", by="mdns") == 0
         # every number has its family, and counters only grow
         for name, value in before.samples.items():
             if name[0].endswith("_total"):
@@ -102,6 +104,34 @@ def test_what_is_refused_is_counted_by_its_reason(places, target):
             stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
             stranger.recv(100)
         eventually(lambda: scrape(vps)("pamtunnel_control_port_failures_total") == 1, "the stranger is counted")
+
+
+def test_who_comes_to_the_entrance_is_counted(places, target):
+    vps, _ = places
+    entrance = util.free_range(1)
+    with watched(places, vps={"ENTRANCE_PORT": entrance, "ADMIT": "auto"}) as world:
+        def results():
+            page = scrape(vps)
+            return {result: page("pamtunnel_entrance_total", result=result)
+                    for result in ("taken", "nobodys", "several", "left", "made_room")}
+
+        world.ssh(target.name)
+        with peers.dial(world.newest_session()["public_port"]) as known:
+            known.sendall(peers.BANNER)
+            assert util.read_exactly(known, len(peers.BANNER)) == peers.BANNER, "its party is known"
+            assert not any(results().values())
+            with socket.create_connection(("127.0.0.1", entrance), 5) as scanner:
+                scanner.sendall(b"\x00\xff nonsense\r\n\r\n" * 40)
+                eventually(lambda: results()["nobodys"] == 1, "a scanner is nobody's")
+            with socket.create_connection(("127.0.0.1", entrance), 5):
+                pass
+            eventually(lambda: results()["left"] == 1, "one has left")
+            with socket.create_connection(("127.0.0.1", entrance), 5) as client:
+                client.sendall(peers.BANNER)
+                eventually(lambda: results()["taken"] == 1, "its session has taken it")
+        assert results() == {"taken": 1, "nobodys": 1, "several": 0, "left": 1, "made_room": 0}
+    with watched(places) as world:
+        assert not any(name[0].startswith("pamtunnel_entrance") for name in scrape(vps).samples)
 
 
 def test_health_turns_bad_and_good_again(places):

@@ -12,6 +12,7 @@ import netns
 import pytest
 from agents import FRIEND, OWNER, World, environment, program
 from hurry import Hurry
+from openmetrics import scrape
 from sleeper import Sleeper
 from util import TIME_SCALE, eventually
 
@@ -320,8 +321,9 @@ LEAP = 10       # seconds: less than after which a silent gateway would be taken
 
 def test_one_that_stays_silent_says_what_may_be_wrong(internet, pc, folder):
     """All of its two minutes, in the chat and with pamctl."""
-    hurry = Hurry(folder)
-    with World(net=internet, vps={"ADMIT": "auto", **hurry.settings}, gateway=hurry.settings) as world, \
+    hurry, metrics = Hurry(folder), f"{folder}/metrics.sock"
+    vps = {"ADMIT": "auto", "METRICS_LISTEN": metrics, **hurry.settings}
+    with World(net=internet, vps=vps, gateway=hurry.settings) as world, \
             concurrent.futures.ThreadPoolExecutor(1) as pool:
         falls_asleep(world, pc)
         pc.wakes_up = False
@@ -346,6 +348,8 @@ def test_one_that_stays_silent_says_what_may_be_wrong(internet, pc, folder):
         assert failed.returncode == 1 and "Fast Startup" in failed.stderr
         assert re.search(r"still silent after 1[2-4]\d s", failed.stderr)
         assert happened(world)[-2:] == ["target.silent"] * 2
+        counted = scrape(metrics)
+        assert [counted("pamtunnel_wakings_total", result=r) for r in ("awake", "silent", "ended")] == [0, 2, 0]
         assert len(pc.packets) == 3 and world.sessions() == []
 
 

@@ -14,10 +14,12 @@
 
 #include "base/clock.h"
 #include "vps/figures/session_tally.h"
+#include "vps/session/entrance.h"
 
 struct figures {
     struct figures_options options;
     struct session_tally tally;
+    uint64_t woken[WAKING_EXPIRED]; /* machines that were to wake, by what came of it */
 };
 
 /* ---- sessions ------------------------------------------------------------- */
@@ -89,6 +91,30 @@ static void measure_holds(struct holds *holds, struct metrics *metrics)
                 "Requests that wait for approvals or a second factor.", count);
 }
 
+static void measure_wakings(const struct figures *figures, struct metrics *metrics)
+{
+    metrics_family(metrics, METRICS_COUNTER, "pamtunnel_wakings",
+                   "Machines that were to wake, once for each who wanted it, by what came of it.");
+    for (unsigned state = WAKING_AWAKE; state < WAKING_EXPIRED; state++) {
+        metrics_add(metrics, figures->woken[state], "result",
+                    waking_state_name((enum waking_state)state), NULL);
+    }
+}
+
+static void measure_entrance(struct sessions *sessions, struct metrics *metrics)
+{
+    const uint64_t *counts = sessions_entrance_counts(sessions);
+    if (!counts) {
+        return;
+    }
+    metrics_family(metrics, METRICS_COUNTER, "pamtunnel_entrance",
+                   "Clients at ENTRANCE_PORT: that went on to their session, and that were "
+                   "dropped, by reason.");
+    for (unsigned i = 0; i < ENTRANCE_RESULTS; i++) {
+        metrics_add(metrics, counts[i], "result", entrance_word((enum entrance_result)i), NULL);
+    }
+}
+
 static void measure_sessions(const struct figures *figures, struct metrics *metrics)
 {
     struct sessions *sessions = figures->options.sessions;
@@ -111,6 +137,7 @@ static void measure_sessions(const struct figures *figures, struct metrics *metr
     metrics_add(metrics, past->bytes_to_client + running.bytes_to_client, "to", "client", NULL);
     measure_strangers(past, &running, metrics);
     session_tally_measure(past, metrics);
+    measure_entrance(sessions, metrics);
 }
 
 /* ---- gateways ------------------------------------------------------------- */
@@ -200,6 +227,7 @@ static void measure(void *arg, struct metrics *metrics)
 {
     const struct figures *figures = arg;
     measure_sessions(figures, metrics);
+    measure_wakings(figures, metrics);
     measure_gateways(figures->options.gateways, metrics);
     measure_bot(figures, metrics);
     measure_store(figures->options.store, metrics);
@@ -244,6 +272,16 @@ static void on_session_event(void *arg, const struct session_event *event)
     session_tally_event(&figures->tally, event);
 }
 
+/* An offer that nobody took is none. */
+static void on_waking(void *arg, const struct waking_event *event)
+{
+    struct figures *figures = arg;
+    enum waking_state state = event->view->state;
+    if (event->from == WAKING_ASLEEP && !event->is_new && state < WAKING_EXPIRED) {
+        figures->woken[state]++;
+    }
+}
+
 int figures_new(const struct figures_options *options, struct figures **ret_figures)
 {
     struct figures *figures = calloc(1, sizeof *figures);
@@ -253,8 +291,12 @@ int figures_new(const struct figures_options *options, struct figures **ret_figu
     figures->options = *options;
     int err = sessions_watch(options->sessions,
                              (struct session_watcher){.event = on_session_event, .arg = figures});
+    if (err == 0 && options->wakings) {
+        err = wakings_watch(options->wakings,
+                            (struct waking_watcher){.event = on_waking, .arg = figures});
+    }
     if (err < 0) {
-        free(figures);
+        figures_free(figures);
         return err;
     }
     *ret_figures = figures;
@@ -265,6 +307,9 @@ void figures_free(struct figures *figures)
 {
     if (figures) {
         sessions_unwatch(figures->options.sessions, figures);
+        if (figures->options.wakings) {
+            wakings_unwatch(figures->options.wakings, figures);
+        }
         free(figures);
     }
 }

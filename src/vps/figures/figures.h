@@ -1,6 +1,6 @@
 /*
  * figures: what METRICS_LISTEN says of a vps-agent: the numbers, and what is wrong if something is.
- * It watches the sessions, and asks the other parts when somebody asks it.
+ * It watches the sessions and wakings, and asks the other parts when somebody asks it.
  */
 #ifndef PAMTUNNEL_VPS_FIGURES_FIGURES_H
 #define PAMTUNNEL_VPS_FIGURES_FIGURES_H
@@ -11,13 +11,15 @@
 #include "vps/session/sessions_run.h"
 #include "vps/store/store.h"
 #include "vps/transport/transport.h"
+#include "vps/waking/wakings.h"
 
 struct figures;
 
 /* All of it outlives the figures. */
 struct figures_options {
     struct sessions *sessions;
-    struct holds *holds; /* may be NULL */
+    struct holds *holds;     /* may be NULL */
+    struct wakings *wakings; /* may be NULL */
     const struct gateways *gateways;
     struct store *store;               /* may be NULL */
     const struct transport *transport; /* NULL with --local */

@@ -53,6 +53,7 @@ struct entrance {
     struct list visitors; /* the oldest one first */
     struct whose_claim *claims;
     unsigned room; /* for so many of them */
+    uint64_t counts[ENTRANCE_RESULTS];
 };
 
 static void visitor_free(struct visitor *visitor)
@@ -65,8 +66,21 @@ static void visitor_free(struct visitor *visitor)
     free(visitor);
 }
 
-static void send_off(struct visitor *visitor)
+const char *entrance_word(enum entrance_result result)
 {
+    static const char *const WORDS[ENTRANCE_RESULTS] = {"taken", "nobodys", "several", "left",
+                                                        "made_room"};
+    return WORDS[result];
+}
+
+const uint64_t *entrance_counts(const struct entrance *entrance)
+{
+    return entrance->counts;
+}
+
+static void send_off(struct visitor *visitor, enum entrance_result result)
+{
+    visitor->entrance->counts[result]++;
     list_remove(&visitor->home);
     visitor_free(visitor);
 }
@@ -130,6 +144,7 @@ static void hand_on(struct visitor *visitor, struct session *session, bool is_ov
     uint64_t silent_ms = visitor->seen > 0 ? 0 : is_over ? DOOR_PATIENCE_MS : DOOR_LISTEN_MS;
     int fd = visitor->fd;
     const struct addr from = visitor->from;
+    visitor->entrance->counts[ENTRANCE_TAKEN]++;
     list_remove(&visitor->home);
     watch_free(visitor->watch); /* before the descriptor is another's */
     visitor->watch = NULL;
@@ -149,7 +164,7 @@ static int look(struct visitor *visitor, bool is_over)
     bool is_silent = got < 0 && (errno == EAGAIN || errno == EINTR);
     if ((got <= 0 && !is_silent) ||
         (visitor->seen > 0 && (size_t)got == visitor->seen && !is_over)) {
-        send_off(visitor); /* it hung up, perhaps in the middle */
+        send_off(visitor, ENTRANCE_LEFT); /* it hung up, perhaps in the middle */
         return 0;
     }
     if (is_silent && !visitor->was_heard) {
@@ -166,7 +181,7 @@ static int look(struct visitor *visitor, bool is_over)
     if (session) {
         hand_on(visitor, session, is_over);
     } else {
-        send_off(visitor);
+        send_off(visitor, whose == WHOSE_SEVERAL ? ENTRANCE_SEVERAL : ENTRANCE_NOBODYS);
     }
     return 0;
 }
@@ -209,7 +224,7 @@ static void wait_for(struct visitor *visitor)
     visitor->watch = watch_start(loop, visitor->fd, WATCH_READ, on_bytes, visitor);
     visitor->patience = timer_new(loop, on_patience_over, visitor);
     if (!visitor->watch || !visitor->patience) {
-        send_off(visitor);
+        send_off(visitor, ENTRANCE_MADE_ROOM);
         return;
     }
     timer_set(visitor->patience, visitor->seen > 0 ? DOOR_PATIENCE_MS : DOOR_LISTEN_MS);
@@ -246,7 +261,7 @@ static void make_room(struct entrance *entrance, const struct visitor *newcomer)
     }
     int at = places_for_silent(places, count, &newcomer->place.from, most);
     if (at >= 0) {
-        send_off(visitors[at]);
+        send_off(visitors[at], ENTRANCE_MADE_ROOM);
     }
 }
 
@@ -315,7 +330,7 @@ void entrance_free(struct entrance *entrance)
     }
     listener_free(entrance->listener);
     list_each (struct visitor, visitor, &entrance->visitors, home) {
-        send_off(visitor);
+        send_off(visitor, ENTRANCE_LEFT);
     }
     free(entrance->claims);
     free(entrance);

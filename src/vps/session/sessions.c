@@ -406,6 +406,11 @@ void sessions_choose_congestion(struct sessions *sessions)
                       services->log);
 }
 
+const uint64_t *sessions_entrance_counts(const struct sessions *sessions)
+{
+    return sessions->entrance ? entrance_counts(sessions->entrance) : NULL;
+}
+
 int sessions_open_entrance(struct sessions *sessions, struct why *why)
 {
     const struct vps_settings *settings = sessions->services.settings;

@@ -48,6 +48,8 @@ bool sessions_relay_is_alive(struct sessions *sessions);
 unsigned sessions_relay_pairs(const struct sessions *sessions);
 /* Listens at ENTRANCE_PORT, if there is one. 0, or -errno with why. */
 int sessions_open_entrance(struct sessions *sessions, struct why *why);
+/* Who came there, by enum entrance_result; NULL: there is none. */
+const uint64_t *sessions_entrance_counts(const struct sessions *sessions);
 /* New sessions take their ports from here. -ENOMEM. */
 int sessions_use_ports(struct sessions *sessions, uint16_t first, uint16_t last);
 /*

@@ -1,7 +1,7 @@
 /*
- * A waking moves in wakings_begin() and wakings_finish() alone. What comes of it is said by its gateway, which
- * reaches us as news of the sessions; then a session is asked for through the holds, as anybody's
- * command is, and whatever has changed meanwhile counts.
+ * A waking moves in wakings_begin() and wakings_finish() alone. What comes of it is said by its
+ * gateway, which reaches us as news of the sessions; then a session is asked for through the holds,
+ * as anybody's command is, and whatever has changed meanwhile counts.
  *
  * Re-entrancy: everything happens on the loop's thread. Watchers call none of the verbs.
  * wakings_finish() frees the waking: nobody touches it afterwards. Opening a session tells the

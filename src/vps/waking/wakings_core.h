@@ -1,8 +1,8 @@
 /*
  * wakings_core: what the files of the wakings share:
  *
- *     waking            what there is to see of one
  *     wakings           their states
+ *     wakings_view      what there is to see of one
  *     wakings_sessions  what sessions tell, and gateways by them
  *     wakings_wire      what gateways are told
  *     wakings_ask       who may have what woken, how that is done, and how often

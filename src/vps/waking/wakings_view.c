@@ -1,5 +1,4 @@
-#include "vps/waking/waking.h"
-
+/* What there is to see of one. */
 #include <string.h>
 
 #include "base/clock.h"
