@@ -93,7 +93,6 @@ static void what_is_shown_first_is_right(void **state)
     const struct pin_target other_port = {"home", "HOME-PC", 2222, KIND_SSH};
     const struct pin_target other_gateway = {"office", "HOME-PC", 22, KIND_SSH};
     (void)state;
-    assert_true(pins_want_look(pins, &HOME, NOW));
     assert_int_equal(judge(pins, &HOME, key(ED25519), NOW, "s1"), PIN_IS_NEW);
     assert_int_equal(judge(pins, &HOME, key(ED25519), NOW + 9, "s2"), PIN_IS_SAME);
     assert_int_equal(pins_find(pins, &HOME)->since, NOW);
@@ -103,16 +102,17 @@ static void what_is_shown_first_is_right(void **state)
     pins_free(pins);
 }
 
-static void it_is_looked_at_once_a_day(void **state)
+static void that_it_was_seen_is_noted_now_and_then(void **state)
 {
     struct pins *pins = pins_new(NULL);
     (void)state;
     judge(pins, &HOME, key(ED25519), NOW, "s1");
-    assert_false(pins_want_look(pins, &HOME, NOW + DAY - 1));
-    assert_true(pins_want_look(pins, &HOME, NOW + DAY));
-    assert_true(pins_want_look(pins, &HOME, NOW - 1)); /* the clock was wrong */
-    pins_distrust(pins, &HOME);
-    assert_true(pins_want_look(pins, &HOME, NOW + 1));
+    judge(pins, &HOME, key(ED25519), NOW + PIN_NOTED_S - 1, "s2");
+    assert_int_equal(pins_find(pins, &HOME)->looked, NOW);
+    judge(pins, &HOME, key(ED25519), NOW + PIN_NOTED_S, "s3");
+    assert_int_equal(pins_find(pins, &HOME)->looked, NOW + PIN_NOTED_S);
+    judge(pins, &HOME, key(ED25519), NOW, "s4"); /* the clock was wrong */
+    assert_int_equal(pins_find(pins, &HOME)->looked, NOW);
     pins_free(pins);
 }
 
@@ -192,6 +192,23 @@ static void very_many_targets_push_out_the_one_that_rests(void **state)
     pins_free(pins);
 }
 
+/* Whoever has a gateway and a user's account could have it show any number of keys. */
+static void one_gateway_pushes_out_only_its_own(void **state)
+{
+    struct pins *pins = pins_new(NULL);
+    (void)state;
+    judge(pins, &HOME, key(ED25519), NOW, "s");
+    for (unsigned i = 0; i < PINS_MAX + PINS_SHARE; i++) {
+        char host[16];
+        snprintf(host, sizeof host, "pc-%u", i);
+        const struct pin_target target = {"stolen", host, 22, KIND_SSH};
+        assert_int_equal(judge(pins, &target, key(ANOTHER), NOW + 1 + i, "s"), PIN_IS_NEW);
+    }
+    assert_non_null(pins_find(pins, &HOME));
+    assert_null(pins_find(pins, &(struct pin_target){"stolen", "pc-0", 22, KIND_SSH}));
+    pins_free(pins);
+}
+
 /* ---- certificates ------------------------------------------------------------ */
 
 static void a_certificate_is_renewed_when_its_time_is_over(void **state)
@@ -218,6 +235,21 @@ static void a_certificate_is_renewed_when_its_time_is_over(void **state)
                          ROWS[i].verdict == PIN_IS_RENEWED ? 2 : 1);
         pins_free(pins);
     }
+}
+
+/* What was doubted could take the place of what is right, by a button that is left. */
+static void a_renewal_is_the_end_of_a_doubt(void **state)
+{
+    const struct pin_target pc = {"home", "HOME-PC", 3389, KIND_RDP};
+    struct pins *pins = pins_new(NULL);
+    (void)state;
+    judge(pins, &pc, certificate(1, NOW, NOW + 180 * DAY), NOW, "s1");
+    judge(pins, &pc, certificate(2, NOW, NOW + 360 * DAY), NOW + DAY, "s2");
+    assert_non_null(pins_doubt(pins, "s2"));
+    judge(pins, &pc, certificate(3, NOW + 180 * DAY, NOW + 360 * DAY), NOW + 181 * DAY, "s3");
+    assert_int_equal(pins_accept(pins, "s2", NOW + 182 * DAY), -ENOENT);
+    assert_int_equal(pins_find(pins, &pc)->identity.sha256[0], 3);
+    pins_free(pins);
 }
 
 /* ---- the file ---------------------------------------------------------------- */
@@ -278,11 +310,13 @@ int main(void)
         cmocka_unit_test(a_key_is_taken_and_told),
         cmocka_unit_test(what_is_no_key_is_refused),
         cmocka_unit_test(what_is_shown_first_is_right),
-        cmocka_unit_test(it_is_looked_at_once_a_day),
+        cmocka_unit_test(that_it_was_seen_is_noted_now_and_then),
         cmocka_unit_test(another_key_changes_nothing_until_somebody_decides),
         cmocka_unit_test(what_is_right_again_is_no_doubt),
         cmocka_unit_test(very_many_doubts_push_out_the_oldest),
         cmocka_unit_test(very_many_targets_push_out_the_one_that_rests),
+        cmocka_unit_test(one_gateway_pushes_out_only_its_own),
+        cmocka_unit_test(a_renewal_is_the_end_of_a_doubt),
         cmocka_unit_test(a_certificate_is_renewed_when_its_time_is_over),
         cmocka_unit_test_setup_teardown(what_is_pinned_outlives_a_restart, set_up, tear_down),
     };

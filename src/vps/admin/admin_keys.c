@@ -58,7 +58,12 @@ static json_t *decide(struct admin_call *call, const json_t *request, bool accep
 {
     const struct owner by = {OWNER_LOCAL, call->uid};
     const char *id = admin_text(request, "doubt");
-    if (sessions_decide_key(call->options->sessions, id, accept, &by) < 0) {
+    struct why why;
+    int err = sessions_decide_key(call->options->sessions, id, accept, &by, &why);
+    if (err < 0 && err != -ENOENT) {
+        return reply_errno(err, why.text);
+    }
+    if (err < 0) {
         return reply_error("no_such_doubt", "Nothing waits for an answer under that ID; pamctl key "
                                             "list shows what does.");
     }

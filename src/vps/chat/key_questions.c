@@ -15,6 +15,8 @@ enum { DECIDERS_MAX = 64, PART_SIZE = 512 };
 /* A message to one person. */
 struct asked {
     char doubt[PIN_DOUBT_ID_MAX + 1];
+    uint8_t shown[CRYPTO_HASH_SIZE];
+    char target[PART_SIZE]; /* as HTML */
     int64_t person;
     struct post *post;
 };
@@ -41,21 +43,29 @@ static void add_identity(struct text *text, const struct identity *identity)
     html_add_in_tag(text, "code", identity_text(identity, fingerprint));
 }
 
+static void add_target(struct text *text, const struct conversation *conversation,
+                       const struct pin_doubt *doubt)
+{
+    char target[TARGET_TEXT_MAX];
+    const struct pin *pin = &doubt->pin;
+    const char *gateways[2];
+    target_format(pin->host, pin->port, target);
+    text_add(text, "<b>");
+    if (sessions_gateways(conversation->sessions, gateways, 2) > 1) {
+        html_add(text, pin->gateway);
+        text_add(text, "/");
+    }
+    html_add(text, pin->port == kind_row(pin->kind)->port ? pin->host : target);
+    text_add(text, "</b>");
+}
+
 static void take_words(struct words *words, const struct conversation *conversation,
                        const struct text *html, const struct pin_doubt *doubt)
 {
-    char target[TARGET_TEXT_MAX], since[CLOCK_TEXT_MAX];
+    char since[CLOCK_TEXT_MAX];
     const struct pin *pin = &doubt->pin;
-    const char *gateways[2];
     struct text text = text_for_reader_of(html, words->target, sizeof words->target);
-    target_format(pin->host, pin->port, target);
-    text_add(&text, "<b>");
-    if (sessions_gateways(conversation->sessions, gateways, 2) > 1) {
-        html_add(&text, pin->gateway);
-        text_add(&text, "/");
-    }
-    html_add(&text, pin->port == kind_row(pin->kind)->port ? pin->host : target);
-    text_add(&text, "</b>");
+    add_target(&text, conversation, doubt);
     text = text_for_reader_of(html, words->then, sizeof words->then);
     add_identity(&text, &pin->identity);
     text = text_for_reader_of(html, words->now, sizeof words->now);
@@ -112,26 +122,77 @@ static void forget_oldest(struct key_questions *questions)
             questions->count * sizeof questions->asked[0]);
 }
 
-static void ask(struct key_questions *questions, int64_t person, const struct pin_doubt *doubt)
+static void show_question(struct key_questions *questions, struct asked *asked,
+                          const struct pin_doubt *doubt)
 {
     const struct conversation *conversation = questions->conversation;
     char buffer[TEXTS_SIZE], yes[BUTTON_DATA_SIZE], no[BUTTON_DATA_SIZE];
-    struct text html = conversation_text(conversation, person, buffer, sizeof buffer);
+    struct text html = conversation_text(conversation, asked->person, buffer, sizeof buffer);
     const struct button buttons[] = {
         {.label = text_phrase(&html, BUTTONS[BUTTON_REINSTALLED].label),
          .data = button_format(BUTTON_REINSTALLED, doubt->id, 0, yes)},
         {.label = text_phrase(&html, BUTTONS[BUTTON_LEAVE_KEY].label),
          .data = button_format(BUTTON_LEAVE_KEY, doubt->id, 0, no)},
     };
+    snprintf(asked->doubt, sizeof asked->doubt, "%s", doubt->id);
+    add_question(&html, conversation, doubt);
+    transport_set(conversation->transport, asked->post, buffer, buttons, 2);
+}
+
+/* It was asked for again: no buttons are left that lead nowhere. */
+static void end_question(struct key_questions *questions, struct asked *asked)
+{
+    const struct conversation *conversation = questions->conversation;
+    char buffer[TEXTS_SIZE];
+    struct text html = conversation_text(conversation, asked->person, buffer, sizeof buffer);
+    text_add(&html, "🔑 %s was opened again: the question is further down now.", asked->target);
+    transport_set(conversation->transport, asked->post, buffer, NULL, 0);
+    transport_release(conversation->transport, asked->post);
+    size_t at = (size_t)(asked - questions->asked);
+    questions->count--;
+    memmove(asked, asked + 1, (questions->count - at) * sizeof *asked);
+}
+
+static struct asked *find_asked(struct key_questions *questions, int64_t person, const char *target)
+{
+    for (unsigned i = 0; i < questions->count; i++) {
+        struct asked *asked = &questions->asked[i];
+        if (asked->person == person && strcmp(asked->target, target) == 0) {
+            return asked;
+        }
+    }
+    return NULL;
+}
+
+/*
+ * Who asks for the machine finds the question below their message. For others one that is there
+ * stays where it is: a user who tries again and again does not ring at administrators each time.
+ */
+static void ask(struct key_questions *questions, int64_t person, const struct pin_doubt *doubt)
+{
+    const struct conversation *conversation = questions->conversation;
+    char target[PART_SIZE];
+    struct text text = text_over(target, sizeof target);
+    add_target(&text, conversation, doubt);
+    struct asked *there = find_asked(questions, person, target);
+    bool is_asker = doubt->owner.id == person && doubt->owner.kind != OWNER_LOCAL;
+    bool is_same = there && memcmp(there->shown, doubt->shown.sha256, sizeof there->shown) == 0;
+    if (is_same && !is_asker) {
+        show_question(questions, there, doubt);
+        return;
+    }
+    if (there) {
+        end_question(questions, there);
+    }
     if (questions->count == KEY_QUESTIONS_MAX) {
         forget_oldest(questions);
     }
     struct asked *asked = &questions->asked[questions->count++];
-    *asked = (struct asked){.person = person};
-    snprintf(asked->doubt, sizeof asked->doubt, "%s", doubt->id);
-    asked->post = transport_post(conversation->transport, person);
-    add_question(&html, conversation, doubt);
-    transport_set(conversation->transport, asked->post, buffer, buttons, 2);
+    *asked = (struct asked){.person = person,
+                            .post = transport_post(conversation->transport, person)};
+    memcpy(asked->shown, doubt->shown.sha256, sizeof asked->shown);
+    snprintf(asked->target, sizeof asked->target, "%s", target);
+    show_question(questions, asked, doubt);
 }
 
 static void ask_all(struct key_questions *questions, const struct pin_doubt *doubt)
@@ -202,7 +263,12 @@ static enum answer decide(struct conversation *conversation, const struct incomi
         conversation_refuse(conversation, incoming->person, incoming->data);
         return ANSWER_ADMINISTRATORS_ONLY;
     }
-    sessions_decide_key(conversation->sessions, press->id, accept, &by);
+    if (accept && conversation_is_locked(conversation)) {
+        return ANSWER_KEY_WHILE_LOCKED;
+    }
+    if (sessions_decide_key(conversation->sessions, press->id, accept, &by, NULL) < 0) {
+        return ANSWER_KEY_NOT_RECORDED;
+    }
     return accept ? ANSWER_KEY_ACCEPTED : ANSWER_KEY_LEFT;
 }
 

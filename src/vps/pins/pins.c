@@ -150,27 +150,34 @@ const struct pin *pins_at(const struct pins *pins, unsigned number)
     return number < pins->count ? &pins->pins[number] : NULL;
 }
 
-/* A clock that went back does not keep anything from being looked at. */
-bool pins_want_look(const struct pins *pins, const struct pin_target *target, int64_t now)
-{
-    const struct pin *pin = find(pins, target);
-    return !pin || now < pin->looked || now - pin->looked >= PIN_LOOK_S;
-}
-
 /* ---- pinning --------------------------------------------------------------- */
 
-static struct pin *make_room(struct pins *pins)
+/* NULL gateway: whatever it is behind. There is one. */
+static struct pin *oldest(const struct pins *pins, const char *gateway)
 {
+    struct pin *oldest = NULL;
+    for (unsigned i = 0; i < pins->count; i++) {
+        struct pin *pin = &pins->pins[i];
+        bool counts = !gateway || gateway_name_equal(pin->gateway, gateway);
+        oldest = counts && (!oldest || pin->looked < oldest->looked) ? pin : oldest;
+    }
+    return oldest;
+}
+
+/* A gateway in other hands shows whatever it likes, and must not push out what others showed. */
+static struct pin *make_room(struct pins *pins, const char *gateway)
+{
+    unsigned of_gateway = 0;
     if (pins->count < PINS_MAX) {
         return &pins->pins[pins->count++];
     }
-    struct pin *oldest = pins->pins;
-    for (unsigned i = 1; i < pins->count; i++) {
-        oldest = pins->pins[i].looked < oldest->looked ? &pins->pins[i] : oldest;
+    for (unsigned i = 0; i < pins->count; i++) {
+        of_gateway += gateway_name_equal(pins->pins[i].gateway, gateway);
     }
-    drop(pins, oldest);
-    identity_done(&oldest->identity);
-    return oldest;
+    struct pin *place = oldest(pins, of_gateway >= PINS_SHARE ? gateway : NULL);
+    drop(pins, place);
+    identity_done(&place->identity);
+    return place;
 }
 
 static enum pin_verdict begin(struct pins *pins, const struct pin_target *target,
@@ -182,7 +189,7 @@ static enum pin_verdict begin(struct pins *pins, const struct pin_target *target
     }
     snprintf(pin.gateway, sizeof pin.gateway, "%s", target->gateway);
     snprintf(pin.host, sizeof pin.host, "%s", target->host);
-    struct pin *place = make_room(pins);
+    struct pin *place = make_room(pins, target->gateway);
     *place = pin;
     keep(pins, place);
     return PIN_IS_NEW;
@@ -302,6 +309,15 @@ static bool renew(struct pins *pins, struct pin *pin, const struct identity *sho
     return true;
 }
 
+/* A clock that went back is followed. */
+static void note_seen(struct pins *pins, struct pin *pin, int64_t now)
+{
+    if (now < pin->looked || now - pin->looked >= PIN_NOTED_S) {
+        pin->looked = now;
+        keep(pins, pin);
+    }
+}
+
 void pins_judge(struct pins *pins, const struct pin_target *target, const struct identity *shown,
                 int64_t now, const char *id, const struct owner *owner, struct pin_sight *ret_sight)
 {
@@ -312,8 +328,7 @@ void pins_judge(struct pins *pins, const struct pin_target *target, const struct
         return;
     }
     if (identity_equal(&pin->identity, shown)) {
-        pin->looked = now;
-        keep(pins, pin);
+        note_seen(pins, pin, now);
         forget_doubts_of(pins, target);
         ret_sight->verdict = PIN_IS_SAME;
         return;
@@ -322,17 +337,11 @@ void pins_judge(struct pins *pins, const struct pin_target *target, const struct
         ret_sight->before = (struct identity){0};
     }
     bool renewed = renew(pins, pin, shown, now);
+    if (renewed) {
+        forget_doubts_of(pins, target);
+    }
     ret_sight->verdict = renewed ? PIN_IS_RENEWED : begin_doubt(pins, pin, shown, id, owner);
     ret_sight->since = pin->since;
-}
-
-void pins_distrust(struct pins *pins, const struct pin_target *target)
-{
-    struct pin *pin = find(pins, target);
-    if (pin) {
-        pin->looked = 0;
-        keep(pins, pin);
-    }
 }
 
 int pins_forget(struct pins *pins, const struct pin_target *target)

@@ -17,10 +17,11 @@
 #include "vps/store/store.h"
 
 enum {
-    PINS_MAX = 1024,        /* the one that was looked at the longest ago makes room */
-    PIN_DOUBTS_MAX = 64,    /* the oldest makes room: the target is looked at anew */
-    PIN_DOUBT_ID_MAX = 8,   /* characters */
-    PIN_LOOK_S = 24 * 3600, /* once in so long a target is looked at */
+    PINS_MAX = 1024,      /* the one that was seen the longest ago makes room... */
+    PINS_SHARE = 256,     /* ...among those behind the same gateway, if it has so many */
+    PIN_DOUBTS_MAX = 64,  /* the oldest makes room: the target is looked at anew */
+    PIN_DOUBT_ID_MAX = 8, /* characters */
+    PIN_NOTED_S = 3600,   /* once in so long it is written that a target was seen */
 };
 
 struct pin_target {
@@ -32,7 +33,7 @@ struct pin_target {
 struct pin {
     struct identity identity;
     int64_t since;  /* it is known, Unix time */
-    int64_t looked; /* it was seen last */
+    int64_t looked; /* it was seen last, to PIN_NOTED_S */
     uint16_t port;
     enum kind kind;
     char gateway[GATEWAY_NAME_MAX + 1];
@@ -63,8 +64,6 @@ void pins_free(struct pins *pins);
 
 /* NULL: nothing is known of it. Good until something is changed here. */
 const struct pin *pins_find(const struct pins *pins, const struct pin_target *target);
-/* It has to be looked at: nothing is known, or not since PIN_LOOK_S. now: Unix time. */
-bool pins_want_look(const struct pins *pins, const struct pin_target *target, int64_t now);
 /* By number; NULL behind the last one. */
 const struct pin *pins_at(const struct pins *pins, unsigned number);
 
@@ -82,8 +81,6 @@ struct pin_sight {
 void pins_judge(struct pins *pins, const struct pin_target *target, const struct identity *shown,
                 int64_t now, const char *id, const struct owner *owner,
                 struct pin_sight *ret_sight);
-/* The gateway met another one than the pin: the next session looks. */
-void pins_distrust(struct pins *pins, const struct pin_target *target);
 
 /* NULL: there is no such doubt, or not any more. */
 const struct pin_doubt *pins_doubt(const struct pins *pins, const char *id);

@@ -16,6 +16,7 @@
 #include "vps/session/clearance.h"
 #include "vps/session/connections.h"
 #include "vps/session/entrance.h"
+#include "vps/session/explain.h"
 #include "vps/session/gateway_reports.h"
 #include "vps/session/news.h"
 #include "vps/session/permission.h"
@@ -323,12 +324,18 @@ bool sessions_may_decide_key(const struct sessions *sessions, const struct pin_d
 }
 
 int sessions_decide_key(struct sessions *sessions, const char *id, bool accept,
-                        const struct owner *by)
+                        const struct owner *by, struct why *why)
 {
     const struct services *services = &sessions->services;
     const struct pin_doubt *doubt = pins_doubt(services->pins, id);
+    int err = accept && services->settings->audit_full == AUDIT_FULL_REFUSE
+                  ? audit_trouble(services->audit)
+                  : 0;
     if (!doubt) {
         return -ENOENT;
+    }
+    if (err < 0) {
+        return explain_no_audit(err, why);
     }
     struct session_event event = {
         .kind = SESSION_KEY_DECIDED, .by = by, .word = accept ? "accepted" : "left"};

@@ -83,10 +83,11 @@ bool sessions_may_decide_key(const struct sessions *sessions, const struct pin_d
                              const struct owner *by);
 /*
  * Somebody who may has decided: what the target showed is right from now on, or what was known
- * before stays. Recorded, and told to the watchers. -ENOENT: there is no such doubt any more.
+ * before stays. Recorded, and told to the watchers. -ENOENT: there is no such doubt any more;
+ * -ENOSPC, with a sentence: nothing can be recorded at the moment, so that nothing is taken over.
  */
 int sessions_decide_key(struct sessions *sessions, const char *doubt, bool accept,
-                        const struct owner *by);
+                        const struct owner *by, struct why *why);
 /*
  * What a target shows next is taken for right, whatever the kind. Recorded. Without a gateway's
  * name in the target it is any gateway's. -ENOENT: nothing is known of it.

@@ -1,9 +1,11 @@
 #include "vps/session/shown.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "vps/session/record.h"
 
 struct pin_target shown_target(const struct terms *terms)
@@ -12,7 +14,10 @@ struct pin_target shown_target(const struct terms *terms)
         .gateway = terms->gateway, .host = terms->host, .port = terms->port, .kind = terms->kind};
 }
 
-/* A look costs the target a connection without a login, which some servers count. */
+/*
+ * The gateway is asked for each session, and knows by itself when it has to look again: that costs
+ * the target a connection without a login, which some servers count.
+ */
 void shown_ask(const struct terms *terms, uint16_t channel, struct message_open_tunnel *open)
 {
     const struct pins *pins = terms->services->pins;
@@ -21,9 +26,7 @@ void shown_ask(const struct terms *terms, uint16_t channel, struct message_open_
         return;
     }
     const struct pin *pin = pins_find(pins, &target);
-    if (channel == 0 && pins_want_look(pins, &target, clock_unix())) {
-        open->flags = TUNNEL_LOOK;
-    }
+    open->flags = channel == 0 ? TUNNEL_LOOK : 0;
     if (pin) {
         memcpy(open->identity, pin->identity.sha256, sizeof open->identity);
     }
@@ -31,17 +34,21 @@ void shown_ask(const struct terms *terms, uint16_t channel, struct message_open_
 
 /* ---- what the gateway says ---------------------------------------------------- */
 
-/* -ENOENT: it has not looked, or there was nothing to see. -EINVAL: that is no key. */
-static int read_identity(const struct message_tunnel_ready *ready, struct identity *ret_identity)
+/* -ENOENT: it has not looked, or there was nothing to see. -EINVAL: that is nothing of the kind. */
+static int read_identity(enum kind kind, const struct message_tunnel_ready *ready,
+                         struct identity *ret_identity)
 {
     static const uint8_t NOTHING[CRYPTO_HASH_SIZE];
     struct identity identity = {.from = (int64_t)(ready->certificate_from & INT64_MAX),
                                 .until = (int64_t)(ready->certificate_until & INT64_MAX)};
     if (ready->host_key[0]) {
-        return identity_of_key(ready->host_key, ret_identity);
+        return kind == KIND_SSH ? identity_of_key(ready->host_key, ret_identity) : -EINVAL;
     }
     if (memcmp(ready->certificate, NOTHING, sizeof NOTHING) == 0) {
         return -ENOENT;
+    }
+    if (kind != KIND_RDP) {
+        return -EINVAL;
     }
     memcpy(identity.sha256, ready->certificate, sizeof identity.sha256);
     memcpy(identity.sha1, ready->certificate_sha1, sizeof identity.sha1);
@@ -95,10 +102,10 @@ int shown_take(struct shown *shown, const struct terms *terms,
     struct identity identity;
     shown_done(shown);
     bool shows = terms->services->pins && kind_row(terms->kind)->shows;
-    int err = shows ? read_identity(ready, &identity) : -ENOENT;
+    int err = shows ? read_identity(terms->kind, ready, &identity) : -ENOENT;
     if (err == -EINVAL) {
-        log_warn(log_of(terms), "session %s: gateway %s says what is no host key", terms->id,
-                 terms->gateway);
+        log_warn(log_of(terms), "session %s: gateway %s says what is no %s", terms->id,
+                 terms->gateway, kind_row(terms->kind)->shows);
     }
     if (err < 0) {
         take_pin(shown, terms);
@@ -123,17 +130,18 @@ int shown_take(struct shown *shown, const struct terms *terms,
 void shown_refused(const struct terms *terms, const struct message_tunnel_failed *failed,
                    struct why *why)
 {
-    const struct pin_target target = shown_target(terms);
+    char said[160], detail[sizeof failed->detail];
+    struct text cut = text_over(said, sizeof said);
     struct audit_entry entry = record_entry(AUDIT_KEY_CHANGED, terms);
     entry.why = failed->detail;
     audit_record(terms->services->audit, &entry, NULL, NULL);
-    if (terms->services->pins) {
-        pins_distrust(terms->services->pins, &target);
-    }
+    snprintf(detail, sizeof detail, "%s", failed->detail);
+    text_quote(detail); /* the gateway's words stay within their marks */
+    text_add(&cut, "%s", detail);
     why_set(why, -EKEYREJECTED,
-            "it does not show the %s by which it is known, so nothing was opened; ask for it again "
-            "to see what it shows",
-            kind_row(terms->kind)->shows ? kind_row(terms->kind)->shows : "key");
+            "it does not show the %s by which it is known: “%s”; nothing was opened. Open it "
+            "again to see what it shows; pamctl key forget starts anew",
+            kind_row(terms->kind)->shows ? kind_row(terms->kind)->shows : "key", said);
 }
 
 /* ---- what there is to see ----------------------------------------------------- */
