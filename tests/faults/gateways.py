@@ -145,6 +145,9 @@ def user_is_served(run, session, bound, first=peers.BANNER):
             tries[-1].setblocking(False)
 
     def served():
+        if not tries:       # its port is closed, mostly since it is over
+            come()
+            return not world.session(session.id)
         try:
             data = tries[-1].recv(100)
         except BlockingIOError:

@@ -26,7 +26,7 @@ WORDS = {"ok": "ok", "failed": "FAILED", "missing": "--", "broken": "BROKEN"}
 
 def load():
     """All circumstances, in the order of the table."""
-    import admission, telegram, gateways, lookups, limits, crash, hostile  # noqa: E401, F401
+    import admission, telegram, gateways, strict, lookups, limits, crash, hostile  # noqa: E401, F401
     from harness import CIRCUMSTANCES
     return CIRCUMSTANCES
 

@@ -979,6 +979,35 @@ static void a_channel_that_swallows_the_first_bytes_is_replaced(void **state)
     world_stop(world);
 }
 
+/* However young: the gateway may have come from another address, and the user with it. */
+static void a_channel_from_before_a_login_is_tried(void **state)
+{
+    struct world *world = new_world();
+    struct peer *new = &world->peers[1];
+    struct pair pair;
+    int dead;
+    (void)state;
+    world_start(world);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &dead);
+    peer_vanish(world, &world->peers[0]);
+    peer_log_in(world, new, "home");
+    WAIT_FOR(&world->stage, new->opens == 1);
+    nobody_acknowledges = true;
+    pair.client = come(session, ANNA);
+    pass_time(world, 30);
+    pair.data = peer_attach(world, new);
+    stage_hurry(20);
+    WAIT_FOR(&world->stage, world_logged(world, "channel 0 does not answer, another one is taken"));
+    stage_hurry(1);
+    nobody_acknowledges = false;
+    expect_hello(world, session, pair.data);
+    talk(world, &pair);
+    expect_hello(world, session, dead);
+    world_lose(world, dead);
+    close_pair(&pair);
+    world_stop(world);
+}
+
 static void a_client_on_trial_that_is_closed_leaves_nothing(void **state)
 {
     struct world *world = new_world();
@@ -1299,6 +1328,7 @@ int main(void)
         cmocka_unit_test(a_client_that_waits_for_its_channel_gets_it_from_the_new_login),
         cmocka_unit_test(a_channel_that_acknowledges_or_answers_is_used),
         cmocka_unit_test(a_channel_that_swallows_the_first_bytes_is_replaced),
+        cmocka_unit_test(a_channel_from_before_a_login_is_tried),
         cmocka_unit_test(a_client_on_trial_that_is_closed_leaves_nothing),
         cmocka_unit_test(what_the_target_said_instead_of_a_login_is_told_to_the_user),
         cmocka_unit_test(a_target_that_is_not_reached_any_more_is_told_as_that),

@@ -461,6 +461,50 @@ static void a_lost_control_channel_does_not_touch_who_waits_or_works(void **stat
     world_stop(world);
 }
 
+/* A firewall or a proxy on the way has ended what carried nothing for a while. */
+static void a_data_channel_that_was_kept_and_breaks_is_replaced(void **state)
+{
+    struct world *world = new_world();
+    int data;
+    (void)state;
+    world_start(world);
+    struct session *session = world_ask_until_waiting(world, KIND_SSH, &data);
+    for (unsigned i = 1; i <= 3; i++) {
+        unsigned before = world->peers[0].opens;
+        stage_hurry(100);
+        assert_true(stage_is_quiet(&world->stage, 30)); /* three seconds */
+        stage_hurry(1);
+        close(data);
+        WAIT_FOR(&world->stage, world->peers[0].opens > before);
+        assert_int_equal(world->peers[0].last.channel, i);
+        data = peer_attach(world, &world->peers[0]);
+        assert_int_equal(state_of(session), SESSION_WAITING);
+    }
+    int client = come_with_ssh(session, ANNA);
+    world_hear(world, data, SSH_ID, strlen(SSH_ID));
+    world_expect(world, "waiting, connected");
+    close(client);
+    close(data);
+    world_stop(world);
+}
+
+static void both_connections_of_a_gateway_that_stops_end_the_session(void **state)
+{
+    struct world *world = new_world();
+    int data;
+    (void)state;
+    world_start(world);
+    world_ask_until_waiting(world, KIND_SSH, &data);
+    stage_hurry(100);
+    assert_true(stage_is_quiet(&world->stage, 30));
+    stage_hurry(1);
+    close(data);
+    peer_vanish(world, &world->peers[0]);
+    WAIT_FOR(&world->stage, world->ended == 1);
+    expect_end(world, "gateway home went offline or did not answer");
+    world_stop(world);
+}
+
 static void a_data_channel_that_breaks_before_the_user_came_ends_the_session(void **state)
 {
     struct world *world = new_world();
@@ -1620,6 +1664,8 @@ int main(void)
         cmocka_unit_test(a_gateway_that_is_lost_while_opening_ends_the_session),
         cmocka_unit_test(a_gateway_that_logs_in_anew_while_opening_ends_the_session),
         cmocka_unit_test(a_lost_control_channel_does_not_touch_who_waits_or_works),
+        cmocka_unit_test(a_data_channel_that_was_kept_and_breaks_is_replaced),
+        cmocka_unit_test(both_connections_of_a_gateway_that_stops_end_the_session),
         cmocka_unit_test(a_data_channel_that_breaks_before_the_user_came_ends_the_session),
         cmocka_unit_test(a_session_that_nobody_comes_to_ends),
         cmocka_unit_test(the_user_has_the_time_that_the_gateway_left),

@@ -171,6 +171,11 @@ void rear_give_up_all(struct rear *rear)
 
 /* ---- the reserve ----------------------------------------------------------- */
 
+static bool is_fresh(const struct rear *rear)
+{
+    return clock_ms() - rear->reserve_since_ms < FRESH_MS;
+}
+
 bool rear_has_reserve(const struct rear *rear)
 {
     return rear->reserve >= 0;
@@ -182,7 +187,7 @@ int rear_take_reserve(struct rear *rear, uint16_t *ret_channel, bool *ret_is_fre
     rear->reserve = -1;
     rear_drop_reserve(rear);
     *ret_channel = rear->reserve_channel;
-    *ret_is_fresh = clock_ms() - rear->reserve_since_ms < FRESH_MS;
+    *ret_is_fresh = is_fresh(rear);
     return fd;
 }
 
@@ -202,7 +207,7 @@ static void on_reserve_gone(void *arg, int events)
     struct rear *rear = arg;
     (void)events;
     rear_drop_reserve(rear);
-    rear->events->reserve_gone(rear->arg, rear->channel != rear->reserve_channel);
+    rear->events->reserve_gone(rear->arg, rear->channel != rear->reserve_channel, !is_fresh(rear));
 }
 
 static void keep_reserve(struct rear *rear, uint16_t channel, int fd)
@@ -213,6 +218,11 @@ static void keep_reserve(struct rear *rear, uint16_t channel, int fd)
     rear->reserve_since_ms = clock_ms();
     rear->reserve_watch = watch_start(rear->terms->services->loop, fd, WATCH_HANGUP,
                                       on_reserve_gone, rear);
+}
+
+void rear_doubt_reserve(struct rear *rear)
+{
+    rear->reserve_since_ms = 0;
 }
 
 static void maybe_ready(struct rear *rear)

@@ -19,8 +19,11 @@ struct rear_events {
     bool (*docked)(void *arg, uint16_t channel, int fd);
     /* The target answers, and there is a reserve: once, or again after each. */
     void (*ready)(void *arg);
-    /* The reserve has hung up. another_comes: one was asked for since. */
-    void (*reserve_gone)(void *arg, bool another_comes);
+    /*
+     * The reserve has hung up. another_comes: one was asked for since. was_kept: it had been there
+     * for a while.
+     */
+    void (*reserve_gone)(void *arg, bool another_comes, bool was_kept);
 };
 
 /*
@@ -69,6 +72,8 @@ bool rear_has_reserve(const struct rear *rear);
  */
 int rear_take_reserve(struct rear *rear, uint16_t *ret_channel, bool *ret_is_fresh);
 void rear_drop_reserve(struct rear *rear);
+/* It may be dead without a word: it is not taken for fresh. Does nothing if there is none. */
+void rear_doubt_reserve(struct rear *rear);
 
 /* What there is to see. */
 uint16_t rear_port(const struct rear *rear);

@@ -111,7 +111,10 @@ void session_on_tunnel_failed(struct session *session, const struct message_tunn
 
 void session_on_gateway_lost(struct session *session)
 {
-    if (session_state(session) == SESSION_OPENING) {
+    bool waits = session_state(session) == SESSION_WAITING;
+    /* Both its connections are gone, one right behind the other: it has stopped. */
+    if (session_state(session) == SESSION_OPENING ||
+        (waits && !rear_has_reserve(session_rear(session)))) {
         session_end(session, SESSION_END_GATEWAY);
         return;
     }
@@ -140,6 +143,7 @@ void session_on_gateway_online(struct session *session)
     }
     rear_give_up_all(session_rear(session));
     if (session_state(session) == SESSION_WAITING) {
+        rear_doubt_reserve(session_rear(session));
         renew_reserve(session);
     } else {
         rear_drop_reserve(session_rear(session));
@@ -195,11 +199,17 @@ static void on_ready(void *arg)
     }
 }
 
-static void on_reserve_gone(void *arg, bool another_comes)
+/*
+ * Firewalls and proxies on the way end connections that carry nothing for a while; one that ends
+ * them at once will not let another one live.
+ */
+static void on_reserve_gone(void *arg, bool another_comes, bool was_kept)
 {
     struct session *session = arg;
     if (session_state(session) == SESSION_OPENING) { /* the gateway's reason may still come */
         life_await_words(session_life(session));
+    } else if (session_state(session) == SESSION_WAITING && !another_comes && was_kept) {
+        renew_reserve(session);
     } else if (session_state(session) == SESSION_WAITING && !another_comes) {
         session_end(session, SESSION_END_GATEWAY);
     }
