@@ -1,20 +1,29 @@
 """Draws docs/pictures from what the programs really say: scripts/pictures FOLDER.
 
 The agents run in the tests' small Internet, so that the addresses look like those of a
-real installation; the chat is what the strict Bot API server was sent.
+real installation; the chat is what the strict Bot API server was sent, and the page of a
+session's link is what Chromium makes of it.
 """
 
+import contextlib
 import html
 import pathlib
 import re
 import secrets
+import shutil
 import sys
 
 import botapi
+import browser
 import netns
 import peers
+import rdp
 from agents import OWNER, World, port_of
+from lan_names import MDNS, NETBIOS
+from sleeper import Sleeper
+from sshd import Sshd
 from terminal import Terminal
+from test_discover import Shouter
 from util import Folder
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
@@ -23,7 +32,8 @@ SIZE, LINE, PAD = 14, 20, 12
 WIDTH, BUBBLE = 440, 372
 # Drawn, since not every reader has a font with them: colour, and what stands inside.
 SIGNS = {"🟡": ("#f4b400", ""), "🟢": ("#34a853", ""), "🟠": ("#f57c00", ""), "🔴": ("#d93025", ""),
-         "⚪": ("#c4ccd4", ""), "❓": ("#d93025", "?"), "✅": ("#34a853", "✓"), "⛔": ("#d93025", "–")}
+         "⚪": ("#c4ccd4", ""), "❓": ("#d93025", "?"), "✅": ("#34a853", "✓"), "⛔": ("#d93025", "–"),
+         "⏳": ("#7b6bb5", "…"), "⚠": ("#f57c00", "!")}
 NARROW, WIDE = "iljtfr.,:;'|!()[] ", "mwMW@%"
 
 
@@ -125,7 +135,8 @@ class Chat(Picture):
             base, left = self.y + head + LINE * (number + 1) - 1, x + PAD
             if line and line[0][0] in SIGNS:
                 self.sign(left + 7, base - 5, *SIGNS[line[0][0]])
-                left, line = left + 21, line[2:]
+                behind = [c for c, _ in line].index(" ") + 1
+                left, line = left + 21, line[behind:]
             self.line(left, base, spans(line))
         self.y += height + 4
         for row in rows:
@@ -197,7 +208,7 @@ def draw_setup(net, folder):
 
 def draw_ssh(world, net, folder):
     chat = Chat()
-    with peers.Recorder(peers.echo, listener=net.lan.listen("0.0.0.0", 22)):
+    with Sshd(netns.TARGET, net.lan, 22):
         chat.person("/ssh you@192.168.1.22")
         live = world.ssh("you@192.168.1.22")
         chat.bot(live)
@@ -217,13 +228,21 @@ def draw_ssh(world, net, folder):
     chat.write(folder / "ssh.svg", Chat.STYLE)
 
 
+def windows_pc(net):
+    """Whatever plays one: the closest that there is."""
+    if shutil.which("xrdp"):
+        return rdp.Xrdp(netns.TARGET, net.lan, 3389)
+    return peers.Recorder(listener=net.lan.listen("0.0.0.0", 3389))
+
+
 def draw_rdp(world, net, folder):
     chat = Chat()
-    with peers.Recorder(listener=net.lan.listen("0.0.0.0", 3389)):
+    with windows_pc(net):
         chat.person("/rdp HOME-PC")
         document, live = world.rdp("HOME-PC")
         chat.bot(document)
         chat.bot(live)
+        draw_link(live, net, folder)
         file = peers.RdpFile(document.document.data)
         client = net.client.connect(netns.VPS, file.port, netns.CLIENT)
         client.sendall(peers.connection_request(peers.cookie(file.secret)))
@@ -238,11 +257,73 @@ def draw_rdp(world, net, folder):
     chat.write(folder / "rdp.svg", Chat.STYLE)
 
 
+def page_of(live, net):
+    """What the client gets for the session's link."""
+    link = re.search(r"http://([^:/]+):(\d+)(/\S+)", live.text)
+    with net.client.connect(link[1], int(link[2]), netns.CLIENT) as browser_to_be:
+        browser_to_be.sendall(f"GET {link[3]} HTTP/1.1\r\nHost: {link[1]}\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: browser_to_be.recv(65536), b""))
+    return answer.partition(b"\r\n\r\n")[2]
+
+
+def draw_link(live, net, folder):
+    page = folder / "link.html"
+    page.write_bytes(page_of(live, net))
+    for name, dark in ("link", False), ("link-dark", True):
+        if browser.CHROMIUM:
+            browser.picture(page, folder / f"{name}.png", 500, 400, dark)
+    page.unlink()
+
+
+def draw_waking(world, net, folder):
+    chat = Chat()
+    with Sleeper(net, ports=(22, 3389)) as pc:
+        net.gateway.hosts(f"{pc.address} office-pc\n{netns.TARGET} HOME-PC home-pc\n")
+        world.ssh("office-pc")                      # its MAC address is known from then on
+        world.close_all()
+        pc.sleep()
+        pc.slow = 8       # the card counts in steps of five
+        since = world.api.mark()
+        chat.person("/rdp office-pc")
+        world.api.say(OWNER, "/rdp office-pc")
+        live = world.api.wait_message(lambda m: m.button("wake"), 30, since, OWNER)
+        chat.bot(live)
+        world.api.wait_answer(world.api.tap(OWNER, live, "wake"))
+        world.api.wait(lambda: live.says("Waking") and not live.says("0 s"), 20, "it is being woken")
+        chat.later("you press Wake it:")
+        chat.bot(live)
+        document = world.api.wait_message(lambda m: m.document, 30, since, OWNER)
+        world.api.wait(lambda: live.says("is ready"), 20, "it is awake")
+        world.secrets.append(peers.RdpFile(document.document.data).secret)
+        chat.later("and as soon as it answers:")
+        chat.bot(live)
+        world.close_all()
+    chat.write(folder / "waking.svg", Chat.STYLE)
+
+
+def draw_discover(world, net, folder):
+    chat = Chat()
+    with Shouter(net.lan, MDNS, {"nas": "192.168.1.30"}, "192.168.1.30"), \
+            Shouter(net.lan, NETBIOS, {"home-pc": netns.TARGET}, netns.TARGET):
+        since = world.api.mark()
+        chat.person("/discover")
+        world.api.say(OWNER, "/discover")
+        listed = world.api.wait_message(lambda m: len(m.buttons) == 2, 30, since, OWNER)
+        chat.bot(listed)
+        since = world.api.mark()
+        world.api.wait_answer(world.api.tap(OWNER, listed, "nas"))
+        chat.later("you press the second one:" if "nas" in listed.buttons[1]["text"] else "you press the first one:")
+        chat.bot(world.api.wait_message(lambda m: m.button("/ssh nas"), 30, since, OWNER))
+    chat.write(folder / "discover.svg", Chat.STYLE)
+
+
 def draw_all(net, folder):
     draw_setup(net, folder)
-    with World(net=net) as world:
-        draw_ssh(world, net, folder)
-        draw_rdp(world, net, folder)
+    with contextlib.suppress(netns.subprocess.CalledProcessError):  # it is there already
+        net.lan.ip("address", "add", "192.168.1.30/24", "dev", "eth")
+    with World(net=net, gateway={"DISCOVER": "on"}) as world:
+        for draw in draw_ssh, draw_rdp, draw_waking, draw_discover:
+            draw(world, net, folder)
 
 
 def main():

@@ -64,8 +64,9 @@ static void add_all(struct list *list, const struct discovery_result *result)
                  name);
         return;
     }
-    text_add(list->html,
-             "In the network of gateway %s, by the names that they give themselves:", name);
+    text_add(
+        list->html,
+        "Machines in the network of gateway %s, by the names that they give themselves:", name);
     for (unsigned i = 0; i < result->count; i++) {
         add(list, &result->machines[i]);
     }

@@ -159,18 +159,18 @@ static void add_admit_hint(struct text *html, const struct session_view *view, e
 /* By what it can be told from others: a client may show the same. */
 void texts_host_key(struct text *html, const struct session_view *view)
 {
-    char fingerprint[IDENTITY_TEXT_MAX], since[CLOCK_TEXT_MAX];
+    char text[IDENTITY_TEXT_MAX], since[CLOCK_TEXT_MAX], fingerprint[TEXTS_PART_SIZE];
     const struct identity *identity = view->identity;
     if (!identity || !identity->key) {
         return;
     }
-    identity_text(identity, fingerprint); /* base64: nothing in it means anything in HTML */
+    texts_in_tag(html, "code", identity_text(identity, text), fingerprint);
     if (view->identity_is_new) {
-        text_add(html, "\nHost key: %s %s, seen for the first time", identity_algorithm(identity),
+        text_add(html, "\nHost key, seen for the first time: %s %s", identity_algorithm(identity),
                  fingerprint);
     } else {
-        text_add(html, "\nHost key: %s %s, known since %s", identity_algorithm(identity),
-                 fingerprint, clock_day(view->identity_since, since));
+        text_add(html, "\nHost key, known since %s: %s %s", clock_day(view->identity_since, since),
+                 identity_algorithm(identity), fingerprint);
     }
 }
 

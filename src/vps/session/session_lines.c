@@ -167,6 +167,20 @@ void session_line(const struct session *session, struct text *text)
     }
 }
 
+/* As the chat calls it: by its name in the policy, and without a port that goes without saying. */
+static void add_target(const struct session *session, struct text *text)
+{
+    const struct terms *terms = session_terms(session);
+    char shown[SESSION_TARGET_SIZE];
+    session_target_text(session, shown);
+    if (terms->port == kind_row(terms->kind)->port && !terms->name[0]) {
+        text_add(text, "%s%s%s", terms->names_gateway ? terms->gateway : "",
+                 terms->names_gateway ? "/" : "", terms->host);
+    } else {
+        text_add(text, "%s", terms->name[0] ? terms->name : shown);
+    }
+}
+
 void session_describe(const struct session *session, struct latch_page *page)
 {
     const struct kind_row *kind = kind_row(session_terms(session)->kind);
@@ -174,9 +188,7 @@ void session_describe(const struct session *session, struct latch_page *page)
     struct text line = text_over(page->line, sizeof page->line);
     struct text text = text_over(page->uri, sizeof page->uri);
     struct text target = text_over(page->target, sizeof page->target);
-    char shown[SESSION_TARGET_SIZE];
-    session_target_text(session, shown);
-    text_add(&target, "%s", session_terms(session)->name[0] ? session_terms(session)->name : shown);
+    add_target(session, &target);
     session_hint(session, &uri, &text);
     session_line(session, &line);
     if (line.len == 0) { /* it is a file, which cannot be had here */
