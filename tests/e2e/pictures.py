@@ -24,7 +24,7 @@ from sleeper import Sleeper
 from sshd import Sshd
 from terminal import Terminal
 from test_discover import Shouter
-from util import Folder
+from util import Folder, eventually
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 MONO = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
@@ -279,7 +279,8 @@ def draw_waking(world, net, folder):
     chat = Chat()
     with Sleeper(net, ports=(22, 3389)) as pc:
         net.gateway.hosts(f"{pc.address} office-pc\n{netns.TARGET} HOME-PC home-pc\n")
-        world.ssh("office-pc")                      # its MAC address is known from then on
+        world.ssh("office-pc")
+        eventually(lambda: world.pamctl.json("wake", "list")["machines"], "its MAC address is known")
         world.close_all()
         pc.sleep()
         pc.slow = 8       # the card counts in steps of five
