@@ -111,6 +111,16 @@ def test_who_is_no_administrator_is_not_answered(lan_world):
 
 
 @pytest.mark.slow
+def test_while_the_server_is_locked_the_chat_asks_no_gateway(lan_world):
+    lan_world.pamctl("panic")
+    try:
+        since = lan_world.api.mark()
+        lan_world.api.say(OWNER, "/discover")
+        lan_world.api.wait_message(lambda m: m.says("locked") and not m.says("Looking"), PATIENCE, since, OWNER)
+    finally:
+        lan_world.pamctl("unlock")
+
+
 def test_a_gateway_that_does_not_tell_says_so(lan_world, internet):
     rest()
     lan_world.gateway.reload(DISCOVER="off")
@@ -139,8 +149,9 @@ def test_a_crowd_of_names_is_cut_off(lan_world, internet):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("daemon, found_by", [("avahi", "mdns"), ("nmbd", "netbios")])
-def test_real_daemons_are_found(lan_world, internet, daemon, found_by):
+@pytest.mark.parametrize("daemon, workstation, found_by",
+                         [("avahi", True, "mdns"), ("avahi", False, "mdns"), ("nmbd", True, "netbios")])
+def test_real_daemons_are_found(lan_world, internet, daemon, workstation, found_by):
     if not lan_daemons.place(daemon):
         pytest.skip(f"{daemon} is not there: /usr/bin/python3 tests/e2e/lan_daemons.py")
 
@@ -149,7 +160,7 @@ def test_real_daemons_are_found(lan_world, internet, daemon, found_by):
         machines = json.loads(result.stdout).get("machines", []) if result.stdout else []
         return [m for m in machines if m["name"].lower() == "nas-7" and m["found_by"] == found_by]
 
-    with Folder() as folder, lan_daemons.Daemon(internet.lan, folder, daemon, "nas-7", workstation=True) as machine:
+    with Folder() as folder, lan_daemons.Daemon(internet.lan, folder, daemon, "nas-7", workstation=workstation) as machine:
         eventually(lambda: ask() or (machine.process.poll() is not None and pytest.fail(machine.log)),
                    f"{daemon} is listed", 40)
 

@@ -188,6 +188,50 @@ static void odd_characters_of_a_label_do_not_make_it_another_name(void **state)
     assert_false(dns_message_next(&message, &record));
 }
 
+#define HEAD(an)      "\x12\x34\x84\0\0\0\0" an "\0\0\0\0"
+#define ALIAS(of, is) of "\0\5\0\1\0\0\0\x0a\0\x0b" is
+#define A_RECORD(of)  of "\0\1\x80\1\0\0\0\x0a\0\4" ADDRESS
+#define HOME          "\7home-pc\5local\0"
+#define BOX_1         "\3bo1\5local\0"
+#define BOX_2         "\3bo2\5local\0"
+#define BOX_3         "\3bo3\5local\0"
+
+/* The address has to be in the same message, behind the alias or before it. */
+static void an_alias_is_followed(void **state)
+{
+    (void)state;
+    expect_address(LAN_MDNS, BYTES(HEAD("\2") ALIAS(HOME, BOX_1) A_RECORD(BOX_1)));
+    expect_address(LAN_MDNS,
+                   BYTES(HEAD("\3") ALIAS(BOX_1, BOX_2) ALIAS(HOME, BOX_1) A_RECORD(BOX_2)));
+    expect_nothing(LAN_MDNS, BYTES(HEAD("\4") ALIAS(HOME, BOX_1) ALIAS(BOX_1, BOX_2)
+                                       ALIAS(BOX_2, BOX_3) A_RECORD(BOX_3)));
+    expect_nothing(LAN_MDNS,
+                   BYTES(HEAD("\3") ALIAS(HOME, BOX_1) ALIAS(BOX_1, BOX_1) A_RECORD(BOX_2)));
+    expect_nothing(LAN_MDNS, BYTES(HEAD("\2") ALIAS(BOX_1, BOX_2) A_RECORD(BOX_2)));
+    struct addr addrs[LAN_ADDRS_MAX]; /* of whoever has the name itself, it is that */
+    static const char BOTH[] = HEAD("\3") ALIAS(HOME, BOX_1) A_RECORD(HOME) A_RECORD(BOX_1);
+    assert_int_equal(read_answer(LAN_MDNS, BYTES(BOTH), addrs), 1);
+}
+
+/* Names cost time, and one record is as short as a pointer to a long one. */
+static void of_a_crowd_of_records_the_first_are_read(void **state)
+{
+    static const char EMPTY[] = BOX_1 "\0\1\0\1\0\0\0\x0a\0";
+    static const char ANSWER[] = A_RECORD(HOME);
+    char bytes[12 + 200 * sizeof EMPTY + sizeof ANSWER] = HEAD("\xff");
+    (void)state;
+    for (unsigned before = 127; before <= 128; before++) {
+        struct addr addrs[LAN_ADDRS_MAX];
+        size_t len = 12;
+        for (unsigned i = 0; i < before; i++, len += sizeof EMPTY) { /* with its NUL */
+            memcpy(bytes + len, EMPTY, sizeof EMPTY);
+        }
+        memcpy(bytes + len, ANSWER, sizeof ANSWER - 1);
+        len += sizeof ANSWER - 1;
+        assert_int_equal(read_answer(LAN_MDNS, bytes, len, addrs), before == 127);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +242,8 @@ int main(void)
         cmocka_unit_test(broken_names_end_the_reading),
         cmocka_unit_test(more_addresses_than_there_is_room_for_are_left_out),
         cmocka_unit_test(odd_characters_of_a_label_do_not_make_it_another_name),
+        cmocka_unit_test(an_alias_is_followed),
+        cmocka_unit_test(of_a_crowd_of_records_the_first_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

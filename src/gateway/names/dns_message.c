@@ -7,7 +7,8 @@ enum {
     LABEL_MAX = 63,
     POINTER = 0xc0,
     POINTERS_MAX = 16,
-    ANSWERS = 0x8000, /* of the flags */
+    RECORDS_MAX = 128, /* that are looked at: a name may be long, and each of them point to it */
+    ANSWERS = 0x8000,  /* of the flags */
     OPCODE = 0x7800,
     RCODE = 0x000f,
     FORGET = 0x8000, /* of a class (RFC 6762, section 10.2) */
@@ -101,6 +102,7 @@ int dns_message_open(const void *bytes, size_t len, struct dns_message *ret_mess
     if (message.rest.failed || (message.flags & (ANSWERS | OPCODE | RCODE)) != ANSWERS) {
         return -EBADMSG;
     }
+    message.left = message.left < RECORDS_MAX ? message.left : RECORDS_MAX;
     *ret_message = message;
     return 0;
 }
@@ -146,4 +148,9 @@ void dns_write_name(struct writer *w, const char *name)
         label += len + 1;
     }
     write_u8(w, 0);
+}
+
+void dns_write_pointer(struct writer *w, size_t at)
+{
+    write_u16(w, (uint16_t)(POINTER << 8 | at));
 }

@@ -13,10 +13,12 @@
 #include "base/bytes.h"
 
 enum {
+    DNS_HEAD_SIZE = 12,
     DNS_NAME_SIZE = 256,    /* as text, with the NUL */
     DNS_MESSAGE_MAX = 9000, /* RFC 6762, section 17 */
     DNS_CLASS_IN = 1,
     DNS_TYPE_A = 1,
+    DNS_TYPE_CNAME = 5,
     DNS_TYPE_PTR = 12,
     DNS_TYPE_AAAA = 28,
     DNS_TYPE_NB = 32,     /* RFC 1002, section 4.2.1.3 */
@@ -58,5 +60,7 @@ bool dns_message_name(const struct dns_message *message, struct reader *reader,
 void dns_write_head(struct writer *w, uint16_t id, uint16_t flags, uint16_t questions);
 /* "home-pc.local" as labels. Fails the writer where a label is empty or too long. */
 void dns_write_name(struct writer *w, const char *name);
+/* In place of what follows in a name: it goes on as at that place in the message. */
+void dns_write_pointer(struct writer *w, size_t at);
 
 #endif

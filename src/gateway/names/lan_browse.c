@@ -1,7 +1,7 @@
 /*
- * Two rounds of questions to all, since datagrams get lost, and one to each who gave half an
- * answer: for the address of a name that offers something, and for the name of an address. These
- * are bounded, as what is found is.
+ * Two rounds of questions to all, since datagrams get lost: by services, and by addresses. And one
+ * to each who gave half an answer: for the address of a name that offers something, and for the
+ * name of an address. These are bounded, as what is found is.
  */
 #include "gateway/names/lan_browse.h"
 
@@ -13,7 +13,7 @@
 #include "base/timer.h"
 #include "gateway/names/lan_ears.h"
 
-enum { FURTHER_MAX = 128 /* questions */ };
+enum { FURTHER_MAX = 128 /* questions */, BLOCK_BITS = 24 };
 
 static const uint64_t ROUNDS_MS[] = {0, 700, LAN_BROWSE_MS};
 enum { ROUNDS = sizeof ROUNDS_MS / sizeof *ROUNDS_MS - 1 };
@@ -109,6 +109,24 @@ static bool on_datagram(void *arg, const struct lan_ear *ear, const uint8_t *byt
 
 /* ---- questions -------------------------------------------------------------- */
 
+/*
+ * Of all addresses near the own one: many a machine has a name and offers nothing. They are those
+ * of its network, and of a large one the block of 256 that it is in.
+ */
+static void ask_owners(const struct lan_browse *browse, const struct lan_ear *ear)
+{
+    const struct own_network *network = lan_ear_network(ear);
+    uint32_t own = ntohl(network->addr.v4.sin_addr.s_addr);
+    uint32_t last = UINT32_MAX >> (network->bits > BLOCK_BITS ? network->bits : BLOCK_BITS);
+    for (uint32_t i = 0; i <= last; i += LAN_OWNERS_MAX) {
+        uint8_t bytes[LAN_QUESTION_MAX];
+        uint32_t left = last - i + 1;
+        unsigned count = left < LAN_OWNERS_MAX ? left : LAN_OWNERS_MAX;
+        lan_ear_ask(ear, LAN_MDNS, bytes,
+                    lan_listing_write_owners((own & ~last) + i, count, browse->id, bytes));
+    }
+}
+
 static void ask(const struct lan_browse *browse, const struct lan_ear *ear)
 {
     uint8_t bytes[LAN_QUESTION_MAX];
@@ -116,6 +134,7 @@ static void ask(const struct lan_browse *browse, const struct lan_ear *ear)
         lan_ear_ask(ear, LAN_MDNS, bytes, lan_listing_write_service(i, browse->id, bytes));
     }
     lan_ear_ask(ear, LAN_NETBIOS, bytes, lan_listing_write_everybody(browse->id, bytes));
+    ask_owners(browse, ear);
 }
 
 static void finish(struct lan_browse *browse)

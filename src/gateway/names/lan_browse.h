@@ -1,7 +1,7 @@
 /*
  * lan_browse: which machines are in the networks that this one is in, as far as they say so:
- * their services by mDNS, and their NetBIOS names. As with lan_search.h, nothing of it is proven,
- * and only neighbours are heard.
+ * their services and names by mDNS, and their NetBIOS names. As with lan_search.h, nothing of it is
+ * proven, and only neighbours are heard.
  */
 #ifndef PAMTUNNEL_GATEWAY_NAMES_LAN_BROWSE_H
 #define PAMTUNNEL_GATEWAY_NAMES_LAN_BROWSE_H

@@ -1,5 +1,6 @@
 #include "gateway/names/lan_listing.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -12,6 +13,9 @@ enum { STATUS_FLAGS = 0, STATUS_ENTRY = 18, OF_GROUP = 0x8000, SRV_HEAD = 6 };
 /* By which machines that can be worked on make themselves known. */
 static const char *const SERVICES[] = {"_workstation._tcp.local", "_ssh._tcp.local",
                                        "_rdp._tcp.local", "_rfb._tcp.local", "_smb._tcp.local"};
+
+/* Behind an address, backwards. */
+#define REVERSE   ".in-addr.arpa"
 
 /* "*" and fifteen zeros, as letters. */
 #define EVERYBODY "CKAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -37,6 +41,39 @@ unsigned lan_listing_services(void)
 size_t lan_listing_write_service(unsigned service, uint16_t id, uint8_t dst[LAN_QUESTION_MAX])
 {
     return write_question(SERVICES[service], id, 0, DNS_TYPE_PTR, dst);
+}
+
+/* As a label; returns its size. */
+static size_t write_octet(struct writer *w, uint32_t octet)
+{
+    char digits[4];
+    int len = snprintf(digits, sizeof digits, "%u", octet & 0xff);
+    write_u8(w, (uint8_t)len);
+    write_bytes(w, digits, (size_t)len);
+    return 1 + (size_t)len;
+}
+
+size_t lan_listing_write_owners(uint32_t first, unsigned count, uint16_t id,
+                                uint8_t dst[LAN_QUESTION_MAX])
+{
+    char block[sizeof "255.255.255" REVERSE];
+    size_t rest = DNS_HEAD_SIZE;
+    struct writer w = writer_over(dst, LAN_QUESTION_MAX);
+    dns_write_head(&w, id, 0, (uint16_t)count);
+    snprintf(block, sizeof block, "%u.%u.%u" REVERSE, first >> 8 & 0xff, first >> 16 & 0xff,
+             first >> 24);
+    for (unsigned i = 0; i < count; i++) {
+        size_t label = write_octet(&w, first + i);
+        if (i == 0) {
+            rest += label;
+            dns_write_name(&w, block);
+        } else {
+            dns_write_pointer(&w, rest);
+        }
+        write_u16(&w, DNS_TYPE_PTR);
+        write_u16(&w, DNS_CLASS_IN);
+    }
+    return w.failed ? 0 : LAN_QUESTION_MAX - w.left;
 }
 
 size_t lan_listing_write_everybody(uint16_t id, uint8_t dst[LAN_QUESTION_MAX])
@@ -91,6 +128,40 @@ static void read_address(struct dns_record *record, struct lan_listed *place)
     }
 }
 
+/* The name of an address, as "22.1.168.192.in-addr.arpa". */
+static bool read_reverse(const char *name, struct addr *ret_addr)
+{
+    unsigned octets[4];
+    int len = 0;
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    if (sscanf(name, "%3u.%3u.%3u.%3u%n", &octets[0], &octets[1], &octets[2], &octets[3], &len) !=
+            4 ||
+        strcasecmp(name + len, REVERSE) != 0) {
+        return false;
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        if (octets[i] > 0xff) {
+            return false;
+        }
+        v4.sin_addr.s_addr |= htonl(octets[i] << 8 * i);
+    }
+    return addr_from((const struct sockaddr *)&v4, ret_addr) == 0;
+}
+
+/* A service's names lead nowhere by themselves, an address's does. */
+static void read_pointer(const struct dns_message *message, struct dns_record *record,
+                         struct lan_listed *listed, unsigned *count)
+{
+    char owner[DNS_NAME_SIZE];
+    struct addr addr;
+    struct lan_listed *place;
+    if (read_reverse(record->name, &addr) && dns_message_name(message, &record->data, owner) &&
+        (place = place_of(owner, listed, count))) {
+        place->has_addr = true;
+        place->addr = addr;
+    }
+}
+
 unsigned lan_listing_read_services(const void *bytes, size_t len, uint16_t id,
                                    struct lan_listed ret_listed[LAN_LISTED_MAX])
 {
@@ -107,6 +178,8 @@ unsigned lan_listing_read_services(const void *bytes, size_t len, uint16_t id,
         }
         if (record.type == DNS_TYPE_A) {
             read_address(&record, place_of(record.name, ret_listed, &count));
+        } else if (record.type == DNS_TYPE_PTR) {
+            read_pointer(&message, &record, ret_listed, &count);
         } else if (record.type == DNS_TYPE_SRV && read_bytes(&record.data, SRV_HEAD) &&
                    dns_message_name(&message, &record.data, target)) {
             place_of(target, ret_listed, &count);

@@ -9,7 +9,7 @@
 #include "gateway/names/dns_message.h"
 #include "gateway/names/netbios_name.h"
 
-enum { FLAGS_DNS = 0, NB_GROUP = 0x8000, NB_ENTRY = 6 };
+enum { FLAGS_DNS = 0, NB_GROUP = 0x8000, NB_ENTRY = 6, ALIASES_MAX = 2 };
 
 static const struct protocol {
     const char *name;
@@ -162,20 +162,45 @@ static void read_record(const struct lan_question *question, const char *name,
     }
 }
 
+/* What another name stands for, in the same message. False: there is none. */
+static bool follow_alias(struct dns_message message, char name[DNS_NAME_SIZE])
+{
+    struct dns_record record;
+    while (dns_message_next(&message, &record)) {
+        if (record.type == DNS_TYPE_CNAME && record.class == DNS_CLASS_IN &&
+            strcasecmp(record.name, name) == 0) {
+            return dns_message_name(&message, &record.data, name);
+        }
+    }
+    return false;
+}
+
+static unsigned read_all(const struct lan_question *question, struct dns_message message,
+                         const char *name, struct addr ret_addrs[LAN_ADDRS_MAX])
+{
+    struct dns_record record;
+    unsigned count = 0;
+    while (dns_message_next(&message, &record)) {
+        read_record(question, name, &record, ret_addrs, &count);
+    }
+    return count;
+}
+
 unsigned lan_question_read(const struct lan_question *question, const void *bytes, size_t len,
                            struct addr ret_addrs[LAN_ADDRS_MAX])
 {
     char name[DNS_NAME_SIZE];
     struct dns_message message;
-    struct dns_record record;
-    unsigned count = 0;
     if (!full_name(question, name) || dns_message_open(bytes, len, &message) < 0 ||
         message.id != question->id ||
         (question->protocol == LAN_LLMNR && (message.flags & DNS_FLAG_TENTATIVE))) {
         return 0;
     }
-    while (dns_message_next(&message, &record)) {
-        read_record(question, name, &record, ret_addrs, &count);
+    unsigned count = read_all(question, message, name, ret_addrs);
+    for (unsigned i = 0; count == 0 && question->protocol != LAN_NETBIOS && i < ALIASES_MAX &&
+                         follow_alias(message, name);
+         i++) {
+        count = read_all(question, message, name, ret_addrs);
     }
     return count;
 }

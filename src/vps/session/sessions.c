@@ -188,6 +188,10 @@ int sessions_discover(struct sessions *sessions, const char *gateway, const stru
     if (!sessions->services.gateways) {
         return why_set(why, -ENOTCONN, "The server is being stopped. Try again in a moment.");
     }
+    int err = lockdown_check(sessions->clearance.lockdown, sessions->services.people, why);
+    if (err < 0) {
+        return err;
+    }
     return gateways_discover(sessions->services.gateways, gateway, by, fn, arg, NULL, why);
 }
 

@@ -57,7 +57,7 @@ unsigned sessions_gateways(const struct sessions *sessions, const char *ret_name
 /* Who is there, and who is away. NULL once the agent stops. */
 const struct gateways *sessions_all_gateways(const struct sessions *sessions);
 
-/* As gateways_discover(); it cannot be cancelled, but ends with the gateways. */
+/* As gateways_discover(), but not while the server is locked; it ends with the gateways alone. */
 int sessions_discover(struct sessions *sessions, const char *gateway, const struct owner *by,
                       discovery_fn fn, void *arg, struct why *why);
 
