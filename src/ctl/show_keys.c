@@ -27,7 +27,9 @@ static void print_key(const json_t *pin)
     print_target(pin);
     printf("\n    ");
     print_identity(pin);
-    printf(", known since %s\n", clock_day(field_number(pin, "since"), since));
+    printf(", known since %s%s\n", clock_day(field_number(pin, "since"), since),
+           json_is_true(json_object_get(pin, "by_policy")) ? "; the policy says what it has to show"
+                                                           : "");
 }
 
 static void print_doubt(const json_t *doubt)

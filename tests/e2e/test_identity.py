@@ -167,6 +167,37 @@ def test_with_a_policy_an_administrator_decides_and_not_whose_session_it_was(fol
             assert any(record["what"] == "button.refused" for record in records)
 
 
+def test_what_the_policy_says_no_button_overrides(folder):
+    path = folder / "policy.yaml"
+    with Sshd(keygen=("-t", "rsa", "-b", "2048"), second=("-t", "ed25519")) as server:
+        path.write_text(POLICY.format(port=server.port).replace("127.0.0.1,", f"127.0.0.1, ssh_host_key: '{fingerprint(server)}',"))
+        path.chmod(0o600)
+        with World(vps={"ADMIT": "auto", "POLICY_FILE": path, "ALLOWED_USERS": None}) as world:
+            for person in (OWNER, FRIEND):
+                world.api.say(person, "/start")
+                world.api.wait(lambda person=person: world.api.all_messages(person), 10 * TIME_SCALE, "a greeting")
+            live = world.ssh("vault")
+            assert live.says("Host key: RSA", fingerprint(server)), "the one that is said, and not the better one"
+            world.pamctl("close", world.newest_session()["id"])
+            assert "; the policy says what it has to show" in world.pamctl("key", "list").stdout
+            server.process.terminate()
+            server.process.wait(10)
+            with Sshd(port=server.port) as other:
+                gateway_forgets(world)
+                for _ in range(2):
+                    since = world.api.mark()
+                    world.api.say(OWNER, "/ssh vault")
+                    card = wait(world, f"It shows {fingerprint(other)}, and has to show {fingerprint(server)} by the policy",
+                                since=since)
+                    assert not card.button("copy")
+                    world.pamctl("key", "forget", f"127.0.0.1:{server.port}")   # is of no use to anybody
+                assert not [m for m in world.api.all_messages(FRIEND) if m.button("reinstalled")]
+                assert world.pamctl.json("key", "list")["doubts"] == []
+                path.write_text(path.read_text().replace(fingerprint(server), fingerprint(other)))
+                assert world.pamctl("reload").returncode == 0
+                assert world.ssh("vault").says(fingerprint(other))
+
+
 def test_while_the_server_is_locked_nothing_is_taken_over(world):
     with Sshd() as server:
         world.ssh(server.name)

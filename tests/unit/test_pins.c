@@ -85,6 +85,54 @@ static void what_is_no_key_is_refused(void **state)
     }
 }
 
+static void what_somebody_wrote_down_is_read(void **state)
+{
+    static const char *const KEYS[] = {"SHA256:ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncCA",
+                                       "SHA256:ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncCA=",
+                                       ED25519, ED25519 " root@nas, old one"};
+    static const char *const NO_KEYS[] = {"",
+                                          "SHA256:",
+                                          "SHA256:ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncC",
+                                          "SHA256:ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncCAA",
+                                          "SHA256:ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSn CA",
+                                          "MD5:37:89:a5",
+                                          "ssh-ed25519",
+                                          "ssh-ed25519 AAAA"};
+    static const char *const CERTIFICATES[] = {
+        "37:89:A5:D0:4C:3B:55:A4:99:B6:32:7C:52:1F:DE:61:C7:8E:7B:AA:E7:42:39:A0:8E:B6:1A:A9:9D:E0:"
+        "70:20",
+        "3789a5d04c3b55a499b6327c521fde61c78e7baae74239a08eb61aa99de07020"};
+    static const char *const NO_CERTIFICATES[] = {
+        "",
+        "3789",
+        "c97bae81d3351dd4ba5024480cac777dbf8e74d3",
+        ":",
+        "3789a5d04c3b55a499b6327c521fde61c78e7baae74239a08eb61aa99de0702037",
+        "37:8:9A5d04c3b55a499b6327c521fde61c78e7baae74239a08eb61aa99de07020"};
+    struct identity identity = key(ED25519);
+    uint8_t hash[CRYPTO_HASH_SIZE];
+    char text[IDENTITY_TEXT_MAX];
+    (void)state;
+    for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++) {
+        memset(hash, 0, sizeof hash);
+        assert_int_equal(identity_parse_host_key(KEYS[i], hash), 0);
+        assert_memory_equal(hash, identity.sha256, sizeof hash);
+    }
+    assert_string_equal(identity_hash_text(hash, false, text), KEYS[0]);
+    for (size_t i = 0; i < sizeof NO_KEYS / sizeof *NO_KEYS; i++) {
+        assert_int_equal(identity_parse_host_key(NO_KEYS[i], hash), -EINVAL);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        memset(hash, 0, sizeof hash);
+        assert_int_equal(identity_parse_certificate(CERTIFICATES[i], hash), 0);
+        assert_string_equal(identity_hash_text(hash, true, text), CERTIFICATES[1]);
+    }
+    for (size_t i = 0; i < sizeof NO_CERTIFICATES / sizeof *NO_CERTIFICATES; i++) {
+        assert_int_equal(identity_parse_certificate(NO_CERTIFICATES[i], hash), -EINVAL);
+    }
+    identity_done(&identity);
+}
+
 /* ---- pinning ----------------------------------------------------------------- */
 
 static void what_is_shown_first_is_right(void **state)
@@ -139,6 +187,31 @@ static void another_key_changes_nothing_until_somebody_decides(void **state)
     assert_int_equal(judge(pins, &HOME, key(ED25519), NOW + 2 * DAY, "s5"), PIN_IS_ANOTHER);
     identity_done(&old);
     identity_done(&new);
+    pins_free(pins);
+}
+
+static void what_is_written_down_takes_the_place_of_what_was_seen(void **state)
+{
+    struct pins *pins = pins_new(NULL);
+    struct identity right = key(ANOTHER), old = key(ED25519);
+    struct pin_sight sight;
+    (void)state;
+    judge(pins, &HOME, key(ED25519), NOW, "s1");
+    judge(pins, &HOME, key(ANOTHER), NOW + 1, "s2");
+    for (unsigned i = 0; i < 2; i++) {
+        pins_take(pins, &HOME, &right, NOW + 2, &sight);
+        assert_int_equal(sight.verdict, i == 0 ? PIN_IS_NEW : PIN_IS_SAME);
+        assert_int_equal(sight.since, NOW + 2);
+        assert_true(i > 0 || identity_equal(&sight.before, &old));
+        identity_done(&sight.before);
+    }
+    assert_null(pins_doubt(pins, "s2"));
+    assert_true(identity_equal(&pins_find(pins, &HOME)->identity, &right));
+    const struct pin_target other = {"home", "nas", 22, KIND_SSH};
+    pins_take(pins, &other, &right, NOW, &sight);
+    assert_int_equal(sight.verdict, PIN_IS_NEW);
+    identity_done(&right);
+    identity_done(&old);
     pins_free(pins);
 }
 
@@ -309,6 +382,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_is_taken_and_told),
         cmocka_unit_test(what_is_no_key_is_refused),
+        cmocka_unit_test(what_somebody_wrote_down_is_read),
+        cmocka_unit_test(what_is_written_down_takes_the_place_of_what_was_seen),
         cmocka_unit_test(what_is_shown_first_is_right),
         cmocka_unit_test(that_it_was_seen_is_noted_now_and_then),
         cmocka_unit_test(another_key_changes_nothing_until_somebody_decides),

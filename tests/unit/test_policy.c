@@ -52,6 +52,29 @@ static struct policy *read_policy(const char *text)
     return policy;
 }
 
+/* Whoever asks for it, and by its address as well. */
+static void what_a_machine_has_to_show_holds_for_the_machine(void **state)
+{
+    struct policy *policy = read_policy(
+        "users:\n  bob: {telegram: 1}\n"
+        "targets:\n"
+        "  nas: {address: 192.168.1.9, gateway: office, ssh_host_key: "
+        "SHA256:ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncCA}\n"
+        "  pc:\n    address: PC.lan\n    ports: {rdp: 3390}\n    rdp_certificate: "
+        "3789a5d04c3b55a499b6327c521fde61c78e7baae74239a08eb61aa99de07020\n");
+    (void)state;
+    const uint8_t *key = policy_shown(policy, KIND_SSH, "office", "192.168.1.9", 22);
+    assert_non_null(key);
+    assert_int_equal(key[0], 0x66);
+    assert_ptr_equal(policy_shown(policy, KIND_SSH, "Office", "::ffff:192.168.1.9", 22), key);
+    assert_null(policy_shown(policy, KIND_SSH, "home", "192.168.1.9", 22));
+    assert_null(policy_shown(policy, KIND_SSH, "office", "192.168.1.9", 2222));
+    assert_null(policy_shown(policy, KIND_SSH, "office", "192.168.1.8", 22));
+    assert_null(policy_shown(policy, KIND_RDP, "office", "192.168.1.9", 3389));
+    assert_int_equal(policy_shown(policy, KIND_RDP, "any", "pc.LAN", 3390)[0], 0x37);
+    policy_free(policy);
+}
+
 /* Moments, UTC. Thursday, 26 November 2026, is winter: Berlin is one hour ahead. */
 #define AT(year, month, day, hour, minute) \
     (wall_clock_day(year, month, day) + (hour)*3600 + (minute)*60)
@@ -307,6 +330,7 @@ static void test_running_sessions_outlast_hours_and_expiry(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_machine_has_to_show_holds_for_the_machine),
         cmocka_unit_test(test_the_first_rule_that_fits_decides),
         cmocka_unit_test(test_a_rule_has_its_terms),
         cmocka_unit_test(test_people_are_found_by_each_of_their_accounts),

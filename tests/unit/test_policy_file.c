@@ -62,6 +62,15 @@ static const struct {
     {USERS "targets:\n  office-pc: {address: a, ports: {shh: 22}}\n",
      "\"shh\" is no kind of session: did you mean \"ssh\""},
     {USERS "targets:\n  office-pc: {address: a, mac: 00:11:22}\n", "mac is \"00:11:22\""},
+    {USERS "targets:\n  a: {address: x, ssh_host_key: SHA256:ZkAslGjFiUHdGf}\n",
+     "p.yaml:4: ssh_host_key is \"SHA256:ZkAslGjFiUHdGf\"; it takes SHA256:"},
+    {USERS "targets:\n  a: {address: x, ssh_host_key: 37:89}\n", "ssh_host_key is \"37:89\""},
+    {USERS "targets:\n  a: {address: x, rdp_certificate: "
+           "C9:7B:AE:81:D3:35:1D:D4:BA:50:24:48:0C:AC:77:7D:BF:8E:74:D3}\n",
+     "(the thumbprint of 40 is a SHA-1)"},
+    {USERS "targets:\n  a: {address: x, ports: {rdp: 3389}, ssh_host_key: "
+           "SHA256:ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncCA}\n",
+     "p.yaml:4: target a has ssh_host_key, but no port for ssh"},
     {USERS "targets:\n  a: {address: x}\n  A: {address: y}\n",
      "p.yaml:5: \"A\" is there already: a, in line 4"},
     {USERS TARGETS "rules:\n- who: alcie\n  targets: office-pc\n  kinds: ssh\n",

@@ -21,8 +21,9 @@ static json_t *of_identity(const struct identity *identity)
     return reply;
 }
 
-static json_t *of_pin(const struct pin *pin)
+static json_t *of_pin(const struct admin_call *call, const struct pin *pin)
 {
+    const struct policy *policy = people_policy(call->options->people);
     json_t *reply = of_identity(&pin->identity);
     json_object_set_new(reply, "gateway", json_string(pin->gateway));
     json_object_set_new(reply, "host", json_string(pin->host));
@@ -30,6 +31,9 @@ static json_t *of_pin(const struct pin *pin)
     json_object_set_new(reply, "kind", json_string(kind_name(pin->kind)));
     json_object_set_new(reply, "since", json_integer(pin->since));
     json_object_set_new(reply, "looked", json_integer(pin->looked));
+    json_object_set_new(reply, "by_policy",
+                        json_boolean(policy && policy_shown(policy, pin->kind, pin->gateway,
+                                                            pin->host, pin->port)));
     return reply;
 }
 
@@ -41,10 +45,10 @@ json_t *admin_key_list(struct admin_call *call, const json_t *request)
     const struct pin_doubt *doubt;
     (void)request;
     for (unsigned i = 0; (pin = pins_at(pins, i)); i++) {
-        json_array_append_new(keys, of_pin(pin));
+        json_array_append_new(keys, of_pin(call, pin));
     }
     for (unsigned i = 0; (doubt = pins_doubt_at(pins, i)); i++) {
-        json_t *reply = of_pin(&doubt->pin);
+        json_t *reply = of_pin(call, &doubt->pin);
         json_object_set_new(reply, "id", json_string(doubt->id));
         json_object_set_new(reply, "shown", of_identity(&doubt->shown));
         json_array_append_new(doubts, reply);

@@ -16,6 +16,9 @@ enum {
     CLOCKS_DIFFER_S = DAY_S,
 };
 
+static const char PREFIX[] = "SHA256:";
+enum { FINGERPRINT_DIGITS = 43 };
+
 static const struct {
     const char *type, *algorithm;
 } TYPES[] = {
@@ -76,6 +79,57 @@ int identity_of_key(const char *key, struct identity *ret_identity)
     return 0;
 }
 
+static int parse_fingerprint(const char *digits, uint8_t ret_sha256[CRYPTO_HASH_SIZE])
+{
+    char padded[FINGERPRINT_DIGITS + 2]; /* with a "=", as base64 wants it */
+    uint8_t hash[CRYPTO_HASH_SIZE];
+    size_t len = 0;
+    snprintf(padded, sizeof padded, "%.*s=", FINGERPRINT_DIGITS, digits);
+    if (strcspn(digits, "=") != FINGERPRINT_DIGITS || !is_base64(digits) ||
+        mbedtls_base64_decode(hash, sizeof hash, &len, (const unsigned char *)padded,
+                              strlen(padded)) != 0 ||
+        len != sizeof hash) {
+        return -EINVAL;
+    }
+    memcpy(ret_sha256, hash, sizeof hash);
+    return 0;
+}
+
+int identity_parse_host_key(const char *text, uint8_t ret_sha256[CRYPTO_HASH_SIZE])
+{
+    char key[IDENTITY_KEY_MAX + 1];
+    struct identity identity;
+    if (strncmp(text, PREFIX, strlen(PREFIX)) == 0) {
+        return parse_fingerprint(text + strlen(PREFIX), ret_sha256);
+    }
+    size_t type_len = strcspn(text, " ");
+    size_t len = type_len + (text[type_len] ? 1 + strcspn(text + type_len + 1, " ") : 0);
+    if (len >= sizeof key) {
+        return -EINVAL;
+    }
+    snprintf(key, sizeof key, "%.*s", (int)len, text); /* without its comment */
+    int err = identity_of_key(key, &identity);
+    if (err == 0) {
+        memcpy(ret_sha256, identity.sha256, sizeof identity.sha256);
+        identity_done(&identity);
+    }
+    return err;
+}
+
+int identity_parse_certificate(const char *text, uint8_t ret_sha256[CRYPTO_HASH_SIZE])
+{
+    char digits[2 * CRYPTO_HASH_SIZE + 2];
+    size_t len = 0;
+    for (size_t i = 0; text[i] && len < sizeof digits - 1; i++) {
+        bool between = text[i] == ':' && i % 3 == 2;
+        if (!between) {
+            digits[len++] = text[i];
+        }
+    }
+    digits[len] = '\0';
+    return crypto_unhex(digits, ret_sha256, CRYPTO_HASH_SIZE);
+}
+
 int identity_copy(const struct identity *from, struct identity *ret_identity)
 {
     struct identity identity = *from;
@@ -98,19 +152,23 @@ bool identity_equal(const struct identity *a, const struct identity *b)
     return !a->key == !b->key && memcmp(a->sha256, b->sha256, sizeof a->sha256) == 0;
 }
 
-char *identity_text(const struct identity *identity, char *dst)
+char *identity_hash_text(const uint8_t sha256[CRYPTO_HASH_SIZE], bool of_certificate, char *dst)
 {
-    static const char PREFIX[] = "SHA256:";
     unsigned char digits[48];
     size_t len = 0;
-    if (!identity->key) {
-        crypto_hex(identity->sha256, sizeof identity->sha256, dst);
+    if (of_certificate) {
+        crypto_hex(sha256, CRYPTO_HASH_SIZE, dst);
         return dst;
     }
-    mbedtls_base64_encode(digits, sizeof digits, &len, identity->sha256, sizeof identity->sha256);
+    mbedtls_base64_encode(digits, sizeof digits, &len, sha256, CRYPTO_HASH_SIZE);
     len = strcspn((const char *)digits, "="); /* as OpenSSH shows it */
     snprintf(dst, IDENTITY_TEXT_MAX, "%s%.*s", PREFIX, (int)len, (const char *)digits);
     return dst;
+}
+
+char *identity_text(const struct identity *identity, char *dst)
+{
+    return identity_hash_text(identity->sha256, !identity->key, dst);
 }
 
 const char *identity_algorithm(const struct identity *identity)

@@ -30,6 +30,13 @@ struct identity {
  * another type than it says; -ENOMEM.
  */
 int identity_of_key(const char *key, struct identity *ret_identity);
+/*
+ * The SHA-256 of a host key that somebody has written down: "SHA256:…" as ssh-keygen -l tells it,
+ * or the key itself as it stands in a .pub file. -EINVAL.
+ */
+int identity_parse_host_key(const char *text, uint8_t ret_sha256[CRYPTO_HASH_SIZE]);
+/* Of a certificate: 64 hex digits, with colons between two of them or without. -EINVAL. */
+int identity_parse_certificate(const char *text, uint8_t ret_sha256[CRYPTO_HASH_SIZE]);
 /* 0 or -ENOMEM. */
 int identity_copy(const struct identity *from, struct identity *ret_identity);
 /* Frees what it holds; it may be used again. */
@@ -41,6 +48,8 @@ bool identity_equal(const struct identity *a, const struct identity *b);
  * (IDENTITY_TEXT_MAX).
  */
 char *identity_text(const struct identity *identity, char *dst);
+/* The same of a SHA-256 alone. */
+char *identity_hash_text(const uint8_t sha256[CRYPTO_HASH_SIZE], bool of_certificate, char *dst);
 /* "ED25519", "RSA", "ECDSA"; "" of a certificate. */
 const char *identity_algorithm(const struct identity *identity);
 /*

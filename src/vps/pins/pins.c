@@ -344,6 +344,26 @@ void pins_judge(struct pins *pins, const struct pin_target *target, const struct
     ret_sight->since = pin->since;
 }
 
+void pins_take(struct pins *pins, const struct pin_target *target, const struct identity *shown,
+               int64_t now, struct pin_sight *ret_sight)
+{
+    struct pin *pin = find(pins, target);
+    struct identity copy;
+    *ret_sight = (struct pin_sight){.verdict = PIN_IS_SAME, .since = pin ? pin->since : now};
+    forget_doubts_of(pins, target);
+    if (!pin) {
+        ret_sight->verdict = begin(pins, target, shown, now);
+    } else if (identity_equal(&pin->identity, shown)) {
+        note_seen(pins, pin, now);
+    } else if (identity_copy(shown, &copy) == 0) {
+        ret_sight->verdict = PIN_IS_NEW;
+        ret_sight->since = now;
+        ret_sight->before = pin->identity;
+        pin->identity = (struct identity){0};
+        replace(pins, pin, copy, now);
+    }
+}
+
 int pins_forget(struct pins *pins, const struct pin_target *target)
 {
     struct pin *pin = find(pins, target);

@@ -82,6 +82,10 @@ void pins_judge(struct pins *pins, const struct pin_target *target, const struct
                 int64_t now, const char *id, const struct owner *owner,
                 struct pin_sight *ret_sight);
 
+/* The same where somebody has written down that this is right: whatever was known is replaced. */
+void pins_take(struct pins *pins, const struct pin_target *target, const struct identity *shown,
+               int64_t now, struct pin_sight *ret_sight);
+
 /* NULL: there is no such doubt, or not any more. */
 const struct pin_doubt *pins_doubt(const struct pins *pins, const char *id);
 /* By number; NULL behind the last one. */

@@ -85,6 +85,19 @@ static const struct policy_target *target_at(const struct policy *policy, enum k
     return NULL;
 }
 
+const uint8_t *policy_shown(const struct policy *policy, enum kind kind, const char *gateway,
+                            const char *host, uint16_t port)
+{
+    for (unsigned i = 0; i < policy->target_count; i++) {
+        const struct policy_target *at = &policy->targets[i];
+        if (at->shows[kind] && at->ports[kind] == port && is_same_host(at->address, host) &&
+            may_be_behind(gateway, at->gateway)) {
+            return at->shown[kind];
+        }
+    }
+    return NULL;
+}
+
 /* /ssh to the port that a named target has for RDP would be no session of its rules for RDP. */
 static int check_kind(const struct policy *policy, enum kind kind, const struct target *target,
                       struct why *why)

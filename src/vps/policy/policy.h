@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/crypto.h"
 #include "base/net.h"
 #include "base/text.h"
 #include "shared/kind.h"
@@ -58,9 +59,11 @@ struct policy_target {
     unsigned line;
     const char *gateway; /* "": whichever is there */
     const char *address;
-    uint16_t ports[KIND_COUNT]; /* 0: not of this kind */
-    const char *mac;            /* NULL: not said */
-    enum policy_wake wake;      /* if it sleeps */
+    uint16_t ports[KIND_COUNT];                  /* 0: not of this kind */
+    const char *mac;                             /* NULL: not said */
+    bool shows[KIND_COUNT];                      /* it is said what it has to show: */
+    uint8_t shown[KIND_COUNT][CRYPTO_HASH_SIZE]; /* the SHA-256 of its host key or certificate */
+    enum policy_wake wake;                       /* if it sleeps */
 };
 
 /* One of a rule's `who`. */
@@ -122,6 +125,10 @@ const struct policy_target *policy_target_named(const struct policy *policy, con
 /* The first one that is this machine, at whatever port. NULL: none. */
 const struct policy_target *policy_target_of(const struct policy *policy, const char *gateway,
                                              const char *host);
+
+/* What this machine has to show, whoever asks for it and by which name; NULL: nothing is said. */
+const uint8_t *policy_shown(const struct policy *policy, enum kind kind, const char *gateway,
+                            const char *host, uint16_t port);
 
 /*
  * A target's friendly name becomes its address, port and gateway; anything else stays. -EINVAL

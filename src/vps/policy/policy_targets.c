@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mac.h"
+#include "vps/grant/identity.h"
 
 static int read_gateway(struct reader *reader, const struct node *node, void *into)
 {
@@ -75,10 +76,58 @@ static int read_wake(struct reader *reader, const struct node *node, void *into)
     return word < 0 ? -EINVAL : 0;
 }
 
+static int read_ssh_host_key(struct reader *reader, const struct node *node, void *into)
+{
+    struct policy_target *target = into;
+    if (node->kind != NODE_TEXT ||
+        identity_parse_host_key(node->text, target->shown[KIND_SSH]) < 0) {
+        return schema_refuse(reader, node,
+                             "ssh_host_key is \"%.60s\"; it takes SHA256:…, as ssh-keygen -l tells "
+                             "it, or the key itself",
+                             node->kind == NODE_TEXT ? node->text : node_word(node));
+    }
+    target->shows[KIND_SSH] = true;
+    return 0;
+}
+
+static int read_rdp_certificate(struct reader *reader, const struct node *node, void *into)
+{
+    struct policy_target *target = into;
+    if (node->kind != NODE_TEXT ||
+        identity_parse_certificate(node->text, target->shown[KIND_RDP]) < 0) {
+        return schema_refuse(
+            reader, node,
+            "rdp_certificate is \"%.70s\"; it takes a SHA-256 of 64 hex digits, as "
+            "the card shows it (the thumbprint of 40 is a SHA-1)",
+            node->kind == NODE_TEXT ? node->text : node_word(node));
+    }
+    target->shows[KIND_RDP] = true;
+    return 0;
+}
+
+/* A key that is never asked for protects nobody. */
+static int check_shown(struct reader *reader, const struct node *node,
+                       const struct policy_target *target)
+{
+    static const char *const KEYS[KIND_COUNT] = {
+        [KIND_SSH] = "ssh_host_key", [KIND_RDP] = "rdp_certificate"};
+    for (unsigned i = 0; i < KIND_COUNT; i++) {
+        if (target->shows[i] && target->ports[i] == 0) {
+            return schema_refuse(reader, node, "target %.*s has %s, but no port for %s",
+                                 SCHEMA_NAME_MAX, node->key, KEYS[i], kind_name((enum kind)i));
+        }
+    }
+    return 0;
+}
+
 static const struct key TARGET_KEYS[] = {
-    {"gateway", read_gateway, NULL}, {"address", read_address, "a host's name or IP address"},
-    {"ports", read_ports, NULL},     {"mac", read_mac, NULL},
+    {"gateway", read_gateway, NULL},
+    {"address", read_address, "a host's name or IP address"},
+    {"ports", read_ports, NULL},
+    {"mac", read_mac, NULL},
     {"wake", read_wake, NULL},
+    {"ssh_host_key", read_ssh_host_key, NULL},
+    {"rdp_certificate", read_rdp_certificate, NULL},
 };
 
 static int read_target(struct reader *reader, const struct node *node)
@@ -102,6 +151,7 @@ static int read_target(struct reader *reader, const struct node *node)
     }
     snprintf(what, sizeof what, "target %.*s", SCHEMA_NAME_MAX, node->key);
     int err = SCHEMA_MAP(reader, node, what, TARGET_KEYS, target);
+    err = err < 0 ? err : check_shown(reader, node, target);
     policy->target_count += err == 0;
     return err;
 }

@@ -14,6 +14,14 @@ struct pin_target shown_target(const struct terms *terms)
         .gateway = terms->gateway, .host = terms->host, .port = terms->port, .kind = terms->kind};
 }
 
+/* What the policy says that it has to show; NULL: nothing. */
+static const uint8_t *said_by_policy(const struct terms *terms)
+{
+    const struct policy *policy = people_policy(terms->services->people);
+    return policy ? policy_shown(policy, terms->kind, terms->gateway, terms->host, terms->port)
+                  : NULL;
+}
+
 /*
  * The gateway is asked for each session, and knows by itself when it has to look again: that costs
  * the target a connection without a login, which some servers count.
@@ -27,8 +35,9 @@ void shown_ask(const struct terms *terms, uint16_t channel, struct message_open_
     }
     const struct pin *pin = pins_find(pins, &target);
     open->flags = channel == 0 ? TUNNEL_LOOK : 0;
-    if (pin) {
-        memcpy(open->identity, pin->identity.sha256, sizeof open->identity);
+    const uint8_t *said = said_by_policy(terms);
+    if (said || pin) {
+        memcpy(open->identity, said ? said : pin->identity.sha256, sizeof open->identity);
     }
 }
 
@@ -94,25 +103,52 @@ static void take_pin(struct shown *shown, const struct terms *terms)
     }
 }
 
-int shown_take(struct shown *shown, const struct terms *terms,
-               const struct message_tunnel_ready *ready, struct why *why)
+/* It is not what the policy says: no button changes that. */
+static int not_as_said(const struct terms *terms, const struct identity *identity,
+                       const uint8_t *said, struct why *why)
+{
+    char now[IDENTITY_TEXT_MAX], right[IDENTITY_TEXT_MAX];
+    identity_hash_text(said, !identity->key, right);
+    struct audit_entry entry = record_entry(AUDIT_KEY_CHANGED, terms);
+    entry.text = identity_text(identity, now);
+    entry.why = right;
+    audit_record(terms->services->audit, &entry, NULL, NULL);
+    log_warn(log_of(terms), "session %s: %s shows %s, and the policy says %s", terms->id,
+             terms->host, now, right);
+    return why_set(
+        why, -EKEYREJECTED,
+        "it shows %s, and has to show %s by the policy; if it was reinstalled, that has to "
+        "be changed there",
+        now, right);
+}
+
+static int not_told(const struct terms *terms, struct why *why)
+{
+    return why_set(why, -EKEYREJECTED,
+                   "the policy says which %s it has to show, and gateway %s cannot tell; its "
+                   "gateway-agent has to be a newer one",
+                   kind_row(terms->kind)->shows, terms->gateway);
+}
+
+static void judge(const struct terms *terms, const struct identity *identity, bool is_said,
+                  struct pin_sight *ret_sight)
 {
     const struct pin_target target = shown_target(terms);
+    if (is_said) {
+        pins_take(terms->services->pins, &target, identity, clock_unix(), ret_sight);
+    } else {
+        pins_judge(terms->services->pins, &target, identity, clock_unix(), terms->id, &terms->owner,
+                   ret_sight);
+    }
+}
+
+/* Takes over the identity. */
+static int take(struct shown *shown, const struct terms *terms, struct identity identity,
+                bool is_said, struct why *why)
+{
     struct pin_sight sight;
-    struct identity identity;
-    shown_done(shown);
-    bool shows = terms->services->pins && kind_row(terms->kind)->shows;
-    int err = shows ? read_identity(terms->kind, ready, &identity) : -ENOENT;
-    if (err == -EINVAL) {
-        log_warn(log_of(terms), "session %s: gateway %s says what is no %s", terms->id,
-                 terms->gateway, kind_row(terms->kind)->shows);
-    }
-    if (err < 0) {
-        take_pin(shown, terms);
-        return 0;
-    }
-    pins_judge(terms->services->pins, &target, &identity, clock_unix(), terms->id, &terms->owner,
-               &sight);
+    int err = 0;
+    judge(terms, &identity, is_said, &sight);
     if (sight.verdict == PIN_IS_NEW || sight.verdict == PIN_IS_RENEWED) {
         record_key(AUDIT_KEY_NEW, terms, &identity, &sight.before);
     } else if (sight.verdict == PIN_IS_ANOTHER) {
@@ -127,6 +163,33 @@ int shown_take(struct shown *shown, const struct terms *terms,
     return err;
 }
 
+int shown_take(struct shown *shown, const struct terms *terms,
+               const struct message_tunnel_ready *ready, struct why *why)
+{
+    struct identity identity;
+    bool shows = terms->services->pins && kind_row(terms->kind)->shows;
+    const uint8_t *said = shows ? said_by_policy(terms) : NULL;
+    int err = shows ? read_identity(terms->kind, ready, &identity) : -ENOENT;
+    shown_done(shown);
+    if (err == -EINVAL) {
+        log_warn(log_of(terms), "session %s: gateway %s says what is no %s", terms->id,
+                 terms->gateway, kind_row(terms->kind)->shows);
+    }
+    if (err < 0 && said) {
+        return not_told(terms, why);
+    }
+    if (err < 0) {
+        take_pin(shown, terms);
+        return 0;
+    }
+    if (said && memcmp(identity.sha256, said, sizeof identity.sha256) != 0) {
+        err = not_as_said(terms, &identity, said, why);
+        identity_done(&identity);
+        return err;
+    }
+    return take(shown, terms, identity, said != NULL, why);
+}
+
 void shown_refused(const struct terms *terms, const struct message_tunnel_failed *failed,
                    struct why *why)
 {
@@ -138,6 +201,14 @@ void shown_refused(const struct terms *terms, const struct message_tunnel_failed
     snprintf(detail, sizeof detail, "%s", failed->detail);
     text_quote(detail); /* the gateway's words stay within their marks */
     text_add(&cut, "%s", detail);
+    if (said_by_policy(terms)) {
+        why_set(
+            why, -EKEYREJECTED,
+            "it does not show what it has to by the policy: “%s”; if it was reinstalled, that has "
+            "to be changed there",
+            said);
+        return;
+    }
     why_set(why, -EKEYREJECTED,
             "it does not show the %s by which it is known: “%s”; nothing was opened. Open it "
             "again to see what it shows; pamctl key forget starts anew",
