@@ -11,12 +11,15 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2] / "src"
 TRANSLATES = {"text_add": 1, "text_phrase": 1, "language_phrase": 1, "texts_hint": 1, "answer": 2, "answer_seldom": 2}   # which argument is a phrase
 # What comes up from below the chat, as a whole sentence.
 BELOW = {"why_set": 2, "session_note": 2, "front_note": 2}
-FROM_BELOW = ["vps/session", "vps/consent", "vps/policy/policy.c", "vps/gateways/gateways.c", "shared/target.c"]
+FROM_BELOW = ["vps/session", "vps/consent", "vps/policy/policy.c", "vps/gateways/gateways.c", "shared/target.c",
+              "vps/grant/rdp_certificate.c", "vps/grant/publisher.c"]
 # Parts that are put together, with forms of their own in the table; and what no chat has to do with.
 PUT_TOGETHER = {"No gateway is online.%s", "No gateway named %s is online; %.180s %s.",
                 "This needs a second factor.", "This needs somebody's approval.", "cannot start the relay: %s",
                 "cannot listen on ENTRANCE_PORT %u at BIND_ADDRESS %s: %s%s",
-                "cannot set up TLS: %s"}
+                "cannot set up TLS: %s",
+                "others can read the key %s (mode %04o): chmod 600 %s, or 640 with the group of vps-agent",
+                "a key of %u bits %s: take one of 2048 or 3072"}
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|//[^\n]*|/\*.*?\*/|\w+|\s+|.', re.S)
 # What is the same in all languages, and what is a mark, a tag or a placeholder and nothing else.
 NO_WORDS = re.compile(r"(?:%(?:\d\$)?[-+ #0-9.*]*(?:PRId64|PRIu64|[hlz]*[a-zA-Z])|</?(?:b|code|pre)>|[^A-Za-z])*")

@@ -69,11 +69,12 @@ static int read_file(const char *path, uint8_t *content, size_t *ret_len, struct
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
         int err = -errno;
-        return why_set(why, err, "%s cannot be read: %s%s", path, strerror(-err),
-                       err == -EACCES
-                           ? "; vps-agent reads it as its own user, and in another folder "
-                             "than at its start not before a restart"
-                           : "");
+        return err == -EACCES
+                   ? why_set(why, err,
+                             "vps-agent's user may not read %s, or its folder is new to vps-agent, "
+                             "which takes a restart",
+                             path)
+                   : why_set(why, err, "%s cannot be read: %s", path, strerror(-err));
     }
     int err = read_open(fd, path, content, ret_len, ret_file, why);
     close(fd);
@@ -93,7 +94,8 @@ static int read_chain(struct rdp_certificate *certificate, const char *path, str
                       : why_set(why, -ENOMEM, "out of memory");
     int left = err == 0 ? mbedtls_x509_crt_parse(&certificate->chain, content, len) : 0;
     if (left > 0) { /* a PC could not follow the chain */
-        err = why_set(why, -EINVAL, "%d of the certificates in %s cannot be read", left, path);
+        err = why_set(why, -EINVAL, "%u of the certificates in %s cannot be read", (unsigned)left,
+                      path);
     } else if (left < 0) {
         err = why_set(why, -EINVAL, "%s holds no certificates in PEM that can be read", path);
     }
@@ -164,7 +166,8 @@ static int check(struct rdp_certificate *certificate, struct why *why)
         count++;
     }
     if (count > PKCS7_CHAIN_MAX) {
-        return why_set(why, -EINVAL, "its file holds more than %d certificates", PKCS7_CHAIN_MAX);
+        return why_set(why, -EINVAL, "its file holds more than %u certificates",
+                       (unsigned)PKCS7_CHAIN_MAX);
     }
     if (!mbedtls_pk_can_do(&certificate->key, MBEDTLS_PK_RSA) &&
         !mbedtls_pk_can_do(&certificate->key, MBEDTLS_PK_ECDSA)) {
@@ -262,9 +265,9 @@ static int try_it(struct rdp_certificate *certificate, struct why *why)
     int err = rdp_certificate_sign(certificate, "", 0, &der);
     free(buffer);
     return err == -ENOSPC ? why_set(why, -EINVAL,
-                                    "its file holds certificates of more than %d bytes together: "
+                                    "its file holds certificates of more than %u bytes together: "
                                     "those that lead to its authority are enough",
-                                    RDP_SIGNATURE_DER_MAX)
+                                    (unsigned)RDP_SIGNATURE_DER_MAX)
            : err < 0      ? why_set(why, -EINVAL, "nothing can be signed with its key")
                           : 0;
 }
@@ -315,12 +318,12 @@ int rdp_certificate_check_time(const struct rdp_certificate *certificate, int64_
     const struct rdp_certificate_view *view = &certificate->view;
     char when[CLOCK_TEXT_MAX];
     if (now_unix < view->from_unix) {
-        return why_set(why, -EKEYEXPIRED, "the certificate is not valid before %.10s",
-                       clock_text(view->from_unix, when));
+        return why_set(why, -EKEYEXPIRED, "the certificate is not valid before %s",
+                       clock_day(view->from_unix, when));
     }
     if (now_unix > view->until_unix) {
-        return why_set(why, -EKEYEXPIRED, "the certificate expired on %.10s: renew it",
-                       clock_text(view->until_unix, when));
+        return why_set(why, -EKEYEXPIRED, "the certificate expired on %s: renew it",
+                       clock_day(view->until_unix, when));
     }
     return 0;
 }
