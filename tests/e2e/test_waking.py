@@ -394,6 +394,9 @@ def test_who_may_not_reach_it_may_not_wake_it(site, pc):
     since = ask(site, "/wake office-pc", user=FRIEND)
     site.api.wait_message(lambda m: not m.says("Waking"), 5 * TIME_SCALE, since, FRIEND)
     assert happened(site)[-1] == "target.wake_refused"
+    for user, listed in ((OWNER, True), (FRIEND, False)):
+        which = site.api.wait_message("Which machine?", 5 * TIME_SCALE, ask(site, "/wake", user=user), user)
+        assert bool(which.button("office-pc")) == listed, "nobody hears of machines that are not for them"
     site.write_policy(wake="off")
     site.vps.reload()
     since = ask(site, "/wake office-pc")
