@@ -209,6 +209,16 @@ install_it() {
     echo "    $(restart_command)"
 }
 
+# Folders of our own, from the inside out; settings and state are elsewhere.
+remove_empty() { # FOLDER
+    folder=$1
+    while :; do
+        case $folder in /usr/*pamtunnel*) ;; *) return 0 ;; esac
+        rmdir "$folder" 2>/dev/null || return 0
+        folder=${folder%/*}
+    done
+}
+
 uninstall_it() {
     other=gateway
     [ "$side" = vps ] || other=vps
@@ -220,6 +230,7 @@ uninstall_it() {
         # What both sides have stays for the other.
         if [ -e /usr/bin/$other-agent ] && files_of $other | grep -q " $path\$"; then continue; fi
         rm -f "$path"
+        remove_empty "${path%/*}"
     done
     [ "$manager" != systemd ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload
     say "removed $agent; settings in $etc, state in $state and the user pamtunnel are still there"

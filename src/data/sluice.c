@@ -32,6 +32,7 @@
 #include <linux/sock_diag.h>
 #include <linux/tcp.h> /* the C library's <netinet/tcp.h> lacks the younger members */
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -87,11 +88,14 @@ struct sight {
     bool quiet;      /* nothing was read for longer than that */
 };
 
+/* False also if some of what is needed is not there: taken for zeros, it would choke the flow. */
 static bool read_info(int fd, struct tcp_info *ret_info)
 {
+    const socklen_t needed = offsetof(struct tcp_info, tcpi_min_rtt) +
+                             sizeof ret_info->tcpi_min_rtt;
     *ret_info = (struct tcp_info){0};
     socklen_t len = sizeof *ret_info;
-    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, ret_info, &len) == 0;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, ret_info, &len) == 0 && len >= needed;
 }
 
 static uint64_t round_trip_us(const struct tcp_info *info)
@@ -258,7 +262,11 @@ struct sluice *sluice_new(const struct sluice_view *view)
 {
     struct sight sight;
     struct sluice *sluice = calloc(1, sizeof *sluice);
-    if (!sluice || !sight_take(&sight, view)) {
+    if (!sluice) {
+        return NULL;
+    }
+    if (!sight_take(&sight, view)) {
+        sluice->judged = true; /* nothing will be seen, and so nothing is held back */
         return sluice;
     }
     sluice->margin_ms = MARGIN_LEAST_MS;

@@ -31,6 +31,7 @@ static struct kernel {
     uint32_t held, size;     /* of the receive buffer of FROM */
     uint32_t queued, sndbuf; /* of the send buffer of TO */
     bool old;                /* knows no SO_BUF_LOCK */
+    bool curt;               /* answers TCP_INFO with an int, as emulators do */
     long clamp, room, locked, unsent;
     unsigned calls;
 } kernel;
@@ -79,6 +80,11 @@ int __wrap_getsockopt(int fd, int level, int option, void *value, socklen_t *len
         [SK_MEMINFO_SNDBUF] = kernel.sndbuf,
     };
     kernel.calls++;
+    if (level == IPPROTO_TCP && option == TCP_INFO && kernel.curt) {
+        memset(value, 1, sizeof(int));
+        *len = sizeof(int);
+        return 0;
+    }
     if (level == IPPROTO_TCP && option == TCP_INFO) {
         memcpy(value, fd == FROM ? &kernel.from : &kernel.to, *len);
         return 0;
@@ -180,6 +186,16 @@ static void two_segments_fit_whatever_their_size(void **state)
     kernel.from.tcpi_advmss = 65483; /* loopback */
     begin(*state);
     assert_int_equal(kernel.clamp, 2 * 65483);
+}
+
+static void what_a_kernel_does_not_say_holds_nobody_back(void **state)
+{
+    kernel.curt = true;
+    begin(*state);
+    run(*state, 10, 100 * MBIT, LOOK_US);
+    assert_int_equal(kernel.clamp, NOT_SET);
+    assert_int_equal(kernel.locked, NOT_SET);
+    assert_int_equal(kernel.unsent, NOT_SET);
 }
 
 static void a_slow_side_gets_a_margin_of_what_it_sends(void **state)
@@ -343,6 +359,7 @@ int main(void)
         SLUICE_TEST(a_flow_that_never_fills_its_side_costs_no_call),
         SLUICE_TEST(a_sender_that_is_near_is_held_from_the_start),
         SLUICE_TEST(two_segments_fit_whatever_their_size),
+        SLUICE_TEST(what_a_kernel_does_not_say_holds_nobody_back),
         SLUICE_TEST(a_slow_side_gets_a_margin_of_what_it_sends),
         SLUICE_TEST(what_only_filled_the_socket_is_no_rate),
         SLUICE_TEST(a_full_buffer_is_made_smaller_only_when_nothing_is_on_its_way),
