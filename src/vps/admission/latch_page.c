@@ -105,7 +105,7 @@ static const struct words GERMAN = {
     .taken = "<p>Jemand mit einer anderen Adresse benutzt diese Sitzung. Öffnen Sie im Chat "
              "eine "
              "neue.",
-    .blocked = "<p>Diese Adresse wurde für diese Sitzung blockiert. Öffnen Sie im Chat eine "
+    .blocked = "<p>Diese Adresse wurde für diese Sitzung gesperrt. Öffnen Sie im Chat eine "
                "neue.",
 };
 
