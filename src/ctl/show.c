@@ -339,8 +339,8 @@ void show_line(const json_t *reply)
 {
     puts(text_of(reply, "command"));
     show_hints(reply);
-    show_link(reply, "Or open this page on that computer");
     show_what_next(json_object_get(reply, "session"));
+    show_link(reply, "Or open this page on the computer with the client");
 }
 
 void show_file(const json_t *reply)
