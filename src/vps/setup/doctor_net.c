@@ -132,6 +132,15 @@ static int try_port(const struct vps_settings *settings, uint16_t port)
     return 0;
 }
 
+#define NEEDS_CAPABILITY \
+    "a port below 1024 takes CAP_NET_BIND_SERVICE, see CONTROL_PORT in vps-agent(8)"
+
+/* Root may listen there, and hears that the service may not by itself. */
+static const char *not_by_itself(unsigned port)
+{
+    return port < 1024 && geteuid() == 0 ? "; for the service, " NEEDS_CAPABILITY : "";
+}
+
 static void check_control_port(struct checkup *checkup, const struct vps_settings *settings,
                                bool agent_runs)
 {
@@ -142,7 +151,8 @@ static void check_control_port(struct checkup *checkup, const struct vps_setting
                     "with another CONTROL_PORT?",
                     settings->control_port);
     } else if (err == 0) {
-        checkup_say(checkup, CHECKUP_OK, "CONTROL_PORT", "%u is free", settings->control_port);
+        checkup_say(checkup, CHECKUP_OK, "CONTROL_PORT", "%u is free%s", settings->control_port,
+                    not_by_itself(settings->control_port));
     } else if (err == -EADDRINUSE && agent_runs) {
         checkup_say(checkup, CHECKUP_OK, "CONTROL_PORT", "%u is in use by the running vps-agent",
                     settings->control_port);
@@ -151,7 +161,7 @@ static void check_control_port(struct checkup *checkup, const struct vps_setting
                     settings->control_port, settings->bind_address, strerror(-err),
                     err == -EADDRINUSE ? "; ss -ltnp shows what does: stop it, or set another port"
                     : err == -EADDRNOTAVAIL ? "; BIND_ADDRESS is not this server's"
-                    : err == -EACCES        ? "; take one above 1023"
+                    : err == -EACCES        ? "; " NEEDS_CAPABILITY
                                             : "");
     }
 }
@@ -169,14 +179,13 @@ static void check_entrance(struct checkup *checkup, const struct vps_settings *s
                     err < 0 ? "%u is in use, with vps-agent running; let it through the firewall"
                     : agent_runs ? "nothing is listening on %u, although vps-agent is running: "
                                    "restart it"
-                                 : "%u is free; let it through the firewall",
-                    port);
+                                 : "%u is free; let it through the firewall%s",
+                    port, not_by_itself(port));
     } else {
         checkup_say(checkup, CHECKUP_BAD, "ENTRANCE_PORT", "cannot listen on %u at %s: %s%s", port,
                     settings->bind_address, strerror(-err),
                     err == -EADDRINUSE ? "; ss -ltnp shows what does: stop it, or set another port"
-                    : err == -EACCES   ? "; a port below 1024 takes CAP_NET_BIND_SERVICE, see "
-                                         "ENTRANCE_PORT in vps-agent(8)"
+                    : err == -EACCES   ? "; " NEEDS_CAPABILITY
                                        : "");
     }
 }
