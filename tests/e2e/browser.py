@@ -50,8 +50,9 @@ def _move_up(fd):
 class Browser:
     """A page that is open in Chromium, driven through its debugging pipe: a context manager."""
 
-    def __init__(self, width, height, dark=False):
+    def __init__(self, width, height, dark=False, trusts=None):
         self.width, self.height, self.dark = width, height, dark
+        self.trusts = trusts    # the hash of a server's key
         self.complaints = []
         self._number = 0
         self._buffer = b""
@@ -63,7 +64,8 @@ class Browser:
         theirs_in, self._out, self._in, theirs_out = map(_move_up, (*os.pipe(), *os.pipe()))
         command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                    "--hide-scrollbars", f"--user-data-dir={self._home.name}", "--remote-debugging-pipe",
-                   f"--window-size={self.width},{self.height}", "about:blank"]
+                   f"--window-size={self.width},{self.height}",
+                   *([f"--ignore-certificate-errors-spki-list={self.trusts}"] if self.trusts else []), "about:blank"]
         # it reads at 3 and writes at 4
         self._process = subprocess.Popen(
             ["bash", "-c", f'exec 3<&{theirs_in} 4>&{theirs_out} {theirs_in}<&- {theirs_out}>&-; exec "$@"', "bash", *command],

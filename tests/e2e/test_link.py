@@ -45,8 +45,8 @@ class Link:
             since = world.api.mark()
             world.api.say(OWNER, f"/{kind} {target}")
             self.live = world.api.wait_message(lambda m: m.says("is ready"), 10 * TIME_SCALE, since, OWNER)
-        self.url = re.search(r"http://\S+", self.live.text.rpartition("its button:")[2])[0]
-        match = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/([a-z2-9]{32})", self.url)
+        self.url = re.search(r"https?://\S+", self.live.text.rpartition("its button:")[2])[0]
+        match = re.fullmatch(r"https?://127\.0\.0\.1:(\d+)/([a-z2-9]{32})", self.url)
         self.session = world.newest_session()
         self.port, self.key = int(match[1]), match[2]
         assert self.port == self.session["public_port"]

@@ -53,8 +53,8 @@ class Authority:
                 "-startdate", f"{begin:%y%m%d%H%M%SZ}", "-enddate", f"{end:%y%m%d%H%M%SZ}", cwd=self.folder)
         return files["pem"], files["key"]
 
-    def issue(self, kind="rsa", days=20, start=None, usage="serverAuth"):
-        pem, key = self._sign("leaf", kind, f"/CN={NAME}", f"subjectAltName=DNS:{NAME}\nextendedKeyUsage={usage}", "middle",
+    def issue(self, kind="rsa", days=20, start=None, usage="serverAuth", name=f"DNS:{NAME}"):
+        pem, key = self._sign("leaf", kind, f"/CN={NAME}", f"subjectAltName={name}\nextendedKeyUsage={usage}", "middle",
                               days, start)
         util_replace(self.certificate, pem.read_bytes() + self.middle.read_bytes())
         util_replace(self.key, key.read_bytes())

@@ -39,10 +39,21 @@ static void check_key(const uint8_t *data, size_t size)
     }
 }
 
+/* Two ways to read it agree. */
+static void check_whole_key(const uint8_t *data, size_t size)
+{
+    char key[KEY_LEN + 1];
+    bool has = http_request_key(data, size, KEY_LEN, key);
+    check(!has || strlen(key) == KEY_LEN);
+    bool is_it = has && memcmp(key, KEY, KEY_LEN) == 0;
+    check(is_it == (size > 0 && http_request_missing(data, size, KEY, KEY_LEN) == 0));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct http_request request = {0}, again = {0};
     check_key(data, size);
+    check_whole_key(data, size);
     int whole = http_request_parse(data, size, &request);
     check(whole == 0 || whole == -EBADMSG || (whole == -EAGAIN && size < HTTP_REQUEST_MAX));
     size_t len = 0;

@@ -139,10 +139,16 @@ static void on_unfit(void *arg)
 void house_open(struct house *house, enum kind kind)
 {
     memset(house, 0, sizeof *house);
+    stage_open(&house->stage);
+    house_open_at(house, kind, NULL);
+}
+
+void house_open_at(struct house *house, enum kind kind, struct https *https)
+{
+    memset((char *)house + sizeof house->stage, 0, sizeof *house - sizeof house->stage);
     house->with_secret = VERDICT_ADMIT;
     house->without = VERDICT_DROP;
     house->fd = -1;
-    stage_open(&house->stage);
     static const struct door_events EVENTS = {
         .expects = on_expects,
         .has_in = on_has_in,
@@ -159,7 +165,8 @@ void house_open(struct house *house, enum kind kind)
     };
     int listener = stage_listen(&house->port);
     house->door = door_new(&house->stage.loop, listener, kind_row(kind),
-                           kind == KIND_RDP ? SECRET : "", LATCHKEY, &house->total, &EVENTS, house);
+                           kind == KIND_RDP ? SECRET : "", LATCHKEY, https, &house->total, &EVENTS,
+                           house);
     assert_non_null(house->door);
 }
 

@@ -45,6 +45,8 @@ struct house {
 };
 
 void house_open(struct house *house, enum kind kind);
+/* The same on a stage that stands. https may be NULL. */
+void house_open_at(struct house *house, enum kind kind, struct https *https);
 void house_close(struct house *house);
 void house_close_door(struct house *house);
 

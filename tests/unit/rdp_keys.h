@@ -100,4 +100,26 @@ static const char MAIL[] = "-----BEGIN CERTIFICATE-----\n"
                            "f1qeqD7dHtqWoQIgQGRI1sm9NNpNvxFu3cAsmhy25bkI1JJTEnh0gw3nLpA=\n"
                            "-----END CERTIFICATE-----\n";
 
+/* One for servers alone, of four names, whose key is not RSA; as certbot makes them. */
+static const char SERVER_CHAIN[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIB5TCCAYqgAwIBAgIUYEFo3uIZRjGg9JdNGNr+Q/O/Q+UwCgYIKoZIzj0EAwIw\n"
+    "HzEdMBsGA1UEAwwUT3RoZXIgVGVzdCBBdXRob3JpdHkwHhcNMjYxMTI2MTc1ODI5\n"
+    "WhcNNDYxMTIxMTc1ODI5WjAaMRgwFgYDVQQDDA92cHMuZXhhbXBsZS5vcmcwWTAT\n"
+    "BgcqhkjOPQIBBggqhkjOPQMBBwNCAARcgsuKAuHuyi+jcNN80mMkJstG0wNiT3e3\n"
+    "KKawnaigzxC4U5H2koaFRJKcQ6/NNEqKSeB7QmPhvYZ3xsSSHiJao4GoMIGlMEEG\n"
+    "A1UdEQQ6MDiCD3Zwcy5leGFtcGxlLm9yZ4INKi5leGFtcGxlLm5ldIcEywBxB4cQ\n"
+    "IAENuAAAAAAAAAAAAAAABzATBgNVHSUEDDAKBggrBgEFBQcDATALBgNVHQ8EBAMC\n"
+    "B4AwHQYDVR0OBBYEFAqzBzZ5ZWoH7bYBaT70g6s+pjjbMB8GA1UdIwQYMBaAFKB4\n"
+    "Btbchlmp4wuwKao52IgaZwTaMAoGCCqGSM49BAMCA0kAMEYCIQCXAKK9GK7DxXQq\n"
+    "oVZiH9Ejy7nziMAYBsEW5RXMhMFCgwIhALcfKHJoZZDKab4bXBh91BSP5Z05a1XJ\n"
+    "Qih+/FBlVkXr\n"
+    "-----END CERTIFICATE-----\n";
+static const char SERVER_KEY[] =
+    "-----BEGIN EC PRIVATE KEY-----\n"
+    "MHcCAQEEIE2P9pbEKlvw1o+A9YcdICg45A8HKoju+Xv3nKvril5roAoGCCqGSM49\n"
+    "AwEHoUQDQgAEXILLigLh7sovo3DTfNJjJCbLRtMDYk93tyimsJ2ooM8QuFOR9pKG\n"
+    "hUSSnEOvzTRKiknge0Jj4b2Gd8bEkh4iWg==\n"
+    "-----END EC PRIVATE KEY-----\n";
+
 #endif

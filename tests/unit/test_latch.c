@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -15,6 +17,7 @@
 #include <mbedtls/sha256.h>
 
 #include "house.h"
+#include "rdp_keys.h"
 #include "vps/admission/http_request.h"
 #include "vps/admission/latch.h"
 
@@ -525,6 +528,170 @@ static void its_button_may_close_the_port_then_as_well(void **state)
     house_close(&house);
 }
 
+/* ---- TLS ------------------------------------------------------------------------ */
+
+static char folder[] = "/tmp/latch.XXXXXX";
+
+/* A server with a certificate, for as long as its stage stands. */
+struct server {
+    struct publisher *publisher;
+    struct https *https;
+    struct vps_settings settings;
+};
+
+static void write_file(const char *name, const char *content, char *ret_path)
+{
+    snprintf(ret_path, PUBLISHER_PATH_MAX, "%s/%s", folder, name);
+    FILE *file = fopen(ret_path, "w");
+    assert_non_null(file);
+    fputs(content, file);
+    fclose(file);
+}
+
+static void server_begin(struct server *server, uv_loop_t *loop)
+{
+    static const struct log log = {.level = LOG_ERROR};
+    const struct publisher_options options = {.loop = loop, .log = &log};
+    struct publisher_files files = {.by_default = false};
+    if (strstr(folder, "XXXXXX")) {
+        assert_non_null(mkdtemp(folder));
+    }
+    write_file("cert", SERVER_CHAIN, files.certificate);
+    write_file("key", SERVER_KEY, files.key);
+    memset(server, 0, sizeof *server);
+    snprintf(server->settings.vps_host, sizeof server->settings.vps_host, "vps.example.org");
+    server->publisher = publisher_new(&options);
+    publisher_use(server->publisher, &files);
+    server->https = https_new(server->publisher, &server->settings);
+    unlink(files.certificate);
+    unlink(files.key);
+    assert_true(https_is_offered(server->https));
+}
+
+static void server_end(struct server *server)
+{
+    https_free(server->https);
+    publisher_free(server->publisher);
+}
+
+static void tls_is_told_by_its_first_two_bytes(void **state)
+{
+    (void)state;
+    assert_int_equal(https_missing((const uint8_t *)"", 0), -EBADMSG);
+    assert_int_equal(https_missing((const uint8_t *)"\x16", 1), 1);
+    assert_int_equal(https_missing((const uint8_t *)"\x16\3", 2), 0);
+    assert_int_equal(https_missing((const uint8_t *)"\x16\3\1\0\5", 5), 0);
+    assert_int_equal(https_missing((const uint8_t *)"\x16\2", 2), -EBADMSG);
+    assert_int_equal(https_missing((const uint8_t *)"\x03\0", 2), -EBADMSG);
+    assert_false(https_is_offered(NULL));
+}
+
+/* The door of a server with a certificate; its loop is the house's. */
+static void open_with_tls(struct house *house, struct server *server, enum kind kind)
+{
+    memset(house, 0, sizeof *house);
+    stage_open(&house->stage);
+    server_begin(server, &house->stage.loop);
+    house_open_at(house, kind, server->https);
+}
+
+static void close_with_tls(struct house *house, struct server *server)
+{
+    house_close_door(house);
+    server_end(server);
+    house_close(house);
+}
+
+static void who_begins_tls_and_says_no_more_goes_in_time(void **state)
+{
+    static const enum kind KINDS[] = {KIND_SSH, KIND_RDP, KIND_VNC};
+    static const char HALF[] = "\x16\3\1\2\0\1\0";
+    struct house house;
+    struct server server;
+    (void)state;
+    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
+        open_with_tls(&house, &server, KINDS[i]);
+        stage_hurry(HURRY);
+        int fd = come(&house, ANNA, HALF, 1);
+        let_it_work(&house);
+        client_say(fd, HALF + 1, sizeof HALF - 2);
+        let_pass(&house, LATCH_TLS_PATIENCE_MS - 2000);
+        assert_false(client_was_sent_off(fd));
+        WAIT_FOR(&house.stage, client_was_sent_off(fd));
+        assert_int_equal(house.judged + house.unfit + house.pages, 0);
+        close(fd);
+        close_with_tls(&house, &server);
+    }
+}
+
+static void a_tcp_client_that_begins_tls_is_its_targets(void **state)
+{
+    struct house house;
+    struct server server;
+    (void)state;
+    open_with_tls(&house, &server, KIND_TCP);
+    house.without = VERDICT_ADMIT;
+    int fd = come(&house, ANNA, "\x16\3\1\0", 4);
+    WAIT_FOR(&house.stage, house.admitted == 1);
+    assert_int_equal(house.len, 4);
+    close(fd);
+    close_with_tls(&house, &server);
+}
+
+static void a_crowd_that_begins_tls_takes_a_few_places(void **state)
+{
+    enum { CROWD = 40 };
+    struct house house;
+    struct server server;
+    int fds[CROWD];
+    char from[32];
+    (void)state;
+    open_with_tls(&house, &server, KIND_SSH);
+    for (unsigned i = 0; i < CROWD; i++) {
+        snprintf(from, sizeof from, "127.%u.0.%u", 10 + i / 8, 1 + i % 8);
+        fds[i] = come(&house, from, "\x16\3\1\2\0", 5);
+        let_it_work(&house);
+    }
+    assert_true(count_sent_off(fds, CROWD) >= CROWD - LATCH_STRANGERS_MAX);
+    int fd = ask_for(&house, "GET", LATCHKEY,
+                     HOST); /* they are not in the way of who has the key */
+    expect_answer(&house, fd, "</html>");
+    close(fd);
+    close_all(fds, CROWD);
+    close_with_tls(&house, &server);
+}
+
+static void one_network_has_so_many_handshakes(void **state)
+{
+    struct house house;
+    struct server server;
+    int fd;
+    (void)state;
+    open_with_tls(&house, &server, KIND_SSH);
+    unsigned refused = 0;
+    for (unsigned i = 0; i < 3 * HTTPS_NETWORK_MOST; i++) {
+        fd = come(&house, ANNA, "\x16\3\1\2\0", 5);
+        let_it_work(&house);
+        refused += client_was_sent_off(fd);
+        assert_true(refused == 0 || i >= HTTPS_NETWORK_MOST);
+        close(fd);
+        let_it_work(&house);
+    }
+    assert_true(refused >= HTTPS_NETWORK_MOST); /* time gives some back */
+    fd = come(&house, BERT, "\x16\3\1\2\0", 5);
+    let_it_work(&house);
+    assert_false(client_was_sent_off(fd));
+    close(fd);
+    close_with_tls(&house, &server);
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    rmdir(folder);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -551,6 +718,11 @@ int main(void)
         cmocka_unit_test(the_page_may_be_asked_for_over_an_idle_one),
         cmocka_unit_test(who_waits_in_silence_may_turn_out_to_be_a_browser),
         cmocka_unit_test(its_button_may_close_the_port_then_as_well),
+        cmocka_unit_test(tls_is_told_by_its_first_two_bytes),
+        cmocka_unit_test(who_begins_tls_and_says_no_more_goes_in_time),
+        cmocka_unit_test(a_tcp_client_that_begins_tls_is_its_targets),
+        cmocka_unit_test(a_crowd_that_begins_tls_takes_a_few_places),
+        cmocka_unit_test(one_network_has_so_many_handshakes),
     };
-    return cmocka_run_group_tests_name("latch", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("latch", tests, NULL, remove_folder);
 }

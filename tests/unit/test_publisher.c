@@ -181,6 +181,59 @@ static void rights_that_change_are_noticed(void **state)
     publisher_free(publisher);
 }
 
+/* For browsers it need not be one that signs, but it has to be this server's. */
+static void what_signs_nothing_may_serve_all_the_same(void **state)
+{
+    static const char HOST[] = "vps.example.org";
+    static const struct {
+        const char *host;
+        bool is_its;
+    } ROWS[] = {
+        {HOST, true},
+        {"VPS.example.ORG", true},
+        {"example.org", false},
+        {"x.example.net", true},
+        {"example.net", false},
+        {"x.y.example.net", false},
+        {"xexample.net", false},
+        {"203.0.113.7", true},
+        {"203.0.113.8", false},
+        {"2001:db8::7", true},
+        {"2001:DB8:0::7", true},
+        {"2001:db8::8", false},
+    };
+    struct publisher *publisher = publisher_at(IN_2030, SERVER_CHAIN, SERVER_KEY);
+    struct publisher_files by_default = files;
+    (void)state;
+    by_default.by_default = true;
+    publisher_use(publisher, &by_default);
+    assert_null(signs_as(publisher));
+    struct rdp_certificate *first = publisher_server_certificate(publisher, HOST);
+    assert_non_null(first);
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        if (ROWS[i].is_its != (publisher_server_certificate(publisher, ROWS[i].host) != NULL)) {
+            fail_msg("%s", ROWS[i].host);
+        }
+    }
+    rdp_certificate_hold(first);
+    put(files.certificate, RSA_CHAIN);
+    put(files.key, RSA_KEY);
+    assert_string_equal(signs_as(publisher), "rsa");
+    assert_ptr_not_equal(publisher_server_certificate(publisher, HOST), NULL);
+    assert_false(rdp_certificate_view(first)->is_rsa); /* it is held */
+    rdp_certificate_free(first);
+    now = INT64_C(2500000000);
+    assert_null(publisher_server_certificate(publisher, HOST));
+    now = IN_2030;
+    put(files.certificate, EC_CHAIN); /* for code alone */
+    put(files.key, EC_KEY);
+    publisher_use(publisher, &files);
+    assert_string_equal(signs_as(publisher), "ec");
+    assert_null(publisher_server_certificate(publisher, HOST));
+    assert_null(publisher_server_certificate(NULL, HOST));
+    publisher_free(publisher);
+}
+
 static void one_whose_time_is_over_or_not_come_signs_nothing(void **state)
 {
     struct publisher *publisher = publisher_at(OCTOBER_2026, RSA_CHAIN, RSA_KEY);
@@ -273,6 +326,7 @@ int main(void)
         cmocka_unit_test(a_certificate_that_is_renewed_signs_from_then_on),
         cmocka_unit_test(a_renewal_that_stays_half_done_is_trouble),
         cmocka_unit_test(rights_that_change_are_noticed),
+        cmocka_unit_test(what_signs_nothing_may_serve_all_the_same),
         cmocka_unit_test(one_whose_time_is_over_or_not_come_signs_nothing),
         cmocka_unit_test(files_that_go_and_come_back_are_noticed),
         cmocka_unit_test(what_nobody_has_named_is_no_trouble),

@@ -188,22 +188,34 @@ static void decide(struct visitor *visitor)
     door_free_visitor(visitor);
 }
 
-/* How many bytes more tell a browser that has the link, or else a client, from a stranger. */
-static long missing_of(const struct visitor *visitor, bool *ret_wants_page)
+/*
+ * How many bytes more tell a browser that has the link, or else a client, from a stranger. What
+ * begins like TLS is a browser where no client begins so.
+ */
+static long missing_of(const struct visitor *visitor, enum errand *ret_errand)
 {
     const struct door *door = visitor->door;
-    long missing = visitor->have > 0 ? latch_missing(door->latch, visitor->bytes, visitor->have)
-                                     : -EBADMSG;
-    *ret_wants_page = missing == 0;
-    return missing >= 0 ? missing : greeting_of(door)->missing(visitor->bytes, visitor->have);
+    const uint8_t *bytes = visitor->bytes;
+    size_t have = visitor->have;
+    long missing = have > 0 ? latch_missing(door->latch, bytes, have) : -EBADMSG;
+    *ret_errand = ERRAND_PAGE;
+    if (missing < 0) {
+        missing = greeting_of(door)->missing(bytes, have);
+        *ret_errand = ERRAND_TARGET;
+    }
+    if (missing < 0 && have > 0) {
+        missing = latch_missing_of_tls(door->latch, bytes, have);
+        *ret_errand = ERRAND_TLS;
+    }
+    return missing;
 }
 
 /* Reads what is there: -EAGAIN if that is not the whole greeting yet; else the visitor is gone. */
 static int hear(struct visitor *visitor)
 {
     long missing;
-    bool wants_page;
-    while ((missing = missing_of(visitor, &wants_page)) > 0) {
+    enum errand errand;
+    while ((missing = missing_of(visitor, &errand)) > 0) {
         size_t room = sizeof visitor->bytes - visitor->have;
         size_t most = (size_t)missing < room ? (size_t)missing : room;
         ssize_t got = recv(visitor->fd, visitor->bytes + visitor->have, most, 0);
@@ -218,8 +230,8 @@ static int hear(struct visitor *visitor)
     }
     if (missing < 0) {
         send_off_unfit(visitor);
-    } else if (wants_page) {
-        door_show_page(visitor);
+    } else if (errand != ERRAND_TARGET) {
+        door_show_page(visitor, errand);
     } else {
         decide(visitor);
     }
@@ -336,8 +348,8 @@ static void on_visitor(void *arg, int fd, const struct addr *from)
 /* ---- the door ------------------------------------------------------------- */
 
 struct door *door_new(uv_loop_t *loop, int listener, const struct kind_row *kind,
-                      const char *secret, const char *latchkey, struct door_total *total,
-                      const struct door_events *events, void *arg)
+                      const char *secret, const char *latchkey, struct https *https,
+                      struct door_total *total, const struct door_events *events, void *arg)
 {
     struct door *door = calloc(1, sizeof *door);
     if (!door) {
@@ -349,7 +361,7 @@ struct door *door_new(uv_loop_t *loop, int listener, const struct kind_row *kind
     door->arg = arg;
     list_init(&door->visitors);
     door->secret = secret;
-    door->latch = latch_new(loop, latchkey, &DOOR_LATCH_EVENTS, door);
+    door->latch = latch_new(loop, latchkey, https, &DOOR_LATCH_EVENTS, door);
     door->listener = door->latch ? listener_new(loop, listener, on_visitor, door) : NULL;
     if (!door->listener) {
         latch_free(door->latch);

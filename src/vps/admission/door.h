@@ -74,16 +74,17 @@ struct door_events {
     void (*unfit)(void *arg);
 };
 
+struct https;
 struct door;
 
 /*
  * Takes over the listening socket; on failure (NULL) it stays the caller's.
  * kind: the session's, with its greeting's reader. secret: "" if the kind has none; it outlives the
- * door, as latchkey (latch.h) and events do.
+ * door, as latchkey (latch.h), https (may be NULL) and events do.
  */
 struct door *door_new(uv_loop_t *loop, int listener, const struct kind_row *kind,
-                      const char *secret, const char *latchkey, struct door_total *total,
-                      const struct door_events *events, void *arg);
+                      const char *secret, const char *latchkey, struct https *https,
+                      struct door_total *total, const struct door_events *events, void *arg);
 /*
  * One that came elsewhere, of whom nothing was read: all is as if it had come here, and had been
  * listened to for silent_ms without a word. The descriptor is taken over, and the door may be freed

@@ -13,6 +13,8 @@
 #include "vps/admission/latch.h"
 #include "vps/admission/places.h"
 
+_Static_assert((int)GREETING_MAX <= (int)HTTPS_AHEAD_MAX, "what was read of a greeting fits");
+
 /* A client that has not said yet what it is. */
 struct visitor {
     struct list home; /* in the door's list */
@@ -48,8 +50,11 @@ void door_free_visitor(struct visitor *visitor);
 /* ---- the page: door_page.c --------------------------------------------------- */
 
 extern const struct latch_events DOOR_LATCH_EVENTS;
-/* It has asked for it: it is the latch's, which may free the door in here. */
-void door_show_page(struct visitor *visitor);
+/* What a visitor has come for. */
+enum errand { ERRAND_TARGET, ERRAND_PAGE, ERRAND_TLS };
+
+/* It has asked for it, or begun TLS: it is the latch's, which may free the door in here. */
+void door_show_page(struct visitor *visitor, enum errand errand);
 /* It says nothing, and goes with a page that was just asked for, or has been since it came. */
 bool door_is_beside_page(const struct visitor *visitor);
 /* See lobby_events. arg is the door. */

@@ -7,21 +7,22 @@
 #include "base/crypto.h"
 #include "vps/admission/door_core.h"
 
-static void on_page(void *arg, const struct addr *from, bool pressed, struct latch_page *ret_page)
+static bool on_page(void *arg, const struct latch_visit *visit, struct latch_page *ret_page)
 {
     const struct door *door = arg;
-    door->events->page(door->arg, from, pressed, ret_page);
+    door->events->page(door->arg, visit->from, visit->pressed, ret_page);
+    return true;
 }
 
-static void on_opened(void *arg, const struct addr *from)
+static void on_opened(void *arg, const struct latch_visit *visit)
 {
     const struct door *door = arg;
-    door->events->opened(door->arg, from);
+    door->events->opened(door->arg, visit->from);
 }
 
 const struct latch_events DOOR_LATCH_EVENTS = {.page = on_page, .opened = on_opened};
 
-void door_show_page(struct visitor *visitor)
+void door_show_page(struct visitor *visitor, enum errand errand)
 {
     struct door *door = visitor->door;
     int fd = visitor->fd;
@@ -32,7 +33,11 @@ void door_show_page(struct visitor *visitor)
     /* `opened` may free the door. */
     struct visitor copy = *visitor;
     door_free_visitor(visitor);
-    latch_take(door->latch, fd, &copy.from, copy.bytes, copy.have);
+    if (errand == ERRAND_TLS) {
+        latch_take_tls(door->latch, fd, &copy.from, copy.bytes, copy.have);
+    } else {
+        latch_take(door->latch, fd, &copy.from, copy.bytes, copy.have);
+    }
     crypto_wipe(copy.bytes, sizeof copy.bytes);
 }
 
@@ -40,6 +45,12 @@ static void show_page_to(void *arg, const struct newcomer *newcomer)
 {
     const struct door *door = arg;
     latch_take(door->latch, newcomer->fd, &newcomer->from, newcomer->bytes, newcomer->len);
+}
+
+static void begin_tls_with(void *arg, const struct newcomer *newcomer)
+{
+    const struct door *door = arg;
+    latch_take_tls(door->latch, newcomer->fd, &newcomer->from, newcomer->bytes, newcomer->len);
 }
 
 /* A browser kept that connection for the page. The last thing that is done: see `left`. */
@@ -50,10 +61,13 @@ void door_on_parked_spoke(void *arg, unsigned number, int fd, bool asked)
     void *owner = door->arg;
     uint8_t bytes[GREETING_MAX];
     ssize_t got = recv(fd, bytes, sizeof bytes, MSG_PEEK);
-    if (got <= 0 || latch_missing(door->latch, bytes, (size_t)got) != 0) {
+    bool is_page = got > 0 && latch_missing(door->latch, bytes, (size_t)got) == 0;
+    bool is_tls = got > 0 && greeting_reader(door->kind->kind)->missing(bytes, (size_t)got) < 0 &&
+                  latch_missing_of_tls(door->latch, bytes, (size_t)got) == 0;
+    if (!is_page && !is_tls) {
         return;
     }
-    lobby_admit(door->lobby, number, show_page_to, arg);
+    lobby_admit(door->lobby, number, is_page ? show_page_to : begin_tls_with, arg);
     crypto_wipe(bytes, sizeof bytes);
     if (asked) {
         events->left(owner, number);

@@ -53,6 +53,23 @@ long http_request_missing(const uint8_t *data, size_t len, const char *key, size
     return data[whole - 1] == ' ' && crypto_equal(data + begin_len, key, key_len) ? 0 : -EBADMSG;
 }
 
+bool http_request_key(const uint8_t *data, size_t len, size_t key_len, char *ret_key)
+{
+    unsigned method = find_method(data, len);
+    size_t begin_len = method < METHODS_COUNT ? strlen(METHODS[method].begin) : len;
+    if (len < begin_len + key_len + 1 || data[begin_len + key_len] != ' ') {
+        return false;
+    }
+    for (size_t i = 0; i < key_len; i++) {
+        if (!is_of_key(data[begin_len + i])) {
+            return false;
+        }
+    }
+    memcpy(ret_key, data + begin_len, key_len);
+    ret_key[key_len] = '\0';
+    return true;
+}
+
 /* ---- the head ---------------------------------------------------------------- */
 
 /* The line at `at`, and where the next one is; NULL: it has no end yet. */

@@ -34,4 +34,10 @@ int http_request_parse(const uint8_t *data, size_t len, struct http_request *ret
  */
 long http_request_missing(const uint8_t *data, size_t len, const char *key, size_t key_len);
 
+/*
+ * The key of a whole head of a request for "/KEY", if it has as many letters and digits as
+ * key_len. False: it is for something else.
+ */
+bool http_request_key(const uint8_t *data, size_t len, size_t key_len, char *ret_key);
+
 #endif

@@ -33,6 +33,7 @@ struct publisher {
     struct publisher_files files;
     struct stamp certificate_stamp, key_stamp;
     struct rdp_certificate *certificate; /* NULL: they were of no use */
+    struct rdp_certificate *servers;     /* of use to a server alone; or NULL */
     uint64_t settles_ms;                 /* until then it is not what they hold now; 0: it is */
     bool signs;                          /* by it, and its time is now */
     bool has_signed;                     /* with these files */
@@ -58,15 +59,18 @@ struct publisher_files publisher_files_of(const char *certificate, const char *k
     return files;
 }
 
-static struct rdp_certificate *read_files(const struct publisher_files *files, struct why *why)
+/* What does not sign may serve another purpose: *ret_other, or NULL. */
+static struct rdp_certificate *read_files(const struct publisher_files *files,
+                                          struct rdp_certificate **ret_other, struct why *why)
 {
     struct rdp_certificate *certificate = NULL;
     why->text[0] = '\0';
+    *ret_other = NULL;
     if (files->certificate[0]) {
         rdp_certificate_read(files->certificate, files->key, &certificate, why);
     }
     if (certificate && files->by_default && !rdp_certificate_view(certificate)->is_rsa) {
-        rdp_certificate_free(certificate);
+        *ret_other = certificate;
         certificate = NULL;
         why_set(why, -EINVAL,
                 "the key %s is not RSA, and whether Windows takes others is not known: name both "
@@ -78,7 +82,8 @@ static struct rdp_certificate *read_files(const struct publisher_files *files, s
 
 struct rdp_certificate *publisher_read(const struct publisher_files *files, struct why *why)
 {
-    struct rdp_certificate *certificate = read_files(files, why);
+    struct rdp_certificate *other, *certificate = read_files(files, &other, why);
+    rdp_certificate_free(other);
     if (files->by_default) {
         why->text[0] = '\0';
     }
@@ -122,8 +127,9 @@ static void read_again(struct publisher *publisher, const struct stamp *certific
                        const struct stamp *key)
 {
     struct why trouble;
-    struct rdp_certificate *now = read_files(&publisher->files, &trouble);
+    struct rdp_certificate *other, *now = read_files(&publisher->files, &other, &trouble);
     if (!now && is_settling(publisher)) {
+        rdp_certificate_free(other);
         return;
     }
     if (publisher->files.by_default && !publisher->has_signed) {
@@ -131,6 +137,8 @@ static void read_again(struct publisher *publisher, const struct stamp *certific
     }
     rdp_certificate_free(publisher->certificate);
     publisher->certificate = now;
+    rdp_certificate_free(publisher->servers);
+    publisher->servers = other;
     publisher->certificate_stamp = *certificate;
     publisher->key_stamp = *key;
     publisher->settles_ms = 0;
@@ -230,6 +238,7 @@ void publisher_free(struct publisher *publisher)
     if (publisher) {
         timer_free(publisher->timer);
         rdp_certificate_free(publisher->certificate);
+        rdp_certificate_free(publisher->servers);
         free(publisher);
     }
 }
@@ -255,6 +264,20 @@ struct rdp_certificate *publisher_certificate(struct publisher *publisher)
     }
     look(publisher);
     return publisher->signs ? publisher->certificate : NULL;
+}
+
+struct rdp_certificate *publisher_server_certificate(const struct publisher *publisher,
+                                                     const char *host)
+{
+    struct why why;
+    if (!publisher) {
+        return NULL;
+    }
+    struct rdp_certificate *certificate = publisher->certificate ? publisher->certificate
+                                                                 : publisher->servers;
+    bool serves = certificate && rdp_certificate_is_for_server(certificate, host) &&
+                  rdp_certificate_check_time(certificate, clock_unix(), &why) == 0;
+    return serves ? certificate : NULL;
 }
 
 const char *publisher_trouble(const struct publisher *publisher)

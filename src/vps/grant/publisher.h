@@ -62,6 +62,12 @@ void publisher_use(struct publisher *publisher, const struct publisher_files *fi
  * files have changed. Accepts NULL.
  */
 struct rdp_certificate *publisher_certificate(struct publisher *publisher);
+/*
+ * To show to browsers as that server's, now, whether it signs files or not; NULL: there is none for
+ * it. Looks at nothing; valid until the next call, unless it is held. Accepts NULL.
+ */
+struct rdp_certificate *publisher_server_certificate(const struct publisher *publisher,
+                                                     const char *host);
 /* Why files are not signed that should be; NULL if nothing is wrong. Looks at nothing. */
 const char *publisher_trouble(const struct publisher *publisher);
 

@@ -21,6 +21,7 @@ enum {
     RDP_SIGNATURE_DER_MAX = 12288,
 };
 
+struct mbedtls_ssl_config;
 struct rdp_certificate;
 
 struct rdp_certificate_view {
@@ -41,7 +42,9 @@ struct rdp_certificate_view {
  */
 int rdp_certificate_read(const char *certificate_path, const char *key_path,
                          struct rdp_certificate **ret_certificate, struct why *why);
-/* Wipes the key. Accepts NULL. */
+/* One more owner, each of which frees it. */
+struct rdp_certificate *rdp_certificate_hold(struct rdp_certificate *certificate);
+/* Wipes the key, if that was its last owner. Accepts NULL. */
 void rdp_certificate_free(struct rdp_certificate *certificate);
 
 /* As long as the certificate. */
@@ -49,6 +52,13 @@ const struct rdp_certificate_view *rdp_certificate_view(const struct rdp_certifi
 /* 0 if it holds at that time (of Unix); else -EKEYEXPIRED with why. */
 int rdp_certificate_check_time(const struct rdp_certificate *certificate, int64_t now_unix,
                                struct why *why);
+/*
+ * It is for servers, names that one (a host name or an address), and somebody else vouches for it:
+ * a browser may take it.
+ */
+bool rdp_certificate_is_for_server(const struct rdp_certificate *certificate, const char *host);
+/* Has a TLS server show it, which has to be gone before it is. 0 or -ENOMEM. */
+int rdp_certificate_use(struct rdp_certificate *certificate, struct mbedtls_ssl_config *ssl);
 /*
  * Signs the message: PKCS #7 SignedData (RFC 2315) without it, with SHA-256, the whole chain and
  * no attributes. 0 with der filled; -EIO if the library fails, -ENOSPC.

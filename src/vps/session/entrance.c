@@ -27,7 +27,7 @@
 #include "vps/admission/greeting.h"
 #include "vps/admission/places.h"
 #include "vps/admission/whose.h"
-#include "vps/session/front.h"
+#include "vps/session/front_core.h"
 #include "vps/session/session_parts.h"
 #include "vps/session/table.h"
 
@@ -54,6 +54,7 @@ struct entrance {
     struct whose_claim *claims;
     unsigned room; /* for so many of them */
     uint64_t counts[ENTRANCE_RESULTS];
+    struct latch *latch; /* for TLS, whose request says which session's page is meant */
 };
 
 static void visitor_free(struct visitor *visitor)
@@ -139,19 +140,32 @@ static void tell_of_several(struct entrance *entrance, const struct addr *from)
     }
 }
 
-static void hand_on(struct visitor *visitor, struct session *session, bool is_over)
+/* Takes the visitor away; its descriptor is left. */
+static int release(struct visitor *visitor)
 {
-    uint64_t silent_ms = visitor->seen > 0 ? 0 : is_over ? DOOR_PATIENCE_MS : DOOR_LISTEN_MS;
     int fd = visitor->fd;
-    const struct addr from = visitor->from;
-    visitor->entrance->counts[ENTRANCE_TAKEN]++;
     list_remove(&visitor->home);
     watch_free(visitor->watch); /* before the descriptor is another's */
     visitor->watch = NULL;
     visitor->fd = -1;
     visitor_free(visitor);
     setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &(int){1}, sizeof(int));
-    front_take(session_front(session), fd, &from, silent_ms);
+    return fd;
+}
+
+static void hand_on(struct visitor *visitor, struct session *session, bool is_over)
+{
+    uint64_t silent_ms = visitor->seen > 0 ? 0 : is_over ? DOOR_PATIENCE_MS : DOOR_LISTEN_MS;
+    const struct addr from = visitor->from;
+    visitor->entrance->counts[ENTRANCE_TAKEN]++;
+    front_take(session_front(session), release(visitor), &from, silent_ms);
+}
+
+static void begin_tls(struct visitor *visitor)
+{
+    struct latch *latch = visitor->entrance->latch;
+    const struct addr from = visitor->from;
+    latch_take_tls(latch, release(visitor), &from, NULL, 0);
 }
 
 /* -EAGAIN: it has to be waited for; else the visitor is gone. */
@@ -172,7 +186,10 @@ static int look(struct visitor *visitor, bool is_over)
     }
     visitor->seen = is_silent ? 0 : (size_t)got;
     int whose = find(entrance, &visitor->from, bytes, visitor->seen, is_over, &session);
-    if (!session && !is_over && (is_silent || whose == WHOSE_LATER)) {
+    long tls = whose == WHOSE_NOBODY && !is_silent
+                   ? latch_missing_of_tls(entrance->latch, bytes, visitor->seen)
+                   : -EBADMSG;
+    if (!session && !is_over && (is_silent || whose == WHOSE_LATER || tls > 0)) {
         return -EAGAIN;
     }
     if (whose == WHOSE_SEVERAL) {
@@ -180,6 +197,8 @@ static int look(struct visitor *visitor, bool is_over)
     }
     if (session) {
         hand_on(visitor, session, is_over);
+    } else if (tls == 0) {
+        begin_tls(visitor);
     } else {
         send_off(visitor, whose == WHOSE_SEVERAL ? ENTRANCE_SEVERAL : ENTRANCE_NOBODYS);
     }
@@ -283,6 +302,40 @@ static void on_visitor(void *arg, int fd, const struct addr *from)
     }
 }
 
+/* ---- pages over TLS -------------------------------------------------------------- */
+
+/* All are compared, whichever it is. NULL: no session has that key. */
+static struct front *find_front(const struct entrance *entrance, const char *key)
+{
+    struct front *found = NULL;
+    for (struct session *s = table_next(entrance->table, NULL); s;
+         s = table_next(entrance->table, s)) {
+        found = front_has_latchkey(session_front(s), key) ? session_front(s) : found;
+    }
+    return found;
+}
+
+static bool on_page(void *arg, const struct latch_visit *visit, struct latch_page *ret_page)
+{
+    struct entrance *entrance = arg;
+    struct front *front = find_front(entrance, visit->key);
+    entrance->counts[front ? ENTRANCE_TAKEN : ENTRANCE_NOBODYS]++;
+    if (front) {
+        front_page(front, visit->from, visit->pressed, ret_page);
+    }
+    return front;
+}
+
+static void on_opened(void *arg, const struct latch_visit *visit)
+{
+    struct front *front = find_front(arg, visit->key);
+    if (front) {
+        front_opened(front, visit->from);
+    }
+}
+
+static const struct latch_events LATCH_EVENTS = {.page = on_page, .opened = on_opened};
+
 /* ---- life ------------------------------------------------------------------------ */
 
 static int listen_at(struct entrance *entrance, const struct vps_settings *settings,
@@ -314,7 +367,9 @@ int entrance_new(struct services *services, const struct table *table,
     entrance->services = services;
     entrance->table = table;
     list_init(&entrance->visitors);
-    int err = listen_at(entrance, services->settings, why);
+    entrance->latch = latch_new(services->loop, NULL, services->https, &LATCH_EVENTS, entrance);
+    int err = entrance->latch ? listen_at(entrance, services->settings, why)
+                              : why_set(why, -ENOMEM, "out of memory");
     if (err < 0) {
         entrance_free(entrance);
         return err;
@@ -332,6 +387,7 @@ void entrance_free(struct entrance *entrance)
     list_each (struct visitor, visitor, &entrance->visitors, home) {
         send_off(visitor, ENTRANCE_LEFT);
     }
+    latch_free(entrance->latch);
     free(entrance->claims);
     free(entrance);
 }

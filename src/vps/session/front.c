@@ -344,8 +344,8 @@ int front_open(struct front *front)
 {
     const struct terms *terms = front->terms;
     front->door = door_new(terms->services->loop, front->listener, kind_row(terms->kind),
-                           front->secret, front->latchkey, &terms->services->door_total,
-                           &DOOR_EVENTS, front);
+                           front->secret, front->latchkey, terms->services->https,
+                           &terms->services->door_total, &DOOR_EVENTS, front);
     if (!front->door) {
         return -ENOMEM;
     }

@@ -116,6 +116,10 @@ uint16_t front_shown_port(const struct front *front);
 void front_show_entrance(struct front *front, bool on);
 /* Of a kind whose file holds one; "" otherwise, and when it is closed. */
 const char *front_secret(const struct front *front);
+/* The page is there over TLS, now, and no client of this session would begin so. */
+bool front_has_tls(const struct front *front);
+/* Whether the link has this key; of one that is closed it has none. */
+bool front_has_latchkey(const struct front *front, const char *key);
 /* Of the link to the page that lets its visitor in (admission/latch.h); "" when it is closed. */
 const char *front_latchkey(const struct front *front);
 void front_view(const struct front *front, struct session_view *view);

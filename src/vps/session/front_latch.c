@@ -4,7 +4,22 @@
  */
 #include <string.h>
 
+#include "base/crypto.h"
+#include "vps/admission/greeting.h"
 #include "vps/session/front_core.h"
+
+bool front_has_tls(const struct front *front)
+{
+    static const uint8_t HELLO[] = {0x16, 3};
+    const struct greeting_reader *reader = greeting_reader(front->terms->kind);
+    return reader->missing(HELLO, sizeof HELLO) < 0 &&
+           https_is_offered(front->terms->services->https);
+}
+
+bool front_has_latchkey(const struct front *front, const char *key)
+{
+    return front->door && crypto_equal(key, front->latchkey, LATCH_KEY_LEN);
+}
 
 bool front_is_linked(const struct front *front, const struct addr *from)
 {

@@ -22,6 +22,7 @@
 #include "vps/settings/settings.h"
 
 struct audit;
+struct https;
 struct session;
 struct session_event;
 
@@ -31,6 +32,7 @@ struct services {
     const struct vps_settings *settings;
     const struct people *people;
     struct publisher *publisher; /* NULL: .rdp files are not signed */
+    struct https *https;         /* of sessions' pages; NULL: without TLS */
     struct ports *ports;
     struct gateways *gateways; /* NULL: not yet, or no more */
     struct relay *relay;

@@ -67,7 +67,7 @@ void session_use_entrance(struct session *session, bool on);
 /* More of SSH: for copying a file, and a block for ~/.ssh/config; good for as long as it lives. */
 void session_scp_command(const struct session *session, struct text *text);
 void session_ssh_config(const struct session *session, struct text *text);
-/* "http://vps.example.com:20123/KEY", see admission/latch.h: a secret. */
+/* "https://vps.example.com:20123/KEY", or "http://…", see admission/latch.h: a secret. */
 void session_link(const struct session *session, struct text *text);
 /* The line of one of its kind's hints. */
 void session_hint(const struct session *session, const struct kind_hint *hint, struct text *text);

@@ -148,7 +148,7 @@ void session_use_entrance(struct session *session, bool on)
 
 void session_link(const struct session *session, struct text *text)
 {
-    text_add(text, "http://");
+    text_add(text, front_has_tls(session_front(session)) ? "https://" : "http://");
     add_tcp_line(session, text);
     text_add(text, "/%s", front_latchkey(session_front(session)));
 }

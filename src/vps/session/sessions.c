@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/timer.h"
 #include "base/watch.h"
+#include "vps/admission/https.h"
 #include "vps/session/clearance.h"
 #include "vps/session/connections.h"
 #include "vps/session/entrance.h"
@@ -285,6 +286,7 @@ int sessions_new(const struct sessions_options *options, struct sessions **ret_s
     services->known = known_new(options->store, settings->known_days);
     services->lately = lately_new();
     services->pins = pins_new(options->store);
+    services->https = https_new(options->publisher, settings);
     sessions->news = news_new();
     sessions->touched = touched_new(loop);
     sessions->reaper = timer_new(loop, reap, sessions);
@@ -299,8 +301,8 @@ int sessions_new(const struct sessions_options *options, struct sessions **ret_s
                                           sessions);
     }
     if (err < 0 || !services->sieve || !services->known || !services->lately || !services->pins ||
-        !sessions->news || !sessions->lockdown || !sessions->touched || !sessions->reaper ||
-        !sessions->relay_watch) {
+        !services->https || !sessions->news || !sessions->lockdown || !sessions->touched ||
+        !sessions->reaper || !sessions->relay_watch) {
         sessions_free(sessions);
         return why_set(why, err < 0 ? err : -ENOMEM, "cannot start the relay: %s",
                        strerror(err < 0 ? -err : ENOMEM));
@@ -477,6 +479,7 @@ void sessions_free(struct sessions *sessions)
     stop_relay(sessions);
     ports_free(sessions->services.ports);
     lockdown_free(sessions->lockdown);
+    https_free(sessions->services.https);
     known_free(sessions->services.known);
     pins_free(sessions->services.pins);
     lately_free(sessions->services.lately);
