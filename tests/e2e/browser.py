@@ -104,7 +104,7 @@ class Browser:
         self._loaded |= message.get("method") == "Page.loadEventFired"
         return message
 
-    def _call(self, method, **params):
+    def _call(self, method, navigates=False, **params):
         self._number += 1
         call = {"id": self._number, "method": method, "params": params}
         if self._session:
@@ -112,8 +112,8 @@ class Browser:
         os.write(self._out, json.dumps(call).encode() + b"\0")
         while (message := self._hear()).get("id") != self._number:
             pass
-        assert "error" not in message, message
-        return message["result"]
+        assert navigates or "error" not in message, message
+        return message.get("result", {})
 
     def open(self, url):
         self._loaded = False
@@ -123,7 +123,9 @@ class Browser:
             self._hear()
 
     def run(self, expression):
-        return self._call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+        """None as well while it is on its way to another page."""
+        answer = self._call("Runtime.evaluate", navigates=True, expression=expression, returnByValue=True)
+        return answer.get("result", {}).get("value")
 
     def press(self, selector):
         """With the mouse, where a person would."""
