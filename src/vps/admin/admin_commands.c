@@ -4,9 +4,9 @@
  * What cannot be answered yet returns NULL and says in the call what it waits for: admin.c then
  * keeps the client, so that no command knows of sockets or of who else is waiting.
  *
- * Re-entrancy: closing a session, admitting a client and blocking one tell the sessions' watchers,
- * the admin socket among them, before they return. What is needed of a session afterwards is read
- * from it again, so that the answer shows what has become of it.
+ * Re-entrancy: closing a session, admitting a client and blocking one (admin_clients.c) tell the
+ * sessions' watchers, the admin socket among them, before they return. What is needed of a session
+ * afterwards is read from it again, so that the answer shows what has become of it.
  */
 #include "vps/admin/admin_commands.h"
 
@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "vps/admin/admin_applicants.h"
 #include "vps/admin/admin_audit.h"
+#include "vps/admin/admin_clients.h"
 #include "vps/admin/admin_discovery.h"
 #include "vps/admin/admin_factors.h"
 #include "vps/admin/admin_gateways.h"
@@ -228,9 +229,7 @@ static json_t *do_sessions(struct admin_call *call, const json_t *request)
     return json_pack("{s:b, s:o}", "ok", 1, "sessions", list);
 }
 
-/* NULL with *ret_reply set if there is no such session. */
-static struct session *find_session(struct admin_call *call, const json_t *request,
-                                    json_t **ret_reply)
+struct session *admin_session(struct admin_call *call, const json_t *request, json_t **ret_reply)
 {
     struct session *session = sessions_find(call->options->sessions,
                                             admin_text(request, "session"));
@@ -245,7 +244,7 @@ static json_t *do_close(struct admin_call *call, const json_t *request)
 {
     json_t *reply;
     const struct owner by = {OWNER_LOCAL, call->uid};
-    struct session *session = find_session(call, request, &reply);
+    struct session *session = admin_session(call, request, &reply);
     if (!session) {
         return reply;
     }
@@ -259,7 +258,7 @@ static json_t *do_extend(struct admin_call *call, const json_t *request)
 {
     json_t *reply;
     const struct owner by = {OWNER_LOCAL, call->uid};
-    struct session *session = find_session(call, request, &reply);
+    struct session *session = admin_session(call, request, &reply);
     if (!session) {
         return reply;
     }
@@ -276,147 +275,6 @@ static json_t *do_extend(struct admin_call *call, const json_t *request)
     reply = reply_ok();
     json_object_set_new(reply, "session", reply_session(session));
     return reply;
-}
-
-/* ADDRESS, or ADDRESS#NUMBER where several wait at one address. */
-struct who {
-    struct addr address;
-    const char *number; /* NULL: none was given */
-};
-
-/* 0, -EINVAL if it is no address, or -EDESTADDRREQ if nothing was said. */
-static int read_who(const char *text, struct who *ret_who)
-{
-    char host[ADDR_HOST_MAX] = "";
-    size_t len = strcspn(text, "#");
-    snprintf(host, sizeof host, "%.*s", (int)len, text);
-    ret_who->number = text[len] ? text + len + 1 : NULL;
-    return !text[0]                                                           ? -EDESTADDRREQ
-           : len >= sizeof host || addr_parse(host, 0, &ret_who->address) < 0 ? -EINVAL
-                                                                              : 0;
-}
-
-/* Finds the parked client. -EDESTADDRREQ with one of several if that does not say which. */
-static int find_parked(const struct session *session, const struct who *who, unsigned *ret_number)
-{
-    struct parked_view parked[PARKED_MAX];
-    unsigned found = 0, count = session_parked(session, parked);
-    for (unsigned i = 0; i < count; i++) {
-        char text[16];
-        snprintf(text, sizeof text, "%u", parked[i].number);
-        if (addr_same_host(&parked[i].from, &who->address) &&
-            (!who->number || strcmp(who->number, text) == 0)) {
-            *ret_number = parked[i].number;
-            found++;
-        }
-    }
-    return found == 1 ? 0 : found ? -EDESTADDRREQ : -ENOENT;
-}
-
-/* "No such client is waiting to be admitted.", and who is, if somebody is. */
-static json_t *nobody_waits(const struct session *session)
-{
-    struct parked_view parked[PARKED_MAX];
-    char buffer[320], host[ADDR_HOST_MAX];
-    struct text text = text_over(buffer, sizeof buffer);
-    unsigned count = session_parked(session, parked);
-    text_add(&text, "No such client is waiting to be admitted%s", count ? "; these are: " : "");
-    for (unsigned i = 0; i < count; i++) {
-        text_add(&text, "%s%s#%u", i ? ", " : "", addr_host_text(&parked[i].from, host),
-                 parked[i].number);
-    }
-    text_add(&text, ".");
-    return reply_error("nobody_waits", buffer);
-}
-
-static json_t *no_address(const char *typed)
-{
-    struct why why;
-    why_set(&why, -EINVAL,
-            "%.60s is not an address: give the one of a waiting client, as pamctl sessions shows "
-            "it.",
-            typed);
-    return reply_error("invalid", why.text);
-}
-
-/* any_will_do: all of an address are meant anyway. */
-static json_t *decide(struct admin_call *call, const json_t *request, bool any_will_do,
-                      int (*verb)(struct session *session, unsigned number, const struct owner *by))
-{
-    json_t *reply;
-    unsigned number = 0;
-    struct who who;
-    const struct owner by = {OWNER_LOCAL, call->uid};
-    struct session *session = find_session(call, request, &reply);
-    if (!session) {
-        return reply;
-    }
-    int err = read_who(admin_text(request, "address"), &who);
-    if (err == -EINVAL) {
-        return no_address(admin_text(request, "address"));
-    }
-    err = err < 0 ? err : find_parked(session, &who, &number);
-    if (err == -EDESTADDRREQ && !(any_will_do && number)) {
-        return reply_error("which_client", "Say which client you mean: give its address, or "
-                                           "ADDRESS#NUMBER if several are waiting there; see "
-                                           "pamctl sessions.");
-    }
-    if (!number || verb(session, number, &by) < 0) {
-        return nobody_waits(session);
-    }
-    reply = reply_ok();
-    json_object_set_new(reply, "session", reply_session(session));
-    return reply;
-}
-
-static json_t *do_admit(struct admin_call *call, const json_t *request)
-{
-    return decide(call, request, false, session_admit);
-}
-
-static json_t *do_block(struct admin_call *call, const json_t *request)
-{
-    return decide(call, request, true, session_block);
-}
-
-static json_t *do_known(struct admin_call *call, const json_t *request)
-{
-    (void)request;
-    return reply_known(sessions_known(call->options->sessions), call->options->people);
-}
-
-/* ADDRESS, or ADDRESS/64 as the list shows it. */
-static int read_party(const char *text, struct addr *ret_addr)
-{
-    char host[ADDR_HOST_MAX];
-    size_t len = strcspn(text, "/");
-    bool v6 = memchr(text, ':', len) != NULL;
-    if (len >= sizeof host || (text[len] && (!v6 || strcmp(text + len, "/64") != 0))) {
-        return -EINVAL;
-    }
-    memcpy(host, text, len);
-    host[len] = '\0';
-    return addr_parse(host, 0, ret_addr);
-}
-
-static json_t *do_forget(struct admin_call *call, const json_t *request)
-{
-    struct addr addr;
-    const char *text = admin_text(request, "address");
-    if (read_party(text, &addr) < 0) {
-        return reply_error("invalid", "forget takes an address as pamctl known shows it.");
-    }
-    unsigned gone = known_forget(sessions_known(call->options->sessions), NULL, &addr);
-    if (gone == 0) {
-        return reply_error("not_known", "That address is not known; see pamctl known.");
-    }
-    log_info(call->options->log, "uid %u: %s is no longer a known address", (unsigned)call->uid,
-             text);
-    const struct owner by = {OWNER_LOCAL, call->uid};
-    const struct audit_entry entry = {
-        .what = AUDIT_ADDRESS_FORGOTTEN, .by = &by, .address = &addr, .count = gone};
-    audit_record(call->options->audit, &entry, NULL, NULL);
-    return json_pack("{s:b, s:s, s:i}", "ok", 1, "address", text, "forgotten", (int)gone);
 }
 
 static json_t *do_reload(struct admin_call *call, const json_t *request)
@@ -440,11 +298,11 @@ static const struct {
     {"status", do_status},
     {"sessions", do_sessions},
     {"close", do_close},
-    {"admit", do_admit},
-    {"block", do_block},
+    {"admit", admin_admit},
+    {"block", admin_block},
     {"drain", do_drain},
-    {"known", do_known},
-    {"forget", do_forget},
+    {"known", admin_known},
+    {"forget", admin_forget},
     {"gateway pair", admin_gateway_pair},
     {"gateway pending", admin_gateway_pending},
     {"gateway accept", admin_gateway_accept},

@@ -31,6 +31,8 @@ struct admin_call {
 
 /* What a request says under that name; "" if that is no text, or not there. */
 const char *admin_text(const json_t *request, const char *key);
+/* The session that it names; NULL with *ret_reply, a new reference, if there is none. */
+struct session *admin_session(struct admin_call *call, const json_t *request, json_t **ret_reply);
 /* For a command whose answer takes a while: it returns NULL then. As later_new(). */
 struct later *admin_later(struct admin_call *call, void (*gone)(void *arg), void *arg);
 
