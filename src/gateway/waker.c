@@ -292,6 +292,7 @@ void waker_close(struct waker *waker, uint64_t session)
 void waker_close_all(struct waker *waker)
 {
     list_each (struct wake, wake, &waker->wakes, home) {
+        log_end(wake, "the VPS that asked is gone");
         wake_free(wake);
     }
 }

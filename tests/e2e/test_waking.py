@@ -292,6 +292,37 @@ def test_a_gateway_that_goes_ends_it(lan_world, pc):
     lan_world.ready()
 
 
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_an_agent_that_is_restarted_says_so_in_the_message(lan_world, pc, how):
+    falls_asleep(lan_world, pc)
+    pc.wakes_up = False
+    message = wakes(lan_world, ask(lan_world, f"/wake {pc.address}"))
+    before = message.text
+    lan_world.api.wait(lambda: message.text != before, 10 * TIME_SCALE, "it says how long that takes")
+    getattr(lan_world.vps, how)()
+    lan_world.vps.start()
+    lan_world.ready()
+    says(lan_world, message, "being stopped" if how == "stop" else "The server was restarted", 20)
+    assert not message.button("stop")
+    lan_world.gateway.wait_log(f"waking {pc.address}:22: (nobody wants it any more|the VPS that asked is gone)")
+
+
+def test_pressed_twice_and_when_it_is_over(lan_world, pc):
+    falls_asleep(lan_world, pc)
+    pc.wakes_up = False
+    message = offered(lan_world, ask(lan_world, f"/ssh {pc.address}:3389"))
+    data = message.button("wake")["callback_data"]
+    answers_to = [lan_world.api.tap(OWNER, message, None, data) for _ in range(3)]
+    texts = [lan_world.api.wait_answer(tap).get("text", "") for tap in answers_to]
+    says(lan_world, message, "Waking the machine")
+    eventually(lambda: len(pc.packets) == 3, "all packets have come", 8)
+    assert happened(lan_world).count("target.wake_asked") and sum("already" in text for text in texts) == 2, texts
+    lan_world.api.wait_answer(lan_world.api.tap(OWNER, message, "stop"))
+    says(lan_world, message, "is not being woken any more")
+    late = lan_world.api.wait_answer(lan_world.api.tap(OWNER, message, None, data))
+    assert late["text"] and len(pc.packets) == 3
+
+
 def test_into_every_network_of_the_gateway(lan_world, internet, pc):
     """Nobody knows in which one it is, and there is no default route."""
     falls_asleep(lan_world, pc)
@@ -334,12 +365,12 @@ def test_one_that_stays_silent_says_what_may_be_wrong(internet, pc, folder):
         asked = pool.submit(world.pamctl, "wake", f"{pc.address}:3389")
         eventually(lambda: happened(world)[-2:] == ["target.wake_asked"] * 2, "pamctl waits for the same machine")
         eventually(lambda: len(pc.packets) == 3, "all packets have come", 8)
-        while not message.says("still silent"):
+        while not message.says("did not answer"):
             before = message.text
             hurry.leap(LEAP)
             world.api.wait(lambda: message.text != before, 10 * TIME_SCALE, "it says how long that takes")
         assert hurry.ahead <= 140, "two minutes, and not much more"
-        for cause in ("still silent after 2 min", "Fast Startup", "powercfg /h off", "Wake on Magic Packet", "Wi-Fi",
+        for cause in ("did not answer within 2 min", "Fast Startup", "powercfg /h off", "Wake on Magic Packet", "Wi-Fi",
                       "without power", "another router"):
             assert message.says(cause), message.text
         assert message.button("again") and not message.button("stop")
