@@ -310,6 +310,23 @@ static void a_certificate_is_renewed_when_its_time_is_over(void **state)
     }
 }
 
+/* Nearly all of its time is within fifteen days of its end. */
+static void a_certificate_of_a_few_days_is_not_always_about_to_end(void **state)
+{
+    const struct pin_target pc = {"home", "HOME-PC", 3389, KIND_RDP};
+    struct pins *pins = pins_new(NULL);
+    (void)state;
+    judge(pins, &pc, certificate(1, NOW, NOW + 8 * DAY), NOW, "s1");
+    assert_int_equal(
+        judge(pins, &pc, certificate(2, NOW + DAY, NOW + 9 * DAY), NOW + 2 * DAY, "s2"),
+        PIN_IS_ANOTHER);
+    assert_int_equal(
+        judge(pins, &pc, certificate(3, NOW + 6 * DAY, NOW + 14 * DAY), NOW + 6 * DAY, "s3"),
+        PIN_IS_RENEWED);
+    assert_int_equal(judge(pins, &pc, certificate(4, 0, 1), NOW + 6 * DAY, "s4"), PIN_IS_ANOTHER);
+    pins_free(pins);
+}
+
 /* What was doubted could take the place of what is right, by a button that is left. */
 static void a_renewal_is_the_end_of_a_doubt(void **state)
 {
@@ -391,6 +408,7 @@ int main(void)
         cmocka_unit_test(very_many_doubts_push_out_the_oldest),
         cmocka_unit_test(very_many_targets_push_out_the_one_that_rests),
         cmocka_unit_test(one_gateway_pushes_out_only_its_own),
+        cmocka_unit_test(a_certificate_of_a_few_days_is_not_always_about_to_end),
         cmocka_unit_test(a_renewal_is_the_end_of_a_doubt),
         cmocka_unit_test(a_certificate_is_renewed_when_its_time_is_over),
         cmocka_unit_test_setup_teardown(what_is_pinned_outlives_a_restart, set_up, tear_down),

@@ -177,9 +177,16 @@ const char *identity_algorithm(const struct identity *identity)
     return type < 0 ? "" : TYPES[type].algorithm;
 }
 
+/* Of one that lives for a few days, fifteen would be all of its time. */
+static int64_t renewed_before_s(const struct identity *old)
+{
+    int64_t quarter = old->until > old->from ? (old->until - old->from) / 4 : 0;
+    return quarter < RENEWED_BEFORE_S ? quarter : RENEWED_BEFORE_S;
+}
+
 bool identity_is_renewal(const struct identity *old, const struct identity *new, int64_t now)
 {
-    return !old->key && !new->key && old->until != 0 &&
-           new->from >= old->until - RENEWED_BEFORE_S &&new->from <=
-               now + CLOCKS_DIFFER_S &&new->until > old->until;
+    bool begins_then = new->from >= old->until - renewed_before_s(old) &&
+                       new->from <= now + CLOCKS_DIFFER_S;
+    return !old->key && !new->key && old->until != 0 && begins_then &&new->until > old->until;
 }

@@ -54,7 +54,8 @@ char *identity_hash_text(const uint8_t sha256[CRYPTO_HASH_SIZE], bool of_certifi
 const char *identity_algorithm(const struct identity *identity);
 /*
  * A certificate that Windows made anew because the old one was about to end, or had ended: it
- * begins when the old one had at most 15 days left, as seen at now (Unix time).
+ * begins when the old one had at most 15 days left, and a quarter of its time, as seen at now (Unix
+ * time).
  */
 bool identity_is_renewal(const struct identity *old, const struct identity *new, int64_t now);
 
