@@ -138,6 +138,17 @@ static void show_signing(const json_t *signing)
     }
 }
 
+/* Nothing of an older vps-agent. */
+static void show_doubts(json_int_t doubts)
+{
+    if (doubts > 0) {
+        printf("targets:   %" JSON_INTEGER_FORMAT
+               " show%s another key than before, and %s not opened: "
+               "pamctl key list\n",
+               doubts, doubts == 1 ? "s" : "", doubts == 1 ? "is" : "are");
+    }
+}
+
 void show_status(const json_t *reply)
 {
     char buffer[64];
@@ -153,6 +164,7 @@ void show_status(const json_t *reply)
                : "");
     show_audit(json_object_get(reply, "audit"));
     show_signing(json_object_get(reply, "signing"));
+    show_doubts(number_of(reply, "doubts"));
     if (json_is_object(json_object_get(reply, "locked"))) {
         show_lock(json_object_get(reply, "locked"));
     }

@@ -124,7 +124,8 @@ static int handshake(struct certificate *certificate, struct sight *ret_sight, s
                        (unsigned)-err);
     }
     if (err == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
-        return why_set(why, -EPROTO, "it speaks no TLS that is known here");
+        return why_set(why, -EPROTO,
+                       "it speaks no TLS that is known here (1.3, or 1.2 with AES-GCM)");
     }
     return why_set(why, -EPROTO, "its TLS cannot be read (Mbed TLS: -0x%04x)", (unsigned)-err);
 }

@@ -153,6 +153,8 @@ static json_t *do_status(struct admin_call *call, const json_t *request)
     json_object_set_new(reply, "locked", reply_lock(options->sessions));
     json_object_set_new(reply, "audit", reply_audit(options->audit, options->settings));
     json_object_set_new(reply, "signing", reply_signing(options->publisher));
+    json_object_set_new(reply, "doubts",
+                        json_integer(pins_doubt_count(sessions_pins(options->sessions))));
     reply_add_telegram(reply, options->bot);
     return reply;
 }

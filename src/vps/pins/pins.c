@@ -261,6 +261,11 @@ const struct pin_doubt *pins_doubt(const struct pins *pins, const char *id)
     return pins_doubt_at(pins, find_doubt(pins, id));
 }
 
+unsigned pins_doubt_count(const struct pins *pins)
+{
+    return pins->doubt_count;
+}
+
 const struct pin_doubt *pins_doubt_at(const struct pins *pins, unsigned number)
 {
     return number < pins->doubt_count ? &pins->doubts[number] : NULL;

@@ -88,6 +88,7 @@ void pins_take(struct pins *pins, const struct pin_target *target, const struct 
 
 /* NULL: there is no such doubt, or not any more. */
 const struct pin_doubt *pins_doubt(const struct pins *pins, const char *id);
+unsigned pins_doubt_count(const struct pins *pins);
 /* By number; NULL behind the last one. */
 const struct pin_doubt *pins_doubt_at(const struct pins *pins, unsigned number);
 /* What the target showed is right from now on, or the pin stays. -ENOENT. */

@@ -175,6 +175,13 @@ int shown_take(struct shown *shown, const struct terms *terms,
         log_warn(log_of(terms), "session %s: gateway %s says what is no %s", terms->id,
                  terms->gateway, kind_row(terms->kind)->shows);
     }
+    if (shows && err == -ENOENT) {
+        log_info(
+            log_of(terms),
+            "session %s: gateway %s has not told by which %s %s can be known; its log says why, "
+            "if it can look",
+            terms->id, terms->gateway, kind_row(terms->kind)->shows, terms->host);
+    }
     if (err < 0 && said) {
         return not_told(terms, why);
     }
