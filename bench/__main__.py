@@ -133,6 +133,7 @@ def choose(options):
                 missing[contender.name] = why
                 say(f"bench: without {contender.title}: {why}")
             else:
+                contender.everywhere |= wanted is not None      # named is asked for
                 chosen.append(contender)
     return chosen, missing
 

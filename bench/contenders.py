@@ -23,7 +23,7 @@ class Contender:
 
     name = title = ""
     nobody = False      # runs as another user than root
-    everywhere = True   # or only in the rows that name it
+    everywhere = True   # or only in the rows that name it, and where --contenders does
     whole_sessions = False
 
     def __init__(self, bench, place):
@@ -120,6 +120,8 @@ class Pamtunnel(Contender):
     whole_sessions = True
     congestion_control = None   # what the agents take by themselves
     multipath = False
+    data_port = None            # DATA_PORT
+    proxy = None                # of the gateway's, HOST:PORT
 
     @classmethod
     def version(cls, options):
@@ -150,11 +152,12 @@ class Pamtunnel(Contender):
         self.run("vps", "vps-agent", build / "vps-agent", "--local", env={
             **both, "VPS_HOST": self.place.public, "BIND_ADDRESS": self.place.bind,
             "STATE_DIR": str(state), "ADMIT": "auto",
-            **({"DATA_PORT": "control"} if self.multipath else {}),
+            **({"DATA_PORT": self.data_port} if self.data_port else {}),
             "PORT_RANGE_START": str(first), "PORT_RANGE_END": str(last),
             "MAX_SESSIONS": "10000", "MAX_SESSIONS_PER_USER": "10000"})
         self.run("gateway", "gateway-agent", build / "gateway-agent", env={
             **both, "VPS_HOST": self.place.vps, "GATEWAY_NAME": "bench",
+            **({"VPS_PROXY": f"http://{self.proxy}"} if self.proxy else {}),
             "ALLOWED_TARGETS": f"{self.place.target}:1-65535"})
         self.way = (f"{self.place.public},{state}/pamtunnel.sock,"
                     f"{self.place.target}:{self.place.target_port}")
@@ -205,6 +208,34 @@ class PamtunnelMultipath(PamtunnelSystem):
     name, title = "pamtunnel-multipath", "pamtunnel, MULTIPATH=on"
     congestion_control = None
     multipath = True
+
+
+class PamtunnelOnePort(Pamtunnel):
+    name, title = "pamtunnel-control", "pamtunnel, DATA_PORT=control"
+    data_port = "control"
+    everywhere = False
+
+
+class PamtunnelProxy(PamtunnelOnePort):
+    """Its gateway's connections go through a proxy, whose processor time counts as ours."""
+
+    name, title = "pamtunnel-proxy", "pamtunnel, through tinyproxy"
+
+    @classmethod
+    def missing(cls, options):
+        return None if shutil.which("tinyproxy") else "no tinyproxy (Debian: tinyproxy-bin)"
+
+    @classmethod
+    def version(cls, options):
+        return hosts.version_of("tinyproxy", "-v")
+
+    def launch(self):
+        port = free_port()
+        config = self.file("tinyproxy.conf", f"Port {port}\nListen {self.place.vps}\nTimeout {IDLE_FOREVER}\n"
+                           f"MaxClients 1000\nLogFile \"{self.folder}/tinyproxy\"\nLogLevel Critical\n")
+        self.run("vps", "tinyproxy", shutil.which("tinyproxy"), "-d", "-c", config)
+        self.proxy = f"{self.place.vps}:{port}"
+        super().launch()
 
 
 class PamtunnelNobody(Pamtunnel):
@@ -432,4 +463,5 @@ class Bore(Peer):
 
 
 ALL = (Direct, Pamtunnel, PamtunnelBefore, PamtunnelNobody, PamtunnelSystem, PamtunnelBbr, PamtunnelMultipath,
+       PamtunnelOnePort, PamtunnelProxy,
        Haproxy, Nginx, Socat, Ssh, Rathole, Frp, Bore)

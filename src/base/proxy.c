@@ -268,7 +268,8 @@ static int take_environment(const char *value, struct proxy *proxy, struct why *
     int err = take_apart(url, proxy, &closer);
     crypto_wipe(url, sizeof url);
     return err < 0
-               ? why_set(why, err, "%s in the environment: %.200s", proxy->variable, closer.text)
+               ? why_set(why, err, "%s in the environment: %.200s (NO_PROXY excepts hosts from it)",
+                         proxy->variable, closer.text)
                : 0;
 }
 

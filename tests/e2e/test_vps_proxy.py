@@ -72,6 +72,8 @@ def test_what_the_environment_says_is_taken(target, variable):
         use(world, target)
         world.gateway.wait_log(rf"through the proxy http://127.0.0.1:{proxy.port} \({variable}\)")
         assert proxy.seen
+        told = run("gateway-agent", "--doctor", env=world.gateway.settings, timeout=60).stdout
+        assert f"--  proxy: {variable} is of the environment here" in told, told
 
 
 def test_what_the_environment_excepts_is_reached_straight(target):
@@ -188,6 +190,7 @@ def test_doctor_goes_through_it():
         seen = len(proxy.seen)
         told = run("gateway-agent", "--doctor", env=world.gateway.settings, timeout=60).stdout
         assert f"ok  proxy: the VPS is reached through http://127.0.0.1:{proxy.port} (from VPS_PROXY)" in told, told
+        assert "of the environment" not in told, told
         assert "answers through the proxy" in told and "ok  key: both sides have the same one" in told, told
         assert len(proxy.seen) == seen + 1 and not [word for word in HUSH if word in told]
 

@@ -178,6 +178,12 @@ static void check_vps_by_proxy(struct checkup *checkup, const struct gateway_set
                 "the VPS is reached through http://%s (from %s); proxies let few ports through: "
                 "the VPS should have DATA_PORT=control",
                 where, settings->proxy.variable);
+    if (settings->vps_proxy[0] == '\0') {
+        checkup_say(checkup, CHECKUP_SKIPPED, "proxy",
+                    "%s is of the environment here, and a service has one of its own: there it is "
+                    "VPS_PROXY in its env file that counts",
+                    settings->proxy.variable);
+    }
     say_finding(checkup, settings, credentials, &finding, agent);
 }
 
