@@ -86,9 +86,9 @@ static void add_question(struct text *html, const struct conversation *conversat
                  : "🔑 %s shows another certificate than the one known since %s. Nothing was "
                    "opened.\nBefore: %s\nNow: %s",
              words.target, words.since, words.then, words.now);
-    text_add(html, "\n\nWas it reinstalled, or is another machine at this address now? Then that "
-                   "is as it should be. If you know of nothing of the kind, press <b>Leave it</b> "
-                   "and look at the machine: another one may have taken its place.");
+    text_add(html, "\n\nDo you know that it was reinstalled, or that another machine has this "
+                   "address now? Then press <b>It was reinstalled</b>. If not, press <b>Leave "
+                   "it</b> and look at the machine: another one may have taken its place.");
 }
 
 static void add_outcome(struct text *html, const struct conversation *conversation,
@@ -145,7 +145,7 @@ static void end_question(struct key_questions *questions, struct asked *asked)
     const struct conversation *conversation = questions->conversation;
     char buffer[TEXTS_SIZE];
     struct text html = conversation_text(conversation, asked->person, buffer, sizeof buffer);
-    text_add(&html, "🔑 %s was opened again: the question is further down now.", asked->target);
+    text_add(&html, "🔑 %s was asked for again: the question is further down now.", asked->target);
     transport_set(conversation->transport, asked->post, buffer, NULL, 0);
     transport_release(conversation->transport, asked->post);
     size_t at = (size_t)(asked - questions->asked);
