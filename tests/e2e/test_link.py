@@ -11,8 +11,9 @@ import time
 
 import browser
 import pytest
+import rdp
 from agents import OWNER, World
-from peers import Recorder, connection_request, dial, echo
+from peers import RdpFile, Recorder, connection_request, cookie, dial, echo
 from sshd import USER, Sshd, ssh
 from test_audit import rows
 from util import TIME_SCALE, eventually, free_port, how_it_ends, read_exactly, stays
@@ -38,13 +39,23 @@ class Link:
     """A session of this kind, and the link that the chat has for it."""
 
     def __init__(self, world, kind, target):
-        self.world = world
         if kind == "rdp":
-            _, self.live = world.rdp(target)
+            _, live = world.rdp(target)
         else:
             since = world.api.mark()
             world.api.say(OWNER, f"/{kind} {target}")
-            self.live = world.api.wait_message(lambda m: m.says("is ready"), 10 * TIME_SCALE, since, OWNER)
+            live = world.api.wait_message(lambda m: m.says("is ready"), 10 * TIME_SCALE, since, OWNER)
+        self._read(world, live)
+
+    @classmethod
+    def of(cls, world, live):
+        """That of the newest session, whose card this is."""
+        link = cls.__new__(cls)
+        link._read(world, live)
+        return link
+
+    def _read(self, world, live):
+        self.world, self.live = world, live
         self.url = re.search(r"https?://\S+", self.live.text.rpartition("its button:")[2])[0]
         match = re.fullmatch(r"https?://127\.0\.0\.1:(\d+)/([a-z2-9]{32})", self.url)
         self.session = world.newest_session()
@@ -163,6 +174,46 @@ def test_of_rdp_it_needs_no_file(world, target, address):
         with is_in(link.port, address, plain, plain):
             pass
     assert target.talked[0].data == plain
+
+
+def test_who_came_by_the_link_with_the_file_needs_it_no_more(world, target, address):
+    # GNOME's Remote Login sends the client to the same address once more, with a routing token of its own.
+    document, live = world.rdp(target.name)
+    link, secret = Link.of(world, live), RdpFile(document.document.data).secret
+    link.press(address)
+    first, token = connection_request(cookie(secret)), connection_request(b"Cookie: msts=1234567890.12345.0000\r\n")
+    with is_in(link.port, address, first, connection_request()), is_in(link.port, address, token, token):
+        pass
+    with dial(link.port, "127.0.6.11") as other:
+        other.sendall(token)
+        assert how_it_ends(other) in ("fin", "rst")
+
+
+@pytest.fixture(scope="module")
+def display():
+    with rdp.Display() as screen:
+        yield screen
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not browser.CHROMIUM, reason="no browser here")
+def test_xfreerdp_by_the_link_and_without_the_file(display, folder):
+    with rdp.Xrdp() as server, World(vps={"ADMIT": "ask"}) as world:
+        link = Link(world, "rdp", server.name)
+        with browser.Browser(800, 800) as page:
+            page.open(link.url)
+            page.press("button")
+            eventually(lambda: "let in for" in (page.run("document.body?.innerText") or ""), "the page says so")
+            assert page.run("document.querySelector('a').href") == f"rdp://full%20address=s:127.0.0.1:{link.port}"
+        for number in 1, 2:     # the second time within RECONNECT_GRACE
+            with rdp.Client(display, f"/v:127.0.0.1:{link.port}", log_path=folder / f"{number}.log") as client:
+                rdp.wait_login_screen(display, client, folder, f"link{number}")
+                assert link.state()["state"] == "connected"
+        assert link.live.says("Let in by the link from", "127.0.0.1")
+        told = [row for row in rows(world) if row["session"] == link.session["id"]]
+        assert [row["what"] for row in told][2:5] == ["session.linked", "session.admitted", "session.connected"], told
+        assert told[3]["body"]["word"] == "link"
+        world.settle()
 
 
 def test_another_address_is_asked_about_as_before(world, target, address):

@@ -66,6 +66,15 @@ static void drop_silent(struct front *front, const struct visit *visit, const st
 
 /* ---- what the door asks ------------------------------------------------------ */
 
+/*
+ * Who is in comes again without a secret, unless it came with one and is known by nothing else:
+ * what the link has let in is let in.
+ */
+static bool needs_no_secret(const struct front *front, const struct addr *from)
+{
+    return front->in.way_in != WAY_SECRET || front_is_linked(front, from);
+}
+
 static struct visit visit_of(const struct front *front, const struct addr *from, bool has_secret)
 {
     return (struct visit){
@@ -77,7 +86,7 @@ static struct visit visit_of(const struct front *front, const struct addr *from,
         .blocked = blocklist_has(&front->blocked, from),
         .somebody_is_in = front->in.is_in,
         .from_that_party = insider_is(&front->in, from),
-        .that_had_no_secret = front->in.way_in != WAY_SECRET,
+        .that_had_no_secret = needs_no_secret(front, from),
         .is_full = front->events->is_full(front->arg),
         .is_the_only_one = terms_are_strict(front->terms),
     };
@@ -141,7 +150,7 @@ bool front_admits_silent(void *arg, const struct addr *from)
 /* By its address alone: nothing but the secret says whose a client of a file is. */
 static bool is_in_by_address(const struct front *front, const struct addr *from)
 {
-    return insider_is(&front->in, from) && front->in.way_in != WAY_SECRET;
+    return insider_is(&front->in, from) && needs_no_secret(front, from);
 }
 
 static bool would_not_be_strange(const struct front *front, const struct addr *from)
