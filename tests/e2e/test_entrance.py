@@ -6,12 +6,15 @@ Addresses of 127.0.0.0/8 stand for clients all over the Internet.
 
 import contextlib
 import itertools
+import os
+import shutil
+import subprocess
 import time
 
 import pytest
 import rdp
 import util
-from agents import FRIEND, OWNER, World, run
+from agents import FRIEND, OWNER, World, program, run
 from peers import BANNER, CONNECTION_CONFIRM, Recorder, RdpFile, connection_request, cookie, dial, echo
 from sshd import USER, ssh
 from util import TIME_SCALE, eventually, how_it_ends, is_open, read_exactly, stays
@@ -307,6 +310,38 @@ def test_without_the_setting_nothing_is_offered(target):
         refused = world.pamctl("ssh", target.name, "--entrance")
         assert refused.returncode != 0 and "ENTRANCE_PORT is not set" in refused.stderr
         world.settle()
+
+
+WAYS = {
+    "none": ["--inh-caps=-all", "--bounding-set=-all"],
+    "capability": ["--inh-caps=-all,+net_bind_service", "--ambient-caps=+net_bind_service", "--bounding-set=-all,+net_bind_service"],
+    "sysctl": ["--inh-caps=-all", "--bounding-set=-all"],
+}
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv") or not shutil.which("unshare"),
+                    reason="takes root, to become somebody else")
+@pytest.mark.parametrize("way", WAYS)
+def test_a_port_below_1024_as_nobody_special(folder, way):
+    # A copy, which that user can reach; in a network of its own, whose port 443 is free.
+    agent, state = folder / "vps-agent", folder / "state"
+    shutil.copy(program("vps-agent"), agent)
+    state.mkdir()
+    for path in folder, agent, state:
+        os.chmod(path, 0o755)
+    os.chown(state, 65532, 65532)
+    settings = {"VPS_HOST": "127.0.0.1", "CONTROL_PORT": "41999", "STATE_DIR": state, "ENTRANCE_PORT": "443",
+                "BIND_ADDRESS": "127.0.0.1", "PORT_RANGE_START": "41000", "PORT_RANGE_END": "41100"}
+    setup = "ip link set lo up" + ("; sysctl -qw net.ipv4.ip_unprivileged_port_start=443" if way == "sysctl" else "")
+    knock = "for i in $(seq 100); do sleep 0.1; (: </dev/tcp/127.0.0.1/443) 2>/dev/null && break; kill -0 $! || break; done"
+    command = ["setpriv", "--reuid", "65532", "--regid", "65532", "--clear-groups", "--no-new-privs", *WAYS[way], "env", "-i",
+               *(f"{name}={value}" for name, value in settings.items()), str(agent), "--local"]
+    result = subprocess.run(["unshare", "-n", "bash", "-c", f'{setup}; "$@" & {knock}; (: </dev/tcp/127.0.0.1/443) && echo open; '
+                             "kill $!; wait $!", "bash", *command], capture_output=True, text=True, timeout=60)
+    if way == "none":
+        assert "open" not in result.stdout.splitlines() and "CAP_NET_BIND_SERVICE" in result.stderr, result
+    else:
+        assert "open" in result.stdout.splitlines(), result
 
 
 def test_a_port_that_cannot_be_had_is_said(folder):

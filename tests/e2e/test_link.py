@@ -2,6 +2,7 @@
 for clients all over the Internet.
 """
 
+import contextlib
 import http.client
 import itertools
 import json
@@ -187,6 +188,52 @@ def test_who_came_by_the_link_with_the_file_needs_it_no_more(world, target, addr
     with dial(link.port, "127.0.6.11") as other:
         other.sendall(token)
         assert how_it_ends(other) in ("fin", "rst")
+
+
+def test_a_browser_by_ipv6_and_a_client_by_ipv4(target):
+    with World(vps={"ADMIT": "ask", "BIND_ADDRESS": "::"}) as world:
+        link, since = Link(world, "ssh", target.name), world.api.mark()
+
+        def ask(method, host):
+            connection = http.client.HTTPConnection(host, link.port, timeout=10)
+            with contextlib.closing(connection):
+                connection.request(method, f"/{link.key}")
+                answer = connection.getresponse()
+                return answer.status, answer.read().decode()
+        try:
+            status, page = ask("POST", "::1")
+        except OSError:
+            pytest.skip("no IPv6 here")
+        assert status == 200 and "<b>::1</b>" in page and "From this address alone" in page
+        with dial(link.port, "127.0.6.20") as client:
+            client.sendall(HELLO)
+            world.api.wait_message(lambda m: m.says("127.0.6.20", "wants in"), 10 * TIME_SCALE, since, OWNER)
+            assert "waiting at <b>127.0.6.20</b>" in ask("GET", "::1")[1], "the page says who waits elsewhere"
+            assert "waiting at" not in link.ask("GET", "127.0.6.20")[2]
+            assert link.press("127.0.6.20")[0] == 200
+            assert read_exactly(client, len(HELLO)) == HELLO, "mapped or not, it is the same address"
+        assert ask("GET", "::1")[0] == 403
+        world.settle()
+
+
+@pytest.mark.parametrize("how", ["closed", "locked"])
+def test_a_link_outlives_nothing(target, how):
+    with World(vps={"ADMIT": "ask"}) as world:
+        link = Link(world, "ssh", target.name)
+        with dial(link.port, "127.0.6.30") as half:
+            half.sendall(f"POST /{link.key} HTTP/1.1\r\n".encode())
+            time.sleep(0.1)
+            world.pamctl("panic" if how == "locked" else "close", *([] if how == "locked" else [link.session["id"]]))
+            world.wait_state(link.session["id"], "ended")
+            with contextlib.suppress(OSError):
+                half.sendall(b"\r\n")
+                assert half.recv(100) == b""
+        with pytest.raises(OSError):
+            link.press("127.0.6.30")
+        assert not [row for row in rows(world) if row["what"] == "session.linked"]
+        if how == "locked":
+            world.pamctl("unlock")
+        world.settle()
 
 
 @pytest.fixture(scope="module")
