@@ -115,8 +115,7 @@ static void what_follows_the_answer_is_the_servers(void **state)
         "HTTP/1.1 200 Connection established\r\n\r\n",
         "HTTP/1.0 200\r\nProxy-agent: tinyproxy/1.11.1\r\n\r\n",
         "HTTP/1.1 201 x\nVia: 1.1 squid\n\n",
-        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 "
-        "\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nA: x\r\n\r\nHTTP/1.1 200 \r\n\r\n",
     };
     (void)state;
     for (size_t i = 0; i < sizeof REPLIES / sizeof *REPLIES; i++) {

@@ -272,7 +272,9 @@ static void on_patience_over(void *arg)
     bool is_silent = visitor->have == 0;
     if (is_silent && visitor->is_idle) {
         send_off(visitor);
-    } else if (door_is_beside_page(visitor)) {
+        return;
+    }
+    if (door_is_beside_page(visitor)) {
         visitor->is_idle = true;
         wait_for(visitor, DOOR_IDLE_MS);
     } else if (is_whole(visitor)) { /* perhaps it began like a browser, and said no more */
