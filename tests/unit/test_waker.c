@@ -290,6 +290,12 @@ static void test_what_is_not_allowed_is_sent_no_packet(void **state)
     other_port.port = 1;
     waker_wake(world.waker, &other_port);
     assert_failed(2, TUNNEL_NOT_ALLOWED);
+    /* Whatever the name stands for, when it can be looked up again. */
+    world.has_name = false;
+    struct message_wake unknown = to_wake("HOME-PC", 10);
+    unknown.port = 1;
+    waker_wake(world.waker, &unknown);
+    assert_failed(3, TUNNEL_NOT_ALLOWED);
     assert_int_equal(world.packets, 0);
     close_world();
 }
