@@ -118,7 +118,7 @@ def test_user_names_as_they_are_in_practice(world, sshd, folder, name):
     heard = f"Invalid user {name} from".replace("\\", "\\\\")
     world.api.tap(OWNER, live, "scp, config")
     world.api.wait(lambda: live.says("To copy files"), 10 * TIME_SCALE, "the further lines")
-    line, copy = live.code[0], live.code[1]
+    line, copy = (next(code for code in live.code if code.startswith(word)) for word in ("ssh ", "scp "))
     with open(config, "a") as file:
         file.write("".join(re.findall(r"Host pam-.*", live.text, re.S)).partition("\n\n")[0] + "\n")
     alias = re.search(r"Host (pam-\S+)", live.text)[1]

@@ -30,7 +30,7 @@ def promtool(*args, **options):
 def pages():
     """A scrape of each agent, when a round trip has been measured."""
     vps, gateway = (f"127.0.0.1:{port}" for port in (util.free_range(2), util.free_range(2) + 1))
-    with World(vps={"METRICS_LISTEN": vps}, gateway={"METRICS_LISTEN": gateway, "KEEPALIVE_SECS": 1}):
+    with World(vps={"METRICS_LISTEN": vps, "ENTRANCE_PORT": util.free_range(1)}, gateway={"METRICS_LISTEN": gateway, "KEEPALIVE_SECS": 1}):
         util.eventually(lambda: scrape(vps)("pamtunnel_gateway_round_trip_seconds", gateway="lan"), "a round trip")
         util.eventually(lambda: scrape(gateway)("pamtunnel_uplink_round_trip_seconds"), "a round trip")
         yield {"vps-agent": scrape(vps), "gateway-agent": scrape(gateway)}
