@@ -7,7 +7,6 @@ and from a dialog about a lost connection.
 
 import contextlib
 import os
-import re
 import signal
 import subprocess
 
@@ -112,8 +111,8 @@ port=-1
         return self
 
     def _listens(self):
-        # the log line, not a connection: xrdp would show it in its log as a client
-        return re.search(rf"listening to port {self.port}", self.log)
+        # the log line, not a connection: xrdp would show it in its log as a client; "listening to" comes too early
+        return "xrdp_listen_pp done" in self.log
 
     @property
     def log(self):

@@ -155,6 +155,7 @@ static void show(struct world *world, uint8_t fill)
     int fd = accept_one(world);
     say_ed25519(&said, fill);
     say(fd, &said);
+    shutdown(fd, SHUT_WR);
     WAIT_FOR(&world->loop, world->over);
     close(fd);
 }
@@ -228,6 +229,32 @@ static void nobody_looks_without_being_asked_or_with_nothing_to_see(void **state
         assert_true(world.reached);
         assert_null(seen(&world));
     }
+    world_close(&world);
+}
+
+/* Some servers take one connection at a time. */
+static void a_look_is_over_when_the_target_has_ended_it_too(void **state)
+{
+    struct world world;
+    struct said said = {0};
+    char heard[4096];
+    (void)state;
+    world_open(&world);
+    start(&world, (struct wish){.kind = SSH, .probe = true, .look = true});
+    int fd = accept_one(&world);
+    say_ed25519(&said, 'a');
+    say(fd, &said);
+    ssize_t n = 1;
+    WAIT_FOR(&world.loop,
+             (n = recv(fd, heard, sizeof heard, 0)) == 0); /* it has said all there is */
+    assert_false(world.over);
+    say_text(&said, "and more");
+    say(fd, &said);
+    loop_run_for(&world.loop, 5);
+    assert_false(world.over);
+    close(fd);
+    WAIT_FOR(&world.loop, world.over);
+    assert_true(world.reached && seen(&world) != NULL);
     world_close(&world);
 }
 
@@ -398,6 +425,7 @@ static void show_one_of_two(struct world *world, const char *last)
     say_reply(&said, is_rsa ? "ssh-rsa" : "ssh-ed25519", 32, is_rsa ? 'r' : 'e');
     assert_string_equal(is_rsa ? "rsa" : "ed25519", last);
     say(fd, &said);
+    shutdown(fd, SHUT_WR);
     close(fd);
 }
 
@@ -493,6 +521,7 @@ int main(void)
         cmocka_unit_test(a_target_is_looked_at_once_a_day),
         cmocka_unit_test(one_that_took_a_connection_a_moment_ago_is_looked_at_all_the_same),
         cmocka_unit_test(nobody_looks_without_being_asked_or_with_nothing_to_see),
+        cmocka_unit_test(a_look_is_over_when_the_target_has_ended_it_too),
         cmocka_unit_test(a_target_that_shows_nothing_answers),
         cmocka_unit_test(who_was_seen_within_a_day_is_let_through_and_looked_at_after_it),
         cmocka_unit_test(another_machine_at_the_same_address_is_looked_at),

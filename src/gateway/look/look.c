@@ -4,6 +4,9 @@
  *
  * It ends itself, once, before it calls back (look_finish()). What is to be said is short, and goes
  * into the empty buffer of a new connection whole.
+ *
+ * Who was seen is given a moment to end the connection as well: the next one, of its user, may come
+ * at once, and some servers take one at a time.
  */
 #include "gateway/look/look.h"
 
@@ -36,6 +39,8 @@ struct look {
     struct timer *timer;
     look_fn fn;
     void *arg;
+    bool parting;
+    struct sight sight; /* then */
 };
 
 /* ---- the kinds ------------------------------------------------------------- */
@@ -132,23 +137,56 @@ static int hear(const struct look *look, struct sight *ret_sight, struct why *wh
     return err < 0 && heard == 0 ? err : heard;
 }
 
+static void finish_parting(struct look *look)
+{
+    const struct sight sight = look->sight;
+    look_finish(look, &sight, &(struct why){""});
+}
+
+static void part(struct look *look)
+{
+    look->parting = true;
+    shutdown(look->fd, SHUT_WR);
+    timer_set(look->timer, LOOK_PARTING_MS);
+}
+
+/* What it still has to say does not matter. */
+static void hear_the_end(struct look *look)
+{
+    uint8_t piece[PIECE];
+    ssize_t n = recv(look->fd, piece, sizeof piece, 0);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+        finish_parting(look);
+    }
+}
+
 static void on_readable(void *arg, int events)
 {
     struct look *look = arg;
-    struct sight sight;
     struct why why = {""};
     (void)events;
-    int heard = hear(look, &sight, &why);
-    if (heard != 0) {
-        look_finish(look, heard > 0 ? &sight : NULL, &why);
+    if (look->parting) {
+        hear_the_end(look);
+        return;
+    }
+    int heard = hear(look, &look->sight, &why);
+    if (heard > 0) {
+        part(look);
+    } else if (heard < 0) {
+        look_finish(look, NULL, &why);
     }
 }
 
 static void on_timer(void *arg)
 {
+    struct look *look = arg;
     struct why why;
+    if (look->parting) {
+        finish_parting(look);
+        return;
+    }
     why_set(&why, -ETIMEDOUT, "it does not say enough within %d s", LOOK_MS / 1000);
-    look_finish(arg, NULL, &why);
+    look_finish(look, NULL, &why);
 }
 
 struct look *look_start(uv_loop_t *loop, int fd, enum kind kind, unsigned wanted, look_fn fn,

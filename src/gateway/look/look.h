@@ -12,7 +12,10 @@
 #include "gateway/look/sight.h"
 #include "shared/kind.h"
 
-enum { LOOK_MS = 5000 };
+enum {
+    LOOK_MS = 5000,
+    LOOK_PARTING_MS = 300, /* at the end: for the target to end the connection, too */
+};
 
 struct look;
 /*
