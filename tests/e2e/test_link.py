@@ -190,6 +190,19 @@ def test_who_came_by_the_link_with_the_file_needs_it_no_more(world, target, addr
         assert how_it_ends(other) in ("fin", "rst")
 
 
+def test_a_link_that_has_got_about_lets_in_so_many(world, target):
+    link = Link(world, "ssh", target.name)
+    for number in range(16):
+        assert link.press(f"127.0.8.{number + 1}")[0] == 200
+    status, page = link.press("127.0.8.100")
+    assert status == 403 and "too many addresses" in page
+    eventually(lambda: [row["what"] for row in rows(world) if row["session"] == link.session["id"]].count("session.linked") == 16,
+               "all of them are recorded")
+    eventually(lambda: link.live.says("127.0.8.13, 127.0.8.14, 127.0.8.15, 127.0.8.16"), "the last four are let in")
+    with is_in(link.port, "127.0.8.16"):
+        pass
+
+
 def test_a_browser_by_ipv6_and_a_client_by_ipv4(target):
     with World(vps={"ADMIT": "ask", "BIND_ADDRESS": "::"}) as world:
         link, since = Link(world, "ssh", target.name), world.api.mark()

@@ -171,6 +171,8 @@ static void a_page_says_what_to_do_and_holds_nothing_live(void **state)
     assert_non_null(strstr(page, "Diese Adresse einlassen"));
     assert_null(strstr(written(LATCH_TAKEN, false, false), "<form"));
     assert_null(strstr(written(LATCH_BLOCKED, true, false), "<form"));
+    assert_null(strstr(written(LATCH_USED_UP, false, false), "<form"));
+    assert_non_null(strstr(written(LATCH_USED_UP, true, false), "zu viele Adressen"));
 }
 
 static void it_speaks_its_sessions_language(void **state)
@@ -618,7 +620,8 @@ static void who_begins_tls_and_says_no_more_goes_in_time(void **state)
         let_pass(&house, LATCH_TLS_PATIENCE_MS - 2000);
         assert_false(client_was_sent_off(fd));
         WAIT_FOR(&house.stage, client_was_sent_off(fd));
-        assert_int_equal(house.judged + house.unfit + house.pages, 0);
+        assert_int_equal(house.judged + house.pages, 0);
+        assert_int_equal(house.unfit, 1);
         close(fd);
         close_with_tls(&house, &server);
     }

@@ -20,7 +20,16 @@ static void on_opened(void *arg, const struct latch_visit *visit)
     door->events->opened(door->arg, visit->from);
 }
 
-const struct latch_events DOOR_LATCH_EVENTS = {.page = on_page, .opened = on_opened};
+static void on_unfit(void *arg)
+{
+    const struct door *door = arg;
+    if (door->events->unfit) {
+        door->events->unfit(door->arg);
+    }
+}
+
+const struct latch_events DOOR_LATCH_EVENTS = {
+    .page = on_page, .opened = on_opened, .unfit = on_unfit};
 
 void door_show_page(struct visitor *visitor, enum errand errand)
 {

@@ -65,6 +65,17 @@ static void hang_up(struct talk *talk)
     free(talk);
 }
 
+/* Of itself, or since it is of no use; of a stranger the latch's owner hears. */
+static void give_up(struct talk *talk)
+{
+    const struct latch *latch = talk->latch;
+    bool is_stranger = talk->is_stranger;
+    hang_up(talk);
+    if (is_stranger && latch->events->unfit) {
+        latch->events->unfit(latch->arg);
+    }
+}
+
 static void make_room(struct latch *latch)
 {
     list_each (struct talk, talk, &latch->talks, home) {
@@ -87,7 +98,7 @@ static void make_room_for_stranger(struct latch *latch, const struct talk *newco
     }
     int at = places_for_silent(places, count, &newcomer->place.from, LATCH_STRANGERS_MAX);
     if (at >= 0) {
-        hang_up(talks[at]);
+        give_up(talks[at]);
     }
 }
 
@@ -173,7 +184,7 @@ static void answer(struct talk *talk, const struct http_request *request)
         .key = key, .from = &from, .pressed = request->method == HTTP_POST && !request->is_foreign};
     struct latch_page page = {.state = LATCH_SHUT};
     if (!find_key(talk, key) || !events->page(arg, &visit, &page)) {
-        hang_up(talk);
+        give_up(talk);
         return;
     }
     if (talk->is_stranger) {
@@ -192,7 +203,7 @@ static void refuse(struct talk *talk)
     char buffer[LATCH_WORDS_SIZE];
     struct text text = text_over(buffer, sizeof buffer);
     if (talk->is_stranger) {
-        hang_up(talk);
+        give_up(talk);
         return;
     }
     latch_page_refuse(&text);
@@ -238,10 +249,11 @@ static bool hear(struct talk *talk)
     if (got > 0) {
         talk->have += (size_t)got;
     } else if (got == -EAGAIN) {
+        /* Nothing is read while it has not taken what was said: its bytes would wake us in vain. */
         bool writes = talk->line && https_wants_to_write(talk->line);
-        watch_set(talk->watch, writes ? WATCH_READ | WATCH_WRITE : WATCH_READ);
+        watch_set(talk->watch, writes ? WATCH_WRITE : WATCH_READ);
     } else {
-        hang_up(talk);
+        give_up(talk);
     }
     return got > 0;
 }
@@ -259,7 +271,7 @@ static void on_bytes(void *arg, int events)
 
 static void on_patience_over(void *arg)
 {
-    hang_up(arg);
+    give_up(arg);
 }
 
 /* ---- the latch ---------------------------------------------------------------- */
@@ -353,11 +365,13 @@ void latch_take_tls(struct latch *latch, int fd, const struct addr *from, const 
         return;
     }
     talk->is_stranger = true;
+    if (https_begin(latch->https, fd, from, bytes, len, &talk->line) < 0) {
+        give_up(talk); /* in nobody's place */
+        return;
+    }
     make_room_for_stranger(latch, talk);
     list_append(&latch->strangers, &talk->home);
-    if (https_begin(latch->https, fd, from, bytes, len, &talk->line) < 0) {
-        hang_up(talk);
-    } else if (begin(talk, LATCH_TLS_PATIENCE_MS)) {
+    if (begin(talk, LATCH_TLS_PATIENCE_MS)) {
         on_bytes(talk, WATCH_READ); /* mostly its first flight is there */
     }
 }

@@ -46,6 +46,8 @@ struct latch_events {
      * That address is let in from now on; the page about it is on its way. May free the latch.
      */
     void (*opened)(void *arg, const struct latch_visit *visit);
+    /* One has begun TLS and shown no key. May be NULL. */
+    void (*unfit)(void *arg);
 };
 
 struct latch;

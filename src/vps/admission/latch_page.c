@@ -60,7 +60,7 @@ static void put_sentence(struct text *text, const char *sentence, const char *na
 
 struct words {
     const char *language, *title, *you_are, *offer, *button, *shared, *is_open, *connect, *app,
-        *only, *close, *elsewhere, *taken, *blocked;
+        *only, *close, *elsewhere, *taken, *used_up, *blocked;
 };
 
 static const struct words ENGLISH = {
@@ -81,6 +81,8 @@ static const struct words ENGLISH = {
                  "than this browser, as with IPv6 beside IPv4 or a VPN. Press Admit for it in the "
                  "chat.",
     .taken = "<p>Somebody at another address is using this session. Open a new one in the chat.",
+    .used_up = "<p>This link has let in too many addresses. Press Admit in the chat, or open a new "
+               "session there.",
     .blocked = "<p>This address was blocked for this session. Open a new one in the chat.",
 };
 
@@ -105,6 +107,8 @@ static const struct words GERMAN = {
     .taken = "<p>Jemand mit einer anderen Adresse benutzt diese Sitzung. Öffnen Sie im Chat "
              "eine "
              "neue.",
+    .used_up = "<p>Dieser Link hat schon zu viele Adressen eingelassen. Drücken Sie im Chat auf "
+               "Einlassen, oder öffnen Sie dort eine neue Sitzung.",
     .blocked = "<p>Diese Adresse wurde für diese Sitzung gesperrt. Öffnen Sie im Chat eine "
                "neue.",
 };
@@ -170,6 +174,9 @@ static void put_body(const struct latch_page *page, const struct words *words, s
     case LATCH_TAKEN:
         put(text, words->taken);
         break;
+    case LATCH_USED_UP:
+        put(text, words->used_up);
+        break;
     case LATCH_BLOCKED:
         put(text, words->blocked);
         break;
@@ -198,7 +205,7 @@ void latch_page_write(const struct latch_page *page, bool german, bool head_only
     char buffer[LATCH_PAGE_SIZE];
     struct text body = text_over(buffer, sizeof buffer);
     bool in_german = page->language[0] ? strcmp(page->language, "de") == 0 : german;
-    bool is_refused = page->state == LATCH_TAKEN || page->state == LATCH_BLOCKED;
+    bool is_refused = page->state != LATCH_SHUT && page->state != LATCH_OPEN;
     put_body(page, in_german ? &GERMAN : &ENGLISH, &body);
     put_head(is_refused ? "403 Forbidden" : "200 OK", body.len, text);
     if (!head_only) {

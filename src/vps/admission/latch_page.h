@@ -14,6 +14,7 @@ enum latch_state {
     LATCH_SHUT,    /* its button lets the visitor's address in */
     LATCH_OPEN,    /* it may come in, or is in */
     LATCH_TAKEN,   /* somebody at another address is in */
+    LATCH_USED_UP, /* its button was pressed at too many */
     LATCH_BLOCKED, /* a person has kept this address out of the session */
 };
 

@@ -319,8 +319,8 @@ static bool on_page(void *arg, const struct latch_visit *visit, struct latch_pag
 {
     struct entrance *entrance = arg;
     struct front *front = find_front(entrance, visit->key);
-    entrance->counts[front ? ENTRANCE_TAKEN : ENTRANCE_NOBODYS]++;
     if (front) {
+        entrance->counts[ENTRANCE_TAKEN]++;
         front_page(front, visit->from, visit->pressed, ret_page);
     }
     return front;
@@ -334,7 +334,14 @@ static void on_opened(void *arg, const struct latch_visit *visit)
     }
 }
 
-static const struct latch_events LATCH_EVENTS = {.page = on_page, .opened = on_opened};
+static void on_unfit(void *arg)
+{
+    struct entrance *entrance = arg;
+    entrance->counts[ENTRANCE_NOBODYS]++;
+}
+
+static const struct latch_events LATCH_EVENTS = {
+    .page = on_page, .opened = on_opened, .unfit = on_unfit};
 
 /* ---- life ------------------------------------------------------------------------ */
 

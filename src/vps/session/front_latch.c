@@ -53,7 +53,9 @@ static enum latch_state state_of(const struct front *front, const struct addr *f
     if (front->in.is_in && !front_is_unclaimed(front)) {
         return insider_is(&front->in, from) ? LATCH_OPEN : LATCH_TAKEN;
     }
-    return front_is_linked(front, from) ? LATCH_OPEN : LATCH_SHUT;
+    return front_is_linked(front, from)        ? LATCH_OPEN
+           : front->links >= SESSION_LINKS_MAX ? LATCH_USED_UP
+                                               : LATCH_SHUT;
 }
 
 /* A client of another party: perhaps the user's, by another way than the browser's. */

@@ -50,6 +50,7 @@ enum session_end {
 enum {
     SESSION_ID_SIZE = 8,
     SESSION_NOTE_MAX = 400,
+    SESSION_LINKS_MAX = 16, /* presses of its button that let somebody in */
     SESSION_LINKED_MAX = 4, /* more addresses than a person has: the first one has to press again */
 };
 
