@@ -1,12 +1,11 @@
 #include "gateway/magic.h"
 
 #include <errno.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/net.h"
+#include "gateway/names/own_network.h"
 
 void magic_write(const uint8_t mac[MAC_SIZE], uint8_t ret_packet[MAGIC_SIZE])
 {
@@ -16,47 +15,49 @@ void magic_write(const uint8_t mac[MAC_SIZE], uint8_t ret_packet[MAGIC_SIZE])
     }
 }
 
-static bool can_broadcast(const struct ifaddrs *interface)
+static bool has_broadcast(const struct own_network *networks, unsigned count, unsigned interface)
 {
-    const unsigned needed = IFF_UP | IFF_BROADCAST;
-    return (interface->ifa_flags & needed) == needed && interface->ifa_addr &&
-           interface->ifa_addr->sa_family == AF_INET && interface->ifa_netmask;
+    unsigned i = 0;
+    while (i < count && !(networks[i].index == interface && networks[i].has_broadcast)) {
+        i++;
+    }
+    return i < count;
 }
 
 /*
- * The last address of its network. The interface itself has it only if somebody has said so (ip
- * address add ... brd +), the routes always.
+ * The network's own broadcast address: 255.255.255.255 goes nowhere without a default route, and
+ * with one to one network only. Where there is no IPv4, a link's all nodes. False: not by this one.
  */
-static struct addr broadcast_of(const struct ifaddrs *interface, const struct addr *own)
+static bool find_all(const struct own_network *networks, unsigned count,
+                     const struct own_network *network, struct addr *ret_all)
 {
-    struct sockaddr_in mask;
-    struct addr last = *own;
-    memcpy(&mask, interface->ifa_netmask, sizeof mask); /* its family may be left out */
-    last.v4.sin_addr.s_addr |= ~mask.sin_addr.s_addr;
-    addr_set_port(&last, MAGIC_PORT);
-    return last;
+    if (network->has_broadcast) {
+        *ret_all = network->broadcast;
+        addr_set_port(ret_all, MAGIC_PORT);
+        return true;
+    }
+    bool is_of_link = network->addr.sa.sa_family == AF_INET6 &&
+                      IN6_IS_ADDR_LINKLOCAL(&network->addr.v6.sin6_addr);
+    if (!is_of_link || has_broadcast(networks, count, network->index) ||
+        addr_parse("ff02::1", MAGIC_PORT, ret_all) < 0) {
+        return false;
+    }
+    ret_all->v6.sin6_scope_id = network->index;
+    return true;
 }
 
-/*
- * To the network's own broadcast address, and from the interface's: 255.255.255.255 goes nowhere
- * without a default route, and with one to one network only.
- */
-static int send_through(const struct ifaddrs *interface, const uint8_t packet[MAGIC_SIZE])
+/* From the interface's own address, so that it leaves there. */
+static int send_packet(const struct addr *from, const struct addr *all,
+                       const uint8_t packet[MAGIC_SIZE])
 {
     static const int ON = 1;
-    struct addr from;
-    if (addr_from(interface->ifa_addr, &from) < 0) {
-        return -EAFNOSUPPORT;
-    }
-    const struct addr to = broadcast_of(interface, &from);
-    addr_set_port(&from, 0);
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(from->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return -errno;
     }
     bool sent = setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &ON, sizeof ON) == 0 &&
-                bind(fd, &from.sa, addr_len(&from)) == 0 &&
-                sendto(fd, packet, MAGIC_SIZE, 0, &to.sa, addr_len(&to)) == MAGIC_SIZE;
+                bind(fd, &from->sa, addr_len(from)) == 0 &&
+                sendto(fd, packet, MAGIC_SIZE, 0, &all->sa, addr_len(all)) == MAGIC_SIZE;
     int err = sent ? 0 : -errno;
     close(fd);
     return err;
@@ -65,19 +66,17 @@ static int send_through(const struct ifaddrs *interface, const uint8_t packet[MA
 int magic_send(const uint8_t mac[MAC_SIZE])
 {
     uint8_t packet[MAGIC_SIZE];
-    struct ifaddrs *interfaces;
-    int count = 0, err = -ENETUNREACH;
+    struct own_network networks[OWN_NETWORKS_MAX];
+    unsigned count = own_networks_list(networks);
+    int sent = 0, err = -ENETUNREACH;
     magic_write(mac, packet);
-    if (getifaddrs(&interfaces) < 0) {
-        return -errno;
-    }
-    for (const struct ifaddrs *at = interfaces; at; at = at->ifa_next) {
-        if (can_broadcast(at)) {
-            int sent = send_through(at, packet);
-            count += sent == 0;
-            err = sent < 0 ? sent : err;
+    for (unsigned i = 0; i < count; i++) {
+        struct addr all;
+        if (find_all(networks, count, &networks[i], &all)) {
+            int failed = send_packet(&networks[i].addr, &all, packet);
+            sent += failed == 0;
+            err = failed < 0 ? failed : err;
         }
     }
-    freeifaddrs(interfaces);
-    return count > 0 ? count : err;
+    return sent > 0 ? sent : err;
 }

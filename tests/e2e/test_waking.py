@@ -333,6 +333,23 @@ def test_into_every_network_of_the_gateway(lan_world, internet, pc):
         assert other.packets and pc.is_awake
 
 
+def test_into_a_network_without_ipv4(lan_world, internet, pc):
+    six, theirs = "fd00:5::23", "fd00:5::1"
+    pc.namespace.ip("address", "add", f"{six}/64", "dev", "card", "nodad")
+    internet.gateway.ip("address", "add", f"{theirs}/64", "dev", pc.device, "nodad")
+    with pc.namespace.listen(six, 22):
+        answers(lan_world, six)
+    pc.wakes_up = False
+    pc.sleep()
+    internet.gateway.ip("-4", "address", "flush", "dev", pc.device)
+    message = wakes(lan_world, ask(lan_world, f"/wake {six}"))
+    eventually(lambda: len(pc.packets) == 3, "all packets have come", 8)
+    lan_world.api.tap(OWNER, message, "stop")
+    says(lan_world, message, "is not being woken any more")
+    frame = pc.packets[0]
+    assert frame[:6] == bytes.fromhex("333300000001"), "to all nodes of the link"
+
+
 def test_a_name_that_is_gone_while_it_sleeps(lan_world, internet, pc):
     internet.dns.answers["sleepy"] = pc.address
     answers(lan_world, "sleepy")
