@@ -12,7 +12,7 @@ import pytest
 import rdp
 import rdp_signature
 import util
-from agents import OWNER, World, run
+from agents import OWNER, World, program, run
 from peers import CONNECTION_CONFIRM, RdpFile
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl to make certificates with")
@@ -359,6 +359,50 @@ def test_doctor_says_by_whom_and_what_is_doubtful(authority):
         authority.key.chmod(0o644)
         result = run("vps-agent", "--doctor", env=world.vps.settings, timeout=60)
         assert re.search("^!!  signing: .*others can read the key .*chmod 600", result.stdout, re.M), result.stdout
+
+
+# An /etc of its own, where certbot's folders are root's alone, and a vps-agent of another user's that starts there.
+OF_ROOT = r"""
+mount -t tmpfs none /etc && chmod 755 /etc && umask 077 && mkdir -p /etc/letsencrypt/live/127.0.0.1 && chmod 755 /etc/letsencrypt
+cp "$1/x.pem" /etc/letsencrypt/live/127.0.0.1/fullchain.pem && cp "$1/x.key" /etc/letsencrypt/live/127.0.0.1/privkey.pem || exit 9
+setpriv --reuid 65532 --regid 65532 --clear-groups "$1/vps-agent" --local >/dev/null 2>&1 &
+until "$2" status >/dev/null 2>&1; do kill -0 $! || exit 8; sleep 0.05; done
+echo "as root: $("$1/vps-agent" --doctor --local | grep signing)"
+echo "refused: $("$2" status | grep "rdp files")"
+chown -R 65532 /etc/letsencrypt/live
+echo "given: $("$2" status | grep "rdp files")"
+echo "then: $("$1/vps-agent" --doctor --local | grep signing)"
+kill $!; wait $!
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv") or not shutil.which("unshare"),
+                    reason="takes root, to become somebody else")
+@pytest.mark.parametrize("is_named", [True, False])
+def test_what_root_alone_can_read_is_not_taken_for_signed(folder, is_named):
+    make(folder, "rsa:2048", subject="/CN=127.0.0.1")
+    state = folder / "state"
+    state.mkdir()
+    shutil.copy(program("vps-agent"), folder / "vps-agent")
+    for path in folder, folder / "vps-agent", state:
+        path.chmod(0o755)
+    os.chown(state, 65532, 65532)
+    live = "/etc/letsencrypt/live/127.0.0.1"
+    settings = {"VPS_HOST": "127.0.0.1", "TUNNEL_KEY": "11" * 32, "CONTROL_PORT": str(util.free_port()), "STATE_DIR": str(state),
+                "PORT_RANGE_START": "41000", "PORT_RANGE_END": "41100", "PATH": os.environ["PATH"]}
+    if is_named:
+        settings |= {"RDP_SIGN_CERT": f"{live}/fullchain.pem", "RDP_SIGN_KEY": f"{live}/privkey.pem"}
+    result = subprocess.run(["unshare", "-m", "sh", "-c", OF_ROOT, "sh", folder, program("pamctl")], env=settings,
+                            capture_output=True, text=True, timeout=60 * util.TIME_SCALE)
+    said = dict(line.split(": ", 1) for line in result.stdout.splitlines())
+    if is_named:
+        assert re.match("!!  signing: vps-agent does not sign .rdp files: vps-agent's user may not read", said["as root"]), result
+        assert "not signed: vps-agent's user may not read" in said["refused"], result
+    else:
+        assert re.match("--  signing: .*fullchain.pem would do, but vps-agent's user cannot read it", said["as root"]), result
+        assert said["refused"] == "", result
+    assert "signed as 127.0.0.1, until" in said["given"], "noticed by itself"
+    assert re.match("ok  signing: .rdp files are signed as 127.0.0.1 until", said["then"]), result
 
 
 def test_a_reload_takes_other_files_and_off(authority, target):
