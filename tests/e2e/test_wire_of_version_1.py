@@ -9,6 +9,7 @@ has the same bytes in all of these messages.
 import contextlib
 import hashlib
 import hmac
+import os
 import secrets
 import struct
 import threading
@@ -180,6 +181,26 @@ def test_a_gateway_of_version_1_says_why_not_and_asks_and_leaves(vps):
         assert gateway.until(PONG)[-1] == bytes.fromhex("0009 04 0000000a24e07c37")
         gateway.send(GATEWAY_GOODBYE)
         vps.vps.wait_log("paper: offline: gateway-agent stops")
+
+
+POLICY = """\
+users: {me: {uid: %d, roles: administrator}}
+targets: {HOME-PC: {address: HOME-PC, ports: {ssh: 2222}, ssh_host_key: "SHA256:ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncCA"}}
+rules: [{who: "*", targets: "*", kinds: ssh}]
+"""
+
+
+def test_what_a_machine_has_to_show_by_the_policy_an_old_gateway_cannot_tell(folder):
+    path = folder / "policy.yaml"
+    path.write_text(POLICY % os.getuid())
+    path.chmod(0o600)
+    with World(bot=False, gateways=(), vps={"ADMIT": "auto", "POLICY_FILE": path}) as world, OldGateway(world) as gateway:
+        with asking(world) as answers:
+            with gateway.attach(gateway.asked()):
+                gateway.say_ready()
+                eventually(lambda: answers, "pamctl has its answer")
+        assert answers[0].returncode != 0, answers
+        assert "gateway paper cannot tell; its gateway-agent has to be a newer one" in answers[0].stderr, answers
 
 
 @pytest.mark.slow
