@@ -1,5 +1,6 @@
 """MULTIPATH=on: between the agents are two lines, and one of them dies while somebody works."""
 
+import shutil
 import subprocess
 import threading
 import time
@@ -160,6 +161,22 @@ def test_a_side_without_it_is_served_over_one_path(two_lines, side):
         config = server.client_config("HOME-PC")
         result = openssh.ssh(world.ssh(f"{USER}@HOME-PC").code[0], config, "echo done", namespace=two_lines.client)
         assert result.stdout == b"done\n", result
+
+
+@pytest.mark.skipif(not shutil.which("iptables"), reason="no iptables here")
+def test_what_takes_the_option_away_on_the_way_leaves_one_path(two_lines):
+    rule = ["INPUT", "-p", "tcp", "-j", "TCPOPTSTRIP", "--strip-options", "30"]
+    iptables = two_lines.vps.command("iptables", "-w", "-t", "mangle")
+    if subprocess.run([*iptables, "-A", *rule], capture_output=True).returncode:
+        pytest.skip("this kernel strips no options")
+    try:
+        with World(net=two_lines, **RANDOM) as world, Sshd("0.0.0.0", two_lines.lan, 22) as server:
+            config = server.client_config("HOME-PC")
+            result = openssh.ssh(world.ssh(f"{USER}@HOME-PC").code[0], config, "echo done", namespace=two_lines.client)
+            assert result.stdout == b"done\n", result
+            assert not any(SECOND["gateway"] in line for line in established(two_lines.gateway, "tcp"))
+    finally:
+        subprocess.run([*iptables, "-D", *rule], check=True, capture_output=True)
 
 
 def test_doctor_says_that_a_kernel_has_it(two_lines):
