@@ -405,6 +405,15 @@ def test_what_root_alone_can_read_is_not_taken_for_signed(folder, is_named):
     assert re.match("ok  signing: .rdp files are signed as 127.0.0.1 until", said["then"]), result
 
 
+def test_doctor_says_whether_links_are_https_with_it(authority, folder):
+    for number, (name, says) in enumerate({"IP:127.0.0.1": "sessions' links are https://127.0.0.1",
+                                           "DNS:x.example.org": "sessions' links are http://"}.items()):
+        authority.issue(name=name)
+        settings = {"VPS_HOST": "127.0.0.1", "STATE_DIR": str(folder / f"s{number}")} | {k: str(v) for k, v in authority.settings.items()}
+        result = run("vps-agent", "--local", "--doctor", env=settings, timeout=60)
+        assert says in result.stdout, result
+
+
 def test_a_reload_takes_other_files_and_off(authority, target):
     authority.issue()
     with World(vps=authority.settings, env_files=True) as world:

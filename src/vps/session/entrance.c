@@ -165,7 +165,7 @@ static void begin_tls(struct visitor *visitor)
 {
     struct latch *latch = visitor->entrance->latch;
     const struct addr from = visitor->from;
-    latch_take_tls(latch, release(visitor), &from, NULL, 0);
+    latch_take_tls(latch, release(visitor), &from, (const uint8_t *)"", 0);
 }
 
 /* -EAGAIN: it has to be waited for; else the visitor is gone. */

@@ -281,6 +281,18 @@ static void say_signs(struct checkup *checkup, const struct rdp_certificate_view
 }
 
 /* They would do, and an agent runs that does nothing with them. */
+/* They show the same certificate, if a browser would take it. */
+static void say_links(struct checkup *checkup, const struct vps_settings *settings,
+                      const struct rdp_certificate *certificate)
+{
+    bool is_for_server = rdp_certificate_is_for_server(certificate, settings->vps_host);
+    checkup_say(checkup, is_for_server ? CHECKUP_OK : CHECKUP_SKIPPED, "links",
+                is_for_server ? "sessions' links are https://%s"
+                              : "sessions' links are http://: browsers would not take that "
+                                "certificate for %s's (docs/signing.md)",
+                settings->vps_host);
+}
+
 static void say_idle(struct checkup *checkup, const struct publisher_files *files)
 {
     if (files->by_default) {
@@ -315,6 +327,7 @@ static void check_signing(struct checkup *checkup, const struct vps_settings *se
         say_idle(checkup, &files);
     } else if (signs) {
         say_signs(checkup, rdp_certificate_view(certificate));
+        say_links(checkup, settings, certificate);
     } else if (why.text[0] && !json_object_get(signing, "publisher")) {
         checkup_say(checkup, CHECKUP_BAD, "signing", ".rdp files are not signed: %s", why.text);
     } else if (why.text[0]) {
