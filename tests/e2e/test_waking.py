@@ -381,6 +381,7 @@ def test_one_that_stays_silent_says_what_may_be_wrong(internet, pc, folder):
         says(world, message, "Waking the machine")
         asked = pool.submit(world.pamctl, "wake", f"{pc.address}:3389")
         eventually(lambda: happened(world)[-2:] == ["target.wake_asked"] * 2, "pamctl waits for the same machine")
+        other = wakes(world, ask(world, f"/wake {pc.address}:3389", user=FRIEND), FRIEND)
         eventually(lambda: len(pc.packets) == 3, "all packets have come", 8)
         while not message.says("did not answer"):
             before = message.text
@@ -395,10 +396,15 @@ def test_one_that_stays_silent_says_what_may_be_wrong(internet, pc, folder):
         failed = asked.result()
         assert failed.returncode == 1 and "Fast Startup" in failed.stderr
         assert re.search(r"still silent after 1[2-4]\d s", failed.stderr)
-        assert happened(world)[-2:] == ["target.silent"] * 2
+        assert happened(world)[-3:] == ["target.silent"] * 3
         counted = scrape(metrics)
-        assert [counted("pamtunnel_wakings_total", result=r) for r in ("awake", "silent", "ended")] == [0, 2, 0]
+        assert [counted("pamtunnel_wakings_total", result=r) for r in ("awake", "silent", "ended")] == [0, 3, 0]
         assert len(pc.packets) == 3 and world.sessions() == []
+        says(world, other, "did not answer within")
+        since = world.api.mark()
+        world.api.wait_answer(world.api.tap(FRIEND, other, "again"))
+        once_more = wakes(world, since, FRIEND)
+        world.api.wait_answer(world.api.tap(FRIEND, once_more, "stop"))
 
 
 # ---------------------------------------------------------------- by the policy

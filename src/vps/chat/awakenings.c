@@ -16,6 +16,7 @@
 #include "base/timer.h"
 #include "vps/chat/button.h"
 #include "vps/chat/cards.h"
+#include "vps/chat/command.h"
 #include "vps/chat/opening.h"
 #include "vps/chat/texts.h"
 #include "vps/chat/texts_waking.h"
@@ -60,6 +61,18 @@ struct choices {
     unsigned count;
 };
 
+/* "/wake lan/HOME-PC": this machine, as its user may name it. */
+static void write_command(const struct awakenings *awakenings, const struct waking_view *view,
+                          const char *command, struct text *text)
+{
+    const struct session_request *request = view->request;
+    text_add(text, "/%s ", command);
+    if (!request->name[0] && words_of(awakenings, view).names_gateway) {
+        text_add(text, "%s/", request->target.gateway);
+    }
+    text_add(text, "%s", request->name[0] ? request->name : request->target.host);
+}
+
 /* This kind of session, at its usual port there. only: if that is the one that has answered. */
 static void add_choice(const struct awakenings *awakenings, const struct waking_view *view,
                        enum kind kind, bool only, struct choices *choices)
@@ -75,11 +88,7 @@ static void add_choice(const struct awakenings *awakenings, const struct waking_
         text_add(&host, "%s", request.name);
     }
     int err = sessions_ask_reach(awakenings->conversation->sessions, &request, &why);
-    text_add(&label, "/%s ", kind_name(kind));
-    if (!request.name[0] && words_of(awakenings, view).names_gateway) {
-        text_add(&label, "%s/", request.target.gateway);
-    }
-    text_add(&label, "%s", request.name[0] ? request.name : request.target.host);
+    write_command(awakenings, view, kind_name(kind), &label);
     if ((err == 0 || err == -ENOKEY) && request.target.port != 0 && !label.cut &&
         (!only || request.target.port == view->request->target.port) &&
         button_format_of_command(BUTTON_AGAIN, choices->labels[i], choices->data[i]) == 0) {
@@ -162,11 +171,23 @@ static void show_asleep(const struct awakenings *awakenings, const struct awaken
     transport_set(awakenings->conversation->transport, awakening->post, buffer, &stop, 1);
 }
 
+/* For its own sake: it is woken once more. "": the name is too long for a button. */
+static void write_wake_again(const struct awakenings *awakenings, const struct waking_view *view,
+                             char data[BUTTON_DATA_SIZE])
+{
+    char command[LABEL_SIZE];
+    struct text text = text_over(command, sizeof command);
+    write_command(awakenings, view, COMMANDS[COMMAND_OF_wake].name, &text);
+    if (text.cut || button_format_of_command(BUTTON_WAKE_UP, command, data) < 0) {
+        data[0] = '\0';
+    }
+}
+
 static void show_end(const struct awakenings *awakenings, const struct awakening *awakening,
                      const struct waking_view *view)
 {
     const struct texts_waking words = words_of(awakenings, view);
-    char buffer[TEXTS_SIZE];
+    char buffer[TEXTS_SIZE], data[BUTTON_DATA_SIZE] = "";
     struct text html = conversation_text(awakenings->conversation, awakening->person, buffer,
                                          sizeof buffer);
     if (view->state == WAKING_SILENT) {
@@ -174,7 +195,11 @@ static void show_end(const struct awakenings *awakenings, const struct awakening
     } else {
         texts_waking_ended(&html, &words);
     }
-    show_with(awakenings, awakening, &html, NULL);
+    if (!view->opens && view->state == WAKING_SILENT) {
+        write_wake_again(awakenings, view, data);
+    }
+    const struct button again = button_of(&html, BUTTON_AGAIN, data);
+    show_with(awakenings, awakening, &html, data[0] ? &again : NULL);
 }
 
 static void show(const struct awakenings *awakenings, const struct awakening *awakening,
