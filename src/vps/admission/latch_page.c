@@ -80,7 +80,9 @@ static const struct words ENGLISH = {
     .elsewhere = "<p>A client is waiting at {}. If that is yours: it leaves by another address "
                  "than this browser, as with IPv6 beside IPv4 or a VPN. Press Admit for it in the "
                  "chat.",
-    .taken = "<p>Somebody at another address is using this session. Open a new one in the chat.",
+    .taken = "<p>This session is used from another address: by you, perhaps, if your client leaves "
+             "by another one than this browser, as with IPv6 beside IPv4 or a VPN. If not, open a "
+             "new session in the chat.",
     .used_up = "<p>This link has let in too many addresses. Press Admit in the chat, or open a new "
                "session there.",
     .blocked = "<p>This address was blocked for this session. Open a new one in the chat.",
@@ -104,9 +106,9 @@ static const struct words GERMAN = {
     .elsewhere = "<p>Ein Client wartet bei {}. Wenn das Ihrer ist: Er kommt von einer anderen "
                  "Adresse als dieser Browser, etwa mit IPv6 neben IPv4 oder über ein VPN. Drücken "
                  "Sie für ihn im Chat auf Einlassen.",
-    .taken = "<p>Jemand mit einer anderen Adresse benutzt diese Sitzung. Öffnen Sie im Chat "
-             "eine "
-             "neue.",
+    .taken = "<p>Diese Sitzung wird von einer anderen Adresse aus benutzt: vielleicht von Ihnen, "
+             "wenn Ihr Client von einer anderen kommt als dieser Browser, etwa mit IPv6 neben IPv4 "
+             "oder über ein VPN. Wenn nicht, öffnen Sie im Chat eine neue.",
     .used_up = "<p>Dieser Link hat schon zu viele Adressen eingelassen. Drücken Sie im Chat auf "
                "Einlassen, oder öffnen Sie dort eine neue Sitzung.",
     .blocked = "<p>Diese Adresse wurde für diese Sitzung gesperrt. Öffnen Sie im Chat eine "
