@@ -442,7 +442,7 @@ def test_a_machine_of_the_lan_is_reached_by_its_name_and_the_usual_port(far_worl
 def test_pamctl_ssh_prints_the_line_and_what_to_know(world, target):
     result = world.pamctl("ssh", f"alice@{target.name}")
     session = world.newest_session()
-    line, *page, note = result.stdout.splitlines()
+    line, note, *page = result.stdout.splitlines()
     assert page[-1].startswith("http://127.0.0.1:"), "the page that lets a computer in"
     assert result.returncode == 0 and result.stderr == ""
     assert line == f"ssh -p {session['public_port']} -o HostKeyAlias=127.0.0.1+{target.port} alice@127.0.0.1"
@@ -530,7 +530,7 @@ def test_pamctl_status_tells_who_is_there(world, target):
     status = world.pamctl.json("status")
     assert set(status) == {"ok", "version", "uptime", "telegram", "gateways", "sessions", "connections",
                            "draining", "telegram_trouble", "telegram_deaf", "away", "keys", "locked", "audit",
-                           "signing"}
+                           "signing", "doubts"}
     assert status["away"] == []
     assert status["draining"] is False
     assert text.startswith(f"vps-agent {status['version']}, up for ")
