@@ -179,7 +179,7 @@ def test_a_handshake_may_come_byte_by_byte(secure, authority, target, where):
     link = Link(secure, "vnc", target.name)
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = context(authority).wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
-    with dial(link.port if where == "its own port" else ENTRANCE, "127.0.7.8") as raw:
+    with dial(link.port if where == "its own port" else ENTRANCE, f"127.42.{next(_networks)}.1") as raw:
         def turn(act):
             while True:
                 try:
@@ -205,7 +205,7 @@ def test_a_broken_handshake_ends_in_time_and_costs_nothing(secure, authority, ta
              "old": b"\x16\x03\0\0\x31\1\0\0\x2d\3\0" + bytes(32) + b"\0\0\2\0\x2f\1\0", "silence": hello,
              "endless": hello + b"\x14\x03\x03\0\1\1" * 20000}[said]
     for port in link.port, ENTRANCE:
-        with dial(port, "127.0.7.9") as raw:
+        with dial(port, f"127.42.{next(_networks)}.1") as raw:
             begun = time.monotonic()
             with contextlib.suppress(OSError):
                 raw.sendall(words)
@@ -247,9 +247,9 @@ def ask_or_none(link, authority, source):
 def test_at_the_entrance_the_key_says_whose_page_it_is(secure, authority, target):
     one, other = Link(secure, "ssh", target.name), Link(secure, "vnc", target.name)
     for link, label in (one, "SSH"), (other, "VNC"):
-        status, page = ask(link, authority, "POST", "127.0.7.20", port=ENTRANCE)
+        status, page = ask(link, authority, "POST", "127.43.0.1", port=ENTRANCE)
         assert status == 200 and f">{label}<" in page
-        eventually(lambda: link.live.says("Let in by the link from", "127.0.7.20"), "each its own")
+        eventually(lambda: link.live.says("Let in by the link from", "127.43.0.1"), "each its own")
     secure.pamctl("close", one.session["id"])
     secure.wait_state(one.session["id"], "ended")
     with shake(ENTRANCE, authority) as tls:
