@@ -75,7 +75,7 @@ static void talk(struct https *https, const uint8_t *data, size_t size, size_t a
     require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
     send(pair[0], data + ahead, size - ahead, MSG_NOSIGNAL);
     shutdown(pair[0], SHUT_WR);
-    require(https_begin(https, pair[1], &from, data, ahead, &line) == 0);
+    require(https_begin(https, pair[1], &from, ahead > 0 ? data : NULL, ahead, &line) == 0);
     for (int turn = 0; turn < TURNS; turn++) {
         long got = https_read(line, heard, sizeof heard);
         require(got <= 0);
@@ -102,6 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t ahead = size < HTTPS_AHEAD_MAX ? size : HTTPS_AHEAD_MAX;
         talk(https, data, size, ahead);
         talk(https, data, size, ahead / 2);
+        talk(https, data, size, 0);
     }
     https_free(https);
     return 0;

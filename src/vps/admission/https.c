@@ -203,7 +203,9 @@ static int set_up(struct https_line *line, const uint8_t *bytes, size_t len)
     if (len > sizeof line->ahead) {
         return -EINVAL;
     }
-    memcpy(line->ahead, bytes, len);
+    if (len > 0) { /* at the entrance nothing was read yet, and bytes is NULL */
+        memcpy(line->ahead, bytes, len);
+    }
     line->ahead_len = len;
     if (mbedtls_ssl_setup(&line->ssl, &line->manner->ssl) != 0) {
         return -ENOMEM;
