@@ -106,9 +106,9 @@ def test_a_program_runs_and_tells_its_version(name):
 def test_the_programs_are_small():
     sizes = {name: program(name).stat().st_size for name in PROGRAMS}
     assert sum(sizes.values()) < 4 * MEGABYTE, sizes
-    assert sizes["gateway-agent"] < MEGABYTE, sizes
+    assert sizes["gateway-agent"] <= 800_000, sizes
     if TARGET == "x86_64-linux-musl": # others have longer instructions
-        assert sizes["vps-agent"] <= 2.4 * MEGABYTE and sizes["gateway-agent"] <= 780_768, sizes
+        assert sizes["vps-agent"] <= 2.4 * MEGABYTE, sizes
 
 
 def test_the_sbom_names_every_library_with_version_and_hashes():

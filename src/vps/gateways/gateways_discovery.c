@@ -10,8 +10,6 @@
 #include "base/timer.h"
 #include "vps/gateways/gateways_core.h"
 
-enum { VERSION = 3 /* of the protocol, the first that has the question */ };
-
 struct discovery {
     struct list home;
     struct gateways *gateways;
@@ -134,8 +132,9 @@ void gateways_heard(struct gateways *gateways, const char *gateway,
 static unsigned running(const struct gateways *gateways)
 {
     unsigned count = 0;
-    list_each (struct discovery, d, &gateways->discoveries, home) {
-        count += d->gateways != NULL;
+    for (const struct list *at = gateways->discoveries.next; at != &gateways->discoveries;
+         at = at->next) {
+        count++;
     }
     return count;
 }
@@ -154,7 +153,7 @@ static int pick(const struct gateways *gateways, const char *name, struct gatewa
         return err;
     }
     gateway_view(*ret_gateway, &view);
-    if (view.version < VERSION) {
+    if (view.version < message_since(MESSAGE_DISCOVER)) {
         return why_set(why, -EPROTONOSUPPORT,
                        "Gateway %s is of a version that cannot look which machines are in its "
                        "network. Update gateway-agent there.",

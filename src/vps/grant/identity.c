@@ -184,9 +184,10 @@ static int64_t renewed_before_s(const struct identity *old)
     return quarter < RENEWED_BEFORE_S ? quarter : RENEWED_BEFORE_S;
 }
 
-bool identity_is_renewal(const struct identity *old, const struct identity *new, int64_t now)
+bool identity_is_renewal(const struct identity *before, const struct identity *after, int64_t now)
 {
-    bool begins_then = new->from >= old->until - renewed_before_s(old) &&
-                       new->from <= now + CLOCKS_DIFFER_S;
-    return !old->key && !new->key && old->until != 0 && begins_then &&new->until > old->until;
+    bool begins_then = after->from >= before->until - renewed_before_s(before) &&
+                       after->from <= now + CLOCKS_DIFFER_S;
+    return !before->key && !after->key && before->until != 0 && begins_then &&
+           after->until > before->until;
 }

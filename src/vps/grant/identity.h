@@ -57,6 +57,6 @@ const char *identity_algorithm(const struct identity *identity);
  * begins when the old one had at most 15 days left, and a quarter of its time, as seen at now (Unix
  * time).
  */
-bool identity_is_renewal(const struct identity *old, const struct identity *new, int64_t now);
+bool identity_is_renewal(const struct identity *before, const struct identity *after, int64_t now);
 
 #endif

@@ -106,7 +106,6 @@ static bool make_claims_room(struct entrance *entrance)
 static int find(struct entrance *entrance, const struct addr *from, const void *bytes, size_t len,
                 bool is_over, struct session **ret_session)
 {
-    struct session *sessions[1];
     unsigned count = 0;
     if (!make_claims_room(entrance)) {
         return WHOSE_NOBODY;
@@ -116,11 +115,11 @@ static int find(struct entrance *entrance, const struct addr *from, const void *
         front_claim(session_front(s), from, bytes, len, is_over, &entrance->claims[count++]);
     }
     int index = whose_session(entrance->claims, count);
-    sessions[0] = index < 0 ? NULL : table_next(entrance->table, NULL);
+    struct session *session = index < 0 ? NULL : table_next(entrance->table, NULL);
     for (int i = 0; i < index; i++) {
-        sessions[0] = table_next(entrance->table, sessions[0]);
+        session = table_next(entrance->table, session);
     }
-    *ret_session = sessions[0];
+    *ret_session = session;
     return index < 0 ? index : 0;
 }
 

@@ -2,11 +2,10 @@
  * Who may come in: the facts about a client, what admission/judge makes of them, and what is said
  * of who is turned away.
  */
+#include <errno.h>
 #include <unistd.h>
 
 #include "vps/admission/greeting.h"
-#include <errno.h>
-
 #include "vps/admission/http_request.h"
 #include "vps/admission/judge.h"
 #include "vps/session/front_core.h"
