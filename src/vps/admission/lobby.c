@@ -6,7 +6,7 @@
  *
  * and may leave at any moment: admitted, blocked with its party, hung up, to make room, or
  * since somebody else is in. Who gets a place is for places.h to say, and whose turn it is for
- * asking.h, both without a connection or a timer; here are these.
+ * turns.h, both without a connection or a timer; here are these.
  *
  * One timer, the alarm, fires when something may be due. on_alarm() does one thing, sets the
  * alarm again and tells; so several that are due at the same time are told of one by one, and
@@ -181,87 +181,15 @@ static void ask(struct guest *guest)
     look_up_name(guest);
 }
 
-static bool is_full(const struct lobby *lobby)
-{
-    struct guest *guests[PARKED_MAX];
-    return guests_find_questions(&lobby->guests, guests) >= LOBBY_QUESTIONS_MAX;
-}
-
-/*
- * Those whom a question of their own could be about. Where that puts off another one, those
- * that were put off themselves do not count: the same few would take turns for hours.
- */
-static unsigned find_candidates(const struct lobby *lobby, bool also_put_off, struct guest **guests,
-                                struct candidate *candidates)
-{
-    unsigned count = 0;
-    list_each (struct guest, guest, &lobby->guests, home) {
-        if (!guest->asked && (also_put_off || !guest->put_off) &&
-            !guests_are_asked_about(&lobby->guests, &guest->from)) {
-            guests[count] = guest;
-            candidates[count++] = (struct candidate){guest->place.from, guest->place.since_ms};
-        }
-    }
-    return count;
-}
-
-/*
- * With all questions open, which one is put off for another: of those that its user had time
- * for, the oldest of the most crowded. NULL if there is none yet, and when there will be.
- */
-static struct guest *find_ripe(const struct lobby *lobby, uint64_t *ret_wait_ms)
-{
-    struct guest *guests[PARKED_MAX];
-    const struct place *places[PARKED_MAX];
-    unsigned open = guests_find_questions(&lobby->guests, guests), count = 0;
-    uint64_t now = clock_ms();
-    *ret_wait_ms = UINT64_MAX;
-    for (unsigned i = 0; i < open; i++) {
-        uint64_t age = now - guests[i]->asked_ms;
-        if (age >= PLACES_WAIT_MS) {
-            guests[count] = guests[i];
-            places[count++] = &guests[i]->place;
-        } else if (PLACES_WAIT_MS - age < *ret_wait_ms) {
-            *ret_wait_ms = PLACES_WAIT_MS - age;
-        }
-    }
-    return count > 0 ? guests[places_of_most_crowded(places, count)] : NULL;
-}
-
-/* They wait on, and its user can ask who they are. */
-static void put_off_party(struct lobby *lobby, const struct addr *party)
-{
-    list_each (struct guest, guest, &lobby->guests, home) {
-        if (guest->asked && addr_same_party(&guest->from, party)) {
-            guest->asked = false;
-            guest->put_off = true;
-        }
-    }
-}
-
-/* Whom to ask about now, or NULL and when to look again. */
-static struct guest *next_to_ask(const struct lobby *lobby, bool at_once, uint64_t *ret_wait_ms)
-{
-    struct guest *guests[PARKED_MAX];
-    struct candidate candidates[PARKED_MAX];
-    bool full = is_full(lobby);
-    unsigned count = find_candidates(lobby, at_once || !full, guests, candidates);
-    *ret_wait_ms = UINT64_MAX;
-    if (count == 0 || (full && !find_ripe(lobby, ret_wait_ms))) {
-        return NULL;
-    }
-    int next = asking_next(&lobby->asking, candidates, count, clock_ms(), at_once, ret_wait_ms);
-    return next < 0 ? NULL : guests[next];
-}
-
 /* It is this one's turn, and if need be another one's is over. */
 static void take_turn(struct lobby *lobby, struct guest *guest)
 {
     uint64_t wait;
-    struct guest *ripe = is_full(lobby) ? find_ripe(lobby, &wait) : NULL;
+    struct guest *ripe = turns_are_full(&lobby->guests) ? turns_find_ripe(&lobby->guests, &wait)
+                                                        : NULL;
     if (ripe) {
         const struct addr party = ripe->from;
-        put_off_party(lobby, &party);
+        turns_put_off(&lobby->guests, &party);
     }
     asking_note(&lobby->asking, &guest->place.from, clock_ms());
     ask(guest);
@@ -289,7 +217,7 @@ static void on_alarm(void *arg)
     lobby->alarm_ms = 0;
     struct guest *joining = guests_find_joining(&lobby->guests);
     uint64_t wait, stay;
-    struct guest *next = joining ? NULL : next_to_ask(lobby, false, &wait);
+    struct guest *next = joining ? NULL : turns_next(&lobby->guests, &lobby->asking, false, &wait);
     if (joining) {
         on_joined(lobby, joining);
     } else if (next) {
@@ -308,14 +236,14 @@ static void on_alarm(void *arg)
 
 unsigned lobby_ask_more(struct lobby *lobby, unsigned most)
 {
-    struct guest *guests[PARKED_MAX];
-    struct candidate candidates[PARKED_MAX];
-    unsigned wait_now = find_candidates(lobby, true, guests, candidates), count = 0, number = 0;
+    unsigned wait_now = turns_count(&lobby->guests), count = 0, number = 0;
+    struct guest *next;
     uint64_t wait;
     most = most < wait_now ? most : wait_now; /* and not those who are put off for them */
-    for (struct guest *next; count < most && (next = next_to_ask(lobby, true, &wait)); count++) {
+    while (count < most && (next = turns_next(&lobby->guests, &lobby->asking, true, &wait))) {
         take_turn(lobby, next);
         number = next->number;
+        count++;
     }
     if (count > 0) {
         lobby->events.parked(lobby->events.arg, number);

@@ -14,6 +14,7 @@
 
 #include "base/net.h"
 #include "vps/admission/newcomer.h"
+#include "vps/admission/turns.h"
 #include "vps/grant/parked.h"
 
 enum {
@@ -21,7 +22,7 @@ enum {
     LOBBY_EXPECTED_MAX = 16, /* besides, from parties that the user came from before */
     LOBBY_RESERVED = 8,      /* of each door, whatever goes on at the others */
     /* Parties that the user is asked about at the same time: the next one puts off another. */
-    LOBBY_QUESTIONS_MAX = 16,
+    LOBBY_QUESTIONS_MAX = TURNS_MAX,
     LOBBY_KNOCKING_MS = 60000,
     LOBBY_MANY = 10, /* gone again before anybody was asked: worth telling */
     DOOR_ALL_MAX = 512,
