@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/net.h"
 #include "house.h"
 #include "vps/admission/asking.h"
@@ -509,6 +510,7 @@ static void a_neighbour_costs_no_question_and_keeps_none_in_motion(void **state)
     house_open(&house, KIND_SSH);
     stage_hurry(HURRY);
     house.without = VERDICT_ASK;
+    uint64_t began_ms = clock_ms();
     int user = park(&house, ANNA);
     for (unsigned i = 0; i < 30; i++) {
         int neighbour = come_by_ssh(&house, ANNA);
@@ -516,7 +518,8 @@ static void a_neighbour_costs_no_question_and_keeps_none_in_motion(void **state)
         close(neighbour);
         let_it_work(&house);
     }
-    assert_in_range(house.parked_count, 2, 12);
+    /* Five at once, and then one in ten seconds, of which a busy machine has more. */
+    assert_in_range(house.parked_count, 2, 8 + (clock_ms() - began_ms) / 10000);
     assert_false(client_was_sent_off(user));
     close(user);
     house_close(&house);
