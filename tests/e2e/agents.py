@@ -245,7 +245,7 @@ class World:
             self.folder = undo.enter_context(util.Folder())
             # from here on, failures show the logs
             undo.callback(self._end_processes)
-            self.port_start = util.free_range(self.port_count + 1)
+            self.port_start = undo.enter_context(util.held_range(self.port_count + 1))
             self.control_port = self.port_start + self.port_count
             self.state_dir = self.folder / "state"
             self.state_dir.mkdir(mode=0o700)

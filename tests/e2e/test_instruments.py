@@ -352,6 +352,14 @@ def test_names_in_the_namespaces(internet):
     internet.dns.answers["vps.test"] = netns.VPS_FOR_GATEWAY
     assert netns.VPS_FOR_GATEWAY in getent("vps.test")
 
+def test_ports_that_are_held_are_nobody_elses():
+    def meet(held):     # 9,000 ports: more than once through all of them
+        return any(start < held + 40 and held < start + 300 for start in (util.free_range(300) for _ in range(30)))
+
+    with util.held_range(40) as held:
+        assert not meet(held)
+    assert meet(held), "they are free again"
+
 
 def test_helpers_find_free_ports():
     start = util.free_range(50)

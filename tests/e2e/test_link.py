@@ -269,7 +269,7 @@ def test_xfreerdp_by_the_link_and_without_the_file(display, folder):
             with rdp.Client(display, f"/v:127.0.0.1:{link.port}", log_path=folder / f"{number}.log") as client:
                 rdp.wait_login_screen(display, client, folder, f"link{number}")
                 assert link.state()["state"] == "connected"
-        assert link.live.says("Let in by the link from", "127.0.0.1")
+                eventually(lambda: link.live.says("Let in by the link from", "127.0.0.1"), "the card says how")
         told = [row for row in rows(world) if row["session"] == link.session["id"]]
         assert [row["what"] for row in told][2:5] == ["session.linked", "session.admitted", "session.connected"], told
         assert told[3]["body"]["word"] == "link"

@@ -88,6 +88,7 @@ class Ports:
         # Apart, so that no session gets the port that a test means to use for something else.
         self.single, self.many = stripe[:some], stripe[some:]
         self.next = {part: random.choice(part) for part in (self.single, self.many)}
+        self.held = []
 
     def _stripe(self):
         size = (self.HIGHEST - self.LOWEST) // self.STRIPES
@@ -104,7 +105,7 @@ class Ports:
         """The first of `count` ports in a row that nobody uses. Those that were taken before
         are the last to be taken again."""
         part = self.single if count == 1 else self.many
-        used = ports_in_use()
+        used = ports_in_use().union(*self.held)
         for _ in range(1000):
             start = self.next[part] if self.next[part] + count <= part.stop else part.start
             taken = used.intersection(range(start, start + count))
@@ -112,6 +113,17 @@ class Ports:
             if not taken:
                 return start
         raise AssertionError(f"no {count} free ports in a row")
+
+    @contextlib.contextmanager
+    def hold(self, count):
+        """The same, for as long as this lasts: who listens in another namespace is not seen from here."""
+        start = self.take(count)
+        held = range(start, start + count)
+        self.held.append(held)
+        try:
+            yield start
+        finally:
+            self.held.remove(held)
 
 
 @functools.cache
@@ -122,6 +134,11 @@ def ports():
 def free_range(count):
     """The first of `count` ports in a row that nobody uses."""
     return ports().take(count)
+
+
+def held_range(count):
+    """As free_range(), for a `with`: nobody else of this process gets them meanwhile."""
+    return ports().hold(count)
 
 
 def free_port():
