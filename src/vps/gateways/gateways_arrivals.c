@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/timer.h"
 #include "base/watch.h"
 #include "vps/gateways/arrival.h"
@@ -95,7 +96,8 @@ static void wait_for(struct gateways *gateways, int fd, const struct addr *from,
         return;
     }
     *undecided = (struct undecided){.arrival = *arrival, .fd = fd};
-    *gateway = (struct gateway){.gateways = gateways, .undecided = undecided, .from = *from};
+    *gateway = (struct gateway){
+        .gateways = gateways, .undecided = undecided, .from = *from, .came_ms = clock_ms()};
     list_prepend(&gateways->list, &gateway->home);
     undecided->watch = watch_start(loop, fd, WATCH_READ, on_bytes, gateway);
     undecided->patience = timer_new(loop, on_patience_over, gateway);

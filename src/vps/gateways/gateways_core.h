@@ -34,6 +34,7 @@ struct gateway {
     struct undecided *undecided; /* it has not said yet what it is, and has no channel; or NULL */
     struct channel *channel;
     struct addr from;
+    uint64_t came_ms; /* the connection */
     int64_t since_unix;
     uint64_t since_ms;
     bool open;

@@ -8,7 +8,7 @@
 #include "base/crypto.h"
 #include "vps/gateways/gateways_core.h"
 
-enum { BACKLOG = 128, BACKLOG_WITH_DATA = 1024 };
+enum { BACKLOG = 128, BACKLOG_WITH_DATA = 1024, SETTLED_MS = 100 };
 
 /* One whose first bytes are not there yet has shown nothing. */
 static bool is_proven(const struct gateway *gateway)
@@ -83,13 +83,14 @@ static const struct gateway *one_of_the_most(const struct gateways *gateways, al
 }
 
 /* One of those who have shown no key (or have), by chance; the oldest if chance fails. */
-static struct gateway *draw(const struct gateways *gateways, alike_fn alike,
-                            const struct addr *addr, bool proven)
+static struct gateway *draw_of(const struct gateways *gateways, alike_fn alike,
+                               const struct addr *addr, bool proven, uint64_t came_before_ms)
 {
     struct gateway *drawn = NULL;
     uint32_t seen = 0, chance = 0;
     list_each (struct gateway, g, &gateways->list, home) {
-        if (!is_unfinished(g) || is_proven(g) != proven || !alike(&g->from, addr)) {
+        if (!is_unfinished(g) || is_proven(g) != proven || !alike(&g->from, addr) ||
+            g->came_ms >= came_before_ms) {
             continue;
         }
         seen++;
@@ -99,6 +100,16 @@ static struct gateway *draw(const struct gateways *gateways, alike_fn alike,
         }
     }
     return drawn;
+}
+
+/* What a gateway says first comes right behind its connection: who is new gets a moment for it. */
+static struct gateway *draw(const struct gateways *gateways, alike_fn alike,
+                            const struct addr *addr, bool proven)
+{
+    uint64_t now = clock_ms();
+    struct gateway *drawn = draw_of(gateways, alike, addr, proven,
+                                    now > SETTLED_MS ? now - SETTLED_MS : 0);
+    return drawn ? drawn : draw_of(gateways, alike, addr, proven, UINT64_MAX);
 }
 
 static struct gateway *find_victim(const struct gateways *gateways, alike_fn alike,
@@ -175,6 +186,7 @@ void gateways_begin_login(struct gateways *gateways, int fd, const struct addr *
     }
     gateway->gateways = gateways;
     gateway->from = *from;
+    gateway->came_ms = clock_ms();
     list_prepend(&gateways->list, &gateway->home);
 }
 
