@@ -287,6 +287,7 @@ HOSTILE = "\u202egnp.exe\u2028\x1b]0;owned\x07\x9b2J\r\nCEF:0|x"
 
 def test_words_that_somebody_wrote_to_the_file_do_nothing_to_who_reads_them(target):
     with World(bot=False, vps={"RECONNECT_GRACE": 0}) as world:
+        eventually(lambda: any(row["what"] == "gateway.online" for row in records(world)), "all of the start is recorded")
         body = json.dumps({"name": " =1+1", "why": "＝1+1", "text": HOSTILE, "hash": "00"}, ensure_ascii=False)
         with contextlib.closing(sqlite3.connect(world.state_dir / "state.db")) as file:
             file.execute("INSERT INTO audit(seq, at, what, person, target, body, prev, hash) VALUES"
