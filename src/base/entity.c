@@ -1,6 +1,6 @@
 #include "base/entity.h"
 
-#include <stddef.h>
+#include <string.h>
 
 const char *entity_of(char character)
 {
@@ -15,5 +15,18 @@ const char *entity_of(char character)
         return "&quot;";
     default:
         return NULL;
+    }
+}
+
+void entity_add(struct text *html, const char *plain)
+{
+    while (*plain) {
+        size_t len = strcspn(plain, ENTITY_CHARACTERS);
+        text_put(html, plain, len);
+        plain += len;
+        if (*plain) {
+            const char *entity = entity_of(*plain++);
+            text_put(html, entity, strlen(entity));
+        }
     }
 }

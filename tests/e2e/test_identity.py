@@ -44,6 +44,13 @@ def gateway_forgets(world):
     world.ready()
 
 
+def both_start(world):
+    """So that the bot may write to them."""
+    for person in (OWNER, FRIEND):
+        world.api.say(person, "/start")
+        world.api.wait(lambda person=person: world.api.all_messages(person), 10 * TIME_SCALE, "a greeting")
+
+
 def test_ssh_knows_the_key_without_a_question_and_refuses_another(world):
     with Sshd() as server, Sshd() as impostor:
         live = world.ssh(server.name)
@@ -137,9 +144,7 @@ def test_with_a_policy_an_administrator_decides_and_not_whose_session_it_was(fol
         path.write_text(POLICY.format(port=server.port))
         path.chmod(0o600)
         with World(vps={"ADMIT": "auto", "POLICY_FILE": path, "ALLOWED_USERS": None}) as world:
-            for person in (OWNER, FRIEND):
-                world.api.say(person, "/start")
-                world.api.wait(lambda person=person: world.api.all_messages(person), 10 * TIME_SCALE, "a greeting")
+            both_start(world)
             assert world.ssh("vault").says(fingerprint(server))
             world.pamctl("close", world.newest_session()["id"])
             server.process.terminate()
@@ -173,9 +178,7 @@ def test_what_the_policy_says_no_button_overrides(folder):
         path.write_text(POLICY.format(port=server.port).replace("127.0.0.1,", f"127.0.0.1, ssh_host_key: '{fingerprint(server)}',"))
         path.chmod(0o600)
         with World(vps={"ADMIT": "auto", "POLICY_FILE": path, "ALLOWED_USERS": None}) as world:
-            for person in (OWNER, FRIEND):
-                world.api.say(person, "/start")
-                world.api.wait(lambda person=person: world.api.all_messages(person), 10 * TIME_SCALE, "a greeting")
+            both_start(world)
             live = world.ssh("vault")
             assert live.says("RSA", fingerprint(server)), "the one that is said, and not the better one"
             world.pamctl("close", world.newest_session()["id"])

@@ -80,4 +80,17 @@ static inline void disk_tear_down(struct disk *disk)
     free(disk);
 }
 
+/* For cmocka, of tests whose state is the disk. */
+static inline int disk_begin(void **state)
+{
+    *state = disk_set_up();
+    return *state ? 0 : -1;
+}
+
+static inline int disk_end(void **state)
+{
+    disk_tear_down(*state);
+    return 0;
+}
+
 #endif

@@ -38,7 +38,8 @@ enum { STAGE_PATIENCE_MS = 10000 };
 
 /*
  * For tests whose meson.build row wraps clock_ms and timer_set: from now on an
- * hour takes an hour divided by factor. Back to 1 with each stage_open().
+ * hour takes an hour divided by factor; 0: the clock stands still, and timers take what they take.
+ * Back to 1 with each stage_open().
  */
 void stage_hurry(unsigned factor);
 

@@ -31,18 +31,6 @@ static void take_row(void *arg, const struct row *row)
     count++;
 }
 
-static int set_up(void **state)
-{
-    *state = disk_set_up();
-    return *state ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    disk_tear_down(*state);
-    return 0;
-}
-
 /* One that records and does not say that it stops. */
 static void record(struct disk *disk, const char *what, const char *session)
 {
@@ -161,7 +149,7 @@ static void a_body_that_cannot_be_read_has_an_end_too(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, disk_begin, disk_end)
     const struct CMUnitTest tests[] = {
         TEST(what_was_open_is_ended_once),
         TEST(a_crash_at_the_start_changes_nothing),

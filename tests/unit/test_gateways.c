@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/sieve.h"
 #include "control/tls.h"
 #include "data/proof.h"
@@ -176,6 +177,27 @@ static void each_party_and_each_network_has_its_places(void **state)
         }
     }
     assert_true(world_logged(world, "too many unfinished handshakes"));
+    world_stop(world);
+}
+
+/* Its first bytes are on their way, as those of a data channel with DATA_PORT=control. */
+static void who_has_just_come_makes_no_room_for_its_neighbours(void **state)
+{
+    struct world *world = *state;
+    struct crowd before = {.count = 0}, fresh = {.count = 0};
+    world_start(world);
+    crowd_come(world, &before, GATEWAYS_UNFINISHED_PER_PARTY, &ONE);
+    stage_hurry(100);
+    for (uint64_t until = clock_ms() + 1000; clock_ms() < until;) {
+        stage_turn(&world->stage);
+    }
+    stage_hurry(0);
+    crowd_come(world, &fresh, GATEWAYS_UNFINISHED_PER_PARTY, &ONE);
+    assert_int_equal(crowd_left(&fresh), GATEWAYS_UNFINISHED_PER_PARTY);
+    assert_int_equal(crowd_left(&before), 0);
+    stage_hurry(1);
+    crowd_go(&fresh);
+    crowd_go(&before);
     world_stop(world);
 }
 
@@ -781,6 +803,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(who_has_shown_the_key_is_not_pushed_out),
         TEST(each_party_and_each_network_has_its_places),
+        TEST(who_has_just_come_makes_no_room_for_its_neighbours),
         TEST(who_is_alone_in_a_network_keeps_the_place_without_a_word),
         TEST(a_session_works_over_the_control_port_alone),
         TEST(who_is_at_the_control_port_says_it_in_pieces),

@@ -133,18 +133,6 @@ static void test_what_is_no_mac_in_the_file(void **state)
     disk_close(disk);
 }
 
-static int set_up(void **state)
-{
-    *state = disk_set_up();
-    return *state ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    disk_tear_down(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,8 +140,8 @@ int main(void)
         cmocka_unit_test(test_another_card_takes_its_place),
         cmocka_unit_test(test_what_is_nobodys_own_is_not_kept),
         cmocka_unit_test(test_the_longest_silent_makes_room),
-        cmocka_unit_test_setup_teardown(test_after_a_restart, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_is_no_mac_in_the_file, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_after_a_restart, disk_begin, disk_end),
+        cmocka_unit_test_setup_teardown(test_what_is_no_mac_in_the_file, disk_begin, disk_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -382,18 +382,6 @@ static void what_is_pinned_outlives_a_restart(void **state)
     disk_close(disk);
 }
 
-static int set_up(void **state)
-{
-    *state = disk_set_up();
-    return *state ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    disk_tear_down(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,7 +399,7 @@ int main(void)
         cmocka_unit_test(a_certificate_of_a_few_days_is_not_always_about_to_end),
         cmocka_unit_test(a_renewal_is_the_end_of_a_doubt),
         cmocka_unit_test(a_certificate_is_renewed_when_its_time_is_over),
-        cmocka_unit_test_setup_teardown(what_is_pinned_outlives_a_restart, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_pinned_outlives_a_restart, disk_begin, disk_end),
     };
     return cmocka_run_group_tests_name("pins", tests, NULL, NULL);
 }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/entity.h"
+
 const char LATCH_STYLE[] =
     ":root{color-scheme:light dark}"
     "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:0 auto;padding:1.5rem 1rem;"
@@ -20,29 +22,6 @@ static void put(struct text *text, const char *bytes)
     text_put(text, bytes, strlen(bytes));
 }
 
-/* Names and addresses, in a page or an attribute. */
-static void put_plain(struct text *text, const char *plain)
-{
-    for (const char *c = plain; *c; c++) {
-        switch (*c) {
-        case '&':
-            put(text, "&amp;");
-            break;
-        case '<':
-            put(text, "&lt;");
-            break;
-        case '>':
-            put(text, "&gt;");
-            break;
-        case '"':
-            put(text, "&quot;");
-            break;
-        default:
-            text_put(text, c, 1);
-        }
-    }
-}
-
 /* A sentence in which {} is a name: plain, in a tag. */
 static void put_sentence(struct text *text, const char *sentence, const char *name, const char *tag)
 {
@@ -53,7 +32,7 @@ static void put_sentence(struct text *text, const char *sentence, const char *na
     }
     text_put(text, sentence, (size_t)(gap - sentence));
     text_add(text, "<%s>", tag);
-    put_plain(text, name);
+    entity_add(text, name);
     text_add(text, "</%s>", tag);
     put(text, gap + 2);
 }
@@ -141,7 +120,7 @@ static void put_open(const struct latch_page *page, const struct words *words, s
     put_sentence(text, words->connect, page->line, "code");
     if (page->uri[0]) {
         put(text, "<p><a href=\"");
-        put_plain(text, page->uri);
+        entity_add(text, page->uri);
         put(text, "\">");
         put(text, words->app);
         put(text, "</a>");
@@ -158,12 +137,12 @@ static void put_body(const struct latch_page *page, const struct words *words, s
              "<meta name=\"viewport\" content=\"width=device-width\">"
              "<meta name=\"robots\" content=\"noindex\"><link rel=\"icon\" href=\"data:,\"><title>",
              words->language);
-    put_plain(text, page->target);
+    entity_add(text, page->target);
     put(text, "</title><style>");
     put(text, LATCH_STYLE);
     put(text, "</style><h1>");
     put_sentence(text, words->title, page->label, "span");
-    put_plain(text, page->target);
+    entity_add(text, page->target);
     put(text, "</h1>");
     put_sentence(text, words->you_are, page->address, "b");
     switch (page->state) {

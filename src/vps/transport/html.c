@@ -10,14 +10,7 @@ enum { SENTENCE_MAX = 640 }; /* and no word is longer */
 
 void html_add(struct text *html, const char *plain)
 {
-    while (*plain) {
-        size_t len = strcspn(plain, ENTITY_CHARACTERS);
-        text_add(html, "%.*s", (int)len, plain);
-        plain += len;
-        if (*plain) {
-            text_add(html, "%s", entity_of(*plain++));
-        }
-    }
+    entity_add(html, plain);
 }
 
 void html_add_in_tag(struct text *html, const char *tag, const char *plain)
